@@ -1,0 +1,54 @@
+/** Conditions as the Kubernetes API conventions define them. */
+import { choice, listMap, text, time, Type } from './schema.ts';
+
+export const Condition = Type.Object({
+  type: text(64, 'What the condition is about.'),
+  status: choice(['True', 'False', 'Unknown'], 'Whether it holds.'),
+  observedGeneration: Type.Optional(
+    Type.Integer({ format: 'int64', description: 'Generation of the spec that was looked at.' }),
+  ),
+  lastTransitionTime: time('When the status changed last.'),
+  reason: text(64, 'CamelCase word of a closed list.'),
+  message: text(1024, 'One sentence for people.'),
+});
+export type Condition = Type.Static<typeof Condition>;
+
+export const Conditions = listMap(Condition, 'type', {
+  maxItems: 16,
+  description: 'Latest observations of the object’s state.',
+});
+
+/** A condition before it is stamped with time and generation. */
+export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+const MESSAGE_MAX = 1024;
+
+/**
+ * Stamps findings: `lastTransitionTime` moves only when the status flips, so that an unchanged object is written no second time.
+ * Conditions of types that are not among the findings are dropped.
+ */
+export function stamp(
+  findings: Finding[],
+  previous: Condition[] | undefined,
+  at: { generation: number; now: Date },
+): Condition[] {
+  return findings.map((finding) => {
+    const before = previous?.find(({ type }) => type === finding.type);
+    const lastTransitionTime =
+      before?.status === finding.status
+        ? before.lastTransitionTime
+        : at.now.toISOString().replace(/\.\d+Z$/, 'Z');
+    return {
+      ...finding,
+      message: finding.message.slice(0, MESSAGE_MAX),
+      observedGeneration: at.generation,
+      lastTransitionTime,
+    };
+  });
+}
+
+/** The condition of that type, if the object has it. */
+export const conditionOf = (
+  object: { status?: { conditions?: Condition[] } },
+  type: string,
+): Condition | undefined => object.status?.conditions?.find((condition) => condition.type === type);

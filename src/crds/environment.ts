@@ -1,0 +1,200 @@
+/** What the task's container looks like: image, resources, variables, user, network. */
+import {
+  atomicList,
+  choice,
+  listMap,
+  objectName,
+  quantity,
+  type Rule,
+  rules,
+  seconds,
+  stringMap,
+  text,
+  Type,
+} from './schema.ts';
+import { BuildTemplate } from './task-build.ts';
+
+export const SecretKeyRef = Type.Object(
+  {
+    name: objectName('Name of the Secret, in the Trial’s namespace.'),
+    key: text(253, 'Key within the Secret.', { minLength: 1 }),
+  },
+  { description: 'A value out of a Secret; it never appears in a Pod’s spec in clear.' },
+);
+
+export const EnvVar = Type.Object(
+  {
+    name: text(128, 'Name of the variable.', { minLength: 1, pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }),
+    value: Type.Optional(text(32_768, 'Its value.')),
+    secretKeyRef: Type.Optional(SecretKeyRef),
+  },
+  rules({
+    rule: 'has(self.value) != has(self.secretKeyRef)',
+    message: 'give either value or secretKeyRef',
+    reason: 'FieldValueInvalid',
+  }),
+);
+export type EnvVar = Type.Static<typeof EnvVar>;
+
+export const EnvVars = (description: string) => listMap(EnvVar, 'name', { maxItems: 128, description });
+
+/** Login name or number, as in a Dockerfile's USER without the group. */
+export const User = (description: string) =>
+  text(64, description, { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' });
+
+/** A request beyond its limit would be refused as late as in the Job, and the default requests are easily overlooked. */
+function withinLimit(resource: string): Rule {
+  // CEL's escape for a dash in a field's name.
+  const field = resource.replaceAll('-', '__dash__');
+  return {
+    rule: `!has(self.limits.${field}) || quantity(self.requests.${field}).compareTo(quantity(self.limits.${field})) <= 0`,
+    message: `requests.${resource} is more than limits.${resource}`,
+    reason: 'FieldValueInvalid',
+  };
+}
+
+export const Resources = Type.Object(
+  {
+    requests: Type.Object(
+      {
+        cpu: quantity('Cores.', { default: '500m' }),
+        memory: quantity('Memory.', { default: '512Mi' }),
+        'ephemeral-storage': quantity('Disk.', { default: '8Gi' }),
+      },
+      { default: {}, description: 'What the scheduler sets aside.' },
+    ),
+    limits: Type.Object(
+      {
+        cpu: Type.Optional(quantity('Cores.')),
+        memory: Type.Optional(quantity('Memory; beyond it the kernel kills.')),
+        'ephemeral-storage': quantity('Disk; beyond it the kubelet evicts.', { default: '16Gi' }),
+      },
+      { default: {}, description: 'What the container may use at most.' },
+    ),
+  },
+  {
+    default: {},
+    description: 'Resources of the task container.',
+    ...rules(...['cpu', 'memory', 'ephemeral-storage'].map(withinLimit)),
+  },
+);
+
+export const Healthcheck = Type.Object(
+  {
+    command: text(4096, 'Run by `sh -c` in the task container before the agent; exit code 0 is healthy.', {
+      minLength: 1,
+    }),
+    intervalSeconds: seconds('Pause between two tries.', { default: 5 }),
+    timeoutSeconds: seconds('Limit of one try.', { default: 30, minimum: 1 }),
+    startPeriodSeconds: seconds('Failures within it do not count.', { default: 0 }),
+    startIntervalSeconds: seconds('Pause between two tries within the start period.', { default: 5 }),
+    retries: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      format: 'int32',
+      default: 3,
+      description: 'Failures in a row that end the Trial.',
+    }),
+  },
+  { description: 'Waits for the services of the image, with Docker’s meaning of the fields.' },
+);
+export type Healthcheck = Type.Static<typeof Healthcheck>;
+
+export const Network = Type.Object(
+  {
+    mode: choice(['Public', 'None', 'Allowlist'], 'What the task container may reach.', {
+      default: 'Public',
+    }),
+    allowedHosts: Type.Optional(
+      atomicList(text(253, 'Host, `*.`-host, IP or CIDR.'), {
+        maxItems: 64,
+        description: 'Hosts of the allowlist.',
+      }),
+    ),
+    enforcement: choice(
+      ['BestEffort', 'Required'],
+      'Whether the agent runs where the cluster enforces nothing.',
+      {
+        default: 'BestEffort',
+      },
+    ),
+  },
+  { default: {}, description: 'Network of the task container.' },
+);
+
+export const Sidecar = Type.Object({
+  name: text(63, 'Name of the container.', { minLength: 1, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' }),
+  image: text(1024, 'Image.', { minLength: 1 }),
+  command: Type.Optional(
+    atomicList(text(4096, 'Argument.'), {
+      maxItems: 64,
+      description: 'Command and arguments; default: of the image.',
+    }),
+  ),
+  env: Type.Optional(EnvVars('Variables.')),
+});
+
+export const Environment = Type.Object(
+  {
+    image: Type.Optional(text(1024, 'Image to run as it is.', { minLength: 1 })),
+    buildRef: Type.Optional(
+      Type.Object(
+        { name: objectName('Name of a TaskBuild in the same namespace.') },
+        { description: 'Image of an existing TaskBuild.' },
+      ),
+    ),
+    build: Type.Optional(BuildTemplate),
+    resources: Resources,
+    gpus: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 64, format: 'int32', description: 'Limit of `nvidia.com/gpu`.' }),
+    ),
+    env: Type.Optional(EnvVars('Variables of every process in the task container.')),
+    workdir: Type.Optional(
+      text(4096, 'Working directory; default: of task.toml, then of the image.', { pattern: '^/' }),
+    ),
+    user: Type.Optional(User('User of every phase that names none; default: of the image.')),
+    network: Network,
+    healthcheck: Type.Optional(Healthcheck),
+    runtimeClassName: Type.Optional(objectName('RuntimeClass of the Pod, for example gVisor’s.')),
+    sidecars: Type.Optional(
+      listMap(Sidecar, 'name', { maxItems: 8, description: 'Containers beside the task container.' }),
+    ),
+  },
+  {
+    description: 'The container that the agent works in.',
+    ...rules(
+      {
+        rule: '[has(self.image), has(self.buildRef), has(self.build)].filter(x, x).size() == 1',
+        message: 'give exactly one of image, buildRef and build',
+        reason: 'FieldValueInvalid',
+      },
+      {
+        rule: "self.network.mode == 'Public'",
+        message: 'network.mode None and Allowlist are not supported yet; use Public',
+        reason: 'FieldValueForbidden',
+        fieldPath: '.network.mode',
+      },
+      {
+        rule: '!has(self.network.allowedHosts)',
+        message: 'network.allowedHosts is not supported yet; remove it',
+        reason: 'FieldValueForbidden',
+        fieldPath: '.network',
+      },
+      {
+        rule: "self.network.enforcement == 'BestEffort'",
+        message: 'network.enforcement Required is not supported yet; remove it',
+        reason: 'FieldValueForbidden',
+        fieldPath: '.network.enforcement',
+      },
+      {
+        rule: '!has(self.sidecars)',
+        message: 'sidecars are not supported yet; remove them',
+        reason: 'FieldValueForbidden',
+      },
+    ),
+  },
+);
+export type Environment = Type.Static<typeof Environment>;
+
+/** Variables with bounded values, for build arguments and the like. */
+export const Arguments = (description: string) => stringMap(64, 4096, description);

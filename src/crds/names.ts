@@ -1,0 +1,69 @@
+/** Names that outsiders see: the API group, labels, annotations, and how child objects are called. */
+import { createHash } from 'node:crypto';
+
+export const GROUP = 'sb.abundant.ai';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Every label and annotation of ours starts with this; user keys under it are never copied. */
+export const PREFIX = `${GROUP}/`;
+
+export const LABEL = {
+  /** Name of the Trial that a Job or Pod runs. */
+  trial: `${PREFIX}trial`,
+  /** Name of the TaskBuild that a Job or Pod builds. */
+  taskBuild: `${PREFIX}task-build`,
+  /** Attempt number, starting with 1. */
+  attempt: `${PREFIX}attempt`,
+  /** The run ("job id") that a Trial belongs to. */
+  run: `${PREFIX}run`,
+} as const;
+
+export const ANNOTATION = {
+  /** Full name of the Trial or TaskBuild, on its Pods; a label may be too short for it. */
+  trialName: `${PREFIX}trial-name`,
+  taskBuildName: `${PREFIX}task-build-name`,
+  /** The image's `ImageConfig` as JSON, on a Trial's Pod, for the courier's plan. */
+  imageConfig: `${PREFIX}image-config`,
+} as const;
+
+/** Audience of the projected token that a courier shows to the broker. */
+export const BROKER_AUDIENCE = 'sb-broker';
+
+/** A Kubernetes label value or DNS-1123 label holds at most this many characters. */
+const LABEL_MAX = 63;
+
+/** `sha256` of a text, in hex. */
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** `name` when it fits, else its beginning and a hash of the whole, so that two long names stay two. */
+export function bounded(name: string, max = LABEL_MAX): string {
+  return name.length <= max
+    ? name
+    : `${name.slice(0, max - 9).replace(/[^a-z0-9]+$/i, '')}-${sha256(name).slice(0, 8)}`;
+}
+
+/** Name of the Job of one attempt: `<trial>-<attempt>`. A Job's pods append six characters, so it stays under 57. */
+export const jobName = (trial: string, attempt: number): string => `${bounded(trial, 52)}-${attempt}`;
+
+/**
+ * Harbor's trial name: the object's name, two underscores, seven characters, here of the object's UID: a Trial deleted and
+ * created again under its name, or one of another namespace, never writes over another's results.
+ */
+export const trialName = ({ name, uid }: { name: string; uid: string }): string =>
+  `${name.slice(0, 80)}__${uid.replaceAll('-', '').slice(0, 7)}`;
+
+/** The run that a Trial without `spec.run` belongs to; Harbor's word for tasks started one by one. */
+export const ADHOC_RUN = 'adhoc';
+
+/** What identifies a stored object; the API server always fills these in. */
+export function identityOf({ metadata }: { metadata: { name: string; namespace?: string; uid?: string } }) {
+  const { namespace = '', name, uid = '' } = metadata;
+  return { namespace, name, uid };
+}
+
+/** Prefix of all objects of a Trial in the bucket, with the closing slash: `trials/<job_id>/<trial_name>/`. */
+export const trialPrefix = (trial: {
+  metadata: { name: string; uid?: string };
+  spec: { run?: string };
+}): string => `trials/${trial.spec.run ?? ADHOC_RUN}/${trialName(identityOf(trial))}/`;

@@ -1,0 +1,122 @@
+/** The closed lists of condition reasons. Every word here is API: scripts compare it. */
+
+/** Why a Trial has no result yet (`Succeeded` is Unknown). */
+export const TRIAL_ACTIVE = {
+  Pending: 'accepted, nothing done yet',
+  Suspended: 'spec.suspend is true',
+  BuildingImage: 'its TaskBuild has not ended',
+  RegistryUnavailable: 'the registry does not answer; asked again with backoff',
+  Unschedulable: 'no node has room for its Pod',
+  PullingImage: 'the kubelet prepares the containers',
+  Running: 'the phases run',
+  Retrying: 'an infrastructure failure ended an attempt; the next one follows after a pause',
+  Stopping: 'the Pod is being ended',
+} as const;
+
+/** Why a Trial has its result (`Succeeded` is True). */
+export const TRIAL_DONE = {
+  RewardObtained: 'the verifier left a reward',
+  VerifierDisabled: 'the agent ran; spec.verifier.disabled is true',
+} as const;
+
+/** Why a Trial ended without a result (`Succeeded` is False). `retried`: an infrastructure failure that earns another attempt. */
+export const TRIAL_FAILED = {
+  Cancelled: { retried: false, means: 'spec.cancel is true' },
+  StartTimeout: { retried: false, means: 'the Pod did not start within startTimeoutSeconds' },
+  ImageNotFound: { retried: false, means: 'the registry has no such image' },
+  ImageAccessDenied: { retried: false, means: 'the registry refuses to show the image' },
+  ImagePullFailed: {
+    retried: false,
+    means: 'the kubelet could not pull the image within startTimeoutSeconds',
+  },
+  BuildFailed: { retried: false, means: 'the TaskBuild failed' },
+  BuildNotFound: { retried: false, means: 'environment.buildRef names no TaskBuild' },
+  TaskNotFound: { retried: false, means: 'the task’s ConfigMap or S3 object does not exist' },
+  TaskInvalid: { retried: false, means: 'the task folder breaks the task format' },
+  TaskUnsupported: { retried: false, means: 'the task needs something that this version does not run' },
+  SecretNotFound: { retried: false, means: 'a Secret or key that env refers to does not exist' },
+  JobRejected: { retried: false, means: 'the API server refused the Job' },
+  NameConflict: { retried: false, means: 'a foreign Job has the name that this attempt needs' },
+  HealthcheckFailed: { retried: false, means: 'the healthcheck did not pass' },
+  AgentSetupFailed: { retried: false, means: 'the agent’s install script failed' },
+  AgentSetupTimeout: { retried: false, means: 'the agent’s install script outlived setupTimeoutSeconds' },
+  VerifierTimeout: { retried: false, means: 'the verifier outlived its timeout' },
+  RewardMissing: { retried: false, means: 'the verifier left neither reward.json nor reward.txt' },
+  RewardEmpty: { retried: false, means: 'the reward file is empty' },
+  RewardUnparsable: { retried: false, means: 'the reward file is neither JSON nor a number' },
+  RewardNotFinite: { retried: false, means: 'a reward is NaN or infinite' },
+  RewardInvalid: {
+    retried: false,
+    means: 'the reward file is no flat object of numbers, or no regular file',
+  },
+  OOMKilled: { retried: false, means: 'the task container ran out of its memory limit' },
+  EphemeralStorageExceeded: { retried: false, means: 'the Pod used more disk than its limit' },
+  TaskContainerExited: { retried: false, means: 'the task container ended before its phases did' },
+  Evicted: { retried: true, means: 'the node or the scheduler evicted the Pod' },
+  NodeLost: { retried: true, means: 'the node stopped answering' },
+  PodLost: { retried: true, means: 'the Pod vanished and left no result' },
+  CourierFailed: { retried: true, means: 'the courier could not do its work' },
+  UploadFailed: { retried: true, means: 'the results could not be stored' },
+} as const;
+
+export type TrialActiveReason = keyof typeof TRIAL_ACTIVE;
+export type TrialDoneReason = keyof typeof TRIAL_DONE;
+export type TrialFailedReason = keyof typeof TRIAL_FAILED;
+export type TrialReason = TrialActiveReason | TrialDoneReason | TrialFailedReason;
+
+/** Whether a failure earns another attempt: infrastructure failure is not agent failure. */
+export const isRetried = (reason: TrialFailedReason): boolean => TRIAL_FAILED[reason].retried;
+
+/** Why a TaskBuild has not ended. */
+export const BUILD_ACTIVE = {
+  Pending: 'accepted, nothing done yet',
+  Queued: 'handed to the builder, which has not begun',
+  Building: 'the build runs',
+  Retrying: 'the builder failed, not the Dockerfile; the next attempt follows after a pause',
+  RegistryUnavailable: 'the registry does not answer; asked again with backoff',
+} as const;
+
+/** How a TaskBuild ended well. */
+export const BUILD_DONE = {
+  Built: 'the image was built and pushed',
+  ImageExists: 'the image was there already',
+} as const;
+
+/** Why a TaskBuild failed. */
+export const BUILD_FAILED = {
+  Cancelled: { retried: false, means: 'spec.cancelled is true' },
+  ContextNotFound: { retried: false, means: 'the context’s ConfigMap or S3 object does not exist' },
+  ContextMismatch: { retried: false, means: 'the context’s SHA-256 is not the one in the spec' },
+  DockerfileFailed: { retried: false, means: 'a step of the Dockerfile failed, or it does not parse' },
+  BaseImageNotFound: { retried: false, means: 'a FROM image does not exist' },
+  PushDenied: { retried: false, means: 'the registry refuses the image' },
+  QueueTimeout: { retried: false, means: 'the build did not begin within queueTimeoutSeconds' },
+  BuildTimeout: { retried: false, means: 'the build outlived timeoutSeconds' },
+  BuilderUnavailable: { retried: true, means: 'the builder does not answer or lost the build' },
+} as const;
+
+export type BuildActiveReason = keyof typeof BUILD_ACTIVE;
+export type BuildDoneReason = keyof typeof BUILD_DONE;
+export type BuildFailedReason = keyof typeof BUILD_FAILED;
+export type BuildReason = BuildActiveReason | BuildDoneReason | BuildFailedReason;
+
+/** The conditions of a Trial beside `Succeeded`: what they say, and the reasons that are theirs alone. */
+export const TRIAL_CONDITIONS = {
+  ImageReady: {
+    means: 'the image exists and its digest is known',
+    reasons: { Resolved: 'the registry has the image' },
+  },
+  Started: {
+    means: 'the task container of the latest attempt was started',
+    reasons: { PodStarted: 'it was started', NotStarted: 'it was not started yet' },
+  },
+  AgentFinished: {
+    means: 'the agent ran to its end, its failure or timeout included',
+    reasons: { Completed: 'it ended by itself', NotRun: 'the attempt ended before the agent did' },
+  },
+  Verified: { means: 'the verifier left a reward', reasons: {} },
+  Uploaded: {
+    means: 'the files were stored',
+    reasons: { Stored: 'manifest.json is there', NotStored: 'nothing was to be stored, or it could not be' },
+  },
+} as const;

@@ -1,0 +1,164 @@
+/** TaskBuild: make sure that the image of this build context exists in the registry. */
+import type { ObjectMeta } from '../kube/types.ts';
+import { Conditions } from './conditions.ts';
+import { atomicList, choice, objectName, rules, seconds, stringMap, text, time, Type } from './schema.ts';
+
+const Context = Type.Object(
+  {
+    s3: Type.Optional(
+      Type.Object(
+        {
+          uri: text(1024, 'Zip archive of the build context in the operator’s bucket, under `tasks/`.', {
+            pattern: '^s3://[^/]+/.+',
+          }),
+          sha256: text(64, 'SHA-256 of the archive in hex; another content ends the build.', {
+            pattern: '^[0-9a-f]{64}$',
+          }),
+        },
+        { description: 'A context out of the bucket.' },
+      ),
+    ),
+    configMap: Type.Optional(
+      Type.Object(
+        { name: objectName('ConfigMap whose keys are the files of the context.') },
+        { description: 'A context out of a ConfigMap in the same namespace.' },
+      ),
+    ),
+  },
+  {
+    description: 'The files that the Dockerfile sees.',
+    ...rules({
+      rule: 'has(self.s3) != has(self.configMap)',
+      message: 'give either s3 or configMap',
+      reason: 'FieldValueInvalid',
+    }),
+  },
+);
+
+const buildFields = {
+  context: Context,
+  dockerfile: text(1024, 'Path of the Dockerfile within the context.', {
+    default: 'Dockerfile',
+    minLength: 1,
+  }),
+  target: Type.Optional(text(128, 'Stage to build; default: the last one.')),
+  platforms: atomicList(
+    text(64, 'For example `linux/amd64`.', { pattern: '^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$' }),
+    {
+      minItems: 1,
+      maxItems: 4,
+      default: ['linux/amd64'],
+      description: 'Platforms of the image.',
+    },
+  ),
+  buildArgs: Type.Optional(
+    stringMap(64, 4096, 'Values of the Dockerfile’s ARG lines; they stay visible in the image’s history.'),
+  ),
+  repository: Type.Optional(text(512, 'Repository to push to; default: the operator’s.', { minLength: 1 })),
+  tag: Type.Optional(
+    text(128, 'Tag; default: made of the content.', { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' }),
+  ),
+  backend: Type.Optional(choice(['BuildKit', 'CodeBuild'], 'What builds; default: the operator’s.')),
+  timeoutSeconds: seconds('Limit of the build itself.', { minimum: 1, default: 1800 }),
+  queueTimeoutSeconds: seconds('Limit of waiting for its start.', { minimum: 1, default: 1800 }),
+  secretRefs: Type.Optional(
+    atomicList(Type.Object({ name: objectName('Secret in the same namespace.') }), {
+      maxItems: 8,
+      description: 'Logins for base images.',
+    }),
+  ),
+};
+
+const notYet = [
+  {
+    rule: '!has(self.secretRefs)',
+    message: 'secretRefs are not supported yet; remove them',
+    reason: 'FieldValueForbidden' as const,
+  },
+  {
+    rule: 'self.platforms.size() == 1',
+    message: 'platforms: more than one is not supported yet',
+    reason: 'FieldValueForbidden' as const,
+    fieldPath: '.platforms',
+  },
+  {
+    rule: "!has(self.backend) || self.backend == 'BuildKit'",
+    message: 'backend CodeBuild is not supported yet; remove it',
+    reason: 'FieldValueForbidden' as const,
+  },
+];
+
+/** The build of a Trial’s own: found or created by its content. */
+export const BuildTemplate = Type.Object(buildFields, {
+  description: 'Build of the image; Trials with the same content share one TaskBuild.',
+  ...rules(...notYet),
+});
+export type BuildTemplate = Type.Static<typeof BuildTemplate>;
+
+export const TaskBuildSpec = Type.Object(
+  {
+    ...buildFields,
+    force: Type.Boolean({ default: false, description: 'Build even where the image exists already.' }),
+    cancelled: Type.Boolean({ default: false, description: 'Stops the build.' }),
+  },
+  {
+    description: 'What is to be built.',
+    ...rules(...notYet, {
+      rule: [...Object.keys(buildFields), 'force']
+        .map(
+          (field) =>
+            `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+        )
+        .join(' && '),
+      message: 'spec is immutable except cancelled; create another TaskBuild',
+      reason: 'FieldValueForbidden',
+    }),
+  },
+);
+export type TaskBuildSpec = Type.Static<typeof TaskBuildSpec>;
+
+export const BuildAttempt = Type.Object({
+  number: Type.Integer({ minimum: 1, format: 'int32', description: 'Counts from 1.' }),
+  token: text(128, 'Idempotency token, recorded before the build is started.'),
+  buildId: Type.Optional(text(256, 'Id at the builder.')),
+  consoleUrl: Type.Optional(text(2048, 'Page of the build.')),
+  logUrl: Type.Optional(text(2048, 'Log of the build.')),
+  startTime: Type.Optional(time('When it was handed to the builder.')),
+  runningTime: Type.Optional(time('When it began to run.')),
+  completionTime: Type.Optional(time('When it ended.')),
+  reason: Type.Optional(text(64, 'Why it failed.')),
+  message: Type.Optional(text(1024, 'The failure in one sentence.')),
+  logTail: Type.Optional(
+    atomicList(text(1024, 'Line.'), {
+      maxItems: 20,
+      description: 'Last lines of the log of a failed build.',
+    }),
+  ),
+});
+export type BuildAttempt = Type.Static<typeof BuildAttempt>;
+
+export const TaskBuildStatus = Type.Object(
+  {
+    conditions: Type.Optional(Conditions),
+    observedGeneration: Type.Optional(
+      Type.Integer({ format: 'int64', description: 'Generation that the status speaks of.' }),
+    ),
+    image: Type.Optional(text(1024, 'Image with its tag.')),
+    digest: Type.Optional(text(128, 'Digest of the image, `sha256:…`.')),
+    cacheHit: Type.Optional(Type.Boolean({ description: 'The image existed; nothing was built.' })),
+    attempts: Type.Optional(
+      atomicList(BuildAttempt, { maxItems: 10, description: 'Builds that were started.' }),
+    ),
+  },
+  { description: 'What the operator saw.' },
+);
+export type TaskBuildStatus = Type.Static<typeof TaskBuildStatus>;
+
+/** A TaskBuild object. */
+export interface TaskBuild {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec: TaskBuildSpec;
+  status?: TaskBuildStatus;
+}

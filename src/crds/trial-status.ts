@@ -1,0 +1,115 @@
+/** What the operator reports on a Trial. */
+import { Conditions } from './conditions.ts';
+import { atomicList, choice, text, time, Type } from './schema.ts';
+
+const Interval = Type.Object(
+  {
+    startTime: time('Begin.'),
+    completionTime: Type.Optional(time('End.')),
+  },
+  { description: 'When the phase ran.' },
+);
+
+/** Phases of an attempt, in their order, under Harbor's names. */
+export const PHASES = ['environmentSetup', 'agentSetup', 'agentExecution', 'verifier', 'upload'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export const Attempt = Type.Object({
+  number: Type.Integer({ minimum: 1, format: 'int32', description: 'Counts from 1.' }),
+  jobName: text(63, 'Its Job.'),
+  podName: Type.Optional(text(253, 'Its Pod.')),
+  nodeName: Type.Optional(text(253, 'Node that ran it.')),
+  startTime: Type.Optional(time('When its Job was created.')),
+  completionTime: Type.Optional(time('When it ended.')),
+  reason: Type.Optional(text(64, 'Why it ended without a result.')),
+  message: Type.Optional(text(1024, 'The same in one sentence.')),
+});
+export type Attempt = Type.Static<typeof Attempt>;
+
+export const Exception = Type.Object(
+  {
+    type: text(128, 'Name of the exception, Harbor’s where it has one.'),
+    message: text(1024, 'What happened.'),
+  },
+  { description: 'What went wrong, a reward notwithstanding.' },
+);
+
+export type Exception = Type.Static<typeof Exception>;
+
+export const TrialStatus = Type.Object(
+  {
+    conditions: Type.Optional(Conditions),
+    observedGeneration: Type.Optional(
+      Type.Integer({ format: 'int64', description: 'Generation that the status speaks of.' }),
+    ),
+    reward: Type.Optional(
+      Type.Number({ description: 'The reward; the key `reward`, else the mean of all keys.' }),
+    ),
+    rewards: Type.Optional(
+      Type.Unsafe<Record<string, number>>({
+        type: 'object',
+        maxProperties: 64,
+        additionalProperties: { type: 'number' },
+        description: 'All keys of the reward file.',
+      }),
+    ),
+    attempts: Type.Optional(atomicList(Attempt, { maxItems: 32, description: 'Attempts, the latest last.' })),
+    image: Type.Optional(text(1024, 'Image that was run.')),
+    imageDigest: Type.Optional(text(128, 'Its digest.')),
+    taskBuild: Type.Optional(text(253, 'TaskBuild that made it.')),
+    jobName: Type.Optional(text(63, 'Job of the latest attempt.')),
+    podName: Type.Optional(text(253, 'Pod of the latest attempt.')),
+    s3TaskUri: Type.Optional(text(1024, 'Where the task lies.')),
+    s3TrialUri: Type.Optional(text(1024, 'Where the results lie.')),
+    logs: Type.Optional(
+      Type.Object(
+        {
+          url: text(2048, 'The log, for a browser.'),
+          group: Type.Optional(text(512, 'Log group.')),
+          stream: Type.Optional(text(512, 'Log stream.')),
+        },
+        { description: 'Where the log of the latest attempt can be read.' },
+      ),
+    ),
+    timings: Type.Optional(
+      Type.Object(
+        Object.fromEntries(PHASES.map((phase) => [phase, Type.Optional(Interval)])) as Record<
+          Phase,
+          ReturnType<typeof Type.Optional<typeof Interval>>
+        >,
+        { description: 'When each phase of the latest attempt ran.' },
+      ),
+    ),
+    exception: Type.Optional(Exception),
+    usage: Type.Optional(
+      Type.Object(
+        {
+          inputTokens: Type.Optional(
+            Type.Integer({ format: 'int64', description: 'Tokens read, cached ones included.' }),
+          ),
+          cacheTokens: Type.Optional(
+            Type.Integer({ format: 'int64', description: 'Tokens read from a cache.' }),
+          ),
+          outputTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens written.' })),
+          costUsd: Type.Optional(Type.Number({ description: 'Cost in US dollars.' })),
+        },
+        { description: 'What the agent used, by its own account.' },
+      ),
+    ),
+    integrity: Type.Optional(
+      Type.Object(
+        {
+          verdict: choice(['Clean', 'Suspicious'], 'Whether anything looked like tampering.'),
+          findings: Type.Optional(
+            atomicList(text(256, 'Finding.'), { maxItems: 16, description: 'What was seen.' }),
+          ),
+        },
+        { description: 'Whether the result can be trusted.' },
+      ),
+    ),
+    finishedAt: Type.Optional(time('When the Trial reached its terminal condition.')),
+  },
+  { description: 'What the operator saw.' },
+);
+export type TrialStatus = Type.Static<typeof TrialStatus>;
+export type Interval = Type.Static<typeof Interval>;

@@ -1,0 +1,258 @@
+/** Trial: run this task once with this agent, and write the reward onto the object. */
+import type { ObjectMeta } from '../kube/types.ts';
+import { Environment, EnvVars, User } from './environment.ts';
+import { atomicList, choice, listMap, objectName, rules, seconds, stringMap, text, Type } from './schema.ts';
+import { BuildTemplate } from './task-build.ts';
+import type { TrialStatus } from './trial-status.ts';
+
+const Task = Type.Object(
+  {
+    name: text(200, 'Name of the task, in Harbor’s form `org/name` or plain.', {
+      minLength: 1,
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$',
+    }),
+    dataset: text(100, 'Dataset that the task belongs to.', {
+      default: 'local',
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+    }),
+    version: Type.Optional(
+      text(12, 'First 12 hex digits of the task’s hash.', { pattern: '^[0-9a-f]{12}$' }),
+    ),
+    s3: Type.Optional(
+      Type.Object(
+        {
+          uri: text(1024, 'Prefix in the operator’s bucket, under `tasks/`, that holds `task.zip`.', {
+            pattern: '^s3://[^/]+/.+',
+          }),
+        },
+        { description: 'A task out of the bucket.' },
+      ),
+    ),
+    configMap: Type.Optional(
+      Type.Object(
+        {
+          name: objectName(
+            'ConfigMap with the task’s files; `__` in a key stands for `/`, as in `tests__test.sh`.',
+          ),
+        },
+        { description: 'A task small enough for a ConfigMap in the same namespace.' },
+      ),
+    ),
+  },
+  {
+    description: 'What is to be done.',
+    ...rules({
+      rule: 'has(self.s3) != has(self.configMap)',
+      message: 'give either s3 or configMap',
+      reason: 'FieldValueInvalid',
+    }),
+  },
+);
+
+const SCRIPT_MAX = 65_536;
+
+/** Agents that this version runs. */
+export const AGENTS = ['oracle', 'nop', 'custom'] as const;
+
+const Agent = Type.Object(
+  {
+    name: text(64, 'oracle runs the task’s solution, nop does nothing, custom runs your own scripts.', {
+      default: 'oracle',
+      minLength: 1,
+    }),
+    model: Type.Optional(text(256, 'Model, handed to a custom agent as SB_MODEL.')),
+    env: Type.Optional(EnvVars('Variables of the agent alone.')),
+    timeoutSeconds: Type.Optional(
+      seconds(
+        'Limit of the agent; default: of task.toml, else none. The verifier runs even when it is hit.',
+        { minimum: 1 },
+      ),
+    ),
+    setupTimeoutSeconds: seconds('Limit of the install script.', { minimum: 1, default: 360 }),
+    user: Type.Optional(User('User of the agent; default: of task.toml, then of the environment.')),
+    install: Type.Optional(text(SCRIPT_MAX, 'Script that installs a custom agent, run as root.')),
+    run: Type.Optional(
+      text(SCRIPT_MAX, 'Script that runs a custom agent; SB_INSTRUCTION names the instruction’s file.'),
+    ),
+  },
+  {
+    default: {},
+    description: 'Who does it.',
+    ...rules(
+      {
+        rule: `self.name in [${AGENTS.map((name) => `'${name}'`).join(', ')}]`,
+        message: `agent.name: only ${AGENTS.join(', ')} are supported yet`,
+        reason: 'FieldValueInvalid',
+        fieldPath: '.name',
+      },
+      {
+        rule: "(self.name == 'custom') == has(self.run)",
+        message: 'run is required for agent custom and has no meaning for others',
+        reason: 'FieldValueInvalid',
+      },
+      {
+        rule: "self.name == 'custom' || (!has(self.install) && !has(self.model))",
+        message: 'install and model are for agent custom only',
+        reason: 'FieldValueInvalid',
+      },
+    ),
+  },
+);
+
+const Verifier = Type.Object(
+  {
+    mode: choice(
+      ['Shared', 'Separate'],
+      'Where the tests run: in the agent’s container or in one of their own.',
+      { default: 'Shared' },
+    ),
+    image: Type.Optional(text(1024, 'Image of a separate verifier.')),
+    build: Type.Optional(BuildTemplate),
+    timeoutSeconds: Type.Optional(
+      seconds('Limit of the verifier; default: of task.toml, else 600.', { minimum: 1 }),
+    ),
+    env: Type.Optional(EnvVars('Variables of the verifier alone.')),
+    user: Type.Optional(User('User of the verifier; default: of task.toml, then of the environment.')),
+    disabled: Type.Boolean({
+      default: false,
+      description: 'Ends the Trial after the agent, without a reward.',
+    }),
+  },
+  {
+    default: {},
+    description: 'Who judges it.',
+    ...rules(
+      {
+        rule: "self.mode == 'Shared'",
+        message: 'verifier.mode Separate is not supported yet; use Shared',
+        reason: 'FieldValueForbidden',
+        fieldPath: '.mode',
+      },
+      {
+        rule: '!has(self.image) && !has(self.build)',
+        message: 'verifier.image and verifier.build are not supported yet; remove them',
+        reason: 'FieldValueForbidden',
+      },
+    ),
+  },
+);
+
+const Step = Type.Object({
+  name: text(63, 'Name of the step’s folder under `steps/`.', { minLength: 1 }),
+  agentTimeoutSeconds: Type.Optional(seconds('Limit of the agent in this step.', { minimum: 1 })),
+  verifierTimeoutSeconds: Type.Optional(seconds('Limit of the verifier in this step.', { minimum: 1 })),
+  minReward: Type.Optional(Type.Number({ description: 'Below it the following steps are not run.' })),
+});
+
+const Artifact = Type.Object({
+  source: text(4096, 'Absolute path in the task container.', { pattern: '^/' }),
+  destination: Type.Optional(text(1024, 'Path under `output/`; default: the source’s.')),
+});
+
+const Scheduling = Type.Object(
+  {
+    nodeSelector: Type.Optional(stringMap(32, 63, 'Labels that the node must have.')),
+    tolerations: Type.Optional(
+      atomicList(
+        Type.Object({
+          key: Type.Optional(text(317, 'Key of the taint.')),
+          operator: Type.Optional(choice(['Exists', 'Equal'], 'How value is compared.')),
+          value: Type.Optional(text(63, 'Value of the taint.')),
+          effect: Type.Optional(
+            choice(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], 'Effect of the taint.'),
+          ),
+          tolerationSeconds: Type.Optional(
+            Type.Integer({ minimum: 0, format: 'int64', description: 'How long NoExecute is tolerated.' }),
+          ),
+        }),
+        { maxItems: 16, description: 'Taints that the Pod tolerates.' },
+      ),
+    ),
+    priorityClassName: Type.Optional(objectName('PriorityClass of the Pod.')),
+    queueName: Type.Optional(objectName('Kueue LocalQueue that admits the Job.')),
+  },
+  { description: 'Where and when its Pod runs.' },
+);
+
+/** Everything but these is immutable once the Trial exists. */
+const MUTABLE = ['suspend', 'cancel', 'ttlSecondsAfterFinished'];
+
+const fields = {
+  task: Task,
+  environment: Environment,
+  agent: Agent,
+  verifier: Verifier,
+  steps: Type.Optional(listMap(Step, 'name', { maxItems: 32, description: 'Steps of a multi-step task.' })),
+  rewardStrategy: Type.Optional(choice(['Mean', 'Final'], 'How the steps’ rewards become one.')),
+  artifacts: Type.Optional(
+    atomicList(Artifact, { maxItems: 64, description: 'Files to keep under `output/`.' }),
+  ),
+  run: Type.Optional(
+    text(63, 'Run ("job id") that the Trial belongs to.', {
+      pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
+    }),
+  ),
+  maxAttempts: Type.Integer({
+    minimum: 1,
+    maximum: 10,
+    format: 'int32',
+    default: 3,
+    description: 'Attempts where infrastructure fails.',
+  }),
+  backoffSeconds: seconds('Pause before the second attempt; doubles with each further one.', {
+    maximum: 3600,
+    default: 10,
+  }),
+  startTimeoutSeconds: seconds(
+    'Limit of waiting for the Pod to start; not counted while suspended or building.',
+    { minimum: 1, default: 1800 },
+  ),
+  scheduling: Type.Optional(Scheduling),
+  suspend: Type.Boolean({ default: false, description: 'Stops the Pod; false starts a new attempt.' }),
+  cancel: Type.Boolean({ default: false, description: 'Ends the Trial.' }),
+  ttlSecondsAfterFinished: Type.Optional(
+    seconds('Deletes the Trial this long after its end; its files stay.'),
+  ),
+  uploadResults: Type.Boolean({
+    default: true,
+    description: 'Store files in S3; false keeps the reward on the object alone.',
+  }),
+};
+
+export const TrialSpec = Type.Object(fields, {
+  description: 'What is to be run; immutable except suspend, cancel and ttlSecondsAfterFinished.',
+  ...rules(
+    ...Object.keys(fields)
+      .filter((field) => !MUTABLE.includes(field))
+      .map((field) => ({
+        rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+        message: `${field} is immutable; create another Trial`,
+        reason: 'FieldValueForbidden' as const,
+      })),
+    {
+      rule: 'oldSelf.cancel ? self.cancel : true',
+      message: 'cancel cannot be taken back',
+      reason: 'FieldValueForbidden',
+    },
+    {
+      rule: '!has(self.steps)',
+      message: 'steps are not supported yet; remove them',
+      reason: 'FieldValueForbidden',
+    },
+    {
+      rule: '!has(self.rewardStrategy)',
+      message: 'rewardStrategy is not supported yet; remove it',
+      reason: 'FieldValueForbidden',
+    },
+  ),
+});
+export type TrialSpec = Type.Static<typeof TrialSpec>;
+
+/** A Trial object. */
+export interface Trial {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec: TrialSpec;
+  status?: TrialStatus;
+}
