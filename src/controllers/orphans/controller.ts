@@ -1,0 +1,54 @@
+/**
+ * Deletes Jobs that a Trial has left behind: their attempt is closed on the record, but they still run. That is so after a crash between
+ * the two, for a Pod that never started, and on a lost node. Jobs of deleted Trials are the garbage collector's.
+ */
+import type { Trial } from '../../crds/trial.ts';
+import { Job } from '../../kube/kinds.ts';
+import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
+
+export interface OrphansDeps {
+  kube: KubeClient;
+  jobs: Store<Job>;
+  trials: Store<Trial>;
+  now: () => Date;
+}
+
+export const permissions: Permission[] = [
+  { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'delete'] },
+  { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
+];
+
+const isActive = ({ status }: Job): boolean =>
+  !(
+    status?.conditions?.some(
+      ({ type, status: value }) => value === 'True' && (type === 'Complete' || type === 'Failed'),
+    ) ?? false
+  );
+
+/** The Job controller needs a moment to see that a Pod has ended. */
+const GRACE_MS = 15_000;
+
+/** Milliseconds until `job` counts as left behind by `trial`: 0 or less when it does; undefined where it is not. */
+export function leftBehindInMs(job: Job, trial: Trial, now: Date): number | undefined {
+  const attempt = trial.status?.attempts?.find(({ jobName }) => jobName === job.metadata.name);
+  if (attempt?.completionTime === undefined || !isActive(job)) return undefined;
+  return Date.parse(attempt.completionTime) + GRACE_MS - now.getTime();
+}
+
+/** The reconcile function of Jobs; enqueue a Trial's Jobs when the Trial changes, too. */
+export function orphansController({ kube, jobs, trials, now }: OrphansDeps): Reconcile {
+  return async (key) => {
+    const job = jobs.get(key);
+    if (!job || job.metadata.deletionTimestamp !== undefined) return undefined;
+    const owner = job.metadata.ownerReferences?.find(
+      ({ controller, kind }) => controller === true && kind === 'Trial',
+    );
+    const trial = owner && trials.get({ namespace: key.namespace, name: owner.name });
+    if (!trial || trial.metadata.uid !== owner.uid) return undefined;
+    const left = leftBehindInMs(job, trial, now());
+    if (left === undefined) return undefined;
+    if (left > 0) return { requeueAfterMs: left };
+    await kube.delete(Job, key, { uid: job.metadata.uid ?? '', propagation: 'Background' });
+    return undefined;
+  };
+}

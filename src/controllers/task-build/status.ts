@@ -1,0 +1,94 @@
+/** Pure: what was observed and done → the TaskBuild's status. */
+import { stamp } from '../../crds/conditions.ts';
+import type { Finding } from '../../crds/conditions.ts';
+import { present } from '../../crds/present.ts';
+import type { BuildReason } from '../../crds/reasons.ts';
+import type { BuildAttempt, TaskBuildStatus } from '../../crds/task-build.ts';
+import type { BuildHandle } from '../../providers/image-builder/port.ts';
+import type { Observed } from './observe.ts';
+import type { Failure, Step } from './plan.ts';
+
+/** The step that was taken, with what the builder answered. */
+export type Taken =
+  | Step
+  | { kind: 'opened'; image: string; attempt: BuildAttempt }
+  | { kind: 'started'; image: string; handle: BuildHandle };
+
+export function taskBuildStatus(seen: Observed, taken: Taken): TaskBuildStatus {
+  const { taskBuild, now } = seen;
+  const before = taskBuild.status ?? {};
+  const generation = taskBuild.metadata.generation ?? 1;
+  const attempts = attemptsAfter(seen, taken);
+  return {
+    ...before,
+    observedGeneration: generation,
+    conditions: stamp([succeeded(taken)], before.conditions, { generation, now }),
+    ...('image' in taken && { image: taken.image }),
+    ...(taken.kind === 'succeed' && { digest: taken.digest, cacheHit: taken.cacheHit }),
+    ...(attempts.length > 0 && { attempts }),
+  };
+}
+
+const seconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
+
+function attemptsAfter({ taskBuild, open, state, now }: Observed, taken: Taken): BuildAttempt[] {
+  const attempts = taskBuild.status?.attempts ?? [];
+  if (taken.kind === 'opened') return [...attempts, taken.attempt];
+  if (!open) return attempts;
+  const at = seconds(now);
+  const running = state?.kind === 'running' ? { runningTime: state.since ?? at } : {};
+  return [...attempts.slice(0, -1), { ...running, ...open, ...changed(taken, at) }];
+}
+
+function changed(taken: Taken, at: string): Partial<BuildAttempt> {
+  switch (taken.kind) {
+    case 'started':
+      return { startTime: at, ...handleFields(taken.handle) };
+    case 'succeed':
+      return { completionTime: at };
+    case 'endAttempt':
+    case 'fail':
+      return { completionTime: at, ...failureFields(taken.failure) };
+    default:
+      return {};
+  }
+}
+
+const handleFields = ({ id, consoleUrl, logUrl }: BuildHandle): Partial<BuildAttempt> =>
+  present({ buildId: id, consoleUrl, logUrl });
+
+const failureFields = ({ reason, message, logTail }: Failure): Partial<BuildAttempt> => ({
+  reason,
+  message: message.slice(0, 1024),
+  ...(logTail && { logTail: logTail.slice(-20).map((line) => line.slice(0, 1024)) }),
+});
+
+const finding = (status: Finding['status'], reason: BuildReason, message: string): Finding => ({
+  type: 'Succeeded',
+  status,
+  reason,
+  message,
+});
+
+function succeeded(taken: Taken): Finding {
+  switch (taken.kind) {
+    case 'wait':
+      return finding('Unknown', taken.reason, taken.message);
+    case 'openAttempt':
+    case 'opened':
+    case 'start':
+      return finding('Unknown', 'Pending', 'the build is about to start');
+    case 'started':
+      return finding('Unknown', 'Queued', `build ${taken.handle.id} was handed to the builder`);
+    case 'endAttempt':
+      return finding('Unknown', 'Retrying', `${taken.failure.reason}: ${taken.failure.message}`);
+    case 'succeed':
+      return taken.cacheHit
+        ? finding('True', 'ImageExists', `${taken.image} exists: ${taken.digest}`)
+        : finding('True', 'Built', `${taken.image} was built: ${taken.digest}`);
+    case 'fail':
+      return finding('False', taken.failure.reason, taken.failure.message);
+    default:
+      return taken satisfies never;
+  }
+}

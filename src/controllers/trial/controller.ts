@@ -1,0 +1,201 @@
+/**
+ * The Trial controller. Every pass: observe, decide, act, report — in that order, with one status write at the end.
+ * Killing the process between any two lines changes no outcome: names of children are deterministic, and what was done is observed again.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { trialPrefix } from '../../crds/names.ts';
+import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import type { TrialStatus } from '../../crds/trial-status.ts';
+import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
+import { Job } from '../../kube/kinds.ts';
+import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
+import { jobFor, taskBuildFor } from './manifests.ts';
+import type { PodSettings } from './manifests.ts';
+import { isFinished, isOwnedBy, observe } from './observe.ts';
+import type { Observed, TrialSources } from './observe.ts';
+import { nextStep } from './plan.ts';
+import type { Step } from './plan.ts';
+import { trialConfig, trialResult } from './result.ts';
+import { trialStatus } from './status.ts';
+import type { Taken } from './status.ts';
+
+export interface TrialDeps extends TrialSources {
+  events: EventRecorder;
+  settings: () => PodSettings;
+}
+
+/** What this controller does at the API server. */
+export const permissions: Permission[] = [
+  { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
+  { group: 'sb.abundant.ai', resources: ['trials/status'], verbs: ['update'] },
+  // Owner references with blockOwnerDeletion need it where the admission plugin for it is on.
+  { group: 'sb.abundant.ai', resources: ['trials/finalizers'], verbs: ['update'] },
+  { group: 'sb.abundant.ai', resources: ['taskbuilds'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
+  { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
+  { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+  { group: '', resources: ['configmaps'], verbs: ['get'] },
+];
+
+/** The reconcile function of Trials. */
+export function trialController(deps: TrialDeps): Reconcile {
+  return async (key) => {
+    const seen = await observe(deps, key);
+    if (!seen) return undefined;
+    const step = nextStep(seen);
+    const taken = await perform(deps, seen, step);
+    return report(deps, seen, taken);
+  };
+}
+
+async function perform(deps: TrialDeps, seen: Observed, step: Step): Promise<Taken> {
+  switch (step.kind) {
+    case 'createJob':
+      return createJob(deps, seen, step);
+    case 'createBuild':
+      return createBuild(deps, seen, step);
+    case 'stop':
+      if (seen.job.kind === 'own') await deleteJob(deps, seen.job.job);
+      return step;
+    case 'wait':
+    case 'endAttempt':
+    case 'succeed':
+    case 'fail':
+      return step;
+    default:
+      return step satisfies never;
+  }
+}
+
+async function createJob(
+  { kube, settings }: TrialDeps,
+  seen: Observed,
+  step: Step & { kind: 'createJob' },
+): Promise<Taken> {
+  const job = jobFor(seen.trial, seen.attempt, { image: step.image, settings: settings() });
+  try {
+    await kube.create(Job, job);
+    return { kind: 'created' };
+  } catch (error) {
+    if (isAlreadyExists(error)) {
+      const { namespace = '', name } = job.metadata;
+      const found = await kube.get(Job, { namespace, name });
+      if (found && isOwnedBy(found, seen.trial)) return { kind: 'created' };
+      return {
+        kind: 'fail',
+        reason: 'NameConflict',
+        message: `Job ${name} exists and is not this Trial's; delete it or rename the Trial`,
+      };
+    }
+    return refused(error);
+  }
+}
+
+/** A Job that the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
+function refused(error: unknown): Taken {
+  if (!isInvalid(error) && !isForbidden(error)) throw error;
+  const { message } = error;
+  if (/exceeded quota|being terminated/.test(message))
+    return { kind: 'wait', reason: 'Pending', message, againMs: 10_000 };
+  return { kind: 'fail', reason: 'JobRejected', message };
+}
+
+async function createBuild(
+  { kube }: TrialDeps,
+  { trial }: Observed,
+  step: Step & { kind: 'createBuild' },
+): Promise<Taken> {
+  const build = taskBuildFor(trial, step.taskBuild);
+  const { namespace = '', name } = build.metadata;
+  const staleUid = step.stale?.metadata.uid;
+  if (staleUid !== undefined) await kube.delete(TaskBuildKind, { namespace, name }, { uid: staleUid });
+  try {
+    await kube.create(TaskBuildKind, build);
+  } catch (error) {
+    // Another Trial of the same content was faster.
+    if (!isAlreadyExists(error)) throw error;
+  }
+  return step;
+}
+
+/** Foreground: the Job stays until its Pod is gone, so that the end of the Pod can be seen. */
+const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
+  kube.delete(
+    Job,
+    { namespace: metadata.namespace ?? '', name: metadata.name },
+    { uid: metadata.uid ?? '', propagation: 'Foreground' },
+  );
+
+/** An attempt that starts at once needs no word in between: a status "pending" is written only when it lasts. */
+const QUIET_MS = 2000;
+
+async function report(deps: TrialDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
+  const { trial, now } = seen;
+  const status = trialStatus(seen, taken, deps.artifacts);
+  const again =
+    taken.kind === 'wait' && taken.againMs !== undefined ? { requeueAfterMs: taken.againMs } : undefined;
+  if (sameStatus(trial.status, status)) return again;
+  const quietFor = QUIET_MS - (now.getTime() - Date.parse(since(seen)));
+  if (isTransient(taken) && quietFor > 0)
+    return { requeueAfterMs: Math.min(quietFor, again?.requeueAfterMs ?? quietFor) };
+  if (isFinished({ ...trial, status })) await storeResult(deps, seen, { taken, status });
+  await deps.kube.replaceStatus(TrialKind, { ...trial, status });
+  announce(deps.events, seen, taken);
+  return again;
+}
+
+/** Passing states that say nothing new when they are over within a moment. */
+const isTransient = (taken: Taken): boolean =>
+  taken.kind === 'created' ||
+  (taken.kind === 'wait' && (taken.reason === 'Pending' || taken.reason === 'PullingImage'));
+
+const since = ({ trial, job, now }: Observed): string =>
+  (job.kind === 'own' ? job.job.metadata.creationTimestamp : trial.metadata.creationTimestamp) ??
+  now.toISOString();
+
+const unworded = ({ conditions, ...rest }: TrialStatus): object => ({
+  ...rest,
+  conditions: conditions?.map(({ type, status, reason, observedGeneration }) => ({
+    type,
+    status,
+    reason,
+    observedGeneration,
+  })),
+});
+
+/** Equal but for the wording: the kubelet's messages carry counters that would be written for ever. */
+function sameStatus(before: TrialStatus | undefined, after: TrialStatus): boolean {
+  return before !== undefined && isDeepStrictEqual(unworded(before), unworded(after));
+}
+
+const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** The files come first: a Trial that says where its result lies has it there. Writing them twice writes the same. */
+async function storeResult(
+  { artifacts }: TrialDeps,
+  seen: Observed,
+  { taken, status }: { taken: Taken; status: TrialStatus },
+): Promise<void> {
+  if (!seen.trial.spec.uploadResults) return;
+  const outcome = 'outcome' in taken ? taken.outcome : undefined;
+  const prefix = trialPrefix(seen.trial);
+  const options = { contentType: 'application/json' };
+  await Promise.all([
+    artifacts.put(`${prefix}config.json`, json(trialConfig(seen.trial)), options),
+    artifacts.put(
+      `${prefix}result.json`,
+      json(trialResult({ trial: seen.trial, status, ...(outcome && { outcome }) })),
+      options,
+    ),
+  ]);
+}
+
+function announce(events: EventRecorder, { trial }: Observed, taken: Taken): void {
+  if (taken.kind === 'fail' || taken.kind === 'endAttempt')
+    events.warning(trial, taken.reason, taken.message);
+  if (taken.kind === 'succeed') events.normal(trial, 'RewardObtained', resultMessage(taken));
+}
+
+const resultMessage = ({ outcome }: Step & { kind: 'succeed' }): string =>
+  outcome.result.kind === 'rewarded'
+    ? `reward ${outcome.result.reward}`
+    : 'the agent ran; no verifier was wanted';

@@ -1,0 +1,217 @@
+/** Pure: the Kubernetes objects of a Trial. */
+import { agentVariable, CONTAINERS, POD_PATHS, verifierVariable } from '../../crds/courier-protocol.ts';
+import type { EnvVar } from '../../crds/environment.ts';
+import { ANNOTATION, API_VERSION, bounded, BROKER_AUDIENCE, jobName, LABEL } from '../../crds/names.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Job, Pod } from '../../kube/kinds.ts';
+import type { ReadyImage } from './observe.ts';
+
+type PodSpec = NonNullable<Pod['spec']>;
+type Container = PodSpec['containers'][number];
+type EnvEntry = NonNullable<Container['env']>[number];
+
+/** What every Pod needs to know of this installation. */
+export interface PodSettings {
+  /** The operator's own image, which brings the courier. */
+  courierImage: string;
+  brokerUrl: string;
+  /** PEM of the CA that signed the broker's certificate. */
+  brokerCa: string;
+}
+
+/** User and group of the courier; nothing else in the Pod runs as it. */
+const COURIER_UID = 10_001;
+/** Time for a courier that is told to stop to store what there is. */
+const GRACE_SECONDS = 45;
+/** How long a node may be silent before its Pods are given up; Kubernetes' own default of 300 s makes every lost node cost five minutes. */
+const NODE_SILENCE_SECONDS = 30;
+const HOUR = 3600;
+
+/** The Job of one attempt. */
+export function jobFor(
+  trial: Trial,
+  attempt: number,
+  { image, settings }: { image: ReadyImage; settings: PodSettings },
+): Job {
+  const { spec, metadata } = trial;
+  const labels = {
+    [LABEL.trial]: bounded(metadata.name),
+    [LABEL.attempt]: String(attempt),
+    ...(spec.run !== undefined && { [LABEL.run]: spec.run }),
+  };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: jobName(metadata.name, attempt),
+      namespace: metadata.namespace ?? '',
+      labels: {
+        ...labels,
+        ...(spec.scheduling?.queueName && { 'kueue.x-k8s.io/queue-name': spec.scheduling.queueName }),
+      },
+      ownerReferences: [
+        {
+          apiVersion: API_VERSION,
+          kind: 'Trial',
+          name: metadata.name,
+          uid: metadata.uid ?? '',
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    spec: {
+      backoffLimit: 0,
+      completions: 1,
+      parallelism: 1,
+      // Leaves the fact of a disruption on the Job, where it outlives the Pod.
+      podFailurePolicy: {
+        rules: [{ action: 'FailJob', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
+      },
+      // The reward is on the Trial long before; without files in the bucket the Pod's log is the only one.
+      ttlSecondsAfterFinished: spec.uploadResults ? HOUR : 24 * HOUR,
+      template: {
+        metadata: {
+          labels,
+          annotations: {
+            [ANNOTATION.trialName]: metadata.name,
+            [ANNOTATION.imageConfig]: JSON.stringify(image.config),
+            'karpenter.sh/do-not-disrupt': 'true',
+          },
+        },
+        spec: podSpec(trial, image, settings),
+      },
+    },
+  };
+}
+
+function podSpec(trial: Trial, image: ReadyImage, settings: PodSettings): PodSpec {
+  const { environment, scheduling, task } = trial.spec;
+  return {
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: GRACE_SECONDS,
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    ...(environment.runtimeClassName !== undefined && { runtimeClassName: environment.runtimeClassName }),
+    ...(scheduling?.nodeSelector && { nodeSelector: scheduling.nodeSelector }),
+    ...(scheduling?.priorityClassName !== undefined && { priorityClassName: scheduling.priorityClassName }),
+    tolerations: [
+      ...(scheduling?.tolerations ?? []),
+      ...['not-ready', 'unreachable'].map((state) => ({
+        key: `node.kubernetes.io/${state}`,
+        operator: 'Exists',
+        effect: 'NoExecute',
+        tolerationSeconds: NODE_SILENCE_SECONDS,
+      })),
+    ],
+    initContainers: [courier(trial, settings)],
+    containers: [taskContainer(trial, image)],
+    volumes: [
+      { name: 'control', emptyDir: {} },
+      { name: 'logs', emptyDir: {} },
+      {
+        name: 'token',
+        projected: {
+          sources: [
+            { serviceAccountToken: { audience: BROKER_AUDIENCE, expirationSeconds: HOUR, path: 'token' } },
+          ],
+        },
+      },
+      ...(task.configMap ? [{ name: 'task', configMap: { name: task.configMap.name } }] : []),
+    ],
+  };
+}
+
+/** A native sidecar: it runs before, beside and after the task container. */
+function courier(trial: Trial, settings: PodSettings): Container {
+  const { agent, verifier, task } = trial.spec;
+  return {
+    name: CONTAINERS.courier,
+    image: settings.courierImage,
+    restartPolicy: 'Always',
+    command: ['node', '/app/courier.js', 'trial'],
+    env: [
+      { name: 'SB_BROKER_URL', value: settings.brokerUrl },
+      { name: 'SB_BROKER_CA', value: settings.brokerCa },
+      ...secrets(agent.env, agentVariable),
+      ...secrets(verifier.env, verifierVariable),
+    ],
+    // The kubelet starts the task container only when this is through, so busybox, run.sh and the FIFOs are there.
+    lifecycle: { postStart: { exec: { command: ['/opt/sb/busybox', 'sh', '/opt/sb/prepare.sh'] } } },
+    securityContext: {
+      runAsUser: COURIER_UID,
+      runAsGroup: COURIER_UID,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    resources: {
+      requests: { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi' },
+      limits: { memory: '512Mi', 'ephemeral-storage': '4Gi' },
+    },
+    volumeMounts: [
+      { name: 'control', mountPath: POD_PATHS.control },
+      { name: 'logs', mountPath: POD_PATHS.logs, readOnly: true },
+      { name: 'token', mountPath: POD_PATHS.token.replace(/\/token$/, ''), readOnly: true },
+      ...(task.configMap ? [{ name: 'task', mountPath: POD_PATHS.task, readOnly: true }] : []),
+    ],
+  };
+}
+
+/** Only the references: the kubelet fills the values into the courier, which hands them to the one phase that may see them. */
+const secrets = (env: EnvVar[] | undefined, variable: (index: number) => string): EnvEntry[] =>
+  (env ?? []).flatMap(({ secretKeyRef }, index) =>
+    secretKeyRef
+      ? [
+          {
+            name: variable(index),
+            valueFrom: { secretKeyRef: { name: secretKeyRef.name, key: secretKeyRef.key } },
+          },
+        ]
+      : [],
+  );
+
+/** The task's image. It starts as root, because every phase drops to its own user; it gets no credential. */
+function taskContainer(trial: Trial, image: ReadyImage): Container {
+  const { resources, gpus, env } = trial.spec.environment;
+  return {
+    name: CONTAINERS.task,
+    image: image.reference,
+    command: [`${POD_PATHS.control}/busybox`, 'sh', `${POD_PATHS.control}/run.sh`],
+    workingDir: '/',
+    env: (env ?? []).map(({ name, value, secretKeyRef }) =>
+      secretKeyRef
+        ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }
+        : { name, value: value ?? '' },
+    ),
+    securityContext: { runAsUser: 0, runAsGroup: 0 },
+    resources: {
+      requests: { ...resources.requests },
+      limits: { ...definedOnly(resources.limits), ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}) },
+    },
+    volumeMounts: [
+      { name: 'control', mountPath: POD_PATHS.control, readOnly: true },
+      { name: 'logs', mountPath: POD_PATHS.logs },
+    ],
+  };
+}
+
+const definedOnly = (limits: Record<string, string | undefined>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(limits).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+
+/** The shared TaskBuild; nobody owns it, because other Trials use it too. */
+export function taskBuildFor(trial: Trial, name: string): TaskBuild {
+  const template = trial.spec.environment.build;
+  if (!template) throw new Error(`Trial ${trial.metadata.name} has no environment.build`);
+  return {
+    apiVersion: API_VERSION,
+    kind: 'TaskBuild',
+    metadata: { name, namespace: trial.metadata.namespace ?? '' },
+    spec: { ...template, force: false, cancelled: false },
+  };
+}

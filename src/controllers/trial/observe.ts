@@ -1,0 +1,260 @@
+/** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when a step needs it. */
+import type { ImageConfig, Manifest, Outcome } from '../../crds/courier-protocol.ts';
+import { buildName } from '../../crds/content.ts';
+import { identityOf, jobName, trialPrefix } from '../../crds/names.ts';
+import { present } from '../../crds/present.ts';
+import type { TrialFailedReason } from '../../crds/reasons.ts';
+import type { Attempt } from '../../crds/trial-status.ts';
+import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
+import type { Trial } from '../../crds/trial.ts';
+import { ConfigMap, Job } from '../../kube/kinds.ts';
+import type { Pod } from '../../kube/kinds.ts';
+import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
+import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import { keyOf } from '../../providers/artifact-store/port.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import type { ImageRegistry } from '../../providers/image-registry/port.ts';
+import { conditionOf } from '../../crds/conditions.ts';
+import { isOver, outcomeOf } from './pod.ts';
+
+/** An image that a Job can run. */
+export interface ReadyImage {
+  reference: string;
+  digest: string;
+  config: ImageConfig;
+  taskBuild?: string;
+}
+
+export type ImageSeen =
+  | { kind: 'notAsked' }
+  | { kind: 'ready'; image: ReadyImage }
+  | { kind: 'building'; taskBuild: string; message: string }
+  /** No TaskBuild of that content exists. `stale` is one that failed before this Trial was made: it is replaced. */
+  | { kind: 'toBuild'; taskBuild: string; stale?: TaskBuildObject }
+  | { kind: 'failed'; reason: TrialFailedReason; message: string }
+  | { kind: 'unavailable'; message: string };
+
+export type JobSeen = { kind: 'none' } | { kind: 'own'; job: Job } | { kind: 'foreign' };
+
+/** Everything that a decision about a Trial rests on. */
+export interface Observed {
+  trial: Trial;
+  /** Number of the attempt that is open, else of the one that would come next. */
+  attempt: number;
+  /** The open attempt, where the status has it already. */
+  recorded?: Attempt;
+  job: JobSeen;
+  pod?: Pod;
+  /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
+  outcome?: Outcome;
+  image: ImageSeen;
+  /** Why the task cannot be found; undefined where it can, or where nobody asked. */
+  taskMissing?: string;
+  now: Date;
+}
+
+export interface TrialSources {
+  kube: KubeClient;
+  trials: Store<Trial>;
+  jobs: Store<Job>;
+  /** Indexed by `owner`: UID of the controlling object. */
+  pods: Store<Pod>;
+  taskBuilds: Store<TaskBuildObject>;
+  registry: ImageRegistry;
+  artifacts: ArtifactStore;
+  /** Platform of the nodes, for example `linux/amd64`. */
+  platform: string;
+  now: () => Date;
+}
+
+/** True once the Trial has its terminal condition; nothing about it is read or changed any more. */
+export const isFinished = (trial: Trial): boolean => {
+  const status = conditionOf(trial, 'Succeeded')?.status;
+  return status === 'True' || status === 'False';
+};
+
+/** When the next attempt may start, in milliseconds since the epoch: the pause doubles with every failure. */
+export function notBefore(trial: Trial): number {
+  const ended = (trial.status?.attempts ?? []).filter(
+    ({ reason }) => reason !== undefined && reason !== 'Suspended',
+  );
+  const last = ended.at(-1);
+  if (last?.completionTime === undefined) return 0;
+  return Date.parse(last.completionTime) + trial.spec.backoffSeconds * 1000 * 2 ** (ended.length - 1);
+}
+
+/** Resolves undefined where there is nothing to decide: no such Trial, one that is being deleted, or one that has ended. */
+export async function observe(sources: TrialSources, key: ObjectKey): Promise<Observed | undefined> {
+  const trial = sources.trials.get(key);
+  if (!trial || trial.metadata.deletionTimestamp !== undefined || isFinished(trial)) return undefined;
+  const seen = await seeAttempt(sources, trial);
+  if (!startsNow(seen)) return seen;
+  const taskMissing = await seeTask(sources, trial);
+  return {
+    ...seen,
+    image: await seeImage(sources, trial),
+    ...(taskMissing !== undefined && { taskMissing }),
+  };
+}
+
+async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed> {
+  const { recorded, attempt } = currentAttempt(trial);
+  const job = await seeJob(sources, trial, { attempt, live: recorded !== undefined });
+  const pod = job.kind === 'own' ? sources.pods.by('owner', identityOf(job.job).uid)[0] : undefined;
+  const seen: Observed = {
+    trial,
+    attempt,
+    job,
+    image: { kind: 'notAsked' },
+    now: sources.now(),
+    ...present({ recorded, pod }),
+  };
+  const outcome = pod && outcomeOf(pod, attempt);
+  return { ...seen, ...present({ outcome: outcome ?? (await storedOutcome(sources, seen)) }) };
+}
+
+function currentAttempt({ status }: Trial): { attempt: number; recorded: Attempt | undefined } {
+  const last = status?.attempts?.at(-1);
+  if (!last) return { attempt: 1, recorded: undefined };
+  return last.completionTime === undefined
+    ? { attempt: last.number, recorded: last }
+    : { attempt: last.number + 1, recorded: undefined };
+}
+
+function startsNow({ trial, job, recorded, now }: Observed): boolean {
+  const wanted = !trial.spec.cancel && !trial.spec.suspend;
+  return wanted && job.kind === 'none' && !recorded && now.getTime() >= notBefore(trial);
+}
+
+async function seeJob(
+  { kube, jobs }: TrialSources,
+  trial: Trial,
+  { attempt, live }: { attempt: number; live: boolean },
+): Promise<JobSeen> {
+  const { namespace, name } = identityOf(trial);
+  const key = { namespace, name: jobName(name, attempt) };
+  // The status knows a Job that the cache does not: only the API server can say whether it is gone.
+  const job = jobs.get(key) ?? (live ? await kube.get(Job, key) : undefined);
+  if (!job) return { kind: 'none' };
+  return isOwnedBy(job, trial) ? { kind: 'own', job } : { kind: 'foreign' };
+}
+
+/** Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. */
+export const isOwnedBy = (job: Job, trial: Trial): boolean =>
+  job.metadata.ownerReferences?.some(
+    ({ uid, controller }) => controller === true && uid === trial.metadata.uid,
+  ) ?? false;
+
+const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
+
+/** The Pod ended without a word, or is gone: what the courier stored last tells the same. */
+async function storedOutcome({ artifacts }: TrialSources, seen: Observed): Promise<Outcome | undefined> {
+  const { trial, attempt, pod } = seen;
+  if (!trial.spec.uploadResults || !(pod ? isOver(pod) : hasVanished(seen))) return undefined;
+  const stored = await artifacts.get(`${trialPrefix(trial)}manifest.json`, MANIFEST_MAX_BYTES);
+  if (!stored) return undefined;
+  const manifest = JSON.parse(new TextDecoder().decode(stored)) as Manifest;
+  const ours = manifest.trial.uid === trial.metadata.uid && manifest.trial.attempt === attempt;
+  return ours ? manifest.outcome : undefined;
+}
+
+/** An attempt without a Pod that once had one. */
+export const hasVanished = ({ job, pod, recorded }: Observed): boolean =>
+  !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);
+
+/** Whether the Job controller will start no further Pod for this Job. */
+export const hasEnded = (job: Job): boolean =>
+  job.metadata.deletionTimestamp !== undefined ||
+  (job.status?.conditions?.some(
+    ({ type, status }) =>
+      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
+  ) ??
+    false);
+
+async function seeTask({ kube, artifacts }: TrialSources, trial: Trial): Promise<string | undefined> {
+  const { s3, configMap } = trial.spec.task;
+  if (configMap) {
+    const { namespace } = identityOf(trial);
+    const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
+    return found
+      ? undefined
+      : `spec.task.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`;
+  }
+  const uri = s3?.uri ?? '';
+  const prefix = keyOf(uri, artifacts.bucket);
+  if (!prefix?.startsWith('tasks/'))
+    return `spec.task.s3.uri: ${uri} is not under s3://${artifacts.bucket}/tasks/, where tasks are taken from`;
+  const key = `${prefix.replace(/\/$/, '')}/task.zip`;
+  return (await artifacts.head(key)) ? undefined : `there is no object ${artifacts.uri(key)}`;
+}
+
+async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen> {
+  const { image, buildRef } = trial.spec.environment;
+  if (image !== undefined) return resolve(sources, image);
+  const taskBuild = buildRef?.name ?? (await contentName(sources, trial));
+  if (typeof taskBuild !== 'string') return taskBuild;
+  const found = sources.taskBuilds.get({ namespace: identityOf(trial).namespace, name: taskBuild });
+  if (!found) return buildRef ? missingBuild(taskBuild) : { kind: 'toBuild', taskBuild };
+  return seeBuild(sources, trial, found);
+}
+
+const missingBuild = (name: string): ImageSeen => ({
+  kind: 'failed',
+  reason: 'BuildNotFound',
+  message: `spec.environment.buildRef.name: there is no TaskBuild ${name} in this namespace`,
+});
+
+async function contentName({ kube }: TrialSources, trial: Trial): Promise<string | ImageSeen> {
+  const template = trial.spec.environment.build;
+  if (!template) return missingBuild('(none)');
+  if (template.context.s3) return buildName(template);
+  const key = { namespace: identityOf(trial).namespace, name: template.context.configMap?.name ?? '' };
+  const context = await kube.get(ConfigMap, key);
+  if (context) return buildName(template, context);
+  return {
+    kind: 'failed',
+    reason: 'BuildFailed',
+    message: `spec.environment.build.context.configMap.name: there is no ConfigMap ${key.namespace}/${key.name}`,
+  };
+}
+
+async function seeBuild(sources: TrialSources, trial: Trial, build: TaskBuildObject): Promise<ImageSeen> {
+  const taskBuild = build.metadata.name;
+  const condition = conditionOf(build, 'Succeeded') ?? { status: 'Unknown', reason: 'Pending' };
+  if (condition.status === 'False') return seeFailedBuild(trial, build);
+  const { image, digest } = build.status ?? {};
+  if (image === undefined || digest === undefined)
+    return { kind: 'building', taskBuild, message: `TaskBuild ${taskBuild}: ${condition.reason}` };
+  const seen = await resolve(sources, `${image}@${digest}`);
+  return seen.kind === 'ready' ? { kind: 'ready', image: { ...seen.image, taskBuild } } : seen;
+}
+
+function seeFailedBuild(trial: Trial, build: TaskBuildObject): ImageSeen {
+  const taskBuild = build.metadata.name;
+  const { reason, message, lastTransitionTime } = conditionOf(build, 'Succeeded') ?? {
+    reason: '',
+    message: '',
+    lastTransitionTime: '',
+  };
+  const older = lastTransitionTime < (trial.metadata.creationTimestamp ?? '');
+  if (older && trial.spec.environment.build) return { kind: 'toBuild', taskBuild, stale: build };
+  return { kind: 'failed', reason: 'BuildFailed', message: `TaskBuild ${taskBuild}: ${reason}: ${message}` };
+}
+
+async function resolve({ registry, platform }: TrialSources, reference: string): Promise<ImageSeen> {
+  try {
+    const resolved = await registry.resolve(reference);
+    if (!resolved)
+      return { kind: 'failed', reason: 'ImageNotFound', message: `the registry has no image ${reference}` };
+    const config = await registry.config(resolved, platform);
+    return { kind: 'ready', image: { reference: resolved.reference, digest: resolved.digest, config } };
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    if (error.transient) return { kind: 'unavailable', message: error.message };
+    return {
+      kind: 'failed',
+      reason: error.reason === 'AccessDenied' ? 'ImageAccessDenied' : 'ImageNotFound',
+      message: error.message,
+    };
+  }
+}

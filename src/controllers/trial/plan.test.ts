@@ -1,0 +1,357 @@
+import { expect } from 'chai';
+import {
+  after,
+  aJob,
+  anImageConfig,
+  anOutcome,
+  aPod,
+  aTrial,
+  containerStatus,
+  endedPod,
+  stampOf,
+  T0,
+} from '../../../test/support/builders.ts';
+import type { Pod } from '../../kube/kinds.ts';
+import type { Observed } from './observe.ts';
+import { nextStep } from './plan.ts';
+
+const ready: Observed['image'] = {
+  kind: 'ready',
+  image: { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() },
+};
+
+const seen = (over: Partial<Observed> = {}): Observed => ({
+  trial: aTrial(),
+  attempt: 1,
+  job: { kind: 'none' },
+  image: { kind: 'notAsked' },
+  now: after(5),
+  ...over,
+});
+
+/** An attempt whose Pod has this status. */
+function during(
+  status: Pod['status'],
+  over: Partial<Observed> & { deletionTimestamp?: string } = {},
+): Observed {
+  const { deletionTimestamp, ...rest } = over;
+  const trial = rest.trial ?? aTrial();
+  const job = aJob(trial);
+  return seen({
+    ...rest,
+    trial,
+    job: { kind: 'own', job },
+    pod: aPod(job, {
+      ...(status && { status }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    }),
+  });
+}
+
+const running: Pod['status'] = {
+  phase: 'Running',
+  containerStatuses: [containerStatus('task', { running: { startedAt: stampOf(after(1)) } })],
+};
+
+const failed = (reason: string) => ({ kind: 'fail', reason });
+
+describe('the next step of a Trial', () => {
+  describe('before an attempt', () => {
+    it('creates the Job when task and image are there', () => {
+      expect(nextStep(seen({ image: ready }))).to.include({ kind: 'createJob' });
+    });
+
+    it('waits while the image is building', () => {
+      const image = {
+        kind: 'building',
+        taskBuild: 'build-1',
+        message: 'TaskBuild build-1: Building',
+      } as const;
+      expect(nextStep(seen({ image }))).to.include({ kind: 'wait', reason: 'BuildingImage' });
+    });
+
+    it('asks for a build of content that nobody has built', () => {
+      expect(nextStep(seen({ image: { kind: 'toBuild', taskBuild: 'build-1' } }))).to.include({
+        kind: 'createBuild',
+        taskBuild: 'build-1',
+      });
+    });
+
+    it('ends with the reason that the image has', () => {
+      expect(
+        nextStep(seen({ image: { kind: 'failed', reason: 'ImageNotFound', message: 'none' } })),
+      ).to.include(failed('ImageNotFound'));
+    });
+
+    it('waits for a registry that does not answer', () => {
+      expect(nextStep(seen({ image: { kind: 'unavailable', message: 'refused' } }))).to.include({
+        kind: 'wait',
+        reason: 'RegistryUnavailable',
+      });
+    });
+
+    it('ends with TaskNotFound where the task is missing, whatever the image', () => {
+      expect(nextStep(seen({ image: ready, taskMissing: 'there is no object s3://a/b' }))).to.include(
+        failed('TaskNotFound'),
+      );
+    });
+
+    it('does nothing while suspended', () => {
+      expect(nextStep(seen({ trial: aTrial({ spec: { suspend: true } }) }))).to.include({
+        kind: 'wait',
+        reason: 'Suspended',
+      });
+    });
+
+    it('ends at once when cancelled, suspended or not', () => {
+      expect(nextStep(seen({ trial: aTrial({ spec: { cancel: true, suspend: true } }) }))).to.include(
+        failed('Cancelled'),
+      );
+    });
+
+    it('pauses after a failed attempt, twice as long after the second', () => {
+      const attempts = [1, 2].map((number) => ({
+        number,
+        jobName: `hello-${number}`,
+        reason: 'Evicted',
+        completionTime: stampOf(T0),
+      }));
+      const step = nextStep(
+        seen({ trial: aTrial({ status: { attempts } }), attempt: 3, now: after(5), image: ready }),
+      );
+      expect(step).to.deep.include({ kind: 'wait', reason: 'Retrying', againMs: 15_000 });
+    });
+  });
+
+  it('never adopts a Job of somebody else', () => {
+    expect(nextStep(seen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
+  });
+
+  describe('while the Pod starts', () => {
+    it('says why it is not scheduled', () => {
+      const status = {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'False', message: '0/2 nodes' }],
+      };
+      expect(nextStep(during(status))).to.include({
+        kind: 'wait',
+        reason: 'Unschedulable',
+        message: '0/2 nodes',
+      });
+    });
+
+    it('gives up after startTimeoutSeconds', () => {
+      expect(nextStep(during({ phase: 'Pending' }, { now: after(1801) }))).to.include(failed('StartTimeout'));
+    });
+
+    const waitingFor = (reason: string): Pod['status'] => ({
+      phase: 'Pending',
+      containerStatuses: [containerStatus('task', { waiting: { reason, message: 'why' } })],
+    });
+
+    it('waits for an image that cannot be pulled, up to startTimeoutSeconds', () => {
+      expect(nextStep(during(waitingFor('ImagePullBackOff')))).to.include({
+        kind: 'wait',
+        reason: 'PullingImage',
+      });
+      expect(nextStep(during(waitingFor('ImagePullBackOff'), { now: after(1801) }))).to.include(
+        failed('ImagePullFailed'),
+      );
+    });
+
+    it('gives a missing Secret twenty seconds to appear', () => {
+      expect(nextStep(during(waitingFor('CreateContainerConfigError')))).to.include({ kind: 'wait' });
+      expect(nextStep(during(waitingFor('CreateContainerConfigError'), { now: after(21) }))).to.include(
+        failed('SecretNotFound'),
+      );
+    });
+
+    it('ends at once on a name that no image can have', () => {
+      expect(nextStep(during(waitingFor('InvalidImageName')))).to.include(failed('ImageNotFound'));
+    });
+  });
+
+  describe('while the Pod runs', () => {
+    it('waits', () => {
+      expect(nextStep(during(running))).to.include({ kind: 'wait', reason: 'Running' });
+    });
+
+    it('stops it when cancelled', () => {
+      expect(nextStep(during(running, { trial: aTrial({ spec: { cancel: true } }) }))).to.include({
+        kind: 'stop',
+        because: 'Cancelled',
+      });
+    });
+
+    it('stops it when suspended', () => {
+      expect(nextStep(during(running, { trial: aTrial({ spec: { suspend: true } }) }))).to.include({
+        kind: 'stop',
+        because: 'Suspended',
+      });
+    });
+
+    it('looks again when a Pod that is being deleted should be gone', () => {
+      const step = nextStep(during(running, { deletionTimestamp: stampOf(after(10)) }));
+      expect(step).to.deep.include({ kind: 'wait', reason: 'Stopping', againMs: 10_100 });
+    });
+
+    it('takes silence past the grace period as a lost node', () => {
+      const step = nextStep(during(running, { deletionTimestamp: stampOf(after(10)), now: after(16) }));
+      expect(step).to.include({ kind: 'endAttempt', reason: 'NodeLost' });
+    });
+  });
+
+  describe('after the Pod', () => {
+    const over = (trial = aTrial(), outcome = anOutcome()) =>
+      during(endedPod(JSON.stringify(outcome)), { trial, outcome });
+
+    it('records the reward', () => {
+      expect(nextStep(over())).to.include({ kind: 'succeed' });
+    });
+
+    it('records a reward that was obtained although the Trial was cancelled meanwhile', () => {
+      expect(nextStep(over(aTrial({ spec: { cancel: true } })))).to.include({ kind: 'succeed' });
+    });
+
+    it('ends with what the courier says', () => {
+      const outcome = anOutcome({ result: { kind: 'failed', reason: 'RewardMissing', message: 'no file' } });
+      expect(nextStep(over(aTrial(), outcome))).to.include(failed('RewardMissing'));
+    });
+
+    it('tries again when the courier failed, and not for ever', () => {
+      const outcome = anOutcome({
+        result: { kind: 'failed', reason: 'CourierFailed', message: 'restarted' },
+      });
+      expect(nextStep(over(aTrial(), outcome))).to.include({ kind: 'endAttempt', reason: 'CourierFailed' });
+      expect(nextStep(over(aTrial({ spec: { maxAttempts: 1 } }), outcome))).to.include(
+        failed('CourierFailed'),
+      );
+    });
+
+    it('does not count suspended attempts as failures', () => {
+      const attempts = [1, 2].map((number) => ({
+        number,
+        jobName: `hello-${number}`,
+        reason: 'Suspended',
+        completionTime: stampOf(T0),
+      }));
+      const outcome = anOutcome({
+        result: { kind: 'failed', reason: 'CourierFailed', message: 'restarted' },
+      });
+      const trial = aTrial({ spec: { maxAttempts: 2 }, status: { attempts } });
+      expect(nextStep(over(trial, outcome))).to.include({ kind: 'endAttempt' });
+    });
+
+    it('calls an ended attempt of a cancelled Trial cancelled, and of a suspended one suspended', () => {
+      const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
+      expect(nextStep(over(aTrial({ spec: { cancel: true } }), outcome))).to.include(failed('Cancelled'));
+      expect(nextStep(over(aTrial({ spec: { suspend: true } }), outcome))).to.include({
+        kind: 'endAttempt',
+        reason: 'Suspended',
+      });
+    });
+
+    it('retries an attempt that somebody else stopped', () => {
+      const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
+      const job = aJob(aTrial());
+      const step = nextStep(
+        seen({ job: { kind: 'own', job }, pod: aPod(job, { status: { phase: 'Failed' } }), outcome }),
+      );
+      expect(step).to.include({ kind: 'endAttempt', reason: 'PodLost' });
+    });
+
+    const ended = (terminated: object, status: object = {}): Pod['status'] => ({
+      phase: 'Failed',
+      containerStatuses: [containerStatus('task', { terminated: { exitCode: 137, ...terminated } })],
+      ...status,
+    });
+
+    const marks: [string, Pod['status'], object][] = [
+      ['OOMKilled from the container', ended({ reason: 'OOMKilled' }), failed('OOMKilled')],
+      ['TaskContainerExited from any other exit', ended({ reason: 'Error' }), failed('TaskContainerExited')],
+      [
+        'EphemeralStorageExceeded from an eviction for its own use',
+        ended({}, { reason: 'Evicted', message: 'exceeds' }),
+        failed('EphemeralStorageExceeded'),
+      ],
+      [
+        'Evicted from a disruption, to be tried again',
+        ended(
+          {},
+          {
+            reason: 'Evicted',
+            conditions: [
+              { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: '' },
+            ],
+          },
+        ),
+        { kind: 'endAttempt', reason: 'Evicted' },
+      ],
+      [
+        'NodeLost from the taint manager, to be tried again',
+        ended(
+          {},
+          {
+            conditions: [
+              { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: '' },
+            ],
+          },
+        ),
+        { kind: 'endAttempt', reason: 'NodeLost' },
+      ],
+      [
+        'PodLost where nothing tells, to be tried again',
+        { phase: 'Failed' },
+        { kind: 'endAttempt', reason: 'PodLost' },
+      ],
+    ];
+    for (const [sentence, status, step] of marks)
+      it(`reads ${sentence}`, () => expect(nextStep(during(status))).to.include(step));
+
+    it('asks the Pod why its container exited when the courier only saw it go', () => {
+      const outcome = anOutcome({
+        result: { kind: 'failed', reason: 'TaskContainerExited', message: 'gone' },
+      });
+      expect(nextStep(during(ended({ reason: 'OOMKilled' }), { outcome }))).to.include(failed('OOMKilled'));
+    });
+
+    it('calls a vanished Pod lost when its Job has failed', () => {
+      const trial = aTrial();
+      const job = aJob(trial, {
+        status: { conditions: [{ type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' }] },
+      });
+      expect(nextStep(seen({ trial, job: { kind: 'own', job } }))).to.include({
+        kind: 'endAttempt',
+        reason: 'PodLost',
+      });
+    });
+
+    it('calls it evicted when the Job says that a disruption ended it', () => {
+      const trial = aTrial();
+      const job = aJob(trial, {
+        status: {
+          conditions: [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'disrupted' }],
+        },
+      });
+      expect(nextStep(seen({ trial, job: { kind: 'own', job } }))).to.include({
+        kind: 'endAttempt',
+        reason: 'Evicted',
+      });
+    });
+
+    it('calls an attempt lost whose Job somebody deleted', () => {
+      expect(nextStep(seen({ recorded: { number: 1, jobName: 'hello-1' } }))).to.include({
+        kind: 'endAttempt',
+        reason: 'PodLost',
+      });
+    });
+
+    it('waits for the Pod of a new Job', () => {
+      const trial = aTrial();
+      expect(nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) } }))).to.include({
+        kind: 'wait',
+        reason: 'Pending',
+      });
+    });
+  });
+});

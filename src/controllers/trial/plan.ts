@@ -1,0 +1,159 @@
+/** Pure: what was observed → the one next step. */
+import type { Outcome } from '../../crds/courier-protocol.ts';
+import { isRetried } from '../../crds/reasons.ts';
+import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
+import type { Attempt } from '../../crds/trial-status.ts';
+import type { KubeObject } from '../../kube/types.ts';
+import type { Job } from '../../kube/kinds.ts';
+import { hasVanished, notBefore } from './observe.ts';
+import type { ImageSeen, Observed, ReadyImage } from './observe.ts';
+import { failureOf, isOver, isStuck, startedAt, stuckInMs, waitingOf } from './pod.ts';
+import type { Failure } from './pod.ts';
+
+export type Step =
+  /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
+  | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
+  | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
+  | { kind: 'createJob'; image: ReadyImage }
+  /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
+  | { kind: 'stop'; because: 'Cancelled' | 'Suspended' }
+  /** Close this attempt; the Trial goes on. */
+  | { kind: 'endAttempt'; reason: TrialFailedReason | 'Suspended'; message: string }
+  | { kind: 'succeed'; outcome: Outcome }
+  | { kind: 'fail'; reason: TrialFailedReason; message: string; outcome?: Outcome };
+
+const fail = (reason: TrialFailedReason, message: string): Step => ({ kind: 'fail', reason, message });
+const CANCELLED = 'spec.cancel is true';
+
+export function nextStep(seen: Observed): Step {
+  if (seen.job.kind === 'foreign')
+    return fail(
+      'NameConflict',
+      'a Job that this Trial does not own has the name of its attempt; delete it or rename the Trial',
+    );
+  const ended = attemptEnd(seen);
+  if (ended) return afterAttempt(seen, ended);
+  return seen.job.kind === 'own' ? duringAttempt(seen) : beforeAttempt(seen);
+}
+
+type AttemptEnd = { kind: 'result'; outcome: Outcome } | ({ kind: 'failure'; outcome?: Outcome } & Failure);
+
+/** How the open attempt ended; undefined while it goes on, or where none was begun. */
+function attemptEnd(seen: Observed): AttemptEnd | undefined {
+  const { outcome, pod } = seen;
+  if (outcome && outcome.result.kind !== 'failed') return { kind: 'result', outcome };
+  if (outcome?.result.kind === 'failed') {
+    const said = outcome.result;
+    // The courier only knows that it was told to stop, or that its neighbour is gone; the Pod says why.
+    const why =
+      pod && (said.reason === 'Cancelled' || said.reason === 'TaskContainerExited') ? failureOf(pod) : said;
+    const plain = why.reason === 'PodLost' ? said : why;
+    return { kind: 'failure', outcome, reason: plain.reason, message: plain.message };
+  }
+  const evidence = silentEnd(seen);
+  return evidence && { kind: 'failure', ...evidence };
+}
+
+function silentEnd(seen: Observed): Failure | undefined {
+  const { pod, now, job } = seen;
+  if (pod && isOver(pod)) return failureOf(pod);
+  if (pod && isStuck(pod, now))
+    return { reason: 'NodeLost', message: `the node of Pod ${pod.metadata.name} does not end it` };
+  if (!hasVanished(seen)) return undefined;
+  const condition = job.kind === 'own' ? failedCondition(job.job) : undefined;
+  if (condition?.reason === 'PodFailurePolicy')
+    return { reason: 'Evicted', message: condition.message ?? 'the Pod was disrupted' };
+  return { reason: 'PodLost', message: 'the Pod was deleted and left no result' };
+}
+
+const failedCondition = ({ status }: Job) => status?.conditions?.find(({ type }) => type === 'Failed');
+
+function afterAttempt(seen: Observed, ended: AttemptEnd): Step {
+  const { spec } = seen.trial;
+  // A result that was obtained is recorded, whatever was asked for meanwhile.
+  if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
+  const kept = ended.outcome && { outcome: ended.outcome };
+  if (spec.cancel) return { ...fail('Cancelled', CANCELLED), ...kept };
+  if (spec.suspend) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend is true' };
+  // Somebody else told the courier to stop (a drain, a deleted Job): that is no failure of the agent.
+  const reason = ended.reason === 'Cancelled' ? 'PodLost' : ended.reason;
+  const failures = (seen.trial.status?.attempts ?? []).filter(isFailure).length + 1;
+  if (isRetried(reason) && failures < spec.maxAttempts)
+    return { kind: 'endAttempt', reason, message: ended.message };
+  return { ...fail(reason, ended.message), ...kept };
+}
+
+const isFailure = (attempt: Attempt): boolean =>
+  attempt.completionTime !== undefined && attempt.reason !== 'Suspended';
+
+function duringAttempt(seen: Observed): Step {
+  const { trial, pod, job } = seen;
+  if (isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job))) return whileStopping(seen);
+  if (trial.spec.cancel) return { kind: 'stop', because: 'Cancelled' };
+  if (trial.spec.suspend) return { kind: 'stop', because: 'Suspended' };
+  const started = pod && startedAt(pod);
+  if (started === undefined) return startingStep(seen);
+  return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };
+}
+
+const isDeleted = (object: KubeObject | undefined): boolean =>
+  object?.metadata.deletionTimestamp !== undefined;
+
+/** The Pod is on its way out; no event comes from a node that is lost, so look again when it should have ended. */
+function whileStopping({ pod, now }: Observed): Step {
+  const againMs = pod && stuckInMs(pod, now);
+  return {
+    kind: 'wait',
+    reason: 'Stopping',
+    message: 'the Pod is being ended',
+    ...(againMs !== undefined && { againMs }),
+  };
+}
+
+function startingStep({ trial, job, pod, now }: Observed): Step {
+  const created = (job.kind === 'own' && job.job.metadata.creationTimestamp) || now.toISOString();
+  const { reason, message, becomes } = waitingOf(pod);
+  const limitMs = Math.min(trial.spec.startTimeoutSeconds * 1000, becomes?.graceMs ?? Infinity);
+  const leftMs = Date.parse(created) + limitMs - now.getTime();
+  if (leftMs >= 0) return { kind: 'wait', reason, message, againMs: leftMs + 100 };
+  return fail(
+    becomes?.reason ?? 'StartTimeout',
+    `not started within ${limitMs / 1000} s: ${reason}: ${message}`,
+  );
+}
+
+function beforeAttempt(seen: Observed): Step {
+  const { trial, taskMissing, now } = seen;
+  if (trial.spec.cancel) return fail('Cancelled', CANCELLED);
+  if (trial.spec.suspend) return { kind: 'wait', reason: 'Suspended', message: 'spec.suspend is true' };
+  const pause = notBefore(trial) - now.getTime();
+  if (pause > 0)
+    return {
+      kind: 'wait',
+      reason: 'Retrying',
+      message: `next attempt in ${Math.ceil(pause / 1000)} s`,
+      againMs: pause,
+    };
+  if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
+  return withImage(seen.image);
+}
+
+function withImage(image: ImageSeen): Step {
+  switch (image.kind) {
+    case 'ready':
+      return { kind: 'createJob', image: image.image };
+    case 'toBuild':
+      return { kind: 'createBuild', taskBuild: image.taskBuild, ...(image.stale && { stale: image.stale }) };
+    case 'building':
+      return { kind: 'wait', reason: 'BuildingImage', message: image.message };
+    case 'unavailable':
+      return { kind: 'wait', reason: 'RegistryUnavailable', message: image.message, againMs: 5000 };
+    case 'failed':
+      return fail(image.reason, image.message);
+    case 'notAsked':
+      return { kind: 'wait', reason: 'Pending', message: 'not looked at yet', againMs: 100 };
+    default:
+      return image satisfies never;
+  }
+}

@@ -1,0 +1,115 @@
+/** Pure: what a Pod's status says about the attempt that it runs. */
+import { CONTAINERS } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../crds/courier-protocol.ts';
+import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
+import type { Pod } from '../../kube/kinds.ts';
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+
+export const taskStatus = (pod: Pod): ContainerStatus | undefined =>
+  pod.status?.containerStatuses?.find(({ name }) => name === CONTAINERS.task);
+
+const courierStatus = (pod: Pod): ContainerStatus | undefined =>
+  pod.status?.initContainerStatuses?.find(({ name }) => name === CONTAINERS.courier);
+
+/** What the courier wrote into its termination message; undefined while it runs, and for a message of another attempt or none at all. */
+export function outcomeOf(pod: Pod, attempt: number): Outcome | undefined {
+  const message = courierStatus(pod)?.state?.terminated?.message;
+  if (message === undefined) return undefined;
+  try {
+    const outcome = JSON.parse(message) as Outcome;
+    return outcome.version === 1 && outcome.attempt === attempt ? outcome : undefined;
+  } catch {
+    // A courier that was killed while writing left half a message; the Pod's own state tells the rest.
+    return undefined;
+  }
+}
+
+/** When the task container began to run; undefined before. */
+export function startedAt(pod: Pod): string | undefined {
+  const { state, lastState } = taskStatus(pod) ?? {};
+  return state?.running?.startedAt ?? state?.terminated?.startedAt ?? lastState?.terminated?.startedAt;
+}
+
+/** True when all containers are through. */
+export const isOver = (pod: Pod): boolean =>
+  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+
+const SILENCE_MS = 5000;
+
+/** A Pod that should have ended by now and has not: its kubelet does not answer. `deletionTimestamp` includes the grace period. */
+export const isStuck = (pod: Pod, now: Date): boolean =>
+  pod.metadata.deletionTimestamp !== undefined &&
+  !isOver(pod) &&
+  now.getTime() > Date.parse(pod.metadata.deletionTimestamp) + SILENCE_MS;
+
+/** Milliseconds until `isStuck` can become true. */
+export const stuckInMs = (pod: Pod, now: Date): number | undefined =>
+  pod.metadata.deletionTimestamp === undefined
+    ? undefined
+    : Math.max(100, Date.parse(pod.metadata.deletionTimestamp) + SILENCE_MS + 100 - now.getTime());
+
+export interface Failure {
+  reason: TrialFailedReason;
+  message: string;
+}
+
+/** Why a Pod that left no result ended, by the marks that Kubernetes leaves on it. */
+export function failureOf(pod: Pod): Failure {
+  const disruption = pod.status?.conditions?.find(
+    ({ type, status }) => type === 'DisruptionTarget' && status === 'True',
+  );
+  if (disruption) {
+    const reason = disruption.reason === 'DeletionByTaintManager' ? 'NodeLost' : 'Evicted';
+    return { reason, message: `${disruption.reason}: ${disruption.message}` };
+  }
+  const { reason, message = 'the Pod ended and left no result' } = pod.status ?? {};
+  // The kubelet evicts a Pod over its own limit without DisruptionTarget; pressure on the node sets it.
+  if (reason === 'Evicted') return { reason: 'EphemeralStorageExceeded', message };
+  return containerFailure(pod) ?? { reason: 'PodLost', message };
+}
+
+function containerFailure(pod: Pod): Failure | undefined {
+  const ended = taskStatus(pod)?.state?.terminated;
+  if (!ended) return undefined;
+  if (ended.reason === 'OOMKilled')
+    return { reason: 'OOMKilled', message: 'the task container ran out of its memory limit' };
+  return {
+    reason: 'TaskContainerExited',
+    message: `the task container ended with exit code ${ended.exitCode} (${ended.reason})`,
+  };
+}
+
+/** What keeps a Pod from starting. */
+export interface Waiting {
+  reason: TrialActiveReason;
+  message: string;
+  /** What the Trial fails with when this lasts, and after how long at most. */
+  becomes?: { reason: TrialFailedReason; graceMs?: number };
+}
+
+/** The kubelet's words for a container that does not start, and what becomes of the Trial. */
+const WAITING: Record<string, NonNullable<Waiting['becomes']>> = {
+  ErrImagePull: { reason: 'ImagePullFailed' },
+  ImagePullBackOff: { reason: 'ImagePullFailed' },
+  InvalidImageName: { reason: 'ImageNotFound', graceMs: 0 },
+  ErrImageNeverPull: { reason: 'ImageNotFound', graceMs: 0 },
+  CreateContainerConfigError: { reason: 'SecretNotFound', graceMs: 20_000 },
+};
+
+/** Why a Pod that has not started is waiting. */
+export function waitingOf(pod: Pod | undefined): Waiting {
+  if (!pod) return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
+  const unscheduled = pod.status?.conditions?.find(
+    ({ type, status }) => type === 'PodScheduled' && status === 'False',
+  );
+  if (unscheduled) return { reason: 'Unschedulable', message: unscheduled.message ?? 'no node has room' };
+  const stuck = [courierStatus(pod), taskStatus(pod)].map(stuckWith).find((found) => found !== undefined);
+  return stuck ?? { reason: 'PullingImage', message: 'the kubelet prepares the containers' };
+}
+
+function stuckWith(container: ContainerStatus | undefined): Waiting | undefined {
+  const { reason = '', message = reason } = container?.state?.waiting ?? {};
+  const becomes = WAITING[reason];
+  return becomes && { reason: 'PullingImage', message: `${reason}: ${message}`, becomes };
+}

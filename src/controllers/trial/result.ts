@@ -1,0 +1,127 @@
+/** Pure: `config.json` and `result.json` of a Trial, in Harbor's field names (its TrialConfig and TrialResult models, 0.25). */
+import type { Outcome } from '../../crds/courier-protocol.ts';
+import { identityOf, trialName } from '../../crds/names.ts';
+import type { Interval, Phase, TrialStatus } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
+
+/** A finished Trial: its object and the status that is about to be written. */
+export interface FinishedTrial {
+  trial: Trial;
+  status: TrialStatus;
+  outcome?: Outcome;
+}
+
+/** Harbor's TrialConfig. Values of secrets are left out; only their variables' names are told. */
+export function trialConfig(trial: Trial): object {
+  const { agent, verifier, task, artifacts = [] } = trial.spec;
+  return {
+    task: taskConfig(task),
+    trial_name: trialName(identityOf(trial)),
+    agent: {
+      name: agent.name,
+      model_name: agent.model ?? null,
+      override_timeout_sec: agent.timeoutSeconds ?? null,
+      override_setup_timeout_sec: agent.setupTimeoutSeconds,
+      env: plainEnv(agent.env),
+    },
+    environment: { type: null, import_path: 'sb-operator:kubernetes' },
+    verifier: {
+      override_timeout_sec: verifier.timeoutSeconds ?? null,
+      disable: verifier.disabled,
+      env: plainEnv(verifier.env),
+    },
+    artifacts: artifacts.map(({ source, destination }) => ({ source, destination: destination ?? null })),
+  };
+}
+
+const taskConfig = ({ name, dataset, version, s3, configMap }: Trial['spec']['task']) => ({
+  path: s3?.uri ?? `configmap/${configMap?.name ?? ''}`,
+  source: dataset,
+  ...(version !== undefined && { ref: version }),
+  name,
+});
+
+const plainEnv = (env: Trial['spec']['agent']['env']): Record<string, string> =>
+  Object.fromEntries(
+    (env ?? []).map(({ name, value, secretKeyRef }) => [name, value ?? `\${${secretKeyRef?.key ?? name}}`]),
+  );
+
+/** Harbor's TrialResult, and our own fields beside it (design §5). */
+export function trialResult({ trial, status, outcome }: FinishedTrial): object {
+  const { metadata, spec } = trial;
+  const { name, version = null } = spec.task;
+  return {
+    id: metadata.uid,
+    task_name: name,
+    trial_name: trialName(identityOf(trial)),
+    trial_uri: status.s3TrialUri,
+    task_id: { path: version === null ? name : `${name}@${version}` },
+    source: spec.task.dataset,
+    task_checksum: version ?? 'unversioned',
+    config: trialConfig(trial),
+    agent_info: {
+      name: spec.agent.name,
+      version: 'unknown',
+      model_info: modelInfo(spec.agent.model),
+    },
+    agent_result: usage(status.usage),
+    verifier_result: status.rewards ? { rewards: status.rewards } : null,
+    verifier_environment_mode: spec.verifier.disabled ? null : 'shared',
+    exception_info: exceptionInfo(status),
+    started_at: metadata.creationTimestamp ?? null,
+    finished_at: status.finishedAt ?? null,
+    ...phases(outcome),
+    step_results: null,
+    task_version: version,
+    ...places(status),
+    attempts: status.attempts ?? [],
+    integrity: status.integrity ?? null,
+  };
+}
+
+const places = ({ s3TaskUri, s3TrialUri, image, logs }: TrialStatus) => ({
+  s3_task_uri: s3TaskUri ?? null,
+  s3_trial_uri: s3TrialUri ?? null,
+  image_uri: image ?? null,
+  pod_log_group: logs?.group ?? null,
+  pod_log_stream: logs?.stream ?? null,
+  pod_logs_url: logs?.url ?? null,
+});
+
+function modelInfo(model: string | undefined): { name: string; provider: string | null } | null {
+  if (model === undefined) return null;
+  const slash = model.indexOf('/');
+  return slash < 0
+    ? { name: model, provider: null }
+    : { name: model.slice(slash + 1), provider: model.slice(0, slash) };
+}
+
+const usage = (seen: TrialStatus['usage']) => ({
+  n_input_tokens: seen?.inputTokens ?? null,
+  n_cache_tokens: seen?.cacheTokens ?? null,
+  n_output_tokens: seen?.outputTokens ?? null,
+  cost_usd: seen?.costUsd ?? null,
+});
+
+const exceptionInfo = ({ exception, finishedAt }: TrialStatus) =>
+  exception
+    ? {
+        exception_type: exception.type,
+        exception_message: exception.message,
+        exception_traceback: '',
+        occurred_at: finishedAt,
+      }
+    : null;
+
+const HARBOR_PHASES: [Phase, string][] = [
+  ['environmentSetup', 'environment_setup'],
+  ['agentSetup', 'agent_setup'],
+  ['agentExecution', 'agent_execution'],
+  ['verifier', 'verifier'],
+];
+
+const phases = (outcome: Outcome | undefined): Record<string, object | null> =>
+  Object.fromEntries(HARBOR_PHASES.map(([phase, name]) => [name, timing(outcome?.timings[phase])]));
+
+const timing = (interval: Interval | undefined) =>
+  interval ? { started_at: interval.startTime, finished_at: interval.completionTime ?? null } : null;

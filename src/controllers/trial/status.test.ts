@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import {
+  after,
+  aJob,
+  anImageConfig,
+  anOutcome,
+  aPod,
+  aTrial,
+  endedPod,
+  stampOf,
+  T0,
+} from '../../../test/support/builders.ts';
+import { conditionOf } from '../../crds/conditions.ts';
+import type { TrialStatus } from '../../crds/trial-status.ts';
+import type { Observed } from './observe.ts';
+import { trialStatus } from './status.ts';
+import type { Taken } from './status.ts';
+
+const links = { uri: (key: string) => `s3://artifacts/${key}`, link: (key: string) => `http://s3/${key}` };
+
+const seen = (over: Partial<Observed> = {}): Observed => ({
+  trial: aTrial(),
+  attempt: 1,
+  job: { kind: 'none' },
+  image: { kind: 'notAsked' },
+  now: after(9),
+  ...over,
+});
+
+function ended(outcome = anOutcome()): Observed {
+  const trial = aTrial();
+  const job = aJob(trial);
+  return seen({
+    trial,
+    job: { kind: 'own', job },
+    pod: aPod(job, { status: endedPod(JSON.stringify(outcome)) }),
+    outcome,
+  });
+}
+
+const condition = (status: TrialStatus, type: string) => {
+  const found = conditionOf({ status }, type);
+  return found && `${found.status} ${found.reason}`;
+};
+
+describe('the status of a Trial', () => {
+  it('tells the whole of a success', () => {
+    const before = ended();
+    const status = trialStatus(before, { kind: 'succeed', outcome: anOutcome() }, links);
+    expect(status).to.deep.include({
+      reward: 1,
+      rewards: { reward: 1 },
+      jobName: 'hello-1',
+      finishedAt: stampOf(after(9)),
+    });
+    expect(status.s3TrialUri).to.equal('s3://artifacts/trials/adhoc/hello__1234567/');
+    expect(status.logs?.url).to.equal('http://s3/trials/adhoc/hello__1234567/trial.log');
+    expect(status.attempts).to.deep.equal([
+      {
+        number: 1,
+        jobName: 'hello-1',
+        startTime: stampOf(T0),
+        podName: 'hello-1-abcde',
+        nodeName: 'sb-worker',
+        completionTime: stampOf(after(9)),
+      },
+    ]);
+    const types = ['ImageReady', 'Started', 'AgentFinished', 'Verified', 'Uploaded', 'Succeeded'];
+    expect(types.map((type) => condition(status, type))).to.deep.equal([
+      'True Resolved',
+      'True PodStarted',
+      'True Completed',
+      'True RewardObtained',
+      'True Stored',
+      'True RewardObtained',
+    ]);
+  });
+
+  it('keeps the reward beside an exception of the agent', () => {
+    const outcome = anOutcome({
+      exception: { phase: 'agentExecution', type: 'AgentTimeoutError', message: 'after 3 s' },
+    });
+    const status = trialStatus(ended(outcome), { kind: 'succeed', outcome }, links);
+    expect(status.exception).to.deep.equal({ type: 'AgentTimeoutError', message: 'after 3 s' });
+    expect(condition(status, 'AgentFinished')).to.equal('True AgentTimeoutError');
+    expect(condition(status, 'Succeeded')).to.equal('True RewardObtained');
+  });
+
+  it('gives a failure its reason in condition, attempt and exception', () => {
+    const outcome = anOutcome({ result: { kind: 'failed', reason: 'RewardMissing', message: 'no file' } });
+    const status = trialStatus(
+      ended(outcome),
+      { kind: 'fail', reason: 'RewardMissing', message: 'no file', outcome },
+      links,
+    );
+    expect(condition(status, 'Succeeded')).to.equal('False RewardMissing');
+    expect(condition(status, 'Verified')).to.equal('False RewardMissing');
+    expect(status.attempts?.[0]).to.include({ reason: 'RewardMissing', message: 'no file' });
+    expect(status.exception).to.deep.equal({ type: 'RewardMissing', message: 'no file' });
+    expect(status).not.to.have.property('reward');
+  });
+
+  it('keeps earlier attempts when one is closed', () => {
+    const first = { number: 1, jobName: 'hello-1', reason: 'Evicted', completionTime: stampOf(T0) };
+    const trial = aTrial({ status: { attempts: [first] } });
+    const job = aJob(trial, { attempt: 2 });
+    const step: Taken = { kind: 'endAttempt', reason: 'NodeLost', message: 'silent' };
+    const status = trialStatus(seen({ trial, attempt: 2, job: { kind: 'own', job } }), step, links);
+    expect(status.attempts).to.have.length(2);
+    expect(status.attempts?.[0]).to.deep.equal(first);
+    expect(status.attempts?.[1]).to.include({
+      number: 2,
+      reason: 'NodeLost',
+      completionTime: stampOf(after(9)),
+    });
+    expect(condition(status, 'Succeeded')).to.equal('Unknown Retrying');
+    expect(status).not.to.have.property('finishedAt');
+  });
+
+  it('names image and digest as soon as they are known', () => {
+    const image = {
+      reference: 'debian@sha256:aa',
+      digest: 'sha256:aa',
+      config: anImageConfig(),
+      taskBuild: 'build-1',
+    };
+    const status = trialStatus(seen({ image: { kind: 'ready', image } }), { kind: 'created' }, links);
+    expect(status).to.include({ image: 'debian@sha256:aa', imageDigest: 'sha256:aa', taskBuild: 'build-1' });
+  });
+
+  it('has no places in the bucket where nothing is uploaded', () => {
+    const trial = aTrial({ spec: { uploadResults: false } });
+    const status = trialStatus(seen({ trial }), { kind: 'wait', reason: 'Pending', message: '' }, links);
+    expect(status).not.to.have.any.keys('s3TrialUri', 'logs');
+  });
+
+  it('calls findings of the courier suspicious', () => {
+    const outcome = anOutcome({ integrity: ['a report came twice'] });
+    const status = trialStatus(ended(outcome), { kind: 'succeed', outcome }, links);
+    expect(status.integrity).to.deep.equal({ verdict: 'Suspicious', findings: ['a report came twice'] });
+  });
+
+  it('moves lastTransitionTime only when a status flips', () => {
+    const wait: Taken = { kind: 'wait', reason: 'BuildingImage', message: 'a' };
+    const first = trialStatus(seen({ now: after(1) }), wait, links);
+    const again = trialStatus(
+      seen({ now: after(5), trial: aTrial({ status: first }) }),
+      { ...wait, reason: 'Pending' },
+      links,
+    );
+    const times = again.conditions?.map(({ lastTransitionTime }) => lastTransitionTime);
+    expect(new Set(times)).to.deep.equal(new Set([stampOf(after(1))]));
+  });
+});

@@ -1,0 +1,227 @@
+/** Pure: what was observed, what was decided and when → the Trial's status. */
+import { stamp } from '../../crds/conditions.ts';
+import type { Finding } from '../../crds/conditions.ts';
+import type { Outcome } from '../../crds/courier-protocol.ts';
+import { jobName, trialPrefix } from '../../crds/names.ts';
+import { present } from '../../crds/present.ts';
+import type { TrialReason } from '../../crds/reasons.ts';
+import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
+import type { Observed } from './observe.ts';
+import type { Step } from './plan.ts';
+import { startedAt } from './pod.ts';
+
+/** Addresses of a Trial's files, from the store. */
+export interface Links {
+  uri: (key: string) => string;
+  link: (key: string) => string;
+}
+
+/** The step that was taken, or what became of it where the API server did not agree. */
+export type Taken = Step | { kind: 'created' };
+
+/** The status that this pass leaves behind. */
+export function trialStatus(seen: Observed, taken: Taken, links: Links): TrialStatus {
+  const { trial, now } = seen;
+  const { status: before = {}, metadata } = trial;
+  const { generation = 1 } = metadata;
+  const outcome = 'outcome' in taken ? taken.outcome : undefined;
+  return {
+    ...before,
+    observedGeneration: generation,
+    conditions: stamp(findings(seen, taken, outcome), before.conditions, { generation, now }),
+    ...attemptFields(attemptsAfter(seen, taken)),
+    ...imageOf(seen, taken),
+    ...places(seen, links),
+    ...(outcome && resultOf(outcome)),
+    ...endOf(taken, outcome, now),
+  };
+}
+
+function attemptFields(attempts: Attempt[]): TrialStatus {
+  const latest = attempts.at(-1);
+  return latest ? { attempts, ...present({ jobName: latest.jobName, podName: latest.podName }) } : {};
+}
+
+function places(seen: Observed, { uri, link }: Links): TrialStatus {
+  const { task, uploadResults } = seen.trial.spec;
+  const prefix = trialPrefix(seen.trial);
+  return {
+    ...present({ s3TaskUri: task.s3?.uri }),
+    ...(uploadResults && { s3TrialUri: uri(prefix), logs: logsOf(seen, link(`${prefix}trial.log`)) }),
+  };
+}
+
+function endOf(taken: Taken, outcome: Outcome | undefined, now: Date): TrialStatus {
+  if (taken.kind === 'succeed') return { finishedAt: seconds(now) };
+  if (taken.kind !== 'fail') return {};
+  const exception = outcome?.exception ?? { type: taken.reason, message: taken.message };
+  return { exception: exceptionOf(exception), finishedAt: seconds(now) };
+}
+
+const exceptionOf = ({ type, message }: { type: string; message: string }) => ({
+  type,
+  message: message.slice(0, 1024),
+});
+
+const seconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
+
+function logsOf({ trial, attempt, pod }: Observed, url: string): NonNullable<TrialStatus['logs']> {
+  const stream = pod?.metadata.name ?? trial.status?.podName ?? jobName(trial.metadata.name, attempt);
+  return { url, group: trial.metadata.namespace ?? '', stream };
+}
+
+function imageOf(seen: Observed, taken: Taken): Pick<TrialStatus, 'image' | 'imageDigest' | 'taskBuild'> {
+  if (seen.image.kind === 'ready') {
+    const { reference, digest, taskBuild } = seen.image.image;
+    return present({ image: reference, imageDigest: digest, taskBuild });
+  }
+  if (seen.image.kind === 'building') return { taskBuild: seen.image.taskBuild };
+  if (taken.kind === 'createBuild') return { taskBuild: taken.taskBuild };
+  // The Job outlives the operator that knew the image's digest; its Pod template tells.
+  const reference =
+    seen.job.kind === 'own' ? seen.job.job.spec?.template.spec?.containers[0]?.image : undefined;
+  if (reference === undefined) return {};
+  return { image: reference, imageDigest: reference.slice(reference.indexOf('@') + 1) };
+}
+
+function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
+  const attempts = seen.trial.status?.attempts ?? [];
+  const closed = seen.recorded ? attempts.slice(0, -1) : attempts;
+  const open = openAttempt(seen);
+  if (!open) return attempts;
+  const at = seconds(seen.now);
+  switch (taken.kind) {
+    case 'endAttempt':
+    case 'fail':
+      return [
+        ...closed,
+        { ...open, completionTime: at, reason: taken.reason, message: taken.message.slice(0, 1024) },
+      ];
+    case 'succeed':
+      return [...closed, { ...open, completionTime: at }];
+    default:
+      return [...closed, open];
+  }
+}
+
+/** The attempt under way, with everything known of it; undefined where no Job was made for it. */
+function openAttempt({ trial, attempt, recorded, job, pod }: Observed): Attempt | undefined {
+  if (!recorded && job.kind !== 'own') return undefined;
+  return {
+    number: attempt,
+    jobName: jobName(trial.metadata.name, attempt),
+    ...present({ startTime: job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined }),
+    ...recorded,
+    ...present({ podName: pod?.metadata.name, nodeName: pod?.spec?.nodeName }),
+  };
+}
+
+/** `reward`, `rewards` and the rest of what the courier reported. */
+function resultOf(outcome: Outcome): Partial<TrialStatus> {
+  const { result, exception, timings, usage, integrity } = outcome;
+  return {
+    ...(result.kind === 'rewarded' && { reward: result.reward, rewards: result.rewards }),
+    ...(exception && { exception: exceptionOf(exception) }),
+    timings,
+    ...(usage && { usage }),
+    integrity: integrity.length > 0 ? { verdict: 'Suspicious', findings: integrity } : { verdict: 'Clean' },
+  };
+}
+
+const finding = (type: string, status: Finding['status'], [reason, message]: [string, string]): Finding => ({
+  type,
+  status,
+  reason,
+  message,
+});
+
+function findings(seen: Observed, taken: Taken, outcome: Outcome | undefined): Finding[] {
+  return [
+    imageReady(seen, taken),
+    started(seen, outcome),
+    ...(outcome ? phaseFindings(outcome) : []),
+    finding('Succeeded', ...verdict(taken)),
+  ];
+}
+
+function imageReady(seen: Observed, taken: Taken): Finding {
+  if (seen.job.kind === 'own' || seen.recorded || seen.image.kind === 'ready')
+    return finding('ImageReady', 'True', ['Resolved', 'the image exists']);
+  const failed = taken.kind === 'fail' && seen.image.kind === 'failed';
+  if (failed) return finding('ImageReady', 'False', [taken.reason, taken.message]);
+  return finding(
+    'ImageReady',
+    'Unknown',
+    'reason' in taken ? [taken.reason, taken.message] : ['Pending', 'not looked at yet'],
+  );
+}
+
+function started({ pod, recorded, trial }: Observed, outcome: Outcome | undefined): Finding {
+  const before = trial.status?.conditions?.find(({ type }) => type === 'Started');
+  const since = pod && startedAt(pod);
+  if (since !== undefined || outcome)
+    return finding('Started', 'True', ['PodStarted', 'the task container was started']);
+  if (recorded && before?.status === 'True')
+    return finding('Started', 'True', [before.reason, before.message]);
+  return finding('Started', 'False', ['NotStarted', 'the task container has not been started']);
+}
+
+function phaseFindings({ result, exception, timings, stored }: Outcome): Finding[] {
+  const agentRan = timings.agentExecution?.completionTime !== undefined;
+  const agent = exception?.phase === 'agentExecution' ? exception : undefined;
+  return [
+    agentRan
+      ? finding(
+          'AgentFinished',
+          'True',
+          agent ? [agent.type, agent.message] : ['Completed', 'the agent ran to its end'],
+        )
+      : finding('AgentFinished', 'False', ['NotRun', 'the agent did not run to its end']),
+    result.kind === 'rewarded'
+      ? finding('Verified', 'True', ['RewardObtained', `reward ${result.reward}`])
+      : finding(
+          'Verified',
+          'False',
+          result.kind === 'failed'
+            ? [result.reason, result.message]
+            : ['VerifierDisabled', 'spec.verifier.disabled is true'],
+        ),
+    stored
+      ? finding('Uploaded', 'True', [
+          'Stored',
+          `${stored.files} files, ${stored.bytes} bytes, ${stored.skipped} skipped`,
+        ])
+      : finding('Uploaded', 'False', ['NotStored', 'no files were stored']),
+  ];
+}
+
+function success({ result, exception }: Outcome): [TrialReason, string] {
+  if (result.kind !== 'rewarded') return ['VerifierDisabled', 'the agent ran; no verifier was wanted'];
+  const aside = exception ? `; ${exception.type}: ${exception.message}` : '';
+  return ['RewardObtained', `reward ${result.reward}${aside}`];
+}
+
+function verdict(taken: Taken): [Finding['status'], [TrialReason, string]] {
+  switch (taken.kind) {
+    case 'succeed':
+      return ['True', success(taken.outcome)];
+    case 'fail':
+      return ['False', [taken.reason, taken.message]];
+    case 'endAttempt':
+      return [
+        'Unknown',
+        [taken.reason === 'Suspended' ? 'Suspended' : 'Retrying', `${taken.reason}: ${taken.message}`],
+      ];
+    case 'wait':
+      return ['Unknown', [taken.reason, taken.message]];
+    case 'createBuild':
+      return ['Unknown', ['BuildingImage', `TaskBuild ${taken.taskBuild}: Pending`]];
+    case 'stop':
+      return ['Unknown', ['Stopping', 'the Pod is being ended']];
+    case 'createJob':
+    case 'created':
+      return ['Unknown', ['Pending', 'the Job was created']];
+    default:
+      return taken satisfies never;
+  }
+}

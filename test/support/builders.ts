@@ -1,0 +1,186 @@
+/** Builders: objects that are complete and plain, with only what a test is about said aloud. */
+import type { ImageConfig, Outcome } from '../../src/crds/courier-protocol.ts';
+import { API_VERSION, jobName } from '../../src/crds/names.ts';
+import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
+import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
+import type { Job, Pod } from '../../src/kube/kinds.ts';
+
+export const T0 = new Date('2026-01-01T00:00:00Z');
+
+/** `T0` plus so many seconds. */
+export const after = (seconds: number): Date => new Date(T0.getTime() + seconds * 1000);
+export const stampOf = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
+
+type Overrides<T> = { [K in keyof T]?: Partial<T[K]> | T[K] };
+
+export function aTrial({
+  spec = {},
+  ...over
+}: { spec?: Overrides<TrialSpec>; status?: Trial['status']; name?: string } = {}): Trial {
+  const { name = 'hello', status } = over;
+  return {
+    apiVersion: API_VERSION,
+    kind: 'Trial',
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: '12345678-aaaa-bbbb-cccc-000000000000',
+      generation: 1,
+      resourceVersion: '1',
+      creationTimestamp: stampOf(T0),
+    },
+    spec: {
+      task: { name: 'hello', dataset: 'local', configMap: { name: 'hello-task' } },
+      agent: { name: 'oracle', setupTimeoutSeconds: 360 },
+      verifier: { mode: 'Shared', disabled: false },
+      maxAttempts: 3,
+      backoffSeconds: 10,
+      startTimeoutSeconds: 1800,
+      suspend: false,
+      cancel: false,
+      uploadResults: true,
+      ...(spec as Partial<TrialSpec>),
+      environment: {
+        image: 'debian:bookworm-slim',
+        resources: {
+          requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
+          limits: { 'ephemeral-storage': '16Gi' },
+        },
+        network: { mode: 'Public', enforcement: 'BestEffort' },
+        ...spec.environment,
+      },
+    },
+    ...(status && { status }),
+  };
+}
+
+export const anImageConfig = (over: Partial<ImageConfig> = {}): ImageConfig => ({
+  user: '',
+  workdir: '/app',
+  entrypoint: [],
+  cmd: ['bash'],
+  ...over,
+});
+
+/** The Job of a Trial's attempt, as the API server returns it. */
+export function aJob(
+  trial: Trial,
+  over: { attempt?: number; uid?: string; deleted?: boolean; status?: Job['status'] } = {},
+): Job {
+  const { attempt = 1, uid = `job-${attempt}`, deleted = false, status } = over;
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: jobName(trial.metadata.name, attempt),
+      namespace: 'default',
+      uid,
+      creationTimestamp: stampOf(T0),
+      ...(deleted && { deletionTimestamp: stampOf(T0) }),
+      ownerReferences: [
+        {
+          apiVersion: API_VERSION,
+          kind: 'Trial',
+          name: trial.metadata.name,
+          uid: trial.metadata.uid ?? '',
+          controller: true,
+        },
+      ],
+    },
+    ...(status && { status }),
+  };
+}
+
+export function aPod(job: Job, over: { status?: Pod['status']; deletionTimestamp?: string } = {}): Pod {
+  const { status = { phase: 'Pending' }, deletionTimestamp } = over;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: `${job.metadata.name}-abcde`,
+      namespace: 'default',
+      uid: `pod-of-${job.metadata.uid}`,
+      creationTimestamp: stampOf(T0),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      ownerReferences: [
+        {
+          apiVersion: 'batch/v1',
+          kind: 'Job',
+          name: job.metadata.name,
+          uid: job.metadata.uid ?? '',
+          controller: true,
+        },
+      ],
+    },
+    spec: { containers: [{ name: 'task' }], nodeName: 'sb-worker' },
+    status,
+  };
+}
+
+export const anOutcome = (over: Partial<Outcome> = {}): Outcome => ({
+  version: 1,
+  attempt: 1,
+  result: { kind: 'rewarded', reward: 1, rewards: { reward: 1 } },
+  timings: {
+    agentExecution: { startTime: stampOf(after(1)), completionTime: stampOf(after(2)) },
+    verifier: { startTime: stampOf(after(2)), completionTime: stampOf(after(3)) },
+  },
+  integrity: [],
+  stored: { files: 3, bytes: 42, skipped: 0 },
+  ...over,
+});
+
+/** Status of a Pod whose courier left this message. */
+export const endedPod = (message: string): NonNullable<Pod['status']> => ({
+  phase: 'Succeeded',
+  initContainerStatuses: [
+    containerStatus('courier', { terminated: { exitCode: 0, reason: 'Completed', message } }),
+  ],
+  containerStatuses: [
+    containerStatus('task', {
+      terminated: { exitCode: 0, reason: 'Completed', startedAt: stampOf(after(1)) },
+    }),
+  ],
+});
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+
+export const containerStatus = (
+  name: string,
+  state: NonNullable<ContainerStatus['state']>,
+): ContainerStatus => ({
+  name,
+  image: '',
+  imageID: '',
+  ready: false,
+  restartCount: 0,
+  state,
+});
+
+export function aTaskBuild(
+  over: { spec?: Partial<TaskBuildSpec>; status?: TaskBuild['status']; name?: string } = {},
+): TaskBuild {
+  const { name = 'build-0123456789abcdef', spec = {}, status } = over;
+  return {
+    apiVersion: API_VERSION,
+    kind: 'TaskBuild',
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: '87654321-aaaa-bbbb-cccc-000000000000',
+      generation: 1,
+      creationTimestamp: stampOf(T0),
+    },
+    spec: {
+      context: { s3: { uri: 's3://artifacts/tasks/local/hello/0123/context.zip', sha256: 'ab'.repeat(32) } },
+      dockerfile: 'Dockerfile',
+      platforms: ['linux/amd64'],
+      timeoutSeconds: 1800,
+      queueTimeoutSeconds: 1800,
+      force: false,
+      cancelled: false,
+      ...spec,
+    },
+    ...(status && { status }),
+  };
+}
