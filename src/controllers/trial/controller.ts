@@ -11,7 +11,8 @@ import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
-import { isFinished, isOwnedBy, observe } from './observe.ts';
+import { isFinished, isOwnedBy } from './attempt.ts';
+import { observe } from './observe.ts';
 import type { Observed, TrialSources } from './observe.ts';
 import { nextStep } from './plan.ts';
 import type { Step } from './plan.ts';
@@ -126,7 +127,7 @@ const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
   );
 
 /** An attempt that starts at once needs no word in between: a status "pending" is written only when it lasts. */
-const QUIET_MS = 2000;
+const QUIET_MS = 5000;
 
 async function report(deps: TrialDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
   const { trial, now } = seen;

@@ -111,6 +111,7 @@ function podSpec(trial: Trial, image: ReadyImage, settings: PodSettings): PodSpe
     volumes: [
       { name: 'control', emptyDir: {} },
       { name: 'logs', emptyDir: {} },
+      { name: 'scratch', emptyDir: {} },
       {
         name: 'token',
         projected: {
@@ -155,6 +156,8 @@ function courier(trial: Trial, settings: PodSettings): Container {
     volumeMounts: [
       { name: 'control', mountPath: POD_PATHS.control },
       { name: 'logs', mountPath: POD_PATHS.logs, readOnly: true },
+      // The unpacked task: what the task container may see of it is put under /sb when its phase begins.
+      { name: 'scratch', mountPath: '/tmp' },
       { name: 'token', mountPath: POD_PATHS.token.replace(/\/token$/, ''), readOnly: true },
       ...(task.configMap ? [{ name: 'task', mountPath: POD_PATHS.task, readOnly: true }] : []),
     ],

@@ -7,14 +7,14 @@ import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { ConfigMap, Job } from '../../kube/kinds.ts';
-import type { Pod } from '../../kube/kinds.ts';
+import { ConfigMap, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { keyOf } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf } from '../../crds/conditions.ts';
+import { currentAttempt, hasEnded, hasVanished, isFinished, isOwnedBy, notBefore } from './attempt.ts';
 import { isOver, outcomeOf } from './pod.ts';
 
 /** An image that a Job can run. */
@@ -67,22 +67,6 @@ export interface TrialSources {
   now: () => Date;
 }
 
-/** True once the Trial has its terminal condition; nothing about it is read or changed any more. */
-export const isFinished = (trial: Trial): boolean => {
-  const status = conditionOf(trial, 'Succeeded')?.status;
-  return status === 'True' || status === 'False';
-};
-
-/** When the next attempt may start, in milliseconds since the epoch: the pause doubles with every failure. */
-export function notBefore(trial: Trial): number {
-  const ended = (trial.status?.attempts ?? []).filter(
-    ({ reason }) => reason !== undefined && reason !== 'Suspended',
-  );
-  const last = ended.at(-1);
-  if (last?.completionTime === undefined) return 0;
-  return Date.parse(last.completionTime) + trial.spec.backoffSeconds * 1000 * 2 ** (ended.length - 1);
-}
-
 /** Resolves undefined where there is nothing to decide: no such Trial, one that is being deleted, or one that has ended. */
 export async function observe(sources: TrialSources, key: ObjectKey): Promise<Observed | undefined> {
   const trial = sources.trials.get(key);
@@ -100,7 +84,7 @@ export async function observe(sources: TrialSources, key: ObjectKey): Promise<Ob
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed> {
   const { recorded, attempt } = currentAttempt(trial);
   const job = await seeJob(sources, trial, { attempt, live: recorded !== undefined });
-  const pod = job.kind === 'own' ? sources.pods.by('owner', identityOf(job.job).uid)[0] : undefined;
+  const pod = job.kind === 'own' ? await seePod(sources, job.job) : undefined;
   const seen: Observed = {
     trial,
     attempt,
@@ -111,14 +95,6 @@ async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed
   };
   const outcome = pod && outcomeOf(pod, attempt);
   return { ...seen, ...present({ outcome: outcome ?? (await storedOutcome(sources, seen)) }) };
-}
-
-function currentAttempt({ status }: Trial): { attempt: number; recorded: Attempt | undefined } {
-  const last = status?.attempts?.at(-1);
-  if (!last) return { attempt: 1, recorded: undefined };
-  return last.completionTime === undefined
-    ? { attempt: last.number, recorded: last }
-    : { attempt: last.number + 1, recorded: undefined };
 }
 
 function startsNow({ trial, job, recorded, now }: Observed): boolean {
@@ -139,11 +115,17 @@ async function seeJob(
   return isOwnedBy(job, trial) ? { kind: 'own', job } : { kind: 'foreign' };
 }
 
-/** Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. */
-export const isOwnedBy = (job: Job, trial: Trial): boolean =>
-  job.metadata.ownerReferences?.some(
-    ({ uid, controller }) => controller === true && uid === trial.metadata.uid,
-  ) ?? false;
+/** The two caches are two watches: a Job may have ended in one before its Pod is in the other, so that is asked for. */
+async function seePod({ kube, pods }: TrialSources, job: Job): Promise<Pod | undefined> {
+  const { namespace, uid } = identityOf(job);
+  const cached = pods.by('owner', uid)[0];
+  if (cached || !hasEnded(job)) return cached;
+  const [live] = await kube.list(Pod, {
+    namespace,
+    labelSelector: `batch.kubernetes.io/controller-uid=${uid}`,
+  });
+  return live;
+}
 
 const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -157,19 +139,6 @@ async function storedOutcome({ artifacts }: TrialSources, seen: Observed): Promi
   const ours = manifest.trial.uid === trial.metadata.uid && manifest.trial.attempt === attempt;
   return ours ? manifest.outcome : undefined;
 }
-
-/** An attempt without a Pod that once had one. */
-export const hasVanished = ({ job, pod, recorded }: Observed): boolean =>
-  !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);
-
-/** Whether the Job controller will start no further Pod for this Job. */
-export const hasEnded = (job: Job): boolean =>
-  job.metadata.deletionTimestamp !== undefined ||
-  (job.status?.conditions?.some(
-    ({ type, status }) =>
-      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
-  ) ??
-    false);
 
 async function seeTask({ kube, artifacts }: TrialSources, trial: Trial): Promise<string | undefined> {
   const { s3, configMap } = trial.spec.task;

@@ -6,7 +6,7 @@ import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import type { Job } from '../../kube/kinds.ts';
-import { hasVanished, notBefore } from './observe.ts';
+import { hasVanished, notBefore } from './attempt.ts';
 import type { ImageSeen, Observed, ReadyImage } from './observe.ts';
 import { failureOf, isOver, isStuck, startedAt, stuckInMs, waitingOf } from './pod.ts';
 import type { Failure } from './pod.ts';

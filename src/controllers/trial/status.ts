@@ -12,8 +12,8 @@ import { startedAt } from './pod.ts';
 
 /** Addresses of a Trial's files, from the store. */
 export interface Links {
-  uri: (key: string) => string;
-  link: (key: string) => string;
+  uri(key: string): string;
+  link(key: string): string;
 }
 
 /** The step that was taken, or what became of it where the API server did not agree. */
@@ -42,12 +42,15 @@ function attemptFields(attempts: Attempt[]): TrialStatus {
   return latest ? { attempts, ...present({ jobName: latest.jobName, podName: latest.podName }) } : {};
 }
 
-function places(seen: Observed, { uri, link }: Links): TrialStatus {
+function places(seen: Observed, links: Links): TrialStatus {
   const { task, uploadResults } = seen.trial.spec;
   const prefix = trialPrefix(seen.trial);
   return {
     ...present({ s3TaskUri: task.s3?.uri }),
-    ...(uploadResults && { s3TrialUri: uri(prefix), logs: logsOf(seen, link(`${prefix}trial.log`)) }),
+    ...(uploadResults && {
+      s3TrialUri: links.uri(prefix),
+      logs: logsOf(seen, links.link(`${prefix}trial.log`)),
+    }),
   };
 }
 
@@ -174,7 +177,7 @@ function phaseFindings({ result, exception, timings, stored }: Outcome): Finding
       ? finding(
           'AgentFinished',
           'True',
-          agent ? [agent.type, agent.message] : ['Completed', 'the agent ran to its end'],
+          agent ? [agent.type.slice(0, 64), agent.message] : ['Completed', 'the agent ran to its end'],
         )
       : finding('AgentFinished', 'False', ['NotRun', 'the agent did not run to its end']),
     result.kind === 'rewarded'

@@ -1,0 +1,50 @@
+/** Pure: where a Trial stands in its attempts. */
+import { conditionOf } from '../../crds/conditions.ts';
+import type { Attempt } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Job } from '../../kube/kinds.ts';
+import type { Observed } from './observe.ts';
+
+/** True once the Trial has its terminal condition; nothing about it is read or changed any more. */
+export const isFinished = (trial: Trial): boolean => {
+  const status = conditionOf(trial, 'Succeeded')?.status;
+  return status === 'True' || status === 'False';
+};
+
+/** When the next attempt may start, in milliseconds since the epoch: the pause doubles with every failure. */
+export function notBefore(trial: Trial): number {
+  const ended = (trial.status?.attempts ?? []).filter(
+    ({ reason }) => reason !== undefined && reason !== 'Suspended',
+  );
+  const last = ended.at(-1);
+  if (last?.completionTime === undefined) return 0;
+  return Date.parse(last.completionTime) + trial.spec.backoffSeconds * 1000 * 2 ** (ended.length - 1);
+}
+
+/** The attempt that is open, or the number of the one that would come next. */
+export function currentAttempt({ status }: Trial): { attempt: number; recorded: Attempt | undefined } {
+  const last = status?.attempts?.at(-1);
+  if (!last) return { attempt: 1, recorded: undefined };
+  return last.completionTime === undefined
+    ? { attempt: last.number, recorded: last }
+    : { attempt: last.number + 1, recorded: undefined };
+}
+
+/** Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. */
+export const isOwnedBy = (job: Job, trial: Trial): boolean =>
+  job.metadata.ownerReferences?.some(
+    ({ uid, controller }) => controller === true && uid === trial.metadata.uid,
+  ) ?? false;
+
+/** An attempt without a Pod that once had one. */
+export const hasVanished = ({ job, pod, recorded }: Observed): boolean =>
+  !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);
+
+/** Whether the Job controller will start no further Pod for this Job. */
+export const hasEnded = (job: Job): boolean =>
+  job.metadata.deletionTimestamp !== undefined ||
+  (job.status?.conditions?.some(
+    ({ type, status }) =>
+      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
+  ) ??
+    false);

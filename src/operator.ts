@@ -1,0 +1,198 @@
+/** Composition root: the only file that builds clients, adapters and controllers. Every replica serves the broker; the leader reconciles. */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { subjects } from './broker/identity/subjects.ts';
+import { tokenVerifier } from './broker/identity/token.ts';
+import { brokerMetrics } from './broker/metrics.ts';
+import { startBroker } from './broker/server.ts';
+import { brokerCertificate } from './broker/tls/certificates.ts';
+import { readConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { expiryController } from './controllers/expiry/controller.ts';
+import { orphansController } from './controllers/orphans/controller.ts';
+import { taskBuildController } from './controllers/task-build/controller.ts';
+import { trialController } from './controllers/trial/controller.ts';
+import { TaskBuild, Trial } from './crds/kinds.ts';
+import type { Trial as TrialObject } from './crds/trial.ts';
+import { ANNOTATION, LABEL } from './crds/names.ts';
+import { connect } from './kube/connect.ts';
+import type { Kube } from './kube/connect.ts';
+import { collectProcessMetrics, serveHealth } from './kube/health.ts';
+import { Job, Pod } from './kube/kinds.ts';
+import { createMetrics } from './kube/metrics.ts';
+import { feed, Operator } from './kube/operator.ts';
+import type { ObjectKey } from './kube/types.ts';
+import { keyOf, keyString } from './kube/cache/cache.ts';
+import { byControllerUid } from './kube/work/owners.ts';
+import { s3ArtifactStore } from './providers/artifact-store/s3.ts';
+import type { ArtifactStore } from './providers/artifact-store/port.ts';
+import { buildkitImageBuilder } from './providers/image-builder/buildkit.ts';
+import type { ImageBuilder } from './providers/image-builder/port.ts';
+import { ociImageRegistry } from './providers/image-registry/oci.ts';
+import type { ImageRegistry } from './providers/image-registry/port.ts';
+
+interface Adapters {
+  artifacts: ArtifactStore;
+  registry: ImageRegistry;
+  builder: ImageBuilder;
+}
+
+interface Parts extends Adapters {
+  config: Config;
+  kube: Kube;
+  brokerCa: () => string;
+}
+
+const now = (): Date => new Date();
+/** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
+const TRIAL_WORKERS = 16;
+
+class SbOperator extends Operator {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    const { kube, config } = parts;
+    super({
+      kube,
+      component: 'sb-operator',
+      identity: config.identity,
+      lease: { namespace: config.namespace, name: 'sb-operator' },
+    });
+    this.#parts = parts;
+  }
+
+  readonly trials = this.watch(Trial, { indexers: { taskBuild: waitsFor } });
+  readonly taskBuilds = this.watch(TaskBuild);
+  readonly jobs = this.watch(Job, { labelSelector: LABEL.trial });
+  readonly pods = this.watch(Pod, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
+
+  /** What controllers and broker read from. */
+  get sources() {
+    const { trials, taskBuilds, jobs, pods, client: kube } = this;
+    return { kube, trials, taskBuilds, jobs, pods, now };
+  }
+
+  protected override async init(): Promise<void> {
+    const { config, artifacts, registry, builder, brokerCa } = this.#parts;
+    const { trials, taskBuilds, jobs, pods } = this;
+    const settings = () => ({
+      courierImage: config.courierImage,
+      brokerUrl: config.broker.url,
+      brokerCa: brokerCa(),
+    });
+    const sources = { ...this.sources, events: this.events, registry, artifacts };
+    this.control({
+      name: 'trial',
+      store: trials,
+      owns: [jobs],
+      also: [
+        feed({ store: pods, keys: trialOfPod }),
+        feed({
+          store: taskBuilds,
+          keys: (build) => trials.by('taskBuild', keyString(keyOf(build))).map(keyOf),
+        }),
+      ],
+      reconcile: trialController({ ...sources, platform: config.imagePlatform, settings }),
+      concurrency: TRIAL_WORKERS,
+    });
+    this.control({
+      name: 'task-build',
+      store: taskBuilds,
+      reconcile: taskBuildController({ ...sources, builder, repository: config.imageRepository }),
+      concurrency: 4,
+    });
+    this.control({ name: 'expiry', store: trials, reconcile: expiryController(sources) });
+    this.control({
+      name: 'orphans',
+      store: jobs,
+      also: [feed({ store: trials, keys: jobsOfTrial })],
+      reconcile: orphansController(sources),
+    });
+  }
+}
+
+const waitsFor = ({ metadata, status }: TrialObject): string[] =>
+  status?.taskBuild === undefined
+    ? []
+    : [keyString({ namespace: metadata.namespace ?? '', name: status.taskBuild })];
+
+function trialOfPod({ metadata }: Pod): ObjectKey[] {
+  const name = metadata.annotations?.[ANNOTATION.trialName];
+  return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];
+}
+
+const jobsOfTrial = ({ metadata, status }: TrialObject): ObjectKey[] =>
+  (status?.attempts ?? []).map(({ jobName }) => ({ namespace: metadata.namespace ?? '', name: jobName }));
+
+/** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
+const PRESIGN_SECONDS = 300;
+
+/** The local profile: any S3 endpoint, any OCI registry, BuildKit. */
+function adapters({ config, kube, brokerCa }: Pick<Parts, 'config' | 'kube' | 'brokerCa'>): Adapters {
+  const { courierImage, broker, buildkit } = config;
+  return {
+    artifacts: s3ArtifactStore(config.s3),
+    registry: ociImageRegistry({ mirrors: config.registryMirrors }),
+    builder: buildkitImageBuilder({
+      ...buildkit,
+      kube: kube.client,
+      courierImage,
+      brokerUrl: broker.url,
+      brokerCa,
+    }),
+  };
+}
+
+/** Builds everything, runs it until SIGTERM or SIGINT, and ends in order: work, broker, lease, connections. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = pino({ level: config.logLevel });
+  const registry = new Registry();
+  collectProcessMetrics(registry);
+  const kube = connect({ log, metrics: createMetrics(registry) });
+  const stopping = new AbortController();
+  const certificate = await brokerCertificate({
+    kube: kube.client,
+    namespace: config.namespace,
+    names: [new URL(config.broker.url).hostname],
+    now,
+    log,
+  });
+  const brokerCa = (): string => certificate.ca();
+  const parts = { config, kube, brokerCa, ...adapters({ config, kube, brokerCa }) };
+  const operator = new SbOperator(parts);
+  const health = await serveHealth({
+    port: config.metricsPort,
+    registry,
+    ready: { caches: () => operator.ready },
+  });
+  await operator.start();
+  const broker = await startBroker({
+    port: config.broker.port,
+    certificate,
+    tokens: tokenVerifier({ kube: kube.client, now }),
+    subjects: subjects(operator.sources),
+    store: parts.artifacts,
+    presignSeconds: PRESIGN_SECONDS,
+    log,
+    metrics: brokerMetrics(registry),
+  });
+  const keeping = certificate.keep(stopping.signal);
+
+  const stop = async (signal: string): Promise<void> => {
+    log.info({ signal }, 'stopping');
+    stopping.abort();
+    await Promise.all([operator.stop(), broker.close(), keeping]);
+    await health.close();
+    await kube.close();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+}
+
+try {
+  await main();
+} catch (error) {
+  // The one place where nobody is left to handle it: say it in a line and let the kubelet start the process again.
+  process.stderr.write(`sb-operator: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
