@@ -2,6 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
+import { permissions as broker } from './broker/permissions.ts';
 import { permissions as expiry } from './controllers/expiry/controller.ts';
 import { permissions as orphans } from './controllers/orphans/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';
@@ -11,6 +12,7 @@ import { conditionsPage, kindPage } from './generate/reference.ts';
 import { roleManifests } from './generate/roles.ts';
 import { EVENT_PERMISSIONS, LEASE_PERMISSIONS } from './kube/permissions.ts';
 import type { Permission } from './kube/types.ts';
+import { permissions as buildKit } from './providers/image-builder/buildkit.ts';
 
 /** Everything that the operator does in the API; a part that is missing here is refused by the API server. */
 const permissions: Permission[] = [
@@ -18,6 +20,8 @@ const permissions: Permission[] = [
   ...taskBuild,
   ...expiry,
   ...orphans,
+  ...broker,
+  ...buildKit,
   ...EVENT_PERMISSIONS,
   ...LEASE_PERMISSIONS.map((permission) => ({ ...permission, scope: 'own' as const })),
 ];

@@ -29,6 +29,9 @@ import type { ArtifactStore } from './providers/artifact-store/port.ts';
 import { buildkitImageBuilder } from './providers/image-builder/buildkit.ts';
 import type { ImageBuilder } from './providers/image-builder/port.ts';
 import { ociImageRegistry } from './providers/image-registry/oci.ts';
+import { metered, providerMetrics } from './providers/metered.ts';
+import type { ProviderMetrics } from './providers/metered.ts';
+import { retried } from './providers/retry.ts';
 import type { ImageRegistry } from './providers/image-registry/port.ts';
 
 interface Adapters {
@@ -127,19 +130,17 @@ const jobsOfTrial = ({ metadata, status }: TrialObject): ObjectKey[] =>
 /** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
 const PRESIGN_SECONDS = 300;
 
+type AdapterNeeds = Pick<Parts, 'config' | 'kube' | 'brokerCa'> & { metrics: ProviderMetrics };
+
 /** The local profile: any S3 endpoint, any OCI registry, BuildKit. */
-function adapters({ config, kube, brokerCa }: Pick<Parts, 'config' | 'kube' | 'brokerCa'>): Adapters {
+function adapters({ config, kube, brokerCa, metrics }: AdapterNeeds): Adapters {
   const { courierImage, broker, buildkit } = config;
+  const settings = { ...buildkit, kube: kube.client, courierImage, brokerUrl: broker.url, brokerCa };
+  const steadied = <P extends object>(port: P, name: string): P => retried(metered(port, name, metrics));
   return {
-    artifacts: s3ArtifactStore(config.s3),
-    registry: ociImageRegistry({ mirrors: config.registryMirrors }),
-    builder: buildkitImageBuilder({
-      ...buildkit,
-      kube: kube.client,
-      courierImage,
-      brokerUrl: broker.url,
-      brokerCa,
-    }),
+    artifacts: steadied(s3ArtifactStore(config.s3), 'artifact-store'),
+    registry: steadied(ociImageRegistry({ mirrors: config.registryMirrors }), 'image-registry'),
+    builder: steadied(buildkitImageBuilder(settings), 'image-builder'),
   };
 }
 
@@ -159,7 +160,12 @@ async function main(): Promise<void> {
     log,
   });
   const brokerCa = (): string => certificate.ca();
-  const parts = { config, kube, brokerCa, ...adapters({ config, kube, brokerCa }) };
+  const parts = {
+    config,
+    kube,
+    brokerCa,
+    ...adapters({ config, kube, brokerCa, metrics: providerMetrics(registry) }),
+  };
   const operator = new SbOperator(parts);
   const health = await serveHealth({
     port: config.metricsPort,

@@ -17,7 +17,9 @@ export type ImageSeen =
   | { kind: 'notAsked' }
   | { kind: 'absent' }
   | { kind: 'present'; digest: string }
-  | { kind: 'unavailable'; message: string };
+  | { kind: 'unavailable'; message: string }
+  /** The registry will never take this name from us. */
+  | { kind: 'refused'; message: string };
 
 /** Everything that a decision about a TaskBuild rests on. */
 export interface Observed {
@@ -118,6 +120,6 @@ async function seeImage({ registry }: TaskBuildSources, reference: string | unde
     return found ? { kind: 'present', digest: found.digest } : { kind: 'absent' };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    return { kind: 'unavailable', message: error.message };
+    return { kind: error.transient ? 'unavailable' : 'refused', message: error.message };
   }
 }

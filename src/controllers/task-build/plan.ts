@@ -43,6 +43,8 @@ function beforeAttempt(seen: Observed): Step {
   const attempts = taskBuild.status?.attempts ?? [];
   if (existing.kind === 'unavailable')
     return { kind: 'wait', reason: 'RegistryUnavailable', message: existing.message, againMs: 5000 };
+  if (existing.kind === 'refused')
+    return { kind: 'fail', failure: { reason: 'PushDenied', message: existing.message }, stop: false };
   if (image === undefined) return noContext(seen);
   const isNew = attempts.length === 0 && !taskBuild.spec.force;
   if (isNew && existing.kind === 'present')

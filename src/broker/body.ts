@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import { refused } from './refusal.ts';
+import type { Refused } from './refusal.ts';
+
+/** Bytes of a request's body; 500 files with paths of full length take about 600 KiB. */
+export const BODY_MAX_BYTES = 1024 ** 2;
+
+const tooLarge = (): Refused => refused(413, 'TooLarge', `the body is larger than ${BODY_MAX_BYTES} bytes`);
+
+/** The request's body as parsed JSON. Rejects where the client went away. */
+export async function readJson(request: IncomingMessage): Promise<{ json: unknown } | Refused> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_MAX_BYTES) return tooLarge();
+  const parts: Buffer[] = [];
+  let size = 0;
+  // Destroying the request would destroy the connection, and with it the answer.
+  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > BODY_MAX_BYTES) return tooLarge();
+    parts.push(part);
+  }
+  try {
+    return { json: JSON.parse(Buffer.concat(parts, size).toString()) };
+  } catch {
+    return refused(400, 'BadRequest', 'the body is not JSON');
+  }
+}

@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import { archiveKey, planOf, taskKey } from './plan.ts';
+import { IMAGE, trialWith } from './testing/objects.ts';
+
+const subject = (trial = trialWith()) => ({ trial, attempt: 2, image: IMAGE });
+
+describe('plan', () => {
+  it('says what is to be done, and leaves out what task.toml decides', () => {
+    expect(planOf(subject(), 'https://s3/task.zip?signed')).to.deep.equal({
+      trial: { namespace: 'evals', name: 'solve', uid: '0a1b2c3d-trial', attempt: 2 },
+      task: { name: 'hello', source: { kind: 'archive', url: 'https://s3/task.zip?signed' } },
+      image: IMAGE,
+      agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360 },
+      verifier: { disabled: false, env: [] },
+      artifacts: [],
+      upload: true,
+    });
+  });
+
+  it('carries what the Trial decides', () => {
+    const trial = trialWith({
+      agent: {
+        name: 'custom',
+        model: 'm',
+        timeoutSeconds: 9,
+        setupTimeoutSeconds: 8,
+        user: 'agent',
+        install: 'i',
+        run: 'r',
+      },
+      verifier: { mode: 'Shared', disabled: true, timeoutSeconds: 7, user: 'root' },
+      artifacts: [{ source: '/app/out' }],
+      uploadResults: false,
+    });
+    const plan = planOf(subject(trial), undefined);
+    expect(plan.task.source).to.deep.equal({ kind: 'configMap' });
+    expect(plan.agent).to.deep.equal({ ...trial.spec.agent, env: [] });
+    expect(plan.verifier).to.deep.equal({ disabled: true, env: [], timeoutSeconds: 7, user: 'root' });
+    expect([plan.artifacts, plan.upload]).to.deep.equal([[{ source: '/app/out' }], false]);
+  });
+
+  it('names the courier’s variable in place of a secret value', () => {
+    const secretKeyRef = { name: 'keys', key: 'api' };
+    const trial = trialWith({
+      agent: {
+        name: 'oracle',
+        setupTimeoutSeconds: 360,
+        env: [
+          { name: 'MODE', value: 'fast' },
+          { name: 'API_KEY', secretKeyRef },
+          { name: 'EMPTY', value: '' },
+        ],
+      },
+      verifier: { mode: 'Shared', disabled: false, env: [{ name: 'JUDGE_KEY', secretKeyRef }] },
+    });
+    const plan = planOf(subject(trial), undefined);
+    expect(plan.agent.env).to.deep.equal([
+      { name: 'MODE', value: 'fast' },
+      { name: 'API_KEY', courierVariable: 'SB_SECRET_AGENT_1' },
+      { name: 'EMPTY', value: '' },
+    ]);
+    expect(plan.verifier.env).to.deep.equal([{ name: 'JUDGE_KEY', courierVariable: 'SB_SECRET_VERIFIER_0' }]);
+  });
+
+  it('finds the archive under the task’s prefix, with or without the closing slash', () => {
+    const withUri = (uri: string) =>
+      archiveKey(trialWith({ task: { name: 'a', dataset: 'local', s3: { uri } } }), 'bucket');
+    expect(withUri('s3://bucket/tasks/a/b/c/')).to.equal('tasks/a/b/c/task.zip');
+    expect(withUri('s3://bucket/tasks/a/b/c')).to.equal('tasks/a/b/c/task.zip');
+    expect(withUri('s3://bucket/trials/run/solve__1/')).to.equal(undefined);
+  });
+
+  it('takes nothing from outside tasks/ of its own bucket', () => {
+    for (const uri of [
+      's3://other/tasks/a',
+      's3://bucket2/tasks/a',
+      's3://bucket/tasks',
+      's3://bucket/tasks/',
+      's3://bucket/tasks/../trials/run',
+      's3://bucket/tasks/./a',
+      's3://bucket/tasks//a',
+      's3://bucket//tasks/a',
+      'https://bucket/tasks/a',
+      '',
+    ])
+      expect(taskKey(uri, 'bucket'), uri).to.equal(undefined);
+  });
+});

@@ -1,0 +1,68 @@
+/** Pure: what a courier is to do, out of its Trial. */
+import { agentVariable, verifierVariable } from '../crds/courier-protocol.ts';
+import type { Plan, PlanVariable } from '../crds/courier-protocol.ts';
+import type { EnvVar } from '../crds/environment.ts';
+import { present } from '../crds/present.ts';
+import type { Trial } from '../crds/trial.ts';
+import { keyOf } from '../providers/artifact-store/port.ts';
+import type { TrialSubject } from './identity/subjects.ts';
+
+/** Where tasks and contexts lie in the bucket; nothing else of it is handed out for reading. */
+const TASKS = 'tasks/';
+
+/** Key of an object or prefix under `tasks/`; undefined for everything else. */
+export function taskKey(uri: string, bucket: string): string | undefined {
+  const key = keyOf(uri, bucket)?.replace(/\/$/, '');
+  const plain = key?.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+  return plain && key?.startsWith(TASKS) ? key : undefined;
+}
+
+/** Key of a Trial's `task.zip`; undefined where its `s3.uri` does not lie under `tasks/` of this bucket. */
+export function archiveKey(trial: Trial, bucket: string): string | undefined {
+  const prefix = taskKey(trial.spec.task.s3?.uri ?? '', bucket);
+  return prefix === undefined ? undefined : `${prefix}/task.zip`;
+}
+
+/** A secret's value is in the courier already, put there by the kubelet; the plan only says under which name. */
+const variables = (env: EnvVar[] | undefined, courierVariable: (index: number) => string): PlanVariable[] =>
+  (env ?? []).map(({ name, value, secretKeyRef }, index) =>
+    secretKeyRef ? { name, courierVariable: courierVariable(index) } : { name, value: value ?? '' },
+  );
+
+/** `archiveUrl` is where the task can be downloaded; undefined for a task out of a ConfigMap. */
+export function planOf({ trial, attempt, image }: TrialSubject, archiveUrl: string | undefined): Plan {
+  const { task, environment, agent, verifier, artifacts, uploadResults } = trial.spec;
+  const { namespace = '', name, uid = '' } = trial.metadata;
+  return {
+    trial: { namespace, name, uid, attempt },
+    task: {
+      name: task.name,
+      source: archiveUrl === undefined ? { kind: 'configMap' } : { kind: 'archive', url: archiveUrl },
+    },
+    image,
+    ...present({
+      workdir: environment.workdir,
+      user: environment.user,
+      healthcheck: environment.healthcheck,
+    }),
+    agent: {
+      name: agent.name,
+      env: variables(agent.env, agentVariable),
+      setupTimeoutSeconds: agent.setupTimeoutSeconds,
+      ...present({
+        model: agent.model,
+        timeoutSeconds: agent.timeoutSeconds,
+        user: agent.user,
+        install: agent.install,
+        run: agent.run,
+      }),
+    },
+    verifier: {
+      disabled: verifier.disabled,
+      env: variables(verifier.env, verifierVariable),
+      ...present({ timeoutSeconds: verifier.timeoutSeconds, user: verifier.user }),
+    },
+    artifacts: artifacts ?? [],
+    upload: uploadResults,
+  };
+}

@@ -1,0 +1,53 @@
+/** Why a request is not served, as a value. */
+
+export type RefusalReason =
+  // 401: no token, or one that is not good here.
+  | 'NoToken'
+  | 'MalformedToken'
+  | 'WrongAlgorithm'
+  | 'WrongAudience'
+  | 'WrongIssuer'
+  | 'Expired'
+  | 'NotYetValid'
+  | 'UnknownKey'
+  | 'BadSignature'
+  | 'NotAPod'
+  // 403: a good token of a Pod that may not have this.
+  | 'PodGone'
+  | 'NotOurPod'
+  | 'NoSuchOwner'
+  | 'OlderAttempt'
+  | 'BrokenPod'
+  | 'UploadsDisabled'
+  | 'PathRefused'
+  // 400, 404, 413: the request itself.
+  | 'BadRequest'
+  | 'NoSuchRoute'
+  | 'TaskNotFound'
+  | 'ContextNotFound'
+  | 'TooLarge'
+  // 500, 503: not the courier's fault.
+  | 'Failed'
+  | 'KeysUnavailable'
+  | 'ClusterUnavailable'
+  | 'StoreUnavailable'
+  | 'TooSlow';
+
+export interface Refused {
+  kind: 'refused';
+  /** HTTP status of the answer. */
+  status: 400 | 401 | 403 | 404 | 413 | 500 | 503;
+  /** Label of the metric. */
+  reason: RefusalReason;
+  /** One sentence; it goes to the courier and holds nothing secret. */
+  message: string;
+}
+
+export const refused = (status: Refused['status'], reason: RefusalReason, message: string): Refused => ({
+  kind: 'refused',
+  status,
+  reason,
+  message,
+});
+
+export const isRefused = (value: object): value is Refused => 'kind' in value && value.kind === 'refused';

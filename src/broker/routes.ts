@@ -1,0 +1,89 @@
+/** What each route of the wire contract (crds/courier-protocol.ts) answers. */
+import type { IncomingMessage } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
+import type { ContextResponse, Plan, UploadResponse } from '../crds/courier-protocol.ts';
+import { PRESIGN_MAX_SECONDS } from '../providers/artifact-store/port.ts';
+import type { ArtifactStore } from '../providers/artifact-store/port.ts';
+import { readJson } from './body.ts';
+import type { Subjects } from './identity/subjects.ts';
+import type { PodIdentity } from './identity/token.ts';
+import { archiveKey, planOf, taskKey } from './plan.ts';
+import { isRefused, refused } from './refusal.ts';
+import type { Refused, RefusalReason } from './refusal.ts';
+import { uploadsOf } from './uploads.ts';
+import type { Upload } from './uploads.ts';
+
+export interface RouteDeps {
+  subjects: Subjects;
+  store: ArtifactStore;
+  /** Life of the URLs that are given out. */
+  presignSeconds: number;
+}
+
+/** Resolves the JSON to answer with. The request's body has not been read yet. */
+export type Route = (pod: PodIdentity, request: IncomingMessage) => Promise<object>;
+
+/** So many URLs are signed at a stretch: the controllers in this process must not wait for 500. */
+const SLICE = 16;
+
+/** Routes by method and path. */
+export function routes(deps: RouteDeps): Record<string, Route> {
+  const { subjects, store } = deps;
+  const presignSeconds = Math.min(deps.presignSeconds, PRESIGN_MAX_SECONDS);
+
+  /** A URL of an object that exists; `uri` is how the user called it. */
+  const download = async (
+    key: string | undefined,
+    { uri, reason }: { uri: string; reason: RefusalReason },
+  ): Promise<string | Refused> => {
+    if (key === undefined) return refused(404, reason, `${uri} is not under ${store.uri('tasks/')}`);
+    if (!(await store.head(key))) return refused(404, reason, `there is no object ${store.uri(key)}`);
+    return (await store.presignGet(key, presignSeconds)).url;
+  };
+
+  const plan = async (pod: PodIdentity): Promise<Plan | Refused> => {
+    const subject = await subjects.trialOf(pod);
+    if (isRefused(subject)) return subject;
+    const { s3 } = subject.trial.spec.task;
+    if (!s3) return planOf(subject, undefined);
+    const url = await download(archiveKey(subject.trial, store.bucket), {
+      uri: s3.uri,
+      reason: 'TaskNotFound',
+    });
+    return typeof url === 'string' ? planOf(subject, url) : url;
+  };
+
+  const presign = async (uploads: Upload[]): Promise<UploadResponse> => {
+    const signed: UploadResponse['uploads'] = [];
+    for (let start = 0; start < uploads.length; start += SLICE) {
+      const slice = uploads.slice(start, start + SLICE);
+      signed.push(
+        ...(await Promise.all(slice.map((file) => store.presignPut(file.key, file, presignSeconds)))),
+      );
+      await setImmediate();
+    }
+    return { uploads: signed };
+  };
+
+  const upload: Route = async (pod, request) => {
+    const subject = await subjects.trialOf(pod);
+    if (isRefused(subject)) return subject;
+    if (!subject.trial.spec.uploadResults)
+      return refused(403, 'UploadsDisabled', 'spec.uploadResults of this Trial is false');
+    const body = await readJson(request);
+    if (isRefused(body)) return body;
+    const uploads = uploadsOf(subject.trial, body.json);
+    return Array.isArray(uploads) ? presign(uploads) : uploads;
+  };
+
+  const context = async (pod: PodIdentity): Promise<ContextResponse | Refused> => {
+    const taskBuild = await subjects.taskBuildOf(pod);
+    if (isRefused(taskBuild)) return taskBuild;
+    const { s3 } = taskBuild.spec.context;
+    if (!s3) return refused(404, 'ContextNotFound', 'the context of this TaskBuild is a ConfigMap');
+    const url = await download(taskKey(s3.uri, store.bucket), { uri: s3.uri, reason: 'ContextNotFound' });
+    return typeof url === 'string' ? { url, sha256: s3.sha256 } : url;
+  };
+
+  return { 'GET /v1/plan': plan, 'POST /v1/uploads': upload, 'GET /v1/context': context };
+}

@@ -1,0 +1,284 @@
+import { expect } from 'chai';
+import { request as httpsRequest, Agent } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { Registry } from 'prom-client';
+import type { Plan, UploadResponse } from '../crds/courier-protocol.ts';
+import { Secret } from '../kube/kinds.ts';
+import type { Log } from '../kube/types.ts';
+import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
+import { ProviderError } from '../providers/errors.ts';
+import { subjects } from './identity/subjects.ts';
+import { tokenVerifier } from './identity/token.ts';
+import { brokerMetrics } from './metrics.ts';
+import { startBroker } from './server.ts';
+import type { Broker } from './server.ts';
+import { cacheOf, podClaims, signingKey, TestCluster } from './testing/cluster.ts';
+import { buildJob, buildPod, taskBuild, trialJob, trialPod, trialWith } from './testing/objects.ts';
+import { brokerCertificate, SECRET_NAME } from './tls/certificates.ts';
+import type { BrokerCertificate } from './tls/certificates.ts';
+
+interface Sent {
+  method?: string;
+  path: string;
+  token?: string;
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+}
+
+interface Received {
+  status: number;
+  json: Record<string, unknown>;
+  connection: string | undefined;
+  /** Serial number of the certificate that the connection began with. */
+  serial: string;
+}
+
+const quiet: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+describe('broker', () => {
+  const trial = trialWith();
+  let key: Awaited<ReturnType<typeof signingKey>>;
+  let cluster: TestCluster;
+  let certificate: BrokerCertificate;
+  let store: ReturnType<typeof memoryArtifactStore>;
+  let fault: (operation: string) => ProviderError | undefined;
+  let gate: Promise<void>;
+  let registry: Registry;
+  let broker: Broker;
+  let agent: Agent;
+  let trialToken: string;
+  let buildToken: string;
+  const now = () => new Date();
+
+  before(async () => {
+    key = await signingKey('rsa-1');
+    trialToken = await key.sign(podClaims(now()));
+    buildToken = await key.sign(podClaims(now(), { name: buildPod.metadata.name, uid: 'pod-uid' }));
+  });
+
+  beforeEach(async () => {
+    cluster = new TestCluster();
+    cluster.jwks = [key.jwk];
+    fault = () => undefined;
+    gate = Promise.resolve();
+    store = memoryArtifactStore({ fault: (operation) => fault(operation) });
+    const head = store.head.bind(store);
+    store.head = async (name) => {
+      await gate;
+      return head(name);
+    };
+    certificate = await brokerCertificate({ kube: cluster.kube, namespace: 'sb-system', now, log: quiet });
+    registry = new Registry();
+    broker = await startBroker({
+      port: 0,
+      host: '127.0.0.1',
+      certificate,
+      tokens: tokenVerifier({ kube: cluster.kube, now }),
+      subjects: subjects({
+        kube: cluster.kube,
+        pods: cacheOf(trialPod(trial), buildPod),
+        jobs: cacheOf(trialJob(trial), buildJob),
+        trials: cacheOf(trial),
+        taskBuilds: cacheOf(taskBuild),
+        now,
+      }),
+      store,
+      presignSeconds: 300,
+      log: quiet,
+      metrics: brokerMetrics(registry),
+    });
+    agent = new Agent({ keepAlive: true, maxSockets: 1, ca: certificate.ca() });
+  });
+
+  afterEach(async () => {
+    agent.destroy();
+    await broker.close();
+  });
+
+  const send = ({ method = 'GET', path, token, body, headers }: Sent, by = agent): Promise<Received> =>
+    new Promise((resolve, reject) => {
+      const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const options = {
+        host: 'localhost',
+        port: broker.port,
+        method,
+        path,
+        agent: by,
+        headers: { ...authorization, ...headers },
+      };
+      const request = httpsRequest(options, (response) => {
+        const parts: Buffer[] = [];
+        const serial = (response.socket as TLSSocket).getPeerCertificate().serialNumber;
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => {
+          const json = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
+          resolve({
+            status: response.statusCode ?? 0,
+            json,
+            connection: response.headers.connection,
+            serial,
+          });
+        });
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  const plan = (): Promise<Received> => send({ path: '/v1/plan', token: trialToken });
+  const upload = (body: string): Promise<Received> =>
+    send({ method: 'POST', path: '/v1/uploads', token: trialToken, body });
+  const taskZip = (): Promise<void> => store.put('tasks/local/hello/0123456789ab/task.zip', 'zip');
+
+  it('gives a Trial’s courier its plan, with a URL of the task that works', async () => {
+    await taskZip();
+    const { status, json } = await plan();
+    expect(status).to.equal(200);
+    const { trial: whose, task } = json as unknown as Plan;
+    expect(whose).to.deep.equal({ namespace: 'evals', name: 'solve', uid: trial.metadata.uid, attempt: 1 });
+    const url = task.source.kind === 'archive' ? task.source.url : '';
+    expect((await store.send({ method: 'GET', url, headers: {} })).status).to.equal(200);
+  });
+
+  it('answers 404 with the URI where the task is not there', async () => {
+    expect(await plan()).to.deep.include({
+      status: 404,
+      json: { error: 'there is no object s3://memory/tasks/local/hello/0123456789ab/task.zip' },
+    });
+  });
+
+  it('gives URLs in the order of the files, each good for its own file alone', async () => {
+    const files = ['agent/a.txt', 'manifest.json'].map((path) => ({
+      path,
+      size: 5,
+      sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
+    }));
+    const { uploads } = (await upload(JSON.stringify({ files }))).json as unknown as UploadResponse;
+    const put = (granted: UploadResponse['uploads'][number] | undefined, text: string) =>
+      store.send({
+        method: 'PUT',
+        url: granted?.url ?? '',
+        headers: granted?.headers ?? {},
+        body: Buffer.from(text),
+      });
+    expect((await put(uploads[1], 'hello')).status).to.equal(200);
+    expect((await put(uploads[0], 'hullo')).status).to.equal(400);
+    const stored = await Array.fromAsync(store.list(''));
+    expect(stored.map((object) => object.key)).to.deep.equal(['trials/run-1/solve__0a1b2c3/manifest.json']);
+  });
+
+  it('refuses a file outside the Trial’s prefix', async () => {
+    const files = [{ path: 'agent/../../other__1/result.json', size: 1, sha256: 'a'.repeat(64) }];
+    expect(await upload(JSON.stringify({ files }))).to.include({ status: 403 });
+  });
+
+  it('gives a build’s Pod its context', async () => {
+    await store.put('tasks/local/hello/0123456789ab/context.zip', 'zip');
+    const { status, json } = await send({ path: '/v1/context', token: buildToken });
+    expect([status, json['sha256']]).to.deep.equal([200, 'a'.repeat(64)]);
+    expect(json['url']).to.contain('/context.zip?');
+  });
+
+  it('keeps Trials and builds apart', async () => {
+    expect(await send({ path: '/v1/context', token: trialToken })).to.include({ status: 403 });
+    expect(await send({ path: '/v1/plan', token: buildToken })).to.include({ status: 403 });
+  });
+
+  it('answers 401 without a good token, and reads no body then', async () => {
+    const body = Buffer.alloc(200_000);
+    expect(await send({ path: '/v1/plan' })).to.include({ status: 401 });
+    expect(await send({ method: 'POST', path: '/v1/uploads', token: 'a.b.c', body })).to.include({
+      status: 401,
+    });
+    expect(await send({ path: '/v1/plan', headers: { authorization: `Basic ${trialToken}` } })).to.include({
+      status: 401,
+    });
+  });
+
+  it('answers 404 on any other path or method', async () => {
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['POST', '/v1/plan'],
+      ['GET', '/v1/plan/'],
+      ['GET', '/v1/uploads'],
+    ] as const)
+      expect(await send({ method, path, token: trialToken })).to.include({ status: 404 });
+  });
+
+  it('answers 413 to a body over 1 MiB, announced or not', async () => {
+    const body = Buffer.alloc(1024 ** 2 + 1, 32);
+    const request = { method: 'POST', path: '/v1/uploads', token: trialToken, body };
+    expect(await send(request)).to.include({ status: 413 });
+    const chunked = { 'transfer-encoding': 'chunked' };
+    expect(await send({ ...request, headers: chunked })).to.include({ status: 413 });
+  });
+
+  it('answers 400 to a body that is not JSON', async () => {
+    expect(await upload('{"files":')).to.include({ status: 400 });
+  });
+
+  it('answers 503 while the store or the API server fails, without saying more', async () => {
+    fault = () => new ProviderError('AccessDenied', 'https://s3/secret?X-Amz-Signature=1');
+    expect(await plan()).to.deep.include({
+      status: 503,
+      json: { error: 'the artifact store: AccessDenied' },
+    });
+    cluster.down = true;
+    const stranger = await key.sign(podClaims(now(), { name: 'elsewhere', uid: 'unknown' }));
+    expect(await send({ path: '/v1/plan', token: stranger })).to.include({ status: 503 });
+  });
+
+  it('refuses TLS 1.2 and clients that do not trust its CA', async () => {
+    const old = new Agent({ ca: certificate.ca(), maxVersion: 'TLSv1.2' });
+    const distrustful = new Agent({});
+    for (const by of [old, distrustful])
+      expect(await send({ path: '/v1/plan' }, by).catch((error: unknown) => error)).to.be.instanceOf(Error);
+  });
+
+  it('changes its certificate under open connections without dropping one', async () => {
+    const first = await send({ path: '/v1/plan' });
+    const secret = cluster.found(Secret, { namespace: 'sb-system', name: SECRET_NAME });
+    cluster.put(Secret, { ...(secret as Secret), data: { ...secret?.data, 'tls.crt': '' } });
+    await certificate.refresh();
+    const fresh = new Agent({ ca: certificate.ca() });
+    expect((await send({ path: '/v1/plan' })).serial).to.equal(first.serial);
+    expect((await send({ path: '/v1/plan' }, fresh)).serial).to.not.equal(first.serial);
+  });
+
+  it('lets a running request end before it closes, and takes no new one', async () => {
+    await taskZip();
+    const opened = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    fault = () => undefined;
+    gate = opened.promise;
+    const head = store.head.bind(store);
+    store.head = (name) => {
+      reached.resolve();
+      return head(name);
+    };
+    const running = plan();
+    await reached.promise;
+    const closed = broker.close();
+    const late = await send({ path: '/v1/plan' }, new Agent({ ca: certificate.ca() })).catch(
+      (error: unknown) => error,
+    );
+    expect(late).to.include({ code: 'ECONNREFUSED' });
+    opened.resolve();
+    expect(await running).to.include({ status: 200, connection: 'close' });
+    await closed;
+  });
+
+  it('counts answers by route and status, and refusals by reason', async () => {
+    await taskZip();
+    await plan();
+    await send({ path: '/v1/plan' });
+    await send({ path: '/favicon.ico' });
+    const text = await registry.metrics();
+    expect(text).to.contain('sb_broker_requests_total{route="GET /v1/plan",code="200"} 1');
+    expect(text).to.contain('sb_broker_requests_total{route="none",code="404"} 1');
+    expect(text).to.contain('sb_broker_refusals_total{reason="NoToken"} 1');
+  });
+});

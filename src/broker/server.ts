@@ -1,0 +1,154 @@
+/** The broker's HTTPS server: a Pod's token in, short-lived URLs out. Every replica of the operator runs one. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { ApiError } from '../kube/errors.ts';
+import type { Log } from '../kube/types.ts';
+import { ProviderError } from '../providers/errors.ts';
+import type { TokenVerifier } from './identity/token.ts';
+import type { BrokerMetrics } from './metrics.ts';
+import { isRefused, refused } from './refusal.ts';
+import type { Refused } from './refusal.ts';
+import { routes } from './routes.ts';
+import type { Route, RouteDeps } from './routes.ts';
+import type { TlsMaterial } from './tls/material.ts';
+
+export interface BrokerOptions extends RouteDeps {
+  /** 0 takes a free one. */
+  port: number;
+  /** Default: all addresses. */
+  host?: string;
+  certificate: { current(): TlsMaterial; onChange(listener: (material: TlsMaterial) => void): () => void };
+  tokens: TokenVerifier;
+  log: Log;
+  metrics: BrokerMetrics;
+}
+
+export interface Broker {
+  /** The port it listens on. */
+  port: number;
+  /** Takes no more connections, lets running requests end (10 s at most). */
+  close(): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** A courier asks at the beginning and at the end of a Trial; thousands of idle connections in between are only memory. */
+const KEEP_ALIVE_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 20_000;
+const CLOSE_TIMEOUT_MS = 10_000;
+
+const bearerOf = (request: IncomingMessage): string | undefined =>
+  /^Bearer ([\w.-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+
+/** `METHOD /path`, without the query. */
+const routeOf = ({ method = '', url = '' }: IncomingMessage): string => `${method} ${url.split('?', 1)[0]}`;
+
+/** Failures behind us: the courier tries again. What they say of URLs and accounts stays in our log. */
+function refusalOf(error: unknown): Refused {
+  if (error instanceof ProviderError)
+    return refused(503, 'StoreUnavailable', `the artifact store: ${error.reason}`);
+  if (error instanceof ApiError) return refused(503, 'ClusterUnavailable', `the API server: ${error.reason}`);
+  return refused(500, 'Failed', 'the broker failed');
+}
+
+async function answerInTime(work: Promise<object>): Promise<object> {
+  const { promise, resolve } = Promise.withResolvers<Refused>();
+  const late = (): void => resolve(refused(503, 'TooSlow', `no answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
+  const timer = setTimeout(late, ANSWER_TIMEOUT_MS);
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+}
+
+function send(response: ServerResponse, answer: object, last: boolean): void {
+  const status = isRefused(answer) ? answer.status : 200;
+  const body = JSON.stringify(isRefused(answer) ? { error: answer.message } : answer);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+    ...(status === 503 && { 'retry-after': '1' }),
+    ...(last && { connection: 'close' }),
+  });
+  response.end(body);
+}
+
+/** Token first: nobody without one makes us read a body or look anything up. */
+async function serve(
+  { tokens }: BrokerOptions,
+  route: Route | undefined,
+  request: IncomingMessage,
+): Promise<object> {
+  if (!route) return refused(404, 'NoSuchRoute', `there is no ${routeOf(request)}`);
+  const token = bearerOf(request);
+  if (token === undefined) return refused(401, 'NoToken', 'send the Pod’s token: Authorization: Bearer …');
+  const pod = await tokens.verify(token);
+  return isRefused(pod) ? pod : route(pod, request);
+}
+
+function listener(options: BrokerOptions, isClosing: () => boolean) {
+  const { log, metrics } = options;
+  const table = new Map(Object.entries(routes(options)));
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const begin = performance.now();
+    const name = routeOf(request);
+    const route = table.get(name);
+    const answer = await answerInTime(serve(options, route, request)).catch((error: unknown) => {
+      // Half a request is the client's end, not our failure.
+      if (!request.destroyed) log.error({ err: error, route: name }, 'broker: request failed');
+      return refusalOf(error);
+    });
+    // What is left of a body that nobody reads ends with its connection.
+    send(response, answer, isClosing() || !request.complete);
+    const refusal = isRefused(answer) ? { status: answer.status, refusal: answer.reason } : { status: 200 };
+    if (isRefused(answer)) log.debug({ route: name, reason: answer.reason }, `broker: ${answer.message}`);
+    metrics.answered({
+      route: route ? name : 'none',
+      seconds: (performance.now() - begin) / 1000,
+      ...refusal,
+    });
+  };
+}
+
+async function close(server: Server): Promise<void> {
+  const forced = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearTimeout(forced);
+}
+
+/** Resolves once it listens. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { certificate, port, host, log } = options;
+  let closing = false;
+  const serveRequest = listener(options, () => closing);
+  const server = createServer(
+    {
+      ...secureContext(certificate.current()),
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      handshakeTimeout: HEADERS_TIMEOUT_MS,
+    },
+    (request, response) => void serveRequest(request, response),
+  );
+  // New connections get the new certificate; those that are open stay as they are.
+  const unsubscribe = certificate.onChange((material) => server.setSecureContext(secureContext(material)));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+  log.info({ port: address.port }, 'broker: listening');
+  return {
+    port: address.port,
+    close() {
+      closing = true;
+      unsubscribe();
+      return close(server);
+    },
+  };
+}
+
+/** Couriers are of our own image, so nothing older than TLS 1.3 has to be spoken. */
+const secureContext = ({ key, cert }: TlsMaterial) => ({ key, cert, minVersion: 'TLSv1.3' as const });

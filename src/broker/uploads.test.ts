@@ -1,0 +1,126 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { UPLOAD_BATCH } from '../crds/courier-protocol.ts';
+import { trialPrefix } from '../crds/names.ts';
+import { isRefused } from './refusal.ts';
+import { trialWith } from './testing/objects.ts';
+import { uploadsOf } from './uploads.ts';
+
+const trial = trialWith();
+const prefix = 'trials/run-1/solve__0a1b2c3/';
+const file = (path: string, size = 1) => ({ path, size, sha256: 'a'.repeat(64) });
+const outcome = (files: unknown) => {
+  const found = uploadsOf(trial, { files });
+  return isRefused(found) ? `${found.status} ${found.reason}` : found.map(({ key }) => key);
+};
+
+describe('uploads', () => {
+  it('go under the Trial’s own prefix', () => {
+    expect(trialPrefix(trial)).to.equal(prefix);
+    const paths = [
+      'agent/oracle.txt',
+      'verifier/reward.json',
+      'output/logs/a b/ä.txt',
+      'manifest.json',
+      'trial.log',
+    ];
+    expect(outcome(paths.map((path) => file(path)))).to.deep.equal(paths.map((path) => prefix + path));
+  });
+
+  it('never touch what is the operator’s, or lies elsewhere', () => {
+    for (const path of ['result.json', 'config.json', 'agent', 'other/a', 'Agent/a', 'manifest.json/a', ''])
+      expect(outcome([file(path)]), path).to.equal('403 PathRefused');
+  });
+
+  it('never leave the prefix', () => {
+    for (const path of [
+      '../x',
+      'agent/../../x',
+      'agent/..',
+      'agent/./x',
+      '/agent/x',
+      'agent//x',
+      'agent/',
+      'agent\\..\\x',
+      'agent/x\0',
+      'agent/x\n',
+      'agent/x\u007f',
+      'agent/x\u0085',
+      'agent/\ud800',
+    ])
+      expect(outcome([file(path)]), JSON.stringify(path)).to.equal('403 PathRefused');
+  });
+
+  it('are plain keys under allowed folders, whatever is asked for', () => {
+    const segment = fc.oneof(
+      fc.constantFrom(
+        '..',
+        '.',
+        '',
+        'agent',
+        'verifier',
+        'output',
+        'manifest.json',
+        '%2e%2e',
+        '..\\',
+        '\u2024\u2024',
+      ),
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    );
+    const path = fc.array(segment, { maxLength: 6 }).map((segments) => segments.join('/'));
+    fc.assert(
+      fc.property(path, (asked) => {
+        const found = uploadsOf(trial, { files: [file(asked)] });
+        if (isRefused(found)) return;
+        const key = found[0]?.key ?? '';
+        const inBrowser = decodeURI(new URL(`http://s3/${encodeURI(key)}`).pathname);
+        expect(key.startsWith(prefix)).to.equal(true);
+        expect(inBrowser.startsWith(`/${prefix}`), inBrowser).to.equal(true);
+        expect(key.slice(prefix.length)).to.match(
+          /^((agent|verifier|output)\/.+|manifest\.json|trial\.log)$/s,
+        );
+        expect(key.split('/')).to.not.include.members(['..']).and.not.include('.').and.not.include('');
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('have keys of at most 1,024 bytes', () => {
+    const longest = 1024 - Buffer.byteLength(`${prefix}agent/`);
+    expect(outcome([file(`agent/${'x'.repeat(longest)}`)])).to.be.an('array');
+    expect(outcome([file(`agent/${'x'.repeat(longest + 1)}`)])).to.equal('403 PathRefused');
+    expect(outcome([file(`agent/${'ä'.repeat(longest)}`)])).to.equal('403 PathRefused');
+  });
+
+  it('are limited in number and size', () => {
+    const many = Array.from({ length: UPLOAD_BATCH + 1 }, (_, i) => file(`agent/${i}`));
+    expect(outcome(many.slice(1))).to.have.length(UPLOAD_BATCH);
+    expect(outcome(many)).to.equal('413 TooLarge');
+    expect(outcome([file('agent/core', 2 * 1024 ** 3)])).to.be.an('array');
+    expect(outcome([file('agent/core', 2 * 1024 ** 3 + 1)])).to.equal('413 TooLarge');
+    expect(outcome([file('manifest.json', 65 * 1024 ** 2)])).to.equal('413 TooLarge');
+  });
+
+  it('are refused as a whole where one file is not right', () => {
+    expect(outcome([file('agent/a'), file('../b')])).to.equal('403 PathRefused');
+  });
+
+  it('are refused where the request is not one', () => {
+    const good = file('agent/a');
+    for (const files of [
+      undefined,
+      {},
+      'agent/a',
+      [null],
+      [good.path],
+      [{ ...good, size: -1 }],
+      [{ ...good, size: 1.5 }],
+      [{ ...good, size: '1' }],
+      [{ ...good, sha256: 'A'.repeat(64) }],
+      [{ ...good, sha256: 'a' }],
+      [{ ...good, path: 1 }],
+    ])
+      expect(outcome(files), JSON.stringify(files)).to.equal('400 BadRequest');
+    expect(uploadsOf(trial, null)).to.include({ status: 400 });
+  });
+});

@@ -1,0 +1,80 @@
+/** Pure: which files a courier may store, and where. */
+import { UPLOAD_BATCH } from '../crds/courier-protocol.ts';
+import type { UploadFile } from '../crds/courier-protocol.ts';
+import { trialPrefix } from '../crds/names.ts';
+import type { Trial } from '../crds/trial.ts';
+import { isRefused, refused } from './refusal.ts';
+import type { Refused } from './refusal.ts';
+
+/** Longest key that S3 takes, in bytes of UTF-8. */
+const KEY_MAX_BYTES = 1024;
+const FILE_MAX_BYTES = 2 * 1024 ** 3;
+/** The operator reads these two as a whole. */
+const TEXT_MAX_BYTES = 64 * 1024 ** 2;
+
+const FOLDERS = new Set(['agent', 'verifier', 'output']);
+/** The courier's own files. `config.json` and `result.json` beside them are the operator's. */
+const FILES = new Set(['manifest.json', 'trial.log']);
+
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\]/;
+
+function problemOfPath(path: string): string | undefined {
+  if (!path.isWellFormed() || FORBIDDEN.test(path)) return 'holds a character that no key may hold';
+  const [top = '', ...rest] = path.split('/');
+  if ([top, ...rest].some((segment) => segment === '' || segment === '.' || segment === '..'))
+    return 'is not a plain relative path';
+  const ours = rest.length === 0 ? FILES.has(top) : FOLDERS.has(top);
+  return ours ? undefined : 'is not a place for couriers';
+}
+
+/** A file that may be stored, and under which key. */
+export interface Upload {
+  key: string;
+  /** Bytes. */
+  size: number;
+  /** In hex. */
+  sha256: string;
+}
+
+const quoted = (path: string): string => JSON.stringify(path.slice(0, 200));
+
+function uploadOf(trial: Trial, { path, size, sha256 }: UploadFile): Upload | Refused {
+  const key = trialPrefix(trial) + path;
+  const problem = problemOfPath(path);
+  if (problem !== undefined) return refused(403, 'PathRefused', `path ${quoted(path)} ${problem}`);
+  if (Buffer.byteLength(key) > KEY_MAX_BYTES)
+    return refused(
+      403,
+      'PathRefused',
+      `path ${quoted(path)} makes a key of more than ${KEY_MAX_BYTES} bytes`,
+    );
+  if (size > (FILES.has(path) ? TEXT_MAX_BYTES : FILE_MAX_BYTES))
+    return refused(413, 'TooLarge', `${quoted(path)} is too large with ${size} bytes`);
+  return { key, size, sha256 };
+}
+
+const isFile = (value: unknown): value is UploadFile => {
+  const { path, size, sha256 } = (value ?? {}) as Partial<Record<keyof UploadFile, unknown>>;
+  return (
+    typeof path === 'string' &&
+    Number.isSafeInteger(size) &&
+    Number(size) >= 0 &&
+    typeof sha256 === 'string' &&
+    /^[0-9a-f]{64}$/.test(sha256)
+  );
+};
+
+const isGranted = (upload: Upload | Refused): upload is Upload => !isRefused(upload);
+
+/** What an UploadRequest asks for, all of it under the Trial's own prefix; refused as a whole where one file is not right. */
+export function uploadsOf(trial: Trial, request: unknown): Upload[] | Refused {
+  const files = (request as { files?: unknown } | null)?.files;
+  if (!Array.isArray(files)) return refused(400, 'BadRequest', 'files is not a list');
+  if (files.length > UPLOAD_BATCH)
+    return refused(413, 'TooLarge', `${files.length} files; at most ${UPLOAD_BATCH} in one request`);
+  if (!files.every(isFile))
+    return refused(400, 'BadRequest', 'every file needs a path, a size in bytes and a sha256 in hex');
+  const uploads = files.map((file) => uploadOf(trial, file));
+  return uploads.find(isRefused) ?? uploads.filter(isGranted);
+}

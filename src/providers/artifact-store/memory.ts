@@ -1,0 +1,110 @@
+/** An ArtifactStore within the process. Behaves as the contract says a bucket behaves; nothing survives the process. */
+import { createHash } from 'node:crypto';
+import { ProviderError } from '../errors.ts';
+import { Grants, type Answer, type SentRequest } from './memory-grants.ts';
+import type { ArtifactStore, ObjectInfo, PresignedRequest, PutOptions } from './port.ts';
+
+export interface MemoryArtifactStoreOptions {
+  bucket?: string;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+  /** Called before every operation; an error that it returns is what the operation throws. */
+  fault?: (operation: string, key: string) => ProviderError | undefined;
+}
+
+const describeObject = (key: string, body: Uint8Array): ObjectInfo => ({
+  key,
+  size: body.length,
+  etag: createHash('md5').update(body).digest('hex'),
+});
+
+/** S3 lists keys in the order of their UTF-8 bytes. */
+const byKey = (a: ObjectInfo, b: ObjectInfo): number =>
+  Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
+
+export class MemoryArtifactStore implements ArtifactStore {
+  readonly bucket: string;
+  readonly #fault: NonNullable<MemoryArtifactStoreOptions['fault']>;
+  readonly #grants: Grants;
+  readonly #objects = new Map<string, Uint8Array>();
+
+  constructor({ bucket = 'memory', now = Date.now, fault = () => undefined }: MemoryArtifactStoreOptions) {
+    this.bucket = bucket;
+    this.#fault = fault;
+    this.#grants = new Grants(now);
+  }
+
+  async put(key: string, body: Uint8Array | string, { ifAbsent = false }: PutOptions = {}): Promise<void> {
+    this.#begin('put', key);
+    if (ifAbsent && this.#objects.has(key)) {
+      throw new ProviderError('PreconditionFailed', `put ${this.uri(key)}: it exists already`);
+    }
+    this.#objects.set(key, Buffer.from(body));
+  }
+
+  async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    this.#begin('get', key);
+    const body = this.#objects.get(key);
+    if (body && body.length > maxBytes) {
+      throw new ProviderError('TooLarge', `get ${this.uri(key)}: more than ${maxBytes} bytes`);
+    }
+    return body && Uint8Array.from(body);
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    this.#begin('head', key);
+    const body = this.#objects.get(key);
+    return body && describeObject(key, body);
+  }
+
+  async *list(prefix: string): AsyncIterable<ObjectInfo> {
+    this.#begin('list', prefix);
+    const found = [...this.#objects].filter(([key]) => key.startsWith(prefix));
+    yield* found.map(([key, body]) => describeObject(key, body)).sort(byKey);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#begin('delete', key);
+    this.#objects.delete(key);
+  }
+
+  async presignGet(key: string, seconds: number): Promise<PresignedRequest> {
+    this.#begin('presignGet', key);
+    return this.#grants.issue(this.link(key), { method: 'GET', key, headers: {} }, seconds);
+  }
+
+  async presignPut(
+    key: string,
+    file: { size: number; sha256: string; contentType?: string },
+    seconds: number,
+  ): Promise<PresignedRequest> {
+    this.#begin('presignPut', key);
+    const headers = {
+      'content-length': String(file.size),
+      'x-amz-checksum-sha256': Buffer.from(file.sha256, 'hex').toString('base64'),
+      ...(file.contentType === undefined ? {} : { 'content-type': file.contentType }),
+    };
+    return this.#grants.issue(this.link(key), { method: 'PUT', key, headers }, seconds);
+  }
+
+  uri(key: string): string {
+    return `s3://${this.bucket}/${key}`;
+  }
+
+  link(key: string): string {
+    return `http://memory.invalid/${this.bucket}/${encodeURI(key)}`;
+  }
+
+  /** Plays the bucket’s server for presigned requests. */
+  async send(request: SentRequest): Promise<Answer> {
+    return this.#grants.redeem(request, this.#objects);
+  }
+
+  #begin(operation: string, key: string): void {
+    const error = this.#fault(operation, key);
+    if (error) throw error;
+  }
+}
+
+export const memoryArtifactStore = (options: MemoryArtifactStoreOptions = {}): MemoryArtifactStore =>
+  new MemoryArtifactStore(options);

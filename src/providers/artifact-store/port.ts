@@ -1,0 +1,54 @@
+/** Where tasks come from and results go: a bucket. Keys have no leading slash. Failures are `ProviderError`. */
+
+/** What the store knows of an object. */
+export interface ObjectInfo {
+  key: string;
+  /** Bytes. */
+  size: number;
+  etag: string;
+}
+
+export interface PutOptions {
+  contentType?: string;
+  /** Write only where no object has that key yet; otherwise `PreconditionFailed`. */
+  ifAbsent?: boolean;
+}
+
+/** A request that somebody without credentials may send until it expires. Every header must be sent as it is. */
+export interface PresignedRequest {
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** Presigned requests are good for at most this long, and never past the credentials' own expiry. */
+export const PRESIGN_MAX_SECONDS = 900;
+
+export interface ArtifactStore {
+  /** The bucket's name. */
+  readonly bucket: string;
+  put(key: string, body: Uint8Array | string, options?: PutOptions): Promise<void>;
+  /** The object's contents; undefined where there is none. More than `maxBytes` is `TooLarge`. */
+  get(key: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  head(key: string): Promise<ObjectInfo | undefined>;
+  /** All objects whose key begins with `prefix`, in key order. */
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** Removes the object; one that is not there is fine. */
+  delete(key: string): Promise<void>;
+  presignGet(key: string, seconds: number): Promise<PresignedRequest>;
+  /** A PUT of exactly `size` bytes with that SHA-256 (hex); the store refuses anything else. */
+  presignPut(
+    key: string,
+    file: { size: number; sha256: string; contentType?: string },
+    seconds: number,
+  ): Promise<PresignedRequest>;
+  /** `s3://bucket/key`. */
+  uri(key: string): string;
+  /** Address of an object for a browser. */
+  link(key: string): string;
+}
+
+/** The key within `bucket` that an `s3://` URI names; undefined for another bucket or something that is no such URI. */
+export function keyOf(uri: string, bucket: string): string | undefined {
+  const start = `s3://${bucket}/`;
+  return uri.startsWith(start) ? uri.slice(start.length) : undefined;
+}

@@ -1,0 +1,209 @@
+/** ArtifactStore over S3 or anything that speaks its protocol. One attempt a call: retries are a decorator’s. */
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { Readable } from 'node:stream';
+import { ProviderError } from '../errors.ts';
+import {
+  PRESIGN_MAX_SECONDS,
+  type ArtifactStore,
+  type ObjectInfo,
+  type PresignedRequest,
+  type PutOptions,
+} from './port.ts';
+import { isNoSuchKey, s3Error } from './s3-errors.ts';
+import { objectLink } from './s3-link.ts';
+
+export interface S3Settings {
+  bucket: string;
+  region: string;
+  /** Base URL of a server that is not AWS; buckets are then the first path segment. */
+  endpoint?: string;
+  /** Base URL under which browsers reach that server; default: `endpoint`. */
+  publicEndpoint?: string;
+  /** Default: the SDK’s own search (environment, IRSA, Pod Identity, instance role). */
+  credentials?: NonNullable<S3ClientConfig['credentials']>;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** A request that was signed with credentials about to expire must still arrive. */
+const EXPIRY_MARGIN_SECONDS = 30;
+
+const clientFor = ({ region, endpoint, credentials }: S3Settings): S3Client =>
+  new S3Client({
+    region,
+    maxAttempts: 1,
+    // Otherwise a presigned PUT carries the CRC32 of an empty body, which stores that check it refuse.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+
+const unquoted = (etag = ''): string => etag.replaceAll('"', '');
+
+/** The stream’s bytes; past `maxBytes` the rest is not fetched. */
+async function read(body: Readable, maxBytes: number): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body as AsyncIterable<Uint8Array>) {
+    size += part.length;
+    // Leaving the loop destroys the stream and so its connection.
+    if (size > maxBytes) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts, size);
+}
+
+/** Seconds that a presigned request may live: as asked, within the port’s limit and the credentials’ own life. */
+export function presignSeconds(asked: number, expiration: Date | undefined, now: number): number {
+  const left = expiration
+    ? Math.floor((expiration.getTime() - now) / 1000) - EXPIRY_MARGIN_SECONDS
+    : Infinity;
+  const seconds = Math.min(Math.floor(asked), PRESIGN_MAX_SECONDS, left);
+  if (seconds < 1) throw new ProviderError('Unavailable', 'presign: the credentials are about to expire');
+  return seconds;
+}
+
+class S3ArtifactStore implements ArtifactStore {
+  readonly bucket: string;
+  readonly #settings: S3Settings;
+  readonly #client: S3Client;
+
+  constructor(settings: S3Settings) {
+    this.bucket = settings.bucket;
+    this.#settings = settings;
+    this.#client = clientFor(settings);
+  }
+
+  async put(
+    key: string,
+    body: Uint8Array | string,
+    { contentType, ifAbsent }: PutOptions = {},
+  ): Promise<void> {
+    const command = new PutObjectCommand({
+      ...this.#object(key),
+      Body: body,
+      // Without it the SDK takes an empty text for a stream of unknown length.
+      ContentLength: Buffer.byteLength(body),
+      ...(contentType === undefined ? {} : { ContentType: contentType }),
+      ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
+    });
+    await this.#call('put', key, () => this.#client.send(command));
+  }
+
+  async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    return this.#callIfThere('get', key, async () => {
+      const { Body } = await this.#client.send(new GetObjectCommand(this.#object(key)));
+      const contents = await read(Body as Readable, maxBytes);
+      if (contents) return contents;
+      throw new ProviderError('TooLarge', `get ${this.uri(key)}: more than ${maxBytes} bytes`);
+    });
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    return this.#callIfThere('head', key, async () => {
+      const found = await this.#client.send(new HeadObjectCommand(this.#object(key)));
+      return { key, size: found.ContentLength ?? 0, etag: unquoted(found.ETag) };
+    });
+  }
+
+  async *list(prefix: string): AsyncIterable<ObjectInfo> {
+    const pages = paginateListObjectsV2({ client: this.#client }, { Bucket: this.bucket, Prefix: prefix });
+    try {
+      for await (const { Contents = [] } of pages) {
+        for (const { Key = '', Size = 0, ETag } of Contents)
+          yield { key: Key, size: Size, etag: unquoted(ETag) };
+      }
+    } catch (error) {
+      throw s3Error(`list ${this.uri(prefix)}`, error);
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#callIfThere('delete', key, () =>
+      this.#client.send(new DeleteObjectCommand(this.#object(key))),
+    );
+  }
+
+  async presignGet(key: string, seconds: number): Promise<PresignedRequest> {
+    return this.#call('presign get of', key, async () => {
+      const url = await getSignedUrl(this.#client, new GetObjectCommand(this.#object(key)), {
+        expiresIn: await this.#lifetime(seconds),
+      });
+      return { url, headers: {} };
+    });
+  }
+
+  async presignPut(
+    key: string,
+    file: { size: number; sha256: string; contentType?: string },
+    seconds: number,
+  ): Promise<PresignedRequest> {
+    const checksum = Buffer.from(file.sha256, 'hex').toString('base64');
+    const command = new PutObjectCommand({
+      ...this.#object(key),
+      ContentLength: file.size,
+      ChecksumSHA256: checksum,
+    });
+    return this.#call('presign put of', key, async () => {
+      const url = await getSignedUrl(this.#client, command, {
+        expiresIn: await this.#lifetime(seconds),
+        // In the query the checksum would bind nobody; as a signed header the store checks it.
+        unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
+      });
+      const type = file.contentType === undefined ? {} : { 'content-type': file.contentType };
+      return {
+        url,
+        headers: { 'content-length': String(file.size), 'x-amz-checksum-sha256': checksum, ...type },
+      };
+    });
+  }
+
+  uri(key: string): string {
+    return `s3://${this.bucket}/${key}`;
+  }
+
+  link(key: string): string {
+    return objectLink(this.#settings, key);
+  }
+
+  #object(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.bucket, Key: key };
+  }
+
+  async #lifetime(seconds: number): Promise<number> {
+    const { expiration } = await this.#client.config.credentials();
+    return presignSeconds(seconds, expiration, (this.#settings.now ?? Date.now)());
+  }
+
+  async #call<T>(operation: string, key: string, send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      throw s3Error(`${operation} ${this.uri(key)}`, error);
+    }
+  }
+
+  async #callIfThere<T>(operation: string, key: string, send: () => Promise<T>): Promise<T | undefined> {
+    return this.#call(operation, key, () =>
+      send().catch((error: unknown) => {
+        if (isNoSuchKey(error)) return undefined;
+        throw error;
+      }),
+    );
+  }
+}
+
+export const s3ArtifactStore = (settings: S3Settings): ArtifactStore => new S3ArtifactStore(settings);

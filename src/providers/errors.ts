@@ -1,0 +1,20 @@
+/** The one family of errors that ports throw. Expected outcomes are values; these are surprises with a reason for the condition. */
+
+export type ProviderReason =
+  'Unavailable' | 'Throttled' | 'AccessDenied' | 'NotFound' | 'PreconditionFailed' | 'TooLarge' | 'Invalid';
+
+/** What was being done, why it failed, and whether trying again later can help. */
+export class ProviderError extends Error {
+  override name = 'ProviderError';
+  readonly reason: ProviderReason;
+
+  constructor(reason: ProviderReason, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+
+  /** True where the same call may succeed later. */
+  get transient(): boolean {
+    return this.reason === 'Unavailable' || this.reason === 'Throttled';
+  }
+}

@@ -1,0 +1,133 @@
+import { expect } from 'chai';
+import { ApiError } from '../../kube/errors.ts';
+import type { Job, Pod } from '../../kube/kinds.ts';
+import type { KubeClient, ListOptions, ObjectKey } from '../../kube/types.ts';
+import type { ProviderError } from '../errors.ts';
+import { buildkitImageBuilder } from './buildkit.ts';
+import type { Build, ImageBuilder } from './port.ts';
+
+/** The few verbs that a test needs; the contract runs on a real API server in test/e2e. */
+const builderOn = (kube: Partial<KubeClient>): ImageBuilder =>
+  buildkitImageBuilder({
+    kube: kube as KubeClient,
+    address: 'tcp://buildkitd:1234',
+    buildctlImage: 'buildctl',
+    courierImage: 'courier',
+    brokerUrl: 'https://broker',
+    brokerCa: () => 'PEM',
+  });
+
+const build = (namespace: string): Build => ({
+  token: 'b-1',
+  owner: { namespace, name: 'b', uid: `uid-${namespace}` },
+  attempt: 1,
+  image: 'registry/b:1',
+  context: { kind: 's3' },
+  dockerfile: 'Dockerfile',
+  platform: 'linux/amd64',
+  buildArgs: {},
+  timeoutSeconds: 60,
+});
+
+const job = (namespace: string, status: object = {}): Job => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'b-1', namespace, uid: `job-${namespace}` },
+  status,
+});
+
+const brokenPod = (namespace: string, message: string): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name: 'b-1-x',
+    namespace,
+    ownerReferences: [
+      { apiVersion: 'batch/v1', kind: 'Job', name: 'b-1', uid: `job-${namespace}`, controller: true },
+    ],
+  },
+  status: {
+    phase: 'Failed',
+    containerStatuses: [
+      {
+        name: 'build',
+        image: '',
+        imageID: '',
+        ready: false,
+        restartCount: 0,
+        state: { terminated: { exitCode: 1, message } },
+      },
+    ],
+  },
+});
+
+/** Jobs and Pods by namespace. */
+const holding = (jobs: Record<string, Job>, pods: Record<string, Pod> = {}): Partial<KubeClient> => ({
+  create: async (_kind, object) => object,
+  get: (async (_kind: object, { namespace }: ObjectKey) => jobs[namespace]) as KubeClient['get'],
+  list: (async ({ kind }: { kind: string }, { namespace = '' }: ListOptions = {}) => {
+    const found = (kind === 'Job' ? jobs : pods)[namespace];
+    return found ? [found] : [];
+  }) as KubeClient['list'],
+});
+
+const failure = (work: Promise<unknown>): Promise<ProviderError> =>
+  work.then(
+    () => expect.fail('it did not fail'),
+    (error: ProviderError) => error,
+  );
+
+describe('buildkit ImageBuilder on an API server in trouble', () => {
+  const cases = [
+    [403, 'AccessDenied'],
+    [404, 'NotFound'],
+    [422, 'Invalid'],
+    [429, 'Throttled'],
+    [500, 'Unavailable'],
+    [0, 'Unavailable'],
+  ] as const;
+  for (const [status, reason] of cases) {
+    it(`says ${reason} for ${status}`, async () => {
+      const refuse = (): Promise<never> =>
+        Promise.reject(new ApiError({ status, reason: 'Scripted', message: 'no' }));
+      const builder = builderOn({ create: refuse, get: refuse, list: refuse, delete: refuse });
+      const errors = [
+        await failure(builder.start(build('one'))),
+        await failure(builder.states([{ id: 'one/b-1', namespace: 'one' }])),
+        await failure(builder.stop({ id: 'one/b-1', namespace: 'one' })),
+      ];
+      expect(errors.map((error) => error.reason)).to.deep.equal([reason, reason, reason]);
+    });
+  }
+
+  it('says Unavailable where the Job of that name vanishes before it can be looked at', async () => {
+    const exists = new ApiError({ status: 409, reason: 'AlreadyExists', message: 'exists' });
+    const builder = builderOn({ create: () => Promise.reject(exists), get: async () => undefined });
+    expect((await failure(builder.start(build('one')))).reason).to.equal('Unavailable');
+  });
+});
+
+describe('buildkit ImageBuilder’s builds', () => {
+  it('of the same token in two namespaces are two', async () => {
+    const builder = builderOn(holding({ one: job('one'), two: job('two', { succeeded: 1 }) }));
+    const handles = [await builder.start(build('one')), await builder.start(build('two'))];
+    const states = await builder.states(handles);
+    expect(handles.map(({ id }) => states.get(id)?.kind)).to.deep.equal(['queued', 'failed']);
+  });
+
+  it('are explained by the termination message where the log is gone with its node', async () => {
+    const lastWords = 'error: failed to solve: dockerfile parse error on line 1: unknown instruction: X';
+    const builder = builderOn({
+      ...holding({ one: job('one') }, { one: brokenPod('one', lastWords) }),
+      log: () =>
+        Promise.reject(new ApiError({ status: 500, reason: 'InternalError', message: 'no route to host' })),
+    });
+    const states = await builder.states([{ id: 'one/b-1', namespace: 'one' }]);
+    expect(states.get('one/b-1')).to.deep.equal({
+      kind: 'failed',
+      reason: 'DockerfileFailed',
+      message: 'dockerfile parse error on line 1: unknown instruction: X',
+      logTail: [lastWords],
+    });
+  });
+});

@@ -1,0 +1,161 @@
+/** ImageBuilder over BuildKit: a Job per build, whose buildctl talks to buildkitd. */
+import { CONTAINERS } from '../../crds/courier-protocol.ts';
+import { LABEL } from '../../crds/names.ts';
+import { ApiError, isAlreadyExists } from '../../kube/errors.ts';
+import { Job, Pod } from '../../kube/kinds.ts';
+import type { KubeClient, Permission } from '../../kube/types.ts';
+import { ProviderError, type ProviderReason } from '../errors.ts';
+import { classify } from './buildkit/failure.ts';
+import { buildJob, type JobSettings } from './buildkit/manifests.ts';
+import { judge, type Verdict } from './buildkit/pod-state.ts';
+import type { Build, BuildHandle, BuildState, ImageBuilder } from './port.ts';
+
+export interface BuildKitSettings extends Omit<JobSettings, 'brokerCa'> {
+  kube: KubeClient;
+  /** PEM of the broker’s certificate authority, at the moment of the call. */
+  brokerCa: () => string;
+}
+
+/** What this adapter does in the API server. */
+export const permissions: Permission[] = [
+  { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'create', 'delete'] },
+  { group: '', resources: ['pods'], verbs: ['list'] },
+  { group: '', resources: ['pods/log'], verbs: ['get'] },
+];
+
+const POLL_MS = 1_000;
+/** Names that fit into a request's address. */
+const SELECTED_MAX = 50;
+/** Enough to find the failed step’s heading above its excerpt. */
+const LOG_LINES = 200;
+
+const REASONS: Record<number, ProviderReason> = {
+  400: 'Invalid',
+  401: 'AccessDenied',
+  403: 'AccessDenied',
+  404: 'NotFound',
+  413: 'TooLarge',
+  422: 'Invalid',
+  429: 'Throttled',
+};
+
+function kubeFailure(doing: string, error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error;
+  const status = error instanceof ApiError ? error.status : 0;
+  return new ProviderError(REASONS[status] ?? 'Unavailable', `${doing}: ${(error as Error).message}`, {
+    cause: error,
+  });
+}
+
+/** Unique in the cluster, as the ids of builds must be. */
+const handleOf = (namespace: string, name: string): BuildHandle => ({
+  id: `${namespace}/${name}`,
+  namespace,
+});
+
+const jobNameOf = ({ id, namespace }: BuildHandle): string => id.slice(namespace.length + 1);
+
+const podsOf = (jobs: string[]): string =>
+  jobs.length > SELECTED_MAX ? LABEL.taskBuild : `batch.kubernetes.io/job-name in (${jobs.join(',')})`;
+
+const ownedBy = (uid: string | undefined, { metadata }: Job | Pod): boolean =>
+  metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid) ?? false;
+
+const newest = (pods: Pod[]): Pod | undefined =>
+  pods
+    .toSorted((a, b) =>
+      (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
+    )
+    .at(-1);
+
+class BuildKitImageBuilder implements ImageBuilder {
+  readonly backend = 'BuildKit';
+  readonly pollMs = POLL_MS;
+  readonly #settings: BuildKitSettings;
+  readonly #kube: KubeClient;
+
+  constructor(settings: BuildKitSettings) {
+    this.#settings = settings;
+    this.#kube = settings.kube;
+  }
+
+  async start(build: Build): Promise<BuildHandle> {
+    const { namespace } = build.owner;
+    const job = buildJob(build, { ...this.#settings, brokerCa: this.#settings.brokerCa() });
+    try {
+      await this.#kube.create(Job, job).catch((error: unknown) => {
+        if (!isAlreadyExists(error)) throw error;
+        return this.#adopt(build);
+      });
+    } catch (error) {
+      throw kubeFailure(`create Job ${namespace}/${build.token}`, error);
+    }
+    return handleOf(namespace, build.token);
+  }
+
+  async states(handles: BuildHandle[]): Promise<Map<string, BuildState>> {
+    const found = new Map<string, BuildState>();
+    for (const [namespace, builds] of Map.groupBy(handles, (handle) => handle.namespace)) {
+      try {
+        await this.#collect(found, namespace, builds);
+      } catch (error) {
+        throw kubeFailure(`look at the builds of ${namespace}`, error);
+      }
+    }
+    return found;
+  }
+
+  async stop(handle: BuildHandle): Promise<void> {
+    const key = { namespace: handle.namespace, name: jobNameOf(handle) };
+    try {
+      await this.#kube.delete(Job, key, { propagation: 'Background' });
+    } catch (error) {
+      throw kubeFailure(`delete Job ${handle.id}`, error);
+    }
+  }
+
+  /** A Job of that name exists: ours of an earlier call, or somebody else’s. */
+  async #adopt({ token, owner }: Build): Promise<Job> {
+    const job = await this.#kube.get(Job, { namespace: owner.namespace, name: token });
+    if (!job) throw new ProviderError('Unavailable', `Job ${owner.namespace}/${token} was just deleted`);
+    if (ownedBy(owner.uid, job)) return job;
+    throw new ProviderError('Invalid', `Job ${owner.namespace}/${token} belongs to something else`);
+  }
+
+  async #collect(found: Map<string, BuildState>, namespace: string, handles: BuildHandle[]): Promise<void> {
+    const names = handles.map(jobNameOf);
+    const [jobs, pods] = await Promise.all([
+      this.#jobs(namespace, names),
+      this.#kube.list(Pod, { namespace, labelSelector: podsOf(names) }),
+    ]);
+    const byName = new Map(jobs.map((job) => [job.metadata.name, job]));
+    for (const handle of handles) {
+      const job = byName.get(jobNameOf(handle));
+      const pod = job && newest(pods.filter((candidate) => ownedBy(job.metadata.uid, candidate)));
+      found.set(handle.id, job ? await this.#explain(judge(job, pod)) : { kind: 'unknown' });
+    }
+  }
+
+  /** One list, however many builds are asked for; one object, where it is one build. */
+  async #jobs(namespace: string, names: string[]): Promise<Job[]> {
+    const [name, ...others] = names;
+    if (name === undefined || others.length > 0) {
+      return this.#kube.list(Job, { namespace, labelSelector: LABEL.taskBuild });
+    }
+    const job = await this.#kube.get(Job, { namespace, name });
+    return job ? [job] : [];
+  }
+
+  async #explain(verdict: Verdict): Promise<BuildState> {
+    if (verdict.kind !== 'broken') return verdict;
+    const { namespace = '', name } = verdict.pod.metadata;
+    const log = await this.#kube
+      .log({ namespace, name }, { container: CONTAINERS.build, tailLines: LOG_LINES })
+      // Its node may be gone; the kubelet put the log’s end into the termination message.
+      .catch(() => verdict.lastWords);
+    return { kind: 'failed', ...classify(log || verdict.lastWords) };
+  }
+}
+
+export const buildkitImageBuilder = (settings: BuildKitSettings): ImageBuilder =>
+  new BuildKitImageBuilder(settings);

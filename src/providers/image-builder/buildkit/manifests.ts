@@ -1,0 +1,168 @@
+/** The Job of a build. Pure. */
+import { posix } from 'node:path';
+import { API_VERSION, bounded, BROKER_AUDIENCE, LABEL } from '../../../crds/names.ts';
+import { CONTAINERS, POD_PATHS } from '../../../crds/courier-protocol.ts';
+import type { Job } from '../../../kube/kinds.ts';
+import type { Build } from '../port.ts';
+
+export interface JobSettings {
+  /** `tcp://host:port` of buildkitd. */
+  address: string;
+  /** Image with `buildctl` and a shell. */
+  buildctlImage: string;
+  /** The operator’s own image. */
+  courierImage: string;
+  brokerUrl: string;
+  /** PEM of the broker’s certificate authority. */
+  brokerCa: string;
+}
+
+const CONTEXT = '/context';
+const CONFIG_MAP = '/context-configmap';
+const UID = 10_001;
+/** The kubelet refreshes the token; each is good for this long. */
+const TOKEN_SECONDS = 3600;
+
+/**
+ * Runs buildctl with the container’s arguments, which never pass through the shell’s parser, and leaves the digest of what was pushed as
+ * termination message.
+ */
+const SCRIPT = [
+  'buildctl "$@" --metadata-file /tmp/metadata.json || exit',
+  `exec sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' /tmp/metadata.json > /dev/termination-log`,
+].join('\n');
+
+/** The kubelet replaces `$(NAME)` in arguments; a doubled dollar sign stands for itself. */
+const literal = (argument: string): string => argument.replaceAll('$', '$$$$');
+
+/** A field of a line of comma-separated values. */
+const quoted = (field: string): string => `"${field.replaceAll('"', '""')}"`;
+
+/** Path within the context, whatever the dots in it. */
+const within = (path: string): string => posix.normalize(`/${path}`).slice(1);
+
+/** Arguments of `buildctl`. */
+export function buildctlArguments(build: Build, address: string): string[] {
+  const options = {
+    filename: within(build.dockerfile),
+    platform: build.platform,
+    ...(build.target === undefined ? {} : { target: build.target }),
+    ...Object.fromEntries(
+      Object.entries(build.buildArgs).map(([name, value]) => [`build-arg:${name}`, value]),
+    ),
+  };
+  const pairs = [
+    ['--progress', 'plain'],
+    ['--frontend', 'dockerfile.v0'],
+    ['--local', `context=${CONTEXT}`],
+    ['--local', `dockerfile=${CONTEXT}`],
+    ...Object.entries(options).map(([name, value]) => ['--opt', `${name}=${value}`]),
+    ['--output', `type=image,${quoted(`name=${build.image}`)},push=true`],
+  ];
+  return ['--addr', address, 'build', ...pairs.flat()];
+}
+
+const CONTAINER = {
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+  resources: {
+    requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '1Gi' },
+    limits: { 'ephemeral-storage': '10Gi' },
+  },
+  terminationMessagePolicy: 'FallbackToLogsOnError',
+};
+
+/** What the context container needs for each kind of context: only an archive takes a token. */
+function contextSource({ context }: Build, { brokerUrl, brokerCa }: JobSettings) {
+  if (context.kind === 'configMap') {
+    return {
+      args: ['--configmap'],
+      env: [],
+      mount: { name: 'source', mountPath: CONFIG_MAP, readOnly: true },
+      // Optional, since a Pod whose ConfigMap is missing waits for ever; the courier says ContextNotFound instead.
+      volume: { name: 'source', configMap: { name: context.name, optional: true } },
+    };
+  }
+  const token = {
+    audience: BROKER_AUDIENCE,
+    expirationSeconds: TOKEN_SECONDS,
+    path: posix.basename(POD_PATHS.token),
+  };
+  return {
+    args: [],
+    env: [
+      { name: 'SB_BROKER_URL', value: literal(brokerUrl) },
+      { name: 'SB_BROKER_CA', value: literal(brokerCa) },
+    ],
+    mount: { name: 'source', mountPath: posix.dirname(POD_PATHS.token), readOnly: true },
+    volume: { name: 'source', projected: { sources: [{ serviceAccountToken: token }] } },
+  };
+}
+
+function podSpec(build: Build, settings: JobSettings) {
+  const source = contextSource(build, settings);
+  const scratch = { name: 'tmp', mountPath: '/tmp' };
+  return {
+    restartPolicy: 'Never',
+    // Of the Pod and not of the Job: it counts from the Pod’s start, and the Pod’s log survives it.
+    activeDeadlineSeconds: build.timeoutSeconds,
+    terminationGracePeriodSeconds: 1,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: UID,
+      runAsGroup: UID,
+      fsGroup: UID,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    initContainers: [
+      {
+        ...CONTAINER,
+        name: CONTAINERS.context,
+        image: settings.courierImage,
+        command: ['node', '/app/courier.js', 'context', ...source.args],
+        env: source.env,
+        volumeMounts: [{ name: 'context', mountPath: CONTEXT }, source.mount, scratch],
+      },
+    ],
+    containers: [
+      {
+        ...CONTAINER,
+        name: CONTAINERS.build,
+        image: settings.buildctlImage,
+        command: ['/bin/sh', '-c', SCRIPT, 'build'],
+        args: buildctlArguments(build, settings.address).map(literal),
+        env: [{ name: 'HOME', value: '/tmp' }],
+        volumeMounts: [{ name: 'context', mountPath: CONTEXT, readOnly: true }, scratch],
+      },
+    ],
+    volumes: [{ name: 'context', emptyDir: {} }, { name: 'tmp', emptyDir: {} }, source.volume],
+  };
+}
+
+/** The Job that builds, pushes and names the digest; it runs once. */
+export function buildJob(build: Build, settings: JobSettings): Job {
+  const { namespace, name, uid } = build.owner;
+  const labels = { [LABEL.taskBuild]: bounded(name), [LABEL.attempt]: String(build.attempt) };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: build.token,
+      namespace,
+      labels,
+      ownerReferences: [{ apiVersion: API_VERSION, kind: 'TaskBuild', name, uid, controller: true }],
+    },
+    spec: {
+      backoffLimit: 0,
+      template: {
+        metadata: { labels, annotations: { 'karpenter.sh/do-not-disrupt': 'true' } },
+        spec: podSpec(build, settings),
+      },
+    },
+  };
+}

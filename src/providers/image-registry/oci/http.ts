@@ -1,0 +1,131 @@
+/** HTTP of the distribution protocol: which server answers for a host, logins, and what its refusals mean. */
+import { fetch, type Response } from 'undici';
+import { ProviderError, type ProviderReason } from '../../errors.ts';
+import { parseChallenge, tokenOf, tokenUrl, type Challenge, type Token } from './challenge.ts';
+import { Lru } from './lru.ts';
+import { parseJson } from './manifest.ts';
+import { readAtMost } from './read.ts';
+
+export interface RegistryHttpSettings {
+  /** Base URL that answers for a host: `{"docker.io": "https://mirror/docker-hub"}`. */
+  mirrors?: Record<string, string>;
+  /** Logins by host; without one everything is asked anonymously. */
+  credentials?: Record<string, { username: string; password: string }>;
+  timeoutMs?: number;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+}
+
+export interface RegistryCall {
+  method: 'GET' | 'HEAD';
+  host: string;
+  repository: string;
+  /** `manifests/<reference>` or `blobs/<digest>`. */
+  path: string;
+  accept?: readonly string[];
+  /** What is being done, for errors. */
+  doing: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+const TOKENS_KEPT = 1_000;
+const TOKEN_BYTES = 65_536;
+const HUB_SERVER = 'https://registry-1.docker.io';
+
+const REASONS: Record<number, ProviderReason> = {
+  401: 'AccessDenied',
+  403: 'AccessDenied',
+  404: 'NotFound',
+  408: 'Unavailable',
+  429: 'Throttled',
+};
+
+const refusal = (doing: string, status: number): ProviderError =>
+  new ProviderError(
+    REASONS[status] ?? (status >= 500 ? 'Unavailable' : 'Invalid'),
+    `${doing}: HTTP ${status}`,
+  );
+
+export class RegistryHttp {
+  readonly #settings: RegistryHttpSettings;
+  readonly #now: () => number;
+  readonly #tokens = new Lru<Token>(TOKENS_KEPT);
+
+  constructor(settings: RegistryHttpSettings) {
+    this.#settings = settings;
+    this.#now = settings.now ?? Date.now;
+  }
+
+  /** The answer where it is 2xx; undefined for 404; everything else throws. */
+  async send(call: RegistryCall): Promise<Response | undefined> {
+    const first = await this.#ask(call);
+    const answer = first.status === 401 ? await this.#askWithLogin(call, first) : first;
+    if (answer.ok) return answer;
+    await answer.body?.cancel();
+    if (answer.status === 404) return undefined;
+    throw refusal(call.doing, answer.status);
+  }
+
+  #server(host: string): string {
+    const server = this.#settings.mirrors?.[host] ?? (host === 'docker.io' ? HUB_SERVER : `https://${host}`);
+    return server.replace(/\/+$/, '');
+  }
+
+  /** A mirror’s path belongs behind `/v2`, as in ECR’s pull-through `https://registry/docker-hub`. */
+  #url({ host, repository, path }: RegistryCall): string {
+    const { origin, pathname } = new URL(this.#server(host));
+    return `${origin}/v2${pathname === '/' ? '' : pathname}/${repository}/${path}`;
+  }
+
+  #ask(call: RegistryCall): Promise<Response> {
+    const token = this.#tokens.get(`${call.host}/${call.repository}`);
+    return this.#fetch(call.doing, this.#url(call), {
+      method: call.method,
+      headers: {
+        ...(call.accept ? { accept: call.accept.join(', ') } : {}),
+        ...(token && token.expires > this.#now() ? { authorization: token.header } : {}),
+      },
+    });
+  }
+
+  async #askWithLogin(call: RegistryCall, refused: Response): Promise<Response> {
+    await refused.body?.cancel();
+    const challenge = parseChallenge(refused.headers.get('www-authenticate'));
+    const token = challenge && (await this.#login(call, challenge));
+    if (!token) throw refusal(call.doing, refused.status);
+    this.#tokens.set(`${call.host}/${call.repository}`, token);
+    return this.#ask(call);
+  }
+
+  async #login(call: RegistryCall, challenge: Challenge): Promise<Token | undefined> {
+    const basic = this.#basic(call.host);
+    if (challenge.scheme === 'basic')
+      return basic === undefined ? undefined : { header: basic, expires: Infinity };
+    const url = tokenUrl(challenge, this.#server(call.host));
+    if (!url) return undefined;
+    const doing = `${call.doing}: token of ${url.host}`;
+    const answer = await this.#fetch(doing, url.href, { headers: basic ? { authorization: basic } : {} });
+    if (!answer.ok) throw refusal(doing, answer.status);
+    return tokenOf(parseJson(await readAtMost(answer, TOKEN_BYTES, doing), doing), this.#now());
+  }
+
+  #basic(host: string): string | undefined {
+    const login = this.#settings.credentials?.[host];
+    return login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
+  }
+
+  /** Follows redirects; undici leaves the Authorization header behind when they lead to another origin. */
+  async #fetch(
+    doing: string,
+    url: string,
+    init: { method?: string; headers: Record<string, string> },
+  ): Promise<Response> {
+    try {
+      const signal = AbortSignal.timeout(this.#settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+      return await fetch(url, { ...init, signal });
+    } catch (error) {
+      const cause = (error as Error).cause ?? error;
+      throw new ProviderError('Unavailable', `${doing}: ${(cause as Error).message}`, { cause: error });
+    }
+  }
+}

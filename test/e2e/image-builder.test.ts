@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { KubeConfig } from '@kubernetes/client-node';
+import { API_VERSION } from '../../src/crds/names.ts';
+import { connect, type Kube } from '../../src/kube/connect.ts';
+import { buildkitImageBuilder } from '../../src/providers/image-builder/buildkit.ts';
+import { DOCKERFILES, imageBuilderContract } from '../../src/providers/image-builder/contract.ts';
+import type { Build, BuildHandle, BuildState, ImageBuilder } from '../../src/providers/image-builder/port.ts';
+import {
+  dropNamespace,
+  kubeconfig,
+  kubectl,
+  kubectlOk,
+  makeNamespace,
+  needCluster,
+} from '../support/cluster.ts';
+import { recordingLog } from '../support/kube.ts';
+
+/** Long enough for images to be pulled on a busy machine. */
+const LIMIT_MS = 180_000;
+
+let namespace = '';
+let kube: Kube;
+let builder: ImageBuilder;
+
+/** Settings of the operator in the cluster; the environment overrides them. */
+async function setting(name: string): Promise<string> {
+  if (process.env[name]) return process.env[name];
+  const args = ['get', 'configmap', 'sb-operator', '-n', 'sb-system', '-o', `jsonpath={.data.${name}}`];
+  const { stdout } = await kubectl(args);
+  if (stdout === '')
+    throw new Error(`neither the environment nor ConfigMap sb-system/sb-operator has ${name}`);
+  return stdout;
+}
+
+function connectToCluster(): Kube {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  return connect({ kubeConfig: config, log: recordingLog() });
+}
+
+const named = (kind: string, name: string, rest: object) => ({
+  kind,
+  metadata: { name, namespace },
+  ...rest,
+});
+
+/** A TaskBuild to own the Jobs; cancelled, so that an operator in the cluster leaves it alone. */
+async function makeOwner(name: string, context: string): Promise<Build['owner']> {
+  const spec = { context: { configMap: { name: context } }, cancelled: true };
+  const printed = await kubectlOk(
+    ['create', '-f', '-', '-o', 'jsonpath={.metadata.uid}'],
+    named('TaskBuild', name, { apiVersion: API_VERSION, spec }),
+  );
+  return { namespace, name, uid: printed };
+}
+
+async function prepare(dockerfile: string, change: Partial<Build> = {}): Promise<Build> {
+  const token = `build-${randomBytes(4).toString('hex')}`;
+  const files = named('ConfigMap', token, { apiVersion: 'v1', data: { Dockerfile: dockerfile } });
+  await kubectlOk(['create', '-f', '-'], files);
+  return {
+    token,
+    owner: await makeOwner(token, token),
+    attempt: 1,
+    image: `${await setting('SB_IMAGE_REPOSITORY')}/e2e:${token}`,
+    context: { kind: 'configMap', name: token },
+    dockerfile: 'Dockerfile',
+    platform: 'linux/amd64',
+    timeoutSeconds: 300,
+    ...change,
+    // What a build prints in one run must not come out of the cache in the next.
+    buildArgs: { NONCE: token, ...change.buildArgs },
+  };
+}
+
+async function until(handle: BuildHandle, done: (state: BuildState) => boolean): Promise<BuildState> {
+  for (const end = Date.now() + LIMIT_MS; Date.now() < end; await sleep(500)) {
+    const state = (await builder.states([handle])).get(handle.id)!;
+    if (done(state)) return state;
+  }
+  throw new Error(`build ${handle.id} goes on and on`);
+}
+
+const end = (handle: BuildHandle): Promise<BuildState> =>
+  until(handle, ({ kind }) => kind !== 'queued' && kind !== 'running');
+
+const start = async (dockerfile: string, change?: Partial<Build>): Promise<BuildHandle> =>
+  builder.start(await prepare(dockerfile, change));
+
+const podsOf = ({ id }: BuildHandle): string[] => {
+  const selector = `job-name=${id.slice(namespace.length + 1)}`;
+  return ['pods', '-n', namespace, '-l', selector];
+};
+
+describe('buildkit ImageBuilder', function () {
+  this.timeout(LIMIT_MS + 30_000);
+
+  before(async function () {
+    await needCluster(this);
+    await kubectlOk(['apply', '--server-side', '-k', 'config/crd']);
+    namespace = await makeNamespace('builds');
+    kube = connectToCluster();
+    builder = buildkitImageBuilder({
+      kube: kube.client,
+      address: await setting('SB_BUILDKIT_ADDR'),
+      buildctlImage: await setting('SB_BUILDCTL_IMAGE'),
+      courierImage: await setting('SB_COURIER_IMAGE'),
+      brokerUrl: await setting('SB_BROKER_URL'),
+      brokerCa: () => '',
+    });
+  });
+  after(async () => {
+    await kube?.close();
+    if (namespace) await dropNamespace(namespace);
+  });
+
+  imageBuilderContract(() => ({ builder, prepare, end }));
+
+  it('says ContextNotFound for a ConfigMap that does not exist', async () => {
+    const state = await end(
+      await start(DOCKERFILES.good, { context: { kind: 'configMap', name: 'no-such-map' } }),
+    );
+    expect(state).to.include({ kind: 'failed', reason: 'ContextNotFound' });
+  });
+
+  it('says PushDenied for a repository that no registry takes', async () => {
+    const image = (await setting('SB_IMAGE_REPOSITORY')).replace(/\/.*/, '/UPPER:1');
+    expect(await end(await start(DOCKERFILES.good, { image }))).to.include({
+      kind: 'failed',
+      reason: 'PushDenied',
+    });
+  });
+
+  it('says BuilderUnavailable where the Pod of a running build is deleted', async () => {
+    const handle = await start(DOCKERFILES.slow);
+    await until(handle, ({ kind }) => kind === 'running');
+    await kubectlOk(['delete', ...podsOf(handle), '--wait=false']);
+    expect(await end(handle)).to.include({ kind: 'failed', reason: 'BuilderUnavailable' });
+  });
+
+  it('leaves no Pod behind when it stops a build', async () => {
+    const handle = await start(DOCKERFILES.slow);
+    await until(handle, ({ kind }) => kind === 'running');
+    await builder.stop(handle);
+    await kubectlOk(['wait', '--for=delete', ...podsOf(handle), '--timeout=60s']);
+    expect(await kubectlOk(['get', ...podsOf(handle), '-o', 'name'])).to.equal('');
+  });
+});
