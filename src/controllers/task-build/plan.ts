@@ -39,18 +39,14 @@ export function nextStep(seen: Observed): Step {
 }
 
 function beforeAttempt(seen: Observed): Step {
-  const { taskBuild, image, contextMissing, existing, now } = seen;
-  const attempts = taskBuild.status?.attempts ?? [];
+  const { taskBuild, existing, image, contextMissing, now } = seen;
   if (existing.kind === 'unavailable')
     return { kind: 'wait', reason: 'RegistryUnavailable', message: existing.message, againMs: 5000 };
-  if (existing.kind === 'refused')
-    return { kind: 'fail', failure: { reason: 'PushDenied', message: existing.message }, stop: false };
-  if (image === undefined) return noContext(seen);
-  const isNew = attempts.length === 0 && !taskBuild.spec.force;
-  if (isNew && existing.kind === 'present')
-    return { kind: 'succeed', image, digest: existing.digest, cacheHit: true };
-  if (contextMissing !== undefined) return noContext(seen);
-  const pause = nextAttemptAt(attempts) - now.getTime();
+  if (existing.kind === 'refused') return fail('PushDenied', existing.message);
+  const hit = cacheHit(seen);
+  if (hit) return hit;
+  if (image === undefined || contextMissing !== undefined) return noContext(seen);
+  const pause = nextAttemptAt(taskBuild.status?.attempts ?? []) - now.getTime();
   if (pause > 0)
     return {
       kind: 'wait',
@@ -61,11 +57,21 @@ function beforeAttempt(seen: Observed): Step {
   return { kind: 'openAttempt', image };
 }
 
-const noContext = ({ contextMissing = 'the context is gone' }: Observed): Step => ({
+/** Only before the first attempt: `force` means one build, and a later attempt must not take an earlier one's half. */
+function cacheHit({ taskBuild, image, existing }: Observed): Step | undefined {
+  const isNew = !taskBuild.spec.force && !taskBuild.status?.attempts;
+  if (!isNew || image === undefined || existing.kind !== 'present') return undefined;
+  return { kind: 'succeed', image, digest: existing.digest, cacheHit: true };
+}
+
+const fail = (reason: BuildFailedReason, message: string): Step => ({
   kind: 'fail',
-  failure: { reason: 'ContextNotFound', message: contextMissing },
+  failure: { reason, message },
   stop: false,
 });
+
+const noContext = ({ contextMissing = 'the context is gone' }: Observed): Step =>
+  fail('ContextNotFound', contextMissing);
 
 const nextAttemptAt = (attempts: BuildAttempt[]): number => {
   const ended = attempts.at(-1)?.completionTime;

@@ -1,0 +1,29 @@
+/** Where a task lies in the bucket. */
+import { taskHash, taskVersion } from './hash.ts';
+import type { Task } from './task.ts';
+
+/** `tasks/<dataset>/<task_name>/<task_version>/`, with the closing slash. A name of the form org/name is two levels. */
+export const taskPrefix = (dataset: string, name: string, version: string): string =>
+  `tasks/${dataset}/${name}/${version}/`;
+
+/** Keys of the objects that make up an uploaded task. */
+export interface TaskKeys {
+  /** Prefix of the others. */
+  prefix: string;
+  /** The task's archive: `packTask`. */
+  task: string;
+  /** `taskMetadata` as JSON. */
+  metadata: string;
+  /** The build context: `packContext`. */
+  context: string;
+}
+
+export function taskKeys(dataset: string, task: Task): TaskKeys {
+  const prefix = taskPrefix(dataset, task.name, taskVersion(taskHash(task)));
+  return {
+    prefix,
+    task: `${prefix}task.zip`,
+    metadata: `${prefix}metadata.json`,
+    context: `${prefix}context.zip`,
+  };
+}

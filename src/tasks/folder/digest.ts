@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import ignore from 'ignore';
+import { digestOf } from '../hash.ts';
+
+/** What Harbor leaves out of a package that has no `.gitignore`. */
+const DEFAULT_IGNORES = ['__pycache__/', '*.pyc', '.DS_Store', '*.swp', '*.swo', '*~'];
+
+/**
+ * The digest under which Harbor publishes a task (`publisher/packager.py`): as `taskHash`, with README.md and trajectory.json among the
+ * files, without what the task's `.gitignore` names.
+ */
+export async function harborDigest(
+  root: string,
+  files: readonly { path: string; sha256: string; linked: boolean }[],
+): Promise<string> {
+  const text = await readFile(join(root, '.gitignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  const left = ignore().add(text ?? DEFAULT_IGNORES);
+  return digestOf(files.filter(({ path, linked }) => !linked && !left.ignores(path)));
+}
+
+/** SHA-256 of a file's contents, in hex. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,76 @@
+/** A folder → Task. */
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { parseTaskToml } from '../toml/parse.ts';
+import { TaskFormatError } from '../toml/problems.ts';
+import type { Problem } from '../toml/problems.ts';
+import type { Task } from '../task.ts';
+import { harborDigest, sha256OfFile } from './digest.ts';
+import { stripCanary } from './instruction.ts';
+import { checkLayout } from './layout.ts';
+import { walkTask } from './walk.ts';
+
+/** In Harbor’s digest, but no part of what a trial is given. */
+const NOT_HASHED = ['README.md', 'trajectory.json'];
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;
+
+/** Reads and checks a task folder. Throws TaskFormatError with everything that is wrong with it. */
+export async function readTask(folder: string): Promise<Task> {
+  const dir = resolve(folder);
+  await expectFolder(dir);
+  const config = parseTaskToml(await readText(dir, 'task.toml'), join(dir, 'task.toml'));
+  const root = await realpath(dir);
+  const found = await walkTask(root);
+  const name = config.task?.name ?? basename(dir);
+  const problems = [...found.problems, ...checkLayout(config, found), ...checkName(name)];
+  if (problems.length > 0) throw new TaskFormatError(dir, problems);
+
+  const hashed = [];
+  for (const file of found.files) hashed.push({ ...file, sha256: await sha256OfFile(join(root, file.path)) });
+  const several = config.steps !== undefined && config.steps.length > 0;
+  return {
+    dir,
+    name,
+    config,
+    instruction: several ? '' : stripCanary(await readText(dir, 'instruction.md')),
+    files: hashed
+      .filter(({ path }) => !NOT_HASHED.includes(path))
+      .map(({ path, size, sha256, executable }) => ({ path, size, sha256, executable })),
+    digest: await harborDigest(root, hashed),
+  };
+}
+
+const refuse = (file: string, field: string, rest: string): never => {
+  throw new TaskFormatError(file, [{ field, message: rest }]);
+};
+
+async function expectFolder(dir: string): Promise<void> {
+  const stats = await stat(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+      return refuse(dir, '', 'there is no such folder');
+    throw error;
+  });
+  if (!stats.isDirectory()) refuse(dir, '', 'is not a folder; expected one with a task.toml in it');
+  const config = await stat(join(dir, 'task.toml')).catch(() => undefined);
+  if (!config?.isFile()) refuse(dir, 'task.toml', 'task.toml is missing, so this is not a task folder');
+}
+
+async function readText(dir: string, name: string): Promise<string> {
+  const bytes = await readFile(join(dir, name));
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return refuse(join(dir, name), '', 'is not UTF-8 text');
+  }
+}
+
+const checkName = (name: string): Problem[] =>
+  NAME.test(name)
+    ? []
+    : [
+        {
+          field: 'name',
+          message: `the name ${JSON.stringify(name)} has characters other than letters, digits, dots, hyphens and underscores; rename the folder, or set name under [task] in task.toml`,
+        },
+      ];

@@ -1,0 +1,23 @@
+/** The Harbor task format: folders, `task.toml`, versions, archives, and the Trial that runs a task. */
+export { ArchiveError } from './archive/directory.ts';
+export { packContext, packTask } from './archive/pack.ts';
+export { unpack } from './archive/unpack.ts';
+export type { UnpackLimits } from './archive/unpack.ts';
+export { taskKeys, taskPrefix } from './bucket.ts';
+export type { TaskKeys } from './bucket.ts';
+export { parseTaskToml } from './toml/parse.ts';
+export { TaskFormatError } from './toml/problems.ts';
+export type { Problem } from './toml/problems.ts';
+export type { EnvironmentConfig, StepConfig, TaskConfig, VerifierConfig } from './toml/schema.ts';
+export { resolveEnv } from './toml/variables.ts';
+export type { MissingVariable } from './toml/variables.ts';
+export { stripCanary } from './folder/instruction.ts';
+export { readTask } from './folder/read.ts';
+export { environmentHash, taskDigest, taskHash, taskId, taskVersion } from './hash.ts';
+export { taskMetadata } from './metadata.ts';
+export type { TaskMetadata } from './metadata.ts';
+export type { Task, TaskFile } from './task.ts';
+export { trialManifest } from './trial/manifest.ts';
+export type { TrialManifest, TrialOptions } from './trial/manifest.ts';
+export { unsupportedFields, unsupportedParts } from './unsupported.ts';
+export type { Unsupported } from './unsupported.ts';

@@ -1,0 +1,39 @@
+import type { TaskConfig } from './toml/schema.ts';
+
+/** A file of a task that counts: it is hashed, packed and handed to the trial. */
+export interface TaskFile {
+  /** POSIX path within the task's folder. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** SHA-256 of the contents, in hex. */
+  sha256: string;
+  /** The owner may execute it; no other permission is kept. */
+  executable: boolean;
+}
+
+/** A task folder, read and checked. */
+export interface Task {
+  /** Absolute path of the folder. */
+  dir: string;
+  /** `[task].name` of task.toml (`org/name`), else the folder's name. */
+  name: string;
+  config: TaskConfig;
+  /** `instruction.md` without leading canary lines; empty for a task of several steps, which have one each. */
+  instruction: string;
+  /**
+   * `task.toml`, `instruction.md`, `environment/**`, `solution/**`, `tests/**` and `steps/**` without what `.harborignore` leaves out, in
+   * bytewise order of their paths. A link to a file or folder of the same task counts as a copy of it.
+   */
+  files: TaskFile[];
+  /** Harbor's own digest of the task, in hex: see `taskDigest`. */
+  digest: string;
+}
+
+/** The name without its organisation. */
+export const shortName = (task: Pick<Task, 'name'>): string =>
+  task.name.slice(task.name.lastIndexOf('/') + 1);
+
+/** True when the task has a file of this path. */
+export const hasFile = (task: Pick<Task, 'files'>, path: string): boolean =>
+  task.files.some((file) => file.path === path);

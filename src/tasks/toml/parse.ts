@@ -1,0 +1,122 @@
+/** `task.toml` → TaskConfig. */
+import { parse, TomlError } from 'smol-toml';
+import type { TomlTable } from 'smol-toml';
+import type { TSchema } from 'typebox';
+import { Settings } from 'typebox/system';
+import Value from 'typebox/value';
+import { modernise } from './aliases.ts';
+import { lineFinder } from './lines.ts';
+import { fieldName, shown, TaskFormatError } from './problems.ts';
+import type { Path, Problem } from './problems.ts';
+import { checkRules } from './rules.ts';
+import { TaskConfig } from './schema.ts';
+
+/**
+ * Reads a `task.toml` as Harbor 0.25 does: deprecated names become today's, defaults are filled in, unknown keys stay where they are.
+ * Throws TaskFormatError with every problem found.
+ */
+export function parseTaskToml(text: string, file = 'task.toml'): TaskConfig {
+  const document = parseToml(text, file);
+  const lineOf = lineFinder(text);
+  const problems: Problem[] = [];
+  const report = (path: Path, rest: string): void => {
+    const field = fieldName(path);
+    if (problems.some((known) => known.field === field)) return;
+    const line = lineOf(path) ?? (field === 'schema_version' ? lineOf(['version']) : undefined);
+    problems.push({ field, message: `${field} ${rest}`, ...(line !== undefined && { line }) });
+  };
+
+  modernise(document, report);
+  const config = Value.Default(TaskConfig, document) as TaskConfig;
+  for (const misfit of misfits(config)) {
+    report(misfit.path, misfit.rest);
+    remove(config, misfit.path);
+  }
+  // The rules read typed values: they have a say where defaults can stand in for what did not fit.
+  if (Value.Check(TaskConfig, Value.Default(TaskConfig, config))) checkRules(config, report);
+  if (problems.length > 0) throw new TaskFormatError(file, inOrder(problems));
+  return config;
+}
+
+const inOrder = (problems: Problem[]): Problem[] => problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+
+function parseToml(text: string, file: string): TomlTable {
+  try {
+    return parse(text, { integersAsBigInt: 'asNeeded' });
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    // The first line names the fault; the others repeat the source.
+    const reason = cause.message.split('\n', 1)[0]?.replace(/^Invalid TOML document: /, '') ?? '';
+    const { line, column } = cause;
+    throw new TaskFormatError(file, [{ field: '', line, message: `not valid TOML: ${reason}` }], {
+      column,
+      cause,
+    });
+  }
+}
+
+interface Misfit {
+  path: Path;
+  /** The sentence after the field's name. */
+  rest: string;
+}
+
+/** Every value that the schema refuses. */
+function misfits(config: unknown): Misfit[] {
+  return allErrors(config).flatMap((error): Misfit[] => {
+    // The alternatives of a union fail one by one; the union's own error stands for them.
+    if (error.schemaPath.includes('/anyOf/')) return [];
+    const path = pathOf(error.instancePath, config);
+    if (error.keyword === 'required')
+      return error.params.requiredProperties.map((name) => ({
+        path: [...path, name],
+        rest: `is missing; expected ${expectation(`${error.schemaPath}/properties/${name}`)}`,
+      }));
+    return [{ path, rest: `is ${shown(valueAt(config, path))}; expected ${expectation(error.schemaPath)}` }];
+  });
+}
+
+function remove(root: unknown, path: Path): void {
+  const parent = valueAt(root, path.slice(0, -1)) as Record<string | number, unknown> | undefined;
+  const key = path.at(-1);
+  if (parent !== undefined && key !== undefined) delete parent[key];
+}
+
+const valueAt = (root: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (parent, key) => (parent as Record<string | number, unknown> | undefined)?.[key],
+    root,
+  );
+
+function allErrors(config: unknown): ReturnType<typeof Value.Errors> {
+  const { maxErrors } = Settings.Get();
+  Settings.Set({ maxErrors: 1000 });
+  try {
+    return Value.Errors(TaskConfig, config);
+  } finally {
+    Settings.Set({ maxErrors });
+  }
+}
+
+const unescape = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
+
+/** JSON pointer → keys and indexes. */
+function pathOf(pointer: string, root: unknown): Path {
+  let value = root;
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => {
+      const key = Array.isArray(value) ? Number(part) : unescape(part);
+      value = (value as Record<string | number, unknown>)[key];
+      return key;
+    });
+}
+
+/** What the schema at this pointer says it expects. */
+function expectation(schemaPath: string): string {
+  let schema: unknown = TaskConfig;
+  for (const part of schemaPath.split('/').slice(1))
+    schema = (schema as Record<string, unknown>)[unescape(part)];
+  return (schema as TSchema & { expected: string }).expected;
+}

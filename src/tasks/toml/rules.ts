@@ -1,0 +1,112 @@
+/** What Harbor's models check beyond the types of single fields. */
+import { isIP } from 'node:net';
+import type { Report } from './aliases.ts';
+import { shown } from './problems.ts';
+import type { Path } from './problems.ts';
+import type { ArtifactConfig, EnvironmentConfig, TaskConfig, VerifierConfig } from './schema.ts';
+import { stepNameFault, stepNameKey } from './step-name.ts';
+
+export function checkRules(config: TaskConfig, report: Report): void {
+  checkEnvironment(config.environment, ['environment'], report);
+  checkVerifier(config.verifier, ['verifier'], report);
+  checkNetwork(config.agent, ['agent'], report);
+  checkArtifacts(config.artifacts, ['artifacts'], report);
+  const seen = new Set<string>();
+  for (const [index, step] of (config.steps ?? []).entries()) {
+    const path = ['steps', index];
+    const fault = stepNameFault(step.name);
+    if (fault !== undefined) report([...path, 'name'], `is ${shown(step.name)}; expected ${fault}`);
+    if (seen.has(stepNameKey(step.name)))
+      report(
+        [...path, 'name'],
+        `is ${shown(step.name)}, the name of an earlier step; expected a name of its own`,
+      );
+    seen.add(stepNameKey(step.name));
+    checkVerifier(step.verifier, [...path, 'verifier'], report);
+    checkNetwork(step.agent, [...path, 'agent'], report);
+    checkArtifacts(step.artifacts, [...path, 'artifacts'], report);
+  }
+}
+
+function checkVerifier(verifier: VerifierConfig, path: Path, report: Report): void {
+  checkNetwork(verifier, path, report);
+  if (!verifier.environment) return;
+  if (verifier.environment_mode === 'shared')
+    report(
+      [...path, 'environment_mode'],
+      'is "shared", but an environment of its own is given; expected "separate"',
+    );
+  checkEnvironment(verifier.environment, [...path, 'environment'], report);
+}
+
+function checkEnvironment(environment: EnvironmentConfig, path: Path, report: Report): void {
+  checkNetwork(environment, path, report);
+  for (const [index, { transport, url, command }] of environment.mcp_servers.entries()) {
+    const needed = transport === 'stdio' ? 'command' : 'url';
+    if (!(transport === 'stdio' ? command : url))
+      report([...path, 'mcp_servers', index, needed], `is missing; transport ${transport} needs it`);
+  }
+}
+
+interface NetworkFields {
+  network_mode?: string;
+  allowed_hosts?: string[];
+}
+
+function checkNetwork(
+  { network_mode: mode, allowed_hosts: hosts }: NetworkFields,
+  path: Path,
+  report: Report,
+): void {
+  if (hosts === undefined) return;
+  if (mode !== 'allowlist' && (mode === undefined || hosts.length > 0))
+    report([...path, 'allowed_hosts'], 'has a meaning only with network_mode = "allowlist"');
+  for (const [index, host] of hosts.entries())
+    if (!isAllowedHost(host))
+      report(
+        [...path, 'allowed_hosts', index],
+        `is ${shown(host)}; expected a host, *.host, an IP address or a range such as 192.0.2.0/24, without scheme, port or path`,
+      );
+}
+
+const HOST = /^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+function isAllowedHost(entry: string): boolean {
+  const host = entry.trim().toLowerCase().replace(/\.$/, '');
+  const [address = '', length, ...rest] = host.split('/');
+  const family = isIP(address);
+  if (length === undefined) return family !== 0 || (HOST.test(host) && isIP(host.replace('*.', '')) === 0);
+  const bits = family === 4 ? 32 : 128;
+  return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
+}
+
+const SERVICE = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+function checkArtifacts(artifacts: ArtifactConfig[], path: Path, report: Report): void {
+  for (const [index, artifact] of artifacts.entries()) {
+    const {
+      source,
+      destination,
+      service = 'main',
+    } = typeof artifact === 'string' ? { source: artifact } : artifact;
+    const at = [...path, index];
+    if (source.split('/').includes('..'))
+      report(at, `has the source ${shown(source)}; expected a path without ".."`);
+    if (!SERVICE.test(service))
+      report(at, `has the service ${shown(service)}; expected the name of a service`);
+    if (service !== 'main' && !source.startsWith('/'))
+      report(at, `has the source ${shown(source)} of service ${service}; expected an absolute path`);
+    if (destination !== undefined && !isDestination(destination))
+      report(
+        at,
+        `has the destination ${shown(destination)}; expected a relative path with forward slashes, without "..", other than manifest.json`,
+      );
+  }
+}
+
+const isDestination = (path: string): boolean =>
+  !path.includes('\\') &&
+  !path.startsWith('/') &&
+  !path.split('/').includes('..') &&
+  !/^(\.\/*)*$/.test(path) &&
+  path.replace(/\/+$/, '') !== 'manifest.json';

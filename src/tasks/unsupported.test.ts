@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { parseTaskToml } from './toml/parse.ts';
+import { readTask } from './folder/read.ts';
+import { unsupportedFields, unsupportedParts } from './unsupported.ts';
+
+const fields = (text: string): string[] => unsupportedFields(parseTaskToml(text)).map(({ field }) => field);
+
+describe('unsupportedFields', () => {
+  it('has nothing to say of what is run', () => {
+    const text = `
+artifacts = ["/app/out", { source = "/x", destination = "y", service = "main" }]
+[agent]
+user = "agent"
+network_mode = "public"
+[[verifier.collect]]
+command = "dump"
+[environment]
+gpus = 1
+workdir = "/app"
+gpu_types = []
+[environment.healthcheck]
+command = "true"`;
+    expect(fields(text)).to.deep.equal([]);
+  });
+
+  const refused: [string, string][] = [
+    ['steps', '[[steps]]\nname = "a"'],
+    ['verifier.environment_mode', '[verifier]\nenvironment_mode = "separate"'],
+    ['verifier.environment', '[verifier.environment]'],
+    ['agent.network_mode', '[agent]\nnetwork_mode = "no-network"'],
+    ['verifier.network_mode', '[verifier]\nnetwork_mode = "no-network"'],
+    ['verifier.collect', '[[verifier.collect]]\ncommand = "x"\nservice = "db"'],
+    ['environment.os', '[environment]\nos = "windows"'],
+    ['environment.network_mode', '[environment]\nallow_internet = false'],
+    ['environment.mcp_servers', '[[environment.mcp_servers]]\nname = "x"\nurl = "http://x"'],
+    ['environment.skills_dir', '[environment]\nskills_dir = "/s"'],
+    ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
+    ['environment.gpu_types', '[environment]\ngpu_types = ["H100"]'],
+    ['artifacts', 'artifacts = ["relative"]'],
+    ['artifacts', '[[artifacts]]\nsource = "/a"\nexclude = ["*.log"]'],
+    ['artifacts', '[[artifacts]]\nsource = "/a"\nservice = "db"'],
+  ];
+  for (const [field, text] of refused)
+    it(`names ${field} of ${JSON.stringify(text)}`, () => {
+      expect(fields(text)).to.deep.equal([field]);
+    });
+
+  it('names both mode and hosts of an allowlist', () => {
+    expect(fields('[environment]\nnetwork_mode = "allowlist"\nallowed_hosts = ["a.org"]')).to.deep.equal([
+      'environment.network_mode',
+      'environment.allowed_hosts',
+    ]);
+  });
+
+  it('names Compose files, and files that Harbor would copy beside an image', async () => {
+    const image = '[environment]\ndocker_image = "x"';
+    const { 'environment/Dockerfile': _, ...rest } = MINIMAL;
+    for (const [path, contents] of [
+      ['environment/docker-compose.yaml', ''],
+      ['environment/seed.txt', image],
+    ] as const) {
+      const dir = await taskFolder({ ...rest, 'task.toml': contents, [path]: '' });
+      expect(unsupportedParts(await readTask(dir)).map(({ field }) => field)).to.deep.equal([path]);
+      await removeTaskFolder(dir);
+    }
+  });
+});

@@ -1,0 +1,94 @@
+/** What the format allows and this version of the operator does not run. Each row goes away when its feature comes. */
+import type { ArtifactConfig, EnvironmentConfig, StepConfig, TaskConfig } from './toml/schema.ts';
+import type { Task } from './task.ts';
+import { hasFile } from './task.ts';
+
+export interface Unsupported {
+  /** Field of task.toml, or a path in the task's folder. */
+  field: string;
+  /** Why it is refused, in a sentence that goes on after the field's name. */
+  reason: string;
+}
+
+interface Network {
+  network_mode?: string;
+  allowed_hosts?: string[];
+}
+
+const restricted = ({ network_mode: mode = 'public' }: Network): boolean => mode !== 'public';
+const filled = (list: readonly unknown[] | undefined): boolean => list !== undefined && list.length > 0;
+const separate = ({ verifier }: Pick<StepConfig, 'verifier'>): boolean =>
+  verifier.environment_mode === 'separate';
+
+const environmentRows: [string, (environment: EnvironmentConfig) => boolean, string][] = [
+  ['os', ({ os }) => os !== 'linux', 'only linux is supported'],
+  ['network_mode', restricted, 'only public is supported yet'],
+  ['allowed_hosts', ({ allowed_hosts: hosts }) => filled(hosts), 'lists of hosts are not supported yet'],
+  ['mcp_servers', ({ mcp_servers: servers }) => filled(servers), 'MCP servers are not supported yet'],
+  ['skills_dir', ({ skills_dir: dir }) => dir !== undefined, 'skills are not supported yet'],
+  ['tpu', ({ tpu }) => tpu !== undefined, 'TPUs are not supported'],
+  ['gpu_types', ({ gpu_types: types }) => filled(types), 'choosing a type of GPU is not supported yet'],
+];
+
+const artifact = (entry: ArtifactConfig): Exclude<ArtifactConfig, string> =>
+  typeof entry === 'string' ? { source: entry } : entry;
+
+const rows: [string, (config: TaskConfig) => boolean, string][] = [
+  ['steps', ({ steps }) => filled(steps), 'tasks of several steps are not supported yet'],
+  ['verifier.environment_mode', separate, 'only a shared verifier is supported yet'],
+  [
+    'verifier.environment',
+    ({ verifier }) => verifier.environment !== undefined,
+    'a verifier with an environment of its own is not supported yet',
+  ],
+  ['agent.network_mode', ({ agent }) => restricted(agent), 'only public is supported yet'],
+  ['verifier.network_mode', ({ verifier }) => restricted(verifier), 'only public is supported yet'],
+  [
+    'verifier.collect',
+    ({ verifier }) => verifier.collect.some(({ service }) => service !== 'main'),
+    'only the service main is supported yet',
+  ],
+  [
+    'artifacts',
+    ({ artifacts }) => artifacts.map(artifact).some(({ service = 'main' }) => service !== 'main'),
+    'only the service main is supported yet',
+  ],
+  [
+    'artifacts',
+    ({ artifacts }) => artifacts.map(artifact).some(({ exclude }) => filled(exclude)),
+    'exclude is not supported yet',
+  ],
+  [
+    'artifacts',
+    ({ artifacts }) => artifacts.map(artifact).some(({ source }) => !source.startsWith('/')),
+    'only absolute paths are supported yet',
+  ],
+];
+
+/** Every field of a task.toml that this version does not run; empty when it runs all of it. */
+export function unsupportedFields(config: TaskConfig): Unsupported[] {
+  return [
+    ...environmentRows
+      .filter(([, applies]) => applies(config.environment))
+      .map(([field, , reason]) => ({ field: `environment.${field}`, reason })),
+    ...rows.filter(([, applies]) => applies(config)).map(([field, , reason]) => ({ field, reason })),
+  ];
+}
+
+const COMPOSE_FILE = 'environment/docker-compose.yaml';
+
+/** `unsupportedFields`, and the same for what lies in the task's folder. */
+export function unsupportedParts(task: Task): Unsupported[] {
+  const parts = unsupportedFields(task.config);
+  const prebuilt = task.config.environment.docker_image !== undefined;
+  const seeds = task.files.find(({ path }) => path.startsWith('environment/') && path !== COMPOSE_FILE);
+  if (hasFile(task, COMPOSE_FILE))
+    parts.push({ field: COMPOSE_FILE, reason: 'Docker Compose is not supported yet' });
+  // With an image and no Dockerfile Harbor copies these files into the working directory.
+  if (prebuilt && seeds && !hasFile(task, 'environment/Dockerfile'))
+    parts.push({
+      field: seeds.path,
+      reason: 'files beside a docker_image are not supported yet; build them in with a Dockerfile',
+    });
+  return parts;
+}
