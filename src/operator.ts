@@ -34,13 +34,13 @@ import type { ProviderMetrics } from './providers/metered.ts';
 import { retried } from './providers/retry.ts';
 import type { ImageRegistry } from './providers/image-registry/port.ts';
 
-interface Adapters {
+export interface Adapters {
   artifacts: ArtifactStore;
   registry: ImageRegistry;
   builder: ImageBuilder;
 }
 
-interface Parts extends Adapters {
+export interface Parts extends Adapters {
   config: Config;
   kube: Kube;
   brokerCa: () => string;
@@ -50,7 +50,8 @@ const now = (): Date => new Date();
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
 const TRIAL_WORKERS = 16;
 
-class SbOperator extends Operator {
+/** The controllers and what wakes them. */
+export class SbOperator extends Operator {
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
@@ -195,10 +196,10 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 }
 
-try {
-  await main();
-} catch (error) {
-  // The one place where nobody is left to handle it: say it in a line and let the kubelet start the process again.
+/** The one place where nobody is left to handle an error: say it in a line and let the kubelet start the process again. */
+function die(error: unknown): void {
   process.stderr.write(`sb-operator: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exit(1);
 }
+
+if (import.meta.main) await main().catch(die);

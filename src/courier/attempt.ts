@@ -1,0 +1,117 @@
+/** One attempt at a Trial, from the plan to the outcome. */
+import { join } from 'node:path';
+import type { Outcome, Plan } from '../crds/courier-protocol.ts';
+import type { BrokerClient } from './broker/broker-client.ts';
+import { HttpFailure } from './broker/http.ts';
+import type { Patience } from './broker/retry.ts';
+import { AttemptFailure, explain } from './failure.ts';
+import type { Findings } from './findings.ts';
+import { HandGone } from './hand/conversation.ts';
+import type { Hand } from './hand/hand.ts';
+import { prepareSurroundings, runStep } from './phases/phases.ts';
+import type { Timeline } from './phases/timeline.ts';
+import type { Settings } from './settings.ts';
+import type { ReadyTask } from './task/ready-task.ts';
+import type { Sequence } from './task/steps.ts';
+
+export interface AttemptDeps {
+  settings: Settings;
+  broker: BrokerClient;
+  /** With the storage. */
+  patience: Patience;
+  hand: Hand;
+  findings: Findings;
+  timeline: Timeline;
+  note: (line: string) => void;
+  /** Aborted when the courier is told to stop. */
+  stop: AbortSignal;
+}
+
+/** The outcome so far, and the plan where the broker gave one. Nothing is stored yet. */
+export interface Attempted {
+  plan?: Plan;
+  outcome: Outcome;
+}
+
+/** The attempt's number out of the Pod's name, which is the Job's name, a hyphen and five random characters. */
+export function attemptOf(podName: string): number {
+  const [, attempt] = /-(\d+)-[a-z0-9]{5}$/.exec(podName) ?? [];
+  return Number(attempt ?? 1);
+}
+
+/** Runs all phases. Never throws: whatever goes wrong is in the outcome. */
+export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
+  const { settings, broker, timeline, findings } = deps;
+  let plan: Plan | undefined;
+  let ending: Pick<Outcome, 'result' | 'exception'>;
+  try {
+    const { given, task, sequence } = await timeline.during('environmentSetup', async () => {
+      plan = await broker.plan();
+      return { given: plan, ...(await setUpEnvironment(plan, deps)) };
+    });
+    const [step] = sequence.steps;
+    if (!step) throw new Error('a task has at least one step');
+    ending = await runStep(step, { plan: given, task }, { ...deps, paths: settings.paths });
+  } catch (error) {
+    ending = endingOf(error, deps);
+  }
+  const outcome: Outcome = {
+    version: 1,
+    attempt: plan?.trial.attempt ?? attemptOf(settings.hostname),
+    ...ending,
+    timings: timeline.timings(),
+    integrity: findings.list(),
+  };
+  return { ...(plan && { plan }), outcome };
+}
+
+/** Fetches the task and waits for its container, whose image may still be on its way. */
+async function setUpEnvironment(plan: Plan, deps: AttemptDeps): Promise<Prepared> {
+  const { settings, hand, note } = deps;
+  note(`plan for attempt ${plan.trial.attempt} of ${plan.trial.namespace}/${plan.trial.name}`);
+  const [prepared] = await Promise.all([prepareTask(plan, deps), hand.ready()]);
+  note('the task container is ready');
+  await prepareSurroundings(prepared.sequence.surroundings, { ...deps, paths: settings.paths });
+  return prepared;
+}
+
+interface Prepared {
+  task: ReadyTask;
+  sequence: Sequence;
+}
+
+async function prepareTask(plan: Plan, { settings, broker, patience }: AttemptDeps): Promise<Prepared> {
+  const { paths, secrets } = settings;
+  // Loaded only now: the first request should not wait for the parsers.
+  const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
+  const { sequenceOf } = await import('./task/steps.ts');
+  const folder = join(paths.scratch, 'task');
+  const archive = join(paths.scratch, 'task.zip');
+  await fetchTask(plan.task.source, { mount: paths.task, folder, archive, broker, patience });
+  const task = await readReadyTask(folder, plan.task.source);
+  return { task, sequence: sequenceOf(plan, task, secrets) };
+}
+
+/** What an error means for the Trial. */
+function endingOf(error: unknown, deps: AttemptDeps): Pick<Outcome, 'result' | 'exception'> {
+  const failure = failureOf(error, deps);
+  const message = failure.message.slice(0, 1024);
+  deps.note(`${failure.reason}: ${message}`);
+  return {
+    result: { kind: 'failed', reason: failure.reason, message },
+    exception: { type: failure.type, message, phase: deps.timeline.current() },
+  };
+}
+
+function failureOf(error: unknown, { hand, stop, timeline }: AttemptDeps): AttemptFailure {
+  if (error instanceof AttemptFailure) return error;
+  if (stop.aborted || hand.toldToStop())
+    return new AttemptFailure('Cancelled', `the Pod was told to stop during ${timeline.current()}`, {
+      type: 'CancelledError',
+    });
+  if (error instanceof HandGone)
+    return new AttemptFailure('TaskContainerExited', `${error.message} during ${timeline.current()}`);
+  if (error instanceof HttpFailure && error.status === 404)
+    return new AttemptFailure('TaskNotFound', error.message);
+  return new AttemptFailure('CourierFailed', explain(error));
+}

@@ -1,0 +1,61 @@
+/** The courier's side of the wire contract in crds/courier-protocol.ts. */
+import { readFile } from 'node:fs/promises';
+import type {
+  ContextResponse,
+  Plan,
+  UploadFile,
+  UploadRequest,
+  UploadResponse,
+} from '../../crds/courier-protocol.ts';
+import type { BrokerSettings } from '../settings.ts';
+import { agentFor, HttpFailure, send } from './http.ts';
+import { patiently } from './retry.ts';
+import type { Patience } from './retry.ts';
+
+export interface BrokerClient {
+  plan(): Promise<Plan>;
+  /** Grants in the files' order. */
+  uploads(files: UploadFile[]): Promise<UploadResponse['uploads']>;
+  context(): Promise<ContextResponse>;
+}
+
+/** Waits out what passes; throws HttpFailure with the broker's own sentence for what it refuses. */
+export function brokerClient(settings: BrokerSettings, patience: Patience): BrokerClient {
+  const agent = agentFor(settings.ca);
+  const base = settings.url.replace(/\/$/, '');
+
+  const call = async <T>(method: 'GET' | 'POST', path: string, body?: UploadRequest): Promise<T> => {
+    const token = (await readFile(settings.tokenFile, 'utf8')).trim();
+    const reply = await send(`${base}${path}`, {
+      method,
+      agent,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      ...(body && { body: Buffer.from(JSON.stringify(body)) }),
+    }).catch((error: unknown) => {
+      throw error instanceof HttpFailure ? new HttpFailure(error.status, sentence(error)) : error;
+    });
+    return JSON.parse(reply.toString('utf8')) as T;
+  };
+  const patient = <T>(method: 'GET' | 'POST', path: string, body?: UploadRequest): Promise<T> =>
+    patiently(`${method} ${path}`, () => call<T>(method, path, body), patience);
+
+  return {
+    plan: () => patient('GET', '/v1/plan'),
+    uploads: async (files) => (await patient<UploadResponse>('POST', '/v1/uploads', { files })).uploads,
+    context: () => patient('GET', '/v1/context'),
+  };
+}
+
+/** The broker's `{ "error": … }`, else what came instead. */
+function sentence({ message }: HttpFailure): string {
+  const [, body] = /^status \d+: (.*)$/s.exec(message) ?? [];
+  try {
+    const { error } = JSON.parse(body ?? '') as { error?: unknown };
+    return typeof error === 'string' ? error : message;
+  } catch {
+    return message;
+  }
+}

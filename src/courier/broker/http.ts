@@ -1,0 +1,88 @@
+/** Plain requests over pooled connections. Global fetch would cost a sidecar memory and start time. */
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+
+/** Silence on a connection for this long is a failure. */
+const IDLE_MS = 60_000;
+const REPLY_MAX_BYTES = 4 * 1024 * 1024;
+
+const SOCKETS = 16;
+const agents = {
+  http: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS }),
+  https: new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS }),
+};
+
+/** For a server whose certificate is signed by this CA alone. */
+export const agentFor = (ca: string): HttpsAgent => new HttpsAgent({ keepAlive: true, maxSockets: 4, ca });
+
+/** An answer that is no success. */
+export class HttpFailure extends Error {
+  override readonly name = 'HttpFailure';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface RequestInput {
+  method: 'GET' | 'POST' | 'PUT';
+  headers?: Record<string, string>;
+  body?: Buffer | Readable;
+  /** Default: one of the pools for the storage. */
+  agent?: HttpsAgent;
+}
+
+/** Resolves when the answer's head is there, whatever its status. */
+function open(url: string, { method, headers = {}, body, agent }: RequestInput): Promise<IncomingMessage> {
+  const secure = url.startsWith('https:');
+  const options: RequestOptions = {
+    method,
+    headers,
+    agent: agent ?? (secure ? agents.https : agents.http),
+    timeout: IDLE_MS,
+  };
+  return new Promise((resolve, reject) => {
+    const outgoing = (secure ? httpsRequest : httpRequest)(url, options, resolve);
+    outgoing.on('error', reject);
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${IDLE_MS / 1000} s`)));
+    if (body instanceof Readable) pipeline(body, outgoing).catch(reject);
+    else outgoing.end(body);
+  });
+}
+
+async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
+  if (Number(answer.headers['content-length'] ?? 0) > REPLY_MAX_BYTES)
+    answer.destroy(new Error('answer too long'));
+  return await buffer(answer);
+}
+
+/** The answer's body; throws HttpFailure, with the beginning of the body, for a status that is no success. */
+export async function send(url: string, input: RequestInput): Promise<Buffer> {
+  const answer = await open(url, input);
+  const body = await bodyOf(answer);
+  const { statusCode = 0 } = answer;
+  if (statusCode >= 200 && statusCode < 300) return body;
+  throw new HttpFailure(statusCode, `status ${statusCode}: ${body.toString('utf8', 0, 500)}`);
+}
+
+/** Writes what `url` holds to a new file; resolves its SHA-256 in hex. */
+export async function download(url: string, path: string): Promise<string> {
+  const answer = await open(url, { method: 'GET' });
+  const { statusCode = 0 } = answer;
+  if (statusCode !== 200) {
+    const body = await bodyOf(answer);
+    throw new HttpFailure(statusCode, `status ${statusCode}: ${body.toString('utf8', 0, 500)}`);
+  }
+  const hash = createHash('sha256');
+  answer.on('data', (chunk: Buffer) => hash.update(chunk));
+  await pipeline(answer, createWriteStream(path, { mode: 0o600 }));
+  return hash.digest('hex');
+}

@@ -1,0 +1,75 @@
+/** Brings the context of a build into the folder that the builder reads. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BuildFailedReason } from '../crds/reasons.ts';
+import { ArchiveError, unpack } from '../tasks/index.ts';
+import { brokerClient } from './broker/broker-client.ts';
+import { HttpFailure } from './broker/http.ts';
+import type { Patience } from './broker/retry.ts';
+import { explain } from './failure.ts';
+import type { BrokerSettings } from './settings.ts';
+import { copyConfigMap, withArchive } from './task/source.ts';
+
+/** Why there is no context, as the termination message says it. */
+export interface ContextFailure {
+  reason: BuildFailedReason;
+  message: string;
+}
+
+const PATIENCE_MS = 5 * 60_000;
+
+export interface ContextDeps {
+  broker: BrokerSettings;
+  /** Empty folder to fill. */
+  folder: string;
+  note: (line: string) => void;
+}
+
+/** Downloads, checks and unpacks the archive; resolves what went wrong. */
+export async function fetchContext({
+  broker,
+  folder,
+  note,
+}: ContextDeps): Promise<ContextFailure | undefined> {
+  const patience: Patience = { totalMs: PATIENCE_MS, note };
+  const client = brokerClient(broker, patience);
+  let expected = '';
+  const url = async (): Promise<string> => {
+    const context = await client.context();
+    expected = context.sha256;
+    return context.url;
+  };
+  try {
+    return await withArchive({ path: join(folder, '.context.zip'), url, patience }, async (path, sha256) => {
+      if (sha256 !== expected) return mismatch(`the context’s SHA-256 is ${sha256}, not ${expected}`);
+      await unpack(path, folder);
+      return undefined;
+    });
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+const mismatch = (message: string): ContextFailure => ({ reason: 'ContextMismatch', message });
+
+function failureOf(error: unknown): ContextFailure {
+  if (error instanceof ArchiveError)
+    return mismatch(`the context is no archive that can be unpacked: ${error.message}`);
+  const gone = error instanceof HttpFailure && error.status === 404;
+  return { reason: gone ? 'ContextNotFound' : 'BuilderUnavailable', message: explain(error) };
+}
+
+/** Copies a mounted ConfigMap, whose keys are flattened paths; resolves what went wrong. */
+export async function copyContext(mount: string, folder: string): Promise<ContextFailure | undefined> {
+  try {
+    await copyConfigMap(mount, folder);
+    return readdirSync(folder).length > 0
+      ? undefined
+      : { reason: 'ContextNotFound', message: 'the context’s ConfigMap is empty' };
+  } catch (error) {
+    return {
+      reason: 'ContextNotFound',
+      message: `the context’s ConfigMap cannot be used: ${explain(error)}`,
+    };
+  }
+}

@@ -1,0 +1,76 @@
+/** Entry point: `courier.js trial` beside a task container, `courier.js context [--configmap]` before a build. */
+import { writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { POD_PATHS } from '../crds/courier-protocol.ts';
+import { explain } from './failure.ts';
+import { SECRET_PREFIX } from './settings.ts';
+import type { BrokerSettings, Settings } from './settings.ts';
+import { runTrial } from './trial.ts';
+import { redact } from './trial-log.ts';
+
+const TERMINATION_LOG = '/dev/termination-log';
+const CONTEXT = '/context';
+const CONTEXT_CONFIG_MAP = '/context-configmap';
+
+function required(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name];
+  if (!value) throw new Error(`${name} is not set`);
+  return value;
+}
+
+const brokerOf = (env: NodeJS.ProcessEnv): BrokerSettings => ({
+  url: required(env, 'SB_BROKER_URL'),
+  ca: required(env, 'SB_BROKER_CA'),
+  tokenFile: POD_PATHS.token,
+});
+
+function settingsOf(env: NodeJS.ProcessEnv): Settings {
+  const { control, logs, task } = POD_PATHS;
+  return {
+    broker: brokerOf(env),
+    paths: { control, logs, task, scratch: tmpdir(), terminationLog: TERMINATION_LOG },
+    hostname: hostname(),
+    secrets: Object.fromEntries(
+      Object.entries(env).flatMap(([name, value]) =>
+        name.startsWith(SECRET_PREFIX) && value !== undefined ? [[name, value]] : [],
+      ),
+    ),
+  };
+}
+
+const write = (line: string): void => void process.stdout.write(line);
+
+async function trial(): Promise<number> {
+  const stop = new AbortController();
+  process.on('SIGTERM', () => stop.abort());
+  await runTrial({ settings: settingsOf(process.env), stop: stop.signal, now: () => new Date(), write });
+  return 0;
+}
+
+async function context(fromConfigMap: boolean): Promise<number> {
+  const { copyContext, fetchContext } = await import('./context.ts');
+  const note = (line: string): void => write(`${redact(line)}\n`);
+  const failure = fromConfigMap
+    ? await copyContext(CONTEXT_CONFIG_MAP, CONTEXT)
+    : await fetchContext({ broker: brokerOf(process.env), folder: CONTEXT, note });
+  if (!failure) return 0;
+  note(`${failure.reason}: ${failure.message}`);
+  writeFileSync(
+    TERMINATION_LOG,
+    JSON.stringify({ ...failure, message: redact(failure.message).slice(0, 1024) }),
+  );
+  return 1;
+}
+
+async function main([command, option]: string[]): Promise<number> {
+  if (command === 'trial') return await trial();
+  if (command === 'context') return await context(option === '--configmap');
+  throw new Error('usage: courier.js trial | context [--configmap]');
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`${redact(explain(error))}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,64 @@
+/** Sets the agent up and lets it work. What goes wrong with its work is recorded, and judged all the same. */
+import type { Exception } from '../../crds/trial-status.ts';
+import { AttemptFailure } from '../failure.ts';
+import type { Ended, Hand } from '../hand/hand.ts';
+import type { Command } from '../hand/command.ts';
+import type { Limited, Step } from '../task/steps.ts';
+
+/** Throws where the image lacks what the command needs to start at all; the interpreter is the script's own affair. */
+export function demandPlace(ended: Ended, { user, workdir }: Command): void {
+  if (ended.kind !== 'refused' || ended.refusal === 'interpreter') return;
+  throw new AttemptFailure(
+    'TaskInvalid',
+    ended.refusal === 'user' ? `the image has no user ${user}` : `the image has no directory ${workdir}`,
+  );
+}
+
+/** What a script that cannot start lacks. */
+export const interpreterMissing = ({ argv, interpreter = '' }: Command): string => {
+  const carriageReturn = interpreter.endsWith('\r') ? '; its first line ends in a carriage return' : '';
+  return `${argv[0]} cannot start: its interpreter ${JSON.stringify(interpreter)} is not in the image${carriageReturn}`;
+};
+
+export const exitText = (code: number): string =>
+  code > 128 ? `signal ${code - 128} (exit code ${code})` : `exit code ${code}`;
+
+export const memoryText = (kills: number): string =>
+  `; the kernel killed ${kills === 1 ? 'a process' : `${kills} processes`} for the memory limit`;
+
+/** Runs the install script. Throws AgentSetupTimeout or AgentSetupFailed. */
+export async function setUpAgent(hand: Hand, { command, limitSeconds }: Limited): Promise<void> {
+  const ended = await hand.run(command, limitSeconds);
+  demandPlace(ended, command);
+  if (ended.kind === 'refused')
+    throw new AttemptFailure('AgentSetupFailed', interpreterMissing(command), { type: 'AgentSetupError' });
+  if (ended.timedOut)
+    throw new AttemptFailure('AgentSetupTimeout', `the install script did not end within ${limitSeconds} s`, {
+      type: 'AgentSetupTimeoutError',
+    });
+  if (ended.code === 0) return;
+  const memory = ended.oomKills > 0 ? memoryText(ended.oomKills) : '';
+  throw new AttemptFailure(
+    'AgentSetupFailed',
+    `the install script ended with ${exitText(ended.code)}${memory}; see agent/install.txt`,
+    { type: 'AgentSetupError' },
+  );
+}
+
+/** Runs the agent; resolves what went wrong. */
+export async function runAgent(
+  hand: Hand,
+  { kind, command, limitSeconds }: NonNullable<Step['agent']>,
+): Promise<Exception | undefined> {
+  const ended = await hand.run(command, limitSeconds);
+  demandPlace(ended, command);
+  if (ended.kind === 'refused')
+    return { type: 'InterpreterNotFoundError', message: interpreterMissing(command) };
+  if (ended.timedOut)
+    return { type: 'AgentTimeoutError', message: `the agent did not end within ${limitSeconds} s` };
+  if (ended.code === 0) return undefined;
+  const said = `the agent ended with ${exitText(ended.code)}`;
+  if (ended.oomKills > 0) return { type: 'OutOfMemoryError', message: said + memoryText(ended.oomKills) };
+  // A solution that fails shows in its reward; Harbor leaves it at agent/exit-code.txt.
+  return kind === 'oracle' ? undefined : { type: 'NonZeroAgentExitCodeError', message: said };
+}

@@ -1,0 +1,147 @@
+/** Walks what the task container left in /logs. All of it is hostile: see safe-open.ts. */
+import { opendirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Skipped } from '../../crds/courier-protocol.ts';
+import { below, lookAt, openSafely, refusalOf, withOpened } from './safe-open.ts';
+
+/** A regular file that is to be stored. */
+export interface FoundFile {
+  /** Path under the Trial's prefix. */
+  path: string;
+  /** Path here. */
+  source: string;
+  /** Which file it was when it was found. */
+  dev: number;
+  ino: number;
+  /** Bytes. */
+  size: number;
+}
+
+export interface Collected {
+  files: FoundFile[];
+  skipped: Skipped[];
+}
+
+export interface Limits {
+  fileBytes: number;
+  totalBytes: number;
+  files: number;
+  /** Folders within folders. */
+  depth: number;
+}
+
+export const LIMITS: Limits = { fileBytes: 2 * 2 ** 30, totalBytes: 8 * 2 ** 30, files: 50_000, depth: 32 };
+
+/** Looked at, stored or not: empty folders and links are no files, but take their time. */
+const MAX_ENTRIES = 200_000;
+const MAX_SKIPPED = 1000;
+/** With the Trial's own prefix before it, a key may have 1,024 bytes. */
+const PATH_MAX_BYTES = 512;
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\]/;
+
+/** Where the folders of /logs go; everything else goes to `output/logs/`. */
+const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', artifacts: 'output' };
+
+/** Everything in the folder `logs` that can be stored, and what was left out and why. */
+export function collectLogs(logs: string, limits: Limits = LIMITS): Collected {
+  const walk = new Walk(limits);
+  const root = openSafely(logs, 'folder');
+  if (typeof root === 'string') throw new Error(`${logs} cannot be read: ${root}`);
+  withOpened(root, ({ fd }) => {
+    walk.entries(fd, (name) => {
+      const path = placeOf(fd, name) ?? `output/logs/${name}`;
+      walk.entry({ folder: fd, name, source: join(logs, name), path, depth: 1 });
+    });
+  });
+  return { files: walk.files, skipped: walk.skipped };
+}
+
+/** The place of one of our folders; undefined when something else lies under its name. */
+function placeOf(root: number, name: string): string | undefined {
+  if (!Object.hasOwn(PLACES, name)) return undefined;
+  const stats = lookAt(below(root, name));
+  return typeof stats !== 'string' && stats.isDirectory() ? PLACES[name] : undefined;
+}
+
+interface Entry {
+  /** The open folder that holds it. */
+  folder: number;
+  name: string;
+  source: string;
+  path: string;
+  depth: number;
+}
+
+class Walk {
+  readonly files: FoundFile[] = [];
+  readonly skipped: Skipped[] = [];
+  readonly #limits: Limits;
+  #bytes = 0;
+  #seen = 0;
+  #full = false;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Calls `visit` with each name in an open folder, a few at a time: there may be millions. */
+  entries(folder: number, visit: (name: string) => void): void {
+    const directory = opendirSync(`/proc/self/fd/${folder}`);
+    try {
+      for (let entry = directory.readSync(); entry && !this.#full; entry = directory.readSync())
+        visit(entry.name);
+    } finally {
+      directory.closeSync();
+    }
+  }
+
+  entry(entry: Entry): void {
+    this.#seen += 1;
+    if (this.#seen > MAX_ENTRIES || this.files.length >= this.#limits.files) {
+      this.#full = true;
+      return this.#skip(entry.path, 'TooMany');
+    }
+    if (FORBIDDEN.test(entry.name) || Buffer.byteLength(entry.path) > PATH_MAX_BYTES)
+      return this.#skip(entry.path, 'Unreadable');
+    const stats = lookAt(below(entry.folder, entry.name));
+    if (typeof stats === 'string') return this.#skip(entry.path, 'Unreadable');
+    const refused = refusalOf(stats);
+    if (refused && refused !== 'Missing') return this.#skip(entry.path, refused);
+    return stats.isDirectory() ? this.#folder(entry) : this.#file(entry);
+  }
+
+  #folder({ folder, name, source, path, depth }: Entry): void {
+    if (depth >= this.#limits.depth) return this.#skip(path, 'TooDeep');
+    const opened = openSafely(below(folder, name), 'folder');
+    if (typeof opened === 'string') return this.#skip(path, opened === 'Missing' ? 'Changed' : opened);
+    return withOpened(opened, ({ fd }) =>
+      this.entries(fd, (child) =>
+        this.entry({
+          folder: fd,
+          name: child,
+          source: `${source}/${child}`,
+          path: `${path}/${child}`,
+          depth: depth + 1,
+        }),
+      ),
+    );
+  }
+
+  #file({ folder, name, source, path }: Entry): void {
+    const opened = openSafely(below(folder, name), 'file');
+    if (typeof opened === 'string') return this.#skip(path, opened === 'Missing' ? 'Changed' : opened);
+    return withOpened(opened, ({ stats: { dev, ino, size } }) => {
+      if (size > this.#limits.fileBytes || this.#bytes + size > this.#limits.totalBytes)
+        return this.#skip(path, 'TooLarge');
+      this.#bytes += size;
+      this.files.push({ path, source, dev, ino, size });
+      return undefined;
+    });
+  }
+
+  #skip(path: string, reason: Skipped['reason']): void {
+    if (this.skipped.length < MAX_SKIPPED) this.skipped.push({ path: path.slice(0, PATH_MAX_BYTES), reason });
+    else if (this.skipped.length === MAX_SKIPPED) this.skipped.push({ path: 'and more', reason: 'TooMany' });
+  }
+}

@@ -1,0 +1,57 @@
+/** Contents of files that somebody else may still be writing. */
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { FoundFile } from './collect.ts';
+
+/** The file is no longer what it was when it was found. */
+export class FileChanged extends Error {
+  override readonly name = 'FileChanged';
+}
+
+const SMALL_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+async function reopen({ source, dev, ino, size }: FoundFile): Promise<FileHandle> {
+  const file = await open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    throw new FileChanged(`${source} cannot be opened any more`, { cause: error });
+  });
+  const now = await file.stat();
+  if (now.isFile() && now.dev === dev && now.ino === ino && now.size === size) return file;
+  await file.close();
+  throw new FileChanged(`${source} is another file now`);
+}
+
+async function* chunksOf(file: FileHandle, size: number): AsyncGenerator<Buffer> {
+  for (let position = 0; position < size;) {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - position));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) throw new FileChanged('the file has become shorter');
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** SHA-256 in hex. Throws FileChanged. */
+export async function sha256Of(found: FoundFile): Promise<string> {
+  await using file = await reopen(found);
+  const hash = createHash('sha256');
+  for await (const chunk of chunksOf(file, found.size)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** The contents as a request's body. Throws FileChanged, or its stream does. */
+export async function bodyOf(found: FoundFile): Promise<Buffer | Readable> {
+  const file = await reopen(found);
+  const close = (): void => void file.close().catch(() => {});
+  if (found.size > SMALL_BYTES)
+    return Readable.from(chunksOf(file, found.size), { objectMode: false }).once('close', close);
+  try {
+    return Buffer.concat(await Array.fromAsync(chunksOf(file, found.size)));
+  } finally {
+    close();
+  }
+}

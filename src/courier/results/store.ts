@@ -1,0 +1,70 @@
+/** Stores what an attempt left: files as they are, then the timeline, then the manifest, whose presence means that all is there. */
+import type { Manifest, Outcome, Plan, Skipped } from '../../crds/courier-protocol.ts';
+import { explain } from '../failure.ts';
+import type { Hand } from '../hand/hand.ts';
+import type { Timeline } from '../phases/timeline.ts';
+import type { TrialLog } from '../trial-log.ts';
+import { collectLogs } from './collect.ts';
+import { uploadFiles, uploadText } from './upload.ts';
+import type { UploadOptions } from './upload.ts';
+
+export interface StoreDeps extends UploadOptions {
+  hand: Hand;
+  logs: string;
+  log: TrialLog;
+  timeline: Timeline;
+}
+
+/** The outcome with what was stored, or with why nothing could be. */
+export async function storeResults(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
+  const { timeline, log } = deps;
+  try {
+    const stored = await timeline.during('upload', () => store(plan, outcome, deps));
+    return { ...stored, timings: timeline.timings() };
+  } catch (error) {
+    const why = log.clean(explain(error));
+    log.note(`the results could not be stored: ${why}`);
+    return unstored({ ...outcome, timings: timeline.timings() }, why);
+  }
+}
+
+async function store(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
+  const { hand, logs, log, timeline } = deps;
+  // Nobody may write what is being stored, and the courier must be able to read it.
+  if (!hand.isGone()) await hand.freeze().catch((error: unknown) => log.note(explain(error)));
+  const found = collectLogs(logs);
+  const uploaded = await uploadFiles(found.files, deps);
+  const skipped: Skipped[] = [...found.skipped, ...uploaded.skipped];
+  for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
+  log.note(`${uploaded.files.length} files stored`);
+  const files = [...uploaded.files, await uploadText('trial.log', log.text(), deps)];
+  const stored: Outcome = {
+    ...outcome,
+    timings: timeline.timings(),
+    stored: {
+      files: files.length,
+      bytes: files.reduce((sum, { size }) => sum + size, 0),
+      skipped: skipped.length,
+    },
+  };
+  const manifest: Manifest = { version: 1, trial: plan.trial, files, skipped, outcome: stored };
+  await uploadText('manifest.json', `${JSON.stringify(manifest)}\n`, deps);
+  return stored;
+}
+
+/** A result without its files is worth another attempt; a failure stays the failure that it was. */
+function unstored(outcome: Outcome, why: string): Outcome {
+  const { result } = outcome;
+  if (result.kind === 'failed')
+    return {
+      ...outcome,
+      result: { ...result, message: `${result.message}; the results could not be stored: ${why}` },
+    };
+  const known = result.kind === 'rewarded' ? `; the reward was ${result.reward}` : '';
+  const message = `the results could not be stored: ${why.slice(0, 800)}${known}`;
+  return {
+    ...outcome,
+    result: { kind: 'failed', reason: 'UploadFailed', message },
+    exception: { type: 'UploadFailedError', message, phase: 'upload' },
+  };
+}

@@ -1,0 +1,30 @@
+/** What the courier is told by its Pod. */
+
+/** Variables whose values the kubelet filled from Secrets start with this. */
+export const SECRET_PREFIX = 'SB_SECRET_';
+
+export interface BrokerSettings {
+  /** Base URL. */
+  url: string;
+  /** PEM of the CA that signed the broker's certificate. */
+  ca: string;
+  /** The projected token; the kubelet renews it, so it is read for each request. */
+  tokenFile: string;
+}
+
+export interface Settings {
+  broker: BrokerSettings;
+  paths: {
+    control: string;
+    logs: string;
+    /** The task's ConfigMap, where it comes from one. */
+    task: string;
+    /** Private folder for the unpacked task; the task container must never see it. */
+    scratch: string;
+    terminationLog: string;
+  };
+  /** The Pod's name, which ends in the attempt's number and five random characters. */
+  hostname: string;
+  /** Values by the courier's own variable, see `agentVariable`. */
+  secrets: Record<string, string>;
+}

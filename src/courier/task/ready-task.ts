@@ -1,0 +1,112 @@
+/** A task in the courier's private folder, checked. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Plan } from '../../crds/courier-protocol.ts';
+import {
+  ArchiveError,
+  parseTaskToml,
+  stripCanary,
+  TaskFormatError,
+  unpack,
+  unsupportedFields,
+} from '../../tasks/index.ts';
+import type { TaskConfig } from '../../tasks/index.ts';
+import type { BrokerClient } from '../broker/broker-client.ts';
+import { HttpFailure } from '../broker/http.ts';
+import type { Patience } from '../broker/retry.ts';
+import { AttemptFailure, explain } from '../failure.ts';
+import { copyConfigMap, withArchive } from './source.ts';
+
+export interface ReadyTask {
+  /** Folder with `task.toml`, `tests/` and so on. */
+  folder: string;
+  config: TaskConfig;
+  /** `instruction.md` without leading canary lines. */
+  instruction?: string;
+  /** Text of `solution/solve.sh`. */
+  solve?: string;
+  /** Text of `tests/test.sh`. */
+  test?: string;
+}
+
+export interface FetchOptions {
+  /** Mounted ConfigMap, for a task that comes from one. */
+  mount: string;
+  /** Empty or new; the task's files go there. */
+  folder: string;
+  /** Place for the archive while it is unpacked. */
+  archive: string;
+  broker: Pick<BrokerClient, 'plan'>;
+  patience: Patience;
+}
+
+/** Fetches the task. Throws AttemptFailure for one that is not there or is none. */
+export async function fetchTask(source: Plan['task']['source'], options: FetchOptions): Promise<void> {
+  const { mount, folder, archive, patience } = options;
+  if (source.kind === 'configMap') {
+    await copyConfigMap(mount, folder).catch((error: unknown) => {
+      throw new AttemptFailure('TaskInvalid', `the ConfigMap is no task: ${explain(error)}`, {
+        cause: error,
+      });
+    });
+    return;
+  }
+  try {
+    const url = urls(source.url, options.broker);
+    await withArchive({ path: archive, url, patience }, (path) => unpack(path, folder));
+  } catch (error) {
+    if (error instanceof ArchiveError)
+      throw new AttemptFailure('TaskInvalid', `task.zip: ${error.message}`, { cause: error });
+    if (error instanceof HttpFailure && error.status === 404)
+      throw new AttemptFailure('TaskNotFound', 'task.zip is not there any more', { cause: error });
+    throw error;
+  }
+}
+
+/** First the URL of the plan that is there, then those of fresh plans. */
+function urls(first: string, broker: FetchOptions['broker']): () => Promise<string> {
+  const given = [first];
+  return async () => {
+    const { source } = given.length > 0 ? { source: undefined } : (await broker.plan()).task;
+    return given.pop() ?? (source?.kind === 'archive' ? source.url : first);
+  };
+}
+
+/** Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. */
+export async function readReadyTask(folder: string, source: Plan['task']['source']): Promise<ReadyTask> {
+  const text = async (path: string): Promise<string | undefined> =>
+    existsSync(join(folder, path)) ? await readFile(join(folder, path), 'utf8') : undefined;
+  const toml = await text('task.toml');
+  if (toml === undefined && source.kind === 'archive')
+    throw new AttemptFailure('TaskInvalid', 'task.toml is missing in task.zip');
+  const config = checked(toml ?? '');
+  refuseUnsupported(config, folder);
+  const [instruction, solve, test] = await Promise.all(
+    ['instruction.md', 'solution/solve.sh', 'tests/test.sh'].map(text),
+  );
+  return {
+    folder,
+    config,
+    ...(instruction !== undefined && { instruction: stripCanary(instruction) }),
+    ...(solve !== undefined && { solve }),
+    ...(test !== undefined && { test }),
+  };
+}
+
+function checked(toml: string): TaskConfig {
+  try {
+    return parseTaskToml(toml);
+  } catch (error) {
+    if (error instanceof TaskFormatError)
+      throw new AttemptFailure('TaskInvalid', error.message, { cause: error });
+    throw error;
+  }
+}
+
+function refuseUnsupported(config: TaskConfig, folder: string): void {
+  const parts = unsupportedFields(config).map(({ field, reason }) => `${field}: ${reason}`);
+  if (existsSync(join(folder, 'environment/docker-compose.yaml')))
+    parts.push('environment/docker-compose.yaml: Docker Compose is not supported yet');
+  if (parts.length > 0) throw new AttemptFailure('TaskUnsupported', parts.join('; '));
+}

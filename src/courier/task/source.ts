@@ -1,0 +1,49 @@
+/** Brings the task's files into the courier's private folder. */
+import { chmod, mkdir, open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { download } from '../broker/http.ts';
+import { expiredFewTimes, patiently } from '../broker/retry.ts';
+import type { Patience } from '../broker/retry.ts';
+
+/** A key of a ConfigMap as a path: `tests__test.sh` is `tests/test.sh`. Undefined for what would climb out of the folder. */
+export function unflattened(key: string): string | undefined {
+  const path = key.replaceAll('__', '/');
+  const plain = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return plain ? path : undefined;
+}
+
+/**
+ * Copies the files of a mounted ConfigMap to `folder`. The mount's keys are links into a folder that begins with two dots, where the
+ * kubelet swaps versions; scripts become executable, because a ConfigMap keeps no modes. Throws for a key that is no path.
+ */
+export async function copyConfigMap(mount: string, folder: string): Promise<void> {
+  const keys = (await readdir(mount)).filter((key) => !key.startsWith('..'));
+  await mkdir(folder, { recursive: true });
+  for (const key of keys) {
+    if (!(await stat(join(mount, key))).isFile()) continue;
+    const path = unflattened(key);
+    if (path === undefined)
+      throw new Error(`the key ${JSON.stringify(key)} is no path; \`__\` stands for \`/\``);
+    const target = join(folder, path);
+    await mkdir(dirname(target), { recursive: true });
+    const contents = await readFile(join(mount, key));
+    await writeFile(target, contents);
+    await chmod(target, contents.subarray(0, 2).toString() === '#!' || path.endsWith('.sh') ? 0o755 : 0o644);
+  }
+}
+
+/**
+ * Downloads an archive to `path`, a file that is gone before `use` runs; `use` gets another path to it, and its SHA-256 in hex. Every try asks
+ * `url` for a fresh URL. Throws HttpFailure, or what `use` throws.
+ */
+export async function withArchive<T>(
+  { path, url, patience }: { path: string; url: () => Promise<string>; patience: Patience },
+  use: (path: string, sha256: string) => Promise<T>,
+): Promise<T> {
+  const fetch = async (): Promise<string> => download(await url(), path);
+  const sha256 = await patiently('download', fetch, { ...patience, mayPass: expiredFewTimes() });
+  await using archive = await open(path);
+  await unlink(path);
+  // Without a name in it, the folder around the file can be the one to unpack into.
+  return await use(`/proc/self/fd/${archive.fd}`, sha256);
+}

@@ -1,0 +1,224 @@
+/** Pure: the plan and the task → what is to be run, every value resolved: Trial before task.toml before Harbor's default. */
+import type { Healthcheck } from '../../crds/environment.ts';
+import type { Plan } from '../../crds/courier-protocol.ts';
+import type { TaskConfig } from '../../tasks/index.ts';
+import { AttemptFailure } from '../failure.ts';
+import type { Command } from '../hand/command.ts';
+import { artifactsOf } from './artifacts.ts';
+import type { ArtifactCopy } from './artifacts.ts';
+import { scriptCommand } from './interpreter.ts';
+import type { ReadyTask } from './ready-task.ts';
+import { phaseEnv, planEnv, tableEnv } from './variables.ts';
+import type { Env, TableEnv } from './variables.ts';
+
+/** A command and the seconds it may take; no limit where it is missing. */
+export interface Limited {
+  command: Command;
+  limitSeconds?: number;
+}
+
+/** What happens once, before the first step. */
+export interface Surroundings {
+  entrypoint?: Command;
+  /** Variables of `[environment.env]` that the container itself must have. */
+  needed: TableEnv['open'];
+  healthcheck?: Healthcheck & { probe: Command };
+}
+
+/** One agent and one verifier. A task without `[[steps]]` has one step. */
+export interface Step {
+  setup?: Limited;
+  /** Missing: there is nothing to do, as for the agent `nop`. */
+  agent?: Limited & { kind: 'oracle' | 'custom' };
+  /** Run after the agent, before the artifacts are copied. */
+  hooks: Limited[];
+  artifacts: ArtifactCopy[];
+  /** Missing: disabled. */
+  verifier?: Limited;
+}
+
+export interface Sequence {
+  surroundings: Surroundings;
+  steps: Step[];
+}
+
+/** Where things lie in the task container. */
+export const CONTAINER = {
+  tests: '/tests',
+  solution: '/solution',
+  verifierLogs: '/logs/verifier',
+  /** Scripts and instruction of a custom agent, under the control volume. */
+  agentFiles: '/sb/agent',
+} as const;
+
+/** Throws AttemptFailure for a task that cannot be run with this plan. */
+export function sequenceOf(plan: Plan, task: ReadyTask, secrets: Env): Sequence {
+  const environment = tableEnv('environment.env', task.config.environment.env);
+  const defaultUser = plan.user ?? (plan.image.user || '0');
+  const base: Base = {
+    workdir: plan.workdir ?? task.config.environment.workdir ?? (plan.image.workdir || '/'),
+    envDefaults: environment.values,
+    user: (...choices) => String(choices.find((choice) => choice !== undefined) ?? defaultUser),
+  };
+  return {
+    surroundings: surroundingsOf(plan, task.config, { base, needed: environment.open }),
+    steps: [
+      {
+        ...agentOf(plan, task, { base, secrets }),
+        hooks: hooksOf(task.config, base),
+        artifacts: artifactsOf(plan.artifacts, task.config.artifacts),
+        ...verifierOf(plan, task, { base, secrets }),
+      },
+    ],
+  };
+}
+
+/** What all commands share. */
+interface Base {
+  workdir: string;
+  envDefaults: Env;
+  /** The first choice that was made, else the user of the environment. */
+  user: (...choices: (string | number | undefined)[]) => string;
+}
+
+const limited = (command: Command, limitSeconds: number | undefined): Limited =>
+  limitSeconds === undefined ? { command } : { command, limitSeconds };
+
+/** `sh -c text`, by busybox where the image has no sh: a task needs nothing of its image. */
+function shellCommand(text: string, { workdir, envDefaults, user }: Base): Command {
+  return { argv: ['-c', text], shell: true, user: user(), workdir, env: {}, envDefaults };
+}
+
+function surroundingsOf(
+  plan: Plan,
+  config: TaskConfig,
+  { base, needed }: { base: Base; needed: TableEnv['open'] },
+): Surroundings {
+  const { workdir, envDefaults, user } = base;
+  const { entrypoint } = plan.image;
+  const healthcheck = plan.healthcheck ?? healthcheckOf(config);
+  return {
+    needed,
+    // As Harbor runs it: the image's command gives way to one that only keeps the container alive.
+    ...(entrypoint.length > 0 && {
+      entrypoint: {
+        argv: [...entrypoint, 'sh', '-c', 'sleep infinity'],
+        user: user(),
+        workdir,
+        env: {},
+        envDefaults,
+      },
+    }),
+    ...(healthcheck && { healthcheck: { ...healthcheck, probe: shellCommand(healthcheck.command, base) } }),
+  };
+}
+
+function healthcheckOf({ environment }: TaskConfig): Healthcheck | undefined {
+  const { healthcheck } = environment;
+  return (
+    healthcheck && {
+      command: healthcheck.command,
+      intervalSeconds: healthcheck.interval_sec,
+      timeoutSeconds: healthcheck.timeout_sec,
+      startPeriodSeconds: healthcheck.start_period_sec,
+      startIntervalSeconds: healthcheck.start_interval_sec,
+      retries: healthcheck.retries,
+    }
+  );
+}
+
+type AgentInput = { base: Base; secrets: Env };
+
+function agentOf(plan: Plan, task: ReadyTask, input: AgentInput): Pick<Step, 'setup' | 'agent'> {
+  switch (plan.agent.name) {
+    case 'nop':
+      return {};
+    case 'oracle':
+      return { agent: oracle(plan, task, input) };
+    case 'custom':
+      return custom(plan, task, input);
+    default:
+      throw new AttemptFailure('TaskUnsupported', `agent ${plan.agent.name} is not supported yet`);
+  }
+}
+
+function oracle(
+  plan: Plan,
+  { config, solve }: ReadyTask,
+  { base, secrets }: AgentInput,
+): NonNullable<Step['agent']> {
+  if (solve === undefined)
+    throw new AttemptFailure('TaskInvalid', 'solution/solve.sh is missing; the agent oracle needs it');
+  const { agent } = plan;
+  const own = planEnv(agent.env, secrets);
+  const command = {
+    ...scriptCommand(`${CONTAINER.solution}/solve.sh`, solve),
+    user: base.user(agent.user, config.agent.user),
+    workdir: base.workdir,
+    envDefaults: base.envDefaults,
+    env: { DEBIAN_FRONTEND: 'noninteractive', ...phaseEnv('solution.env', config.solution.env, own) },
+    stdout: '/logs/agent/oracle.txt',
+    exitFile: '/logs/agent/exit-code.txt',
+  };
+  return { kind: 'oracle', ...limited(command, agent.timeoutSeconds ?? config.agent.timeout_sec) };
+}
+
+function custom(plan: Plan, task: ReadyTask, { base, secrets }: AgentInput): Pick<Step, 'setup' | 'agent'> {
+  const { agent } = plan;
+  if (agent.run === undefined) throw new AttemptFailure('TaskInvalid', 'agent custom has no run script');
+  if (task.instruction === undefined)
+    throw new AttemptFailure('TaskInvalid', 'instruction.md is missing; the agent custom needs it');
+  const shared = {
+    workdir: base.workdir,
+    envDefaults: base.envDefaults,
+    env: {
+      ...planEnv(agent.env, secrets),
+      SB_INSTRUCTION: `${CONTAINER.agentFiles}/instruction.md`,
+      ...(agent.model !== undefined && { SB_MODEL: agent.model }),
+    },
+  };
+  const run: Command = {
+    ...shared,
+    ...scriptCommand(`${CONTAINER.agentFiles}/run`, agent.run),
+    user: base.user(agent.user, task.config.agent.user),
+    stdout: '/logs/agent/stdout.txt',
+    stderr: '/logs/agent/stderr.txt',
+  };
+  const install: Command | undefined =
+    agent.install === undefined
+      ? undefined
+      : {
+          ...shared,
+          ...scriptCommand(`${CONTAINER.agentFiles}/install`, agent.install),
+          user: '0',
+          stdout: '/logs/agent/install.txt',
+        };
+  return {
+    ...(install && { setup: limited(install, agent.setupTimeoutSeconds) }),
+    agent: { kind: 'custom', ...limited(run, agent.timeoutSeconds ?? task.config.agent.timeout_sec) },
+  };
+}
+
+const hooksOf = ({ verifier }: TaskConfig, base: Base): Limited[] =>
+  verifier.collect.map(({ command, timeout_sec: limit, user }) =>
+    limited({ ...shellCommand(command, base), user: base.user(user) }, limit),
+  );
+
+function verifierOf(
+  { verifier }: Plan,
+  { config, test }: ReadyTask,
+  { base, secrets }: AgentInput,
+): Pick<Step, 'verifier'> {
+  if (verifier.disabled) return {};
+  if (test === undefined)
+    throw new AttemptFailure('TaskInvalid', 'tests/test.sh is missing; the verifier needs it');
+  const command = {
+    ...scriptCommand(`${CONTAINER.tests}/test.sh`, test),
+    user: base.user(verifier.user, config.verifier.user),
+    workdir: base.workdir,
+    envDefaults: base.envDefaults,
+    env: phaseEnv('verifier.env', config.verifier.env, planEnv(verifier.env, secrets)),
+    stdout: '/logs/verifier/test-stdout.txt',
+  };
+  return { verifier: limited(command, verifier.timeoutSeconds ?? config.verifier.timeout_sec) };
+}

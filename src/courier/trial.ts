@@ -1,0 +1,131 @@
+/** The courier beside a task container: runs the attempt, stores its results, leaves the outcome. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Outcome } from '../crds/courier-protocol.ts';
+import { attemptOf, attemptTrial } from './attempt.ts';
+import { brokerClient } from './broker/broker-client.ts';
+import { explain } from './failure.ts';
+import { findings as newFindings } from './findings.ts';
+import { openHand } from './hand/hand.ts';
+import type { Hand } from './hand/hand.ts';
+import { timeline as newTimeline } from './phases/timeline.ts';
+import { outcomeMessage } from './results/outcome.ts';
+import { storeResults } from './results/store.ts';
+import type { Settings } from './settings.ts';
+import { trialLog } from './trial-log.ts';
+import type { TrialLog } from './trial-log.ts';
+
+export interface TrialDeps {
+  settings: Settings;
+  /** Aborted when the kubelet tells the courier to stop. */
+  stop: AbortSignal;
+  now: () => Date;
+  write: (line: string) => void;
+}
+
+/** Both replicas of the operator may be gone for a minute, and the storage may refuse for a while. */
+const PATIENCE_MS = 5 * 60_000;
+/** What is not stored so long after the order to stop will not be: the grace period ends. */
+const STORE_AFTER_STOP_MS = 35_000;
+/** The kubelet should see the task container end before the courier, or it starts the courier again. */
+const AFTERWARDS_MS = 150;
+
+/** Resolves when the outcome is in the termination message and the task container has ended. */
+export async function runTrial({ settings, stop, now, write }: TrialDeps): Promise<void> {
+  const { control } = settings.paths;
+  const log = trialLog({ now, write, secrets: Object.values(settings.secrets) });
+  const findings = newFindings();
+  const restarted = !isFirstStart(control);
+  const hand = await openHand({ control, findings, stop });
+  const message = restarted
+    ? messageOfEarlier(settings)
+    : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, log, findings }));
+  leaveMessage(settings, message);
+  log.note(`outcome: ${message}`);
+  await endTaskContainer(hand, stop);
+}
+
+interface Parts extends Omit<TrialDeps, 'write'> {
+  hand: Hand;
+  log: TrialLog;
+  findings: ReturnType<typeof newFindings>;
+}
+
+async function attemptAndStore({ settings, stop, now, hand, log, findings }: Parts): Promise<Outcome> {
+  const { note } = log;
+  const timeline = newTimeline(now, note);
+  const patience = { totalMs: PATIENCE_MS, note, stop };
+  const broker = brokerClient(settings.broker, patience);
+  const deps = { settings, broker, patience, hand, findings, timeline, note, stop };
+  try {
+    const { plan, outcome } = await attemptTrial(deps);
+    if (!plan?.upload) return outcome;
+    const storing = { ...patience, stop: afterwards(stop, STORE_AFTER_STOP_MS) };
+    return await storeResults(plan, outcome, {
+      hand,
+      log,
+      timeline,
+      logs: settings.paths.logs,
+      broker: brokerClient(settings.broker, storing),
+      patience: storing,
+    });
+  } catch (error) {
+    return courierFailed(settings, explain(error));
+  }
+}
+
+/** A signal that follows another one after a while. */
+function afterwards(signal: AbortSignal, ms: number): AbortSignal {
+  const controller = new AbortController();
+  const follow = (): void => void setTimeout(() => controller.abort(), ms).unref();
+  if (signal.aborted) follow();
+  else signal.addEventListener('abort', follow, { once: true });
+  return controller.signal;
+}
+
+const courierFailed = ({ hostname }: Settings, message: string): Outcome => ({
+  version: 1,
+  attempt: attemptOf(hostname),
+  result: { kind: 'failed', reason: 'CourierFailed', message: message.slice(0, 1024) },
+  timings: {},
+  integrity: [],
+});
+
+/** False when the kubelet has started a courier in this Pod before: what that one knew is lost. */
+function isFirstStart(control: string): boolean {
+  try {
+    writeFileSync(join(control, 'started'), '', { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+const keptMessage = ({ paths }: Settings): string => join(paths.control, 'outcome');
+
+/** The message that an earlier courier left, where it came so far. */
+function messageOfEarlier(settings: Settings): string {
+  const kept = keptMessage(settings);
+  if (existsSync(kept)) return readFileSync(kept, 'utf8');
+  return outcomeMessage(
+    courierFailed(settings, 'the courier was started again in the middle of the attempt'),
+  );
+}
+
+function leaveMessage(settings: Settings, message: string): void {
+  writeFileSync(keptMessage(settings), message, { mode: 0o600 });
+  writeFileSync(settings.paths.terminationLog, message);
+}
+
+async function endTaskContainer(hand: Hand, stop: AbortSignal): Promise<void> {
+  hand.exit();
+  const told = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    else stop.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await Promise.race([hand.gone, told]);
+  await sleep(AFTERWARDS_MS);
+  hand.close();
+}

@@ -1,0 +1,195 @@
+import { expect } from 'chai';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { recordingLog } from '../../../test/support/kube.ts';
+import { ApiError } from '../errors.ts';
+import type { Lease } from '../kinds.ts';
+import type { KubeClient } from '../types.ts';
+import { Elector } from './elector.ts';
+
+type LeaseClient = Pick<KubeClient, 'get' | 'create' | 'replace'>;
+
+/** One lease on a server, with preconditions. */
+class LeaseServer {
+  lease: Lease | undefined;
+  #version = 0;
+
+  client(link: { state: 'up' | 'down' | 'hanging' } = { state: 'up' }): LeaseClient {
+    const reach = async (): Promise<void> => {
+      if (link.state === 'hanging') await new Promise(() => undefined);
+      if (link.state === 'down') throw new ApiError({ status: 0, reason: 'Unreachable', message: 'down' });
+    };
+    return {
+      get: async () => (await reach(), structuredClone(this.lease)) as never,
+      create: async (_kind, object) => {
+        await reach();
+        if (this.lease) throw new ApiError({ status: 409, reason: 'AlreadyExists', message: '' });
+        return this.#store(object) as never;
+      },
+      replace: async (_kind, object) => {
+        await reach();
+        const stale = object.metadata.resourceVersion !== this.lease?.metadata.resourceVersion;
+        if (stale) throw new ApiError({ status: 409, reason: 'Conflict', message: '' });
+        return this.#store(object) as never;
+      },
+    };
+  }
+
+  #store(lease: Lease): Lease {
+    const metadata = { ...lease.metadata, resourceVersion: String(++this.#version) };
+    this.lease = structuredClone({ ...lease, metadata });
+    return this.lease;
+  }
+}
+
+describe('leader election', () => {
+  let server: LeaseServer;
+  let stops: AbortController[];
+  let runs: Promise<void>[];
+
+  /** A candidate with a clock of its own. */
+  const stand = (identity: string, clock: ManualClock, link?: { state: 'up' | 'down' | 'hanging' }) => {
+    const stop = new AbortController();
+    const story: string[] = [];
+    const elector = new Elector({
+      client: server.client(link),
+      namespace: 'sb-system',
+      name: 'sb-operator',
+      identity,
+      clock,
+      random: () => 0,
+      log: recordingLog(),
+      onStarted: () => story.push('started'),
+      onLost: async () => void story.push('lost'),
+    });
+    const run = elector.run(stop.signal);
+    stops.push(stop);
+    runs.push(run);
+    return { elector, story, stop, run };
+  };
+  beforeEach(() => {
+    server = new LeaseServer();
+    stops = [];
+    runs = [];
+  });
+  afterEach(async () => {
+    for (const stop of stops) stop.abort();
+    await Promise.all(runs);
+  });
+
+  it('creates the lease and renews it every 2 s', async () => {
+    const clock = new ManualClock();
+    const { elector } = stand('a', clock);
+    await clock.advance(1);
+    expect(elector.isLeader()).to.equal(true);
+    expect(server.lease?.spec).to.deep.equal({
+      holderIdentity: 'a',
+      leaseDurationSeconds: 15,
+      acquireTime: '2026-01-01T00:00:00.000000Z',
+      renewTime: '2026-01-01T00:00:00.000000Z',
+      leaseTransitions: 0,
+    });
+    await clock.advance(2000);
+    expect(server.lease?.spec?.renewTime).to.equal('2026-01-01T00:00:02.000000Z');
+    expect(server.lease?.spec?.acquireTime).to.equal('2026-01-01T00:00:00.000000Z');
+  });
+
+  it('lets one of two lead; the other follows 15 s after the last renewal it saw', async () => {
+    const clock = new ManualClock();
+    const link: { state: 'up' | 'down' } = { state: 'up' };
+    const first = stand('a', clock, link);
+    await clock.advance(100);
+    const second = stand('b', clock);
+    await clock.advance(20_000);
+    expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([true, false]);
+    link.state = 'down';
+    await clock.advance(12_000);
+    expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([false, false]);
+    await clock.advance(8000);
+    expect(second.elector.isLeader()).to.equal(true);
+    expect(server.lease?.spec?.leaseTransitions).to.equal(1);
+    link.state = 'up';
+    await clock.advance(20_000);
+    expect(first.elector.isLeader()).to.equal(false);
+  });
+
+  it('steps down 10 s after the last renewal when the server is out of reach, before others take over (fault 20)', async () => {
+    for (const state of ['down', 'hanging'] as const) {
+      server = new LeaseServer();
+      const clock = new ManualClock();
+      const link: { state: 'up' | 'down' | 'hanging' } = { state: 'up' };
+      const { elector, story } = stand('a', clock, link);
+      await clock.advance(1);
+      link.state = state;
+      await clock.advance(9900);
+      expect(elector.isLeader(), state).to.equal(true);
+      await clock.advance(200);
+      expect(elector.isLeader(), state).to.equal(false);
+      expect(story, state).to.deep.equal(['started', 'lost']);
+      // A request that hangs for ever would keep the candidate from ending.
+      if (state === 'hanging') void runs.pop();
+      else await clock.advance(1);
+    }
+  });
+
+  it('leads again when the server is back', async () => {
+    const clock = new ManualClock();
+    const link: { state: 'up' | 'down' } = { state: 'up' };
+    const { elector, story } = stand('a', clock, link);
+    await clock.advance(1);
+    link.state = 'down';
+    await clock.advance(60_000);
+    link.state = 'up';
+    await clock.advance(5000);
+    expect(elector.isLeader()).to.equal(true);
+    expect(story).to.deep.equal(['started', 'lost', 'started']);
+  });
+
+  it('is no leader right after a stall of the event loop, before anybody could be told (fault 16)', async () => {
+    const clock = new ManualClock();
+    const { elector } = stand('a', clock);
+    await clock.advance(1);
+    clock.stall(10_000);
+    expect(elector.isLeader()).to.equal(false);
+  });
+
+  it('never has two leaders, whatever the clocks say (faults 21 and 22)', async () => {
+    const ahead = new ManualClock(Date.parse('2031-01-01T00:00:00Z'));
+    const behind = new ManualClock(Date.parse('2001-01-01T00:00:00Z'));
+    const first = stand('a', ahead);
+    await ahead.advance(1);
+    const second = stand('b', behind);
+    for (let tick = 0; tick < 100; tick++) {
+      await ahead.advance(500);
+      await behind.advance(500);
+      if (tick === 50) behind.jump(-1e9);
+      if (tick === 60) ahead.jump(1e9);
+      expect(first.elector.isLeader() && second.elector.isLeader()).to.equal(false);
+    }
+    expect(first.elector.isLeader()).to.equal(true);
+    expect(first.story).to.deep.equal(['started']);
+  });
+
+  it('loses at once when somebody else holds the lease (fault 21)', async () => {
+    const clock = new ManualClock();
+    const { story } = stand('a', clock);
+    await clock.advance(1);
+    const lease = server.lease as Lease;
+    const spec = { ...lease.spec, holderIdentity: 'b' };
+    await server.client().replace({} as never, { ...lease, spec } as never);
+    await clock.advance(2001);
+    expect(story).to.deep.equal(['started', 'lost']);
+  });
+
+  it('gives the lease away when it stops, so that the next leads at once', async () => {
+    const clock = new ManualClock();
+    const first = stand('a', clock);
+    await clock.advance(1);
+    const second = stand('b', clock);
+    await clock.advance(4000);
+    first.stop.abort();
+    await first.run;
+    expect(server.lease?.spec).to.include({ holderIdentity: '', leaseDurationSeconds: 1 });
+    await clock.advance(2001);
+    expect(second.elector.isLeader()).to.equal(true);
+  });
+});

@@ -1,0 +1,149 @@
+import { sleep, type Clock } from '../clock.ts';
+import { isAlreadyExists, isConflict } from '../errors.ts';
+import { Lease } from '../kinds.ts';
+import type { KubeClient, Log } from '../types.ts';
+import { claimed, released } from './lease-record.ts';
+
+export interface ElectorOptions {
+  /** A client on its own connections, whose requests end after half the renew deadline. */
+  client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
+  namespace: string;
+  name: string;
+  /** Unique to this process: the pod's name will do. */
+  identity: string;
+  clock: Clock;
+  random: () => number;
+  log: Log;
+  /** Called when this process becomes leader. */
+  onStarted: () => void;
+  /** Called when it no longer is. The process is a candidate again once this has resolved. */
+  onLost: () => Promise<void>;
+  /** Others wait this long after the last renewal they saw. */
+  leaseMs?: number;
+  /** Leadership ends this long after the last successful renewal; well before `leaseMs`. */
+  renewDeadlineMs?: number;
+  retryMs?: number;
+}
+
+const ACQUIRE_JITTER = 1.2;
+
+type Try = 'held' | 'taken' | 'failed';
+
+/**
+ * Leader election as client-go does it (15 s, 10 s, 2 s). A remote renewal time is never compared with our clock: what
+ * counts is how long ago we saw the record change.
+ */
+export class Elector {
+  readonly #options: Required<ElectorOptions>;
+  #seen: { record: string; at: number } | undefined;
+  #leading = false;
+  #renewedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ElectorOptions) {
+    this.#options = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2000, ...options };
+  }
+
+  /**
+   * Whether this process may act as leader right now. By time, not by events: it turns false on time even
+   * when the event loop was stalled and nobody could be told.
+   */
+  isLeader(): boolean {
+    return this.#leading && this.#options.clock.monotonic() - this.#renewedAt < this.#options.renewDeadlineMs;
+  }
+
+  /** Stands for election until `signal` fires, then gives the lease away if it is ours. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#acquire(signal);
+      if (signal.aborted) break;
+      this.#options.log.info(this.#name(), 'became leader');
+      this.#leading = true;
+      this.#options.onStarted();
+      await this.#keep(signal);
+      if (signal.aborted) break;
+      this.#leading = false;
+      this.#options.log.error(this.#name(), 'lost leadership');
+      await this.#options.onLost();
+    }
+    if (this.#leading) await this.#release();
+    this.#leading = false;
+  }
+
+  async #acquire(signal: AbortSignal): Promise<void> {
+    const { clock, retryMs, random } = this.#options;
+    while (!signal.aborted && (await this.#try()) !== 'held') {
+      await sleep(clock, retryMs * (1 + ACQUIRE_JITTER * random()), signal);
+    }
+  }
+
+  /** Renews until that has failed for too long, somebody else has the lease, or `signal` fires. */
+  async #keep(signal: AbortSignal): Promise<void> {
+    const { clock, retryMs, renewDeadlineMs } = this.#options;
+    const late = new AbortController();
+    const over = AbortSignal.any([signal, late.signal]);
+    const left = (): number => renewDeadlineMs - (clock.monotonic() - this.#renewedAt);
+    const check = (): void => {
+      if (left() <= 0) late.abort();
+      else cancel = clock.after(left(), check);
+    };
+    let cancel = clock.after(left(), check);
+    const ended = new Promise<Try>((resolve) =>
+      over.addEventListener('abort', () => resolve('failed'), { once: true }),
+    );
+    while (!over.aborted) {
+      await sleep(clock, retryMs, over);
+      // A renewal that hangs must not delay the loss.
+      if (!over.aborted && (await Promise.race([this.#try(), ended])) === 'taken') break;
+    }
+    cancel();
+  }
+
+  async #try(): Promise<Try> {
+    const { client, namespace, name, identity, clock, leaseMs, log } = this.#options;
+    const began = clock.monotonic();
+    const claim = { identity, now: clock.now(), durationMs: leaseMs };
+    try {
+      const lease = await client.get(Lease, { namespace, name });
+      if (lease && this.#heldByAnother(lease)) return 'taken';
+      const spec = claimed(lease?.spec, claim);
+      if (lease) await client.replace(Lease, { ...lease, spec });
+      else await client.create(Lease, newLease(namespace, name, spec));
+      this.#renewedAt = began;
+      return 'held';
+    } catch (error) {
+      if (isConflict(error) || isAlreadyExists(error)) return 'failed';
+      log.warn({ ...this.#name(), err: error }, 'lease not renewed');
+      return 'failed';
+    }
+  }
+
+  #heldByAnother({ spec }: Lease): boolean {
+    const { clock, identity, leaseMs } = this.#options;
+    const record = JSON.stringify(spec);
+    if (this.#seen?.record !== record) this.#seen = { record, at: clock.monotonic() };
+    if (!spec?.holderIdentity || spec.holderIdentity === identity) return false;
+    const durationMs = spec.leaseDurationSeconds === undefined ? leaseMs : spec.leaseDurationSeconds * 1000;
+    return clock.monotonic() - this.#seen.at < durationMs;
+  }
+
+  async #release(): Promise<void> {
+    const { client, namespace, name, identity, clock, log } = this.#options;
+    try {
+      const lease = await client.get(Lease, { namespace, name });
+      if (lease?.spec?.holderIdentity !== identity) return;
+      await client.replace(Lease, { ...lease, spec: released(lease.spec, clock.now()) });
+      log.info(this.#name(), 'released the lease');
+    } catch (error) {
+      log.warn({ ...this.#name(), err: error }, 'lease not released; others take it over when it expires');
+    }
+  }
+
+  #name(): object {
+    const { namespace, name, identity } = this.#options;
+    return { lease: `${namespace}/${name}`, identity };
+  }
+}
+
+function newLease(namespace: string, name: string, spec: NonNullable<Lease['spec']>): Lease {
+  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name }, spec };
+}

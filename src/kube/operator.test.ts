@@ -1,0 +1,237 @@
+import { expect } from 'chai';
+import { ApiServer } from '../../test/support/api-server.ts';
+import { configMap, connectTo, recordingLog, until } from '../../test/support/kube.ts';
+import type { WatchedStore } from './cache/cache.ts';
+import type { Kube } from './connect.ts';
+import type { ApiError } from './errors.ts';
+import { ConfigMap, Job, Lease } from './kinds.ts';
+import { Operator, ResourceEventType, type OperatorOptions, type ResourceEvent } from './operator.ts';
+import type { ObjectKey, Reconcile } from './types.ts';
+
+class TestOperator extends Operator {
+  owners!: WatchedStore<ConfigMap>;
+  jobs!: WatchedStore<Job>;
+  readonly seen: string[] = [];
+  readonly told: ResourceEvent[] = [];
+  reconcile: Reconcile = async () => undefined;
+  onEvent: (event: ResourceEvent) => Promise<void> = async (event) => void this.told.push(event);
+
+  protected async init(): Promise<void> {
+    this.owners = this.watch(ConfigMap);
+    this.jobs = this.watch(Job, {
+      indexers: { owner: (job) => [job.metadata.ownerReferences?.[0]?.name ?? ''] },
+    });
+    const reconcile = async (key: ObjectKey, signal: AbortSignal) => {
+      this.seen.push(key.name);
+      return this.reconcile(key, signal);
+    };
+    this.control({ name: 'owners', store: this.owners, owns: [this.jobs], reconcile });
+    await this.watchResource('', 'v1', 'secrets', (event) => this.onEvent(event), 'default');
+  }
+}
+
+const LEASE = { namespace: 'sb-system', name: 'sb-operator' };
+const QUICK = { ...LEASE, leaseMs: 1000, renewDeadlineMs: 300, retryMs: 50 };
+const Secret = { group: '', version: 'v1', plural: 'secrets' };
+
+function ownedJob(name: string, owner: string): Job {
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: owner, uid: 'u', controller: true }];
+  return { apiVersion: 'batch/v1', kind: 'Job', metadata: { namespace: 'default', name, ownerReferences } };
+}
+
+describe('operator', () => {
+  let server: ApiServer;
+  let kubes: Kube[];
+  let operators: TestOperator[];
+  const build = (options: Partial<OperatorOptions> = {}): TestOperator => {
+    const kube = connectTo(server, { log: recordingLog() });
+    kubes.push(kube);
+    const operator = new TestOperator({
+      kube,
+      component: 'test',
+      identity: `replica-${kubes.length}`,
+      ...options,
+    });
+    operators.push(operator);
+    return operator;
+  };
+  const objects = () => server.collection(ConfigMap);
+  beforeEach(async () => {
+    server = await ApiServer.start();
+    kubes = [];
+    operators = [];
+  });
+  afterEach(async () => {
+    for (const operator of operators) await operator.stop();
+    for (const kube of kubes) await kube.close();
+    await server.close();
+  });
+
+  it('reconciles what is there, what changes, and the owners of what changes', async () => {
+    objects().create(configMap('a'));
+    const operator = build();
+    await operator.start();
+    await until('a was reconciled', () => operator.seen.length === 1);
+    server.collection(Job).create(ownedJob('a-1', 'a'));
+    await until('its owner was reconciled', () => operator.seen.length === 2);
+    objects().delete('default', 'a');
+    await until('its deletion was reconciled', () => operator.seen.length === 3);
+    expect(new Set(operator.seen)).to.deep.equal(new Set(['a']));
+    expect(operator.jobs.by('owner', 'a')).to.have.length(1);
+  });
+
+  it('fills caches in every replica but reconciles in the leader alone', async () => {
+    objects().create(configMap('a'));
+    const [first, second] = [build({ lease: LEASE }), build({ lease: LEASE })];
+    await first.start();
+    await until('the first leads', () => first.leading);
+    await second.start();
+    await second.whenSynced();
+    objects().create(configMap('b'));
+    await until('both know b', () => [first, second].every(({ owners }) => owners.list().length === 2));
+    await until('b was reconciled', () => first.seen.includes('b'));
+    expect(second.seen).to.deep.equal([]);
+    expect([first.ready, second.ready]).to.deep.equal([true, true]);
+  });
+
+  it('hands over when it stops: drains, then gives the lease away last (fault 42)', async () => {
+    const [first, second] = [build({ lease: LEASE }), build({ lease: LEASE })];
+    let finished = false;
+    first.reconcile = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await kubes[0]?.client.patch(ConfigMap, { namespace: 'default', name: 'a' }, { data: { done: 'yes' } });
+      finished = true;
+      return undefined;
+    };
+    await first.start();
+    await until('the first leads', () => first.leading);
+    await second.start();
+    objects().create(configMap('a'));
+    await until('a is being reconciled', () => first.seen.length === 1);
+    const stopped = first.stop();
+    expect(first.ready).to.equal(false);
+    await stopped;
+    expect(finished).to.equal(true);
+    const writes = server.requests.filter(({ method }) => method === 'PATCH' || method === 'PUT');
+    expect(writes.at(-1)?.path).to.include('/leases/');
+    await until('the second leads', () => second.leading);
+    await until('it knows of a', () => second.seen.includes('a'));
+  });
+
+  it('refuses the writes of a reconcile that outlived its leadership (fault 20)', async () => {
+    const operator = build({ lease: QUICK });
+    const failures: unknown[] = [];
+    const gate = Promise.withResolvers<void>();
+    operator.reconcile = async ({ name }) => {
+      await gate.promise;
+      await kubes[0]?.client
+        .create(ConfigMap, configMap(`${name}-child`))
+        .catch((error) => failures.push(error));
+      return undefined;
+    };
+    objects().create(configMap('a'));
+    await operator.start();
+    await until('a is being reconciled', () => operator.seen.length === 1);
+    server.faults.add({ on: ({ path }) => path.includes('/leases/'), fault: { kind: 'drop' }, times: 1000 });
+    await until('leadership is lost', () => !operator.leading);
+    gate.resolve();
+    await until('the write was refused', () => failures.length === 1);
+    expect(objects().objects.size).to.equal(1);
+    server.faults.clear();
+    await until('it leads again', () => operator.leading);
+    await until('a is reconciled again', () => operator.seen.length >= 2);
+  });
+
+  it('refuses writes when a stall has cost the leadership and nobody has told yet (fault 16)', async () => {
+    const operator = build({ lease: { ...QUICK, retryMs: 5000 } });
+    const failures: ApiError[] = [];
+    operator.reconcile = async () => {
+      const end = performance.now() + 350;
+      while (performance.now() < end);
+      await kubes[0]?.client.create(ConfigMap, configMap('child')).catch((error) => failures.push(error));
+      return undefined;
+    };
+    objects().create(configMap('a'));
+    await operator.start();
+    await until('the write was refused', () => failures.length > 0);
+    expect(failures[0]).to.include({ reason: 'NotLeader' });
+    expect(objects().objects.size).to.equal(1);
+  });
+
+  it('sees its own writes before it reconciles the same key again (fault 23)', async () => {
+    const operator = build();
+    const counts: number[] = [];
+    operator.reconcile = async ({ name }) => {
+      const jobs = operator.jobs.by('owner', name).length;
+      counts.push(jobs);
+      if (jobs === 0) await kubes[0]?.client.create(Job, ownedJob(`a-${counts.length}`, 'a'));
+      return { requeueAfterMs: 1 };
+    };
+    const lagging = ({ path, watch }: { path: string; watch: boolean }): boolean =>
+      watch && path.includes('jobs');
+    server.faults.add({ on: lagging, fault: { kind: 'watch', afterLines: 1, how: 'end' } });
+    objects().create(configMap('a'));
+    await operator.start();
+    await until('it came round', () => counts.includes(1));
+    expect(server.collection(Job).objects.size).to.equal(1);
+    expect(counts.slice(0, 2)).to.deep.equal([0, 1]);
+  });
+
+  it('calls watchResource handlers with added, modified and deleted events', async () => {
+    const operator = build();
+    const secrets = server.collection(Secret);
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'default', name: 's' } };
+    secrets.create(secret);
+    await operator.start();
+    const types = (): string[] => operator.told.map(({ type }) => type);
+    await until('it was told of the object', () => types().length === 1);
+    secrets.update({ ...secret, spec: 1 });
+    await until('it was told of the change', () => types().length === 2);
+    secrets.delete('default', 's');
+    await until('it was told of the end', () => types().length === 3);
+    expect(types()).to.deep.equal(Object.values(ResourceEventType));
+    expect(operator.told[0]?.meta).to.deep.include({
+      id: 'secrets.v1',
+      name: 's',
+      namespace: 'default',
+      kind: 'Secret',
+    });
+  });
+
+  it('tells a watchResource handler again when it throws, with the latest state', async () => {
+    const operator = build();
+    operator.onEvent = async (event) => {
+      operator.told.push(event);
+      if (operator.told.length < 3) throw new Error('not yet');
+    };
+    const metadata = { namespace: 'default', name: 's' };
+    server.collection(Secret).create({ apiVersion: 'v1', kind: 'Secret', metadata });
+    await operator.start();
+    await until('it succeeded', () => operator.told.length === 3);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(operator.told.map(({ type }) => type)).to.deep.equal(['ADDED', 'ADDED', 'ADDED']);
+  });
+
+  it('starts while the API server is away, and is ready when it is back (fault 2)', async () => {
+    server.faults.add({ fault: { kind: 'drop' }, times: 3 });
+    const operator = build();
+    await operator.start();
+    expect(operator.ready).to.equal(false);
+    await until('it is ready', () => operator.ready);
+  });
+
+  it('stops while the API server is away', async () => {
+    server.faults.add({ fault: { kind: 'drop' }, times: 1e6 });
+    const operator = build({ lease: LEASE });
+    await operator.start();
+    await operator.stop();
+    expect(server.collection(Lease).objects.size).to.equal(0);
+  });
+
+  it('declares what it watches and needs', async () => {
+    const operator = build({ lease: LEASE });
+    await operator.start();
+    const resources = operator.declaredPermissions.flatMap((permission) => permission.resources);
+    expect(resources).to.deep.equal(['configmaps', 'jobs', 'secrets', 'events', 'leases']);
+  });
+});

@@ -1,0 +1,159 @@
+import { keyString } from '../cache/cache.ts';
+import { sleep, type Clock } from '../clock.ts';
+import { isConflict, TerminalError } from '../errors.ts';
+import { deadline } from '../http/deadline.ts';
+import type { ControllerMetrics, Metrics } from '../metrics.ts';
+import { createTurns } from '../turns.ts';
+import type { KubeObject, Kind, Log, ObjectKey, Reconcile, Result } from '../types.ts';
+import type { OwnWrites } from './own-writes.ts';
+import { Queue, type AddOptions } from './queue.ts';
+import { runReconciliation } from './reconciliation.ts';
+
+export interface ControllerOptions {
+  name: string;
+  reconcile: Reconcile;
+  /** Keys worked on at the same time; one key never is. Default 1. */
+  concurrency?: number;
+  /** When this has passed, the reconcile's signal fires and its worker goes on. Default 60 s. */
+  reconcileTimeoutMs?: number;
+  /** False as soon as another replica may be leader. */
+  mayWrite?: () => boolean;
+  ownWrites?: OwnWrites;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+}
+
+export interface Controller {
+  enqueue(key: ObjectKey, options?: AddOptions): void;
+  /** Takes no more keys, lets running reconciles finish for `graceMs`, then ends them. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** How often a key looks whether the cache shows its own writes; the watch event itself wakes it sooner. */
+const CACHE_LAG_MS = 50;
+
+function parseKey(key: string): ObjectKey {
+  const slash = key.indexOf('/');
+  return { namespace: slash === -1 ? '' : key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+const isBug = (error: unknown): boolean =>
+  !(error instanceof Error) || [TypeError, ReferenceError, RangeError].some((type) => error instanceof type);
+
+/** Rejects when the signal fires, whether or not `work` heeds it. */
+async function endBy<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    // What loses the race may still fail, and nobody else listens.
+    work.catch(() => undefined);
+    aborted.promise.catch(() => undefined);
+  }
+}
+
+class Workers implements Controller {
+  readonly #options: ControllerOptions;
+  readonly #metrics: ControllerMetrics;
+  readonly #queue: Queue;
+  readonly #stop = new AbortController();
+  readonly #started = new Map<string, number>();
+  readonly #workers: Promise<void>[];
+
+  constructor(options: ControllerOptions) {
+    const { name, concurrency = 1, clock, metrics } = options;
+    this.#options = options;
+    this.#metrics = metrics.controller(name, { concurrency, started: () => [...this.#started.values()] });
+    this.#queue = new Queue({ clock, metrics: this.#metrics.queue });
+    this.#workers = Array.from({ length: concurrency }, () => this.#work());
+  }
+
+  enqueue(key: ObjectKey, options?: AddOptions): void {
+    this.#queue.add(keyString(key), options);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#queue.close();
+    const drained = Promise.all(this.#workers);
+    const wakeUp = new AbortController();
+    await Promise.race([drained, sleep(this.#options.clock, graceMs, wakeUp.signal)]);
+    wakeUp.abort();
+    this.#stop.abort(new Error(`controller ${this.#options.name} stopped`));
+    await drained;
+  }
+
+  async #work(): Promise<void> {
+    const turn = createTurns();
+    for (let key = await this.#queue.take(); key !== undefined; key = await this.#queue.take()) {
+      if (this.#options.ownWrites?.isAhead(key)) this.#queue.add(key, { afterMs: CACHE_LAG_MS });
+      else await this.#process(key);
+      this.#queue.done(key);
+      // Ten thousand reconciles that find nothing to do would otherwise be one long stall.
+      await turn();
+    }
+  }
+
+  async #process(key: string): Promise<void> {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    this.#started.set(key, began);
+    this.#metrics.active(this.#started.size);
+    try {
+      const result = await this.#reconcile(key);
+      this.#queue.forget(key);
+      if (result?.requeueAfterMs !== undefined) this.#queue.add(key, { afterMs: result.requeueAfterMs });
+      const outcome = result?.requeueAfterMs === undefined ? 'success' : 'requeue_after';
+      this.#metrics.reconciled(outcome, clock.monotonic() - began);
+    } catch (error) {
+      this.#metrics.reconciled('error', clock.monotonic() - began);
+      this.#failed(key, error);
+    } finally {
+      this.#started.delete(key);
+      this.#metrics.active(this.#started.size);
+    }
+  }
+
+  async #reconcile(key: string): Promise<Result | undefined> {
+    const { clock, reconcile, reconcileTimeoutMs = 60_000, mayWrite = () => true, ownWrites } = this.#options;
+    const limit = deadline(clock, reconcileTimeoutMs, [this.#stop.signal]);
+    const reconciliation = {
+      signal: limit.signal,
+      mayWrite,
+      wrote: (kind: Kind<KubeObject>, object: KubeObject) => ownWrites?.remember(key, kind, object),
+    };
+    try {
+      const run = async (): Promise<Result | undefined> => reconcile(parseKey(key), limit.signal);
+      return await endBy(limit.signal, runReconciliation(reconciliation, run));
+    } catch (error) {
+      if (limit.expired()) this.#metrics.failed('timeout');
+      throw error;
+    } finally {
+      limit.clear();
+    }
+  }
+
+  #failed(key: string, error: unknown): void {
+    const { log, name } = this.#options;
+    const fields = { controller: name, key, err: error };
+    if (error instanceof TerminalError) {
+      this.#metrics.failed('terminal');
+      this.#queue.forget(key);
+      log.error(fields, 'reconcile failed for good');
+      return;
+    }
+    if (isBug(error)) this.#metrics.failed('panic');
+    this.#queue.retry(key);
+    if (isConflict(error)) log.debug(fields, 'object changed meanwhile, reconciling again');
+    else if (!this.#stop.signal.aborted) log.error(fields, 'reconcile failed, will be tried again');
+  }
+}
+
+/** Starts the workers of a controller. They run until `stop`. */
+export function createController(options: ControllerOptions): Controller {
+  return new Workers(options);
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Log, Reconcile } from '../types.ts';
+import { createController } from './controller.ts';
+import type { Feed } from './feed.ts';
+import { OwnWrites, type OwnWritesOptions } from './own-writes.ts';
+
+/** What a controller is, before anything runs. */
+export interface Definition {
+  name: string;
+  feeds: Feed[];
+  reconcile: Reconcile;
+  concurrency?: number | undefined;
+  reconcileTimeoutMs?: number | undefined;
+}
+
+export interface TermOptions {
+  mayWrite: () => boolean;
+  cachesOf: OwnWritesOptions['cachesOf'];
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+}
+
+/** The controllers at work during one term of leadership. */
+export interface Term {
+  /** Takes no more work, lets what runs finish for `graceMs`, then ends it. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function startTerm(definitions: Definition[], options: TermOptions): Term {
+  const { clock, log, metrics, mayWrite, cachesOf } = options;
+  const running = definitions.map((definition) => {
+    const { name, reconcile, concurrency, reconcileTimeoutMs } = definition;
+    const controller = createController({
+      name,
+      reconcile,
+      ...(concurrency !== undefined && { concurrency }),
+      ...(reconcileTimeoutMs !== undefined && { reconcileTimeoutMs }),
+      mayWrite,
+      ownWrites: new OwnWrites({ clock, cachesOf }),
+      clock,
+      log,
+      metrics,
+    });
+    const feeds = definition.feeds.map((feed) => feed.start((key, how) => controller.enqueue(key, how), log));
+    return { controller, feeds };
+  });
+  return {
+    async stop(graceMs) {
+      for (const { feeds } of running) for (const end of feeds) end();
+      await Promise.all(running.map(({ controller }) => controller.stop(graceMs)));
+    },
+  };
+}
