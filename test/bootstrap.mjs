@@ -14,7 +14,8 @@ function installed() {
   if (!existsSync(record) || !existsSync(join(modules, 'node/bin/node'))) return false;
   const wanted = packagesIn(join(root, 'package-lock.json'));
   const present = packagesIn(record);
-  const agrees = ([path, { version, optional }]) => (present[path] ? present[path].version === version : path === '' || optional);
+  const agrees = ([path, { version, optional }]) =>
+    present[path] ? present[path].version === version : path === '' || optional;
   return Object.entries(wanted).every(agrees);
 }
 

@@ -1,0 +1,64 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { scratchFolder } from '../machine/paths.ts';
+import { docker, run } from '../machine/process.ts';
+import { buildkitAddress, registry } from '../parts/services.ts';
+
+export type Build = {
+  name: string;
+  context: string;
+  secrets?: Record<string, string>;
+  env?: NodeJS.ProcessEnv;
+};
+
+const manifests = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+
+/** Whether the local registry holds `repository:tag`. */
+export async function inRegistry(image: string): Promise<boolean> {
+  const [repository, tag] = image.split(':');
+  const url = `${registry.host}/v2/${repository}/manifests/${tag}`;
+  const response = await fetch(url, { method: 'HEAD', headers: { accept: manifests } });
+  return response.ok;
+}
+
+/** Builds a context's Dockerfile in BuildKit and puts the image into the local registry as `name` (repository and tag, no host). */
+export async function buildImage({ name, context, secrets = {}, env }: Build): Promise<void> {
+  const output = `type=image,name=${registry.inCluster}/${name},push=true`;
+  const source = ['--local', `context=${context}`, '--local', `dockerfile=${context}`];
+  const secretFlags = Object.entries(secrets).flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`]);
+  const flags = [
+    '--progress',
+    'plain',
+    '--frontend',
+    'dockerfile.v0',
+    ...source,
+    ...secretFlags,
+    '--output',
+    output,
+  ];
+  await run('buildctl', ['--addr', buildkitAddress, 'build', ...flags], env ? { env } : {});
+}
+
+/** Builds an image of nothing but a Dockerfile and the given files. */
+export async function buildSmallImage(
+  name: string,
+  files: Record<string, string | Uint8Array>,
+): Promise<void> {
+  using scratch = scratchFolder('image');
+  for (const [file, content] of Object.entries(files))
+    writeFileSync(join(scratch.path, file), content, { mode: 0o755 });
+  await buildImage({ name, context: scratch.path });
+}
+
+/** Copies an image of the engine into the local registry. */
+export async function pushImage(image: string, name: string): Promise<void> {
+  const target = `localhost:5000/${name}`;
+  await docker(['tag', image, target]);
+  await docker(['push', '-q', target]);
+  await docker(['rmi', target]);
+}

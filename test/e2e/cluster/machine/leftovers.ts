@@ -1,0 +1,67 @@
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { paths } from './paths.ts';
+import { run, succeeds } from './process.ts';
+
+const hostFile = join(paths.runtime, 'host.json');
+const forwarding = '/proc/sys/net/ipv4/ip_forward';
+
+/** What the engine changes on the machine and never back. */
+type Host = { policy: string; forwarding: string };
+
+/** Keeps what the machine was like before the first start of our engine. */
+export async function rememberHost(): Promise<void> {
+  if (existsSync(hostFile)) return;
+  const policy = /^-P FORWARD (\w+)/m.exec(await run('iptables', ['-S', 'FORWARD']))?.[1] ?? 'ACCEPT';
+  const host: Host = { policy, forwarding: readFileSync(forwarding, 'utf8').trim() };
+  writeFileSync(hostFile, JSON.stringify(host));
+}
+
+/** Mount points at or below a folder, deepest first. */
+export function mountsBelow(folder: string, mounts: string): string[] {
+  const points = mounts.split('\n').map((line) => line.split(' ')[1] ?? '');
+  return points
+    .filter((point) => point === folder || point.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length);
+}
+
+/** Detaches every mount at or below a folder, so that deleting the folder deletes nothing of the host. */
+export async function removeMounts(folder: string): Promise<void> {
+  for (const point of mountsBelow(folder, readFileSync('/proc/mounts', 'utf8')))
+    await succeeds('umount', ['-l', point]);
+}
+
+/** The iptables calls that take Docker's rules and chains out of one table, given `iptables -t <table> -S`. */
+export function ruleRemovals(rules: string, bridges: string[]): string[][] {
+  const lines = rules.split('\n');
+  const ours = (line: string) =>
+    /DOCKER/.test(line) || bridges.some((bridge) => line.split(' ').includes(bridge));
+  const removals = lines
+    .filter((line) => line.startsWith('-A ') && ours(line))
+    .map((line) => ['-D', ...words(line.slice(3))]);
+  const chains = lines.filter((line) => line.startsWith('-N DOCKER')).map((line) => line.slice(3));
+  return [...removals, ...chains.map((chain) => ['-X', chain])];
+}
+
+// iptables quotes arguments that hold spaces, such as comments.
+function words(rule: string): string[] {
+  return (rule.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replace(/^"(.*)"$/, '$1'));
+}
+
+export async function removeLinksAndRules(bridges: string[]): Promise<void> {
+  for (const bridge of bridges) await succeeds('ip', ['link', 'del', bridge]);
+  for (const table of ['filter', 'nat']) {
+    const rules = await run('iptables', ['-t', table, '-S']).catch(() => '');
+    for (const removal of ruleRemovals(rules, bridges)) await succeeds('iptables', ['-t', table, ...removal]);
+  }
+  if (!existsSync(hostFile)) return;
+  const host = JSON.parse(readFileSync(hostFile, 'utf8')) as Host;
+  await succeeds('iptables', ['-P', 'FORWARD', host.policy]);
+  writeFileSync(forwarding, host.forwarding);
+}
+
+/** Removes the engine's cgroups; the kernel keeps those that still hold a process. */
+export async function removeCgroups(): Promise<void> {
+  for (const folder of globSync(['/sys/fs/cgroup/docker', '/sys/fs/cgroup/*/docker']))
+    await succeeds('find', [folder, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
+}

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import { run } from './process.ts';
+
+const programOf: Record<string, string> = {
+  'docker.io': '/usr/sbin/dockerd',
+  debootstrap: '/usr/sbin/debootstrap',
+  iptables: '/usr/sbin/iptables',
+};
+
+/** Installs the Debian packages whose programs are missing; all of them need root. Throws a plain sentence where that cannot be done. */
+export async function installPackages(names: string[]): Promise<void> {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
+    throw new Error(
+      `Where Docker does not run or cannot pull images, this needs root on Debian or Ubuntu (for ${names.join(', ')}).`,
+    );
+  const missing = names.filter((name) => !existsSync(programOf[name] ?? ''));
+  if (missing.length === 0) return;
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  const wait = ['-o', 'DPkg::Lock::Timeout=120'];
+  await run('dpkg', ['--configure', '-a'], { env });
+  await run('apt-get', [...wait, 'update'], { env });
+  await run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...missing], { env });
+}

@@ -1,0 +1,68 @@
+import { digest } from '../machine/paths.ts';
+import { docker, kubectl, until } from '../machine/process.ts';
+import type { Flavour } from '../images/flavour.ts';
+import { nodes } from '../versions.ts';
+import { inspect } from '../machine/containers.ts';
+
+/** Registries whose images the nodes ask of the local one first, under their public names. */
+export const mirroredHosts = ['docker.io', 'public.ecr.aws', 'localhost:5000', 'sb-registry:5000'];
+
+type Node = { name: string; address: string; podCidr: string };
+
+/** Gives every node its mirrors and, where kindnet is absent, its pod network. What a node already has is left as it is. */
+export async function ensurePodNetwork(flavour: Flavour, seconds: number): Promise<void> {
+  const described = await describeNodes(flavour, seconds);
+  await Promise.all(described.map((node) => configure(node, nodeScript(node, described, flavour))));
+}
+
+// The mark is in memory, as routes are: a node that was restarted has lost both.
+async function configure(node: Node, script: string): Promise<void> {
+  const mark = digest(script);
+  const input = `[ "$(cat /run/sb-network 2>/dev/null)" = ${mark} ] && exit 0\nset -e\n${script}\nprintf %s ${mark} > /run/sb-network\n`;
+  await docker(['exec', '-i', node.name, 'sh'], { input });
+}
+
+async function describeNodes(flavour: Flavour, seconds: number): Promise<Node[]> {
+  return Promise.all(
+    nodes.map(async (name) => {
+      let podCidr = '';
+      const address = (await inspect(name))?.address ?? '';
+      if (flavour === 'pulled') return { name, address, podCidr };
+      await until(`pod addresses of ${name}`, seconds, async () => {
+        podCidr = await kubectl(['get', 'node', name, '-o', 'jsonpath={.spec.podCIDR}']).catch(() => '');
+        return podCidr !== '';
+      });
+      return { name, address, podCidr };
+    }),
+  );
+}
+
+/** The shell script that sets up one node. */
+export function nodeScript(node: Node, all: Node[], flavour: Flavour): string {
+  const mirrors = mirroredHosts.map((host) =>
+    writing(`/etc/containerd/certs.d/${host}/hosts.toml`, mirrorToml),
+  );
+  if (flavour === 'pulled') return mirrors.join('\n');
+  const routes = all
+    .filter((other) => other.name !== node.name)
+    .map((other) => `ip route replace ${other.podCidr} via ${other.address}`);
+  return [...mirrors, ...routes, writing('/etc/cni/net.d/10-pods.conflist', podNetwork(node.podCidr))].join(
+    '\n',
+  );
+}
+
+const mirrorToml = `[host."http://sb-registry:5000"]
+  capabilities = ["pull", "resolve"]
+`;
+
+// One bridge a node and a route to the other node's pods: what kindnet does, without its image.
+function podNetwork(subnet: string): string {
+  const ipam = { type: 'host-local', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] };
+  const bridge = { type: 'bridge', bridge: 'cni0', isGateway: true, ipMasq: true, hairpinMode: true, ipam };
+  const portmap = { type: 'portmap', capabilities: { portMappings: true } };
+  return JSON.stringify({ cniVersion: '0.4.0', name: 'pods', plugins: [bridge, portmap] });
+}
+
+function writing(path: string, content: string): string {
+  return `mkdir -p "$(dirname ${path})" && cat > ${path} <<'CONTENT'\n${content}\nCONTENT`;
+}
