@@ -6,7 +6,7 @@ import { explain } from './failure.ts';
 import { SECRET_PREFIX } from './settings.ts';
 import type { BrokerSettings, Settings } from './settings.ts';
 import { runTrial } from './trial.ts';
-import { redact } from './trial-log.ts';
+import { redact } from './record/trial-log.ts';
 
 const TERMINATION_LOG = '/dev/termination-log';
 const CONTEXT = '/context';

@@ -6,15 +6,15 @@ import type { Outcome } from '../crds/courier-protocol.ts';
 import { attemptOf, attemptTrial } from './attempt.ts';
 import { brokerClient } from './broker/broker-client.ts';
 import { explain } from './failure.ts';
-import { findings as newFindings } from './findings.ts';
+import { findings as newFindings } from './record/findings.ts';
 import { openHand } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
-import { timeline as newTimeline } from './phases/timeline.ts';
+import { timeline as newTimeline } from './record/timeline.ts';
 import { outcomeMessage } from './results/outcome.ts';
 import { storeResults } from './results/store.ts';
 import type { Settings } from './settings.ts';
-import { trialLog } from './trial-log.ts';
-import type { TrialLog } from './trial-log.ts';
+import { trialLog } from './record/trial-log.ts';
+import type { TrialLog } from './record/trial-log.ts';
 
 export interface TrialDeps {
   settings: Settings;

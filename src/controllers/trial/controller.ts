@@ -155,11 +155,13 @@ const since = ({ trial, job, now }: Observed): string =>
 
 const unworded = ({ conditions, ...rest }: TrialStatus): object => ({
   ...rest,
-  conditions: conditions?.map(({ type, status, reason, observedGeneration }) => ({
+  conditions: conditions?.map(({ type, status, reason, observedGeneration, message }) => ({
     type,
     status,
     reason,
     observedGeneration,
+    // Ours, and it names what the build is doing.
+    message: reason === 'BuildingImage' ? message : '',
   })),
 });
 

@@ -176,15 +176,22 @@ describe('the next step of a Trial', () => {
       expect(nextStep(during(running))).to.include({ kind: 'wait', reason: 'Running' });
     });
 
+    const recorded = { number: 1, jobName: 'hello-1' };
+
+    it('puts an attempt on the record before it stops it', () => {
+      const trial = aTrial({ spec: { cancel: true } });
+      expect(nextStep(during(running, { trial }))).to.include({ kind: 'wait', reason: 'Stopping' });
+    });
+
     it('stops it when cancelled', () => {
-      expect(nextStep(during(running, { trial: aTrial({ spec: { cancel: true } }) }))).to.include({
+      expect(nextStep(during(running, { recorded, trial: aTrial({ spec: { cancel: true } }) }))).to.include({
         kind: 'stop',
         because: 'Cancelled',
       });
     });
 
     it('stops it when suspended', () => {
-      expect(nextStep(during(running, { trial: aTrial({ spec: { suspend: true } }) }))).to.include({
+      expect(nextStep(during(running, { recorded, trial: aTrial({ spec: { suspend: true } }) }))).to.include({
         kind: 'stop',
         because: 'Suspended',
       });
@@ -258,6 +265,11 @@ describe('the next step of a Trial', () => {
         seen({ job: { kind: 'own', job }, pod: aPod(job, { status: { phase: 'Failed' } }), outcome }),
       );
       expect(step).to.include({ kind: 'endAttempt', reason: 'PodLost' });
+    });
+
+    it('retries an attempt that somebody else stopped although its container ended too', () => {
+      const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
+      expect(nextStep(over(aTrial(), outcome))).to.include({ kind: 'endAttempt', reason: 'PodLost' });
     });
 
     const ended = (terminated: object, status: object = {}): Pod['status'] => ({

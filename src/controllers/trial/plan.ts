@@ -5,7 +5,7 @@ import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import type { Job } from '../../kube/kinds.ts';
+import type { Job, Pod } from '../../kube/kinds.ts';
 import { hasVanished, notBefore } from './attempt.ts';
 import type { ImageSeen, Observed, ReadyImage } from './observe.ts';
 import { failureOf, isOver, isStuck, startedAt, stuckInMs, waitingOf } from './pod.ts';
@@ -45,14 +45,19 @@ function attemptEnd(seen: Observed): AttemptEnd | undefined {
   if (outcome && outcome.result.kind !== 'failed') return { kind: 'result', outcome };
   if (outcome?.result.kind === 'failed') {
     const said = outcome.result;
-    // The courier only knows that it was told to stop, or that its neighbour is gone; the Pod says why.
-    const why =
-      pod && (said.reason === 'Cancelled' || said.reason === 'TaskContainerExited') ? failureOf(pod) : said;
-    const plain = why.reason === 'PodLost' ? said : why;
-    return { kind: 'failure', outcome, reason: plain.reason, message: plain.message };
+    const { reason, message } = (pod && causeOf(said.reason, pod)) ?? said;
+    return { kind: 'failure', outcome, reason, message };
   }
   const evidence = silentEnd(seen);
   return evidence && { kind: 'failure', ...evidence };
+}
+
+/** The courier only knows that it was told to stop, or that its neighbour is gone; the Pod may say why. */
+function causeOf(said: TrialFailedReason, pod: Pod): Failure | undefined {
+  if (said !== 'Cancelled' && said !== 'TaskContainerExited') return undefined;
+  const cause = failureOf(pod);
+  // Told to stop, the task container ends too: that is no cause.
+  return cause.reason === 'PodLost' || cause.reason === 'TaskContainerExited' ? undefined : cause;
 }
 
 function silentEnd(seen: Observed): Failure | undefined {
@@ -90,11 +95,16 @@ const isFailure = (attempt: Attempt): boolean =>
 function duringAttempt(seen: Observed): Step {
   const { trial, pod, job } = seen;
   if (isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job))) return whileStopping(seen);
-  if (trial.spec.cancel) return { kind: 'stop', because: 'Cancelled' };
-  if (trial.spec.suspend) return { kind: 'stop', because: 'Suspended' };
+  if (trial.spec.cancel || trial.spec.suspend) return stop(seen);
   const started = pod && startedAt(pod);
   if (started === undefined) return startingStep(seen);
   return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };
+}
+
+/** An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. */
+function stop({ trial, recorded }: Observed): Step {
+  if (!recorded) return { kind: 'wait', reason: 'Stopping', message: 'the Pod is about to be ended' };
+  return { kind: 'stop', because: trial.spec.cancel ? 'Cancelled' : 'Suspended' };
 }
 
 const isDeleted = (object: KubeObject | undefined): boolean =>

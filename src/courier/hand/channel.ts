@@ -11,9 +11,9 @@ export interface Channel {
 }
 
 export interface ChannelEvents {
-  line(line: string): void;
+  line: (line: string) => void;
   /** run.sh has ended: nobody holds the report's other end any more. */
-  end(): void;
+  end: () => void;
 }
 
 const FIFO_POLL_MS = 10;

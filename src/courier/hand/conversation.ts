@@ -1,7 +1,7 @@
 /** One order at a time, one answer to each; everything else that comes over the FIFO is a finding. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Findings } from '../findings.ts';
+import type { Findings } from '../record/findings.ts';
 import { openChannel } from './channel.ts';
 import type { Channel } from './channel.ts';
 import { parseReport } from './report.ts';

@@ -1,7 +1,7 @@
 /** run.sh, the courier's hand inside the task container. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Findings } from '../findings.ts';
+import type { Findings } from '../record/findings.ts';
 import { commandFile, envFile, script } from './command.ts';
 import type { Command } from './command.ts';
 import { Conversation } from './conversation.ts';

@@ -2,7 +2,7 @@
 import type { Outcome, Plan } from '../../crds/courier-protocol.ts';
 import type { Exception, Phase } from '../../crds/trial-status.ts';
 import { AttemptFailure } from '../failure.ts';
-import type { Findings } from '../findings.ts';
+import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
 import type { Limited, Step, Surroundings } from '../task/steps.ts';
@@ -11,7 +11,7 @@ import type { Env } from '../task/variables.ts';
 import { demandPlace, runAgent, setUpAgent } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
 import { stageSolution, stageTests, writeAgentFiles } from './stage.ts';
-import type { Timeline } from './timeline.ts';
+import type { Timeline } from '../record/timeline.ts';
 import { verify } from './verifier.ts';
 
 export interface PhaseDeps {

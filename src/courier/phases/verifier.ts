@@ -2,8 +2,8 @@
 import { AttemptFailure } from '../failure.ts';
 import type { Ended, Hand } from '../hand/hand.ts';
 import type { Limited } from '../task/steps.ts';
-import { readReward } from '../results/reward-file.ts';
-import type { Reward } from '../results/reward.ts';
+import { readReward } from '../reward/reward-file.ts';
+import type { Reward } from '../reward/reward.ts';
 import { demandPlace, exitText, interpreterMissing, memoryText } from './agent.ts';
 
 export interface Verdict {

@@ -2,8 +2,8 @@
 import type { Manifest, Outcome, Plan, Skipped } from '../../crds/courier-protocol.ts';
 import { explain } from '../failure.ts';
 import type { Hand } from '../hand/hand.ts';
-import type { Timeline } from '../phases/timeline.ts';
-import type { TrialLog } from '../trial-log.ts';
+import type { Timeline } from '../record/timeline.ts';
+import type { TrialLog } from '../record/trial-log.ts';
 import { collectLogs } from './collect.ts';
 import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';

@@ -66,11 +66,18 @@ export async function fetchTask(source: Plan['task']['source'], options: FetchOp
 
 /** First the URL of the plan that is there, then those of fresh plans. */
 function urls(first: string, broker: FetchOptions['broker']): () => Promise<string> {
-  const given = [first];
+  let next: string | undefined = first;
   return async () => {
-    const { source } = given.length > 0 ? { source: undefined } : (await broker.plan()).task;
-    return given.pop() ?? (source?.kind === 'archive' ? source.url : first);
+    const url = next ?? (await freshUrl(broker));
+    next = undefined;
+    return url;
   };
+}
+
+async function freshUrl(broker: FetchOptions['broker']): Promise<string> {
+  const { source } = (await broker.plan()).task;
+  if (source.kind !== 'archive') throw new Error('the task has become a ConfigMap');
+  return source.url;
 }
 
 /** Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. */

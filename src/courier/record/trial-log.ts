@@ -12,11 +12,11 @@ export function redact(text: string, secrets: readonly string[] = []): string {
 }
 
 export interface TrialLog {
-  note(line: string): void;
+  note: (line: string) => void;
   /** Everything noted so far, one line an entry. */
-  text(): string;
+  text: () => string;
   /** A text without secrets. */
-  clean(text: string): string;
+  clean: (text: string) => string;
 }
 
 export function trialLog(options: {

@@ -3,8 +3,8 @@ import { readSync } from 'node:fs';
 import { join } from 'node:path';
 import { disagreement, parseRewardJson, parseRewardText, rewardFailure } from './reward.ts';
 import type { Reward } from './reward.ts';
-import { below, openSafely, withOpened } from './safe-open.ts';
-import type { Opened } from './safe-open.ts';
+import { below, openSafely, withOpened } from '../results/safe-open.ts';
+import type { Opened } from '../results/safe-open.ts';
 
 const MAX_BYTES = 64 * 1024;
 

@@ -1,0 +1,213 @@
+import { expect } from 'chai';
+import {
+  aJob,
+  aPod,
+  aTaskBuild,
+  aTrial,
+  after,
+  anOutcome,
+  endedPod,
+  stampOf,
+  T0,
+} from '../../../test/support/builders.ts';
+import { buildName } from '../../crds/content.ts';
+import { trialPrefix } from '../../crds/names.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
+import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import type { ProviderReason } from '../../providers/errors.ts';
+import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
+import { observe } from './observe.ts';
+
+/** A filled cache; `by` files objects under the UID of their controller. */
+const storeOf = <T extends KubeObject>(...objects: T[]): Store<T> => ({
+  get: ({ namespace, name }) =>
+    objects.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
+  list: () => objects,
+  by: (_index, uid) =>
+    objects.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid)),
+  synced: true,
+});
+
+/** An API server that holds these objects beside what the caches show. */
+const serverOf = (...objects: KubeObject[]) =>
+  ({
+    get: async (kind: { kind: string }, { name }: { name: string }) =>
+      objects.find((object) => object.kind === kind.kind && object.metadata.name === name),
+    list: async (kind: { kind: string }) => objects.filter((object) => object.kind === kind.kind),
+  }) as unknown as KubeClient;
+
+const configMap = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'hello-task', namespace: 'default' },
+};
+
+interface World {
+  trial?: Trial;
+  cached?: KubeObject[];
+  live?: KubeObject[];
+  fault?: ProviderReason;
+}
+
+function look({ trial = aTrial(), cached = [], live = [configMap], fault }: World = {}) {
+  const artifacts = memoryArtifactStore({ bucket: 'artifacts' });
+  const registry = memoryImageRegistry({
+    fault: () => (fault ? new ProviderError(fault, 'the registry says so') : undefined),
+  });
+  registry.add('debian:bookworm-slim', { config: { user: 'agent' } });
+  const of = <T extends KubeObject>(kind: string) =>
+    storeOf(...(cached.filter((object) => object.kind === kind) as T[]));
+  const sources = {
+    kube: serverOf(...live),
+    trials: storeOf(trial),
+    jobs: of<ReturnType<typeof aJob>>('Job'),
+    pods: of<ReturnType<typeof aPod>>('Pod'),
+    taskBuilds: of<TaskBuild>('TaskBuild'),
+    registry,
+    artifacts,
+    platform: 'linux/amd64',
+    now: () => after(5),
+  };
+  return { artifacts, seen: () => observe(sources, { namespace: 'default', name: trial.metadata.name }) };
+}
+
+const image = async (world: World) => (await look(world).seen())?.image;
+
+describe('observing a Trial', () => {
+  it('sees nothing to decide in one that has ended', async () => {
+    const conditions = [
+      {
+        type: 'Succeeded',
+        status: 'True' as const,
+        reason: 'RewardObtained',
+        message: '',
+        lastTransitionTime: stampOf(T0),
+      },
+    ];
+    expect(await look({ trial: aTrial({ status: { conditions } }) }).seen()).to.equal(undefined);
+  });
+
+  it('takes user and directory out of the image’s config', async () => {
+    expect(await image({})).to.have.nested.property('image.config.user', 'agent');
+  });
+
+  const refusals: [ProviderReason, object][] = [
+    ['AccessDenied', { kind: 'failed', reason: 'ImageAccessDenied' }],
+    ['Invalid', { kind: 'failed', reason: 'ImageNotFound' }],
+    ['Unavailable', { kind: 'unavailable' }],
+  ];
+  for (const [fault, expected] of refusals)
+    it(`reads ${fault} of the registry as ${JSON.stringify(expected)}`, async () =>
+      expect(await image({ fault })).to.include(expected));
+
+  it('knows an image that does not exist', async () => {
+    expect(await image({ trial: aTrial({ spec: { environment: { image: 'nowhere:1' } } }) })).to.include({
+      kind: 'failed',
+      reason: 'ImageNotFound',
+    });
+  });
+
+  it('names the task that is missing', async () => {
+    expect((await look({ live: [] }).seen())?.taskMissing).to.contain('default/hello-task');
+    const outside = { task: { name: 'x', dataset: 'local', s3: { uri: 's3://other/tasks/x' } } };
+    expect((await look({ trial: aTrial({ spec: outside }) }).seen())?.taskMissing).to.contain(
+      's3://artifacts/tasks/',
+    );
+    const absent = { task: { name: 'x', dataset: 'local', s3: { uri: 's3://artifacts/tasks/x' } } };
+    expect((await look({ trial: aTrial({ spec: absent }) }).seen())?.taskMissing).to.contain(
+      's3://artifacts/tasks/x/task.zip',
+    );
+  });
+
+  describe('with a build of its own', () => {
+    const { dockerfile, platforms, timeoutSeconds, queueTimeoutSeconds, context } = aTaskBuild().spec;
+    const build = { dockerfile, platforms, timeoutSeconds, queueTimeoutSeconds, context };
+    const { image: _image, ...environment } = aTrial().spec.environment;
+    const trial = aTrial();
+    trial.spec.environment = { ...environment, build };
+    const name = buildName(build);
+    const ended = (status: 'True' | 'False', at: Date) => ({
+      image: 'debian:bookworm-slim',
+      digest: 'sha256:00',
+      conditions: [
+        {
+          type: 'Succeeded',
+          status,
+          reason: status === 'True' ? 'Built' : 'DockerfileFailed',
+          message: 'm',
+          lastTransitionTime: stampOf(at),
+        },
+      ],
+    });
+
+    it('asks for the TaskBuild of its content', async () => {
+      expect(await image({ trial })).to.deep.equal({ kind: 'toBuild', taskBuild: name });
+    });
+
+    it('waits for it, and says how far it is', async () => {
+      expect(await image({ trial, cached: [aTaskBuild({ name })] })).to.include({
+        kind: 'building',
+        message: `TaskBuild ${name}: Pending`,
+      });
+    });
+
+    it('fails with it', async () => {
+      const cached = [aTaskBuild({ name, status: ended('False', after(3)) })];
+      expect(await image({ trial, cached })).to.include({ kind: 'failed', reason: 'BuildFailed' });
+    });
+
+    it('replaces one that had failed before the Trial was made', async () => {
+      const cached = [aTaskBuild({ name, status: ended('False', after(-3)) })];
+      expect(await image({ trial, cached }))
+        .to.include({ kind: 'toBuild' })
+        .and.have.property('stale');
+    });
+  });
+
+  it('knows a TaskBuild that does not exist', async () => {
+    const { image: _image, ...environment } = aTrial().spec.environment;
+    const trial = aTrial();
+    trial.spec.environment = { ...environment, buildRef: { name: 'none' } };
+    expect(await image({ trial })).to.include({ kind: 'failed', reason: 'BuildNotFound' });
+  });
+
+  describe('its attempt', () => {
+    const trial = aTrial();
+    const job = aJob(trial);
+
+    it('reads the courier’s message', async () => {
+      const pod = aPod(job, { status: endedPod(JSON.stringify(anOutcome())) });
+      expect((await look({ trial, cached: [job, pod] }).seen())?.outcome).to.deep.equal(anOutcome());
+    });
+
+    it('never takes a Job of another object for its own', async () => {
+      const other = aJob({ ...trial, metadata: { ...trial.metadata, uid: 'another' } });
+      expect((await look({ trial, cached: [other] }).seen())?.job).to.deep.equal({ kind: 'foreign' });
+    });
+
+    it('asks for the Pod of a Job that ended before the Pod was seen', async () => {
+      const ended = aJob(trial, { status: { conditions: [{ type: 'Complete', status: 'True' }] } });
+      const pod = aPod(ended, { status: endedPod(JSON.stringify(anOutcome())) });
+      expect((await look({ trial, cached: [ended], live: [pod] }).seen())?.outcome).to.deep.equal(
+        anOutcome(),
+      );
+    });
+
+    it('recovers the result of a vanished Pod from the store, and only its own', async () => {
+      const gone = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
+      const { artifacts, seen } = look({ trial, cached: [gone] });
+      const manifest = (uid: string, attempt = 1) =>
+        JSON.stringify({ version: 1, trial: { uid, attempt }, files: [], skipped: [], outcome: anOutcome() });
+      const key = `${trialPrefix(trial)}manifest.json`;
+      await artifacts.put(key, manifest('another'));
+      expect((await seen())?.outcome).to.equal(undefined);
+      await artifacts.put(key, manifest(trial.metadata.uid ?? '', 2));
+      expect((await seen())?.outcome).to.equal(undefined);
+      await artifacts.put(key, manifest(trial.metadata.uid ?? ''));
+      expect((await seen())?.outcome).to.deep.equal(anOutcome());
+    });
+  });
+});

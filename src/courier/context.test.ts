@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { packContext, readTask } from '../tasks/index.ts';
+import { startCourierServices, TOKEN } from '../../test/support/courier-services.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { aPlan } from '../../test/support/trial-run.ts';
+import { copyContext, fetchContext } from './context.ts';
+
+describe('the context of a build', () => {
+  let folder: string;
+  let context: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sb-context-'));
+    context = join(folder, 'context');
+    mkdirSync(context);
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const fetched = async (archive: Uint8Array | undefined, contextSha256: string) => {
+    const services = await startCourierServices({
+      plan: () => aPlan(),
+      contextSha256,
+      ...(archive && { archive }),
+    });
+    try {
+      const tokenFile = join(folder, 'token');
+      writeFileSync(tokenFile, TOKEN);
+      return await fetchContext({
+        broker: { url: services.url, ca: services.ca, tokenFile },
+        folder: context,
+        note: () => {},
+      });
+    } finally {
+      await services.stop();
+    }
+  };
+  const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+  it('is downloaded, checked and unpacked into the folder', async () => {
+    const dir = await taskFolder({ ...MINIMAL, 'environment/a/run.sh': 'x' });
+    const archive = await packContext(await readTask(dir));
+    await removeTaskFolder(dir);
+    expect(await fetched(archive, sha256(archive))).to.equal(undefined);
+    expect(readFileSync(join(context, 'Dockerfile'), 'utf8')).to.equal('FROM debian:bookworm-slim\n');
+    expect(statSync(join(context, 'a/run.sh')).mode & 0o777).to.equal(0o755);
+  });
+
+  it('is refused where it is another one, none at all, or gone', async () => {
+    const bytes = Buffer.from('no archive');
+    expect(await fetched(bytes, '0'.repeat(64))).to.deep.include({ reason: 'ContextMismatch' });
+    expect(await fetched(bytes, sha256(bytes))).to.deep.include({ reason: 'ContextMismatch' });
+    expect(await fetched(undefined, '0'.repeat(64))).to.deep.include({ reason: 'ContextNotFound' });
+  });
+
+  it('is copied from a ConfigMap as the kubelet mounts it', async () => {
+    const mount = join(folder, 'mount');
+    mkdirSync(join(mount, '..2026_01_01'), { recursive: true });
+    symlinkSync('..2026_01_01', join(mount, '..data'));
+    for (const [key, text] of [
+      ['Dockerfile', 'FROM scratch\n'],
+      ['src__main.sh', 'echo\n'],
+      ['src__tool', '#!/bin/sh\n'],
+    ] as const) {
+      writeFileSync(join(mount, '..2026_01_01', key), text);
+      symlinkSync(join('..data', key), join(mount, key));
+    }
+    expect(await copyContext(mount, context)).to.equal(undefined);
+    expect(readFileSync(join(context, 'src/main.sh'), 'utf8')).to.equal('echo\n');
+    expect(statSync(join(context, 'src/tool')).mode & 0o777).to.equal(0o755);
+    expect(statSync(join(context, 'Dockerfile')).mode & 0o777).to.equal(0o644);
+  });
+
+  it('is missing where the ConfigMap is empty or cannot be used', async () => {
+    const mount = join(folder, 'mount');
+    mkdirSync(mount);
+    expect(await copyContext(mount, context)).to.deep.include({ reason: 'ContextNotFound' });
+    writeFileSync(join(mount, 'a____b'), '');
+    expect((await copyContext(mount, context))?.message).to.include('"a____b" is no path');
+  });
+});

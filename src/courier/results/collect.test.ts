@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { collectLogs, LIMITS } from './collect.ts';
+import { sha256Of } from './contents.ts';
+
+describe('collectLogs', () => {
+  let logs: string;
+  const at = (...parts: string[]): string => join(logs, ...parts);
+  const write = (path: string, text = 'x'): void => {
+    mkdirSync(join(at(path), '..'), { recursive: true });
+    writeFileSync(at(path), text);
+  };
+  const paths = (limits = {}): string[] =>
+    collectLogs(logs, { ...LIMITS, ...limits }).files.map(({ path }) => path);
+  const skipped = (limits = {}) => collectLogs(logs, { ...LIMITS, ...limits }).skipped;
+
+  beforeEach(() => {
+    logs = mkdtempSync(join(tmpdir(), 'sb-logs-'));
+  });
+  afterEach(() => rmSync(logs, { recursive: true, force: true }));
+
+  it('gives the folders of /logs their places, and everything else output/logs', () => {
+    for (const path of ['agent/a', 'verifier/deep/v', 'artifacts/o', 'other/x', 'loose']) write(path);
+    expect(paths()).to.have.members([
+      'agent/a',
+      'verifier/deep/v',
+      'output/o',
+      'output/logs/other/x',
+      'output/logs/loose',
+    ]);
+  });
+
+  it('does not take a file for one of our folders', () => {
+    write('agent');
+    expect(paths()).to.deep.equal(['output/logs/agent']);
+  });
+
+  it('follows no link and opens nothing but regular files', async () => {
+    write('agent/a');
+    symlinkSync('/etc/shadow', at('agent/file-link'));
+    symlinkSync('/etc', at('agent/folder-link'));
+    symlinkSync('/nowhere', at('agent/dead-link'));
+    symlinkSync('/etc', at('verifier'));
+    execFileSync('mkfifo', [at('agent/fifo')]);
+    const server = createServer().listen(at('agent/socket'));
+    const device = process.getuid?.() === 0;
+    if (device) execFileSync('mknod', [at('agent/device'), 'c', '1', '5']);
+    await new Promise((resolve) => server.once('listening', resolve));
+    try {
+      expect(paths()).to.deep.equal(['agent/a']);
+      expect(skipped()).to.have.deep.members([
+        { path: 'agent/file-link', reason: 'Symlink' },
+        { path: 'agent/folder-link', reason: 'Symlink' },
+        { path: 'agent/dead-link', reason: 'Symlink' },
+        { path: 'output/logs/verifier', reason: 'Symlink' },
+        { path: 'agent/fifo', reason: 'Fifo' },
+        { path: 'agent/socket', reason: 'Socket' },
+        ...(device ? [{ path: 'agent/device', reason: 'Device' }] : []),
+      ]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('stops at the limits of size, count and depth', () => {
+    write('agent/sparse');
+    truncateSync(at('agent/sparse'), 2 ** 40);
+    write('agent/1/2/3/deep');
+    for (const name of ['b', 'c', 'd']) write(`agent/${name}`, 'four');
+    expect(skipped()).to.deep.equal([{ path: 'agent/sparse', reason: 'TooLarge' }]);
+    expect(skipped({ depth: 3 })).to.deep.include({ path: 'agent/1/2', reason: 'TooDeep' });
+    expect(skipped({ totalBytes: 9 }).filter(({ reason }) => reason === 'TooLarge')).to.have.length(2);
+    expect(paths({ files: 2 })).to.have.length(2);
+    expect(skipped({ files: 2 }).at(-1)?.reason).to.equal('TooMany');
+  });
+
+  it('skips names that no key can hold', () => {
+    for (const name of ['new\nline', 'back\\slash', 'x'.repeat(200)])
+      write(`agent/${name}/${'y'.repeat(200)}/${'z'.repeat(200)}`);
+    writeFileSync(Buffer.concat([Buffer.from(at('agent/')), Buffer.from([0x66, 0xff])]), 'x');
+    expect(paths()).to.deep.equal([]);
+    expect(skipped().every(({ reason }) => reason === 'Unreadable')).to.equal(true);
+    expect(skipped()).to.have.length(4);
+  });
+
+  it('notices a file that has become another one', async () => {
+    write('agent/a');
+    write('agent/b');
+    const [a, b] = collectLogs(logs).files.sort((x, y) => (x.path < y.path ? -1 : 1));
+    rmSync(at('agent/a'));
+    symlinkSync('/etc/passwd', at('agent/a'));
+    rmSync(at('agent'), { recursive: true });
+    mkdirSync(at('real'));
+    writeFileSync(at('real/b'), 'y');
+    symlinkSync(at('real'), at('agent'));
+    for (const found of [a, b]) {
+      if (!found) throw new Error('two files were there');
+      const failure = await sha256Of(found).catch((error: Error) => error);
+      expect(failure).to.have.property('name', 'FileChanged');
+    }
+  });
+});

@@ -1,0 +1,76 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Outcome } from '../../crds/courier-protocol.ts';
+import { MESSAGE_MAX_BYTES, outcomeMessage } from './outcome.ts';
+
+const outcomeOf = (over: Partial<Outcome>): Outcome => ({
+  version: 1,
+  attempt: 1,
+  result: { kind: 'rewarded', reward: 1, rewards: { reward: 1 } },
+  timings: {},
+  integrity: [],
+  ...over,
+});
+const parsed = (outcome: Outcome): Outcome => JSON.parse(outcomeMessage(outcome)) as Outcome;
+
+describe('outcomeMessage', () => {
+  it('leaves a short outcome as it is', () => {
+    const outcome = outcomeOf({ integrity: ['odd'], stored: { files: 1, bytes: 2, skipped: 0 } });
+    expect(parsed(outcome)).to.deep.equal(outcome);
+  });
+
+  it('never exceeds what the kubelet keeps, and always keeps the reward', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 5000 });
+    const interval = { startTime: '2026-01-01T00:00:00.000Z', completionTime: '2026-01-01T00:00:00.000Z' };
+    const timings = fc.constant({
+      environmentSetup: interval,
+      agentSetup: interval,
+      agentExecution: interval,
+      verifier: interval,
+      upload: interval,
+    });
+    const outcomes = fc.record({
+      result: fc.oneof(
+        fc.record({
+          kind: fc.constant('rewarded' as const),
+          reward: fc.double({ noNaN: true, noDefaultInfinity: true }),
+          rewards: fc.dictionary(text, fc.double({ noNaN: true, noDefaultInfinity: true }), {
+            maxKeys: 64,
+            noNullPrototype: true,
+          }),
+        }),
+        fc.record({
+          kind: fc.constant('failed' as const),
+          reason: fc.constant('TaskInvalid' as const),
+          message: text,
+        }),
+      ),
+      exception: fc.record({ type: text, message: text, phase: fc.constant('verifier' as const) }),
+      integrity: fc.array(text, { maxLength: 16 }),
+      timings,
+    });
+    fc.assert(
+      fc.property(outcomes, (over) => {
+        const outcome = outcomeOf(over);
+        const message = outcomeMessage(outcome);
+        expect(Buffer.byteLength(message)).to.be.at.most(MESSAGE_MAX_BYTES);
+        const { result } = JSON.parse(message) as Outcome;
+        expect(result.kind).to.equal(outcome.result.kind);
+        if (result.kind === 'rewarded' && outcome.result.kind === 'rewarded')
+          expect(result.reward).to.equal(outcome.result.reward + 0);
+      }),
+    );
+  });
+
+  it('notes the rewards that it leaves out, without making them look like tampering', () => {
+    const rewards = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i}`.repeat(60), i]));
+    const { result, exception, integrity } = parsed(
+      outcomeOf({ result: { kind: 'rewarded', reward: 3, rewards } }),
+    );
+    expect(result).to.include({ kind: 'rewarded', reward: 3 });
+    expect(exception?.message).to.match(
+      /^\d+ of 64 rewards are left out for their length; the reward file has all$/,
+    );
+    expect(integrity).to.deep.equal([]);
+  });
+});

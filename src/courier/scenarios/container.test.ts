@@ -1,0 +1,117 @@
+import { expect } from 'chai';
+import { SOLVED } from '../../../test/support/trial-run.ts';
+import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+
+describe('the task container', function () {
+  this.timeout(60_000);
+  const make = useTrialRuns();
+
+  it('runs each phase as its own user with its own variables', async () => {
+    const run = await make({
+      files: {
+        ...SOLVED,
+        'task.toml':
+          '[environment.env]\nBOTH = "toml"\nIMAGE = "toml"\n[verifier]\nuser = "judge"\n[verifier.env]\nMARK = "${MARK:-x y}"\n',
+        'tests/test.sh': bash('id -un; echo "$HOME|$MARK|$BOTH|$IMAGE|$KEY|$PWD"', reward('true')),
+      },
+      pod: { env: { IMAGE: 'image' } },
+      secrets: { SB_SECRET_AGENT_0: "o'secret\nline" },
+      plan: {
+        agent: custom(
+          bash(
+            'id; echo "$HOME|$KEY|$MARK|$BOTH|$IMAGE"; cat "$SB_INSTRUCTION"; echo "$SB_MODEL"',
+            'cat /sb/stage/*/env; cat /sb/report; trap',
+            'echo > /sb/x',
+          ),
+          { env: [{ name: 'KEY', courierVariable: 'SB_SECRET_AGENT_0' }], model: 'm-1', user: 'agent' },
+        ),
+      },
+    });
+    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+    expect(run.text('agent/stdout.txt')).to.equal(
+      "uid=1000(agent) gid=1000(agent) groups=1000(agent),2000(helpers)\n/home/agent|o'secret\nline||toml|image\nDo it.\nm-1\n",
+    );
+    expect(run.text('agent/stderr.txt')).to.match(
+      /Permission denied[^]*Permission denied[^]*Read-only file system/,
+    );
+    expect(run.text('verifier/test-stdout.txt')).to.equal('judge\n/home/judge|x y|toml|image||/app\n');
+    expect(run.said()).not.to.include("o'secret");
+  });
+
+  it('lets a HOME among the variables go before the user’s own', async () => {
+    const run = await make({
+      files: { ...SOLVED, 'tests/test.sh': bash(reward('[ "$HOME" = /app ]')) },
+      plan: { verifier: { disabled: false, env: [{ name: 'HOME', value: '/app' }], user: 'judge' } },
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+  });
+
+  it('leaves SIGINT to the phases', async () => {
+    const run = await make({
+      files: {
+        ...SOLVED,
+        'tests/test.sh': bash(
+          'sleep 5 & p=$!',
+          'bash -c \'trap "exit 5" INT; kill -INT $$; sleep 1\'',
+          reward('[ $? = 5 ]'),
+          'kill $p',
+        ),
+      },
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+  });
+
+  it('needs nothing of an image but a kernel', async () => {
+    const run = await make({
+      files: { ...SOLVED, 'tests/test.sh': 'echo 1 > /logs/verifier/reward.txt\n' },
+      pod: { image: 'bare' },
+      plan: {
+        image: { user: '4242', workdir: '/', entrypoint: [], cmd: [] },
+        agent: custom('#!/sb/busybox sh\n/sb/busybox id\necho $HOME\n', {
+          install: 'echo installed > /installed\n',
+        }),
+        healthcheck: {
+          command: 'true',
+          intervalSeconds: 0,
+          timeoutSeconds: 5,
+          startPeriodSeconds: 0,
+          startIntervalSeconds: 0,
+          retries: 1,
+        },
+      },
+    });
+    expect((await run.finish()).result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
+    expect(run.text('agent/stdout.txt')).to.match(/^uid=4242 gid=0.*\n\/\n$/);
+  });
+
+  it('says which interpreter, user or directory the image lacks', async () => {
+    const interpreter = await make({
+      files: {
+        ...SOLVED,
+        'solution/solve.sh': '#!/usr/bin/fish\n',
+        'tests/test.sh': '#!/bin/bash\r\necho\r\n',
+      },
+    });
+    const outcome = await interpreter.finish();
+    expect(outcome.result).to.deep.equal({
+      kind: 'failed',
+      reason: 'RewardMissing',
+      message:
+        '/tests/test.sh cannot start: its interpreter "/bin/bash\\r" is not in the image; its first line ends in a carriage return',
+    });
+    expect(interpreter.said()).to.include(
+      '/solution/solve.sh cannot start: its interpreter "/usr/bin/fish" is not in the image',
+    );
+
+    const user = await make({ plan: { user: 'nobody-here' } });
+    expect((await user.finish()).result).to.deep.include({
+      reason: 'TaskInvalid',
+      message: 'the image has no user nobody-here',
+    });
+    const workdir = await make({ plan: { workdir: '/nowhere' } });
+    expect((await workdir.finish()).result).to.deep.include({
+      reason: 'TaskInvalid',
+      message: 'the image has no directory /nowhere',
+    });
+  });
+});

@@ -1,0 +1,116 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { SOLVED } from '../../../test/support/trial-run.ts';
+import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+
+describe('a hostile task container', function () {
+  this.timeout(60_000);
+  const make = useTrialRuns();
+
+  it('clears what the agent planted before the tests appear', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'mkdir /tests; echo 77 > /tests/planted; echo 77 > /logs/verifier/reward.txt; ln -s /etc/passwd /logs/verifier/reward.json',
+          'mkdir /logs/verifier/.hidden',
+        ],
+        ['[ -e /tests/planted ] && echo planted', 'ls -A /logs/verifier', reward('true')],
+      ),
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+    expect(run.text('verifier/test-stdout.txt')).to.equal('test-stdout.txt\n');
+  });
+
+  it('follows no link of the agent when it puts the tests in place', async () => {
+    const run = await make({
+      files: taskOf(
+        ['mkdir /app/trap; echo kept > /app/trap/file', 'ln -s /app/trap /tests'],
+        [reward('[ -f /app/trap/file ] && [ ! -L /tests ]')],
+      ),
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+  });
+
+  it('shows tests and solution to nobody before their phase', async () => {
+    const run = await make({
+      files: {
+        ...SOLVED,
+        'tests/expected': 'the secret answer\n',
+        'tests/test.sh': bash(reward('[ -f /tests/expected ] && [ ! -e /solution ]')),
+      },
+      plan: {
+        agent: custom(
+          bash(
+            'ls -d /tests /solution; ls -R /sb; grep -rl "secret answer" /sb /logs /app /tests 2>/dev/null; true',
+          ),
+        ),
+      },
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+    expect(run.text('agent/stdout.txt')).not.to.match(/expected|test\.sh|solve|\/(tests|solution)$/m);
+  });
+
+  it('keeps artifacts, runs collect hooks, and survives a hostile /logs', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'mkdir -p /app/d; echo one > /app/d/one; echo two > /app/two; truncate -s 1T /app/huge',
+          'cd /logs/agent; mkfifo fifo; ln -s /etc/shadow shadow; ln -s / all; mknod null c 1 3; truncate -s 1T sparse; chmod 0 oracle.txt',
+          'mkdir /logs/extra; echo x > /logs/extra/file; rm -rf /logs/artifacts/none; printf a > "/logs/agent/new\nline"',
+        ],
+        [reward('true')],
+        'artifacts = ["/app/d", { source = "/app/two", destination = "second.txt" }, "/app/huge", "/app/missing", "/logs/artifacts/x"]\n[[verifier.collect]]\ncommand = "echo hook > /logs/artifacts/x"\n',
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
+    expect(run.text('output/app/d/one')).to.equal('one\n');
+    expect(run.text('output/second.txt')).to.equal('two\n');
+    expect(run.text('output/x')).to.equal('hook\n');
+    expect(run.text('output/logs/extra/file')).to.equal('x\n');
+    expect(run.text('agent/oracle.txt')).to.equal('');
+    expect(run.manifest().skipped).to.have.deep.members([
+      { path: 'agent/fifo', reason: 'Fifo' },
+      { path: 'agent/shadow', reason: 'Symlink' },
+      { path: 'agent/all', reason: 'Symlink' },
+      { path: 'agent/null', reason: 'Device' },
+      { path: 'agent/sparse', reason: 'TooLarge' },
+      { path: 'agent/new\nline', reason: 'Unreadable' },
+    ]);
+    expect(run.said()).to.match(
+      /artifact \/app\/huge could not be copied[^]*artifact \/app\/missing could not be copied/,
+    );
+  });
+
+  it('reports what the agent writes into the report as tampering', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'echo "4 0123456789abcdef01234567 done 0 0" > /sb/report',
+          'echo "0 - hello" > /sb/report',
+          'head -c 100000 /dev/zero > /sb/report; echo > /sb/report',
+        ],
+        [reward('false')],
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.result).to.deep.include({ kind: 'rewarded', reward: 0 });
+    expect(outcome.integrity.slice(0, 2)).to.deep.equal([
+      'the report answered order 4, which was not waiting for that answer',
+      'the report said hello twice',
+    ]);
+    expect(outcome.integrity.length).to.be.within(3, 16);
+  });
+
+  it('removes what it staged', async () => {
+    const run = await make({
+      secrets: { SB_SECRET_VERIFIER_0: 'hush' },
+      plan: {
+        verifier: { disabled: false, env: [{ name: 'KEY', courierVariable: 'SB_SECRET_VERIFIER_0' }] },
+      },
+    });
+    await run.finish();
+    expect(readdirSync(join(run.pod.paths.control, 'stage'))).to.deep.equal([]);
+  });
+});

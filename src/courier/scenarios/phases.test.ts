@@ -1,0 +1,171 @@
+import { expect } from 'chai';
+import { SIGNATURE, TOKEN } from '../../../test/support/courier-services.ts';
+import { SOLVED } from '../../../test/support/trial-run.ts';
+import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+
+describe('the phases of a Trial', function () {
+  this.timeout(60_000);
+  const make = useTrialRuns();
+
+  it('runs oracle and verifier, stores the files and leaves the reward', async () => {
+    const run = await make({
+      files: taskOf(
+        ['echo solved > /app/answer; echo hi; echo oops >&2; exit 3'],
+        [reward('[ -f /app/answer ]'), 'exit 7'],
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
+    expect(outcome.exception).to.equal(undefined);
+    expect(outcome.integrity).to.deep.equal([]);
+    expect(outcome.stored).to.include({ files: 5, skipped: 0 });
+    expect(outcome.timings).to.have.all.keys(
+      'environmentSetup',
+      'agentSetup',
+      'agentExecution',
+      'verifier',
+      'upload',
+    );
+    expect(run.text('agent/oracle.txt')).to.equal('hi\noops\n');
+    expect(run.text('agent/exit-code.txt')).to.equal('3\n');
+    expect([...run.services.stored.keys()].at(-1)).to.equal('manifest.json');
+    expect(run.manifest().files.map(({ path }) => path)).to.have.members([
+      'agent/oracle.txt',
+      'agent/exit-code.txt',
+      'verifier/test-stdout.txt',
+      'verifier/reward.txt',
+      'trial.log',
+    ]);
+    expect(await run.pod.exited).to.equal(0);
+    expect(run.pod.output()).to.include('hi\noops\n');
+    expect(run.said()).not.to.include(SIGNATURE);
+    expect(run.said()).not.to.include(TOKEN);
+  });
+
+  it('judges an agent that ran out of time, after ending its whole process group', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          '(trap "" TERM; while :; do sleep 0.1; done) &',
+          'setsid sleep 1000 &',
+          'trap "" TERM',
+          'while :; do sleep 1; done',
+        ],
+        ['ps -e -o args > /logs/verifier/ps.txt', reward('true')],
+      ),
+      plan: { agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360, timeoutSeconds: 1 } },
+    });
+    const outcome = await run.finish();
+    expect(outcome.result).to.deep.equal(REWARD_1);
+    expect(outcome.exception).to.deep.equal({
+      type: 'AgentTimeoutError',
+      message: 'the agent did not end within 1 s',
+      phase: 'agentExecution',
+    });
+    expect(run.text('verifier/ps.txt')).not.to.match(/sleep (0\.1|1000)|solve/);
+  });
+
+  it('lets what a finished agent left behind serve the verifier', async () => {
+    const run = await make({
+      files: taskOf(
+        ['(while :; do date +%N > /app/beat; sleep 0.05; done) &', 'sleep 0.2'],
+        ['a=$(cat /app/beat); sleep 0.3', reward('[ "$a" != "$(cat /app/beat)" ]')],
+      ),
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+  });
+
+  it('starts the entrypoint with arguments that it may ignore, and waits for its health', async () => {
+    const run = await make({
+      files: {
+        ...SOLVED,
+        'task.toml':
+          '[environment.healthcheck]\ncommand = "[ -f /app/ready ]"\ninterval_sec = 0.1\nretries = 1\nstart_period_sec = 10\nstart_interval_sec = 0.1\n',
+        'tests/test.sh': bash('cat /app/ready', reward('grep -q "agent sh -c sleep infinity" /app/ready')),
+      },
+      plan: {
+        image: {
+          user: 'agent',
+          workdir: '/app',
+          entrypoint: ['/bin/bash', '-c', 'sleep 0.5; echo "$(id -un) $*" > ready; exec sleep 99', 'x'],
+          cmd: [],
+        },
+      },
+    });
+    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+  });
+
+  it('ends with HealthcheckFailed after the retries', async () => {
+    const run = await make({
+      plan: {
+        healthcheck: {
+          command: 'exit 4',
+          intervalSeconds: 0,
+          timeoutSeconds: 5,
+          startPeriodSeconds: 0,
+          startIntervalSeconds: 0,
+          retries: 2,
+        },
+      },
+    });
+    const { result } = await run.finish();
+    expect(result).to.deep.equal({
+      kind: 'failed',
+      reason: 'HealthcheckFailed',
+      message: 'the healthcheck failed 2 times in a row: exit code 4',
+    });
+    expect(run.manifest().outcome.result).to.deep.equal(result);
+  });
+
+  it('ends with AgentSetupFailed or AgentSetupTimeout by the install script', async () => {
+    const failed = await make({ plan: { agent: custom('', { install: 'exit 9' }) } });
+    expect((await failed.finish()).result).to.deep.include({
+      reason: 'AgentSetupFailed',
+      message: 'the install script ended with exit code 9; see agent/install.txt',
+    });
+    const late = await make({ plan: { agent: custom('', { install: 'sleep 60', setupTimeoutSeconds: 1 }) } });
+    expect((await late.finish()).result).to.deep.include({ reason: 'AgentSetupTimeout' });
+  });
+
+  it('records the crash of a custom agent and judges it', async () => {
+    const run = await make({ plan: { agent: custom('echo out; echo err >&2; kill -9 $$') } });
+    const outcome = await run.finish();
+    expect(outcome.result).to.deep.equal(REWARD_1);
+    expect(outcome.exception).to.deep.equal({
+      type: 'NonZeroAgentExitCodeError',
+      message: 'the agent ended with signal 9 (exit code 137)',
+      phase: 'agentExecution',
+    });
+    expect(run.text('agent/stdout.txt')).to.equal('out\n');
+    expect(run.text('agent/stderr.txt')).to.equal('err\n');
+  });
+
+  it('ends with VerifierTimeout, whatever reward lies there', async () => {
+    const run = await make({
+      files: taskOf([], [reward('true'), 'sleep 100']),
+      plan: { verifier: { disabled: false, env: [], timeoutSeconds: 1 } },
+    });
+    expect((await run.finish()).result).to.deep.include({ reason: 'VerifierTimeout' });
+  });
+
+  it('takes no reward through a link, and says how the verifier ended where there is none', async () => {
+    const link = await make({
+      files: taskOf(['echo 1 > /app/x'], ['ln -s /app/x /logs/verifier/reward.json']),
+    });
+    expect((await link.finish()).result).to.deep.include({
+      reason: 'RewardInvalid',
+      message: 'reward.json is a symbolic link',
+    });
+    const none = await make({ files: { ...SOLVED, 'tests/test.sh': '#!/usr/bin/env fish\n' } });
+    expect((await none.finish()).result).to.deep.include({
+      reason: 'RewardMissing',
+      message:
+        'the verifier left neither reward.json nor reward.txt; it ended with exit code 127, see verifier/test-stdout.txt',
+    });
+  });
+
+  it('ends without a verifier where that is disabled', async () => {
+    const run = await make({ plan: { verifier: { disabled: true, env: [] } } });
+    expect((await run.finish()).result).to.deep.equal({ kind: 'unverified' });
+  });
+});

@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import { SOLVED } from '../../../test/support/trial-run.ts';
+import { reward, REWARD_1, taskOf, until, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+
+describe('a Trial and its services', function () {
+  this.timeout(60_000);
+  const make = useTrialRuns();
+
+  it('waits for broker and storage that are away, and asks for a new grant where one has expired', async () => {
+    const run = await make();
+    run.services.faults.broker = 503;
+    run.services.faults.storage = 503;
+    run.services.faults.expireOnce = new Set(['verifier/reward.txt']);
+    setTimeout(() => delete run.services.faults.broker, 700);
+    setTimeout(() => delete run.services.faults.storage, 1500);
+    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+    expect(run.text('verifier/reward.txt')).to.equal('1\n');
+  });
+
+  it('keeps the reward in the message where the results cannot be stored', async () => {
+    const run = await make();
+    const finished = run.finish();
+    await until('the verifier', () => run.said().includes('agentExecution began'));
+    run.services.faults.broker = 403;
+    expect((await finished).result).to.deep.include({
+      kind: 'failed',
+      reason: 'UploadFailed',
+      message: 'the results could not be stored: fault; the reward was 1',
+    });
+  });
+
+  it('stores nothing where uploads are off', async () => {
+    const run = await make({ plan: { upload: false } });
+    const outcome = await run.finish();
+    expect(outcome.result).to.deep.equal(REWARD_1);
+    expect(outcome.stored).to.equal(undefined);
+    expect(run.services.seen).to.deep.equal(['GET /v1/plan']);
+  });
+
+  it('refuses a task that is missing, invalid or unsupported', async () => {
+    const missing = await make({
+      services: { refusal: { status: 404, error: 'there is no object s3://bucket/tasks/x/task.zip' } },
+    });
+    const outcome = await missing.finish();
+    expect(outcome.result).to.deep.equal({
+      kind: 'failed',
+      reason: 'TaskNotFound',
+      message: 'there is no object s3://bucket/tasks/x/task.zip',
+    });
+    expect(outcome.attempt).to.equal(1);
+    expect(await missing.pod.exited).to.equal(0);
+    const invalid = await make({ services: { archive: Buffer.from('no zip') } });
+    expect((await invalid.finish()).result).to.deep.include({ reason: 'TaskInvalid' });
+    const unsupported = await make({
+      files: { ...SOLVED, 'task.toml': '[environment]\nnetwork_mode = "no-network"\n' },
+    });
+    expect((await unsupported.finish()).result).to.deep.include({
+      reason: 'TaskUnsupported',
+      message: 'environment.network_mode: only public is supported yet',
+    });
+    const open = await make({
+      files: { ...SOLVED, 'task.toml': '[environment.env]\nSET = "${SET}"\nUNSET = "${NEED}"\n' },
+      pod: { env: { SET: '' } },
+    });
+    expect((await open.finish()).result).to.deep.include({
+      reason: 'TaskInvalid',
+      message:
+        'environment.env.UNSET needs the variable NEED: set UNSET in the Trial, or give a default as in ${NEED:-value}',
+    });
+  });
+
+  it('stores 10,000 files in seconds', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'cd /logs/agent; for i in $(seq 100); do mkdir $i; for j in $(seq 100); do echo $i $j > $i/$j; done; done',
+        ],
+        [reward('true')],
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.stored?.files).to.equal(10_004);
+    const { startTime = '', completionTime = '' } = outcome.timings.upload ?? {};
+    expect(Date.parse(completionTime) - Date.parse(startTime)).to.be.below(20_000);
+  });
+});
