@@ -46,6 +46,7 @@ export function jobFor(
     metadata: {
       name: jobName(metadata.name, attempt),
       namespace: metadata.namespace ?? '',
+      ...(image.taskBuild !== undefined && { annotations: { [ANNOTATION.taskBuildName]: image.taskBuild } }),
       labels: {
         ...labels,
         ...(spec.scheduling?.queueName && { 'kueue.x-k8s.io/queue-name': spec.scheduling.queueName }),

@@ -267,6 +267,18 @@ describe('the next step of a Trial', () => {
       expect(step).to.include({ kind: 'endAttempt', reason: 'PodLost' });
     });
 
+    it('waits for the Pod to say why the task container went, a minute at most', () => {
+      const outcome = anOutcome({
+        result: { kind: 'failed', reason: 'TaskContainerExited', message: 'gone' },
+      });
+      const courier = containerStatus('courier', {
+        terminated: { exitCode: 0, finishedAt: stampOf(after(1)) },
+      });
+      const status = { ...running, initContainerStatuses: [courier] };
+      expect(nextStep(during(status, { outcome }))).to.include({ kind: 'wait', reason: 'Stopping' });
+      expect(nextStep(during(status, { outcome, now: after(61) }))).to.include(failed('TaskContainerExited'));
+    });
+
     it('retries an attempt that somebody else stopped although its container ended too', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
       expect(nextStep(over(aTrial(), outcome))).to.include({ kind: 'endAttempt', reason: 'PodLost' });

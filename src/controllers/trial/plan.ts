@@ -8,7 +8,7 @@ import type { KubeObject } from '../../kube/types.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import { hasVanished, notBefore } from './attempt.ts';
 import type { ImageSeen, Observed, ReadyImage } from './observe.ts';
-import { failureOf, isOver, isStuck, startedAt, stuckInMs, waitingOf } from './pod.ts';
+import { failureOf, isOver, isSettled, isStuck, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
 import type { Failure } from './pod.ts';
 
 export type Step =
@@ -41,26 +41,35 @@ type AttemptEnd = { kind: 'result'; outcome: Outcome } | ({ kind: 'failure'; out
 
 /** How the open attempt ended; undefined while it goes on, or where none was begun. */
 function attemptEnd(seen: Observed): AttemptEnd | undefined {
-  const { outcome, pod } = seen;
-  if (outcome && outcome.result.kind !== 'failed') return { kind: 'result', outcome };
-  if (outcome?.result.kind === 'failed') {
-    const said = outcome.result;
-    const { reason, message } = (pod && causeOf(said.reason, pod)) ?? said;
-    return { kind: 'failure', outcome, reason, message };
-  }
-  const evidence = silentEnd(seen);
-  return evidence && { kind: 'failure', ...evidence };
+  const { outcome } = seen;
+  if (!outcome) return silentEnd(seen);
+  const { result } = outcome;
+  return result.kind === 'failed' ? toldFailure(seen, outcome, result) : { kind: 'result', outcome };
 }
 
-/** The courier only knows that it was told to stop, or that its neighbour is gone; the Pod may say why. */
+function toldFailure({ pod, now }: Observed, outcome: Outcome, said: Failure): AttemptEnd | undefined {
+  if (pod && needsCause(said.reason) && !isSettled(pod, now)) return undefined;
+  const { reason, message } = (pod && causeOf(said.reason, pod)) ?? said;
+  return { kind: 'failure', outcome, reason, message };
+}
+
+/** The courier only knows that it was told to stop, or that its neighbour is gone; the Pod may say why once that has ended. */
+const needsCause = (said: TrialFailedReason): boolean =>
+  said === 'Cancelled' || said === 'TaskContainerExited';
+
 function causeOf(said: TrialFailedReason, pod: Pod): Failure | undefined {
-  if (said !== 'Cancelled' && said !== 'TaskContainerExited') return undefined;
+  if (!needsCause(said)) return undefined;
   const cause = failureOf(pod);
   // Told to stop, the task container ends too: that is no cause.
   return cause.reason === 'PodLost' || cause.reason === 'TaskContainerExited' ? undefined : cause;
 }
 
-function silentEnd(seen: Observed): Failure | undefined {
+function silentEnd(seen: Observed): AttemptEnd | undefined {
+  const failure = silentFailure(seen);
+  return failure && { kind: 'failure', ...failure };
+}
+
+function silentFailure(seen: Observed): Failure | undefined {
   const { pod, now, job } = seen;
   if (pod && isOver(pod)) return failureOf(pod);
   if (pod && isStuck(pod, now))
@@ -96,6 +105,8 @@ function duringAttempt(seen: Observed): Step {
   const { trial, pod, job } = seen;
   if (isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job))) return whileStopping(seen);
   if (trial.spec.cancel || trial.spec.suspend) return stop(seen);
+  if (seen.outcome)
+    return { kind: 'wait', reason: 'Stopping', message: 'the task container is ending', againMs: SETTLE_MS };
   const started = pod && startedAt(pod);
   if (started === undefined) return startingStep(seen);
   return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };

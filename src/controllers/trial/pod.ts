@@ -43,6 +43,16 @@ export const isStuck = (pod: Pod, now: Date): boolean =>
   !isOver(pod) &&
   now.getTime() > Date.parse(pod.metadata.deletionTimestamp) + SILENCE_MS;
 
+/** How long the task container may outlive a courier that has spoken its last word. */
+export const SETTLE_MS = 60_000;
+
+/** Nothing more is to be learnt from this Pod. */
+export function isSettled(pod: Pod, now: Date): boolean {
+  const ended = courierStatus(pod)?.state?.terminated?.finishedAt;
+  const late = ended !== undefined && now.getTime() >= Date.parse(ended) + SETTLE_MS;
+  return late || isOver(pod) || isStuck(pod, now);
+}
+
 /** Milliseconds until `isStuck` can become true. */
 export const stuckInMs = (pod: Pod, now: Date): number | undefined =>
   pod.metadata.deletionTimestamp === undefined

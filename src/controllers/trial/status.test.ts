@@ -128,6 +128,14 @@ describe('the status of a Trial', () => {
     expect(status).to.include({ image: 'debian@sha256:aa', imageDigest: 'sha256:aa', taskBuild: 'build-1' });
   });
 
+  it('still knows the TaskBuild when only the Job tells of the image', () => {
+    const trial = aTrial();
+    const job = aJob(trial);
+    job.metadata.annotations = { 'sb.abundant.ai/task-build-name': 'build-1' };
+    const status = trialStatus(seen({ trial, job: { kind: 'own', job } }), { kind: 'created' }, links);
+    expect(status).to.include({ taskBuild: 'build-1' });
+  });
+
   it('has no places in the bucket where nothing is uploaded', () => {
     const trial = aTrial({ spec: { uploadResults: false } });
     const status = trialStatus(seen({ trial }), { kind: 'wait', reason: 'Pending', message: '' }, links);

@@ -2,10 +2,11 @@
 import { stamp } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/conditions.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
-import { jobName, trialPrefix } from '../../crds/names.ts';
+import { ANNOTATION, jobName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
 import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
+import type { Job } from '../../kube/kinds.ts';
 import type { Observed } from './observe.ts';
 import type { Step } from './plan.ts';
 import { startedAt } from './pod.ts';
@@ -80,11 +81,14 @@ function imageOf(seen: Observed, taken: Taken): Pick<TrialStatus, 'image' | 'ima
   }
   if (seen.image.kind === 'building') return { taskBuild: seen.image.taskBuild };
   if (taken.kind === 'createBuild') return { taskBuild: taken.taskBuild };
-  // The Job outlives the operator that knew the image's digest; its Pod template tells.
-  const reference =
-    seen.job.kind === 'own' ? seen.job.job.spec?.template.spec?.containers[0]?.image : undefined;
-  if (reference === undefined) return {};
-  return { image: reference, imageDigest: reference.slice(reference.indexOf('@') + 1) };
+  return seen.job.kind === 'own' ? imageOfJob(seen.job.job) : {};
+}
+
+/** The Job outlives the operator that knew the image; it tells. */
+function imageOfJob({ metadata, spec }: Job): Pick<TrialStatus, 'image' | 'imageDigest' | 'taskBuild'> {
+  const image = spec?.template.spec?.containers[0]?.image;
+  const taskBuild = metadata.annotations?.[ANNOTATION.taskBuildName];
+  return present({ image, imageDigest: image?.slice(image.indexOf('@') + 1), taskBuild });
 }
 
 function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
