@@ -3,7 +3,7 @@ import { conditionOf } from '../../crds/conditions.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 
 /** True once the Trial has its terminal condition; nothing about it is read or changed any more. */
 export const isFinished = (trial: Trial): boolean => {

@@ -5,7 +5,7 @@ import { ANNOTATION, API_VERSION, bounded, BROKER_AUDIENCE, jobName, LABEL } fro
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
-import type { ReadyImage } from './observe.ts';
+import type { ReadyImage } from './observed.ts';
 
 type PodSpec = NonNullable<Pod['spec']>;
 type Container = PodSpec['containers'][number];

@@ -1,10 +1,8 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when a step needs it. */
-import type { ImageConfig, Manifest, Outcome } from '../../crds/courier-protocol.ts';
+import type { Manifest, Outcome } from '../../crds/courier-protocol.ts';
 import { buildName } from '../../crds/content.ts';
 import { identityOf, jobName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
-import type { TrialFailedReason } from '../../crds/reasons.ts';
-import type { Attempt } from '../../crds/trial-status.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Job, Pod } from '../../kube/kinds.ts';
@@ -14,44 +12,9 @@ import { keyOf } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf } from '../../crds/conditions.ts';
+import type { ImageSeen, JobSeen, Observed } from './observed.ts';
 import { currentAttempt, hasEnded, hasVanished, isFinished, isOwnedBy, notBefore } from './attempt.ts';
 import { isOver, outcomeOf } from './pod.ts';
-
-/** An image that a Job can run. */
-export interface ReadyImage {
-  reference: string;
-  digest: string;
-  config: ImageConfig;
-  taskBuild?: string;
-}
-
-export type ImageSeen =
-  | { kind: 'notAsked' }
-  | { kind: 'ready'; image: ReadyImage }
-  | { kind: 'building'; taskBuild: string; message: string }
-  /** No TaskBuild of that content exists. `stale` is one that failed before this Trial was made: it is replaced. */
-  | { kind: 'toBuild'; taskBuild: string; stale?: TaskBuildObject }
-  | { kind: 'failed'; reason: TrialFailedReason; message: string }
-  | { kind: 'unavailable'; message: string };
-
-export type JobSeen = { kind: 'none' } | { kind: 'own'; job: Job } | { kind: 'foreign' };
-
-/** Everything that a decision about a Trial rests on. */
-export interface Observed {
-  trial: Trial;
-  /** Number of the attempt that is open, else of the one that would come next. */
-  attempt: number;
-  /** The open attempt, where the status has it already. */
-  recorded?: Attempt;
-  job: JobSeen;
-  pod?: Pod;
-  /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
-  outcome?: Outcome;
-  image: ImageSeen;
-  /** Why the task cannot be found; undefined where it can, or where nobody asked. */
-  taskMissing?: string;
-  now: Date;
-}
 
 export interface TrialSources {
   kube: KubeClient;

@@ -12,7 +12,7 @@ import {
   T0,
 } from '../../../test/support/builders.ts';
 import type { Pod } from '../../kube/kinds.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import { nextStep } from './plan.ts';
 
 const ready: Observed['image'] = {

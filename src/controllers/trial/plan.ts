@@ -7,7 +7,7 @@ import type { Attempt } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import { hasVanished, notBefore } from './attempt.ts';
-import type { ImageSeen, Observed, ReadyImage } from './observe.ts';
+import type { ImageSeen, Observed, ReadyImage } from './observed.ts';
 import { failureOf, isOver, isSettled, isStuck, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
 import type { Failure } from './pod.ts';
 

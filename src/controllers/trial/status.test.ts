@@ -12,7 +12,7 @@ import {
 } from '../../../test/support/builders.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import { trialStatus } from './status.ts';
 import type { Taken } from './status.ts';
 

@@ -7,7 +7,7 @@ import { present } from '../../crds/present.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
 import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
 import type { Job } from '../../kube/kinds.ts';
-import type { Observed } from './observe.ts';
+import type { Observed } from './observed.ts';
 import type { Step } from './plan.ts';
 import { startedAt } from './pod.ts';
 

@@ -1,0 +1,43 @@
+/** What the Trial controller sees; every decision rests on this alone. */
+import type { ImageConfig, Outcome } from '../../crds/courier-protocol.ts';
+import type { TrialFailedReason } from '../../crds/reasons.ts';
+import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
+import type { Attempt } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Job, Pod } from '../../kube/kinds.ts';
+
+/** An image that a Job can run. */
+export interface ReadyImage {
+  reference: string;
+  digest: string;
+  config: ImageConfig;
+  taskBuild?: string;
+}
+
+export type ImageSeen =
+  | { kind: 'notAsked' }
+  | { kind: 'ready'; image: ReadyImage }
+  | { kind: 'building'; taskBuild: string; message: string }
+  /** No TaskBuild of that content exists. `stale` is one that failed before this Trial was made: it is replaced. */
+  | { kind: 'toBuild'; taskBuild: string; stale?: TaskBuildObject }
+  | { kind: 'failed'; reason: TrialFailedReason; message: string }
+  | { kind: 'unavailable'; message: string };
+
+export type JobSeen = { kind: 'none' } | { kind: 'own'; job: Job } | { kind: 'foreign' };
+
+/** Everything that a decision about a Trial rests on. */
+export interface Observed {
+  trial: Trial;
+  /** Number of the attempt that is open, else of the one that would come next. */
+  attempt: number;
+  /** The open attempt, where the status has it already. */
+  recorded?: Attempt;
+  job: JobSeen;
+  pod?: Pod;
+  /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
+  outcome?: Outcome;
+  image: ImageSeen;
+  /** Why the task cannot be found; undefined where it can, or where nobody asked. */
+  taskMissing?: string;
+  now: Date;
+}
