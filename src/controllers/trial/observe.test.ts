@@ -196,6 +196,19 @@ describe('observing a Trial', () => {
       );
     });
 
+    it('finds the result of an attempt that ran and was collected while no operator lived', async () => {
+      const { artifacts, seen } = look({ trial });
+      const manifest = {
+        version: 1,
+        trial: { uid: trial.metadata.uid, attempt: 1 },
+        files: [],
+        skipped: [],
+        outcome: anOutcome(),
+      };
+      await artifacts.put(`${trialPrefix(trial)}manifest.json`, JSON.stringify(manifest));
+      expect((await seen())?.outcome).to.deep.equal(anOutcome());
+    });
+
     it('recovers the result of a vanished Pod from the store, and only its own', async () => {
       const gone = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
       const { artifacts, seen } = look({ trial, cached: [gone] });

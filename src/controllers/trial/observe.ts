@@ -35,7 +35,7 @@ export async function observe(sources: TrialSources, key: ObjectKey): Promise<Ob
   const trial = sources.trials.get(key);
   if (!trial || trial.metadata.deletionTimestamp !== undefined || isFinished(trial)) return undefined;
   const seen = await seeAttempt(sources, trial);
-  if (!startsNow(seen)) return seen;
+  if (seen.outcome || !startsNow(seen)) return seen;
   const taskMissing = await seeTask(sources, trial);
   return {
     ...seen,
@@ -92,10 +92,14 @@ async function seePod({ kube, pods }: TrialSources, job: Job): Promise<Pod | und
 
 const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
 
-/** The Pod ended without a word, or is gone: what the courier stored last tells the same. */
+/**
+ * The Pod ended without a word, or is gone: what the courier stored last tells the same. Also asked before a Job is created: the attempt
+ * may have run, and its Job be collected, while no operator was there to put it on the record.
+ */
 async function storedOutcome({ artifacts }: TrialSources, seen: Observed): Promise<Outcome | undefined> {
   const { trial, attempt, pod } = seen;
-  if (!trial.spec.uploadResults || !(pod ? isOver(pod) : hasVanished(seen))) return undefined;
+  const isSilent = pod ? isOver(pod) : hasVanished(seen) || startsNow(seen);
+  if (!trial.spec.uploadResults || !isSilent) return undefined;
   const stored = await artifacts.get(`${trialPrefix(trial)}manifest.json`, MANIFEST_MAX_BYTES);
   if (!stored) return undefined;
   const manifest = JSON.parse(new TextDecoder().decode(stored)) as Manifest;

@@ -112,8 +112,8 @@ function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
 }
 
 /** The attempt under way, with everything known of it; undefined where no Job was made for it. */
-function openAttempt({ trial, attempt, recorded, job, pod }: Observed): Attempt | undefined {
-  if (!recorded && job.kind !== 'own') return undefined;
+function openAttempt({ trial, attempt, recorded, job, pod, outcome }: Observed): Attempt | undefined {
+  if (!recorded && !outcome && job.kind !== 'own') return undefined;
   return {
     number: attempt,
     jobName: jobName(trial.metadata.name, attempt),
