@@ -17,17 +17,14 @@ export class AttemptFailure extends Error {
   }
 }
 
+const CAUSES_MAX = 5;
+
 /** An error's message and those of its causes. */
-export function explain(error: unknown): string {
-  const parts: string[] = [];
-  for (let current = error; current !== undefined && parts.length < 5;) {
-    if (!(current instanceof Error)) {
-      parts.push(String(current));
-      break;
-    }
-    // A refused connection to several addresses has no message of its own.
-    parts.push(current.message || (current as NodeJS.ErrnoException).code || current.name);
-    current = current.cause;
-  }
-  return parts.join(': ');
+export function explain(error: unknown, depth = 1): string {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : JSON.stringify(error);
+  // A refused connection to several addresses has no message of its own.
+  const message = error.message || (error as NodeJS.ErrnoException).code || error.name;
+  return error.cause === undefined || depth === CAUSES_MAX
+    ? message
+    : `${message}: ${explain(error.cause, depth + 1)}`;
 }

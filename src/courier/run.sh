@@ -15,9 +15,11 @@ first_process() {
   # The second setsid finds itself leading a session already, so it forks and leaves. A plain `&` would have all phases ignore SIGINT.
   $_bb setsid $_bb setsid $_bb sh /sb/run.sh serve
   for _server in /proc/[0-9]*; do [ $_server = /proc/1 ] || break; done
+  trap : CHLD # so that the death of any child ends the wait
+  _sleeper=none
   while [ -d $_server ]; do
-    $_bb sleep 5 &
-    wait $!
+    [ -d /proc/$_sleeper ] || { $_bb sleep 1000000 & _sleeper=$!; }
+    { wait $_sleeper; } 2>/dev/null # says "Killed" otherwise
   done
   exit 1
 }
@@ -244,7 +246,7 @@ copy_artifact() {
 
 # Ends every other process, so that nobody changes what is about to be read.
 freeze() {
-  kill -KILL -1 2>/dev/null
+  { kill -KILL -1; wait; } 2>/dev/null
   $_bb chmod -R a+rX /logs
   answer done 0 0
 }

@@ -35,18 +35,32 @@ export function expiredFewTimes(): (error: unknown) => boolean {
 export async function patiently<T>(what: string, call: () => Promise<T>, patience: Patience): Promise<T> {
   const { totalMs, note, stop, mayPass = () => false, random = Math.random } = patience;
   let firstFailure: number | undefined;
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 0; ; tries += 1) {
     try {
       return await call();
     } catch (error) {
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (0.5 + random());
       firstFailure ??= performance.now();
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 1)) * (0.5 + random());
       const over = performance.now() + pauseMs - firstFailure > totalMs;
-      if (over || stop?.aborted || !(isTransient(error) || mayPass(error))) throw error;
-      note(`${what} failed, trying again: ${explain(error)}`);
-      await sleep(pauseMs, undefined, stop ? { signal: stop } : {}).catch(() => {
+      const passes = isTransient(error) || mayPass(error);
+      if (
+        over ||
+        !passes ||
+        !(await pause(pauseMs, stop, () => note(`${what} failed, trying again: ${explain(error)}`)))
+      )
         throw error;
-      });
     }
+  }
+}
+
+/** False when told to stop, be it meanwhile. */
+async function pause(ms: number, stop: AbortSignal | undefined, before: () => void): Promise<boolean> {
+  if (stop?.aborted) return false;
+  before();
+  try {
+    await sleep(ms, undefined, stop ? { signal: stop } : {});
+    return true;
+  } catch {
+    return false;
   }
 }

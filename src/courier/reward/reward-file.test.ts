@@ -36,9 +36,9 @@ describe('readReward', () => {
     expect(read().reward).to.deep.include({ reason: 'RewardMissing', type: 'RewardFileNotFoundError' });
   });
 
-  const planted: [string, string, (path: string) => void][] = [
+  const planted: [string, string, (path: string) => unknown][] = [
     ['a link', 'reward.json is a symbolic link', (path) => symlinkSync('/etc/hostname', path)],
-    ['a FIFO', 'reward.json is a FIFO', (path) => void execFileSync('mkfifo', [path])],
+    ['a FIFO', 'reward.json is a FIFO', (path) => execFileSync('mkfifo', [path])],
     ['a folder', 'reward.json is no regular file', (path) => mkdirSync(path)],
     [
       'a file of 65 KiB',

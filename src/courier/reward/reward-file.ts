@@ -26,16 +26,16 @@ export function readReward(logs: string, endedAt: number): { reward: Reward; fin
   return withOpened(folder, ({ fd }) => {
     const json = readOne(fd, 'reward.json', { parse: parseRewardJson, endedAt });
     const text = readOne(fd, 'reward.txt', { parse: parseRewardText, endedAt });
-    const findings = [...(json?.findings ?? []), ...(text?.findings ?? [])];
+    const read = [json, text].filter((file) => file !== undefined);
     const odd = json && text && disagreement(json.reward, text.reward);
     return {
-      reward:
-        (json ?? text)?.reward ??
-        rewardFailure('RewardMissing', 'the verifier left neither reward.json nor reward.txt'),
-      findings: odd === undefined ? findings : [...findings, odd],
+      reward: read[0]?.reward ?? MISSING,
+      findings: [...read.flatMap(({ findings }) => findings), ...(odd === undefined ? [] : [odd])],
     };
   });
 }
+
+const MISSING = rewardFailure('RewardMissing', 'the verifier left neither reward.json nor reward.txt');
 
 interface Reading {
   parse: (text: string) => Reward;

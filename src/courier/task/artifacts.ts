@@ -25,18 +25,15 @@ export function artifactsOf(own: Plan['artifacts'], ofTask: TaskConfig['artifact
   });
 }
 
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
 function intoOf(source: string, destination: string | undefined): string {
   const wanted = destination?.endsWith('/')
     ? destination + posix.basename(source)
     : (destination ?? source.slice(1));
   const into = posix.normalize(wanted || 'root');
-  // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-  if (
-    into === '.' ||
-    into.startsWith('..') ||
-    into.startsWith('/') ||
-    /[\u0000-\u001f\u007f]/.test(into + source)
-  )
+  if (/^(\.{1,2}$|\.\.\/|\/)/.test(into) || CONTROL.test(into + source))
     throw new AttemptFailure(
       'TaskInvalid',
       `artifact ${JSON.stringify(source)}: the destination ${JSON.stringify(wanted)} is no path under output/`,

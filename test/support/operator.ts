@@ -1,0 +1,33 @@
+/** The operator as src/operator.ts composes it, over ports and a time that the test chooses. */
+import { readConfig } from '../../src/config.ts';
+import type { Kube } from '../../src/kube/connect.ts';
+import { SbOperator, type Adapters } from '../../src/operator.ts';
+
+const config = readConfig({
+  POD_NAME: 'test',
+  SB_S3_ENDPOINT: 'http://s3.test',
+  SB_S3_PUBLIC_ENDPOINT: 'http://s3.test',
+  SB_IMAGE_REPOSITORY: 'registry.test/sandboxes',
+  SB_BUILDKIT_ADDR: 'tcp://buildkit.test:1234',
+  SB_BUILDCTL_IMAGE: 'buildctl:test',
+  SB_COURIER_IMAGE: 'operator:test',
+  SB_BROKER_URL: 'https://broker.test:8443',
+});
+
+export interface TestOperatorOptions extends Adapters {
+  kube: Kube;
+  now: () => Date;
+}
+
+export class TestOperator extends SbOperator {
+  readonly #now: () => Date;
+
+  constructor({ now, ...parts }: TestOperatorOptions) {
+    super({ ...parts, config, brokerCa: () => 'CA' });
+    this.#now = now;
+  }
+
+  override get sources(): SbOperator['sources'] {
+    return { ...super.sources, now: this.#now };
+  }
+}

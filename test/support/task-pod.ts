@@ -1,0 +1,187 @@
+/**
+ * A Pod without Kubernetes: run.sh as the first process of its own PID and mount namespaces, with a root file system of its own, a read-only
+ * control volume and the capabilities that a container gets. Needs root, and Debian's busybox-static and gosu.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The courier's user. */
+export const COURIER_UID = 10_001;
+
+const root = join(import.meta.dirname, '../..');
+const TOOLS = { busybox: ['/bin/busybox', '/usr/bin/busybox'], gosu: ['/usr/sbin/gosu', '/usr/bin/gosu'] };
+
+const toolPath = (name: keyof typeof TOOLS): string | undefined =>
+  TOOLS[name].find((path) => existsSync(path));
+
+const isStatic = (path: string): boolean => !readFileSync(path).subarray(0, 4096).includes('/ld-linux');
+
+/** Skips the test where no such Pod can be made. */
+export function needTaskPods(test: Mocha.Context): void {
+  const busybox = toolPath('busybox');
+  const missing =
+    process.getuid?.() !== 0
+      ? 'root'
+      : !busybox || !isStatic(busybox)
+        ? 'busybox-static'
+        : toolPath('gosu')
+          ? undefined
+          : 'gosu';
+  if (missing === undefined) return;
+  process.stdout.write(`    (skipped: task pods need ${missing})\n`);
+  test.skip();
+}
+
+export interface TaskPodOptions {
+  /** `debian`: the programs of this machine; `bare`: a kernel and nothing else. */
+  image?: 'debian' | 'bare';
+  /** Folders of the image, and who owns them. */
+  folders?: Record<string, number>;
+  /** Variables of the container. */
+  env?: Record<string, string>;
+}
+
+export interface TaskPod {
+  paths: { control: string; logs: string; task: string; scratch: string; terminationLog: string };
+  /** What the task container wrote to its stdout and stderr. */
+  output(): string;
+  /** Starts the task container, as the kubelet does after the courier's postStart hook. */
+  start(): void;
+  /** Sends a signal to the task container's first process. */
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves the task container's exit code. */
+  exited: Promise<number | null>;
+  remove(): Promise<void>;
+}
+
+const CAPABILITIES =
+  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod,audit_write,setfcap';
+
+const PASSWD =
+  'root:x:0:0:root:/root:/bin/bash\nagent:x:1000:1000::/home/agent:/bin/bash\njudge:x:1001:1001::/home/judge:/bin/sh\n';
+const GROUP = 'root:x:0:\nagent:x:1000:\njudge:x:1001:\nhelpers:x:2000:agent\n';
+
+/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image; the rest are variables. */
+const SETUP = `
+set -e
+pod=$1 image=$2; shift 2
+mount -t tmpfs none $pod/root
+cd $pod/root
+mkdir -p dev proc sb logs
+if [ $image = debian ]; then
+  mkdir -p usr etc tmp root home/agent home/judge app
+  mount --rbind -o ro /usr usr
+  for name in bin lib lib64; do if [ -L /$name ]; then ln -s $(readlink /$name) $name; else mkdir $name; mount --rbind /$name $name; fi; done
+  cp $pod/passwd etc/passwd; cp $pod/group etc/group
+  chmod 1777 tmp; chown 1000:1000 home/agent app; chown 1001:1001 home/judge
+fi
+while read -r folder owner; do mkdir -p ./$folder; chown $owner ./$folder; done < $pod/folders
+for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device dev/$device; done
+mount -t proc proc proc
+mount --bind $pod/sb sb; mount -o remount,ro,bind sb
+mount --bind $pod/logs logs
+setpriv=/usr/bin/setpriv
+exec $setpriv --bounding-set=-all${CAPABILITIES.split(',')
+  .map((name) => `,+${name}`)
+  .join('')} --inh-caps=-all \\
+  /usr/sbin/chroot . /sb/busybox env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod "$@" \\
+  /sb/busybox sh /sb/run.sh
+`;
+
+/** Makes the volumes and, as the postStart hook would, what run.sh needs in them. */
+export async function makeTaskPod({
+  image = 'debian',
+  folders = {},
+  env = {},
+}: TaskPodOptions = {}): Promise<TaskPod> {
+  const folder = await mkdtemp(join(tmpdir(), 'sb-pod-'));
+  await chmod(folder, 0o711);
+  const place = (name: string): string => join(folder, name);
+  for (const name of ['root', 'sb', 'logs', 'task', 'scratch']) await mkdir(place(name));
+  for (const name of ['sb', 'logs', 'scratch']) await chmod(place(name), 0o777);
+  await writeFile(place('passwd'), PASSWD);
+  await writeFile(place('group'), GROUP);
+  await writeFile(
+    place('folders'),
+    Object.entries(folders)
+      .map(([name, owner]) => `${name} ${owner}\n`)
+      .join(''),
+  );
+  await writeFile(place('termination-log'), '');
+  await chown(place('termination-log'), COURIER_UID, COURIER_UID);
+  await prepareControl(folder);
+
+  let output = '';
+  let container: ChildProcess | undefined;
+  const exited = Promise.withResolvers<number | null>();
+  return {
+    paths: {
+      control: place('sb'),
+      logs: place('logs'),
+      task: place('task'),
+      scratch: place('scratch'),
+      terminationLog: place('termination-log'),
+    },
+    output: () => output,
+    start() {
+      const unshare = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
+      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      container = spawn('unshare', [...unshare, 'sh', '-c', SETUP, 'sh', folder, image, ...variables]);
+      for (const stream of [container.stdout, container.stderr])
+        stream?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+      container.once('close', (code) => exited.resolve(code));
+    },
+    kill(signal) {
+      process.kill(firstProcess(container?.pid ?? 0), signal);
+    },
+    exited: exited.promise,
+    async remove() {
+      if (container && container.exitCode === null && container.signalCode === null) {
+        container.kill('SIGKILL');
+        await exited.promise;
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The only child of the process that made the namespaces. */
+function firstProcess(unshare: number): number {
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    const fields = statFields(name);
+    if (fields && Number(fields[1]) === unshare) return Number(name);
+  }
+  throw new Error('the task container does not run');
+}
+
+function statFields(pid: string): string[] | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What src/courier/prepare.sh does in the courier's container, by the same script with other paths. */
+async function prepareControl(folder: string): Promise<void> {
+  const tools = join(folder, 'tools');
+  await mkdir(tools);
+  const script = readFileSync(join(root, 'src/courier/prepare.sh'), 'utf8')
+    .replace('tools=/opt/sb', `tools=${tools}`)
+    .replace('sb=/sb', `sb=${join(folder, 'sb')}`);
+  const copy = `cp ${toolPath('busybox')} ${tools}/busybox; cp ${toolPath('gosu')} ${tools}/gosu; cp ${root}/src/courier/run.sh ${tools}`;
+  await runAs(0, copy);
+  await runAs(COURIER_UID, script);
+}
+
+async function runAs(uid: number, script: string): Promise<void> {
+  const shell = spawn('sh', ['-ec', script], { uid, gid: uid, stdio: ['ignore', 'inherit', 'inherit'] });
+  const [code] = (await once(shell, 'close')) as [number];
+  if (code !== 0) throw new Error(`exit code ${code}: ${script}`);
+}

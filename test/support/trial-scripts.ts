@@ -1,0 +1,56 @@
+/** Scripts and Trials for scenarios. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Plan } from '../../src/crds/courier-protocol.ts';
+import type { Files } from './task-folder.ts';
+import { needTaskPods } from './task-pod.ts';
+import { makeTrialRun, SOLVED } from './trial-run.ts';
+import type { RunOptions, TrialRun } from './trial-run.ts';
+
+export const REWARD_1 = { kind: 'rewarded', reward: 1, rewards: { reward: 1 } };
+
+export const bash = (...lines: string[]): string => ['#!/bin/bash', ...lines, ''].join('\n');
+
+/** A task whose agent is this script and whose verifier that one. */
+export const taskOf = (solve: string[], test: string[], toml = ''): Files => ({
+  ...SOLVED,
+  'task.toml': toml,
+  'solution/solve.sh': bash(...solve),
+  'tests/test.sh': bash(...test),
+});
+
+/** An agent of one's own. */
+export const custom = (run: string, over: Partial<Plan['agent']> = {}): Plan['agent'] => ({
+  name: 'custom',
+  env: [],
+  setupTimeoutSeconds: 360,
+  run,
+  ...over,
+});
+
+/** Line of a test: the reward is 1 where the check passes. */
+export const reward = (check: string): string =>
+  `if ${check}; then echo 1; else echo 0; fi > /logs/verifier/reward.txt`;
+
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    if (condition()) return;
+    await sleep(20);
+  }
+  throw new Error(`waited too long for ${what}`);
+}
+
+/** Makes Trials that are removed after each test; skips the suite where none can run. */
+export function useTrialRuns(): (options?: RunOptions) => Promise<TrialRun> {
+  const runs: TrialRun[] = [];
+  before(function () {
+    needTaskPods(this);
+  });
+  afterEach(async () => {
+    for (const run of runs.splice(0)) await run.remove();
+  });
+  return async (options = {}) => {
+    const run = await makeTrialRun(options);
+    runs.push(run);
+    return run;
+  };
+}
