@@ -10,6 +10,7 @@ describe('plan', () => {
       trial: { namespace: 'evals', name: 'solve', uid: '0a1b2c3d-trial', attempt: 2 },
       task: { name: 'hello', source: { kind: 'archive', url: 'https://s3/task.zip?signed' } },
       image: IMAGE,
+      environmentVariables: [],
       agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360 },
       verifier: { disabled: false, env: [] },
       artifacts: [],
@@ -32,7 +33,9 @@ describe('plan', () => {
       artifacts: [{ source: '/app/out' }],
       uploadResults: false,
     });
+    trial.spec.environment.env = [{ name: 'MODE', value: 'fast' }];
     const plan = planOf(subject(trial), undefined);
+    expect(plan.environmentVariables).to.deep.equal(['MODE']);
     expect(plan.task.source).to.deep.equal({ kind: 'configMap' });
     expect(plan.agent).to.deep.equal({ ...trial.spec.agent, env: [] });
     expect(plan.verifier).to.deep.equal({ disabled: true, env: [], timeoutSeconds: 7, user: 'root' });

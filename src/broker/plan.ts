@@ -40,6 +40,7 @@ export function planOf({ trial, attempt, image }: TrialSubject, archiveUrl: stri
       source: archiveUrl === undefined ? { kind: 'configMap' } : { kind: 'archive', url: archiveUrl },
     },
     image,
+    environmentVariables: (environment.env ?? []).map(({ name: variable }) => variable),
     ...present({
       workdir: environment.workdir,
       user: environment.user,

@@ -53,6 +53,8 @@ export interface Plan {
   /** The task: an archive to download, or the folder `POD_PATHS.task` in flattened keys (`tests__test.sh`). */
   task: { name: string; source: { kind: 'archive'; url: string } | { kind: 'configMap' } };
   image: ImageConfig;
+  /** Names that `spec.environment.env` sets in the task container: they go before task.toml's. */
+  environmentVariables: string[];
   workdir?: string;
   user?: string;
   healthcheck?: Healthcheck;

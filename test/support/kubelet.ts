@@ -85,6 +85,16 @@ export class Kubelet {
     this.#trials.watchers.clear();
   }
 
+  /** Number of Jobs that there are. */
+  get jobs(): number {
+    return this.#jobs.objects.size;
+  }
+
+  /** Number of Jobs that have ended. */
+  get ended(): number {
+    return [...this.#jobs.objects.values()].filter((job) => (job as Job).status?.conditions).length;
+  }
+
   /** Pods whose task still runs, or would, as soon as there is room. */
   get alive(): Pod[] {
     return [...this.#pods.objects.values()].filter(

@@ -17,6 +17,7 @@ export const aPlan = (over: Partial<Plan> = {}): Plan => ({
   trial: { namespace: 'default', name: 'hello', uid: '11111111-2222-3333-4444-555555555555', attempt: 1 },
   task: { name: 'org/hello', source: { kind: 'configMap' } },
   image: { user: '', workdir: '/app', entrypoint: [], cmd: [] },
+  environmentVariables: [],
   agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360 },
   verifier: { disabled: false, env: [] },
   artifacts: [],

@@ -136,6 +136,25 @@ describe('the status of a Trial', () => {
     expect(status).to.include({ taskBuild: 'build-1' });
   });
 
+  it('tells of an agent that was interrupted, and one that was only judged for it', () => {
+    const exception = { phase: 'agentExecution' as const, type: 'CancelledError', message: 'told to stop' };
+    const outcome = anOutcome({
+      exception,
+      result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' },
+    });
+    const status = trialStatus(
+      ended(outcome),
+      { kind: 'fail', reason: 'Cancelled', message: '', outcome },
+      links,
+    );
+    expect(condition(status, 'AgentFinished')).to.equal('False CancelledError');
+  });
+
+  it('names no log of a Trial that never had a Pod', () => {
+    const status = trialStatus(seen(), { kind: 'fail', reason: 'BuildFailed', message: '' }, links);
+    expect(status).not.to.have.property('logs');
+  });
+
   it('has no places in the bucket where nothing is uploaded', () => {
     const trial = aTrial({ spec: { uploadResults: false } });
     const status = trialStatus(seen({ trial }), { kind: 'wait', reason: 'Pending', message: '' }, links);

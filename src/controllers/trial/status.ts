@@ -2,7 +2,7 @@
 import { stamp } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/conditions.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
-import { ANNOTATION, jobName, trialPrefix } from '../../crds/names.ts';
+import { ANNOTATION, identityOf, jobName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
 import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
@@ -26,13 +26,15 @@ export function trialStatus(seen: Observed, taken: Taken, links: Links): TrialSt
   const { status: before = {}, metadata } = trial;
   const { generation = 1 } = metadata;
   const outcome = 'outcome' in taken ? taken.outcome : undefined;
+  const attempts = attemptsAfter(seen, taken);
   return {
     ...before,
     observedGeneration: generation,
     conditions: stamp(findings(seen, taken, outcome), before.conditions, { generation, now }),
-    ...attemptFields(attemptsAfter(seen, taken)),
+    ...attemptFields(attempts),
     ...imageOf(seen, taken),
     ...places(seen, links),
+    ...(attempts.length > 0 && uploadedLog(seen, links)),
     ...(outcome && resultOf(outcome)),
     ...endOf(taken, outcome, now),
   };
@@ -43,16 +45,20 @@ function attemptFields(attempts: Attempt[]): TrialStatus {
   return latest ? { attempts, ...present({ jobName: latest.jobName, podName: latest.podName }) } : {};
 }
 
-function places(seen: Observed, links: Links): TrialStatus {
-  const { task, uploadResults } = seen.trial.spec;
-  const prefix = trialPrefix(seen.trial);
-  return {
-    ...present({ s3TaskUri: task.s3?.uri }),
-    ...(uploadResults && {
-      s3TrialUri: links.uri(prefix),
-      logs: logsOf(seen, links.link(`${prefix}trial.log`)),
-    }),
-  };
+function places({ trial }: Observed, links: Links): TrialStatus {
+  const { task, uploadResults } = trial.spec;
+  return present({
+    s3TaskUri: task.s3?.uri,
+    s3TrialUri: uploadResults ? links.uri(trialPrefix(trial)) : undefined,
+  });
+}
+
+/** The courier's `trial.log`; without an attempt nobody writes one. */
+function uploadedLog({ trial, attempt, pod }: Observed, links: Links): TrialStatus {
+  if (!trial.spec.uploadResults) return {};
+  const { namespace, name } = identityOf(trial);
+  const stream = pod?.metadata.name ?? trial.status?.podName ?? jobName(name, attempt);
+  return { logs: { url: links.link(`${trialPrefix(trial)}trial.log`), group: namespace, stream } };
 }
 
 function endOf(taken: Taken, outcome: Outcome | undefined, now: Date): TrialStatus {
@@ -68,11 +74,6 @@ const exceptionOf = ({ type, message }: { type: string; message: string }) => ({
 });
 
 const seconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
-
-function logsOf({ trial, attempt, pod }: Observed, url: string): NonNullable<TrialStatus['logs']> {
-  const stream = pod?.metadata.name ?? trial.status?.podName ?? jobName(trial.metadata.name, attempt);
-  return { url, group: trial.metadata.namespace ?? '', stream };
-}
 
 function imageOf(seen: Observed, taken: Taken): Pick<TrialStatus, 'image' | 'imageDigest' | 'taskBuild'> {
   if (seen.image.kind === 'ready') {
@@ -173,33 +174,42 @@ function started({ pod, recorded, trial }: Observed, outcome: Outcome | undefine
   return finding('Started', 'False', ['NotStarted', 'the task container has not been started']);
 }
 
-function phaseFindings({ result, exception, timings, stored }: Outcome): Finding[] {
-  const agentRan = timings.agentExecution?.completionTime !== undefined;
-  const agent = exception?.phase === 'agentExecution' ? exception : undefined;
-  return [
-    agentRan
-      ? finding(
-          'AgentFinished',
-          'True',
-          agent ? [agent.type.slice(0, 64), agent.message] : ['Completed', 'the agent ran to its end'],
-        )
-      : finding('AgentFinished', 'False', ['NotRun', 'the agent did not run to its end']),
-    result.kind === 'rewarded'
-      ? finding('Verified', 'True', ['RewardObtained', `reward ${result.reward}`])
-      : finding(
-          'Verified',
-          'False',
-          result.kind === 'failed'
-            ? [result.reason, result.message]
-            : ['VerifierDisabled', 'spec.verifier.disabled is true'],
-        ),
-    stored
-      ? finding('Uploaded', 'True', [
-          'Stored',
-          `${stored.files} files, ${stored.bytes} bytes, ${stored.skipped} skipped`,
-        ])
-      : finding('Uploaded', 'False', ['NotStored', 'no files were stored']),
-  ];
+const phaseFindings = (outcome: Outcome): Finding[] => [
+  agentFinished(outcome),
+  verified(outcome),
+  uploaded(outcome),
+];
+
+function agentFinished({ result, exception, timings }: Outcome): Finding {
+  const trouble = exception?.phase === 'agentExecution' ? exception : undefined;
+  // A failure in this phase ended the attempt; anything else that went wrong with the agent was judged all the same.
+  const ran = timings.agentExecution?.completionTime !== undefined && !(trouble && result.kind === 'failed');
+  const why: [string, string] = trouble
+    ? [trouble.type.slice(0, 64), trouble.message]
+    : ['Completed', 'the agent ran to its end'];
+  if (ran) return finding('AgentFinished', 'True', why);
+  return finding('AgentFinished', 'False', trouble ? why : ['NotRun', 'the agent was not run']);
+}
+
+function verified({ result }: Outcome): Finding {
+  switch (result.kind) {
+    case 'rewarded':
+      return finding('Verified', 'True', ['RewardObtained', `reward ${result.reward}`]);
+    case 'unverified':
+      return finding('Verified', 'False', ['VerifierDisabled', 'spec.verifier.disabled is true']);
+    case 'failed':
+      return finding('Verified', 'False', [result.reason, result.message]);
+    default:
+      return result satisfies never;
+  }
+}
+
+function uploaded({ stored }: Outcome): Finding {
+  if (!stored) return finding('Uploaded', 'False', ['NotStored', 'no files were stored']);
+  return finding('Uploaded', 'True', [
+    'Stored',
+    `${stored.files} files, ${stored.bytes} bytes, ${stored.skipped} skipped`,
+  ]);
 }
 
 function success({ result, exception }: Outcome): [TrialReason, string] {

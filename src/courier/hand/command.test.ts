@@ -34,13 +34,10 @@ describe('what run.sh is told', () => {
     ).to.equal("a:b|/w w|/h|yes|/e||/x|it's|$HOME|");
   });
 
-  it('exports variables, defaults only where the container has none', () => {
-    const script = envFile({
-      env: { A: 'own' },
-      envDefaults: { A: 'default', B: 'default', C: 'default', D: 'd' },
-    });
-    expect(sh(`${script}\nprintf '%s|' "$A" "$B" "$C" "$D"`, { B: 'container', C: '' })).to.equal(
-      'own|container||d|',
+  it('exports variables over those of the container, whatever is in them', () => {
+    const script = envFile({ env: { A: 'own', B: "it's $HOME" } });
+    expect(sh(`${script}\nprintf '%s|' "$A" "$B" "$C"`, { A: 'container', C: 'container' })).to.equal(
+      "own|it's $HOME|container|",
     );
   });
 });

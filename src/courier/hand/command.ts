@@ -9,8 +9,6 @@ export interface Command {
   workdir: string;
   /** Variables on top of the container's. */
   env: Record<string, string>;
-  /** Variables where the container has none of that name. */
-  envDefaults?: Record<string, string>;
   /** A program that must be there, because `argv[0]` is a script that names it. */
   interpreter?: string;
   /** `argv` is to be run by the image's bash, else its sh, else busybox. */
@@ -47,17 +45,12 @@ export function commandFile(command: Command): string {
       stderr,
       exitfile: exitFile,
       shell: shell ? 'yes' : undefined,
-      home: command.env['HOME'] ?? command.envDefaults?.['HOME'],
+      home: command.env['HOME'],
     },
     argv,
   );
 }
 
 /** The file `env`, which run.sh reads as the last thing before it becomes the command. Names must match VARIABLE_NAME. */
-export function envFile({ env, envDefaults = {} }: Pick<Command, 'env' | 'envDefaults'>): string {
-  const defaults = Object.entries(envDefaults).map(
-    ([name, value]) => `[ -n "\${${name}+x}" ] || export ${name}=${quote(value)}`,
-  );
-  const own = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`);
-  return [...defaults, ...own, ''].join('\n');
-}
+export const envFile = ({ env }: Pick<Command, 'env'>): string =>
+  [...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`), ''].join('\n');

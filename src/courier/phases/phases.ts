@@ -1,13 +1,10 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
 import type { Outcome, Plan } from '../../crds/courier-protocol.ts';
 import type { Exception, Phase } from '../../crds/trial-status.ts';
-import { AttemptFailure } from '../failure.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
 import type { Limited, Step, Surroundings } from '../task/steps.ts';
-import { unfilled } from '../task/variables.ts';
-import type { Env } from '../task/variables.ts';
 import { demandPlace, runAgent, setUpAgent } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
 import { stageSolution, stageTests, writeAgentFiles } from './stage.ts';
@@ -31,34 +28,14 @@ export interface PhaseResult {
 
 /** Makes the container what the image means it to be. */
 export async function prepareSurroundings(
-  { entrypoint, needed, healthcheck }: Surroundings,
+  { entrypoint, healthcheck }: Surroundings,
   { hand, note, stop }: PhaseDeps,
 ): Promise<void> {
-  await demandVariables(needed, hand);
   if (entrypoint) {
     demandPlace(await hand.start(entrypoint), entrypoint);
     note(`entrypoint started: ${entrypoint.argv[0]}`);
   }
   if (healthcheck) await awaitHealthy(healthcheck, { hand, note, stop });
-}
-
-/** Exit code: position, from 1, of the first name that is no variable. */
-const NAMES_CHECK = 'i=0; for n in "$@"; do i=$((i+1)); eval "[ -n \\"\\${$n+x}\\" ]" || exit $i; done';
-const NAMES_MAX = 100;
-
-/** Throws TaskInvalid for a template of [environment.env] that neither the Trial nor the image has filled. */
-async function demandVariables(needed: Surroundings['needed'], hand: Hand): Promise<void> {
-  if (needed.length === 0) return;
-  const names = needed.slice(0, NAMES_MAX).map(({ key }) => key);
-  const env: Env = {};
-  const ended = await hand.run({
-    argv: ['/sb/busybox', 'sh', '-c', NAMES_CHECK, 'sh', ...names],
-    user: '0',
-    workdir: '/',
-    env,
-  });
-  const missing = ended.kind === 'exited' ? needed[ended.code - 1] : undefined;
-  if (missing) throw new AttemptFailure('TaskInvalid', unfilled('environment.env', missing));
 }
 
 /** Runs one step: its agent, and the judgement. */

@@ -17,6 +17,7 @@ describe('the task container', function () {
       pod: { env: { IMAGE: 'image' } },
       secrets: { SB_SECRET_AGENT_0: "o'secret\nline" },
       plan: {
+        environmentVariables: ['IMAGE'],
         agent: custom(
           bash(
             'id; echo "$HOME|$KEY|$MARK|$BOTH|$IMAGE"; cat "$SB_INSTRUCTION"; echo "$SB_MODEL"',

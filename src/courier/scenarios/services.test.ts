@@ -60,7 +60,7 @@ describe('a Trial and its services', function () {
     });
     const open = await make({
       files: { ...SOLVED, 'task.toml': '[environment.env]\nSET = "${SET}"\nUNSET = "${NEED}"\n' },
-      pod: { env: { SET: '' } },
+      plan: { environmentVariables: ['SET'] },
     });
     expect((await open.finish()).result).to.deep.include({
       reason: 'TaskInvalid',

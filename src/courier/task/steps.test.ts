@@ -26,7 +26,7 @@ const agent = (over: Partial<Plan['agent']>): Partial<Plan> => ({ agent: { ...aP
 describe('sequenceOf', () => {
   it('fills in Harbor’s defaults', () => {
     expect(sequence()).to.deep.equal({
-      surroundings: { needed: [] },
+      surroundings: {},
       steps: [
         {
           agent: {
@@ -36,7 +36,6 @@ describe('sequenceOf', () => {
               interpreter: '/bin/bash',
               user: '0',
               workdir: '/app',
-              envDefaults: {},
               env: { DEBIAN_FRONTEND: 'noninteractive' },
               stdout: '/logs/agent/oracle.txt',
               exitFile: '/logs/agent/exit-code.txt',
@@ -51,7 +50,6 @@ describe('sequenceOf', () => {
               interpreter: '/bin/bash',
               user: '0',
               workdir: '/app',
-              envDefaults: {},
               env: {},
               stdout: '/logs/verifier/test-stdout.txt',
             },
@@ -95,10 +93,11 @@ describe('sequenceOf', () => {
     expect(verifier?.command.env).to.deep.equal({ A: 's', B: 'b', C: 'own' });
   });
 
-  it('leaves variables of the environment that nobody filled to the container', () => {
-    const { surroundings, steps } = sequence({}, aTask('[environment.env]\nA = "${X}"\nB = "${X:-b}"\n'));
-    expect(surroundings.needed).to.deep.equal([{ key: 'A', variable: 'X' }]);
-    expect(steps[0]?.agent?.command.envDefaults).to.deep.equal({ B: 'b' });
+  it('gives every phase the environment’s variables but those that the Trial has set in the container', () => {
+    const task = aTask('[environment.env]\nA = "${X}"\nB = "${X:-b}"\nC = "c"\n');
+    const { steps } = sequence({ environmentVariables: ['A', 'C'] }, task);
+    expect(steps[0]?.verifier?.command.env).to.deep.equal({ B: 'b' });
+    expect(() => sequence({}, task)).to.throw('environment.env.A needs the variable X');
   });
 
   it('gives a custom agent its scripts, its model and its instruction', () => {

@@ -8,8 +8,8 @@ import { artifactsOf } from './artifacts.ts';
 import type { ArtifactCopy } from './artifacts.ts';
 import { scriptCommand } from './interpreter.ts';
 import type { ReadyTask } from './ready-task.ts';
-import { phaseEnv, planEnv, tableEnv } from './variables.ts';
-import type { Env, TableEnv } from './variables.ts';
+import { environmentEnv, phaseEnv, planEnv } from './variables.ts';
+import type { Env } from './variables.ts';
 
 /** A command and the seconds it may take; no limit where it is missing. */
 export interface Limited {
@@ -20,8 +20,6 @@ export interface Limited {
 /** What happens once, before the first step. */
 export interface Surroundings {
   entrypoint?: Command;
-  /** Variables of `[environment.env]` that the container itself must have. */
-  needed: TableEnv['open'];
   healthcheck?: Healthcheck & { probe: Command };
 }
 
@@ -53,15 +51,14 @@ export const CONTAINER = {
 
 /** Throws AttemptFailure for a task that cannot be run with this plan. */
 export function sequenceOf(plan: Plan, task: ReadyTask, secrets: Env): Sequence {
-  const environment = tableEnv('environment.env', task.config.environment.env);
   const defaultUser = plan.user ?? (plan.image.user || '0');
   const base: Base = {
     workdir: plan.workdir ?? task.config.environment.workdir ?? (plan.image.workdir || '/'),
-    envDefaults: environment.values,
+    env: environmentEnv(task.config.environment.env, plan.environmentVariables),
     user: (...choices) => String(choices.find((choice) => choice !== undefined) ?? defaultUser),
   };
   return {
-    surroundings: surroundingsOf(plan, task.config, { base, needed: environment.open }),
+    surroundings: surroundingsOf(plan, task.config, base),
     steps: [
       {
         ...agentOf(plan, task, { base, secrets }),
@@ -76,7 +73,8 @@ export function sequenceOf(plan: Plan, task: ReadyTask, secrets: Env): Sequence 
 /** What all commands share. */
 interface Base {
   workdir: string;
-  envDefaults: Env;
+  /** `[environment.env]`, as far as the container has it not from the Trial. */
+  env: Env;
   /** The first choice that was made, else the user of the environment. */
   user: (...choices: (string | number | undefined)[]) => string;
 }
@@ -85,28 +83,22 @@ const limited = (command: Command, limitSeconds: number | undefined): Limited =>
   limitSeconds === undefined ? { command } : { command, limitSeconds };
 
 /** `sh -c text`, by busybox where the image has no sh: a task needs nothing of its image. */
-function shellCommand(text: string, { workdir, envDefaults, user }: Base): Command {
-  return { argv: ['-c', text], shell: true, user: user(), workdir, env: {}, envDefaults };
+function shellCommand(text: string, { workdir, env, user }: Base): Command {
+  return { argv: ['-c', text], shell: true, user: user(), workdir, env };
 }
 
-function surroundingsOf(
-  plan: Plan,
-  config: TaskConfig,
-  { base, needed }: { base: Base; needed: TableEnv['open'] },
-): Surroundings {
-  const { workdir, envDefaults, user } = base;
+function surroundingsOf(plan: Plan, config: TaskConfig, base: Base): Surroundings {
+  const { workdir, env, user } = base;
   const { entrypoint } = plan.image;
   const healthcheck = plan.healthcheck ?? healthcheckOf(config);
   return {
-    needed,
     // As Harbor runs it: the image's command gives way to one that only keeps the container alive.
     ...(entrypoint.length > 0 && {
       entrypoint: {
         argv: [...entrypoint, 'sh', '-c', 'sleep infinity'],
         user: user(),
         workdir,
-        env: {},
-        envDefaults,
+        env,
       },
     }),
     ...(healthcheck && { healthcheck: { ...healthcheck, probe: shellCommand(healthcheck.command, base) } }),
@@ -155,8 +147,11 @@ function oracle(
     ...scriptCommand(`${CONTAINER.solution}/solve.sh`, solve),
     user: base.user(agent.user, config.agent.user),
     workdir: base.workdir,
-    envDefaults: base.envDefaults,
-    env: { DEBIAN_FRONTEND: 'noninteractive', ...phaseEnv('solution.env', config.solution.env, own) },
+    env: {
+      ...base.env,
+      DEBIAN_FRONTEND: 'noninteractive',
+      ...phaseEnv('solution.env', config.solution.env, own),
+    },
     stdout: '/logs/agent/oracle.txt',
     exitFile: '/logs/agent/exit-code.txt',
   };
@@ -170,8 +165,8 @@ function custom(plan: Plan, task: ReadyTask, { base, secrets }: AgentInput): Pic
     throw new AttemptFailure('TaskInvalid', 'instruction.md is missing; the agent custom needs it');
   const shared = {
     workdir: base.workdir,
-    envDefaults: base.envDefaults,
     env: {
+      ...base.env,
       ...planEnv(agent.env, secrets),
       SB_INSTRUCTION: `${CONTAINER.agentFiles}/instruction.md`,
       ...(agent.model !== undefined && { SB_MODEL: agent.model }),
@@ -216,8 +211,7 @@ function verifierOf(
     ...scriptCommand(`${CONTAINER.tests}/test.sh`, test),
     user: base.user(verifier.user, config.verifier.user),
     workdir: base.workdir,
-    envDefaults: base.envDefaults,
-    env: phaseEnv('verifier.env', config.verifier.env, planEnv(verifier.env, secrets)),
+    env: { ...base.env, ...phaseEnv('verifier.env', config.verifier.env, planEnv(verifier.env, secrets)) },
     stdout: '/logs/verifier/test-stdout.txt',
   };
   return { verifier: limited(command, verifier.timeoutSeconds ?? config.verifier.timeout_sec) };

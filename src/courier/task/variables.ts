@@ -19,14 +19,14 @@ export function planEnv(variables: readonly PlanVariable[], secrets: Env): Env {
   );
 }
 
-/** A table of task.toml: `values`, and `open`: templates that only somebody else's variable of that name can fill. */
-export interface TableEnv {
+/** A table of task.toml: `values`, and `open`: templates that only the Trial's variable of that name can fill. */
+interface TableEnv {
   values: Env;
   open: { key: string; variable: string }[];
 }
 
 /** Takes the defaults of `${VAR:-default}`; whoever submitted the task has put the values of `${VAR}` into the Trial. */
-export function tableEnv(field: string, table: Env): TableEnv {
+function tableEnv(field: string, table: Env): TableEnv {
   for (const key of Object.keys(table))
     if (!VARIABLE_NAME.test(key))
       throw new AttemptFailure('TaskInvalid', `${field}: ${JSON.stringify(key)} is no name of a variable`);
@@ -37,8 +37,14 @@ export function tableEnv(field: string, table: Env): TableEnv {
 }
 
 /** The sentence for a template that nobody filled. */
-export const unfilled = (field: string, { key, variable }: TableEnv['open'][number]): string =>
+const unfilled = (field: string, { key, variable }: TableEnv['open'][number]): string =>
   `${field}.${key} needs the variable ${variable}: set ${key} in the Trial, or give a default as in \${${variable}:-value}`;
+
+/** `[environment.env]` but for what the Trial has set in the container already; throws TaskInvalid where a template stays open. */
+export function environmentEnv(table: Env, set: readonly string[]): Env {
+  const env = phaseEnv('environment.env', table, Object.fromEntries(set.map((name) => [name, ''])));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !set.includes(name)));
+}
 
 /** A table of task.toml with the Trial's own variables over it; throws TaskInvalid where a template stays open. */
 export function phaseEnv(field: string, table: Env, own: Env): Env {

@@ -1,0 +1,101 @@
+/** The courier's memory while the agent runs, and how long after its process began it sent its first request. */
+import { readFileSync } from 'node:fs';
+import { CONTAINERS } from '../src/crds/courier-protocol.ts';
+import { eventually } from '../test/e2e/support/eventually.ts';
+import type { World } from '../test/e2e/support/world.ts';
+import { kubectlOk } from '../test/support/cluster.ts';
+import { atMost, type Bench } from './support/bench.ts';
+import { mebibytes, ms, percentile, summary } from './support/figures.ts';
+import { allEnd, createTrial, makeTask } from './support/trials.ts';
+
+const TIMES = 5;
+/** Linux counts the start of a process in hundredths of a second since the machine's start. */
+const TICK_MS = 10;
+
+/** Milliseconds since the epoch at which the machine started; the nodes share its kernel. */
+const bootTime = (): number => Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+
+const ofCourier = (world: World, pod: string, file: string): Promise<string> =>
+  kubectlOk([
+    'exec',
+    '-n',
+    world.namespace,
+    pod,
+    '-c',
+    CONTAINERS.courier,
+    '--',
+    '/opt/sb/busybox',
+    'cat',
+    file,
+  ]);
+
+interface Seen {
+  peakRss: number;
+  rss: number;
+  firstRequestMs: number;
+}
+
+const kibibytes = (status: string, field: string): number =>
+  Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
+
+async function look(world: World, name: string): Promise<Seen> {
+  await createTrial(world, name, { agent: { name: 'custom', run: 'sleep 4; echo solved > /tmp/answer' } });
+  const runs = (): string | undefined =>
+    world.pods
+      .list()
+      .find(
+        ({ metadata, status }) =>
+          metadata.labels?.['sb.abundant.ai/trial'] === name && status?.phase === 'Running',
+      )?.metadata.name;
+  const pod = await eventually(`Trial ${name} runs`, runs);
+  const said = async (): Promise<string | undefined> => {
+    const log = await world.kube.log(
+      { namespace: world.namespace, name: pod },
+      { container: CONTAINERS.courier },
+    );
+    return log.includes('agentExecution began') ? log : undefined;
+  };
+  const log = await eventually('the agent runs', said);
+  const [stat, status, boot] = [
+    await ofCourier(world, pod, '/proc/1/stat'),
+    await ofCourier(world, pod, '/proc/1/status'),
+    bootTime(),
+  ];
+  // Field 22, counted behind the program's name, which may hold spaces.
+  const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  // The first line is written right before the plan is asked for.
+  const firstRequest = Date.parse(log.slice(0, log.indexOf(' ')));
+  await allEnd(world, [name]);
+  return {
+    peakRss: kibibytes(status, 'VmHWM'),
+    rss: kibibytes(status, 'VmRSS'),
+    firstRequestMs: firstRequest - (boot + startTicks * TICK_MS),
+  };
+}
+
+export const courier: Bench = {
+  needs: 'cluster',
+  async run(world) {
+    await makeTask(world);
+    const seen: Seen[] = [];
+    for (let time = 0; time < TIMES; time++) seen.push(await look(world, `courier-${time}`));
+    const first = seen.map(({ firstRequestMs }) => firstRequestMs);
+    return {
+      figures: [
+        atMost(
+          'courier RSS, peak until the agent runs (largest)',
+          percentile(
+            seen.map(({ peakRss }) => peakRss),
+            1,
+          ),
+          { is: 80 * 1024 ** 2, say: mebibytes },
+        ),
+        atMost('courier, process start → first request (median)', percentile(first, 0.5), {
+          is: 300,
+          say: ms,
+        }),
+      ],
+      raw: { seen, firstRequestMs: summary(first) },
+    };
+  },
+};

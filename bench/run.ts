@@ -1,0 +1,99 @@
+/** `npm run bench [name…]`: measures, prints a table, and writes what it saw to `bench/results/<date>-<name>.json`. */
+import Table from 'cli-table3';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { up } from '../test/e2e/cluster/index.ts';
+import { openWorld, type World } from '../test/e2e/support/world.ts';
+import { kubectlOk, root } from '../test/support/cluster.ts';
+import { courier } from './courier.ts';
+import { burst, single } from './latency.ts';
+import { operatorMemory } from './memory.ts';
+import { reconcile } from './reconcile.ts';
+import type { Bench, Figure, Findings } from './support/bench.ts';
+import { machine } from './support/machine.ts';
+import { wallTime } from './wall-time.ts';
+
+const benches: Record<string, Bench> = {
+  reconcile,
+  memory: operatorMemory,
+  single,
+  'wall-time': wallTime,
+  courier,
+  burst,
+};
+
+/** Facts about the cluster and the operator in it. */
+async function cluster(): Promise<object> {
+  const version = JSON.parse(await kubectlOk(['version', '-o', 'json'])) as {
+    serverVersion: { gitVersion: string };
+  };
+  const image = await kubectlOk([
+    '-n',
+    'sb-system',
+    'get',
+    'deployment',
+    'sb-operator',
+    '-o',
+    'jsonpath={.spec.template.spec.containers[0].image}',
+  ]);
+  const nodes = JSON.parse(await kubectlOk(['get', 'nodes', '-o', 'json'])) as { items: unknown[] };
+  return { kubernetes: version.serverVersion.gitVersion, nodes: nodes.items.length, operatorImage: image };
+}
+
+function table(figures: Figure[]): string {
+  const printed = new Table({
+    head: ['Figure', 'Measured', 'Target', ''],
+    style: { head: [], border: [] },
+    colAligns: ['left', 'right', 'right', 'left'],
+  });
+  for (const { name, value, target = '', met } of figures)
+    printed.push([name, value, target, met === undefined ? '' : met ? 'met' : 'MISSED']);
+  return printed.toString();
+}
+
+function keep(name: string, content: object): string {
+  const folder = join(root, 'bench/results');
+  mkdirSync(folder, { recursive: true });
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+  const file = join(folder, `${stamp}-${name}.json`);
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+  return relative(root, file);
+}
+
+/** Runs `work` in a world of its own, whose namespace goes with it. */
+async function inWorld(work: (world: World) => Promise<Findings>): Promise<Findings> {
+  const world = await openWorld();
+  try {
+    return await work(world);
+  } finally {
+    await world.close();
+  }
+}
+
+async function measure(name: string, bench: Bench): Promise<Figure[]> {
+  process.stdout.write(`\n${name} …\n`);
+  const began = new Date();
+  const { figures, raw } = bench.needs === 'cluster' ? await inWorld(bench.run) : await bench.run();
+  const where = bench.needs === 'cluster' ? await cluster() : {};
+  const file = keep(name, { name, began, machine: machine(), cluster: where, figures, raw });
+  process.stdout.write(`${table(figures)}\nraw data: ${file}\n`);
+  return figures;
+}
+
+async function main(wanted: string[]): Promise<void> {
+  const unknown = wanted.filter((name) => !(name in benches));
+  if (unknown.length > 0)
+    throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  const chosen = Object.entries(benches).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+  if (chosen.some(([, { needs }]) => needs === 'cluster')) await up();
+  const all: Figure[] = [];
+  for (const [name, bench] of chosen) all.push(...(await measure(name, bench)));
+  if (chosen.length > 1) process.stdout.write(`\n${table(all)}\n`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,72 @@
+/** Counters of the API server and of the operator, read from their /metrics. */
+import { kubectlOk } from '../../test/support/cluster.ts';
+
+/** One line of a metrics page. */
+export interface Sample {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+/** Reads Prometheus' text format. */
+export function parseMetrics(page: string): Sample[] {
+  return page.split('\n').flatMap((line) => {
+    const [, name, labels = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line) ?? [];
+    if (name === undefined) return [];
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', text = '']) => [
+      key,
+      text,
+    ]);
+    return [{ name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) }];
+  });
+}
+
+/** Writes that only the operator makes, by `verb resource[/subresource]`, as the API server has counted them so far; refused ones apart. */
+export async function operatorWrites(): Promise<Record<string, number>> {
+  const samples = parseMetrics(await kubectlOk(['get', '--raw', '/metrics']));
+  const counts: Record<string, number> = {};
+  for (const { name, labels, value } of samples) {
+    const write = name === 'apiserver_request_total' && isOperatorWrite(labels);
+    if (!write) continue;
+    const key = `${labels['verb']} ${labels['resource']}${labels['subresource'] ? `/${labels['subresource']}` : ''} ${labels['code']}`;
+    counts[key] = (counts[key] ?? 0) + value;
+  }
+  return counts;
+}
+
+/** The bench creates and deletes Trials itself; everything else here is the operator's. Jobs are deleted by garbage collection too. */
+const OPERATOR_WRITES = [
+  'PUT trials/status',
+  'PUT taskbuilds/status',
+  'POST taskbuilds',
+  'POST jobs',
+  'PATCH trials',
+];
+
+const isOperatorWrite = ({ verb, resource, subresource }: Sample['labels']): boolean =>
+  OPERATOR_WRITES.includes(`${verb} ${resource}${subresource ? `/${subresource}` : ''}`);
+
+export function difference(
+  after: Record<string, number>,
+  before: Record<string, number>,
+): Record<string, number> {
+  const changed = Object.entries(after).map(([key, value]): [string, number] => [
+    key,
+    value - (before[key] ?? 0),
+  ]);
+  return Object.fromEntries(changed.filter(([, value]) => value !== 0));
+}
+
+const system = ['-n', 'sb-system'];
+
+/** Name of the operator's Pod that holds the lease. */
+export const leader = (): Promise<string> =>
+  kubectlOk([...system, 'get', 'lease', 'sb-operator', '-o', 'jsonpath={.spec.holderIdentity}']);
+
+/** A gauge of the leading operator. */
+export async function operatorGauge(name: string): Promise<number> {
+  const path = `/api/v1/namespaces/sb-system/pods/${await leader()}:8080/proxy/metrics`;
+  const sample = parseMetrics(await kubectlOk(['get', '--raw', path])).find((found) => found.name === name);
+  if (!sample) throw new Error(`the operator tells no ${name}`);
+  return sample.value;
+}

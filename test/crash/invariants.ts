@@ -1,0 +1,121 @@
+/** What must hold whatever is killed: checked at every change that the API server takes. */
+import { conditionOf } from '../../src/crds/conditions.ts';
+import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
+import { ANNOTATION, LABEL, trialPrefix } from '../../src/crds/names.ts';
+import type { TaskBuild } from '../../src/crds/task-build.ts';
+import type { Attempt } from '../../src/crds/trial-status.ts';
+import type { Trial } from '../../src/crds/trial.ts';
+import { Job as JobKind, type Pod } from '../../src/kube/kinds.ts';
+import type { ApiServer, Stored } from '../support/api-server.ts';
+import type { Recorded } from '../support/api-server/objects.ts';
+import type { World } from './world.ts';
+
+export const isTerminal = (object: Trial | TaskBuild): boolean =>
+  ['True', 'False'].includes(conditionOf(object, 'Succeeded')?.status ?? 'Unknown');
+
+const ownerOf = ({ metadata }: Stored): string =>
+  metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid ?? '';
+
+export class Invariants {
+  readonly breaches: string[] = [];
+  /** UIDs of the Jobs that every attempt ever had. */
+  readonly #jobs = new Map<string, Set<string>>();
+
+  constructor(server: ApiServer) {
+    server.collection(JobKind).watchers.add((change) => this.#onJob(change));
+    server.collection(TrialKind).watchers.add((change) => this.#onTrial(change));
+    server.collection(TaskBuildKind).watchers.add((change) => this.#onBuild(change));
+  }
+
+  #onJob({ type, object: job }: Recorded): void {
+    if (type !== 'ADDED') return;
+    const attempt = `${ownerOf(job)} attempt ${job.metadata.labels?.[LABEL.attempt]}`;
+    const uids = this.#jobs.get(attempt) ?? new Set();
+    this.#jobs.set(attempt, uids.add(job.metadata.uid ?? ''));
+    if (uids.size > 1) this.breaches.push(`${job.metadata.name} was created ${uids.size} times (${attempt})`);
+  }
+
+  #onTrial({ type, object, before }: Recorded): void {
+    if (type !== 'MODIFIED' || !before) return;
+    this.breaches.push(...broken(before as Trial, object as Trial));
+  }
+
+  #onBuild({ type, object, before }: Recorded): void {
+    if (type !== 'MODIFIED' || !before) return;
+    const [old, now] = [before as TaskBuild, object as TaskBuild];
+    if (isTerminal(old) && JSON.stringify(old.status) !== JSON.stringify(now.status))
+      this.breaches.push(`TaskBuild ${now.metadata.name} changed after its end`);
+  }
+}
+
+/** What one change of a Trial must never do. */
+function broken(old: Trial, now: Trial): string[] {
+  const { name } = now.metadata;
+  const [then, status] = [JSON.stringify(old.status), JSON.stringify(now.status)];
+  const reward = old.status?.reward;
+  const closed = JSON.stringify(closedAttempts(old));
+  const kept = JSON.stringify(now.status?.attempts?.slice(0, closedAttempts(old).length) ?? []);
+  const rules: [holds: boolean, otherwise: string][] = [
+    [!isTerminal(old) || then === status, `changed after its end:\n${then}\n${status}`],
+    [reward === undefined || reward === now.status?.reward, `its reward was ${reward}:\n${status}`],
+    [kept === closed, `a closed attempt changed:\n${closed}\n${kept}`],
+  ];
+  return rules.flatMap(([holds, otherwise]) => (holds ? [] : [`${name}: ${otherwise}`]));
+}
+
+const closedAttempts = ({ status }: Trial): Attempt[] =>
+  (status?.attempts ?? []).filter(({ completionTime }) => completionTime !== undefined);
+
+type Seen = Pick<World, 'trials' | 'kubelet' | 'artifacts' | 'pushed' | 'invariants'>;
+
+/** Everything that is not as it must be once a world is at rest. */
+export async function breaches(world: Seen): Promise<string[]> {
+  const { trials, kubelet, pushed, invariants } = world;
+  const untrue = await Promise.all(trials.map((trial) => falsehoods(world, trial)));
+  const twice = pushed.filter((image, index) => pushed.indexOf(image) !== index);
+  return [
+    ...invariants.breaches,
+    ...unfinished(trials, kubelet.alive),
+    ...untrue.flat(),
+    ...twice.map((image) => `${image} was built again`),
+  ];
+}
+
+function unfinished(trials: Trial[], alive: Pod[]): string[] {
+  const open = trials.filter((trial) => !isTerminal(trial));
+  const names = new Set(open.map(({ metadata }) => metadata.name));
+  const left = alive.filter(({ metadata }) => !names.has(metadata.annotations?.[ANNOTATION.trialName] ?? ''));
+  return [
+    ...open.map(({ metadata, status }) => `${metadata.name} never ended: ${JSON.stringify(status)}`),
+    ...left.map(({ metadata }) => `Pod ${metadata.name} still runs, though its Trial has ended`),
+  ];
+}
+
+/** Whether the Trial ended without waiting for its courier's word. */
+const gaveUp = ({ status }: Trial): boolean =>
+  ['Cancelled', 'NodeLost'].includes(status?.attempts?.at(-1)?.reason ?? '');
+
+/** Rewards that are not what the courier said, and results that do not lie where they should. */
+async function falsehoods(world: Seen, trial: Trial): Promise<string[]> {
+  if (!isTerminal(trial)) return [];
+  return [...falseReward(world, trial), ...(await falseResult(world, trial))];
+}
+
+function falseReward({ kubelet }: Seen, trial: Trial): string[] {
+  const { reward, jobName = '' } = trial.status ?? {};
+  const said = kubelet.said.get(jobName)?.result;
+  const truth = said?.kind === 'rewarded' ? said.reward : undefined;
+  if (reward === truth || (reward === undefined && gaveUp(trial))) return [];
+  return [`${trial.metadata.name}: reward ${reward}, but the courier of ${jobName} said ${truth}`];
+}
+
+async function falseResult({ artifacts }: Seen, trial: Trial): Promise<string[]> {
+  const { name } = trial.metadata;
+  const stored = await artifacts.get(`${trialPrefix(trial)}result.json`, 1e6);
+  if (!stored) return [`${name}: there is no result.json`];
+  const result = JSON.parse(new TextDecoder().decode(stored)) as { verifier_result: object | null };
+  const written = JSON.stringify(result.verifier_result);
+  const { rewards } = trial.status ?? {};
+  const recorded = JSON.stringify(rewards ? { rewards } : null);
+  return written === recorded ? [] : [`${name}: result.json has ${written}, the Trial ${recorded}`];
+}

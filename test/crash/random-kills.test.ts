@@ -1,0 +1,126 @@
+import { expect } from 'chai';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { TrialSpec } from '../../src/crds/trial.ts';
+import type { Fault } from '../support/api-server.ts';
+import type { Fate } from '../support/kubelet/fate.ts';
+import type { Death } from '../support/mortal.ts';
+import { seeded } from '../support/random.ts';
+import { breaches } from './invariants.ts';
+import { built } from './scripts.ts';
+import { World } from './world.ts';
+
+const KILLS = 500;
+const WORLDS = 5;
+/** Share of requests that go wrong. */
+const FAULTY = 0.04;
+/** Longest life of an operator, in milliseconds. */
+const LIFE_MS = 25;
+
+type Random = () => number;
+
+const among = <T>(random: Random, values: readonly [T, ...T[]]): T =>
+  values[Math.floor(random() * values.length)] ?? values[0];
+
+const FATES: [Fate, ...Fate[]] = [
+  { kind: 'rewarded' },
+  { kind: 'rewarded' },
+  { kind: 'rewarded' },
+  { kind: 'failed', reason: 'RewardMissing' },
+  { kind: 'failed', reason: 'CourierFailed' },
+  { kind: 'outOfMemory' },
+  { kind: 'evicted' },
+  { kind: 'deleted' },
+  { kind: 'vanishes', stored: true },
+  { kind: 'vanishes', stored: false },
+  { kind: 'nodeLost' },
+];
+
+const FAULTS: [Fault, ...Fault[]] = [
+  { kind: 'status', status: 409, reason: 'Conflict' },
+  { kind: 'status', status: 429, reason: 'TooManyRequests' },
+  { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 },
+  { kind: 'status', status: 500, reason: 'InternalError' },
+  { kind: 'status', status: 503, reason: 'ServiceUnavailable' },
+  { kind: 'lose-reply' },
+  { kind: 'drop' },
+  { kind: 'slow', ms: 5 },
+];
+
+const BROKEN_WATCHES: [Fault, ...Fault[]] = (['end', 'drop', 'truncate', 'gone', 'garbage'] as const).map(
+  (how): Fault => ({ kind: 'watch', afterLines: 3, how }),
+) as [Fault, ...Fault[]];
+
+/** Breaks a share of all requests and watches. */
+function disturb({ server }: World, random: Random): void {
+  for (const [faults, isWatch] of [
+    [FAULTS, false],
+    [BROKEN_WATCHES, true],
+  ] as const)
+    for (const fault of faults)
+      server.faults.add({
+        on: ({ watch }) => watch === isWatch && random() < (FAULTY / faults.length) * (isWatch ? 5 : 1),
+        fault,
+        times: Infinity,
+      });
+}
+
+const randomDeath = (random: Random): Death => ({
+  atEffect: 1 + Math.floor(random() * 8),
+  when: among(random, ['before', 'after', 'late']),
+});
+
+/** A Trial comes; a recent one is cancelled or suspended now and then, and goes on after a while. */
+function meddle(world: World, random: Random, round: number): void {
+  const specs: [Partial<TrialSpec>, ...Partial<TrialSpec>[]] = [
+    {},
+    built({ tag: `t${Math.floor(round / 10)}` }),
+    { ttlSecondsAfterFinished: 0 },
+  ];
+  world.apply(`trial-${round}`, among(random, specs));
+  const recent = `trial-${Math.max(0, round - Math.floor(random() * 4))}`;
+  if (random() < 0.1) world.change(recent, { cancel: true });
+  if (random() < 0.3) world.change(recent, { suspend: true });
+  if (random() < 0.3) resumeAll(world);
+}
+
+function resumeAll(world: World): void {
+  for (const { metadata, spec } of world.trials)
+    if (spec.suspend) world.change(metadata.name, { suspend: false });
+}
+
+/** One operator after another is killed: at an effect, or at any moment. */
+async function torment(world: World, random: Random): Promise<void> {
+  for (let kill = 0; kill < KILLS / WORLDS; kill++) {
+    const life = await world.startOperator(random() < 0.7 ? randomDeath(random) : undefined);
+    const died = new Promise<void>((resolve) => life.onDeath(resolve));
+    await wait((random() * LIFE_MS) / 2);
+    meddle(world, random, kill);
+    await Promise.race([died, wait(random() * LIFE_MS)]);
+    life.die();
+  }
+}
+
+/** Lets the cluster recover, and time pass until all that was waited for is over. */
+async function recover(world: World): Promise<void> {
+  world.server.faults.clear();
+  resumeAll(world);
+  await world.startOperator();
+  await world.rest(400);
+}
+
+describe('an operator that is killed 500 times at random', function () {
+  this.timeout(60_000);
+  for (let seed = 1; seed <= WORLDS; seed++)
+    it(`loses no Trial, doubles no Job and changes no reward (seed ${seed})`, async () => {
+      const random = seeded(seed);
+      const world = await World.start({ seed, fate: () => among(random, FATES) });
+      try {
+        disturb(world, random);
+        await torment(world, random);
+        await recover(world);
+        expect(await breaches(world)).to.deep.equal([]);
+      } finally {
+        await world.close();
+      }
+    });
+});

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import { setTimeout as wait } from 'node:timers/promises';
+import { conditionOf } from '../../src/crds/conditions.ts';
+import { breaches } from './invariants.ts';
+import { built } from './scripts.ts';
+import { isWrite, World } from './world.ts';
+
+describe('the writes of an operator', function () {
+  this.timeout(20_000);
+  let world: World;
+
+  afterEach(() => world.close());
+
+  /** Writes at the API server so far, one line each. */
+  const writes = (): string[] =>
+    world.server.requests
+      .filter(isWrite)
+      .map(({ method, path }) => `${method} ${path.replace(/.*default\//, '')}`);
+
+  const applied = (count: number, spec = {}): void => {
+    for (let number = 1; number <= count; number++) world.apply(`trial-${number}`, spec);
+  };
+
+  it('are at most three per Trial', async () => {
+    world = await World.start();
+    await world.startOperator();
+    applied(50);
+    await world.rest();
+    expect(await breaches(world)).to.deep.equal([]);
+    for (let number = 1; number <= 50; number++) {
+      const own = writes().filter((write) => write.includes(`/trial-${number}/`));
+      expect(own, 'status writes').to.have.length.at.most(2);
+    }
+    expect(writes().filter((write) => write === 'POST jobs')).to.have.length(50);
+    expect(writes()).to.have.length.at.most(150);
+  });
+
+  it('are none for Trials that have not changed, at a restart', async () => {
+    world = await World.start({ fate: () => ({ kind: 'runs', whenStopped: 'cancelled' }) });
+    applied(20);
+    world.apply('suspended', { suspend: true });
+    await world.startOperator();
+    const running = (): boolean =>
+      world.trials.every((trial) =>
+        ['Running', 'Suspended'].includes(conditionOf(trial, 'Succeeded')?.reason ?? ''),
+      );
+    while (!running()) await wait(5);
+    world.kill();
+    const before = writes().length;
+    await world.startOperator();
+    await wait(200);
+    expect(writes().slice(before)).to.deep.equal([]);
+  });
+
+  it('are none for Trials that have ended', async () => {
+    world = await World.start();
+    applied(20, built());
+    await world.startOperator();
+    await world.rest();
+    world.kill();
+    const before = writes().length;
+    await world.startOperator();
+    await wait(200);
+    expect(writes().slice(before)).to.deep.equal([]);
+  });
+
+  it('are one TaskBuild and one build for ten Trials of one environment, and none for ten more', async () => {
+    world = await World.start({ builds: { buildMs: 50 } });
+    await world.startOperator();
+    applied(10, built());
+    await world.rest();
+    expect(world.builder.started).to.have.length(1);
+    expect(world.taskBuilds).to.have.length(1);
+    for (let number = 11; number <= 20; number++) world.apply(`trial-${number}`, built());
+    await world.rest();
+    expect(await breaches(world)).to.deep.equal([]);
+    expect(world.trials).to.have.length(20);
+    expect(world.builder.started).to.have.length(1);
+    expect(writes().filter((write) => write === 'POST taskbuilds').length, 'tries').to.be.at.most(10);
+    expect(world.taskBuilds).to.have.length(1);
+  });
+
+  it('are no build where the image exists already', async () => {
+    world = await World.start();
+    await world.startOperator();
+    applied(1, built());
+    await world.rest();
+    for (const { metadata } of world.taskBuilds) world.removeTaskBuild(metadata.name);
+    world.apply('again', built());
+    await world.rest();
+    expect(world.builder.started).to.have.length(1);
+    expect(world.taskBuilds.map(({ status }) => status?.cacheHit)).to.deep.equal([true]);
+  });
+});

@@ -1,0 +1,80 @@
+import Table from 'cli-table3';
+import { relative } from 'node:path';
+import { conditionOf } from '../../../src/crds/conditions.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import type { Finished } from './follow.ts';
+import type { Expectation } from './plan.ts';
+
+/** A Trial that ran, and where its files were copied to. */
+export interface Result extends Finished {
+  folder: string;
+  files: number;
+  expected?: Expectation;
+}
+
+const DETAILS_MAX = 60;
+
+/** A table without colours or control codes: task, agent, reward, details, time. */
+export function resultTable(results: Result[]): string {
+  const long = results.some(({ trial }) =>
+    details(trial)
+      .split('\n')
+      .some(({ length }) => length > DETAILS_MAX),
+  );
+  const table = new Table({
+    head: ['Task', 'Agent', 'Reward', 'Details', 'Time'],
+    style: { head: [], border: [] },
+    colWidths: [null, null, null, long ? DETAILS_MAX : null, null],
+    colAligns: ['left', 'left', 'right', 'left', 'right'],
+    wordWrap: true,
+  });
+  for (const { trial, seconds } of results)
+    table.push([
+      trial.spec.task.name,
+      trial.spec.agent.name,
+      trial.status?.reward === undefined ? '-' : String(trial.status.reward),
+      details(trial),
+      `${seconds.toFixed(1)} s`,
+    ]);
+  return table.toString();
+}
+
+function details(trial: Trial): string {
+  const { status, reason, message } = conditionOf(trial, 'Succeeded') ?? {};
+  if (status !== 'True') return `${reason}: ${message}`;
+  const { rewards = {}, exception } = trial.status ?? {};
+  const keys = Object.entries(rewards).map(([key, value]) => `${key} ${value}`);
+  return [
+    ...(keys.length > 1 ? [keys.join(', ')] : []),
+    ...(exception ? [`${exception.type}: ${exception.message}`] : []),
+  ].join('\n');
+}
+
+/** Where the files of each Trial are: bucket, log, mirror. */
+export function resultPlaces(results: Result[], root: string): string {
+  return results
+    .map(({ trial, folder, files }) =>
+      [
+        trial.metadata.name,
+        `  in S3   ${trial.status?.s3TrialUri ?? '-'}`,
+        `  log     ${logOf(trial)}`,
+        `  copied  ${relative(root, folder)}/ (${files} files)`,
+      ].join('\n'),
+    )
+    .join('\n');
+}
+
+/** The courier writes it, so there is none where no Pod ran. */
+const logOf = ({ status }: Trial): string =>
+  (status?.podName === undefined ? undefined : status.logs?.url) ?? 'none, because no Pod ran';
+
+/** What did not turn out as it should, a sentence each: Trials without a result, and examples with another reward than they must have. */
+export function disappointments(results: Result[]): string[] {
+  return results.flatMap(({ trial, expected }) => {
+    const { status, reason, message } = conditionOf(trial, 'Succeeded') ?? {};
+    const { name } = trial.metadata;
+    if (status !== 'True') return [`${name} has no result: ${reason}: ${message}`];
+    if (!expected || expected.holds(trial.status ?? {})) return [];
+    return [`${name} should have ${expected.text}, and has ${JSON.stringify(trial.status?.rewards ?? {})}`];
+  });
+}

@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
+import type { TrialStatus } from '../../../src/crds/trial-status.ts';
+import { aTrial, stampOf, T0 } from '../../support/builders.ts';
+import { stateOf } from './follow.ts';
+import { mirror } from './mirror.ts';
+import { planTrials } from './plan.ts';
+import { disappointments, resultTable } from './report.ts';
+import { uploadTask } from './upload.ts';
+
+const succeeded = (status: 'True' | 'False' | 'Unknown', reason: string, message = 'why') => ({
+  conditions: [{ type: 'Succeeded', status, reason, message, lastTransitionTime: stampOf(T0) }],
+});
+
+const result = (status: TrialStatus) => ({
+  trial: aTrial({ status }),
+  seconds: 3.21,
+  folder: '/jobs/a',
+  files: 1,
+});
+const rewarded = result({
+  ...succeeded('True', 'RewardObtained'),
+  reward: 0.75,
+  rewards: { reward: 0.75, n: 3 },
+});
+const failed = result(succeeded('False', 'OOMKilled', 'the task container ran out of its memory limit'));
+
+describe('The demo’s report', () => {
+  it('shows reward, keys and seconds without control codes', () => {
+    const table = resultTable([rewarded, failed]);
+    expect(table).to.include('reward 0.75, n 3').and.include('3.2 s').and.include('OOMKilled');
+    expect(table.includes('\u001b')).to.equal(false);
+  });
+
+  it('is disappointed by a Trial without a result, and by an example with another reward than it must have', () => {
+    const expected = { text: 'the reward 1', holds: ({ reward }: TrialStatus) => reward === 1 };
+    expect(disappointments([rewarded])).to.deep.equal([]);
+    expect(disappointments([failed, { ...rewarded, expected }])).to.have.length(2);
+  });
+
+  it('says a state again only when its reason changes', () => {
+    const key = (message: string) =>
+      stateOf(aTrial({ status: succeeded('Unknown', 'Unschedulable', message) })).key;
+    expect(key('0/2 nodes')).to.equal(key('0/3 nodes'));
+  });
+});
+
+describe('The demo’s plan', () => {
+  const wish = { folders: [], agents: [], keep: false };
+
+  it('runs the examples: hello with oracle and nop, fraction with oracle', async () => {
+    const { trials, run } = await planTrials(wish, T0);
+    expect(run).to.equal('demo-20260101-000000');
+    expect(trials.map(({ manifest }) => manifest.metadata.name)).to.deep.equal([
+      'hello-oracle-20260101-000000',
+      'hello-nop-20260101-000000',
+      'fraction-oracle-20260101-000000',
+    ]);
+  });
+
+  it('names every problem of every bad folder', async () => {
+    const bad = { ...wish, folders: ['/nowhere', '/no/where'], agents: ['oracle'] };
+    const error = await planTrials(bad, T0).then(String, (reason: Error) => reason.message);
+    expect(error).to.include('/nowhere').and.include('/no/where');
+  });
+
+  it('uploads a version of a task once', async () => {
+    const { packed } = await planTrials(wish, T0);
+    const store = memoryArtifactStore();
+    const uploads = [];
+    for (const one of [...packed, ...packed]) uploads.push(await uploadTask(store, one));
+    expect(uploads).to.deep.equal([true, true, false, false]);
+    const keys = (await Array.fromAsync(store.list('tasks/'))).map(({ key }) => key.split('/').at(-1));
+    expect(keys).to.include.members(['task.zip', 'context.zip', 'metadata.json']);
+  });
+});
+
+describe('The demo’s mirror', () => {
+  it('copies every file below a prefix', async () => {
+    const store = memoryArtifactStore();
+    const names = Array.from({ length: 20 }, (_, index) => `agent/${index}.txt`);
+    for (const name of names) await store.put(`trials/r/t/${name}`, name);
+    await store.put('trials/r/other/x', 'x');
+    const folder = await mkdtemp(join(tmpdir(), 'sb-mirror-'));
+    try {
+      expect(await mirror(store, 'trials/r/t/', folder)).to.deep.equal({ files: 20, left: [] });
+      expect(await readFile(join(folder, 'agent/19.txt'), 'utf8')).to.equal('agent/19.txt');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

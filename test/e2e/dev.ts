@@ -1,0 +1,149 @@
+/** `npm run dev`: the operator from source on this machine, in the place of the one in the cluster, which comes back at the end. */
+import { KubeConfig } from '@kubernetes/client-node';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pino } from 'pino';
+import { connect } from '../../src/kube/connect.ts';
+import { ConfigMap, Pod, Secret } from '../../src/kube/kinds.ts';
+import type { Kind, KubeClient, KubeObject } from '../../src/kube/types.ts';
+import { docker, paths } from './cluster/index.ts';
+import { until } from './cluster/machine/process.ts';
+
+type Variables = Record<string, string>;
+
+interface EnvSource {
+  configMapRef?: { name: string };
+  secretRef?: { name: string };
+}
+
+interface DeploymentObject extends KubeObject {
+  spec: {
+    replicas: number;
+    template: {
+      spec: {
+        containers: {
+          env: { name: string; value?: string }[];
+          envFrom: EnvSource[];
+        }[];
+      };
+    };
+  };
+}
+
+const Deployment: Kind<DeploymentObject> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  namespaced: true,
+};
+
+const namespace = 'sb-system';
+const installed = { namespace, name: 'sb-operator' };
+const say = (line: string): void => void process.stdout.write(`dev: ${line}\n`);
+
+async function main(): Promise<number> {
+  const kubeconfig = process.env['KUBECONFIG'] ?? paths.kubeconfig;
+  if (!existsSync(kubeconfig))
+    throw new Error(`there is no ${kubeconfig}; npm run cluster:up makes a local cluster`);
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(kubeconfig);
+  const kube = connect({ kubeConfig, log: pino({ level: 'silent' }) });
+  try {
+    const deployment = await kube.client.get(Deployment, installed);
+    if (!deployment)
+      throw new Error('no operator is installed in this cluster; npm run cluster:up installs it');
+    const own = resolve(kubeconfig) === paths.kubeconfig ? await addressesOfThisMachine() : {};
+    const settings = { ...(await settingsOf(kube.client, deployment)), ...own, ...setHere() };
+    return (await inPlaceOf(kube.client, deployment, () => runOperator(settings, kubeconfig))) ?? 130;
+  } finally {
+    await kube.close();
+  }
+}
+
+/** What the Deployment gives its container: one truth for both places. */
+async function settingsOf(kube: KubeClient, { spec }: DeploymentObject): Promise<Variables> {
+  const { env = [], envFrom = [] } = spec.template.spec.containers[0] ?? {};
+  const sets = await Promise.all(envFrom.map((source) => variablesOf(kube, source)));
+  const plain = env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]));
+  return Object.assign({}, ...sets, Object.fromEntries(plain)) as Variables;
+}
+
+async function variablesOf(kube: KubeClient, { configMapRef, secretRef }: EnvSource): Promise<Variables> {
+  if (configMapRef) return (await kube.get(ConfigMap, { namespace, name: configMapRef.name }))?.data ?? {};
+  const secret = secretRef && (await kube.get(Secret, { namespace, name: secretRef.name }));
+  const entries = Object.entries(secret?.data ?? {});
+  return Object.fromEntries(entries.map(([name, value]) => [name, Buffer.from(value, 'base64').toString()]));
+}
+
+/** Addresses that both this machine and Pods of the local cluster reach: those on kind's network. Names there are known to Pods alone. */
+async function addressesOfThisMachine(): Promise<Variables> {
+  const format = '{{range .IPAM.Config}}{{println .Gateway}}{{end}}';
+  const gateways = (await docker(['network', 'inspect', 'kind', '-f', format])).split('\n');
+  const gateway = gateways.find((address) => /^[\d.]+$/.test(address));
+  const s3 = await docker(['inspect', '-f', '{{.NetworkSettings.Networks.kind.IPAddress}}', 'sb-s3']);
+  const registry = 'http://127.0.0.1:5000';
+  const hosts = ['docker.io', 'public.ecr.aws', 'localhost:5000', 'sb-registry:5000'];
+  const port = process.env['SB_BROKER_PORT'] ?? '8443';
+  return {
+    SB_BROKER_URL: `https://${gateway}:${port}`,
+    SB_S3_ENDPOINT: `http://${s3.trim()}:7070`,
+    SB_REGISTRY_MIRRORS: hosts.map((host) => `${host}=${registry}`).join(','),
+  };
+}
+
+/** What was set on the command line goes before everything else. */
+const setHere = (): Variables =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[0].startsWith('SB_') && entry[1] !== undefined,
+    ),
+  );
+
+/** Ends the operator in the cluster, so that its lease is free, and brings it back afterwards. */
+async function inPlaceOf<T>(
+  kube: KubeClient,
+  { spec }: DeploymentObject,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  const scale = (replicas: number) => kube.patch(Deployment, installed, { spec: { replicas } });
+  let interrupted = false;
+  // Ctrl-C ends the operator; this process stays to bring the replicas back.
+  process.on('SIGINT', () => (interrupted = true));
+  // An earlier run that was killed has left none.
+  const replicas = spec.replicas || 2;
+  say(`stopping the ${spec.replicas} replicas in the cluster`);
+  await scale(0);
+  try {
+    await until('the end of the replicas', 60, async () => {
+      const labelSelector = 'app.kubernetes.io/name=sb-operator';
+      return (await kube.list(Pod, { namespace, labelSelector })).length === 0;
+    });
+    return interrupted ? undefined : await work();
+  } finally {
+    await scale(replicas);
+    say(`the ${replicas} replicas in the cluster are back`);
+  }
+}
+
+async function runOperator(settings: Variables, kubeconfig: string): Promise<number> {
+  say(`broker at ${settings['SB_BROKER_URL']}, metrics on port ${settings['SB_METRICS_PORT'] ?? '8080'}`);
+  say(`couriers run from the image ${settings['SB_COURIER_IMAGE']}; npm run cluster:up makes a new one`);
+  const identity = { POD_NAME: `dev-${hostname()}`, POD_NAMESPACE: namespace };
+  const child = spawn(process.execPath, [join(paths.root, 'src/operator.ts')], {
+    env: { ...process.env, ...settings, ...identity, KUBECONFIG: kubeconfig },
+    stdio: 'inherit',
+  });
+  // Ctrl-C reaches the operator by itself; this comes to one process alone.
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? 1;
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`dev: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 1;
+});

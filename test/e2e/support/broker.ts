@@ -1,0 +1,84 @@
+/** The broker as a courier meets it, through a port-forward to one replica. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
+import { json } from 'node:stream/consumers';
+import { BROKER_AUDIENCE } from '../../../src/crds/names.ts';
+import { Secret, type Pod } from '../../../src/kube/kinds.ts';
+import { kubeconfig, kubectlOk } from '../../support/cluster.ts';
+import { findProgram } from '../../support/programs.ts';
+import { world } from './world.ts';
+
+export interface Answer {
+  status: number;
+  body: unknown;
+}
+
+/** A connection to one replica's broker. */
+export interface Broker extends AsyncDisposable {
+  ask(call: { token?: string; path: string; body?: object }): Promise<Answer>;
+}
+
+const CERTIFICATE = { namespace: 'sb-system', name: 'sb-broker-tls' };
+
+/** PEM of the CA that couriers trust: the one certificate of the Secret that signed itself. */
+export async function brokerSecret(): Promise<Record<string, string>> {
+  const secret = await world().kube.get(Secret, CERTIFICATE);
+  const entries = Object.entries(secret?.data ?? {});
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+  );
+}
+
+/** Forwards a port of this machine to a Pod of the operator. */
+export async function brokerOf(pod: Pod): Promise<Broker> {
+  const { namespace = '', name } = pod.metadata;
+  const args = ['port-forward', '-n', namespace, `pod/${name}`, ':8443'];
+  const env = { ...process.env, KUBECONFIG: kubeconfig };
+  const forward = spawn(findProgram('kubectl') ?? 'kubectl', args, {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface(forward.stdout), 'line')) as [string];
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
+  forward.stdout.resume();
+  const ca = (await brokerSecret())['ca.crt'];
+  return {
+    ask: (call) => ask({ port, ca }, call),
+    [Symbol.asyncDispose]: async () => {
+      forward.kill();
+      if (forward.exitCode === null && forward.signalCode === null) await once(forward, 'exit');
+    },
+  };
+}
+
+async function ask(
+  { port, ca }: { port: number; ca: string | undefined },
+  { token, path, body }: { token?: string; path: string; body?: object },
+): Promise<Answer> {
+  const call = httpsRequest({
+    port,
+    path,
+    ...(ca !== undefined && { ca }),
+    host: '127.0.0.1',
+    servername: 'sb-broker.sb-system.svc',
+    method: body ? 'POST' : 'GET',
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body && { 'content-type': 'application/json' }),
+    },
+  });
+  call.end(body ? JSON.stringify(body) : undefined);
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, body: await json(response) };
+}
+
+/** A token of the Pod, as the kubelet would ask for it. */
+export async function tokenOf({ metadata }: Pod, audience = BROKER_AUDIENCE): Promise<string> {
+  const { namespace = '', name, uid = '' } = metadata;
+  const bound = ['--bound-object-kind=Pod', `--bound-object-name=${name}`, `--bound-object-uid=${uid}`];
+  const args = ['create', 'token', 'default', '-n', namespace, `--audience=${audience}`, ...bound];
+  return (await kubectlOk(args)).trim();
+}

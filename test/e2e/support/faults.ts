@@ -1,0 +1,107 @@
+/** What can go wrong with a cluster, done on purpose. */
+import { Lease, Pod } from '../../../src/kube/kinds.ts';
+import { kubectlOk } from '../../support/cluster.ts';
+import { docker, nodes } from '../cluster/index.ts';
+import { eventuallyTrue } from './eventually.ts';
+import { world } from './world.ts';
+
+const NAMESPACE = 'sb-system';
+const OPERATOR = 'sb-operator';
+
+/** The node that runs the control plane, and the other one. */
+export const [CONTROL_PLANE, WORKER] = nodes;
+
+export const operatorPods = async (): Promise<Pod[]> =>
+  world().kube.list(Pod, {
+    namespace: NAMESPACE,
+    labelSelector: `app.kubernetes.io/name=${OPERATOR}`,
+  });
+
+/** Ends a container's first process with SIGKILL, from its node, as the kernel would. */
+export async function killContainer(pod: Pod, container: string): Promise<void> {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const found = [...initContainerStatuses, ...containerStatuses].find(({ name }) => name === container);
+  const id = found?.containerID?.replace('containerd://', '');
+  if (id === undefined) throw new Error(`Pod ${pod.metadata.name} has no running container ${container}`);
+  const kill = ['ctr', '-n', 'k8s.io', 'tasks', 'kill', '-s', 'SIGKILL', id];
+  await docker(['exec', pod.spec?.nodeName ?? '', ...kill]);
+}
+
+export async function leader(): Promise<string | undefined> {
+  const lease = await world().kube.get(Lease, { namespace: NAMESPACE, name: OPERATOR });
+  return lease?.spec?.holderIdentity || undefined;
+}
+
+/** SIGKILL for the operator: every replica, or the leader alone. The Pods go too, so that no backoff delays their successors. */
+export async function killOperator(which: 'every replica' | 'the leader'): Promise<void> {
+  const holder = await leader();
+  const pods = (await operatorPods()).filter(
+    ({ metadata }) => which === 'every replica' || metadata.name === holder,
+  );
+  const killed = await Promise.allSettled(pods.map((pod) => killContainer(pod, 'operator')));
+  if (!killed.some(({ status }) => status === 'fulfilled')) throw new Error('no operator was there to kill');
+  const remove = ['delete', '-n', NAMESPACE, '--grace-period=0', '--force', '--wait=false', 'pod'];
+  await kubectlOk([...remove, ...pods.map(({ metadata }) => metadata.name)]);
+}
+
+export const scaleOperator = (replicas: number): Promise<string> =>
+  kubectlOk(['scale', '-n', NAMESPACE, `deployment/${OPERATOR}`, `--replicas=${replicas}`]);
+
+/** Waits until two replicas are ready and one of them leads. */
+export async function operatorIsWell(seconds = 120): Promise<void> {
+  const isReady = ({ metadata, status }: Pod): boolean =>
+    metadata.deletionTimestamp === undefined &&
+    (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false);
+  const well = async (): Promise<boolean> => {
+    const ready = (await operatorPods()).filter(isReady).map(({ metadata }) => metadata.name);
+    const holder = await leader();
+    return ready.length === 2 && holder !== undefined && ready.includes(holder);
+  };
+  await eventuallyTrue('two replicas ready, one of them leading', well, seconds);
+}
+
+/** Stops the S3 server while `work` runs: connections are refused. */
+export async function withoutS3(work: () => Promise<void>): Promise<void> {
+  await docker(['stop', '-t', '0', 'sb-s3']);
+  try {
+    await work();
+  } finally {
+    await docker(['start', 'sb-s3']);
+  }
+}
+
+/** Kills the API server; the kubelet starts another. Resolves when it answers again. */
+export async function restartApiServer(): Promise<void> {
+  const key = { namespace: 'kube-system', name: `kube-apiserver-${CONTROL_PLANE}` };
+  const pod = await world().kube.get(Pod, key);
+  if (!pod) throw new Error(`there is no Pod ${key.name}`);
+  await killContainer(pod, 'kube-apiserver');
+  const answers = (): Promise<boolean> =>
+    kubectlOk(['get', '--raw', '/readyz', '--request-timeout=2s']).then(
+      () => true,
+      () => false,
+    );
+  await eventuallyTrue('the API server answers again', answers, 120);
+}
+
+/** Freezes a node while `work` runs: it neither answers nor ends anything. */
+export async function withFrozenNode(node: string, work: () => Promise<void>): Promise<void> {
+  await docker(['pause', node]);
+  try {
+    await work();
+  } finally {
+    await docker(['unpause', node]);
+    await kubectlOk(['wait', `node/${node}`, '--for=condition=Ready', '--timeout=120s']);
+  }
+}
+
+/** Lets new Pods go to no node but this one while `work` runs. */
+export async function withOnlyNode(node: string, work: () => Promise<void>): Promise<void> {
+  const others = nodes.filter((name) => name !== node);
+  for (const name of others) await kubectlOk(['cordon', name]);
+  try {
+    await work();
+  } finally {
+    for (const name of others) await kubectlOk(['uncordon', name]);
+  }
+}

@@ -1,0 +1,61 @@
+/** Watches every Trial of the cluster during the whole run, and writes down what must never happen. */
+import { isDeepStrictEqual } from 'node:util';
+import { conditionOf } from '../../../src/crds/conditions.ts';
+import { LABEL } from '../../../src/crds/names.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import type { Job } from '../../../src/kube/kinds.ts';
+import type { WatchedStore } from '../../../src/kube/operator.ts';
+
+/** What stays as it is once it is written. */
+function settled({ status }: Trial) {
+  const succeeded = conditionOf({ ...(status && { status }) }, 'Succeeded');
+  const terminal = succeeded && succeeded.status !== 'Unknown';
+  return {
+    reward: status?.reward,
+    rewards: status?.rewards,
+    end: terminal ? `${succeeded.status} ${succeeded.reason}` : undefined,
+    finishedAt: status?.finishedAt,
+    attempts: (status?.attempts ?? []).filter(({ completionTime }) => completionTime !== undefined),
+  };
+}
+
+type Settled = ReturnType<typeof settled>;
+
+/** The three promises: one Job an attempt, terminal is final, a reward never changes. */
+export class Invariants {
+  /** One sentence for each breach. */
+  readonly breaches: string[] = [];
+  readonly #seen = new Map<string, Settled>();
+  readonly #jobs = new Map<string, Set<string>>();
+
+  constructor({ trials, jobs }: { trials: WatchedStore<Trial>; jobs: WatchedStore<Job> }) {
+    trials.subscribe(({ type, object }) => type !== 'deleted' && this.#seeTrial(object));
+    jobs.subscribe(({ type, object }) => type !== 'deleted' && this.#seeJob(object));
+  }
+
+  #seeTrial(trial: Trial): void {
+    const { uid = '', namespace, name } = trial.metadata;
+    const before = this.#seen.get(uid);
+    const now = settled(trial);
+    this.#seen.set(uid, now);
+    if (!before) return;
+    for (const field of ['reward', 'rewards', 'end', 'finishedAt'] as const)
+      if (before[field] !== undefined && !isDeepStrictEqual(before[field], now[field]))
+        this.#breach(`${namespace}/${name}: ${field} changed`, before[field], now[field]);
+    if (!isDeepStrictEqual(now.attempts.slice(0, before.attempts.length), before.attempts))
+      this.#breach(`${namespace}/${name}: a closed attempt changed`, before.attempts, now.attempts);
+  }
+
+  #seeJob({ metadata }: Job): void {
+    const owner = metadata.ownerReferences?.find(({ kind, controller }) => kind === 'Trial' && controller);
+    if (!owner) return;
+    const attempt = `${metadata.namespace}/${owner.name} (${owner.uid}) attempt ${metadata.labels?.[LABEL.attempt]}`;
+    const uids = this.#jobs.get(attempt) ?? new Set();
+    this.#jobs.set(attempt, uids.add(metadata.uid ?? ''));
+    if (uids.size > 1) this.#breach(`${attempt} has more than one Job`, ...uids);
+  }
+
+  #breach(what: string, ...values: unknown[]): void {
+    this.breaches.push(`${what}: ${values.map((value) => JSON.stringify(value)).join(' → ')}`);
+  }
+}

@@ -1,0 +1,85 @@
+/** The real cluster as the stories see it: one connection, one watch of each kind, one namespace a run. */
+import { KubeConfig } from '@kubernetes/client-node';
+import { TaskBuild, Trial } from '../../../src/crds/kinds.ts';
+import { connect } from '../../../src/kube/connect.ts';
+import { Job, Pod } from '../../../src/kube/kinds.ts';
+import { Operator } from '../../../src/kube/operator.ts';
+import type { KubeClient } from '../../../src/kube/types.ts';
+import { byControllerUid } from '../../../src/kube/work/owners.ts';
+import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
+import { s3ArtifactStore } from '../../../src/providers/artifact-store/s3.ts';
+import { dropNamespace, kubeconfig, makeNamespace } from '../../support/cluster.ts';
+import { recordingLog } from '../../support/kube.ts';
+import { s3 } from '../cluster/index.ts';
+
+/** Watches and does nothing; what it sees is kept up to date while API servers come and go. */
+class Observatory extends Operator {
+  readonly trials = this.watch(Trial);
+  readonly taskBuilds = this.watch(TaskBuild);
+  readonly jobs = this.watch(Job, { indexers: { owner: byControllerUid } });
+  readonly pods = this.watch(Pod, { indexers: { owner: byControllerUid } });
+
+  protected override init(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export interface World extends Pick<Observatory, 'trials' | 'taskBuilds' | 'jobs' | 'pods'> {
+  kube: KubeClient;
+  artifacts: ArtifactStore;
+  namespace: string;
+  /** Every namespace of this run. */
+  namespaces: readonly string[];
+  /** A further namespace, which goes with the others. */
+  makeNamespace(): Promise<string>;
+  close(): Promise<void>;
+}
+
+let opened: World | undefined;
+
+/** The world of this run; there is none before `openWorld`. */
+export function world(): World {
+  if (!opened) throw new Error('the stories have no cluster yet: their root hooks did not run');
+  return opened;
+}
+
+/** Connects, waits until everything in the cluster is known, and makes the run's namespace. */
+export async function openWorld(): Promise<World> {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(kubeconfig);
+  const kube = connect({ kubeConfig, log: recordingLog() });
+  const observatory = new Observatory({ kube, component: 'e2e', identity: 'e2e' });
+  await observatory.start();
+  await observatory.whenSynced();
+  const { trials, taskBuilds, jobs, pods } = observatory;
+  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = s3;
+  const artifacts = s3ArtifactStore({
+    endpoint,
+    region,
+    bucket,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  const namespace = await makeNamespace('e2e');
+  const namespaces = [namespace];
+  opened = {
+    kube: kube.client,
+    trials,
+    taskBuilds,
+    jobs,
+    pods,
+    artifacts,
+    namespace,
+    namespaces,
+    makeNamespace: async () => {
+      const name = await makeNamespace('e2e');
+      namespaces.push(name);
+      return name;
+    },
+    close: async () => {
+      await observatory.stop();
+      await Promise.all(namespaces.map(dropNamespace));
+      await kube.close();
+    },
+  };
+  return opened;
+}

@@ -1,0 +1,55 @@
+/** One suite in a process of its own: `unit`, or `e2e [pattern…]`. Tells its parent the totals. */
+import Mocha from 'mocha';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { interruptible, storyHooks } from './e2e/support/hooks.ts';
+import type { Totals } from './support/totals.ts';
+
+const root = join(import.meta.dirname, '..');
+const MINUTE = 60_000;
+
+function unitSuite(): Mocha {
+  const { spec, timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as {
+    spec: string[];
+    timeout: number;
+  };
+  const mocha = new Mocha({ timeout, reporter: 'spec', color: true });
+  for (const file of globSync(spec, { cwd: root }).sort()) mocha.addFile(join(root, file));
+  return mocha;
+}
+
+/** Stories that run beside each other, then the faults, which come one after another, and at last what must hold after all. */
+function inOrder(files: string[]): string[] {
+  const rank = (file: string): number =>
+    ['faults-', 'invariants'].findIndex((start) => basename(file).startsWith(start));
+  return files.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/** A pattern that is part of a file's name chooses the file, any other is looked for in the tests' titles. */
+function e2eSuite(patterns: string[]): Mocha {
+  const all = inOrder(globSync('test/e2e/*.test.ts', { cwd: root }));
+  const chosen = all.filter((file) => patterns.some((pattern) => basename(file).includes(pattern)));
+  const titles = patterns.filter((pattern) => !all.some((file) => basename(file).includes(pattern)));
+  const mocha = new Mocha({ timeout: 6 * MINUTE, slow: 10_000, reporter: 'spec', color: true });
+  mocha.rootHooks(storyHooks(titles.length === 0));
+  if (titles.length > 0) mocha.grep(new RegExp(titles.join('|'), 'i'));
+  for (const file of chosen.length > 0 ? chosen : all) mocha.addFile(join(root, file));
+  return mocha;
+}
+
+async function run(mocha: Mocha): Promise<Totals> {
+  if (process.env['CI']) mocha.forbidOnly();
+  await mocha.loadFilesAsync();
+  return new Promise((resolve) => {
+    const runner = mocha.run((failed) => {
+      const { passes: passed = 0, pending: skipped = 0 } = runner.stats ?? {};
+      resolve({ passed, failed, skipped });
+    });
+  });
+}
+
+const [suite, ...patterns] = process.argv.slice(2);
+interruptible();
+const totals = await run(suite === 'unit' ? unitSuite() : e2eSuite(patterns));
+if (process.send) process.send(totals, () => process.exit(totals.failed > 0 ? 1 : 0));
+else process.exit(totals.failed > 0 ? 1 : 0);

@@ -1,0 +1,59 @@
+/** Runs suites, each in a process of its own, around a cluster that is left as it was found. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { down, nodes, status, up } from './e2e/cluster/index.ts';
+import { closingLine, sum, type Totals } from './support/totals.ts';
+
+const FAILED: Totals = { passed: 0, failed: 1, skipped: 0 };
+
+/** Runs one suite and shows what it says as it says it. A suite that dies counts as one failure. */
+export async function runSuite(name: 'unit' | 'e2e', patterns: string[] = []): Promise<Totals> {
+  process.stdout.write(`\n=== ${name} tests ===\n`);
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'mocha-process.ts'), name, ...patterns],
+    // A test that needs the cluster fails without it; `npm run test:unit` alone skips it.
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SB_E2E: '1' } },
+  );
+  let totals = FAILED;
+  child.on('message', (message) => void (totals = message as Totals));
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGINT', pass).on('SIGTERM', pass);
+  await once(child, 'close');
+  process.off('SIGINT', pass).off('SIGTERM', pass);
+  return totals;
+}
+
+/** Brings the cluster up, does the work, and takes the cluster down again if it was not there before. */
+async function withCluster(work: () => Promise<void>): Promise<void> {
+  const wasThere = (await status()).some(
+    ({ part, health }) => (nodes as readonly string[]).includes(part) && health !== 'missing',
+  );
+  try {
+    await up();
+    await work();
+  } finally {
+    if (!wasThere) await down();
+  }
+}
+
+/** Runs the suites one after another, ends with the closing line, and sets the exit code. */
+export async function main(suites: (() => Promise<Totals>)[], before: Totals[] = []): Promise<void> {
+  const parts = [...before];
+  let interrupted = false;
+  const stop = (): void => void (interrupted = true);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    await withCluster(async () => {
+      for (const suite of suites) if (!interrupted) parts.push(await suite());
+    });
+  } catch (error) {
+    parts.push(FAILED);
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  }
+  if (interrupted) parts.push(FAILED);
+  const totals = sum(parts);
+  process.stdout.write(`\n${closingLine(totals)}\n`);
+  process.exit(totals.failed > 0 ? 1 : 0);
+}
