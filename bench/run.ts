@@ -1,7 +1,11 @@
-/** `npm run bench [name…]`: measures, prints a table, and writes what it saw to `bench/results/<date>-<name>.json`. */
+/**
+ * `npm run bench [name…]`: measures, prints a table, and writes what it saw to `bench/results/<date>-<name>.json`.
+ * `--as-is`: measure the operator that runs, without bringing the cluster to the state of the checkout first.
+ */
 import Table from 'cli-table3';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
@@ -80,19 +84,21 @@ async function measure(name: string, bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-async function main(wanted: string[]): Promise<void> {
+async function main(): Promise<void> {
+  const options = { 'as-is': { type: 'boolean', default: false } } as const;
+  const { values, positionals: wanted } = parseArgs({ options, allowPositionals: true });
   const unknown = wanted.filter((name) => !(name in benches));
   if (unknown.length > 0)
     throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
   const chosen = Object.entries(benches).filter(([name]) => wanted.length === 0 || wanted.includes(name));
-  if (chosen.some(([, { needs }]) => needs === 'cluster')) await up();
+  if (!values['as-is'] && chosen.some(([, { needs }]) => needs === 'cluster')) await up();
   const all: Figure[] = [];
   for (const [name, bench] of chosen) all.push(...(await measure(name, bench)));
   if (chosen.length > 1) process.stdout.write(`\n${table(all)}\n`);
 }
 
 try {
-  await main(process.argv.slice(2));
+  await main();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -24,10 +24,10 @@ export interface WorldOptions {
   fate?: (trial: Trial, attempt: number) => Fate;
   /** How builds go; they take no time by default. */
   builds?: Pick<MemoryImageBuilderOptions, 'outcome' | 'buildMs'>;
+  /** The operator's waits are so many times shorter; default 100. */
+  haste?: number;
 }
 
-/** The operator's waits are so many times shorter here. */
-const HASTE = 100;
 /** By when what was on its way at a death arrives, counted from when the next operator is ready; milliseconds. */
 const LATE_MS = 8;
 
@@ -54,11 +54,13 @@ export class World {
   readonly random: () => number;
   readonly #late: (() => Promise<unknown>)[] = [];
   readonly #lateKube;
+  readonly #haste: number;
   #skewMs = 0;
   #life: Life | undefined;
 
   private constructor(server: ApiServer, options: WorldOptions) {
-    const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds } = options;
+    const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds, haste = 100 } = options;
+    this.#haste = haste;
     this.server = server;
     this.random = seeded(seed);
     this.invariants = new Invariants(server);
@@ -108,9 +110,9 @@ export class World {
     return this.trials.find(({ metadata }) => metadata.name === name);
   }
 
-  /** Makes a Trial that has what `aTrial` has, and does not wait between its attempts. */
-  apply(name: string, spec: Partial<TrialSpec> = {}): void {
-    const trial = aTrial({ spec: { backoffSeconds: 0, ...spec } });
+  /** Makes a Trial that has what `aTrial` has, and does not wait between its attempts; `status` where it is an old one. */
+  apply(name: string, spec: Partial<TrialSpec> = {}, status?: Trial['status']): void {
+    const trial = aTrial({ spec: { backoffSeconds: 0, ...spec }, ...(status && { status }) });
     const environment = spec.environment ?? trial.spec.environment;
     const metadata = { name, namespace: 'default' };
     this.add(TrialKind, { ...trial, metadata, spec: { ...trial.spec, environment } });
@@ -135,7 +137,7 @@ export class World {
   async startOperator(death?: Death): Promise<Life> {
     const life = new Life({ death, deliverLate: (effect) => this.#late.push(effect) });
     this.#life = life;
-    const own = connectTo(this.server, { clock: life.clock(fastClock(HASTE)), log: this.log });
+    const own = connectTo(this.server, { clock: life.clock(fastClock(this.#haste)), log: this.log });
     const died = new Promise<void>((resolve) => life.onDeath(resolve));
     life.onDeath(() => void own.close());
     const operator = new TestOperator({

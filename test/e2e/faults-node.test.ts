@@ -4,7 +4,8 @@ import { hold } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
 
-describe('a node that is lost while the agent runs', () => {
+describe('a node that is lost while the agent runs', function () {
+  this.timeout(600_000);
   it('costs the attempt: the Trial is tried again on another node, and the first attempt is kept', async () => {
     const story = ownTrial('node-lost', { agent: hold('work') });
     await withOnlyNode(WORKER ?? '', async () => void (await story.reaches('work')));

@@ -2,11 +2,12 @@
 import { Lease, Pod } from '../../../src/kube/kinds.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { docker, nodes } from '../cluster/index.ts';
-import { eventuallyTrue } from './eventually.ts';
+import { eventually, eventuallyTrue } from './eventually.ts';
 import { world } from './world.ts';
 
 const NAMESPACE = 'sb-system';
 const OPERATOR = 'sb-operator';
+const OPERATOR_CONTAINER = 'operator';
 
 /** The node that runs the control plane, and the other one. */
 export const [CONTROL_PLANE, WORKER] = nodes;
@@ -32,13 +33,17 @@ export async function leader(): Promise<string | undefined> {
   return lease?.spec?.holderIdentity || undefined;
 }
 
+/** The Pod that leads. One that was killed is still named in the lease for a while: waits for its successor. */
+const leadingPod = (): Promise<Pod> =>
+  eventually('a living leader', async () => {
+    const holder = await leader();
+    return (await operatorPods()).find(({ metadata }) => metadata.name === holder);
+  });
+
 /** SIGKILL for the operator: every replica, or the leader alone. The Pods go too, so that no backoff delays their successors. */
 export async function killOperator(which: 'every replica' | 'the leader'): Promise<void> {
-  const holder = await leader();
-  const pods = (await operatorPods()).filter(
-    ({ metadata }) => which === 'every replica' || metadata.name === holder,
-  );
-  const killed = await Promise.allSettled(pods.map((pod) => killContainer(pod, 'operator')));
+  const pods = which === 'the leader' ? [await leadingPod()] : await operatorPods();
+  const killed = await Promise.allSettled(pods.map((pod) => killContainer(pod, OPERATOR_CONTAINER)));
   if (!killed.some(({ status }) => status === 'fulfilled')) throw new Error('no operator was there to kill');
   const remove = ['delete', '-n', NAMESPACE, '--grace-period=0', '--force', '--wait=false', 'pod'];
   await kubectlOk([...remove, ...pods.map(({ metadata }) => metadata.name)]);

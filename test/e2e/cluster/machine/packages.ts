@@ -5,11 +5,17 @@ const programOf: Record<string, string> = {
   'docker.io': '/usr/sbin/dockerd',
   debootstrap: '/usr/sbin/debootstrap',
   iptables: '/usr/sbin/iptables',
+  // What the courier's tests put into a task container, as the operator's image does.
+  'busybox-static': '/bin/busybox',
+  gosu: '/usr/sbin/gosu',
 };
+
+/** Whether Debian packages can be installed here. */
+export const canInstall = (): boolean => process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 
 /** Installs the Debian packages whose programs are missing; all of them need root. Throws a plain sentence where that cannot be done. */
 export async function installPackages(names: string[]): Promise<void> {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
+  if (!canInstall())
     throw new Error(
       `Where Docker does not run or cannot pull images, this needs root on Debian or Ubuntu (for ${names.join(', ')}).`,
     );
