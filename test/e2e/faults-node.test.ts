@@ -1,11 +1,20 @@
 import { expect } from 'chai';
-import { CONTROL_PLANE, operatorIsWell, withFrozenNode, withOnlyNode, WORKER } from './support/faults.ts';
+import {
+  CONTROL_PLANE,
+  moveDnsTo,
+  operatorIsWell,
+  withFrozenNode,
+  withOnlyNode,
+  WORKER,
+} from './support/faults.ts';
 import { hold } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
 
 describe('a node that is lost while the agent runs', function () {
   this.timeout(600_000);
+  before(() => moveDnsTo(CONTROL_PLANE ?? ''));
+
   it('costs the attempt: the Trial is tried again on another node, and the first attempt is kept', async () => {
     const story = ownTrial('node-lost', { agent: hold('work') });
     await withOnlyNode(WORKER ?? '', async () => void (await story.reaches('work')));

@@ -110,3 +110,11 @@ export async function withOnlyNode(node: string, work: () => Promise<void>): Pro
     for (const name of others) await kubectlOk(['uncordon', name]);
   }
 }
+
+/** Moves the cluster's DNS to a node, so that freezing the other one takes no more than that one away. */
+export const moveDnsTo = (node: string): Promise<void> =>
+  withOnlyNode(node, async () => {
+    const deployment = ['-n', 'kube-system', 'deployment/coredns'];
+    await kubectlOk(['rollout', 'restart', ...deployment]);
+    await kubectlOk(['rollout', 'status', ...deployment, '--timeout=120s']);
+  });
