@@ -279,9 +279,15 @@ describe('the next step of a Trial', () => {
       expect(nextStep(during(status, { outcome, now: after(61) }))).to.include(failed('TaskContainerExited'));
     });
 
-    it('retries an attempt that somebody else stopped although its container ended too', () => {
+    it('retries an attempt whose Pod somebody deleted, and not one whose container ended by itself', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
-      expect(nextStep(over(aTrial(), outcome))).to.include({ kind: 'endAttempt', reason: 'PodLost' });
+      const status = endedPod(JSON.stringify(outcome));
+      const deletionTimestamp = stampOf(after(4));
+      expect(nextStep(during(status, { outcome, deletionTimestamp }))).to.include({
+        kind: 'endAttempt',
+        reason: 'PodLost',
+      });
+      expect(nextStep(during(status, { outcome }))).to.include(failed('TaskContainerExited'));
     });
 
     const ended = (terminated: object, status: object = {}): Pod['status'] => ({

@@ -60,8 +60,10 @@ const needsCause = (said: TrialFailedReason): boolean =>
 function causeOf(said: TrialFailedReason, pod: Pod): Failure | undefined {
   if (!needsCause(said)) return undefined;
   const cause = failureOf(pod);
-  // Told to stop, the task container ends too: that is no cause.
-  return cause.reason === 'PodLost' || cause.reason === 'TaskContainerExited' ? undefined : cause;
+  if (cause.reason !== 'TaskContainerExited' && cause.reason !== 'PodLost') return cause;
+  // Whoever deletes a Pod ends its containers, too: their ends say nothing then.
+  if (isDeleted(pod)) return { reason: 'PodLost', message: 'somebody deleted the Pod' };
+  return cause.reason === 'PodLost' ? undefined : cause;
 }
 
 function silentEnd(seen: Observed): AttemptEnd | undefined {
