@@ -1,5 +1,6 @@
 /** The courier's memory while the agent runs, and how long after its process began it sent its first request. */
 import { readFileSync } from 'node:fs';
+import { LABEL } from '../src/crds/names.ts';
 import { CONTAINERS } from '../src/crds/courier-protocol.ts';
 import { eventually } from '../test/e2e/support/eventually.ts';
 import type { World } from '../test/e2e/support/world.ts';
@@ -43,10 +44,8 @@ async function look(world: World, name: string): Promise<Seen> {
   const runs = (): string | undefined =>
     world.pods
       .list()
-      .find(
-        ({ metadata, status }) =>
-          metadata.labels?.['sb.abundant.ai/trial'] === name && status?.phase === 'Running',
-      )?.metadata.name;
+      .find(({ metadata, status }) => metadata.labels?.[LABEL.trial] === name && status?.phase === 'Running')
+      ?.metadata.name;
   const pod = await eventually(`Trial ${name} runs`, runs);
   const said = async (): Promise<string | undefined> => {
     const log = await world.kube.log(

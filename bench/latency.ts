@@ -50,13 +50,15 @@ type Measured = Awaited<ReturnType<typeof measure>>;
 function figures({ marks, writes, events, tookMs }: Measured, what: string): Findings {
   const toJob = between(marks, 'created', 'job');
   const toEnd = between(marks, 'podEnded', 'terminal');
+  const changes = marks.map((found) => found.changes ?? 0);
   const perTrial = Object.values(writes).reduce((sum, count) => sum + count, 0) / marks.length;
   return {
     figures: [
       atMost(`created → Job created, p50, ${what}`, percentile(toJob, 0.5), { is: 50, say: ms }),
       atMost(`created → Job created, p99, ${what}`, percentile(toJob, 0.99), { is: 500, say: ms }),
-      atMost(`Pod ended → terminal, p99, ${what}`, percentile(toEnd, 0.99), { is: 1000, say: ms }),
+      atMost(`courier ended → terminal, p99, ${what}`, percentile(toEnd, 0.99), { is: 1000, say: ms }),
       atMost(`API writes per Trial, ${what}`, perTrial, { is: 3, say: (value) => value.toFixed(2) }),
+      { name: `changes of a Trial seen by a watch, most, ${what}`, value: String(percentile(changes, 1)) },
       { name: `events per Trial, ${what}`, value: events.toFixed(2) },
       { name: `all ended, ${what}`, value: seconds(tookMs) },
     ],

@@ -13,11 +13,10 @@ const TARGET_MS = 2000;
 const bareJob = (namespace: string, name: string): Job => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
-  metadata: { namespace, name, labels: { 'sb.abundant.ai/trial': name } },
+  metadata: { namespace, name },
   spec: {
     backoffLimit: 0,
     template: {
-      metadata: { labels: { 'sb.abundant.ai/trial': name } },
       spec: {
         restartPolicy: 'Never',
         automountServiceAccountToken: false,

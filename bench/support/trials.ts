@@ -1,6 +1,6 @@
 /** Trials that measurements run, and when what happened to them, by a watch of our own: timestamps of the API have whole seconds. */
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
-import { API_VERSION } from '../../src/crds/names.ts';
+import { API_VERSION, LABEL } from '../../src/crds/names.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { ConfigMap, type Pod } from '../../src/kube/kinds.ts';
@@ -21,35 +21,51 @@ export interface Marks {
   created?: number;
   job?: number;
   running?: number;
-  /** The Pod's phase is Succeeded or Failed. */
+  /** The container that reports the result has ended: the courier, in a Pod without one the task. */
   podEnded?: number;
   terminal?: number;
+  /** Changes of the Trial that the watch has told of, its creation aside. */
+  changes?: number;
 }
 
-const trialOf = ({ metadata }: KubeObject): string => metadata.labels?.['sb.abundant.ai/trial'] ?? '';
+/** The Trial that a Job or Pod belongs to, else the Job that a Pod belongs to. */
+const ownerOf = ({ metadata }: KubeObject): string =>
+  metadata.labels?.[LABEL.trial] ?? metadata.labels?.['batch.kubernetes.io/job-name'] ?? '';
 
 export const isTerminal = (trial: Trial): boolean =>
   ['True', 'False'].includes(conditionOf(trial, 'Succeeded')?.status ?? 'Unknown');
 
-const hasEnded = ({ status }: Pod): boolean => ['Succeeded', 'Failed'].includes(status?.phase ?? '');
+const hasEnded = ({ status }: Pod): boolean => {
+  const [reports] = status?.initContainerStatuses ?? status?.containerStatuses ?? [];
+  return reports?.state?.terminated !== undefined;
+};
 
 /** Notes when each Trial of a world came to each mark first; `stop` ends it. */
-export function stopwatch({ trials, jobs, pods }: World): { marks: Map<string, Marks>; stop: () => void } {
+export function stopwatch({ trials, jobs, pods, namespace }: World): {
+  marks: Map<string, Marks>;
+  stop: () => void;
+} {
   const marks = new Map<string, Marks>();
-  const mark = (name: string, what: keyof Marks): void => {
+  const of = (object: KubeObject): Marks => {
+    const name = object.kind === 'Trial' ? object.metadata.name : ownerOf(object);
     const found = marks.get(name) ?? {};
-    found[what] ??= performance.now();
-    marks.set(name, found);
+    // What is watched of other namespaces is not ours.
+    if (object.metadata.namespace === namespace) marks.set(name, found);
+    return found;
+  };
+  const mark = (object: KubeObject, what: Exclude<keyof Marks, 'changes'>): void => {
+    of(object)[what] ??= performance.now();
   };
   const ends = [
-    trials.subscribe(({ object }) => {
-      mark(object.metadata.name, 'created');
-      if (isTerminal(object)) mark(object.metadata.name, 'terminal');
+    trials.subscribe(({ type, object }) => {
+      mark(object, 'created');
+      if (isTerminal(object)) mark(object, 'terminal');
+      if (type === 'modified') of(object).changes = (of(object).changes ?? 0) + 1;
     }),
-    jobs.subscribe(({ object }) => mark(trialOf(object), 'job')),
+    jobs.subscribe(({ object }) => mark(object, 'job')),
     pods.subscribe(({ object }) => {
-      if (object.status?.phase === 'Running') mark(trialOf(object), 'running');
-      if (hasEnded(object)) mark(trialOf(object), 'podEnded');
+      if (object.status?.phase === 'Running') mark(object, 'running');
+      if (hasEnded(object)) mark(object, 'podEnded');
     }),
   ];
   return { marks, stop: () => ends.forEach((end) => end()) };

@@ -7,14 +7,7 @@ import { connect, type Kube } from '../../src/kube/connect.ts';
 import { buildkitImageBuilder } from '../../src/providers/image-builder/buildkit.ts';
 import { DOCKERFILES, imageBuilderContract } from '../../src/providers/image-builder/contract.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from '../../src/providers/image-builder/port.ts';
-import {
-  dropNamespace,
-  kubeconfig,
-  kubectl,
-  kubectlOk,
-  makeNamespace,
-  needCluster,
-} from '../support/cluster.ts';
+import { dropNamespace, kubeconfig, kubectlOk, makeNamespace, needCluster } from '../support/cluster.ts';
 import { recordingLog } from '../support/kube.ts';
 
 /** Long enough for images to be pulled on a busy machine. */
@@ -24,15 +17,9 @@ let namespace = '';
 let kube: Kube;
 let builder: ImageBuilder;
 
-/** Settings of the operator in the cluster; the environment overrides them. */
-async function setting(name: string): Promise<string> {
-  if (process.env[name]) return process.env[name];
-  const args = ['get', 'configmap', 'sb-operator', '-n', 'sb-system', '-o', `jsonpath={.data.${name}}`];
-  const { stdout } = await kubectl(args);
-  if (stdout === '')
-    throw new Error(`neither the environment nor ConfigMap sb-system/sb-operator has ${name}`);
-  return stdout;
-}
+/** A setting of the operator that runs in the cluster. */
+const setting = (name: string): Promise<string> =>
+  kubectlOk(['exec', '-n', 'sb-system', 'deploy/sb-operator', '--', 'sh', '-c', `printf %s "$${name}"`]);
 
 function connectToCluster(): Kube {
   const config = new KubeConfig();

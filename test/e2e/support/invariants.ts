@@ -1,9 +1,10 @@
-/** Watches every Trial of the cluster during the whole run, and writes down what must never happen. */
+/** Watches every Trial of the stories during the whole run, and writes down what must never happen. */
 import { isDeepStrictEqual } from 'node:util';
 import { conditionOf } from '../../../src/crds/conditions.ts';
 import { LABEL } from '../../../src/crds/names.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Job } from '../../../src/kube/kinds.ts';
+import type { KubeObject } from '../../../src/kube/types.ts';
 import type { WatchedStore } from '../../../src/kube/operator.ts';
 
 /** What stays as it is once it is written. */
@@ -21,6 +22,12 @@ function settled({ status }: Trial) {
 
 type Settled = ReturnType<typeof settled>;
 
+interface Watched {
+  trials: WatchedStore<Trial>;
+  jobs: WatchedStore<Job>;
+  namespaces: readonly string[];
+}
+
 /** The three promises: one Job an attempt, terminal is final, a reward never changes. */
 export class Invariants {
   /** One sentence for each breach. */
@@ -28,9 +35,11 @@ export class Invariants {
   readonly #seen = new Map<string, Settled>();
   readonly #jobs = new Map<string, Set<string>>();
 
-  constructor({ trials, jobs }: { trials: WatchedStore<Trial>; jobs: WatchedStore<Job> }) {
-    trials.subscribe(({ type, object }) => type !== 'deleted' && this.#seeTrial(object));
-    jobs.subscribe(({ type, object }) => type !== 'deleted' && this.#seeJob(object));
+  constructor({ trials, jobs, namespaces }: Watched) {
+    // Other tests write what they like into namespaces of their own.
+    const ours = ({ metadata }: KubeObject): boolean => namespaces.includes(metadata.namespace ?? '');
+    trials.subscribe(({ type, object }) => type !== 'deleted' && ours(object) && this.#seeTrial(object));
+    jobs.subscribe(({ type, object }) => type !== 'deleted' && ours(object) && this.#seeJob(object));
   }
 
   #seeTrial(trial: Trial): void {

@@ -5,7 +5,7 @@ import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
 import { API_VERSION } from '../../../src/crds/names.ts';
 import type { TrialFailedReason, TrialReason } from '../../../src/crds/reasons.ts';
 import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
-import { ConfigMap, type Job, type Pod } from '../../../src/kube/kinds.ts';
+import { ConfigMap, Job, type Pod } from '../../../src/kube/kinds.ts';
 import type { Sparse } from '../../../src/tasks/trial/manifest.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { eventually, eventuallyTrue } from './eventually.ts';
@@ -173,6 +173,20 @@ export class Story {
   get jobs(): Job[] {
     const uid = this.seen?.metadata.uid;
     return uid === undefined ? [] : world().jobs.by('owner', uid);
+  }
+
+  /** Its reward, out of one attempt with one Job; asks the API server, because the watch may be behind after a fault. */
+  async earnsAtOnce(reward: number, seconds?: number): Promise<Trial> {
+    const trial = await this.earns(reward, seconds);
+    const uid = trial.metadata.uid;
+    const jobs = (await world().kube.list(Job, { namespace: this.key.namespace })).filter(({ metadata }) =>
+      metadata.ownerReferences?.some((owner) => owner.uid === uid),
+    );
+    if (trial.status?.attempts?.length !== 1 || jobs.length !== 1)
+      throw new Error(
+        `${this.name}: one attempt and one Job expected, got ${trial.status?.attempts?.length} and ${jobs.length}`,
+      );
+    return trial;
   }
 
   /** Pods of those Jobs, the latest attempt's last. */
