@@ -3,6 +3,7 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
+  globSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -39,6 +40,8 @@ async function startEngine(): Promise<void> {
   // The engine takes any process of that number, even a dead one, for its own.
   if (!enginePid()) rmSync(paths.enginePid, { force: true });
   if (!living('containerd', containerdPid)) rmSync(containerdPid, { force: true });
+  // All ended at once, as on a machine that was stopped: dead containers' network namespaces would answer for their old addresses.
+  if (!anyLives()) await removeMounts(paths.runtime);
   await rememberHost();
   writeFileSync(configFile, JSON.stringify(engineConfig(), undefined, 2));
   const log = openSync(join(paths.log, 'dockerd.log'), 'a');
@@ -93,6 +96,16 @@ export async function stopEngine(bridges: string[]): Promise<void> {
   await removeCgroups();
   rmSync(paths.runtime, { recursive: true, force: true });
 }
+
+/** Whether anything of our engine runs: itself, or a shim that keeps a container. All of them are called with its folder. */
+const anyLives = (): boolean =>
+  globSync('/proc/[0-9]*/cmdline').some((file) => {
+    try {
+      return readFileSync(file, 'utf8').includes(`${paths.engineExec}/`);
+    } catch {
+      return false;
+    }
+  });
 
 const enginePid = () => living('dockerd', paths.enginePid);
 
