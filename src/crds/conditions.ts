@@ -21,6 +21,9 @@ export const Conditions = listMap(Condition, 'type', {
 /** A condition before it is stamped with time and generation. */
 export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
+/** A point in time as the API server writes it: whole seconds, UTC. */
+export const timestamp = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');
+
 const MESSAGE_MAX = 1024;
 
 /**
@@ -35,9 +38,7 @@ export function stamp(
   return findings.map((finding) => {
     const before = previous?.find(({ type }) => type === finding.type);
     const lastTransitionTime =
-      before?.status === finding.status
-        ? before.lastTransitionTime
-        : at.now.toISOString().replace(/\.\d+Z$/, 'Z');
+      before?.status === finding.status ? before.lastTransitionTime : timestamp(at.now);
     return {
       ...finding,
       message: finding.message.slice(0, MESSAGE_MAX),
@@ -52,3 +53,9 @@ export const conditionOf = (
   object: { status?: { conditions?: Condition[] } },
   type: string,
 ): Condition | undefined => object.status?.conditions?.find((condition) => condition.type === type);
+
+/** True once the object has its terminal condition; nothing about it is decided any more. */
+export function isFinished(object: { status?: { conditions?: Condition[] } }): boolean {
+  const status = conditionOf(object, 'Succeeded')?.status;
+  return status === 'True' || status === 'False';
+}

@@ -1,5 +1,5 @@
 /** Every read of the TaskBuild controller. */
-import { conditionOf } from '../../crds/conditions.ts';
+import { isFinished } from '../../crds/conditions.ts';
 import { buildHash } from '../../crds/content.ts';
 import { identityOf } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
@@ -45,11 +45,6 @@ export interface TaskBuildSources {
   repository: string;
   now: () => Date;
 }
-
-export const isFinished = (taskBuild: TaskBuild): boolean => {
-  const status = conditionOf(taskBuild, 'Succeeded')?.status;
-  return status === 'True' || status === 'False';
-};
 
 /** The builder's handle of an attempt; undefined before it was started. */
 export const handleOf = (taskBuild: TaskBuild, attempt: BuildAttempt | undefined): BuildHandle | undefined =>

@@ -1,5 +1,5 @@
 /** Pure: what was observed and done → the TaskBuild's status. */
-import { stamp } from '../../crds/conditions.ts';
+import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildReason } from '../../crds/reasons.ts';
@@ -29,13 +29,11 @@ export function taskBuildStatus(seen: Observed, taken: Taken): TaskBuildStatus {
   };
 }
 
-const seconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
-
 function attemptsAfter({ taskBuild, open, state, now }: Observed, taken: Taken): BuildAttempt[] {
   const attempts = taskBuild.status?.attempts ?? [];
   if (taken.kind === 'opened') return [...attempts, taken.attempt];
   if (!open) return attempts;
-  const at = seconds(now);
+  const at = timestamp(now);
   const running = state?.kind === 'running' ? { runningTime: state.since ?? at } : {};
   return [...attempts.slice(0, -1), { ...running, ...open, ...changed(taken, at) }];
 }

@@ -1,15 +1,8 @@
 /** Pure: where a Trial stands in its attempts. */
-import { conditionOf } from '../../crds/conditions.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { Observed } from './observed.ts';
-
-/** True once the Trial has its terminal condition; nothing about it is read or changed any more. */
-export const isFinished = (trial: Trial): boolean => {
-  const status = conditionOf(trial, 'Succeeded')?.status;
-  return status === 'True' || status === 'False';
-};
 
 /** When the next attempt may start, in milliseconds since the epoch: the pause doubles with every failure. */
 export function notBefore(trial: Trial): number {

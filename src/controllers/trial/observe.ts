@@ -11,9 +11,9 @@ import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { keyOf } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
-import { conditionOf } from '../../crds/conditions.ts';
+import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import type { ImageSeen, JobSeen, Observed } from './observed.ts';
-import { currentAttempt, hasEnded, hasVanished, isFinished, isOwnedBy, notBefore } from './attempt.ts';
+import { currentAttempt, hasEnded, hasVanished, isOwnedBy, notBefore } from './attempt.ts';
 import { isOver, outcomeOf } from './pod.ts';
 
 export interface TrialSources {

@@ -1,5 +1,5 @@
 /** Pure: what was observed, what was decided and when → the Trial's status. */
-import { stamp } from '../../crds/conditions.ts';
+import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/conditions.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
 import { ANNOTATION, identityOf, jobName, trialPrefix } from '../../crds/names.ts';
@@ -62,18 +62,16 @@ function uploadedLog({ trial, attempt, pod }: Observed, links: Links): TrialStat
 }
 
 function endOf(taken: Taken, outcome: Outcome | undefined, now: Date): TrialStatus {
-  if (taken.kind === 'succeed') return { finishedAt: seconds(now) };
+  if (taken.kind === 'succeed') return { finishedAt: timestamp(now) };
   if (taken.kind !== 'fail') return {};
   const exception = outcome?.exception ?? { type: taken.reason, message: taken.message };
-  return { exception: exceptionOf(exception), finishedAt: seconds(now) };
+  return { exception: exceptionOf(exception), finishedAt: timestamp(now) };
 }
 
 const exceptionOf = ({ type, message }: { type: string; message: string }) => ({
   type,
   message: message.slice(0, 1024),
 });
-
-const seconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
 
 function imageOf(seen: Observed, taken: Taken): Pick<TrialStatus, 'image' | 'imageDigest' | 'taskBuild'> {
   if (seen.image.kind === 'ready') {
@@ -97,7 +95,7 @@ function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
   const closed = seen.recorded ? attempts.slice(0, -1) : attempts;
   const open = openAttempt(seen);
   if (!open) return attempts;
-  const at = seconds(seen.now);
+  const at = timestamp(seen.now);
   switch (taken.kind) {
     case 'endAttempt':
     case 'fail':
