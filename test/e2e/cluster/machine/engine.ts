@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { rememberHost, removeCgroups, removeLinksAndRules, removeMounts } from './leftovers.ts';
+import { rememberHost, removeCgroups, removeDeadLinks, removeLinksAndRules, removeMounts } from './leftovers.ts';
 import { installPackages } from './packages.ts';
 import { paths } from './paths.ts';
 import { succeeds, until } from './process.ts';
@@ -27,7 +27,7 @@ export const ownsEngine = () => existsSync(paths.engineExec);
 export async function ensureEngine(): Promise<void> {
   if (await answers()) return;
   if (!ownsEngine()) {
-    await installPackages(['docker.io', 'iptables']);
+    await installPackages(['docker.io', 'iptables', 'iproute2']);
     // On a machine with an init system the package brings a running engine.
     if (await answers()) return;
   }
@@ -40,8 +40,11 @@ async function startEngine(): Promise<void> {
   // The engine takes any process of that number, even a dead one, for its own.
   if (!enginePid()) rmSync(paths.enginePid, { force: true });
   if (!living('containerd', containerdPid)) rmSync(containerdPid, { force: true });
-  // All ended at once, as on a machine that was stopped: dead containers' network namespaces would answer for their old addresses.
-  if (!anyLives()) await removeMounts(paths.runtime);
+  // All ended at once, as on a machine that was stopped.
+  if (!anyLives()) {
+    await removeMounts(paths.runtime);
+    await removeDeadLinks();
+  }
   await rememberHost();
   writeFileSync(configFile, JSON.stringify(engineConfig(), undefined, 2));
   const log = openSync(join(paths.log, 'dockerd.log'), 'a');

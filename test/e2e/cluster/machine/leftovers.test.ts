@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mountsBelow, ruleRemovals } from './leftovers.ts';
+import { containerLinks, mountsBelow, ruleRemovals } from './leftovers.ts';
 
 describe('what the engine leaves on the machine', () => {
   const rules = `-P FORWARD DROP
@@ -26,5 +26,17 @@ describe('what the engine leaves on the machine', () => {
   it('finds mounts at and below a folder, the deepest first, and none of a folder whose name only begins alike', () => {
     const mounts = 'a /run/sb x\nb /run/sb/netns/default x\nc /run/sb-other x\nd / x\n';
     expect(mountsBelow('/run/sb', mounts)).to.deep.equal(['/run/sb/netns/default', '/run/sb']);
+  });
+
+  it('finds the links of containers on Docker’s bridges, and no link of anyone else', () => {
+    const links = [
+      { ifname: 'veth1', master: 'br-65799c18f5a3' },
+      { ifname: 'veth2', master: 'docker0' },
+      { ifname: 'veth3', master: 'br-lan' },
+      { ifname: 'veth4' },
+      {},
+    ];
+    expect(containerLinks(JSON.stringify(links))).to.deep.equal(['veth1', 'veth2']);
+    expect(containerLinks('')).to.deep.equal([]);
   });
 });

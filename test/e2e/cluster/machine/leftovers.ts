@@ -31,6 +31,24 @@ export async function removeMounts(folder: string): Promise<void> {
     await succeeds('umount', ['-l', point]);
 }
 
+type Link = { ifname?: string; master?: string };
+
+/** The container links on Docker's bridges, in what `ip -json link show type veth` prints. */
+export function containerLinks(printed: string): string[] {
+  const links = JSON.parse(printed || '[]') as Link[];
+  const docked = links.filter(({ master = '' }) => /^(docker0|br-[0-9a-f]{12})$/.test(master));
+  return docked.flatMap(({ ifname }) => ifname ?? []);
+}
+
+/**
+ * Takes the links of containers that no longer live off the bridges. Where all ended at once, their network namespaces
+ * may still be held by a mount namespace that nobody here can look into, and would answer for their old addresses.
+ */
+export async function removeDeadLinks(): Promise<void> {
+  const printed = await run('ip', ['-json', 'link', 'show', 'type', 'veth']);
+  for (const link of containerLinks(printed)) await succeeds('ip', ['link', 'del', link]);
+}
+
 /** The iptables calls that take Docker's rules and chains out of one table, given `iptables -t <table> -S`. */
 export function ruleRemovals(rules: string, bridges: string[]): string[][] {
   const lines = rules.split('\n');

@@ -5,6 +5,7 @@ const programOf: Record<string, string> = {
   'docker.io': '/usr/sbin/dockerd',
   debootstrap: '/usr/sbin/debootstrap',
   iptables: '/usr/sbin/iptables',
+  iproute2: '/usr/bin/ip',
   // What the courier's tests put into a task container, as the operator's image does.
   'busybox-static': '/bin/busybox',
   gosu: '/usr/sbin/gosu',

@@ -1,5 +1,5 @@
 import { digest } from '../machine/paths.ts';
-import { docker, succeeds, until } from '../machine/process.ts';
+import { docker, run, succeeds, until } from '../machine/process.ts';
 import { published, type Flavour } from '../images/flavour.ts';
 import { servicesImage } from '../images/services-image.ts';
 import { inspect } from '../machine/containers.ts';
@@ -87,7 +87,7 @@ export async function ensureService(service: Service): Promise<void> {
   await succeeds('docker', ['rm', '-f', service.name]);
   await docker(creation(service));
   if (await becomesHealthy(service, 30)) return;
-  const logs = await docker(['logs', '--tail', '5', service.name]);
+  const logs = await run('sh', ['-c', `docker logs --tail 5 ${service.name} 2>&1`]);
   throw new Error(`${service.name} does not answer on port ${service.port}: ${logs}`);
 }
 
