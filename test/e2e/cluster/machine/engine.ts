@@ -11,7 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { rememberHost, removeCgroups, removeDeadLinks, removeLinksAndRules, removeMounts } from './leftovers.ts';
+import {
+  rememberHost,
+  removeCgroups,
+  removeDeadLinks,
+  removeLinksAndRules,
+  removeMounts,
+} from './leftovers.ts';
 import { installPackages } from './packages.ts';
 import { paths } from './paths.ts';
 import { succeeds, until } from './process.ts';
