@@ -12,6 +12,9 @@ import { agentFor, HttpFailure, send } from './http.ts';
 import { patiently } from './retry.ts';
 import type { Patience } from './retry.ts';
 
+/** The broker answers within 20 s or says 503; a replica that was killed leaves a connection that says nothing. */
+const BROKER_IDLE_MS = 25_000;
+
 export interface BrokerClient {
   plan(): Promise<Plan>;
   /** Grants in the files' order. */
@@ -29,6 +32,7 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
     const reply = await send(`${base}${path}`, {
       method,
       agent,
+      idleMs: BROKER_IDLE_MS,
       headers: {
         authorization: `Bearer ${token}`,
         ...(body && { 'content-type': 'application/json' }),

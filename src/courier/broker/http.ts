@@ -38,21 +38,24 @@ export interface RequestInput {
   body?: Buffer | Readable;
   /** Default: one of the pools for the storage. */
   agent?: HttpsAgent;
+  /** Milliseconds of silence that count as a failure. */
+  idleMs?: number;
 }
 
 /** Resolves when the answer's head is there, whatever its status. */
-function open(url: string, { method, headers = {}, body, agent }: RequestInput): Promise<IncomingMessage> {
+function open(url: string, input: RequestInput): Promise<IncomingMessage> {
+  const { method, headers = {}, body, agent, idleMs = IDLE_MS } = input;
   const secure = url.startsWith('https:');
   const options: RequestOptions = {
     method,
     headers,
     agent: agent ?? (secure ? agents.https : agents.http),
-    timeout: IDLE_MS,
+    timeout: idleMs,
   };
   return new Promise((resolve, reject) => {
     const outgoing = (secure ? httpsRequest : httpRequest)(url, options, resolve);
     outgoing.on('error', reject);
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${IDLE_MS / 1000} s`)));
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${idleMs / 1000} s`)));
     if (body instanceof Readable) pipeline(body, outgoing).catch(reject);
     else outgoing.end(body);
   });

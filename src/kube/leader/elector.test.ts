@@ -131,6 +131,13 @@ describe('leader election', () => {
     }
   });
 
+  it('gives a lease away that became its own while it was told to stop', async () => {
+    const { stop, run } = stand('a', new ManualClock());
+    stop.abort();
+    await run;
+    expect(server.lease?.spec?.holderIdentity).to.equal('');
+  });
+
   it('leads again when the server is back', async () => {
     const clock = new ManualClock();
     const link: { state: 'up' | 'down' } = { state: 'up' };

@@ -53,9 +53,7 @@ export class Elector {
 
   /** Stands for election until `signal` fires, then gives the lease away if it is ours. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#acquire(signal);
-      if (signal.aborted) break;
+    while (await this.#acquire(signal)) {
       this.#options.log.info(this.#name(), 'became leader');
       this.#leading = true;
       this.#options.onStarted();
@@ -69,11 +67,14 @@ export class Elector {
     this.#leading = false;
   }
 
-  async #acquire(signal: AbortSignal): Promise<void> {
+  /** False where `signal` fired before the lease was ours; a lease that came at that moment is ours, and has to be given away. */
+  async #acquire(signal: AbortSignal): Promise<boolean> {
     const { clock, retryMs, random } = this.#options;
-    while (!signal.aborted && (await this.#try()) !== 'held') {
+    while (!signal.aborted) {
+      if ((await this.#try()) === 'held') return true;
       await sleep(clock, retryMs * (1 + ACQUIRE_JITTER * random()), signal);
     }
+    return false;
   }
 
   /** Renews until that has failed for too long, somebody else has the lease, or `signal` fires. */
