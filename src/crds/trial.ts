@@ -1,7 +1,8 @@
 /** Trial: run this task once with this agent, and write the reward onto the object. */
 import type { ObjectMeta } from '../kube/types.ts';
 import { Environment, EnvVars, User } from './environment.ts';
-import { atomicList, choice, listMap, objectName, rules, seconds, stringMap, text, Type } from './schema.ts';
+import { atomicList, choice, listMap, objectName, rules, seconds, text, Type } from './schema.ts';
+import { Scheduling } from './scheduling.ts';
 import { BuildTemplate } from './task-build.ts';
 import type { TrialStatus } from './trial-status.ts';
 
@@ -148,31 +149,6 @@ const Artifact = Type.Object({
   source: text(4096, 'Absolute path in the task container.', { pattern: '^/' }),
   destination: Type.Optional(text(1024, 'Path under `output/`; default: the source’s.')),
 });
-
-const Scheduling = Type.Object(
-  {
-    nodeSelector: Type.Optional(stringMap(32, 63, 'Labels that the node must have.')),
-    tolerations: Type.Optional(
-      atomicList(
-        Type.Object({
-          key: Type.Optional(text(317, 'Key of the taint.')),
-          operator: Type.Optional(choice(['Exists', 'Equal'], 'How value is compared.')),
-          value: Type.Optional(text(63, 'Value of the taint.')),
-          effect: Type.Optional(
-            choice(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], 'Effect of the taint.'),
-          ),
-          tolerationSeconds: Type.Optional(
-            Type.Integer({ minimum: 0, format: 'int64', description: 'How long NoExecute is tolerated.' }),
-          ),
-        }),
-        { maxItems: 16, description: 'Taints that the Pod tolerates.' },
-      ),
-    ),
-    priorityClassName: Type.Optional(objectName('PriorityClass of the Pod.')),
-    queueName: Type.Optional(objectName('Kueue LocalQueue that admits the Job.')),
-  },
-  { description: 'Where and when its Pod runs.' },
-);
 
 /** Everything but these is immutable once the Trial exists. */
 const MUTABLE = ['suspend', 'cancel', 'ttlSecondsAfterFinished'];

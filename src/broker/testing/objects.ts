@@ -1,6 +1,7 @@
 /** A Trial, a TaskBuild, and the Jobs and Pods that the operator makes for them. */
 import type { ImageConfig } from '../../crds/courier-protocol.ts';
-import { ANNOTATION, API_VERSION, jobName, LABEL } from '../../crds/names.ts';
+import { aTaskBuild, aTrial, anImageConfig } from '../../../test/support/builders.ts';
+import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
@@ -8,34 +9,17 @@ import type { KubeObject } from '../../kube/types.ts';
 
 const namespace = 'evals';
 
-export const IMAGE: ImageConfig = { user: '', workdir: '/app', entrypoint: [], cmd: ['bash'] };
+export const IMAGE: ImageConfig = anImageConfig();
 
 export function trialWith(spec: Partial<Trial['spec']> = {}): Trial {
+  const task = {
+    name: 'hello',
+    dataset: 'local',
+    s3: { uri: 's3://memory/tasks/local/hello/0123456789ab/' },
+  };
   return {
-    apiVersion: API_VERSION,
-    kind: 'Trial',
+    ...aTrial({ spec: { task, run: 'run-1', ...spec } }),
     metadata: { name: 'solve', namespace, uid: '0a1b2c3d-trial' },
-    spec: {
-      task: { name: 'hello', dataset: 'local', s3: { uri: 's3://memory/tasks/local/hello/0123456789ab/' } },
-      environment: {
-        image: 'debian',
-        resources: {
-          requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
-          limits: { 'ephemeral-storage': '16Gi' },
-        },
-        network: { mode: 'Public', enforcement: 'BestEffort' },
-      },
-      agent: { name: 'oracle', setupTimeoutSeconds: 360 },
-      verifier: { mode: 'Shared', disabled: false },
-      run: 'run-1',
-      maxAttempts: 3,
-      backoffSeconds: 10,
-      startTimeoutSeconds: 1800,
-      suspend: false,
-      cancel: false,
-      uploadResults: true,
-      ...spec,
-    },
   };
 }
 
@@ -51,20 +35,14 @@ export const afterAttempts = (trial: Trial, count: number): Trial => ({
 });
 
 export const taskBuild: TaskBuild = {
-  apiVersion: API_VERSION,
-  kind: 'TaskBuild',
-  metadata: { name: 'build-0123', namespace, uid: 'build-uid' },
-  spec: {
-    context: {
-      s3: { uri: 's3://memory/tasks/local/hello/0123456789ab/context.zip', sha256: 'a'.repeat(64) },
+  ...aTaskBuild({
+    spec: {
+      context: {
+        s3: { uri: 's3://memory/tasks/local/hello/0123456789ab/context.zip', sha256: 'a'.repeat(64) },
+      },
     },
-    dockerfile: 'Dockerfile',
-    platforms: ['linux/amd64'],
-    timeoutSeconds: 1800,
-    queueTimeoutSeconds: 1800,
-    force: false,
-    cancelled: false,
-  },
+  }),
+  metadata: { name: 'build-0123', namespace, uid: 'build-uid' },
 };
 
 const controlledBy = (owner: KubeObject) => ({
