@@ -1,0 +1,118 @@
+/**
+ * One address for the AWS of the tests, in front of moto and of the registry that keeps the layers: knows who calls, counts, refuses on demand, and is
+ * at the same time the HTTP proxy under which BuildKit reaches ECR by its own host name.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Calls } from './calls.ts';
+import { Ecr } from './ecr.ts';
+import { answerRegistry, forward } from './ecr-registry.ts';
+import { ECR_HOST, LIMITED_HOST } from './facts.ts';
+import { Sessions, withSession } from './sessions.ts';
+import { answerJson, AwsError, bodyOf, callAws, parsed, TARGETS, type Service } from './wire.ts';
+
+export interface AwsFront {
+  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS and Secrets Manager, and HTTP proxy. */
+  url: string;
+  calls: Calls;
+  ecr: Ecr;
+  sessions: Sessions;
+  close(): Promise<void>;
+}
+
+export interface FrontOptions {
+  /** Address to listen on; default 127.0.0.1. */
+  bind?: string;
+  /** moto's URL. */
+  moto: string;
+  /** `http://host:port` of the registry that keeps layers. */
+  registry: string;
+}
+
+type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions'> & FrontOptions;
+
+export async function startFront(options: FrontOptions): Promise<AwsFront> {
+  const { bind = '127.0.0.1', moto } = options;
+  const parts: Parts = { ...options, calls: new Calls(), ecr: new Ecr(moto), sessions: new Sessions() };
+  const server = createServer((request, response) => {
+    answer(parts, request, response).catch((error: unknown) => fail(response, error));
+  });
+  await once(server.listen(0, bind), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    server.close();
+    server.closeAllConnections();
+    await once(server, 'close');
+  };
+  const { calls, ecr, sessions } = parts;
+  return { url: `http://${bind}:${port}`, calls, ecr, sessions, close };
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  const { code, message, status } =
+    error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
+  if (response.headersSent) response.destroy();
+  else answerJson(response, status, { __type: code, message });
+}
+
+async function answer(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { ecr, registry: upstream } = parts;
+  // A proxy is asked for whole addresses, a server for paths.
+  const url = new URL(request.url ?? '/', 'http://front.invalid');
+  const asked = { request, response, path: `${url.pathname}${url.search}` };
+  if (url.hostname === LIMITED_HOST) return refuseAll(response);
+  const isOther = url.hostname !== 'front.invalid' && url.hostname !== ECR_HOST;
+  if (isOther) return forward(url.origin, asked);
+  if (url.pathname.startsWith('/v2/')) return answerRegistry({ ecr, upstream }, asked);
+  const target = request.headers['x-amz-target'];
+  if (typeof target === 'string') return answerJson(response, 200, await callService(parts, request, target));
+  return answerSts(parts, request, response);
+}
+
+const agentOf = ({ headers }: IncomingMessage): string => headers['user-agent'] ?? '';
+
+/** Docker Hub's words to who has pulled too much. */
+function refuseAll(response: ServerResponse): void {
+  const message =
+    'You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit';
+  response.writeHead(429, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message }] }));
+}
+
+async function callService(parts: Parts, request: IncomingMessage, target: string): Promise<unknown> {
+  const [prefix, operation = ''] = target.split('.');
+  const service = (Object.keys(TARGETS) as Service[]).find((name) => TARGETS[name] === prefix);
+  if (!service) throw new AwsError('UnknownOperationException', target);
+  const body = parsed((await bodyOf(request)).toString()) as object;
+  const made = { action: `${service}:${operation}`, request: body, agent: agentOf(request) };
+  return parts.calls.record(made, async () => {
+    const { authorization = '', 'x-amz-security-token': token } = request.headers;
+    parts.sessions.check(/Credential=([^/]+)/.exec(authorization)?.[1], token as string | undefined);
+    return service === 'ecr'
+      ? parts.ecr.api(operation, body)
+      : callAws(parts.moto, [service, operation], body);
+  });
+}
+
+/** STS speaks the older query protocol; what it is asked here needs no signature. */
+async function answerSts(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { calls, moto, sessions } = parts;
+  const body = (await bodyOf(request)).toString();
+  const form = new URLSearchParams(body);
+  const made = {
+    action: `sts:${form.get('Action')}`,
+    request: Object.fromEntries(form),
+    agent: agentOf(request),
+  };
+  const xml = await calls.record(made, async () => {
+    const { authorization, 'content-type': type = 'application/x-www-form-urlencoded' } = request.headers;
+    const headers = { 'content-type': type, ...(authorization !== undefined && { authorization }) };
+    const said = await fetch(moto, { method: 'POST', body, headers });
+    if (!said.ok) throw new AwsError('InternalFailure', await said.text(), said.status);
+    return said.text();
+  });
+  const isLogin = form.get('Action') === 'AssumeRoleWithWebIdentity';
+  response.writeHead(200, { 'content-type': 'text/xml' });
+  response.end(isLogin ? withSession(xml, sessions.open()) : xml);
+}

@@ -1,0 +1,46 @@
+/** moto's server: ECR's API, CloudWatch Logs, STS and Secrets Manager of an empty account. */
+import type { Context } from 'mocha';
+import { skipWithout, startProgram } from '../programs.ts';
+import { REPOSITORY } from './facts.ts';
+import { callAws } from './wire.ts';
+
+export interface Moto {
+  /** `http://127.0.0.1:PORT`, the endpoint of every service. */
+  url: string;
+  /** Forgets everything. */
+  reset(): Promise<void>;
+  /** Ends the process. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts moto on loopback; undefined where `npm run test:e2e` never installed it. Any credentials will do: it checks none.
+ * `prepared`: with the repository that the operator needs (tags immutable but for those of caches).
+ */
+export async function startMoto({ prepared = true } = {}): Promise<Moto | undefined> {
+  const server = await startProgram('moto_server', async (address) => {
+    const [host = '', port = ''] = address.split(':');
+    return { args: ['-H', host, '-p', port] };
+  });
+  if (!server) return undefined;
+  const url = `http://${server.address}`;
+  if (prepared) await makeRepository(url);
+  return {
+    url,
+    reset: async () => void (await fetch(`${url}/moto-api/reset`, { method: 'POST' })),
+    close: () => server.stop(),
+  };
+}
+
+/** As `startMoto`, and marks the running tests as pending where it was never installed. */
+export async function needMoto(context: Context, options?: { prepared?: boolean }): Promise<Moto> {
+  return (await startMoto(options)) ?? skipWithout('moto_server', context);
+}
+
+/** The repository as `docs/aws.md` has it made. */
+export const makeRepository = (url: string, repositoryName: string = REPOSITORY): Promise<unknown> =>
+  callAws(url, ['ecr', 'CreateRepository'], {
+    repositoryName,
+    imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
+    imageTagMutabilityExclusionFilters: [{ filterType: 'WILDCARD', filter: 'cache-*' }],
+  });
