@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, type AwsConfig } from './config.ts';
 
 const complete = {
   POD_NAME: 'sb-operator-0',
@@ -44,6 +44,93 @@ describe('config', () => {
   it('refuses a mirror that is no pair', () => {
     expect(() => readConfig({ ...complete, SB_REGISTRY_MIRRORS: 'docker.io' })).to.throw(
       'SB_REGISTRY_MIRRORS: docker.io',
+    );
+  });
+
+  it('rewrites no base image locally, and builds twenty at once', () => {
+    expect(readConfig(complete)).to.deep.include({ baseImageMirrors: {}, maxConcurrentBuilds: 20 });
+  });
+});
+
+describe('config of the aws profile', () => {
+  const aws = {
+    SB_PROFILE: 'aws',
+    POD_NAME: 'sb-operator-0',
+    SB_AWS_REGION: 'eu-west-1',
+    SB_COURIER_IMAGE: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/sb-operator:1',
+    SB_BROKER_URL: 'https://sb-broker.sb-system.svc:8443',
+  };
+  const read = (more: Record<string, string> = {}): AwsConfig => readConfig({ ...aws, ...more }) as AwsConfig;
+
+  it('needs the region, and no endpoint of anything', () => {
+    expect(read()).to.deep.include({
+      profile: 'aws',
+      region: 'eu-west-1',
+      s3: { bucket: 'abundant-sb-artifacts', region: 'eu-west-1' },
+      stack: 'abundant-sb',
+      ecrRepository: 'abundant-sb-sandboxes',
+      codebuildProject: 'abundant-sb-build',
+      trialNamespace: 'agents',
+      logGroup: '/sb/eks/logs',
+      imagePlatform: 'linux/amd64',
+      baseImageMirrors: { 'docker.io/library': 'public.ecr.aws/docker/library' },
+    });
+    expect(() => readConfig({ ...aws, SB_AWS_REGION: '' })).to.throw('SB_AWS_REGION: missing; set it');
+  });
+
+  it('takes an endpoint of S3, another region for the bucket, and a key', () => {
+    const s3 = {
+      SB_S3_ENDPOINT: 'http://s3:7070/',
+      SB_S3_PUBLIC_ENDPOINT: 'http://127.0.0.1:7070',
+      SB_S3_REGION: 'us-east-1',
+      SB_KMS_KEY_ID: '1234abcd-12ab-34cd-56ef-1234567890ab',
+    };
+    expect(read(s3).s3).to.deep.equal({
+      bucket: 'abundant-sb-artifacts',
+      region: 'us-east-1',
+      endpoint: 'http://s3:7070',
+      publicEndpoint: 'http://127.0.0.1:7070',
+      kmsKeyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
+    });
+  });
+
+  it('takes other mirrors of base images, or none', () => {
+    const cache = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub';
+    expect(read({ SB_BASE_IMAGE_MIRRORS: `docker.io=${cache}` }).baseImageMirrors).to.deep.equal({
+      'docker.io': cache,
+    });
+    expect(read({ SB_BASE_IMAGE_MIRRORS: '' }).baseImageMirrors).to.deep.equal({});
+  });
+
+  it('names every wrong setting at once', () => {
+    const wrong = {
+      SB_AWS_REGION: 'Frankfurt',
+      SB_STACK: 'a stack',
+      SB_ECR_REPO: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/x',
+      SB_S3_BUCKET: 's3://bucket',
+      SB_S3_ENDPOINT: 's3:7070',
+      SB_CODEBUILD_PROJECT: 'arn:aws:codebuild:project/x',
+      SB_K8S_NAMESPACE: 'Agents',
+      SB_LOG_GROUP: 'a b',
+      SB_IMAGE_PLATFORM: 'amd64',
+      SB_MAX_CONCURRENT_BUILDS: '0',
+      SB_BASE_IMAGE_MIRRORS: 'docker.io=https://mirror',
+      SB_REGISTRY_MIRRORS: 'docker.io=mirror',
+      SB_COURIER_IMAGE: '',
+    };
+    expect(() => read(wrong))
+      .to.throw(ConfigError)
+      .with.property('message')
+      .that.satisfies((message: string) => {
+        expect(message.split('\n').map((line) => line.split(':')[0])).to.have.members(Object.keys(wrong));
+        return true;
+      });
+  });
+
+  it('knows no BuildKit and no registry of the local profile', () => {
+    expect(read({ SB_BUILDKIT_ADDR: 'tcp://x:1', SB_IMAGE_REPOSITORY: 'x/y' })).to.not.have.any.keys(
+      'buildkit',
+      'imageRepository',
     );
   });
 });

@@ -1,9 +1,8 @@
 /** The environment → one checked, frozen Config. Nobody else reads `process.env`. */
+import { reader, type Env, type Pattern, type Reader } from './config/reader.ts';
 
-/** Settings of the operator; every field comes from the environment variable named beside it. */
-export interface Config {
-  /** `SB_PROFILE`. */
-  profile: 'local';
+/** Settings of every profile; each comes from the environment variable named beside it. */
+interface CommonConfig {
   /** `POD_NAMESPACE`: namespace of the lease and of the broker's certificate. */
   namespace: string;
   /** `POD_NAME`: identity in the leader election. */
@@ -11,25 +10,23 @@ export interface Config {
   s3: {
     /** `SB_S3_BUCKET`. */
     bucket: string;
-    /** `SB_S3_REGION`. */
+    /** `SB_S3_REGION`; on AWS the default is `SB_AWS_REGION`. */
     region: string;
-    /** `SB_S3_ENDPOINT`: what Pods reach. */
-    endpoint: string;
+    /** `SB_S3_ENDPOINT`: what Pods reach; left out on AWS, where it is S3 itself. */
+    endpoint?: string;
     /** `SB_S3_PUBLIC_ENDPOINT`: what a browser reaches. */
-    publicEndpoint: string;
+    publicEndpoint?: string;
+    /** `SB_KMS_KEY_ID`: id of the KMS key that objects are encrypted with; without it the bucket decides. */
+    kmsKeyId?: string;
   };
-  /** `SB_IMAGE_REPOSITORY`: where built images go. */
-  imageRepository: string;
   /** `SB_IMAGE_PLATFORM`. */
   imagePlatform: string;
   /** `SB_REGISTRY_MIRRORS`: host → base URL, as `host=url,host=url`. */
   registryMirrors: Record<string, string>;
-  buildkit: {
-    /** `SB_BUILDKIT_ADDR`, for example `tcp://buildkit:1234`. */
-    address: string;
-    /** `SB_BUILDCTL_IMAGE`: an image with `buildctl` and `sh`. */
-    buildctlImage: string;
-  };
+  /** `SB_BASE_IMAGE_MIRRORS`: name prefix in a Dockerfile → where builds pull it from, as `docker.io/library=mirror/library`. */
+  baseImageMirrors: Record<string, string>;
+  /** `SB_MAX_CONCURRENT_BUILDS`: builds that may be under way at the same time. */
+  maxConcurrentBuilds: number;
   /** `SB_COURIER_IMAGE`: the operator's own image. */
   courierImage: string;
   broker: {
@@ -44,75 +41,151 @@ export interface Config {
   logLevel: string;
 }
 
+/** Any S3 endpoint, any OCI registry, BuildKit. */
+export interface LocalConfig extends CommonConfig {
+  profile: 'local';
+  s3: CommonConfig['s3'] & { endpoint: string; publicEndpoint: string };
+  /** `SB_IMAGE_REPOSITORY`: where built images go. */
+  imageRepository: string;
+  buildkit: {
+    /** `SB_BUILDKIT_ADDR`, for example `tcp://buildkit:1234`. */
+    address: string;
+    /** `SB_BUILDCTL_IMAGE`: an image with `buildctl` and `sh`. */
+    buildctlImage: string;
+  };
+}
+
+/** S3, ECR, CodeBuild and CloudWatch Logs of one region. Their other endpoints are the SDK's own `AWS_ENDPOINT_URL_…`. */
+export interface AwsConfig extends CommonConfig {
+  profile: 'aws';
+  /** `SB_AWS_REGION`. */
+  region: string;
+  /** `SB_STACK`: prefix of what belongs together, of secrets in Secrets Manager among them. */
+  stack: string;
+  /** `SB_ECR_REPO`: name of the repository; account and host are asked of ECR. */
+  ecrRepository: string;
+  /** `SB_CODEBUILD_PROJECT`. */
+  codebuildProject: string;
+  /** `SB_BUILDKIT_IMAGE`: what a build on CodeBuild runs as its BuildKit daemon. */
+  buildkitImage: string;
+  /** `SB_K8S_NAMESPACE`: where Trials are when nothing else is said. */
+  trialNamespace: string;
+  /** `SB_LOG_GROUP`: CloudWatch log group into which the cluster ships the Pods' logs. */
+  logGroup: string;
+}
+
+export type Config = LocalConfig | AwsConfig;
+
 /** Thrown with every problem at once, one line each: variable, value, reason. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-type Env = Record<string, string | undefined>;
+/** BuildKit that understands `EXPERIMENTAL_BUILDKIT_SOURCE_POLICY` and writes cache manifests that ECR takes. */
+const BUILDKIT_IMAGE = 'docker.io/moby/buildkit:v0.27.1';
+/** Docker Hub limits pulls by address, which many builds share; AWS keeps a copy of the official images without such a limit. */
+const AWS_BASE_IMAGES = 'docker.io/library=public.ecr.aws/docker/library';
+
+const HTTP = /^https?:$/;
+const PORTS: [number, number] = [0, 65_535];
+const IMAGE_PREFIX = '[a-z0-9][a-z0-9.-]*(?::\\d+)?(?:/[a-z0-9._-]+)*';
+
+// Patterns of the services’ own API references.
+const BUCKET: Pattern = { is: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, called: 'the name of a bucket' };
+const REGION: Pattern = { is: /^[a-z]{2}(-[a-z]+)+-\d$/, called: 'an AWS region' };
+const STACK: Pattern = {
+  is: /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/,
+  called: 'a name of letters, digits and hyphens',
+};
+const ECR_REPOSITORY: Pattern = {
+  is: /^(?=.{2,256}$)(?!\d{12}\.dkr\.)(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/,
+  called: 'the name of an ECR repository (no host, no tag)',
+};
+const PROJECT: Pattern = {
+  is: /^[A-Za-z0-9][A-Za-z0-9_-]{1,149}$/,
+  called: 'the name of a CodeBuild project',
+};
+const LOG_GROUP: Pattern = { is: /^[.\-_/#A-Za-z0-9]{1,512}$/, called: 'the name of a log group' };
+const NAMESPACE: Pattern = { is: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, called: 'a namespace' };
+const PLATFORM: Pattern = {
+  is: /^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/,
+  called: 'a platform such as linux/amd64',
+};
+const MIRROR_URL: Pattern = { is: /^https?:\/\/.+$/, called: 'host=url' };
+const IMAGE_MIRROR: Pattern = { is: new RegExp(`^${IMAGE_PREFIX}$`), called: 'from=to with image names' };
 
 /** Reads and checks all settings; throws `ConfigError` naming each one that is missing or wrong. */
 export function readConfig(env: Env): Config {
   const problems: string[] = [];
   const read = reader(env, problems);
-  const config: Config = {
-    profile: read.choice('SB_PROFILE', ['local'] as const),
-    namespace: read.text('POD_NAMESPACE', 'sb-system'),
-    identity: read.text('POD_NAME'),
-    s3: {
-      bucket: read.text('SB_S3_BUCKET', 'abundant-sb-artifacts'),
-      region: read.text('SB_S3_REGION', 'us-east-1'),
-      endpoint: read.url('SB_S3_ENDPOINT', /^https?:$/),
-      publicEndpoint: read.url('SB_S3_PUBLIC_ENDPOINT', /^https?:$/),
-    },
-    imageRepository: read.text('SB_IMAGE_REPOSITORY'),
-    imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64'),
-    registryMirrors: read.pairs('SB_REGISTRY_MIRRORS'),
-    buildkit: {
-      address: read.url('SB_BUILDKIT_ADDR', /^(tcp|unix):$/),
-      buildctlImage: read.text('SB_BUILDCTL_IMAGE'),
-    },
-    courierImage: read.text('SB_COURIER_IMAGE'),
-    broker: { url: read.url('SB_BROKER_URL', /^https:$/), port: read.port('SB_BROKER_PORT', 8443) },
-    metricsPort: read.port('SB_METRICS_PORT', 8080),
-    logLevel: read.choice('SB_LOG_LEVEL', ['info', 'debug', 'warn', 'error'] as const),
-  };
+  const profile = read.choice('SB_PROFILE', ['local', 'aws'] as const);
+  const config = profile === 'aws' ? awsConfig(read) : localConfig(read);
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return Object.freeze(config);
 }
 
-function reader(env: Env, problems: string[]) {
-  const text = (name: string, fallback?: string): string => {
-    const value = env[name] || fallback;
-    if (value === undefined) problems.push(`${name}: missing; set it`);
-    return value ?? '';
+function localConfig(read: Reader): LocalConfig {
+  return {
+    profile: 'local',
+    ...commonConfig(read, ''),
+    s3: {
+      ...bucket(read, 'us-east-1'),
+      endpoint: read.url('SB_S3_ENDPOINT', HTTP),
+      publicEndpoint: read.url('SB_S3_PUBLIC_ENDPOINT', HTTP),
+    },
+    imageRepository: read.text('SB_IMAGE_REPOSITORY'),
+    buildkit: {
+      address: read.url('SB_BUILDKIT_ADDR', /^(tcp|unix):$/),
+      buildctlImage: read.text('SB_BUILDCTL_IMAGE'),
+    },
   };
-  const url = (name: string, protocol: RegExp): string => {
-    const value = text(name);
-    const parsed = URL.parse(value);
-    if (value && !(parsed && protocol.test(parsed.protocol)))
-      problems.push(`${name}: ${value} is not a URL with ${protocol.source}`);
-    return value.replace(/\/$/, '');
+}
+
+function awsConfig(read: Reader): AwsConfig {
+  const region = read.text('SB_AWS_REGION', undefined, REGION);
+  const endpoint = read.optionalUrl('SB_S3_ENDPOINT', HTTP);
+  const publicEndpoint = read.optionalUrl('SB_S3_PUBLIC_ENDPOINT', HTTP);
+  return {
+    profile: 'aws',
+    ...commonConfig(read, AWS_BASE_IMAGES),
+    s3: {
+      ...bucket(read, region),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(publicEndpoint === undefined ? {} : { publicEndpoint }),
+    },
+    region,
+    stack: read.text('SB_STACK', 'abundant-sb', STACK),
+    ecrRepository: read.text('SB_ECR_REPO', 'abundant-sb-sandboxes', ECR_REPOSITORY),
+    codebuildProject: read.text('SB_CODEBUILD_PROJECT', 'abundant-sb-build', PROJECT),
+    buildkitImage: read.text('SB_BUILDKIT_IMAGE', BUILDKIT_IMAGE),
+    trialNamespace: read.text('SB_K8S_NAMESPACE', 'agents', NAMESPACE),
+    logGroup: read.text('SB_LOG_GROUP', '/sb/eks/logs', LOG_GROUP),
   };
-  const port = (name: string, fallback: number): number => {
-    const value = Number(env[name] || fallback);
-    if (!Number.isInteger(value) || value < 0 || value > 65_535)
-      problems.push(`${name}: ${env[name]} is not a port`);
-    return value;
+}
+
+function bucket(read: Reader, region: string): CommonConfig['s3'] {
+  const kmsKeyId = read.optional('SB_KMS_KEY_ID');
+  return {
+    bucket: read.text('SB_S3_BUCKET', 'abundant-sb-artifacts', BUCKET),
+    region: read.text('SB_S3_REGION', region),
+    ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
   };
-  /** The first choice is the default. */
-  const choice = <const T extends readonly [string, ...string[]]>(name: string, choices: T): T[number] => {
-    const value = env[name] || choices[0];
-    if (!choices.includes(value)) problems.push(`${name}: ${value} is not one of ${choices.join(', ')}`);
-    return value;
+}
+
+function commonConfig(read: Reader, baseImageMirrors: string): Omit<CommonConfig, 's3'> {
+  return {
+    namespace: read.text('POD_NAMESPACE', 'sb-system'),
+    identity: read.text('POD_NAME'),
+    imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),
+    registryMirrors: read.pairs('SB_REGISTRY_MIRRORS', MIRROR_URL),
+    baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, baseImageMirrors),
+    maxConcurrentBuilds: read.integer('SB_MAX_CONCURRENT_BUILDS', 20, [1, 10_000]),
+    courierImage: read.text('SB_COURIER_IMAGE'),
+    broker: {
+      url: read.url('SB_BROKER_URL', /^https:$/),
+      port: read.integer('SB_BROKER_PORT', 8443, PORTS),
+    },
+    metricsPort: read.integer('SB_METRICS_PORT', 8080, PORTS),
+    logLevel: read.choice('SB_LOG_LEVEL', ['info', 'debug', 'warn', 'error'] as const),
   };
-  const pairs = (name: string): Record<string, string> => {
-    const entries = (env[name] ?? '').split(',').filter((entry) => entry !== '');
-    for (const entry of entries)
-      if (!/^[^=]+=https?:\/\/.+$/.test(entry)) problems.push(`${name}: ${entry} is not host=url`);
-    return Object.fromEntries(
-      entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
-    );
-  };
-  return { text, url, port, choice, pairs };
 }

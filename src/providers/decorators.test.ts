@@ -57,6 +57,12 @@ describe('retried port', () => {
     expect(calls).to.have.length(1);
   });
 
+  it('leaves a quota time to free itself', async () => {
+    const { store, calls } = failing('QuotaExceeded');
+    const error = await failure(retried(store, pauses()).get('a', 1));
+    expect([error.reason, error.transient, calls.length]).to.deep.equal(['QuotaExceeded', true, 1]);
+  });
+
   it('leaves properties, plain functions and sequences as they are', async () => {
     const { store } = failing();
     const port = retried(store, pauses());

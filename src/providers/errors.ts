@@ -1,7 +1,17 @@
 /** The one family of errors that ports throw. Expected outcomes are values; these are surprises with a reason for the condition. */
 
 export type ProviderReason =
-  'Unavailable' | 'Throttled' | 'AccessDenied' | 'NotFound' | 'PreconditionFailed' | 'TooLarge' | 'Invalid';
+  | 'Unavailable'
+  | 'Throttled'
+  /** The account’s limit is reached until something of it ends. */
+  | 'QuotaExceeded'
+  | 'AccessDenied'
+  | 'NotFound'
+  | 'PreconditionFailed'
+  | 'TooLarge'
+  | 'Invalid';
+
+const TRANSIENT = new Set<ProviderReason>(['Unavailable', 'Throttled', 'QuotaExceeded']);
 
 /** What was being done, why it failed, and whether trying again later can help. */
 export class ProviderError extends Error {
@@ -15,6 +25,6 @@ export class ProviderError extends Error {
 
   /** True where the same call may succeed later. */
   get transient(): boolean {
-    return this.reason === 'Unavailable' || this.reason === 'Throttled';
+    return TRANSIENT.has(this.reason);
   }
 }

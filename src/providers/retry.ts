@@ -14,7 +14,9 @@ export interface RetryPolicy {
   sleep?: (ms: number) => Promise<unknown>;
 }
 
-const isTransient = (error: unknown): boolean => error instanceof ProviderError && error.transient;
+/** A quota frees itself in minutes, not in moments. */
+const isBrief = (error: unknown): boolean =>
+  error instanceof ProviderError && error.transient && error.reason !== 'QuotaExceeded';
 
 /**
  * The port, with calls that fail for a transient reason made again after a random pause ("full jitter"), so that many callers do not
@@ -29,7 +31,7 @@ export function retried<P extends object>(port: P, policy: RetryPolicy = {}): P 
         try {
           return await (attempt === 1 ? first : again());
         } catch (error) {
-          if (attempt >= attempts || !isTransient(error)) throw error;
+          if (attempt >= attempts || !isBrief(error)) throw error;
           await sleep(random() * Math.min(maxMs, baseMs * 2 ** (attempt - 1)));
         }
       }

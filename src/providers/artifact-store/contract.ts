@@ -10,6 +10,8 @@ export interface StoreUnderTest {
   store: ArtifactStore;
   /** Sends a presigned request as somebody without credentials. */
   send: (request: SentRequest) => Promise<{ status: number; body: Uint8Array }>;
+  /** False for a bucket without versions; default: true. */
+  versions?: boolean;
   /** Lets that many seconds go by. */
   pass: (seconds: number) => Promise<void>;
 }
@@ -54,6 +56,17 @@ function objects(use: () => StoreUnderTest): void {
     await store.put('replaced', 'two');
     expect(Buffer.from((await store.get('replaced', 100))!).toString()).to.equal('two');
     expect((await store.head('replaced'))!.etag).to.not.equal(before!.etag);
+  });
+
+  it('names each contents of a key by a version of its own, where the bucket keeps versions', async () => {
+    const { store, versions = true } = use();
+    await store.put('versioned', 'one');
+    const before = await store.head('versioned');
+    expect((await store.head('versioned'))!.versionId).to.equal(before!.versionId);
+    await store.put('versioned', 'one');
+    const after = await store.head('versioned');
+    if (versions) expect(after!.versionId).to.be.a('string').that.does.not.equal(before!.versionId);
+    else expect([before!.versionId, after!.versionId]).to.deep.equal([undefined, undefined]);
   });
 
   it('writes with ifAbsent once, and says PreconditionFailed from then on', async () => {

@@ -15,6 +15,12 @@ export interface Answer {
   body: Uint8Array;
 }
 
+/** What the bucket holds. */
+export interface Objects {
+  get(key: string): Uint8Array | undefined;
+  set(key: string, body: Uint8Array): void;
+}
+
 interface Terms {
   method: SentRequest['method'];
   key: string;
@@ -45,7 +51,7 @@ export class Grants {
   }
 
   /** Plays the bucket’s server: 200, 400 (other contents than promised), 403 (altered, expired or unknown) or 404. */
-  redeem(request: SentRequest, objects: Map<string, Uint8Array>): Answer {
+  redeem(request: SentRequest, objects: Objects): Answer {
     const terms = this.#granted.get(request.url);
     if (terms?.method !== request.method || this.#now() >= terms.expires) return answer(403);
     if (!holds(terms.headers, request.headers)) return answer(403);
@@ -56,7 +62,7 @@ export class Grants {
     const body = request.body ?? new Uint8Array();
     const real = { 'content-length': String(body.length), 'x-amz-checksum-sha256': sha256(body) };
     if (!holds(real, terms.headers)) return answer(400);
-    objects.set(terms.key, Buffer.from(body));
+    objects.set(terms.key, body);
     return answer(200);
   }
 }

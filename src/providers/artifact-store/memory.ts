@@ -1,7 +1,7 @@
-/** An ArtifactStore within the process. Behaves as the contract says a bucket behaves; nothing survives the process. */
+/** An ArtifactStore within the process. Behaves as the contract says a bucket with versions behaves; nothing survives the process. */
 import { createHash } from 'node:crypto';
 import { ProviderError } from '../errors.ts';
-import { Grants, type Answer, type SentRequest } from './memory-grants.ts';
+import { Grants, type Answer, type Objects, type SentRequest } from './memory-grants.ts';
 import type { ArtifactStore, ObjectInfo, PresignedRequest, PutOptions } from './port.ts';
 
 export interface MemoryArtifactStoreOptions {
@@ -18,6 +18,33 @@ const describeObject = (key: string, body: Uint8Array): ObjectInfo => ({
   etag: createHash('md5').update(body).digest('hex'),
 });
 
+/** Contents by key, each put a version of its own. */
+class Versions implements Objects {
+  readonly #stored = new Map<string, { body: Uint8Array; versionId: string }>();
+  #count = 0;
+
+  get(key: string): Uint8Array | undefined {
+    return this.#stored.get(key)?.body;
+  }
+
+  versionId(key: string): string | undefined {
+    return this.#stored.get(key)?.versionId;
+  }
+
+  set(key: string, body: Uint8Array | string): void {
+    this.#count += 1;
+    this.#stored.set(key, { body: Buffer.from(body), versionId: `v${this.#count}` });
+  }
+
+  delete(key: string): void {
+    this.#stored.delete(key);
+  }
+
+  keys(): string[] {
+    return [...this.#stored.keys()];
+  }
+}
+
 /** S3 lists keys in the order of their UTF-8 bytes. */
 const byKey = (a: ObjectInfo, b: ObjectInfo): number =>
   Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
@@ -26,7 +53,7 @@ export class MemoryArtifactStore implements ArtifactStore {
   readonly bucket: string;
   readonly #fault: NonNullable<MemoryArtifactStoreOptions['fault']>;
   readonly #grants: Grants;
-  readonly #objects = new Map<string, Uint8Array>();
+  readonly #objects = new Versions();
 
   constructor({ bucket = 'memory', now = Date.now, fault = () => undefined }: MemoryArtifactStoreOptions) {
     this.bucket = bucket;
@@ -36,10 +63,10 @@ export class MemoryArtifactStore implements ArtifactStore {
 
   async put(key: string, body: Uint8Array | string, { ifAbsent = false }: PutOptions = {}): Promise<void> {
     this.#begin('put', key);
-    if (ifAbsent && this.#objects.has(key)) {
+    if (ifAbsent && this.#objects.get(key)) {
       throw new ProviderError('PreconditionFailed', `put ${this.uri(key)}: it exists already`);
     }
-    this.#objects.set(key, Buffer.from(body));
+    this.#objects.set(key, body);
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -54,13 +81,14 @@ export class MemoryArtifactStore implements ArtifactStore {
   async head(key: string): Promise<ObjectInfo | undefined> {
     this.#begin('head', key);
     const body = this.#objects.get(key);
-    return body && describeObject(key, body);
+    const versionId = this.#objects.versionId(key);
+    return body && versionId !== undefined ? { ...describeObject(key, body), versionId } : undefined;
   }
 
   async *list(prefix: string): AsyncIterable<ObjectInfo> {
     this.#begin('list', prefix);
-    const found = [...this.#objects].filter(([key]) => key.startsWith(prefix));
-    yield* found.map(([key, body]) => describeObject(key, body)).sort(byKey);
+    const found = this.#objects.keys().filter((key) => key.startsWith(prefix));
+    yield* found.map((key) => describeObject(key, this.#objects.get(key)!)).sort(byKey);
   }
 
   async delete(key: string): Promise<void> {

@@ -6,6 +6,8 @@ export interface ObjectInfo {
   /** Bytes. */
   size: number;
   etag: string;
+  /** Names these contents for ever, whatever is stored under the key later. Known by `head`, in a bucket with versions. */
+  versionId?: string;
 }
 
 export interface PutOptions {

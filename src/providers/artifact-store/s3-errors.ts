@@ -1,21 +1,11 @@
-/** What S3 and the SDK throw, in the words of the ports. */
-import { ProviderError, type ProviderReason } from '../errors.ts';
+/** What S3 throws, in the words of the ports. */
+import { awsError, type SdkError } from '../aws/errors.ts';
+import type { ProviderError, ProviderReason } from '../errors.ts';
 
-interface SdkError {
-  name?: string;
-  message?: string;
-  $metadata?: { httpStatusCode?: number };
-}
-
-/** Codes whose HTTP status says something else than they mean. */
 const REASONS: Record<string, ProviderReason> = {
   SlowDown: 'Throttled',
-  ThrottlingException: 'Throttled',
-  RequestLimitExceeded: 'Throttled',
   NoSuchBucket: 'NotFound',
-  // A 400: the credentials ran out, which new ones cure.
-  ExpiredToken: 'AccessDenied',
-  TokenRefreshRequired: 'AccessDenied',
+  TokenRefreshRequired: 'Unavailable',
   // A 400: the connection broke while the body was on its way.
   RequestTimeout: 'Unavailable',
   // A 409: another conditional write of this key is under way; the next try is told 412.
@@ -23,32 +13,25 @@ const REASONS: Record<string, ProviderReason> = {
   OperationAborted: 'Unavailable',
 };
 
-const BY_STATUS: Record<number, ProviderReason> = {
-  401: 'AccessDenied',
-  403: 'AccessDenied',
-  404: 'NotFound',
-  412: 'PreconditionFailed',
-  413: 'TooLarge',
-  429: 'Throttled',
+const ON_OBJECT: Record<string, string> = {
+  put: 's3:PutObject',
+  get: 's3:GetObject',
+  head: 's3:GetObject (and s3:ListBucket, to be told that an object is missing)',
+  list: 's3:ListBucket',
+  delete: 's3:DeleteObject',
 };
 
-function reasonOf({ name = '', $metadata }: SdkError): ProviderReason {
-  const status = $metadata?.httpStatusCode;
-  // Without a status there was no answer: no network, no name, no credentials yet.
-  return (
-    REASONS[name] ??
-    (status === undefined || status >= 500 ? 'Unavailable' : (BY_STATUS[status] ?? 'Invalid'))
-  );
-}
-
-/** `doing` names the call and its object: `get s3://bucket/key`. */
-export function s3Error(doing: string, error: unknown): ProviderError {
-  if (error instanceof ProviderError) return error;
-  const sdk = error as SdkError;
-  const said = [sdk.name, sdk.message].filter((part) => part && part !== 'UnknownError').join(': ');
-  return new ProviderError(reasonOf(sdk), `${doing}: ${said || `HTTP ${sdk.$metadata?.httpStatusCode}`}`, {
-    cause: error,
-  });
+/** `operation` is the store's own word, `place` what it was for: bucket and key, or prefix. */
+export function s3Error(
+  operation: string,
+  place: { bucket: string; key: string },
+  error: unknown,
+): ProviderError {
+  const { bucket, key } = place;
+  const action = ON_OBJECT[operation];
+  const on = operation === 'list' ? bucket : `${bucket}/${key}`;
+  const needs = action === undefined ? {} : { needs: `${action} on arn:aws:s3:::${on}` };
+  return awsError({ call: `${operation} s3://${bucket}/${key}`, reasons: REASONS, ...needs }, error);
 }
 
 /** True where the store says that there is no such object, which is an answer and no failure. */

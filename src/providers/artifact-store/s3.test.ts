@@ -1,8 +1,11 @@
+import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { useScriptedServer } from '../../../test/support/http.ts';
-import { skipWithout, type Running } from '../../../test/support/programs.ts';
+import { skipWithout, startProgram, type Running } from '../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
 import type { ProviderError } from '../errors.ts';
 import { artifactStoreContract } from './contract.ts';
@@ -31,6 +34,37 @@ const failure = (work: Promise<unknown>): Promise<ProviderError> =>
     (error: ProviderError) => error,
   );
 
+/** versitygw with a bucket that keeps versions. */
+async function startVersioned(): Promise<Running | undefined> {
+  const server = await startProgram('versitygw', async (address, folder) => {
+    for (const name of ['objects', 'versions']) await mkdir(join(folder, name));
+    return {
+      args: [
+        '--quiet',
+        '--port',
+        address,
+        'posix',
+        '--versioning-dir',
+        join(folder, 'versions'),
+        join(folder, 'objects'),
+      ],
+      env: { ROOT_ACCESS_KEY: VERSITYGW.accessKeyId, ROOT_SECRET_KEY: VERSITYGW.secretAccessKey },
+    };
+  });
+  if (!server) return undefined;
+  const client = new S3Client({
+    region: VERSITYGW.region,
+    endpoint: `http://${server.address}`,
+    forcePathStyle: true,
+    credentials,
+  });
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  await client.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
+  client.destroy();
+  return server;
+}
+
 describe('s3 ArtifactStore on versitygw', () => {
   let server: Running | undefined;
   let store: ArtifactStore;
@@ -42,7 +76,19 @@ describe('s3 ArtifactStore on versitygw', () => {
   });
   after(() => server?.stop());
 
-  artifactStoreContract(() => ({ store, send, pass: (seconds) => sleep(seconds * 1000) }));
+  const pass = (seconds: number): Promise<void> => sleep(seconds * 1000);
+  describe('without versions', () => {
+    artifactStoreContract(() => ({ store, send, pass, versions: false }));
+  });
+  describe('with versions', () => {
+    let versioned: Running | undefined;
+    before(async function () {
+      versioned = await startVersioned();
+      if (!versioned) skipWithout('versitygw', this);
+    });
+    after(() => versioned?.stop());
+    artifactStoreContract(() => ({ store: storeAt(`http://${versioned!.address}`), send, pass }));
+  });
 
   it('says NotFound for a bucket that does not exist', async () => {
     const other = storeAt(`http://${server!.address}`, 'no-such-bucket');
@@ -85,7 +131,7 @@ describe('s3 ArtifactStore on a server in trouble', () => {
     { status: 400, code: 'RequestTimeout', reason: 'Unavailable' },
     { status: 409, code: 'ConditionalRequestConflict', reason: 'Unavailable' },
     { status: 403, code: 'AccessDenied', reason: 'AccessDenied' },
-    { status: 400, code: 'ExpiredToken', reason: 'AccessDenied' },
+    { status: 400, code: 'ExpiredToken', reason: 'Unavailable' },
     { status: 404, code: 'NoSuchBucket', reason: 'NotFound' },
     { status: 412, code: 'PreconditionFailed', reason: 'PreconditionFailed' },
     { status: 400, code: 'KeyTooLongError', reason: 'Invalid' },
@@ -98,9 +144,39 @@ describe('s3 ArtifactStore on a server in trouble', () => {
       };
       const error = await failure(storeAt(server.base).put('a/b', 'c'));
       expect(error.reason).to.equal(reason);
-      expect(error.message).to.equal(`put s3://${BUCKET}/a/b: ${code}: as scripted`);
+      const needs = reason === 'AccessDenied' ? `; it needs s3:PutObject on arn:aws:s3:::${BUCKET}/a/b` : '';
+      expect(error.message).to.equal(`put s3://${BUCKET}/a/b: ${code}: as scripted${needs}`);
     });
   }
+
+  it('sends the checksum of what it stores', async () => {
+    let checksum: unknown;
+    server.handle = (sent, response) => {
+      checksum = sent.headers['x-amz-checksum-sha256'];
+      response.end();
+    };
+    await storeAt(server.base).put('a', 'hello');
+    expect(checksum).to.equal('LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=');
+  });
+
+  it('does not believe contents that have another checksum', async () => {
+    server.handle = (_, response) => {
+      response.setHeader('x-amz-checksum-sha256', 'LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=');
+      response.end('hullo');
+    };
+    const error = await failure(storeAt(server.base).get('a', 100));
+    expect(error.reason).to.equal('Unavailable');
+    expect(error.message).to.match(/^get s3:\/\/artifacts\/a: .*checksum/i);
+  });
+
+  it('names the permissions that a refused HEAD, which has no body, may lack', async () => {
+    server.handle = (_, response) => response.writeHead(403).end();
+    const error = await failure(storeAt(server.base).head('a'));
+    expect(error.reason).to.equal('AccessDenied');
+    expect(error.message).to.match(
+      /it needs s3:GetObject \(and s3:ListBucket, .*\) on arn:aws:s3:::artifacts\/a$/,
+    );
+  });
 
   it('says Unavailable where nothing listens', async () => {
     const error = await failure(storeAt('http://127.0.0.1:9').put('a', 'b'));
@@ -124,6 +200,16 @@ describe('lifetime of presigned requests', () => {
       .and.include({ reason: 'Unavailable' });
   });
 
+  const storeWith = (lives: () => { accessKeyId: string; expiration: Date }): ArtifactStore =>
+    s3ArtifactStore({
+      bucket: BUCKET,
+      region: 'eu-west-1',
+      credentials: async () => ({ ...credentials, sessionToken: 'session', ...lives() }),
+    });
+  const query = async (store: ArtifactStore): Promise<URLSearchParams> =>
+    new URL((await store.presignGet('a', 900)).url).searchParams;
+  const fromNow = (seconds: number): Date => new Date(Date.now() + seconds * 1000);
+
   it('is bounded by the credentials of the moment in the signed URL itself', async () => {
     const store = s3ArtifactStore({
       bucket: BUCKET,
@@ -131,9 +217,85 @@ describe('lifetime of presigned requests', () => {
       now: () => now,
       credentials: async () => ({ ...credentials, expiration: inSeconds(130) }),
     });
-    const { url } = await store.presignGet('a', 900);
-    expect(new URL(url).searchParams.get('X-Amz-Expires')).to.equal('100');
-    expect(new URL(url).host).to.equal(`${BUCKET}.s3.eu-west-1.amazonaws.com`);
+    for (const { url } of [
+      await store.presignGet('a', 900),
+      await store.presignPut('a', { size: 1, sha256: '0'.repeat(64) }, 900),
+    ]) {
+      expect(new URL(url).searchParams.get('X-Amz-Expires')).to.equal('100');
+      expect(new URL(url).host).to.equal(`${BUCKET}.s3.eu-west-1.amazonaws.com`);
+    }
+  });
+
+  it('never ends after the credentials that signed it, which are renewed before they end', async () => {
+    let life = 130;
+    let given = 0;
+    const store = storeWith(() => {
+      given += 1;
+      return { accessKeyId: `key-of-${life}`, expiration: fromNow(life) };
+    });
+    const keyOf = (signed: URLSearchParams) => signed.get('X-Amz-Credential')!.split('/')[0];
+    const first = await query(store);
+    expect(keyOf(first)).to.equal('key-of-130');
+    expect(Number(first.get('X-Amz-Expires'))).to.be.within(90, 100);
+    life = 3600;
+    const renewed = await query(store);
+    expect([keyOf(renewed), renewed.get('X-Amz-Expires')]).to.deep.equal(['key-of-3600', '900']);
+    given = 0;
+    await query(store);
+    expect(given).to.equal(0);
+  });
+
+  it('is refused, for another try, while only credentials about to expire can be had', async () => {
+    let life = 20;
+    const store = storeWith(() => ({ accessKeyId: 'key', expiration: fromNow(life) }));
+    const error = await failure(store.presignGet('a', 900));
+    expect([error.reason, error.transient]).to.deep.equal(['Unavailable', true]);
+    life = 3600;
+    expect((await query(store)).get('X-Amz-Expires')).to.equal('900');
+  });
+});
+
+describe('s3 ArtifactStore with a KMS key', () => {
+  const server = useScriptedServer();
+  const KEY = '1234abcd-12ab-34cd-56ef-1234567890ab';
+  const encryption = {
+    'x-amz-server-side-encryption': 'aws:kms',
+    'x-amz-server-side-encryption-aws-kms-key-id': KEY,
+  };
+  const storeOf = (): ArtifactStore =>
+    s3ArtifactStore({
+      bucket: BUCKET,
+      region: VERSITYGW.region,
+      endpoint: server.base,
+      credentials,
+      kmsKeyId: KEY,
+    });
+
+  it('stores under that key', async () => {
+    let headers: Record<string, unknown> = {};
+    server.handle = (sent, response) => {
+      headers = sent.headers;
+      response.end();
+    };
+    await storeOf().put('a', 'b');
+    expect(headers).to.include(encryption);
+  });
+
+  it('signs the encryption into an upload, which has to send it', async () => {
+    const { url, headers } = await storeOf().presignPut('a', { size: 1, sha256: '0'.repeat(64) }, 60);
+    expect(headers).to.include(encryption);
+    const query = new URL(url).searchParams;
+    expect(query.get('X-Amz-SignedHeaders')!.split(';')).to.include.members(Object.keys(encryption));
+    expect([...query.keys()].filter((name) => name.includes('encryption'))).to.deep.equal([]);
+  });
+
+  it('asks for nothing without a key: the bucket’s own setting holds', async () => {
+    const { url, headers } = await storeAt(server.base).presignPut(
+      'a',
+      { size: 1, sha256: '0'.repeat(64) },
+      60,
+    );
+    expect(`${url}${JSON.stringify(headers)}`).to.not.contain('encryption');
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { ProviderError } from '../errors.ts';
 import {
@@ -28,6 +29,8 @@ export interface S3Settings {
   endpoint?: string;
   /** Base URL under which browsers reach that server; default: `endpoint`. */
   publicEndpoint?: string;
+  /** Key of KMS that objects are encrypted with; default: what the bucket says. */
+  kmsKeyId?: string;
   /** Default: the SDK’s own search (environment, IRSA, Pod Identity, instance role). */
   credentials?: NonNullable<S3ClientConfig['credentials']>;
   /** Milliseconds since the epoch. */
@@ -52,6 +55,10 @@ const clientFor = ({ region, endpoint, credentials }: S3Settings): S3Client =>
   });
 
 const unquoted = (etag = ''): string => etag.replaceAll('"', '');
+
+/** A bucket that once had versions calls what was stored without one `null`. */
+const versionOf = (versionId: string | undefined): { versionId?: string } =>
+  versionId === undefined || versionId === 'null' ? {} : { versionId };
 
 /** The stream’s bytes; past `maxBytes` the rest is not fetched. */
 async function read(body: Readable, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -97,15 +104,19 @@ class S3ArtifactStore implements ArtifactStore {
       Body: body,
       // Without it the SDK takes an empty text for a stream of unknown length.
       ContentLength: Buffer.byteLength(body),
+      ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
       ...(contentType === undefined ? {} : { ContentType: contentType }),
       ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
+      ...this.#encryption(),
     });
     await this.#call('put', key, () => this.#client.send(command));
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
     return this.#callIfThere('get', key, async () => {
-      const { Body } = await this.#client.send(new GetObjectCommand(this.#object(key)));
+      // What arrives is held against the checksum that the store has of it, if any.
+      const command = new GetObjectCommand({ ...this.#object(key), ChecksumMode: 'ENABLED' });
+      const { Body } = await this.#client.send(command);
       const contents = await read(Body as Readable, maxBytes);
       if (contents) return contents;
       throw new ProviderError('TooLarge', `get ${this.uri(key)}: more than ${maxBytes} bytes`);
@@ -115,7 +126,8 @@ class S3ArtifactStore implements ArtifactStore {
   async head(key: string): Promise<ObjectInfo | undefined> {
     return this.#callIfThere('head', key, async () => {
       const found = await this.#client.send(new HeadObjectCommand(this.#object(key)));
-      return { key, size: found.ContentLength ?? 0, etag: unquoted(found.ETag) };
+      const version = versionOf(found.VersionId);
+      return { key, size: found.ContentLength ?? 0, etag: unquoted(found.ETag), ...version };
     });
   }
 
@@ -127,7 +139,7 @@ class S3ArtifactStore implements ArtifactStore {
           yield { key: Key, size: Size, etag: unquoted(ETag) };
       }
     } catch (error) {
-      throw s3Error(`list ${this.uri(prefix)}`, error);
+      throw s3Error('list', { bucket: this.bucket, key: prefix }, error);
     }
   }
 
@@ -156,6 +168,7 @@ class S3ArtifactStore implements ArtifactStore {
       ...this.#object(key),
       ContentLength: file.size,
       ChecksumSHA256: checksum,
+      ...this.#encryption(),
     });
     return this.#call('presign put of', key, async () => {
       const url = await getSignedUrl(this.#client, command, {
@@ -164,10 +177,8 @@ class S3ArtifactStore implements ArtifactStore {
         unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
       });
       const type = file.contentType === undefined ? {} : { 'content-type': file.contentType };
-      return {
-        url,
-        headers: { 'content-length': String(file.size), 'x-amz-checksum-sha256': checksum, ...type },
-      };
+      const signed = { 'content-length': String(file.size), 'x-amz-checksum-sha256': checksum };
+      return { url, headers: { ...signed, ...this.#encryptionHeaders(), ...type } };
     });
   }
 
@@ -183,6 +194,19 @@ class S3ArtifactStore implements ArtifactStore {
     return { Bucket: this.bucket, Key: key };
   }
 
+  #encryption(): { ServerSideEncryption?: 'aws:kms'; SSEKMSKeyId?: string } {
+    const { kmsKeyId } = this.#settings;
+    return kmsKeyId === undefined ? {} : { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: kmsKeyId };
+  }
+
+  /** Signed into the request, so that who uploads cannot leave the encryption out. */
+  #encryptionHeaders(): Record<string, string> {
+    const { kmsKeyId } = this.#settings;
+    if (kmsKeyId === undefined) return {};
+    const name = 'x-amz-server-side-encryption';
+    return { [name]: 'aws:kms', [`${name}-aws-kms-key-id`]: kmsKeyId };
+  }
+
   async #lifetime(seconds: number): Promise<number> {
     const { expiration } = await this.#client.config.credentials();
     return presignSeconds(seconds, expiration, (this.#settings.now ?? Date.now)());
@@ -192,7 +216,7 @@ class S3ArtifactStore implements ArtifactStore {
     try {
       return await send();
     } catch (error) {
-      throw s3Error(`${operation} ${this.uri(key)}`, error);
+      throw s3Error(operation, { bucket: this.bucket, key }, error);
     }
   }
 

@@ -87,9 +87,10 @@ function failures(use: () => BuilderUnderTest): void {
   };
 
   it('says DockerfileFailed, names the step and keeps the end of the log', async () => {
-    const { reason, message, logTail } = await failed(DOCKERFILES.failing);
+    const { reason, message, logTail, failedStep } = await failed(DOCKERFILES.failing);
     expect(reason).to.equal('DockerfileFailed');
     expect(message).to.contain('RUN').and.contain('exit code: 3');
+    expect(failedStep).to.match(/^RUN printf /);
     expect(logTail).to.have.length.within(1, 20);
     expect(logTail.join('\n')).to.not.match(/[^\n\P{Cc}]/u);
   });

@@ -25,7 +25,10 @@ const failed = (reason: (Ended & { kind: 'failed' })['reason'], message: string)
 });
 
 const ENDS: Record<string, Ended> = {
-  [DOCKERFILES.failing]: failed('DockerfileFailed', '[2/2] RUN printf: exit code: 3'),
+  [DOCKERFILES.failing]: {
+    ...failed('DockerfileFailed', '[2/2] RUN printf …: exit code: 3'),
+    failedStep: 'RUN printf …',
+  } as Ended,
   [DOCKERFILES.unparsable]: failed('DockerfileFailed', 'unknown instruction: RUNN'),
   [DOCKERFILES.missingBase]: failed('BaseImageNotFound', 'no/such-image:1: not found'),
 };

@@ -17,6 +17,7 @@ export interface MemoryImageBuilderOptions {
   outcome?: (build: Build) => Ended | undefined;
   /** Told of each image when its end is first seen, as a registry is told of a push. */
   onPush?: (image: string, digest: string) => void;
+  backend?: ImageBuilder['backend'];
   /** Called before every operation; an error that it returns is what the operation throws. */
   fault?: (operation: string) => ProviderError | undefined;
 }
@@ -38,7 +39,7 @@ const timedOut = ({ timeoutSeconds }: Build): Ended => ({
 });
 
 export class MemoryImageBuilder implements ImageBuilder {
-  readonly backend = 'BuildKit';
+  readonly backend: ImageBuilder['backend'];
   readonly pollMs = 10;
   /** Every build that was begun, in order; the same token started again is no new one. */
   readonly started: Build[] = [];
@@ -48,6 +49,7 @@ export class MemoryImageBuilder implements ImageBuilder {
 
   constructor(options: MemoryImageBuilderOptions) {
     this.#options = options;
+    this.backend = options.backend ?? 'BuildKit';
     this.#now = options.now ?? Date.now;
   }
 

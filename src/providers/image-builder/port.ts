@@ -10,14 +10,26 @@ export interface Build {
   attempt: number;
   /** Reference to push to, with its tag. */
   image: string;
-  context: { kind: 's3' } | { kind: 'configMap'; name: string };
+  context: BuildContext;
   /** Path of the Dockerfile within the context. */
   dockerfile: string;
   target?: string;
   platform: string;
   buildArgs: Record<string, string>;
   timeoutSeconds: number;
+  /** Limit of waiting for its start, where the builder keeps one; default: the builder’s own. */
+  queueTimeoutSeconds?: number;
+  /** Build and push even where the tag exists; otherwise an image that is found under an immutable tag is taken for the build’s own. */
+  force?: boolean;
+  /** Login for base images: name of what the builder keeps logins in. */
+  secret?: string;
+  /** `start` may have been called with this token before, longer ago than the builder remembers tokens. */
+  mayExist?: boolean;
 }
+
+/** Where the files of a build come from. An archive, `s3://bucket/key`, may be pinned to a version of its object and to its SHA-256 in hex. */
+export type BuildContext =
+  { kind: 's3'; uri: string; versionId?: string; sha256?: string } | { kind: 'configMap'; name: string };
 
 /** A started build. */
 export interface BuildHandle {
@@ -28,12 +40,37 @@ export interface BuildHandle {
   logUrl?: string;
 }
 
+/** A stage of the builder’s own work, such as CodeBuild’s PROVISIONING, that has ended. */
+export interface BuildPhase {
+  name: string;
+  seconds: number;
+}
+
+/** What a builder may tell of a build that has begun. */
+interface Account {
+  phases?: BuildPhase[];
+  /** Known once the log exists. */
+  logUrl?: string;
+}
+
+/** A build that failed. */
+export interface BuildFailure {
+  reason: BuildFailedReason;
+  /** One sentence, naming the step where one failed. */
+  message: string;
+  /** Last lines of the log, without escape sequences. */
+  logTail: string[];
+  /** Instruction of the Dockerfile that failed: `RUN pip install x`. */
+  failedStep?: string;
+}
+
 export type BuildState =
   | { kind: 'queued' }
-  | { kind: 'running'; since?: string }
+  /** `since`: ISO 8601. */
+  | ({ kind: 'running'; since?: string } & Account)
   /** Ended well; `digest` is `sha256:…` of what was pushed. */
-  | { kind: 'succeeded'; digest: string }
-  | { kind: 'failed'; reason: BuildFailedReason; message: string; logTail: string[] }
+  | ({ kind: 'succeeded'; digest: string } & Account)
+  | ({ kind: 'failed' } & BuildFailure & Account)
   /** The builder knows no such build. */
   | { kind: 'unknown' };
 
@@ -41,6 +78,10 @@ export interface ImageBuilder {
   readonly backend: 'BuildKit' | 'CodeBuild';
   /** How often `states` is worth a call, in milliseconds. */
   readonly pollMs: number;
+  /**
+   * @throws ProviderError: `QuotaExceeded` where the builder takes no more builds just now; `NotFound` where the builder itself is
+   * missing; `Invalid` for a build that it will never take, and for a token that belongs to another TaskBuild.
+   */
   start(build: Build): Promise<BuildHandle>;
   /** State by handle id. */
   states(handles: BuildHandle[]): Promise<Map<string, BuildState>>;

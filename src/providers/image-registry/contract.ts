@@ -14,6 +14,8 @@ export interface RegistryUnderTest {
   registry: ImageRegistry;
   /** Pushes an image under a reference with a tag; resolves its digest. */
   push: (reference: string, image: PushedImage) => Promise<string>;
+  /** Reference to a test's image; default: on Docker Hub, in full. */
+  refer?: (path: string, tag: string) => string;
 }
 
 const SERVICE: ImageConfig = {
@@ -24,6 +26,11 @@ const SERVICE: ImageConfig = {
 };
 const amd64 = (config: Partial<ImageConfig>): PushedImage => ({ config, platforms: ['linux/amd64'] });
 
+const onHub = (path: string, tag: string): string => `docker.io/${path}:${tag}`;
+const referTo = ({ refer = onHub }: RegistryUnderTest) => refer;
+const byDigest = (reference: string, digest: string): string =>
+  `${reference.slice(0, reference.lastIndexOf(':'))}@${digest}`;
+
 const failure = (work: Promise<unknown>): Promise<ProviderError> =>
   work.then(
     () => expect.fail('it did not fail'),
@@ -31,37 +38,51 @@ const failure = (work: Promise<unknown>): Promise<ProviderError> =>
   );
 
 function resolution(use: () => RegistryUnderTest): void {
+  const referred = (path: string, tag: string) => referTo(use())(path, tag);
+
   it('resolves a tag to the digest, under the host that nodes know', async () => {
     const { registry, push } = use();
-    const digest = await push('docker.io/library/python:3.11-slim', amd64({}));
-    const found = { digest, reference: `docker.io/library/python@${digest}` };
-    expect(await registry.resolve('python:3.11-slim')).to.deep.equal(found);
-    expect(await registry.resolve('docker.io/library/python:3.11-slim')).to.deep.equal(found);
+    const reference = referred('some/tool', '3.11-slim');
+    const digest = await push(reference, amd64({}));
+    const found = { digest, reference: byDigest(reference, digest) };
+    expect(await registry.resolve(reference)).to.deep.equal(found);
   });
 
   it('resolves a reference that is pinned already', async () => {
     const { registry, push } = use();
-    const digest = await push('docker.io/some/app:1', amd64({ user: 'pinned' }));
-    const reference = `docker.io/some/app@${digest}`;
-    expect(await registry.resolve(`some/app@${digest}`)).to.deep.equal({ digest, reference });
-    expect(await registry.resolve(`some/app:1@${digest}`)).to.deep.equal({ digest, reference });
+    const tagged = referred('some/app', '1');
+    const digest = await push(tagged, amd64({ user: 'pinned' }));
+    const reference = byDigest(tagged, digest);
+    expect(await registry.resolve(reference)).to.deep.equal({ digest, reference });
+    expect(await registry.resolve(`${tagged}@${digest}`)).to.deep.equal({ digest, reference });
   });
 
   it('follows a tag that moved', async () => {
     const { registry, push } = use();
-    const before = await push('docker.io/some/moving:latest', amd64({ user: 'one' }));
-    const after = await push('docker.io/some/moving:latest', amd64({ user: 'two' }));
-    expect((await registry.resolve('some/moving'))?.digest)
+    const reference = referred('some/moving', 'latest');
+    const before = await push(reference, amd64({ user: 'one' }));
+    const after = await push(reference, amd64({ user: 'two' }));
+    expect((await registry.resolve(reference))?.digest)
       .to.equal(after)
       .and.not.equal(before);
   });
 
   it('answers undefined for a tag, a repository or a digest that is not there', async () => {
     const { registry, push } = use();
-    await push('docker.io/some/there:1', amd64({}));
-    expect(await registry.resolve('some/there:2')).to.equal(undefined);
-    expect(await registry.resolve('some/where:1')).to.equal(undefined);
-    expect(await registry.resolve(`some/there@sha256:${'0'.repeat(64)}`)).to.equal(undefined);
+    const there = referred('some/there', '1');
+    await push(there, amd64({}));
+    expect(await registry.resolve(referred('some/there', '2'))).to.equal(undefined);
+    expect(await registry.resolve(referred('some/where', '1'))).to.equal(undefined);
+    expect(await registry.resolve(byDigest(there, `sha256:${'0'.repeat(64)}`))).to.equal(undefined);
+  });
+
+  it('reads short names as Docker does', async () => {
+    const { registry, push } = use();
+    const python = await push('docker.io/library/python:3.11-slim', amd64({}));
+    const latest = await push('docker.io/some/short:latest', amd64({ user: 'short' }));
+    const reference = `docker.io/library/python@${python}`;
+    expect(await registry.resolve('python:3.11-slim')).to.deep.equal({ digest: python, reference });
+    expect((await registry.resolve('some/short'))?.digest).to.equal(latest);
   });
 
   it('says Invalid for what is no reference', async () => {
@@ -73,39 +94,39 @@ function resolution(use: () => RegistryUnderTest): void {
 }
 
 function configs(use: () => RegistryUnderTest): void {
+  const referred = (path: string, tag = '1') => referTo(use())(path, tag);
   const configOf = async (reference: string, platform = 'linux/amd64') => {
     const { registry } = use();
     return registry.config((await registry.resolve(reference))!, platform);
   };
 
   it('reads user, directory, entrypoint and command', async () => {
-    await use().push('docker.io/some/service:1', amd64(SERVICE));
-    expect(await configOf('some/service:1')).to.deep.equal(SERVICE);
+    await use().push(referred('some/service'), amd64(SERVICE));
+    expect(await configOf(referred('some/service'))).to.deep.equal(SERVICE);
   });
 
   it('reads an image that says nothing as root in / without a command', async () => {
-    await use().push('docker.io/some/bare:1', amd64({}));
-    expect(await configOf('some/bare:1')).to.deep.equal({ user: '', workdir: '/', entrypoint: [], cmd: [] });
+    await use().push(referred('some/bare'), amd64({}));
+    const bare = { user: '', workdir: '/', entrypoint: [], cmd: [] };
+    expect(await configOf(referred('some/bare'))).to.deep.equal(bare);
   });
 
   it('finds the platform in an image of several', async () => {
-    await use().push('docker.io/some/multi:1', {
-      config: SERVICE,
-      platforms: ['linux/amd64', 'linux/arm64'],
-    });
-    expect(await configOf('some/multi:1', 'linux/arm64')).to.deep.equal(SERVICE);
-    expect(await configOf('some/multi:1', 'linux/amd64')).to.deep.equal(SERVICE);
+    const image = { config: SERVICE, platforms: ['linux/amd64', 'linux/arm64'] };
+    await use().push(referred('some/multi'), image);
+    expect(await configOf(referred('some/multi'), 'linux/arm64')).to.deep.equal(SERVICE);
+    expect(await configOf(referred('some/multi'), 'linux/amd64')).to.deep.equal(SERVICE);
   });
 
   it('says NotFound for a platform that the image lacks', async () => {
-    await use().push('docker.io/some/amd:1', amd64(SERVICE));
-    await use().push('docker.io/some/pair:1', { config: SERVICE, platforms: ['linux/amd64', 'linux/arm64'] });
-    for (const reference of ['some/amd:1', 'some/pair:1']) {
+    const { push } = use();
+    const references = [referred('some/amd'), referred('some/pair')] as const;
+    await push(references[0], amd64(SERVICE));
+    await push(references[1], { config: SERVICE, platforms: ['linux/amd64', 'linux/arm64'] });
+    for (const reference of references) {
       const error = await failure(configOf(reference, 'linux/riscv64'));
-      expect([error.reason, error.message.includes('linux/riscv64')], reference).to.deep.equal([
-        'NotFound',
-        true,
-      ]);
+      const said = [error.reason, error.message.includes('linux/riscv64')];
+      expect(said, reference).to.deep.equal(['NotFound', true]);
     }
   });
 }

@@ -76,7 +76,7 @@ describe('failure of a build', () => {
       solve(
         'python: failed to resolve source metadata for docker.io/library/python:latest: unexpected status from HEAD request: 429 Too Many Requests',
       ),
-      unavailable,
+      'BaseImageRateLimited',
       'python: failed to resolve source metadata for docker.io/library/python:latest: unexpected status from HEAD request: 429 Too Many Requests',
     ],
     'a registry of base images that is down': [
@@ -142,6 +142,14 @@ describe('failure of a build', () => {
       'error: failed to push: connection refused',
     );
     expect(classify(log).reason).to.equal('DockerfileFailed');
+  });
+
+  it('names the instruction that failed, without its place', () => {
+    const stepOf = (step: string): string | undefined =>
+      classify(stepFailed(step, exited('x', 1))).failedStep;
+    expect(stepOf('[2/2] RUN pip install x')).to.equal('RUN pip install x');
+    expect(stepOf('[build 2/3] RUN echo [a] b')).to.equal('RUN echo [a] b');
+    expect(classify(solve('target stage "zz" could not be found'))).to.not.have.property('failedStep');
   });
 
   it('keeps the last twenty lines without escape sequences, and bounds what it says', () => {

@@ -1,14 +1,7 @@
-/** Why a build failed, out of the plain output of buildctl. Pure. */
+/** Why a build failed, out of the plain output of buildctl or buildx. Pure. */
 import { stripVTControlCharacters } from 'node:util';
 import type { BuildFailedReason } from '../../../crds/reasons.ts';
-
-export interface BuildFailure {
-  reason: BuildFailedReason;
-  /** One sentence, naming the step where one failed. */
-  message: string;
-  /** Last lines of the log, without escape sequences. */
-  logTail: string[];
-}
+import type { BuildFailure } from '../port.ts';
 
 const TAIL_LINES = 20;
 /** Bounds of the API’s schema. */
@@ -18,6 +11,12 @@ const MESSAGE_MAX = 1024;
 /** The network or a server’s own trouble: another try may go well. */
 const TRANSIENT =
   /connection (refused|reset)|no such host|i\/o timeout|TLS handshake|deadline exceeded|unexpected EOF|server misbehaving|no route to host|network is unreachable|toomanyrequests|too many requests|\b(429|50[0234])\b/i;
+/** A registry’s limit of pulls, in its own words or containerd’s. */
+const RATE_LIMITED = /toomanyrequests|too many requests|\b429\b/i;
+/** ECR’s words for a login that ran out under way: the next attempt logs in anew. */
+const EXPIRED = /authorization token has expired/;
+/** ECR’s words for a tag that it keeps: the repository, or since exclusions exist the tag, is immutable. */
+const IMMUTABLE = /already exists in the .* because the (repository|tag) is immutable/;
 /** buildkitd went away, or its disk is full. */
 const DAEMON =
   /\bUnavailable: |code = (Unavailable|Canceled)|error reading from server|transport is closing|no active session|context canceled|no space left on device/;
@@ -34,8 +33,13 @@ const RULES: { when: RegExp; reason: (error: string) => BuildFailedReason }[] = 
   { when: DAEMON, reason: () => 'BuilderUnavailable' },
   {
     when: /failed to push/,
-    reason: (error) => (TRANSIENT.test(error) ? 'BuilderUnavailable' : 'PushDenied'),
+    reason: (error) => {
+      if (IMMUTABLE.test(error)) return 'TagImmutable';
+      if (EXPIRED.test(error)) return 'BuilderFault';
+      return TRANSIENT.test(error) ? 'BuilderUnavailable' : 'PushDenied';
+    },
   },
+  { when: RATE_LIMITED, reason: () => 'BaseImageRateLimited' },
   { when: PULL, reason: (error) => (TRANSIENT.test(error) ? 'BuilderUnavailable' : 'BaseImageNotFound') },
   { when: TRANSIENT, reason: () => 'BuilderUnavailable' },
   { when: /^failed to solve: /, reason: () => 'DockerfileFailed' },
@@ -55,14 +59,39 @@ export function cleanLines(log: string): string[] {
   return lines.filter((line) => line !== '');
 }
 
-/** buildctl’s own verdict. Output of steps cannot pass for it: each of its lines begins with a step’s number or a time. */
-const verdict = (lines: string[]): string | undefined =>
-  lines.findLast((line) => line.startsWith('error: '))?.slice('error: '.length);
+/** Said by the build’s own script where it knows better than its tool. */
+const MARKER = /^sb-build: (ContextMismatch|BuildTimeout|BuilderNotFound): (.*)$/;
+const VERDICT = /^(?:error|ERROR): (?:failed to build: )?(.*)$/;
+
+type Verdict = Pick<BuildFailure, 'reason' | 'message'>;
+
+function marked(line: string): Verdict | undefined {
+  const [, reason, message = ''] = MARKER.exec(line) ?? [];
+  return reason === undefined ? undefined : { reason: reason as BuildFailedReason, message };
+}
+
+/** A registry’s own message follows the tool’s on lines of its own. */
+function ofTool(line: string, after: string[], lines: string[]): Verdict {
+  const error = [VERDICT.exec(line)?.[1] ?? '', ...after].join(' ');
+  const rule = RULES.find(({ when }) => when.test(error));
+  return { reason: rule?.reason(error) ?? 'BuilderUnavailable', message: sentence(error, lines) };
+}
+
+/**
+ * The last word of script or tool. Output of steps cannot pass for it: each of its lines begins with a step’s number or a time, and the
+ * tool speaks after them.
+ */
+function verdict(lines: string[]): Verdict | undefined {
+  const at = lines.findLastIndex((line) => MARKER.test(line) || VERDICT.test(line));
+  const line = lines[at];
+  if (line === undefined) return undefined;
+  return marked(line) ?? ofTool(line, lines.slice(at + 1), lines);
+}
 
 /** The heading of the excerpt that names the step: ` > [2/3] RUN make:`. */
 const failedStep = (lines: string[]): string | undefined =>
   lines
-    .map((line) => /^ > (\[(?!internal\]).*\] .*):$/.exec(line)?.[1])
+    .map((line) => /^ > (\[(?!internal\]).*?\] .*):$/.exec(line)?.[1])
     .findLast((step) => step !== undefined);
 
 function sentence(error: string, lines: string[]): string {
@@ -73,18 +102,23 @@ function sentence(error: string, lines: string[]): string {
   return `${step}: ${exit ?? cause}`;
 }
 
-/** Reads the log of a build whose buildctl ended with a failure. */
-export function classify(log: string): BuildFailure {
+/** Reads the log of a build that ended with a failure. Undefined where nothing in it says why. */
+export function diagnose(log: string): BuildFailure | undefined {
   const lines = cleanLines(log);
-  const logTail = lines.slice(-TAIL_LINES);
-  const error = verdict(lines);
-  if (error === undefined) {
-    return {
-      reason: 'BuilderUnavailable',
-      message: logTail.at(-1) ?? 'the build ended without a word',
-      logTail,
-    };
-  }
-  const reason = RULES.find(({ when }) => when.test(error))?.reason(error) ?? 'BuilderUnavailable';
-  return { reason, message: sentence(error, lines).slice(0, MESSAGE_MAX), logTail };
+  const said = verdict(lines);
+  if (!said) return undefined;
+  const step = said.reason === 'DockerfileFailed' ? failedStep(lines) : undefined;
+  return {
+    reason: said.reason,
+    message: said.message.slice(0, MESSAGE_MAX),
+    logTail: lines.slice(-TAIL_LINES),
+    ...(step === undefined ? {} : { failedStep: step.replace(/^\[.*?\] /, '').slice(0, LINE_MAX) }),
+  };
+}
+
+/** Like `diagnose`; a log that says nothing is that of a builder that went away. */
+export function classify(log: string): BuildFailure {
+  const logTail = cleanLines(log).slice(-TAIL_LINES);
+  const message = logTail.at(-1) ?? 'the build ended without a word';
+  return diagnose(log) ?? { reason: 'BuilderUnavailable', message, logTail };
 }

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import type { Job } from '../../../kube/kinds.ts';
+import { classify } from './failure.ts';
 import { buildctlArguments, buildJob } from './manifests.ts';
 import type { Build } from '../port.ts';
 
@@ -11,7 +13,7 @@ const build: Build = {
   owner: { namespace: 'evals', name: 'hello-0123456789ab', uid: '0000-1111' },
   attempt: 1,
   image: 'sb-registry:5000/sandboxes:hello-0123456789ab',
-  context: { kind: 's3' },
+  context: { kind: 's3', uri: 's3://artifacts/tasks/t/context.zip' },
   dockerfile: 'Dockerfile',
   platform: 'linux/amd64',
   buildArgs: { VERSION: '1.2' },
@@ -41,6 +43,47 @@ describe('Job of a build', () => {
   it('reads a ConfigMap without any token', () => {
     const job = buildJob({ ...build, context: { kind: 'configMap', name: 'hello-context' } }, settings);
     expect(rendered(job)).to.equal(golden('config-map.yaml'));
+  });
+
+  it('shows a login to buildctl’s container alone', () => {
+    const { template } = buildJob({ ...build, secret: 'docker-hub' }, settings).spec!;
+    const { containers, initContainers, volumes } = template.spec!;
+    const mount = { name: 'login', mountPath: '/login', readOnly: true };
+    expect(containers[0]!.volumeMounts).to.deep.include(mount);
+    expect(containers[0]!.env).to.deep.include({ name: 'DOCKER_CONFIG', value: '/login' });
+    expect(initContainers![0]!.volumeMounts!.map(({ name }) => name)).to.not.include('login');
+    expect(volumes).to.deep.include({
+      name: 'login',
+      secret: {
+        secretName: 'docker-hub',
+        items: [{ key: '.dockerconfigjson', path: 'config.json' }],
+        optional: true,
+      },
+    });
+  });
+
+  it('has base images pulled from their mirrors', () => {
+    const mirrored = { ...settings, baseImageMirrors: { 'docker.io/library': 'mirror/library' } };
+    const { command, env } = buildJob(build, mirrored).spec!.template.spec!.containers[0]!;
+    expect(command![2]).to.contain('--source-policy-file');
+    const policy = env!.find(({ name }) => name === 'SB_SOURCE_POLICY')!.value!;
+    expect(policy)
+      .to.contain('docker-image://docker.io/library/*')
+      .and.contain('docker-image://mirror/library/$${1}');
+  });
+
+  it('ends with a word for a login that is not there', () => {
+    const { template } = buildJob({ ...build, secret: 'docker-hub' }, settings).spec!;
+    const { command, args } = template.spec!.containers[0]!;
+    const { status, stdout } = spawnSync(command![0]!, [...command!.slice(1), ...args!], {
+      encoding: 'utf8',
+      env: { DOCKER_CONFIG: '/nowhere', SB_SECRET: 'docker-hub' },
+    });
+    expect(status).to.equal(1);
+    expect(classify(stdout)).to.include({
+      reason: 'BuilderNotFound',
+      message: 'spec.secretRefs: there is no Secret docker-hub of type kubernetes.io/dockerconfigjson',
+    });
   });
 
   it('hands what people wrote to buildctl as single arguments, with dollars that Kubernetes leaves alone', () => {

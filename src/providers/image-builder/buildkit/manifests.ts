@@ -4,6 +4,7 @@ import { API_VERSION, bounded, BROKER_AUDIENCE, LABEL } from '../../../crds/name
 import { CONTAINERS, POD_PATHS } from '../../../crds/courier-protocol.ts';
 import type { Job } from '../../../kube/kinds.ts';
 import type { Build } from '../port.ts';
+import { sourcePolicy } from '../source-policy.ts';
 
 export interface JobSettings {
   /** `tcp://host:port` of buildkitd. */
@@ -15,10 +16,13 @@ export interface JobSettings {
   brokerUrl: string;
   /** PEM of the broker’s certificate authority. */
   brokerCa: string;
+  /** Prefixes of base images’ names, and what they are pulled from instead. */
+  baseImageMirrors?: Record<string, string>;
 }
 
 const CONTEXT = '/context';
 const CONFIG_MAP = '/context-configmap';
+const LOGIN = '/login';
 const UID = 10_001;
 /** The kubelet refreshes the token; each is good for this long. */
 const TOKEN_SECONDS = 3600;
@@ -30,7 +34,15 @@ const TOKEN_SECONDS = 3600;
 const SCRIPT = [
   'buildctl "$@" --metadata-file /tmp/metadata.json || exit',
   `exec sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' /tmp/metadata.json > /dev/termination-log`,
-].join('\n');
+];
+
+/** Without its login a build would be refused base images for a reason that nobody understands. */
+const LOGIN_CHECK = [
+  'if [ ! -f "$DOCKER_CONFIG/config.json" ]; then',
+  '  echo "sb-build: BuilderNotFound: spec.secretRefs: there is no Secret $SB_SECRET of type kubernetes.io/dockerconfigjson"',
+  '  exit 1',
+  'fi',
+];
 
 /** The kubelet replaces `$(NAME)` in arguments; a doubled dollar sign stands for itself. */
 const literal = (argument: string): string => argument.replaceAll('$', '$$$$');
@@ -61,6 +73,8 @@ export function buildctlArguments(build: Build, address: string): string[] {
   ];
   return ['--addr', address, 'build', ...pairs.flat()];
 }
+
+const SCRATCH = { name: 'tmp', mountPath: '/tmp' };
 
 const CONTAINER = {
   securityContext: {
@@ -102,9 +116,54 @@ function contextSource({ context }: Build, { brokerUrl, brokerCa }: JobSettings)
   };
 }
 
+/** What logs the build in to registries: seen by buildctl’s container alone, which runs nothing of the Dockerfile. */
+function loginOf({ secret }: Build) {
+  if (secret === undefined) return { script: [], env: [], mounts: [], volumes: [] };
+  // Optional, since a Pod whose Secret is missing waits for ever; the script says so instead.
+  const items = [{ key: '.dockerconfigjson', path: 'config.json' }];
+  return {
+    script: LOGIN_CHECK,
+    env: [
+      { name: 'DOCKER_CONFIG', value: LOGIN },
+      { name: 'SB_SECRET', value: literal(secret) },
+    ],
+    mounts: [{ name: 'login', mountPath: LOGIN, readOnly: true }],
+    volumes: [{ name: 'login', secret: { secretName: secret, items, optional: true } }],
+  };
+}
+
+type Login = ReturnType<typeof loginOf>;
+
+/** Has buildctl ask for base images at their mirrors. */
+function mirroring({ baseImageMirrors = {} }: JobSettings) {
+  const policy = sourcePolicy(baseImageMirrors);
+  if (policy === undefined) return { script: [], env: [] };
+  return {
+    script: [
+      `printf '%s' "$SB_SOURCE_POLICY" > /tmp/source-policy.json`,
+      'set -- "$@" --source-policy-file /tmp/source-policy.json',
+    ],
+    env: [{ name: 'SB_SOURCE_POLICY', value: literal(policy) }],
+  };
+}
+
+function buildContainer(build: Build, settings: JobSettings, login: Login) {
+  const mirrors = mirroring(settings);
+  const script = [...login.script, ...mirrors.script, ...SCRIPT].join('\n');
+  return {
+    ...CONTAINER,
+    name: CONTAINERS.build,
+    image: settings.buildctlImage,
+    command: ['/bin/sh', '-c', script, 'build'],
+    args: buildctlArguments(build, settings.address).map(literal),
+    env: [{ name: 'HOME', value: '/tmp' }, ...login.env, ...mirrors.env],
+    volumeMounts: [{ name: 'context', mountPath: CONTEXT, readOnly: true }, SCRATCH, ...login.mounts],
+  };
+}
+
 function podSpec(build: Build, settings: JobSettings) {
   const source = contextSource(build, settings);
-  const scratch = { name: 'tmp', mountPath: '/tmp' };
+  const login = loginOf(build);
   return {
     restartPolicy: 'Never',
     // Of the Pod and not of the Job: it counts from the Pod’s start, and the Pod’s log survives it.
@@ -126,21 +185,16 @@ function podSpec(build: Build, settings: JobSettings) {
         image: settings.courierImage,
         command: ['node', '/app/courier.js', 'context', ...source.args],
         env: source.env,
-        volumeMounts: [{ name: 'context', mountPath: CONTEXT }, source.mount, scratch],
+        volumeMounts: [{ name: 'context', mountPath: CONTEXT }, source.mount, SCRATCH],
       },
     ],
-    containers: [
-      {
-        ...CONTAINER,
-        name: CONTAINERS.build,
-        image: settings.buildctlImage,
-        command: ['/bin/sh', '-c', SCRIPT, 'build'],
-        args: buildctlArguments(build, settings.address).map(literal),
-        env: [{ name: 'HOME', value: '/tmp' }],
-        volumeMounts: [{ name: 'context', mountPath: CONTEXT, readOnly: true }, scratch],
-      },
+    containers: [buildContainer(build, settings, login)],
+    volumes: [
+      { name: 'context', emptyDir: {} },
+      { name: 'tmp', emptyDir: {} },
+      source.volume,
+      ...login.volumes,
     ],
-    volumes: [{ name: 'context', emptyDir: {} }, { name: 'tmp', emptyDir: {} }, source.volume],
   };
 }
 

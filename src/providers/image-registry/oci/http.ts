@@ -6,11 +6,18 @@ import { Lru } from './lru.ts';
 import { parseJson } from './manifest.ts';
 import { readAtMost } from './read.ts';
 
+export interface Login {
+  username: string;
+  password: string;
+  /** Milliseconds since the epoch, from which on another is needed; default: never. */
+  expires?: number;
+}
+
 export interface RegistryHttpSettings {
   /** Base URL that answers for a host: `{"docker.io": "https://mirror/docker-hub"}`. */
   mirrors?: Record<string, string>;
-  /** Logins by host; without one everything is asked anonymously. */
-  credentials?: Record<string, { username: string; password: string }>;
+  /** Logins by host, or where to ask for one; without it everything is asked anonymously. */
+  credentials?: Record<string, Login | (() => Promise<Login>)>;
   timeoutMs?: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
@@ -58,7 +65,7 @@ export class RegistryHttp {
 
   /** The answer where it is 2xx; undefined for 404; everything else throws. */
   async send(call: RegistryCall): Promise<Response | undefined> {
-    const first = await this.#ask(call);
+    const first = await this.#ask(call, this.#known(call));
     const answer = first.status === 401 ? await this.#askWithLogin(call, first) : first;
     if (answer.ok) return answer;
     await answer.body?.cancel();
@@ -77,13 +84,17 @@ export class RegistryHttp {
     return `${origin}/v2${pathname === '/' ? '' : pathname}/${repository}/${path}`;
   }
 
-  #ask(call: RegistryCall): Promise<Response> {
-    const token = this.#tokens.get(`${call.host}/${call.repository}`);
+  #known({ host, repository }: RegistryCall): Token | undefined {
+    const token = this.#tokens.get(`${host}/${repository}`);
+    return token && token.expires > this.#now() ? token : undefined;
+  }
+
+  #ask(call: RegistryCall, token: Token | undefined): Promise<Response> {
     return this.#fetch(call.doing, this.#url(call), {
       method: call.method,
       headers: {
         ...(call.accept ? { accept: call.accept.join(', ') } : {}),
-        ...(token && token.expires > this.#now() ? { authorization: token.header } : {}),
+        ...(token ? { authorization: token.header } : {}),
       },
     });
   }
@@ -94,24 +105,29 @@ export class RegistryHttp {
     const token = challenge && (await this.#login(call, challenge));
     if (!token) throw refusal(call.doing, refused.status);
     this.#tokens.set(`${call.host}/${call.repository}`, token);
-    return this.#ask(call);
+    // Whatever it says of its end: a clock that is wrong must not make it useless.
+    return this.#ask(call, token);
   }
 
   async #login(call: RegistryCall, challenge: Challenge): Promise<Token | undefined> {
-    const basic = this.#basic(call.host);
-    if (challenge.scheme === 'basic')
-      return basic === undefined ? undefined : { header: basic, expires: Infinity };
+    const basic = await this.#basic(call.host);
+    if (challenge.scheme === 'basic') return basic;
     const url = tokenUrl(challenge, this.#server(call.host));
     if (!url) return undefined;
     const doing = `${call.doing}: token of ${url.host}`;
-    const answer = await this.#fetch(doing, url.href, { headers: basic ? { authorization: basic } : {} });
+    const answer = await this.#fetch(doing, url.href, {
+      headers: basic ? { authorization: basic.header } : {},
+    });
     if (!answer.ok) throw refusal(doing, answer.status);
     return tokenOf(parseJson(await readAtMost(answer, TOKEN_BYTES, doing), doing), this.#now());
   }
 
-  #basic(host: string): string | undefined {
-    const login = this.#settings.credentials?.[host];
-    return login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
+  async #basic(host: string): Promise<Token | undefined> {
+    const known = this.#settings.credentials?.[host];
+    const login = typeof known === 'function' ? await known() : known;
+    if (login === undefined) return undefined;
+    const { username, password, expires = Infinity } = login;
+    return { header: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`, expires };
   }
 
   /** Follows redirects; undici leaves the Authorization header behind when they lead to another origin. */

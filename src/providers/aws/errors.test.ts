@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { ProviderError } from '../errors.ts';
+import { awsError } from './errors.ts';
+
+const thrown = (name: string, status?: number): Error =>
+  Object.assign(new Error('as AWS says'), {
+    name,
+    ...(status === undefined ? {} : { $metadata: { httpStatusCode: status } }),
+  });
+
+describe('errors of the AWS SDK', () => {
+  for (const [name, status, reason] of [
+    ['ThrottlingException', 400, 'Throttled'],
+    ['AccessDeniedException', 400, 'AccessDenied'],
+    ['UnrecognizedClientException', 400, 'AccessDenied'],
+    ['ExpiredTokenException', 400, 'Unavailable'],
+    ['ServerException', 500, 'Unavailable'],
+    ['InvalidParameterException', 400, 'Invalid'],
+    ['CredentialsProviderError', undefined, 'Unavailable'],
+    ['TimeoutError', undefined, 'Unavailable'],
+  ] as const) {
+    it(`are ${reason} for ${name}`, () => {
+      const error = awsError({ call: 'ask' }, thrown(name, status));
+      expect([error.reason, error.message]).to.deep.equal([reason, `ask: ${name}: as AWS says`]);
+    });
+  }
+
+  it('mean what the service means by its own codes', () => {
+    const reasons = { AccountLimitExceededException: 'Throttled' } as const;
+    const error = awsError({ call: 'ask', reasons }, thrown('AccountLimitExceededException', 400));
+    expect(error.reason).to.equal('Throttled');
+  });
+
+  it('name the missing permission where access was denied, and nowhere else', () => {
+    const needs = 'ecr:DescribeImages on *';
+    const message = (name: string) => awsError({ call: 'ask', needs }, thrown(name, 400)).message;
+    expect(message('AccessDeniedException')).to.equal(
+      'ask: AccessDeniedException: as AWS says; it needs ecr:DescribeImages on *',
+    );
+    expect(message('InvalidParameterException')).to.equal('ask: InvalidParameterException: as AWS says');
+  });
+
+  it('stay what they are when they are ours already', () => {
+    const error = new ProviderError('TooLarge', 'too large');
+    expect(awsError({ call: 'ask' }, error)).to.equal(error);
+  });
+});

@@ -1,0 +1,64 @@
+/** What the AWS SDK throws, in the words of the ports. */
+import { ProviderError, type ProviderReason } from '../errors.ts';
+
+export interface SdkError {
+  name?: string;
+  message?: string;
+  $metadata?: { httpStatusCode?: number };
+}
+
+/** What was being done, for messages. */
+export interface Doing {
+  /** The call and its object: `get s3://bucket/key`. */
+  call: string;
+  /** The permission that the call needs: `ecr:DescribeImages on arn:…`. Told where it was refused. */
+  needs?: string;
+  /** Codes of this service that mean something else than their HTTP status. */
+  reasons?: Record<string, ProviderReason>;
+}
+
+/** Codes of every service whose HTTP status says something else than they mean. */
+const REASONS: Record<string, ProviderReason> = {
+  Throttling: 'Throttled',
+  ThrottlingException: 'Throttled',
+  TooManyRequestsException: 'Throttled',
+  RequestLimitExceeded: 'Throttled',
+  AccessDeniedException: 'AccessDenied',
+  UnrecognizedClientException: 'AccessDenied',
+  // A 400 or 403: the credentials ran out on the way; the SDK fetches new ones for the next call.
+  ExpiredToken: 'Unavailable',
+  ExpiredTokenException: 'Unavailable',
+};
+
+const BY_STATUS: Record<number, ProviderReason> = {
+  401: 'AccessDenied',
+  403: 'AccessDenied',
+  404: 'NotFound',
+  412: 'PreconditionFailed',
+  413: 'TooLarge',
+  429: 'Throttled',
+};
+
+function reasonOf(
+  { name = '', $metadata }: SdkError,
+  reasons: Record<string, ProviderReason>,
+): ProviderReason {
+  const status = $metadata?.httpStatusCode;
+  // Without a status there was no answer: no network, no name, no credentials yet.
+  return (
+    reasons[name] ??
+    REASONS[name] ??
+    (status === undefined || status >= 500 ? 'Unavailable' : (BY_STATUS[status] ?? 'Invalid'))
+  );
+}
+
+/** The SDK’s error as the port’s, with code and message of the service; what is a `ProviderError` already stays as it is. */
+export function awsError({ call, needs, reasons = {} }: Doing, error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error;
+  const sdk = error as SdkError;
+  const reason = reasonOf(sdk, reasons);
+  const said = [sdk.name, sdk.message].filter((part) => part && part !== 'UnknownError').join(': ');
+  const permission = reason === 'AccessDenied' && needs !== undefined ? `; it needs ${needs}` : '';
+  const message = `${call}: ${said || `HTTP ${sdk.$metadata?.httpStatusCode}`}${permission}`;
+  return new ProviderError(reason, message, { cause: error });
+}

@@ -1,0 +1,115 @@
+/**
+ * What CodeBuild runs: one text for all builds, whose values come by environment variables alone, so that nothing that people write is ever
+ * read by a shell. CodeBuild repeats every command in the log, so the commands are short and the steps stand in a file.
+ */
+
+/** Sourced by each command: CodeBuild keeps variables from one to the next, and does not promise to keep functions. */
+const STEPS = `\
+# The line that the operator reads where the build knows better than its log why it failed.
+fail() {
+  printf 'sb-build: %s: %s\\n' "$1" "$2"
+  return 1
+}
+
+# ECR's token is base64 of AWS:<password>, which is what Docker's own login writes; no daemon is needed.
+login() {
+  local token logins
+  token="$(aws ecr get-authorization-token --query 'authorizationData[0].authorizationToken' --output text)" || return
+  logins="\\"$SB_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
+  if [ -n "$SB_DOCKERHUB_USERNAME" ]; then
+    token="$(printf '%s:%s' "$SB_DOCKERHUB_USERNAME" "$SB_DOCKERHUB_PASSWORD" | base64 | tr -d '\\n')"
+    logins="$logins,\\"https://index.docker.io/v1/\\":{\\"auth\\":\\"$token\\"}"
+  fi
+  export DOCKER_CONFIG="\${DOCKER_CONFIG:-$HOME/.docker}"
+  mkdir -p "$DOCKER_CONFIG"
+  (umask 077 && printf '{"auths":{%s}}\\n' "$logins" > "$DOCKER_CONFIG/config.json")
+}
+
+# CodeBuild has unpacked the archive already; this is the same version of it.
+check_context() {
+  local version=()
+  if [ -z "$SB_CONTEXT_SHA256" ]; then return 0; fi
+  if [ -n "$SB_CONTEXT_VERSION" ]; then version=(--version-id "$SB_CONTEXT_VERSION"); fi
+  aws s3api get-object --bucket "$SB_CONTEXT_BUCKET" --key "$SB_CONTEXT_KEY" "\${version[@]}" \\
+    "$SB_WORK/context.zip" > /dev/null || return
+  printf '%s  %s\\n' "$SB_CONTEXT_SHA256" "$SB_WORK/context.zip" | sha256sum --check --status ||
+    fail ContextMismatch "s3://$SB_CONTEXT_BUCKET/$SB_CONTEXT_KEY does not have the SHA-256 $SB_CONTEXT_SHA256"
+  # The status is the check's: the archive is not needed any more either way.
+  local status=$?
+  rm -f "$SB_WORK/context.zip"
+  return $status
+}
+
+# An image of the build environment that brings a builder of this name has it used.
+builder() {
+  docker buildx inspect sb > /dev/null 2>&1 ||
+    docker buildx create --name sb --driver docker-container --driver-opt "image=$SB_BUILDKIT_IMAGE" --bootstrap
+}
+
+build() {
+  local arguments=() argument started status
+  while IFS= read -r -d '' argument; do arguments+=("--build-arg=$argument"); done \\
+    < <(printf '%s' "$SB_BUILD_ARGS" | base64 -d)
+  if [ -n "$SB_TARGET" ]; then arguments+=("--target=$SB_TARGET"); fi
+  if [ -n "$SB_SOURCE_POLICY" ]; then
+    printf '%s' "$SB_SOURCE_POLICY" | base64 -d > "$SB_WORK/source-policy.json"
+    export EXPERIMENTAL_BUILDKIT_SOURCE_POLICY="$SB_WORK/source-policy.json"
+  fi
+  unset SB_DOCKERHUB_USERNAME SB_DOCKERHUB_PASSWORD
+  started=$SECONDS
+  timeout --kill-after=30 "$SB_TIMEOUT_SECONDS" \\
+    docker buildx build --builder sb --platform "$SB_PLATFORM" --file "./$SB_DOCKERFILE" "\${arguments[@]}" \\
+    --tag "$SB_IMAGE" --push --provenance=false --progress=plain --metadata-file "$SB_WORK/metadata.json" \\
+    --cache-from "type=registry,ref=$SB_CACHE" \\
+    --cache-to "type=registry,ref=$SB_CACHE,mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true" \\
+    . 2>&1 | tee "$SB_WORK/log"
+  status=\${PIPESTATUS[0]}
+  if [ "$status" -eq 0 ]; then
+    SB_IMAGE_DIGEST="$(sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' "$SB_WORK/metadata.json")"
+    export SB_IMAGE_DIGEST
+  elif [ $((SECONDS - started)) -ge "$SB_TIMEOUT_SECONDS" ]; then
+    fail BuildTimeout "the build outlived its $SB_TIMEOUT_SECONDS seconds"
+  elif [ "$SB_FORCE" != true ] && sed -n '/^ERROR: /,$p' "$SB_WORK/log" | grep 'already exists.*immutable' > /dev/null; then
+    adopt || return "$status"
+  else
+    return "$status"
+  fi
+}
+
+# The tag names the content, so an image that somebody else pushed under it meanwhile is the one that was asked for.
+adopt() {
+  local repository="\${SB_IMAGE#*/}"
+  SB_IMAGE_DIGEST="$(aws ecr batch-get-image --repository-name "\${repository%:*}" --image-ids "imageTag=\${SB_IMAGE##*:}" \\
+    --query 'images[0].imageId.imageDigest' --output text)" || return
+  case "$SB_IMAGE_DIGEST" in sha256:*) ;; *) return 1 ;; esac
+  echo "$SB_IMAGE exists: $SB_IMAGE_DIGEST"
+  export SB_IMAGE_DIGEST
+}
+`;
+
+const indented = (text: string, by: number): string => text.replaceAll(/^(?=.)/gm, ' '.repeat(by));
+
+/** The build specification, for bash. */
+export const BUILDSPEC = `\
+version: 0.2
+env:
+  shell: bash
+  exported-variables:
+    - SB_IMAGE_DIGEST
+phases:
+  install:
+    commands:
+      - export SB_WORK="$(mktemp -d)"
+      - |
+        cat > "$SB_WORK/steps.sh" <<'STEPS'
+${indented(STEPS, 8)}\
+        STEPS
+  pre_build:
+    commands:
+      - . "$SB_WORK/steps.sh" && login
+      - . "$SB_WORK/steps.sh" && check_context
+      - . "$SB_WORK/steps.sh" && builder
+  build:
+    commands:
+      - . "$SB_WORK/steps.sh" && build
+`;

@@ -1,0 +1,135 @@
+/** The request that starts a build. Pure. */
+import type { EnvironmentVariable, StartBuildCommandInput } from '@aws-sdk/client-codebuild';
+import { posix } from 'node:path';
+import { ProviderError } from '../../errors.ts';
+import type { Build } from '../port.ts';
+import { sourcePolicy } from '../source-policy.ts';
+import { BUILDSPEC } from './buildspec.ts';
+
+export interface RequestSettings {
+  /** CodeBuild project. */
+  project: string;
+  /** Logins of base images are `<stack>/<name>` in Secrets Manager: JSON with `username` and `password` of Docker Hub. */
+  stack: string;
+  /** Image of the builder, where the build environment brings none. */
+  buildkitImage: string;
+  /** Prefixes of base images' names, and what they are pulled from instead: `docker.io/library` → `public.ecr.aws/docker/library`. */
+  baseImageMirrors: Record<string, string>;
+}
+
+/** Names the build to those who lost its id; CodeBuild itself forgets its tokens after five minutes. */
+export const TOKEN_VARIABLE = 'SB_BUILD_TOKEN';
+export const OWNER_VARIABLE = 'SB_TASK_BUILD_UID';
+
+/** What CodeBuild takes for its own limits; those of the port are kept inside them. */
+const TIMEOUT_MINUTES = { min: 5, max: 2160 };
+const QUEUE_MINUTES = { min: 5, max: 480 };
+/** The build's limit counts from its Dockerfile's first step, CodeBuild's from the end of the queue. */
+const PREPARATION_MINUTES = 10;
+
+const IMAGE = /^([a-z0-9.-]+(?::\d+)?)\/([a-z0-9._/-]+):([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/;
+
+const minutes = (seconds: number, { min, max }: { min: number; max: number }): number =>
+  Math.min(max, Math.max(min, Math.ceil(seconds / 60)));
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+function invalid(what: string): ProviderError {
+  return new ProviderError('Invalid', what);
+}
+
+interface Place {
+  bucket: string;
+  key: string;
+}
+
+function contextOf({ context }: Build): Place & { versionId?: string; sha256?: string } {
+  if (context.kind === 'configMap')
+    throw invalid('spec.context.configMap: CodeBuild builds contexts out of S3 only');
+  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(context.uri) ?? [];
+  if (bucket === undefined || key === undefined)
+    throw invalid(`spec.context.s3.uri: ${context.uri} is not s3://bucket/key`);
+  return { ...context, bucket, key };
+}
+
+/** Layers are kept by environment, whatever the content: `<repository>:cache-<environment>` for the tag `<environment>-<hash>`. */
+const cacheTag = (tag: string): string => `cache-${tag.replace(/-[0-9a-f]{12}$/, '')}`.slice(0, 128);
+
+function imageOf({ image }: Build): { registry: string; cache: string } {
+  const [, registry, repository, tag] = IMAGE.exec(image) ?? [];
+  if (registry === undefined || repository === undefined || tag === undefined)
+    throw invalid(`${image} is not registry/repository:tag`);
+  return { registry, cache: `${registry}/${repository}:${cacheTag(tag)}` };
+}
+
+/** Arguments end in NUL, which none of them can hold. */
+const argumentList = (buildArgs: Record<string, string>): string =>
+  base64(
+    Object.entries(buildArgs)
+      .map(([name, value]) => `${name}=${value}\0`)
+      .join(''),
+  );
+
+function plainVariables(build: Build, settings: RequestSettings): Record<string, string | undefined> {
+  const { bucket, key, versionId, sha256 } = contextOf(build);
+  const { registry, cache } = imageOf(build);
+  const policy = sourcePolicy(settings.baseImageMirrors);
+  return {
+    [TOKEN_VARIABLE]: build.token,
+    [OWNER_VARIABLE]: build.owner.uid,
+    SB_TASK_BUILD: `${build.owner.namespace}/${build.owner.name}`,
+    SB_IMAGE: build.image,
+    SB_REGISTRY: registry,
+    SB_CACHE: cache,
+    SB_PLATFORM: build.platform,
+    SB_DOCKERFILE: posix.normalize(`/${build.dockerfile}`).slice(1),
+    SB_TARGET: build.target,
+    SB_BUILD_ARGS: argumentList(build.buildArgs),
+    SB_TIMEOUT_SECONDS: String(build.timeoutSeconds),
+    SB_FORCE: String(build.force ?? false),
+    SB_CONTEXT_BUCKET: bucket,
+    SB_CONTEXT_KEY: key,
+    SB_CONTEXT_VERSION: versionId,
+    SB_CONTEXT_SHA256: sha256,
+    SB_BUILDKIT_IMAGE: settings.buildkitImage,
+    SB_SOURCE_POLICY: policy && base64(policy),
+  };
+}
+
+/** Resolved by CodeBuild within the build: neither the request nor its record ever holds the login. */
+function secretVariables({ secret }: Build, { stack }: RequestSettings): EnvironmentVariable[] {
+  if (secret === undefined) return [];
+  return ['username', 'password'].map((key) => ({
+    name: `SB_DOCKERHUB_${key.toUpperCase()}`,
+    value: `${stack}/${secret}:${key}`,
+    type: 'SECRETS_MANAGER',
+  }));
+}
+
+/**
+ * The same for the same build, since CodeBuild refuses a token that comes again with other parameters.
+ * @throws ProviderError `Invalid` for a build that CodeBuild cannot do.
+ */
+export function startRequest(build: Build, settings: RequestSettings): StartBuildCommandInput {
+  const { bucket, key, versionId } = contextOf(build);
+  const plain = Object.entries(plainVariables(build, settings)).flatMap(([name, value]) =>
+    value ? [{ name, value, type: 'PLAINTEXT' as const }] : [],
+  );
+  return {
+    projectName: settings.project,
+    idempotencyToken: build.token,
+    sourceTypeOverride: 'S3',
+    sourceLocationOverride: `${bucket}/${key}`,
+    ...(versionId === undefined ? {} : { sourceVersion: versionId }),
+    buildspecOverride: BUILDSPEC,
+    environmentVariablesOverride: [...plain, ...secretVariables(build, settings)],
+    artifactsOverride: { type: 'NO_ARTIFACTS' },
+    privilegedModeOverride: true,
+    timeoutInMinutesOverride: minutes(build.timeoutSeconds + PREPARATION_MINUTES * 60, TIMEOUT_MINUTES),
+    ...(build.queueTimeoutSeconds === undefined
+      ? {}
+      : { queuedTimeoutInMinutesOverride: minutes(build.queueTimeoutSeconds, QUEUE_MINUTES) }),
+    // A retry of CodeBuild's own would be a build under an id that nobody recorded.
+    autoRetryLimitOverride: 0,
+  };
+}
