@@ -7,10 +7,15 @@ import { brokerMetrics } from './broker/metrics.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
 import { readConfig } from './config.ts';
-import type { Config } from './config.ts';
+import type { AwsConfig, Config, LocalConfig } from './config.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
+import { stopsAbandoned } from './controllers/task-build/abandoned.ts';
+import { BuildStates } from './controllers/task-build/build-states.ts';
+import { bySlot } from './controllers/task-build/line.ts';
+import { Slots } from './controllers/task-build/slots.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
+import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
 import { TaskBuild, Trial } from './crds/kinds.ts';
 import type { Trial as TrialObject } from './crds/trial.ts';
@@ -26,9 +31,14 @@ import { keyOf, keyString } from './kube/cache/cache.ts';
 import { byControllerUid } from './kube/work/owners.ts';
 import { s3ArtifactStore } from './providers/artifact-store/s3.ts';
 import type { ArtifactStore } from './providers/artifact-store/port.ts';
+import { codebuildImageBuilder } from './providers/image-builder/codebuild.ts';
 import { buildkitImageBuilder } from './providers/image-builder/buildkit.ts';
 import type { ImageBuilder } from './providers/image-builder/port.ts';
+import { ecrImageRegistry, ecrRepositoryUri } from './providers/image-registry/ecr.ts';
 import { ociImageRegistry } from './providers/image-registry/oci.ts';
+import { cloudwatchLogLinks } from './providers/log-links/cloudwatch.ts';
+import type { LogLinks } from './providers/log-links/port.ts';
+import { storedLogLinks } from './providers/log-links/stored.ts';
 import { metered, providerMetrics } from './providers/metered.ts';
 import type { ProviderMetrics } from './providers/metered.ts';
 import { retried } from './providers/retry.ts';
@@ -38,6 +48,9 @@ export interface Adapters {
   artifacts: ArtifactStore;
   registry: ImageRegistry;
   builder: ImageBuilder;
+  logLinks: LogLinks;
+  /** Where built images go that name no repository. */
+  repository: string;
 }
 
 export interface Parts extends Adapters {
@@ -49,6 +62,8 @@ export interface Parts extends Adapters {
 const now = (): Date => new Date();
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
 const TRIAL_WORKERS = 16;
+/** TaskBuilds reconciled at the same time: a hundred that come together are started within a second, a few calls each. */
+const BUILD_WORKERS = 32;
 
 /** The controllers and what wakes them. */
 export class SbOperator extends Operator {
@@ -66,7 +81,7 @@ export class SbOperator extends Operator {
   }
 
   readonly trials = this.watch(Trial, { indexers: { taskBuild: waitsFor } });
-  readonly taskBuilds = this.watch(TaskBuild);
+  readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot } });
   readonly jobs = this.watch(Job, { labelSelector: LABEL.trial });
   readonly pods = this.watch(Pod, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
 
@@ -77,7 +92,7 @@ export class SbOperator extends Operator {
   }
 
   protected override async init(): Promise<void> {
-    const { config, artifacts, registry, builder, brokerCa } = this.#parts;
+    const { config, artifacts, registry, logLinks, brokerCa } = this.#parts;
     const { trials, taskBuilds, jobs, pods } = this;
     const settings = () => ({
       courierImage: config.courierImage,
@@ -96,21 +111,33 @@ export class SbOperator extends Operator {
           keys: (build) => trials.by('taskBuild', keyString(keyOf(build))).map(keyOf),
         }),
       ],
-      reconcile: trialController({ ...sources, platform: config.imagePlatform, settings }),
+      reconcile: trialController({ ...sources, logLinks, platform: config.imagePlatform, settings }),
       concurrency: TRIAL_WORKERS,
     });
-    this.control({
-      name: 'task-build',
-      store: taskBuilds,
-      reconcile: taskBuildController({ ...sources, builder, repository: config.imageRepository }),
-      concurrency: 4,
-    });
+    this.#controlBuilds(sources);
     this.control({ name: 'expiry', store: trials, reconcile: expiryController(sources) });
     this.control({
       name: 'orphans',
       store: jobs,
       also: [feed({ store: trials, keys: jobsOfTrial })],
       reconcile: orphansController(sources),
+    });
+  }
+
+  #controlBuilds(
+    sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'backend' | 'builder' | 'repository'>,
+  ): void {
+    const { config, builder, repository, kube } = this.#parts;
+    const { taskBuilds } = this;
+    const slots = new Slots(taskBuilds, config.maxConcurrentBuilds);
+    const states = new BuildStates({ builder, taskBuilds, clock: kube.clock });
+    const { backend } = builder;
+    this.control({
+      name: 'task-build',
+      store: taskBuilds,
+      also: [slots.feed(), stopsAbandoned(taskBuilds, builder)],
+      reconcile: taskBuildController({ ...sources, slots, states, backend, builder, repository }),
+      concurrency: BUILD_WORKERS,
     });
   }
 }
@@ -131,17 +158,53 @@ const jobsOfTrial = ({ metadata, status }: TrialObject): ObjectKey[] =>
 /** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
 const PRESIGN_SECONDS = 300;
 
+type Steadied = <P extends object>(port: P, name: string) => P;
+
 type AdapterNeeds = Pick<Parts, 'config' | 'kube' | 'brokerCa'> & { metrics: ProviderMetrics };
 
-/** The local profile: any S3 endpoint, any OCI registry, BuildKit. */
-function adapters({ config, kube, brokerCa, metrics }: AdapterNeeds): Adapters {
-  const { courierImage, broker, buildkit } = config;
-  const settings = { ...buildkit, kube: kube.client, courierImage, brokerUrl: broker.url, brokerCa };
-  const steadied = <P extends object>(port: P, name: string): P => retried(metered(port, name, metrics));
+/** The adapters of the profile. Rejects where what they need is not there, naming it. */
+async function adapters({ config, kube, brokerCa, metrics }: AdapterNeeds): Promise<Adapters> {
+  const steadied: Steadied = (port, name) => retried(metered(port, name, metrics));
+  return config.profile === 'aws'
+    ? awsAdapters(config, steadied)
+    : localAdapters(config, steadied, { kube, brokerCa });
+}
+
+/** S3, ECR, CodeBuild and CloudWatch Logs. */
+async function awsAdapters(config: AwsConfig, steadied: Steadied): Promise<Adapters> {
+  const { region, stack, buildkitImage, baseImageMirrors, registryMirrors: mirrors } = config;
+  const repository = await ecrRepositoryUri({ region, repository: config.ecrRepository });
+  const builder = codebuildImageBuilder({
+    region,
+    stack,
+    project: config.codebuildProject,
+    buildkitImage,
+    baseImageMirrors,
+  });
+  return {
+    artifacts: steadied(s3ArtifactStore(config.s3), 'artifact-store'),
+    registry: steadied(ecrImageRegistry({ repositoryUri: repository, region, mirrors }), 'image-registry'),
+    builder: steadied(builder, 'image-builder'),
+    logLinks: cloudwatchLogLinks({ region, group: config.logGroup }),
+    repository,
+  };
+}
+
+/** Any S3 endpoint, any OCI registry, BuildKit. */
+function localAdapters(
+  config: LocalConfig,
+  steadied: Steadied,
+  { kube, brokerCa }: Pick<Parts, 'kube' | 'brokerCa'>,
+): Adapters {
+  const { courierImage, broker, buildkit, baseImageMirrors } = config;
+  const pod = { courierImage, brokerUrl: broker.url, brokerCa, baseImageMirrors };
+  const settings = { ...buildkit, kube: kube.client, ...pod };
   return {
     artifacts: steadied(s3ArtifactStore(config.s3), 'artifact-store'),
     registry: steadied(ociImageRegistry({ mirrors: config.registryMirrors }), 'image-registry'),
     builder: steadied(buildkitImageBuilder(settings), 'image-builder'),
+    logLinks: storedLogLinks(),
+    repository: config.imageRepository,
   };
 }
 
@@ -165,7 +228,7 @@ async function main(): Promise<void> {
     config,
     kube,
     brokerCa,
-    ...adapters({ config, kube, brokerCa, metrics: providerMetrics(registry) }),
+    ...(await adapters({ config, kube, brokerCa, metrics: providerMetrics(registry) })),
   };
   const operator = new SbOperator(parts);
   const health = await serveHealth({

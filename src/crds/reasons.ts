@@ -70,7 +70,10 @@ export const isRetried = (reason: TrialFailedReason): boolean => TRIAL_FAILED[re
 /** Why a TaskBuild has not ended. */
 export const BUILD_ACTIVE = {
   Pending: 'accepted, nothing done yet',
-  Queued: 'handed to the builder, which has not begun',
+  WaitingForSlot: 'as many builds run as this operator allows; first come, first served',
+  QuotaExceeded: 'the builder takes no more builds now; asked again with backoff',
+  BuilderNotAnswering: 'the builder does not take the build now; asked again with backoff',
+  Queued: 'its turn has come; the builder has not begun',
   Building: 'the build runs',
   Retrying: 'the builder failed, not the Dockerfile; the next attempt follows after a pause',
   RegistryUnavailable: 'the registry does not answer; asked again with backoff',
@@ -89,10 +92,18 @@ export const BUILD_FAILED = {
   ContextMismatch: { retried: false, means: 'the context’s SHA-256 is not the one in the spec' },
   DockerfileFailed: { retried: false, means: 'a step of the Dockerfile failed, or it does not parse' },
   BaseImageNotFound: { retried: false, means: 'a FROM image does not exist' },
+  BaseImageRateLimited: { retried: true, means: 'a FROM image’s registry limits our pulls' },
   PushDenied: { retried: false, means: 'the registry refuses the image' },
+  TagImmutable: { retried: false, means: 'force is set, and the tag exists and cannot be overwritten' },
   QueueTimeout: { retried: false, means: 'the build did not begin within queueTimeoutSeconds' },
   BuildTimeout: { retried: false, means: 'the build outlived timeoutSeconds' },
+  BuildStopped: { retried: false, means: 'somebody stopped the build at the builder' },
   BuilderUnavailable: { retried: true, means: 'the builder does not answer or lost the build' },
+  BuilderFault: { retried: true, means: 'the builder ended the build by a fault of its own' },
+  BuilderAccessDenied: { retried: false, means: 'the builder refuses us; the message names what is missing' },
+  BuilderNotFound: { retried: false, means: 'the builder’s project, bucket or login does not exist' },
+  BuildRejected: { retried: false, means: 'the builder will never take this build' },
+  BackendNotConfigured: { retried: false, means: 'this operator has no builder of that backend' },
 } as const;
 
 export type BuildActiveReason = keyof typeof BUILD_ACTIVE;

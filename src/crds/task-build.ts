@@ -62,36 +62,36 @@ const buildFields = {
   timeoutSeconds: seconds('Limit of the build itself.', { minimum: 1, default: 1800 }),
   queueTimeoutSeconds: seconds('Limit of waiting for its start.', { minimum: 1, default: 1800 }),
   secretRefs: Type.Optional(
-    atomicList(Type.Object({ name: objectName('Secret in the same namespace.') }), {
-      maxItems: 8,
-      description: 'Logins for base images.',
-    }),
+    atomicList(
+      Type.Object({
+        name: objectName(
+          'BuildKit: Secret of type kubernetes.io/dockerconfigjson in the same namespace. CodeBuild: secret `<stack>/<name>` in Secrets Manager with the keys `username` and `password` of a Docker Hub account.',
+        ),
+      }),
+      { maxItems: 1, description: 'Login for base images.' },
+    ),
   ),
 };
 
 const notYet = [
-  {
-    rule: '!has(self.secretRefs)',
-    message: 'secretRefs are not supported yet; remove them',
-    reason: 'FieldValueForbidden' as const,
-  },
   {
     rule: 'self.platforms.size() == 1',
     message: 'platforms: more than one is not supported yet',
     reason: 'FieldValueForbidden' as const,
     fieldPath: '.platforms',
   },
-  {
-    rule: "!has(self.backend) || self.backend == 'BuildKit'",
-    message: 'backend CodeBuild is not supported yet; remove it',
-    reason: 'FieldValueForbidden' as const,
-  },
 ];
+
+const contextOfBackend = {
+  rule: "!has(self.backend) || self.backend != 'CodeBuild' || has(self.context.s3)",
+  message: 'backend CodeBuild takes contexts out of S3 only: give context.s3',
+  reason: 'FieldValueInvalid' as const,
+};
 
 /** The build of a Trial’s own: found or created by its content. */
 export const BuildTemplate = Type.Object(buildFields, {
   description: 'Build of the image; Trials with the same content share one TaskBuild.',
-  ...rules(...notYet),
+  ...rules(...notYet, contextOfBackend),
 });
 export type BuildTemplate = Type.Static<typeof BuildTemplate>;
 
@@ -103,7 +103,7 @@ export const TaskBuildSpec = Type.Object(
   },
   {
     description: 'What is to be built.',
-    ...rules(...notYet, {
+    ...rules(...notYet, contextOfBackend, {
       rule: [...Object.keys(buildFields), 'force']
         .map(
           (field) =>
@@ -117,17 +117,33 @@ export const TaskBuildSpec = Type.Object(
 );
 export type TaskBuildSpec = Type.Static<typeof TaskBuildSpec>;
 
+const BuildPhase = Type.Object({
+  name: text(64, 'The builder’s own word for it.'),
+  seconds: Type.Number({ minimum: 0, description: 'How long it took.' }),
+});
+
 export const BuildAttempt = Type.Object({
   number: Type.Integer({ minimum: 1, format: 'int32', description: 'Counts from 1.' }),
   token: text(128, 'Idempotency token, recorded before the build is started.'),
+  openedTime: Type.Optional(time('When the token was recorded.')),
+  contextVersion: Type.Optional(
+    text(1024, 'Version of the context’s object that is built, where the bucket keeps versions.'),
+  ),
   buildId: Type.Optional(text(256, 'Id at the builder.')),
   consoleUrl: Type.Optional(text(2048, 'Page of the build.')),
   logUrl: Type.Optional(text(2048, 'Log of the build.')),
   startTime: Type.Optional(time('When it was handed to the builder.')),
   runningTime: Type.Optional(time('When it began to run.')),
   completionTime: Type.Optional(time('When it ended.')),
+  phases: Type.Optional(
+    atomicList(BuildPhase, {
+      maxItems: 16,
+      description: 'Phases of an ended build, where the builder tells.',
+    }),
+  ),
   reason: Type.Optional(text(64, 'Why it failed.')),
   message: Type.Optional(text(1024, 'The failure in one sentence.')),
+  failedStep: Type.Optional(text(1024, 'Instruction of the Dockerfile that failed.')),
   logTail: Type.Optional(
     atomicList(text(1024, 'Line.'), {
       maxItems: 20,

@@ -8,14 +8,18 @@ import { memoryArtifactStore } from '../../src/providers/artifact-store/memory.t
 import { memoryImageBuilder } from '../../src/providers/image-builder/memory.ts';
 import type { MemoryImageBuilderOptions } from '../../src/providers/image-builder/memory.ts';
 import { memoryImageRegistry } from '../../src/providers/image-registry/memory.ts';
+import { storedLogLinks } from '../../src/providers/log-links/stored.ts';
+import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
 import { ApiServer, type SeenRequest } from '../support/api-server.ts';
 import { aTrial } from '../support/builders.ts';
+import type { CodeBuildService } from '../support/codebuild/index.ts';
 import { configMap, connectTo, fastClock, recordingLog, until } from '../support/kube.ts';
 import { Kubelet } from '../support/kubelet.ts';
 import type { Fate } from '../support/kubelet/fate.ts';
 import { Life, type Death } from '../support/mortal.ts';
 import { TestOperator } from '../support/operator.ts';
 import { seeded } from '../support/random.ts';
+import { codeBuildOf, mortalCodeBuild, type CodeBuildWorld } from './builders.ts';
 import { Invariants, isTerminal } from './invariants.ts';
 
 export interface WorldOptions {
@@ -24,6 +28,9 @@ export interface WorldOptions {
   fate?: (trial: Trial, attempt: number) => Fate;
   /** How builds go; they take no time by default. */
   builds?: Pick<MemoryImageBuilderOptions, 'outcome' | 'buildMs'>;
+  /** CodeBuild builds instead, through its real adapter. */
+  codebuild?: CodeBuildWorld;
+  maxConcurrentBuilds?: number;
   /** The operator's waits are so many times shorter; default 100. */
   haste?: number;
 }
@@ -54,23 +61,22 @@ export class World {
   readonly random: () => number;
   readonly #late: (() => Promise<unknown>)[] = [];
   readonly #lateKube;
-  readonly #haste: number;
+  readonly #options: WorldOptions;
+  #codebuild: CodeBuildService | undefined;
+  readonly #closers: (() => Promise<void>)[] = [];
   #skewMs = 0;
   #life: Life | undefined;
 
   private constructor(server: ApiServer, options: WorldOptions) {
-    const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds, haste = 100 } = options;
-    this.#haste = haste;
+    const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds } = options;
+    this.#options = options;
     this.server = server;
     this.random = seeded(seed);
     this.invariants = new Invariants(server);
     this.builder = memoryImageBuilder({
       ...builds,
       now: () => this.now().getTime(),
-      onPush: (image, digest) => {
-        this.pushed.push(image);
-        this.registry.add(image, { digest });
-      },
+      onPush: (image, digest) => this.#push(image, digest),
     });
     this.kubelet = new Kubelet({ server, artifacts: this.artifacts, fate, random: this.random });
     this.#lateKube = connectTo(server);
@@ -80,12 +86,20 @@ export class World {
   }
 
   static async start(options: WorldOptions = {}): Promise<World> {
-    return new World(await ApiServer.start(), options);
+    const world = new World(await ApiServer.start(), options);
+    if (options.codebuild)
+      world.#codebuild = await codeBuildOf(
+        { now: world.now, push: (image, digest) => world.#push(image, digest) },
+        options.codebuild,
+      );
+    return world;
   }
 
   async close(): Promise<void> {
     this.kill();
     this.kubelet.stop();
+    await Promise.all(this.#closers.map((close) => close()));
+    await this.#codebuild?.close();
     await this.#lateKube.close();
     await this.server.close();
   }
@@ -96,6 +110,12 @@ export class World {
   /** Lets that time jump ahead. */
   pass(ms: number): void {
     this.#skewMs += ms;
+  }
+
+  /** The service, in a world that has one. */
+  get codebuild(): CodeBuildService {
+    if (!this.#codebuild) throw new Error('this world has no CodeBuild');
+    return this.#codebuild;
   }
 
   get trials(): Trial[] {
@@ -137,21 +157,46 @@ export class World {
   async startOperator(death?: Death): Promise<Life> {
     const life = new Life({ death, deliverLate: (effect) => this.#late.push(effect) });
     this.#life = life;
-    const own = connectTo(this.server, { clock: life.clock(fastClock(this.#haste)), log: this.log });
+    const own = connectTo(this.server, {
+      clock: life.clock(fastClock(this.#options.haste ?? 100)),
+      log: this.log,
+    });
     const died = new Promise<void>((resolve) => life.onDeath(resolve));
     life.onDeath(() => void own.close());
     const operator = new TestOperator({
       kube: { ...own, client: life.view(own.client, changesCluster, this.#lateKube.client) },
-      artifacts: life.view(this.artifacts, (method) => method === 'put'),
-      registry: life.view(this.registry, () => false),
-      builder: life.view(this.builder, (method) => method === 'start' || method === 'stop'),
+      artifacts: life.view(
+        this.artifacts,
+        (method) => method === 'put' || (method === 'head' && this.#codebuild !== undefined),
+      ),
+      // Reads are effects, too, where each is a call of AWS that an operator may die at.
+      registry: life.view(this.registry, () => this.#codebuild !== undefined),
+      logLinks: storedLogLinks(),
+      repository: 'registry.test/sandboxes',
+      builder: await this.#builderOf(life),
       now: this.now,
+      maxConcurrentBuilds: this.#options.maxConcurrentBuilds,
     });
     await operator.start();
     await Promise.race([operator.whenSynced(), died]);
     for (const effect of this.#late.splice(0))
       setTimeout(() => void effect().catch(() => {}), LATE_MS * this.random());
     return life;
+  }
+
+  async #builderOf(life: Life): Promise<ImageBuilder> {
+    if (!this.#codebuild) return life.view(this.builder, (method) => method === 'start' || method === 'stop');
+    const { builder, close } = await mortalCodeBuild(life, this.#codebuild, {
+      now: this.now,
+      pollMs: this.#options.codebuild?.pollMs,
+    });
+    this.#closers.push(close);
+    return builder;
+  }
+
+  #push(image: string, digest: string): void {
+    this.pushed.push(image);
+    this.registry.add(image, { digest });
   }
 
   /** Ends the operator where it stands: its connections are cut, its timers are gone. */

@@ -1,5 +1,6 @@
 /** The operator as src/operator.ts composes it, over ports and a time that the test chooses. */
 import { readConfig } from '../../src/config.ts';
+import { present } from '../../src/crds/present.ts';
 import type { Kube } from '../../src/kube/connect.ts';
 import { SbOperator, type Adapters } from '../../src/operator.ts';
 
@@ -16,14 +17,16 @@ const config = readConfig({
 
 export interface TestOperatorOptions extends Adapters {
   kube: Kube;
+  /** Default: the operator’s own. */
+  maxConcurrentBuilds?: number | undefined;
   now: () => Date;
 }
 
 export class TestOperator extends SbOperator {
   readonly #now: () => Date;
 
-  constructor({ now, ...parts }: TestOperatorOptions) {
-    super({ ...parts, config, brokerCa: () => 'CA' });
+  constructor({ now, maxConcurrentBuilds, ...parts }: TestOperatorOptions) {
+    super({ ...parts, config: { ...config, ...present({ maxConcurrentBuilds }) }, brokerCa: () => 'CA' });
     this.#now = now;
   }
 

@@ -1,18 +1,24 @@
 /** The TaskBuild controller: does the image exist? If not: one build, started with a token that was written down before. */
 import { isDeepStrictEqual } from 'node:util';
+import { timestamp } from '../../crds/conditions.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { sha256 } from '../../crds/names.ts';
+import { present } from '../../crds/present.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
-import type { Build } from '../../providers/image-builder/port.ts';
-import { handleOf, observe } from './observe.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import type { ImageBuilder } from '../../providers/image-builder/port.ts';
+import { handleOf } from './build-states.ts';
+import { observe } from './observe.ts';
 import type { Observed, TaskBuildSources } from './observe.ts';
-import { nextStep } from './plan.ts';
-import type { Step } from './plan.ts';
+import { nextStep, waitInLine } from './plan.ts';
+import type { Fail, Step } from './plan.ts';
+import { startBuild } from './start.ts';
 import { taskBuildStatus } from './status.ts';
 import type { Taken } from './status.ts';
 
 export interface TaskBuildDeps extends TaskBuildSources {
+  builder: ImageBuilder;
   events: EventRecorder;
 }
 
@@ -29,25 +35,21 @@ export function taskBuildController(deps: TaskBuildDeps): Reconcile {
     const seen = await observe(deps, key);
     if (!seen) return undefined;
     const taken = await perform(deps, seen, nextStep(seen));
+    if (!keepsPlace(seen, taken)) deps.slots.leave(seen.taskBuild);
     return report(deps, seen, taken);
   };
 }
 
-async function perform({ builder }: TaskBuildDeps, seen: Observed, step: Step): Promise<Taken> {
+async function perform(deps: TaskBuildDeps, seen: Observed, step: Step): Promise<Taken> {
   switch (step.kind) {
-    case 'openAttempt':
-      return { kind: 'opened', image: step.image, attempt: newAttempt(seen.taskBuild) };
-    case 'start':
-      return {
-        kind: 'started',
-        image: step.image,
-        handle: await builder.start(buildFor(seen.taskBuild, step)),
-      };
-    case 'fail': {
-      const handle = handleOf(seen.taskBuild, seen.open);
-      if (step.stop && handle) await builder.stop(handle);
-      return step;
+    case 'openAttempt': {
+      const place = deps.slots.enter(seen.taskBuild);
+      return place ? waitInLine(place) : { kind: 'opened', image: step.image, attempt: newAttempt(seen) };
     }
+    case 'start':
+      return startBuild(deps.builder, seen, step);
+    case 'fail':
+      return step.stop ? stopBuild(deps, seen, step) : step;
     case 'wait':
     case 'succeed':
     case 'endAttempt':
@@ -58,37 +60,49 @@ async function perform({ builder }: TaskBuildDeps, seen: Observed, step: Step): 
 }
 
 /** The token is made of the object's UID and the attempt's number: the same after a crash, another for another object. */
-function newAttempt({ metadata, status }: TaskBuild): BuildAttempt {
+function newAttempt({ taskBuild: { metadata, status }, context, now }: Observed): BuildAttempt {
   const number = (status?.attempts?.length ?? 0) + 1;
-  return { number, token: `sb-build-${sha256(`${metadata.uid}/${number}`).slice(0, 20)}` };
-}
-
-function buildFor({ metadata, spec }: TaskBuild, { image, attempt }: Step & { kind: 'start' }): Build {
-  const { configMap } = spec.context;
   return {
-    token: attempt.token,
-    owner: { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' },
-    attempt: attempt.number,
-    image,
-    context: configMap ? { kind: 'configMap', name: configMap.name } : { kind: 's3' },
-    dockerfile: spec.dockerfile,
-    ...(spec.target !== undefined && { target: spec.target }),
-    platform: spec.platforms[0] ?? 'linux/amd64',
-    buildArgs: spec.buildArgs ?? {},
-    timeoutSeconds: spec.timeoutSeconds,
+    number,
+    token: `sb-build-${sha256(`${metadata.uid}/${number}`).slice(0, 20)}`,
+    openedTime: timestamp(now),
+    ...present({ contextVersion: context.kind === 'present' ? context.version : undefined }),
   };
 }
+
+/** A build that we may not stop ends by itself some day; the TaskBuild does not wait for that. */
+async function stopBuild({ builder }: TaskBuildDeps, { taskBuild }: Observed, step: Fail): Promise<Fail> {
+  const handle = handleOf(taskBuild);
+  try {
+    if (handle) await builder.stop(handle);
+    return step;
+  } catch (error) {
+    if (!(error instanceof ProviderError) || error.transient) throw error;
+    const { reason, message } = step.failure;
+    return { ...step, failure: { reason, message: `${message}; it runs on: ${error.message}` } };
+  }
+}
+
+const keepsPlace = ({ open }: Observed, taken: Taken): boolean =>
+  open !== undefined ||
+  taken.kind === 'opened' ||
+  (taken.kind === 'wait' && taken.reason === 'WaitingForSlot');
 
 async function report(deps: TaskBuildDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
   const { taskBuild } = seen;
   const status = taskBuildStatus(seen, taken);
-  const ended = taken.kind === 'succeed' || taken.kind === 'fail';
-  const againMs = taken.kind === 'wait' ? (taken.againMs ?? deps.builder.pollMs) : deps.builder.pollMs;
-  const again = ended ? undefined : { requeueAfterMs: againMs };
+  const again = lookAgain(deps, taken);
   if (isDeepStrictEqual(taskBuild.status, status)) return again;
   await deps.kube.replaceStatus(TaskBuildKind, { ...taskBuild, status });
   announce(deps.events, taskBuild, taken);
   return again;
+}
+
+function lookAgain({ builder, states }: TaskBuildDeps, taken: Taken): Result | undefined {
+  if (taken.kind === 'succeed' || taken.kind === 'fail') return undefined;
+  if (taken.kind !== 'wait') return { requeueAfterMs: builder.pollMs };
+  if (taken.reason === 'WaitingForSlot') return undefined;
+  return { requeueAfterMs: taken.againMs ?? Math.max(1, states.dueInMs) };
 }
 
 function announce(events: EventRecorder, taskBuild: TaskBuild, taken: Taken): void {

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
+import type { ProviderReason } from '../../providers/errors.ts';
 import type { BuildState } from '../../providers/image-builder/port.ts';
+import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observe.ts';
-import { nextStep } from './plan.ts';
+import { afterRefusal, nextStep, waitInLine } from './plan.ts';
 import { taskBuildStatus } from './status.ts';
 
 const IMAGE = 'registry:5000/sandboxes:ctx-1';
@@ -11,7 +13,9 @@ const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
 const seen = (over: Partial<Observed> = {}): Observed => ({
   taskBuild: aTaskBuild(),
+  backend: 'BuildKit',
   image: IMAGE,
+  context: { kind: 'present' },
   existing: { kind: 'absent' },
   now: after(5),
   ...over,
@@ -20,7 +24,7 @@ const seen = (over: Partial<Observed> = {}): Observed => ({
 const open = { number: 1, token: 'sb-build-1', buildId: 'sb-build-1', startTime: stampOf(T0) };
 
 function during(
-  state: BuildState | undefined,
+  state: StateSeen | undefined,
   over: Partial<Observed> & { spec?: Partial<TaskBuildSpec>; attempts?: number } = {},
 ): Observed {
   const { spec = {}, attempts = 1, ...rest } = over;
@@ -39,11 +43,46 @@ describe('the next step of a TaskBuild', () => {
     expect(step).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: true });
   });
 
-  it('builds all the same when forced, once', () => {
+  it('builds all the same when forced', () => {
     const forced = aTaskBuild({ spec: { force: true } });
-    expect(nextStep(seen({ taskBuild: forced, existing: { kind: 'present', digest: DIGEST } }))).to.include({
-      kind: 'openAttempt',
+    const existing = { kind: 'present', digest: DIGEST } as const;
+    expect(nextStep(seen({ taskBuild: forced, existing }))).to.include({ kind: 'openAttempt' });
+  });
+
+  it('takes what an attempt that was given up has pushed, unless the build was forced', () => {
+    const attempts = [{ ...open, completionTime: stampOf(T0) }];
+    const existing = { kind: 'present', digest: DIGEST } as const;
+    const next = (force: boolean) =>
+      nextStep(seen({ taskBuild: aTaskBuild({ spec: { force }, status: { attempts } }), existing }));
+    expect(next(false)).to.include({ kind: 'succeed', digest: DIGEST });
+    expect(next(true)).to.include({ kind: 'wait', reason: 'Retrying' });
+  });
+
+  it('refuses a backend that this operator has not, but takes an image that exists', () => {
+    const taskBuild = aTaskBuild({ spec: { backend: 'CodeBuild' } });
+    expect(nextStep(seen({ taskBuild }))).to.deep.include({
+      kind: 'fail',
+      failure: {
+        reason: 'BackendNotConfigured',
+        message: 'spec.backend: this operator builds with BuildKit, not with CodeBuild',
+      },
     });
+    const existing = { kind: 'present', digest: DIGEST } as const;
+    expect(nextStep(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
+    expect(nextStep(seen({ taskBuild, backend: 'CodeBuild' }))).to.include({ kind: 'openAttempt' });
+  });
+
+  it('waits in the line, and tells its place in steps that double', () => {
+    const place = { ahead: 0, limit: 20 };
+    expect(nextStep(seen({ place }))).to.deep.equal({
+      kind: 'wait',
+      reason: 'WaitingForSlot',
+      message: 'next in the line; 20 run at the same time',
+    });
+    const ahead = (number: number) => waitInLine({ ahead: number, limit: 20 }).message.split(';')[0];
+    expect([1, 3, 4, 5].map(ahead)).to.deep.equal(
+      [1, 4, 4, 8].map((number) => `at most ${number} builds are ahead of this one`),
+    );
   });
 
   it('writes the token of an attempt down before anything is started', () => {
@@ -61,7 +100,7 @@ describe('the next step of a TaskBuild', () => {
   });
 
   it('ends where the context is missing', () => {
-    const step = nextStep(seen({ contextMissing: 'there is no object s3://a/b' }));
+    const step = nextStep(seen({ context: { kind: 'missing', message: 'there is no object s3://a/b' } }));
     expect(step).to.deep.include({
       kind: 'fail',
       failure: { reason: 'ContextNotFound', message: 'there is no object s3://a/b' },
@@ -69,8 +108,28 @@ describe('the next step of a TaskBuild', () => {
   });
 
   it('takes an image that exists although its context is gone', () => {
-    const step = nextStep(seen({ contextMissing: 'gone', existing: { kind: 'present', digest: DIGEST } }));
+    const step = nextStep(
+      seen({
+        context: { kind: 'missing', message: 'gone' },
+        existing: { kind: 'present', digest: DIGEST },
+      }),
+    );
     expect(step).to.include({ kind: 'succeed', cacheHit: true });
+  });
+
+  it('waits for a store that does not answer', () => {
+    const step = nextStep(seen({ context: { kind: 'unavailable', message: 'refused' } }));
+    expect(step).to.include({ kind: 'wait', reason: 'Pending', message: 'refused', againMs: 5000 });
+  });
+
+  it('ends where the registry refuses', () => {
+    const step = nextStep(seen({ existing: { kind: 'refused', message: 'no ecr:DescribeImages' } }));
+    expect(step).to.deep.include({ failure: { reason: 'PushDenied', message: 'no ecr:DescribeImages' } });
+  });
+
+  it('waits while the builder says nothing of a build that runs', () => {
+    const step = nextStep(during({ kind: 'unanswered', message: 'Rate exceeded' }));
+    expect(step).to.deep.equal({ kind: 'wait', reason: 'BuilderNotAnswering', message: 'Rate exceeded' });
   });
 
   it('waits while queued and while running', () => {
@@ -107,20 +166,71 @@ describe('the next step of a TaskBuild', () => {
   });
 
   it('tries again when the builder failed or lost the build, three times in all', () => {
-    expect(nextStep(during({ kind: 'unknown' }))).to.include({ kind: 'endAttempt' });
-    expect(nextStep(during({ kind: 'unknown' }, { attempts: 3 }))).to.include({ kind: 'fail' });
+    const now = after(31);
+    expect(nextStep(during({ kind: 'unknown' }, { now }))).to.include({ kind: 'endAttempt' });
+    expect(nextStep(during({ kind: 'unknown' }, { now, attempts: 3 }))).to.include({ kind: 'fail' });
   });
+
+  it('gives a builder half a minute to know a build that it has taken', () => {
+    expect(nextStep(during({ kind: 'unknown' }))).to.include({ kind: 'wait', reason: 'Queued' });
+  });
+
+  for (const [reason, retried] of [
+    ['BaseImageRateLimited', true],
+    ['BuilderFault', true],
+    ['BuildStopped', false],
+    ['TagImmutable', false],
+    ['BaseImageNotFound', false],
+  ] as const)
+    it(`${retried ? 'tries again' : 'gives up'} after ${reason}`, () => {
+      const step = nextStep(during({ kind: 'failed', reason, message: 'm', logTail: [] }));
+      expect(step.kind).to.equal(retried ? 'endAttempt' : 'fail');
+    });
 
   it('pauses between two attempts', () => {
     const attempts = [{ ...open, completionTime: stampOf(T0) }];
     const step = nextStep(seen({ taskBuild: aTaskBuild({ status: { attempts } }) }));
-    expect(step).to.deep.include({ kind: 'wait', reason: 'Retrying', againMs: 5000 });
+    expect(step).to.deep.include({ kind: 'wait', reason: 'Retrying' });
+    // Ten seconds less up to a half by chance, and five have passed.
+    expect(step).to.have.property('againMs').within(0, 5000);
   });
 
   it('stops the build when cancelled', () => {
     const step = nextStep(during({ kind: 'running' }, { spec: { cancelled: true } }));
     expect(step).to.deep.include({ kind: 'fail', stop: true });
   });
+});
+
+describe('a builder that takes no build', () => {
+  const attempt = { number: 1, token: 'sb-build-1', openedTime: stampOf(T0) };
+  const refused = (reason: ProviderReason, now = after(1)) =>
+    afterRefusal(seen({ now, open: attempt }), attempt, { reason, message: 'm' });
+
+  it('is asked again where that can help', () => {
+    expect(refused('QuotaExceeded')).to.include({ kind: 'wait', reason: 'QuotaExceeded', message: 'm' });
+    expect(refused('Throttled')).to.include({ kind: 'wait', reason: 'BuilderNotAnswering' });
+    expect(refused('Unavailable')).to.include({ kind: 'wait', reason: 'BuilderNotAnswering' });
+  });
+
+  it('is asked the later the longer it has been so, a minute later at most', () => {
+    const pause = (seconds: number) => refused('QuotaExceeded', after(seconds));
+    expect(pause(0)).to.have.property('againMs').within(1000, 2000);
+    expect(pause(20)).to.have.property('againMs').within(10_000, 20_000);
+    expect(pause(3600)).to.have.property('againMs').within(30_000, 60_000);
+  });
+
+  for (const [reason, meant] of [
+    ['AccessDenied', 'BuilderAccessDenied'],
+    ['NotFound', 'BuilderNotFound'],
+    ['Invalid', 'BuildRejected'],
+  ] as const)
+    it(`ends the build where it never will: ${meant}`, () => {
+      expect(refused(reason)).to.deep.equal({
+        kind: 'fail',
+        failure: { reason: meant, message: 'm' },
+        stop: false,
+      });
+    });
 });
 
 describe('the status of a TaskBuild', () => {
@@ -149,5 +259,19 @@ describe('the status of a TaskBuild', () => {
       completionTime: stampOf(after(5)),
     });
     expect(status.conditions?.[0]).to.include({ status: 'False', reason: 'DockerfileFailed' });
+  });
+
+  it('keeps the failing step, the phases and the address of the log', () => {
+    const phases = [{ name: 'BUILD', seconds: 12.5 }];
+    const failure = { reason: 'DockerfileFailed' as const, message: 'm', failedStep: 'RUN false' };
+    const state: BuildState = { kind: 'failed', ...failure, logTail: [], phases, logUrl: 'https://logs' };
+    const status = taskBuildStatus(during(state), { kind: 'fail', failure, stop: false });
+    expect(status.attempts?.[0]).to.deep.include({ failedStep: 'RUN false', phases, logUrl: 'https://logs' });
+  });
+
+  it('does not record the phases of a build that still runs: each would be a write', () => {
+    const state: BuildState = { kind: 'running', phases: [{ name: 'QUEUED', seconds: 1 }] };
+    const wait = { kind: 'wait', reason: 'Building', message: 'm' } as const;
+    expect(taskBuildStatus(during(state), wait).attempts?.[0]).not.to.have.property('phases');
   });
 });

@@ -1,11 +1,17 @@
 /** Pure: what was observed → the one next step. */
+import { jittered, nextAttemptAt, pauseUntil } from '../../crds/attempts.ts';
 import { BUILD_FAILED } from '../../crds/reasons.ts';
 import type { BuildActiveReason, BuildFailedReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
-import type { BuildState } from '../../providers/image-builder/port.ts';
+import type { ProviderError, ProviderReason } from '../../providers/errors.ts';
+import type { BuildFailure } from '../../providers/image-builder/port.ts';
+import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observe.ts';
+import { roundedUp } from './line.ts';
+import type { Place } from './line.ts';
 
 export type Step =
+  /** `againMs` where no event will tell. */
   | { kind: 'wait'; reason: BuildActiveReason; message: string; againMs?: number }
   /** Write the token of a new attempt down, before anything is started with it. */
   | { kind: 'openAttempt'; image: string }
@@ -16,112 +22,127 @@ export type Step =
   /** `stop`: something still runs at the builder. */
   | { kind: 'fail'; failure: Failure; stop: boolean };
 
-export interface Failure {
+export type Wait = Step & { kind: 'wait' };
+export type Fail = Step & { kind: 'fail' };
+
+export type Failure = Pick<BuildFailure, 'message' | 'failedStep'> & {
   reason: BuildFailedReason;
-  message: string;
   logTail?: string[];
-}
+};
 
 const MAX_ATTEMPTS = 3;
 const PAUSE_MS = 10_000;
 /** A builder that does not end an overdue build itself is not waited for longer than this. */
 const OVERDUE_MS = 60_000;
+/** A builder may need a moment to know a build that it has just taken. */
+const UNKNOWN_MS = 30_000;
+const ASK_AGAIN_MS = 5000;
+const REFUSED_PAUSE_MS = [2000, 60_000] as const;
 
 export function nextStep(seen: Observed): Step {
-  const { taskBuild, open } = seen;
+  const { taskBuild, open, place } = seen;
   if (taskBuild.spec.cancelled)
-    return {
-      kind: 'fail',
-      failure: { reason: 'Cancelled', message: 'spec.cancelled is true' },
-      stop: open?.buildId !== undefined,
-    };
-  return open ? duringAttempt(seen, open) : beforeAttempt(seen);
+    return { ...fail('Cancelled', 'spec.cancelled is true'), stop: open?.buildId !== undefined };
+  if (open) return duringAttempt(seen, open);
+  return place ? waitInLine(place) : beforeAttempt(seen);
 }
 
-function beforeAttempt(seen: Observed): Step {
-  const { taskBuild, existing, image, contextMissing, now } = seen;
-  if (existing.kind === 'unavailable')
-    return { kind: 'wait', reason: 'RegistryUnavailable', message: existing.message, againMs: 5000 };
-  if (existing.kind === 'refused') return fail('PushDenied', existing.message);
-  const hit = cacheHit(seen);
-  if (hit) return hit;
-  if (image === undefined || contextMissing !== undefined) return noContext(seen);
-  const pause = nextAttemptAt(taskBuild.status?.attempts ?? []) - now.getTime();
-  if (pause > 0)
-    return {
-      kind: 'wait',
-      reason: 'Retrying',
-      message: `next attempt in ${Math.ceil(pause / 1000)} s`,
-      againMs: pause,
-    };
-  return { kind: 'openAttempt', image };
-}
-
-/** Only before the first attempt: `force` means one build, and a later attempt must not take an earlier one's half. */
-function cacheHit({ taskBuild, image, existing }: Observed): Step | undefined {
-  const isNew = !taskBuild.spec.force && !taskBuild.status?.attempts;
-  if (!isNew || image === undefined || existing.kind !== 'present') return undefined;
-  return { kind: 'succeed', image, digest: existing.digest, cacheHit: true };
-}
-
-const fail = (reason: BuildFailedReason, message: string): Step => ({
+const fail = (reason: BuildFailedReason, message: string): Fail => ({
   kind: 'fail',
   failure: { reason, message },
   stop: false,
 });
 
-const noContext = ({ contextMissing = 'the context is gone' }: Observed): Step =>
-  fail('ContextNotFound', contextMissing);
-
-const nextAttemptAt = (attempts: BuildAttempt[]): number => {
-  const ended = attempts.at(-1)?.completionTime;
-  return ended === undefined ? 0 : Date.parse(ended) + PAUSE_MS * 2 ** (attempts.length - 1);
-};
-
-function duringAttempt(seen: Observed, open: BuildAttempt): Step {
-  const { image, state } = seen;
-  if (open.buildId === undefined)
-    return image === undefined ? noContext(seen) : { kind: 'start', image, attempt: open };
-  return afterState(seen, open, state ?? { kind: 'unknown' });
+/** What a build does that no slot is free for; the end of another build wakes it. */
+export function waitInLine({ ahead, limit }: Place): Wait {
+  const where = ahead === 0 ? 'next in the line' : `at most ${roundedUp(ahead)} builds are ahead of this one`;
+  return { kind: 'wait', reason: 'WaitingForSlot', message: `${where}; ${limit} run at the same time` };
 }
 
-function afterState(seen: Observed, open: BuildAttempt, state: BuildState): Step {
+function beforeAttempt(seen: Observed): Step {
+  return imageStep(seen) ?? refusal(seen) ?? pauseStep(seen) ?? contextStep(seen);
+}
+
+/** What the registry’s answer decides. A forced build takes no image that was there before. */
+function imageStep({ taskBuild, image, existing }: Observed): Step | undefined {
+  switch (existing.kind) {
+    case 'unavailable':
+      return {
+        kind: 'wait',
+        reason: 'RegistryUnavailable',
+        message: existing.message,
+        againMs: ASK_AGAIN_MS,
+      };
+    case 'refused':
+      return fail('PushDenied', existing.message);
+    case 'present':
+      return taskBuild.spec.force || image === undefined
+        ? undefined
+        : { kind: 'succeed', image, digest: existing.digest, cacheHit: true };
+    case 'absent':
+    case 'notAsked':
+      return undefined;
+    default:
+      return existing satisfies never;
+  }
+}
+
+function refusal({ taskBuild, backend }: Observed): Step | undefined {
+  const wanted = taskBuild.spec.backend ?? backend;
+  if (wanted === backend) return undefined;
+  return fail(
+    'BackendNotConfigured',
+    `spec.backend: this operator builds with ${backend}, not with ${wanted}`,
+  );
+}
+
+function pauseStep({ taskBuild, now }: Observed): Step | undefined {
+  const attempts = taskBuild.status?.attempts ?? [];
+  return pauseUntil(nextAttemptAt(attempts, jittered(PAUSE_MS, attempts.at(-1)?.token ?? '')), now);
+}
+
+function contextStep({ image, context }: Observed): Step {
+  switch (context.kind) {
+    case 'missing':
+      return fail('ContextNotFound', context.message);
+    case 'unavailable':
+      return { kind: 'wait', reason: 'Pending', message: context.message, againMs: ASK_AGAIN_MS };
+    case 'present':
+    case 'notAsked':
+      return image === undefined
+        ? fail('ContextNotFound', 'the context is gone')
+        : { kind: 'openAttempt', image };
+    default:
+      return context satisfies never;
+  }
+}
+
+function duringAttempt(seen: Observed, open: BuildAttempt): Step {
+  const { image, context, state } = seen;
+  if (open.buildId !== undefined) return afterState(seen, open, state ?? { kind: 'unknown' });
+  if (image !== undefined) return { kind: 'start', image, attempt: open };
+  return fail('ContextNotFound', context.kind === 'missing' ? context.message : 'the context is gone');
+}
+
+function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Step {
+  const { queueTimeoutSeconds, timeoutSeconds } = seen.taskBuild.spec;
   switch (state.kind) {
     case 'queued':
-      return overdue(seen, open.startTime, seen.taskBuild.spec.queueTimeoutSeconds * 1000)
-        ? {
-            kind: 'fail',
-            failure: {
-              reason: 'QueueTimeout',
-              message: `not begun within ${seen.taskBuild.spec.queueTimeoutSeconds} s`,
-            },
-            stop: true,
-          }
+      return overdue(seen, open.startTime, queueTimeoutSeconds * 1000)
+        ? { ...fail('QueueTimeout', `not begun within ${queueTimeoutSeconds} s`), stop: true }
         : { kind: 'wait', reason: 'Queued', message: `build ${open.buildId} waits` };
     case 'running':
-      return overdue(
-        seen,
-        state.since ?? open.runningTime,
-        seen.taskBuild.spec.timeoutSeconds * 1000 + OVERDUE_MS,
-      )
-        ? {
-            kind: 'fail',
-            failure: {
-              reason: 'BuildTimeout',
-              message: `not done within ${seen.taskBuild.spec.timeoutSeconds} s`,
-            },
-            stop: true,
-          }
+      return overdue(seen, state.since ?? open.runningTime, timeoutSeconds * 1000 + OVERDUE_MS)
+        ? { ...fail('BuildTimeout', `not done within ${timeoutSeconds} s`), stop: true }
         : { kind: 'wait', reason: 'Building', message: `build ${open.buildId} runs` };
     case 'succeeded':
       return pushed(seen, state.digest);
     case 'failed':
       return afterFailure(seen.taskBuild, state);
     case 'unknown':
-      return afterFailure(seen.taskBuild, {
-        reason: 'BuilderUnavailable',
-        message: `the builder knows no build ${open.buildId}`,
-      });
+      return lost(seen, open);
+    case 'unanswered':
+      return { kind: 'wait', reason: 'BuilderNotAnswering', message: state.message };
     default:
       return state satisfies never;
   }
@@ -130,16 +151,56 @@ function afterState(seen: Observed, open: BuildAttempt, state: BuildState): Step
 const overdue = ({ now }: Observed, since: string | undefined, limitMs: number): boolean =>
   since !== undefined && now.getTime() > Date.parse(since) + limitMs;
 
+function lost(seen: Observed, open: BuildAttempt): Step {
+  const message = `the builder knows no build ${open.buildId}`;
+  if (overdue(seen, open.startTime, UNKNOWN_MS))
+    return afterFailure(seen.taskBuild, { reason: 'BuilderUnavailable', message });
+  return { kind: 'wait', reason: 'Queued', message: `${message} yet` };
+}
+
 /** Success means: the registry shows the digest. A registry may need a moment for it. */
 function pushed({ image, existing }: Observed, digest: string): Step {
   if (image !== undefined && existing.kind === 'present')
     return { kind: 'succeed', image, digest, cacheHit: false };
-  const why = existing.kind === 'unavailable' ? existing.message : `the registry does not show ${digest} yet`;
-  return { kind: 'wait', reason: 'RegistryUnavailable', message: why, againMs: 2000 };
+  const message = 'message' in existing ? existing.message : `the registry does not show ${digest} yet`;
+  return { kind: 'wait', reason: 'RegistryUnavailable', message, againMs: 2000 };
 }
 
-function afterFailure(taskBuild: TaskBuild, { reason, message, logTail }: Failure): Step {
-  const failure = { reason, message, ...(logTail && { logTail }) };
-  const another = BUILD_FAILED[reason].retried && (taskBuild.status?.attempts?.length ?? 0) < MAX_ATTEMPTS;
+function afterFailure({ status }: TaskBuild, { reason, message, logTail, failedStep }: Failure): Step {
+  const failure = {
+    reason,
+    message,
+    ...(logTail && { logTail }),
+    ...(failedStep !== undefined && { failedStep }),
+  };
+  const another = BUILD_FAILED[reason].retried && (status?.attempts?.length ?? 0) < MAX_ATTEMPTS;
   return another ? { kind: 'endAttempt', failure } : { kind: 'fail', failure, stop: false };
+}
+
+const REFUSALS: Record<ProviderReason, BuildFailedReason | BuildActiveReason> = {
+  QuotaExceeded: 'QuotaExceeded',
+  Throttled: 'BuilderNotAnswering',
+  Unavailable: 'BuilderNotAnswering',
+  AccessDenied: 'BuilderAccessDenied',
+  NotFound: 'BuilderNotFound',
+  Invalid: 'BuildRejected',
+  PreconditionFailed: 'BuildRejected',
+  TooLarge: 'BuildRejected',
+};
+
+const isFailure = (reason: BuildFailedReason | BuildActiveReason): reason is BuildFailedReason =>
+  reason in BUILD_FAILED;
+
+/** The builder took no build: asked again where that can help, the longer it has been so the later. */
+export function afterRefusal(
+  { now }: Observed,
+  { openedTime, token }: BuildAttempt,
+  { reason, message }: Pick<ProviderError, 'reason' | 'message'>,
+): Wait | Fail {
+  const meant = REFUSALS[reason];
+  if (isFailure(meant)) return fail(meant, message);
+  const waitedMs = openedTime === undefined ? 0 : now.getTime() - Date.parse(openedTime);
+  const [least, most] = REFUSED_PAUSE_MS;
+  const pauseMs = Math.min(most, Math.max(least, waitedMs));
+  return { kind: 'wait', reason: meant, message, againMs: jittered(pauseMs, token) };
 }

@@ -5,6 +5,7 @@ import { present } from '../../crds/present.ts';
 import type { BuildReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { BuildHandle } from '../../providers/image-builder/port.ts';
+import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observe.ts';
 import type { Failure, Step } from './plan.ts';
 
@@ -34,8 +35,23 @@ function attemptsAfter({ taskBuild, open, state, now }: Observed, taken: Taken):
   if (taken.kind === 'opened') return [...attempts, taken.attempt];
   if (!open) return attempts;
   const at = timestamp(now);
-  const running = state?.kind === 'running' ? { runningTime: state.since ?? at } : {};
-  return [...attempts.slice(0, -1), { ...running, ...open, ...changed(taken, at) }];
+  return [...attempts.slice(0, -1), { ...told(state, at), ...open, ...ended(state), ...changed(taken, at) }];
+}
+
+/** What is kept as it was told first. */
+const told = (state: StateSeen | undefined, at: string): Partial<BuildAttempt> =>
+  present({
+    runningTime: state?.kind === 'running' ? (state.since ?? at) : undefined,
+    logUrl: state && 'logUrl' in state ? state.logUrl : undefined,
+  });
+
+/** Phases are recorded once, at the end: each one on its own would be a write, and wake every Trial that waits. */
+function ended(state: StateSeen | undefined): Partial<BuildAttempt> {
+  if (state?.kind !== 'succeeded' && state?.kind !== 'failed') return {};
+  const { phases } = state;
+  return phases
+    ? { phases: phases.slice(0, 16).map(({ name, seconds }) => ({ name: name.slice(0, 64), seconds })) }
+    : {};
 }
 
 function changed(taken: Taken, at: string): Partial<BuildAttempt> {
@@ -55,10 +71,13 @@ function changed(taken: Taken, at: string): Partial<BuildAttempt> {
 const handleFields = ({ id, consoleUrl, logUrl }: BuildHandle): Partial<BuildAttempt> =>
   present({ buildId: id, consoleUrl, logUrl });
 
-const failureFields = ({ reason, message, logTail }: Failure): Partial<BuildAttempt> => ({
+const TEXT_MAX = 1024;
+
+const failureFields = ({ reason, message, logTail, failedStep }: Failure): Partial<BuildAttempt> => ({
   reason,
-  message: message.slice(0, 1024),
-  ...(logTail && { logTail: logTail.slice(-20).map((line) => line.slice(0, 1024)) }),
+  message: message.slice(0, TEXT_MAX),
+  ...present({ failedStep: failedStep?.slice(0, TEXT_MAX) }),
+  ...(logTail && { logTail: logTail.slice(-20).map((line) => line.slice(0, TEXT_MAX)) }),
 });
 
 const finding = (status: Finding['status'], reason: BuildReason, message: string): Finding => ({
@@ -75,9 +94,10 @@ function succeeded(taken: Taken): Finding {
     case 'openAttempt':
     case 'opened':
     case 'start':
-      return finding('Unknown', 'Pending', 'the build is about to start');
+      return finding('Unknown', 'Queued', 'the build is about to be handed to the builder');
     case 'started':
-      return finding('Unknown', 'Queued', `build ${taken.handle.id} was handed to the builder`);
+      // The words of the next pass, which then has nothing to write.
+      return finding('Unknown', 'Queued', `build ${taken.handle.id} waits`);
     case 'endAttempt':
       return finding('Unknown', 'Retrying', `${taken.failure.reason}: ${taken.failure.message}`);
     case 'succeed':

@@ -1,18 +1,16 @@
 /** Pure: where a Trial stands in its attempts. */
+import { nextAttemptAt } from '../../crds/attempts.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { Observed } from './observed.ts';
 
-/** When the next attempt may start, in milliseconds since the epoch: the pause doubles with every failure. */
-export function notBefore(trial: Trial): number {
-  const ended = (trial.status?.attempts ?? []).filter(
-    ({ reason }) => reason !== undefined && reason !== 'Suspended',
+/** When the next attempt may start, in milliseconds since the epoch. Being suspended is no failure. */
+export const notBefore = ({ spec, status }: Trial): number =>
+  nextAttemptAt(
+    (status?.attempts ?? []).filter(({ reason }) => reason !== undefined && reason !== 'Suspended'),
+    spec.backoffSeconds * 1000,
   );
-  const last = ended.at(-1);
-  if (last?.completionTime === undefined) return 0;
-  return Date.parse(last.completionTime) + trial.spec.backoffSeconds * 1000 * 2 ** (ended.length - 1);
-}
 
 /** The attempt that is open, or the number of the one that would come next. */
 export function currentAttempt({ status }: Trial): { attempt: number; recorded: Attempt | undefined } {

@@ -3,12 +3,14 @@
  * Killing the process between any two lines changes no outcome: names of children are deterministic, and what was done is observed again.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { trialPrefix } from '../../crds/names.ts';
+import { identityOf, trialPrefix } from '../../crds/names.ts';
 import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import { present } from '../../crds/present.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
+import type { LogLinks } from '../../providers/log-links/port.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
 import { isOwnedBy } from './attempt.ts';
@@ -24,6 +26,7 @@ import type { Taken } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
+  logLinks: LogLinks;
   settings: () => PodSettings;
 }
 
@@ -133,7 +136,7 @@ const QUIET_MS = 5000;
 
 async function report(deps: TrialDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
   const { trial, now } = seen;
-  const status = trialStatus(seen, taken, deps.artifacts);
+  const status = trialStatus(seen, taken, { files: deps.artifacts, logs: deps.logLinks });
   const again =
     taken.kind === 'wait' && taken.againMs !== undefined ? { requeueAfterMs: taken.againMs } : undefined;
   if (sameStatus(trial.status, status)) return again;
@@ -176,21 +179,23 @@ const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** The files come first: a Trial that says where its result lies has it there. Writing them twice writes the same. */
 async function storeResult(
-  { artifacts }: TrialDeps,
+  { artifacts, taskBuilds }: TrialDeps,
   seen: Observed,
   { taken, status }: { taken: Taken; status: TrialStatus },
 ): Promise<void> {
   if (!seen.trial.spec.uploadResults) return;
+  const { trial } = seen;
   const outcome = 'outcome' in taken ? taken.outcome : undefined;
-  const prefix = trialPrefix(seen.trial);
+  const taskBuild = taskBuilds.get({
+    namespace: identityOf(trial).namespace,
+    name: status.taskBuild ?? '',
+  });
+  const prefix = trialPrefix(trial);
   const options = { contentType: 'application/json' };
+  const result = trialResult({ trial, status, ...present({ outcome, taskBuild }) });
   await Promise.all([
-    artifacts.put(`${prefix}config.json`, json(trialConfig(seen.trial)), options),
-    artifacts.put(
-      `${prefix}result.json`,
-      json(trialResult({ trial: seen.trial, status, ...(outcome && { outcome }) })),
-      options,
-    ),
+    artifacts.put(`${prefix}config.json`, json(trialConfig(trial)), options),
+    artifacts.put(`${prefix}result.json`, json(result), options),
   ]);
 }
 

@@ -1,4 +1,5 @@
 /** Pure: what was observed → the one next step. */
+import { pauseUntil } from '../../crds/attempts.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
@@ -150,14 +151,8 @@ function beforeAttempt(seen: Observed): Step {
   const { trial, taskMissing, now } = seen;
   if (trial.spec.cancel) return fail('Cancelled', CANCELLED);
   if (trial.spec.suspend) return { kind: 'wait', reason: 'Suspended', message: 'spec.suspend is true' };
-  const pause = notBefore(trial) - now.getTime();
-  if (pause > 0)
-    return {
-      kind: 'wait',
-      reason: 'Retrying',
-      message: `next attempt in ${Math.ceil(pause / 1000)} s`,
-      againMs: pause,
-    };
+  const pause = pauseUntil(notBefore(trial), now);
+  if (pause) return pause;
   if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
   return withImage(seen.image);
 }

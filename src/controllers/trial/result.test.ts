@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anOutcome, aTrial } from '../../../test/support/builders.ts';
+import { anOutcome, aTaskBuild, aTrial } from '../../../test/support/builders.ts';
 import { harborValidator } from '../../../test/support/harbor.ts';
 import { trialConfig, trialResult } from './result.ts';
 
@@ -44,8 +44,44 @@ describe('result.json', () => {
     });
   });
 
+  it('names context, image and build of its TaskBuild', () => {
+    const attempt = { number: 1, token: 't', buildId: 'abundant-sb-build:1', consoleUrl: 'https://console' };
+    const taskBuild = aTaskBuild({ status: { image: 'registry/sandboxes:hello-1', attempts: [attempt] } });
+    const built = { ...status, image: 'registry/sandboxes@sha256:1' };
+    expect(trialResult({ trial, status: built, taskBuild })).to.include({
+      s3_task_context_uri: 's3://artifacts/tasks/local/hello/0123/context.zip',
+      image_uri: 'registry/sandboxes:hello-1',
+      codebuild_build_id: 'abundant-sb-build:1',
+      codebuild_console_url: 'https://console',
+    });
+  });
+
+  it('names the image that was run where nothing was built', () => {
+    const image = 'docker.io/library/debian@sha256:1';
+    const without = { s3_task_context_uri: null, codebuild_build_id: null, codebuild_console_url: null };
+    expect(trialResult({ trial, status: { ...status, image } })).to.include({ image_uri: image, ...without });
+    const attempt = { number: 1, token: 't', buildId: 'default/t' };
+    const taskBuild = aTaskBuild({ status: { image, attempts: [attempt] } });
+    expect(trialResult({ trial, status: { ...status, image }, taskBuild }), 'BuildKit').to.include({
+      codebuild_build_id: null,
+    });
+  });
+
+  it('names where the log is', () => {
+    const logs = { url: 'https://logs', group: '/sb/eks/logs', stream: '/hello__1234567' };
+    expect(trialResult({ trial, status: { ...status, logs } })).to.include({
+      pod_logs_url: 'https://logs',
+      pod_log_group: '/sb/eks/logs',
+      pod_log_stream: '/hello__1234567',
+    });
+  });
+
   it('tells of a secret its name alone', () => {
     expect(JSON.stringify(trialConfig(trial))).to.contain('"KEY":"${api}"');
+  });
+
+  it('names the task by its path alone, as Harbor’s own check demands', () => {
+    expect(trialConfig(trial)).to.have.property('task').that.has.all.keys('path', 'source');
   });
 
   it('is valid by Harbor’s own schemas', async function () {

@@ -1,6 +1,7 @@
 /** Pure: `config.json` and `result.json` of a Trial, in Harbor's field names (its TrialConfig and TrialResult models, 0.25). */
 import type { Outcome } from '../../crds/courier-protocol.ts';
 import { identityOf, trialName } from '../../crds/names.ts';
+import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { Interval, Phase, TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 
@@ -9,6 +10,8 @@ export interface FinishedTrial {
   trial: Trial;
   status: TrialStatus;
   outcome?: Outcome;
+  /** The TaskBuild that made the image. */
+  taskBuild?: TaskBuild;
 }
 
 /** Harbor's TrialConfig. Values of secrets are left out; only their variables' names are told. */
@@ -34,11 +37,10 @@ export function trialConfig(trial: Trial): object {
   };
 }
 
-const taskConfig = ({ name, dataset, version, s3, configMap }: Trial['spec']['task']) => ({
+/** Harbor refuses a task with both a path and a name (its TaskConfig, models/trial/config.py); result.json has the name beside it. */
+const taskConfig = ({ dataset, s3, configMap }: Trial['spec']['task']) => ({
   path: s3?.uri ?? `configmap/${configMap?.name ?? ''}`,
   source: dataset,
-  ...(version !== undefined && { ref: version }),
-  name,
 });
 
 const plainEnv = (env: Trial['spec']['agent']['env']): Record<string, string> =>
@@ -47,7 +49,7 @@ const plainEnv = (env: Trial['spec']['agent']['env']): Record<string, string> =>
   );
 
 /** Harbor's TrialResult, and our own fields beside it (design §5). */
-export function trialResult({ trial, status, outcome }: FinishedTrial): object {
+export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial): object {
   const { metadata, spec } = trial;
   const { name, version = null } = spec.task;
   return {
@@ -74,18 +76,34 @@ export function trialResult({ trial, status, outcome }: FinishedTrial): object {
     step_results: null,
     task_version: version,
     ...places(status),
+    ...buildPlaces(status, taskBuild),
     attempts: status.attempts ?? [],
     integrity: status.integrity ?? null,
   };
 }
 
-const places = ({ s3TaskUri, s3TrialUri, image, logs }: TrialStatus) => ({
+const places = ({ s3TaskUri, s3TrialUri, logs }: TrialStatus) => ({
   s3_task_uri: s3TaskUri ?? null,
   s3_trial_uri: s3TrialUri ?? null,
-  image_uri: image ?? null,
   pod_log_group: logs?.group ?? null,
   pod_log_stream: logs?.stream ?? null,
   pod_logs_url: logs?.url ?? null,
+});
+
+const buildPlaces = ({ image }: TrialStatus, taskBuild: TaskBuild | undefined) => ({
+  s3_task_context_uri: taskBuild?.spec.context.s3?.uri ?? null,
+  ...imageOf(image ?? null, taskBuild?.status),
+});
+
+const imageOf = (run: string | null, { image, attempts }: TaskBuildStatus = {}) => ({
+  image_uri: image ?? run,
+  ...codebuild(attempts?.at(-1)),
+});
+
+/** Of the builders CodeBuild alone has a console. */
+const codebuild = ({ buildId, consoleUrl }: Partial<BuildAttempt> = {}) => ({
+  codebuild_build_id: consoleUrl === undefined ? null : (buildId ?? null),
+  codebuild_console_url: consoleUrl ?? null,
 });
 
 function modelInfo(model: string | undefined): { name: string; provider: string | null } | null {

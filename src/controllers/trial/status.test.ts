@@ -12,11 +12,16 @@ import {
 } from '../../../test/support/builders.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
+import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
+import { storedLogLinks } from '../../providers/log-links/stored.ts';
 import type { Observed } from './observed.ts';
 import { trialStatus } from './status.ts';
 import type { Taken } from './status.ts';
 
-const links = { uri: (key: string) => `s3://artifacts/${key}`, link: (key: string) => `http://s3/${key}` };
+const links = {
+  files: { uri: (key: string) => `s3://artifacts/${key}`, link: (key: string) => `http://s3/${key}` },
+  logs: storedLogLinks(),
+};
 
 const seen = (over: Partial<Observed> = {}): Observed => ({
   trial: aTrial(),
@@ -44,6 +49,18 @@ const condition = (status: TrialStatus, type: string) => {
 };
 
 describe('the status of a Trial', () => {
+  it('names group and stream of the log, where a log service has it, without uploads too', () => {
+    const trial = aTrial({ spec: { uploadResults: false } });
+    const before = seen({ trial, job: { kind: 'own', job: aJob(trial) } });
+    const wait = { kind: 'wait', reason: 'Running', message: 'm' } as const;
+    const logs = cloudwatchLogLinks({ region: 'us-east-1', group: '/sb/eks/logs' });
+    expect(trialStatus(before, wait, { ...links, logs }).logs).to.deep.include({
+      group: '/sb/eks/logs',
+      stream: '/hello__1234567',
+    });
+    expect(trialStatus(before, wait, links)).not.to.have.property('logs');
+  });
+
   it('tells the whole of a success', () => {
     const before = ended();
     const status = trialStatus(before, { kind: 'succeed', outcome: anOutcome() }, links);

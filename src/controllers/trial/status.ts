@@ -2,19 +2,21 @@
 import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/conditions.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
-import { ANNOTATION, identityOf, jobName, trialPrefix } from '../../crds/names.ts';
+import { ANNOTATION, identityOf, jobName, trialName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
 import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
 import type { Job } from '../../kube/kinds.ts';
+import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import type { LogLinks } from '../../providers/log-links/port.ts';
 import type { Observed } from './observed.ts';
 import type { Step } from './plan.ts';
 import { startedAt } from './pod.ts';
 
-/** Addresses of a Trial's files, from the store. */
+/** Where people find what a Trial leaves behind: its files in the store, and its log. */
 export interface Links {
-  uri(key: string): string;
-  link(key: string): string;
+  files: Pick<ArtifactStore, 'uri' | 'link'>;
+  logs: LogLinks;
 }
 
 /** The step that was taken, or what became of it where the API server did not agree. */
@@ -34,7 +36,7 @@ export function trialStatus(seen: Observed, taken: Taken, links: Links): TrialSt
     ...attemptFields(attempts),
     ...imageOf(seen, taken),
     ...places(seen, links),
-    ...(attempts.length > 0 && uploadedLog(seen, links)),
+    ...(attempts.length > 0 && logOf(seen, links)),
     ...(outcome && resultOf(outcome)),
     ...endOf(taken, outcome, now),
   };
@@ -49,16 +51,15 @@ function places({ trial }: Observed, links: Links): TrialStatus {
   const { task, uploadResults } = trial.spec;
   return present({
     s3TaskUri: task.s3?.uri,
-    s3TrialUri: uploadResults ? links.uri(trialPrefix(trial)) : undefined,
+    s3TrialUri: uploadResults ? links.files.uri(trialPrefix(trial)) : undefined,
   });
 }
 
-/** The courier's `trial.log`; without an attempt nobody writes one. */
-function uploadedLog({ trial, attempt, pod }: Observed, links: Links): TrialStatus {
-  if (!trial.spec.uploadResults) return {};
-  const { namespace, name } = identityOf(trial);
-  const stream = pod?.metadata.name ?? trial.status?.podName ?? jobName(name, attempt);
-  return { logs: { url: links.link(`${trialPrefix(trial)}trial.log`), group: namespace, stream } };
+/** Without an attempt nobody writes a log; without uploads only a log service has it. */
+function logOf({ trial }: Observed, { files, logs }: Links): TrialStatus {
+  const stored = trial.spec.uploadResults ? files.link(`${trialPrefix(trial)}trial.log`) : '';
+  const place = logs.trial(trialName(identityOf(trial)), stored);
+  return place.url === '' ? {} : { logs: place };
 }
 
 function endOf(taken: Taken, outcome: Outcome | undefined, now: Date): TrialStatus {

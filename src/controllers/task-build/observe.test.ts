@@ -1,0 +1,133 @@
+import { expect } from 'chai';
+import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';
+import { ObjectCache } from '../../kube/cache/cache.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';
+import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
+import { BuildStates } from './build-states.ts';
+import { bySlot } from './line.ts';
+import { observe } from './observe.ts';
+import { Slots } from './slots.ts';
+
+const KEY = 'tasks/local/hello/0123/context.zip';
+const IMAGE = 'registry:5000/sandboxes:hello-1';
+const KUBE = { get: async () => undefined } as unknown as KubeClient;
+
+class Room {
+  readonly calls: string[] = [];
+  fault: ProviderError | undefined;
+  readonly registry = memoryImageRegistry({ fault: (operation) => this.#called(`registry ${operation}`) });
+  readonly artifacts = memoryArtifactStore({
+    bucket: 'artifacts',
+    fault: (operation) => this.#called(`store ${operation}`),
+  });
+  readonly builder = memoryImageBuilder({ fault: (operation) => this.#called(`builder ${operation}`) });
+  readonly taskBuilds = new ObjectCache<TaskBuild>(TaskBuildKind);
+
+  #called(call: string): ProviderError | undefined {
+    this.calls.push(call);
+    return call.startsWith('store head') ? this.fault : undefined;
+  }
+
+  async storeContext(): Promise<void> {
+    await this.artifacts.put(KEY, 'zip');
+    this.calls.length = 0;
+  }
+
+  async see(spec: Partial<TaskBuildSpec> = {}, status?: TaskBuildStatus, limit = 1) {
+    const build = aTaskBuild({ spec: { tag: 'hello-1', ...spec }, ...(status && { status }) });
+    this.taskBuilds.addIndex('slot', bySlot);
+    this.taskBuilds.put(build);
+    const { taskBuilds, builder, registry, artifacts } = this;
+    const sources = {
+      kube: KUBE,
+      taskBuilds,
+      registry,
+      artifacts,
+      slots: new Slots(taskBuilds, limit),
+      states: new BuildStates({ builder, taskBuilds, clock: { monotonic: () => 0 } }),
+      backend: builder.backend,
+      repository: 'registry:5000/sandboxes',
+      now: () => after(5),
+    };
+    return observe(sources, { namespace: 'default', name: build.metadata.name });
+  }
+}
+
+const condition = (reason: string): TaskBuildStatus => ({
+  conditions: [
+    { type: 'Succeeded', status: 'Unknown', reason, message: '', lastTransitionTime: stampOf(T0) },
+  ],
+});
+
+describe('observing a TaskBuild', () => {
+  it('asks the registry once and nobody else where the image exists', async () => {
+    const room = new Room();
+    const { digest } = room.registry.add(IMAGE);
+    expect(await room.see()).to.deep.include({ image: IMAGE, existing: { kind: 'present', digest } });
+    expect(room.calls).to.deep.equal(['registry resolve']);
+  });
+
+  it('looks for the context where there is no image, and notes its version', async () => {
+    const room = new Room();
+    await room.storeContext();
+    expect(await room.see()).to.deep.include({
+      existing: { kind: 'absent' },
+      context: { kind: 'present', version: 'v1' },
+    });
+    expect(room.calls).to.deep.equal(['registry resolve', 'store head']);
+  });
+
+  it('looks for the context of a forced build, whatever exists', async () => {
+    const room = new Room();
+    room.registry.add(IMAGE);
+    expect(await room.see({ force: true })).to.deep.include({
+      context: { kind: 'missing', message: `there is no object s3://artifacts/${KEY}` },
+    });
+  });
+
+  it('tells a store that does not answer from one that refuses', async () => {
+    const room = new Room();
+    room.fault = new ProviderError('Unavailable', 'refused');
+    expect(await room.see()).to.deep.include({ context: { kind: 'unavailable', message: 'refused' } });
+    room.fault = new ProviderError('AccessDenied', 'no s3:GetObject');
+    expect(await room.see()).to.deep.include({ context: { kind: 'missing', message: 'no s3:GetObject' } });
+  });
+
+  it('looks at nothing while a build waits in the line', async () => {
+    const room = new Room();
+    expect(await room.see({}, condition('WaitingForSlot'), 0)).to.deep.include({
+      place: { ahead: 0, limit: 0 },
+    });
+    expect(room.calls).to.deep.equal([]);
+  });
+
+  it('asks for nothing but the builder’s word during an attempt', async () => {
+    const room = new Room();
+    const attempts = [{ number: 1, token: 't', buildId: 'default/t' }];
+    expect(await room.see({}, { image: IMAGE, attempts })).to.deep.include({
+      state: { kind: 'unknown' },
+      existing: { kind: 'notAsked' },
+    });
+    expect(room.calls).to.deep.equal(['builder states']);
+  });
+
+  it('asks nobody about a build that is cancelled', async () => {
+    const room = new Room();
+    await room.see({ cancelled: true });
+    expect(room.calls).to.deep.equal([]);
+  });
+
+  it('names the ConfigMap that is missing', async () => {
+    const room = new Room();
+    const seen = await room.see({ context: { configMap: { name: 'files' } } });
+    expect(seen?.context).to.deep.equal({
+      kind: 'missing',
+      message: 'spec.context.configMap.name: there is no ConfigMap default/files',
+    });
+  });
+});

@@ -1,0 +1,118 @@
+/**
+ * How many builds may be under way at the same time. An attempt holds a slot from when its token is recorded until it ends: the watch
+ * cache knows most of that, and survives a restart. What is kept here only bridges the moment until the cache shows a decision.
+ */
+import { isFinished } from '../../crds/conditions.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
+import { keyOf } from '../../kube/cache/cache.ts';
+import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
+import type { Feed } from '../../kube/work/feed.ts';
+import { byRank, bySlot, isWaiting, openAttempt, rank, roundedUp } from './line.ts';
+import type { Place } from './line.ts';
+
+export class Slots {
+  /** Indexed by `slot`: `bySlot`. */
+  readonly #taskBuilds: WatchedStore<TaskBuild>;
+  readonly #limit: number;
+  /** By UID: a slot was given, and the cache does not show the attempt yet. */
+  readonly #granted = new Map<string, TaskBuild>();
+  /** By UID: told to wait, as of that version, and the cache does not show it yet. */
+  readonly #joined = new Map<string, TaskBuild>();
+  #wake: (build: TaskBuild) => void = () => {};
+
+  constructor(taskBuilds: WatchedStore<TaskBuild>, limit: number) {
+    this.#taskBuilds = taskBuilds;
+    this.#limit = limit;
+  }
+
+  /** Takes a slot for a build; its place in the line where there is none, or where others are served first. */
+  enter(build: TaskBuild): Place | undefined {
+    const uid = build.metadata.uid ?? '';
+    const place = this.placeOf(build);
+    if (place) this.#joined.set(uid, build);
+    else {
+      this.#joined.delete(uid);
+      this.#granted.set(uid, build);
+    }
+    return place;
+  }
+
+  /** The place that a build has, or would have, in the line; undefined where a slot is free for it. */
+  placeOf(build: TaskBuild): Place | undefined {
+    this.#forget();
+    if (this.#granted.has(build.metadata.uid ?? '')) return undefined;
+    const own = rank(build);
+    const ahead = this.#line().filter((other) => rank(other) < own).length;
+    return this.#free() > ahead ? undefined : { ahead, limit: this.#limit };
+  }
+
+  /** Whether a build was told to wait, and waits still. */
+  isInLine(build: TaskBuild): boolean {
+    return isWaiting(build) || this.#joined.has(build.metadata.uid ?? '');
+  }
+
+  /** Gives up what a build has got without opening an attempt. */
+  leave({ metadata: { uid = '' } }: TaskBuild): void {
+    this.#joined.delete(uid);
+    if (this.#granted.delete(uid)) this.#wakeNext();
+  }
+
+  /** Wakes those whose turn it is, or whose place is to be told anew, as soon as a slot or a place ahead of them is free. */
+  feed(): Feed {
+    return {
+      start: (enqueue) => {
+        this.#granted.clear();
+        this.#joined.clear();
+        this.#wake = (build) => enqueue(keyOf(build), {});
+        return this.#taskBuilds.subscribe((change) => {
+          if (movesLine(change)) this.#wakeNext();
+        });
+      },
+    };
+  }
+
+  #wakeNext(): void {
+    this.#forget();
+    const free = this.#free();
+    const line = this.#line().sort(byRank);
+    for (const [ahead, build] of line.entries())
+      if (ahead < free || roundedUp(ahead) !== roundedUp(ahead + 1)) this.#wake(build);
+  }
+
+  #free(): number {
+    const open = this.#taskBuilds.by('slot', 'open');
+    return this.#limit - open.length - this.#granted.size;
+  }
+
+  #line(): TaskBuild[] {
+    const waiting = this.#taskBuilds
+      .by('slot', 'waiting')
+      .filter(
+        ({ metadata }) => !this.#granted.has(metadata.uid ?? '') && !this.#joined.has(metadata.uid ?? ''),
+      );
+    return [...waiting, ...this.#joined.values()];
+  }
+
+  /** What the cache shows by now, or shows otherwise, is not kept. */
+  #forget(): void {
+    for (const [uid, build] of this.#granted) {
+      const now = this.#current(build);
+      if (!now || isFinished(now) || openAttempt(now)) this.#granted.delete(uid);
+    }
+    for (const [uid, build] of this.#joined)
+      if (this.#current(build)?.metadata.resourceVersion !== build.metadata.resourceVersion)
+        this.#joined.delete(uid);
+  }
+
+  #current(build: TaskBuild): TaskBuild | undefined {
+    const found = this.#taskBuilds.get(keyOf(build));
+    return found?.metadata.uid === build.metadata.uid ? found : undefined;
+  }
+}
+
+/** A slot was freed, or somebody left the line. */
+function movesLine(change: Change<TaskBuild>): boolean {
+  if (change.type !== 'modified') return change.type === 'deleted';
+  const [before] = bySlot(change.old);
+  return before !== undefined && bySlot(change.object)[0] !== before;
+}

@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import type { TaskBuildSpec } from '../../crds/task-build.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';
+import type { Observed } from './observe.ts';
+import { buildFor, startBuild } from './start.ts';
+
+const attempt = { number: 1, token: 'sb-build-1', openedTime: stampOf(T0), contextVersion: 'v1' };
+const step = { kind: 'start', image: 'registry:5000/sandboxes:ctx-1', attempt } as const;
+
+const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): Observed => ({
+  taskBuild: aTaskBuild({ spec }),
+  backend: 'BuildKit',
+  image: step.image,
+  context: { kind: 'notAsked' },
+  existing: { kind: 'notAsked' },
+  open: attempt,
+  now,
+});
+
+describe('the build that is handed to the builder', () => {
+  it('has the context in the version that was recorded', () => {
+    expect(buildFor(seen(), step).context).to.deep.equal({
+      kind: 's3',
+      uri: 's3://artifacts/tasks/local/hello/0123/context.zip',
+      versionId: 'v1',
+      sha256: 'ab'.repeat(32),
+    });
+  });
+
+  it('may take its context out of a ConfigMap', () => {
+    const context = { configMap: { name: 'files' } };
+    expect(buildFor(seen({ context }), step).context).to.deep.equal({ kind: 'configMap', name: 'files' });
+  });
+
+  it('has limits, force and the name of the login out of the spec', () => {
+    const spec = { force: true, secretRefs: [{ name: 'hub' }], timeoutSeconds: 60, queueTimeoutSeconds: 300 };
+    expect(buildFor(seen(spec), step)).to.include({
+      force: true,
+      secret: 'hub',
+      timeoutSeconds: 60,
+      queueTimeoutSeconds: 300,
+    });
+    expect(buildFor(seen(), step)).not.to.have.property('secret');
+  });
+
+  it('asks the same whenever it is asked again', () => {
+    expect(buildFor(seen({}, after(200)), step)).to.deep.equal(buildFor(seen(), step));
+  });
+
+  it('may exist already once its token may have been forgotten', () => {
+    expect(buildFor(seen({}, after(239)), step).mayExist).to.equal(false);
+    expect(buildFor(seen({}, after(240)), step).mayExist).to.equal(true);
+    const { openedTime: _, ...untimed } = attempt;
+    expect(buildFor(seen(), { ...step, attempt: untimed }).mayExist).to.equal(true);
+  });
+});
+
+describe('the start of a build', () => {
+  it('gives its handle', async () => {
+    expect(await startBuild(memoryImageBuilder(), seen(), step)).to.deep.include({
+      kind: 'started',
+      handle: { id: 'default/sb-build-1', namespace: 'default' },
+    });
+  });
+
+  it('is a reason to wait where the builder is full', async () => {
+    const builder = memoryImageBuilder({ fault: () => new ProviderError('QuotaExceeded', 'full') });
+    expect(await startBuild(builder, seen(), step)).to.include({ kind: 'wait', reason: 'QuotaExceeded' });
+  });
+
+  it('is the end where the builder refuses it', async () => {
+    const builder = memoryImageBuilder({ fault: () => new ProviderError('AccessDenied', 'no') });
+    expect(await startBuild(builder, seen(), step)).to.have.nested.property(
+      'failure.reason',
+      'BuilderAccessDenied',
+    );
+  });
+});

@@ -1,0 +1,57 @@
+/** Hands a build over to the builder, with the token that was recorded before. */
+import type { TaskBuild } from '../../crds/task-build.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import type { Build, BuildContext, ImageBuilder } from '../../providers/image-builder/port.ts';
+import type { Observed } from './observe.ts';
+import { afterRefusal } from './plan.ts';
+import type { Step } from './plan.ts';
+import type { Taken } from './status.ts';
+
+type Start = Step & { kind: 'start' };
+
+/** CodeBuild remembers a token for five minutes; what was recorded longer ago may have been started and forgotten. */
+const TOKEN_LIFE_MS = 240_000;
+
+/** Starts the build of a step. What the builder answers is a value, its refusals among them. */
+export async function startBuild(builder: ImageBuilder, seen: Observed, step: Start): Promise<Taken> {
+  try {
+    return { kind: 'started', image: step.image, handle: await builder.start(buildFor(seen, step)) };
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return afterRefusal(seen, step.attempt, error);
+  }
+}
+
+/** Everything here is recorded or immutable: a start that is repeated with its token must ask for the same. */
+export function buildFor({ taskBuild, now }: Observed, { image, attempt }: Start): Build {
+  const { metadata, spec } = taskBuild;
+  const secret = spec.secretRefs?.[0]?.name;
+  const openedMs = Date.parse(attempt.openedTime ?? '');
+  return {
+    token: attempt.token,
+    owner: { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' },
+    attempt: attempt.number,
+    image,
+    context: contextOf(taskBuild, attempt.contextVersion),
+    dockerfile: spec.dockerfile,
+    ...(spec.target !== undefined && { target: spec.target }),
+    platform: spec.platforms[0] ?? 'linux/amd64',
+    buildArgs: spec.buildArgs ?? {},
+    timeoutSeconds: spec.timeoutSeconds,
+    queueTimeoutSeconds: spec.queueTimeoutSeconds,
+    force: spec.force,
+    ...(secret !== undefined && { secret }),
+    mayExist: !(now.getTime() - openedMs < TOKEN_LIFE_MS),
+  };
+}
+
+function contextOf({ spec }: TaskBuild, versionId: string | undefined): BuildContext {
+  const { configMap, s3 } = spec.context;
+  if (configMap) return { kind: 'configMap', name: configMap.name };
+  return {
+    kind: 's3',
+    uri: s3?.uri ?? '',
+    ...(versionId !== undefined && { versionId }),
+    ...(s3 && { sha256: s3.sha256 }),
+  };
+}

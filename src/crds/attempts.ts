@@ -1,0 +1,31 @@
+/** Pure: the pause between two attempts, of Trials and TaskBuilds alike. */
+import { sha256 } from './names.ts';
+
+/** When the next attempt may begin, in milliseconds since the epoch: the pause doubles with every failed attempt. 0: at once. */
+export function nextAttemptAt(failed: { completionTime?: string }[], firstPauseMs: number): number {
+  const ended = failed.at(-1)?.completionTime;
+  return ended === undefined ? 0 : Date.parse(ended) + firstPauseMs * 2 ** (failed.length - 1);
+}
+
+export interface Pause {
+  kind: 'wait';
+  reason: 'Retrying';
+  message: string;
+  againMs: number;
+}
+
+/** What an object does that may go on at `at` (milliseconds since the epoch); undefined once that has come. */
+export function pauseUntil(at: number, now: Date): Pause | undefined {
+  const againMs = at - now.getTime();
+  if (againMs <= 0) return undefined;
+  return {
+    kind: 'wait',
+    reason: 'Retrying',
+    message: `next attempt in ${Math.ceil(againMs / 1000)} s`,
+    againMs,
+  };
+}
+
+/** Between half of `ms` and the whole ("equal jitter"), the same for the same seed: many that failed together do not come back together. */
+export const jittered = (ms: number, seed: string): number =>
+  (ms / 2) * (1 + Number.parseInt(sha256(seed).slice(0, 8), 16) / 2 ** 32);
