@@ -1,4 +1,4 @@
-/** Entry point of `npm run generate`: writes config/crd, config/rbac and docs/reference out of the types and declared permissions. */
+/** Entry point of `npm run generate`: writes config/crd, config/rbac, config/aws/iam and docs/reference out of the types and declared permissions. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
@@ -8,6 +8,7 @@ import { permissions as orphans } from './controllers/orphans/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';
 import { permissions as trial } from './controllers/trial/controller.ts';
 import { definitions, taskBuildDefinition, trialDefinition } from './crds/definition.ts';
+import { permissionsPage, policyDocuments } from './generate/iam.ts';
 import { conditionsPage, kindPage } from './generate/reference.ts';
 import { roleManifests } from './generate/roles.ts';
 import { EVENT_PERMISSIONS, LEASE_PERMISSIONS } from './kube/permissions.ts';
@@ -43,12 +44,19 @@ function kustomized(manifests: Record<string, object>): Record<string, string> {
   return Object.fromEntries(Object.entries(all).map(([file, object]) => [file, yaml(object)]));
 }
 
+const policies = Object.entries(policyDocuments()).map(([file, policy]) => [
+  file,
+  `${JSON.stringify(policy, undefined, 2)}\n`,
+]);
+
 const folders: Record<string, Record<string, string>> = {
   'config/crd': kustomized(
     Object.fromEntries(definitions.map((crd) => [`${crd.spec.names.plural}.yaml`, crd])),
   ),
   'config/rbac': kustomized(roleManifests(permissions)),
+  'config/aws/iam': Object.fromEntries(policies),
   'docs/reference': {
+    'aws-permissions.md': markdown(permissionsPage()),
     'trial.md': markdown(kindPage(trialDefinition)),
     'taskbuild.md': markdown(kindPage(taskBuildDefinition)),
     'conditions.md': markdown(conditionsPage()),
