@@ -18,10 +18,10 @@ function unitSuite(): Mocha {
   return mocha;
 }
 
-/** Stories that run beside each other, then the faults, which come one after another, and at last what must hold after all. */
+/** Stories that run beside each other, then the faults, which come one after another, then those of another profile, and at last what must hold after all. */
 function inOrder(files: string[]): string[] {
   const rank = (file: string): number =>
-    ['faults-', 'invariants'].findIndex((start) => basename(file).startsWith(start));
+    ['faults-', 'aws', 'invariants'].findIndex((start) => basename(file).startsWith(start));
   return files.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { down, nodes, status, up } from './e2e/cluster/index.ts';
+import { down, ensureAwsTools, nodes, status, up } from './e2e/cluster/index.ts';
 import { closingLine, sum, type Totals } from './support/totals.ts';
 
 const FAILED: Totals = { passed: 0, failed: 1, skipped: 0 };
@@ -32,6 +32,8 @@ async function withCluster(work: () => Promise<void>): Promise<void> {
   );
   try {
     await up();
+    // What cannot be had here is missing to the tests against AWS alone, which say so again.
+    await ensureAwsTools().catch((error: Error) => process.stderr.write(`${error.message}\n`));
     await work();
   } finally {
     if (!wasThere) await down();

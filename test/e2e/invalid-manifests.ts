@@ -49,13 +49,16 @@ export const unsupported: Refusal[] = [
   ['an image for the verifier', { verifier: { image: 'debian' } }, 'verifier.image'],
   ['a build for the verifier', { verifier: { build: validTaskBuild } }, 'verifier.build'],
   ['an agent that this version does not bring', { agent: { name: 'claude-code' } }, 'agent.name'],
-  ['secrets for a build', build({ secretRefs: [{ name: 'login' }] }), 'secretRefs'],
   ['two platforms of a build', build({ platforms: ['linux/amd64', 'linux/arm64'] }), 'platforms'],
-  ['a build by CodeBuild', build({ backend: 'CodeBuild' }), 'backend'],
 ];
 
 /** What contradicts itself. */
 export const contradictory: Refusal[] = [
+  [
+    'CodeBuild with a ConfigMap context',
+    build({ backend: 'CodeBuild', context: { configMap: { name: 'files' } } }),
+    'S3 only',
+  ],
   ['a task without a source', { task: { configMap: null } }, 'either s3 or configMap'],
   ['a task with two sources', { task: { s3: { uri: 's3://bucket/tasks/hello' } } }, 'either s3 or configMap'],
   ['an environment without an image', { environment: { image: null } }, 'image, buildRef and build'],
@@ -99,6 +102,7 @@ export const contradictory: Refusal[] = [
 
 /** What is out of bounds, misspelt or of the wrong type. */
 export const outOfBounds: Refusal[] = [
+  ['two logins of a build', build({ secretRefs: [{ name: 'a' }, { name: 'b' }] }), 'secretRefs'],
   ['no task', { task: null }, 'spec.task'],
   ['no environment', { environment: null }, 'spec.environment'],
   ['an unknown field', { hostNetwork: true }, 'spec.hostNetwork'],

@@ -8,7 +8,10 @@ import { paths } from './machine/paths.ts';
 import { docker, succeeds } from './machine/process.ts';
 import { say, step } from './machine/progress.ts';
 import { removeNodes } from './parts/kind.ts';
+import { awsBuildkit } from './aws/buildkit.ts';
 import { serviceNames } from './versions.ts';
+
+const containers = [...serviceNames, awsBuildkit];
 
 /** Removes the cluster and what stands beside it. Images and the services' data stay for the next start, except with `purge`. */
 export async function down({ purge = false } = {}): Promise<void> {
@@ -25,9 +28,9 @@ export async function down({ purge = false } = {}): Promise<void> {
 }
 
 async function removeContainers(purge: boolean): Promise<void> {
-  await Promise.all([removeNodes(), succeeds('docker', ['rm', '-f', ...serviceNames])]);
+  await Promise.all([removeNodes(), succeeds('docker', ['rm', '-f', ...containers])]);
   if (!purge) return;
-  await succeeds('docker', ['volume', 'rm', ...serviceNames]);
+  await succeeds('docker', ['volume', 'rm', ...containers]);
   for (const image of [nodeImage(), servicesImage]) await succeeds('docker', ['rmi', image]);
 }
 

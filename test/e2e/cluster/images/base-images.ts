@@ -1,5 +1,6 @@
 import { docker } from '../machine/process.ts';
 import { say, step } from '../machine/progress.ts';
+import { aliasImage } from './alias.ts';
 import { makeDebian, type DebianImage } from './debian.ts';
 import { buildSmallImage, inRegistry, pushImage } from './build.ts';
 import { imageFlavour, type Flavour } from './flavour.ts';
@@ -38,9 +39,12 @@ export async function ensureBaseImages(names: string[], flavour?: Flavour): Prom
 const atWork = new Map<string, Promise<void>>();
 
 async function ensure(name: string, flavour?: Flavour): Promise<void> {
-  if (await inRegistry(`library/${name}`)) return;
-  const source = flavour ?? (await imageFlavour());
-  await step(`base image ${name}`, () => (source === 'pulled' ? pulled(name) : made(name)));
+  if (!(await inRegistry(`library/${name}`))) {
+    const source = flavour ?? (await imageFlavour());
+    await step(`base image ${name}`, () => (source === 'pulled' ? pulled(name) : made(name)));
+  }
+  // What Docker Hub's own images are called at public.ecr.aws.
+  await aliasImage(`library/${name}`, `docker/library/${name}`);
 }
 
 async function pulled(name: string): Promise<void> {

@@ -11,7 +11,8 @@ export type Build = {
   env?: NodeJS.ProcessEnv;
 };
 
-const manifests = [
+/** Every form of manifest that an image can have, as an Accept header. */
+export const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -22,7 +23,7 @@ const manifests = [
 export async function inRegistry(image: string): Promise<boolean> {
   const [repository, tag] = image.split(':');
   const url = `${registry.host}/v2/${repository}/manifests/${tag}`;
-  const response = await fetch(url, { method: 'HEAD', headers: { accept: manifests } });
+  const response = await fetch(url, { method: 'HEAD', headers: { accept: manifestTypes } });
   return response.ok;
 }
 

@@ -1,5 +1,5 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { paths } from '../machine/paths.ts';
 import { docker, succeeds } from '../machine/process.ts';
 import { versions } from '../versions.ts';
@@ -15,7 +15,7 @@ export async function fetchPrograms(): Promise<void> {
   const kind = `https://kind.sigs.k8s.io/dl/v${versions.kind}/kind-${system}`;
   if (!(await succeeds('kind', ['version']))) await download('kind', kind);
   if (!(await succeeds('buildctl', ['--version'])))
-    await copyFromImage('buildctl', published.buildkit, '/usr/bin/buildctl');
+    await copyFromImage(join(paths.bin, 'buildctl'), published.buildkit, '/usr/bin/buildctl');
 }
 
 async function download(name: string, url: string): Promise<void> {
@@ -26,11 +26,13 @@ async function download(name: string, url: string): Promise<void> {
   renameSync(part, join(paths.bin, name));
 }
 
-async function copyFromImage(name: string, image: string, file: string): Promise<void> {
-  if (process.platform !== 'linux') throw new Error(`${name} is missing; put it on PATH`);
-  const container = (await docker(['create', image])).trim();
-  const part = join(paths.bin, `${name}.part-${process.pid}`);
+/** Copies a program out of an image that was pulled, or can be. */
+export async function copyFromImage(target: string, image: string, file: string): Promise<void> {
+  if (process.platform !== 'linux') throw new Error(`${basename(file)} is missing; put it on PATH`);
+  // An image that is nothing but a program has no command of its own; this one never runs.
+  const container = (await docker(['create', image, file])).trim();
+  const part = `${target}.part-${process.pid}`;
   await docker(['cp', `${container}:${file}`, part]);
   await docker(['rm', container]);
-  renameSync(part, join(paths.bin, name));
+  renameSync(part, target);
 }

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { docker, succeeds } from './process.ts';
 
 export type Container = { running: boolean; paused: boolean; config: string; address: string };
@@ -35,4 +36,18 @@ export async function keepOnly(image: string): Promise<void> {
 export async function ensureNetwork(): Promise<void> {
   if (!(await succeeds('docker', ['network', 'inspect', 'kind'])))
     await docker(['network', 'create', '-d', 'bridge', 'kind']);
+}
+
+type Network = { IPAM: { Config: { Gateway?: string }[] | null } };
+
+/** The address under which containers, nodes and pods reach programs of this machine. */
+export async function hostAddress(): Promise<string> {
+  const [network] = JSON.parse(await docker(['network', 'inspect', 'kind'])) as Network[];
+  const gateways = (network?.IPAM.Config ?? []).map(({ Gateway }) => Gateway ?? '');
+  const ipv4 = gateways.find((gateway) => gateway.includes('.'));
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  if (ipv4 !== undefined && own.some(({ address }) => address === ipv4)) return ipv4;
+  throw new Error(
+    `Containers have to reach programs of this machine over the gateway of Docker's network kind, and ${ipv4 ?? 'none'} is no address of this machine (Docker Desktop and rootless Docker are like that).`,
+  );
 }

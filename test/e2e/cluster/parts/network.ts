@@ -1,3 +1,4 @@
+import { ECR_HOST } from '../../../support/aws/facts.ts';
 import { digest } from '../machine/paths.ts';
 import { docker, kubectl, until } from '../machine/process.ts';
 import type { Flavour } from '../images/flavour.ts';
@@ -5,7 +6,7 @@ import { nodes } from '../versions.ts';
 import { inspect } from '../machine/containers.ts';
 
 /** Registries whose images the nodes ask of the local one first, under their public names. */
-export const mirroredHosts = ['docker.io', 'public.ecr.aws', 'localhost:5000', 'sb-registry:5000'];
+export const mirroredHosts = ['docker.io', 'public.ecr.aws', ECR_HOST, 'localhost:5000', 'sb-registry:5000'];
 
 type Node = { name: string; address: string; podCidr: string };
 

@@ -3,12 +3,22 @@ import { paths } from '../machine/paths.ts';
 import { CommandFailed, kubectl } from '../machine/process.ts';
 
 const placeholder = 'sb-registry:5000/sb-operator:latest';
+const localOverlay = 'config/overlays/local';
 const inSystem = ['-n', 'sb-system'];
 
-/** Installs the operator with the given image and waits until every replica of it is ready. */
-export async function deployOperator(image: string): Promise<void> {
-  const rendered = await kubectl(['kustomize', join(paths.root, 'config/overlays/local')], { secret: true });
-  const input = rendered.replaceAll(placeholder, image);
+/**
+ * Installs the operator with the given image and waits until every replica of it is ready. `overlay` is a kustomization of this checkout, in
+ * whose output `values` are put in the place of their names.
+ */
+export async function deployOperator(
+  image: string,
+  { overlay = localOverlay, values = {} }: { overlay?: string; values?: Record<string, string> } = {},
+): Promise<void> {
+  const rendered = await kubectl(['kustomize', join(paths.root, overlay)], { secret: true });
+  const input = Object.entries({ ...values, [placeholder]: image }).reduce(
+    (text, [name, value]) => text.replaceAll(name, value),
+    rendered,
+  );
   // Server-side: the schemas of the CRDs are larger than the annotation of a client-side apply may be.
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
   try {

@@ -32,7 +32,8 @@ storage: {filesystem: {rootdirectory: /data}, delete: {enabled: true}}
 http: {addr: ":5000"}
 log: {level: warn}
 `;
-const buildkitConfig = `[worker.oci]
+/** What every BuildKit beside the cluster is configured with; one registry answers for all. */
+export const buildkitConfig = `[worker.oci]
   networkMode = "host"
 [worker.containerd]
   enabled = false

@@ -1,4 +1,10 @@
-import { CreateBucketCommand, HeadBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  HeadBucketCommand,
+  PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { s3 } from './services.ts';
 
 /** Makes the bucket, readable by anyone who reaches the port (loopback and the cluster), so that links in a status open in a browser. */
@@ -16,6 +22,10 @@ export async function ensureBucket(): Promise<void> {
       () => false,
     );
     if (!exists) await client.send(new CreateBucketCommand({ Bucket }));
+    // Builds on CodeBuild ask for the very version of their context that was seen.
+    await client.send(
+      new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+    );
     await client.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(publicRead(Bucket)) }));
   } finally {
     client.destroy();
