@@ -87,6 +87,12 @@ describe('client', () => {
     ]);
   });
 
+  it('applies as the owner of fields that it was connected as', async () => {
+    const { client } = link(server, { fieldManager: 'sb' });
+    await client.apply(ConfigMap, configMap('a'));
+    expect(server.requests.at(-1)?.query.get('fieldManager')).to.equal('sb');
+  });
+
   it('rejects a write from a stale read with Conflict (fault 9)', async () => {
     const { client } = kube;
     const old = await client.create(ConfigMap, configMap('a'));

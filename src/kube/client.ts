@@ -6,7 +6,7 @@ import type { ApiRequest, Method, Transport } from './http/transport.ts';
 import type { DeleteOptions, Kind, KubeClient, KubeObject, ListOptions, ObjectKey } from './types.ts';
 import { currentReconciliation } from './work/reconciliation.ts';
 
-/** Owner of the fields that server-side apply writes. */
+/** Owner of the fields that the operator's server-side apply writes. */
 export const FIELD_MANAGER = 'sb-operator';
 
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -16,6 +16,8 @@ const LOG_LIMIT_BYTES = 1024 * 1024;
 
 export interface ClientOptions {
   transport: Transport;
+  /** Owner of the fields that server-side apply writes; default: FIELD_MANAGER. */
+  fieldManager?: string;
   /** Told of every object written, as the server returned it. */
   onWrite?: (kind: Kind<KubeObject>, object: KubeObject) => void;
 }
@@ -55,10 +57,12 @@ const pods = { group: '', version: 'v1', plural: 'pods' };
 
 class ApiClient implements KubeClient {
   readonly #transport: Transport;
+  readonly #fieldManager: string;
   readonly #onWrite: ClientOptions['onWrite'];
 
-  constructor({ transport, onWrite }: ClientOptions) {
+  constructor({ transport, fieldManager = FIELD_MANAGER, onWrite }: ClientOptions) {
     this.#transport = transport;
+    this.#fieldManager = fieldManager;
     this.#onWrite = onWrite;
   }
 
@@ -90,7 +94,8 @@ class ApiClient implements KubeClient {
   }
 
   apply<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T> {
-    const path = objectPath(kind, keyOf(object)) + queryString({ fieldManager: FIELD_MANAGER, force: true });
+    const fieldManager = this.#fieldManager;
+    const path = objectPath(kind, keyOf(object)) + queryString({ fieldManager, force: true });
     return this.#write(kind, { method: 'PATCH', path, body: object, contentType: APPLY_PATCH });
   }
 

@@ -11,6 +11,8 @@ import type { KubeClient, Log } from './types.ts';
 export interface ConnectOptions {
   /** Default: KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount. */
   kubeConfig?: KubeConfig;
+  /** Owner of the fields that `client.apply` writes; default: the operator's. */
+  fieldManager?: string;
   log: Log;
   metrics?: Metrics;
   clock?: Clock;
@@ -42,7 +44,8 @@ function defaultKubeConfig(): KubeConfig {
 }
 
 export function connect(options: ConnectOptions): Kube {
-  const { log, clock = systemClock, random = Math.random, kubeConfig = defaultKubeConfig() } = options;
+  const { log, fieldManager, clock = systemClock, random = Math.random } = options;
+  const kubeConfig = options.kubeConfig ?? defaultKubeConfig();
   const metrics = options.metrics ?? createMetrics(new Registry());
   const cluster = kubeConfig.getCurrentCluster();
   if (!cluster) throw new Error('the kubeconfig has no current cluster');
@@ -58,7 +61,7 @@ export function connect(options: ConnectOptions): Kube {
   const transport = createTransport({ ...shared, ...REST });
   const leaseTransport = createTransport({ ...shared, ...LEASE });
   return {
-    client: createKubeClient({ transport }),
+    client: createKubeClient({ transport, ...(fieldManager !== undefined && { fieldManager }) }),
     leaseClient: createKubeClient({ transport: leaseTransport }),
     transport,
     kubeConfig,
