@@ -46,6 +46,18 @@ builder() {
     docker buildx create --name sb --driver docker-container --driver-opt "image=$SB_BUILDKIT_IMAGE" --bootstrap
 }
 
+# A login to ECR lasts twelve hours and a build up to 36. The registry refuses an ended one without a word that would tell it from a missing
+# permission, so a push that is refused like that is made once more after a new login; the layers are there already.
+build_and_push() {
+  timeout --kill-after=30 "$SB_TIMEOUT_SECONDS" \\
+    docker buildx build --builder sb --platform "$SB_PLATFORM" --file "./$SB_DOCKERFILE" "\${arguments[@]}" \\
+    --tag "$SB_IMAGE" --push --provenance=false --progress=plain --metadata-file "$SB_WORK/metadata.json" \\
+    --cache-from "type=registry,ref=$SB_CACHE" \\
+    --cache-to "type=registry,ref=$SB_CACHE,mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true" \\
+    . 2>&1 | tee "$SB_WORK/log"
+  return \${PIPESTATUS[0]}
+}
+
 build() {
   local arguments=() argument started status
   while IFS= read -r -d '' argument; do arguments+=("--build-arg=$argument"); done \\
@@ -57,13 +69,12 @@ build() {
   fi
   unset SB_DOCKERHUB_USERNAME SB_DOCKERHUB_PASSWORD
   started=$SECONDS
-  timeout --kill-after=30 "$SB_TIMEOUT_SECONDS" \\
-    docker buildx build --builder sb --platform "$SB_PLATFORM" --file "./$SB_DOCKERFILE" "\${arguments[@]}" \\
-    --tag "$SB_IMAGE" --push --provenance=false --progress=plain --metadata-file "$SB_WORK/metadata.json" \\
-    --cache-from "type=registry,ref=$SB_CACHE" \\
-    --cache-to "type=registry,ref=$SB_CACHE,mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true" \\
-    . 2>&1 | tee "$SB_WORK/log"
-  status=\${PIPESTATUS[0]}
+  build_and_push
+  status=$?
+  if [ "$status" -ne 0 ] && grep -E 'failed to push .*(403 Forbidden|token has expired)' "$SB_WORK/log" > /dev/null; then
+    login && build_and_push
+    status=$?
+  fi
   if [ "$status" -eq 0 ]; then
     SB_IMAGE_DIGEST="$(sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' "$SB_WORK/metadata.json")"
     export SB_IMAGE_DIGEST
