@@ -67,6 +67,10 @@ async function end(server: ChildProcess): Promise<void> {
   await once(server, 'exit');
 }
 
+const running = new Set<ChildProcess>();
+// A test run that is interrupted leaves no server behind.
+process.on('exit', () => running.forEach((server) => server.kill('SIGKILL')));
+
 /** What to start: arguments and environment, given the address to listen on and an empty folder. */
 export type Command = (
   address: string,
@@ -81,8 +85,10 @@ export async function startProgram(name: string, command: Command): Promise<Runn
   const port = await freePort();
   const { args, env = {} } = await command(`127.0.0.1:${port}`, folder);
   const server = spawn(program, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } });
+  running.add(server);
   const stop = async (): Promise<void> => {
     await end(server);
+    running.delete(server);
     await rm(folder, { recursive: true, force: true });
   };
   await listening(port, server).catch(async (error: unknown) => {
