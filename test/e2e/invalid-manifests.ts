@@ -192,7 +192,6 @@ export const invalidTaskBuilds: Refusal[] = [
   ['a platform without an architecture', { platforms: ['linux'] }, 'spec.platforms[0]'],
   ['two platforms', { platforms: ['linux/amd64', 'linux/arm64'] }, 'platforms'],
   ['a tag with a slash', { tag: 'a/b' }, 'spec.tag'],
-  ['secrets', { secretRefs: [{ name: 'login' }] }, 'secretRefs'],
   ['CodeBuild', { backend: 'CodeBuild' }, 'backend'],
   ['an unknown backend', { backend: 'Kaniko' }, 'spec.backend'],
   [

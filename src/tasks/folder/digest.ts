@@ -25,8 +25,15 @@ export async function harborDigest(
   return digestOf(files.filter(({ path, linked }) => !linked && !left.ignores(path)));
 }
 
-/** SHA-256 of a file's contents, in hex. */
-export async function sha256OfFile(path: string): Promise<string> {
+/** Up to here a file is read whole, which is several times faster than a stream. */
+const SMALL = 2 ** 20;
+
+/** SHA-256, in hex, of the contents of a file of about `size` bytes. */
+export async function sha256OfFile(path: string, size: number): Promise<string> {
+  if (size <= SMALL)
+    return createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex');
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');

@@ -27,7 +27,8 @@ export async function readTask(folder: string): Promise<Task> {
   if (problems.length > 0) throw new TaskFormatError(dir, problems);
 
   const hashed = [];
-  for (const file of found.files) hashed.push({ ...file, sha256: await sha256OfFile(join(root, file.path)) });
+  for (const file of found.files)
+    hashed.push({ ...file, sha256: await sha256OfFile(join(root, file.path), file.size) });
   const several = config.steps !== undefined && config.steps.length > 0;
   return {
     dir,

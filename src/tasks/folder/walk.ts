@@ -1,9 +1,9 @@
 /** Which files a task folder holds. */
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../toml/problems.ts';
-import { isIgnored, rulesOf } from './harborignore.ts';
+import { IGNORE_FILE, isIgnored, rulesOf } from './harborignore.ts';
 import type { IgnoreRules } from './harborignore.ts';
 
 /** Everything that can belong to a task; other files in the folder are not looked at. */
@@ -66,8 +66,11 @@ interface Seen {
   folder: boolean;
 }
 
-async function look(absolute: string): Promise<Seen> {
-  const link = (await lstat(absolute)).isSymbolicLink();
+/** Only what is a link can lie elsewhere; for all else one call is enough. */
+async function look(absolute: string, folder: string): Promise<Seen> {
+  const own = await lstat(absolute);
+  const link = own.isSymbolicLink();
+  if (!link) return { link, real: join(folder, basename(absolute)), stats: own, folder: own.isDirectory() };
   const real = await realpath(absolute).catch(() => undefined);
   const stats = real === undefined ? undefined : await stat(real);
   return { link, real, stats, folder: stats?.isDirectory() === true };
@@ -75,7 +78,7 @@ async function look(absolute: string): Promise<Seen> {
 
 async function visit(walk: Walk, path: string, around: Surroundings): Promise<void> {
   const { found, root } = walk;
-  const { link, real, stats, folder } = await look(join(root, path));
+  const { link, real, stats, folder } = await look(join(root, path), around.ancestors.at(-1) ?? root);
   const entry = folder ? `${path}/` : path;
   if (isIgnored(entry, around.rules)) return void found.ignored.push(entry);
   const fault = faultOf({ link, real, stats, folder }, { path, root, ancestors: around.ancestors });
@@ -103,9 +106,9 @@ function faultOf({ real, stats, folder }: Seen, { path, root, ancestors }: Place
 }
 
 async function visitFolder(walk: Walk, path: string, around: Surroundings): Promise<void> {
-  const rules = await rulesOf(walk.root, path, around.rules);
-  for (const name of await readdir(join(walk.root, path)))
-    await visit(walk, `${path}/${name}`, { ...around, rules });
+  const names = await readdir(join(walk.root, path));
+  const rules = names.includes(IGNORE_FILE) ? await rulesOf(walk.root, path, around.rules) : around.rules;
+  for (const name of names) await visit(walk, `${path}/${name}`, { ...around, rules });
 }
 
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
