@@ -1,0 +1,37 @@
+import { Argument, Command } from 'commander';
+import type { Shell } from '../complete/scripts.ts';
+import { examples, type Cli } from './command.ts';
+
+/** `sb completion` */
+export const completion = ({ io }: Cli): Command =>
+  examples(
+    new Command('completion')
+      .description('Prints what makes a shell complete commands, options, and names of runs and Trials.')
+      .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
+      .action(async (shell: Shell) => {
+        const { SCRIPTS } = await import('../complete/scripts.ts');
+        io.terminal.out(SCRIPTS[shell]);
+      }),
+    [
+      ['source <(sb completion bash)', 'in ~/.bashrc'],
+      ['source <(sb completion zsh)', 'in ~/.zshrc, after compinit'],
+      ['sb completion fish | source', 'in ~/.config/fish/config.fish'],
+    ],
+  );
+
+/** What the scripts of `sb completion` ask at every Tab; `--` and the words typed so far come after it. */
+export const complete = ({ io }: Cli): Command => {
+  const command = new Command('__complete').argument('[words...]').action(async (words: string[]) => {
+    const [{ answer }, { clusterIn }] = await Promise.all([
+      import('../complete/answer.ts'),
+      import('../complete/cluster.ts'),
+    ]);
+    const root = command.parent ?? command;
+    const lines = await answer(root, words, async (names, typed) => {
+      const { namesOf } = await import('../session/names.ts');
+      return namesOf(names, clusterIn(typed), io);
+    });
+    io.terminal.out(lines.map((line) => `${line}\n`).join(''));
+  });
+  return command;
+};

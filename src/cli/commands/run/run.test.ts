@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { join } from 'node:path';
+import { ApiServer } from '../../../../test/support/api-server.ts';
+import { Trial as TrialKind } from '../../../crds/kinds.ts';
+import { ConfigMap, Secret } from '../../../kube/kinds.ts';
+import { active, broken, rewarded, RUN } from '../../follow/testing/trials.ts';
+import { run } from '../../run.ts';
+import { kubeconfigFor } from '../../testing/api.ts';
+import { folderOf, type Folder } from '../../testing/task-folder.ts';
+import { recordedIo } from '../../testing/terminal.ts';
+
+describe('Commands on runs and Trials', () => {
+  let server: ApiServer;
+  let folder: Folder;
+  beforeEach(async () => {
+    server = await ApiServer.start();
+    folder = await folderOf({ config: kubeconfigFor(server.url) });
+    for (const trial of [
+      rewarded(1, { name: 'a' }),
+      broken('NodeLost', { name: 'b' }),
+      active('Unschedulable', { name: 'c', message: '2 Insufficient cpu.' }),
+    ])
+      server.collection(TrialKind).objects.set(`default/${trial.metadata.name}`, trial);
+    const data = {
+      profile: 'local',
+      bucket: 'b',
+      region: 'us-east-1',
+      endpoint: 'http://127.0.0.1:1',
+      operatorVersion: '0.1.0',
+    };
+    const metadata = { namespace: 'sb-system', name: 'sb-client' };
+    server
+      .collection(ConfigMap)
+      .objects.set('sb-system/sb-client', { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } as never);
+    server.collection(Secret).objects.set('sb-system/sb-s3', {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace: 'sb-system', name: 'sb-s3' },
+      data: {},
+    } as never);
+  });
+  afterEach(async () => {
+    await server.close();
+    await folder.remove();
+  });
+
+  const sb = async (...args: string[]) => {
+    const io = recordedIo({ cwd: folder.path });
+    const exit = await run([...args, '--kubeconfig', join(folder.path, 'config')], io);
+    return { exit, out: io.terminal.stdout, err: io.terminal.stderr };
+  };
+
+  it('list and show, with the latest run where none is named', async () => {
+    expect(await sb('run', 'ls', '-o', 'name')).to.deep.equal({ exit: 0, out: `${RUN}\n`, err: '' });
+    expect((await sb('run', 'show')).out)
+      .to.include(`run ${RUN}: 2/3 ended`)
+      .and.to.include('1 trial: NodeLost');
+    expect((await sb('run', 'show', 'demo', '--state', 'lost', '-o', 'name')).out).to.equal('b\n');
+    expect((await sb('trial', 'show', 'a')).out).to.match(/^Reward +1$/m);
+    expect(JSON.parse((await sb('trial', 'show', 'b', '-o', 'json')).out)).to.include({
+      trial: 'b',
+      state: 'lost',
+    });
+  });
+
+  it('explain, rerun, cancel and delete', async () => {
+    expect((await sb('trial', 'explain', 'c')).out)
+      .to.include('c pending:')
+      .and.to.include('no node had room');
+    expect((await sb('run', 'rerun', '--only', 'infra', '-o', 'name')).out).to.equal(`${RUN}-r1\n`);
+    expect(await sb('trial', 'cancel', 'c', '-y')).to.include({
+      exit: 0,
+      err: 'Trial c is being cancelled; its Pod stores what there is, up to 45 s\n',
+    });
+    expect((await sb('run', 'cancel', RUN, '--yes')).err).to.include('no Trial is left');
+    const deleted = await sb('run', 'delete', RUN, '--yes');
+    expect(deleted.err).to.include('3 Trials deleted; the files stay at s3://b/trials/');
+    expect((await sb('run', 'ls', '-o', 'name')).out).to.equal(`${RUN}-r1\n`);
+  });
+
+  it('end with the exit code of their failure', async () => {
+    expect(await sb('run', 'show', 'nothing')).to.include({ exit: 2, out: '' });
+    expect((await sb('run', 'delete', 'demo')).err).to.include('SB-E094');
+    expect((await sb('run', 'show', '--state', 'odd')).err)
+      .to.include('SB-E001')
+      .and.to.include('queued, building');
+    expect((await sb('trial', 'logs', 'c', '--tail', 'x')).exit).to.equal(2);
+    expect((await sb('trial', 'debug', 'b')).err).to.include('SB-E095');
+  });
+});

@@ -1,0 +1,31 @@
+import { Command } from 'commander';
+import type { OutputFormat } from '../../types.ts';
+import { examples, withOutput, type Cli } from '../command.ts';
+
+/** `sb task hash` */
+export const hash = ({ io }: Cli): Command =>
+  examples(
+    withOutput(new Command('hash'))
+      .description(
+        'Prints the version that each task has: made of its files alone, the same on every machine.',
+      )
+      .argument('<path...>', 'task folders')
+      .action(async (paths: string[], { output }: { output: OutputFormat }) => {
+        const [{ hashed, hashListing }, { leftOutNote, readOne }, { printListing }] = await Promise.all([
+          import('../../tasks/hash.ts'),
+          import('../../tasks/read.ts'),
+          import('../../render/output.ts'),
+        ]);
+        const tasks = [];
+        for (const path of paths) tasks.push(await readOne(path, io.cwd));
+        const note = leftOutNote(tasks);
+        if (note !== undefined) io.terminal.err(`${note}\n`);
+        const rows = tasks.map((task, index) => hashed(task, paths[index] ?? ''));
+        await printListing(io.terminal, output, hashListing(rows));
+      }),
+    [
+      ['sb task hash examples/tasks/hello', 'name and version'],
+      ['sb task hash -o wide tasks/*', 'whole hashes, and Harbor’s digest'],
+      ['sb task hash -o name tasks/*', 'one <name>@<version> a line'],
+    ],
+  );

@@ -1,0 +1,52 @@
+import { Command } from 'commander';
+import {
+  examples,
+  withCluster,
+  withOutput,
+  type Cli,
+  type ClusterOptions,
+  type OutputOptions,
+} from '../command.ts';
+import { trialIn, withTrial } from './options.ts';
+
+interface Options extends ClusterOptions, OutputOptions {
+  last?: true;
+}
+
+/** `sb trial explain` */
+export const explain = ({ io }: Cli): Command =>
+  examples(
+    withCluster(withOutput(withTrial(new Command('explain')), ['table', 'json', 'yaml', 'jsonl', 'name']))
+      .description(
+        'Says in a few lines why a Trial is where it is, by its conditions, build, Job, Pod, node, events and log, and what to do next.',
+      )
+      .action(async (wanted: string, { output, ...options }: Options) => {
+        const [
+          { withSession },
+          { resolveTrial },
+          { logSources },
+          { gather },
+          { explainTrial },
+          { printExplanation },
+          { namespaceToSay },
+        ] = await Promise.all([
+          import('../../session/session.ts'),
+          import('../../trials/resolve.ts'),
+          import('../../trials/log/print.ts'),
+          import('../../trials/explain/gather.ts'),
+          import('../../trials/explain/explain.ts'),
+          import('../../trials/explain/print.ts'),
+          import('../../runs/hint.ts'),
+        ]);
+        await withSession(options, io, async (session) => {
+          const trial = await resolveTrial(session, trialIn(wanted, options));
+          const evidence = await gather(session, trial, { sources: logSources(session), signal: io.signal });
+          const explanation = explainTrial(evidence, namespaceToSay(session));
+          await printExplanation(io.terminal, explanation, output);
+        });
+      }),
+    [
+      ['sb trial explain', 'the latest'],
+      ['sb trial explain hello-oracle-1a2b', 'why does it wait, or why did it fail?'],
+    ],
+  );

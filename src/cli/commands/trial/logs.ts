@@ -1,0 +1,42 @@
+import { Command, Option } from 'commander';
+import type { LogPhase } from '../../trials/log/parts.ts';
+import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
+import { wholeNumber } from '../run/options.ts';
+import { trialIn, withTrial } from './options.ts';
+
+interface Options extends ClusterOptions {
+  last?: true;
+  phase?: LogPhase;
+  tail?: number;
+  follow: boolean;
+}
+
+/** `sb trial logs` */
+export const logs = ({ io }: Cli): Command =>
+  examples(
+    withCluster(withTrial(new Command('logs')))
+      .description(
+        'Prints the log of a Trial, without control sequences: from its Pod while it runs, afterwards from the store, as long as its files are there.',
+      )
+      .addOption(new Option('--phase <phase>', 'only this phase').choices(['build', 'agent', 'verifier']))
+      .option('--tail <lines>', 'only so many lines of each file', wholeNumber)
+      .option('-f, --follow', 'go on until it ends', false)
+      .action(async (wanted: string, { phase, tail, follow, ...options }: Options) => {
+        const [{ withSession }, { resolveTrial }, { logSources, printLog }] = await Promise.all([
+          import('../../session/session.ts'),
+          import('../../trials/resolve.ts'),
+          import('../../trials/log/print.ts'),
+        ]);
+        const { signal } = io;
+        const wish = { follow, signal, ...(phase && { phase }), ...(tail !== undefined && { tail }) };
+        await withSession(options, io, async (session) => {
+          const trial = await resolveTrial(session, trialIn(wanted, options));
+          await printLog(io.terminal, { trial, sources: logSources(session), wish });
+        });
+      }),
+    [
+      ['sb trial logs hello-oracle-1a2b', 'everything but the build'],
+      ['sb trial logs hello-oracle-1a2b --phase agent -f', 'what the agent does now'],
+      ['sb trial logs hello-oracle-1a2b --phase build', 'how its image was built'],
+    ],
+  );

@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import type { OutputFormat } from '../types.ts';
+import { examples, withCluster, withOutput, type Cli, type ClusterOptions } from './command.ts';
+
+interface Options extends ClusterOptions {
+  client: boolean;
+  output: OutputFormat;
+}
+
+/** `sb version` */
+export const version = ({ io, finish }: Cli): Command =>
+  examples(
+    withOutput(withCluster(new Command('version')), ['table', 'json', 'yaml'])
+      .description('Prints the versions of sb, the operator, the custom resources and Kubernetes.')
+      .option('--client', 'print the version of sb alone, without asking the cluster', false)
+      .action(async ({ client, output, ...options }: Options) => {
+        const [{ versionsOf }, { printDocument }, { versionLines }] = await Promise.all([
+          import('../session/versions.ts'),
+          import('../render/output.ts'),
+          import('../render/versions.ts'),
+        ]);
+        const versions = await versionsOf(client ? undefined : options, io);
+        // Three, as wherever a cluster cannot be reached.
+        if (!client && versions.kubernetes === undefined) finish(3);
+        if (output === 'json' || output === 'yaml') return printDocument(io.terminal, output, versions);
+        io.terminal.out(versionLines(versions));
+        for (const problem of versions.problems) io.terminal.err(`${problem}\n`);
+      }),
+    [
+      ['sb version', 'of everything that has to fit together'],
+      ['sb version --client', 'of sb alone; needs no cluster'],
+      ['sb version -o json', 'for programs'],
+    ],
+  );

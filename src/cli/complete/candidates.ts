@@ -1,0 +1,97 @@
+/** What may come next on a command line, out of commander's own tree. */
+import type { Argument, Command, Option } from 'commander';
+
+/** Names that only the cluster or the kubeconfig knows. */
+export type Names = 'contexts' | 'namespaces' | 'runs' | 'trials';
+
+/** What may stand where the cursor is. */
+export type Candidates =
+  | { kind: 'words'; words: [word: string, about: string][] }
+  | { kind: 'names'; names: Names }
+  | { kind: 'files' }
+  | { kind: 'nothing' };
+
+/** `words` are those before the cursor without `sb`; the last is the one under it, empty after a space. */
+export function candidates(root: Command, words: readonly string[]): Candidates {
+  const current = words.at(-1) ?? '';
+  const { command, given, open } = follow(root, words.slice(0, -1));
+  if (open) return ofOption(open);
+  const assigned = /^(--[^=]+)=/.exec(current)?.[1];
+  if (assigned !== undefined) {
+    const option = optionsOf(command).find(({ long }) => long === assigned);
+    return option ? ofOption(option) : { kind: 'nothing' };
+  }
+  if (current.startsWith('-')) return { kind: 'words', words: optionsOf(command).flatMap(asWords) };
+  const children = subcommands(command);
+  if (children.length > 0)
+    return {
+      kind: 'words',
+      words: children.map((child) => [child.name(), firstSentence(child.description())]),
+    };
+  const { registeredArguments: all } = command;
+  const argument = all[given] ?? all.findLast(({ variadic }) => variadic);
+  return argument ? ofArgument(argument) : { kind: 'nothing' };
+}
+
+interface Place {
+  command: Command;
+  /** Arguments given to it. */
+  given: number;
+  /** Option whose value comes next. */
+  open?: Option;
+}
+
+/** The command that the words lead to. */
+function follow(root: Command, words: readonly string[]): Place {
+  let place: Place = { command: root, given: 0 };
+  for (const word of words) place = step(place, word);
+  return place;
+}
+
+function step({ command, given, open }: Place, word: string): Place {
+  if (open) return { command, given };
+  if (word.startsWith('-')) {
+    const option = optionsOf(command).find(({ short, long }) => word === short || word === long);
+    return { command, given, ...(option?.required && { open: option }) };
+  }
+  const child = subcommands(command).find((one) => one.name() === word || one.aliases().includes(word));
+  return child ? { command: child, given: 0 } : { command, given: given + 1 };
+}
+
+const isHidden = (command: Command): boolean => command.name().startsWith('__');
+
+const subcommands = (command: Command): Command[] => command.commands.filter((child) => !isHidden(child));
+
+/** Its own options, and those of the commands above it. */
+const optionsOf = (command: Command): Option[] => [
+  ...command.options.filter(({ hidden }) => !hidden),
+  ...(command.parent ? optionsOf(command.parent) : []),
+];
+
+const asWords = ({ long, description }: Option): [string, string][] =>
+  long === undefined ? [] : [[long, firstSentence(description)]];
+
+const firstSentence = (text: string): string => text.split(/[.;:(\n]/, 1)[0]?.trim() ?? '';
+
+const fixed = (choices: readonly string[]): Candidates => ({
+  kind: 'words',
+  words: choices.map((choice) => [choice, '']),
+});
+
+function ofOption({ argChoices, long, flags }: Option): Candidates {
+  if (argChoices) return fixed(argChoices);
+  if (long === '--context') return { kind: 'names', names: 'contexts' };
+  if (long === '--namespace') return { kind: 'names', names: 'namespaces' };
+  return byName(/<([^>.]+)/.exec(flags)?.[1] ?? '');
+}
+
+const ofArgument = (argument: Argument): Candidates =>
+  argument.argChoices ? fixed(argument.argChoices) : byName(argument.name());
+
+/** Arguments and values are called after what they are. */
+function byName(name: string): Candidates {
+  if (['path', 'file', 'folder'].includes(name)) return { kind: 'files' };
+  if (name === 'run') return { kind: 'names', names: 'runs' };
+  if (name === 'trial') return { kind: 'names', names: 'trials' };
+  return { kind: 'nothing' };
+}

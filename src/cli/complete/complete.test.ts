@@ -1,0 +1,85 @@
+import { expect } from 'chai';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { program } from '../program.ts';
+import { folderOf } from '../testing/task-folder.ts';
+import { recordedIo } from '../testing/terminal.ts';
+import { answer } from './answer.ts';
+import { clusterIn } from './cluster.ts';
+import { SCRIPTS } from './scripts.ts';
+
+const root = program({ io: recordedIo(), finish: () => undefined });
+const ask = async (...words: string[]): Promise<string[]> => {
+  const lines = await answer(root, words, async (names) => [`${names}-1`, `${names}-2\x1b[2J`]);
+  return lines.map((line) => line.split('\t')[0] ?? '');
+};
+
+describe('Completion', () => {
+  it('knows commands, and those below them', async () => {
+    expect(await ask(''))
+      .to.include.members(['task', 'version', 'completion'])
+      .and.to.not.include('__complete');
+    expect(await ask('ta')).to.deep.equal(['task']);
+    expect(await ask('task', '')).to.include.members(['check', 'hash', 'pack']);
+  });
+
+  it('says what a candidate is', async () => {
+    const [line] = await answer(root, ['task', 'hash', '--out'], async () => []);
+    expect(line).to.equal('--output\thow to print');
+  });
+
+  it('knows options of the command and of the program, wherever they stand', async () => {
+    expect(await ask('task', 'check', 'x', '--st')).to.deep.equal(['--strict']);
+    expect(await ask('task', 'check', '--no')).to.deep.equal(['--no-input']);
+  });
+
+  it('knows the values of an option, in both ways of writing it', async () => {
+    expect(await ask('version', '-o', '')).to.deep.equal(['table', 'json', 'yaml']);
+    expect(await ask('version', '--output=y')).to.deep.equal(['--output=yaml']);
+    expect(await ask('version', '--output', 'json', '--cl')).to.deep.equal(['--client']);
+  });
+
+  it('leaves paths to the shell', async () => {
+    expect(await ask('task', 'check', 'a', '')).to.deep.equal([':files']);
+    expect(await ask('task', 'pack', 'a', '--to', '')).to.deep.equal([':files']);
+  });
+
+  it('asks the cluster for names, and makes them safe', async () => {
+    expect(await ask('version', '--context', '')).to.deep.equal(['contexts-1', 'contexts-2']);
+    expect(await ask('version', '-n', '')).to.deep.equal(['namespaces-1', 'namespaces-2']);
+  });
+
+  it('looks into the cluster that the line is about', () => {
+    expect(clusterIn(['run', 'ls', '--context', 'a', '-n', 'b', '--kubeconfig=c', ''])).to.deep.equal({
+      context: 'a',
+      namespace: 'b',
+      kubeconfig: 'c',
+    });
+  });
+
+  it('works in bash, also for names that begin with @', async () => {
+    const folder = await folderOf({});
+    const log = join(folder.path, 'log');
+    await writeFile(
+      join(folder.path, 'sb'),
+      `#!/bin/sh\nprintf '%s|' "$@" >>${log}\nprintf '@latest\\tthe newest\\n@lately\\n'\n`,
+    );
+    await chmod(join(folder.path, 'sb'), 0o755);
+    const script = `${SCRIPTS.bash}
+COMP_LINE='sb run show @la'; COMP_POINT=\${#COMP_LINE}; COMP_WORDS=(sb run show @ la); COMP_CWORD=4
+_sb; printf '%s\\n' "\${COMPREPLY[@]}"; cat ${log}`;
+    const env = { PATH: `${folder.path}:/usr/bin:/bin` };
+    const said = execFileSync('bash', ['-c', script], { env, encoding: 'utf8' });
+    await folder.remove();
+    expect(said).to.equal('latest\nlately\n__complete|--|run|show|@la|');
+  });
+
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
+    it(`is a script that ${shell} takes`, function () {
+      const { status, error, stderr } = spawnSync(shell, ['-n'], { input: SCRIPTS[shell], encoding: 'utf8' });
+      if (error) this.skip();
+      expect([status, stderr]).to.deep.equal([0, '']);
+    });
+  }
+});

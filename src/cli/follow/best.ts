@@ -1,0 +1,15 @@
+/** Puts `item` where it belongs among the `size` first of an ordered list; the list is changed. */
+export function keepBest<T>(
+  list: T[],
+  item: T,
+  { size, compare }: { size: number; compare: (a: T, b: T) => number },
+): void {
+  const last = list.at(-1);
+  if (list.length >= size && last !== undefined && compare(item, last) >= 0) return;
+  const at = list.findIndex((other) => compare(item, other) < 0);
+  list.splice(at < 0 ? list.length : at, 0, item);
+  if (list.length > size) list.pop();
+}
+
+/** Texts by code unit: the same order on every machine. */
+export const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

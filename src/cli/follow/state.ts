@@ -1,0 +1,84 @@
+/** Pure: where a Trial is, in one word, and why. */
+import { conditionOf } from '../../crds/conditions.ts';
+import type { TrialActiveReason } from '../../crds/reasons.ts';
+import type { Trial } from '../../crds/trial.ts';
+import { faultOf } from './faults.ts';
+
+/** The states of a Trial in the order in which it goes through them, and what they mean. */
+export const STATES = {
+  queued: 'waits for the operator',
+  building: 'its image is being built',
+  pending: 'no node has room for its Pod, or the Pod is not there yet',
+  pulling: 'the kubelet pulls its image',
+  running: 'its phases run',
+  verifying: 'the agent is through; its reward is on the way',
+  retrying: 'an infrastructure failure ended an attempt; the next one follows',
+  suspended: 'spec.suspend is true',
+  passed: 'ended with a reward of 1 or more, or, without a verifier, at all',
+  failed: 'ended with a lower reward, or with none by the fault of agent or tests',
+  lost: 'ended before the agent had its try, or its result is lost: run it again',
+  cancelled: 'cancelled or deleted',
+} as const;
+export type TrialState = keyof typeof STATES;
+
+export const STATE_NAMES = Object.keys(STATES) as TrialState[];
+
+const ENDED = new Set<TrialState>(['passed', 'failed', 'lost', 'cancelled']);
+
+export const isEnded = (state: TrialState): boolean => ENDED.has(state);
+
+/** A reward that counts as solved: Harbor's tests write 1 for it. */
+export const SOLVED = 1;
+
+const ACTIVE: Record<TrialActiveReason, TrialState> = {
+  Pending: 'queued',
+  Suspended: 'suspended',
+  BuildingImage: 'building',
+  RegistryUnavailable: 'queued',
+  Unschedulable: 'pending',
+  PullingImage: 'pulling',
+  Running: 'running',
+  Retrying: 'retrying',
+  Stopping: 'running',
+};
+
+export interface StateSeen {
+  state: TrialState;
+  /** Reason of the condition `Succeeded`; `Accepted` where there is none yet. */
+  reason: string;
+  /** Its sentence, from the operator or, through it, from outside. */
+  message: string;
+}
+
+/** The state of a Trial as its conditions tell it. */
+export function stateOf(trial: Trial): StateSeen {
+  const condition = conditionOf(trial, 'Succeeded');
+  if (!condition)
+    return { state: 'queued', reason: 'Accepted', message: 'the operator has not looked at it yet' };
+  const { status, reason, message } = condition;
+  if (status === 'True') return { state: solved(trial) ? 'passed' : 'failed', reason, message };
+  if (status === 'False') return { state: endOf(reason), reason, message };
+  return { state: activeState(trial, reason), reason, message };
+}
+
+const solved = ({ status }: Trial): boolean => (status?.reward ?? SOLVED) >= SOLVED;
+
+function endOf(reason: string): TrialState {
+  switch (faultOf(reason)) {
+    case 'user':
+      return 'cancelled';
+    case 'agent':
+    case 'verifier':
+      return 'failed';
+    default:
+      return 'lost';
+  }
+}
+
+function activeState(trial: Trial, reason: string): TrialState {
+  const state = Object.hasOwn(ACTIVE, reason) ? ACTIVE[reason as TrialActiveReason] : 'running';
+  // A Job was made, and its Pod is not there yet: that is the cluster's turn, not the operator's.
+  if (reason === 'Pending' && trial.status?.jobName !== undefined) return 'pending';
+  if (state === 'running' && conditionOf(trial, 'AgentFinished')?.status === 'True') return 'verifying';
+  return state;
+}

@@ -1,0 +1,158 @@
+/** Watching a run until it is over, the patience is, or somebody presses Ctrl-C. The run itself goes on in any case. */
+import { join } from 'node:path';
+import { followRun } from '../follow/follow.ts';
+import type { TrialLine } from '../follow/line.ts';
+import { isEnded } from '../follow/state.ts';
+import type { RunSummary } from '../follow/summary.ts';
+import { RunView } from '../follow/view.ts';
+import type { MirrorReport } from '../mirror/mirror.ts';
+import { collectResults } from '../mirror/results.ts';
+import { progress, progressMode, type Progress } from '../render/progress/progress.ts';
+import type { Submitted } from '../submit/submit.ts';
+import type { Io, OutputFormat, Session } from '../types.ts';
+import { AgentOutput } from './agent-output.ts';
+import { cancelOpen } from './cancel.ts';
+import { interruption } from './interruption.ts';
+
+export interface AttendOptions {
+  session: Session;
+  io: Io;
+  run: string;
+  /** Trials that the run will have, where that is known. */
+  expected?: number;
+  /** Absolute. */
+  jobsDir: string;
+  output: OutputFormat;
+  quiet: boolean;
+  /** Prints what the agents print. */
+  followAgents: boolean;
+  /** The command that goes on watching. */
+  returnTo: string;
+  waitMs?: number;
+  /** Creates what the run lacks while it is watched already; `note` tells the user something. */
+  submit?: (note: (text: string) => void) => Promise<Submitted>;
+}
+
+/** Why the watching ended. */
+export type Ending = 'over' | 'timeout' | 'interrupted';
+
+export interface Attended {
+  ending: Ending;
+  summary: RunSummary;
+  trials: TrialLine[];
+  /** Where the results are. */
+  folder: string;
+  report: MirrorReport;
+  /** Missing where nothing was to be submitted, or not all of it was. */
+  submitted?: Submitted;
+  /** Trials that a second Ctrl-C cancelled. */
+  cancelled: number;
+}
+
+/** Shows a run and copies its results. Rejects with what keeps it from being submitted or followed. */
+export async function attend(options: AttendOptions): Promise<Attended> {
+  const { session, io, run, jobsDir, expected } = options;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const { kubeParts, namespace, now } = session;
+  // Before anything is shown: a store that refuses leaves nothing to be shown.
+  const store = await session.store();
+  const view = new RunView({ run, ...(expected !== undefined && { expected }) });
+  const shown = progress({ terminal: io.terminal, view, mode: modeOf(options), now, clock: kubeParts.clock });
+  const note = (text: string): void => shown.note(text);
+  try {
+    const problem = ({ error }: MirrorReport['problems'][number]): void =>
+      note(`${error.what}: ${error.why}`);
+    const results = collectResults({ store, run, jobsDir, view, now, signal, onProblem: problem });
+    const agents = options.followAgents ? new AgentOutput({ kube: kubeParts, note, signal }) : undefined;
+    const following = followRun({
+      kube: kubeParts,
+      namespace,
+      run,
+      view,
+      signal,
+      onNews: (news) => {
+        results.add(news.trial);
+        // What had ended before anybody looked is for `sb trial logs`.
+        if (news.before || !isEnded(news.line.state)) agents?.take(news.trial);
+        shown.news(news);
+      },
+      onConnection: ({ connected, reason }) =>
+        note(connected ? 'the API server answers again' : `the API server does not answer: ${reason}`),
+    });
+    const submitting = submission(options, { view, note });
+    let submitted: Submitted | undefined;
+    const over = submitting.then((done) => {
+      submitted = done;
+      return following.whenOver();
+    });
+    const { ending, cancelled } = await firstEnding(over, { options, shown });
+    if (ending !== 'over') stop.abort(new Error(ending));
+    else await agents?.settle();
+    const report = await results.finish();
+    shown.finish();
+    return {
+      ending,
+      summary: view.summary(now()),
+      trials: [...view.trials()],
+      folder: join(jobsDir, run),
+      report,
+      cancelled,
+      ...(submitted && { submitted }),
+    };
+  } catch (error) {
+    shown.finish();
+    throw error;
+  } finally {
+    stop.abort();
+  }
+}
+
+const modeOf = ({ io, output, quiet }: AttendOptions) =>
+  progressMode(io.terminal, { env: io.env, output, quiet });
+
+/** What is refused never becomes a Trial, so nobody waits for it. */
+async function submission(
+  { submit, expected = 0 }: AttendOptions,
+  { view, note }: { view: RunView; note: (text: string) => void },
+): Promise<Submitted | undefined> {
+  const submitted = await submit?.(note);
+  if (submitted) view.expect(expected - submitted.refused.length);
+  return submitted;
+}
+
+async function firstEnding(
+  over: Promise<void>,
+  { options, shown }: { options: AttendOptions; shown: Progress },
+): Promise<Pick<Attended, 'ending' | 'cancelled'>> {
+  const { io, session, run, waitMs, returnTo } = options;
+  const note = (text: string): void => shown.note(text);
+  const { clock } = session.kubeParts;
+  const interrupted = interruption(io, { clock, note, returnTo });
+  const timeout = Promise.withResolvers<Ending>();
+  const cancelTimeout =
+    waitMs === undefined ? () => {} : clock.after(waitMs, () => timeout.resolve('timeout'));
+  // Once it is interrupted, the submission's own end says nothing new.
+  const ended = over.then(
+    (): Ending => 'over',
+    (error: unknown) => {
+      if (io.signal.aborted) return new Promise<Ending>(() => {});
+      throw error;
+    },
+  );
+  try {
+    const ending = await Promise.race([
+      ended,
+      timeout.promise,
+      interrupted.ending.then((): Ending => 'interrupted'),
+    ]);
+    const asks = ending === 'interrupted' && interrupted.twice;
+    // The last frame stays as it is above the question.
+    if (asks) shown.finish();
+    const cancels = asks && (await io.confirm(`cancel run ${run}?`));
+    return { ending, cancelled: cancels ? await cancelOpen(session, run) : 0 };
+  } finally {
+    cancelTimeout();
+    interrupted.ignore();
+  }
+}

@@ -1,0 +1,153 @@
+/** `sb cloud run`: select, plan, submit, follow, mirror, in this order and mostly at once. */
+import { resolve } from 'node:path';
+import { planRun } from '../plan/plan.ts';
+import { trialCount, type RunPlan } from '../plan/types.ts';
+import { GROUP } from '../../crds/names.ts';
+import { checkReachable, preflight, type Need } from '../session/preflight.ts';
+import { withSession } from '../session/session.ts';
+import { problemLines } from '../select/problems.ts';
+import { selectTasks, type Selection } from '../select/select.ts';
+import { submitRun, type Submitted } from '../submit/submit.ts';
+import { safe } from '../render/safe.ts';
+import { leftOutNote } from '../tasks/read.ts';
+import type { ExitCode, Io, Session } from '../types.ts';
+import { attend } from './attend.ts';
+import { printSubmitted } from './outcome.ts';
+import { conclude, halfway, printRefused, returnTo } from './conclude.ts';
+import { printDryRun } from './dry-run.ts';
+import { durationMs, wishOf, type RunFlags, type Wish } from './wish.ts';
+
+/** Where results go when nobody says where. */
+const JOBS_DIR = 'jobs';
+/** The operator's own default, for a dry run that asks nobody. */
+const BUCKET = 'abundant-sb-artifacts';
+
+/** Does what the flags say; resolves to the exit code. Throws CliError for what keeps the run from being. */
+export async function cloudRun(flags: RunFlags, io: Io): Promise<ExitCode> {
+  const wish = await wishOf(flags, io);
+  const selection = await select(wish, io);
+  if (wish.dryRun === 'client') {
+    const bucket = io.env['SB_S3_BUCKET'] || BUCKET;
+    return printDryRun(planOf(wish, io, { selection, bucket }), { wish, io });
+  }
+  return withSession(wish.session, io, (session) => inCluster(session, { wish, io, selection }));
+}
+
+async function select({ options, path }: Wish, { signal, terminal }: Io): Promise<Selection> {
+  const { include, exclude, limit, skipInvalid } = options;
+  const selection = await selectTasks({
+    path,
+    signal,
+    ...(include && { include }),
+    ...(exclude && { exclude }),
+    ...(limit !== undefined && { limit }),
+    ...(skipInvalid !== undefined && { skipInvalid }),
+  });
+  const note = leftOutNote(selection.tasks);
+  if (note !== undefined) terminal.err(safe(`${note}\n`));
+  return selection;
+}
+
+function planOf(
+  { run, options, envFile, session: { namespace } }: Wish,
+  { env, terminal, cwd }: Io,
+  { selection, bucket }: { selection: Selection; bucket: string },
+): RunPlan {
+  const place = namespace === undefined ? {} : { namespace };
+  const plan = planRun({ selection, run, bucket, options, envFile, environment: env, ...place });
+  for (const line of problemLines(plan.skipped, cwd)) terminal.err(safe(`left out: ${line}\n`));
+  return plan;
+}
+
+interface Launch {
+  wish: Wish;
+  io: Io;
+  selection: Selection;
+}
+
+async function inCluster(session: Session, { wish, io, selection }: Launch): Promise<ExitCode> {
+  await checkReachable(session);
+  const { bucket } = await session.client();
+  const plan = planOf(wish, io, { selection, bucket });
+  await preflight(session, needsOf(plan));
+  if (wish.dryRun === 'server') return printDryRun(plan, { wish, io, session });
+  return wish.options.detach ? detached(session, plan, { wish, io }) : attended(session, plan, { wish, io });
+}
+
+/** Following and cancelling Trials, and applying what the plan has: what is not there yet needs create as well as patch. */
+function needsOf(plan: RunPlan): Need[] {
+  const to = (resource: string, group: string, ...verbs: string[]): Need[] =>
+    verbs.map((verb) => ({ verb, group, resource }));
+  return [
+    ...to('trials', GROUP, 'create', 'patch', 'get', 'list', 'watch'),
+    ...(plan.tasks.some(({ build }) => build) ? to('taskbuilds', GROUP, 'create', 'patch') : []),
+    ...(plan.secret ? to('secrets', '', 'create', 'patch') : []),
+  ];
+}
+
+async function detached(
+  session: Session,
+  plan: RunPlan,
+  { wish, io }: Omit<Launch, 'selection'>,
+): Promise<ExitCode> {
+  const submitted = await submitRun({ session, plan, signal: io.signal }).catch((error: unknown) => {
+    if (io.signal.aborted) io.terminal.err(safe(`${halfway(plan.run)}\n`));
+    throw error;
+  });
+  printRefused(io.terminal, submitted.refused);
+  io.terminal.err(safe(`${createdLine(plan, submitted)}\nto return to it: ${returnTo(plan.run, session)}\n`));
+  await printSubmitted(io.terminal, wish.output, { run: plan.run, namespace: session.namespace, submitted });
+  return submitted.refused.length > 0 ? 3 : 0;
+}
+
+const createdLine = ({ run }: RunPlan, { created, unchanged, refused, tasks }: Submitted): string => {
+  const trials = [
+    `${created} created`,
+    ...(unchanged > 0 ? [`${unchanged} there before`] : []),
+    ...(refused.length > 0 ? [`${refused.length} refused`] : []),
+  ];
+  return `run ${run}: Trials: ${trials.join(', ')}; tasks: ${tasks.stored} stored, ${tasks.present} stored before`;
+};
+
+async function attended(
+  session: Session,
+  plan: RunPlan,
+  { wish, io }: Omit<Launch, 'selection'>,
+): Promise<ExitCode> {
+  const { options, output, quiet } = wish;
+  const jobsDir = resolve(io.cwd, options.jobsDir ?? JOBS_DIR);
+  const command = returnTo(plan.run, session);
+  const ended = await attend({
+    session,
+    io,
+    run: plan.run,
+    expected: trialCount(plan),
+    jobsDir,
+    output,
+    quiet,
+    followAgents: options.follow === true,
+    returnTo: command,
+    ...(options.waitTimeout !== undefined && { waitMs: durationMs(options.waitTimeout) }),
+    submit: async (note) => {
+      const submitted = await submitRun({
+        session,
+        plan,
+        signal: io.signal,
+        onEvent: (event) => {
+          if (event.type === 'waiting') note(`the API server does not answer, trying again: ${event.why}`);
+        },
+      });
+      note(createdLine(plan, submitted));
+      return submitted;
+    },
+  });
+  return conclude(ended, {
+    terminal: io.terminal,
+    session,
+    run: plan.run,
+    output,
+    returnTo: command,
+    failUnder: options.failUnder,
+    submits: true,
+  });
+}

@@ -1,0 +1,70 @@
+/** The last words on a run that was attended, and the exit code. */
+import { printFailure } from '../failure/print.ts';
+import { incomplete } from '../mirror/problem.ts';
+import { safe } from '../render/safe.ts';
+import type { ExitCode, OutputFormat, Session, Terminal } from '../types.ts';
+import type { Attended } from './attend.ts';
+import { exitCodeOf, printOutcome } from './outcome.ts';
+
+export interface ConcludeOptions {
+  terminal: Terminal;
+  session: Pick<Session, 'namespace'>;
+  run: string;
+  output: OutputFormat;
+  /** The command that goes on watching. */
+  returnTo: string;
+  failUnder?: number | undefined;
+  /** Something was to be submitted. */
+  submits: boolean;
+}
+
+/** The command that goes on watching a run. */
+export const returnTo = (
+  run: string,
+  { namespace, context }: Pick<Session, 'namespace' | 'context'>,
+): string => `sb run attach ${run} -n ${namespace} --context ${context}`;
+
+/** To be said where a run was not submitted whole. */
+export const halfway = (run: string): string =>
+  `not all Trials were created; the same command with --run-name ${run} creates the others`;
+
+/** Refused Trials that are told of; all are in the document. */
+const SHOWN = 5;
+
+/** Tells of what was refused in four lines each. */
+export function printRefused(
+  terminal: Terminal,
+  refused: NonNullable<Attended['submitted']>['refused'],
+): void {
+  for (const { error } of refused.slice(0, SHOWN)) printFailure(terminal, error, { debug: false });
+}
+
+/** Says how a run ended, and what is wrong with it; resolves to the exit code. */
+export async function conclude(ended: Attended, options: ConcludeOptions): Promise<ExitCode> {
+  const { terminal, run, session, output, failUnder } = options;
+  const { submitted, report, ending, summary } = ended;
+  const refused = submitted?.refused ?? [];
+  printRefused(terminal, refused);
+  if (ending === 'over' && report.problems.length > 0)
+    printFailure(terminal, incomplete(run, report.problems), { debug: false });
+  if (ending !== 'over') terminal.err(safe(`${farewell(ended, options)}\n`));
+  await printOutcome(terminal, output, { ...ended, run, namespace: session.namespace });
+  return exitCodeOf({
+    ending,
+    summary,
+    refused: refused.length,
+    problems: report.problems.length,
+    ...(failUnder !== undefined && { failUnder }),
+  });
+}
+
+/** What somebody has to know who leaves a run before its end. */
+function farewell(
+  { cancelled, submitted }: Attended,
+  { run, returnTo: command, submits }: ConcludeOptions,
+): string {
+  if (cancelled > 0)
+    return `run ${run}: ${cancelled} Trials are being cancelled; to see them end: ${command}`;
+  const lines = [`the run goes on; to return to it: ${command}`];
+  return [...lines, ...(submits && !submitted ? [halfway(run)] : [])].join('\n');
+}

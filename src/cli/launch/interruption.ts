@@ -1,0 +1,42 @@
+import type { Clock } from '../../kube/clock.ts';
+import type { Io } from '../types.ts';
+
+/** How long after the first Ctrl-C a second one means more. */
+const SECOND_MS = 2000;
+
+export interface Interruption {
+  /** Resolves two seconds after a Ctrl-C, or at once at a second one. Never, where nobody presses it. */
+  ending: Promise<void>;
+  /** There was a second one. */
+  readonly twice: boolean;
+  /** Listens no more. */
+  ignore(): void;
+}
+
+/** Ctrl-C leaves a run going and says how to return to it; a second one within two seconds is for whoever wants to cancel it. */
+export function interruption(
+  { onInterrupt, terminal }: Pick<Io, 'onInterrupt' | 'terminal'>,
+  { clock, note, returnTo }: { clock: Clock; note: (text: string) => void; returnTo: string },
+): Interruption {
+  const { promise: ending, resolve } = Promise.withResolvers<void>();
+  let times = 0;
+  let cancelTimer = (): void => {};
+  const unsubscribe = onInterrupt(() => {
+    times += 1;
+    if (times > 1) return resolve();
+    note(`\nthe run goes on; to return to it: ${returnTo}`);
+    if (!terminal.input) return resolve();
+    note('press Ctrl-C again within 2 s to be asked whether to cancel it');
+    cancelTimer = clock.after(SECOND_MS, resolve);
+  });
+  return {
+    ending,
+    get twice() {
+      return times > 1;
+    },
+    ignore() {
+      cancelTimer();
+      unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/** How a run ended: its exit code, and its document or table on stdout. */
+import { isEnded } from '../follow/state.ts';
+import type { TrialLine } from '../follow/line.ts';
+import type { RunSummary } from '../follow/summary.ts';
+import { printListing } from '../render/output.ts';
+import type { Column } from '../render/table.ts';
+import { duration, figure } from '../render/progress/words.ts';
+import type { Submitted } from '../submit/submit.ts';
+import type { ExitCode, OutputFormat, Terminal } from '../types.ts';
+import type { Attended, Ending } from './attend.ts';
+
+export interface Outcome {
+  ending: Ending;
+  summary: Pick<RunSummary, 'counts' | 'mean'>;
+  /** Trials that the API server did not take. */
+  refused: number;
+  /** Files that could not be copied. */
+  problems: number;
+  failUnder?: number;
+}
+
+/** What the shell is told. A mean of half a run says nothing, so lost Trials go before --fail-under. */
+export function exitCodeOf({ ending, summary, refused, problems, failUnder }: Outcome): ExitCode {
+  if (ending === 'interrupted') return 130;
+  if (ending === 'timeout') return 124;
+  if (summary.counts.lost > 0) return 1;
+  if (refused > 0 || problems > 0) return 3;
+  return failUnder !== undefined && (summary.mean ?? 0) < failUnder ? 4 : 0;
+}
+
+/** Rows of a table that is still read. */
+const ROWS = 100;
+
+/** The one document of -o json and yaml, the names, or the table. Events of -o jsonl have been printed. */
+export async function printOutcome(
+  terminal: Terminal,
+  format: OutputFormat,
+  ended: Attended & { run: string; namespace: string },
+): Promise<void> {
+  if (format === 'jsonl') return;
+  if (format === 'name') return terminal.out(`${ended.run}\n`);
+  const rows = ended.trials.sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (format === 'table' && (rows.length > ROWS || ended.ending === 'interrupted')) return;
+  await printListing(terminal, format, {
+    rows,
+    columns,
+    name: ({ name }) => name,
+    document: documentOf(ended),
+  });
+}
+
+/** What was created, where nobody waits: the run's name for people and scripts, else a document. */
+export async function printSubmitted(
+  terminal: Terminal,
+  format: OutputFormat,
+  { run, namespace, submitted }: { run: string; namespace: string; submitted: Submitted },
+): Promise<void> {
+  const { created, unchanged } = submitted;
+  const document = { run, namespace, created, unchanged, refused: refusedIn(submitted) };
+  const columns = [{ header: 'run', value: () => run }];
+  await printListing(terminal, format === 'table' ? 'name' : format, {
+    rows: [document],
+    columns,
+    name: () => run,
+    document,
+  });
+}
+
+const refusedIn = (submitted: Submitted | undefined) =>
+  (submitted?.refused ?? []).map(({ name, error }) => ({
+    trial: name,
+    code: error.code,
+    message: error.why,
+  }));
+
+const columns: Column<TrialLine>[] = [
+  { header: 'trial', value: ({ name }) => name, wide: true },
+  { header: 'task', value: ({ task }) => task },
+  { header: 'agent', value: ({ agent }) => agent },
+  { header: 'model', value: ({ model }) => model },
+  { header: 'state', value: ({ state }) => state },
+  { header: 'reward', value: ({ reward }) => reward && figure(reward), align: 'right' },
+  {
+    header: 'time',
+    value: ({ createdAt, endedAt }) => endedAt && duration(endedAt - createdAt),
+    align: 'right',
+  },
+  {
+    header: 'why',
+    value: ({ reward, exception, reason, message }) =>
+      reward === undefined ? `${reason}: ${message}` : exception,
+  },
+  { header: 'node', value: ({ node }) => node, wide: true },
+];
+
+/** Fields as Harbor and the events of -o jsonl name them. */
+const documentOf = ({
+  run,
+  namespace,
+  folder,
+  summary,
+  trials,
+  submitted,
+}: Attended & { run: string; namespace: string }) => ({
+  run,
+  namespace,
+  folder,
+  total: summary.total,
+  ended: summary.ended,
+  counts: summary.counts,
+  mean: summary.mean ?? null,
+  pass_at_k: summary.passAtK,
+  elapsed_seconds: Math.round(summary.elapsedMs / 1000),
+  errors: summary.errors,
+  refused: refusedIn(submitted),
+  trials: trials.map((line) => ({
+    trial: line.name,
+    trial_name: line.trialName,
+    task: line.task,
+    agent: line.agent,
+    model: line.model ?? null,
+    state: line.state,
+    reason: line.reason,
+    message: line.message,
+    attempts: line.attempts,
+    reward: isEnded(line.state) ? (line.reward ?? null) : null,
+    rewards: line.rewards ?? null,
+    exception: line.exception ?? null,
+  })),
+});

@@ -1,0 +1,54 @@
+import { expect } from 'chai';
+import { join } from 'node:path';
+import { CliError } from '../failure/error.ts';
+import { folderOf, type Folder } from '../testing/task-folder.ts';
+import { recordedIo } from '../testing/terminal.ts';
+import { durationMs, wishOf, type RunFlags } from './wish.ts';
+
+const flags: RunFlags = { output: 'table' };
+
+describe('What a run is wished to be', () => {
+  let folder: Folder;
+  before(async () => {
+    folder = await folderOf({
+      'run.yaml':
+        'tasks: tasks\nagents: [oracle, {name: custom, run: "true"}]\nattempts: 3\nrunName: filed\nnamespace: agents\n',
+      '.env': 'API_KEY=x\n',
+    });
+  });
+  after(() => folder.remove());
+  const wish = (more: Partial<RunFlags>) => wishOf({ ...flags, ...more }, recordedIo({ cwd: folder.path }));
+  const codeOf = (more: Partial<RunFlags>): Promise<unknown> =>
+    wish(more).catch((error: unknown) => (error instanceof CliError ? error.code : error));
+
+  it('has paths from where the command was started, and a name made of folder and time', async () => {
+    const { path, run, options } = await wish({ tasks: 'some/tasks', agent: ['oracle', 'nop'], ae: ['A=1'] });
+    expect([path, run]).to.deep.equal([join(folder.path, 'some/tasks'), 'tasks-20260131-142501']);
+    expect(options.agents).to.deep.equal([{ name: 'oracle' }, { name: 'nop' }]);
+    expect(options.agentEnv).to.deep.equal({ A: '1' });
+  });
+
+  it('is the run file with the flags before it', async () => {
+    const { path, run, session, options } = await wish({ config: 'run.yaml', attempts: 5, runName: 'mine' });
+    expect([path, run, session]).to.deep.equal([join(folder.path, 'tasks'), 'mine', { namespace: 'agents' }]);
+    expect([options.attempts, options.agents?.length]).to.deep.equal([5, 2]);
+  });
+
+  it('reads the variables of --env-file', async () => {
+    expect((await wish({ tasks: 'x', envFile: '.env' })).envFile).to.deep.equal({ API_KEY: 'x' });
+  });
+
+  it('refuses what it cannot mean', async () => {
+    expect(await codeOf({})).to.equal('SB-E001');
+    expect(await codeOf({ tasks: 'x', attempts: 0 })).to.equal('SB-E036');
+    expect(await codeOf({ tasks: 'x', runName: 'a/b' })).to.equal('SB-E034');
+    expect(await codeOf({ tasks: 'x', ae: ['nonsense'] })).to.equal('SB-E035');
+    expect(await codeOf({ config: 'none.yaml' })).to.equal('SB-E013');
+  });
+
+  it('knows seconds, minutes, hours and days', () => {
+    expect(['90s', '1.5m', '2h', '1d'].map(durationMs)).to.deep.equal([
+      90_000, 90_000, 7_200_000, 86_400_000,
+    ]);
+  });
+});

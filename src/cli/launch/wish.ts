@@ -1,0 +1,101 @@
+/** Flags and run file → what is wanted. */
+import { resolve } from 'node:path';
+import { CliError } from '../failure/error.ts';
+import { optionProblems, writtenOut } from '../plan/check-options.ts';
+import { readEnvFile } from '../plan/env-file.ts';
+import { checkRunName, defaultRunName } from '../plan/names.ts';
+import type { RunOptions } from '../plan/options.ts';
+import { mergeOptions, readRunFile } from '../plan/run-file.ts';
+import { parseAssignments, type Variables } from '../plan/variables.ts';
+import type { Io, OutputFormat, SessionOptions } from '../types.ts';
+
+/** As commander hands the options of `sb cloud run` over. */
+export interface RunFlags
+  extends SessionOptions, Omit<RunOptions, 'agents' | 'models' | 'agentEnv' | 'verifierEnv'> {
+  agent?: string[];
+  model?: string[];
+  ae?: string[];
+  ve?: string[];
+  config?: string;
+  output: OutputFormat;
+  quiet?: true;
+  dryRun?: 'client' | 'server';
+}
+
+export interface Wish {
+  /** Flags and file together, checked. */
+  options: RunOptions;
+  /** Absolute path of the tasks. */
+  path: string;
+  run: string;
+  /** Out of --env-file. */
+  envFile: Variables;
+  session: SessionOptions;
+  output: OutputFormat;
+  quiet: boolean;
+  dryRun?: 'client' | 'server';
+}
+
+/** Throws CliError SB-E001, E013, E033 to E036. */
+export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'now'>): Promise<Wish> {
+  const file = flags.config === undefined ? {} : await readRunFile(resolve(cwd, flags.config));
+  const options = mergeOptions(optionsOf(flags, cwd), file);
+  const { tasks, envFile, namespace, runName } = options;
+  if (tasks === undefined) throw withoutTasks();
+  const { context, kubeconfig, output, quiet = false, dryRun } = flags;
+  return {
+    options,
+    path: tasks,
+    run: checkRunName(runName ?? defaultRunName(tasks, now())),
+    envFile: envFile === undefined ? {} : await readEnvFile(envFile),
+    session: {
+      ...(context !== undefined && { context }),
+      ...(kubeconfig !== undefined && { kubeconfig }),
+      ...(namespace !== undefined && { namespace }),
+    },
+    output,
+    quiet,
+    ...(dryRun && { dryRun }),
+  };
+}
+
+function optionsOf(flags: RunFlags, cwd: string): RunOptions {
+  const { agent, model, ae, ve, tasks, envFile, provision } = flags;
+  const { context: _c, kubeconfig: _k, output: _o, quiet: _q, dryRun: _d, config: _f, ...kept } = flags;
+  const absolute = (path: string | undefined): string | undefined => path && resolve(cwd, path);
+  const options = writtenOut({
+    ...withoutFlags(kept),
+    agents: agent,
+    models: model,
+    agentEnv: ae && parseAssignments(ae, '--ae'),
+    verifierEnv: ve && parseAssignments(ve, '--ve'),
+    tasks: absolute(tasks),
+    envFile: absolute(envFile),
+    provision: provision === false ? false : undefined,
+  });
+  const problems = optionProblems(options);
+  if (problems.length === 0) return options as RunOptions;
+  throw new CliError('SB-E036', {
+    what: 'cannot plan the run',
+    why: problems.join('\n'),
+    fix: 'sb cloud run --help',
+  });
+}
+
+/** Without the flags that have another name as an option. */
+function withoutFlags({ agent: _a, model: _m, ae: _e, ve: _v, ...options }: Partial<RunFlags>): RunOptions {
+  return options;
+}
+
+const withoutTasks = (): CliError =>
+  new CliError('SB-E001', {
+    what: 'sb cloud run was not understood',
+    why: 'it is not said which tasks to run',
+    fix: 'sb cloud run -t <task folder, or folder of tasks>',
+  });
+
+const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90s`, `30m`, `2h`, `1.5d` → milliseconds. */
+export const durationMs = (text: string): number =>
+  Number(text.slice(0, -1)) * (UNITS[text.slice(-1)] ?? NaN);

@@ -1,0 +1,172 @@
+/** Rules about docker-compose.yaml. It is read as it stands: variables are not filled in. */
+import { load } from 'js-yaml';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { lstatSync, realpathSync } from 'node:fs';
+import { isPinned } from './config.ts';
+import type { RuleName } from './rules.ts';
+
+export interface ComposeFinding {
+  rule: RuleName;
+  message: string;
+}
+
+type Table = Record<string, unknown>;
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const tables = (value: unknown): [string, Table][] =>
+  Object.entries(isTable(value) ? value : {}).flatMap(([name, item]) =>
+    isTable(item) ? [[name, item]] : [],
+  );
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+/** A directory of the host that a service sees. */
+interface Bind {
+  source: string;
+  field: string;
+  readOnly: boolean;
+}
+
+/** `file` is the absolute path of the compose file, `root` that of its task. */
+export function composeFindings(
+  text: string,
+  { file, root }: { file: string; root: string },
+): ComposeFinding[] {
+  let document: unknown;
+  try {
+    document = load(text);
+  } catch (error) {
+    return [
+      {
+        rule: 'invalid-task-config',
+        message: `not valid YAML: ${(error as Error).message.split('\n', 1)[0]}`,
+      },
+    ];
+  }
+  const { services, volumes } = isTable(document) ? document : {};
+  const local = localBinds(volumes);
+  const built = new Set(
+    tables(services).flatMap(([, { build, image }]) => (build && typeof image === 'string' ? [image] : [])),
+  );
+  return tables(services).flatMap(([name, service]) => {
+    const field = `services.${name}`;
+    return [
+      ...imageFindings(service, field, built),
+      ...privilegeFindings(service, field),
+      ...bindsOf(service, field, local).flatMap((bind) => bindFindings(bind, { file, root })),
+    ];
+  });
+}
+
+function imageFindings({ image }: Table, field: string, built: Set<string>): ComposeFinding[] {
+  if (typeof image !== 'string' || built.has(image) || isPinned(image)) return [];
+  const message = `${field}.image ${image} may become another at any time; expected image@sha256:<digest>`;
+  return [{ rule: 'unpinned-image', message }];
+}
+
+function privilegeFindings(service: Table, field: string): ComposeFinding[] {
+  const places: [string, unknown][] = [
+    [field, service],
+    ...['post_start', 'pre_stop'].flatMap((hook) =>
+      list(service[hook]).map((item, index): [string, unknown] => [`${field}.${hook}[${index}]`, item]),
+    ),
+  ];
+  const privileged = places
+    .filter(([, item]) => isTable(item) && item['privileged'] === true)
+    .map(([place]): ComposeFinding => ({
+      rule: 'compose-privileged',
+      message: `${place}.privileged is true; expected it to be left out`,
+    }));
+  if (list(service['cap_add']).length === 0) return privileged;
+  const message = `${field}.cap_add asks for ${list(service['cap_add']).join(', ')}; expected no more than the container has`;
+  return [...privileged, { rule: 'compose-additional-capabilities', message }];
+}
+
+/** Named volumes that are a directory of the host all the same. */
+function localBinds(volumes: unknown): Map<string, Omit<Bind, 'field'>> {
+  return new Map(
+    tables(volumes).flatMap(([name, { driver = 'local', driver_opts: options }]) => {
+      const { o = '', device } = isTable(options) ? options : {};
+      const flags = String(o).split(',');
+      if (driver !== 'local' || typeof device !== 'string' || !flags.some((flag) => /^r?bind$/.test(flag)))
+        return [];
+      const access = flags.findLast((flag) => flag === 'ro' || flag === 'rw');
+      return [[name, { source: device, readOnly: access === 'ro' }]];
+    }),
+  );
+}
+
+function bindsOf(service: Table, field: string, local: Map<string, Omit<Bind, 'field'>>): Bind[] {
+  return list(service['volumes']).flatMap((volume, index): Bind[] => {
+    const mount = typeof volume === 'string' ? shortMount(volume) : longMount(volume);
+    if (!mount) return [];
+    const at = `${field}.volumes[${index}]`;
+    const named = local.get(mount.source);
+    if (named) return [{ source: named.source, field: at, readOnly: named.readOnly || mount.readOnly }];
+    return mount.bind ? [{ ...mount, field: at }] : [];
+  });
+}
+
+type Mount = Omit<Bind, 'field'> & { bind: boolean };
+
+/** `./a:/b:ro` */
+function shortMount(text: string): Mount | undefined {
+  const [source = '', target, mode = ''] = text.split(':');
+  if (target === undefined) return undefined;
+  return { source, readOnly: mode.split(',').includes('ro'), bind: /^[./~$]/.test(source) };
+}
+
+function longMount(volume: unknown): Mount | undefined {
+  if (!isTable(volume) || typeof volume['source'] !== 'string') return undefined;
+  return {
+    source: volume['source'],
+    readOnly: volume['read_only'] === true,
+    bind: volume['type'] === 'bind',
+  };
+}
+
+function bindFindings(
+  { source, field, readOnly }: Bind,
+  { file, root }: { file: string; root: string },
+): ComposeFinding[] {
+  const found: ComposeFinding[] = [];
+  if (!readOnly)
+    found.push({
+      rule: 'compose-writable-bind-mount',
+      message: `${field} may write ${source} of the host; expected a read-only mount or a volume`,
+    });
+  if (source.startsWith('~') || source.includes('$')) return found;
+  const local = resolve(dirname(file), source);
+  if (isWithin(realPathOf(local), root)) return found;
+  found.push({
+    rule: 'compose-external-bind-mount',
+    message: `${field} mounts ${source}, which is not within the task; expected a path of the task`,
+  });
+  if (throughLink(local))
+    found.push({
+      rule: 'compose-symlink-bind-mount',
+      message: `${field} mounts ${source} through a link out of the task; expected a path of the task`,
+    });
+  return found;
+}
+
+function isWithin(path: string, root: string): boolean {
+  const way = relative(root, path);
+  return way === '' || (!way.startsWith('..') && !isAbsolute(way));
+}
+
+/** With the links of what is there followed. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const above = dirname(path);
+    return above === path ? path : join(realPathOf(above), relative(above, path));
+  }
+}
+
+function throughLink(path: string): boolean {
+  const above = dirname(path);
+  const link = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return link || (above !== path && throughLink(above));
+}

@@ -1,0 +1,75 @@
+/** Which rules are looked for: the usual ones, changed by the dataset, by the task and by the command line, in this order. */
+import { parse } from 'smol-toml';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CliError } from '../failure/error.ts';
+import { RULES, ruleNames, type Rule, type RuleName } from './rules.ts';
+import { nearest } from './unknown-fields.ts';
+
+/** `[metadata.harbor.lint]` of task.toml or dataset.toml, and the options of `sb task check`. */
+export interface Wish {
+  select?: readonly string[];
+  extendSelect?: readonly string[];
+  ignore?: readonly string[];
+}
+
+const isOptional = (name: RuleName): boolean => (RULES[name] as Rule).optional === true;
+
+/** Rules that are looked for where nobody says anything. */
+export const usualRules = (strict: boolean): Set<RuleName> =>
+  new Set(ruleNames.filter((name) => strict || !isOptional(name)));
+
+/** The rules after a wish. */
+export function applied(
+  rules: ReadonlySet<RuleName>,
+  { select, extendSelect = [], ignore = [] }: Wish,
+): Set<RuleName> {
+  const wanted = new Set([...(select ?? rules), ...extendSelect]);
+  return new Set(
+    ruleNames.filter((name) => (wanted.has('ALL') || wanted.has(name)) && !ignore.includes(name)),
+  );
+}
+
+/** The same names as a set, without ALL; throws SB-E001 for one that is no rule. */
+export function checkWish({ select = [], extendSelect = [], ignore = [] }: Wish): void {
+  for (const name of [...select, ...extendSelect, ...ignore]) {
+    if (name === 'ALL' && !ignore.includes(name)) continue;
+    if (Object.hasOwn(RULES, name)) continue;
+    const meant = nearest(name, ruleNames);
+    throw new CliError('SB-E001', {
+      what: `there is no rule ${name}`,
+      why: `${meant === undefined ? '' : `did you mean ${meant}? `}the rules are: ${ruleNames.join(', ')}`,
+      fix: 'sb task check --help',
+    });
+  }
+}
+
+/** What the nearest dataset.toml above a task says. */
+export function wishOfDataset(folder: string): Wish {
+  const above = dirname(folder);
+  if (above === folder) return {};
+  const file = join(above, 'dataset.toml');
+  return existsSync(file) ? wishIn(tomlOrNothing(readFileSync(file, 'utf8'))) : wishOfDataset(above);
+}
+
+function tomlOrNothing(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return {};
+  }
+}
+
+const tableIn = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+
+/** `[metadata.harbor.lint]` of a parsed document. */
+export function wishIn(document: unknown): Wish {
+  const table = tableIn(tableIn(tableIn(document, 'metadata'), 'harbor'), 'lint');
+  const names = (key: string): string[] | undefined => {
+    const value = tableIn(table, key);
+    return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : undefined;
+  };
+  const [select, extendSelect, ignore] = [names('select'), names('extend-select'), names('ignore')];
+  return { ...(select && { select }), ...(extendSelect && { extendSelect }), ...(ignore && { ignore }) };
+}

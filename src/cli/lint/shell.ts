@@ -1,0 +1,83 @@
+/** As much of a shell script as the rules need: its lines and the simple commands in them. */
+
+/** A command with its words, and what stands between it and the next one. */
+export interface ShellCommand {
+  words: string[];
+  /** `|`, `&&`, `;` …; empty at the end of the line. */
+  separator: string;
+}
+
+const HEREDOC = /"(?:\\.|[^"\\])*"|'[^']*'|<<-?\s*(['"]?)(\w+)\1/g;
+
+/** Lines with what follows a backslash joined to them; comments and here-documents are left out, since they hold any language. */
+export function* logicalLines(text: string): Generator<{ line: number; text: string }> {
+  let delimiters: string[] = [];
+  for (const { line, text: statement } of joinedLines(text)) {
+    if (delimiters.length > 0) {
+      if (statement.trim() === delimiters[0]) delimiters.shift();
+      continue;
+    }
+    delimiters = [...statement.matchAll(HEREDOC)].flatMap(([, , word]) => (word === undefined ? [] : [word]));
+    if (delimiters.length === 0) yield { line, text: statement };
+  }
+}
+
+function* joinedLines(text: string): Generator<{ line: number; text: string }> {
+  let pending: { line: number; text: string } | undefined;
+  for (const [index, raw] of text.split(/\r?\n/).entries()) {
+    if (raw.trim() === '' || raw.trimStart().startsWith('#')) continue;
+    const continued = /\\\s*$/.test(raw);
+    const { line, text: before } = pending ?? { line: index + 1, text: '' };
+    pending = { line, text: before + (continued ? raw.replace(/\\\s*$/, ' ') : raw) };
+    if (continued) continue;
+    yield pending;
+    pending = undefined;
+  }
+  if (pending) yield pending;
+}
+
+type Token = string | { operator: string };
+
+/** Operators, white space, and a word of quoted parts, escapes and plain characters. */
+const TOKEN =
+  /(?<operator>&&|\|\||[;&|])|(?<space>\s+)|(?<word>(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\;&|])+)/gs;
+const PART = /"(?:\\.|[^"\\])*"|'[^']*'|\\./gs;
+
+const unquoted = (word: string): string =>
+  word.replace(PART, (part) => {
+    if (part.startsWith('\\')) return part.slice(1);
+    const inner = part.slice(1, -1);
+    return part.startsWith('"') ? inner.replace(/\\([$`"\\])/g, '$1') : inner;
+  });
+
+/** Words of a line, without their quotes; undefined where a quote is left open. */
+function tokens(text: string): Token[] | undefined {
+  const found: Token[] = [];
+  let end = 0;
+  for (const { 0: whole, index, groups = {} } of text.matchAll(TOKEN)) {
+    if (index !== end) return undefined;
+    end = index + whole.length;
+    const { operator, word } = groups;
+    if (operator !== undefined) found.push({ operator });
+    if (word !== undefined) found.push(unquoted(word));
+  }
+  return end === text.length ? found : undefined;
+}
+
+/** Words of a line that is no command, such as a Dockerfile's COPY. */
+export const words = (text: string): string[] | undefined =>
+  tokens(text)?.map((token) => (typeof token === 'string' ? token : token.operator));
+
+/** The commands of a line; none where it cannot be read. */
+export function commandsOf(text: string): ShellCommand[] {
+  const commands: ShellCommand[] = [];
+  let current: string[] = [];
+  for (const token of tokens(text) ?? []) {
+    if (typeof token === 'string') current.push(token);
+    else {
+      if (current.length > 0) commands.push({ words: current, separator: token.operator });
+      current = [];
+    }
+  }
+  return current.length > 0 ? [...commands, { words: current, separator: '' }] : commands;
+}

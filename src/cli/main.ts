@@ -1,0 +1,73 @@
+/** Entry point of `sb`: the process's streams, signals and exit code. */
+import { Interrupted } from './failure/interrupted.ts';
+import { run } from './run.ts';
+import { processTerminal } from './terminal.ts';
+import type { Io } from './types.ts';
+
+const INTERRUPTED = 130;
+/** For a command that was interrupted to end by itself. */
+const PATIENCE_MS = 1000;
+
+/** Ends quietly when the reader of our output is gone, as in `sb … | head`. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      process.exit(error.code === 'EPIPE' ? 0 : 1);
+    });
+}
+
+/** A signal for the first Ctrl-C or SIGTERM, and a way to hear of every Ctrl-C. */
+function interrupts(): Pick<Io, 'signal' | 'onInterrupt'> {
+  const controller = new AbortController();
+  const listeners = new Set<() => void>();
+  const unheard = (): boolean => listeners.size === 0;
+  const hear = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted && unheard()) process.exit(INTERRUPTED);
+    controller.abort(new Interrupted(name));
+    for (const listener of listeners) listener();
+    // What does not listen to the signal has nothing to put in order.
+    setTimeout(() => unheard() && process.exit(INTERRUPTED), PATIENCE_MS).unref();
+  };
+  process.on('SIGINT', hear).on('SIGTERM', hear);
+  return {
+    signal: controller.signal,
+    onInterrupt(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+endWithReader();
+/** The answer to a question that is asked on stderr; Ctrl-C and Ctrl-D are a no. */
+async function confirm(question: string): Promise<boolean> {
+  if (!terminal.input) return false;
+  const { createInterface } = await import('node:readline/promises');
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  const given = new Promise<string>((resolve) =>
+    asking.on('SIGINT', () => resolve('')).on('close', () => resolve('')),
+  );
+  const answer = await Promise.race([asking.question(`${question} [y/N] `), given]);
+  asking.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+const args = process.argv.slice(2);
+const { env } = process;
+const terminal = processTerminal(process, { env, input: !args.includes('--no-input') });
+const io: Io = {
+  ...interrupts(),
+  terminal,
+  confirm,
+  streams: process,
+  env,
+  cwd: process.cwd(),
+  now: () => new Date(),
+};
+const code = await run(args, io);
+// A slow reader's pipe takes 64 KiB at a time; leaving now would cut the rest off.
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))),
+);
+// Sockets that are kept alive for the next request must not keep the process.
+process.exit(code);

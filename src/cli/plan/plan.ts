@@ -1,0 +1,184 @@
+/** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
+import { API_VERSION, LABEL, sha256 } from '../../crds/names.ts';
+import type { EnvVar } from '../../crds/environment.ts';
+import { taskId, TaskFormatError, trialManifest, type TrialManifest } from '../../tasks/index.ts';
+import { CliError } from '../failure/error.ts';
+import { problemLines, problemsOf, type LocatedProblem } from '../select/problems.ts';
+import type { InvalidTask, SelectedTask } from '../select/select.ts';
+import { contenders, type Contender } from './agents.ts';
+import { optionProblems } from './check-options.ts';
+import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
+import type { RunOptions } from './options.ts';
+import { ofRun, withResources, withTimeouts } from './overrides.ts';
+import { RunSecrets } from './secrets.ts';
+import type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
+
+export type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
+
+/** The dataset of tasks that come from a folder. */
+const DATASET = 'local';
+
+/** What all tasks of a plan have in common. */
+interface Shared extends PlanOptions {
+  secrets: RunSecrets;
+  contenders: Contender[];
+}
+
+/**
+ * What a run comes to. Throws CliError: SB-E034 for the run's name, SB-E036 for an option, SB-E037 for an agent, SB-E035 for a variable,
+ * SB-E014 for tasks that cannot be run by the agents that are wanted (unless `skipInvalid`).
+ */
+export function planRun(options: PlanOptions): RunPlan {
+  checkRunName(options.run);
+  checkOptions(options.options);
+  const { run, bucket, namespace, selection, envFile = {}, environment } = options;
+  const secrets = new RunSecrets({ run, namespace, envFile, environment });
+  const shared: Shared = { ...options, secrets, contenders: contenders(options.options) };
+  const skipped: InvalidTask[] = [...selection.invalid];
+  const tasks = selection.tasks.flatMap((selected) => {
+    const { task, problems } = planTask(selected, shared);
+    if (problems.length > 0) skipped.push({ folder: selected.task.dir, problems });
+    return task.trials.length > 0 ? [task] : [];
+  });
+  if (skipped.length > 0 && (!options.options.skipInvalid || tasks.length === 0))
+    throw cannotRun(skipped, selection.root);
+  expectDistinct(tasks);
+  const secret = secrets.manifest();
+  return {
+    run,
+    bucket,
+    dataset: DATASET,
+    ...(namespace !== undefined && { namespace }),
+    tasks,
+    ...(secret && { secret }),
+    skipped,
+  };
+}
+
+function checkOptions(options: RunOptions): void {
+  const problems = optionProblems(options);
+  if (problems.length === 0) return;
+  const fix = 'sb cloud run --help';
+  throw new CliError('SB-E036', { what: 'cannot plan the run', why: problems.join('\n'), fix });
+}
+
+function planTask(selected: SelectedTask, shared: Shared): { task: PlannedTask; problems: LocatedProblem[] } {
+  const trials: TrialManifest[] = [];
+  const problems = new Map<string, LocatedProblem>();
+  let build: BuildManifest | undefined;
+  for (const contender of shared.contenders) {
+    try {
+      const { manifest, forced } = forceBuild(manifestOf(selected, contender, shared), selected, shared);
+      build ??= forced;
+      trials.push(...attempts(manifest, { selected, contender, shared }));
+    } catch (error) {
+      if (!(error instanceof TaskFormatError)) throw error;
+      for (const problem of problemsOf(selected.task.dir, error)) problems.set(problem.message, problem);
+    }
+  }
+  return { task: { ...selected, trials, ...(build && { build }) }, problems: [...problems.values()] };
+}
+
+/**
+ * With `--force-build` the Trial takes its image from a build of the run's own, which is done whatever image there is. Its tag is its own,
+ * too: a registry may refuse to write over one.
+ */
+function forceBuild(
+  manifest: TrialManifest,
+  { task }: SelectedTask,
+  { run, namespace, options }: Shared,
+): { manifest: TrialManifest; forced?: BuildManifest } {
+  const { build, ...environment } = manifest.spec.environment ?? {};
+  if (options.forceBuild !== true || !build) return { manifest };
+  const name = buildObjectName(run, taskId(task));
+  const tag = `${(build.tag ?? 'task').slice(0, 118)}-${sha256(run).slice(0, 8)}`;
+  return {
+    manifest: {
+      ...manifest,
+      spec: { ...manifest.spec, environment: { buildRef: { name }, ...environment } },
+    },
+    forced: {
+      apiVersion: API_VERSION,
+      kind: 'TaskBuild',
+      metadata: { name, ...(namespace !== undefined && { namespace }), labels: { [LABEL.run]: run } },
+      spec: { ...build, tag, force: true },
+    },
+  };
+}
+
+/** The Trial of a task and an agent; its name is still to be given. */
+function manifestOf(selected: SelectedTask, { agent, model }: Contender, shared: Shared): TrialManifest {
+  const { run, bucket, namespace, options, secrets } = shared;
+  const { env: _env, models: _models, ...choice } = agent;
+  const manifest = trialManifest(withResources(selected.task, options), {
+    bucket,
+    dataset: DATASET,
+    run,
+    ...(namespace !== undefined && { namespace }),
+    labels: { [LABEL.run]: run },
+    agent: { ...choice, ...(model !== undefined && { model }) },
+    ...(selected.contextSha256 !== undefined && { contextSha256: selected.contextSha256 }),
+    variables: secrets.marks,
+  });
+  const spec = withTimeouts(manifest.spec, options);
+  const agentEnv = [
+    ...secrets.envFile(),
+    ...secrets.given(options.agentEnv ?? {}, 'agent'),
+    ...secrets.given(agent.env ?? {}, `agent-${agent.name}`),
+  ];
+  return {
+    ...manifest,
+    spec: {
+      ...spec,
+      environment: { ...spec.environment, ...listed(spec.environment?.env, [], secrets) },
+      agent: { ...spec.agent, ...listed(spec.agent?.env, agentEnv, secrets) },
+      verifier: {
+        ...spec.verifier,
+        ...listed(spec.verifier?.env, secrets.given(options.verifierEnv ?? {}, 'verifier'), secrets),
+      },
+      ...ofRun(options),
+    },
+  };
+}
+
+/** The task's variables, then the run's, each name once: the last one wins. */
+function listed(own: unknown, more: EnvVar[], secrets: RunSecrets): { env?: EnvVar[] } {
+  const all = [...((own as EnvVar[] | undefined) ?? []).map((variable) => secrets.refer(variable)), ...more];
+  const env = [...new Map(all.map((variable) => [variable.name, variable])).values()];
+  return env.length > 0 ? { env } : {};
+}
+
+function attempts(
+  manifest: TrialManifest,
+  { selected, contender, shared }: { selected: SelectedTask; contender: Contender; shared: Shared },
+): TrialManifest[] {
+  const { run, options } = shared;
+  const { agent, model } = contender;
+  const identity = { run, taskId: taskId(selected.task), agent: agent.name, model };
+  return Array.from({ length: options.attempts ?? 1 }, (_, index) => ({
+    ...manifest,
+    metadata: { ...manifest.metadata, name: trialObjectName({ ...identity, attempt: index + 1 }) },
+  }));
+}
+
+function expectDistinct(tasks: PlannedTask[]): void {
+  const names = new Set<string>();
+  for (const { metadata } of tasks.flatMap(({ trials }) => trials)) {
+    if (names.has(metadata.name))
+      throw new CliError('SB-E034', {
+        what: 'cannot name the Trials of the run',
+        why: `two of them would be called ${metadata.name}`,
+        fix: 'give another --run-name',
+      });
+    names.add(metadata.name);
+  }
+}
+
+function cannotRun(tasks: InvalidTask[], root: string): CliError {
+  const count = tasks.length === 1 ? 'a task' : `${tasks.length} tasks`;
+  return new CliError('SB-E014', {
+    what: `${count} of ${root} cannot be run`,
+    why: problemLines(tasks, root).join('\n'),
+    fix: 'correct them, or leave them out with --skip-invalid',
+  });
+}

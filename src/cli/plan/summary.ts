@@ -1,0 +1,48 @@
+/** A plan in numbers, before it costs anything. */
+import { contextFiles } from '../../tasks/hash.ts';
+import { bytesOf, coresOf } from './overrides.ts';
+import { trialCount, type RunPlan } from './types.ts';
+
+export interface PlanSummary {
+  tasks: number;
+  /** As many Pods, when nothing is tried again. */
+  trials: number;
+  /** Tags of images that are built, unless the registry has them. */
+  builds: string[];
+  /** Ready-made images. */
+  images: string[];
+  /** What all task containers request together, the couriers' own not counted. */
+  requests: { cores: number; memoryBytes: number; storageBytes: number };
+  /** Bytes of the tasks' files before packing. */
+  bytes: number;
+}
+
+/** The CRD's defaults. */
+const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
+
+export function summary(plan: RunPlan): PlanSummary {
+  const specs = plan.tasks.flatMap(({ trials }) => trials.map(({ spec }) => spec));
+  const wanted = specs.map(({ environment }) => ({ ...DEFAULTS, ...environment?.resources?.requests }));
+  const tags = [
+    ...specs.map(({ environment }) => environment?.build?.tag),
+    ...plan.tasks.map(({ build }) => build?.spec.tag),
+  ];
+  const files = plan.tasks.flatMap(({ task }) => [...task.files, ...contextFiles(task)]);
+  return {
+    tasks: plan.tasks.length,
+    trials: trialCount(plan),
+    builds: distinct(tags),
+    images: distinct(specs.map(({ environment }) => environment?.image)),
+    requests: {
+      cores: sum(wanted.map(({ cpu }) => coresOf(cpu))),
+      memoryBytes: sum(wanted.map(({ memory }) => bytesOf(memory))),
+      storageBytes: sum(wanted.map((one) => bytesOf(one['ephemeral-storage']))),
+    },
+    bytes: sum(files.map(({ size }) => size)),
+  };
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+const distinct = (texts: (string | undefined)[]): string[] =>
+  [...new Set(texts)].filter((text) => text !== undefined).sort();

@@ -1,0 +1,74 @@
+import { Command, type CommanderError } from 'commander';
+import type { Cli, CommandOf } from './commands/command.ts';
+import { cloud } from './commands/cloud/cloud.ts';
+import { complete, completion } from './commands/completion.ts';
+import { doctor } from './commands/doctor.ts';
+import { runs } from './commands/run/run.ts';
+import { task } from './commands/task/task.ts';
+import { trial } from './commands/trial/trial.ts';
+import { version } from './commands/version.ts';
+import { CliError } from './failure/error.ts';
+
+const COMMANDS: readonly CommandOf[] = [cloud, runs, trial, task, doctor, version, completion];
+
+/** What `sb` says when it is asked nothing. */
+export const GREETING = `sb runs tasks for AI agents on Kubernetes and brings their rewards back.
+
+  sb doctor                     is there a cluster, and can Trials run in it?
+  sb task check <folder>        is this a task, and what is wrong with it?
+  sb cloud run -t <folder>      run it, or all tasks in there, and fetch the results
+
+sb --help names the other commands, sb <command> --help shows each with examples.
+`;
+
+/** The whole command line of `sb`, with nothing loaded that only running a command needs. */
+export function program(cli: Cli): Command {
+  const root = new Command('sb')
+    .description('Runs tasks for AI agents on Kubernetes and brings their rewards back.')
+    .option('--no-input', 'never ask anything')
+    .option('--debug', 'print what is behind a failure')
+    .helpCommand('help [command]', 'print the help of a command');
+  for (const command of COMMANDS) root.addCommand(command(cli));
+  root.addCommand(complete(cli), { hidden: true });
+  for (const command of everyCommand(root)) adopt(command, cli);
+  return root;
+}
+
+/** A command and all below it. */
+export const everyCommand = (command: Command): Command[] => [
+  command,
+  ...command.commands.flatMap((child) => everyCommand(child)),
+];
+
+/** The words that call a command: `sb task check`. */
+export function callOf(command: Command): string {
+  return command.parent ? `${callOf(command.parent)} ${command.name()}` : command.name();
+}
+
+/** Text goes to the terminal that was given, and wrong usage is thrown. */
+function adopt(command: Command, { io }: Cli): void {
+  command
+    .exitOverride((error) => {
+      throw asUsage(error, command);
+    })
+    .configureOutput({
+      writeOut: (text) => io.terminal.out(text),
+      writeErr: (text) => io.terminal.err(text),
+      outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(io.terminal.columns(), 110),
+      getOutHasColors: () => false,
+    })
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false });
+}
+
+/** SB-E001 for what commander does not understand; help and version are no failure. */
+function asUsage(error: CommanderError, command: Command): Error {
+  if (error.exitCode === 0 || error.code === 'commander.help') return error;
+  const call = callOf(command);
+  return new CliError('SB-E001', {
+    what: `${call} was not understood`,
+    why: error.message.replace(/^error: /, ''),
+    fix: `${call} --help`,
+  });
+}

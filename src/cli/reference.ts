@@ -1,0 +1,111 @@
+/** docs/reference/cli.md, out of commander's own tree. */
+import type { Argument, Command, Option } from 'commander';
+import { examplesOf } from './commands/command.ts';
+import { CATALOGUE, type CatalogueEntry } from './failure/catalogue.ts';
+import { callOf, everyCommand } from './program.ts';
+import { SCHEMAS } from './schemas.ts';
+
+const EXIT_CODES: [code: number, meaning: string][] = [
+  [0, 'Finished. A wrong answer of the agent is data, not failure.'],
+  [1, 'At least one Trial was lost to infrastructure; or `sb task check` found problems.'],
+  [2, 'Wrong usage.'],
+  [
+    3,
+    'Preflight, permission, or a cluster or store that cannot be reached; or `sb doctor` found something wrong.',
+  ],
+  [4, '`--fail-under` was missed.'],
+  [124, 'The wait timed out; the run goes on.'],
+  [130, 'Interrupted; the run goes on.'],
+];
+
+const ENVIRONMENT: [name: string, meaning: string][] = [
+  ['KUBECONFIG', 'Kubeconfig files, as for kubectl.'],
+  [
+    'AWS_PROFILE, AWS_ACCESS_KEY_ID, …',
+    'Credentials for the store, as for the AWS CLI. A local cluster needs none.',
+  ],
+  ['NO_COLOR', 'Not empty: no colours. FORCE_COLOR: colours also into a pipe.'],
+];
+
+const INTRODUCTION = `\`sb\` works on the current context of the kubeconfig, with the credentials of the user alone. Data goes to stdout, everything else to stderr; nothing is asked where no terminal is. A failure is four lines: what failed, why, what to do, and a code with [a page of its own](#error-codes).`;
+
+/** The page's text. */
+export function cliPage(root: Command): string {
+  const commands = everyCommand(root).filter((command) => !command.name().startsWith('__'));
+  return [
+    '# Command line of sb',
+    INTRODUCTION,
+    contents(commands),
+    ...commands.map((command) => section(command, root)),
+    '## Documents for programs',
+    'What `-o json` prints keeps to a schema: fields may be added, none goes away or changes its meaning.',
+    table(
+      ['Command', 'Schema'],
+      Object.entries(SCHEMAS).map(([name, { command }]) => [
+        code(command),
+        `[${name}](schemas/${name}.json)`,
+      ]),
+    ),
+    '## Exit codes',
+    table(
+      ['Code', 'Meaning'],
+      EXIT_CODES.map(([code, meaning]) => [String(code), meaning]),
+    ),
+    '## Environment',
+    table(
+      ['Variable', 'Meaning'],
+      ENVIRONMENT.map(([name, meaning]) => [code(name), meaning]),
+    ),
+    '## Error codes',
+    table(['Code', 'Failure', 'Exit code'], errors()),
+  ].join('\n\n');
+}
+
+const errors = (): string[][] =>
+  Object.entries<CatalogueEntry>(CATALOGUE)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { title, exit }]) => [`[${name}](../errors/${name}.md)`, title, String(exit)]);
+
+const contents = (commands: readonly Command[]): string =>
+  commands.map((command) => `- [${callOf(command)}](#${callOf(command).replaceAll(' ', '-')})`).join('\n');
+
+function section(command: Command, root: Command): string {
+  const own = command === root ? root.options : command.options;
+  const options = own.filter(({ hidden }) => !hidden);
+  const examples = examplesOf(command);
+  return [
+    `## ${callOf(command)}`,
+    command.description(),
+    `\`\`\`\n${callOf(command)} ${command.usage()}\n\`\`\``,
+    ...(command.registeredArguments.length > 0
+      ? [table(['Argument', 'Meaning'], command.registeredArguments.map(argumentRow))]
+      : []),
+    ...(options.length > 0 ? [table(['Option', 'Meaning'], options.map(optionRow))] : []),
+    ...(examples.length > 0
+      ? [`\`\`\`sh\n${examples.map(([typed, purpose]) => `${typed}    # ${purpose}`).join('\n')}\n\`\`\``]
+      : []),
+  ].join('\n\n');
+}
+
+const argumentRow = (argument: Argument): string[] => [
+  code(argument.variadic ? `${argument.name()}…` : argument.name()),
+  argument.description + choices(argument.argChoices),
+];
+
+const optionRow = ({ flags, description, argChoices, defaultValue }: Option): string[] => [
+  code(flags),
+  description + choices(argChoices) + initially(defaultValue),
+];
+
+const choices = (allowed: readonly string[] | undefined): string =>
+  allowed ? `; one of ${allowed.join(', ')}` : '';
+
+const initially = (value: unknown): string =>
+  ['string', 'number'].includes(typeof value) ? `; default ${String(value)}` : '';
+
+const code = (text: string): string => `\`${text}\``;
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
+
+const cell = (text: string): string => text.replaceAll('|', String.raw`\|`).replaceAll('\n', ' ');

@@ -1,0 +1,61 @@
+import type { OutputFormat, Terminal } from '../types.ts';
+import { safeJson } from './safe.ts';
+import { style } from './style.ts';
+import { table, type Column } from './table.ts';
+
+/** What a command has to say, for people and for programs. */
+export interface Listing<T> {
+  rows: readonly T[];
+  columns: readonly Column<T>[];
+  /** `-o name`: what other commands take as an argument. */
+  name: (row: T) => string;
+  /** `-o json` and `-o yaml`: the whole document. Default: the rows. */
+  document?: unknown;
+  /** For people, on stderr, where there are no rows. */
+  empty?: string;
+}
+
+/** Prints a listing on stdout in the wanted format. */
+export async function printListing<T>(
+  terminal: Terminal,
+  format: OutputFormat,
+  listing: Listing<T>,
+): Promise<void> {
+  const { rows, columns, name, document = rows, empty } = listing;
+  switch (format) {
+    case 'table':
+    case 'wide':
+      if (rows.length === 0 && empty !== undefined) return terminal.err(`${empty}\n`);
+      return printTable(terminal, rows, { columns, wide: format === 'wide' });
+    case 'json':
+    case 'yaml':
+      return printDocument(terminal, format, document);
+    case 'jsonl':
+      return terminal.out(rows.map((row) => `${safeJson(row)}\n`).join(''));
+    case 'name':
+      return terminal.out(rows.map((row) => `${name(row)}\n`).join(''));
+    default:
+      format satisfies never;
+  }
+}
+
+/** Prints one document on stdout; both formats escape control characters themselves. */
+export async function printDocument(
+  terminal: Terminal,
+  format: 'json' | 'yaml',
+  document: unknown,
+): Promise<void> {
+  if (format === 'json') return terminal.out(`${safeJson(document, 2)}\n`);
+  const { dump } = await import('js-yaml');
+  terminal.out(dump(document, { noRefs: true, lineWidth: 110 }));
+}
+
+function printTable<T>(
+  terminal: Terminal,
+  rows: readonly T[],
+  { columns, wide }: { columns: readonly Column<T>[]; wide: boolean },
+): void {
+  const width = terminal.outIsTTY && !wide ? terminal.columns() : undefined;
+  const headerStyle = style({ color: terminal.color && terminal.outIsTTY }).strong;
+  terminal.out(table(rows, columns, { wide, width, headerStyle }));
+}

@@ -1,0 +1,157 @@
+/** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
+import { byText, keepBest } from '../../follow/best.ts';
+import type { TrialLine } from '../../follow/line.ts';
+import { isEnded, STATE_NAMES, type TrialState } from '../../follow/state.ts';
+import type { RunSummary } from '../../follow/summary.ts';
+import { column, lineOfPieces, type Piece } from './pieces.ts';
+import type { Style } from '../style.ts';
+import { duration, figure, remaining } from './words.ts';
+
+export interface Frame {
+  summary: RunSummary;
+  trials: Iterable<TrialLine>;
+  now: Date;
+  columns: number;
+  rows: number;
+  style: Style;
+}
+
+const COLOURS: Partial<Record<TrialState, keyof Style>> = {
+  passed: 'good',
+  failed: 'warn',
+  lost: 'bad',
+  retrying: 'warn',
+  cancelled: 'faint',
+};
+
+const stateWord = (state: TrialState, text: string = state): Piece => {
+  const colour = COLOURS[state];
+  return colour === undefined ? text : [text, colour];
+};
+
+/** The frame's lines. The last row and the last column stay free, so that nothing wraps or scrolls. */
+export function frameLines({ summary, trials, now, columns, rows, style }: Frame): string[] {
+  const room = Math.max(1, rows - 1);
+  const around = [headline(summary), ...figures(summary)];
+  const states = stateLines(summary);
+  const fits = around.length + states.length + 4 <= room;
+  const head = [...around.slice(0, 1), ...(fits ? states : [stateLine(summary)]), ...around.slice(1)];
+  const errors = errorLines(summary).slice(0, Math.max(0, Math.min(3, room - head.length - 3)));
+  const left = room - head.length - errors.length;
+  const lines = [...head, ...errors, ...tableLines({ trials, now, columns, rows: left })];
+  return lines
+    .slice(0, room)
+    .map((pieces) => lineOfPieces(pieces, { width: Math.max(1, columns - 1), style }));
+}
+
+function headline({ run, ended, total, elapsedMs, remainingMs }: RunSummary): Piece[] {
+  const left = remainingMs ? `   ${remaining(remainingMs)}` : '';
+  return [[run, 'strong'], `   ${ended}/${total} ended   ${duration(elapsedMs)}${left}`];
+}
+
+const present = ({ counts }: RunSummary): TrialState[] => STATE_NAMES.filter((state) => counts[state] > 0);
+
+const stateLines = (summary: RunSummary): Piece[][] =>
+  present(summary).map((state) => [
+    '  ',
+    stateWord(state, state.padEnd(10)),
+    String(summary.counts[state]).padStart(String(summary.total).length + 1),
+  ]);
+
+const stateLine = (summary: RunSummary): Piece[] =>
+  present(summary).flatMap((state) => [stateWord(state), ` ${summary.counts[state]}  `]);
+
+/** Mean, pass@k and the last rewards. */
+function figures({ mean, passAtK, latest, rewarded }: RunSummary): Piece[][] {
+  if (mean === undefined) return [];
+  const evals = Object.entries(passAtK);
+  const tries = evals.map(([key, values]) => {
+    const told = Object.entries(values).map(([k, value]) => `pass@${k} ${figure(value)}`);
+    return `   ${evals.length > 1 ? `${key}: ` : ''}${told.join(' ')}`;
+  });
+  const last = latest.map((line) => `${line.name} ${rewardOf(line)}`).join('   ');
+  return [
+    [['mean reward ', 'faint'], figure(mean), ` (${rewarded} rewarded)`, ...tries],
+    [['last ', 'faint'], last],
+  ];
+}
+
+const rewardOf = ({ reward, state }: TrialLine): string => (reward === undefined ? state : figure(reward));
+
+const errorLines = ({ errors }: RunSummary): Piece[][] =>
+  errors.map(({ count, reason, message }) => [
+    [`${count} × `, 'strong'],
+    [reason, 'bad'],
+    message === '' || message.startsWith('reward ') ? '' : `: ${message}`,
+  ]);
+
+interface TableOf {
+  trials: Iterable<TrialLine>;
+  now: Date;
+  columns: number;
+  rows: number;
+}
+
+/** What people look for first: trouble, then what waits, then what runs; the longest first. */
+const RANK: Partial<Record<TrialState, number>> = {
+  retrying: 0,
+  suspended: 1,
+  pending: 1,
+  pulling: 1,
+  building: 1,
+  running: 2,
+  verifying: 2,
+  queued: 3,
+};
+
+const rank = ({ state }: TrialLine): number => RANK[state] ?? 4;
+
+const longestFirst = (a: TrialLine, b: TrialLine): number =>
+  rank(a) - rank(b) || a.since - b.since || byText(a.name, b.name);
+
+const newestFirst = (a: TrialLine, b: TrialLine): number => b.since - a.since || byText(a.name, b.name);
+
+/** Of the room at most a third is for what failed. */
+function chosen(trials: Iterable<TrialLine>, size: number): TrialLine[] {
+  const failed: TrialLine[] = [];
+  const active: TrialLine[] = [];
+  for (const line of trials) {
+    if (line.state === 'failed' || line.state === 'lost')
+      keepBest(failed, line, { size, compare: newestFirst });
+    else if (!isEnded(line.state)) keepBest(active, line, { size, compare: longestFirst });
+  }
+  const ofFailed = Math.max(Math.ceil(size / 3), size - active.length);
+  return [...failed.slice(0, ofFailed), ...active].slice(0, size);
+}
+
+function tableLines({ trials, now, columns, rows }: TableOf): Piece[][] {
+  if (rows < 3) return [];
+  const lines = chosen(trials, rows - 2);
+  if (lines.length === 0) return [];
+  const name = Math.max(5, Math.min(40, Math.floor(columns * 0.4), widest(lines)));
+  const header: Piece = [
+    `${column('TRIAL', name)}  ${column('STATE', 9)}  ${column('FOR', 6)}  WHY`,
+    'faint',
+  ];
+  return [[''], [header], ...lines.map((line) => row(line, { name, now }))];
+}
+
+const widest = (lines: TrialLine[]): number => Math.max(...lines.map(({ name }) => name.length));
+
+function row(line: TrialLine, { name, now }: { name: number; now: Date }): Piece[] {
+  const time = isEnded(line.state) ? line.since - line.createdAt : now.getTime() - line.since;
+  return [
+    `${column(line.name, name)}  `,
+    stateWord(line.state, column(line.state, 9)),
+    `  ${column(duration(time), 6)}  `,
+    reasonOf(line),
+  ];
+}
+
+/** The reason that a row gives: for what waits the cluster's words, for what runs its place. */
+export function reasonOf({ state, reason, message, node, exception, reward }: TrialLine): string {
+  if (reward !== undefined)
+    return `reward ${figure(reward)}${exception === undefined ? '' : ` (${exception})`}`;
+  if (state === 'running' || state === 'verifying') return node === undefined ? '' : `on ${node}`;
+  return message === '' ? reason : `${reason}: ${message}`;
+}

@@ -1,0 +1,112 @@
+/** How a run is shown while it goes on: live on a terminal, in lines elsewhere, as events for programs. */
+import type { Clock } from '../../../kube/clock.ts';
+import type { TrialNews } from '../../follow/follow.ts';
+import type { TrialLine } from '../../follow/line.ts';
+import type { RunView } from '../../follow/view.ts';
+import type { OutputFormat, Terminal } from '../../types.ts';
+import { summaryEvent, trialEvent, type NoteEvent } from './events.ts';
+import { frameLines } from './frame.ts';
+import { live } from './live.ts';
+import { changeLine, closingLines, heartbeat } from './plain.ts';
+import { safe, safeJson } from '../safe.ts';
+import { style } from '../style.ts';
+
+export type ProgressMode = 'live' | 'plain' | 'jsonl' | 'quiet';
+
+export interface ProgressOptions {
+  terminal: Terminal;
+  view: RunView;
+  mode: ProgressMode;
+  now: () => Date;
+  clock: Clock;
+}
+
+export interface Progress {
+  news(news: Pick<TrialNews, 'line' | 'before'>): void;
+  /** Something to know that is no Trial's; made safe here. */
+  note(text: string): void;
+  /** The last words; nothing is shown afterwards. */
+  finish(): void;
+}
+
+/** Live only where somebody looks: not in CI, not on a pipe, not on a terminal that cannot move its cursor. */
+export function progressMode(
+  terminal: Pick<Terminal, 'isTTY'>,
+  { env, output, quiet }: { env: Record<string, string | undefined>; output: OutputFormat; quiet: boolean },
+): ProgressMode {
+  if (output === 'jsonl') return 'jsonl';
+  if (quiet) return 'quiet';
+  const inCi = env['CI'] !== undefined && env['CI'] !== '' && env['CI'] !== 'false';
+  return terminal.isTTY && !inCi && env['TERM'] !== 'dumb' ? 'live' : 'plain';
+}
+
+export function progress(options: ProgressOptions): Progress {
+  switch (options.mode) {
+    case 'live':
+      return liveProgress(options);
+    case 'plain':
+      return plainProgress(options);
+    case 'jsonl':
+      return eventProgress(options);
+    case 'quiet':
+      return { news: () => {}, note: (text) => options.terminal.err(`${safe(text)}\n`), finish: () => {} };
+    default:
+      return options.mode satisfies never;
+  }
+}
+
+function liveProgress({ terminal, view, now, clock }: ProgressOptions): Progress {
+  const styles = style(terminal);
+  const lines = (): string[] =>
+    frameLines({
+      summary: view.summary(now()),
+      trials: view.trials(),
+      now: now(),
+      columns: terminal.columns(),
+      rows: terminal.rows(),
+      style: styles,
+    });
+  const shown = live({ terminal, clock, lines });
+  return { news: () => shown.changed(), note: (text) => shown.print(safe(text)), finish: () => shown.stop() };
+}
+
+const HEARTBEAT_MS = 30_000;
+
+/** A message alone is no news: the cluster's have counters in them. */
+const isNews = (line: TrialLine, before: TrialLine | undefined): boolean =>
+  before?.state !== line.state || before.reason !== line.reason;
+
+function plainProgress({ terminal, view, now, clock }: ProgressOptions): Progress {
+  const print = (text: string): void => {
+    terminal.err(`${text}\n`);
+    silence();
+    silence = clock.after(HEARTBEAT_MS, () => print(heartbeat(view.summary(now()))));
+  };
+  let silence = clock.after(HEARTBEAT_MS, () => print(heartbeat(view.summary(now()))));
+  return {
+    news: ({ line, before }) => {
+      if (isNews(line, before)) print(changeLine(line, view));
+    },
+    note: (text) => print(safe(text)),
+    finish: () => {
+      terminal.err(
+        closingLines(view.summary(now()))
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
+      silence();
+    },
+  };
+}
+
+function eventProgress({ terminal, view, now }: ProgressOptions): Progress {
+  const print = (event: object): void => terminal.out(`${safeJson(event)}\n`);
+  const head = () => ({ time: now().toISOString(), run: view.run });
+  return {
+    news: ({ line, before }) => {
+      if (isNews(line, before)) print(trialEvent(head(), line, before));
+    },
+    note: (text) => print({ event: 'note', ...head(), message: text } satisfies NoteEvent),
+    finish: () => print(summaryEvent(now().toISOString(), view.summary(now()))),
+  };
+}

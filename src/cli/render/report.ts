@@ -1,0 +1,46 @@
+import { relative } from 'node:path';
+import type { CheckReport } from '../lint/check.ts';
+import type { Finding } from '../lint/rules.ts';
+import type { OutputFormat, Terminal } from '../types.ts';
+import { printDocument } from './output.ts';
+import { safeJson, safeLine } from './safe.ts';
+import { style } from './style.ts';
+
+/** Findings on stdout, a line each as compilers print them; how many there are on stderr. */
+export async function printReport(
+  terminal: Terminal,
+  format: OutputFormat,
+  report: CheckReport,
+): Promise<void> {
+  const { findings, tasks, cwd } = report;
+  const documents = findings.map((finding) => documentOf(finding, cwd));
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, documents);
+  if (format === 'jsonl') return terminal.out(documents.map((one) => `${safeJson(one)}\n`).join(''));
+  const styles = style({ color: terminal.color && terminal.outIsTTY });
+  terminal.out(
+    documents
+      .map(({ path, line, column, severity, message, rule }) => {
+        const at = [path, line, column].filter((part) => part !== null).join(':');
+        const word = severity === 'error' ? styles.bad(severity) : styles.warn(severity);
+        return `${styles.strong(safeLine(at))}: ${word}: ${safeLine(message)} ${styles.faint(`[${rule}]`)}\n`;
+      })
+      .join(''),
+  );
+  terminal.err(`${summary(tasks, findings)}\n`);
+}
+
+/** As `harbor lint --json` has it, and the severity. */
+const documentOf = ({ rule, severity, path, line, column, message }: Finding, cwd: string) => ({
+  rule,
+  severity,
+  path: relative(cwd, path) || '.',
+  message,
+  line: line ?? null,
+  column: column ?? null,
+});
+
+function summary(tasks: number, findings: readonly Finding[]): string {
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+  return `${count(tasks, 'task')}: ${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}`;
+}

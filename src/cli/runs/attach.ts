@@ -1,0 +1,38 @@
+/** `sb run attach`: back to a run, as if its command had never ended. */
+import { attend } from '../launch/attend.ts';
+import { conclude, returnTo } from '../launch/conclude.ts';
+import type { ExitCode, Io, OutputFormat, Session } from '../types.ts';
+import { resolveRun } from './find/resolve.ts';
+
+export interface AttachOptions {
+  io: Io;
+  /** As it was typed. */
+  run: string;
+  /** Absolute. */
+  jobsDir: string;
+  output: OutputFormat;
+  quiet: boolean;
+  followAgents: boolean;
+  waitMs?: number;
+  failUnder?: number;
+}
+
+/** Watches the run to its end and copies its results; the exit code is that of `sb cloud run`. */
+export async function attachRun(session: Session, options: AttachOptions): Promise<ExitCode> {
+  const { io, jobsDir, output, quiet, waitMs, failUnder, followAgents } = options;
+  const run = await resolveRun(session, options.run);
+  const command = returnTo(run, session);
+  const ended = await attend({
+    session,
+    io,
+    run,
+    jobsDir,
+    output,
+    quiet,
+    followAgents,
+    returnTo: command,
+    ...(waitMs !== undefined && { waitMs }),
+  });
+  const { terminal } = io;
+  return conclude(ended, { terminal, session, run, output, returnTo: command, failUnder, submits: false });
+}

@@ -1,0 +1,28 @@
+import type { Trial } from '../../crds/trial.ts';
+import { isEnded, stateOf } from '../follow/state.ts';
+import { cancelOpen } from '../launch/cancel.ts';
+import { safe } from '../render/safe.ts';
+import type { Io, Session } from '../types.ts';
+import { agreed } from './agree.ts';
+import { counted, inNamespace, namespaceToSay } from './hint.ts';
+import { resolveRun } from './find/resolve.ts';
+import { trialsOf } from './find/trials.ts';
+
+export const isOpen = (trial: Trial): boolean => !isEnded(stateOf(trial).state);
+
+/** `sb run cancel`: ends what has not ended; what has keeps its result. */
+export async function cancelRun(
+  session: Session,
+  wanted: string,
+  { io, yes }: { io: Io; yes: boolean },
+): Promise<void> {
+  const run = await resolveRun(session, wanted);
+  const open = (await trialsOf(session, run)).filter((trial) => isOpen(trial) && !trial.spec.cancel).length;
+  const say = (text: string): void => io.terminal.err(`${safe(text)}\n`);
+  if (open === 0) return say(`run ${run}: no Trial is left to be cancelled`);
+  const question = `cancel ${counted(open, 'Trial')} of run ${run}?`;
+  const again = inNamespace(`sb run cancel ${run} --yes`, namespaceToSay(session));
+  if (!(await agreed(io, { yes, question, again }))) return;
+  const cancelled = await cancelOpen(session, run);
+  say(`run ${run}: ${counted(cancelled, 'Trial')} ${cancelled === 1 ? 'is' : 'are'} being cancelled`);
+}

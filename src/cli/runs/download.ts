@@ -1,0 +1,56 @@
+/** `sb run download`: what `sb cloud run` and `sb run attach` copy while a run goes on, for one that nobody watched. */
+import { identityOf, trialName } from '../../crds/names.ts';
+import { CliError } from '../failure/error.ts';
+import { RunView } from '../follow/view.ts';
+import type { MirrorReport } from '../mirror/mirror.ts';
+import { incomplete, type ResultsProblem } from '../mirror/problem.ts';
+import { collectResults } from '../mirror/results.ts';
+import { storedTrials } from '../mirror/stored-trials.ts';
+import type { Session } from '../types.ts';
+import { resolveRun } from './find/resolve.ts';
+import { trialsOf } from './find/trials.ts';
+
+export interface Download {
+  /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */
+  run: string;
+  /** Absolute; the files come to `<jobsDir>/<run>`. */
+  jobsDir: string;
+  signal: AbortSignal;
+  onProblem: (problem: ResultsProblem) => void;
+}
+
+export interface Downloaded extends Omit<MirrorReport, 'problems'> {
+  run: string;
+}
+
+/** Copies what is not there yet. Throws SB-E060 where something could not be had, after everything else was; SB-E090 for a run without a trace. */
+export async function downloadRun(session: Session, options: Download): Promise<Downloaded> {
+  const { jobsDir, signal, onProblem } = options;
+  const { run, gone } = await runToCopy(session, options.run);
+  const [store, trials] = await Promise.all([session.store(), trialsOf(session, run)]);
+  const stored = await Array.fromAsync(storedTrials(store, run));
+  if (gone && stored.length === 0) throw gone;
+  const view = new RunView({ run });
+  const results = collectResults({ store, run, jobsDir, view, now: session.now, signal, onProblem });
+  for (const trial of trials) {
+    view.take({ trial, deleted: false });
+    results.add(trial);
+  }
+  const known = new Set(trials.map((trial) => trialName(identityOf(trial))));
+  for (const trial of stored) if (!known.has(trial.trialName)) results.addStored(trial);
+  const { problems, ...report } = await results.finish();
+  signal.throwIfAborted();
+  if (problems.length > 0) throw incomplete(run, problems);
+  return { run, ...report };
+}
+
+/** Where the cluster does not know it, the name itself, and what the cluster said. */
+async function runToCopy(session: Session, wanted: string): Promise<{ run: string; gone?: CliError }> {
+  try {
+    return { run: await resolveRun(session, wanted) };
+  } catch (error) {
+    const mayBeStored = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(wanted);
+    if (!(error instanceof CliError) || error.code !== 'SB-E090' || !mayBeStored) throw error;
+    return { run: wanted, gone: error };
+  }
+}

@@ -1,0 +1,34 @@
+/** Reading the Trials of runs, page by page. */
+import { Trial as TrialKind } from '../../../crds/kinds.ts';
+import { LABEL } from '../../../crds/names.ts';
+import type { Trial } from '../../../crds/trial.ts';
+import { listAll } from '../../../kube/cache/list.ts';
+import type { Session } from '../../types.ts';
+
+export type Reader = Pick<Session, 'kubeParts' | 'namespace'>;
+
+/** Hands over the Trials of all runs, or of one. `onStart`: what was handed over so far is void, the list begins anew. */
+export async function eachTrial(
+  { kubeParts, namespace }: Reader,
+  { run, onTrial, onStart }: { run?: string; onTrial: (trial: Trial) => void; onStart: () => void },
+): Promise<void> {
+  const labelSelector = run === undefined ? LABEL.run : `${LABEL.run}=${run}`;
+  await listAll<Trial>({
+    transport: kubeParts.transport,
+    resource: TrialKind,
+    options: { namespace, labelSelector },
+    onStart,
+    onObject: onTrial,
+  });
+}
+
+/** The Trials of a run, in the order of their names; none where there is no such run. */
+export async function trialsOf(reader: Reader, run: string): Promise<Trial[]> {
+  let trials: Trial[] = [];
+  const onStart = (): void => void (trials = []);
+  await eachTrial(reader, { run, onStart, onTrial: (trial) => trials.push(trial) });
+  return trials;
+}
+
+/** The run that a Trial is a part of; the label is what runs are found by. */
+export const runOf = ({ metadata }: Trial): string => metadata.labels?.[LABEL.run] ?? '';

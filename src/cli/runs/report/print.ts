@@ -1,0 +1,38 @@
+import { printDocument } from '../../render/output.ts';
+import { safe } from '../../render/safe.ts';
+import type { OutputFormat, Terminal } from '../../types.ts';
+import type { Downloaded } from '../download.ts';
+import { counted, inNamespace } from '../hint.ts';
+import type { Rerun } from '../rerun/rerun.ts';
+
+/** What `sb run download` did: for people on stderr, with the folder on stdout. */
+export async function printDownloaded(
+  terminal: Terminal,
+  format: OutputFormat,
+  done: Downloaded & { folder: string },
+): Promise<void> {
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, done);
+  const { run, trials, files, kept, bytes, folder } = done;
+  terminal.err(
+    safe(
+      `run ${run}: ${counted(trials, 'Trial')}, ${counted(files, 'file')} (${bytes} bytes) copied, ${kept} were there\n`,
+    ),
+  );
+  terminal.out(`${safe(folder)}\n`);
+}
+
+/** What `sb run rerun` did: for people on stderr, with the run's name on stdout. `namespace`: see `namespaceToSay`. */
+export async function printRerun(
+  terminal: Terminal,
+  format: OutputFormat,
+  { done, namespace }: { done: Rerun; namespace: string | undefined },
+): Promise<void> {
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, done);
+  const { run, of, created, unchanged } = done;
+  const there = unchanged > 0 ? `, ${unchanged} were there` : '';
+  const watch = inNamespace(`sb run attach ${run}`, namespace);
+  terminal.err(
+    safe(`run ${run} repeats ${of}: ${counted(created, 'Trial')} created${there}\nto watch it: ${watch}\n`),
+  );
+  terminal.out(`${safe(run)}\n`);
+}

@@ -1,0 +1,160 @@
+/** `sb run show`: one run, its errors by class, its Trials. */
+import type { Trial } from '../../../crds/trial.ts';
+import { lineOf, type TrialLine } from '../../follow/line.ts';
+import { isEnded, STATE_NAMES, type TrialState } from '../../follow/state.ts';
+import { summarize } from '../../follow/summary.ts';
+import { byText } from '../../follow/best.ts';
+import { printListing } from '../../render/output.ts';
+import { safeLine } from '../../render/safe.ts';
+import { style } from '../../render/style.ts';
+import type { Column } from '../../render/table.ts';
+import { duration, figure } from '../../render/progress/words.ts';
+import type { OutputFormat, Terminal } from '../../types.ts';
+import { inNamespace } from '../hint.ts';
+import { classLines, errorClasses, type ErrorClass } from './errors.ts';
+
+export interface ShowOptions {
+  run: string;
+  namespace: string;
+  trials: readonly Trial[];
+  now: Date;
+  /** Only Trials in these states; empty: all. */
+  states: readonly TrialState[];
+  format: OutputFormat;
+  /** What commands have to name, see `namespaceToSay`. */
+  sayNamespace?: string | undefined;
+}
+
+/** Rows that somebody still reads; `-o wide` prints all. */
+const ROWS = 40;
+
+export async function showRun(terminal: Terminal, options: ShowOptions): Promise<void> {
+  const { trials, format, states } = options;
+  const lines = trials
+    .map(lineOf)
+    .filter(({ state }) => states.length === 0 || states.includes(state))
+    .sort(byUrgency);
+  const rows = format === 'table' ? lines.slice(0, ROWS) : lines;
+  if (format === 'table' || format === 'wide') terminal.out(headLines(terminal, options));
+  await printListing(terminal, format, {
+    rows: format === 'json' || format === 'yaml' || format === 'jsonl' ? [...rows].sort(byName) : rows,
+    columns: columns(options.now),
+    name: ({ name }) => name,
+    document: documentOf(options, lines.sort(byName)),
+    empty: 'no Trial of the run is in such a state',
+  });
+  const hidden = lines.length - rows.length;
+  if (hidden > 0)
+    terminal.err(
+      `… and ${hidden} more: ${inNamespace(`sb run show ${safeLine(options.run)} -o wide`, options.sayNamespace)}\n`,
+    );
+}
+
+const byName = (a: TrialLine, b: TrialLine): number => byText(a.name, b.name);
+
+/** First what somebody has to look at: lost, failed, then what still goes on; what passed comes last. */
+const URGENCY: readonly TrialState[] = ['lost', 'retrying', 'failed'];
+const byUrgency = (a: TrialLine, b: TrialLine): number => urgency(a) - urgency(b) || byName(a, b);
+
+function urgency({ state }: TrialLine): number {
+  const at = URGENCY.indexOf(state);
+  return at < 0 ? URGENCY.length + STATE_NAMES.indexOf(state) : at;
+}
+
+function headLines(terminal: Terminal, options: ShowOptions): string {
+  const { run, trials, now } = options;
+  const { warn, strong } = style({ color: terminal.color && terminal.outIsTTY });
+  const summary = summarize(trials.map(lineOf), { run, now: now.getTime() });
+  const { counts, ended, total, mean, passAtK, elapsedMs } = summary;
+  const states = STATE_NAMES.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`);
+  const evals = Object.entries(passAtK).map(
+    ([key, values]) =>
+      `${key}: ${Object.entries(values)
+        .map(([k, value]) => `pass@${k} ${figure(value)}`)
+        .join(', ')}`,
+  );
+  return [
+    strong(safeLine(`run ${run}: ${ended}/${total} ended, ${states.join(', ')}, ${duration(elapsedMs)}`)),
+    ...(mean === undefined ? [] : [`mean reward ${figure(mean)}`]),
+    ...evals.map(safeLine),
+    ...errorClasses(trials).flatMap((one) => errorLines(one, options, warn)),
+    '',
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function errorLines(
+  one: ErrorClass,
+  { run, sayNamespace }: Pick<ShowOptions, 'run' | 'sayNamespace'>,
+  warn: (text: string) => string,
+): string[] {
+  const [head = '', message = ''] = classLines(one);
+  const first = one.trials[0] ?? '';
+  const again = one.ended && one.fault === 'infrastructure' ? [`sb run rerun ${run} --only infra`] : [];
+  const next = [`sb trial explain ${first}`, ...again]
+    .map((line) => inNamespace(line, sayNamespace))
+    .join('; ');
+  return [warn(safeLine(head)), `  ${safeLine(message)}`, `  → ${safeLine(next)}`];
+}
+
+const columns = (now: Date): Column<TrialLine>[] => [
+  { header: 'trial', value: ({ name }) => name },
+  { header: 'task', value: ({ task }) => task, wide: true },
+  { header: 'agent', value: ({ agent }) => agent, wide: true },
+  { header: 'model', value: ({ model }) => model, wide: true },
+  { header: 'state', value: ({ state }) => state },
+  {
+    header: 'reward',
+    value: ({ reward }) => (reward === undefined ? undefined : figure(reward)),
+    align: 'right',
+  },
+  {
+    header: 'time',
+    value: ({ createdAt, endedAt }) => duration((endedAt ?? now.getTime()) - createdAt),
+    align: 'right',
+  },
+  { header: 'tries', value: ({ attempts }) => attempts, align: 'right', wide: true },
+  { header: 'node', value: ({ node }) => node, wide: true },
+  { header: 'why', value: whyOf },
+];
+
+function whyOf({ state, reason, message, exception }: TrialLine): string {
+  if (reason === 'RewardObtained' || reason === 'VerifierDisabled') return exception ?? '';
+  return state === 'passed' ? '' : `${reason}: ${message}`;
+}
+
+/** Fields as the events of -o jsonl name them. */
+function documentOf({ run, namespace, trials, now }: ShowOptions, lines: readonly TrialLine[]) {
+  const summary = summarize(trials.map(lineOf), { run, now: now.getTime() });
+  return {
+    run,
+    namespace,
+    state: summary.ended === summary.total ? 'ended' : 'running',
+    total: summary.total,
+    ended: summary.ended,
+    counts: summary.counts,
+    mean: summary.mean ?? null,
+    pass_at_k: summary.passAtK,
+    elapsed_seconds: Math.round(summary.elapsedMs / 1000),
+    errors: errorClasses(trials),
+    trials: lines.map(trialDocument),
+  };
+}
+
+/** A Trial's line for programs. */
+export const trialDocument = (line: TrialLine) => ({
+  trial: line.name,
+  trial_name: line.trialName,
+  task: line.task,
+  agent: line.agent,
+  model: line.model ?? null,
+  state: line.state,
+  reason: line.reason,
+  message: line.message,
+  attempts: line.attempts,
+  node: line.node ?? null,
+  reward: isEnded(line.state) ? (line.reward ?? null) : null,
+  rewards: line.rewards ?? null,
+  exception: line.exception ?? null,
+});

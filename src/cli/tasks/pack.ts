@@ -1,0 +1,25 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { packContext, packTask, taskMetadata, type Task } from '../../tasks/index.ts';
+
+/** Writes the objects of a task's upload into a folder, each whole or not at all; resolves to their paths as the user would write them. */
+export async function packTo(
+  task: Task,
+  { folder, cwd }: { folder: string; cwd: string },
+): Promise<string[]> {
+  const builds = task.config.environment.docker_image === undefined;
+  const files: [string, Uint8Array | string][] = [
+    ['task.zip', await packTask(task)],
+    ...(builds ? [['context.zip', await packContext(task)] as [string, Uint8Array]] : []),
+    ['metadata.json', `${JSON.stringify(taskMetadata(task), undefined, 2)}\n`],
+  ];
+  const target = resolve(cwd, folder);
+  await mkdir(target, { recursive: true });
+  for (const [name, contents] of files) await writeWhole(join(target, name), contents);
+  return files.map(([name]) => join(folder, name));
+}
+
+async function writeWhole(file: string, contents: Uint8Array | string): Promise<void> {
+  await writeFile(`${file}.part`, contents);
+  await rename(`${file}.part`, file);
+}

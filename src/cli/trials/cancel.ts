@@ -1,0 +1,31 @@
+import { Trial as TrialKind } from '../../crds/kinds.ts';
+import { isEnded, stateOf } from '../follow/state.ts';
+import { safe } from '../render/safe.ts';
+import { agreed } from '../runs/agree.ts';
+import { inNamespace, namespaceToSay } from '../runs/hint.ts';
+import type { Io, Session } from '../types.ts';
+import { resolveTrial } from './resolve.ts';
+
+/** `sb trial cancel`: ends a Trial; what its Pod has done so far is stored. */
+export async function cancelTrial(
+  session: Session,
+  wanted: string,
+  { io, yes }: { io: Io; yes: boolean },
+): Promise<void> {
+  const trial = await resolveTrial(session, wanted);
+  const { name } = trial.metadata;
+  const { state } = stateOf(trial);
+  const say = (text: string): void => io.terminal.err(`${safe(text)}\n`);
+  if (isEnded(state)) return say(`Trial ${name} has ended already: ${state}`);
+  if (
+    !(await agreed(io, {
+      yes,
+      question: `cancel Trial ${name}?`,
+      again: inNamespace(`sb trial cancel ${name} --yes`, namespaceToSay(session)),
+    }))
+  )
+    return;
+  const { kube, namespace } = session;
+  await kube.patch(TrialKind, { namespace, name }, { spec: { cancel: true } });
+  say(`Trial ${name} is being cancelled; its Pod stores what there is, up to 45 s`);
+}

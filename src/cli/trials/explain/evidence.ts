@@ -1,0 +1,42 @@
+/** Everything that an explanation rests on. What could not be read is undefined, and `unread` says why. */
+import type { TaskBuild } from '../../../crds/task-build.ts';
+import type { Trial } from '../../../crds/trial.ts';
+import type { Event, Job, Node, Pod } from '../../../kube/kinds.ts';
+
+export interface Evidence {
+  trial: Trial;
+  build?: TaskBuild;
+  job?: Job;
+  pod?: Pod;
+  /** The node that the Pod is or was on. */
+  node?: Node;
+  /** All nodes, where the Pod finds none. */
+  nodes?: Node[];
+  /** Of Trial, TaskBuild, Job and Pod, the oldest first. */
+  events: Event[];
+  /** Last lines of the log that tells most, and which one that is. */
+  log?: { title: string; lines: string[] };
+  /** What the user may not read. */
+  unread: string[];
+  now: Date;
+}
+
+/** Why a Trial is where it is. All texts may come from outside: printing makes them safe. */
+export interface Explanation {
+  trial: string;
+  state: string;
+  reason: string;
+  /** One sentence: where it is. */
+  where: string;
+  /** What is behind it, the most telling first. */
+  why: string[];
+  /** What to do: a command, or a sentence. */
+  next: string[];
+  log?: { title: string; lines: string[] };
+}
+
+/** What a cause comes to. */
+export interface Finding {
+  why: string[];
+  next: string[];
+}
