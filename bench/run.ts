@@ -9,21 +9,27 @@ import { parseArgs } from 'node:util';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
+import { builds } from './builds.ts';
 import { courier } from './courier.ts';
 import { burst, single } from './latency.ts';
 import { operatorMemory } from './memory.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, Findings } from './support/bench.ts';
 import { machine } from './support/machine.ts';
+import { startUp } from './start-up.ts';
+import { submission } from './submit.ts';
 import { wallTime } from './wall-time.ts';
 
 const benches: Record<string, Bench> = {
   reconcile,
+  builds,
   memory: operatorMemory,
   single,
   'wall-time': wallTime,
   courier,
   burst,
+  submit: submission,
+  'start-up': startUp,
 };
 
 /** Facts about the cluster and the operator in it. */

@@ -1,9 +1,11 @@
 /** A cluster in memory whose operator dies and is started again: API server, kubelet, store, registry, builder, and one operator at a time. */
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
-import type { TaskBuild } from '../../src/crds/task-build.ts';
+import { present } from '../../src/crds/present.ts';
+import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
 import { ConfigMap as ConfigMapKind } from '../../src/kube/kinds.ts';
 import type { Kind, KubeObject } from '../../src/kube/types.ts';
+import type { ProviderError } from '../../src/providers/errors.ts';
 import { memoryArtifactStore } from '../../src/providers/artifact-store/memory.ts';
 import { memoryImageBuilder } from '../../src/providers/image-builder/memory.ts';
 import type { MemoryImageBuilderOptions } from '../../src/providers/image-builder/memory.ts';
@@ -31,6 +33,8 @@ export interface WorldOptions {
   /** CodeBuild builds instead, through its real adapter. */
   codebuild?: CodeBuildWorld;
   maxConcurrentBuilds?: number;
+  /** What a call of the registry or the bucket throws instead of answering. */
+  fault?: (operation: string, of: string) => ProviderError | undefined;
   /** The operator's waits are so many times shorter; default 100. */
   haste?: number;
 }
@@ -51,8 +55,8 @@ export const isWrite = ({ method, path }: SeenRequest): boolean =>
 export class World {
   readonly server: ApiServer;
   readonly invariants: Invariants;
-  readonly registry = memoryImageRegistry();
-  readonly artifacts = memoryArtifactStore();
+  readonly registry;
+  readonly artifacts;
   readonly builder;
   readonly kubelet: Kubelet;
   readonly log = recordingLog();
@@ -68,7 +72,9 @@ export class World {
   #life: Life | undefined;
 
   private constructor(server: ApiServer, options: WorldOptions) {
-    const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds } = options;
+    const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds, fault } = options;
+    this.registry = memoryImageRegistry(present({ fault }));
+    this.artifacts = memoryArtifactStore(present({ fault }));
     this.#options = options;
     this.server = server;
     this.random = seeded(seed);
@@ -142,6 +148,12 @@ export class World {
   change(name: string, spec: Partial<TrialSpec>): void {
     const trial = this.trial(name);
     if (trial) this.server.collection(TrialKind).update({ ...trial, spec: { ...trial.spec, ...spec } });
+  }
+
+  /** What a user does to a TaskBuild. */
+  changeTaskBuild(name: string, spec: Partial<TaskBuildSpec>): void {
+    const build = this.taskBuilds.find(({ metadata }) => metadata.name === name);
+    if (build) this.server.collection(TaskBuildKind).update({ ...build, spec: { ...build.spec, ...spec } });
   }
 
   /** Deletes a TaskBuild. */

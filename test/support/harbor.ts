@@ -7,19 +7,39 @@ import formats from 'ajv-formats';
 
 const folder = process.env['SB_HARBOR_SCHEMAS'] ?? join(import.meta.dirname, '../../../shared/harbor');
 
-type Validate = (schema: 'trial-result' | 'trial-config', value: object) => void;
+const SCHEMAS = [
+  'trial-result',
+  'trial-config',
+  'trial-lock',
+  'job-result',
+  'job-config',
+  'job-lock',
+] as const;
+type Schema = (typeof SCHEMAS)[number];
+
+type Validate = (schema: Schema, value: object) => void;
+
+/** A job's own times have no zone, in Harbor as well, which RFC 3339 wants. */
+function validatorFor(schema: Schema): Ajv2020 {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(ajv);
+  ajv.addFormat('path', true);
+  if (schema === 'job-result') ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/);
+  return ajv;
+}
 
 /** Skips the test where the schemas are not there; else resolves a function that throws what is wrong. */
 export async function harborValidator(test: Mocha.Context): Promise<Validate> {
   if (!existsSync(folder)) test.skip();
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
-  formats.default(ajv);
-  ajv.addFormat('path', true);
-  const load = async (name: string) =>
-    ajv.compile(JSON.parse(await readFile(join(folder, `${name}-schema.json`), 'utf8')) as object);
-  const schemas = { 'trial-result': await load('trial-result'), 'trial-config': await load('trial-config') };
+  const load = async (name: Schema) => {
+    const ajv = validatorFor(name);
+    const text = await readFile(join(folder, `${name}-schema.json`), 'utf8');
+    return [name, { ajv, validate: ajv.compile(JSON.parse(text) as object) }] as const;
+  };
+  const schemas = new Map(await Promise.all(SCHEMAS.map(load)));
   return (schema, value) => {
-    const validate = schemas[schema];
-    if (!validate(value)) throw new Error(`${schema}: ${ajv.errorsText(validate.errors)}`);
+    const known = schemas.get(schema);
+    if (known && !known.validate(value))
+      throw new Error(`${schema}: ${known.ajv.errorsText(known.validate.errors)}`);
   };
 }
