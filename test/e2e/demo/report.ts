@@ -2,13 +2,14 @@ import Table from 'cli-table3';
 import { relative } from 'node:path';
 import { conditionOf } from '../../../src/crds/conditions.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
-import type { Finished } from './follow.ts';
 import type { Expectation } from './plan.ts';
 
 /** A Trial that ran, and where its files were copied to. */
-export interface Result extends Finished {
+export interface Result {
+  trial: Trial;
+  /** From its creation to its terminal condition. */
+  seconds: number;
   folder: string;
-  files: number;
   expected?: Expectation;
 }
 
@@ -53,12 +54,12 @@ function details(trial: Trial): string {
 /** Where the files of each Trial are: bucket, log, mirror. */
 export function resultPlaces(results: Result[], root: string): string {
   return results
-    .map(({ trial, folder, files }) =>
+    .map(({ trial, folder }) =>
       [
         trial.metadata.name,
         `  in S3   ${trial.status?.s3TrialUri ?? '-'}`,
         `  log     ${logOf(trial)}`,
-        `  copied  ${relative(root, folder)}/ (${files} files)`,
+        `  copied  ${relative(root, folder)}/`,
       ].join('\n'),
     )
     .join('\n');

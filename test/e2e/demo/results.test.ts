@@ -1,12 +1,7 @@
 import { expect } from 'chai';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
 import type { TrialStatus } from '../../../src/crds/trial-status.ts';
 import { aTrial, stampOf, T0 } from '../../support/builders.ts';
-import { stateOf } from './follow.ts';
-import { mirror } from './mirror.ts';
 import { planTrials } from './plan.ts';
 import { disappointments, resultTable } from './report.ts';
 import { uploadTask } from './upload.ts';
@@ -19,7 +14,6 @@ const result = (status: TrialStatus) => ({
   trial: aTrial({ status }),
   seconds: 3.21,
   folder: '/jobs/a',
-  files: 1,
 });
 const rewarded = result({
   ...succeeded('True', 'RewardObtained'),
@@ -39,12 +33,6 @@ describe('The demo’s report', () => {
     const expected = { text: 'the reward 1', holds: ({ reward }: TrialStatus) => reward === 1 };
     expect(disappointments([rewarded])).to.deep.equal([]);
     expect(disappointments([failed, { ...rewarded, expected }])).to.have.length(2);
-  });
-
-  it('says a state again only when its reason changes', () => {
-    const key = (message: string) =>
-      stateOf(aTrial({ status: succeeded('Unknown', 'Unschedulable', message) })).key;
-    expect(key('0/2 nodes')).to.equal(key('0/3 nodes'));
   });
 });
 
@@ -75,21 +63,5 @@ describe('The demo’s plan', () => {
     expect(uploads).to.deep.equal([true, true, false, false]);
     const keys = (await Array.fromAsync(store.list('tasks/'))).map(({ key }) => key.split('/').at(-1));
     expect(keys).to.include.members(['task.zip', 'context.zip', 'metadata.json']);
-  });
-});
-
-describe('The demo’s mirror', () => {
-  it('copies every file below a prefix', async () => {
-    const store = memoryArtifactStore();
-    const names = Array.from({ length: 20 }, (_, index) => `agent/${index}.txt`);
-    for (const name of names) await store.put(`trials/r/t/${name}`, name);
-    await store.put('trials/r/other/x', 'x');
-    const folder = await mkdtemp(join(tmpdir(), 'sb-mirror-'));
-    try {
-      expect(await mirror(store, 'trials/r/t/', folder)).to.deep.equal({ files: 20, left: [] });
-      expect(await readFile(join(folder, 'agent/19.txt'), 'utf8')).to.equal('agent/19.txt');
-    } finally {
-      await rm(folder, { recursive: true });
-    }
   });
 });

@@ -2,8 +2,16 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
-import { trialPrefix } from '../../../src/crds/names.ts';
-import { connect } from '../../../src/kube/connect.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import { followRun } from '../../../src/cli/follow/follow.ts';
+import type { TrialLine } from '../../../src/cli/follow/line.ts';
+import { RunView } from '../../../src/cli/follow/view.ts';
+import type { ResultsProblem } from '../../../src/cli/mirror/problem.ts';
+import { collectResults } from '../../../src/cli/mirror/results.ts';
+import { progress } from '../../../src/cli/render/progress/progress.ts';
+import type { Terminal } from '../../../src/cli/types.ts';
+import { systemClock } from '../../../src/kube/clock.ts';
+import { connect, type Kube } from '../../../src/kube/connect.ts';
 import type { KubeClient } from '../../../src/kube/types.ts';
 import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
 import { s3ArtifactStore } from '../../../src/providers/artifact-store/s3.ts';
@@ -11,8 +19,6 @@ import { retried } from '../../../src/providers/retry.ts';
 import { kubectl, paths, s3 } from '../cluster/index.ts';
 import { say } from '../cluster/machine/progress.ts';
 import { prepareBaseImages } from './base-images.ts';
-import { follow } from './follow.ts';
-import { mirror } from './mirror.ts';
 import { NAMESPACE } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { Result } from './report.ts';
@@ -30,7 +36,7 @@ export async function runPlan(plan: Plan, signal: AbortSignal): Promise<Result[]
     await upload(plan, store);
     signal.throwIfAborted();
     await apply(plan);
-    return await collect(plan, { kube: kube.client, store, signal });
+    return await collect(plan, { kube, store, signal });
   } finally {
     await kube.close();
   }
@@ -51,31 +57,70 @@ async function apply({ run, trials }: Plan): Promise<void> {
   say(`run ${run}: ${trials.length} Trials applied in namespace ${NAMESPACE}`);
 }
 
-async function collect(
-  { run, trials }: Plan,
-  { kube, store, signal }: { kube: KubeClient; store: ArtifactStore; signal: AbortSignal },
-): Promise<Result[]> {
-  const finished = await follow({ kube, run, count: trials.length, signal, say }).catch(
-    async (error: unknown) => {
-      if (signal.aborted) await cancel(kube, run);
-      throw error;
-    },
-  );
-  return Promise.all(
-    trials.flatMap(({ manifest, expected }) => {
-      const one = finished.get(manifest.metadata.name);
-      return one ? [copied({ ...one, ...(expected && { expected }) }, store)] : [];
-    }),
-  );
+interface Deps {
+  kube: Kube;
+  store: ArtifactStore;
+  signal: AbortSignal;
 }
 
-async function copied(one: Omit<Result, 'folder' | 'files'>, store: ArtifactStore): Promise<Result> {
-  const prefix = trialPrefix(one.trial);
-  const folder = join(paths.root, prefix.replace(/^trials\//, 'jobs/'));
-  const { files, left } = await mirror(store, prefix, folder);
-  for (const key of left) say(`${store.uri(key)} is too large to be copied`);
-  return { ...one, folder, files };
+/** Says what happens to the Trials, and copies what they leave behind, until all have ended. */
+async function collect({ run, trials }: Plan, { kube, store, signal }: Deps): Promise<Result[]> {
+  const view = new RunView({ run, expected: trials.length });
+  const now = (): Date => new Date();
+  const shown = progress({ terminal: spoken, view, mode: 'plain', now, clock: systemClock });
+  const onProblem = ({ error }: ResultsProblem): void => say(`${error.what}: ${error.why}`);
+  const results = collectResults({ store, run, jobsDir, view, now, signal, onProblem });
+  const finished = new Map<string, Trial>();
+  const following = followRun({
+    kube,
+    namespace: NAMESPACE,
+    run,
+    view,
+    signal,
+    onNews: (news) => {
+      shown.news(news);
+      results.add(news.trial);
+      finished.set(news.line.name, news.trial);
+    },
+  });
+  try {
+    await following.whenOver();
+  } catch (error) {
+    if (signal.aborted) await cancel(kube.client, run);
+    throw error;
+  } finally {
+    shown.finish();
+    await results.finish();
+  }
+  return trials.flatMap(({ manifest, expected }) => {
+    const { name } = manifest.metadata;
+    const [trial, line] = [finished.get(name), view.get(name, NAMESPACE)];
+    return trial && line ? [resultOf(trial, line, expected)] : [];
+  });
 }
+
+const jobsDir = join(paths.root, 'jobs');
+
+/** The demo's own voice, in place of a terminal. */
+const spoken: Terminal = {
+  out: (text) => say(text.trimEnd()),
+  err: (text) => {
+    for (const line of text.trimEnd().split('\n')) say(line);
+  },
+  isTTY: false,
+  outIsTTY: false,
+  columns: () => 80,
+  rows: () => 24,
+  color: false,
+  input: false,
+};
+
+const resultOf = (trial: Trial, line: TrialLine, expected: Result['expected']): Result => ({
+  trial,
+  seconds: (line.since - line.createdAt) / 1000,
+  folder: join(jobsDir, trial.spec.run ?? '', line.trialName),
+  ...(expected && { expected }),
+});
 
 async function cancel(kube: KubeClient, run: string): Promise<void> {
   const trials = await kube.list(TrialKind, { namespace: NAMESPACE, fieldSelector: `spec.run=${run}` });

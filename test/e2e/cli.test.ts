@@ -1,0 +1,122 @@
+import { expect } from 'chai';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Trial as TrialKind } from '../../src/crds/kinds.ts';
+import { kubeconfig, kubectlOk, root, type Said } from '../support/cluster.ts';
+import { harborValidator } from '../support/harbor.ts';
+import { ensureBaseImages } from './cluster/index.ts';
+import { eventuallyTrue } from './support/eventually.ts';
+import { world } from './support/world.ts';
+
+const HELLO = join(root, 'examples/tasks/hello');
+
+describe('sb cloud run', () => {
+  let namespace = '';
+  let folder = '';
+  let run = '';
+  before(async () => {
+    namespace = await world().makeNamespace();
+    folder = await mkdtemp(join(tmpdir(), 'sb-cli-'));
+    run = `story-${namespace}`;
+    await ensureBaseImages(['debian:bookworm-slim']);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  interface Running {
+    child: ChildProcess;
+    said: Said;
+    end: Promise<Said>;
+  }
+  /** `sb` on pipes, without the credentials of whoever runs the tests. */
+  function start(args: string[]): Running {
+    const { AWS_ACCESS_KEY_ID: _, AWS_PROFILE: __, FORCE_COLOR: ___, ...env } = process.env;
+    const place = ['--kubeconfig', kubeconfig, '-n', namespace];
+    const child = spawn(process.execPath, [join(root, 'src/cli/main.ts'), ...args, ...place], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said: Said = { code: -1, stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => (said.stdout += chunk));
+    child.stderr.on('data', (chunk) => (said.stderr += chunk));
+    const end = once(child, 'close').then(([code]: (number | null)[]) => ({ ...said, code: code ?? -1 }));
+    return { child, said, end };
+  }
+  const sb = (...args: string[]): Promise<Said> => start(args).end;
+  const versions = async (): Promise<string[]> =>
+    (await world().kube.list(TrialKind, { namespace }))
+      .filter(({ spec }) => spec.run === run)
+      .map(({ metadata }) => `${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`);
+
+  it('runs a task, waits, and copies results that Harbor’s schemas take', async function () {
+    const { code, stdout, stderr } = await sb('cloud', 'run', '-t', HELLO, '--run-name', run, '-o', 'json');
+    expect(code, stderr).to.equal(0);
+    const document = JSON.parse(stdout) as { mean: number; folder: string; trials: { trial_name: string }[] };
+    expect([document.mean, document.trials.length]).to.deep.equal([1, 1]);
+    // oxlint-disable-next-line no-control-regex -- control codes are what is looked for
+    expect(stdout + stderr).to.not.match(/[\x00-\x08\x0b-\x1f]/);
+    const validate = await harborValidator(this);
+    const read = async (...path: string[]): Promise<object> =>
+      JSON.parse(await readFile(join(document.folder, ...path), 'utf8')) as object;
+    const [trial] = document.trials;
+    for (const kind of ['config', 'lock', 'result'] as const) {
+      validate(`job-${kind}`, await read(`${kind}.json`));
+      validate(`trial-${kind}`, await read(trial!.trial_name, `${kind}.json`));
+    }
+  });
+
+  it('changes nothing when it is run again, and tells of a mean that is too low', async () => {
+    const before = await versions();
+    const { code, stderr } = await sb('cloud', 'run', '-t', HELLO, '--run-name', run, '--fail-under', '1.5');
+    expect(code, stderr).to.equal(4);
+    expect(stderr).to.include('0 created, 1 there before');
+    expect(await versions()).to.deep.equal(before);
+    expect(before).to.have.length(1);
+  });
+
+  it('is the same run as its manifests, applied by hand', async () => {
+    const args = ['cloud', 'run', '-t', HELLO, '-a', 'nop', '--run-name', `${run}-git`];
+    const manifests = join(folder, 'manifests.yaml');
+    await writeFile(manifests, (await sb(...args, '--dry-run', '-o', 'yaml')).stdout);
+    expect(await kubectlOk(['apply', '-f', manifests])).to.match(/^trial\S+ created\n$/);
+    const { code, stderr } = await sb(...args);
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.include('0 created, 1 there before').and.to.include('mean reward 0');
+  });
+
+  it('ends with 1 where a Trial was lost to something else than its agent', async () => {
+    const task = join(folder, 'lost');
+    await mkdir(join(task, 'tests'), { recursive: true });
+    await mkdir(join(task, 'solution'));
+    await writeFile(
+      join(task, 'task.toml'),
+      '[environment]\ndocker_image = "sb-registry:5000/library/nothing:none"\n',
+    );
+    await writeFile(join(task, 'instruction.md'), 'Nothing.\n');
+    for (const script of ['tests/test.sh', 'solution/solve.sh'])
+      await writeFile(join(task, script), 'true\n');
+    const { code, stdout, stderr } = await sb('cloud', 'run', '-t', 'lost', '--run-name', `${run}-lost`);
+    expect(code, stderr).to.equal(1);
+    expect(stdout).to.include('lost').and.to.include('ImageNotFound');
+  });
+
+  it('leaves a run going at Ctrl-C, and sb run attach sees its end', async () => {
+    const file = join(folder, 'run.yaml');
+    const script = 'sleep 12; printf "Hello, world!\\n" > hello.txt';
+    await writeFile(file, JSON.stringify({ tasks: HELLO, agents: [{ name: 'custom', run: script }] }));
+    const name = `${run}-left`;
+    const { child, said, end } = start(['cloud', 'run', '-c', file, '--run-name', name]);
+    await eventuallyTrue('the Trial runs', async () => said.stderr.includes(' running'));
+    child.kill('SIGINT');
+    const { code, stderr } = await end;
+    expect(code, stderr).to.equal(130);
+    expect(stderr).to.include(`sb run attach ${name}`);
+    const attached = await sb('run', 'attach', name);
+    expect(attached.code, attached.stderr).to.equal(0);
+    expect(attached.stderr).to.include('mean reward 1');
+    expect(await readdir(join(folder, 'jobs', name))).to.include('result.json');
+  });
+});
