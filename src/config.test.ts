@@ -94,6 +94,11 @@ describe('config of the aws profile', () => {
     });
   });
 
+  it('takes the names of pull secrets', () => {
+    expect(read({ SB_IMAGE_PULL_SECRETS: 'ecr,hub' }).imagePullSecrets).to.deep.equal(['ecr', 'hub']);
+    expect(read({}).imagePullSecrets).to.deep.equal([]);
+  });
+
   it('takes other mirrors of base images, or none', () => {
     const cache = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub';
     expect(read({ SB_BASE_IMAGE_MIRRORS: `docker.io=${cache}` }).baseImageMirrors).to.deep.equal({
@@ -116,6 +121,7 @@ describe('config of the aws profile', () => {
       SB_MAX_CONCURRENT_BUILDS: '0',
       SB_BASE_IMAGE_MIRRORS: 'docker.io=https://mirror',
       SB_REGISTRY_MIRRORS: 'docker.io=mirror',
+      SB_IMAGE_PULL_SECRETS: 'ecr,Not a name',
       SB_COURIER_IMAGE: '',
     };
     expect(() => read(wrong))

@@ -29,6 +29,8 @@ interface CommonConfig {
   maxConcurrentBuilds: number;
   /** `SB_COURIER_IMAGE`: the operator's own image. */
   courierImage: string;
+  /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
+  imagePullSecrets: string[];
   broker: {
     /** `SB_BROKER_URL`: what couriers reach. */
     url: string;
@@ -107,6 +109,7 @@ const PROJECT: Pattern = {
 };
 const LOG_GROUP: Pattern = { is: /^[.\-_/#A-Za-z0-9]{1,512}$/, called: 'the name of a log group' };
 const NAMESPACE: Pattern = { is: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, called: 'a namespace' };
+const SECRET: Pattern = { is: /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, called: 'the name of a Secret' };
 const PLATFORM: Pattern = {
   is: /^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/,
   called: 'a platform such as linux/amd64',
@@ -181,6 +184,7 @@ function commonConfig(read: Reader, baseImageMirrors: string): Omit<CommonConfig
     baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, baseImageMirrors),
     maxConcurrentBuilds: read.integer('SB_MAX_CONCURRENT_BUILDS', 20, [1, 10_000]),
     courierImage: read.text('SB_COURIER_IMAGE'),
+    imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
     broker: {
       url: read.url('SB_BROKER_URL', /^https:$/),
       port: read.integer('SB_BROKER_PORT', 8443, PORTS),

@@ -96,6 +96,7 @@ export class SbOperator extends Operator {
     const { trials, taskBuilds, jobs, pods } = this;
     const settings = () => ({
       courierImage: config.courierImage,
+      imagePullSecrets: config.imagePullSecrets,
       brokerUrl: config.broker.url,
       brokerCa: brokerCa(),
     });

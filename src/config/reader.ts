@@ -54,7 +54,13 @@ export function reader(env: Env, problems: string[]) {
     });
     return Object.fromEntries(read);
   };
-  return { text, optional, url, optionalUrl, integer, choice, pairs };
+  /** `one,two`; each must match. */
+  const list = (name: string, pattern: Pattern): string[] =>
+    (env[name] ?? '')
+      .split(',')
+      .filter((entry) => entry !== '')
+      .map((entry) => check(name, entry, pattern));
+  return { text, optional, url, optionalUrl, integer, choice, pairs, list };
 }
 
 export type Reader = ReturnType<typeof reader>;

@@ -6,6 +6,7 @@ import { jobFor } from './manifests.ts';
 
 const settings = {
   courierImage: 'registry/sb-operator:1',
+  imagePullSecrets: [],
   brokerUrl: 'https://broker:8443',
   brokerCa: 'PEM',
 };
@@ -25,6 +26,11 @@ describe('the Job of a Trial', () => {
         agent: { name: 'custom', run: 'true', setupTimeoutSeconds: 360, env: [secret] },
       }),
     );
+  });
+
+  it('pulls with the Secrets that the operator was told of', () => {
+    const made = jobFor(aTrial(), 1, { image, settings: { ...settings, imagePullSecrets: ['ecr'] } });
+    expect(made.spec?.template.spec?.imagePullSecrets).to.deep.equal([{ name: 'ecr' }]);
   });
 
   it('gives the task container no credential, address or token', () => {

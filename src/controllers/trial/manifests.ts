@@ -24,6 +24,8 @@ type EnvEntry = NonNullable<Container['env']>[number];
 export interface PodSettings {
   /** The operator's own image, which brings the courier. */
   courierImage: string;
+  /** Secrets of the Trial's namespace that both images are pulled with. */
+  imagePullSecrets: string[];
   brokerUrl: string;
   /** PEM of the CA that signed the broker's certificate. */
   brokerCa: string;
@@ -105,6 +107,9 @@ function podSpec(trial: Trial, image: ReadyImage, settings: PodSettings): PodSpe
     enableServiceLinks: false,
     terminationGracePeriodSeconds: GRACE_SECONDS,
     securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    ...(settings.imagePullSecrets.length > 0 && {
+      imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
+    }),
     ...(environment.runtimeClassName !== undefined && { runtimeClassName: environment.runtimeClassName }),
     ...(scheduling?.nodeSelector && { nodeSelector: scheduling.nodeSelector }),
     ...(scheduling?.priorityClassName !== undefined && { priorityClassName: scheduling.priorityClassName }),
