@@ -69,11 +69,9 @@ export const nodes: Check<Patient> = {
   name: 'nodes',
   subject: 'the room on the nodes',
   async run({ session: { kube } }) {
-    const [all, pods, grows] = await Promise.all([
-      kube.list(Node),
-      kube.list(Pod, TAKING_ROOM),
-      hasKarpenter(kube),
-    ]);
-    return judgeNodes({ nodes: all, pods, grows });
+    // Nodes first: where several permissions are missing, the same one is named every time.
+    const nodes = await kube.list(Node);
+    const [pods, grows] = await Promise.all([kube.list(Pod, TAKING_ROOM), hasKarpenter(kube)]);
+    return judgeNodes({ nodes, pods, grows });
   },
 };
