@@ -70,8 +70,8 @@ export const nodes: Check<Patient> = {
   subject: 'the room on the nodes',
   async run({ session: { kube } }) {
     // Nodes first: where several permissions are missing, the same one is named every time.
-    const nodes = await kube.list(Node);
+    const all = await kube.list(Node);
     const [pods, grows] = await Promise.all([kube.list(Pod, TAKING_ROOM), hasKarpenter(kube)]);
-    return judgeNodes({ nodes, pods, grows });
+    return judgeNodes({ nodes: all, pods, grows });
   },
 };
