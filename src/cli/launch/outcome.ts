@@ -1,7 +1,7 @@
 /** How a run ended: its exit code, and its document or table on stdout. */
-import { isEnded } from '../follow/state.ts';
 import type { TrialLine } from '../follow/line.ts';
 import type { RunSummary } from '../follow/summary.ts';
+import { lineDocument, summaryDocument } from '../render/documents.ts';
 import { printListing } from '../render/output.ts';
 import type { Column } from '../render/table.ts';
 import { duration, figure } from '../render/progress/words.ts';
@@ -93,7 +93,6 @@ const columns: Column<TrialLine>[] = [
   { header: 'node', value: ({ node }) => node, wide: true },
 ];
 
-/** Fields as Harbor and the events of -o jsonl name them. */
 const documentOf = ({
   run,
   namespace,
@@ -105,26 +104,8 @@ const documentOf = ({
   run,
   namespace,
   folder,
-  total: summary.total,
-  ended: summary.ended,
-  counts: summary.counts,
-  mean: summary.mean ?? null,
-  pass_at_k: summary.passAtK,
-  elapsed_seconds: Math.round(summary.elapsedMs / 1000),
+  ...summaryDocument(summary),
   errors: summary.errors,
   refused: refusedIn(submitted),
-  trials: trials.map((line) => ({
-    trial: line.name,
-    trial_name: line.trialName,
-    task: line.task,
-    agent: line.agent,
-    model: line.model ?? null,
-    state: line.state,
-    reason: line.reason,
-    message: line.message,
-    attempts: line.attempts,
-    reward: isEnded(line.state) ? (line.reward ?? null) : null,
-    rewards: line.rewards ?? null,
-    exception: line.exception ?? null,
-  })),
+  trials: trials.map(lineDocument),
 });

@@ -1,4 +1,5 @@
 /** AWS JSON 1.1 as it is spoken on the wire, without an SDK. */
+import { AwsError } from '../codebuild/errors.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { CREDENTIALS, REGION } from './facts.ts';
@@ -13,17 +14,7 @@ export const TARGETS = {
 
 export type Service = keyof typeof TARGETS;
 
-/** What AWS answers instead of a result. */
-export class AwsError extends Error {
-  readonly code: string;
-  readonly status: number;
-
-  constructor(code: string, message: string, status = 400) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
+export { AwsError };
 
 const JSON_TYPE = 'application/x-amz-json-1.1';
 const scope = (service: Service): string => {

@@ -1,9 +1,10 @@
 /** `sb run show`: one run, its errors by class, its Trials. */
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../follow/line.ts';
-import { isEnded, STATE_NAMES, type TrialState } from '../../follow/state.ts';
+import { STATE_NAMES, type TrialState } from '../../follow/state.ts';
 import { summarize } from '../../follow/summary.ts';
 import { byText } from '../../follow/best.ts';
+import { lineDocument, summaryDocument } from '../../render/documents.ts';
 import { printListing } from '../../render/output.ts';
 import { safeLine } from '../../render/safe.ts';
 import { style } from '../../render/style.ts';
@@ -124,37 +125,17 @@ function whyOf({ state, reason, message, exception }: TrialLine): string {
   return state === 'passed' ? '' : `${reason}: ${message}`;
 }
 
-/** Fields as the events of -o jsonl name them. */
 function documentOf({ run, namespace, trials, now }: ShowOptions, lines: readonly TrialLine[]) {
   const summary = summarize(trials.map(lineOf), { run, now: now.getTime() });
   return {
     run,
     namespace,
     state: summary.ended === summary.total ? 'ended' : 'running',
-    total: summary.total,
-    ended: summary.ended,
-    counts: summary.counts,
-    mean: summary.mean ?? null,
-    pass_at_k: summary.passAtK,
-    elapsed_seconds: Math.round(summary.elapsedMs / 1000),
+    ...summaryDocument(summary),
     errors: errorClasses(trials),
     trials: lines.map(trialDocument),
   };
 }
 
-/** A Trial's line for programs. */
-export const trialDocument = (line: TrialLine) => ({
-  trial: line.name,
-  trial_name: line.trialName,
-  task: line.task,
-  agent: line.agent,
-  model: line.model ?? null,
-  state: line.state,
-  reason: line.reason,
-  message: line.message,
-  attempts: line.attempts,
-  node: line.node ?? null,
-  reward: isEnded(line.state) ? (line.reward ?? null) : null,
-  rewards: line.rewards ?? null,
-  exception: line.exception ?? null,
-});
+/** A Trial's line for programs, with its place. */
+export const trialDocument = (line: TrialLine) => ({ ...lineDocument(line), node: line.node ?? null });
