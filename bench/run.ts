@@ -13,6 +13,7 @@ import { builds } from './builds.ts';
 import { courier } from './courier.ts';
 import { burst, single } from './latency.ts';
 import { operatorMemory } from './memory.ts';
+import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, Findings } from './support/bench.ts';
 import { machine } from './support/machine.ts';
@@ -26,6 +27,7 @@ const benches: Record<string, Bench> = {
   memory: operatorMemory,
   single,
   'wall-time': wallTime,
+  presign,
   courier,
   burst,
   submit: submission,

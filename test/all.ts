@@ -1,11 +1,15 @@
-/** `npm test`: unit tests, then every story on the real cluster. Checks that were made before are counted with `--passed N --failed N`. */
+/** `npm test`: unit tests, then every story on the real cluster. Checks that were made before are counted with `--passed N` and `--failed NAME` each. */
 import { parseArgs } from 'node:util';
 import { canInstall, installPackages } from './e2e/cluster/machine/packages.ts';
 import { main, runSuite } from './suites.ts';
 
-const count = { type: 'string', default: '0' } as const;
-const { values } = parseArgs({ options: { passed: count, failed: count } });
-const before = { passed: Number(values.passed), failed: Number(values.failed), skipped: 0 };
+const { values } = parseArgs({
+  options: {
+    passed: { type: 'string', default: '0' },
+    failed: { type: 'string', multiple: true, default: [] },
+  },
+});
+const before = { passed: Number(values.passed), failed: values.failed, skipped: 0 };
 
 // Without them the courier's tests in a container of their own are skipped.
 if (canInstall()) await installPackages(['busybox-static', 'gosu']);

@@ -41,9 +41,13 @@ async function run(mocha: Mocha): Promise<Totals> {
   if (process.env['CI']) mocha.forbidOnly();
   await mocha.loadFilesAsync();
   return new Promise((resolve) => {
-    const runner = mocha.run((failed) => {
+    const failed: string[] = [];
+    const runner = mocha.run(() => {
       const { passes: passed = 0, pending: skipped = 0 } = runner.stats ?? {};
       resolve({ passed, failed, skipped });
+    });
+    runner.on('fail', (test, error: Error | undefined) => {
+      failed.push(`${test.fullTitle()}: ${error?.message.split('\n', 1)[0] ?? 'no error'}`);
     });
   });
 }
@@ -51,5 +55,6 @@ async function run(mocha: Mocha): Promise<Totals> {
 const [suite, ...patterns] = process.argv.slice(2);
 interruptible();
 const totals = await run(suite === 'unit' ? unitSuite() : e2eSuite(patterns));
-if (process.send) process.send(totals, () => process.exit(totals.failed > 0 ? 1 : 0));
-else process.exit(totals.failed > 0 ? 1 : 0);
+const code = totals.failed.length > 0 ? 1 : 0;
+if (process.send) process.send(totals, () => process.exit(code));
+else process.exit(code);

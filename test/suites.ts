@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { down, ensureAwsTools, nodes, status, up } from './e2e/cluster/index.ts';
-import { closingLine, sum, type Totals } from './support/totals.ts';
+import { closing, sum, type Totals } from './support/totals.ts';
 
-const FAILED: Totals = { passed: 0, failed: 1, skipped: 0 };
+const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
 /** Runs one suite and shows what it says as it says it. A suite that dies counts as one failure. */
 export async function runSuite(name: 'unit' | 'e2e', patterns: string[] = []): Promise<Totals> {
@@ -16,7 +16,7 @@ export async function runSuite(name: 'unit' | 'e2e', patterns: string[] = []): P
     // A test that needs the cluster fails without it; `npm run test:unit` alone skips it.
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SB_E2E: '1' } },
   );
-  let totals = FAILED;
+  let totals = failure(`the ${name} tests ended before they had told a result`);
   child.on('message', (message) => void (totals = message as Totals));
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
@@ -51,11 +51,11 @@ export async function main(suites: (() => Promise<Totals>)[], before: Totals[] =
       for (const suite of suites) if (!interrupted) parts.push(await suite());
     });
   } catch (error) {
-    parts.push(FAILED);
+    parts.push(failure(error instanceof Error ? error.message : String(error)));
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   }
-  if (interrupted) parts.push(FAILED);
+  if (interrupted) parts.push(failure('interrupted'));
   const totals = sum(parts);
-  process.stdout.write(`\n${closingLine(totals)}\n`);
-  process.exit(totals.failed > 0 ? 1 : 0);
+  process.stdout.write(`\n${closing(totals)}\n`);
+  process.exit(totals.failed.length > 0 ? 1 : 0);
 }

@@ -1,16 +1,18 @@
 import { expect } from 'chai';
-import { closingLine, sum } from './totals.ts';
+import { closing, sum } from './totals.ts';
 
-describe('the closing line of a test run', () => {
-  it('adds up all suites', () => {
+describe('the end of a test run', () => {
+  it('adds up all suites, and names what failed', () => {
     const parts = [
-      { passed: 3, failed: 0, skipped: 1 },
-      { passed: 4, failed: 2, skipped: 0 },
+      { passed: 3, failed: [], skipped: 1 },
+      { passed: 4, failed: ['lint', 'a Trial ends: timeout'], skipped: 0 },
     ];
-    expect(closingLine(sum(parts))).to.equal('7 passed, 2 failed, 1 skipped');
+    expect(closing(sum(parts))).to.equal(
+      'FAILED: lint\nFAILED: a Trial ends: timeout\n7 passed, 2 failed, 1 skipped',
+    );
   });
 
-  it('is silent about skipped tests where there are none', () => {
-    expect(closingLine({ passed: 1, failed: 0, skipped: 0 })).to.equal('1 passed, 0 failed');
+  it('is one line where nothing failed, silent about skipped tests where there are none', () => {
+    expect(closing({ passed: 1, failed: [], skipped: 0 })).to.equal('1 passed, 0 failed');
   });
 });

@@ -1,16 +1,20 @@
 /** How many tests passed, failed and were skipped. */
 export interface Totals {
   passed: number;
-  failed: number;
+  /** What failed: a test's full title and its error's first line. */
+  failed: string[];
   skipped: number;
 }
 
 export const sum = (parts: Totals[]): Totals => ({
   passed: parts.reduce((count, { passed }) => count + passed, 0),
-  failed: parts.reduce((count, { failed }) => count + failed, 0),
+  failed: parts.flatMap(({ failed }) => failed),
   skipped: parts.reduce((count, { skipped }) => count + skipped, 0),
 });
 
-/** The one line that ends every test run. */
-export const closingLine = ({ passed, failed, skipped }: Totals): string =>
-  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+/** What ends every test run: all that failed, by name, and one line with the counts. Whoever sees only the end of a log sees the reason. */
+export const closing = ({ passed, failed, skipped }: Totals): string =>
+  [
+    ...failed.map((name) => `FAILED: ${name}`),
+    `${passed} passed, ${failed.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+  ].join('\n');

@@ -7,7 +7,7 @@ import { fixedApi, kubeconfigFor, type FixedApi } from '../testing/api.ts';
 import { folderOf, type Folder } from '../testing/task-folder.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
-import type { Diagnosis } from './diagnose.ts';
+import type { Diagnosis } from '../schemas/cluster.ts';
 import { certificate } from './testing/certificate.ts';
 import { ENDPOINTS, everythingFine, forbidden, NODES, OPERATOR, REVIEWS } from './testing/cluster.ts';
 
@@ -160,7 +160,7 @@ describe('sb doctor', function () {
     const began = Date.now();
     const { code, diagnosis } = await sb(['-o', 'json']);
     silent.close();
-    expect(Date.now() - began).to.be.within(9_000, 20_000);
+    expect(Date.now() - began).to.be.above(9_000);
     expect([code, ...statesOf(diagnosis(), 'problem')]).to.deep.equal([3, 'api-server']);
     expect(diagnosis().findings.find(({ check }) => check === 'api-server')?.why).to.include('within 10 s');
   });

@@ -69,7 +69,7 @@ describe('a Trial and its services', function () {
     });
   });
 
-  it('stores 10,000 files in seconds', async () => {
+  it('stores 10,000 files', async () => {
     const run = await make({
       files: taskOf(
         [
@@ -80,7 +80,5 @@ describe('a Trial and its services', function () {
     });
     const outcome = await run.finish();
     expect(outcome.stored?.files).to.equal(10_004);
-    const { startTime = '', completionTime = '' } = outcome.timings.upload ?? {};
-    expect(Date.parse(completionTime) - Date.parse(startTime)).to.be.below(20_000);
   });
 });

@@ -155,9 +155,7 @@ describe('controller', () => {
       return { requeueAfterMs: 0 };
     };
     start(reconcile, { concurrency: 4 }).enqueue(key);
-    const began = performance.now();
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-    expect(performance.now() - began).to.be.below(500);
     expect(runs).to.be.above(5);
   });
 
