@@ -134,7 +134,6 @@ function applyTrials(world: World, count: number, environments: number): void {
 }
 
 describe('200 Trials over 20 environments on CodeBuild', function () {
-  this.timeout(60_000);
   const LIMIT = 6;
   /** Of real time. */
   const POLL_MS = 50;
@@ -152,7 +151,8 @@ describe('200 Trials over 20 environments on CodeBuild', function () {
       applyTrials(world, 200, 20);
       await world.rest(30_000);
       expect(await wrongsOfTrials(world)).to.deep.equal([]);
-      expect(callsOf(world, 'StartBuild')).to.have.length(20);
+      // Not of calls: an operator that lost its lease for a moment asks again with the same token, and gets the same build.
+      expect(world.codebuild.builds).to.have.length(20);
       expect(mostAtOnce(world.codebuild.builds)).to.be.within(2, LIMIT);
       const looks = callsOf(world, 'BatchGetBuilds').map(({ at }) => at);
       const interval = ((looks.at(-1) ?? 0) - (looks[0] ?? 0)) / (looks.length - 1);

@@ -28,7 +28,7 @@ export function connectTo(server: ApiServer, options: Partial<ConnectOptions> = 
 }
 
 /** Waits until `condition` holds; fails saying what it waited for. */
-export async function until(what: string, condition: () => boolean, limitMs = 5000): Promise<void> {
+export async function until(what: string, condition: () => boolean, limitMs = 30_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain until ${what}`);

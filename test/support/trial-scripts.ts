@@ -1,5 +1,4 @@
 /** Scripts and Trials for scenarios. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from '../../src/crds/courier-protocol.ts';
 import type { Files } from './task-folder.ts';
 import { needTaskPods } from './task-pod.ts';
@@ -30,14 +29,6 @@ export const custom = (run: string, over: Partial<Plan['agent']> = {}): Plan['ag
 /** Line of a test: the reward is 1 where the check passes. */
 export const reward = (check: string): string =>
   `if ${check}; then echo 1; else echo 0; fi > /logs/verifier/reward.txt`;
-
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500; tries += 1) {
-    if (condition()) return;
-    await sleep(20);
-  }
-  throw new Error(`waited too long for ${what}`);
-}
 
 /** Makes Trials that are removed after each test; skips the suite where none can run. */
 export function useTrialRuns(): (options?: RunOptions) => Promise<TrialRun> {

@@ -3,7 +3,6 @@ import { SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('the task container', function () {
-  this.timeout(60_000);
   const make = useTrialRuns();
 
   it('runs each phase as its own user with its own variables', async () => {
@@ -89,7 +88,7 @@ describe('the task container', function () {
     const interpreter = await make({
       files: {
         ...SOLVED,
-        'solution/solve.sh': '#!/usr/bin/fish\n',
+        'solution/solve.sh': '#!/usr/bin/no-such-shell\n',
         'tests/test.sh': '#!/bin/bash\r\necho\r\n',
       },
     });
@@ -101,7 +100,7 @@ describe('the task container', function () {
         '/tests/test.sh cannot start: its interpreter "/bin/bash\\r" is not in the image; its first line ends in a carriage return',
     });
     expect(interpreter.said()).to.include(
-      '/solution/solve.sh cannot start: its interpreter "/usr/bin/fish" is not in the image',
+      '/solution/solve.sh cannot start: its interpreter "/usr/bin/no-such-shell" is not in the image',
     );
 
     const user = await make({ plan: { user: 'nobody-here' } });

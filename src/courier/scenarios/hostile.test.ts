@@ -5,7 +5,6 @@ import { SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('a hostile task container', function () {
-  this.timeout(60_000);
   const make = useTrialRuns();
 
   it('clears what the agent planted before the tests appear', async () => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { taskOf, until, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { until } from '../../../test/support/kube.ts';
+import { taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('a Trial that is interrupted', function () {
-  this.timeout(60_000);
   const make = useTrialRuns();
 
   it('ends as Cancelled with what there is when the kubelet stops the Pod', async () => {

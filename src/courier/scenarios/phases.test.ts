@@ -4,7 +4,6 @@ import { SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('the phases of a Trial', function () {
-  this.timeout(60_000);
   const make = useTrialRuns();
 
   it('runs oracle and verifier, stores the files and leaves the reward', async () => {
@@ -156,7 +155,7 @@ describe('the phases of a Trial', function () {
       reason: 'RewardInvalid',
       message: 'reward.json is a symbolic link',
     });
-    const none = await make({ files: { ...SOLVED, 'tests/test.sh': '#!/usr/bin/env fish\n' } });
+    const none = await make({ files: { ...SOLVED, 'tests/test.sh': '#!/usr/bin/env no-such-shell\n' } });
     expect((await none.finish()).result).to.deep.include({
       reason: 'RewardMissing',
       message:

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { SOLVED } from '../../../test/support/trial-run.ts';
-import { reward, REWARD_1, taskOf, until, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { until } from '../../../test/support/kube.ts';
+import { reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('a Trial and its services', function () {
-  this.timeout(60_000);
   const make = useTrialRuns();
 
   it('waits for broker and storage that are away, and asks for a new grant where one has expired', async () => {

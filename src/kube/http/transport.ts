@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
-import type { Clock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import { ApiError, apiError } from '../errors.ts';
 import type { Credentials } from './credentials.ts';
-import { deadline } from './deadline.ts';
+import { deadline, type Deadline } from './deadline.ts';
 import type { Lane, Pools } from './pools.ts';
 import { withRetries } from './retry.ts';
 
@@ -120,11 +120,15 @@ function translate(
   return noAnswer(error, attempt);
 }
 
+/** By the system's clock, as the server at the other end has it, whatever clock the pauses between requests go by. */
+const answerWithin = (ms: number, parents: (AbortSignal | undefined)[]): Deadline =>
+  deadline(systemClock, ms, parents);
+
 export function createTransport(options: TransportOptions): Transport {
   const { clock, lane, timeoutMs, onAnswer } = options;
   const dispatch = dispatchWith(options);
   const attempt = async (request: ApiRequest): Promise<string> => {
-    const limit = deadline(clock, timeoutMs, [request.signal]);
+    const limit = answerWithin(timeoutMs, [request.signal]);
     try {
       const answer = await dispatch({ ...request, lane, signal: limit.signal });
       await rejectUnlessOk(answer, `${request.method} ${request.path}`, clock.now());
@@ -139,7 +143,7 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     send: (request) => withRetries(() => attempt(request), { ...options, request }),
     async stream({ path, signal, headersTimeoutMs }) {
-      const limit = deadline(clock, headersTimeoutMs, []);
+      const limit = answerWithin(headersTimeoutMs, []);
       const either = AbortSignal.any([signal, limit.signal]);
       try {
         const answer = await dispatch({ method: 'GET', path, lane: 'watch', signal: either });

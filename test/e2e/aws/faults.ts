@@ -124,7 +124,7 @@ export function faultStories(aws: () => Aws): void {
     expect(attempts[0]).to.have.property('reason', 'BuilderFault');
   });
 
-  it('an image that ECR shows three seconds after its push', async () => {
+  it('an image that ECR shows three seconds after the first look', async () => {
     const story = await ends('late', 'Built');
     const [attempt] = story.attempts;
     const [build] = story.startedAt(aws());

@@ -11,7 +11,7 @@ type Answer = Record<string, unknown>;
 export type Login = 'good' | 'expired' | 'unknown';
 
 export class Ecr {
-  /** How long after its push the API shows an image. */
+  /** How long after the first look for it the API shows a pushed image: whoever looks first sees none, however late. */
   visibleAfterMs = 0;
   /** How long new login tokens live; 12 hours at AWS. */
   tokenSeconds = 12 * 3600;
@@ -19,7 +19,8 @@ export class Ecr {
   readonly closed = new Set<string>();
   readonly #moto: string;
   readonly #tokens = new Map<string, number>();
-  readonly #hiddenUntil = new Map<string, number>();
+  /** When a name of an image may be seen; `undefined` until somebody asks for it. */
+  readonly #hiddenUntil = new Map<string, number | undefined>();
 
   constructor(moto: string) {
     this.#moto = moto;
@@ -90,9 +91,13 @@ export class Ecr {
   }
 
   #isHidden(repository: string, { imageDigest, imageTag }: ImageId): boolean {
-    return [imageDigest, imageTag].some(
-      (name) => name !== undefined && (this.#hiddenUntil.get(`${repository} ${name}`) ?? 0) > Date.now(),
-    );
+    return [imageDigest, imageTag].some((name) => {
+      const key = `${repository} ${name}`;
+      if (!this.#hiddenUntil.has(key)) return false;
+      const until = this.#hiddenUntil.get(key) ?? Date.now() + this.visibleAfterMs;
+      this.#hiddenUntil.set(key, until);
+      return until > Date.now();
+    });
   }
 
   /**
@@ -115,8 +120,7 @@ export class Ecr {
       imageManifest,
       imageManifestMediaType,
     });
-    for (const name of [imageDigest, imageTag])
-      this.#hiddenUntil.set(`${repositoryName} ${name}`, Date.now() + this.visibleAfterMs);
+    for (const name of [imageDigest, imageTag]) this.#hiddenUntil.set(`${repositoryName} ${name}`, undefined);
   }
 
   /** The image of a tag, also where the API does not show it yet. */
