@@ -107,7 +107,9 @@ export const TrialStatus = Type.Object(
         { description: 'Whether the result can be trusted.' },
       ),
     ),
-    finishedAt: Type.Optional(time('When the Trial reached its terminal condition.')),
+    finishedAt: Type.Optional(
+      time('When the Trial ended: when its courier reported, else when the operator gave it up.'),
+    ),
   },
   { description: 'What the operator saw.' },
 );

@@ -134,7 +134,9 @@ export const anOutcome = (over: Partial<Outcome> = {}): Outcome => ({
 export const endedPod = (message: string): NonNullable<Pod['status']> => ({
   phase: 'Succeeded',
   initContainerStatuses: [
-    containerStatus('courier', { terminated: { exitCode: 0, reason: 'Completed', message } }),
+    containerStatus('courier', {
+      terminated: { exitCode: 0, reason: 'Completed', message, finishedAt: stampOf(after(8)) },
+    }),
   ],
   containerStatuses: [
     containerStatus('task', {

@@ -177,7 +177,7 @@ function sameStatus(before: TrialStatus | undefined, after: TrialStatus): boolea
 
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** The files come first: a Trial that says where its result lies has it there. Writing them twice writes the same. */
+/** The files come first: a Trial that says where its result lies has it there. Of a courier's outcome, writing them twice writes the same. */
 async function storeResult(
   { artifacts, taskBuilds }: TrialDeps,
   seen: Observed,

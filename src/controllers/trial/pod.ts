@@ -46,9 +46,13 @@ export const isStuck = (pod: Pod, now: Date): boolean =>
 /** How long the task container may outlive a courier that has spoken its last word. */
 export const SETTLE_MS = 60_000;
 
+/** When the courier spoke its last word; undefined while it may still speak. */
+export const courierEndedAt = (pod: Pod): string | undefined =>
+  courierStatus(pod)?.state?.terminated?.finishedAt;
+
 /** Nothing more is to be learnt from this Pod. */
 export function isSettled(pod: Pod, now: Date): boolean {
-  const ended = courierStatus(pod)?.state?.terminated?.finishedAt;
+  const ended = courierEndedAt(pod);
   const late = ended !== undefined && now.getTime() >= Date.parse(ended) + SETTLE_MS;
   return late || isOver(pod) || isStuck(pod, now);
 }

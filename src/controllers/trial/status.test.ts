@@ -68,7 +68,7 @@ describe('the status of a Trial', () => {
       reward: 1,
       rewards: { reward: 1 },
       jobName: 'hello-1',
-      finishedAt: stampOf(after(9)),
+      finishedAt: stampOf(after(8)),
     });
     expect(status.s3TrialUri).to.equal('s3://artifacts/trials/adhoc/hello__1234567/');
     expect(status.logs?.url).to.equal('http://s3/trials/adhoc/hello__1234567/trial.log');
@@ -79,7 +79,7 @@ describe('the status of a Trial', () => {
         startTime: stampOf(T0),
         podName: 'hello-1-abcde',
         nodeName: 'sb-worker',
-        completionTime: stampOf(after(9)),
+        completionTime: stampOf(after(8)),
       },
     ]);
     const types = ['ImageReady', 'Started', 'AgentFinished', 'Verified', 'Uploaded', 'Succeeded'];
@@ -91,6 +91,13 @@ describe('the status of a Trial', () => {
       'True Stored',
       'True RewardObtained',
     ]);
+  });
+
+  it('tells the same of it when it is decided again later', () => {
+    const step: Taken = { kind: 'succeed', outcome: anOutcome() };
+    const { conditions: _, ...first } = trialStatus(ended(), step, links);
+    const { conditions: __, ...again } = trialStatus({ ...ended(), now: after(30) }, step, links);
+    expect(again).to.deep.equal(first);
   });
 
   it('keeps the reward beside an exception of the agent', () => {

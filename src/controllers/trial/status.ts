@@ -11,7 +11,7 @@ import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import type { Observed } from './observed.ts';
 import type { Step } from './plan.ts';
-import { startedAt } from './pod.ts';
+import { courierEndedAt, startedAt } from './pod.ts';
 
 /** Where people find what a Trial leaves behind: its files in the store, and its log. */
 export interface Links {
@@ -38,7 +38,7 @@ export function trialStatus(seen: Observed, taken: Taken, links: Links): TrialSt
     ...places(seen, links),
     ...(attempts.length > 0 && logOf(seen, links)),
     ...(outcome && resultOf(outcome)),
-    ...endOf(taken, outcome, now),
+    ...endOf(seen, taken, outcome),
   };
 }
 
@@ -62,11 +62,15 @@ function logOf({ trial }: Observed, { files, logs }: Links): TrialStatus {
   return place.url === '' ? {} : { logs: place };
 }
 
-function endOf(taken: Taken, outcome: Outcome | undefined, now: Date): TrialStatus {
-  if (taken.kind === 'succeed') return { finishedAt: timestamp(now) };
+/** The courier's, where it had its say: whoever decides again, because the first decision was not taken, says and stores the same. */
+const endedAt = ({ pod, outcome, now }: Observed): string =>
+  (outcome && pod && courierEndedAt(pod)) ?? timestamp(now);
+
+function endOf(seen: Observed, taken: Taken, outcome: Outcome | undefined): TrialStatus {
+  if (taken.kind === 'succeed') return { finishedAt: endedAt(seen) };
   if (taken.kind !== 'fail') return {};
   const exception = outcome?.exception ?? { type: taken.reason, message: taken.message };
-  return { exception: exceptionOf(exception), finishedAt: timestamp(now) };
+  return { exception: exceptionOf(exception), finishedAt: endedAt(seen) };
 }
 
 const exceptionOf = ({ type, message }: { type: string; message: string }) => ({
@@ -96,7 +100,7 @@ function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
   const closed = seen.recorded ? attempts.slice(0, -1) : attempts;
   const open = openAttempt(seen);
   if (!open) return attempts;
-  const at = timestamp(seen.now);
+  const at = endedAt(seen);
   switch (taken.kind) {
     case 'endAttempt':
     case 'fail':
