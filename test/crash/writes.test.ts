@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as wait } from 'node:timers/promises';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import { until } from '../support/kube.ts';
 import { breaches } from './invariants.ts';
 import { built } from './scripts.ts';
 import { isWrite, World, type WorldOptions } from './world.ts';
@@ -46,7 +47,7 @@ describe('the writes of an operator', () => {
       world.trials.every((trial) =>
         ['Running', 'Suspended'].includes(conditionOf(trial, 'Succeeded')?.reason ?? ''),
       );
-    while (!running()) await wait(5);
+    await until('all run', running);
     world.kill();
     const before = writes().length;
     await world.startOperator();
@@ -58,7 +59,7 @@ describe('the writes of an operator', () => {
     world = await startWorld();
     applied(20, built());
     await world.startOperator();
-    await world.rest();
+    await until('all have ended', () => world.ended && world.kubelet.alive.length === 0);
     world.kill();
     const before = writes().length;
     await world.startOperator();

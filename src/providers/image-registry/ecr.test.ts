@@ -30,7 +30,6 @@ describe('ecr ImageRegistry on moto and distribution’s registry', () => {
   let now: number;
 
   before(async function () {
-    this.timeout(60_000);
     layers = await startRegistry();
     if (!layers) skipWithout('registry', this);
     moto = await needMoto(this, { prepared: false });
@@ -114,8 +113,8 @@ describe('ecr ImageRegistry on moto and distribution’s registry', () => {
   it('does not see an image whose API entry is not there yet', async () => {
     front.ecr.visibleAfterMs = 60_000;
     await push(`${URI}:late`, { ...bare, config: { user: 'late' } });
-    front.ecr.visibleAfterMs = 0;
     expect(await registry.resolve(`${URI}:late`)).to.equal(undefined);
+    front.ecr.visibleAfterMs = 0;
   });
 
   it('takes an archived image for one that is not there', async () => {
