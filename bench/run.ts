@@ -2,13 +2,14 @@
  * `npm run bench [name…]`: measures, prints a table, and writes what it saw to `bench/results/<date>-<name>.json`.
  * `--as-is`: measure the operator that runs, without bringing the cluster to the state of the checkout first.
  */
-import Table from 'cli-table3';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { table } from '../src/cli/render/table.ts';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
+import { attach } from './attach.ts';
 import { builds } from './builds.ts';
 import { courier } from './courier.ts';
 import { burst, single } from './latency.ts';
@@ -31,6 +32,7 @@ const benches: Record<string, Bench> = {
   courier,
   burst,
   submit: submission,
+  attach,
   'start-up': startUp,
 };
 
@@ -52,16 +54,13 @@ async function cluster(): Promise<object> {
   return { kubernetes: version.serverVersion.gitVersion, nodes: nodes.items.length, operatorImage: image };
 }
 
-function table(figures: Figure[]): string {
-  const printed = new Table({
-    head: ['Figure', 'Measured', 'Target', ''],
-    style: { head: [], border: [] },
-    colAligns: ['left', 'right', 'right', 'left'],
-  });
-  for (const { name, value, target = '', met } of figures)
-    printed.push([name, value, target, met === undefined ? '' : met ? 'met' : 'MISSED']);
-  return printed.toString();
-}
+const asTable = (figures: Figure[]): string =>
+  table(figures, [
+    { header: 'figure', value: ({ name }) => name },
+    { header: 'measured', value: ({ value }) => value, align: 'right' },
+    { header: 'target', value: ({ target }) => target, align: 'right' },
+    { header: '', value: ({ met }) => (met === undefined ? '' : met ? 'met' : 'MISSED') },
+  ]);
 
 function keep(name: string, content: object): string {
   const folder = join(root, 'bench/results');
@@ -88,7 +87,7 @@ async function measure(name: string, bench: Bench): Promise<Figure[]> {
   const { figures, raw } = bench.needs === 'cluster' ? await inWorld(bench.run) : await bench.run();
   const where = bench.needs === 'cluster' ? await cluster() : {};
   const file = keep(name, { name, began, machine: machine(), cluster: where, figures, raw });
-  process.stdout.write(`${table(figures)}\nraw data: ${file}\n`);
+  process.stdout.write(`${asTable(figures)}raw data: ${file}\n`);
   return figures;
 }
 
@@ -102,7 +101,7 @@ async function main(): Promise<void> {
   if (!values['as-is'] && chosen.some(([, { needs }]) => needs === 'cluster')) await up();
   const all: Figure[] = [];
   for (const [name, bench] of chosen) all.push(...(await measure(name, bench)));
-  if (chosen.length > 1) process.stdout.write(`\n${table(all)}\n`);
+  if (chosen.length > 1) process.stdout.write(`\n${asTable(all)}`);
 }
 
 try {

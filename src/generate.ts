@@ -6,7 +6,7 @@ import { permissions as broker } from './broker/permissions.ts';
 import { program } from './cli/program.ts';
 import type { Cli } from './cli/commands/command.ts';
 import { cliPage } from './cli/reference.ts';
-import { publishedSchema, SCHEMAS } from './cli/schemas.ts';
+import { publishedSchema, schemaNames } from './cli/schemas.ts';
 import { permissions as expiry } from './controllers/expiry/controller.ts';
 import { permissions as orphans } from './controllers/orphans/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';
@@ -56,7 +56,7 @@ const policies = Object.entries(policyDocuments()).map(([file, policy]) => [
   `${JSON.stringify(policy, undefined, 2)}\n`,
 ]);
 
-const schemas = Object.keys(SCHEMAS).map((name) => [
+const schemas = schemaNames.map((name) => [
   `${name}.json`,
   `${JSON.stringify(publishedSchema(name), undefined, 2)}\n`,
 ]);

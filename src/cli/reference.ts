@@ -1,9 +1,9 @@
 /** docs/reference/cli.md, out of commander's own tree. */
 import type { Argument, Command, Option } from 'commander';
-import { examplesOf } from './commands/command.ts';
+import { documentsOf, examplesOf } from './commands/command.ts';
 import { CATALOGUE, type CatalogueEntry } from './failure/catalogue.ts';
 import { callOf, everyCommand } from './program.ts';
-import { SCHEMAS } from './schemas.ts';
+import { SCHEMAS, type SchemaName } from './schemas.ts';
 
 const EXIT_CODES: [code: number, meaning: string][] = [
   [0, 'Finished. A wrong answer of the agent is data, not failure.'],
@@ -29,6 +29,9 @@ const ENVIRONMENT: [name: string, meaning: string][] = [
 
 const INTRODUCTION = `\`sb\` works on the current context of the kubeconfig, with the credentials of the user alone. Data goes to stdout, everything else to stderr; nothing is asked where no terminal is. A failure is four lines: what failed, why, what to do, and a code with [a page of its own](#error-codes).`;
 
+const DOCUMENTS =
+  'What `-o json` prints keeps to a schema: fields may be added, none goes away or changes its meaning. `-o yaml` is the same document; `-o jsonl` prints the items of a list one by one, a line each, and where there is no list the document on one line, unless a schema of its own is named.';
+
 /** The page's text. */
 export function cliPage(root: Command): string {
   const commands = everyCommand(root).filter((command) => !command.name().startsWith('__'));
@@ -38,14 +41,8 @@ export function cliPage(root: Command): string {
     contents(commands),
     ...commands.map((command) => section(command, root)),
     '## Documents for programs',
-    'What `-o json` prints keeps to a schema: fields may be added, none goes away or changes its meaning.',
-    table(
-      ['Command', 'Schema'],
-      Object.entries(SCHEMAS).map(([name, { command }]) => [
-        code(command),
-        `[${name}](schemas/${name}.json)`,
-      ]),
-    ),
+    DOCUMENTS,
+    table(['Command', 'Schema', 'What it is'], commands.flatMap(documentRows)),
     '## Exit codes',
     table(
       ['Code', 'Meaning'],
@@ -73,6 +70,9 @@ function section(command: Command, root: Command): string {
   const own = command === root ? root.options : command.options;
   const options = own.filter(({ hidden }) => !hidden);
   const examples = examplesOf(command);
+  const schemas = Object.entries(documentsOf(command))
+    .map(([typed, name]) => `${code(typed)} ${link(name)}`)
+    .join(', ');
   return [
     `## ${callOf(command)}`,
     command.description(),
@@ -81,11 +81,21 @@ function section(command: Command, root: Command): string {
       ? [table(['Argument', 'Meaning'], command.registeredArguments.map(argumentRow))]
       : []),
     ...(options.length > 0 ? [table(['Option', 'Meaning'], options.map(optionRow))] : []),
+    ...(schemas === '' ? [] : [`Schemas: ${schemas}.`]),
     ...(examples.length > 0
       ? [`\`\`\`sh\n${examples.map(([typed, purpose]) => `${typed}    # ${purpose}`).join('\n')}\n\`\`\``]
       : []),
   ].join('\n\n');
 }
+
+const link = (name: SchemaName): string => `[${name}](schemas/${name}.json)`;
+
+const documentRows = (command: Command): string[][] =>
+  Object.entries(documentsOf(command)).map(([options, name]) => [
+    code(`${callOf(command)} ${options}`),
+    link(name),
+    SCHEMAS[name].title,
+  ]);
 
 const argumentRow = (argument: Argument): string[] => [
   code(argument.variadic ? `${argument.name()}…` : argument.name()),

@@ -13,6 +13,7 @@ import { Lists } from './api-server/list.ts';
 import { Collection, Refusal } from './api-server/objects.ts';
 import { parseTarget, perform, type Target } from './api-server/perform.ts';
 import { selector } from './api-server/selectors.ts';
+import { tableOf } from './api-server/table.ts';
 import { serveWatch } from './api-server/watch.ts';
 
 export type { Fault, FaultRule, SeenRequest } from './api-server/faults.ts';
@@ -133,7 +134,8 @@ export class ApiServer {
       const fault = this.faults.next(seen);
       if (await this.#faulty(fault, response)) return;
       this.#authenticate(seen);
-      this.#serve(seen, { body, contentType: request.headers['content-type'] ?? '', fault, response });
+      const { accept = '', 'content-type': contentType = '' } = request.headers;
+      this.#serve(seen, { body, contentType, accept, fault, response });
     } catch (error) {
       if (!response.destroyed) refuse(response, error);
     }
@@ -166,9 +168,15 @@ export class ApiServer {
 
   #serve(
     seen: SeenRequest,
-    request: { body: string; contentType: string; fault: Fault | undefined; response: ServerResponse },
+    request: {
+      body: string;
+      contentType: string;
+      accept: string;
+      fault: Fault | undefined;
+      response: ServerResponse;
+    },
   ): void {
-    const { response, fault, body, contentType } = request;
+    const { response, fault, body, contentType, accept } = request;
     const target = parseTarget(seen.path);
     if (seen.watch) {
       this.#watch(seen, target, { response, fault });
@@ -177,17 +185,22 @@ export class ApiServer {
     const collection = this.#collection(target.resource);
     const answer =
       seen.method === 'GET' && target.name === undefined
-        ? this.#list(collection, seen, target)
+        ? this.#list(collection, seen, { ...target, accept })
         : perform(collection, target, { method: seen.method, body, contentType });
     if (fault?.kind === 'lose-reply') response.destroy();
     else response.writeHead(seen.method === 'POST' ? 201 : 200, JSON_TYPE).end(JSON.stringify(answer));
   }
 
-  #list(collection: Collection, { query }: SeenRequest, { namespace }: Target): unknown {
-    return this.#lists.page(collection, query, {
+  #list(
+    collection: Collection,
+    { query }: SeenRequest,
+    { namespace, resource, accept }: Target & { accept: string },
+  ): unknown {
+    const page = this.#lists.page(collection, query, {
       selects: selector(namespace, query),
       version: this.#version,
     });
+    return accept.includes('as=Table') ? tableOf(resource.replace(/^.*\//, ''), page.items) : page;
   }
 
   #watch(

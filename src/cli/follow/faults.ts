@@ -5,7 +5,8 @@ import type { TrialFailedReason } from '../../crds/reasons.ts';
  * `agent`: it had its try and spoilt it · `verifier`: the tests left no reward · `definition`: task, image or Secret are wrong, so the
  * agent never ran · `infrastructure`: cluster, node, builder or store · `user`: somebody cancelled it.
  */
-export type Fault = 'agent' | 'verifier' | 'definition' | 'infrastructure' | 'user';
+export const FAULT_NAMES = ['agent', 'verifier', 'definition', 'infrastructure', 'user'] as const;
+export type Fault = (typeof FAULT_NAMES)[number];
 
 const FAULTS: Record<TrialFailedReason, Fault> = {
   Cancelled: 'user',

@@ -39,6 +39,7 @@ describe('Following a run', () => {
   const follow = ({
     expected = 0,
     onConnection,
+    preview = false,
   }: Partial<Parameters<typeof followRun>[0]> & { expected?: number } = {}) => {
     const view = new RunView({ run: RUN, expected });
     const news: TrialNews[] = [];
@@ -47,6 +48,7 @@ describe('Following a run', () => {
       namespace: 'default',
       run: RUN,
       view,
+      preview,
       signal: stop.signal,
       onNews: (one) => news.push(one),
       ...(onConnection && { onConnection }),
@@ -70,6 +72,28 @@ describe('Following a run', () => {
       ['a', 'queued', 'passed'],
       ['c', undefined, 'failed'],
     ]);
+  });
+
+  it('shows what the table of the API server tells while its Trials are still on their way', async () => {
+    write(rewarded(1, { name: 'a' }));
+    write(active('Running', { name: 'b' }));
+    server.faults.add({ on: ({ watch }) => watch, fault: { kind: 'stall' } });
+    const { view, news } = follow({ preview: true });
+    await until('the table is shown', () => [...view.trials()].length === 2);
+    expect(view.summary(new Date()).counts).to.include({ passed: 1, running: 1 });
+    expect([view.size, view.over, news.length]).to.deep.equal([0, false, 0]);
+    stop.abort(new Error('nobody looks any more'));
+    await until('the table is gone', () => [...view.trials()].length === 0);
+  });
+
+  it('shows nothing of a table that comes after the Trials', async () => {
+    write(rewarded(1, { name: 'a' }));
+    const isTable: Parameters<typeof server.faults.add>[0]['on'] = ({ query }) => query.has('includeObject');
+    server.faults.add({ on: isTable, fault: { kind: 'slow', ms: 300 } });
+    const { view, following } = follow({ preview: true });
+    await following.whenOver();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect([...view.trials()].map(({ name }) => name)).to.deep.equal(['a']);
   });
 
   it('goes on where a dropped connection left off', async () => {
@@ -106,6 +130,14 @@ describe('Following a run', () => {
     write(rewarded(1, { name: 'a' }));
     await following.whenOver();
     expect(said).to.deep.equal([false, true]);
+  });
+
+  it('waits for an API server that restarts just when it begins', async () => {
+    write(rewarded(1, { name: 'a' }));
+    server.faults.add({ on: ({ watch }) => !watch, fault: { kind: 'drop' }, times: 8 });
+    const { view, following } = follow();
+    await following.whenOver();
+    expect(view.get('a', 'default')?.reward).to.equal(1);
   });
 
   it('does not wait for Trials that turn out never to come', async () => {

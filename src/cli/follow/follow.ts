@@ -6,7 +6,9 @@ import { Caches } from '../../kube/cache/caches.ts';
 import type { Kube } from '../../kube/connect.ts';
 import { collectionPath, queryString } from '../../kube/http/paths.ts';
 import type { Log } from '../../kube/types.ts';
+import { persistently } from '../session/persistent.ts';
 import type { TrialLine } from './line.ts';
+import { lineOfRow, trialRows } from './rows.ts';
 import type { RunView } from './view.ts';
 
 /** A change that says something new: the Trial, its line, and its line before; that is undefined for the first sight of it. */
@@ -25,6 +27,8 @@ export interface FollowOptions {
   onNews?: (news: TrialNews) => void;
   /** Told when the API server stops answering, and when it answers again. */
   onConnection?: (state: { connected: boolean; reason?: string }) => void;
+  /** Shows in the view what the API server's table tells, until the Trials themselves are there. */
+  preview?: boolean;
   /** Ends the following. */
   signal: AbortSignal;
 }
@@ -69,20 +73,41 @@ export function followRun(options: FollowOptions): Following {
     check();
   });
   // A refusal is told at once; the watch itself tries again for ever.
-  const begun = kube.client
-    .raw(collectionPath(TrialKind, namespace) + queryString({ labelSelector: scope.labelSelector, limit: 1 }))
+  const first =
+    collectionPath(TrialKind, namespace) + queryString({ labelSelector: scope.labelSelector, limit: 1 });
+  const onWait = (error: Error): void => connection.log.warn(error, 'no answer');
+  const begun = persistently(() => kube.client.raw(first), { ...kube, signal, onWait })
     .then(() => {
       caches.start(signal);
+      if (options.preview) void showRows(options, () => cache.synced);
       return caches.whenSynced();
     })
-    .then(check);
+    .then(check)
+    .finally(() => view.preview([]));
   // Whoever asks is told; nobody has to.
-  for (const promise of [begun, stopped]) promise.catch(() => {});
+  for (const promise of [begun, stopped.finally(() => view.preview([]))]) promise.catch(() => {});
   return {
     whenSynced: () => Promise.race([begun, stopped]),
     // The number of Trials to expect may have become smaller since the last change.
     whenOver: () => Promise.race([begun.then(check).then(() => over.promise), stopped]),
   };
+}
+
+/** Never rejects: it is no more than a look ahead. */
+async function showRows(
+  { kube: { transport }, namespace, run, view, signal }: FollowOptions,
+  isLate: () => boolean,
+): Promise<void> {
+  const labelSelector = selectorOf(run);
+  const rows = await trialRows({
+    transport,
+    namespace,
+    labelSelector,
+    resourceVersion: '0',
+    signal,
+  }).catch(() => []);
+  const now = new Date();
+  if (!isLate() && !signal.aborted) view.preview(rows.map((row) => lineOfRow(row, { namespace, now })));
 }
 
 const stopOf = (signal: AbortSignal): Promise<never> =>

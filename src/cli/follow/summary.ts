@@ -1,20 +1,10 @@
 /** Pure: the Trials of a run → what is said of the run. */
+import type { ErrorGroup } from '../schemas/run.ts';
 import { byText, keepBest } from './best.ts';
 import { estimate, type Range } from './estimate.ts';
 import type { TrialLine } from './line.ts';
 import { PassAtK } from './pass-at-k.ts';
 import { isEnded, STATE_NAMES, type TrialState } from './state.ts';
-
-/** Trials that came to the same trouble. */
-export interface ErrorGroup {
-  /** Reason of the condition, or Harbor's name of the exception where there is a reward all the same. */
-  reason: string;
-  /** Of one of them. */
-  message: string;
-  count: number;
-  /** Names of the first ones, at most five. */
-  trials: string[];
-}
 
 export interface RunSummary {
   run: string;
@@ -28,6 +18,8 @@ export interface RunSummary {
   mean?: number;
   /** By agent, model and dataset, then by k. Only where every task was tried at least twice, with rewards of 0 and 1. */
   passAtK: Record<string, Record<string, number>>;
+  /** Of the first Trial, milliseconds since the epoch; undefined where there is none yet. */
+  createdAt?: number;
   /** From the first Trial's creation to now, or to the last end. */
   elapsedMs: number;
   remainingMs?: Range;
@@ -136,6 +128,7 @@ export function summarize(
     rewarded,
     ...(mean !== undefined && { mean }),
     passAtK: fold.passAtK(),
+    ...(fold.seen > 0 && { createdAt: fold.startedAt }),
     elapsedMs: Math.max(0, (through ? fold.lastEndedAt : now) - startedAt),
     ...(remainingMs && { remainingMs }),
     errors: fold.errors(),

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { after, T0 } from '../../../test/support/builders.ts';
 import { estimate } from './estimate.ts';
+import { lineOf } from './line.ts';
 import { PassAtK } from './pass-at-k.ts';
 import { active, broken, inRun, rewarded, RUN } from './testing/trials.ts';
 import { RunView, type TrialChange } from './view.ts';
@@ -33,6 +34,15 @@ describe('Run view', () => {
     expect(summary.total).to.equal(7);
     expect(summary.ended).to.equal(3);
     expect(summary.counts).to.include({ running: 1, passed: 1, failed: 1, lost: 1, queued: 1 });
+  });
+
+  it('shows a preview until the Trials themselves are there, and is not over by it', () => {
+    const view = viewOf([known(active('Running', { name: 'a' }))]);
+    view.preview([rewarded(1, { name: 'a' }), rewarded(0, { name: 'b' })].map(lineOf));
+    expect(view.summary(after(60)).counts).to.include({ running: 1, failed: 1, passed: 0 });
+    expect([view.over, view.size, view.ended]).to.deep.equal([false, 1, 0]);
+    view.preview([]);
+    expect([...view.trials()].map(({ name }) => name)).to.deep.equal(['a']);
   });
 
   it('counts a Trial without a reward as 0 in the mean, as Harbor does', () => {

@@ -32,6 +32,7 @@ export class RunView {
   readonly #held = new Map<string, Held>();
   #expected: number;
   #ended = 0;
+  #preview = new Map<string, TrialLine>();
 
   /** `expected`: how many Trials the run will have; 0 where that is not known. */
   constructor({ run, expected = 0 }: { run: string; expected?: number }) {
@@ -49,6 +50,11 @@ export class RunView {
     this.#held.set(key, { version, deleted: change.deleted, line });
     this.#ended += Number(isEnded(line.state)) - Number(known !== undefined && isEnded(known.line.state));
     return known ? { line, before: known.line } : { line };
+  }
+
+  /** Shows these lines until the Trials themselves are there; they are part of no result. None: everything is there. */
+  preview(lines: readonly TrialLine[]): void {
+    this.#preview = new Map(lines.map((line) => [`${line.namespace}/${line.name}`, line]));
   }
 
   /** Tells how many Trials the run will have, where that turns out another than planned. */
@@ -75,6 +81,7 @@ export class RunView {
 
   *trials(): Generator<TrialLine> {
     for (const { line } of this.#held.values()) yield line;
+    for (const [key, line] of this.#preview) if (!this.#held.has(key)) yield line;
   }
 
   get(name: string, namespace = ''): TrialLine | undefined {
@@ -82,7 +89,10 @@ export class RunView {
   }
 
   summary(now: Date): RunSummary {
-    return summarize(this.trials(), { run: this.run, expected: this.#expected, now: now.getTime() });
+    const { run } = this;
+    const summary = summarize(this.trials(), { run, expected: this.#expected, now: now.getTime() });
+    // A row does not tell enough for it.
+    return this.#preview.size > 0 ? { ...summary, passAtK: {} } : summary;
   }
 }
 

@@ -15,6 +15,8 @@ export interface ApiRequest {
   path: string;
   body?: string;
   contentType?: string;
+  /** Default: JSON. */
+  accept?: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -73,7 +75,7 @@ function dispatchWith(options: TransportOptions): (attempt: Attempt) => Promise<
       path: prefix + attempt.path,
       method: attempt.method,
       headers: {
-        accept: 'application/json, */*',
+        accept: attempt.accept ?? 'application/json, */*',
         'user-agent': USER_AGENT,
         ...identity.headers,
         ...(attempt.body !== undefined && { 'content-type': attempt.contentType ?? 'application/json' }),

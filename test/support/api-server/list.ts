@@ -1,6 +1,9 @@
 import { Refusal, type Collection, type Stored } from './objects.ts';
 import type { Selects } from './selectors.ts';
 
+/** As the real one: items of a list say neither apiVersion nor kind. */
+export type ListItem = Omit<Stored, 'apiVersion' | 'kind'>;
+
 interface Snapshot {
   version: number;
   rest: Stored[];
@@ -16,7 +19,11 @@ export class Lists {
     this.#snapshots.clear();
   }
 
-  page(collection: Collection, query: URLSearchParams, at: { selects: Selects; version: number }): unknown {
+  page(
+    collection: Collection,
+    query: URLSearchParams,
+    at: { selects: Selects; version: number },
+  ): object & { items: ListItem[] } {
     const snapshot = this.#snapshot(collection, query.get('continue'), at);
     const limit = Number(query.get('limit') ?? 0) || Infinity;
     const items = snapshot.rest.slice(0, limit);
@@ -24,13 +31,9 @@ export class Lists {
     const token = rest.length > 0 ? this.#keep({ version: snapshot.version, rest }) : undefined;
     const metadata = { resourceVersion: String(snapshot.version), ...(token && { continue: token }) };
     const kind = `${[...collection.objects.values()][0]?.kind ?? 'Object'}List`;
-    // As the real one: items of a list say neither apiVersion nor kind.
-    return {
-      apiVersion: 'v1',
-      kind,
-      metadata,
-      items: items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item),
-    };
+    const bare = items.map(({ apiVersion: _apiVersion, kind: _kind, ...item }): ListItem => item);
+    const list = { apiVersion: 'v1', kind, metadata, items: bare };
+    return list;
   }
 
   #snapshot(
