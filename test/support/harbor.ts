@@ -1,6 +1,6 @@
 /** Harbor's own JSON Schemas, where a folder with them is present (`SB_HARBOR_SCHEMAS`, else `../shared/harbor` beside the checkout). */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
@@ -42,4 +42,17 @@ export async function harborValidator(test: Mocha.Context): Promise<Validate> {
     if (known && !known.validate(value))
       throw new Error(`${schema}: ${known.ajv.errorsText(known.validate.errors)}`);
   };
+}
+
+/** Validates every config.json, lock.json and result.json of a job and of its Trials. Skips the test where the schemas are not there. */
+export async function validateJobFolder(test: Mocha.Context, job: string): Promise<void> {
+  const validate = await harborValidator(test);
+  const entries = await readdir(job, { withFileTypes: true });
+  const trials = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(job, name));
+  for (const kind of ['config', 'lock', 'result'] as const) {
+    const read = async (where: string): Promise<object> =>
+      JSON.parse(await readFile(join(where, `${kind}.json`), 'utf8')) as object;
+    validate(`job-${kind}`, await read(job));
+    for (const trial of trials) validate(`trial-${kind}`, await read(trial));
+  }
 }

@@ -1,21 +1,23 @@
 import { expect } from 'chai';
 import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { s3ArtifactStore } from '../../providers/artifact-store/s3.ts';
 import { until } from '../../../test/support/kube.ts';
+import { startFront, type Front } from '../../../test/support/front.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
 import { rewarded, RUN } from '../follow/testing/trials.ts';
 import { locksFrom } from './job/digests.ts';
 import { startMirror, type MirrorOptions, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';
-import { startStoreFront, type StoreFront } from './testing/store-front.ts';
+
 import { storeTrial } from './testing/stored-trial.ts';
 
 const BUCKET = 'artifacts';
@@ -39,16 +41,15 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 describe('Mirror', function () {
-  this.timeout(60_000);
   let server: Running | undefined;
-  let front: StoreFront;
+  let front: Front;
   let store: ArtifactStore;
   let folder: string;
 
   before(async function () {
     server = await startVersitygw(BUCKET);
     if (!server) skipWithout('versitygw', this);
-    front = await startStoreFront(server.address);
+    front = await startFront({ server: `http://${server.address}` });
     const { region, ...credentials } = VERSITYGW;
     store = s3ArtifactStore({ bucket: BUCKET, region, endpoint: front.url, credentials });
   });
@@ -94,8 +95,9 @@ describe('Mirror', function () {
     const trial = await stored();
     const report = await mirrored(trial);
     expect(report).to.deep.include({ trials: 1, files: 8, kept: 0, problems: [] });
+    const linked = ['artifacts/empty', 'artifacts/a/b/日本.bin'];
     expect(await filesBelow(folder)).to.deep.equal(
-      [...Object.keys(FILES), 'config.json', 'lock.json', 'manifest.json', 'result.json']
+      [...Object.keys(FILES), ...linked, 'config.json', 'lock.json', 'manifest.json', 'result.json']
         .map((path) => `${trial.trialName}/${path}`)
         .sort(),
     );
@@ -189,7 +191,16 @@ describe('Mirror', function () {
     }
     front.fault = () => undefined;
     expect(await mirrored(trial)).to.deep.include({ trials: 1, problems: [] });
-    // What the dead process left is removed by and by: another one may still be at work there.
+    expect(await readdir(folder)).to.deep.equal([trial.trialName]);
+  });
+
+  it('removes what a writer on another machine left only after a while: it may still be at work', async () => {
+    const trial = await stored();
+    const partial = join(folder, '.partial');
+    await mkdir(partial);
+    await writeFile(join(partial, `elsewhere.1.${randomUUID()}`), 'half');
+    await mirrored(trial);
+    expect(await readdir(partial)).to.have.length(1);
     const later = new Date(Date.now() + 3_600_000);
     await mirrored(trial, { now: () => later });
     expect(await readdir(folder)).to.deep.equal([trial.trialName]);
@@ -230,6 +241,8 @@ describe('Mirror', function () {
       const report = await mirror.finish();
       expect(new Set(codes(report))).to.deep.equal(new Set(['SB-E062']));
       expect(problems.map(({ error }) => error.code)).to.deep.equal(['SB-E062']);
+      expect(problems[0]?.error.why).to.include(`the disk of ${disk} is full`);
+      expect(problems[0]?.error.fix).to.include(`sb run download ${RUN} --jobs-dir ${dirname(disk)}`);
       expect(await filesBelow(disk)).not.to.include(`${trials[0]?.trialName}/output/a/b/日本.bin`);
       await execute('mount', ['-o', 'remount,size=64m', disk]);
       const again = mirrorOf({ folder: disk });

@@ -1,10 +1,10 @@
 /** Copies the files of Trials that have ended to this disk while the run goes on. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { ProviderError } from '../../providers/errors.ts';
+import { mayPass, persistently } from '../session/persistent.ts';
 import { copyFile } from './files/copy.ts';
+import { addForViewer } from './files/for-viewer.ts';
 import { limited } from './files/limit.ts';
 import type { StoredConfig, TrialLock } from './job/lock.ts';
 import { Mismatch } from './files/mismatch.ts';
@@ -32,7 +32,7 @@ export interface MirrorOptions {
   /** Told of the first problem of each kind; the report has them all. */
   onProblem?: (problem: ResultsProblem) => void;
   /** Pauses between tries of a Trial while the store does not answer, in milliseconds, beyond the store's own retries. */
-  pausesMs?: number[];
+  pausesMs?: readonly number[];
 }
 
 export interface MirrorReport {
@@ -59,9 +59,7 @@ export interface Mirror {
 const TRIALS = 12;
 const FILES = 16;
 /** The store may be away for half a minute. */
-const PAUSES_MS = [1000, 4000, 10_000, 15_000];
-
-const isBrief = (error: unknown): boolean => error instanceof ProviderError && error.transient;
+export const PAUSES_MS: readonly number[] = [1000, 4000, 10_000, 15_000];
 
 class TrialMirror implements Mirror {
   readonly locks = new Map<string, TrialLock>();
@@ -112,17 +110,13 @@ class TrialMirror implements Mirror {
   /** Never rejects. */
   async #copy(trial: StoredTrial): Promise<void> {
     await this.#ready;
-    for (const pause of [...(this.#options.pausesMs ?? PAUSES_MS), undefined]) {
-      try {
-        const problems = await this.#try(trial);
-        if (problems.length > 0) this.#fail(trial, problems);
-        return;
-      } catch (error) {
-        // Interrupted is no problem of the Trial's: it is not all there, that is all.
-        if (this.#options.signal.aborted) return this.#fail(trial, []);
-        if (pause === undefined || !isBrief(error)) return this.#fail(trial, [this.#problem(trial, error)]);
-        await sleep(pause, undefined, { signal: this.#options.signal }).catch(() => {});
-      }
+    const { signal, pausesMs = PAUSES_MS } = this.#options;
+    try {
+      const problems = await persistently(() => this.#try(trial), { signal, pausesMs });
+      if (problems.length > 0) this.#fail(trial, problems);
+    } catch (error) {
+      // Interrupted is no problem of the Trial's: it is not all there, that is all.
+      this.#fail(trial, signal.aborted ? [] : [this.#problem(trial, error)]);
     }
   }
 
@@ -134,7 +128,7 @@ class TrialMirror implements Mirror {
     const plan = await planCopy(store, trial.prefix);
     const copied = await Promise.all(plan.files.map((file) => this.#files(() => this.#file(trial, file))));
     const problems = [...copied.flat(), ...this.#promises(trial, plan)];
-    if (problems.length === 0) await this.#lock(trial, plan);
+    if (problems.length === 0) await this.#complete(trial, plan);
     return problems;
   }
 
@@ -148,7 +142,7 @@ class TrialMirror implements Mirror {
       this.#counts.bytes += bytes;
       return [];
     } catch (error) {
-      if (isBrief(error) || signal.aborted) throw error;
+      if (mayPass(error) || signal.aborted) throw error;
       const problem = this.#problem(trial, error);
       if (problem.ofDisk) this.#disk ??= problem;
       return [problem];
@@ -163,10 +157,12 @@ class TrialMirror implements Mirror {
     return wrong.map((message) => this.#problem(trial, new Mismatch(message)));
   }
 
-  async #lock(trial: StoredTrial, { files }: CopyPlan): Promise<void> {
-    if (!files.some(({ path }) => path === 'config.json')) return;
+  async #complete(trial: StoredTrial, { files }: CopyPlan): Promise<void> {
     const { folder: root, lockOf } = this.#options;
     const folder = join(root, trial.trialName);
+    const paths = files.map(({ path }) => path);
+    await addForViewer({ root, folder, paths });
+    if (!paths.includes('config.json')) return;
     const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as StoredConfig;
     const lock = await lockOf(config);
     if (!lock) return;
@@ -175,7 +171,8 @@ class TrialMirror implements Mirror {
   }
 
   #problem({ trialName }: StoredTrial, error: unknown): ResultsProblem {
-    return problemOf(error, { run: this.#options.run, trial: trialName });
+    const { run, folder } = this.#options;
+    return problemOf(error, { run, folder, trial: trialName });
   }
 
   #fail({ trialName }: StoredTrial, problems: ResultsProblem[]): void {

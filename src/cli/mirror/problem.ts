@@ -1,6 +1,9 @@
 /** What kept results from this disk or from the store's indexes. The run itself does not suffer. */
+import { dirname } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { explain } from '../failure/explain.ts';
+import { inNamespace, namespaceToSay } from '../runs/hint.ts';
+import type { Session } from '../types.ts';
 import { Mismatch } from './files/mismatch.ts';
 
 /** Something of one Trial, or of the run where `trial` is missing. */
@@ -17,17 +20,21 @@ const DISK = new Set([...DISK_FULL, ...DISK_REFUSES]);
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
 
-/** The problem that an error is, with the command that gets the files afterwards. */
-export function problemOf(error: unknown, { run, trial }: { run: string; trial?: string }): ResultsProblem {
-  const of = trial === undefined ? {} : { trial };
-  return {
-    ...of,
-    error: errorOf(error, { run, what: trial ?? `run ${run}` }),
-    ofDisk: DISK.has(codeOf(error)),
-  };
+export interface Place {
+  run: string;
+  /** The run's folder: `<jobs dir>/<run>`, absolute. */
+  folder: string;
+  trial?: string;
 }
 
-function errorOf(error: unknown, { run, what }: { run: string; what: string }): CliError {
+/** The problem that an error is, with the command that gets the files afterwards. */
+export function problemOf(error: unknown, place: Place): ResultsProblem {
+  const of = place.trial === undefined ? {} : { trial: place.trial };
+  return { ...of, error: errorOf(error, place), ofDisk: DISK.has(codeOf(error)) };
+}
+
+function errorOf(error: unknown, { run, folder, trial }: Place): CliError {
+  const what = trial ?? `run ${run}`;
   if (error instanceof Mismatch)
     return new CliError('SB-E061', {
       what: `a file of ${what} is not what its manifest says`,
@@ -38,25 +45,34 @@ function errorOf(error: unknown, { run, what }: { run: string; what: string }): 
   const code = codeOf(error);
   if (!DISK.has(code) && !/^E(?:NOTDIR|ISDIR|NAMETOOLONG|EXIST|ILSEQ|INVAL)$/.test(code))
     return explain(error);
-  const full = DISK_FULL.has(code);
-  return new CliError(full ? 'SB-E062' : 'SB-E063', {
-    what: `cannot write the results of ${what} to this disk`,
-    why: (error as Error).message,
-    fix: full
-      ? `make room (df -h), then: sb run download ${run}    (the run goes on; nothing is lost)`
-      : `sb run download ${run} --jobs-dir <a folder that you may write>    (the run goes on; nothing is lost)`,
+  const why = (error as Error).message;
+  if (DISK_FULL.has(code))
+    return new CliError('SB-E062', {
+      what: `the disk has no room for the results of ${what}`,
+      why: `the disk of ${folder} is full: ${why}`,
+      fix: `df -h ${dirname(folder)}    (make room; the run goes on, and nothing is lost)\nsb run download ${run} --jobs-dir ${dirname(folder)}`,
+      cause: error,
+    });
+  return new CliError('SB-E063', {
+    what: `cannot write the results of ${what} to ${folder}`,
+    why,
+    fix: `sb run download ${run} --jobs-dir <a folder that you may write>    (the run goes on; nothing is lost)`,
     cause: error,
   });
 }
 
 /** SB-E060: what is missing at the end, in one failure. */
-export function incomplete(run: string, problems: readonly ResultsProblem[]): CliError {
+export function incomplete(run: string, problems: readonly ResultsProblem[], session: Session): CliError {
   const [first] = problems;
+  const fix = first?.error.fix ?? `sb run download ${run}`;
   const trials = new Set(problems.map(({ trial }) => trial ?? ''));
   return new CliError('SB-E060', {
     what: `not all results of run ${run} could be copied: ${problems.length} problems in ${trials.size} Trials`,
     why: first ? `${first.error.what}: ${first.error.why}` : 'unknown',
-    fix: first?.error.fix ?? `sb run download ${run}`,
+    fix: fix
+      .split('\n')
+      .map((line) => inNamespace(line, namespaceToSay(session)))
+      .join('\n'),
     cause: first?.error,
   });
 }

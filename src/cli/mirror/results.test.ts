@@ -117,6 +117,18 @@ describe('Results of a run', () => {
     expect((await local('result.json')).stats.n_completed_trials).to.equal(5);
   });
 
+  it('wait for a store that is away just when the last of them are to be written', async () => {
+    let refusals = 3;
+    const store = memoryArtifactStore({
+      fault: (operation) =>
+        operation === 'put' && refusals-- > 0 ? new ProviderError('Unavailable', 'away') : undefined,
+    });
+    const { results, see } = begin(store, { pausesMs: [1, 1, 1] });
+    see(rewarded(1, { name: 'a', uploadResults: false }));
+    expect(await results.finish()).to.deep.include({ problems: [] });
+    expect((await remote(store))?.stats.n_completed_trials).to.equal(1);
+  });
+
   it('can be had again from the store alone', async () => {
     const store = memoryArtifactStore();
     const first = begin(store);

@@ -4,11 +4,12 @@ import { identityOf, trialName, trialPrefix } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { RunView } from '../follow/view.ts';
+import { persistently } from '../session/persistent.ts';
 import { jobResult } from './job/aggregate.ts';
 import { locksFrom } from './job/digests.ts';
 import { RunIndex } from './job/indexes.ts';
 import { jobConfig, jobLock } from './job/lock.ts';
-import { startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
+import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
 import { recordOf, type TrialRecord } from './job/record.ts';
 import { removePartial, writeTextWhole } from './files/temporary.ts';
@@ -26,6 +27,8 @@ export interface ResultsOptions {
   onProblem?: (problem: ResultsProblem) => void;
   /** Pause between two writings of the aggregate while the run goes on, in milliseconds. */
   everyMs?: number;
+  /** As `MirrorOptions` has them. */
+  pausesMs?: readonly number[];
 }
 
 export interface Results {
@@ -46,7 +49,8 @@ class RunResults implements Results {
   readonly #index: RunIndex;
   readonly #timer: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
-  #changed = false;
+  /** From the first on, for a viewer to list a run of which nothing has ended yet. */
+  #changed = true;
   #told = false;
 
   constructor(options: ResultsOptions) {
@@ -96,13 +100,16 @@ class RunResults implements Results {
   async #write({ last }: { last: boolean }): Promise<ResultsProblem[]> {
     const { run } = this.#options;
     const problems: ResultsProblem[] = [];
-    for (const write of [() => this.#publish(), () => this.#writeFiles(last)])
-      await write().catch((error: unknown) => problems.push(problemOf(error, { run })));
+    for (const write of [() => this.#publish(last), () => this.#writeFiles(last)])
+      await write().catch((error: unknown) => problems.push(problemOf(error, { run, folder: this.#folder })));
     return problems;
   }
 
-  #publish(): Promise<void> {
-    return this.#index.publish((records) => this.#aggregate(records));
+  /** Before the last time there will be another. */
+  #publish(last: boolean): Promise<void> {
+    const publish = (): Promise<void> => this.#index.publish((records) => this.#aggregate(records));
+    const { signal, pausesMs = PAUSES_MS } = this.#options;
+    return last ? persistently(publish, { signal, pausesMs }) : publish();
   }
 
   async #writeFiles(last: boolean): Promise<void> {

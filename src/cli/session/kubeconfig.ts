@@ -10,9 +10,7 @@ export function readKubeconfig(
   { kubeconfig, context }: SessionOptions,
   io: Pick<Io, 'env' | 'cwd'>,
 ): KubeConfig {
-  const files = filesOf(kubeconfig, io);
-  const present = files.filter((file) => existsSync(file));
-  if (present.length === 0) throw withoutKubeconfig(files);
+  const present = presentFiles(kubeconfig, io);
   const config = merged(present);
   const wanted = context ?? config.currentContext;
   const known = config.contexts.map(({ name }) => name);
@@ -21,6 +19,17 @@ export function readKubeconfig(
   if (!config.getCurrentCluster())
     throw unreadable(present, `context ${wanted} names a cluster that is not in it`);
   return config;
+}
+
+/** Names of all contexts, also where none is the current one. Throws SB-E002. */
+export const contextNames = ({ kubeconfig }: SessionOptions, io: Pick<Io, 'env' | 'cwd'>): string[] =>
+  merged(presentFiles(kubeconfig, io)).contexts.map(({ name }) => name);
+
+function presentFiles(flag: string | undefined, io: Pick<Io, 'env' | 'cwd'>): string[] {
+  const files = filesOf(flag, io);
+  const present = files.filter((file) => existsSync(file));
+  if (present.length === 0) throw withoutKubeconfig(files);
+  return present;
 }
 
 /** As kubectl: the flag's file alone, else all of KUBECONFIG, else the one in the home directory. */

@@ -1,16 +1,17 @@
-/** Names for shell completion: at most a page of them, at most a second, and no word about what went wrong. */
-import { LABEL } from '../../crds/names.ts';
-import { Trial } from '../../crds/kinds.ts';
+/** Names for shell completion: all of them, as far as a tab press has patience, and no word about what went wrong. */
 import { collectionPath, queryString } from '../../kube/http/paths.ts';
 import { Namespace } from '../../kube/kinds.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import type { Names } from '../complete/candidates.ts';
+import { trialRows } from '../follow/rows.ts';
+import { runNames } from '../runs/find/names.ts';
+import { LATEST, type Named } from '../runs/find/pick.ts';
 import type { Io, Session, SessionOptions } from '../types.ts';
-import { readKubeconfig } from './kubeconfig.ts';
+import { contextNames } from './kubeconfig.ts';
 import { openSession } from './session.ts';
 
 const LIMIT = 500;
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 1500;
 
 /** The names that the cluster or the kubeconfig knows; none where they cannot be had. */
 export async function namesOf(
@@ -19,7 +20,7 @@ export async function namesOf(
   io: Pick<Io, 'env' | 'cwd' | 'now'>,
 ): Promise<string[]> {
   try {
-    if (names === 'contexts') return readKubeconfig(options, io).contexts.map(({ name }) => name);
+    if (names === 'contexts') return contextNames(options, io);
     const session = openSession(options, io);
     try {
       return await namesIn(session, names);
@@ -32,20 +33,33 @@ export async function namesOf(
 }
 
 async function namesIn(session: Session, names: Exclude<Names, 'contexts'>): Promise<string[]> {
-  if (names === 'namespaces') return (await page(session, collectionPath(Namespace))).map(nameOf);
-  const trials = await page(session, collectionPath(Trial, session.namespace));
-  if (names === 'trials') return trials.map(nameOf);
-  const runs = trials.flatMap(({ metadata }) => metadata.labels?.[LABEL.run] ?? []);
-  return ['@latest', ...new Set(runs)];
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  switch (names) {
+    case 'namespaces':
+      return namespaceNames(session, signal);
+    case 'trials':
+      return trialNames(session, signal);
+    case 'runs': {
+      const found = new Map<string, Named>();
+      // What is found when patience ends is better than nothing.
+      await runNames(session, { found, signal }).catch(() => undefined);
+      return [LATEST, ...found.keys()];
+    }
+    default:
+      return names satisfies never;
+  }
 }
 
-const nameOf = ({ metadata }: KubeObject): string => metadata.name;
+async function namespaceNames({ kubeParts }: Session, signal: AbortSignal): Promise<string[]> {
+  const path = collectionPath(Namespace) + queryString({ limit: LIMIT, resourceVersion: '0' });
+  const answer = await kubeParts.transport.send({ method: 'GET', path, signal });
+  return (JSON.parse(answer) as { items: KubeObject[] }).items.map(({ metadata }) => metadata.name);
+}
 
-async function page({ kubeParts }: Session, path: string): Promise<KubeObject[]> {
-  const answer = await kubeParts.transport.send({
-    method: 'GET',
-    path: path + queryString({ limit: LIMIT, resourceVersion: '0' }),
-    signal: AbortSignal.timeout(PATIENCE_MS),
-  });
-  return (JSON.parse(answer) as { items: KubeObject[] }).items;
+async function trialNames(
+  { kubeParts: { transport }, namespace }: Session,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const rows = await trialRows({ transport, namespace, resourceVersion: '0', signal });
+  return rows.map(({ Name }) => String(Name));
 }

@@ -10,7 +10,6 @@ import { checkReachable, mayOnTrials, preflight } from './preflight.ts';
 import { withSession } from './session.ts';
 import { versionsOf } from './versions.ts';
 
-const API = '/apis/sb.abundant.ai';
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
 
@@ -46,6 +45,8 @@ describe('A session', () => {
     expect(await namespace({})).to.equal('default');
     expect(await namespace({ context: 'elsewhere' })).to.equal('agents');
     expect(await namespace({ context: 'elsewhere', namespace: 'mine' })).to.equal('mine');
+    // The API server would take it for all of them.
+    expect((await failureOf(namespace({ namespace: '' }))).code).to.equal('SB-E009');
   });
 
   it('sends nothing before something is asked for', async () => {
@@ -99,13 +100,6 @@ describe('A session', () => {
     expect(contexts).to.deep.equal(['test', 'third', 'test', 'elsewhere']);
   });
 
-  it('says SB-E003 for a context that is not there, and which ones are', async () => {
-    await start();
-    const failure = await failureOf(check({ context: 'nowhere' }));
-    expect(failure.code).to.equal('SB-E003');
-    expect(failure.why).to.include('test, elsewhere');
-  });
-
   it('says SB-E004 where nothing answers', async () => {
     await start();
     const dead = await folderOf({ config: kubeconfigFor('http://127.0.0.1:1') });
@@ -122,23 +116,6 @@ describe('A session', () => {
     expect((await failureOf(check())).code).to.equal('SB-E005');
   });
 
-  it('says SB-E006 with every permission that is missing, and who gives it', async () => {
-    await start({
-      [REVIEWS]: (body: string) => ({
-        status: { allowed: !body.includes('"patch"') && !body.includes('"create"') },
-      }),
-    });
-    const failure = await failureOf(check());
-    expect(failure).to.include({
-      code: 'SB-E006',
-      what: 'you may not create trials.sb.abundant.ai in namespace default',
-    });
-    expect(failure.why).to.include('patch trials.sb.abundant.ai');
-    expect(failure.fix).to.include(
-      'kubectl create role sb-trials --verb=create,patch --resource=trials.sb.abundant.ai -n default',
-    );
-  });
-
   it('says SB-E006 for a 403 that comes unexpected', async () => {
     const message =
       'configmaps "sb-client" is forbidden: User "jane" cannot get resource "configmaps" in API group "" in the namespace "sb-system"';
@@ -153,23 +130,6 @@ describe('A session', () => {
     expect(failure).to.include({ code: 'SB-E006', what: 'you may not get secrets in namespace sb-system' });
   });
 
-  it('says SB-E007 where the custom resources are missing, of another version, or older', async () => {
-    await start({ [API]: undefined });
-    expect((await failureOf(check())).why).to.include('no resources of sb.abundant.ai');
-    await api.close();
-    await start({ [API]: { versions: [{ version: 'v1' }] } });
-    expect((await failureOf(check())).why).to.include('has sb.abundant.ai/v1; this sb speaks');
-    await api.close();
-    const older = structuredClone(healthy());
-    const path = '/openapi/v3/apis/sb.abundant.ai/v1alpha1';
-    const schemas = (older[path] as { components: { schemas: Record<string, any> } }).components.schemas;
-    delete schemas['ai.abundant.sb.v1alpha1.Trial'].properties.spec.properties.agent.properties.model;
-    await start(older);
-    const failure = await failureOf(check());
-    expect(failure.code).to.equal('SB-E007');
-    expect(failure.why).to.include('they do not know Trial spec.agent.model');
-  });
-
   it('says SB-E008 where no operator is installed, or what it says is of no use', async () => {
     await start({ [CLIENT]: undefined });
     const client = (): Promise<unknown> => withSession(options, io, (session) => session.client());
@@ -179,9 +139,8 @@ describe('A session', () => {
     expect(failure.why).to.equal('ConfigMap sb-client has no usable region, operatorVersion');
   });
 
-  it('says SB-E009 for a namespace that is not there, and nothing where it may not look', async () => {
+  it('says nothing of a namespace that it may not look at', async () => {
     await start();
-    expect((await failureOf(check({ namespace: 'nowhere' }))).code).to.equal('SB-E009');
     api.answers['/api/v1/namespaces/nowhere'] = { failure: 403, reason: 'Forbidden', message: 'no' };
     await check({ namespace: 'nowhere' });
   });

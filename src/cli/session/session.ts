@@ -3,6 +3,7 @@ import { connect } from '../../kube/connect.ts';
 import type { Io, Session, SessionOptions } from '../types.ts';
 import { readClientConfig } from './client-config.ts';
 import { readKubeconfig } from './kubeconfig.ts';
+import { checkNamespaceName } from './namespace.ts';
 import { openStore } from './store.ts';
 
 /** Owner of the fields that `sb` applies. */
@@ -21,7 +22,9 @@ export function openSession(options: SessionOptions, io: Pick<Io, 'env' | 'cwd' 
     kube,
     kubeParts,
     context,
-    namespace: options.namespace ?? kubeConfig.getContextObject(context)?.namespace ?? 'default',
+    namespace: checkNamespaceName(
+      options.namespace ?? (kubeConfig.getContextObject(context)?.namespace || 'default'),
+    ),
     client,
     store: once(async () => openStore(await client(), { kube, env: io.env })),
     now: io.now,

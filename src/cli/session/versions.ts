@@ -1,25 +1,10 @@
 import { GROUP, VERSION } from '../../crds/names.ts';
 import { explain } from '../failure/explain.ts';
+import type { Versions } from '../schemas/cluster.ts';
 import type { Io, Session, SessionOptions } from '../types.ts';
 import { missingFields, servedVersions } from './installed.ts';
 import { ownVersion } from './own-version.ts';
 import { checkReachable } from './preflight.ts';
-
-/** Versions of everything that has to fit together. What is undefined could not be found out; `problems` says why. */
-export interface Versions {
-  client: string;
-  /** Kubernetes of the cluster, `v1.36.1`. */
-  kubernetes?: string;
-  /** sb-operator of the cluster, as its ConfigMap `sb-client` says. */
-  operator?: string;
-  customResources?: {
-    /** `sb.abundant.ai/v1alpha1`, all that are served. */
-    served: string[];
-    /** The cluster's know every field of this `sb`. */
-    current: boolean;
-  };
-  problems: string[];
-}
 
 /** Asks the cluster; what it does not tell is a problem, not a failure. Without options only the client's own. */
 export async function versionsOf(

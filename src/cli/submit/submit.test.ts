@@ -19,6 +19,9 @@ import { selectTasks } from '../select/select.ts';
 import type { SubmitSession } from './effects.ts';
 import { dryRunServer, submitRun, type SubmitEvent, type SubmitOptions } from './submit.ts';
 
+/** Failures of one request, the store's retries and ours taken together. */
+const LONGER_THAN_ANYBODY_WAITS = 100;
+
 describe('Submitting a run', () => {
   let server: ApiServer;
   let kubeParts: Kube;
@@ -167,7 +170,7 @@ describe('Submitting a run', () => {
   });
 
   describe('when the API server is in trouble', () => {
-    it('waits for one that restarts, and creates nothing twice where answers were lost', async () => {
+    it('waits for one that restarts, says so, and creates nothing twice where answers were lost', async () => {
       server.faults.add({ on: onTrials, fault: { kind: 'lose-reply' }, times: 3 });
       server.faults.add({ on: onTrials, fault: { kind: 'drop' }, times: 5 });
       server.faults.add({ on: onTrials, fault: { kind: 'status', status: 503 }, times: 4 });
@@ -175,7 +178,22 @@ describe('Submitting a run', () => {
       const done = await submit(await planOf({ attempts: 10 }), { onEvent: (event) => events.push(event) });
       expect(done).to.deep.include({ created: 10, refused: [] });
       expect(trials()).to.have.length(10);
-      expect(events.filter(({ type }) => type === 'waiting')).to.have.length(12);
+      expect(events.find(({ type }) => type === 'waiting')).to.include({ on: 'API server' });
+    });
+
+    it('says once for all requests that it waits', async () => {
+      server.faults.add({ on: onTrials, fault: { kind: 'status', status: 503 }, times: 10 });
+      const events: SubmitEvent[] = [];
+      await submit(await planOf({ attempts: 10 }), { onEvent: (event) => events.push(event) });
+      const types = events.map(({ type }) => type);
+      const firstCreated = types.indexOf('trial');
+      expect(types.slice(0, firstCreated)).to.deep.equal(['task', 'waiting']);
+    });
+
+    it('waits also where nothing was created yet', async () => {
+      const onList: FaultRule['on'] = ({ method, path }) => method === 'GET' && path.endsWith('/trials');
+      server.faults.add({ on: onList, fault: { kind: 'drop' }, times: 10 });
+      expect(await submit(await planOf())).to.include({ created: 1 });
     });
 
     it('gives up on one that stays away, and says how to go on', async () => {
@@ -188,6 +206,14 @@ describe('Submitting a run', () => {
       expect(await submit(await planOf({ attempts: 6 }))).to.include({ created: 2, unchanged: 4 });
     });
 
+    it('does not believe a refusal of one that has just started and knows no roles', async () => {
+      const reason =
+        'trials.sb.abundant.ai "x" is forbidden: User "jane" cannot patch resource "trials" in API group "sb.abundant.ai" in the namespace "evals"';
+      server.faults.add({ on: onTrials, fault: { kind: 'drop' }, times: 2 });
+      server.faults.add({ on: onTrials, fault: { kind: 'status', status: 403, reason }, times: 3 });
+      expect(await submit(await planOf())).to.include({ created: 1 });
+    });
+
     it('stops at a missing permission and names it', async () => {
       const reason =
         'trials.sb.abundant.ai "x" is forbidden: User "jane" cannot patch resource "trials" in API group "sb.abundant.ai" in the namespace "evals"';
@@ -195,7 +221,9 @@ describe('Submitting a run', () => {
       const error = await failure(submit(await planOf({ attempts: 500 })));
       expect([error.code, error.exit]).to.deep.equal(['SB-E006', 3]);
       expect(error.what).to.equal('you may not patch trials.sb.abundant.ai in namespace evals');
-      expect(writes().length).to.be.at.most(33);
+      expect(trials()).to.deep.equal([]);
+      // Nothing is begun after the first refusal that is believed.
+      expect(new Set(writes().map(({ path }) => path)).size).to.be.below(100);
     });
 
     it('stops at a quota and names it', async () => {
@@ -237,10 +265,30 @@ describe('Submitting a run', () => {
       expect(await submit(await planOf())).to.include({ created: 1 });
     });
 
+    it('waits longer than the store itself does, and says so', async () => {
+      faults.set('put task.zip', Array.from({ length: 9 }, unavailable));
+      const events: SubmitEvent[] = [];
+      const done = await submit(await planOf(), { onEvent: (event) => events.push(event) });
+      expect(done).to.include({ created: 1 });
+      expect(events[0]).to.deep.equal({ type: 'waiting', on: 'store', why: 'put: it is away' });
+    });
+
     it('creates no Trial of a task that could not be stored', async () => {
-      faults.set('put context.zip', Array.from({ length: 9 }, unavailable));
+      faults.set('put context.zip', Array.from({ length: LONGER_THAN_ANYBODY_WAITS }, unavailable));
       expect((await failure(submit(await planOf()))).code).to.equal('SB-E010');
       expect(trials()).to.deep.equal([]);
+    });
+
+    it('does not wait where somebody has to log in', async () => {
+      const cause = Object.assign(new Error('no credentials'), { name: 'CredentialsProviderError' });
+      faults.set(
+        'get metadata.json',
+        [...Array(4)].map(() => new ProviderError('Unavailable', 'get', { cause })),
+      );
+      const events: SubmitEvent[] = [];
+      const work = submit(await planOf(), { onEvent: (event) => events.push(event) });
+      expect((await failure(work)).code).to.equal('SB-E012');
+      expect(events).to.deep.equal([]);
     });
 
     it('says who is refused', async () => {
@@ -255,7 +303,7 @@ describe('Submitting a run', () => {
   it('completes an upload that was killed halfway', async () => {
     faults.set(
       'put metadata.json',
-      Array.from({ length: 9 }, () => new ProviderError('Unavailable', 'killed')),
+      Array.from({ length: LONGER_THAN_ANYBODY_WAITS }, () => new ProviderError('Unavailable', 'killed')),
     );
     await failure(submit(await planOf()));
     faults.clear();

@@ -1,14 +1,15 @@
 /** A plan → tasks in the bucket and Trials in the cluster. */
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { taskId, type TrialManifest } from '../../tasks/index.ts';
+import { ApiError } from '../../kube/errors.ts';
 import { CliError } from '../failure/error.ts';
 import { explain } from '../failure/explain.ts';
 import { trialCount, type PlannedTask, type RunPlan } from '../plan/types.ts';
 import { createBudget, inParallel } from '../select/in-parallel.ts';
+import { isAboutObject, persistently, type Persistence } from '../session/persistent.ts';
 import type { Kind, KubeObject } from '../../kube/types.ts';
 import { dryEffects, realEffects, type Effects, type SubmitSession } from './effects.ts';
 import { findUnchanged, refusal } from './existing.ts';
-import { isAboutObject, persistently, type Persistence } from './persistent.ts';
 
 export interface SubmitOptions {
   session: SubmitSession;
@@ -24,8 +25,10 @@ export type SubmitEvent =
   | { type: 'task'; folder: string; id: string; result: 'stored' | 'present'; bytes: number }
   | { type: 'trial'; name: string; result: 'created' | 'unchanged' }
   | { type: 'trial'; name: string; result: 'refused'; error: CliError }
-  /** The API server does not answer; it is asked again. */
-  | { type: 'waiting'; why: string };
+  /** The one or the other does not answer and is asked again; told anew only after something was done. */
+  | { type: 'waiting'; on: Party; why: string };
+
+type Party = 'API server' | 'store';
 
 export interface Submitted {
   /** Tasks that were stored now, or were there; bytes sent. */
@@ -50,26 +53,21 @@ const REQUESTS = 32;
  * task's zip at a time is in memory for each of the sixteen, and never more than 64 MiB of them together unless a single one is larger.
  *
  * A Trial that the API server refuses for what is in it (400, 422) is in `refused`. Everything else that fails ends the whole: CliError by
- * `explain`, such as SB-E006 with the missing permission or SB-E017 with the quota, saying how to go on. An API server that restarts is
- * waited for, a minute and a half.
+ * `explain`, such as SB-E006 with the missing permission or SB-E017 with the quota, saying how to go on. An API server that restarts, and a
+ * store that is away, are waited for, a minute and a half.
  */
 export async function submitRun(options: SubmitOptions): Promise<Submitted> {
-  const { session, plan, signal } = options;
-  const unchanged = await findUnchanged(session, plan, signal);
-  return new Submission({ ...options, effects: await realEffects(session, plan), unchanged }).run();
+  const { session, plan } = options;
+  return new Submission({ ...options, effects: await realEffects(session, plan) }).run();
 }
 
 /** `submitRun` without storing anything: what the API server would say to every object (`--dry-run=server`). */
 export async function dryRunServer(options: SubmitOptions): Promise<Submitted> {
-  const { session, plan, signal } = options;
-  const unchanged = await findUnchanged(session, plan, signal);
-  return new Submission({ ...options, effects: dryEffects(session), unchanged }).run();
+  return new Submission({ ...options, effects: dryEffects(options.session) }).run();
 }
 
 interface SubmissionOptions extends SubmitOptions {
   effects: Effects;
-  /** Names of Trials that need nothing. */
-  unchanged: Set<string>;
 }
 
 class Submission {
@@ -82,17 +80,20 @@ class Submission {
   };
   readonly #request = createBudget(REQUESTS);
   readonly #persistence: Persistence;
+  readonly #waitsFor = new Set<Party>();
+  /** Names of Trials that need nothing. */
+  #there: ReadonlySet<string> = new Set();
 
   constructor(options: SubmissionOptions) {
     this.#options = options;
     const { clock, random } = options.session.kubeParts;
-    const onWait = ({ message }: Error): void => options.onEvent?.({ type: 'waiting', why: message });
-    this.#persistence = { clock, random, signal: options.signal, onWait };
+    this.#persistence = { clock, random, signal: options.signal, onWait: (error) => this.#wait(error) };
   }
 
   async run(): Promise<Submitted> {
     const { plan, signal, effects, session } = this.#options;
     try {
+      this.#there = await persistently(() => findUnchanged(session, plan, signal), this.#persistence);
       const { secret } = plan;
       if (secret) await persistently(() => effects.secret(placed(secret, session)), this.#persistence);
       await inParallel(plan.tasks, (task) => this.#submitTask(task), { width: TASKS, signal });
@@ -106,7 +107,8 @@ class Submission {
   async #submitTask(planned: PlannedTask): Promise<void> {
     const { effects, signal, onEvent } = this.#options;
     const { task, build, trials } = planned;
-    const { result, bytes } = await effects.upload(planned);
+    const { result, bytes } = await persistently(() => effects.upload(planned), this.#persistence);
+    this.#waitsFor.delete('store');
     this.#done.tasks[result] += 1;
     this.#done.tasks.bytes += bytes;
     onEvent?.({ type: 'task', folder: task.dir, id: taskId(task), result, bytes });
@@ -115,9 +117,9 @@ class Submission {
   }
 
   async #submitTrial(trial: TrialManifest): Promise<void> {
-    const { unchanged, onEvent } = this.#options;
+    const { onEvent } = this.#options;
     const { name } = trial.metadata;
-    const result = unchanged.has(name) ? 'unchanged' : 'created';
+    const result = this.#there.has(name) ? 'unchanged' : 'created';
     try {
       if (result === 'created') await this.#apply(TrialKind, trial);
     } catch (error) {
@@ -132,10 +134,19 @@ class Submission {
   }
 
   /** Applying twice is applying once, so a lost answer does no harm. */
-  #apply(kind: Kind<KubeObject>, manifest: KubeObject): Promise<void> {
+  async #apply(kind: Kind<KubeObject>, manifest: KubeObject): Promise<void> {
     const { effects, session } = this.#options;
     const object = placed(manifest, session);
-    return this.#request(1, () => persistently(() => effects.apply(kind, object), this.#persistence));
+    await this.#request(1, () => persistently(() => effects.apply(kind, object), this.#persistence));
+    this.#waitsFor.delete('API server');
+  }
+
+  /** Dozens of requests wait at the same time; one word for all of them. */
+  #wait(error: Error): void {
+    const on = error instanceof ApiError ? 'API server' : 'store';
+    if (this.#waitsFor.has(on)) return;
+    this.#waitsFor.add(on);
+    this.#options.onEvent?.({ type: 'waiting', on, why: error.message });
   }
 
   /** The failure, and how to go on from where it happened. */

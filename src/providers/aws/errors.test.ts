@@ -40,6 +40,11 @@ describe('errors of the AWS SDK', () => {
     expect(message('InvalidParameterException')).to.equal('ask: InvalidParameterException: as AWS says');
   });
 
+  it('say the status where the answer had no words', () => {
+    const error = Object.assign(thrown('Unknown', 503), { message: 'UnknownError' });
+    expect(awsError({ call: 'ask' }, error).message).to.equal('ask: HTTP 503');
+  });
+
   it('stay what they are when they are ours already', () => {
     const error = new ProviderError('TooLarge', 'too large');
     expect(awsError({ call: 'ask' }, error)).to.equal(error);

@@ -39,6 +39,9 @@ const BY_STATUS: Record<number, ProviderReason> = {
   429: 'Throttled',
 };
 
+/** Name and message that the SDK gives to an answer without a body, such as a load balancer's. */
+const WORDLESS = new Set(['Unknown', 'UnknownError']);
+
 function reasonOf(
   { name = '', $metadata }: SdkError,
   reasons: Record<string, ProviderReason>,
@@ -57,7 +60,7 @@ export function awsError({ call, needs, reasons = {} }: Doing, error: unknown): 
   if (error instanceof ProviderError) return error;
   const sdk = error as SdkError;
   const reason = reasonOf(sdk, reasons);
-  const said = [sdk.name, sdk.message].filter((part) => part && part !== 'UnknownError').join(': ');
+  const said = [sdk.name, sdk.message].filter((part) => part && !WORDLESS.has(part)).join(': ');
   const permission = reason === 'AccessDenied' && needs !== undefined ? `; it needs ${needs}` : '';
   const message = `${call}: ${said || `HTTP ${sdk.$metadata?.httpStatusCode}`}${permission}`;
   return new ProviderError(reason, message, { cause: error });

@@ -75,18 +75,27 @@ export async function withoutS3(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Kills the API server; the kubelet starts another. Resolves when it answers again. */
-export async function restartApiServer(): Promise<void> {
+/** Kills the API server; the kubelet starts another. */
+export async function killApiServer(): Promise<void> {
   const key = { namespace: 'kube-system', name: `kube-apiserver-${CONTROL_PLANE}` };
   const pod = await world().kube.get(Pod, key);
   if (!pod) throw new Error(`there is no Pod ${key.name}`);
   await killContainer(pod, 'kube-apiserver');
+}
+
+export async function apiServerAnswers(): Promise<void> {
   const answers = (): Promise<boolean> =>
     kubectlOk(['get', '--raw', '/readyz', '--request-timeout=2s']).then(
       () => true,
       () => false,
     );
-  await eventuallyTrue('the API server answers again', answers, 120);
+  await eventuallyTrue('the API server answers', answers, 120);
+}
+
+/** Resolves when the API server was killed and answers again. */
+export async function restartApiServer(): Promise<void> {
+  await killApiServer();
+  await apiServerAnswers();
 }
 
 /** Freezes a node while `work` runs: it neither answers nor ends anything. */

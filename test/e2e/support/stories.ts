@@ -2,7 +2,7 @@
 import { Story, type StoryOptions } from './story.ts';
 
 const WIDTH = 8;
-const queue: Story[] = [];
+const queue: Pick<Story, 'ended'>[] = [];
 
 /** A Trial that needs nobody while it runs; made by and by, in the order in which they are written. */
 export function trial(name: string, options: StoryOptions = {}): Story {
@@ -11,22 +11,27 @@ export function trial(name: string, options: StoryOptions = {}): Story {
   return story;
 }
 
+/** Anything else that needs nobody while it goes on: begun among the Trials, or by the first test that asks for what comes of it. */
+export function early<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let begun: Promise<Result> | undefined;
+  const begin = (): Promise<Result> => (begun ??= work());
+  queue.push({ ended: async () => void (await begin()) });
+  return begin;
+}
+
 /** A Trial that the test itself starts and plays with. */
 export const ownTrial = (name: string, options: StoryOptions = {}, namespace?: string): Story =>
   new Story(name, options, namespace);
 
-async function worker(next: Iterator<Story>): Promise<void> {
+async function worker(next: Iterator<Pick<Story, 'ended'>>): Promise<void> {
   for (let { done, value } = next.next(); !done; { done, value } = next.next()) {
     // What went wrong is the test's to find: it waits for the same Trial.
-    await (value as Story).ended().catch(() => {});
+    await (value as Pick<Story, 'ended'>).ended().catch(() => {});
   }
 }
 
-/** Begins to run the registered Trials, so many at a time. */
+/** Begins with what was registered, so much at a time. */
 export function startStories(): void {
   const stories = queue.values();
   for (let index = 0; index < WIDTH; index++) void worker(stories);
 }
-
-/** Every Trial that was registered. */
-export const registered = (): readonly Story[] => queue;

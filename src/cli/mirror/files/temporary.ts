@@ -1,12 +1,30 @@
 /** Files come into being whole or not at all: written under another name on the same disk, then renamed. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** Within the run's folder; Harbor's viewer takes only folders with a config.json or result.json for Trials. */
 export const PARTIAL = '.partial';
-/** Another `sb` may be writing to the same folder; what is older was left by one that was killed. */
+/** Another `sb` on another machine may be writing to the same folder; what is older was left by one that was killed. */
 const LEFT_BEHIND_MS = 10 * 60_000;
+
+/** Says who writes it: on this machine the dead are told from the living at once. */
+const temporaryName = (): string => `${hostname()}.${process.pid}.${randomUUID()}`;
+
+/** True for the file of a process of this machine that is gone. */
+function isOrphan(name: string): boolean {
+  const [, host, pid] = /^(.+)\.(\d+)\.[^.]+$/.exec(name) ?? [];
+  return host === hostname() && !isAlive(Number(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
 
 /** Calls `write` with the path of a new file, and moves what it wrote to `target`. */
 export async function writeWhole(
@@ -15,7 +33,7 @@ export async function writeWhole(
   write: (path: string) => Promise<void>,
 ): Promise<void> {
   const folder = join(root, PARTIAL);
-  const path = join(folder, randomUUID());
+  const path = join(folder, temporaryName());
   await Promise.all([mkdir(folder, { recursive: true }), mkdir(dirname(target), { recursive: true })]);
   try {
     await write(path);
@@ -38,7 +56,7 @@ export async function removeLeftovers(root: string, now: Date): Promise<void> {
     const age = await stat(path)
       .then(({ mtimeMs }) => now.getTime() - mtimeMs)
       .catch(() => 0);
-    if (age > LEFT_BEHIND_MS) await rm(path, { force: true });
+    if (age > LEFT_BEHIND_MS || isOrphan(name)) await rm(path, { force: true });
   }
 }
 

@@ -129,14 +129,11 @@ describe('Files of a job', () => {
     validate('job-lock', jobLock({ createdAt: after(0), total: 0, locks: new Map() }));
   });
 
-  it('name each task by its path alone, for Harbor refuses a task with path and name', () => {
-    const { tasks, n_attempts } = jobConfig({ run: RUN, jobsDir: 'jobs', total: 5, records: mixed }) as {
-      tasks: object[];
-      n_attempts: number;
-    };
-    expect(tasks).to.have.length(5);
-    for (const task of tasks) expect(Object.keys(task)).to.deep.equal(['path', 'source']);
-    expect(n_attempts).to.equal(1);
+  it('name the datasets and their tasks (the viewer showed versions for names)', () => {
+    expect(jobConfig({ run: RUN, jobsDir: 'jobs', total: 5, records: mixed }))
+      .to.deep.include({ n_attempts: 1 })
+      .and.to.have.property('datasets')
+      .that.deep.equals([{ name: 'local', task_names: mixed.map(({ task_name }) => task_name).sort() }]);
   });
 
   it('count attempts at the same task by the same agent', () => {

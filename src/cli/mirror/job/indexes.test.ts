@@ -98,7 +98,6 @@ describe('Index of a run', () => {
   });
 
   it('loses no entry however two writers come in between each other', async function () {
-    this.timeout(60_000);
     const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 });
     await fc.assert(
       fc.asyncProperty(

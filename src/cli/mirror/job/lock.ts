@@ -77,12 +77,17 @@ export function jobConfig({ run, jobsDir, total, records }: JobConfigInput): obj
     retry: RETRY,
     environment: ENVIRONMENT,
     agents: distinct(records, ({ agent, model }) => ({ name: agent, model_name: model })),
-    // Harbor refuses a task that has both a path and a name.
-    tasks: distinct(records, ({ task_name, s3_task_uri, source }) => ({
-      path: s3_task_uri ?? task_name,
-      source,
-    })),
+    // Not the tasks by their paths: Harbor's viewer names a job after the last folder of each, which is a version here.
+    datasets: datasetsOf(records),
   };
+}
+
+function datasetsOf(records: readonly TrialRecord[]): object[] {
+  const groups = [...Map.groupBy(records, ({ source }) => source)].sort(([a], [b]) => byText(a, b));
+  return groups.map(([name, group]) => ({
+    name,
+    task_names: [...new Set(group.map(({ task_name }) => task_name))].sort(byText),
+  }));
 }
 
 function distinct(records: readonly TrialRecord[], describe: (record: TrialRecord) => object): object[] {

@@ -89,7 +89,6 @@ function script(home: string): string {
 }
 
 describe('build specification', function () {
-  this.timeout(20_000);
   let home: string;
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'sb-buildspec-'));
