@@ -11,6 +11,6 @@ const { values } = parseArgs({
 });
 const before = { passed: Number(values.passed), failed: values.failed, skipped: 0 };
 
-// Without them the courier's tests in a container of their own are skipped.
-if (canInstall()) await installPackages(['busybox-static', 'gosu']);
+// Without them the courier's tests in a container of their own, those in a terminal and those in other shells are skipped.
+if (canInstall()) await installPackages(['busybox-static', 'gosu', 'tmux', 'zsh', 'fish']);
 await main([() => runSuite('unit'), () => runSuite('e2e')], [before]);

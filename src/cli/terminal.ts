@@ -31,6 +31,10 @@ export function processTerminal(
     rows: () => stderr.rows || stdout.rows || 24,
     color: wantsColor(env, isTTY),
     input: input && isTTY && stdin.isTTY === true,
+    onResume: (listener) => {
+      process.on('SIGCONT', listener);
+      return () => process.off('SIGCONT', listener);
+    },
   };
 }
 

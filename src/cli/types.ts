@@ -17,6 +17,8 @@ export interface Terminal {
   rows(): number;
   /** Colours and other styles are wanted (NO_COLOR, FORCE_COLOR, TERM, TTY). */
   readonly color: boolean;
+  /** Calls back when the process goes on after Ctrl-Z, until the returned function is called: the shell has written to the screen meanwhile. */
+  onResume?(listener: () => void): () => void;
   /** Someone is there to answer: stdin and stderr are terminals and --no-input was not given. */
   readonly input: boolean;
 }

@@ -1,6 +1,10 @@
 /** `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. */
 import { main, runSuite } from '../suites.ts';
+import { canInstall, installPackages } from './cluster/machine/packages.ts';
 
 const patterns = process.argv.slice(2);
+
+// Without it the stories in a terminal are skipped.
+if (canInstall()) await installPackages(['tmux']);
 
 await main([() => runSuite('e2e', patterns)]);

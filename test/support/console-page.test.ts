@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { recorded } from './console-page.ts';
+import { recorded, recordedBlocks, type ConsoleBlock } from './console-page.ts';
 
 const page = (...lines: string[]): string =>
   ['Text.', '```console', ...lines, '```', '', '```yaml', '$ no: command', '```', 'End.', ''].join('\n');
@@ -23,5 +23,16 @@ describe('a page with console blocks', () => {
       (error: Error) => error.message,
     );
     expect(failed).to.equal('exit code 1');
+  });
+
+  it('may say how a block is to be recorded, which stays', async () => {
+    const given = '```console press="C-c" until="a b"\n$ old\n```\n';
+    const seen: ConsoleBlock[] = [];
+    const found = await recordedBlocks(given, async (block) => {
+      seen.push(block);
+      return ['new'];
+    });
+    expect(seen).to.deep.equal([{ commands: ['old'], directions: { press: 'C-c', until: 'a b' } }]);
+    expect(found).to.equal(given.replace('$ old', 'new'));
   });
 });

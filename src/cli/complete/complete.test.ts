@@ -1,13 +1,8 @@
 import { expect } from 'chai';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { program } from '../program.ts';
-import { folderOf } from '../testing/task-folder.ts';
 import { recordedIo } from '../testing/terminal.ts';
 import { answer } from './answer.ts';
 import { clusterIn } from './cluster.ts';
-import { SCRIPTS } from './scripts.ts';
 
 const root = program({ io: recordedIo(), finish: () => undefined });
 const ask = async (...words: string[]): Promise<string[]> => {
@@ -57,29 +52,4 @@ describe('Completion', () => {
       kubeconfig: 'c',
     });
   });
-
-  it('works in bash, also for names that begin with @', async () => {
-    const folder = await folderOf({});
-    const log = join(folder.path, 'log');
-    await writeFile(
-      join(folder.path, 'sb'),
-      `#!/bin/sh\nprintf '%s|' "$@" >>${log}\nprintf '@latest\\tthe newest\\n@lately\\n'\n`,
-    );
-    await chmod(join(folder.path, 'sb'), 0o755);
-    const script = `${SCRIPTS.bash}
-COMP_LINE='sb run show @la'; COMP_POINT=\${#COMP_LINE}; COMP_WORDS=(sb run show @ la); COMP_CWORD=4
-_sb; printf '%s\\n' "\${COMPREPLY[@]}"; cat ${log}`;
-    const env = { PATH: `${folder.path}:/usr/bin:/bin` };
-    const said = execFileSync('bash', ['-c', script], { env, encoding: 'utf8' });
-    await folder.remove();
-    expect(said).to.equal('latest\nlately\n__complete|--|run|show|@la|');
-  });
-
-  for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    it(`is a script that ${shell} takes`, function () {
-      const { status, error, stderr } = spawnSync(shell, ['-n'], { input: SCRIPTS[shell], encoding: 'utf8' });
-      if (error) this.skip();
-      expect([status, stderr]).to.deep.equal([0, '']);
-    });
-  }
 });

@@ -80,7 +80,7 @@ describe('Attending a run', () => {
       output: 'table',
       quiet: false,
       followAgents: false,
-      returnTo: 'sb run attach it',
+      onLeave: ({ cancelled }) => io.terminal.err(`left, ${cancelled} cancelled\n`),
       ...options,
     });
   const codeOf = ({ ending, summary, report, submitted }: Attended, failUnder?: number) =>
@@ -120,6 +120,7 @@ describe('Attending a run', () => {
       String,
     );
     expect(error).to.equal('Error: quota');
+    expect(io.terminal.stderr).to.equal('');
   });
 
   it('ends with 1 where a Trial was lost to infrastructure, before it looks at the mean', async () => {
@@ -142,13 +143,12 @@ describe('Attending a run', () => {
     ).to.equal(false);
   });
 
-  it('ends with 130 at Ctrl-C, says how to return, and the run goes on', async () => {
+  it('ends with 130 at Ctrl-C, and the run goes on', async () => {
     write(inRun({ name: 'a' }));
     const watching = watch();
     setTimeout(() => pressCtrlC(), 100);
     const ended = await watching;
     expect([ended.ending, codeOf(ended)]).to.deep.equal(['interrupted', 130]);
-    expect(io.terminal.stderr).to.include('to return to it: sb run attach it');
   });
 
   it('asks at a second Ctrl-C whether to cancel, and cancels what has not ended', async () => {
@@ -167,6 +167,7 @@ describe('Attending a run', () => {
     setTimeout(() => pressCtrlC(), 110);
     const { ending, cancelled: count } = await watching;
     expect([ending, count]).to.deep.equal(['interrupted', 1]);
+    expect(io.terminal.stderr).to.include('left, 1 cancelled\n');
     expect(asked).to.deep.equal([`cancel run ${RUN}?`]);
     const cancelled = await session.kube.list(TrialKind, { namespace: 'default' });
     expect(cancelled.map(({ metadata, spec }) => [metadata.name, spec.cancel ?? false])).to.deep.equal([

@@ -9,6 +9,7 @@ import type { MirrorReport } from '../mirror/mirror.ts';
 import { collectResults } from '../mirror/results.ts';
 import { progress, progressMode, type Progress } from '../render/progress/progress.ts';
 import type { Submitted } from '../submit/submit.ts';
+import { podLogOf } from '../trials/log/pod-log.ts';
 import type { Io, OutputFormat, Session } from '../types.ts';
 import { AgentOutput } from './agent-output.ts';
 import { cancelOpen } from './cancel.ts';
@@ -26,9 +27,9 @@ export interface AttendOptions {
   quiet: boolean;
   /** Prints what the agents print. */
   followAgents: boolean;
-  /** The command that goes on watching. */
-  returnTo: string;
   waitMs?: number;
+  /** Called before what is left to do is done, where the watching ends before the run does. */
+  onLeave: (left: Pick<Attended, 'cancelled' | 'submitted'>) => void;
   /** Creates what the run lacks while it is watched already; `note` tells the user something. */
   submit?: (note: (text: string) => void) => Promise<Submitted>;
 }
@@ -64,12 +65,15 @@ export async function attend(options: AttendOptions): Promise<Attended> {
     const problem = ({ error }: MirrorReport['problems'][number]): void =>
       note(`${error.what}: ${error.why}`);
     const results = collectResults({ store, run, jobsDir, view, now, signal, onProblem: problem });
-    const agents = options.followAgents ? new AgentOutput({ kube: kubeParts, note, signal }) : undefined;
+    const agents = options.followAgents
+      ? new AgentOutput({ podLog: podLogOf(session), note, signal })
+      : undefined;
     const following = followRun({
       kube: kubeParts,
       namespace,
       run,
       view,
+      preview: !options.submit && modeOf(options) === 'live',
       signal,
       onNews: (news) => {
         results.add(news.trial);
@@ -87,8 +91,8 @@ export async function attend(options: AttendOptions): Promise<Attended> {
       return following.whenOver();
     });
     const { ending, cancelled } = await firstEnding(over, { options, shown });
-    if (ending !== 'over') stop.abort(new Error(ending));
-    else await agents?.settle();
+    if (ending === 'over') await agents?.settle();
+    else leave({ cancelled, ...(submitted && { submitted }) }, { options, shown, stop });
     const report = await results.finish();
     shown.finish();
     return {
@@ -101,11 +105,21 @@ export async function attend(options: AttendOptions): Promise<Attended> {
       ...(submitted && { submitted }),
     };
   } catch (error) {
-    shown.finish();
+    if (view.size > 0) shown.finish();
+    else shown.drop();
     throw error;
   } finally {
     stop.abort();
   }
+}
+
+function leave(
+  left: Parameters<AttendOptions['onLeave']>[0],
+  { options, shown, stop }: { options: AttendOptions; shown: Progress; stop: AbortController },
+): void {
+  stop.abort(new Error('nobody watches any more'));
+  shown.finish();
+  options.onLeave(left);
 }
 
 const modeOf = ({ io, output, quiet }: AttendOptions) =>
@@ -125,10 +139,10 @@ async function firstEnding(
   over: Promise<void>,
   { options, shown }: { options: AttendOptions; shown: Progress },
 ): Promise<Pick<Attended, 'ending' | 'cancelled'>> {
-  const { io, session, run, waitMs, returnTo } = options;
+  const { io, session, run, waitMs } = options;
   const note = (text: string): void => shown.note(text);
   const { clock } = session.kubeParts;
-  const interrupted = interruption(io, { clock, note, returnTo });
+  const interrupted = interruption(io, { clock, note });
   const timeout = Promise.withResolvers<Ending>();
   const cancelTimeout =
     waitMs === undefined ? () => {} : clock.after(waitMs, () => timeout.resolve('timeout'));

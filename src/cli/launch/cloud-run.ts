@@ -1,5 +1,5 @@
 /** `sb cloud run`: select, plan, submit, follow, mirror, in this order and mostly at once. */
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { planRun } from '../plan/plan.ts';
 import { trialCount, type RunPlan } from '../plan/types.ts';
 import { GROUP } from '../../crds/names.ts';
@@ -13,8 +13,10 @@ import { leftOutNote } from '../tasks/read.ts';
 import type { ExitCode, Io, Session } from '../types.ts';
 import { attend } from './attend.ts';
 import { printSubmitted } from './outcome.ts';
-import { conclude, halfway, printRefused, returnTo } from './conclude.ts';
+import { conclude, halfway, printFarewell, printRefused, returnTo } from './conclude.ts';
 import { printDryRun } from './dry-run.ts';
+import { checkNodes } from './fit/nodes.ts';
+import { checkQuotas } from './fit/quota.ts';
 import { durationMs, wishOf, type RunFlags, type Wish } from './wish.ts';
 
 /** Where results go when nobody says where. */
@@ -25,18 +27,28 @@ const BUCKET = 'abundant-sb-artifacts';
 /** Does what the flags say; resolves to the exit code. Throws CliError for what keeps the run from being. */
 export async function cloudRun(flags: RunFlags, io: Io): Promise<ExitCode> {
   const wish = await wishOf(flags, io);
-  const selection = await select(wish, io);
   if (wish.dryRun === 'client') {
     const bucket = io.env['SB_S3_BUCKET'] || BUCKET;
+    const selection = await select(wish, io);
     return printDryRun(planOf(wish, io, { selection, bucket }), { wish, io });
   }
-  return withSession(wish.session, io, (session) => inCluster(session, { wish, io, selection }));
+  // First, for reading thousands of tasks takes a while and a wrong context is told at once.
+  return withSession(wish.session, io, async (session) =>
+    inCluster(session, { wish, io, selection: await select(wish, io) }),
+  );
 }
 
-async function select({ options, path }: Wish, { signal, terminal }: Io): Promise<Selection> {
+/** As it would be typed here: absolute only where it lies elsewhere. */
+function shortest(path: string, cwd: string): string {
+  const typed = relative(cwd, path) || '.';
+  return typed.startsWith('..') ? path : typed;
+}
+
+async function select({ options, path }: Wish, { signal, terminal, cwd }: Io): Promise<Selection> {
   const { include, exclude, limit, skipInvalid } = options;
   const selection = await selectTasks({
     path,
+    shown: shortest(path, cwd),
     signal,
     ...(include && { include }),
     ...(exclude && { exclude }),
@@ -70,7 +82,9 @@ async function inCluster(session: Session, { wish, io, selection }: Launch): Pro
   const { bucket } = await session.client();
   const plan = planOf(wish, io, { selection, bucket });
   await preflight(session, needsOf(plan));
+  if (wish.options.provision === false) await checkNodes(session, plan);
   if (wish.dryRun === 'server') return printDryRun(plan, { wish, io, session });
+  for (const line of await checkQuotas(session, plan, io.signal)) io.terminal.err(safe(`${line}\n`));
   return wish.options.detach ? detached(session, plan, { wish, io }) : attended(session, plan, { wish, io });
 }
 
@@ -115,18 +129,20 @@ async function attended(
   { wish, io }: Omit<Launch, 'selection'>,
 ): Promise<ExitCode> {
   const { options, output, quiet } = wish;
+  const { terminal } = io;
+  const { run } = plan;
   const jobsDir = resolve(io.cwd, options.jobsDir ?? JOBS_DIR);
-  const command = returnTo(plan.run, session);
   const ended = await attend({
     session,
     io,
-    run: plan.run,
+    run,
     expected: trialCount(plan),
     jobsDir,
     output,
     quiet,
     followAgents: options.follow === true,
-    returnTo: command,
+    onLeave: (left) =>
+      printFarewell(left, { terminal, run, returnTo: returnTo(run, session), submits: true }),
     ...(options.waitTimeout !== undefined && { waitMs: durationMs(options.waitTimeout) }),
     submit: async (note) => {
       const submitted = await submitRun({
@@ -134,20 +150,12 @@ async function attended(
         plan,
         signal: io.signal,
         onEvent: (event) => {
-          if (event.type === 'waiting') note(`the API server does not answer, trying again: ${event.why}`);
+          if (event.type === 'waiting') note(`the ${event.on} does not answer, trying again: ${event.why}`);
         },
       });
       note(createdLine(plan, submitted));
       return submitted;
     },
   });
-  return conclude(ended, {
-    terminal: io.terminal,
-    session,
-    run: plan.run,
-    output,
-    returnTo: command,
-    failUnder: options.failUnder,
-    submits: true,
-  });
+  return conclude(ended, { terminal, session, run, output, failUnder: options.failUnder });
 }

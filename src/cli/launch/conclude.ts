@@ -2,18 +2,24 @@
 import { printFailure } from '../failure/print.ts';
 import { incomplete } from '../mirror/problem.ts';
 import { safe } from '../render/safe.ts';
+import { counted } from '../runs/hint.ts';
 import type { ExitCode, OutputFormat, Session, Terminal } from '../types.ts';
 import type { Attended } from './attend.ts';
 import { exitCodeOf, printOutcome } from './outcome.ts';
 
 export interface ConcludeOptions {
   terminal: Terminal;
-  session: Pick<Session, 'namespace'>;
+  session: Session;
   run: string;
   output: OutputFormat;
+  failUnder?: number | undefined;
+}
+
+export interface FarewellOptions {
+  terminal: Terminal;
+  run: string;
   /** The command that goes on watching. */
   returnTo: string;
-  failUnder?: number | undefined;
   /** Something was to be submitted. */
   submits: boolean;
 }
@@ -46,8 +52,7 @@ export async function conclude(ended: Attended, options: ConcludeOptions): Promi
   const refused = submitted?.refused ?? [];
   printRefused(terminal, refused);
   if (ending === 'over' && report.problems.length > 0)
-    printFailure(terminal, incomplete(run, report.problems), { debug: false });
-  if (ending !== 'over') terminal.err(safe(`${farewell(ended, options)}\n`));
+    printFailure(terminal, incomplete(run, report.problems, session), { debug: false });
   await printOutcome(terminal, output, { ...ended, run, namespace: session.namespace });
   return exitCodeOf({
     ending,
@@ -58,13 +63,20 @@ export async function conclude(ended: Attended, options: ConcludeOptions): Promi
   });
 }
 
-/** What somebody has to know who leaves a run before its end. */
+/** Says what somebody has to know who leaves a run before its end. */
+export function printFarewell(
+  left: Pick<Attended, 'cancelled' | 'submitted'>,
+  { terminal, ...options }: FarewellOptions,
+): void {
+  terminal.err(safe(`${farewell(left, options)}\n`));
+}
+
 function farewell(
-  { cancelled, submitted }: Attended,
-  { run, returnTo: command, submits }: ConcludeOptions,
+  { cancelled, submitted }: Pick<Attended, 'cancelled' | 'submitted'>,
+  { run, returnTo: command, submits }: Omit<FarewellOptions, 'terminal'>,
 ): string {
   if (cancelled > 0)
-    return `run ${run}: ${cancelled} Trials are being cancelled; to see them end: ${command}`;
+    return `run ${run}: ${counted(cancelled, 'Trial')} cancelled; to see them end: ${command}`;
   const lines = [`the run goes on; to return to it: ${command}`];
   return [...lines, ...(submits && !submitted ? [halfway(run)] : [])].join('\n');
 }

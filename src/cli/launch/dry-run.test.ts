@@ -1,12 +1,8 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
-import { ApiServer } from '../../../test/support/api-server.ts';
-import { connectTo } from '../../../test/support/kube.ts';
 import { run } from '../run.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
 import { recordedIo } from '../testing/terminal.ts';
-import type { Session } from '../types.ts';
-import { quotaLines } from './quota.ts';
 
 // A verifier of its own is more than the operator runs today.
 const RUNNABLE = {
@@ -60,38 +56,5 @@ describe('A dry run', () => {
     const { code, stdout, stderr } = await dry();
     expect([code, stdout]).to.deep.equal([2, '']);
     expect(stderr).to.include('SB-E014').and.to.include('instruction.md is missing');
-  });
-
-  it('says which quota a run goes beyond', async () => {
-    const server = await ApiServer.start();
-    const kubeParts = connectTo(server);
-    const quota = {
-      group: '',
-      version: 'v1',
-      kind: 'ResourceQuota',
-      plural: 'resourcequotas',
-      namespaced: true,
-    };
-    const status = {
-      hard: { pods: '10', 'requests.cpu': '100', secrets: '5' },
-      used: { pods: '9', 'requests.cpu': '1500m' },
-    };
-    server.collection(quota).create({
-      apiVersion: 'v1',
-      kind: 'ResourceQuota',
-      metadata: { name: 'q', namespace: 'default' },
-      status,
-    });
-    const requests = { cores: 98, memoryBytes: 0, storageBytes: 0 };
-    const session = { kube: kubeParts.client, namespace: 'default' } as Session;
-    const plan = { tasks: 1, trials: 2, builds: [], images: [], bytes: 0, requests };
-    const lines = await quotaLines(session, plan);
-    const fitting = await quotaLines(session, { ...plan, trials: 1 });
-    await kubeParts.close();
-    await server.close();
-    expect(lines).to.deep.equal([
-      'quota q: 9 of 10 pods are used, and all Trials at once want more than the rest',
-    ]);
-    expect(fitting).to.deep.equal(['quotas: the run fits']);
   });
 });

@@ -8,7 +8,7 @@ import { safe, safeJson } from '../render/safe.ts';
 import { dryRunServer } from '../submit/submit.ts';
 import type { ExitCode, Io, Session } from '../types.ts';
 import { costLine } from './cost.ts';
-import { quotaLines } from './quota.ts';
+import { quotaLines } from './fit/quota.ts';
 import type { Wish } from './wish.ts';
 
 /** Prints the plan; with a session the API server is asked about every object, and its quotas are compared. */
@@ -26,7 +26,7 @@ export async function printDryRun(
   terminal.err(
     `the API server takes ${created} Trials, has ${unchanged} already and refuses ${refused.length}\n`,
   );
-  for (const line of await quotaLines(session, summary(plan))) terminal.err(safe(`${line}\n`));
+  for (const line of await quotaLines(session, plan, signal)) terminal.err(safe(`${line}\n`));
   return refused.length > 0 ? 3 : 0;
 }
 
@@ -55,6 +55,8 @@ async function printPlan(
   }
 }
 
+const small = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${Math.ceil(bytes / 2 ** 10)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function summaryLines(
@@ -64,7 +66,7 @@ function summaryLines(
   const { cores, memoryBytes, storageBytes } = requests;
   const lines: [string, string][] = [
     ['run', plan.run],
-    ['tasks', `${tasks}, ${(bytes / 2 ** 20).toFixed(1)} MiB before packing`],
+    ['tasks', `${tasks}, ${small(bytes)} before packing`],
     ['pods', `${trials}, when nothing is tried again`],
     ['images', `${builds.length} to build unless the registry has them, ${images.length} ready-made`],
     [

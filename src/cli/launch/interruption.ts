@@ -13,10 +13,10 @@ export interface Interruption {
   ignore(): void;
 }
 
-/** Ctrl-C leaves a run going and says how to return to it; a second one within two seconds is for whoever wants to cancel it. */
+/** Ctrl-C leaves a run going; a second one within two seconds is for whoever wants to cancel it. How to return to it are the last words of whoever attended. */
 export function interruption(
   { onInterrupt, terminal }: Pick<Io, 'onInterrupt' | 'terminal'>,
-  { clock, note, returnTo }: { clock: Clock; note: (text: string) => void; returnTo: string },
+  { clock, note }: { clock: Clock; note: (text: string) => void },
 ): Interruption {
   const { promise: ending, resolve } = Promise.withResolvers<void>();
   let times = 0;
@@ -24,9 +24,8 @@ export function interruption(
   const unsubscribe = onInterrupt(() => {
     times += 1;
     if (times > 1) return resolve();
-    note(`\nthe run goes on; to return to it: ${returnTo}`);
     if (!terminal.input) return resolve();
-    note('press Ctrl-C again within 2 s to be asked whether to cancel it');
+    note('\nthe run goes on; press Ctrl-C again within 2 s to be asked whether to cancel it');
     cancelTimer = clock.after(SECOND_MS, resolve);
   });
   return {

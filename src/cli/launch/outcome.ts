@@ -4,7 +4,9 @@ import type { RunSummary } from '../follow/summary.ts';
 import { lineDocument, summaryDocument } from '../render/documents.ts';
 import { printListing } from '../render/output.ts';
 import type { Column } from '../render/table.ts';
+import { TABLE_ROWS } from '../render/progress/frame.ts';
 import { duration, figure } from '../render/progress/words.ts';
+import type { RunOutcome, RunSubmitted } from '../schemas/run.ts';
 import type { Submitted } from '../submit/submit.ts';
 import type { ExitCode, OutputFormat, Terminal } from '../types.ts';
 import type { Attended, Ending } from './attend.ts';
@@ -28,9 +30,6 @@ export function exitCodeOf({ ending, summary, refused, problems, failUnder }: Ou
   return failUnder !== undefined && (summary.mean ?? 0) < failUnder ? 4 : 0;
 }
 
-/** Rows of a table that is still read. */
-const ROWS = 100;
-
 /** The one document of -o json and yaml, the names, or the table. Events of -o jsonl have been printed. */
 export async function printOutcome(
   terminal: Terminal,
@@ -40,12 +39,12 @@ export async function printOutcome(
   if (format === 'jsonl') return;
   if (format === 'name') return terminal.out(`${ended.run}\n`);
   const rows = ended.trials.sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (format === 'table' && (rows.length > ROWS || ended.ending === 'interrupted')) return;
+  if (format === 'table' && (rows.length > TABLE_ROWS || ended.ending === 'interrupted')) return;
   await printListing(terminal, format, {
     rows,
     columns,
     name: ({ name }) => name,
-    document: documentOf(ended),
+    document: () => documentOf(ended),
   });
 }
 
@@ -56,13 +55,13 @@ export async function printSubmitted(
   { run, namespace, submitted }: { run: string; namespace: string; submitted: Submitted },
 ): Promise<void> {
   const { created, unchanged } = submitted;
-  const document = { run, namespace, created, unchanged, refused: refusedIn(submitted) };
+  const document: RunSubmitted = { run, namespace, created, unchanged, refused: refusedIn(submitted) };
   const columns = [{ header: 'run', value: () => run }];
   await printListing(terminal, format === 'table' ? 'name' : format, {
     rows: [document],
     columns,
     name: () => run,
-    document,
+    document: () => document,
   });
 }
 
@@ -100,7 +99,7 @@ const documentOf = ({
   summary,
   trials,
   submitted,
-}: Attended & { run: string; namespace: string }) => ({
+}: Attended & { run: string; namespace: string }): RunOutcome => ({
   run,
   namespace,
   folder,

@@ -12,7 +12,7 @@ describe('What a run is wished to be', () => {
   before(async () => {
     folder = await folderOf({
       'run.yaml':
-        'tasks: tasks\nagents: [oracle, {name: custom, run: "true"}]\nattempts: 3\nrunName: filed\nnamespace: agents\n',
+        'tasks: tasks\nagents: [oracle, {name: custom, run: "true"}]\nattempts: 3\nrunName: filed\nnamespace: agents\ncontext: staging\nquiet: true\nfailUnder: 1\n',
       '.env': 'API_KEY=x\n',
     });
   });
@@ -29,8 +29,10 @@ describe('What a run is wished to be', () => {
   });
 
   it('is the run file with the flags before it', async () => {
-    const { path, run, session, options } = await wish({ config: 'run.yaml', attempts: 5, runName: 'mine' });
-    expect([path, run, session]).to.deep.equal([join(folder.path, 'tasks'), 'mine', { namespace: 'agents' }]);
+    const flagged = { config: 'run.yaml', attempts: 5, runName: 'mine', detach: true };
+    const { path, run, session, options, quiet } = await wish(flagged);
+    expect([path, run, quiet]).to.deep.equal([join(folder.path, 'tasks'), 'mine', true]);
+    expect(session).to.deep.equal({ context: 'staging', namespace: 'agents' });
     expect([options.attempts, options.agents?.length]).to.deep.equal([5, 2]);
   });
 
@@ -41,6 +43,8 @@ describe('What a run is wished to be', () => {
   it('refuses what it cannot mean', async () => {
     expect(await codeOf({})).to.equal('SB-E001');
     expect(await codeOf({ tasks: 'x', attempts: 0 })).to.equal('SB-E036');
+    expect(await codeOf({ tasks: 'x', detach: true, failUnder: 1 })).to.equal('SB-E036');
+    expect(await codeOf({ tasks: 'x', agent: ['claud'] })).to.equal('SB-E037');
     expect(await codeOf({ tasks: 'x', runName: 'a/b' })).to.equal('SB-E034');
     expect(await codeOf({ tasks: 'x', ae: ['nonsense'] })).to.equal('SB-E035');
     expect(await codeOf({ config: 'none.yaml' })).to.equal('SB-E013');

@@ -1,12 +1,14 @@
 /** Flags and run file → what is wanted. */
 import { resolve } from 'node:path';
 import { CliError } from '../failure/error.ts';
+import { contenders } from '../plan/agents.ts';
 import { optionProblems, writtenOut } from '../plan/check-options.ts';
 import { readEnvFile } from '../plan/env-file.ts';
 import { checkRunName, defaultRunName } from '../plan/names.ts';
 import type { RunOptions } from '../plan/options.ts';
 import { mergeOptions, readRunFile } from '../plan/run-file.ts';
 import { parseAssignments, type Variables } from '../plan/variables.ts';
+import { checkNamespaceName } from '../session/namespace.ts';
 import type { Io, OutputFormat, SessionOptions } from '../types.ts';
 
 /** As commander hands the options of `sb cloud run` over. */
@@ -18,7 +20,6 @@ export interface RunFlags
   ve?: string[];
   config?: string;
   output: OutputFormat;
-  quiet?: true;
   dryRun?: 'client' | 'server';
 }
 
@@ -36,13 +37,16 @@ export interface Wish {
   dryRun?: 'client' | 'server';
 }
 
-/** Throws CliError SB-E001, E013, E033 to E036. */
+/** Throws CliError SB-E001, E009, E013, E033 to E037. */
 export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'now'>): Promise<Wish> {
   const file = flags.config === undefined ? {} : await readRunFile(resolve(cwd, flags.config));
+  checkDetached(flags);
   const options = mergeOptions(optionsOf(flags, cwd), file);
-  const { tasks, envFile, namespace, runName } = options;
+  const { tasks, envFile, context, namespace, runName, quiet = false } = options;
   if (tasks === undefined) throw withoutTasks();
-  const { context, kubeconfig, output, quiet = false, dryRun } = flags;
+  // As early as the other options, for reading the tasks takes a while.
+  contenders(options);
+  const { kubeconfig, output, dryRun } = flags;
   return {
     options,
     path: tasks,
@@ -51,7 +55,7 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
     session: {
       ...(context !== undefined && { context }),
       ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(namespace !== undefined && { namespace }),
+      ...(namespace !== undefined && { namespace: checkNamespaceName(namespace) }),
     },
     output,
     quiet,
@@ -61,7 +65,7 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
 
 function optionsOf(flags: RunFlags, cwd: string): RunOptions {
   const { agent, model, ae, ve, tasks, envFile, provision } = flags;
-  const { context: _c, kubeconfig: _k, output: _o, quiet: _q, dryRun: _d, config: _f, ...kept } = flags;
+  const { kubeconfig: _k, output: _o, dryRun: _d, config: _f, ...kept } = flags;
   const absolute = (path: string | undefined): string | undefined => path && resolve(cwd, path);
   const options = writtenOut({
     ...withoutFlags(kept),
@@ -85,6 +89,24 @@ function optionsOf(flags: RunFlags, cwd: string): RunOptions {
 /** Without the flags that have another name as an option. */
 function withoutFlags({ agent: _a, model: _m, ae: _e, ve: _v, ...options }: Partial<RunFlags>): RunOptions {
   return options;
+}
+
+/** What is for those who wait, with how they do it later. */
+const WAITING = {
+  follow: '--follow',
+  failUnder: '--fail-under <reward>',
+  waitTimeout: '--wait-timeout <duration>',
+} as const;
+
+/** A file may have them: whoever detaches takes it as it is. */
+function checkDetached(flags: RunFlags): void {
+  const idle = Object.entries(WAITING).find(([name]) => flags[name as keyof typeof WAITING] !== undefined);
+  if (flags.detach !== true || !idle) return;
+  throw new CliError('SB-E036', {
+    what: `cannot heed ${idle[1].split(' ', 1)[0]}`,
+    why: 'with --detach nobody waits for the run',
+    fix: `leave out --detach, or wait for it later: sb run attach ${idle[1]}`,
+  });
 }
 
 const withoutTasks = (): CliError =>

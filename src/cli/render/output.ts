@@ -10,7 +10,9 @@ export interface Listing<T> {
   /** `-o name`: what other commands take as an argument. */
   name: (row: T) => string;
   /** `-o json` and `-o yaml`: the whole document. Default: the rows. */
-  document?: unknown;
+  document?: () => unknown;
+  /** `-o jsonl`: a line each. Default: the rows. */
+  items?: () => readonly unknown[];
   /** For people, on stderr, where there are no rows. */
   empty?: string;
 }
@@ -21,22 +23,35 @@ export async function printListing<T>(
   format: OutputFormat,
   listing: Listing<T>,
 ): Promise<void> {
-  const { rows, columns, name, document = rows, empty } = listing;
+  const { rows, name, document = () => rows, items = () => rows } = listing;
   switch (format) {
     case 'table':
     case 'wide':
-      if (rows.length === 0 && empty !== undefined) return terminal.err(`${empty}\n`);
-      return printTable(terminal, rows, { columns, wide: format === 'wide' });
+      return printTable(terminal, listing, format === 'wide');
     case 'json':
     case 'yaml':
-      return printDocument(terminal, format, document);
+      return printDocument(terminal, format, document());
     case 'jsonl':
-      return terminal.out(rows.map((row) => `${safeJson(row)}\n`).join(''));
+      return terminal.out(
+        items()
+          .map((item) => `${safeJson(item)}\n`)
+          .join(''),
+      );
     case 'name':
       return terminal.out(rows.map((row) => `${name(row)}\n`).join(''));
     default:
       format satisfies never;
   }
+}
+
+/** Prints on stdout what a command did, for programs; people were told on stderr. */
+export async function printDeed(
+  terminal: Terminal,
+  format: OutputFormat,
+  { document, name }: { document: object; name: string },
+): Promise<void> {
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, document);
+  if (format === 'name') terminal.out(`${name}\n`);
 }
 
 /** Prints one document on stdout; both formats escape control characters themselves. */
@@ -50,11 +65,8 @@ export async function printDocument(
   terminal.out(dump(document, { noRefs: true, lineWidth: 110 }));
 }
 
-function printTable<T>(
-  terminal: Terminal,
-  rows: readonly T[],
-  { columns, wide }: { columns: readonly Column<T>[]; wide: boolean },
-): void {
+function printTable<T>(terminal: Terminal, { rows, columns, empty }: Listing<T>, wide: boolean): void {
+  if (rows.length === 0 && empty !== undefined) return terminal.err(`${empty}\n`);
   const width = terminal.outIsTTY && !wide ? terminal.columns() : undefined;
   const headerStyle = style({ color: terminal.color && terminal.outIsTTY }).strong;
   terminal.out(table(rows, columns, { wide, width, headerStyle }));

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { CheckReport } from '../lint/check.ts';
 import type { Finding } from '../lint/rules.ts';
+import type { CheckFinding } from '../schemas/task.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 import { printDocument } from './output.ts';
 import { safeJson, safeLine } from './safe.ts';
@@ -29,8 +30,7 @@ export async function printReport(
   terminal.err(`${summary(tasks, findings)}\n`);
 }
 
-/** As `harbor lint --json` has it, and the severity. */
-const documentOf = ({ rule, severity, path, line, column, message }: Finding, cwd: string) => ({
+const documentOf = ({ rule, severity, path, line, column, message }: Finding, cwd: string): CheckFinding => ({
   rule,
   severity,
   path: relative(cwd, path) || '.',

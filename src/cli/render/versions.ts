@@ -1,4 +1,4 @@
-import type { Versions } from '../session/versions.ts';
+import type { Versions } from '../schemas/cluster.ts';
 import { safeLine } from './safe.ts';
 
 /** A line for each version that is known. */

@@ -78,6 +78,31 @@ describe('Frame of the live view', () => {
     ]);
   });
 
+  it('keeps counts, rewards and reasons in a narrow terminal, and cuts names', () => {
+    const lines = drawn(some, { columns: 40 });
+    expect(lines[0]).to.equal('demo-20260101-0000…   3/7 ended   1m00s');
+    const solved = rewarded(1, { name: 'solved-with-a-name-that-is-longer-than-all' });
+    expect(drawn([solved], { columns: 40 })).to.include('last solved-with-a-name-that… 1');
+    expect(lines.slice(-7)).to.deep.equal([
+      'TRIAL    STATE      WHY',
+      'half     failed     reward 0.5',
+      'greedy   failed     OOMKilled: the tas…',
+      'builds   building   BuildingImage: Tas…',
+      'waiting  pending    Unschedulable: 0/2…',
+      'slow     running    on worker-1',
+      'new      queued     Accepted: the oper…',
+    ]);
+  });
+
+  it('leaves the table to the one that follows the end of a run, unless there is none', () => {
+    const ended = (count: number): Trial[] =>
+      Array.from({ length: count }, (_, index) => rewarded(0, { name: `wrong-${index}` }));
+    const hasTable = (trials: Trial[]): boolean => drawn(trials).some((line) => line.startsWith('TRIAL'));
+    expect(hasTable(ended(100))).to.equal(false);
+    expect(hasTable(ended(101))).to.equal(true);
+    expect(hasTable([...ended(1), active('Running')])).to.equal(true);
+  });
+
   it('keeps a third of the table at most for what failed', () => {
     const many = Array.from({ length: 50 }, (_, index) => [
       rewarded(0, { name: `wrong-${index}` }),

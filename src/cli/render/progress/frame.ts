@@ -4,7 +4,9 @@ import type { TrialLine } from '../../follow/line.ts';
 import { isEnded, STATE_NAMES, type TrialState } from '../../follow/state.ts';
 import type { RunSummary } from '../../follow/summary.ts';
 import { column, lineOfPieces, type Piece } from './pieces.ts';
+import { safeLine } from '../safe.ts';
 import type { Style } from '../style.ts';
+import { cut } from '../table.ts';
 import { duration, figure, remaining } from './words.ts';
 
 export interface Frame {
@@ -15,6 +17,13 @@ export interface Frame {
   rows: number;
   style: Style;
 }
+
+/** Of a table that is still read: a run of no more Trials has one of its own after its end, so the last frame does without. */
+export const TABLE_ROWS = 100;
+/** Cells of a name that still tells something. */
+const SHORT_NAME = 16;
+/** In fewer columns the table is without times, so that its reasons have room. */
+const ROOM_FOR_TIMES = 64;
 
 const COLOURS: Partial<Record<TrialState, keyof Style>> = {
   passed: 'good',
@@ -32,21 +41,28 @@ const stateWord = (state: TrialState, text: string = state): Piece => {
 /** The frame's lines. The last row and the last column stay free, so that nothing wraps or scrolls. */
 export function frameLines({ summary, trials, now, columns, rows, style }: Frame): string[] {
   const room = Math.max(1, rows - 1);
-  const around = [headline(summary), ...figures(summary)];
+  const around = [headline(summary, columns), ...figures(summary, columns)];
   const states = stateLines(summary);
   const fits = around.length + states.length + 4 <= room;
   const head = [...around.slice(0, 1), ...(fits ? states : [stateLine(summary)]), ...around.slice(1)];
   const errors = errorLines(summary).slice(0, Math.max(0, Math.min(3, room - head.length - 3)));
   const left = room - head.length - errors.length;
-  const lines = [...head, ...errors, ...tableLines({ trials, now, columns, rows: left })];
+  const isTold = summary.ended === summary.total && summary.total <= TABLE_ROWS;
+  const table = isTold ? [] : tableLines({ trials, now, columns, rows: left });
+  const lines = [...head, ...errors, ...table];
   return lines
     .slice(0, room)
     .map((pieces) => lineOfPieces(pieces, { width: Math.max(1, columns - 1), style }));
 }
 
-function headline({ run, ended, total, elapsedMs, remainingMs }: RunSummary): Piece[] {
+/** How far the run is counts for more than its whole name, and than what may be left. */
+function headline({ run, ended, total, elapsedMs, remainingMs }: RunSummary, columns: number): Piece[] {
+  const far = `   ${ended}/${total} ended   ${duration(elapsedMs)}`;
   const left = remainingMs ? `   ${remaining(remainingMs)}` : '';
-  return [[run, 'strong'], `   ${ended}/${total} ended   ${duration(elapsedMs)}${left}`];
+  const room = columns - 1 - far.length;
+  const leftFits = Math.min(run.length, SHORT_NAME) + left.length <= room;
+  const name = cut(safeLine(run), Math.max(SHORT_NAME, room - (leftFits ? left.length : 0)));
+  return [[name, 'strong'], far, leftFits ? left : ''];
 }
 
 const present = ({ counts }: RunSummary): TrialState[] => STATE_NAMES.filter((state) => counts[state] > 0);
@@ -62,14 +78,16 @@ const stateLine = (summary: RunSummary): Piece[] =>
   present(summary).flatMap((state) => [stateWord(state), ` ${summary.counts[state]}  `]);
 
 /** Mean, pass@k and the last rewards. */
-function figures({ mean, passAtK, latest, rewarded }: RunSummary): Piece[][] {
+function figures({ mean, passAtK, latest, rewarded }: RunSummary, columns: number): Piece[][] {
   if (mean === undefined) return [];
   const evals = Object.entries(passAtK);
   const tries = evals.map(([key, values]) => {
     const told = Object.entries(values).map(([k, value]) => `pass@${k} ${figure(value)}`);
     return `   ${evals.length > 1 ? `${key}: ` : ''}${told.join(' ')}`;
   });
-  const last = latest.map((line) => `${line.name} ${rewardOf(line)}`).join('   ');
+  // The first one fits with its reward.
+  const name = Math.max(SHORT_NAME, columns - SHORT_NAME);
+  const last = latest.map((line) => `${cut(safeLine(line.name), name)} ${rewardOf(line)}`).join('   ');
   return [
     [['mean reward ', 'faint'], figure(mean), ` (${rewarded} rewarded)`, ...tries],
     [['last ', 'faint'], last],
@@ -129,21 +147,22 @@ function tableLines({ trials, now, columns, rows }: TableOf): Piece[][] {
   const lines = chosen(trials, rows - 2);
   if (lines.length === 0) return [];
   const name = Math.max(5, Math.min(40, Math.floor(columns * 0.4), widest(lines)));
-  const header: Piece = [
-    `${column('TRIAL', name)}  ${column('STATE', 9)}  ${column('FOR', 6)}  WHY`,
-    'faint',
-  ];
-  return [[''], [header], ...lines.map((line) => row(line, { name, now }))];
+  const time = columns >= ROOM_FOR_TIMES ? (text: string) => `  ${column(text, 6)}` : () => '';
+  const header: Piece = [`${column('TRIAL', name)}  ${column('STATE', 9)}${time('FOR')}  WHY`, 'faint'];
+  return [[''], [header], ...lines.map((line) => row(line, { name, time, now }))];
 }
 
 const widest = (lines: TrialLine[]): number => Math.max(...lines.map(({ name }) => name.length));
 
-function row(line: TrialLine, { name, now }: { name: number; now: Date }): Piece[] {
-  const time = isEnded(line.state) ? line.since - line.createdAt : now.getTime() - line.since;
+function row(
+  line: TrialLine,
+  { name, time, now }: { name: number; time: (text: string) => string; now: Date },
+): Piece[] {
+  const ms = isEnded(line.state) ? line.since - line.createdAt : now.getTime() - line.since;
   return [
     `${column(line.name, name)}  `,
     stateWord(line.state, column(line.state, 9)),
-    `  ${column(duration(time), 6)}  `,
+    `${time(duration(ms))}  `,
     reasonOf(line),
   ];
 }

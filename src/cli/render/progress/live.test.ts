@@ -84,6 +84,28 @@ describe('Live view', () => {
     expect(seen.slice(-4)).to.deep.equal(lines());
   });
 
+  it('begins below what the shell has written while it was stopped', async () => {
+    const { terminal, clock, view } = drawn();
+    terminal.err('$ other\n$ fg\n');
+    terminal.resume();
+    view.changed();
+    await clock.advance(5000);
+    expect(await terminal.text()).to.deep.equal(['one', 'two', '$ other', '$ fg', 'one', 'two']);
+    view.stop();
+    terminal.resume();
+    expect(await terminal.text()).to.have.length(6);
+  });
+
+  it('draws no more often for texts that come faster than it draws', async () => {
+    const { terminal, clock, view, frames } = drawn();
+    await clock.advance(200);
+    const first = frames();
+    for (let line = 0; line < 1000; line++) view.print(`line ${line}`);
+    await clock.advance(200);
+    expect(frames() - first).to.be.within(1, 2);
+    expect((await terminal.text()).slice(-4)).to.deep.equal(['line 998', 'line 999', 'one', 'two']);
+  });
+
   it('prints text above itself, and leaves the last frame behind', async () => {
     const { terminal, clock, view } = drawn();
     view.print('a note');
@@ -91,7 +113,8 @@ describe('Live view', () => {
     view.print('another');
     view.stop();
     await clock.advance(5000);
-    expect(await terminal.text()).to.deep.equal(['a note', 'another', 'one', 'two']);
+    view.print('a word too late');
+    expect(await terminal.text()).to.deep.equal(['a note', 'another', 'one', 'two', 'a word too late']);
     view.changed();
     terminal.err('$ ');
     expect((await terminal.text()).at(-1)).to.equal('$ ');

@@ -5,7 +5,7 @@ import type { Cancel, Clock } from '../../../kube/clock.ts';
 import type { Terminal } from '../../types.ts';
 
 export interface LiveOptions {
-  terminal: Pick<Terminal, 'err' | 'columns' | 'rows'>;
+  terminal: Pick<Terminal, 'err' | 'columns' | 'rows' | 'onResume'>;
   clock: Clock;
   /** The lines as of now; none longer than the terminal is wide, and fewer than it has rows. */
   lines: () => string[];
@@ -14,10 +14,12 @@ export interface LiveOptions {
 export interface Live {
   /** Something changed: redraws, though no more than ten times a second. */
   changed(): void;
-  /** Prints text above the view; it stays. */
+  /** Prints text above the view, where it stays, with the next frame: agents may print faster than anybody draws. */
   print(text: string): void;
   /** Draws the last frame, which stays. */
   stop(): void;
+  /** Removes what was drawn, for good. */
+  remove(): void;
 }
 
 const FRAME_MS = 100;
@@ -32,12 +34,15 @@ class LiveView implements Live {
   readonly #options: LiveOptions;
   readonly #draw: ReturnType<typeof createLogUpdate>;
   #shown: string[] = [];
+  /** What is to be printed above the next frame. */
+  #above = '';
   #size = '';
   #drawnAt = -Infinity;
   #pauseMs = FRAME_MS;
   #dirty = true;
   #timer: Cancel | undefined;
   #stopped = false;
+  readonly #ignoreResume: (() => void) | undefined;
 
   constructor(options: LiveOptions) {
     const { terminal } = options;
@@ -57,6 +62,7 @@ class LiveView implements Live {
     };
     // The cursor stays: whoever ends the process in the middle would be left without one.
     this.#draw = createLogUpdate(stream as unknown as NodeJS.WritableStream, { showCursor: true });
+    this.#ignoreResume = terminal.onResume?.(() => this.#beginAnew());
     this.#tick();
   }
 
@@ -67,17 +73,29 @@ class LiveView implements Live {
   }
 
   print(text: string): void {
-    this.#erase();
-    this.#options.terminal.err(text.endsWith('\n') ? text : `${text}\n`);
-    if (!this.#stopped) this.#paint();
+    this.#above += text.endsWith('\n') ? text : `${text}\n`;
+    if (this.#stopped) this.#flush();
+    else this.changed();
   }
 
   stop(): void {
     if (this.#stopped) return;
-    this.#stopped = true;
-    this.#timer?.();
+    this.#end();
     this.#paint();
     this.#draw.done();
+    this.#shown = [];
+  }
+
+  remove(): void {
+    this.#end();
+    this.#erase();
+    this.#flush();
+  }
+
+  #end(): void {
+    this.#stopped = true;
+    this.#timer?.();
+    this.#ignoreResume?.();
   }
 
   #tick(): void {
@@ -91,9 +109,11 @@ class LiveView implements Live {
 
   #schedule(): void {
     this.#timer?.();
-    const since = this.#options.clock.monotonic() - this.#drawnAt;
+    const { clock } = this.#options;
+    const since = clock.monotonic() - this.#drawnAt;
     const wait = this.#dirty ? Math.max(0, this.#pauseMs - since) : SIZE_MS;
-    this.#timer = this.#options.clock.after(wait, () => this.#tick());
+    // After a stop timers are due before the signal is heard; nothing may be drawn until it is.
+    this.#timer = clock.after(wait, () => (this.#timer = clock.after(0, () => this.#tick())));
   }
 
   #sizeNow(): string {
@@ -104,7 +124,8 @@ class LiveView implements Live {
   #paint(): void {
     const { clock, lines: linesNow } = this.#options;
     const began = clock.monotonic();
-    if (this.#size !== this.#sizeNow()) this.#erase();
+    if (this.#size !== this.#sizeNow() || this.#above !== '') this.#erase();
+    this.#flush();
     const lines = linesNow();
     this.#draw(lines.join('\n'));
     this.#shown = lines;
@@ -114,9 +135,23 @@ class LiveView implements Live {
     this.#dirty = false;
   }
 
+  #flush(): void {
+    if (this.#above !== '') this.#options.terminal.err(this.#above);
+    this.#above = '';
+  }
+
+  /** Draws below what is on the screen; nothing there is touched any more. */
+  #beginAnew(): void {
+    this.#shown = [];
+    this.#draw.done();
+    this.#paint();
+  }
+
   /**
    * Removes what was drawn, however the terminal shows it now: one that became narrower has broken lines in two. Erasing only as many rows as
    * were written would leave the others behind as duplicates.
+   * Where all of the screen is erased at once tmux keeps a copy of it above, and lets nothing from there come down again into a screen that
+   * grows: right for rows that a new size has pushed out, wrong for a note that is printed.
    */
   #erase(): void {
     const { terminal } = this.#options;
@@ -126,7 +161,11 @@ class LiveView implements Live {
       taken.reduce((sum, count) => sum + count, 0),
       Math.max(1, terminal.rows() - 1),
     );
-    if (this.#shown.length > 0) terminal.err(`\u001B[${rows}A\r\u001B[J`);
+    const below =
+      this.#size === this.#sizeNow()
+        ? `${'\u001B[2K\u001B[B'.repeat(rows)}\u001B[2K\u001B[${rows}A`
+        : '\u001B[J';
+    if (this.#shown.length > 0) terminal.err(`\u001B[${rows}A\r${below}`);
     this.#shown = [];
     this.#draw.done();
   }

@@ -78,7 +78,7 @@ describe('Progress as events', () => {
       ['trial', null, 'running'],
       ['trial', 'running', 'failed'],
       ['note', '', ''],
-      ['summary', '', ''],
+      ['summary', '', 'running'],
     ]);
     expect(events[1]).to.include({ trial: 'a', reward: 0.5, run: RUN, time: after(60).toISOString() });
     expect(events[3]).to.include({ total: 3, ended: 1, mean: 0.5 });
@@ -101,6 +101,15 @@ describe('Progress on a terminal', () => {
     expect(text[0]).to.equal('the connection is back');
     expect(text.filter((line) => line.includes('ended'))).to.have.length(1);
     expect(text.join('\n')).to.include('mean reward 1');
+  });
+
+  it('leaves nothing behind of a run that came to nothing', async () => {
+    const { terminal, clock, display } = shown('live');
+    await clock.advance(1000);
+    display.note('a note');
+    display.drop();
+    await clock.advance(5000);
+    expect(await terminal.text()).to.deep.equal(['a note']);
   });
 
   it('has no colours where they are not wanted', async () => {

@@ -4,7 +4,8 @@ import type { TrialNews } from '../../follow/follow.ts';
 import type { TrialLine } from '../../follow/line.ts';
 import type { RunView } from '../../follow/view.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import { summaryEvent, trialEvent, type NoteEvent } from './events.ts';
+import type { NoteEvent } from '../../schemas/events.ts';
+import { summaryEvent, trialEvent } from './events.ts';
 import { frameLines } from './frame.ts';
 import { live } from './live.ts';
 import { changeLine, closingLines, heartbeat } from './plain.ts';
@@ -27,6 +28,8 @@ export interface Progress {
   note(text: string): void;
   /** The last words; nothing is shown afterwards. */
   finish(): void;
+  /** Ends without a word, for a run that came to nothing. */
+  drop(): void;
 }
 
 /** Live only where somebody looks: not in CI, not on a pipe, not on a terminal that cannot move its cursor. */
@@ -49,7 +52,12 @@ export function progress(options: ProgressOptions): Progress {
     case 'jsonl':
       return eventProgress(options);
     case 'quiet':
-      return { news: () => {}, note: (text) => options.terminal.err(`${safe(text)}\n`), finish: () => {} };
+      return {
+        news: () => {},
+        note: (text) => options.terminal.err(`${safe(text)}\n`),
+        finish: () => {},
+        drop: () => {},
+      };
     default:
       return options.mode satisfies never;
   }
@@ -67,7 +75,12 @@ function liveProgress({ terminal, view, now, clock }: ProgressOptions): Progress
       style: styles,
     });
   const shown = live({ terminal, clock, lines });
-  return { news: () => shown.changed(), note: (text) => shown.print(safe(text)), finish: () => shown.stop() };
+  return {
+    news: () => shown.changed(),
+    note: (text) => shown.print(safe(text)),
+    finish: () => shown.stop(),
+    drop: () => shown.remove(),
+  };
 }
 
 const HEARTBEAT_MS = 30_000;
@@ -96,6 +109,7 @@ function plainProgress({ terminal, view, now, clock }: ProgressOptions): Progres
       );
       silence();
     },
+    drop: () => silence(),
   };
 }
 
@@ -108,5 +122,6 @@ function eventProgress({ terminal, view, now }: ProgressOptions): Progress {
     },
     note: (text) => print({ event: 'note', ...head(), message: text } satisfies NoteEvent),
     finish: () => print(summaryEvent(now().toISOString(), view.summary(now()))),
+    drop: () => {},
   };
 }

@@ -9,6 +9,11 @@ const programOf: Record<string, string> = {
   // What the courier's tests put into a task container, as the operator's image does.
   'busybox-static': '/bin/busybox',
   gosu: '/usr/sbin/gosu',
+  // The terminal of tests and recordings.
+  tmux: '/usr/bin/tmux',
+  // Shells that sb completes command lines in.
+  zsh: '/usr/bin/zsh',
+  fish: '/usr/bin/fish',
 };
 
 /** Whether Debian packages can be installed here. */

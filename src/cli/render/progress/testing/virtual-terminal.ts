@@ -8,6 +8,8 @@ export interface VirtualTerminal extends Terminal {
   text(): Promise<string[]>;
   /** Everything written to stderr and to stdout, as it was written. */
   written(): { err: string; out: string };
+  /** As if the process had been stopped and went on. */
+  resume(): void;
 }
 
 export function virtualTerminal({
@@ -19,6 +21,7 @@ export function virtualTerminal({
   // A real terminal turns a newline into carriage return and newline.
   const screen = new xterm.Terminal({ cols: columns, rows, convertEol: true, allowProposedApi: true });
   const written = { err: '', out: '' };
+  const resumed = new Set<() => void>();
   const flushed = (): Promise<void> => new Promise((resolve) => screen.write('', resolve));
   return {
     out: (text) => void (written.out += text),
@@ -46,5 +49,10 @@ export function virtualTerminal({
       return lines.slice(0, lines.findLastIndex((line) => line !== '') + 1);
     },
     written: () => written,
+    onResume: (listener) => {
+      resumed.add(listener);
+      return () => resumed.delete(listener);
+    },
+    resume: () => resumed.forEach((listener) => listener()),
   };
 }
