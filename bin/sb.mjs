@@ -1,5 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 // Starts sb: the bundle, or in a checkout the source where that is newer. Plain JavaScript: it runs on the Node that the machine has.
+// The -- above and below: Node takes --env-file for its own wherever else it stands, and would read secrets into the environment.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -41,7 +42,7 @@ async function runHere() {
 function runOnOwnNode() {
   const node = join(root, 'node_modules/node/bin/node');
   if (!existsSync(node)) return fail(`sb needs Node ${OLDEST} or newer; this is ${process.versions.node}`);
-  const child = spawn(node, [...FLAGS, program, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [...FLAGS, '--', program, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both; the child decides what it means.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));

@@ -29,7 +29,6 @@ async function sb(args: string[], env: Record<string, string> = {}, node: string
 }
 
 describe('sb as a process', function () {
-  this.timeout(30_000);
   let folder: Folder;
   before(async () => {
     folder = await folderOf({
@@ -144,14 +143,20 @@ describe('sb as a process', function () {
     expect((await readFile(join(target, 'task.zip'))).subarray(0, 2).toString()).to.equal('PK');
   });
 
-  it('starts by its launcher, whatever Node the machine has', async () => {
-    const child = spawn(join(ROOT, 'bin/sb.mjs'), ['task', 'check', '/nonexistent'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+  it('starts by its launcher, whatever Node the machine has, which keeps its hands off --env-file', async () => {
+    const said = async (...args: string[]) => {
+      const child = spawn(join(ROOT, 'bin/sb.mjs'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+      let stderr = '';
+      child.stderr.on('data', (chunk) => (stderr += chunk));
+      const [code] = await once(child, 'close');
+      return { code, stderr };
+    };
+    expect(await said('task', 'check', '/nonexistent')).to.deep.equal({
+      code: 2,
+      stderr:
+        'error: cannot use /nonexistent\ncause: there is no such file or folder\nfix:   ls -ld /nonexistent\ncode:  SB-E013 (docs/errors/SB-E013.md)\n',
     });
-    let stderr = '';
-    child.stderr.on('data', (chunk) => (stderr += chunk));
-    const [code] = await once(child, 'close');
-    expect(code).to.equal(2);
-    expect(stderr).to.include('SB-E013');
+    const run = await said('cloud', 'run', '-t', '/nonexistent', '--env-file', '/no.env');
+    expect(run.stderr).to.include('error: cannot read /no.env\n').and.include('SB-E013');
   });
 });

@@ -83,8 +83,6 @@ const end = (phase: (BuildFault & { kind: 'end' })['phase'], message: string) =>
   ({ kind: 'end', status: 'FAILED', phase, context: { statusCode: 'CLIENT_ERROR', message } }) as const;
 
 describe('a TaskBuild on CodeBuild', function () {
-  this.timeout(20_000);
-
   const recoveries: Record<string, Story & { says: BuildActiveReason; with?: string; attempts?: number }> = {
     'throttled StartBuild calls': {
       faults: [{ kind: 'throttle', operation: 'StartBuild', times: 3 }],

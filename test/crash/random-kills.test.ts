@@ -109,7 +109,6 @@ async function recover(world: World): Promise<void> {
 }
 
 describe('an operator that is killed 500 times at random', function () {
-  this.timeout(60_000);
   for (let seed = 1; seed <= WORLDS; seed++)
     it(`loses no Trial, doubles no Job and changes no reward (seed ${seed})`, async () => {
       const random = seeded(seed);

@@ -1,14 +1,12 @@
 import { expect } from 'chai';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
-import { kubeconfig, kubectlOk, root, type Said } from '../support/cluster.ts';
-import { harborValidator } from '../support/harbor.ts';
+import { kubectlOk, root, type Said } from '../support/cluster.ts';
+import { validateJobFolder } from '../support/harbor.ts';
 import { ensureBaseImages } from './cluster/index.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { says, startSb, type RunningSb } from './support/sb.ts';
 import { world } from './support/world.ts';
 
 const HELLO = join(root, 'examples/tasks/hello');
@@ -25,26 +23,7 @@ describe('sb cloud run', () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  interface Running {
-    child: ChildProcess;
-    said: Said;
-    end: Promise<Said>;
-  }
-  /** `sb` on pipes, without the credentials of whoever runs the tests. */
-  function start(args: string[]): Running {
-    const { AWS_ACCESS_KEY_ID: _, AWS_PROFILE: __, FORCE_COLOR: ___, ...env } = process.env;
-    const place = ['--kubeconfig', kubeconfig, '-n', namespace];
-    const child = spawn(process.execPath, [join(root, 'src/cli/main.ts'), ...args, ...place], {
-      cwd: folder,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const said: Said = { code: -1, stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => (said.stdout += chunk));
-    child.stderr.on('data', (chunk) => (said.stderr += chunk));
-    const end = once(child, 'close').then(([code]: (number | null)[]) => ({ ...said, code: code ?? -1 }));
-    return { child, said, end };
-  }
+  const start = (args: string[]): RunningSb => startSb(args, { cwd: folder, namespace });
   const sb = (...args: string[]): Promise<Said> => start(args).end;
   const versions = async (): Promise<string[]> =>
     (await world().kube.list(TrialKind, { namespace }))
@@ -54,18 +33,11 @@ describe('sb cloud run', () => {
   it('runs a task, waits, and copies results that Harbor’s schemas take', async function () {
     const { code, stdout, stderr } = await sb('cloud', 'run', '-t', HELLO, '--run-name', run, '-o', 'json');
     expect(code, stderr).to.equal(0);
-    const document = JSON.parse(stdout) as { mean: number; folder: string; trials: { trial_name: string }[] };
+    const document = JSON.parse(stdout) as { mean: number; folder: string; trials: unknown[] };
     expect([document.mean, document.trials.length]).to.deep.equal([1, 1]);
     // oxlint-disable-next-line no-control-regex -- control codes are what is looked for
     expect(stdout + stderr).to.not.match(/[\x00-\x08\x0b-\x1f]/);
-    const validate = await harborValidator(this);
-    const read = async (...path: string[]): Promise<object> =>
-      JSON.parse(await readFile(join(document.folder, ...path), 'utf8')) as object;
-    const [trial] = document.trials;
-    for (const kind of ['config', 'lock', 'result'] as const) {
-      validate(`job-${kind}`, await read(`${kind}.json`));
-      validate(`trial-${kind}`, await read(trial!.trial_name, `${kind}.json`));
-    }
+    await validateJobFolder(this, document.folder);
   });
 
   it('changes nothing when it is run again, and tells of a mean that is too low', async () => {
@@ -108,10 +80,10 @@ describe('sb cloud run', () => {
     const script = 'sleep 12; printf "Hello, world!\\n" > hello.txt';
     await writeFile(file, JSON.stringify({ tasks: HELLO, agents: [{ name: 'custom', run: script }] }));
     const name = `${run}-left`;
-    const { child, said, end } = start(['cloud', 'run', '-c', file, '--run-name', name]);
-    await eventuallyTrue('the Trial runs', async () => said.stderr.includes(' running'));
-    child.kill('SIGINT');
-    const { code, stderr } = await end;
+    const running = start(['cloud', 'run', '-c', file, '--run-name', name]);
+    await says(running, ' running');
+    running.child.kill('SIGINT');
+    const { code, stderr } = await running.end;
     expect(code, stderr).to.equal(130);
     expect(stderr).to.include(`sb run attach ${name}`);
     const attached = await sb('run', 'attach', name);

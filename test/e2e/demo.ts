@@ -64,7 +64,7 @@ async function demonstrate(plan: Plan, stays: boolean): Promise<number> {
 }
 
 function report(plan: Plan, results: Result[], stays: boolean): number {
-  print(`\n${resultTable(results)}\n\n${resultPlaces(results, paths.root)}\n\n${next(plan, results, stays)}`);
+  print(`\n${resultTable(results)}\n${resultPlaces(results, paths.root)}\n\n${next(plan, results, stays)}`);
   const wrong = disappointments(results);
   for (const line of wrong) print(`\nNOT AS IT SHOULD BE: ${line}`);
   return wrong.length === 0 ? 0 : 1;

@@ -1,5 +1,6 @@
 /** What every command is made of: options in common, and the way from an action to an exit code. */
 import { Option, type Command } from 'commander';
+import type { SchemaName } from '../schemas.ts';
 import type { ExitCode, Io, OutputFormat, SessionOptions } from '../types.ts';
 
 /** What a command is given: the process around it, and where its exit code goes. */
@@ -19,13 +20,29 @@ export const withCluster = (command: Command): Command =>
     .option('--kubeconfig <file>', 'kubeconfig file (default: KUBECONFIG, else ~/.kube/config)')
     .option('-n, --namespace <name>', 'namespace (default: the context’s, else default)');
 
+/** Of a command that prints one document, about what it did. */
+export const DEED: readonly OutputFormat[] = ['table', 'json', 'yaml', 'name'];
+
 const FORMATS: readonly OutputFormat[] = ['table', 'wide', 'json', 'yaml', 'name', 'jsonl'];
 
+/** What a program reads and writes: which options, and the schema of the document. */
+export type Documents = Readonly<Record<string, SchemaName>>;
+
+const DOCUMENTS = new WeakMap<Command, Documents>();
+
 /** `-o`, with the formats that make sense for the command. */
-export const withOutput = (command: Command, formats: readonly OutputFormat[] = FORMATS): Command =>
-  command.addOption(
+export function withOutput(
+  command: Command,
+  documents: Documents,
+  formats: readonly OutputFormat[] = FORMATS,
+): Command {
+  DOCUMENTS.set(command, documents);
+  return command.addOption(
     new Option('-o, --output <format>', 'how to print').choices([...formats]).default(formats[0] ?? 'table'),
   );
+}
+
+export const documentsOf = (command: Command): Documents => DOCUMENTS.get(command) ?? {};
 
 /** What `withCluster` and `withOutput` add. */
 export type ClusterOptions = SessionOptions;

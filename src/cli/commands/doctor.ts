@@ -14,7 +14,7 @@ const SOMETHING_IS_WRONG = 3;
 /** `sb doctor` */
 export const doctor = ({ io, finish }: Cli): Command =>
   examples(
-    withOutput(withCluster(new Command('doctor')), ['table', 'json', 'yaml'])
+    withOutput(withCluster(new Command('doctor')), { '-o json': 'doctor' }, ['table', 'json', 'yaml'])
       .description(
         'Looks at everything that a run depends on: cluster, permissions, operator, broker, store, registry, room, disk and clock. Says what is wrong and how to put it right; changes nothing. Exits with 3 where something is wrong.',
       )

@@ -10,7 +10,7 @@ interface Options extends ClusterOptions {
 /** `sb version` */
 export const version = ({ io, finish }: Cli): Command =>
   examples(
-    withOutput(withCluster(new Command('version')), ['table', 'json', 'yaml'])
+    withOutput(withCluster(new Command('version')), { '-o json': 'version' }, ['table', 'json', 'yaml'])
       .description('Prints the versions of sb, the operator, the custom resources and Kubernetes.')
       .option('--client', 'print the version of sb alone, without asking the cluster', false)
       .action(async ({ client, output, ...options }: Options) => {

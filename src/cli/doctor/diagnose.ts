@@ -1,10 +1,11 @@
 /** `sb doctor`: everything that a run depends on, looked at from where the user is. */
 import { explain } from '../failure/explain.ts';
 import { openSession } from '../session/session.ts';
+import type { Diagnosis, Finding } from '../schemas/cluster.ts';
 import type { Io, Session, SessionOptions } from '../types.ts';
 import { clusterChecks, machineChecks, API_SERVER } from './checks.ts';
 import { examine, withoutEchoes } from './examine.ts';
-import { skipped, type Finding } from './finding.ts';
+import { skipped } from './finding.ts';
 import { identityOf } from './identity.ts';
 
 export interface DoctorOptions extends SessionOptions {
@@ -14,15 +15,6 @@ export interface DoctorOptions extends SessionOptions {
   writeProbe: boolean;
   /** How long a check may take, in milliseconds. Default: ten seconds. */
   limitMs?: number;
-}
-
-/** The document of `-o json`. */
-export interface Diagnosis {
-  /** Nothing is wrong; warnings there may be. */
-  fine: boolean;
-  context?: string;
-  namespace?: string;
-  findings: Finding[];
 }
 
 /** Looks at everything at once. Takes little more than ten seconds, whatever hangs. */

@@ -22,7 +22,6 @@ interface Ended {
 }
 
 describe('sb doctor', function () {
-  this.timeout(40_000);
   let storage: Running | undefined;
   let api: FixedApi | undefined;
   let folder: Folder;

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { ApiError } from '../../kube/errors.ts';
 import { CliError } from '../failure/error.ts';
 import { examine, withoutEchoes } from './examine.ts';
-import { fine, type Check, type Finding, type Found } from './finding.ts';
+import type { Finding } from '../schemas/cluster.ts';
+import { fine, type Check, type Found } from './finding.ts';
 
 const check = (name: string, run: () => Promise<Found[]>): Check<undefined> => ({
   name,

@@ -2,7 +2,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApiError, isForbidden } from '../../kube/errors.ts';
 import { explain } from '../failure/explain.ts';
-import { skipped, type Check, type Finding, type Found } from './finding.ts';
+import type { Finding } from '../schemas/cluster.ts';
+import { skipped, type Check, type Found } from './finding.ts';
 
 /** How long a check may take. */
 export const LIMIT_MS = 10_000;

@@ -1,27 +1,9 @@
 /** What a check of `sb doctor` is, and what it finds. */
-import type { Code } from '../failure/catalogue.ts';
+import type { Finding } from '../schemas/cluster.ts';
 import type { Session } from '../types.ts';
 
-/** `skipped`: it could not be looked at, for a reason that another finding names. */
-export type State = 'fine' | 'warning' | 'problem' | 'skipped';
-
-export interface Found {
-  state: State;
-  /** `the broker has 2 endpoints`. */
-  what: string;
-  why?: string;
-  /** The command that puts it right, or what to do. May have several lines. */
-  fix?: string;
-  /** YAML that the fix applies. */
-  manifest?: string;
-  /** Where the same failure has a page. */
-  code?: Code;
-}
-
-/** Something found, with the name of the check. */
-export interface Finding extends Found {
-  check: string;
-}
+/** Something found, before it has the name of the check. */
+export type Found = Omit<Finding, 'check'>;
 
 export const fine = (what: string): Found => ({ state: 'fine', what });
 export const warning = (what: string, why: string, fix: string): Found => ({

@@ -2,8 +2,9 @@ import { printDocument } from '../render/output.ts';
 import { safe, safeLine } from '../render/safe.ts';
 import { style, type Style } from '../render/style.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
-import type { Diagnosis } from './diagnose.ts';
-import type { Finding, State } from './finding.ts';
+import type { Diagnosis, Finding } from '../schemas/cluster.ts';
+
+type State = Finding['state'];
 
 const MARK: Record<State, readonly [mark: string, style: keyof Style]> = {
   fine: ['✓', 'good'],

@@ -27,6 +27,7 @@ export const CATALOGUE = {
   'SB-E015': { title: 'A file cannot be written', exit: 3 },
   'SB-E016': { title: 'The cluster did not do what it was asked for', exit: 3 },
   'SB-E017': { title: 'A quota or policy of the cluster refuses', exit: 3 },
+  'SB-E018': { title: 'No node that is there can hold a task', exit: 3 },
   'SB-E099': { title: 'sb itself failed', exit: 3 },
   // Selecting, planning, submitting: 030–059.
   'SB-E030': { title: 'There is no task in the folder', exit: 2 },

@@ -60,15 +60,18 @@ function explainForbidden(error: ApiError): CliError {
     return failure('SB-E017', error, {
       what: 'the cluster refuses what it was asked for',
       why,
-      fix: namespaceFix(why),
+      fix: refusalFix(error),
     });
   return missingPermission({ verb, resource, group: group ?? '', namespace }, { why, cause: error });
 }
 
-const namespaceFix = (why: string): string =>
-  why.includes('exceeded quota')
-    ? 'kubectl describe resourcequota    (wait for room, or ask for more)'
-    : 'change what the cause names; a policy of the cluster forbids it';
+function refusalFix({ message }: ApiError): string {
+  const quota = /exceeded quota: ([^,\s]+)/.exec(message)?.[1];
+  if (quota === undefined) return 'change what the cause names; a policy of the cluster forbids it';
+  const namespace = /\/namespaces\/([^/\s]+)\//.exec(message)?.[1];
+  const place = namespace === undefined ? '' : ` -n ${namespace}`;
+  return `kubectl describe resourcequota ${quota}${place}    (wait for room, or ask for more)`;
+}
 
 export interface MissingPermission {
   verb: string;
@@ -157,7 +160,8 @@ const NOT_LOGGED_IN = new Set([
   'XAdminUserNotFound',
 ]);
 
-function isNotLoggedIn(error: unknown): boolean {
+/** True where the store has no credentials to go by, or refuses them. */
+export function isNotLoggedIn(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return NOT_LOGGED_IN.has(error.name) || isNotLoggedIn(error.cause);
 }
@@ -174,13 +178,29 @@ const WRITING: Record<string, string> = {
   EROFS: 'name a folder that can be written with --jobs-dir',
 };
 
+/** Codes of a path that is not as it was named. */
+const READING: Record<string, string> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ENOTDIR: 'a part of the path is a file',
+  EISDIR: 'it is a folder',
+  EMFILE: 'too many files are open',
+  ELOOP: 'its links go in circles',
+};
+
 function explainSystem(error: SystemError): CliError {
   const { code, syscall, path } = error;
   const what = `${syscall}${path === undefined ? '' : ` ${path}`} failed`;
   const fix = WRITING[code];
   if (fix !== undefined) return failure('SB-E015', error, { what, why: error.message, fix });
-  if (['ENOENT', 'EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'EMFILE', 'ELOOP'].includes(code))
-    return failure('SB-E013', error, { what, why: error.message, fix: `ls -ld ${path ?? '.'}` });
+  const why = READING[code];
+  if (why !== undefined)
+    return failure('SB-E013', error, {
+      what: `cannot use ${path ?? 'a file'}`,
+      why,
+      fix: `ls -ld ${path ?? '.'}`,
+    });
   return failure('SB-E099', error, {
     what,
     why: error.message,

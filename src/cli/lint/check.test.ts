@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { chmod, symlink } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
@@ -54,6 +54,16 @@ describe('sb task check', () => {
     ]);
   });
 
+  it('tells which files are missing beside a task.toml that cannot be used', async () => {
+    const wrong = { 'task.toml': toml('').replace('cpus = 1', 'cpus = "two"') };
+    const bare = { ...wrong, 'instruction.md': undefined, 'environment/Dockerfile': undefined };
+    expect(await found({ ...bare, 'solution/solve.sh': undefined })).to.deep.equal([
+      'invalid-task-files environment/Dockerfile',
+      'invalid-task-files instruction.md',
+      'invalid-task-config task.toml:10:1',
+    ]);
+  });
+
   it('tells where text stops to be TOML, and what is wrong with the files all the same', async () => {
     const path = await make({ ...GOOD_TASK, 'task.toml': 'a = 1\nb = = 2\n' });
     await symlink('/etc/passwd', join(path, 'environment/passwd'));
@@ -92,13 +102,6 @@ describe('sb task check', () => {
   it('rejects a path that is not there', async () => {
     const error = await check('/no/such/folder').catch((reason: unknown) => reason);
     expect(error).to.have.property('code', 'ENOENT');
-  });
-
-  it('tells of a file that cannot be read', async function () {
-    if (process.getuid?.() === 0) this.skip();
-    const path = await make(GOOD_TASK);
-    await chmod(join(path, 'instruction.md'), 0);
-    expect((await check(path)).findings[0]?.message).to.include('permission denied');
   });
 
   it('tells of fields that mean nothing, and which one is meant', async () => {
@@ -208,7 +211,6 @@ describe('sb task check', () => {
   });
 
   it('checks a hundred tasks at once', async function () {
-    this.timeout(20_000);
     const path = await make(
       Object.assign({}, ...Array.from({ length: 100 }, (_, index) => below(`t${index}`, GOOD_TASK))),
     );

@@ -10,11 +10,11 @@ import {
   unsupportedParts,
 } from '../../tasks/index.ts';
 import type { TaskConfig, Unsupported } from '../../tasks/index.ts';
-import { walkTask } from '../../tasks/folder/walk.ts';
+import { checkLayout } from '../../tasks/folder/layout.ts';
+import { walkTask, type Found } from '../../tasks/folder/walk.ts';
 import { lineFinder } from '../../tasks/toml/lines.ts';
-import { fieldName } from '../../tasks/toml/problems.ts';
+import { fieldName, type Problem } from '../../tasks/toml/problems.ts';
 import { problemsOf, type LocatedProblem } from '../select/problems.ts';
-import { limitProblems } from '../select/read.ts';
 import { configFindings } from './config.ts';
 import { RULES, type Finding, type RuleName } from './rules.ts';
 import { sourceFindings } from './sources.ts';
@@ -31,7 +31,7 @@ export async function lintTask(folder: string): Promise<Linted> {
   const file = join(folder, 'task.toml');
   const text = await readFile(file, 'utf8').catch(() => '');
   const document = documentOf(text);
-  const problems = await problemsIn(folder);
+  const problems = await problemsIn(folder, document);
   const config = configOf(text, file);
   const found = config ? await findingsOf(folder, { config, text, file }) : [];
   const unknown = unknownFindings(document, { text, file });
@@ -56,15 +56,30 @@ function configOf(text: string, file: string): TaskConfig | undefined {
 }
 
 /** What keeps the folder from being a task. A task.toml that cannot be used does not hide what is wrong with the files. */
-async function problemsIn(folder: string): Promise<LocatedProblem[]> {
+async function problemsIn(folder: string, document: TomlTable): Promise<LocatedProblem[]> {
   try {
-    return limitProblems(await readTask(folder));
+    await readTask(folder);
+    return [];
   } catch (error) {
     const problems = problemsOf(folder, error);
     if (!problems.every(({ file }) => file.endsWith('task.toml'))) return problems;
     const walked = await walkTask(await realpath(folder)).catch(() => undefined);
-    return [...problems, ...(walked?.problems ?? []).map((problem) => ({ ...problem, file: folder }))];
+    const more = walked ? [...walked.problems, ...missingFiles(document, walked)] : [];
+    return [...problems, ...more.map((problem) => ({ ...problem, file: folder }))];
   }
+}
+
+/** What is missing, as far as a task.toml tells that cannot be used; one that is no TOML tells nothing. */
+function missingFiles(document: TomlTable, walked: Found): Problem[] {
+  if (Object.keys(document).length === 0 || document['steps'] !== undefined) return [];
+  const usual = parseTaskToml('', 'task.toml');
+  const { environment = {}, verifier = {} } = document as Record<string, TomlTable>;
+  const { docker_image: image } = environment;
+  const ready = typeof image === 'string' && { docker_image: image };
+  const config = { ...usual, environment: { ...usual.environment, ...ready } };
+  // Its image may bring the tests.
+  const isSeparate = (verifier['environment_mode'] ?? verifier['environment']) !== undefined;
+  return checkLayout(config, walked).filter(({ field }) => !isSeparate || !field.startsWith('tests/'));
 }
 
 interface TomlFile {

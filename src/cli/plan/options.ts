@@ -73,10 +73,12 @@ export const RunOptions = Type.Object(
     // What follows is for the command, not for the Trials.
     provision: Flag,
     runName: Text('a name'),
+    context: Text('the name of a context'),
     namespace: Text('the name of a namespace'),
     jobsDir: Text('a path'),
     detach: Flag,
     follow: Flag,
+    quiet: Flag,
     failUnder: Type.Number(expected('a number')),
     waitTimeout: Type.String({
       pattern: '^[0-9]+(\\.[0-9]+)?(s|m|h|d)$',

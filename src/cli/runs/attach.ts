@@ -1,6 +1,6 @@
 /** `sb run attach`: back to a run, as if its command had never ended. */
 import { attend } from '../launch/attend.ts';
-import { conclude, returnTo } from '../launch/conclude.ts';
+import { conclude, printFarewell, returnTo } from '../launch/conclude.ts';
 import type { ExitCode, Io, OutputFormat, Session } from '../types.ts';
 import { resolveRun } from './find/resolve.ts';
 
@@ -21,7 +21,7 @@ export interface AttachOptions {
 export async function attachRun(session: Session, options: AttachOptions): Promise<ExitCode> {
   const { io, jobsDir, output, quiet, waitMs, failUnder, followAgents } = options;
   const run = await resolveRun(session, options.run);
-  const command = returnTo(run, session);
+  const { terminal } = io;
   const ended = await attend({
     session,
     io,
@@ -30,9 +30,9 @@ export async function attachRun(session: Session, options: AttachOptions): Promi
     output,
     quiet,
     followAgents,
-    returnTo: command,
+    onLeave: (left) =>
+      printFarewell(left, { terminal, run, returnTo: returnTo(run, session), submits: false }),
     ...(waitMs !== undefined && { waitMs }),
   });
-  const { terminal } = io;
-  return conclude(ended, { terminal, session, run, output, returnTo: command, failUnder, submits: false });
+  return conclude(ended, { terminal, session, run, output, failUnder });
 }

@@ -2,6 +2,7 @@ import type { Trial } from '../../crds/trial.ts';
 import { isEnded, stateOf } from '../follow/state.ts';
 import { cancelOpen } from '../launch/cancel.ts';
 import { safe } from '../render/safe.ts';
+import type { RunCancelled } from '../schemas/run.ts';
 import type { Io, Session } from '../types.ts';
 import { agreed } from './agree.ts';
 import { counted, inNamespace, namespaceToSay } from './hint.ts';
@@ -15,14 +16,19 @@ export async function cancelRun(
   session: Session,
   wanted: string,
   { io, yes }: { io: Io; yes: boolean },
-): Promise<void> {
+): Promise<RunCancelled> {
   const run = await resolveRun(session, wanted);
+  const done = (cancelled: number): RunCancelled => ({ run, namespace: session.namespace, cancelled });
   const open = (await trialsOf(session, run)).filter((trial) => isOpen(trial) && !trial.spec.cancel).length;
   const say = (text: string): void => io.terminal.err(`${safe(text)}\n`);
-  if (open === 0) return say(`run ${run}: no Trial is left to be cancelled`);
+  if (open === 0) {
+    say(`run ${run}: no Trial is left to be cancelled`);
+    return done(0);
+  }
   const question = `cancel ${counted(open, 'Trial')} of run ${run}?`;
   const again = inNamespace(`sb run cancel ${run} --yes`, namespaceToSay(session));
-  if (!(await agreed(io, { yes, question, again }))) return;
+  if (!(await agreed(io, { yes, question, again }))) return done(0);
   const cancelled = await cancelOpen(session, run);
   say(`run ${run}: ${counted(cancelled, 'Trial')} ${cancelled === 1 ? 'is' : 'are'} being cancelled`);
+  return done(cancelled);
 }

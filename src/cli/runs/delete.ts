@@ -4,6 +4,7 @@ import { Secret as SecretKind } from '../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../kube/types.ts';
 import { secretObjectName } from '../plan/names.ts';
 import { safe } from '../render/safe.ts';
+import type { RunDeleted } from '../schemas/run.ts';
 import { inParallel } from '../select/in-parallel.ts';
 import type { Io, Session } from '../types.ts';
 import { agreed } from './agree.ts';
@@ -15,23 +16,21 @@ import { trialsOf } from './find/trials.ts';
 const PARALLEL = 32;
 
 /** What was there and is deleted now. */
-export interface Deleted {
-  trials: number;
-  builds: number;
-  secret: boolean;
-}
+type Deleted = Pick<RunDeleted, 'trials' | 'builds' | 'secret'>;
+const NOTHING: Deleted = { trials: 0, builds: 0, secret: false };
 
 /** `sb run delete`: the run's objects go, its files in the store stay. */
 export async function deleteRun(
   session: Session,
   wanted: string,
   { io, yes }: { io: Io; yes: boolean },
-): Promise<void> {
+): Promise<RunDeleted> {
   const run = await resolveRun(session, wanted);
   const trials = await trialsOf(session, run);
   const open = trials.filter(isOpen).length;
-  const store = await session.client().then(({ bucket }) => `s3://${bucket}/trials/${run}/`);
+  const files = await session.client().then(({ bucket }) => `s3://${bucket}/trials/${run}/`);
   const running = open > 0 ? ` (${open} have not ended, and end without a result)` : '';
+  const told = (deleted: Deleted): RunDeleted => ({ run, namespace: session.namespace, ...deleted, files });
   const question = `delete ${counted(trials.length, 'Trial')} of run ${run}${running}?`;
   if (
     !(await agreed(io, {
@@ -40,11 +39,13 @@ export async function deleteRun(
       again: inNamespace(`sb run delete ${run} --yes`, namespaceToSay(session)),
     }))
   )
-    return;
-  const { trials: count, builds, secret } = await deleteObjects(session, run);
+    return told(NOTHING);
+  const deleted = await deleteObjects(session, run);
+  const { trials: count, builds, secret } = deleted;
   const more = [...(builds > 0 ? [counted(builds, 'TaskBuild')] : []), ...(secret ? ['the Secret'] : [])];
   const what = [counted(count, 'Trial'), ...more].join(', ');
-  io.terminal.err(safe(`run ${run}: ${what} deleted; the files stay at ${store}\n`));
+  io.terminal.err(safe(`run ${run}: ${what} deleted; the files stay at ${files}\n`));
+  return told(deleted);
 }
 
 /** Deletes Trials, builds and Secret of a run, by their label; may be called again. */

@@ -1,8 +1,9 @@
 /** `sb run download`: what `sb cloud run` and `sb run attach` copy while a run goes on, for one that nobody watched. */
+import { join } from 'node:path';
 import { identityOf, trialName } from '../../crds/names.ts';
 import { CliError } from '../failure/error.ts';
 import { RunView } from '../follow/view.ts';
-import type { MirrorReport } from '../mirror/mirror.ts';
+import type { Downloaded } from '../schemas/run.ts';
 import { incomplete, type ResultsProblem } from '../mirror/problem.ts';
 import { collectResults } from '../mirror/results.ts';
 import { storedTrials } from '../mirror/stored-trials.ts';
@@ -17,10 +18,6 @@ export interface Download {
   jobsDir: string;
   signal: AbortSignal;
   onProblem: (problem: ResultsProblem) => void;
-}
-
-export interface Downloaded extends Omit<MirrorReport, 'problems'> {
-  run: string;
 }
 
 /** Copies what is not there yet. Throws SB-E060 where something could not be had, after everything else was; SB-E090 for a run without a trace. */
@@ -40,8 +37,8 @@ export async function downloadRun(session: Session, options: Download): Promise<
   for (const trial of stored) if (!known.has(trial.trialName)) results.addStored(trial);
   const { problems, ...report } = await results.finish();
   signal.throwIfAborted();
-  if (problems.length > 0) throw incomplete(run, problems);
-  return { run, ...report };
+  if (problems.length > 0) throw incomplete(run, problems, session);
+  return { run, namespace: session.namespace, folder: join(jobsDir, run), ...report };
 }
 
 /** Where the cluster does not know it, the name itself, and what the cluster said. */

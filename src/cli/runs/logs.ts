@@ -1,9 +1,13 @@
-/** `sb run logs`: the logs of a run's Trials, one after the other. */
+/** `sb run logs`: the logs of a run's Trials, one after the other, or of all that run while they do. */
+import type { Trial } from '../../crds/trial.ts';
 import { CliError } from '../failure/error.ts';
+import { followRun } from '../follow/follow.ts';
 import { stateOf, type TrialState } from '../follow/state.ts';
+import { RunView } from '../follow/view.ts';
 import { safe } from '../render/safe.ts';
+import { createBudget } from '../select/in-parallel.ts';
 import { logSources, printLog } from '../trials/log/print.ts';
-import type { LogWish } from '../trials/log/parts.ts';
+import { mayHaveLog, type LogWish } from '../trials/log/parts.ts';
 import type { Io, Session } from '../types.ts';
 import { resolveRun } from './find/resolve.ts';
 import { trialsOf } from './find/trials.ts';
@@ -14,38 +18,79 @@ export interface RunLogs {
   run: string;
   /** Only Trials in these states; empty: all. */
   states: readonly TrialState[];
-  wish: Omit<LogWish, 'follow' | 'signal'>;
+  wish: Omit<LogWish, 'signal'>;
 }
 
-/** Every line has its Trial's name before it. A Trial without a log is told on stderr; SB-E093 where none has one. */
-export async function printRunLogs(
-  session: Session,
-  { io, run: wanted, states, wish }: RunLogs,
-): Promise<void> {
-  const run = await resolveRun(session, wanted);
-  const all = await trialsOf(session, run);
-  const trials = all.filter((trial) => states.length === 0 || states.includes(stateOf(trial).state));
-  const sources = logSources(session);
-  let last: CliError | undefined;
-  let printed = 0;
+/**
+ * Every line has its Trial's name before it. A Trial without a log is told on stderr; SB-E093 where none has one. With `follow` it goes on
+ * until the run is over: a Trial's log comes as soon as there is one, ten at a time.
+ */
+export async function printRunLogs(session: Session, options: RunLogs): Promise<void> {
+  const run = await resolveRun(session, options.run);
+  const { states, wish, io } = options;
+  const printed = wish.follow ? await follow(session, run, options) : new Set<string>();
+  const trials = await trialsOf(session, run);
+  let last = noTrial(run);
   for (const trial of trials) {
     const { name } = trial.metadata;
-    const options = {
-      trial,
-      sources,
-      wish: { ...wish, follow: false, signal: io.signal },
-      prefix: `${name} | `,
-    };
-    try {
-      await printLog(io.terminal, options);
-      printed += 1;
-    } catch (error) {
-      if (!(error instanceof CliError) || error.code !== 'SB-E093') throw error;
-      last = error;
-      io.terminal.err(safe(`${name}: ${error.why}\n`));
-    }
+    if (printed.has(keyOf(trial, wish)) || !isIn(states, trial)) continue;
+    const absent = await print(session, trial, options);
+    if (absent) io.terminal.err(safe(`${name}: ${absent.why}\n`));
+    else printed.add(keyOf(trial, wish));
+    last = absent ?? last;
   }
-  if (printed === 0) throw last ?? noTrial(run);
+  if (printed.size === 0) throw last;
+}
+
+const isIn = (states: RunLogs['states'], trial: Trial): boolean =>
+  states.length === 0 || states.includes(stateOf(trial).state);
+
+/** What has a log of its own: every attempt has another Pod, all have one build. */
+const keyOf = ({ metadata: { name }, status }: Trial, { phase }: RunLogs['wish']): string =>
+  phase === 'build' ? name : (status?.podName ?? name);
+
+/** Resolves to SB-E093 where there is no log (yet). */
+async function print(session: Session, trial: Trial, { io, wish }: RunLogs): Promise<CliError | undefined> {
+  try {
+    await printLog(io.terminal, {
+      trial,
+      sources: logSources(session),
+      wish: { ...wish, signal: io.signal },
+      prefix: `${trial.metadata.name} | `,
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CliError && error.code === 'SB-E093') return error;
+    throw error;
+  }
+}
+
+/** Each is a stream through the API server. */
+const MOST = 10;
+
+/** Prints what runs, until the run is over; resolves to the keys of what was printed. */
+async function follow(session: Session, run: string, options: RunLogs): Promise<Set<string>> {
+  const { kubeParts: kube, namespace } = session;
+  const { io, wish, states } = options;
+  const turn = createBudget(MOST);
+  const printed = new Set<string>();
+  const failed = Promise.withResolvers<never>();
+  const printing: Promise<unknown>[] = [];
+  const take = (trial: Trial): void => {
+    const key = keyOf(trial, wish);
+    if (printed.has(key) || !isIn(states, trial) || !mayHaveLog(trial, wish)) return;
+    printed.add(key);
+    const printOnce = async (): Promise<void> => {
+      if (await print(session, trial, options)) printed.delete(key);
+    };
+    printing.push(turn(1, printOnce).catch(failed.reject));
+  };
+  const view = new RunView({ run });
+  const onNews = ({ trial }: { trial: Trial }): void => take(trial);
+  const following = followRun({ kube, namespace, run, view, signal: io.signal, onNews });
+  await Promise.race([following.whenOver(), failed.promise]);
+  await Promise.race([Promise.all(printing), failed.promise]);
+  return printed;
 }
 
 const noTrial = (run: string): CliError =>

@@ -83,7 +83,7 @@ describe('Runs in a cluster', () => {
         [RUN, 'ended', '3/3', '1', '1', '1', '0.333'],
       ]);
       expect(await list('name')).to.equal(`nightly\n${RUN}\n`);
-      expect(JSON.parse(await list('json'))[1]).to.include({ run: RUN, trials: 3, ended: 3 });
+      expect(JSON.parse(await list('json'))[1]).to.include({ run: RUN, total: 3, ended: 3 });
     });
 
     it('says so where there are none', async () => expect(await list('table')).to.equal('none\n'));
@@ -227,7 +227,13 @@ describe('Runs in a cluster', () => {
         broken('ImageNotFound', { name: 'c' }),
         broken('OOMKilled', { name: 'd' }),
       );
-      expect(await again(['infra'])).to.deep.equal({ run: `${RUN}-r1`, of: RUN, created: 1, unchanged: 0 });
+      expect(await again(['infra'])).to.deep.equal({
+        run: `${RUN}-r1`,
+        namespace: 'default',
+        of: RUN,
+        created: 1,
+        unchanged: 0,
+      });
       const [made] = ofRun(`${RUN}-r1`);
       expect(made?.metadata.labels).to.deep.equal({ [LABEL.run]: `${RUN}-r1` });
       expect(made?.metadata.annotations).to.include({ 'sb.abundant.ai/rerun-of': 'b' });

@@ -1,5 +1,5 @@
 /** Why a folder is no valid task. */
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import { TaskFormatError, type Problem } from '../../tasks/index.ts';
 
 /** A problem and where it is. */
@@ -39,10 +39,11 @@ export function problemsOf(folder: string, error: unknown): LocatedProblem[] {
     }));
   }
   if (!isFileError(error)) throw error;
-  const file = error.path ?? folder;
-  const field = relative(folder, file);
+  const field = relative(folder, error.path ?? folder);
   const reason = REASONS[error.code] ?? error.code;
-  return [{ file, field, message: `${field === '' ? 'the folder' : field} cannot be read: ${reason}` }];
+  return [
+    { file: folder, field, message: `${field === '' ? 'the folder' : field} cannot be read: ${reason}` },
+  ];
 }
 
 const isFileError = (error: unknown): error is Error & { code: string; path?: string } =>
@@ -52,7 +53,7 @@ const isFileError = (error: unknown): error is Error & { code: string; path?: st
 export const problemLines = (invalid: readonly InvalidTask[], from: string): string[] =>
   invalid.flatMap(({ problems }) =>
     problems.map(({ file, line, column, message }) => {
-      const at = [relative(from, file) || '.', line, column].filter((part) => part !== undefined);
+      const at = [relative(from, file) || basename(file), line, column].filter((part) => part !== undefined);
       return `${at.join(':')}: ${message}`;
     }),
   );

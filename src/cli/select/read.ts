@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { packContext, readTask, type Task } from '../../tasks/index.ts';
 import type { Budget } from './in-parallel.ts';
 import { withoutSecrets } from './left-out.ts';
-import { problemsOf, type InvalidTask, type LocatedProblem } from './problems.ts';
+import { problemsOf, type InvalidTask } from './problems.ts';
 
 /** A task to run. */
 export interface SelectedTask {
@@ -14,11 +14,6 @@ export interface SelectedTask {
   leftOut?: string[];
 }
 
-/** What `packTask` takes at most. */
-const MAX_BYTES = 2 ** 30;
-/** What the API takes at most, and a file system gives a folder more of. */
-const MAX_NAME = 200;
-
 /** Bytes of the task's files. */
 export const bytesOf = ({ files }: Task): number => files.reduce((sum, { size }) => sum + size, 0);
 
@@ -26,8 +21,6 @@ export const bytesOf = ({ files }: Task): number => files.reduce((sum, { size })
 export async function readFolder(folder: string, memory: Budget): Promise<SelectedTask | InvalidTask> {
   try {
     const { task, leftOut } = await withoutSecrets(await readTask(folder));
-    const problems = limitProblems(task);
-    if (problems.length > 0) return { folder, problems };
     const selected = { task, ...(leftOut.length > 0 && { leftOut }) };
     if (task.config.environment.docker_image !== undefined) return selected;
     return { ...selected, contextSha256: await memory(bytesOf(task), () => contextDigest(task)) };
@@ -36,27 +29,8 @@ export async function readFolder(folder: string, memory: Budget): Promise<Select
   }
 }
 
-/** What is too much of a task that is valid otherwise. */
-export const limitProblems = (task: Task): LocatedProblem[] => [...tooLarge(task), ...tooLong(task)];
-
 async function contextDigest(task: Task): Promise<string> {
   return createHash('sha256')
     .update(await packContext(task))
     .digest('hex');
-}
-
-function tooLarge(task: Task): LocatedProblem[] {
-  const bytes = bytesOf(task);
-  if (bytes <= MAX_BYTES) return [];
-  const largest = task.files.reduce((most, file) => (file.size > most.size ? file : most));
-  const mebibytes = (size: number): string => `${Math.ceil(size / 2 ** 20)} MiB`;
-  const message = `the task has ${mebibytes(bytes)} of files, of which ${largest.path} is ${mebibytes(largest.size)}; expected at most 1024 MiB: fetch large files in the Dockerfile, or put them into an image`;
-  return [{ file: task.dir, field: largest.path, message }];
-}
-
-function tooLong(task: Task): LocatedProblem[] {
-  const { length } = task.name;
-  if (length <= MAX_NAME) return [];
-  const message = `the name has ${length} characters; expected at most ${MAX_NAME}: rename the folder, or set name under [task] in task.toml`;
-  return [{ file: task.dir, field: 'name', message }];
 }

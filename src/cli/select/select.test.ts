@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -109,14 +109,6 @@ describe('Selecting tasks', () => {
     expect((await refusal({ skipInvalid: true })).code).to.equal('SB-E014');
   });
 
-  it('names both folders of two tasks with one name and different contents', async () => {
-    await write('a/same');
-    await write('b/same', { ...MINIMAL, 'instruction.md': 'Do something else.\n' });
-    const { code, why } = await refusal();
-    expect(code).to.equal('SB-E031');
-    expect(why).to.equal(`${root}/a/same and ${root}/b/same differ in instruction.md`);
-  });
-
   it('tells two tasks apart that differ in an executable bit alone', async () => {
     await write('a/same');
     const other = await write('b/same');
@@ -128,40 +120,6 @@ describe('Selecting tasks', () => {
     await write('a/same');
     await write('b/same');
     expect(await namesOf()).to.deep.equal(['same']);
-  });
-
-  it('says that a path is not there, is a file, or holds no task', async () => {
-    const missing = await refusal({ path: join(root, 'nowhere') });
-    expect([missing.code, missing.why]).to.deep.equal(['SB-E013', 'there is no such folder']);
-    await writeFile(join(root, 'file'), '');
-    const file = await refusal({ path: join(root, 'file') });
-    expect([file.code, file.why]).to.deep.equal(['SB-E013', 'it is a file']);
-    const empty = await refusal();
-    expect([empty.code, empty.why]).to.deep.equal(['SB-E030', 'no folder in it has a task.toml']);
-  });
-
-  it('refuses a link out of the task’s folder', async () => {
-    await write('leaky');
-    await symlink('/etc/passwd', join(root, 'leaky/tests/passwd'));
-    expect((await refusal()).why).to.match(/^leaky: tests\/passwd is a link out of the task’s folder/);
-  });
-
-  it('refuses a task of 2 GB and names the file', async function () {
-    this.timeout(60_000);
-    await write('huge', { ...MINIMAL, 'environment/disk.img': '' });
-    await truncate(join(root, 'huge/environment/disk.img'), 2 ** 31);
-    expect((await refusal()).why).to.match(
-      /2049 MiB of files, of which environment\/disk\.img is 2048 MiB; expected at most 1024 MiB/,
-    );
-  });
-
-  it('refuses names that the API does not take: emoji, and more than 200 characters', async () => {
-    await write('🦊');
-    const long = 'x'.repeat(201);
-    await write(long);
-    const { why } = await refusal();
-    expect(why).to.match(/the name has 201 characters; expected at most 200/);
-    expect(why).to.match(/the name "🦊" has characters other than letters/);
   });
 
   it('leaves out what looks secret and is kept out of Git, and says so', async () => {
@@ -186,16 +144,6 @@ describe('Selecting tasks', () => {
     expect(context).to.deep.equal(['.env.example', 'Dockerfile']);
   });
 
-  it('explains a file that cannot be read', () => {
-    const error = Object.assign(new Error('EACCES'), {
-      code: 'EACCES',
-      syscall: 'open',
-      path: '/tasks/a/tests/test.sh',
-    });
-    const [problem] = problemsOf('/tasks/a', error);
-    expect(problem?.message).to.equal('tests/test.sh cannot be read: permission denied');
-  });
-
   it('throws on what is a fault of its own', () => {
     expect(() => problemsOf('/tasks/a', new TypeError('x'))).to.throw(TypeError);
   });
@@ -203,7 +151,7 @@ describe('Selecting tasks', () => {
   it('lists all folders, valid or not, for a check', async () => {
     await write('bad', { 'task.toml': '' });
     await write('fine');
-    const found = await readTasks(root);
+    const found = await readTasks({ path: root });
     expect(found.map((one) => 'problems' in one)).to.deep.equal([true, false]);
   });
 });

@@ -15,6 +15,8 @@ export type { SelectedTask } from './read.ts';
 export interface SelectOptions {
   /** Absolute path of one task folder, or of a folder with tasks at any depth. */
   path: string;
+  /** How messages call it; default: as it is. */
+  shown?: string;
   /** Patterns (see glob.ts) of which one must fit the task's name or its folder's name; none: every task. */
   include?: readonly string[];
   /** Patterns of which none may fit. */
@@ -41,8 +43,12 @@ const WIDTH = 4;
 const PACK_BYTES = 64 * 2 ** 20;
 
 /** Every task below `path`, valid or not, for whoever wants to see all problems at once. Throws CliError for a path that is no folder. */
-export async function readTasks(path: string, signal?: AbortSignal): Promise<(SelectedTask | InvalidTask)[]> {
-  await expectFolder(path);
+export async function readTasks({
+  path,
+  shown = path,
+  signal,
+}: Pick<SelectOptions, 'path' | 'shown' | 'signal'>): Promise<(SelectedTask | InvalidTask)[]> {
+  await expectFolder(path, shown);
   const memory = createBudget(PACK_BYTES);
   const read = async (found: Candidate | InvalidTask) =>
     isInvalid(found) ? found : readFolder(found.folder, memory);
@@ -55,19 +61,20 @@ export async function readTasks(path: string, signal?: AbortSignal): Promise<(Se
  * patterns leave none. Two copies of one task count once.
  */
 export async function selectTasks(options: SelectOptions): Promise<Selection> {
-  const { path, limit = Infinity, skipInvalid = false, signal } = options;
-  const found = await readTasks(path, signal);
-  if (found.length === 0) throw noTask(path);
+  const { path, shown = path, limit = Infinity, skipInvalid = false } = options;
+  const found = await readTasks(options);
+  if (found.length === 0) throw noTask(shown);
   const wanted = found.filter((one) => isWanted(one, options));
   if (wanted.length === 0) throw nothingLeft(found, options);
   const invalid = wanted.filter(isInvalid);
   const tasks = unique(wanted.filter((one): one is SelectedTask => !isInvalid(one)));
-  if (invalid.length > 0 && (!skipInvalid || tasks.length === 0)) throw invalidTasks(invalid, path);
+  if (invalid.length > 0 && (!skipInvalid || tasks.length === 0))
+    throw invalidTasks(invalid, { path, shown, others: tasks.length });
   return { root: path, tasks: tasks.slice(0, limit), invalid };
 }
 
-async function expectFolder(path: string): Promise<void> {
-  const what = `cannot read tasks from ${path}`;
+async function expectFolder(path: string, shown: string): Promise<void> {
+  const what = `cannot read tasks from ${shown}`;
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     const gone = error.code === 'ENOENT' || error.code === 'ENOTDIR';
     const why = gone
@@ -75,7 +82,7 @@ async function expectFolder(path: string): Promise<void> {
       : problemsOf(path, error)
           .map(({ message }) => message)
           .join();
-    throw new CliError('SB-E013', { what, why, fix: `ls -ld ${quoted(path)}`, cause: error });
+    throw new CliError('SB-E013', { what, why, fix: `ls -ld ${quoted(shown)}`, cause: error });
   });
   if (found.isDirectory()) return;
   const fix = 'give the folder of a task (with its task.toml), or a folder of such folders';
@@ -109,9 +116,9 @@ function unique(tasks: SelectedTask[]): SelectedTask[] {
 const contentsOf = ({ files }: Task): string =>
   JSON.stringify(files.map(({ path, sha256, executable }) => [path, sha256, executable]));
 
-const noTask = (path: string): CliError =>
+const noTask = (shown: string): CliError =>
   new CliError('SB-E030', {
-    what: `cannot read tasks from ${path}`,
+    what: `cannot read tasks from ${shown}`,
     why: 'no folder in it has a task.toml',
     fix: 'give the folder of a task, or a folder that holds such folders at any depth',
   });
@@ -120,7 +127,7 @@ const SHOWN = 5;
 
 function nothingLeft(
   found: (SelectedTask | InvalidTask)[],
-  { path, include, exclude }: SelectOptions,
+  { path, shown = path, include, exclude }: SelectOptions,
 ): CliError {
   const names = found.flatMap((one) => namesOf(one).slice(0, 1)).slice(0, SHOWN);
   const patterns = [
@@ -128,7 +135,7 @@ function nothingLeft(
     ...(exclude ?? []).map((one) => `-x ${one}`),
   ];
   return new CliError('SB-E032', {
-    what: `no task is left of ${path}`,
+    what: `no task is left of ${shown}`,
     why: `${patterns.join(' ')} leave none of ${found.length}: ${names.join(', ')}${found.length > SHOWN ? ', …' : ''}`,
     fix: 'change -i and -x; in their patterns * is any text and ? one character',
   });
@@ -136,22 +143,28 @@ function nothingLeft(
 
 const PROBLEMS_SHOWN = 50;
 
-function invalidTasks(invalid: InvalidTask[], path: string): CliError {
+function invalidTasks(
+  invalid: InvalidTask[],
+  { path, shown, others }: { path: string; shown: string; others: number },
+): CliError {
   const lines = problemLines(invalid, path);
   const more = lines.length > PROBLEMS_SHOWN ? [`… and ${lines.length - PROBLEMS_SHOWN} more`] : [];
   const count = invalid.length === 1 ? 'a folder is' : `${invalid.length} folders are`;
   return new CliError('SB-E014', {
-    what: `${count} no valid task in ${path}`,
+    what: `${count} no valid task in ${shown}`,
     why: [...lines.slice(0, PROBLEMS_SHOWN), ...more].join('\n'),
-    fix: `sb task check ${quoted(path)}, or leave them out with --skip-invalid`,
+    fix: `sb task check ${quoted(shown)}${others > 0 ? '    (or leave them out with --skip-invalid)' : ''}`,
   });
 }
 
 function sameName(first: Task, second: Task): CliError {
+  const folders = [second, first].map(({ dir }) => basename(dir));
+  // A pattern that fits both would leave neither.
+  const pattern = folders[0] === folders[1] ? undefined : folders.find((folder) => !fits(first.name, folder));
   return new CliError('SB-E031', {
     what: `two tasks have the name ${first.name}`,
     why: `${first.dir} and ${second.dir} differ in ${firstDifference(first, second)}`,
-    fix: `give one of them another name under [task] in task.toml, or leave it out: -x ${basename(second.dir)}`,
+    fix: `give one of them another name under [task] in task.toml${pattern === undefined ? '' : `, or leave it out: -x ${quoted(pattern)}`}`,
   });
 }
 

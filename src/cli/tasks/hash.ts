@@ -1,20 +1,7 @@
 import { environmentHash, taskDigest, taskHash, taskId, taskVersion } from '../../tasks/index.ts';
 import type { Listing } from '../render/output.ts';
+import type { HashedTask } from '../schemas/task.ts';
 import type { SelectedTask } from '../select/read.ts';
-
-/** What a task is told from others by. Hashes are SHA-256 in hex. */
-export interface HashedTask {
-  name: string;
-  /** First 12 digits of `task_hash`. */
-  task_version: string;
-  /** `<name>@<task_version>` */
-  task_id: string;
-  task_hash: string;
-  environment_hash: string;
-  /** As Harbor's lock files have it: `sha256:…`. */
-  harbor_digest: string;
-  path: string;
-}
 
 /** Hashes of a task that was read from a path. */
 export function hashed({ task }: Pick<SelectedTask, 'task'>, path: string): HashedTask {

@@ -1,12 +1,21 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { packContext, packTask, taskMetadata, type Task } from '../../tasks/index.ts';
+import {
+  packContext,
+  packTask,
+  taskHash,
+  taskId,
+  taskMetadata,
+  taskVersion,
+  type Task,
+} from '../../tasks/index.ts';
+import type { PackedTask } from '../schemas/task.ts';
 
-/** Writes the objects of a task's upload into a folder, each whole or not at all; resolves to their paths as the user would write them. */
+/** Writes the objects of a task's upload into a folder, each whole or not at all; and says which. */
 export async function packTo(
   task: Task,
   { folder, cwd }: { folder: string; cwd: string },
-): Promise<string[]> {
+): Promise<PackedTask> {
   const builds = task.config.environment.docker_image === undefined;
   const files: [string, Uint8Array | string][] = [
     ['task.zip', await packTask(task)],
@@ -16,7 +25,12 @@ export async function packTo(
   const target = resolve(cwd, folder);
   await mkdir(target, { recursive: true });
   for (const [name, contents] of files) await writeWhole(join(target, name), contents);
-  return files.map(([name]) => join(folder, name));
+  return {
+    name: task.name,
+    task_version: taskVersion(taskHash(task)),
+    task_id: taskId(task),
+    files: files.map(([name]) => join(folder, name)),
+  };
 }
 
 async function writeWhole(file: string, contents: Uint8Array | string): Promise<void> {

@@ -41,6 +41,7 @@ export const healthy = (): FixedApi['answers'] => ({
     },
   },
   '/api/v1/namespaces/default': { metadata: { name: 'default' } },
+  '/api/v1/namespaces/default/resourcequotas': { metadata: {}, items: [] },
   '/api/v1/namespaces/sb-system/configmaps/sb-client': {
     metadata: { name: 'sb-client' },
     data: {

@@ -2,6 +2,7 @@ import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { isEnded, stateOf } from '../follow/state.ts';
 import { safe } from '../render/safe.ts';
 import { agreed } from '../runs/agree.ts';
+import type { TrialCancelled } from '../schemas/trial.ts';
 import { inNamespace, namespaceToSay } from '../runs/hint.ts';
 import type { Io, Session } from '../types.ts';
 import { resolveTrial } from './resolve.ts';
@@ -11,12 +12,17 @@ export async function cancelTrial(
   session: Session,
   wanted: string,
   { io, yes }: { io: Io; yes: boolean },
-): Promise<void> {
+): Promise<TrialCancelled> {
   const trial = await resolveTrial(session, wanted);
   const { name } = trial.metadata;
   const { state } = stateOf(trial);
+  const { kube, namespace } = session;
+  const told = (cancelled: boolean): TrialCancelled => ({ trial: name, namespace, state, cancelled });
   const say = (text: string): void => io.terminal.err(`${safe(text)}\n`);
-  if (isEnded(state)) return say(`Trial ${name} has ended already: ${state}`);
+  if (isEnded(state)) {
+    say(`Trial ${name} has ended already: ${state}`);
+    return told(false);
+  }
   if (
     !(await agreed(io, {
       yes,
@@ -24,8 +30,8 @@ export async function cancelTrial(
       again: inNamespace(`sb trial cancel ${name} --yes`, namespaceToSay(session)),
     }))
   )
-    return;
-  const { kube, namespace } = session;
+    return told(false);
   await kube.patch(TrialKind, { namespace, name }, { spec: { cancel: true } });
   say(`Trial ${name} is being cancelled; its Pod stores what there is, up to 45 s`);
+  return told(true);
 }

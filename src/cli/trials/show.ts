@@ -3,12 +3,13 @@ import { conditionOf } from '../../crds/conditions.ts';
 import { PHASES, type TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { lineOf } from '../follow/line.ts';
+import { lineDocument } from '../render/documents.ts';
 import { printDocument } from '../render/output.ts';
 import { safeJson, safeLine } from '../render/safe.ts';
 import { style } from '../render/style.ts';
 import { duration, figure } from '../render/progress/words.ts';
-import { trialDocument } from '../runs/report/show.ts';
 import { runOf } from '../runs/find/trials.ts';
+import type { TrialShown } from '../schemas/trial.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 
 export async function showTrial(
@@ -31,15 +32,12 @@ export async function showTrial(
   }
 }
 
-/** The line of `sb run show`, and everything that status tells beyond it. */
-function documentOf(trial: Trial) {
-  const { status = {}, metadata, spec } = trial;
+/** The form that it has everywhere, and everything that status tells beyond it. */
+function documentOf(trial: Trial): TrialShown {
+  const { status = {}, spec } = trial;
   return {
-    ...trialDocument(lineOf(trial)),
-    namespace: metadata.namespace ?? '',
+    ...lineDocument(lineOf(trial)),
     run: runOf(trial) || (spec.run ?? null),
-    created_at: metadata.creationTimestamp ?? null,
-    finished_at: status.finishedAt ?? null,
     ...resultOf(status),
     ...placesOf(status),
   };

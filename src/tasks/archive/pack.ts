@@ -6,13 +6,10 @@ import { Zip, ZipDeflate } from 'fflate';
 import { contextFiles } from '../hash.ts';
 import type { Task, TaskFile } from '../task.ts';
 
-/** Sixteen bits count a zip's entries. */
-const MAX_FILES = 65_535;
-const MAX_BYTES = 1 << 30;
 const UNIX = 3;
 const REGULAR = 0o100_000;
 
-/** Zip of all of `task.files`. Throws when a file is no longer what it was when the task was read, or beyond 1 GiB in all. */
+/** Zip of all of `task.files`. Throws when a file is no longer what it was when the task was read. */
 export const packTask = (task: Task): Promise<Uint8Array> => pack(task.dir, task.files);
 
 /** Zip of `environment/`, with paths relative to it: the build context. */
@@ -20,7 +17,6 @@ export const packContext = (task: Task): Promise<Uint8Array> =>
   pack(join(task.dir, 'environment'), contextFiles(task));
 
 async function pack(root: string, files: readonly TaskFile[]): Promise<Uint8Array> {
-  checkSize(root, files);
   const chunks: Uint8Array[] = [];
   const zip = new Zip((error, chunk) => {
     if (error) throw error;
@@ -37,14 +33,6 @@ async function pack(root: string, files: readonly TaskFile[]): Promise<Uint8Arra
   }
   zip.end();
   return Buffer.concat(chunks);
-}
-
-function checkSize(root: string, files: readonly TaskFile[]): void {
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  if (bytes > MAX_BYTES)
-    throw new Error(`${root}: has ${Math.ceil(bytes / 2 ** 20)} MiB of files; a task may have 1024 MiB`);
-  if (files.length > MAX_FILES)
-    throw new Error(`${root}: has ${files.length} files; a task may have ${MAX_FILES}`);
 }
 
 async function readUnchanged(root: string, file: TaskFile): Promise<Uint8Array> {

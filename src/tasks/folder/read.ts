@@ -8,6 +8,7 @@ import type { Task } from '../task.ts';
 import { harborDigest, sha256OfFile } from './digest.ts';
 import { stripCanary } from './instruction.ts';
 import { checkLayout } from './layout.ts';
+import { limitProblems } from './limits.ts';
 import { walkTask } from './walk.ts';
 
 /** In Harbor’s digest, but no part of what a trial is given. */
@@ -23,7 +24,12 @@ export async function readTask(folder: string): Promise<Task> {
   const root = await realpath(dir);
   const found = await walkTask(root);
   const name = config.task?.name ?? basename(dir);
-  const problems = [...found.problems, ...checkLayout(config, found), ...checkName(name)];
+  const problems = [
+    ...found.problems,
+    ...checkLayout(config, found),
+    ...checkName(name),
+    ...limitProblems({ name, files: found.files }),
+  ];
   if (problems.length > 0) throw new TaskFormatError(dir, problems);
 
   const hashed = [];

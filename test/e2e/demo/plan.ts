@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { LABEL } from '../../../src/crds/names.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
-import { packContext, packTask, readTask, TaskFormatError, trialManifest } from '../../../src/tasks/index.ts';
+import { createBudget } from '../../../src/cli/select/in-parallel.ts';
+import { isInvalid, problemLines } from '../../../src/cli/select/problems.ts';
+import { readFolder, type SelectedTask } from '../../../src/cli/select/read.ts';
+import { TaskFormatError, trialManifest } from '../../../src/tasks/index.ts';
 import type { Task, TrialManifest } from '../../../src/tasks/index.ts';
 import { paths, s3 } from '../cluster/index.ts';
 import type { Wish } from './arguments.ts';
@@ -13,14 +15,6 @@ export interface Expectation {
   holds(status: NonNullable<Trial['status']>): boolean;
 }
 
-export interface PackedTask {
-  task: Task;
-  /** `packTask`. */
-  archive: Uint8Array;
-  /** `packContext`; undefined for a task that names an image. */
-  context?: Uint8Array;
-}
-
 export interface PlannedTrial {
   manifest: TrialManifest;
   expected?: Expectation;
@@ -29,7 +23,8 @@ export interface PlannedTrial {
 export interface Plan {
   /** The run that all Trials belong to: `demo-20260131-142501`. */
   run: string;
-  packed: PackedTask[];
+  /** Each once. */
+  tasks: SelectedTask[];
   trials: PlannedTrial[];
 }
 
@@ -66,58 +61,46 @@ const examples: Entry[] = [
 const entriesOf = ({ folders, agents }: Wish): Entry[] =>
   folders.length === 0 ? examples : folders.flatMap((folder) => agents.map((agent) => ({ folder, agent })));
 
-/** Reads, checks and packs all folders, before anything is started. Throws BadTasks. */
+/** Reads and checks all folders, before anything is started. Throws BadTasks. */
 export async function planTrials(wish: Wish, now: Date): Promise<Plan> {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const run = `demo-${stamp}`;
   const byFolder = Map.groupBy(entriesOf(wish), ({ folder }) => folder);
-  const read = await allOrBad(
-    [...byFolder].map(async ([folder, entries]) => {
-      const packed = await readAndPack(folder);
-      const trials = entries.map(({ agent, expected }): PlannedTrial => {
-        const manifest = manifestFor(packed, { agent, run, stamp });
-        return { manifest, ...(expected && { expected }) };
-      });
-      return { packed, trials };
+  const memory = createBudget(Infinity);
+  const read = await Promise.all([...byFolder.keys()].map((folder) => readFolder(folder, memory)));
+  const invalid = read.filter(isInvalid);
+  if (invalid.length > 0) throw new BadTasks(problemLines(invalid, process.cwd()).join('\n'));
+  const tasks = read.filter((one): one is SelectedTask => !isInvalid(one));
+  const trials = [...byFolder.values()].flatMap((entries, index) =>
+    entries.map(({ agent, expected }): PlannedTrial => {
+      const manifest = manifestFor(tasks[index]!, { agent, run, stamp });
+      return { manifest, ...(expected && { expected }) };
     }),
   );
-  const trials = withOwnNames(read.flatMap((one) => one.trials));
-  return { run, packed: read.map(({ packed }) => packed), trials };
-}
-
-async function allOrBad<T>(work: Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(work);
-  const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
-  const surprise = errors.find((error) => !(error instanceof TaskFormatError));
-  if (surprise) throw surprise;
-  if (errors.length > 0) throw new BadTasks(errors.map(({ message }) => message).join('\n'));
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-}
-
-async function readAndPack(folder: string): Promise<PackedTask> {
-  const task = await readTask(folder);
-  const builds = task.config.environment.docker_image === undefined;
-  const [archive, context] = await Promise.all([packTask(task), builds ? packContext(task) : undefined]);
-  return { task, archive, ...(context && { context }) };
+  return { run, tasks, trials: withOwnNames(trials) };
 }
 
 function manifestFor(
-  { task, context }: PackedTask,
+  { task, contextSha256 }: SelectedTask,
   { agent, run, stamp }: { agent: string; run: string; stamp: string },
 ): TrialManifest {
-  const manifest = trialManifest(task, {
-    bucket: s3.bucket,
-    dataset: DATASET,
-    namespace: NAMESPACE,
-    name: `${slug(task)}-${agent}-${stamp}`,
-    labels: { [LABEL.run]: run },
-    run,
-    agent: { name: agent },
-    variables: process.env,
-    ...(context && { contextSha256: createHash('sha256').update(context).digest('hex') }),
-  });
-  manifest.spec.ttlSecondsAfterFinished = TTL_SECONDS;
-  return manifest;
+  try {
+    const manifest = trialManifest(task, {
+      bucket: s3.bucket,
+      dataset: DATASET,
+      namespace: NAMESPACE,
+      name: `${slug(task)}-${agent}-${stamp}`,
+      labels: { [LABEL.run]: run },
+      run,
+      agent: { name: agent },
+      variables: process.env,
+      ...(contextSha256 !== undefined && { contextSha256 }),
+    });
+    manifest.spec.ttlSecondsAfterFinished = TTL_SECONDS;
+    return manifest;
+  } catch (error) {
+    throw error instanceof TaskFormatError ? new BadTasks(error.message) : error;
+  }
 }
 
 function slug({ name }: Task): string {

@@ -1,6 +1,6 @@
-import Table from 'cli-table3';
 import { relative } from 'node:path';
 import { conditionOf } from '../../../src/crds/conditions.ts';
+import { table } from '../../../src/cli/render/table.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Expectation } from './plan.ts';
 
@@ -13,32 +13,15 @@ export interface Result {
   expected?: Expectation;
 }
 
-const DETAILS_MAX = 60;
-
-/** A table without colours or control codes: task, agent, reward, details, time. */
-export function resultTable(results: Result[]): string {
-  const long = results.some(({ trial }) =>
-    details(trial)
-      .split('\n')
-      .some(({ length }) => length > DETAILS_MAX),
-  );
-  const table = new Table({
-    head: ['Task', 'Agent', 'Reward', 'Details', 'Time'],
-    style: { head: [], border: [] },
-    colWidths: [null, null, null, long ? DETAILS_MAX : null, null],
-    colAligns: ['left', 'left', 'right', 'left', 'right'],
-    wordWrap: true,
-  });
-  for (const { trial, seconds } of results)
-    table.push([
-      trial.spec.task.name,
-      trial.spec.agent.name,
-      trial.status?.reward === undefined ? '-' : String(trial.status.reward),
-      details(trial),
-      `${seconds.toFixed(1)} s`,
-    ]);
-  return table.toString();
-}
+/** A table without colours or control codes. */
+export const resultTable = (results: Result[]): string =>
+  table(results, [
+    { header: 'task', value: ({ trial }) => trial.spec.task.name },
+    { header: 'agent', value: ({ trial }) => trial.spec.agent.name },
+    { header: 'reward', value: ({ trial }) => trial.status?.reward, align: 'right' },
+    { header: 'time', value: ({ seconds }) => `${seconds.toFixed(1)} s`, align: 'right' },
+    { header: 'details', value: ({ trial }) => details(trial) },
+  ]);
 
 function details(trial: Trial): string {
   const { status, reason, message } = conditionOf(trial, 'Succeeded') ?? {};
@@ -48,7 +31,7 @@ function details(trial: Trial): string {
   return [
     ...(keys.length > 1 ? [keys.join(', ')] : []),
     ...(exception ? [`${exception.type}: ${exception.message}`] : []),
-  ].join('\n');
+  ].join('; ');
 }
 
 /** Where the files of each Trial are: bucket, log, mirror. */

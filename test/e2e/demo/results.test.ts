@@ -1,10 +1,8 @@
 import { expect } from 'chai';
-import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
 import type { TrialStatus } from '../../../src/crds/trial-status.ts';
 import { aTrial, stampOf, T0 } from '../../support/builders.ts';
 import { planTrials } from './plan.ts';
 import { disappointments, resultTable } from './report.ts';
-import { uploadTask } from './upload.ts';
 
 const succeeded = (status: 'True' | 'False' | 'Unknown', reason: string, message = 'why') => ({
   conditions: [{ type: 'Succeeded', status, reason, message, lastTransitionTime: stampOf(T0) }],
@@ -53,15 +51,5 @@ describe('The demo’s plan', () => {
     const bad = { ...wish, folders: ['/nowhere', '/no/where'], agents: ['oracle'] };
     const error = await planTrials(bad, T0).then(String, (reason: Error) => reason.message);
     expect(error).to.include('/nowhere').and.include('/no/where');
-  });
-
-  it('uploads a version of a task once', async () => {
-    const { packed } = await planTrials(wish, T0);
-    const store = memoryArtifactStore();
-    const uploads = [];
-    for (const one of [...packed, ...packed]) uploads.push(await uploadTask(store, one));
-    expect(uploads).to.deep.equal([true, true, false, false]);
-    const keys = (await Array.fromAsync(store.list('tasks/'))).map(({ key }) => key.split('/').at(-1));
-    expect(keys).to.include.members(['task.zip', 'context.zip', 'metadata.json']);
   });
 });

@@ -9,6 +9,8 @@ import { RunView } from '../../../src/cli/follow/view.ts';
 import type { ResultsProblem } from '../../../src/cli/mirror/problem.ts';
 import { collectResults } from '../../../src/cli/mirror/results.ts';
 import { progress } from '../../../src/cli/render/progress/progress.ts';
+import { createBudget } from '../../../src/cli/select/in-parallel.ts';
+import { uploadTask } from '../../../src/cli/submit/upload.ts';
 import type { Terminal } from '../../../src/cli/types.ts';
 import { systemClock } from '../../../src/kube/clock.ts';
 import { connect, type Kube } from '../../../src/kube/connect.ts';
@@ -19,10 +21,9 @@ import { retried } from '../../../src/providers/retry.ts';
 import { kubectl, paths, s3 } from '../cluster/index.ts';
 import { say } from '../cluster/machine/progress.ts';
 import { prepareBaseImages } from './base-images.ts';
-import { NAMESPACE } from './plan.ts';
+import { DATASET, NAMESPACE } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { Result } from './report.ts';
-import { uploadTask } from './upload.ts';
 
 /** Runs a plan on the cluster that is up, and copies the results to `jobs/<run>/`. On the signal, cancels what has not ended and rejects. */
 export async function runPlan(plan: Plan, signal: AbortSignal): Promise<Result[]> {
@@ -32,7 +33,7 @@ export async function runPlan(plan: Plan, signal: AbortSignal): Promise<Result[]
   const { accessKeyId, secretAccessKey, ...place } = s3;
   const store = retried(s3ArtifactStore({ ...place, credentials: { accessKeyId, secretAccessKey } }));
   try {
-    await prepareBaseImages(plan.packed.map(({ task }) => task));
+    await prepareBaseImages(plan.tasks.map(({ task }) => task));
     await upload(plan, store);
     signal.throwIfAborted();
     await apply(plan);
@@ -42,10 +43,11 @@ export async function runPlan(plan: Plan, signal: AbortSignal): Promise<Result[]
   }
 }
 
-async function upload({ packed }: Plan, store: ArtifactStore): Promise<void> {
-  for (const one of packed) {
-    const uploaded = await uploadTask(store, one);
-    say(`task ${one.task.name}: ${uploaded ? 'uploaded' : 'is in the bucket already'}`);
+async function upload({ tasks }: Plan, store: ArtifactStore): Promise<void> {
+  const [memory, packing] = [createBudget(Infinity), createBudget(1)];
+  for (const one of tasks) {
+    const { result } = await uploadTask(one, { store, dataset: DATASET, memory, packing });
+    say(`task ${one.task.name}: ${result === 'stored' ? 'uploaded' : 'is in the bucket already'}`);
   }
 }
 

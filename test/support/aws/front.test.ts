@@ -18,7 +18,6 @@ import { needMoto, type Moto } from './moto.ts';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
 describe('the front of the tests’ AWS', function () {
-  this.timeout(60_000);
   let moto: Moto | undefined;
   let layers: Running | undefined;
   let front: AwsFront;

@@ -1,12 +1,7 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { RunFlags } from '../../launch/wish.ts';
 import { examples, several, withCluster, withOutput, type Cli } from '../command.ts';
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('Expected a number.');
-  return value;
-}
+import { duration, number } from '../values.ts';
 
 /** Which tasks, with whom, how often. */
 const withSelection = (command: Command): Command =>
@@ -55,9 +50,9 @@ const withAttendance = (command: Command): Command =>
     .option('--detach', 'return as soon as the Trials are created')
     .option('--follow', 'print what the agents print')
     .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', number)
-    .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on')
+    .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on', duration)
     .option('-q, --quiet', 'no progress')
-    .option('--no-provision', 'use the cluster as it is; sb starts none in any case')
+    .option('--no-provision', 'count on no new nodes: refuse tasks that none of those there can hold')
     .addOption(
       new Option(
         '--dry-run [where]',
@@ -67,10 +62,18 @@ const withAttendance = (command: Command): Command =>
         .preset('client'),
     );
 
+const DOCUMENTS = {
+  '-o json': 'run',
+  '-o jsonl': 'run-event',
+  '--detach -o json': 'run-detached',
+  '--dry-run -o json': 'manifests',
+  '-c <file>': 'run-file',
+} as const;
+
 /** `sb cloud run` */
 export const run = ({ io, finish }: Cli): Command =>
   examples(
-    withCluster(withOutput(withAttendance(withEnvironment(withSelection(new Command('run'))))))
+    withCluster(withOutput(withAttendance(withEnvironment(withSelection(new Command('run')))), DOCUMENTS))
       .description(
         'Packs tasks, stores them, creates their Trials, shows how they go and copies the results. The run goes on in the cluster whatever becomes of this command; the same command with the same --run-name returns to it.',
       )

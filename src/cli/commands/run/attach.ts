@@ -7,6 +7,7 @@ import {
   type ClusterOptions,
   type OutputOptions,
 } from '../command.ts';
+import { duration, number } from '../values.ts';
 import { runIn, withRun } from './options.ts';
 
 interface Options extends ClusterOptions, OutputOptions {
@@ -21,14 +22,14 @@ interface Options extends ClusterOptions, OutputOptions {
 /** `sb run attach` */
 export const attach = ({ io, finish }: Cli): Command =>
   examples(
-    withCluster(withOutput(withRun(new Command('attach'))))
+    withCluster(withOutput(withRun(new Command('attach')), { '-o json': 'run', '-o jsonl': 'run-event' }))
       .description(
         'Shows how a run goes and copies its results, as sb cloud run did that started it, and exits as it would have.',
       )
       .option('--jobs-dir <folder>', 'where results are copied to', 'jobs')
       .option('--follow', 'print what the agents print', false)
-      .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', Number)
-      .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on')
+      .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', number)
+      .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on', duration)
       .option('-q, --quiet', 'no progress', false)
       .action(async (wanted: string, options: Options) => {
         const [{ resolve }, { withSession }, { attachRun }, { durationMs }] = await Promise.all([

@@ -1,8 +1,16 @@
 import { Command } from 'commander';
-import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
+import {
+  DEED,
+  examples,
+  withCluster,
+  withOutput,
+  type Cli,
+  type ClusterOptions,
+  type OutputOptions,
+} from '../command.ts';
 import { runIn, withRun } from './options.ts';
 
-interface Options extends ClusterOptions {
+interface Options extends ClusterOptions, OutputOptions {
   last?: true;
   yes: boolean;
 }
@@ -10,17 +18,21 @@ interface Options extends ClusterOptions {
 /** `sb run cancel` */
 export const cancel = ({ io }: Cli): Command =>
   examples(
-    withCluster(withRun(new Command('cancel')))
+    withCluster(withOutput(withRun(new Command('cancel')), { '-o json': 'run-cancel' }, DEED))
       .description(
         'Ends the Trials of a run that have not ended; those that have keep their results. Asks first.',
       )
       .option('-y, --yes', 'do not ask', false)
-      .action(async (wanted: string, { yes, ...options }: Options) => {
-        const [{ withSession }, { cancelRun }] = await Promise.all([
+      .action(async (wanted: string, { yes, output, ...options }: Options) => {
+        const [{ withSession }, { cancelRun }, { printDeed }] = await Promise.all([
           import('../../session/session.ts'),
           import('../../runs/cancel.ts'),
+          import('../../render/output.ts'),
         ]);
-        await withSession(options, io, (session) => cancelRun(session, runIn(wanted, options), { io, yes }));
+        const done = await withSession(options, io, (session) =>
+          cancelRun(session, runIn(wanted, options), { io, yes }),
+        );
+        await printDeed(io.terminal, output, { document: done, name: done.run });
       }),
     [
       ['sb run cancel nightly', 'asks'],

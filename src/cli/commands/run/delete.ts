@@ -1,8 +1,16 @@
 import { Command } from 'commander';
-import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
+import {
+  DEED,
+  examples,
+  withCluster,
+  withOutput,
+  type Cli,
+  type ClusterOptions,
+  type OutputOptions,
+} from '../command.ts';
 import { runIn } from './options.ts';
 
-interface Options extends ClusterOptions {
+interface Options extends ClusterOptions, OutputOptions {
   last?: true;
   yes: boolean;
 }
@@ -10,19 +18,23 @@ interface Options extends ClusterOptions {
 /** `sb run delete` */
 export const remove = ({ io }: Cli): Command =>
   examples(
-    withCluster(new Command('delete'))
+    withCluster(withOutput(new Command('delete'), { '-o json': 'run-delete' }, DEED))
       .alias('rm')
       .description(
         'Deletes the Trials of a run, its own builds and its Secret from the cluster. Its files stay in the store. Asks first.',
       )
       .argument('<run>', 'name of the run, its unique beginning, or @latest')
       .option('-y, --yes', 'do not ask', false)
-      .action(async (wanted: string, { yes, ...options }: Options) => {
-        const [{ withSession }, { deleteRun }] = await Promise.all([
+      .action(async (wanted: string, { yes, output, ...options }: Options) => {
+        const [{ withSession }, { deleteRun }, { printDeed }] = await Promise.all([
           import('../../session/session.ts'),
           import('../../runs/delete.ts'),
+          import('../../render/output.ts'),
         ]);
-        await withSession(options, io, (session) => deleteRun(session, runIn(wanted, options), { io, yes }));
+        const done = await withSession(options, io, (session) =>
+          deleteRun(session, runIn(wanted, options), { io, yes }),
+        );
+        await printDeed(io.terminal, output, { document: done, name: done.run });
       }),
     [
       ['sb run delete nightly-20260131-142501', 'asks'],

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { safeLine } from '../../render/safe.ts';
 import {
+  DEED,
   examples,
   withCluster,
   withOutput,
@@ -18,13 +19,13 @@ interface Options extends ClusterOptions, OutputOptions {
 /** `sb run download` */
 export const download = ({ io }: Cli): Command =>
   examples(
-    withCluster(withOutput(withRun(new Command('download')), ['table', 'json', 'yaml', 'name']))
+    withCluster(withOutput(withRun(new Command('download')), { '-o json': 'run-download' }, DEED))
       .description(
         'Copies the results of a run to <jobs-dir>/<run>, in Harbor’s layout: what is there with the right checksum is not fetched again. Works for a deleted run, too, by its full name.',
       )
       .option('--jobs-dir <folder>', 'where results are copied to', 'jobs')
       .action(async (wanted: string, options: Options) => {
-        const [{ join, resolve }, { withSession }, { downloadRun }, { printDownloaded }] = await Promise.all([
+        const [{ resolve }, { withSession }, { downloadRun }, { printDownloaded }] = await Promise.all([
           import('node:path'),
           import('../../session/session.ts'),
           import('../../runs/download.ts'),
@@ -39,7 +40,7 @@ export const download = ({ io }: Cli): Command =>
             onProblem: ({ error }) => io.terminal.err(`${safeLine(`${error.what}: ${error.why}`)}\n`),
           }),
         );
-        await printDownloaded(io.terminal, options.output, { ...done, folder: join(jobsDir, done.run) });
+        await printDownloaded(io.terminal, options.output, done);
       }),
     [
       ['sb run download', 'the latest, to jobs/'],

@@ -11,7 +11,7 @@ import {
 /** `sb run ls` */
 export const ls = ({ io }: Cli): Command =>
   examples(
-    withCluster(withOutput(new Command('ls')))
+    withCluster(withOutput(new Command('ls'), { '-o json': 'run-list' }))
       .alias('list')
       .description('Lists the runs of a namespace, the newest first.')
       .action(async ({ output, ...options }: ClusterOptions & OutputOptions) => {

@@ -37,8 +37,3 @@ export const withStates = (command: Command): Command =>
       },
     ),
   );
-
-export const wholeNumber = (text: string): number => {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number');
-  return Number(text);
-};

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import {
+  DEED,
   examples,
   several,
   withCluster,
@@ -19,7 +20,7 @@ interface Options extends ClusterOptions, OutputOptions {
 /** `sb run rerun` */
 export const rerun = ({ io }: Cli): Command =>
   examples(
-    withCluster(withOutput(withRun(new Command('rerun')), ['table', 'json', 'yaml', 'name']))
+    withCluster(withOutput(withRun(new Command('rerun')), { '-o json': 'run-rerun' }, DEED))
       .description(
         'Runs Trials of a run again, as a new run <run>-r1, -r2, …, with the same tasks, agents and variables. A command that was interrupted goes on where it was when it is given again; a finished rerun is followed by the next.',
       )

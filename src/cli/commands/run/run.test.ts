@@ -1,54 +1,20 @@
 import { expect } from 'chai';
-import { join } from 'node:path';
-import { ApiServer } from '../../../../test/support/api-server.ts';
-import { Trial as TrialKind } from '../../../crds/kinds.ts';
-import { ConfigMap, Secret } from '../../../kube/kinds.ts';
 import { active, broken, rewarded, RUN } from '../../follow/testing/trials.ts';
-import { run } from '../../run.ts';
-import { kubeconfigFor } from '../../testing/api.ts';
-import { folderOf, type Folder } from '../../testing/task-folder.ts';
-import { recordedIo } from '../../testing/terminal.ts';
+import { testCluster, type TestCluster } from '../../testing/cluster.ts';
 
 describe('Commands on runs and Trials', () => {
-  let server: ApiServer;
-  let folder: Folder;
+  let cluster: TestCluster;
   beforeEach(async () => {
-    server = await ApiServer.start();
-    folder = await folderOf({ config: kubeconfigFor(server.url) });
-    for (const trial of [
+    cluster = await testCluster();
+    cluster.have(
       rewarded(1, { name: 'a' }),
       broken('NodeLost', { name: 'b' }),
       active('Unschedulable', { name: 'c', message: '2 Insufficient cpu.' }),
-    ])
-      server.collection(TrialKind).objects.set(`default/${trial.metadata.name}`, trial);
-    const data = {
-      profile: 'local',
-      bucket: 'b',
-      region: 'us-east-1',
-      endpoint: 'http://127.0.0.1:1',
-      operatorVersion: '0.1.0',
-    };
-    const metadata = { namespace: 'sb-system', name: 'sb-client' };
-    server
-      .collection(ConfigMap)
-      .objects.set('sb-system/sb-client', { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } as never);
-    server.collection(Secret).objects.set('sb-system/sb-s3', {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { namespace: 'sb-system', name: 'sb-s3' },
-      data: {},
-    } as never);
+    );
   });
-  afterEach(async () => {
-    await server.close();
-    await folder.remove();
-  });
+  afterEach(() => cluster.close());
 
-  const sb = async (...args: string[]) => {
-    const io = recordedIo({ cwd: folder.path });
-    const exit = await run([...args, '--kubeconfig', join(folder.path, 'config')], io);
-    return { exit, out: io.terminal.stdout, err: io.terminal.stderr };
-  };
+  const sb: TestCluster['sb'] = (...args) => cluster.sb(...args);
 
   it('list and show, with the latest run where none is named', async () => {
     expect(await sb('run', 'ls', '-o', 'name')).to.deep.equal({ exit: 0, out: `${RUN}\n`, err: '' });

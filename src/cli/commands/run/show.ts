@@ -18,7 +18,12 @@ interface Options extends ClusterOptions, OutputOptions {
 /** `sb run show` */
 export const show = ({ io }: Cli): Command =>
   examples(
-    withCluster(withOutput(withStates(withRun(new Command('show')))))
+    withCluster(
+      withOutput(withStates(withRun(new Command('show'))), {
+        '-o json': 'run-show',
+        '-o jsonl': 'run-trial',
+      }),
+    )
       .description('Shows a run: counts and rewards, errors grouped by class, and its Trials.')
       .action(async (wanted: string, { output, state = [], last, ...options }: Options) => {
         const [{ withSession }, { resolveRun }, { trialsOf }, { showRun }, { namespaceToSay }] =

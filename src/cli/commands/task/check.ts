@@ -14,7 +14,7 @@ interface Options {
 /** `sb task check` */
 export const check = ({ io, finish }: Cli): Command =>
   examples(
-    withOutput(new Command('check'), ['table', 'json', 'yaml', 'jsonl'])
+    withOutput(new Command('check'), { '-o json': 'task-check' }, ['table', 'json', 'yaml', 'jsonl'])
       .description(
         'Finds all problems of all tasks below the paths in one run. Errors are what cannot be run; warnings are what the rules of Harbor’s lint advise against, under their names. Exits with 1 where there are errors.',
       )

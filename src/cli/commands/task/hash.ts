@@ -5,7 +5,7 @@ import { examples, withOutput, type Cli } from '../command.ts';
 /** `sb task hash` */
 export const hash = ({ io }: Cli): Command =>
   examples(
-    withOutput(new Command('hash'))
+    withOutput(new Command('hash'), { '-o json': 'task-hash' })
       .description(
         'Prints the version that each task has: made of its files alone, the same on every machine.',
       )

@@ -1,25 +1,32 @@
 import { Command } from 'commander';
-import { examples, type Cli } from '../command.ts';
+import type { OutputFormat } from '../../types.ts';
+import { DEED, examples, withOutput, type Cli } from '../command.ts';
 
 /** `sb task pack` */
 export const pack = ({ io }: Cli): Command =>
   examples(
-    new Command('pack')
+    withOutput(new Command('pack'), { '-o json': 'task-pack' }, DEED)
       .description(
         'Writes what an upload would send: task.zip, metadata.json and, for a task that is built, context.zip. The same task gives the same bytes everywhere.',
       )
       .argument('<path>', 'task folder')
       .option('--to <folder>', 'where to; made if it is not there', '.')
-      .action(async (path: string, { to }: { to: string }) => {
-        const [{ packTo }, { leftOutNote, readOne }] = await Promise.all([
+      .action(async (path: string, { to, output }: { to: string; output: OutputFormat }) => {
+        const [{ packTo }, { leftOutNote, readOne }, { printListing }] = await Promise.all([
           import('../../tasks/pack.ts'),
           import('../../tasks/read.ts'),
+          import('../../render/output.ts'),
         ]);
         const selected = await readOne(path, io.cwd);
         const note = leftOutNote([selected]);
         if (note !== undefined) io.terminal.err(`${note}\n`);
-        const files = await packTo(selected.task, { folder: to, cwd: io.cwd });
-        io.terminal.out(files.map((file) => `${file}\n`).join(''));
+        const packed = await packTo(selected.task, { folder: to, cwd: io.cwd });
+        await printListing(io.terminal, output === 'table' ? 'name' : output, {
+          rows: packed.files,
+          columns: [],
+          name: (file) => file,
+          document: () => packed,
+        });
       }),
     [['sb task pack examples/tasks/hello --to out', 'prints the files that it wrote']],
   );

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
-import { wholeNumber } from '../run/options.ts';
+import { wholeNumber } from '../values.ts';
 
 interface Options extends ClusterOptions {
   copy: boolean;

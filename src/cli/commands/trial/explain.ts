@@ -16,7 +16,15 @@ interface Options extends ClusterOptions, OutputOptions {
 /** `sb trial explain` */
 export const explain = ({ io }: Cli): Command =>
   examples(
-    withCluster(withOutput(withTrial(new Command('explain')), ['table', 'json', 'yaml', 'jsonl', 'name']))
+    withCluster(
+      withOutput(withTrial(new Command('explain')), { '-o json': 'trial-explain' }, [
+        'table',
+        'json',
+        'yaml',
+        'jsonl',
+        'name',
+      ]),
+    )
       .description(
         'Says in a few lines why a Trial is where it is, by its conditions, build, Job, Pod, node, events and log, and what to do next.',
       )

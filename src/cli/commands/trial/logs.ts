@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { LogPhase } from '../../trials/log/parts.ts';
 import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
-import { wholeNumber } from '../run/options.ts';
+import { wholeNumber } from '../values.ts';
 import { trialIn, withTrial } from './options.ts';
 
 interface Options extends ClusterOptions {
@@ -20,17 +20,22 @@ export const logs = ({ io }: Cli): Command =>
       )
       .addOption(new Option('--phase <phase>', 'only this phase').choices(['build', 'agent', 'verifier']))
       .option('--tail <lines>', 'only so many lines of each file', wholeNumber)
-      .option('-f, --follow', 'go on until it ends', false)
+      .option('-f, --follow', 'wait for its container, and go on until that ends', false)
       .action(async (wanted: string, { phase, tail, follow, ...options }: Options) => {
-        const [{ withSession }, { resolveTrial }, { logSources, printLog }] = await Promise.all([
-          import('../../session/session.ts'),
-          import('../../trials/resolve.ts'),
-          import('../../trials/log/print.ts'),
-        ]);
+        const [{ withSession }, { resolveTrial }, { logSources, printLog }, { whenLogged }, { safeLine }] =
+          await Promise.all([
+            import('../../session/session.ts'),
+            import('../../trials/resolve.ts'),
+            import('../../trials/log/print.ts'),
+            import('../../trials/log/await.ts'),
+            import('../../render/safe.ts'),
+          ]);
         const { signal } = io;
         const wish = { follow, signal, ...(phase && { phase }), ...(tail !== undefined && { tail }) };
         await withSession(options, io, async (session) => {
-          const trial = await resolveTrial(session, trialIn(wanted, options));
+          const found = await resolveTrial(session, trialIn(wanted, options));
+          const say = (text: string): void => io.terminal.err(`${safeLine(text)}\n`);
+          const trial = follow ? await whenLogged(session, found, { wish, say }) : found;
           await printLog(io.terminal, { trial, sources: logSources(session), wish });
         });
       }),

@@ -16,7 +16,7 @@ interface Options extends ClusterOptions, OutputOptions {
 /** `sb trial show` */
 export const show = ({ io }: Cli): Command =>
   examples(
-    withCluster(withOutput(withTrial(new Command('show'))))
+    withCluster(withOutput(withTrial(new Command('show')), { '-o json': 'trial-show' }))
       .description('Shows a Trial: state, reward, phases, attempts, image, and where its files and log are.')
       .action(async (wanted: string, { output, ...options }: Options) => {
         const [{ withSession }, { resolveTrial }, { showTrial }] = await Promise.all([

@@ -13,15 +13,11 @@ export interface Amounts {
 type Requests = Record<string, string | number> | undefined;
 type PodSpec = NonNullable<Pod['spec']>;
 
-/** What a Trial's Pod requests by default: the task container's 500m, 512Mi and 8Gi, and the courier's own. */
-export const DEFAULT_TRIAL: Amounts = {
-  cpu: coresOf('500m') + coresOf('50m'),
-  memory: bytesOf('512Mi') + bytesOf('80Mi'),
-  'ephemeral-storage': bytesOf('8Gi') + bytesOf('256Mi'),
-  pods: 1,
-};
+/** What the task container requests by default: the CRD's. */
+const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
+const COURIER = { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi', pods: 1 };
 
-const NAMES = Object.keys(DEFAULT_TRIAL) as (keyof Amounts)[];
+const NAMES = ['cpu', 'memory', 'ephemeral-storage', 'pods'] as const;
 
 const combine = (of: (name: keyof Amounts) => number): Amounts =>
   Object.fromEntries(NAMES.map((name) => [name, of(name)])) as unknown as Amounts;
@@ -34,6 +30,12 @@ const amountsOf = (requests: Requests): Amounts =>
     const quantity = String(requests?.[name] ?? '0');
     return name === 'cpu' ? coresOf(quantity) : bytesOf(quantity);
   });
+
+/** What a Trial's Pod requests: the task container and the courier. */
+export const requestsOfTrial = (requests?: Requests): Amounts =>
+  plus(amountsOf({ ...DEFAULTS, ...requests }), amountsOf(COURIER));
+
+export const DEFAULT_TRIAL = requestsOfTrial();
 
 /** As the scheduler counts: containers and sidecars together, or the largest init container where that is more. */
 export function requestsOf({ containers, initContainers = [], overhead }: PodSpec): Amounts {
@@ -50,7 +52,7 @@ export function requestsOf({ containers, initContainers = [], overhead }: PodSpe
   return plus(plus(most(running, start), amountsOf(overhead)), { ...NOTHING, pods: 1 });
 }
 
-const allocatable = (node: Node): Amounts => amountsOf(node.status?.allocatable);
+export const allocatable = (node: Node): Amounts => amountsOf(node.status?.allocatable);
 
 const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
@@ -68,11 +70,26 @@ export function fitting(node: Node, pods: readonly Pod[]): { now: number; empty:
   return { now: trialsIn(combine((name) => all[name] - taken[name])), empty: trialsIn(all) };
 }
 
-/** Why a Trial without tolerations never goes to a node; undefined: it may. */
-export function obstacle({ spec, status }: Node): string | undefined {
+type Tolerations = NonNullable<PodSpec['tolerations']>;
+type Taint = NonNullable<NonNullable<Node['spec']>['taints']>[number];
+
+const repels = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effect === 'NoExecute';
+
+const textOf = ({ key, value, effect }: Taint): string => `${key}${value ? `=${value}` : ''}:${effect}`;
+
+const isTolerated = (taint: Taint, tolerations: Tolerations): boolean =>
+  tolerations.some(
+    ({ key, operator, value = '', effect }) =>
+      (key === undefined || key === taint.key) &&
+      (operator === 'Exists' || (key !== undefined && value === (taint.value ?? ''))) &&
+      (effect === undefined || effect === taint.effect),
+  );
+
+/** Why a Trial never goes to a node; undefined: it may. */
+export function obstacle({ spec, status }: Node, tolerations: Tolerations = []): string | undefined {
   const isReady = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
   if (isReady !== true) return 'is not ready';
   if (spec?.unschedulable === true) return 'is cordoned';
-  const taint = spec?.taints?.find(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute');
-  return taint && `has the taint ${taint.key}${taint.value ? `=${taint.value}` : ''}:${taint.effect}`;
+  const taint = spec?.taints?.find((one) => repels(one) && !isTolerated(one, tolerations));
+  return taint && `has the taint ${textOf(taint)}`;
 }

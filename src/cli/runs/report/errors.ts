@@ -1,26 +1,9 @@
 /** Pure: Trials in trouble, by class: what they came to, and what they have in common. */
 import type { Trial } from '../../../crds/trial.ts';
 import { byText } from '../../follow/best.ts';
-import { faultOf, type Fault } from '../../follow/faults.ts';
+import { faultOf } from '../../follow/faults.ts';
 import { isEnded, stateOf, type StateSeen } from '../../follow/state.ts';
-
-/** Trials that came to the same trouble. */
-export interface ErrorClass {
-  /** The most telling word there is: `ImagePullBackOff`, `Insufficient cpu`, `OOMKilled`, `AgentTimeoutError`. */
-  class: string;
-  /** Of the condition `Succeeded`. */
-  reason: string;
-  /** Missing where the Trials have not ended, or have a reward all the same. */
-  fault?: Fault;
-  ended: boolean;
-  count: number;
-  /** `same digest sha256:…`, `same node n`, … where there are at least two. */
-  shared: string[];
-  /** Of the first. */
-  message: string;
-  /** Names of all, in order. */
-  trials: string[];
-}
+import type { ErrorClass } from '../../schemas/run.ts';
 
 /** What kubelet and scheduler call it, within the operator's sentence. */
 const TELLING = [

@@ -1,15 +1,14 @@
 import { printDocument } from '../../render/output.ts';
 import { safe } from '../../render/safe.ts';
+import type { Downloaded, Rerun } from '../../schemas/run.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import type { Downloaded } from '../download.ts';
 import { counted, inNamespace } from '../hint.ts';
-import type { Rerun } from '../rerun/rerun.ts';
 
 /** What `sb run download` did: for people on stderr, with the folder on stdout. */
 export async function printDownloaded(
   terminal: Terminal,
   format: OutputFormat,
-  done: Downloaded & { folder: string },
+  done: Downloaded,
 ): Promise<void> {
   if (format === 'json' || format === 'yaml') return printDocument(terminal, format, done);
   const { run, trials, files, kept, bytes, folder } = done;

@@ -2,7 +2,7 @@
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../follow/line.ts';
 import { STATE_NAMES, type TrialState } from '../../follow/state.ts';
-import { summarize } from '../../follow/summary.ts';
+import { summarize, type RunSummary } from '../../follow/summary.ts';
 import { byText } from '../../follow/best.ts';
 import { lineDocument, summaryDocument } from '../../render/documents.ts';
 import { printListing } from '../../render/output.ts';
@@ -10,9 +10,11 @@ import { safeLine } from '../../render/safe.ts';
 import { style } from '../../render/style.ts';
 import type { Column } from '../../render/table.ts';
 import { duration, figure } from '../../render/progress/words.ts';
+import type { ErrorClass, RunShown } from '../../schemas/run.ts';
+import type { TrialDocument } from '../../schemas/trial.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
 import { inNamespace } from '../hint.ts';
-import { classLines, errorClasses, type ErrorClass } from './errors.ts';
+import { classLines, errorClasses } from './errors.ts';
 
 export interface ShowOptions {
   run: string;
@@ -30,24 +32,25 @@ export interface ShowOptions {
 const ROWS = 40;
 
 export async function showRun(terminal: Terminal, options: ShowOptions): Promise<void> {
-  const { trials, format, states } = options;
-  const lines = trials
-    .map(lineOf)
-    .filter(({ state }) => states.length === 0 || states.includes(state))
-    .sort(byUrgency);
+  const { run, trials, format, states, now, sayNamespace } = options;
+  const all = trials.map(lineOf);
+  const summary = summarize(all, { run, now: now.getTime() });
+  const lines = all.filter(({ state }) => states.length === 0 || states.includes(state)).sort(byUrgency);
   const rows = format === 'table' ? lines.slice(0, ROWS) : lines;
-  if (format === 'table' || format === 'wide') terminal.out(headLines(terminal, options));
+  if (format === 'table' || format === 'wide') terminal.out(headLines(terminal, { ...options, summary }));
+  const items = (): TrialDocument[] => lines.toSorted(byName).map(lineDocument);
   await printListing(terminal, format, {
-    rows: format === 'json' || format === 'yaml' || format === 'jsonl' ? [...rows].sort(byName) : rows,
-    columns: columns(options.now),
+    rows,
+    columns: columns(now),
     name: ({ name }) => name,
-    document: documentOf(options, lines.sort(byName)),
+    document: () => documentOf({ ...options, summary }, items()),
+    items,
     empty: 'no Trial of the run is in such a state',
   });
   const hidden = lines.length - rows.length;
   if (hidden > 0)
     terminal.err(
-      `… and ${hidden} more: ${inNamespace(`sb run show ${safeLine(options.run)} -o wide`, options.sayNamespace)}\n`,
+      `… and ${hidden} more: ${inNamespace(`sb run show ${safeLine(run)} -o wide`, sayNamespace)}\n`,
     );
 }
 
@@ -62,10 +65,11 @@ function urgency({ state }: TrialLine): number {
   return at < 0 ? URGENCY.length + STATE_NAMES.indexOf(state) : at;
 }
 
-function headLines(terminal: Terminal, options: ShowOptions): string {
-  const { run, trials, now } = options;
+type Summarized = ShowOptions & { summary: RunSummary };
+
+function headLines(terminal: Terminal, options: Summarized): string {
+  const { run, trials, summary } = options;
   const { warn, strong } = style({ color: terminal.color && terminal.outIsTTY });
-  const summary = summarize(trials.map(lineOf), { run, now: now.getTime() });
   const { counts, ended, total, mean, passAtK, elapsedMs } = summary;
   const states = STATE_NAMES.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`);
   const evals = Object.entries(passAtK).map(
@@ -125,17 +129,10 @@ function whyOf({ state, reason, message, exception }: TrialLine): string {
   return state === 'passed' ? '' : `${reason}: ${message}`;
 }
 
-function documentOf({ run, namespace, trials, now }: ShowOptions, lines: readonly TrialLine[]) {
-  const summary = summarize(trials.map(lineOf), { run, now: now.getTime() });
-  return {
-    run,
-    namespace,
-    state: summary.ended === summary.total ? 'ended' : 'running',
-    ...summaryDocument(summary),
-    errors: errorClasses(trials),
-    trials: lines.map(trialDocument),
-  };
-}
-
-/** A Trial's line for programs, with its place. */
-export const trialDocument = (line: TrialLine) => ({ ...lineDocument(line), node: line.node ?? null });
+const documentOf = ({ run, namespace, trials, summary }: Summarized, items: TrialDocument[]): RunShown => ({
+  run,
+  namespace,
+  ...summaryDocument(summary),
+  errors: errorClasses(trials),
+  trials: items,
+});

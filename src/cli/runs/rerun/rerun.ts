@@ -8,7 +8,8 @@ import { Secret as SecretKind } from '../../../kube/kinds.ts';
 import { CliError } from '../../failure/error.ts';
 import { checkRunName, secretObjectName } from '../../plan/names.ts';
 import { inParallel } from '../../select/in-parallel.ts';
-import { persistently } from '../../submit/persistent.ts';
+import type { Rerun } from '../../schemas/run.ts';
+import { persistently } from '../../session/persistent.ts';
 import type { Session } from '../../types.ts';
 import { isOpen } from '../cancel.ts';
 import { selectionOf } from './only.ts';
@@ -36,21 +37,12 @@ export interface RerunWish {
   signal: AbortSignal;
 }
 
-export interface Rerun {
-  /** The new run. */
-  run: string;
-  /** What it repeats. */
-  of: string;
-  created: number;
-  /** That an earlier, interrupted command had created. */
-  unchanged: number;
-}
-
 /** Creates what the rerun lacks. Throws SB-E090, SB-E091, SB-E092. */
 export async function rerun(
   session: Session,
   { run: wanted, only, runName, signal }: RerunWish,
 ): Promise<Rerun> {
+  const { namespace } = session;
   const selects = selectionOf(only);
   const source = await resolveRun(session, wanted);
   const selected = (await trialsOf(session, source)).filter(selects);
@@ -74,7 +66,7 @@ export async function rerun(
     width: PARALLEL,
     signal,
   });
-  return { run, of: source, created: missing.length, unchanged: trials.length - missing.length };
+  return { run, namespace, of: source, created: missing.length, unchanged: trials.length - missing.length };
 }
 
 /** Names of all runs, and what was made of this one before. */

@@ -21,20 +21,6 @@ export interface Evidence {
   now: Date;
 }
 
-/** Why a Trial is where it is. All texts may come from outside: printing makes them safe. */
-export interface Explanation {
-  trial: string;
-  state: string;
-  reason: string;
-  /** One sentence: where it is. */
-  where: string;
-  /** What is behind it, the most telling first. */
-  why: string[];
-  /** What to do: a command, or a sentence. */
-  next: string[];
-  log?: { title: string; lines: string[] };
-}
-
 /** What a cause comes to. */
 export interface Finding {
   why: string[];

@@ -14,7 +14,8 @@ import { inNamespace } from '../../runs/hint.ts';
 import { runOf } from '../../runs/find/trials.ts';
 import { ACTIVE_ADVICE } from './active.ts';
 import { DONE_ADVICE, FAILED_ADVICE } from './ended.ts';
-import type { Evidence, Explanation, Finding } from './evidence.ts';
+import type { Explanation } from '../../schemas/trial.ts';
+import type { Evidence, Finding } from './evidence.ts';
 
 /** `namespace`: what commands have to name, see `namespaceToSay`. */
 export function explainTrial(evidence: Evidence, namespace?: string): Explanation {

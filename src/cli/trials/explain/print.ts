@@ -1,8 +1,8 @@
 import { printDocument } from '../../render/output.ts';
 import { safeJson, safeLine } from '../../render/safe.ts';
 import { style } from '../../render/style.ts';
+import type { Explanation } from '../../schemas/trial.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import type { Explanation } from './evidence.ts';
 
 export async function printExplanation(
   terminal: Terminal,

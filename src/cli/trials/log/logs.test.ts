@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { aTaskBuild } from '../../../../test/support/builders.ts';
 import { recordingLog } from '../../../../test/support/kube.ts';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -10,12 +11,12 @@ import type { Trial } from '../../../crds/trial.ts';
 import { connect } from '../../../kube/connect.ts';
 import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../../providers/errors.ts';
-import { active, broken, rewarded, RUN } from '../../follow/testing/trials.ts';
-import { printRunLogs } from '../../runs/logs.ts';
+import { active, broken, inRun, rewarded } from '../../follow/testing/trials.ts';
 import { failureOf, world } from '../../runs/testing/world.ts';
-import { recordedIo, recordedTerminal } from '../../testing/terminal.ts';
+import { recordedTerminal } from '../../testing/terminal.ts';
+import { whenLogged } from './await.ts';
 import { lastOf, rawLines, safeLines } from './lines.ts';
-import type { LogWish } from './parts.ts';
+import type { LogPhase, LogWish } from './parts.ts';
 import type { LogSources } from './logs.ts';
 import { podLogOf } from './pod-log.ts';
 import { printLog } from './print.ts';
@@ -79,6 +80,40 @@ describe('The log of a Trial', () => {
     pods = ['p'];
     expect((await print(running(), { phase: 'agent' })).stdout).to.equal('solving\ndone\n');
     expect((await print(running(), { phase: 'verifier' })).stdout).to.equal('1 passed\n');
+  });
+
+  it('is told apart while it is followed, though the courier’s word comes after the verifier’s', async () => {
+    const said = async (phase: LogPhase): Promise<string> => {
+      const now = new Date().toISOString();
+      async function* late(): AsyncGenerator<string> {
+        await sleep(20);
+        yield `${now} ${now} verifier began`;
+      }
+      const podLog: LogSources['podLog'] = async ({ container, follow }) => {
+        if (container === 'task') return each(`${now} 1 passed`);
+        return follow ? late() : each<string>();
+      };
+      return (await print(running(), { phase, follow: true }, { podLog })).stdout;
+    };
+    expect([await said('agent'), await said('verifier')]).to.deep.equal(['', '1 passed\n']);
+  });
+
+  it('is waited for where the Trial waits, with each reason once', async () => {
+    const w = await world();
+    try {
+      const waiting = active('Unschedulable', { name: 'a', message: 'no room' });
+      w.have(waiting);
+      const said: string[] = [];
+      const wish: LogWish = { follow: true, signal };
+      const began = whenLogged(w.session, waiting, { wish, say: (text) => said.push(text) });
+      w.have({ ...running(), metadata: waiting.metadata });
+      expect((await began).status?.podName).to.equal('p');
+      expect(said).to.deep.equal(['waiting: Unschedulable: no room']);
+      const gone = whenLogged(w.session, inRun({ name: 'gone' }), { wish, say: () => {} });
+      expect((await failureOf(gone)).code).to.equal('SB-E090');
+    } finally {
+      await w.close();
+    }
   });
 
   it('is one stream with the containers’ names where it is followed', async () => {
@@ -167,24 +202,6 @@ describe('The log of a Trial', () => {
       const taskBuild = async () => aTaskBuild({ name: 'b' });
       expect((await failureOf(print(trial(), { phase: 'build' }, { taskBuild }))).code).to.equal('SB-E093');
     });
-  });
-
-  it('of all Trials of a run has their names before the lines', async () => {
-    const w = await world();
-    try {
-      const trial = rewarded(1, { name: 'a' });
-      const lost = broken('NodeLost', { name: 'b' });
-      w.have(trial, lost);
-      await w.store.put(`${trialPrefix(trial)}agent/oracle.txt`, 'solving\n');
-      const io = recordedIo();
-      await printRunLogs(w.session, { io, run: RUN, states: [], wish: { phase: 'agent' } });
-      expect(io.terminal.stdout).to.equal('a | solving\n');
-      expect(io.terminal.stderr).to.include('b: NodeLost: why');
-      const none = printRunLogs(w.session, { io, run: RUN, states: ['cancelled'], wish: {} });
-      expect((await failureOf(none)).code).to.equal('SB-E093');
-    } finally {
-      await w.close();
-    }
   });
 });
 

@@ -1,4 +1,5 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../../crds/courier-protocol.ts';
 import { trialPrefix } from '../../../crds/names.ts';
 import type { TaskBuild } from '../../../crds/task-build.ts';
@@ -132,17 +133,26 @@ async function phaseOfPod(
   { phase, pod, follow, signal }: LogWish & { phase: 'agent' | 'verifier'; pod: string },
 ): Promise<LogPart[]> {
   const base = { pod, signal, timestamps: true };
+  const courier = { ...base, container: CONTAINERS.courier };
   const boundary: Boundary = { at: undefined };
-  const [timeline, task] = await Promise.all([
-    podLog({ ...base, container: CONTAINERS.courier, follow }),
-    podLog({ ...base, container: CONTAINERS.task, follow }),
-  ]);
+  // What is past is read first: two streams keep no order between them.
+  await findBoundary(await podLog(courier), boundary);
+  const task = await podLog({ ...base, container: CONTAINERS.task, follow });
   if (!task) return [];
-  const found = findBoundary(timeline, boundary);
-  // While it is followed the courier's stream does not end; the verifier's output comes at least a second after its beginning.
-  if (!follow) await found;
-  else found.catch(() => {});
-  return [{ title: titleOf(CONTAINERS.task, pod), lines: phaseLines(task, phase, boundary) }];
+  // While it is followed the courier's stream does not end.
+  if (follow && boundary.at === undefined)
+    findBoundary(await podLog({ ...courier, follow }), boundary).catch(() => {});
+  const whenKnown = follow ? settled : async (): Promise<void> => {};
+  return [{ title: titleOf(CONTAINERS.task, pod), lines: phaseLines(task, { phase, boundary, whenKnown }) }];
+}
+
+/** How much later a line of another container may come that was written at the same time. */
+const LATE_MS = 1000;
+
+/** Resolves when what was written until then has come, as long as the node's clock is not before ours. */
+async function settled(at: number): Promise<void> {
+  const age = Date.now() - at;
+  if (age >= 0 && age < LATE_MS) await sleep(LATE_MS - age);
 }
 
 async function findBoundary(timeline: AsyncIterable<string> | undefined, boundary: Boundary): Promise<void> {

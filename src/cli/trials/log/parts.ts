@@ -1,4 +1,6 @@
 /** What a Trial's log is made of, wherever it is. */
+import type { Trial } from '../../../crds/trial.ts';
+import { isEnded, isRunning, stateOf } from '../../follow/state.ts';
 
 export const LOG_PHASES = ['build', 'agent', 'verifier'] as const;
 export type LogPhase = (typeof LOG_PHASES)[number];
@@ -14,6 +16,14 @@ export interface LogPart {
 export interface TrialLog {
   parts: LogPart[];
   notes: string[];
+}
+
+/** Whether there may be something of it by now. */
+export function mayHaveLog(trial: Trial, { phase }: Pick<LogWish, 'phase'>): boolean {
+  const { state } = stateOf(trial);
+  if (isEnded(state)) return true;
+  const { taskBuild, podName } = trial.status ?? {};
+  return phase === 'build' ? (taskBuild ?? podName) !== undefined : podName !== undefined && isRunning(state);
 }
 
 export interface LogWish {

@@ -18,14 +18,22 @@ export interface Boundary {
   at: number | undefined;
 }
 
-/** Lines of that phase, without their timestamps. The boundary may become known while lines arrive. */
+export interface PhaseLines {
+  phase: Exclude<LogPhase, 'build'>;
+  /** May become known while lines arrive. */
+  boundary: Readonly<Boundary>;
+  /** Resolves when the boundary is known, if it lies before this time (milliseconds since the epoch). */
+  whenKnown: (at: number) => Promise<void>;
+}
+
+/** Lines of that phase, without their timestamps. */
 export async function* phaseLines(
   lines: AsyncIterable<string>,
-  phase: Exclude<LogPhase, 'build'>,
-  boundary: Readonly<Boundary>,
+  { phase, boundary, whenKnown }: PhaseLines,
 ): AsyncGenerator<string> {
   for await (const line of lines) {
     const [stamp = '', ...rest] = line.split(' ');
+    if (boundary.at === undefined) await whenKnown(Date.parse(stamp));
     const isVerifiers = boundary.at !== undefined && Date.parse(stamp) >= boundary.at;
     if (isVerifiers && phase === 'agent') return;
     if (isVerifiers === (phase === 'verifier')) yield rest.join(' ');

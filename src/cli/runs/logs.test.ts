@@ -1,0 +1,112 @@
+import { expect } from 'chai';
+import { Readable } from 'node:stream';
+import { trialPrefix } from '../../crds/names.ts';
+import { Trial as TrialKind } from '../../crds/kinds.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Transport } from '../../kube/http/transport.ts';
+import { active, broken, rewarded, RUN } from '../follow/testing/trials.ts';
+import { stateOf } from '../follow/state.ts';
+import { recordedIo } from '../testing/terminal.ts';
+import type { Session } from '../types.ts';
+import { printRunLogs, type RunLogs } from './logs.ts';
+import { failureOf, world, type World } from './testing/world.ts';
+
+const STAMP = '2026-01-01T00:00:00Z';
+
+describe('The logs of a run', () => {
+  let w: World;
+  let io: ReturnType<typeof recordedIo>;
+  beforeEach(async () => {
+    w = await world();
+    io = recordedIo();
+  });
+  afterEach(() => w.close());
+
+  const print = (
+    options: Partial<RunLogs> & { follow?: boolean } = {},
+    session = w.session,
+  ): Promise<void> => {
+    const { follow = false, ...more } = options;
+    return printRunLogs(session, { io, run: RUN, states: [], wish: { follow, phase: 'agent' }, ...more });
+  };
+  const store = (trial: Trial, text: string): Promise<unknown> =>
+    w.store.put(`${trialPrefix(trial)}agent/oracle.txt`, text);
+  const running = (name: string): Trial =>
+    active('Running', { name, status: { ...active('Running').status, podName: `${name}-pod` } });
+
+  /** With news for whoever watches. */
+  function change(...changed: Trial[]): void {
+    const trials = w.server.collection(TrialKind);
+    for (const trial of changed) {
+      const { resourceVersion: _version, uid: _uid, ...metadata } = trial.metadata;
+      const stored = { ...trial, metadata };
+      if (!trials.objects.has(`default/${metadata.name}`)) trials.create(stored);
+      else trials.update(stored, 'status');
+    }
+  }
+
+  const ended = (name: string): Trial => {
+    const trial = rewarded(1, { name });
+    return { ...trial, status: { ...trial.status, podName: `${name}-pod` } };
+  };
+
+  it('have the Trials’ names before their lines', async () => {
+    const trial = rewarded(1, { name: 'a' });
+    w.have(trial, broken('NodeLost', { name: 'b' }));
+    await store(trial, 'solving\n');
+    await print();
+    expect(io.terminal.stdout).to.equal('a | solving\n');
+    expect(io.terminal.stderr).to.equal('b: NodeLost: why\n');
+    expect((await failureOf(print({ states: ['cancelled'] }))).code).to.equal('SB-E093');
+  });
+
+  it('come while Trials run, each once, until the run is over', async () => {
+    change(rewarded(1, { name: 'a' }), running('b'), running('c'));
+    // Their folders are called by their UIDs.
+    for (const trial of w.trials()) await store(trial, 'stored\n');
+    const session = withPodLogs(w.session, {
+      'b-pod': async function* () {
+        yield Buffer.from(`${STAMP} live\n`);
+        change(ended('b'), ended('c'));
+        yield Buffer.from(`${STAMP} last words\n`);
+      },
+    });
+    await print({ follow: true }, session);
+    expect(io.terminal.stdout.trimEnd().split('\n')).to.have.members([
+      'a | stored',
+      'b | live',
+      'b | last words',
+      'c | stored',
+    ]);
+  });
+
+  it('wait for a Pod that waits, whose log the API server says is empty', async () => {
+    change(
+      active('Unschedulable', { name: 'b', status: { ...active('Unschedulable').status, podName: 'b-pod' } }),
+    );
+    const news = setTimeout(() => change(running('b')), 100);
+    const session = withPodLogs(w.session, {
+      'b-pod': async function* () {
+        const isRunning = w.trials().some((trial) => stateOf(trial).state === 'running');
+        if (!isRunning) return;
+        yield Buffer.from(`${STAMP} live\n`);
+        change(ended('b'));
+      },
+    });
+    await print({ follow: true }, session);
+    clearTimeout(news);
+    expect(io.terminal.stdout).to.equal('b | live\n');
+  });
+
+  /** A session whose API server has these logs of task containers, and none else. */
+  function withPodLogs(session: Session, logs: Record<string, () => AsyncGenerator<Buffer>>): Session {
+    const { kubeParts } = session;
+    const { transport } = kubeParts;
+    const stream: Transport['stream'] = async (request) => {
+      const [, pod = ''] = /pods\/([^/]+)\/log\?container=task/.exec(request.path) ?? [];
+      return logs[pod] ? Readable.from(logs[pod]()) : transport.stream(request);
+    };
+    const changed = Object.assign(Object.create(transport) as Transport, { stream });
+    return { ...session, kubeParts: { ...kubeParts, transport: changed } };
+  }
+});
