@@ -19,8 +19,8 @@ export class Ecr {
   readonly closed = new Set<string>();
   readonly #moto: string;
   readonly #tokens = new Map<string, number>();
-  /** When a name of an image may be seen; `undefined` until somebody asks for it. */
-  readonly #hiddenUntil = new Map<string, number | undefined>();
+  /** From when on an image may be seen, by tag and by digest; nothing until somebody asks for it by the one or the other. */
+  readonly #hidden = new Map<string, { until?: number }>();
 
   constructor(moto: string) {
     this.#moto = moto;
@@ -92,11 +92,10 @@ export class Ecr {
 
   #isHidden(repository: string, { imageDigest, imageTag }: ImageId): boolean {
     return [imageDigest, imageTag].some((name) => {
-      const key = `${repository} ${name}`;
-      if (!this.#hiddenUntil.has(key)) return false;
-      const until = this.#hiddenUntil.get(key) ?? Date.now() + this.visibleAfterMs;
-      this.#hiddenUntil.set(key, until);
-      return until > Date.now();
+      const hidden = this.#hidden.get(`${repository} ${name}`);
+      if (!hidden) return false;
+      hidden.until ??= Date.now() + this.visibleAfterMs;
+      return hidden.until > Date.now();
     });
   }
 
@@ -120,7 +119,8 @@ export class Ecr {
       imageManifest,
       imageManifestMediaType,
     });
-    for (const name of [imageDigest, imageTag]) this.#hiddenUntil.set(`${repositoryName} ${name}`, undefined);
+    const hidden = {};
+    for (const name of [imageDigest, imageTag]) this.#hidden.set(`${repositoryName} ${name}`, hidden);
   }
 
   /** The image of a tag, also where the API does not show it yet. */
