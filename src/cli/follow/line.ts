@@ -4,7 +4,8 @@ import { identityOf, trialName } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { evalKey } from './pass-at-k.ts';
-import { isEnded, stateOf, type TrialState } from './state.ts';
+import { isEnded, stateOf } from './state.ts';
+import type { TrialState } from './state-names.ts';
 
 /** A Trial of the run, as small as it can be: there may be ten thousand. Texts are as they came: printing makes them safe. */
 export interface TrialLine {

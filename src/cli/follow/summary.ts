@@ -4,7 +4,8 @@ import { byText, keepBest } from './best.ts';
 import { estimate, type Range } from './estimate.ts';
 import type { TrialLine } from './line.ts';
 import { PassAtK } from './pass-at-k.ts';
-import { isEnded, STATE_NAMES, type TrialState } from './state.ts';
+import { isEnded } from './state.ts';
+import { STATE_NAMES, type TrialState } from './state-names.ts';
 
 export interface RunSummary {
   run: string;

@@ -2,7 +2,8 @@
 import type { Trial } from '../../crds/trial.ts';
 import { CliError } from '../failure/error.ts';
 import { followRun } from '../follow/follow.ts';
-import { stateOf, type TrialState } from '../follow/state.ts';
+import { stateOf } from '../follow/state.ts';
+import type { TrialState } from '../follow/state-names.ts';
 import { RunView } from '../follow/view.ts';
 import { safe } from '../render/safe.ts';
 import { createBudget } from '../select/in-parallel.ts';

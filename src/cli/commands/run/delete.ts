@@ -8,10 +8,8 @@ import {
   type ClusterOptions,
   type OutputOptions,
 } from '../command.ts';
-import { runIn } from './options.ts';
 
 interface Options extends ClusterOptions, OutputOptions {
-  last?: true;
   yes: boolean;
 }
 
@@ -31,9 +29,7 @@ export const remove = ({ io }: Cli): Command =>
           import('../../runs/delete.ts'),
           import('../../render/output.ts'),
         ]);
-        const done = await withSession(options, io, (session) =>
-          deleteRun(session, runIn(wanted, options), { io, yes }),
-        );
+        const done = await withSession(options, io, (session) => deleteRun(session, wanted, { io, yes }));
         await printDeed(io.terminal, output, { document: done, name: done.run });
       }),
     [

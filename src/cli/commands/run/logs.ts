@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { TrialState } from '../../follow/state.ts';
+import type { TrialState } from '../../follow/state-names.ts';
 import type { LogPhase } from '../../trials/log/parts.ts';
 import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
 import { wholeNumber } from '../values.ts';

@@ -1,23 +1,7 @@
 /** What commands on runs have in common. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { TrialState } from '../../follow/state.ts';
+import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
 import { several } from '../command.ts';
-
-/** As in follow/state.ts, whose import here would load what `--help` does not need. */
-const STATES: readonly TrialState[] = [
-  'queued',
-  'building',
-  'pending',
-  'pulling',
-  'running',
-  'verifying',
-  'retrying',
-  'suspended',
-  'passed',
-  'failed',
-  'lost',
-  'cancelled',
-];
 
 export const withRun = (command: Command): Command =>
   command
@@ -31,8 +15,8 @@ export const withStates = (command: Command): Command =>
   command.addOption(
     new Option('--state <state>', 'only Trials in this state; repeatable').argParser(
       (value: string, before: TrialState[] | undefined) => {
-        const found = STATES.find((state) => state === value);
-        if (!found) throw new InvalidArgumentError(`expected one of ${STATES.join(', ')}`);
+        const found = STATE_NAMES.find((state) => state === value);
+        if (!found) throw new InvalidArgumentError(`expected one of ${STATE_NAMES.join(', ')}`);
         return several(found, before) as TrialState[];
       },
     ),

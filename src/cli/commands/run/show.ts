@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { TrialState } from '../../follow/state.ts';
+import type { TrialState } from '../../follow/state-names.ts';
 import {
   examples,
   withCluster,

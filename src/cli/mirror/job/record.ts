@@ -3,7 +3,8 @@ import { ADHOC_RUN, identityOf, trialName } from '../../../crds/names.ts';
 import { isFinished } from '../../../crds/conditions.ts';
 import type { TrialStatus } from '../../../crds/trial-status.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { stateOf, type TrialState } from '../../follow/state.ts';
+import { stateOf } from '../../follow/state.ts';
+import type { TrialState } from '../../follow/state-names.ts';
 
 /** An entry of `indexes/tasks/<task_name>/<task_version>/`: one immutable object for each ended Trial, in Harbor's words. */
 export interface TrialRecord {

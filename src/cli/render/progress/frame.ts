@@ -1,7 +1,8 @@
 /** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
 import { byText, keepBest } from '../../follow/best.ts';
 import type { TrialLine } from '../../follow/line.ts';
-import { isEnded, STATE_NAMES, type TrialState } from '../../follow/state.ts';
+import { isEnded } from '../../follow/state.ts';
+import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
 import type { RunSummary } from '../../follow/summary.ts';
 import { column, lineOfPieces, type Piece } from './pieces.ts';
 import { safeLine } from '../safe.ts';

@@ -1,6 +1,7 @@
 /** Pure: a run in lines for pipes and logs. No control codes, no redrawing. */
 import type { TrialLine } from '../../follow/line.ts';
-import { isEnded, STATE_NAMES } from '../../follow/state.ts';
+import { isEnded } from '../../follow/state.ts';
+import { STATE_NAMES } from '../../follow/state-names.ts';
 import type { RunSummary } from '../../follow/summary.ts';
 import { reasonOf } from './frame.ts';
 import { safeLine } from '../safe.ts';

@@ -1,7 +1,7 @@
 /** `sb run show`: one run, its errors by class, its Trials. */
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../follow/line.ts';
-import { STATE_NAMES, type TrialState } from '../../follow/state.ts';
+import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
 import { summarize, type RunSummary } from '../../follow/summary.ts';
 import { byText } from '../../follow/best.ts';
 import { lineDocument, summaryDocument } from '../../render/documents.ts';

@@ -7,7 +7,8 @@ import {
   type TrialDoneReason,
   type TrialFailedReason,
 } from '../../../crds/reasons.ts';
-import { STATES, stateOf } from '../../follow/state.ts';
+import { stateOf } from '../../follow/state.ts';
+import { STATES } from '../../follow/state-names.ts';
 import { lineOf } from '../../follow/line.ts';
 import { duration } from '../../render/progress/words.ts';
 import { inNamespace } from '../../runs/hint.ts';
