@@ -82,7 +82,7 @@ export class SbOperator extends Operator {
 
   readonly trials = this.watch(Trial, { indexers: { taskBuild: waitsFor } });
   readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot } });
-  readonly jobs = this.watch(Job, { labelSelector: LABEL.trial });
+  readonly jobs = this.watch(Job, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
   readonly pods = this.watch(Pod, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
 
   /** What controllers and broker read from. */
@@ -120,7 +120,9 @@ export class SbOperator extends Operator {
     this.control({
       name: 'orphans',
       store: jobs,
-      also: [feed({ store: trials, keys: jobsOfTrial })],
+      also: [
+        feed({ store: trials, keys: ({ metadata }) => jobs.by('owner', metadata.uid ?? '').map(keyOf) }),
+      ],
       reconcile: orphansController(sources),
     });
   }
@@ -152,9 +154,6 @@ function trialOfPod({ metadata }: Pod): ObjectKey[] {
   const name = metadata.annotations?.[ANNOTATION.trialName];
   return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];
 }
-
-const jobsOfTrial = ({ metadata, status }: TrialObject): ObjectKey[] =>
-  (status?.attempts ?? []).map(({ jobName }) => ({ namespace: metadata.namespace ?? '', name: jobName }));
 
 /** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
 const PRESIGN_SECONDS = 300;

@@ -5,15 +5,16 @@ import { ANNOTATION, LABEL, trialPrefix } from '../../src/crds/names.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
 import type { Attempt } from '../../src/crds/trial-status.ts';
 import type { Trial } from '../../src/crds/trial.ts';
-import { Job as JobKind, type Pod } from '../../src/kube/kinds.ts';
-import type { ApiServer, Stored } from '../support/api-server.ts';
+import { Job as JobKind } from '../../src/kube/kinds.ts';
+import type { KubeObject } from '../../src/kube/types.ts';
+import type { ApiServer } from '../support/api-server.ts';
 import type { Recorded } from '../support/api-server/objects.ts';
 import type { World } from './world.ts';
 
 export const isTerminal = (object: Trial | TaskBuild): boolean =>
   ['True', 'False'].includes(conditionOf(object, 'Succeeded')?.status ?? 'Unknown');
 
-const ownerOf = ({ metadata }: Stored): string =>
+const ownerOf = ({ metadata }: KubeObject): string =>
   metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid ?? '';
 
 export class Invariants {
@@ -75,19 +76,23 @@ export async function breaches(world: Seen): Promise<string[]> {
   const twice = pushed.filter((image, index) => pushed.indexOf(image) !== index);
   return [
     ...invariants.breaches,
-    ...unfinished(trials, kubelet.alive),
+    ...unfinished(trials, kubelet),
     ...untrue.flat(),
     ...twice.map((image) => `${image} was built again`),
   ];
 }
 
-function unfinished(trials: Trial[], alive: Pod[]): string[] {
+function unfinished(trials: Trial[], { alive, unfinished: jobs }: Seen['kubelet']): string[] {
   const open = trials.filter((trial) => !isTerminal(trial));
   const names = new Set(open.map(({ metadata }) => metadata.name));
-  const left = alive.filter(({ metadata }) => !names.has(metadata.annotations?.[ANNOTATION.trialName] ?? ''));
+  const uids = new Set(open.map(({ metadata }) => metadata.uid));
+  const left = [
+    ...alive.filter(({ metadata }) => !names.has(metadata.annotations?.[ANNOTATION.trialName] ?? '')),
+    ...jobs.filter((job) => !uids.has(ownerOf(job))),
+  ];
   return [
     ...open.map(({ metadata, status }) => `${metadata.name} never ended: ${JSON.stringify(status)}`),
-    ...left.map(({ metadata }) => `Pod ${metadata.name} still runs, though its Trial has ended`),
+    ...left.map(({ kind, metadata }) => `${kind} ${metadata.name} still runs, though its Trial has ended`),
   ];
 }
 

@@ -64,6 +64,13 @@ const deleteJob = (world: World): boolean => {
 const cancel = whenRunning((world) => world.change('hello', { cancel: true }));
 const suspend = whenRunning((world) => world.change('hello', { suspend: true }));
 
+/** As soon as the first operator is dead, if it dies early: what it sent last arrives after that. */
+const cancelWhenDead = (world: World): boolean => {
+  if (world.lives < 2) return cancel(world);
+  world.change('hello', { cancel: true });
+  return true;
+};
+
 /** `seen`: not before the operator says that the Trial is suspended. */
 const resume =
   (seen: boolean) =>
@@ -141,6 +148,12 @@ export const scripts: Script[] = [
     fate: () => ({ kind: 'runs', whenStopped: 'rewarded' }),
     meanwhile: [cancel],
     ends: ['RewardObtained', 'Cancelled'],
+  },
+  {
+    name: 'a Trial that is cancelled while no operator lives',
+    fate: () => ({ kind: 'runs', whenStopped: 'cancelled' }),
+    meanwhile: [cancelWhenDead],
+    ends: ['Cancelled'],
   },
   {
     name: 'a Trial that is suspended and resumed',

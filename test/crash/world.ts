@@ -1,8 +1,10 @@
 /** A cluster in memory whose operator dies and is started again: API server, kubelet, store, registry, builder, and one operator at a time. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
 import { present } from '../../src/crds/present.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
+import { systemClock } from '../../src/kube/clock.ts';
 import { ConfigMap as ConfigMapKind } from '../../src/kube/kinds.ts';
 import type { Kind, KubeObject } from '../../src/kube/types.ts';
 import type { ProviderError } from '../../src/providers/errors.ts';
@@ -70,6 +72,8 @@ export class World {
   readonly #closers: (() => Promise<void>)[] = [];
   #skewMs = 0;
   #life: Life | undefined;
+  #lives = 0;
+  #arriving = 0;
 
   private constructor(server: ApiServer, options: WorldOptions) {
     const { seed = 1, fate = () => ({ kind: 'rewarded' }), builds, fault } = options;
@@ -85,7 +89,8 @@ export class World {
       onPush: (image, digest) => this.#push(image, digest),
     });
     this.kubelet = new Kubelet({ server, artifacts: this.artifacts, fate, random: this.random });
-    this.#lateKube = connectTo(server);
+    // Without timers: what a dead process sent arrives once or not at all, nobody sends it again.
+    this.#lateKube = connectTo(server, { clock: { ...systemClock, after: () => () => {} } });
     this.registry.add('debian:bookworm-slim');
     this.add(ConfigMapKind, configMap('hello-task'));
     this.add(ConfigMapKind, configMap('context'));
@@ -169,6 +174,7 @@ export class World {
   async startOperator(death?: Death): Promise<Life> {
     const life = new Life({ death, deliverLate: (effect) => this.#late.push(effect) });
     this.#life = life;
+    this.#lives += 1;
     const own = connectTo(this.server, {
       clock: life.clock(fastClock(this.#options.haste ?? 100)),
       log: this.log,
@@ -191,9 +197,16 @@ export class World {
     });
     await operator.start();
     await Promise.race([operator.whenSynced(), died]);
-    for (const effect of this.#late.splice(0))
-      setTimeout(() => void effect().catch(() => {}), LATE_MS * this.random());
+    for (const effect of this.#late.splice(0)) void this.#arrive(effect);
     return life;
+  }
+
+  /** What a dead operator had sent. */
+  async #arrive(effect: () => Promise<unknown>): Promise<void> {
+    this.#arriving += 1;
+    await wait(LATE_MS * this.random());
+    await effect().catch(() => {});
+    this.#arriving -= 1;
   }
 
   async #builderOf(life: Life): Promise<ImageBuilder> {
@@ -216,6 +229,11 @@ export class World {
     this.#life?.die();
   }
 
+  /** Number of operators started so far. */
+  get lives(): number {
+    return this.#lives;
+  }
+
   /** Whether every Trial and TaskBuild has ended, and those that were to go are gone. */
   get ended(): boolean {
     const goes = this.trials.some(({ spec }) => spec.ttlSecondsAfterFinished !== undefined);
@@ -224,7 +242,7 @@ export class World {
 
   /** Waits until everything has come to its end under an operator that lives: first in real time, then in leaps. */
   async rest(limitMs = 5000): Promise<void> {
-    const atRest = (): boolean => this.ended && this.kubelet.alive.length === 0;
+    const atRest = (): boolean => this.ended && this.#arriving === 0 && this.kubelet.unfinished.length === 0;
     await until('everything has ended', () => this.ended, limitMs).catch(() => {});
     for (let leaps = 0; leaps < 5 && !atRest(); leaps++) {
       this.pass(20_000);

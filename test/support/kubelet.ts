@@ -92,7 +92,12 @@ export class Kubelet {
 
   /** Number of Jobs that have ended. */
   get ended(): number {
-    return [...this.#jobs.objects.values()].filter((job) => (job as Job).status?.conditions).length;
+    return this.jobs - this.unfinished.length;
+  }
+
+  /** Jobs that have not ended. */
+  get unfinished(): Job[] {
+    return ([...this.#jobs.objects.values()] as Job[]).filter(({ status }) => !status?.conditions);
   }
 
   /** Pods whose task still runs, or would, as soon as there is room. */

@@ -1,7 +1,9 @@
 /**
  * Deletes Jobs that a Trial has left behind: their attempt is closed on the record, but they still run. That is so after a crash between
- * the two, for a Pod that never started, and on a lost node. Jobs of deleted Trials are the garbage collector's.
+ * the two, for a Pod that never started, and on a lost node. Or the Trial has ended without them: a dead operator's request to create
+ * them arrived after that. Jobs of deleted Trials are the garbage collector's.
  */
+import { isFinished } from '../../crds/conditions.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
@@ -30,8 +32,10 @@ const GRACE_MS = 15_000;
 
 /** Milliseconds until `job` counts as left behind by `trial`: 0 or less when it does; undefined where it is not. */
 export function leftBehindInMs(job: Job, trial: Trial, now: Date): number | undefined {
+  if (!isActive(job)) return undefined;
   const attempt = trial.status?.attempts?.find(({ jobName }) => jobName === job.metadata.name);
-  if (attempt?.completionTime === undefined || !isActive(job)) return undefined;
+  if (!attempt) return isFinished(trial) ? 0 : undefined;
+  if (attempt.completionTime === undefined) return undefined;
   return Date.parse(attempt.completionTime) + GRACE_MS - now.getTime();
 }
 
