@@ -1,8 +1,16 @@
+import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trialPrefix } from '../../src/crds/names.ts';
 import { ConfigMap } from '../../src/kube/kinds.ts';
 import { eventuallyTrue } from './support/eventually.ts';
-import { killOperator, operatorIsWell, operatorPods, scaleOperator } from './support/faults.ts';
+import {
+  killOperator,
+  leader,
+  operatorIsWell,
+  operatorPods,
+  scaleOperator,
+  withFrozenLeader,
+} from './support/faults.ts';
 import { hold, type Story } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
@@ -97,6 +105,31 @@ describe('the operator', () => {
     await eventuallyTrue('the first file is in the bucket', begun, 120);
     await killOperator('every replica');
     await allEarn([story]);
+  });
+
+  it('may freeze as the leader: another takes over, and the one that thaws starts nothing again', async () => {
+    const held = ownTrial('frozen-held', { agent: hold('work') });
+    const suspended = ownTrial('frozen-suspended', { agent: hold('work') });
+    const fresh = ['one', 'two', 'three'].map((name) => ownTrial(`frozen-${name}`));
+    await Promise.all([held.reaches('work'), suspended.reaches('work')]);
+    const made = Promise.all(fresh.map((story) => story.start()));
+    await withFrozenLeader(async (frozen) => {
+      await made;
+      await eventuallyTrue(
+        'another replica leads',
+        async () => ![frozen, undefined].includes(await leader()),
+      );
+      await held.release('work');
+      await suspended.change({ suspend: true });
+      await suspended.says('Suspended');
+    });
+    await allEarn([held, ...fresh]);
+    await operatorIsWell();
+    await suspended.change({ suspend: false });
+    await suspended.reaches('work');
+    await suspended.release('work');
+    const { status } = await suspended.earns(1);
+    expect(status?.attempts?.map(({ reason }) => reason)).to.deep.equal(['Suspended', undefined]);
   });
 
   it('may be away for a minute, both replicas, while Trials go through all their phases', async () => {

@@ -18,15 +18,18 @@ export const operatorPods = async (): Promise<Pod[]> =>
     labelSelector: `app.kubernetes.io/name=${OPERATOR}`,
   });
 
-/** Ends a container's first process with SIGKILL, from its node, as the kernel would. */
-export async function killContainer(pod: Pod, container: string): Promise<void> {
+/** Does something to a container from its node: a subcommand of `ctr tasks`. */
+async function toContainer(pod: Pod, container: string, ...doing: string[]): Promise<void> {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   const found = [...initContainerStatuses, ...containerStatuses].find(({ name }) => name === container);
   const id = found?.containerID?.replace('containerd://', '');
   if (id === undefined) throw new Error(`Pod ${pod.metadata.name} has no running container ${container}`);
-  const kill = ['ctr', '-n', 'k8s.io', 'tasks', 'kill', '-s', 'SIGKILL', id];
-  await docker(['exec', pod.spec?.nodeName ?? '', ...kill]);
+  await docker(['exec', pod.spec?.nodeName ?? '', 'ctr', '-n', 'k8s.io', 'tasks', ...doing, id]);
 }
+
+/** Ends a container's first process with SIGKILL, as the kernel would. */
+export const killContainer = (pod: Pod, container: string): Promise<void> =>
+  toContainer(pod, container, 'kill', '-s', 'SIGKILL');
 
 export async function leader(): Promise<string | undefined> {
   const lease = await world().kube.get(Lease, { namespace: NAMESPACE, name: OPERATOR });
@@ -47,6 +50,17 @@ export async function killOperator(which: 'every replica' | 'the leader'): Promi
   if (!killed.some(({ status }) => status === 'fulfilled')) throw new Error('no operator was there to kill');
   const remove = ['delete', '-n', NAMESPACE, '--grace-period=0', '--force', '--wait=false', 'pod'];
   await kubectlOk([...remove, ...pods.map(({ metadata }) => metadata.name)]);
+}
+
+/** Freezes the leader while `work` runs, which is told its name; thawed, it goes on in the middle of what it was doing. */
+export async function withFrozenLeader(work: (frozen: string) => Promise<void>): Promise<void> {
+  const pod = await leadingPod();
+  await toContainer(pod, OPERATOR_CONTAINER, 'pause');
+  try {
+    await work(pod.metadata.name);
+  } finally {
+    await toContainer(pod, OPERATOR_CONTAINER, 'resume');
+  }
 }
 
 export const scaleOperator = (replicas: number): Promise<string> =>
