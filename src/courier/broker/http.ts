@@ -7,6 +7,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { lookup } from '../../providers/lookup.ts';
 
 /** Silence on a connection for this long is a failure. */
 const IDLE_MS = 60_000;
@@ -14,12 +15,13 @@ const REPLY_MAX_BYTES = 4 * 1024 * 1024;
 
 const SOCKETS = 16;
 const agents = {
-  http: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS }),
-  https: new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS }),
+  http: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS, lookup }),
+  https: new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS, lookup }),
 };
 
 /** For a server whose certificate is signed by this CA alone. */
-export const agentFor = (ca: string): HttpsAgent => new HttpsAgent({ keepAlive: true, maxSockets: 4, ca });
+export const agentFor = (ca: string): HttpsAgent =>
+  new HttpsAgent({ keepAlive: true, maxSockets: 4, ca, lookup });
 
 /** An answer that is no success. */
 export class HttpFailure extends Error {

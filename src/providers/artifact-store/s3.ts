@@ -11,6 +11,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { httpWithin } from '../aws/http.ts';
 import { ProviderError } from '../errors.ts';
 import {
   PRESIGN_MAX_SECONDS,
@@ -37,7 +38,6 @@ export interface S3Settings {
   now?: () => number;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 /** A request that was signed with credentials about to expire must still arrive. */
 const EXPIRY_MARGIN_SECONDS = 30;
@@ -49,7 +49,7 @@ const clientFor = ({ region, endpoint, credentials }: S3Settings): S3Client =>
     // Otherwise a presigned PUT carries the CRC32 of an empty body, which stores that check it refuse.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    requestHandler: httpWithin(REQUEST_TIMEOUT_MS),
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
   });

@@ -9,6 +9,7 @@ import {
   type Build as BuildRecord,
   type CodeBuildClientConfig,
 } from '@aws-sdk/client-codebuild';
+import { httpWithin } from '../aws/http.ts';
 import type { AwsAction } from '../aws/permissions.ts';
 import { ProviderError } from '../errors.ts';
 import { codebuildError } from './codebuild/errors.ts';
@@ -33,7 +34,6 @@ export interface CodeBuildSettings extends RequestSettings {
 }
 
 const POLL_MS = 5_000;
-const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** BatchGetBuilds takes no more at once. */
 const BATCH = 100;
@@ -63,7 +63,7 @@ class CodeBuildImageBuilder implements ImageBuilder {
     const shared = {
       region,
       maxAttempts: 1,
-      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+      requestHandler: httpWithin(REQUEST_TIMEOUT_MS),
       ...(credentials === undefined ? {} : { credentials }),
     };
     this.#settings = settings;

@@ -1,6 +1,7 @@
 /** The ECR client and the words for its failures. */
 import { ECRClient, type ECRClientConfig } from '@aws-sdk/client-ecr';
 import { awsError } from '../../aws/errors.ts';
+import { httpWithin } from '../../aws/http.ts';
 import type { AwsAction } from '../../aws/permissions.ts';
 import { ProviderError } from '../../errors.ts';
 
@@ -13,7 +14,6 @@ export interface EcrPlace {
   credentials?: NonNullable<ECRClientConfig['credentials']>;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** One attempt a call: retries are a decorator’s. */
@@ -21,7 +21,7 @@ export const ecrClient = ({ region, endpoint, credentials }: EcrPlace): ECRClien
   new ECRClient({
     region,
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    requestHandler: httpWithin(REQUEST_TIMEOUT_MS),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
   });

@@ -1,6 +1,7 @@
 /** HTTP of the distribution protocol: which server answers for a host, logins, and what its refusals mean. */
-import { fetch, type Response } from 'undici';
+import { Agent, fetch, type Response } from 'undici';
 import { ProviderError, type ProviderReason } from '../../errors.ts';
+import { lookup } from '../../lookup.ts';
 import { parseChallenge, tokenOf, tokenUrl, type Challenge, type Token } from './challenge.ts';
 import { Lru } from './lru.ts';
 import { parseJson } from './manifest.ts';
@@ -33,6 +34,8 @@ export interface RegistryCall {
   /** What is being done, for errors. */
   doing: string;
 }
+
+const dispatcher = new Agent({ connect: { lookup } });
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const TOKENS_KEPT = 1_000;
@@ -138,7 +141,7 @@ export class RegistryHttp {
   ): Promise<Response> {
     try {
       const signal = AbortSignal.timeout(this.#settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      return await fetch(url, { ...init, signal });
+      return await fetch(url, { ...init, signal, dispatcher });
     } catch (error) {
       const cause = (error as Error).cause ?? error;
       throw new ProviderError('Unavailable', `${doing}: ${(cause as Error).message}`, { cause: error });
