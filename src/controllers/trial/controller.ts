@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { identityOf, trialPrefix } from '../../crds/names.ts';
 import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
+import type { TrialActiveReason } from '../../crds/reasons.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
@@ -20,6 +21,7 @@ import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
 import { nextStep } from './plan.ts';
 import type { Step } from './plan.ts';
+import { scheduling } from './pod.ts';
 import { trialConfig, trialResult } from './result.ts';
 import { trialStatus } from './status.ts';
 import type { Taken } from './status.ts';
@@ -131,8 +133,9 @@ const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
     { uid: metadata.uid ?? '', propagation: 'Foreground' },
   );
 
-/** An attempt that starts at once needs no word in between: a status "pending" is written only when it lasts. */
+/** An attempt that starts at once needs no word in between: why it waits is written only when that lasts. */
 const QUIET_MS = 5000;
+const PASSING: TrialActiveReason[] = ['Pending', 'Unschedulable', 'PullingImage'];
 
 async function report(deps: TrialDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
   const { trial, now } = seen;
@@ -149,12 +152,12 @@ async function report(deps: TrialDeps, seen: Observed, taken: Taken): Promise<Re
   return again;
 }
 
-/** Passing states that say nothing new when they are over within a moment. */
 const isTransient = (taken: Taken): boolean =>
-  taken.kind === 'created' ||
-  (taken.kind === 'wait' && (taken.reason === 'Pending' || taken.reason === 'PullingImage'));
+  taken.kind === 'created' || (taken.kind === 'wait' && PASSING.includes(taken.reason));
 
-const since = ({ trial, job, now }: Observed): string =>
+/** When the Trial came to what it waits for now. */
+const since = ({ trial, job, pod, now }: Observed): string =>
+  (pod && scheduling(pod)?.lastTransitionTime) ??
   (job.kind === 'own' ? job.job.metadata.creationTimestamp : trial.metadata.creationTimestamp) ??
   now.toISOString();
 

@@ -35,20 +35,21 @@ export async function observe(sources: TrialSources, key: ObjectKey): Promise<Ob
   const trial = sources.trials.get(key);
   if (!trial || trial.metadata.deletionTimestamp !== undefined || isFinished(trial)) return undefined;
   const seen = await seeAttempt(sources, trial);
-  if (seen.outcome || !startsNow(seen)) return seen;
-  const taskMissing = await seeTask(sources, trial);
-  return {
-    ...seen,
-    image: await seeImage(sources, trial),
-    ...(taskMissing !== undefined && { taskMissing }),
-  };
+  if (!startsNow(seen)) return { ...seen, ...present({ outcome: await outcomeOfAttempt(sources, seen) }) };
+  // A round trip each, and none needs another's answer.
+  const [outcome, taskMissing, image] = await Promise.all([
+    storedOutcome(sources, seen),
+    seeTask(sources, trial),
+    seeImage(sources, trial),
+  ]);
+  return { ...seen, ...(outcome ? { outcome } : { image, ...present({ taskMissing }) }) };
 }
 
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed> {
   const { recorded, attempt } = currentAttempt(trial);
   const job = await seeJob(sources, trial, { attempt, live: recorded !== undefined });
   const pod = job.kind === 'own' ? await seePod(sources, job.job) : undefined;
-  const seen: Observed = {
+  return {
     trial,
     attempt,
     job,
@@ -56,8 +57,6 @@ async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed
     now: sources.now(),
     ...present({ recorded, pod }),
   };
-  const outcome = pod && outcomeOf(pod, attempt);
-  return { ...seen, ...present({ outcome: outcome ?? (await storedOutcome(sources, seen)) }) };
 }
 
 function startsNow({ trial, job, recorded, now }: Observed): boolean {
@@ -89,6 +88,9 @@ async function seePod({ kube, pods }: TrialSources, job: Job): Promise<Pod | und
   });
   return live;
 }
+
+const outcomeOfAttempt = async (sources: TrialSources, seen: Observed): Promise<Outcome | undefined> =>
+  (seen.pod && outcomeOf(seen.pod, seen.attempt)) ?? storedOutcome(sources, seen);
 
 const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
 

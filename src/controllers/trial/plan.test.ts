@@ -140,6 +140,15 @@ describe('the next step of a Trial', () => {
       });
     });
 
+    it('tells a Pod that the scheduler has not looked at from one that the kubelet prepares', () => {
+      expect(nextStep(during({ phase: 'Pending' }))).to.include({ kind: 'wait', reason: 'Pending' });
+      const conditions = [{ type: 'PodScheduled', status: 'True' }];
+      expect(nextStep(during({ phase: 'Pending', conditions }))).to.include({
+        kind: 'wait',
+        reason: 'PullingImage',
+      });
+    });
+
     it('gives up after startTimeoutSeconds', () => {
       expect(nextStep(during({ phase: 'Pending' }, { now: after(1801) }))).to.include(failed('StartTimeout'));
     });

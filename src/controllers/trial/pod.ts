@@ -111,15 +111,21 @@ const WAITING: Record<string, NonNullable<Waiting['becomes']>> = {
   CreateContainerConfigError: { reason: 'SecretNotFound', graceMs: 20_000 },
 };
 
+/** What the scheduler said last; undefined where it has not looked at the Pod yet. */
+export const scheduling = ({ status }: Pod) =>
+  status?.conditions?.find(({ type }) => type === 'PodScheduled');
+
 /** Why a Pod that has not started is waiting. */
 export function waitingOf(pod: Pod | undefined): Waiting {
   if (!pod) return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
-  const unscheduled = pod.status?.conditions?.find(
-    ({ type, status }) => type === 'PodScheduled' && status === 'False',
-  );
-  if (unscheduled) return { reason: 'Unschedulable', message: unscheduled.message ?? 'no node has room' };
+  const scheduled = scheduling(pod);
+  if (scheduled?.status === 'False')
+    return { reason: 'Unschedulable', message: scheduled.message ?? 'no node has room' };
   const stuck = [courierStatus(pod), taskStatus(pod)].map(stuckWith).find((found) => found !== undefined);
-  return stuck ?? { reason: 'PullingImage', message: 'the kubelet prepares the containers' };
+  if (stuck) return stuck;
+  return scheduled
+    ? { reason: 'PullingImage', message: 'the kubelet prepares the containers' }
+    : { reason: 'Pending', message: 'the scheduler has not looked at the Pod yet' };
 }
 
 function stuckWith(container: ContainerStatus | undefined): Waiting | undefined {
