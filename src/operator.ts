@@ -61,7 +61,7 @@ export interface Parts extends Adapters {
 
 const now = (): Date => new Date();
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
-const TRIAL_WORKERS = 16;
+const TRIAL_WORKERS = 32;
 /** TaskBuilds reconciled at the same time: a hundred that come together are started within a second, a few calls each. */
 const BUILD_WORKERS = 32;
 

@@ -47,10 +47,11 @@ export function stopwatch({ trials, jobs, pods, namespace }: World): {
 } {
   const marks = new Map<string, Marks>();
   const of = (object: KubeObject): Marks => {
+    // What is watched of other namespaces is not ours; one that is going may hold the same names.
+    if (object.metadata.namespace !== namespace) return {};
     const name = object.kind === 'Trial' ? object.metadata.name : ownerOf(object);
     const found = marks.get(name) ?? {};
-    // What is watched of other namespaces is not ours.
-    if (object.metadata.namespace === namespace) marks.set(name, found);
+    marks.set(name, found);
     return found;
   };
   const mark = (object: KubeObject, what: Exclude<keyof Marks, 'changes'>): void => {
