@@ -59,7 +59,7 @@ describe('the writes of an operator', () => {
     world = await startWorld();
     applied(20, built());
     await world.startOperator();
-    await until('all have ended', () => world.ended && world.kubelet.alive.length === 0);
+    await until('all have ended', () => world.ended && world.kubelet.unfinished.length === 0);
     world.kill();
     const before = writes().length;
     await world.startOperator();

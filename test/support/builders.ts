@@ -131,11 +131,11 @@ export const anOutcome = (over: Partial<Outcome> = {}): Outcome => ({
 });
 
 /** Status of a Pod whose courier left this message. */
-export const endedPod = (message: string): NonNullable<Pod['status']> => ({
+export const endedPod = (message: string, finishedAt = stampOf(after(8))): NonNullable<Pod['status']> => ({
   phase: 'Succeeded',
   initContainerStatuses: [
     containerStatus('courier', {
-      terminated: { exitCode: 0, reason: 'Completed', message, finishedAt: stampOf(after(8)) },
+      terminated: { exitCode: 0, reason: 'Completed', message, finishedAt },
     }),
   ],
   containerStatuses: [

@@ -43,7 +43,7 @@ export const running = (): Status => ({
 
 /** The Pod of a courier that left this outcome. */
 export const told = (outcome: Outcome): Status => ({
-  ...endedPod(JSON.stringify(outcome)),
+  ...endedPod(JSON.stringify(outcome), seconds()),
   phase: outcome.result.kind === 'failed' ? 'Failed' : 'Succeeded',
 });
 
