@@ -101,8 +101,10 @@ describe('sb, when something fails while it runs', function () {
     const trials = await trialsOf(run);
     expect(trials.map(({ status }) => status?.reward)).to.deep.equal(Array.from({ length: count }, () => 1));
     const uids = new Set(trials.map(({ metadata }) => metadata.uid));
-    const others = [...(everSeen.get(run) ?? ['none was seen'])].filter((uid) => !uids.has(uid));
-    expect(others).to.deep.equal([]);
+    const seen = (): Set<string> => everSeen.get(run) ?? new Set();
+    // After a fault the watch comes back with a backoff of up to 30 s.
+    await eventuallyTrue(`the watch has seen ${run}`, () => [...uids].every((uid) => seen().has(uid ?? '')));
+    expect([...seen()].filter((uid) => !uids.has(uid))).to.deep.equal([]);
     return trials;
   }
   /** `sb` ended well, all Trials have their reward, and all their files are here. */
