@@ -6,7 +6,7 @@ import { say } from '../machine/progress.ts';
 import type { Flavour } from '../images/flavour.ts';
 import { nodes } from '../versions.ts';
 import { configOf, createNodes, removeNodes, writeKubeconfig } from './kind.ts';
-import { ensurePodNetwork } from './network.ts';
+import { ensureNames, ensurePodNetwork } from './network.ts';
 
 // Written into the nodes when all is done: a cluster without it was never completed.
 const mark = '/kind/sb-cluster';
@@ -56,6 +56,7 @@ async function settle(flavour: Flavour, seconds: number): Promise<void> {
   const ready = () => succeeds('kubectl', ['get', '--raw', '/readyz'], { timeoutSeconds: 5 });
   await until('the API server', seconds, ready);
   await ensurePodNetwork(flavour, seconds);
+  await ensureNames();
   const limit = `--timeout=${seconds}s`;
   await kubectl(['wait', '--for=condition=Ready', 'node', '--all', limit]);
   // kind's own wait does not include CoreDNS.

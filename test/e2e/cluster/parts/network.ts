@@ -8,6 +8,26 @@ import { inspect } from '../machine/containers.ts';
 /** Registries whose images the nodes ask of the local one first, under their public names. */
 export const mirroredHosts = ['docker.io', 'public.ecr.aws', ECR_HOST, 'localhost:5000', 'sb-registry:5000'];
 
+// kind sends what asks its gateway for a name to the engine's DNS, by rules with that DNS's ports. An engine that was started again beside
+// living nodes listens at other ports, for which it leaves rules of its own.
+const namesScript = `set -e
+host=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -1)
+port_for() {
+  iptables-save -t nat | sed -n "s/^-A DOCKER_OUTPUT -d $1\\/32 -p $2 .*--to-destination 127.0.0.11://p" | head -1
+}
+for protocol in tcp udp; do
+  port=$(port_for 127.0.0.11 $protocol)
+  if [ -z "$port" ] || [ "$port" = "$(port_for "$host" $protocol)" ]; then continue; fi
+  iptables -t nat -I DOCKER_OUTPUT -d "$host" -p $protocol --dport 53 -j DNAT --to-destination "127.0.0.11:$port"
+  iptables -t nat -I DOCKER_POSTROUTING -s 127.0.0.11 -p $protocol --sport "$port" -j SNAT --to-source "$host:53"
+done
+`;
+
+/** Lets nodes and Pods find containers beside the cluster by their names again where the engine has crashed and come back. */
+export async function ensureNames(): Promise<void> {
+  await Promise.all(nodes.map((node) => docker(['exec', '-i', node, 'sh'], { input: namesScript })));
+}
+
 type Node = { name: string; address: string; podCidr: string };
 
 /** Gives every node its mirrors and, where kindnet is absent, its pod network. What a node already has is left as it is. */
