@@ -89,19 +89,22 @@ async function seePod({ kube, pods }: TrialSources, job: Job): Promise<Pod | und
   return live;
 }
 
-const outcomeOfAttempt = async (sources: TrialSources, seen: Observed): Promise<Outcome | undefined> =>
-  (seen.pod && outcomeOf(seen.pod, seen.attempt)) ?? storedOutcome(sources, seen);
+/** What the courier said of an attempt that was begun. Where the Pod ended without a word, or is gone, what the courier stored last tells the same. */
+async function outcomeOfAttempt(sources: TrialSources, seen: Observed): Promise<Outcome | undefined> {
+  const { pod, attempt } = seen;
+  const told = pod && outcomeOf(pod, attempt);
+  const isSilent = pod ? isOver(pod) : hasVanished(seen);
+  return told ?? (isSilent ? storedOutcome(sources, seen) : undefined);
+}
 
 const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
 
-/**
- * The Pod ended without a word, or is gone: what the courier stored last tells the same. Also asked before a Job is created: the attempt
- * may have run, and its Job be collected, while no operator was there to put it on the record.
- */
-async function storedOutcome({ artifacts }: TrialSources, seen: Observed): Promise<Outcome | undefined> {
-  const { trial, attempt, pod } = seen;
-  const isSilent = pod ? isOver(pod) : hasVanished(seen) || startsNow(seen);
-  if (!trial.spec.uploadResults || !isSilent) return undefined;
+/** Also asked before a Job is created: the attempt may have run, and its Job be collected, while no operator was there to put it on the record. */
+async function storedOutcome(
+  { artifacts }: TrialSources,
+  { trial, attempt }: Observed,
+): Promise<Outcome | undefined> {
+  if (!trial.spec.uploadResults) return undefined;
   const stored = await artifacts.get(`${trialPrefix(trial)}manifest.json`, MANIFEST_MAX_BYTES);
   if (!stored) return undefined;
   const manifest = JSON.parse(new TextDecoder().decode(stored)) as Manifest;
