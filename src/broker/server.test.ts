@@ -170,6 +170,15 @@ describe('broker', () => {
     expect(stored.map((object) => object.key)).to.deep.equal(['trials/run-1/solve__0a1b2c3/manifest.json']);
   });
 
+  it('costs the API server two reads for all couriers together: issuer and keys', async () => {
+    await taskZip();
+    cluster.calls.length = 0;
+    const body = JSON.stringify({ files: [{ path: 'agent/a.txt', size: 1, sha256: '0'.repeat(64) }] });
+    for (let courier = 0; courier < 20; courier++)
+      expect([(await plan()).status, (await upload(body)).status]).to.deep.equal([200, 200]);
+    expect(cluster.calls).to.deep.equal(['raw /.well-known/openid-configuration', 'raw /openid/v1/jwks']);
+  });
+
   it('refuses a file outside the Trial’s prefix', async () => {
     const files = [{ path: 'agent/../../other__1/result.json', size: 1, sha256: 'a'.repeat(64) }];
     expect(await upload(JSON.stringify({ files }))).to.include({ status: 403 });

@@ -28,7 +28,10 @@ interface Watched {
   namespaces: readonly string[];
 }
 
-/** The three promises: one Job an attempt, terminal is final, a reward never changes. */
+/** What the operator writes of a Trial in bytes, at most: outputs, logs and tasks never go through the API server. */
+const LARGEST = 16 * 1024;
+
+/** The promises: one Job an attempt, terminal is final, a reward never changes, no bulk data at the API server. */
 export class Invariants {
   /** One sentence for each breach. */
   readonly breaches: string[] = [];
@@ -44,6 +47,7 @@ export class Invariants {
 
   #seeTrial(trial: Trial): void {
     const { uid = '', namespace, name } = trial.metadata;
+    this.#measure(`${namespace}/${name}: status`, trial.status);
     const before = this.#seen.get(uid);
     const now = settled(trial);
     this.#seen.set(uid, now);
@@ -55,13 +59,19 @@ export class Invariants {
       this.#breach(`${namespace}/${name}: a closed attempt changed`, before.attempts, now.attempts);
   }
 
-  #seeJob({ metadata }: Job): void {
+  #seeJob({ metadata, spec }: Job): void {
     const owner = metadata.ownerReferences?.find(({ kind, controller }) => kind === 'Trial' && controller);
     if (!owner) return;
     const attempt = `${metadata.namespace}/${owner.name} (${owner.uid}) attempt ${metadata.labels?.[LABEL.attempt]}`;
+    this.#measure(`${attempt}: Job`, spec);
     const uids = this.#jobs.get(attempt) ?? new Set();
     this.#jobs.set(attempt, uids.add(metadata.uid ?? ''));
     if (uids.size > 1) this.#breach(`${attempt} has more than one Job`, ...uids);
+  }
+
+  #measure(what: string, written: object | undefined): void {
+    const { length } = JSON.stringify(written ?? {});
+    if (length > LARGEST) this.#breach(`${what} is large`, length);
   }
 
   #breach(what: string, ...values: unknown[]): void {

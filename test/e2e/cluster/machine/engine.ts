@@ -116,7 +116,8 @@ const anyLives = (): boolean =>
     }
   });
 
-const enginePid = () => living('dockerd', paths.enginePid);
+/** The process of the engine that the harness started; undefined where none lives. */
+export const enginePid = (): number | undefined => living('dockerd', paths.enginePid);
 
 /** The process id in a file while that program lives; a stale file, or an id that was given to another program, counts as none. */
 function living(program: string, pidFile: string): number | undefined {

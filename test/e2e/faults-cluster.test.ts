@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import { rmSync } from 'node:fs';
+import { kubectlOk } from '../support/cluster.ts';
+import { docker, enginePid, isHealthy, paths, status, table, up } from './cluster/index.ts';
+import { operatorIsWell, WORKER } from './support/faults.ts';
+import { hold } from './support/story.ts';
+import { ownTrial } from './support/stories.ts';
+
+async function allIsWell(): Promise<void> {
+  const parts = await status();
+  expect(isHealthy(parts), `\n${table(parts)}\n`).to.equal(true);
+  await operatorIsWell();
+}
+
+describe('npm run cluster:up', () => {
+  it('repairs a crash of the engine, and a Trial that runs meanwhile loses nothing', async function () {
+    const engine = enginePid();
+    // The engine is the machine's own, and not ours to kill.
+    if (engine === undefined) this.skip();
+    const story = ownTrial('engine-crash', { agent: hold('work') });
+    await story.reaches('work');
+    process.kill(engine, 'SIGKILL');
+    await up();
+    await allIsWell();
+    await story.release('work');
+    await story.earnsAtOnce(1);
+  });
+
+  it('brings back services, a node, the operator and the kubeconfig', async () => {
+    await docker(['kill', 'sb-registry', 'sb-s3', 'sb-buildkit', WORKER ?? '']);
+    await kubectlOk(['delete', '-n', 'sb-system', 'deployment/sb-operator']);
+    rmSync(paths.checkout, { recursive: true });
+    await up();
+    await allIsWell();
+    await ownTrial('repaired').earnsAtOnce(1);
+  });
+});
