@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiServer } from '../../test/support/api-server.ts';
-import { configMap, connectTo } from '../../test/support/kube.ts';
+import { configMap, connectTo, until } from '../../test/support/kube.ts';
 import { createKubeClient } from './client.ts';
 import type { Kube } from './connect.ts';
 import { ApiError, isAlreadyExists, isConflict } from './errors.ts';
@@ -12,6 +12,7 @@ import { systemClock } from './clock.ts';
 import { createTransport, type TransportOptions } from './http/transport.ts';
 import { createPools } from './http/pools.ts';
 import { ConfigMap } from './kinds.ts';
+import { runReconciliation } from './work/reconciliation.ts';
 
 const at = { namespace: 'default', name: 'a' };
 
@@ -144,6 +145,22 @@ describe('client', () => {
     const began = performance.now();
     await kube.client.create(ConfigMap, configMap('a'));
     expect(performance.now() - began).to.be.above(990);
+  });
+
+  it('does not send a write again once another replica may be leader', async () => {
+    server.faults.add({
+      fault: { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 },
+    });
+    let leads = true;
+    const { signal } = new AbortController();
+    const reconciliation = { signal, mayWrite: () => leads, wrote: () => undefined };
+    const write = failure(
+      runReconciliation(reconciliation, () => kube.client.create(ConfigMap, configMap('a'))),
+    );
+    await until('it was refused', () => server.requests.length === 1);
+    leads = false;
+    expect(await write).to.include({ reason: 'NotLeader' });
+    expect(server.requests).to.have.length(1);
   });
 
   it('does not repeat a failure that names no time to wait', async () => {

@@ -122,9 +122,8 @@ class ApiClient implements KubeClient {
     options: DeleteOptions = {},
   ): Promise<boolean> {
     const request = { method: 'DELETE', path: objectPath(kind, key) } as const;
-    refuseIfFenced(request);
     try {
-      await this.#send({ ...request, body: deleteBody(options) });
+      await this.#sendFenced({ ...request, body: deleteBody(options) });
       return true;
     } catch (error) {
       if (nothingToDelete(error, options.uid)) return false;
@@ -148,9 +147,12 @@ class ApiClient implements KubeClient {
     return this.#transport.send({ ...request, signal: currentReconciliation()?.signal });
   }
 
+  #sendFenced(request: ApiRequest): Promise<string> {
+    return this.#send({ ...request, guard: () => refuseIfFenced(request) });
+  }
+
   async #write<T extends KubeObject>(kind: Kind<T>, { body, ...request }: Write): Promise<T> {
-    refuseIfFenced(request);
-    const object: T = JSON.parse(await this.#send({ ...request, body: JSON.stringify(body) }));
+    const object: T = JSON.parse(await this.#sendFenced({ ...request, body: JSON.stringify(body) }));
     currentReconciliation()?.wrote(kind, object);
     this.#onWrite?.(kind, object);
     return object;

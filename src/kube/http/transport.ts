@@ -18,6 +18,8 @@ export interface ApiRequest {
   /** Default: JSON. */
   accept?: string;
   signal?: AbortSignal | undefined;
+  /** Called before the request is sent, and before it is sent again; throws where that must not be (any more). */
+  guard?: () => void;
 }
 
 export interface StreamRequest {
@@ -130,6 +132,7 @@ export function createTransport(options: TransportOptions): Transport {
   const { clock, lane, timeoutMs, onAnswer } = options;
   const dispatch = dispatchWith(options);
   const attempt = async (request: ApiRequest): Promise<string> => {
+    request.guard?.();
     const limit = answerWithin(timeoutMs, [request.signal]);
     try {
       const answer = await dispatch({ ...request, lane, signal: limit.signal });
