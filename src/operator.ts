@@ -29,6 +29,7 @@ import { feed, Operator } from './kube/operator.ts';
 import type { ObjectKey } from './kube/types.ts';
 import { keyOf, keyString } from './kube/cache/cache.ts';
 import { byControllerUid } from './kube/work/owners.ts';
+import { settling } from './providers/aws/settling.ts';
 import { s3ArtifactStore } from './providers/artifact-store/s3.ts';
 import type { ArtifactStore } from './providers/artifact-store/port.ts';
 import { codebuildImageBuilder } from './providers/image-builder/codebuild.ts';
@@ -166,7 +167,7 @@ type AdapterNeeds = Pick<Parts, 'config' | 'kube' | 'brokerCa'> & { metrics: Pro
 async function adapters({ config, kube, brokerCa, metrics }: AdapterNeeds): Promise<Adapters> {
   const steadied: Steadied = (port, name) => retried(metered(port, name, metrics));
   return config.profile === 'aws'
-    ? awsAdapters(config, steadied)
+    ? awsAdapters(config, (port, name) => settling(steadied(port, name), () => kube.clock.monotonic()))
     : localAdapters(config, steadied, { kube, brokerCa });
 }
 

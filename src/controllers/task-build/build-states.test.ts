@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { aTaskBuild } from '../../../test/support/builders.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
@@ -27,13 +28,14 @@ function setUp(running: string[]) {
       return answer();
     },
   };
-  let now = 0;
-  const states = new BuildStates({ builder, taskBuilds, clock: { monotonic: () => now } });
+  const clock = new ManualClock();
+  const states = new BuildStates({ builder, taskBuilds, clock });
   return {
     states,
     asked,
     answers: (make: typeof answer) => void (answer = make),
-    pass: (ms: number) => void (now += ms),
+    pass: (ms: number) => clock.stall(ms),
+    advance: (ms: number) => clock.advance(ms),
   };
 }
 
@@ -75,6 +77,20 @@ describe('the one poller of all builds', () => {
     late.resolve(new Map([['a', { kind: 'queued' }]]));
     expect(await first).to.deep.equal(await second);
     expect(asked).to.have.length(1);
+  });
+
+  it('does not hang for ever with a call that is never answered', async () => {
+    const { states, asked, answers, advance } = setUp(['a']);
+    answers(() => new Promise(() => {}));
+    const first = states.stateOf(handle('a'));
+    await advance(120_000);
+    expect(await first).to.deep.equal({
+      kind: 'unanswered',
+      message: 'the builder has not answered within 120 s',
+    });
+    answers(async () => new Map([['a', { kind: 'running' }]]));
+    expect(await states.stateOf(handle('a'))).to.deep.equal({ kind: 'running' });
+    expect(asked).to.have.length(2);
   });
 
   it('tells everybody that the builder did not answer, and asks an interval later', async () => {

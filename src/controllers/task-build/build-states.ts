@@ -1,5 +1,6 @@
 /** What the builder says of all builds under way: one call for all of them, at most once per poll interval, whoever asks. */
 import type { TaskBuild } from '../../crds/task-build.ts';
+import { sleep } from '../../kube/clock.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { Store } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
@@ -14,8 +15,11 @@ export interface BuildStatesOptions {
   builder: ImageBuilder;
   /** Indexed by `slot`: `bySlot`. */
   taskBuilds: Store<TaskBuild>;
-  clock: Pick<Clock, 'monotonic'>;
+  clock: Clock;
 }
+
+/** The one poller of all builds must not hang with one call; a builder’s own limits are shorter. */
+const ANSWER_MS = 120_000;
 
 /** The builder's handle of the build under way; undefined before it was started. */
 export function handleOf(taskBuild: TaskBuild): BuildHandle | undefined {
@@ -50,8 +54,19 @@ export class BuildStates {
     const handles = [...new Map([...open, handle].map((each) => [each.id, each])).values()];
     this.#askedAt = clock.monotonic();
     this.#isAsking = true;
-    this.#answer = answerOf(builder, handles).finally(() => (this.#isAsking = false));
+    this.#answer = inTime(clock, answerOf(builder, handles)).finally(() => (this.#isAsking = false));
   }
+}
+
+/** The answer, or after ANSWER_MS that there is none. */
+async function inTime(clock: Clock, answer: Promise<Answer>): Promise<Answer> {
+  const answered = new AbortController();
+  const message = `the builder has not answered within ${ANSWER_MS / 1000} s`;
+  const late = sleep(clock, ANSWER_MS, answered.signal).then((): Answer => () => ({
+    kind: 'unanswered',
+    message,
+  }));
+  return Promise.race([answer, late]).finally(() => answered.abort());
 }
 
 async function answerOf(builder: ImageBuilder, handles: BuildHandle[]): Promise<Answer> {

@@ -4,6 +4,7 @@ import { conditionOf } from '../../crds/conditions.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
+import { systemClock } from '../../kube/clock.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';
@@ -38,7 +39,11 @@ class Room {
       artifacts,
       registry,
       slots: this.slots,
-      states: new BuildStates({ builder, taskBuilds, clock: { monotonic: () => ++this.#version * 1000 } }),
+      states: new BuildStates({
+        builder,
+        taskBuilds,
+        clock: { ...systemClock, monotonic: () => ++this.#version * 1000 },
+      }),
       backend: builder.backend,
       repository: 'registry:5000/sandboxes',
       events: { normal: () => {}, warning: () => {} },

@@ -3,6 +3,7 @@ import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.t
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
+import { systemClock } from '../../kube/clock.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';
@@ -49,7 +50,7 @@ class Room {
       registry,
       artifacts,
       slots: new Slots(taskBuilds, limit),
-      states: new BuildStates({ builder, taskBuilds, clock: { monotonic: () => 0 } }),
+      states: new BuildStates({ builder, taskBuilds, clock: { ...systemClock, monotonic: () => 0 } }),
       backend: builder.backend,
       repository: 'registry:5000/sandboxes',
       now: () => after(5),

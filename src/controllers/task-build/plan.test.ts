@@ -148,6 +148,17 @@ describe('the next step of a TaskBuild', () => {
     expect(step).to.have.nested.property('failure.reason', 'BuildTimeout');
   });
 
+  it('does not take the builder’s preparation for build time', () => {
+    const state = { kind: 'running', since: stampOf(T0), timeoutFrom: stampOf(after(600)) } as const;
+    const spec = { timeoutSeconds: 60 };
+    expect(nextStep(during(state, { spec, now: after(700) }))).to.include({
+      kind: 'wait',
+      reason: 'Building',
+    });
+    const late = nextStep(during(state, { spec, now: after(721) }));
+    expect(late).to.have.nested.property('failure.reason', 'BuildTimeout');
+  });
+
   it('calls a build done when the registry shows what was pushed', () => {
     const state: BuildState = { kind: 'succeeded', digest: DIGEST };
     expect(nextStep(during(state, { existing: { kind: 'absent' } }))).to.include({ kind: 'wait' });

@@ -132,7 +132,7 @@ function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Step 
         ? { ...fail('QueueTimeout', `not begun within ${queueTimeoutSeconds} s`), stop: true }
         : { kind: 'wait', reason: 'Queued', message: `build ${open.buildId} waits` };
     case 'running':
-      return overdue(seen, state.since ?? open.runningTime, timeoutSeconds * 1000 + OVERDUE_MS)
+      return overdue(seen, timeoutFrom(open, state), timeoutSeconds * 1000 + OVERDUE_MS)
         ? { ...fail('BuildTimeout', `not done within ${timeoutSeconds} s`), stop: true }
         : { kind: 'wait', reason: 'Building', message: `build ${open.buildId} runs` };
     case 'succeeded':
@@ -147,6 +147,9 @@ function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Step 
       return state satisfies never;
   }
 }
+
+const timeoutFrom = (open: BuildAttempt, { timeoutFrom: told, since }: StateSeen & { kind: 'running' }) =>
+  told ?? since ?? open.runningTime;
 
 const overdue = ({ now }: Observed, since: string | undefined, limitMs: number): boolean =>
   since !== undefined && now.getTime() > Date.parse(since) + limitMs;

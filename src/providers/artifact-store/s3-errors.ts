@@ -3,11 +3,8 @@ import { awsError, type SdkError } from '../aws/errors.ts';
 import type { ProviderError, ProviderReason } from '../errors.ts';
 
 const REASONS: Record<string, ProviderReason> = {
-  SlowDown: 'Throttled',
   NoSuchBucket: 'NotFound',
   TokenRefreshRequired: 'Unavailable',
-  // A 400: the connection broke while the body was on its way.
-  RequestTimeout: 'Unavailable',
   // A 409: another conditional write of this key is under way; the next try is told 412.
   ConditionalRequestConflict: 'Unavailable',
   OperationAborted: 'Unavailable',

@@ -34,6 +34,8 @@ export interface S3Settings {
   kmsKeyId?: string;
   /** Default: the SDK’s own search (environment, IRSA, Pod Identity, instance role). */
   credentials?: NonNullable<S3ClientConfig['credentials']>;
+  /** Milliseconds that a call may stand still; default: a minute. */
+  timeoutMs?: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }
@@ -42,14 +44,14 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** A request that was signed with credentials about to expire must still arrive. */
 const EXPIRY_MARGIN_SECONDS = 30;
 
-const clientFor = ({ region, endpoint, credentials }: S3Settings): S3Client =>
+const clientFor = ({ region, endpoint, credentials, timeoutMs = REQUEST_TIMEOUT_MS }: S3Settings): S3Client =>
   new S3Client({
     region,
     maxAttempts: 1,
     // Otherwise a presigned PUT carries the CRC32 of an empty body, which stores that check it refuse.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: httpWithin(REQUEST_TIMEOUT_MS),
+    requestHandler: httpWithin(timeoutMs),
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
   });

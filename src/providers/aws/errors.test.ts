@@ -11,6 +11,18 @@ const thrown = (name: string, status?: number): Error =>
 describe('errors of the AWS SDK', () => {
   for (const [name, status, reason] of [
     ['ThrottlingException', 400, 'Throttled'],
+    ['ThrottledException', 400, 'Throttled'],
+    ['RequestThrottled', 400, 'Throttled'],
+    ['RequestThrottledException', 400, 'Throttled'],
+    ['PriorRequestNotComplete', 400, 'Throttled'],
+    ['LimitExceededException', 400, 'Throttled'],
+    ['SlowDown', 503, 'Throttled'],
+    ['RequestTimeTooSkewed', 403, 'Unavailable'],
+    ['RequestExpired', 400, 'Unavailable'],
+    ['InvalidSignatureException', 403, 'Unavailable'],
+    ['IDPCommunicationError', 400, 'Unavailable'],
+    ['RequestTimeout', 400, 'Unavailable'],
+    ['SignatureDoesNotMatch', 403, 'AccessDenied'],
     ['AccessDeniedException', 400, 'AccessDenied'],
     ['UnrecognizedClientException', 400, 'AccessDenied'],
     ['ExpiredTokenException', 400, 'Unavailable'],
@@ -24,6 +36,13 @@ describe('errors of the AWS SDK', () => {
       expect([error.reason, error.message]).to.deep.equal([reason, `ask: ${name}: as AWS says`]);
     });
   }
+
+  it('pass where the SDK has just set its clock by the answer', () => {
+    const error = Object.assign(thrown('AccessDeniedException'), {
+      $metadata: { httpStatusCode: 403, clockSkewCorrected: true },
+    });
+    expect(awsError({ call: 'ask' }, error).reason).to.equal('Unavailable');
+  });
 
   it('mean what the service means by its own codes', () => {
     const reasons = { AccountLimitExceededException: 'Throttled' } as const;

@@ -1,10 +1,11 @@
 /** What the AWS SDK throws, in the words of the ports. */
+import { isClockSkewError, isThrottlingError, isTransientError } from '@smithy/core/retry';
 import { ProviderError, type ProviderReason } from '../errors.ts';
 
 export interface SdkError {
   name?: string;
   message?: string;
-  $metadata?: { httpStatusCode?: number };
+  $metadata?: { httpStatusCode?: number; clockSkewCorrected?: true };
 }
 
 /** What was being done, for messages. */
@@ -17,17 +18,16 @@ export interface Doing {
   reasons?: Record<string, ProviderReason>;
 }
 
-/** Codes of every service whose HTTP status says something else than they mean. */
+/** Codes of every service whose HTTP status says something else than they mean, and which the SDK has in no list. */
 const REASONS: Record<string, ProviderReason> = {
-  Throttling: 'Throttled',
-  ThrottlingException: 'Throttled',
-  TooManyRequestsException: 'Throttled',
-  RequestLimitExceeded: 'Throttled',
   AccessDeniedException: 'AccessDenied',
   UnrecognizedClientException: 'AccessDenied',
+  SignatureDoesNotMatch: 'AccessDenied',
   // A 400 or 403: the credentials ran out on the way; the SDK fetches new ones for the next call.
   ExpiredToken: 'Unavailable',
   ExpiredTokenException: 'Unavailable',
+  // A 400: the identity provider did not answer STS.
+  IDPCommunicationError: 'Unavailable',
 };
 
 const BY_STATUS: Record<number, ProviderReason> = {
@@ -42,17 +42,21 @@ const BY_STATUS: Record<number, ProviderReason> = {
 /** Name and message that the SDK gives to an answer without a body, such as a load balancer's. */
 const WORDLESS = new Set(['Unknown', 'UnknownError']);
 
-function reasonOf(
-  { name = '', $metadata }: SdkError,
-  reasons: Record<string, ProviderReason>,
-): ProviderReason {
-  const status = $metadata?.httpStatusCode;
-  // Without a status there was no answer: no network, no name, no credentials yet.
-  return (
-    reasons[name] ??
-    REASONS[name] ??
-    (status === undefined || status >= 500 ? 'Unavailable' : (BY_STATUS[status] ?? 'Invalid'))
-  );
+/** The SDK's own lists of what passes, clocks that differ among them: it signs with the service's time from the next call on. */
+function passing(error: unknown): ProviderReason | undefined {
+  const sdk = error as Parameters<typeof isTransientError>[0];
+  if (isThrottlingError(sdk)) return 'Throttled';
+  return isTransientError(sdk) || isClockSkewError(sdk) ? 'Unavailable' : undefined;
+}
+
+/** Without a status there was no answer: no network, no name, no credentials yet. */
+const byStatus = (status = 500): ProviderReason =>
+  status >= 500 ? 'Unavailable' : (BY_STATUS[status] ?? 'Invalid');
+
+function reasonOf(error: SdkError, reasons: Record<string, ProviderReason>): ProviderReason {
+  const { name = '', $metadata } = error;
+  const meant = $metadata?.clockSkewCorrected ? undefined : REASONS[name];
+  return reasons[name] ?? meant ?? passing(error) ?? byStatus($metadata?.httpStatusCode);
 }
 
 /** The SDK’s error as the port’s, with code and message of the service; what is a `ProviderError` already stays as it is. */

@@ -147,6 +147,26 @@ describe('codebuild ImageBuilder', () => {
       expect(service.builds).to.have.length(1);
     });
 
+    it('is not searched for once more each time that a start is refused', async () => {
+      const build = buildOf({ mayExist: true });
+      for (let n = 0; n < 3; n++) {
+        service.inject({ kind: 'accountLimit' });
+        await failure(builder.start(build));
+      }
+      expect(callsOf('ListBuildsForProject')).to.have.length(1);
+    });
+
+    it('is searched for again where a start had no answer', async () => {
+      const build = buildOf({ mayExist: true });
+      service.inject({ kind: 'accountLimit' });
+      await failure(builder.start(build));
+      service.inject({ kind: 'loseResponse', operation: 'StartBuild' });
+      await failure(builder.start(build));
+      await builder.start(build);
+      expect(service.builds).to.have.length(1);
+      expect(callsOf('ListBuildsForProject')).to.have.length(2);
+    });
+
     it('refuses a found token of another TaskBuild', async () => {
       const build = buildOf();
       await builder.start(build);

@@ -27,6 +27,8 @@ export interface CodeBuildSettings extends RequestSettings {
   credentials?: NonNullable<CodeBuildClientConfig['credentials']>;
   /** How often states are worth a call, in milliseconds. */
   pollMs?: number;
+  /** Milliseconds that a call may stand still; default: half a minute. */
+  timeoutMs?: number;
   /** Default: CloudWatch Logs. */
   readLog?: ReadLog;
   /** Milliseconds since the epoch. */
@@ -41,13 +43,18 @@ const BATCH = 100;
 const LOST_PAGES = 10;
 /** A build’s last lines reach the log after its record says that it ended, and throttled reads are made again. */
 const LOG_GRACE_MS = 30_000;
-/** Builds that this process stopped and may still be asked for. */
-const STOPPED_MAX = 10_000;
+/** Builds that this process stopped and may still be asked for, and tokens that wait for their turn. */
+const REMEMBERED_MAX = 10_000;
 
 const BUILD_ID = /^[A-Za-z0-9][\w-]*:[0-9a-f-]{36}$/;
 
 const variable = ({ environment }: BuildRecord, name: string): string | undefined =>
   environment?.environmentVariables?.find((candidate) => candidate.name === name)?.value;
+
+function remember(memory: Set<string>, id: string): void {
+  if (memory.size >= REMEMBERED_MAX) memory.clear();
+  memory.add(id);
+}
 
 class CodeBuildImageBuilder implements ImageBuilder {
   readonly backend = 'CodeBuild';
@@ -57,13 +64,15 @@ class CodeBuildImageBuilder implements ImageBuilder {
   readonly #readLog: ReadLog;
   readonly #now: () => number;
   readonly #stopped = new Set<string>();
+  /** Tokens that CodeBuild has certainly started nothing with. */
+  readonly #unused = new Set<string>();
 
   constructor(settings: CodeBuildSettings) {
-    const { region, endpoint, credentials } = settings;
+    const { region, endpoint, credentials, timeoutMs = REQUEST_TIMEOUT_MS } = settings;
     const shared = {
       region,
       maxAttempts: 1,
-      requestHandler: httpWithin(REQUEST_TIMEOUT_MS),
+      requestHandler: httpWithin(timeoutMs),
       ...(credentials === undefined ? {} : { credentials }),
     };
     this.#settings = settings;
@@ -75,8 +84,7 @@ class CodeBuildImageBuilder implements ImageBuilder {
 
   async start(build: Build): Promise<BuildHandle> {
     const request = startRequest(build, this.#settings);
-    const record = (build.mayExist && (await this.#lost(build))) || (await this.#start(request));
-    return this.#handle(build, record);
+    return this.#handle(build, (await this.#lost(build)) ?? (await this.#start(request)));
   }
 
   async states(handles: BuildHandle[]): Promise<Map<string, BuildState>> {
@@ -97,8 +105,7 @@ class CodeBuildImageBuilder implements ImageBuilder {
       if (failure.reason !== 'NotFound') throw failure;
     }
     // Its record stays STOPPED for a year, which is not to be taken for somebody else’s doing.
-    if (this.#stopped.size >= STOPPED_MAX) this.#stopped.clear();
-    this.#stopped.add(id);
+    remember(this.#stopped, id);
   }
 
   #failure(doing: string, action: AwsAction, error: unknown): ProviderError {
@@ -115,12 +122,24 @@ class CodeBuildImageBuilder implements ImageBuilder {
       const { build } = await this.#client.send(new StartBuildCommand(request));
       return build ?? {};
     } catch (error) {
-      throw this.#failure(`start build ${request.idempotencyToken}`, 'codebuild:StartBuild', error);
+      const token = request.idempotencyToken ?? '';
+      const failure = this.#failure(`start build ${token}`, 'codebuild:StartBuild', error);
+      // Without an answer, or with a broken one, it may have been started all the same.
+      if (failure.reason === 'Unavailable') this.#unused.delete(token);
+      throw failure;
     }
   }
 
   /** The build of this token, where it was started and its id never got recorded. */
-  async #lost({ token, owner }: Build): Promise<BuildRecord | undefined> {
+  async #lost(build: Build): Promise<BuildRecord | undefined> {
+    if (!build.mayExist || this.#unused.has(build.token)) return undefined;
+    const found = await this.#search(build);
+    // A build that is refused for hours is not to cost a search each time.
+    if (!found) remember(this.#unused, build.token);
+    return found;
+  }
+
+  async #search({ token, owner }: Build): Promise<BuildRecord | undefined> {
     let nextToken: string | undefined;
     for (let page = 0; page < LOST_PAGES; page++) {
       const { ids, next } = await this.#recent(nextToken);

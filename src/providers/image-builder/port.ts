@@ -66,8 +66,8 @@ export interface BuildFailure {
 
 export type BuildState =
   | { kind: 'queued' }
-  /** `since`: ISO 8601. */
-  | ({ kind: 'running'; since?: string } & Account)
+  /** ISO 8601. `timeoutFrom`: from when its timeout counts, where that is not `since`; ahead of now while it is prepared. */
+  | ({ kind: 'running'; since?: string; timeoutFrom?: string } & Account)
   /** Ended well; `digest` is `sha256:…` of what was pushed. */
   | ({ kind: 'succeeded'; digest: string } & Account)
   | ({ kind: 'failed' } & BuildFailure & Account)

@@ -25,7 +25,7 @@ export const OWNER_VARIABLE = 'SB_TASK_BUILD_UID';
 const TIMEOUT_MINUTES = { min: 5, max: 2160 };
 const QUEUE_MINUTES = { min: 5, max: 480 };
 /** The build's limit counts from its Dockerfile's first step, CodeBuild's from the end of the queue. */
-const PREPARATION_MINUTES = 10;
+export const PREPARATION_MINUTES = 10;
 
 const IMAGE = /^([a-z0-9.-]+(?::\d+)?)\/([a-z0-9._/-]+):([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/;
 

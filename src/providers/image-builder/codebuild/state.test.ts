@@ -40,11 +40,12 @@ describe('record of a CodeBuild build', () => {
     expect(judge(record({}))).to.deep.equal({ kind: 'queued' });
   });
 
-  it('runs since it left the queue, and once it builds since then', () => {
+  it('runs since it left the queue, and once it builds since then; its preparation is no build time', () => {
     const phases = [ended('QUEUED'), { phaseType: 'PROVISIONING', startTime } as const];
     expect(judge(record({ currentPhase: 'PROVISIONING', phases }))).to.deep.equal({
       kind: 'running',
       since: '2026-01-01T00:00:00.000Z',
+      timeoutFrom: '2026-01-01T00:10:00.000Z',
       phases: [{ name: 'QUEUED', seconds: 3 }],
     });
     const building = [...phases, { phaseType: 'BUILD', startTime: later } as const];

@@ -2,6 +2,7 @@
 import type { Build as BuildRecord, BuildPhase as PhaseRecord } from '@aws-sdk/client-codebuild';
 import type { BuildFailedReason } from '../../../crds/reasons.ts';
 import type { BuildPhase, BuildState } from '../port.ts';
+import { PREPARATION_MINUTES } from './request.ts';
 
 /** A state, or: a command of ours failed in `phase`, and the log says why. */
 export type Verdict = BuildState | { kind: 'broken'; phase: string; said: string };
@@ -91,16 +92,16 @@ function succeeded({ exportedEnvironmentVariables = [] }: BuildRecord): Verdict 
     : failed('BuilderUnavailable', 'the build named no digest');
 }
 
-/** Its timeout counts from the phase that builds; until then from the end of the queue. */
-function since({ phases = [] }: BuildRecord): string | undefined {
-  const startOf = (type: string) => phases.find(({ phaseType }) => phaseType === type)?.startTime;
-  return (startOf('BUILD') ?? startOf('PROVISIONING'))?.toISOString();
-}
-
+/** It runs from the end of the queue; its timeout counts from the phase that builds, or from when that is overdue. */
 function running(record: BuildRecord): Verdict {
-  if (WAITING.has(record.currentPhase ?? 'QUEUED')) return { kind: 'queued' };
-  const start = since(record);
-  return { kind: 'running', ...(start === undefined ? {} : { since: start }) };
+  const { currentPhase = 'QUEUED', phases = [] } = record;
+  if (WAITING.has(currentPhase)) return { kind: 'queued' };
+  const startOf = (type: string) => phases.find(({ phaseType }) => phaseType === type)?.startTime;
+  const [build, provisioning] = [startOf('BUILD'), startOf('PROVISIONING')];
+  if (build) return { kind: 'running', since: build.toISOString() };
+  if (!provisioning) return { kind: 'running' };
+  const prepared = new Date(provisioning.getTime() + PREPARATION_MINUTES * 60_000);
+  return { kind: 'running', since: provisioning.toISOString(), timeoutFrom: prepared.toISOString() };
 }
 
 function verdict(record: BuildRecord): Verdict {

@@ -12,16 +12,23 @@ export interface EcrPlace {
   endpoint?: string;
   /** Default: the SDK’s own search (environment, IRSA, Pod Identity, instance role). */
   credentials?: NonNullable<ECRClientConfig['credentials']>;
+  /** Milliseconds that a call may stand still; default: half a minute. */
+  timeoutMs?: number;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** One attempt a call: retries are a decorator’s. */
-export const ecrClient = ({ region, endpoint, credentials }: EcrPlace): ECRClient =>
+export const ecrClient = ({
+  region,
+  endpoint,
+  credentials,
+  timeoutMs = REQUEST_TIMEOUT_MS,
+}: EcrPlace): ECRClient =>
   new ECRClient({
     region,
     maxAttempts: 1,
-    requestHandler: httpWithin(REQUEST_TIMEOUT_MS),
+    requestHandler: httpWithin(timeoutMs),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
   });
