@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { nodeImage } from './images/node-image.ts';
 import { servicesImage } from './images/services-image.ts';
-import { ensureEngine, ownsEngine, stopEngine } from './machine/engine.ts';
+import { anyLives, ensureEngine, ownsEngine, stopEngine } from './machine/engine.ts';
 import { removeMounts } from './machine/leftovers.ts';
 import { acquireLock } from './machine/lock.ts';
 import { paths } from './machine/paths.ts';
@@ -22,6 +22,8 @@ export async function down({ purge = false } = {}): Promise<void> {
     await step('containers', () => removeContainers(purge));
     if (ownsEngine()) await step('our Docker engine', endEngine);
   }
+  // Of an engine whose folder has gone before, as after an end of the machine harness halfway.
+  if (anyLives()) await step('what is left of our Docker engine', () => stopEngine([]));
   rmSync(paths.checkout, { recursive: true, force: true });
   await forget(purge ? paths.state : paths.scratch);
   say('the local cluster is gone');

@@ -3,7 +3,6 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
-  globSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -12,6 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import {
+  endContainerdsOf,
+  containerdsOf,
   rememberHost,
   removeCgroups,
   removeDeadLinks,
@@ -99,6 +100,7 @@ export async function stopEngine(bridges: string[]): Promise<void> {
     process.kill(pid, 'SIGTERM');
     await until('the Docker engine ends', 30, async () => enginePid() === undefined);
   }
+  await endContainerdsOf(paths.engineExec);
   await removeMounts(paths.runtime);
   await removeMounts(paths.engineData);
   await removeLinksAndRules(['docker0', ...bridges]);
@@ -107,14 +109,7 @@ export async function stopEngine(bridges: string[]): Promise<void> {
 }
 
 /** Whether anything of our engine runs: itself, or a shim that keeps a container. All of them are called with its folder. */
-const anyLives = (): boolean =>
-  globSync('/proc/[0-9]*/cmdline').some((file) => {
-    try {
-      return readFileSync(file, 'utf8').includes(`${paths.engineExec}/`);
-    } catch {
-      return false;
-    }
-  });
+export const anyLives = (): boolean => containerdsOf(paths.engineExec).length > 0;
 
 /** The process of the engine that the harness started; undefined where none lives. */
 export const enginePid = (): number | undefined => living('dockerd', paths.enginePid);

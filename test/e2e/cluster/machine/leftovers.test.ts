@@ -1,5 +1,33 @@
 import { expect } from 'chai';
-import { containerLinks, mountsBelow, ruleRemovals } from './leftovers.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { containerdsOf, containerLinks, endContainerdsOf, mountsBelow, ruleRemovals } from './leftovers.ts';
+
+/** A process that does not hear SIGTERM, and one that it has started; resolves their ids. */
+async function stubborn(argv0: string, argument: string): Promise<number[]> {
+  const script = `
+    process.on('SIGTERM', () => {});
+    const child = require('node:child_process').spawn('sleep', ['1000']);
+    console.log(process.pid + ' ' + child.pid);
+    setInterval(() => {}, 1000);`;
+  const started = spawn(process.execPath, ['-e', script, argument], {
+    argv0,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [said] = (await once(started.stdout, 'data')) as [Buffer];
+  return said.toString().trim().split(' ').map(Number);
+}
+
+const lives = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
 
 describe('what the engine leaves on the machine', () => {
   const rules = `-P FORWARD DROP
@@ -38,5 +66,23 @@ describe('what the engine leaves on the machine', () => {
     ];
     expect(containerLinks(JSON.stringify(links))).to.deep.equal(['veth1', 'veth2']);
     expect(containerLinks('')).to.deep.equal([]);
+  });
+
+  it('ends a shim that was left behind with its container, and nobody of another folder or program', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sb-engine-'));
+    const shim = await stubborn('/usr/bin/containerd-shim-runc-v2', `${folder}/containerd.sock`);
+    const others = [
+      await stubborn('/usr/bin/containerd-shim-runc-v2', `${folder}-of-others/containerd.sock`),
+      await stubborn('/usr/bin/less', `${folder}/log`),
+    ].flat();
+    try {
+      expect(containerdsOf(folder)).to.deep.equal(shim.slice(0, 1));
+      await endContainerdsOf(folder);
+      expect(shim.filter(lives)).to.deep.equal([]);
+      expect(others.filter(lives)).to.deep.equal(others);
+    } finally {
+      for (const pid of [...shim, ...others].filter(lives)) process.kill(pid, 'SIGKILL');
+      rmSync(folder, { recursive: true });
+    }
   });
 });

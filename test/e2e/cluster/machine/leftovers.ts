@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { paths } from './paths.ts';
-import { run, succeeds } from './process.ts';
+import { run, succeeds, until } from './process.ts';
 
 const hostFile = join(paths.runtime, 'host.json');
 const forwarding = '/proc/sys/net/ipv4/ip_forward';
@@ -15,6 +15,54 @@ export async function rememberHost(): Promise<void> {
   const policy = /^-P FORWARD (\w+)/m.exec(await run('iptables', ['-S', 'FORWARD']))?.[1] ?? 'ACCEPT';
   const host: Host = { policy, forwarding: readFileSync(forwarding, 'utf8').trim() };
   writeFileSync(hostFile, JSON.stringify(host));
+}
+
+/** How long a shim has to clean up behind its container. */
+const TERM_MS = 5000;
+
+/** What a file of /proc says; empty where its process has gone. */
+function said(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const processes = (): number[] => globSync('/proc/[0-9]*').map((folder) => Number(folder.slice(6)));
+
+/** containerd and its shims, called with something in the folder. A dead process that nobody has waited for yet has no arguments. */
+export const containerdsOf = (folder: string): number[] =>
+  processes().filter((pid) => {
+    const [program = '', ...rest] = said(`/proc/${pid}/cmdline`).split('\0');
+    return /(^|\/)containerd[\w-]*$/.test(program) && rest.some((word) => word.startsWith(`${folder}/`));
+  });
+
+const childrenOf = (pid: number): number[] =>
+  processes().filter((child) => new RegExp(`\\) \\w ${pid} `).test(said(`/proc/${child}/stat`)));
+
+function end(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has gone by itself.
+  }
+}
+
+/**
+ * Ends containerd and its shims of that folder, and the containers: a shim keeps its container when it has lost its containerd, and nobody
+ * asks it to go. Throws where one does not end.
+ */
+export async function endContainerdsOf(folder: string): Promise<void> {
+  const own = containerdsOf(folder);
+  for (const child of own.flatMap(childrenOf)) end(child, 'SIGKILL');
+  for (const pid of own) end(pid, 'SIGTERM');
+  const deadline = Date.now() + TERM_MS;
+  await until(`the containers of ${folder} end`, 15, async () => {
+    const left = containerdsOf(folder);
+    if (Date.now() > deadline) for (const pid of left) end(pid, 'SIGKILL');
+    return left.length === 0;
+  });
 }
 
 /** Mount points at or below a folder, deepest first. */
