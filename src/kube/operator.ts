@@ -4,7 +4,7 @@ import { sleep } from './clock.ts';
 import type { Kube } from './connect.ts';
 import { createEventRecorder } from './events/recorder.ts';
 import { Elector } from './leader/elector.ts';
-import { EVENT_PERMISSIONS, LEASE_PERMISSIONS, mayWatch } from './permissions.ts';
+import { EVENT_PERMISSIONS, leasePermissions, mayWatch } from './permissions.ts';
 import type {
   EventRecorder,
   Kind,
@@ -99,8 +99,12 @@ export abstract class Operator {
 
   /** What this folder itself does for this operator: its watches, events and lease. */
   get declaredPermissions(): Permission[] {
-    const lease = this.#options.lease ? LEASE_PERMISSIONS : [];
-    return [...this.#caches.kinds.map(mayWatch), ...EVENT_PERMISSIONS, ...lease];
+    const { lease } = this.#options;
+    return [
+      ...this.#caches.kinds.map(mayWatch),
+      ...EVENT_PERMISSIONS,
+      ...(lease ? leasePermissions(lease.name) : []),
+    ];
   }
 
   /** A cache of the objects of a kind, from now on kept up to date in this process. */

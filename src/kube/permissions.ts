@@ -12,9 +12,10 @@ export function mayWatch(kind: Kind<KubeObject>): Permission {
   return may(['get', 'list', 'watch'], kind);
 }
 
-/** Leader election, in the operator's own namespace. */
-export const LEASE_PERMISSIONS: readonly Permission[] = [
-  { ...may(['get', 'create', 'update'], Lease), scope: 'own' },
+/** Leader election by the Lease of that name, in the operator's own namespace. */
+export const leasePermissions = (name: string): Permission[] => [
+  { ...may(['get', 'update'], Lease), names: [name], scope: 'own' },
+  { ...may(['create'], Lease), scope: 'own' },
 ];
 
 /** Events, in every namespace that has something to tell about. */

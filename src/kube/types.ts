@@ -120,6 +120,8 @@ export interface Permission {
   group: string;
   resources: string[];
   verbs: string[];
+  /** The objects it is about; default: all. Kubernetes cannot restrict `create`, `list` and `watch` so. */
+  names?: string[];
   /** Where it is needed: in every namespace (the default), or in the operator's own alone. */
   scope?: 'cluster' | 'own';
 }

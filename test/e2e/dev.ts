@@ -3,13 +3,16 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
+import { OPERATOR_USER } from '../../src/generate/installation.ts';
 import { connect } from '../../src/kube/connect.ts';
 import { ConfigMap, Pod, Secret } from '../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject } from '../../src/kube/types.ts';
 import { docker, paths } from './cluster/index.ts';
+import { scratchFolder } from './cluster/machine/paths.ts';
 import { until } from './cluster/machine/process.ts';
 
 type Variables = Record<string, string>;
@@ -58,10 +61,20 @@ async function main(): Promise<number> {
       throw new Error('no operator is installed in this cluster; npm run cluster:up installs it');
     const own = resolve(kubeconfig) === paths.kubeconfig ? await addressesOfThisMachine() : {};
     const settings = { ...(await settingsOf(kube.client, deployment)), ...own, ...setHere() };
-    return (await inPlaceOf(kube.client, deployment, () => runOperator(settings, kubeconfig))) ?? 130;
+    using scratch = scratchFolder('dev');
+    const access = join(scratch.path, 'kubeconfig');
+    await writeFile(access, asOperator(kubeConfig), { mode: 0o600 });
+    return (await inPlaceOf(kube.client, deployment, () => runOperator(settings, access))) ?? 130;
   } finally {
     await kube.close();
   }
+}
+
+/** The same access under the operator's name: its rights, and what admission takes from nobody else. */
+function asOperator(kubeConfig: KubeConfig): string {
+  const config = JSON.parse(kubeConfig.exportConfig()) as { users: { user: object }[] };
+  const users = config.users.map(({ user, ...rest }) => ({ ...rest, user: { ...user, as: OPERATOR_USER } }));
+  return JSON.stringify({ ...config, users });
 }
 
 /** What the Deployment gives its container: one truth for both places. */

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { NAMESPACE_LABEL } from '../../src/generate/installation.ts';
 import { findProgram } from './programs.ts';
 
 /** The checkout. */
@@ -42,7 +43,9 @@ export async function kubectlOk(args: string[], input?: object): Promise<string>
 
 /** Makes a namespace with a name of its own and resolves to that name. */
 export async function makeNamespace(prefix: string): Promise<string> {
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { generateName: `${prefix}-` } };
+  // Where the installation wants namespaces to be opened to Trials, these are.
+  const metadata = { generateName: `${prefix}-`, labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value } };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
   const printed = await kubectlOk(['create', '-f', '-', '-o', 'name'], namespace);
   return printed.trim().replace('namespace/', '');
 }

@@ -25,7 +25,7 @@ export interface TaskBuildDeps extends TaskBuildSources {
 /** What this controller does at the API server. */
 export const permissions: Permission[] = [
   { group: 'sb.abundant.ai', resources: ['taskbuilds'], verbs: ['get', 'list', 'watch'] },
-  { group: 'sb.abundant.ai', resources: ['taskbuilds/status', 'taskbuilds/finalizers'], verbs: ['update'] },
+  { group: 'sb.abundant.ai', resources: ['taskbuilds/status'], verbs: ['update'] },
   { group: '', resources: ['configmaps'], verbs: ['get'] },
 ];
 

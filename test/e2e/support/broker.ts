@@ -76,9 +76,11 @@ async function ask(
 }
 
 /** A token of the Pod, as the kubelet would ask for it. */
-export async function tokenOf({ metadata }: Pod, audience = BROKER_AUDIENCE): Promise<string> {
+export async function tokenOf({ metadata, spec }: Pod, audience = BROKER_AUDIENCE): Promise<string> {
   const { namespace = '', name, uid = '' } = metadata;
   const bound = ['--bound-object-kind=Pod', `--bound-object-name=${name}`, `--bound-object-uid=${uid}`];
+  // The one that may have a token for the broker.
+  const kubelet = [`--as=system:node:${spec?.nodeName}`, '--as-group=system:nodes'];
   const args = ['create', 'token', 'default', '-n', namespace, `--audience=${audience}`, ...bound];
-  return (await kubectlOk(args)).trim();
+  return (await kubectlOk([...args, ...(audience === BROKER_AUDIENCE ? kubelet : [])])).trim();
 }

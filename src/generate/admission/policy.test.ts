@@ -1,0 +1,46 @@
+import { expect } from 'chai';
+import { LABELLED_NAMESPACES, OPERATOR_JOBS } from './operator.ts';
+import { ORIGIN } from './origin.ts';
+import { policyManifests } from './policy.ts';
+import { SIZES } from './sizes.ts';
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string };
+  spec: {
+    policyName?: string;
+    failurePolicy?: string;
+    validations?: { message: string; expression: string }[];
+  };
+}
+
+const all = [...ORIGIN, ...OPERATOR_JOBS, ...SIZES, LABELLED_NAMESPACES].map(
+  (policy) => Object.values(policyManifests(policy)) as Manifest[],
+);
+
+// What they do is seen by test/e2e/admission-policies.test.ts, on a real API server.
+describe('The admission policies', () => {
+  it('are each in force by a binding of their own', () => {
+    for (const [policy, binding] of all)
+      expect(binding).to.deep.include({
+        kind: 'ValidatingAdmissionPolicyBinding',
+        metadata: policy?.metadata,
+        spec: { policyName: policy?.metadata.name, validationActions: ['Deny'] },
+      });
+  });
+
+  it('refuse where they cannot be evaluated, each with a sentence', () => {
+    for (const [policy] of all) {
+      expect(policy?.spec.failurePolicy).to.equal('Fail');
+      for (const { message } of policy?.spec.validations ?? []) expect(message).to.match(/^.{20,}[^.]$/);
+    }
+  });
+
+  it('keep to the size that Kubernetes takes of an expression and a message', () => {
+    for (const [policy] of all)
+      for (const { expression, message } of policy?.spec.validations ?? []) {
+        expect(expression.length).to.be.below(16_384);
+        expect(message.length).to.be.below(1024);
+      }
+  });
+});
