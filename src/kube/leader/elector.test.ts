@@ -8,25 +8,32 @@ import { Elector } from './elector.ts';
 
 type LeaseClient = Pick<KubeClient, 'get' | 'create' | 'replace'>;
 
+interface Link {
+  state: 'up' | 'down' | 'hanging';
+  /** Requests of that verb reach the server no sooner. */
+  held?: { verb: 'get' | 'replace'; until: Promise<void> };
+}
+
 /** One lease on a server, with preconditions. */
 class LeaseServer {
   lease: Lease | undefined;
   #version = 0;
 
-  client(link: { state: 'up' | 'down' | 'hanging' } = { state: 'up' }): LeaseClient {
-    const reach = async (): Promise<void> => {
+  client(link: Link = { state: 'up' }): LeaseClient {
+    const reach = async (verb: string): Promise<void> => {
+      if (link.held?.verb === verb) await link.held.until;
       if (link.state === 'hanging') await new Promise(() => undefined);
       if (link.state === 'down') throw new ApiError({ status: 0, reason: 'Unreachable', message: 'down' });
     };
     return {
-      get: async () => (await reach(), structuredClone(this.lease)) as never,
+      get: async () => (await reach('get'), structuredClone(this.lease)) as never,
       create: async (_kind, object) => {
-        await reach();
+        await reach('create');
         if (this.lease) throw new ApiError({ status: 409, reason: 'AlreadyExists', message: '' });
         return this.#store(object) as never;
       },
       replace: async (_kind, object) => {
-        await reach();
+        await reach('replace');
         const stale = object.metadata.resourceVersion !== this.lease?.metadata.resourceVersion;
         if (stale) throw new ApiError({ status: 409, reason: 'Conflict', message: '' });
         return this.#store(object) as never;
@@ -47,7 +54,7 @@ describe('leader election', () => {
   let runs: Promise<void>[];
 
   /** A candidate with a clock of its own. */
-  const stand = (identity: string, clock: ManualClock, link?: { state: 'up' | 'down' | 'hanging' }) => {
+  const stand = (identity: string, clock: ManualClock, link?: Link) => {
     const stop = new AbortController();
     const story: string[] = [];
     const elector = new Elector({
@@ -158,6 +165,69 @@ describe('leader election', () => {
     clock.stall(10_000);
     expect(elector.isLeader()).to.equal(false);
   });
+
+  it('hands over when it was starved for a minute, and follows the new leader', async () => {
+    const starved = new ManualClock();
+    const well = new ManualClock();
+    const first = stand('a', starved);
+    await starved.advance(1);
+    const second = stand('b', well);
+    starved.stall(60_000);
+    for (let tick = 0; tick < 60; tick++) {
+      await well.advance(1000);
+      expect(first.elector.isLeader()).to.equal(false);
+    }
+    expect(second.elector.isLeader()).to.equal(true);
+    for (let tick = 0; tick < 30; tick++) await Promise.all([starved.advance(1000), well.advance(1000)]);
+    expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([false, true]);
+    expect(first.story).to.deep.equal(['started', 'lost']);
+    expect(second.story).to.deep.equal(['started']);
+  });
+
+  it('ends its term and begins another when it was starved for a minute and nobody else stood', async () => {
+    const clock = new ManualClock();
+    const { elector, story } = stand('a', clock);
+    await clock.advance(1);
+    clock.stall(60_000);
+    expect(elector.isLeader()).to.equal(false);
+    await clock.advance(5000);
+    expect(elector.isLeader()).to.equal(true);
+    expect(story).to.deep.equal(['started', 'lost', 'started']);
+  });
+
+  it('begins another term where somebody led and gave the lease away while it was starved', async () => {
+    const clock = new ManualClock();
+    const { story } = stand('a', clock);
+    await clock.advance(1);
+    const lease = server.lease as Lease;
+    const spec = { ...lease.spec, holderIdentity: '', leaseTransitions: 2 };
+    await server.client().replace({} as never, { ...lease, spec } as never);
+    await clock.advance(5000);
+    expect(story).to.deep.equal(['started', 'lost', 'started']);
+  });
+
+  for (const verb of ['get', 'replace'] as const)
+    it(`is no leader by a renewal whose ${verb} was under way when it was starved and another took over`, async () => {
+      const starved = new ManualClock();
+      const well = new ManualClock();
+      const link: Link = { state: 'up' };
+      const first = stand('a', starved, link);
+      await starved.advance(1);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      link.held = { verb, until: promise };
+      await starved.advance(2000);
+      starved.stall(60_000);
+      const second = stand('b', well);
+      await well.advance(20_000);
+      expect(second.elector.isLeader()).to.equal(true);
+      delete link.held;
+      resolve();
+      await starved.advance(1);
+      expect(first.elector.isLeader()).to.equal(false);
+      await starved.advance(5000);
+      expect(first.story).to.deep.equal(['started', 'lost']);
+      expect(server.lease?.spec?.holderIdentity).to.equal('b');
+    });
 
   it('never has two leaders, whatever the clocks say (faults 21 and 22)', async () => {
     const ahead = new ManualClock(Date.parse('2031-01-01T00:00:00Z'));

@@ -93,6 +93,8 @@ export class Elector {
     );
     while (!over.aborted) {
       await sleep(clock, retryMs, over);
+      // Starved past the deadline: another may have led meanwhile, and a renewal now would pass over that.
+      if (left() <= 0) break;
       // A renewal that hangs must not delay the loss.
       if (!over.aborted && (await Promise.race([this.#try(), ended])) === 'taken') break;
     }
@@ -105,7 +107,7 @@ export class Elector {
     const claim = { identity, now: clock.now(), durationMs: leaseMs };
     try {
       const lease = await client.get(Lease, { namespace, name });
-      if (lease && this.#heldByAnother(lease)) return 'taken';
+      if (this.#isTaken(lease)) return 'taken';
       const spec = claimed(lease?.spec, claim);
       if (lease) await client.replace(Lease, { ...lease, spec });
       else await client.create(Lease, newLease(namespace, name, spec));
@@ -116,6 +118,12 @@ export class Elector {
       log.warn({ ...this.#name(), err: error }, 'lease not renewed');
       return 'failed';
     }
+  }
+
+  /** Somebody else has the lease, or had it while this process was leader: given away or deleted since then, it begins another term. */
+  #isTaken(lease: Lease | undefined): boolean {
+    if (lease && this.#heldByAnother(lease)) return true;
+    return this.#leading && lease?.spec?.holderIdentity !== this.#options.identity;
   }
 
   #heldByAnother({ spec }: Lease): boolean {
