@@ -47,8 +47,11 @@ describe('config', () => {
     );
   });
 
-  it('rewrites no base image locally, and builds twenty at once', () => {
-    expect(readConfig(complete)).to.deep.include({ baseImageMirrors: {}, maxConcurrentBuilds: 20 });
+  it('rewrites no base image locally, and builds four at once, as many in one namespace, for eight hours at most', () => {
+    const config = readConfig(complete);
+    expect(config).to.deep.include({ baseImageMirrors: {}, maxConcurrentBuilds: 4 });
+    expect(config.maxBuildsPerNamespace).to.be.at.least(config.maxConcurrentBuilds);
+    expect(config.buildLimits).to.deep.equal({ timeoutSeconds: 28_800, queueTimeoutSeconds: 28_800 });
   });
 });
 
@@ -73,6 +76,7 @@ describe('config of the aws profile', () => {
       trialNamespace: 'agents',
       logGroup: '/sb/eks/logs',
       imagePlatform: 'linux/amd64',
+      maxConcurrentBuilds: 20,
       baseImageMirrors: { 'docker.io/library': 'public.ecr.aws/docker/library' },
     });
     expect(() => readConfig({ ...aws, SB_AWS_REGION: '' })).to.throw('SB_AWS_REGION: missing; set it');
@@ -119,6 +123,9 @@ describe('config of the aws profile', () => {
       SB_LOG_GROUP: 'a b',
       SB_IMAGE_PLATFORM: 'amd64',
       SB_MAX_CONCURRENT_BUILDS: '0',
+      SB_MAX_BUILDS_PER_NAMESPACE: 'few',
+      SB_MAX_BUILD_SECONDS: '-1',
+      SB_MAX_BUILD_QUEUE_SECONDS: '1.5',
       SB_BASE_IMAGE_MIRRORS: 'docker.io=https://mirror',
       SB_REGISTRY_MIRRORS: 'docker.io=mirror',
       SB_IMAGE_PULL_SECRETS: 'ecr,Not a name',

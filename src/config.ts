@@ -27,6 +27,10 @@ interface CommonConfig {
   baseImageMirrors: Record<string, string>;
   /** `SB_MAX_CONCURRENT_BUILDS`: builds that may be under way at the same time. */
   maxConcurrentBuilds: number;
+  /** `SB_MAX_BUILDS_PER_NAMESPACE`: how many of them one namespace may have; without it a namespace alone has all. */
+  maxBuildsPerNamespace: number;
+  /** `SB_MAX_BUILD_SECONDS` and `SB_MAX_BUILD_QUEUE_SECONDS`: the longest limits that a TaskBuild may ask for. */
+  buildLimits: { timeoutSeconds: number; queueTimeoutSeconds: number };
   /** `SB_COURIER_IMAGE`: the operator's own image. */
   courierImage: string;
   /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
@@ -88,6 +92,14 @@ const BUILDKIT_IMAGE = 'docker.io/moby/buildkit:v0.27.1';
 /** Docker Hub limits pulls by address, which many builds share; AWS keeps a copy of the official images without such a limit. */
 const AWS_BASE_IMAGES = 'docker.io/library=public.ecr.aws/docker/library';
 
+/** One BuildKit and nodes of a few cores: more builds at once only slow each other down. On AWS each has a machine of its own. */
+const LOCAL_BUILDS = 4;
+const AWS_BUILDS = 20;
+const BUILDS: [number, number] = [1, 10_000];
+/** CodeBuild’s own limit by default; eight hours. */
+const LONGEST_BUILD = 28_800;
+const BUILD_SECONDS: [number, number] = [1, 2_592_000];
+
 const HTTP = /^https?:$/;
 const PORTS: [number, number] = [0, 65_535];
 const IMAGE_PREFIX = '[a-z0-9][a-z0-9.-]*(?::\\d+)?(?:/[a-z0-9._-]+)*';
@@ -130,7 +142,7 @@ export function readConfig(env: Env): Config {
 function localConfig(read: Reader): LocalConfig {
   return {
     profile: 'local',
-    ...commonConfig(read, ''),
+    ...commonConfig(read, { baseImageMirrors: '', maxConcurrentBuilds: LOCAL_BUILDS }),
     s3: {
       ...bucket(read, 'us-east-1'),
       endpoint: read.url('SB_S3_ENDPOINT', HTTP),
@@ -150,7 +162,7 @@ function awsConfig(read: Reader): AwsConfig {
   const publicEndpoint = read.optionalUrl('SB_S3_PUBLIC_ENDPOINT', HTTP);
   return {
     profile: 'aws',
-    ...commonConfig(read, AWS_BASE_IMAGES),
+    ...commonConfig(read, { baseImageMirrors: AWS_BASE_IMAGES, maxConcurrentBuilds: AWS_BUILDS }),
     s3: {
       ...bucket(read, region),
       ...(endpoint === undefined ? {} : { endpoint }),
@@ -175,14 +187,33 @@ function bucket(read: Reader, region: string): CommonConfig['s3'] {
   };
 }
 
-function commonConfig(read: Reader, baseImageMirrors: string): Omit<CommonConfig, 's3'> {
+type BuildSettings = 'maxConcurrentBuilds' | 'maxBuildsPerNamespace' | 'buildLimits';
+
+function builds(read: Reader, defaultAtOnce: number): Pick<CommonConfig, BuildSettings> {
+  const maxConcurrentBuilds = read.integer('SB_MAX_CONCURRENT_BUILDS', defaultAtOnce, BUILDS);
+  return {
+    maxConcurrentBuilds,
+    maxBuildsPerNamespace: read.integer('SB_MAX_BUILDS_PER_NAMESPACE', BUILDS[1], BUILDS),
+    buildLimits: {
+      timeoutSeconds: read.integer('SB_MAX_BUILD_SECONDS', LONGEST_BUILD, BUILD_SECONDS),
+      queueTimeoutSeconds: read.integer('SB_MAX_BUILD_QUEUE_SECONDS', LONGEST_BUILD, BUILD_SECONDS),
+    },
+  };
+}
+
+interface Defaults {
+  baseImageMirrors: string;
+  maxConcurrentBuilds: number;
+}
+
+function commonConfig(read: Reader, defaults: Defaults): Omit<CommonConfig, 's3'> {
   return {
     namespace: read.text('POD_NAMESPACE', 'sb-system'),
     identity: read.text('POD_NAME'),
     imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),
     registryMirrors: read.pairs('SB_REGISTRY_MIRRORS', MIRROR_URL),
-    baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, baseImageMirrors),
-    maxConcurrentBuilds: read.integer('SB_MAX_CONCURRENT_BUILDS', 20, [1, 10_000]),
+    baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, defaults.baseImageMirrors),
+    ...builds(read, defaults.maxConcurrentBuilds),
     courierImage: read.text('SB_COURIER_IMAGE'),
     imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
     broker: {

@@ -129,18 +129,19 @@ export class SbOperator extends Operator {
   }
 
   #controlBuilds(
-    sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'backend' | 'builder' | 'repository'>,
+    sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'backend' | 'limits' | 'builder' | 'repository'>,
   ): void {
     const { config, builder, repository, kube } = this.#parts;
     const { taskBuilds } = this;
-    const slots = new Slots(taskBuilds, config.maxConcurrentBuilds);
+    const slots = new Slots(taskBuilds, config.maxConcurrentBuilds, config.maxBuildsPerNamespace);
     const states = new BuildStates({ builder, taskBuilds, clock: kube.clock });
     const { backend } = builder;
+    const { buildLimits: limits } = config;
     this.control({
       name: 'task-build',
       store: taskBuilds,
       also: [slots.feed(), stopsAbandoned(taskBuilds, builder)],
-      reconcile: taskBuildController({ ...sources, slots, states, backend, builder, repository }),
+      reconcile: taskBuildController({ ...sources, slots, states, backend, limits, builder, repository }),
       concurrency: BUILD_WORKERS,
     });
   }

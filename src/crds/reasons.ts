@@ -70,7 +70,8 @@ export const isRetried = (reason: TrialFailedReason): boolean => TRIAL_FAILED[re
 /** Why a TaskBuild has not ended. */
 export const BUILD_ACTIVE = {
   Pending: 'accepted, nothing done yet',
-  WaitingForSlot: 'as many builds run as this operator allows; first come, first served',
+  WaitingForSlot:
+    'as many builds run as this operator allows; namespaces take turns, each with its oldest first',
   QuotaExceeded: 'the builder takes no more builds now; asked again with backoff',
   BuilderNotAnswering: 'the builder does not take the build now; asked again with backoff',
   Queued: 'its turn has come; the builder has not begun',

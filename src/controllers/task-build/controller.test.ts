@@ -45,6 +45,7 @@ class Room {
         clock: { ...systemClock, monotonic: () => ++this.#version * 1000 },
       }),
       backend: builder.backend,
+      limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
       repository: 'registry:5000/sandboxes',
       events: { normal: () => {}, warning: () => {} },
       now: () => after(5),

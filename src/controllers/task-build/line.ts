@@ -1,11 +1,13 @@
-/** Pure: who holds a slot, who waits for one, and in which order. */
+/** Pure: who holds a slot, who waits for one, and whose turn it is: namespaces take turns, each with its oldest build first. */
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 
-/** A place in the line: so many builds are served first. */
+/** A place in the line: so many builds of the same namespace are served first. */
 export interface Place {
   ahead: number;
+  /** How many builds run at the same time, and how many of them in one namespace. */
   limit: number;
+  share: number;
 }
 
 /** The attempt under way. */
@@ -24,11 +26,40 @@ export function bySlot(build: TaskBuild): string[] {
   return isWaiting(build) ? ['waiting'] : [];
 }
 
-/** First come, first served; creation times are whole seconds. */
-export const rank = ({ metadata }: TaskBuild): string =>
-  `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`;
+export const namespaceOf = ({ metadata }: TaskBuild): string => metadata.namespace ?? '';
 
-export const byRank = (a: TaskBuild, b: TaskBuild): number => (rank(a) < rank(b) ? -1 : 1);
+/** By age; creation times are whole seconds, and among equals a UID favours nobody's name. */
+const rank = ({ metadata }: TaskBuild): string => `${metadata.creationTimestamp} ${metadata.uid}`;
+
+const byRank = (a: { rank: string }, b: { rank: string }): number =>
+  a.rank === b.rank ? 0 : a.rank < b.rank ? -1 : 1;
+
+/** When a build that waits is served. */
+export interface Turn {
+  build: TaskBuild;
+  /** Builds of its namespace that are served before it. */
+  ahead: number;
+  /** Builds of its namespace that are under way when its turn comes, were none to end. */
+  beside: number;
+}
+
+/**
+ * Builds that wait, in the order in which they get slots: each slot goes to the namespace with the fewest builds under way, to the older build
+ * among equals. So a namespace alone has all slots, and however many builds it has waiting, another one's next build goes first.
+ */
+export function inTurn(waiting: readonly TaskBuild[], running: ReadonlyMap<string, number>): Turn[] {
+  const ranked = waiting.map((build) => ({ build, rank: rank(build) })).sort(byRank);
+  const turns = [...Map.groupBy(ranked, ({ build }) => namespaceOf(build))].flatMap(([namespace, own]) =>
+    own.map((each, ahead) => ({ ...each, ahead, beside: (running.get(namespace) ?? 0) + ahead })),
+  );
+  return turns.sort((a, b) => a.beside - b.beside || byRank(a, b));
+}
+
+/** How many builds each namespace has. */
+export function perNamespace(builds: readonly TaskBuild[]): Map<string, number> {
+  const groups = Map.groupBy(builds, namespaceOf);
+  return new Map([...groups].map(([namespace, own]) => [namespace, own.length]));
+}
 
 /** Numbers that are told apart when the place in the line is told: 0, 1, 2, 4, 8, … A long line would be written anew at every end. */
 export const roundedUp = (ahead: number): number => (ahead === 0 ? 0 : 2 ** Math.ceil(Math.log2(ahead)));

@@ -52,6 +52,7 @@ class Room {
       slots: new Slots(taskBuilds, limit),
       states: new BuildStates({ builder, taskBuilds, clock: { ...systemClock, monotonic: () => 0 } }),
       backend: builder.backend,
+      limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
       repository: 'registry:5000/sandboxes',
       now: () => after(5),
     };
@@ -102,7 +103,7 @@ describe('observing a TaskBuild', () => {
   it('looks at nothing while a build waits in the line', async () => {
     const room = new Room();
     expect(await room.see({}, condition('WaitingForSlot'), 0)).to.deep.include({
-      place: { ahead: 0, limit: 0 },
+      place: { ahead: 0, limit: 0, share: 0 },
     });
     expect(room.calls).to.deep.equal([]);
   });

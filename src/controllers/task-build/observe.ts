@@ -34,11 +34,15 @@ export type ContextSeen =
   | { kind: 'unavailable'; message: string }
   | { kind: 'missing'; message: string };
 
+/** What this operator lets a build ask for at most. */
+export type BuildLimits = Pick<TaskBuild['spec'], 'timeoutSeconds' | 'queueTimeoutSeconds'>;
+
 /** Everything that a decision about a TaskBuild rests on. */
 export interface Observed {
   taskBuild: TaskBuild;
   /** The builder of this operator. */
   backend: ImageBuilder['backend'];
+  limits: BuildLimits;
   /** Where the image goes, with its tag; undefined where the context that names it is missing. */
   image?: string;
   context: ContextSeen;
@@ -58,6 +62,7 @@ export interface TaskBuildSources {
   slots: Slots;
   states: BuildStates;
   backend: ImageBuilder['backend'];
+  limits: BuildLimits;
   registry: ImageRegistry;
   artifacts: ArtifactStore;
   /** Repository of images that name none, for example `registry:5000/sandboxes`. */
@@ -69,12 +74,12 @@ const NOT_ASKED = { kind: 'notAsked' } as const;
 
 /** Resolves undefined where there is nothing to decide. */
 export async function observe(sources: TaskBuildSources, key: ObjectKey): Promise<Observed | undefined> {
-  const { taskBuilds, backend, now } = sources;
+  const { taskBuilds, backend, limits, now } = sources;
   const taskBuild = taskBuilds.get(key);
   if (!taskBuild || taskBuild.metadata.deletionTimestamp !== undefined || isFinished(taskBuild))
     return undefined;
   const open = openAttempt(taskBuild);
-  const seen = { taskBuild, backend, now: now(), existing: NOT_ASKED, context: NOT_ASKED };
+  const seen = { taskBuild, backend, limits, now: now(), existing: NOT_ASKED, context: NOT_ASKED };
   if (taskBuild.spec.cancelled) return { ...seen, ...present({ open }) };
   return open ? seeAttempt(sources, { ...seen, open }) : seeNeed(sources, seen);
 }

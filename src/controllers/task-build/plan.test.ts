@@ -14,6 +14,7 @@ const DIGEST = `sha256:${'ab'.repeat(32)}`;
 const seen = (over: Partial<Observed> = {}): Observed => ({
   taskBuild: aTaskBuild(),
   backend: 'BuildKit',
+  limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
   image: IMAGE,
   context: { kind: 'present' },
   existing: { kind: 'absent' },
@@ -73,16 +74,48 @@ describe('the next step of a TaskBuild', () => {
   });
 
   it('waits in the line, and tells its place in steps that double', () => {
-    const place = { ahead: 0, limit: 20 };
+    const place = { ahead: 0, limit: 20, share: 20 };
     expect(nextStep(seen({ place }))).to.deep.equal({
       kind: 'wait',
       reason: 'WaitingForSlot',
-      message: 'next in the line; 20 run at the same time',
+      message: 'next of its namespace; namespaces take turns, 20 builds run at the same time',
     });
-    const ahead = (number: number) => waitInLine({ ahead: number, limit: 20 }).message.split(';')[0];
+    const ahead = (number: number) => waitInLine({ ...place, ahead: number }).message.split(';')[0];
     expect([1, 3, 4, 5].map(ahead)).to.deep.equal(
-      [1, 4, 4, 8].map((number) => `at most ${number} builds are ahead of this one`),
+      [1, 4, 4, 8].map((number) => `at most ${number} builds of this namespace are ahead of this one`),
     );
+    expect(waitInLine({ ...place, share: 5 }).message).to.match(
+      /20 builds run at the same time, 5 of one namespace$/,
+    );
+  });
+
+  it('refuses a build that asks for more time than the operator allows, but takes an image that exists', () => {
+    for (const field of ['timeoutSeconds', 'queueTimeoutSeconds']) {
+      const taskBuild = aTaskBuild({ spec: { [field]: 7201 } });
+      expect(nextStep(seen({ taskBuild }))).to.deep.include({
+        kind: 'fail',
+        failure: {
+          reason: 'BuildRejected',
+          message: `spec.${field}: 7201 is more than the 7200 that this operator allows`,
+        },
+      });
+      const existing = { kind: 'present', digest: DIGEST } as const;
+      expect(nextStep(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
+    }
+    const spec = { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 };
+    expect(nextStep(seen({ taskBuild: aTaskBuild({ spec }) }))).to.include({ kind: 'openAttempt' });
+  });
+
+  it('counts no time of waiting for a slot as time in the builder’s queue', () => {
+    const early = { ...open, startTime: stampOf(after(86_400)) };
+    const taskBuild = aTaskBuild({
+      spec: { queueTimeoutSeconds: 60 },
+      status: { image: IMAGE, attempts: [early] },
+    });
+    const place = { ahead: 0, limit: 1, share: 1 };
+    expect(nextStep(seen({ taskBuild, place, now: after(86_000) }))).to.include({ reason: 'WaitingForSlot' });
+    const queued = seen({ taskBuild, open: early, state: { kind: 'queued' }, now: after(86_430) });
+    expect(nextStep(queued)).to.include({ kind: 'wait', reason: 'Queued' });
   });
 
   it('writes the token of an attempt down before anything is started', () => {

@@ -54,13 +54,21 @@ const fail = (reason: BuildFailedReason, message: string): Fail => ({
 });
 
 /** What a build does that no slot is free for; the end of another build wakes it. */
-export function waitInLine({ ahead, limit }: Place): Wait {
-  const where = ahead === 0 ? 'next in the line' : `at most ${roundedUp(ahead)} builds are ahead of this one`;
-  return { kind: 'wait', reason: 'WaitingForSlot', message: `${where}; ${limit} run at the same time` };
+export function waitInLine({ ahead, limit, share }: Place): Wait {
+  const where =
+    ahead === 0
+      ? 'next of its namespace'
+      : `at most ${roundedUp(ahead)} builds of this namespace are ahead of this one`;
+  const most = share < limit ? `, ${share} of one namespace` : '';
+  return {
+    kind: 'wait',
+    reason: 'WaitingForSlot',
+    message: `${where}; namespaces take turns, ${limit} builds run at the same time${most}`,
+  };
 }
 
 function beforeAttempt(seen: Observed): Step {
-  return imageStep(seen) ?? refusal(seen) ?? pauseStep(seen) ?? contextStep(seen);
+  return imageStep(seen) ?? refusal(seen) ?? tooLong(seen) ?? pauseStep(seen) ?? contextStep(seen);
 }
 
 /** What the registry’s answer decides. A forced build takes no image that was there before. */
@@ -94,6 +102,16 @@ function refusal({ taskBuild, backend }: Observed): Step | undefined {
     'BackendNotConfigured',
     `spec.backend: this operator builds with ${backend}, not with ${wanted}`,
   );
+}
+
+/** Refused and not cut short: a build that ends early for a reason that nobody wrote down is hard to understand. */
+function tooLong({ taskBuild: { spec }, limits }: Observed): Step | undefined {
+  const field = (['timeoutSeconds', 'queueTimeoutSeconds'] as const).find(
+    (each) => spec[each] > limits[each],
+  );
+  if (field === undefined) return undefined;
+  const message = `spec.${field}: ${spec[field]} is more than the ${limits[field]} that this operator allows`;
+  return fail('BuildRejected', message);
 }
 
 function pauseStep({ taskBuild, now }: Observed): Step | undefined {

@@ -23,17 +23,18 @@ class Line {
   readonly woken: string[] = [];
   #version = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, share?: number) {
     this.taskBuilds.addIndex('slot', bySlot);
-    this.slots = new Slots(this.taskBuilds, limit);
+    this.slots = new Slots(this.taskBuilds, limit, share);
     this.slots.feed().start(({ name }) => this.woken.push(name), recordingLog());
   }
 
-  /** What the cache shows of a build from now on. Names begin with the second of their creation. */
+  /** What the cache shows of a build from now on. Names begin with the second of their creation; a namespace may stand behind `@`. */
   show(name: string, status?: TaskBuildStatus): TaskBuild {
     const build = aTaskBuild({ name, ...(status && { status }) });
     Object.assign(build.metadata, {
       uid: name,
+      namespace: name.split('@')[1] ?? 'default',
       creationTimestamp: stampOf(after(Number.parseInt(name, 10))),
       resourceVersion: String(++this.#version),
     });
@@ -47,10 +48,10 @@ describe('the slots for builds', () => {
     const { slots, show } = bound(new Line(2));
     expect(slots.enter(show('1'))).to.equal(undefined);
     expect(slots.enter(show('2'))).to.equal(undefined);
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 2 });
+    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
     show('1', OPEN);
     show('2', OPEN);
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 2 });
+    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
   });
 
   it('are given to a build once, however often it asks', () => {
@@ -64,12 +65,12 @@ describe('the slots for builds', () => {
     const { slots, show } = bound(new Line(1));
     show('1', OPEN);
     slots.enter(show('5'));
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 1 });
-    expect(slots.enter(show('5', WAITING))).to.deep.equal({ ahead: 1, limit: 1 });
+    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
+    expect(slots.enter(show('5', WAITING))).to.deep.equal({ ahead: 1, limit: 1, share: 1 });
     show('1', ENDED);
-    expect(slots.placeOf(show('5', WAITING))).to.deep.equal({ ahead: 1, limit: 1 });
+    expect(slots.placeOf(show('5', WAITING))).to.deep.equal({ ahead: 1, limit: 1, share: 1 });
     expect(slots.enter(show('3', WAITING))).to.equal(undefined);
-    expect(slots.enter(show('5', WAITING))).to.deep.equal({ ahead: 0, limit: 1 });
+    expect(slots.enter(show('5', WAITING))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
   });
 
   it('know after a restart who builds and who waits, from the cache', () => {
@@ -78,7 +79,7 @@ describe('the slots for builds', () => {
     show('1', OPEN);
     show('2', WAITING);
     const later = new Slots(line.taskBuilds, 2);
-    expect(later.placeOf(show('3'))).to.deep.equal({ ahead: 1, limit: 2 });
+    expect(later.placeOf(show('3'))).to.deep.equal({ ahead: 1, limit: 2, share: 2 });
     expect(later.enter(show('2', WAITING))).to.equal(undefined);
   });
 
@@ -106,6 +107,49 @@ describe('the slots for builds', () => {
     expect(woken).to.deep.equal(['10', '11', '12', '14', '18', '26']);
   });
 
+  it('are not all taken by a namespace that came first with twenty: another’s build is next', () => {
+    const { slots, show } = bound(new Line(2));
+    show('1@greedy', OPEN);
+    show('2@greedy', OPEN);
+    for (let second = 10; second < 30; second++) show(`${second}@greedy`, WAITING);
+    expect(slots.enter(show('90@modest'))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
+    show('90@modest', WAITING);
+    show('1@greedy', ENDED);
+    expect(slots.enter(show('10@greedy', WAITING))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
+    expect(slots.enter(show('90@modest', WAITING))).to.equal(undefined);
+  });
+
+  it('are all for a namespace that is alone', () => {
+    const { slots, show } = bound(new Line(3));
+    for (const name of ['1@one', '2@one', '3@one']) expect(slots.enter(show(name))).to.equal(undefined);
+  });
+
+  it('are taken in turns by namespaces that have many waiting', () => {
+    const { slots, show } = bound(new Line(4));
+    const builds = ['1@a', '2@a', '3@a', '4@a', '5@b', '6@b', '7@c'].map((name) => show(name, WAITING));
+    const served = builds.filter((build) => slots.placeOf(build) === undefined);
+    expect(served.map(({ metadata }) => metadata.name)).to.deep.equal(['1@a', '2@a', '5@b', '7@c']);
+  });
+
+  it('go to the older of two, whatever their namespaces are called', () => {
+    const { slots, show } = bound(new Line(1));
+    show('2@aaa', WAITING);
+    show('1@zzz', WAITING);
+    expect(slots.placeOf(show('2@aaa', WAITING))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
+    expect(slots.placeOf(show('1@zzz', WAITING))).to.equal(undefined);
+  });
+
+  it('stay free where a namespace has its share, until it ends one of its builds or another comes', () => {
+    const { slots, show, woken } = bound(new Line(3, 1));
+    show('1@a', OPEN);
+    expect(slots.enter(show('2@a'))).to.deep.equal({ ahead: 0, limit: 3, share: 1 });
+    show('2@a', WAITING);
+    expect(slots.enter(show('3@b'))).to.equal(undefined);
+    show('1@a', ENDED);
+    expect(woken).to.include('2@a');
+    expect(slots.enter(show('2@a', WAITING))).to.equal(undefined);
+  });
+
   it('forget a build that leaves the line', () => {
     const { slots, show } = bound(new Line(1));
     show('1', OPEN);
@@ -113,7 +157,7 @@ describe('the slots for builds', () => {
     slots.enter(second);
     slots.leave(second);
     expect(slots.isInLine(second)).to.equal(false);
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 1 });
+    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
   });
 });
 

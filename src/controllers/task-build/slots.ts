@@ -7,22 +7,25 @@ import type { TaskBuild } from '../../crds/task-build.ts';
 import { keyOf } from '../../kube/cache/cache.ts';
 import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
 import type { Feed } from '../../kube/work/feed.ts';
-import { byRank, bySlot, isWaiting, openAttempt, rank, roundedUp } from './line.ts';
-import type { Place } from './line.ts';
+import { bySlot, inTurn, isWaiting, openAttempt, perNamespace, roundedUp } from './line.ts';
+import type { Place, Turn } from './line.ts';
 
 export class Slots {
   /** Indexed by `slot`: `bySlot`. */
   readonly #taskBuilds: WatchedStore<TaskBuild>;
   readonly #limit: number;
+  readonly #share: number;
   /** By UID: a slot was given, and the cache does not show the attempt yet. */
   readonly #granted = new Map<string, TaskBuild>();
   /** By UID: told to wait, as of that version, and the cache does not show it yet. */
   readonly #joined = new Map<string, TaskBuild>();
   #wake: (build: TaskBuild) => void = () => {};
 
-  constructor(taskBuilds: WatchedStore<TaskBuild>, limit: number) {
+  /** `limit`: builds at the same time; `share`: those of one namespace. */
+  constructor(taskBuilds: WatchedStore<TaskBuild>, limit: number, share = limit) {
     this.#taskBuilds = taskBuilds;
     this.#limit = limit;
+    this.#share = Math.min(share, limit);
   }
 
   /** Takes a slot for a build; its place in the line where there is none, or where others are served first. */
@@ -41,9 +44,11 @@ export class Slots {
   placeOf(build: TaskBuild): Place | undefined {
     this.#forget();
     if (this.#granted.has(build.metadata.uid ?? '')) return undefined;
-    const own = rank(build);
-    const ahead = this.#line().filter((other) => rank(other) < own).length;
-    return this.#free() > ahead ? undefined : { ahead, limit: this.#limit };
+    const others = this.#line().filter(({ metadata }) => metadata.uid !== build.metadata.uid);
+    const turns = this.#turns([...others, build]);
+    if (this.#served(turns).some((turn) => turn.build === build)) return undefined;
+    const ahead = turns.find((turn) => turn.build === build)?.ahead ?? 0;
+    return { ahead, limit: this.#limit, share: this.#share };
   }
 
   /** Whether a build was told to wait, and waits still. */
@@ -73,15 +78,24 @@ export class Slots {
 
   #wakeNext(): void {
     this.#forget();
-    const free = this.#free();
-    const line = this.#line().sort(byRank);
-    for (const [ahead, build] of line.entries())
-      if (ahead < free || roundedUp(ahead) !== roundedUp(ahead + 1)) this.#wake(build);
+    const turns = this.#turns(this.#line());
+    const served = new Set(this.#served(turns));
+    for (const turn of turns)
+      if (served.has(turn) || roundedUp(turn.ahead) !== roundedUp(turn.ahead + 1)) this.#wake(turn.build);
   }
 
-  #free(): number {
-    const open = this.#taskBuilds.by('slot', 'open');
-    return this.#limit - open.length - this.#granted.size;
+  #turns(waiting: TaskBuild[]): Turn[] {
+    return inTurn(waiting, perNamespace(this.#underWay()));
+  }
+
+  /** Those that a slot is free for, where their namespace has not got its share already. */
+  #served(turns: Turn[]): Turn[] {
+    const free = this.#limit - this.#underWay().length;
+    return turns.filter(({ beside }) => beside < this.#share).slice(0, Math.max(0, free));
+  }
+
+  #underWay(): TaskBuild[] {
+    return [...this.#taskBuilds.by('slot', 'open'), ...this.#granted.values()];
   }
 
   #line(): TaskBuild[] {

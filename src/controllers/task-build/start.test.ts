@@ -12,6 +12,7 @@ const step = { kind: 'start', image: 'registry:5000/sandboxes:ctx-1', attempt } 
 const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): Observed => ({
   taskBuild: aTaskBuild({ spec }),
   backend: 'BuildKit',
+  limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
   image: step.image,
   context: { kind: 'notAsked' },
   existing: { kind: 'notAsked' },

@@ -22,7 +22,7 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
   Pending: say('the operator has not looked at the build yet', 'wait a few seconds', operatorLog),
   WaitingForSlot: say(
     'other builds run first: the operator runs a limited number at once',
-    'wait; SB_MAX_CONCURRENT_BUILDS of the operator raises the limit',
+    'wait; SB_MAX_CONCURRENT_BUILDS and SB_MAX_BUILDS_PER_NAMESPACE of the operator raise the limits',
   ),
   QuotaExceeded: say(
     'the builder’s own quota is used up',
