@@ -33,6 +33,7 @@ const hardened = [
   '!container.?securityContext.?privileged.orValue(false)',
   `${listAt('container.?securityContext.?capabilities.?add')}.size() == 0`,
   `container.?securityContext.?procMount.orValue('Default') == 'Default'`,
+  `container.?securityContext.?seccompProfile.?type.orValue('') != 'Unconfined'`,
   '!container.?securityContext.?windowsOptions.?hostProcess.orValue(false)',
   `${listAt('container.?ports')}.all(port, port.?hostPort.orValue(0) == 0)`,
 ].join(' && ');
@@ -101,7 +102,8 @@ const jobs: PolicyOptions = {
     },
     {
       rule: unlessDeleted(`variables.containers.all(container, ${hardened})`),
-      message: 'a Job of the operator is not privileged, adds no capabilities and takes no ports of its node',
+      message:
+        'a Job of the operator is not privileged, adds no capabilities, leaves seccomp on and takes no ports of its node',
     },
     {
       rule: unlessDeleted(`${listAt('variables.pod.?volumes')}.all(volume, ${harmlessVolume})`),

@@ -1,8 +1,8 @@
 import { checkReachable } from '../../session/preflight.ts';
 import { fine, problem, type Check, type Found, type Patient } from '../finding.ts';
 
-/** From here on the kubelet starts native sidecars unasked (KEP-753); the courier is one. */
-const OLDEST = [1, 29] as const;
+/** From here on the API server evaluates ValidatingAdmissionPolicies unasked (KEP-3488), and the kubelet starts native sidecars; the courier is one. */
+const OLDEST = [1, 30] as const;
 
 /** `v1.36.1` or `v1.32.9-eks-113cf36`. */
 export function judgeKubernetes(version: string): Found[] {
@@ -12,7 +12,7 @@ export function judgeKubernetes(version: string): Found[] {
   return [
     problem(
       `Kubernetes ${version} is too old`,
-      `the courier of a Trial is a native sidecar, which needs v${OLDEST.join('.')}`,
+      `its API server evaluates no admission policies, which the installation brings; that needs v${OLDEST.join('.')}`,
       'upgrade the cluster, or choose another with --context',
     ),
   ];
