@@ -1,4 +1,4 @@
-/** The policies of config/admission on a real API server: who may write what, with which token. Nearly everything is a dry run, which admission sees like any other request. */
+/** The policies of config/admission and the roles of config/rbac on a real API server: who may write what, with which token. Nearly everything is a dry run, which admission sees like any other request. */
 import { expect } from 'chai';
 import { jobFor } from '../../src/controllers/trial/manifests.ts';
 import { BROKER_AUDIENCE, LABEL } from '../../src/crds/names.ts';
@@ -44,6 +44,14 @@ const refuses = ({ code, stderr }: Said, because: string): void => {
   expect(code, stderr).not.to.equal(0);
   expect(stderr).to.contain(because);
 };
+
+/** `asked`: `create pods/exec`. */
+async function may(user: string, asked: string, where = namespace): Promise<boolean> {
+  const [verb = '', resource = '', subresource] = asked.split(/[ /]/);
+  const of = subresource === undefined ? [] : [`--subresource=${subresource}`];
+  const { code } = await kubectl(['auth', 'can-i', verb, resource, ...of, '-n', where, `--as=${user}`]);
+  return code === 0;
+}
 
 /** The Job that the operator renders, as a change leaves it. */
 function rendered(change: (job: Job, pod: PodSpec) => void = () => {}): Job {
@@ -201,17 +209,28 @@ describe('The admission policies', function () {
         'create deployments',
         'update jobs',
         'create serviceaccounts/token',
-      ]) {
-        const { code } = await kubectl([
-          'auth',
-          'can-i',
-          ...asked.split(' '),
-          '-n',
-          namespace,
-          `--as=${OPERATOR_USER}`,
+      ])
+        expect(await may(OPERATOR_USER, asked), asked).to.equal(false);
+    });
+  });
+
+  describe('in a namespace of its own', () => {
+    it('the operator may work by a RoleBinding, and nowhere else by it', async () => {
+      const bind = ['create', 'rolebinding', 'worker', '--clusterrole=sb-operator-work', '--user=worker'];
+      await kubectlOk([...bind, '-n', namespace]);
+      for (const asked of [
+        'create jobs',
+        'delete jobs',
+        'update trials/status',
+        'create taskbuilds',
+        'get configmaps',
+        'create events',
+      ])
+        expect([await may('worker', asked), await may('worker', asked, 'default')], asked).to.deep.equal([
+          true,
+          false,
         ]);
-        expect(code, asked).to.equal(1);
-      }
+      expect(await may('worker', 'get secrets')).to.equal(false);
     });
   });
 
@@ -251,6 +270,10 @@ describe('The admission policies', function () {
       refuses(await dryRun(job({}, { spec }), 'mallory'), because);
       refuses(await dryRun(rendered(), 'mallory'), because);
       accepts(await dryRun(job({ labels: { app: 'own' } }, {}), 'mallory'));
+    });
+
+    it('leave Trials to those who were given them', async () => {
+      expect(await may('mallory', 'create trials')).to.equal(false);
     });
 
     it('refuse a token for the broker, and give any other', async () => {

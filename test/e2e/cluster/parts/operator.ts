@@ -4,6 +4,10 @@ import { CommandFailed, kubectl } from '../machine/process.ts';
 
 const placeholder = 'sb-registry:5000/sb-operator:latest';
 const localOverlay = 'config/overlays/local';
+/** What some overlays have and others do not. */
+const chosen = ['operator-namespaces-binding.yaml', 'operator-namespaces.yaml'].map(
+  (file) => `config/components/labelled-namespaces/${file}`,
+);
 const inSystem = ['-n', 'sb-system'];
 
 /**
@@ -19,6 +23,12 @@ export async function deployOperator(
     (text, [name, value]) => text.replaceAll(name, value),
     rendered,
   );
+  // Applying one overlay takes away nothing that another one brought.
+  await kubectl([
+    'delete',
+    '--ignore-not-found',
+    ...chosen.flatMap((file) => ['-f', join(paths.root, file)]),
+  ]);
   // Server-side: the schemas of the CRDs are larger than the annotation of a client-side apply may be.
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
   try {
