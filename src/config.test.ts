@@ -9,7 +9,7 @@ const complete = {
   SB_REGISTRY_MIRRORS: 'docker.io=http://sb-registry:5000,sb-registry:5000=http://sb-registry:5000',
   SB_BUILDKIT_ADDR: 'tcp://sb-buildkit:1234',
   SB_BUILDCTL_IMAGE: 'sb-registry:5000/buildctl:v1',
-  SB_COURIER_IMAGE: 'sb-registry:5000/sb-operator:1',
+  SB_COURIER_IMAGE: `sb-registry:5000/sb-operator@sha256:${'0'.repeat(64)}`,
   SB_BROKER_URL: 'https://sb-broker.sb-system.svc:8443',
 };
 
@@ -53,6 +53,26 @@ describe('config', () => {
     expect(config.maxBuildsPerNamespace).to.be.at.least(config.maxConcurrentBuilds);
     expect(config.buildLimits).to.deep.equal({ timeoutSeconds: 28_800, queueTimeoutSeconds: 28_800 });
   });
+
+  it('takes the courier’s image by digest alone: whoever pushes under a tag would run beside every task', () => {
+    for (const image of ['sb-registry:5000/sb-operator:1', 'sb-operator', `x@sha256:${'0'.repeat(63)}`])
+      expect(() => readConfig({ ...complete, SB_COURIER_IMAGE: image })).to.throw(
+        `SB_COURIER_IMAGE: ${image} is not an image by digest`,
+      );
+  });
+
+  it('keeps images of namespaces apart where builds are Pods in them, and other repositories out', () => {
+    expect(readConfig(complete)).to.deep.include({ imageSharing: 'Namespace', imageRepositories: [] });
+    const more = { SB_IMAGE_SHARING: 'Shared', SB_IMAGE_REPOSITORIES: 'host:5000/one,host:5000/team/*' };
+    expect(readConfig({ ...complete, ...more })).to.deep.include({
+      imageSharing: 'Shared',
+      imageRepositories: ['host:5000/one', 'host:5000/team/*'],
+    });
+    for (const bad of ['*', 'host/*/x', 'host/x:tag', 'UPPER/x'])
+      expect(() => readConfig({ ...complete, SB_IMAGE_REPOSITORIES: bad })).to.throw(
+        `SB_IMAGE_REPOSITORIES: ${bad} is not a repository`,
+      );
+  });
 });
 
 describe('config of the aws profile', () => {
@@ -60,7 +80,7 @@ describe('config of the aws profile', () => {
     SB_PROFILE: 'aws',
     POD_NAME: 'sb-operator-0',
     SB_AWS_REGION: 'eu-west-1',
-    SB_COURIER_IMAGE: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/sb-operator:1',
+    SB_COURIER_IMAGE: `123456789012.dkr.ecr.eu-west-1.amazonaws.com/sb-operator@sha256:${'0'.repeat(64)}`,
     SB_BROKER_URL: 'https://sb-broker.sb-system.svc:8443',
   };
   const read = (more: Record<string, string> = {}): AwsConfig => readConfig({ ...aws, ...more }) as AwsConfig;
@@ -77,6 +97,7 @@ describe('config of the aws profile', () => {
       logGroup: '/sb/eks/logs',
       imagePlatform: 'linux/amd64',
       maxConcurrentBuilds: 20,
+      imageSharing: 'Shared',
       baseImageMirrors: { 'docker.io/library': 'public.ecr.aws/docker/library' },
     });
     expect(() => readConfig({ ...aws, SB_AWS_REGION: '' })).to.throw('SB_AWS_REGION: missing; set it');

@@ -19,8 +19,15 @@ interface CommonConfig {
     /** `SB_KMS_KEY_ID`: id of the KMS key that objects are encrypted with; without it the bucket decides. */
     kmsKeyId?: string;
   };
-  /** `SB_IMAGE_PLATFORM`. */
+  /** `SB_IMAGE_PLATFORM`: of the nodes, and of builds that name none. */
   imagePlatform: string;
+  /**
+   * `SB_IMAGE_SHARING`: whether an image that was built for one namespace serves the others. That is as safe as the place where builds run: on
+   * CodeBuild nobody of a namespace reaches into one; a build of BuildKit is a Pod in the TaskBuild's namespace.
+   */
+  imageSharing: 'Shared' | 'Namespace';
+  /** `SB_IMAGE_REPOSITORIES`: what a TaskBuild's `repository` may name beside the default, as `host/one,host/team/*`. */
+  imageRepositories: string[];
   /** `SB_REGISTRY_MIRRORS`: host → base URL, as `host=url,host=url`. */
   registryMirrors: Record<string, string>;
   /** `SB_BASE_IMAGE_MIRRORS`: name prefix in a Dockerfile → where builds pull it from, as `docker.io/library=mirror/library`. */
@@ -31,7 +38,7 @@ interface CommonConfig {
   maxBuildsPerNamespace: number;
   /** `SB_MAX_BUILD_SECONDS` and `SB_MAX_BUILD_QUEUE_SECONDS`: the longest limits that a TaskBuild may ask for. */
   buildLimits: { timeoutSeconds: number; queueTimeoutSeconds: number };
-  /** `SB_COURIER_IMAGE`: the operator's own image. */
+  /** `SB_COURIER_IMAGE`: the operator's own image, by digest: a tag could be pushed anew. */
   courierImage: string;
   /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
   imagePullSecrets: string[];
@@ -126,6 +133,14 @@ const PLATFORM: Pattern = {
   is: /^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/,
   called: 'a platform such as linux/amd64',
 };
+const PINNED: Pattern = {
+  is: /^[^@\s]+@sha256:[0-9a-f]{64}$/,
+  called: 'an image by digest (name@sha256:…); a tag may come to mean another image',
+};
+const REPOSITORIES: Pattern = {
+  is: new RegExp(`^${IMAGE_PREFIX}(?:/\\*)?$`),
+  called: 'a repository, or host/path/* for all below a path',
+};
 const MIRROR_URL: Pattern = { is: /^https?:\/\/.+$/, called: 'host=url' };
 const IMAGE_MIRROR: Pattern = { is: new RegExp(`^${IMAGE_PREFIX}$`), called: 'from=to with image names' };
 
@@ -142,7 +157,11 @@ export function readConfig(env: Env): Config {
 function localConfig(read: Reader): LocalConfig {
   return {
     profile: 'local',
-    ...commonConfig(read, { baseImageMirrors: '', maxConcurrentBuilds: LOCAL_BUILDS }),
+    ...commonConfig(read, {
+      baseImageMirrors: '',
+      sharing: ['Namespace', 'Shared'],
+      maxConcurrentBuilds: LOCAL_BUILDS,
+    }),
     s3: {
       ...bucket(read, 'us-east-1'),
       endpoint: read.url('SB_S3_ENDPOINT', HTTP),
@@ -162,7 +181,11 @@ function awsConfig(read: Reader): AwsConfig {
   const publicEndpoint = read.optionalUrl('SB_S3_PUBLIC_ENDPOINT', HTTP);
   return {
     profile: 'aws',
-    ...commonConfig(read, { baseImageMirrors: AWS_BASE_IMAGES, maxConcurrentBuilds: AWS_BUILDS }),
+    ...commonConfig(read, {
+      baseImageMirrors: AWS_BASE_IMAGES,
+      sharing: ['Shared', 'Namespace'],
+      maxConcurrentBuilds: AWS_BUILDS,
+    }),
     s3: {
       ...bucket(read, region),
       ...(endpoint === undefined ? {} : { endpoint }),
@@ -201,8 +224,10 @@ function builds(read: Reader, defaultAtOnce: number): Pick<CommonConfig, BuildSe
   };
 }
 
+/** What the profiles have another default for; the first choice is the default. */
 interface Defaults {
   baseImageMirrors: string;
+  sharing: ['Namespace', 'Shared'] | ['Shared', 'Namespace'];
   maxConcurrentBuilds: number;
 }
 
@@ -211,10 +236,12 @@ function commonConfig(read: Reader, defaults: Defaults): Omit<CommonConfig, 's3'
     namespace: read.text('POD_NAMESPACE', 'sb-system'),
     identity: read.text('POD_NAME'),
     imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),
+    imageSharing: read.choice('SB_IMAGE_SHARING', defaults.sharing),
+    imageRepositories: read.list('SB_IMAGE_REPOSITORIES', REPOSITORIES),
     registryMirrors: read.pairs('SB_REGISTRY_MIRRORS', MIRROR_URL),
     baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, defaults.baseImageMirrors),
     ...builds(read, defaults.maxConcurrentBuilds),
-    courierImage: read.text('SB_COURIER_IMAGE'),
+    courierImage: read.text('SB_COURIER_IMAGE', undefined, PINNED),
     imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
     broker: {
       url: read.url('SB_BROKER_URL', /^https:$/),

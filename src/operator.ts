@@ -129,7 +129,7 @@ export class SbOperator extends Operator {
   }
 
   #controlBuilds(
-    sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'backend' | 'limits' | 'builder' | 'repository'>,
+    sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'backend' | 'limits' | 'builder' | 'rules'>,
   ): void {
     const { config, builder, repository, kube } = this.#parts;
     const { taskBuilds } = this;
@@ -137,11 +137,18 @@ export class SbOperator extends Operator {
     const states = new BuildStates({ builder, taskBuilds, clock: kube.clock });
     const { backend } = builder;
     const { buildLimits: limits } = config;
+    const rules = {
+      repository,
+      repositories: config.imageRepositories,
+      ownImage: config.courierImage,
+      platform: config.imagePlatform,
+      sharing: config.imageSharing,
+    };
     this.control({
       name: 'task-build',
       store: taskBuilds,
       also: [slots.feed(), stopsAbandoned(taskBuilds, builder)],
-      reconcile: taskBuildController({ ...sources, slots, states, backend, limits, builder, repository }),
+      reconcile: taskBuildController({ ...sources, slots, states, backend, limits, builder, rules }),
       concurrency: BUILD_WORKERS,
     });
   }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { configMapHash } from '../crds/content.ts';
 import { packContext, readTask } from '../tasks/index.ts';
 import { startCourierServices, TOKEN } from '../../test/support/courier-services.ts';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
@@ -67,17 +68,34 @@ describe('the context of a build', () => {
       writeFileSync(join(mount, '..2026_01_01', key), text);
       symlinkSync(join('..data', key), join(mount, key));
     }
-    expect(await copyContext(mount, context)).to.equal(undefined);
+    const hash = configMapHash({
+      data: { Dockerfile: 'FROM scratch\n', src__tool: '#!/bin/sh\n' },
+      binaryData: { 'src__main.sh': Buffer.from('echo\n').toString('base64') },
+    });
+    expect(await copyContext(mount, context, hash)).to.equal(undefined);
     expect(readFileSync(join(context, 'src/main.sh'), 'utf8')).to.equal('echo\n');
     expect(statSync(join(context, 'src/tool')).mode & 0o777).to.equal(0o755);
     expect(statSync(join(context, 'Dockerfile')).mode & 0o777).to.equal(0o644);
   });
 
+  it('is refused where the ConfigMap was changed after the operator had read it', async () => {
+    const mount = join(folder, 'mount');
+    mkdirSync(mount);
+    writeFileSync(join(mount, 'Dockerfile'), 'FROM evil\n');
+    const hash = configMapHash({ data: { Dockerfile: 'FROM good\n' } });
+    expect(await copyContext(mount, context, hash)).to.deep.include({ reason: 'ContextMismatch' });
+    writeFileSync(join(mount, 'Dockerfile'), 'FROM good\n');
+    expect(await copyContext(mount, context, hash)).to.equal(undefined);
+    writeFileSync(join(mount, 'more'), '');
+    expect(await copyContext(mount, context, hash)).to.deep.include({ reason: 'ContextMismatch' });
+  });
+
   it('is missing where the ConfigMap is empty or cannot be used', async () => {
     const mount = join(folder, 'mount');
     mkdirSync(mount);
-    expect(await copyContext(mount, context)).to.deep.include({ reason: 'ContextNotFound' });
+    const hash = configMapHash({});
+    expect(await copyContext(mount, context, hash)).to.deep.include({ reason: 'ContextNotFound' });
     writeFileSync(join(mount, 'a____b'), '');
-    expect((await copyContext(mount, context))?.message).to.include('"a____b" is no path');
+    expect((await copyContext(mount, context, hash))?.message).to.include('"a____b" is no path');
   });
 });

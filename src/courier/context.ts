@@ -1,6 +1,7 @@
 /** Brings the context of a build into the folder that the builder reads. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { filesHash } from '../crds/content.ts';
 import type { BuildFailedReason } from '../crds/reasons.ts';
 import { ArchiveError, unpack } from '../tasks/index.ts';
 import { brokerClient } from './broker/broker-client.ts';
@@ -59,13 +60,23 @@ function failureOf(error: unknown): ContextFailure {
   return { reason: gone ? 'ContextNotFound' : 'BuilderUnavailable', message: explain(error) };
 }
 
-/** Copies a mounted ConfigMap, whose keys are flattened paths; resolves what went wrong. */
-export async function copyContext(mount: string, folder: string): Promise<ContextFailure | undefined> {
+/**
+ * Copies a mounted ConfigMap, whose keys are flattened paths; resolves what went wrong. The kubelet mounts it after the operator read it:
+ * `expected`, `filesHash` in hex, tells whether these are the same files.
+ */
+export async function copyContext(
+  mount: string,
+  folder: string,
+  expected: string,
+): Promise<ContextFailure | undefined> {
   try {
-    await copyConfigMap(mount, folder);
-    return readdirSync(folder).length > 0
-      ? undefined
-      : { reason: 'ContextNotFound', message: 'the context’s ConfigMap is empty' };
+    const found = filesHash(await copyConfigMap(mount, folder));
+    if (readdirSync(folder).length === 0)
+      return { reason: 'ContextNotFound', message: 'the context’s ConfigMap is empty' };
+    if (found === expected) return undefined;
+    return mismatch(
+      `the context’s ConfigMap was changed: the SHA-256 of its files is ${found}, not ${expected}`,
+    );
   } catch (error) {
     return {
       reason: 'ContextNotFound',

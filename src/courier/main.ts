@@ -1,4 +1,4 @@
-/** Entry point: `courier.js trial` beside a task container, `courier.js context [--configmap]` before a build. */
+/** Entry point: `courier.js trial` beside a task container, `courier.js context [--configmap SHA256]` before a build. */
 import { writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { POD_PATHS } from '../crds/courier-protocol.ts';
@@ -47,12 +47,14 @@ async function trial(): Promise<number> {
   return 0;
 }
 
-async function context(fromConfigMap: boolean): Promise<number> {
+/** `filesSha256`: of the files that a ConfigMap must have; undefined for an archive. */
+async function context(filesSha256: string | undefined): Promise<number> {
   const { copyContext, fetchContext } = await import('./context.ts');
   const note = (line: string): void => write(`${redact(line)}\n`);
-  const failure = fromConfigMap
-    ? await copyContext(CONTEXT_CONFIG_MAP, CONTEXT)
-    : await fetchContext({ broker: brokerOf(process.env), folder: CONTEXT, note });
+  const failure =
+    filesSha256 === undefined
+      ? await fetchContext({ broker: brokerOf(process.env), folder: CONTEXT, note })
+      : await copyContext(CONTEXT_CONFIG_MAP, CONTEXT, filesSha256);
   if (!failure) return 0;
   note(`${failure.reason}: ${failure.message}`);
   writeFileSync(
@@ -62,10 +64,10 @@ async function context(fromConfigMap: boolean): Promise<number> {
   return 1;
 }
 
-async function main([command, option]: string[]): Promise<number> {
+async function main([command, option, value]: string[]): Promise<number> {
   if (command === 'trial') return await trial();
-  if (command === 'context') return await context(option === '--configmap');
-  throw new Error('usage: courier.js trial | context [--configmap]');
+  if (command === 'context') return await context(option === '--configmap' ? (value ?? '') : undefined);
+  throw new Error('usage: courier.js trial | context [--configmap SHA256]');
 }
 
 try {

@@ -35,8 +35,9 @@ export const BROKER_AUDIENCE = 'sb-broker';
 /** A Kubernetes label value or DNS-1123 label holds at most this many characters. */
 const LABEL_MAX = 63;
 
-/** `sha256` of a text, in hex. */
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** `sha256` of a text or of bytes, in hex. */
+export const sha256 = (content: string | Uint8Array): string =>
+  createHash('sha256').update(content).digest('hex');
 
 /** `name` when it fits, else its beginning and a hash of the whole, so that two long names stay two. */
 export function bounded(name: string, max = LABEL_MAX): string {

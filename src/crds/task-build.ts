@@ -42,21 +42,27 @@ const buildFields = {
     minLength: 1,
   }),
   target: Type.Optional(text(128, 'Stage to build; default: the last one.')),
-  platforms: atomicList(
-    text(64, 'For example `linux/amd64`.', { pattern: '^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$' }),
-    {
+  platforms: Type.Optional(
+    atomicList(text(64, 'For example `linux/amd64`.', { pattern: '^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$' }), {
       minItems: 1,
       maxItems: 4,
-      default: ['linux/amd64'],
-      description: 'Platforms of the image.',
-    },
+      description: 'Platforms of the image; default: the operator’s.',
+    }),
   ),
   buildArgs: Type.Optional(
     stringMap(64, 4096, 'Values of the Dockerfile’s ARG lines; they stay visible in the image’s history.'),
   ),
-  repository: Type.Optional(text(512, 'Repository to push to; default: the operator’s.', { minLength: 1 })),
+  repository: Type.Optional(
+    text(512, 'Repository to push to, one that the operator allows; default: the operator’s.', {
+      minLength: 1,
+    }),
+  ),
   tag: Type.Optional(
-    text(128, 'Tag; default: made of the content.', { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' }),
+    text(
+      128,
+      'Readable beginning of the tag, default `ctx`; the operator adds the hash of what the image is made of. Builds of the same beginning share layers.',
+      { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' },
+    ),
   ),
   backend: Type.Optional(choice(['BuildKit', 'CodeBuild'], 'What builds; default: the operator’s.')),
   timeoutSeconds: seconds('Limit of the build itself.', { minimum: 1, default: 1800 }),
@@ -75,7 +81,7 @@ const buildFields = {
 
 const notYet = [
   {
-    rule: 'self.platforms.size() == 1',
+    rule: '!has(self.platforms) || self.platforms.size() == 1',
     message: 'platforms: more than one is not supported yet',
     reason: 'FieldValueForbidden' as const,
     fieldPath: '.platforms',
@@ -90,7 +96,7 @@ const contextOfBackend = {
 
 /** The build of a Trial’s own: found or created by its content. */
 export const BuildTemplate = Type.Object(buildFields, {
-  description: 'Build of the image; Trials with the same content share one TaskBuild.',
+  description: 'Build of the image; Trials with the same one share a TaskBuild.',
   ...rules(...notYet, contextOfBackend),
 });
 export type BuildTemplate = Type.Static<typeof BuildTemplate>;
@@ -161,6 +167,19 @@ export const TaskBuildStatus = Type.Object(
     ),
     image: Type.Optional(text(1024, 'Image with its tag.')),
     digest: Type.Optional(text(128, 'Digest of the image, `sha256:…`.')),
+    contentHash: Type.Optional(
+      text(
+        64,
+        'SHA-256 over everything that decides what is in the image: context, Dockerfile, target, arguments, platform, and who may take it.',
+      ),
+    ),
+    contextSha256: Type.Optional(
+      text(64, 'SHA-256 of the context: of the archive, or over the files that the ConfigMap had.'),
+    ),
+    platform: Type.Optional(text(64, 'Platform of the image.')),
+    shared: Type.Optional(
+      Type.Boolean({ description: 'Whether TaskBuilds of other namespaces may take the image.' }),
+    ),
     cacheHit: Type.Optional(Type.Boolean({ description: 'The image existed; nothing was built.' })),
     attempts: Type.Optional(
       atomicList(BuildAttempt, { maxItems: 10, description: 'Builds that were started.' }),

@@ -95,13 +95,23 @@ describe('a TaskBuild on CodeBuild', function () {
       with: 'Rate exceeded',
     },
     'throttled DescribeImages calls before a build': {
-      fault: firstCalls('resolve', /:hello$/),
+      fault: firstCalls('resolve', /:hello-[0-9a-f]{12}$/),
       says: 'RegistryUnavailable',
       with: 'Rate exceeded',
     },
     'throttled DescribeImages calls after a build': {
       fault: firstCalls('resolve', /@sha256:/),
       says: 'RegistryUnavailable',
+      with: 'Rate exceeded',
+    },
+    'throttled GetObject calls for what is on record': {
+      fault: firstCalls('get', /^builds\//),
+      says: 'RegistryUnavailable',
+      with: 'Rate exceeded',
+    },
+    'throttled PutObject calls for what goes on record': {
+      fault: firstCalls('put', /^builds\//),
+      says: 'Pending',
       with: 'Rate exceeded',
     },
     'throttled HeadObject calls': {

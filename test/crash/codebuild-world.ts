@@ -16,7 +16,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 
 /** Makes a TaskBuild, by default of that context. */
 export function addTaskBuild(world: World, name: string, spec: Partial<TaskBuildSpec> = {}): void {
-  const build = aTaskBuild({ spec: { context, tag: name, ...spec } });
+  const build = aTaskBuild({ spec: { context, tag: name, buildArgs: { NAME: name }, ...spec } });
   world.add(TaskBuildKind, { ...build, metadata: { name, namespace: 'default' } });
 }
 

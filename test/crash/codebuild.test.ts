@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { isDeepStrictEqual } from 'node:util';
+import { readRecord } from '../../src/controllers/task-build/record.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
 import type { Build } from '../support/codebuild/index.ts';
@@ -32,8 +33,8 @@ const leftBehind = ({ status = {} }: TaskBuild): object => ({
 /** Everything that is not as one build of each TaskBuild leaves it. */
 async function wrongs(world: World): Promise<string[]> {
   const { builds } = world.codebuild;
-  const expected = world.taskBuilds.map(({ metadata: { name } }) => {
-    const image = `registry.test/sandboxes:${name}`;
+  const expected = world.taskBuilds.map(({ metadata: { name }, status = {} }) => {
+    const image = `registry.test/sandboxes:${name}-${status.contentHash?.slice(0, 12)}`;
     const own = builds.filter((build) => imageOf(build) === image);
     return {
       reason: 'Built',
@@ -42,9 +43,19 @@ async function wrongs(world: World): Promise<string[]> {
     };
   });
   const found = world.taskBuilds.map(leftBehind);
+  const unrecorded = await Promise.all(
+    world.taskBuilds.map(async ({ status = {} }) => {
+      const { contentHash = '', digest } = status;
+      const record = await readRecord(world.artifacts, contentHash);
+      return record?.digest === digest
+        ? []
+        : [`builds/${contentHash}.json says ${record?.digest}, not ${digest}`];
+    }),
+  );
   const extra = builds.length - world.taskBuilds.length;
   return [
     ...(await breaches(world)),
+    ...unrecorded.flat(),
     ...(isDeepStrictEqual(found, expected) ? [] : [JSON.stringify({ found, expected })]),
     ...(extra === 0 ? [] : [`${extra} builds more than TaskBuilds`]),
   ];

@@ -185,7 +185,7 @@ export class World {
       kube: { ...own, client: life.view(own.client, changesCluster, this.#lateKube.client) },
       artifacts: life.view(
         this.artifacts,
-        (method) => method === 'put' || (method === 'head' && this.#codebuild !== undefined),
+        (method) => method === 'put' || (['head', 'get'].includes(method) && this.#codebuild !== undefined),
       ),
       // Reads are effects, too, where each is a call of AWS that an operator may die at.
       registry: life.view(this.registry, () => this.#codebuild !== undefined),

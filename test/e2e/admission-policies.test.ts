@@ -68,7 +68,7 @@ function buildOf(owner: { name: string; uid: string }): Job {
       owner: { namespace, ...owner },
       attempt: 1,
       image: 'registry/image:1',
-      context: { kind: 's3', uri: 's3://bucket/context.zip' },
+      context: { kind: 's3', sha256: '0'.repeat(64), uri: 's3://bucket/context.zip' },
       dockerfile: 'Dockerfile',
       platform: 'linux/amd64',
       buildArgs: {},

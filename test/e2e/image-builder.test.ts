@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { KubeConfig } from '@kubernetes/client-node';
+import { configMapHash } from '../../src/crds/content.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
 import { connect, type Kube } from '../../src/kube/connect.ts';
 import { buildkitImageBuilder } from '../../src/providers/image-builder/buildkit.ts';
@@ -45,14 +46,15 @@ async function makeOwner(name: string, context: string): Promise<Build['owner']>
 
 async function prepare(dockerfile: string, change: Partial<Build> = {}): Promise<Build> {
   const token = `build-${randomBytes(4).toString('hex')}`;
-  const files = named('ConfigMap', token, { apiVersion: 'v1', data: { Dockerfile: dockerfile } });
+  const data = { Dockerfile: dockerfile };
+  const files = named('ConfigMap', token, { apiVersion: 'v1', data });
   await kubectlOk(['create', '-f', '-'], files);
   return {
     token,
     owner: await makeOwner(token, token),
     attempt: 1,
     image: `${await setting('SB_IMAGE_REPOSITORY')}/e2e:${token}`,
-    context: { kind: 'configMap', name: token },
+    context: { kind: 'configMap', name: token, sha256: configMapHash({ data }) },
     dockerfile: 'Dockerfile',
     platform: 'linux/amd64',
     timeoutSeconds: 300,
@@ -107,9 +109,18 @@ describe('buildkit ImageBuilder', function () {
 
   it('says ContextNotFound for a ConfigMap that does not exist', async () => {
     const state = await end(
-      await start(DOCKERFILES.good, { context: { kind: 'configMap', name: 'no-such-map' } }),
+      await start(DOCKERFILES.good, {
+        context: { kind: 'configMap', name: 'no-such-map', sha256: configMapHash({}) },
+      }),
     );
     expect(state).to.include({ kind: 'failed', reason: 'ContextNotFound' });
+  });
+
+  it('says ContextMismatch where the ConfigMap was changed since it was read, and pushes nothing', async () => {
+    const build = await prepare(DOCKERFILES.good);
+    const changed = { data: { Dockerfile: `${DOCKERFILES.good}# changed\n` } };
+    await kubectlOk(['patch', 'configmap', build.token, '-n', namespace, '--patch', JSON.stringify(changed)]);
+    expect(await end(await builder.start(build))).to.include({ kind: 'failed', reason: 'ContextMismatch' });
   });
 
   it('says PushDenied for a repository that no registry takes', async () => {

@@ -1,4 +1,5 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
+import type { ImageRules, Origin } from '../../src/controllers/task-build/image.ts';
 import type { ImageConfig, Outcome } from '../../src/crds/courier-protocol.ts';
 import { API_VERSION, jobName } from '../../src/crds/names.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
@@ -186,3 +187,21 @@ export function aTaskBuild(
     ...(status && { status }),
   };
 }
+
+/** Rules of an installation that names a repository and nothing else. */
+export const someRules = (over: Partial<ImageRules> = {}): ImageRules => ({
+  repository: 'registry:5000/sandboxes',
+  repositories: [],
+  ownImage: `registry:5000/sb-operator@sha256:${'0'.repeat(64)}`,
+  platform: 'linux/amd64',
+  sharing: 'Shared',
+  ...over,
+});
+
+export const anOrigin = (over: Partial<Origin> = {}): Origin => ({
+  contentHash: 'cd'.repeat(32),
+  contextSha256: 'ab'.repeat(32),
+  platform: 'linux/amd64',
+  shared: true,
+  ...over,
+});

@@ -11,7 +11,7 @@ const config = readConfig({
   SB_IMAGE_REPOSITORY: 'registry.test/sandboxes',
   SB_BUILDKIT_ADDR: 'tcp://buildkit.test:1234',
   SB_BUILDCTL_IMAGE: 'buildctl:test',
-  SB_COURIER_IMAGE: 'operator:test',
+  SB_COURIER_IMAGE: `operator@sha256:${'0'.repeat(64)}`,
   SB_BROKER_URL: 'https://broker.test:8443',
 });
 

@@ -1,5 +1,5 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
-import { API_VERSION, LABEL, sha256 } from '../../crds/names.ts';
+import { API_VERSION, LABEL } from '../../crds/names.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { taskId, TaskFormatError, trialManifest, type TrialManifest } from '../../tasks/index.ts';
 import { CliError } from '../failure/error.ts';
@@ -80,8 +80,7 @@ function planTask(selected: SelectedTask, shared: Shared): { task: PlannedTask; 
 }
 
 /**
- * With `--force-build` the Trial takes its image from a build of the run's own, which is done whatever image there is. Its tag is its own,
- * too: a registry may refuse to write over one.
+ * With `--force-build` the Trial takes its image from a build of the run's own, which is done whatever image there is.
  */
 function forceBuild(
   manifest: TrialManifest,
@@ -91,7 +90,6 @@ function forceBuild(
   const { build, ...environment } = manifest.spec.environment ?? {};
   if (options.forceBuild !== true || !build) return { manifest };
   const name = buildObjectName(run, taskId(task));
-  const tag = `${(build.tag ?? 'task').slice(0, 118)}-${sha256(run).slice(0, 8)}`;
   return {
     manifest: {
       ...manifest,
@@ -101,7 +99,7 @@ function forceBuild(
       apiVersion: API_VERSION,
       kind: 'TaskBuild',
       metadata: { name, ...(namespace !== undefined && { namespace }), labels: { [LABEL.run]: run } },
-      spec: { ...build, tag, force: true },
+      spec: { ...build, force: true },
     },
   };
 }

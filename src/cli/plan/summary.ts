@@ -7,7 +7,7 @@ export interface PlanSummary {
   tasks: number;
   /** As many Pods, when nothing is tried again. */
   trials: number;
-  /** Tags of images that are built, unless the registry has them. */
+  /** Environments that are built, unless they were before: name and SHA-256 of the context. */
   builds: string[];
   /** Ready-made images. */
   images: string[];
@@ -23,15 +23,15 @@ const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
 export function summary(plan: RunPlan): PlanSummary {
   const specs = plan.tasks.flatMap(({ trials }) => trials.map(({ spec }) => spec));
   const wanted = specs.map(({ environment }) => ({ ...DEFAULTS, ...environment?.resources?.requests }));
-  const tags = [
-    ...specs.map(({ environment }) => environment?.build?.tag),
-    ...plan.tasks.map(({ build }) => build?.spec.tag),
+  const builds = [
+    ...specs.map(({ environment }) => environment?.build),
+    ...plan.tasks.map(({ build }) => build?.spec),
   ];
   const files = plan.tasks.flatMap(({ task }) => [...task.files, ...contextFiles(task)]);
   return {
     tasks: plan.tasks.length,
     trials: trialCount(plan),
-    builds: distinct(tags),
+    builds: distinct(builds.map((build) => build && `${build.tag} ${build.context?.s3?.sha256}`)),
     images: distinct(specs.map(({ environment }) => environment?.image)),
     requests: {
       cores: sum(wanted.map(({ cpu }) => coresOf(cpu))),

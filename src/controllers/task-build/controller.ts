@@ -2,17 +2,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import { timestamp } from '../../crds/conditions.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
-import { sha256 } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageBuilder } from '../../providers/image-builder/port.ts';
 import { handleOf } from './build-states.ts';
+import { nextAttempt } from './image.ts';
 import { observe } from './observe.ts';
 import type { Observed, TaskBuildSources } from './observe.ts';
 import { nextStep, waitInLine } from './plan.ts';
 import type { Fail, Step } from './plan.ts';
+import { writeRecord } from './record.ts';
 import { startBuild } from './start.ts';
 import { taskBuildStatus } from './status.ts';
 import type { Taken } from './status.ts';
@@ -50,8 +51,9 @@ async function perform(deps: TaskBuildDeps, seen: Observed, step: Step): Promise
       return startBuild(deps.builder, seen, step);
     case 'fail':
       return step.stop ? stopBuild(deps, seen, step) : step;
-    case 'wait':
     case 'succeed':
+      return step.cacheHit ? step : keepRecord(deps, seen, step);
+    case 'wait':
     case 'endAttempt':
       return step;
     default:
@@ -59,15 +61,30 @@ async function perform(deps: TaskBuildDeps, seen: Observed, step: Step): Promise
   }
 }
 
-/** The token is made of the object's UID and the attempt's number: the same after a crash, another for another object. */
-function newAttempt({ taskBuild: { metadata, status }, context, now }: Observed): BuildAttempt {
-  const number = (status?.attempts?.length ?? 0) + 1;
+function newAttempt({ taskBuild, context, now }: Observed): BuildAttempt {
   return {
-    number,
-    token: `sb-build-${sha256(`${metadata.uid}/${number}`).slice(0, 20)}`,
+    ...nextAttempt(taskBuild),
     openedTime: timestamp(now),
     ...present({ contextVersion: context.kind === 'present' ? context.version : undefined }),
   };
+}
+
+const RECORD_AGAIN_MS = 5000;
+
+/** The record comes first: a TaskBuild that says that it was built has one, wherever the operator dies. */
+async function keepRecord(
+  { artifacts }: TaskBuildDeps,
+  seen: Observed,
+  step: Step & { kind: 'succeed' },
+): Promise<Taken> {
+  try {
+    await writeRecord(artifacts, seen, step);
+    return step;
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    const message = `the image was built, and its record cannot be stored: ${error.message}`;
+    return { kind: 'wait', reason: 'Pending', message, againMs: RECORD_AGAIN_MS };
+  }
 }
 
 /** A build that we may not stop ends by itself some day; the TaskBuild does not wait for that. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, anOrigin, aTaskBuild, someRules, stampOf, T0 } from '../../../test/support/builders.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
@@ -10,12 +10,13 @@ import { ProviderError } from '../../providers/errors.ts';
 import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';
 import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { BuildStates } from './build-states.ts';
+import { originOf } from './image.ts';
 import { bySlot } from './line.ts';
 import { observe } from './observe.ts';
 import { Slots } from './slots.ts';
 
 const KEY = 'tasks/local/hello/0123/context.zip';
-const IMAGE = 'registry:5000/sandboxes:hello-1';
+const IMAGE = 'registry:5000/sandboxes:hello-1-0123456789ab';
 const KUBE = { get: async () => undefined } as unknown as KubeClient;
 
 class Room {
@@ -39,6 +40,22 @@ class Room {
     this.calls.length = 0;
   }
 
+  /** Has the registry hold an image of what the spec asks for, and the bucket the record of it. */
+  async build(spec: Partial<TaskBuildSpec> = {}): Promise<string> {
+    const { digest } = this.registry.add(IMAGE);
+    const { contentHash } = originOf(aTaskBuild({ spec }), 'ab'.repeat(32), someRules());
+    const record = {
+      contentHash,
+      image: IMAGE,
+      digest,
+      builtTime: 'x',
+      taskBuild: { namespace: 'n', name: 'x' },
+    };
+    await this.artifacts.put(`builds/${contentHash}.json`, JSON.stringify(record));
+    this.calls.length = 0;
+    return digest;
+  }
+
   async see(spec: Partial<TaskBuildSpec> = {}, status?: TaskBuildStatus, limit = 1) {
     const build = aTaskBuild({ spec: { tag: 'hello-1', ...spec }, ...(status && { status }) });
     this.taskBuilds.addIndex('slot', bySlot);
@@ -53,7 +70,7 @@ class Room {
       states: new BuildStates({ builder, taskBuilds, clock: { ...systemClock, monotonic: () => 0 } }),
       backend: builder.backend,
       limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
-      repository: 'registry:5000/sandboxes',
+      rules: someRules(),
       now: () => after(5),
     };
     return observe(sources, { namespace: 'default', name: build.metadata.name });
@@ -67,11 +84,20 @@ const condition = (reason: string): TaskBuildStatus => ({
 });
 
 describe('observing a TaskBuild', () => {
-  it('asks the registry once and nobody else where the image exists', async () => {
+  it('asks for the record, and once for its image, where that exists', async () => {
     const room = new Room();
-    const { digest } = room.registry.add(IMAGE);
+    const digest = await room.build();
     expect(await room.see()).to.deep.include({ image: IMAGE, existing: { kind: 'present', digest } });
-    expect(room.calls).to.deep.equal(['registry resolve']);
+    expect(room.calls).to.deep.equal(['store get', 'registry resolve']);
+  });
+
+  it('asks no registry about a repository that the operator does not push to', async () => {
+    const room = new Room();
+    expect(await room.see({ repository: 'registry.evil.example/x' })).to.have.nested.property(
+      'refusal.reason',
+      'RepositoryNotAllowed',
+    );
+    expect(room.calls).to.deep.equal([]);
   });
 
   it('looks for the context where there is no image, and notes its version', async () => {
@@ -81,12 +107,12 @@ describe('observing a TaskBuild', () => {
       existing: { kind: 'absent' },
       context: { kind: 'present', version: 'v1' },
     });
-    expect(room.calls).to.deep.equal(['registry resolve', 'store head']);
+    expect(room.calls).to.deep.equal(['store get', 'registry resolve', 'store head']);
   });
 
   it('looks for the context of a forced build, whatever exists', async () => {
     const room = new Room();
-    room.registry.add(IMAGE);
+    await room.build();
     expect(await room.see({ force: true })).to.deep.include({
       context: { kind: 'missing', message: `there is no object s3://artifacts/${KEY}` },
     });
@@ -111,7 +137,7 @@ describe('observing a TaskBuild', () => {
   it('asks for nothing but the builder’s word during an attempt', async () => {
     const room = new Room();
     const attempts = [{ number: 1, token: 't', buildId: 'default/t' }];
-    expect(await room.see({}, { image: IMAGE, attempts })).to.deep.include({
+    expect(await room.see({}, { image: IMAGE, ...anOrigin(), attempts })).to.deep.include({
       state: { kind: 'unknown' },
       existing: { kind: 'notAsked' },
     });

@@ -1,6 +1,6 @@
 /** Every read of the TaskBuild controller. */
 import { isFinished } from '../../crds/conditions.ts';
-import { buildHash } from '../../crds/content.ts';
+import { configMapHash } from '../../crds/content.ts';
 import { identityOf } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
@@ -13,11 +13,15 @@ import type { ImageBuilder } from '../../providers/image-builder/port.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { handleOf } from './build-states.ts';
 import type { BuildStates, StateSeen } from './build-states.ts';
+import { imageNames, originOf, recordedOrigin, refusalOf, repositoryOf } from './image.ts';
+import type { ImageRules, Origin } from './image.ts';
 import { openAttempt } from './line.ts';
 import type { Place } from './line.ts';
+import type { Failure } from './plan.ts';
+import { readRecord } from './record.ts';
 import type { Slots } from './slots.ts';
 
-/** What the registry says of the image. */
+/** What record and registry say of the image. */
 export type ImageSeen =
   | { kind: 'notAsked' }
   | { kind: 'absent' }
@@ -43,8 +47,12 @@ export interface Observed {
   /** The builder of this operator. */
   backend: ImageBuilder['backend'];
   limits: BuildLimits;
-  /** Where the image goes, with its tag; undefined where the context that names it is missing. */
+  /** Where the image goes, or is, with its tag; undefined where the context that names it is missing. */
   image?: string;
+  /** What it is made of. */
+  origin?: Origin;
+  /** Why it is not built; nothing else was looked at then. */
+  refusal?: Failure;
   context: ContextSeen;
   /** The attempt under way. */
   open?: BuildAttempt;
@@ -65,8 +73,7 @@ export interface TaskBuildSources {
   limits: BuildLimits;
   registry: ImageRegistry;
   artifacts: ArtifactStore;
-  /** Repository of images that name none, for example `registry:5000/sandboxes`. */
-  repository: string;
+  rules: ImageRules;
   now: () => Date;
 }
 
@@ -87,17 +94,45 @@ export async function observe(sources: TaskBuildSources, key: ObjectKey): Promis
 /** Whether there is anything to build, and of what. */
 async function seeNeed(sources: TaskBuildSources, seen: Observed): Promise<Observed> {
   const { taskBuild } = seen;
+  const refusal = refusalOf(taskBuild, sources.rules);
+  if (refusal) return { ...seen, refusal };
   const place = sources.slots.isInLine(taskBuild) ? sources.slots.placeOf(taskBuild) : undefined;
   if (place) return { ...seen, place };
-  const named = await seeName(sources, taskBuild);
-  const { image } = named;
-  if (image === undefined) return { ...seen, ...named };
-  const existing = await seeImage(sources, image);
-  const needsContext = existing.kind === 'absent' || existing.kind === 'present';
-  if (!needsContext || (existing.kind === 'present' && !taskBuild.spec.force))
-    return { ...seen, ...named, existing };
-  const context = named.context.kind === 'notAsked' ? await seeArchive(sources, taskBuild) : named.context;
-  return { ...seen, image, existing, context };
+  const source = await seeSource(sources, taskBuild);
+  if (source.contextSha256 === undefined) return { ...seen, context: source.context };
+  const origin = originOf(taskBuild, source.contextSha256, sources.rules);
+  const needed = { ...seen, origin, ...(await seeExisting(sources, taskBuild, origin)) };
+  if (needed.existing.kind !== 'absent') return needed;
+  const context = source.context.kind === 'notAsked' ? await seeArchive(sources, taskBuild) : source.context;
+  return { ...needed, context };
+}
+
+/** The image that this operator built of the same, if it is there still, else where a new one goes. Of a forced build nothing that exists counts. */
+async function seeExisting(
+  sources: TaskBuildSources,
+  taskBuild: TaskBuild,
+  origin: Origin,
+): Promise<Required<Pick<Observed, 'image' | 'existing'>>> {
+  const names = imageNames(taskBuild, origin, sources.rules);
+  if (taskBuild.spec.force) return { image: names.ownImage, existing: { kind: 'absent' } };
+  const found = await asImageSeen(() => seeBuilt(sources, names.repository, origin));
+  if (found.existing.kind !== 'absent') return { image: names.image, ...found };
+  // What has the tag without being on record may be anybody's: it is neither believed nor overwritten.
+  const { existing } = await asImageSeen(() => seeImage(sources, names.image));
+  if (existing.kind === 'present') return { image: names.ownImage, existing: { kind: 'absent' } };
+  return { image: names.image, existing };
+}
+
+/** The image on record, in this repository. */
+async function seeBuilt(
+  sources: TaskBuildSources,
+  repository: string,
+  { contentHash }: Origin,
+): Promise<{ image?: string; existing: ImageSeen }> {
+  const record = await readRecord(sources.artifacts, contentHash);
+  if (!record || repositoryOf(record.image) !== repository) return { existing: { kind: 'absent' } };
+  const { image, digest } = record;
+  return { image, ...(await seeImage(sources, `${repository}@${digest}`)) };
 }
 
 async function seeAttempt(
@@ -107,24 +142,23 @@ async function seeAttempt(
   const { taskBuild, open } = seen;
   const handle = handleOf(taskBuild);
   const state = handle && (await sources.states.stateOf(handle));
-  const { image } = taskBuild.status?.image ? taskBuild.status : await seeName(sources, taskBuild);
+  const image = taskBuild.status?.image;
   const pushed = state?.kind === 'succeeded' && image !== undefined ? `${image}@${state.digest}` : undefined;
-  const existing = pushed === undefined ? NOT_ASKED : await seeImage(sources, pushed);
-  return { ...seen, open, ...present({ state, image }), existing };
+  const { existing } =
+    pushed === undefined ? { existing: NOT_ASKED } : await asImageSeen(() => seeImage(sources, pushed));
+  return { ...seen, open, ...present({ state, image, origin: recordedOrigin(taskBuild) }), existing };
 }
 
-/** The image's name, out of the spec, and for a ConfigMap out of what is in that. */
-async function seeName(
-  { kube, repository }: TaskBuildSources,
+/** The hash of the context: as the spec claims it of an archive, as it is of a ConfigMap. The build checks both against what it has. */
+async function seeSource(
+  { kube }: TaskBuildSources,
   taskBuild: TaskBuild,
-): Promise<Pick<Observed, 'image' | 'context'>> {
-  const { spec } = taskBuild;
-  const imageFor = (hash: string) => `${spec.repository ?? repository}:${spec.tag ?? `ctx-${hash}`}`;
-  const { configMap } = spec.context;
-  if (!configMap) return { image: imageFor(buildHash(spec)), context: NOT_ASKED };
+): Promise<{ contextSha256?: string; context: ContextSeen }> {
+  const { s3, configMap } = taskBuild.spec.context;
+  if (!configMap) return { contextSha256: s3?.sha256 ?? '', context: NOT_ASKED };
   const { namespace } = identityOf(taskBuild);
   const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
-  if (found) return { image: imageFor(buildHash(spec, found)), context: { kind: 'present' } };
+  if (found) return { contextSha256: configMapHash(found), context: { kind: 'present' } };
   const message = `spec.context.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`;
   return { context: { kind: 'missing', message } };
 }
@@ -147,12 +181,19 @@ async function seeArchive({ artifacts }: TaskBuildSources, { spec }: TaskBuild):
   }
 }
 
-async function seeImage({ registry }: TaskBuildSources, reference: string): Promise<ImageSeen> {
+async function seeImage({ registry }: TaskBuildSources, reference: string): Promise<{ existing: ImageSeen }> {
+  const found = await registry.resolve(reference);
+  return { existing: found ? { kind: 'present', digest: found.digest } : { kind: 'absent' } };
+}
+
+/** What a registry or a store that fails says is a value, too. */
+async function asImageSeen<T extends { existing: ImageSeen }>(
+  see: () => Promise<T>,
+): Promise<T | { existing: ImageSeen }> {
   try {
-    const found = await registry.resolve(reference);
-    return found ? { kind: 'present', digest: found.digest } : { kind: 'absent' };
+    return await see();
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    return { kind: error.transient ? 'unavailable' : 'refused', message: error.message };
+    return { existing: { kind: error.transient ? 'unavailable' : 'refused', message: error.message } };
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import type { BuildState } from '../../providers/image-builder/port.ts';
@@ -16,6 +16,7 @@ const seen = (over: Partial<Observed> = {}): Observed => ({
   backend: 'BuildKit',
   limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
   image: IMAGE,
+  origin: anOrigin(),
   context: { kind: 'present' },
   existing: { kind: 'absent' },
   now: after(5),
@@ -44,19 +45,19 @@ describe('the next step of a TaskBuild', () => {
     expect(step).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: true });
   });
 
-  it('builds all the same when forced', () => {
-    const forced = aTaskBuild({ spec: { force: true } });
+  it('ends at once where it must not be begun, whatever exists', () => {
+    const refusal = { reason: 'RepositoryNotAllowed', message: 'spec.repository: x' } as const;
     const existing = { kind: 'present', digest: DIGEST } as const;
-    expect(nextStep(seen({ taskBuild: forced, existing }))).to.include({ kind: 'openAttempt' });
+    expect(nextStep(seen({ refusal, existing }))).to.deep.equal({
+      kind: 'fail',
+      failure: refusal,
+      stop: false,
+    });
   });
 
-  it('takes what an attempt that was given up has pushed, unless the build was forced', () => {
-    const attempts = [{ ...open, completionTime: stampOf(T0) }];
-    const existing = { kind: 'present', digest: DIGEST } as const;
-    const next = (force: boolean) =>
-      nextStep(seen({ taskBuild: aTaskBuild({ spec: { force }, status: { attempts } }), existing }));
-    expect(next(false)).to.include({ kind: 'succeed', digest: DIGEST });
-    expect(next(true)).to.include({ kind: 'wait', reason: 'Retrying' });
+  it('begins an attempt anew of which no origin was recorded: its image would be anybody’s', () => {
+    const { origin: _, ...unknown } = during({ kind: 'succeeded', digest: DIGEST });
+    expect(nextStep(unknown)).to.include({ kind: 'endAttempt' });
   });
 
   it('refuses a backend that this operator has not, but takes an image that exists', () => {
@@ -223,7 +224,7 @@ describe('the next step of a TaskBuild', () => {
     ['BaseImageRateLimited', true],
     ['BuilderFault', true],
     ['BuildStopped', false],
-    ['TagImmutable', false],
+    ['TagImmutable', true],
     ['BaseImageNotFound', false],
   ] as const)
     it(`${retried ? 'tries again' : 'gives up'} after ${reason}`, () => {

@@ -68,11 +68,12 @@ export function waitInLine({ ahead, limit, share }: Place): Wait {
 }
 
 function beforeAttempt(seen: Observed): Step {
+  if (seen.refusal) return { kind: 'fail', failure: seen.refusal, stop: false };
   return imageStep(seen) ?? refusal(seen) ?? tooLong(seen) ?? pauseStep(seen) ?? contextStep(seen);
 }
 
-/** What the registry’s answer decides. A forced build takes no image that was there before. */
-function imageStep({ taskBuild, image, existing }: Observed): Step | undefined {
+/** What the registry’s answer decides. */
+function imageStep({ image, existing }: Observed): Step | undefined {
   switch (existing.kind) {
     case 'unavailable':
       return {
@@ -84,7 +85,7 @@ function imageStep({ taskBuild, image, existing }: Observed): Step | undefined {
     case 'refused':
       return fail('PushDenied', existing.message);
     case 'present':
-      return taskBuild.spec.force || image === undefined
+      return image === undefined
         ? undefined
         : { kind: 'succeed', image, digest: existing.digest, cacheHit: true };
     case 'absent':
@@ -136,10 +137,14 @@ function contextStep({ image, context }: Observed): Step {
 }
 
 function duringAttempt(seen: Observed, open: BuildAttempt): Step {
-  const { image, context, state } = seen;
+  const { image, origin, state } = seen;
+  if (image === undefined || !origin)
+    return afterFailure(seen.taskBuild, {
+      reason: 'BuilderUnavailable',
+      message: 'an earlier version of the operator began this build, and did not record what of',
+    });
   if (open.buildId !== undefined) return afterState(seen, open, state ?? { kind: 'unknown' });
-  if (image !== undefined) return { kind: 'start', image, attempt: open };
-  return fail('ContextNotFound', context.kind === 'missing' ? context.message : 'the context is gone');
+  return { kind: 'start', image, attempt: open };
 }
 
 function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Step {

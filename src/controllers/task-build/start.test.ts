@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';
@@ -14,6 +14,7 @@ const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): Observed => ({
   backend: 'BuildKit',
   limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
   image: step.image,
+  origin: anOrigin(),
   context: { kind: 'notAsked' },
   existing: { kind: 'notAsked' },
   open: attempt,
@@ -32,13 +33,34 @@ describe('the build that is handed to the builder', () => {
 
   it('may take its context out of a ConfigMap', () => {
     const context = { configMap: { name: 'files' } };
-    expect(buildFor(seen({ context }), step).context).to.deep.equal({ kind: 'configMap', name: 'files' });
+    expect(buildFor(seen({ context }), step).context).to.deep.equal({
+      kind: 'configMap',
+      name: 'files',
+      sha256: 'ab'.repeat(32),
+    });
   });
 
-  it('has limits, force and the name of the login out of the spec', () => {
-    const spec = { force: true, secretRefs: [{ name: 'hub' }], timeoutSeconds: 60, queueTimeoutSeconds: 300 };
+  it('has the platform that was recorded, whatever the operator’s is by now', () => {
+    const arm = { ...seen({ platforms: [] }), origin: anOrigin({ platform: 'linux/arm64' }) };
+    expect(buildFor(arm, step).platform).to.equal('linux/arm64');
+  });
+
+  it('keeps cache mounts and layers of namespaces apart that do not share images', () => {
+    const of = (shared: boolean, spec: Partial<TaskBuildSpec> = { tag: 'hello' }) =>
+      buildFor({ ...seen(spec), origin: anOrigin({ shared }) }, step);
+    expect(of(true).buildArgs).to.deep.equal({});
+    expect(of(false).buildArgs).to.deep.equal({ BUILDKIT_CACHE_MOUNT_NS: 'default' });
+    expect([of(true), of(false)].map(({ layers }) => layers?.reference)).to.deep.equal([
+      'registry:5000/sandboxes-cache:shared.hello',
+      'registry:5000/sandboxes-cache:ns.default.hello',
+    ]);
+    expect(of(true, { tag: 'hello', force: true }).layers).to.include({ keep: false });
+    expect(of(true, {}).layers).to.equal(undefined);
+  });
+
+  it('has limits and the name of the login out of the spec', () => {
+    const spec = { secretRefs: [{ name: 'hub' }], timeoutSeconds: 60, queueTimeoutSeconds: 300 };
     expect(buildFor(seen(spec), step)).to.include({
-      force: true,
       secret: 'hub',
       timeoutSeconds: 60,
       queueTimeoutSeconds: 300,

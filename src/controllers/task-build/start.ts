@@ -2,6 +2,8 @@
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { Build, BuildContext, ImageBuilder } from '../../providers/image-builder/port.ts';
+import { argumentsOf, layerCache } from './image.ts';
+import type { Origin } from './image.ts';
 import type { Observed } from './observe.ts';
 import { afterRefusal } from './plan.ts';
 import type { Step } from './plan.ts';
@@ -23,8 +25,11 @@ export async function startBuild(builder: ImageBuilder, seen: Observed, step: St
 }
 
 /** Everything here is recorded or immutable: a start that is repeated with its token must ask for the same. */
-export function buildFor({ taskBuild, now }: Observed, { image, attempt }: Start): Build {
+export function buildFor({ taskBuild, origin, now }: Observed, { image, attempt }: Start): Build {
+  if (!origin) throw new Error(`TaskBuild ${taskBuild.metadata.name} has no recorded origin`);
   const { metadata, spec } = taskBuild;
+  const { platform, shared } = origin;
+  const cache = layerCache(taskBuild, image, shared);
   const secret = spec.secretRefs?.[0]?.name;
   const openedMs = Date.parse(attempt.openedTime ?? '');
   return {
@@ -32,26 +37,26 @@ export function buildFor({ taskBuild, now }: Observed, { image, attempt }: Start
     owner: { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' },
     attempt: attempt.number,
     image,
-    context: contextOf(taskBuild, attempt.contextVersion),
+    context: contextOf(taskBuild, origin, attempt.contextVersion),
     dockerfile: spec.dockerfile,
     ...(spec.target !== undefined && { target: spec.target }),
-    platform: spec.platforms[0] ?? 'linux/amd64',
-    buildArgs: spec.buildArgs ?? {},
+    platform,
+    buildArgs: argumentsOf(taskBuild, shared),
+    // What is forced once is no base of what comes later.
+    ...(cache !== undefined && { layers: { reference: cache, keep: !spec.force } }),
     timeoutSeconds: spec.timeoutSeconds,
     queueTimeoutSeconds: spec.queueTimeoutSeconds,
-    force: spec.force,
     ...(secret !== undefined && { secret }),
     mayExist: !(now.getTime() - openedMs < TOKEN_LIFE_MS),
   };
 }
 
-function contextOf({ spec }: TaskBuild, versionId: string | undefined): BuildContext {
+function contextOf(
+  { spec }: TaskBuild,
+  { contextSha256: sha256 }: Origin,
+  versionId: string | undefined,
+): BuildContext {
   const { configMap, s3 } = spec.context;
-  if (configMap) return { kind: 'configMap', name: configMap.name };
-  return {
-    kind: 's3',
-    uri: s3?.uri ?? '',
-    ...(versionId !== undefined && { versionId }),
-    ...(s3 && { sha256: s3.sha256 }),
-  };
+  if (configMap) return { kind: 'configMap', name: configMap.name, sha256 };
+  return { kind: 's3', uri: s3?.uri ?? '', ...(versionId !== undefined && { versionId }), sha256 };
 }

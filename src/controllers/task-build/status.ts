@@ -24,7 +24,7 @@ export function taskBuildStatus(seen: Observed, taken: Taken): TaskBuildStatus {
     ...before,
     observedGeneration: generation,
     conditions: stamp([succeeded(taken)], before.conditions, { generation, now }),
-    ...('image' in taken && { image: taken.image }),
+    ...('image' in taken && { image: taken.image, ...seen.origin }),
     ...(taken.kind === 'succeed' && { digest: taken.digest, cacheHit: taken.cacheHit }),
     ...(attempts.length > 0 && { attempts }),
   };

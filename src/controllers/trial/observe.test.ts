@@ -10,7 +10,8 @@ import {
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
-import { buildName } from '../../crds/content.ts';
+import { buildName, configMapHash } from '../../crds/content.ts';
+import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import { trialPrefix } from '../../crds/names.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -123,8 +124,7 @@ describe('observing a Trial', () => {
   });
 
   describe('with a build of its own', () => {
-    const { dockerfile, platforms, timeoutSeconds, queueTimeoutSeconds, context } = aTaskBuild().spec;
-    const build = { dockerfile, platforms, timeoutSeconds, queueTimeoutSeconds, context };
+    const { force: _force, cancelled: _cancelled, ...build } = aTaskBuild().spec;
     const { image: _image, ...environment } = aTrial().spec.environment;
     const trial = aTrial();
     trial.spec.environment = { ...environment, build };
@@ -151,6 +151,57 @@ describe('observing a Trial', () => {
       expect(await image({ trial, cached: [aTaskBuild({ name })] })).to.include({
         kind: 'building',
         message: `TaskBuild ${name}: Pending`,
+      });
+    });
+
+    const others: Partial<TaskBuildSpec>[] = [
+      { context: { s3: { uri: 's3://artifacts/tasks/other.zip', sha256: '1'.repeat(64) } } },
+      { dockerfile: 'Dockerfile.evil' },
+      { target: 'evil' },
+      { platforms: ['linux/arm64'] },
+      { buildArgs: { A: 'evil' } },
+      { repository: 'registry/evil' },
+      { tag: 'evil' },
+      { backend: 'CodeBuild' },
+      { timeoutSeconds: 1 },
+      { queueTimeoutSeconds: 1 },
+      { secretRefs: [{ name: 'evil' }] },
+      { force: true },
+    ];
+    for (const spec of others)
+      it(`does not take one that somebody made under its name with another ${Object.keys(spec)[0]}`, async () => {
+        const cached = [aTaskBuild({ name, spec, status: ended('True', after(3)) })];
+        expect(await image({ trial, cached })).to.deep.equal({
+          kind: 'failed',
+          reason: 'NameConflict',
+          message: `TaskBuild ${name} is not the build that spec.environment.build asks for: spec.${Object.keys(spec)[0]} differ; delete that TaskBuild`,
+        });
+      });
+
+    it('does not take one that was built of other files than the ConfigMap has', async () => {
+      const data = { Dockerfile: 'FROM debian' };
+      const files = {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { namespace: 'default', name: 'files' },
+        data,
+      };
+      const template = { ...build, context: { configMap: { name: 'files' } } };
+      const own = aTrial();
+      own.spec.environment = { ...environment, build: template };
+      const of = (contextSha256: string) =>
+        aTaskBuild({
+          name: buildName(template, files),
+          spec: { context: template.context },
+          status: { ...ended('True', after(3)), contextSha256 },
+        });
+      const live = [files, { ...files, metadata: { namespace: 'default', name: 'hello-task' } }];
+      expect(await image({ trial: own, live, cached: [of('0'.repeat(64))] })).to.include({
+        kind: 'failed',
+        reason: 'NameConflict',
+      });
+      expect(await image({ trial: own, live, cached: [of(configMapHash(files))] })).not.to.include({
+        reason: 'NameConflict',
       });
     });
 

@@ -1,9 +1,10 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when a step needs it. */
 import type { Manifest, Outcome } from '../../crds/courier-protocol.ts';
-import { buildName } from '../../crds/content.ts';
+import { buildName, configMapHash, differences } from '../../crds/content.ts';
+import type { Files } from '../../crds/content.ts';
 import { identityOf, jobName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
-import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
+import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
@@ -130,14 +131,37 @@ async function seeTask({ kube, artifacts }: TrialSources, trial: Trial): Promise
 }
 
 async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen> {
-  const { image, buildRef } = trial.spec.environment;
+  const { image, buildRef, build } = trial.spec.environment;
   if (image !== undefined) return resolve(sources, image);
-  const taskBuild = buildRef?.name ?? (await contentName(sources, trial));
-  if (typeof taskBuild !== 'string') return taskBuild;
-  const found = sources.taskBuilds.get({ namespace: identityOf(trial).namespace, name: taskBuild });
-  if (!found) return buildRef ? missingBuild(taskBuild) : { kind: 'toBuild', taskBuild };
-  return seeBuild(sources, trial, found);
+  if (buildRef) {
+    const referred = taskBuildOf(sources, trial, buildRef.name);
+    return referred ? seeBuild(sources, trial, referred) : missingBuild(buildRef.name);
+  }
+  return build ? seeOwnBuild(sources, trial, build) : missingBuild('(none)');
 }
+
+const taskBuildOf = ({ taskBuilds }: TrialSources, trial: Trial, name: string): TaskBuildObject | undefined =>
+  taskBuilds.get({ namespace: identityOf(trial).namespace, name });
+
+/** The TaskBuild of the Trial's template, by its name: whoever may make TaskBuilds may have made another one under it. */
+async function seeOwnBuild(sources: TrialSources, trial: Trial, template: BuildTemplate): Promise<ImageSeen> {
+  const context = await seeContext(sources, trial, template);
+  if (context && 'reason' in context) return context;
+  const taskBuild = buildName(template, context);
+  const found = taskBuildOf(sources, trial, taskBuild);
+  if (!found) return { kind: 'toBuild', taskBuild };
+  const different = differences(found.spec, template).map((field) => `spec.${field}`);
+  const built = found.status?.contextSha256;
+  if (context && built !== undefined && built !== configMapHash(context))
+    different.push('the files of its ConfigMap');
+  return different.length === 0 ? seeBuild(sources, trial, found) : foreignBuild(taskBuild, different);
+}
+
+const foreignBuild = (name: string, different: string[]): ImageSeen => ({
+  kind: 'failed',
+  reason: 'NameConflict',
+  message: `TaskBuild ${name} is not the build that spec.environment.build asks for: ${different.join(', ')} differ; delete that TaskBuild`,
+});
 
 const missingBuild = (name: string): ImageSeen => ({
   kind: 'failed',
@@ -145,17 +169,20 @@ const missingBuild = (name: string): ImageSeen => ({
   message: `spec.environment.buildRef.name: there is no TaskBuild ${name} in this namespace`,
 });
 
-async function contentName({ kube }: TrialSources, trial: Trial): Promise<string | ImageSeen> {
-  const template = trial.spec.environment.build;
-  if (!template) return missingBuild('(none)');
-  if (template.context.s3) return buildName(template);
-  const key = { namespace: identityOf(trial).namespace, name: template.context.configMap?.name ?? '' };
-  const context = await kube.get(ConfigMap, key);
-  if (context) return buildName(template, context);
+/** The ConfigMap of a template, where it has one. */
+async function seeContext(
+  { kube }: TrialSources,
+  trial: Trial,
+  { context: { configMap } }: BuildTemplate,
+): Promise<Files | (ImageSeen & { kind: 'failed' }) | undefined> {
+  if (!configMap) return undefined;
+  const { namespace } = identityOf(trial);
+  const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
+  if (found) return found;
   return {
     kind: 'failed',
     reason: 'BuildFailed',
-    message: `spec.environment.build.context.configMap.name: there is no ConfigMap ${key.namespace}/${key.name}`,
+    message: `spec.environment.build.context.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Brings the task's files into the courier's private folder. */
 import { chmod, mkdir, open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sha256 } from '../../crds/names.ts';
 import { download } from '../broker/http.ts';
 import { expiredFewTimes, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
@@ -14,10 +15,12 @@ export function unflattened(key: string): string | undefined {
 
 /**
  * Copies the files of a mounted ConfigMap to `folder`. The mount's keys are links into a folder that begins with two dots, where the
- * kubelet swaps versions; scripts become executable, because a ConfigMap keeps no modes. Throws for a key that is no path.
+ * kubelet swaps versions; scripts become executable, because a ConfigMap keeps no modes. Resolves the SHA-256 in hex of what was copied of each
+ * key. Throws for a key that is no path.
  */
-export async function copyConfigMap(mount: string, folder: string): Promise<void> {
+export async function copyConfigMap(mount: string, folder: string): Promise<Record<string, string>> {
   const keys = (await readdir(mount)).filter((key) => !key.startsWith('..'));
+  const hashes: [string, string][] = [];
   await mkdir(folder, { recursive: true });
   for (const key of keys) {
     if (!(await stat(join(mount, key))).isFile()) continue;
@@ -28,8 +31,10 @@ export async function copyConfigMap(mount: string, folder: string): Promise<void
     await mkdir(dirname(target), { recursive: true });
     const contents = await readFile(join(mount, key));
     await writeFile(target, contents);
+    hashes.push([key, sha256(contents)]);
     await chmod(target, contents.subarray(0, 2).toString() === '#!' || path.endsWith('.sh') ? 0o755 : 0o644);
   }
+  return Object.fromEntries(hashes);
 }
 
 /**
@@ -41,9 +46,9 @@ export async function withArchive<T>(
   use: (path: string, sha256: string) => Promise<T>,
 ): Promise<T> {
   const fetch = async (): Promise<string> => download(await url(), path);
-  const sha256 = await patiently('download', fetch, { ...patience, mayPass: expiredFewTimes() });
+  const hash = await patiently('download', fetch, { ...patience, mayPass: expiredFewTimes() });
   await using archive = await open(path);
   await unlink(path);
   // Without a name in it, the folder around the file can be the one to unpack into.
-  return await use(`/proc/self/fd/${archive.fd}`, sha256);
+  return await use(`/proc/self/fd/${archive.fd}`, hash);
 }

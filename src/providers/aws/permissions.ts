@@ -24,7 +24,9 @@ export const RESOURCES = {
   bucket: bucket(),
   tasks: bucket('/tasks/*'),
   trials: bucket('/trials/*'),
+  builds: bucket('/builds/*'),
   repository: account('ecr', 'repository/${SB_ECR_REPO}'),
+  cacheRepository: account('ecr', 'repository/${SB_ECR_REPO}-cache'),
   operatorRepository: account('ecr', 'repository/${SB_OPERATOR_REPO}'),
   pullThrough: account('ecr', 'repository/${SB_PULL_THROUGH_PREFIX}/*'),
   project: account('codebuild', 'project/${SB_CODEBUILD_PROJECT}'),
@@ -70,6 +72,18 @@ const OPERATOR = [
     on: 'trials',
     by: 'PutObject',
     why: 'config.json and result.json; couriers store files by presigned URLs',
+  },
+  {
+    action: 's3:GetObject',
+    on: 'builds',
+    by: 'GetObject',
+    why: 'which image was built of what; only what is on record is taken for an image that is there',
+  },
+  {
+    action: 's3:PutObject',
+    on: 'builds',
+    by: 'PutObject',
+    why: 'the record of a build that passed; nobody else writes there',
   },
   {
     action: 's3:ListBucket',
@@ -132,6 +146,14 @@ const OPERATOR = [
   { action: 'kms:Decrypt', on: 'key', by: 'GetObject', why: 'S3 decrypts with the key', option: 'kms' },
 ] as const satisfies Permissions;
 
+const PUSH = [
+  'ecr:BatchCheckLayerAvailability',
+  'ecr:InitiateLayerUpload',
+  'ecr:UploadLayerPart',
+  'ecr:CompleteLayerUpload',
+  'ecr:PutImage',
+] as const;
+
 const BUILDER = [
   { action: 's3:GetObject', on: 'tasks', by: `${SOURCE}, aws s3api get-object`, why: 'the build context' },
   {
@@ -143,18 +165,17 @@ const BUILDER = [
   { action: 's3:GetBucketLocation', on: 'bucket', by: SOURCE, why: "CodeBuild finds the source's bucket" },
   { action: 's3:GetBucketAcl', on: 'bucket', by: SOURCE, why: "CodeBuild finds the source's bucket" },
   { action: 'ecr:GetAuthorizationToken', on: 'registry', by: LOGIN, why: 'login of the OCI protocol' },
+  { action: 'ecr:BatchGetImage', on: 'repository', by: BUILDX, why: 'layers that are there already' },
   {
-    action: 'ecr:BatchGetImage',
+    action: 'ecr:GetDownloadUrlForLayer',
     on: 'repository',
-    by: `${BUILDX}, aws ecr batch-get-image`,
-    why: 'layer cache; the digest of a tag that is there already',
+    by: BUILDX,
+    why: 'layers that are there already',
   },
-  { action: 'ecr:GetDownloadUrlForLayer', on: 'repository', by: BUILDX, why: 'layer cache' },
-  { action: 'ecr:BatchCheckLayerAvailability', on: 'repository', by: BUILDX, why: 'push' },
-  { action: 'ecr:InitiateLayerUpload', on: 'repository', by: BUILDX, why: 'push' },
-  { action: 'ecr:UploadLayerPart', on: 'repository', by: BUILDX, why: 'push' },
-  { action: 'ecr:CompleteLayerUpload', on: 'repository', by: BUILDX, why: 'push' },
-  { action: 'ecr:PutImage', on: 'repository', by: BUILDX, why: 'push' },
+  ...PUSH.map((action) => ({ action, on: 'repository', by: BUILDX, why: 'push' }) as const),
+  { action: 'ecr:BatchGetImage', on: 'cacheRepository', by: BUILDX, why: 'layer cache' },
+  { action: 'ecr:GetDownloadUrlForLayer', on: 'cacheRepository', by: BUILDX, why: 'layer cache' },
+  ...PUSH.map((action) => ({ action, on: 'cacheRepository', by: BUILDX, why: 'layer cache' }) as const),
   { action: 'logs:CreateLogStream', on: 'buildLogs', by: 'CodeBuild', why: "the build's log" },
   { action: 'logs:PutLogEvents', on: 'buildLogs', by: 'CodeBuild', why: "the build's log" },
   {

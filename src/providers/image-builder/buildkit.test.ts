@@ -22,7 +22,7 @@ const build = (namespace: string): Build => ({
   owner: { namespace, name: 'b', uid: `uid-${namespace}` },
   attempt: 1,
   image: 'registry/b:1',
-  context: { kind: 's3', uri: 's3://artifacts/tasks/t/context.zip' },
+  context: { kind: 's3', uri: 's3://artifacts/tasks/t/context.zip', sha256: 'ab'.repeat(32) },
   dockerfile: 'Dockerfile',
   platform: 'linux/amd64',
   buildArgs: {},

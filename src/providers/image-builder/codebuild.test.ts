@@ -23,7 +23,12 @@ const buildOf = (change: Partial<Build> = {}): Build => ({
   owner: { namespace: 'agents', name: 'hello', uid: 'uid-1' },
   attempt: 1,
   image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/abundant-sb-sandboxes:hello-0123456789ab',
-  context: { kind: 's3', uri: 's3://abundant-sb-artifacts/tasks/hello/context.zip', versionId: 'v1' },
+  context: {
+    kind: 's3',
+    uri: 's3://abundant-sb-artifacts/tasks/hello/context.zip',
+    versionId: 'v1',
+    sha256: 'ab'.repeat(32),
+  },
   dockerfile: 'Dockerfile',
   platform: 'linux/amd64',
   buildArgs: {},

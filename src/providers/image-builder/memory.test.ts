@@ -10,7 +10,7 @@ const build: Build = {
   owner,
   attempt: 1,
   image: 'registry/sandboxes:hello-0123',
-  context: { kind: 'configMap', name: 'hello' },
+  context: { kind: 'configMap', name: 'hello', sha256: 'ab'.repeat(32) },
   dockerfile: 'Dockerfile',
   platform: 'linux/amd64',
   buildArgs: {},

@@ -19,17 +19,21 @@ export interface Build {
   timeoutSeconds: number;
   /** Limit of waiting for its start, where the builder keeps one; default: the builder’s own. */
   queueTimeoutSeconds?: number;
-  /** Build and push even where the tag exists; otherwise an image that is found under an immutable tag is taken for the build’s own. */
-  force?: boolean;
+  /** Where a builder without a warm daemon finds layers of earlier builds, as a reference with its tag, and whether it leaves its own there. */
+  layers?: { reference: string; keep: boolean };
   /** Login for base images: name of what the builder keeps logins in. */
   secret?: string;
   /** `start` may have been called with this token before, longer ago than the builder remembers tokens. */
   mayExist?: boolean;
 }
 
-/** Where the files of a build come from. An archive, `s3://bucket/key`, may be pinned to a version of its object and to its SHA-256 in hex. */
+/**
+ * Where the files of a build come from: an archive, `s3://bucket/key`, or a ConfigMap. `sha256`, in hex, is of the archive, or `filesHash` of the
+ * ConfigMap: what has another one is not built. An archive may be pinned to a version of its object.
+ */
 export type BuildContext =
-  { kind: 's3'; uri: string; versionId?: string; sha256?: string } | { kind: 'configMap'; name: string };
+  | { kind: 's3'; uri: string; versionId?: string; sha256: string }
+  | { kind: 'configMap'; name: string; sha256: string };
 
 /** A started build. */
 export interface BuildHandle {

@@ -6,7 +6,7 @@ import type { ArtifactConfig, EnvironmentConfig } from '../toml/schema.ts';
 import { TaskFormatError } from '../toml/problems.ts';
 import type { Problem } from '../toml/problems.ts';
 import { resolveEnv } from '../toml/variables.ts';
-import { environmentHash, taskHash, taskVersion } from '../hash.ts';
+import { taskHash, taskVersion } from '../hash.ts';
 import type { Task } from '../task.ts';
 import { hasFile, shortName } from '../task.ts';
 import { unsupportedParts } from '../unsupported.ts';
@@ -144,10 +144,10 @@ function buildOf(task: Task, { bucket, dataset, contextSha256: sha256 }: TrialOp
   if (sha256 === undefined)
     throw new TypeError(`${task.name} is built from its Dockerfile; contextSha256 is missing`);
   const uri = `s3://${bucket}/${taskKeys(dataset, task).context}`;
-  const tag = `${shortName(task).slice(0, 100)}-${environmentHash(task).slice(0, 12)}`;
   return {
     context: { s3: { uri, sha256 } },
-    tag,
+    // The readable beginning: the operator adds the hash.
+    tag: shortName(task).slice(0, 100),
     timeoutSeconds: whole(task.config.environment.build_timeout_sec),
   };
 }

@@ -60,9 +60,13 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
     'give the builder the right to push to the repository',
     buildLog,
   ),
+  RepositoryNotAllowed: say(
+    'the operator pushes to its own repository and to those of SB_IMAGE_REPOSITORIES alone',
+    'leave out build.repository, or have the operator allow it',
+  ),
   TagImmutable: say(
-    'the tag exists and may not be overwritten, and force was asked for',
-    'leave out --force-build, or give the run another name',
+    'somebody pushed under the same tag in every attempt',
+    'sb run rerun <run> --only error=BuildFailed',
   ),
   QueueTimeout: say(
     'the build did not begin in time',

@@ -100,8 +100,8 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
   ),
   JobRejected: ({ message }) => [rejected(message)],
   NameConflict: say(
-    'a Job of somebody else has the name that this Trial’s Job needs',
-    'kubectl delete job <job>    (or run it under another --run-name)',
+    'a Job of somebody else, or another TaskBuild, has the name that this Trial needs',
+    'kubectl delete job <job>    (or run it under another --run-name; the TaskBuild that the message names)',
   ),
   HealthcheckFailed: say(
     'the container never became healthy by the task’s healthcheck',

@@ -60,7 +60,7 @@ export function cleanLines(log: string): string[] {
 }
 
 /** Said by the build’s own script where it knows better than its tool. */
-const MARKER = /^sb-build: (ContextMismatch|BuildTimeout|BuilderNotFound): (.*)$/;
+const MARKER = /^sb-build: (ContextMismatch|BuildTimeout|BuilderNotFound|RepositoryNotAllowed): (.*)$/;
 const VERDICT = /^(?:error|ERROR): (?:failed to build: )?(.*)$/;
 
 type Verdict = Pick<BuildFailure, 'reason' | 'message'>;

@@ -13,7 +13,7 @@ const build: Build = {
   owner: { namespace: 'evals', name: 'hello-0123456789ab', uid: '0000-1111' },
   attempt: 1,
   image: 'sb-registry:5000/sandboxes:hello-0123456789ab',
-  context: { kind: 's3', uri: 's3://artifacts/tasks/t/context.zip' },
+  context: { kind: 's3', uri: 's3://artifacts/tasks/t/context.zip', sha256: 'ab'.repeat(32) },
   dockerfile: 'Dockerfile',
   platform: 'linux/amd64',
   buildArgs: { VERSION: '1.2' },
@@ -41,7 +41,10 @@ describe('Job of a build', () => {
   });
 
   it('reads a ConfigMap without any token', () => {
-    const job = buildJob({ ...build, context: { kind: 'configMap', name: 'hello-context' } }, settings);
+    const job = buildJob(
+      { ...build, context: { kind: 'configMap', name: 'hello-context', sha256: 'ab'.repeat(32) } },
+      settings,
+    );
     expect(rendered(job)).to.equal(golden('config-map.yaml'));
   });
 
@@ -91,6 +94,20 @@ describe('Job of a build', () => {
     const { args, command } = job.spec!.template.spec!.containers[0]!;
     expect(args).to.include.members(['build-arg:A=$$(HOME) "x", y; $$$$z', 'target=$$(id)']);
     expect(command!.join('\n')).to.not.match(/\$\(/);
+  });
+
+  it('names the digest that buildctl names, and none that a frontend has written into an annotation', () => {
+    const { command } = buildJob(build, settings).spec!.template.spec!.containers[0]!;
+    const [, expression = ''] = /sed -n '(.*)' /.exec(command![2]!) ?? [];
+    const annotations = { 'containerimage.digest': `sha256:${'f'.repeat(64)}` };
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const metadata = {
+      'containerimage.descriptor': { annotations },
+      'containerimage.digest': digest,
+      'image.name': '\n  "containerimage.digest": "sha256:ee"',
+    };
+    const input = JSON.stringify(metadata, null, 2);
+    expect(spawnSync('sed', ['-n', expression], { encoding: 'utf8', input }).stdout).to.equal(`${digest}\n`);
   });
 
   it('keeps the Dockerfile within the context', () => {

@@ -29,11 +29,11 @@ const TOKEN_SECONDS = 3600;
 
 /**
  * Runs buildctl with the container’s arguments, which never pass through the shell’s parser, and leaves the digest of what was pushed as
- * termination message.
+ * termination message. Only the outermost key counts: annotations, further in, are written by whoever writes a frontend.
  */
 const SCRIPT = [
   'buildctl "$@" --metadata-file /tmp/metadata.json || exit',
-  `exec sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' /tmp/metadata.json > /dev/termination-log`,
+  `exec sed -n 's/^  "containerimage.digest": "\\(sha256:[0-9a-f]*\\)",\\{0,1\\}$/\\1/p' /tmp/metadata.json > /dev/termination-log`,
 ];
 
 /** Without its login a build would be refused base images for a reason that nobody understands. */
@@ -93,7 +93,7 @@ const CONTAINER = {
 function contextSource({ context }: Build, { brokerUrl, brokerCa }: JobSettings) {
   if (context.kind === 'configMap') {
     return {
-      args: ['--configmap'],
+      args: ['--configmap', context.sha256],
       env: [],
       mount: { name: 'source', mountPath: CONFIG_MAP, readOnly: true },
       // Optional, since a Pod whose ConfigMap is missing waits for ever; the courier says ContextNotFound instead.

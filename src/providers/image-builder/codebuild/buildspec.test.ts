@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { load } from 'js-yaml';
+import { zipSync } from 'fflate';
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,16 +12,22 @@ import { startRequest } from './request.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const REGISTRY = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
-const ZIP = 'the archive';
+/** The archive, by the name of the Dockerfile in it. */
+const archiveOf = (files: Record<string, string>): Uint8Array =>
+  zipSync(
+    Object.fromEntries(Object.entries(files).map(([path, text]) => [path, new TextEncoder().encode(text)])),
+    { mtime: '2020-01-01' },
+  );
+const FILES = { Dockerfile: 'FROM scratch\n', 'docker/Dockerfile.gpu': 'FROM scratch\n' };
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Every call is recorded, an argument a line and the calls divided by an empty one. */
 const RECORD = 'printf "%s\\n" "$@" "" >> "$CALLS/$(basename "$0")"';
 const AWS = `#!/bin/bash
 ${RECORD}
 case "$1 $2" in
-  'ecr get-authorization-token') echo QVdTOnRva2Vu ;;
-  's3api get-object') printf '%s' "$STORED" > "\${@: -1}" ;;
-  'ecr batch-get-image') echo "$EXISTING" ;;
+  'ecr get-authorization-token') printf '%s\\t%s\\n' QVdTOnRva2Vu "$ENDPOINT" ;;
+  's3api get-object') cp "$HOME/stored.zip" "\${@: -1}" ;;
 esac
 exit "\${AWS_EXIT:-0}"
 `;
@@ -32,12 +39,15 @@ env > "$CALLS/environment"
 [ -z "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" ] || cp "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" "$CALLS/policy"
 sleep "\${TAKES:-0}"
 printf '%s\\n' "$SAYS"
+cp Dockerfile "$CALLS/built"
 while [ $# -gt 0 ]; do
-  [ "$1" = --metadata-file ] && printf '{\\n  "containerimage.digest": "%s",\\n  "image.name": "x"\\n}' "$PUSHED" > "$2"
+  [ "$1" = --metadata-file ] && printf '{\\n  "containerimage.descriptor": {\\n    "annotations": {\\n      "containerimage.digest": "%s"\\n    }\\n  },\\n  "containerimage.digest": "%s",\\n  "image.name": "x"\\n}' "$FORGED" "$PUSHED" > "$2"
   shift
 done
 exit "\${DOCKER_EXIT:-0}"
 `;
+
+const CACHE = `${REGISTRY}/abundant-sb-sandboxes-cache:shared.hello`;
 
 interface Ran {
   status: number | null;
@@ -52,7 +62,8 @@ const buildOf = (change: Partial<Build> = {}): Build => ({
   owner: { namespace: 'agents', name: 'hello', uid: 'uid-1' },
   attempt: 1,
   image: `${REGISTRY}/abundant-sb-sandboxes:hello-0123456789ab`,
-  context: { kind: 's3', uri: 's3://artifacts/tasks/hello/context.zip' },
+  context: { kind: 's3', uri: 's3://artifacts/tasks/hello/context.zip', sha256: sha256(archiveOf(FILES)) },
+  layers: { reference: CACHE, keep: true },
   dockerfile: 'Dockerfile',
   platform: 'linux/amd64',
   buildArgs: {},
@@ -97,6 +108,7 @@ describe('build specification', function () {
       writeFileSync(join(home, 'bin', name), text);
       chmodSync(join(home, 'bin', name), 0o755);
     }
+    writeFileSync(join(home, 'stored.zip'), archiveOf(FILES));
   });
   afterEach(() => rmSync(home, { recursive: true }));
 
@@ -117,7 +129,8 @@ describe('build specification', function () {
         TMPDIR: home,
         CALLS: home,
         PUSHED: DIGEST,
-        STORED: ZIP,
+        FORGED: `sha256:${'f'.repeat(64)}`,
+        ENDPOINT: `https://${REGISTRY}`,
         ...variables,
         ...environment,
       },
@@ -172,8 +185,8 @@ describe('build specification', function () {
 
   it('builds with the flags that the registry and its cache need', () => {
     const call = buildCall(run({ target: 'run', dockerfile: '../docker/Dockerfile.gpu' }));
-    const cache = `type=registry,ref=${REGISTRY}/abundant-sb-sandboxes:cache-hello`;
-    expect(call.slice(2, 10)).to.deep.equal([
+    const cache = `type=registry,ref=${CACHE}`;
+    expect(call.slice(2, 9)).to.deep.equal([
       '--builder',
       'sb',
       '--platform',
@@ -181,15 +194,14 @@ describe('build specification', function () {
       '--file',
       './docker/Dockerfile.gpu',
       '--target=run',
-      '--tag',
     ]);
     expect(call).to.include.members([
       buildOf().image,
       '--push',
       '--provenance=false',
       '--progress=plain',
-      cache,
-      `${cache},mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true`,
+      `--cache-from=${cache}`,
+      `--cache-to=${cache},mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true`,
     ]);
     expect(call.at(-1)).to.equal('.');
   });
@@ -223,17 +235,12 @@ describe('build specification', function () {
   });
 
   describe('on a pinned context', () => {
-    const context = (content: string): Partial<Build> => ({
-      context: {
-        kind: 's3',
-        uri: 's3://artifacts/tasks/hello/context.zip',
-        versionId: 'v7',
-        sha256: createHash('sha256').update(content).digest('hex'),
-      },
+    const context = (sha: string): Partial<Build> => ({
+      context: { kind: 's3', uri: 's3://artifacts/tasks/hello/context.zip', versionId: 'v7', sha256: sha },
     });
 
     it('checks that very version', () => {
-      const ran = run(context(ZIP));
+      const ran = run(context(sha256(archiveOf(FILES))));
       expect(ran.status, ran.output).to.equal(0);
       const [, , ...options] = ran.calls('aws').find(([, verb]) => verb === 'get-object') ?? [];
       expect(options.slice(0, 6)).to.deep.equal([
@@ -247,13 +254,70 @@ describe('build specification', function () {
     });
 
     it('ends before it builds where the content is another', () => {
-      const ran = run(context('something else'));
+      const ran = run(context('0'.repeat(64)));
       expect(ran.status).to.equal(1);
       expect(ran.output).to.match(
         /^sb-build: ContextMismatch: s3:\/\/artifacts\/tasks\/hello\/context\.zip /m,
       );
       expect(ran.calls('docker')).to.be.empty;
     });
+
+    it('ends where the content is what was claimed and no archive', () => {
+      writeFileSync(join(home, 'stored.zip'), 'text');
+      const ran = run(context(sha256(Buffer.from('text'))));
+      expect(ran.status).to.equal(1);
+      expect(ran.output).to.match(/^sb-build: ContextMismatch: .* is no archive/m);
+      expect(ran.calls('docker')).to.be.empty;
+    });
+
+    it('builds the archive that was checked, whatever CodeBuild has unpacked itself', () => {
+      writeFileSync(join(home, 'Dockerfile'), 'FROM another\n');
+      expect(run({}).file('built')).to.equal(FILES.Dockerfile);
+    });
+  });
+
+  it('writes a login for the registry of the account alone', () => {
+    const ran = run({ image: 'registry.evil.example/x:hello-0123456789ab' });
+    expect(ran.status).to.equal(1);
+    expect(ran.output).to.match(/^sb-build: RepositoryNotAllowed: spec.repository: registry.evil.example /m);
+    expect(readdirSync(home)).to.not.include('.docker');
+    expect(ran.calls('docker')).to.be.empty;
+  });
+
+  describe('with layers that others build upon', () => {
+    const cached = (dockerfile: string, change: Partial<Build> = {}): string[] => {
+      const archive = archiveOf({ Dockerfile: dockerfile });
+      writeFileSync(join(home, 'stored.zip'), archive);
+      const context = { kind: 's3', uri: 's3://artifacts/tasks/x.zip', sha256: sha256(archive) } as const;
+      const call = buildCall(run({ context, ...change }));
+      return call.flatMap((argument) => /^--cache-(from|to)=/.exec(argument)?.[1] ?? []);
+    };
+
+    it('leaves none of a build that is forced, or that nobody will ask for again', () => {
+      expect(cached('FROM scratch\n', { layers: { reference: CACHE, keep: false } })).to.deep.equal(['from']);
+      const { layers: _, ...without } = buildOf();
+      const { environmentVariablesOverride = [] } = startRequest(without, settings);
+      expect(environmentVariablesOverride.map(({ name }) => name)).to.not.include('SB_CACHE');
+    });
+
+    for (const dockerfile of [
+      'FROM scratch\n',
+      '# syntax=docker/dockerfile:1\nFROM scratch\n',
+      '#syntax = docker.io/docker/dockerfile:1.7-labs\r\nFROM scratch\n',
+    ])
+      it(`reads and leaves them for ${JSON.stringify(dockerfile)}`, () =>
+        expect(cached(dockerfile)).to.deep.equal(['from', 'to']));
+
+    // Such a program can say of any layer that it is made of anything.
+    for (const dockerfile of [
+      '# syntax=evil/frontend\nFROM scratch\n',
+      '# escape=\\\n# SYNTAX = docker.io/evil/dockerfile:1\nFROM scratch\n',
+      '// syntax=evil/frontend\nFROM scratch\n',
+      '\uFEFF {"s\\u0079ntax": "evil/frontend"}\n',
+      '# syntax=docker/dockerfile:1 evil\nFROM scratch\n',
+    ])
+      it(`neither reads nor leaves them for ${JSON.stringify(dockerfile)}`, () =>
+        expect(cached(dockerfile)).to.deep.equal([]));
   });
 
   it('ends at the first call that AWS refuses', () => {
@@ -267,35 +331,16 @@ describe('build specification', function () {
     expect(ran.output).to.match(/^sb-build: BuildTimeout: the build outlived its 1 seconds$/m);
   });
 
-  describe('on a tag that cannot be overwritten', () => {
-    const refused = {
-      DOCKER_EXIT: '1',
-      SAYS: `ERROR: failed to build: failed to solve: failed to push x: unexpected status from PUT request to https://x: 400 Bad Request\ntag invalid: The image tag 'hello-0123456789ab' already exists in the 'abundant-sb-sandboxes' repository and cannot be overwritten because the repository is immutable.`,
-    };
-
-    it('takes the image that is there', () => {
-      const ran = run({}, { ...refused, EXISTING: DIGEST });
-      expect([ran.status, ran.digest], ran.output).to.deep.equal([0, DIGEST]);
-      expect(ran.calls('aws').at(-1)).to.include.members([
-        'batch-get-image',
-        'abundant-sb-sandboxes',
-        'imageTag=hello-0123456789ab',
-      ]);
-    });
-
-    it('fails where none is there after all', () => {
-      expect(run({}, { ...refused, EXISTING: 'None' }).status).to.equal(1);
-    });
-
-    it('fails a forced build', () => {
-      const ran = run({ force: true }, { ...refused, EXISTING: DIGEST });
-      expect([ran.status, ran.calls('aws').length]).to.deep.equal([1, 1]);
-    });
-
-    it('is not taken in by what a step prints', () => {
-      const says = '#5 0.1 already exists in the x because the tag is immutable\nERROR: process failed';
-      expect(run({}, { DOCKER_EXIT: '1', SAYS: says, EXISTING: DIGEST }).status).to.equal(1);
-    });
+  it('takes no image that it finds under a tag that cannot be overwritten', () => {
+    const ran = run(
+      {},
+      {
+        DOCKER_EXIT: '1',
+        SAYS: `ERROR: failed to build: failed to solve: failed to push x: unexpected status from PUT request to https://x: 400 Bad Request\ntag invalid: The image tag 'hello-0123456789ab' already exists in the 'abundant-sb-sandboxes' repository and cannot be overwritten because the repository is immutable.`,
+      },
+    );
+    expect([ran.status, ran.digest]).to.deep.equal([1, '']);
+    expect(ran.calls('aws').map(([, verb]) => verb)).to.deep.equal(['get-authorization-token', 'get-object']);
   });
 
   it('passes the failure of a build on', () => {

@@ -11,10 +11,16 @@ fail() {
   return 1
 }
 
-# ECR's token is base64 of AWS:<password>, which is what Docker's own login writes; no daemon is needed.
+# ECR's token is base64 of AWS:<password>, which is what Docker's own login writes; no daemon is needed. It is good for one registry, and no
+# other host may ever see it.
 login() {
-  local token logins
-  token="$(aws ecr get-authorization-token --query 'authorizationData[0].authorizationToken' --output text)" || return
+  local answer token endpoint logins
+  answer="$(aws ecr get-authorization-token --query 'authorizationData[0].[authorizationToken,proxyEndpoint]' --output text)" || return
+  read -r token endpoint <<< "$answer"
+  if [ "$endpoint" != "https://$SB_REGISTRY" ]; then
+    fail RepositoryNotAllowed "spec.repository: $SB_REGISTRY is not $endpoint, the registry that builds are logged in to"
+    return 1
+  fi
   logins="\\"$SB_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
   if [ -n "$SB_DOCKERHUB_USERNAME" ]; then
     token="$(printf '%s:%s' "$SB_DOCKERHUB_USERNAME" "$SB_DOCKERHUB_PASSWORD" | base64 | tr -d '\\n')"
@@ -25,19 +31,31 @@ login() {
   (umask 077 && printf '{"auths":{%s}}\\n' "$logins" > "$DOCKER_CONFIG/config.json")
 }
 
-# CodeBuild has unpacked the archive already; this is the same version of it.
-check_context() {
-  local version=()
-  if [ -z "$SB_CONTEXT_SHA256" ]; then return 0; fi
+# What is built is the archive whose bytes were checked, and not what CodeBuild has unpacked of its own copy.
+context() {
+  local version=() archive="$SB_WORK/context.zip"
   if [ -n "$SB_CONTEXT_VERSION" ]; then version=(--version-id "$SB_CONTEXT_VERSION"); fi
-  aws s3api get-object --bucket "$SB_CONTEXT_BUCKET" --key "$SB_CONTEXT_KEY" "\${version[@]}" \\
-    "$SB_WORK/context.zip" > /dev/null || return
-  printf '%s  %s\\n' "$SB_CONTEXT_SHA256" "$SB_WORK/context.zip" | sha256sum --check --status ||
+  aws s3api get-object --bucket "$SB_CONTEXT_BUCKET" --key "$SB_CONTEXT_KEY" "\${version[@]}" "$archive" > /dev/null || return
+  printf '%s  %s\\n' "$SB_CONTEXT_SHA256" "$archive" | sha256sum --check --status || {
     fail ContextMismatch "s3://$SB_CONTEXT_BUCKET/$SB_CONTEXT_KEY does not have the SHA-256 $SB_CONTEXT_SHA256"
-  # The status is the check's: the archive is not needed any more either way.
-  local status=$?
-  rm -f "$SB_WORK/context.zip"
-  return $status
+    return 1
+  }
+  mkdir "$SB_WORK/context" && unzip -qo "$archive" -d "$SB_WORK/context" < /dev/null || {
+    fail ContextMismatch "s3://$SB_CONTEXT_BUCKET/$SB_CONTEXT_KEY is no archive that can be unpacked"
+    return 1
+  }
+  rm "$archive"
+}
+
+# Whether a program other than Docker's own may read the Dockerfile (# syntax=, or a JSON with that key). Such a frontend can say of any layer
+# what it is made of, so it neither reads nor leaves layers that others build upon. A file that is not where it seems to be is not looked into.
+has_own_frontend() {
+  local file="$SB_WORK/context/$SB_DOCKERFILE"
+  [ "$(realpath "$file")" = "$(realpath "$SB_WORK/context")/$SB_DOCKERFILE" ] || return 0
+  LC_ALL=C grep --text -iE 'syntax|^[^[:alnum:]#]*[{]' "$file" > "$SB_WORK/syntax"
+  [ $? -le 1 ] || return 0
+  LC_ALL=C grep --text -qvE '^#[[:space:]]*syntax[[:space:]]*=[[:space:]]*(docker[.]io/)?docker/dockerfile(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]+)?[[:space:]]*$' \\
+    "$SB_WORK/syntax"
 }
 
 # An image of the build environment that brings a builder of this name has it used.
@@ -49,11 +67,10 @@ builder() {
 # A login to ECR lasts twelve hours and a build up to 36. The registry refuses an ended one without a word that would tell it from a missing
 # permission, so a push that is refused like that is made once more after a new login; the layers are there already.
 build_and_push() {
+  cd "$SB_WORK/context" || return
   timeout --kill-after=30 "$SB_TIMEOUT_SECONDS" \\
     docker buildx build --builder sb --platform "$SB_PLATFORM" --file "./$SB_DOCKERFILE" "\${arguments[@]}" \\
     --tag "$SB_IMAGE" --push --provenance=false --progress=plain --metadata-file "$SB_WORK/metadata.json" \\
-    --cache-from "type=registry,ref=$SB_CACHE" \\
-    --cache-to "type=registry,ref=$SB_CACHE,mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true" \\
     . 2>&1 | tee "$SB_WORK/log"
   return \${PIPESTATUS[0]}
 }
@@ -63,6 +80,12 @@ build() {
   while IFS= read -r -d '' argument; do arguments+=("--build-arg=$argument"); done \\
     < <(printf '%s' "$SB_BUILD_ARGS" | base64 -d)
   if [ -n "$SB_TARGET" ]; then arguments+=("--target=$SB_TARGET"); fi
+  if [ -n "$SB_CACHE" ] && ! has_own_frontend; then
+    arguments+=("--cache-from=type=registry,ref=$SB_CACHE")
+    if [ "$SB_KEEP_LAYERS" = true ]; then
+      arguments+=("--cache-to=type=registry,ref=$SB_CACHE,mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true")
+    fi
+  fi
   if [ -n "$SB_SOURCE_POLICY" ]; then
     printf '%s' "$SB_SOURCE_POLICY" | base64 -d > "$SB_WORK/source-policy.json"
     export EXPERIMENTAL_BUILDKIT_SOURCE_POLICY="$SB_WORK/source-policy.json"
@@ -76,25 +99,14 @@ build() {
     status=$?
   fi
   if [ "$status" -eq 0 ]; then
-    SB_IMAGE_DIGEST="$(sed -n 's/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p' "$SB_WORK/metadata.json")"
+    # The outermost key: annotations, further in, are written by whoever writes a frontend.
+    SB_IMAGE_DIGEST="$(sed -n 's/^  "containerimage.digest": "\\(sha256:[0-9a-f]*\\)",\\{0,1\\}$/\\1/p' "$SB_WORK/metadata.json")"
     export SB_IMAGE_DIGEST
   elif [ $((SECONDS - started)) -ge "$SB_TIMEOUT_SECONDS" ]; then
     fail BuildTimeout "the build outlived its $SB_TIMEOUT_SECONDS seconds"
-  elif [ "$SB_FORCE" != true ] && sed -n '/^ERROR: /,$p' "$SB_WORK/log" | grep 'already exists.*immutable' > /dev/null; then
-    adopt || return "$status"
   else
     return "$status"
   fi
-}
-
-# The tag names the content, so an image that somebody else pushed under it meanwhile is the one that was asked for.
-adopt() {
-  local repository="\${SB_IMAGE#*/}"
-  SB_IMAGE_DIGEST="$(aws ecr batch-get-image --repository-name "\${repository%:*}" --image-ids "imageTag=\${SB_IMAGE##*:}" \\
-    --query 'images[0].imageId.imageDigest' --output text)" || return
-  case "$SB_IMAGE_DIGEST" in sha256:*) ;; *) return 1 ;; esac
-  echo "$SB_IMAGE exists: $SB_IMAGE_DIGEST"
-  export SB_IMAGE_DIGEST
 }
 `;
 
@@ -118,7 +130,7 @@ ${indented(STEPS, 8)}\
   pre_build:
     commands:
       - . "$SB_WORK/steps.sh" && login
-      - . "$SB_WORK/steps.sh" && check_context
+      - . "$SB_WORK/steps.sh" && context
       - . "$SB_WORK/steps.sh" && builder
   build:
     commands:

@@ -22,7 +22,6 @@ const AWS_REASONS: Record<string, BuildFailedReason> = {
 /** The operations of the build specification, as IAM calls their permissions. */
 const ACTIONS: Record<string, string> = {
   GetAuthorizationToken: 'ecr:GetAuthorizationToken',
-  BatchGetImage: 'ecr:BatchGetImage',
   GetObject: 's3:GetObject and s3:GetObjectVersion',
 };
 

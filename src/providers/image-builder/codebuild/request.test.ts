@@ -69,21 +69,23 @@ describe('request of a CodeBuild build', () => {
     expect(variables().every(({ type }) => type === 'PLAINTEXT')).to.equal(true);
   });
 
-  it('keeps layers by environment, whatever the content', () => {
-    const repository = '123456789012.dkr.ecr.us-east-1.amazonaws.com/abundant-sb-sandboxes';
-    expect(variable('SB_CACHE')).to.equal(`${repository}:cache-hello`);
-    expect(variable('SB_CACHE', { image: `${repository}:${'x'.repeat(128)}` })?.split(':')[1]).to.have.length(
-      128,
-    );
+  it('reads layers and leaves its own where it is told to', () => {
+    const reference = 'registry/sandboxes-cache:shared.hello';
+    expect(variable('SB_CACHE', { layers: { reference, keep: false } })).to.equal(reference);
+    expect(variable('SB_KEEP_LAYERS', { layers: { reference, keep: false } })).to.equal('false');
+    expect(variable('SB_KEEP_LAYERS', { layers: { reference, keep: true } })).to.equal('true');
+    expect(variable('SB_CACHE')).to.equal(undefined);
   });
 
   it('refuses what CodeBuild cannot build, in the words of the API', () => {
-    const configMap = refusal({ context: { kind: 'configMap', name: 'x' } });
+    const configMap = refusal({ context: { kind: 'configMap', name: 'x', sha256: 'ab'.repeat(32) } });
     expect(configMap).to.include({
       reason: 'Invalid',
       message: 'spec.context.configMap: CodeBuild builds contexts out of S3 only',
     });
-    expect(refusal({ context: { kind: 's3', uri: 'https://x/y' } })).to.include({ reason: 'Invalid' });
+    expect(refusal({ context: { kind: 's3', uri: 'https://x/y', sha256: 'ab'.repeat(32) } })).to.include({
+      reason: 'Invalid',
+    });
     expect(refusal({ image: 'x,push=false:1' })).to.include({ reason: 'Invalid' });
   });
 });

@@ -27,7 +27,7 @@ const QUEUE_MINUTES = { min: 5, max: 480 };
 /** The build's limit counts from its Dockerfile's first step, CodeBuild's from the end of the queue. */
 export const PREPARATION_MINUTES = 10;
 
-const IMAGE = /^([a-z0-9.-]+(?::\d+)?)\/([a-z0-9._/-]+):([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/;
+const IMAGE = /^([a-z0-9.-]+(?::\d+)?)\/[a-z0-9._/-]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 const minutes = (seconds: number, { min, max }: { min: number; max: number }): number =>
   Math.min(max, Math.max(min, Math.ceil(seconds / 60)));
@@ -43,7 +43,7 @@ interface Place {
   key: string;
 }
 
-function contextOf({ context }: Build): Place & { versionId?: string; sha256?: string } {
+function contextOf({ context }: Build): Place & { versionId?: string; sha256: string } {
   if (context.kind === 'configMap')
     throw invalid('spec.context.configMap: CodeBuild builds contexts out of S3 only');
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(context.uri) ?? [];
@@ -52,14 +52,10 @@ function contextOf({ context }: Build): Place & { versionId?: string; sha256?: s
   return { ...context, bucket, key };
 }
 
-/** Layers are kept by environment, whatever the content: `<repository>:cache-<environment>` for the tag `<environment>-<hash>`. */
-const cacheTag = (tag: string): string => `cache-${tag.replace(/-[0-9a-f]{12}$/, '')}`.slice(0, 128);
-
-function imageOf({ image }: Build): { registry: string; cache: string } {
-  const [, registry, repository, tag] = IMAGE.exec(image) ?? [];
-  if (registry === undefined || repository === undefined || tag === undefined)
-    throw invalid(`${image} is not registry/repository:tag`);
-  return { registry, cache: `${registry}/${repository}:${cacheTag(tag)}` };
+function registryOf({ image }: Build): string {
+  const [, registry] = IMAGE.exec(image) ?? [];
+  if (registry === undefined) throw invalid(`${image} is not registry/repository:tag`);
+  return registry;
 }
 
 /** Arguments end in NUL, which none of them can hold. */
@@ -72,21 +68,20 @@ const argumentList = (buildArgs: Record<string, string>): string =>
 
 function plainVariables(build: Build, settings: RequestSettings): Record<string, string | undefined> {
   const { bucket, key, versionId, sha256 } = contextOf(build);
-  const { registry, cache } = imageOf(build);
   const policy = sourcePolicy(settings.baseImageMirrors);
   return {
     [TOKEN_VARIABLE]: build.token,
     [OWNER_VARIABLE]: build.owner.uid,
     SB_TASK_BUILD: `${build.owner.namespace}/${build.owner.name}`,
     SB_IMAGE: build.image,
-    SB_REGISTRY: registry,
-    SB_CACHE: cache,
+    SB_REGISTRY: registryOf(build),
+    SB_CACHE: build.layers?.reference,
+    SB_KEEP_LAYERS: String(build.layers?.keep ?? false),
     SB_PLATFORM: build.platform,
     SB_DOCKERFILE: posix.normalize(`/${build.dockerfile}`).slice(1),
     SB_TARGET: build.target,
     SB_BUILD_ARGS: argumentList(build.buildArgs),
     SB_TIMEOUT_SECONDS: String(build.timeoutSeconds),
-    SB_FORCE: String(build.force ?? false),
     SB_CONTEXT_BUCKET: bucket,
     SB_CONTEXT_KEY: key,
     SB_CONTEXT_VERSION: versionId,

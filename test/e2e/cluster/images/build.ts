@@ -20,11 +20,14 @@ export const manifestTypes = [
 ].join(', ');
 
 /** Whether the local registry holds `repository:tag`. */
-export async function inRegistry(image: string): Promise<boolean> {
+export const inRegistry = async (image: string): Promise<boolean> => (await digestOf(image)) !== undefined;
+
+/** Digest of `repository:tag` in the local registry. */
+export async function digestOf(image: string): Promise<string | undefined> {
   const [repository, tag] = image.split(':');
   const url = `${registry.host}/v2/${repository}/manifests/${tag}`;
   const response = await fetch(url, { method: 'HEAD', headers: { accept: manifestTypes } });
-  return response.ok;
+  return response.ok ? (response.headers.get('docker-content-digest') ?? undefined) : undefined;
 }
 
 /** Builds a context's Dockerfile in BuildKit and puts the image into the local registry as `name` (repository and tag, no host). */

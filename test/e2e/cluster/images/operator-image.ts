@@ -5,19 +5,20 @@ import { digest, paths } from '../machine/paths.ts';
 import { run } from '../machine/process.ts';
 import { registry } from '../parts/services.ts';
 import { ensureBaseImages } from './base-images.ts';
-import { buildImage, inRegistry } from './build.ts';
+import { buildImage, digestOf, inRegistry } from './build.ts';
 import type { Flavour } from './flavour.ts';
 
 const inputs = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', 'src/**'];
 
-/** Builds the operator's image from this checkout where the registry has none of the same content; gives its name in the cluster. */
+/** Builds the operator's image from this checkout where the registry has none of the same content; gives its name in the cluster, by digest. */
 export async function ensureOperatorImage(flavour: Flavour): Promise<string> {
   const name = `sb-operator:${contentHash()}`;
   if (!(await inRegistry(name))) {
     await ensureBaseImages(['node:26-slim'], flavour);
     await buildImage({ name, context: paths.root, secrets: await npmSecrets() });
   }
-  return `${registry.inCluster}/${name}`;
+  const [repository] = name.split(':');
+  return `${registry.inCluster}/${repository}@${await digestOf(name)}`;
 }
 
 function contentHash(): string {

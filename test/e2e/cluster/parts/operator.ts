@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { paths } from '../machine/paths.ts';
 import { CommandFailed, kubectl } from '../machine/process.ts';
 
-const placeholder = 'sb-registry:5000/sb-operator:latest';
+const placeholder = `sb-registry:5000/sb-operator@sha256:${'0'.repeat(64)}`;
 const localOverlay = 'config/overlays/local';
 /** What some overlays have and others do not. */
 const chosen = ['operator-namespaces-binding.yaml', 'operator-namespaces.yaml'].map(
