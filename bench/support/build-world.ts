@@ -109,7 +109,7 @@ function codeBuildOf(front: AwsFront, buildMs: (tag: string) => number): Promise
     const imageDigest = digestOf(imageManifest);
     const put = { repositoryName: REPOSITORY, imageTag, imageDigest, imageManifest };
     return {
-      ms: { BUILD: buildMs(imageTag) },
+      ms: { BUILD: buildMs(imageTag.replace(/-[0-9a-f]{12}$/, '')) },
       exports: { SB_IMAGE_DIGEST: imageDigest },
       effect: async () =>
         void (await front.ecr.call('PutImage', { ...put, imageManifestMediaType: MEDIA_TYPE })),
@@ -152,7 +152,9 @@ function objectsOf(server: ApiServer): Pick<BuildWorld, 'add' | 'reach'> {
       const made = tags.map((tag, index): [string, number] => {
         const context = { s3: { uri: `s3://${BUCKET}/${CONTEXT}`, sha256: 'ab'.repeat(32) } };
         const name = names[index] ?? tag;
-        const { metadata } = collection.create(aTaskBuild({ name, spec: { context, tag } }));
+        const { metadata } = collection.create(
+          aTaskBuild({ name, spec: { context, tag, buildArgs: { TAG: tag } } }),
+        );
         return [metadata.uid ?? '', Date.now()];
       });
       return new Map(made);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import { buildName, configMapHash, imageHash } from '../../src/crds/content.ts';
 import { TaskBuild as TaskBuildKind } from '../../src/crds/kinds.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
 import type { BuildReason } from '../../src/crds/reasons.ts';
@@ -7,7 +8,9 @@ import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import { ConfigMap } from '../../src/kube/kinds.ts';
 import type { Sparse } from '../../src/tasks/trial/manifest.ts';
 import { s3 } from './cluster/index.ts';
+import { aliasImage } from './cluster/images/alias.ts';
 import { eventually } from './support/eventually.ts';
+import { smallImage } from './support/images.ts';
 import { ownTrial, trial } from './support/stories.ts';
 import { rewardIf } from './support/task.ts';
 import { world } from './support/world.ts';
@@ -48,16 +51,76 @@ describe('ten Trials of one environment', () => {
     expect(new Set(done.map(({ status }) => status?.imageDigest))).to.have.property('size', 1);
   });
 
-  it('make none in a second run: the image is there', async () => {
-    await Promise.all(ten.map((story) => story.done()));
-    const namespace = await world().makeNamespace();
-    const again = [0, 1].map((index) => ownTrial(`again-${index}`, options, namespace));
+  it('make none in a second run: what was built is on record', async () => {
+    const [first] = await Promise.all(ten.map((story) => story.done()));
+    const { namespace, kube } = world();
+    await kube.delete(TaskBuildKind, { namespace, name: first?.status?.taskBuild ?? '' });
+    const again = [0, 1].map((index) => ownTrial(`again-${index}`, options));
     const done = await Promise.all(again.map((story) => story.earns(1)));
     const build = world().taskBuilds.get({ namespace, name: done[0]?.status?.taskBuild ?? '' });
     expect(build?.status).to.include({ cacheHit: true });
     expect(build?.status?.attempts ?? []).to.deep.equal([]);
     expect(build && conditionOf(build, 'Succeeded')?.reason).to.equal('ImageExists');
   });
+
+  it('make one of its own in the namespace next door, whose builds no other need believe', async () => {
+    const namespace = await world().makeNamespace();
+    const { status } = await ownTrial('next-door', options, namespace).earns(1);
+    const build = world().taskBuilds.get({ namespace, name: status?.taskBuild ?? '' });
+    expect(build?.status).to.include({ cacheHit: false, shared: false });
+  });
+});
+
+describe('what somebody else put in the way', () => {
+  const squatter = smallImage('squatter', 'FROM debian:bookworm-slim\nRUN touch /squatted');
+  const honest = `FROM debian:bookworm-slim\nRUN echo ${NONCE} > /honest`;
+  const template = (name: string) => ({
+    context: { configMap: { name } },
+    dockerfile: 'Dockerfile',
+    timeoutSeconds: 1800,
+    queueTimeoutSeconds: 1800,
+  });
+
+  const squatted = trial('build-squatted', {
+    given: async (key) => {
+      const build = template('squatted-context');
+      const files = await context('squatted-context', honest)(key);
+      await squatter.ensure();
+      const hash = imageHash({
+        trustDomain: key.namespace,
+        contextSha256: configMapHash(files),
+        platform: 'linux/amd64',
+        build,
+      });
+      await aliasImage(squatter.path, `sandboxes:squatted-${hash.slice(0, 12)}`);
+    },
+    spec: { environment: { build: { ...template('squatted-context'), tag: 'squatted' } } },
+    tests: rewardIf('[ -e /honest ] && [ ! -e /squatted ]'),
+  });
+
+  const foreign = trial('build-foreign', {
+    given: async (key) => {
+      const { namespace } = key;
+      const build = template('foreign-context');
+      const name = buildName(build, await context('foreign-context', honest)(key));
+      const spec = { ...build, dockerfile: 'files/word' };
+      const manifest = { apiVersion: API_VERSION, kind: 'TaskBuild', metadata: { namespace, name }, spec };
+      await world().kube.create(TaskBuildKind, manifest as TaskBuild);
+    },
+    spec: { environment: { build: template('foreign-context') } },
+  });
+
+  it('under the tag of an image is not that image', async () => {
+    const { status } = await squatted.earns(1);
+    const build = world().taskBuilds.get({
+      namespace: squatted.key.namespace,
+      name: status?.taskBuild ?? '',
+    });
+    expect(build?.status?.image).to.match(/\/sandboxes:squatted-[0-9a-f]{12}-[0-9a-f]{20}$/);
+  });
+
+  it('under the name of a TaskBuild is not that build', () =>
+    foreign.fails('NameConflict', /spec\.dockerfile differ; delete that TaskBuild/));
 });
 
 describe('a build that fails', () => {
@@ -128,6 +191,12 @@ describe('a TaskBuild', () => {
   it('whose context is not the one it was made for says ContextMismatch', async () => {
     await world().artifacts.put(`tasks/e2e/context-${NONCE}.zip`, 'something else');
     await reaches(await make('other-object', { context: archive('1'.repeat(64)) }), 'ContextMismatch');
+  });
+
+  it('pushes to no repository but the operator’s', async () => {
+    const own = { repository: 'sb-registry:5000/sb-operator', tag: 'latest', force: true };
+    const context = { configMap: { name: 'nobody-made-this' } };
+    await reaches(await make('operators-own', { context, ...own }), 'RepositoryNotAllowed');
   });
 
   it('can be cancelled while it builds', async () => {

@@ -1,14 +1,7 @@
 /** What goes wrong at AWS, and what becomes of the TaskBuilds: each in a build of its own, beside each other. */
 import { expect } from 'chai';
 import type { BuildReason } from '../../../src/crds/reasons.ts';
-import {
-  ECR_HOST,
-  LIMITED_HOST,
-  makeRepository,
-  REPOSITORY,
-  throttled,
-  type Aws,
-} from '../../support/aws/index.ts';
+import { ECR_HOST, LIMITED_HOST, makeRepository, throttled, type Aws } from '../../support/aws/index.ts';
 import { world } from '../support/world.ts';
 import { BASE, BuildStory, contextOf, NONCE } from './builds.ts';
 
@@ -132,15 +125,15 @@ export function faultStories(aws: () => Aws): void {
     expect(hear(story.name)).to.include('RegistryUnavailable');
   });
 
-  it('a tag that is there and immutable: taken over, and refused to who forces a build', async () => {
-    const tag = { tag: `late-${NONCE}` };
-    const { digest } = (await builds.late.reaches('Built')).status ?? {};
-    const again = await BuildStory.make('aws-adopted', run('echo another'), tag);
-    const forced = await BuildStory.make('aws-forced', run('echo another'), { ...tag, force: true });
-    expect((await again.reaches('ImageExists')).status).to.include({ digest, cacheHit: true });
+  it('an image that is on record: taken whatever it is to be called, and built anew for who forces it', async () => {
+    const late = run('echo late');
+    const { digest, image } = (await builds.late.reaches('Built')).status ?? {};
+    const again = await BuildStory.make('aws-again', late, { tag: `another-${NONCE}` });
+    const forced = await BuildStory.make('aws-forced', late, { tag: `late-${NONCE}`, force: true });
+    expect((await again.reaches('ImageExists')).status).to.include({ digest, image, cacheHit: true });
     expect(again.startedAt(aws())).to.deep.equal([]);
-    await forced.reaches('TagImmutable');
-    expect(forced.message).to.contain(REPOSITORY);
+    const { status } = await forced.reaches('Built');
+    expect(status?.image?.startsWith(`${image}-`), status?.image).to.equal(true);
   });
 
   it('a registry of base images that has had enough: tried three times', () =>

@@ -6,6 +6,8 @@ import { buildSmallImage, inRegistry } from '../cluster/images/build.ts';
 export interface SmallImage {
   /** What a Trial names it. */
   reference: string;
+  /** The same within the registry: `path:tag`. */
+  path: string;
   /** Builds it where the registry does not have it; several calls build once. */
   ensure(): Promise<void>;
 }
@@ -21,7 +23,11 @@ export function smallImage(name: string, dockerfile: string, files: Record<strin
     await ensureBaseImages(basesOf(dockerfile));
     await buildSmallImage(repository, contents);
   };
-  return { reference: `${registry.inCluster}/${repository}`, ensure: () => (made ??= make()) };
+  return {
+    reference: `${registry.inCluster}/${repository}`,
+    path: repository,
+    ensure: () => (made ??= make()),
+  };
 }
 
 /** Names of Docker Hub images that a Dockerfile begins with. */

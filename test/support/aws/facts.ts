@@ -4,6 +4,7 @@ export const REGION = 'us-east-1';
 /** The host of the account's private registry. */
 export const ECR_HOST = `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com`;
 export const REPOSITORY = 'abundant-sb-sandboxes';
+export const CACHE_REPOSITORY = `${REPOSITORY}-cache`;
 export const PROJECT = 'abundant-sb-build';
 export const BUCKET = 'abundant-sb-artifacts';
 export const STACK = 'abundant-sb';

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { skipWithout, type Running } from '../programs.ts';
 import { startRegistry } from '../registry.ts';
 import { denied, throttled } from './calls.ts';
-import { CREDENTIALS, REGION, REPOSITORY } from './facts.ts';
+import { CACHE_REPOSITORY, CREDENTIALS, REGION, REPOSITORY } from './facts.ts';
 import { startFront, type AwsFront } from './front.ts';
 import { assumeRole } from './sessions.ts';
 import { needMoto, type Moto } from './moto.ts';
@@ -49,41 +49,45 @@ describe('the front of the tests’ AWS', function () {
     return authorizationData?.[0]?.authorizationToken ?? '';
   };
 
-  const ask = async (method: string, path: string, body?: string): Promise<Response> =>
-    fetch(`${front.url}/v2/${REPOSITORY}/${path}`, {
+  const ask = async (
+    method: string,
+    path: string,
+    body?: string,
+    repository = REPOSITORY,
+  ): Promise<Response> =>
+    fetch(`${front.url}/v2/${repository}/${path}`, {
       method,
       headers: { authorization: `Basic ${await token()}`, accept: MANIFEST, 'content-type': MANIFEST },
       ...(body !== undefined && { body }),
     });
 
   /** Pushes an image without layers, told from others by `text`. */
-  async function push(tag: string, text: string): Promise<Response> {
+  async function push(tag: string, text: string, repository = REPOSITORY): Promise<Response> {
     const config = JSON.stringify({ os: 'linux', architecture: 'amd64', author: text });
-    const { digest, size } = await putBlob(config);
+    const { digest, size } = await putBlob(config, repository);
     const manifest = {
       schemaVersion: 2,
       mediaType: MANIFEST,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size },
       layers: [],
     };
-    return ask('PUT', `manifests/${tag}`, JSON.stringify(manifest));
+    return ask('PUT', `manifests/${tag}`, JSON.stringify(manifest), repository);
   }
 
-  async function putBlob(body: string): Promise<{ digest: string; size: number }> {
-    const begun = await ask('POST', 'blobs/uploads/');
+  async function putBlob(body: string, repository: string): Promise<{ digest: string; size: number }> {
+    const begun = await ask('POST', 'blobs/uploads/', undefined, repository);
     const bytes = new TextEncoder().encode(body);
     const hash = createHash('sha256').update(bytes).digest('hex');
     const upload = new URL(begun.headers.get('location') ?? '', front.url);
     upload.searchParams.set('digest', `sha256:${hash}`);
-    const done = await ask('PUT', `${upload.pathname.split(`${REPOSITORY}/`)[1]}${upload.search}`, body);
+    const path = `${upload.pathname.split(`${repository}/`)[1]}${upload.search}`;
+    const done = await ask('PUT', path, body, repository);
     expect(done.status).to.equal(201);
     return { digest: `sha256:${hash}`, size: bytes.length };
   }
 
-  const describeTag = async (imageTag: string) => {
-    const answer = await client.send(
-      new DescribeImagesCommand({ repositoryName: REPOSITORY, imageIds: [{ imageTag }] }),
-    );
+  const describeTag = async (imageTag: string, repositoryName = REPOSITORY) => {
+    const answer = await client.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageTag }] }));
     return answer.imageDetails?.[0];
   };
 
@@ -112,7 +116,7 @@ describe('the front of the tests’ AWS', function () {
     });
   });
 
-  it('refuses to move an immutable tag, and moves the tags of caches', async () => {
+  it('refuses to move an immutable tag, and moves those of layer caches', async () => {
     await push('fixed', 'first');
     const again = await push('fixed', 'second');
     expect(again.status).to.equal(400);
@@ -120,9 +124,11 @@ describe('the front of the tests’ AWS', function () {
       code: 'TAG_INVALID',
       message: `The image tag 'fixed' already exists in the '${REPOSITORY}' repository and cannot be overwritten because the tag is immutable.`,
     });
-    await push('cache-x', 'first');
-    const moved = await push('cache-x', 'second');
-    expect((await describeTag('cache-x'))?.imageDigest).to.equal(moved.headers.get('docker-content-digest'));
+    await push('x', 'first', CACHE_REPOSITORY);
+    const moved = await push('x', 'second', CACHE_REPOSITORY);
+    expect((await describeTag('x', CACHE_REPOSITORY))?.imageDigest).to.equal(
+      moved.headers.get('docker-content-digest'),
+    );
   });
 
   it('shows an image in the API only after a while, where a test wants that', async () => {

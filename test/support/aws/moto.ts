@@ -1,7 +1,7 @@
 /** moto's server: ECR's API, CloudWatch Logs, STS and Secrets Manager of an empty account. */
 import type { Context } from 'mocha';
 import { skipWithout, startProgram } from '../programs.ts';
-import { REPOSITORY } from './facts.ts';
+import { CACHE_REPOSITORY, REPOSITORY } from './facts.ts';
 import { callAws } from './wire.ts';
 
 export interface Moto {
@@ -15,7 +15,7 @@ export interface Moto {
 
 /**
  * Starts moto on loopback; undefined where `npm run test:e2e` never installed it. Any credentials will do: it checks none.
- * `prepared`: with the repository that the operator needs (tags immutable but for those of caches).
+ * `prepared`: with the repositories that builds need, of images (tags immutable) and of layer caches.
  */
 export async function startMoto({ prepared = true } = {}): Promise<Moto | undefined> {
   const server = await startProgram('moto_server', async (address) => {
@@ -24,7 +24,10 @@ export async function startMoto({ prepared = true } = {}): Promise<Moto | undefi
   });
   if (!server) return undefined;
   const url = `http://${server.address}`;
-  if (prepared) await makeRepository(url);
+  if (prepared) {
+    await makeRepository(url);
+    await makeRepository(url, CACHE_REPOSITORY, 'MUTABLE');
+  }
   return {
     url,
     reset: async () => void (await fetch(`${url}/moto-api/reset`, { method: 'POST' })),
@@ -37,10 +40,9 @@ export async function needMoto(context: Context, options?: { prepared?: boolean 
   return (await startMoto(options)) ?? skipWithout('moto_server', context);
 }
 
-/** The repository as `docs/aws.md` has it made. */
-export const makeRepository = (url: string, repositoryName: string = REPOSITORY): Promise<unknown> =>
-  callAws(url, ['ecr', 'CreateRepository'], {
-    repositoryName,
-    imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
-    imageTagMutabilityExclusionFilters: [{ filterType: 'WILDCARD', filter: 'cache-*' }],
-  });
+/** A repository as `docs/aws.md` has it made. */
+export const makeRepository = (
+  url: string,
+  repositoryName: string = REPOSITORY,
+  imageTagMutability: 'IMMUTABLE' | 'MUTABLE' = 'IMMUTABLE',
+): Promise<unknown> => callAws(url, ['ecr', 'CreateRepository'], { repositoryName, imageTagMutability });
