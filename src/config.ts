@@ -38,6 +38,8 @@ interface CommonConfig {
   maxBuildsPerNamespace: number;
   /** `SB_MAX_BUILD_SECONDS` and `SB_MAX_BUILD_QUEUE_SECONDS`: the longest limits that a TaskBuild may ask for. */
   buildLimits: { timeoutSeconds: number; queueTimeoutSeconds: number };
+  /** `SB_REQUIRE_TASK_PREFIXES`: a namespace without the annotation `sb.abundant.ai/task-prefixes` may read no task. */
+  requireTaskPrefixes: boolean;
   /** `SB_COURIER_IMAGE`: the operator's own image, by digest: a tag could be pushed anew. */
   courierImage: string;
   /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
@@ -241,6 +243,7 @@ function commonConfig(read: Reader, defaults: Defaults): Omit<CommonConfig, 's3'
     registryMirrors: read.pairs('SB_REGISTRY_MIRRORS', MIRROR_URL),
     baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, defaults.baseImageMirrors),
     ...builds(read, defaults.maxConcurrentBuilds),
+    requireTaskPrefixes: read.choice('SB_REQUIRE_TASK_PREFIXES', ['false', 'true'] as const) === 'true',
     courierImage: read.text('SB_COURIER_IMAGE', undefined, PINNED),
     imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
     broker: {

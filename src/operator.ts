@@ -20,10 +20,12 @@ import { trialController } from './controllers/trial/controller.ts';
 import { TaskBuild, Trial } from './crds/kinds.ts';
 import type { Trial as TrialObject } from './crds/trial.ts';
 import { ANNOTATION, LABEL } from './crds/names.ts';
+import { namespaceRules } from './crds/namespace-rules.ts';
+import type { NamespaceRules } from './crds/namespace-rules.ts';
 import { connect } from './kube/connect.ts';
 import type { Kube } from './kube/connect.ts';
 import { collectProcessMetrics, serveHealth } from './kube/health.ts';
-import { Job, Pod } from './kube/kinds.ts';
+import { Job, Namespace, Pod } from './kube/kinds.ts';
 import { createMetrics } from './kube/metrics.ts';
 import { feed, Operator } from './kube/operator.ts';
 import type { ObjectKey } from './kube/types.ts';
@@ -85,12 +87,22 @@ export class SbOperator extends Operator {
   readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot } });
   readonly jobs = this.watch(Job, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
   readonly pods = this.watch(Pod, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
+  readonly namespaces = this.watch(Namespace);
 
   /** What controllers and broker read from. */
   get sources() {
-    const { trials, taskBuilds, jobs, pods, client: kube } = this;
-    return { kube, trials, taskBuilds, jobs, pods, now };
+    const { trials, taskBuilds, jobs, pods, client: kube, rulesOf } = this;
+    return { kube, trials, taskBuilds, jobs, pods, rulesOf, now };
   }
+
+  /** What the admins decided for a namespace; a cache that is a moment behind must not open what they closed. */
+  readonly rulesOf = async (name: string): Promise<NamespaceRules> => {
+    const key = { namespace: '', name };
+    const found = this.namespaces.get(key) ?? (await this.client.get(Namespace, key));
+    return namespaceRules(found?.metadata.annotations, {
+      requirePrefixes: this.#parts.config.requireTaskPrefixes,
+    });
+  };
 
   protected override async init(): Promise<void> {
     const { config, artifacts, registry, logLinks, brokerCa } = this.#parts;
@@ -252,6 +264,7 @@ async function main(): Promise<void> {
     tokens: tokenVerifier({ kube: kube.client, now }),
     subjects: subjects(operator.sources),
     store: parts.artifacts,
+    rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,
     log,
     metrics: brokerMetrics(registry),

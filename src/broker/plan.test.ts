@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { archiveKey, planOf, taskKey } from './plan.ts';
+import { taskKey } from '../providers/artifact-store/port.ts';
+import { archiveKey, planOf } from './plan.ts';
 import { IMAGE, trialWith } from './testing/objects.ts';
 
 const subject = (trial = trialWith()) => ({ trial, attempt: 2, image: IMAGE });

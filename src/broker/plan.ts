@@ -4,18 +4,8 @@ import type { Plan, PlanVariable } from '../crds/courier-protocol.ts';
 import type { EnvVar } from '../crds/environment.ts';
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
-import { keyOf } from '../providers/artifact-store/port.ts';
+import { taskKey } from '../providers/artifact-store/port.ts';
 import type { TrialSubject } from './identity/subjects.ts';
-
-/** Where tasks and contexts lie in the bucket; nothing else of it is handed out for reading. */
-const TASKS = 'tasks/';
-
-/** Key of an object or prefix under `tasks/`; undefined for everything else. */
-export function taskKey(uri: string, bucket: string): string | undefined {
-  const key = keyOf(uri, bucket)?.replace(/\/$/, '');
-  const plain = key?.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
-  return plain && key?.startsWith(TASKS) ? key : undefined;
-}
 
 /** Key of a Trial's `task.zip`; undefined where its `s3.uri` does not lie under `tasks/` of this bucket. */
 export function archiveKey(trial: Trial, bucket: string): string | undefined {

@@ -14,12 +14,18 @@ export type RefusalReason =
   | 'NotAPod'
   // 403: a good token of a Pod that may not have this.
   | 'PodGone'
+  | 'PodEnded'
   | 'NotOurPod'
   | 'NoSuchOwner'
+  | 'AlteredPod'
   | 'OlderAttempt'
+  | 'AttemptEnded'
+  | 'TrialEnded'
+  | 'BuildEnded'
   | 'BrokenPod'
   | 'UploadsDisabled'
   | 'PathRefused'
+  | 'PrefixRefused'
   // 400, 404, 413: the request itself.
   | 'BadRequest'
   | 'NoSuchRoute'
@@ -28,6 +34,7 @@ export type RefusalReason =
   | 'TooLarge'
   // 500, 503: not the courier's fault.
   | 'Failed'
+  | 'Busy'
   | 'KeysUnavailable'
   | 'ClusterUnavailable'
   | 'StoreUnavailable'

@@ -2,12 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { ContextResponse, Plan, UploadResponse } from '../crds/courier-protocol.ts';
-import { PRESIGN_MAX_SECONDS } from '../providers/artifact-store/port.ts';
+import { unreadable } from '../crds/namespace-rules.ts';
+import type { NamespaceRules } from '../crds/namespace-rules.ts';
+import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
 import type { ArtifactStore } from '../providers/artifact-store/port.ts';
 import { readJson } from './body.ts';
 import type { Subjects } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
-import { archiveKey, planOf, taskKey } from './plan.ts';
+import { archiveKey, planOf } from './plan.ts';
 import { isRefused, refused } from './refusal.ts';
 import type { Refused, RefusalReason } from './refusal.ts';
 import { uploadsOf } from './uploads.ts';
@@ -16,6 +18,8 @@ import type { Upload } from './uploads.ts';
 export interface RouteDeps {
   subjects: Subjects;
   store: ArtifactStore;
+  /** What the admins decided for a namespace. Rejects with `ApiError`. */
+  rulesOf: (namespace: string) => Promise<NamespaceRules>;
   /** Life of the URLs that are given out. */
   presignSeconds: number;
 }
@@ -28,15 +32,17 @@ const SLICE = 16;
 
 /** Routes by method and path. */
 export function routes(deps: RouteDeps): Record<string, Route> {
-  const { subjects, store } = deps;
+  const { subjects, store, rulesOf } = deps;
   const presignSeconds = Math.min(deps.presignSeconds, PRESIGN_MAX_SECONDS);
 
-  /** A URL of an object that exists; `uri` is how the user called it. */
+  /** A URL of an object that exists and that the namespace may read; `uri` is how the user called it. */
   const download = async (
     key: string | undefined,
-    { uri, reason }: { uri: string; reason: RefusalReason },
+    { uri, reason, namespace }: { uri: string; reason: RefusalReason; namespace: string },
   ): Promise<string | Refused> => {
     if (key === undefined) return refused(404, reason, `${uri} is not under ${store.uri('tasks/')}`);
+    const problem = unreadable(await rulesOf(namespace), { key, namespace });
+    if (problem !== undefined) return refused(403, 'PrefixRefused', problem);
     if (!(await store.head(key))) return refused(404, reason, `there is no object ${store.uri(key)}`);
     return (await store.presignGet(key, presignSeconds)).url;
   };
@@ -49,6 +55,7 @@ export function routes(deps: RouteDeps): Record<string, Route> {
     const url = await download(archiveKey(subject.trial, store.bucket), {
       uri: s3.uri,
       reason: 'TaskNotFound',
+      namespace: pod.namespace,
     });
     return typeof url === 'string' ? planOf(subject, url) : url;
   };
@@ -81,7 +88,11 @@ export function routes(deps: RouteDeps): Record<string, Route> {
     if (isRefused(taskBuild)) return taskBuild;
     const { s3 } = taskBuild.spec.context;
     if (!s3) return refused(404, 'ContextNotFound', 'the context of this TaskBuild is a ConfigMap');
-    const url = await download(taskKey(s3.uri, store.bucket), { uri: s3.uri, reason: 'ContextNotFound' });
+    const url = await download(taskKey(s3.uri, store.bucket), {
+      uri: s3.uri,
+      reason: 'ContextNotFound',
+      namespace: pod.namespace,
+    });
     return typeof url === 'string' ? { url, sha256: s3.sha256 } : url;
   };
 

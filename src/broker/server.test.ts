@@ -3,6 +3,9 @@ import { request as httpsRequest, Agent } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
 import type { Plan, UploadResponse } from '../crds/courier-protocol.ts';
+import { NO_RULES } from '../../test/support/builders.ts';
+import { namespaceRules } from '../crds/namespace-rules.ts';
+import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { Secret } from '../kube/kinds.ts';
 import type { Log } from '../kube/types.ts';
 import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
@@ -48,6 +51,7 @@ describe('broker', () => {
   let store: ReturnType<typeof memoryArtifactStore>;
   let fault: (operation: string) => ProviderError | undefined;
   let gate: Promise<void>;
+  let rules: NamespaceRules;
   let registry: Registry;
   let broker: Broker;
   let agent: Agent;
@@ -66,6 +70,7 @@ describe('broker', () => {
     cluster.jwks = [key.jwk];
     fault = () => undefined;
     gate = Promise.resolve();
+    rules = NO_RULES;
     store = memoryArtifactStore({ fault: (operation) => fault(operation) });
     const head = store.head.bind(store);
     store.head = async (name) => {
@@ -88,6 +93,7 @@ describe('broker', () => {
         now,
       }),
       store,
+      rulesOf: async () => rules,
       presignSeconds: 300,
       log: quiet,
       metrics: brokerMetrics(registry),
@@ -191,6 +197,25 @@ describe('broker', () => {
     expect(json['url']).to.contain('/context.zip?');
   });
 
+  it('gives no task and no context that the namespace may not read, and says why', async () => {
+    await taskZip();
+    await store.put('tasks/local/hello/0123456789ab/context.zip', 'zip');
+    const annotations = { 'sb.abundant.ai/task-prefixes': 'tasks/team-a/' };
+    rules = namespaceRules(annotations, { requirePrefixes: false });
+    for (const request of [
+      { path: '/v1/plan', token: trialToken },
+      { path: '/v1/context', token: buildToken },
+    ]) {
+      const { status, json } = await send(request);
+      expect([status, json['error']]).to.deep.equal([
+        403,
+        `namespace evals may not read tasks/local/hello/0123456789ab/${request.path === '/v1/plan' ? 'task' : 'context'}.zip: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
+      ]);
+    }
+    rules = namespaceRules({ 'sb.abundant.ai/task-prefixes': 'tasks/local/' }, { requirePrefixes: true });
+    expect(await plan()).to.include({ status: 200 });
+  });
+
   it('keeps Trials and builds apart', async () => {
     expect(await send({ path: '/v1/context', token: trialToken })).to.include({ status: 403 });
     expect(await send({ path: '/v1/plan', token: buildToken })).to.include({ status: 403 });
@@ -238,6 +263,24 @@ describe('broker', () => {
     cluster.down = true;
     const stranger = await key.sign(podClaims(now(), { name: 'elsewhere', uid: 'unknown' }));
     expect(await send({ path: '/v1/plan', token: stranger })).to.include({ status: 503 });
+  });
+
+  it('serves eight requests of a Pod at the same time, and asks the others to come again', async () => {
+    await taskZip();
+    const opened = Promise.withResolvers<void>();
+    gate = opened.promise;
+    const many = new Agent({ ca: certificate.ca(), maxSockets: 20 });
+    const asked = Array.from({ length: 12 }, () => send({ path: '/v1/plan', token: trialToken }, many));
+    const refusals: number[] = [];
+    const settled = asked.map(async (answer) => {
+      const { status } = await answer;
+      if (status === 503 && refusals.push(status) === 4) opened.resolve();
+      return status;
+    });
+    const served = (await Promise.all(settled)).filter((status) => status === 200);
+    many.destroy();
+    expect(served).to.have.length(8);
+    expect(await plan()).to.include({ status: 200 });
   });
 
   it('refuses TLS 1.2 and clients that do not trust its CA', async () => {

@@ -6,7 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { ApiError } from '../kube/errors.ts';
 import type { Log } from '../kube/types.ts';
 import { ProviderError } from '../providers/errors.ts';
-import type { TokenVerifier } from './identity/token.ts';
+import { CONNECTION_LIMITS, limitConnections } from './connections.ts';
+import type { ConnectionLimits } from './connections.ts';
+import type { PodIdentity, TokenVerifier } from './identity/token.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import { isRefused, refused } from './refusal.ts';
 import type { Refused } from './refusal.ts';
@@ -21,6 +23,8 @@ export interface BrokerOptions extends RouteDeps {
   host?: string;
   certificate: { current(): TlsMaterial; onChange(listener: (material: TlsMaterial) => void): () => void };
   tokens: TokenVerifier;
+  /** Default: `CONNECTION_LIMITS`. */
+  limits?: ConnectionLimits;
   log: Log;
   metrics: BrokerMetrics;
 }
@@ -32,10 +36,17 @@ export interface Broker {
   close(): Promise<void>;
 }
 
+/** For the TLS handshake, and again for the head of a request. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for what is overdue; its own default would add up to 30 s to both. */
+const CHECK_MS = 1000;
 /** A courier asks at the beginning and at the end of a Trial; thousands of idle connections in between are only memory. */
-const KEEP_ALIVE_MS = 10_000;
+const KEEP_ALIVE_MS = 5000;
+/** A token is some 1,200 bytes. */
+const HEADERS_MAX_BYTES = 8192;
+/** Requests of one Pod at the same time, each with up to 1 MiB of body; a courier has four connections. */
+const RUNNING_PER_POD = 8;
 const ANSWER_TIMEOUT_MS = 20_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
@@ -75,26 +86,39 @@ function send(response: ServerResponse, answer: object, last: boolean): void {
 }
 
 /** Token first: nobody without one makes us read a body or look anything up. */
-async function serve(
-  { tokens }: BrokerOptions,
-  route: Route | undefined,
-  request: IncomingMessage,
-): Promise<object> {
-  if (!route) return refused(404, 'NoSuchRoute', `there is no ${routeOf(request)}`);
-  const token = bearerOf(request);
-  if (token === undefined) return refused(401, 'NoToken', 'send the Pod’s token: Authorization: Bearer …');
-  const pod = await tokens.verify(token);
-  return isRefused(pod) ? pod : route(pod, request);
+function serving({ tokens }: BrokerOptions) {
+  const running = new Map<string, number>();
+  const serve = async (route: Route, pod: PodIdentity, request: IncomingMessage): Promise<object> => {
+    const others = running.get(pod.podUid) ?? 0;
+    if (others >= RUNNING_PER_POD)
+      return refused(503, 'Busy', `${others} requests of this Pod are running; try again`);
+    running.set(pod.podUid, others + 1);
+    try {
+      return await route(pod, request);
+    } finally {
+      const left = (running.get(pod.podUid) ?? 1) - 1;
+      if (left > 0) running.set(pod.podUid, left);
+      else running.delete(pod.podUid);
+    }
+  };
+  return async (route: Route | undefined, request: IncomingMessage): Promise<object> => {
+    if (!route) return refused(404, 'NoSuchRoute', `there is no ${routeOf(request).slice(0, 200)}`);
+    const token = bearerOf(request);
+    if (token === undefined) return refused(401, 'NoToken', 'send the Pod’s token: Authorization: Bearer …');
+    const pod = await tokens.verify(token);
+    return isRefused(pod) ? pod : serve(route, pod, request);
+  };
 }
 
 function listener(options: BrokerOptions, isClosing: () => boolean) {
   const { log, metrics } = options;
   const table = new Map(Object.entries(routes(options)));
+  const serve = serving(options);
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const begin = performance.now();
     const name = routeOf(request);
     const route = table.get(name);
-    const answer = await answerInTime(serve(options, route, request)).catch((error: unknown) => {
+    const answer = await answerInTime(serve(route, request)).catch((error: unknown) => {
       // Half a request is the client's end, not our failure.
       if (!request.destroyed) log.error({ err: error, route: name }, 'broker: request failed');
       return refusalOf(error);
@@ -119,7 +143,7 @@ async function close(server: Server): Promise<void> {
 
 /** Resolves once it listens. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { certificate, port, host, log } = options;
+  const { certificate, port, host, log, limits = CONNECTION_LIMITS } = options;
   let closing = false;
   const serveRequest = listener(options, () => closing);
   const server = createServer(
@@ -129,9 +153,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       handshakeTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      maxHeaderSize: HEADERS_MAX_BYTES,
     },
     (request, response) => void serveRequest(request, response),
   );
+  limitConnections(server, limits);
   // New connections get the new certificate; those that are open stay as they are.
   const unsubscribe = certificate.onChange((material) => server.setSecureContext(secureContext(material)));
   await new Promise<void>((resolve, reject) => {

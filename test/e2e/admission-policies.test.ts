@@ -74,7 +74,6 @@ function buildOf(owner: { name: string; uid: string }): Job {
       buildArgs: {},
       timeoutSeconds: 60,
       queueTimeoutSeconds: 60,
-      force: false,
       secret: 'login',
       mayExist: false,
     },

@@ -2,9 +2,13 @@
 import type { ImageRules, Origin } from '../../src/controllers/task-build/image.ts';
 import type { ImageConfig, Outcome } from '../../src/crds/courier-protocol.ts';
 import { API_VERSION, jobName } from '../../src/crds/names.ts';
+import { namespaceRules } from '../../src/crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
 import type { Job, Pod } from '../../src/kube/kinds.ts';
+
+/** A namespace whose admins decided nothing: every task may be read. */
+export const NO_RULES = namespaceRules({}, { requirePrefixes: false });
 
 export const T0 = new Date('2026-01-01T00:00:00Z');
 
@@ -88,6 +92,7 @@ export function aJob(
         },
       ],
     },
+    spec: { template: { spec: { containers: [{ name: 'task' }] } } },
     ...(status && { status }),
   };
 }
@@ -113,7 +118,7 @@ export function aPod(job: Job, over: { status?: Pod['status']; deletionTimestamp
         },
       ],
     },
-    spec: { containers: [{ name: 'task' }], nodeName: 'sb-worker' },
+    spec: { containers: [{ name: 'task' }], ...job.spec?.template.spec, nodeName: 'sb-worker' },
     status,
   };
 }

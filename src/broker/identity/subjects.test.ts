@@ -14,6 +14,7 @@ import {
   trialPod,
   trialWith,
 } from '../testing/objects.ts';
+import { LIVE_PER_NAMESPACE, LIVE_PER_SECOND } from './lookup.ts';
 import { subjects } from './subjects.ts';
 import type { SubjectSources } from './subjects.ts';
 
@@ -50,6 +51,16 @@ describe('subject of a Pod', () => {
   const podWith = (metadata: Partial<Pod['metadata']>): Pod => {
     const pod = trialPod(trial);
     return { ...pod, metadata: { ...pod.metadata, ...metadata } };
+  };
+
+  /** The Trial's Job with other metadata in its template. */
+  const jobWith = (metadata: {
+    labels: Record<string, string>;
+    annotations?: Record<string, string>;
+  }): Job => {
+    const job = trialJob(trial);
+    const template = { spec: { containers: [] }, ...job.spec?.template, metadata };
+    return { ...job, spec: { ...job.spec, template } };
   };
 
   it('is the Trial whose current attempt it runs, without a word to the API server', async () => {
@@ -100,8 +111,12 @@ describe('subject of a Pod', () => {
 
   it('is nobody for a Pod that is not ours', async () => {
     expect(await trialOf(podWith({ labels: {} }))).to.include({ status: 403, reason: 'NotOurPod' });
-    const labels = { [LABEL.trial]: 'solve', [LABEL.attempt]: 'first' };
-    expect(await trialOf(podWith({ labels }))).to.include({ reason: 'NotOurPod' });
+  });
+
+  it('takes the attempt and the image’s config from the Job, whatever is written on the Pod', async () => {
+    const labels = { [LABEL.trial]: 'solve', [LABEL.attempt]: '7' };
+    const annotations = { [ANNOTATION.imageConfig]: '{"user":"root","cmd":["evil"]}' };
+    expect(await trialOf(podWith({ labels, annotations }))).to.deep.include({ attempt: 1, image: IMAGE });
   });
 
   it('is nobody for a Pod that only says it is ours', async () => {
@@ -114,9 +129,11 @@ describe('subject of a Pod', () => {
     expect(notController).to.include({ reason: 'NoSuchOwner' });
   });
 
-  it('is nobody for a Pod whose label names another attempt than its Job', async () => {
-    const labels = { [LABEL.trial]: 'solve', [LABEL.attempt]: '2' };
-    expect(await trialOf(podWith({ labels }))).to.include({ status: 403, reason: 'NotOurPod' });
+  it('is nobody for a Job whose label names another attempt than its name', async () => {
+    for (const other of ['2', 'first', '']) {
+      const jobs = cacheOf(jobWith({ labels: { [LABEL.attempt]: other } }));
+      expect(await trialOf(trialPod(trial), { jobs }), other).to.include({ reason: 'NotOurPod' });
+    }
   });
 
   it('is nobody for a Job that no Trial controls', async () => {
@@ -151,8 +168,10 @@ describe('subject of a Pod', () => {
   });
 
   it('is refused where the image’s config cannot be read', async () => {
-    const annotations = { [ANNOTATION.imageConfig]: '{' };
-    expect(await trialOf(podWith({ annotations }))).to.include({ reason: 'BrokenPod' });
+    const jobs = cacheOf(
+      jobWith({ labels: { [LABEL.attempt]: '1' }, annotations: { [ANNOTATION.imageConfig]: '{' } }),
+    );
+    expect(await trialOf(trialPod(trial), { jobs })).to.include({ reason: 'BrokenPod' });
   });
 
   it('rejects where only the API server could tell and does not answer', async () => {
@@ -161,7 +180,124 @@ describe('subject of a Pod', () => {
     expect(error).to.include({ reason: 'Unreachable' });
   });
 
+  describe('that somebody forged', () => {
+    /** What a user with `pods create` writes: labels, annotations and owner of the real one, its own containers. */
+    const forged = (change: (spec: NonNullable<Pod['spec']>) => void): Pod => {
+      const pod = trialPod(trial);
+      const spec = structuredClone(pod.spec);
+      if (spec) change(spec);
+      return {
+        ...pod,
+        metadata: { ...pod.metadata, name: 'mallory', uid: 'mallory-uid' },
+        ...(spec && { spec }),
+      };
+    };
+    const forgeries = {
+      'with its own image': forged(({ initContainers: [courier] = [] }) => {
+        if (courier) courier.image = 'evil';
+      }),
+      'with the courier’s image and another command': forged(({ initContainers: [courier] = [] }) => {
+        if (courier) courier.command = ['sleep', '1h'];
+      }),
+      'with a container more': forged(({ containers }) => containers.push({ name: 'x', image: 'x' })),
+      'without a courier': forged((spec) => (spec.initContainers = [])),
+      'that a debugger entered': forged((spec) => (spec.ephemeralContainers = [{ name: 'debugger' }])),
+    };
+
+    for (const [how, pod] of Object.entries(forgeries)) {
+      it(`is nobody ${how}, in the cache or at the API server`, async () => {
+        expect(await trialOf(pod)).to.include({ status: 403, reason: 'AlteredPod' });
+        cluster.put(Pod, pod);
+        const found = await trialOf(pod, { pods: cacheOf<Pod>() });
+        expect(found).to.include({ status: 403, reason: 'AlteredPod' });
+      });
+    }
+
+    it('is told what is not as rendered, and no value of it', async () => {
+      expect(await trialOf(forgeries['with its own image'])).to.have.property(
+        'message',
+        'the Pod evals/mallory is not what Job solve-1 says: image of init container courier differs',
+      );
+    });
+  });
+
+  describe('that nobody knows', () => {
+    /** One broker that is asked again and again. */
+    const asking = (seen: Partial<SubjectSources>) => {
+      const broker = subjects(sources(seen));
+      return (identity: ReturnType<typeof identityOf>) => broker.trialOf(identity);
+    };
+    const stranger = (number: number, uid = `uid-${number}`) => ({
+      namespace: `team-${number % 10}`,
+      podName: `p-${number}`,
+      podUid: uid,
+      serviceAccount: 'default',
+    });
+
+    it('costs the API server one request, however often it asks within seconds', async () => {
+      const ask = asking({});
+      const answers = await Promise.all(Array.from({ length: 50 }, () => ask(stranger(1))));
+      expect(answers.every((answer) => 'reason' in answer && answer.reason === 'PodGone')).to.equal(true);
+      expect(cluster.calls).to.have.length(1);
+    });
+
+    it('costs one request for an owner that was made up, however many Pods name it', async () => {
+      const owned = [1, 2, 3, 4].map((number) => {
+        const pod = trialPod(trial);
+        const [owner] = pod.metadata.ownerReferences ?? [];
+        const ownerReferences = owner ? [{ ...owner, uid: 'made-up' }] : [];
+        return {
+          ...pod,
+          metadata: { ...pod.metadata, name: `p-${number}`, uid: `u-${number}`, ownerReferences },
+        };
+      });
+      const ask = asking({ pods: cacheOf(...owned), jobs: cacheOf(trialJob(trial)) });
+      for (const pod of owned) expect(await ask(identityOf(pod))).to.include({ reason: 'NoSuchOwner' });
+      expect(cluster.calls).to.deep.equal(['get jobs/evals/solve-1']);
+    });
+
+    it('may be there some seconds later', async () => {
+      let time = now();
+      const ask = asking({ jobs: cacheOf(trialJob(trial)), trials: cacheOf(trial), now: () => time });
+      const identity = identityOf(trialPod(trial));
+      expect(await ask(identity)).to.include({ reason: 'PodGone' });
+      cluster.put(Pod, trialPod(trial));
+      time = new Date(time.getTime() + 3001);
+      expect(await ask(identity)).to.include({ attempt: 1 });
+    });
+
+    it('cannot make the operator ask more than so often, and takes no other namespace’s turn', async () => {
+      const ask = asking({});
+      for (let number = 0; number < 500; number++) await ask({ ...stranger(number), namespace: 'mallory' });
+      expect(cluster.calls).to.have.length(LIVE_PER_NAMESPACE);
+      expect(await ask({ ...stranger(501), namespace: 'mallory' })).to.include({
+        status: 503,
+        reason: 'Busy',
+      });
+      expect(await ask({ ...stranger(502), namespace: 'evals' })).to.include({ reason: 'PodGone' });
+      for (let number = 1000; number < 2000; number++) await ask(stranger(number));
+      expect(cluster.calls).to.have.length(LIVE_PER_SECOND);
+    });
+
+    it('is asked for again where the API server did not answer', async () => {
+      const ask = asking({});
+      cluster.down = true;
+      await ask(stranger(1)).catch(() => undefined);
+      cluster.down = false;
+      expect(await ask(stranger(1))).to.include({ reason: 'PodGone' });
+    });
+  });
+
   describe('that builds an image', () => {
+    it('is nobody where the Pod is forged', async () => {
+      const [context] = buildPod.spec?.initContainers ?? [];
+      const initContainers = context ? [{ ...context, image: 'evil' }] : [];
+      cluster.put(Pod, { ...buildPod, spec: { containers: [], ...buildPod.spec, initContainers } });
+      cluster.put(Job, buildJob);
+      const found = await subjects(sources({})).taskBuildOf(identityOf(buildPod));
+      expect(found).to.include({ status: 403, reason: 'AlteredPod' });
+    });
+
     it('is the TaskBuild that controls its Job', async () => {
       cluster.put(Pod, buildPod);
       cluster.put(Job, buildJob);

@@ -1,13 +1,18 @@
 /** What a Pod may act for: the Trial whose current attempt it runs, or the TaskBuild that it builds. */
+import { CONTAINERS } from '../../crds/courier-protocol.ts';
 import type { ImageConfig } from '../../crds/courier-protocol.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
+import { alterationOf } from '../../crds/rendered-pod.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
-import type { Kind, KubeClient, KubeObject, Store } from '../../kube/types.ts';
+import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
+import { endOfAttempt, endOfBuild, endOfPod } from './ended.ts';
+import { finder } from './lookup.ts';
+import type { Find, Kept } from './lookup.ts';
 import type { PodIdentity } from './token.ts';
 
 export interface TrialSubject {
@@ -31,107 +36,135 @@ export interface SubjectSources {
   now: () => Date;
 }
 
-/** Answers out of the watch caches; what they do not hold, or hold under another UID, is asked for once at the API server. */
-export const subjects = (sources: SubjectSources): Subjects => ({
-  trialOf: (identity) => trialOf(sources, identity),
-  taskBuildOf: (identity) => taskBuildOf(sources, identity),
-});
+interface Looking extends SubjectSources {
+  find: Find;
+}
 
-async function trialOf(sources: SubjectSources, identity: PodIdentity): Promise<TrialSubject | Refused> {
-  const pod = await podOf(sources, identity);
-  if (isRefused(pod)) return pod;
-  const attempt = attemptOf(pod);
-  if (attempt === undefined) return notOurs('a Trial');
-  const trial = await ownerOf(sources, pod, [TrialKind, sources.trials]);
-  if (isRefused(trial)) return trial;
-  if (controllerOf(pod)?.name !== jobName(trial.metadata.name, attempt)) return notOurs(`attempt ${attempt}`);
-  const newer = supersededBy(sources.jobs, trial, attempt);
-  if (newer !== undefined)
-    return refused(403, 'OlderAttempt', `attempt ${attempt} was followed by attempt ${newer}`);
-  const image = imageOf(pod);
-  if (!image) return refused(403, 'BrokenPod', `the Pod’s annotation ${ANNOTATION.imageConfig} is not JSON`);
+/** Answers out of the watch caches; what they do not hold, or hold under another UID, is asked for at the API server (`lookup.ts`). */
+export function subjects(sources: SubjectSources): Subjects {
+  const looking = { ...sources, find: finder(sources) };
+  return {
+    trialOf: (identity) => trialOf(looking, identity),
+    taskBuildOf: (identity) => taskBuildOf(looking, identity),
+  };
+}
+
+async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSubject | Refused> {
+  const run = await runOf(sources, identity, {
+    label: LABEL.trial,
+    carrier: CONTAINERS.courier,
+    kept: [TrialKind, sources.trials],
+  });
+  if (isRefused(run)) return run;
+  const { job, owner: trial } = run;
+  const { labels, annotations } = job.spec?.template.metadata ?? {};
+  const attempt = Number(labels?.[LABEL.attempt]);
+  if (job.metadata.name !== jobName(trial.metadata.name, attempt)) return notOurs(`attempt ${attempt}`);
+  const end = endOfAttempt(trial, attempt) ?? supersededBy(sources.jobs, trial, attempt);
+  if (end) return end;
+  const image = imageOf(annotations);
+  if (!image) return refused(403, 'BrokenPod', `the Job’s annotation ${ANNOTATION.imageConfig} is not JSON`);
   return { trial, attempt, image };
 }
 
-async function taskBuildOf(sources: SubjectSources, identity: PodIdentity): Promise<TaskBuild | Refused> {
-  const pod = await podOf(sources, identity);
-  if (isRefused(pod)) return pod;
-  if (pod.metadata.labels?.[LABEL.taskBuild] === undefined) return notOurs('a TaskBuild');
-  return ownerOf(sources, pod, [TaskBuildKind, sources.taskBuilds]);
+async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {
+  const run = await runOf(sources, identity, {
+    label: LABEL.taskBuild,
+    carrier: CONTAINERS.context,
+    kept: [TaskBuildKind, sources.taskBuilds],
+  });
+  if (isRefused(run)) return run;
+  return endOfBuild(run.owner, run.job.metadata.name) ?? run.owner;
 }
 
 const notOurs = (what: string): Refused =>
   refused(403, 'NotOurPod', `this Pod does not run ${what} of this operator`);
 
-/** Labels anybody can write; a controller has to exist under this name and UID. */
-function controllerOf({ metadata }: KubeObject): { name: string; uid: string } | undefined {
-  const found = metadata.ownerReferences?.find(({ controller }) => controller === true);
-  return found && { name: found.name, uid: found.uid };
+interface Wanted<T extends KubeObject> {
+  /** The label that Pods of this kind of owner have. */
+  label: string;
+  /** Name of the init container that has the token. */
+  carrier: string;
+  kept: Kept<T>;
 }
 
-type Kept<T extends KubeObject> = [kind: Kind<T>, store: Store<T>];
-
-interface Identity {
-  namespace: string;
-  name: string;
-  uid: string;
+interface Run<T extends KubeObject> {
+  job: Job;
+  owner: T;
 }
 
-/** The very object with that UID; one that took its name later is another. */
-async function find<T extends KubeObject>(
-  kube: KubeClient,
-  [kind, store]: Kept<T>,
-  { uid, ...key }: Identity,
-): Promise<T | undefined> {
-  const cached = store.get(key);
-  if (cached?.metadata.uid === uid) return cached;
-  const live = await kube.get(kind, key);
-  return live?.metadata.uid === uid ? live : undefined;
+/** The Pod's Job and the object that controls it. Labels and owner references anybody can write: the Pod has to be what the Job says, too. */
+async function runOf<T extends KubeObject>(
+  sources: Looking,
+  identity: PodIdentity,
+  { label, carrier, kept }: Wanted<T>,
+): Promise<Run<T> | Refused> {
+  const pod = await podOf(sources, identity);
+  if (isRefused(pod)) return pod;
+  if (pod.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
+  const run = await ownersOf(sources, pod, kept);
+  if (isRefused(run)) return run;
+  return endOfPod(pod, carrier, sources.now()) ?? forgeryOf(pod, run.job) ?? run;
 }
 
-async function podOf({ kube, pods, now }: SubjectSources, identity: PodIdentity): Promise<Pod | Refused> {
+async function podOf({ find, pods }: Looking, identity: PodIdentity): Promise<Pod | Refused> {
   const { namespace, podName: name, podUid: uid } = identity;
-  const pod = await find(kube, [Pod, pods], { namespace, name, uid });
-  if (!pod) return refused(403, 'PodGone', `there is no Pod ${namespace}/${name} with UID ${uid}`);
-  // The timestamp includes the grace period: until then the courier stores what there is.
-  const end = pod.metadata.deletionTimestamp;
-  if (end !== undefined && now().getTime() > Date.parse(end))
-    return refused(403, 'PodGone', `the Pod ${namespace}/${name} should have ended at ${end}`);
-  return pod;
+  const pod = await find([Pod, pods], { namespace, name, uid });
+  return pod ?? refused(403, 'PodGone', `there is no Pod ${namespace}/${name} with UID ${uid}`);
 }
 
-/** The object that controls the Job that controls the Pod. */
-async function ownerOf<T extends KubeObject>(
-  { kube, jobs }: SubjectSources,
+async function ownersOf<T extends KubeObject>(
+  { find, jobs }: Looking,
   pod: Pod,
   kept: Kept<T>,
-): Promise<T | Refused> {
-  const { namespace = '', name } = pod.metadata;
-  const byPod = controllerOf(pod);
-  const job = byPod && (await find(kube, [Job, jobs], { ...byPod, namespace }));
-  const byJob = job && controllerOf(job);
-  const owner = byJob && (await find(kube, kept, { ...byJob, namespace }));
-  return (
-    owner ?? refused(403, 'NoSuchOwner', `no ${kept[0].kind} has a Job with the Pod ${namespace}/${name}`)
+): Promise<Run<T> | Refused> {
+  const { namespace, name } = pod.metadata;
+  const none = refused(403, 'NoSuchOwner', `no ${kept[0].kind} has a Job with the Pod ${namespace}/${name}`);
+  const job = (await controllerOf(find, pod, [Job, jobs])) ?? none;
+  if (isRefused(job)) return job;
+  const owner = (await controllerOf(find, job, kept)) ?? none;
+  return isRefused(owner) ? owner : { job, owner };
+}
+
+function forgeryOf(pod: Pod, job: Job): Refused | undefined {
+  const { namespace, name } = pod.metadata;
+  // Nothing of ours adds one, and one can mount the token or enter the courier.
+  const guest = pod.spec?.ephemeralContainers?.[0];
+  const alteration = guest ? `ephemeral container ${guest.name} was added` : alterationOf(pod, job);
+  if (alteration === undefined) return undefined;
+  return refused(
+    403,
+    'AlteredPod',
+    `the Pod ${namespace}/${name} is not what Job ${job.metadata.name} says: ${alteration}`,
   );
 }
 
-/** The number of a later attempt than `attempt`. */
-function supersededBy(jobs: Store<Job>, { metadata, status }: Trial, attempt: number): number | undefined {
-  const recorded = status?.attempts?.at(-1)?.number ?? 0;
-  if (recorded > attempt) return recorded;
-  // Between the creation of its Job and the status that records it, an attempt is known by the Job alone.
+/** The object that controls `object`: it has to exist under the name and the UID that the reference tells. */
+async function controllerOf<T extends KubeObject>(
+  find: Find,
+  { metadata }: KubeObject,
+  kept: Kept<T>,
+): Promise<T | undefined | Refused> {
+  const reference = metadata.ownerReferences?.find(
+    ({ controller, kind }) => controller === true && kind === kept[0].kind,
+  );
+  if (!reference) return undefined;
+  const { name, uid } = reference;
+  return find(kept, { namespace: metadata.namespace ?? '', name, uid });
+}
+
+/** Between the creation of its Job and the status that records it, a later attempt is known by the Job alone. */
+function supersededBy(jobs: Store<Job>, { metadata }: Trial, attempt: number): Refused | undefined {
   const next = jobs.get({ namespace: metadata.namespace ?? '', name: jobName(metadata.name, attempt + 1) });
-  return next && controllerOf(next)?.uid === metadata.uid ? attempt + 1 : undefined;
+  const isOurs = next?.metadata.ownerReferences?.some(
+    ({ uid, controller }) => controller === true && uid === metadata.uid,
+  );
+  return isOurs
+    ? refused(403, 'OlderAttempt', `attempt ${attempt} was followed by attempt ${attempt + 1}`)
+    : undefined;
 }
 
-/** Undefined for a Pod that does not say it runs a Trial. */
-function attemptOf({ metadata: { labels = {} } }: Pod): number | undefined {
-  const attempt = Number(labels[LABEL.attempt]);
-  return labels[LABEL.trial] !== undefined && attempt >= 1 ? attempt : undefined;
-}
-
-function imageOf({ metadata: { annotations = {} } }: Pod): ImageConfig | undefined {
+function imageOf(annotations: Record<string, string> = {}): ImageConfig | undefined {
   try {
     return JSON.parse(annotations[ANNOTATION.imageConfig] ?? '') as ImageConfig;
   } catch {

@@ -1,4 +1,5 @@
 /** A Trial, a TaskBuild, and the Jobs and Pods that the operator makes for them. */
+import { CONTAINERS } from '../../crds/courier-protocol.ts';
 import type { ImageConfig } from '../../crds/courier-protocol.ts';
 import { aTaskBuild, aTrial, anImageConfig } from '../../../test/support/builders.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
@@ -53,41 +54,81 @@ const controlledBy = (owner: KubeObject) => ({
   controller: true,
 });
 
-function jobOf(owner: KubeObject, name: string): Job {
+type Template = NonNullable<Job['spec']>['template'];
+
+function jobOf(owner: KubeObject, name: string, template: Template): Job {
   const metadata = { name, namespace, uid: `${name}-uid`, ownerReferences: [controlledBy(owner)] };
-  return { apiVersion: 'batch/v1', kind: 'Job', metadata };
+  return { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: { template } };
 }
 
-export const trialJob = (trial: Trial, attempt = 1): Job =>
-  jobOf(trial, jobName(trial.metadata.name, attempt));
-export const buildJob: Job = jobOf(taskBuild, 'sb-build-0123');
+/** The part of a Pod's spec that has the token. */
+const withToken = (container: string) => ({
+  restartPolicy: 'Never',
+  automountServiceAccountToken: false,
+  initContainers: [
+    {
+      name: container,
+      image: 'registry/sb-operator:1',
+      command: ['node', '/app/courier.js'],
+      env: [{ name: 'SB_BROKER_URL', value: 'https://broker:8443' }],
+      volumeMounts: [{ name: 'token', mountPath: '/var/run/secrets/sb-broker', readOnly: true }],
+      securityContext: { runAsUser: 10_001 },
+    },
+  ],
+  volumes: [
+    {
+      name: 'token',
+      projected: { sources: [{ serviceAccountToken: { audience: 'sb-broker', path: 'token' } }] },
+    },
+  ],
+});
 
-export function trialPod(trial: Trial, attempt = 1): Pod {
-  const job = trialJob(trial, attempt);
+export const trialJob = (trial: Trial, attempt = 1): Job =>
+  jobOf(trial, jobName(trial.metadata.name, attempt), {
+    metadata: {
+      labels: { [LABEL.trial]: trial.metadata.name, [LABEL.attempt]: String(attempt) },
+      annotations: { [ANNOTATION.imageConfig]: JSON.stringify(IMAGE) },
+    },
+    spec: {
+      ...withToken(CONTAINERS.courier),
+      containers: [{ name: CONTAINERS.task, image: 'debian@sha256:aa', command: ['/sb/busybox'] }],
+    },
+  });
+
+export const buildJob: Job = jobOf(taskBuild, 'sb-build-0123', {
+  metadata: { labels: { [LABEL.taskBuild]: taskBuild.metadata.name } },
+  spec: {
+    ...withToken(CONTAINERS.context),
+    containers: [{ name: CONTAINERS.build, image: 'buildctl:1', command: ['/bin/sh'] }],
+  },
+});
+
+/** The Pod that the Job controller makes of a Job, and what API server and admission add to it. */
+function podOf({ metadata: { name, uid }, spec }: Job, suffix: string): Pod {
+  const { template } = spec ?? {};
+  const job = { apiVersion: 'batch/v1', kind: 'Job', name, uid: uid ?? '', controller: true };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: `${job.metadata.name}-x7k2p`,
+      name: `${name}-${suffix}`,
       namespace,
       uid: 'pod-uid',
-      labels: { [LABEL.trial]: trial.metadata.name, [LABEL.attempt]: String(attempt) },
-      annotations: {
-        [ANNOTATION.imageConfig]: JSON.stringify(IMAGE),
-      },
-      ownerReferences: [controlledBy(job)],
+      labels: { ...template?.metadata?.labels, 'istio.io/rev': 'default' },
+      annotations: { ...template?.metadata?.annotations, 'cni/address': '10.0.0.1' },
+      ownerReferences: [job],
     },
+    spec: {
+      containers: [],
+      ...structuredClone(template?.spec),
+      serviceAccountName: 'default',
+      nodeName: 'node-1',
+      priority: 0,
+      tolerations: [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists' }],
+    },
+    status: { phase: 'Running' },
   };
 }
 
-export const buildPod: Pod = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: {
-    name: 'sb-build-0123-q4w8z',
-    namespace,
-    uid: 'pod-uid',
-    labels: { [LABEL.taskBuild]: taskBuild.metadata.name },
-    ownerReferences: [controlledBy(buildJob)],
-  },
-};
+export const trialPod = (trial: Trial, attempt = 1): Pod => podOf(trialJob(trial, attempt), 'x7k2p');
+export const buildPod: Pod = podOf(buildJob, 'q4w8z');

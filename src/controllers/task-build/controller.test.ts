@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, anOrigin, aTaskBuild, someRules, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, anOrigin, aTaskBuild, someRules, stampOf, T0, NO_RULES } from '../../../test/support/builders.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { configMapHash } from '../../crds/content.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
@@ -64,6 +64,7 @@ class Room {
       limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
       rules: someRules(this.#over),
       events: { normal: () => {}, warning: () => {} },
+      rulesOf: async () => NO_RULES,
       now: () => after(5),
     });
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { after, anOrigin, aTaskBuild, someRules, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, anOrigin, aTaskBuild, NO_RULES, someRules, stampOf, T0 } from '../../../test/support/builders.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
 import { systemClock } from '../../kube/clock.ts';
@@ -13,6 +14,7 @@ import { BuildStates } from './build-states.ts';
 import { originOf } from './image.ts';
 import { bySlot } from './line.ts';
 import { observe } from './observe.ts';
+import { nextStep } from './plan.ts';
 import { Slots } from './slots.ts';
 
 const KEY = 'tasks/local/hello/0123/context.zip';
@@ -22,6 +24,7 @@ const KUBE = { get: async () => undefined } as unknown as KubeClient;
 class Room {
   readonly calls: string[] = [];
   fault: ProviderError | undefined;
+  rules = NO_RULES;
   readonly registry = memoryImageRegistry({ fault: (operation) => this.#called(`registry ${operation}`) });
   readonly artifacts = memoryArtifactStore({
     bucket: 'artifacts',
@@ -71,6 +74,7 @@ class Room {
       backend: builder.backend,
       limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
       rules: someRules(),
+      rulesOf: async () => this.rules,
       now: () => after(5),
     };
     return observe(sources, { namespace: 'default', name: build.metadata.name });
@@ -147,6 +151,24 @@ describe('observing a TaskBuild', () => {
   it('asks nobody about a build that is cancelled', async () => {
     const room = new Room();
     await room.see({ cancelled: true });
+    expect(room.calls).to.deep.equal([]);
+  });
+
+  it('finds no context that the namespace may not read, even where its image exists', async () => {
+    const room = new Room();
+    await room.storeContext();
+    room.registry.add(IMAGE);
+    room.rules = namespaceRules(
+      { 'sb.abundant.ai/task-prefixes': 'tasks/team-a/' },
+      { requirePrefixes: false },
+    );
+    const seen = await room.see();
+    expect(seen?.context).to.deep.equal({
+      kind: 'missing',
+      message: `spec.context.s3.uri: namespace default may not read ${KEY}: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
+    });
+    expect(seen && nextStep(seen)).to.deep.include({ kind: 'fail' });
+    expect(seen && nextStep(seen)).to.have.nested.property('failure.reason', 'ContextNotFound');
     expect(room.calls).to.deep.equal([]);
   });
 

@@ -2,12 +2,14 @@
 import { isFinished } from '../../crds/conditions.ts';
 import { configMapHash } from '../../crds/content.ts';
 import { identityOf } from '../../crds/names.ts';
+import { unreadable } from '../../crds/namespace-rules.ts';
+import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { keyOf } from '../../providers/artifact-store/port.ts';
+import { taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageBuilder } from '../../providers/image-builder/port.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
@@ -74,6 +76,8 @@ export interface TaskBuildSources {
   registry: ImageRegistry;
   artifacts: ArtifactStore;
   rules: ImageRules;
+  /** What the admins decided for a namespace. */
+  rulesOf: (namespace: string) => Promise<NamespaceRules>;
   now: () => Date;
 }
 
@@ -151,28 +155,40 @@ async function seeAttempt(
 
 /** The hash of the context: as the spec claims it of an archive, as it is of a ConfigMap. The build checks both against what it has. */
 async function seeSource(
-  { kube }: TaskBuildSources,
+  sources: TaskBuildSources,
   taskBuild: TaskBuild,
 ): Promise<{ contextSha256?: string; context: ContextSeen }> {
   const { s3, configMap } = taskBuild.spec.context;
-  if (!configMap) return { contextSha256: s3?.sha256 ?? '', context: NOT_ASKED };
   const { namespace } = identityOf(taskBuild);
-  const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
+  if (!configMap) {
+    const problem = await problemOfUri(sources, taskBuild);
+    return problem === undefined
+      ? { contextSha256: s3?.sha256 ?? '', context: NOT_ASKED }
+      : { context: { kind: 'missing', message: `spec.context.s3.uri: ${problem}` } };
+  }
+  const found = await sources.kube.get(ConfigMap, { namespace, name: configMap.name });
   if (found) return { contextSha256: configMapHash(found), context: { kind: 'present' } };
   const message = `spec.context.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`;
   return { context: { kind: 'missing', message } };
 }
 
+/** Why the context may not be taken from where the spec says. An image of it that exists already is not handed out then, either. */
+async function problemOfUri(
+  { artifacts, rulesOf }: TaskBuildSources,
+  taskBuild: TaskBuild,
+): Promise<string | undefined> {
+  const uri = taskBuild.spec.context.s3?.uri ?? '';
+  const key = taskKey(uri, artifacts.bucket);
+  if (key === undefined)
+    return `${uri} is not under s3://${artifacts.bucket}/tasks/, where contexts are taken from`;
+  const { namespace } = identityOf(taskBuild);
+  return unreadable(await rulesOf(namespace), { key, namespace });
+}
+
 async function seeArchive({ artifacts }: TaskBuildSources, { spec }: TaskBuild): Promise<ContextSeen> {
   const uri = spec.context.s3?.uri ?? '';
-  const objectKey = keyOf(uri, artifacts.bucket);
-  if (!objectKey?.startsWith('tasks/'))
-    return {
-      kind: 'missing',
-      message: `spec.context.s3.uri: ${uri} is not under s3://${artifacts.bucket}/tasks/, where contexts are taken from`,
-    };
   try {
-    const found = await artifacts.head(objectKey);
+    const found = await artifacts.head(taskKey(uri, artifacts.bucket) ?? '');
     if (!found) return { kind: 'missing', message: `there is no object ${uri}` };
     return { kind: 'present', ...present({ version: found.versionId }) };
   } catch (error) {

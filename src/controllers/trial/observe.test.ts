@@ -7,12 +7,15 @@ import {
   after,
   anOutcome,
   endedPod,
+  NO_RULES,
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
 import { buildName, configMapHash } from '../../crds/content.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import { trialPrefix } from '../../crds/names.ts';
+import { namespaceRules } from '../../crds/namespace-rules.ts';
+import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
@@ -51,9 +54,10 @@ interface World {
   cached?: KubeObject[];
   live?: KubeObject[];
   fault?: ProviderReason;
+  rules?: NamespaceRules;
 }
 
-function look({ trial = aTrial(), cached = [], live = [configMap], fault }: World = {}) {
+function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules = NO_RULES }: World = {}) {
   const artifacts = memoryArtifactStore({ bucket: 'artifacts' });
   const registry = memoryImageRegistry({
     fault: () => (fault ? new ProviderError(fault, 'the registry says so') : undefined),
@@ -69,6 +73,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault }: Worl
     taskBuilds: of<TaskBuild>('TaskBuild'),
     registry,
     artifacts,
+    rulesOf: async () => rules,
     platform: 'linux/amd64',
     now: () => after(5),
   };
@@ -108,6 +113,63 @@ describe('observing a Trial', () => {
     expect(await image({ trial: aTrial({ spec: { environment: { image: 'nowhere:1' } } }) })).to.include({
       kind: 'failed',
       reason: 'ImageNotFound',
+    });
+  });
+
+  it('finds no task that the namespace may not read, and does not look whether it exists', async () => {
+    const rules = namespaceRules(
+      { 'sb.abundant.ai/task-prefixes': 'tasks/team-a/' },
+      { requirePrefixes: false },
+    );
+    const task = (path: string) => ({
+      task: { name: 'x', dataset: 'local', s3: { uri: `s3://artifacts/tasks/${path}` } },
+    });
+    const foreign = look({ trial: aTrial({ spec: task('team-b/x/1/') }), rules });
+    await foreign.artifacts.put('tasks/team-b/x/1/task.zip', 'zip');
+    expect((await foreign.seen())?.taskMissing).to.equal(
+      'spec.task.s3.uri: namespace default may not read tasks/team-b/x/1: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/',
+    );
+    const own = look({ trial: aTrial({ spec: task('team-a/x/1/') }), rules });
+    await own.artifacts.put('tasks/team-a/x/1/task.zip', 'zip');
+    expect((await own.seen())?.taskMissing).to.equal(undefined);
+    const around = look({ trial: aTrial({ spec: task('team-a/../team-b/x/1') }), rules });
+    expect((await around.seen())?.taskMissing).to.contain('is not under s3://artifacts/tasks/');
+  });
+
+  describe('with a Pod that somebody wrote in the Job’s name', () => {
+    const trial = aTrial();
+    const job = aJob(trial);
+    const forged = {
+      ...aPod(job, { status: endedPod(JSON.stringify(anOutcome())) }),
+      spec: { containers: [{ name: 'task', image: 'mallory' }] },
+    };
+
+    it('believes no outcome in it', async () => {
+      const seen = await look({ trial, cached: [job, forged] }).seen();
+      expect(seen).to.not.have.any.keys('outcome', 'pod');
+      expect(seen?.altered).to.equal(
+        'Pod hello-1-abcde is not what the operator rendered: image of container task differs',
+      );
+    });
+
+    it('sees the real one beside it, whichever is first', async () => {
+      const real = aPod(job, { status: { phase: 'Running' } });
+      for (const cached of [
+        [job, forged, real],
+        [job, real, forged],
+      ]) {
+        const seen = await look({ trial, cached }).seen();
+        expect(seen?.pod).to.equal(real);
+        expect(seen).to.not.have.property('altered');
+      }
+    });
+
+    it('believes no Pod that has the Job’s label and not its reference', async () => {
+      const ended = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
+      const real = aPod(ended, { status: endedPod(JSON.stringify(anOutcome())) });
+      const labelled = { ...real, metadata: { ...real.metadata, ownerReferences: [] } };
+      const seen = await look({ trial, cached: [ended], live: [labelled] }).seen();
+      expect(seen).to.not.have.any.keys('outcome', 'pod', 'altered');
     });
   });
 

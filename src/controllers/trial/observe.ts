@@ -3,13 +3,16 @@ import type { Manifest, Outcome } from '../../crds/courier-protocol.ts';
 import { buildName, configMapHash, differences } from '../../crds/content.ts';
 import type { Files } from '../../crds/content.ts';
 import { identityOf, jobName, trialPrefix } from '../../crds/names.ts';
+import { alterationOf } from '../../crds/rendered-pod.ts';
+import { unreadable } from '../../crds/namespace-rules.ts';
+import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { keyOf } from '../../providers/artifact-store/port.ts';
+import { taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
@@ -26,6 +29,8 @@ export interface TrialSources {
   taskBuilds: Store<TaskBuildObject>;
   registry: ImageRegistry;
   artifacts: ArtifactStore;
+  /** What the admins decided for a namespace. */
+  rulesOf: (namespace: string) => Promise<NamespaceRules>;
   /** Platform of the nodes, for example `linux/amd64`. */
   platform: string;
   now: () => Date;
@@ -49,14 +54,15 @@ export async function observe(sources: TrialSources, key: ObjectKey): Promise<Ob
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed> {
   const { recorded, attempt } = currentAttempt(trial);
   const job = await seeJob(sources, trial, { attempt, live: recorded !== undefined });
-  const pod = job.kind === 'own' ? await seePod(sources, job.job) : undefined;
+  const pods = job.kind === 'own' ? genuineOf(await seePods(sources, job.job), job.job) : {};
   return {
     trial,
     attempt,
     job,
     image: { kind: 'notAsked' },
     now: sources.now(),
-    ...present({ recorded, pod }),
+    ...pods,
+    ...present({ recorded }),
   };
 }
 
@@ -79,15 +85,25 @@ async function seeJob(
 }
 
 /** The two caches are two watches: a Job may have ended in one before its Pod is in the other, so that is asked for. */
-async function seePod({ kube, pods }: TrialSources, job: Job): Promise<Pod | undefined> {
+async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
   const { namespace, uid } = identityOf(job);
-  const cached = pods.by('owner', uid)[0];
-  if (cached || !hasEnded(job)) return cached;
-  const [live] = await kube.list(Pod, {
+  const cached = pods.by('owner', uid);
+  if (cached.length > 0 || !hasEnded(job)) return cached;
+  const live = await kube.list(Pod, {
     namespace,
     labelSelector: `batch.kubernetes.io/controller-uid=${uid}`,
   });
-  return live;
+  // A label anybody can write; the reference the Job controller checks, too.
+  return live.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
+}
+
+/** Whoever may create Pods can write one that names the Job as its owner, and an outcome into that: it has to be what the Job says. */
+function genuineOf(pods: Pod[], job: Job): Pick<Observed, 'pod' | 'altered'> {
+  const pod = pods.find((candidate) => alterationOf(candidate, job) === undefined);
+  const [other] = pods;
+  if (pod || !other) return present({ pod });
+  const alteration = alterationOf(other, job);
+  return { altered: `Pod ${other.metadata.name} is not what the operator rendered: ${alteration}` };
 }
 
 /** What the courier said of an attempt that was begun. Where the Pod ended without a word, or is gone, what the courier stored last tells the same. */
@@ -113,20 +129,25 @@ async function storedOutcome(
   return ours ? manifest.outcome : undefined;
 }
 
-async function seeTask({ kube, artifacts }: TrialSources, trial: Trial): Promise<string | undefined> {
+async function seeTask(
+  { kube, artifacts, rulesOf }: TrialSources,
+  trial: Trial,
+): Promise<string | undefined> {
   const { s3, configMap } = trial.spec.task;
+  const { namespace } = identityOf(trial);
   if (configMap) {
-    const { namespace } = identityOf(trial);
     const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
     return found
       ? undefined
       : `spec.task.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`;
   }
   const uri = s3?.uri ?? '';
-  const prefix = keyOf(uri, artifacts.bucket);
-  if (!prefix?.startsWith('tasks/'))
+  const prefix = taskKey(uri, artifacts.bucket);
+  if (prefix === undefined)
     return `spec.task.s3.uri: ${uri} is not under s3://${artifacts.bucket}/tasks/, where tasks are taken from`;
-  const key = `${prefix.replace(/\/$/, '')}/task.zip`;
+  const problem = unreadable(await rulesOf(namespace), { key: prefix, namespace });
+  if (problem !== undefined) return `spec.task.s3.uri: ${problem}`;
+  const key = `${prefix}/task.zip`;
   return (await artifacts.head(key)) ? undefined : `there is no object ${artifacts.uri(key)}`;
 }
 

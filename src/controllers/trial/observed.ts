@@ -34,6 +34,8 @@ export interface Observed {
   recorded?: Attempt;
   job: JobSeen;
   pod?: Pod;
+  /** Why none of the Pods that say they are the Job's is one that the operator rendered. */
+  altered?: string;
   /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
   outcome?: Outcome;
   image: ImageSeen;

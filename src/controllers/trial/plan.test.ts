@@ -127,6 +127,16 @@ describe('the next step of a Trial', () => {
     expect(nextStep(seen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
   });
 
+  it('ends the attempt where the Pod in its Job’s name is another than was rendered, and says what differs', () => {
+    const altered = 'Pod x is not what the operator rendered: container y was added';
+    const trial = aTrial();
+    expect(nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) }, altered }))).to.deep.equal({
+      kind: 'endAttempt',
+      reason: 'PodLost',
+      message: altered,
+    });
+  });
+
   describe('while the Pod starts', () => {
     it('says why it is not scheduled', () => {
       const status = {

@@ -68,7 +68,9 @@ function causeOf(said: TrialFailedReason, pod: Pod): Failure | undefined {
 }
 
 function silentEnd(seen: Observed): AttemptEnd | undefined {
-  const failure = silentFailure(seen);
+  const { altered } = seen;
+  const failure: Failure | undefined =
+    altered === undefined ? silentFailure(seen) : { reason: 'PodLost', message: altered };
   return failure && { kind: 'failure', ...failure };
 }
 

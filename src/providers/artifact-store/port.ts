@@ -1,4 +1,5 @@
 /** Where tasks come from and results go: a bucket. Keys have no leading slash. Failures are `ProviderError`. */
+import { isPlainKey } from '../../crds/namespace-rules.ts';
 
 /** What the store knows of an object. */
 export interface ObjectInfo {
@@ -53,4 +54,10 @@ export interface ArtifactStore {
 export function keyOf(uri: string, bucket: string): string | undefined {
   const start = `s3://${bucket}/`;
   return uri.startsWith(start) ? uri.slice(start.length) : undefined;
+}
+
+/** Key of a task's prefix or a context under `tasks/`, without the closing slash; undefined for everything else. Nothing else of the bucket is handed out for reading. */
+export function taskKey(uri: string, bucket: string): string | undefined {
+  const key = keyOf(uri, bucket)?.replace(/\/$/, '');
+  return key?.startsWith('tasks/') && isPlainKey(key) ? key : undefined;
 }

@@ -1,0 +1,74 @@
+import { expect } from 'chai';
+import { namespaceRules, unreadable } from './namespace-rules.ts';
+
+const PREFIXES = 'sb.abundant.ai/task-prefixes';
+
+const reading = (key: string, value?: string, requirePrefixes = false): string | undefined =>
+  unreadable(namespaceRules(value === undefined ? {} : { [PREFIXES]: value }, { requirePrefixes }), {
+    key,
+    namespace: 'team-a',
+  });
+
+describe('the tasks that a namespace may read', () => {
+  it('are all of them without the annotation', () => {
+    expect(reading('tasks/anybody/x/1')).to.equal(undefined);
+  });
+
+  it('are none without the annotation where the installation requires it', () => {
+    expect(reading('tasks/team-a/x', undefined, true)).to.equal(
+      'namespace team-a may not read tasks/team-a/x: this installation requires the annotation sb.abundant.ai/task-prefixes on the Namespace, which has none',
+    );
+    expect(reading('tasks/team-a/x', 'tasks/team-a', true)).to.equal(undefined);
+    const unknown = namespaceRules(undefined, { requirePrefixes: true });
+    expect(unreadable(unknown, { key: 'tasks/x', namespace: 'gone' })).to.be.a('string');
+  });
+
+  it('are those under its prefixes, with or without the closing slash and spaces', () => {
+    for (const value of ['tasks/team-a/,tasks/shared/', ' tasks/shared , tasks/team-a'])
+      for (const key of ['tasks/team-a', 'tasks/team-a/x/1', 'tasks/shared/x'])
+        expect(reading(key, value), `${value} ${key}`).to.equal(undefined);
+    expect(reading('tasks/team-b/x', 'tasks/team-a/,tasks/shared/')).to.equal(
+      'namespace team-a may not read tasks/team-b/x: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/, tasks/shared/',
+    );
+  });
+
+  it('are all of them where an admin says tasks/', () => {
+    expect(reading('tasks/anybody/x', 'tasks/', true)).to.equal(undefined);
+  });
+
+  it('end at whole segments: another team whose name only begins alike is another', () => {
+    expect(reading('tasks/team-ab/x', 'tasks/team-a')).to.be.a('string');
+    expect(reading('tasks/team', 'tasks/team-a')).to.be.a('string');
+  });
+
+  it('are none where one prefix is wrong, and the message says which', () => {
+    for (const value of [
+      '',
+      'team-a/',
+      'tasks/../trials',
+      'tasks//a',
+      '/tasks/a',
+      'tasks/a,',
+      'tasks/a,*',
+      's3://bucket/tasks/a',
+    ])
+      expect(reading('tasks/a/x', value), value).to.match(/lists ".*", which is no prefix under tasks\//);
+    expect(reading('tasks/a', Array(101).fill('tasks/a').join(','))).to.contain('more than 100 prefixes');
+  });
+});
+
+describe('what becomes of background processes', () => {
+  const rule = (value?: string) =>
+    namespaceRules(value === undefined ? {} : { 'sb.abundant.ai/background-processes': value }, {
+      requirePrefixes: false,
+    }).backgroundProcesses;
+
+  it('is not said without the annotation, and the stricter rule where its word is unknown', () => {
+    expect([rule(), rule('Keep'), rule('Stop'), rule('keep')]).to.deep.equal([
+      undefined,
+      'Keep',
+      'Stop',
+      'Stop',
+    ]);
+  });
+});

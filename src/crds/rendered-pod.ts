@@ -1,0 +1,77 @@
+/**
+ * Pure: whether a Pod is what the operator rendered. The Job is the reference: its template was rendered by the version of the operator that
+ * created it and cannot change afterwards, so a Pod of an older or newer version is compared with its own rendering.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Job, Pod } from '../kube/kinds.ts';
+
+type PodSpec = NonNullable<Pod['spec']>;
+type Container = PodSpec['containers'][number];
+
+/**
+ * What decides what a container runs, sees and may do. The API server fills defaults into a Job's template and into a Pod alike. Left out is what
+ * it or admission fills into Pods alone (resources, pull and resize policy), and what only places a Pod.
+ */
+const OF_CONTAINER = [
+  'image',
+  'command',
+  'args',
+  'workingDir',
+  'env',
+  'envFrom',
+  'volumeMounts',
+  'volumeDevices',
+  'securityContext',
+  'lifecycle',
+  'restartPolicy',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+] as const satisfies (keyof Container)[];
+
+const OF_POD = [
+  'restartPolicy',
+  'automountServiceAccountToken',
+  'hostNetwork',
+  'hostPID',
+  'hostIPC',
+  'hostUsers',
+  'shareProcessNamespace',
+  'securityContext',
+  // Whoever decides what a name means decides what the courier downloads.
+  'hostAliases',
+  'dnsPolicy',
+  'dnsConfig',
+  'volumes',
+] as const satisfies (keyof PodSpec)[];
+
+/** What in `pod` is not as `job` says, in words without values; undefined where nothing is. Labels, annotations, placing and resources may differ. */
+export function alterationOf(pod: Pod, job: Job): string | undefined {
+  const [spec, rendered] = [pod.spec, job.spec?.template.spec];
+  if (!spec || !rendered) return 'one of them has no Pod spec';
+  if ((spec.serviceAccountName ?? 'default') !== (rendered.serviceAccountName ?? 'default'))
+    return 'serviceAccountName differs';
+  const field = OF_POD.find((name) => !isDeepStrictEqual(spec[name], rendered[name]));
+  if (field !== undefined) return `${field} differs`;
+  return (
+    alterationAmong('init container', spec.initContainers, rendered.initContainers) ??
+    alterationAmong('container', spec.containers, rendered.containers)
+  );
+}
+
+function alterationAmong(
+  what: string,
+  containers: Container[] = [],
+  rendered: Container[] = [],
+): string | undefined {
+  const known = new Map(rendered.map((container) => [container.name, container]));
+  for (const container of containers) {
+    const original = known.get(container.name);
+    if (!original) return `${what} ${container.name} was added`;
+    const field = OF_CONTAINER.find((name) => !isDeepStrictEqual(container[name], original[name]));
+    if (field !== undefined) return `${field} of ${what} ${container.name} differs`;
+    known.delete(container.name);
+  }
+  const [missing] = known.keys();
+  return missing === undefined ? undefined : `${what} ${missing} is missing`;
+}
