@@ -73,6 +73,13 @@ describe('config', () => {
         `SB_IMAGE_REPOSITORIES: ${bad} is not a repository`,
       );
   });
+
+  it('requires task prefixes of a namespace only where it is told to, in a word that it knows', () => {
+    const required = (value: string) =>
+      readConfig({ ...complete, SB_REQUIRE_TASK_PREFIXES: value }).requireTaskPrefixes;
+    expect([required(''), required('false'), required('true')]).to.deep.equal([false, false, true]);
+    expect(() => required('yes')).to.throw('SB_REQUIRE_TASK_PREFIXES: yes is not one of false, true');
+  });
 });
 
 describe('config of the aws profile', () => {

@@ -31,7 +31,10 @@ export const TRIAL_FAILED = {
   },
   BuildFailed: { retried: false, means: 'the TaskBuild failed' },
   BuildNotFound: { retried: false, means: 'environment.buildRef names no TaskBuild' },
-  TaskNotFound: { retried: false, means: 'the task’s ConfigMap or S3 object does not exist' },
+  TaskNotFound: {
+    retried: false,
+    means: 'the task’s ConfigMap or S3 object does not exist, or its namespace may not read it',
+  },
   TaskInvalid: { retried: false, means: 'the task folder breaks the task format' },
   TaskUnsupported: { retried: false, means: 'the task needs something that this version does not run' },
   SecretNotFound: { retried: false, means: 'a Secret or key that env refers to does not exist' },
@@ -92,7 +95,10 @@ export const BUILD_DONE = {
 /** Why a TaskBuild failed. */
 export const BUILD_FAILED = {
   Cancelled: { retried: false, means: 'spec.cancelled is true' },
-  ContextNotFound: { retried: false, means: 'the context’s ConfigMap or S3 object does not exist' },
+  ContextNotFound: {
+    retried: false,
+    means: 'the context’s ConfigMap or S3 object does not exist, or its namespace may not read it',
+  },
   ContextMismatch: { retried: false, means: 'the context’s SHA-256 is not the one in the spec' },
   DockerfileFailed: { retried: false, means: 'a step of the Dockerfile failed, or it does not parse' },
   BaseImageNotFound: { retried: false, means: 'a FROM image does not exist' },
