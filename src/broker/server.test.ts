@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { request as httpsRequest, Agent } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
@@ -281,6 +283,15 @@ describe('broker', () => {
     many.destroy();
     expect(served).to.have.length(8);
     expect(await plan()).to.include({ status: 200 });
+  });
+
+  it('answers a courier beside hundreds of connections that ask nothing', async () => {
+    await taskZip();
+    const idle = Array.from({ length: 400 }, () => connect({ port: broker.port, host: '127.0.0.1' }));
+    for (const socket of idle) socket.on('error', () => undefined);
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    expect(await plan()).to.include({ status: 200 });
+    for (const socket of idle) socket.destroy();
   });
 
   it('refuses TLS 1.2 and clients that do not trust its CA', async () => {

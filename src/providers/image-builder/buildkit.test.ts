@@ -29,10 +29,13 @@ const build = (namespace: string): Build => ({
   timeoutSeconds: 60,
 });
 
+const POD = { containers: [{ name: 'build', image: 'buildctl' }] };
+
 const job = (namespace: string, status: object = {}): Job => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
   metadata: { name: 'b-1', namespace, uid: `job-${namespace}` },
+  spec: { template: { spec: POD } },
   status,
 });
 
@@ -46,6 +49,7 @@ const brokenPod = (namespace: string, message: string): Pod => ({
       { apiVersion: 'batch/v1', kind: 'Job', name: 'b-1', uid: `job-${namespace}`, controller: true },
     ],
   },
+  spec: POD,
   status: {
     phase: 'Failed',
     containerStatuses: [
@@ -108,6 +112,26 @@ describe('buildkit ImageBuilder on an API server in trouble', () => {
 });
 
 describe('buildkit ImageBuilder’s builds', () => {
+  it('take no digest out of a Pod that somebody wrote in the name of the Job', async () => {
+    const digest = `sha256:${'e'.repeat(64)}`;
+    const real = brokenPod('one', digest);
+    const status = {
+      ...real.status,
+      phase: 'Succeeded',
+      containerStatuses: real.status?.containerStatuses?.map((container) => ({
+        ...container,
+        state: { terminated: { exitCode: 0, message: digest } },
+      })),
+    } as NonNullable<Pod['status']>;
+    const stateWith = async (spec: NonNullable<Pod['spec']>) => {
+      const builder = builderOn(holding({ one: job('one') }, { one: { ...real, spec, status } }));
+      return (await builder.states([{ id: 'one/b-1', namespace: 'one' }])).get('one/b-1');
+    };
+    expect(await stateWith(POD)).to.deep.equal({ kind: 'succeeded', digest });
+    const forged = { containers: [{ name: 'build', image: 'evil' }] };
+    expect(await stateWith(forged)).to.have.property('kind', 'queued');
+  });
+
   it('of the same token in two namespaces are two', async () => {
     const builder = builderOn(holding({ one: job('one'), two: job('two', { succeeded: 1 }) }));
     const handles = [await builder.start(build('one')), await builder.start(build('two'))];

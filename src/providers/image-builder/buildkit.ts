@@ -1,6 +1,7 @@
 /** ImageBuilder over BuildKit: a Job per build, whose buildctl talks to buildkitd. */
 import { CONTAINERS } from '../../crds/courier-protocol.ts';
 import { LABEL } from '../../crds/names.ts';
+import { alterationOf } from '../../crds/rendered-pod.ts';
 import { ApiError, isAlreadyExists } from '../../kube/errors.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Permission } from '../../kube/types.ts';
@@ -60,6 +61,10 @@ const podsOf = (jobs: string[]): string =>
 
 const ownedBy = (uid: string | undefined, { metadata }: Job | Pod): boolean =>
   metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid) ?? false;
+
+/** Whoever may create Pods can write one that names the Job as its owner, and a digest into that: it has to be what the Job says. */
+const isOf = (job: Job, pod: Pod): boolean =>
+  ownedBy(job.metadata.uid, pod) && alterationOf(pod, job) === undefined;
 
 const newest = (pods: Pod[]): Pod | undefined =>
   pods
@@ -131,7 +136,7 @@ class BuildKitImageBuilder implements ImageBuilder {
     const byName = new Map(jobs.map((job) => [job.metadata.name, job]));
     for (const handle of handles) {
       const job = byName.get(jobNameOf(handle));
-      const pod = job && newest(pods.filter((candidate) => ownedBy(job.metadata.uid, candidate)));
+      const pod = job && newest(pods.filter((candidate) => isOf(job, candidate)));
       found.set(handle.id, job ? await this.#explain(judge(job, pod)) : { kind: 'unknown' });
     }
   }
