@@ -61,6 +61,12 @@ describe('config', () => {
       );
   });
 
+  it('has no build push to where the operator itself is pulled from', () => {
+    expect(() => readConfig({ ...complete, SB_IMAGE_REPOSITORY: 'sb-registry:5000/sb-operator' })).to.throw(
+      'SB_IMAGE_REPOSITORY: sb-registry:5000/sb-operator is the repository of the operator',
+    );
+  });
+
   it('keeps images of namespaces apart where builds are Pods in them, and other repositories out', () => {
     expect(readConfig(complete)).to.deep.include({ imageSharing: 'Namespace', imageRepositories: [] });
     const more = { SB_IMAGE_SHARING: 'Shared', SB_IMAGE_REPOSITORIES: 'host:5000/one,host:5000/team/*' };

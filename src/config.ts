@@ -152,8 +152,20 @@ export function readConfig(env: Env): Config {
   const read = reader(env, problems);
   const profile = read.choice('SB_PROFILE', ['local', 'aws'] as const);
   const config = profile === 'aws' ? awsConfig(read) : localConfig(read);
+  problems.push(...ownRepositoryProblem(config));
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return Object.freeze(config);
+}
+
+/** Builds of anybody go to the images' repository: not where the operator itself is pulled from. */
+function ownRepositoryProblem(config: Config): string[] {
+  const [variable, repository] =
+    config.profile === 'aws'
+      ? ['SB_ECR_REPO', config.ecrRepository]
+      : ['SB_IMAGE_REPOSITORY', config.imageRepository];
+  const own = config.courierImage.replace(/(:[^/:]*)?@.*$/, '');
+  const isOwn = own !== '' && (own === repository || own.endsWith(`/${repository}`));
+  return isOwn ? [`${variable}: ${repository} is the repository of the operator's own image`] : [];
 }
 
 function localConfig(read: Reader): LocalConfig {

@@ -106,7 +106,7 @@ describe('a TaskBuild on CodeBuild', function () {
     },
     'throttled GetObject calls for what is on record': {
       fault: firstCalls('get', /^builds\//),
-      says: 'RegistryUnavailable',
+      says: 'Pending',
       with: 'Rate exceeded',
     },
     'throttled PutObject calls for what goes on record': {

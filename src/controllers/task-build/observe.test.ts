@@ -25,6 +25,7 @@ class Room {
   readonly calls: string[] = [];
   fault: ProviderError | undefined;
   rules = NO_RULES;
+  recordFault: ProviderError | undefined;
   readonly registry = memoryImageRegistry({ fault: (operation) => this.#called(`registry ${operation}`) });
   readonly artifacts = memoryArtifactStore({
     bucket: 'artifacts',
@@ -35,6 +36,7 @@ class Room {
 
   #called(call: string): ProviderError | undefined {
     this.calls.push(call);
+    if (call === 'store get') return this.recordFault;
     return call.startsWith('store head') ? this.fault : undefined;
   }
 
@@ -93,6 +95,16 @@ describe('observing a TaskBuild', () => {
     const digest = await room.build();
     expect(await room.see()).to.deep.include({ image: IMAGE, existing: { kind: 'present', digest } });
     expect(room.calls).to.deep.equal(['store get', 'registry resolve']);
+  });
+
+  it('builds nothing while it cannot know what is on record', async () => {
+    const room = new Room();
+    await room.storeContext();
+    room.recordFault = new ProviderError('AccessDenied', 'no s3:GetObject');
+    expect(await room.see()).to.deep.include({
+      existing: { kind: 'recordUnread', message: 'no s3:GetObject' },
+      context: { kind: 'notAsked' },
+    });
   });
 
   it('asks no registry about a repository that the operator does not push to', async () => {

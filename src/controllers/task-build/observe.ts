@@ -29,6 +29,8 @@ export type ImageSeen =
   | { kind: 'absent' }
   | { kind: 'present'; digest: string }
   | { kind: 'unavailable'; message: string }
+  /** The bucket does not say what is on record. */
+  | { kind: 'recordUnread'; message: string }
   /** The registry will never take this name from us. */
   | { kind: 'refused'; message: string };
 
@@ -133,7 +135,8 @@ async function seeBuilt(
   repository: string,
   { contentHash }: Origin,
 ): Promise<{ image?: string; existing: ImageSeen }> {
-  const record = await readRecord(sources.artifacts, contentHash);
+  const record = await readRecord(sources.artifacts, contentHash).catch(asUnread);
+  if (record && 'kind' in record) return { existing: record };
   if (!record || repositoryOf(record.image) !== repository) return { existing: { kind: 'absent' } };
   const { image, digest } = record;
   return { image, ...(await seeImage(sources, `${repository}@${digest}`)) };
@@ -202,7 +205,12 @@ async function seeImage({ registry }: TaskBuildSources, reference: string): Prom
   return { existing: found ? { kind: 'present', digest: found.digest } : { kind: 'absent' } };
 }
 
-/** What a registry or a store that fails says is a value, too. */
+function asUnread(error: unknown): ImageSeen & { kind: 'recordUnread' } {
+  if (!(error instanceof ProviderError)) throw error;
+  return { kind: 'recordUnread', message: error.message };
+}
+
+/** What a registry that fails says is a value, too. */
 async function asImageSeen<T extends { existing: ImageSeen }>(
   see: () => Promise<T>,
 ): Promise<T | { existing: ImageSeen }> {

@@ -133,6 +133,11 @@ describe('the next step of a TaskBuild', () => {
     expect(step).to.include({ kind: 'wait', reason: 'RegistryUnavailable' });
   });
 
+  it('waits for a bucket that does not say what is on record', () => {
+    const step = nextStep(seen({ existing: { kind: 'recordUnread', message: 'no s3:GetObject' } }));
+    expect(step).to.include({ kind: 'wait', reason: 'Pending', message: 'no s3:GetObject', againMs: 5000 });
+  });
+
   it('ends where the context is missing', () => {
     const step = nextStep(seen({ context: { kind: 'missing', message: 'there is no object s3://a/b' } }));
     expect(step).to.deep.include({

@@ -82,6 +82,8 @@ function imageStep({ image, existing }: Observed): Step | undefined {
         message: existing.message,
         againMs: ASK_AGAIN_MS,
       };
+    case 'recordUnread':
+      return { kind: 'wait', reason: 'Pending', message: existing.message, againMs: ASK_AGAIN_MS };
     case 'refused':
       return fail('PushDenied', existing.message);
     case 'present':
