@@ -92,7 +92,7 @@ export class SbOperator extends Operator {
   /** What controllers and broker read from. */
   get sources() {
     const { trials, taskBuilds, jobs, pods, client: kube, rulesOf } = this;
-    return { kube, trials, taskBuilds, jobs, pods, rulesOf, now };
+    return { kube, trials, taskBuilds, jobs, pods, rulesOf, log: this.log, now };
   }
 
   /** What the admins decided for a namespace; a cache that is a moment behind must not open what they closed. */

@@ -27,6 +27,7 @@ export function planOf({ trial, attempt, image }: TrialSubject, archiveUrl: stri
     trial: { namespace, name, uid, attempt },
     task: {
       name: task.name,
+      ...present({ version: task.version }),
       source: archiveUrl === undefined ? { kind: 'configMap' } : { kind: 'archive', url: archiveUrl },
     },
     image,

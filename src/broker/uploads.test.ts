@@ -22,6 +22,7 @@ describe('uploads', () => {
       'verifier/reward.json',
       'output/logs/a b/ä.txt',
       'manifest.json',
+      'outcome.json',
       'trial.log',
     ];
     expect(outcome(paths.map((path) => file(path)))).to.deep.equal(paths.map((path) => prefix + path));
@@ -47,6 +48,9 @@ describe('uploads', () => {
       'agent/x\u007f',
       'agent/x\u0085',
       'agent/\ud800',
+      'agent/.sgwtmp/x',
+      'output/.sgwtmp',
+      'output/x\uffff',
     ])
       expect(outcome([file(path)]), JSON.stringify(path)).to.equal('403 PathRefused');
   });
@@ -77,7 +81,7 @@ describe('uploads', () => {
         expect(key.startsWith(prefix)).to.equal(true);
         expect(inBrowser.startsWith(`/${prefix}`), inBrowser).to.equal(true);
         expect(key.slice(prefix.length)).to.match(
-          /^((agent|verifier|output)\/.+|manifest\.json|trial\.log)$/s,
+          /^((agent|verifier|output)\/.+|(manifest|outcome)\.json|trial\.log)$/s,
         );
         expect(key.split('/')).to.not.include.members(['..']).and.not.include('.').and.not.include('');
       }),
@@ -98,7 +102,9 @@ describe('uploads', () => {
     expect(outcome(many)).to.equal('413 TooLarge');
     expect(outcome([file('agent/core', 2 * 1024 ** 3)])).to.be.an('array');
     expect(outcome([file('agent/core', 2 * 1024 ** 3 + 1)])).to.equal('413 TooLarge');
-    expect(outcome([file('manifest.json', 65 * 1024 ** 2)])).to.equal('413 TooLarge');
+    expect(outcome([file('manifest.json', 16 * 1024 ** 2 + 1)])).to.equal('413 TooLarge');
+    expect(outcome([file('outcome.json', 16 * 1024)])).to.be.an('array');
+    expect(outcome([file('outcome.json', 16 * 1024 + 1)])).to.equal('413 TooLarge');
   });
 
   it('are refused as a whole where one file is not right', () => {

@@ -1,32 +1,24 @@
 /** Pure: which files a courier may store, and where. */
-import { UPLOAD_BATCH } from '../crds/courier-protocol.ts';
+import { MANIFEST_MAX_BYTES, OUTCOME_MAX_BYTES, UPLOAD_BATCH } from '../crds/courier-protocol.ts';
 import type { UploadFile } from '../crds/courier-protocol.ts';
 import { trialPrefix } from '../crds/names.ts';
 import type { Trial } from '../crds/trial.ts';
+import { problemOfPath } from '../crds/upload-paths.ts';
 import { isRefused, refused } from './refusal.ts';
 import type { Refused } from './refusal.ts';
 
 /** Longest key that S3 takes, in bytes of UTF-8. */
 const KEY_MAX_BYTES = 1024;
 const FILE_MAX_BYTES = 2 * 1024 ** 3;
-/** The operator reads these two as a whole. */
-const TEXT_MAX_BYTES = 64 * 1024 ** 2;
+/** What the courier writes about a Trial; whoever reads them reads no more. */
+const OWN_MAX_BYTES: Record<string, number> = {
+  'manifest.json': MANIFEST_MAX_BYTES,
+  'outcome.json': OUTCOME_MAX_BYTES,
+  'trial.log': 8 * 1024 ** 2,
+};
 
-const FOLDERS = new Set(['agent', 'verifier', 'output']);
-/** The courier's own files. `config.json` and `result.json` beside them are the operator's. */
-const FILES = new Set(['manifest.json', 'trial.log']);
-
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\]/;
-
-function problemOfPath(path: string): string | undefined {
-  if (!path.isWellFormed() || FORBIDDEN.test(path)) return 'holds a character that no key may hold';
-  const [top = '', ...rest] = path.split('/');
-  if ([top, ...rest].some((segment) => segment === '' || segment === '.' || segment === '..'))
-    return 'is not a plain relative path';
-  const ours = rest.length === 0 ? FILES.has(top) : FOLDERS.has(top);
-  return ours ? undefined : 'is not a place for couriers';
-}
+const maxBytes = (path: string): number =>
+  Object.hasOwn(OWN_MAX_BYTES, path) ? (OWN_MAX_BYTES[path] ?? 0) : FILE_MAX_BYTES;
 
 /** A file that may be stored, and under which key. */
 export interface Upload {
@@ -49,7 +41,7 @@ function uploadOf(trial: Trial, { path, size, sha256 }: UploadFile): Upload | Re
       'PathRefused',
       `path ${quoted(path)} makes a key of more than ${KEY_MAX_BYTES} bytes`,
     );
-  if (size > (FILES.has(path) ? TEXT_MAX_BYTES : FILE_MAX_BYTES))
+  if (size > maxBytes(path))
     return refused(413, 'TooLarge', `${quoted(path)} is too large with ${size} bytes`);
   return { key, size, sha256 };
 }

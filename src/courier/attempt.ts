@@ -80,7 +80,7 @@ interface Prepared {
   sequence: Sequence;
 }
 
-async function prepareTask(plan: Plan, { settings, broker, patience }: AttemptDeps): Promise<Prepared> {
+async function prepareTask(plan: Plan, { settings, broker, patience, note }: AttemptDeps): Promise<Prepared> {
   const { paths, secrets } = settings;
   // Loaded only now: the first request should not wait for the parsers.
   const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
@@ -88,8 +88,10 @@ async function prepareTask(plan: Plan, { settings, broker, patience }: AttemptDe
   const folder = join(paths.scratch, 'task');
   const archive = join(paths.scratch, 'task.zip');
   await fetchTask(plan.task.source, { mount: paths.task, folder, archive, broker, patience });
-  const task = await readReadyTask(folder, plan.task.source);
-  return { task, sequence: sequenceOf(plan, task, secrets) };
+  const task = await readReadyTask(folder, plan.task);
+  const sequence = sequenceOf(plan, task, secrets);
+  for (const line of sequence.notes) note(line);
+  return { task, sequence };
 }
 
 /** What an error means for the Trial. */

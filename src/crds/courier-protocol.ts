@@ -9,9 +9,9 @@
  * Failures are `{ "error": string }` with 401 (token), 403 (not this pod's), 404, 413 (too many files), 503 (try again).
  */
 import type { Healthcheck } from './environment.ts';
-import type { TrialFailedReason } from './reasons.ts';
-import type { Exception, Interval, Phase, TrialStatus } from './trial-status.ts';
 import type { TrialSpec } from './trial.ts';
+
+export type { Outcome, StoredOutcome } from './outcome.ts';
 
 /** Where things lie in the Pod. */
 export const POD_PATHS = {
@@ -51,7 +51,12 @@ export interface ImageConfig {
 export interface Plan {
   trial: { namespace: string; name: string; uid: string; attempt: number };
   /** The task: an archive to download, or the folder `POD_PATHS.task` in flattened keys (`tests__test.sh`). */
-  task: { name: string; source: { kind: 'archive'; url: string } | { kind: 'configMap' } };
+  task: {
+    name: string;
+    /** What its files must hash to, where the Trial says so. */
+    version?: string;
+    source: { kind: 'archive'; url: string } | { kind: 'configMap' };
+  };
   image: ImageConfig;
   /** Names that `spec.environment.env` sets in the task container: they go before task.toml's. */
   environmentVariables: string[];
@@ -107,32 +112,32 @@ export interface ContextResponse {
 export interface Skipped {
   path: string;
   reason:
-    'Symlink' | 'Fifo' | 'Device' | 'Socket' | 'TooLarge' | 'TooMany' | 'TooDeep' | 'Unreadable' | 'Changed';
+    | 'Symlink'
+    | 'Fifo'
+    | 'Device'
+    | 'Socket'
+    | 'TooLarge'
+    | 'TooMany'
+    | 'TooDeep'
+    | 'Unreadable'
+    /** A name that a store keeps for itself, or that no listing shows. */
+    | 'Reserved'
+    | 'Changed'
+    /** The store took other files and not this one. */
+    | 'Refused';
 }
 
-/** `manifest.json`: everything that was stored, and how the attempt ended. Written last, so its presence means: complete. */
+/** `manifest.json`: everything that was stored, each path once. Only `outcome.json` is written after it. */
 export interface Manifest {
   version: 1;
   trial: { namespace: string; name: string; uid: string; attempt: number };
   files: UploadFile[];
   skipped: Skipped[];
-  outcome: Outcome;
 }
 
-/** How an attempt ended, as the courier saw it. Written as JSON into the courier's termination message: at most 4,096 bytes. */
-export interface Outcome {
-  version: 1;
-  attempt: number;
-  result:
-    | { kind: 'rewarded'; reward: number; rewards: Record<string, number> }
-    | { kind: 'unverified' }
-    | { kind: 'failed'; reason: TrialFailedReason; message: string };
-  /** What went wrong on the way, a reward notwithstanding: for example an agent over its timeout. */
-  exception?: Exception & { phase: Phase };
-  timings: Partial<Record<Phase, Interval>>;
-  usage?: TrialStatus['usage'];
-  /** Findings that look like tampering; empty is clean. */
-  integrity: string[];
-  /** Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. */
-  stored?: { files: number; bytes: number; skipped: number };
-}
+/** Nobody reads a larger `manifest.json`. */
+export const MANIFEST_MAX_BYTES = 16 * 1024 ** 2;
+/** The operator reads no larger `outcome.json`. */
+export const OUTCOME_MAX_BYTES = 16 * 1024;
+/** Longest termination message: the kubelet cuts what is longer, in the middle of whatever it is. */
+export const MESSAGE_MAX_BYTES = 4096;

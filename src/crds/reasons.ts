@@ -36,6 +36,10 @@ export const TRIAL_FAILED = {
     means: 'the task’s ConfigMap or S3 object does not exist, or its namespace may not read it',
   },
   TaskInvalid: { retried: false, means: 'the task folder breaks the task format' },
+  TaskMismatch: {
+    retried: false,
+    means: 'the task’s files are not those that the Trial names, or that its first attempt had',
+  },
   TaskUnsupported: { retried: false, means: 'the task needs something that this version does not run' },
   SecretNotFound: { retried: false, means: 'a Secret or key that env refers to does not exist' },
   JobRejected: { retried: false, means: 'the API server refused the Job' },
@@ -142,6 +146,9 @@ export const TRIAL_CONDITIONS = {
   Verified: { means: 'the verifier left a reward', reasons: {} },
   Uploaded: {
     means: 'the files were stored',
-    reasons: { Stored: 'manifest.json is there', NotStored: 'nothing was to be stored, or it could not be' },
+    reasons: {
+      Stored: 'outcome.json is there, which is stored last',
+      NotStored: 'nothing was to be stored, or it could not be',
+    },
   },
 } as const;

@@ -13,6 +13,7 @@ export { resolveEnv } from './toml/variables.ts';
 export type { MissingVariable } from './toml/variables.ts';
 export { stripCanary } from './folder/instruction.ts';
 export { readTask } from './folder/read.ts';
+export { unpackedHash } from './folder/unpacked.ts';
 export { environmentHash, taskDigest, taskHash, taskId, taskVersion } from './hash.ts';
 export { taskMetadata } from './metadata.ts';
 export type { TaskMetadata } from './metadata.ts';

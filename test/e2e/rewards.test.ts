@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import type { StoredOutcome } from '../../src/crds/outcome.ts';
 import { harborValidator } from '../support/harbor.ts';
 import { checkedManifest, storedJson, storedText } from './support/stored.ts';
 import { trial } from './support/stories.ts';
@@ -21,7 +22,8 @@ describe('the reward of a Trial', () => {
     expect((await storedText(done, 'verifier/reward.txt')).trim()).to.equal('1');
     expect(await storedText(done, 'agent/oracle.txt')).to.contain('solved');
     expect(await storedText(done, 'verifier/test-stdout.txt')).to.contain('tested');
-    const { files, outcome } = await checkedManifest(done);
+    const { files } = await checkedManifest(done);
+    const { outcome } = await storedJson<StoredOutcome>(done, 'outcome.json');
     expect(files.map(({ path }) => path)).to.include('verifier/reward.txt');
     expect(outcome.result).to.deep.equal({ kind: 'rewarded', reward: 1, rewards: { reward: 1 } });
   });

@@ -44,6 +44,7 @@ describe('the samples', () => {
     expect([...(await storedKeys(trial)).keys()]).to.include.members([
       'result.json',
       'manifest.json',
+      'outcome.json',
       'trial.log',
     ]);
     const log = await fetch(trial.status?.logs?.url ?? '');

@@ -1,6 +1,6 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
 import type { ImageRules, Origin } from '../../src/controllers/task-build/image.ts';
-import type { ImageConfig, Outcome } from '../../src/crds/courier-protocol.ts';
+import type { ImageConfig, Outcome, StoredOutcome } from '../../src/crds/courier-protocol.ts';
 import { API_VERSION, jobName } from '../../src/crds/names.ts';
 import { namespaceRules } from '../../src/crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
@@ -134,6 +134,13 @@ export const anOutcome = (over: Partial<Outcome> = {}): Outcome => ({
   integrity: [],
   stored: { files: 3, bytes: 42, skipped: 0 },
   ...over,
+});
+
+/** `outcome.json` of a Trial. */
+export const aStoredOutcome = (trial: Trial, outcome = anOutcome()): StoredOutcome => ({
+  version: 1,
+  trial: { uid: trial.metadata.uid ?? '', attempt: outcome.attempt },
+  outcome,
 });
 
 /** Status of a Pod whose courier left this message. */

@@ -27,7 +27,13 @@ export interface CourierServices {
   /** Stored objects by path, in the order of their arrival. */
   stored: Map<string, Buffer>;
   /** What the next requests are answered with, instead of being served. */
-  faults: { broker?: number; storage?: number; expireOnce?: Set<string> };
+  faults: {
+    broker?: number;
+    storage?: number;
+    expireOnce?: Set<string>;
+    /** Answers to paths that the storage will not have. */
+    refuse?: Record<string, number>;
+  };
   /** Requests so far, as `METHOD path`. */
   seen: string[];
   stop(): Promise<void>;
@@ -52,6 +58,8 @@ interface Grant {
 interface State extends Pick<CourierServices, 'stored' | 'faults' | 'seen'> {
   options: ServicesOptions;
   granted: Map<string, Grant>;
+  /** Of the stored objects. */
+  folders: Set<string>;
   storageUrl: string;
 }
 
@@ -86,14 +94,30 @@ function storageAnswer(state: State, request: IncomingMessage, body: Buffer): An
   return options.archive ? { status: 200, body: options.archive } : xml(404, 'NoSuchKey');
 }
 
-/** Takes exactly the contents that were granted. */
-function stored({ faults, granted, stored: objects }: State, request: IncomingMessage, body: Buffer): Answer {
-  const path = decodeURIComponent((request.url ?? '').replace(/\?.*/, '').slice(1));
+const foldersOf = (path: string): string[] => {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_part, index) => parts.slice(0, index + 1).join('/'));
+};
+
+/** Why the path is not taken, whatever its contents: as scripted, or as a store that keeps keys as files has it (versitygw). */
+function refusalOf({ faults, folders, stored: objects }: State, path: string): Answer | undefined {
   if (faults.expireOnce?.delete(path)) return xml(403, 'ExpiredToken');
-  const grant = granted.get(path);
+  const scripted = faults.refuse?.[path];
+  if (scripted !== undefined) return xml(scripted, 'NotThisOne');
+  const isTaken = folders.has(path) || foldersOf(path).some((folder) => objects.has(folder));
+  return isTaken ? xml(409, 'ObjectParentIsFile') : undefined;
+}
+
+/** Takes exactly the contents that were granted. */
+function stored(state: State, request: IncomingMessage, body: Buffer): Answer {
+  const path = decodeURIComponent((request.url ?? '').replace(/\?.*/, '').slice(1));
+  const refusal = refusalOf(state, path);
+  if (refusal) return refusal;
+  const grant = state.granted.get(path);
   const sha256 = createHash('sha256').update(body).digest('hex');
   if (request.headers[CHECKSUM] !== grant?.checksum || sha256 !== grant?.sha256) return xml(400, 'BadDigest');
-  objects.set(path, body);
+  state.stored.set(path, body);
+  for (const folder of foldersOf(path)) state.folders.add(folder);
   return { status: 200 };
 }
 
@@ -134,6 +158,7 @@ export async function startCourierServices(options: ServicesOptions): Promise<Co
     faults: {},
     seen: [],
     granted: new Map(),
+    folders: new Set(),
     storageUrl: '',
   };
   const storage = createHttpServer(serving((request, body) => storageAnswer(state, request, body)));

@@ -1,15 +1,16 @@
 /**
  * What stands between a Job and its courier's last word, simulated behind the API server: Job controller, kubelet, courier, garbage
- * collector. A Job gets one Pod; the Pod starts and comes to its fate; the courier stores `manifest.json`, then leaves its termination
+ * collector. A Job gets one Pod; the Pod starts and comes to its fate; the courier stores `outcome.json`, then leaves its termination
  * message; the Job's condition follows. A deleted Job stays until its Pod has ended, a Pod that is told to stop ends in its own time.
  */
-import type { Manifest, Outcome } from '../../src/crds/courier-protocol.ts';
+import type { Outcome } from '../../src/crds/courier-protocol.ts';
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
-import { ANNOTATION, identityOf, LABEL, trialPrefix } from '../../src/crds/names.ts';
+import { ANNOTATION, LABEL, trialPrefix } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { Job as JobKind, Pod as PodKind, type Job, type Pod } from '../../src/kube/kinds.ts';
 import type { ArtifactStore } from '../../src/providers/artifact-store/port.ts';
 import type { ApiServer, Stored } from './api-server.ts';
+import { aStoredOutcome } from './builders.ts';
 import type { Collection, Recorded } from './api-server/objects.ts';
 import * as fates from './kubelet/fate.ts';
 import type { Fate } from './kubelet/fate.ts';
@@ -224,16 +225,10 @@ export class Kubelet {
   async #store(pod: Stored, outcome: Outcome): Promise<void> {
     const trial = this.#trialOf(pod);
     if (!trial) return;
-    const manifest: Manifest = {
-      version: 1,
-      trial: { ...identityOf(trial), attempt: attemptOf(pod) },
-      files: [],
-      skipped: [],
-      outcome,
-    };
+    const stored = JSON.stringify(aStoredOutcome(trial, outcome));
     for (let tries = 1; ; tries++) {
       try {
-        await this.#options.artifacts.put(`${trialPrefix(trial)}manifest.json`, JSON.stringify(manifest));
+        await this.#options.artifacts.put(`${trialPrefix(trial)}outcome.json`, stored);
         return;
       } catch (error) {
         if (tries === STORE_TRIES) throw error;

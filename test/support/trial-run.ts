@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Manifest, Outcome, Plan } from '../../src/crds/courier-protocol.ts';
+import type { Manifest, Outcome, Plan, StoredOutcome } from '../../src/crds/courier-protocol.ts';
 import type { Settings } from '../../src/courier/settings.ts';
 import { packTask, readTask } from '../../src/tasks/index.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
@@ -33,7 +33,10 @@ export const SOLVED: Files = {
 
 export interface RunOptions {
   files?: Files;
-  plan?: Partial<Plan>;
+  /** `archive` for the task's source is the archive of `files`. */
+  plan?: Partial<Omit<Plan, 'task'>> & {
+    task?: Omit<Plan['task'], 'source'> & { source: Plan['task']['source'] | 'archive' };
+  };
   pod?: TaskPodOptions;
   secrets?: Record<string, string>;
   services?: Partial<ServicesOptions>;
@@ -50,6 +53,8 @@ export interface TrialRun {
   said(): string;
   outcome(): Outcome;
   manifest(): Manifest;
+  /** `outcome.json`. */
+  storedOutcome(): StoredOutcome;
   /** Text of a stored file. */
   text(path: string): string;
   /** Runs all to the end. */
@@ -57,12 +62,20 @@ export interface TrialRun {
   remove(): Promise<void>;
 }
 
+function planOf({ plan: { task, ...plan } = {} }: RunOptions, url: string): Plan {
+  const { source = 'archive', ...named } = task ?? { name: 'org/hello' };
+  return aPlan({
+    ...plan,
+    task: { ...named, source: source === 'archive' ? { kind: source, url } : source },
+  });
+}
+
 /** Everything but the processes. */
 export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> {
   const folder = await taskFolder(options.files ?? SOLVED);
   const services = await startCourierServices({
     archive: await packTask(await readTask(folder)),
-    plan: (url) => aPlan({ task: { name: 'org/hello', source: { kind: 'archive', url } }, ...options.plan }),
+    plan: (url) => planOf(options, url),
     ...options.services,
   });
   const pod = await makeTaskPod(options.pod);
@@ -89,6 +102,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
     said: couriers.said,
     outcome,
     manifest: () => JSON.parse(text('manifest.json')) as Manifest,
+    storedOutcome: () => JSON.parse(text('outcome.json')) as StoredOutcome,
     text,
     async finish() {
       couriers.start();

@@ -18,6 +18,7 @@ const FAULTS: Record<TrialFailedReason, Fault> = {
   BuildNotFound: 'definition',
   TaskNotFound: 'definition',
   TaskInvalid: 'definition',
+  TaskMismatch: 'definition',
   TaskUnsupported: 'definition',
   SecretNotFound: 'definition',
   JobRejected: 'infrastructure',

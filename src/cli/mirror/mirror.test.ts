@@ -94,10 +94,18 @@ describe('Mirror', function () {
   it('copies every file as it is stored, and adds a lock', async () => {
     const trial = await stored();
     const report = await mirrored(trial);
-    expect(report).to.deep.include({ trials: 1, files: 8, kept: 0, problems: [] });
+    expect(report).to.deep.include({ trials: 1, files: 9, kept: 0, problems: [] });
     const linked = ['artifacts/empty', 'artifacts/a/b/日本.bin'];
     expect(await filesBelow(folder)).to.deep.equal(
-      [...Object.keys(FILES), ...linked, 'config.json', 'lock.json', 'manifest.json', 'result.json']
+      [
+        ...Object.keys(FILES),
+        ...linked,
+        'config.json',
+        'lock.json',
+        'manifest.json',
+        'outcome.json',
+        'result.json',
+      ]
         .map((path) => `${trial.trialName}/${path}`)
         .sort(),
     );
@@ -218,6 +226,15 @@ describe('Mirror', function () {
     expect(there).to.include('output/a/b/日本.bin').and.include('result.json');
     for (const path of ['agent/oracle.txt', 'trial.log', 'verifier/reward.txt'])
       expect(there).not.to.include(path);
+  });
+
+  it('tells a manifest that is none, or too large, without reading on', async () => {
+    const bombs = ['{"files":7}', '{"files":[[]]}', 'null', '{', ' '.repeat(16 * 2 ** 20 + 1)];
+    for (const bomb of bombs) {
+      const trial = await stored();
+      await store.put(`${trial.prefix}manifest.json`, bomb);
+      expect(codes(await mirrored(trial)), bomb.slice(0, 20)).to.deep.equal(['SB-E061']);
+    }
   });
 
   it('copies what there is of a Trial that never had a Pod', async () => {

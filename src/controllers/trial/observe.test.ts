@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   aJob,
   aPod,
+  aStoredOutcome,
   aTaskBuild,
   aTrial,
   after,
@@ -59,6 +60,13 @@ interface World {
 
 function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules = NO_RULES }: World = {}) {
   const artifacts = memoryArtifactStore({ bucket: 'artifacts' });
+  const warnings: string[] = [];
+  const read: [string, number][] = [];
+  const get = artifacts.get.bind(artifacts);
+  artifacts.get = (key, maxBytes) => {
+    read.push([key, maxBytes]);
+    return get(key, maxBytes);
+  };
   const registry = memoryImageRegistry({
     fault: () => (fault ? new ProviderError(fault, 'the registry says so') : undefined),
   });
@@ -75,10 +83,22 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     artifacts,
     rulesOf: async () => rules,
     platform: 'linux/amd64',
+    log: {
+      warn: (fields: object, message: string) =>
+        void warnings.push(`${message}: ${(fields as { key: string }).key}`),
+    },
     now: () => after(5),
   };
-  return { artifacts, seen: () => observe(sources, { namespace: 'default', name: trial.metadata.name }) };
+  const seen = () => observe(sources, { namespace: 'default', name: trial.metadata.name });
+  return { artifacts, warnings, read, seen };
 }
+
+/** JSON of an `outcome.json`, of the Trial that `aTrial` makes. */
+const storedOutcome = ({ uid = aTrial().metadata.uid, outcome = anOutcome() } = {}): string => {
+  const { metadata, ...rest } = aTrial();
+  return JSON.stringify(aStoredOutcome({ ...rest, metadata: { ...metadata, ...(uid && { uid }) } }, outcome));
+};
+const outcomeKey = `${trialPrefix(aTrial())}outcome.json`;
 
 const image = async (world: World) => (await look(world).seen())?.image;
 
@@ -311,29 +331,47 @@ describe('observing a Trial', () => {
 
     it('finds the result of an attempt that ran and was collected while no operator lived', async () => {
       const { artifacts, seen } = look({ trial });
-      const manifest = {
-        version: 1,
-        trial: { uid: trial.metadata.uid, attempt: 1 },
-        files: [],
-        skipped: [],
-        outcome: anOutcome(),
-      };
-      await artifacts.put(`${trialPrefix(trial)}manifest.json`, JSON.stringify(manifest));
+      await artifacts.put(outcomeKey, storedOutcome());
       expect((await seen())?.outcome).to.deep.equal(anOutcome());
     });
 
     it('recovers the result of a vanished Pod from the store, and only its own', async () => {
       const gone = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
       const { artifacts, seen } = look({ trial, cached: [gone] });
-      const manifest = (uid: string, attempt = 1) =>
-        JSON.stringify({ version: 1, trial: { uid, attempt }, files: [], skipped: [], outcome: anOutcome() });
-      const key = `${trialPrefix(trial)}manifest.json`;
-      await artifacts.put(key, manifest('another'));
+      const own = trial.metadata.uid ?? '';
+      await artifacts.put(outcomeKey, storedOutcome({ uid: 'another' }));
       expect((await seen())?.outcome).to.equal(undefined);
-      await artifacts.put(key, manifest(trial.metadata.uid ?? '', 2));
+      await artifacts.put(outcomeKey, storedOutcome({ outcome: anOutcome({ attempt: 2 }) }));
       expect((await seen())?.outcome).to.equal(undefined);
-      await artifacts.put(key, manifest(trial.metadata.uid ?? ''));
+      await artifacts.put(outcomeKey, storedOutcome({ uid: own }));
       expect((await seen())?.outcome).to.deep.equal(anOutcome());
+    });
+
+    it('never reads a manifest, however large somebody made it', async () => {
+      const gone = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
+      const { artifacts, seen, read } = look({ trial, cached: [gone] });
+      await artifacts.put(`${trialPrefix(trial)}manifest.json`, `{"files":[${'[],'.repeat(1e6)}[]]}`);
+      expect((await seen())?.outcome).to.equal(undefined);
+      expect(read).to.deep.equal([[outcomeKey, 16_384]]);
+    });
+
+    it('takes an outcome that is too large for none, and says so', async () => {
+      const gone = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
+      const { artifacts, seen, warnings } = look({ trial, cached: [gone] });
+      await artifacts.put(outcomeKey, storedOutcome().padEnd(16_384));
+      expect((await seen())?.outcome).to.deep.equal(anOutcome());
+      await artifacts.put(outcomeKey, storedOutcome().padEnd(16_385));
+      expect((await seen())?.outcome).to.equal(undefined);
+      expect(warnings).to.deep.equal([`outcome too large, not read: ${outcomeKey}`]);
+    });
+
+    it('takes what is no outcome for none', async () => {
+      const gone = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
+      const { artifacts, seen } = look({ trial, cached: [gone] });
+      for (const text of ['', 'null', '[]', '{', storedOutcome().replace('"reward":1', '"reward":1e999')]) {
+        await artifacts.put(outcomeKey, text);
+        expect((await seen())?.outcome, text).to.equal(undefined);
+      }
     });
   });
 });

@@ -1,8 +1,10 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when a step needs it. */
-import type { Manifest, Outcome } from '../../crds/courier-protocol.ts';
+import { OUTCOME_MAX_BYTES } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../crds/courier-protocol.ts';
 import { buildName, configMapHash, differences } from '../../crds/content.ts';
 import type { Files } from '../../crds/content.ts';
 import { identityOf, jobName, trialPrefix } from '../../crds/names.ts';
+import { readStoredOutcome } from '../../crds/outcome.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';
 import { unreadable } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
@@ -10,7 +12,7 @@ import { present } from '../../crds/present.ts';
 import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Job, Pod } from '../../kube/kinds.ts';
-import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
+import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
@@ -33,6 +35,7 @@ export interface TrialSources {
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   /** Platform of the nodes, for example `linux/amd64`. */
   platform: string;
+  log: Pick<Log, 'warn'>;
   now: () => Date;
 }
 
@@ -114,19 +117,26 @@ async function outcomeOfAttempt(sources: TrialSources, seen: Observed): Promise<
   return told ?? (isSilent ? storedOutcome(sources, seen) : undefined);
 }
 
-const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
-
 /** Also asked before a Job is created: the attempt may have run, and its Job be collected, while no operator was there to put it on the record. */
 async function storedOutcome(
-  { artifacts }: TrialSources,
+  sources: TrialSources,
   { trial, attempt }: Observed,
 ): Promise<Outcome | undefined> {
   if (!trial.spec.uploadResults) return undefined;
-  const stored = await artifacts.get(`${trialPrefix(trial)}manifest.json`, MANIFEST_MAX_BYTES);
-  if (!stored) return undefined;
-  const manifest = JSON.parse(new TextDecoder().decode(stored)) as Manifest;
-  const ours = manifest.trial.uid === trial.metadata.uid && manifest.trial.attempt === attempt;
-  return ours ? manifest.outcome : undefined;
+  const contents = await outcomeFile(sources, trial);
+  return contents && readStoredOutcome(contents, { uid: identityOf(trial).uid, attempt });
+}
+
+/** One that is too large to be the courier's is as good as none. */
+async function outcomeFile({ artifacts, log }: TrialSources, trial: Trial): Promise<Uint8Array | undefined> {
+  const key = `${trialPrefix(trial)}outcome.json`;
+  try {
+    return await artifacts.get(key, OUTCOME_MAX_BYTES);
+  } catch (error) {
+    if (!(error instanceof ProviderError) || error.reason !== 'TooLarge') throw error;
+    log.warn({ key, maxBytes: OUTCOME_MAX_BYTES }, 'outcome too large, not read');
+    return undefined;
+  }
 }
 
 async function seeTask(

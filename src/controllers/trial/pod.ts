@@ -1,6 +1,7 @@
 /** Pure: what a Pod's status says about the attempt that it runs. */
 import { CONTAINERS } from '../../crds/courier-protocol.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
+import { readMessage } from '../../crds/outcome.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { Pod } from '../../kube/kinds.ts';
 
@@ -15,14 +16,8 @@ const courierStatus = (pod: Pod): ContainerStatus | undefined =>
 /** What the courier wrote into its termination message; undefined while it runs, and for a message of another attempt or none at all. */
 export function outcomeOf(pod: Pod, attempt: number): Outcome | undefined {
   const message = courierStatus(pod)?.state?.terminated?.message;
-  if (message === undefined) return undefined;
-  try {
-    const outcome = JSON.parse(message) as Outcome;
-    return outcome.version === 1 && outcome.attempt === attempt ? outcome : undefined;
-  } catch {
-    // A courier that was killed while writing left half a message; the Pod's own state tells the rest.
-    return undefined;
-  }
+  // A courier that was killed while writing left half a message; the Pod's own state tells the rest.
+  return message === undefined ? undefined : readMessage(message, attempt);
 }
 
 /** When the task container began to run; undefined before. */

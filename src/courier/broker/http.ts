@@ -5,7 +5,6 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { lookup } from '../../providers/lookup.ts';
 
@@ -64,9 +63,14 @@ function open(url: string, input: RequestInput): Promise<IncomingMessage> {
 }
 
 async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
-  if (Number(answer.headers['content-length'] ?? 0) > REPLY_MAX_BYTES)
-    answer.destroy(new Error('answer too long'));
-  return await buffer(answer);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > REPLY_MAX_BYTES) throw new Error(`an answer of more than ${REPLY_MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
 }
 
 /** The answer's body; throws HttpFailure, with the beginning of the body, for a status that is no success. */

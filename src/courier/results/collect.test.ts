@@ -23,20 +23,74 @@ describe('collectLogs', () => {
   });
   afterEach(() => rmSync(logs, { recursive: true, force: true }));
 
-  it('gives the folders of /logs their places, and everything else output/logs', () => {
+  it('gives the folders of /logs their places, and everything else output/.logs', () => {
     for (const path of ['agent/a', 'verifier/deep/v', 'artifacts/o', 'other/x', 'loose']) write(path);
     expect(paths()).to.have.members([
       'agent/a',
       'verifier/deep/v',
       'output/o',
-      'output/logs/other/x',
-      'output/logs/loose',
+      'output/.logs/other/x',
+      'output/.logs/loose',
     ]);
+  });
+
+  it('gives no two files one key, nor one the key of a folder of the other', () => {
+    write('artifacts/logs', 'declared');
+    write('logs/x');
+    write('artifacts/.logs/x', 'planted');
+    write('artifacts/other/.logs/x');
+    write('foo/z');
+    write('x');
+    expect(paths()).to.have.members([
+      'output/logs',
+      'output/.logs/logs/x',
+      'output/other/.logs/x',
+      'output/.logs/foo/z',
+      'output/.logs/x',
+    ]);
+    expect(skipped()).to.deep.equal([{ path: 'output/.logs', reason: 'Reserved' }]);
+  });
+
+  it('skips names that a store takes and never lists', () => {
+    for (const path of ['.sgwtmp', 'agent/.sgwtmp/x', 'artifacts/a/.sgwtmp', 'agent/x\uffff']) write(path);
+    for (const path of [
+      'agent/.sgwtmp.x',
+      'agent/.SGWTMP',
+      'agent/dot.',
+      'agent/e\u0301',
+      'agent/\u00e9',
+      'agent/A',
+      'agent/a',
+    ])
+      write(path);
+    expect(paths()).to.have.length(7);
+    expect(skipped()).to.have.deep.members([
+      { path: 'output/.logs/.sgwtmp', reason: 'Reserved' },
+      { path: 'agent/.sgwtmp', reason: 'Reserved' },
+      { path: 'output/a/.sgwtmp', reason: 'Reserved' },
+      { path: 'agent/x\uffff', reason: 'Reserved' },
+    ]);
+  });
+
+  it('finds nothing, and says why, where the container has swapped the folder itself', () => {
+    rmSync(logs, { recursive: true });
+    symlinkSync('/etc', logs);
+    expect(collectLogs(logs)).to.deep.equal({
+      files: [],
+      skipped: [{ path: 'output/.logs', reason: 'Symlink' }],
+    });
+  });
+
+  it('holds no more names than fit into a manifest', () => {
+    for (const name of ['a', 'b', 'c']) write(`agent/${name}`);
+    expect(paths({ pathBytes: 14 })).to.have.length(2);
+    expect(skipped({ pathBytes: 14 })).to.have.length(1);
+    expect(skipped({ pathBytes: 14 })[0]?.reason).to.equal('TooMany');
   });
 
   it('does not take a file for one of our folders', () => {
     write('agent');
-    expect(paths()).to.deep.equal(['output/logs/agent']);
+    expect(paths()).to.deep.equal(['output/.logs/agent']);
   });
 
   it('follows no link and opens nothing but regular files', async () => {
@@ -56,7 +110,7 @@ describe('collectLogs', () => {
         { path: 'agent/file-link', reason: 'Symlink' },
         { path: 'agent/folder-link', reason: 'Symlink' },
         { path: 'agent/dead-link', reason: 'Symlink' },
-        { path: 'output/logs/verifier', reason: 'Symlink' },
+        { path: 'output/.logs/verifier', reason: 'Symlink' },
         { path: 'agent/fifo', reason: 'Fifo' },
         { path: 'agent/socket', reason: 'Socket' },
         ...(device ? [{ path: 'agent/device', reason: 'Device' }] : []),

@@ -2,6 +2,7 @@
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Skipped } from '../../crds/courier-protocol.ts';
+import { isUnlisted, problemOfName } from '../../crds/upload-paths.ts';
 import { below, lookAt, openSafely, refusalOf, withOpened } from './safe-open.ts';
 
 /** A regular file that is to be stored. */
@@ -26,31 +27,41 @@ export interface Limits {
   fileBytes: number;
   totalBytes: number;
   files: number;
+  /** Bytes of all paths together: the manifest holds them, and the courier's memory. */
+  pathBytes: number;
   /** Folders within folders. */
   depth: number;
 }
 
-export const LIMITS: Limits = { fileBytes: 2 * 2 ** 30, totalBytes: 8 * 2 ** 30, files: 50_000, depth: 32 };
+export const LIMITS: Limits = {
+  fileBytes: 2 * 2 ** 30,
+  totalBytes: 8 * 2 ** 30,
+  files: 50_000,
+  pathBytes: 4 * 2 ** 20,
+  depth: 32,
+};
 
 /** Looked at, stored or not: empty folders and links are no files, but take their time. */
 const MAX_ENTRIES = 200_000;
 const MAX_SKIPPED = 1000;
 /** With the Trial's own prefix before it, a key may have 1,024 bytes. */
 const PATH_MAX_BYTES = 512;
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\]/;
 
-/** Where the folders of /logs go; everything else goes to `output/logs/`. */
+/** Where the folders of /logs go. */
 const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', artifacts: 'output' };
+/** Where everything else goes. What lies under this name among the artifacts is skipped, so no two files have one key. */
+const REST = 'output/.logs';
 
 /** Everything in the folder `logs` that can be stored, and what was left out and why. */
 export function collectLogs(logs: string, limits: Limits = LIMITS): Collected {
   const walk = new Walk(limits);
   const root = openSafely(logs, 'folder');
-  if (typeof root === 'string') throw new Error(`${logs} cannot be read: ${root}`);
+  // The container can take the right to read from its own folder, and has nothing stored then.
+  if (typeof root === 'string')
+    return { files: [], skipped: [{ path: REST, reason: root === 'Missing' ? 'Unreadable' : root }] };
   withOpened(root, ({ fd }) => {
     walk.entries(fd, (name) => {
-      const path = placeOf(fd, name) ?? `output/logs/${name}`;
+      const path = placeOf(fd, name) ?? `${REST}/${name}`;
       walk.entry({ folder: fd, name, source: join(logs, name), path, depth: 1 });
     });
   });
@@ -73,11 +84,18 @@ interface Entry {
   depth: number;
 }
 
+/** What is wrong with the name; nothing behind it is looked at then. */
+function oddityOf({ name, path }: Entry): Skipped['reason'] | undefined {
+  if (problemOfName(name) !== undefined || Buffer.byteLength(path) > PATH_MAX_BYTES) return 'Unreadable';
+  return path === REST || isUnlisted(name) ? 'Reserved' : undefined;
+}
+
 class Walk {
   readonly files: FoundFile[] = [];
   readonly skipped: Skipped[] = [];
   readonly #limits: Limits;
   #bytes = 0;
+  #pathBytes = 0;
   #seen = 0;
   #full = false;
 
@@ -102,8 +120,8 @@ class Walk {
       this.#full = true;
       return this.#skip(entry.path, 'TooMany');
     }
-    if (FORBIDDEN.test(entry.name) || Buffer.byteLength(entry.path) > PATH_MAX_BYTES)
-      return this.#skip(entry.path, 'Unreadable');
+    const odd = oddityOf(entry);
+    if (odd !== undefined) return this.#skip(entry.path, odd);
     const stats = lookAt(below(entry.folder, entry.name));
     if (typeof stats === 'string') return this.#skip(entry.path, 'Unreadable');
     const refused = refusalOf(stats);
@@ -134,6 +152,9 @@ class Walk {
     return withOpened(opened, ({ stats: { dev, ino, size } }) => {
       if (size > this.#limits.fileBytes || this.#bytes + size > this.#limits.totalBytes)
         return this.#skip(path, 'TooLarge');
+      const pathBytes = this.#pathBytes + Buffer.byteLength(path);
+      if (pathBytes > this.#limits.pathBytes) return this.#skip(path, 'TooMany');
+      this.#pathBytes = pathBytes;
       this.#bytes += size;
       this.files.push({ path, source, dev, ino, size });
       return undefined;

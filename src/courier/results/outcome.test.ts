@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { MESSAGE_MAX_BYTES } from '../../crds/courier-protocol.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
-import { MESSAGE_MAX_BYTES, outcomeMessage } from './outcome.ts';
+import { outcomeMessage } from './outcome.ts';
 
 const outcomeOf = (over: Partial<Outcome>): Outcome => ({
   version: 1,

@@ -1,8 +1,7 @@
 /** Pure: the outcome as a termination message. */
+import { MESSAGE_MAX_BYTES } from '../../crds/courier-protocol.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
 
-/** The kubelet cuts what is longer, in the middle of whatever it is. */
-export const MESSAGE_MAX_BYTES = 4096;
 const FINDING_SHORT = 64;
 
 const cut = (text: string, chars: number): string => {

@@ -1,10 +1,18 @@
-/** Stores what an attempt left: files as they are, then the timeline, then the manifest, whose presence means that all is there. */
-import type { Manifest, Outcome, Plan, Skipped } from '../../crds/courier-protocol.ts';
+/** Stores what an attempt left: files as they are, then the timeline, the manifest, and the outcome, whose presence means that all is there. */
+import type {
+  Manifest,
+  Outcome,
+  Plan,
+  Skipped,
+  StoredOutcome,
+  UploadFile,
+} from '../../crds/courier-protocol.ts';
 import { explain } from '../failure.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
 import { collectLogs } from './collect.ts';
+import { outcomeMessage } from './outcome.ts';
 import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';
 
@@ -33,11 +41,12 @@ async function store(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Out
   // Nobody may write what is being stored, and the courier must be able to read it.
   if (!hand.isGone()) await hand.freeze().catch((error: unknown) => log.note(explain(error)));
   const found = collectLogs(logs);
-  const uploaded = await uploadFiles(found.files, deps);
+  const storeLog = (): Promise<UploadFile> => uploadText('trial.log', log.text(), deps);
+  const uploaded = await uploadFiles(found.files, { ...deps, storesOwn: storeLog });
   const skipped: Skipped[] = [...found.skipped, ...uploaded.skipped];
   for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
   log.note(`${uploaded.files.length} files stored`);
-  const files = [...uploaded.files, await uploadText('trial.log', log.text(), deps)];
+  const files = [...uploaded.files, await storeLog()];
   const stored: Outcome = {
     ...outcome,
     timings: timeline.timings(),
@@ -47,10 +56,19 @@ async function store(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Out
       skipped: skipped.length,
     },
   };
-  const manifest: Manifest = { version: 1, trial: plan.trial, files, skipped, outcome: stored };
+  const { trial } = plan;
+  const manifest: Manifest = { version: 1, trial, files, skipped };
   await uploadText('manifest.json', `${JSON.stringify(manifest)}\n`, deps);
+  await uploadText('outcome.json', `${JSON.stringify(storedOutcome(trial, stored))}\n`, deps);
   return stored;
 }
+
+/** In the words of the termination message: either may be what the operator reads. */
+const storedOutcome = ({ uid, attempt }: Plan['trial'], outcome: Outcome): StoredOutcome => ({
+  version: 1,
+  trial: { uid, attempt },
+  outcome: JSON.parse(outcomeMessage(outcome)) as Outcome,
+});
 
 /** A result without its files is worth another attempt; a failure stays the failure that it was. */
 function unstored(outcome: Outcome, why: string): Outcome {

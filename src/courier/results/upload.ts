@@ -5,7 +5,7 @@ import { UPLOAD_BATCH } from '../../crds/courier-protocol.ts';
 import type { Skipped, UploadFile, UploadResponse } from '../../crds/courier-protocol.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure, send } from '../broker/http.ts';
-import { expiredFewTimes, patiently } from '../broker/retry.ts';
+import { expiredFewTimes, isTransient, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
 import type { FoundFile } from './collect.ts';
 import { bodyOf, FileChanged, sha256Of } from './contents.ts';
@@ -28,21 +28,37 @@ export interface UploadOptions {
   patience: Patience;
 }
 
+export interface FilesOptions extends UploadOptions {
+  /** Stores something of our own, or throws. A store that takes it refuses a file for that file's sake. */
+  storesOwn: () => Promise<unknown>;
+}
+
 export interface Uploaded {
   files: UploadFile[];
   skipped: Skipped[];
 }
 
-/** Stores files; those that change meanwhile are skipped. Throws when the broker or the storage fails for longer than patience allows. */
-export async function uploadFiles(found: FoundFile[], options: UploadOptions): Promise<Uploaded> {
+/**
+ * Stores files. Those that change meanwhile are skipped, and those that the store refuses while it takes others: the container chose their
+ * names. Throws when the broker or the storage fails for longer than patience allows.
+ */
+export async function uploadFiles(found: FoundFile[], options: FilesOptions): Promise<Uploaded> {
   const uploaded: Uploaded = { files: [], skipped: [] };
   for (const batch of batches(found)) {
     const hashed = await inParallel(batch, HASHING, itemOf);
-    const items = hashed.filter((item) => item !== undefined);
-    const stored = await storeItems(items, options);
-    const paths = new Set(stored.map(({ path }) => path));
-    uploaded.files.push(...stored);
-    for (const { path } of batch) if (!paths.has(path)) uploaded.skipped.push({ path, reason: 'Changed' });
+    const sent = await storeItems(
+      hashed.filter((item) => item !== undefined),
+      options,
+    );
+    const words = [...sent.values()];
+    if (words.includes('Refused') && !words.includes('Stored')) await options.storesOwn();
+    for (const { path } of batch) {
+      const word = sent.get(path) ?? 'Changed';
+      if (word !== 'Stored') uploaded.skipped.push({ path, reason: word });
+    }
+    uploaded.files.push(
+      ...hashed.flatMap((item) => (item && sent.get(item.file.path) === 'Stored' ? [item.file] : [])),
+    );
   }
   return uploaded;
 }
@@ -52,8 +68,8 @@ export async function uploadText(path: string, text: string, options: UploadOpti
   const bytes = Buffer.from(text);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const file = { path, size: bytes.length, sha256 };
-  const stored = await storeItems([{ file, body: async () => bytes }], options);
-  if (stored.length === 0) throw new Error(`the storage refused ${path}`);
+  const sent = await storeItems([{ file, body: async () => bytes }], options);
+  if (sent.get(path) !== 'Stored') throw new Error(`the storage refused ${path}`);
   return file;
 }
 
@@ -82,33 +98,39 @@ async function itemOf(found: FoundFile): Promise<Item | undefined> {
   }
 }
 
-/** Resolves those that were stored: the rest had other contents than they were announced with. */
-async function storeItems(items: Item[], options: UploadOptions): Promise<UploadFile[]> {
-  if (items.length === 0) return [];
+/** What became of a file. */
+type Sent = 'Stored' | 'Changed' | 'Refused';
+
+/** What became of each, by its path. */
+async function storeItems(items: Item[], options: UploadOptions): Promise<Map<string, Sent>> {
+  if (items.length === 0) return new Map();
   const grants = await options.broker.uploads(items.map(({ file }) => file));
-  const stored = await inParallel(items, SENDING, async (item, index) => {
+  const sent = await inParallel(items, SENDING, async (item, index): Promise<[string, Sent]> => {
     const grant = grants[index];
     if (!grant) throw new Error(`the broker granted ${grants.length} of ${items.length} uploads`);
-    return (await store(item, grant, options)) ? item.file : undefined;
+    return [item.file.path, await store(item, grant, options)];
   });
-  return stored.filter((file) => file !== undefined);
+  return new Map(sent);
 }
 
-/** False when the contents are no longer what was announced. */
-async function store(item: Item, first: Grant, { broker, patience }: UploadOptions): Promise<boolean> {
+async function store(item: Item, first: Grant, { broker, patience }: UploadOptions): Promise<Sent> {
   const grants = [first];
-  const attempt = async (): Promise<boolean> => {
+  const mayBeExpired = expiredFewTimes();
+  const attempt = async (): Promise<Sent> => {
     const grant = grants.pop() ?? (await broker.uploads([item.file]))[0];
     if (!grant) throw new Error('the broker granted nothing');
     try {
       await put(item, grant);
-      return true;
+      return 'Stored';
     } catch (error) {
-      if (isChanged(error)) return false;
+      if (error instanceof FileChanged) return 'Changed';
+      if (mayBeExpired(error)) throw new Error('the URL was refused', { cause: error });
+      if (error instanceof HttpFailure && !isTransient(error))
+        return isMismatch(error) ? 'Changed' : 'Refused';
       throw error;
     }
   };
-  return await patiently(`upload of ${item.file.path}`, attempt, { ...patience, mayPass: expiredFewTimes() });
+  return await patiently(`upload of ${item.file.path}`, attempt, patience);
 }
 
 async function put({ file, body }: Item, { url, headers }: Grant): Promise<void> {
@@ -119,6 +141,6 @@ async function put({ file, body }: Item, { url, headers }: Grant): Promise<void>
   });
 }
 
-/** The storage compares size and checksum, and answers 400. */
-const isChanged = (error: unknown): boolean =>
-  error instanceof FileChanged || (error instanceof HttpFailure && error.status === 400);
+/** The storage compares size and checksum. */
+const isMismatch = ({ status, message }: HttpFailure): boolean =>
+  status === 400 && /Digest|Checksum|SHA256|Incomplete/i.test(message);

@@ -67,7 +67,7 @@ describe('a hostile task container', function () {
     expect(run.text('output/app/d/one')).to.equal('one\n');
     expect(run.text('output/second.txt')).to.equal('two\n');
     expect(run.text('output/x')).to.equal('hook\n');
-    expect(run.text('output/logs/extra/file')).to.equal('x\n');
+    expect(run.text('output/.logs/extra/file')).to.equal('x\n');
     expect(run.text('agent/oracle.txt')).to.equal('');
     expect(run.manifest().skipped).to.have.deep.members([
       { path: 'agent/fifo', reason: 'Fifo' },
@@ -80,6 +80,33 @@ describe('a hostile task container', function () {
     expect(run.said()).to.match(
       /artifact \/app\/huge could not be copied[^]*artifact \/app\/missing could not be copied/,
     );
+  });
+
+  it('keeps the reward of an agent whose files would have had one key', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'echo x > /logs/artifacts/logs; mkdir /logs/foo /logs/artifacts/.logs; echo y > /logs/foo/z',
+          'echo declared > /logs/report; echo planted > /logs/artifacts/.logs/report; echo tmp > /logs/agent/.sgwtmp',
+        ],
+        [reward('true')],
+        'artifacts = ["/logs/report", { source = "/logs/foo", destination = "a" }, { source = "/app", destination = "a" }]\n',
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
+    const paths = run.manifest().files.map(({ path }) => path);
+    expect(paths).to.have.length(new Set(paths).size);
+    expect(run.text('output/logs')).to.equal('x\n');
+    expect(run.text('output/.logs/foo/z')).to.equal('y\n');
+    expect(run.text('output/.logs/report')).to.equal('declared\n');
+    expect(run.text('output/a/z')).to.equal('y\n');
+    expect(paths.filter((path) => path.endsWith('report'))).to.have.length(1);
+    expect(run.manifest().skipped).to.have.deep.members([
+      { path: 'output/.logs', reason: 'Reserved' },
+      { path: 'agent/.sgwtmp', reason: 'Reserved' },
+    ]);
+    expect(run.said()).to.include('artifact /app is left out: /logs/foo goes to output/a');
   });
 
   it('reports what the agent writes into the report as tampering', async () => {

@@ -18,7 +18,7 @@ describe('a Trial that is interrupted', function () {
     expect(await run.courierEnd).to.equal(0);
     expect(run.outcome().result).to.deep.include({ kind: 'failed', reason: 'Cancelled' });
     expect(run.text('agent/oracle.txt')).to.equal('working\n');
-    expect(run.manifest().outcome.result).to.deep.include({ reason: 'Cancelled' });
+    expect(run.storedOutcome().outcome.result).to.deep.include({ reason: 'Cancelled' });
   });
 
   it('ends as Cancelled when the courier alone is told to stop', async () => {
@@ -66,6 +66,6 @@ describe('a Trial that is interrupted', function () {
     const { result } = await run.finish();
     expect(result).to.deep.include({ kind: 'failed', reason: 'TaskContainerExited' });
     expect(await run.pod.exited).to.equal(1);
-    expect(run.manifest().outcome.result).to.deep.equal(result);
+    expect(run.storedOutcome().outcome.result).to.deep.equal(result);
   });
 });

@@ -27,7 +27,11 @@ describe('the phases of a Trial', function () {
     );
     expect(run.text('agent/oracle.txt')).to.equal('hi\noops\n');
     expect(run.text('agent/exit-code.txt')).to.equal('3\n');
-    expect([...run.services.stored.keys()].at(-1)).to.equal('manifest.json');
+    expect([...run.services.stored.keys()].slice(-3)).to.deep.equal([
+      'trial.log',
+      'manifest.json',
+      'outcome.json',
+    ]);
     expect(run.manifest().files.map(({ path }) => path)).to.have.members([
       'agent/oracle.txt',
       'agent/exit-code.txt',
@@ -113,7 +117,7 @@ describe('the phases of a Trial', function () {
       reason: 'HealthcheckFailed',
       message: 'the healthcheck failed 2 times in a row: exit code 4',
     });
-    expect(run.manifest().outcome.result).to.deep.equal(result);
+    expect(run.storedOutcome().outcome.result).to.deep.equal(result);
   });
 
   it('ends with AgentSetupFailed or AgentSetupTimeout by the install script', async () => {

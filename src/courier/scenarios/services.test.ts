@@ -1,7 +1,19 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { readTask, taskHash, taskVersion } from '../../tasks/index.ts';
+import { removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
+import type { Files } from '../../../test/support/task-folder.ts';
 import { SOLVED } from '../../../test/support/trial-run.ts';
 import { until } from '../../../test/support/kube.ts';
 import { reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+
+async function versionOf(files: Files): Promise<string> {
+  const folder = await taskFolder(files);
+  const task = await readTask(folder);
+  await removeTaskFolder(folder);
+  return taskVersion(taskHash(task));
+}
 
 describe('a Trial and its services', function () {
   const make = useTrialRuns();
@@ -27,6 +39,50 @@ describe('a Trial and its services', function () {
       reason: 'UploadFailed',
       message: 'the results could not be stored: fault; the reward was 1',
     });
+  });
+
+  it('leaves out the one file that the storage refuses, and keeps the reward', async () => {
+    for (const status of [400, 403, 404, 409, 413, 414]) {
+      const run = await make();
+      run.services.faults.refuse = { 'agent/oracle.txt': status };
+      const outcome = await run.finish();
+      expect(outcome.result, `${status}: ${run.said()}`).to.deep.equal(REWARD_1);
+      expect(outcome.stored).to.include({ skipped: 1 });
+      expect(run.manifest().skipped).to.deep.equal([{ path: 'agent/oracle.txt', reason: 'Refused' }]);
+    }
+  });
+
+  it('is UploadFailed where the storage refuses what is our own, too', async () => {
+    const run = await make();
+    const finished = run.finish();
+    await until('the agent', () => run.said().includes('agentExecution began'));
+    run.services.faults.storage = 404;
+    expect((await finished).result).to.deep.include({ kind: 'failed', reason: 'UploadFailed' });
+  });
+
+  it('refuses files that are not of the version that the Trial names', async () => {
+    const run = await make({
+      plan: { task: { name: 'org/hello', version: '0123456789ab', source: 'archive' } },
+    });
+    const { result } = await run.finish();
+    expect(result).to.deep.equal({
+      kind: 'failed',
+      reason: 'TaskMismatch',
+      message: `the Trial wants version 0123456789ab of the task, and its files are version ${await versionOf(SOLVED)}`,
+    });
+    expect(run.said()).not.to.include('agentExecution began');
+  });
+
+  it('runs a task of the version that the Trial names, out of an archive or a ConfigMap', async () => {
+    const version = await versionOf(SOLVED);
+    const archive = await make({ plan: { task: { name: 'org/hello', version, source: 'archive' } } });
+    expect((await archive.finish()).result, archive.said()).to.deep.equal(REWARD_1);
+    const configMap = await make({
+      plan: { task: { name: 'org/hello', version, source: { kind: 'configMap' } } },
+    });
+    for (const [path, contents] of Object.entries(SOLVED))
+      writeFileSync(join(configMap.pod.paths.task, path.replaceAll('/', '__')), contents);
+    expect((await configMap.finish()).result, configMap.said()).to.deep.equal(REWARD_1);
   });
 
   it('stores nothing where uploads are off', async () => {

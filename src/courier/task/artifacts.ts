@@ -1,5 +1,6 @@
 /** Pure: files of the container that are to be kept under `output/`. */
 import { posix } from 'node:path';
+import { POD_PATHS } from '../../crds/courier-protocol.ts';
 import type { Plan } from '../../crds/courier-protocol.ts';
 import type { TaskConfig } from '../../tasks/index.ts';
 import { AttemptFailure } from '../failure.ts';
@@ -11,18 +12,38 @@ export interface ArtifactCopy {
   into: string;
 }
 
-/** There already; all of it is kept under `output/`. */
-const KEPT = '/logs/artifacts';
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+/** All of /logs is kept anyway, each file once; what lies in the verifier's folder is gone before the verifier runs. */
+const isKept = (source: string): boolean =>
+  isWithin(source, POD_PATHS.logs) && !isWithin(source, `${POD_PATHS.logs}/verifier`);
 
 /** The Trial's artifacts, else those of task.toml. Throws TaskInvalid for a destination outside `output/`. */
-export function artifactsOf(own: Plan['artifacts'], ofTask: TaskConfig['artifacts']): ArtifactCopy[] {
+export function artifactsOf(
+  own: Plan['artifacts'],
+  ofTask: TaskConfig['artifacts'],
+): { artifacts: ArtifactCopy[]; notes: string[] } {
   const all =
     own.length > 0 ? own : ofTask.map((entry) => (typeof entry === 'string' ? { source: entry } : entry));
-  return all.flatMap(({ source, destination }) => {
+  const copies = all.flatMap(({ source, destination }) => {
     const from = posix.normalize(source).replace(/(.)\/$/, '$1');
-    if (destination === undefined && (from === KEPT || from.startsWith(`${KEPT}/`))) return [];
+    if (destination === undefined && isKept(from)) return [];
     return [{ source: from, into: intoOf(from, destination) }];
   });
+  return withoutClashes(copies);
+}
+
+/** Of several with one destination Harbor takes the first, with a warning. */
+function withoutClashes(copies: ArtifactCopy[]): { artifacts: ArtifactCopy[]; notes: string[] } {
+  const first = new Map(copies.toReversed().map((copy) => [copy.into, copy]));
+  const artifacts = copies.filter((copy) => first.get(copy.into) === copy);
+  const notes = copies
+    .filter((copy) => first.get(copy.into) !== copy)
+    .map(
+      ({ source, into }) =>
+        `artifact ${source} is left out: ${first.get(into)?.source} goes to output/${into}`,
+    );
+  return { artifacts, notes };
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for

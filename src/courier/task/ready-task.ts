@@ -1,6 +1,6 @@
 /** A task in the courier's private folder, checked. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plan } from '../../crds/courier-protocol.ts';
 import {
@@ -8,7 +8,9 @@ import {
   parseTaskToml,
   stripCanary,
   TaskFormatError,
+  taskVersion,
   unpack,
+  unpackedHash,
   unsupportedFields,
 } from '../../tasks/index.ts';
 import type { TaskConfig } from '../../tasks/index.ts';
@@ -80,10 +82,16 @@ async function freshUrl(broker: FetchOptions['broker']): Promise<string> {
   return source.url;
 }
 
-/** Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. */
-export async function readReadyTask(folder: string, source: Plan['task']['source']): Promise<ReadyTask> {
-  const text = async (path: string): Promise<string | undefined> =>
-    existsSync(join(folder, path)) ? await readFile(join(folder, path), 'utf8') : undefined;
+/**
+ * Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. Throws TaskMismatch where the plan names
+ * a version and this is not it.
+ */
+export async function readReadyTask(
+  folder: string,
+  { source, version }: Pick<Plan['task'], 'source' | 'version'>,
+): Promise<ReadyTask> {
+  if (version !== undefined) await demandVersion(folder, version);
+  const text = (path: string): Promise<string | undefined> => readText(folder, path);
   const toml = await text('task.toml');
   if (toml === undefined && source.kind === 'archive')
     throw new AttemptFailure('TaskInvalid', 'task.toml is missing in task.zip');
@@ -99,6 +107,26 @@ export async function readReadyTask(folder: string, source: Plan['task']['source
     ...(solve !== undefined && { solve }),
     ...(test !== undefined && { test }),
   };
+}
+
+async function demandVersion(folder: string, wanted: string): Promise<void> {
+  const found = taskVersion(await unpackedHash(folder));
+  if (found === wanted) return;
+  throw new AttemptFailure(
+    'TaskMismatch',
+    `the Trial wants version ${wanted} of the task, and its files are version ${found}`,
+  );
+}
+
+/** The courier holds these in memory. */
+const TEXT_MAX_BYTES = 4 * 2 ** 20;
+
+async function readText(folder: string, path: string): Promise<string | undefined> {
+  if (!existsSync(join(folder, path))) return undefined;
+  await using file = await open(join(folder, path));
+  const { size } = await file.stat();
+  if (size <= TEXT_MAX_BYTES) return await file.readFile('utf8');
+  throw new AttemptFailure('TaskInvalid', `${path} has ${size} bytes; expected at most ${TEXT_MAX_BYTES}`);
 }
 
 function checked(toml: string): TaskConfig {

@@ -26,6 +26,7 @@ const agent = (over: Partial<Plan['agent']>): Partial<Plan> => ({ agent: { ...aP
 describe('sequenceOf', () => {
   it('fills in Harbor’s defaults', () => {
     expect(sequence()).to.deep.equal({
+      notes: [],
       surroundings: {},
       steps: [
         {

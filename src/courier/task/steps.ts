@@ -38,6 +38,8 @@ export interface Step {
 export interface Sequence {
   surroundings: Surroundings;
   steps: Step[];
+  /** What is odd about the task without keeping it from running, one sentence each. */
+  notes: string[];
 }
 
 /** Where things lie in the task container. */
@@ -57,13 +59,15 @@ export function sequenceOf(plan: Plan, task: ReadyTask, secrets: Env): Sequence 
     env: environmentEnv(task.config.environment.env, plan.environmentVariables),
     user: (...choices) => String(choices.find((choice) => choice !== undefined) ?? defaultUser),
   };
+  const { artifacts, notes } = artifactsOf(plan.artifacts, task.config.artifacts);
   return {
+    notes,
     surroundings: surroundingsOf(plan, task.config, base),
     steps: [
       {
         ...agentOf(plan, task, { base, secrets }),
         hooks: hooksOf(task.config, base),
-        artifacts: artifactsOf(plan.artifacts, task.config.artifacts),
+        artifacts,
         ...verifierOf(plan, task, { base, secrets }),
       },
     ],

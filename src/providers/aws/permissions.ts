@@ -65,7 +65,7 @@ const OPERATOR = [
     action: 's3:GetObject',
     on: 'trials',
     by: 'GetObject, HeadObject',
-    why: 'the result of a Pod that is gone is in its manifest.json',
+    why: 'the result of a Pod that is gone is in its outcome.json',
   },
   {
     action: 's3:PutObject',

@@ -9,10 +9,7 @@ import { harborDigest, sha256OfFile } from './digest.ts';
 import { stripCanary } from './instruction.ts';
 import { checkLayout } from './layout.ts';
 import { limitProblems } from './limits.ts';
-import { walkTask } from './walk.ts';
-
-/** In Harbor’s digest, but no part of what a trial is given. */
-const NOT_HASHED = ['README.md', 'trajectory.json'];
+import { NOT_HASHED, walkTask } from './walk.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;
 

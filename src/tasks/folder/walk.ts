@@ -17,6 +17,10 @@ const ROOTS = [
   'tests',
   'steps',
 ];
+/** In Harbor’s digest, but no part of what a trial is given. */
+export const NOT_HASHED = ['README.md', 'trajectory.json'];
+/** Names in a task's folder that its hash is made of. */
+export const HASHED: ReadonlySet<string> = new Set(ROOTS.filter((name) => !NOT_HASHED.includes(name)));
 
 export interface FoundFile {
   /** POSIX path within the task's folder. */

@@ -11,7 +11,7 @@ const sha256 = (contents: Uint8Array): string => createHash('sha256').update(con
 
 const MAX_BYTES = 64 * 1024 * 1024;
 /** What is stored beside the files of the manifest, and never changes. */
-const OWN = ['manifest.json', 'config.json', 'result.json'];
+const OWN = ['manifest.json', 'outcome.json', 'config.json', 'result.json'];
 /** What `sb` writes itself, without a checksum. */
 const DOCUMENTS = ['lock.json'];
 const JOB = ['config.json', 'result.json', ...DOCUMENTS];

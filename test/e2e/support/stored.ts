@@ -38,7 +38,7 @@ export async function checkedManifest(trial: Trial): Promise<Manifest> {
   for (const { path, size } of manifest.files)
     if (keys.get(path) !== size)
       throw new Error(`${path}: ${size} bytes in the manifest, ${keys.get(path)} in the bucket`);
-  const own = new Set(['manifest.json', 'config.json', 'result.json']);
+  const own = new Set(['manifest.json', 'outcome.json', 'config.json', 'result.json']);
   const listed = new Set(manifest.files.map(({ path }) => path));
   const strangers = [...keys.keys()].filter((key) => !own.has(key) && !listed.has(key));
   if (strangers.length > 0) throw new Error(`not in the manifest: ${strangers.slice(0, 5).join(', ')}`);

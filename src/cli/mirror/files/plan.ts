@@ -1,6 +1,8 @@
 /** What there is to copy of a Trial. */
+import { MANIFEST_MAX_BYTES } from '../../../crds/courier-protocol.ts';
 import type { Manifest } from '../../../crds/courier-protocol.ts';
 import type { ArtifactStore, ObjectInfo } from '../../../providers/artifact-store/port.ts';
+import { ProviderError } from '../../../providers/errors.ts';
 import { Mismatch } from './mismatch.ts';
 import { isSafePath } from './paths.ts';
 
@@ -24,7 +26,6 @@ export interface CopyPlan {
 }
 
 const MANIFEST = 'manifest.json';
-const MANIFEST_MAX_BYTES = 64 * 2 ** 20;
 
 /** All objects below a Trial's prefix, with the checksums of its manifest. Without a manifest (no Pod came so far) there are none. */
 export async function planCopy(store: ArtifactStore, prefix: string): Promise<CopyPlan> {
@@ -52,12 +53,36 @@ function asFile(
   return { key, path, size, ...(sha256 !== undefined && { sha256 }) };
 }
 
-async function readManifest(store: ArtifactStore, key: string): Promise<Manifest | undefined> {
-  const contents = await store.get(key, MANIFEST_MAX_BYTES);
+type Files = Pick<Manifest, 'files'>;
+
+/** Whoever could write in the Trial's namespace could write this. */
+async function readManifest(store: ArtifactStore, key: string): Promise<Files | undefined> {
+  const contents = await store.get(key, MANIFEST_MAX_BYTES).catch((error: unknown) => {
+    const tooLarge = error instanceof ProviderError && error.reason === 'TooLarge';
+    throw tooLarge
+      ? new Mismatch(`${key} has more than ${MANIFEST_MAX_BYTES} bytes`, { cause: error })
+      : error;
+  });
   if (!contents) return undefined;
+  const manifest = parsed(Buffer.from(contents).toString('utf8'));
+  if (isManifest(manifest)) return manifest;
+  throw new Mismatch(`${key} is no manifest`);
+}
+
+function parsed(json: string): unknown {
   try {
-    return JSON.parse(Buffer.from(contents).toString('utf8')) as Manifest;
-  } catch (error) {
-    throw new Mismatch(`${key} is no JSON`, { cause: error });
+    return JSON.parse(json);
+  } catch {
+    return undefined;
   }
+}
+
+function isManifest(value: unknown): value is Files {
+  const { files } = (value ?? {}) as { files?: unknown };
+  return Array.isArray(files) && files.every(isFile);
+}
+
+function isFile(value: unknown): boolean {
+  const { path, size, sha256 } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return typeof path === 'string' && typeof size === 'number' && typeof sha256 === 'string';
 }

@@ -4,7 +4,7 @@ import type { Manifest } from '../../../crds/courier-protocol.ts';
 import { identityOf, trialName, trialPrefix } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
-import { anOutcome } from '../../../../test/support/builders.ts';
+import { aStoredOutcome } from '../../../../test/support/builders.ts';
 
 export const sha256 = (contents: string | Uint8Array): string =>
   createHash('sha256').update(contents).digest('hex');
@@ -28,7 +28,6 @@ export async function storeTrial(
       sha256: sha256(contents),
     })),
     skipped: [],
-    outcome: anOutcome(),
   };
   const config = {
     task: { path: store.uri(TASK_URI_KEY), source: 'local' },
@@ -38,6 +37,7 @@ export async function storeTrial(
   };
   await store.put(`${TASK_URI_KEY}metadata.json`, JSON.stringify({ name: 'hello', digest: 'ab'.repeat(32) }));
   await store.put(`${prefix}manifest.json`, JSON.stringify(manifest));
+  await store.put(`${prefix}outcome.json`, JSON.stringify(aStoredOutcome(trial)));
   await store.put(`${prefix}config.json`, JSON.stringify(config));
   await store.put(`${prefix}result.json`, JSON.stringify({ reward: 1 }));
   return { prefix, trialName: trialName(identityOf(trial)) };

@@ -90,6 +90,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'aws s3 ls <the URI of the message>',
   ),
   TaskInvalid: say('the task breaks the task format', 'sb task check <folder>'),
+  TaskMismatch: say(
+    'the task’s files are not those that the Trial was made for',
+    'run it again with sb cloud run, which uploads them under their own version',
+    'sb task hash <folder>    (the version of what is on this disk)',
+  ),
   TaskUnsupported: say(
     'the task needs something that this version does not run',
     'sb task check <folder>    (names what that is)',

@@ -1,0 +1,61 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
+import type { Files } from '../../../test/support/task-folder.ts';
+import { packTask, readTask, taskHash, unpack, unpackedHash } from '../index.ts';
+
+describe('the hash of an unpacked task', () => {
+  const folders: string[] = [];
+  afterEach(async () => {
+    for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+  });
+
+  async function unpacked(files: Files): Promise<{ folder: string; hash: string }> {
+    const source = await taskFolder(files);
+    const task = await readTask(source);
+    const folder = await mkdtemp(join(tmpdir(), 'sb-unpacked-'));
+    folders.push(folder);
+    await unpack(await packTask(task), folder);
+    await removeTaskFolder(source);
+    return { folder, hash: taskHash(task) };
+  }
+  const add = async (folder: string, path: string): Promise<void> => {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), 'x');
+  };
+
+  it('is that of the folder which was packed', async () => {
+    const { folder, hash } = await unpacked({
+      ...MINIMAL,
+      'README.md': 'not hashed',
+      'tests/B': '1',
+      'tests/a/b.txt': '2',
+      'tests/a.txt': '3',
+      'tests/ä': '4',
+      'tests/.harborignore': 'left-out\n',
+      'tests/left-out': '5',
+      'tests/large': 'x'.repeat(3 * 2 ** 20),
+    });
+    expect(await unpackedHash(folder)).to.equal(hash);
+  });
+
+  it('is another one where a file came, changed or went, ignored or not', async () => {
+    const ignoring = { ...MINIMAL, 'tests/.harborignore': '.harborignore\nextra\n' };
+    for (const path of ['tests/extra', 'tests/test.sh', 'solution/solve.sh', 'tests/.harborignore']) {
+      const { folder, hash } = await unpacked(ignoring);
+      await add(folder, path);
+      expect(await unpackedHash(folder), path).not.to.equal(hash);
+    }
+    const { folder, hash } = await unpacked(MINIMAL);
+    await rm(join(folder, 'instruction.md'));
+    expect(await unpackedHash(folder)).not.to.equal(hash);
+  });
+
+  it('does not depend on what no Trial is given', async () => {
+    const { folder, hash } = await unpacked(MINIMAL);
+    for (const path of ['README.md', 'trajectory.json', 'notes/x']) await add(folder, path);
+    expect(await unpackedHash(folder)).to.equal(hash);
+  });
+});
