@@ -23,6 +23,8 @@ export const ANNOTATION = {
   /** Full name of the Trial or TaskBuild, on its Pods; a label may be too short for it. */
   trialName: `${PREFIX}trial-name`,
   taskBuildName: `${PREFIX}task-build-name`,
+  /** `filesHash` of the task's ConfigMap when the attempt began, on the Job. */
+  taskContent: `${PREFIX}task-content`,
   /** Name of the log stream that is a Trial's own, on its Pod, for whoever ships the log. */
   logStream: `${PREFIX}log-stream`,
   /** The image's `ImageConfig` as JSON, on a Trial's Pod, for the courier's plan. */

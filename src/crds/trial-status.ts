@@ -19,6 +19,9 @@ export const Attempt = Type.Object({
   jobName: text(63, 'Its Job.'),
   podName: Type.Optional(text(253, 'Its Pod.')),
   nodeName: Type.Optional(text(253, 'Node that ran it.')),
+  taskContent: Type.Optional(
+    text(64, 'Hash of the task’s ConfigMap when the Job was made; later attempts get the same or none.'),
+  ),
   startTime: Type.Optional(time('When its Job was created.')),
   completionTime: Type.Optional(time('When it ended.')),
   reason: Type.Optional(text(64, 'Why it ended without a result.')),

@@ -79,7 +79,8 @@ async function createJob(
   seen: Observed,
   step: Step & { kind: 'createJob' },
 ): Promise<Taken> {
-  const job = jobFor(seen.trial, seen.attempt, { image: step.image, settings: settings() });
+  const { image, taskContent } = step;
+  const job = jobFor(seen.trial, seen.attempt, { image, settings: settings(), ...present({ taskContent }) });
   try {
     await kube.create(Job, job);
     return { kind: 'created' };

@@ -39,11 +39,21 @@ const GRACE_SECONDS = 45;
 const NODE_SILENCE_SECONDS = 30;
 const HOUR = 3600;
 
+/** Those annotations that there are. */
+function annotated(annotations: Record<string, string | undefined>): {
+  annotations?: Record<string, string>;
+} {
+  const there = Object.entries(annotations).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return there.length > 0 ? { annotations: Object.fromEntries(there) } : {};
+}
+
 /** The Job of one attempt. */
 export function jobFor(
   trial: Trial,
   attempt: number,
-  { image, settings }: { image: ReadyImage; settings: PodSettings },
+  { image, settings, taskContent }: { image: ReadyImage; settings: PodSettings; taskContent?: string },
 ): Job {
   const { spec, metadata } = trial;
   const labels = {
@@ -57,7 +67,7 @@ export function jobFor(
     metadata: {
       name: jobName(metadata.name, attempt),
       namespace: metadata.namespace ?? '',
-      ...(image.taskBuild !== undefined && { annotations: { [ANNOTATION.taskBuildName]: image.taskBuild } }),
+      ...annotated({ [ANNOTATION.taskBuildName]: image.taskBuild, [ANNOTATION.taskContent]: taskContent }),
       labels: {
         ...labels,
         ...(spec.scheduling?.queueName && { 'kueue.x-k8s.io/queue-name': spec.scheduling.queueName }),

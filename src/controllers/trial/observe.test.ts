@@ -193,6 +193,18 @@ describe('observing a Trial', () => {
     });
   });
 
+  it('tells one content of the task’s ConfigMap from another', async () => {
+    const of = async (over: object) =>
+      (await look({ live: [{ ...configMap, ...over }] }).seen())?.taskContent;
+    const one = await of({ data: { a: '1', b: '2' } });
+    expect(one).to.match(/^[0-9a-f]{12}$/);
+    expect(
+      await of({ data: { b: '2', a: '1' }, metadata: { ...configMap.metadata, labels: { x: 'y' } } }),
+    ).to.equal(one);
+    expect(await of({ data: { a: '1', b: '3' } })).not.to.equal(one);
+    expect(await of({ data: { a: '1' }, binaryData: { b: '2' } })).not.to.equal(one);
+  });
+
   it('names the task that is missing', async () => {
     expect((await look({ live: [] }).seen())?.taskMissing).to.contain('default/hello-task');
     const outside = { task: { name: 'x', dataset: 'local', s3: { uri: 's3://other/tasks/x' } } };

@@ -46,12 +46,12 @@ export async function observe(sources: TrialSources, key: ObjectKey): Promise<Ob
   const seen = await seeAttempt(sources, trial);
   if (!startsNow(seen)) return { ...seen, ...present({ outcome: await outcomeOfAttempt(sources, seen) }) };
   // A round trip each, and none needs another's answer.
-  const [outcome, taskMissing, image] = await Promise.all([
+  const [outcome, task, image] = await Promise.all([
     storedOutcome(sources, seen),
     seeTask(sources, trial),
     seeImage(sources, trial),
   ]);
-  return { ...seen, ...(outcome ? { outcome } : { image, ...present({ taskMissing }) }) };
+  return { ...seen, ...(outcome ? { outcome } : { image, ...task }) };
 }
 
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed> {
@@ -139,26 +139,28 @@ async function outcomeFile({ artifacts, log }: TrialSources, trial: Trial): Prom
   }
 }
 
-async function seeTask(
-  { kube, artifacts, rulesOf }: TrialSources,
-  trial: Trial,
-): Promise<string | undefined> {
+type TaskSeen = Pick<Observed, 'taskMissing' | 'taskContent'>;
+
+async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial): Promise<TaskSeen> {
   const { s3, configMap } = trial.spec.task;
   const { namespace } = identityOf(trial);
   if (configMap) {
     const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
-    return found
-      ? undefined
-      : `spec.task.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`;
+    if (found) return { taskContent: configMapHash(found).slice(0, 12) };
+    return {
+      taskMissing: `spec.task.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`,
+    };
   }
   const uri = s3?.uri ?? '';
   const prefix = taskKey(uri, artifacts.bucket);
   if (prefix === undefined)
-    return `spec.task.s3.uri: ${uri} is not under s3://${artifacts.bucket}/tasks/, where tasks are taken from`;
+    return {
+      taskMissing: `spec.task.s3.uri: ${uri} is not under s3://${artifacts.bucket}/tasks/, where tasks are taken from`,
+    };
   const problem = unreadable(await rulesOf(namespace), { key: prefix, namespace });
-  if (problem !== undefined) return `spec.task.s3.uri: ${problem}`;
+  if (problem !== undefined) return { taskMissing: `spec.task.s3.uri: ${problem}` };
   const key = `${prefix}/task.zip`;
-  return (await artifacts.head(key)) ? undefined : `there is no object ${artifacts.uri(key)}`;
+  return (await artifacts.head(key)) ? {} : { taskMissing: `there is no object ${artifacts.uri(key)}` };
 }
 
 async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen> {

@@ -41,5 +41,7 @@ export interface Observed {
   image: ImageSeen;
   /** Why the task cannot be found; undefined where it can, or where nobody asked. */
   taskMissing?: string;
+  /** `filesHash` of the task's ConfigMap, where the task comes from one and somebody asked. */
+  taskContent?: string;
   now: Date;
 }

@@ -96,6 +96,34 @@ describe('the next step of a Trial', () => {
       );
     });
 
+    it('ends with TaskMismatch where the task’s ConfigMap has changed since an earlier attempt', () => {
+      const attempts = [
+        {
+          number: 1,
+          jobName: 'hello-1',
+          completionTime: stampOf(T0),
+          reason: 'PodLost',
+          taskContent: 'aaaa',
+        },
+      ];
+      const again = { ...aTrial(), status: { attempts } };
+      const second = (taskContent?: string) =>
+        nextStep(
+          seen({
+            trial: again,
+            attempt: 2,
+            image: ready,
+            now: after(3600),
+            ...(taskContent && { taskContent }),
+          }),
+        );
+      expect(second('aaaa')).to.include({ kind: 'createJob', taskContent: 'aaaa' });
+      expect(second('bbbb')).to.deep.equal({
+        ...failed('TaskMismatch'),
+        message: 'ConfigMap hello-task has changed since attempt 1: its files were aaaa and are bbbb',
+      });
+    });
+
     it('does nothing while suspended', () => {
       expect(nextStep(seen({ trial: aTrial({ spec: { suspend: true } }) }))).to.include({
         kind: 'wait',

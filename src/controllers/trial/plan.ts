@@ -1,6 +1,7 @@
 /** Pure: what was observed → the one next step. */
 import { pauseUntil } from '../../crds/attempts.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
+import { present } from '../../crds/present.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
@@ -16,7 +17,7 @@ export type Step =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
   | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
   | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
-  | { kind: 'createJob'; image: ReadyImage }
+  | { kind: 'createJob'; image: ReadyImage; taskContent?: string }
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
   | { kind: 'stop'; because: 'Cancelled' | 'Suspended' }
   /** Close this attempt; the Trial goes on. */
@@ -156,7 +157,18 @@ function beforeAttempt(seen: Observed): Step {
   const pause = pauseUntil(notBefore(trial), now);
   if (pause) return pause;
   if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
-  return withImage(seen.image);
+  const changed = changedTask(seen);
+  if (changed !== undefined) return fail('TaskMismatch', changed);
+  const step = withImage(seen.image);
+  return step.kind === 'createJob' ? { ...step, ...present({ taskContent: seen.taskContent }) } : step;
+}
+
+/** All attempts are at one task: what one of them read of the tests must not help the next one with others. */
+function changedTask({ trial: { spec, status }, taskContent }: Observed): string | undefined {
+  const before = status?.attempts?.find((attempt) => attempt.taskContent !== undefined);
+  if (before?.taskContent === undefined || before.taskContent === taskContent) return undefined;
+  const name = spec.task.configMap?.name;
+  return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
 }
 
 function withImage(image: ImageSeen): Step {

@@ -160,6 +160,15 @@ describe('the status of a Trial', () => {
     expect(status).to.include({ taskBuild: 'build-1' });
   });
 
+  it('remembers which content of the ConfigMap an attempt began with', () => {
+    const trial = aTrial();
+    const job = aJob(trial);
+    job.metadata.annotations = { 'sb.abundant.ai/task-content': 'aaaa' };
+    const observed = seen({ trial, job: { kind: 'own', job } });
+    const { attempts } = trialStatus(observed, { kind: 'wait', reason: 'Running', message: '' }, links);
+    expect(attempts?.[0]).to.include({ number: 1, taskContent: 'aaaa' });
+  });
+
   it('tells of an agent that was interrupted, and one that was only judged for it', () => {
     const exception = { phase: 'agentExecution' as const, type: 'CancelledError', message: 'told to stop' };
     const outcome = anOutcome({

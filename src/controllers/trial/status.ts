@@ -121,11 +121,14 @@ function openAttempt({ trial, attempt, recorded, job, pod, outcome }: Observed):
   return {
     number: attempt,
     jobName: jobName(trial.metadata.name, attempt),
-    ...present({ startTime: job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined }),
+    ...(job.kind === 'own' && ofJob(job.job)),
     ...recorded,
     ...present({ podName: pod?.metadata.name, nodeName: pod?.spec?.nodeName }),
   };
 }
+
+const ofJob = ({ metadata: { creationTimestamp, annotations = {} } }: Job): Partial<Attempt> =>
+  present({ startTime: creationTimestamp, taskContent: annotations[ANNOTATION.taskContent] });
 
 /** `reward`, `rewards` and the rest of what the courier reported. */
 function resultOf(outcome: Outcome): Partial<TrialStatus> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ImageConfig } from '../../crds/courier-protocol.ts';
 import { ProviderError } from '../errors.ts';
 import { Lru } from './oci/lru.ts';
-import { imageConfig, MANIFEST_TYPES, parseJson, platformDigest, type Manifest } from './oci/manifest.ts';
+import { imageConfig, MANIFEST_TYPES, parseManifest, platformDigest, type Manifest } from './oci/manifest.ts';
 import type { ImageRegistry, ResolvedImage } from './port.ts';
 import { readAtMost } from './oci/read.ts';
 import { formatReference, parseReference, pinned, type ImageReference } from './reference.ts';
@@ -73,7 +73,7 @@ class OciImageRegistry implements ImageRegistry {
 
   async #manifest(reference: ImageReference, digest: string): Promise<Manifest> {
     const body = await this.#fetch(reference, `manifests/${digest}`, MANIFEST_BYTES);
-    return parseJson(body, `manifest ${pinned(reference, digest)}`);
+    return parseManifest(body, `manifest ${pinned(reference, digest)}`);
   }
 
   /** Content by digest; what does not hash to it was damaged on the way or made up. */

@@ -1,4 +1,6 @@
 /** What manifests, indexes and image configs say. Pure. */
+import { type TSchema, Type } from 'typebox';
+import Value from 'typebox/value';
 import type { ImageConfig } from '../../../crds/courier-protocol.ts';
 import { ProviderError } from '../../errors.ts';
 
@@ -10,21 +12,40 @@ export const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ] as const;
 
-interface Platform {
-  os?: string;
-  architecture?: string;
-  variant?: string;
-}
+const Maybe = <T extends TSchema>(type: T) => Type.Optional(Type.Union([type, Type.Null()]));
+const Word = Type.String({ maxLength: 4096 });
 
-export interface Manifest {
+const Platform = Type.Object({ os: Maybe(Word), architecture: Maybe(Word), variant: Maybe(Word) });
+type Platform = Type.Static<typeof Platform>;
+
+const Manifest = Type.Object({
   /** Set in an index. */
-  manifests?: { digest: string; platform?: Platform }[];
+  manifests: Type.Optional(Type.Array(Type.Object({ digest: Word, platform: Maybe(Platform) }))),
   /** Set in an image. */
-  config?: { digest: string };
-}
+  config: Type.Optional(Type.Object({ digest: Word })),
+});
+export type Manifest = Type.Static<typeof Manifest>;
 
-interface ConfigBlob extends Platform {
-  config?: { User?: string; WorkingDir?: string; Entrypoint?: string[] | null; Cmd?: string[] | null } | null;
+const ConfigBlob = Type.Object({
+  ...Platform.properties,
+  config: Maybe(
+    Type.Object({
+      User: Maybe(Word),
+      WorkingDir: Maybe(Word),
+      Entrypoint: Maybe(Type.Array(Type.String())),
+      Cmd: Maybe(Type.Array(Type.String())),
+    }),
+  ),
+});
+
+/** Kept in memory by the operator for many images, and written onto each Pod of the image. */
+const CONFIG_MAX_CHARS = 64 * 1024;
+
+/** Parses a manifest or an index. Throws `Invalid` for anything else. */
+export function parseManifest(body: Uint8Array, what: string): Manifest {
+  const manifest = parseJson(body, what);
+  if (Value.Check(Manifest, manifest)) return manifest;
+  throw new ProviderError('Invalid', `${what} is not of the form of a manifest`);
 }
 
 /** Parses JSON of a registry; `what` names it in the error. */
@@ -66,8 +87,21 @@ export function platformDigest(index: Manifest, platform: string, what: string):
 
 /** The part of an image’s config that says what to run. Throws `NotFound` for an image of another platform. */
 export function imageConfig(blob: Uint8Array, platform: string, what: string): ImageConfig {
-  const parsed: ConfigBlob = parseJson(blob, `config of ${what}`);
-  if (parsed.os !== undefined && !matches(parsed, parsePlatform(platform))) throw noPlatform(what, platform);
+  const parsed = parseJson(blob, `config of ${what}`);
+  if (!Value.Check(ConfigBlob, parsed))
+    throw new ProviderError('Invalid', `config of ${what} is not of the form of an image config`);
+  if (typeof parsed.os === 'string' && !matches(parsed, parsePlatform(platform)))
+    throw noPlatform(what, platform);
   const { User, WorkingDir, Entrypoint, Cmd } = parsed.config ?? {};
-  return { user: User ?? '', workdir: WorkingDir || '/', entrypoint: Entrypoint ?? [], cmd: Cmd ?? [] };
+  const config = {
+    user: User ?? '',
+    workdir: WorkingDir || '/',
+    entrypoint: Entrypoint ?? [],
+    cmd: Cmd ?? [],
+  };
+  if (JSON.stringify(config).length <= CONFIG_MAX_CHARS) return config;
+  throw new ProviderError(
+    'Invalid',
+    `config of ${what}: user, directory, entrypoint and command have more than ${CONFIG_MAX_CHARS} characters`,
+  );
 }
