@@ -102,7 +102,7 @@ describe('uploads', () => {
     expect(outcome(many)).to.equal('413 TooLarge');
     expect(outcome([file('agent/core', 2 * 1024 ** 3)])).to.be.an('array');
     expect(outcome([file('agent/core', 2 * 1024 ** 3 + 1)])).to.equal('413 TooLarge');
-    expect(outcome([file('manifest.json', 16 * 1024 ** 2 + 1)])).to.equal('413 TooLarge');
+    expect(outcome([file('manifest.json', 24 * 1024 ** 2 + 1)])).to.equal('413 TooLarge');
     expect(outcome([file('outcome.json', 16 * 1024)])).to.be.an('array');
     expect(outcome([file('outcome.json', 16 * 1024 + 1)])).to.equal('413 TooLarge');
   });

@@ -136,7 +136,7 @@ export interface Manifest {
 }
 
 /** Nobody reads a larger `manifest.json`. */
-export const MANIFEST_MAX_BYTES = 16 * 1024 ** 2;
+export const MANIFEST_MAX_BYTES = 24 * 1024 ** 2;
 /** The operator reads no larger `outcome.json`. */
 export const OUTCOME_MAX_BYTES = 16 * 1024;
 /** Longest termination message: the kubelet cuts what is longer, in the middle of whatever it is. */

@@ -31,6 +31,8 @@ export interface CourierServices {
     broker?: number;
     storage?: number;
     expireOnce?: Set<string>;
+    /** Code of the next answer with status 400, to any path. */
+    passing?: string;
     /** Answers to paths that the storage will not have. */
     refuse?: Record<string, number>;
   };
@@ -102,6 +104,9 @@ const foldersOf = (path: string): string[] => {
 /** Why the path is not taken, whatever its contents: as scripted, or as a store that keeps keys as files has it (versitygw). */
 function refusalOf({ faults, folders, stored: objects }: State, path: string): Answer | undefined {
   if (faults.expireOnce?.delete(path)) return xml(403, 'ExpiredToken');
+  const { passing } = faults;
+  delete faults.passing;
+  if (passing !== undefined) return xml(400, passing);
   const scripted = faults.refuse?.[path];
   if (scripted !== undefined) return xml(scripted, 'NotThisOne');
   const isTaken = folders.has(path) || foldersOf(path).some((folder) => objects.has(folder));

@@ -229,7 +229,7 @@ describe('Mirror', function () {
   });
 
   it('tells a manifest that is none, or too large, without reading on', async () => {
-    const bombs = ['{"files":7}', '{"files":[[]]}', 'null', '{', ' '.repeat(16 * 2 ** 20 + 1)];
+    const bombs = ['{"files":7}', '{"files":[[]]}', 'null', '{', ' '.repeat(24 * 2 ** 20 + 1)];
     for (const bomb of bombs) {
       const trial = await stored();
       await store.put(`${trial.prefix}manifest.json`, bomb);

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { MANIFEST_MAX_BYTES } from '../../crds/courier-protocol.ts';
 import { collectLogs, LIMITS } from './collect.ts';
 import { sha256Of } from './contents.ts';
 
@@ -81,7 +82,15 @@ describe('collectLogs', () => {
     });
   });
 
-  it('holds no more names than fit into a manifest', () => {
+  it('finds no more than a manifest may hold, whatever the names are made of', () => {
+    const long = Math.floor(LIMITS.pathBytes / LIMITS.files);
+    const file = { path: '"'.repeat(long), size: LIMITS.fileBytes, sha256: 'a'.repeat(64) };
+    const files = Array.from({ length: LIMITS.files }, () => file);
+    const odd = Array.from({ length: 1001 }, () => ({ path: '\u0001'.repeat(512), reason: 'Unreadable' }));
+    expect(JSON.stringify({ files, skipped: odd }).length).to.be.below(MANIFEST_MAX_BYTES - 2 ** 20);
+  });
+
+  it('holds no more names than it is allowed', () => {
     for (const name of ['a', 'b', 'c']) write(`agent/${name}`);
     expect(paths({ pathBytes: 14 })).to.have.length(2);
     expect(skipped({ pathBytes: 14 })).to.have.length(1);

@@ -37,7 +37,7 @@ export const LIMITS: Limits = {
   fileBytes: 2 * 2 ** 30,
   totalBytes: 8 * 2 ** 30,
   files: 50_000,
-  pathBytes: 4 * 2 ** 20,
+  pathBytes: 5 * 2 ** 20,
   depth: 32,
 };
 

@@ -50,11 +50,11 @@ export async function uploadFiles(found: FoundFile[], options: FilesOptions): Pr
       hashed.filter((item) => item !== undefined),
       options,
     );
-    const words = [...sent.values()];
-    if (words.includes('Refused') && !words.includes('Stored')) await options.storesOwn();
+    const became = [...sent.values()];
+    if (became.some(isRefusal) && !became.includes('Stored')) await options.storesOwn();
     for (const { path } of batch) {
-      const word = sent.get(path) ?? 'Changed';
-      if (word !== 'Stored') uploaded.skipped.push({ path, reason: word });
+      const now = sent.get(path) ?? 'Changed';
+      if (now !== 'Stored') uploaded.skipped.push({ path, reason: isRefusal(now) ? 'Refused' : now });
     }
     uploaded.files.push(
       ...hashed.flatMap((item) => (item && sent.get(item.file.path) === 'Stored' ? [item.file] : [])),
@@ -69,7 +69,8 @@ export async function uploadText(path: string, text: string, options: UploadOpti
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const file = { path, size: bytes.length, sha256 };
   const sent = await storeItems([{ file, body: async () => bytes }], options);
-  if (sent.get(path) !== 'Stored') throw new Error(`the storage refused ${path}`);
+  const now = sent.get(path);
+  if (now !== 'Stored') throw new Error(`the storage refused ${path}`, isRefusal(now) ? { cause: now } : {});
   return file;
 }
 
@@ -98,8 +99,10 @@ async function itemOf(found: FoundFile): Promise<Item | undefined> {
   }
 }
 
-/** What became of a file. */
-type Sent = 'Stored' | 'Changed' | 'Refused';
+/** What became of a file; the answer of a storage that will not have it. */
+type Sent = 'Stored' | 'Changed' | HttpFailure;
+
+const isRefusal = (sent: Sent | undefined): sent is HttpFailure => sent instanceof HttpFailure;
 
 /** What became of each, by its path. */
 async function storeItems(items: Item[], options: UploadOptions): Promise<Map<string, Sent>> {
@@ -124,10 +127,9 @@ async function store(item: Item, first: Grant, { broker, patience }: UploadOptio
       return 'Stored';
     } catch (error) {
       if (error instanceof FileChanged) return 'Changed';
-      if (mayBeExpired(error)) throw new Error('the URL was refused', { cause: error });
-      if (error instanceof HttpFailure && !isTransient(error))
-        return isMismatch(error) ? 'Changed' : 'Refused';
-      throw error;
+      if (!(error instanceof HttpFailure) || isTransient(error)) throw error;
+      if (mayBeExpired(error) || PASSES.test(error.message)) throw new Error('not taken', { cause: error });
+      return isMismatch(error) ? 'Changed' : error;
     }
   };
   return await patiently(`upload of ${item.file.path}`, attempt, patience);
@@ -140,6 +142,9 @@ async function put({ file, body }: Item, { url, headers }: Grant): Promise<void>
     body: await body(),
   });
 }
+
+/** Answers that another try may not get, by their code: S3 gives them with 400 and 409. */
+const PASSES = /<Code>(RequestTimeout|ExpiredToken|OperationAborted|ConditionalRequestConflict)</;
 
 /** The storage compares size and checksum. */
 const isMismatch = ({ status, message }: HttpFailure): boolean =>

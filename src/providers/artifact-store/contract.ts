@@ -1,6 +1,7 @@
 /** What every ArtifactStore keeps; run by each adapter’s tests. */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
+import { problemOfPath } from '../../crds/upload-paths.ts';
 import type { ProviderError } from '../errors.ts';
 import type { SentRequest } from './memory-grants.ts';
 import type { ArtifactStore, PresignedRequest } from './port.ts';
@@ -47,6 +48,47 @@ function objects(use: () => StoreUnderTest): void {
     const { store } = use();
     expect(await store.get('absent', 100)).to.equal(undefined);
     expect(await store.head('absent')).to.equal(undefined);
+  });
+
+  it('keeps and lists every name that a courier may store', async () => {
+    const { store, send } = use();
+    const names = [
+      'e\u0301',
+      '\u00e9',
+      'Case',
+      'case',
+      'dot.',
+      ' space ',
+      '...',
+      '~',
+      '-',
+      '.hidden',
+      '.sgwtmp.x',
+      '.SGWTMP',
+      '%2e%2e',
+      '%00',
+      'a%2Fb',
+      'a+b',
+      'q\'"(1)*!@$&=;:,?#[]{}|<>^`',
+      '&amp;',
+      ']]>',
+      '\u{1f600}',
+      '\u202e',
+      '\u2028',
+      '\ufffd',
+      '\ufeff',
+      '\u{10ffff}',
+      'x'.repeat(255),
+      `${'d/'.repeat(100)}deep`,
+    ];
+    for (const name of names) {
+      const path = `output/${name}`;
+      expect(problemOfPath(path), path).to.equal(undefined);
+      const put = await store.presignPut(`trials/${path}`, described(bytes(name)), 60);
+      expect((await send({ method: 'PUT', ...put, body: bytes(name) })).status, path).to.equal(200);
+      expect(Buffer.from((await store.get(`trials/${path}`, 300))!).toString(), path).to.equal(name);
+    }
+    expect(await keys(store, 'trials/output/')).to.have.members(names.map((name) => `trials/output/${name}`));
   });
 
   it('replaces an object, and gives the new one another etag', async () => {

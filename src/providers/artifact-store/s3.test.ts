@@ -1,5 +1,6 @@
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect } from 'chai';
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { request } from 'undici';
 import { useScriptedServer } from '../../../test/support/http.ts';
 import { skipWithout, startProgram, type Running } from '../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
+import { isUnlisted } from '../../crds/upload-paths.ts';
 import type { ProviderError } from '../errors.ts';
 import { artifactStoreContract } from './contract.ts';
 import type { SentRequest } from './memory-grants.ts';
@@ -15,6 +17,7 @@ import { presignSeconds, s3ArtifactStore } from './s3.ts';
 import { objectLink } from './s3-link.ts';
 
 const BUCKET = 'artifacts';
+const SHA256_OF_X = createHash('sha256').update('x').digest('hex');
 const credentials = { accessKeyId: VERSITYGW.accessKeyId, secretAccessKey: VERSITYGW.secretAccessKey };
 const storeAt = (endpoint: string, bucket = BUCKET): ArtifactStore =>
   s3ArtifactStore({ bucket, region: VERSITYGW.region, endpoint, credentials });
@@ -88,6 +91,21 @@ describe('s3 ArtifactStore on versitygw', () => {
     });
     after(() => versioned?.stop());
     artifactStoreContract(() => ({ store: storeAt(`http://${versioned!.address}`), send, pass }));
+  });
+
+  it('has names of its own, and no file where a folder is: what couriers leave out', async () => {
+    const put = async (key: string): Promise<number> => {
+      const { url, headers } = await store.presignPut(key, { size: 1, sha256: SHA256_OF_X }, 60);
+      return (await send({ method: 'PUT', url, headers, body: Buffer.from('x') })).status;
+    };
+    expect(await put('shown/agent/.sgwtmp/x')).to.equal(200);
+    expect(await put('shown/agent/\uffff')).to.equal(200);
+    expect(await put('shown/output/logs')).to.equal(200);
+    expect(await put('shown/output/logs/x')).to.equal(409);
+    const listed = (await Array.fromAsync(store.list('shown/'))).map(({ key }) => key);
+    expect(listed).to.include('shown/output/logs').and.not.include('shown/agent/\uffff');
+    expect(listed.filter((key) => key.includes('.sgwtmp'))).to.deep.equal([]);
+    for (const path of ['agent/.sgwtmp/x', 'agent/\uffff']) expect(isUnlisted(path), path).to.equal(true);
   });
 
   it('says NotFound for a bucket that does not exist', async () => {
