@@ -41,6 +41,7 @@ export function planOf({ trial, attempt, image }: TrialSubject, archiveUrl: stri
       name: agent.name,
       env: variables(agent.env, agentVariable),
       setupTimeoutSeconds: agent.setupTimeoutSeconds,
+      backgroundProcesses: agent.backgroundProcesses ?? 'Keep',
       ...present({
         model: agent.model,
         timeoutSeconds: agent.timeoutSeconds,

@@ -61,6 +61,7 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
     ...ending,
     timings: timeline.timings(),
     integrity: findings.list(),
+    ...(findings.doubts().length > 0 && { doubts: findings.doubts() }),
   };
   return { ...(plan && { plan }), outcome };
 }

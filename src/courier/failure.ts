@@ -17,6 +17,11 @@ export class AttemptFailure extends Error {
   }
 }
 
+/** The agent's container keeps the verifier from running, whatever is tried. */
+export class VerifierObstructed extends Error {
+  override readonly name = 'VerifierObstructed';
+}
+
 const CAUSES_MAX = 5;
 
 /** An error's message and those of its causes. */

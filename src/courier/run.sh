@@ -1,47 +1,74 @@
 # The courier's hand inside the task container: its command, run by the static busybox beside this file. Orders come one a line over the
-# FIFO /sb/cmd, as `<sequence> <token> <verb>`; what the verb needs lies in /sb/stage/<sequence>/, which only the courier can write. Each
-# order but `stop` and `exit` is answered by one line in /sb/report: `<sequence> <token> <event> ...`.
+# FIFO /sb/cmd, as `<sequence> <token> <verb>`; what the verb needs lies in /sb/stage/<sequence>/, which only the courier can write. An
+# order counts only with the token that lies there, too. Each order but `stop` and `exit` is answered by one line in /sb/report:
+# `<sequence> <token> <event> ...`.
 # Nothing of the image is needed but a kernel: every tool is an applet of that busybox. All names begin with an underscore, because the
 # shell would hand an assigned name on to the phases where the image has a variable of that name.
+# Whoever runs in the container is hostile. What root opens, moves or removes lies where nobody else can write, or everybody is halted.
 
 _bb=/sb/busybox
-_grace=50 # tenths of a second between TERM and KILL
+_grace=50            # tenths of a second between TERM and KILL
+_processes_max=16384 # of a user that is not root; the kernel counts all processes that the user has on the node
+_own=/logs/.sb       # root's alone: outputs before they are put into place, and what a server must know that is started again
 
 # --- The first process: it reaps orphans and takes the kubelet's TERM at once, which a shell that waits for a foreground command does not.
 
 first_process() {
   trap bye TERM
   trap 'kill -KILL -1 2>/dev/null; exit 0' USR1
-  # The second setsid finds itself leading a session already, so it forks and leaves. A plain `&` would have all phases ignore SIGINT.
-  $_bb setsid $_bb setsid $_bb sh /sb/run.sh serve
-  for _server in /proc/[0-9]*; do [ $_server = /proc/1 ] || break; done
-  trap : CHLD # so that the death of any child ends the wait
-  _sleeper=none
-  while [ -d $_server ]; do
-    [ -d /proc/$_sleeper ] || { $_bb sleep 1000000 & _sleeper=$!; }
+  trap : CHLD           # so that the death of any child ends the wait
+  exec 4<>/sb/report 8>&1 # the courier takes the end of the report for the end of the container
+  echo sb >/proc/self/comm # `pkill busybox` means others
+  _sleeper=none _server=/proc/none
+  count_oom_kills
+  while :; do
+    [ ! -e /sb/stage/0 ] || { kill -KILL -1 2>/dev/null; exit 0; } # the order to exit, where no server lives to take it
+    [ -d $_server ] || renew_server
+    kill -CONT ${_server#/proc/} 2>/dev/null # the agent may have halted it
+    [ -d /proc/$_sleeper ] || { $_bb sleep 1000000 4>&- 8>&- & _sleeper=$!; note_sleeper; }
     { wait $_sleeper; } 2>/dev/null # says "Killed" otherwise
   done
-  exit 1
+}
+
+note_sleeper() { [ ! -d $_own ] || echo $_sleeper >$_own/sleeper; } 2>/dev/null
+
+# Whom the kernel kills for memory it would kill again: the container has run out of it.
+renew_server() {
+  _before=$_oom
+  count_oom_kills
+  [ $_oom -eq $_before ] || exit 1
+  start_server
+}
+
+# Starts the server of orders, the first time and whenever somebody has killed it. The second setsid finds itself leading a session already,
+# so it forks and leaves. A plain `&` would have all phases ignore SIGINT.
+start_server() {
+  _server=/proc/$($_bb setsid $_bb setsid $_bb sh -c 'echo $$; exec /sb/busybox sh /sb/run.sh serve 1>&8 8>&-')
 }
 
 # The kubelet ends the Pod: everybody stops writing, and what was written becomes readable for the courier.
 bye() {
-  echo '0 - stopping' 1<>/sb/report
+  echo '0 - stopping' >&4
   kill -KILL -1 2>/dev/null
-  $_bb chmod -R a+rX /logs
+  open_logs
   exit 143
 }
 
 # --- The server of orders.
 
 serve() {
+  echo sb >/proc/self/comm
   exec 3</sb/cmd 4>/sb/report
-  echo '0 - hello' >&4
+  _done=none _courier=$($_bb stat -c %u /sb/cmd)
+  recover
+  answer_line '0 - hello'
   while :; do
     while read -r _sequence _token _verb <&3; do
       _folder=/sb/stage/$_sequence
+      is_genuine || continue
       case $_verb in
-        start | run | stage | collect | freeze) $_verb ;;
+        start | run | check | stage | freeze) [ $_sequence = $_done ] || { _done=$_sequence; $_verb; } ;;
+        still) answer lost ;;
         exit) leave ;;
       esac
     done
@@ -49,7 +76,36 @@ serve() {
   done
 }
 
-answer() { echo "$_sequence $_token $*" >&4; }
+# True for an order of the courier: nobody else can write its token there.
+is_genuine() {
+  _secret=
+  case $_sequence in '' | *[!0-9]*) return 1 ;; esac
+  { read -r _secret <$_folder/token; } 2>/dev/null
+  [ "$_secret" ] && [ "$_secret" = "$_token" ]
+}
+
+# Where a server before this one was killed, what belongs to it ends, and the phase that it was running.
+recover() {
+  own
+  _old=none
+  { read -r _old <$_own/server; } 2>/dev/null
+  echo $$ >$_own/server
+  [ $_old != none ] || return 0
+  find_others
+  for _other in $_others; do
+    case $_other in */*/$_old/*) kill -KILL ${_other%%/*} ;; esac
+  done
+  [ ! -f $_own/phase ] || (end_phase)
+  $_bb rm -f $_own/phase
+}
+
+# One write; the newline before it ends what a stranger may have left there half.
+answer_line() {
+  echo "
+$*" >&4
+}
+
+answer() { answer_line "$_sequence $_token $*"; }
 
 leave() {
   kill -USR1 1
@@ -59,64 +115,103 @@ leave() {
 # Starts a command that nobody waits for: the image's entrypoint.
 start() {
   prepare || { answer refused $_refused; return; }
+  open_outputs
   (become "$_bb setsid $_bb setsid")
   answer done 0 0
+}
+
+# Says as which user a command would run, or why it could not.
+check() {
+  prepare || { answer refused $_refused; return; }
+  answer done 0 0 $_uid $_gid
 }
 
 # Runs a command to the end of its first process. What that leaves behind runs on, as services for the verifier do.
 run() {
   prepare || { answer refused $_refused; return; }
-  command exec 5<>"${_stdout:-/dev/null}" 6<>"${_stderr:-/dev/null}"
+  open_outputs
   count_oom_kills
   _before=$_oom
-  (exec 3<&- 4>&-; follow) &
+  [ -z "$_agent" ] || note_image
+  (exec 3<&- 4>&- 7>&- 8>&-; follow) &
   _follower=$!
-  (exec 4>&-; listen) &
+  (exec 4>&- 5<&- 6<&- 7>&- 8>&-; listen) &
   _listener=$!
-  (become "$_bb setsid")
+  (read -r _first _ </proc/self/stat; echo $_first >$_own/phase; become "$_bb setsid")
   _code=$?
   kill -TERM $_listener $_follower 2>/dev/null
+  kill -CONT $_listener $_follower 2>/dev/null # the agent may have halted them
   { wait $_listener; } 2>/dev/null # says "Terminated" otherwise
   [ $? -ne 7 ] || leave
   copy_output
-  exec 5<&- 6<&-
-  [ -z "$_exitfile" ] || [ $_code -eq 0 ] || { empty_file "$_exitfile"; echo $_code 1<>"$_exitfile"; }
+  exec 5<&- 6<&- 7>&- 8>&-
+  [ -z "$_exitfile" ] || [ $_code -eq 0 ] || { echo $_code >$_own/code; put code "$_exitfile"; }
+  $_bb rm -f $_own/phase
   count_oom_kills
   answer done $_code $((_oom - _before))
 }
 
-# Reads what the command consists of and makes ready for it; fails with _refused set to what keeps it from starting.
+# Reads what the command consists of; fails with _refused set to what keeps it from starting.
 prepare() {
-  _workdir=/ _user=0 _interpreter= _stdout= _stderr= _exitfile= _refused=
+  _workdir=/ _user=0 _interpreter= _stdout= _stderr= _exitfile= _agent= _refused=
   . $_folder/command
-  if [ ! -d "$_workdir" ]; then
+  own
+  if ! resolve "$_user"; then
+    _refused=user
+  elif [ "$_uid" = "$_courier" ]; then
+    _refused=courier # it would read secrets and tests, and speak in the courier's name
+  elif [ ! -d "$_workdir" ]; then
     _refused=workdir
   elif [ "$_interpreter" ] && [ ! -x "$_interpreter" ]; then
     _refused=interpreter
-  else
-    # A number need not be known to the image.
-    case $_user in *[!0-9:]*) /sb/gosu "$_user" $_bb true 2>/dev/null || _refused=user ;; esac
   fi
-  [ -z "$_refused" ] || return 1
-  empty_file "$_stdout"
-  empty_file "$_stderr"
+  [ -z "$_refused" ]
 }
 
-# Makes an empty file at path $1, whatever was there. A link or FIFO planted meanwhile harms this container alone.
-empty_file() {
-  [ "$1" ] || return 0
-  $_bb rm -rf "$1"
-  $_bb mkdir -p "${1%/*}"
-  true <>"$1"
+# Sets _uid and _gid to those of the user $1; fails where the image has no such user. A number need not be known to the image.
+resolve() {
+  case $1 in 0 | 0:0) _uid=0 _gid=0; return ;; esac
+  _ids=$(/sb/gosu "$1" $_bb id 2>/dev/null) || return
+  _uid=${_ids#uid=} _gid=${_ids#*gid=}
+  _uid=${_uid%%[!0-9]*} _gid=${_gid%%[!0-9]*}
+}
+
+# Makes the folder that is root's alone.
+own() {
+  [ -d $_own ] && [ ! -L $_own ] && return
+  $_bb rm -rf $_own
+  $_bb mkdir -m 700 $_own
+}
+
+# Opens what the command writes to as 7 and 8, and the same for reading as 5 and 6, before it is put where anybody else can reach it.
+open_outputs() {
+  exec 5</dev/null 6</dev/null 7>&1
+  if [ "$_stdout" ]; then
+    : >$_own/stdout
+    exec 5<$_own/stdout 7<>$_own/stdout
+    put stdout "$_stdout"
+  fi
+  exec 8>&7
+  if [ "$_stderr" ]; then
+    : >$_own/stderr
+    exec 6<$_own/stderr 8<>$_own/stderr
+    put stderr "$_stderr"
+  fi
+}
+
+# Puts root's own file $1 to $2, whatever lies there. Renaming follows no link at its end, and only root can change the folders before it.
+put() {
+  [ -d "${2%/*}" ] || $_bb mkdir -p "${2%/*}"
+  $_bb mv -fT $_own/$1 "$2" 2>/dev/null && return
+  $_bb mv -fT "$2" $_own/old$_sequence-$1 && $_bb mv -fT $_own/$1 "$2"
 }
 
 # Becomes the command, started by $1, with the user, directory and variables that it is to have.
 become() {
   # Whoever outlives the phase must hold no FIFO.
-  exec 3<&- 4>&- 5<&- 6<&- </dev/null
-  [ -z "$_stdout" ] || exec 1<>"$_stdout"
-  if [ "$_stderr" ]; then exec 2<>"$_stderr"; else exec 2>&1; fi
+  exec 3<&- 4>&- 5<&- 6<&- </dev/null 1>&7 2>&8 7>&- 8>&-
   cd "$_workdir" || exit 126
+  [ $_uid = 0 ] || command ulimit -u $_processes_max 2>/dev/null
   _setsid=$1 _shell= _home=
   . $_folder/command
   [ -z "$_shell" ] || { choose_shell; set -- $_shell "$@"; }
@@ -156,108 +251,227 @@ count_oom_kills() {
 
 # Listens for orders while the phase runs; killed when that has ended by itself.
 listen() {
+  _running="$_sequence $_token"
   while :; do
-    while read -r _ _ _verb <&3; do
+    while read -r _sequence _token _verb <&3; do
       case $_verb in
-        stop) end_phase; exit 0 ;;
-        exit) end_phase; exit 7 ;;
+        stop) [ "$_sequence $_token" != "$_running" ] || { end_phase; exit 0; } ;;
+        exit) _folder=/sb/stage/$_sequence; ! is_genuine || { end_phase; exit 7; } ;;
       esac
     done
     exec 3</sb/cmd # the courier has died; the kubelet starts another one
   done
 }
 
-# Ends the phase with everything that belongs to it.
-end_phase() {
-  trap '' TERM # it comes when the phase's first process has gone, but others may be left
-  _family= _tenths=0
-  find_alive
-  kill -TERM $_alive 2>/dev/null
-  while [ "$_alive" ] && [ $_tenths -lt $((_grace * 2)) ]; do
-    $_bb sleep 0.1
-    _tenths=$((_tenths + 1))
-    find_alive
-    [ $_tenths -lt $_grace ] || kill -KILL $_alive 2>/dev/null
+# --- Who is there.
+
+# Sets _others to everybody but us and the dead, the youngest first, each as pid/parent/session/start; _running to the pids of those that
+# can act, _halted to those that are stopped.
+find_others() {
+  _others= _running= _halted= _sleeper=
+  { read -r _sleeper <$_own/sleeper; } 2>/dev/null
+  for _stat in /proc/[0-9]*/stat; do
+    # A name may hold spaces, brackets and newlines; the fields after the last bracket do not.
+    _line=
+    { while read -r _part; do _line="$_line $_part"; done <$_stat; } 2>/dev/null
+    [ "$_line" ] || continue
+    _pid=${_stat#/proc/} _pid=${_pid%/stat}
+    case $_pid in 1 | $$ | $_me | $_sleeper) continue ;; esac
+    set -- ${_line##*)} # state, parent, group, session; the twentieth is the start
+    case $1 in Z | X) continue ;; T | t) _halted="$_pid $_halted" ;; D) ;; *) _running="$_pid $_running" ;; esac
+    [ $4 = $$ ] || _others="$_pid/$2/$4/${20} $_others" # the server's session: listener and follower
   done
 }
 
-# Sets _alive to the processes of the phase: children of the server in a session of their own, all that descend from them, and the rest of
-# their sessions. _family outlives the call, because who has lost its parent no longer descends from anybody.
-find_alive() {
-  _grown=yes
+# Notes whoever is there before the agent begins.
+note_image() {
+  find_others
+  _image=
+  for _other in $_others; do _image="$_image ${_other%%/*}/${_other##*/}"; done
+  echo "$_image " >$_own/image
+}
+
+# Sets _alive to what the agent has left running: everybody who was not there before it began and does not descend from those.
+find_left() {
+  _alive= _theirs=' ' _grown=yes _image=
+  [ -f $_own/image ] || return 0 # no agent has begun
+  read -r _image <$_own/image
+  find_others
+  for _other in $_others; do
+    case " $_image " in *" ${_other%%/*}/${_other##*/} "*) _theirs="$_theirs${_other%%/*} " ;; esac
+  done
   while [ $_grown ]; do
     _grown= _alive=
-    for _stat in /proc/[0-9]*/stat; do
-      # A name may hold spaces, brackets and newlines; the fields after the last bracket do not.
-      _line=
-      { while read -r _part; do _line="$_line $_part"; done <$_stat; } 2>/dev/null
-      [ "$_line" ] || continue
-      _pid=${_stat#/proc/} _pid=${_pid%/stat}
-      set -- ${_line##*)} # state, parent, group, session
-      case " $_family " in
+    for _other in $_others; do
+      _pid=${_other%%/*} _parent=${_other#*/} _parent=${_parent%%/*}
+      case $_theirs in
         *" $_pid "*) ;;
-        *) belongs "$@" && _family="$_family $_pid" _grown=yes || continue ;;
+        *" $_parent "*) _theirs="$_theirs$_pid " _grown=yes ;;
+        *) _alive="$_pid $_alive" ;;
       esac
-      [ $1 = Z ] || _alive="$_alive $_pid"
     done
   done
 }
 
-# True for a process with the fields "$@" that is of the phase.
-belongs() {
-  [ $4 != $$ ] || return 1 # ours: the server, its listener, its follower
-  case " $_family " in *" $2 "* | *" $4 "*) return 0 ;; esac
-  [ $2 = $$ ]
-}
-
-# Puts the staged files to $_to, after emptying $_clear.
-stage() {
-  _to= _clear= _status=1
-  . $_folder/command
-  { [ -z "$_clear" ] || renew "$_clear" 777; } && renew "$_to" 755 && $_bb cp -R $_folder/files/. "$_to/" && _status=0
-  answer done $_status 0
-}
-
-# Makes $1 an empty folder of mode $2. What cannot be removed, such as a mount, is emptied.
-renew() {
-  $_bb rm -rf "$1" 2>/dev/null
-  $_bb mkdir -p "$1" && [ ! -L "$1" ] && [ -z "$($_bb ls -A "$1")" ] && $_bb chmod $2 "$1"
-}
-
-# Copies what the command names (source, path under /logs/artifacts, and so on) and makes all of /logs readable; answers with the positions
-# that failed.
-collect() {
-  . $_folder/command
-  _failed= _position=0
-  while [ $# -gt 0 ]; do
-    copy_artifact "$1" "/logs/artifacts/$2" || _failed="$_failed $_position"
-    _position=$((_position + 1))
-    shift 2
+# Sets _alive to the rest of a phase: its first process, and what still descends from that in its session. Who has detached itself does not
+# belong to it any more: who has a session of its own, ignores SIGHUP as nohup does, or has lost its parent, as a daemon does. _family
+# outlives the call, because who loses its parent now has not detached itself.
+find_family() {
+  find_others
+  _grown=yes
+  while [ $_grown ]; do
+    _grown= _alive=
+    for _other in $_others; do
+      _pid=${_other%%/*} _parent=${_other#*/} _session=${_parent#*/}
+      _parent=${_parent%%/*} _session=${_session%%/*}
+      case $_family in
+        *" $_pid "*) _alive="$_pid $_alive" ;;
+        *" $_parent "*)
+          [ $_session = $_first ] && ! ignores_hangup && _family="$_family$_pid " _grown=yes
+          ;;
+      esac
+    done
   done
-  $_bb chmod -R a+rX /logs
-  answer done 0 0 $_failed
 }
 
-copy_artifact() {
-  # Copying would fill the disk with the holes of a sparse file.
-  [ -e "$1" ] && [ -z "$($_bb find "$1" -type f -size +2097152k)" ] || return
+# True where the process _pid ignores SIGHUP, signal 1.
+ignores_hangup() {
+  _mask=0
+  { while read -r _key _value; do [ "$_key" != SigIgn: ] || _mask=$_value; done </proc/$_pid/status; } 2>/dev/null
+  case $_mask in *[13579bdf]) ;; *) return 1 ;; esac
+}
+
+# Ends the phase.
+end_phase() {
+  trap '' TERM # it comes when the phase's first process has gone, but others may be left
+  read -r _me _ </proc/self/stat
+  read -r _first <$_own/phase
+  _family=" $_first "
+  end_all find_family
+}
+
+# Ends those whom $1 finds, parents first: TERM, then KILL.
+end_all() {
+  _tenths=0
+  $1
+  kill -TERM $_alive 2>/dev/null
+  while [ "$_alive" ] && [ $_tenths -lt $((_grace * 2)) ]; do
+    $_bb sleep 0.1
+    _tenths=$((_tenths + 1))
+    $1
+    [ $_tenths -lt $_grace ] || kill -KILL $_alive 2>/dev/null
+  done
+}
+
+# Halts everybody, so that nobody changes what root is about to move, remove or open.
+halt() {
+  find_others
+  _already=$_halted _tries=0
+  while [ "$_running" ] && [ $_tries -lt 50 ]; do
+    kill -STOP -1
+    find_others
+    [ -z "$_running" ] || $_bb sleep 0.02
+    _tries=$((_tries + 1))
+  done
+}
+
+# Children first: a shell with job control would believe that they had been stopped by themselves.
+resume() {
+  find_others
+  for _pid in $_halted $_sleeper; do
+    case " $_already " in *" $_pid "*) ;; *) kill -CONT $_pid 2>/dev/null ;; esac
+  done
+}
+
+# --- The ground that phases stand on.
+
+# Puts the staged files to $_to, for the user $_owner. With _ground, /logs/verifier is made new as well, and the number of processes that the
+# agent has left running is told; with _stop those are ended first. Where $_mode is 700, nobody else sees either.
+stage() {
+  _to= _owner=0 _mode=755 _ground= _stop=
+  . $_folder/command
+  own
+  _left=0
+  if [ "$_ground" ]; then
+    [ -z "$_stop" ] || end_all find_left
+    find_left
+    set -- $_alive
+    _left=$#
+  fi
+  halt
+  lay
+  _status=$?
+  if [ $_status -ne 0 ] && [ "$_ground" ]; then
+    end_all find_left
+    lay
+    _status=$?
+  fi
+  resume
+  answer done $_status 0 $_left
+}
+
+lay() {
+  $_bb chown 0:0 /logs && $_bb chmod 755 /logs || return
+  if [ "$_ground" ]; then
+    if [ $_mode = 755 ]; then renew /logs/verifier 777; else renew /logs/verifier $_mode; fi || return
+  fi
+  renew "$_to" 700 0 && $_bb cp -R $_folder/files/. "$_to/" || return
+  [ "$_owner" = 0 ] || $_bb chown -R "$_owner" "$_to" || return
+  $_bb chmod $_mode "$_to"
+}
+
+# Makes $1 an empty folder of mode $2 that belongs to the user $3, by default $_owner. What cannot be removed, such as a mount, is emptied.
+renew() {
+  case $1 in /logs/*) $_bb mv -fT "$1" $_own/old$_sequence-${1##*/} 2>/dev/null ;; esac
+  [ ! -e "$1" ] && [ ! -L "$1" ] || $_bb rm -rf "$1" 2>/dev/null
+  $_bb mkdir -p "$1" && [ ! -L "$1" ] && [ -z "$($_bb ls -A "$1")" ] && $_bb chown "${3-$_owner}" "$1" && $_bb chmod $2 "$1"
+}
+
+# Copies the artifact $1 to $2, as the user that the courier has chosen. Copying fills holes: what has more than 64 MiB of them, and what
+# holds a file beyond 2 GiB, is left out.
+copy() {
+  [ -e "$1" ] || exit 1
+  $_bb find -H "$1" -type f -exec $_bb stat -L -c '%s %b' {} + |
+    $_bb awk '{ holes += $1 > $2 * 512 ? $1 - $2 * 512 : 0; if ($1 > 2147483648) big = 1 } END { exit big || holes > 67108864 }' || exit 2
   $_bb mkdir -p "${2%/*}" && $_bb rm -rf "$2" && $_bb cp -RH "$1" "$2"
 }
 
-# Ends every other process, so that nobody changes what is about to be read.
+# Ends every other process, so that nobody changes what is about to be read; answers 1 where somebody is left.
 freeze() {
-  { kill -KILL -1; wait; } 2>/dev/null
+  _tries=0
+  find_others
+  while [ "$_others" ] && [ $_tries -lt 200 ]; do
+    [ $((_tries % 10)) -ne 0 ] || { kill -KILL -1; wait; } 2>/dev/null
+    _tries=$((_tries + 1))
+    find_others
+    [ -z "$_others" ] || { $_bb sleep 0.02; find_others; }
+  done
+  open_logs
+  [ -z "$_others" ]
+  answer done $? 0
+}
+
+# Makes readable what is to be kept, and removes what is not.
+open_logs() {
+  $_bb rm -rf $_own
+  $_bb chown 0:0 /logs
   $_bb chmod -R a+rX /logs
-  answer done 0 0
 }
 
 umask 022
-if [ "$1" = serve ]; then
-  serve
-else
-  for _folder in /logs/agent /logs/verifier /logs/artifacts; do
-    $_bb mkdir -p $_folder
-    $_bb chmod 777 $_folder
-  done
-  first_process
-fi
+_me=none
+case $1 in
+  serve) serve ;;
+  copy) copy "$2" "$3" ;;
+  *)
+    # As under Harbor, where they are mounts below a folder of root's.
+    $_bb chown 0:0 /logs
+    $_bb chmod 755 /logs
+    own
+    for _folder in /logs/agent /logs/verifier /logs/artifacts; do
+      $_bb mkdir -p $_folder
+      $_bb chmod 777 $_folder
+    done
+    first_process
+    ;;
+esac

@@ -9,7 +9,7 @@
  * Failures are `{ "error": string }` with 401 (token), 403 (not this pod's), 404, 413 (too many files), 503 (try again).
  */
 import type { Healthcheck } from './environment.ts';
-import type { TrialSpec } from './trial.ts';
+import type { BackgroundProcesses, TrialSpec } from './trial.ts';
 
 export type { Outcome, StoredOutcome } from './outcome.ts';
 
@@ -70,6 +70,8 @@ export interface Plan {
     timeoutSeconds?: number;
     setupTimeoutSeconds: number;
     user?: string;
+    /** What the agent leaves running: kept for the tests, or ended before they appear. */
+    backgroundProcesses: BackgroundProcesses;
     install?: string;
     run?: string;
   };

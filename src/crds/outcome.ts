@@ -28,6 +28,8 @@ const Result = Type.Union([
       maxProperties: 64,
       additionalProperties: { type: 'number' },
     }),
+    /** How the agent’s container kept the verifier from running; then the reward is 0. */
+    obstructed: Type.Optional(text(MESSAGE_MAX_BYTES, 'The same in one sentence.')),
   }),
   Type.Object({ kind: Type.Literal('unverified') }),
   Type.Object({
@@ -64,8 +66,10 @@ export const Outcome = Type.Object({
       costUsd: Type.Optional(Type.Number()),
     }),
   ),
-  /** Findings that look like tampering; empty is clean. */
+  /** Findings that look like tampering. */
   integrity: Type.Array(text(256, 'Finding.'), { maxItems: 16 }),
+  /** Reasons why it cannot be told whether somebody interfered with the verifier. */
+  doubts: Type.Optional(Type.Array(text(256, 'Reason.'), { maxItems: 16 })),
   /** Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. */
   stored: Type.Optional(Type.Object({ files: Count, bytes: Count, skipped: Count })),
 });

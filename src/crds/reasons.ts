@@ -17,6 +17,7 @@ export const TRIAL_ACTIVE = {
 export const TRIAL_DONE = {
   RewardObtained: 'the verifier left a reward',
   VerifierDisabled: 'the agent ran; spec.verifier.disabled is true',
+  VerifierObstructed: 'the agent’s container kept the verifier from running; the reward is 0',
 } as const;
 
 /** Why a Trial ended without a result (`Succeeded` is False). `retried`: an infrastructure failure that earns another attempt. */

@@ -102,7 +102,10 @@ export const TrialStatus = Type.Object(
     integrity: Type.Optional(
       Type.Object(
         {
-          verdict: choice(['Clean', 'Suspicious'], 'Whether anything looked like tampering.'),
+          verdict: choice(
+            ['Clean', 'Unknown', 'Suspicious'],
+            'Clean: nothing looked like tampering, and the agent had no means. Unknown: whether it interfered cannot be told. Suspicious: something looked like tampering.',
+          ),
           findings: Type.Optional(
             atomicList(text(256, 'Finding.'), { maxItems: 16, description: 'What was seen.' }),
           ),

@@ -55,6 +55,10 @@ const SCRIPT_MAX = 65_536;
 /** Agents that this version runs. */
 export const AGENTS = ['oracle', 'nop', 'custom'] as const;
 
+/** What becomes of the processes that an agent leaves running. */
+export const BACKGROUND_PROCESSES = ['Keep', 'Stop'] as const;
+export type BackgroundProcesses = (typeof BACKGROUND_PROCESSES)[number];
+
 const Agent = Type.Object(
   {
     name: text(64, 'oracle runs the task’s solution, nop does nothing, custom runs your own scripts.', {
@@ -71,6 +75,12 @@ const Agent = Type.Object(
     ),
     setupTimeoutSeconds: seconds('Limit of the install script.', { minimum: 1, default: 360 }),
     user: Type.Optional(User('User of the agent; default: of task.toml, then of the environment.')),
+    backgroundProcesses: Type.Optional(
+      choice(
+        [...BACKGROUND_PROCESSES],
+        'What the agent leaves running: Keep lets it serve the tests, Stop ends it before they appear; default: Keep.',
+      ),
+    ),
     install: Type.Optional(text(SCRIPT_MAX, 'Script that installs a custom agent, run as root.')),
     run: Type.Optional(
       text(SCRIPT_MAX, 'Script that runs a custom agent; SB_INSTRUCTION names the instruction’s file.'),

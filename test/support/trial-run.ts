@@ -12,13 +12,22 @@ import type { Files } from './task-folder.ts';
 import { COURIER_UID, makeTaskPod } from './task-pod.ts';
 import type { TaskPod, TaskPodOptions } from './task-pod.ts';
 
+/** The oracle, with changes. */
+export const anAgent = (over: Partial<Plan['agent']> = {}): Plan['agent'] => ({
+  name: 'oracle',
+  env: [],
+  setupTimeoutSeconds: 360,
+  backgroundProcesses: 'Keep',
+  ...over,
+});
+
 /** A plan for the oracle, with changes. */
 export const aPlan = (over: Partial<Plan> = {}): Plan => ({
   trial: { namespace: 'default', name: 'hello', uid: '11111111-2222-3333-4444-555555555555', attempt: 1 },
   task: { name: 'org/hello', source: { kind: 'configMap' } },
   image: { user: '', workdir: '/app', entrypoint: [], cmd: [] },
   environmentVariables: [],
-  agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360 },
+  agent: anAgent(),
   verifier: { disabled: false, env: [] },
   artifacts: [],
   upload: true,

@@ -2,7 +2,7 @@
 import type { Plan } from '../../src/crds/courier-protocol.ts';
 import type { Files } from './task-folder.ts';
 import { needTaskPods } from './task-pod.ts';
-import { makeTrialRun, SOLVED } from './trial-run.ts';
+import { anAgent, makeTrialRun, SOLVED } from './trial-run.ts';
 import type { RunOptions, TrialRun } from './trial-run.ts';
 
 export const REWARD_1 = { kind: 'rewarded', reward: 1, rewards: { reward: 1 } };
@@ -19,10 +19,7 @@ export const taskOf = (solve: string[], test: string[], toml = ''): Files => ({
 
 /** An agent of one's own. */
 export const custom = (run: string, over: Partial<Plan['agent']> = {}): Plan['agent'] => ({
-  name: 'custom',
-  env: [],
-  setupTimeoutSeconds: 360,
-  run,
+  ...anAgent({ name: 'custom', run }),
   ...over,
 });
 

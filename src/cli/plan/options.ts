@@ -66,6 +66,8 @@ export const RunOptions = Type.Object(
     memory: Size,
     storage: Size,
     forceBuild: Flag,
+    /** Ends what agents leave running before the tests appear. */
+    stopBackgroundProcesses: Flag,
     uploadResults: Flag,
     maxAttempts: Whole(1, 10),
     ttlSecondsAfterFinished: Whole(0, 2_592_000),

@@ -76,6 +76,10 @@ export function withTimeouts(spec: Spec, options: RunOptions): Spec {
 
 type Rest = Pick<TrialSpec, 'uploadResults' | 'maxAttempts' | 'ttlSecondsAfterFinished' | 'scheduling'>;
 
+/** The spec with what agents leave running ended before the tests appear, where the run wants that. */
+export const withBackground = (spec: Spec, { stopBackgroundProcesses }: RunOptions): Spec =>
+  stopBackgroundProcesses ? { ...spec, agent: { ...spec.agent, backgroundProcesses: 'Stop' } } : spec;
+
 /** Fields that a run may set and a task cannot. */
 export function ofRun(options: RunOptions): Partial<Rest> {
   const { uploadResults, maxAttempts, ttlSecondsAfterFinished, scheduling } = options;

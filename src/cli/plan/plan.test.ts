@@ -112,6 +112,7 @@ describe('Planning a run', () => {
       memory: '1Gi',
       storage: '20Gi',
       forceBuild: true,
+      stopBackgroundProcesses: true,
       uploadResults: false,
       maxAttempts: 2,
       ttlSecondsAfterFinished: 0,
@@ -124,6 +125,13 @@ describe('Planning a run', () => {
         if (build) expect(faultsOf(TaskBuildSpec, build.spec)).to.deep.equal([]);
       }
     }
+  });
+
+  it('ends what agents leave running where the run wants that', () => {
+    const stopping = (options: RunOptions) =>
+      plan(options).tasks.flatMap(({ trials }) => trials.map(({ spec }) => spec.agent?.backgroundProcesses));
+    expect(stopping({ stopBackgroundProcesses: true })).to.deep.equal(['Stop']);
+    expect(stopping({})).to.deep.equal([undefined]);
   });
 
   it('refuses agents that cannot be run', () => {

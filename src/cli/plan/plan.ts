@@ -9,7 +9,7 @@ import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
 import type { RunOptions } from './options.ts';
-import { ofRun, withResources, withTimeouts } from './overrides.ts';
+import { ofRun, withBackground, withResources, withTimeouts } from './overrides.ts';
 import { RunSecrets } from './secrets.ts';
 import type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
 
@@ -118,7 +118,7 @@ function manifestOf(selected: SelectedTask, { agent, model }: Contender, shared:
     ...(selected.contextSha256 !== undefined && { contextSha256: selected.contextSha256 }),
     variables: secrets.marks,
   });
-  const spec = withTimeouts(manifest.spec, options);
+  const spec = withBackground(withTimeouts(manifest.spec, options), options);
   const agentEnv = [
     ...secrets.envFile(),
     ...secrets.given(options.agentEnv ?? {}, 'agent'),

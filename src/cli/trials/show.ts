@@ -94,10 +94,15 @@ function statusRows(trial: Trial, now: Date): Row[] {
     ['Attempts', attemptsOf(trial)],
     ['Image', status.image],
     ['TaskBuild', status.taskBuild],
-    ['Suspicious', status.integrity?.findings?.join('; ')],
+    ['Integrity', integrityOf(status)],
     ['Files', status.s3TrialUri],
     ['Log', status.logs?.url],
   ];
+}
+
+function integrityOf({ integrity }: TrialStatus): string | undefined {
+  if (!integrity || integrity.verdict === 'Clean') return integrity?.verdict;
+  return `${integrity.verdict}: ${(integrity.findings ?? []).join('; ')}`;
 }
 
 function rewardOf({ reward, rewards = {} }: TrialStatus): string | undefined {

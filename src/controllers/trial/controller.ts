@@ -206,10 +206,11 @@ async function storeResult(
 function announce(events: EventRecorder, { trial }: Observed, taken: Taken): void {
   if (taken.kind === 'fail' || taken.kind === 'endAttempt')
     events.warning(trial, taken.reason, taken.message);
-  if (taken.kind === 'succeed') events.normal(trial, 'RewardObtained', resultMessage(taken));
+  if (taken.kind === 'succeed') events.normal(trial, ...resultEvent(taken));
 }
 
-const resultMessage = ({ outcome }: Step & { kind: 'succeed' }): string =>
-  outcome.result.kind === 'rewarded'
-    ? `reward ${outcome.result.reward}`
-    : 'the agent ran; no verifier was wanted';
+function resultEvent({ outcome: { result } }: Step & { kind: 'succeed' }): [string, string] {
+  if (result.kind !== 'rewarded') return ['RewardObtained', 'the agent ran; no verifier was wanted'];
+  if (result.obstructed !== undefined) return ['VerifierObstructed', result.obstructed];
+  return ['RewardObtained', `reward ${result.reward}`];
+}

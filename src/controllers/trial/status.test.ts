@@ -11,6 +11,7 @@ import {
   T0,
 } from '../../../test/support/builders.ts';
 import { conditionOf } from '../../crds/conditions.ts';
+import type { Outcome } from '../../crds/courier-protocol.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
 import { storedLogLinks } from '../../providers/log-links/stored.ts';
@@ -192,6 +193,30 @@ describe('the status of a Trial', () => {
     const trial = aTrial({ spec: { uploadResults: false } });
     const status = trialStatus(seen({ trial }), { kind: 'wait', reason: 'Pending', message: '' }, links);
     expect(status).not.to.have.any.keys('s3TrialUri', 'logs');
+  });
+
+  it('says Unknown where the courier has nothing but doubts, and tells both where something looked odd', () => {
+    const doubts = ['the agent was root'];
+    const integrityOf = (outcome: Outcome) =>
+      trialStatus(ended(outcome), { kind: 'succeed', outcome }, links).integrity;
+    expect(integrityOf(anOutcome({ doubts }))).to.deep.equal({ verdict: 'Unknown', findings: doubts });
+    expect(integrityOf(anOutcome({ doubts, integrity: ['odd'] }))).to.deep.equal({
+      verdict: 'Suspicious',
+      findings: [...doubts, 'odd'],
+    });
+    expect(integrityOf(anOutcome({}))).to.deep.equal({ verdict: 'Clean' });
+  });
+
+  it('counts a verifier that the agent kept from running as a result of 0', () => {
+    const obstructed = 'the agent’s container kept the verifier from running: it is gone';
+    const outcome = anOutcome({
+      result: { kind: 'rewarded', reward: 0, rewards: { reward: 0 }, obstructed },
+    });
+    const status = trialStatus(ended(outcome), { kind: 'succeed', outcome }, links);
+    expect(status.reward).to.equal(0);
+    const said = (type: string) => conditionOf({ status }, type);
+    expect(said('Succeeded')).to.deep.include({ status: 'True', reason: 'VerifierObstructed' });
+    expect(said('Verified')).to.deep.include({ status: 'False', reason: 'VerifierObstructed' });
   });
 
   it('calls findings of the courier suspicious', () => {

@@ -132,15 +132,24 @@ const ofJob = ({ metadata: { creationTimestamp, annotations = {} } }: Job): Part
 
 /** `reward`, `rewards` and the rest of what the courier reported. */
 function resultOf(outcome: Outcome): Partial<TrialStatus> {
-  const { result, exception, timings, usage, integrity } = outcome;
+  const { result, exception, timings, usage } = outcome;
   return {
     ...(result.kind === 'rewarded' && { reward: result.reward, rewards: result.rewards }),
     ...(exception && { exception: exceptionOf(exception) }),
     timings,
     ...(usage && { usage }),
-    integrity: integrity.length > 0 ? { verdict: 'Suspicious', findings: integrity } : { verdict: 'Clean' },
+    integrity: integrityOf(outcome),
   };
 }
+
+function integrityOf({ integrity, doubts = [] }: Outcome): NonNullable<TrialStatus['integrity']> {
+  const all = [...doubts, ...integrity].slice(0, FINDINGS_MAX);
+  if (integrity.length > 0) return { verdict: 'Suspicious', findings: all };
+  return all.length > 0 ? { verdict: 'Unknown', findings: all } : { verdict: 'Clean' };
+}
+
+/** As many as the API takes. */
+const FINDINGS_MAX = 16;
 
 const finding = (type: string, status: Finding['status'], [reason, message]: [string, string]): Finding => ({
   type,
@@ -200,6 +209,8 @@ function agentFinished({ result, exception, timings }: Outcome): Finding {
 function verified({ result }: Outcome): Finding {
   switch (result.kind) {
     case 'rewarded':
+      if (result.obstructed !== undefined)
+        return finding('Verified', 'False', ['VerifierObstructed', result.obstructed]);
       return finding('Verified', 'True', ['RewardObtained', `reward ${result.reward}`]);
     case 'unverified':
       return finding('Verified', 'False', ['VerifierDisabled', 'spec.verifier.disabled is true']);
@@ -220,6 +231,7 @@ function uploaded({ stored }: Outcome): Finding {
 
 function success({ result, exception }: Outcome): [TrialReason, string] {
   if (result.kind !== 'rewarded') return ['VerifierDisabled', 'the agent ran; no verifier was wanted'];
+  if (result.obstructed !== undefined) return ['VerifierObstructed', `${result.obstructed}; the reward is 0`];
   const aside = exception ? `; ${exception.type}: ${exception.message}` : '';
   return ['RewardObtained', `reward ${result.reward}${aside}`];
 }

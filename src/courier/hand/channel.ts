@@ -1,5 +1,5 @@
 /** The two FIFOs between courier and run.sh. */
-import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,8 @@ export interface ChannelEvents {
 }
 
 const FIFO_POLL_MS = 10;
+/** What a FIFO holds. */
+const FIFO_BYTES = 65_536;
 
 /** Opens the FIFOs as soon as the kubelet's postStart hook has made them. */
 export async function openChannel(control: string, events: ChannelEvents): Promise<Channel> {
@@ -34,10 +36,22 @@ export async function openChannel(control: string, events: ChannelEvents): Promi
   // For reading too, so that opening does not wait for run.sh and an early order waits in the pipe.
   const writer = openSync(cmd, constants.O_RDWR | constants.O_NONBLOCK);
   return {
-    order: (line) => void writeSync(writer, `${line}\n`),
+    order: (line) => send(writer, line),
     close: () => {
       reader.destroy();
       closeSync(writer);
     },
   };
+}
+
+/** The newline before it ends what a stranger may have left there half. */
+function send(writer: number, line: string): void {
+  try {
+    writeSync(writer, `\n${line}\n`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    // Filled by a stranger while nobody reads: what lies there is no order of ours, for there is one at a time.
+    readSync(writer, Buffer.alloc(FIFO_BYTES));
+    writeSync(writer, `\n${line}\n`);
+  }
 }

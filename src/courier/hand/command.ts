@@ -18,6 +18,8 @@ export interface Command {
   stderr?: string;
   /** File for the exit code where it is not 0. */
   exitFile?: string;
+  /** The agent begins: what runs before it is the image’s, what it leaves running is its own. */
+  agent?: boolean;
 }
 
 /** Names that a shell can export. */
@@ -35,7 +37,7 @@ export const script = (fields: Record<string, string | undefined>, words: string
 
 /** The file `command`. */
 export function commandFile(command: Command): string {
-  const { argv, user, workdir, interpreter, shell, stdout, stderr, exitFile } = command;
+  const { argv, user, workdir, interpreter, shell, stdout, stderr, exitFile, agent } = command;
   return script(
     {
       user,
@@ -45,6 +47,7 @@ export function commandFile(command: Command): string {
       stderr,
       exitfile: exitFile,
       shell: shell ? 'yes' : undefined,
+      agent: agent ? 'yes' : undefined,
       home: command.env['HOME'],
     },
     argv,

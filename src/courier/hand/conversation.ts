@@ -23,6 +23,15 @@ export interface Asked {
   within(seconds: number): void;
 }
 
+/** `token` proves that the order is the courier’s. */
+export interface Order {
+  sequence: number;
+  token: string;
+  verb: string;
+}
+
+export const newToken = (): string => randomBytes(12).toString('hex');
+
 interface Pending {
   sequence: number;
   token: string;
@@ -48,6 +57,8 @@ export class Conversation {
   readonly hello = this.#hello.promise;
   /** Resolves when run.sh has ended. */
   readonly gone = this.#gone.promise;
+  /** True once an order was given up, because no answer came in time. */
+  deaf = false;
   /** True once the kubelet has told the task container to stop. */
   toldToStop = false;
 
@@ -73,11 +84,11 @@ export class Conversation {
     return this.#pending && this.#asked(this.#pending);
   }
 
-  /** Gives order number `sequence`. */
-  ask(sequence: number, verb: string): Asked {
+  /** Gives order number `sequence`, whose token lies where run.sh looks for it. */
+  ask({ sequence, token, verb }: Order): Asked {
     const pending = {
       sequence,
-      token: randomBytes(12).toString('hex'),
+      token,
       answer: Promise.withResolvers<Answer>(),
     };
     pending.answer.promise.catch(() => {});
@@ -102,11 +113,14 @@ export class Conversation {
       answer: answer.promise,
       stop: () => this.tell(`${sequence} ${token} stop`),
       within: (seconds) => {
-        void sleep(seconds * 1000, undefined, { ref: false }).then(() =>
-          this.#giveUp(pending, `the task container did not answer within ${seconds} s`),
-        );
+        void sleep(seconds * 1000, undefined, { ref: false }).then(() => this.#timeOut(pending, seconds));
       },
     };
+  }
+
+  #timeOut(pending: Pending, seconds: number): void {
+    if (this.#pending === pending) this.deaf = true;
+    this.#giveUp(pending, `the task container did not answer within ${seconds} s`);
   }
 
   #giveUp(pending: Pending, message: string): void {
@@ -116,12 +130,12 @@ export class Conversation {
   }
 
   #receive(line: string): void {
+    if (line === '') return;
     const report = parseReport(line);
     if (report?.kind === 'stopping') {
       this.toldToStop = true;
-    } else if (report?.kind === 'hello' && !this.#greeted) {
-      this.#greeted = true;
-      this.#hello.resolve();
+    } else if (report?.kind === 'hello') {
+      this.#greet();
     } else if (isAnswerTo(report, this.#pending)) {
       this.#pending?.answer.resolve(report);
       this.#pending = undefined;
@@ -130,8 +144,22 @@ export class Conversation {
     }
   }
 
+  #greet(): void {
+    if (this.#greeted) return this.#greetAgain();
+    this.#greeted = true;
+    return this.#hello.resolve();
+  }
+
+  /** Somebody has killed run.sh’s server, and the next one is there; or somebody only says so. The server itself knows. */
+  #greetAgain(): void {
+    this.#findings.add(
+      'the report said hello again: the server of orders was killed, or its words were forged',
+    );
+    const pending = this.#pending;
+    if (pending) this.tell(`${pending.sequence} ${pending.token} still`);
+  }
+
   #oddity(report: Report | undefined, line: string): string {
-    if (report?.kind === 'hello') return 'the report said hello twice';
     if (!report || !('token' in report)) return `the report holds a foreign line: ${line.slice(0, 80)}`;
     return `the report answered order ${report.sequence}, which was not waiting for that answer`;
   }

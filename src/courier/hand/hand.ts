@@ -1,10 +1,11 @@
 /** run.sh, the courier's hand inside the task container. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Findings } from '../record/findings.ts';
 import { commandFile, envFile, script } from './command.ts';
 import type { Command } from './command.ts';
-import { Conversation } from './conversation.ts';
+import { Conversation, HandGone, newToken } from './conversation.ts';
 import type { Answer, Asked } from './conversation.ts';
 import type { Refusal } from './report.ts';
 
@@ -16,7 +17,32 @@ export class Stopped extends Error {
 /** How a command ended. A `code` above 128 is a signal's number plus 128. */
 export type Ended =
   | { kind: 'exited'; code: number; timedOut: boolean; oomKills: number }
-  | { kind: 'refused'; refusal: Refusal };
+  | { kind: 'refused'; refusal: Refusal }
+  /** Somebody killed run.sh’s server, and with it the command’s first process ended. */
+  | { kind: 'lost' };
+
+/** As which user a command would run, or why it could not. */
+export type Checked = { uid: number; gid: number } | { refusal: Refusal };
+
+/** Where staged files go, and to whom. */
+export interface Ground {
+  /** Folder in the task container that is made anew. */
+  to: string;
+  /** User that owns it; default: root. */
+  owner?: number;
+  /** Only the owner and root may enter it. */
+  hidden?: boolean;
+  /** Makes `/logs/verifier` anew, too, and tells what the agent left running. */
+  verifier?: boolean;
+  /** Ends that first. */
+  stopBackground?: boolean;
+}
+
+/** `background`: how many processes the agent has left running. */
+export interface Staged {
+  done: boolean;
+  background: number;
+}
 
 export interface Hand {
   /** Resolves when run.sh is there. */
@@ -28,21 +54,23 @@ export interface Hand {
   toldToStop(): boolean;
   /** Starts a command that nobody waits for. */
   start(command: Command): Promise<Ended>;
-  /** Runs a command to its end, or to its limit: then everything that belongs to it is ended. */
+  /** Asks what `run` would do with a command. */
+  check(command: Command): Promise<Checked>;
+  /** Runs a command to its end, or to its limit: then what belongs to it and has not detached itself is ended. */
   run(command: Command, limitSeconds?: number): Promise<Ended>;
-  /** Puts what `fill` writes into the new folder it is given to `to` in the container, after emptying `clear`; false when that failed. */
-  stage(fill: (folder: string) => Promise<void>, to: string, clear?: string): Promise<boolean>;
-  /** Copies paths of the container to `/logs/artifacts/<into>`; resolves the positions that failed. */
-  collect(artifacts: { source: string; into: string }[]): Promise<number[]>;
-  /** Ends every process but run.sh, and makes all of /logs readable. Works when the courier was told to stop, too. */
-  freeze(): Promise<void>;
+  /** Puts what `fill` writes into the new folder it is given into the container. */
+  stage(fill: (folder: string) => Promise<void>, ground: Ground): Promise<Staged>;
+  /** Ends every process but run.sh, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */
+  freeze(): Promise<boolean>;
   /** Ends the task container. */
   exit(): void;
   close(): void;
 }
 
-/** Staging, collecting and freezing take seconds. */
-const ANSWER_SECONDS = 600;
+/** Staging and freezing take seconds, with many files on a busy machine. Who halts run.sh holds the node no longer than this. */
+const ANSWER_SECONDS = 120;
+/** An order that is lost again and again will not be carried out. */
+const LOST_MAX = 3;
 /** From the order to stop to the answer: ten seconds in run.sh, and some for a busy machine. */
 const STOP_SECONDS = 20;
 const INTERRUPT_SECONDS = 8;
@@ -69,11 +97,17 @@ export async function openHand({ control, findings, stop }: HandOptions): Promis
   const unlessStopped = <T>(result: Promise<T>): Promise<T> => Promise.race([stopped, result]);
   const nextOrder = orders(talk, join(control, 'stage'));
 
-  const quick = async (verb: string, contents: Contents): Promise<Answer> =>
-    nextOrder(verb, contents, (asked) => {
-      asked.within(ANSWER_SECONDS);
-      return unlessStopped(asked.answer);
-    });
+  const quick = async (verb: string, contents: Contents): Promise<Told> => {
+    for (let lost = 0; lost < LOST_MAX; lost += 1) {
+      const answer = await nextOrder(verb, contents, (asked) => {
+        asked.within(ANSWER_SECONDS);
+        return unlessStopped(asked.answer);
+      });
+      if (answer.kind !== 'lost') return answer;
+    }
+    throw new HandGone('the server of orders was killed again and again');
+  };
+  const farewell = farewellOf(talk, join(control, 'stage', '0'));
 
   return {
     ready: () => unlessStopped(talk.hello),
@@ -81,6 +115,12 @@ export async function openHand({ control, findings, stop }: HandOptions): Promis
     isGone: () => talk.over,
     toldToStop: () => talk.toldToStop,
     start: async (command) => ended(await quick('start', filesOf(command)), false),
+    check: async (command) => {
+      const answer = await quick('check', filesOf(command));
+      if (answer.kind === 'refused') return { refusal: answer.refusal };
+      const [uid = 0, gid = 0] = answer.numbers;
+      return { uid, gid };
+    },
     run: (command, limitSeconds) =>
       nextOrder('run', filesOf(command), async (asked) => {
         let timedOut = false;
@@ -90,33 +130,68 @@ export async function openHand({ control, findings, stop }: HandOptions): Promis
           asked.within(STOP_SECONDS);
         };
         const limit = limitSeconds && setTimeout(stopAtLimit, Math.min(limitSeconds * 1000, TIMER_MAX_MS));
-        try {
-          return ended(await unlessStopped(asked.answer), timedOut);
-        } finally {
-          clearTimeout(limit);
-        }
+        const answer = await unlessStopped(asked.answer).finally(() => clearTimeout(limit));
+        return ended(answer, timedOut);
       }),
-    stage: async (fill, to, clear) =>
-      succeeded(await quick('stage', { files: { command: script({ to, clear }) }, fill })),
-    collect: async (artifacts) => {
-      const words = artifacts.flatMap(({ source, into }) => [source, into]);
-      const answer = await quick('collect', { files: { command: script({}, words) } });
-      return answer.kind === 'done' ? answer.failed : [];
+    stage: async (fill, ground) => {
+      const answer = await quick('stage', { files: { command: groundFile(ground) }, fill });
+      return { done: succeeded(answer), background: answer.kind === 'done' ? (answer.numbers[0] ?? 0) : 0 };
     },
-    freeze: async () => {
-      const running = talk.unanswered;
-      running?.stop();
-      running?.within(INTERRUPT_SECONDS);
-      await running?.answer.catch(() => {});
-      await nextOrder('freeze', { files: {} }, (asked) => {
-        asked.within(running ? INTERRUPT_SECONDS : ANSWER_SECONDS);
-        return asked.answer;
-      });
+    freeze: freezer(talk, nextOrder),
+    exit: farewell.say,
+    close: () => {
+      farewell.forget();
+      talk.close();
     },
-    exit: () => talk.tell('0 0 exit'),
-    close: () => talk.close(),
   };
 }
+
+/** Freezes once: then nobody is left to begin anything, unless it failed. */
+function freezer(talk: Conversation, nextOrder: NextOrder): () => Promise<boolean> {
+  const freeze = async (): Promise<boolean> => {
+    const running = talk.unanswered;
+    running?.stop();
+    running?.within(INTERRUPT_SECONDS);
+    await running?.answer.catch(() => {});
+    return await nextOrder('freeze', { files: {} }, async (asked) => {
+      asked.within(running || talk.deaf ? INTERRUPT_SECONDS : ANSWER_SECONDS);
+      return succeeded(await asked.answer);
+    });
+  };
+  let frozen: Promise<boolean> | undefined;
+  return () =>
+    (frozen ??= freeze().catch((error: unknown) => {
+      frozen = undefined;
+      throw error;
+    }));
+}
+
+/** The order to exit. Its folder alone says it to run.sh's first process, where no server lives to take it. */
+function farewellOf(talk: Conversation, folder: string): { say: () => void; forget: () => void } {
+  return {
+    say: () => {
+      const token = newToken();
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600 });
+      talk.tell(`0 ${token} exit`);
+    },
+    forget: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** An answer that says what came of the order. */
+type Told = Exclude<Answer, { kind: 'lost' }>;
+
+const yes = (holds: boolean | undefined): string | undefined => (holds ? 'yes' : undefined);
+
+const groundFile = ({ to, owner, hidden, verifier, stopBackground }: Ground): string =>
+  script({
+    to,
+    owner: owner === undefined ? undefined : String(owner),
+    mode: hidden ? '700' : undefined,
+    ground: yes(verifier),
+    stop: yes(stopBackground),
+  });
 
 interface Contents {
   files: Record<string, string>;
@@ -127,6 +202,8 @@ const filesOf = (command: Command): Contents => ({
   files: { command: commandFile(command), env: envFile(command) },
 });
 
+type NextOrder = ReturnType<typeof orders>;
+
 /** Gives orders with ascending numbers. What an order brings is there for as long as `wait` waits for its answer. */
 function orders(talk: Conversation, stage: string) {
   let sequence = 0;
@@ -135,8 +212,9 @@ function orders(talk: Conversation, stage: string) {
     const current = sequence;
     const folder = join(stage, String(current));
     try {
-      await writeContents(folder, contents);
-      return await wait(talk.ask(current, verb));
+      const token = newToken();
+      await writeContents(folder, { ...contents, files: { ...contents.files, token: `${token}\n` } });
+      return await wait(talk.ask({ sequence: current, token, verb }));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -157,6 +235,7 @@ const succeeded = (answer: Answer): boolean => answer.kind === 'done' && answer.
 
 function ended(answer: Answer, timedOut: boolean): Ended {
   if (answer.kind === 'refused') return { kind: 'refused', refusal: answer.refusal };
+  if (answer.kind === 'lost') return { kind: 'lost' };
   const { code, oomKills } = answer;
   return { kind: 'exited', code, oomKills, timedOut };
 }

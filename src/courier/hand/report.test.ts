@@ -13,7 +13,7 @@ describe('parseReport', () => {
       token: TOKEN,
       code: 137,
       oomKills: 2,
-      failed: [0, 4],
+      numbers: [0, 4],
     });
     expect(parseReport(`3 ${TOKEN} refused user`)).to.deep.include({ kind: 'refused', refusal: 'user' });
   });

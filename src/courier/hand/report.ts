@@ -4,37 +4,47 @@
 export type Report =
   | { kind: 'hello' }
   | { kind: 'stopping' }
-  | { kind: 'done'; sequence: number; token: string; code: number; oomKills: number; failed: number[] }
-  | { kind: 'refused'; sequence: number; token: string; refusal: Refusal };
+  | { kind: 'done'; sequence: number; token: string; code: number; oomKills: number; numbers: number[] }
+  | { kind: 'refused'; sequence: number; token: string; refusal: Refusal }
+  /** Somebody killed the server that had the order; the one that answers knows nothing of it. */
+  | { kind: 'lost'; sequence: number; token: string };
 
-/** What kept a command from starting: the image has no such directory, user or interpreter. */
-export type Refusal = 'workdir' | 'user' | 'interpreter';
+/** What kept a command from starting: there is no such directory, user or interpreter, or the user is the courier’s own. */
+export type Refusal = 'workdir' | 'user' | 'interpreter' | 'courier';
 
-const DONE = /^(\d{1,9}) ([0-9a-f]{24}) done (\d{1,3}) (\d{1,9})((?: \d{1,4})*)$/;
-const REFUSED = /^(\d{1,9}) ([0-9a-f]{24}) refused (workdir|user|interpreter)$/;
+const DONE = /^(\d{1,9}) ([0-9a-f]{24}) done (\d{1,3}) (\d{1,9})((?: \d{1,10})*)$/;
+const REFUSED = /^(\d{1,9}) ([0-9a-f]{24}) refused (workdir|user|interpreter|courier)$/;
+const LOST = /^(\d{1,9}) ([0-9a-f]{24}) lost$/;
 
 /** A line's meaning; undefined for what run.sh would never write. */
 export function parseReport(line: string): Report | undefined {
   if (line === '0 - hello') return { kind: 'hello' };
   if (line === '0 - stopping') return { kind: 'stopping' };
-  const [, refusedSequence, refusedToken = '', refusal] = REFUSED.exec(line) ?? [];
-  if (refusal !== undefined)
-    return {
-      kind: 'refused',
-      sequence: Number(refusedSequence),
-      token: refusedToken,
-      refusal: refusal as Refusal,
-    };
-  const [done, sequence, token = '', code, oomKills, failed = ''] = DONE.exec(line) ?? [];
-  if (done === undefined) return undefined;
+  return doneOf(line) ?? refusedOf(line) ?? lostOf(line);
+}
+
+function doneOf(line: string): Report | undefined {
+  const [, sequence, token, code, oomKills, numbers] = DONE.exec(line) ?? [];
+  if (token === undefined) return undefined;
   return {
     kind: 'done',
     sequence: Number(sequence),
     token,
     code: Number(code),
     oomKills: Number(oomKills),
-    failed: failed.split(' ').filter(Boolean).map(Number),
+    numbers: (numbers ?? '').split(' ').filter(Boolean).map(Number),
   };
+}
+
+function refusedOf(line: string): Report | undefined {
+  const [, sequence, token, refusal] = REFUSED.exec(line) ?? [];
+  if (token === undefined) return undefined;
+  return { kind: 'refused', sequence: Number(sequence), token, refusal: refusal as Refusal };
+}
+
+function lostOf(line: string): Report | undefined {
+  const [, sequence, token] = LOST.exec(line) ?? [];
+  return token === undefined ? undefined : { kind: 'lost', sequence: Number(sequence), token };
 }
 
 /** Longer than any line of run.sh. */

@@ -3,16 +3,24 @@ import type { Exception } from '../../crds/trial-status.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Ended, Hand } from '../hand/hand.ts';
 import type { Command } from '../hand/command.ts';
+import type { Refusal } from '../hand/report.ts';
 import type { Limited, Step } from '../task/steps.ts';
 
+const LACKS: Record<Exclude<Refusal, 'interpreter'>, (command: Command) => string> = {
+  user: ({ user }) => `the image has no user ${user}`,
+  workdir: ({ workdir }) => `the image has no directory ${workdir}`,
+  courier: ({ user }) =>
+    `the user ${user} has the number of the courier's own user, which would show it secrets and tests: choose another one`,
+};
+
 /** Throws where the image lacks what the command needs to start at all; the interpreter is the script's own affair. */
-export function demandPlace(ended: Ended, { user, workdir }: Command): void {
+export function demandPlace(ended: Ended, command: Command): void {
   if (ended.kind !== 'refused' || ended.refusal === 'interpreter') return;
-  throw new AttemptFailure(
-    'TaskInvalid',
-    ended.refusal === 'user' ? `the image has no user ${user}` : `the image has no directory ${workdir}`,
-  );
+  throw new AttemptFailure('TaskInvalid', LACKS[ended.refusal](command));
 }
+
+/** What has become of a command whose server was killed. */
+export const LOST_TEXT = 'every process of its container, or the courier’s own in it, was killed';
 
 /** What a script that cannot start lacks. */
 export const interpreterMissing = ({ argv, interpreter = '' }: Command): string => {
@@ -32,6 +40,10 @@ export async function setUpAgent(hand: Hand, { command, limitSeconds }: Limited)
   demandPlace(ended, command);
   if (ended.kind === 'refused')
     throw new AttemptFailure('AgentSetupFailed', interpreterMissing(command), { type: 'AgentSetupError' });
+  if (ended.kind === 'lost')
+    throw new AttemptFailure('AgentSetupFailed', `while the install script ran, ${LOST_TEXT}`, {
+      type: 'AgentSetupError',
+    });
   if (ended.timedOut)
     throw new AttemptFailure('AgentSetupTimeout', `the install script did not end within ${limitSeconds} s`, {
       type: 'AgentSetupTimeoutError',
@@ -50,10 +62,12 @@ export async function runAgent(
   hand: Hand,
   { kind, command, limitSeconds }: NonNullable<Step['agent']>,
 ): Promise<Exception | undefined> {
-  const ended = await hand.run(command, limitSeconds);
+  const ended = await hand.run({ ...command, agent: true }, limitSeconds);
   demandPlace(ended, command);
   if (ended.kind === 'refused')
     return { type: 'InterpreterNotFoundError', message: interpreterMissing(command) };
+  if (ended.kind === 'lost')
+    return { type: 'NonZeroAgentExitCodeError', message: `while the agent ran, ${LOST_TEXT}` };
   if (ended.timedOut)
     return { type: 'AgentTimeoutError', message: `the agent did not end within ${limitSeconds} s` };
   if (ended.code === 0) return undefined;

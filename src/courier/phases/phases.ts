@@ -1,13 +1,17 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
 import type { Outcome, Plan } from '../../crds/courier-protocol.ts';
+import { VerifierObstructed } from '../failure.ts';
+import { HandGone } from '../hand/conversation.ts';
 import type { Exception, Phase } from '../../crds/trial-status.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
-import type { Limited, Step, Surroundings } from '../task/steps.ts';
+import type { Step, Surroundings } from '../task/steps.ts';
 import { demandPlace, runAgent, setUpAgent } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
-import { stageSolution, stageTests, writeAgentFiles } from './stage.ts';
+import { collectArtifacts } from './artifacts.ts';
+import { lookBeforehand, prepareGround } from './ground.ts';
+import { stageSolution, writeAgentFiles } from './stage.ts';
 import type { Timeline } from '../record/timeline.ts';
 import { verify } from './verifier.ts';
 
@@ -46,23 +50,56 @@ export async function runStep(
 ): Promise<PhaseResult> {
   const { hand, timeline, findings, note, paths } = deps;
   await timeline.during('agentSetup', () => setUp(step, { plan, task }, deps));
-  const exception = await timeline.during('agentExecution', async () => {
-    if (!step.agent) return undefined;
-    if (step.agent.kind === 'oracle') await stageSolution(hand, task);
-    return await runAgent(hand, step.agent);
+  const prior = await lookBeforehand(step, hand);
+  let exception: PhaseResult['exception'];
+  return await judgedAllTheSame(step, deps, async () => {
+    const trouble = await timeline.during('agentExecution', async () => {
+      if (!step.agent) return undefined;
+      if (step.agent.kind === 'oracle') await stageSolution(hand, task);
+      return await runAgent(hand, step.agent);
+    });
+    if (trouble) {
+      note(`${trouble.type}: ${trouble.message}`);
+      exception = { ...trouble, phase: 'agentExecution' };
+    }
+    await collectArtifacts(step, deps);
+    const { verifier } = step;
+    const soFar = exception ? { exception } : {};
+    if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
+    const reward = await timeline.during('verifier', async () => {
+      const stopBackground = plan.agent.backgroundProcesses === 'Stop';
+      const ground = await prepareGround({ task, verifier, prior, stopBackground }, { hand, findings });
+      return await verify(ground, { hand, findings, logs: paths.logs });
+    });
+    return { result: { kind: 'rewarded', ...reward }, ...soFar };
   });
-  if (exception) note(`${exception.type}: ${exception.message}`);
-  const soFar = exception ? { exception: { ...exception, phase: 'agentExecution' as const } } : {};
-  await collectArtifacts(step, deps);
-  const { verifier } = step;
-  if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
-  const verdict = await timeline.during('verifier', async () => {
-    await stageTests(hand, task);
-    return await verify(hand, verifier, paths.logs);
-  });
-  for (const finding of verdict.findings) findings.add(finding);
-  return { result: { kind: 'rewarded', reward: verdict.reward, rewards: verdict.rewards }, ...soFar };
 }
+
+/** Once the agent has begun, what its container keeps from happening is its own doing: never another attempt. */
+async function judgedAllTheSame(
+  { agent, verifier }: Step,
+  { hand, findings, timeline, note }: PhaseDeps,
+  work: () => Promise<PhaseResult>,
+): Promise<PhaseResult> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!agent || !isObstruction(error, hand)) throw error;
+    const message = `the agent’s container kept the verifier from running: ${error.message}`;
+    note(message);
+    findings.add(message);
+    const exception = { type: 'VerifierObstructedError', message, phase: timeline.current() };
+    if (!verifier) return { result: { kind: 'unverified' }, exception };
+    return {
+      result: { kind: 'rewarded', reward: 0, rewards: { reward: 0 }, obstructed: message },
+      exception,
+    };
+  }
+}
+
+/** A container that has ended is another matter: it is told by its own reason. */
+const isObstruction = (error: unknown, hand: Hand): error is Error =>
+  error instanceof VerifierObstructed || (error instanceof HandGone && !hand.isGone() && !hand.toldToStop());
 
 async function setUp(
   { setup }: Step,
@@ -76,23 +113,4 @@ async function setUp(
       run: agent.run,
     });
   if (setup) await setUpAgent(hand, setup);
-}
-
-async function collectArtifacts({ hooks, artifacts }: Step, { hand, note }: PhaseDeps): Promise<void> {
-  for (const hook of hooks) await runHook(hook, hand, note);
-  const failed = await hand.collect(artifacts);
-  for (const position of failed)
-    note(`artifact ${artifacts[position]?.source} could not be copied: it is missing or too large`);
-}
-
-/** A hook that fails costs what it would have collected, nothing else. */
-async function runHook(
-  { command, limitSeconds }: Limited,
-  hand: Hand,
-  note: PhaseDeps['note'],
-): Promise<void> {
-  const ended = await hand.run(command, limitSeconds);
-  if (ended.kind === 'refused') note(`a collect hook could not start: no such ${ended.refusal}`);
-  else if (ended.timedOut) note(`a collect hook did not end within ${limitSeconds} s`);
-  else if (ended.code !== 0) note(`a collect hook ended with exit code ${ended.code}`);
 }

@@ -1,19 +1,23 @@
 /** Lets the tests judge and reads the reward. */
-import { AttemptFailure } from '../failure.ts';
+import { AttemptFailure, VerifierObstructed } from '../failure.ts';
+import type { Findings } from '../record/findings.ts';
 import type { Ended, Hand } from '../hand/hand.ts';
-import type { Limited } from '../task/steps.ts';
 import { readReward } from '../reward/reward-file.ts';
 import type { Reward } from '../reward/reward.ts';
-import { demandPlace, exitText, interpreterMissing, memoryText } from './agent.ts';
+import { demandPlace, exitText, interpreterMissing, LOST_TEXT, memoryText } from './agent.ts';
+import type { Ground } from './ground.ts';
 
-export interface Verdict {
-  reward: number;
-  rewards: Record<string, number>;
-  findings: string[];
+export interface VerifierDeps {
+  hand: Hand;
+  findings: Findings;
+  logs: string;
 }
 
 /** Runs the verifier, ends everything else and reads what was left. Throws AttemptFailure where that is no reward. */
-export async function verify(hand: Hand, { command, limitSeconds }: Limited, logs: string): Promise<Verdict> {
+export async function verify(
+  { verifier: { command, limitSeconds }, background }: Ground,
+  { hand, findings, logs }: VerifierDeps,
+): Promise<Pick<Reward & { kind: 'rewarded' }, 'reward' | 'rewards'>> {
   const ended = await hand.run(command, limitSeconds);
   const endedAt = Date.now();
   demandPlace(ended, command);
@@ -22,20 +26,30 @@ export async function verify(hand: Hand, { command, limitSeconds }: Limited, log
       type: 'InterpreterNotFoundError',
     });
   // Nobody may write the reward between its reading and its storing.
-  await hand.freeze();
-  if (ended.timedOut)
+  if (!(await hand.freeze()))
+    findings.doubt(
+      'somebody could not be ended before the reward was read: whether it was changed cannot be told',
+    );
+  if (ended.kind === 'exited' && ended.timedOut)
     throw new AttemptFailure('VerifierTimeout', `the verifier did not end within ${limitSeconds} s`, {
       type: 'VerifierTimeoutError',
     });
-  const { reward, findings } = readReward(logs, endedAt);
-  if (reward.kind === 'failed') throw failureOf(reward, ended);
-  return { reward: reward.reward, rewards: reward.rewards, findings };
+  const { reward, findings: odd } = readReward(logs, endedAt);
+  if (reward.kind === 'failed') throw failureOf(reward, ended, background);
+  for (const finding of odd) findings.add(finding);
+  return { reward: reward.reward, rewards: reward.rewards };
 }
 
 function failureOf(
   { reason, type, message }: Reward & { kind: 'failed' },
-  ended: Ended & { kind: 'exited' },
-): AttemptFailure {
+  ended: Exclude<Ended, { kind: 'refused' }>,
+  background: number,
+): Error {
+  // Where nobody of the agent's was left, the tests did it themselves.
+  if (ended.kind === 'lost' && background > 0)
+    return new VerifierObstructed(`while the verifier ran, ${LOST_TEXT}`);
+  if (ended.kind === 'lost')
+    return new AttemptFailure(reason, `${message}; while it ran, ${LOST_TEXT}`, { type });
   const { code, oomKills } = ended;
   const how = code === 0 ? '' : `; it ended with ${exitText(code)}, see verifier/test-stdout.txt`;
   if (oomKills > 0)

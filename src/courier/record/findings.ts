@@ -6,10 +6,14 @@ const MAX_CHARS = 256;
 export interface Findings {
   add(finding: string): void;
   list(): string[];
+  /** Says why it cannot be told whether somebody interfered. Few, and none of a text that a stranger chose. */
+  doubt(reason: string): void;
+  doubts(): string[];
 }
 
 export function findings(): Findings {
   const seen = new Set<string>();
+  const reasons = new Set<string>();
   let dropped = 0;
   return {
     add(finding) {
@@ -19,6 +23,8 @@ export function findings(): Findings {
       if (seen.size < MAX_FINDINGS - 1) seen.add(text);
       else dropped += 1;
     },
+    doubt: (reason) => void reasons.add(reason),
+    doubts: () => [...reasons],
     list: () => [...seen, ...(dropped > 0 ? [`${dropped} more findings`] : [])],
   };
 }

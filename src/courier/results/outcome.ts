@@ -9,26 +9,37 @@ const cut = (text: string, chars: number): string => {
   return `${text.slice(0, chars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 };
 
+function withText(result: Outcome['result'], chars: number): Outcome['result'] {
+  if (result.kind === 'failed') return { ...result, message: cut(result.message, chars) };
+  const isObstructed = result.kind === 'rewarded' && result.obstructed !== undefined;
+  return isObstructed ? { ...result, obstructed: cut(result.obstructed ?? '', chars) } : result;
+}
+
 /** All free texts at most so long. */
 function withTexts(outcome: Outcome, chars: number): Outcome {
   const { result, exception } = outcome;
   return {
     ...outcome,
-    result: result.kind === 'failed' ? { ...result, message: cut(result.message, chars) } : result,
+    result: withText(result, chars),
     ...(exception && {
       exception: { ...exception, type: cut(exception.type, 128), message: cut(exception.message, chars) },
     }),
   };
 }
 
-/** Each finding and the list at most so long. */
-function withFindings(outcome: Outcome, count: number): Outcome {
-  const { integrity } = outcome;
-  if (integrity.length <= count && integrity.every((text) => text.length <= FINDING_SHORT)) return outcome;
-  const kept = integrity.slice(0, count).map((text) => cut(text, FINDING_SHORT));
-  const dropped = integrity.length - kept.length;
-  return { ...outcome, integrity: dropped > 0 ? [...kept, `${dropped} more findings`] : kept };
+/** Each text and the list at most so long. Something stays of a list that was not empty: it decides the verdict. */
+function few(texts: string[], count: number, called: string): string[] {
+  if (texts.length <= count && texts.every((text) => text.length <= FINDING_SHORT)) return texts;
+  const kept = texts.slice(0, count).map((text) => cut(text, FINDING_SHORT));
+  const dropped = texts.length - kept.length;
+  return dropped > 0 ? [...kept, `${dropped} more ${called}`] : kept;
 }
+
+const withFindings = (outcome: Outcome, count: number): Outcome => ({
+  ...outcome,
+  integrity: few(outcome.integrity, count, 'findings'),
+  ...(outcome.doubts && { doubts: few(outcome.doubts, count, 'reasons for doubt') }),
+});
 
 /** Only the first `count` rewards, with a note; `reward` itself is a field of its own. */
 function withRewards(outcome: Outcome, count: number): Outcome {

@@ -124,7 +124,7 @@ describe('a hostile task container', function () {
     expect(outcome.result).to.deep.include({ kind: 'rewarded', reward: 0 });
     expect(outcome.integrity.slice(0, 2)).to.deep.equal([
       'the report answered order 4, which was not waiting for that answer',
-      'the report said hello twice',
+      'the report said hello again: the server of orders was killed, or its words were forged',
     ]);
     expect(outcome.integrity.length).to.be.within(3, 16);
   });

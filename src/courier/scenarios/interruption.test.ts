@@ -60,12 +60,4 @@ describe('a Trial that is interrupted', function () {
     if (second.exitCode === null) await new Promise((resolve) => second.once('close', resolve));
     expect(run.outcome().result).to.deep.include({ reason: 'CourierFailed' });
   });
-
-  it('ends as TaskContainerExited, at once, when the agent kills everything that it can', async () => {
-    const run = await make({ files: taskOf(['kill -9 -1; sleep 100'], []) });
-    const { result } = await run.finish();
-    expect(result).to.deep.include({ kind: 'failed', reason: 'TaskContainerExited' });
-    expect(await run.pod.exited).to.equal(1);
-    expect(run.storedOutcome().outcome.result).to.deep.equal(result);
-  });
 });

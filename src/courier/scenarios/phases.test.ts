@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SIGNATURE, TOKEN } from '../../../test/support/courier-services.ts';
-import { SOLVED } from '../../../test/support/trial-run.ts';
+import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('the phases of a Trial', function () {
@@ -45,18 +45,18 @@ describe('the phases of a Trial', function () {
     expect(run.said()).not.to.include(TOKEN);
   });
 
-  it('judges an agent that ran out of time, after ending its whole process group', async () => {
+  it('judges an agent that ran out of time, after ending what belongs to it', async () => {
     const run = await make({
       files: taskOf(
         [
           '(trap "" TERM; while :; do sleep 0.1; done) &',
-          'setsid sleep 1000 &',
+          'sleep 1000 &',
           'trap "" TERM',
           'while :; do sleep 1; done',
         ],
         ['ps -e -o args > /logs/verifier/ps.txt', reward('true')],
       ),
-      plan: { agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360, timeoutSeconds: 1 } },
+      plan: { agent: anAgent({ timeoutSeconds: 1 }) },
     });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.equal(REWARD_1);

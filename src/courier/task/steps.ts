@@ -31,6 +31,8 @@ export interface Step {
   /** Run after the agent, before the artifacts are copied. */
   hooks: Limited[];
   artifacts: ArtifactCopy[];
+  /** Copies them: the agent's user, because the agent chooses what lies there. */
+  artifactsUser: string;
   /** Missing: disabled. */
   verifier?: Limited;
 }
@@ -46,7 +48,6 @@ export interface Sequence {
 export const CONTAINER = {
   tests: '/tests',
   solution: '/solution',
-  verifierLogs: '/logs/verifier',
   /** Scripts and instruction of a custom agent, under the control volume. */
   agentFiles: '/sb/agent',
 } as const;
@@ -60,14 +61,16 @@ export function sequenceOf(plan: Plan, task: ReadyTask, secrets: Env): Sequence 
     user: (...choices) => String(choices.find((choice) => choice !== undefined) ?? defaultUser),
   };
   const { artifacts, notes } = artifactsOf(plan.artifacts, task.config.artifacts);
+  const agent = agentOf(plan, task, { base, secrets });
   return {
     notes,
     surroundings: surroundingsOf(plan, task.config, base),
     steps: [
       {
-        ...agentOf(plan, task, { base, secrets }),
+        ...agent,
         hooks: hooksOf(task.config, base),
         artifacts,
+        artifactsUser: agent.agent?.command.user ?? base.user(),
         ...verifierOf(plan, task, { base, secrets }),
       },
     ],

@@ -36,6 +36,10 @@ const withEnvironment = (command: Command): Command =>
     .option('--storage <size>', 'disk, such as 20Gi')
     .option('--force-build', 'build the images again')
     .option('--no-force-build', 'take images that are there (default)')
+    .option(
+      '--stop-background-processes',
+      'end what the agent leaves running before the tests appear (default: it may serve them)',
+    )
     .option('--upload-results', 'store the results (default)')
     .option('--no-upload-results', 'keep the reward alone');
 

@@ -52,6 +52,12 @@ export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
     ];
   },
   VerifierDisabled: say('the agent ran; nobody judged it, as was wanted (spec.verifier.disabled)', AGENT),
+  VerifierObstructed: ({ message }) => [
+    {
+      why: [`${message}; that counts as reward 0 and is not tried again`],
+      next: [AGENT, 'sb trial logs <trial>    (what the courier tried)'],
+    },
+  ],
 };
 
 export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {

@@ -126,6 +126,14 @@ describe('An explanation', () => {
     expect(text(explained(rewarded(1, { status })))).to.include('suspicious: marker twice');
   });
 
+  it('says why it cannot be told whether the agent interfered', () => {
+    const status = {
+      ...rewarded(1).status,
+      integrity: { verdict: 'Unknown' as const, findings: ['the agent was root'] },
+    };
+    expect(text(explained(rewarded(1, { status })))).to.include('is unknown: the agent was root');
+  });
+
   it('says which phase runs', () => {
     const log = { title: 'l', lines: ['2026 agentSetup began', '2026 agentExecution began'] };
     expect(text(explained(active('Running'), { log }))).to.include('the latest that began: agentExecution');

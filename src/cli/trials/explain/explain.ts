@@ -90,10 +90,11 @@ function since({ trial, now }: Evidence): string {
   return `, ${duration(now.getTime() - createdAt)} after its creation`;
 }
 
-const tampering = ({ trial: { status } }: Evidence): string[] =>
-  status?.integrity?.verdict === 'Suspicious'
-    ? [`its result is suspicious: ${(status.integrity.findings ?? []).join('; ')}`]
-    : [];
+function tampering({ trial: { status } }: Evidence): string[] {
+  const { verdict, findings = [] } = status?.integrity ?? {};
+  if (verdict === 'Suspicious') return [`its result is suspicious: ${findings.join('; ')}`];
+  return verdict === 'Unknown' ? [`whether its result is honest is unknown: ${findings.join('; ')}`] : [];
+}
 
 /** The names in place of `<trial>`, `<run>` and so on, as far as they are known. */
 function filledIn(line: string, { trial, job, pod }: Evidence): string {

@@ -1,0 +1,145 @@
+/** The ground that a verifier stands on after an agent: what it was before, what is left of it, and what cannot be told. */
+import type { Findings } from '../record/findings.ts';
+import { VerifierObstructed } from '../failure.ts';
+import type { Command } from '../hand/command.ts';
+import type { Checked, Hand } from '../hand/hand.ts';
+import type { Refusal } from '../hand/report.ts';
+import type { ReadyTask } from '../task/ready-task.ts';
+import type { Limited, Step } from '../task/steps.ts';
+import { demandPlace } from './agent.ts';
+import { stageTests } from './stage.ts';
+
+/** What was known before the agent began. */
+export interface Prior {
+  /** Undefined where no agent runs. */
+  agentUid?: number;
+  /** What would have become of the verifier's command then. */
+  verifier?: Checked;
+}
+
+/** A verifier that can be run. */
+export interface Ground {
+  verifier: Limited;
+  prior: Prior;
+  /** How many processes the agent has left running. */
+  background: number;
+}
+
+/** Looks at what the agent could change. Throws TaskInvalid for a verifier that may never run. */
+export async function lookBeforehand({ agent, verifier }: Step, hand: Pick<Hand, 'check'>): Promise<Prior> {
+  if (!agent || !verifier) return {};
+  const agentUid = numberOf(agent.command.user) ?? uidOf(await hand.check(agent.command));
+  const checked = await hand.check(verifier.command);
+  if ('refusal' in checked && checked.refusal === 'courier')
+    demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);
+  return { ...(agentUid !== undefined && { agentUid }), verifier: checked };
+}
+
+const numberOf = (user: string): number | undefined => {
+  const [, digits] = /^(\d+)(?::|$)/.exec(user) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+const uidOf = (checked: Checked): number | undefined => ('uid' in checked ? checked.uid : undefined);
+
+interface Preparing {
+  task: ReadyTask;
+  verifier: Limited;
+  prior: Prior;
+  stopBackground: boolean;
+}
+
+type GroundDeps = { hand: Hand; findings: Findings };
+
+/** Puts the tests in place, for a command that can be run. Throws VerifierObstructed, and TaskInvalid where the agent has no part in it. */
+export async function prepareGround(
+  { task, verifier, prior, stopBackground }: Preparing,
+  { hand, findings }: GroundDeps,
+): Promise<Ground> {
+  const { command, owner } = await standing(verifier.command, prior, { hand, findings });
+  const { agentUid } = prior;
+  // An agent that is root, or the verifier's own user, can enter whatever the verifier can.
+  const hidden = agentUid !== undefined && agentUid !== 0 && agentUid !== owner;
+  const background = await stageTests(hand, task, { owner, hidden, stopBackground });
+  for (const doubt of doubtsOf({ agentUid, owner, background })) findings.doubt(doubt);
+  return { verifier: { ...verifier, command }, prior, background };
+}
+
+/** Pure: why it cannot be told whether the agent interfered with a verifier in its own container. */
+export function doubtsOf({
+  agentUid,
+  owner,
+  background,
+}: {
+  agentUid: number | undefined;
+  owner: number;
+  background: number;
+}): string[] {
+  if (agentUid === undefined) return [];
+  return [
+    ...(agentUid === 0
+      ? ['the agent was root beside a shared verifier: whether it interfered cannot be told']
+      : agentUid === owner
+        ? ['the agent was the verifier’s own user: whether it interfered cannot be told']
+        : []),
+    ...(background > 0
+      ? [
+          `${background} ${background === 1 ? 'process' : 'processes'} of the agent ran on beside the verifier`,
+        ]
+      : []),
+  ];
+}
+
+/** The command as it can be run after the agent, and the number of its user. */
+async function standing(command: Command, { verifier: before }: Prior, deps: GroundDeps): Promise<Standing> {
+  if (!before) return await standingAsItWas(command, deps.hand);
+  let usable = await numbered(command, before, deps);
+  for (;;) {
+    const now = await deps.hand.check(usable);
+    if (!('refusal' in now)) return { command: usable, owner: now.uid };
+    // The task's own fault, which running it tells.
+    if (!wasThere(before, now.refusal)) return { command: usable, owner: 0 };
+    const next = without(usable, now.refusal);
+    deps.findings.add(`the agent removed the verifier's ${now.refusal}: ${lost(usable, now.refusal)}`);
+    usable = next;
+  }
+}
+
+interface Standing {
+  command: Command;
+  owner: number;
+}
+
+async function standingAsItWas(command: Command, hand: Pick<Hand, 'check'>): Promise<Standing> {
+  return { command, owner: numberOf(command.user) ?? uidOf(await hand.check(command)) ?? 0 };
+}
+
+/** By number, which the agent cannot give to anybody else; with its group where the image's list of users no longer says the same. */
+async function numbered(command: Command, before: Checked, { hand, findings }: GroundDeps): Promise<Command> {
+  if ('refusal' in before || numberOf(command.user) !== undefined) return command;
+  const pair = { ...command, user: `${before.uid}:${before.gid}` };
+  if (command.user.includes(':')) return pair;
+  const alone = { ...command, user: String(before.uid) };
+  const now = await hand.check({ ...alone, workdir: '/', interpreter: '/sb/busybox' });
+  if ('gid' in now && now.gid === before.gid) return alone;
+  findings.add(`the agent removed or changed the verifier's user ${command.user}`);
+  return pair;
+}
+
+/** In the order in which run.sh looks. */
+const LOOKS: Refusal[] = ['user', 'courier', 'workdir', 'interpreter'];
+
+const wasThere = (before: Checked, refusal: Refusal): boolean =>
+  !('refusal' in before) || LOOKS.indexOf(before.refusal) > LOOKS.indexOf(refusal);
+
+const lost = ({ user, workdir, interpreter = '' }: Command, refusal: Refusal): string =>
+  ({ user, courier: user, workdir, interpreter })[refusal];
+
+/** Pure: the command without what is gone. Throws VerifierObstructed where nothing can stand in for it. */
+export function without(command: Command, refusal: Refusal): Command {
+  if (refusal === 'workdir') return { ...command, workdir: '/' };
+  const { interpreter = '', ...rest } = command;
+  if (refusal === 'interpreter' && /(^|\/)(ba|da|a|k|z)?sh$/.test(interpreter))
+    return { ...rest, shell: true };
+  throw new VerifierObstructed(`the verifier's ${refusal} ${lost(command, refusal)} is gone`);
+}

@@ -1,0 +1,246 @@
+import { expect } from 'chai';
+import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
+import type { TrialRun } from '../../../test/support/trial-run.ts';
+import { COURIER_UID } from '../../../test/support/task-pod.ts';
+import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+
+const ROOT = 'the agent was root beside a shared verifier: whether it interfered cannot be told';
+
+describe('what an agent does to its container', function () {
+  const make = useTrialRuns();
+
+  /** Ends with the verifier's word, in one attempt, whatever the agent did. */
+  const verified = async (run: TrialRun, earned = 1): Promise<string[]> => {
+    const outcome = await run.finish();
+    expect(outcome.result, run.said() + run.pod.output()).to.deep.equal({
+      kind: 'rewarded',
+      reward: earned,
+      rewards: { reward: earned },
+    });
+    return outcome.integrity;
+  };
+
+  for (const signal of ['TERM', 'KILL'])
+    it(`is verified after it has sent SIG${signal} to every process`, async () => {
+      const run = await make({ files: taskOf([`kill -${signal} -1; sleep 100`], [reward('true')]) });
+      const integrity = await verified(run);
+      expect(integrity[0]).to.match(/^the report said hello again/);
+      expect(run.outcome().exception?.message).to.match(/was killed$/);
+    });
+
+  it('is verified after it has killed whatever is called busybox', async () => {
+    const run = await make({
+      files: taskOf(['pkill busybox; /sb/busybox true; echo done'], [reward('true')]),
+    });
+    expect(await verified(run)).to.deep.equal([]);
+  });
+
+  it('is verified after it has killed the server of orders alone and goes on', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = 1 ] || { tr "\\0" " " < $p/cmdline | grep -q "run.sh serve" && kill -KILL $n; }; done',
+          'sleep 100',
+        ],
+        ['ps -e -o args > /logs/verifier/ps.txt', reward('true')],
+      ),
+    });
+    await verified(run);
+    expect(run.text('verifier/ps.txt')).not.to.match(/solve|sleep 100$/m);
+  });
+
+  it('is verified after it has halted the server of orders', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = 1 ] || { tr "\\0" " " < $p/cmdline | grep -q "run.sh serve" && kill -STOP $n; }; done',
+        ],
+        [reward('true')],
+      ),
+    });
+    await verified(run);
+  });
+
+  it('is verified in / where it has removed the working directory', async () => {
+    const run = await make({
+      files: taskOf(['mv /srv /srv.bak'], ['pwd', reward('true')]),
+      pod: { folders: { srv: 0 } },
+      plan: { workdir: '/srv' },
+    });
+    expect(await verified(run)).to.deep.equal(["the agent removed the verifier's workdir: /srv"]);
+    expect(run.text('verifier/test-stdout.txt')).to.equal('/\n');
+  });
+
+  it('is verified by the number of the user that it has removed', async () => {
+    const run = await make({
+      files: taskOf(['sed -i /judge/d /etc/passwd /etc/group'], ['id -u; id -g', reward('true')]),
+      plan: { verifier: { disabled: false, env: [], user: 'judge' } },
+    });
+    expect(await verified(run)).to.deep.equal(["the agent removed or changed the verifier's user judge"]);
+    expect(run.text('verifier/test-stdout.txt')).to.equal('1001\n1001\n');
+  });
+
+  it('is verified as nobody else where it has given the user’s name to root', async () => {
+    const run = await make({
+      files: taskOf(['sed -i s/judge:x:1001:1001/judge:x:0:0/ /etc/passwd'], ['id -u', reward('true')]),
+      plan: { verifier: { disabled: false, env: [], user: 'judge' } },
+    });
+    await verified(run);
+    expect(run.text('verifier/test-stdout.txt')).to.equal('1001\n');
+  });
+
+  it('is verified by another shell where it has removed that of test.sh', async () => {
+    const run = await make({
+      files: {
+        ...taskOf(['mkdir -p /opt/bin', 'rm /opt/bin/bash'], []),
+        'tests/test.sh': '#!/opt/bin/bash\necho 1 > /logs/verifier/reward.txt\n',
+        'task.toml': '',
+      },
+      plan: {
+        agent: custom(bash('rm /opt/bin/bash'), {
+          install: 'mkdir -p /opt/bin; cp /bin/bash /opt/bin/bash',
+        }),
+      },
+    });
+    expect(await verified(run)).to.deep.equal([
+      "the agent removed the verifier's interpreter: /opt/bin/bash",
+    ]);
+  });
+
+  it('is reward 0, and no fault of task or infrastructure, where nothing can run test.sh any more', async () => {
+    const run = await make({
+      files: { ...SOLVED, 'tests/test.sh': '#!/opt/bin/judge\n' },
+      plan: {
+        agent: custom(bash('rm /opt/bin/judge'), {
+          install: 'mkdir -p /opt/bin; cp /bin/bash /opt/bin/judge',
+        }),
+      },
+    });
+    const { result, exception, integrity } = await run.finish();
+    expect(result).to.deep.equal({
+      kind: 'rewarded',
+      reward: 0,
+      rewards: { reward: 0 },
+      obstructed:
+        "the agent’s container kept the verifier from running: the verifier's interpreter /opt/bin/judge is gone",
+    });
+    expect(exception?.type).to.equal('VerifierObstructedError');
+    expect(integrity).to.have.length(1);
+    expect(run.storedOutcome().outcome.result).to.deep.equal(result);
+  });
+
+  it('is reward 0, soon, where it kills whoever takes orders again and again', async function () {
+    this.timeout(200_000);
+    const run = await make({
+      files: taskOf(['(setsid bash -c "while :; do kill -KILL -1; done" &)', 'sleep 100'], [reward('true')]),
+      plan: { agent: anAgent({ timeoutSeconds: 2 }) },
+    });
+    const { result } = await run.finish();
+    expect(result, run.said()).to.deep.include({ kind: 'rewarded', reward: 0 });
+  });
+
+  it('is verified where it has filled /tests and /logs with what is in the way', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'rm -rf /logs/verifier /logs/agent /logs/.sb; touch /logs/.sb /logs/verifier; ln -s /etc /logs/agent; ln -s /etc /tests',
+          '(setsid bash -c "while :; do mkdir -p /tests/x/y; touch /tests/z /logs/verifier/z; done" >/dev/null 2>&1 &)',
+          'chmod 000 /logs; sleep 0.3',
+        ],
+        [reward('[ ! -e /etc/test.sh ]')],
+      ),
+    });
+    await verified(run);
+  });
+
+  it('is verified where the FIFO of orders was full', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          '(setsid bash -c "while :; do echo 0 0 stop; echo 0 0 exit; printf x; done > /sb/cmd" 2>/dev/null &)',
+          'printf half > /sb/report; sleep 0.5',
+        ],
+        [reward('true')],
+      ),
+    });
+    expect(await verified(run)).not.to.equal(undefined);
+  });
+});
+
+describe('orders', function () {
+  const make = useTrialRuns();
+
+  it('without their token do nothing, whoever writes them', async () => {
+    const run = await make({
+      files: taskOf(
+        ['(setsid bash -c "sleep 1.5; echo 0 0 stop > /sb/cmd; echo 0 0 exit > /sb/cmd" >/dev/null 2>&1 &)'],
+        ['sleep 2', 'echo through', reward('true')],
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.result).to.deep.equal(REWARD_1);
+    expect(run.text('verifier/test-stdout.txt')).to.equal('through\n');
+    expect(outcome.doubts?.[0]).to.equal(ROOT);
+  });
+
+  it('are carried out by no phase that has the courier’s own number', async () => {
+    const user = String(COURIER_UID);
+    const agent = await make({ plan: { agent: anAgent({ user }) } });
+    const expected = {
+      kind: 'failed',
+      reason: 'TaskInvalid',
+      message: `the user ${user} has the number of the courier's own user, which would show it secrets and tests: choose another one`,
+    };
+    expect((await agent.finish()).result).to.deep.equal(expected);
+    const verifier = await make({ plan: { verifier: { disabled: false, env: [], user } } });
+    expect((await verifier.finish()).result).to.deep.equal(expected);
+    expect(verifier.said()).not.to.include('verifier began');
+  });
+});
+
+describe('the verdict', function () {
+  const make = useTrialRuns();
+
+  it('is in doubt where the agent was root, and where it was the verifier’s own user', async () => {
+    const root = await make();
+    expect((await root.finish()).doubts).to.deep.equal([ROOT]);
+    const same = await make({ plan: { user: 'agent', agent: custom('true') } });
+    expect((await same.finish()).doubts).to.deep.equal([
+      'the agent was the verifier’s own user: whether it interfered cannot be told',
+    ]);
+  });
+
+  it('is clean where the agent was somebody else, where none ran and where nobody judged', async () => {
+    const other = await make({ plan: { agent: custom('true', { user: 'agent' }) } });
+    const none = await make({ plan: { agent: anAgent({ name: 'nop' }) } });
+    const unjudged = await make({ plan: { verifier: { disabled: true, env: [] } } });
+    for (const run of [other, none, unjudged]) {
+      const { doubts, integrity } = await run.finish();
+      expect([doubts, integrity]).to.deep.equal([undefined, []]);
+    }
+  });
+});
+
+describe('an agent that has run out of time', function () {
+  const make = useTrialRuns();
+  const ways: [string, string, boolean][] = [
+    ['nohup', 'nohup sh -c "$beat" >/dev/null 2>&1 &', true],
+    ['setsid', 'setsid sh -c "$beat" &', true],
+    ['a double fork', '(setsid sh -c "$beat" &)', true],
+    ['a double fork in its own session', '(sh -c "$beat" &)', true],
+    ['a plain &', 'sh -c "$beat" &', false],
+  ];
+  for (const [name, start, stays] of ways)
+    it(`${stays ? 'leaves' : 'does not leave'} behind what it has put into the background by ${name}`, async () => {
+      const run = await make({
+        files: taskOf(
+          ["beat='while :; do date +%N > /tmp/beat; sleep 0.1; done'", start, 'sleep 100'],
+          ['a=$(cat /tmp/beat); sleep 0.5', reward('[ "$a" != "$(cat /tmp/beat)" ]')],
+        ),
+        plan: { agent: anAgent({ timeoutSeconds: 1 }) },
+      });
+      const outcome = await run.finish();
+      expect(outcome.result).to.deep.include({ reward: stays ? 1 : 0 });
+      expect(outcome.doubts?.some((doubt) => doubt.includes('ran on'))).to.equal(stays);
+    });
+});
