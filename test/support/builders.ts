@@ -1,7 +1,7 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
 import type { ImageRules, Origin } from '../../src/controllers/task-build/image.ts';
 import type { ImageConfig, Outcome, StoredOutcome } from '../../src/crds/courier-protocol.ts';
-import { API_VERSION, jobName } from '../../src/crds/names.ts';
+import { API_VERSION, jobName, LABEL } from '../../src/crds/names.ts';
 import { namespaceRules } from '../../src/crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
@@ -81,6 +81,7 @@ export function aJob(
       namespace: 'default',
       uid,
       creationTimestamp: stampOf(T0),
+      labels: { [LABEL.trial]: trial.metadata.name, [LABEL.attempt]: String(attempt) },
       ...(deleted && { deletionTimestamp: stampOf(T0) }),
       ownerReferences: [
         {

@@ -129,6 +129,12 @@ describe('subject of a Pod', () => {
     expect(notController).to.include({ reason: 'NoSuchOwner' });
   });
 
+  it('is nobody for a Job without our label, which anyone may have created', async () => {
+    const job = trialJob(trial);
+    const jobs = cacheOf<Job>({ ...job, metadata: { ...job.metadata, labels: {} } });
+    expect(await trialOf(trialPod(trial), { jobs })).to.include({ status: 403, reason: 'NotOurPod' });
+  });
+
   it('is nobody for a Job whose label names another attempt than its name', async () => {
     for (const other of ['2', 'first', '']) {
       const jobs = cacheOf(jobWith({ labels: { [LABEL.attempt]: other } }));

@@ -104,6 +104,8 @@ async function runOf<T extends KubeObject>(
   if (pod.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
   const run = await ownersOf(sources, pod, kept);
   if (isRefused(run)) return run;
+  // Admission policies let the operator alone put our labels on a Job; a Job without them may be anyone's, whatever its template says.
+  if (run.job.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
   return endOfPod(pod, carrier, sources.now()) ?? forgeryOf(pod, run.job) ?? run;
 }
 

@@ -57,7 +57,8 @@ const controlledBy = (owner: KubeObject) => ({
 type Template = NonNullable<Job['spec']>['template'];
 
 function jobOf(owner: KubeObject, name: string, template: Template): Job {
-  const metadata = { name, namespace, uid: `${name}-uid`, ownerReferences: [controlledBy(owner)] };
+  const { labels = {} } = template.metadata ?? {};
+  const metadata = { name, namespace, uid: `${name}-uid`, labels, ownerReferences: [controlledBy(owner)] };
   return { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: { template } };
 }
 

@@ -1,5 +1,6 @@
 /** Pure: where a Trial stands in its attempts. */
 import { nextAttemptAt } from '../../crds/attempts.ts';
+import { LABEL } from '../../crds/names.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
@@ -21,11 +22,13 @@ export function currentAttempt({ status }: Trial): { attempt: number; recorded: 
     : { attempt: last.number + 1, recorded: undefined };
 }
 
-/** Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. */
-export const isOwnedBy = (job: Job, trial: Trial): boolean =>
-  job.metadata.ownerReferences?.some(
-    ({ uid, controller }) => controller === true && uid === trial.metadata.uid,
-  ) ?? false;
+/**
+ * Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. Owner references anyone can write, our
+ * labels on a Job the operator alone, where its admission policies are installed.
+ */
+export const isOwnedBy = ({ metadata: { labels, ownerReferences = [] } }: Job, trial: Trial): boolean =>
+  labels?.[LABEL.trial] !== undefined &&
+  ownerReferences.some(({ uid, controller }) => controller === true && uid === trial.metadata.uid);
 
 /** An attempt without a Pod that once had one. */
 export const hasVanished = ({ job, pod, recorded }: Observed): boolean =>

@@ -184,6 +184,13 @@ describe('observing a Trial', () => {
       }
     });
 
+    it('adopts no Job without the label that the operator alone may write', async () => {
+      const unlabelled = { ...job, metadata: { ...job.metadata, labels: {} } };
+      expect((await look({ trial, cached: [unlabelled, forged] }).seen())?.job).to.deep.equal({
+        kind: 'foreign',
+      });
+    });
+
     it('believes no Pod that has the Job’s label and not its reference', async () => {
       const ended = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
       const real = aPod(ended, { status: endedPod(JSON.stringify(anOutcome())) });

@@ -104,6 +104,20 @@ describe('buildkit ImageBuilder on an API server in trouble', () => {
     });
   }
 
+  it('adopts no Job without the label that the operator alone may write', async () => {
+    const exists = new ApiError({ status: 409, reason: 'AlreadyExists', message: 'exists' });
+    const ownerReferences = [
+      { apiVersion: 'v1', kind: 'TaskBuild', name: 'b', uid: 'uid-one', controller: true },
+    ];
+    const starting = (labels: Record<string, string>) => {
+      const found = { ...job('one'), metadata: { ...job('one').metadata, ownerReferences, labels } };
+      const kube = { ...holding({ one: found }), create: () => Promise.reject(exists) };
+      return builderOn(kube).start(build('one'));
+    };
+    expect((await starting({ 'sb.abundant.ai/task-build': 'b' })).id).to.equal('one/b-1');
+    expect((await failure(starting({}))).reason).to.equal('Invalid');
+  });
+
   it('says Unavailable where the Job of that name vanishes before it can be looked at', async () => {
     const exists = new ApiError({ status: 409, reason: 'AlreadyExists', message: 'exists' });
     const builder = builderOn({ create: () => Promise.reject(exists), get: async () => undefined });

@@ -123,7 +123,8 @@ class BuildKitImageBuilder implements ImageBuilder {
   async #adopt({ token, owner }: Build): Promise<Job> {
     const job = await this.#kube.get(Job, { namespace: owner.namespace, name: token });
     if (!job) throw new ProviderError('Unavailable', `Job ${owner.namespace}/${token} was just deleted`);
-    if (ownedBy(owner.uid, job)) return job;
+    // The label is the operator's alone, where its admission policies are installed.
+    if (ownedBy(owner.uid, job) && job.metadata.labels?.[LABEL.taskBuild] !== undefined) return job;
     throw new ProviderError('Invalid', `Job ${owner.namespace}/${token} belongs to something else`);
   }
 
