@@ -24,7 +24,7 @@ export const Attempt = Type.Object({
   ),
   startTime: Type.Optional(time('When its Job was created.')),
   completionTime: Type.Optional(time('When it ended.')),
-  reason: Type.Optional(text(64, 'Why it ended without a result.')),
+  reason: Type.Optional(text(64, 'Why it ended without a result, or is being ended.')),
   message: Type.Optional(text(1024, 'The same in one sentence.')),
 });
 export type Attempt = Type.Static<typeof Attempt>;
@@ -56,7 +56,12 @@ export const TrialStatus = Type.Object(
         description: 'All keys of the reward file.',
       }),
     ),
-    attempts: Type.Optional(atomicList(Attempt, { maxItems: 32, description: 'Attempts, the latest last.' })),
+    attempts: Type.Optional(
+      atomicList(Attempt, {
+        maxItems: 32,
+        description: 'Attempts, the latest last; the oldest that were suspended are left out.',
+      }),
+    ),
     image: Type.Optional(text(1024, 'Image that was run.')),
     imageDigest: Type.Optional(text(128, 'Its digest.')),
     taskBuild: Type.Optional(text(253, 'TaskBuild that made it.')),

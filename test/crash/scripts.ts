@@ -3,7 +3,7 @@ import { conditionOf } from '../../src/crds/conditions.ts';
 import type { BuildTemplate } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
 import type { TrialReason } from '../../src/crds/reasons.ts';
-import { Job as JobKind, type Pod } from '../../src/kube/kinds.ts';
+import { Job as JobKind, Pod as PodKind, type Pod } from '../../src/kube/kinds.ts';
 import type { Ended } from '../../src/providers/image-builder/memory.ts';
 import type { Fate } from '../support/kubelet/fate.ts';
 import type { World, WorldOptions } from './world.ts';
@@ -45,10 +45,13 @@ const first =
 
 const phaseOf = ({ kubelet }: World): Pod['status'] => kubelet.alive[0]?.status;
 
+const isMarked = ({ kubelet }: World): boolean =>
+  kubelet.alive.some(({ metadata }) => metadata.deletionTimestamp !== undefined);
+
 const whenRunning =
   (act: (world: World) => void) =>
   (world: World): boolean => {
-    if (phaseOf(world)?.phase !== 'Running') return false;
+    if (phaseOf(world)?.phase !== 'Running' || isMarked(world)) return false;
     act(world);
     return true;
   };
@@ -82,6 +85,25 @@ const resume =
     return true;
   };
 
+/** As soon as the Pod is told to stop, or is gone already. */
+const resumeWhileStopping = (world: World): boolean => {
+  if (world.kubelet.alive.length > 0 && !isMarked(world)) return false;
+  world.change('hello', { suspend: false });
+  return true;
+};
+
+const whenPending =
+  (act: (world: World) => void) =>
+  (world: World): boolean => {
+    if (phaseOf(world)?.phase !== 'Pending') return false;
+    act(world);
+    return true;
+  };
+
+/** A suspension is no failure: each of these has one attempt to lose. */
+const once = { trials: { hello: { maxAttempts: 1 } } };
+const stopped: Fate = { kind: 'runs', whenStopped: 'cancelled' };
+
 const passWhen =
   (holds: (world: World) => boolean, ms: number) =>
   (world: World): boolean => {
@@ -89,9 +111,6 @@ const passWhen =
     world.pass(ms);
     return true;
   };
-
-const isMarked = ({ kubelet }: World): boolean =>
-  kubelet.alive.some(({ metadata }) => metadata.deletionTimestamp !== undefined);
 
 const attemptFailed = ({ taskBuilds }: World): boolean =>
   taskBuilds[0]?.status?.attempts?.at(-1)?.completionTime !== undefined;
@@ -165,6 +184,41 @@ export const scripts: Script[] = [
     name: 'a Trial that is suspended and resumed at once',
     fate: first({ kind: 'runs', whenStopped: 'cancelled' }),
     meanwhile: [suspend, resume(false)],
+    attempts: 2,
+  },
+  {
+    name: 'a Trial that is resumed while its Pod ends',
+    ...once,
+    fate: first(stopped),
+    meanwhile: [suspend, resumeWhileStopping],
+    attempts: 2,
+  },
+  {
+    name: 'a Trial that is suspended and resumed twice',
+    ...once,
+    fate: (_, attempt) => (attempt <= 2 ? stopped : { kind: 'rewarded' }),
+    meanwhile: [suspend, resumeWhileStopping, suspend, resumeWhileStopping],
+    attempts: 3,
+  },
+  {
+    name: 'a Trial that is suspended before its Pod starts',
+    ...once,
+    fate: first({ kind: 'unschedulable' }),
+    meanwhile: [whenPending((world) => world.change('hello', { suspend: true })), resumeWhileStopping],
+    attempts: 2,
+  },
+  {
+    name: 'a Trial that is suspended when its reward was just obtained',
+    ...once,
+    fate: () => ({ kind: 'runs', whenStopped: 'rewarded' }),
+    meanwhile: [suspend, resumeWhileStopping],
+  },
+  {
+    name: 'a Trial that is suspended, then cancelled',
+    ...once,
+    fate: first(stopped),
+    meanwhile: [suspend, (world) => (world.change('hello', { cancel: true }), true)],
+    ends: ['Cancelled'],
     attempts: 2,
   },
   { name: 'a Pod that somebody deletes', fate: first({ kind: 'deleted' }), attempts: 2 },

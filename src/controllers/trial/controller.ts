@@ -65,6 +65,7 @@ async function perform(deps: TrialDeps, seen: Observed, step: Step): Promise<Tak
       if (seen.job.kind === 'own') await deleteJob(deps, seen.job.job);
       return step;
     case 'wait':
+    case 'recordStop':
     case 'endAttempt':
     case 'succeed':
     case 'fail':

@@ -225,9 +225,11 @@ describe('the next step of a Trial', () => {
 
     const recorded = { number: 1, jobName: 'hello-1' };
 
+    const suspended = { ...recorded, reason: 'Suspended' };
+
     it('puts an attempt on the record before it stops it', () => {
       const trial = aTrial({ spec: { cancel: true } });
-      expect(nextStep(during(running, { trial }))).to.include({ kind: 'wait', reason: 'Stopping' });
+      expect(nextStep(during(running, { trial }))).to.include({ kind: 'recordStop', because: 'Cancelled' });
     });
 
     it('stops it when cancelled', () => {
@@ -237,11 +239,46 @@ describe('the next step of a Trial', () => {
       });
     });
 
-    it('stops it when suspended', () => {
-      expect(nextStep(during(running, { recorded, trial: aTrial({ spec: { suspend: true } }) }))).to.include({
+    it('puts a suspension on the record, then stops it', () => {
+      const trial = aTrial({ spec: { suspend: true } });
+      const [first, then] = [recorded, suspended].map((attempt) =>
+        nextStep(during(running, { recorded: attempt, trial })),
+      );
+      expect(first).to.include({ kind: 'recordStop', because: 'Suspended' });
+      expect(then).to.include({ kind: 'stop', because: 'Suspended' });
+    });
+
+    it('puts a suspension on the record of a Pod that somebody else has deleted, too', () => {
+      const trial = aTrial({ spec: { suspend: true } });
+      const deletionTimestamp = stampOf(after(40));
+      expect(nextStep(during(running, { trial, recorded, deletionTimestamp }))).to.include({
+        kind: 'recordStop',
+      });
+      const known = during(running, { trial, recorded: suspended, deletionTimestamp });
+      expect(nextStep(known)).to.include({ kind: 'wait', reason: 'Stopping' });
+    });
+
+    it('goes on stopping it when the Trial is resumed after that was recorded', () => {
+      expect(nextStep(during(running, { recorded: suspended }))).to.include({
         kind: 'stop',
         because: 'Suspended',
       });
+    });
+
+    it('counts a suspension that was taken back before the Pod was gone as no failure, whoever deleted the Pod', () => {
+      const trial = aTrial({ spec: { maxAttempts: 1 } });
+      const told = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
+      const ends: Observed[] = [
+        during(endedPod(JSON.stringify(told)), { trial, recorded: suspended, outcome: told }),
+        during(running, { trial, recorded: suspended, deletionTimestamp: stampOf(T0), now: after(6) }),
+        seen({ trial, recorded: suspended }),
+      ];
+      for (const end of ends) expect(nextStep(end)).to.include({ kind: 'endAttempt', reason: 'Suspended' });
+    });
+
+    it('is cancelled where that was asked for after a suspension', () => {
+      const trial = aTrial({ spec: { cancel: true } });
+      expect(nextStep(seen({ trial, recorded: suspended }))).to.include(failed('Cancelled'));
     });
 
     it('looks again when a Pod that is being deleted should be gone', () => {

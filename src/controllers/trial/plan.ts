@@ -13,13 +13,17 @@ import type { ImageSeen, Observed, ReadyImage } from './observed.ts';
 import { failureOf, isOver, isSettled, isStuck, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
 import type { Failure } from './pod.ts';
 
+export type StopReason = 'Cancelled' | 'Suspended';
+
 export type Step =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
   | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
   | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
   | { kind: 'createJob'; image: ReadyImage; taskContent?: string }
+  /** Write down that this attempt is being ended, and why, before anything is done about it. */
+  | { kind: 'recordStop'; because: StopReason }
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
-  | { kind: 'stop'; because: 'Cancelled' | 'Suspended' }
+  | { kind: 'stop'; because: StopReason }
   /** Close this attempt; the Trial goes on. */
   | { kind: 'endAttempt'; reason: TrialFailedReason | 'Suspended'; message: string }
   | { kind: 'succeed'; outcome: Outcome }
@@ -95,7 +99,8 @@ function afterAttempt(seen: Observed, ended: AttemptEnd): Step {
   if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
   const kept = ended.outcome && { outcome: ended.outcome };
   if (spec.cancel) return { ...fail('Cancelled', CANCELLED), ...kept };
-  if (spec.suspend) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend is true' };
+  if (spec.suspend || isSuspended(seen))
+    return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
   // Somebody else told the courier to stop (a drain, a deleted Job): that is no failure of the agent.
   const reason = ended.reason === 'Cancelled' ? 'PodLost' : ended.reason;
   const failures = (seen.trial.status?.attempts ?? []).filter(isFailure).length + 1;
@@ -104,13 +109,18 @@ function afterAttempt(seen: Observed, ended: AttemptEnd): Step {
   return { ...fail(reason, ended.message), ...kept };
 }
 
+/** Whether we end this attempt for a suspension, which may have been taken back since. */
+const isSuspended = ({ recorded }: Observed): boolean => recorded?.reason === 'Suspended';
+
 const isFailure = (attempt: Attempt): boolean =>
   attempt.completionTime !== undefined && attempt.reason !== 'Suspended';
 
 function duringAttempt(seen: Observed): Step {
-  const { trial, pod, job } = seen;
+  const { pod, job } = seen;
+  const because = stopReason(seen);
+  if (because && !isOnRecord(seen, because)) return { kind: 'recordStop', because };
   if (isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job))) return whileStopping(seen);
-  if (trial.spec.cancel || trial.spec.suspend) return stop(seen);
+  if (because) return { kind: 'stop', because };
   if (seen.outcome)
     return { kind: 'wait', reason: 'Stopping', message: 'the task container is ending', againMs: SETTLE_MS };
   const started = pod && startedAt(pod);
@@ -118,11 +128,18 @@ function duringAttempt(seen: Observed): Step {
   return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };
 }
 
-/** An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. */
-function stop({ trial, recorded }: Observed): Step {
-  if (!recorded) return { kind: 'wait', reason: 'Stopping', message: 'the Pod is about to be ended' };
-  return { kind: 'stop', because: trial.spec.cancel ? 'Cancelled' : 'Suspended' };
+function stopReason(seen: Observed): StopReason | undefined {
+  const { cancel, suspend } = seen.trial.spec;
+  if (cancel) return 'Cancelled';
+  return suspend || isSuspended(seen) ? 'Suspended' : undefined;
 }
+
+/**
+ * An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. So is a
+ * suspension, which the spec may not tell of any more when the Pod is gone; a cancellation cannot be taken back.
+ */
+const isOnRecord = (seen: Observed, because: StopReason): boolean =>
+  because === 'Cancelled' ? seen.recorded !== undefined : isSuspended(seen);
 
 const isDeleted = (object: KubeObject | undefined): boolean =>
   object?.metadata.deletionTimestamp !== undefined;

@@ -142,6 +142,38 @@ describe('the status of a Trial', () => {
     expect(status).not.to.have.property('finishedAt');
   });
 
+  it('remembers on the open attempt that it is ended for a suspension, and forgets it when a result came first', () => {
+    const open = { number: 1, jobName: 'hello-1' };
+    const stopped = trialStatus(
+      seen({ recorded: open }),
+      { kind: 'recordStop', because: 'Suspended' },
+      links,
+    );
+    expect(stopped.attempts).to.deep.equal([{ ...open, reason: 'Suspended' }]);
+    expect(condition(stopped, 'Succeeded')).to.equal('Unknown Stopping');
+    const late = { ...ended(), recorded: { ...open, reason: 'Suspended' } };
+    const status = trialStatus(late, { kind: 'succeed', outcome: anOutcome() }, links);
+    expect(status.attempts?.[0]).not.to.have.property('reason');
+  });
+
+  it('keeps at most 32 attempts, of which the oldest suspended ones go first', () => {
+    const closed = (number: number, reason: string) => ({
+      number,
+      jobName: `hello-${number}`,
+      reason,
+      completionTime: stampOf(T0),
+    });
+    const before = [
+      closed(1, 'Evicted'),
+      ...Array.from({ length: 31 }, (_, at) => closed(at + 2, 'Suspended')),
+    ];
+    const trial = aTrial({ status: { attempts: before } });
+    const job = aJob(trial, { attempt: 33 });
+    const now = seen({ trial, attempt: 33, job: { kind: 'own', job } });
+    const numbers = trialStatus(now, { kind: 'created' }, links).attempts?.map(({ number }) => number);
+    expect(numbers).to.deep.equal([1, ...Array.from({ length: 31 }, (_, at) => at + 3)]);
+  });
+
   it('names image and digest as soon as they are known', () => {
     const image = {
       reference: 'debian@sha256:aa',

@@ -42,7 +42,17 @@ export function trialStatus(seen: Observed, taken: Taken, links: Links): TrialSt
   };
 }
 
-function attemptFields(attempts: Attempt[]): TrialStatus {
+/** The schema's bound. Attempts that failed are fewer; suspensions are not bounded, so of these the oldest go. */
+const ATTEMPTS_MAX = 32;
+
+function bounded(attempts: Attempt[]): Attempt[] {
+  if (attempts.length <= ATTEMPTS_MAX) return attempts;
+  const oldest = attempts.findIndex(({ reason }) => reason === 'Suspended');
+  return bounded(attempts.toSpliced(oldest, 1));
+}
+
+function attemptFields(all: Attempt[]): TrialStatus {
+  const attempts = bounded(all);
   const latest = attempts.at(-1);
   return latest ? { attempts, ...present({ jobName: latest.jobName, podName: latest.podName }) } : {};
 }
@@ -108,8 +118,13 @@ function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
         ...closed,
         { ...open, completionTime: at, reason: taken.reason, message: taken.message.slice(0, 1024) },
       ];
-    case 'succeed':
-      return [...closed, { ...open, completionTime: at }];
+    case 'succeed': {
+      // A suspension that came too late.
+      const { reason: _, ...obtained } = open;
+      return [...closed, { ...obtained, completionTime: at }];
+    }
+    case 'recordStop':
+      return [...closed, taken.because === 'Suspended' ? { ...open, reason: taken.because } : open];
     default:
       return [...closed, open];
   }
@@ -251,6 +266,7 @@ function verdict(taken: Taken): [Finding['status'], [TrialReason, string]] {
       return ['Unknown', [taken.reason, taken.message]];
     case 'createBuild':
       return ['Unknown', ['BuildingImage', `TaskBuild ${taken.taskBuild}: Pending`]];
+    case 'recordStop':
     case 'stop':
       return ['Unknown', ['Stopping', 'the Pod is being ended']];
     case 'createJob':
