@@ -43,7 +43,7 @@ export const TRIAL_FAILED = {
   },
   TaskUnsupported: { retried: false, means: 'the task needs something that this version does not run' },
   SecretNotFound: { retried: false, means: 'a Secret or key that env refers to does not exist' },
-  JobRejected: { retried: false, means: 'the API server refused the Job' },
+  JobRejected: { retried: false, means: 'the API server refuses the Job or its Pod' },
   NameConflict: {
     retried: false,
     means: 'a foreign Job or another TaskBuild has the name that this Trial needs',

@@ -54,6 +54,8 @@ export interface ListOptions {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** At most so many objects, the first by name. */
+  limit?: number;
 }
 
 export interface DeleteOptions {

@@ -3,7 +3,7 @@ import { conditionOf } from '../../src/crds/conditions.ts';
 import type { BuildTemplate } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
 import type { TrialReason } from '../../src/crds/reasons.ts';
-import { Job as JobKind, Pod as PodKind, type Pod } from '../../src/kube/kinds.ts';
+import { Job as JobKind, type Pod } from '../../src/kube/kinds.ts';
 import type { Ended } from '../../src/providers/image-builder/memory.ts';
 import type { Fate } from '../support/kubelet/fate.ts';
 import type { World, WorldOptions } from './world.ts';

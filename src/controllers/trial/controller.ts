@@ -21,7 +21,7 @@ import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
 import { nextStep } from './plan.ts';
 import type { Step } from './plan.ts';
-import { scheduling } from './pod.ts';
+import { refusalOf, scheduling } from './pod.ts';
 import { trialConfig, trialResult } from './result.ts';
 import { trialStatus } from './status.ts';
 import type { Taken } from './status.ts';
@@ -42,6 +42,8 @@ export const permissions: Permission[] = [
   { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'delete'] },
   { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
   { group: '', resources: ['configmaps'], verbs: ['get'] },
+  // Why the Job controller could make no Pod.
+  { group: '', resources: ['events'], verbs: ['list'] },
 ];
 
 /** The reconcile function of Trials. */
@@ -103,9 +105,8 @@ async function createJob(
 /** A Job that the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
 function refused(error: unknown): Taken {
   if (!isInvalid(error) && !isForbidden(error)) throw error;
-  const { message } = error;
-  if (/exceeded quota|being terminated/.test(message))
-    return { kind: 'wait', reason: 'Pending', message, againMs: 10_000 };
+  const { message, passing } = refusalOf(error.message);
+  if (passing) return { kind: 'wait', reason: 'Pending', message, againMs: 10_000 };
   return { kind: 'fail', reason: 'JobRejected', message };
 }
 
@@ -170,8 +171,8 @@ const unworded = ({ conditions, ...rest }: TrialStatus): object => ({
     status,
     reason,
     observedGeneration,
-    // Ours, and it names what the build is doing.
-    message: reason === 'BuildingImage' ? message : '',
+    // Ours, and it names what the build is doing, or what keeps the Pod from being made.
+    message: reason === 'BuildingImage' || reason === 'Pending' ? message : '',
   })),
 });
 

@@ -212,6 +212,35 @@ describe('observing a Trial', () => {
     expect(await of({ data: { a: '1' }, binaryData: { b: '2' } })).not.to.equal(one);
   });
 
+  describe('a Job that has no Pod', () => {
+    const trial = aTrial();
+    const job = aJob(trial);
+    const event = (lastTimestamp: string, message: string, component = 'job-controller') =>
+      ({
+        kind: 'Event',
+        metadata: { name: message },
+        lastTimestamp,
+        message,
+        source: { component },
+      }) as unknown as KubeObject;
+    const refusal = async (cached: KubeObject[], live: KubeObject[]) =>
+      (await look({ trial, cached, live }).seen())?.refusal;
+    const events = [event('2026-01-01T00:00:03Z', 'late'), event('2026-01-01T00:00:01Z', 'early')];
+
+    it('says why in the Job controller’s last event', async () => {
+      expect(await refusal([job], events)).to.equal('late');
+      expect(await refusal([job], [event('2026-01-01T00:00:03Z', 'forged', 'somebody')])).to.equal(undefined);
+    });
+
+    it('is not asked about while it may yet get one, has one, or is held back by a queue', async () => {
+      const young = { ...job, metadata: { ...job.metadata, creationTimestamp: stampOf(after(4)) } };
+      const held = { ...job, spec: { suspend: true } as NonNullable<typeof job.spec> };
+      expect(await refusal([young], events)).to.equal(undefined);
+      expect(await refusal([held], events)).to.equal(undefined);
+      expect(await refusal([job, aPod(job)], events)).to.equal(undefined);
+    });
+  });
+
   it('names the task that is missing', async () => {
     expect((await look({ live: [] }).seen())?.taskMissing).to.contain('default/hello-task');
     const outside = { task: { name: 'x', dataset: 'local', s3: { uri: 's3://other/tasks/x' } } };

@@ -11,7 +11,7 @@ import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { ConfigMap, Job, Pod } from '../../kube/kinds.ts';
+import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { taskKey } from '../../providers/artifact-store/port.ts';
@@ -20,7 +20,7 @@ import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import type { ImageSeen, JobSeen, Observed } from './observed.ts';
 import { currentAttempt, hasEnded, hasVanished, isOwnedBy, notBefore } from './attempt.ts';
-import { isOver, outcomeOf } from './pod.ts';
+import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
 
 export interface TrialSources {
   kube: KubeClient;
@@ -44,7 +44,13 @@ export async function observe(sources: TrialSources, key: ObjectKey): Promise<Ob
   const trial = sources.trials.get(key);
   if (!trial || trial.metadata.deletionTimestamp !== undefined || isFinished(trial)) return undefined;
   const seen = await seeAttempt(sources, trial);
-  if (!startsNow(seen)) return { ...seen, ...present({ outcome: await outcomeOfAttempt(sources, seen) }) };
+  if (!startsNow(seen)) {
+    const [outcome, refusal] = await Promise.all([
+      outcomeOfAttempt(sources, seen),
+      seeRefusal(sources, seen),
+    ]);
+    return { ...seen, ...present({ outcome, refusal }) };
+  }
   // A round trip each, and none needs another's answer.
   const [outcome, task, image] = await Promise.all([
     storedOutcome(sources, seen),
@@ -107,6 +113,23 @@ function genuineOf(pods: Pod[], job: Job): Pick<Observed, 'pod' | 'altered'> {
   if (pod || !other) return present({ pod });
   const alteration = alterationOf(other, job);
   return { altered: `Pod ${other.metadata.name} is not what the operator rendered: ${alteration}` };
+}
+
+/** Each may be as large as an object can be, so few are read. */
+const EVENTS = 20;
+
+/** A Job that has had no Pod for a while: in its events the Job controller says why. A Job that Kueue holds back is to have none. */
+async function seeRefusal({ kube }: TrialSources, { job, pod, now }: Observed): Promise<string | undefined> {
+  if (pod || job.kind !== 'own' || hasEnded(job.job) || job.job.spec?.suspend === true) return undefined;
+  const { namespace, uid } = identityOf(job.job);
+  const age = now.getTime() - Date.parse(job.job.metadata.creationTimestamp ?? now.toISOString());
+  if (age < POD_EXPECTED_MS) return undefined;
+  const fieldSelector = `involvedObject.uid=${uid},reason=FailedCreate`;
+  const events = await kube.list(Event, { namespace, fieldSelector, limit: EVENTS });
+  return events
+    .filter(({ source }) => source.component === 'job-controller')
+    .sort((a, b) => a.lastTimestamp.localeCompare(b.lastTimestamp))
+    .at(-1)?.message;
 }
 
 /** What the courier said of an attempt that was begun. Where the Pod ended without a word, or is gone, what the courier stored last tells the same. */

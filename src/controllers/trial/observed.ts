@@ -36,6 +36,8 @@ export interface Observed {
   pod?: Pod;
   /** Why none of the Pods that say they are the Job's is one that the operator rendered. */
   altered?: string;
+  /** Why the API server took no Pod of the open attempt's Job, in its words. */
+  refusal?: string;
   /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
   outcome?: Outcome;
   image: ImageSeen;

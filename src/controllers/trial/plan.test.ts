@@ -385,7 +385,10 @@ describe('the next step of a Trial', () => {
       ['TaskContainerExited from any other exit', ended({ reason: 'Error' }), failed('TaskContainerExited')],
       [
         'EphemeralStorageExceeded from an eviction for its own use',
-        ended({}, { reason: 'Evicted', message: 'exceeds' }),
+        ended(
+          {},
+          { reason: 'Evicted', message: 'Usage of EmptyDir volume "logs" exceeds the limit "16Gi". ' },
+        ),
         failed('EphemeralStorageExceeded'),
       ],
       [
@@ -457,6 +460,53 @@ describe('the next step of a Trial', () => {
       expect(nextStep(seen({ recorded: { number: 1, jobName: 'hello-1' } }))).to.include({
         kind: 'endAttempt',
         reason: 'PodLost',
+      });
+    });
+
+    describe('that was never created', () => {
+      const trial = aTrial();
+      const refused = (refusal: string, now = after(5)) =>
+        nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) }, refusal, now }));
+      const forbidden = 'Error creating: pods "hello-1-abcde" is forbidden:';
+
+      const final = [
+        `${forbidden} violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false`,
+        `${forbidden} maximum cpu usage per Container is 500m, but limit is 1`,
+        `${forbidden} failed quota: q: must specify limits.cpu for: courier,task`,
+        `${forbidden} ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`,
+        'Error creating: admission webhook "p.example.com" denied the request: no',
+      ];
+      for (const words of final)
+        it(`ends at once with the words of admission: ${words}`, () => {
+          const message = words.replace(/^Error creating: (pods "hello-1-abcde" is forbidden: )?/, '');
+          expect(refused(words)).to.deep.equal({ kind: 'fail', reason: 'JobRejected', message });
+        });
+
+      const passing = [
+        'Error creating: pods "x" is forbidden: unable to create new content because it is being terminated',
+        'Error creating: pods "x" is forbidden: error looking up service account a/default: not found',
+        'Error creating: Internal error occurred: failed calling webhook "p": connection refused',
+        'Error creating: Post "https://10.0.0.1/api": EOF',
+      ];
+      for (const words of passing)
+        it(`waits for what may pass: ${words}`, () =>
+          expect(refused(words)).to.include({ kind: 'wait', reason: 'Pending' }));
+
+      it('names the quota that it waits for, in the same words each time', () => {
+        const quota = (name: string, used: number) =>
+          `Error creating: pods "${name}" is forbidden: exceeded quota: few, requested: pods=1, used: pods=${used}, limited: pods=3`;
+        const message = 'exceeded quota: few, requested: pods=1, limited: pods=3';
+        for (const words of [quota('hello-1-abcde', 3), quota('hello-1-fghij', 4)])
+          expect(refused(words)).to.include({ kind: 'wait', reason: 'Pending', message });
+        expect(refused(quota('x', 3), after(1801))).to.include(failed('StartTimeout'));
+      });
+
+      it('looks again after three seconds, then less often each time', () => {
+        const again = [1, 5, 60].map((age) => {
+          const step = nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) }, now: after(age) }));
+          return step.kind === 'wait' && step.againMs;
+        });
+        expect(again).to.deep.equal([3100, 5100, 60_100]);
       });
     });
 

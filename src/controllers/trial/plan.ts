@@ -10,7 +10,17 @@ import type { KubeObject } from '../../kube/types.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import { hasVanished, notBefore } from './attempt.ts';
 import type { ImageSeen, Observed, ReadyImage } from './observed.ts';
-import { failureOf, isOver, isSettled, isStuck, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
+import {
+  failureOf,
+  isOver,
+  isSettled,
+  isStuck,
+  POD_EXPECTED_MS,
+  SETTLE_MS,
+  startedAt,
+  stuckInMs,
+  waitingOf,
+} from './pod.ts';
 import type { Failure } from './pod.ts';
 
 export type StopReason = 'Cancelled' | 'Suspended';
@@ -99,8 +109,7 @@ function afterAttempt(seen: Observed, ended: AttemptEnd): Step {
   if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
   const kept = ended.outcome && { outcome: ended.outcome };
   if (spec.cancel) return { ...fail('Cancelled', CANCELLED), ...kept };
-  if (spec.suspend || isSuspended(seen))
-    return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
+  if (isSuspended(seen)) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
   // Somebody else told the courier to stop (a drain, a deleted Job): that is no failure of the agent.
   const reason = ended.reason === 'Cancelled' ? 'PodLost' : ended.reason;
   const failures = (seen.trial.status?.attempts ?? []).filter(isFailure).length + 1;
@@ -109,17 +118,19 @@ function afterAttempt(seen: Observed, ended: AttemptEnd): Step {
   return { ...fail(reason, ended.message), ...kept };
 }
 
-/** Whether we end this attempt for a suspension, which may have been taken back since. */
-const isSuspended = ({ recorded }: Observed): boolean => recorded?.reason === 'Suspended';
+/** Whether an attempt is being ended for a suspension, which may have been taken back since. */
+const isSuspending = ({ recorded }: Observed): boolean => recorded?.reason === 'Suspended';
+
+const isSuspended = (seen: Observed): boolean => seen.trial.spec.suspend || isSuspending(seen);
 
 const isFailure = (attempt: Attempt): boolean =>
   attempt.completionTime !== undefined && attempt.reason !== 'Suspended';
 
 function duringAttempt(seen: Observed): Step {
-  const { pod, job } = seen;
+  const { pod } = seen;
   const because = stopReason(seen);
   if (because && !isOnRecord(seen, because)) return { kind: 'recordStop', because };
-  if (isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job))) return whileStopping(seen);
+  if (isEnding(seen)) return whileStopping(seen);
   if (because) return { kind: 'stop', because };
   if (seen.outcome)
     return { kind: 'wait', reason: 'Stopping', message: 'the task container is ending', againMs: SETTLE_MS };
@@ -129,9 +140,8 @@ function duringAttempt(seen: Observed): Step {
 }
 
 function stopReason(seen: Observed): StopReason | undefined {
-  const { cancel, suspend } = seen.trial.spec;
-  if (cancel) return 'Cancelled';
-  return suspend || isSuspended(seen) ? 'Suspended' : undefined;
+  if (seen.trial.spec.cancel) return 'Cancelled';
+  return isSuspended(seen) ? 'Suspended' : undefined;
 }
 
 /**
@@ -139,10 +149,13 @@ function stopReason(seen: Observed): StopReason | undefined {
  * suspension, which the spec may not tell of any more when the Pod is gone; a cancellation cannot be taken back.
  */
 const isOnRecord = (seen: Observed, because: StopReason): boolean =>
-  because === 'Cancelled' ? seen.recorded !== undefined : isSuspended(seen);
+  because === 'Cancelled' ? seen.recorded !== undefined : isSuspending(seen);
 
 const isDeleted = (object: KubeObject | undefined): boolean =>
   object?.metadata.deletionTimestamp !== undefined;
+
+const isEnding = ({ pod, job }: Observed): boolean =>
+  isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job));
 
 /** The Pod is on its way out; no event comes from a node that is lost, so look again when it should have ended. */
 function whileStopping({ pod, now }: Observed): Step {
@@ -155,12 +168,21 @@ function whileStopping({ pod, now }: Observed): Step {
   };
 }
 
-function startingStep({ trial, job, pod, now }: Observed): Step {
-  const created = (job.kind === 'own' && job.job.metadata.creationTimestamp) || now.toISOString();
-  const { reason, message, becomes } = waitingOf(pod);
+function jobAgeMs({ job, now }: Observed): number {
+  const created = job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined;
+  return created === undefined ? 0 : now.getTime() - Date.parse(created);
+}
+
+function startingStep(seen: Observed): Step {
+  const { trial, pod, refusal } = seen;
+  const { reason, message, becomes } = waitingOf(pod, refusal);
+  if (becomes?.reason === 'JobRejected') return fail(becomes.reason, message);
   const limitMs = Math.min(trial.spec.startTimeoutSeconds * 1000, becomes?.graceMs ?? Infinity);
-  const leftMs = Date.parse(created) + limitMs - now.getTime();
-  if (leftMs >= 0) return { kind: 'wait', reason, message, againMs: leftMs + 100 };
+  const ageMs = jobAgeMs(seen);
+  const leftMs = limitMs - ageMs;
+  // Nothing tells that there will be no Pod: the Job is asked about again, less often each time.
+  const lookMs = pod ? Infinity : Math.max(POD_EXPECTED_MS, ageMs);
+  if (leftMs >= 0) return { kind: 'wait', reason, message, againMs: Math.min(leftMs, lookMs) + 100 };
   return fail(
     becomes?.reason ?? 'StartTimeout',
     `not started within ${limitMs / 1000} s: ${reason}: ${message}`,

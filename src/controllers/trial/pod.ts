@@ -110,9 +110,33 @@ const WAITING: Record<string, NonNullable<Waiting['becomes']>> = {
 export const scheduling = ({ status }: Pod) =>
   status?.conditions?.find(({ type }) => type === 'PodScheduled');
 
-/** Why a Pod that has not started is waiting. */
-export function waitingOf(pod: Pod | undefined): Waiting {
-  if (!pod) return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
+/** How long the Job controller may take for a Pod before its events are asked why there is none. */
+export const POD_EXPECTED_MS = 3000;
+
+/** Refusals that end when something else does. */
+const PASSING = /exceeded quota|being terminated|looking up service account|failed calling webhook/;
+/** Said by validation and admission. Anything else is no refusal but a server that could not answer. */
+const REFUSED = /is forbidden|is invalid|denied the request/;
+
+/** What the API server says of an object that it does not take, without what is another with each try: the Pod's name and what is used of a quota. */
+export const refusalOf = (words: string): { message: string; passing: boolean } => ({
+  message: words
+    .replace(/^Error creating: (pods? "[^"]*" is (forbidden|invalid): )?/i, '')
+    .replace(/, used: .*?(?=, limited: )/, ''),
+  passing: PASSING.test(words),
+});
+
+function waitingForPod(refusal: string | undefined): Waiting {
+  if (refusal === undefined)
+    return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
+  const { message, passing } = refusalOf(refusal);
+  const final = REFUSED.test(refusal) && !passing;
+  return { reason: 'Pending', message, ...(final && { becomes: { reason: 'JobRejected' } }) };
+}
+
+/** Why a Pod that has not started is waiting; `refusal`: why the API server took none. */
+export function waitingOf(pod: Pod | undefined, refusal?: string): Waiting {
+  if (!pod) return waitingForPod(refusal);
   const scheduled = scheduling(pod);
   if (scheduled?.status === 'False')
     return { reason: 'Unschedulable', message: scheduled.message ?? 'no node has room' };

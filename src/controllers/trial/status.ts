@@ -251,6 +251,11 @@ function success({ result, exception }: Outcome): [TrialReason, string] {
   return ['RewardObtained', `reward ${result.reward}${aside}`];
 }
 
+const afterAttempt = ({ reason, message }: Step & { kind: 'endAttempt' }): [TrialReason, string] => [
+  reason === 'Suspended' ? 'Suspended' : 'Retrying',
+  `${reason}: ${message}`,
+];
+
 function verdict(taken: Taken): [Finding['status'], [TrialReason, string]] {
   switch (taken.kind) {
     case 'succeed':
@@ -258,10 +263,7 @@ function verdict(taken: Taken): [Finding['status'], [TrialReason, string]] {
     case 'fail':
       return ['False', [taken.reason, taken.message]];
     case 'endAttempt':
-      return [
-        'Unknown',
-        [taken.reason === 'Suspended' ? 'Suspended' : 'Retrying', `${taken.reason}: ${taken.message}`],
-      ];
+      return ['Unknown', afterAttempt(taken)];
     case 'wait':
       return ['Unknown', [taken.reason, taken.message]];
     case 'createBuild':

@@ -34,15 +34,15 @@ function complete<T extends KubeObject>(body: ListBody<T>, resource: Resource): 
 async function allPages<T extends KubeObject>(request: ListRequest<T>): Promise<string> {
   const { transport, resource, options, signal, onObject } = request;
   const path = collectionPath(resource, options.namespace);
-  const { labelSelector, fieldSelector } = options;
+  const { labelSelector, fieldSelector, limit } = options;
   let token: string | undefined;
   let version = '';
   do {
-    const query = queryString({ labelSelector, fieldSelector, limit: PAGE, continue: token });
+    const query = queryString({ labelSelector, fieldSelector, limit: limit ?? PAGE, continue: token });
     const text = await transport.send({ method: 'GET', path: path + query, signal });
     const body: ListBody<T> = JSON.parse(text);
     for (const object of complete(body, resource)) onObject(object);
-    token = body.metadata?.continue;
+    token = limit === undefined ? body.metadata?.continue : undefined;
     version = body.metadata?.resourceVersion ?? version;
   } while (token);
   return version;
