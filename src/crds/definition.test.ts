@@ -4,7 +4,7 @@ import { fields, structural, type Structural } from './structural.ts';
 import { Type } from './schema.ts';
 
 /** What a schema of each type must say to be structural and bounded. */
-const DEMANDS: Record<Structural['type'], Record<string, (schema: Structural) => boolean>> = {
+const DEMANDS: Record<NonNullable<Structural['type']>, Record<string, (schema: Structural) => boolean>> = {
   string: {
     'a maxLength or an enum': ({ maxLength, enum: values }) =>
       maxLength !== undefined || values !== undefined,
@@ -37,7 +37,7 @@ describe('The schemas of spec and status', () => {
   it('are structural and bounded: each type says what it must', () => {
     expect(described.length).to.be.greaterThan(200);
     for (const { path, schema } of described)
-      for (const [demand, isMet] of Object.entries(DEMANDS[schema.type]))
+      for (const [demand, isMet] of Object.entries(DEMANDS[schema.type ?? 'string']))
         expect(isMet(schema), `${path} needs ${demand}`).to.equal(true);
   });
 

@@ -47,7 +47,7 @@ function withinLimit(resource: string): Rule {
   // CEL's escape for a dash in a field's name.
   const field = resource.replaceAll('-', '__dash__');
   return {
-    rule: `!has(self.limits.${field}) || quantity(self.requests.${field}).compareTo(quantity(self.limits.${field})) <= 0`,
+    rule: `!has(self.limits.${field}) || quantity(string(self.requests.${field})).compareTo(quantity(string(self.limits.${field}))) <= 0`,
     message: `requests.${resource} is more than limits.${resource}`,
     reason: 'FieldValueInvalid',
   };
@@ -57,17 +57,17 @@ export const Resources = Type.Object(
   {
     requests: Type.Object(
       {
-        cpu: quantity('Cores.', { default: '500m' }),
-        memory: quantity('Memory.', { default: '512Mi' }),
-        'ephemeral-storage': quantity('Disk.', { default: '8Gi' }),
+        cpu: quantity('cores', 'Cores.', { default: '500m' }),
+        memory: quantity('bytes', 'Memory.', { default: '512Mi' }),
+        'ephemeral-storage': quantity('bytes', 'Disk.', { default: '8Gi' }),
       },
       { default: {}, description: 'What the scheduler sets aside.' },
     ),
     limits: Type.Object(
       {
-        cpu: Type.Optional(quantity('Cores.')),
-        memory: Type.Optional(quantity('Memory; beyond it the kernel kills.')),
-        'ephemeral-storage': quantity('Disk; beyond it the kubelet evicts.', { default: '16Gi' }),
+        cpu: Type.Optional(quantity('cores', 'Cores.')),
+        memory: Type.Optional(quantity('bytes', 'Memory; beyond it the kernel kills.')),
+        'ephemeral-storage': quantity('bytes', 'Disk; beyond it the kubelet evicts.', { default: '16Gi' }),
       },
       { default: {}, description: 'What the container may use at most.' },
     ),

@@ -27,14 +27,36 @@ export const seconds = (
   options: { minimum?: number; maximum?: number; default?: number } = {},
 ) => Type.Integer({ minimum: 0, maximum: 2_592_000, format: 'int32', description, ...options });
 
-/** A Kubernetes quantity such as `500m`, `2Gi` or `4`. */
-export const quantity = (description: string, options: object = {}) =>
-  Type.String({
+/** A Kubernetes quantity: text such as `500m` or `2Gi`, or a whole number. */
+export type Quantity = string | number;
+
+/** The units that an amount can have, and what is said to whoever writes another. */
+const UNITS = {
+  cores: {
+    pattern: '^[0-9]+(\\.[0-9]+)?m?$',
+    rule: "type(self) != string || self.matches('^[0-9.]+m?$')",
+    message: "write cores as a number or in thousandths, such as 2, '0.5' or 500m",
+  },
+  bytes: {
+    pattern: '^[0-9]+(\\.[0-9]+)?(e[0-9]{1,2}|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$',
+    rule: "type(self) != string || self.matches('^[0-9.]+(e[0-9]+|k|[MGTP]|[KMGTP]i)?$')",
+    message: 'write bytes with a unit of Kubernetes, such as 512Mi or 2Gi; m, MB, g and the like are none',
+  },
+} as const;
+
+/** An amount of cores or bytes. As in a Pod, a whole number needs no quotes; of a number with a fraction a custom resource cannot take the plain form. */
+export const quantity = (unit: keyof typeof UNITS, description: string, options: object = {}) => {
+  const { pattern, rule, message } = UNITS[unit];
+  return Type.Unsafe<Quantity>({
+    'x-kubernetes-int-or-string': true,
+    minimum: 0,
     maxLength: 32,
-    pattern: '^[0-9]+(\\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$',
+    pattern,
     description,
     ...options,
+    ...rules({ rule, message, reason: 'FieldValueInvalid' }),
   });
+};
 
 /** A point in time as the API server writes it. */
 export const time = (description: string) => Type.String({ format: 'date-time', maxLength: 64, description });

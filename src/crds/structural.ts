@@ -5,7 +5,8 @@ import type { Rule } from './schema.ts';
 /** A schema of `openAPIV3Schema`, as far as this API uses them. */
 export interface Structural {
   description?: string;
-  type: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
+  /** Missing where `x-kubernetes-int-or-string` takes its place. */
+  type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   format?: string;
   default?: unknown;
   enum?: string[];
@@ -22,6 +23,7 @@ export interface Structural {
   properties?: Record<string, Structural>;
   additionalProperties?: Structural;
   items?: Structural;
+  'x-kubernetes-int-or-string'?: true;
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
   'x-kubernetes-list-map-keys'?: string[];
   'x-kubernetes-validations'?: Rule[];
@@ -43,6 +45,7 @@ const PLAIN = [
   'maxItems',
   'minProperties',
   'maxProperties',
+  'x-kubernetes-int-or-string',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-validations',

@@ -23,7 +23,7 @@ describe('The reference of a kind', () => {
   });
 
   it('keeps a vertical bar in a pattern from splitting the row', () => {
-    expect(row('environment.resources.requests.cpu')).to.contain('(m\\|k\\|Ki');
+    expect(row('environment.resources.requests.memory')).to.contain('\\|k\\|Ki');
   });
 
   it('lists the rules that the API server checks', () => {

@@ -60,7 +60,7 @@ const defaultOf = ({ type, default: value }: Structural): string =>
 function typeOf({ type, items, additionalProperties }: Structural): string {
   if (items) return `list of ${typeOf(items)}`;
   if (additionalProperties) return `map of ${typeOf(additionalProperties)}`;
-  return type;
+  return type ?? 'integer or string';
 }
 
 function boundsOf({ schema }: Field): string[] {

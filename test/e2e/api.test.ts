@@ -187,6 +187,14 @@ describe('The API on a real API server', function () {
       .that.deep.equals({ cpu: '1', memory: '512Mi', 'ephemeral-storage': '8Gi' });
   });
 
+  it('takes amounts that are numbers, as a Pod does, and does not change them', async () => {
+    const requests = { cpu: 1, memory: 1_073_741_824, 'ephemeral-storage': 1e8 };
+    const wanted = trial('numbers', { environment: { resources: { requests } } });
+    const { metadata, spec } = await applied(wanted);
+    expect(spec).to.have.nested.property('environment.resources.requests').that.deep.equals(requests);
+    expect((await applied(wanted)).metadata.generation).to.equal(metadata.generation);
+  });
+
   for (const [kind, manifest] of [
     ['trial', trial],
     ['taskbuild', taskBuild],

@@ -133,6 +133,18 @@ export const outOfBounds: Refusal[] = [
     { environment: { resources: { limits: { memory: '-1Gi' } } } },
     'resources.limits.memory',
   ],
+  ['a negative number of cores', { environment: { resources: { requests: { cpu: -1 } } } }, 'requests.cpu'],
+  [
+    'memory in Docker’s units',
+    { environment: { resources: { requests: { memory: '2g' } } } },
+    'such as 512Mi or 2Gi',
+  ],
+  [
+    'memory in thousandths',
+    { environment: { resources: { limits: { memory: '512m' } } } },
+    'such as 512Mi or 2Gi',
+  ],
+  ['cores with a word', { environment: { resources: { requests: { cpu: '2 cores' } } } }, "2, '0.5' or 500m"],
   ['65 GPUs', { environment: { gpus: 65 } }, 'spec.environment.gpus'],
   ['half a GPU', { environment: { gpus: 0.5 } }, 'spec.environment.gpus'],
   ['a relative workdir', { environment: { workdir: 'app' } }, 'spec.environment.workdir'],

@@ -1,4 +1,5 @@
 /** What a run says otherwise than task.toml. */
+import type { Quantity } from '../../crds/schema.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { Task, TrialManifest } from '../../tasks/index.ts';
 import type { RunOptions } from './options.ts';
@@ -15,8 +16,8 @@ export function withResources(task: Task, { cpus, memory, storage }: RunOptions)
 }
 
 /** `2`, `0.5` or `500m` → cores. */
-export const coresOf = (cpus: string): number =>
-  cpus.endsWith('m') ? Number(cpus.slice(0, -1)) / 1000 : Number(cpus);
+export const coresOf = (cpus: Quantity): number =>
+  String(cpus).endsWith('m') ? Number(String(cpus).slice(0, -1)) / 1000 : Number(cpus);
 
 const UNITS: Record<string, number> = {
   Ki: 2 ** 10,
@@ -30,8 +31,8 @@ const UNITS: Record<string, number> = {
 };
 
 /** A Kubernetes quantity → bytes. */
-export function bytesOf(quantity: string): number {
-  const [, number = '0', unit = ''] = /^([\d.]+)(\D*)$/.exec(quantity) ?? [];
+export function bytesOf(quantity: Quantity): number {
+  const [, number = '0', unit = ''] = /^([\d.]+(?:e\d+)?)(\D*)$/.exec(String(quantity)) ?? [];
   return Number(number) * (UNITS[unit] ?? 1);
 }
 

@@ -21,8 +21,15 @@ export const Fields = <T extends Record<string, TSchema>>(
 /** A schema of the API, as the API server hands its objects out. */
 export const OfApi = <T extends TSchema>(schema: T) => Type.Unsafe<Type.Static<T>>(plain(structural(schema)));
 
-/** A structural schema without what only Kubernetes understands. */
+/** A structural schema in the words of JSON Schema, without what only Kubernetes understands. */
 export const plain = (schema: object): TSchema =>
   JSON.parse(
-    JSON.stringify(schema, (key, value: unknown) => (key.startsWith('x-kubernetes-') ? undefined : value)),
+    JSON.stringify(schema, (key, value: unknown) =>
+      key.startsWith('x-kubernetes-') ? undefined : withTypes(value),
+    ),
   ) as TSchema;
+
+const withTypes = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'x-kubernetes-int-or-string' in value
+    ? { type: ['integer', 'string'], ...value }
+    : value;

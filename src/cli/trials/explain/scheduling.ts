@@ -10,7 +10,7 @@ interface Obstacle {
 const requestOf = ({ trial }: Evidence, resource: string): string => {
   const { requests, limits } = trial.spec.environment.resources;
   const found = { ...limits, ...requests }[resource as keyof typeof requests];
-  return found ?? 'none';
+  return String(found ?? 'none');
 };
 
 /** How the resource is asked for. */
