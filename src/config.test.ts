@@ -137,6 +137,12 @@ describe('config of the aws profile', () => {
     expect(read({}).imagePullSecrets).to.deep.equal([]);
   });
 
+  it('is told whether nodes have user namespaces', () => {
+    expect(read({}).userNamespaces).to.equal(false);
+    expect(read({ SB_USER_NAMESPACES: 'true' }).userNamespaces).to.equal(true);
+    expect(() => read({ SB_USER_NAMESPACES: 'yes' })).to.throw(ConfigError, 'SB_USER_NAMESPACES');
+  });
+
   it('takes other mirrors of base images, or none', () => {
     const cache = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub';
     expect(read({ SB_BASE_IMAGE_MIRRORS: `docker.io=${cache}` }).baseImageMirrors).to.deep.equal({

@@ -44,6 +44,8 @@ interface CommonConfig {
   courierImage: string;
   /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
   imagePullSecrets: string[];
+  /** `SB_USER_NAMESPACES`: whether nodes can give Pods user namespaces of their own (`hostUsers: false`). */
+  userNamespaces: boolean;
   broker: {
     /** `SB_BROKER_URL`: what couriers reach. */
     url: string;
@@ -258,6 +260,7 @@ function commonConfig(read: Reader, defaults: Defaults): Omit<CommonConfig, 's3'
     requireTaskPrefixes: read.choice('SB_REQUIRE_TASK_PREFIXES', ['false', 'true'] as const) === 'true',
     courierImage: read.text('SB_COURIER_IMAGE', undefined, PINNED),
     imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
+    userNamespaces: read.choice('SB_USER_NAMESPACES', ['false', 'true'] as const) === 'true',
     broker: {
       url: read.url('SB_BROKER_URL', /^https:$/),
       port: read.integer('SB_BROKER_PORT', 8443, PORTS),

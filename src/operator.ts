@@ -112,6 +112,7 @@ export class SbOperator extends Operator {
       imagePullSecrets: config.imagePullSecrets,
       brokerUrl: config.broker.url,
       brokerCa: brokerCa(),
+      userNamespaces: config.userNamespaces,
     });
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     this.control({

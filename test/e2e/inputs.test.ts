@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Job } from '../../src/kube/kinds.ts';
 import { s3 } from './cluster/index.ts';
 import { trial } from './support/stories.ts';
+import { rewardIf } from './support/task.ts';
 import { world } from './support/world.ts';
 
 const s3Task = (path: string, bucket: string = s3.bucket) => ({
@@ -39,6 +40,31 @@ describe('what a Trial needs and does not find', () => {
     agentSecret.fails('SecretNotFound', /nobody-made-this/));
   it('a Secret of the environment that is missing is SecretNotFound, with its name', () =>
     sharedSecret.fails('SecretNotFound', /nobody-made-this/));
+});
+
+describe('variables', () => {
+  const hard = [
+    { name: 'P', value: '/opt' },
+    { name: 'Q', value: 'a$$b' },
+    { name: 'S', value: '$(P)/x $P $' },
+    { name: 'E', value: '' },
+    { name: 'L', value: 'two\nlines, ünïcode' },
+  ];
+  const asWritten =
+    '[ "$Q" = \'a$$b\' ] && [ "$S" = \'$(P)/x $P $\' ] && [ "${E-unset}" = "" ] && [ "$L" = "$(printf \'two\\nlines, ünïcode\')" ]';
+  const literal = trial('variables-literal', {
+    agent: `if ${asWritten}; then touch /tmp/same; fi`,
+    tests: rewardIf(`[ -e /tmp/same ] && ${asWritten}`),
+    spec: { environment: { env: hard } },
+  });
+  const ofPhases = trial('variables-of-phases', {
+    agent: `if ${asWritten}; then touch /tmp/same; fi`,
+    tests: rewardIf(`[ -e /tmp/same ] && ${asWritten}`),
+    spec: { agent: { env: hard }, verifier: { env: hard } },
+  });
+
+  it('of the environment are what the user wrote, dollar signs included', () => literal.earns(1));
+  it('of agent and verifier are, too', () => ofPhases.earns(1));
 });
 
 describe('tasks that cannot be run', () => {

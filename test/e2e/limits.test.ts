@@ -31,6 +31,12 @@ describe('memory and disk beyond their limits', () => {
     spec: limits({ 'ephemeral-storage': '100Mi' }),
   });
 
+  const flooded = trial('logs-full', {
+    agent: 'head -c 200000000 /dev/zero > /logs/agent/hoard; sleep 120',
+    tests: reward(1),
+    spec: limits({ 'ephemeral-storage': '100Mi' }),
+  });
+
   it('a process of the agent that is killed for memory is told in the exception, and the Trial is verified', async () => {
     const done = await greedy.earns(1);
     expect(JSON.stringify(done.status?.exception ?? {})).to.match(/memory/i);
@@ -43,6 +49,11 @@ describe('memory and disk beyond their limits', () => {
 
   it('a Pod over its disk limit is EphemeralStorageExceeded, and not tried again', async () => {
     const done = await full.fails('EphemeralStorageExceeded');
+    expect(done.status?.attempts).to.have.lengthOf(1);
+  });
+
+  it('so is one whose agent fills /logs', async () => {
+    const done = await flooded.fails('EphemeralStorageExceeded', /logs/);
     expect(done.status?.attempts).to.have.lengthOf(1);
   });
 });

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** The courier's user. */
-export const COURIER_UID = 10_001;
+export const COURIER_UID = 65_000;
 
 const root = join(import.meta.dirname, '../..');
 const TOOLS = { busybox: ['/bin/busybox', '/usr/bin/busybox'], gosu: ['/usr/sbin/gosu', '/usr/bin/gosu'] };
@@ -59,7 +59,7 @@ export interface TaskPod {
 }
 
 const CAPABILITIES =
-  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod,audit_write,setfcap';
+  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,audit_write,setfcap';
 
 const PASSWD =
   'root:x:0:0:root:/root:/bin/bash\nagent:x:1000:1000::/home/agent:/bin/bash\njudge:x:1001:1001::/home/judge:/bin/sh\n';

@@ -9,6 +9,7 @@ const settings = {
   imagePullSecrets: [],
   brokerUrl: 'https://broker:8443',
   brokerCa: 'PEM',
+  userNamespaces: false,
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() };
 const job = (spec: Partial<TrialSpec> = {}, name = 'hello') =>
@@ -60,6 +61,67 @@ describe('the Job of a Trial', () => {
       valueFrom: { secretKeyRef: { name: 'keys', key: 'a' } },
     });
     expect(JSON.stringify(spec)).not.to.contain('plain');
+  });
+
+  it('hands values over as they were written, whatever dollar signs are in them', () => {
+    const env = [
+      { name: 'P', value: 'plain' },
+      { name: 'Q', value: 'a$$b' },
+      { name: 'S', value: '$(P)/x $P $' },
+      { name: 'E', value: '' },
+      { name: 'L', value: 'two\nlines, ünïcode' },
+      secret,
+    ];
+    const { environment } = aTrial().spec;
+    const made = pod({ environment: { ...environment, env } });
+    expect(made?.containers[0]?.env).to.deep.equal([
+      { name: 'P', value: 'plain' },
+      { name: 'Q', value: 'a$$$$b' },
+      { name: 'S', value: '$$(P)/x $$P $$' },
+      { name: 'E', value: '' },
+      { name: 'L', value: 'two\nlines, ünïcode' },
+      { name: 'KEY', valueFrom: { secretKeyRef: { name: 'keys', key: 'a' } } },
+    ]);
+  });
+
+  it('tells the courier of a broker whose address has dollar signs', () => {
+    const made = jobFor(aTrial(), 1, { image, settings: { ...settings, brokerUrl: 'https://a/$(B)' } });
+    const env = made.spec?.template.spec?.initContainers?.[0]?.env;
+    expect(env?.[0]).to.deep.equal({ name: 'SB_BROKER_URL', value: 'https://a/$$(B)' });
+  });
+
+  it('takes amounts that are numbers', () => {
+    const { environment } = aTrial().spec;
+    const resources = {
+      requests: { cpu: 1, memory: 2 ** 30, 'ephemeral-storage': 100_000_000 },
+      limits: { cpu: 2, 'ephemeral-storage': 200_000_000 },
+    };
+    const made = pod({ environment: { ...environment, resources } });
+    expect(made?.containers[0]?.resources).to.deep.equal({
+      requests: { cpu: '1', memory: '1073741824', 'ephemeral-storage': '100000000' },
+      limits: { cpu: '2', 'ephemeral-storage': '200000000' },
+    });
+    expect(made?.volumes?.find(({ name }) => name === 'logs')?.emptyDir).to.deep.equal({
+      sizeLimit: '200000000',
+    });
+  });
+
+  it('has a user for each courier that no image has, the same whoever renders it', () => {
+    const userOf = (attempt: number) =>
+      jobFor(aTrial(), attempt, { image, settings }).spec?.template.spec?.initContainers?.[0]?.securityContext
+        ?.runAsUser ?? 0;
+    const users = Array.from({ length: 50 }, (_, at) => userOf(at + 1));
+    expect(users.every((user) => user >= 65_000 && user < 65_500)).to.equal(true);
+    expect(new Set(users).size).to.be.greaterThan(40);
+    expect(userOf(1)).to.equal(users[0]);
+  });
+
+  it('runs in a user namespace where the installation says that nodes have them', () => {
+    const made = jobFor(aTrial(), 1, { image, settings: { ...settings, userNamespaces: true } });
+    const { hostUsers, securityContext } = made.spec?.template.spec ?? {};
+    expect(hostUsers).to.equal(false);
+    expect(securityContext?.sysctls?.[0]?.value).to.equal('0 65535');
+    expect(pod()).not.to.have.property('hostUsers');
   });
 
   it('mounts a task’s ConfigMap into the courier alone', () => {

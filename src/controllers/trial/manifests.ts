@@ -1,6 +1,7 @@
 /** Pure: the Kubernetes objects of a Trial. */
 import { agentVariable, CONTAINERS, POD_PATHS, verifierVariable } from '../../crds/courier-protocol.ts';
 import type { EnvVar } from '../../crds/environment.ts';
+import { literal } from '../../crds/literal.ts';
 import {
   ANNOTATION,
   API_VERSION,
@@ -9,8 +10,10 @@ import {
   identityOf,
   jobName,
   LABEL,
+  sha256,
   trialName,
 } from '../../crds/names.ts';
+import type { Quantity } from '../../crds/schema.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
@@ -29,10 +32,20 @@ export interface PodSettings {
   brokerUrl: string;
   /** PEM of the CA that signed the broker's certificate. */
   brokerCa: string;
+  /** Whether the cluster's nodes can give a Pod a user namespace of its own. */
+  userNamespaces: boolean;
 }
 
-/** User and group of the courier; nothing else in the Pod runs as it. */
-const COURIER_UID = 10_001;
+/**
+ * User and group of the courier; nothing else in the Pod may run as it, for it could read what the courier stages. Debian reserves 65000 to
+ * 65533, so that no image has users there by itself; distroless images have 65532; user namespaces map nothing above 65535. Another one for
+ * each attempt, so that no image is made to meet it.
+ */
+const COURIER_UIDS = { first: 65_000, count: 500 };
+/** Disk for what the courier unpacks, and again for what it stages of that. */
+const COURIER_DISK = '4Gi';
+/** Docker's default without MKNOD: device nodes cannot be opened anyway. Decision 0023 says why the rest stays. */
+const DROPPED = ['MKNOD'];
 /** Time for a courier that is told to stop to store what there is. */
 const GRACE_SECONDS = 45;
 /** How long a node may be silent before its Pods are given up; Kubernetes' own default of 300 s makes every lost node cost five minutes. */
@@ -103,41 +116,46 @@ export function jobFor(
             'karpenter.sh/do-not-disrupt': 'true',
           },
         },
-        spec: podSpec(trial, image, settings),
+        spec: podSpec(trial, image, { ...settings, courierUid: courierUid(trial, attempt) }),
       },
     },
   };
 }
 
-function podSpec(trial: Trial, image: ReadyImage, settings: PodSettings): PodSpec {
-  const { environment, scheduling, task } = trial.spec;
+function courierUid({ metadata }: Trial, attempt: number): number {
+  const { first, count } = COURIER_UIDS;
+  return first + (Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16) % count);
+}
+
+type AttemptSettings = PodSettings & { courierUid: number };
+
+/** What Docker sets for every container, and not every kubelet: everybody may ping and serve on any port. */
+const sysctls = ({ userNamespaces }: PodSettings) => [
+  // The kernel refuses groups that a user namespace does not have.
+  { name: 'net.ipv4.ping_group_range', value: userNamespaces ? '0 65535' : '0 2147483647' },
+  { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
+];
+
+function podSpec(trial: Trial, image: ReadyImage, settings: AttemptSettings): PodSpec {
+  const { environment, task } = trial.spec;
   return {
     restartPolicy: 'Never',
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: GRACE_SECONDS,
-    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' }, sysctls: sysctls(settings) },
+    ...(settings.userNamespaces && { hostUsers: false }),
     ...(settings.imagePullSecrets.length > 0 && {
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
-    ...(environment.runtimeClassName !== undefined && { runtimeClassName: environment.runtimeClassName }),
-    ...(scheduling?.nodeSelector && { nodeSelector: scheduling.nodeSelector }),
-    ...(scheduling?.priorityClassName !== undefined && { priorityClassName: scheduling.priorityClassName }),
-    tolerations: [
-      ...(scheduling?.tolerations ?? []),
-      ...['not-ready', 'unreachable'].map((state) => ({
-        key: `node.kubernetes.io/${state}`,
-        operator: 'Exists',
-        effect: 'NoExecute',
-        tolerationSeconds: NODE_SILENCE_SECONDS,
-      })),
-    ],
+    ...placement(trial.spec),
     initContainers: [courier(trial, settings)],
     containers: [taskContainer(trial, image)],
     volumes: [
-      { name: 'control', emptyDir: {} },
-      { name: 'logs', emptyDir: {} },
-      { name: 'scratch', emptyDir: {} },
+      { name: 'control', emptyDir: { sizeLimit: COURIER_DISK } },
+      // As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the agent's doing.
+      { name: 'logs', emptyDir: { sizeLimit: String(environment.resources.limits['ephemeral-storage']) } },
+      { name: 'scratch', emptyDir: { sizeLimit: COURIER_DISK } },
       {
         name: 'token',
         projected: {
@@ -151,8 +169,24 @@ function podSpec(trial: Trial, image: ReadyImage, settings: PodSettings): PodSpe
   };
 }
 
+/** Where the Pod runs, and by what runtime. */
+const placement = ({ environment, scheduling }: Trial['spec']): Partial<PodSpec> => ({
+  ...(environment.runtimeClassName !== undefined && { runtimeClassName: environment.runtimeClassName }),
+  ...(scheduling?.nodeSelector && { nodeSelector: scheduling.nodeSelector }),
+  ...(scheduling?.priorityClassName !== undefined && { priorityClassName: scheduling.priorityClassName }),
+  tolerations: [
+    ...(scheduling?.tolerations ?? []),
+    ...['not-ready', 'unreachable'].map((state) => ({
+      key: `node.kubernetes.io/${state}`,
+      operator: 'Exists',
+      effect: 'NoExecute',
+      tolerationSeconds: NODE_SILENCE_SECONDS,
+    })),
+  ],
+});
+
 /** A native sidecar: it runs before, beside and after the task container. */
-function courier(trial: Trial, settings: PodSettings): Container {
+function courier(trial: Trial, settings: AttemptSettings): Container {
   const { agent, verifier, task } = trial.spec;
   return {
     name: CONTAINERS.courier,
@@ -161,16 +195,16 @@ function courier(trial: Trial, settings: PodSettings): Container {
     // A small young generation: with 10,000 output files V8 would otherwise let the heap grow by a third.
     command: ['node', '--max-semi-space-size=1', '/app/courier.js', 'trial'],
     env: [
-      { name: 'SB_BROKER_URL', value: settings.brokerUrl },
-      { name: 'SB_BROKER_CA', value: settings.brokerCa },
+      { name: 'SB_BROKER_URL', value: literal(settings.brokerUrl) },
+      { name: 'SB_BROKER_CA', value: literal(settings.brokerCa) },
       ...secrets(agent.env, agentVariable),
       ...secrets(verifier.env, verifierVariable),
     ],
     // The kubelet starts the task container only when this is through, so busybox, run.sh and the FIFOs are there.
     lifecycle: { postStart: { exec: { command: ['/opt/sb/busybox', 'sh', '/opt/sb/prepare.sh'] } } },
     securityContext: {
-      runAsUser: COURIER_UID,
-      runAsGroup: COURIER_UID,
+      runAsUser: settings.courierUid,
+      runAsGroup: settings.courierUid,
       runAsNonRoot: true,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -178,7 +212,7 @@ function courier(trial: Trial, settings: PodSettings): Container {
     },
     resources: {
       requests: { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi' },
-      limits: { memory: '512Mi', 'ephemeral-storage': '4Gi' },
+      limits: { memory: '512Mi', 'ephemeral-storage': COURIER_DISK },
     },
     volumeMounts: [
       { name: 'control', mountPath: POD_PATHS.control },
@@ -215,12 +249,12 @@ function taskContainer(trial: Trial, image: ReadyImage): Container {
     env: (env ?? []).map(({ name, value, secretKeyRef }) =>
       secretKeyRef
         ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }
-        : { name, value: value ?? '' },
+        : { name, value: literal(value ?? '') },
     ),
-    securityContext: { runAsUser: 0, runAsGroup: 0 },
+    securityContext: { runAsUser: 0, runAsGroup: 0, capabilities: { drop: DROPPED } },
     resources: {
-      requests: { ...resources.requests },
-      limits: { ...definedOnly(resources.limits), ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}) },
+      requests: quantities(resources.requests),
+      limits: { ...quantities(resources.limits), ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}) },
     },
     volumeMounts: [
       { name: 'control', mountPath: POD_PATHS.control, readOnly: true },
@@ -229,9 +263,11 @@ function taskContainer(trial: Trial, image: ReadyImage): Container {
   };
 }
 
-const definedOnly = (limits: Record<string, string | undefined>): Record<string, string> =>
+const quantities = (amounts: Record<string, Quantity | undefined>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(limits).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(amounts).flatMap(([name, amount]) =>
+      amount === undefined ? [] : [[name, String(amount)]],
+    ),
   );
 
 /** The shared TaskBuild; nobody owns it, because other Trials use it too. */

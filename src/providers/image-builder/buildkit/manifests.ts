@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { API_VERSION, bounded, BROKER_AUDIENCE, LABEL } from '../../../crds/names.ts';
 import { CONTAINERS, POD_PATHS } from '../../../crds/courier-protocol.ts';
+import { literal } from '../../../crds/literal.ts';
 import type { Job } from '../../../kube/kinds.ts';
 import type { Build } from '../port.ts';
 import { sourcePolicy } from '../source-policy.ts';
@@ -43,9 +44,6 @@ const LOGIN_CHECK = [
   '  exit 1',
   'fi',
 ];
-
-/** The kubelet replaces `$(NAME)` in arguments; a doubled dollar sign stands for itself. */
-const literal = (argument: string): string => argument.replaceAll('$', '$$$$');
 
 /** A field of a line of comma-separated values. */
 const quoted = (field: string): string => `"${field.replaceAll('"', '""')}"`;
