@@ -52,6 +52,8 @@ interface CommonConfig {
     /** `SB_BROKER_PORT`. */
     port: number;
   };
+  /** `SB_WORK_FOLDER`: a folder that outlives the process, not the Pod, to note in what is being worked on; nothing is noted without it. */
+  workFolder?: string;
   /** `SB_METRICS_PORT`: /metrics, /healthz, /readyz. */
   metricsPort: number;
   /** `SB_LOG_LEVEL`. */
@@ -248,7 +250,9 @@ interface Defaults {
 }
 
 function commonConfig(read: Reader, defaults: Defaults): Omit<CommonConfig, 's3'> {
+  const workFolder = read.optional('SB_WORK_FOLDER');
   return {
+    ...(workFolder !== undefined && { workFolder }),
     namespace: read.text('POD_NAMESPACE', 'sb-system'),
     identity: read.text('POD_NAME'),
     imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),

@@ -17,6 +17,7 @@ import { Slots } from './controllers/task-build/slots.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
 import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
+import { withoutScripts } from './controllers/trial/ended.ts';
 import { TaskBuild, Trial } from './crds/kinds.ts';
 import type { Trial as TrialObject } from './crds/trial.ts';
 import { ANNOTATION, LABEL } from './crds/names.ts';
@@ -30,6 +31,7 @@ import { createMetrics } from './kube/metrics.ts';
 import { feed, Operator } from './kube/operator.ts';
 import type { ObjectKey } from './kube/types.ts';
 import { keyOf, keyString } from './kube/cache/cache.ts';
+import { inWorkOf } from './kube/work/in-work.ts';
 import { byControllerUid } from './kube/work/owners.ts';
 import { settling } from './providers/aws/settling.ts';
 import { s3ArtifactStore } from './providers/artifact-store/s3.ts';
@@ -79,11 +81,12 @@ export class SbOperator extends Operator {
       component: 'sb-operator',
       identity: config.identity,
       lease: { namespace: config.namespace, name: 'sb-operator' },
+      inWork: config.workFolder === undefined ? undefined : inWorkOf(config.workFolder, kube.log),
     });
     this.#parts = parts;
   }
 
-  readonly trials = this.watch(Trial, { indexers: { taskBuild: waitsFor } });
+  readonly trials = this.watch(Trial, { indexers: { taskBuild: waitsFor }, transform: withoutScripts });
   readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot } });
   readonly jobs = this.watch(Job, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
   readonly pods = this.watch(Pod, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });

@@ -16,6 +16,7 @@ import type {
   Reconcile,
 } from './types.ts';
 import { feed, ownedFeed, type Feed } from './work/feed.ts';
+import type { InWork } from './work/in-work.ts';
 import { resourceEvents, type OnResourceEvent } from './work/resource-events.ts';
 import { startTerm, type Definition, type Term } from './work/term.ts';
 
@@ -32,6 +33,8 @@ export interface OperatorOptions {
   identity: string;
   /** Where replicas agree on a leader; without it this process always is leader. */
   lease?: { namespace: string; name: string; leaseMs?: number; renewDeadlineMs?: number; retryMs?: number };
+  /** Remembers across a crash what was in work, by name of the controller. */
+  inWork?: ((controller: string) => InWork) | undefined;
   /** How long running reconciles may take after `stop`. Default 30 s. */
   drainMs?: number;
 }
@@ -200,10 +203,11 @@ export abstract class Operator {
 
   #beginTerm(): void {
     if (this.#stopped) return;
-    const { kube } = this.#options;
+    const { kube, inWork } = this.#options;
     this.#reportLeading(true);
     this.#term = startTerm(this.#definitions, {
       ...kube,
+      inWork,
       mayWrite: () => this.#elector?.isLeader() ?? true,
       cachesOf: (kind, object) => this.#caches.of(kind, object),
     });

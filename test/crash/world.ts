@@ -171,12 +171,12 @@ export class World {
   }
 
   /** Starts an operator that may die at an effect; resolves once its caches are full, or it is dead. */
-  async startOperator(death?: Death): Promise<Life> {
+  async startOperator(death?: Death, haste = this.#options.haste ?? 100): Promise<Life> {
     const life = new Life({ death, deliverLate: (effect) => this.#late.push(effect) });
     this.#life = life;
     this.#lives += 1;
     const own = connectTo(this.server, {
-      clock: life.clock(fastClock(this.#options.haste ?? 100)),
+      clock: life.clock(fastClock(haste)),
       log: this.log,
     });
     const died = new Promise<void>((resolve) => life.onDeath(resolve));
@@ -240,13 +240,19 @@ export class World {
     return !goes && [...this.trials, ...this.taskBuilds].every(isTerminal);
   }
 
-  /** Waits until everything has come to its end under an operator that lives: first in real time, then in leaps. */
+  #versions(): string {
+    return [...this.trials, ...this.taskBuilds].map(({ metadata }) => metadata.resourceVersion).join();
+  }
+
+  /** Waits until everything has come to its end under an operator that lives: first in real time, then in leaps, as long as they change anything. */
   async rest(limitMs = 5000): Promise<void> {
     const atRest = (): boolean => this.ended && this.#arriving === 0 && this.kubelet.unfinished.length === 0;
     await until('everything has ended', () => this.ended, limitMs).catch(() => {});
-    for (let leaps = 0; leaps < 5 && !atRest(); leaps++) {
+    for (let [leaps, idle] = [0, 0]; leaps < 60 && idle < 5 && !atRest(); leaps++) {
+      const before = this.#versions();
       this.pass(20_000);
       await until('nothing is left', atRest, 1000).catch(() => {});
+      idle = this.#versions() === before ? idle + 1 : 0;
     }
   }
 }

@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { configMap, recordingLog, until } from '../../../test/support/kube.ts';
@@ -8,6 +11,7 @@ import { ConfigMap } from '../kinds.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import type { Reconcile } from '../types.ts';
 import { createController, type Controller, type ControllerOptions } from './controller.ts';
+import { inWorkOf } from './in-work.ts';
 import { OwnWrites } from './own-writes.ts';
 import { currentReconciliation } from './reconciliation.ts';
 
@@ -201,6 +205,72 @@ describe('controller', () => {
     expect(runs).to.equal(1);
     await clock.advance(200);
     expect(runs).to.equal(2);
+  });
+
+  describe('after a process that died', () => {
+    let folder: string;
+    beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'in-work-'))));
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    const named = (name: string) => ({ namespace: 'default', name });
+
+    /** A process that works on these keys, and dies while it works on `poison`. Resolves to the keys in their order. */
+    async function life(keys: string[], afterMs = 1001): Promise<string[]> {
+      const seen: string[] = [];
+      const reconcile: Reconcile = ({ name }) => {
+        seen.push(name);
+        return name === 'poison' ? new Promise(() => undefined) : Promise.resolve(undefined);
+      };
+      const inWork = inWorkOf(folder, log)('test');
+      const options = { name: 'test', reconcile, clock, log, metrics: createMetrics(new Registry()), inWork };
+      const mortal = createController(options);
+      for (const name of keys) mortal.enqueue(named(name));
+      await clock.advance(afterMs);
+      const left = readdirSync(folder).map((file) => [file, readFileSync(join(folder, file))] as const);
+      const stopped = mortal.stop(0);
+      await clock.advance(1);
+      await stopped;
+      // A process that is killed does not tidy up.
+      for (const [file, deaths] of left) writeFileSync(join(folder, file), deaths);
+      return seen;
+    }
+
+    it('works last on what that was working on, even when news of it come', async () => {
+      expect(await life(['poison', 'a', 'b'])).to.deep.equal(['poison']);
+      expect(await life(['poison', 'a', 'b', 'poison'])).to.deep.equal(['a', 'b', 'poison']);
+    });
+
+    it('lets it wait longer after each further death', async () => {
+      for (let deaths = 0; deaths < 2; deaths++) await life(['poison']);
+      expect(await life(['poison', 'a'], 29_000)).to.deep.equal(['a']);
+      expect(await life(['poison', 'a'], 31_000)).to.deep.equal(['a', 'poison']);
+      expect(await life(['poison', 'a'], 59_000)).to.deep.equal(['a']);
+    });
+
+    it('forgets a key that goes well or fails without killing anybody', async () => {
+      const inWork = inWorkOf(folder, log)('test');
+      start(
+        async ({ name }) => {
+          if (name === 'fails') throw new Error('no');
+          return undefined;
+        },
+        { inWork },
+      );
+      for (const name of ['goes well', 'fails']) controller.enqueue(named(name));
+      await clock.advance(1);
+      await controller.stop(0);
+      expect(readdirSync(folder)).to.deep.equal([]);
+    });
+
+    it('works on where nothing can be noted', async () => {
+      const file = join(folder, 'file');
+      writeFileSync(file, '');
+      let runs = 0;
+      start(async () => void (runs += 1), { inWork: inWorkOf(file, log)('test') }).enqueue(key);
+      await clock.advance(1);
+      expect(runs).to.equal(1);
+      expect(log.lines.map(({ message }) => message)).to.include('cannot remember what is in work');
+    });
   });
 
   it('finishes what runs when it stops, and begins nothing (fault 42)', async () => {

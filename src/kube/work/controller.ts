@@ -5,8 +5,9 @@ import { deadline } from '../http/deadline.ts';
 import type { ControllerMetrics, Metrics } from '../metrics.ts';
 import { createTurns } from '../turns.ts';
 import type { KubeObject, Kind, Log, ObjectKey, Reconcile, Result } from '../types.ts';
+import { forgetful, type InWork } from './in-work.ts';
 import type { OwnWrites } from './own-writes.ts';
-import { Queue, type AddOptions } from './queue.ts';
+import { Queue, SUSPECT, type AddOptions } from './queue.ts';
 import { runReconciliation } from './reconciliation.ts';
 
 export interface ControllerOptions {
@@ -19,6 +20,8 @@ export interface ControllerOptions {
   /** False as soon as another replica may be leader. */
   mayWrite?: () => boolean;
   ownWrites?: OwnWrites;
+  /** What is in work, for the process after this one; default: nobody is told. */
+  inWork?: InWork;
   clock: Clock;
   log: Log;
   metrics: Metrics;
@@ -32,6 +35,12 @@ export interface Controller {
 
 /** How often a key looks whether the cache shows its own writes; the watch event itself wakes it sooner. */
 const CACHE_LAG_MS = 50;
+
+const SUSPECT_MAX_MS = 3_600_000;
+
+/** One death may be chance: such a key is merely last, once all others are in line. From the second on it waits, twice as long each time. */
+const suspectPauseMs = (deaths: number): number =>
+  deaths === 1 ? 1000 : Math.min(SUSPECT_MAX_MS, 30_000 * 2 ** (deaths - 2));
 
 function parseKey(key: string): ObjectKey {
   const slash = key.indexOf('/');
@@ -64,17 +73,29 @@ class Workers implements Controller {
   readonly #stop = new AbortController();
   readonly #started = new Map<string, number>();
   readonly #workers: Promise<void>[];
+  readonly #inWork: InWork;
+  readonly #began: number;
 
   constructor(options: ControllerOptions) {
     const { name, concurrency = 1, clock, metrics } = options;
     this.#options = options;
+    this.#inWork = options.inWork ?? forgetful;
+    this.#began = clock.monotonic();
     this.#metrics = metrics.controller(name, { concurrency, started: () => [...this.#started.values()] });
     this.#queue = new Queue({ clock, metrics: this.#metrics.queue });
     this.#workers = Array.from({ length: concurrency }, () => this.#work());
   }
 
   enqueue(key: ObjectKey, options?: AddOptions): void {
-    this.#queue.add(keyString(key), options);
+    this.#queue.add(keyString(key), this.#inTurn(keyString(key), options));
+  }
+
+  /** Whatever happens to a suspect, it comes after all others until it has gone well once. */
+  #inTurn(key: string, options: AddOptions = {}): AddOptions {
+    const deaths = this.#inWork.deaths(key);
+    if (deaths === 0) return options;
+    const pause = this.#began + suspectPauseMs(deaths) - this.#options.clock.monotonic();
+    return { priority: SUSPECT, afterMs: Math.max(options.afterMs ?? 0, pause) };
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -102,6 +123,7 @@ class Workers implements Controller {
     const { clock } = this.#options;
     const began = clock.monotonic();
     this.#started.set(key, began);
+    this.#inWork.begin(key);
     this.#metrics.active(this.#started.size);
     try {
       const result = await this.#reconcile(key);
@@ -113,6 +135,7 @@ class Workers implements Controller {
       this.#metrics.reconciled('error', clock.monotonic() - began);
       this.#failed(key, error);
     } finally {
+      this.#inWork.end(key);
       this.#started.delete(key);
       this.#metrics.active(this.#started.size);
     }

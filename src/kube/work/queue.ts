@@ -4,6 +4,8 @@ import type { Cancel, Clock } from '../clock.ts';
 export const LIVE = 0;
 /** What was there when we started: nobody waits for it (controller-runtime's LowPriority). */
 export const BACKLOG = -100;
+/** What was being worked on when a process died. */
+export const SUSPECT = -200;
 
 export interface AddOptions {
   /** Higher runs first; a key that is added twice keeps the higher one. */

@@ -3,6 +3,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Log, Reconcile } from '../types.ts';
 import { createController } from './controller.ts';
 import type { Feed } from './feed.ts';
+import type { InWork } from './in-work.ts';
 import { OwnWrites, type OwnWritesOptions } from './own-writes.ts';
 
 /** What a controller is, before anything runs. */
@@ -20,6 +21,8 @@ export interface TermOptions {
   clock: Clock;
   log: Log;
   metrics: Metrics;
+  /** By name of the controller. */
+  inWork?: ((controller: string) => InWork) | undefined;
 }
 
 /** The controllers at work during one term of leadership. */
@@ -29,7 +32,7 @@ export interface Term {
 }
 
 export function startTerm(definitions: Definition[], options: TermOptions): Term {
-  const { clock, log, metrics, mayWrite, cachesOf } = options;
+  const { clock, log, metrics, mayWrite, cachesOf, inWork } = options;
   const running = definitions.map((definition) => {
     const { name, reconcile, concurrency, reconcileTimeoutMs } = definition;
     const controller = createController({
@@ -38,6 +41,7 @@ export function startTerm(definitions: Definition[], options: TermOptions): Term
       ...(concurrency !== undefined && { concurrency }),
       ...(reconcileTimeoutMs !== undefined && { reconcileTimeoutMs }),
       mayWrite,
+      ...(inWork && { inWork: inWork(name) }),
       ownWrites: new OwnWrites({ clock, cachesOf }),
       clock,
       log,

@@ -1,0 +1,46 @@
+import { expect } from 'chai';
+import { aTrial, stampOf, T0 } from '../../../test/support/builders.ts';
+import type { Condition } from '../../crds/conditions.ts';
+import { withoutScripts } from './ended.ts';
+
+const large = 'x'.repeat(10_000);
+const env = [{ name: 'LARGE', value: large }];
+
+const trialThat = (status: Condition['status']) => {
+  const succeeded = {
+    type: 'Succeeded',
+    status,
+    reason: 'Any',
+    message: '',
+    lastTransitionTime: stampOf(T0),
+  };
+  const trial = aTrial({
+    spec: {
+      agent: { name: 'custom', setupTimeoutSeconds: 1, install: large, run: large, env },
+      verifier: { mode: 'Shared', disabled: false, env },
+      environment: { env },
+    },
+    status: { conditions: [succeeded], reward: 1 },
+  });
+  trial.metadata.annotations = { 'kubectl.kubernetes.io/last-applied-configuration': large, mine: 'stays' };
+  return trial;
+};
+
+describe('a Trial in the watch cache', () => {
+  it('keeps no scripts and variables once it has ended', () => {
+    for (const status of ['True', 'False'] as const) {
+      const trial = trialThat(status);
+      const kept = withoutScripts(trial);
+      expect(JSON.stringify(kept)).not.to.contain('xxx');
+      expect(kept.status).to.equal(trial.status);
+      expect(kept.spec.agent.name).to.equal('custom');
+      expect(kept.metadata.annotations).to.deep.equal({ mine: 'stays' });
+      expect(trial.spec.agent.run).to.equal(large);
+    }
+  });
+
+  it('is whole until then', () => {
+    const trial = trialThat('Unknown');
+    expect(withoutScripts(trial)).to.equal(trial);
+  });
+});
