@@ -26,6 +26,7 @@ const settings = {
   imagePullSecrets: ['ecr'],
   brokerUrl: 'https://broker:8443',
   brokerCa: 'PEM',
+  userNamespaces: false,
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig(), taskBuild: 'b' };
 /** Nothing of these tests is to run. */

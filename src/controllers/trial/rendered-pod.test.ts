@@ -12,6 +12,7 @@ const trialJob = jobFor(aTrial(), 1, {
     imagePullSecrets: [],
     brokerUrl: 'https://broker:8443',
     brokerCa: 'PEM',
+    userNamespaces: false,
   },
 });
 
