@@ -132,7 +132,7 @@ run() {
   open_outputs
   count_oom_kills
   _before=$_oom
-  [ -z "$_agent" ] || note_image
+  [ -z "$_agent" ] || [ -f $_own/image ] || note_image
   (exec 3<&- 4>&- 7>&- 8>&-; follow) &
   _follower=$!
   (exec 4>&- 5<&- 6<&- 7>&- 8>&-; listen) &
@@ -283,7 +283,7 @@ find_others() {
   done
 }
 
-# Notes whoever is there before the agent begins.
+# Notes whoever is there before the agent begins, its installation included.
 note_image() {
   find_others
   _image=

@@ -36,7 +36,7 @@ export const memoryText = (kills: number): string =>
 
 /** Runs the install script. Throws AgentSetupTimeout or AgentSetupFailed. */
 export async function setUpAgent(hand: Hand, { command, limitSeconds }: Limited): Promise<void> {
-  const ended = await hand.run(command, limitSeconds);
+  const ended = await hand.run({ ...command, agent: true }, limitSeconds);
   demandPlace(ended, command);
   if (ended.kind === 'refused')
     throw new AttemptFailure('AgentSetupFailed', interpreterMissing(command), { type: 'AgentSetupError' });

@@ -157,6 +157,41 @@ describe('an agent that is not root and lives on beside the verifier', function 
     expect(run.text('verifier/ps.txt')).not.to.include('nohup');
   });
 
+  it('is counted where its installation started it, as root', async () => {
+    const run = await make({
+      plan: { agent: custom('true', { user: '1000', install: 'setsid sleep 100 >/dev/null 2>&1 &' }) },
+    });
+    expect((await run.finish()).doubts).to.deep.equal(['1 process of the agent ran on beside the verifier']);
+  });
+
+  it('has a limit of processes that root has not', async () => {
+    const run = await make({
+      files: { ...SOLVED, 'tests/test.sh': bash('ulimit -u', reward('true')) },
+      plan: { agent: custom(bash('ulimit -u'), { user: '1000' }) },
+    });
+    await run.finish();
+    expect(run.text('agent/stdout.txt')).to.equal('16384\n');
+    expect(run.text('verifier/test-stdout.txt')).not.to.equal('16384\n');
+  });
+
+  it('does not go on beside the reading of the reward, however fast the verifier forks', async () => {
+    const run = await make({
+      files: {
+        ...SOLVED,
+        'tests/test.sh': bash(
+          "(setsid bash -c 'for i in 1 2 3 4 5 6 7 8; do while :; do (echo $RANDOM > /logs/verifier/reward.txt); done & done; wait' >/dev/null 2>&1 &)",
+          'sleep 0.5',
+        ),
+      },
+      plan: { agent: custom('true', { user: '1000' }) },
+    });
+    const { result } = await run.finish();
+    // What was judged is what was stored, or nothing that is a number was there at that moment.
+    if (result.kind === 'rewarded')
+      expect(run.text('verifier/reward.txt').trim()).to.equal(String(result.reward));
+    else expect(result).to.deep.include({ reason: 'RewardEmpty' });
+  });
+
   it('goes on where it was halted for a moment, and the image’s services are not counted as its own', async () => {
     const run = await make({
       files: {
