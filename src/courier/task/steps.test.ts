@@ -44,6 +44,7 @@ describe('sequenceOf', () => {
           },
           hooks: [],
           artifacts: [],
+          artifactsUser: '0',
           verifier: {
             limitSeconds: 600,
             command: {
@@ -114,7 +115,7 @@ describe('sequenceOf', () => {
 
   it('has no agent for nop and no verifier where that is disabled', () => {
     const nop = step({ ...agent({ name: 'nop' }), verifier: { disabled: true, env: [] } }, aTask('', {}));
-    expect(nop).to.deep.equal({ hooks: [], artifacts: [] });
+    expect(nop).to.deep.equal({ hooks: [], artifacts: [], artifactsUser: '0' });
   });
 
   it('starts the entrypoint with Harbor’s arguments', () => {
