@@ -39,6 +39,9 @@ describe('plan', () => {
     const plan = planOf(subject(trial), undefined);
     expect(plan.environmentVariables).to.deep.equal(['MODE']);
     expect(plan.task.source).to.deep.equal({ kind: 'configMap' });
+    expect(plan.task.version).to.equal(undefined);
+    trial.spec.task.version = '0123456789ab';
+    expect(planOf(subject(trial), undefined).task.version).to.equal('0123456789ab');
     expect(plan.agent).to.deep.equal({ ...trial.spec.agent, env: [] });
     expect(plan.verifier).to.deep.equal({ disabled: true, env: [], timeoutSeconds: 7, user: 'root' });
     expect([plan.artifacts, plan.upload]).to.deep.equal([[{ source: '/app/out' }], false]);

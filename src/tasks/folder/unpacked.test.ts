@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -51,6 +51,22 @@ describe('the hash of an unpacked task', () => {
     const { folder, hash } = await unpacked(MINIMAL);
     await rm(join(folder, 'instruction.md'));
     expect(await unpackedHash(folder)).not.to.equal(hash);
+  });
+
+  it('takes a link for a copy of the file that it leads to, else for where it leads', async () => {
+    const { folder, hash } = await unpacked({
+      ...MINIMAL,
+      'environment/copy': 'FROM debian:bookworm-slim\n',
+    });
+    await rm(join(folder, 'environment/copy'));
+    await symlink('Dockerfile', join(folder, 'environment/copy'));
+    expect(await unpackedHash(folder)).to.equal(hash);
+    for (const target of ['/etc/hostname', 'nowhere', '../../../../etc', 'copy']) {
+      const other = await unpacked({ ...MINIMAL, 'environment/copy': target });
+      await rm(join(folder, 'environment/copy'));
+      await symlink(target, join(folder, 'environment/copy'));
+      expect(await unpackedHash(folder), target).to.equal(other.hash);
+    }
   });
 
   it('does not depend on what no Trial is given', async () => {
