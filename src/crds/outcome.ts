@@ -19,6 +19,8 @@ const Interval = Type.Object({ startTime: Time, completionTime: Type.Optional(Ti
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const FAILED_REASONS = Object.keys(TRIAL_FAILED) as TrialFailedReason[];
 
+const Findings = Type.Array(text(256, 'Finding.'), { maxItems: 16 });
+
 const Result = Type.Union([
   Type.Object({
     kind: Type.Literal('rewarded'),
@@ -29,7 +31,7 @@ const Result = Type.Union([
       additionalProperties: { type: 'number' },
     }),
     /** How the agent’s container kept the verifier from running; then the reward is 0. */
-    obstructed: Type.Optional(text(MESSAGE_MAX_BYTES, 'The same in one sentence.')),
+    obstructed: Type.Optional(text(1024, 'Obstruction.')),
   }),
   Type.Object({ kind: Type.Literal('unverified') }),
   Type.Object({
@@ -67,9 +69,9 @@ export const Outcome = Type.Object({
     }),
   ),
   /** Findings that look like tampering. */
-  integrity: Type.Array(text(256, 'Finding.'), { maxItems: 16 }),
+  integrity: Findings,
   /** Reasons why it cannot be told whether somebody interfered with the verifier. */
-  doubts: Type.Optional(Type.Array(text(256, 'Reason.'), { maxItems: 16 })),
+  doubts: Type.Optional(Findings),
   /** Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. */
   stored: Type.Optional(Type.Object({ files: Count, bytes: Count, skipped: Count })),
 });

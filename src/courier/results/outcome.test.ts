@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MESSAGE_MAX_BYTES } from '../../crds/courier-protocol.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
+import { readMessage } from '../../crds/outcome.ts';
 import { outcomeMessage } from './outcome.ts';
 
 const outcomeOf = (over: Partial<Outcome>): Outcome => ({
@@ -20,7 +21,7 @@ describe('outcomeMessage', () => {
     expect(parsed(outcome)).to.deep.equal(outcome);
   });
 
-  it('never exceeds what the kubelet keeps, and always keeps the reward', () => {
+  it('never exceeds what the kubelet keeps, always keeps the reward, and is what the operator reads', () => {
     const text = fc.string({ unit: 'binary', maxLength: 5000 });
     const interval = { startTime: '2026-01-01T00:00:00.000Z', completionTime: '2026-01-01T00:00:00.000Z' };
     const timings = fc.constant({
@@ -46,8 +47,13 @@ describe('outcomeMessage', () => {
           message: text,
         }),
       ),
-      exception: fc.record({ type: text, message: text, phase: fc.constant('verifier' as const) }),
+      exception: fc.record({
+        type: fc.constant('VerifierError'),
+        message: text,
+        phase: fc.constant('verifier' as const),
+      }),
       integrity: fc.array(text, { maxLength: 16 }),
+      doubts: fc.array(text, { maxLength: 16 }),
       timings,
     });
     fc.assert(
@@ -56,6 +62,7 @@ describe('outcomeMessage', () => {
         const message = outcomeMessage(outcome);
         expect(Buffer.byteLength(message)).to.be.at.most(MESSAGE_MAX_BYTES);
         const { result } = JSON.parse(message) as Outcome;
+        expect(readMessage(message, 1)).to.deep.equal(JSON.parse(message));
         expect(result.kind).to.equal(outcome.result.kind);
         if (result.kind === 'rewarded' && outcome.result.kind === 'rewarded')
           expect(result.reward).to.equal(outcome.result.reward + 0);

@@ -3,43 +3,53 @@ import { MESSAGE_MAX_BYTES } from '../../crds/courier-protocol.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
 
 const FINDING_SHORT = 64;
+/** Bounds of the API. */
+const FINDING_MAX = 256;
+const FINDINGS_MAX = 16;
 
 const cut = (text: string, chars: number): string => {
   if (text.length <= chars) return text;
   return `${text.slice(0, chars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 };
 
-function withText(result: Outcome['result'], chars: number): Outcome['result'] {
-  if (result.kind === 'failed') return { ...result, message: cut(result.message, chars) };
-  const isObstructed = result.kind === 'rewarded' && result.obstructed !== undefined;
-  return isObstructed ? { ...result, obstructed: cut(result.obstructed ?? '', chars) } : result;
-}
-
-/** All free texts at most so long. */
+/** All free texts at most so long, and findings no longer than the operator takes. */
 function withTexts(outcome: Outcome, chars: number): Outcome {
-  const { result, exception } = outcome;
+  const { exception, integrity, doubts } = outcome;
+  const bounded = (findings: string[]): string[] =>
+    findings.slice(0, FINDINGS_MAX).map((text) => cut(text, FINDING_MAX));
   return {
     ...outcome,
-    result: withText(result, chars),
+    result: shortResult(outcome.result, chars),
+    integrity: bounded(integrity),
+    ...(doubts && { doubts: bounded(doubts) }),
     ...(exception && {
       exception: { ...exception, type: cut(exception.type, 128), message: cut(exception.message, chars) },
     }),
   };
 }
 
-/** Each text and the list at most so long. Something stays of a list that was not empty: it decides the verdict. */
-function few(texts: string[], count: number, called: string): string[] {
-  if (texts.length <= count && texts.every((text) => text.length <= FINDING_SHORT)) return texts;
-  const kept = texts.slice(0, count).map((text) => cut(text, FINDING_SHORT));
-  const dropped = texts.length - kept.length;
-  return dropped > 0 ? [...kept, `${dropped} more ${called}`] : kept;
+function shortResult(result: Outcome['result'], chars: number): Outcome['result'] {
+  if (result.kind === 'failed') return { ...result, message: cut(result.message, chars) };
+  if (result.kind === 'unverified' || result.obstructed === undefined) return result;
+  return { ...result, obstructed: cut(result.obstructed, chars) };
 }
 
-const withFindings = (outcome: Outcome, count: number): Outcome => ({
-  ...outcome,
-  integrity: few(outcome.integrity, count, 'findings'),
-  ...(outcome.doubts && { doubts: few(outcome.doubts, count, 'reasons for doubt') }),
-});
+/** Each finding and the lists of them at most so long. */
+function withFindings(outcome: Outcome, count: number): Outcome {
+  const { integrity, doubts } = outcome;
+  return {
+    ...outcome,
+    integrity: shortList(integrity, count),
+    ...(doubts && { doubts: shortList(doubts, count) }),
+  };
+}
+
+function shortList(findings: string[], count: number): string[] {
+  if (findings.length <= count && findings.every((text) => text.length <= FINDING_SHORT)) return findings;
+  const kept = findings.slice(0, count).map((text) => cut(text, FINDING_SHORT));
+  const dropped = findings.length - kept.length;
+  return dropped > 0 ? [...kept, `${dropped} more findings`] : kept;
+}
 
 /** Only the first `count` rewards, with a note; `reward` itself is a field of its own. */
 function withRewards(outcome: Outcome, count: number): Outcome {
