@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -17,6 +17,8 @@ describe('the context of a build', () => {
     folder = mkdtempSync(join(tmpdir(), 'sb-context-'));
     context = join(folder, 'context');
     mkdirSync(context);
+    // As a volume with fsGroup is.
+    chmodSync(context, 0o2775);
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -47,6 +49,7 @@ describe('the context of a build', () => {
     expect(await fetched(archive, sha256(archive))).to.equal(undefined);
     expect(readFileSync(join(context, 'Dockerfile'), 'utf8')).to.equal('FROM debian:bookworm-slim\n');
     expect(statSync(join(context, 'a/run.sh')).mode & 0o777).to.equal(0o755);
+    expect(statSync(join(context, 'a')).mode & 0o7777).to.equal(0o755);
   });
 
   it('is refused where it is another one, none at all, or gone', async () => {
@@ -75,6 +78,7 @@ describe('the context of a build', () => {
     expect(await copyContext(mount, context, hash)).to.equal(undefined);
     expect(readFileSync(join(context, 'src/main.sh'), 'utf8')).to.equal('echo\n');
     expect(statSync(join(context, 'src/tool')).mode & 0o777).to.equal(0o755);
+    expect(statSync(join(context, 'src')).mode & 0o7777).to.equal(0o755);
     expect(statSync(join(context, 'Dockerfile')).mode & 0o777).to.equal(0o644);
   });
 

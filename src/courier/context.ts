@@ -43,7 +43,7 @@ export async function fetchContext({
   try {
     return await withArchive({ path: join(folder, '.context.zip'), url, patience }, async (path, sha256) => {
       if (sha256 !== expected) return mismatch(`the context’s SHA-256 is ${sha256}, not ${expected}`);
-      await unpack(path, folder);
+      await unpack(path, folder, { context: '' });
       return undefined;
     });
   } catch (error) {

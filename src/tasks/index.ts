@@ -2,7 +2,7 @@
 export { ArchiveError } from './archive/directory.ts';
 export { packContext, packTask } from './archive/pack.ts';
 export { unpack } from './archive/unpack.ts';
-export type { UnpackLimits } from './archive/unpack.ts';
+export type { UnpackLimits, UnpackOptions } from './archive/unpack.ts';
 export { taskKeys, taskPrefix } from './bucket.ts';
 export type { TaskKeys } from './bucket.ts';
 export { parseTaskToml } from './toml/parse.ts';
@@ -17,7 +17,7 @@ export { unpackedHash } from './folder/unpacked.ts';
 export { environmentHash, taskDigest, taskHash, taskId, taskVersion } from './hash.ts';
 export { taskMetadata } from './metadata.ts';
 export type { TaskMetadata } from './metadata.ts';
-export type { Task, TaskFile } from './task.ts';
+export type { Task, TaskFile, TaskFolder } from './task.ts';
 export { trialManifest } from './trial/manifest.ts';
 export type { TrialManifest, TrialOptions } from './trial/manifest.ts';
 export { unsupportedFields, unsupportedParts } from './unsupported.ts';

@@ -1,6 +1,6 @@
 import type { TaskConfig } from './toml/schema.ts';
 import { environmentHash, taskDigest, taskHash, taskId, taskVersion } from './hash.ts';
-import type { Task, TaskFile } from './task.ts';
+import type { Task, TaskFile, TaskFolder } from './task.ts';
 
 /** `metadata.json`: what a task is, without unpacking it. */
 export interface TaskMetadata {
@@ -13,6 +13,8 @@ export interface TaskMetadata {
   environment_hash: string;
   config: TaskConfig;
   files: TaskFile[];
+  /** Of the build context: see `Task`. Missing where there is none. */
+  folders?: TaskFolder[];
 }
 
 /** Plain JSON values only: TOML's dates become ISO texts, integers beyond 2⁵³ texts of digits. */
@@ -27,6 +29,7 @@ export function taskMetadata(task: Task): TaskMetadata {
     environment_hash: environmentHash(task),
     config: task.config,
     files: task.files,
+    ...(task.folders.length > 0 && { folders: task.folders }),
   };
   const plain = JSON.stringify(metadata, (_key, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,

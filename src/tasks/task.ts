@@ -1,5 +1,8 @@
 import type { TaskConfig } from './toml/schema.ts';
 
+/** What lies below this is the build context. It is what `docker build` would see: links, empty folders and permissions are part of it. */
+export const CONTEXT = 'environment/';
+
 /** A file of a task that counts: it is hashed, packed and handed to the trial. */
 export interface TaskFile {
   /** POSIX path within the task's folder. */
@@ -8,8 +11,21 @@ export interface TaskFile {
   size: number;
   /** SHA-256 of the contents, in hex. */
   sha256: string;
-  /** The owner may execute it; no other permission is kept. */
+  /** The owner may execute it. */
   executable: boolean;
+  /** Permissions of a file of the build context; missing where they are 0755 or, of one that is not executable, 0644. */
+  mode?: number;
+  /** Where a link of the build context leads, as it says itself; its contents are these words. */
+  link?: string;
+  /** Path within the task's folder of the file that the link leads to, if it leads to one. */
+  leadsTo?: string;
+}
+
+/** A folder of the build context that is empty or has other permissions than 0755. */
+export interface TaskFolder {
+  path: string;
+  /** Missing: 0755. */
+  mode?: number;
 }
 
 /** A task folder, read and checked. */
@@ -23,9 +39,11 @@ export interface Task {
   instruction: string;
   /**
    * `task.toml`, `instruction.md`, `environment/**`, `solution/**`, `tests/**` and `steps/**` without what `.harborignore` leaves out, in
-   * bytewise order of their paths. A link to a file or folder of the same task counts as a copy of it.
+   * bytewise order of their paths. Outside the build context a link to a file or folder of the same task counts as a copy of it.
    */
   files: TaskFile[];
+  /** In bytewise order of their paths. */
+  folders: TaskFolder[];
   /** Harbor's own digest of the task, in hex: see `taskDigest`. */
   digest: string;
 }

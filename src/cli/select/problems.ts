@@ -1,6 +1,7 @@
 /** Why a folder is no valid task. */
 import { basename, relative } from 'node:path';
 import { TaskFormatError, type Problem } from '../../tasks/index.ts';
+import { isFileError, unreadable } from '../../tasks/folder/unreadable.ts';
 
 /** A problem and where it is. */
 export interface LocatedProblem extends Problem {
@@ -19,15 +20,6 @@ export interface InvalidTask {
 
 export const isInvalid = (found: object): found is InvalidTask => 'problems' in found;
 
-const REASONS: Record<string, string> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ENOENT: 'it is gone',
-  ELOOP: 'its links go in circles',
-  EIO: 'the disk reports an error',
-  EMFILE: 'too many files are open',
-};
-
 /** What kept a folder from being read as a task. Throws what is a fault of this program. */
 export function problemsOf(folder: string, error: unknown): LocatedProblem[] {
   if (error instanceof TaskFormatError) {
@@ -40,14 +32,8 @@ export function problemsOf(folder: string, error: unknown): LocatedProblem[] {
   }
   if (!isFileError(error)) throw error;
   const field = relative(folder, error.path ?? folder);
-  const reason = REASONS[error.code] ?? error.code;
-  return [
-    { file: folder, field, message: `${field === '' ? 'the folder' : field} cannot be read: ${reason}` },
-  ];
+  return [{ file: folder, field, message: `${field === '' ? 'the folder' : field} ${unreadable(error)}` }];
 }
-
-const isFileError = (error: unknown): error is Error & { code: string; path?: string } =>
-  error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 
 /** One line for each problem, as compilers print it: `path/task.toml:3:1: what is wrong`. Paths are relative to `from`. */
 export const problemLines = (invalid: readonly InvalidTask[], from: string): string[] =>

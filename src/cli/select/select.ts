@@ -113,8 +113,7 @@ function unique(tasks: SelectedTask[]): SelectedTask[] {
   return [...byName.values()];
 }
 
-const contentsOf = ({ files }: Task): string =>
-  JSON.stringify(files.map(({ path, sha256, executable }) => [path, sha256, executable]));
+const contentsOf = ({ files, folders }: Task): string => JSON.stringify([files, folders]);
 
 const noTask = (shown: string): CliError =>
   new CliError('SB-E030', {
@@ -169,8 +168,8 @@ function sameName(first: Task, second: Task): CliError {
 }
 
 function firstDifference(a: Task, b: Task): string {
-  const contents = ({ files }: Task) =>
-    new Map(files.map(({ path, sha256, executable }) => [path, `${sha256} ${executable}`]));
+  const contents = ({ files, folders }: Task) =>
+    new Map([...files, ...folders].map((one) => [one.path, JSON.stringify(one)]));
   const [left, right] = [contents(a), contents(b)];
   const paths = [...new Set([...left.keys(), ...right.keys()])];
   return paths.find((path) => left.get(path) !== right.get(path)) ?? 'nothing';

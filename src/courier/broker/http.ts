@@ -1,6 +1,6 @@
 /** Plain requests over pooled connections. Global fetch would cost a sidecar memory and start time. */
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
@@ -84,6 +84,8 @@ export async function send(url: string, input: RequestInput): Promise<Buffer> {
 
 /** Writes what `url` holds to a new file; resolves its SHA-256 in hex. */
 export async function download(url: string, path: string): Promise<string> {
+  // Before anything is asked for: a stream that opens its file by itself may do so after the next try has begun, and empty the file again.
+  await using file = await openFile(path, 'w', 0o600);
   const answer = await open(url, { method: 'GET' });
   const { statusCode = 0 } = answer;
   if (statusCode !== 200) {
@@ -92,6 +94,6 @@ export async function download(url: string, path: string): Promise<string> {
   }
   const hash = createHash('sha256');
   answer.on('data', (chunk: Buffer) => hash.update(chunk));
-  await pipeline(answer, createWriteStream(path, { mode: 0o600 }));
+  await pipeline(answer, (chunks: AsyncIterable<Buffer>) => file.writeFile(chunks));
   return hash.digest('hex');
 }

@@ -56,7 +56,9 @@ export async function fetchTask(source: Plan['task']['source'], options: FetchOp
   }
   try {
     const url = urls(source.url, options.broker);
-    await withArchive({ path: archive, url, patience }, (path) => unpack(path, folder));
+    await withArchive({ path: archive, url, patience }, (path) =>
+      unpack(path, folder, { context: 'environment/' }),
+    );
   } catch (error) {
     if (error instanceof ArchiveError)
       throw new AttemptFailure('TaskInvalid', `task.zip: ${error.message}`, { cause: error });

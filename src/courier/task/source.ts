@@ -33,6 +33,9 @@ export async function copyConfigMap(mount: string, folder: string): Promise<Reco
     await writeFile(target, contents);
     hashes.push([key, sha256(contents)]);
     await chmod(target, contents.subarray(0, 2).toString() === '#!' || path.endsWith('.sh') ? 0o755 : 0o644);
+    // The group's bit of a volume's folder is passed on to those in it, and would end up in an image.
+    for (let above = dirname(path); above !== '.'; above = dirname(above))
+      await chmod(join(folder, above), 0o755);
   }
   return Object.fromEntries(hashes);
 }

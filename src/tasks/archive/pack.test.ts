@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -50,7 +50,7 @@ describe('hashes and archives', () => {
           const one = await inFolder(all, identity);
           const other = await inFolder(Object.fromEntries(Object.entries(all).toReversed()), async (dir) => {
             for (const path of Object.keys(all)) {
-              await chmod(join(dir, path), path.endsWith('.sh') ? 0o700 : 0o600);
+              await chmod(join(dir, path), path.endsWith('.sh') ? 0o775 : 0o664);
               await utimes(join(dir, path), time, time);
             }
             return await identity(dir);
@@ -144,6 +144,44 @@ describe('hashes and archives', () => {
         await rm(target, { recursive: true });
       },
     ));
+
+  it('hold links, empty folders and permissions of the context as they are', () =>
+    inFolder({ ...MINIMAL, 'environment/app/key': 'k', 'environment/open/x': '' }, async (dir) => {
+      const of = (path: string): string => join(dir, 'environment', path);
+      await symlink('../../..', of('app/out'));
+      await symlink('key', of('app/link'));
+      await symlink('/opt/nowhere', of('none'));
+      await mkdir(of('app/data'));
+      await chmod(of('app/key'), 0o600);
+      await chmod(of('open'), 0o750);
+      const list = (folder: string): string[] =>
+        execFileSync('find', ['.', '-mindepth', '1', '-printf', '%P %M %l\\n'], { cwd: folder })
+          .toString()
+          .trim()
+          .split('\n')
+          .toSorted();
+      const parent = await mkdtemp(join(tmpdir(), 'sb-context-'));
+      // As the kubelet gives it to a build, for fsGroup.
+      await chmod(parent, 0o2775);
+      await mkdir(join(parent, 'context'));
+      await chmod(join(parent, 'context'), 0o2775);
+      const before = process.umask(0o027);
+      try {
+        await unpack(await packContext(await readTask(dir)), join(parent, 'context'), { context: '' });
+        await unpack(await packTask(await readTask(dir)), join(parent, 'task'), { context: 'environment/' });
+      } finally {
+        process.umask(before);
+      }
+      expect(list(join(parent, 'context'))).to.deep.equal(list(join(dir, 'environment')));
+      expect(list(join(parent, 'task/environment'))).to.deep.equal(list(join(dir, 'environment')));
+      const again = await readTask(join(parent, 'task'));
+      const task = await readTask(dir);
+      expect([taskHash(again), environmentHash(again)]).to.deep.equal([
+        taskHash(task),
+        environmentHash(task),
+      ]);
+      await rm(parent, { recursive: true });
+    }));
 
   it('can be read by the unzip programs of others', function () {
     if (spawnSync('python3', ['--version']).error) this.skip();

@@ -1,6 +1,7 @@
 /** What a task folder must hold, depending on its task.toml. */
 import type { Problem } from '../toml/problems.ts';
 import type { StepConfig, TaskConfig, VerifierConfig } from '../toml/schema.ts';
+import { readablePaths } from './walk.ts';
 import type { Found } from './walk.ts';
 
 const COMPOSE_FILE = 'environment/docker-compose.yaml';
@@ -10,7 +11,7 @@ export function checkLayout(
   config: TaskConfig,
   { files, ignored }: Pick<Found, 'files' | 'ignored'>,
 ): Problem[] {
-  const paths = new Set(files.map(({ path }) => path));
+  const paths = readablePaths({ files });
   return neededFiles(config, paths)
     .filter(({ anyOf }) => !anyOf.some((path) => paths.has(path)))
     .map(({ anyOf: [field], why }) => {

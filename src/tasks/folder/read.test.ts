@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
 import type { Files } from '../../../test/support/task-folder.ts';
 import { TaskFormatError } from '../toml/problems.ts';
-import { taskDigest, taskHash } from '../hash.ts';
+import { environmentHash, taskDigest, taskHash } from '../hash.ts';
 import { readTask } from './read.ts';
 
 describe('readTask', () => {
@@ -117,28 +117,145 @@ describe('readTask', () => {
     const dir = await folder(MINIMAL);
     await symlink('/etc/passwd', join(dir, 'tests/out'));
     await symlink('../..', join(dir, 'tests/up'));
-    await symlink('nowhere', join(dir, 'environment/none'));
-    await symlink('.', join(dir, 'environment/self'));
+    await symlink('nowhere', join(dir, 'tests/none'));
+    await symlink('.', join(dir, 'tests/self'));
     execFileSync('mkfifo', [join(dir, 'environment/pipe')]);
     const found = await faults(dir);
     expect(found.toSorted()).to.deep.equal([
-      'environment/none is a link that leads nowhere; remove it',
       'environment/pipe is a FIFO; expected a file or a folder',
-      'environment/self is a link to a folder that it lies in; remove it',
+      'tests/none is a link that leads nowhere; remove it',
       'tests/out is a link out of the task’s folder; put a copy of what it leads to in its place',
+      'tests/self is a link to a folder that it lies in; remove it',
       'tests/up is a link out of the task’s folder; put a copy of what it leads to in its place',
     ]);
   });
 
-  it('takes a link within the folder for a copy of what it leads to', async () => {
+  it('takes a link of tests or solution within the folder for a copy of what it leads to', async () => {
     const dir = await folder({ ...MINIMAL, 'environment/lib/x': 'X' });
-    await symlink('lib', join(dir, 'environment/also'));
+    await symlink('../environment/lib', join(dir, 'tests/also'));
     await symlink('../environment/lib/x', join(dir, 'tests/x'));
     const linked = await readTask(dir);
     const copied = await readTask(
-      await folder({ ...MINIMAL, 'environment/lib/x': 'X', 'environment/also/x': 'X', 'tests/x': 'X' }),
+      await folder({ ...MINIMAL, 'environment/lib/x': 'X', 'tests/also/x': 'X', 'tests/x': 'X' }),
     );
     expect(linked.files).to.deep.equal(copied.files);
+  });
+
+  describe('takes the build context as docker build does', () => {
+    const inContext = async (dir: string) =>
+      (await readTask(dir)).files.filter(({ path }) => path.startsWith('environment/'));
+
+    it('with links, wherever they lead', async () => {
+      const dir = await folder({ ...MINIMAL, 'environment/lib/x': 'X' });
+      const links = { also: 'lib', none: '/opt/nowhere', out: '../../..', self: '.', x: 'lib/x' };
+      for (const [name, target] of Object.entries(links))
+        await symlink(target, join(dir, 'environment', name));
+      const found = (await inContext(dir)).flatMap(({ path, link }) =>
+        link === undefined ? [] : [[path, link]],
+      );
+      expect(found).to.deep.equal(
+        Object.entries(links).map(([name, target]) => [`environment/${name}`, target]),
+      );
+    });
+
+    it('with a link to a file in the hash as a copy of it, as Harbor has it, and not in the environment’s', async () => {
+      const files = { ...MINIMAL, 'environment/lib/x': 'X' };
+      const copied = await readTask(await folder({ ...files, 'environment/x': 'X' }));
+      const dir = await folder(files);
+      await symlink('lib/x', join(dir, 'environment/x'));
+      const linked = await readTask(dir);
+      expect(taskHash(linked)).to.equal(taskHash(copied));
+      expect(taskDigest(linked)).to.equal(taskDigest(copied));
+      expect(environmentHash(linked)).to.not.equal(environmentHash(copied));
+    });
+
+    it('with links to elsewhere in the hash by where they lead, and not in Harbor’s digest', async () => {
+      const dir = await folder(MINIMAL);
+      const before = taskDigest(await readTask(dir));
+      const hashes = [];
+      for (const target of ['/etc/passwd', '/etc/group', '.']) {
+        await rm(join(dir, 'environment/x'), { force: true });
+        await symlink(target, join(dir, 'environment/x'));
+        const task = await readTask(dir);
+        hashes.push(taskHash(task));
+        expect(taskDigest(task)).to.equal(before);
+      }
+      expect(new Set(hashes)).to.have.length(3);
+    });
+
+    it('with empty folders and permissions, which no umask of 002 or 022 makes others', async () => {
+      const dir = await folder({
+        ...MINIMAL,
+        'environment/key': '',
+        'environment/a/b': '',
+        'environment/c/d': '',
+      });
+      const of = (path: string): string => join(dir, 'environment', path);
+      await mkdir(of('empty'), { mode: 0o700 });
+      await mkdir(of('void'));
+      const modes = { key: 0o600, a: 0o775, 'a/b': 0o664, c: 0o750, void: 0o755 };
+      for (const [path, mode] of Object.entries(modes)) await chmod(of(path), mode);
+      const { files, folders } = await readTask(dir);
+      expect(
+        files.filter(({ mode }) => mode !== undefined).map(({ path, mode }) => [path, mode]),
+      ).to.deep.equal([['environment/key', 0o600]]);
+      expect(folders).to.deep.equal([
+        { path: 'environment/c', mode: 0o750 },
+        { path: 'environment/empty', mode: 0o700 },
+        { path: 'environment/void' },
+      ]);
+    });
+
+    it('in the environment’s hash: permissions, folders and links each change it', async () => {
+      const dir = await folder({ ...MINIMAL, 'environment/key': '', 'environment/to': '' });
+      const seen = new Set<string>();
+      const look = async () => seen.add(environmentHash(await readTask(dir)));
+      await look();
+      await chmod(join(dir, 'environment/key'), 0o600);
+      await look();
+      await mkdir(join(dir, 'environment/empty'));
+      await look();
+      await chmod(join(dir, 'environment/empty'), 0o700);
+      await look();
+      await symlink('key', join(dir, 'environment/link'));
+      await look();
+      await rm(join(dir, 'environment/link'));
+      await symlink('to', join(dir, 'environment/link'));
+      await look();
+      expect(seen).to.have.length(6);
+    });
+
+    it('but has no use for a Dockerfile that is a link to nothing', async () => {
+      const dir = await folder(MINIMAL);
+      await rm(join(dir, 'environment/Dockerfile'));
+      await symlink('/dev/zero', join(dir, 'environment/Dockerfile'));
+      expect((await faults(dir)).join()).to.match(/^environment\/Dockerfile is missing/);
+    });
+  });
+
+  describe('with a file that cannot be used', () => {
+    it('names a name that is not UTF-8, and what else is wrong', async () => {
+      const dir = await folder({ ...MINIMAL, 'tests/test.sh': '' });
+      await writeFile(Buffer.concat([Buffer.from(`${dir}/tests/caf`), Buffer.of(0xe9)]), '');
+      await rm(join(dir, 'instruction.md'));
+      expect(await faults(dir)).to.deep.equal([
+        'tests/caf\ufffd has a backslash, a control character or broken UTF-8 in its name; rename it',
+        'instruction.md is missing; expected what the agent is told to do',
+      ]);
+    });
+
+    it('names every file and folder that may not be read', async function () {
+      if (process.getuid?.() === 0) this.skip();
+      const dir = await folder({ ...MINIMAL, 'tests/a': '', 'tests/b': '', 'solution/c': '' });
+      for (const path of ['tests/a', 'tests/b', 'solution']) await chmod(join(dir, path), 0o000);
+      const found = await faults(dir);
+      await chmod(join(dir, 'solution'), 0o755);
+      expect(found).to.deep.equal([
+        'solution cannot be read: permission denied',
+        'tests/a cannot be read: permission denied',
+        'tests/b cannot be read: permission denied',
+      ]);
+    });
   });
 
   it('works through a link to the folder itself', async () => {

@@ -4,12 +4,15 @@ import { basename, join, resolve } from 'node:path';
 import { parseTaskToml } from '../toml/parse.ts';
 import { TaskFormatError } from '../toml/problems.ts';
 import type { Problem } from '../toml/problems.ts';
-import type { Task } from '../task.ts';
-import { harborDigest, sha256OfFile } from './digest.ts';
+import type { TaskConfig } from '../toml/schema.ts';
+import type { Task, TaskFile } from '../task.ts';
+import { harborDigest, sha256OfFile, sha256OfText } from './digest.ts';
 import { stripCanary } from './instruction.ts';
 import { checkLayout } from './layout.ts';
 import { limitProblems } from './limits.ts';
+import { unreadable } from './unreadable.ts';
 import { NOT_HASHED, walkTask } from './walk.ts';
+import type { Found, FoundFile } from './walk.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;
 
@@ -21,29 +24,49 @@ export async function readTask(folder: string): Promise<Task> {
   const root = await realpath(dir);
   const found = await walkTask(root);
   const name = config.task?.name ?? basename(dir);
-  const problems = [
-    ...found.problems,
-    ...checkLayout(config, found),
-    ...checkName(name),
-    ...limitProblems({ name, files: found.files }),
-  ];
+  const { hashed, problems } = await checkFiles(root, { found, config, name });
   if (problems.length > 0) throw new TaskFormatError(dir, problems);
 
-  const hashed = [];
-  for (const file of found.files)
-    hashed.push({ ...file, sha256: await sha256OfFile(join(root, file.path), file.size) });
   const several = config.steps !== undefined && config.steps.length > 0;
   return {
     dir,
     name,
     config,
     instruction: several ? '' : stripCanary(await readText(dir, 'instruction.md')),
-    files: hashed
-      .filter(({ path }) => !NOT_HASHED.includes(path))
-      .map(({ path, size, sha256, executable }) => ({ path, size, sha256, executable })),
+    files: hashed.filter(({ path }) => !NOT_HASHED.includes(path)).map(asTaskFile),
+    folders: found.folders,
     digest: await harborDigest(root, hashed),
   };
 }
+
+function asTaskFile({ linked: _linked, ...file }: FoundFile & { sha256: string }): TaskFile {
+  return file;
+}
+
+interface Checked {
+  hashed: (FoundFile & { sha256: string })[];
+  problems: Problem[];
+}
+
+/** Everything that is wrong with the files of a task, and what each holds, unless there is too much of it. */
+export async function checkFiles(
+  root: string,
+  { found, config, name }: { found: Found; config: TaskConfig; name: string },
+): Promise<Checked> {
+  const tooMuch = limitProblems({ name, files: found.files });
+  const problems = [...found.problems, ...checkLayout(config, found), ...checkName(name), ...tooMuch];
+  const hashed = [];
+  for (const file of tooMuch.length > 0 ? [] : found.files)
+    try {
+      hashed.push({ ...file, sha256: await sha256Of(root, file) });
+    } catch (error) {
+      problems.push({ field: file.path, message: `${file.path} ${unreadable(error)}` });
+    }
+  return { hashed, problems };
+}
+
+const sha256Of = (root: string, { path, size, link }: FoundFile): string | Promise<string> =>
+  link === undefined ? sha256OfFile(join(root, path), size) : sha256OfText(link);
 
 const refuse = (file: string, field: string, rest: string): never => {
   throw new TaskFormatError(file, [{ field, message: rest }]);

@@ -1,10 +1,13 @@
 /** Which files a task folder holds. */
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../toml/problems.ts';
+import { CONTEXT } from '../task.ts';
+import type { TaskFolder } from '../task.ts';
 import { IGNORE_FILE, isIgnored, rulesOf } from './harborignore.ts';
 import type { IgnoreRules } from './harborignore.ts';
+import { unreadable } from './unreadable.ts';
 
 /** Everything that can belong to a task; other files in the folder are not looked at. */
 const ROOTS = [
@@ -27,6 +30,10 @@ export interface FoundFile {
   path: string;
   size: number;
   executable: boolean;
+  /** As in `TaskFile`. */
+  mode?: number;
+  link?: string;
+  leadsTo?: string;
   /** It lies under a link to a folder, which Harbor's digest does not follow. */
   linked: boolean;
 }
@@ -34,20 +41,33 @@ export interface FoundFile {
 export interface Found {
   /** In bytewise order of their paths. */
   files: FoundFile[];
+  /** As in `Task`. */
+  folders: TaskFolder[];
   /** Paths that `.harborignore` leaves out; folders end in a slash. */
   ignored: string[];
   problems: Problem[];
 }
 
-/** Walks the folder at `root`, an absolute path without links. */
+/** Walks the folder at `root`, an absolute path without links. What is wrong with one entry hides nothing of the others. */
 export async function walkTask(root: string): Promise<Found> {
-  const walk: Walk = { root, found: { files: [], ignored: [], problems: [] } };
+  const walk: Walk = { root, found: { files: [], folders: [], ignored: [], problems: [] } };
   const names = new Set(await readdir(root));
   for (const name of ROOTS)
     if (names.has(name)) await visit(walk, name, { rules: [], ancestors: [root], linked: false });
-  walk.found.files.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  walk.found.files.sort(byPath);
+  walk.found.folders.sort(byPath);
   return walk.found;
 }
+
+/** Paths of files, and of links that lead to one of them: what can be read by its path without leaving the task. */
+export function readablePaths({ files }: { files: readonly FoundFile[] }): Set<string> {
+  const plain = new Set(files.flatMap(({ path, link }) => (link === undefined ? [path] : [])));
+  const links = files.filter(({ leadsTo }) => leadsTo !== undefined && plain.has(leadsTo));
+  return new Set([...plain, ...links.map(({ path }) => path)]);
+}
+
+const byPath = (a: { path: string }, b: { path: string }): number =>
+  Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
 
 interface Walk {
   root: string;
@@ -76,32 +96,70 @@ async function look(absolute: string, folder: string): Promise<Seen> {
   const link = own.isSymbolicLink();
   if (!link) return { link, real: join(folder, basename(absolute)), stats: own, folder: own.isDirectory() };
   const real = await realpath(absolute).catch(() => undefined);
-  const stats = real === undefined ? undefined : await stat(real);
+  const stats = real === undefined ? undefined : await stat(real).catch(() => undefined);
   return { link, real, stats, folder: stats?.isDirectory() === true };
 }
 
 async function visit(walk: Walk, path: string, around: Surroundings): Promise<void> {
+  const fault = isPortable(path)
+    ? await take(walk, path, around).catch(unreadable)
+    : 'has a backslash, a control character or broken UTF-8 in its name; rename it';
+  if (fault !== undefined) walk.found.problems.push({ field: path, message: `${path} ${fault}` });
+}
+
+/** Resolves to why this can be no part of a task, in a sentence that goes on after the path. */
+async function take(walk: Walk, path: string, around: Surroundings): Promise<string | undefined> {
   const { found, root } = walk;
-  const { link, real, stats, folder } = await look(join(root, path), around.ancestors.at(-1) ?? root);
-  const entry = folder ? `${path}/` : path;
+  const seen = await look(join(root, path), around.ancestors.at(-1) ?? root);
+  const entry = seen.folder ? `${path}/` : path;
   if (isIgnored(entry, around.rules)) return void found.ignored.push(entry);
-  const fault = faultOf({ link, real, stats, folder }, { path, root, ancestors: around.ancestors });
-  if (fault !== undefined || real === undefined || stats === undefined)
-    return void found.problems.push({ field: path, message: `${path} ${fault}` });
+  if (seen.link && path.startsWith(CONTEXT)) return takeLink(walk, path, seen);
+  return (
+    faultOf(seen, { root, ancestors: around.ancestors }) ?? (await takeFound(walk, path, { seen, around }))
+  );
+}
+
+async function takeFound(
+  walk: Walk,
+  path: string,
+  { seen: { link, real = '', stats, folder }, around }: { seen: Seen; around: Surroundings },
+): Promise<undefined> {
+  const { size = 0, mode = 0 } = stats ?? {};
   const linked = around.linked || (link && folder);
-  if (folder) return visitFolder(walk, path, { ...around, ancestors: [...around.ancestors, real], linked });
-  found.files.push({ path, size: stats.size, executable: (stats.mode & 0o100) !== 0, linked });
+  const modeOf = path.startsWith(CONTEXT) ? unusualMode(mode, folder) : {};
+  const executable = (mode & 0o100) !== 0;
+  if (!folder) return void walk.found.files.push({ path, size, executable, ...modeOf, linked });
+  const below = { ...around, ancestors: [...around.ancestors, real], linked };
+  return visitFolder(walk, path, { around: below, modeOf });
+}
+
+/** A link of the build context stays one, wherever it leads. */
+async function takeLink({ root, found }: Walk, path: string, seen: Seen): Promise<string | undefined> {
+  const bytes = await readlink(join(root, path), { encoding: 'buffer' });
+  const link = bytes.toString();
+  if (!bytes.equals(Buffer.from(link))) return 'is a link to a name that is not UTF-8; rename it';
+  const file = seen.real?.startsWith(root + sep) === true && seen.stats?.isFile() === true;
+  const leadsTo = file && {
+    leadsTo: relative(root, seen.real ?? '')
+      .split(sep)
+      .join('/'),
+  };
+  found.files.push({ path, size: bytes.length, executable: false, link, ...leadsTo, linked: false });
+  return undefined;
+}
+
+/** Permissions that are not 0644 or 0755. What a umask of 002 takes away less than one of 022 makes no difference. */
+function unusualMode(mode: number, folder: boolean): { mode?: number } {
+  const usual = folder ? [0o755, 0o775] : [0o644, 0o664, 0o755, 0o775];
+  return usual.includes(mode & 0o777) ? {} : { mode: mode & 0o777 };
 }
 
 interface Place {
-  path: string;
   root: string;
   ancestors: readonly string[];
 }
 
-/** Why this can be no part of a task, in a sentence that goes on after the path. */
-function faultOf({ real, stats, folder }: Seen, { path, root, ancestors }: Place): string | undefined {
-  if (!isPortable(path)) return 'has a backslash or a control character in its name; rename it';
+function faultOf({ real, stats, folder }: Seen, { root, ancestors }: Place): string | undefined {
   if (real === undefined || stats === undefined) return 'is a link that leads nowhere; remove it';
   if (!real.startsWith(root + sep))
     return 'is a link out of the task’s folder; put a copy of what it leads to in its place';
@@ -109,9 +167,16 @@ function faultOf({ real, stats, folder }: Seen, { path, root, ancestors }: Place
   return folder || stats.isFile() ? undefined : `is a ${kindOf(stats)}; expected a file or a folder`;
 }
 
-async function visitFolder(walk: Walk, path: string, around: Surroundings): Promise<void> {
+async function visitFolder(
+  walk: Walk,
+  path: string,
+  { around, modeOf }: { around: Surroundings; modeOf: { mode?: number } },
+): Promise<undefined> {
   const names = await readdir(join(walk.root, path));
   const rules = names.includes(IGNORE_FILE) ? await rulesOf(walk.root, path, around.rules) : around.rules;
+  const empty = names.every((name) => name === IGNORE_FILE);
+  if (path.startsWith(CONTEXT) && (empty || modeOf.mode !== undefined))
+    walk.found.folders.push({ path, ...modeOf });
   for (const name of names) await visit(walk, `${path}/${name}`, { ...around, rules });
 }
 

@@ -1,6 +1,7 @@
 /** One object of the store → one file on disk, checked. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
@@ -63,6 +64,7 @@ function check(file: StoredFile, found: { size: number; sha256: string }): void 
 
 async function download(file: StoredFile, path: string, { store, signal }: CopyPlace): Promise<void> {
   const { url, headers } = await store.presignGet(file.key, LINK_SECONDS);
+  await using copy = await openFile(path, 'w');
   const body = await open(url, headers, signal);
   const hash = createHash('sha256');
   let size = 0;
@@ -74,7 +76,7 @@ async function download(file: StoredFile, path: string, { store, signal }: CopyP
     },
   });
   try {
-    await pipeline(body, count, createWriteStream(path), { signal });
+    await pipeline(body, count, (chunks: AsyncIterable<Buffer>) => copy.writeFile(chunks), { signal });
   } catch (error) {
     throw asStoreError(error, file.key);
   }

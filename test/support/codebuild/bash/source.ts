@@ -36,7 +36,7 @@ export async function fetchSource(build: Build, access: AwsAccess, folder: strin
   await mkdir(folder, { recursive: true });
   if (build.source.type === 'NO_SOURCE') return;
   const zip = await download(build, access);
-  await unpack(zip, folder).catch((error: unknown) => {
+  await unpack(zip, folder, { context: '' }).catch((error: unknown) => {
     if (error instanceof ArchiveError) throw failed(build, error.message);
     throw error;
   });
