@@ -39,6 +39,17 @@ describe('sb as a process', function () {
   });
   after(() => folder.remove());
 
+  it('hashes the good tasks, and says which are none', async () => {
+    const paths = ['bad', 'good', 'none'].map((name) => join(folder.path, name));
+    const { code, stdout, stderr } = await sb(['task', 'hash', '-o', 'name', ...paths]);
+    expect(code).to.equal(2);
+    expect(stdout).to.match(/^good@[0-9a-f]{12}\n$/);
+    expect(stderr)
+      .to.match(/2 folders are no valid tasks/)
+      .and.to.match(/bad/)
+      .and.to.match(/none/);
+  });
+
   it('has data on stdout, everything else on stderr, and 0 when all is well', async () => {
     const { code, stdout, stderr } = await sb(['task', 'hash', '-o', 'name', join(folder.path, 'good')]);
     expect([code, stderr]).to.deep.equal([0, '']);

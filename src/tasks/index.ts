@@ -5,7 +5,7 @@ export { unpack } from './archive/unpack.ts';
 export type { UnpackLimits, UnpackOptions } from './archive/unpack.ts';
 export { taskKeys, taskPrefix } from './bucket.ts';
 export type { TaskKeys } from './bucket.ts';
-export { parseTaskToml } from './toml/parse.ts';
+export { parseTaskToml, readTaskToml } from './toml/parse.ts';
 export { TaskFormatError } from './toml/problems.ts';
 export type { Problem } from './toml/problems.ts';
 export type { EnvironmentConfig, StepConfig, TaskConfig, VerifierConfig } from './toml/schema.ts';

@@ -53,5 +53,5 @@ export const shortName = (task: Pick<Task, 'name'>): string =>
   task.name.slice(task.name.lastIndexOf('/') + 1);
 
 /** True when the task has a file of this path. */
-export const hasFile = (task: Pick<Task, 'files'>, path: string): boolean =>
+export const hasFile = (task: { files: readonly { path: string }[] }, path: string): boolean =>
   task.files.some((file) => file.path === path);

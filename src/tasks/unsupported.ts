@@ -1,6 +1,5 @@
 /** What the format allows and this version of the operator does not run. Each row goes away when its feature comes. */
 import type { ArtifactConfig, EnvironmentConfig, StepConfig, TaskConfig } from './toml/schema.ts';
-import type { Task } from './task.ts';
 import { hasFile } from './task.ts';
 
 export interface Unsupported {
@@ -78,7 +77,10 @@ export function unsupportedFields(config: TaskConfig): Unsupported[] {
 const COMPOSE_FILE = 'environment/docker-compose.yaml';
 
 /** `unsupportedFields`, and the same for what lies in the task's folder. */
-export function unsupportedParts(task: Task): Unsupported[] {
+export function unsupportedParts(task: {
+  config: TaskConfig;
+  files: readonly { path: string }[];
+}): Unsupported[] {
   const parts = unsupportedFields(task.config);
   const prebuilt = task.config.environment.docker_image !== undefined;
   const seeds = task.files.find(({ path }) => path.startsWith('environment/') && path !== COMPOSE_FILE);

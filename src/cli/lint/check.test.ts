@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { symlink } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
@@ -66,13 +66,92 @@ describe('sb task check', () => {
 
   it('tells where text stops to be TOML, and what is wrong with the files all the same', async () => {
     const path = await make({ ...GOOD_TASK, 'task.toml': 'a = 1\nb = = 2\n' });
-    await symlink('/etc/passwd', join(path, 'environment/passwd'));
+    await symlink('/etc/passwd', join(path, 'tests/passwd'));
     const { findings, failed } = await check(path);
     expect(findings.map(({ rule, line, column }) => [rule, line, column])).to.deep.equal([
-      ['invalid-task-files', undefined, undefined],
       ['invalid-task-config', 2, 5],
+      ['invalid-task-files', undefined, undefined],
     ]);
     expect(failed).to.equal(true);
+  });
+
+  it('tells what is missing beside a task.toml that is no TOML, as far as it can be told', async () => {
+    const bare = {
+      'instruction.md': undefined,
+      'environment/Dockerfile': undefined,
+      'tests/test.sh': undefined,
+    };
+    const only = (rest: string) => found({ ...bare, 'task.toml': `x = = 1\n${rest}` }, { strict: false });
+    const config = 'invalid-task-config task.toml:1:5';
+    const instruction = 'invalid-task-files instruction.md';
+    const dockerfile = 'invalid-task-files environment/Dockerfile';
+    const test = 'invalid-task-files tests/test.sh';
+    expect(await only('')).to.deep.equal([dockerfile, instruction, config, test]);
+    expect(await only('docker_image = "x"')).to.deep.equal([instruction, config, test]);
+    expect(await only('[verifier.environment]')).to.deep.equal([dockerfile, instruction, config]);
+    expect(await only('[[steps]]')).to.deep.equal([config]);
+  });
+
+  it('names unsupported fields beside those that do not fit', async () => {
+    const path = await make({
+      ...GOOD_TASK,
+      'task.toml': `${toml('').replace('cpus = 1', 'cpus = "two"')}\n[environment.tpu]\ntype = "a"\ntopology = "2x4"\n`,
+    });
+    const { findings } = await checkTasks([path], { strict: false, cwd: path });
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ message }) => message)).to.deep.equal([
+      'verifier.environment_mode: only a shared verifier is supported yet',
+      'environment.cpus is "two"; expected a number of CPUs greater than 0',
+      'environment.tpu: TPUs are not supported',
+    ]);
+  });
+
+  it('says of a task for Windows that it is not supported, and not that it is wrong', async () => {
+    const path = await make({
+      ...GOOD_TASK,
+      'task.toml': toml('os = "windows"\nworkdir = "C:\\\\app"\n'),
+      'tests/test.sh': undefined,
+      'environment/Dockerfile': 'FROM windows\nCOPY app\\x C:\\app\\x\n',
+    });
+    const { findings } = await checkTasks([path], { strict: false, cwd: path });
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ message }) => message)).to.deep.equal([
+      'verifier.environment_mode: only a shared verifier is supported yet',
+      'environment.os: only linux is supported',
+    ]);
+  });
+
+  it('tells of what cannot be read in one task and goes on with the others', async () => {
+    const path = await make({ ...below('a', GOOD_TASK), ...below('b', GOOD_TASK), ...below('c', GOOD_TASK) });
+    await writeFile(Buffer.concat([Buffer.from(join(path, 'a/tests/caf')), Buffer.of(0xe9)]), 'x');
+    await rm(join(path, 'b/tests/test.sh'));
+    await symlink('test.sh', join(path, 'b/tests/test.sh'));
+    const { tasks, findings } = await check(path);
+    expect(tasks).to.equal(3);
+    expect(findings.map(({ message }) => message)).to.deep.equal([
+      'tests/caf\ufffd has a backslash, a control character or broken UTF-8 in its name; rename it',
+      'tests/test.sh is a link that leads nowhere; remove it',
+      'tests/test.sh is missing; expected the script that writes the reward',
+    ]);
+  });
+
+  it('tells of a script whose interpreter ends in a carriage return', async () => {
+    expect(
+      await found({ 'tests/test.sh': '#!/bin/bash\r\nexit 0\r\n', 'solution/solve.sh': '#!/bin/sh\nx\r\n' }),
+    ).to.deep.equal(['carriage-return tests/test.sh:1:1']);
+  });
+
+  it('tells what a Dockerfile copies that is not there', async () => {
+    const dockerfile = `FROM debian@sha256:${'0'.repeat(64)}\nCOPY app /app\nCOPY lib kept /lib/\n`;
+    const files = { 'environment/Dockerfile': dockerfile, 'environment/app/x': '', 'environment/kept': '' };
+    expect(await found(files)).to.deep.equal(['missing-copy-source environment/Dockerfile:3:1']);
+    const ignoring = { ...files, 'environment/.dockerignore': 'app' };
+    expect(await found(ignoring)).to.deep.equal([
+      'missing-copy-source environment/Dockerfile:2:1',
+      'missing-copy-source environment/Dockerfile:3:1',
+    ]);
+    // Its own goes before the context's.
+    expect(await found({ ...ignoring, 'environment/Dockerfile.dockerignore': '' })).to.have.length(1);
   });
 
   it('looks at all tasks below a folder and goes on after a bad one', async () => {

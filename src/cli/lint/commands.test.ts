@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { commandFindings } from './commands.ts';
+import { logicalLines } from './shell.ts';
 
 const rules = (text: string, separate = true): string[] =>
   commandFindings(text, { separate }).map(({ rule }) => rule);
@@ -15,6 +16,11 @@ describe('What a script runs', () => {
     'uvx --with requests tool',
     'pip install git+https://example.com/a.git',
     'pip install -e git+https://example.com/a.git',
+    'pip install requests>=2',
+    'pip install requests 2>/dev/null',
+    'pip install a==1 >log requests',
+    '>log pip install requests',
+    'true || pip install requests # a==1',
   ])
     it(`has no exact version in: ${line}`, () => {
       expect(rules(line)).to.deep.equal(['unpinned-python-dependency']);
@@ -32,10 +38,49 @@ describe('What a script runs', () => {
     'uvx ruff check',
     'pip install "a==1; python_version > \'3\'"',
     'pip install "unterminated',
+    'pip install a==1 2>/dev/null',
+    'pip install a==1 2> /dev/null',
+    'pip install a==1 > log 2>&1',
+    'pip install a==1 >>log',
+    'pip install a==1 &>log',
+    'pip install a==1 >| log',
+    'pip install a==1 {fd}>log',
+    'pip install a==1 < answers',
+    'pip install a==1 <<< yes',
+    'pip install a==1 > >(tee log)',
+    'pip install a==1 | tee log',
+    'pip install a==1 |& tee log',
+    'pip install a==1 || true',
+    'pip install a==1 && echo done',
+    'pip install a==1; echo done',
+    'pip install a==1 & wait',
+    'pip install a==1 # with a word on it',
+    'pip install -r <(echo a==1)',
+    'pip install -r requirements.txt 2>/dev/null || pip install -r other.txt',
+    'pip install $(cat packages) `cat more`',
+    'pip install --requirement=requirements.txt >/dev/null',
+    '2>/dev/null pip install a==1',
+    '(cd app && pip install a==1)',
+    'pip install \'a==1\' "b==2" c\\==3',
   ])
     it(`is not to be blamed for: ${line}`, () => {
       expect(rules(line)).to.deep.equal([]);
     });
+
+  it('names packages alone, and never where their output goes', () => {
+    const [{ message } = { message: '' }] = commandFindings('pip install a==1 requests 2>/dev/null >log', {
+      separate: false,
+    });
+    expect(message).to.match(/^requests may become/);
+  });
+
+  it('is read on after what is no here-document', () => {
+    for (const line of ['cat <<< word', 'echo $((1 << 3))', "echo '<<EOF'"]) {
+      const lines = [...logicalLines(`${line}\npip install requests\n`)];
+      expect(lines, line).to.have.length(2);
+    }
+    expect([...logicalLines('cat <<-EOF >x\npip install requests\n\tEOF\necho\n')]).to.have.length(1);
+  });
 
   it('downloads what it keeps or runs', () => {
     for (const line of [

@@ -28,7 +28,7 @@ function unpinnedPackages({ words }: ShellCommand): CommandFinding[] {
 }
 
 function atTrialTime(command: ShellCommand, next: ShellCommand | undefined): CommandFinding[] {
-  const { words, separator } = command;
+  const { words, output, separator } = command;
   const found: CommandFinding[] = [];
   const tools = packagesOf(words).filter((name) =>
     ['pytest', 'pytest-json-ctrf'].includes(
@@ -40,7 +40,7 @@ function atTrialTime(command: ShellCommand, next: ShellCommand | undefined): Com
       rule: 'verifier-runtime-install',
       message: `${tools.join(', ')} is installed at each trial; expected it in the verifier's image`,
     });
-  if (downloads(words, separator === '|' ? (next?.words ?? []) : []))
+  if (downloads({ words, output }, separator === '|' ? (next?.words ?? []) : []))
     found.push({
       rule: 'verifier-network-download',
       message: `${words[0]} downloads at each trial; expected the file in the verifier's image (ignore this rule where a live service is what is tested)`,
@@ -97,7 +97,7 @@ function requirements(args: readonly string[], onlyOptions: boolean): string[] {
 const REQUIREMENT = /^[A-Za-z0-9][\w.-]*\s*(\[[^\]]*\])?\s*\(?(?<versions>[^;]*?)\)?\s*(;.*)?$/;
 
 function isUnpinned(name: string): boolean {
-  if (name === '' || name.includes('$') || /^(\.|\/|file:)/.test(name)) return false;
+  if (name === '' || /[$`]/.test(name) || /^(\.|\/|file:)/.test(name)) return false;
   if (name.includes('://')) return !/@[0-9a-f]{40}(#|$)|#sha256=[0-9a-f]{64}$/i.test(name);
   if (/\.(whl|tar\.gz|zip)$/.test(name)) return false;
   const versions = REQUIREMENT.exec(name)?.groups?.['versions'];
@@ -107,13 +107,18 @@ function isUnpinned(name: string): boolean {
 
 const DOWNLOADERS = ['curl', 'wget', 'git'];
 
-function downloads([name = '', ...args]: readonly string[], piped: readonly string[]): boolean {
+interface Call {
+  words: readonly string[];
+  output: string | undefined;
+}
+
+function downloads({ words: [name = '', ...args], output }: Call, piped: readonly string[]): boolean {
   if (!DOWNLOADERS.includes(name) || !args.some(isExternal)) return false;
   if (name === 'git') return args[0] === 'clone';
   if (['sh', 'bash'].includes(piped[0] ?? '')) return true;
   // A probe of a service does not keep what it got.
   if (args.some((arg) => ['--spider', '-O-', '-qO-'].includes(arg))) return false;
-  return keeps(name, args);
+  return keeps(name, args, output);
 }
 
 function isExternal(arg: string): boolean {
@@ -124,17 +129,18 @@ function isExternal(arg: string): boolean {
   return hostname.includes('.') && !hostname.startsWith('127.') && !hostname.endsWith('.localhost');
 }
 
-const OUTPUT = ['-o', '--output', '-O', '--output-document', '>'];
+const OUTPUT = ['-o', '--output', '-O', '--output-document'];
 /** `--output=file`, and curl's `-ofile`. */
 const JOINED = /^--output(?:-document)?=(?<file>.*)/;
 const CURL_JOINED = /^-o(?<file>.+)/;
 
 /** Whether the command writes what it got into a file. */
-function keeps(name: string, args: readonly string[]): boolean {
+function keeps(name: string, args: readonly string[], output: string | undefined): boolean {
   const places = args.flatMap((arg, index) => placeOf(name, arg, args[index + 1] ?? ''));
+  const isFile = (place: string): boolean => !['', '-', '/dev/null'].includes(place) && !place.includes('$');
   const [place] = places;
-  if (place !== undefined) return !['', '-', '/dev/null'].includes(place) && !place.includes('$');
-  return name === 'wget' || args.some((arg) => arg.startsWith('>') && arg !== '>/dev/null');
+  if (place !== undefined) return isFile(place);
+  return name === 'wget' || (output !== undefined && isFile(output));
 }
 
 function placeOf(name: string, arg: string, next: string): string[] {

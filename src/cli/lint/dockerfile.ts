@@ -13,16 +13,26 @@ export interface DockerfileFinding {
 /** `agent`: the image is the agent's, who must not see the tests. */
 export function dockerfileFindings(text: string, { agent }: { agent: boolean }): DockerfileFinding[] {
   const stages = new Set<string>();
-  return [...logicalLines(text)].flatMap(({ line, text: statement }) => {
-    const [, instruction = '', rest = ''] = /^\s*(\S+)\s+(.*)$/s.exec(statement) ?? [];
-    const value = rest.replace(/^(?:--\S+\s+)+/, '');
+  return [...instructionsOf(text)].flatMap(({ line, instruction, value }) => {
     const args = argumentsOf(value);
     return args
-      ? instructionFindings({ instruction: instruction.toUpperCase(), value, args }, { agent, stages }).map(
-          (finding) => ({ ...finding, line }),
-        )
+      ? instructionFindings({ instruction, value, args }, { agent, stages }).map((finding) => ({
+          ...finding,
+          line,
+        }))
       : [];
   });
+}
+
+/** Each instruction of a Dockerfile, in capitals, with its flags and what follows them. */
+export function* instructionsOf(
+  text: string,
+): Generator<{ line: number; instruction: string; flags: string[]; value: string }> {
+  for (const { line, text: statement } of logicalLines(text)) {
+    const [, instruction = '', flags = '', value = ''] =
+      /^\s*(\S+)\s+((?:--\S+\s+)*)(.*)$/s.exec(statement) ?? [];
+    yield { line, instruction: instruction.toUpperCase(), flags: flags.split(/\s+/).filter(Boolean), value };
+  }
 }
 
 interface Instruction {
@@ -44,7 +54,7 @@ function instructionFindings(
 const quoted = (word: string): string => `'${word.replaceAll("'", `'"'"'`)}'`;
 
 /** Words of an instruction, in either of its forms. */
-function argumentsOf(value: string): string[] | undefined {
+export function argumentsOf(value: string): string[] | undefined {
   if (!value.startsWith('[')) return words(value);
   try {
     const list: unknown = JSON.parse(value);
@@ -65,7 +75,8 @@ function fromFindings(
   return [{ rule: 'unpinned-image', message }];
 }
 
-const HIDDEN = /(?:^|\/)(?:solution\/solve\.sh|tests\/(?:test\.sh|test_[^/]+\.py))$/;
+/** What an agent must not see; that it is in an image is told, be it there or not. */
+export const HIDDEN = /(?:^|\/)(?:solution\/solve\.sh|tests\/(?:test\.sh|test_[^/]+\.py))$/;
 
 const leaks = (sources: readonly string[]): Omit<DockerfileFinding, 'line'>[] =>
   sources

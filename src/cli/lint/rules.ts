@@ -1,4 +1,4 @@
-/** Names of what can be wrong with a task. All but `unsupported-feature` are those of `harbor lint` 0.25. */
+/** Names of what can be wrong with a task. All but `unsupported-feature`, `carriage-return` and `missing-copy-source` are those of `harbor lint` 0.25. */
 
 export interface Rule {
   /** `error`: the task cannot be run. `warning`: it can, and something is to be said against it. */
@@ -16,6 +16,8 @@ export const RULES = {
     about: 'a file is missing, unreadable or a link out of the task',
   },
   'unsupported-feature': { severity: 'error', about: 'this version of sb-operator does not run it' },
+  'carriage-return': { severity: 'error', about: 'a script whose first line ends as Windows has it' },
+  'missing-copy-source': { severity: 'warning', about: 'a Dockerfile copies what the context lacks' },
   'unknown-config-field': { severity: 'warning', about: 'a field of task.toml that means nothing' },
   'shared-verifier': { severity: 'warning', about: 'the verifier runs where the agent was root' },
   'root-agent': { severity: 'warning', about: 'the agent runs as root', optional: true },

@@ -2,12 +2,16 @@
 
 /** A command with its words, and what stands between it and the next one. */
 export interface ShellCommand {
+  /** Without redirections. */
   words: string[];
+  /** The file that its output is redirected to. */
+  output?: string;
   /** `|`, `&&`, `;` …; empty at the end of the line. */
   separator: string;
 }
 
-const HEREDOC = /"(?:\\.|[^"\\])*"|'[^']*'|<<-?\s*(['"]?)(\w+)\1/g;
+/** Neither `<<<` nor a shift of numbers begins one. */
+const HEREDOC = /"(?:\\.|[^"\\])*"|'[^']*'|(?<!<)<<-?\s*(['"]?)([A-Za-z_]\w*)\1/g;
 
 /** Lines with what follows a backslash joined to them; comments and here-documents are left out, since they hold any language. */
 export function* logicalLines(text: string): Generator<{ line: number; text: string }> {
@@ -36,11 +40,18 @@ function* joinedLines(text: string): Generator<{ line: number; text: string }> {
   if (pending) yield pending;
 }
 
-type Token = string | { operator: string };
+type Token = string | { operator: string } | { redirection: string };
 
-/** Operators, white space, and a word of quoted parts, escapes and plain characters. */
-const TOKEN =
-  /(?<operator>&&|\|\||[;&|])|(?<space>\s+)|(?<word>(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\;&|])+)/gs;
+/** Operators, white space, redirections, and a word of quoted parts, escapes, substitutions and plain characters. */
+const TOKEN = new RegExp(
+  [
+    String.raw`(?<redirection>(?:\d*|&|\{\w+\})(?:<<<|<>|>>|>\||[<>]&?)(?!\())`,
+    String.raw`(?<operator>&&|\|\||[;&|])`,
+    String.raw`(?<space>\s+)`,
+    String.raw`(?<word>(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[$<>]\([^()]*\)|\x60[^\x60]*\x60|[^\s"'\\;&|<>])+)`,
+  ].join('|'),
+  'gs',
+);
 const PART = /"(?:\\.|[^"\\])*"|'[^']*'|\\./gs;
 
 const unquoted = (word: string): string =>
@@ -57,8 +68,9 @@ function tokens(text: string): Token[] | undefined {
   for (const { 0: whole, index, groups = {} } of text.matchAll(TOKEN)) {
     if (index !== end) return undefined;
     end = index + whole.length;
-    const { operator, word } = groups;
+    const { operator, redirection, word } = groups;
     if (operator !== undefined) found.push({ operator });
+    if (redirection !== undefined) found.push({ redirection });
     if (word !== undefined) found.push(unquoted(word));
   }
   return end === text.length ? found : undefined;
@@ -66,18 +78,32 @@ function tokens(text: string): Token[] | undefined {
 
 /** Words of a line that is no command, such as a Dockerfile's COPY. */
 export const words = (text: string): string[] | undefined =>
-  tokens(text)?.map((token) => (typeof token === 'string' ? token : token.operator));
+  tokens(text)?.map((token) => (typeof token === 'string' ? token : Object.values(token).join('')));
+
+/** `>`, `>>`, `>|`, `1>` and `&>` take a command's output. */
+const OUTPUT = /^[1&]?>[>|]?$/;
 
 /** The commands of a line; none where it cannot be read. */
 export function commandsOf(text: string): ShellCommand[] {
   const commands: ShellCommand[] = [];
-  let current: string[] = [];
+  let current: Omit<ShellCommand, 'separator'> = { words: [] };
+  const end = (separator: string): void => {
+    if (current.words.length > 0) commands.push({ ...current, separator });
+    current = { words: [] };
+  };
+  let redirection: string | undefined;
   for (const token of tokens(text) ?? []) {
-    if (typeof token === 'string') current.push(token);
+    if (typeof token === 'string') {
+      if (token.startsWith('#')) break;
+      if (redirection === undefined) current.words.push(token);
+      else if (OUTPUT.test(redirection)) current.output = token;
+      redirection = undefined;
+    } else if ('redirection' in token) ({ redirection } = token);
     else {
-      if (current.length > 0) commands.push({ words: current, separator: token.operator });
-      current = [];
+      redirection = undefined;
+      end(token.operator);
     }
   }
-  return current.length > 0 ? [...commands, { words: current, separator: '' }] : commands;
+  end('');
+  return commands;
 }

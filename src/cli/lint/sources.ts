@@ -2,8 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskConfig } from '../../tasks/index.ts';
+import type { Found } from '../../tasks/folder/walk.ts';
+import { CONTEXT } from '../../tasks/task.ts';
 import { commandFindings } from './commands.ts';
 import { composeFindings } from './compose.ts';
+import { missingSources, type BuildContext } from './copy-sources.ts';
 import { dockerfileFindings } from './dockerfile.ts';
 import { RULES, type Finding, type RuleName } from './rules.ts';
 import { logicalLines } from './shell.ts';
@@ -15,6 +18,8 @@ export interface Sources {
   /** The same without links. */
   root: string;
   config: TaskConfig;
+  found: Found;
+  /** Of it, what can be read. */
   paths: ReadonlySet<string>;
   verifications: readonly Verification[];
 }
@@ -36,7 +41,9 @@ const finding = (rule: RuleName, path: string, rest: { line?: number; message: s
   message: rest.message,
 });
 
-const textOf = ({ folder }: Sources, path: string): Promise<string> => readFile(join(folder, path), 'utf8');
+/** Empty where the file cannot be read, which is told of elsewhere. */
+const textOf = ({ folder }: Sources, path: string): Promise<string> =>
+  readFile(join(folder, path), 'utf8').catch(() => '');
 
 const dockerfiles = ({ paths, verifications }: Sources): string[] =>
   [...new Set(['environment', ...verifications.map(({ folder }) => folder)])]
@@ -44,10 +51,27 @@ const dockerfiles = ({ paths, verifications }: Sources): string[] =>
     .filter((path) => paths.has(path));
 
 async function inDockerfile(sources: Sources, path: string): Promise<Finding[]> {
-  const agent = path.startsWith('environment/');
-  return dockerfileFindings(await textOf(sources, path), { agent }).map(({ rule, ...rest }) =>
-    finding(rule, join(sources.folder, path), rest),
+  const { folder, found, config } = sources;
+  const context = path.slice(0, -'Dockerfile'.length);
+  const agent = context === CONTEXT;
+  const text = await textOf(sources, path);
+  const said = dockerfileFindings(text, { agent });
+  // Windows has other paths, and another Dockerfile may be the one that is built.
+  const isJudged = agent && config.environment.os !== 'windows';
+  const [ignoring] = [`${path}.dockerignore`, `${context}.dockerignore`].filter((one) =>
+    sources.paths.has(one),
   );
+  const ignored = ignoring === undefined ? '' : await textOf(sources, ignoring);
+  const missing = isJudged ? missingSources(text, { ...contextOf(found), ignored }) : [];
+  return [...said, ...missing].map(({ rule, ...rest }) => finding(rule, join(folder, path), rest));
+}
+
+/** Paths of the build context, as the Dockerfile sees them. */
+function contextOf({ files, folders, ignored, problems }: Found): Pick<BuildContext, 'paths' | 'isWhole'> {
+  const all = [...files, ...folders].map(({ path }) => path);
+  const paths = all.flatMap((path) => (path.startsWith(CONTEXT) ? [path.slice(CONTEXT.length)] : []));
+  const lacking = [...ignored, ...problems.map(({ field }) => field)];
+  return { paths, isWhole: !lacking.some((path) => path.startsWith(CONTEXT)) };
 }
 
 /** Test and solution scripts, and whether the verifier that runs them has a container of its own. */
@@ -66,12 +90,22 @@ function scripts({ paths, verifications }: Sources): Map<string, boolean> {
 }
 
 async function inScript(sources: Sources, path: string, separate: boolean): Promise<Finding[]> {
-  return [...logicalLines(await textOf(sources, path))].flatMap(({ line, text }) =>
-    commandFindings(text, { separate }).map(({ rule, message }) =>
-      finding(rule, join(sources.folder, path), { line, message }),
+  const file = join(sources.folder, path);
+  const text = await textOf(sources, path);
+  const [shebang = ''] = text.split('\n', 1);
+  const returns = shebang.startsWith('#!') && shebang.endsWith('\r');
+  return [
+    ...(returns ? [finding('carriage-return', file, { line: 1, message: RETURNS })] : []),
+    ...[...logicalLines(text)].flatMap(({ line, text: statement }) =>
+      commandFindings(statement, { separate }).map(({ rule, message }) =>
+        finding(rule, file, { line, message }),
+      ),
     ),
-  );
+  ];
 }
+
+const RETURNS =
+  'the first line ends in a carriage return, so no such interpreter is found; expected lines that end as Unix has them (sed -i "s/\\r$//")';
 
 const composeFiles = ({ paths }: Sources): string[] =>
   [...paths].filter((path) => /^(environment|tests|steps\/[^/]+\/tests)\/docker-compose\.yaml$/.test(path));

@@ -1,17 +1,12 @@
 /** One task folder → everything that is wrong with it. */
 import { parse, type TomlTable } from 'smol-toml';
 import { readFile, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
-import {
-  parseTaskToml,
-  readTask,
-  stripCanary,
-  unsupportedFields,
-  unsupportedParts,
-} from '../../tasks/index.ts';
-import type { TaskConfig, Unsupported } from '../../tasks/index.ts';
-import { checkLayout } from '../../tasks/folder/layout.ts';
-import { walkTask, type Found } from '../../tasks/folder/walk.ts';
+import { basename, join } from 'node:path';
+import { parseTaskToml, readTask, readTaskToml, stripCanary, unsupportedParts } from '../../tasks/index.ts';
+import type { TaskConfig } from '../../tasks/index.ts';
+import { checkFiles } from '../../tasks/folder/read.ts';
+import type { ReadConfig } from '../../tasks/toml/parse.ts';
+import { readablePaths, walkTask, type Found } from '../../tasks/folder/walk.ts';
 import { lineFinder } from '../../tasks/toml/lines.ts';
 import { fieldName, type Problem } from '../../tasks/toml/problems.ts';
 import { problemsOf, type LocatedProblem } from '../select/problems.ts';
@@ -31,9 +26,12 @@ export async function lintTask(folder: string): Promise<Linted> {
   const file = join(folder, 'task.toml');
   const text = await readFile(file, 'utf8').catch(() => '');
   const document = documentOf(text);
-  const problems = await problemsIn(folder, document);
-  const config = configOf(text, file);
-  const found = config ? await findingsOf(folder, { config, text, file }) : [];
+  const { config, problems: misfits = [] } = configOf(text, file);
+  const usable = config ?? supposed(document, text);
+  const problems = await problemsIn(folder, { document, text, config: usable });
+  const found = usable
+    ? await findingsOf(folder, { config: usable, text, file }, config !== undefined && misfits.length === 0)
+    : [];
   const unknown = unknownFindings(document, { text, file });
   const located = problems.map((problem) => fromProblem(problem, { text, file }));
   return { findings: [...located, ...unknown, ...found], document };
@@ -47,39 +45,56 @@ function documentOf(text: string): TomlTable {
   }
 }
 
-function configOf(text: string, file: string): TaskConfig | undefined {
+/** What can be used of a task.toml: a field that does not fit hides nothing of the others. */
+function configOf(text: string, file: string): Partial<ReadConfig> {
   try {
-    return text === '' ? undefined : parseTaskToml(text, file);
+    return text === '' ? {} : readTaskToml(text, file);
   } catch {
-    return undefined;
+    return {};
   }
 }
 
+/** What a task.toml that is no TOML, or is not there, may be supposed to say, for the files beside it; undefined for one of several steps. */
+function supposed(document: TomlTable, text: string): TaskConfig | undefined {
+  if (document['steps'] !== undefined || /^\s*(\[\[\s*steps\b|steps\s*=)/m.test(text)) return undefined;
+  const usual = parseTaskToml('', 'task.toml');
+  const ready = /^\s*docker_image\s*=/m.test(text) && { docker_image: 'one that cannot be read' };
+  return { ...usual, environment: { ...usual.environment, ...ready } };
+}
+
+interface Supposed {
+  document: TomlTable;
+  text: string;
+  config: TaskConfig | undefined;
+}
+
 /** What keeps the folder from being a task. A task.toml that cannot be used does not hide what is wrong with the files. */
-async function problemsIn(folder: string, document: TomlTable): Promise<LocatedProblem[]> {
+async function problemsIn(folder: string, toml: Supposed): Promise<LocatedProblem[]> {
   try {
     await readTask(folder);
     return [];
   } catch (error) {
     const problems = problemsOf(folder, error);
-    if (!problems.every(({ file }) => file.endsWith('task.toml'))) return problems;
-    const walked = await walkTask(await realpath(folder)).catch(() => undefined);
-    const more = walked ? [...walked.problems, ...missingFiles(document, walked)] : [];
-    return [...problems, ...more.map((problem) => ({ ...problem, file: folder }))];
+    const ofToml = problems.every(({ file, field }) => file.endsWith('task.toml') || field === 'task.toml');
+    const more = ofToml ? await fileProblems(folder, toml).catch(() => []) : [];
+    const known = new Set(problems.map(({ message }) => message));
+    const others = more.filter(({ message }) => !known.has(message));
+    return [...problems, ...others.map((problem) => ({ ...problem, file: folder }))];
   }
 }
 
-/** What is missing, as far as a task.toml tells that cannot be used; one that is no TOML tells nothing. */
-function missingFiles(document: TomlTable, walked: Found): Problem[] {
-  if (Object.keys(document).length === 0 || document['steps'] !== undefined) return [];
-  const usual = parseTaskToml('', 'task.toml');
-  const { environment = {}, verifier = {} } = document as Record<string, TomlTable>;
-  const { docker_image: image } = environment;
-  const ready = typeof image === 'string' && { docker_image: image };
-  const config = { ...usual, environment: { ...usual.environment, ...ready } };
-  // Its image may bring the tests.
-  const isSeparate = (verifier['environment_mode'] ?? verifier['environment']) !== undefined;
-  return checkLayout(config, walked).filter(({ field }) => !isSeparate || !field.startsWith('tests/'));
+async function fileProblems(folder: string, { document, text, config }: Supposed): Promise<Problem[]> {
+  const root = await realpath(folder);
+  const found = await walkTask(root);
+  const { task, verifier = {} } = document as Record<string, TomlTable>;
+  const name = task === undefined && text !== '' ? basename(folder) : 'task';
+  const { problems } = await checkFiles(root, { found, config: config ?? parseTaskToml(''), name });
+  // Where the steps are not known neither is what they need; and an image of the verifier's own may bring the tests.
+  const modes = /^\s*(environment_mode\s*=|\[\s*verifier\.environment\s*\])/m.test(text);
+  const separate = modes || (verifier['environment_mode'] ?? verifier['environment']) !== undefined;
+  const missing = problems.filter(({ message }) => / is missing; expected /.test(message));
+  const doubtful = missing.filter(({ field }) => !config || (separate && field.startsWith('tests/')));
+  return problems.filter((problem) => !doubtful.includes(problem));
 }
 
 interface TomlFile {
@@ -124,12 +139,16 @@ const unknownFindings = (document: TomlTable, toml: TomlFile): Finding[] =>
     message: `${fieldName(path)} means nothing; expected ${meant === undefined ? 'it to be left out' : `perhaps ${meant}`}`,
   }));
 
-/** What is to be said of a task whose task.toml can be used. */
-async function findingsOf(folder: string, toml: TomlFile & { config: TaskConfig }): Promise<Finding[]> {
+/** What is to be said of a task beyond what keeps it from being one; of what its task.toml says only where all of that can be used. */
+async function findingsOf(
+  folder: string,
+  toml: TomlFile & { config: TaskConfig },
+  isValid: boolean,
+): Promise<Finding[]> {
   const { config } = toml;
   const root = await realpath(folder);
-  const { files } = await walkTask(root);
-  const paths = new Set(files.map(({ path }) => path));
+  const found = await walkTask(root);
+  const paths = readablePaths(found);
   const all = verifications(config, (path) => paths.has(path));
   const said = configFindings(config, all).map(({ rule, path, message }) => ({
     ...inToml(rule, path, toml),
@@ -137,17 +156,15 @@ async function findingsOf(folder: string, toml: TomlFile & { config: TaskConfig 
   }));
   const instructions = await emptyInstructions({ folder, config, paths });
   return [
-    ...said,
+    ...(isValid ? said : []),
     ...instructions,
-    ...(await unsupported(folder, toml)),
-    ...(await sourceFindings({ folder, root, config, paths, verifications: all })),
+    ...unsupported(folder, toml, found),
+    ...(await sourceFindings({ folder, root, config, found, paths, verifications: all })),
   ];
 }
 
-async function unsupported(folder: string, toml: TomlFile & { config: TaskConfig }): Promise<Finding[]> {
-  const task = await readTask(folder).catch(() => undefined);
-  const parts: Unsupported[] = task ? unsupportedParts(task) : unsupportedFields(toml.config);
-  return parts.map(({ field, reason }) => {
+function unsupported(folder: string, toml: TomlFile & { config: TaskConfig }, { files }: Found): Finding[] {
+  return unsupportedParts({ config: toml.config, files }).map(({ field, reason }) => {
     const message = `${field}: ${reason}`;
     const rule = 'unsupported-feature';
     if (field.includes('/')) return { rule, severity: 'error', path: join(folder, field), message };
@@ -171,7 +188,9 @@ async function emptyInstructions({
       .filter((path) => paths.has(path))
       .map(async (path): Promise<Finding[]> => {
         const file = join(folder, path);
-        if (stripCanary(await readFile(file, 'utf8')).trim() !== '') return [];
+        const text = await readFile(file, 'utf8').catch(() => undefined);
+        // What cannot be read is named already.
+        if (text === undefined || stripCanary(text).trim() !== '') return [];
         const message = 'the instruction is empty; expected what the agent is to do';
         return [{ rule: 'invalid-task-files', severity: 'error', path: file, line: 1, column: 1, message }];
       }),

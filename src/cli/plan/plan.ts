@@ -41,7 +41,7 @@ export function planRun(options: PlanOptions): RunPlan {
     return task.trials.length > 0 ? [task] : [];
   });
   if (skipped.length > 0 && (!options.options.skipInvalid || tasks.length === 0))
-    throw cannotRun(skipped, selection.root);
+    throw cannotRun(skipped, selection.root, options.options.skipInvalid === true);
   expectDistinct(tasks);
   const secret = secrets.manifest();
   return {
@@ -172,11 +172,13 @@ function expectDistinct(tasks: PlannedTask[]): void {
   }
 }
 
-function cannotRun(tasks: InvalidTask[], root: string): CliError {
+function cannotRun(tasks: InvalidTask[], root: string, isSkipping: boolean): CliError {
   const count = tasks.length === 1 ? 'a task' : `${tasks.length} tasks`;
   return new CliError('SB-E014', {
     what: `${count} of ${root} cannot be run`,
     why: problemLines(tasks, root).join('\n'),
-    fix: 'correct them, or leave them out with --skip-invalid',
+    fix: isSkipping
+      ? 'correct one of them: no task is left'
+      : 'correct them, or leave them out with --skip-invalid',
   });
 }

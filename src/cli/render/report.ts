@@ -2,12 +2,13 @@ import { relative } from 'node:path';
 import type { CheckReport } from '../lint/check.ts';
 import type { Finding } from '../lint/rules.ts';
 import type { CheckFinding } from '../schemas/task.ts';
+import { grouped } from '../select/problems.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 import { printDocument } from './output.ts';
 import { safeJson, safeLine } from './safe.ts';
 import { style } from './style.ts';
 
-/** Findings on stdout, a line each as compilers print them; how many there are on stderr. */
+/** Findings on stdout, a line each as compilers print them, where ten or fewer have one cause; how many there are on stderr. Documents have all. */
 export async function printReport(
   terminal: Terminal,
   format: OutputFormat,
@@ -18,13 +19,15 @@ export async function printReport(
   if (format === 'json' || format === 'yaml') return printDocument(terminal, format, documents);
   if (format === 'jsonl') return terminal.out(documents.map((one) => `${safeJson(one)}\n`).join(''));
   const styles = style({ color: terminal.color && terminal.outIsTTY });
+  const line = ({ path, line: row, column, severity, message, rule }: CheckFinding): string => {
+    const at = [path, row, column].filter((part) => part !== null).join(':');
+    const word = severity === 'error' ? styles.bad(severity) : styles.warn(severity);
+    return `${styles.strong(safeLine(at))}: ${word}: ${safeLine(message)} ${styles.faint(`[${rule}]`)}`;
+  };
+  const cause = ({ message, rule }: CheckFinding): string => `${safeLine(message)} [${rule}]`;
   terminal.out(
-    documents
-      .map(({ path, line, column, severity, message, rule }) => {
-        const at = [path, line, column].filter((part) => part !== null).join(':');
-        const word = severity === 'error' ? styles.bad(severity) : styles.warn(severity);
-        return `${styles.strong(safeLine(at))}: ${word}: ${safeLine(message)} ${styles.faint(`[${rule}]`)}\n`;
-      })
+    grouped(documents, { cause, line })
+      .map((one) => `${one}\n`)
       .join(''),
   );
   terminal.err(`${summary(tasks, findings)}\n`);

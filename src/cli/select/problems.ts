@@ -1,6 +1,6 @@
 /** Why a folder is no valid task. */
-import { basename, relative } from 'node:path';
-import { TaskFormatError, type Problem } from '../../tasks/index.ts';
+import { basename, join, relative } from 'node:path';
+import { TaskFormatError, unsupportedParts, type Problem, type Task } from '../../tasks/index.ts';
 import { isFileError, unreadable } from '../../tasks/folder/unreadable.ts';
 
 /** A problem and where it is. */
@@ -35,11 +35,54 @@ export function problemsOf(folder: string, error: unknown): LocatedProblem[] {
   return [{ file: folder, field, message: `${field === '' ? 'the folder' : field} ${unreadable(error)}` }];
 }
 
-/** One line for each problem, as compilers print it: `path/task.toml:3:1: what is wrong`. Paths are relative to `from`. */
+/** What this version does not run of a valid task, as problems of its folder; nothing where it runs all of it. */
+export function unsupported({ task }: { task: Task }): InvalidTask[] {
+  const problems = unsupportedParts(task).map(({ field, reason }) => ({
+    file: field.includes('/') ? task.dir : join(task.dir, 'task.toml'),
+    field,
+    message: `${field}: ${reason}`,
+  }));
+  return problems.length === 0 ? [] : [{ folder: task.dir, problems }];
+}
+
+/** More lines than this of one cause become their number and the first of them. */
+const SHOWN = 10;
+
+/** What a sentence says beyond its values and names: those who share it have the same cause. */
+const causeOf = (message: string): string => message.replace(/"(?:[^"\\]|\\.)*"|\b\d+(?:\.\d+)?\b/g, '…');
+
+/** Lines, of which those of a cause that many share become a heading with how many there are, and some examples. */
+export function grouped<One>(
+  all: readonly One[],
+  { cause, line }: { cause: (one: One) => string; line: (one: One) => string },
+): string[] {
+  const groups = Map.groupBy(all, (one) => causeOf(cause(one)));
+  const told = new Set<string>();
+  return all.flatMap((one) => {
+    const key = causeOf(cause(one));
+    const group = groups.get(key) ?? [];
+    if (group.length <= SHOWN) return [line(one)];
+    if (told.has(key)) return [];
+    told.add(key);
+    const examples = group.slice(0, SHOWN).map((example) => `  ${line(example)}`);
+    return [`${group.length} times: ${cause(one)}`, ...examples, `  … and ${group.length - SHOWN} more`];
+  });
+}
+
+/**
+ * One line for each problem, as compilers print it: `path/task.toml:3:1: what is wrong`. Paths are relative to `from`. A cause that more than
+ * ten share is counted, with ten examples.
+ */
 export const problemLines = (invalid: readonly InvalidTask[], from: string): string[] =>
-  invalid.flatMap(({ problems }) =>
-    problems.map(({ file, line, column, message }) => {
-      const at = [relative(from, file) || basename(file), line, column].filter((part) => part !== undefined);
-      return `${at.join(':')}: ${message}`;
-    }),
+  grouped(
+    invalid.flatMap(({ problems }) => problems),
+    {
+      cause: ({ message }) => message,
+      line: ({ file, line, column, message }) => {
+        const at = [relative(from, file) || basename(file), line, column].filter(
+          (part) => part !== undefined,
+        );
+        return `${at.join(':')}: ${message}`;
+      },
+    },
   );

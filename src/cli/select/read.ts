@@ -1,9 +1,11 @@
 /** A folder → a task that can be run, or what is wrong with it. */
 import { createHash } from 'node:crypto';
-import { packContext, readTask, type Task } from '../../tasks/index.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packContext, readTask, readTaskToml, unsupportedFields, type Task } from '../../tasks/index.ts';
 import type { Budget } from './in-parallel.ts';
 import { withoutSecrets } from './left-out.ts';
-import { problemsOf, type InvalidTask } from './problems.ts';
+import { problemsOf, type InvalidTask, type LocatedProblem } from './problems.ts';
 
 /** A task to run. */
 export interface SelectedTask {
@@ -25,7 +27,22 @@ export async function readFolder(folder: string, memory: Budget): Promise<Select
     if (task.config.environment.docker_image !== undefined) return selected;
     return { ...selected, contextSha256: await memory(bytesOf(task), () => contextDigest(task)) };
   } catch (error) {
-    return { folder, problems: problemsOf(folder, error) };
+    return { folder, problems: [...problemsOf(folder, error), ...(await unsupportedBeside(folder))] };
+  }
+}
+
+/** What this version does not run, beside what is wrong: of two reasons none hides the other. */
+async function unsupportedBeside(folder: string): Promise<LocatedProblem[]> {
+  const file = join(folder, 'task.toml');
+  try {
+    const { config } = readTaskToml(await readFile(file, 'utf8'), file);
+    return (config ? unsupportedFields(config) : []).map(({ field, reason }) => ({
+      file,
+      field,
+      message: `${field}: ${reason}`,
+    }));
+  } catch {
+    return [];
   }
 }
 

@@ -90,6 +90,58 @@ describe('Selecting tasks', () => {
     expect(lines[2]).to.match(/^worse\/task\.toml:1:\d+: not valid TOML/);
   });
 
+  it('counts a cause that many tasks share, with ten examples', async () => {
+    for (let index = 10; index < 40; index += 1)
+      await write(`bad-${index}`, { ...MINIMAL, 'task.toml': `[environment]\ncpus = "${index}x"\n` });
+    await write('other', { ...MINIMAL, 'task.toml': '[agent]\ntimeout_sec = 0\n' });
+    const lines = (await refusal()).why.split('\n');
+    expect(lines[0]).to.match(/^30 times: environment\.cpus is "10x"; expected a number of CPUs/);
+    expect(
+      lines.slice(1, 11).every((line) => /^ {2}bad-\d+\/task\.toml:2: environment\.cpus/.test(line)),
+    ).to.equal(true);
+    expect(lines[11]).to.equal('  … and 20 more');
+    expect(lines[12]).to.match(/^other\/task\.toml:2: agent\.timeout_sec is 0/);
+    expect(lines).to.have.length(13);
+  });
+
+  it('names what this version does not run beside what is wrong, of the same task and of others', async () => {
+    const tpu = '[environment.tpu]\ntype = "a"\ntopology = "2x4"\n';
+    await write('both', { ...MINIMAL, 'task.toml': `[agent]\ntimeout_sec = 0\n${tpu}` });
+    await write('only', { ...MINIMAL, 'task.toml': tpu });
+    const { what, why } = await refusal();
+    expect(what).to.match(/^a folder is no valid task/);
+    expect(why.split('\n')).to.deep.equal([
+      'both/task.toml:2: agent.timeout_sec is 0; expected a number of seconds greater than 0',
+      'both/task.toml: environment.tpu: TPUs are not supported',
+      'only/task.toml: environment.tpu: TPUs are not supported',
+    ]);
+  });
+
+  it('advises to leave out bad tasks only where that was not asked for', async () => {
+    await write('bad', { 'task.toml': '' });
+    expect((await refusal({ skipInvalid: true })).fix).to.not.include('--skip-invalid');
+    await write('fine');
+    expect((await refusal()).fix).to.include('--skip-invalid');
+  });
+
+  it('goes on after a task with a file of a name that is not UTF-8', async () => {
+    const bad = await write('bad');
+    await writeFile(Buffer.concat([Buffer.from(join(bad, 'tests/caf')), Buffer.of(0xe9)]), '');
+    await write('fine');
+    const { tasks, invalid } = await selectTasks({ path: root, skipInvalid: true });
+    expect(tasks.map(({ task }) => task.name)).to.deep.equal(['fine']);
+    expect(invalid.map(({ problems }) => problems.map(({ field }) => field))).to.deep.equal([
+      ['tests/caf\ufffd'],
+    ]);
+  });
+
+  it('takes a folder of tasks whose name is not UTF-8 for one that cannot be read', async () => {
+    await write('fine');
+    await mkdir(Buffer.concat([Buffer.from(join(root, 'caf')), Buffer.of(0xe9)]));
+    const found = await readTasks({ path: root });
+    expect(found.map((one) => 'problems' in one)).to.deep.equal([true, false]);
+  });
+
   it('leaves out invalid tasks when told to, and reports them', async () => {
     await write('bad', { 'task.toml': '' });
     await write('fine');

@@ -6,7 +6,7 @@ import { CliError } from '../failure/error.ts';
 import { findCandidates, type Candidate } from './find.ts';
 import { fits } from './glob.ts';
 import { createBudget, inParallel } from './in-parallel.ts';
-import { isInvalid, problemLines, problemsOf, type InvalidTask } from './problems.ts';
+import { isInvalid, problemLines, problemsOf, unsupported, type InvalidTask } from './problems.ts';
 import { readFolder, type SelectedTask } from './read.ts';
 
 export type { InvalidTask, LocatedProblem } from './problems.ts';
@@ -69,7 +69,7 @@ export async function selectTasks(options: SelectOptions): Promise<Selection> {
   const invalid = wanted.filter(isInvalid);
   const tasks = unique(wanted.filter((one): one is SelectedTask => !isInvalid(one)));
   if (invalid.length > 0 && (!skipInvalid || tasks.length === 0))
-    throw invalidTasks(invalid, { path, shown, others: tasks.length });
+    throw invalidTasks(invalid, { path, shown, tasks });
   return { root: path, tasks: tasks.slice(0, limit), invalid };
 }
 
@@ -144,15 +144,16 @@ const PROBLEMS_SHOWN = 50;
 
 function invalidTasks(
   invalid: InvalidTask[],
-  { path, shown, others }: { path: string; shown: string; others: number },
+  { path, shown, tasks }: { path: string; shown: string; tasks: SelectedTask[] },
 ): CliError {
-  const lines = problemLines(invalid, path);
-  const more = lines.length > PROBLEMS_SHOWN ? [`… and ${lines.length - PROBLEMS_SHOWN} more`] : [];
+  // What cannot be run for another reason is told at once, not when these are corrected.
+  const lines = problemLines([...invalid, ...tasks.flatMap(unsupported)], path);
+  const more = lines.length > PROBLEMS_SHOWN ? [`… and ${lines.length - PROBLEMS_SHOWN} more lines`] : [];
   const count = invalid.length === 1 ? 'a folder is' : `${invalid.length} folders are`;
   return new CliError('SB-E014', {
     what: `${count} no valid task in ${shown}`,
     why: [...lines.slice(0, PROBLEMS_SHOWN), ...more].join('\n'),
-    fix: `sb task check ${quoted(shown)}${others > 0 ? '    (or leave them out with --skip-invalid)' : ''}`,
+    fix: `sb task check ${quoted(shown)}${tasks.length > 0 ? '    (or leave them out with --skip-invalid)' : ''}`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   packContext,
@@ -9,6 +9,7 @@ import {
   taskVersion,
   type Task,
 } from '../../tasks/index.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { PackedTask } from '../schemas/task.ts';
 
 /** Writes the objects of a task's upload into a folder, each whole or not at all; and says which. */
@@ -23,7 +24,7 @@ export async function packTo(
     ['metadata.json', `${JSON.stringify(taskMetadata(task), undefined, 2)}\n`],
   ];
   const target = resolve(cwd, folder);
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   for (const [name, contents] of files) await writeWhole(join(target, name), contents);
   return {
     name: task.name,

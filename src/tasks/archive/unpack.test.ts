@@ -261,9 +261,9 @@ describe('unpack', () => {
     );
     const mode = async (path: string) => ((await stat(join(folder, path))).mode & 0o7777).toString(8);
     expect(await Promise.all(['dir', 'dir/key', 'none', 'all'].map(mode))).to.deep.equal([
-      '755',
+      '500',
       '600',
-      '644',
+      '400',
       '777',
     ]);
   });

@@ -150,6 +150,82 @@ authors = "me"`),
     ]);
   });
 
+  describe('reads numbers as pydantic does', () => {
+    const timeout = (value: string) => parseTaskToml(`[agent]\ntimeout_sec = ${value}`).agent.timeout_sec;
+    const memory = (value: string) =>
+      parseTaskToml(`[environment]\nmemory_mb = ${value}`).environment.memory_mb;
+
+    // What pydantic 2.13 makes of them.
+    const numbers: [string, number][] = [
+      ['"120"', 120],
+      ['" 120 "', 120],
+      ['"1_000"', 1000],
+      ['"1e3"', 1000],
+      ['".5"', 0.5],
+      ['"5."', 5],
+      ['"+5"', 5],
+    ];
+    for (const [text, value] of numbers)
+      it(`takes ${text} for ${value} seconds`, () => expect(timeout(text)).to.equal(value));
+    for (const text of [
+      '""',
+      '"abc"',
+      '"0x10"',
+      '"1__0"',
+      '"1,000"',
+      '"nan"',
+      'nan',
+      '"-5"',
+      '"-inf"',
+      'true',
+    ])
+      it(`refuses ${text} for seconds`, () => expect(() => timeout(text)).to.throw(/agent\.timeout_sec is/));
+
+    for (const [text, value] of [
+      ['"2048"', 2048],
+      ['"2048.0"', 2048],
+      ['2048.0', 2048],
+      ['"1_024"', 1024],
+    ] as const)
+      it(`takes ${text} for ${value} megabytes`, () => expect(memory(text)).to.equal(value));
+    for (const text of ['"2e3"', '"2.5"', '"2048."', '"inf"', 'inf', 'false'])
+      it(`refuses ${text} for megabytes`, () =>
+        expect(() => memory(text)).to.throw(/environment\.memory_mb is/));
+
+    it('takes the longest time that a Trial may have for an endless one', () => {
+      for (const text of ['inf', '+inf', '"inf"', '"Infinity"']) expect(timeout(text)).to.equal(2_592_000);
+    });
+
+    it('reads them wherever they are, and leaves text alone', () => {
+      const config = parseTaskToml(`
+[environment]
+cpus = "2"
+env = { A = "1" }
+[environment.healthcheck]
+command = "1"
+retries = "2"
+[agent]
+user = "1000"
+[[steps]]
+name = "1"
+min_reward = "0.5"
+[[steps]]
+name = "2"
+[steps.min_reward]
+a = "0.5"`);
+      expect(config.environment).to.include({ cpus: 2 });
+      expect(config.environment.env).to.deep.equal({ A: '1' });
+      expect(config.environment.healthcheck).to.include({ command: '1', retries: 2 });
+      expect(config.agent.user).to.equal('1000');
+      expect(config.steps?.map((step) => step.min_reward)).to.deep.equal([0.5, { a: 0.5 }]);
+    });
+  });
+
+  it('leaves a path of Windows to what runs Windows', () => {
+    const { workdir } = parseTaskToml("[environment]\nos = 'Windows'\nworkdir = 'C:\\app'").environment;
+    expect(workdir).to.equal('C:\\app');
+  });
+
   const refused: [string, string, string][] = [
     ['a section that is no table', 'agent = 3', 'task.toml:1: agent is 3; expected a table'],
     ['a list in place of a section', '[[agent]]', 'task.toml:1: agent is [{}]; expected a table'],
@@ -219,9 +295,14 @@ authors = "me"`),
       'task.toml:2: environment.workdir is "app"; expected an absolute path',
     ],
     [
-      'an infinite timeout',
-      '[verifier]\ntimeout_sec = inf',
-      'task.toml:2: verifier.timeout_sec is Infinity; expected a number of seconds greater than 0',
+      'a timeout that is no number',
+      '[verifier]\ntimeout_sec = nan',
+      'task.toml:2: verifier.timeout_sec is NaN; expected a number of seconds greater than 0',
+    ],
+    [
+      'endless CPUs',
+      '[environment]\ncpus = inf',
+      'task.toml:2: environment.cpus is Infinity; expected a number of CPUs greater than 0',
     ],
   ];
   for (const [what, text, message] of refused)

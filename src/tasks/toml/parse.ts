@@ -6,16 +6,31 @@ import { Settings } from 'typebox/system';
 import Value from 'typebox/value';
 import { modernise } from './aliases.ts';
 import { lineFinder } from './lines.ts';
+import { readNumbers, type Schema } from './numbers.ts';
 import { fieldName, shown, TaskFormatError } from './problems.ts';
 import type { Path, Problem } from './problems.ts';
 import { checkRules } from './rules.ts';
 import { TaskConfig } from './schema.ts';
+
+/** A `task.toml` as far as it can be used. */
+export interface ReadConfig {
+  /** With what does not fit left out; missing where too little remains. */
+  config?: TaskConfig;
+  problems: Problem[];
+}
 
 /**
  * Reads a `task.toml` as Harbor 0.25 does: deprecated names become today's, defaults are filled in, unknown keys stay where they are.
  * Throws TaskFormatError with every problem found.
  */
 export function parseTaskToml(text: string, file = 'task.toml'): TaskConfig {
+  const { config, problems } = readTaskToml(text, file);
+  if (!config || problems.length > 0) throw new TaskFormatError(file, problems);
+  return config;
+}
+
+/** The same for whoever has something to say about the rest, too. Throws TaskFormatError where the text is no TOML. */
+export function readTaskToml(text: string, file = 'task.toml'): ReadConfig {
   const document = parseToml(text, file);
   const lineOf = lineFinder(text);
   const problems: Problem[] = [];
@@ -27,15 +42,16 @@ export function parseTaskToml(text: string, file = 'task.toml'): TaskConfig {
   };
 
   modernise(document, report);
+  readNumbers(document, TaskConfig as Schema);
   const config = Value.Default(TaskConfig, document) as TaskConfig;
   for (const misfit of misfits(config)) {
     report(misfit.path, misfit.rest);
     remove(config, misfit.path);
   }
   // The rules read typed values: they have a say where defaults can stand in for what did not fit.
-  if (Value.Check(TaskConfig, Value.Default(TaskConfig, config))) checkRules(config, report);
-  if (problems.length > 0) throw new TaskFormatError(file, inOrder(problems));
-  return config;
+  const fits = Value.Check(TaskConfig, Value.Default(TaskConfig, config));
+  if (fits) checkRules(config, report);
+  return { problems: inOrder(problems), ...(fits && { config }) };
 }
 
 const inOrder = (problems: Problem[]): Problem[] => problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));

@@ -41,6 +41,10 @@ function checkVerifier(verifier: VerifierConfig, path: Path, report: Report): vo
 
 function checkEnvironment(environment: EnvironmentConfig, path: Path, report: Report): void {
   checkNetwork(environment, path, report);
+  const { os, workdir = '/' } = environment;
+  // A path of Windows is for what runs Windows to judge.
+  if (os !== 'windows' && !workdir.startsWith('/'))
+    report([...path, 'workdir'], `is ${shown(workdir)}; expected an absolute path`);
   for (const [index, { transport, url, command }] of environment.mcp_servers.entries()) {
     const needed = transport === 'stdio' ? 'command' : 'url';
     if (!(transport === 'stdio' ? command : url))

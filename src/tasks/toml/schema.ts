@@ -10,9 +10,14 @@ const Text = (what = 'a string') => Type.String(expected(what));
 const Texts = (what = 'a list of strings') =>
   Type.Array(Type.String(expected('a string')), { default: [], ...expected(what) });
 const Seconds = (options: object = {}) =>
-  Type.Number({ exclusiveMinimum: 0, ...expected('a number of seconds greater than 0'), ...options });
+  Type.Number({
+    exclusiveMinimum: 0,
+    seconds: true,
+    ...expected('a number of seconds greater than 0'),
+    ...options,
+  });
 const Pause = (options: object = {}) =>
-  Type.Number({ minimum: 0, ...expected('a number of seconds, 0 or more'), ...options });
+  Type.Number({ minimum: 0, seconds: true, ...expected('a number of seconds, 0 or more'), ...options });
 const Count = (minimum: number, what: string) =>
   Type.Integer({ minimum, ...expected(`a whole number of ${what}, ${minimum} or more`) });
 const OneOf = <const T extends string>(values: readonly T[], options: object = {}) =>
@@ -110,7 +115,7 @@ const environmentFields = {
   env: Env,
   skills_dir: Type.Optional(Text('a path')),
   healthcheck: Type.Optional(Healthcheck),
-  workdir: Type.Optional(Type.String({ pattern: '^/', ...expected('an absolute path') })),
+  workdir: Type.Optional(Text('an absolute path')),
 };
 // No default: a verifier without an environment of its own shares the agent's.
 const EnvironmentConfig = Type.Object(environmentFields, table);

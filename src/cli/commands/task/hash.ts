@@ -11,17 +11,19 @@ export const hash = ({ io }: Cli): Command =>
       )
       .argument('<path...>', 'task folders')
       .action(async (paths: string[], { output }: { output: OutputFormat }) => {
-        const [{ hashed, hashListing }, { leftOutNote, readOne }, { printListing }] = await Promise.all([
+        const [{ hashed, hashListing }, { leftOutNote, readEach }, { printListing }] = await Promise.all([
           import('../../tasks/hash.ts'),
           import('../../tasks/read.ts'),
           import('../../render/output.ts'),
         ]);
-        const tasks = [];
-        for (const path of paths) tasks.push(await readOne(path, io.cwd));
-        const note = leftOutNote(tasks);
+        const { tasks, failure } = await readEach(paths, io.cwd);
+        const note = leftOutNote(tasks.map(({ task }) => task));
         if (note !== undefined) io.terminal.err(`${note}\n`);
-        const rows = tasks.map((task, index) => hashed(task, paths[index] ?? ''));
+        const rows = tasks.map(({ task, path }) => hashed(task, path));
+        // One that is none keeps nobody from the others; where there are no others there is nothing to print.
+        if (failure && rows.length === 0) throw failure;
         await printListing(io.terminal, output, hashListing(rows));
+        if (failure) throw failure;
       }),
     [
       ['sb task hash examples/tasks/hello', 'name and version'],

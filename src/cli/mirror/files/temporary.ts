@@ -1,8 +1,9 @@
 /** Files come into being whole or not at all: written under another name on the same disk, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../make-folder.ts';
 
 /** Within the run's folder; Harbor's viewer takes only folders with a config.json or result.json for Trials. */
 export const PARTIAL = '.partial';
@@ -34,7 +35,7 @@ export async function writeWhole(
 ): Promise<void> {
   const folder = join(root, PARTIAL);
   const path = join(folder, temporaryName());
-  await Promise.all([mkdir(folder, { recursive: true }), mkdir(dirname(target), { recursive: true })]);
+  await Promise.all([makeFolder(folder), makeFolder(dirname(target))]);
   try {
     await write(path);
     await rename(path, target);

@@ -1,0 +1,87 @@
+/** What a Dockerfile copies that its build context does not have. */
+import { posix } from 'node:path';
+import { argumentsOf, HIDDEN, instructionsOf, type DockerfileFinding } from './dockerfile.ts';
+
+export interface BuildContext {
+  /** Files, links and empty folders, relative to the context. */
+  paths: readonly string[];
+  /** False where there is more in it than could be read. */
+  isWhole: boolean;
+  /** Text of its `.dockerignore`. */
+  ignored: string;
+}
+
+/**
+ * Each source of COPY and ADD that the context does not have. What only the build knows is left alone: other stages and images, URLs,
+ * here-documents, variables. So are patterns, since BuildKit copies nothing where nothing fits one.
+ */
+export function missingSources(text: string, { paths, isWhole, ignored }: BuildContext): DockerfileFinding[] {
+  // Patterns with sets and escapes, and another character to escape with, are beyond this.
+  if (!isWhole || /[[\\]/.test(ignored) || /^\s*#\s*escape\s*=/im.test(text)) return [];
+  const isLeftOut = dockerignore(ignored);
+  const present = withFolders(paths.filter((path) => !isLeftOut(path)));
+  return [...instructionsOf(text)].flatMap(({ line, instruction, flags, value }) =>
+    sourcesOf({ instruction, flags, value })
+      .filter((source) => !has(present, source) && !HIDDEN.test(source))
+      .map((source) => ({ rule: 'missing-copy-source', line, message: messageOf(source) })),
+  );
+}
+
+const messageOf = (source: string): string =>
+  `${source} is not in the build context; expected a file or folder of environment/ that .dockerignore does not leave out`;
+
+interface Copy {
+  instruction: string;
+  flags: readonly string[];
+  value: string;
+}
+
+function sourcesOf({ instruction, flags, value }: Copy): string[] {
+  const copies = instruction === 'COPY' || instruction === 'ADD';
+  if (!copies || flags.some((flag) => /^--from=/i.test(flag))) return [];
+  return (argumentsOf(value) ?? [])
+    .slice(0, -1)
+    .filter((source) => !/^$|:\/\/|^git@|^<<|[$*?[\\"']/.test(source));
+}
+
+/** The paths and every folder above them. */
+function withFolders(paths: readonly string[]): Set<string> {
+  const all = new Set<string>();
+  for (const path of paths) for (let at = path; at !== '.'; at = posix.dirname(at)) all.add(at);
+  return all;
+}
+
+function has(present: ReadonlySet<string>, source: string): boolean {
+  // Nothing is above a context: what climbs out of it ends at its root.
+  const path = posix.normalize(`/${source}`).replace(/\/$/, '').slice(1);
+  if (path === '' || present.has(path)) return true;
+  // Behind what is no folder here a link may lead to one.
+  const above = posix.dirname(path);
+  return above !== '.' && has(present, above) && ![...present].some((one) => one.startsWith(`${above}/`));
+}
+
+/** Whether `.dockerignore` leaves a path out. The last pattern that fits it or a folder above it decides, whatever came before. */
+function dockerignore(text: string): (path: string) => boolean {
+  const rules = text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => ({
+      keeps: line.trim().startsWith('!'),
+      pattern: patternOf(line.trim().replace(/^!\s*/, '')),
+    }));
+  return (path) => {
+    const prefixes = [...withFolders([path])];
+    const last = rules.findLast(({ pattern }) => prefixes.some((prefix) => pattern.test(prefix)));
+    return last !== undefined && !last.keeps;
+  };
+}
+
+const STARS: Record<string, string> = { '**/': '(?:.*/)?', '**': '.*', '*': '[^/]*', '?': '[^/]' };
+
+/** `*` and `?` stay within a name, `**` does not. */
+function patternOf(text: string): RegExp {
+  const path = posix.normalize(`/${text}`).replace(/\/$/, '').slice(1);
+  const source = path.replace(/\*\*\/|\*\*|[*?]|[.+^${}()|\]]/g, (part) => STARS[part] ?? `\\${part}`);
+  return new RegExp(`^${source}$`);
+}
