@@ -15,7 +15,7 @@ import { attend } from './attend.ts';
 import { printSubmitted } from './outcome.ts';
 import { conclude, halfway, printFarewell, printRefused, returnTo } from './conclude.ts';
 import { printDryRun } from './dry-run.ts';
-import { checkNodes } from './fit/nodes.ts';
+import { checkNodes, nodeLines } from './fit/nodes.ts';
 import { checkQuotas } from './fit/quota.ts';
 import { durationMs, wishOf, type RunFlags, type Wish } from './wish.ts';
 
@@ -83,6 +83,7 @@ async function inCluster(session: Session, { wish, io, selection }: Launch): Pro
   const plan = planOf(wish, io, { selection, bucket });
   await preflight(session, needsOf(plan));
   if (wish.options.provision === false) await checkNodes(session, plan);
+  else for (const line of await nodeLines(session, plan)) io.terminal.err(safe(`${line}\n`));
   if (wish.dryRun === 'server') return printDryRun(plan, { wish, io, session });
   for (const line of await checkQuotas(session, plan, io.signal)) io.terminal.err(safe(`${line}\n`));
   return wish.options.detach ? detached(session, plan, { wish, io }) : attended(session, plan, { wish, io });

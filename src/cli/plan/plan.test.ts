@@ -183,7 +183,7 @@ describe('Planning a run', () => {
     const tasks = [await selected('[environment]\ncpus = 1\nmemory_mb = 100\n')];
     const { environment } = specOf(plan({ cpus: '1500m', memory: '4Gi', storage: '20G' }, { tasks }));
     expect(environment?.resources).to.deep.equal({
-      requests: { cpu: '1500m', memory: '4096Mi', 'ephemeral-storage': '19074Mi' },
+      requests: { cpu: '1500m', memory: '4096Mi', 'ephemeral-storage': '2048Mi' },
       limits: { memory: '4096Mi', 'ephemeral-storage': '19074Mi' },
     });
   });

@@ -96,7 +96,7 @@ ANSWER = "42"`,
       environment: {
         image: 'debian:bookworm-slim',
         resources: {
-          requests: { cpu: '500m', memory: '2048Mi', 'ephemeral-storage': '20480Mi' },
+          requests: { cpu: '500m', memory: '2048Mi', 'ephemeral-storage': '2048Mi' },
           limits: { memory: '2048Mi', 'ephemeral-storage': '20480Mi' },
         },
         gpus: 1,

@@ -15,7 +15,8 @@ type PodSpec = NonNullable<Pod['spec']>;
 
 /** What the task container requests by default: the CRD's. */
 const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
-const COURIER = { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi', pods: 1 };
+/** What the courier beside it requests. */
+export const COURIER = { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi', pods: 1 };
 
 const NAMES = ['cpu', 'memory', 'ephemeral-storage', 'pods'] as const;
 
@@ -34,6 +35,14 @@ const amountsOf = (requests: Requests): Amounts =>
 /** What a Trial's Pod requests: the task container and the courier. */
 export const requestsOfTrial = (requests?: Requests): Amounts =>
   plus(amountsOf({ ...DEFAULTS, ...requests }), amountsOf(COURIER));
+
+/** What a task may request at most for its Pod to fit on a node that has `room`, as the options of a run take it; undefined for nothing. */
+export function mostFor(resource: 'cpu' | 'memory' | 'ephemeral-storage', room: number): string | undefined {
+  const left = room - amountsOf(COURIER)[resource];
+  const most = resource === 'cpu' ? Math.floor(left * 1000 + 1e-6) / 1000 : Math.floor(left / 2 ** 20);
+  if (most <= 0) return undefined;
+  return resource === 'cpu' ? String(most) : `${most}Mi`;
+}
 
 export const DEFAULT_TRIAL = requestsOfTrial();
 

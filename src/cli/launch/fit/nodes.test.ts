@@ -6,7 +6,7 @@ import type { RunOptions } from '../../plan/options.ts';
 import { planRun } from '../../plan/plan.ts';
 import { failureOf, world, type World } from '../../runs/testing/world.ts';
 import { selectTasks, type Selection } from '../../select/select.ts';
-import { checkNodes } from './nodes.ts';
+import { checkNodes, nodeLines } from './nodes.ts';
 
 describe('--no-provision', () => {
   let w: World;
@@ -54,6 +54,27 @@ describe('--no-provision', () => {
       'task wants 2.05 CPUs, 0.6Gi of memory, 8.3Gi of disk, its courier included\n' +
         'node n has 2 CPUs, 4Gi of memory, 30Gi of disk',
     );
+  });
+
+  it('says how much may be asked for', async () => {
+    haveNode();
+    expect((await refusal({ cpus: '2', memory: '8Gi' })).fix).to.match(
+      /ask for less: --cpus 1\.95 --memory 4016Mi$/,
+    );
+  });
+
+  it('is only a hint where nodes may come: what fits nowhere, and what to do', async () => {
+    const lines = (options: RunOptions) =>
+      nodeLines(w.session, planRun({ selection, run: 'r', bucket: 'b', options, environment: {} }));
+    expect(await lines({ cpus: '2' })).to.deep.equal([]);
+    haveNode();
+    expect(await lines({ cpus: '1.95' })).to.deep.equal([]);
+    expect(await lines({ cpus: '2' })).to.deep.equal([
+      'a task fits on no node that is there; the Trials wait for a larger one:',
+      '  task wants 2.05 CPUs, 0.6Gi of memory, 8.3Gi of disk, its courier included',
+      '  node n has 2 CPUs, 4Gi of memory, 30Gi of disk',
+      '  to run on these nodes: ask for less: --cpus 1.95',
+    ]);
   });
 
   it('looks at labels, taints and what is tolerated', async () => {

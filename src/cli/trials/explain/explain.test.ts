@@ -218,6 +218,20 @@ describe('An explanation', () => {
         .and.to.include('no node of this size will ever hold it');
     });
 
+    it('counts the courier beside the task: two CPUs are more than a node of two has', () => {
+      const message = '0/1 nodes are available: 1 Insufficient cpu.';
+      const trial = active('Unschedulable', { message });
+      trial.spec.environment.resources.requests.cpu = '2';
+      const two = node({ status: { allocatable: { cpu: '2' } } });
+      const told = unscheduled(message, { nodes: [two], trial });
+      expect(told)
+        .to.include(
+          'no node has 2 of cpu free, and 50m for the courier beside it; the largest node has 2 in all',
+        )
+        .and.to.include('no node of this size will ever hold it')
+        .and.to.include('ask for 1.95 at most: sb cloud run … --cpus 1.95,');
+    });
+
     it('says what the autoscaler makes of it', () => {
       const events = [event('TriggeredScaleUp', 'pod triggered scale-up: 1->2')];
       expect(unscheduled('0/1 nodes are available: 1 Insufficient cpu.', { events })).to.include('is on it');

@@ -1,5 +1,6 @@
 /** Pure: why the scheduler finds no node, in its own words and with what the nodes have. */
 import type { Node } from '../../../kube/kinds.ts';
+import { COURIER, mostFor } from '../../doctor/capacity/room.ts';
 import type { Evidence, Finding } from './evidence.ts';
 
 interface Obstacle {
@@ -91,11 +92,14 @@ const noNode: Finding = {
 function room(resource: string, evidence: Evidence): Finding {
   const wants = requestOf(evidence, resource);
   const largest = largestOf(evidence.nodes ?? [], resource);
-  const never = largest !== undefined && amount(wants) > amount(largest);
-  const lower = `lower it: sb cloud run … ${OPTIONS[resource]} <less>, or environment.resources.requests.${resource}`;
+  // The scheduler finds room for the whole Pod.
+  const beside = COURIER[resource as keyof typeof OPTIONS & keyof typeof COURIER];
+  const never = largest !== undefined && amount(wants) + amount(String(beside)) > amount(largest);
+  const most = never ? mostFor(resource as 'cpu', amount(largest)) : undefined;
+  const lower = `${most === undefined ? 'lower it' : `ask for ${most} at most`}: sb cloud run … ${OPTIONS[resource]} ${most ?? '<less>'}, or environment.resources.requests.${resource}`;
   return {
     why: [
-      `no node has ${wants} of ${resource} free${largest === undefined ? '' : `; the largest node has ${largest} in all`}`,
+      `no node has ${wants} of ${resource} free, and ${beside} for the courier beside it${largest === undefined ? '' : `; the largest node has ${largest} in all`}`,
       ...(never ? ['so no node of this size will ever hold it'] : []),
     ],
     next: never
