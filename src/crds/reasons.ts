@@ -106,7 +106,7 @@ export const BUILD_FAILED = {
   },
   ContextMismatch: { retried: false, means: 'the context’s SHA-256 is not the one in the spec' },
   DockerfileFailed: { retried: false, means: 'a step of the Dockerfile failed, or it does not parse' },
-  BaseImageNotFound: { retried: false, means: 'a FROM image does not exist' },
+  BaseImageNotFound: { retried: false, means: 'a FROM image, or that of a # syntax line, does not exist' },
   BaseImageRateLimited: { retried: true, means: 'a FROM image’s registry limits our pulls' },
   PushDenied: { retried: false, means: 'the registry refuses the image' },
   RepositoryNotAllowed: { retried: false, means: 'the operator does not push to spec.repository' },

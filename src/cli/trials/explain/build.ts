@@ -50,8 +50,8 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
   ),
   DockerfileFailed: failedStep,
   BaseImageNotFound: say(
-    'an image that the Dockerfile starts FROM does not exist',
-    'correct FROM in environment/Dockerfile',
+    'an image that the Dockerfile needs does not exist',
+    'correct FROM in environment/Dockerfile, or the line # syntax= above it',
     buildLog,
   ),
   BaseImageRateLimited: () => imageFinding('toomanyrequests'),

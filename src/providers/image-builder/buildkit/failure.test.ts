@@ -53,6 +53,23 @@ describe('failure of a build', () => {
       'DockerfileFailed',
       'failed to read dockerfile: open Nope: no such file or directory',
     ],
+    'a frontend that cannot be pulled': [
+      [
+        '#2 resolve image config for docker-image://docker.io/docker/dockerfile:1-labs',
+        '#2 ERROR: docker.io/docker/dockerfile:1-labs: not found',
+        '------',
+        ' > resolve image config for docker-image://docker.io/docker/dockerfile:1-labs:',
+        '------',
+        'Dockerfile:1',
+        '--------------------',
+        '   1 | >>> # syntax=docker/dockerfile:1-labs',
+        '   2 |     FROM debian:bookworm-slim',
+        '--------------------',
+        'error: failed to solve: docker/dockerfile:1-labs: failed to resolve source metadata for docker.io/docker/dockerfile:1-labs: not found',
+      ].join('\n'),
+      'BaseImageNotFound',
+      'the Dockerfile’s first line, # syntax=docker/dockerfile:1-labs, asks for a frontend that cannot be pulled; leave the line out unless the Dockerfile needs it: docker/dockerfile:1-labs: failed to resolve source metadata for docker.io/docker/dockerfile:1-labs: not found',
+    ],
     'a missing stage': [
       solve('target stage "zz" could not be found'),
       'DockerfileFailed',

@@ -23,6 +23,9 @@ const DAEMON =
 const PULL =
   /failed to resolve source metadata|pull access denied|failed to authorize|failed to fetch (anonymous|oauth) token/;
 
+/** BuildKit names the line of the Dockerfile that it stopped at: `Dockerfile:1`, and then shows it. */
+const SYNTAX = /^\s*\d+ \| >>> # *syntax *= *(\S+)/im;
+
 /** Rules in order of precedence; what comes first may contain text of the Dockerfile that looks like what comes later. */
 const RULES: { when: RegExp; reason: (error: string) => BuildFailedReason }[] = [
   { when: /^failed to solve: process ".*" did not complete successfully/s, reason: () => 'DockerfileFailed' },
@@ -96,6 +99,9 @@ const failedStep = (lines: string[]): string | undefined =>
 
 function sentence(error: string, lines: string[]): string {
   const cause = error.replace(/^failed to solve: /, '');
+  const frontend = PULL.test(error) ? SYNTAX.exec(lines.join('\n'))?.[1] : undefined;
+  if (frontend !== undefined)
+    return `the Dockerfile’s first line, # syntax=${frontend}, asks for a frontend that cannot be pulled; leave the line out unless the Dockerfile needs it: ${cause}`;
   const step = failedStep(lines);
   if (step === undefined) return cause;
   const [, exit] = /did not complete successfully: (.*)$/s.exec(cause) ?? [];

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import type { Job } from '../../../kube/kinds.ts';
@@ -73,6 +74,55 @@ describe('Job of a build', () => {
     expect(policy)
       .to.contain('docker-image://docker.io/library/*')
       .and.contain('docker-image://mirror/library/$${1}');
+  });
+
+  describe('with a line # syntax', () => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'sb-syntax-'));
+      writeFileSync(join(folder, 'buildctl'), '#!/bin/sh\necho "$@"\nexit 1\n', { mode: 0o755 });
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    /** Arguments of buildctl for a Dockerfile. */
+    const called = (dockerfile: string, change: Partial<Build> = {}): string => {
+      const [{ command, args } = {}] = buildJob({ ...build, ...change }, settings).spec!.template.spec!
+        .containers;
+      const file = join(folder, 'Dockerfile');
+      writeFileSync(file, dockerfile);
+      const env = { PATH: `${folder}:/usr/bin:/bin`, SB_DOCKERFILE: file };
+      return spawnSync(command![0]!, [...command!.slice(1), ...args!], { encoding: 'utf8', env }).stdout;
+    };
+    const BUILT_IN = '--opt cmdline=docker/dockerfile:1';
+
+    it('has BuildKit take the frontend that it has in itself, where that is the one', () => {
+      for (const line of [
+        '# syntax=docker/dockerfile:1',
+        '#syntax = docker/dockerfile:1.4\r',
+        '# Syntax=docker.io/docker/dockerfile:1.7.1 ',
+        '# syntax=docker/dockerfile:1.20',
+      ])
+        expect(called(`${line}\nFROM a\n`), line).to.include(BUILT_IN);
+    });
+
+    it('has any other pulled, as the Dockerfile says', () => {
+      for (const line of [
+        'FROM a',
+        '# syntax=docker/dockerfile:1-labs',
+        '# syntax=docker/dockerfile:1.21',
+        '# syntax=docker/dockerfile:2',
+        '# syntax=docker/dockerfile:latest',
+        `# syntax=docker/dockerfile:1@sha256:${'0'.repeat(64)}`,
+        '# syntax=example.com/docker/dockerfile:1',
+        '# syntax=other/dockerfile:1',
+        'FROM a\n# syntax=docker/dockerfile:1',
+      ])
+        expect(called(`${line}\nFROM a\n`), line)
+          .to.include('build')
+          .and.not.include('cmdline');
+      const said = called('# syntax=docker/dockerfile:1\n', { buildArgs: { BUILDKIT_SYNTAX: 'other/one' } });
+      expect(said).to.include('BUILDKIT_SYNTAX').and.not.include('cmdline');
+    });
   });
 
   it('ends with a word for a login that is not there', () => {

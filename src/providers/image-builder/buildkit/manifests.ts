@@ -37,6 +37,17 @@ const SCRIPT = [
   `exec sed -n 's/^  "containerimage.digest": "\\(sha256:[0-9a-f]*\\)",\\{0,1\\}$/\\1/p' /tmp/metadata.json > /dev/termination-log`,
 ];
 
+/**
+ * `# syntax=docker/dockerfile:1` names an image that BuildKit has in itself since v0.27: it takes whoever says `cmdline` for that image, so
+ * nothing is pulled. Other frontends, and later ones, are pulled. The file is a stranger's: no more than its beginning is read.
+ */
+const BUILT_IN_FRONTEND = [
+  'if head -c 4096 "$SB_DOCKERFILE" 2>/dev/null | head -n 1 |',
+  `    grep -Eqi '^# *syntax *= *(docker[.]io/)?docker/dockerfile:1([.](1?[0-9]|20)([.][0-9]+)?)?[[:space:]]*$'; then`,
+  '  set -- "$@" --opt cmdline=docker/dockerfile:1',
+  'fi',
+];
+
 /** Without its login a build would be refused base images for a reason that nobody understands. */
 const LOGIN_CHECK = [
   'if [ ! -f "$DOCKER_CONFIG/config.json" ]; then',
@@ -147,14 +158,17 @@ function mirroring({ baseImageMirrors = {} }: JobSettings) {
 
 function buildContainer(build: Build, settings: JobSettings, login: Login) {
   const mirrors = mirroring(settings);
-  const script = [...login.script, ...mirrors.script, ...SCRIPT].join('\n');
+  // An argument of this name has BuildKit take a frontend that the Dockerfile does not name.
+  const frontend = Object.hasOwn(build.buildArgs, 'BUILDKIT_SYNTAX') ? [] : BUILT_IN_FRONTEND;
+  const script = [...login.script, ...mirrors.script, ...frontend, ...SCRIPT].join('\n');
+  const dockerfile = { name: 'SB_DOCKERFILE', value: literal(`${CONTEXT}/${within(build.dockerfile)}`) };
   return {
     ...CONTAINER,
     name: CONTAINERS.build,
     image: settings.buildctlImage,
     command: ['/bin/sh', '-c', script, 'build'],
     args: buildctlArguments(build, settings.address).map(literal),
-    env: [{ name: 'HOME', value: '/tmp' }, ...login.env, ...mirrors.env],
+    env: [{ name: 'HOME', value: '/tmp' }, dockerfile, ...login.env, ...mirrors.env],
     volumeMounts: [{ name: 'context', mountPath: CONTEXT, readOnly: true }, SCRATCH, ...login.mounts],
   };
 }
