@@ -285,7 +285,9 @@ describe('unpack', () => {
 
   it('leaves no file open and none to come where contents are refused at once', async () => {
     // Seen once in thousands: the file was not there yet when the contents had been refused, and could still come to be.
-    const zip = altered(archive({ path: 'a', text: 'hello' }), (entry) => entry.writeUInt32LE(1, 24));
+    const zip = altered(archive({ path: 'a', text: 'hello', stored: true }), (entry) =>
+      entry.writeUInt32LE(1, 24),
+    );
     for (let run = 0; run < 200; run += 1) {
       expect(await refusal(zip)).to.equal('"a" is damaged');
       expect(await readdir(folder)).to.deep.equal(['a']);

@@ -39,9 +39,9 @@ export const requestsOfTrial = (requests?: Requests): Amounts =>
 /** What a task may request at most for its Pod to fit on a node that has `room`, as the options of a run take it; undefined for nothing. */
 export function mostFor(resource: 'cpu' | 'memory' | 'ephemeral-storage', room: number): string | undefined {
   const left = room - amountsOf(COURIER)[resource];
-  const most = resource === 'cpu' ? Math.floor(left * 1000 + 1e-6) / 1000 : Math.floor(left / 2 ** 20);
-  if (most <= 0) return undefined;
-  return resource === 'cpu' ? String(most) : `${most}Mi`;
+  const amount = resource === 'cpu' ? Math.floor(left * 1000 + 1e-6) / 1000 : Math.floor(left / 2 ** 20);
+  if (amount <= 0) return undefined;
+  return resource === 'cpu' ? String(amount) : `${amount}Mi`;
 }
 
 export const DEFAULT_TRIAL = requestsOfTrial();

@@ -93,8 +93,8 @@ function room(resource: string, evidence: Evidence): Finding {
   const wants = requestOf(evidence, resource);
   const largest = largestOf(evidence.nodes ?? [], resource);
   // The scheduler finds room for the whole Pod.
-  const beside = COURIER[resource as keyof typeof OPTIONS & keyof typeof COURIER];
-  const never = largest !== undefined && amount(wants) + amount(String(beside)) > amount(largest);
+  const beside = COURIER[resource as 'cpu'];
+  const never = largest !== undefined && amount(wants) + amount(beside) > amount(largest);
   const most = never ? mostFor(resource as 'cpu', amount(largest)) : undefined;
   const lower = `${most === undefined ? 'lower it' : `ask for ${most} at most`}: sb cloud run … ${OPTIONS[resource]} ${most ?? '<less>'}, or environment.resources.requests.${resource}`;
   return {
