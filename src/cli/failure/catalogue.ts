@@ -41,6 +41,7 @@ export const CATALOGUE = {
   'SB-E038': { title: 'A Trial of this name is there with other content', exit: 2 },
   'SB-E039': { title: 'The store has other bytes under the version of a task', exit: 3 },
   'SB-E040': { title: 'The API server refuses a Trial', exit: 3 },
+  'SB-E041': { title: 'A run asks for variables that nobody allowed', exit: 2 },
   // Following, mirroring, naming runs and Trials: 060–089.
   'SB-E060': { title: 'Not all results could be copied', exit: 3 },
   'SB-E061': { title: 'A stored file is not what its manifest says', exit: 3 },

@@ -17,6 +17,7 @@ import { conclude, halfway, printFarewell, printRefused, returnTo } from './conc
 import { printDryRun } from './dry-run.ts';
 import { checkNodes, nodeLines } from './fit/nodes.ts';
 import { checkQuotas } from './fit/quota.ts';
+import { hostAccess } from './host-access.ts';
 import { durationMs, wishOf, type RunFlags, type Wish } from './wish.ts';
 
 /** Where results go when nobody says where. */
@@ -30,7 +31,7 @@ export async function cloudRun(flags: RunFlags, io: Io): Promise<ExitCode> {
   if (wish.dryRun === 'client') {
     const bucket = io.env['SB_S3_BUCKET'] || BUCKET;
     const selection = await select(wish, io);
-    return printDryRun(planOf(wish, io, { selection, bucket }), { wish, io });
+    return printDryRun(await planOf(wish, io, { selection, bucket }), { wish, io });
   }
   // First, for reading thousands of tasks takes a while and a wrong context is told at once.
   return withSession(wish.session, io, async (session) =>
@@ -60,14 +61,17 @@ async function select({ options, path }: Wish, { signal, terminal, cwd }: Io): P
   return selection;
 }
 
-function planOf(
-  { run, options, envFile, session: { namespace } }: Wish,
-  { env, terminal, cwd }: Io,
+async function planOf(
+  wish: Wish,
+  io: Io,
   { selection, bucket }: { selection: Selection; bucket: string },
-): RunPlan {
+): Promise<RunPlan> {
+  const { run, options, envFile, session } = wish;
+  const { namespace } = session;
+  const environment = await hostAccess(wish, selection, io);
   const place = namespace === undefined ? {} : { namespace };
-  const plan = planRun({ selection, run, bucket, options, envFile, environment: env, ...place });
-  for (const line of problemLines(plan.skipped, cwd)) terminal.err(safe(`left out: ${line}\n`));
+  const plan = planRun({ selection, run, bucket, options, envFile, environment, ...place });
+  for (const line of problemLines(plan.skipped, io.cwd)) io.terminal.err(safe(`left out: ${line}\n`));
   return plan;
 }
 
@@ -80,7 +84,7 @@ interface Launch {
 async function inCluster(session: Session, { wish, io, selection }: Launch): Promise<ExitCode> {
   await checkReachable(session);
   const { bucket } = await session.client();
-  const plan = planOf(wish, io, { selection, bucket });
+  const plan = await planOf(wish, io, { selection, bucket });
   await preflight(session, needsOf(plan));
   if (wish.options.provision === false) await checkNodes(session, plan);
   else for (const line of await nodeLines(session, plan)) io.terminal.err(safe(`${line}\n`));

@@ -4,6 +4,7 @@ import { CliError } from '../failure/error.ts';
 import { contenders } from '../plan/agents.ts';
 import { optionProblems, writtenOut } from '../plan/check-options.ts';
 import { readEnvFile } from '../plan/env-file.ts';
+import { variablesIn } from '../plan/host-variables.ts';
 import { checkRunName, defaultRunName } from '../plan/names.ts';
 import type { RunOptions } from '../plan/options.ts';
 import { mergeOptions, readRunFile } from '../plan/run-file.ts';
@@ -31,6 +32,8 @@ export interface Wish {
   run: string;
   /** Out of --env-file. */
   envFile: Variables;
+  /** Names of the caller's variables that may be read: of --allow-env, and those that --ae and --ve name. */
+  allowed: string[];
   session: SessionOptions;
   output: OutputFormat;
   quiet: boolean;
@@ -41,7 +44,8 @@ export interface Wish {
 export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'now'>): Promise<Wish> {
   const file = flags.config === undefined ? {} : await readRunFile(resolve(cwd, flags.config));
   checkDetached(flags);
-  const options = mergeOptions(optionsOf(flags, cwd), file);
+  const typed = optionsOf(flags, cwd);
+  const options = mergeOptions(typed, file);
   const { tasks, envFile, context, namespace, runName, quiet = false } = options;
   if (tasks === undefined) throw withoutTasks();
   // As early as the other options, for reading the tasks takes a while.
@@ -52,6 +56,7 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
     path: tasks,
     run: checkRunName(runName ?? defaultRunName(tasks, now())),
     envFile: envFile === undefined ? {} : await readEnvFile(envFile),
+    allowed: allowedBy(options, typed),
     session: {
       ...(context !== undefined && { context }),
       ...(kubeconfig !== undefined && { kubeconfig }),
@@ -62,6 +67,12 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
     ...(dryRun && { dryRun }),
   };
 }
+
+const allowedBy = ({ allowEnv = [] }: RunOptions, { agentEnv, verifierEnv }: RunOptions): string[] => [
+  ...allowEnv,
+  ...variablesIn(agentEnv),
+  ...variablesIn(verifierEnv),
+];
 
 function optionsOf(flags: RunFlags, cwd: string): RunOptions {
   const { agent, model, ae, ve, tasks, envFile, provision } = flags;

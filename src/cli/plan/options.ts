@@ -54,6 +54,11 @@ export const RunOptions = Type.Object(
     agentEnv: Variables,
     verifierEnv: Variables,
     envFile: Text('a path'),
+    /** Variables of the caller's environment that tasks and the run file may ask for by `${VAR}`. */
+    allowEnv: Type.Array(
+      Type.String({ pattern: '^[^=*?{}$,\\s]+$', ...expected('the name of one variable') }),
+      expected('a list of names of variables'),
+    ),
     timeoutMultiplier: Multiplier,
     agentTimeoutMultiplier: Multiplier,
     verifierTimeoutMultiplier: Multiplier,

@@ -1,17 +1,18 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
 import { API_VERSION, LABEL } from '../../crds/names.ts';
 import type { EnvVar } from '../../crds/environment.ts';
-import { taskId, TaskFormatError, trialManifest, type TrialManifest } from '../../tasks/index.ts';
+import { taskId, TaskFormatError, trialManifest, type Task, type TrialManifest } from '../../tasks/index.ts';
 import { CliError } from '../failure/error.ts';
 import { problemLines, problemsOf, type LocatedProblem } from '../select/problems.ts';
 import type { InvalidTask, SelectedTask } from '../select/select.ts';
 import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
-import type { RunOptions } from './options.ts';
+import type { AgentOption, RunOptions } from './options.ts';
 import { ofRun, withBackground, withResources, withTimeouts } from './overrides.ts';
 import { RunSecrets } from './secrets.ts';
 import type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
+import type { Variables } from './variables.ts';
 
 export type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
 
@@ -106,9 +107,10 @@ function forceBuild(
 
 /** The Trial of a task and an agent; its name is still to be given. */
 function manifestOf(selected: SelectedTask, { agent, model }: Contender, shared: Shared): TrialManifest {
-  const { run, bucket, namespace, options, secrets } = shared;
+  const { run, bucket, namespace, options } = shared;
   const { env: _env, models: _models, ...choice } = agent;
-  const manifest = trialManifest(withResources(selected.task, options), {
+  const { task, env } = withVariables(withResources(selected.task, options), agent, shared);
+  const manifest = trialManifest(task, {
     bucket,
     dataset: DATASET,
     run,
@@ -116,32 +118,59 @@ function manifestOf(selected: SelectedTask, { agent, model }: Contender, shared:
     labels: { [LABEL.run]: run },
     agent: { ...choice, ...(model !== undefined && { model }) },
     ...(selected.contextSha256 !== undefined && { contextSha256: selected.contextSha256 }),
-    variables: secrets.marks,
+    // All that is set was filled in.
+    variables: {},
   });
   const spec = withBackground(withTimeouts(manifest.spec, options), options);
-  const agentEnv = [
-    ...secrets.envFile(),
-    ...secrets.given(options.agentEnv ?? {}, 'agent'),
-    ...secrets.given(agent.env ?? {}, `agent-${agent.name}`),
-  ];
   return {
     ...manifest,
     spec: {
       ...spec,
-      environment: { ...spec.environment, ...listed(spec.environment?.env, [], secrets) },
-      agent: { ...spec.agent, ...listed(spec.agent?.env, agentEnv, secrets) },
-      verifier: {
-        ...spec.verifier,
-        ...listed(spec.verifier?.env, secrets.given(options.verifierEnv ?? {}, 'verifier'), secrets),
-      },
+      environment: { ...spec.environment, ...listed(env.environment) },
+      agent: { ...spec.agent, ...listed(env.agent) },
+      verifier: { ...spec.verifier, ...listed(env.verifier) },
       ...ofRun(options),
     },
   };
 }
 
-/** The task's variables, then the run's, each name once: the last one wins. */
-function listed(own: unknown, more: EnvVar[], secrets: RunSecrets): { env?: EnvVar[] } {
-  const all = [...((own as EnvVar[] | undefined) ?? []).map((variable) => secrets.refer(variable)), ...more];
+/** The variables of a Trial, and the task with those alone that nobody set. */
+function withVariables(task: Task, agent: AgentOption, { options, secrets }: Shared) {
+  const { environment, solution, verifier } = task.config;
+  const ofAgent = [
+    ...secrets.envFile(),
+    ...secrets.given(options.agentEnv ?? {}, 'agent'),
+    ...secrets.given(agent.env ?? {}, `agent-${agent.name}`),
+  ];
+  const ofVerifier = secrets.given(options.verifierEnv ?? {}, 'verifier');
+  const solves = agent.name === 'oracle';
+  const env = {
+    environment: secrets.ofTask(environment.env, ofAgent),
+    agent: [...secrets.ofTask(solves ? withoutNames(solution.env, ofAgent) : {}, ofAgent), ...ofAgent],
+    verifier: [...secrets.ofTask(withoutNames(verifier.env, ofVerifier), ofVerifier), ...ofVerifier],
+  };
+  return {
+    env,
+    task: {
+      ...task,
+      config: {
+        ...task.config,
+        environment: { ...environment, env: withoutNames(environment.env, env.environment) },
+        solution: { ...solution, env: withoutNames(solution.env, env.agent) },
+        verifier: { ...verifier, env: withoutNames(verifier.env, env.verifier) },
+      },
+    },
+  };
+}
+
+/** Without the entries whose names the list has. */
+function withoutNames(table: Variables, list: readonly EnvVar[]): Variables {
+  const names = new Set(list.map(({ name }) => name));
+  return Object.fromEntries(Object.entries(table).filter(([name]) => !names.has(name)));
+}
+
+/** Each name once: the last one wins. */
+function listed(all: EnvVar[]): { env?: EnvVar[] } {
   const env = [...new Map(all.map((variable) => [variable.name, variable])).values()];
   return env.length > 0 ? { env } : {};
 }

@@ -33,6 +33,7 @@ cpus: 2
 memory: 4Gi
 timeoutMultiplier: 1.5
 forceBuild: false
+allowEnv: HF_TOKEN
 waitTimeout: 2h
 scheduling:
   queueName: evals
@@ -50,6 +51,7 @@ scheduling:
       memory: '4Gi',
       timeoutMultiplier: 1.5,
       forceBuild: false,
+      allowEnv: ['HF_TOKEN'],
       waitTimeout: '2h',
       scheduling: { queueName: 'evals' },
     });

@@ -3,19 +3,16 @@ import { LABEL, sha256 } from '../../crds/names.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import type { Secret } from '../../kube/kinds.ts';
 import { CliError } from '../failure/error.ts';
-import { resolveEnv } from '../../tasks/index.ts';
+import { templateOf } from '../../tasks/index.ts';
 import { secretObjectName } from './names.ts';
 import { looksSecret, type Variables } from './variables.ts';
-
-/** Stands in a manifest for the value of a variable of the caller's until `refer` replaces it. TOML and YAML know no NUL. */
-const MARK = '\0variable:';
 
 export interface SecretsOptions {
   run: string;
   namespace: string | undefined;
   /** Out of --env-file. */
   envFile: Variables;
-  /** The caller's environment. */
+  /** What may be read of the caller's environment: see host-variables.ts. */
   environment: Record<string, string | undefined>;
 }
 
@@ -24,18 +21,18 @@ export interface SecretsOptions {
  * command line and looks secret. So a manifest is the same on every machine, and shows nobody's keys.
  */
 export class RunSecrets {
-  /** For `resolveEnv`: every variable there is, each with a mark in place of its value. */
-  readonly marks: Variables;
-  readonly #values: Record<string, string>;
+  readonly #values: Map<string, string>;
   readonly #options: SecretsOptions;
   readonly #data = new Map<string, string>();
 
   constructor(options: SecretsOptions) {
     const { environment, envFile } = options;
     this.#options = options;
-    const set = Object.entries({ ...environment, ...envFile }).filter(([, value]) => value !== undefined);
-    this.#values = Object.fromEntries(set) as Variables;
-    this.marks = Object.fromEntries(set.map(([name]) => [name, MARK + name]));
+    this.#values = new Map(
+      Object.entries({ ...environment, ...envFile }).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, value] as const],
+      ),
+    );
   }
 
   /** Variables of --env-file, as references. */
@@ -47,25 +44,29 @@ export class RunSecrets {
 
   /** Variables of a flag or of the run file; `group` keeps those of agent and verifier apart. Throws CliError SB-E035 for one that is not set. */
   given(variables: Variables, group: string): EnvVar[] {
-    const { env, missing } = resolveEnv(variables, this.marks);
-    for (const { key, variable } of missing)
-      throw new CliError('SB-E035', {
-        what: `cannot set ${key} of the ${group}`,
-        why: `it is to be the variable ${variable}, which is not set`,
-        fix: `export ${variable}=…, or put it into a file for --env-file`,
-      });
-    return Object.entries(env).map(([name, value]) => {
-      if (value.startsWith(MARK)) return this.refer({ name, value });
+    return Object.entries(variables).map(([name, value]) => {
+      if (templateOf(value)) return this.#filled(name, value, []) ?? notSet(name, value, group);
       return looksSecret(name, value) ? this.#reference(name, `${group}.${name}`, value) : { name, value };
     });
   }
 
-  /** The variable with a reference in place of a mark. */
-  refer(variable: EnvVar): EnvVar {
-    if (!variable.value?.startsWith(MARK)) return variable;
-    const source = variable.value.slice(MARK.length);
-    const key = `var.${/^[\w.-]{1,200}$/.test(source) ? source : sha256(source)}`;
-    return this.#reference(variable.name, key, this.#values[source] ?? '');
+  /** Variables of a task's table, without those that nobody set. The ones that the run gives to the same phase may be asked for, too. */
+  ofTask(table: Variables, given: readonly EnvVar[]): EnvVar[] {
+    return Object.entries(table).flatMap(([name, value]) => this.#filled(name, value, given) ?? []);
+  }
+
+  #filled(name: string, text: string, given: readonly EnvVar[]): EnvVar | undefined {
+    const template = templateOf(text);
+    if (!template) return { name, value: text };
+    const { variable, fallback } = template;
+    const known = given.findLast((one) => one.name === variable);
+    if (known) return { ...known, name };
+    const value = this.#values.get(variable);
+    if (value !== undefined) {
+      const key = /^[\w.-]{1,200}$/.test(variable) ? variable : sha256(variable);
+      return this.#reference(name, `var.${key}`, value);
+    }
+    return fallback === undefined ? undefined : { name, value: fallback };
   }
 
   /** The Secret with everything that was referred to; undefined where nothing was. */
@@ -90,4 +91,13 @@ export class RunSecrets {
     this.#data.set(key, value);
     return { name, secretKeyRef: { name: secretObjectName(this.#options.run), key } };
   }
+}
+
+function notSet(name: string, value: string, group: string): never {
+  const variable = templateOf(value)?.variable;
+  throw new CliError('SB-E035', {
+    what: `cannot set ${name} of the ${group}`,
+    why: `it is to be the variable ${variable}, which is not set`,
+    fix: `export ${variable}=…, or put it into a file for --env-file`,
+  });
 }

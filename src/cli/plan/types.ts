@@ -19,7 +19,7 @@ export interface PlanOptions {
   options: RunOptions;
   /** Out of --env-file. */
   envFile?: Variables;
-  /** The caller's environment; only what task.toml, flags or run file name is used, and only by way of the Secret. */
+  /** What may be read of the caller's environment (see host-variables.ts); used where task.toml, flags or run file name it, and only by way of the Secret. */
   environment: Record<string, string | undefined>;
 }
 

@@ -2,6 +2,19 @@
 
 const TEMPLATE = /^\$\{([^}:]+)(?::-(.*))?\}$/;
 
+/** What a value asks for: a variable by its name, and what is taken where nobody set it. */
+export interface Template {
+  variable: string;
+  fallback?: string;
+}
+
+/** The template that a value is; undefined for a literal. */
+export function templateOf(value: string): Template | undefined {
+  const [template, variable = '', fallback] = TEMPLATE.exec(value) ?? [];
+  if (template === undefined) return undefined;
+  return { variable, ...(fallback !== undefined && { fallback }) };
+}
+
 /** A variable that a task asks for and nobody set. */
 export interface MissingVariable {
   /** Key in the env table. */
@@ -17,8 +30,9 @@ export function resolveEnv(
 ): { env: Record<string, string>; missing: MissingVariable[] } {
   const missing: MissingVariable[] = [];
   const resolved = Object.entries(env).map(([key, value]) => {
-    const [template, variable = '', fallback] = TEMPLATE.exec(value) ?? [];
-    if (template === undefined) return [key, value];
+    const template = templateOf(value);
+    if (!template) return [key, value];
+    const { variable, fallback } = template;
     const set = Object.hasOwn(variables, variable) ? variables[variable] : undefined;
     if (set === undefined && fallback === undefined) missing.push({ key, variable });
     return [key, set ?? fallback ?? ''];

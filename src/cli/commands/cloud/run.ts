@@ -26,6 +26,11 @@ const withEnvironment = (command: Command): Command =>
     )
     .option('--ve <KEY=VALUE>', 'the same for the verifier', several)
     .option('--env-file <file>', 'variables for the agent, KEY=VALUE a line; always in a Secret')
+    .option(
+      '--allow-env <name>',
+      'variable of this shell that tasks and the run file may ask for as ${NAME}; repeatable (default: ask)',
+      several,
+    )
     .option('--timeout-multiplier <number>', 'stretches all timeouts', number)
     .option('--agent-timeout-multiplier <number>', 'the agent’s', number)
     .option('--verifier-timeout-multiplier <number>', 'the verifier’s', number)
