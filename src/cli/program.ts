@@ -1,5 +1,5 @@
-import { Command, type CommanderError } from 'commander';
-import type { Cli, CommandOf } from './commands/command.ts';
+import { Command, type CommanderError, type Option } from 'commander';
+import { isRepeatable, type Cli, type CommandOf } from './commands/command.ts';
 import { cloud } from './commands/cloud/cloud.ts';
 import { complete, completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
@@ -45,8 +45,9 @@ export function callOf(command: Command): string {
   return command.parent ? `${callOf(command.parent)} ${command.name()}` : command.name();
 }
 
-/** Text goes to the terminal that was given, and wrong usage is thrown. */
+/** Text goes to the terminal that was given, wrong usage is thrown, and no option is lost. */
 function adopt(command: Command, { io }: Cli): void {
+  keepOptions(command);
   command
     .exitOverride((error) => {
       throw asUsage(error, command);
@@ -62,13 +63,38 @@ function adopt(command: Command, { io }: Cli): void {
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false });
 }
 
+/**
+ * Refuses what would silently take the place of something else: an option that is given twice under any of its names, unless it takes all its
+ * values or is a switch that says the same again. An empty path is none: it would be the current folder.
+ */
+function keepOptions(command: Command): void {
+  const given = new Map<string, Option>();
+  for (const option of command.options)
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      const before = given.get(option.attributeName());
+      given.set(option.attributeName(), option);
+      if (before && !isRepeatable(option) && !(before === option && isSwitch(option)))
+        throw misused(command, `option '${option.flags}' is given twice; it takes one value`);
+      if (value === '' && isPath(option.flags)) throw misused(command, `option '${option.flags}' is empty`);
+    });
+  command.hook('preAction', (_, called) => {
+    const takesPaths = called.registeredArguments.some((argument) => isPath(`<${argument.name()}>`));
+    if (takesPaths && called.args.includes('')) throw misused(called, 'a path is empty');
+  });
+}
+
+const isSwitch = ({ required, optional }: Option): boolean => !required && !optional;
+
+/** Values are called after what they are. */
+const isPath = (flags: string): boolean => /<(path|file|folder)>/.test(flags);
+
+function misused(command: Command, why: string): CliError {
+  const call = callOf(command);
+  return new CliError('SB-E001', { what: `${call} was not understood`, why, fix: `${call} --help` });
+}
+
 /** SB-E001 for what commander does not understand; help and version are no failure. */
 function asUsage(error: CommanderError, command: Command): Error {
   if (error.exitCode === 0 || error.code === 'commander.help') return error;
-  const call = callOf(command);
-  return new CliError('SB-E001', {
-    what: `${call} was not understood`,
-    why: error.message.replace(/^error: /, ''),
-    fix: `${call} --help`,
-  });
+  return misused(command, error.message.replace(/^error: /, ''));
 }

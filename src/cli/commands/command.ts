@@ -65,5 +65,22 @@ export function examples(command: Command, lines: readonly Example[]): Command {
 
 export const examplesOf = (command: Command): readonly Example[] => EXAMPLES.get(command) ?? [];
 
+type Parser = (value: string, before: never) => unknown;
+
+const REPEATABLE = new WeakSet<Parser>();
+
+/** Marks a parser of values as one that keeps those before. */
+export function collecting<P extends Parser>(parser: P): P {
+  REPEATABLE.add(parser);
+  return parser;
+}
+
 /** Collects the values of an option that may be given several times. */
-export const several = (value: string, before: readonly string[] = []): string[] => [...before, value];
+export const several = collecting((value: string, before: readonly string[] = []): string[] => [
+  ...before,
+  value,
+]);
+
+/** Whether an option takes every value that it is given. */
+export const isRepeatable = ({ parseArg }: Option): boolean =>
+  parseArg !== undefined && REPEATABLE.has(parseArg as Parser);

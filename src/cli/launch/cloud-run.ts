@@ -45,11 +45,11 @@ function shortest(path: string, cwd: string): string {
   return typed.startsWith('..') ? path : typed;
 }
 
-async function select({ options, path }: Wish, { signal, terminal, cwd }: Io): Promise<Selection> {
+async function select({ options, paths }: Wish, { signal, terminal, cwd }: Io): Promise<Selection> {
   const { include, exclude, limit, skipInvalid } = options;
   const selection = await selectTasks({
-    path,
-    shown: shortest(path, cwd),
+    path: paths,
+    shown: paths.map((path) => shortest(path, cwd)).join(' and '),
     signal,
     ...(include && { include }),
     ...(exclude && { exclude }),

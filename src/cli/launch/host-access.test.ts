@@ -185,8 +185,8 @@ describe('A variable of the caller', () => {
       terminal: recordedTerminal({ input: true }),
       confirm: async (question: string) => (asked.push(question), true),
     };
-    const wish = await wishOf({ output: 'table', tasks: 'task' }, io);
-    const selection = await selectTasks({ path: wish.path });
+    const wish = await wishOf({ output: 'table', tasks: ['task'] }, io);
+    const selection = await selectTasks({ path: wish.paths });
     expect(await hostAccess(wish, selection, io)).to.deep.equal({
       GITHUB_TOKEN: 'hush-token',
       KUBECONFIG: '/nonexistent',

@@ -14,6 +14,7 @@ describe('What a run is wished to be', () => {
       'run.yaml':
         'tasks: tasks\nagents: [oracle, {name: custom, run: "true"}]\nattempts: 3\nrunName: filed\nnamespace: agents\ncontext: staging\nquiet: true\nfailUnder: 1\n',
       '.env': 'API_KEY=x\n',
+      'more.env': 'API_KEY=y\nB=z\n',
     });
   });
   after(() => folder.remove());
@@ -22,31 +23,37 @@ describe('What a run is wished to be', () => {
     wish(more).catch((error: unknown) => (error instanceof CliError ? error.code : error));
 
   it('has paths from where the command was started, and a name made of folder and time', async () => {
-    const { path, run, options } = await wish({ tasks: 'some/tasks', agent: ['oracle', 'nop'], ae: ['A=1'] });
-    expect([path, run]).to.deep.equal([join(folder.path, 'some/tasks'), 'tasks-20260131-142501']);
+    const { paths, run, options } = await wish({
+      tasks: ['some/tasks'],
+      agent: ['oracle', 'nop'],
+      ae: ['A=1'],
+    });
+    expect([paths[0], run]).to.deep.equal([join(folder.path, 'some/tasks'), 'tasks-20260131-142501']);
     expect(options.agents).to.deep.equal([{ name: 'oracle' }, { name: 'nop' }]);
     expect(options.agentEnv).to.deep.equal({ A: '1' });
   });
 
   it('is the run file with the flags before it', async () => {
     const flagged = { config: 'run.yaml', attempts: 5, runName: 'mine', detach: true };
-    const { path, run, session, options, quiet } = await wish(flagged);
-    expect([path, run, quiet]).to.deep.equal([join(folder.path, 'tasks'), 'mine', true]);
+    const { paths, run, session, options, quiet } = await wish(flagged);
+    expect([paths[0], run, quiet]).to.deep.equal([join(folder.path, 'tasks'), 'mine', true]);
     expect(session).to.deep.equal({ context: 'staging', namespace: 'agents' });
     expect([options.attempts, options.agents?.length]).to.deep.equal([5, 2]);
   });
 
   it('reads the variables of --env-file', async () => {
-    expect((await wish({ tasks: 'x', envFile: '.env' })).envFile).to.deep.equal({ API_KEY: 'x' });
+    expect((await wish({ tasks: ['x'], envFile: ['.env'] })).envFile).to.deep.equal({ API_KEY: 'x' });
+    const both = await wish({ tasks: ['x'], envFile: ['.env', 'more.env'] });
+    expect(both.envFile).to.deep.equal({ API_KEY: 'y', B: 'z' });
   });
 
   it('refuses what it cannot mean', async () => {
     expect(await codeOf({})).to.equal('SB-E001');
-    expect(await codeOf({ tasks: 'x', attempts: 0 })).to.equal('SB-E036');
-    expect(await codeOf({ tasks: 'x', detach: true, failUnder: 1 })).to.equal('SB-E036');
-    expect(await codeOf({ tasks: 'x', agent: ['claud'] })).to.equal('SB-E037');
-    expect(await codeOf({ tasks: 'x', runName: 'a/b' })).to.equal('SB-E034');
-    expect(await codeOf({ tasks: 'x', ae: ['nonsense'] })).to.equal('SB-E035');
+    expect(await codeOf({ tasks: ['x'], attempts: 0 })).to.equal('SB-E036');
+    expect(await codeOf({ tasks: ['x'], detach: true, failUnder: 1 })).to.equal('SB-E036');
+    expect(await codeOf({ tasks: ['x'], agent: ['claud'] })).to.equal('SB-E037');
+    expect(await codeOf({ tasks: ['x'], runName: 'a/b' })).to.equal('SB-E034');
+    expect(await codeOf({ tasks: ['x'], ae: ['nonsense'] })).to.equal('SB-E035');
     expect(await codeOf({ config: 'none.yaml' })).to.equal('SB-E013');
   });
 

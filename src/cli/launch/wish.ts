@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { contenders } from '../plan/agents.ts';
 import { optionProblems, writtenOut } from '../plan/check-options.ts';
-import { readEnvFile } from '../plan/env-file.ts';
+import { readEnvFiles } from '../plan/env-file.ts';
 import { variablesIn } from '../plan/host-variables.ts';
 import { checkRunName, defaultRunName } from '../plan/names.ts';
 import type { RunOptions } from '../plan/options.ts';
@@ -27,8 +27,8 @@ export interface RunFlags
 export interface Wish {
   /** Flags and file together, checked. */
   options: RunOptions;
-  /** Absolute path of the tasks. */
-  path: string;
+  /** Absolute paths of the tasks. */
+  paths: string[];
   run: string;
   /** Out of --env-file. */
   envFile: Variables;
@@ -47,15 +47,15 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
   const typed = optionsOf(flags, cwd);
   const options = mergeOptions(typed, file);
   const { tasks, envFile, context, namespace, runName, quiet = false } = options;
-  if (tasks === undefined) throw withoutTasks();
+  if (tasks?.[0] === undefined) throw withoutTasks();
   // As early as the other options, for reading the tasks takes a while.
   contenders(options);
   const { kubeconfig, output, dryRun } = flags;
   return {
     options,
-    path: tasks,
-    run: checkRunName(runName ?? defaultRunName(tasks, now())),
-    envFile: envFile === undefined ? {} : await readEnvFile(envFile),
+    paths: tasks,
+    run: checkRunName(runName ?? defaultRunName(tasks[0], now())),
+    envFile: await readEnvFiles(envFile),
     allowed: allowedBy(options, typed),
     session: {
       ...(context !== undefined && { context }),
@@ -77,7 +77,9 @@ const allowedBy = ({ allowEnv = [] }: RunOptions, { agentEnv, verifierEnv }: Run
 function optionsOf(flags: RunFlags, cwd: string): RunOptions {
   const { agent, model, ae, ve, tasks, envFile, provision } = flags;
   const { kubeconfig: _k, output: _o, dryRun: _d, config: _f, ...kept } = flags;
-  const absolute = (path: string | undefined): string | undefined => path && resolve(cwd, path);
+  // An empty path is none, and not the current folder.
+  const absolute = (paths: string[] | undefined): string[] | undefined =>
+    paths?.map((path) => path && resolve(cwd, path));
   const options = writtenOut({
     ...withoutFlags(kept),
     agents: agent,

@@ -3,7 +3,7 @@ import Value from 'typebox/value';
 import { fieldName, shown, type Path } from '../../tasks/toml/problems.ts';
 import { RunOptions, SomeRunOptions } from './options.ts';
 
-const LISTS = ['include', 'exclude', 'models', 'agents', 'allowEnv'];
+const LISTS = ['tasks', 'envFile', 'include', 'exclude', 'models', 'agents', 'allowEnv'];
 
 /** The short ways of writing, written out: one thing for a list of it, an agent's name for the agent, a number for a text of digits. */
 export function writtenOut(given: unknown): unknown {

@@ -4,6 +4,12 @@ import { parseEnv } from 'node:util';
 import { CliError } from '../failure/error.ts';
 import { checkVariable, type Variables } from './variables.ts';
 
+/** The variables of all files; those of a later one go before. Throws as `readEnvFile` does. */
+export async function readEnvFiles(files: readonly string[] = []): Promise<Variables> {
+  const read = await Promise.all(files.map(readEnvFile));
+  return Object.fromEntries(read.flatMap((variables) => Object.entries(variables)));
+}
+
 /** Reads `KEY=VALUE` lines with quotes, comments and `export` as Node's --env-file has them. Throws CliError SB-E013 and SB-E035. */
 export async function readEnvFile(file: string): Promise<Variables> {
   let text: string;

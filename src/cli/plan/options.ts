@@ -41,7 +41,7 @@ export type AgentOption = Type.Static<typeof Agent>;
 
 export const RunOptions = Type.Object(
   {
-    tasks: Text('a path'),
+    tasks: Texts('paths'),
     include: Texts('patterns'),
     exclude: Texts('patterns'),
     limit: Whole(1, 1_000_000),
@@ -53,7 +53,8 @@ export const RunOptions = Type.Object(
     /** Values may be `${VAR}` or `${VAR:-default}`. */
     agentEnv: Variables,
     verifierEnv: Variables,
-    envFile: Text('a path'),
+    /** A later file goes before an earlier one. */
+    envFile: Texts('paths'),
     /** Variables of the caller's environment that tasks and the run file may ask for by `${VAR}`. */
     allowEnv: Type.Array(
       Type.String({ pattern: '^[^=*?{}$,\\s]+$', ...expected('the name of one variable') }),

@@ -40,7 +40,7 @@ scheduling:
 `;
     expect(parseRunFile(text, 'run.yaml')).to.deep.equal({
       runName: '2026-01-31',
-      tasks: './tasks',
+      tasks: ['./tasks'],
       include: ['a*'],
       exclude: ['b', 'c'],
       agents: [
@@ -91,8 +91,8 @@ scheduling:
     try {
       await writeFile(join(folder, 'run.yaml'), 'tasks: t\nenvFile: ../e\njobsDir: jobs\n');
       expect(await readRunFile(join(folder, 'run.yaml'))).to.deep.equal({
-        tasks: join(folder, 't'),
-        envFile: join(folder, '../e'),
+        tasks: [join(folder, 't')],
+        envFile: [join(folder, '../e')],
         jobsDir: 'jobs',
       });
       const missing: unknown = await readRunFile(join(folder, 'no.yaml')).catch((error: unknown) => error);

@@ -12,8 +12,8 @@ import type { AgentOption, RunOptions } from './options.ts';
  */
 export async function readRunFile(file: string): Promise<RunOptions> {
   const options = parseRunFile(await readText(file), file);
-  const absolute = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolve(dirname(file), path);
+  const absolute = (paths: string[] | undefined): string[] | undefined =>
+    paths?.map((path) => resolve(dirname(file), path));
   const { tasks, envFile } = { tasks: absolute(options.tasks), envFile: absolute(options.envFile) };
   return { ...options, ...(tasks !== undefined && { tasks }), ...(envFile !== undefined && { envFile }) };
 }

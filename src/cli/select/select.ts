@@ -13,8 +13,8 @@ export type { InvalidTask, LocatedProblem } from './problems.ts';
 export type { SelectedTask } from './read.ts';
 
 export interface SelectOptions {
-  /** Absolute path of one task folder, or of a folder with tasks at any depth. */
-  path: string;
+  /** Absolute path of one task folder, or of a folder with tasks at any depth; or several of them. */
+  path: string | readonly string[];
   /** How messages call it; default: as it is. */
   shown?: string;
   /** Patterns (see glob.ts) of which one must fit the task's name or its folder's name; none: every task. */
@@ -29,9 +29,9 @@ export interface SelectOptions {
 }
 
 export interface Selection {
-  /** The path that was asked for. */
+  /** The first path that was asked for. */
   root: string;
-  /** In bytewise order of their folders; no two of the same name. */
+  /** In bytewise order of their folders below each path; no two of the same name. */
   tasks: SelectedTask[];
   /** What looks like a task and is none; empty unless skipInvalid. */
   invalid: InvalidTask[];
@@ -42,17 +42,34 @@ const WIDTH = 4;
 /** What packing in parallel may hold in memory, bytes. */
 const PACK_BYTES = 64 * 2 ** 20;
 
+type Where = Pick<SelectOptions, 'path' | 'shown'>;
+
+const pathsOf = ({ path }: Where): readonly string[] => (typeof path === 'string' ? [path] : path);
+
+const shownOf = (where: Where): string => where.shown ?? pathsOf(where).join(' and ');
+
 /** Every task below `path`, valid or not, for whoever wants to see all problems at once. Throws CliError for a path that is no folder. */
 export async function readTasks({
-  path,
-  shown = path,
   signal,
-}: Pick<SelectOptions, 'path' | 'shown' | 'signal'>): Promise<(SelectedTask | InvalidTask)[]> {
-  await expectFolder(path, shown);
+  ...where
+}: Where & Pick<SelectOptions, 'signal'>): Promise<(SelectedTask | InvalidTask)[]> {
+  const paths = pathsOf(where);
+  for (const path of paths) await expectFolder(path, paths.length === 1 ? shownOf(where) : path);
   const memory = createBudget(PACK_BYTES);
   const read = async (found: Candidate | InvalidTask) =>
     isInvalid(found) ? found : readFolder(found.folder, memory);
-  return inParallel(findCandidates(path), read, { width: WIDTH, signal });
+  return inParallel(candidatesBelow(paths), read, { width: WIDTH, signal });
+}
+
+/** What lies below the paths, each folder once. */
+async function* candidatesBelow(paths: readonly string[]) {
+  const seen = new Set<string>();
+  for (const path of paths)
+    for await (const found of findCandidates(path)) {
+      if (seen.has(found.folder)) continue;
+      seen.add(found.folder);
+      yield found;
+    }
 }
 
 /**
@@ -61,7 +78,9 @@ export async function readTasks({
  * patterns leave none. Two copies of one task count once.
  */
 export async function selectTasks(options: SelectOptions): Promise<Selection> {
-  const { path, shown = path, limit = Infinity, skipInvalid = false } = options;
+  const { limit = Infinity, skipInvalid = false } = options;
+  const shown = shownOf(options);
+  const [path = ''] = pathsOf(options);
   const found = await readTasks(options);
   if (found.length === 0) throw noTask(shown);
   const wanted = found.filter((one) => isWanted(one, options));
@@ -124,10 +143,9 @@ const noTask = (shown: string): CliError =>
 
 const SHOWN = 5;
 
-function nothingLeft(
-  found: (SelectedTask | InvalidTask)[],
-  { path, shown = path, include, exclude }: SelectOptions,
-): CliError {
+function nothingLeft(found: (SelectedTask | InvalidTask)[], options: SelectOptions): CliError {
+  const { include, exclude } = options;
+  const shown = shownOf(options);
   const names = found.flatMap((one) => namesOf(one).slice(0, 1)).slice(0, SHOWN);
   const patterns = [
     ...(include ?? []).map((one) => `-i ${one}`),

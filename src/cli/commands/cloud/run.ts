@@ -6,7 +6,7 @@ import { duration, number } from '../values.ts';
 /** Which tasks, with whom, how often. */
 const withSelection = (command: Command): Command =>
   command
-    .option('-t, --tasks <path>', 'a task folder, or a folder of tasks at any depth')
+    .option('-t, --tasks <path>', 'a task folder, or a folder of tasks at any depth; repeatable', several)
     .option('-a, --agent <name>', 'agent to run them with; repeatable (default: oracle)', several)
     .option('-m, --model <name>', 'model of the agents; repeatable: every agent with every model', several)
     .option('-k, --attempts <number>', 'Trials of each task, agent and model (default: 1)', number)
@@ -25,7 +25,11 @@ const withEnvironment = (command: Command): Command =>
       several,
     )
     .option('--ve <KEY=VALUE>', 'the same for the verifier', several)
-    .option('--env-file <file>', 'variables for the agent, KEY=VALUE a line; always in a Secret')
+    .option(
+      '--env-file <file>',
+      'variables for the agent, KEY=VALUE a line; always in a Secret; repeatable, the later goes before',
+      several,
+    )
     .option(
       '--allow-env <name>',
       'variable of this shell that tasks and the run file may ask for as ${NAME}; repeatable (default: ask)',

@@ -1,7 +1,7 @@
 /** What commands on runs have in common. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
-import { several } from '../command.ts';
+import { collecting, several } from '../command.ts';
 
 export const withRun = (command: Command): Command =>
   command
@@ -14,10 +14,10 @@ export const runIn = (run: string, { last }: { last?: true }): string => (last ?
 export const withStates = (command: Command): Command =>
   command.addOption(
     new Option('--state <state>', 'only Trials in this state; repeatable').argParser(
-      (value: string, before: TrialState[] | undefined) => {
+      collecting((value: string, before: TrialState[] | undefined) => {
         const found = STATE_NAMES.find((state) => state === value);
         if (!found) throw new InvalidArgumentError(`expected one of ${STATE_NAMES.join(', ')}`);
         return several(found, before) as TrialState[];
-      },
+      }),
     ),
   );

@@ -27,7 +27,7 @@ export const check = ({ io, finish }: Cli): Command =>
       )
       .option('--extend-select <rule>', 'this rule too, and it fails; repeatable; ALL is all', several)
       .option('--ignore <rule>', 'not this rule; repeatable', several)
-      .addOption(new Option('--json', 'the same as -o json'))
+      .addOption(new Option('--json', 'the same as -o json').conflicts('output'))
       .action(async (paths: string[], { json, output, ...options }: Options) => {
         const [{ checkTasks }, { printReport }] = await Promise.all([
           import('../../lint/check.ts'),
