@@ -38,9 +38,9 @@ export type EnvVar = Type.Static<typeof EnvVar>;
 
 export const EnvVars = (description: string) => listMap(EnvVar, 'name', { maxItems: 128, description });
 
-/** Login name or number, as in a Dockerfile's USER without the group. */
+/** Login name or number, with a group after a colon or without, as in a Dockerfile's USER. */
 export const User = (description: string) =>
-  text(64, description, { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' });
+  text(129, description, { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$' });
 
 /** A request beyond its limit would be refused as late as in the Job, and the default requests are easily overlooked. */
 function withinLimit(resource: string): Rule {

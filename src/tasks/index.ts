@@ -20,5 +20,6 @@ export type { TaskMetadata } from './metadata.ts';
 export type { Task, TaskFile, TaskFolder } from './task.ts';
 export { trialManifest } from './trial/manifest.ts';
 export type { TrialManifest, TrialOptions } from './trial/manifest.ts';
+export { refusedBySpec, refusedOf } from './trial/refusals.ts';
 export { unsupportedFields, unsupportedParts } from './unsupported.ts';
 export type { Unsupported } from './unsupported.ts';

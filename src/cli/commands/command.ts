@@ -83,4 +83,4 @@ export const several = collecting((value: string, before: readonly string[] = []
 
 /** Whether an option takes every value that it is given. */
 export const isRepeatable = ({ parseArg }: Option): boolean =>
-  parseArg !== undefined && REPEATABLE.has(parseArg as Parser);
+  parseArg !== undefined && REPEATABLE.has(parseArg);

@@ -141,7 +141,7 @@ async function attended(
     session,
     io,
     run,
-    expected: trialCount(plan),
+    expected: trialCount(plan) + plan.refused.length,
     jobsDir,
     output,
     quiet,

@@ -20,7 +20,10 @@ export async function printDryRun(
   await printPlan(plan, { wish, io });
   const note = secretNote(plan);
   if (note !== undefined) terminal.err(safe(`${note}\n`));
-  if (!session) return 0;
+  if (!session) {
+    for (const { error } of plan.refused) printFailure(terminal, error, { debug: false });
+    return plan.refused.length > 0 ? 3 : 0;
+  }
   const { refused, created, unchanged } = await dryRunServer({ session, plan, signal });
   for (const { error } of refused) printFailure(terminal, error, { debug: false });
   terminal.err(

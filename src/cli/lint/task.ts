@@ -2,7 +2,14 @@
 import { parse, type TomlTable } from 'smol-toml';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { parseTaskToml, readTask, readTaskToml, stripCanary, unsupportedParts } from '../../tasks/index.ts';
+import {
+  parseTaskToml,
+  readTask,
+  readTaskToml,
+  refusedOf,
+  stripCanary,
+  unsupportedParts,
+} from '../../tasks/index.ts';
 import type { TaskConfig } from '../../tasks/index.ts';
 import { checkFiles } from '../../tasks/folder/read.ts';
 import type { ReadConfig } from '../../tasks/toml/parse.ts';
@@ -159,8 +166,18 @@ async function findingsOf(
     ...(isValid ? said : []),
     ...instructions,
     ...unsupported(folder, toml, found),
+    ...(await refusedByApi(folder, toml)),
     ...(await sourceFindings({ folder, root, config, found, paths, verifications: all })),
   ];
+}
+
+/** What the API server would not take. */
+async function refusedByApi(folder: string, toml: TomlFile): Promise<Finding[]> {
+  const task = await readTask(folder).catch(() => undefined);
+  return (task ? refusedOf(task) : []).map(({ path, message }) => ({
+    ...inToml('invalid-task-config', path, toml),
+    message,
+  }));
 }
 
 function unsupported(folder: string, toml: TomlFile & { config: TaskConfig }, { files }: Found): Finding[] {

@@ -1,7 +1,16 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
-import { API_VERSION, LABEL } from '../../crds/names.ts';
+import { join } from 'node:path';
+import { API_VERSION, LABEL, sha256 } from '../../crds/names.ts';
 import type { EnvVar } from '../../crds/environment.ts';
-import { taskId, TaskFormatError, trialManifest, type Task, type TrialManifest } from '../../tasks/index.ts';
+import {
+  refusedBySpec,
+  taskId,
+  TaskFormatError,
+  trialManifest,
+  type Problem,
+  type Task,
+  type TrialManifest,
+} from '../../tasks/index.ts';
 import { CliError } from '../failure/error.ts';
 import { problemLines, problemsOf, type LocatedProblem } from '../select/problems.ts';
 import type { InvalidTask, SelectedTask } from '../select/select.ts';
@@ -18,6 +27,8 @@ export type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.t
 
 /** The dataset of tasks that come from a folder. */
 const DATASET = 'local';
+/** Causes that are told of. */
+const SHOWN = 10;
 
 /** What all tasks of a plan have in common. */
 interface Shared extends PlanOptions {
@@ -36,13 +47,16 @@ export function planRun(options: PlanOptions): RunPlan {
   const secrets = new RunSecrets({ run, namespace, envFile, environment });
   const shared: Shared = { ...options, secrets, contenders: contenders(options.options) };
   const skipped: InvalidTask[] = [...selection.invalid];
+  const refused: RunPlan['refused'] = [];
   const tasks = selection.tasks.flatMap((selected) => {
-    const { task, problems } = planTask(selected, shared);
+    const { task, problems, refused: ofTask } = planTask(selected, shared);
+    refused.push(...ofTask);
     if (problems.length > 0) skipped.push({ folder: selected.task.dir, problems });
     return task.trials.length > 0 ? [task] : [];
   });
   if (skipped.length > 0 && (!options.options.skipInvalid || tasks.length === 0))
     throw cannotRun(skipped, selection.root, options.options.skipInvalid === true);
+  if (refused.length > 0 && tasks.length === 0) throw nothingTaken(refused);
   expectDistinct(tasks);
   const secret = secrets.manifest();
   return {
@@ -53,6 +67,7 @@ export function planRun(options: PlanOptions): RunPlan {
     tasks,
     ...(secret && { secret }),
     skipped,
+    refused,
   };
 }
 
@@ -63,13 +78,28 @@ function checkOptions(options: RunOptions): void {
   throw new CliError('SB-E036', { what: 'cannot plan the run', why: problems.join('\n'), fix });
 }
 
-function planTask(selected: SelectedTask, shared: Shared): { task: PlannedTask; problems: LocatedProblem[] } {
+interface Planned {
+  task: PlannedTask;
+  problems: LocatedProblem[];
+  refused: RunPlan['refused'];
+}
+
+function planTask(selected: SelectedTask, shared: Shared): Planned {
+  const refused: Planned['refused'] = [];
   const trials: TrialManifest[] = [];
   const problems = new Map<string, LocatedProblem>();
   let build: BuildManifest | undefined;
   for (const contender of shared.contenders) {
     try {
-      const { manifest, forced } = forceBuild(manifestOf(selected, contender, shared), selected, shared);
+      const whole = manifestOf(selected, contender, shared);
+      const faults = refusedBySpec(whole.spec, selected.task);
+      if (faults.length > 0 && shared.options.skipInvalid)
+        throw new TaskFormatError(join(selected.task.dir, 'task.toml'), faults);
+      if (faults.length > 0) {
+        refused.push(...refusedTrials(attempts(whole, { selected, contender, shared }), selected, faults));
+        continue;
+      }
+      const { manifest, forced } = forceBuild(whole, selected, shared);
       build ??= forced;
       trials.push(...attempts(manifest, { selected, contender, shared }));
     } catch (error) {
@@ -77,8 +107,24 @@ function planTask(selected: SelectedTask, shared: Shared): { task: PlannedTask; 
       for (const problem of problemsOf(selected.task.dir, error)) problems.set(problem.message, problem);
     }
   }
-  return { task: { ...selected, trials, ...(build && { build }) }, problems: [...problems.values()] };
+  const task = { ...selected, trials, ...(build && { build }) };
+  return { task, problems: [...problems.values()], refused };
 }
+
+/** What the API server would say to each of them; it is not asked. */
+const refusedTrials = (
+  trials: TrialManifest[],
+  { task }: SelectedTask,
+  faults: readonly Problem[],
+): RunPlan['refused'] =>
+  trials.map(({ metadata: { name } }) => ({
+    name,
+    error: new CliError('SB-E040', {
+      what: `cannot create the Trial ${name}`,
+      why: faults.map(({ message }) => message).join('\n'),
+      fix: `sb task check ${task.dir}`,
+    }),
+  }));
 
 /**
  * With `--force-build` the Trial takes its image from a build of the run's own, which is done whatever image there is.
@@ -199,6 +245,16 @@ function expectDistinct(tasks: PlannedTask[]): void {
       });
     names.add(metadata.name);
   }
+}
+
+function nothingTaken(refused: RunPlan['refused']): CliError {
+  const causes = [...new Set(refused.map(({ error }) => `${error.what}: ${error.why}`))];
+  const more = causes.length > SHOWN ? [`… and ${causes.length - SHOWN} more`] : [];
+  return new CliError('SB-E040', {
+    what: `the API takes none of the ${refused.length} Trials`,
+    why: [...causes.slice(0, SHOWN), ...more].join('\n'),
+    fix: 'change what the cause names in task.toml or in the options of the run',
+  });
 }
 
 function cannotRun(tasks: InvalidTask[], root: string, isSkipping: boolean): CliError {

@@ -3,6 +3,7 @@ import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import type { Secret } from '../../kube/kinds.ts';
 import type { TrialManifest } from '../../tasks/index.ts';
 import type { Sparse } from '../../tasks/trial/manifest.ts';
+import type { CliError } from '../failure/error.ts';
 import type { InvalidTask, SelectedTask, Selection } from '../select/select.ts';
 import type { RunOptions } from './options.ts';
 import type { Variables } from './variables.ts';
@@ -48,6 +49,8 @@ export interface RunPlan {
   tasks: PlannedTask[];
   /** Values that no manifest may show. */
   secret?: Secret;
+  /** Trials that the API server would refuse: they are in no task of the plan. Empty with skipInvalid, which makes them skipped tasks. */
+  refused: { name: string; error: CliError }[];
   /** What looks like a task and cannot be run, with the reasons; empty unless skipInvalid. */
   skipped: InvalidTask[];
 }

@@ -37,7 +37,7 @@ export interface Submitted {
   created: number;
   /** Trials that were there with the same content, and were left alone. */
   unchanged: number;
-  /** Trials that the API server does not take. All others were submitted nevertheless. */
+  /** Trials that the API server does not take, or would not. All others were submitted nevertheless. */
   refused: { name: string; error: CliError }[];
 }
 
@@ -87,6 +87,7 @@ class Submission {
   constructor(options: SubmissionOptions) {
     this.#options = options;
     const { clock, random } = options.session.kubeParts;
+    this.#done.refused.push(...options.plan.refused);
     this.#persistence = { clock, random, signal: options.signal, onWait: (error) => this.#wait(error) };
   }
 

@@ -61,6 +61,15 @@ describe('the task container', function () {
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
   });
 
+  it('takes a user with a group, as numbers that no image knows', async () => {
+    const run = await make({
+      files: { ...SOLVED, 'task.toml': '[agent]\nuser = "4242:4343"\n[verifier]\nuser = "0:4343"\n' },
+      plan: { agent: custom('#!/sb/busybox sh\n/sb/busybox id -u\n/sb/busybox id -g\n') },
+    });
+    expect((await run.finish()).result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
+    expect(run.text('agent/stdout.txt')).to.equal('4242\n4343\n');
+  });
+
   it('needs nothing of an image but a kernel', async () => {
     const run = await make({
       files: { ...SOLVED, 'tests/test.sh': 'echo 1 > /logs/verifier/reward.txt\n' },

@@ -36,6 +36,8 @@ function moderniseEnvironment(environment: unknown, path: Path, report: Report):
   moderniseSize(environment, [...path, 'memory'], report);
   moderniseSize(environment, [...path, 'storage'], report);
   moderniseInternet(environment, [...path, 'allow_internet'], report);
+  // What writes the field always writes nothing into it where there is no image.
+  if (environment['docker_image'] === '') delete environment['docker_image'];
   if (typeof environment['os'] === 'string') environment['os'] = environment['os'].toLowerCase();
   for (const [, server] of tablesIn(environment['mcp_servers']))
     if (server['transport'] === 'http') server['transport'] = 'streamable-http';

@@ -1,0 +1,87 @@
+/** What the API server would refuse in the Trial of a task, by the names of task.toml. */
+import { refusals } from '../../crds/refusals.ts';
+import { TrialSpec } from '../../crds/trial.ts';
+import { fieldName, TaskFormatError, type Problem } from '../toml/problems.ts';
+import type { TaskConfig } from '../toml/schema.ts';
+import { templateOf } from '../toml/variables.ts';
+import { hasFile, type Task } from '../task.ts';
+import { trialManifest, type TrialManifest } from './manifest.ts';
+
+/** A problem, and where in task.toml it comes from. */
+export interface LocatedRefusal extends Problem {
+  path: (string | number)[];
+}
+
+/** What the API would refuse in the spec; fields that the task has said have the names of task.toml, others begin with `spec`. */
+export function refusedBySpec(
+  spec: TrialManifest['spec'],
+  { config }: Pick<Task, 'config'>,
+): LocatedRefusal[] {
+  return refusals(TrialSpec, spec).map(({ path, message }) => {
+    const own = tomlPath(path, spec, config) ?? ['spec', ...path];
+    const field = fieldName(own);
+    const what = own[1] === 'env' && path.at(-1) === 'name' ? `the name of ${field}` : field;
+    return { path: own, field, message: `${what} ${message}` };
+  });
+}
+
+/** The same for a task that nobody runs yet: its variables count as set. Nothing for a task that is refused for other reasons. */
+export function refusedOf(task: Task): LocatedRefusal[] {
+  const { environment, solution, verifier } = task.config;
+  const tables = [environment.env, solution.env, verifier.env];
+  const names = tables.flatMap((table) => Object.values(table).flatMap((value) => templateOf(value) ?? []));
+  try {
+    const { spec } = trialManifest(task, {
+      bucket: 'bucket',
+      dataset: 'local',
+      contextSha256: '0'.repeat(64),
+      agent: { name: hasFile(task, 'solution/solve.sh') ? 'oracle' : 'nop' },
+      variables: Object.fromEntries(names.map(({ variable }) => [variable, ''])),
+    });
+    return refusedBySpec(spec, task);
+  } catch (error) {
+    if (error instanceof TaskFormatError) return [];
+    throw error;
+  }
+}
+
+/** Fields of the API and those of task.toml that they are made of. */
+const FIELDS: Record<string, string[]> = {
+  'task.name': ['task', 'name'],
+  'environment.image': ['environment', 'docker_image'],
+  'environment.build.timeoutSeconds': ['environment', 'build_timeout_sec'],
+  'environment.resources.requests.cpu': ['environment', 'cpus'],
+  'environment.resources.requests.memory': ['environment', 'memory_mb'],
+  'environment.resources.limits.memory': ['environment', 'memory_mb'],
+  'environment.resources.requests.ephemeral-storage': ['environment', 'storage_mb'],
+  'environment.resources.limits.ephemeral-storage': ['environment', 'storage_mb'],
+  'environment.gpus': ['environment', 'gpus'],
+  'environment.workdir': ['environment', 'workdir'],
+  'environment.healthcheck.command': ['environment', 'healthcheck', 'command'],
+  'environment.healthcheck.intervalSeconds': ['environment', 'healthcheck', 'interval_sec'],
+  'environment.healthcheck.timeoutSeconds': ['environment', 'healthcheck', 'timeout_sec'],
+  'environment.healthcheck.startPeriodSeconds': ['environment', 'healthcheck', 'start_period_sec'],
+  'environment.healthcheck.startIntervalSeconds': ['environment', 'healthcheck', 'start_interval_sec'],
+  'environment.healthcheck.retries': ['environment', 'healthcheck', 'retries'],
+  'agent.timeoutSeconds': ['agent', 'timeout_sec'],
+  'agent.user': ['agent', 'user'],
+  'verifier.timeoutSeconds': ['verifier', 'timeout_sec'],
+  'verifier.user': ['verifier', 'user'],
+};
+
+/** Tables of task.toml by the part of the spec that their variables are in. */
+const ENVS = { environment: 'environment', agent: 'solution', verifier: 'verifier' } as const;
+
+type Path = LocatedRefusal['path'];
+
+function tomlPath(path: Path, spec: TrialManifest['spec'], config: TaskConfig): Path | undefined {
+  const [part, list, index] = path;
+  if (part === 'artifacts') return path;
+  if (list !== 'env') return FIELDS[path.join('.')];
+  const name = ENVS[part as keyof typeof ENVS];
+  const { env = [] } = spec[part as keyof typeof ENVS] ?? {};
+  const own = Object.keys(config[name].env);
+  if (typeof index !== 'number') return own.length === env.length ? [name, 'env'] : undefined;
+  const key = env[index]?.name ?? '';
+  return own.includes(key) ? [name, 'env', key] : undefined;
+}
