@@ -20,55 +20,116 @@ export const TRIAL_DONE = {
   VerifierObstructed: 'the agent’s container kept the verifier from running; the reward is 0',
 } as const;
 
-/** Why a Trial ended without a result (`Succeeded` is False). `retried`: an infrastructure failure that earns another attempt. */
+/**
+ * Whose fault a failure is, the difference between data and a run that has to be repeated. `agent`: it had its try and spoilt it ·
+ * `verifier`: the tests left no reward · `definition`: task, image or Secret are wrong, so the agent never ran · `infrastructure`: cluster,
+ * node, builder or store · `user`: somebody cancelled it.
+ */
+export const FAULTS = ['agent', 'verifier', 'definition', 'infrastructure', 'user'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** What is known of a reason to fail, of Trials and TaskBuilds alike. */
+interface FailedReason {
+  /** It earns another attempt. */
+  retried: boolean;
+  fault: Fault;
+  means: string;
+}
+
+/** Why a Trial ended without a result (`Succeeded` is False). */
 export const TRIAL_FAILED = {
-  Cancelled: { retried: false, means: 'spec.cancel is true' },
-  StartTimeout: { retried: false, means: 'the Pod did not start within startTimeoutSeconds' },
-  ImageNotFound: { retried: false, means: 'the registry has no such image' },
-  ImageAccessDenied: { retried: false, means: 'the registry refuses to show the image' },
+  Cancelled: { retried: false, fault: 'user', means: 'spec.cancel is true' },
+  StartTimeout: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'the Pod did not start within startTimeoutSeconds',
+  },
+  ImageNotFound: { retried: false, fault: 'definition', means: 'the registry has no such image' },
+  ImageAccessDenied: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'the registry refuses to show the image',
+  },
   ImagePullFailed: {
     retried: false,
+    fault: 'infrastructure',
     means: 'the kubelet could not pull the image within startTimeoutSeconds',
   },
-  BuildFailed: { retried: false, means: 'the TaskBuild failed' },
-  BuildNotFound: { retried: false, means: 'environment.buildRef names no TaskBuild' },
+  BuildFailed: { retried: false, fault: 'definition', means: 'the TaskBuild failed' },
+  BuildNotFound: { retried: false, fault: 'definition', means: 'environment.buildRef names no TaskBuild' },
   TaskNotFound: {
     retried: false,
+    fault: 'definition',
     means: 'the task’s ConfigMap or S3 object does not exist, or its namespace may not read it',
   },
-  TaskInvalid: { retried: false, means: 'the task folder breaks the task format' },
+  TaskInvalid: { retried: false, fault: 'definition', means: 'the task folder breaks the task format' },
   TaskMismatch: {
     retried: false,
+    fault: 'definition',
     means: 'the task’s files are not those that the Trial names, or that its first attempt had',
   },
-  TaskUnsupported: { retried: false, means: 'the task needs something that this version does not run' },
-  SecretNotFound: { retried: false, means: 'a Secret or key that env refers to does not exist' },
-  JobRejected: { retried: false, means: 'the API server refuses the Job or its Pod' },
+  TaskUnsupported: {
+    retried: false,
+    fault: 'definition',
+    means: 'the task needs something that this version does not run',
+  },
+  SecretNotFound: {
+    retried: false,
+    fault: 'definition',
+    means: 'a Secret or key that env refers to does not exist',
+  },
+  JobRejected: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'the API server refuses the Job or its Pod',
+  },
   NameConflict: {
     retried: false,
+    fault: 'infrastructure',
     means: 'a foreign Job or another TaskBuild has the name that this Trial needs',
   },
-  HealthcheckFailed: { retried: false, means: 'the healthcheck did not pass' },
-  AgentSetupFailed: { retried: false, means: 'the agent’s install script failed' },
-  AgentSetupTimeout: { retried: false, means: 'the agent’s install script outlived setupTimeoutSeconds' },
-  VerifierTimeout: { retried: false, means: 'the verifier outlived its timeout' },
-  RewardMissing: { retried: false, means: 'the verifier left neither reward.json nor reward.txt' },
-  RewardEmpty: { retried: false, means: 'the reward file is empty' },
-  RewardUnparsable: { retried: false, means: 'the reward file is neither JSON nor a number' },
-  RewardNotFinite: { retried: false, means: 'a reward is NaN or infinite' },
+  HealthcheckFailed: { retried: false, fault: 'definition', means: 'the healthcheck did not pass' },
+  AgentSetupFailed: { retried: false, fault: 'agent', means: 'the agent’s install script failed' },
+  AgentSetupTimeout: {
+    retried: false,
+    fault: 'agent',
+    means: 'the agent’s install script outlived setupTimeoutSeconds',
+  },
+  VerifierTimeout: { retried: false, fault: 'verifier', means: 'the verifier outlived its timeout' },
+  RewardMissing: {
+    retried: false,
+    fault: 'verifier',
+    means: 'the verifier left neither reward.json nor reward.txt',
+  },
+  RewardEmpty: { retried: false, fault: 'verifier', means: 'the reward file is empty' },
+  RewardUnparsable: {
+    retried: false,
+    fault: 'verifier',
+    means: 'the reward file is neither JSON nor a number',
+  },
+  RewardNotFinite: { retried: false, fault: 'verifier', means: 'a reward is NaN or infinite' },
   RewardInvalid: {
     retried: false,
+    fault: 'verifier',
     means: 'the reward file is no flat object of numbers, or no regular file',
   },
-  OOMKilled: { retried: false, means: 'the task container ran out of its memory limit' },
-  EphemeralStorageExceeded: { retried: false, means: 'the Pod used more disk than its limit' },
-  TaskContainerExited: { retried: false, means: 'the task container ended before its phases did' },
-  Evicted: { retried: true, means: 'the node or the scheduler evicted the Pod' },
-  NodeLost: { retried: true, means: 'the node stopped answering' },
-  PodLost: { retried: true, means: 'the Pod vanished and left no result' },
-  CourierFailed: { retried: true, means: 'the courier could not do its work' },
-  UploadFailed: { retried: true, means: 'the results could not be stored' },
-} as const;
+  OOMKilled: { retried: false, fault: 'agent', means: 'the task container ran out of its memory limit' },
+  EphemeralStorageExceeded: {
+    retried: false,
+    fault: 'agent',
+    means: 'the Pod used more disk than its limit',
+  },
+  TaskContainerExited: {
+    retried: false,
+    fault: 'agent',
+    means: 'the task container ended before its phases did',
+  },
+  Evicted: { retried: true, fault: 'infrastructure', means: 'the node or the scheduler evicted the Pod' },
+  NodeLost: { retried: true, fault: 'infrastructure', means: 'the node stopped answering' },
+  PodLost: { retried: true, fault: 'infrastructure', means: 'the Pod vanished and left no result' },
+  CourierFailed: { retried: true, fault: 'infrastructure', means: 'the courier could not do its work' },
+  UploadFailed: { retried: true, fault: 'infrastructure', means: 'the results could not be stored' },
+} as const satisfies Record<string, FailedReason>;
 
 export type TrialActiveReason = keyof typeof TRIAL_ACTIVE;
 export type TrialDoneReason = keyof typeof TRIAL_DONE;
@@ -99,36 +160,102 @@ export const BUILD_DONE = {
 
 /** Why a TaskBuild failed. */
 export const BUILD_FAILED = {
-  Cancelled: { retried: false, means: 'spec.cancelled is true' },
+  Cancelled: { retried: false, fault: 'user', means: 'spec.cancelled is true' },
   ContextNotFound: {
     retried: false,
+    fault: 'definition',
     means: 'the context’s ConfigMap or S3 object does not exist, or its namespace may not read it',
   },
-  ContextMismatch: { retried: false, means: 'the context’s SHA-256 is not the one in the spec' },
-  DockerfileFailed: { retried: false, means: 'a step of the Dockerfile failed, or it does not parse' },
-  BaseImageNotFound: { retried: false, means: 'a FROM image, or that of a # syntax line, does not exist' },
-  BaseImageRateLimited: { retried: true, means: 'a FROM image’s registry limits our pulls' },
-  PushDenied: { retried: false, means: 'the registry refuses the image' },
-  RepositoryNotAllowed: { retried: false, means: 'the operator does not push to spec.repository' },
+  ContextMismatch: {
+    retried: false,
+    fault: 'definition',
+    means: 'the context’s SHA-256 is not the one in the spec',
+  },
+  DockerfileFailed: {
+    retried: false,
+    fault: 'definition',
+    means: 'a step of the Dockerfile failed, or it does not parse',
+  },
+  BaseImageNotFound: {
+    retried: false,
+    fault: 'definition',
+    means: 'a FROM image, or that of a # syntax line, does not exist',
+  },
+  BaseImageRateLimited: {
+    retried: true,
+    fault: 'infrastructure',
+    means: 'a FROM image’s registry limits our pulls',
+  },
+  PushDenied: { retried: false, fault: 'infrastructure', means: 'the registry refuses the image' },
+  RepositoryNotAllowed: {
+    retried: false,
+    fault: 'definition',
+    means: 'the operator does not push to spec.repository',
+  },
   TagImmutable: {
     retried: true,
+    fault: 'infrastructure',
     means: 'somebody else pushed under the tag meanwhile; the next one is another',
   },
-  QueueTimeout: { retried: false, means: 'the build did not begin within queueTimeoutSeconds' },
-  BuildTimeout: { retried: false, means: 'the build outlived timeoutSeconds' },
-  BuildStopped: { retried: false, means: 'somebody stopped the build at the builder' },
-  BuilderUnavailable: { retried: true, means: 'the builder does not answer or lost the build' },
-  BuilderFault: { retried: true, means: 'the builder ended the build by a fault of its own' },
-  BuilderAccessDenied: { retried: false, means: 'the builder refuses us; the message names what is missing' },
-  BuilderNotFound: { retried: false, means: 'the builder’s project, bucket or login does not exist' },
-  BuildRejected: { retried: false, means: 'the builder will never take this build' },
-  BackendNotConfigured: { retried: false, means: 'this operator has no builder of that backend' },
-} as const;
+  QueueTimeout: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'the build did not begin within queueTimeoutSeconds',
+  },
+  BuildTimeout: { retried: false, fault: 'infrastructure', means: 'the build outlived timeoutSeconds' },
+  BuildStopped: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'somebody stopped the build at the builder',
+  },
+  BuilderUnavailable: {
+    retried: true,
+    fault: 'infrastructure',
+    means: 'the builder does not answer or lost the build',
+  },
+  BuilderFault: {
+    retried: true,
+    fault: 'infrastructure',
+    means: 'the builder ended the build by a fault of its own',
+  },
+  BuilderAccessDenied: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'the builder refuses us; the message names what is missing',
+  },
+  BuilderNotFound: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'the builder’s project, bucket or login does not exist',
+  },
+  BuildRejected: { retried: false, fault: 'definition', means: 'the builder will never take this build' },
+  BackendNotConfigured: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'this operator has no builder of that backend',
+  },
+} as const satisfies Record<string, FailedReason>;
 
 export type BuildActiveReason = keyof typeof BUILD_ACTIVE;
 export type BuildDoneReason = keyof typeof BUILD_DONE;
 export type BuildFailedReason = keyof typeof BUILD_FAILED;
 export type BuildReason = BuildActiveReason | BuildDoneReason | BuildFailedReason;
+
+/** How the operator begins the message of BuildFailed. */
+const OF_BUILD = /^TaskBuild \S+: ([A-Za-z]+)(?::|$)/;
+
+/**
+ * Whose fault it is that a Trial failed. A failed build is the fault that its own reason, in the message, is. Of a reason that this version
+ * does not know, the safe answer is that the Trial has to be repeated.
+ */
+export function faultOf(reason: string, message = ''): Fault {
+  if (!isOf(TRIAL_FAILED, reason)) return 'infrastructure';
+  const ofBuild = reason === 'BuildFailed' ? (OF_BUILD.exec(message)?.[1] ?? '') : '';
+  return isOf(BUILD_FAILED, ofBuild) ? BUILD_FAILED[ofBuild].fault : TRIAL_FAILED[reason].fault;
+}
+
+const isOf = <Table extends object>(table: Table, reason: string): reason is keyof Table & string =>
+  Object.hasOwn(table, reason);
 
 /** The conditions of a Trial beside `Succeeded`: what they say, and the reasons that are theirs alone. */
 export const TRIAL_CONDITIONS = {

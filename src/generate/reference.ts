@@ -116,24 +116,25 @@ export function conditionsPage(): string {
 interface Verdicts {
   active: Record<string, string>;
   done: Record<string, string>;
-  failed: Record<string, { retried: boolean; means: string }>;
+  failed: Record<string, { retried: boolean; fault: string; means: string }>;
 }
 
 const rowsOf = (status: string, list: Record<string, string>): string[][] =>
-  Object.entries(list).map(([reason, means]) => [code(reason), status, '', means]);
+  Object.entries(list).map(([reason, means]) => [code(reason), status, '', '', means]);
 
 function verdictSection(kind: string, { active, done, failed }: Verdicts): string[] {
-  const failures = Object.entries(failed).map(([reason, { retried, means }]) => [
+  const failures = Object.entries(failed).map(([reason, { retried, fault, means }]) => [
     code(reason),
     'False',
     retried ? 'yes' : 'no',
+    fault,
     means,
   ]);
   return [
     `## ${kind}: \`Succeeded\``,
-    'Unknown while the object is worked on, then True or False for good. A retried failure ends the object only when its attempts are used up.',
+    'Unknown while the object is worked on, then True or False for good. A retried failure ends the object only when its attempts are used up. Fault: whose it is that there is no result; what infrastructure lost is for `sb run rerun --only infra`. A Trial with `BuildFailed` has the fault of its TaskBuild’s reason.',
     table(
-      ['Reason', 'Status', 'Retried', 'Meaning'],
+      ['Reason', 'Status', 'Retried', 'Fault', 'Meaning'],
       [...rowsOf('Unknown', active), ...rowsOf('True', done), ...failures],
     ),
   ];

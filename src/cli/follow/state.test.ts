@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { TRIAL_ACTIVE, TRIAL_FAILED, type TrialReason } from '../../crds/reasons.ts';
+import { BUILD_FAILED, faultOf, TRIAL_ACTIVE, TRIAL_FAILED, type TrialReason } from '../../crds/reasons.ts';
 import { stampOf, T0 } from '../../../test/support/builders.ts';
-import { faultOf } from './faults.ts';
 import { lineOf } from './line.ts';
 import { isEnded, stateOf } from './state.ts';
 import { active, broken, inRun, rewarded } from './testing/trials.ts';
@@ -59,6 +58,23 @@ describe('State of a Trial', () => {
     expect(stateOf(broken('Cancelled')).state).to.equal('cancelled');
     for (const [reason, { retried }] of Object.entries(TRIAL_FAILED))
       if (retried) expect(faultOf(reason), reason).to.equal('infrastructure');
+    for (const [reason, { retried }] of Object.entries(BUILD_FAILED))
+      if (retried)
+        expect(faultOf('BuildFailed', `TaskBuild b: ${reason}: x`), reason).to.equal('infrastructure');
+  });
+
+  it('is lost to infrastructure by a build that was, and by the task where its Dockerfile failed', () => {
+    const faultFor = (message: string) => faultOf('BuildFailed', message);
+    for (const reason of ['BuildTimeout', 'QueueTimeout', 'BuilderUnavailable', 'BuilderFault'])
+      expect(faultFor(`TaskBuild build-1: ${reason}: it took too long`), reason).to.equal('infrastructure');
+    for (const message of [
+      'TaskBuild build-1: DockerfileFailed: QueueTimeout',
+      'TaskBuild build-1: Odd: x',
+      '',
+    ])
+      expect(faultFor(message), message).to.equal('definition');
+    const message = 'TaskBuild build-1: Cancelled: spec.cancelled is true';
+    expect(stateOf(broken('BuildFailed', { message })).state).to.equal('cancelled');
   });
 
   it('takes a reason of a later version for a loss', () => {

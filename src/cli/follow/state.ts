@@ -1,8 +1,7 @@
 /** Pure: where a Trial is, in one word, and why. */
 import { conditionOf } from '../../crds/conditions.ts';
-import type { TrialActiveReason } from '../../crds/reasons.ts';
+import { faultOf, type TrialActiveReason } from '../../crds/reasons.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { faultOf } from './faults.ts';
 import type { TrialState } from './state-names.ts';
 
 const ENDED = new Set<TrialState>(['passed', 'failed', 'lost', 'cancelled']);
@@ -42,14 +41,14 @@ export function stateOf(trial: Trial): StateSeen {
     return { state: 'queued', reason: 'Accepted', message: 'the operator has not looked at it yet' };
   const { status, reason, message } = condition;
   if (status === 'True') return { state: solved(trial) ? 'passed' : 'failed', reason, message };
-  if (status === 'False') return { state: endOf(reason), reason, message };
+  if (status === 'False') return { state: endOf(reason, message), reason, message };
   return { state: activeState(trial, reason), reason, message };
 }
 
 const solved = ({ status }: Trial): boolean => (status?.reward ?? SOLVED) >= SOLVED;
 
-function endOf(reason: string): TrialState {
-  switch (faultOf(reason)) {
+function endOf(reason: string, message: string): TrialState {
+  switch (faultOf(reason, message)) {
     case 'user':
       return 'cancelled';
     case 'agent':

@@ -1,6 +1,6 @@
 /** A run in documents: one form wherever one is told of, and what single commands add to it. */
 import { Type } from 'typebox';
-import { FAULT_NAMES } from '../follow/faults.ts';
+import { FAULTS } from '../../crds/reasons.ts';
 import { STATE_NAMES } from '../follow/state-names.ts';
 import { TrialDocument } from './trial.ts';
 import { Fields, Flag, Numbers, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
@@ -46,7 +46,7 @@ export const ErrorClass = Fields({
   ...groupFields,
   trials: Texts('Names of all, in order.'),
   fault: Type.Optional(
-    OneOf(FAULT_NAMES, 'Missing where the Trials have not ended, or have a reward all the same.'),
+    OneOf(FAULTS, 'Missing where the Trials have not ended, or have a reward all the same.'),
   ),
   ended: Flag('The Trials have ended.'),
   shared: Texts('`same digest sha256:…`, `same node n`, … where there are at least two.'),

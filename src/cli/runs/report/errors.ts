@@ -1,7 +1,7 @@
 /** Pure: Trials in trouble, by class: what they came to, and what they have in common. */
 import type { Trial } from '../../../crds/trial.ts';
 import { byText } from '../../follow/best.ts';
-import { faultOf } from '../../follow/faults.ts';
+import { faultOf } from '../../../crds/reasons.ts';
 import { isEnded, stateOf, type StateSeen } from '../../follow/state.ts';
 import type { ErrorClass } from '../../schemas/run.ts';
 
@@ -48,7 +48,7 @@ function classOf(group: Seen[]): ErrorClass {
   return {
     class: first.class,
     reason: first.reason,
-    ...(lost && { fault: faultOf(first.reason) }),
+    ...(lost && { fault: faultOf(first.reason, first.message) }),
     ended: first.ended,
     count: group.length,
     shared: group.length > 1 ? sharedBy(group.map(({ trial }) => trial)) : [],

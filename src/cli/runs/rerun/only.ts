@@ -1,8 +1,8 @@
 /** Pure: `--only` of `sb run rerun`. */
 import type { Trial } from '../../../crds/trial.ts';
 import { CliError } from '../../failure/error.ts';
-import { faultOf } from '../../follow/faults.ts';
-import { isEnded, stateOf } from '../../follow/state.ts';
+import { faultOf } from '../../../crds/reasons.ts';
+import { stateOf } from '../../follow/state.ts';
 import { errorClasses } from '../report/errors.ts';
 
 type Selects = (trial: Trial) => boolean;
@@ -37,13 +37,9 @@ function parse(wish: string): Selects {
 }
 
 function isLostToInfrastructure(trial: Trial): boolean {
-  const { state, reason } = stateOf(trial);
-  return (
-    isEnded(state) &&
-    trial.status?.reward === undefined &&
-    faultOf(reason) === 'infrastructure' &&
-    state === 'lost'
-  );
+  const { state, reason, message } = stateOf(trial);
+  const isLost = state === 'lost' && trial.status?.reward === undefined;
+  return isLost && faultOf(reason, message) === 'infrastructure';
 }
 
 /** Everything that a Trial's trouble is called. */

@@ -68,30 +68,19 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
     'somebody pushed under the same tag in every attempt',
     'sb run rerun <run> --only error=BuildFailed',
   ),
-  QueueTimeout: say(
-    'the build did not begin in time',
-    'sb run rerun <run> --only error=BuildFailed',
-    'kubectl get taskbuilds    (do many wait?)',
-  ),
+  QueueTimeout: say('the build did not begin in time', 'kubectl get taskbuilds    (do many wait?)'),
   BuildTimeout: say(
     'the build took longer than it may',
     'sb cloud run … --environment-build-timeout-multiplier 2',
     buildLog,
   ),
-  BuildStopped: say(
-    'somebody stopped the build at the builder',
-    'sb run rerun <run> --only error=BuildFailed',
-  ),
+  BuildStopped: say('somebody stopped the build at the builder', buildLog),
   BuilderUnavailable: say(
     'the builder did not answer, or lost the build, in every attempt',
     'sb doctor',
     operatorLog,
   ),
-  BuilderFault: say(
-    'the builder ended the build by a fault of its own, in every attempt',
-    buildLog,
-    'sb run rerun <run> --only error=BuildFailed',
-  ),
+  BuilderFault: say('the builder ended the build by a fault of its own, in every attempt', buildLog),
   BuilderAccessDenied: say(
     'the operator may not use the builder',
     'give its role what the message names (docs/aws.md)',

@@ -1,5 +1,5 @@
 /** Pure: why a Trial ended as it did. */
-import type { TrialDoneReason, TrialFailedReason } from '../../../crds/reasons.ts';
+import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
 import { buildFinding } from './build.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import { imageFinding } from './image.ts';
@@ -80,11 +80,12 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     ...podOr(evidence, imageFinding(message)),
     { why: [], next: [INFRA] },
   ],
-  BuildFailed: ({ build }) => [
+  BuildFailed: ({ build, message }) => [
     buildFinding(build) ?? {
       why: ['its image could not be built'],
       next: ['sb trial logs <trial> --phase build'],
     },
+    ...(faultOf('BuildFailed', message) === 'infrastructure' ? [{ why: [], next: [INFRA] }] : []),
   ],
   BuildNotFound: say(
     'environment.buildRef names a TaskBuild that is not there',
