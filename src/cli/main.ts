@@ -1,19 +1,49 @@
 /** Entry point of `sb`: the process's streams, signals and exit code. */
+import { writeSync } from 'node:fs';
+import { CliError } from './failure/error.ts';
 import { Interrupted } from './failure/interrupted.ts';
 import { run } from './run.ts';
 import { processTerminal } from './terminal.ts';
 import type { Io } from './types.ts';
 
 const INTERRUPTED = 130;
+/** As where a file cannot be written. */
+const UNWRITTEN = 3;
 /** For a command that was interrupted to end by itself. */
 const PATIENCE_MS = 1000;
 
-/** Ends quietly when the reader of our output is gone, as in `sb … | head`. */
+/** Ends quietly when the reader of our output is gone, as in `sb … | head`, and with a line where it cannot be written. */
 function endWithReader(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      process.exit(error.code === 'EPIPE' ? 0 : 1);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') complain(`error: cannot write to stdout: ${error.message}\n`);
+    process.exit(error.code === 'EPIPE' ? 0 : UNWRITTEN);
+  });
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : UNWRITTEN);
+  });
+}
+
+/** At once, for the process ends now. */
+function complain(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // There is nobody left to tell.
+  }
+}
+
+/** The folder that the command was started in. Whoever needs it in one that was deleted is told so; Node itself would throw at every start. */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new CliError('SB-E013', {
+      what: 'cannot use the current folder',
+      why: 'it is not there any more',
+      fix: 'cd to a folder that is there',
+      cause,
     });
+  }
 }
 
 /** A signal for the first Ctrl-C or SIGTERM, and a way to hear of every Ctrl-C. */
@@ -61,7 +91,9 @@ const io: Io = {
   confirm,
   streams: process,
   env,
-  cwd: process.cwd(),
+  get cwd() {
+    return currentFolder();
+  },
   now: () => new Date(),
 };
 const code = await run(args, io);

@@ -33,6 +33,7 @@ describe('sb as a process', function () {
   before(async () => {
     folder = await folderOf({
       ...below('good', GOOD_TASK),
+      ...below('runs', { ...GOOD_TASK, 'task.toml': '' }),
       ...below('bad', { ...GOOD_TASK, 'task.toml': '= 1\n' }),
       config: kubeconfigFor('http://127.0.0.1:1'),
     });
@@ -114,6 +115,49 @@ describe('sb as a process', function () {
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
     await once(child, 'close');
     expect(said).to.equal('0\n');
+  });
+
+  for (const command of [
+    'task hash -o yaml GOOD',
+    'task check --json BAD',
+    'cloud run -t GOOD --dry-run -o yaml',
+    'completion bash',
+    '--help',
+  ])
+    it(`says in a line that its output cannot be written, and ends with 3: ${command}`, async () => {
+      const words = command
+        .replace('GOOD', join(folder.path, 'runs'))
+        .replace('BAD', join(folder.path, 'bad'));
+      const line = `${process.execPath} ${join(ROOT, 'src/cli/main.ts')} ${words} > /dev/full; echo $?`;
+      const child = spawn('bash', ['-c', line], { stdio: ['ignore', 'pipe', 'pipe'] });
+      let said = '';
+      let told = '';
+      child.stdout.on('data', (chunk) => (told += chunk));
+      child.stderr.on('data', (chunk) => (said += chunk));
+      await once(child, 'close');
+      expect(said).to.match(/^error: cannot write to stdout: .*ENOSPC.*$/m);
+      expect(told).to.equal('3\n');
+    });
+
+  it('says that the folder it was started in is gone, and does without it where it can', async () => {
+    const inGone = async (words: string) => {
+      const line = `mkdir gone && cd gone && rmdir ../gone && ${process.execPath} ${join(ROOT, 'src/cli/main.ts')} ${words}`;
+      const child = spawn('bash', ['-c', line], {
+        cwd: folder.path,
+        env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+      const [code] = await once(child, 'close');
+      return { code, said };
+    };
+    expect(await inGone('task check .')).to.deep.equal({
+      code: 2,
+      said: 'error: cannot use the current folder\ncause: it is not there any more\nfix:   cd to a folder that is there\ncode:  SB-E013 (docs/errors/SB-E013.md)\n',
+    });
+    const { code, said } = await inGone('version --client');
+    expect([code, said]).to.deep.equal([0, 'sb                0.1.0\n']);
   });
 
   it('prints all of a long document into a pipe whose reader takes its time', async () => {

@@ -1,5 +1,6 @@
 /** A plan as files for Git or `kubectl apply`. */
 import { dump } from 'js-yaml';
+import { safeYaml } from '../render/safe.ts';
 import type { TrialManifest } from '../../tasks/index.ts';
 import type { BuildManifest, RunPlan } from './types.ts';
 
@@ -11,7 +12,8 @@ export function* manifests({ tasks }: RunPlan): Generator<TrialManifest | BuildM
 
 /** The manifests as YAML documents, each with its `---` and a newline at the end. The same plan gives the same bytes. */
 export function* yamlDocuments(plan: RunPlan): Generator<string> {
-  for (const manifest of manifests(plan)) yield `---\n${dump(manifest, { noRefs: true, lineWidth: -1 })}`;
+  for (const manifest of manifests(plan))
+    yield `---\n${safeYaml(manifest, (value) => dump(value, { noRefs: true, lineWidth: -1 }))}`;
 }
 
 /** How to make the Secret that the manifests refer to and that is never printed; undefined where there is none. */

@@ -1,5 +1,5 @@
 import type { OutputFormat, Terminal } from '../types.ts';
-import { safeJson } from './safe.ts';
+import { safe, safeJson, safeYaml } from './safe.ts';
 import { style } from './style.ts';
 import { table, type Column } from './table.ts';
 
@@ -38,7 +38,7 @@ export async function printListing<T>(
           .join(''),
       );
     case 'name':
-      return terminal.out(rows.map((row) => `${name(row)}\n`).join(''));
+      return terminal.out(safe(rows.map((row) => `${name(row)}\n`).join('')));
     default:
       format satisfies never;
   }
@@ -51,7 +51,7 @@ export async function printDeed(
   { document, name }: { document: object; name: string },
 ): Promise<void> {
   if (format === 'json' || format === 'yaml') return printDocument(terminal, format, document);
-  if (format === 'name') terminal.out(`${name}\n`);
+  if (format === 'name') terminal.out(safe(`${name}\n`));
 }
 
 /** Prints one document on stdout; both formats escape control characters themselves. */
@@ -62,7 +62,7 @@ export async function printDocument(
 ): Promise<void> {
   if (format === 'json') return terminal.out(`${safeJson(document, 2)}\n`);
   const { dump } = await import('js-yaml');
-  terminal.out(dump(document, { noRefs: true, lineWidth: 110 }));
+  terminal.out(safeYaml(document, (value) => dump(value, { noRefs: true, lineWidth: 110 })));
 }
 
 function printTable<T>(terminal: Terminal, { rows, columns, empty }: Listing<T>, wide: boolean): void {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { safe, safeJson, safeLine } from './safe.ts';
+import { dump, load } from 'js-yaml';
+import { safe, safeJson, safeLine, safeYaml } from './safe.ts';
 
 describe('Text from outside', () => {
   it('loses colours, cursor movements and window titles', () => {
@@ -22,6 +23,35 @@ describe('Text from outside', () => {
   it('keeps newlines, tabs, letters of any script and joined emoji', () => {
     const text = 'a\tb\nschön 日本語 עברית 👩‍🚀';
     expect(safe(text)).to.equal(text);
+  });
+
+  it('shows whatever is drawn as nothing, by its kind', () => {
+    for (const code of [
+      0x200b, 0x200e, 0x202e, 0x2066, 0x2069, 0x3164, 0x115f, 0x1160, 0xffa0, 0x034f, 0x17b4, 0x180e, 0x2800,
+      0x00ad, 0x2060, 0xfeff, 0xfff9, 0xfe00, 0xfe0f, 0x200c, 0x200d, 0xe0001, 0xe0041, 0xe007f, 0xe0100,
+    ])
+      expect(safe(`pay${String.fromCodePoint(code)}pal`)).to.match(/^pay\\(u\{[0-9a-f]+\}|x[0-9a-f]{2})pal$/);
+  });
+
+  it('keeps joiners and selectors where a script or an emoji needs them', () => {
+    for (const text of ['❤️‍🔥', '👨🏽‍🚀', '#️⃣', 'می‌خواهم', 'क्‍ष']) expect(safe(text)).to.equal(text);
+    expect(safe('1\ufe0f2')).to.equal('1\\u{fe0f}2');
+    expect(safe('a\ufe0f\u200db')).to.equal('a\\u{fe0f}\\u{200d}b');
+  });
+
+  it('is the same YAML document with its dangerous characters escaped, keys too', () => {
+    const yaml = (value: unknown): string => safeYaml(value, (marks) => dump(marks, { noRefs: true }));
+    expect(yaml({ 'a\u202eb': ['x\u3164', 'two\nlines\u{e0041}', '\x01202e\x02', 'plain'] })).to.equal(
+      '"a\\u202eb":\n  - "x\\u3164"\n  - "two\\nlines\\U000e0041"\n  - "\\x01202e\\x02"\n  - plain\n',
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (raw) => {
+        const text = raw.toWellFormed();
+        const written = yaml({ text, [`${text}-`]: [text] });
+        expect(safe(written)).to.equal(written);
+        expect(load(written)).to.deep.equal({ text, [`${text}-`]: [text] });
+      }),
+    );
   });
 
   it('gives every step of a progress bar a line of its own', () => {
