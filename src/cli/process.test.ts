@@ -144,7 +144,7 @@ describe('sb as a process', function () {
       const line = `mkdir gone && cd gone && rmdir ../gone && ${process.execPath} ${join(ROOT, 'src/cli/main.ts')} ${words}`;
       const child = spawn('bash', ['-c', line], {
         cwd: folder.path,
-        env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+        env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let said = '';

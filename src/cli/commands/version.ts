@@ -14,17 +14,18 @@ export const version = ({ io, finish }: Cli): Command =>
       .description('Prints the versions of sb, the operator, the custom resources and Kubernetes.')
       .option('--client', 'print the version of sb alone, without asking the cluster', false)
       .action(async ({ client, output, ...options }: Options) => {
-        const [{ versionsOf }, { printDocument }, { versionLines }] = await Promise.all([
+        const [{ versionsOf }, { printDocument }, { versionLines }, { safeLine }] = await Promise.all([
           import('../session/versions.ts'),
           import('../render/output.ts'),
           import('../render/versions.ts'),
+          import('../render/safe.ts'),
         ]);
         const versions = await versionsOf(client ? undefined : options, io);
         // Three, as wherever a cluster cannot be reached.
         if (!client && versions.kubernetes === undefined) finish(3);
         if (output === 'json' || output === 'yaml') return printDocument(io.terminal, output, versions);
         io.terminal.out(versionLines(versions));
-        for (const problem of versions.problems) io.terminal.err(`${problem}\n`);
+        for (const problem of versions.problems) io.terminal.err(`${safeLine(problem)}\n`);
       }),
     [
       ['sb version', 'of everything that has to fit together'],

@@ -1,5 +1,6 @@
 /** `sb cloud run`: select, plan, submit, follow, mirror, in this order and mostly at once. */
 import { relative, resolve } from 'node:path';
+import { clashNotes } from '../plan/clashes.ts';
 import { planRun } from '../plan/plan.ts';
 import { trialCount, type RunPlan } from '../plan/types.ts';
 import { GROUP } from '../../crds/names.ts';
@@ -8,7 +9,7 @@ import { withSession } from '../session/session.ts';
 import { problemLines } from '../select/problems.ts';
 import { selectTasks, type Selection } from '../select/select.ts';
 import { submitRun, type Submitted } from '../submit/submit.ts';
-import { safe } from '../render/safe.ts';
+import { safe, safeLine } from '../render/safe.ts';
 import { leftOutNote } from '../tasks/read.ts';
 import type { ExitCode, Io, Session } from '../types.ts';
 import { attend } from './attend.ts';
@@ -58,6 +59,7 @@ async function select({ options, paths }: Wish, { signal, terminal, cwd }: Io): 
   });
   const note = leftOutNote(selection.tasks);
   if (note !== undefined) terminal.err(safe(`${note}\n`));
+  for (const line of clashNotes(selection.tasks)) terminal.err(`${safeLine(line)}\n`);
   return selection;
 }
 

@@ -1,5 +1,6 @@
 /** The last words on a run that was attended, and the exit code. */
 import { printFailure } from '../failure/print.ts';
+import { rewardedNop } from '../follow/rewarded-nop.ts';
 import { incomplete } from '../mirror/problem.ts';
 import { safe } from '../render/safe.ts';
 import { counted } from '../runs/hint.ts';
@@ -53,6 +54,8 @@ export async function conclude(ended: Attended, options: ConcludeOptions): Promi
   printRefused(terminal, refused);
   if (ending === 'over' && report.problems.length > 0)
     printFailure(terminal, incomplete(run, report.problems, session), { debug: false });
+  const warning = rewardedNop(ended.trials);
+  if (warning !== undefined) terminal.err(safe(`${warning}\n`));
   await printOutcome(terminal, output, { ...ended, run, namespace: session.namespace });
   return exitCodeOf({
     ending,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { CliError } from '../failure/error.ts';
+import { safeLine } from '../render/safe.ts';
 import { createBudget } from '../select/in-parallel.ts';
 import { isInvalid, problemLines, type InvalidTask } from '../select/problems.ts';
 import { readFolder, type SelectedTask } from '../select/read.ts';
@@ -43,5 +44,7 @@ export function leftOutNote(tasks: readonly Pick<SelectedTask, 'task' | 'leftOut
   if (files.length === 0) return undefined;
   const shown = files.slice(0, 3).join(', ');
   const more = files.length > 3 ? ', …' : '';
-  return `${files.length} file${files.length === 1 ? '' : 's'} left out that Git ignores and that look secret: ${shown}${more}`;
+  return safeLine(
+    `${files.length} file${files.length === 1 ? '' : 's'} left out that Git ignores and that look secret: ${shown}${more}`,
+  );
 }

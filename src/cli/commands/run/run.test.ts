@@ -29,6 +29,14 @@ describe('Commands on runs and Trials', () => {
     });
   });
 
+  it('warn of a nop that earned a reward', async () => {
+    expect((await sb('run', 'show')).err).to.equal('');
+    cluster.have(rewarded(1, { name: 'n', agent: { name: 'nop' } }));
+    const { out, err } = await sb('run', 'show', '-o', 'json');
+    expect(err).to.include('nop').and.include('earned a reward: the tests of task-n give it');
+    expect(JSON.parse(out)).to.have.property('trials').with.length(4);
+  });
+
   it('explain, rerun, cancel and delete', async () => {
     expect((await sb('trial', 'explain', 'c')).out)
       .to.include('c pending:')

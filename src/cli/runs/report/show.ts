@@ -1,6 +1,7 @@
 /** `sb run show`: one run, its errors by class, its Trials. */
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../follow/line.ts';
+import { rewardedNop } from '../../follow/rewarded-nop.ts';
 import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
 import { summarize, type RunSummary } from '../../follow/summary.ts';
 import { byText } from '../../follow/best.ts';
@@ -47,6 +48,8 @@ export async function showRun(terminal: Terminal, options: ShowOptions): Promise
     items,
     empty: 'no Trial of the run is in such a state',
   });
+  const warning = rewardedNop(all);
+  if (warning !== undefined) terminal.err(`${safeLine(warning)}\n`);
   const hidden = lines.length - rows.length;
   if (hidden > 0)
     terminal.err(

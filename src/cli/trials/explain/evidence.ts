@@ -16,6 +16,8 @@ export interface Evidence {
   events: Event[];
   /** Last lines of the log that tells most, and which one that is. */
   log?: { title: string; lines: string[] };
+  /** A line of the verifier's output which says that a download of its own failed. */
+  download?: string;
   /** What the user may not read. */
   unread: string[];
   now: Date;

@@ -26,6 +26,7 @@ export function explainTrial(evidence: Evidence, namespace?: string): Explanatio
   const why = distinct([
     ...findings.flatMap((finding) => finding.why),
     ...tampering(evidence),
+    ...downloading(evidence),
     ...unread.map((what) => `you may not read ${what}, which might tell more`),
   ]);
   const isSaid = why.some((line) => line.includes(message)) || message === '';
@@ -95,6 +96,11 @@ function tampering({ trial: { status } }: Evidence): string[] {
   if (verdict === 'Suspicious') return [`its result is suspicious: ${findings.join('; ')}`];
   return verdict === 'Unknown' ? [`whether its result is honest is unknown: ${findings.join('; ')}`] : [];
 }
+
+const downloading = ({ download }: Evidence): string[] =>
+  download === undefined
+    ? []
+    : [`the tests could not download something, which may be all that is wrong: ${download}`];
 
 /** The names in place of `<trial>`, `<run>` and so on, as far as they are known. */
 function filledIn(line: string, { trial, job, pod }: Evidence): string {

@@ -17,6 +17,7 @@ import type { Session } from '../../types.ts';
 import type { LogPhase } from '../log/parts.ts';
 import { lastOf } from '../log/lines.ts';
 import { trialLog, type LogSources } from '../log/logs.ts';
+import { failedDownload } from './download.ts';
 import type { Evidence } from './evidence.ts';
 
 const LOG_LINES = 6;
@@ -53,16 +54,17 @@ async function ownObjects(
   { kube, namespace }: Reader,
   trial: Trial,
   { sources, signal, allowed }: Gathering & { allowed: Allowed },
-): Promise<Pick<Evidence, 'build' | 'job' | 'pod' | 'log'>> {
+): Promise<Pick<Evidence, 'build' | 'job' | 'pod' | 'log' | 'download'>> {
   const { taskBuild = trial.spec.environment.buildRef?.name } = trial.status ?? {};
-  const [build, execution, log] = await Promise.all([
+  const [build, execution, log, download] = await Promise.all([
     taskBuild === undefined
       ? undefined
       : allowed('TaskBuilds', kube.get(TaskBuildKind, { namespace, name: taskBuild })),
     executionOf({ kube, namespace }, trial, { sources, allowed }),
     logEnd(trial, sources, signal),
+    downloadOf(trial, sources, signal),
   ]);
-  return { ...execution, ...present({ build, log }) };
+  return { ...execution, ...present({ build, log, download }) };
 }
 
 /** Job and Pod. The operator writes down what lasts some seconds; what it does meanwhile is under the names that it will write. */
@@ -127,6 +129,28 @@ const TELLING: Record<string, LogPhase> = {
   RewardNotFinite: 'verifier',
   RewardInvalid: 'verifier',
 };
+
+/** Lines of the verifier's output that are looked at. */
+const VERIFIER_LINES = 400;
+
+/** What the verifier says of a download that failed, where it gave no full reward. */
+async function downloadOf(
+  trial: Trial,
+  sources: LogSources,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { state, reason } = stateOf(trial);
+  if (state !== 'failed' || (reason !== 'RewardObtained' && TELLING[reason] !== 'verifier')) return undefined;
+  try {
+    const wish = { follow: false, tail: VERIFIER_LINES, signal, phase: 'verifier' as const };
+    const { parts } = await trialLog(trial, sources, wish);
+    const part = parts.at(-1);
+    return part && failedDownload(await lastOf(part.lines, VERIFIER_LINES));
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
 
 /** A log that cannot be had explains nothing, and keeps nothing from being explained. */
 async function logEnd(trial: Trial, sources: LogSources, signal: AbortSignal): Promise<Evidence['log']> {
