@@ -75,6 +75,31 @@ describe('sb cloud run', () => {
     expect(stdout).to.include('lost').and.to.include('ImageNotFound');
   });
 
+  it('hands a variable of its shell to a task that was allowed to have it, and creates nothing otherwise', async () => {
+    const task = join(folder, 'asks');
+    await mkdir(join(task, 'tests'), { recursive: true });
+    await mkdir(join(task, 'solution'));
+    const toml = [
+      '[environment]\ndocker_image = "debian:bookworm-slim"\n[environment.env]\nOURS = "${HOME}"',
+      '[agent]\nuser = "1000:1000"\n[verifier]\nuser = "0:0"\n',
+    ];
+    await writeFile(join(task, 'task.toml'), toml.join('\n'));
+    await writeFile(join(task, 'instruction.md'), 'Nothing.\n');
+    await writeFile(join(task, 'solution/solve.sh'), 'id -g > /tmp/group\n');
+    const test = `[ "$OURS" = '${process.env['HOME']}' ] && [ "$(cat /tmp/group)" = 1000 ]`;
+    await writeFile(
+      join(task, 'tests/test.sh'),
+      `{ ${test}; } && echo 1 > /logs/verifier/reward.txt || echo 0 > /logs/verifier/reward.txt\n`,
+    );
+    const args = ['cloud', 'run', '-t', 'asks', '--run-name', `${run}-asks`];
+    const refused = await sb(...args, '--no-input');
+    expect(refused.code, refused.stderr).to.equal(2);
+    expect(refused.stderr).to.include('SB-E041').and.to.include('--allow-env HOME');
+    const { code, stderr } = await sb(...args, '--allow-env', 'HOME');
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.include('1 created').and.to.include('mean reward 1');
+  });
+
   it('leaves a run going at Ctrl-C, and sb run attach sees its end', async () => {
     const file = join(folder, 'run.yaml');
     const script = 'sleep 12; printf "Hello, world!\\n" > hello.txt';
