@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { NO_RULES } from '../../test/support/builders.ts';
+import { present } from '../crds/present.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
 import { archiveKey, planOf } from './plan.ts';
 import { IMAGE, trialWith } from './testing/objects.ts';
@@ -7,7 +9,7 @@ const subject = (trial = trialWith()) => ({ trial, attempt: 2, image: IMAGE });
 
 describe('plan', () => {
   it('says what is to be done, and leaves out what task.toml decides', () => {
-    expect(planOf(subject(), 'https://s3/task.zip?signed')).to.deep.equal({
+    expect(planOf(subject(), { archiveUrl: 'https://s3/task.zip?signed', rules: NO_RULES })).to.deep.equal({
       trial: { namespace: 'evals', name: 'solve', uid: '0a1b2c3d-trial', attempt: 2 },
       task: { name: 'hello', source: { kind: 'archive', url: 'https://s3/task.zip?signed' } },
       image: IMAGE,
@@ -36,15 +38,27 @@ describe('plan', () => {
       uploadResults: false,
     });
     trial.spec.environment.env = [{ name: 'MODE', value: 'fast' }];
-    const plan = planOf(subject(trial), undefined);
+    const plan = planOf(subject(trial), { rules: NO_RULES });
     expect(plan.environmentVariables).to.deep.equal(['MODE']);
     expect(plan.task.source).to.deep.equal({ kind: 'configMap' });
     expect(plan.task.version).to.equal(undefined);
     trial.spec.task.version = '0123456789ab';
-    expect(planOf(subject(trial), undefined).task.version).to.equal('0123456789ab');
+    expect(planOf(subject(trial), { rules: NO_RULES }).task.version).to.equal('0123456789ab');
     expect(plan.agent).to.deep.equal({ ...trial.spec.agent, env: [] });
     expect(plan.verifier).to.deep.equal({ disabled: true, env: [], timeoutSeconds: 7, user: 'root' });
     expect([plan.artifacts, plan.upload]).to.deep.equal([[{ source: '/app/out' }], false]);
+  });
+
+  it('has what the agent left running stopped where the Trial or its namespace says so', () => {
+    const of = (own?: 'Keep' | 'Stop', namespace?: 'Keep' | 'Stop') => {
+      const trial = trialWith({
+        agent: { name: 'oracle', setupTimeoutSeconds: 1, ...present({ backgroundProcesses: own }) },
+      });
+      const rules = { ...NO_RULES, ...present({ backgroundProcesses: namespace }) };
+      return planOf(subject(trial), { rules }).agent.backgroundProcesses;
+    };
+    expect([of(), of('Keep', 'Keep'), of(undefined, 'Keep')]).to.deep.equal(['Keep', 'Keep', 'Keep']);
+    expect([of('Stop'), of('Keep', 'Stop'), of(undefined, 'Stop')]).to.deep.equal(['Stop', 'Stop', 'Stop']);
   });
 
   it('names the courier’s variable in place of a secret value', () => {
@@ -61,7 +75,7 @@ describe('plan', () => {
       },
       verifier: { mode: 'Shared', disabled: false, env: [{ name: 'JUDGE_KEY', secretKeyRef }] },
     });
-    const plan = planOf(subject(trial), undefined);
+    const plan = planOf(subject(trial), { rules: NO_RULES });
     expect(plan.agent.env).to.deep.equal([
       { name: 'MODE', value: 'fast' },
       { name: 'API_KEY', courierVariable: 'SB_SECRET_AGENT_1' },

@@ -2,6 +2,7 @@
 import { agentVariable, verifierVariable } from '../crds/courier-protocol.ts';
 import type { Plan, PlanVariable } from '../crds/courier-protocol.ts';
 import type { EnvVar } from '../crds/environment.ts';
+import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
@@ -19,8 +20,14 @@ const variables = (env: EnvVar[] | undefined, courierVariable: (index: number) =
     secretKeyRef ? { name, courierVariable: courierVariable(index) } : { name, value: value ?? '' },
   );
 
-/** `archiveUrl` is where the task can be downloaded; undefined for a task out of a ConfigMap. */
-export function planOf({ trial, attempt, image }: TrialSubject, archiveUrl: string | undefined): Plan {
+export interface PlanFacts {
+  /** Where the task can be downloaded; undefined for a task out of a ConfigMap. */
+  archiveUrl?: string;
+  /** Of the Trial's namespace. */
+  rules: NamespaceRules;
+}
+
+export function planOf({ trial, attempt, image }: TrialSubject, { archiveUrl, rules }: PlanFacts): Plan {
   const { task, environment, agent, verifier, artifacts, uploadResults } = trial.spec;
   const { namespace = '', name, uid = '' } = trial.metadata;
   return {
@@ -41,7 +48,8 @@ export function planOf({ trial, attempt, image }: TrialSubject, archiveUrl: stri
       name: agent.name,
       env: variables(agent.env, agentVariable),
       setupTimeoutSeconds: agent.setupTimeoutSeconds,
-      backgroundProcesses: agent.backgroundProcesses ?? 'Keep',
+      // Either may have them stopped.
+      backgroundProcesses: [agent, rules].some((of) => of.backgroundProcesses === 'Stop') ? 'Stop' : 'Keep',
       ...present({
         model: agent.model,
         timeoutSeconds: agent.timeoutSeconds,

@@ -51,13 +51,14 @@ export function routes(deps: RouteDeps): Record<string, Route> {
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
     const { s3 } = subject.trial.spec.task;
-    if (!s3) return planOf(subject, undefined);
+    const rules = await rulesOf(pod.namespace);
+    if (!s3) return planOf(subject, { rules });
     const url = await download(archiveKey(subject.trial, store.bucket), {
       uri: s3.uri,
       reason: 'TaskNotFound',
       namespace: pod.namespace,
     });
-    return typeof url === 'string' ? planOf(subject, url) : url;
+    return typeof url === 'string' ? planOf(subject, { archiveUrl: url, rules }) : url;
   };
 
   const presign = async (uploads: Upload[]): Promise<UploadResponse> => {

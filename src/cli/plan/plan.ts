@@ -1,6 +1,6 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
 import { join } from 'node:path';
-import { API_VERSION, LABEL, sha256 } from '../../crds/names.ts';
+import { API_VERSION, LABEL } from '../../crds/names.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import {
   refusedBySpec,

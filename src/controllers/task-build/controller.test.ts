@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { after, anOrigin, aTaskBuild, someRules, stampOf, T0, NO_RULES } from '../../../test/support/builders.ts';
+import {
+  after,
+  anOrigin,
+  aTaskBuild,
+  someRules,
+  stampOf,
+  T0,
+  NO_RULES,
+} from '../../../test/support/builders.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { configMapHash } from '../../crds/content.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';

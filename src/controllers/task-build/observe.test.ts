@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { after, anOrigin, aTaskBuild, NO_RULES, someRules, stampOf, T0 } from '../../../test/support/builders.ts';
+import {
+  after,
+  anOrigin,
+  aTaskBuild,
+  NO_RULES,
+  someRules,
+  stampOf,
+  T0,
+} from '../../../test/support/builders.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';

@@ -52,8 +52,7 @@ describe('the front of the tests’ AWS', function () {
   const ask = async (
     method: string,
     path: string,
-    body?: string,
-    repository = REPOSITORY,
+    { body, repository = REPOSITORY }: { body?: string; repository?: string } = {},
   ): Promise<Response> =>
     fetch(`${front.url}/v2/${repository}/${path}`, {
       method,
@@ -71,17 +70,17 @@ describe('the front of the tests’ AWS', function () {
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size },
       layers: [],
     };
-    return ask('PUT', `manifests/${tag}`, JSON.stringify(manifest), repository);
+    return ask('PUT', `manifests/${tag}`, { body: JSON.stringify(manifest), repository });
   }
 
   async function putBlob(body: string, repository: string): Promise<{ digest: string; size: number }> {
-    const begun = await ask('POST', 'blobs/uploads/', undefined, repository);
+    const begun = await ask('POST', 'blobs/uploads/', { repository });
     const bytes = new TextEncoder().encode(body);
     const hash = createHash('sha256').update(bytes).digest('hex');
     const upload = new URL(begun.headers.get('location') ?? '', front.url);
     upload.searchParams.set('digest', `sha256:${hash}`);
     const path = `${upload.pathname.split(`${repository}/`)[1]}${upload.search}`;
-    const done = await ask('PUT', path, body, repository);
+    const done = await ask('PUT', path, { body, repository });
     expect(done.status).to.equal(201);
     return { digest: `sha256:${hash}`, size: bytes.length };
   }
