@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
@@ -132,6 +132,18 @@ describe('sb task check', () => {
       'tests/caf\ufffd has a backslash, a control character or broken UTF-8 in its name; rename it',
       'tests/test.sh is a link that leads nowhere; remove it',
       'tests/test.sh is missing; expected the script that writes the reward',
+    ]);
+  });
+
+  it('tells of a task.toml and a dataset.toml that cannot be read', async () => {
+    const path = await make({ ...below('a', GOOD_TASK), ...below('b', GOOD_TASK) });
+    await rm(join(path, 'a/task.toml'));
+    await mkdir(join(path, 'a/task.toml'));
+    await mkdir(join(path, 'dataset.toml'));
+    const { tasks, findings } = await check(path);
+    expect(tasks).to.equal(2);
+    expect(findings.map(({ path: file, message }) => [relative(path, file), message])).to.deep.equal([
+      ['a/task.toml', 'task.toml is missing, so this is not a task folder'],
     ]);
   });
 

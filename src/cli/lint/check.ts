@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findCandidates } from '../select/find.ts';
 import { inParallel } from '../select/in-parallel.ts';
+import { problemsOf } from '../select/problems.ts';
 import type { Finding, RuleName } from './rules.ts';
 import { applied, checkWish, usualRules, wishIn, wishOfDataset, type Wish } from './selection.ts';
 import { lintTask } from './task.ts';
@@ -84,7 +85,10 @@ async function tasksBelow(path: string): Promise<{ folders: string[]; findings: 
 
 /** What was found in a folder of the rules that are looked for there. */
 async function findingsIn(folder: string, options: CheckOptions): Promise<Finding[]> {
-  const { findings, document } = await lintTask(folder);
+  const { findings, document } = await lintTask(folder).catch((error: unknown) => ({
+    findings: problemsOf(folder, error).map(({ message }) => unusable(folder, message)),
+    document: {},
+  }));
   const rules = [wishOfDataset(folder), wishIn(document), options].reduce<Set<RuleName>>(
     applied,
     usualRules(options.strict),

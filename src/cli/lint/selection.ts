@@ -49,12 +49,12 @@ export function wishOfDataset(folder: string): Wish {
   const above = dirname(folder);
   if (above === folder) return {};
   const file = join(above, 'dataset.toml');
-  return existsSync(file) ? wishIn(tomlOrNothing(readFileSync(file, 'utf8'))) : wishOfDataset(above);
+  return existsSync(file) ? wishIn(tomlOrNothing(file)) : wishOfDataset(above);
 }
 
-function tomlOrNothing(text: string): unknown {
+function tomlOrNothing(file: string): unknown {
   try {
-    return parse(text);
+    return parse(readFileSync(file, 'utf8'));
   } catch {
     return {};
   }
