@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
@@ -167,6 +167,20 @@ describe('readTask', () => {
       expect(taskHash(linked)).to.equal(taskHash(copied));
       expect(taskDigest(linked)).to.equal(taskDigest(copied));
       expect(environmentHash(linked)).to.not.equal(environmentHash(copied));
+    });
+
+    it('also where environment is itself a link to a folder of the task', async () => {
+      const files = { ...MINIMAL, 'environment/lib/x': 'X' };
+      const dir = await folder(files);
+      await symlink('lib/x', join(dir, 'environment/x'));
+      const plain = await readTask(dir);
+      await rename(join(dir, 'environment'), join(dir, 'image'));
+      await symlink('image', join(dir, 'environment'));
+      const linked = await readTask(dir);
+      expect([taskHash(linked), environmentHash(linked)]).to.deep.equal([
+        taskHash(plain),
+        environmentHash(plain),
+      ]);
     });
 
     it('with links to elsewhere in the hash by where they lead, and not in Harbor’s digest', async () => {

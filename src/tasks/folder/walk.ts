@@ -1,6 +1,6 @@
 /** Which files a task folder holds. */
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../toml/problems.ts';
 import { CONTEXT } from '../task.ts';
@@ -50,10 +50,19 @@ export interface Found {
 
 /** Walks the folder at `root`, an absolute path without links. What is wrong with one entry hides nothing of the others. */
 export async function walkTask(root: string): Promise<Found> {
-  const walk: Walk = { root, found: { files: [], folders: [], ignored: [], problems: [] } };
+  const walk: Walk = {
+    root,
+    found: { files: [], folders: [], ignored: [], problems: [] },
+    real: new Map(),
+    leads: new Map(),
+  };
   const names = new Set(await readdir(root));
   for (const name of ROOTS)
     if (names.has(name)) await visit(walk, name, { rules: [], ancestors: [root], linked: false });
+  for (const file of walk.found.files) {
+    const leadsTo = walk.real.get(walk.leads.get(file.path) ?? '');
+    if (leadsTo !== undefined) file.leadsTo = leadsTo;
+  }
   walk.found.files.sort(byPath);
   walk.found.folders.sort(byPath);
   return walk.found;
@@ -72,6 +81,10 @@ const byPath = (a: { path: string }, b: { path: string }): number =>
 interface Walk {
   root: string;
   found: Found;
+  /** Paths within the task of files, by their real paths: a folder on the way may be a link. */
+  real: Map<string, string>;
+  /** Real paths that links of the context lead to, by the links' paths. */
+  leads: Map<string, string>;
 }
 
 /** What is known of the folder that an entry lies in. */
@@ -128,23 +141,21 @@ async function takeFound(
   const linked = around.linked || (link && folder);
   const modeOf = path.startsWith(CONTEXT) ? unusualMode(mode, folder) : {};
   const executable = (mode & 0o100) !== 0;
-  if (!folder) return void walk.found.files.push({ path, size, executable, ...modeOf, linked });
+  if (!folder) {
+    walk.real.set(real, path);
+    return void walk.found.files.push({ path, size, executable, ...modeOf, linked });
+  }
   const below = { ...around, ancestors: [...around.ancestors, real], linked };
   return visitFolder(walk, path, { around: below, modeOf });
 }
 
 /** A link of the build context stays one, wherever it leads. */
-async function takeLink({ root, found }: Walk, path: string, seen: Seen): Promise<string | undefined> {
+async function takeLink({ root, found, leads }: Walk, path: string, seen: Seen): Promise<string | undefined> {
   const bytes = await readlink(join(root, path), { encoding: 'buffer' });
   const link = bytes.toString();
   if (!bytes.equals(Buffer.from(link))) return 'is a link to a name that is not UTF-8; rename it';
-  const file = seen.real?.startsWith(root + sep) === true && seen.stats?.isFile() === true;
-  const leadsTo = file && {
-    leadsTo: relative(root, seen.real ?? '')
-      .split(sep)
-      .join('/'),
-  };
-  found.files.push({ path, size: bytes.length, executable: false, link, ...leadsTo, linked: false });
+  if (seen.real !== undefined) leads.set(path, seen.real);
+  found.files.push({ path, size: bytes.length, executable: false, link, linked: false });
   return undefined;
 }
 
