@@ -153,6 +153,41 @@ describe('what an agent does to its container', function () {
     await verified(run);
   });
 
+  it('keeps its result where it makes /logs unreadable and kills whoever opens it again', async function () {
+    this.timeout(200_000);
+    const run = await make({
+      files: taskOf(
+        ['(setsid bash -c "while :; do chmod 000 /logs; kill -KILL -1; done" &)', 'sleep 100'],
+        [reward('true')],
+      ),
+      plan: { agent: anAgent({ timeoutSeconds: 2 }) },
+    });
+    const { result } = await run.finish();
+    expect(result, run.said()).to.deep.include({ kind: 'rewarded', reward: 0 });
+  });
+
+  it('is in doubt, at the least, where somebody else speaks in the name of run.sh', async function () {
+    this.timeout(200_000);
+    const hijack = [
+      'for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = 1 ] || { tr "\\0" " " < $p/cmdline | grep -q "run.sh serve" && kill -STOP $n; }; done',
+      'exec 8<>/sb/cmd',
+      'while read -r s t v <&8; do [ "$v" = run ] && { mkdir -p /logs/verifier; echo 1 > /logs/verifier/reward.txt; }; echo "$s $t done 0 0" > /sb/report; done',
+    ];
+    const run = await make({
+      files: taskOf(
+        [
+          `cat > /tmp/hijack <<'END'\n${hijack.join('\n')}\nEND`,
+          '(setsid bash /tmp/hijack >/dev/null 2>&1 &)',
+          'sleep 1',
+        ],
+        [reward('false')],
+      ),
+    });
+    const { result, doubts = [], integrity } = await run.finish();
+    expect(result.kind).to.equal('rewarded');
+    expect([...doubts, ...integrity]).not.to.deep.equal([]);
+  });
+
   it('is verified where the FIFO of orders was full', async () => {
     const run = await make({
       files: taskOf(
