@@ -30,22 +30,31 @@ export type Route = (pod: PodIdentity, request: IncomingMessage) => Promise<obje
 /** So many URLs are signed at a stretch: the controllers in this process must not wait for 500. */
 const SLICE = 16;
 
-/** Routes by method and path. */
-export function routes(deps: RouteDeps): Record<string, Route> {
-  const { subjects, store, rulesOf } = deps;
-  const presignSeconds = Math.min(deps.presignSeconds, PRESIGN_MAX_SECONDS);
+/** What is to be downloaded; `uri` is how the user called it. */
+interface Wanted {
+  key: string | undefined;
+  uri: string;
+  reason: RefusalReason;
+  namespace: string;
+}
 
-  /** A URL of an object that exists and that the namespace may read; `uri` is how the user called it. */
-  const download = async (
-    key: string | undefined,
-    { uri, reason, namespace }: { uri: string; reason: RefusalReason; namespace: string },
-  ): Promise<string | Refused> => {
-    if (key === undefined) return refused(404, reason, `${uri} is not under ${store.uri('tasks/')}`);
-    const problem = unreadable(await rulesOf(namespace), { key, namespace });
-    if (problem !== undefined) return refused(403, 'PrefixRefused', problem);
-    if (!(await store.head(key))) return refused(404, reason, `there is no object ${store.uri(key)}`);
-    return (await store.presignGet(key, presignSeconds)).url;
-  };
+/** A URL of an object that exists and that the namespace may read. */
+async function download(
+  { store, rulesOf, presignSeconds }: RouteDeps,
+  { key, uri, reason, namespace }: Wanted,
+): Promise<string | Refused> {
+  if (key === undefined) return refused(404, reason, `${uri} is not under ${store.uri('tasks/')}`);
+  const problem = unreadable(await rulesOf(namespace), { key, namespace });
+  if (problem !== undefined) return refused(403, 'PrefixRefused', problem);
+  if (!(await store.head(key))) return refused(404, reason, `there is no object ${store.uri(key)}`);
+  return (await store.presignGet(key, presignSeconds)).url;
+}
+
+/** Routes by method and path. */
+export function routes(given: RouteDeps): Record<string, Route> {
+  const { subjects, store, rulesOf } = given;
+  const presignSeconds = Math.min(given.presignSeconds, PRESIGN_MAX_SECONDS);
+  const deps = { ...given, presignSeconds };
 
   const plan = async (pod: PodIdentity): Promise<Plan | Refused> => {
     const subject = await subjects.trialOf(pod);
@@ -53,7 +62,8 @@ export function routes(deps: RouteDeps): Record<string, Route> {
     const { s3 } = subject.trial.spec.task;
     const rules = await rulesOf(pod.namespace);
     if (!s3) return planOf(subject, { rules });
-    const url = await download(archiveKey(subject.trial, store.bucket), {
+    const url = await download(deps, {
+      key: archiveKey(subject.trial, store.bucket),
       uri: s3.uri,
       reason: 'TaskNotFound',
       namespace: pod.namespace,
@@ -89,7 +99,8 @@ export function routes(deps: RouteDeps): Record<string, Route> {
     if (isRefused(taskBuild)) return taskBuild;
     const { s3 } = taskBuild.spec.context;
     if (!s3) return refused(404, 'ContextNotFound', 'the context of this TaskBuild is a ConfigMap');
-    const url = await download(taskKey(s3.uri, store.bucket), {
+    const url = await download(deps, {
+      key: taskKey(s3.uri, store.bucket),
       uri: s3.uri,
       reason: 'ContextNotFound',
       namespace: pod.namespace,
