@@ -10,13 +10,15 @@ import { kubectl, kubectlOk } from '../support/cluster.ts';
 import { s3 } from './cluster/index.ts';
 import { brokerOf, tokenOf, type Answer, type Broker } from './support/broker.ts';
 import { eventually } from './support/eventually.ts';
-import { operatorPods } from './support/faults.ts';
+import { operatorPods, WORKER } from './support/faults.ts';
 import { storedKeys, storedText } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
 import { hold, type Story } from './support/story.ts';
 import { world } from './support/world.ts';
 
 const NONCE = Date.now().toString(36);
+/** Admission lets nobody else write such a Pod: what the broker does with one where it did. */
+const JOB_CONTROLLER = 'system:serviceaccount:kube-system:job-controller';
 
 /** Gives a ServiceAccount these rights in a namespace and resolves to the name that kubectl's `--as` takes. */
 async function account(namespace: string, name: string, rights: string[]): Promise<string> {
@@ -60,7 +62,8 @@ describe('a user who may create Pods and nothing else', () => {
           { apiVersion: 'batch/v1', kind: 'Job', name: job.metadata.name, uid, controller: true },
         ],
       },
-      spec,
+      // The kubelet of a node asks for the token.
+      spec: { ...spec, ...(WORKER && { nodeName: WORKER }) },
     };
   }
 
@@ -77,10 +80,11 @@ describe('a user who may create Pods and nothing else', () => {
 
   /** What the broker answers to the forged Pod's token; undefined where the Job controller was faster than the user. */
   async function tryForgery(job: Job, name: string, spec: NonNullable<Pod['spec']>) {
-    const made = await kubectlOk(
-      ['create', '--as', mallory, '-f', '-', '-o', 'json'],
-      forgery(job, name, spec),
-    );
+    const pod = forgery(job, name, spec);
+    const create = (user: string) => ['create', '--as', user, '-f', '-', '-o', 'json'];
+    const refused = await kubectl(create(mallory), pod);
+    expect(refused.stderr).to.contain('belong to Pods of the operator');
+    const made = await kubectlOk(create(JOB_CONTROLLER), pod);
     const token = await tokenOf(JSON.parse(made) as Pod).catch(() => undefined);
     if (token === undefined) return undefined;
     const files = ['verifier/reward.txt', 'manifest.json'].map((path) => ({
