@@ -21,6 +21,7 @@ interface Container {
 }
 
 interface Rendered {
+  rules?: { resourceNames?: string[] }[];
   kind: string;
   metadata: { name: string; annotations?: Record<string, string>; labels?: Record<string, string> };
   data?: Record<string, string>;
@@ -51,12 +52,21 @@ describe('the overlays of config/default', () => {
       const [operator] = one(objects, 'Deployment', /^sb-operator$/).spec!.template.spec.containers;
       const courier = operator!.env.find(({ name }) => name === 'SB_COURIER_IMAGE')?.value;
       expect(courier).to.equal(operator!.image).and.not.equal('sb-operator:latest');
-      const { data } = one(objects, 'ConfigMap', /^sb-operator-/);
+      const { data } = one(objects, 'ConfigMap', /^sb-operator-settings-/);
       const config = readConfig({ ...data, POD_NAME: 'sb-operator-0', SB_COURIER_IMAGE: courier });
       expect(config.profile).to.equal(profile);
       if (config.profile === 'aws') expect(config.s3.region).to.equal(config.region);
     });
   }
+
+  it('leave the Lease and the Secret that the operator may write their names', () => {
+    // Kustomize puts a hash behind every name in a Role that is also the name of a ConfigMap that it makes.
+    const { rules = [] } = one(render('local'), 'Role', /^sb-operator$/);
+    expect(rules.flatMap(({ resourceNames = [] }) => resourceNames).sort()).to.deep.equal([
+      'sb-broker-tls',
+      'sb-operator',
+    ]);
+  });
 
   it('let a starved replica answer late before it is restarted, and schedule it before Trials', () => {
     const objects = render('local');
