@@ -22,6 +22,7 @@ const goneSoon = (uid: string): Promise<void> =>
 
 describe('a Trial that is suspended', () => {
   const story = ownTrial('suspended', { agent: hold('work') });
+  const hasty = ownTrial('suspended-hastily', { agent: hold('work'), spec: { maxAttempts: 1 } });
   const before = ownTrial('suspended-from-the-start', { spec: { suspend: true } });
 
   it('stops its Pod, and a new attempt follows when it is resumed', async () => {
@@ -35,6 +36,19 @@ describe('a Trial that is suspended', () => {
     await story.reaches('work');
     await story.release('work');
     expect(attemptsOf(await story.earns(1))).to.deep.equal(['Suspended', undefined]);
+  });
+
+  it('loses no attempt when it is resumed before its Pod is gone', async () => {
+    await hasty.reaches('work');
+    await hasty.change({ suspend: true });
+    await eventuallyTrue('its Pod is being deleted', () =>
+      hasty.pods.some(({ metadata }) => metadata.deletionTimestamp !== undefined),
+    );
+    await hasty.change({ suspend: false });
+    await hasty.until('a second attempt', ({ status }) => status?.attempts?.length === 2);
+    await hasty.reaches('work');
+    await hasty.release('work');
+    expect(attemptsOf(await hasty.earns(1))).to.deep.equal(['Suspended', undefined]);
   });
 
   it('from its start makes no Job until it is resumed', async () => {
