@@ -25,7 +25,7 @@ describe('What the API server would refuse', () => {
       maxAttempts: 11,
     });
     expect(found.map(({ path, message }) => `${path.join('.')} ${message}`)).to.deep.equal([
-      'environment.resources.requests.cpu is "two"; expected ^[0-9]+(\\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$',
+      'environment.resources.requests.cpu is "two"; expected ^[0-9]+(\\.[0-9]+)?m?$',
       'maxAttempts is 11; expected at most 10',
       'scheduling.nodeSelector.a has 64 characters; expected at most 63',
       'scheduling.tolerations.0.operator is "Is"; expected one of Exists, Equal',
