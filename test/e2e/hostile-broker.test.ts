@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { zipSync } from 'fflate';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../src/crds/courier-protocol.ts';
 import { ANNOTATION, API_VERSION, sha256 } from '../../src/crds/names.ts';
 import { TaskBuild as TaskBuildKind } from '../../src/crds/kinds.ts';
@@ -78,6 +79,17 @@ describe('a user who may create Pods and nothing else', () => {
     return spec;
   };
 
+  /** The API server needs a moment to know which Pods are a node's. */
+  async function tokenSoon(pod: Pod): Promise<string | undefined> {
+    for (let tries = 0; tries < 20; tries++) {
+      const token = await tokenOf(pod).catch((error: unknown) => String(error));
+      if (!/^Error/.test(token)) return token;
+      if (/not found/i.test(token)) return undefined;
+      await sleep(250);
+    }
+    return undefined;
+  }
+
   /** What the broker answers to the forged Pod's token; undefined where the Job controller was faster than the user. */
   async function tryForgery(job: Job, name: string, spec: NonNullable<Pod['spec']>) {
     const pod = forgery(job, name, spec);
@@ -85,7 +97,7 @@ describe('a user who may create Pods and nothing else', () => {
     const refused = await kubectl(create(mallory), pod);
     expect(refused.stderr).to.contain('belong to Pods of the operator');
     const made = await kubectlOk(create(JOB_CONTROLLER), pod);
-    const token = await tokenOf(JSON.parse(made) as Pod).catch(() => undefined);
+    const token = await tokenSoon(JSON.parse(made) as Pod);
     if (token === undefined) return undefined;
     const files = ['verifier/reward.txt', 'manifest.json'].map((path) => ({
       path,
@@ -148,6 +160,7 @@ describe('tasks of another team', () => {
     this.timeout(60_000);
     const file = (text: string) => Buffer.from(text);
     const archive = zipSync({
+      'task.toml': file(''),
       'instruction.md': file('Say nothing.\n'),
       'solution/solve.sh': file('#!/bin/sh\ntrue\n'),
       'tests/test.sh': file('#!/bin/sh\necho 1 > /logs/verifier/reward.txt\n'),
