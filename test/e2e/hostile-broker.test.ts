@@ -83,7 +83,7 @@ describe('a user who may create Pods and nothing else', () => {
   async function tokenSoon(pod: Pod): Promise<string | undefined> {
     for (let tries = 0; tries < 20; tries++) {
       const token = await tokenOf(pod).catch((error: unknown) => String(error));
-      if (!/^Error/.test(token)) return token;
+      if (!token.startsWith('Error')) return token;
       if (/not found/i.test(token)) return undefined;
       await sleep(250);
     }
