@@ -18,6 +18,7 @@ import { taskBuildController } from './controllers/task-build/controller.ts';
 import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
 import { withoutScripts } from './controllers/trial/ended.ts';
+import { Lookups } from './controllers/trial/lookups.ts';
 import { TaskBuild, Trial } from './crds/kinds.ts';
 import type { Trial as TrialObject } from './crds/trial.ts';
 import { ANNOTATION, LABEL } from './crds/names.ts';
@@ -108,8 +109,9 @@ export class SbOperator extends Operator {
   };
 
   protected override async init(): Promise<void> {
-    const { config, artifacts, registry, logLinks, brokerCa } = this.#parts;
+    const { config, artifacts, registry, logLinks, brokerCa, kube } = this.#parts;
     const { trials, taskBuilds, jobs, pods } = this;
+    const lookups = new Lookups(kube.clock);
     const settings = () => ({
       courierImage: config.courierImage,
       imagePullSecrets: config.imagePullSecrets,
@@ -129,7 +131,7 @@ export class SbOperator extends Operator {
           keys: (build) => trials.by('taskBuild', keyString(keyOf(build))).map(keyOf),
         }),
       ],
-      reconcile: trialController({ ...sources, logLinks, platform: config.imagePlatform, settings }),
+      reconcile: trialController({ ...sources, lookups, logLinks, platform: config.imagePlatform, settings }),
       concurrency: TRIAL_WORKERS,
     });
     this.#controlBuilds(sources);

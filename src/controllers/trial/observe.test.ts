@@ -24,6 +24,8 @@ import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
+import { systemClock } from '../../kube/clock.ts';
+import { Lookups } from './lookups.ts';
 import { observe } from './observe.ts';
 
 /** A filled cache; `by` files objects under the UID of their controller. */
@@ -80,6 +82,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     pods: of<ReturnType<typeof aPod>>('Pod'),
     taskBuilds: of<TaskBuild>('TaskBuild'),
     registry,
+    lookups: new Lookups(systemClock),
     artifacts,
     rulesOf: async () => rules,
     platform: 'linux/amd64',

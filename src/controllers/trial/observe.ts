@@ -18,6 +18,7 @@ import { taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
+import type { Lookups } from './lookups.ts';
 import type { ImageSeen, JobSeen, Observed } from './observed.ts';
 import { currentAttempt, hasEnded, hasVanished, isOwnedBy, notBefore } from './attempt.ts';
 import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
@@ -30,6 +31,7 @@ export interface TrialSources {
   pods: Store<Pod>;
   taskBuilds: Store<TaskBuildObject>;
   registry: ImageRegistry;
+  lookups: Lookups;
   artifacts: ArtifactStore;
   /** What the admins decided for a namespace. */
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
@@ -188,7 +190,7 @@ async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial)
 
 async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen> {
   const { image, buildRef, build } = trial.spec.environment;
-  if (image !== undefined) return resolve(sources, image);
+  if (image !== undefined) return lookUp(sources, trial, image);
   if (buildRef) {
     const referred = taskBuildOf(sources, trial, buildRef.name);
     return referred ? seeBuild(sources, trial, referred) : missingBuild(buildRef.name);
@@ -249,7 +251,7 @@ async function seeBuild(sources: TrialSources, trial: Trial, build: TaskBuildObj
   const { image, digest } = build.status ?? {};
   if (image === undefined || digest === undefined)
     return { kind: 'building', taskBuild, message: `TaskBuild ${taskBuild}: ${condition.reason}` };
-  const seen = await resolve(sources, `${image}@${digest}`);
+  const seen = await lookUp(sources, trial, `${image}@${digest}`);
   return seen.kind === 'ready' ? { kind: 'ready', image: { ...seen.image, taskBuild } } : seen;
 }
 
@@ -264,6 +266,9 @@ function seeFailedBuild(trial: Trial, build: TaskBuildObject): ImageSeen {
   if (older && trial.spec.environment.build) return { kind: 'toBuild', taskBuild, stale: build };
   return { kind: 'failed', reason: 'BuildFailed', message: `TaskBuild ${taskBuild}: ${reason}: ${message}` };
 }
+
+const lookUp = (sources: TrialSources, trial: Trial, reference: string): Promise<ImageSeen> =>
+  sources.lookups.answer(identityOf(trial).namespace, reference, () => resolve(sources, reference));
 
 async function resolve({ registry, platform }: TrialSources, reference: string): Promise<ImageSeen> {
   try {
