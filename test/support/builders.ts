@@ -107,6 +107,7 @@ export function aPod(job: Job, over: { status?: Pod['status']; deletionTimestamp
       name: `${job.metadata.name}-abcde`,
       namespace: 'default',
       uid: `pod-of-${job.metadata.uid}`,
+      labels: { ...job.metadata.labels, 'batch.kubernetes.io/controller-uid': job.metadata.uid ?? '' },
       creationTimestamp: stampOf(T0),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
       ownerReferences: [

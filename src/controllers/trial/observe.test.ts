@@ -19,7 +19,7 @@ import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
-import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
+import type { KubeClient, KubeObject, ListOptions, Store } from '../../kube/types.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
@@ -38,12 +38,20 @@ const storeOf = <T extends KubeObject>(...objects: T[]): Store<T> => ({
   synced: true,
 });
 
+/** Whether an object has the labels that a selector names; values are not looked at. */
+const selected = ({ metadata }: KubeObject, selector: string): boolean =>
+  selector
+    .split(',')
+    .filter((term) => term !== '')
+    .every((term) => Object.hasOwn(metadata.labels ?? {}, term.replace(/=.*/, '')));
+
 /** An API server that holds these objects beside what the caches show. */
 const serverOf = (...objects: KubeObject[]) =>
   ({
     get: async (kind: { kind: string }, { name }: { name: string }) =>
       objects.find((object) => object.kind === kind.kind && object.metadata.name === name),
-    list: async (kind: { kind: string }) => objects.filter((object) => object.kind === kind.kind),
+    list: async (kind: { kind: string }, { labelSelector = '' }: ListOptions = {}) =>
+      objects.filter((object) => object.kind === kind.kind && selected(object, labelSelector)),
   }) as unknown as KubeClient;
 
 const configMap = {
@@ -192,6 +200,15 @@ describe('observing a Trial', () => {
       expect((await look({ trial, cached: [unlabelled, forged] }).seen())?.job).to.deep.equal({
         kind: 'foreign',
       });
+    });
+
+    it('reads none of the Pods that somebody labelled as the Job’s', async () => {
+      const ended = aJob(trial, { status: { conditions: [{ type: 'Failed', status: 'True' }] } });
+      const labels = { 'batch.kubernetes.io/controller-uid': ended.metadata.uid ?? '' };
+      const forgedLive = { ...forged, metadata: { ...forged.metadata, labels } };
+      expect(await look({ trial, cached: [ended], live: [forgedLive] }).seen()).to.not.have.property(
+        'altered',
+      );
     });
 
     it('believes no Pod that has the Job’s label and not its reference', async () => {

@@ -3,7 +3,7 @@ import { OUTCOME_MAX_BYTES } from '../../crds/courier-protocol.ts';
 import type { Outcome } from '../../crds/courier-protocol.ts';
 import { buildName, configMapHash, differences } from '../../crds/content.ts';
 import type { Files } from '../../crds/content.ts';
-import { identityOf, jobName, trialPrefix } from '../../crds/names.ts';
+import { identityOf, jobName, LABEL, trialPrefix } from '../../crds/names.ts';
 import { readStoredOutcome } from '../../crds/outcome.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';
 import { unreadable } from '../../crds/namespace-rules.ts';
@@ -100,11 +100,10 @@ async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
   const { namespace, uid } = identityOf(job);
   const cached = pods.by('owner', uid);
   if (cached.length > 0 || !hasEnded(job)) return cached;
-  const live = await kube.list(Pod, {
-    namespace,
-    labelSelector: `batch.kubernetes.io/controller-uid=${uid}`,
-  });
-  // A label anybody can write; the reference the Job controller checks, too.
+  // The UID anybody can write on Pods, as many and as large as they like; our label is the Job controller's alone.
+  const labelSelector = `${LABEL.trial},batch.kubernetes.io/controller-uid=${uid}`;
+  const live = await kube.list(Pod, { namespace, labelSelector });
+  // Where the admission policies are not installed, the label is anybody's; the reference the Job controller checks, too.
   return live.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
 }
 

@@ -153,6 +153,25 @@ describe('buildkit ImageBuilder’s builds', () => {
     expect(handles.map(({ id }) => states.get(id)?.kind)).to.deep.equal(['queued', 'failed']);
   });
 
+  it('are asked for by name, with Pods that nobody but the Job controller can have labelled', async () => {
+    const asked: [string, ListOptions | undefined][] = [];
+    const kube = holding({ one: job('one') });
+    const builder = builderOn({
+      ...kube,
+      list: async ({ kind }, options) => {
+        asked.push([kind, options]);
+        return [];
+      },
+    });
+    const handles = Array.from({ length: 60 }, (_, n) => ({ id: `one/b-${n}`, namespace: 'one' }));
+    await builder.states(handles);
+    expect(asked.map(([kind]) => kind)).to.deep.equal(['Pod', 'Pod']);
+    for (const [, options] of asked)
+      expect(options?.labelSelector).to.match(
+        /^sb\.abundant\.ai\/task-build,batch\.kubernetes\.io\/job-name in \((b-\d+,?){10,50}\)$/,
+      );
+  });
+
   it('are explained by the termination message where the log is gone with its node', async () => {
     const lastWords = 'error: failed to solve: dockerfile parse error on line 1: unknown instruction: X';
     const builder = builderOn({

@@ -19,7 +19,7 @@ export interface BuildKitSettings extends Omit<JobSettings, 'brokerCa'> {
 
 /** What this adapter does in the API server. */
 export const permissions: Permission[] = [
-  { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'create', 'delete'] },
+  { group: 'batch', resources: ['jobs'], verbs: ['get', 'create', 'delete'] },
   { group: '', resources: ['pods'], verbs: ['list'] },
   { group: '', resources: ['pods/log'], verbs: ['get'] },
 ];
@@ -56,8 +56,14 @@ const handleOf = (namespace: string, name: string): BuildHandle => ({
 
 const jobNameOf = ({ id, namespace }: BuildHandle): string => id.slice(namespace.length + 1);
 
+/** A Job's name on a Pod anybody may write, as often and as large as they like; our label is the Job controller's alone. */
 const podsOf = (jobs: string[]): string =>
-  jobs.length > SELECTED_MAX ? LABEL.taskBuild : `batch.kubernetes.io/job-name in (${jobs.join(',')})`;
+  `${LABEL.taskBuild},batch.kubernetes.io/job-name in (${jobs.join(',')})`;
+
+const chunked = (names: string[], size: number): string[][] =>
+  Array.from({ length: Math.ceil(names.length / size) }, (_, index) =>
+    names.slice(index * size, (index + 1) * size),
+  );
 
 const ownedBy = (uid: string | undefined, { metadata }: Job | Pod): boolean =>
   metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid) ?? false;
@@ -128,28 +134,25 @@ class BuildKitImageBuilder implements ImageBuilder {
     throw new ProviderError('Invalid', `Job ${owner.namespace}/${token} belongs to something else`);
   }
 
+  /** Asks for what is under way by name: builds that have ended leave their Jobs, and there may be any number of those. */
   async #collect(found: Map<string, BuildState>, namespace: string, handles: BuildHandle[]): Promise<void> {
     const names = handles.map(jobNameOf);
     const [jobs, pods] = await Promise.all([
-      this.#jobs(namespace, names),
-      this.#kube.list(Pod, { namespace, labelSelector: podsOf(names) }),
+      Promise.all(names.map((name) => this.#kube.get(Job, { namespace, name }))),
+      this.#pods(namespace, names),
     ]);
-    const byName = new Map(jobs.map((job) => [job.metadata.name, job]));
-    for (const handle of handles) {
-      const job = byName.get(jobNameOf(handle));
+    for (const [index, handle] of handles.entries()) {
+      const job = jobs[index];
       const pod = job && newest(pods.filter((candidate) => isOf(job, candidate)));
       found.set(handle.id, job ? await this.#explain(judge(job, pod)) : { kind: 'unknown' });
     }
   }
 
-  /** One list, however many builds are asked for; one object, where it is one build. */
-  async #jobs(namespace: string, names: string[]): Promise<Job[]> {
-    const [name, ...others] = names;
-    if (name === undefined || others.length > 0) {
-      return this.#kube.list(Job, { namespace, labelSelector: LABEL.taskBuild });
-    }
-    const job = await this.#kube.get(Job, { namespace, name });
-    return job ? [job] : [];
+  async #pods(namespace: string, jobs: string[]): Promise<Pod[]> {
+    const pages = chunked(jobs, SELECTED_MAX).map((names) =>
+      this.#kube.list(Pod, { namespace, labelSelector: podsOf(names) }),
+    );
+    return (await Promise.all(pages)).flat();
   }
 
   async #explain(verdict: Verdict): Promise<BuildState> {
