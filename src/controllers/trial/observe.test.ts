@@ -252,6 +252,20 @@ describe('observing a Trial', () => {
       expect(await refusal([job], [event('2026-01-01T00:00:03Z', 'forged', 'somebody')])).to.equal(undefined);
     });
 
+    it('is not hidden by events without a time', async () => {
+      const { lastTimestamp: _, ...timeless } = event('', 'timeless') as KubeObject & {
+        lastTimestamp: string;
+      };
+      expect(
+        await refusal([job], [timeless, ...events, { ...timeless, lastTimestamp: null } as KubeObject]),
+      ).to.equal('late');
+    });
+
+    it('is not read to its end where somebody wrote a very long one', async () => {
+      const long = await refusal([job], [event('2026-01-01T00:00:03Z', ', used: '.repeat(100_000))]);
+      expect(long).to.have.length(2048);
+    });
+
     it('is not asked about while it may yet get one, has one, or is held back by a queue', async () => {
       const young = { ...job, metadata: { ...job.metadata, creationTimestamp: stampOf(after(4)) } };
       const held = { ...job, spec: { suspend: true } as NonNullable<typeof job.spec> };

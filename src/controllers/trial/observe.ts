@@ -116,8 +116,9 @@ function genuineOf(pods: Pod[], job: Job): Pick<Observed, 'pod' | 'altered'> {
   return { altered: `Pod ${other.metadata.name} is not what the operator rendered: ${alteration}` };
 }
 
-/** Each may be as large as an object can be, so few are read. */
+/** Each may be as large as an object can be, so few are read, and of each the beginning. */
 const EVENTS = 20;
+const EVENT_CHARS = 2048;
 
 /** A Job that has had no Pod for a while: in its events the Job controller says why. A Job that Kueue holds back is to have none. */
 async function seeRefusal({ kube }: TrialSources, { job, pod, now }: Observed): Promise<string | undefined> {
@@ -126,11 +127,13 @@ async function seeRefusal({ kube }: TrialSources, { job, pod, now }: Observed): 
   const age = now.getTime() - Date.parse(job.job.metadata.creationTimestamp ?? now.toISOString());
   if (age < POD_EXPECTED_MS) return undefined;
   const fieldSelector = `involvedObject.uid=${uid},reason=FailedCreate`;
-  const events = await kube.list(Event, { namespace, fieldSelector, limit: EVENTS });
+  // Whoever may write events may leave out of them what others have.
+  const events: Partial<Event>[] = await kube.list(Event, { namespace, fieldSelector, limit: EVENTS });
   return events
-    .filter(({ source }) => source.component === 'job-controller')
-    .sort((a, b) => a.lastTimestamp.localeCompare(b.lastTimestamp))
-    .at(-1)?.message;
+    .filter(({ source }) => source?.component === 'job-controller')
+    .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
+    .at(-1)
+    ?.message?.slice(0, EVENT_CHARS);
 }
 
 /** What the courier said of an attempt that was begun. Where the Pod ended without a word, or is gone, what the courier stored last tells the same. */

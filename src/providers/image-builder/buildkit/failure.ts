@@ -7,6 +7,8 @@ const TAIL_LINES = 20;
 /** Bounds of the API’s schema. */
 const LINE_MAX = 1024;
 const MESSAGE_MAX = 1024;
+/** What is looked at of an error; what a build prints must not keep the operator busy. */
+const ERROR_MAX = 8192;
 
 /** The network or a server’s own trouble: another try may go well. */
 const TRANSIENT =
@@ -75,7 +77,7 @@ function marked(line: string): Verdict | undefined {
 
 /** A registry’s own message follows the tool’s on lines of its own. */
 function ofTool(line: string, after: string[], lines: string[]): Verdict {
-  const error = [VERDICT.exec(line)?.[1] ?? '', ...after].join(' ');
+  const error = [VERDICT.exec(line)?.[1] ?? '', ...after].join(' ').slice(0, ERROR_MAX);
   const rule = RULES.find(({ when }) => when.test(error));
   return { reason: rule?.reason(error) ?? 'BuilderUnavailable', message: sentence(error, lines) };
 }
