@@ -396,6 +396,22 @@ describe('what a build may not name', () => {
       expect(await told({ repository }, { repositories }), repository).to.include({ status: 'Unknown' });
   });
 
+  it('is an argument that is two, of which the second is for the operator alone', async () => {
+    for (const [name, value] of [
+      ['A', 'x\0BUILDKIT_SYNTAX=mallory/frontend'],
+      ['A=x\0BUILDKIT_SYNTAX', 'mallory/frontend'],
+    ] as const)
+      expect(await told({ buildArgs: { [name]: value } })).to.deep.include({
+        reason: 'BuildRejected',
+        message: `spec.buildArgs: ${JSON.stringify(name)} has a NUL character in it`,
+      });
+  });
+
+  it('is no argument for having the name of a property that every object has', async () => {
+    for (const name of ['constructor', 'toString', '__proto__'])
+      expect(await told({ buildArgs: { [name]: 'x' } }), name).to.include({ status: 'Unknown' });
+  });
+
   for (const name of ['BUILDKIT_CACHE_MOUNT_NS', 'BUILDKIT_SYNTAX', 'BUILDKIT_CACHE_MOUNT_NS=next-door'])
     it(`is the argument ${name}`, async () => {
       const { reason, message } = await told({ buildArgs: { [name]: 'x' } });

@@ -23,10 +23,10 @@ export type Origin = Required<Pick<TaskBuildStatus, 'contentHash' | 'contextSha2
 
 /** Set by the operator: what mounts of a daemon's cache belong to, and what reads Dockerfiles. */
 export const MOUNT_NAMESPACE = 'BUILDKIT_CACHE_MOUNT_NS';
-const RESERVED: Record<string, string> = {
-  [MOUNT_NAMESPACE]: 'is set by the operator, so that cache mounts stay apart',
-  BUILDKIT_SYNTAX: 'is for the operator alone; name the frontend in the Dockerfile',
-};
+const RESERVED = new Map([
+  [MOUNT_NAMESPACE, 'is set by the operator, so that cache mounts stay apart'],
+  ['BUILDKIT_SYNTAX', 'is for the operator alone; name the frontend in the Dockerfile'],
+]);
 
 interface Refusal {
   reason: BuildFailedReason;
@@ -41,12 +41,18 @@ export function refusalOf({ spec }: TaskBuild, rules: ImageRules): Refusal | und
       reason: 'RepositoryNotAllowed',
       message: `spec.repository: ${repository} is none that this operator pushes to; it allows ${[rules.repository, ...rules.repositories].join(', ')}`,
     };
-  for (const name of Object.keys(buildArgs)) {
-    const why = RESERVED[name] ?? (name.includes('=') ? 'is no name of an argument' : undefined);
+  for (const [name, value] of Object.entries(buildArgs)) {
+    const why = problemOfArgument(name, value);
     if (why !== undefined)
       return { reason: 'BuildRejected', message: `spec.buildArgs: ${JSON.stringify(name)} ${why}` };
   }
   return undefined;
+}
+
+function problemOfArgument(name: string, value: string): string | undefined {
+  // No program can be given one; between two arguments it makes one that nobody looked at.
+  if (`${name}${value}`.includes('\0')) return 'has a NUL character in it';
+  return RESERVED.get(name) ?? (name.includes('=') ? 'is no name of an argument' : undefined);
 }
 
 /** As distribution’s grammar has the path of a repository: no tag, no digest, no capitals, no dots alone. */

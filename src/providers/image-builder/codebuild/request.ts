@@ -58,7 +58,7 @@ function registryOf({ image }: Build): string {
   return registry;
 }
 
-/** Arguments end in NUL, which none of them can hold. */
+/** Arguments end in NUL; a TaskBuild with one of those in an argument is refused before. */
 const argumentList = (buildArgs: Record<string, string>): string =>
   base64(
     Object.entries(buildArgs)
