@@ -287,6 +287,21 @@ describe('observing a Trial', () => {
     );
   });
 
+  it('finds no task where the store will never answer for its key, and asks again where it may', async () => {
+    const task = {
+      name: 'x',
+      dataset: 'local',
+      s3: { uri: `s3://artifacts/tasks/${'\u{1F4A3}'.repeat(500)}` },
+    };
+    const { artifacts, seen } = look({ trial: aTrial({ spec: { task } }) });
+    artifacts.head = () => Promise.reject(new ProviderError('Invalid', 'KeyTooLongError'));
+    expect((await seen())?.taskMissing).to.equal('spec.task.s3.uri: KeyTooLongError');
+    for (const reason of ['Unavailable', 'AccessDenied'] as const) {
+      artifacts.head = () => Promise.reject(new ProviderError(reason, reason));
+      expect(await seen().catch((error: Error) => error.message)).to.equal(reason);
+    }
+  });
+
   describe('with a build of its own', () => {
     const { force: _force, cancelled: _cancelled, ...build } = aTaskBuild().spec;
     const { image: _image, ...environment } = aTrial().spec.environment;

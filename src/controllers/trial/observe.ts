@@ -187,7 +187,15 @@ async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial)
   const problem = unreadable(await rulesOf(namespace), { key: prefix, namespace });
   if (problem !== undefined) return { taskMissing: `spec.task.s3.uri: ${problem}` };
   const key = `${prefix}/task.zip`;
-  return (await artifacts.head(key)) ? {} : { taskMissing: `there is no object ${artifacts.uri(key)}` };
+  const found = await artifacts.head(key).catch(asRefusal);
+  if (typeof found === 'string') return { taskMissing: `spec.task.s3.uri: ${found}` };
+  return found ? {} : { taskMissing: `there is no object ${artifacts.uri(key)}` };
+}
+
+/** What the store says of a key that it will never take, as of one that is too long. */
+function asRefusal(error: unknown): string {
+  if (error instanceof ProviderError && error.reason === 'Invalid') return error.message;
+  throw error;
 }
 
 async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen> {
