@@ -143,6 +143,23 @@ describe('The admission policies', function () {
         (_, pod) => Object.assign(pod, { hostNetwork: true, securityContext: {} }),
       ],
       [
+        'no seccomp',
+        'leaves seccomp on',
+        (_, pod) => (pod.securityContext = { seccompProfile: { type: 'Unconfined' } }),
+      ],
+      ['no word of seccomp', 'leaves seccomp on', (_, pod) => (pod.securityContext = {})],
+      [
+        'a container without seccomp',
+        'leaves seccomp on',
+        (_, pod) => (pod.containers[0]!.securityContext = { seccompProfile: { type: 'Unconfined' } }),
+      ],
+      [
+        'a priority of Kubernetes',
+        'comes before',
+        (_, pod) => (pod.priorityClassName = 'system-cluster-critical'),
+      ],
+      ['the priority of the operator', 'comes before', (_, pod) => (pod.priorityClassName = 'sb-operator')],
+      [
         'a port of the node',
         'ports of its node',
         (_, pod) => (pod.containers[0]!.ports = [{ containerPort: 80, hostPort: 80 }]),

@@ -33,7 +33,8 @@ const hardened = [
   '!container.?securityContext.?privileged.orValue(false)',
   `${listAt('container.?securityContext.?capabilities.?add')}.size() == 0`,
   `container.?securityContext.?procMount.orValue('Default') == 'Default'`,
-  `container.?securityContext.?seccompProfile.?type.orValue('') != 'Unconfined'`,
+  // A Pod without a profile runs without seccomp, unless its kubelet says otherwise.
+  `container.?securityContext.?seccompProfile.?type.orValue(variables.seccomp) == 'RuntimeDefault'`,
   '!container.?securityContext.?windowsOptions.?hostProcess.orValue(false)',
   `${listAt('container.?ports')}.all(port, port.?hostPort.orValue(0) == 0)`,
 ].join(' && ');
@@ -49,6 +50,8 @@ const jobs: PolicyOptions = {
     owner: 'variables.owners[0]',
     label: `variables.labels[?(variables.owner.kind == 'Trial' ? '${LABEL.trial}' : '${LABEL.taskBuild}')].orValue('')`,
     pod: 'object.spec.template.spec',
+    seccomp: `variables.pod.?securityContext.?seccompProfile.?type.orValue('')`,
+    priority: `variables.pod.?priorityClassName.orValue('')`,
     containers: `${listAt('variables.pod.?containers')} + ${listAt('variables.pod.?initContainers')}`,
   },
   holds: [
@@ -104,6 +107,13 @@ const jobs: PolicyOptions = {
       rule: unlessDeleted(`variables.containers.all(container, ${hardened})`),
       message:
         'a Job of the operator is not privileged, adds no capabilities, leaves seccomp on and takes no ports of its node',
+    },
+    {
+      rule: unlessDeleted(
+        `!variables.priority.startsWith('system-') && variables.priority != '${OPERATOR.name}'`,
+      ),
+      message:
+        'no Trial comes before Kubernetes’ own Pods or the operator’s: choose another spec.scheduling.priorityClassName',
     },
     {
       rule: unlessDeleted(`${listAt('variables.pod.?volumes')}.all(volume, ${harmlessVolume})`),
