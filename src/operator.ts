@@ -17,10 +17,10 @@ import { Slots } from './controllers/task-build/slots.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
 import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
-import { withoutScripts } from './controllers/trial/ended.ts';
+import { byTaskBuild, keptOf } from './controllers/trial/ended.ts';
 import { Lookups } from './controllers/trial/lookups.ts';
 import { TaskBuild, Trial } from './crds/kinds.ts';
-import type { Trial as TrialObject } from './crds/trial.ts';
+import { withOwnMarks } from './crds/marks.ts';
 import { ANNOTATION, LABEL } from './crds/names.ts';
 import { namespaceRules } from './crds/namespace-rules.ts';
 import type { NamespaceRules } from './crds/namespace-rules.ts';
@@ -71,6 +71,12 @@ const TRIAL_WORKERS = 32;
 /** TaskBuilds reconciled at the same time: a hundred that come together are started within a second, a few calls each. */
 const BUILD_WORKERS = 32;
 
+const OF_TRIALS = {
+  labelSelector: LABEL.trial,
+  indexers: { owner: byControllerUid },
+  transform: withOwnMarks,
+};
+
 /** The controllers and what wakes them. */
 export class SbOperator extends Operator {
   readonly #parts: Parts;
@@ -87,11 +93,11 @@ export class SbOperator extends Operator {
     this.#parts = parts;
   }
 
-  readonly trials = this.watch(Trial, { indexers: { taskBuild: waitsFor }, transform: withoutScripts });
-  readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot } });
-  readonly jobs = this.watch(Job, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
-  readonly pods = this.watch(Pod, { labelSelector: LABEL.trial, indexers: { owner: byControllerUid } });
-  readonly namespaces = this.watch(Namespace);
+  readonly trials = this.watch(Trial, { indexers: { taskBuild: byTaskBuild }, transform: keptOf });
+  readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot }, transform: withOwnMarks });
+  readonly jobs = this.watch(Job, OF_TRIALS);
+  readonly pods = this.watch(Pod, OF_TRIALS);
+  readonly namespaces = this.watch(Namespace, { transform: withOwnMarks });
 
   /** What controllers and broker read from. */
   get sources() {
@@ -171,11 +177,6 @@ export class SbOperator extends Operator {
     });
   }
 }
-
-const waitsFor = ({ metadata, status }: TrialObject): string[] =>
-  status?.taskBuild === undefined
-    ? []
-    : [keyString({ namespace: metadata.namespace ?? '', name: status.taskBuild })];
 
 function trialOfPod({ metadata }: Pod): ObjectKey[] {
   const name = metadata.annotations?.[ANNOTATION.trialName];

@@ -1,23 +1,27 @@
-/** Pure: what is kept of a Trial that has ended. */
+/** Pure: what is kept of a Trial. */
 import { isFinished } from '../../crds/conditions.ts';
+import { withOwnMarks } from '../../crds/marks.ts';
 import type { Trial } from '../../crds/trial.ts';
+import { keyString } from '../../kube/cache/cache.ts';
 
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+/** The Trial as the watch cache keeps it. */
+export const keptOf = (trial: Trial): Trial => withOwnMarks(withoutScripts(trial));
 
 /**
- * The Trial as the watch cache keeps it: without scripts and variables once it has ended. They are most of a Trial, nobody reads them any
- * more, and nothing is written over them: the API server takes nothing but the status from a write of the status.
+ * The Trial without scripts, variables and whatever else may be long once it has ended. They are most of a Trial,
+ * nobody reads them any more, and nothing is written over them: the API server takes nothing but the status from a write of the status.
  */
 export function withoutScripts(trial: Trial): Trial {
   if (!isFinished(trial)) return trial;
-  const { metadata, spec } = trial;
+  const { artifacts: _artifacts, ...spec } = trial.spec;
   const { install: _install, run: _run, env: _agentEnv, ...agent } = spec.agent;
   const { env: _verifierEnv, ...verifier } = spec.verifier;
-  const { env: _env, ...environment } = spec.environment;
-  const { [LAST_APPLIED]: _applied, ...annotations } = metadata.annotations ?? {};
-  return {
-    ...trial,
-    metadata: { ...metadata, annotations },
-    spec: { ...spec, agent, verifier, environment },
-  };
+  const { env: _env, build: _build, healthcheck: _healthcheck, ...environment } = spec.environment;
+  return { ...trial, spec: { ...spec, agent, verifier, environment } };
 }
+
+/** Index of Trials by the TaskBuild that makes their image. */
+export const byTaskBuild = ({ metadata, status }: Trial): string[] =>
+  status?.taskBuild === undefined
+    ? []
+    : [keyString({ namespace: metadata.namespace ?? '', name: status.taskBuild })];
