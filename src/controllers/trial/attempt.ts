@@ -30,6 +30,14 @@ export const isOwnedBy = ({ metadata: { labels, ownerReferences = [] } }: Job, t
   labels?.[LABEL.trial] !== undefined &&
   ownerReferences.some(({ uid, controller }) => controller === true && uid === trial.metadata.uid);
 
+/** Whether `job` was made for an earlier Trial of the same name. */
+export const isLeftover = ({ metadata: { labels, ownerReferences = [] } }: Job, trial: Trial): boolean =>
+  labels?.[LABEL.trial] !== undefined &&
+  ownerReferences.some(
+    ({ kind, name, uid, controller }) =>
+      controller === true && kind === 'Trial' && name === trial.metadata.name && uid !== trial.metadata.uid,
+  );
+
 /** An attempt without a Pod that once had one. */
 export const hasVanished = ({ job, pod, recorded }: Observed): boolean =>
   !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);

@@ -14,12 +14,12 @@ import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/ty
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
-import { isOwnedBy } from './attempt.ts';
+import { isLeftover, isOwnedBy } from './attempt.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
-import { nextStep } from './plan.ts';
+import { LEFTOVER, nextStep } from './plan.ts';
 import type { Step } from './plan.ts';
 import { refusalOf, scheduling } from './pod.ts';
 import { trialConfig, trialResult } from './result.ts';
@@ -92,6 +92,7 @@ async function createJob(
       const { namespace = '', name } = job.metadata;
       const found = await kube.get(Job, { namespace, name });
       if (found && isOwnedBy(found, seen.trial)) return { kind: 'created' };
+      if (found && isLeftover(found, seen.trial)) return LEFTOVER;
       return {
         kind: 'fail',
         reason: 'NameConflict',

@@ -414,8 +414,14 @@ describe('observing a Trial', () => {
     });
 
     it('never takes a Job of another object for its own', async () => {
-      const other = aJob({ ...trial, metadata: { ...trial.metadata, uid: 'another' } });
-      expect((await look({ trial, cached: [other] }).seen())?.job).to.deep.equal({ kind: 'foreign' });
+      const other = aJob({ ...trial, metadata: { ...trial.metadata, name: 'other', uid: 'another' } });
+      const named = { ...other, metadata: { ...other.metadata, name: job.metadata.name } };
+      expect((await look({ trial, cached: [named] }).seen())?.job).to.deep.equal({ kind: 'foreign' });
+    });
+
+    it('knows the Job of a Trial that was deleted and made again under its name', async () => {
+      const earlier = aJob({ ...trial, metadata: { ...trial.metadata, uid: 'another' } });
+      expect((await look({ trial, cached: [earlier] }).seen())?.job).to.deep.equal({ kind: 'leftover' });
     });
 
     it('asks for the Pod of a Job that ended before the Pod was seen', async () => {

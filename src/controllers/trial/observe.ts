@@ -20,7 +20,7 @@ import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import type { Lookups } from './lookups.ts';
 import type { ImageSeen, JobSeen, Observed } from './observed.ts';
-import { currentAttempt, hasEnded, hasVanished, isOwnedBy, notBefore } from './attempt.ts';
+import { currentAttempt, hasEnded, hasVanished, isLeftover, isOwnedBy, notBefore } from './attempt.ts';
 import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
 
 export interface TrialSources {
@@ -92,7 +92,8 @@ async function seeJob(
   // The status knows a Job that the cache does not: only the API server can say whether it is gone.
   const job = jobs.get(key) ?? (live ? await kube.get(Job, key) : undefined);
   if (!job) return { kind: 'none' };
-  return isOwnedBy(job, trial) ? { kind: 'own', job } : { kind: 'foreign' };
+  if (isOwnedBy(job, trial)) return { kind: 'own', job };
+  return { kind: isLeftover(job, trial) ? 'leftover' : 'foreign' };
 }
 
 /** The two caches are two watches: a Job may have ended in one before its Pod is in the other, so that is asked for. */

@@ -23,7 +23,12 @@ export type ImageSeen =
   | { kind: 'failed'; reason: TrialFailedReason; message: string }
   | { kind: 'unavailable'; message: string };
 
-export type JobSeen = { kind: 'none' } | { kind: 'own'; job: Job } | { kind: 'foreign' };
+export type JobSeen =
+  | { kind: 'none' }
+  | { kind: 'own'; job: Job }
+  /** Of an earlier Trial of this name; the garbage collector is about to remove it. */
+  | { kind: 'leftover' }
+  | { kind: 'foreign' };
 
 /** Everything that a decision about a Trial rests on. */
 export interface Observed {

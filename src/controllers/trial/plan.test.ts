@@ -155,6 +155,14 @@ describe('the next step of a Trial', () => {
     expect(nextStep(seen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
   });
 
+  it('waits for the Job of an earlier Trial of its name to be removed, unless it is cancelled', () => {
+    const job = { kind: 'leftover' } as const;
+    expect(nextStep(seen({ job }))).to.include({ kind: 'wait', reason: 'Pending' });
+    expect(nextStep(seen({ job, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
+      failed('Cancelled'),
+    );
+  });
+
   it('ends the attempt where the Pod in its Job’s name is another than was rendered, and says what differs', () => {
     const altered = 'Pod x is not what the operator rendered: container y was added';
     const trial = aTrial();

@@ -40,6 +40,13 @@ export type Step =
   | { kind: 'fail'; reason: TrialFailedReason; message: string; outcome?: Outcome };
 
 const fail = (reason: TrialFailedReason, message: string): Step => ({ kind: 'fail', reason, message });
+/** Its removal wakes the Trial, too. */
+export const LEFTOVER: Step = {
+  kind: 'wait',
+  reason: 'Pending',
+  message: 'the Job of an earlier Trial of this name is being removed',
+  againMs: 5000,
+};
 const CANCELLED = 'spec.cancel is true';
 
 export function nextStep(seen: Observed): Step {
@@ -195,6 +202,7 @@ function beforeAttempt(seen: Observed): Step {
   if (trial.spec.suspend) return { kind: 'wait', reason: 'Suspended', message: 'spec.suspend is true' };
   const pause = pauseUntil(notBefore(trial), now);
   if (pause) return pause;
+  if (seen.job.kind === 'leftover') return LEFTOVER;
   if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
   const changed = changedTask(seen);
   if (changed !== undefined) return fail('TaskMismatch', changed);
