@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { useScriptedServer, type ScriptedServer } from '../../../test/support/http.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
@@ -157,6 +158,19 @@ describe('oci ImageRegistry on a server in trouble', () => {
     server.handle = (_, response) => response.end('{"config":{"digest":"sha256:0"}}');
     const error = await failure(registryAt(server.base).config(PINNED, 'linux/amd64'));
     expect([error.reason, error.message.includes('another digest')]).to.deep.equal(['Unavailable', true]);
+  });
+
+  it('takes no digest for one that is none, and finds out itself', async () => {
+    const manifest = '{"config":{"digest":"sha256:0"}}';
+    server.handle = (_, response) => {
+      const told = `${'x'.repeat(200)}${DIGEST}`;
+      response.writeHead(200, { 'docker-content-digest': told }).end(manifest);
+    };
+    const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
+    expect(await registryAt(server.base).resolve('a/b:1')).to.deep.equal({
+      reference: `docker.io/a/b@${digest}`,
+      digest,
+    });
   });
 
   it('stops reading a manifest that has no end', async () => {

@@ -6,7 +6,7 @@ import { Lru } from './oci/lru.ts';
 import { imageConfig, MANIFEST_TYPES, parseManifest, platformDigest, type Manifest } from './oci/manifest.ts';
 import type { ImageRegistry, ResolvedImage } from './port.ts';
 import { readAtMost } from './oci/read.ts';
-import { formatReference, parseReference, pinned, type ImageReference } from './reference.ts';
+import { formatReference, isDigest, parseReference, pinned, type ImageReference } from './reference.ts';
 import { RegistryHttp, type RegistryHttpSettings } from './oci/http.ts';
 
 /** Registries refuse larger manifests themselves. */
@@ -54,8 +54,9 @@ class OciImageRegistry implements ImageRegistry {
     };
     const answer = await this.#http.send({ ...call, method: 'HEAD' });
     if (!answer) return undefined;
-    const digest = reference.digest ?? answer.headers.get('docker-content-digest');
-    if (digest) return digest;
+    const told = answer.headers.get('docker-content-digest') ?? '';
+    const digest = reference.digest ?? (isDigest(told) ? told : undefined);
+    if (digest !== undefined) return digest;
     const full = await this.#http.send({ ...call, method: 'GET' });
     return full && digestOf(await readAtMost(full, MANIFEST_BYTES, doing));
   }

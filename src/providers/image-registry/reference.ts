@@ -23,6 +23,8 @@ const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
+export const isDigest = (text: string): boolean => DIGEST.test(text);
+
 /** Docker takes the first component for a host when it could be none of its own users. */
 const isHost = (component: string): boolean =>
   component === 'localhost' || /[.:]/.test(component) || component !== component.toLowerCase();
@@ -53,7 +55,7 @@ export function parseReference(text: string): ImageReference {
     name.length <= NAME_MAX &&
     REPOSITORY.test(repository) &&
     (tag === undefined || TAG.test(tag)) &&
-    (digest === undefined || DIGEST.test(digest));
+    (digest === undefined || isDigest(digest));
   if (!valid)
     throw new ProviderError('Invalid', `${JSON.stringify(text.slice(0, 300))} is no image reference`);
   return {
