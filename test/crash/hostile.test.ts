@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { Job as JobKind, Namespace, Pod as PodKind } from '../../src/kube/kinds.ts';
-import { anOutcome, endedPod } from '../support/builders.ts';
+import type { SeenRequest } from '../support/api-server.ts';
+import { anOutcome, aTaskBuild, aTrial, endedPod } from '../support/builders.ts';
 import { World } from './world.ts';
 
 describe('an operator among people who write what they may', () => {
@@ -65,5 +66,20 @@ describe('an operator among people who write what they may', () => {
         'spec.task.s3.uri: namespace default may not read tasks/team-b/x: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/',
     });
     expect(endOf('owner')).to.include({ status: 'True' });
+  });
+
+  it('ends a Trial whose TaskBuild the API server refuses', async () => {
+    world = await World.start();
+    const { server } = world;
+    const makesBuild = ({ method, path }: SeenRequest): boolean =>
+      method === 'POST' && path.endsWith('/taskbuilds');
+    await world.startOperator();
+    const { image: _, ...environment } = aTrial().spec.environment;
+    const { force: _force, cancelled: _cancelled, ...build } = aTaskBuild().spec;
+    server.faults.add({ on: makesBuild, fault: { kind: 'status', status: 422, reason: 'Invalid' } });
+    world.apply('refused', { environment: { ...environment, build } });
+    await world.rest();
+    expect(endOf('refused')).to.include({ status: 'False', reason: 'BuildFailed' });
+    expect(endOf('refused')?.message).to.match(/^TaskBuild build-\w+: BuildRejected: /);
   });
 });

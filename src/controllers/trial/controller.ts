@@ -99,16 +99,15 @@ async function createJob(
         message: `Job ${name} exists and is not this Trial's; delete it or rename the Trial`,
       };
     }
-    return refused(error);
+    return refused(error, (message) => ({ kind: 'fail', reason: 'JobRejected', message }));
   }
 }
 
-/** A Job that the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
-function refused(error: unknown): Taken {
+/** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
+function refused(error: unknown, failure: (message: string) => Taken): Taken {
   if (!isInvalid(error) && !isForbidden(error)) throw error;
   const { message, passing } = refusalOf(error.message);
-  if (passing) return { kind: 'wait', reason: 'Pending', message, againMs: 10_000 };
-  return { kind: 'fail', reason: 'JobRejected', message };
+  return passing ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 } : failure(message);
 }
 
 async function createBuild(
@@ -124,7 +123,9 @@ async function createBuild(
     await kube.create(TaskBuildKind, build);
   } catch (error) {
     // Another Trial of the same content was faster.
-    if (!isAlreadyExists(error)) throw error;
+    if (isAlreadyExists(error)) return step;
+    const message = (words: string): string => `TaskBuild ${name}: BuildRejected: ${words}`;
+    return refused(error, (words) => ({ kind: 'fail', reason: 'BuildFailed', message: message(words) }));
   }
   return step;
 }
