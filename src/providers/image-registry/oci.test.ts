@@ -173,6 +173,30 @@ describe('oci ImageRegistry on a server in trouble', () => {
     });
   });
 
+  it('follows a redirect, and shows its login to no other origin', async () => {
+    const logins: (string | undefined)[] = [];
+    server.handle = (request, response) => {
+      const { host = '', authorization } = request.headers;
+      if (request.url?.startsWith('/v2/')) {
+        if (authorization === undefined)
+          return response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        const elsewhere = server.base.replace('127.0.0.1', 'localhost');
+        return response.writeHead(307, { location: `${elsewhere}/storage` }).end();
+      }
+      logins.push(`${host.split(':')[0]} ${authorization}`);
+      return response.writeHead(200, { 'docker-content-digest': DIGEST }).end();
+    };
+    const registry = registryAt(server.base, { username: 'u', password: 'p' });
+    expect((await registry.resolve('a/b:1'))?.digest).to.equal(DIGEST);
+    expect(logins).to.deep.equal(['localhost undefined']);
+  });
+
+  it('does not go round in circles', async () => {
+    server.handle = (request, response) => response.writeHead(302, { location: `${request.url}x` }).end();
+    const error = await failure(registryAt(server.base).resolve('a:1'));
+    expect([error.reason, server.seen.length < 10]).to.deep.equal(['Invalid', true]);
+  });
+
   it('stops reading a manifest that has no end', async () => {
     server.handle = (_, response) => {
       const chunk = Buffer.alloc(1024 * 1024);

@@ -6,6 +6,7 @@ import { parseChallenge, tokenOf, tokenUrl, type Challenge, type Token } from '.
 import { Lru } from './lru.ts';
 import { parseJson } from './manifest.ts';
 import { readAtMost } from './read.ts';
+import { redirectOf } from './redirect.ts';
 
 export interface Login {
   username: string;
@@ -133,18 +134,39 @@ export class RegistryHttp {
     return { header: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`, expires };
   }
 
-  /** Follows redirects; undici leaves the Authorization header behind when they lead to another origin. */
-  async #fetch(
-    doing: string,
-    url: string,
-    init: { method?: string; headers: Record<string, string> },
-  ): Promise<Response> {
+  async #fetch(doing: string, url: string, init: Request): Promise<Response> {
     try {
       const signal = AbortSignal.timeout(this.#settings.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      return await fetch(url, { ...init, signal, dispatcher });
+      return await follow(doing, new URL(url), { ...init, signal });
     } catch (error) {
+      if (error instanceof ProviderError) throw error;
       const cause = (error as Error).cause ?? error;
       throw new ProviderError('Unavailable', `${doing}: ${(cause as Error).message}`, { cause: error });
     }
   }
+}
+
+interface Request {
+  method?: string;
+  headers: Record<string, string>;
+}
+
+const HOPS_MAX = 5;
+
+const withoutLogin = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
+
+/** Follows redirects; the Authorization header stays behind where they lead to another origin. */
+async function follow(doing: string, url: URL, init: Request & { signal: AbortSignal }): Promise<Response> {
+  let { headers } = init;
+  let from = url;
+  for (let hop = 0; hop <= HOPS_MAX; hop++) {
+    const answer = await fetch(from, { ...init, headers, redirect: 'manual', dispatcher });
+    const to = redirectOf(answer, from, doing);
+    if (!to) return answer;
+    await answer.body?.cancel();
+    if (to.origin !== from.origin) headers = withoutLogin(headers);
+    from = to;
+  }
+  throw new ProviderError('Invalid', `${doing}: more than ${HOPS_MAX} redirects`);
 }
