@@ -187,4 +187,25 @@ describe('buildkit ImageBuilder’s builds', () => {
       logTail: [lastWords],
     });
   });
+
+  it('are not kept waiting by the log of another one, in whatever namespace', async () => {
+    const lastWords = 'error: failed to solve: x';
+    const both = Promise.withResolvers<void>();
+    let asked = 0;
+    const jobs = { one: job('one'), two: job('two') };
+    const builder = builderOn({
+      ...holding(jobs, { one: brokenPod('one', lastWords), two: brokenPod('two', lastWords) }),
+      log: async () => {
+        asked += 1;
+        if (asked === 2) both.resolve();
+        await both.promise;
+        return lastWords;
+      },
+    });
+    const handles = Object.keys(jobs).map((namespace) => ({ id: `${namespace}/b-1`, namespace }));
+    expect([...(await builder.states(handles)).values()].map(({ kind }) => kind)).to.deep.equal([
+      'failed',
+      'failed',
+    ]);
+  });
 });

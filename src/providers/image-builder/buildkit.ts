@@ -105,15 +105,13 @@ class BuildKitImageBuilder implements ImageBuilder {
   }
 
   async states(handles: BuildHandle[]): Promise<Map<string, BuildState>> {
-    const found = new Map<string, BuildState>();
-    for (const [namespace, builds] of Map.groupBy(handles, (handle) => handle.namespace)) {
-      try {
-        await this.#collect(found, namespace, builds);
-      } catch (error) {
+    const byNamespace = [...Map.groupBy(handles, (handle) => handle.namespace)];
+    const states = byNamespace.map(([namespace, builds]) =>
+      this.#statesIn(namespace, builds).catch((error: unknown) => {
         throw kubeFailure(`look at the builds of ${namespace}`, error);
-      }
-    }
-    return found;
+      }),
+    );
+    return new Map((await Promise.all(states)).flat());
   }
 
   async stop(handle: BuildHandle): Promise<void> {
@@ -135,17 +133,21 @@ class BuildKitImageBuilder implements ImageBuilder {
   }
 
   /** Asks for what is under way by name: builds that have ended leave their Jobs, and there may be any number of those. */
-  async #collect(found: Map<string, BuildState>, namespace: string, handles: BuildHandle[]): Promise<void> {
+  async #statesIn(namespace: string, handles: BuildHandle[]): Promise<[string, BuildState][]> {
     const names = handles.map(jobNameOf);
     const [jobs, pods] = await Promise.all([
       Promise.all(names.map((name) => this.#kube.get(Job, { namespace, name }))),
       this.#pods(namespace, names),
     ]);
-    for (const [index, handle] of handles.entries()) {
-      const job = jobs[index];
-      const pod = job && newest(pods.filter((candidate) => isOf(job, candidate)));
-      found.set(handle.id, job ? await this.#explain(judge(job, pod)) : { kind: 'unknown' });
-    }
+    // Side by side: the log of one may be on a node that does not answer.
+    return Promise.all(
+      handles.map(async ({ id }, index): Promise<[string, BuildState]> => {
+        const job = jobs[index];
+        if (!job) return [id, { kind: 'unknown' }];
+        const pod = newest(pods.filter((candidate) => isOf(job, candidate)));
+        return [id, await this.#explain(judge(job, pod))];
+      }),
+    );
   }
 
   async #pods(namespace: string, jobs: string[]): Promise<Pod[]> {
