@@ -154,6 +154,11 @@ describe('oci ImageRegistry on a server in trouble', () => {
     expect([error.reason, error.transient]).to.deep.equal(['Unavailable', true]);
   });
 
+  it('says Unavailable for a host that is called like a property of every object', async () => {
+    const error = await failure(registryAt(server.base).resolve('toString/x:1'));
+    expect([error.name, error.reason]).to.deep.equal(['ProviderError', 'Unavailable']);
+  });
+
   it('does not believe content that hashes to something else', async () => {
     server.handle = (_, response) => response.end('{"config":{"digest":"sha256:0"}}');
     const error = await failure(registryAt(server.base).config(PINNED, 'linux/amd64'));

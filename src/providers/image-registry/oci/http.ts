@@ -51,6 +51,10 @@ const REASONS: Record<number, ProviderReason> = {
   429: 'Throttled',
 };
 
+/** Hosts are named by strangers: one may be called like what every object has. */
+const valueOf = <T>(settings: Record<string, T> = {}, host: string): T | undefined =>
+  Object.hasOwn(settings, host) ? settings[host] : undefined;
+
 const refusal = (doing: string, status: number): ProviderError =>
   new ProviderError(
     REASONS[status] ?? (status >= 500 ? 'Unavailable' : 'Invalid'),
@@ -78,7 +82,8 @@ export class RegistryHttp {
   }
 
   #server(host: string): string {
-    const server = this.#settings.mirrors?.[host] ?? (host === 'docker.io' ? HUB_SERVER : `https://${host}`);
+    const own = host === 'docker.io' ? HUB_SERVER : `https://${host}`;
+    const server = valueOf(this.#settings.mirrors, host) ?? own;
     return server.replace(/\/+$/, '');
   }
 
@@ -127,7 +132,7 @@ export class RegistryHttp {
   }
 
   async #basic(host: string): Promise<Token | undefined> {
-    const known = this.#settings.credentials?.[host];
+    const known = valueOf(this.#settings.credentials, host);
     const login = typeof known === 'function' ? await known() : known;
     if (login === undefined) return undefined;
     const { username, password, expires = Infinity } = login;
