@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { load } from 'js-yaml';
+import { readFileSync } from 'node:fs';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { Lookups } from './lookups.ts';
 import type { ImageSeen } from './observed.ts';
@@ -59,5 +61,15 @@ describe('Lookups of images', () => {
     const broken = lookups.answer('team-a', 'x', () => Promise.reject(new Error('a bug')));
     expect(await broken.catch((error: Error) => error.message)).to.equal('a bug');
     expect(await lookups.answer('team-a', 'x', async () => found)).to.equal(found);
+  });
+
+  it('leave threads to look up other names with, however many Trials name hosts whose name servers never answer', () => {
+    const deployment = load(readFileSync('config/default/deployment.yaml', 'utf8')) as {
+      spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
+    };
+    const env = deployment.spec.template.spec.containers.flatMap((container) => container.env);
+    const threads = Number(env.find(({ name }) => name === 'UV_THREADPOOL_SIZE')?.value ?? 4);
+    // libuv gives names half of its threads, and each of 32 workers may wait for one.
+    expect(threads / 2).to.be.above(32 + 8);
   });
 });
