@@ -291,25 +291,70 @@ note_image() {
   echo "$_image " >$_own/image
 }
 
-# Sets _alive to what the agent has left running: everybody who was not there before it began and does not descend from those.
+# Sets _alive to what the agent has left running: everybody who was not there before it began, and does not descend from those or runs as
+# the agent's user; and _shared to the number of those who were there and run as that user, who may have made them its own.
 find_left() {
-  _alive= _theirs=' ' _grown=yes _image=
+  _alive= _theirs=' ' _grown=yes _image= _shared=0
   [ -f $_own/image ] || return 0 # no agent has begun
   read -r _image <$_own/image
   find_others
   for _other in $_others; do
-    case " $_image " in *" ${_other%%/*}/${_other##*/} "*) _theirs="$_theirs${_other%%/*} " ;; esac
+    _pid=${_other%%/*}
+    case " $_image " in
+      *" $_pid/${_other##*/} "*)
+        _theirs="$_theirs$_pid "
+        ! is_agents || _shared=$((_shared + 1))
+        ;;
+    esac
   done
   while [ $_grown ]; do
     _grown= _alive=
     for _other in $_others; do
       _pid=${_other%%/*} _parent=${_other#*/} _parent=${_parent%%/*}
       case $_theirs in
-        *" $_pid "*) ;;
-        *" $_parent "*) _theirs="$_theirs$_pid " _grown=yes ;;
-        *) _alive="$_pid $_alive" ;;
+        *" $_pid "*) continue ;;
+        *" $_parent "*) is_agents || { _theirs="$_theirs$_pid " _grown=yes; continue; } ;;
       esac
+      _alive="$_pid $_alive"
     done
+  done
+}
+
+# True where the process _pid runs as the agent's user, who is not root.
+is_agents() {
+  [ "$_agent_uid" ] || return
+  _runs=
+  { while read -r _key _value _; do [ "$_key" != Uid: ] || _runs=$_value; done </proc/$_pid/status; } 2>/dev/null
+  [ "$_runs" = "$_agent_uid" ]
+}
+
+# Sets _left to the number of processes that the agent has left running. Everybody is halted, so the youngest pid stays what it is: where it
+# does not, somebody wakes and forks faster than anybody can look.
+count_left() {
+  _tries=0
+  while [ $_tries -lt 10 ]; do
+    read -r _ _ _ _ _before </proc/loadavg
+    find_left
+    read -r _ _ _ _ _youngest </proc/loadavg
+    [ $_youngest != $_before ] || break
+    kill -STOP -1
+    _tries=$((_tries + 1))
+  done
+  set -- $_alive
+  _left=$(($# + _shared))
+  [ $_left -gt 0 ] || [ $_youngest = $_before ] || _left=1
+}
+
+# Ends at once what the agent has left running. Everybody is halted; what the death of another one wakes is halted again.
+kill_left() {
+  _tries=0
+  find_left
+  while [ "$_alive" ] && [ $_tries -lt 50 ]; do
+    kill -KILL $_alive 2>/dev/null
+    kill -STOP -1
+    $_bb sleep 0.02
+    find_left
+    _tries=$((_tries + 1))
   done
 }
 
@@ -367,10 +412,12 @@ end_all() {
 halt() {
   find_others
   _already=$_halted _tries=0
+  kill -STOP -1 # whoever forks fast enough is seen by nobody
+  find_others
   while [ "$_running" ] && [ $_tries -lt 50 ]; do
+    $_bb sleep 0.02
     kill -STOP -1
     find_others
-    [ -z "$_running" ] || $_bb sleep 0.02
     _tries=$((_tries + 1))
   done
 }
@@ -388,21 +435,18 @@ resume() {
 # Puts the staged files to $_to, for the user $_owner. With _ground, /logs/verifier is made new as well, and the number of processes that the
 # agent has left running is told; with _stop those are ended first. Where $_mode is 700, nobody else sees either.
 stage() {
-  _to= _owner=0 _mode=755 _ground= _stop=
+  _to= _owner=0 _mode=755 _ground= _stop= _agent_uid=
   . $_folder/command
   own
   _left=0
-  if [ "$_ground" ]; then
-    [ -z "$_stop" ] || end_all find_left
-    find_left
-    set -- $_alive
-    _left=$#
-  fi
+  [ -z "$_stop" ] || end_all find_left
   halt
+  [ -z "$_stop" ] || kill_left
+  [ -z "$_ground" ] || count_left
   lay
   _status=$?
   if [ $_status -ne 0 ] && [ "$_ground" ]; then
-    end_all find_left
+    kill_left
     lay
     _status=$?
   fi
@@ -424,7 +468,7 @@ lay() {
 renew() {
   case $1 in /logs/*) $_bb mv -fT "$1" $_own/old$_sequence-${1##*/} 2>/dev/null ;; esac
   [ ! -e "$1" ] && [ ! -L "$1" ] || $_bb rm -rf "$1" 2>/dev/null
-  $_bb mkdir -p "$1" && [ ! -L "$1" ] && [ -z "$($_bb ls -A "$1")" ] && $_bb chown "${3-$_owner}" "$1" && $_bb chmod $2 "$1"
+  $_bb mkdir -p -m 700 "$1" && [ ! -L "$1" ] && [ -z "$($_bb ls -A "$1")" ] && $_bb chown "${3-$_owner}" "$1" && $_bb chmod $2 "$1"
 }
 
 # Copies the artifact $1 to $2, as the user that the courier has chosen. Copying fills holes: what has more than 64 MiB of them, and what

@@ -34,6 +34,8 @@ export interface Ground {
   hidden?: boolean;
   /** Makes `/logs/verifier` anew, too, and tells what the agent left running. */
   verifier?: boolean;
+  /** The agent's user, where that is not root: whatever runs as it counts as the agent's. */
+  agent?: number;
   /** Ends that first. */
   stopBackground?: boolean;
 }
@@ -184,12 +186,13 @@ type Told = Exclude<Answer, { kind: 'lost' }>;
 
 const yes = (holds: boolean | undefined): string | undefined => (holds ? 'yes' : undefined);
 
-const groundFile = ({ to, owner, hidden, verifier, stopBackground }: Ground): string =>
+const groundFile = ({ to, owner, hidden, verifier, agent, stopBackground }: Ground): string =>
   script({
     to,
     owner: owner === undefined ? undefined : String(owner),
     mode: hidden ? '700' : undefined,
     ground: yes(verifier),
+    agent_uid: agent ? String(agent) : undefined,
     stop: yes(stopBackground),
   });
 

@@ -1,6 +1,11 @@
 import { expect } from 'chai';
+import type { Hand } from '../hand/hand.ts';
 import { VerifierObstructed } from '../failure.ts';
-import { doubtsOf, without } from './ground.ts';
+import { findings as newFindings } from '../record/findings.ts';
+import { doubtsOf, lookBeforehand, without } from './ground.ts';
+import { verify } from './verifier.ts';
+
+const ROOT = 'the agent was root beside a shared verifier: whether it interfered cannot be told';
 
 const command = {
   argv: ['/tests/test.sh'],
@@ -18,13 +23,49 @@ describe('the doubts about a verdict', () => {
 
   it('name root before the same user, and count what ran on', () => {
     expect(doubtsOf({ agentUid: 0, owner: 0, background: 2 })).to.deep.equal([
-      'the agent was root beside a shared verifier: whether it interfered cannot be told',
+      ROOT,
       '2 processes of the agent ran on beside the verifier',
     ]);
     expect(doubtsOf({ agentUid: 7, owner: 7, background: 1 })).to.deep.equal([
       'the agent was the verifier’s own user: whether it interfered cannot be told',
       '1 process of the agent ran on beside the verifier',
     ]);
+  });
+});
+
+describe('what is known before the agent begins', () => {
+  const step = { agent: { kind: 'custom' as const, command: { ...command, user: 'root' } }, hooks: [] };
+  const asked = { ...step, artifacts: [], artifactsUser: 'root', verifier: { command } };
+
+  it('is who the agent is, although its interpreter comes later', async () => {
+    const findings = newFindings();
+    const check = async ({ interpreter, user }: { interpreter?: string; user: string }) =>
+      interpreter === '/bin/bash' && user === 'root'
+        ? { refusal: 'interpreter' as const }
+        : { uid: user === 'root' ? 0 : 1001, gid: 0 };
+    expect((await lookBeforehand(asked, { hand: { check }, findings })).agentUid).to.equal(0);
+    expect(findings.doubts()).to.deep.equal([ROOT]);
+  });
+
+  it('is in doubt where it cannot be told who the agent is', async () => {
+    const findings = newFindings();
+    const check = async () => ({ refusal: 'user' as const });
+    await lookBeforehand(asked, { hand: { check }, findings });
+    expect(findings.doubts()).to.deep.equal([ROOT]);
+  });
+});
+
+describe('a verifier that could be run a moment ago', () => {
+  const refusing = { run: async () => ({ kind: 'refused' as const, refusal: 'workdir' as const }) };
+  const judged = (verifier: { uid: number; gid: number } | undefined) =>
+    verify(
+      { verifier: { command }, prior: verifier ? { verifier } : {}, background: 1 },
+      { hand: refusing as unknown as Hand, findings: newFindings(), logs: '/none' },
+    ).catch((error: unknown) => error);
+
+  it('is obstructed where its directory is gone now, and the task’s own fault where no agent was there', async () => {
+    expect(await judged({ uid: 0, gid: 0 })).to.be.instanceOf(VerifierObstructed);
+    expect(await judged(undefined)).to.deep.include({ reason: 'TaskInvalid' });
   });
 });
 

@@ -25,15 +25,27 @@ export interface Ground {
   background: number;
 }
 
-/** Looks at what the agent could change. Throws TaskInvalid for a verifier that may never run. */
-export async function lookBeforehand({ agent, verifier }: Step, hand: Pick<Hand, 'check'>): Promise<Prior> {
+/** Looks at what the agent could change, and says what it has the means for. Throws TaskInvalid for a verifier that may never run. */
+export async function lookBeforehand(
+  { agent, verifier }: Step,
+  { hand, findings }: LookDeps,
+): Promise<Prior> {
   if (!agent || !verifier) return {};
-  const agentUid = numberOf(agent.command.user) ?? uidOf(await hand.check(agent.command));
+  // Directory and interpreter may come and go meanwhile; who the agent is does not hang on them.
+  const agentUid =
+    numberOf(agent.command.user) ?? uidOf(await hand.check({ ...agent.command, ...NOWHERE })) ?? 0;
   const checked = await hand.check(verifier.command);
   if ('refusal' in checked && checked.refusal === 'courier')
     demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);
-  return { ...(agentUid !== undefined && { agentUid }), verifier: checked };
+  const owner = uidOf(checked);
+  for (const doubt of doubtsOf({ agentUid, owner, background: 0 })) findings.doubt(doubt);
+  return { agentUid, verifier: checked };
 }
+
+type LookDeps = { hand: Pick<Hand, 'check'>; findings: Pick<Findings, 'doubt'> };
+
+/** What every container has. */
+const NOWHERE = { workdir: '/', interpreter: '/sb/busybox' };
 
 const numberOf = (user: string): number | undefined => {
   const [, digits] = /^(\d+)(?::|$)/.exec(user) ?? [];
@@ -60,7 +72,12 @@ export async function prepareGround(
   const { agentUid } = prior;
   // An agent that is root, or the verifier's own user, can enter whatever the verifier can.
   const hidden = agentUid !== undefined && agentUid !== 0 && agentUid !== owner;
-  const background = await stageTests(hand, task, { owner, hidden, stopBackground });
+  const background = await stageTests(hand, task, {
+    owner,
+    hidden,
+    stopBackground,
+    ...(agentUid !== undefined && { agent: agentUid }),
+  });
   for (const doubt of doubtsOf({ agentUid, owner, background })) findings.doubt(doubt);
   return { verifier: { ...verifier, command }, prior, background };
 }
@@ -72,7 +89,7 @@ export function doubtsOf({
   background,
 }: {
   agentUid: number | undefined;
-  owner: number;
+  owner: number | undefined;
   background: number;
 }): string[] {
   if (agentUid === undefined) return [];
@@ -98,7 +115,7 @@ async function standing(command: Command, { verifier: before }: Prior, deps: Gro
     const now = await deps.hand.check(usable);
     if (!('refusal' in now)) return { command: usable, owner: now.uid };
     // The task's own fault, which running it tells.
-    if (!wasThere(before, now.refusal)) return { command: usable, owner: 0 };
+    if (!isGone({ verifier: before }, now.refusal)) return { command: usable, owner: 0 };
     const next = without(usable, now.refusal);
     deps.findings.add(`the agent removed the verifier's ${now.refusal}: ${lost(usable, now.refusal)}`);
     usable = next;
@@ -120,7 +137,7 @@ async function numbered(command: Command, before: Checked, { hand, findings }: G
   const pair = { ...command, user: `${before.uid}:${before.gid}` };
   if (command.user.includes(':')) return pair;
   const alone = { ...command, user: String(before.uid) };
-  const now = await hand.check({ ...alone, workdir: '/', interpreter: '/sb/busybox' });
+  const now = await hand.check({ ...alone, ...NOWHERE });
   if ('gid' in now && now.gid === before.gid) return alone;
   findings.add(`the agent removed or changed the verifier's user ${command.user}`);
   return pair;
@@ -129,8 +146,9 @@ async function numbered(command: Command, before: Checked, { hand, findings }: G
 /** In the order in which run.sh looks. */
 const LOOKS: Refusal[] = ['user', 'courier', 'workdir', 'interpreter'];
 
-const wasThere = (before: Checked, refusal: Refusal): boolean =>
-  !('refusal' in before) || LOOKS.indexOf(before.refusal) > LOOKS.indexOf(refusal);
+/** True where what the verifier lacks was there before the agent began. */
+export const isGone = ({ verifier: before }: Prior, refusal: Refusal): boolean =>
+  before !== undefined && (!('refusal' in before) || LOOKS.indexOf(before.refusal) > LOOKS.indexOf(refusal));
 
 const lost = ({ user, workdir, interpreter = '' }: Command, refusal: Refusal): string =>
   ({ user, courier: user, workdir, interpreter })[refusal];

@@ -50,7 +50,7 @@ export async function runStep(
 ): Promise<PhaseResult> {
   const { hand, timeline, findings, note, paths } = deps;
   await timeline.during('agentSetup', () => setUp(step, { plan, task }, deps));
-  const prior = await lookBeforehand(step, hand);
+  const prior = await lookBeforehand(step, deps);
   let exception: PhaseResult['exception'];
   return await judgedAllTheSame(step, deps, async () => {
     const trouble = await timeline.during('agentExecution', async () => {

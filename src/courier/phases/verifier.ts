@@ -5,6 +5,7 @@ import type { Ended, Hand } from '../hand/hand.ts';
 import { readReward } from '../reward/reward-file.ts';
 import type { Reward } from '../reward/reward.ts';
 import { demandPlace, exitText, interpreterMissing, LOST_TEXT, memoryText } from './agent.ts';
+import { isGone } from './ground.ts';
 import type { Ground } from './ground.ts';
 
 export interface VerifierDeps {
@@ -15,11 +16,13 @@ export interface VerifierDeps {
 
 /** Runs the verifier, ends everything else and reads what was left. Throws AttemptFailure where that is no reward. */
 export async function verify(
-  { verifier: { command, limitSeconds }, background }: Ground,
+  { verifier: { command, limitSeconds }, prior, background }: Ground,
   { hand, findings, logs }: VerifierDeps,
 ): Promise<Pick<Reward & { kind: 'rewarded' }, 'reward' | 'rewards'>> {
   const ended = await hand.run(command, limitSeconds);
   const endedAt = Date.now();
+  if (ended.kind === 'refused' && isGone(prior, ended.refusal))
+    throw new VerifierObstructed(`the verifier's ${ended.refusal} is gone`);
   demandPlace(ended, command);
   if (ended.kind === 'refused')
     throw new AttemptFailure('RewardMissing', interpreterMissing(command), {

@@ -157,6 +157,48 @@ describe('an agent that is not root and lives on beside the verifier', function 
     expect(run.text('verifier/ps.txt')).not.to.include('nohup');
   });
 
+  /** Every process of it is gone before anybody can read about it. */
+  const chain = `setsid perl -e 'for (1..20000) { exit if fork }' >/dev/null 2>&1 </dev/null &`;
+
+  it('is seen where it forks faster than anybody can look, and ended where the Trial says so', async () => {
+    for (const backgroundProcesses of ['Keep', 'Stop'] as const) {
+      const run = await make({
+        files: {
+          ...SOLVED,
+          'tests/test.sh': bash(
+            'a=$(cut -d " " -f 5 /proc/loadavg); sleep 0.3; [ $(($(cut -d " " -f 5 /proc/loadavg) - a)) -lt 10 ]',
+            reward('[ $? = 0 ]'),
+          ),
+        },
+        plan: { agent: custom(bash(chain, 'sleep 0.3'), { user: '1000', backgroundProcesses }) },
+      });
+      const { result, doubts } = await run.finish();
+      const kept = backgroundProcesses === 'Keep';
+      expect(result).to.deep.include({ reward: kept ? 0 : 1 });
+      expect((doubts ?? []).filter((doubt) => RAN_ON.test(doubt))).to.have.length(kept ? 1 : 0);
+    }
+  });
+
+  it('is counted where it may have made a service of the image its own', async () => {
+    const image = {
+      user: '',
+      workdir: '/app',
+      entrypoint: ['/sb/gosu', '1000', 'sh', '-c', '"$@"', 'x'],
+      cmd: [],
+    };
+    const run = await make({ plan: { image, agent: custom('true', { user: '1000' }) } });
+    expect((await run.finish()).doubts?.[0]).to.match(RAN_ON);
+  });
+
+  it('is counted where a service of the image runs it', async () => {
+    const service = 'while [ ! -e /tmp/job ]; do sleep 0.05; done; /sb/gosu 1000 sh /tmp/job';
+    const image = { user: '', workdir: '/app', entrypoint: ['/bin/bash', '-c', service], cmd: [] };
+    const run = await make({
+      plan: { image, agent: custom(bash('echo "sleep 100; true" > /tmp/job; sleep 0.3'), { user: '1000' }) },
+    });
+    expect((await run.finish()).doubts?.[0]).to.match(RAN_ON);
+  });
+
   it('is counted where its installation started it, as root', async () => {
     const run = await make({
       plan: { agent: custom('true', { user: '1000', install: 'setsid sleep 100 >/dev/null 2>&1 &' }) },
