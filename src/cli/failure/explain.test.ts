@@ -23,10 +23,11 @@ describe('A failure', () => {
       explain(new ProviderError('Unavailable', 'put', { cause: named('CredentialsProviderError') })),
       explain(system('ENOSPC')),
       explain(system('ENOENT')),
+      explain(system('EEXIST')),
       explain(new TypeError('oh')),
       explain('oh'),
     ].map(({ code }) => code.slice(-2));
-    expect(codes).to.deep.equal(['04', '05', '17', '16', '11', '10', '12', '15', '13', '99', '99']);
+    expect(codes).to.deep.equal(['04', '05', '17', '16', '11', '10', '12', '15', '13', '13', '99', '99']);
   });
 
   it('says in a cluster-wide 403 how the right is given in the whole cluster', () => {
@@ -36,6 +37,12 @@ describe('A failure', () => {
     );
     expect(what).to.equal('you may not list nodes');
     expect(fix).to.include('kubectl create clusterrole sb-list-nodes --verb=list --resource=nodes\n');
+  });
+
+  it('names paths so that a shell takes them as they are', () => {
+    expect(explain(Object.assign(system('ENOENT'), { path: "/it's here" })).fix).to.equal(
+      "ls -ld '/it'\\''s here'",
+    );
   });
 
   it('is four lines, the last its code with its page', () => {

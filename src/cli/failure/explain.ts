@@ -1,6 +1,7 @@
 /** Failures of Kubernetes, the store and the disk, as `sb` explains them wherever they come up. */
 import { ApiError } from '../../kube/errors.ts';
 import { ProviderError, type ProviderReason } from '../../providers/errors.ts';
+import { quoted } from '../render/quoted.ts';
 import type { Code } from './catalogue.ts';
 import { CliError, type FailureText } from './error.ts';
 
@@ -187,6 +188,7 @@ const READING: Record<string, string> = {
   EISDIR: 'it is a folder',
   EMFILE: 'too many files are open',
   ELOOP: 'its links go in circles',
+  EEXIST: 'something else has that name',
 };
 
 function explainSystem(error: SystemError): CliError {
@@ -199,7 +201,7 @@ function explainSystem(error: SystemError): CliError {
     return failure('SB-E013', error, {
       what: `cannot use ${path ?? 'a file'}`,
       why,
-      fix: `ls -ld ${path ?? '.'}`,
+      fix: `ls -ld ${quoted(path ?? '.')}`,
     });
   return failure('SB-E099', error, {
     what,

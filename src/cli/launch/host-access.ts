@@ -2,6 +2,7 @@
 import { CliError } from '../failure/error.ts';
 import { contenders } from '../plan/agents.ts';
 import { hostVariables, readable, type HostVariable } from '../plan/host-variables.ts';
+import { quoted } from '../render/quoted.ts';
 import { safe, safeLine } from '../render/safe.ts';
 import type { Selection } from '../select/select.ts';
 import type { Io } from '../types.ts';
@@ -46,9 +47,7 @@ const namesOf = (by: readonly string[]): string =>
   `${by.slice(0, NAMED).join(', ')}${by.length > NAMED ? ` and ${by.length - NAMED} more` : ''}`;
 
 const flags = (names: readonly string[]): string =>
-  names
-    .map((name) => `--allow-env ${/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`}`)
-    .join(' ');
+  names.map((name) => `--allow-env ${quoted(name)}`).join(' ');
 
 const refused = (wanted: readonly HostVariable[], why: string): CliError =>
   new CliError('SB-E041', {

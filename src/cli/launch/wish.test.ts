@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { join } from 'node:path';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { folderOf, type Folder } from '../testing/task-folder.ts';
 import { recordedIo } from '../testing/terminal.ts';
@@ -45,6 +46,27 @@ describe('What a run is wished to be', () => {
     expect((await wish({ tasks: ['x'], envFile: ['.env'] })).envFile).to.deep.equal({ API_KEY: 'x' });
     const both = await wish({ tasks: ['x'], envFile: ['.env', 'more.env'] });
     expect(both.envFile).to.deep.equal({ API_KEY: 'y', B: 'z' });
+  });
+
+  it('has no variables of a file that somebody else’s run file names outside its own folder', async () => {
+    await mkdir(join(folder.path, 'theirs'));
+    await writeFile(join(folder.path, 'theirs/own.env'), 'C=1\n');
+    await symlink('../.env', join(folder.path, 'theirs/link.env'));
+    const named = async (envFile: string, more: Partial<RunFlags> = {}): Promise<unknown> => {
+      await writeFile(join(folder.path, 'theirs/run.yaml'), `tasks: t\nenvFile: ${envFile}\n`);
+      const wished = wish({ config: 'theirs/run.yaml', ...more });
+      return wished.then(
+        ({ envFile: variables }) => variables,
+        (error: unknown) => (error instanceof CliError ? [error.code, error.fix] : error),
+      );
+    };
+    expect(await named('own.env')).to.deep.equal({ C: '1' });
+    for (const path of ['../.env', 'link.env', join(folder.path, '.env')]) {
+      const file = resolve(folder.path, 'theirs', path);
+      expect(await named(path), path).to.deep.equal(['SB-E041', `--env-file ${file}`]);
+      expect(await named(path, { envFile: [file] }), path).to.deep.equal({ API_KEY: 'x' });
+    }
+    expect(await named('../none.env')).to.have.property('0', 'SB-E013');
   });
 
   it('refuses what it cannot mean', async () => {

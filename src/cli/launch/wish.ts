@@ -7,7 +7,7 @@ import { readEnvFiles } from '../plan/env-file.ts';
 import { variablesIn } from '../plan/host-variables.ts';
 import { checkRunName, defaultRunName } from '../plan/names.ts';
 import type { RunOptions } from '../plan/options.ts';
-import { mergeOptions, readRunFile } from '../plan/run-file.ts';
+import { checkEnvFiles, mergeOptions, readRunFile } from '../plan/run-file.ts';
 import { parseAssignments, type Variables } from '../plan/variables.ts';
 import { checkNamespaceName } from '../session/namespace.ts';
 import type { Io, OutputFormat, SessionOptions } from '../types.ts';
@@ -40,9 +40,9 @@ export interface Wish {
   dryRun?: 'client' | 'server';
 }
 
-/** Throws CliError SB-E001, E009, E013, E033 to E037. */
+/** Throws CliError SB-E001, E009, E013, E033 to E037, E041. */
 export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'now'>): Promise<Wish> {
-  const file = flags.config === undefined ? {} : await readRunFile(resolve(cwd, flags.config));
+  const file = await filed(flags, cwd);
   checkDetached(flags);
   const typed = optionsOf(flags, cwd);
   const options = mergeOptions(typed, file);
@@ -66,6 +66,15 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
     quiet,
     ...(dryRun && { dryRun }),
   };
+}
+
+/** Options of the run file; what its env files may be is asked where no flag names others. */
+async function filed({ config, envFile }: RunFlags, cwd: string): Promise<RunOptions> {
+  if (config === undefined) return {};
+  const file = resolve(cwd, config);
+  const options = await readRunFile(file);
+  if (!envFile) await checkEnvFiles(file, options.envFile);
+  return options;
 }
 
 const allowedBy = ({ allowEnv = [] }: RunOptions, { agentEnv, verifierEnv }: RunOptions): string[] => [

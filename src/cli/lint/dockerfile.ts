@@ -1,4 +1,5 @@
 /** Rules about Dockerfiles. */
+import { quoted } from '../render/quoted.ts';
 import { commandFindings } from './commands.ts';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';
@@ -50,8 +51,6 @@ function instructionFindings(
     return commandFindings(value.startsWith('[') ? args.map(quoted).join(' ') : value, { separate: false });
   return agent && (instruction === 'COPY' || instruction === 'ADD') ? leaks(args.slice(0, -1)) : [];
 }
-
-const quoted = (word: string): string => `'${word.replaceAll("'", `'"'"'`)}'`;
 
 /** Words of an instruction, in either of its forms. */
 export function argumentsOf(value: string): string[] | undefined {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { CliError } from '../failure/error.ts';
+import { quoted } from '../render/quoted.ts';
 import { checkVariable, type Variables } from './variables.ts';
 
 /** The variables of all files; those of a later one go before. Throws as `readEnvFile` does. */
@@ -18,7 +19,7 @@ export async function readEnvFile(file: string): Promise<Variables> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-    throw new CliError('SB-E013', { what: `cannot read ${file}`, why, fix: `ls -l ${file}`, cause });
+    throw new CliError('SB-E013', { what: `cannot read ${file}`, why, fix: `ls -l ${quoted(file)}`, cause });
   }
   const variables = Object.entries(parseEnv(text)).map(([name, value = '']) => [name, value] as const);
   for (const [name, value] of variables) checkVariable(name, value, file);

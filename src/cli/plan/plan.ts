@@ -12,6 +12,7 @@ import {
   type TrialManifest,
 } from '../../tasks/index.ts';
 import { CliError } from '../failure/error.ts';
+import { quoted } from '../render/quoted.ts';
 import { problemLines, problemsOf, type LocatedProblem } from '../select/problems.ts';
 import type { InvalidTask, SelectedTask } from '../select/select.ts';
 import { contenders, type Contender } from './agents.ts';
@@ -122,7 +123,7 @@ const refusedTrials = (
     error: new CliError('SB-E040', {
       what: `cannot create the Trial ${name}`,
       why: faults.map(({ message }) => message).join('\n'),
-      fix: `sb task check ${task.dir}`,
+      fix: `sb task check ${quoted(task.dir)}`,
     }),
   }));
 

@@ -1,8 +1,9 @@
 /** `-c`: a YAML file that holds the options of a run. */
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
 import { CORE_SCHEMA, loadAll, YAMLException } from 'js-yaml';
 import { CliError } from '../failure/error.ts';
+import { quoted } from '../render/quoted.ts';
 import { optionProblems, writtenOut } from './check-options.ts';
 import type { AgentOption, RunOptions } from './options.ts';
 
@@ -18,13 +19,31 @@ export async function readRunFile(file: string): Promise<RunOptions> {
   return { ...options, ...(tasks !== undefined && { tasks }), ...(envFile !== undefined && { envFile }) };
 }
 
+/**
+ * Throws CliError SB-E041 for an env file that a run file names outside its own folder, be it through a link: whoever wrote the run file would
+ * be handed what only its reader has. A file that is not there is told of where it is read.
+ */
+export async function checkEnvFiles(file: string, envFile: readonly string[] = []): Promise<void> {
+  const folder = await realpath(dirname(file));
+  const isOutside = async (path: string): Promise<boolean> =>
+    /^\.\.(\/|$)/.test(relative(folder, await realpath(path).catch(() => folder)));
+  const outside = [];
+  for (const path of envFile) if (await isOutside(path)) outside.push(path);
+  if (outside.length === 0) return;
+  throw new CliError('SB-E041', {
+    what: 'the run file asks for variables of a file that nobody allowed',
+    why: `envFile names ${outside.join(', ')}, outside of the run file’s folder ${folder}`,
+    fix: envFile.map((path) => `--env-file ${quoted(path)}`).join(' '),
+  });
+}
+
 async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-    throw new CliError('SB-E013', { what: `cannot read ${file}`, why, fix: `ls -l ${file}`, cause });
+    throw new CliError('SB-E013', { what: `cannot read ${file}`, why, fix: `ls -l ${quoted(file)}`, cause });
   }
 }
 

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Task } from '../../tasks/index.ts';
 import { CliError } from '../failure/error.ts';
+import { quoted } from '../render/quoted.ts';
 import { findCandidates, type Candidate } from './find.ts';
 import { fits } from './glob.ts';
 import { createBudget, inParallel } from './in-parallel.ts';
@@ -107,10 +108,6 @@ async function expectFolder(path: string, shown: string): Promise<void> {
   const fix = 'give the folder of a task (with its task.toml), or a folder of such folders';
   throw new CliError('SB-E013', { what, why: 'it is a file', fix });
 }
-
-/** For a POSIX shell. */
-const quoted = (text: string): string =>
-  /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 const namesOf = (one: SelectedTask | InvalidTask): string[] =>
   isInvalid(one) ? [basename(one.folder)] : [one.task.name, basename(one.task.dir)];

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { CliError } from '../failure/error.ts';
+import { quoted } from '../render/quoted.ts';
 import { safeLine } from '../render/safe.ts';
 import { createBudget } from '../select/in-parallel.ts';
 import { isInvalid, problemLines, type InvalidTask } from '../select/problems.ts';
@@ -33,7 +34,7 @@ export async function readEach(
       invalid.map(({ task }) => task),
       cwd,
     ).join('\n'),
-    fix: `sb task check ${bad.join(' ')}`,
+    fix: `sb task check ${bad.map(quoted).join(' ')}`,
   });
   return { tasks, failure };
 }
