@@ -52,7 +52,15 @@ function atTrialTime(command: ShellCommand, next: ShellCommand | undefined): Com
 const WITH_VALUE = new Set(
   (
     '-r --requirement -c --constraint -i --index-url --extra-index-url -t --target --prefix --root --cache-dir --python -p --log --src ' +
-    '--find-links -f --platform --config-settings -C --index --default-index --from'
+    '--find-links -f --platform --config-settings -C --index --default-index --from ' +
+    // pip’s own
+    '--build-constraint --python-version --implementation --abi --upgrade-strategy --global-option --progress-bar --root-user-action ' +
+    '--report --group --no-binary --only-binary --keyring-provider --proxy --retries --timeout --exists-action --trusted-host --cert ' +
+    '--client-cert --use-feature --use-deprecated ' +
+    // uv’s own
+    '-b --build-constraints --exclude-newer --index-strategy --link-mode --torch-backend --override --overrides --resolution ' +
+    '--prerelease --fork-strategy --extra -P --upgrade-package --reinstall-package --refresh-package --config-setting ' +
+    '--python-platform --allow-insecure-host --color --directory --project --config-file --env-file --with-requirements'
   ).split(' '),
 );
 

@@ -81,6 +81,15 @@ describe('A source that a Dockerfile copies', () => {
       ['\ufeffapp/lib', ['2 app/lib']],
       // Sets are beyond what is read here, so nothing is said.
       ['[a-r]*', []],
+      // A folder is there though all that is in it is left out.
+      ['app/lib/x.py', []],
+      ['app/*/*', []],
+      ['**/*.py', ['1 app/main.py']],
+      ['**\n!app/lib/x.py', ['1 app/main.py', '3 requirements.txt']],
+      // Two stars stand for folders, whatever follows them.
+      ['**.py\n**.txt', []],
+      ['**main.py', ['1 app/main.py']],
+      ['app/**', ['1 app/main.py', '2 app/lib']],
     ];
     const copies = 'COPY app/main.py /\nCOPY app/lib /\nCOPY requirements.txt /\n';
     for (const [ignored, expected] of cases)

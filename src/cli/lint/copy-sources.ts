@@ -19,10 +19,12 @@ export function missingSources(text: string, { paths, isWhole, ignored }: BuildC
   // Patterns with sets and escapes, and another character to escape with, are beyond this.
   if (!isWhole || /[[\\]/.test(ignored) || /^\s*#\s*escape\s*=/im.test(text)) return [];
   const isLeftOut = dockerignore(ignored);
-  const present = withFolders(paths.filter((path) => !isLeftOut(path)));
+  // A folder of which all that is in it is left out is there, empty.
+  const all = withFolders(paths);
+  const present = withFolders([...all].filter((path) => !isLeftOut(path)));
   return [...instructionsOf(text)].flatMap(({ line, instruction, flags, value }) =>
     sourcesOf({ instruction, flags, value })
-      .filter((source) => !has(present, source) && !HIDDEN.test(source))
+      .filter((source) => !has({ all, present }, source) && !HIDDEN.test(source))
       .map((source) => ({ rule: 'missing-copy-source', line, message: messageOf(source) })),
   );
 }
@@ -51,13 +53,14 @@ function withFolders(paths: readonly string[]): Set<string> {
   return all;
 }
 
-function has(present: ReadonlySet<string>, source: string): boolean {
+function has(context: Record<'all' | 'present', ReadonlySet<string>>, source: string): boolean {
   // Nothing is above a context: what climbs out of it ends at its root.
   const path = posix.normalize(`/${source}`).replace(/\/$/, '').slice(1);
-  if (path === '' || present.has(path)) return true;
+  if (path === '' || context.present.has(path)) return true;
   // Behind what is no folder here a link may lead to one.
   const above = posix.dirname(path);
-  return above !== '.' && has(present, above) && ![...present].some((one) => one.startsWith(`${above}/`));
+  const isFolder = [...context.all].some((one) => one.startsWith(`${above}/`));
+  return above !== '.' && has(context, above) && !isFolder;
 }
 
 /** Whether `.dockerignore` leaves a path out. The last pattern that fits it or a folder above it decides, whatever came before. */
@@ -77,11 +80,14 @@ function dockerignore(text: string): (path: string) => boolean {
   };
 }
 
-const STARS: Record<string, string> = { '**/': '(?:.*/)?', '**': '.*', '*': '[^/]*', '?': '[^/]' };
+const STARS: Record<string, string> = { '*': '[^/]*', '?': '[^/]' };
 
-/** `*` and `?` stay within a name, `**` does not. */
+/** `*` and `?` stay within a name; `**` is folders, or at the end all below them. */
 function patternOf(text: string): RegExp {
   const path = posix.normalize(`/${text}`).replace(/\/$/, '').slice(1);
-  const source = path.replace(/\*\*\/|\*\*|[*?]|[.+^${}()|\]]/g, (part) => STARS[part] ?? `\\${part}`);
+  const source = path.replace(/\*\*\/?|[*?]|[.+^${}()|\]]/g, (part, at: number) => {
+    if (part.startsWith('**')) return at + part.length === path.length ? '.*' : '(?:.*/)?';
+    return STARS[part] ?? `\\${part}`;
+  });
   return new RegExp(`^${source}$`);
 }
