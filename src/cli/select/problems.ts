@@ -1,6 +1,7 @@
 /** Why a folder is no valid task. */
 import { basename, join, relative } from 'node:path';
 import { TaskFormatError, unsupportedParts, type Problem, type Task } from '../../tasks/index.ts';
+import { safeLine } from '../render/safe.ts';
 import { isFileError, unreadable } from '../../tasks/folder/unreadable.ts';
 
 /** A problem and where it is. */
@@ -82,7 +83,7 @@ export const problemLines = (invalid: readonly InvalidTask[], from: string): str
         const at = [relative(from, file) || basename(file), line, column].filter(
           (part) => part !== undefined,
         );
-        return `${at.join(':')}: ${message}`;
+        return safeLine(`${at.join(':')}: ${message}`);
       },
     },
   );

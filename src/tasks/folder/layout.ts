@@ -9,11 +9,13 @@ const COMPOSE_FILE = 'environment/docker-compose.yaml';
 /** Every file that is missing. */
 export function checkLayout(
   config: TaskConfig,
-  { files, ignored }: Pick<Found, 'files' | 'ignored'>,
+  { files, ignored, problems }: Pick<Found, 'files' | 'ignored' | 'problems'>,
 ): Problem[] {
   const paths = readablePaths({ files });
+  // What lies below a folder that is told of already is not known.
+  const isUnseen = (path: string): boolean => problems.some(({ field }) => path.startsWith(`${field}/`));
   return neededFiles(config, paths)
-    .filter(({ anyOf }) => !anyOf.some((path) => paths.has(path)))
+    .filter(({ anyOf }) => !anyOf.some((path) => paths.has(path) || isUnseen(path)))
     .map(({ anyOf: [field], why }) => {
       const hidden = ignored.some(
         (entry) => entry === field || (entry.endsWith('/') && field.startsWith(entry)),

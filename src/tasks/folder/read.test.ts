@@ -253,9 +253,32 @@ describe('readTask', () => {
       await writeFile(Buffer.concat([Buffer.from(`${dir}/tests/caf`), Buffer.of(0xe9)]), '');
       await rm(join(dir, 'instruction.md'));
       expect(await faults(dir)).to.deep.equal([
-        'tests/caf\ufffd has a backslash, a control character or broken UTF-8 in its name; rename it',
+        '"tests/caf\ufffd" has a backslash, a control character or broken UTF-8 in its name; rename it',
         'instruction.md is missing; expected what the agent is told to do',
       ]);
+    });
+
+    it('shows a name with a line break on one line', async () => {
+      const dir = await folder({ ...MINIMAL, 'tests/a\nfix: sh x': '' });
+      expect((await faults(dir)).join()).to.match(/^"tests\/a\\nfix: sh x" has a backslash/);
+    });
+
+    it('misses nothing in a folder that is none of the task’s', async () => {
+      const dir = await folder(MINIMAL);
+      await rm(join(dir, 'tests'), { recursive: true });
+      await symlink('/tmp', join(dir, 'tests'));
+      expect(await faults(dir)).to.deep.equal([
+        'tests is a link out of the task’s folder; put a copy of what it leads to in its place',
+      ]);
+    });
+
+    it('does not miss a task.toml that is there', async () => {
+      const dir = await folder({ 'task.toml/x': '' });
+      expect(await faults(dir)).to.deep.equal(['task.toml is a folder; expected a file']);
+      await rm(join(dir, 'task.toml'), { recursive: true });
+      await symlink('task.toml', join(dir, 'task.toml'));
+      const error: unknown = await readTask(dir).catch((thrown: unknown) => thrown);
+      expect(error).to.have.property('code', 'ELOOP');
     });
 
     it('names every file and folder that may not be read', async function () {

@@ -79,8 +79,12 @@ async function expectFolder(dir: string): Promise<void> {
     throw error;
   });
   if (!stats.isDirectory()) refuse(dir, '', 'is not a folder; expected one with a task.toml in it');
-  const config = await stat(join(dir, 'task.toml')).catch(() => undefined);
-  if (!config?.isFile()) refuse(dir, 'task.toml', 'task.toml is missing, so this is not a task folder');
+  const config = await stat(join(dir, 'task.toml')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT')
+      return refuse(dir, 'task.toml', 'task.toml is missing, so this is not a task folder');
+    throw error;
+  });
+  if (config.isDirectory()) refuse(dir, 'task.toml', 'task.toml is a folder; expected a file');
 }
 
 async function readText(dir: string, name: string): Promise<string> {

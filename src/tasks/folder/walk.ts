@@ -114,10 +114,12 @@ async function look(absolute: string, folder: string): Promise<Seen> {
 }
 
 async function visit(walk: Walk, path: string, around: Surroundings): Promise<void> {
-  const fault = isPortable(path)
+  const portable = isPortable(path);
+  const fault = portable
     ? await take(walk, path, around).catch(unreadable)
     : 'has a backslash, a control character or broken UTF-8 in its name; rename it';
-  if (fault !== undefined) walk.found.problems.push({ field: path, message: `${path} ${fault}` });
+  if (fault !== undefined)
+    walk.found.problems.push({ field: path, message: `${portable ? path : JSON.stringify(path)} ${fault}` });
 }
 
 /** Resolves to why this can be no part of a task, in a sentence that goes on after the path. */
