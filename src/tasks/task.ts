@@ -17,7 +17,7 @@ export interface TaskFile {
   mode?: number;
   /** Where a link of the build context leads, as it says itself; its contents are these words. */
   link?: string;
-  /** Path within the task's folder of the file that the link leads to, if it leads to one. */
+  /** Path within the task's folder of the file that the link leads to, if it leads to one wherever the folder lies. */
   leadsTo?: string;
 }
 

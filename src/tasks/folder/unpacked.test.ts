@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
 import type { Files } from '../../../test/support/task-folder.ts';
@@ -67,6 +67,47 @@ describe('the hash of an unpacked task', () => {
       await symlink(target, join(folder, 'environment/copy'));
       expect(await unpackedHash(folder), target).to.equal(other.hash);
     }
+  });
+
+  it('is that of the folder which was packed, wherever its links lead', async () => {
+    const source = await taskFolder({
+      ...MINIMAL,
+      'environment/real/f': 'x',
+      'tests/sub/y': 'z',
+      'README.md': '',
+    });
+    folders.push(source);
+    await mkdir(join(source, 'environment/empty'));
+    const link = (path: string, target: string) => symlink(target, join(source, path));
+    await link('tests/linked', 'sub');
+    for (const [index, target] of [
+      'real/f',
+      'real',
+      '0',
+      '1/f',
+      '1/../Dockerfile',
+      'empty/../real/f',
+      'nothing/../real/f',
+      'real/f/',
+      '../tests/linked/y',
+      '../tests/linked/../test.sh',
+      '../README.md',
+      // Here they lead to a file of the task, and nowhere after it was unpacked.
+      join(source, 'environment/real/f'),
+      `../../${basename(source)}/environment/real/f`,
+      '11',
+      '14',
+    ].entries())
+      await link(`environment/${index}`, target);
+    const task = await readTask(source);
+    const folder = await mkdtemp(join(tmpdir(), 'sb-unpacked-'));
+    folders.push(folder);
+    await unpack(await packTask(task), folder, { context: 'environment/' });
+    expect(await unpackedHash(folder)).to.equal(taskHash(task));
+    const copies = task.files
+      .filter(({ leadsTo }) => leadsTo !== undefined)
+      .map(({ path }) => basename(path));
+    expect(copies).to.deep.equal(['0', '10', '2', '3', '4', '5', '7', '8', '9']);
   });
 
   it('does not depend on what no Trial is given', async () => {

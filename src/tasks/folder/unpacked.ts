@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestOf } from '../hash.ts';
+import { digestOf, followed } from '../hash.ts';
 import { sha256OfFile } from './digest.ts';
+import { filesBehindLinks } from './links.ts';
 import { HASHED } from './walk.ts';
 
 /**
@@ -13,43 +14,47 @@ import { HASHED } from './walk.ts';
  */
 export async function unpackedHash(folder: string): Promise<string> {
   const root = await realpath(folder);
-  const found = await entriesIn(root);
-  const plain = new Map<string, string>();
-  for (const { path, link } of found) {
-    const absolute = join(root, path);
-    if (!link) plain.set(absolute, await sha256OfFile(absolute, (await stat(absolute)).size));
-  }
+  const { files, folders } = await entriesIn(root);
+  const behind = filesBehindLinks(files, folders);
   const hashed = [];
-  for (const { path } of found) {
-    const absolute = join(root, path);
-    hashed.push({ path, sha256: plain.get(absolute) ?? (await sha256OfLink(absolute, plain)) });
+  for (const { path, link } of files) {
+    const leadsTo = behind.get(path);
+    hashed.push({
+      path,
+      sha256: await sha256Of(root, path, link),
+      ...(link !== undefined && { link }),
+      ...(leadsTo !== undefined && { leadsTo }),
+    });
   }
-  return digestOf(hashed);
+  return digestOf(followed(hashed));
 }
 
-interface Found {
-  path: string;
-  link: boolean;
+interface Entries {
+  /** Files and links in bytewise order of their paths. */
+  files: { path: string; link?: string }[];
+  folders: { path: string }[];
 }
 
-/** Files and links in bytewise order of their paths. */
-async function entriesIn(root: string): Promise<Found[]> {
-  const found: Found[] = [];
+async function entriesIn(root: string): Promise<Entries> {
+  const found: Entries = { files: [], folders: [] };
   const names = await readdir(root);
   const open = names.filter((name) => HASHED.has(name));
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     const stats = await lstat(join(root, path));
-    if (stats.isDirectory()) for (const name of await readdir(join(root, path))) open.push(`${path}/${name}`);
-    else found.push({ path, link: stats.isSymbolicLink() });
+    if (stats.isDirectory()) {
+      found.folders.push({ path });
+      for (const name of await readdir(join(root, path))) open.push(`${path}/${name}`);
+    } else
+      found.files.push({ path, ...(stats.isSymbolicLink() && { link: await readlink(join(root, path)) }) });
   }
-  return found.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  found.files.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  return found;
 }
 
-async function sha256OfLink(path: string, plain: ReadonlyMap<string, string>): Promise<string> {
-  const target = await realpath(path).catch(() => '');
-  const copied = plain.get(target);
-  if (copied !== undefined) return copied;
+async function sha256Of(root: string, path: string, link: string | undefined): Promise<string> {
+  const absolute = join(root, path);
+  if (link === undefined) return sha256OfFile(absolute, (await stat(absolute)).size);
   return createHash('sha256')
-    .update(await readlink(path, { encoding: 'buffer' }))
+    .update(await readlink(absolute, { encoding: 'buffer' }))
     .digest('hex');
 }

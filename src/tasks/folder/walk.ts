@@ -7,6 +7,7 @@ import { CONTEXT } from '../task.ts';
 import type { TaskFolder } from '../task.ts';
 import { IGNORE_FILE, isIgnored, rulesOf } from './harborignore.ts';
 import type { IgnoreRules } from './harborignore.ts';
+import { filesBehindLinks } from './links.ts';
 import { unreadable } from './unreadable.ts';
 
 /** Everything that can belong to a task; other files in the folder are not looked at. */
@@ -53,14 +54,13 @@ export async function walkTask(root: string): Promise<Found> {
   const walk: Walk = {
     root,
     found: { files: [], folders: [], ignored: [], problems: [] },
-    real: new Map(),
-    leads: new Map(),
   };
   const names = new Set(await readdir(root));
   for (const name of ROOTS)
     if (names.has(name)) await visit(walk, name, { rules: [], ancestors: [root], linked: false });
+  const behind = filesBehindLinks(walk.found.files, walk.found.folders);
   for (const file of walk.found.files) {
-    const leadsTo = walk.real.get(walk.leads.get(file.path) ?? '');
+    const leadsTo = behind.get(file.path);
     if (leadsTo !== undefined) file.leadsTo = leadsTo;
   }
   walk.found.files.sort(byPath);
@@ -81,10 +81,6 @@ const byPath = (a: { path: string }, b: { path: string }): number =>
 interface Walk {
   root: string;
   found: Found;
-  /** Paths within the task of files, by their real paths: a folder on the way may be a link. */
-  real: Map<string, string>;
-  /** Real paths that links of the context lead to, by the links' paths. */
-  leads: Map<string, string>;
 }
 
 /** What is known of the folder that an entry lies in. */
@@ -128,7 +124,7 @@ async function take(walk: Walk, path: string, around: Surroundings): Promise<str
   const seen = await look(join(root, path), around.ancestors.at(-1) ?? root);
   const entry = seen.folder ? `${path}/` : path;
   if (isIgnored(entry, around.rules)) return void found.ignored.push(entry);
-  if (seen.link && path.startsWith(CONTEXT)) return takeLink(walk, path, seen);
+  if (seen.link && path.startsWith(CONTEXT)) return takeLink(walk, path);
   return (
     faultOf(seen, { root, ancestors: around.ancestors }) ?? (await takeFound(walk, path, { seen, around }))
   );
@@ -143,20 +139,16 @@ async function takeFound(
   const linked = around.linked || (link && folder);
   const modeOf = path.startsWith(CONTEXT) ? unusualMode(mode, folder) : {};
   const executable = (mode & 0o100) !== 0;
-  if (!folder) {
-    walk.real.set(real, path);
-    return void walk.found.files.push({ path, size, executable, ...modeOf, linked });
-  }
+  if (!folder) return void walk.found.files.push({ path, size, executable, ...modeOf, linked });
   const below = { ...around, ancestors: [...around.ancestors, real], linked };
   return visitFolder(walk, path, { around: below, modeOf });
 }
 
 /** A link of the build context stays one, wherever it leads. */
-async function takeLink({ root, found, leads }: Walk, path: string, seen: Seen): Promise<string | undefined> {
+async function takeLink({ root, found }: Walk, path: string): Promise<string | undefined> {
   const bytes = await readlink(join(root, path), { encoding: 'buffer' });
   const link = bytes.toString();
   if (!bytes.equals(Buffer.from(link))) return 'is a link to a name that is not UTF-8; rename it';
-  if (seen.real !== undefined) leads.set(path, seen.real);
   found.files.push({ path, size: bytes.length, executable: false, link, linked: false });
   return undefined;
 }
