@@ -129,7 +129,7 @@ describe('sb task check', () => {
     const { tasks, findings } = await check(path);
     expect(tasks).to.equal(3);
     expect(findings.map(({ message }) => message)).to.deep.equal([
-      '"tests/caf\ufffd" has a backslash, a control character or broken UTF-8 in its name; rename it',
+      '"tests/caf\ufffd" has a backslash, a control character or broken UTF-8 in its path; rename it',
       'tests/test.sh is a link that leads nowhere; remove it',
       'tests/test.sh is missing; expected the script that writes the reward',
     ]);

@@ -121,14 +121,15 @@ const MAX_TARGET = 4095;
 const MAX_NAME = 255;
 const MAX_PATH = 1024;
 
-function pathFault(path: string): string | undefined {
+/** Why a path cannot be in an archive, after its name; undefined where it can. */
+export function pathFault(path: string): string | undefined {
   if (Buffer.byteLength(path) > MAX_PATH) return `has a path of more than ${MAX_PATH} bytes`;
   if (path.split('/').some((part) => Buffer.byteLength(part) > MAX_NAME))
     return `has a name of more than ${MAX_NAME} bytes`;
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\\\x00-\x1f\x7f\ufffd]/.test(path))
     return 'has a backslash, a control character or broken UTF-8 in its path';
-  if (path.startsWith('/') || /^[a-z]:/i.test(path)) return 'has an absolute path';
+  if (path.startsWith('/')) return 'has an absolute path';
   if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))
     return 'has "..", "." or nothing between two slashes of its path';
   return undefined;

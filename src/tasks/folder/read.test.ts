@@ -253,7 +253,7 @@ describe('readTask', () => {
       await writeFile(Buffer.concat([Buffer.from(`${dir}/tests/caf`), Buffer.of(0xe9)]), '');
       await rm(join(dir, 'instruction.md'));
       expect(await faults(dir)).to.deep.equal([
-        '"tests/caf\ufffd" has a backslash, a control character or broken UTF-8 in its name; rename it',
+        '"tests/caf\ufffd" has a backslash, a control character or broken UTF-8 in its path; rename it',
         'instruction.md is missing; expected what the agent is told to do',
       ]);
     });
@@ -261,6 +261,14 @@ describe('readTask', () => {
     it('shows a name with a line break on one line', async () => {
       const dir = await folder({ ...MINIMAL, 'tests/a\nfix: sh x': '' });
       expect((await faults(dir)).join()).to.match(/^"tests\/a\\nfix: sh x" has a backslash/);
+    });
+
+    it('names what no archive of the task may have', async () => {
+      const long = `tests/${`${'d'.repeat(200)}/`.repeat(6)}x`;
+      const dir = await folder({ ...MINIMAL, 'environment/a:b': '', [long]: '' });
+      expect((await faults(dir)).map((fault) => fault.split('" ')[1])).to.deep.equal([
+        'has a path of more than 1024 bytes; rename it',
+      ]);
     });
 
     it('misses nothing in a folder that is none of the task’s', async () => {

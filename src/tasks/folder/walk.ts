@@ -3,6 +3,7 @@ import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../toml/problems.ts';
+import { pathFault } from '../archive/directory.ts';
 import { CONTEXT } from '../task.ts';
 import type { TaskFolder } from '../task.ts';
 import { IGNORE_FILE, isIgnored, rulesOf } from './harborignore.ts';
@@ -110,12 +111,12 @@ async function look(absolute: string, folder: string): Promise<Seen> {
 }
 
 async function visit(walk: Walk, path: string, around: Surroundings): Promise<void> {
-  const portable = isPortable(path);
-  const fault = portable
-    ? await take(walk, path, around).catch(unreadable)
-    : 'has a backslash, a control character or broken UTF-8 in its name; rename it';
-  if (fault !== undefined)
-    walk.found.problems.push({ field: path, message: `${portable ? path : JSON.stringify(path)} ${fault}` });
+  const named = pathFault(path);
+  const fault =
+    named === undefined ? await take(walk, path, around).catch(unreadable) : `${named}; rename it`;
+  if (fault === undefined) return;
+  const name = named === undefined ? path : JSON.stringify(path);
+  walk.found.problems.push({ field: path, message: `${name} ${fault}` });
 }
 
 /** Resolves to why this can be no part of a task, in a sentence that goes on after the path. */
@@ -184,9 +185,6 @@ async function visitFolder(
     walk.found.folders.push({ path, ...modeOf });
   for (const name of names) await visit(walk, `${path}/${name}`, { ...around, rules });
 }
-
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const isPortable = (path: string): boolean => !/[\\\x00-\x1f\x7f\ufffd]/.test(path);
 
 function kindOf(stats: Stats): string {
   if (stats.isFIFO()) return 'FIFO';
