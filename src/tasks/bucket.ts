@@ -18,7 +18,7 @@ export interface TaskKeys {
   context: string;
 }
 
-export function taskKeys(dataset: string, task: Task): TaskKeys {
+export function taskKeys(dataset: string, task: Pick<Task, 'name' | 'files'>): TaskKeys {
   const prefix = taskPrefix(dataset, task.name, taskVersion(taskHash(task)));
   return {
     prefix,

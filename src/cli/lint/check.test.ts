@@ -135,6 +135,20 @@ describe('sb task check', () => {
     ]);
   });
 
+  it('tells of what the API would refuse beside whatever else is wrong', async () => {
+    const env = '[environment.env]\nmy-var = "1"\n';
+    const said = 'the name of environment.env.my-var is "my-var"; expected ';
+    for (const files of [
+      { 'task.toml': `${env}[verifier]\ntimeout_sec = 0\n` },
+      { 'task.toml': env, 'instruction.md': undefined },
+      { 'task.toml': `${env}[environment.tpu]\ntype = "a"\ntopology = "2x4"\n` },
+      { 'task.toml': `${env}[[steps]]\nname = "one"\n` },
+    ]) {
+      const { findings } = await check(await make({ ...GOOD_TASK, ...files }));
+      expect(findings.filter(({ message }) => message.startsWith(said))).to.have.length(1);
+    }
+  });
+
   it('tells of a task.toml and a dataset.toml that cannot be read', async () => {
     const path = await make({ ...below('a', GOOD_TASK), ...below('b', GOOD_TASK) });
     await rm(join(path, 'a/task.toml'));

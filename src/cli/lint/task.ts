@@ -36,9 +36,8 @@ export async function lintTask(folder: string): Promise<Linted> {
   const { config, problems: misfits = [] } = configOf(text, file);
   const usable = config ?? supposed(document, text);
   const problems = await problemsIn(folder, { document, text, config: usable });
-  const found = usable
-    ? await findingsOf(folder, { config: usable, text, file }, config !== undefined && misfits.length === 0)
-    : [];
+  const told = config ? misfits : undefined;
+  const found = usable ? await findingsOf(folder, { config: usable, text, file }, told) : [];
   const unknown = unknownFindings(document, { text, file });
   const located = problems.map((problem) => fromProblem(problem, { text, file }));
   return { findings: [...located, ...unknown, ...found], document };
@@ -146,11 +145,14 @@ const unknownFindings = (document: TomlTable, toml: TomlFile): Finding[] =>
     message: `${fieldName(path)} means nothing; expected ${meant === undefined ? 'it to be left out' : `perhaps ${meant}`}`,
   }));
 
-/** What is to be said of a task beyond what keeps it from being one; of what its task.toml says only where all of that can be used. */
+/**
+ * What is to be said of a task beyond what keeps it from being one; of what its task.toml says only where all of that can be used. `told` is
+ * what is wrong with it; undefined where it cannot be used at all.
+ */
 async function findingsOf(
   folder: string,
   toml: TomlFile & { config: TaskConfig },
-  isValid: boolean,
+  told: readonly Problem[] | undefined,
 ): Promise<Finding[]> {
   const { config } = toml;
   const root = await realpath(folder);
@@ -163,21 +165,28 @@ async function findingsOf(
   }));
   const instructions = await emptyInstructions({ folder, config, paths });
   return [
-    ...(isValid ? said : []),
+    ...(told?.length === 0 ? said : []),
     ...instructions,
     ...unsupported(folder, toml, found),
-    ...(await refusedByApi(folder, toml)),
+    ...refusedByApi(toml, found, told),
     ...(await sourceFindings({ folder, root, config, found, paths, verifications: all })),
   ];
 }
 
-/** What the API server would not take. */
-async function refusedByApi(folder: string, toml: TomlFile): Promise<Finding[]> {
-  const task = await readTask(folder).catch(() => undefined);
-  return (task ? refusedOf(task) : []).map(({ path, message }) => ({
-    ...inToml('invalid-task-config', path, toml),
-    message,
-  }));
+/** What the API server would not take, beyond what is told already. What Windows takes is for what runs Windows to judge. */
+function refusedByApi(
+  toml: TomlFile & { config: TaskConfig },
+  { files }: Found,
+  told: readonly Problem[] = [],
+): Finding[] {
+  const { config } = toml;
+  if (config.environment.os === 'windows') return [];
+  // A name of the folder is judged with the folder.
+  const name = config.task?.name ?? 'task';
+  const task = { name, config, files: files.map((file) => ({ ...file, sha256: '' })) };
+  return refusedOf(task)
+    .filter(({ field }) => !told.some((known) => known.field === field))
+    .map(({ path, message }) => ({ ...inToml('invalid-task-config', path, toml), message }));
 }
 
 function unsupported(folder: string, toml: TomlFile & { config: TaskConfig }, { files }: Found): Finding[] {

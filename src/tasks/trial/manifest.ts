@@ -46,15 +46,25 @@ export interface TrialOptions {
 
 /** The Trial for a task. Throws TaskFormatError for what cannot be run: unsupported fields, variables that are not set, an oracle without solution. */
 export function trialManifest(task: Task, options: TrialOptions): TrialManifest {
+  const { manifest, problems } = draftTrial(task, options);
+  if (problems.length > 0) throw new TaskFormatError(join(task.dir, 'task.toml'), problems);
+  return manifest;
+}
+
+/** The part of a task that its Trial is made of. */
+export type Drafted = Pick<Task, 'name' | 'config' | 'files'>;
+
+/** The Trial as it would be, and why it cannot be run. */
+export function draftTrial(
+  task: Drafted,
+  options: TrialOptions,
+): { manifest: TrialManifest; problems: Problem[] } {
   const agent = { name: 'oracle', ...options.agent };
   const { problems, environment, solution, verifier } = envsOf(task, agent.name, options.variables);
-  problems.unshift(...obstacles(task, agent.name));
-  if (problems.length > 0) throw new TaskFormatError(join(task.dir, 'task.toml'), problems);
-
   const { config } = task;
   const { run, namespace, labels, name = trialObjectName(task, agent.name) } = options;
   const agentEnv = [...solution, ...(agent.env ?? [])];
-  return {
+  const manifest: TrialManifest = {
     apiVersion: 'sb.abundant.ai/v1alpha1',
     kind: 'Trial',
     metadata: { name, ...(namespace !== undefined && { namespace }), ...(labels && { labels }) },
@@ -67,6 +77,7 @@ export function trialManifest(task: Task, options: TrialOptions): TrialManifest 
       ...(run !== undefined && { run }),
     },
   };
+  return { manifest, problems: [...obstacles(task, agent.name), ...problems] };
 }
 
 /** `{ [field]: list }`, or nothing for an empty list. */
@@ -74,7 +85,7 @@ const listed = <Field extends string, Item>(field: Field, list: Item[]): { [F in
   list.length > 0 ? ({ [field]: list } as { [F in Field]?: Item[] }) : {};
 
 /** Why this agent cannot run this task. */
-function obstacles(task: Task, agent: string): Problem[] {
+function obstacles(task: Drafted, agent: string): Problem[] {
   const problems = unsupportedParts(task).map(({ field, reason }) => ({
     field,
     message: `${field}: ${reason}`,
@@ -90,7 +101,7 @@ interface Variable {
 }
 
 /** The task's env tables, filled in; every variable that is not set becomes a problem. */
-function envsOf({ config }: Task, agent: string, variables: TrialOptions['variables']) {
+function envsOf({ config }: Drafted, agent: string, variables: TrialOptions['variables']) {
   const problems: Problem[] = [];
   const fill = (field: string, table: Record<string, string>): Variable[] => {
     const { env, missing } = resolveEnv(table, variables);
@@ -110,7 +121,7 @@ function envsOf({ config }: Task, agent: string, variables: TrialOptions['variab
 }
 
 /** A name for the object: of what Kubernetes allows, and the same for the same task and agent. */
-function trialObjectName(task: Task, agent: string): string {
+function trialObjectName(task: Drafted, agent: string): string {
   const short = shortName(task)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
@@ -119,13 +130,13 @@ function trialObjectName(task: Task, agent: string): string {
   return `${short || 'task'}-${agent}-${taskVersion(taskHash(task))}`.replace(/-+/g, '-');
 }
 
-function taskOf(task: Task, { bucket, dataset }: TrialOptions): Sparse<TrialSpec['task']> {
+function taskOf(task: Drafted, { bucket, dataset }: TrialOptions): Sparse<TrialSpec['task']> {
   const { prefix } = taskKeys(dataset, task);
   const version = taskVersion(taskHash(task));
   return { name: task.name, dataset, version, s3: { uri: `s3://${bucket}/${prefix}` } };
 }
 
-function environmentOf(task: Task, options: TrialOptions): Sparse<TrialSpec['environment']> {
+function environmentOf(task: Drafted, options: TrialOptions): Sparse<TrialSpec['environment']> {
   const { environment } = task.config;
   const { docker_image: image, gpus, workdir, healthcheck } = environment;
   const resources = resourcesOf(environment);
@@ -140,7 +151,7 @@ function environmentOf(task: Task, options: TrialOptions): Sparse<TrialSpec['env
 
 type Build = NonNullable<TrialSpec['environment']['build']>;
 
-function buildOf(task: Task, { bucket, dataset, contextSha256: sha256 }: TrialOptions): Sparse<Build> {
+function buildOf(task: Drafted, { bucket, dataset, contextSha256: sha256 }: TrialOptions): Sparse<Build> {
   if (sha256 === undefined)
     throw new TypeError(`${task.name} is built from its Dockerfile; contextSha256 is missing`);
   const uri = `s3://${bucket}/${taskKeys(dataset, task).context}`;

@@ -1,11 +1,11 @@
 /** What the API server would refuse in the Trial of a task, by the names of task.toml. */
 import { refusals } from '../../crds/refusals.ts';
 import { TrialSpec } from '../../crds/trial.ts';
-import { fieldName, TaskFormatError, type Problem } from '../toml/problems.ts';
+import { fieldName, type Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { templateOf } from '../toml/variables.ts';
-import { hasFile, type Task } from '../task.ts';
-import { trialManifest, type TrialManifest } from './manifest.ts';
+import type { Task } from '../task.ts';
+import { draftTrial, type Drafted, type TrialManifest } from './manifest.ts';
 
 /** A problem, and where in task.toml it comes from. */
 export interface LocatedRefusal extends Problem {
@@ -25,24 +25,18 @@ export function refusedBySpec(
   });
 }
 
-/** The same for a task that nobody runs yet: its variables count as set. Nothing for a task that is refused for other reasons. */
-export function refusedOf(task: Task): LocatedRefusal[] {
+/** The same for a task that nobody runs yet, be it refused for other reasons, too: its variables count as set. */
+export function refusedOf(task: Drafted): LocatedRefusal[] {
   const { environment, solution, verifier } = task.config;
   const tables = [environment.env, solution.env, verifier.env];
   const names = tables.flatMap((table) => Object.values(table).flatMap((value) => templateOf(value) ?? []));
-  try {
-    const { spec } = trialManifest(task, {
-      bucket: 'bucket',
-      dataset: 'local',
-      contextSha256: '0'.repeat(64),
-      agent: { name: hasFile(task, 'solution/solve.sh') ? 'oracle' : 'nop' },
-      variables: Object.fromEntries(names.map(({ variable }) => [variable, ''])),
-    });
-    return refusedBySpec(spec, task);
-  } catch (error) {
-    if (error instanceof TaskFormatError) return [];
-    throw error;
-  }
+  const { manifest } = draftTrial(task, {
+    bucket: 'bucket',
+    dataset: 'local',
+    contextSha256: '0'.repeat(64),
+    variables: Object.fromEntries(names.map(({ variable }) => [variable, ''])),
+  });
+  return refusedBySpec(manifest.spec, task);
 }
 
 /** Fields of the API and those of task.toml that they are made of. */
