@@ -38,8 +38,8 @@ export interface PodSettings {
 
 /**
  * User and group of the courier; nothing else in the Pod may run as it, for it could read what the courier stages. Debian reserves 65000 to
- * 65533, so that no image has users there by itself; distroless images have 65532; user namespaces map nothing above 65535. Another one for
- * each attempt, so that no image is made to meet it.
+ * 65533, so that no image has users there by itself; distroless images have 65532; user namespaces map nothing above 65535. Which one is
+ * drawn for each attempt, so that no image is made to meet it; two attempts may have the same.
  */
 const COURIER_UIDS = { first: 65_000, count: 500 };
 /** Disk for what the courier unpacks, and again for what it stages of that. */
