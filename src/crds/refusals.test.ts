@@ -25,7 +25,7 @@ describe('What the API server would refuse', () => {
       maxAttempts: 11,
     });
     expect(found.map(({ path, message }) => `${path.join('.')} ${message}`)).to.deep.equal([
-      'environment.resources.requests.cpu is "two"; expected ^[0-9]+(\\.[0-9]+)?m?$',
+      'environment.resources.requests.cpu is "two"; write cores as a number or in thousandths, such as 2, \'0.5\' or 500m',
       'maxAttempts is 11; expected at most 10',
       'scheduling.nodeSelector.a has 64 characters; expected at most 63',
       'scheduling.tolerations.0.operator is "Is"; expected one of Exists, Equal',
@@ -33,13 +33,17 @@ describe('What the API server would refuse', () => {
   });
 
   it('compares amounts in their units', () => {
-    expect(['500m', '2', '1k', '1Ki', '1.5Gi', '2T'].map(amountOf)).to.deep.equal([
+    expect(['500m', '2', '1k', '1Ki', '1.5Gi', '2T', '1e8', '3Pi', '2E', 4].map(amountOf)).to.deep.equal([
       0.5,
       2,
       1000,
       1024,
       1.5 * 2 ** 30,
       2e12,
+      1e8,
+      3 * 2 ** 50,
+      2e18,
+      4,
     ]);
     expect(amountOf('much')).to.deep.equal(NaN);
   });

@@ -51,7 +51,8 @@ const SENTENCES: Record<string, Said> = {
   maxProperties: entries,
   maximum: (value, { limit }) => `is ${shown(value)}; expected at most ${limit}`,
   minimum: (value, { limit }) => `is ${shown(value)}; expected at least ${limit}`,
-  pattern: (value, { node }) => `is ${shown(value)}; expected ${node.pattern}`,
+  pattern: (value, { node }) =>
+    `is ${shown(value)}; ${node['x-kubernetes-validations']?.[0]?.message ?? `expected ${node.pattern}`}`,
   enum: (value, { node }) => `is ${shown(value)}; expected one of ${node.enum?.join(', ')}`,
 };
 
@@ -107,11 +108,12 @@ function beyondLimits(spec: object): Refusal[] {
   });
 }
 
-const UNITS = ['', 'k', 'M', 'G', 'T', 'P'];
+const UNITS = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
 
 /** A Kubernetes quantity in its base unit; NaN for what is none. */
 export function amountOf(quantity: string | number): number {
-  const [, number = 'NaN', unit = ''] = /^([0-9.]+)(m|[kKMGTP]i?)?$/.exec(String(quantity)) ?? [];
+  const [, number = 'NaN', unit = ''] =
+    /^([0-9.]+(?:[eE][0-9]+)?)(m|[kKMGTPE]i?)?$/.exec(String(quantity)) ?? [];
   if (unit === 'm') return Number(number) / 1000;
   const power = UNITS.indexOf(unit === 'Ki' ? 'k' : unit.replace('i', ''));
   return Number(number) * (unit.endsWith('i') ? 1024 : 1000) ** power;

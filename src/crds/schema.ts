@@ -21,11 +21,14 @@ export const stringMap = (maxProperties: number, maxLength: number, description:
     description,
   });
 
+/** The longest span that the API takes: thirty days. */
+export const MAX_SECONDS = 2_592_000;
+
 /** Whole seconds within bounds. */
 export const seconds = (
   description: string,
   options: { minimum?: number; maximum?: number; default?: number } = {},
-) => Type.Integer({ minimum: 0, maximum: 2_592_000, format: 'int32', description, ...options });
+) => Type.Integer({ minimum: 0, maximum: MAX_SECONDS, format: 'int32', description, ...options });
 
 /** A Kubernetes quantity: text such as `500m` or `2Gi`, or a whole number. */
 export type Quantity = string | number;

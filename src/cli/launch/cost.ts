@@ -1,5 +1,5 @@
 /** What a run's machines may cost, in dollars: a range, since nobody knows how long agents take. */
-import { bytesOf, coresOf } from '../plan/overrides.ts';
+import { amountOf } from '../../crds/refusals.ts';
 import type { RunPlan } from '../plan/types.ts';
 import type { TrialManifest } from '../../tasks/index.ts';
 
@@ -21,7 +21,7 @@ export function costLine({ tasks }: RunPlan): string {
 
 function costOf({ spec }: TrialManifest): { from: number; to: number } {
   const { cpu = '500m', memory = '512Mi' } = spec.environment?.resources?.requests ?? {};
-  const [cores, gibibytes] = [coresOf(cpu), bytesOf(memory) / 2 ** 30];
+  const [cores, gibibytes] = [amountOf(cpu), amountOf(memory) / 2 ** 30];
   const longest =
     (spec.agent?.timeoutSeconds ?? DEFAULT_SECONDS) + (spec.verifier?.timeoutSeconds ?? DEFAULT_SECONDS);
   const hours = { from: SHORTEST_SECONDS / 3600, to: Math.max(longest, SHORTEST_SECONDS) / 3600 };

@@ -1,6 +1,7 @@
 /** What a run may be told, by flags or by a run file. The keys are the flags' names in camelCase. */
 import { Type } from 'typebox';
 import { Scheduling } from '../../crds/scheduling.ts';
+import { MAX_SECONDS } from '../../crds/schema.ts';
 
 /** What is expected, for the message about anything else. */
 const expected = (text: string) => ({ 'x-expected': text });
@@ -15,7 +16,7 @@ const Multiplier = Type.Number({
   maximum: 1000,
   ...expected('a number greater than 0, at most 1000'),
 });
-const Seconds = Whole(1, 2_592_000);
+const Seconds = Whole(1, MAX_SECONDS);
 const Size = Type.String({
   pattern: '^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$',
   ...expected('a size with its unit, such as 512Mi or 4Gi'),
@@ -76,7 +77,7 @@ export const RunOptions = Type.Object(
     stopBackgroundProcesses: Flag,
     uploadResults: Flag,
     maxAttempts: Whole(1, 10),
-    ttlSecondsAfterFinished: Whole(0, 2_592_000),
+    ttlSecondsAfterFinished: Whole(0, MAX_SECONDS),
     scheduling: Type.Object(Scheduling.properties, { additionalProperties: false, ...expected('a table') }),
     // What follows is for the command, not for the Trials.
     provision: Flag,

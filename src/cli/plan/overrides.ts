@@ -1,5 +1,6 @@
 /** What a run says otherwise than task.toml. */
-import type { Quantity } from '../../crds/schema.ts';
+import { amountOf } from '../../crds/refusals.ts';
+import { MAX_SECONDS } from '../../crds/schema.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { Task, TrialManifest } from '../../tasks/index.ts';
 import type { RunOptions } from './options.ts';
@@ -8,38 +9,15 @@ import type { RunOptions } from './options.ts';
 export function withResources(task: Task, { cpus, memory, storage }: RunOptions): Task {
   const environment = {
     ...task.config.environment,
-    ...(cpus !== undefined && { cpus: coresOf(cpus) }),
+    ...(cpus !== undefined && { cpus: amountOf(cpus) }),
     ...(memory !== undefined && { memory_mb: mebibytesOf(memory) }),
     ...(storage !== undefined && { storage_mb: mebibytesOf(storage) }),
   };
   return { ...task, config: { ...task.config, environment } };
 }
 
-/** `2`, `0.5` or `500m` → cores. */
-export const coresOf = (cpus: Quantity): number =>
-  String(cpus).endsWith('m') ? Number(String(cpus).slice(0, -1)) / 1000 : Number(cpus);
+const mebibytesOf = (size: string): number => Math.max(1, Math.ceil(amountOf(size) / 2 ** 20));
 
-const UNITS: Record<string, number> = {
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-};
-
-/** A Kubernetes quantity → bytes. */
-export function bytesOf(quantity: Quantity): number {
-  const [, number = '0', unit = ''] = /^([\d.]+(?:e\d+)?)(\D*)$/.exec(String(quantity)) ?? [];
-  return Number(number) * (UNITS[unit] ?? 1);
-}
-
-const mebibytesOf = (size: string): number => Math.max(1, Math.ceil(bytesOf(size) / 2 ** 20));
-
-/** What the API takes at most, in seconds: thirty days. */
-const MAX_SECONDS = 2_592_000;
 /** The CRD's default, Harbor's too. */
 const SETUP_SECONDS = 360;
 

@@ -1,6 +1,6 @@
 /** A plan in numbers, before it costs anything. */
 import { contextFiles } from '../../tasks/hash.ts';
-import { bytesOf, coresOf } from './overrides.ts';
+import { amountOf } from '../../crds/refusals.ts';
 import { trialCount, type RunPlan } from './types.ts';
 
 export interface PlanSummary {
@@ -34,9 +34,9 @@ export function summary(plan: RunPlan): PlanSummary {
     builds: distinct(builds.map((build) => build && `${build.tag} ${build.context?.s3?.sha256}`)),
     images: distinct(specs.map(({ environment }) => environment?.image)),
     requests: {
-      cores: sum(wanted.map(({ cpu }) => coresOf(cpu))),
-      memoryBytes: sum(wanted.map(({ memory }) => bytesOf(memory))),
-      storageBytes: sum(wanted.map((one) => bytesOf(one['ephemeral-storage']))),
+      cores: sum(wanted.map(({ cpu }) => amountOf(cpu))),
+      memoryBytes: sum(wanted.map(({ memory }) => amountOf(memory))),
+      storageBytes: sum(wanted.map((one) => amountOf(one['ephemeral-storage']))),
     },
     bytes: sum(files.map(({ size }) => size)),
   };

@@ -2,6 +2,7 @@
  * Numbers as pydantic reads them where a model asks for one: also out of text. It takes true and false for 1 and 0, too; here they are
  * refused, since whoever writes them has mistaken the field.
  */
+import { MAX_SECONDS } from '../../crds/schema.ts';
 
 /** A part of a schema, as far as it says where numbers are. */
 export interface Schema {
@@ -18,9 +19,6 @@ const DIGITS = '\\d+(?:_\\d+)*';
 const WHOLE = new RegExp(`^[+-]?${DIGITS}(\\.0+)?$`);
 const DECIMAL = new RegExp(`^[+-]?(${DIGITS}(\\.(${DIGITS})?)?|\\.${DIGITS})(e[+-]?\\d+)?$`, 'i');
 const ENDLESS = /^\+?inf(inity)?$/i;
-
-/** What the API takes at most, in seconds: thirty days. A Trial always ends, so a span without an end is this long. */
-export const MAX_SECONDS = 2_592_000;
 
 /** Changes the parsed document in place. What is no number stays, for the schema to refuse it. */
 export function readNumbers(value: unknown, schema: Schema): void {
@@ -55,6 +53,7 @@ function readAt<Key extends string | number>(parent: Record<Key, unknown>, key: 
 
 function asNumber(value: unknown, { type, seconds }: Schema): unknown {
   const text = typeof value === 'string' ? value.trim() : '';
+  // A Trial always ends, so a span without an end is the longest that the API takes.
   if (seconds && (value === Infinity || ENDLESS.test(text))) return MAX_SECONDS;
   return (type === 'integer' ? WHOLE : DECIMAL).test(text) ? Number(text.replaceAll('_', '')) : value;
 }

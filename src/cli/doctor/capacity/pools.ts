@@ -1,5 +1,5 @@
 /** Pure: why Karpenter or EKS Auto Mode cannot add nodes. */
-import { bytesOf, coresOf } from '../../plan/overrides.ts';
+import { amountOf } from '../../../crds/refusals.ts';
 import { problem, warning, type Found } from '../finding.ts';
 import type { NodeClass, NodePool, ReadyCondition } from '../kinds.ts';
 import type { Pool } from './karpenter.ts';
@@ -54,11 +54,9 @@ function readiness(pool: NodePool): Found | undefined {
 
 /** `cpu: 100 of 100`. */
 function atLimit({ metadata: { name }, spec, status }: NodePool): Found | undefined {
-  const amount = (resource: string, quantity: string | number): number =>
-    (resource === 'cpu' ? coresOf : bytesOf)(String(quantity));
   const spent = Object.entries(spec?.limits ?? {}).flatMap(([resource, limit]) => {
     const used = status?.resources?.[resource] ?? 0;
-    return amount(resource, used) >= amount(resource, limit) ? [`${resource}: ${used} of ${limit}`] : [];
+    return amountOf(used) >= amountOf(limit) ? [`${resource}: ${used} of ${limit}`] : [];
   });
   if (spent.length === 0) return undefined;
   return warning(

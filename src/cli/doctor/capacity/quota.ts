@@ -1,4 +1,4 @@
-import { bytesOf, coresOf } from '../../plan/overrides.ts';
+import { amountOf } from '../../../crds/refusals.ts';
 import { fine, problem, warning, type Check, type Found, type Patient } from '../finding.ts';
 import { ResourceQuota } from '../kinds.ts';
 import { DEFAULT_TRIAL } from './room.ts';
@@ -16,18 +16,15 @@ const ONE: Record<string, number> = {
   'count/trials.sb.abundant.ai': 1,
 };
 
-const number = (name: string, quantity: string): number =>
-  (name.endsWith('cpu') ? coresOf : bytesOf)(quantity);
-
 /** Whether each quota has room for one default Trial, now or ever. */
 export function judgeQuotas(quotas: readonly ResourceQuota[], namespace: string): Found[] {
   const found = quotas.flatMap(({ metadata: { name }, status }) =>
     Object.entries(status?.hard ?? {}).flatMap(([resource, hard]) => {
       const one = ONE[resource];
       const used = status?.used?.[resource] ?? '0';
-      if (one === undefined || number(resource, hard) - number(resource, used) >= one) return [];
+      if (one === undefined || amountOf(hard) - amountOf(used) >= one) return [];
       const fix = `kubectl -n ${namespace} describe resourcequota ${name}    (wait, or ask for more)`;
-      const isTooSmall = number(resource, hard) < one;
+      const isTooSmall = amountOf(hard) < one;
       return [
         (isTooSmall ? problem : warning)(
           `quota ${name} has no room for a default Trial`,

@@ -1,6 +1,6 @@
 /** Pure: how many default Trials the nodes have room for. */
 import type { Node, Pod } from '../../../kube/kinds.ts';
-import { bytesOf, coresOf } from '../../plan/overrides.ts';
+import { amountOf } from '../../../crds/refusals.ts';
 
 /** Cores, bytes, bytes, Pods. */
 export interface Amounts {
@@ -26,11 +26,7 @@ const plus = (a: Amounts, b: Amounts): Amounts => combine((name) => a[name] + b[
 const most = (a: Amounts, b: Amounts): Amounts => combine((name) => Math.max(a[name], b[name]));
 const NOTHING = combine(() => 0);
 
-const amountsOf = (requests: Requests): Amounts =>
-  combine((name) => {
-    const quantity = String(requests?.[name] ?? '0');
-    return name === 'cpu' ? coresOf(quantity) : bytesOf(quantity);
-  });
+const amountsOf = (requests: Requests): Amounts => combine((name) => amountOf(requests?.[name] ?? 0));
 
 /** What a Trial's Pod requests: the task container and the courier. */
 export const requestsOfTrial = (requests?: Requests): Amounts =>

@@ -1,29 +1,27 @@
 /** Whether a run fits into the namespace's quotas, as far as the user may read them. */
+import { amountOf } from '../../../crds/refusals.ts';
 import { isForbidden } from '../../../kube/errors.ts';
 import { ResourceQuota } from '../../doctor/kinds.ts';
 import { CliError } from '../../failure/error.ts';
-import { bytesOf, coresOf } from '../../plan/overrides.ts';
 import { summary, type PlanSummary } from '../../plan/summary.ts';
 import type { RunPlan } from '../../plan/types.ts';
 import { findUnchanged } from '../../submit/existing.ts';
 import type { Session } from '../../types.ts';
 
-/** What the run takes of a quota's resource, and how its amounts are read and said. */
+/** What the run takes of a quota's resource, and how amounts of it are said. */
 interface Taken {
-  read: (text: string) => number;
   of: (plan: PlanSummary) => number;
   say: (amount: number) => string;
 }
 
 const gibibytes = (bytes: number): string => `${Number((bytes / 2 ** 30).toFixed(1))}Gi`;
-const COUNT: Taken = { read: bytesOf, of: ({ trials }) => trials, say: String };
+const COUNT: Taken = { of: ({ trials }) => trials, say: String };
 const CORES: Taken = {
-  read: coresOf,
   of: ({ requests }) => requests.cores,
   say: (cores) => String(Number(cores.toFixed(1))),
 };
-const MEMORY: Taken = { read: bytesOf, of: ({ requests }) => requests.memoryBytes, say: gibibytes };
-const STORAGE: Taken = { read: bytesOf, of: ({ requests }) => requests.storageBytes, say: gibibytes };
+const MEMORY: Taken = { of: ({ requests }) => requests.memoryBytes, say: gibibytes };
+const STORAGE: Taken = { of: ({ requests }) => requests.storageBytes, say: gibibytes };
 
 /** The one whose end refuses Trials; at the end of the others they wait. */
 const TRIALS = 'count/trials.sb.abundant.ai';
@@ -63,7 +61,7 @@ function exceeded(plan: PlanSummary, { metadata: { name }, status }: ResourceQuo
   return Object.entries(status?.hard ?? {}).flatMap(([resource, hard]) => {
     const taken = TAKEN[resource];
     const used = status?.used?.[resource] ?? '0';
-    if (!taken || taken.of(plan) <= taken.read(hard) - taken.read(used)) return [];
+    if (!taken || taken.of(plan) <= amountOf(hard) - amountOf(used)) return [];
     const wanted = taken.say(taken.of(plan));
     return [{ quota: name, resource, said: `${used} of ${hard} used, all Trials together want ${wanted}` }];
   });
