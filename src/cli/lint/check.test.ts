@@ -135,6 +135,17 @@ describe('sb task check', () => {
     ]);
   });
 
+  it('misses the tests of a shared verifier, whatever else is wrong in task.toml', async () => {
+    const shared = '[verifier]\nenvironment_mode = "shared"\n';
+    for (const broken of ['[environment]\ncpus = 0\n', 'broken\n']) {
+      const path = await make({ ...GOOD_TASK, 'task.toml': shared + broken, 'tests/test.sh': undefined });
+      const { findings } = await check(path);
+      expect(findings.map(({ message }) => message)).to.include(
+        'tests/test.sh is missing; expected the script that writes the reward',
+      );
+    }
+  });
+
   it('tells of what the API would refuse beside whatever else is wrong', async () => {
     const env = '[environment.env]\nmy-var = "1"\n';
     const said = 'the name of environment.env.my-var is "my-var"; expected ';

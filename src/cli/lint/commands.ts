@@ -23,7 +23,8 @@ function unpinnedPackages({ words }: ShellCommand): CommandFinding[] {
   if (hasOption(words, '-c', '--constraint')) return [];
   const open = packagesOf(words).filter(isUnpinned);
   if (open.length === 0) return [];
-  const message = `${open.join(', ')} may become another version at any time; expected name==version, or a file of requirements or constraints`;
+  const names = open.map((name) => JSON.stringify(name)).join(', ');
+  const message = `${names} may become another version at any time; expected name==version, or a file of requirements or constraints`;
   return [{ rule: 'unpinned-python-dependency', message }];
 }
 

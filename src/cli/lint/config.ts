@@ -73,7 +73,7 @@ function unpinned({ environment, verifier, steps = [] }: TaskConfig): FieldFindi
           {
             rule: 'unpinned-image',
             path: [...path, 'docker_image'],
-            message: `the image ${image} may become another at any time; expected image@sha256:<digest>`,
+            message: `the image "${image}" may become another at any time; expected image@sha256:<digest>`,
           },
         ],
   );

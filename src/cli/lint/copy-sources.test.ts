@@ -13,7 +13,7 @@ const PATHS = [
 
 const missing = (dockerfile: string, ignored = '', paths: readonly string[] = PATHS): string[] =>
   missingSources(dockerfile, { paths, isWhole: true, ignored }).map(
-    ({ line, message }) => `${line} ${message.split(' is not in', 1)[0]}`,
+    ({ line, message }) => `${line} ${JSON.parse(message.split(' is not in', 1)[0] ?? '')}`,
   );
 
 describe('A source that a Dockerfile copies', () => {

@@ -30,7 +30,7 @@ export function missingSources(text: string, { paths, isWhole, ignored }: BuildC
 }
 
 const messageOf = (source: string): string =>
-  `${source} is not in the build context; expected a file or folder of environment/ that .dockerignore does not leave out`;
+  `${JSON.stringify(source)} is not in the build context; expected a file or folder of environment/ that .dockerignore does not leave out`;
 
 interface Copy {
   instruction: string;

@@ -70,7 +70,7 @@ function fromFindings(
   const own = stages.has(image.toLowerCase());
   if (as.toUpperCase() === 'AS' && name !== undefined) stages.add(name.toLowerCase());
   if (own || isPinned(image)) return [];
-  const message = `the image ${image} may become another at any time; expected image@sha256:<digest>`;
+  const message = `the image "${image}" may become another at any time; expected image@sha256:<digest>`;
   return [{ rule: 'unpinned-image', message }];
 }
 

@@ -96,8 +96,9 @@ async function fileProblems(folder: string, { document, text, config }: Supposed
   const name = task === undefined && text !== '' ? basename(folder) : 'task';
   const { problems } = await checkFiles(root, { found, config: config ?? parseTaskToml(''), name });
   // Where the steps are not known neither is what they need; and an image of the verifier's own may bring the tests.
-  const modes = /^\s*(environment_mode\s*=|\[\s*verifier\.environment\s*\])/m.test(text);
-  const separate = modes || (verifier['environment_mode'] ?? verifier['environment']) !== undefined;
+  const modes = /^\s*(environment_mode\s*=(?!\s*["']shared)|\[\s*verifier\.environment\s*\])/m.test(text);
+  const { environment_mode: mode = 'shared', environment } = verifier;
+  const separate = modes || mode !== 'shared' || environment !== undefined;
   const missing = problems.filter(({ message }) => / is missing; expected /.test(message));
   const doubtful = missing.filter(({ field }) => !config || (separate && field.startsWith('tests/')));
   return problems.filter((problem) => !doubtful.includes(problem));

@@ -50,7 +50,8 @@ export function unsupported({ task }: { task: Task }): InvalidTask[] {
 const SHOWN = 10;
 
 /** What a sentence says beyond its values and names: those who share it have the same cause. */
-const causeOf = (message: string): string => message.replace(/"(?:[^"\\]|\\.)*"|\b\d+(?:\.\d+)?\b/g, '…');
+const causeOf = (message: string): string =>
+  message.replace(/"(?:[^"\\]|\\.)*"|\b\d+(?:\.\d+)?\b/g, '…').replace(/…(?:, …)+/g, '…');
 
 /** Lines, of which those of a cause that many share become a heading with how many there are, and some examples. */
 export function grouped<One>(

@@ -6,7 +6,7 @@ import { unzipSync } from 'fflate';
 import { MINIMAL, type Files } from '../../../test/support/task-folder.ts';
 import { packContext, packTask, type Task } from '../../tasks/index.ts';
 import { CliError } from '../failure/error.ts';
-import { problemsOf } from './problems.ts';
+import { grouped, problemsOf } from './problems.ts';
 import { readTasks, selectTasks, type SelectOptions } from './select.ts';
 
 describe('Selecting tasks', () => {
@@ -102,6 +102,15 @@ describe('Selecting tasks', () => {
     expect(lines[11]).to.equal('  … and 20 more');
     expect(lines[12]).to.match(/^other\/task\.toml:2: agent\.timeout_sec is 0/);
     expect(lines).to.have.length(13);
+  });
+
+  it('counts a cause that names other things in each task', () => {
+    const lines = Array.from(
+      { length: 30 },
+      (_, at) => `"f${at}"${at % 2 ? ', "g"' : ''} may become another version`,
+    );
+    const one = (line: string): string => line;
+    expect(grouped(lines, { cause: one, line: one })).to.have.length(12);
   });
 
   it('names what this version does not run beside what is wrong, of the same task and of others', async () => {
