@@ -72,6 +72,15 @@ describe('A variable of the caller', () => {
       .and.not.include('would ask');
   });
 
+  it('is not asked about for a task that is not run', async () => {
+    const unsupported = '[environment]\nos = "windows"\n[environment.env]\nX = "${AWS_SECRET_ACCESS_KEY}"\n';
+    const { stderr, asked } = await told({ files: task(unsupported), answer: true });
+    expect(stderr).to.not.include('AWS_SECRET_ACCESS_KEY: task');
+    expect(asked).to.deep.equal([]);
+    const { stderr: dryly } = await dry({ files: task(unsupported) });
+    expect(dryly).to.include('SB-E014').and.not.include('would ask');
+  });
+
   it('is not read by a value that looks like a variable of ours', async () => {
     const files = task('[environment.env]\nX = "\\u0000variable:AWS_SECRET_ACCESS_KEY"\n');
     const { stdout, stderr } = await dry({ files, args: '--allow-env GITHUB_TOKEN' });

@@ -4,6 +4,7 @@ import { contenders } from '../plan/agents.ts';
 import { hostVariables, readable, type HostVariable } from '../plan/host-variables.ts';
 import { quoted } from '../render/quoted.ts';
 import { safe, safeLine } from '../render/safe.ts';
+import { unsupported } from '../select/problems.ts';
 import type { Selection } from '../select/select.ts';
 import type { Io } from '../types.ts';
 import type { Wish } from './wish.ts';
@@ -23,7 +24,7 @@ export async function hostAccess(wish: Wish, selection: Selection, io: Io): Prom
   const own = readable(environment, allowed);
   const unset = (options.allowEnv ?? []).filter((name) => own[name] === undefined);
   if (unset.length > 0) terminal.err(safe(`allowed, and not set in this shell: ${unset.join(', ')}\n`));
-  const { tasks } = selection;
+  const tasks = selection.tasks.filter((one) => unsupported(one).length === 0);
   const who = contenders(options);
   const wanted = hostVariables({ tasks, contenders: who, options, envFile, environment, allowed });
   if (wanted.length === 0) return own;

@@ -223,8 +223,10 @@ describe('Planning a run', () => {
 
   it('names every problem of tasks that these agents cannot run, once', async () => {
     const tasks = [await selected('[environment]\nskills_dir = "x"\n', MINIMAL), hello];
-    const { code, why } = refusal({ agents: [{ name: 'oracle' }, { name: 'nop' }] }, { tasks });
-    expect(code).to.equal('SB-E014');
+    const { code, why, fix } = refusal({ agents: [{ name: 'oracle' }, { name: 'nop' }] }, { tasks });
+    expect([code, fix]).to.deep.equal(['SB-E014', 'correct them, or leave them out with --skip-invalid']);
+    // Without the others nothing would be left.
+    expect(refusal({}, { tasks: tasks.slice(0, 1) }).fix).to.equal('correct one of them: no task is left');
     expect(why.split('\n')).to.have.length(2);
     expect(why)
       .to.match(/skills are not supported yet/)

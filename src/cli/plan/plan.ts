@@ -56,7 +56,7 @@ export function planRun(options: PlanOptions): RunPlan {
     return task.trials.length > 0 ? [task] : [];
   });
   if (skipped.length > 0 && (!options.options.skipInvalid || tasks.length === 0))
-    throw cannotRun(skipped, selection.root, options.options.skipInvalid === true);
+    throw cannotRun(skipped, selection.root, tasks.length > 0);
   if (refused.length > 0 && tasks.length === 0) throw nothingTaken(refused);
   expectDistinct(tasks);
   const secret = secrets.manifest();
@@ -258,13 +258,13 @@ function nothingTaken(refused: RunPlan['refused']): CliError {
   });
 }
 
-function cannotRun(tasks: InvalidTask[], root: string, isSkipping: boolean): CliError {
+function cannotRun(tasks: InvalidTask[], root: string, areOthers: boolean): CliError {
   const count = tasks.length === 1 ? 'a task' : `${tasks.length} tasks`;
   return new CliError('SB-E014', {
     what: `${count} of ${root} cannot be run`,
     why: problemLines(tasks, root).join('\n'),
-    fix: isSkipping
-      ? 'correct one of them: no task is left'
-      : 'correct them, or leave them out with --skip-invalid',
+    fix: areOthers
+      ? 'correct them, or leave them out with --skip-invalid'
+      : 'correct one of them: no task is left',
   });
 }
