@@ -5,7 +5,7 @@ import { Fields, OneOf, OrNull, Text, Texts, Whole } from './words.ts';
 
 /** A finding of `sb task check`, as `harbor lint --json` has it, and the severity. */
 export const CheckFinding = Fields({
-  rule: OneOf(ruleNames, 'As `harbor lint` calls it.'),
+  rule: OneOf(ruleNames, 'As `harbor lint` calls it, where it knows it.'),
   severity: OneOf(['error', 'warning'], 'An error keeps the task from being run.'),
   path: Text('Relative to where the command was started.'),
   message: Text('What is there, and what was expected.'),

@@ -16,7 +16,7 @@ export const check = ({ io, finish }: Cli): Command =>
   examples(
     withOutput(new Command('check'), { '-o json': 'task-check' }, ['table', 'json', 'yaml', 'jsonl'])
       .description(
-        'Finds all problems of all tasks below the paths in one run. Errors are what cannot be run; warnings are what the rules of Harbor’s lint advise against, under their names. Exits with 1 where there are errors.',
+        'Finds all problems of all tasks below the paths in one run. Errors are what cannot be run; warnings are what the rules of Harbor’s lint advise against, under their names, and sources of COPY that are not there. Exits with 1 where there are errors.',
       )
       .argument('<path...>', 'task folders, or folders of tasks at any depth')
       .option('--strict', 'every rule, and warnings fail as errors do', false)
