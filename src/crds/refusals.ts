@@ -1,7 +1,7 @@
 /** What the API server would say to an object, before it is sent. */
 import type { TSchema } from 'typebox';
-import { Settings } from 'typebox/system';
 import Value from 'typebox/value';
+import { errorsOf, pathOf, plainKey, valueAt } from './schema-errors.ts';
 import type { Structural } from './structural.ts';
 
 /** A field that the API server would refuse. */
@@ -25,18 +25,6 @@ export function refusals(schema: TSchema, value: object): Refusal[] {
     return [{ path, message: said(at, { limit, node: nodeAt(schema, schemaPath) }) }];
   });
   return [...found, ...beyondLimits(whole)];
-}
-
-const MAX_ERRORS = 1000;
-
-function errorsOf(schema: TSchema, value: unknown) {
-  const { maxErrors } = Settings.Get();
-  Settings.Set({ maxErrors: MAX_ERRORS });
-  try {
-    return Value.Errors(schema, value);
-  } finally {
-    Settings.Set({ maxErrors });
-  }
 }
 
 type Said = (value: unknown, told: { limit: number | undefined; node: Structural }) => string;
@@ -65,29 +53,12 @@ function shown(value: unknown): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
-const plain = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
-
-function pathOf(pointer: string, root: unknown): (string | number)[] {
-  let value = root;
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => {
-      const key = Array.isArray(value) ? Number(part) : plain(part);
-      value = (value as Record<string | number, unknown>)[key];
-      return key;
-    });
-}
-
-const valueAt = (root: unknown, path: Refusal['path']): unknown =>
-  path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], root);
-
 const nodeAt = (schema: TSchema, pointer: string): Structural =>
   pointer
     .split('/')
     .slice(1)
     .reduce<unknown>(
-      (node, part) => (node as Record<string, unknown> | undefined)?.[plain(part)],
+      (node, part) => (node as Record<string, unknown> | undefined)?.[plainKey(part)],
       schema,
     ) as Structural;
 

@@ -1,5 +1,5 @@
 /** Whether options are what they must be: by one schema, wherever they come from. */
-import Value from 'typebox/value';
+import { errorsOf, pathOf, valueAt } from '../../crds/schema-errors.ts';
 import { fieldName, shown, type Path } from '../../tasks/toml/problems.ts';
 import { RunOptions, SomeRunOptions } from './options.ts';
 
@@ -40,8 +40,8 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
 /** Everything that is wrong, one sentence each; empty where the value is fine. */
 export function optionProblems(options: unknown): string[] {
   const seen = new Set<string>();
-  return Value.Errors(SomeRunOptions, options).flatMap((error) => {
-    const path = pathOf(error.instancePath);
+  return errorsOf(SomeRunOptions, options).flatMap((error) => {
+    const path = pathOf(error.instancePath, options);
     if (error.keyword === 'additionalProperties')
       return error.params.additionalProperties.map((key) => unknownKey([...path, key]));
     // What names the keys that are not known is said already, key by key.
@@ -62,15 +62,6 @@ function unknownKey(path: Path): string {
   const meant = known.find((one) => plain(one) === plain(key) || plain(one) === `${plain(key)}s`);
   return `${fieldName(path)} is not known${meant === undefined ? '' : `; ${meant} is`}`;
 }
-
-const pathOf = (pointer: string): Path =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
-
-const valueAt = (root: unknown, path: Path): unknown =>
-  path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], root);
 
 /** The nearest `x-expected` on the way to the part of the schema that was not met. */
 function expectation(schemaPath: string): string {

@@ -82,6 +82,24 @@ scheduling:
     expect(problems('- a list')).to.equal('the file is ["a list"]; expected a table of options');
   });
 
+  it('is refused for all values of the wrong kind, however many', () => {
+    const keys = [
+      'attempts',
+      'limit',
+      'forceBuild',
+      'skipInvalid',
+      'cpus',
+      'memory',
+      'storage',
+      'quiet',
+      'detach',
+      'follow',
+    ];
+    const told = problems(keys.map((key) => `${key}: a`).join('\n'));
+    expect(told.split('\n')).to.have.length(keys.length);
+    expect(problems('agentEnv: {1: [x]}')).to.equal('agentEnv.1 is ["x"]; expected a text');
+  });
+
   it('is refused for what is no YAML, with the line', () => {
     expect(problems('a: [1\nb: 2')).to.match(/^not valid YAML: line \d, column \d+: /);
   });

@@ -6,7 +6,7 @@ import type { Path } from './problems.ts';
 /** Reports a problem with the value at a path: the sentence goes on after the field's name. */
 export type Report = (path: Path, rest: string) => void;
 
-const isTable = (value: unknown): value is TomlTable =>
+export const isTable = (value: unknown): value is TomlTable =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
 const tablesIn = (list: unknown): [number, TomlTable][] =>

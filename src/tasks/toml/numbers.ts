@@ -3,6 +3,7 @@
  * refused, since whoever writes them has mistaken the field.
  */
 import { MAX_SECONDS } from '../../crds/schema.ts';
+import { isTable } from './aliases.ts';
 
 /** A part of a schema, as far as it says where numbers are. */
 export interface Schema {
@@ -26,9 +27,6 @@ export function readNumbers(value: unknown, schema: Schema): void {
   if (Array.isArray(value) && items) value.forEach((_, index) => readAt(value, index, items));
   else if (isTable(value)) readTable(value, schema);
 }
-
-const isTable = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
 function readTable(
   table: Record<string, unknown>,

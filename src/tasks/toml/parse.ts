@@ -2,8 +2,8 @@
 import { parse, TomlError } from 'smol-toml';
 import type { TomlTable } from 'smol-toml';
 import type { TSchema } from 'typebox';
-import { Settings } from 'typebox/system';
 import Value from 'typebox/value';
+import { errorsOf, pathOf, plainKey, valueAt } from '../../crds/schema-errors.ts';
 import { modernise } from './aliases.ts';
 import { lineFinder } from './lines.ts';
 import { readNumbers, type Schema } from './numbers.ts';
@@ -79,7 +79,7 @@ interface Misfit {
 
 /** Every value that the schema refuses. */
 function misfits(config: unknown): Misfit[] {
-  return allErrors(config).flatMap((error): Misfit[] => {
+  return errorsOf(TaskConfig, config).flatMap((error): Misfit[] => {
     // The alternatives of a union fail one by one; the union's own error stands for them.
     if (error.schemaPath.includes('/anyOf/')) return [];
     const path = pathOf(error.instancePath, config);
@@ -98,41 +98,10 @@ function remove(root: unknown, path: Path): void {
   if (parent !== undefined && key !== undefined) delete parent[key];
 }
 
-const valueAt = (root: unknown, path: Path): unknown =>
-  path.reduce<unknown>(
-    (parent, key) => (parent as Record<string | number, unknown> | undefined)?.[key],
-    root,
-  );
-
-function allErrors(config: unknown): ReturnType<typeof Value.Errors> {
-  const { maxErrors } = Settings.Get();
-  Settings.Set({ maxErrors: 1000 });
-  try {
-    return Value.Errors(TaskConfig, config);
-  } finally {
-    Settings.Set({ maxErrors });
-  }
-}
-
-const unescape = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
-
-/** JSON pointer → keys and indexes. */
-function pathOf(pointer: string, root: unknown): Path {
-  let value = root;
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => {
-      const key = Array.isArray(value) ? Number(part) : unescape(part);
-      value = (value as Record<string | number, unknown>)[key];
-      return key;
-    });
-}
-
 /** What the schema at this pointer says it expects. */
 function expectation(schemaPath: string): string {
   let schema: unknown = TaskConfig;
   for (const part of schemaPath.split('/').slice(1))
-    schema = (schema as Record<string, unknown>)[unescape(part)];
+    schema = (schema as Record<string, unknown>)[plainKey(part)];
   return (schema as TSchema & { expected: string }).expected;
 }
