@@ -144,6 +144,8 @@ describe('An env file', () => {
     try {
       await writeFile(file, '# keys\nexport A=1\nB="two words" # why\nC=\n');
       expect(await readEnvFile(file)).to.deep.equal({ A: '1', B: 'two words', C: '' });
+      await writeFile(file, '\ufeffA=1\r\nB=2\r\n');
+      expect(await readEnvFile(file)).to.deep.equal({ A: '1', B: '2' });
       await writeFile(file, '1A=x');
       const wrong: unknown = await readEnvFile(file).catch((error: unknown) => error);
       expect(wrong).to.be.instanceOf(CliError).with.property('code', 'SB-E035');
