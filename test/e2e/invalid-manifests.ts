@@ -148,7 +148,7 @@ export const outOfBounds: Refusal[] = [
   ['65 GPUs', { environment: { gpus: 65 } }, 'spec.environment.gpus'],
   ['half a GPU', { environment: { gpus: 0.5 } }, 'spec.environment.gpus'],
   ['a relative workdir', { environment: { workdir: 'app' } }, 'spec.environment.workdir'],
-  ['a user with a colon', { environment: { user: 'root:root' } }, 'spec.environment.user'],
+  ['a user with two groups', { environment: { user: 'root:root:staff' } }, 'spec.environment.user'],
   ['a variable name with a dash', agentEnv({ name: 'MY-KEY', value: 'a' }), 'spec.agent.env[0].name'],
   [
     '129 variables',
