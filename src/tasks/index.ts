@@ -3,6 +3,7 @@ export { ArchiveError } from './archive/directory.ts';
 export { packContext, packTask } from './archive/pack.ts';
 export { unpack } from './archive/unpack.ts';
 export type { UnpackLimits, UnpackOptions } from './archive/unpack.ts';
+export { artifactPlace } from './artifact-place.ts';
 export { taskKeys, taskPrefix } from './bucket.ts';
 export type { TaskKeys } from './bucket.ts';
 export { parseTaskToml, readTaskToml } from './toml/parse.ts';

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { POD_PATHS } from '../../crds/courier-protocol.ts';
 import type { Plan } from '../../crds/courier-protocol.ts';
-import type { TaskConfig } from '../../tasks/index.ts';
+import { artifactPlace, type TaskConfig } from '../../tasks/index.ts';
 import { AttemptFailure } from '../failure.ts';
 
 /** What is to be copied to `/logs/artifacts/<into>`. */
@@ -50,14 +50,11 @@ function withoutClashes(copies: ArtifactCopy[]): { artifacts: ArtifactCopy[]; no
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 function intoOf(source: string, destination: string | undefined): string {
-  const wanted = destination?.endsWith('/')
-    ? destination + posix.basename(source)
-    : (destination ?? source.slice(1));
-  const into = posix.normalize(wanted || 'root');
+  const into = artifactPlace(source, destination);
   if (/^(\.{1,2}$|\.\.\/|\/)/.test(into) || CONTROL.test(into + source))
     throw new AttemptFailure(
       'TaskInvalid',
-      `artifact ${JSON.stringify(source)}: the destination ${JSON.stringify(wanted)} is no path under output/`,
+      `artifact ${JSON.stringify(source)}: the destination ${JSON.stringify(destination ?? into)} is no path under output/`,
     );
   return into;
 }
