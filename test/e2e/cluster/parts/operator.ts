@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { paths } from '../machine/paths.ts';
-import { CommandFailed, kubectl } from '../machine/process.ts';
+import { CommandFailed, kubectl, until } from '../machine/process.ts';
 
 const placeholder = `sb-registry:5000/sb-operator@sha256:${'0'.repeat(64)}`;
 const localOverlay = 'config/overlays/local';
@@ -11,7 +11,7 @@ const chosen = ['operator-namespaces-binding.yaml', 'operator-namespaces.yaml'].
 const inSystem = ['-n', 'sb-system'];
 
 /**
- * Installs the operator with the given image and waits until every replica of it is ready. `overlay` is a kustomization of this checkout, in
+ * Installs the operator with the given image and waits until every replica of it is ready and one leads. `overlay` is a kustomization of this checkout, in
  * whose output `values` are put in the place of their names.
  */
 export async function deployOperator(
@@ -33,9 +33,18 @@ export async function deployOperator(
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
   try {
     await kubectl([...inSystem, 'rollout', 'status', 'deployment/sb-operator', '--timeout=120s']);
+    await until('a replica of the operator leads', 60, leads);
   } catch (cause) {
     throw new CommandFailed(`the operator does not become ready:\n${await whatPodsSay()}`, { cause });
   }
+}
+
+/** A replica is ready when its caches are, whether or not it may be leader. */
+async function leads(): Promise<boolean> {
+  const holder = '-o=jsonpath={.spec.holderIdentity}';
+  const leader = await kubectl([...inSystem, 'get', 'lease', 'sb-operator', holder]).catch(() => '');
+  const pods = await kubectl([...inSystem, 'get', 'pods', '-o', 'name']);
+  return leader !== '' && pods.split('\n').includes(`pod/${leader}`);
 }
 
 async function whatPodsSay(): Promise<string> {
