@@ -404,6 +404,16 @@ describe('observing a Trial', () => {
     expect(await image({ trial })).to.include({ kind: 'failed', reason: 'BuildNotFound' });
   });
 
+  it('asks for the TaskBuild that it refers to where that was made with it and is seen later', async () => {
+    const { image: _image, ...environment } = aTrial().spec.environment;
+    const trial = aTrial();
+    trial.spec.environment = { ...environment, buildRef: { name: 'late' } };
+    expect(await image({ trial, live: [configMap, aTaskBuild({ name: 'late' })] })).to.include({
+      kind: 'building',
+      taskBuild: 'late',
+    });
+  });
+
   describe('its attempt', () => {
     const trial = aTrial();
     const job = aJob(trial);

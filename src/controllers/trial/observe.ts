@@ -6,15 +6,14 @@ import type { Files } from '../../crds/content.ts';
 import { identityOf, jobName, LABEL, trialPrefix } from '../../crds/names.ts';
 import { readStoredOutcome } from '../../crds/outcome.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';
-import { unreadable } from '../../crds/namespace-rules.ts';
-import type { NamespaceRules } from '../../crds/namespace-rules.ts';
+import { type NamespaceRules, unreadable } from '../../crds/namespace-rules.ts';
+import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
-import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { taskKey } from '../../providers/artifact-store/port.ts';
+import { type ArtifactStore, taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
@@ -203,21 +202,20 @@ async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen>
   const { image, buildRef, build } = trial.spec.environment;
   if (image !== undefined) return lookUp(sources, trial, image);
   if (buildRef) {
-    const referred = taskBuildOf(sources, trial, buildRef.name);
+    // Whoever makes both at once may have the Trial seen first.
+    const key = { namespace: identityOf(trial).namespace, name: buildRef.name };
+    const referred = sources.taskBuilds.get(key) ?? (await sources.kube.get(TaskBuildKind, key));
     return referred ? seeBuild(sources, trial, referred) : missingBuild(buildRef.name);
   }
   return build ? seeOwnBuild(sources, trial, build) : missingBuild('(none)');
 }
-
-const taskBuildOf = ({ taskBuilds }: TrialSources, trial: Trial, name: string): TaskBuildObject | undefined =>
-  taskBuilds.get({ namespace: identityOf(trial).namespace, name });
 
 /** The TaskBuild of the Trial's template, by its name: whoever may make TaskBuilds may have made another one under it. */
 async function seeOwnBuild(sources: TrialSources, trial: Trial, template: BuildTemplate): Promise<ImageSeen> {
   const context = await seeContext(sources, trial, template);
   if (context && 'reason' in context) return context;
   const taskBuild = buildName(template, context);
-  const found = taskBuildOf(sources, trial, taskBuild);
+  const found = sources.taskBuilds.get({ namespace: identityOf(trial).namespace, name: taskBuild });
   if (!found) return { kind: 'toBuild', taskBuild };
   const different = differences(found.spec, template).map((field) => `spec.${field}`);
   const built = found.status?.contextSha256;
