@@ -70,7 +70,10 @@ const folders: Record<string, Record<string, string>> = {
   'config/admission': kustomized(
     Object.assign({}, ...[...ORIGIN, ...OPERATOR_JOBS, ...SIZES].map(policyManifests)),
   ),
-  'config/components/labelled-namespaces': kustomized(policyManifests(LABELLED_NAMESPACES), COMPONENT),
+  'config/components/labelled-namespaces': kustomized(
+    Object.assign({}, ...LABELLED_NAMESPACES.map(policyManifests)),
+    COMPONENT,
+  ),
   'config/namespace': kustomized({ 'role-binding.yaml': namespaceBinding() }),
   'config/aws/iam': Object.fromEntries(policies),
   'docs/reference': {

@@ -1,5 +1,5 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
-import { API_VERSION, BROKER_AUDIENCE, LABEL } from '../../crds/names.ts';
+import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL } from '../../crds/names.ts';
 import { NAMESPACE_LABEL, OPERATOR, OPERATOR_USER } from '../installation.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -122,18 +122,28 @@ const jobs: PolicyOptions = {
   ],
 };
 
-/** Part of `config/components/labelled-namespaces`: Trials and builds where an admin has allowed them, and nowhere else. */
-export const LABELLED_NAMESPACES: PolicyOptions = {
-  about: 'operator-namespaces',
-  match: { group: 'batch', resources: ['jobs'], operations: ['CREATE'] },
-  when: isOperator,
-  holds: [
-    {
-      rule: `${mapAt('namespaceObject.?metadata.?labels')}[?'${NAMESPACE_LABEL.key}'].orValue('') == '${NAMESPACE_LABEL.value}'`,
-      message: `the namespace has not the label ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`,
-      messageExpression: `'namespace ' + object.metadata.namespace + ' is not open to Trials and builds; an admin opens it with: kubectl label namespace ' + object.metadata.namespace + ' ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}'`,
-    },
-  ],
+const isOpen = {
+  rule: `${mapAt('namespaceObject.?metadata.?labels')}[?'${NAMESPACE_LABEL.key}'].orValue('') == '${NAMESPACE_LABEL.value}'`,
+  message: `the namespace has not the label ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`,
+  messageExpression: `'namespace ' + object.metadata.namespace + ' is not open to Trials and builds; an admin opens it with: kubectl label namespace ' + object.metadata.namespace + ' ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}'`,
 };
+
+/**
+ * Part of `config/components/labelled-namespaces`: Trials and builds where an admin has allowed them, and nowhere else. A build of CodeBuild takes no
+ * Job, so that TaskBuilds are asked for themselves.
+ */
+export const LABELLED_NAMESPACES: readonly PolicyOptions[] = [
+  {
+    about: 'operator-namespaces',
+    match: { group: 'batch', resources: ['jobs'], operations: ['CREATE'] },
+    when: isOperator,
+    holds: [isOpen],
+  },
+  {
+    about: 'taskbuild-namespaces',
+    match: { group: GROUP, resources: ['taskbuilds'], operations: ['CREATE'] },
+    holds: [isOpen],
+  },
+];
 
 export const OPERATOR_JOBS: readonly PolicyOptions[] = [jobs];

@@ -14,7 +14,7 @@ interface Manifest {
   };
 }
 
-const all = [...ORIGIN, ...OPERATOR_JOBS, ...SIZES, LABELLED_NAMESPACES].map(
+const all = [...ORIGIN, ...OPERATOR_JOBS, ...SIZES, ...LABELLED_NAMESPACES].map(
   (policy) => Object.values(policyManifests(policy)) as Manifest[],
 );
 
@@ -42,5 +42,12 @@ describe('The admission policies', () => {
         expect(expression.length).to.be.below(16_384);
         expect(message.length).to.be.below(1024);
       }
+  });
+
+  it('keep builds out of a namespace that no admin has opened, whether they take a Job or not', () => {
+    expect(LABELLED_NAMESPACES.map(({ match }) => match.resources).flat()).to.deep.equal([
+      'jobs',
+      'taskbuilds',
+    ]);
   });
 });

@@ -5,9 +5,9 @@ import { CommandFailed, kubectl, until } from '../machine/process.ts';
 const placeholder = `sb-registry:5000/sb-operator@sha256:${'0'.repeat(64)}`;
 const localOverlay = 'config/overlays/local';
 /** What some overlays have and others do not. */
-const chosen = ['operator-namespaces-binding.yaml', 'operator-namespaces.yaml'].map(
-  (file) => `config/components/labelled-namespaces/${file}`,
-);
+const chosen = ['operator-namespaces', 'taskbuild-namespaces']
+  .flatMap((policy) => [`${policy}-binding.yaml`, `${policy}.yaml`])
+  .map((file) => `config/components/labelled-namespaces/${file}`);
 const inSystem = ['-n', 'sb-system'];
 
 /**
