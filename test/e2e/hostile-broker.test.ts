@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { zipSync } from 'fflate';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../src/crds/courier-protocol.ts';
-import { ANNOTATION, API_VERSION, sha256 } from '../../src/crds/names.ts';
+import { ANNOTATION, API_VERSION, BROKER_AUDIENCE, sha256 } from '../../src/crds/names.ts';
 import { TaskBuild as TaskBuildKind } from '../../src/crds/kinds.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
@@ -70,6 +70,13 @@ describe('a user who may create Pods and nothing else', () => {
 
   const ownPod: NonNullable<Pod['spec']> = {
     containers: [{ name: 'x', image: 'debian:bookworm-slim', command: ['sleep', '600'] }],
+    // A kubelet gets no token of an audience that the Pod does not name.
+    volumes: [
+      {
+        name: 'token',
+        projected: { sources: [{ serviceAccountToken: { audience: BROKER_AUDIENCE, path: 'token' } }] },
+      },
+    ],
   };
   /** As the Job says, but for the courier's command. */
   const nearlyRight = (job: Job): NonNullable<Pod['spec']> => {
