@@ -168,7 +168,7 @@ describe('sb task check', () => {
     const { tasks, findings } = await check(path);
     expect(tasks).to.equal(2);
     expect(findings.map(({ path: file, message }) => [relative(path, file), message])).to.deep.equal([
-      ['a/task.toml', 'task.toml is a folder; expected a file'],
+      ['a/task.toml', 'task.toml is no file; expected one'],
     ]);
   });
 

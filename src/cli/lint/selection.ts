@@ -1,6 +1,6 @@
 /** Which rules are looked for: the usual ones, changed by the dataset, by the task and by the command line, in this order. */
 import { parse } from 'smol-toml';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CliError } from '../failure/error.ts';
 import { RULES, ruleNames, type Rule, type RuleName } from './rules.ts';
@@ -49,7 +49,9 @@ export function wishOfDataset(folder: string): Wish {
   const above = dirname(folder);
   if (above === folder) return {};
   const file = join(above, 'dataset.toml');
-  return existsSync(file) ? wishIn(tomlOrNothing(file)) : wishOfDataset(above);
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === true
+    ? wishIn(tomlOrNothing(file))
+    : wishOfDataset(above);
 }
 
 function tomlOrNothing(file: string): unknown {

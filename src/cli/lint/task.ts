@@ -14,6 +14,7 @@ import type { TaskConfig } from '../../tasks/index.ts';
 import { checkFiles } from '../../tasks/folder/read.ts';
 import type { ReadConfig } from '../../tasks/toml/parse.ts';
 import { readablePaths, walkTask, type Found } from '../../tasks/folder/walk.ts';
+import { textOfFile } from '../../tasks/folder/text.ts';
 import { lineFinder } from '../../tasks/toml/lines.ts';
 import { fieldName, type Problem } from '../../tasks/toml/problems.ts';
 import { problemsOf, type LocatedProblem } from '../select/problems.ts';
@@ -31,7 +32,7 @@ export interface Linted {
 
 export async function lintTask(folder: string): Promise<Linted> {
   const file = join(folder, 'task.toml');
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const text = (await textOfFile(file).catch(() => undefined)) ?? '';
   const document = documentOf(text);
   const { config, problems: misfits = [] } = configOf(text, file);
   const usable = config ?? supposed(document, text);

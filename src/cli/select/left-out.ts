@@ -1,8 +1,8 @@
 /** Files that must not leave this machine. */
-import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { existsSync } from 'node:fs';
 import ignore, { type Ignore } from 'ignore';
+import { textOfFile } from '../../tasks/folder/text.ts';
 import type { Task } from '../../tasks/index.ts';
 
 /** Part of a path that is the name of something secret, as far as a name can tell. */
@@ -40,6 +40,6 @@ function* foldersAbove(file: string): Generator<string> {
 }
 
 async function rulesIn(folder: string): Promise<Ignore> {
-  const text = await readFile(join(folder, '.gitignore'), 'utf8').catch(() => '');
-  return ignore().add(text);
+  const text = await textOfFile(join(folder, '.gitignore')).catch(() => undefined);
+  return ignore().add(text ?? '');
 }

@@ -1,8 +1,8 @@
 /** A folder → a task that can be run, or what is wrong with it. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packContext, readTask, readTaskToml, unsupportedFields, type Task } from '../../tasks/index.ts';
+import { textOfFile } from '../../tasks/folder/text.ts';
 import type { Budget } from './in-parallel.ts';
 import { withoutSecrets } from './left-out.ts';
 import { problemsOf, type InvalidTask, type LocatedProblem } from './problems.ts';
@@ -35,7 +35,7 @@ export async function readFolder(folder: string, memory: Budget): Promise<Select
 async function unsupportedBeside(folder: string): Promise<LocatedProblem[]> {
   const file = join(folder, 'task.toml');
   try {
-    const { config } = readTaskToml(await readFile(file, 'utf8'), file);
+    const { config } = readTaskToml((await textOfFile(file)) ?? '', file);
     return (config ? unsupportedFields(config) : []).map(({ field, reason }) => ({
       file,
       field,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import ignore from 'ignore';
 import { digestOf, followed } from '../hash.ts';
+import { textOfFile } from './text.ts';
 import { readablePaths } from './walk.ts';
 import type { FoundFile } from './walk.ts';
 
@@ -19,10 +20,7 @@ export async function harborDigest(
   root: string,
   files: readonly (FoundFile & { sha256: string })[],
 ): Promise<string> {
-  const text = await readFile(join(root, '.gitignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await textOfFile(join(root, '.gitignore'));
   const left = ignore().add(text ?? DEFAULT_IGNORES);
   // A link to a file counts as a copy of it; one to anything else does not count.
   const plain = readablePaths({ files });

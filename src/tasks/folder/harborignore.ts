@@ -2,10 +2,10 @@
  * `.harborignore`: gitignore syntax, inherited from folder to folder, heeded only under `tests/`, `solution/` and those of the steps.
  * The file itself never counts as part of a task.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ignore from 'ignore';
 import type { Ignore } from 'ignore';
+import { textOfFile } from './text.ts';
 
 export const IGNORE_FILE = '.harborignore';
 const SCOPE = /^(steps\/[^/]+\/)?(tests|solution)(\/|$)/;
@@ -22,12 +22,7 @@ export type IgnoreRules = readonly Rules[];
 /** Rules of `folder`, which inherits `above`. `files` are the names in it. */
 export async function rulesOf(root: string, folder: string, above: IgnoreRules): Promise<IgnoreRules> {
   if (!SCOPE.test(folder)) return above;
-  const text = await readFile(join(root, folder, IGNORE_FILE), 'utf8').catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    },
-  );
+  const text = await textOfFile(join(root, folder, IGNORE_FILE));
   return text === undefined ? above : [...above, { folder: `${folder}/`, patterns: ignore().add(text) }];
 }
 

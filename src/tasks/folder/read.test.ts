@@ -271,6 +271,18 @@ describe('readTask', () => {
       ]);
     });
 
+    it('waits for no FIFO in the place of a file', async () => {
+      const dir = await folder({ ...MINIMAL, 'tests/a': '' });
+      execFileSync(
+        'mkfifo',
+        ['.gitignore', 'tests/.harborignore'].map((path) => join(dir, path)),
+      );
+      expect((await readTask(dir)).name).to.equal('task');
+      await rm(join(dir, 'task.toml'));
+      execFileSync('mkfifo', [join(dir, 'task.toml')]);
+      expect(await faults(dir)).to.deep.equal(['task.toml is no file; expected one']);
+    });
+
     it('misses nothing in a folder that is none of the task’s', async () => {
       const dir = await folder(MINIMAL);
       await rm(join(dir, 'tests'), { recursive: true });
@@ -282,7 +294,7 @@ describe('readTask', () => {
 
     it('does not miss a task.toml that is there', async () => {
       const dir = await folder({ 'task.toml/x': '' });
-      expect(await faults(dir)).to.deep.equal(['task.toml is a folder; expected a file']);
+      expect(await faults(dir)).to.deep.equal(['task.toml is no file; expected one']);
       await rm(join(dir, 'task.toml'), { recursive: true });
       await symlink('task.toml', join(dir, 'task.toml'));
       const error: unknown = await readTask(dir).catch((thrown: unknown) => thrown);

@@ -84,7 +84,7 @@ async function expectFolder(dir: string): Promise<void> {
       return refuse(dir, 'task.toml', 'task.toml is missing, so this is not a task folder');
     throw error;
   });
-  if (config.isDirectory()) refuse(dir, 'task.toml', 'task.toml is a folder; expected a file');
+  if (!config.isFile()) refuse(dir, 'task.toml', 'task.toml is no file; expected one');
 }
 
 async function readText(dir: string, name: string): Promise<string> {
