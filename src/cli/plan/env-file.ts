@@ -21,7 +21,9 @@ export async function readEnvFile(file: string): Promise<Variables> {
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
     throw new CliError('SB-E013', { what: `cannot read ${file}`, why, fix: `ls -l ${quoted(file)}`, cause });
   }
-  const variables = Object.entries(parseEnv(text.replace(/^\ufeff/, ''))).map(([name, value = '']) => [name, value] as const);
+  const variables = Object.entries(parseEnv(text.replace(/^\ufeff/, ''))).map(
+    ([name, value = '']) => [name, value] as const,
+  );
   for (const [name, value] of variables) checkVariable(name, value, file);
   return Object.fromEntries(variables);
 }
