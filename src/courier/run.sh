@@ -23,11 +23,37 @@ first_process() {
   count_oom_kills
   while :; do
     [ ! -e /sb/stage/0 ] || { kill -KILL -1 2>/dev/null; exit 0; } # the order to exit, where no server lives to take it
-    [ -d $_server ] || renew_server
-    kill -CONT ${_server#/proc/} 2>/dev/null # the agent may have halted it
-    [ -d /proc/$_sleeper ] || { $_bb sleep 1000000 4>&- 8>&- & _sleeper=$!; note_sleeper; }
+    command eval keep_server || { am_i 1; make_room; } # under `command`, a failure to fork does not end the shell
     { wait $_sleeper; } 2>/dev/null # says "Killed" otherwise
   done
+}
+
+keep_server() {
+  [ -d /proc/$_sleeper ] || { $_bb sleep 1000000 4>&- 8>&- & _sleeper=$!; note_sleeper; }
+  [ -d $_server ] || renew_server || return
+  kill -CONT ${_server#/proc/} 2>/dev/null # the agent may have halted it
+  return 0
+}
+
+# Ends a subshell that has failed its way out to here.
+am_i() {
+  read -r _pid _ </proc/self/stat
+  [ $_pid = $1 ] || exit 1
+}
+
+# Ends everybody where the Pod may have no more processes. Those whose parent ignores SIGCHLD leave no zombies, which would count.
+make_room() {
+  trap '' CHLD
+  kill -KILL -1
+  _tries=0
+  find_others
+  while [ "$_others" ] && [ $_tries -lt 1000 ]; do
+    _tries=$((_tries + 1))
+    find_others
+  done
+  trap : CHLD
+  _sleeper=none _server=/proc/none
+  command eval keep_server
 }
 
 note_sleeper() { [ ! -d $_own ] || echo $_sleeper >$_own/sleeper; } 2>/dev/null
@@ -44,6 +70,10 @@ renew_server() {
 # so it forks and leaves. A plain `&` would have all phases ignore SIGINT.
 start_server() {
   _server=/proc/$($_bb setsid $_bb setsid $_bb sh -c 'echo $$; exec /sb/busybox sh /sb/run.sh serve 1>&8 8>&-')
+  _status=$?
+  [ $_server = /proc/ ] || return 0
+  _server=/proc/none
+  [ $_status -eq 0 ] || [ $_status -gt 128 ] # killed: its end is noticed, and it is started again
 }
 
 # The kubelet ends the Pod: everybody stops writing, and what was written becomes readable for the courier.
@@ -59,6 +89,13 @@ bye() {
 serve() {
   echo sb >/proc/self/comm
   exec 3</sb/cmd 4>/sb/report
+  command eval take_orders && exit
+  am_i $$
+  kill -KILL -1 # a failure to fork: the Pod may have no more processes
+  exec $_bb sh /sb/run.sh serve
+}
+
+take_orders() {
   _done=none _courier=$($_bb stat -c %u /sb/cmd)
   recover
   answer_line '0 - hello'
@@ -395,11 +432,19 @@ end_phase() {
   end_all find_family
 }
 
-# Ends those whom $1 finds, parents first: TERM, then KILL.
+# Ends those whom $1 finds, parents first: TERM, then KILL. They are halted until all are found, so that nobody forks meanwhile.
 end_all() {
-  _tenths=0
+  _tenths=0 _found=none
   $1
+  while [ "$_alive" != "$_found" ] && [ $_tenths -lt 10 ]; do
+    _found=$_alive
+    _tenths=$((_tenths + 1))
+    kill -STOP $_alive 2>/dev/null
+    $1
+  done
+  _tenths=0
   kill -TERM $_alive 2>/dev/null
+  kill -CONT $_alive 2>/dev/null
   while [ "$_alive" ] && [ $_tenths -lt $((_grace * 2)) ]; do
     $_bb sleep 0.1
     _tenths=$((_tenths + 1))

@@ -5,9 +5,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** The courier's user. */
 export const COURIER_UID = 65_000;
@@ -43,7 +43,14 @@ export interface TaskPodOptions {
   folders?: Record<string, number>;
   /** Variables of the container. */
   env?: Record<string, string>;
+  /** How many processes the container may have at a time; see `canLimitProcesses`. */
+  processes?: number;
 }
+
+const CGROUPS = '/sys/fs/cgroup/pids';
+
+/** True where a task pod can be given a limit of processes. */
+export const canLimitProcesses = (): boolean => existsSync(join(CGROUPS, 'cgroup.procs'));
 
 export interface TaskPod {
   paths: { control: string; logs: string; task: string; scratch: string; terminationLog: string };
@@ -66,10 +73,11 @@ const PASSWD =
   'root:x:0:0:root:/root:/bin/bash\nagent:x:1000:1000::/home/agent:/bin/bash\njudge:x:1001:1001::/home/judge:/bin/sh\n';
 const GROUP = 'root:x:0:\nagent:x:1000:\njudge:x:1001:\nhelpers:x:2000:agent\n';
 
-/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image; the rest are variables. */
+/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image, $3: cgroup or nothing; the rest are variables. */
 const SETUP = `
 set -e
-pod=$1 image=$2; shift 2
+pod=$1 image=$2 cgroup=$3; shift 3
+[ -z "$cgroup" ] || echo 0 > $cgroup/cgroup.procs
 mount -t tmpfs none $pod/root
 cd $pod/root
 mkdir -p dev proc sb logs
@@ -93,28 +101,28 @@ exec $setpriv --bounding-set=-all${CAPABILITIES.split(',')
   /sb/busybox sh /sb/run.sh
 `;
 
+const linesOf = (folders: Record<string, number>): string =>
+  Object.entries(folders)
+    .map(([name, owner]) => `${name} ${owner}\n`)
+    .join('');
+
 /** Makes the volumes and, as the postStart hook would, what run.sh needs in them. */
 export async function makeTaskPod({
   image = 'debian',
   folders = {},
   env = {},
+  processes,
 }: TaskPodOptions = {}): Promise<TaskPod> {
   const folder = await mkdtemp(join(tmpdir(), 'sb-pod-'));
   await chmod(folder, 0o711);
   const place = (name: string): string => join(folder, name);
   for (const name of ['root', 'sb', 'logs', 'task', 'scratch']) await mkdir(place(name));
   for (const name of ['sb', 'logs', 'scratch']) await chmod(place(name), 0o777);
-  await writeFile(place('passwd'), PASSWD);
-  await writeFile(place('group'), GROUP);
-  await writeFile(
-    place('folders'),
-    Object.entries(folders)
-      .map(([name, owner]) => `${name} ${owner}\n`)
-      .join(''),
-  );
-  await writeFile(place('termination-log'), '');
+  const files = { passwd: PASSWD, group: GROUP, folders: linesOf(folders), 'termination-log': '' };
+  for (const [name, text] of Object.entries(files)) await writeFile(place(name), text);
   await chown(place('termination-log'), COURIER_UID, COURIER_UID);
   await prepareControl(folder);
+  const cgroup = await limitProcesses(basename(folder), processes);
 
   let output = '';
   let container: ChildProcess | undefined;
@@ -131,7 +139,17 @@ export async function makeTaskPod({
     start() {
       const unshare = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-      container = spawn('unshare', [...unshare, 'sh', '-c', SETUP, 'sh', folder, image, ...variables]);
+      container = spawn('unshare', [
+        ...unshare,
+        'sh',
+        '-c',
+        SETUP,
+        'sh',
+        folder,
+        image,
+        cgroup,
+        ...variables,
+      ]);
       for (const stream of [container.stdout, container.stderr])
         stream?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
       container.once('close', (code) => exited.resolve(code));
@@ -146,8 +164,18 @@ export async function makeTaskPod({
         await exited.promise;
       }
       await rm(folder, { recursive: true, force: true });
+      if (cgroup) await rmdir(cgroup);
     },
   };
+}
+
+/** Makes a cgroup; resolves its folder, or nothing where there is no limit. */
+async function limitProcesses(name: string, processes: number | undefined): Promise<string> {
+  if (processes === undefined) return '';
+  const cgroup = join(CGROUPS, name);
+  await mkdir(cgroup);
+  await writeFile(join(cgroup, 'pids.max'), String(processes));
+  return cgroup;
 }
 
 /** The only child of the process that made the namespaces. */

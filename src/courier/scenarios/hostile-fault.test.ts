@@ -2,7 +2,7 @@ import { isRetried } from '../../crds/reasons.ts';
 import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
-import { COURIER_UID } from '../../../test/support/task-pod.ts';
+import { canLimitProcesses, COURIER_UID } from '../../../test/support/task-pod.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 const ROOT = 'the agent was root beside a shared verifier: whether it interfered cannot be told';
@@ -48,6 +48,20 @@ describe('what an agent does to its container', function () {
     });
     await verified(run);
     expect(run.text('verifier/ps.txt')).not.to.match(/solve|sleep 100$/m);
+  });
+
+  it('is verified after it has taken every process that the Pod may have', async function () {
+    if (!canLimitProcesses()) this.skip();
+    const bomb = `perl -e 'for (1..1000) { fork; select(undef, undef, undef, 0.001) } sleep 100'`;
+    const run = await make({
+      pod: { processes: 64 },
+      files: { ...SOLVED, 'tests/test.sh': bash('ps -e -o args > /logs/verifier/ps.txt', reward('true')) },
+      plan: {
+        agent: custom(bash(`setsid ${bomb} >/dev/null 2>&1 </dev/null &`, 'sleep 1'), { user: '1000' }),
+      },
+    });
+    expect((await verified(run))[0]).to.match(/^the report said hello again/);
+    expect(run.text('verifier/ps.txt')).not.to.include('perl');
   });
 
   it('is verified after it has halted the server of orders', async () => {
