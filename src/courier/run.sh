@@ -157,10 +157,18 @@ start() {
   answer done 0 0
 }
 
-# Says as which user a command would run, or why it could not.
+# Says as which user a command would run, and of the agent whether it may become root; or why it could not run.
 check() {
   prepare || { answer refused $_refused; return; }
-  answer done 0 0 $_uid $_gid
+  _root=0
+  [ -z "$_agent" ] || ! may_be_root || _root=1
+  answer done 0 0 $_uid $_gid $_root
+}
+
+# True where sudo would let the user $_user run anything without a password.
+may_be_root() {
+  command -v sudo >/dev/null || return
+  /sb/gosu "$_user" sudo -n -l </dev/null >/dev/null 2>&1 3<&- 4>&-
 }
 
 # Runs a command to the end of its first process. What that leaves behind runs on, as services for the verifier do.
@@ -208,7 +216,7 @@ prepare() {
 # Sets _uid and _gid to those of the user $1; fails where the image has no such user. A number need not be known to the image.
 resolve() {
   case $1 in 0 | 0:0) _uid=0 _gid=0; return ;; esac
-  _ids=$(/sb/gosu "$1" $_bb id 2>/dev/null) || return
+  _ids=$(/sb/gosu "$1" $_bb id 2>/dev/null 3<&- 4>&-) || return # others of that user could take the FIFOs from it
   _uid=${_ids#uid=} _gid=${_ids#*gid=}
   _uid=${_uid%%[!0-9]*} _gid=${_gid%%[!0-9]*}
 }

@@ -21,8 +21,8 @@ export type Ended =
   /** Somebody killed run.sh’s server, and with it the command’s first process ended. */
   | { kind: 'lost' };
 
-/** As which user a command would run, or why it could not. */
-export type Checked = { uid: number; gid: number } | { refusal: Refusal };
+/** As which user a command would run, or why it could not. `sudo`: of an agent, that it may become root without a password. */
+export type Checked = { uid: number; gid: number; sudo?: boolean } | { refusal: Refusal };
 
 /** Where staged files go, and to whom. */
 export interface Ground {
@@ -120,8 +120,8 @@ export async function openHand({ control, findings, stop }: HandOptions): Promis
     check: async (command) => {
       const answer = await quick('check', filesOf(command));
       if (answer.kind === 'refused') return { refusal: answer.refusal };
-      const [uid = 0, gid = 0] = answer.numbers;
-      return { uid, gid };
+      const [uid = 0, gid = 0, sudo = 0] = answer.numbers;
+      return { uid, gid, ...(sudo > 0 && { sudo: true }) };
     },
     run: (command, limitSeconds) =>
       nextOrder('run', filesOf(command), async (asked) => {

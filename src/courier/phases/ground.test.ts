@@ -33,6 +33,16 @@ describe('the doubts about a verdict', () => {
   });
 });
 
+describe('the means of an agent that is not root', () => {
+  it('are an installation as root, and sudo', () => {
+    const other = { agentUid: 1000, owner: 0, background: 0 };
+    expect(doubtsOf({ ...other, installed: true, sudo: true })).to.deep.equal([
+      'the agent was installed as root beside a shared verifier: whether it interfered cannot be told',
+      'the agent could become root by sudo beside a shared verifier: whether it interfered cannot be told',
+    ]);
+  });
+});
+
 describe('what is known before the agent begins', () => {
   const step = { agent: { kind: 'custom' as const, command: { ...command, user: 'root' } }, hooks: [] };
   const asked = { ...step, artifacts: [], artifactsUser: 'root', verifier: { command } };

@@ -27,19 +27,28 @@ export interface Ground {
 
 /** Looks at what the agent could change, and says what it has the means for. Throws TaskInvalid for a verifier that may never run. */
 export async function lookBeforehand(
-  { agent, verifier }: Step,
+  { setup, agent, verifier }: Step,
   { hand, findings }: LookDeps,
 ): Promise<Prior> {
   if (!agent || !verifier) return {};
-  // Directory and interpreter may come and go meanwhile; who the agent is does not hang on them.
-  const agentUid =
-    numberOf(agent.command.user) ?? uidOf(await hand.check({ ...agent.command, ...NOWHERE })) ?? 0;
+  const who = await identityOf(agent.command, hand);
   const checked = await hand.check(verifier.command);
   if ('refusal' in checked && checked.refusal === 'courier')
     demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);
   const owner = uidOf(checked);
-  for (const doubt of doubtsOf({ agentUid, owner, background: 0 })) findings.doubt(doubt);
-  return { agentUid, verifier: checked };
+  const means = { agentUid: who.uid, owner, background: 0, installed: setup !== undefined, sudo: who.sudo };
+  for (const doubt of doubtsOf(means)) findings.doubt(doubt);
+  return { agentUid: who.uid, verifier: checked };
+}
+
+/** Directory and interpreter may come and go meanwhile; who the agent is does not hang on them. Of nobody whom the image knows root is assumed. */
+async function identityOf(
+  command: Command,
+  hand: Pick<Hand, 'check'>,
+): Promise<{ uid: number; sudo: boolean }> {
+  if (numberOf(command.user) === 0) return { uid: 0, sudo: false };
+  const checked = await hand.check({ ...command, ...NOWHERE, agent: true });
+  return 'uid' in checked ? { uid: checked.uid, sudo: checked.sudo === true } : { uid: 0, sudo: false };
 }
 
 type LookDeps = { hand: Pick<Hand, 'check'>; findings: Pick<Findings, 'doubt'> };
@@ -82,30 +91,36 @@ export async function prepareGround(
   return { verifier: { ...verifier, command }, prior, background };
 }
 
-/** Pure: why it cannot be told whether the agent interfered with a verifier in its own container. */
-export function doubtsOf({
-  agentUid,
-  owner,
-  background,
-}: {
+/** What an agent could do to a verifier in its own container. */
+interface Means {
   agentUid: number | undefined;
+  /** The verifier’s user, where that is known. */
   owner: number | undefined;
+  /** Processes that it has left running. */
   background: number;
-}): string[] {
+  /** Its install script ran, as root. */
+  installed?: boolean;
+  /** It may become root without a password. */
+  sudo?: boolean;
+}
+
+/** Pure: why it cannot be told whether the agent interfered with a verifier in its own container. */
+export function doubtsOf({ agentUid, owner, background, installed = false, sudo = false }: Means): string[] {
   if (agentUid === undefined) return [];
+  const untold = (who: string): string => `the agent ${who}: whether it interfered cannot be told`;
+  if (agentUid === 0) return [untold('was root beside a shared verifier'), ...ranOn(background)];
   return [
-    ...(agentUid === 0
-      ? ['the agent was root beside a shared verifier: whether it interfered cannot be told']
-      : agentUid === owner
-        ? ['the agent was the verifier’s own user: whether it interfered cannot be told']
-        : []),
-    ...(background > 0
-      ? [
-          `${background} ${background === 1 ? 'process' : 'processes'} of the agent ran on beside the verifier`,
-        ]
-      : []),
+    ...(installed ? [untold('was installed as root beside a shared verifier')] : []),
+    ...(sudo ? [untold('could become root by sudo beside a shared verifier')] : []),
+    ...(agentUid === owner ? [untold('was the verifier’s own user')] : []),
+    ...ranOn(background),
   ];
 }
+
+const ranOn = (count: number): string[] =>
+  count > 0
+    ? [`${count} ${count === 1 ? 'process' : 'processes'} of the agent ran on beside the verifier`]
+    : [];
 
 /** The command as it can be run after the agent, and the number of its user. */
 async function standing(command: Command, { verifier: before }: Prior, deps: GroundDeps): Promise<Standing> {

@@ -262,6 +262,25 @@ describe('the verdict', function () {
     ]);
   });
 
+  it('is in doubt where root is one command away, and where the installation was root', async () => {
+    const run = await make({
+      pod: { folders: { 'opt/bin': 0 }, env: { PATH: '/opt/bin:/usr/bin:/bin' } },
+      files: { ...SOLVED, 'tests/test.sh': bash('echo 0 > /logs/verifier/reward.txt') },
+      plan: {
+        agent: custom('true', {
+          user: 'agent',
+          install: bash(
+            'printf \'#!/bin/sh\\n[ "$*" = "-n -l" ] && [ "$(id -un)" = agent ]\\n\' > /opt/bin/sudo; chmod 755 /opt/bin/sudo',
+          ),
+        }),
+      },
+    });
+    expect((await run.finish()).doubts, run.said()).to.deep.equal([
+      'the agent was installed as root beside a shared verifier: whether it interfered cannot be told',
+      'the agent could become root by sudo beside a shared verifier: whether it interfered cannot be told',
+    ]);
+  });
+
   it('is clean where the agent was somebody else, where none ran and where nobody judged', async () => {
     const other = await make({ plan: { agent: custom('true', { user: 'agent' }) } });
     const none = await make({ plan: { agent: anAgent({ name: 'nop' }) } });

@@ -203,7 +203,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const run = await make({
       plan: { agent: custom('true', { user: '1000', install: 'setsid sleep 100 >/dev/null 2>&1 &' }) },
     });
-    expect((await run.finish()).doubts).to.deep.equal(['1 process of the agent ran on beside the verifier']);
+    expect((await run.finish()).doubts).to.include('1 process of the agent ran on beside the verifier');
   });
 
   it('has a limit of processes that root has not', async () => {
