@@ -41,7 +41,7 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const message = restarted
     ? messageOfEarlier(settings)
     : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, log, findings }));
-  leaveMessage(settings, message);
+  leaveMessage(settings, message, log.note);
   log.note(`outcome: ${message}`);
   await endTaskContainer(hand, stop);
 }
@@ -114,9 +114,14 @@ function messageOfEarlier(settings: Settings): string {
   );
 }
 
-function leaveMessage(settings: Settings, message: string): void {
-  writeFileSync(keptMessage(settings), message, { mode: 0o600 });
-  writeFileSync(settings.paths.terminationLog, message);
+function leaveMessage(settings: Settings, message: string, note: TrialLog['note']): void {
+  // Neither may fit on a disk that the agent has filled; outcome.json says the same.
+  for (const path of [settings.paths.terminationLog, keptMessage(settings)])
+    try {
+      writeFileSync(path, message, { mode: 0o600 });
+    } catch (error) {
+      note(`the outcome could not be left: ${explain(error)}`);
+    }
 }
 
 async function endTaskContainer(hand: Hand, stop: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 /** run.sh, the courier's hand inside the task container. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Findings } from '../record/findings.ts';
@@ -168,13 +168,18 @@ function freezer(talk: Conversation, nextOrder: NextOrder): () => Promise<boolea
     }));
 }
 
-/** The order to exit. Its folder alone says it to run.sh's first process, where no server lives to take it. */
+/**
+ * The order to exit. Its folder alone says it to run.sh's first process, where no server lives to take it. It is made beforehand and renamed,
+ * because a disk that the agent has filled takes nothing new.
+ */
 function farewellOf(talk: Conversation, folder: string): { say: () => void; forget: () => void } {
+  const token = newToken();
+  const ready = `${folder}.ready`;
+  mkdirSync(ready, { recursive: true, mode: 0o700 });
+  writeFileSync(join(ready, 'token'), `${token}\n`, { mode: 0o600 });
   return {
     say: () => {
-      const token = newToken();
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600 });
+      renameSync(ready, folder);
       talk.tell(`0 ${token} exit`);
     },
     forget: () => rmSync(folder, { recursive: true, force: true }),

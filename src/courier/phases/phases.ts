@@ -99,7 +99,13 @@ async function judgedAllTheSame(
 
 /** A container that has ended is another matter: it is told by its own reason. */
 const isObstruction = (error: unknown, hand: Hand): error is Error =>
-  error instanceof VerifierObstructed || (error instanceof HandGone && !hand.isGone() && !hand.toldToStop());
+  error instanceof VerifierObstructed ||
+  isDiskFull(error) ||
+  (error instanceof HandGone && !hand.isGone() && !hand.toldToStop());
+
+/** The courier's volumes lie on the node's disk, as all that the container writes. */
+const isDiskFull = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 
 async function setUp(
   { setup }: Step,

@@ -1,0 +1,42 @@
+import { expect } from 'chai';
+import { aPlan } from '../../../test/support/trial-run.ts';
+import { findings } from '../record/findings.ts';
+import type { Hand } from '../hand/hand.ts';
+import type { ReadyTask } from '../task/ready-task.ts';
+import { runStep } from './phases.ts';
+
+const command = { argv: ['/x'], user: '1000', workdir: '/', env: {} };
+const step = {
+  agent: { kind: 'custom' as const, command },
+  verifier: { command: { ...command, user: '0' } },
+  hooks: [],
+  artifacts: [],
+  artifactsUser: '1000',
+};
+
+describe('a disk that the agent has filled', () => {
+  it('is its own obstruction of the verifier, and no fault of the infrastructure', async () => {
+    const hand = {
+      check: async () => ({ uid: 0, gid: 0 }),
+      run: async () => ({ kind: 'exited', code: 0, timedOut: false, oomKills: 0 }),
+      stage: async () => {
+        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      },
+      isGone: () => false,
+      toldToStop: () => false,
+    };
+    const { result } = await runStep(
+      step,
+      { plan: aPlan(), task: {} as ReadyTask },
+      {
+        hand: hand as unknown as Hand,
+        findings: findings(),
+        timeline: { during: (_phase, work) => work(), current: () => 'verifier', timings: () => ({}) },
+        note: () => {},
+        stop: new AbortController().signal,
+        paths: { control: '/none', logs: '/none' },
+      },
+    );
+    expect(result).to.deep.include({ kind: 'rewarded', reward: 0 });
+  });
+});
