@@ -214,7 +214,8 @@ describe('sb, when something fails while it runs', function () {
       const trials = await haveRewards(run, 2);
       expect(await compareCopies(join(disk, run), trials)).to.deep.include(NOTHING_HALF);
       await execute('mount', ['-o', 'remount,size=64m', disk]);
-      const again = await startSb(download.split(' '), place()).end;
+      // startSb names the namespace itself.
+      const again = await startSb(download.replace(` -n ${namespace}`, '').split(' '), place()).end;
       expect(again.code, again.stderr).to.equal(0);
       expect(await compareCopies(join(disk, run), trials)).to.deep.equal(WHOLE);
     } finally {
