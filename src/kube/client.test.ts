@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { objectPath } from './http/paths.ts';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ import { ApiError, isAlreadyExists, isConflict } from './errors.ts';
 import { systemClock } from './clock.ts';
 import { createTransport, type TransportOptions } from './http/transport.ts';
 import { createPools } from './http/pools.ts';
-import { ConfigMap } from './kinds.ts';
+import { ConfigMap, Pod } from './kinds.ts';
 import { runReconciliation } from './work/reconciliation.ts';
 
 const at = { namespace: 'default', name: 'a' };
@@ -48,6 +49,11 @@ describe('client', () => {
   afterEach(async () => {
     for (const linked of kubes.splice(0)) await linked.close();
     for (const opened of servers.splice(0)) await opened.close();
+  });
+
+  it('asks for no object without a name, which would be all of them', async () => {
+    for (const name of ['', '.', '..'])
+      expect(() => objectPath(Pod, { namespace: 'a', name })).to.throw(`pods: "${name}" is no name`);
   });
 
   it('creates, reads, replaces, patches, applies and deletes', async () => {

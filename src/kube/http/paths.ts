@@ -11,8 +11,10 @@ export function collectionPath(resource: Resource, namespace?: string): string {
   return `${root}${scope}/${resource.plural}`;
 }
 
-/** Path of one object. */
+/** Path of one object. Throws where the name would make it the path of something else: of all objects, above all. */
 export function objectPath(resource: Resource, key: ObjectKey): string {
+  if (/^\.{0,2}$/.test(key.name))
+    throw new Error(`${resource.plural}: ${JSON.stringify(key.name)} is no name`);
   return `${collectionPath(resource, key.namespace)}/${encodeURIComponent(key.name)}`;
 }
 

@@ -54,7 +54,9 @@ const handleOf = (namespace: string, name: string): BuildHandle => ({
   namespace,
 });
 
-const jobNameOf = ({ id, namespace }: BuildHandle): string => id.slice(namespace.length + 1);
+/** Undefined for an id that was never given out. */
+const jobNameOf = ({ id, namespace }: BuildHandle): string | undefined =>
+  id.startsWith(`${namespace}/`) ? id.slice(namespace.length + 1) || undefined : undefined;
 
 /** A Job's name on a Pod anybody may write, as often and as large as they like; our label is the Job controller's alone. */
 const podsOf = (jobs: string[]): string =>
@@ -115,9 +117,10 @@ class BuildKitImageBuilder implements ImageBuilder {
   }
 
   async stop(handle: BuildHandle): Promise<void> {
-    const key = { namespace: handle.namespace, name: jobNameOf(handle) };
+    const name = jobNameOf(handle);
+    if (name === undefined) return;
     try {
-      await this.#kube.delete(Job, key, { propagation: 'Background' });
+      await this.#kube.delete(Job, { namespace: handle.namespace, name }, { propagation: 'Background' });
     } catch (error) {
       throw kubeFailure(`delete Job ${handle.id}`, error);
     }
@@ -136,8 +139,13 @@ class BuildKitImageBuilder implements ImageBuilder {
   async #statesIn(namespace: string, handles: BuildHandle[]): Promise<[string, BuildState][]> {
     const names = handles.map(jobNameOf);
     const [jobs, pods] = await Promise.all([
-      Promise.all(names.map((name) => this.#kube.get(Job, { namespace, name }))),
-      this.#pods(namespace, names),
+      Promise.all(
+        names.map((name) => (name === undefined ? undefined : this.#kube.get(Job, { namespace, name }))),
+      ),
+      this.#pods(
+        namespace,
+        names.filter((name) => name !== undefined),
+      ),
     ]);
     // Side by side: the log of one may be on a node that does not answer.
     return Promise.all(
