@@ -140,7 +140,9 @@ class BuildKitImageBuilder implements ImageBuilder {
     const names = handles.map(jobNameOf);
     const [jobs, pods] = await Promise.all([
       Promise.all(
-        names.map((name) => (name === undefined ? undefined : this.#kube.get(Job, { namespace, name }))),
+        names.map(async (name) =>
+          name === undefined ? undefined : this.#kube.get(Job, { namespace, name }),
+        ),
       ),
       this.#pods(
         namespace,
