@@ -40,7 +40,11 @@ export async function leader(): Promise<string | undefined> {
 const leadingPod = (): Promise<Pod> =>
   eventually('a living leader', async () => {
     const holder = await leader();
-    return (await operatorPods()).find(({ metadata }) => metadata.name === holder);
+    // A replica may lead before its kubelet has told that it runs.
+    return (await operatorPods()).find(
+      ({ metadata, status }) =>
+        metadata.name === holder && status?.containerStatuses?.some(({ state }) => state?.running),
+    );
   });
 
 /** SIGKILL for the operator: every replica, or the leader alone. The Pods go too, so that no backoff delays their successors. */
