@@ -2,6 +2,7 @@
 import { autoscaling } from './capacity/autoscaling.ts';
 import { imagePulls } from './capacity/image-pulls.ts';
 import { nodes } from './capacity/nodes.ts';
+import { processes } from './capacity/processes.ts';
 import { quota } from './capacity/quota.ts';
 import { apiServer } from './cluster/api-server.ts';
 import { clock } from './cluster/clock.ts';
@@ -34,6 +35,7 @@ export const clusterChecks: readonly Check<Patient>[] = [
   registry,
   quota,
   nodes,
+  processes,
   autoscaling,
   imagePulls,
 ];

@@ -7,9 +7,17 @@ import { fixedApi, kubeconfigFor, type FixedApi } from '../testing/api.ts';
 import { folderOf, type Folder } from '../testing/task-folder.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
-import type { Diagnosis } from '../schemas/cluster.ts';
+import type { Diagnosis, Finding } from '../schemas/cluster.ts';
 import { certificate } from './testing/certificate.ts';
-import { ENDPOINTS, everythingFine, forbidden, NODES, OPERATOR, REVIEWS } from './testing/cluster.ts';
+import {
+  configzOf,
+  ENDPOINTS,
+  everythingFine,
+  forbidden,
+  NODES,
+  OPERATOR,
+  REVIEWS,
+} from './testing/cluster.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
@@ -86,7 +94,7 @@ describe('sb doctor', function () {
   it('has a line for each check and 0 where all is fine', async () => {
     const { code, stdout, stderr } = await doctor({}, '--write-probe');
     expect(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('✓ '))).to.deep.equal([]);
-    expect([code, stderr]).to.deep.equal([0, '20 fine\n']);
+    expect([code, stderr]).to.deep.equal([0, '21 fine\n']);
     expect(stdout).to.include('✓ operator: 2 of 2 replicas of the operator are ready\n');
     expect(stdout).to.include('✓ store: you may write, read and delete objects below tasks/\n');
     expect(stdout).to.include('✓ permissions: jane may do everything that sb does in namespace default\n');
@@ -125,6 +133,26 @@ describe('sb doctor', function () {
     expect(binding).to.have.nested.property('subjects[0].name', 'jane');
   });
 
+  it('warns of nodes where an agent may have any number of processes, or says that it may not look', async () => {
+    const found = async (answer: object): Promise<Finding | undefined> => {
+      const { diagnosis } = await doctor({ [configzOf('two')]: answer }, '-o', 'json');
+      return diagnosis().findings.find(({ check }) => check === 'processes');
+    };
+    expect(await found({ kubeletconfig: { podPidsLimit: 1024 } })).to.include({
+      state: 'fine',
+      what: 'a Pod may have 16384 processes at most on 2 nodes that were asked',
+    });
+    for (const none of [{ kubeletconfig: { podPidsLimit: -1 } }, { kubeletconfig: {} }, {}])
+      expect(await found(none)).to.include({
+        state: 'warning',
+        what: 'a Pod may have any number of processes on node two',
+      });
+    expect(await found(forbidden('get', 'nodes/proxy'))).to.include({
+      state: 'skipped',
+      why: 'it needs the right to get nodes/proxy',
+    });
+  });
+
   it('works for somebody who may read almost nothing, and says which permission each check wants', async () => {
     const all = everythingFine(pem);
     const open = [/^\/(version|openapi)/, /^\/apis\/[^/]+$/, /review/, /sb-client/];
@@ -134,7 +162,7 @@ describe('sb doctor', function () {
     const { code, diagnosis } = await doctor(Object.fromEntries(denied), '-o', 'json');
     expect(code).to.equal(0);
     expect(statesOf(diagnosis(), 'problem')).to.deep.equal([]);
-    const blind = 'namespace, operator, broker, registry, quota, nodes, autoscaling, image-pulls';
+    const blind = 'namespace, operator, broker, registry, quota, nodes, processes, autoscaling, image-pulls';
     expect(statesOf(diagnosis(), 'warning').join(', ')).to.equal(blind);
     const room = diagnosis().findings.find(({ check }) => check === 'nodes');
     expect(room?.why).to.equal('you may not list nodes');

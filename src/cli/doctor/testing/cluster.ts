@@ -48,6 +48,7 @@ export const OPERATOR_PODS = `/api/v1/${SYSTEM}/pods`;
 export const LEASE = `/apis/coordination.k8s.io/v1/${SYSTEM}/leases/sb-operator`;
 export const ENDPOINTS = `/apis/discovery.k8s.io/v1/${SYSTEM}/endpointslices`;
 export const NODES = '/api/v1/nodes';
+export const configzOf = (name: string): string => `${NODES}/${name}/proxy/configz`;
 export const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 export const IDENTITY = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 
@@ -78,6 +79,8 @@ export const everythingFine = (certificate: string): FixedApi['answers'] => ({
   [inDefault('api/v1', 'pods')]: list(),
   [inDefault('api/v1', 'events')]: list(),
   [NODES]: list(node('one'), node('two')),
+  [configzOf('one')]: { kubeletconfig: { podPidsLimit: 16_384 } },
+  [configzOf('two')]: { kubeletconfig: { podPidsLimit: 16_384 } },
   '/api/v1/pods': list(),
 });
 
