@@ -1,4 +1,3 @@
-import { isRetried } from '../../crds/reasons.ts';
 import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
@@ -180,30 +179,6 @@ describe('what an agent does to its container', function () {
     });
     const { result } = await run.finish();
     expect(result.kind, run.said()).to.equal('rewarded');
-  });
-
-  it('is in doubt, at the least, where somebody else speaks in the name of run.sh', async function () {
-    // The courier waits for two minutes where run.sh is halted.
-    this.timeout(400_000);
-    const hijack = [
-      'for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = 1 ] || { tr "\\0" " " < $p/cmdline | grep -q "run.sh serve" && kill -STOP $n; }; done',
-      'exec 8<>/sb/cmd',
-      'while read -r s t v <&8; do [ "$v" = run ] && { mkdir -p /logs/verifier; echo 1 > /logs/verifier/reward.txt; }; echo "$s $t done 0 0" > /sb/report; done',
-    ];
-    const run = await make({
-      files: taskOf(
-        [
-          `cat > /tmp/hijack <<'END'\n${hijack.join('\n')}\nEND`,
-          '(setsid bash /tmp/hijack >/dev/null 2>&1 &)',
-          'sleep 1',
-        ],
-        [reward('false')],
-      ),
-    });
-    const { result, doubts = [], integrity } = await run.finish();
-    // Who is heard first is chance. Whatever comes of it earns no other attempt.
-    if (result.kind === 'failed') expect(isRetried(result.reason), result.message).to.equal(false);
-    expect([...doubts, ...integrity]).not.to.deep.equal([]);
   });
 
   it('is verified where the FIFO of orders was full', async () => {
