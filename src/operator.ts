@@ -105,7 +105,7 @@ export class SbOperator extends Operator {
     return { kube, trials, taskBuilds, jobs, pods, rulesOf, log: this.log, now };
   }
 
-  /** What the admins decided for a namespace; a cache that is a moment behind must not open what they closed. */
+  /** What the admins decided for a namespace; one that the cache does not know yet is asked for, or it would be open for being new. */
   readonly rulesOf = async (name: string): Promise<NamespaceRules> => {
     const key = { namespace: '', name };
     const found = this.namespaces.get(key) ?? (await this.client.get(Namespace, key));

@@ -13,6 +13,7 @@ import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/tas
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
+import { byControllerUid } from '../../kube/work/owners.ts';
 import { type ArtifactStore, taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
@@ -104,7 +105,7 @@ async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
   const labelSelector = `${LABEL.trial},batch.kubernetes.io/controller-uid=${uid}`;
   const live = await kube.list(Pod, { namespace, labelSelector });
   // Where the admission policies are not installed, the label is anybody's; the reference the Job controller checks, too.
-  return live.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
+  return live.filter((pod) => byControllerUid(pod).includes(uid));
 }
 
 /** Whoever may create Pods can write one that names the Job as its owner, and an outcome into that: it has to be what the Job says. */

@@ -4,6 +4,7 @@ import { LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';
 import { ApiError, isAlreadyExists } from '../../kube/errors.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
+import { byControllerUid } from '../../kube/work/owners.ts';
 import type { KubeClient, Permission } from '../../kube/types.ts';
 import { ProviderError, type ProviderReason } from '../errors.ts';
 import { classify } from './buildkit/failure.ts';
@@ -67,12 +68,9 @@ const chunked = (names: string[], size: number): string[][] =>
     names.slice(index * size, (index + 1) * size),
   );
 
-const ownedBy = (uid: string | undefined, { metadata }: Job | Pod): boolean =>
-  metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid) ?? false;
-
 /** Whoever may create Pods can write one that names the Job as its owner, and a digest into that: it has to be what the Job says. */
 const isOf = (job: Job, pod: Pod): boolean =>
-  ownedBy(job.metadata.uid, pod) && alterationOf(pod, job) === undefined;
+  byControllerUid(pod).includes(job.metadata.uid ?? '') && alterationOf(pod, job) === undefined;
 
 const newest = (pods: Pod[]): Pod | undefined =>
   pods
@@ -131,7 +129,8 @@ class BuildKitImageBuilder implements ImageBuilder {
     const job = await this.#kube.get(Job, { namespace: owner.namespace, name: token });
     if (!job) throw new ProviderError('Unavailable', `Job ${owner.namespace}/${token} was just deleted`);
     // The label is the operator's alone, where its admission policies are installed.
-    if (ownedBy(owner.uid, job) && job.metadata.labels?.[LABEL.taskBuild] !== undefined) return job;
+    if (byControllerUid(job).includes(owner.uid) && job.metadata.labels?.[LABEL.taskBuild] !== undefined)
+      return job;
     throw new ProviderError('Invalid', `Job ${owner.namespace}/${token} belongs to something else`);
   }
 

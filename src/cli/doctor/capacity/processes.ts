@@ -11,7 +11,7 @@ interface Configuration {
 }
 
 /** How many processes a Pod may have, by node; the kubelet’s word for no limit is -1. */
-export function judgeProcesses(limits: ReadonlyMap<string, number>): Found {
+function judgeProcesses(limits: ReadonlyMap<string, number>): Found {
   const open = [...limits].filter(([, limit]) => limit <= 0).map(([name]) => name);
   if (open.length === 0)
     return fine(
