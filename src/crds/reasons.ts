@@ -179,7 +179,12 @@ export const BUILD_FAILED = {
   BaseImageNotFound: {
     retried: false,
     fault: 'definition',
-    means: 'a FROM image, or that of a # syntax line, does not exist',
+    means: 'a FROM image does not exist',
+  },
+  FrontendNotFound: {
+    retried: false,
+    fault: 'definition',
+    means: 'the image of the Dockerfile’s # syntax line does not exist',
   },
   BaseImageRateLimited: {
     retried: true,

@@ -51,7 +51,12 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
   DockerfileFailed: failedStep,
   BaseImageNotFound: say(
     'an image that the Dockerfile needs does not exist',
-    'correct FROM in environment/Dockerfile, or the line # syntax= above it',
+    'correct FROM in environment/Dockerfile',
+    buildLog,
+  ),
+  FrontendNotFound: say(
+    'the frontend that the Dockerfile asks for does not exist',
+    'leave the line # syntax= out of environment/Dockerfile, or correct it',
     buildLog,
   ),
   BaseImageRateLimited: () => imageFinding('toomanyrequests'),

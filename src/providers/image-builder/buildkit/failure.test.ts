@@ -67,7 +67,7 @@ describe('failure of a build', () => {
         '--------------------',
         'error: failed to solve: docker/dockerfile:1-labs: failed to resolve source metadata for docker.io/docker/dockerfile:1-labs: not found',
       ].join('\n'),
-      'BaseImageNotFound',
+      'FrontendNotFound',
       'the Dockerfile’s first line, # syntax=docker/dockerfile:1-labs, asks for a frontend that cannot be pulled; leave the line out unless the Dockerfile needs it: docker/dockerfile:1-labs: failed to resolve source metadata for docker.io/docker/dockerfile:1-labs: not found',
     ],
     'a missing stage': [

@@ -79,7 +79,13 @@ function marked(line: string): Verdict | undefined {
 function ofTool(line: string, after: string[], lines: string[]): Verdict {
   const error = [VERDICT.exec(line)?.[1] ?? '', ...after].join(' ').slice(0, ERROR_MAX);
   const rule = RULES.find(({ when }) => when.test(error));
-  return { reason: rule?.reason(error) ?? 'BuilderUnavailable', message: sentence(error, lines) };
+  const reason = rule?.reason(error) ?? 'BuilderUnavailable';
+  const frontend = PULL.test(error) ? SYNTAX.exec(lines.join('\n'))?.[1] : undefined;
+  if (frontend === undefined) return { reason, message: sentence(error, lines) };
+  return {
+    reason: reason === 'BaseImageNotFound' ? 'FrontendNotFound' : reason,
+    message: `the Dockerfile’s first line, # syntax=${frontend}, asks for a frontend that cannot be pulled; leave the line out unless the Dockerfile needs it: ${causeOf(error)}`,
+  };
 }
 
 /**
@@ -99,11 +105,10 @@ const failedStep = (lines: string[]): string | undefined =>
     .map((line) => /^ > (\[(?!internal\]).*?\] .*):$/.exec(line)?.[1])
     .findLast((step) => step !== undefined);
 
+const causeOf = (error: string): string => error.replace(/^failed to solve: /, '');
+
 function sentence(error: string, lines: string[]): string {
-  const cause = error.replace(/^failed to solve: /, '');
-  const frontend = PULL.test(error) ? SYNTAX.exec(lines.join('\n'))?.[1] : undefined;
-  if (frontend !== undefined)
-    return `the Dockerfile’s first line, # syntax=${frontend}, asks for a frontend that cannot be pulled; leave the line out unless the Dockerfile needs it: ${cause}`;
+  const cause = causeOf(error);
   const step = failedStep(lines);
   if (step === undefined) return cause;
   const [, exit] = /did not complete successfully: (.*)$/s.exec(cause) ?? [];
