@@ -1,7 +1,7 @@
 /** The courier's memory while the agent runs, and how long after its process began it sent its first request. */
 import { readFileSync } from 'node:fs';
 import { LABEL } from '../src/crds/names.ts';
-import { CONTAINERS } from '../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../src/wire/pod-paths.ts';
 import { eventually } from '../test/e2e/support/eventually.ts';
 import type { World } from '../test/e2e/support/world.ts';
 import { kubectlOk } from '../test/support/cluster.ts';

@@ -6,7 +6,7 @@ import { permissions as broker } from './broker/permissions.ts';
 import { program } from './cli/program.ts';
 import type { Cli } from './cli/commands/command.ts';
 import { cliPage } from './cli/reference.ts';
-import { publishedSchema, schemaNames } from './cli/schemas.ts';
+import { publishedSchema, schemaNames } from './client/documents/index.ts';
 import { permissions as expiry } from './controllers/expiry/controller.ts';
 import { permissions as orphans } from './controllers/orphans/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';

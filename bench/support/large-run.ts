@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { planRun } from '../../src/cli/plan/plan.ts';
-import { selectTasks } from '../../src/cli/select/select.ts';
+import { planRun } from '../../src/client/runs/plan/plan.ts';
+import { selectTasks } from '../../src/client/runs/select/select.ts';
 import { timestamp } from '../../src/crds/conditions.ts';
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
 import type { TrialStatus } from '../../src/crds/trial-status.ts';

@@ -3,12 +3,12 @@
  * `submission.ts <run|dry-run> <folder> <run's name> [namespace]`. Prints milliseconds, counts and the largest RSS as one line of JSON.
  * The Trials are suspended: what is measured is the way to the API server, not the cluster's work on them.
  */
-import { yamlDocuments } from '../../src/cli/plan/documents.ts';
-import { planRun } from '../../src/cli/plan/plan.ts';
-import { trialCount, type RunPlan } from '../../src/cli/plan/types.ts';
-import { selectTasks } from '../../src/cli/select/select.ts';
-import { openSession } from '../../src/cli/session/session.ts';
-import { submitRun, type Submitted } from '../../src/cli/submit/submit.ts';
+import { yamlDocuments } from '../../src/client/runs/plan/documents.ts';
+import { planRun } from '../../src/client/runs/plan/plan.ts';
+import { trialCount, type RunPlan } from '../../src/client/runs/plan/types.ts';
+import { selectTasks } from '../../src/client/runs/select/select.ts';
+import { openSession } from '../../src/client/session/session.ts';
+import { submitRun, type Submitted } from '../../src/client/runs/submit/submit.ts';
 
 /** What the process prints. */
 export interface Submission {

@@ -1,7 +1,8 @@
-/** What each route of the wire contract (crds/courier-protocol.ts) answers. */
+/** What each route of the wire contract (src/wire) answers. */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
-import type { ContextResponse, Plan, UploadResponse } from '../crds/courier-protocol.ts';
+import type { ContextResponse, UploadResponse } from '../wire/uploads.ts';
+import type { Assignment } from '../wire/assignment.ts';
 import { unreadable } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
@@ -9,7 +10,7 @@ import type { ArtifactStore } from '../providers/artifact-store/port.ts';
 import { readJson } from './body.ts';
 import type { Subjects } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
-import { archiveKey, planOf } from './plan.ts';
+import { archiveKey, assignmentOf } from './assignment.ts';
 import { isRefused, refused } from './refusal.ts';
 import type { Refused, RefusalReason } from './refusal.ts';
 import { uploadsOf } from './uploads.ts';
@@ -56,19 +57,19 @@ export function routes(given: RouteDeps): Record<string, Route> {
   const presignSeconds = Math.min(given.presignSeconds, PRESIGN_MAX_SECONDS);
   const deps = { ...given, presignSeconds };
 
-  const plan = async (pod: PodIdentity): Promise<Plan | Refused> => {
+  const assignment = async (pod: PodIdentity): Promise<Assignment | Refused> => {
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
     const { s3 } = subject.trial.spec.task;
     const rules = await rulesOf(pod.namespace);
-    if (!s3) return planOf(subject, { rules });
+    if (!s3) return assignmentOf(subject, { rules });
     const url = await download(deps, {
       key: archiveKey(subject.trial, store.bucket),
       uri: s3.uri,
       reason: 'TaskNotFound',
       namespace: pod.namespace,
     });
-    return typeof url === 'string' ? planOf(subject, { archiveUrl: url, rules }) : url;
+    return typeof url === 'string' ? assignmentOf(subject, { archiveUrl: url, rules }) : url;
   };
 
   const presign = async (uploads: Upload[]): Promise<UploadResponse> => {
@@ -108,5 +109,5 @@ export function routes(given: RouteDeps): Record<string, Route> {
     return typeof url === 'string' ? { url, sha256: s3.sha256 } : url;
   };
 
-  return { 'GET /v1/plan': plan, 'POST /v1/uploads': upload, 'GET /v1/context': context };
+  return { 'GET /v1/assignment': assignment, 'POST /v1/uploads': upload, 'GET /v1/context': context };
 }

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { request as httpsRequest, Agent } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
-import type { Plan, UploadResponse } from '../crds/courier-protocol.ts';
+import type { Assignment } from '../wire/assignment.ts';
+import type { UploadResponse } from '../wire/uploads.ts';
 import { NO_RULES } from '../../test/support/builders.ts';
 import { namespaceRules } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
@@ -136,23 +137,23 @@ describe('broker', () => {
       request.on('error', reject);
       request.end(body);
     });
-  const plan = (): Promise<Received> => send({ path: '/v1/plan', token: trialToken });
+  const assignment = (): Promise<Received> => send({ path: '/v1/assignment', token: trialToken });
   const upload = (body: string): Promise<Received> =>
     send({ method: 'POST', path: '/v1/uploads', token: trialToken, body });
   const taskZip = (): Promise<void> => store.put('tasks/local/hello/0123456789ab/task.zip', 'zip');
 
-  it('gives a Trial’s courier its plan, with a URL of the task that works', async () => {
+  it('gives a Trial’s courier its assignment, with a URL of the task that works', async () => {
     await taskZip();
-    const { status, json } = await plan();
+    const { status, json } = await assignment();
     expect(status).to.equal(200);
-    const { trial: whose, task } = json as unknown as Plan;
+    const { trial: whose, task } = json as unknown as Assignment;
     expect(whose).to.deep.equal({ namespace: 'evals', name: 'solve', uid: trial.metadata.uid, attempt: 1 });
     const url = task.source.kind === 'archive' ? task.source.url : '';
     expect((await store.send({ method: 'GET', url, headers: {} })).status).to.equal(200);
   });
 
   it('answers 404 with the URI where the task is not there', async () => {
-    expect(await plan()).to.deep.include({
+    expect(await assignment()).to.deep.include({
       status: 404,
       json: { error: 'there is no object s3://memory/tasks/local/hello/0123456789ab/task.zip' },
     });
@@ -183,7 +184,7 @@ describe('broker', () => {
     cluster.calls.length = 0;
     const body = JSON.stringify({ files: [{ path: 'agent/a.txt', size: 1, sha256: '0'.repeat(64) }] });
     for (let courier = 0; courier < 20; courier++)
-      expect([(await plan()).status, (await upload(body)).status]).to.deep.equal([200, 200]);
+      expect([(await assignment()).status, (await upload(body)).status]).to.deep.equal([200, 200]);
     expect(cluster.calls).to.deep.equal(['raw /.well-known/openid-configuration', 'raw /openid/v1/jwks']);
   });
 
@@ -205,31 +206,33 @@ describe('broker', () => {
     const annotations = { 'sb.abundant.ai/task-prefixes': 'tasks/team-a/' };
     rules = namespaceRules(annotations, { requirePrefixes: false });
     for (const request of [
-      { path: '/v1/plan', token: trialToken },
+      { path: '/v1/assignment', token: trialToken },
       { path: '/v1/context', token: buildToken },
     ]) {
       const { status, json } = await send(request);
       expect([status, json['error']]).to.deep.equal([
         403,
-        `namespace evals may not read tasks/local/hello/0123456789ab/${request.path === '/v1/plan' ? 'task' : 'context'}.zip: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
+        `namespace evals may not read tasks/local/hello/0123456789ab/${request.path === '/v1/assignment' ? 'task' : 'context'}.zip: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
       ]);
     }
     rules = namespaceRules({ 'sb.abundant.ai/task-prefixes': 'tasks/local/' }, { requirePrefixes: true });
-    expect(await plan()).to.include({ status: 200 });
+    expect(await assignment()).to.include({ status: 200 });
   });
 
   it('keeps Trials and builds apart', async () => {
     expect(await send({ path: '/v1/context', token: trialToken })).to.include({ status: 403 });
-    expect(await send({ path: '/v1/plan', token: buildToken })).to.include({ status: 403 });
+    expect(await send({ path: '/v1/assignment', token: buildToken })).to.include({ status: 403 });
   });
 
   it('answers 401 without a good token, and reads no body then', async () => {
     const body = Buffer.alloc(200_000);
-    expect(await send({ path: '/v1/plan' })).to.include({ status: 401 });
+    expect(await send({ path: '/v1/assignment' })).to.include({ status: 401 });
     expect(await send({ method: 'POST', path: '/v1/uploads', token: 'a.b.c', body })).to.include({
       status: 401,
     });
-    expect(await send({ path: '/v1/plan', headers: { authorization: `Basic ${trialToken}` } })).to.include({
+    expect(
+      await send({ path: '/v1/assignment', headers: { authorization: `Basic ${trialToken}` } }),
+    ).to.include({
       status: 401,
     });
   });
@@ -237,8 +240,8 @@ describe('broker', () => {
   it('answers 404 on any other path or method', async () => {
     for (const [method, path] of [
       ['GET', '/'],
-      ['POST', '/v1/plan'],
-      ['GET', '/v1/plan/'],
+      ['POST', '/v1/assignment'],
+      ['GET', '/v1/assignment/'],
       ['GET', '/v1/uploads'],
     ] as const)
       expect(await send({ method, path, token: trialToken })).to.include({ status: 404 });
@@ -258,13 +261,13 @@ describe('broker', () => {
 
   it('answers 503 while the store or the API server fails, without saying more', async () => {
     fault = () => new ProviderError('AccessDenied', 'https://s3/secret?X-Amz-Signature=1');
-    expect(await plan()).to.deep.include({
+    expect(await assignment()).to.deep.include({
       status: 503,
       json: { error: 'the artifact store: AccessDenied' },
     });
     cluster.down = true;
     const stranger = await key.sign(podClaims(now(), { name: 'elsewhere', uid: 'unknown' }));
-    expect(await send({ path: '/v1/plan', token: stranger })).to.include({ status: 503 });
+    expect(await send({ path: '/v1/assignment', token: stranger })).to.include({ status: 503 });
   });
 
   it('serves eight requests of a Pod at the same time, and asks the others to come again', async () => {
@@ -272,7 +275,7 @@ describe('broker', () => {
     const opened = Promise.withResolvers<void>();
     gate = opened.promise;
     const many = new Agent({ ca: certificate.ca(), maxSockets: 20 });
-    const asked = Array.from({ length: 12 }, () => send({ path: '/v1/plan', token: trialToken }, many));
+    const asked = Array.from({ length: 12 }, () => send({ path: '/v1/assignment', token: trialToken }, many));
     const refusals: number[] = [];
     const settled = asked.map(async (answer) => {
       const { status } = await answer;
@@ -282,7 +285,7 @@ describe('broker', () => {
     const served = (await Promise.all(settled)).filter((status) => status === 200);
     many.destroy();
     expect(served).to.have.length(8);
-    expect(await plan()).to.include({ status: 200 });
+    expect(await assignment()).to.include({ status: 200 });
   });
 
   it('answers a courier beside hundreds of connections that ask nothing', async () => {
@@ -290,7 +293,7 @@ describe('broker', () => {
     const idle = Array.from({ length: 400 }, () => connect({ port: broker.port, host: '127.0.0.1' }));
     for (const socket of idle) socket.on('error', () => undefined);
     await Promise.all(idle.map((socket) => once(socket, 'connect')));
-    expect(await plan()).to.include({ status: 200 });
+    expect(await assignment()).to.include({ status: 200 });
     for (const socket of idle) socket.destroy();
   });
 
@@ -298,17 +301,19 @@ describe('broker', () => {
     const old = new Agent({ ca: certificate.ca(), maxVersion: 'TLSv1.2' });
     const distrustful = new Agent({});
     for (const by of [old, distrustful])
-      expect(await send({ path: '/v1/plan' }, by).catch((error: unknown) => error)).to.be.instanceOf(Error);
+      expect(await send({ path: '/v1/assignment' }, by).catch((error: unknown) => error)).to.be.instanceOf(
+        Error,
+      );
   });
 
   it('changes its certificate under open connections without dropping one', async () => {
-    const first = await send({ path: '/v1/plan' });
+    const first = await send({ path: '/v1/assignment' });
     const secret = cluster.found(Secret, { namespace: 'sb-system', name: SECRET_NAME });
     cluster.put(Secret, { ...(secret as Secret), data: { ...secret?.data, 'tls.crt': '' } });
     await certificate.refresh();
     const fresh = new Agent({ ca: certificate.ca() });
-    expect((await send({ path: '/v1/plan' })).serial).to.equal(first.serial);
-    expect((await send({ path: '/v1/plan' }, fresh)).serial).to.not.equal(first.serial);
+    expect((await send({ path: '/v1/assignment' })).serial).to.equal(first.serial);
+    expect((await send({ path: '/v1/assignment' }, fresh)).serial).to.not.equal(first.serial);
   });
 
   it('lets a running request end before it closes, and takes no new one', async () => {
@@ -322,10 +327,10 @@ describe('broker', () => {
       reached.resolve();
       return head(name);
     };
-    const running = plan();
+    const running = assignment();
     await reached.promise;
     const closed = broker.close();
-    const late = await send({ path: '/v1/plan' }, new Agent({ ca: certificate.ca() })).catch(
+    const late = await send({ path: '/v1/assignment' }, new Agent({ ca: certificate.ca() })).catch(
       (error: unknown) => error,
     );
     expect(late).to.include({ code: 'ECONNREFUSED' });
@@ -336,11 +341,11 @@ describe('broker', () => {
 
   it('counts answers by route and status, and refusals by reason', async () => {
     await taskZip();
-    await plan();
-    await send({ path: '/v1/plan' });
+    await assignment();
+    await send({ path: '/v1/assignment' });
     await send({ path: '/favicon.ico' });
     const text = await registry.metrics();
-    expect(text).to.contain('sb_broker_requests_total{route="GET /v1/plan",code="200"} 1');
+    expect(text).to.contain('sb_broker_requests_total{route="GET /v1/assignment",code="200"} 1');
     expect(text).to.contain('sb_broker_requests_total{route="none",code="404"} 1');
     expect(text).to.contain('sb_broker_refusals_total{reason="NoToken"} 1');
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { UPLOAD_BATCH } from '../crds/courier-protocol.ts';
+import { UPLOAD_BATCH } from '../wire/uploads.ts';
 import { trialPrefix } from '../crds/names.ts';
 import { isRefused } from './refusal.ts';
 import { trialWith } from './testing/objects.ts';

@@ -1,9 +1,10 @@
 /** Pure: which files a courier may store, and where. */
-import { MANIFEST_MAX_BYTES, OUTCOME_MAX_BYTES, UPLOAD_BATCH } from '../crds/courier-protocol.ts';
-import type { UploadFile } from '../crds/courier-protocol.ts';
+import { MANIFEST_MAX_BYTES, UPLOAD_BATCH } from '../wire/uploads.ts';
+import { OUTCOME_MAX_BYTES } from '../wire/outcome.ts';
+import type { UploadFile } from '../wire/uploads.ts';
 import { trialPrefix } from '../crds/names.ts';
 import type { Trial } from '../crds/trial.ts';
-import { problemOfPath } from '../crds/upload-paths.ts';
+import { problemOfPath } from '../wire/upload-paths.ts';
 import { isRefused, refused } from './refusal.ts';
 import type { Refused } from './refusal.ts';
 

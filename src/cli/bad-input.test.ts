@@ -8,9 +8,9 @@ import { chmod, mkdir, readFile, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { run } from './run.ts';
-import { fixedApi, healthy, type Answer, type FixedApi } from './testing/api.ts';
-import { below, folderOf, type Folder } from './testing/task-folder.ts';
-import { recordedIo } from './testing/terminal.ts';
+import { fixedApi, healthy, type Answer, type FixedApi } from '../client/testing/api.ts';
+import { below, folderOf, type Folder } from '../client/testing/task-folder.ts';
+import { recordedIo } from '../client/testing/terminal.ts';
 
 const TASK = {
   'task.toml': '',

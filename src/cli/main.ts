@@ -1,7 +1,7 @@
 /** Entry point of `sb`: the process's streams, signals and exit code. */
 import { writeSync } from 'node:fs';
-import { CliError } from './failure/error.ts';
-import { Interrupted } from './failure/interrupted.ts';
+import { CliError } from '../client/failures/error.ts';
+import { Interrupted } from '../client/failures/interrupted.ts';
 import { run } from './run.ts';
 import { processTerminal } from './terminal.ts';
 import type { Io } from './types.ts';

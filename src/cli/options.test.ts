@@ -4,11 +4,11 @@ import type { Command, Option } from 'commander';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRepeatable } from './commands/command.ts';
-import { CliError } from './failure/error.ts';
+import { CliError } from '../client/failures/error.ts';
 import { callOf, everyCommand, program } from './program.ts';
 import { run } from './run.ts';
-import { below, folderOf, type Folder } from './testing/task-folder.ts';
-import { recordedIo } from './testing/terminal.ts';
+import { below, folderOf, type Folder } from '../client/testing/task-folder.ts';
+import { recordedIo } from '../client/testing/terminal.ts';
 
 const fresh = () => program({ io: recordedIo(), finish: () => undefined });
 const commands = everyCommand(fresh()).filter((command) => command.commands.length === 0);

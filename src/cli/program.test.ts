@@ -3,7 +3,7 @@ import { examplesOf } from './commands/command.ts';
 import { callOf, everyCommand, program } from './program.ts';
 import { cliPage } from './reference.ts';
 import { run } from './run.ts';
-import { recordedIo } from './testing/terminal.ts';
+import { recordedIo } from '../client/testing/terminal.ts';
 
 const root = () => program({ io: recordedIo(), finish: () => undefined });
 const visible = everyCommand(root()).filter((command) => !command.name().startsWith('__'));

@@ -7,7 +7,7 @@ import { runs } from './commands/run/run.ts';
 import { task } from './commands/task/task.ts';
 import { trial } from './commands/trial/trial.ts';
 import { version } from './commands/version.ts';
-import { CliError } from './failure/error.ts';
+import { CliError } from '../client/failures/error.ts';
 
 const COMMANDS: readonly CommandOf[] = [cloud, runs, trial, task, doctor, version, completion];
 

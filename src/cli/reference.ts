@@ -1,9 +1,9 @@
 /** docs/reference/cli.md, out of commander's own tree. */
 import type { Argument, Command, Option } from 'commander';
 import { documentsOf, examplesOf } from './commands/command.ts';
-import { CATALOGUE, type CatalogueEntry } from './failure/catalogue.ts';
+import { CATALOGUE, type CatalogueEntry } from '../client/failures/catalogue.ts';
 import { callOf, everyCommand } from './program.ts';
-import { SCHEMAS, type SchemaName } from './schemas.ts';
+import { SCHEMAS, type SchemaName } from '../client/documents/index.ts';
 
 const EXIT_CODES: [code: number, meaning: string][] = [
   [0, 'Finished. A wrong answer of the agent is data, not failure.'],

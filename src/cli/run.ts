@@ -1,9 +1,10 @@
 import { CommanderError } from 'commander';
-import { CliError } from './failure/error.ts';
-import { explain } from './failure/explain.ts';
-import { printFailure } from './failure/print.ts';
+import { CliError } from '../client/failures/error.ts';
+import { explain } from '../client/failures/explain.ts';
+import { printFailure } from './render/failure.ts';
 import { GREETING, program } from './program.ts';
-import type { ExitCode, Io } from './types.ts';
+import type { ExitCode } from '../client/failures/exit-code.ts';
+import type { Io } from './types.ts';
 
 /** Runs `sb` with these arguments: the one place where a failure becomes four lines and an exit code. */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {

@@ -1,6 +1,7 @@
-/** One attempt at a Trial, from the plan to the outcome. */
+/** One attempt at a Trial, from the assignment to the outcome. */
 import { join } from 'node:path';
-import type { Outcome, Plan } from '../crds/courier-protocol.ts';
+import type { Outcome } from '../wire/outcome.ts';
+import type { Assignment } from '../wire/assignment.ts';
 import type { BrokerClient } from './broker/broker-client.ts';
 import { HttpFailure } from './broker/http.ts';
 import type { Patience } from './broker/retry.ts';
@@ -27,9 +28,9 @@ export interface AttemptDeps {
   stop: AbortSignal;
 }
 
-/** The outcome so far, and the plan where the broker gave one. Nothing is stored yet. */
+/** The outcome so far, and the assignment where the broker gave one. Nothing is stored yet. */
 export interface Attempted {
-  plan?: Plan;
+  assignment?: Assignment;
   outcome: Outcome;
 }
 
@@ -42,35 +43,37 @@ export function attemptOf(podName: string): number {
 /** Runs all phases. Never throws: whatever goes wrong is in the outcome. */
 export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
   const { settings, broker, timeline, findings } = deps;
-  let plan: Plan | undefined;
+  let assignment: Assignment | undefined;
   let ending: Pick<Outcome, 'result' | 'exception'>;
   try {
     const { given, task, sequence } = await timeline.during('environmentSetup', async () => {
-      plan = await broker.plan();
-      return { given: plan, ...(await setUpEnvironment(plan, deps)) };
+      assignment = await broker.assignment();
+      return { given: assignment, ...(await setUpEnvironment(assignment, deps)) };
     });
     const [step] = sequence.steps;
     if (!step) throw new Error('a task has at least one step');
-    ending = await runStep(step, { plan: given, task }, { ...deps, paths: settings.paths });
+    ending = await runStep(step, { assignment: given, task }, { ...deps, paths: settings.paths });
   } catch (error) {
     ending = endingOf(error, deps);
   }
   const outcome: Outcome = {
     version: 1,
-    attempt: plan?.trial.attempt ?? attemptOf(settings.hostname),
+    attempt: assignment?.trial.attempt ?? attemptOf(settings.hostname),
     ...ending,
     timings: timeline.timings(),
     integrity: findings.list(),
     ...(findings.doubts().length > 0 && { doubts: findings.doubts() }),
   };
-  return { ...(plan && { plan }), outcome };
+  return { ...(assignment && { assignment }), outcome };
 }
 
 /** Fetches the task and waits for its container, whose image may still be on its way. */
-async function setUpEnvironment(plan: Plan, deps: AttemptDeps): Promise<Prepared> {
+async function setUpEnvironment(assignment: Assignment, deps: AttemptDeps): Promise<Prepared> {
   const { settings, hand, note } = deps;
-  note(`plan for attempt ${plan.trial.attempt} of ${plan.trial.namespace}/${plan.trial.name}`);
-  const [prepared] = await Promise.all([prepareTask(plan, deps), hand.ready()]);
+  note(
+    `assignment for attempt ${assignment.trial.attempt} of ${assignment.trial.namespace}/${assignment.trial.name}`,
+  );
+  const [prepared] = await Promise.all([prepareTask(assignment, deps), hand.ready()]);
   note('the task container is ready');
   await prepareSurroundings(prepared.sequence.surroundings, { ...deps, paths: settings.paths });
   return prepared;
@@ -81,16 +84,19 @@ interface Prepared {
   sequence: Sequence;
 }
 
-async function prepareTask(plan: Plan, { settings, broker, patience, note }: AttemptDeps): Promise<Prepared> {
+async function prepareTask(
+  assignment: Assignment,
+  { settings, broker, patience, note }: AttemptDeps,
+): Promise<Prepared> {
   const { paths, secrets } = settings;
   // Loaded only now: the first request should not wait for the parsers.
   const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
   const { sequenceOf } = await import('./task/steps.ts');
   const folder = join(paths.scratch, 'task');
   const archive = join(paths.scratch, 'task.zip');
-  await fetchTask(plan.task.source, { mount: paths.task, folder, archive, broker, patience });
-  const task = await readReadyTask(folder, plan.task);
-  const sequence = sequenceOf(plan, task, secrets);
+  await fetchTask(assignment.task.source, { mount: paths.task, folder, archive, broker, patience });
+  const task = await readReadyTask(folder, assignment.task);
+  const sequence = sequenceOf(assignment, task, secrets);
   for (const line of sequence.notes) note(line);
   return { task, sequence };
 }

@@ -16,7 +16,7 @@ import { configMapHash } from '../crds/content.ts';
 import { packContext, readTask } from '../tasks/index.ts';
 import { startCourierServices, TOKEN } from '../../test/support/courier-services.ts';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
-import { aPlan } from '../../test/support/trial-run.ts';
+import { anAssignment } from '../../test/support/trial-run.ts';
 import { copyContext, fetchContext } from './context.ts';
 
 describe('the context of a build', () => {
@@ -33,7 +33,7 @@ describe('the context of a build', () => {
 
   const fetched = async (archive: Uint8Array | undefined, contextSha256: string) => {
     const services = await startCourierServices({
-      plan: () => aPlan(),
+      assignment: () => anAssignment(),
       contextSha256,
       ...(archive && { archive }),
     });

@@ -1,7 +1,7 @@
 /** Entry point: `courier.js trial` beside a task container, `courier.js context [--configmap SHA256]` before a build. */
 import { writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { POD_PATHS } from '../crds/courier-protocol.ts';
+import { POD_PATHS } from '../wire/pod-paths.ts';
 import { explain } from './failure.ts';
 import { SECRET_PREFIX } from './settings.ts';
 import type { BrokerSettings, Settings } from './settings.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '../crds/courier-protocol.ts';
+import type { Outcome } from '../wire/outcome.ts';
 import { attemptOf, attemptTrial } from './attempt.ts';
 import { brokerClient } from './broker/broker-client.ts';
 import { explain } from './failure.ts';
@@ -59,10 +59,10 @@ async function attemptAndStore({ settings, stop, now, hand, log, findings }: Par
   const broker = brokerClient(settings.broker, patience);
   const deps = { settings, broker, patience, hand, findings, timeline, note, stop };
   try {
-    const { plan, outcome } = await attemptTrial(deps);
-    if (!plan?.upload) return outcome;
+    const { assignment, outcome } = await attemptTrial(deps);
+    if (!assignment?.upload) return outcome;
     const storing = { ...patience, stop: afterwards(stop, STORE_AFTER_STOP_MS) };
-    return await storeResults(plan, outcome, {
+    return await storeResults(assignment, outcome, {
       hand,
       log,
       timeline,

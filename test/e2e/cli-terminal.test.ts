@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import stringWidth from 'string-width';
-import { CONTAINERS } from '../../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { kubectlOk, root } from '../support/cluster.ts';
 import { needTerminal, type PseudoTerminal } from '../support/terminal.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { Diagnosis, Finding } from '../../src/cli/schemas/cluster.ts';
+import type { Diagnosis, CheckResult } from '../../src/client/documents/cluster.ts';
 import { kubeconfig, kubectlOk, root, type Said } from '../support/cluster.ts';
 import { eventuallyTrue } from './support/eventually.ts';
 import { operatorIsWell, operatorPods, scaleOperator } from './support/faults.ts';
@@ -43,7 +43,7 @@ describe('sb doctor', () => {
   }
   const diagnosis = async (config?: string): Promise<Diagnosis> =>
     JSON.parse((await sb(['-o', 'json'], config)).stdout) as Diagnosis;
-  const of = ({ findings }: Diagnosis, check: string): Finding[] =>
+  const of = ({ findings }: Diagnosis, check: string): CheckResult[] =>
     findings.filter((finding) => finding.check === check);
 
   it('finds nothing wrong with this cluster, and may write to its store', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { zipSync } from 'fflate';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONTAINERS } from '../../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { ANNOTATION, API_VERSION, BROKER_AUDIENCE, sha256 } from '../../src/crds/names.ts';
 import { TaskBuild as TaskBuildKind } from '../../src/crds/kinds.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
@@ -112,7 +112,7 @@ describe('a user who may create Pods and nothing else', () => {
       sha256: sha256('0'),
     }));
     const answers = [
-      await broker.ask({ path: '/v1/plan', token }),
+      await broker.ask({ path: '/v1/assignment', token }),
       await broker.ask({ path: '/v1/uploads', token, body: { files } }),
     ];
     return answers.map(({ status }: Answer) => status);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
-import type { UploadResponse } from '../../src/crds/courier-protocol.ts';
+import type { UploadResponse } from '../../src/wire/uploads.ts';
 import { trialPrefix } from '../../src/crds/names.ts';
 import { ConfigMap, Pod } from '../../src/kube/kinds.ts';
 import { digestOf } from '../../src/tasks/hash.ts';

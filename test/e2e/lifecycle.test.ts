@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
-import { CONTAINERS } from '../../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { ConfigMap, type Pod } from '../../src/kube/kinds.ts';
 import { kubectlOk } from '../support/cluster.ts';

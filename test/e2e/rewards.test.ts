@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
-import type { StoredOutcome } from '../../src/crds/outcome.ts';
+import type { StoredOutcome } from '../../src/wire/outcome.ts';
 import { harborValidator } from '../support/harbor.ts';
 import { checkedManifest, storedJson, storedText } from './support/stored.ts';
 import { trial } from './support/stories.ts';

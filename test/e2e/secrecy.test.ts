@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CONTAINERS } from '../../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { trialPrefix } from '../../src/crds/names.ts';
 import type { Pod } from '../../src/kube/kinds.ts';
 import { kubectl } from '../support/cluster.ts';
@@ -52,8 +52,8 @@ describe('the broker', () => {
     await other.release('broker');
   });
 
-  const plan = (token?: string): Promise<Answer> =>
-    broker.ask({ path: '/v1/plan', ...(token !== undefined && { token }) });
+  const assignment = (token?: string): Promise<Answer> =>
+    broker.ask({ path: '/v1/assignment', ...(token !== undefined && { token }) });
   const minePod = (): Pod => pods[0] as Pod;
   const upload = async (path: string): Promise<Answer> =>
     broker.ask({
@@ -62,8 +62,8 @@ describe('the broker', () => {
       body: { files: [{ path, size: 1, sha256: '0'.repeat(64) }] },
     });
 
-  it('gives a Pod the plan of its own Trial', async () => {
-    const [first, second] = await Promise.all(pods.map(async (pod) => plan(await tokenOf(pod))));
+  it('gives a Pod the assignment of its own Trial', async () => {
+    const [first, second] = await Promise.all(pods.map(async (pod) => assignment(await tokenOf(pod))));
     expect(first?.status).to.equal(200);
     expect(first?.body).to.have.nested.property('trial.name', 'broker-mine');
     expect(second?.body).to.have.nested.property('trial.name', 'broker-other');
@@ -93,12 +93,14 @@ describe('the broker', () => {
   });
 
   it('refuses a request without a token, and a token that is none', async () => {
-    expect((await plan()).status).to.equal(401);
-    expect((await plan('not.a.token')).status).to.equal(401);
+    expect((await assignment()).status).to.equal(401);
+    expect((await assignment('not.a.token')).status).to.equal(401);
   });
 
   it('refuses a token of another audience', async () => {
-    expect((await plan(await tokenOf(minePod(), 'https://kubernetes.default.svc'))).status).to.equal(401);
+    expect((await assignment(await tokenOf(minePod(), 'https://kubernetes.default.svc'))).status).to.equal(
+      401,
+    );
   });
 
   it('gets no token that belongs to no Pod, or to a Pod that is no Trial’s: nobody can have one', async () => {
@@ -122,7 +124,7 @@ describe('the broker', () => {
     const token = await tokenOf(minePod());
     for (const replica of replicas) {
       await using one = await brokerOf(replica);
-      const { status } = await one.ask({ path: '/v1/plan', token });
+      const { status } = await one.ask({ path: '/v1/assignment', token });
       expect(status, replica.metadata.name).to.equal(200);
     }
   });
@@ -137,8 +139,8 @@ describe('the broker', () => {
 
   it('refuses the token of a Pod that was deleted', async () => {
     const token = await tokenOf(minePod());
-    expect((await plan(token)).status).to.equal(200);
+    expect((await assignment(token)).status).to.equal(200);
     await mine.deleted();
-    expect((await plan(token)).status).to.be.oneOf([401, 403]);
+    expect((await assignment(token)).status).to.be.oneOf([401, 403]);
   });
 });

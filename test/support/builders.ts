@@ -1,6 +1,7 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
 import type { ImageRules, Origin } from '../../src/controllers/task-build/image.ts';
-import type { ImageConfig, Outcome, StoredOutcome } from '../../src/crds/courier-protocol.ts';
+import type { ImageConfig } from '../../src/crds/image-config.ts';
+import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
 import { API_VERSION, jobName, LABEL } from '../../src/crds/names.ts';
 import { namespaceRules } from '../../src/crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';

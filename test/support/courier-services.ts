@@ -10,7 +10,8 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { Plan, UploadRequest, UploadResponse } from '../../src/crds/courier-protocol.ts';
+import type { Assignment } from '../../src/wire/assignment.ts';
+import type { UploadRequest, UploadResponse } from '../../src/wire/uploads.ts';
 import { issueAuthority, issueLeaf } from '../../src/broker/tls/issue.ts';
 
 /** The bearer token that the stand-in accepts. */
@@ -42,12 +43,12 @@ export interface CourierServices {
 }
 
 export interface ServicesOptions {
-  /** The plan; `archive` is served where its source is one. */
-  plan: (archiveUrl: string) => Plan;
+  /** The assignment; `archive` is served where its source is one. */
+  assignment: (archiveUrl: string) => Assignment;
   archive?: Uint8Array;
   /** Of the build context that `/v1/context` names. */
   contextSha256?: string;
-  /** Answer of `/v1/plan` instead of a plan. */
+  /** Answer of `/v1/assignment` instead of an assignment. */
   refusal?: { status: number; error: string };
 }
 
@@ -134,9 +135,9 @@ function brokerAnswer(state: State, request: IncomingMessage, body: Buffer): Ans
   if (request.headers.authorization !== `Bearer ${TOKEN}`) return json(401, { error: 'no token' });
   const archiveUrl = `${storageUrl}/archive.zip?X-Amz-Signature=${SIGNATURE}`;
   switch (route) {
-    case 'GET /v1/plan': {
-      const { refusal, plan } = options;
-      return refusal ? json(refusal.status, { error: refusal.error }) : json(200, plan(archiveUrl));
+    case 'GET /v1/assignment': {
+      const { refusal, assignment } = options;
+      return refusal ? json(refusal.status, { error: refusal.error }) : json(200, assignment(archiveUrl));
     }
     case 'GET /v1/context':
       return json(200, { url: archiveUrl, sha256: options.contextSha256 });

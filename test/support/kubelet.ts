@@ -3,7 +3,7 @@
  * collector. A Job gets one Pod; the Pod starts and comes to its fate; the courier stores `outcome.json`, then leaves its termination
  * message; the Job's condition follows. A deleted Job stays until its Pod has ended, a Pod that is told to stop ends in its own time.
  */
-import type { Outcome } from '../../src/crds/courier-protocol.ts';
+import type { Outcome } from '../../src/wire/outcome.ts';
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
 import { ANNOTATION, LABEL, trialPrefix } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';

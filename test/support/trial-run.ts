@@ -2,7 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Manifest, Outcome, Plan, StoredOutcome } from '../../src/crds/courier-protocol.ts';
+import type { Manifest } from '../../src/wire/uploads.ts';
+import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
+import type { Assignment } from '../../src/wire/assignment.ts';
 import type { Settings } from '../../src/courier/settings.ts';
 import { packTask, readTask } from '../../src/tasks/index.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
@@ -13,7 +15,7 @@ import { COURIER_UID, makeTaskPod } from './task-pod.ts';
 import type { TaskPod, TaskPodOptions } from './task-pod.ts';
 
 /** The oracle, with changes. */
-export const anAgent = (over: Partial<Plan['agent']> = {}): Plan['agent'] => ({
+export const anAgent = (over: Partial<Assignment['agent']> = {}): Assignment['agent'] => ({
   name: 'oracle',
   env: [],
   setupTimeoutSeconds: 360,
@@ -21,8 +23,8 @@ export const anAgent = (over: Partial<Plan['agent']> = {}): Plan['agent'] => ({
   ...over,
 });
 
-/** A plan for the oracle, with changes. */
-export const aPlan = (over: Partial<Plan> = {}): Plan => ({
+/** A assignment for the oracle, with changes. */
+export const anAssignment = (over: Partial<Assignment> = {}): Assignment => ({
   trial: { namespace: 'default', name: 'hello', uid: '11111111-2222-3333-4444-555555555555', attempt: 1 },
   task: { name: 'org/hello', source: { kind: 'configMap' } },
   image: { user: '', workdir: '/app', entrypoint: [], cmd: [] },
@@ -43,8 +45,8 @@ export const SOLVED: Files = {
 export interface RunOptions {
   files?: Files;
   /** `archive` for the task's source is the archive of `files`. */
-  plan?: Partial<Omit<Plan, 'task'>> & {
-    task?: Omit<Plan['task'], 'source'> & { source: Plan['task']['source'] | 'archive' };
+  assignment?: Partial<Omit<Assignment, 'task'>> & {
+    task?: Omit<Assignment['task'], 'source'> & { source: Assignment['task']['source'] | 'archive' };
   };
   pod?: TaskPodOptions;
   secrets?: Record<string, string>;
@@ -71,10 +73,10 @@ export interface TrialRun {
   remove(): Promise<void>;
 }
 
-function planOf({ plan: { task, ...plan } = {} }: RunOptions, url: string): Plan {
+function assignmentOf({ assignment: { task, ...assignment } = {} }: RunOptions, url: string): Assignment {
   const { source = 'archive', ...named } = task ?? { name: 'org/hello' };
-  return aPlan({
-    ...plan,
+  return anAssignment({
+    ...assignment,
     task: { ...named, source: source === 'archive' ? { kind: source, url } : source },
   });
 }
@@ -84,7 +86,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const folder = await taskFolder(options.files ?? SOLVED);
   const services = await startCourierServices({
     archive: await packTask(await readTask(folder)),
-    plan: (url) => planOf(options, url),
+    assignment: (url) => assignmentOf(options, url),
     ...options.services,
   });
   const pod = await makeTaskPod(options.pod);

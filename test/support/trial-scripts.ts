@@ -1,5 +1,5 @@
 /** Scripts and Trials for scenarios. */
-import type { Plan } from '../../src/crds/courier-protocol.ts';
+import type { Assignment } from '../../src/wire/assignment.ts';
 import type { Files } from './task-folder.ts';
 import { needTaskPods } from './task-pod.ts';
 import { anAgent, makeTrialRun, SOLVED } from './trial-run.ts';
@@ -18,7 +18,7 @@ export const taskOf = (solve: string[], test: string[], toml = ''): Files => ({
 });
 
 /** An agent of one's own. */
-export const custom = (run: string, over: Partial<Plan['agent']> = {}): Plan['agent'] => ({
+export const custom = (run: string, over: Partial<Assignment['agent']> = {}): Assignment['agent'] => ({
   ...anAgent({ name: 'custom', run }),
   ...over,
 });

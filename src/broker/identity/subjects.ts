@@ -1,6 +1,6 @@
 /** What a Pod may act for: the Trial whose current attempt it runs, or the TaskBuild that it builds. */
-import { CONTAINERS } from '../../crds/courier-protocol.ts';
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';

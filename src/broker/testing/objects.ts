@@ -1,6 +1,6 @@
 /** A Trial, a TaskBuild, and the Jobs and Pods that the operator makes for them. */
-import { CONTAINERS } from '../../crds/courier-protocol.ts';
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import { aTaskBuild, aTrial, anImageConfig } from '../../../test/support/builders.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';

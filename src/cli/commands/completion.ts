@@ -28,7 +28,7 @@ export const complete = ({ io }: Cli): Command => {
     ]);
     const root = command.parent ?? command;
     const lines = await answer(root, words, async (names, typed) => {
-      const { namesOf } = await import('../session/names.ts');
+      const { namesOf } = await import('../complete/names.ts');
       return namesOf(names, clusterIn(typed), io);
     });
     io.terminal.out(lines.map((line) => `${line}\n`).join(''));

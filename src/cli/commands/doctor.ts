@@ -22,8 +22,8 @@ export const doctor = ({ io, finish }: Cli): Command =>
       .option('--write-probe', 'also write, read and delete an object in the store', false)
       .action(async ({ output, jobsDir, ...options }: Options) => {
         const [{ diagnose }, { printDiagnosis }] = await Promise.all([
-          import('../doctor/diagnose.ts'),
-          import('../doctor/print.ts'),
+          import('../../client/diagnosis/doctor/diagnose.ts'),
+          import('../render/doctor.ts'),
         ]);
         const diagnosis = await diagnose({ ...options, jobsDir: resolve(io.cwd, jobsDir) }, io);
         await printDiagnosis(io.terminal, output, diagnosis);

@@ -15,10 +15,10 @@ export const version = ({ io, finish }: Cli): Command =>
       .option('--client', 'print the version of sb alone, without asking the cluster', false)
       .action(async ({ client, output, ...options }: Options) => {
         const [{ versionsOf }, { printDocument }, { versionLines }, { safeLine }] = await Promise.all([
-          import('../session/versions.ts'),
+          import('../../client/session/versions.ts'),
           import('../render/output.ts'),
           import('../render/versions.ts'),
-          import('../render/safe.ts'),
+          import('../../text/safe.ts'),
         ]);
         const versions = await versionsOf(client ? undefined : options, io);
         // Three, as wherever a cluster cannot be reached.

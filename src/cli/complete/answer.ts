@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { safeLine } from '../render/safe.ts';
+import { safeLine } from '../../text/safe.ts';
 import { candidates, type Names } from './candidates.ts';
 
 /** Says to the shell's function: complete the names of files. */

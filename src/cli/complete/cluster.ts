@@ -1,4 +1,4 @@
-import type { SessionOptions } from '../types.ts';
+import type { SessionOptions } from '../../client/session/types.ts';
 
 const FLAGS: Record<string, keyof SessionOptions> = {
   '--context': 'context',

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { program } from '../program.ts';
-import { recordedIo } from '../testing/terminal.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
 import { answer } from './answer.ts';
 import { clusterIn } from './cluster.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Readable } from 'node:stream';
-import { active } from '../follow/testing/trials.ts';
-import type { PodLog } from '../trials/log/pod-log.ts';
+import { active } from '../../client/runs/follow/testing/trials.ts';
+import type { PodLog } from '../../client/logs/pod-log.ts';
 import { AgentOutput } from './agent-output.ts';
 
 describe('What agents print', () => {

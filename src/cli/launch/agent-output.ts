@@ -1,11 +1,11 @@
 /** `--follow`: what agents print, while they print it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trial } from '../../crds/trial.ts';
-import { CONTAINERS } from '../../crds/courier-protocol.ts';
-import { isRunning, stateOf } from '../follow/state.ts';
-import { createBudget } from '../select/in-parallel.ts';
-import { safeLines } from '../trials/log/lines.ts';
-import type { PodLog } from '../trials/log/pod-log.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import { isRunning, stateOf } from '../../client/runs/follow/state.ts';
+import { createBudget } from '../../async/in-parallel.ts';
+import { safeLines } from '../../client/logs/lines.ts';
+import type { PodLog } from '../../client/logs/pod-log.ts';
 
 export interface AgentOutputOptions {
   podLog: PodLog;

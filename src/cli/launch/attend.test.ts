@@ -6,11 +6,12 @@ import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Kube } from '../../kube/connect.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
-import { CliError } from '../failure/error.ts';
-import { broken, inRun, rewarded, RUN } from '../follow/testing/trials.ts';
-import { folderOf, type Folder } from '../testing/task-folder.ts';
-import { recordedIo } from '../testing/terminal.ts';
-import type { Io, Session } from '../types.ts';
+import { CliError } from '../../client/failures/error.ts';
+import { broken, inRun, rewarded, RUN } from '../../client/runs/follow/testing/trials.ts';
+import { folderOf, type Folder } from '../../client/testing/task-folder.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
+import type { Io } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
 import { attend, type AttendOptions, type Attended } from './attend.ts';
 import { exitCodeOf, printOutcome } from './outcome.ts';
 

@@ -1,16 +1,17 @@
 /** Watching a run until it is over, the patience is, or somebody presses Ctrl-C. The run itself goes on in any case. */
 import { join } from 'node:path';
-import { followRun } from '../follow/follow.ts';
-import type { TrialLine } from '../follow/line.ts';
-import { isEnded } from '../follow/state.ts';
-import type { RunSummary } from '../follow/summary.ts';
-import { RunView } from '../follow/view.ts';
-import type { MirrorReport } from '../mirror/mirror.ts';
-import { collectResults } from '../mirror/results.ts';
+import { followRun } from '../../client/runs/follow/follow.ts';
+import type { TrialLine } from '../../client/runs/follow/line.ts';
+import { isEnded } from '../../client/runs/follow/state.ts';
+import type { RunSummary } from '../../client/runs/follow/summary.ts';
+import { RunView } from '../../client/runs/follow/view.ts';
+import type { MirrorReport } from '../../client/runs/mirror/mirror.ts';
+import { collectResults } from '../../client/runs/mirror/results.ts';
 import { progress, progressMode, type Progress } from '../render/progress/progress.ts';
-import type { Submitted } from '../submit/submit.ts';
-import { podLogOf } from '../trials/log/pod-log.ts';
-import type { Io, OutputFormat, Session } from '../types.ts';
+import type { Submitted } from '../../client/runs/submit/submit.ts';
+import { podLogOf } from '../../client/logs/pod-log.ts';
+import type { Io, OutputFormat } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
 import { AgentOutput } from './agent-output.ts';
 import { cancelOpen } from './cancel.ts';
 import { interruption } from './interruption.ts';

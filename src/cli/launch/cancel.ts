@@ -1,7 +1,7 @@
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { LABEL } from '../../crds/names.ts';
-import { inParallel } from '../select/in-parallel.ts';
-import type { Session } from '../types.ts';
+import { inParallel } from '../../async/in-parallel.ts';
+import type { Session } from '../../client/session/types.ts';
 
 const PARALLEL = 16;
 

@@ -1,10 +1,12 @@
 /** The last words on a run that was attended, and the exit code. */
-import { printFailure } from '../failure/print.ts';
-import { rewardedNop } from '../follow/rewarded-nop.ts';
-import { incomplete } from '../mirror/problem.ts';
-import { safe } from '../render/safe.ts';
-import { counted } from '../runs/hint.ts';
-import type { ExitCode, OutputFormat, Session, Terminal } from '../types.ts';
+import { printFailure } from '../render/failure.ts';
+import { rewardedNop } from '../../client/runs/follow/rewarded-nop.ts';
+import { incomplete } from '../../client/runs/mirror/problem.ts';
+import { safe } from '../../text/safe.ts';
+import { counted } from '../../text/figures.ts';
+import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { OutputFormat, Terminal } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
 import type { Attended } from './attend.ts';
 import { exitCodeOf, printOutcome } from './outcome.ts';
 

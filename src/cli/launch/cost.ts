@@ -1,6 +1,6 @@
 /** What a run's machines may cost, in dollars: a range, since nobody knows how long agents take. */
 import { amountOf } from '../../crds/refusals.ts';
-import type { RunPlan } from '../plan/types.ts';
+import type { RunPlan } from '../../client/runs/plan/types.ts';
 import type { TrialManifest } from '../../tasks/index.ts';
 
 /** On-demand prices of general-purpose EC2 machines in us-east-1, an hour: between Graviton on spot and Intel on demand. */

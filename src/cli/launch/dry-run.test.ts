@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import { run } from '../run.ts';
-import { below, folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
-import { recordedIo } from '../testing/terminal.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../client/testing/task-folder.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
 
 // A verifier of its own is more than the operator runs today.
 const RUNNABLE = {

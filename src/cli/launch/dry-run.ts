@@ -1,12 +1,14 @@
 /** `--dry-run`: what a run would be, without making it. */
-import { manifests, secretNote, yamlDocuments } from '../plan/documents.ts';
-import { summary, type PlanSummary } from '../plan/summary.ts';
-import type { RunPlan } from '../plan/types.ts';
-import { printFailure } from '../failure/print.ts';
+import { manifests, secretNote, yamlDocuments } from '../../client/runs/plan/documents.ts';
+import { summary, type PlanSummary } from '../../client/runs/plan/summary.ts';
+import type { RunPlan } from '../../client/runs/plan/types.ts';
+import { printFailure } from '../render/failure.ts';
 import { printDocument } from '../render/output.ts';
-import { safe, safeJson } from '../render/safe.ts';
-import { dryRunServer } from '../submit/submit.ts';
-import type { ExitCode, Io, Session } from '../types.ts';
+import { safe, safeJson } from '../../text/safe.ts';
+import { dryRunServer } from '../../client/runs/submit/submit.ts';
+import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { Io } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
 import { costLine } from './cost.ts';
 import { quotaLines } from './fit/quota.ts';
 import type { Wish } from './wish.ts';

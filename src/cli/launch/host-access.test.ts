@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { run } from '../run.ts';
-import { selectTasks } from '../select/select.ts';
-import { fixedApi, type FixedApi } from '../testing/api.ts';
-import { below, folderOf, type Folder } from '../testing/task-folder.ts';
-import { recordedIo, recordedTerminal } from '../testing/terminal.ts';
+import { selectTasks } from '../../client/runs/select/select.ts';
+import { fixedApi, type FixedApi } from '../../client/testing/api.ts';
+import { below, folderOf, type Folder } from '../../client/testing/task-folder.ts';
+import { recordedIo, recordedTerminal } from '../../client/testing/terminal.ts';
 import { hostAccess } from './host-access.ts';
 import { wishOf } from './wish.ts';
 

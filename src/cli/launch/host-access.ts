@@ -1,11 +1,11 @@
 /** Whether tasks may have variables of the caller's environment: allowed by flags, or by an answer that holds for this run. */
-import { CliError } from '../failure/error.ts';
-import { contenders } from '../plan/agents.ts';
-import { hostVariables, readable, type HostVariable } from '../plan/host-variables.ts';
-import { quoted } from '../render/quoted.ts';
-import { safe, safeLine } from '../render/safe.ts';
-import { unsupported } from '../select/problems.ts';
-import type { Selection } from '../select/select.ts';
+import { CliError } from '../../client/failures/error.ts';
+import { contenders } from '../../client/runs/plan/agents.ts';
+import { hostVariables, readable, type HostVariable } from '../../client/runs/plan/host-variables.ts';
+import { quoted } from '../../text/quoted.ts';
+import { safe, safeLine } from '../../text/safe.ts';
+import { unsupported } from '../../tasks/folder/problems.ts';
+import type { Selection } from '../../client/runs/select/select.ts';
 import type { Io } from '../types.ts';
 import type { Wish } from './wish.ts';
 

@@ -1,14 +1,15 @@
 /** How a run ended: its exit code, and its document or table on stdout. */
-import type { TrialLine } from '../follow/line.ts';
-import type { RunSummary } from '../follow/summary.ts';
+import type { TrialLine } from '../../client/runs/follow/line.ts';
+import type { RunSummary } from '../../client/runs/follow/summary.ts';
 import { lineDocument, summaryDocument } from '../render/documents.ts';
 import { printListing } from '../render/output.ts';
 import type { Column } from '../render/table.ts';
 import { TABLE_ROWS } from '../render/progress/frame.ts';
-import { duration, figure } from '../render/progress/words.ts';
-import type { RunOutcome, RunSubmitted } from '../schemas/run.ts';
-import type { Submitted } from '../submit/submit.ts';
-import type { ExitCode, OutputFormat, Terminal } from '../types.ts';
+import { duration, figure } from '../../text/figures.ts';
+import type { RunOutcome, RunSubmitted } from '../../client/documents/run.ts';
+import type { Submitted } from '../../client/runs/submit/submit.ts';
+import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { OutputFormat, Terminal } from '../types.ts';
 import type { Attended, Ending } from './attend.ts';
 
 export interface Outcome {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { run } from '../run.ts';
-import { below, folderOf, type Folder } from '../testing/task-folder.ts';
-import { recordedIo } from '../testing/terminal.ts';
+import { below, folderOf, type Folder } from '../../client/testing/task-folder.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
 
 const task = (toml: string) => ({
   'task.toml': toml,

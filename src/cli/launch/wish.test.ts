@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CliError } from '../failure/error.ts';
-import { folderOf, type Folder } from '../testing/task-folder.ts';
-import { recordedIo } from '../testing/terminal.ts';
+import { CliError } from '../../client/failures/error.ts';
+import { folderOf, type Folder } from '../../client/testing/task-folder.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
 import { durationMs, wishOf, type RunFlags } from './wish.ts';
 
 const flags: RunFlags = { output: 'table' };

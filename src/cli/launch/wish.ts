@@ -1,16 +1,17 @@
 /** Flags and run file → what is wanted. */
 import { resolve } from 'node:path';
-import { CliError } from '../failure/error.ts';
-import { contenders } from '../plan/agents.ts';
-import { optionProblems, writtenOut } from '../plan/check-options.ts';
-import { readEnvFiles } from '../plan/env-file.ts';
-import { variablesIn } from '../plan/host-variables.ts';
-import { checkRunName, defaultRunName } from '../plan/names.ts';
-import type { RunOptions } from '../plan/options.ts';
-import { checkEnvFiles, mergeOptions, readRunFile } from '../plan/run-file.ts';
-import { parseAssignments, type Variables } from '../plan/variables.ts';
-import { checkNamespaceName } from '../session/namespace.ts';
-import type { Io, OutputFormat, SessionOptions } from '../types.ts';
+import { CliError } from '../../client/failures/error.ts';
+import { contenders } from '../../client/runs/plan/agents.ts';
+import { optionProblems, writtenOut } from '../../client/runs/plan/check-options.ts';
+import { readEnvFiles } from '../../client/runs/plan/env-file.ts';
+import { variablesIn } from '../../client/runs/plan/host-variables.ts';
+import { checkRunName, defaultRunName } from '../../client/runs/plan/names.ts';
+import type { RunOptions } from '../../client/runs/plan/options.ts';
+import { checkEnvFiles, mergeOptions, readRunFile } from '../../client/runs/plan/run-file.ts';
+import { parseAssignments, type Variables } from '../../client/runs/plan/variables.ts';
+import { checkNamespaceName } from '../../client/session/namespace.ts';
+import type { Io, OutputFormat } from '../types.ts';
+import type { SessionOptions } from '../../client/session/types.ts';
 
 /** As commander hands the options of `sb cloud run` over. */
 export interface RunFlags

@@ -1,9 +1,9 @@
 /** Pure: runs and Trials for programs, the same wherever they are told of; fields as Harbor names them. */
-import type { TrialLine } from '../follow/line.ts';
-import { isEnded } from '../follow/state.ts';
-import type { RunSummary } from '../follow/summary.ts';
-import type { RunSummaryDocument } from '../schemas/run.ts';
-import type { TrialDocument } from '../schemas/trial.ts';
+import type { TrialLine } from '../../client/runs/follow/line.ts';
+import { isEnded } from '../../client/runs/follow/state.ts';
+import type { RunSummary } from '../../client/runs/follow/summary.ts';
+import type { RunSummaryDocument } from '../../client/documents/run.ts';
+import type { TrialDocument } from '../../client/documents/trial.ts';
 
 const stamp = (at: number): string => new Date(at).toISOString();
 const stampOrNull = (at: number | undefined): string | null => (at === undefined ? null : stamp(at));

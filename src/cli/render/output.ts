@@ -1,5 +1,5 @@
 import type { OutputFormat, Terminal } from '../types.ts';
-import { safe, safeJson, safeYaml } from './safe.ts';
+import { safe, safeJson, safeYaml } from '../../text/safe.ts';
 import { style } from './style.ts';
 import { table, type Column } from './table.ts';
 

@@ -1,11 +1,11 @@
 import { relative } from 'node:path';
-import type { CheckReport } from '../lint/check.ts';
-import type { Finding } from '../lint/rules.ts';
-import type { CheckFinding } from '../schemas/task.ts';
-import { grouped } from '../select/problems.ts';
+import type { CheckReport } from '../../tasks/check/check.ts';
+import type { LintMessage } from '../../tasks/check/rules.ts';
+import type { CheckFinding } from '../../client/documents/task.ts';
+import { grouped } from '../../tasks/folder/problems.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 import { printDocument } from './output.ts';
-import { safeJson, safeLine } from './safe.ts';
+import { safeJson, safeLine } from '../../text/safe.ts';
 import { style } from './style.ts';
 
 /** Findings on stdout, a line each as compilers print them, where ten or fewer have one cause; how many there are on stderr. Documents have all. */
@@ -33,7 +33,10 @@ export async function printReport(
   terminal.err(`${summary(tasks, findings)}\n`);
 }
 
-const documentOf = ({ rule, severity, path, line, column, message }: Finding, cwd: string): CheckFinding => ({
+const documentOf = (
+  { rule, severity, path, line, column, message }: LintMessage,
+  cwd: string,
+): CheckFinding => ({
   rule,
   severity,
   path: relative(cwd, path) || '.',
@@ -42,7 +45,7 @@ const documentOf = ({ rule, severity, path, line, column, message }: Finding, cw
   column: column ?? null,
 });
 
-function summary(tasks: number, findings: readonly Finding[]): string {
+function summary(tasks: number, findings: readonly LintMessage[]): string {
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
   return `${count(tasks, 'task')}: ${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}`;

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import { safeLine } from './safe.ts';
+import { safeLine } from '../../text/safe.ts';
 
 /** A column of a table of `T`. */
 export interface Column<T> {

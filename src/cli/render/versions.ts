@@ -1,5 +1,5 @@
-import type { Versions } from '../schemas/cluster.ts';
-import { safeLine } from './safe.ts';
+import type { Versions } from '../../client/documents/cluster.ts';
+import { safeLine } from '../../text/safe.ts';
 
 /** A line for each version that is known. */
 export function versionLines({ client, operator, customResources, kubernetes }: Versions): string {

@@ -1,13 +1,15 @@
 import type { Trial } from '../../crds/trial.ts';
-import { isEnded, stateOf } from '../follow/state.ts';
+import { isEnded, stateOf } from '../../client/runs/follow/state.ts';
 import { cancelOpen } from '../launch/cancel.ts';
-import { safe } from '../render/safe.ts';
-import type { RunCancelled } from '../schemas/run.ts';
-import type { Io, Session } from '../types.ts';
+import { safe } from '../../text/safe.ts';
+import type { RunCancelled } from '../../client/documents/run.ts';
+import type { Io } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
 import { agreed } from './agree.ts';
-import { counted, inNamespace, namespaceToSay } from './hint.ts';
-import { resolveRun } from './find/resolve.ts';
-import { trialsOf } from './find/trials.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import { counted } from '../../text/figures.ts';
+import { resolveRun } from '../../client/runs/find/resolve.ts';
+import { trialsOf } from '../../client/runs/find/trials.ts';
 
 export const isOpen = (trial: Trial): boolean => !isEnded(stateOf(trial).state);
 

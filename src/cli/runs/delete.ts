@@ -2,16 +2,18 @@ import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds
 import { LABEL } from '../../crds/names.ts';
 import { Secret as SecretKind } from '../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../kube/types.ts';
-import { secretObjectName } from '../plan/names.ts';
-import { safe } from '../render/safe.ts';
-import type { RunDeleted } from '../schemas/run.ts';
-import { inParallel } from '../select/in-parallel.ts';
-import type { Io, Session } from '../types.ts';
+import { secretObjectName } from '../../client/runs/plan/names.ts';
+import { safe } from '../../text/safe.ts';
+import type { RunDeleted } from '../../client/documents/run.ts';
+import { inParallel } from '../../async/in-parallel.ts';
+import type { Io } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
 import { agreed } from './agree.ts';
 import { isOpen } from './cancel.ts';
-import { counted, inNamespace, namespaceToSay } from './hint.ts';
-import { resolveRun } from './find/resolve.ts';
-import { trialsOf } from './find/trials.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import { counted } from '../../text/figures.ts';
+import { resolveRun } from '../../client/runs/find/resolve.ts';
+import { trialsOf } from '../../client/runs/find/trials.ts';
 
 const PARALLEL = 32;
 

@@ -1,15 +1,15 @@
 /** `sb run download`: what `sb cloud run` and `sb run attach` copy while a run goes on, for one that nobody watched. */
 import { join } from 'node:path';
 import { identityOf, trialName } from '../../crds/names.ts';
-import { CliError } from '../failure/error.ts';
-import { RunView } from '../follow/view.ts';
-import type { Downloaded } from '../schemas/run.ts';
-import { incomplete, type ResultsProblem } from '../mirror/problem.ts';
-import { collectResults } from '../mirror/results.ts';
-import { storedTrials } from '../mirror/stored-trials.ts';
-import type { Session } from '../types.ts';
-import { resolveRun } from './find/resolve.ts';
-import { trialsOf } from './find/trials.ts';
+import { CliError } from '../../client/failures/error.ts';
+import { RunView } from '../../client/runs/follow/view.ts';
+import type { Downloaded } from '../../client/documents/run.ts';
+import { incomplete, type ResultsProblem } from '../../client/runs/mirror/problem.ts';
+import { collectResults } from '../../client/runs/mirror/results.ts';
+import { storedTrials } from '../../client/runs/mirror/stored-trials.ts';
+import type { Session } from '../../client/session/types.ts';
+import { resolveRun } from '../../client/runs/find/resolve.ts';
+import { trialsOf } from '../../client/runs/find/trials.ts';
 
 export interface Download {
   /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */

@@ -4,10 +4,10 @@ import { trialPrefix } from '../../crds/names.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Transport } from '../../kube/http/transport.ts';
-import { active, broken, rewarded, RUN } from '../follow/testing/trials.ts';
-import { stateOf } from '../follow/state.ts';
-import { recordedIo } from '../testing/terminal.ts';
-import type { Session } from '../types.ts';
+import { active, broken, rewarded, RUN } from '../../client/runs/follow/testing/trials.ts';
+import { stateOf } from '../../client/runs/follow/state.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
+import type { Session } from '../../client/session/types.ts';
 import { printRunLogs, type RunLogs } from './logs.ts';
 import { failureOf, world, type World } from './testing/world.ts';
 

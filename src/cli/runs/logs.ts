@@ -1,17 +1,18 @@
 /** `sb run logs`: the logs of a run's Trials, one after the other, or of all that run while they do. */
 import type { Trial } from '../../crds/trial.ts';
-import { CliError } from '../failure/error.ts';
-import { followRun } from '../follow/follow.ts';
-import { stateOf } from '../follow/state.ts';
-import type { TrialState } from '../follow/state-names.ts';
-import { RunView } from '../follow/view.ts';
-import { safe } from '../render/safe.ts';
-import { createBudget } from '../select/in-parallel.ts';
-import { logSources, printLog } from '../trials/log/print.ts';
-import { mayHaveLog, type LogWish } from '../trials/log/parts.ts';
-import type { Io, Session } from '../types.ts';
-import { resolveRun } from './find/resolve.ts';
-import { trialsOf } from './find/trials.ts';
+import { CliError } from '../../client/failures/error.ts';
+import { followRun } from '../../client/runs/follow/follow.ts';
+import { stateOf } from '../../client/runs/follow/state.ts';
+import type { TrialState } from '../../client/runs/follow/state-names.ts';
+import { RunView } from '../../client/runs/follow/view.ts';
+import { safe } from '../../text/safe.ts';
+import { createBudget } from '../../async/in-parallel.ts';
+import { logSources, printLog } from '../trials/log.ts';
+import { mayHaveLog, type LogWish } from '../../client/logs/parts.ts';
+import type { Io } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
+import { resolveRun } from '../../client/runs/find/resolve.ts';
+import { trialsOf } from '../../client/runs/find/trials.ts';
 
 export interface RunLogs {
   io: Io;

@@ -7,10 +7,10 @@ import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds
 import { LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Secret as SecretKind } from '../../kube/kinds.ts';
-import { active, broken, rewarded, RUN } from '../follow/testing/trials.ts';
-import { storeTrial } from '../mirror/testing/stored-trial.ts';
+import { active, broken, rewarded, RUN } from '../../client/runs/follow/testing/trials.ts';
+import { storeTrial } from '../../client/runs/mirror/testing/stored-trial.ts';
 import { printListing } from '../render/output.ts';
-import { recordedIo } from '../testing/terminal.ts';
+import { recordedIo } from '../../client/testing/terminal.ts';
 import type { OutputFormat } from '../types.ts';
 import { attachRun } from './attach.ts';
 import { cancelRun } from './cancel.ts';
@@ -18,10 +18,10 @@ import { deleteRun } from './delete.ts';
 import { downloadRun } from './download.ts';
 import { listRuns, runColumns } from './report/list.ts';
 import { rerun } from './rerun/rerun.ts';
-import { resolveRun } from './find/resolve.ts';
+import { resolveRun } from '../../client/runs/find/resolve.ts';
 import { showRun } from './report/show.ts';
 import { failureOf, world, type World } from './testing/world.ts';
-import { trialsOf } from './find/trials.ts';
+import { trialsOf } from '../../client/runs/find/trials.ts';
 
 /** The Trial in another run. */
 const inOther = (trial: Trial, run: string): Trial => ({

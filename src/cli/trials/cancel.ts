@@ -1,11 +1,12 @@
 import { Trial as TrialKind } from '../../crds/kinds.ts';
-import { isEnded, stateOf } from '../follow/state.ts';
-import { safe } from '../render/safe.ts';
+import { isEnded, stateOf } from '../../client/runs/follow/state.ts';
+import { safe } from '../../text/safe.ts';
 import { agreed } from '../runs/agree.ts';
-import type { TrialCancelled } from '../schemas/trial.ts';
-import { inNamespace, namespaceToSay } from '../runs/hint.ts';
-import type { Io, Session } from '../types.ts';
-import { resolveTrial } from './resolve.ts';
+import type { TrialCancelled } from '../../client/documents/trial.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import type { Io } from '../types.ts';
+import type { Session } from '../../client/session/types.ts';
+import { resolveTrial } from '../../client/runs/find/trial.ts';
 
 /** `sb trial cancel`: ends a Trial; what its Pod has done so far is stored. */
 export async function cancelTrial(

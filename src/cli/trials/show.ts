@@ -2,14 +2,14 @@
 import { conditionOf } from '../../crds/conditions.ts';
 import { PHASES, type TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { lineOf } from '../follow/line.ts';
+import { lineOf } from '../../client/runs/follow/line.ts';
 import { lineDocument } from '../render/documents.ts';
 import { printDocument } from '../render/output.ts';
-import { safeJson, safeLine } from '../render/safe.ts';
+import { safeJson, safeLine } from '../../text/safe.ts';
 import { style } from '../render/style.ts';
-import { duration, figure } from '../render/progress/words.ts';
-import { runOf } from '../runs/find/trials.ts';
-import type { TrialShown } from '../schemas/trial.ts';
+import { duration, figure } from '../../text/figures.ts';
+import { runOf } from '../../client/runs/find/trials.ts';
+import type { TrialShown } from '../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 
 export async function showTrial(

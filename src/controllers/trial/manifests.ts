@@ -1,5 +1,6 @@
 /** Pure: the Kubernetes objects of a Trial. */
-import { agentVariable, CONTAINERS, POD_PATHS, verifierVariable } from '../../crds/courier-protocol.ts';
+import { agentVariable, verifierVariable } from '../../wire/assignment.ts';
+import { CONTAINERS, POD_PATHS } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { literal } from '../../crds/literal.ts';
 import {

@@ -1,10 +1,10 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when a step needs it. */
-import { OUTCOME_MAX_BYTES } from '../../crds/courier-protocol.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
+import { OUTCOME_MAX_BYTES } from '../../wire/outcome.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import { buildName, configMapHash, differences } from '../../crds/content.ts';
 import type { Files } from '../../crds/content.ts';
 import { identityOf, jobName, LABEL, trialPrefix } from '../../crds/names.ts';
-import { readStoredOutcome } from '../../crds/outcome.ts';
+import { readStoredOutcome } from '../../wire/outcome.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';
 import { type NamespaceRules, unreadable } from '../../crds/namespace-rules.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';

@@ -1,5 +1,6 @@
 /** What the Trial controller sees; every decision rests on this alone. */
-import type { ImageConfig, Outcome } from '../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Attempt } from '../../crds/trial-status.ts';

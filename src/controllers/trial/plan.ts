@@ -1,6 +1,6 @@
 /** Pure: what was observed → the one next step. */
 import { pauseUntil } from '../../crds/attempts.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';

@@ -1,7 +1,7 @@
 /** Pure: what a Pod's status says about the attempt that it runs. */
-import { CONTAINERS } from '../../crds/courier-protocol.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
-import { readMessage } from '../../crds/outcome.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import type { Outcome } from '../../wire/outcome.ts';
+import { readMessage } from '../../wire/outcome.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { Pod } from '../../kube/kinds.ts';
 

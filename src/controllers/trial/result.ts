@@ -1,5 +1,5 @@
 /** Pure: `config.json` and `result.json` of a Trial, in Harbor's field names (its TrialConfig and TrialResult models, 0.25). */
-import type { Outcome } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import { identityOf, trialName } from '../../crds/names.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { Interval, Phase, TrialStatus } from '../../crds/trial-status.ts';

@@ -11,7 +11,7 @@ import {
   T0,
 } from '../../../test/support/builders.ts';
 import { conditionOf } from '../../crds/conditions.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
 import { storedLogLinks } from '../../providers/log-links/stored.ts';

@@ -1,7 +1,7 @@
 /** Pure: what was observed, what was decided and when → the Trial's status. */
 import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/conditions.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import { ANNOTATION, identityOf, jobName, trialName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialReason } from '../../crds/reasons.ts';

@@ -1,12 +1,7 @@
-/** The courier's side of the wire contract in crds/courier-protocol.ts. */
+/** The courier's side of the wire contract (src/wire). */
 import { readFile } from 'node:fs/promises';
-import type {
-  ContextResponse,
-  Plan,
-  UploadFile,
-  UploadRequest,
-  UploadResponse,
-} from '../../crds/courier-protocol.ts';
+import type { ContextResponse, UploadFile, UploadRequest, UploadResponse } from '../../wire/uploads.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import type { BrokerSettings } from '../settings.ts';
 import { agentFor, HttpFailure, send } from './http.ts';
 import { patiently } from './retry.ts';
@@ -16,7 +11,7 @@ import type { Patience } from './retry.ts';
 const BROKER_IDLE_MS = 25_000;
 
 export interface BrokerClient {
-  plan(): Promise<Plan>;
+  assignment(): Promise<Assignment>;
   /** Grants in the files' order. */
   uploads(files: UploadFile[]): Promise<UploadResponse['uploads']>;
   context(): Promise<ContextResponse>;
@@ -47,7 +42,7 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
     patiently(`${method} ${path}`, () => call<T>(method, path, body), patience);
 
   return {
-    plan: () => patient('GET', '/v1/plan'),
+    assignment: () => patient('GET', '/v1/assignment'),
     uploads: async (files) => (await patient<UploadResponse>('POST', '/v1/uploads', { files })).uploads,
     context: () => patient('GET', '/v1/context'),
   };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aPlan } from '../../../test/support/trial-run.ts';
+import { anAssignment } from '../../../test/support/trial-run.ts';
 import { findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
@@ -27,7 +27,7 @@ describe('a disk that the agent has filled', () => {
     };
     const { result } = await runStep(
       step,
-      { plan: aPlan(), task: {} as ReadyTask },
+      { assignment: anAssignment(), task: {} as ReadyTask },
       {
         hand: hand as unknown as Hand,
         findings: findings(),

@@ -1,5 +1,6 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
-import type { Outcome, Plan } from '../../crds/courier-protocol.ts';
+import type { Outcome } from '../../wire/outcome.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/conversation.ts';
 import type { Exception, Phase } from '../../crds/trial-status.ts';
@@ -45,11 +46,11 @@ export async function prepareSurroundings(
 /** Runs one step: its agent, and the judgement. */
 export async function runStep(
   step: Step,
-  { plan, task }: { plan: Plan; task: ReadyTask },
+  { assignment, task }: { assignment: Assignment; task: ReadyTask },
   deps: PhaseDeps,
 ): Promise<PhaseResult> {
   const { hand, timeline, findings, note, paths } = deps;
-  await timeline.during('agentSetup', () => setUp(step, { plan, task }, deps));
+  await timeline.during('agentSetup', () => setUp(step, { assignment, task }, deps));
   const prior = await lookBeforehand(step, deps);
   let exception: PhaseResult['exception'];
   return await judgedAllTheSame(step, deps, async () => {
@@ -67,7 +68,7 @@ export async function runStep(
     const soFar = exception ? { exception } : {};
     if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
     const reward = await timeline.during('verifier', async () => {
-      const stopBackground = plan.agent.backgroundProcesses === 'Stop';
+      const stopBackground = assignment.agent.backgroundProcesses === 'Stop';
       const ground = await prepareGround({ task, verifier, prior, stopBackground }, { hand, findings });
       return await verify(ground, { hand, findings, logs: paths.logs });
     });
@@ -109,7 +110,7 @@ const isDiskFull = (error: unknown): error is Error =>
 
 async function setUp(
   { setup }: Step,
-  { plan: { agent }, task }: { plan: Plan; task: ReadyTask },
+  { assignment: { agent }, task }: { assignment: Assignment; task: ReadyTask },
   { hand, paths }: PhaseDeps,
 ): Promise<void> {
   if (agent.run !== undefined)

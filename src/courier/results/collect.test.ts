@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { MANIFEST_MAX_BYTES } from '../../crds/courier-protocol.ts';
+import { MANIFEST_MAX_BYTES } from '../../wire/uploads.ts';
 import { collectLogs, LIMITS } from './collect.ts';
 import { sha256Of } from './contents.ts';
 

@@ -1,8 +1,8 @@
 /** Walks what the task container left in /logs. All of it is hostile: see safe-open.ts. */
 import { opendirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Skipped } from '../../crds/courier-protocol.ts';
-import { isUnlisted, problemOfName } from '../../crds/upload-paths.ts';
+import type { Skipped } from '../../wire/uploads.ts';
+import { isUnlisted, problemOfName } from '../../wire/upload-paths.ts';
 import { below, lookAt, openSafely, refusalOf, withOpened } from './safe-open.ts';
 
 /** A regular file that is to be stored. */

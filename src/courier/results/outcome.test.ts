@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MESSAGE_MAX_BYTES } from '../../crds/courier-protocol.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
-import { readMessage } from '../../crds/outcome.ts';
+import { MESSAGE_MAX_BYTES } from '../../wire/outcome.ts';
+import type { Outcome } from '../../wire/outcome.ts';
+import { readMessage } from '../../wire/outcome.ts';
 import { outcomeMessage } from './outcome.ts';
 
 const outcomeOf = (over: Partial<Outcome>): Outcome => ({

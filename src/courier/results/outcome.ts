@@ -1,6 +1,6 @@
 /** Pure: the outcome as a termination message. */
-import { MESSAGE_MAX_BYTES } from '../../crds/courier-protocol.ts';
-import type { Outcome } from '../../crds/courier-protocol.ts';
+import { MESSAGE_MAX_BYTES } from '../../wire/outcome.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 
 const FINDING_SHORT = 64;
 /** Bounds of the API. */

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import type { Skipped } from '../../crds/courier-protocol.ts';
+import type { Skipped } from '../../wire/uploads.ts';
 
 /** Why something was not opened; `Missing` where there is nothing. */
 export type Refused = Exclude<Skipped['reason'], 'TooMany' | 'TooDeep'> | 'Missing';

@@ -1,12 +1,7 @@
 /** Stores what an attempt left: files as they are, then the timeline, the manifest, and the outcome, whose presence means that all is there. */
-import type {
-  Manifest,
-  Outcome,
-  Plan,
-  Skipped,
-  StoredOutcome,
-  UploadFile,
-} from '../../crds/courier-protocol.ts';
+import type { Manifest, Skipped, UploadFile } from '../../wire/uploads.ts';
+import type { Outcome, StoredOutcome } from '../../wire/outcome.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import { explain } from '../failure.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { Timeline } from '../record/timeline.ts';
@@ -24,10 +19,14 @@ export interface StoreDeps extends UploadOptions {
 }
 
 /** The outcome with what was stored, or with why nothing could be. */
-export async function storeResults(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
+export async function storeResults(
+  assignment: Assignment,
+  outcome: Outcome,
+  deps: StoreDeps,
+): Promise<Outcome> {
   const { timeline, log } = deps;
   try {
-    const stored = await timeline.during('upload', () => store(plan, outcome, deps));
+    const stored = await timeline.during('upload', () => store(assignment, outcome, deps));
     return { ...stored, timings: timeline.timings() };
   } catch (error) {
     const why = log.clean(explain(error));
@@ -36,7 +35,7 @@ export async function storeResults(plan: Plan, outcome: Outcome, deps: StoreDeps
   }
 }
 
-async function store(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
+async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
   const { hand, logs, log, timeline } = deps;
   // Nobody may write what is being stored, and the courier must be able to read it.
   if (!hand.isGone()) await hand.freeze().catch((error: unknown) => log.note(explain(error)));
@@ -56,7 +55,7 @@ async function store(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Out
       skipped: skipped.length,
     },
   };
-  const { trial } = plan;
+  const { trial } = assignment;
   const manifest: Manifest = { version: 1, trial, files, skipped };
   await uploadText('manifest.json', `${JSON.stringify(manifest)}\n`, deps);
   await uploadText('outcome.json', `${JSON.stringify(storedOutcome(trial, stored))}\n`, deps);
@@ -64,7 +63,7 @@ async function store(plan: Plan, outcome: Outcome, deps: StoreDeps): Promise<Out
 }
 
 /** In the words of the termination message: either may be what the operator reads. */
-const storedOutcome = ({ uid, attempt }: Plan['trial'], outcome: Outcome): StoredOutcome => ({
+const storedOutcome = ({ uid, attempt }: Assignment['trial'], outcome: Outcome): StoredOutcome => ({
   version: 1,
   trial: { uid, attempt },
   outcome: JSON.parse(outcomeMessage(outcome)) as Outcome,

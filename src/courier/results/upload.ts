@@ -1,8 +1,8 @@
 /** Files → storage, in parallel, under grants of the broker. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { UPLOAD_BATCH } from '../../crds/courier-protocol.ts';
-import type { Skipped, UploadFile, UploadResponse } from '../../crds/courier-protocol.ts';
+import { UPLOAD_BATCH } from '../../wire/uploads.ts';
+import type { Skipped, UploadFile, UploadResponse } from '../../wire/uploads.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure, send } from '../broker/http.ts';
 import { expiredFewTimes, isTransient, patiently } from '../broker/retry.ts';

@@ -15,7 +15,7 @@ describe('the task container', function () {
       },
       pod: { env: { IMAGE: 'image' } },
       secrets: { SB_SECRET_AGENT_0: "o'secret\nline" },
-      plan: {
+      assignment: {
         environmentVariables: ['IMAGE'],
         agent: custom(
           bash(
@@ -41,7 +41,7 @@ describe('the task container', function () {
   it('lets a HOME among the variables go before the user’s own', async () => {
     const run = await make({
       files: { ...SOLVED, 'tests/test.sh': bash(reward('[ "$HOME" = /app ]')) },
-      plan: { verifier: { disabled: false, env: [{ name: 'HOME', value: '/app' }], user: 'judge' } },
+      assignment: { verifier: { disabled: false, env: [{ name: 'HOME', value: '/app' }], user: 'judge' } },
     });
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
   });
@@ -64,7 +64,7 @@ describe('the task container', function () {
   it('takes a user with a group, as numbers that no image knows', async () => {
     const run = await make({
       files: { ...SOLVED, 'task.toml': '[agent]\nuser = "4242:4343"\n[verifier]\nuser = "0:4343"\n' },
-      plan: { agent: custom('#!/sb/busybox sh\n/sb/busybox id -u\n/sb/busybox id -g\n') },
+      assignment: { agent: custom('#!/sb/busybox sh\n/sb/busybox id -u\n/sb/busybox id -g\n') },
     });
     expect((await run.finish()).result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(run.text('agent/stdout.txt')).to.equal('4242\n4343\n');
@@ -74,7 +74,7 @@ describe('the task container', function () {
     const run = await make({
       files: { ...SOLVED, 'tests/test.sh': 'echo 1 > /logs/verifier/reward.txt\n' },
       pod: { image: 'bare' },
-      plan: {
+      assignment: {
         image: { user: '4242', workdir: '/', entrypoint: [], cmd: [] },
         agent: custom('#!/sb/busybox sh\n/sb/busybox id\necho $HOME\n', {
           install: 'echo installed > /installed\n',
@@ -112,12 +112,12 @@ describe('the task container', function () {
       '/solution/solve.sh cannot start: its interpreter "/usr/bin/no-such-shell" is not in the image',
     );
 
-    const user = await make({ plan: { user: 'nobody-here' } });
+    const user = await make({ assignment: { user: 'nobody-here' } });
     expect((await user.finish()).result).to.deep.include({
       reason: 'TaskInvalid',
       message: 'the image has no user nobody-here',
     });
-    const workdir = await make({ plan: { workdir: '/nowhere' } });
+    const workdir = await make({ assignment: { workdir: '/nowhere' } });
     expect((await workdir.finish()).result).to.deep.include({
       reason: 'TaskInvalid',
       message: 'the image has no directory /nowhere',

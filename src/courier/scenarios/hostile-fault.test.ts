@@ -55,7 +55,7 @@ describe('what an agent does to its container', function () {
     const run = await make({
       pod: { processes: 64 },
       files: { ...SOLVED, 'tests/test.sh': bash('ps -e -o args > /logs/verifier/ps.txt', reward('true')) },
-      plan: {
+      assignment: {
         agent: custom(bash(`setsid ${bomb} >/dev/null 2>&1 </dev/null &`, 'sleep 1'), { user: '1000' }),
       },
     });
@@ -79,7 +79,7 @@ describe('what an agent does to its container', function () {
     const run = await make({
       files: taskOf(['mv /srv /srv.bak'], ['pwd', reward('true')]),
       pod: { folders: { srv: 0 } },
-      plan: { workdir: '/srv' },
+      assignment: { workdir: '/srv' },
     });
     expect(await verified(run)).to.deep.equal(["the agent removed the verifier's workdir: /srv"]);
     expect(run.text('verifier/test-stdout.txt')).to.equal('/\n');
@@ -88,7 +88,7 @@ describe('what an agent does to its container', function () {
   it('is verified by the number of the user that it has removed', async () => {
     const run = await make({
       files: taskOf(['sed -i /judge/d /etc/passwd /etc/group'], ['id -u; id -g', reward('true')]),
-      plan: { verifier: { disabled: false, env: [], user: 'judge' } },
+      assignment: { verifier: { disabled: false, env: [], user: 'judge' } },
     });
     expect(await verified(run)).to.deep.equal(["the agent removed or changed the verifier's user judge"]);
     expect(run.text('verifier/test-stdout.txt')).to.equal('1001\n1001\n');
@@ -97,7 +97,7 @@ describe('what an agent does to its container', function () {
   it('is verified as nobody else where it has given the user’s name to root', async () => {
     const run = await make({
       files: taskOf(['sed -i s/judge:x:1001:1001/judge:x:0:0/ /etc/passwd'], ['id -u', reward('true')]),
-      plan: { verifier: { disabled: false, env: [], user: 'judge' } },
+      assignment: { verifier: { disabled: false, env: [], user: 'judge' } },
     });
     await verified(run);
     expect(run.text('verifier/test-stdout.txt')).to.equal('1001\n');
@@ -110,7 +110,7 @@ describe('what an agent does to its container', function () {
         'tests/test.sh': '#!/opt/bin/bash\necho 1 > /logs/verifier/reward.txt\n',
         'task.toml': '',
       },
-      plan: {
+      assignment: {
         agent: custom(bash('rm /opt/bin/bash'), {
           install: 'mkdir -p /opt/bin; cp /bin/bash /opt/bin/bash',
         }),
@@ -124,7 +124,7 @@ describe('what an agent does to its container', function () {
   it('is reward 0, and no fault of task or infrastructure, where nothing can run test.sh any more', async () => {
     const run = await make({
       files: { ...SOLVED, 'tests/test.sh': '#!/opt/bin/judge\n' },
-      plan: {
+      assignment: {
         agent: custom(bash('rm /opt/bin/judge'), {
           install: 'mkdir -p /opt/bin; cp /bin/bash /opt/bin/judge',
         }),
@@ -147,7 +147,7 @@ describe('what an agent does to its container', function () {
     this.timeout(200_000);
     const run = await make({
       files: taskOf(['(setsid bash -c "while :; do kill -KILL -1; done" &)', 'sleep 100'], [reward('true')]),
-      plan: { agent: anAgent({ timeoutSeconds: 2 }) },
+      assignment: { agent: anAgent({ timeoutSeconds: 2 }) },
     });
     const { result } = await run.finish();
     // Whether the tests came to run in between is chance.
@@ -175,7 +175,7 @@ describe('what an agent does to its container', function () {
         ['(setsid bash -c "while :; do chmod 000 /logs; kill -KILL -1; done" &)', 'sleep 100'],
         [reward('true')],
       ),
-      plan: { agent: anAgent({ timeoutSeconds: 2 }) },
+      assignment: { agent: anAgent({ timeoutSeconds: 2 }) },
     });
     const { result } = await run.finish();
     expect(result.kind, run.said()).to.equal('rewarded');
@@ -213,14 +213,14 @@ describe('orders', function () {
 
   it('are carried out by no phase that has the courier’s own number', async () => {
     const user = String(COURIER_UID);
-    const agent = await make({ plan: { agent: anAgent({ user }) } });
+    const agent = await make({ assignment: { agent: anAgent({ user }) } });
     const expected = {
       kind: 'failed',
       reason: 'TaskInvalid',
       message: `the user ${user} has the number of the courier's own user, which would show it secrets and tests: choose another one`,
     };
     expect((await agent.finish()).result).to.deep.equal(expected);
-    const verifier = await make({ plan: { verifier: { disabled: false, env: [], user } } });
+    const verifier = await make({ assignment: { verifier: { disabled: false, env: [], user } } });
     expect((await verifier.finish()).result).to.deep.equal(expected);
     expect(verifier.said()).not.to.include('verifier began');
   });
@@ -232,7 +232,7 @@ describe('the verdict', function () {
   it('is in doubt where the agent was root, and where it was the verifier’s own user', async () => {
     const root = await make();
     expect((await root.finish()).doubts).to.deep.equal([ROOT]);
-    const same = await make({ plan: { user: 'agent', agent: custom('true') } });
+    const same = await make({ assignment: { user: 'agent', agent: custom('true') } });
     expect((await same.finish()).doubts).to.deep.equal([
       'the agent was the verifier’s own user: whether it interfered cannot be told',
     ]);
@@ -242,7 +242,7 @@ describe('the verdict', function () {
     const run = await make({
       pod: { folders: { 'opt/bin': 0 }, env: { PATH: '/opt/bin:/usr/bin:/bin' } },
       files: { ...SOLVED, 'tests/test.sh': bash('echo 0 > /logs/verifier/reward.txt') },
-      plan: {
+      assignment: {
         agent: custom('true', {
           user: 'agent',
           install: bash(
@@ -258,9 +258,9 @@ describe('the verdict', function () {
   });
 
   it('is clean where the agent was somebody else, where none ran and where nobody judged', async () => {
-    const other = await make({ plan: { agent: custom('true', { user: 'agent' }) } });
-    const none = await make({ plan: { agent: anAgent({ name: 'nop' }) } });
-    const unjudged = await make({ plan: { verifier: { disabled: true, env: [] } } });
+    const other = await make({ assignment: { agent: custom('true', { user: 'agent' }) } });
+    const none = await make({ assignment: { agent: anAgent({ name: 'nop' }) } });
+    const unjudged = await make({ assignment: { verifier: { disabled: true, env: [] } } });
     for (const run of [other, none, unjudged]) {
       const { doubts, integrity } = await run.finish();
       expect([doubts, integrity]).to.deep.equal([undefined, []]);
@@ -284,7 +284,7 @@ describe('an agent that has run out of time', function () {
           ["beat='while :; do date +%N > /tmp/beat; sleep 0.1; done'", start, 'sleep 100'],
           ['a=$(cat /tmp/beat); sleep 0.5', reward('[ "$a" != "$(cat /tmp/beat)" ]')],
         ),
-        plan: { agent: anAgent({ timeoutSeconds: 1 }) },
+        assignment: { agent: anAgent({ timeoutSeconds: 1 }) },
       });
       const outcome = await run.finish();
       expect(outcome.result).to.deep.include({ reward: stays ? 1 : 0 });

@@ -24,7 +24,7 @@ const attack = (run: string[], test: string[] = []): RunOptions => ({
       ...test,
     ),
   },
-  plan: { agent: custom(bash(...run, 'sleep 0.3'), { user: '1000' }) },
+  assignment: { agent: custom(bash(...run, 'sleep 0.3'), { user: '1000' }) },
 });
 
 describe('an agent that is not root and lives on beside the verifier', function () {
@@ -75,13 +75,13 @@ describe('an agent that is not root and lives on beside the verifier', function 
   });
 
   it('cannot lead root’s pen through a link in place of the verifier’s output where it is the verifier’s own user', async () => {
-    const { files, plan } = attack(
+    const { files, assignment } = attack(
       [living('while :; do ln -sfn /etc/ld.so.preload /logs/verifier/test-stdout.txt; done')],
       ['[ ! -e /etc/ld.so.preload ] || echo written >> /logs/verifier/written'],
     );
     const run = await make({
       ...(files && { files }),
-      plan: { ...plan, verifier: { disabled: false, env: [], user: '1000' } },
+      assignment: { ...assignment, verifier: { disabled: false, env: [], user: '1000' } },
     });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.include({ kind: 'rewarded' });
@@ -102,7 +102,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
         ),
         'tests/test.sh': bash(reward('[ ! -e /etc/planted ]')),
       },
-      plan: { agent: anAgent({ user: 'agent' }) },
+      assignment: { agent: anAgent({ user: 'agent' }) },
     });
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
     expect(run.text('agent/exit-code.txt')).to.equal('3\n');
@@ -121,22 +121,22 @@ describe('an agent that is not root and lives on beside the verifier', function 
 
   it('is not in the way of a verifier that is not root either', async () => {
     const storm = living('while :; do : > /logs/verifier/x$RANDOM; done');
-    const { files, plan } = attack([storm], ['id -un']);
+    const { files, assignment } = attack([storm], ['id -un']);
     const run = await make({
       ...(files && { files }),
-      plan: { ...plan, verifier: { disabled: false, env: [], user: 'judge' } },
+      assignment: { ...assignment, verifier: { disabled: false, env: [], user: 'judge' } },
     });
     expect((await run.finish()).result, run.said()).to.deep.include({ kind: 'rewarded', reward: 0 });
     expect(run.text('verifier/test-stdout.txt')).to.equal('judge\n');
   });
 
   it('outlives its time only where it has detached itself, and then only in doubt', async () => {
-    const { files, plan } = attack([
+    const { files, assignment } = attack([
       living(`while :; do echo 1 > ${R}; cp /tests/expected /tmp/answer; done`),
       'sleep 100',
     ]);
-    const agent = custom(plan?.agent?.run ?? '', { user: '1000', timeoutSeconds: 1 });
-    const run = await make({ ...(files && { files }), plan: { agent } });
+    const agent = custom(assignment?.agent?.run ?? '', { user: '1000', timeoutSeconds: 1 });
+    const run = await make({ ...(files && { files }), assignment: { agent } });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.include({ reward: 0 });
     expect(outcome.exception?.type).to.equal('AgentTimeoutError');
@@ -145,12 +145,12 @@ describe('an agent that is not root and lives on beside the verifier', function 
   });
 
   it('is ended before the tests appear where the Trial says so', async () => {
-    const { files, plan } = attack(
+    const { files, assignment } = attack(
       [living('trap "" TERM; while :; do sleep 0.1; done')],
       ['ps -e -o args > /logs/verifier/ps.txt'],
     );
-    const agent = custom(plan?.agent?.run ?? '', { user: '1000', backgroundProcesses: 'Stop' });
-    const run = await make({ ...(files && { files }), plan: { agent } });
+    const agent = custom(assignment?.agent?.run ?? '', { user: '1000', backgroundProcesses: 'Stop' });
+    const run = await make({ ...(files && { files }), assignment: { agent } });
     const outcome = await run.finish();
     expect(outcome.doubts).to.equal(undefined);
     expect(outcome.integrity).to.deep.equal([]);
@@ -170,7 +170,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
             reward('[ $? = 0 ]'),
           ),
         },
-        plan: { agent: custom(bash(chain, 'sleep 0.3'), { user: '1000', backgroundProcesses }) },
+        assignment: { agent: custom(bash(chain, 'sleep 0.3'), { user: '1000', backgroundProcesses }) },
       });
       const { result, doubts } = await run.finish();
       const kept = backgroundProcesses === 'Keep';
@@ -186,7 +186,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
       entrypoint: ['/sb/gosu', '1000', 'sh', '-c', '"$@"', 'x'],
       cmd: [],
     };
-    const run = await make({ plan: { image, agent: custom('true', { user: '1000' }) } });
+    const run = await make({ assignment: { image, agent: custom('true', { user: '1000' }) } });
     expect((await run.finish()).doubts?.[0]).to.match(RAN_ON);
   });
 
@@ -194,14 +194,17 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const service = 'while [ ! -e /tmp/job ]; do sleep 0.05; done; /sb/gosu 1000 sh /tmp/job';
     const image = { user: '', workdir: '/app', entrypoint: ['/bin/bash', '-c', service], cmd: [] };
     const run = await make({
-      plan: { image, agent: custom(bash('echo "sleep 100; true" > /tmp/job; sleep 0.3'), { user: '1000' }) },
+      assignment: {
+        image,
+        agent: custom(bash('echo "sleep 100; true" > /tmp/job; sleep 0.3'), { user: '1000' }),
+      },
     });
     expect((await run.finish()).doubts?.[0]).to.match(RAN_ON);
   });
 
   it('is counted where its installation started it, as root', async () => {
     const run = await make({
-      plan: { agent: custom('true', { user: '1000', install: 'setsid sleep 100 >/dev/null 2>&1 &' }) },
+      assignment: { agent: custom('true', { user: '1000', install: 'setsid sleep 100 >/dev/null 2>&1 &' }) },
     });
     expect((await run.finish()).doubts).to.include('1 process of the agent ran on beside the verifier');
   });
@@ -209,7 +212,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
   it('has a limit of processes that root has not', async () => {
     const run = await make({
       files: { ...SOLVED, 'tests/test.sh': bash('ulimit -u', reward('true')) },
-      plan: { agent: custom(bash('ulimit -u'), { user: '1000' }) },
+      assignment: { agent: custom(bash('ulimit -u'), { user: '1000' }) },
     });
     await run.finish();
     expect(run.text('agent/stdout.txt')).to.equal('16384\n');
@@ -225,7 +228,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
           'sleep 0.5',
         ),
       },
-      plan: { agent: custom('true', { user: '1000' }) },
+      assignment: { agent: custom('true', { user: '1000' }) },
     });
     const { result } = await run.finish();
     // What was judged is what was stored, or nothing that is a number was there at that moment.
@@ -243,7 +246,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
           reward('true'),
         ),
       },
-      plan: {
+      assignment: {
         image: {
           user: '',
           workdir: '/app',
@@ -273,7 +276,7 @@ describe('artifacts', function () {
         'tests/test.sh': bash(reward('true')),
       },
       pod: { folders: { secret: 0 } },
-      plan: {
+      assignment: {
         agent: custom(
           bash(
             'ln -s /etc/locked /tmp/link; truncate -s 1G /tmp/sparse; truncate -s 1T /tmp/big; ln -s /tmp/big /tmp/sparse-link',
@@ -296,7 +299,7 @@ describe('artifacts', function () {
         'task.toml': 'artifacts = ["/tmp/passwd"]\n',
         'tests/test.sh': bash(reward('! grep -q mine /etc/passwd')),
       },
-      plan: {
+      assignment: {
         agent: custom(bash('echo mine > /tmp/passwd; ln -s /etc /logs/artifacts/tmp'), { user: '1000' }),
       },
     });

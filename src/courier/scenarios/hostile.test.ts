@@ -38,7 +38,7 @@ describe('a hostile task container', function () {
         'tests/expected': 'the secret answer\n',
         'tests/test.sh': bash(reward('[ -f /tests/expected ] && [ ! -e /solution ]')),
       },
-      plan: {
+      assignment: {
         agent: custom(
           bash(
             'ls -d /tests /solution; ls -R /sb; grep -rl "secret answer" /sb /logs /app /tests 2>/dev/null; true',
@@ -131,7 +131,7 @@ describe('a hostile task container', function () {
   it('removes what it staged', async () => {
     const run = await make({
       secrets: { SB_SECRET_VERIFIER_0: 'hush' },
-      plan: {
+      assignment: {
         verifier: { disabled: false, env: [{ name: 'KEY', courierVariable: 'SB_SECRET_VERIFIER_0' }] },
       },
     });

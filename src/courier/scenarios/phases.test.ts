@@ -56,7 +56,7 @@ describe('the phases of a Trial', function () {
         ],
         ['ps -e -o args > /logs/verifier/ps.txt', reward('true')],
       ),
-      plan: { agent: anAgent({ timeoutSeconds: 1 }) },
+      assignment: { agent: anAgent({ timeoutSeconds: 1 }) },
     });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.equal(REWARD_1);
@@ -86,7 +86,7 @@ describe('the phases of a Trial', function () {
           '[environment.healthcheck]\ncommand = "[ -f /app/ready ]"\ninterval_sec = 0.1\nretries = 1\nstart_period_sec = 10\nstart_interval_sec = 0.1\n',
         'tests/test.sh': bash('cat /app/ready', reward('grep -q "agent sh -c sleep infinity" /app/ready')),
       },
-      plan: {
+      assignment: {
         image: {
           user: 'agent',
           workdir: '/app',
@@ -100,7 +100,7 @@ describe('the phases of a Trial', function () {
 
   it('ends with HealthcheckFailed after the retries', async () => {
     const run = await make({
-      plan: {
+      assignment: {
         healthcheck: {
           command: 'exit 4',
           intervalSeconds: 0,
@@ -121,17 +121,19 @@ describe('the phases of a Trial', function () {
   });
 
   it('ends with AgentSetupFailed or AgentSetupTimeout by the install script', async () => {
-    const failed = await make({ plan: { agent: custom('', { install: 'exit 9' }) } });
+    const failed = await make({ assignment: { agent: custom('', { install: 'exit 9' }) } });
     expect((await failed.finish()).result).to.deep.include({
       reason: 'AgentSetupFailed',
       message: 'the install script ended with exit code 9; see agent/install.txt',
     });
-    const late = await make({ plan: { agent: custom('', { install: 'sleep 60', setupTimeoutSeconds: 1 }) } });
+    const late = await make({
+      assignment: { agent: custom('', { install: 'sleep 60', setupTimeoutSeconds: 1 }) },
+    });
     expect((await late.finish()).result).to.deep.include({ reason: 'AgentSetupTimeout' });
   });
 
   it('records the crash of a custom agent and judges it', async () => {
-    const run = await make({ plan: { agent: custom('echo out; echo err >&2; kill -9 $$') } });
+    const run = await make({ assignment: { agent: custom('echo out; echo err >&2; kill -9 $$') } });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.equal(REWARD_1);
     expect(outcome.exception).to.deep.equal({
@@ -146,7 +148,7 @@ describe('the phases of a Trial', function () {
   it('ends with VerifierTimeout, whatever reward lies there', async () => {
     const run = await make({
       files: taskOf([], [reward('true'), 'sleep 100']),
-      plan: { verifier: { disabled: false, env: [], timeoutSeconds: 1 } },
+      assignment: { verifier: { disabled: false, env: [], timeoutSeconds: 1 } },
     });
     expect((await run.finish()).result).to.deep.include({ reason: 'VerifierTimeout' });
   });
@@ -168,7 +170,7 @@ describe('the phases of a Trial', function () {
   });
 
   it('ends without a verifier where that is disabled', async () => {
-    const run = await make({ plan: { verifier: { disabled: true, env: [] } } });
+    const run = await make({ assignment: { verifier: { disabled: true, env: [] } } });
     expect((await run.finish()).result).to.deep.equal({ kind: 'unverified' });
   });
 });

@@ -75,7 +75,7 @@ describe('a Trial and its services', function () {
 
   it('refuses files that are not of the version that the Trial names', async () => {
     const run = await make({
-      plan: { task: { name: 'org/hello', version: '0123456789ab', source: 'archive' } },
+      assignment: { task: { name: 'org/hello', version: '0123456789ab', source: 'archive' } },
     });
     const { result } = await run.finish();
     expect(result).to.deep.equal({
@@ -88,10 +88,10 @@ describe('a Trial and its services', function () {
 
   it('runs a task of the version that the Trial names, out of an archive or a ConfigMap', async () => {
     const version = await versionOf(SOLVED);
-    const archive = await make({ plan: { task: { name: 'org/hello', version, source: 'archive' } } });
+    const archive = await make({ assignment: { task: { name: 'org/hello', version, source: 'archive' } } });
     expect((await archive.finish()).result, archive.said()).to.deep.equal(REWARD_1);
     const configMap = await make({
-      plan: { task: { name: 'org/hello', version, source: { kind: 'configMap' } } },
+      assignment: { task: { name: 'org/hello', version, source: { kind: 'configMap' } } },
     });
     for (const [path, contents] of Object.entries(SOLVED))
       writeFileSync(join(configMap.pod.paths.task, path.replaceAll('/', '__')), contents);
@@ -99,11 +99,11 @@ describe('a Trial and its services', function () {
   });
 
   it('stores nothing where uploads are off', async () => {
-    const run = await make({ plan: { upload: false } });
+    const run = await make({ assignment: { upload: false } });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.equal(REWARD_1);
     expect(outcome.stored).to.equal(undefined);
-    expect(run.services.seen).to.deep.equal(['GET /v1/plan']);
+    expect(run.services.seen).to.deep.equal(['GET /v1/assignment']);
   });
 
   it('refuses a task that is missing, invalid or unsupported', async () => {
@@ -129,7 +129,7 @@ describe('a Trial and its services', function () {
     });
     const open = await make({
       files: { ...SOLVED, 'task.toml': '[environment.env]\nSET = "${SET}"\nUNSET = "${NEED}"\n' },
-      plan: { environmentVariables: ['SET'] },
+      assignment: { environmentVariables: ['SET'] },
     });
     expect((await open.finish()).result).to.deep.include({
       reason: 'TaskInvalid',

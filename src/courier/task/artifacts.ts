@@ -1,7 +1,7 @@
 /** Pure: files of the container that are to be kept under `output/`. */
 import { posix } from 'node:path';
-import { POD_PATHS } from '../../crds/courier-protocol.ts';
-import type { Plan } from '../../crds/courier-protocol.ts';
+import { POD_PATHS } from '../../wire/pod-paths.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import { artifactPlace, type TaskConfig } from '../../tasks/index.ts';
 import { AttemptFailure } from '../failure.ts';
 
@@ -20,7 +20,7 @@ const isKept = (source: string): boolean =>
 
 /** The Trial's artifacts, else those of task.toml. Throws TaskInvalid for a destination outside `output/`. */
 export function artifactsOf(
-  own: Plan['artifacts'],
+  own: Assignment['artifacts'],
   ofTask: TaskConfig['artifacts'],
 ): { artifacts: ArtifactCopy[]; notes: string[] } {
   const all =

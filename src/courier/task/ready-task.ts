@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Plan } from '../../crds/courier-protocol.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import {
   ArchiveError,
   parseTaskToml,
@@ -39,12 +39,12 @@ export interface FetchOptions {
   folder: string;
   /** Place for the archive while it is unpacked. */
   archive: string;
-  broker: Pick<BrokerClient, 'plan'>;
+  broker: Pick<BrokerClient, 'assignment'>;
   patience: Patience;
 }
 
 /** Fetches the task. Throws AttemptFailure for one that is not there or is none. */
-export async function fetchTask(source: Plan['task']['source'], options: FetchOptions): Promise<void> {
+export async function fetchTask(source: Assignment['task']['source'], options: FetchOptions): Promise<void> {
   const { mount, folder, archive, patience } = options;
   if (source.kind === 'configMap') {
     await copyConfigMap(mount, folder).catch((error: unknown) => {
@@ -68,7 +68,7 @@ export async function fetchTask(source: Plan['task']['source'], options: FetchOp
   }
 }
 
-/** First the URL of the plan that is there, then those of fresh plans. */
+/** First the URL of the assignment that is there, then those of fresh plans. */
 function urls(first: string, broker: FetchOptions['broker']): () => Promise<string> {
   let next: string | undefined = first;
   return async () => {
@@ -79,18 +79,18 @@ function urls(first: string, broker: FetchOptions['broker']): () => Promise<stri
 }
 
 async function freshUrl(broker: FetchOptions['broker']): Promise<string> {
-  const { source } = (await broker.plan()).task;
+  const { source } = (await broker.assignment()).task;
   if (source.kind !== 'archive') throw new Error('the task has become a ConfigMap');
   return source.url;
 }
 
 /**
- * Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. Throws TaskMismatch where the plan names
+ * Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. Throws TaskMismatch where the assignment names
  * a version and this is not it.
  */
 export async function readReadyTask(
   folder: string,
-  { source, version }: Pick<Plan['task'], 'source' | 'version'>,
+  { source, version }: Pick<Assignment['task'], 'source' | 'version'>,
 ): Promise<ReadyTask> {
   if (version !== undefined) await demandVersion(folder, version);
   const text = (path: string): Promise<string | undefined> => readText(folder, path);

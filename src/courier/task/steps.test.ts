@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Plan } from '../../crds/courier-protocol.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import { parseTaskToml } from '../../tasks/index.ts';
-import { aPlan } from '../../../test/support/trial-run.ts';
+import { anAssignment } from '../../../test/support/trial-run.ts';
 import type { ReadyTask } from './ready-task.ts';
 import { sequenceOf } from './steps.ts';
 import type { Step } from './steps.ts';
@@ -14,14 +14,16 @@ const aTask = (toml = '', over: Partial<ReadyTask> = {}): ReadyTask => ({
   test: '#!/bin/bash\n',
   ...over,
 });
-const sequence = (plan: Partial<Plan> = {}, task = aTask(), secrets = {}) =>
-  sequenceOf(aPlan(plan), task, secrets);
+const sequence = (assignment: Partial<Assignment> = {}, task = aTask(), secrets = {}) =>
+  sequenceOf(anAssignment(assignment), task, secrets);
 const step = (...input: Parameters<typeof sequence>): Step => {
   const [first] = sequence(...input).steps;
   if (!first) throw new Error('no step');
   return first;
 };
-const agent = (over: Partial<Plan['agent']>): Partial<Plan> => ({ agent: { ...aPlan().agent, ...over } });
+const agent = (over: Partial<Assignment['agent']>): Partial<Assignment> => ({
+  agent: { ...anAssignment().agent, ...over },
+});
 
 describe('sequenceOf', () => {
   it('fills in Harbor’s defaults', () => {
@@ -65,7 +67,7 @@ describe('sequenceOf', () => {
     const task = aTask(
       '[agent]\ntimeout_sec = 1.5\nuser = 7\n[verifier]\ntimeout_sec = 2\nuser = "judge"\n[environment]\nworkdir = "/toml"\n[environment.healthcheck]\ncommand = "x"\n',
     );
-    const byToml = step({ image: { ...aPlan().image, user: 'image' } }, task);
+    const byToml = step({ image: { ...anAssignment().image, user: 'image' } }, task);
     expect(byToml.agent?.command).to.include({ user: '7', workdir: '/toml' });
     expect(byToml.agent?.limitSeconds).to.equal(1.5);
     expect(byToml.verifier).to.deep.include({ limitSeconds: 2 });
@@ -87,7 +89,7 @@ describe('sequenceOf', () => {
 
   it('fills variables in: secrets, defaults, the Trial over task.toml', () => {
     const task = aTask('[verifier.env]\nA = "${A}"\nB = "${B:-b}"\nC = "c"\n');
-    const env: Plan['verifier']['env'] = [
+    const env: Assignment['verifier']['env'] = [
       { name: 'A', courierVariable: 'SB_SECRET_VERIFIER_0' },
       { name: 'C', value: 'own' },
     ];

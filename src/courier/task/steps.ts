@@ -1,6 +1,6 @@
-/** Pure: the plan and the task → what is to be run, every value resolved: Trial before task.toml before Harbor's default. */
+/** Pure: the assignment and the task → what is to be run, every value resolved: Trial before task.toml before Harbor's default. */
 import type { Healthcheck } from '../../crds/environment.ts';
-import type { Plan } from '../../crds/courier-protocol.ts';
+import type { Assignment } from '../../wire/assignment.ts';
 import type { TaskConfig } from '../../tasks/index.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/command.ts';
@@ -8,7 +8,7 @@ import { artifactsOf } from './artifacts.ts';
 import type { ArtifactCopy } from './artifacts.ts';
 import { scriptCommand } from './interpreter.ts';
 import type { ReadyTask } from './ready-task.ts';
-import { environmentEnv, phaseEnv, planEnv } from './variables.ts';
+import { environmentEnv, phaseEnv, assignedEnv } from './variables.ts';
 import type { Env } from './variables.ts';
 
 /** A command and the seconds it may take; no limit where it is missing. */
@@ -52,26 +52,26 @@ export const CONTAINER = {
   agentFiles: '/sb/agent',
 } as const;
 
-/** Throws AttemptFailure for a task that cannot be run with this plan. */
-export function sequenceOf(plan: Plan, task: ReadyTask, secrets: Env): Sequence {
-  const defaultUser = plan.user ?? (plan.image.user || '0');
+/** Throws AttemptFailure for a task that cannot be run with this assignment. */
+export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env): Sequence {
+  const defaultUser = assignment.user ?? (assignment.image.user || '0');
   const base: Base = {
-    workdir: plan.workdir ?? task.config.environment.workdir ?? (plan.image.workdir || '/'),
-    env: environmentEnv(task.config.environment.env, plan.environmentVariables),
+    workdir: assignment.workdir ?? task.config.environment.workdir ?? (assignment.image.workdir || '/'),
+    env: environmentEnv(task.config.environment.env, assignment.environmentVariables),
     user: (...choices) => String(choices.find((choice) => choice !== undefined) ?? defaultUser),
   };
-  const { artifacts, notes } = artifactsOf(plan.artifacts, task.config.artifacts);
-  const agent = agentOf(plan, task, { base, secrets });
+  const { artifacts, notes } = artifactsOf(assignment.artifacts, task.config.artifacts);
+  const agent = agentOf(assignment, task, { base, secrets });
   return {
     notes,
-    surroundings: surroundingsOf(plan, task.config, base),
+    surroundings: surroundingsOf(assignment, task.config, base),
     steps: [
       {
         ...agent,
         hooks: hooksOf(task.config, base),
         artifacts,
         artifactsUser: agent.agent?.command.user ?? base.user(),
-        ...verifierOf(plan, task, { base, secrets }),
+        ...verifierOf(assignment, task, { base, secrets }),
       },
     ],
   };
@@ -94,10 +94,10 @@ function shellCommand(text: string, { workdir, env, user }: Base): Command {
   return { argv: ['-c', text], shell: true, user: user(), workdir, env };
 }
 
-function surroundingsOf(plan: Plan, config: TaskConfig, base: Base): Surroundings {
+function surroundingsOf(assignment: Assignment, config: TaskConfig, base: Base): Surroundings {
   const { workdir, env, user } = base;
-  const { entrypoint } = plan.image;
-  const healthcheck = plan.healthcheck ?? healthcheckOf(config);
+  const { entrypoint } = assignment.image;
+  const healthcheck = assignment.healthcheck ?? healthcheckOf(config);
   return {
     // As Harbor runs it: the image's command gives way to one that only keeps the container alive.
     ...(entrypoint.length > 0 && {
@@ -128,28 +128,28 @@ function healthcheckOf({ environment }: TaskConfig): Healthcheck | undefined {
 
 type AgentInput = { base: Base; secrets: Env };
 
-function agentOf(plan: Plan, task: ReadyTask, input: AgentInput): Pick<Step, 'setup' | 'agent'> {
-  switch (plan.agent.name) {
+function agentOf(assignment: Assignment, task: ReadyTask, input: AgentInput): Pick<Step, 'setup' | 'agent'> {
+  switch (assignment.agent.name) {
     case 'nop':
       return {};
     case 'oracle':
-      return { agent: oracle(plan, task, input) };
+      return { agent: oracle(assignment, task, input) };
     case 'custom':
-      return custom(plan, task, input);
+      return custom(assignment, task, input);
     default:
-      throw new AttemptFailure('TaskUnsupported', `agent ${plan.agent.name} is not supported yet`);
+      throw new AttemptFailure('TaskUnsupported', `agent ${assignment.agent.name} is not supported yet`);
   }
 }
 
 function oracle(
-  plan: Plan,
+  assignment: Assignment,
   { config, solve }: ReadyTask,
   { base, secrets }: AgentInput,
 ): NonNullable<Step['agent']> {
   if (solve === undefined)
     throw new AttemptFailure('TaskInvalid', 'solution/solve.sh is missing; the agent oracle needs it');
-  const { agent } = plan;
-  const own = planEnv(agent.env, secrets);
+  const { agent } = assignment;
+  const own = assignedEnv(agent.env, secrets);
   const command = {
     ...scriptCommand(`${CONTAINER.solution}/solve.sh`, solve),
     user: base.user(agent.user, config.agent.user),
@@ -165,8 +165,12 @@ function oracle(
   return { kind: 'oracle', ...limited(command, agent.timeoutSeconds ?? config.agent.timeout_sec) };
 }
 
-function custom(plan: Plan, task: ReadyTask, { base, secrets }: AgentInput): Pick<Step, 'setup' | 'agent'> {
-  const { agent } = plan;
+function custom(
+  assignment: Assignment,
+  task: ReadyTask,
+  { base, secrets }: AgentInput,
+): Pick<Step, 'setup' | 'agent'> {
+  const { agent } = assignment;
   if (agent.run === undefined) throw new AttemptFailure('TaskInvalid', 'agent custom has no run script');
   if (task.instruction === undefined)
     throw new AttemptFailure('TaskInvalid', 'instruction.md is missing; the agent custom needs it');
@@ -174,7 +178,7 @@ function custom(plan: Plan, task: ReadyTask, { base, secrets }: AgentInput): Pic
     workdir: base.workdir,
     env: {
       ...base.env,
-      ...planEnv(agent.env, secrets),
+      ...assignedEnv(agent.env, secrets),
       SB_INSTRUCTION: `${CONTAINER.agentFiles}/instruction.md`,
       ...(agent.model !== undefined && { SB_MODEL: agent.model }),
     },
@@ -207,7 +211,7 @@ const hooksOf = ({ verifier }: TaskConfig, base: Base): Limited[] =>
   );
 
 function verifierOf(
-  { verifier }: Plan,
+  { verifier }: Assignment,
   { config, test }: ReadyTask,
   { base, secrets }: AgentInput,
 ): Pick<Step, 'verifier'> {
@@ -218,7 +222,10 @@ function verifierOf(
     ...scriptCommand(`${CONTAINER.tests}/test.sh`, test),
     user: base.user(verifier.user, config.verifier.user),
     workdir: base.workdir,
-    env: { ...base.env, ...phaseEnv('verifier.env', config.verifier.env, planEnv(verifier.env, secrets)) },
+    env: {
+      ...base.env,
+      ...phaseEnv('verifier.env', config.verifier.env, assignedEnv(verifier.env, secrets)),
+    },
     stdout: '/logs/verifier/test-stdout.txt',
   };
   return { verifier: limited(command, verifier.timeoutSeconds ?? config.verifier.timeout_sec) };

@@ -1,5 +1,5 @@
 /** Pure: variables of the phases, out of task.toml and the Trial. */
-import type { PlanVariable } from '../../crds/courier-protocol.ts';
+import type { AssignedVariable } from '../../wire/assignment.ts';
 import { resolveEnv } from '../../tasks/index.ts';
 import { AttemptFailure } from '../failure.ts';
 import { VARIABLE_NAME } from '../hand/command.ts';
@@ -7,7 +7,7 @@ import { VARIABLE_NAME } from '../hand/command.ts';
 export type Env = Record<string, string>;
 
 /** The Trial's variables with the values of secrets filled in. */
-export function planEnv(variables: readonly PlanVariable[], secrets: Env): Env {
+export function assignedEnv(variables: readonly AssignedVariable[], secrets: Env): Env {
   return Object.fromEntries(
     variables.map((variable) => {
       if ('value' in variable) return [variable.name, variable.value];

@@ -1,7 +1,7 @@
 /** What every ArtifactStore keeps; run by each adapter’s tests. */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { problemOfPath } from '../../crds/upload-paths.ts';
+import { problemOfPath } from '../../wire/upload-paths.ts';
 import type { ProviderError } from '../errors.ts';
 import type { SentRequest } from './memory-grants.ts';
 import type { ArtifactStore, PresignedRequest } from './port.ts';

@@ -8,7 +8,7 @@ import { request } from 'undici';
 import { useScriptedServer } from '../../../test/support/http.ts';
 import { skipWithout, startProgram, type Running } from '../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
-import { isUnlisted } from '../../crds/upload-paths.ts';
+import { isUnlisted } from '../../wire/upload-paths.ts';
 import type { ProviderError } from '../errors.ts';
 import { artifactStoreContract } from './contract.ts';
 import type { SentRequest } from './memory-grants.ts';

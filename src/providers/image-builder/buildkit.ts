@@ -1,5 +1,5 @@
 /** ImageBuilder over BuildKit: a Job per build, whose buildctl talks to buildkitd. */
-import { CONTAINERS } from '../../crds/courier-protocol.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../crds/rendered-pod.ts';
 import { ApiError, isAlreadyExists } from '../../kube/errors.ts';

@@ -1,6 +1,6 @@
 /** What every ImageRegistry keeps; run by each adapter’s tests. */
 import { expect } from 'chai';
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import type { ProviderError } from '../errors.ts';
 import type { ImageRegistry } from './port.ts';
 

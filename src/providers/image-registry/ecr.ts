@@ -1,6 +1,6 @@
 /** ImageRegistry over Amazon ECR: its own API for the operator's repository, the OCI protocol for everything else. */
 import { DescribeImagesCommand, DescribeRepositoriesCommand, type ECRClient } from '@aws-sdk/client-ecr';
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import { ProviderError } from '../errors.ts';
 import { ecrClient, ecrError, type EcrPlace } from './ecr/client.ts';
 import { ecrLogin } from './ecr/login.ts';

@@ -1,6 +1,6 @@
 /** An ImageRegistry within the process: it knows the images that were put into it, and nothing else. */
 import { createHash } from 'node:crypto';
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import { ProviderError } from '../errors.ts';
 import type { ImageRegistry, ResolvedImage } from './port.ts';
 import { formatReference, parseReference, pinned } from './reference.ts';

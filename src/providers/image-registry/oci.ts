@@ -1,6 +1,6 @@
 /** ImageRegistry over the OCI distribution protocol: Docker Hub, ECR, GHCR, distribution and the like. */
 import { createHash } from 'node:crypto';
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import { ProviderError } from '../errors.ts';
 import { Lru } from './oci/lru.ts';
 import { imageConfig, MANIFEST_TYPES, parseManifest, platformDigest, type Manifest } from './oci/manifest.ts';

@@ -1,5 +1,5 @@
 /** Which images exist, and what they are made to run. Failures are `ProviderError`. */
-import type { ImageConfig } from '../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 
 /** An image that exists. */
 export interface ResolvedImage {

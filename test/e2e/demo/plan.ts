@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { LABEL } from '../../../src/crds/names.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
-import { createBudget } from '../../../src/cli/select/in-parallel.ts';
-import { isInvalid, problemLines } from '../../../src/cli/select/problems.ts';
-import { readFolder, type SelectedTask } from '../../../src/cli/select/read.ts';
+import { createBudget } from '../../../src/async/in-parallel.ts';
+import { isInvalid, problemLines } from '../../../src/tasks/folder/problems.ts';
+import { readFolder, type SelectedTask } from '../../../src/client/runs/select/read.ts';
 import { TaskFormatError, trialManifest } from '../../../src/tasks/index.ts';
 import type { Task, TrialManifest } from '../../../src/tasks/index.ts';
 import { paths, s3 } from '../cluster/index.ts';

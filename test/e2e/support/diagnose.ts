@@ -1,6 +1,6 @@
 /** Everything about a Trial that a failed test's reader wants to see. */
 import { dump } from 'js-yaml';
-import { CONTAINERS } from '../../../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import { Event, Pod } from '../../../src/kube/kinds.ts';
 import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
 import type { KubeObject, ObjectKey } from '../../../src/kube/types.ts';

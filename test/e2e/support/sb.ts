@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import { CLIENT_CONFIG, SYSTEM_NAMESPACE } from '../../../src/cli/session/client-config.ts';
+import { CLIENT_CONFIG, SYSTEM_NAMESPACE } from '../../../src/client/session/client-config.ts';
 import { kubeconfig, kubectlOk, root, type Said } from '../../support/cluster.ts';
 import { startFront, type Front } from '../../support/front.ts';
 import { eventuallyTrue } from './eventually.ts';

@@ -1,6 +1,6 @@
 /** What a Trial has left in the bucket. */
 import { createHash } from 'node:crypto';
-import type { Manifest } from '../../../src/crds/courier-protocol.ts';
+import type { Manifest } from '../../../src/wire/uploads.ts';
 import { trialPrefix } from '../../../src/crds/names.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import { world } from './world.ts';

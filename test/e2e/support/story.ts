@@ -1,6 +1,6 @@
 /** A Trial that a test tells a story about. */
 import { conditionOf, type Condition } from '../../../src/crds/conditions.ts';
-import { CONTAINERS } from '../../../src/crds/courier-protocol.ts';
+import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
 import { API_VERSION } from '../../../src/crds/names.ts';
 import type { TrialFailedReason, TrialReason } from '../../../src/crds/reasons.ts';

@@ -1,5 +1,5 @@
 /** What becomes of a simulated Pod, and the marks that it leaves. */
-import type { Outcome } from '../../../src/crds/courier-protocol.ts';
+import type { Outcome } from '../../../src/wire/outcome.ts';
 import type { TrialFailedReason } from '../../../src/crds/reasons.ts';
 import type { Pod } from '../../../src/kube/kinds.ts';
 import { anOutcome, containerStatus, endedPod } from '../builders.ts';

@@ -34,7 +34,7 @@ export const attach = ({ io, finish }: Cli): Command =>
       .action(async (wanted: string, options: Options) => {
         const [{ resolve }, { withSession }, { attachRun }, { durationMs }] = await Promise.all([
           import('node:path'),
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../runs/attach.ts'),
           import('../../launch/wish.ts'),
         ]);

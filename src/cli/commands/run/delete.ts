@@ -25,7 +25,7 @@ export const remove = ({ io }: Cli): Command =>
       .option('-y, --yes', 'do not ask', false)
       .action(async (wanted: string, { yes, output, ...options }: Options) => {
         const [{ withSession }, { deleteRun }, { printDeed }] = await Promise.all([
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../runs/delete.ts'),
           import('../../render/output.ts'),
         ]);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { safeLine } from '../../render/safe.ts';
+import { safeLine } from '../../../text/safe.ts';
 import {
   DEED,
   examples,
@@ -27,7 +27,7 @@ export const download = ({ io }: Cli): Command =>
       .action(async (wanted: string, options: Options) => {
         const [{ resolve }, { withSession }, { downloadRun }, { printDownloaded }] = await Promise.all([
           import('node:path'),
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../runs/download.ts'),
           import('../../runs/report/print.ts'),
         ]);

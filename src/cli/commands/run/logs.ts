@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
-import type { TrialState } from '../../follow/state-names.ts';
-import type { LogPhase } from '../../trials/log/parts.ts';
+import type { TrialState } from '../../../client/runs/follow/state-names.ts';
+import type { LogPhase } from '../../../client/logs/parts.ts';
 import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
 import { wholeNumber } from '../values.ts';
 import { runIn, withRun, withStates } from './options.ts';
@@ -25,7 +25,7 @@ export const logs = ({ io }: Cli): Command =>
       .option('-f, --follow', 'go on until the run is over, with each log as soon as there is one', false)
       .action(async (wanted: string, { state = [], phase, tail, follow, last, ...options }: Options) => {
         const [{ withSession }, { printRunLogs }] = await Promise.all([
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../runs/logs.ts'),
         ]);
         const wish = { follow, ...(phase && { phase }), ...(tail !== undefined && { tail }) };

@@ -16,7 +16,7 @@ export const ls = ({ io }: Cli): Command =>
       .description('Lists the runs of a namespace, the newest first.')
       .action(async ({ output, ...options }: ClusterOptions & OutputOptions) => {
         const [{ withSession }, { listRuns, runColumns }, { printListing }] = await Promise.all([
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../runs/report/list.ts'),
           import('../../render/output.ts'),
         ]);

@@ -32,10 +32,10 @@ export const rerun = ({ io }: Cli): Command =>
       .option('--run-name <name>', 'name of the new run')
       .action(async (wanted: string, { output, only = [], runName, ...options }: Options) => {
         const [{ withSession }, { rerun: runAgain }, { printRerun }, { namespaceToSay }] = await Promise.all([
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../runs/rerun/rerun.ts'),
           import('../../runs/report/print.ts'),
-          import('../../runs/hint.ts'),
+          import('../../../client/session/hint.ts'),
         ]);
         const { signal } = io;
         const wish = { run: runIn(wanted, options), only, signal, ...(runName !== undefined && { runName }) };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { active, broken, rewarded, RUN } from '../../follow/testing/trials.ts';
-import { testCluster, type TestCluster } from '../../testing/cluster.ts';
+import { active, broken, rewarded, RUN } from '../../../client/runs/follow/testing/trials.ts';
+import { testCluster, type TestCluster } from '../../../client/testing/cluster.ts';
 
 describe('Commands on runs and Trials', () => {
   let cluster: TestCluster;

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { TrialState } from '../../follow/state-names.ts';
+import type { TrialState } from '../../../client/runs/follow/state-names.ts';
 import {
   examples,
   withCluster,
@@ -28,11 +28,11 @@ export const show = ({ io }: Cli): Command =>
       .action(async (wanted: string, { output, state = [], last, ...options }: Options) => {
         const [{ withSession }, { resolveRun }, { trialsOf }, { showRun }, { namespaceToSay }] =
           await Promise.all([
-            import('../../session/session.ts'),
-            import('../../runs/find/resolve.ts'),
-            import('../../runs/find/trials.ts'),
+            import('../../../client/session/session.ts'),
+            import('../../../client/runs/find/resolve.ts'),
+            import('../../../client/runs/find/trials.ts'),
             import('../../runs/report/show.ts'),
-            import('../../runs/hint.ts'),
+            import('../../../client/session/hint.ts'),
           ]);
         await withSession(options, io, async (session) => {
           const run = await resolveRun(session, runIn(wanted, { ...(last && { last }) }));

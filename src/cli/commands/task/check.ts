@@ -29,10 +29,12 @@ export const check = ({ io, finish }: Cli): Command =>
       .option('--ignore <rule>', 'not this rule; repeatable', several)
       .addOption(new Option('--json', 'the same as -o json').conflicts('output'))
       .action(async (paths: string[], { json, output, ...options }: Options) => {
-        const [{ checkTasks }, { printReport }] = await Promise.all([
-          import('../../lint/check.ts'),
+        const [{ assertRules }, { checkTasks }, { printReport }] = await Promise.all([
+          import('../../../client/tasks/rules.ts'),
+          import('../../../tasks/check/check.ts'),
           import('../../render/report.ts'),
         ]);
+        assertRules(options);
         const report = await checkTasks(paths, { ...options, cwd: io.cwd });
         await printReport(io.terminal, json ? 'json' : output, report);
         if (report.failed) finish(1);

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import type { HashedTask } from '../../../client/documents/task.ts';
+import type { Listing } from '../../render/output.ts';
 import type { OutputFormat } from '../../types.ts';
 import { examples, withOutput, type Cli } from '../command.ts';
 
@@ -11,9 +13,9 @@ export const hash = ({ io }: Cli): Command =>
       )
       .argument('<path...>', 'task folders')
       .action(async (paths: string[], { output }: { output: OutputFormat }) => {
-        const [{ hashed, hashListing }, { leftOutNote, readEach }, { printListing }] = await Promise.all([
-          import('../../tasks/hash.ts'),
-          import('../../tasks/read.ts'),
+        const [{ hashed }, { leftOutNote, readEach }, { printListing }] = await Promise.all([
+          import('../../../client/tasks/hash.ts'),
+          import('../../../client/tasks/read.ts'),
           import('../../render/output.ts'),
         ]);
         const { tasks, failure } = await readEach(paths, io.cwd);
@@ -31,3 +33,16 @@ export const hash = ({ io }: Cli): Command =>
       ['sb task hash -o name tasks/*', 'one <name>@<version> a line'],
     ],
   );
+
+const hashListing = (rows: readonly HashedTask[]): Listing<HashedTask> => ({
+  rows,
+  columns: [
+    { header: 'name', value: ({ name }) => name },
+    { header: 'version', value: ({ task_version: version }) => version },
+    { header: 'path', value: ({ path }) => path },
+    { header: 'task hash', value: (row) => row.task_hash, wide: true },
+    { header: 'environment hash', value: (row) => row.environment_hash, wide: true },
+    { header: 'harbor digest', value: ({ harbor_digest: digest }) => digest, wide: true },
+  ],
+  name: ({ task_id: id }) => id,
+});

@@ -13,8 +13,8 @@ export const pack = ({ io }: Cli): Command =>
       .option('--to <folder>', 'where to; made if it is not there', '.')
       .action(async (path: string, { to, output }: { to: string; output: OutputFormat }) => {
         const [{ packTo }, { leftOutNote, readOne }, { printListing }] = await Promise.all([
-          import('../../tasks/pack.ts'),
-          import('../../tasks/read.ts'),
+          import('../../../client/tasks/pack.ts'),
+          import('../../../client/tasks/read.ts'),
           import('../../render/output.ts'),
         ]);
         const selected = await readOne(path, io.cwd);

@@ -22,7 +22,7 @@ export const cancel = ({ io }: Cli): Command =>
       .option('-y, --yes', 'do not ask', false)
       .action(async (wanted: string, { yes, output, ...options }: Options) => {
         const [{ withSession }, { cancelTrial }, { printDeed }] = await Promise.all([
-          import('../../session/session.ts'),
+          import('../../../client/session/session.ts'),
           import('../../trials/cancel.ts'),
           import('../../render/output.ts'),
         ]);

@@ -26,8 +26,8 @@ export const debug = ({ io, finish }: Cli): Command =>
       .option('--rm', 'delete the copy when the shell ends', false)
       .action(async (wanted: string, command: string[], { copy, seconds, rm, ...options }: Options) => {
         const [{ withSession }, { shellIn }, { debugTrial }] = await Promise.all([
-          import('../../session/session.ts'),
-          import('../../session/shell.ts'),
+          import('../../../client/session/session.ts'),
+          import('../../trials/debug/shell.ts'),
           import('../../trials/debug/debug.ts'),
         ]);
         const code = await withSession(options, io, (session) =>

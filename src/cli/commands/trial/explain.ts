@@ -38,13 +38,13 @@ export const explain = ({ io }: Cli): Command =>
           { printExplanation },
           { namespaceToSay },
         ] = await Promise.all([
-          import('../../session/session.ts'),
-          import('../../trials/resolve.ts'),
-          import('../../trials/log/print.ts'),
-          import('../../trials/explain/gather.ts'),
-          import('../../trials/explain/explain.ts'),
-          import('../../trials/explain/print.ts'),
-          import('../../runs/hint.ts'),
+          import('../../../client/session/session.ts'),
+          import('../../../client/runs/find/trial.ts'),
+          import('../../trials/log.ts'),
+          import('../../../client/diagnosis/explain/gather.ts'),
+          import('../../../client/diagnosis/explain/explain.ts'),
+          import('../../trials/explain.ts'),
+          import('../../../client/session/hint.ts'),
         ]);
         await withSession(options, io, async (session) => {
           const trial = await resolveTrial(session, trialIn(wanted, options));

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { LogPhase } from '../../trials/log/parts.ts';
+import type { LogPhase } from '../../../client/logs/parts.ts';
 import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
 import { wholeNumber } from '../values.ts';
 import { trialIn, withTrial } from './options.ts';
@@ -24,11 +24,11 @@ export const logs = ({ io }: Cli): Command =>
       .action(async (wanted: string, { phase, tail, follow, ...options }: Options) => {
         const [{ withSession }, { resolveTrial }, { logSources, printLog }, { whenLogged }, { safeLine }] =
           await Promise.all([
-            import('../../session/session.ts'),
-            import('../../trials/resolve.ts'),
-            import('../../trials/log/print.ts'),
-            import('../../trials/log/await.ts'),
-            import('../../render/safe.ts'),
+            import('../../../client/session/session.ts'),
+            import('../../../client/runs/find/trial.ts'),
+            import('../../trials/log.ts'),
+            import('../../../client/logs/await.ts'),
+            import('../../../text/safe.ts'),
           ]);
         const { signal } = io;
         const wish = { follow, signal, ...(phase && { phase }), ...(tail !== undefined && { tail }) };

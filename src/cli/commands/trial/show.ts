@@ -20,8 +20,8 @@ export const show = ({ io }: Cli): Command =>
       .description('Shows a Trial: state, reward, phases, attempts, image, and where its files and log are.')
       .action(async (wanted: string, { output, ...options }: Options) => {
         const [{ withSession }, { resolveTrial }, { showTrial }] = await Promise.all([
-          import('../../session/session.ts'),
-          import('../../trials/resolve.ts'),
+          import('../../../client/session/session.ts'),
+          import('../../../client/runs/find/trial.ts'),
           import('../../trials/show.ts'),
         ]);
         await withSession(options, io, async (session) => {

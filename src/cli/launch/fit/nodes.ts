@@ -1,10 +1,16 @@
 /** Whether the Pods of a run fit on the nodes that are there, their couriers counted. */
 import { Node } from '../../../kube/kinds.ts';
-import { hasKarpenter } from '../../doctor/capacity/karpenter.ts';
-import { allocatable, mostFor, obstacle, requestsOfTrial, type Amounts } from '../../doctor/capacity/room.ts';
-import { CliError } from '../../failure/error.ts';
-import type { PlannedTask, RunPlan } from '../../plan/types.ts';
-import type { Session } from '../../types.ts';
+import { hasKarpenter } from '../../../client/diagnosis/doctor/capacity/karpenter.ts';
+import {
+  allocatable,
+  mostFor,
+  obstacle,
+  requestsOfTrial,
+  type Amounts,
+} from '../../../client/diagnosis/doctor/capacity/room.ts';
+import { CliError } from '../../../client/failures/error.ts';
+import type { PlannedTask, RunPlan } from '../../../client/runs/plan/types.ts';
+import type { Session } from '../../../client/session/types.ts';
 
 const GPU = 'nvidia.com/gpu';
 const SHOWN = 5;

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../../test/support/task-folder.ts';
 import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { ResourceQuota } from '../../doctor/kinds.ts';
-import { planRun } from '../../plan/plan.ts';
-import type { RunPlan } from '../../plan/types.ts';
+import { ResourceQuota } from '../../../client/diagnosis/doctor/kinds.ts';
+import { planRun } from '../../../client/runs/plan/plan.ts';
+import type { RunPlan } from '../../../client/runs/plan/types.ts';
 import { failureOf, world, type World } from '../../runs/testing/world.ts';
-import { selectTasks } from '../../select/select.ts';
+import { selectTasks } from '../../../client/runs/select/select.ts';
 import { checkQuotas, quotaLines } from './quota.ts';
 
 const TRIALS = 'count/trials.sb.abundant.ai';

@@ -1,12 +1,12 @@
 /** Whether a run fits into the namespace's quotas, as far as the user may read them. */
 import { amountOf } from '../../../crds/refusals.ts';
 import { isForbidden } from '../../../kube/errors.ts';
-import { ResourceQuota } from '../../doctor/kinds.ts';
-import { CliError } from '../../failure/error.ts';
-import { summary, type PlanSummary } from '../../plan/summary.ts';
-import type { RunPlan } from '../../plan/types.ts';
-import { findUnchanged } from '../../submit/existing.ts';
-import type { Session } from '../../types.ts';
+import { ResourceQuota } from '../../../client/diagnosis/doctor/kinds.ts';
+import { CliError } from '../../../client/failures/error.ts';
+import { summary, type PlanSummary } from '../../../client/runs/plan/summary.ts';
+import type { RunPlan } from '../../../client/runs/plan/types.ts';
+import { findUnchanged } from '../../../client/runs/submit/existing.ts';
+import type { Session } from '../../../client/session/types.ts';
 
 /** What the run takes of a quota's resource, and how amounts of it are said. */
 interface Taken {

@@ -1,14 +1,15 @@
 /** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
-import { byText, keepBest } from '../../follow/best.ts';
-import type { TrialLine } from '../../follow/line.ts';
-import { isEnded } from '../../follow/state.ts';
-import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
-import type { RunSummary } from '../../follow/summary.ts';
+import { byText, keepBest } from '../../../client/runs/follow/best.ts';
+import type { TrialLine } from '../../../client/runs/follow/line.ts';
+import { isEnded } from '../../../client/runs/follow/state.ts';
+import { STATE_NAMES, type TrialState } from '../../../client/runs/follow/state-names.ts';
+import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { column, lineOfPieces, type Piece } from './pieces.ts';
-import { safeLine } from '../safe.ts';
+import { safeLine } from '../../../text/safe.ts';
 import type { Style } from '../style.ts';
 import { cut } from '../table.ts';
-import { duration, figure, remaining } from './words.ts';
+import { duration, figure } from '../../../text/figures.ts';
+import { remaining } from './remaining.ts';
 
 export interface Frame {
   summary: RunSummary;

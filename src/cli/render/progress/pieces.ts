@@ -1,6 +1,6 @@
 /** Pure: lines made of pieces, cut to a width before they get their colours. */
 import stringWidth from 'string-width';
-import { safe, safeLine } from '../safe.ts';
+import { safe, safeLine } from '../../../text/safe.ts';
 import type { Style } from '../style.ts';
 import { cut } from '../table.ts';
 

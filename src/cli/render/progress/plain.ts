@@ -1,11 +1,12 @@
 /** Pure: a run in lines for pipes and logs. No control codes, no redrawing. */
-import type { TrialLine } from '../../follow/line.ts';
-import { isEnded } from '../../follow/state.ts';
-import { STATE_NAMES } from '../../follow/state-names.ts';
-import type { RunSummary } from '../../follow/summary.ts';
+import type { TrialLine } from '../../../client/runs/follow/line.ts';
+import { isEnded } from '../../../client/runs/follow/state.ts';
+import { STATE_NAMES } from '../../../client/runs/follow/state-names.ts';
+import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { reasonOf } from './frame.ts';
-import { safeLine } from '../safe.ts';
-import { duration, figure, remaining } from './words.ts';
+import { safeLine } from '../../../text/safe.ts';
+import { duration, figure } from '../../../text/figures.ts';
+import { remaining } from './remaining.ts';
 
 /** A line for a change of state: `3/12 hello-oracle-1a2b3c4d passed in 12s: reward 1`. */
 export function changeLine(line: TrialLine, { ended, total }: { ended: number; total: number }): string {

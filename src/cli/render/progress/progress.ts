@@ -1,15 +1,15 @@
 /** How a run is shown while it goes on: live on a terminal, in lines elsewhere, as events for programs. */
 import type { Clock } from '../../../kube/clock.ts';
-import type { TrialNews } from '../../follow/follow.ts';
-import type { TrialLine } from '../../follow/line.ts';
-import type { RunView } from '../../follow/view.ts';
+import type { TrialNews } from '../../../client/runs/follow/follow.ts';
+import type { TrialLine } from '../../../client/runs/follow/line.ts';
+import type { RunView } from '../../../client/runs/follow/view.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import type { NoteEvent } from '../../schemas/events.ts';
+import type { NoteEvent } from '../../../client/documents/events.ts';
 import { summaryEvent, trialEvent } from './events.ts';
 import { frameLines } from './frame.ts';
 import { live } from './live.ts';
 import { changeLine, closingLines, heartbeat } from './plain.ts';
-import { safe, safeJson } from '../safe.ts';
+import { safe, safeJson } from '../../../text/safe.ts';
 import { style } from '../style.ts';
 
 export type ProgressMode = 'live' | 'plain' | 'jsonl' | 'quiet';

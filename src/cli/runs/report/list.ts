@@ -1,12 +1,12 @@
 /** `sb run ls`: the runs of a namespace. */
-import { summarize } from '../../follow/summary.ts';
-import { lineOf, type TrialLine } from '../../follow/line.ts';
-import { byText } from '../../follow/best.ts';
+import { summarize } from '../../../client/runs/follow/summary.ts';
+import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
+import { byText } from '../../../client/runs/follow/best.ts';
 import { summaryDocument } from '../../render/documents.ts';
-import { duration, figure } from '../../render/progress/words.ts';
+import { duration, figure } from '../../../text/figures.ts';
 import type { Column } from '../../render/table.ts';
-import type { RunRow } from '../../schemas/run.ts';
-import { eachTrial, runOf, type Reader } from '../find/trials.ts';
+import type { RunRow } from '../../../client/documents/run.ts';
+import { eachTrial, runOf, type Reader } from '../../../client/runs/find/trials.ts';
 
 /** All runs, the newest first. */
 export async function listRuns(reader: Reader, now: Date): Promise<RunRow[]> {

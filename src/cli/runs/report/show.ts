@@ -1,21 +1,21 @@
 /** `sb run show`: one run, its errors by class, its Trials. */
 import type { Trial } from '../../../crds/trial.ts';
-import { lineOf, type TrialLine } from '../../follow/line.ts';
-import { rewardedNop } from '../../follow/rewarded-nop.ts';
-import { STATE_NAMES, type TrialState } from '../../follow/state-names.ts';
-import { summarize, type RunSummary } from '../../follow/summary.ts';
-import { byText } from '../../follow/best.ts';
+import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
+import { rewardedNop } from '../../../client/runs/follow/rewarded-nop.ts';
+import { STATE_NAMES, type TrialState } from '../../../client/runs/follow/state-names.ts';
+import { summarize, type RunSummary } from '../../../client/runs/follow/summary.ts';
+import { byText } from '../../../client/runs/follow/best.ts';
 import { lineDocument, summaryDocument } from '../../render/documents.ts';
 import { printListing } from '../../render/output.ts';
-import { safeLine } from '../../render/safe.ts';
+import { safeLine } from '../../../text/safe.ts';
 import { style } from '../../render/style.ts';
 import type { Column } from '../../render/table.ts';
-import { duration, figure } from '../../render/progress/words.ts';
-import type { ErrorClass, RunShown } from '../../schemas/run.ts';
-import type { TrialDocument } from '../../schemas/trial.ts';
+import { duration, figure } from '../../../text/figures.ts';
+import type { ErrorClass, RunShown } from '../../../client/documents/run.ts';
+import type { TrialDocument } from '../../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import { inNamespace } from '../hint.ts';
-import { classLines, errorClasses } from './errors.ts';
+import { inNamespace } from '../../../client/session/hint.ts';
+import { classLines, errorClasses } from '../../../client/runs/errors.ts';
 
 export interface ShowOptions {
   run: string;

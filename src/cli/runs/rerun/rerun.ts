@@ -5,14 +5,14 @@ import type { TaskBuild } from '../../../crds/task-build.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { isAlreadyExists } from '../../../kube/errors.ts';
 import { Secret as SecretKind } from '../../../kube/kinds.ts';
-import { CliError } from '../../failure/error.ts';
-import { checkRunName, secretObjectName } from '../../plan/names.ts';
-import { inParallel } from '../../select/in-parallel.ts';
-import type { Rerun } from '../../schemas/run.ts';
-import { persistently } from '../../session/persistent.ts';
-import type { Session } from '../../types.ts';
+import { CliError } from '../../../client/failures/error.ts';
+import { checkRunName, secretObjectName } from '../../../client/runs/plan/names.ts';
+import { inParallel } from '../../../async/in-parallel.ts';
+import type { Rerun } from '../../../client/documents/run.ts';
+import { persistently } from '../../../client/session/persistent.ts';
+import type { Session } from '../../../client/session/types.ts';
 import { isOpen } from '../cancel.ts';
-import { selectionOf } from './only.ts';
+import { selectionOf } from '../../../client/runs/rerun/only.ts';
 import {
   chooseName,
   needsSecret,
@@ -21,9 +21,9 @@ import {
   rerunTrial,
   selectionHash,
   type EarlierRerun,
-} from './plan.ts';
-import { resolveRun } from '../find/resolve.ts';
-import { eachTrial, runOf, trialsOf } from '../find/trials.ts';
+} from '../../../client/runs/rerun/plan.ts';
+import { resolveRun } from '../../../client/runs/find/resolve.ts';
+import { eachTrial, runOf, trialsOf } from '../../../client/runs/find/trials.ts';
 
 const PARALLEL = 32;
 

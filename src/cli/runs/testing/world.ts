@@ -8,8 +8,8 @@ import type { Trial } from '../../../crds/trial.ts';
 import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
-import { CliError } from '../../failure/error.ts';
-import type { ClientConfig, Session } from '../../types.ts';
+import { CliError } from '../../../client/failures/error.ts';
+import type { ClientConfig, Session } from '../../../client/session/types.ts';
 
 export interface World {
   server: ApiServer;

@@ -5,10 +5,10 @@ import { ANNOTATION } from '../../../crds/names.ts';
 import type { TrialStatus } from '../../../crds/trial-status.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { Pod as PodKind } from '../../../kube/kinds.ts';
-import { active, broken, rewarded } from '../../follow/testing/trials.ts';
+import { active, broken, rewarded } from '../../../client/runs/follow/testing/trials.ts';
 import { failureOf, world, type World } from '../../runs/testing/world.ts';
-import type { ShellRequest } from '../../session/shell.ts';
-import { recordedIo } from '../../testing/terminal.ts';
+import type { ShellRequest } from './shell.ts';
+import { recordedIo } from '../../../client/testing/terminal.ts';
 import { debugName } from './copy.ts';
 import { debugTrial, type DebugOptions } from './debug.ts';
 

@@ -1,19 +1,21 @@
 /** `sb trial debug`: a shell where the agent works, or worked. */
-import { CONTAINERS, POD_PATHS, type ImageConfig } from '../../../crds/courier-protocol.ts';
+import { CONTAINERS, POD_PATHS } from '../../../wire/pod-paths.ts';
+import { type ImageConfig } from '../../../crds/image-config.ts';
 import { conditionOf } from '../../../crds/conditions.ts';
 import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import { ANNOTATION } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { sleep } from '../../../kube/clock.ts';
 import { Pod as PodKind } from '../../../kube/kinds.ts';
-import { CliError } from '../../failure/error.ts';
-import { isEnded, stateOf } from '../../follow/state.ts';
-import { safe } from '../../render/safe.ts';
-import { inNamespace, namespaceToSay } from '../../runs/hint.ts';
-import type { Shell } from '../../session/shell.ts';
-import type { Io, Session } from '../../types.ts';
+import { CliError } from '../../../client/failures/error.ts';
+import { isEnded, stateOf } from '../../../client/runs/follow/state.ts';
+import { safe } from '../../../text/safe.ts';
+import { inNamespace, namespaceToSay } from '../../../client/session/hint.ts';
+import type { Shell } from './shell.ts';
+import type { Io } from '../../types.ts';
+import type { Session } from '../../../client/session/types.ts';
 import { DEBUG_OF, debugCopy, debugName } from './copy.ts';
-import { resolveTrial } from '../resolve.ts';
+import { resolveTrial } from '../../../client/runs/find/trial.ts';
 
 export interface DebugOptions {
   io: Io;

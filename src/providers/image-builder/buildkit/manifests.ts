@@ -1,7 +1,7 @@
 /** The Job of a build. Pure. */
 import { posix } from 'node:path';
 import { API_VERSION, bounded, BROKER_AUDIENCE, LABEL } from '../../../crds/names.ts';
-import { CONTAINERS, POD_PATHS } from '../../../crds/courier-protocol.ts';
+import { CONTAINERS, POD_PATHS } from '../../../wire/pod-paths.ts';
 import { literal } from '../../../crds/literal.ts';
 import type { Job } from '../../../kube/kinds.ts';
 import type { Build } from '../port.ts';

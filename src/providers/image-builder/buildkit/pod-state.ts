@@ -1,5 +1,5 @@
 /** What a build’s Job and Pod say about it. Pure. */
-import { CONTAINERS } from '../../../crds/courier-protocol.ts';
+import { CONTAINERS } from '../../../wire/pod-paths.ts';
 import type { BuildFailedReason } from '../../../crds/reasons.ts';
 import type { Job, Pod } from '../../../kube/kinds.ts';
 import type { BuildState } from '../port.ts';

@@ -1,7 +1,7 @@
 /** What manifests, indexes and image configs say. Pure. */
 import { type TSchema, Type } from 'typebox';
 import Value from 'typebox/value';
-import type { ImageConfig } from '../../../crds/courier-protocol.ts';
+import type { ImageConfig } from '../../../crds/image-config.ts';
 import { ProviderError } from '../../errors.ts';
 
 /** Everything that a registry may hand out for an image; what is not named here it may convert or refuse. */

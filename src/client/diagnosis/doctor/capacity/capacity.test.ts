@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import type { Pod } from '../../../../kube/kinds.ts';
+import type { Found } from '../check-result.ts';
+import { node, pod } from '../testing/cluster.ts';
+import { judgePulls } from './image-pulls.ts';
+import { judgeNodes, judgeRoom } from './nodes.ts';
+import { judgeQuotas } from './quota.ts';
+import { fitting, obstacle, requestsOf } from './room.ts';
+
+const NOW = new Date('2026-01-31T14:25:01Z');
+const states = (found: readonly Found[]): string[] => found.map(({ state }) => state);
+
+const container = (cpu: string, more: object = {}) => ({
+  name: 'c',
+  resources: { requests: { cpu, memory: '1Gi' } },
+  ...more,
+});
+const on = (name: string, cpu: string, phase = 'Running'): Pod =>
+  pod('p', { nodeName: name, containers: [container(cpu)] }, { phase });
+const tainted = (key: string) => node('n', {}, { taints: [{ key, effect: 'NoSchedule' }] });
+
+describe('The room on a node', () => {
+  it('is what the Pods on it leave of what can be allocated', () => {
+    expect(fitting(node('n'), [])).to.deep.equal({ now: 3, empty: 3 });
+    expect(fitting(node('n'), [on('n', '900m'), on('other', '2')]).now).to.equal(2);
+    expect(fitting(node('n'), [on('n', '2')]).now).to.equal(0);
+    expect(fitting(node('n'), [on('n', '2', 'Succeeded')]).now).to.equal(3);
+  });
+
+  it('is as small as the scarcest resource makes it', () => {
+    const allocatable = { cpu: '64', memory: '256Gi', 'ephemeral-storage': '17Gi', pods: '110' };
+    expect(fitting(node('n', { allocatable }), []).now).to.equal(2);
+    expect(fitting(node('n', { allocatable: { ...allocatable, pods: '1' } }), []).now).to.equal(1);
+  });
+
+  it('counts sidecars beside the containers, and init containers only where they are the largest', () => {
+    const cpuOf = (initContainers: object[]): number =>
+      requestsOf({ containers: [container('500m')], initContainers: initContainers as [] }).cpu;
+    const sidecar = container('100m', { restartPolicy: 'Always' });
+    expect(cpuOf([sidecar])).to.be.closeTo(0.6, 1e-9);
+    expect(cpuOf([container('400m')])).to.be.closeTo(0.5, 1e-9);
+    expect(cpuOf([sidecar, container('1')])).to.be.closeTo(1.1, 1e-9);
+  });
+
+  it('is of no use where Trials may not go', () => {
+    expect(obstacle(node('n'))).to.equal(undefined);
+    expect(obstacle(tainted('gpu'))).to.equal('has the taint gpu:NoSchedule');
+    expect(obstacle(node('n', {}, { unschedulable: true }))).to.equal('is cordoned');
+    expect(obstacle(node('n', { conditions: [{ type: 'Ready', status: 'Unknown' }] }))).to.equal(
+      'is not ready',
+    );
+    const softly = node('n', {}, { taints: [{ key: 'a', effect: 'PreferNoSchedule' }] });
+    expect(obstacle(softly)).to.equal(undefined);
+  });
+});
+
+describe('sb doctor about the nodes', () => {
+  const full = [on('n', '2')];
+  const judged = (nodes: ReturnType<typeof node>[], pods: Pod[] = [], grows = false): Found =>
+    judgeRoom({ nodes, pods, grows });
+
+  it('counts the default Trials that have room now', () => {
+    expect(judged([node('n'), tainted('a')]).what).to.equal(
+      'there is room for 3 default Trials on 1 of 2 nodes',
+    );
+  });
+
+  it('tells a cluster that is full from one that is too small', () => {
+    expect(judged([node('n')], full).state).to.equal('warning');
+    const small = node('n', {
+      allocatable: { cpu: '400m', memory: '8Gi', 'ephemeral-storage': '40Gi', pods: '9' },
+    });
+    expect(judged([small])).to.include({
+      state: 'problem',
+      why: 'every node is too small, even when nothing else runs on it',
+    });
+    expect(judged([tainted('gpu')]).why).to.equal('every node has the taint gpu:NoSchedule');
+    expect(judged([]).why).to.equal('the cluster has no node');
+  });
+
+  it('expects the next node where nodes are added', () => {
+    expect(judged([node('n')], full, true).state).to.equal('fine');
+    expect(judged([], [], true).state).to.equal('fine');
+  });
+
+  it('names every node under pressure', () => {
+    const pressed = node('n', {
+      conditions: [
+        { type: 'Ready', status: 'True' },
+        { type: 'DiskPressure', status: 'True' },
+      ],
+    });
+    const found = judgeNodes({ nodes: [pressed, node('m')], pods: [], grows: false });
+    expect(found.map(({ what }) => what)).to.include('node n has DiskPressure');
+    expect(states(found)).to.deep.equal(['fine', 'problem']);
+  });
+});
+
+describe('sb doctor about quotas', () => {
+  const quota = (hard: Record<string, string>, used: Record<string, string>) => ({
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'q' },
+    status: { hard, used },
+  });
+  const judged = (hard: string, used: string, resource = 'requests.cpu'): Found[] =>
+    judgeQuotas([quota({ [resource]: hard }, { [resource]: used })], 'a');
+
+  it('tells one that is used up from one that is too small', () => {
+    expect(states(judged('4', '3'))).to.deep.equal(['fine']);
+    expect(states(judged('4', '3900m'))).to.deep.equal(['warning']);
+    expect(states(judged('500m', '0'))).to.deep.equal(['problem']);
+    expect(judged('1', '1', 'count/trials.sb.abundant.ai')[0]?.why).to.include('1 of 1 used');
+  });
+
+  it('leaves alone what no Trial counts as', () => {
+    expect(states(judged('0', '0', 'services.loadbalancers'))).to.deep.equal(['fine']);
+    expect(judgeQuotas([], 'a')[0]?.what).to.equal('namespace a has no quota');
+  });
+});
+
+describe('sb doctor about pulls of images', () => {
+  const event = (message: string, minutes = 1, reason = 'Failed') => ({
+    reason,
+    message,
+    lastTimestamp: new Date(NOW.getTime() - minutes * 60_000).toISOString(),
+  });
+  const HUB =
+    'Failed to pull image "debian:12": httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.';
+
+  it('knows Docker Hub’s limit, and where to pull from instead', () => {
+    const [found] = judgePulls([event('not found'), event(HUB)], NOW);
+    expect(found).to.include({ state: 'problem', why: HUB });
+    expect(found?.fix).to.include('public.ecr.aws/docker/library/');
+  });
+
+  it('knows a disk that is full', () => {
+    const [found] = judgePulls([event('failed to extract layer: no space left on device')], NOW);
+    expect(found?.what).to.equal('a node has no disk left for images');
+  });
+
+  it('forgets after an hour, and leaves other failures to others', () => {
+    expect(states(judgePulls([event(HUB, 90)], NOW))).to.deep.equal(['fine']);
+    expect(states(judgePulls([event('manifest unknown'), event(HUB, 1, 'Pulled')], NOW))).to.deep.equal([
+      'fine',
+    ]);
+  });
+
+  it('takes an event that has only a time of the newer kind', () => {
+    const { message, reason } = event(HUB);
+    const newer = { message, reason, lastTimestamp: null as never, eventTime: NOW.toISOString() };
+    expect(states(judgePulls([newer], NOW))).to.deep.equal(['problem']);
+  });
+});

@@ -1,0 +1,100 @@
+/** Pure: how many default Trials the nodes have room for. */
+import type { Node, Pod } from '../../../../kube/kinds.ts';
+import { amountOf } from '../../../../crds/refusals.ts';
+
+/** Cores, bytes, bytes, Pods. */
+export interface Amounts {
+  cpu: number;
+  memory: number;
+  'ephemeral-storage': number;
+  pods: number;
+}
+
+type Requests = Record<string, string | number> | undefined;
+type PodSpec = NonNullable<Pod['spec']>;
+
+/** What the task container requests by default: the CRD's. */
+const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
+/** What the courier beside it requests. */
+export const COURIER = { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi', pods: 1 };
+
+const NAMES = ['cpu', 'memory', 'ephemeral-storage', 'pods'] as const;
+
+const combine = (of: (name: keyof Amounts) => number): Amounts =>
+  Object.fromEntries(NAMES.map((name) => [name, of(name)])) as unknown as Amounts;
+const plus = (a: Amounts, b: Amounts): Amounts => combine((name) => a[name] + b[name]);
+const most = (a: Amounts, b: Amounts): Amounts => combine((name) => Math.max(a[name], b[name]));
+const NOTHING = combine(() => 0);
+
+const amountsOf = (requests: Requests): Amounts => combine((name) => amountOf(requests?.[name] ?? 0));
+
+/** What a Trial's Pod requests: the task container and the courier. */
+export const requestsOfTrial = (requests?: Requests): Amounts =>
+  plus(amountsOf({ ...DEFAULTS, ...requests }), amountsOf(COURIER));
+
+/** What a task may request at most for its Pod to fit on a node that has `room`, as the options of a run take it; undefined for nothing. */
+export function mostFor(resource: 'cpu' | 'memory' | 'ephemeral-storage', room: number): string | undefined {
+  const left = room - amountsOf(COURIER)[resource];
+  const amount = resource === 'cpu' ? Math.floor(left * 1000 + 1e-6) / 1000 : Math.floor(left / 2 ** 20);
+  if (amount <= 0) return undefined;
+  return resource === 'cpu' ? String(amount) : `${amount}Mi`;
+}
+
+export const DEFAULT_TRIAL = requestsOfTrial();
+
+/** As the scheduler counts: containers and sidecars together, or the largest init container where that is more. */
+export function requestsOf({ containers, initContainers = [], overhead }: PodSpec): Amounts {
+  const requested = (container: { resources?: { requests?: Requests } }): Amounts =>
+    amountsOf(container.resources?.requests);
+  let sidecars = NOTHING;
+  let start = NOTHING;
+  for (const container of initContainers) {
+    const own = requested(container);
+    start = most(start, plus(sidecars, own));
+    if (container.restartPolicy === 'Always') sidecars = plus(sidecars, own);
+  }
+  const running = containers.map(requested).reduce(plus, sidecars);
+  return plus(plus(most(running, start), amountsOf(overhead)), { ...NOTHING, pods: 1 });
+}
+
+export const allocatable = (node: Node): Amounts => amountsOf(node.status?.allocatable);
+
+const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** How many default Trials fit into what is left. */
+const trialsIn = (room: Amounts): number =>
+  Math.max(0, Math.min(...NAMES.map((name) => Math.floor(room[name] / DEFAULT_TRIAL[name]))));
+
+/** How many default Trials fit on a node, now and if nothing else were there. */
+export function fitting(node: Node, pods: readonly Pod[]): { now: number; empty: number } {
+  const taken = pods
+    .filter((pod) => pod.spec?.nodeName === node.metadata.name && !isOver(pod))
+    .map(({ spec }) => (spec ? requestsOf(spec) : NOTHING))
+    .reduce(plus, NOTHING);
+  const all = allocatable(node);
+  return { now: trialsIn(combine((name) => all[name] - taken[name])), empty: trialsIn(all) };
+}
+
+type Tolerations = NonNullable<PodSpec['tolerations']>;
+type Taint = NonNullable<NonNullable<Node['spec']>['taints']>[number];
+
+const repels = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effect === 'NoExecute';
+
+const textOf = ({ key, value, effect }: Taint): string => `${key}${value ? `=${value}` : ''}:${effect}`;
+
+const isTolerated = (taint: Taint, tolerations: Tolerations): boolean =>
+  tolerations.some(
+    ({ key, operator, value = '', effect }) =>
+      (key === undefined || key === taint.key) &&
+      (operator === 'Exists' || (key !== undefined && value === (taint.value ?? ''))) &&
+      (effect === undefined || effect === taint.effect),
+  );
+
+/** Why a Trial never goes to a node; undefined: it may. */
+export function obstacle({ spec, status }: Node, tolerations: Tolerations = []): string | undefined {
+  const isReady = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
+  if (isReady !== true) return 'is not ready';
+  if (spec?.unschedulable === true) return 'is cordoned';
+  const taint = spec?.taints?.find((one) => repels(one) && !isTolerated(one, tolerations));
+  return taint && `has the taint ${textOf(taint)}`;
+}

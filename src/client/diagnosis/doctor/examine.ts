@@ -1,0 +1,68 @@
+/** Runs checks beside each other, each for a limited time, and never throws. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { ApiError, isForbidden } from '../../../kube/errors.ts';
+import { explain } from '../../failures/explain.ts';
+import type { CheckResult } from '../../documents/cluster.ts';
+import { skipped, type Check, type Found } from './check-result.ts';
+
+/** How long a check may take. */
+export const LIMIT_MS = 10_000;
+
+const EXPIRED = Symbol('a check that took too long');
+
+/** Everything the checks find, in their order. */
+export async function examine<Of>(
+  checks: readonly Check<Of>[],
+  of: Of,
+  limitMs = LIMIT_MS,
+): Promise<CheckResult[]> {
+  const found = await Promise.all(checks.map((check) => outcome(check, of, limitMs)));
+  return found.flat();
+}
+
+async function outcome<Of>(check: Check<Of>, of: Of, limitMs: number): Promise<CheckResult[]> {
+  const patience = new AbortController();
+  const limit = wait(limitMs, EXPIRED, { signal: patience.signal }).catch(() => EXPIRED);
+  try {
+    // Inside an async function, so that a check that throws at once is one that rejects.
+    const found = await Promise.race([(async () => check.run(of))(), limit]);
+    return named(check, found === EXPIRED ? [expired(check, limitMs)] : (found as Found[]));
+  } catch (error) {
+    return named(check, [failed(check, error)]);
+  } finally {
+    patience.abort();
+  }
+}
+
+const named = <Of>({ name }: Check<Of>, found: readonly Found[]): CheckResult[] =>
+  found.map((one) => ({ check: name, ...one }));
+
+const notChecked = ({ subject }: { subject: string }): string => `${subject} could not be checked`;
+
+const expired = (check: { subject: string }, limitMs: number): Found => ({
+  state: 'problem',
+  what: notChecked(check),
+  why: `no answer within ${limitMs / 1000} s`,
+  fix: 'run sb doctor again; if it stays so, look for a slow network, proxy or API server',
+});
+
+/** What a check that threw comes to. */
+export function failed(check: { subject: string }, error: unknown): Found {
+  const { what, why, fix, code } = explain(error);
+  // Whoever may not look is told so, and nothing is known to be wrong.
+  if (isForbidden(error)) return { state: 'warning', what: notChecked(check), why: what, fix, code };
+  const isCheckItself = error instanceof ApiError || code === 'SB-E099';
+  return isCheckItself
+    ? { state: 'problem', what: notChecked(check), why, fix, code }
+    : { state: 'problem', what, why, fix, code };
+}
+
+/** The findings, with what follows from an API server that cannot be used kept short. `api`: the check that asks just that. */
+export function withoutEchoes(findings: readonly CheckResult[], api: string): CheckResult[] {
+  if (!findings.some(({ check, state }) => check === api && state === 'problem')) return [...findings];
+  return findings.map((finding) =>
+    finding.check === api || finding.state === 'fine' || finding.why === undefined
+      ? finding
+      : { check: finding.check, ...skipped(finding.what, 'the API server cannot be used') },
+  );
+}

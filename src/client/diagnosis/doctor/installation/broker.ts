@@ -1,0 +1,74 @@
+import { X509Certificate } from 'node:crypto';
+import { Secret } from '../../../../kube/kinds.ts';
+import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
+import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
+import { failed } from '../examine.ts';
+import { EndpointSlice } from '../kinds.ts';
+
+const SERVICE = 'sb-broker';
+/** As the operator calls it (src/broker/tls). */
+const CERTIFICATE = 'sb-broker-tls';
+const LOG = `kubectl -n ${SYSTEM_NAMESPACE} logs deployment/sb-operator --tail=50`;
+
+/** What couriers connect to: Pods that answer. */
+export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
+  const ready = slices
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false);
+  if (ready.length > 0)
+    return fine(`the broker has ${ready.length} ${ready.length === 1 ? 'endpoint' : 'endpoints'}`);
+  return problem(
+    'the broker cannot be reached',
+    `Service ${SERVICE} has no endpoint that is ready: couriers wait for five minutes, then their attempts fail`,
+    `kubectl -n ${SYSTEM_NAMESPACE} get service,endpointslices,pods`,
+  );
+}
+
+export function judgeCertificate(secret: Secret | undefined, now: Date): Found {
+  const pem = Buffer.from(secret?.data?.['tls.crt'] ?? '', 'base64').toString();
+  if (pem === '')
+    return problem(
+      'the broker has no certificate',
+      `there is none in Secret ${CERTIFICATE} of namespace ${SYSTEM_NAMESPACE}; the operator makes it when it starts`,
+      LOG,
+    );
+  const until = endOf(pem);
+  if (until !== undefined && until > now)
+    return fine(`the broker’s certificate is good until ${until.toISOString().slice(0, 10)}`);
+  return problem(
+    'the broker’s certificate is no good',
+    until === undefined
+      ? `what is in Secret ${CERTIFICATE} is no certificate`
+      : `it ended ${until.toISOString()}; the operator renews it every ten seconds where it can`,
+    LOG,
+  );
+}
+
+function endOf(pem: string): Date | undefined {
+  try {
+    return new X509Certificate(pem).validToDate;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The two parts are looked at apart: whoever may not read Secrets still sees the endpoints. */
+export const broker: Check<Patient> = {
+  name: 'broker',
+  subject: 'the broker',
+  async run({ session: { kube, now } }) {
+    const slices = kube.list(EndpointSlice, {
+      namespace: SYSTEM_NAMESPACE,
+      labelSelector: `kubernetes.io/service-name=${SERVICE}`,
+    });
+    const secret = kube.get(Secret, { namespace: SYSTEM_NAMESPACE, name: CERTIFICATE });
+    return Promise.all([
+      slices
+        .then(judgeEndpoints)
+        .catch((error: unknown) => failed({ subject: 'the broker’s endpoints' }, error)),
+      secret
+        .then((found) => judgeCertificate(found, now()))
+        .catch((error: unknown) => failed({ subject: 'the broker’s certificate' }, error)),
+    ]);
+  },
+};

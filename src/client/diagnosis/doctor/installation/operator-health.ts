@@ -1,0 +1,106 @@
+/** Pure: what the operator's own objects say about it. */
+import type { Lease, Pod } from '../../../../kube/kinds.ts';
+import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
+import { fine, problem, warning, type Found } from '../check-result.ts';
+import type { Deployment } from '../kinds.ts';
+
+const KUBECTL = `kubectl -n ${SYSTEM_NAMESPACE}`;
+/** Restarts of longer ago are history. */
+const RECENT_MS = 3_600_000;
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+
+/** Ready replicas; the kubelet asks each for its /readyz every two seconds. */
+export function judgeDeployment(deployment: Deployment | undefined, pods: readonly Pod[]): Found[] {
+  if (!deployment)
+    return [
+      problem(
+        'the operator is not installed',
+        `there is no Deployment sb-operator in namespace ${SYSTEM_NAMESPACE}`,
+        'kubectl apply -k config/overlays/<local|aws>    (in a checkout of sb-operator)',
+      ),
+    ];
+  const { replicas: wanted = 1 } = deployment.spec ?? {};
+  const { readyReplicas: ready = 0 } = deployment.status ?? {};
+  return [wanted === 0 ? SWITCHED_OFF : judgeReplicas({ wanted, ready, pods })];
+}
+
+const SWITCHED_OFF = problem(
+  'the operator is switched off',
+  'its Deployment is scaled to 0: nothing is done for any Trial',
+  `${KUBECTL} scale deployment/sb-operator --replicas=2`,
+);
+
+interface Replicas {
+  wanted: number;
+  ready: number;
+  pods: readonly Pod[];
+}
+
+function judgeReplicas({ wanted, ready, pods }: Replicas): Found {
+  const what = `${ready} of ${wanted} replicas of the operator ${ready === 1 ? 'is' : 'are'} ready`;
+  if (ready >= wanted) return fine(what);
+  const trouble = pods.map(troubleOf).find((one) => one !== undefined);
+  return (ready === 0 ? problem : warning)(
+    what,
+    trouble ?? 'the others have not started yet',
+    `${KUBECTL} describe pods -l app.kubernetes.io/name=sb-operator; ${KUBECTL} logs deployment/sb-operator --tail=50`,
+  );
+}
+
+/** Why a Pod is not ready, as the scheduler or its kubelet says. */
+function troubleOf({ metadata: { name }, status }: Pod): string | undefined {
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False') return `Pod ${name}: ${scheduled.message ?? 'not scheduled'}`;
+  const container = status?.containerStatuses?.find(({ ready }) => !ready);
+  return container && containerTrouble(name, container);
+}
+
+function containerTrouble(pod: string, { state }: ContainerStatus): string | undefined {
+  if (state?.running) return `Pod ${pod} runs and its /readyz says no: it has not read the cluster yet`;
+  const { reason = 'ContainerCreating', message } = state?.waiting ?? {};
+  if (reason === 'ContainerCreating') return undefined;
+  return `Pod ${pod}: ${[reason, message].filter(Boolean).join(': ')}`;
+}
+
+/** Somebody leads and says so. `clusterMs`: now, by the cluster's clock. */
+export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[] {
+  const { holderIdentity, renewTime, leaseDurationSeconds = 15 } = lease?.spec ?? {};
+  const nobody = (why: string): Found[] => [
+    problem(
+      'no operator leads',
+      why,
+      `${KUBECTL} get pods,lease; ${KUBECTL} logs deployment/sb-operator --tail=50`,
+    ),
+  ];
+  if (!holderIdentity || renewTime === undefined) return nobody('nobody holds the lease sb-operator');
+  const ageMs = clusterMs - Date.parse(renewTime);
+  if (ageMs > leaseDurationSeconds * 1000)
+    return nobody(
+      `${holderIdentity} renewed the lease ${Math.round(ageMs / 1000)} s ago, and it is good for ${leaseDurationSeconds} s`,
+    );
+  return [fine(`${holderIdentity} leads`)];
+}
+
+/** Ends of the operator within the last hour, with the reason of the latest. */
+export function judgeRestarts(pods: readonly Pod[], now: Date): Found[] {
+  const ends = pods.flatMap(({ metadata, status }) =>
+    (status?.containerStatuses ?? []).flatMap((container) => endOf(metadata.name, container, now)),
+  );
+  const [latest] = ends.toSorted((a, b) => b.at - a.at);
+  if (!latest) return [];
+  return [
+    warning(
+      `the operator was restarted ${latest.restarts} ${latest.restarts === 1 ? 'time' : 'times'}`,
+      `Pod ${latest.pod} ended with ${latest.how} at ${new Date(latest.at).toISOString()}`,
+      `${KUBECTL} logs ${latest.pod} --previous --tail=50`,
+    ),
+  ];
+}
+
+function endOf(pod: string, { lastState, restartCount: restarts }: ContainerStatus, now: Date) {
+  const { finishedAt, reason, exitCode } = lastState?.terminated ?? {};
+  const at = Date.parse(finishedAt ?? '');
+  if (Number.isNaN(at) || now.getTime() - at > RECENT_MS) return [];
+  return [{ pod, at, restarts, how: `${reason ?? 'Error'} (exit code ${exitCode ?? '?'})` }];
+}

@@ -1,0 +1,66 @@
+import { conditionOf, isFinished, type Condition } from '../../../../crds/conditions.ts';
+import { TaskBuild, Trial } from '../../../../crds/kinds.ts';
+import type { KubeObject } from '../../../../kube/types.ts';
+import { collectionPath, queryString, type Resource } from '../../../../kube/http/paths.ts';
+import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
+import type { Session } from '../../../session/types.ts';
+import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
+
+/** Enough to see what holds up a run, and little enough to be read in a moment. */
+const PAGE = 500;
+/** Failures of longer ago are history. */
+const RECENT_MS = 3_600_000;
+
+const OPERATOR_LOG = `kubectl -n ${SYSTEM_NAMESPACE} logs deployment/sb-operator --tail=50`;
+
+/** Reasons that speak of registry or builder, and what to do about each. */
+const TROUBLES: Record<string, string> = {
+  RegistryUnavailable: `${OPERATOR_LOG}    (is the registry up? local: npm run cluster:up repairs it)`,
+  BuilderNotAnswering: `${OPERATOR_LOG}    (is the builder up? local: npm run cluster:up repairs it)`,
+  BuilderUnavailable: `${OPERATOR_LOG}    (is the builder up? local: npm run cluster:up repairs it)`,
+  BuilderAccessDenied: 'give the operator’s role what the message names: docs/aws.md',
+  BuilderNotFound: 'make the project, bucket or login that the message names: docs/aws.md',
+  PushDenied: 'let the builder push to the repository: docs/aws.md',
+  BaseImageRateLimited: 'take base images from a mirror: SB_BASE_IMAGE_MIRRORS, docs/aws.md#base-images',
+  QuotaExceeded: 'wait, or ask for more concurrent builds: docs/aws.md#4-codebuild',
+};
+
+type Judged = Pick<KubeObject, 'kind' | 'metadata'> & { status?: { conditions?: Condition[] } };
+
+/** Active or recent conditions that speak of registry or builder, grouped by reason. */
+export function judgeImages(objects: readonly Judged[], now: Date): Found[] {
+  const groups = new Map<string, { object: Judged; message: string; count: number }>();
+  for (const object of objects) {
+    const condition = conditionOf(object, 'Succeeded');
+    if (!condition || !Object.hasOwn(TROUBLES, condition.reason)) continue;
+    const isHistory =
+      isFinished(object) && now.getTime() - Date.parse(condition.lastTransitionTime) > RECENT_MS;
+    if (isHistory) continue;
+    const group = groups.get(condition.reason);
+    groups.set(condition.reason, { object, message: condition.message, count: (group?.count ?? 0) + 1 });
+  }
+  if (groups.size === 0)
+    return [fine('nothing waits for registry or builder (only the operator can ask them)')];
+  return [...groups].map(([reason, { object, message, count }]) => {
+    const others = count > 1 ? ` and ${count - 1} more` : '';
+    const what = `${object.kind} ${object.metadata.name}${others}: ${reason}`;
+    return problem(what, message, TROUBLES[reason] ?? OPERATOR_LOG);
+  });
+}
+
+/** One page of a kind in the session's namespace. */
+async function page({ kube, namespace }: Session, kind: Resource & { kind: string }): Promise<Judged[]> {
+  const path = collectionPath(kind, namespace) + queryString({ limit: PAGE });
+  const { items } = (await kube.raw(path)) as { items?: Judged[] | null };
+  return (items ?? []).map((item) => ({ ...item, kind: kind.kind }));
+}
+
+/** Without the custom resources there is nothing to be held up; that is another check's finding. */
+export const registry: Check<Patient> = {
+  name: 'registry',
+  subject: 'the registry',
+  async run({ session }) {
+    const [trials, builds] = await Promise.all([page(session, Trial), page(session, TaskBuild)]);
+    return judgeImages([...builds, ...trials], session.now());
+  },
+};

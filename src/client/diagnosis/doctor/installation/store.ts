@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
+import { CliError } from '../../../failures/error.ts';
+import { failed } from '../examine.ts';
+import { fine, problem, skipped, type Check, type Found, type Patient } from '../check-result.ts';
+
+/** Tasks are stored here; whoever runs tasks may list and write below it. */
+const PREFIX = 'tasks/';
+
+/** Lists one key. Throws what the store says. */
+async function canList(store: ArtifactStore): Promise<Found> {
+  await store.list(PREFIX)[Symbol.asyncIterator]().next();
+  return fine(`bucket ${store.bucket} answers, and you may list ${PREFIX}`);
+}
+
+/** Writes, reads and removes an object that nobody knows. */
+export async function canWrite(store: ArtifactStore): Promise<Found> {
+  const key = `${PREFIX}.doctor/${randomUUID()}`;
+  await store.put(key, key);
+  try {
+    const read = await store.get(key, key.length);
+    if (Buffer.from(read ?? []).toString() === key)
+      return fine(`you may write, read and delete objects below ${PREFIX}`);
+    return problem(
+      'the store forgets',
+      `${store.uri(key)} was written and cannot be read back`,
+      `look at the storage behind bucket ${store.bucket}`,
+    );
+  } finally {
+    await store.delete(key);
+  }
+}
+
+/** What sets the credentials of the AWS SDK; a local cluster has its own. */
+const SETS_CREDENTIALS = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'] as const;
+
+/** A local store that refuses is most often shown credentials that were meant for AWS. */
+export function refusal(error: unknown, { profile, env }: { profile: string; env: Patient['env'] }): Found {
+  const found = failed({ subject: 'the store' }, error);
+  const set = SETS_CREDENTIALS.filter((name) => env[name] !== undefined);
+  if (profile !== 'local' || set.length === 0 || found.state !== 'problem') return found;
+  const why = `${found.why ?? ''} (with the credentials of ${set.join(' and ')})`;
+  return { ...found, why, fix: `unset ${set.join(' ')}    (a local cluster brings its own credentials)` };
+}
+
+/** The bucket, with the user's own credentials. */
+export const store: Check<Patient> = {
+  name: 'store',
+  subject: 'the store',
+  async run({ session, env, writeProbe }) {
+    const client = await session.client().catch((error: unknown) => {
+      if (error instanceof CliError && error.code === 'SB-E008') return undefined;
+      throw error;
+    });
+    if (!client)
+      return [skipped('the store could not be checked', 'the installation does not say where it is')];
+    try {
+      const bucket = await session.store();
+      const listed = await canList(bucket);
+      return writeProbe ? [listed, await canWrite(bucket)] : [listed];
+    } catch (error) {
+      return [refusal(error, { profile: client.profile, env })];
+    }
+  },
+};

@@ -1,0 +1,92 @@
+/** Objects of a cluster in which nothing is wrong, and an API server that answers with them. */
+import { GROUP, VERSION } from '../../../../crds/names.ts';
+import type { Lease, Node, Pod } from '../../../../kube/kinds.ts';
+import { healthy, type Answer, type FixedApi } from '../../../testing/api.ts';
+
+export const node = (
+  name: string,
+  changes: Partial<NonNullable<Node['status']>> = {},
+  spec: Node['spec'] = {},
+): Node => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name },
+  spec,
+  status: {
+    allocatable: { cpu: '2', memory: '4096Mi', 'ephemeral-storage': '40Gi', pods: '110' },
+    conditions: [
+      { type: 'DiskPressure', status: 'False' },
+      { type: 'Ready', status: 'True' },
+    ],
+    ...changes,
+  },
+});
+
+export const pod = (
+  name: string,
+  spec: Partial<NonNullable<Pod['spec']>>,
+  status: Pod['status'] = {},
+): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default' },
+  spec: { containers: [], ...spec },
+  status,
+});
+
+export const lease = (renewTime: Date, holderIdentity = 'sb-operator-0'): Lease => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: { name: 'sb-operator', namespace: 'sb-system' },
+  spec: { holderIdentity, leaseDurationSeconds: 15, renewTime: renewTime.toISOString() },
+});
+
+const SYSTEM = 'namespaces/sb-system';
+
+export const OPERATOR = `/apis/apps/v1/${SYSTEM}/deployments/sb-operator`;
+export const OPERATOR_PODS = `/api/v1/${SYSTEM}/pods`;
+export const LEASE = `/apis/coordination.k8s.io/v1/${SYSTEM}/leases/sb-operator`;
+export const ENDPOINTS = `/apis/discovery.k8s.io/v1/${SYSTEM}/endpointslices`;
+export const NODES = '/api/v1/nodes';
+export const configzOf = (name: string): string => `${NODES}/${name}/proxy/configz`;
+export const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+export const IDENTITY = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+
+const list = (...items: object[]): Answer => ({ metadata: {}, items });
+const inDefault = (group: string, plural: string): string => `/${group}/namespaces/default/${plural}`;
+
+/** Answers of a cluster that has everything and room for it; `certificate`: PEM of the broker's. */
+export const everythingFine = (certificate: string): FixedApi['answers'] => ({
+  ...healthy(),
+  [IDENTITY]: () => ({
+    metadata: { creationTimestamp: new Date().toISOString() },
+    status: { userInfo: { username: 'jane' } },
+  }),
+  [OPERATOR]: { metadata: { name: 'sb-operator' }, spec: { replicas: 2 }, status: { readyReplicas: 2 } },
+  [OPERATOR_PODS]: list(),
+  [LEASE]: () => lease(new Date()),
+  [ENDPOINTS]: list({
+    metadata: { name: 'a' },
+    endpoints: [{ conditions: { ready: true } }, { conditions: { ready: true } }],
+  }),
+  [`/api/v1/${SYSTEM}/secrets/sb-broker-tls`]: {
+    metadata: { name: 'sb-broker-tls' },
+    data: { 'tls.crt': Buffer.from(certificate).toString('base64') },
+  },
+  [inDefault(`apis/${GROUP}/${VERSION}`, 'trials')]: list(),
+  [inDefault(`apis/${GROUP}/${VERSION}`, 'taskbuilds')]: list(),
+  [inDefault('api/v1', 'resourcequotas')]: list(),
+  [inDefault('api/v1', 'pods')]: list(),
+  [inDefault('api/v1', 'events')]: list(),
+  [NODES]: list(node('one'), node('two')),
+  [configzOf('one')]: { kubeletconfig: { podPidsLimit: 16_384 } },
+  [configzOf('two')]: { kubeletconfig: { podPidsLimit: 16_384 } },
+  '/api/v1/pods': list(),
+});
+
+/** As the API server says it to somebody who has no right to. */
+export const forbidden = (verb: string, resource: string, group = ''): Answer => ({
+  failure: 403,
+  reason: 'Forbidden',
+  message: `${resource} is forbidden: User "jane" cannot ${verb} resource "${resource}" in API group "${group}" at the cluster scope`,
+});

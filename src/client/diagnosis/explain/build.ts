@@ -1,0 +1,123 @@
+/** Pure: why a TaskBuild is where it is. */
+import { conditionOf } from '../../../crds/conditions.ts';
+import type { BuildReason } from '../../../crds/reasons.ts';
+import type { TaskBuild } from '../../../crds/task-build.ts';
+import type { Explained } from './evidence.ts';
+import { imageFinding } from './image.ts';
+
+type Advice = (build: TaskBuild) => Explained;
+
+const say =
+  (why: string, ...next: string[]): Advice =>
+  () => ({ why: [why], next });
+
+const buildLog = 'sb trial logs <trial> --phase build';
+const again = 'it is tried again by itself';
+const operatorLog = 'kubectl -n sb-system logs deploy/sb-operator';
+
+const messageOf = (build: TaskBuild): string => conditionOf(build, 'Succeeded')?.message ?? '';
+
+/** What every reason of a TaskBuild means to the one who waits, and what to do. */
+export const BUILD_ADVICE: Record<BuildReason, Advice> = {
+  Pending: say('the operator has not looked at the build yet', 'wait a few seconds', operatorLog),
+  WaitingForSlot: say(
+    'other builds run first: the operator runs a limited number at once',
+    'wait; SB_MAX_CONCURRENT_BUILDS and SB_MAX_BUILDS_PER_NAMESPACE of the operator raise the limits',
+  ),
+  QuotaExceeded: say(
+    'the builder’s own quota is used up',
+    again,
+    'ask for a higher quota of concurrent builds (CodeBuild: Service Quotas)',
+  ),
+  BuilderNotAnswering: say('the builder does not take builds at the moment', again, operatorLog),
+  Queued: (build) => ({
+    why: [`the build is handed over; the builder has not begun: ${messageOf(build)}`],
+    next: [`kubectl get pods -l sb.abundant.ai/task-build    (in-cluster builds: does its Pod have a node?)`],
+  }),
+  Building: say('the image is being built', `${buildLog} -f`),
+  Retrying: say('the builder failed, not the Dockerfile; the next attempt follows', again, buildLog),
+  RegistryUnavailable: say('the registry does not answer the operator', again, 'sb doctor'),
+  Built: say('the image was built', 'nothing to do'),
+  ImageExists: say('the image was there already', 'nothing to do'),
+  Cancelled: say('somebody cancelled the build', 'sb run rerun <run>    (builds anew)'),
+  ContextNotFound: say(
+    'the files to build from are not there',
+    'run it again with sb cloud run, which uploads them',
+  ),
+  ContextMismatch: say(
+    'the files to build from were changed after they were uploaded',
+    'run it again with sb cloud run, which uploads them under their own version',
+  ),
+  DockerfileFailed: failedStep,
+  BaseImageNotFound: say(
+    'an image that the Dockerfile needs does not exist',
+    'correct FROM in environment/Dockerfile',
+    buildLog,
+  ),
+  FrontendNotFound: say(
+    'the frontend that the Dockerfile asks for does not exist',
+    'leave the line # syntax= out of environment/Dockerfile, or correct it',
+    buildLog,
+  ),
+  BaseImageRateLimited: () => imageFinding('toomanyrequests'),
+  PushDenied: say(
+    'the registry refuses the image',
+    'give the builder the right to push to the repository',
+    buildLog,
+  ),
+  RepositoryNotAllowed: say(
+    'the operator pushes to its own repository and to those of SB_IMAGE_REPOSITORIES alone',
+    'leave out build.repository, or have the operator allow it',
+  ),
+  TagImmutable: say(
+    'somebody pushed under the same tag in every attempt',
+    'sb run rerun <run> --only error=BuildFailed',
+  ),
+  QueueTimeout: say('the build did not begin in time', 'kubectl get taskbuilds    (do many wait?)'),
+  BuildTimeout: say(
+    'the build took longer than it may',
+    'sb cloud run … --environment-build-timeout-multiplier 2',
+    buildLog,
+  ),
+  BuildStopped: say('somebody stopped the build at the builder', buildLog),
+  BuilderUnavailable: say(
+    'the builder did not answer, or lost the build, in every attempt',
+    'sb doctor',
+    operatorLog,
+  ),
+  BuilderFault: say('the builder ended the build by a fault of its own, in every attempt', buildLog),
+  BuilderAccessDenied: say(
+    'the operator may not use the builder',
+    'give its role what the message names (docs/aws.md)',
+  ),
+  BuilderNotFound: say(
+    'the builder’s project, bucket or login does not exist',
+    'docs/aws.md names all of them',
+  ),
+  BuildRejected: say('the builder will never take this build', 'correct what the message names'),
+  BackendNotConfigured: say(
+    'this operator has no such builder',
+    'leave out build.backend, or install the operator with that builder',
+  ),
+};
+
+function failedStep(build: TaskBuild): Explained {
+  const attempt = build.status?.attempts?.at(-1);
+  return {
+    why: [
+      'a step of the Dockerfile failed',
+      ...(attempt?.failedStep === undefined ? [] : [`the step: ${attempt.failedStep}`]),
+    ],
+    next: [buildLog, 'correct environment/Dockerfile, then run it again'],
+  };
+}
+
+/** What there is to say of a build, its own sentence included. */
+export function buildFinding(build: TaskBuild | undefined): Explained | undefined {
+  if (!build) return undefined;
+  const { reason = 'Pending', message = '' } = conditionOf(build, 'Succeeded') ?? {};
+  const advice = Object.hasOwn(BUILD_ADVICE, reason) ? BUILD_ADVICE[reason as BuildReason] : undefined;
+  const { why, next } = advice?.(build) ?? { why: [], next: [buildLog] };
+  const said = `TaskBuild ${build.metadata.name}: ${reason}${message === '' ? '' : `: ${message}`}`;
+  return { why: [...why, said], next };
+}

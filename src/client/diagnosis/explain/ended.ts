@@ -1,0 +1,191 @@
+/** Pure: why a Trial ended as it did. */
+import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
+import { buildFinding } from './build.ts';
+import type { Evidence, Explained } from './evidence.ts';
+import { imageFinding } from './image.ts';
+import { podFindings } from './pod.ts';
+import { schedulingFindings } from './scheduling.ts';
+
+type Advice = (evidence: Evidence & { message: string }) => Explained[];
+
+const say =
+  (why: string, ...next: string[]): Advice =>
+  () => [{ why: [why], next }];
+
+const INFRA = 'sb run rerun <run> --only infra';
+const TESTS = 'sb trial logs <trial> --phase verifier';
+const AGENT = 'sb trial logs <trial> --phase agent';
+const RERUN_THIS = 'sb run rerun <run> --only error=<reason>';
+const DEBUG = 'sb trial debug <trial>    (a copy of its container, with a shell)';
+
+/** What an infrastructure failure says of every attempt. */
+const attempts =
+  (why: string, ...next: string[]): Advice =>
+  ({ trial }) => {
+    const all = trial.status?.attempts ?? [];
+    const nodes = [...new Set(all.flatMap(({ nodeName }) => nodeName ?? []))];
+    return [
+      {
+        why: [
+          `${why}, in ${all.length} of at most ${trial.spec.maxAttempts} attempts`,
+          ...all.map(
+            ({ number, nodeName, reason, message }) =>
+              `attempt ${number}${nodeName === undefined ? '' : ` on ${nodeName}`}: ${[reason, message].filter(Boolean).join(': ')}`,
+          ),
+        ],
+        next: [INFRA, ...next, ...nodes.slice(0, 3).map((node) => `kubectl describe node ${node}`)],
+      },
+    ];
+  };
+
+export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
+  RewardObtained: ({ trial }) => {
+    const { reward, exception } = trial.status ?? {};
+    const aside = exception ? [`beside that: ${exception.type}: ${exception.message}`] : [];
+    if ((reward ?? 0) >= 1 && aside.length === 0)
+      return [{ why: ['the tests gave it full reward'], next: ['nothing to do'] }];
+    return [
+      {
+        why: [`the tests gave it reward ${reward}; that is a result, and no failure`, ...aside],
+        next: [TESTS, AGENT],
+      },
+    ];
+  },
+  VerifierDisabled: say('the agent ran; nobody judged it, as was wanted (spec.verifier.disabled)', AGENT),
+  VerifierObstructed: ({ message }) => [
+    {
+      why: [`${message}; that counts as reward 0 and is not tried again`],
+      next: [AGENT, 'sb trial logs <trial>    (what the courier tried)'],
+    },
+  ],
+};
+
+export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
+  Cancelled: say('somebody cancelled it', RERUN_THIS),
+  StartTimeout: (evidence) => [
+    ...startTimeout(evidence),
+    { why: [], next: ['sb run rerun <run> --only infra    (when there is room)'] },
+  ],
+  ImageNotFound: say(
+    'the registry has no image of that name',
+    'correct docker_image in task.toml, or environment.image',
+    'sb cloud run --force-build    (where it was built, and then removed)',
+  ),
+  ImageAccessDenied: say(
+    'the registry refuses to show the image to the operator',
+    'give the operator’s role, or the registry login, the right to read it',
+    INFRA,
+  ),
+  ImagePullFailed: ({ message, ...evidence }) => [
+    ...podOr(evidence, imageFinding(message)),
+    { why: [], next: [INFRA] },
+  ],
+  BuildFailed: ({ build, message }) => [
+    buildFinding(build) ?? {
+      why: ['its image could not be built'],
+      next: ['sb trial logs <trial> --phase build'],
+    },
+    ...(faultOf('BuildFailed', message) === 'infrastructure' ? [{ why: [], next: [INFRA] }] : []),
+  ],
+  BuildNotFound: say(
+    'environment.buildRef names a TaskBuild that is not there',
+    'kubectl get taskbuilds    (then run it again with sb cloud run)',
+  ),
+  TaskNotFound: say(
+    'the task’s files are not where the Trial says',
+    'run it again with sb cloud run, which uploads them',
+    'aws s3 ls <the URI of the message>',
+  ),
+  TaskInvalid: say('the task breaks the task format', 'sb task check <folder>'),
+  TaskMismatch: say(
+    'the task’s files are not those that the Trial was made for',
+    'run it again with sb cloud run, which uploads them under their own version',
+    'sb task hash <folder>    (the version of what is on this disk)',
+  ),
+  TaskUnsupported: say(
+    'the task needs something that this version does not run',
+    'sb task check <folder>    (names what that is)',
+  ),
+  SecretNotFound: say(
+    'a Secret or key that a variable refers to does not exist',
+    'kubectl get secrets    (sb cloud run --env-file or --ae makes it by itself)',
+  ),
+  JobRejected: ({ message }) => [rejected(message)],
+  NameConflict: say(
+    'a Job of somebody else, or another TaskBuild, has the name that this Trial needs',
+    'kubectl delete job <job>    (or run it under another --run-name; the TaskBuild that the message names)',
+  ),
+  HealthcheckFailed: say(
+    'the container never became healthy by the task’s healthcheck',
+    'sb trial logs <trial>    (what the image’s entrypoint says)',
+    DEBUG,
+  ),
+  AgentSetupFailed: say('the agent’s install script failed', AGENT, DEBUG),
+  AgentSetupTimeout: say(
+    'the agent’s install script took too long',
+    'sb cloud run … --agent-setup-timeout-multiplier 2',
+    AGENT,
+  ),
+  VerifierTimeout: say('the tests took too long', 'sb cloud run … --verifier-timeout-multiplier 2', TESTS),
+  RewardMissing: say('the tests ended without writing a reward: did they get that far?', TESTS, DEBUG),
+  RewardEmpty: say('the tests wrote an empty reward file', TESTS),
+  RewardUnparsable: say('the reward file holds no number and no JSON', TESTS),
+  RewardNotFinite: say('the tests wrote NaN or an infinite reward', TESTS),
+  RewardInvalid: say('the reward file is no flat object of numbers, or no regular file', TESTS),
+  OOMKilled: ({ trial }) => [
+    {
+      why: [
+        `the container used more memory than its limit of ${trial.spec.environment.resources.limits.memory ?? 'the node'}`,
+      ],
+      next: ['sb cloud run … --memory <more>, or memory in task.toml', AGENT],
+    },
+  ],
+  EphemeralStorageExceeded: ({ trial }) => [
+    {
+      why: [
+        `the Pod wrote more than its limit of ${trial.spec.environment.resources.limits['ephemeral-storage']}`,
+      ],
+      next: ['sb cloud run … --storage <more>, or storage in task.toml', AGENT],
+    },
+  ],
+  TaskContainerExited: say(
+    'something in the container ended its first process',
+    'sb trial logs <trial>',
+    DEBUG,
+  ),
+  Evicted: attempts('the node or the scheduler evicted the Pod'),
+  NodeLost: attempts('the node stopped answering', 'kubectl get nodes'),
+  PodLost: attempts('the Pod vanished and left no result'),
+  CourierFailed: attempts(
+    'the courier beside the container could not do its work',
+    'sb trial logs <trial>',
+    'kubectl -n sb-system logs deploy/sb-operator',
+    'sb doctor',
+  ),
+  UploadFailed: attempts('the results could not be stored', 'sb doctor'),
+};
+
+/** The Pod may be gone by now; the operator's message quotes what it waited for. */
+function startTimeout({ message, ...evidence }: Evidence & { message: string }): Explained[] {
+  const { startTimeoutSeconds } = evidence.trial.spec;
+  const first: Explained = { why: [`its Pod did not start within ${startTimeoutSeconds} s`], next: [] };
+  const found = podFindings(evidence);
+  return [first, ...(found.length > 0 ? found : schedulingFindings(message, evidence))];
+}
+
+const podOr = (evidence: Evidence, otherwise: Explained): Explained[] => {
+  const found = podFindings(evidence);
+  return found.length > 0 ? found : [otherwise];
+};
+
+function rejected(message: string): Explained {
+  if (/exceeded quota/i.test(message))
+    return {
+      why: ['a quota of the namespace forbids another Job'],
+      next: ['kubectl describe resourcequota', INFRA],
+    };
+  return {
+    why: ['the API server, a policy or Pod Security refuses the Job; the message is its own'],
+    next: ['mend what it names', INFRA],
+  };
+}

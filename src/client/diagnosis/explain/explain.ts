@@ -1,0 +1,120 @@
+/** Pure: what was read of a Trial → why it is where it is, and what to do. */
+import {
+  TRIAL_ACTIVE,
+  TRIAL_DONE,
+  TRIAL_FAILED,
+  type TrialActiveReason,
+  type TrialDoneReason,
+  type TrialFailedReason,
+} from '../../../crds/reasons.ts';
+import { stateOf } from '../../runs/follow/state.ts';
+import { STATES } from '../../runs/follow/state-names.ts';
+import { lineOf } from '../../runs/follow/line.ts';
+import { duration } from '../../../text/figures.ts';
+import { inNamespace } from '../../session/hint.ts';
+import { runOf } from '../../runs/find/trials.ts';
+import { ACTIVE_ADVICE } from './active.ts';
+import { DONE_ADVICE, FAILED_ADVICE } from './ended.ts';
+import type { Explanation } from '../../documents/trial.ts';
+import type { Evidence, Explained } from './evidence.ts';
+
+/** `namespace`: what commands have to name, see `namespaceToSay`. */
+export function explainTrial(evidence: Evidence, namespace?: string): Explanation {
+  const { trial, log, unread } = evidence;
+  const { state, reason, message } = stateOf(trial);
+  const findings = findingsOf(evidence, { reason, message });
+  const why = distinct([
+    ...findings.flatMap((finding) => finding.why),
+    ...tampering(evidence),
+    ...downloading(evidence),
+    ...unread.map((what) => `you may not read ${what}, which might tell more`),
+  ]);
+  const isSaid = why.some((line) => line.includes(message)) || message === '';
+  return {
+    trial: trial.metadata.name,
+    state,
+    reason,
+    where: `${state}: ${meaningOf(reason) ?? STATES[state]} (${reason}${isSaid ? '' : `: ${message}`})${since(evidence)}`,
+    why,
+    next: distinct(
+      findings
+        .flatMap((finding) => finding.next)
+        .map((line) => inNamespace(filledIn(line, evidence), namespace)),
+    ),
+    ...(log && { log }),
+  };
+}
+
+const distinct = (lines: string[]): string[] => [...new Set(lines)];
+
+const has = <K extends string>(table: Record<K, unknown>, reason: string): reason is K =>
+  Object.hasOwn(table, reason);
+
+function findingsOf(
+  evidence: Evidence,
+  { reason, message }: { reason: string; message: string },
+): Explained[] {
+  if (has<TrialActiveReason>(ACTIVE_ADVICE, reason)) return ACTIVE_ADVICE[reason](evidence);
+  if (has<TrialDoneReason>(DONE_ADVICE, reason)) return DONE_ADVICE[reason]({ ...evidence, message });
+  if (has<TrialFailedReason>(FAILED_ADVICE, reason)) return FAILED_ADVICE[reason]({ ...evidence, message });
+  if (reason === 'Accepted') return accepted(evidence);
+  return [
+    {
+      why: [`this sb does not know the reason ${reason}`],
+      next: ['sb version', 'kubectl describe trial <trial>'],
+    },
+  ];
+}
+
+const YOUNG_MS = 10_000;
+
+/** The operator writes a status for what lasts: a Trial that was just made has none, whatever is done for it. */
+function accepted(evidence: Evidence): Explained[] {
+  if (evidence.job) return ACTIVE_ADVICE.Pending(evidence);
+  if (evidence.now.getTime() - lineOf(evidence.trial).createdAt < YOUNG_MS)
+    return [{ why: ['it was made a moment ago'], next: ['look again in a few seconds'] }];
+  return [
+    {
+      why: ['the operator has not looked at it yet'],
+      next: ['sb doctor    (is the operator up?)', 'kubectl -n sb-system get pods'],
+    },
+  ];
+}
+
+function meaningOf(reason: string): string | undefined {
+  if (has<TrialActiveReason>(TRIAL_ACTIVE, reason)) return TRIAL_ACTIVE[reason];
+  if (has<TrialDoneReason>(TRIAL_DONE, reason)) return TRIAL_DONE[reason];
+  return has<TrialFailedReason>(TRIAL_FAILED, reason) ? TRIAL_FAILED[reason].means : undefined;
+}
+
+function since({ trial, now }: Evidence): string {
+  const { endedAt, createdAt } = lineOf(trial);
+  if (endedAt !== undefined)
+    return `, ${duration(now.getTime() - endedAt)} ago, after ${duration(endedAt - createdAt)}`;
+  return `, ${duration(now.getTime() - createdAt)} after its creation`;
+}
+
+function tampering({ trial: { status } }: Evidence): string[] {
+  const { verdict, findings = [] } = status?.integrity ?? {};
+  if (verdict === 'Suspicious') return [`its result is suspicious: ${findings.join('; ')}`];
+  return verdict === 'Unknown' ? [`whether its result is honest is unknown: ${findings.join('; ')}`] : [];
+}
+
+const downloading = ({ download }: Evidence): string[] =>
+  download === undefined
+    ? []
+    : [`the tests could not download something, which may be all that is wrong: ${download}`];
+
+/** The names in place of `<trial>`, `<run>` and so on, as far as they are known. */
+function filledIn(line: string, { trial, job, pod }: Evidence): string {
+  const { reason } = stateOf(trial);
+  const names: Record<string, string | undefined> = {
+    '<trial>': trial.metadata.name,
+    '<run>': runOf(trial) || undefined,
+    '<job>': job?.metadata.name ?? trial.status?.jobName,
+    '<pod>': pod?.metadata.name ?? trial.status?.podName,
+    '<reason>': reason,
+    '<namespace>': trial.metadata.namespace,
+  };
+  return line.replace(/<[a-z]+>/g, (mark) => names[mark] ?? mark);
+}

@@ -1,0 +1,244 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { expect } from 'chai';
+import { load } from 'js-yaml';
+import { join } from 'node:path';
+import type { TrialStatus } from '../../crds/trial-status.ts';
+import { documentsOf } from '../../cli/commands/command.ts';
+import { everythingFine, REVIEWS } from '../diagnosis/doctor/testing/cluster.ts';
+import { active, broken, rewarded, RUN } from '../runs/follow/testing/trials.ts';
+import { RunView } from '../runs/follow/view.ts';
+import { printOutcome, printSubmitted } from '../../cli/launch/outcome.ts';
+import { storeTrial } from '../runs/mirror/testing/stored-trial.ts';
+import { CliError } from '../failures/error.ts';
+import { parseRunFile } from '../runs/plan/run-file.ts';
+import { callOf, everyCommand, program } from '../../cli/program.ts';
+import { printDocument } from '../../cli/render/output.ts';
+import { progress } from '../../cli/render/progress/progress.ts';
+import { run } from '../../cli/run.ts';
+import { attachRun } from '../../cli/runs/attach.ts';
+import { downloadRun } from '../../cli/runs/download.ts';
+import { world, type World } from '../../cli/runs/testing/world.ts';
+import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
+import { fixedApi } from '../testing/api.ts';
+import { testCluster, type TestCluster } from '../testing/cluster.ts';
+import { folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
+import { recordedIo } from '../testing/terminal.ts';
+
+const commands = everyCommand(program({ io: recordedIo(), finish: () => undefined }));
+const documents = commands.flatMap((command) =>
+  Object.entries(documentsOf(command)).map(([options, schema]) => ({
+    what: `${callOf(command)} ${options}`,
+    schema,
+  })),
+);
+
+describe('What programs read', () => {
+  let folder: Folder;
+  let cluster: TestCluster;
+  let w: World;
+  before(async () => {
+    const { 'task.toml': _toml, ...task } = GOOD_TASK;
+    folder = await folderOf({ ...task, 'task.toml': '[environment]\ncpus = 2\n' });
+  });
+  after(() => folder.remove());
+  beforeEach(async () => {
+    [cluster, w] = [await testCluster(), await world()];
+    const trials = [
+      rewarded(1, { name: 'a', agent: { model: 'm' }, status: EVERYTHING }),
+      broken('NodeLost', { name: 'b' }),
+      active('Unschedulable', { name: 'c', message: '2 Insufficient cpu.' }),
+    ];
+    cluster.have(...trials);
+    w.have(...trials.slice(0, 2));
+  });
+  afterEach(async () => void (await Promise.all([cluster.close(), w.close()])));
+
+  const ajv = formats.default(new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }));
+  const checks = new Map(schemaNames.map((name) => [name, ajv.compile(publishedSchema(name))]));
+  /** Programs must take fields that are added; what sb prints today is all named. */
+  const closed = (name: SchemaName): object =>
+    JSON.parse(
+      JSON.stringify(publishedSchema(name), (key, value: unknown) =>
+        key === 'additionalProperties' && value === true ? false : value,
+      ),
+    ) as object;
+  const fits = (name: SchemaName, document: unknown): void => {
+    const check = ajv.compile(closed(name));
+    expect(check(document), ajv.errorsText(check.errors)).to.equal(true);
+  };
+
+  const parsed = (text: string): unknown[] => [JSON.parse(text)];
+  const lines = (text: string): unknown[] =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+  const sb = async (...args: string[]): Promise<unknown[]> => parsed((await cluster.sb(...args)).out);
+  /** Without a cluster. */
+  const local = async (...args: string[]): Promise<unknown[]> => {
+    const io = recordedIo({ env: { HOME: '/nonexistent' } });
+    await run(args, io);
+    return parsed(io.terminal.stdout);
+  };
+  const attached = async (output: 'json' | 'jsonl'): Promise<string> => {
+    const io = recordedIo();
+    const jobsDir = join(folder.path, 'jobs');
+    await attachRun(w.session, { io, run: RUN, jobsDir, output, quiet: true, followAgents: false });
+    return io.terminal.stdout;
+  };
+  const view = (): RunView => {
+    const seen = new RunView({ run: RUN, expected: 2 });
+    seen.take({ trial: rewarded(0.5), deleted: false });
+    return seen;
+  };
+  const error = new CliError('SB-E040', { what: 'w', why: 'y', fix: 'f' });
+  const submitted = {
+    tasks: { stored: 1, present: 0, bytes: 1 },
+    created: 1,
+    unchanged: 0,
+    refused: [{ name: 't', error }],
+  };
+
+  /** What each command really prints. */
+  const printed: Record<string, () => Promise<unknown[]>> = {
+    'sb run ls -o json': () => sb('run', 'ls', '-o', 'json'),
+    'sb run show -o json': () => sb('run', 'show', '-o', 'json'),
+    'sb run show -o jsonl': async () => lines((await cluster.sb('run', 'show', '-o', 'jsonl')).out),
+    'sb run cancel -o json': () => sb('run', 'cancel', '--yes', '-o', 'json'),
+    'sb run delete -o json': () => sb('run', 'delete', RUN, '--yes', '-o', 'json'),
+    'sb run rerun -o json': () => sb('run', 'rerun', '-o', 'json'),
+    'sb trial show -o json': async () =>
+      Promise.all(['a', 'b', 'c'].map(async (name) => (await sb('trial', 'show', name, '-o', 'json'))[0])),
+    'sb trial explain -o json': () => sb('trial', 'explain', 'c', '-o', 'json'),
+    'sb trial cancel -o json': async () => [
+      ...(await sb('trial', 'cancel', 'c', '--yes', '-o', 'json')),
+      ...(await sb('trial', 'cancel', 'a', '-o', 'json')),
+    ],
+    'sb task check -o json': () => local('task', 'check', '--strict', '-o', 'json', folder.path),
+    'sb task hash -o json': () => local('task', 'hash', '-o', 'json', folder.path),
+    'sb task pack -o json': () =>
+      local('task', 'pack', folder.path, '--to', join(folder.path, 'out'), '-o', 'json'),
+    'sb version -o json': async () => [
+      ...(await local('version', '-o', 'json')),
+      ...(await sb('version', '-o', 'json')),
+    ],
+    'sb doctor -o json': async () => {
+      const api = await fixedApi({ ...everythingFine(''), [REVIEWS]: { status: { allowed: false } } });
+      const there = await folderOf({ config: api.kubeconfig });
+      const said = await local('doctor', '-o', 'json', '--kubeconfig', join(there.path, 'config'));
+      await Promise.all([api.close(), there.remove()]);
+      return [...said, ...(await local('doctor', '-o', 'json'))];
+    },
+    'sb run download -o json': async () => {
+      await storeTrial(w.store, rewarded(1, { name: 'a' }), { 'agent/oracle.txt': 'a' });
+      const { signal, terminal } = recordedIo();
+      const jobsDir = join(folder.path, 'jobs');
+      const done = await downloadRun(w.session, { run: RUN, jobsDir, signal, onProblem: () => undefined });
+      await printDocument(terminal, 'json', done);
+      return parsed(terminal.stdout);
+    },
+    'sb run attach -o json': async () => parsed(await attached('json')),
+    'sb run attach -o jsonl': async () => lines(await attached('jsonl')),
+    'sb cloud run -o json': async () => {
+      const { terminal } = recordedIo();
+      const seen = view();
+      const report = { trials: 1, files: 1, kept: 0, bytes: 1, problems: [] };
+      const summary = seen.summary(new Date());
+      const rest = {
+        ending: 'over',
+        folder: '/jobs',
+        report,
+        cancelled: 0,
+        run: RUN,
+        namespace: 'n',
+      } as const;
+      await printOutcome(terminal, 'json', { ...rest, summary, submitted, trials: [...seen.trials()] });
+      return parsed(terminal.stdout);
+    },
+    'sb cloud run -o jsonl': async () => {
+      const { terminal } = recordedIo();
+      const seen = view();
+      const { clock } = w.session.kubeParts;
+      const shown = progress({ terminal, view: seen, mode: 'jsonl', now: () => new Date(), clock });
+      for (const line of seen.trials()) shown.news({ line });
+      shown.note('the API server does not answer');
+      shown.finish();
+      return lines(terminal.stdout);
+    },
+    'sb cloud run --detach -o json': async () => {
+      const { terminal } = recordedIo();
+      await printSubmitted(terminal, 'json', { run: RUN, namespace: 'default', submitted });
+      return parsed(terminal.stdout);
+    },
+    'sb cloud run --dry-run -o json': () =>
+      local('cloud', 'run', '-t', folder.path, '--dry-run', '--force-build', '--cpus', '2', '-o', 'json'),
+    'sb cloud run -c <file>': async () => RUN_FILES.taken.map((text) => load(text)),
+  };
+
+  for (const { what, schema } of documents)
+    it(`${what} keeps to the schema ${schema}`, async () => {
+      const seen = await printed[what]?.();
+      expect(seen, 'documents that the command printed').to.be.an('array').with.length.above(0);
+      for (const document of seen ?? []) fits(schema, document);
+    });
+
+  it('has a schema wherever there is -o json, and no schema that nothing keeps to', () => {
+    const json = commands.filter(({ options }) =>
+      options.some(({ long, argChoices }) => long === '--output' && argChoices?.includes('json')),
+    );
+    for (const command of json) expect(documentsOf(command), callOf(command)).to.have.property('-o json');
+    expect(new Set(documents.map(({ schema }) => schema))).to.deep.equal(new Set(schemaNames));
+  });
+
+  for (const name of schemaNames)
+    it(`is not just anything: ${name} refuses something else`, () =>
+      expect(checks.get(name)?.({ surprise: true })).to.equal(false));
+
+  it('allows in a run file what sb takes, and nothing else', () => {
+    for (const text of RUN_FILES.taken) {
+      expect(parseRunFile(text, 'run.yaml'), text).to.be.an('object');
+      fits('run-file', load(text));
+    }
+    for (const text of RUN_FILES.refused) {
+      expect(() => parseRunFile(text, 'run.yaml'), text).to.throw(CliError);
+      expect(checks.get('run-file')?.(load(text)), text).to.equal(false);
+    }
+  });
+});
+
+const at = '2026-01-01T00:00:00Z';
+const EVERYTHING: TrialStatus = {
+  exception: { type: 'AgentTimeoutError', message: 'no end' },
+  attempts: [
+    { number: 1, jobName: 'a-1', podName: 'a-1-x', nodeName: 'n', startTime: at, completionTime: at },
+  ],
+  image: 'i',
+  imageDigest: 'sha256:0',
+  taskBuild: 'b',
+  s3TaskUri: 's3://b/tasks/',
+  s3TrialUri: 's3://b/trials/',
+  logs: { url: 'https://logs', group: 'g', stream: 's' },
+  timings: { agentExecution: { startTime: at, completionTime: at } },
+  usage: { inputTokens: 1, costUsd: 0.5 },
+  integrity: { verdict: 'Suspicious', findings: ['f'] },
+};
+
+const RUN_FILES = {
+  taken: [
+    '{ tasks: t, agents: oracle, models: m, include: "a*", exclude: [b, c], cpus: 2, memory: 4Gi }',
+    '{ agents: [nop, { name: custom, run: ./agent.sh, models: [x], env: { PORT: 80, DEBUG: true } }] }',
+    '{ agents: { name: custom, run: x }, agentEnv: { A: 1 }, verifierEnv: { B: b }, cpus: 500m }',
+    '{ runName: r, attempts: 3, failUnder: 0.5, waitTimeout: 2h, detach: true, scheduling: { queueName: q } }',
+  ],
+  refused: [
+    '{ attempt: 3 }',
+    '{ attempts: many }',
+    '{ memory: 4 }',
+    '{ agents: [{ run: x }] }',
+    '{ agents: [{ name: oracle, kwargs: {} }] }',
+    '{ agentEnv: { A: [1] } }',
+    '{ scheduling: { node: a } }',
+    '[a list]',
+  ],
+};

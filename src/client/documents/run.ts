@@ -1,0 +1,128 @@
+/** A run in documents: one form wherever one is told of, and what single commands add to it. */
+import { Type } from 'typebox';
+import { FAULTS } from '../../crds/reasons.ts';
+import { STATE_NAMES } from '../runs/follow/state-names.ts';
+import { TrialDocument } from './trial.ts';
+import { Fields, Flag, Numbers, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
+
+const name = { run: Text('Its name.'), namespace: Text('Of its Trials.') };
+
+const groupFields = {
+  reason: Text('Reason of the condition, or Harbor’s name of the exception.'),
+  message: Text('Of one of them.'),
+  count: Whole('Trials that came to the same trouble.'),
+  trials: Texts('Names of the first ones.'),
+};
+
+export const summaryFields = {
+  state: OneOf(['running', 'ended'], '`running` while a Trial of it has not ended.'),
+  total: Whole('Trials.'),
+  ended: Whole('Of them.'),
+  counts: Type.Unsafe<Record<(typeof STATE_NAMES)[number], number>>(
+    Type.Object(Object.fromEntries(STATE_NAMES.map((state) => [state, Type.Integer({ minimum: 0 })])), {
+      additionalProperties: true,
+      description: 'Trials by state.',
+    }),
+  ),
+  mean: OrNull(Type.Number({ description: 'Reward over all that ended; one without counts 0.' })),
+  pass_at_k: Type.Record(Type.String(), Numbers('By k.'), {
+    description: 'By agent, model and dataset; only where every task was tried at least twice.',
+  }),
+  created_at: OrNull(Time('Of the first Trial.')),
+  elapsed_seconds: Whole('From the first Trial’s creation to the last end, or to now.'),
+};
+
+/** What is told of every run. */
+export const RunSummaryDocument = Fields(summaryFields);
+export type RunSummaryDocument = Type.Static<typeof RunSummaryDocument>;
+
+/** Trials that came to the same trouble. */
+export const ErrorGroup = Fields(groupFields);
+export type ErrorGroup = Type.Static<typeof ErrorGroup>;
+
+/** The same by what they have in common. */
+export const ErrorClass = Fields({
+  class: Text('The most telling word there is: `ImagePullBackOff`, `Insufficient cpu`, `OOMKilled`.'),
+  ...groupFields,
+  trials: Texts('Names of all, in order.'),
+  fault: Type.Optional(
+    OneOf(FAULTS, 'Missing where the Trials have not ended, or have a reward all the same.'),
+  ),
+  ended: Flag('The Trials have ended.'),
+  shared: Texts('`same digest sha256:…`, `same node n`, … where there are at least two.'),
+});
+export type ErrorClass = Type.Static<typeof ErrorClass>;
+
+/** `sb run ls`: a run as its Trials tell of it; those that were deleted are not counted. */
+export const RunRow = Fields({ ...name, ...summaryFields, errors: Type.Array(ErrorGroup) });
+export type RunRow = Type.Static<typeof RunRow>;
+
+/** `sb run show`. */
+export const RunShown = Fields({
+  ...name,
+  ...summaryFields,
+  errors: Type.Array(ErrorClass),
+  trials: Type.Array(TrialDocument),
+});
+export type RunShown = Type.Static<typeof RunShown>;
+
+export const Refused = Fields({
+  trial: Text('Its name.'),
+  code: Text('As in docs/errors.'),
+  message: Text('The API server’s.'),
+});
+
+/** How a run ended that was attended. */
+export const RunOutcome = Fields({
+  ...name,
+  folder: Text('Where the results are on this machine.'),
+  ...summaryFields,
+  errors: Type.Array(ErrorGroup),
+  refused: Type.Array(Refused),
+  trials: Type.Array(TrialDocument),
+});
+export type RunOutcome = Type.Static<typeof RunOutcome>;
+
+/** What was created, where nobody waits. */
+export const RunSubmitted = Fields({
+  ...name,
+  created: Whole('Trials that were created now.'),
+  unchanged: Whole('Trials that were there with the same content.'),
+  refused: Type.Array(Refused),
+});
+export type RunSubmitted = Type.Static<typeof RunSubmitted>;
+
+/** `sb run rerun`. */
+export const Rerun = Fields({
+  run: Text('Name of the new run.'),
+  namespace: name.namespace,
+  of: Text('The run that it repeats.'),
+  created: Whole('Trials that were created now.'),
+  unchanged: Whole('Trials that an earlier, interrupted command had created.'),
+});
+export type Rerun = Type.Static<typeof Rerun>;
+
+/** `sb run download`. */
+export const Downloaded = Fields({
+  ...name,
+  folder: Text('Where the results are on this machine.'),
+  trials: Whole('Trials whose files are all there.'),
+  files: Whole('Copied now.'),
+  kept: Whole('Files that were there already.'),
+  bytes: Whole('That came over the network.'),
+});
+export type Downloaded = Type.Static<typeof Downloaded>;
+
+/** `sb run cancel`. */
+export const RunCancelled = Fields({ ...name, cancelled: Whole('Trials that are being cancelled.') });
+export type RunCancelled = Type.Static<typeof RunCancelled>;
+
+/** `sb run delete`. */
+export const RunDeleted = Fields({
+  ...name,
+  trials: Whole('Trials that were deleted.'),
+  builds: Whole('TaskBuilds of the run’s own that were deleted.'),
+  secret: Flag('Its Secret was deleted.'),
+  files: Text('Where its files stay.'),
+});
+export type RunDeleted = Type.Static<typeof RunDeleted>;

@@ -1,0 +1,73 @@
+/** A Trial in documents: one form wherever one is listed, and what single commands add to it. */
+import { Type } from 'typebox';
+import { Conditions } from '../../crds/conditions.ts';
+import { Exception, TrialStatus } from '../../crds/trial-status.ts';
+import { Attempt } from '../../crds/trial-status.ts';
+import { STATE_NAMES } from '../runs/follow/state-names.ts';
+import { Fields, Flag, Numbers, OfApi, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
+
+export const State = OneOf(STATE_NAMES, 'How far the Trial is.');
+
+/** The one form. */
+export const trialFields = {
+  trial: Text('Name of the object.'),
+  trial_name: Text('Harbor’s, and the name of the folder.'),
+  namespace: Text('Of the object.'),
+  task: Text('Its name.'),
+  agent: Text('Its name.'),
+  model: OrNull(Type.String()),
+  state: State,
+  reason: Text('Reason of the condition Succeeded.'),
+  message: Text('Message of the condition.'),
+  attempts: Whole('Jobs that were made.'),
+  node: OrNull(Type.String({ description: 'Of the latest attempt.' })),
+  created_at: Time('Of the object.'),
+  finished_at: OrNull(Time('When it reached its end.')),
+  reward: OrNull(Type.Number({ description: 'Of a Trial that has ended.' })),
+  rewards: OrNull(Numbers('By key.')),
+  exception: OrNull(Type.String({ description: 'Harbor’s name of what went wrong.' })),
+};
+export const TrialDocument = Fields(trialFields);
+export type TrialDocument = Type.Static<typeof TrialDocument>;
+
+const { timings, usage, integrity, logs } = TrialStatus.properties;
+
+/** `sb trial show`. */
+export const TrialShown = Fields({
+  ...trialFields,
+  run: OrNull(Text('That it is a part of.')),
+  conditions: OfApi(Conditions),
+  attempt_list: Type.Array(OfApi(Attempt), { description: 'The latest last.' }),
+  exception_info: OrNull(OfApi(Exception)),
+  timings: OfApi(timings),
+  usage: OrNull(OfApi(usage)),
+  integrity: OrNull(OfApi(integrity)),
+  image: OrNull(Text('That was run.')),
+  image_digest: OrNull(Text('`sha256:…`.')),
+  task_build: OrNull(Text('TaskBuild that made the image.')),
+  s3_task_uri: OrNull(Text('Where the task lies.')),
+  s3_trial_uri: OrNull(Text('Where the results lie.')),
+  logs: OrNull(OfApi(logs)),
+});
+export type TrialShown = Type.Static<typeof TrialShown>;
+
+/** `sb trial explain`: why a Trial is where it is. All texts may come from outside: printing makes them safe. */
+export const Explanation = Fields({
+  trial: Text('Name of the object.'),
+  state: State,
+  reason: Text('Reason of the condition Succeeded.'),
+  where: Text('One sentence: where it is.'),
+  why: Texts('What is behind it, the most telling first.'),
+  next: Texts('What to do: a command, or a sentence.'),
+  log: Type.Optional(Fields({ title: Text('Which log it is.'), lines: Texts('Its last lines.') })),
+});
+export type Explanation = Type.Static<typeof Explanation>;
+
+/** `sb trial cancel`. */
+export const TrialCancelled = Fields({
+  trial: Text('Name of the object.'),
+  namespace: Text('Of the object.'),
+  state: OneOf(STATE_NAMES, 'How far it was.'),
+  cancelled: Flag('It is being cancelled; false where it had ended, or somebody said no.'),
+});
+export type TrialCancelled = Type.Static<typeof TrialCancelled>;

@@ -1,0 +1,172 @@
+/** The log of a Trial, by one command from its first second to long after its Pod is gone. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import { trialPrefix } from '../../crds/names.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
+import type { Trial } from '../../crds/trial.ts';
+import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.ts';
+import { CliError } from '../failures/error.ts';
+import { isEnded, stateOf } from '../runs/follow/state.ts';
+import { buildLog } from './build-log.ts';
+import { lastOf } from './lines.ts';
+import type { LogPart, LogWish, TrialLog } from './parts.ts';
+import { merged } from './merge.ts';
+import { phaseLines, verifierBegan, type Boundary } from './phase-lines.ts';
+import type { PodLog } from './pod-log.ts';
+import { storedLines } from './stored-log.ts';
+
+export interface LogSources {
+  podLog: PodLog;
+  store: () => Promise<ArtifactStore>;
+  taskBuild: (name: string) => Promise<TaskBuild | undefined>;
+  /** Name of the Pod of a Job. */
+  podOfJob: (job: string) => Promise<string | undefined>;
+}
+
+/**
+ * The log that is wished for. While the Trial goes on it comes from the Pod; afterwards from the store, which has all of it and apart by
+ * phases, while a kubelet keeps the last 10 MiB of a container; and from the Pod again where the store has nothing. Throws SB-E093 where
+ * there is none.
+ */
+export async function trialLog(trial: Trial, sources: LogSources, wish: LogWish): Promise<TrialLog> {
+  if (wish.phase === 'build') return tailed(await buildLog(trial, sources, wish), wish);
+  const ended = isEnded(stateOf(trial).state);
+  const places = ended ? [fromStore, fromPod] : [fromPod, fromStore];
+  const failures: unknown[] = [];
+  for (const place of places) {
+    try {
+      const parts = await place(trial, sources, wish);
+      if (parts.length > 0) return tailed({ parts, notes: failures.map(asNote) }, wish);
+    } catch (error) {
+      wish.signal.throwIfAborted();
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  throw absent(trial, wish);
+}
+
+const asNote = (error: unknown): string => `${(error as Error).message}; taken from the Pod instead`;
+
+const tailed = ({ parts, notes }: TrialLog, { tail, follow }: LogWish): TrialLog => ({
+  notes,
+  parts:
+    tail === undefined || follow ? parts : parts.map((part) => ({ ...part, lines: endOf(part.lines, tail) })),
+});
+
+async function* endOf(lines: AsyncIterable<string>, count: number): AsyncGenerator<string> {
+  yield* await lastOf(lines, count);
+}
+
+/** What agents leave besides: trajectories, sessions, exit codes are no logs. */
+const isLog = (path: string): boolean =>
+  /^[^/]+\.(txt|log)$/.test(path) && path !== 'exit-code.txt' && path !== 'reward.txt';
+
+async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Promise<LogPart[]> {
+  const { uploadResults } = trial.spec;
+  if (!uploadResults) return [];
+  const store = await sources.store();
+  const { s3TrialUri } = trial.status ?? {};
+  const prefix = s3TrialUri === undefined ? trialPrefix(trial) : keyOf(s3TrialUri, store.bucket);
+  if (prefix === undefined) return [];
+  const paths = [
+    ...(wish.phase === undefined ? ['trial.log'] : []),
+    ...(wish.phase === 'verifier' ? [] : await logsBelow(store, prefix, 'agent/')),
+    ...(wish.phase === 'agent' ? [] : await logsBelow(store, prefix, 'verifier/')),
+  ];
+  const options = { signal: wish.signal, endOnly: wish.tail !== undefined };
+  const parts = await Promise.all(
+    paths.map(async (title) => {
+      const lines = await storedLines(store, `${prefix}${title}`, options);
+      return lines ? [{ title, lines }] : [];
+    }),
+  );
+  return parts.flat();
+}
+
+async function logsBelow(store: ArtifactStore, prefix: string, folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { key } of store.list(`${prefix}${folder}`)) {
+    const path = key.slice(prefix.length + folder.length);
+    if (isLog(path)) paths.push(`${folder}${path}`);
+  }
+  return paths;
+}
+
+async function fromPod(trial: Trial, { podLog }: LogSources, wish: LogWish): Promise<LogPart[]> {
+  const pod = trial.status?.podName;
+  if (pod === undefined) return [];
+  const { phase } = wish;
+  if (phase === 'agent' || phase === 'verifier') return phaseOfPod(podLog, { ...wish, phase, pod });
+  return wholePod(podLog, { ...wish, pod });
+}
+
+const titleOf = (container: string, pod: string): string => `container ${container} of Pod ${pod}`;
+
+async function wholePod(
+  podLog: PodLog,
+  { pod, follow, signal, tail }: LogWish & { pod: string },
+): Promise<LogPart[]> {
+  const base = { pod, signal, follow, ...(follow && tail !== undefined && { tail }) };
+  const parts = await Promise.all(
+    [CONTAINERS.courier, CONTAINERS.task].map(async (container) => {
+      const lines = await podLog({ ...base, container });
+      return lines ? [{ title: titleOf(container, pod), container, lines }] : [];
+    }),
+  );
+  const found = parts.flat();
+  if (!follow || found.length < 2) return found;
+  // Two that go on are one stream, each line with its container before it.
+  return [
+    { title: `Pod ${pod}`, lines: merged(found.map(({ lines, container }) => named(lines, container))) },
+  ];
+}
+
+async function* none(): AsyncGenerator<string> {}
+
+async function* named(lines: AsyncIterable<string>, name: string): AsyncGenerator<string> {
+  for await (const line of lines) yield `${name.padEnd(7)} | ${line}`;
+}
+
+async function phaseOfPod(
+  podLog: PodLog,
+  { phase, pod, follow, signal }: LogWish & { phase: 'agent' | 'verifier'; pod: string },
+): Promise<LogPart[]> {
+  const base = { pod, signal, timestamps: true };
+  const courier = { ...base, container: CONTAINERS.courier };
+  const boundary: Boundary = { at: undefined };
+  // What is past is read first: two streams keep no order between them.
+  await findBoundary(await podLog(courier), boundary);
+  const task = await podLog({ ...base, container: CONTAINERS.task, follow });
+  if (!task) return [];
+  // While it is followed the courier's stream does not end.
+  if (follow && boundary.at === undefined)
+    findBoundary(await podLog({ ...courier, follow }), boundary).catch(() => {});
+  const whenKnown = follow ? settled : async (): Promise<void> => {};
+  return [{ title: titleOf(CONTAINERS.task, pod), lines: phaseLines(task, { phase, boundary, whenKnown }) }];
+}
+
+/** How much later a line of another container may come that was written at the same time. */
+const LATE_MS = 1000;
+
+/** Resolves when what was written until then has come, as long as the node's clock is not before ours. */
+async function settled(at: number): Promise<void> {
+  const age = Date.now() - at;
+  if (age >= 0 && age < LATE_MS) await sleep(LATE_MS - age);
+}
+
+async function findBoundary(timeline: AsyncIterable<string> | undefined, boundary: Boundary): Promise<void> {
+  for await (const line of timeline ?? none()) {
+    boundary.at ??= verifierBegan(line);
+    if (boundary.at !== undefined) return;
+  }
+}
+
+function absent({ metadata: { name }, ...trial }: Trial, { phase }: LogWish): CliError {
+  const { reason, message } = stateOf({ metadata: { name }, ...trial });
+  return new CliError('SB-E093', {
+    what: `there is no log${phase === undefined ? '' : ` of phase ${phase}`} of the Trial ${name}`,
+    why: `${reason}: ${message}`,
+    fix: `sb trial explain ${name}`,
+  });
+}

@@ -1,0 +1,83 @@
+/** Pure: Trials in trouble, by class: what they came to, and what they have in common. */
+import type { Trial } from '../../crds/trial.ts';
+import { byText } from './follow/best.ts';
+import { faultOf } from '../../crds/reasons.ts';
+import { isEnded, stateOf, type StateSeen } from './follow/state.ts';
+import type { ErrorClass } from '../documents/run.ts';
+
+/** What kubelet and scheduler call it, within the operator's sentence. */
+const TELLING = [
+  /\b(ImagePullBackOff|ErrImagePull|InvalidImageName|ErrImageNeverPull|CreateContainerConfigError|CreateContainerError|CrashLoopBackOff)\b/,
+  /\b(Insufficient [a-z0-9./-]*[a-z0-9])/,
+  /^TaskBuild \S+: ([A-Z][A-Za-z]+)/,
+  /\b(exceeded quota)\b/,
+];
+
+interface Seen extends StateSeen {
+  trial: Trial;
+  ended: boolean;
+  class: string;
+}
+
+/** The classes, the largest first. Trials that go as they should, and those that somebody cancelled, are in none. */
+export function errorClasses(trials: readonly Trial[]): ErrorClass[] {
+  const groups = Map.groupBy(
+    trials.flatMap((trial) => seenOf(trial) ?? []),
+    (seen) => `${seen.class} ${seen.reason} ${seen.ended}`,
+  );
+  return [...groups.values()].map(classOf).sort((a, b) => b.count - a.count || byText(a.class, b.class));
+}
+
+function seenOf(trial: Trial): Seen | undefined {
+  const seen = stateOf(trial);
+  const word = wordOf(trial, seen);
+  return word === undefined ? undefined : { ...seen, trial, ended: isEnded(seen.state), class: word };
+}
+
+/** The trouble in a word; undefined where there is none. */
+function wordOf({ status }: Trial, { state, reason, message }: StateSeen): string | undefined {
+  if (state === 'cancelled') return undefined;
+  if (reason === 'RewardObtained' || reason === 'VerifierDisabled') return status?.exception?.type;
+  const telling = TELLING.flatMap((pattern) => pattern.exec(message)?.[1] ?? [])[0];
+  return telling ?? (isEnded(state) || state === 'retrying' ? reason : undefined);
+}
+
+function classOf(group: Seen[]): ErrorClass {
+  const [first] = group as [Seen, ...Seen[]];
+  const lost = first.ended && group.every(({ trial }) => trial.status?.reward === undefined);
+  return {
+    class: first.class,
+    reason: first.reason,
+    ...(lost && { fault: faultOf(first.reason, first.message) }),
+    ended: first.ended,
+    count: group.length,
+    shared: group.length > 1 ? sharedBy(group.map(({ trial }) => trial)) : [],
+    message: first.message,
+    trials: group.map(({ trial }) => trial.metadata.name).sort(byText),
+  };
+}
+
+/** From the most telling to the least; one of an image's names is enough. */
+function sharedBy(trials: Trial[]): string[] {
+  const same = (word: string, value: (trial: Trial) => string | undefined): string[] => {
+    const values = new Set(trials.map(value));
+    const [only] = values;
+    return values.size === 1 && only !== undefined ? [`same ${word} ${only}`] : [];
+  };
+  const image = [
+    ...same('digest', ({ status }) => status?.imageDigest),
+    ...same('TaskBuild', ({ status }) => status?.taskBuild),
+    ...same('image', ({ spec }) => spec.environment.image),
+  ];
+  return [
+    ...image.slice(0, 1),
+    ...same('node', ({ status }) => status?.attempts?.at(-1)?.nodeName),
+    ...same('task', ({ spec }) => spec.task.name),
+  ];
+}
+
+/** `37 trials: ImagePullBackOff, same digest sha256:…` and a line with the message. Not yet safe for a terminal. */
+export const classLines = ({ class: word, count, shared, message }: ErrorClass): string[] => [
+  `${count} ${count === 1 ? 'trial' : 'trials'}: ${[word, ...shared].join(', ')}`,
+  `  ${message}`,
+];

@@ -1,0 +1,27 @@
+import { keyOf, type ArtifactStore } from '../../../../providers/artifact-store/port.ts';
+import type { TaskMetadata } from '../../../../tasks/index.ts';
+import { trialLock, type StoredConfig, type TrialLock } from './lock.ts';
+
+const METADATA_MAX_BYTES = 16 * 2 ** 20;
+
+type Digest = Pick<TaskMetadata, 'name' | 'digest'>;
+
+/** Locks for Trials of tasks in the store; each task's metadata is read once. A task that lies elsewhere has no digest, and its Trials no lock. */
+export function locksFrom(store: ArtifactStore): (config: StoredConfig) => Promise<TrialLock | undefined> {
+  const known = new Map<string, Promise<Digest | undefined>>();
+  const read = async (prefix: string): Promise<Digest | undefined> => {
+    const contents = await store.get(`${prefix}metadata.json`, METADATA_MAX_BYTES);
+    return contents && (JSON.parse(Buffer.from(contents).toString('utf8')) as TaskMetadata);
+  };
+  return async (config) => {
+    const prefix = keyOf(config.task.path, store.bucket);
+    if (prefix === undefined) return undefined;
+    const asked = known.get(prefix) ?? read(prefix);
+    known.set(prefix, asked);
+    const digest = await asked.catch((error: unknown) => {
+      known.delete(prefix);
+      throw error;
+    });
+    return digest && trialLock(config, digest);
+  };
+}

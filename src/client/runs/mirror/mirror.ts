@@ -1,0 +1,189 @@
+/** Copies the files of Trials that have ended to this disk while the run goes on. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
+import { mayPass, persistently } from '../../session/persistent.ts';
+import { copyFile } from './files/copy.ts';
+import { addForViewer } from './files/for-viewer.ts';
+import { limited } from './files/limit.ts';
+import type { StoredConfig, TrialLock } from './job/lock.ts';
+import { Mismatch } from './files/mismatch.ts';
+import { planCopy, type CopyPlan } from './files/plan.ts';
+import { problemOf, type ResultsProblem } from './problem.ts';
+import { removeLeftovers, removePartial, writeTextWhole } from './files/temporary.ts';
+
+/** Where the files of a Trial are, and what its folder is called. */
+export interface StoredTrial {
+  trialName: string;
+  /** `trials/<run>/<trial name>/`. */
+  prefix: string;
+}
+
+export interface MirrorOptions {
+  store: ArtifactStore;
+  run: string;
+  /** The run's folder: `jobs/<run>`, absolute. */
+  folder: string;
+  /** The lock of a Trial with this config; undefined where its task tells no digest. */
+  lockOf: (config: StoredConfig) => Promise<TrialLock | undefined>;
+  now: () => Date;
+  /** Ends the copying: what is under way is not finished, and never half there. */
+  signal: AbortSignal;
+  /** Told of the first problem of each kind; the report has them all. */
+  onProblem?: (problem: ResultsProblem) => void;
+  /** Pauses between tries of a Trial while the store does not answer, in milliseconds, beyond the store's own retries. */
+  pausesMs?: readonly number[];
+}
+
+export interface MirrorReport {
+  /** Trials whose files are all there. */
+  trials: number;
+  /** Files copied now, and those that were there already. */
+  files: number;
+  kept: number;
+  /** That came over the network. */
+  bytes: number;
+  problems: ResultsProblem[];
+}
+
+export interface Mirror {
+  /** Copies the Trial's files, unless that was asked for before. */
+  add(trial: StoredTrial): void;
+  /** Resolves when everything asked for is there or cannot be had; what failed for a reason that may be gone is tried once more. */
+  finish(): Promise<MirrorReport>;
+  /** By trial name, of the Trials that are there. */
+  readonly locks: ReadonlyMap<string, TrialLock>;
+}
+
+/** Trials, and files of all of them, copied at a time. */
+const TRIALS = 12;
+const FILES = 16;
+/** The store may be away for half a minute. */
+export const PAUSES_MS: readonly number[] = [1000, 4000, 10_000, 15_000];
+
+class TrialMirror implements Mirror {
+  readonly locks = new Map<string, TrialLock>();
+  readonly #options: MirrorOptions;
+  readonly #seen = new Map<string, StoredTrial>();
+  readonly #failed = new Map<string, ResultsProblem[]>();
+  readonly #told = new Set<string>();
+  readonly #work = new Set<Promise<void>>();
+  readonly #trials = limited(TRIALS);
+  readonly #files = limited(FILES);
+  readonly #ready: Promise<void>;
+  /** The disk takes no more; there is no use in trying every file. */
+  #disk: ResultsProblem | undefined;
+  #counts = { files: 0, kept: 0, bytes: 0 };
+
+  constructor(options: MirrorOptions) {
+    this.#options = options;
+    this.#ready = removeLeftovers(options.folder, options.now()).catch(() => {});
+  }
+
+  add(trial: StoredTrial): void {
+    if (this.#seen.has(trial.trialName)) return;
+    this.#seen.set(trial.trialName, trial);
+    this.#start(trial);
+  }
+
+  async finish(): Promise<MirrorReport> {
+    await this.#settled();
+    this.#disk = undefined;
+    const again = [...this.#failed.keys()];
+    this.#failed.clear();
+    for (const name of again) this.#start(this.#seen.get(name) as StoredTrial);
+    await this.#settled();
+    await removePartial(this.#options.folder);
+    const problems = [...this.#failed.values()].flat();
+    return { trials: this.#seen.size - this.#failed.size, ...this.#counts, problems };
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#work.size > 0) await Promise.all(this.#work);
+  }
+
+  #start(trial: StoredTrial): void {
+    const work = this.#trials(() => this.#copy(trial)).finally(() => this.#work.delete(work));
+    this.#work.add(work);
+  }
+
+  /** Never rejects. */
+  async #copy(trial: StoredTrial): Promise<void> {
+    await this.#ready;
+    const { signal, pausesMs = PAUSES_MS } = this.#options;
+    try {
+      const problems = await persistently(() => this.#try(trial), { signal, pausesMs });
+      if (problems.length > 0) this.#fail(trial, problems);
+    } catch (error) {
+      // Interrupted is no problem of the Trial's: it is not all there, that is all.
+      this.#fail(trial, signal.aborted ? [] : [this.#problem(trial, error)]);
+    }
+  }
+
+  /** Resolves what was wrong with single files; rejects where the store does not answer. */
+  async #try(trial: StoredTrial): Promise<ResultsProblem[]> {
+    const { store, signal } = this.#options;
+    signal.throwIfAborted();
+    if (this.#disk) return [{ ...this.#disk, trial: trial.trialName }];
+    const plan = await planCopy(store, trial.prefix);
+    const copied = await Promise.all(plan.files.map((file) => this.#files(() => this.#file(trial, file))));
+    const problems = [...copied.flat(), ...this.#promises(trial, plan)];
+    if (problems.length === 0) await this.#complete(trial, plan);
+    return problems;
+  }
+
+  async #file(trial: StoredTrial, file: CopyPlan['files'][number]): Promise<ResultsProblem[]> {
+    const { store, folder: root, signal } = this.#options;
+    const place = { store, root, folder: join(root, trial.trialName), signal };
+    try {
+      signal.throwIfAborted();
+      const bytes = await copyFile(file, place);
+      this.#counts[bytes === 0 && file.size > 0 ? 'kept' : 'files'] += 1;
+      this.#counts.bytes += bytes;
+      return [];
+    } catch (error) {
+      if (mayPass(error) || signal.aborted) throw error;
+      const problem = this.#problem(trial, error);
+      if (problem.ofDisk) this.#disk ??= problem;
+      return [problem];
+    }
+  }
+
+  #promises(trial: StoredTrial, { broken, unsafe }: CopyPlan): ResultsProblem[] {
+    const wrong = [
+      ...broken.map((path) => `${path} is missing in the store, or has another size there`),
+      ...unsafe.map((path) => `${JSON.stringify(path)} cannot be the name of a file`),
+    ];
+    return wrong.map((message) => this.#problem(trial, new Mismatch(message)));
+  }
+
+  async #complete(trial: StoredTrial, { files }: CopyPlan): Promise<void> {
+    const { folder: root, lockOf } = this.#options;
+    const folder = join(root, trial.trialName);
+    const paths = files.map(({ path }) => path);
+    await addForViewer({ root, folder, paths });
+    if (!paths.includes('config.json')) return;
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as StoredConfig;
+    const lock = await lockOf(config);
+    if (!lock) return;
+    this.locks.set(trial.trialName, lock);
+    await writeTextWhole(root, join(folder, 'lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
+  }
+
+  #problem({ trialName }: StoredTrial, error: unknown): ResultsProblem {
+    const { run, folder } = this.#options;
+    return problemOf(error, { run, folder, trial: trialName });
+  }
+
+  #fail({ trialName }: StoredTrial, problems: ResultsProblem[]): void {
+    this.#failed.set(trialName, problems);
+    for (const problem of problems) {
+      if (this.#told.has(problem.error.code)) continue;
+      this.#told.add(problem.error.code);
+      this.#options.onProblem?.(problem);
+    }
+  }
+}
+
+/** Begins to copy. Resumable: what is on the disk with the right checksum is not fetched again. */
+export const startMirror = (options: MirrorOptions): Mirror => new TrialMirror(options);

@@ -1,0 +1,154 @@
+/** Everything that a run leaves behind: files of each Trial and the job's files on this disk, the indexes in the store. */
+import { join } from 'node:path';
+import { identityOf, trialName, trialPrefix } from '../../../crds/names.ts';
+import type { Trial } from '../../../crds/trial.ts';
+import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
+import type { RunView } from '../follow/view.ts';
+import { persistently } from '../../session/persistent.ts';
+import { jobResult } from './job/aggregate.ts';
+import { locksFrom } from './job/digests.ts';
+import { RunIndex } from './job/indexes.ts';
+import { jobConfig, jobLock } from './job/lock.ts';
+import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
+import { problemOf, type ResultsProblem } from './problem.ts';
+import { recordOf, type TrialRecord } from './job/record.ts';
+import { removePartial, writeTextWhole } from './files/temporary.ts';
+
+export interface ResultsOptions {
+  store: ArtifactStore;
+  run: string;
+  /** Where runs have their folders: `jobs`, as an absolute path. */
+  jobsDir: string;
+  /** Counts what runs and what is still to come. */
+  view: RunView;
+  now: () => Date;
+  /** Ends the copying. */
+  signal: AbortSignal;
+  onProblem?: (problem: ResultsProblem) => void;
+  /** Pause between two writings of the aggregate while the run goes on, in milliseconds. */
+  everyMs?: number;
+  /** As `MirrorOptions` has them. */
+  pausesMs?: readonly number[];
+}
+
+export interface Results {
+  /** Takes a Trial in any state; once it has ended its files are copied and its record is kept. */
+  add(trial: Trial): void;
+  /** Copies the files of a Trial that is gone from the cluster; its record comes from the store. */
+  addStored(trial: StoredTrial): void;
+  /** Resolves when all files are there, or cannot be had, and the aggregates are written. */
+  finish(): Promise<MirrorReport>;
+}
+
+const EVERY_MS = 10_000;
+
+class RunResults implements Results {
+  readonly #options: ResultsOptions;
+  readonly #folder: string;
+  readonly #mirror: Mirror;
+  readonly #index: RunIndex;
+  readonly #timer: NodeJS.Timeout;
+  #writing: Promise<void> = Promise.resolve();
+  /** From the first on, for a viewer to list a run of which nothing has ended yet. */
+  #changed = true;
+  #told = false;
+
+  constructor(options: ResultsOptions) {
+    const { store, run, jobsDir, everyMs = EVERY_MS } = options;
+    this.#options = options;
+    this.#folder = join(jobsDir, run);
+    this.#index = new RunIndex(store, run);
+    this.#mirror = startMirror({ ...options, folder: this.#folder, lockOf: locksFrom(store) });
+    this.#timer = setInterval(() => this.#update(), everyMs).unref();
+  }
+
+  add(trial: Trial): void {
+    const record = recordOf(trial);
+    if (!record) return;
+    this.#index.add(record);
+    this.#changed = true;
+    if (trial.spec.uploadResults)
+      this.#mirror.add({ trialName: trialName(identityOf(trial)), prefix: trialPrefix(trial) });
+  }
+
+  addStored(trial: StoredTrial): void {
+    this.#mirror.add(trial);
+  }
+
+  async finish(): Promise<MirrorReport> {
+    clearInterval(this.#timer);
+    const report = await this.#mirror.finish();
+    await this.#writing;
+    const problems = [...report.problems, ...(await this.#write({ last: true }))];
+    await removePartial(this.#folder);
+    return { ...report, problems };
+  }
+
+  /** One at a time; what comes meanwhile waits for the next. */
+  #update(): void {
+    if (!this.#changed) return;
+    this.#changed = false;
+    this.#writing = this.#writing.then(async () => {
+      const [problem] = await this.#write({ last: false });
+      if (!problem || this.#told) return;
+      this.#told = true;
+      this.#options.onProblem?.(problem);
+    });
+  }
+
+  /** The store first: it knows of Trials that others saw. Neither spoils the other. Never rejects. */
+  async #write({ last }: { last: boolean }): Promise<ResultsProblem[]> {
+    const { run } = this.#options;
+    const problems: ResultsProblem[] = [];
+    for (const write of [() => this.#publish(last), () => this.#writeFiles(last)])
+      await write().catch((error: unknown) => problems.push(problemOf(error, { run, folder: this.#folder })));
+    return problems;
+  }
+
+  /** Before the last time there will be another. */
+  #publish(last: boolean): Promise<void> {
+    const publish = (): Promise<void> => this.#index.publish((records) => this.#aggregate(records));
+    const { signal, pausesMs = PAUSES_MS } = this.#options;
+    return last ? persistently(publish, { signal, pausesMs }) : publish();
+  }
+
+  async #writeFiles(last: boolean): Promise<void> {
+    const { run, jobsDir, view } = this.#options;
+    const { records } = this.#index;
+    const { total } = view;
+    await this.#file('config.json', jobConfig({ run, jobsDir, total, records }));
+    // It holds every Trial's lock, and nobody reads it before the end.
+    const lock = { createdAt: this.#startedAt(records), total, locks: this.#mirror.locks };
+    if (last) await this.#file('lock.json', jobLock(lock));
+    // Harbor's viewer takes a job with `finished_at` for done.
+    await this.#file('result.json', this.#aggregate(records));
+  }
+
+  #file(name: string, value: object): Promise<void> {
+    return writeTextWhole(this.#folder, join(this.#folder, name), `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  #aggregate(records: TrialRecord[]): object {
+    const { run, view, now } = this.#options;
+    const { counts, total, ended } = view.summary(now());
+    return jobResult(records, {
+      run,
+      // Trials that others saw end count, those that were deleted before their end do not.
+      total: records.length + total - ended,
+      running: counts.running + counts.verifying,
+      startedAt: this.#startedAt(records),
+      now: now(),
+    });
+  }
+
+  /** When the first Trial was created, ended or not. */
+  #startedAt(records: TrialRecord[]): Date {
+    let first = this.#options.now().getTime();
+    for (const { createdAt } of this.#options.view.trials()) first = Math.min(first, createdAt);
+    for (const { started_at } of records) first = Math.min(first, Date.parse(started_at));
+    return new Date(first);
+  }
+}
+
+/** Begins to collect what a run leaves behind; give it every Trial that `followRun` tells of. */
+export const collectResults = (options: ResultsOptions): Results => new RunResults(options);

@@ -1,0 +1,106 @@
+/** What a run may be told, by flags or by a run file. The keys are the flags' names in camelCase. */
+import { Type } from 'typebox';
+import { Scheduling } from '../../../crds/scheduling.ts';
+import { MAX_SECONDS } from '../../../crds/schema.ts';
+
+/** What is expected, for the message about anything else. */
+const expected = (text: string) => ({ 'x-expected': text });
+
+const Text = (what: string) => Type.String({ minLength: 1, ...expected(what) });
+const Texts = (what: string) => Type.Array(Text(what), expected(`a list of ${what}`));
+const Flag = Type.Boolean(expected('true or false'));
+const Whole = (minimum: number, maximum: number) =>
+  Type.Integer({ minimum, maximum, ...expected(`a whole number from ${minimum} to ${maximum}`) });
+const Multiplier = Type.Number({
+  exclusiveMinimum: 0,
+  maximum: 1000,
+  ...expected('a number greater than 0, at most 1000'),
+});
+const Seconds = Whole(1, MAX_SECONDS);
+const Size = Type.String({
+  pattern: '^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$',
+  ...expected('a size with its unit, such as 512Mi or 4Gi'),
+});
+const Variables = Type.Record(Type.String(), Type.String(expected('a text')), expected('a table of texts'));
+
+const Agent = Type.Object(
+  {
+    name: Text('the name of an agent'),
+    /** Models of this agent alone; default: those of the run. */
+    models: Type.Optional(Texts('models')),
+    install: Type.Optional(Text('a script')),
+    run: Type.Optional(Text('a script')),
+    env: Type.Optional(Variables),
+    timeoutSeconds: Type.Optional(Seconds),
+    setupTimeoutSeconds: Type.Optional(Seconds),
+    user: Type.Optional(Text('the name or number of a user')),
+  },
+  { additionalProperties: false, ...expected('a name, or a table with a name') },
+);
+/** An agent to run the tasks with. `custom` needs `run`. */
+export type AgentOption = Type.Static<typeof Agent>;
+
+export const RunOptions = Type.Object(
+  {
+    tasks: Texts('paths'),
+    include: Texts('patterns'),
+    exclude: Texts('patterns'),
+    limit: Whole(1, 1_000_000),
+    skipInvalid: Flag,
+    /** Default: oracle. */
+    agents: Type.Array(Agent, expected('a list of agents')),
+    models: Texts('models'),
+    attempts: Whole(1, 10_000),
+    /** Values may be `${VAR}` or `${VAR:-default}`. */
+    agentEnv: Variables,
+    verifierEnv: Variables,
+    /** A later file goes before an earlier one. */
+    envFile: Texts('paths'),
+    /** Variables of the caller's environment that tasks and the run file may ask for by `${VAR}`. */
+    allowEnv: Type.Array(
+      Type.String({ pattern: '^[^=*?{}$,\\s]+$', ...expected('the name of one variable') }),
+      expected('a list of names of variables'),
+    ),
+    timeoutMultiplier: Multiplier,
+    agentTimeoutMultiplier: Multiplier,
+    verifierTimeoutMultiplier: Multiplier,
+    agentSetupTimeoutMultiplier: Multiplier,
+    environmentBuildTimeoutMultiplier: Multiplier,
+    cpus: Type.String({
+      pattern: '^[0-9]+(\\.[0-9]+|m)?$',
+      ...expected('a number of CPUs, such as 2, 0.5 or 500m'),
+    }),
+    memory: Size,
+    storage: Size,
+    forceBuild: Flag,
+    /** Ends what agents leave running before the tests appear. */
+    stopBackgroundProcesses: Flag,
+    uploadResults: Flag,
+    maxAttempts: Whole(1, 10),
+    ttlSecondsAfterFinished: Whole(0, MAX_SECONDS),
+    scheduling: Type.Object(Scheduling.properties, { additionalProperties: false, ...expected('a table') }),
+    // What follows is for the command, not for the Trials.
+    provision: Flag,
+    runName: Text('a name'),
+    context: Text('the name of a context'),
+    namespace: Text('the name of a namespace'),
+    jobsDir: Text('a path'),
+    detach: Flag,
+    follow: Flag,
+    quiet: Flag,
+    failUnder: Type.Number(expected('a number')),
+    waitTimeout: Type.String({
+      pattern: '^[0-9]+(\\.[0-9]+)?(s|m|h|d)$',
+      ...expected('a duration, such as 90s, 30m or 2h'),
+    }),
+  },
+  { additionalProperties: false, ...expected('a table of options') },
+);
+/** What a run is told. Everything has a default but `tasks`. */
+export type RunOptions = Partial<Type.Static<typeof RunOptions>>;
+
+/** As `RunOptions`, for a check: nothing is required. */
+export const SomeRunOptions = Type.Partial(RunOptions, {
+  additionalProperties: false,
+  ...expected('a table of options'),
+});

@@ -1,0 +1,103 @@
+/** Values apart from the manifests that use them. */
+import { LABEL, sha256 } from '../../../crds/names.ts';
+import type { EnvVar } from '../../../crds/environment.ts';
+import type { Secret } from '../../../kube/kinds.ts';
+import { CliError } from '../../failures/error.ts';
+import { templateOf } from '../../../tasks/index.ts';
+import { secretObjectName } from './names.ts';
+import { looksSecret, type Variables } from './variables.ts';
+
+export interface SecretsOptions {
+  run: string;
+  namespace: string | undefined;
+  /** Out of --env-file. */
+  envFile: Variables;
+  /** What may be read of the caller's environment: see host-variables.ts. */
+  environment: Record<string, string | undefined>;
+}
+
+/**
+ * What a run's manifests refer to instead of saying it: all that comes from --env-file or the caller's environment, and what was given on the
+ * command line and looks secret. So a manifest is the same on every machine, and shows nobody's keys.
+ */
+export class RunSecrets {
+  readonly #values: Map<string, string>;
+  readonly #options: SecretsOptions;
+  readonly #data = new Map<string, string>();
+
+  constructor(options: SecretsOptions) {
+    const { environment, envFile } = options;
+    this.#options = options;
+    this.#values = new Map(
+      Object.entries({ ...environment, ...envFile }).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, value] as const],
+      ),
+    );
+  }
+
+  /** Variables of --env-file, as references. */
+  envFile(): EnvVar[] {
+    return Object.entries(this.#options.envFile).map(([name, value]) =>
+      this.#reference(name, `var.${name}`, value),
+    );
+  }
+
+  /** Variables of a flag or of the run file; `group` keeps those of agent and verifier apart. Throws CliError SB-E035 for one that is not set. */
+  given(variables: Variables, group: string): EnvVar[] {
+    return Object.entries(variables).map(([name, value]) => {
+      if (templateOf(value)) return this.#filled(name, value, []) ?? notSet(name, value, group);
+      return looksSecret(name, value) ? this.#reference(name, `${group}.${name}`, value) : { name, value };
+    });
+  }
+
+  /** Variables of a task's table, without those that nobody set. The ones that the run gives to the same phase may be asked for, too. */
+  ofTask(table: Variables, given: readonly EnvVar[]): EnvVar[] {
+    return Object.entries(table).flatMap(([name, value]) => this.#filled(name, value, given) ?? []);
+  }
+
+  #filled(name: string, text: string, given: readonly EnvVar[]): EnvVar | undefined {
+    const template = templateOf(text);
+    if (!template) return { name, value: text };
+    const { variable, fallback } = template;
+    const known = given.findLast((one) => one.name === variable);
+    if (known) return { ...known, name };
+    const value = this.#values.get(variable);
+    if (value !== undefined) {
+      const key = /^[\w.-]{1,200}$/.test(variable) ? variable : sha256(variable);
+      return this.#reference(name, `var.${key}`, value);
+    }
+    return fallback === undefined ? undefined : { name, value: fallback };
+  }
+
+  /** The Secret with everything that was referred to; undefined where nothing was. */
+  manifest(): Secret | undefined {
+    if (this.#data.size === 0) return undefined;
+    const { run, namespace } = this.#options;
+    const entries = [...this.#data].sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: secretObjectName(run),
+        ...(namespace !== undefined && { namespace }),
+        labels: { [LABEL.run]: run },
+      },
+      type: 'Opaque',
+      data: Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+    };
+  }
+
+  #reference(name: string, key: string, value: string): EnvVar {
+    this.#data.set(key, value);
+    return { name, secretKeyRef: { name: secretObjectName(this.#options.run), key } };
+  }
+}
+
+function notSet(name: string, value: string, group: string): never {
+  const variable = templateOf(value)?.variable;
+  throw new CliError('SB-E035', {
+    what: `cannot set ${name} of the ${group}`,
+    why: `it is to be the variable ${variable}, which is not set`,
+    fix: `export ${variable}=…, or put it into a file for --env-file`,
+  });
+}

@@ -1,0 +1,48 @@
+/** A plan in numbers, before it costs anything. */
+import { contextFiles } from '../../../tasks/hash.ts';
+import { amountOf } from '../../../crds/refusals.ts';
+import { trialCount, type RunPlan } from './types.ts';
+
+export interface PlanSummary {
+  tasks: number;
+  /** As many Pods, when nothing is tried again. */
+  trials: number;
+  /** Environments that are built, unless they were before: name and SHA-256 of the context. */
+  builds: string[];
+  /** Ready-made images. */
+  images: string[];
+  /** What all task containers request together, the couriers' own not counted. */
+  requests: { cores: number; memoryBytes: number; storageBytes: number };
+  /** Bytes of the tasks' files before packing. */
+  bytes: number;
+}
+
+/** The CRD's defaults. */
+const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
+
+export function summary(plan: RunPlan): PlanSummary {
+  const specs = plan.tasks.flatMap(({ trials }) => trials.map(({ spec }) => spec));
+  const wanted = specs.map(({ environment }) => ({ ...DEFAULTS, ...environment?.resources?.requests }));
+  const builds = [
+    ...specs.map(({ environment }) => environment?.build),
+    ...plan.tasks.map(({ build }) => build?.spec),
+  ];
+  const files = plan.tasks.flatMap(({ task }) => [...task.files, ...contextFiles(task)]);
+  return {
+    tasks: plan.tasks.length,
+    trials: trialCount(plan),
+    builds: distinct(builds.map((build) => build && `${build.tag} ${build.context?.s3?.sha256}`)),
+    images: distinct(specs.map(({ environment }) => environment?.image)),
+    requests: {
+      cores: sum(wanted.map(({ cpu }) => amountOf(cpu))),
+      memoryBytes: sum(wanted.map(({ memory }) => amountOf(memory))),
+      storageBytes: sum(wanted.map((one) => amountOf(one['ephemeral-storage']))),
+    },
+    bytes: sum(files.map(({ size }) => size)),
+  };
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+const distinct = (texts: (string | undefined)[]): string[] =>
+  [...new Set(texts)].filter((text) => text !== undefined).sort();

@@ -1,0 +1,60 @@
+/** What a run comes to, before anything is sent anywhere. */
+import type { TaskBuildSpec } from '../../../crds/task-build.ts';
+import type { Secret } from '../../../kube/kinds.ts';
+import type { TrialManifest } from '../../../tasks/index.ts';
+import type { Sparse } from '../../../tasks/trial/manifest.ts';
+import type { CliError } from '../../failures/error.ts';
+import type { InvalidTask, SelectedTask, Selection } from '../select/select.ts';
+import type { RunOptions } from './options.ts';
+import type { Variables } from './variables.ts';
+
+export interface PlanOptions {
+  selection: Selection;
+  /** The run's name: see `checkRunName`. */
+  run: string;
+  /** Where the operator reads tasks from. */
+  bucket: string;
+  /** Left out of the manifests where it is not given. */
+  namespace?: string;
+  /** Flags and run file together. */
+  options: RunOptions;
+  /** Out of --env-file. */
+  envFile?: Variables;
+  /** What may be read of the caller's environment (see host-variables.ts); used where task.toml, flags or run file name it, and only by way of the Secret. */
+  environment: Record<string, string | undefined>;
+}
+
+/** A build of the run's own, for `--force-build`. */
+export interface BuildManifest {
+  apiVersion: 'sb.abundant.ai/v1alpha1';
+  kind: 'TaskBuild';
+  metadata: { name: string; namespace?: string; labels: Record<string, string> };
+  spec: Sparse<TaskBuildSpec>;
+}
+
+/** All Trials of one task. */
+export interface PlannedTask extends SelectedTask {
+  trials: TrialManifest[];
+  /** Only with `--force-build`, and where there is something to build. */
+  build?: BuildManifest;
+}
+
+export interface RunPlan {
+  run: string;
+  bucket: string;
+  /** Part of the keys in the bucket. */
+  dataset: string;
+  namespace?: string;
+  /** In the order of the selection. */
+  tasks: PlannedTask[];
+  /** Values that no manifest may show. */
+  secret?: Secret;
+  /** Trials that the API server would refuse: they are in no task of the plan. Empty with skipInvalid, which makes them skipped tasks. */
+  refused: { name: string; error: CliError }[];
+  /** What looks like a task and cannot be run, with the reasons; empty unless skipInvalid. */
+  skipped: InvalidTask[];
+}
+
+/** How many Trials a plan has. */
+export const trialCount = ({ tasks }: Pick<RunPlan, 'tasks'>): number =>
+  tasks.reduce((sum, { trials }) => sum + trials.length, 0);

@@ -1,0 +1,98 @@
+/** A task's definition → the bucket, once for each version. */
+import { createHash } from 'node:crypto';
+import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
+import { ProviderError } from '../../../providers/errors.ts';
+import { packContext, packTask, taskKeys, type Task } from '../../../tasks/index.ts';
+import { CliError } from '../../failures/error.ts';
+import type { Budget } from '../../../async/in-parallel.ts';
+import { bytesOf, type SelectedTask } from '../select/read.ts';
+import { checkStored, differs, metadataText } from './metadata.ts';
+
+export interface UploadOptions {
+  store: ArtifactStore;
+  dataset: string;
+  /** Bytes that all uploads together may have in memory. */
+  memory: Budget;
+  /** Archives that may be made at once: each takes a megabyte of tables while it is made, however small it is, and one processor. */
+  packing: Budget;
+}
+
+export interface Upload {
+  result: 'stored' | 'present';
+  /** What was sent. */
+  bytes: number;
+}
+
+const ZIP = { contentType: 'application/zip', ifAbsent: true };
+const JSON_TYPE = { contentType: 'application/json', ifAbsent: true };
+/** A task's zip is at most a little larger than its files; metadata has a line for each file. */
+const MAX_STORED = 2 ** 31;
+const MAX_METADATA = 256 * 2 ** 20;
+
+/**
+ * Stores `task.zip`, `context.zip` and, last, `metadata.json`, whose presence means: complete. Nothing is ever written over, so two that
+ * store the same version at once, or one that was killed before, cannot harm each other. Throws CliError SB-E039 where the store has other bytes.
+ */
+export async function uploadTask(selected: SelectedTask, options: UploadOptions): Promise<Upload> {
+  const { dataset, memory, store } = options;
+  const { task } = selected;
+  const keys = taskKeys(dataset, task);
+  if (await isStored(selected, options)) return { result: 'present', bytes: 0 };
+  const bytes = await memory(2 * bytesOf(task), async () => {
+    const archive = await putOnce(task, { ...options, key: keys.task, pack: packTask });
+    if (selected.contextSha256 === undefined) return archive;
+    return archive + (await putOnce(task, { ...options, key: keys.context, pack: packContext }));
+  });
+  const metadata = metadataText(selected);
+  if (await putIfAbsent(store, keys.metadata, { body: metadata, type: JSON_TYPE }))
+    return { result: 'stored', bytes: bytes + metadata.length };
+  await isStored(selected, options);
+  return { result: 'present', bytes };
+}
+
+async function isStored(selected: SelectedTask, { store, dataset }: UploadOptions): Promise<boolean> {
+  const { metadata, prefix } = taskKeys(dataset, selected.task);
+  const stored = await store.get(metadata, MAX_METADATA);
+  if (stored) checkStored(selected, stored, store.uri(prefix));
+  return stored !== undefined;
+}
+
+interface Archive extends UploadOptions {
+  key: string;
+  pack: (task: Task) => Promise<Uint8Array>;
+}
+
+/** Bytes sent; 0 where the same archive lies there already, of an upload that ended halfway or of one that goes on beside this. */
+async function putOnce(task: Task, { store, packing, key, pack }: Archive): Promise<number> {
+  const archive = await packing(1, () => pack(task)).catch((error: Error) => {
+    throw cannotPack(task, error);
+  });
+  if (await putIfAbsent(store, key, { body: archive, type: ZIP })) return archive.length;
+  const there = await store.get(key, MAX_STORED);
+  if (there && digest(there) !== digest(archive)) throw differs(task, store.uri(key), 'with other bytes');
+  return 0;
+}
+
+const cannotPack = (task: Task, cause: Error): CliError =>
+  new CliError('SB-E014', {
+    what: `cannot pack ${task.name}`,
+    why: cause.message,
+    fix: 'leave the folder alone until the run is submitted, then run the same command again',
+    cause,
+  });
+
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+async function putIfAbsent(
+  store: ArtifactStore,
+  key: string,
+  { body, type }: { body: Uint8Array | string; type: { contentType: string; ifAbsent: boolean } },
+): Promise<boolean> {
+  try {
+    await store.put(key, body, type);
+    return true;
+  } catch (error) {
+    if (error instanceof ProviderError && error.reason === 'PreconditionFailed') return false;
+    throw error;
+  }
+}

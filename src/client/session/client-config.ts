@@ -1,0 +1,47 @@
+import { isForbidden } from '../../kube/errors.ts';
+import { ConfigMap } from '../../kube/kinds.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import { CliError } from '../failures/error.ts';
+import type { ClientConfig } from './types.ts';
+
+/** Where an installation tells clients about itself. */
+export const SYSTEM_NAMESPACE = 'sb-system';
+export const CLIENT_CONFIG = 'sb-client';
+
+/** What the installation in this cluster tells clients. Throws SB-E008 where there is none. */
+export async function readClientConfig(kube: KubeClient): Promise<ClientConfig> {
+  const found = await kube
+    .get(ConfigMap, { namespace: SYSTEM_NAMESPACE, name: CLIENT_CONFIG })
+    .catch((error: unknown) => {
+      if (isForbidden(error)) throw absent(error.message, error);
+      throw error;
+    });
+  if (!found) throw absent(`there is no ConfigMap ${CLIENT_CONFIG} in namespace ${SYSTEM_NAMESPACE}`);
+  return parse(found.data ?? {});
+}
+
+function parse(data: Record<string, string>): ClientConfig {
+  const { profile, bucket, region, endpoint, publicEndpoint, operatorVersion } = data;
+  const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
+    value === undefined || value === '' ? [key] : [],
+  );
+  if (profile !== 'local' && profile !== 'aws') wrong.push('profile');
+  if (wrong.length > 0)
+    throw absent(`ConfigMap ${CLIENT_CONFIG} has no usable ${[...new Set(wrong)].join(', ')}`);
+  return {
+    profile: profile as ClientConfig['profile'],
+    bucket: bucket as string,
+    region: region as string,
+    operatorVersion: operatorVersion as string,
+    ...(endpoint && { endpoint }),
+    ...(publicEndpoint && { publicEndpoint }),
+  };
+}
+
+const absent = (why: string, cause?: unknown): CliError =>
+  new CliError('SB-E008', {
+    what: 'cannot find sb-operator in this cluster',
+    why,
+    fix: 'kubectl apply -k config/overlays/<local|aws>    (in a checkout of sb-operator; or choose another --context)',
+    cause,
+  });

@@ -1,0 +1,169 @@
+import { expect } from 'chai';
+import { join } from 'node:path';
+import type { CliError } from '../failures/error.ts';
+import { fixedApi, healthy, kubeconfigFor, type FixedApi } from '../testing/api.ts';
+import { folderOf, type Folder } from '../testing/task-folder.ts';
+import { recordedIo } from '../testing/terminal.ts';
+import type { SessionOptions } from './types.ts';
+import { explain } from '../failures/explain.ts';
+import { checkReachable, mayOnTrials, preflight } from './preflight.ts';
+import { withSession } from './session.ts';
+import { versionsOf } from './versions.ts';
+
+const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
+
+describe('A session', () => {
+  let api: FixedApi;
+  let folder: Folder;
+  let options: SessionOptions;
+  const io = recordedIo();
+  const start = async (changes: Partial<FixedApi['answers']> = {}): Promise<void> => {
+    api = await fixedApi({ ...healthy(), ...changes } as FixedApi['answers']);
+    folder = await folderOf({ config: api.kubeconfig });
+    options = { kubeconfig: join(folder.path, 'config') };
+  };
+  afterEach(async () => {
+    await api.close();
+    await folder.remove();
+  });
+  const failureOf = async (work: Promise<unknown>): Promise<CliError> => {
+    try {
+      await work;
+    } catch (error) {
+      return explain(error);
+    }
+    throw new Error('it did not fail');
+  };
+  const check = (more: SessionOptions = {}): Promise<void> =>
+    withSession({ ...options, ...more }, io, (session) => preflight(session, mayOnTrials('create', 'patch')));
+
+  it('has the namespace of the flag, else the context’s, else default', async () => {
+    await start();
+    const namespace = (more: SessionOptions): Promise<string> =>
+      withSession({ ...options, ...more }, io, async (session) => session.namespace);
+    expect(await namespace({})).to.equal('default');
+    expect(await namespace({ context: 'elsewhere' })).to.equal('agents');
+    expect(await namespace({ context: 'elsewhere', namespace: 'mine' })).to.equal('mine');
+    // The API server would take it for all of them.
+    expect((await failureOf(namespace({ namespace: '' }))).code).to.equal('SB-E009');
+  });
+
+  it('sends nothing before something is asked for', async () => {
+    await start();
+    await withSession(options, io, async () => undefined);
+    expect(api.requests).to.deep.equal([]);
+  });
+
+  it('passes the preflight where everything is there and allowed', async () => {
+    await start();
+    await check();
+    expect(api.requests.filter((request) => request === `POST ${REVIEWS}`)).to.have.length(2);
+  });
+
+  it('says SB-E002 where there is no kubeconfig, and which file it looked for', async () => {
+    await start();
+    const failure = await failureOf(
+      withSession({}, { ...io, env: { KUBECONFIG: '/no/such/config' } }, async () => undefined),
+    );
+    expect(failure).to.include({ code: 'SB-E002', exit: 3 });
+    expect(failure.why).to.include('/no/such/config');
+  });
+
+  it('says SB-E002 where the kubeconfig is no YAML', async () => {
+    await start();
+    const broken = await folderOf({ config: '{' });
+    const failure = await failureOf(
+      withSession({ kubeconfig: join(broken.path, 'config') }, io, async () => undefined),
+    );
+    await broken.remove();
+    expect(failure.code).to.equal('SB-E002');
+  });
+
+  it('puts the files of KUBECONFIG together', async () => {
+    await start();
+    const other = await folderOf({
+      config: JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        contexts: [{ name: 'third', context: { cluster: 'c', user: 'u' } }],
+        clusters: [],
+        users: [],
+      }),
+    });
+    const env = { KUBECONFIG: `${join(other.path, 'config')}:/no/such:${options.kubeconfig}` };
+    const contexts = await withSession({}, { ...io, env }, async ({ context, kubeParts }) => [
+      context,
+      ...kubeParts.kubeConfig.contexts.map(({ name }) => name),
+    ]);
+    await other.remove();
+    expect(contexts).to.deep.equal(['test', 'third', 'test', 'elsewhere']);
+  });
+
+  it('says SB-E004 where nothing answers', async () => {
+    await start();
+    const dead = await folderOf({ config: kubeconfigFor('http://127.0.0.1:1') });
+    const failure = await failureOf(
+      withSession({ kubeconfig: join(dead.path, 'config') }, io, checkReachable),
+    );
+    await dead.remove();
+    expect(failure).to.include({ code: 'SB-E004', exit: 3 });
+    expect(failure.why).to.include('127.0.0.1:1');
+  });
+
+  it('says SB-E005 where the credentials have ended', async () => {
+    await start({ '/version': { failure: 401, reason: 'Unauthorized', message: 'Unauthorized' } });
+    expect((await failureOf(check())).code).to.equal('SB-E005');
+  });
+
+  it('says SB-E006 for a 403 that comes unexpected', async () => {
+    const message =
+      'configmaps "sb-client" is forbidden: User "jane" cannot get resource "configmaps" in API group "" in the namespace "sb-system"';
+    await start({
+      '/api/v1/namespaces/sb-system/secrets/sb-s3': {
+        failure: 403,
+        reason: 'Forbidden',
+        message: message.replaceAll('configmaps', 'secrets'),
+      },
+    });
+    const failure = await failureOf(withSession(options, io, (session) => session.store()));
+    expect(failure).to.include({ code: 'SB-E006', what: 'you may not get secrets in namespace sb-system' });
+  });
+
+  it('says SB-E008 where no operator is installed, or what it says is of no use', async () => {
+    await start({ [CLIENT]: undefined });
+    const client = (): Promise<unknown> => withSession(options, io, (session) => session.client());
+    expect((await failureOf(client())).code).to.equal('SB-E008');
+    api.answers[CLIENT] = { metadata: { name: 'sb-client' }, data: { profile: 'local', bucket: 'b' } };
+    const failure = await failureOf(client());
+    expect(failure.why).to.equal('ConfigMap sb-client has no usable region, operatorVersion');
+  });
+
+  it('says nothing of a namespace that it may not look at', async () => {
+    await start();
+    api.answers['/api/v1/namespaces/nowhere'] = { failure: 403, reason: 'Forbidden', message: 'no' };
+    await check({ namespace: 'nowhere' });
+  });
+
+  it('takes the local storage’s credentials from its Secret, unless there are others', async () => {
+    const data = { AWS_ACCESS_KEY_ID: 'c2I=', AWS_SECRET_ACCESS_KEY: 'c2I=' };
+    await start({ '/api/v1/namespaces/sb-system/secrets/sb-s3': { metadata: { name: 'sb-s3' }, data } });
+    const store = await withSession(options, io, (session) => session.store());
+    expect(store.uri('x')).to.equal('s3://b/x');
+    const before = api.requests.length;
+    const env = { AWS_ACCESS_KEY_ID: 'own' };
+    await withSession(options, { ...io, env }, (session) => session.store());
+    expect(api.requests.slice(before).some((request) => request.includes('secrets'))).to.equal(false);
+  });
+
+  it('reports all versions, and what could not be found out', async () => {
+    await start({ [CLIENT]: undefined });
+    const versions = await versionsOf(options, io);
+    expect(versions).to.deep.include({
+      client: '0.1.0',
+      kubernetes: 'v1.36.1',
+      customResources: { served: ['sb.abundant.ai/v1alpha1'], current: true },
+    });
+    expect(versions.problems.join()).to.include('sb-client');
+  });
+});

@@ -1,0 +1,49 @@
+/** A connection to an installation. No vendor types, no behaviour. */
+import type { Kube } from '../../kube/connect.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+
+/** What a client must know of an installation: ConfigMap `sb-client` in `sb-system`, readable by all who are logged in. */
+export interface ClientConfig {
+  profile: 'local' | 'aws';
+  bucket: string;
+  region: string;
+  /** Base URL of the store as this machine reaches it; undefined: AWS. */
+  endpoint?: string;
+  /** Base URL of the store as browsers reach it, where that is another. */
+  publicEndpoint?: string;
+  operatorVersion: string;
+}
+
+/** The process that a client runs in. */
+export interface Surroundings {
+  env: Record<string, string | undefined>;
+  cwd: string;
+  now: () => Date;
+}
+
+/** What every command that talks to a cluster was told on the command line. */
+export interface SessionOptions {
+  /** --context; default: the current one. */
+  context?: string;
+  /** -n; default: the context's namespace, else `default`. */
+  namespace?: string;
+  /** --kubeconfig; default: KUBECONFIG, else ~/.kube/config. */
+  kubeconfig?: string;
+}
+
+/** A connection to a cluster, with the user's own credentials. */
+export interface Session {
+  kube: KubeClient;
+  /** For watches (src/kube/cache) and whoever needs the transport itself. */
+  kubeParts: Kube;
+  namespace: string;
+  /** Name of the kubeconfig context. */
+  context: string;
+  /** The installation; a `CliError` (SB-E008) where the cluster has none. Read once, on first use. */
+  client(): Promise<ClientConfig>;
+  /** The bucket, retried; rejects as `client` does. Opened once, on first use. */
+  store(): Promise<ArtifactStore>;
+  now: () => Date;
+  close(): Promise<void>;
+}

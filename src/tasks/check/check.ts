@@ -1,0 +1,96 @@
+/** `sb task check`: all problems of all tasks in one run. */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { findCandidates } from '../folder/find.ts';
+import { inParallel } from '../../async/in-parallel.ts';
+import { problemsOf } from '../folder/problems.ts';
+import type { LintMessage, RuleName } from './rules.ts';
+import { applied, usualRules, wishIn, wishOfDataset, type Wish } from './selection.ts';
+import { lintTask } from './task.ts';
+
+export interface CheckOptions extends Wish {
+  /** Every rule, and warnings fail. */
+  strict: boolean;
+  cwd: string;
+}
+
+export interface CheckReport {
+  /** Task folders that were looked at. */
+  tasks: number;
+  /** By path, line, column, rule. */
+  findings: LintMessage[];
+  /** The exit code is 1: an error, a warning with --strict, or a rule that was asked for. */
+  failed: boolean;
+  /** What paths are printed relative to. */
+  cwd: string;
+}
+
+const PARALLEL = 8;
+
+/** Checks every task at or below the paths. Throws for a path that is not there. */
+export async function checkTasks(paths: readonly string[], options: CheckOptions): Promise<CheckReport> {
+  const { strict, cwd, select = [], extendSelect = [] } = options;
+  const folders = new Set<string>();
+  const findings: LintMessage[] = [];
+  for (const path of paths) {
+    const found = await tasksBelow(resolve(cwd, path));
+    for (const folder of found.folders) folders.add(folder);
+    findings.push(...found.findings);
+  }
+  const linted = await inParallel([...folders], (folder) => findingsIn(folder, options), { width: PARALLEL });
+  findings.push(...linted.flat());
+  const asked = new Set<string>([...select, ...extendSelect]);
+  const fails = ({ severity, rule }: LintMessage): boolean =>
+    strict || severity === 'error' || asked.has(rule) || asked.has('ALL');
+  return { tasks: folders.size, findings: findings.sort(inOrder), failed: findings.some(fails), cwd };
+}
+
+const inOrder = (a: LintMessage, b: LintMessage): number =>
+  compare(a.path, b.path) ||
+  (a.line ?? 0) - (b.line ?? 0) ||
+  (a.column ?? 0) - (b.column ?? 0) ||
+  compare(a.rule, b.rule) ||
+  compare(a.message, b.message);
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+const unusable = (path: string, message: string): LintMessage => ({
+  rule: 'invalid-task-files',
+  severity: 'error',
+  path,
+  message,
+});
+
+async function tasksBelow(path: string): Promise<{ folders: string[]; findings: LintMessage[] }> {
+  // Rejects where there is nothing of that name.
+  if (!(await stat(path)).isDirectory())
+    return {
+      folders: [],
+      findings: [unusable(path, 'is not a folder; expected a task folder, or one that holds tasks')],
+    };
+  const found = await Array.fromAsync(findCandidates(path));
+  if (found.length === 0)
+    return {
+      folders: [],
+      findings: [unusable(path, 'holds no task; expected a folder with a task.toml in it, at any depth')],
+    };
+  return {
+    folders: found.flatMap((one) => ('problems' in one ? [] : [one.folder])),
+    findings: found.flatMap((one) =>
+      'problems' in one ? one.problems.map(({ file, message }) => unusable(file, message)) : [],
+    ),
+  };
+}
+
+/** What was found in a folder of the rules that are looked for there. */
+async function findingsIn(folder: string, options: CheckOptions): Promise<LintMessage[]> {
+  const { findings, document } = await lintTask(folder).catch((error: unknown) => ({
+    findings: problemsOf(folder, error).map(({ message }) => unusable(folder, message)),
+    document: {},
+  }));
+  const rules = [wishOfDataset(folder), wishIn(document), options].reduce<Set<RuleName>>(
+    applied,
+    usualRules(options.strict),
+  );
+  return findings.filter(({ rule }) => rules.has(rule));
+}

@@ -1,0 +1,20 @@
+/** Pure: figures as people read them. */
+
+/** `12s`, `3m12s`, `2h05m`, `3d04h`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h${two((seconds % 3600) / 60)}m`;
+  return `${Math.floor(seconds / 86_400)}d${two((seconds % 86_400) / 3600)}h`;
+}
+
+/** At most three decimals; what is not zero never reads 0. */
+export function figure(value: number): string {
+  const rounded = Number(value.toFixed(3));
+  return rounded === 0 && value !== 0 ? value.toPrecision(1) : String(rounded);
+}
+
+/** `1 Trial`, `2 Trials`. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

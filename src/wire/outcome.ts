@@ -1,0 +1,115 @@
+/**
+ * How an attempt ended, as its courier tells it: in its termination message, and in `outcome.json` for the operator that comes too late for
+ * the message. Whoever can write in the Trial's namespace can write either, so nothing of them is believed before it was checked here.
+ */
+import Value from 'typebox/value';
+import { TRIAL_FAILED } from '../crds/reasons.ts';
+import type { TrialFailedReason } from '../crds/reasons.ts';
+import { choice, text, Type } from '../crds/schema.ts';
+import { Exception, PHASES } from '../crds/trial-status.ts';
+import type { Phase } from '../crds/trial-status.ts';
+
+/** The operator reads no larger `outcome.json`. */
+export const OUTCOME_MAX_BYTES = 16 * 1024;
+/** Longest termination message: the kubelet cuts what is longer, in the middle of whatever it is. */
+export const MESSAGE_MAX_BYTES = 4096;
+
+/** As `Date.toISOString` writes it. The API server refuses a status with any other text in place of a time. */
+const Time = Type.String({
+  format: 'date-time',
+  pattern: '^[1-9]\\d{3}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:[0-5]\\d(\\.\\d{1,9})?Z$',
+});
+const Interval = Type.Object({ startTime: Time, completionTime: Type.Optional(Time) });
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const FAILED_REASONS = Object.keys(TRIAL_FAILED) as TrialFailedReason[];
+
+const Findings = Type.Array(text(256, 'Finding.'), { maxItems: 16 });
+
+const Result = Type.Union([
+  Type.Object({
+    kind: Type.Literal('rewarded'),
+    reward: Type.Number(),
+    rewards: Type.Unsafe<Record<string, number>>({
+      type: 'object',
+      maxProperties: 64,
+      additionalProperties: { type: 'number' },
+    }),
+    /** How the agent’s container kept the verifier from running; then the reward is 0. */
+    obstructed: Type.Optional(text(1024, 'Obstruction.')),
+  }),
+  Type.Object({ kind: Type.Literal('unverified') }),
+  Type.Object({
+    kind: Type.Literal('failed'),
+    reason: choice(FAILED_REASONS, 'Why there is no result.'),
+    message: text(MESSAGE_MAX_BYTES, 'The same in one sentence.'),
+  }),
+]);
+
+/** JSON of at most MESSAGE_MAX_BYTES. Unknown fields are left to versions that know them. */
+export const Outcome = Type.Object({
+  version: Type.Literal(1),
+  attempt: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
+  result: Result,
+  /** What went wrong on the way, a reward notwithstanding: for example an agent over its timeout. */
+  exception: Type.Optional(
+    Type.Object({
+      ...Exception.properties,
+      type: text(128, 'Name of the exception.', { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }),
+      phase: choice(PHASES, 'Where it went wrong.'),
+    }),
+  ),
+  timings: Type.Object(
+    Object.fromEntries(PHASES.map((phase) => [phase, Type.Optional(Interval)])) as Record<
+      Phase,
+      ReturnType<typeof Type.Optional<typeof Interval>>
+    >,
+  ),
+  usage: Type.Optional(
+    Type.Object({
+      inputTokens: Type.Optional(Count),
+      cacheTokens: Type.Optional(Count),
+      outputTokens: Type.Optional(Count),
+      costUsd: Type.Optional(Type.Number()),
+    }),
+  ),
+  /** Findings that look like tampering. */
+  integrity: Findings,
+  /** Reasons why it cannot be told whether somebody interfered with the verifier. */
+  doubts: Type.Optional(Findings),
+  /** Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. */
+  stored: Type.Optional(Type.Object({ files: Count, bytes: Count, skipped: Count })),
+});
+export type Outcome = Type.Static<typeof Outcome>;
+
+/** `outcome.json`: the last that a courier stores, so its presence means that files and manifest are there. */
+export const StoredOutcome = Type.Object({
+  version: Type.Literal(1),
+  /** Whose it is: a Trial that was made again under the same name has another UID. */
+  trial: Type.Object({ uid: text(64, 'UID of the Trial.'), attempt: Type.Integer({ minimum: 1 }) }),
+  outcome: Outcome,
+});
+export type StoredOutcome = Type.Static<typeof StoredOutcome>;
+
+/** What a termination message says of this attempt; undefined for one that is cut, forged or another attempt's. */
+export function readMessage(message: string, attempt: number): Outcome | undefined {
+  const outcome = Buffer.byteLength(message) <= MESSAGE_MAX_BYTES ? parsed(message) : undefined;
+  return Value.Check(Outcome, outcome) && outcome.attempt === attempt ? outcome : undefined;
+}
+
+/** What an `outcome.json` says of this attempt of this Trial; undefined for anything else. */
+export function readStoredOutcome(
+  contents: Uint8Array,
+  { uid, attempt }: { uid: string; attempt: number },
+): Outcome | undefined {
+  const stored = parsed(new TextDecoder().decode(contents));
+  if (!Value.Check(StoredOutcome, stored) || stored.outcome.attempt !== attempt) return undefined;
+  return stored.trial.uid === uid && stored.trial.attempt === attempt ? stored.outcome : undefined;
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * How files get into the store and out of it, at the broker: `POST /v1/uploads` with an UploadRequest → UploadResponse (Pods of Trials),
+ * `GET /v1/context` → ContextResponse (Pods of TaskBuilds); and `manifest.json`, which lists what was stored. Failures are
+ * `{ "error": string }` with 401 (token), 403 (not this Pod's), 404, 413 (too many files), 503 (retry).
+ */
+
+/** A file that the courier wants to store. */
+export interface UploadFile {
+  /** Path under the Trial's prefix, with `/`, without `.` and `..`. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** SHA-256 of the contents in hex; the store refuses other contents. */
+  sha256: string;
+}
+
+/** At most this many files in one request. */
+export const UPLOAD_BATCH = 500;
+
+export interface UploadRequest {
+  files: UploadFile[];
+}
+
+/** One entry a file, in the request's order. Every header must be sent as it is. */
+export interface UploadResponse {
+  uploads: { url: string; headers: Record<string, string> }[];
+}
+
+/** Where a build's context archive can be had for the next minutes. */
+export interface ContextResponse {
+  url: string;
+  /** What its SHA-256 must be, in hex. */
+  sha256: string;
+}
+
+/** Something in `/logs` that was not stored. */
+export interface Skipped {
+  path: string;
+  reason:
+    | 'Symlink'
+    | 'Fifo'
+    | 'Device'
+    | 'Socket'
+    | 'TooLarge'
+    | 'TooMany'
+    | 'TooDeep'
+    | 'Unreadable'
+    /** A name that a store keeps for itself, or that no listing shows. */
+    | 'Reserved'
+    | 'Changed'
+    /** The store took other files and not this one. */
+    | 'Refused';
+}
+
+/** `manifest.json`: everything that was stored, each path once. Only `outcome.json` is written after it. */
+export interface Manifest {
+  version: 1;
+  trial: { namespace: string; name: string; uid: string; attempt: number };
+  files: UploadFile[];
+  skipped: Skipped[];
+}
+
+/** Nobody reads a larger `manifest.json`. */
+export const MANIFEST_MAX_BYTES = 24 * 1024 ** 2;
