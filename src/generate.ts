@@ -1,5 +1,5 @@
-/** Entry point of `npm run generate`: writes config/crd, config/rbac, config/admission, config/aws/iam and docs/reference out of the types, the declared permissions and the command line of sb. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+/** Entry point of `npm run generate`: writes config/crd, config/rbac, config/admission, config/aws/iam, docs/reference and the table of rooms out of the types, the declared permissions, the command line of sb and rooms.json. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { permissions as broker } from './broker/permissions.ts';
@@ -19,6 +19,8 @@ import { SIZES } from './generate/admission/sizes.ts';
 import { permissionsPage, policyDocuments } from './generate/iam.ts';
 import { conditionsPage, kindPage } from './generate/reference.ts';
 import { namespaceBinding, roleManifests } from './generate/roles.ts';
+import { readHouse } from './generate/rooms/rooms.ts';
+import { withTable } from './generate/rooms/table.ts';
 import { EVENT_PERMISSIONS, leasePermissions } from './kube/permissions.ts';
 import type { Permission } from './kube/types.ts';
 import { permissions as buildKit } from './providers/image-builder/buildkit.ts';
@@ -93,3 +95,7 @@ for (const [folder, files] of Object.entries(folders)) {
   await mkdir(path, { recursive: true });
   for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
 }
+
+const root = join(import.meta.dirname, '..');
+const architecture = join(root, 'docs/architecture.md');
+await writeFile(architecture, withTable(await readFile(architecture, 'utf8'), readHouse(root)));

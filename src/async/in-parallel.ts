@@ -13,7 +13,7 @@ export interface ParallelOptions {
  */
 export async function inParallel<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
-  work: (item: T) => Promise<R>,
+  work: (item: T, index: number) => Promise<R>,
   { width, signal }: ParallelOptions,
 ): Promise<R[]> {
   const results: R[] = [];
@@ -23,7 +23,7 @@ export async function inParallel<T, R>(
     for await (const [index, item] of queue) {
       if (failed) return;
       signal?.throwIfAborted();
-      results[index] = await work(item);
+      results[index] = await work(item, index);
     }
   };
   const guarded = async (): Promise<void> => {

@@ -9,7 +9,7 @@ import { configMap, connectTo, until } from '../../test/support/kube.ts';
 import { createKubeClient } from './client.ts';
 import type { Kube } from './connect.ts';
 import { ApiError, isAlreadyExists, isConflict } from './errors.ts';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../async/clock.ts';
 import { createTransport, type TransportOptions } from './http/transport.ts';
 import { createPools } from './http/pools.ts';
 import { ConfigMap, Pod } from './kinds.ts';

@@ -1,7 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { Registry } from 'prom-client';
 import { createKubeClient } from './client.ts';
-import { systemClock, type Clock } from './clock.ts';
+import { systemClock, type Clock } from '../async/clock.ts';
 import { kubeConfigCredentials } from './http/credentials.ts';
 import { createPools, type Lane } from './http/pools.ts';
 import { createTransport, type Transport } from './http/transport.ts';

@@ -1,6 +1,6 @@
 import { Caches, type WatchOptions } from './cache/caches.ts';
 import { keyOf, type WatchedStore } from './cache/cache.ts';
-import { sleep } from './clock.ts';
+import { sleep } from '../async/clock.ts';
 import type { Kube } from './connect.ts';
 import { createEventRecorder } from './events/recorder.ts';
 import { Elector } from './leader/elector.ts';

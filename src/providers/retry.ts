@@ -1,5 +1,5 @@
 /** Tries again what a provider could not do just now. */
-import { setTimeout as wait } from 'node:timers/promises';
+import { retry } from '../async/retry.ts';
 import { ProviderError } from './errors.ts';
 import { intercept } from './intercept.ts';
 
@@ -24,17 +24,13 @@ const isBrief = (error: unknown): boolean =>
  * somebody wrote it, perhaps we.
  */
 export function retried<P extends object>(port: P, policy: RetryPolicy = {}): P {
-  const { attempts = 4, baseMs = 200, maxMs = 5_000, random = Math.random, sleep = wait } = policy;
+  const { attempts = 4, baseMs = 200, maxMs = 5_000, random = Math.random, sleep } = policy;
+  const pauseMs = (error: unknown, failures: number): number | undefined =>
+    failures < attempts && isBrief(error)
+      ? random() * Math.min(maxMs, baseMs * 2 ** (failures - 1))
+      : undefined;
   return intercept(port, {
-    async call(_method, first, again) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await (attempt === 1 ? first : again());
-        } catch (error) {
-          if (attempt >= attempts || !isBrief(error)) throw error;
-          await sleep(random() * Math.min(maxMs, baseMs * 2 ** (attempt - 1)));
-        }
-      }
-    },
+    call: (_method, first, again) =>
+      retry((failures) => (failures === 0 ? first : again()), { pauseMs, ...(sleep && { sleep }) }),
   });
 }

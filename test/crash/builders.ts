@@ -1,6 +1,6 @@
 /** The builders of a world: what has one clock and one registry with it, and outlives its operators. */
 import { createHash } from 'node:crypto';
-import { systemClock, type Clock } from '../../src/kube/clock.ts';
+import { systemClock, type Clock } from '../../src/async/clock.ts';
 import { codebuildImageBuilder } from '../../src/providers/image-builder/codebuild.ts';
 import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
 import { scriptedExecutor, startCodeBuild, memoryLogs } from '../support/codebuild/index.ts';

@@ -4,7 +4,7 @@ import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/k
 import { present } from '../../src/crds/present.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
-import { systemClock } from '../../src/kube/clock.ts';
+import { systemClock } from '../../src/async/clock.ts';
 import { ConfigMap as ConfigMapKind } from '../../src/kube/kinds.ts';
 import type { Kind, KubeObject } from '../../src/kube/types.ts';
 import type { ProviderError } from '../../src/providers/errors.ts';

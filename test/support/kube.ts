@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect, type ConnectOptions, type Kube } from '../../src/kube/connect.ts';
-import { systemClock, type Clock } from '../../src/kube/clock.ts';
+import { systemClock, type Clock } from '../../src/async/clock.ts';
 import type { ConfigMap } from '../../src/kube/kinds.ts';
 import type { Log } from '../../src/kube/types.ts';
 import type { ApiServer } from './api-server.ts';

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../src/kube/clock.ts';
+import type { Cancel, Clock } from '../../src/async/clock.ts';
 
 interface Timer {
   due: number;

@@ -1,5 +1,5 @@
 /** A process that can be killed within a process: from then on nothing it began goes on, and nothing new begins. */
-import type { Clock } from '../../src/kube/clock.ts';
+import type { Clock } from '../../src/async/clock.ts';
 
 /** What a dead process sees of everything it waits for. */
 const never = <T>(): Promise<T> => new Promise<T>(() => {});

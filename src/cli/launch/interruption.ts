@@ -1,4 +1,4 @@
-import type { Clock } from '../../kube/clock.ts';
+import type { Clock } from '../../async/clock.ts';
 import type { Io } from '../types.ts';
 
 /** How long after the first Ctrl-C a second one means more. */

@@ -6,7 +6,7 @@ import { optionProblems, writtenOut } from '../../client/runs/plan/check-options
 import { readEnvFiles } from '../../client/runs/plan/env-file.ts';
 import { variablesIn } from '../../client/runs/plan/host-variables.ts';
 import { checkRunName, defaultRunName } from '../../client/runs/plan/names.ts';
-import type { RunOptions } from '../../client/runs/plan/options.ts';
+import type { RunOptions } from '../../client/documents/run-options.ts';
 import { checkEnvFiles, mergeOptions, readRunFile } from '../../client/runs/plan/run-file.ts';
 import { parseAssignments, type Variables } from '../../client/runs/plan/variables.ts';
 import { checkNamespaceName } from '../../client/session/namespace.ts';

@@ -5,7 +5,7 @@ import { safe } from '../../text/safe.ts';
 import type { RunCancelled } from '../../client/documents/run.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
-import { agreed } from './agree.ts';
+import { agreed } from '../agree.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
 import { counted } from '../../text/figures.ts';
 import { resolveRun } from '../../client/runs/find/resolve.ts';

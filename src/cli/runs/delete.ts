@@ -8,7 +8,7 @@ import type { RunDeleted } from '../../client/documents/run.ts';
 import { inParallel } from '../../async/in-parallel.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
-import { agreed } from './agree.ts';
+import { agreed } from '../agree.ts';
 import { isOpen } from './cancel.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
 import { counted } from '../../text/figures.ts';

@@ -1,7 +1,7 @@
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { isEnded, stateOf } from '../../client/runs/follow/state.ts';
 import { safe } from '../../text/safe.ts';
-import { agreed } from '../runs/agree.ts';
+import { agreed } from '../agree.ts';
 import type { TrialCancelled } from '../../client/documents/trial.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
 import type { Io } from '../types.ts';

@@ -1,6 +1,6 @@
 /** The file of `sb cloud run -c`: the options of plan/options.ts, with the short ways of writing that plan/check-options.ts writes out. */
 import { Type, type TSchema } from 'typebox';
-import { SomeRunOptions } from '../runs/plan/options.ts';
+import { SomeRunOptions } from './run-options.ts';
 import { plain } from './words.ts';
 
 interface Node {

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { Conditions } from '../../crds/conditions.ts';
 import { Exception, TrialStatus } from '../../crds/trial-status.ts';
 import { Attempt } from '../../crds/trial-status.ts';
-import { STATE_NAMES } from '../runs/follow/state-names.ts';
+import { STATE_NAMES } from './states.ts';
 import { Fields, Flag, Numbers, OfApi, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
 
 export const State = OneOf(STATE_NAMES, 'How far the Trial is.');

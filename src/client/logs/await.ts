@@ -1,5 +1,5 @@
 import type { Trial } from '../../crds/trial.ts';
-import { sleep } from '../../kube/clock.ts';
+import { sleep } from '../../async/clock.ts';
 import { stateOf } from '../runs/follow/state.ts';
 import type { Session } from '../session/types.ts';
 import { resolveTrial } from '../runs/find/trial.ts';

@@ -1,5 +1,6 @@
 /** Requests to the API server and the store that outlive a restart of either. */
-import { sleep, systemClock, type Clock } from '../../kube/clock.ts';
+import { sleep, systemClock, type Clock } from '../../async/clock.ts';
+import { retry } from '../../async/retry.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { isNotLoggedIn } from '../failures/explain.ts';
@@ -56,18 +57,14 @@ function patience(): typeof isPassing {
 }
 
 /** Does it again while the failure is one that passes. What is done must bear being done twice: an answer may have been lost. */
-export async function persistently<T>(work: () => Promise<T>, options: Persistence): Promise<T> {
+export function persistently<T>(work: () => Promise<T>, options: Persistence): Promise<T> {
   const { signal, onWait, pausesMs = PAUSES_MS, clock = systemClock, random = Math.random } = options;
   const passes = patience();
-  for (const pause of pausesMs) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!passes(error) || signal.aborted) throw error;
-      onWait?.(error);
-      await sleep(clock, pause * (1 + random() / 4), signal);
-      signal.throwIfAborted();
-    }
-  }
-  return work();
+  const pauseMs = (error: unknown, failures: number): number | undefined => {
+    const pause = pausesMs[failures - 1];
+    if (pause === undefined || !passes(error) || signal.aborted) return undefined;
+    onWait?.(error);
+    return pause * (1 + random() / 4);
+  };
+  return retry(work, { pauseMs, signal, sleep: (ms) => sleep(clock, ms, signal) });
 }

@@ -13,7 +13,7 @@ import { configMapHash } from '../../crds/content.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
-import { systemClock } from '../../kube/clock.ts';
+import { systemClock } from '../../async/clock.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';

@@ -2,8 +2,8 @@
  * Lookups of images. Whoever makes Trials names the registry, and one may never answer: a lookup keeps its worker for a moment, then goes on
  * alone, and its answer waits for the next pass. A namespace that has several of those asks for no more until one of them ends.
  */
-import { sleep } from '../../kube/clock.ts';
-import type { Clock } from '../../kube/clock.ts';
+import { sleep } from '../../async/clock.ts';
+import type { Clock } from '../../async/clock.ts';
 import type { ImageSeen } from './observed.ts';
 
 /** How long a lookup keeps its worker. */

@@ -24,7 +24,7 @@ import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
-import { systemClock } from '../../kube/clock.ts';
+import { systemClock } from '../../async/clock.ts';
 import { Lookups } from './lookups.ts';
 import { observe } from './observe.ts';
 

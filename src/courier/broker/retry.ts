@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { retry } from '../../async/retry.ts';
 import { explain } from '../failure.ts';
 import { HttpFailure } from './http.ts';
 
@@ -35,32 +35,21 @@ export function expiredFewTimes(): (error: unknown) => boolean {
 export async function patiently<T>(what: string, call: () => Promise<T>, patience: Patience): Promise<T> {
   const { totalMs, note, stop, mayPass = () => false, random = Math.random } = patience;
   let firstFailure: number | undefined;
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await call();
-    } catch (error) {
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (0.5 + random());
-      firstFailure ??= performance.now();
-      const over = performance.now() + pauseMs - firstFailure > totalMs;
-      const passes = isTransient(error) || mayPass(error);
-      if (
-        over ||
-        !passes ||
-        !(await pause(pauseMs, stop, () => note(`${what} failed, trying again: ${explain(error)}`)))
-      )
-        throw error;
-    }
-  }
-}
-
-/** False when told to stop, be it meanwhile. */
-async function pause(ms: number, stop: AbortSignal | undefined, before: () => void): Promise<boolean> {
-  if (stop?.aborted) return false;
-  before();
+  let last: unknown;
+  const pauseMs = (error: unknown, failures: number): number | undefined => {
+    last = error;
+    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)) * (0.5 + random());
+    firstFailure ??= performance.now();
+    const isOver = performance.now() + pause - firstFailure > totalMs;
+    const passes = isTransient(error) || mayPass(error);
+    if (isOver || !passes || stop?.aborted) return undefined;
+    note(`${what} failed, trying again: ${explain(error)}`);
+    return pause;
+  };
   try {
-    await sleep(ms, undefined, stop ? { signal: stop } : {});
-    return true;
-  } catch {
-    return false;
+    return await retry(call, { pauseMs, signal: stop });
+  } catch (error) {
+    // Told to stop while it waited: why it waited says more than that.
+    throw stop?.aborted ? last : error;
   }
 }

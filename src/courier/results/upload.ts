@@ -9,7 +9,7 @@ import { expiredFewTimes, isTransient, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
 import type { FoundFile } from './collect.ts';
 import { bodyOf, FileChanged, sha256Of } from './contents.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel } from '../../async/in-parallel.ts';
 
 /** Grants are good for minutes, so that few bytes at a time are asked for. */
 const BATCH_BYTES = 256 * 2 ** 20;
@@ -45,7 +45,7 @@ export interface Uploaded {
 export async function uploadFiles(found: FoundFile[], options: FilesOptions): Promise<Uploaded> {
   const uploaded: Uploaded = { files: [], skipped: [] };
   for (const batch of batches(found)) {
-    const hashed = await inParallel(batch, HASHING, itemOf);
+    const hashed = await inParallel(batch, itemOf, { width: HASHING });
     const sent = await storeItems(
       hashed.filter((item) => item !== undefined),
       options,
@@ -108,12 +108,12 @@ const isRefusal = (sent: Sent | undefined): sent is HttpFailure => sent instance
 async function storeItems(items: Item[], options: UploadOptions): Promise<Map<string, Sent>> {
   if (items.length === 0) return new Map();
   const grants = await options.broker.uploads(items.map(({ file }) => file));
-  const sent = await inParallel(items, SENDING, async (item, index): Promise<[string, Sent]> => {
+  const storeOne = async (item: Item, index: number): Promise<[string, Sent]> => {
     const grant = grants[index];
     if (!grant) throw new Error(`the broker granted ${grants.length} of ${items.length} uploads`);
     return [item.file.path, await store(item, grant, options)];
-  });
-  return new Map(sent);
+  };
+  return new Map(await inParallel(items, storeOne, { width: SENDING }));
 }
 
 async function store(item: Item, first: Grant, { broker, patience }: UploadOptions): Promise<Sent> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../async/clock.ts';
 
 export interface Backoff {
   /** How long to wait before the next try, in milliseconds. */

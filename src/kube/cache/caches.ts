@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../async/clock.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Kind, KubeObject, ListOptions, Log } from '../types.ts';

@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../clock.ts';
+import { sleep, type Clock } from '../../async/clock.ts';
 import { ApiError } from '../errors.ts';
 import { BrokenStream, readLines } from '../http/lines.ts';
 import { collectionPath, queryString, type Resource } from '../http/paths.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../async/clock.ts';
 
 /** Calls `onSilence` once when `touch` was not called for `silenceMs`, give or take a quarter. */
 export function createWatchdog(clock: Clock, silenceMs: number, onSilence: () => void) {

@@ -1,4 +1,4 @@
-import { Lru } from './lru.ts';
+import { Lru } from '../../async/lru.ts';
 
 /** What somebody wants to tell about an object. `about` identifies the object. */
 export interface Note {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../async/clock.ts';
 import { isNotFound } from '../errors.ts';
 import { Event, type ObjectReference } from '../kinds.ts';
 import type { EventRecorder, KubeClient, KubeObject, Log } from '../types.ts';

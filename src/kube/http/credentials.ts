@@ -1,7 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import type { RequestOptions } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../async/clock.ts';
 
 export type TlsOptions = Pick<
   ConnectionOptions,

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.ts';
+import type { Cancel, Clock } from '../../async/clock.ts';
 
 export interface Deadline {
   signal: AbortSignal;

@@ -1,4 +1,5 @@
-import { sleep, type Clock } from '../clock.ts';
+import { sleep, type Clock } from '../../async/clock.ts';
+import { retry } from '../../async/retry.ts';
 import { ApiError } from '../errors.ts';
 import type { ApiRequest } from './transport.ts';
 
@@ -28,16 +29,11 @@ function delayMs(error: unknown, tries: number, options: RetryOptions): number |
 }
 
 /** Runs `attempt` until it succeeds, fails for good, or `request.signal` fires during a wait. */
-export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
+export const withRetries = <T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> => {
   const { signal } = options.request;
-  for (let tries = 0; ; tries++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const wait = delayMs(error, tries, options);
-      if (wait === undefined) throw error;
-      await sleep(options.clock, wait, signal);
-      signal?.throwIfAborted();
-    }
-  }
-}
+  return retry(attempt, {
+    pauseMs: (error, failures) => delayMs(error, failures - 1, options),
+    signal,
+    sleep: (ms) => sleep(options.clock, ms, signal),
+  });
+};

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
-import { systemClock, type Clock } from '../clock.ts';
+import { systemClock, type Clock } from '../../async/clock.ts';
 import { ApiError, apiError } from '../errors.ts';
 import type { Credentials } from './credentials.ts';
 import { deadline, type Deadline } from './deadline.ts';

@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../clock.ts';
+import { sleep, type Clock } from '../../async/clock.ts';
 import { isAlreadyExists, isConflict } from '../errors.ts';
 import { Lease } from '../kinds.ts';
 import type { KubeClient, Log } from '../types.ts';

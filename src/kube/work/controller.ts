@@ -1,5 +1,5 @@
 import { keyString } from '../cache/cache.ts';
-import { sleep, type Clock } from '../clock.ts';
+import { sleep, type Clock } from '../../async/clock.ts';
 import { isConflict, TerminalError } from '../errors.ts';
 import { deadline } from '../http/deadline.ts';
 import type { ControllerMetrics, Metrics } from '../metrics.ts';

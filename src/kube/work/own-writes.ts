@@ -1,6 +1,6 @@
 import type { WatchedStore } from '../cache/cache.ts';
 import { compareVersions } from '../cache/versions.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../async/clock.ts';
 import type { Kind, KubeObject } from '../types.ts';
 
 export interface OwnWritesOptions {

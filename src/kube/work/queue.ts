@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.ts';
+import type { Cancel, Clock } from '../../async/clock.ts';
 
 /** Changes that happened just now. */
 export const LIVE = 0;

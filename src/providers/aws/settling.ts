@@ -1,6 +1,6 @@
 /** IAM is eventually consistent: what was allowed a moment ago may still be refused. */
 import { ProviderError } from '../errors.ts';
-import { Lru } from '../image-registry/oci/lru.ts';
+import { Lru } from '../../async/lru.ts';
 import { intercept } from '../intercept.ts';
 import type { SdkError } from './errors.ts';
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { ProviderError } from '../errors.ts';
-import { Lru } from './oci/lru.ts';
+import { Lru } from '../../async/lru.ts';
 import { imageConfig, MANIFEST_TYPES, parseManifest, platformDigest, type Manifest } from './oci/manifest.ts';
 import type { ImageRegistry, ResolvedImage } from './port.ts';
 import { readAtMost } from './oci/read.ts';

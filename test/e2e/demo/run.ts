@@ -12,7 +12,7 @@ import { progress } from '../../../src/cli/render/progress/progress.ts';
 import { createBudget } from '../../../src/async/in-parallel.ts';
 import { uploadTask } from '../../../src/client/runs/submit/upload.ts';
 import type { Terminal } from '../../../src/cli/types.ts';
-import { systemClock } from '../../../src/kube/clock.ts';
+import { systemClock } from '../../../src/async/clock.ts';
 import { connect, type Kube } from '../../../src/kube/connect.ts';
 import type { KubeClient } from '../../../src/kube/types.ts';
 import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';

@@ -1,5 +1,5 @@
 /** One build on its way through AWS's phases, from the queue to COMPLETED. */
-import { sleep, type Clock } from '../../../src/kube/clock.ts';
+import { sleep, type Clock } from '../../../src/async/clock.ts';
 import { BuildLog } from './build-log.ts';
 import { BuildPhases } from './build-phases.ts';
 import type { BuildQueue } from './build-queue.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../../../src/kube/clock.ts';
+import { systemClock } from '../../../src/async/clock.ts';
 import { losesResponse, refuse, staleness } from './call-faults.ts';
 import { AwsError, internalFailure } from './errors.ts';
 import { Faults } from './faults.ts';

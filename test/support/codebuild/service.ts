@@ -1,5 +1,5 @@
 /** What a caller of the service sees of it. */
-import type { Clock } from '../../../src/kube/clock.ts';
+import type { Clock } from '../../../src/async/clock.ts';
 import type { Executor } from './executor.ts';
 import type { Fault, Injected } from './faults.ts';
 import type { LogSink } from './log-sink.ts';

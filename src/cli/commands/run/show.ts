@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { TrialState } from '../../../client/runs/follow/state-names.ts';
+import type { TrialState } from '../../../client/documents/states.ts';
 import {
   examples,
   withCluster,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../../test/support/task-folder.ts';
 import type { CliError } from '../../../client/failures/error.ts';
 import { Node } from '../../../kube/kinds.ts';
-import type { RunOptions } from '../../../client/runs/plan/options.ts';
+import type { RunOptions } from '../../../client/documents/run-options.ts';
 import { planRun } from '../../../client/runs/plan/plan.ts';
 import { failureOf, world, type World } from '../../runs/testing/world.ts';
 import { selectTasks, type Selection } from '../../../client/runs/select/select.ts';

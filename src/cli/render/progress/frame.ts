@@ -2,7 +2,7 @@
 import { byText, keepBest } from '../../../client/runs/follow/best.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import { isEnded } from '../../../client/runs/follow/state.ts';
-import { STATE_NAMES, type TrialState } from '../../../client/runs/follow/state-names.ts';
+import { STATE_NAMES, type TrialState } from '../../../client/documents/states.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { column, lineOfPieces, type Piece } from './pieces.ts';
 import { safeLine } from '../../../text/safe.ts';

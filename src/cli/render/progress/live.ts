@@ -1,7 +1,7 @@
 /** Redraws a few lines at the end of the terminal's text, in place. */
 import { createLogUpdate } from 'log-update';
 import stringWidth from 'string-width';
-import type { Cancel, Clock } from '../../../kube/clock.ts';
+import type { Cancel, Clock } from '../../../async/clock.ts';
 import type { Terminal } from '../../types.ts';
 
 export interface LiveOptions {

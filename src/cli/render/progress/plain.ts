@@ -1,7 +1,7 @@
 /** Pure: a run in lines for pipes and logs. No control codes, no redrawing. */
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import { isEnded } from '../../../client/runs/follow/state.ts';
-import { STATE_NAMES } from '../../../client/runs/follow/state-names.ts';
+import { STATE_NAMES } from '../../../client/documents/states.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { reasonOf } from './frame.ts';
 import { safeLine } from '../../../text/safe.ts';

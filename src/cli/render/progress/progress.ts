@@ -1,5 +1,5 @@
 /** How a run is shown while it goes on: live on a terminal, in lines elsewhere, as events for programs. */
-import type { Clock } from '../../../kube/clock.ts';
+import type { Clock } from '../../../async/clock.ts';
 import type { TrialNews } from '../../../client/runs/follow/follow.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import type { RunView } from '../../../client/runs/follow/view.ts';

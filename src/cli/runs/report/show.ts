@@ -2,7 +2,7 @@
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
 import { rewardedNop } from '../../../client/runs/follow/rewarded-nop.ts';
-import { STATE_NAMES, type TrialState } from '../../../client/runs/follow/state-names.ts';
+import { STATE_NAMES, type TrialState } from '../../../client/documents/states.ts';
 import { summarize, type RunSummary } from '../../../client/runs/follow/summary.ts';
 import { byText } from '../../../client/runs/follow/best.ts';
 import { lineDocument, summaryDocument } from '../../render/documents.ts';

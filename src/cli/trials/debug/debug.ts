@@ -5,7 +5,7 @@ import { conditionOf } from '../../../crds/conditions.ts';
 import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import { ANNOTATION } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { sleep } from '../../../kube/clock.ts';
+import { sleep } from '../../../async/clock.ts';
 import { Pod as PodKind } from '../../../kube/kinds.ts';
 import { CliError } from '../../../client/failures/error.ts';
 import { isEnded, stateOf } from '../../../client/runs/follow/state.ts';

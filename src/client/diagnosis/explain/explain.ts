@@ -8,7 +8,7 @@ import {
   type TrialFailedReason,
 } from '../../../crds/reasons.ts';
 import { stateOf } from '../../runs/follow/state.ts';
-import { STATES } from '../../runs/follow/state-names.ts';
+import { STATES } from '../../documents/states.ts';
 import { lineOf } from '../../runs/follow/line.ts';
 import { duration } from '../../../text/figures.ts';
 import { inNamespace } from '../../session/hint.ts';

@@ -5,7 +5,7 @@ import { present } from '../../../crds/present.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { evalKey } from './pass-at-k.ts';
 import { isEnded, stateOf } from './state.ts';
-import type { TrialState } from './state-names.ts';
+import type { TrialState } from '../../documents/states.ts';
 
 /** A Trial of the run, as small as it can be: there may be ten thousand. Texts are as they came: printing makes them safe. */
 export interface TrialLine {

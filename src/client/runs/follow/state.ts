@@ -2,7 +2,7 @@
 import { conditionOf } from '../../../crds/conditions.ts';
 import { faultOf, type TrialActiveReason } from '../../../crds/reasons.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import type { TrialState } from './state-names.ts';
+import type { TrialState } from '../../documents/states.ts';
 
 const ENDED = new Set<TrialState>(['passed', 'failed', 'lost', 'cancelled']);
 

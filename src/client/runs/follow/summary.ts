@@ -5,7 +5,7 @@ import { estimate, type Range } from './estimate.ts';
 import type { TrialLine } from './line.ts';
 import { PassAtK } from './pass-at-k.ts';
 import { isEnded } from './state.ts';
-import { STATE_NAMES, type TrialState } from './state-names.ts';
+import { STATE_NAMES, type TrialState } from '../../documents/states.ts';
 
 export interface RunSummary {
   run: string;

@@ -1,7 +1,7 @@
 /** Agents × models. */
 import { AGENTS } from '../../../crds/trial.ts';
 import { CliError } from '../../failures/error.ts';
-import type { AgentOption, RunOptions } from './options.ts';
+import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
 
 /** One agent with one model, or with none. */
 export interface Contender {

@@ -1,7 +1,7 @@
 /** Whether options are what they must be: by one schema, wherever they come from. */
 import { errorsOf, pathOf, valueAt } from '../../../crds/schema-errors.ts';
 import { fieldName, shown, type Path } from '../../../tasks/toml/problems.ts';
-import { RunOptions, SomeRunOptions } from './options.ts';
+import { RunOptions, SomeRunOptions } from '../../documents/run-options.ts';
 
 const LISTS = ['tasks', 'envFile', 'include', 'exclude', 'models', 'agents', 'allowEnv'];
 

@@ -2,7 +2,7 @@
 import { templateOf } from '../../../tasks/index.ts';
 import type { SelectedTask } from '../select/select.ts';
 import type { Contender } from './agents.ts';
-import type { RunOptions } from './options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
 import type { Variables } from './variables.ts';
 
 /** A variable of the caller's that is asked for. */

@@ -3,7 +3,7 @@ import { amountOf } from '../../../crds/refusals.ts';
 import { MAX_SECONDS } from '../../../crds/schema.ts';
 import type { TrialSpec } from '../../../crds/trial.ts';
 import type { Task, TrialManifest } from '../../../tasks/index.ts';
-import type { RunOptions } from './options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
 
 /** The task with the run's resources in place of its own. */
 export function withResources(task: Task, { cpus, memory, storage }: RunOptions): Task {

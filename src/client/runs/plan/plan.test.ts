@@ -9,7 +9,7 @@ import { readTask } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import type { SelectedTask } from '../select/select.ts';
 import { secretNote, yamlDocuments } from './documents.ts';
-import type { RunOptions } from './options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
 import { planRun, type PlanOptions } from './plan.ts';
 import { summary } from './summary.ts';
 import { trialCount, type RunPlan } from './types.ts';

@@ -18,7 +18,7 @@ import type { InvalidTask, SelectedTask } from '../select/select.ts';
 import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
-import type { AgentOption, RunOptions } from './options.ts';
+import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
 import { ofRun, withBackground, withResources, withTimeouts } from './overrides.ts';
 import { RunSecrets } from './secrets.ts';
 import type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';

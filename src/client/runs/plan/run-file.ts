@@ -5,7 +5,7 @@ import { CORE_SCHEMA, loadAll, YAMLException } from 'js-yaml';
 import { CliError } from '../../failures/error.ts';
 import { quoted } from '../../../text/quoted.ts';
 import { optionProblems, writtenOut } from './check-options.ts';
-import type { AgentOption, RunOptions } from './options.ts';
+import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
 
 /**
  * Reads a run file. Its keys are the flags' names in camelCase (see options.ts); keys that are not known are refused. `tasks` and `envFile`

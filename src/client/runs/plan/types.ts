@@ -5,7 +5,7 @@ import type { TrialManifest } from '../../../tasks/index.ts';
 import type { Sparse } from '../../../tasks/trial/manifest.ts';
 import type { CliError } from '../../failures/error.ts';
 import type { InvalidTask, SelectedTask, Selection } from '../select/select.ts';
-import type { RunOptions } from './options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
 import type { Variables } from './variables.ts';
 
 export interface PlanOptions {

@@ -12,7 +12,7 @@ import { ProviderError } from '../../../providers/errors.ts';
 import { retried } from '../../../providers/retry.ts';
 import { readTask, unpack } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
-import type { RunOptions } from '../plan/options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
 import { planRun } from '../plan/plan.ts';
 import type { RunPlan } from '../plan/types.ts';
 import { selectTasks } from '../select/select.ts';

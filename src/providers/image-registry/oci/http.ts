@@ -3,7 +3,7 @@ import { Agent, fetch, type Response } from 'undici';
 import { ProviderError, type ProviderReason } from '../../errors.ts';
 import { lookup } from '../../lookup.ts';
 import { parseChallenge, tokenOf, tokenUrl, type Challenge, type Token } from './challenge.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../../../async/lru.ts';
 import { parseJson } from './manifest.ts';
 import { readAtMost } from './read.ts';
 import { redirectOf } from './redirect.ts';

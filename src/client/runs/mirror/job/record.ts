@@ -4,7 +4,7 @@ import { isFinished } from '../../../../crds/conditions.ts';
 import type { TrialStatus } from '../../../../crds/trial-status.ts';
 import type { Trial } from '../../../../crds/trial.ts';
 import { stateOf } from '../../follow/state.ts';
-import type { TrialState } from '../../follow/state-names.ts';
+import type { TrialState } from '../../../documents/states.ts';
 
 /** An entry of `indexes/tasks/<task_name>/<task_version>/`: one immutable object for each ended Trial, in Harbor's words. */
 export interface TrialRecord {

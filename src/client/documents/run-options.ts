@@ -1,7 +1,7 @@
 /** What a run may be told, by flags or by a run file. The keys are the flags' names in camelCase. */
 import { Type } from 'typebox';
-import { Scheduling } from '../../../crds/scheduling.ts';
-import { MAX_SECONDS } from '../../../crds/schema.ts';
+import { Scheduling } from '../../crds/scheduling.ts';
+import { MAX_SECONDS } from '../../crds/schema.ts';
 
 /** What is expected, for the message about anything else. */
 const expected = (text: string) => ({ 'x-expected': text });

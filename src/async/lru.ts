@@ -17,8 +17,8 @@ export class Lru<V> {
     this.#entries.delete(key);
     this.#entries.set(key, value);
     if (this.#entries.size <= this.#size) return;
-    const [oldest] = this.#entries.keys();
-    this.delete(oldest!);
+    const oldest = this.#entries.keys().next();
+    if (!oldest.done) this.delete(oldest.value);
   }
 
   delete(key: string): void {

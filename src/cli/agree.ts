@@ -1,6 +1,6 @@
-import { CliError } from '../../client/failures/error.ts';
-import { safeLine } from '../../text/safe.ts';
-import type { Io } from '../types.ts';
+import { CliError } from '../client/failures/error.ts';
+import { safeLine } from '../text/safe.ts';
+import type { Io } from './types.ts';
 
 /** Whether somebody says yes, beforehand or now. Throws SB-E094 where there is nobody to ask; `again` is the command that needs no answer. */
 export async function agreed(
