@@ -40,11 +40,16 @@ describe('clock', () => {
     expect(fired).to.equal(false);
   });
 
-  it('wakes a sleeper when its signal fires', async () => {
-    const stop = new AbortController();
-    const asleep = sleep(new ManualClock(), 1e9, stop.signal);
+  it('wakes a sleeper when its signal fires, and lets nobody sleep after that', async () => {
+    const [clock, stop] = [new ManualClock(), new AbortController()];
+    const events: string[] = [];
+    const asleep = sleep(clock, 1e9, stop.signal).then(() => events.push('awake'));
+    await clock.advance(1e9 - 1);
+    events.push('the signal fires');
     stop.abort();
     await asleep;
-    await sleep(new ManualClock(), 1e9, stop.signal);
+    await sleep(clock, 1e9, stop.signal);
+    expect(events).to.deep.equal(['the signal fires', 'awake']);
+    expect(clock.monotonic()).to.equal(1e9 - 1);
   });
 });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { X509Certificate } from 'node:crypto';
 import { Secret } from '../../kube/kinds.ts';
 import type { Log } from '../../kube/types.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { TestCluster } from '../testing/cluster.ts';
 import { brokerCertificate, SECRET_NAME } from './certificates.ts';
 import { isGoodAuthority } from './material.ts';
@@ -168,10 +169,17 @@ describe('certificate of the broker', () => {
     expect(certificate.current()).to.deep.equal(before);
   });
 
-  it('is looked after until told to stop', async () => {
-    const stopping = new AbortController();
-    const kept = (await replica()).keep(stopping.signal);
+  it('is looked after every ten seconds until told to stop', async () => {
+    const certificate = await replica();
+    const looked = (): number => cluster.calls.filter((call) => call.startsWith('get')).length;
+    const before = looked();
+    const [stopping, manual] = [new AbortController(), new ManualClock()];
+    const kept = certificate.keep(stopping.signal, manual);
+    await manual.advance(30_000);
+    expect(looked() - before).to.equal(3);
     stopping.abort();
     await kept;
+    await manual.advance(30_000);
+    expect(looked() - before).to.equal(3);
   });
 });

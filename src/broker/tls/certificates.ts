@@ -1,5 +1,5 @@
 /** The broker's certificate: kept in a Secret that all replicas share, made by whichever comes first, renewed by any. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep, systemClock, type Clock } from '../../async/clock.ts';
 import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
 import { Secret } from '../../kube/kinds.ts';
 import type { KubeClient, Log } from '../../kube/types.ts';
@@ -26,7 +26,7 @@ export interface BrokerCertificate {
   /** Looks at the Secret, and puts right what is missing, wrong or about to expire. */
   refresh(): Promise<void>;
   /** Refreshes every 10 s until `signal` fires. Never rejects. */
-  keep(signal: AbortSignal): Promise<void>;
+  keep(signal: AbortSignal, clock?: Clock): Promise<void>;
 }
 
 export const SECRET_NAME = 'sb-broker-tls';
@@ -133,9 +133,9 @@ export async function brokerCertificate(options: CertificateOptions): Promise<Br
       return () => listeners.delete(listener);
     },
     refresh,
-    async keep(signal) {
+    async keep(signal, clock = systemClock) {
       while (!signal.aborted) {
-        await sleep(POLL_MS, undefined, { signal, ref: false }).catch(() => undefined);
+        await sleep(clock, POLL_MS, signal);
         if (signal.aborted) return;
         await refresh().catch((error: unknown) =>
           options.log.warn({ err: error }, `broker: Secret ${SECRET_NAME} could not be checked`),

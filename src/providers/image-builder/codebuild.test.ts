@@ -284,5 +284,6 @@ describe('codebuild ImageBuilder', () => {
 
   it('takes a build that is gone for stopped', async () => {
     await builder.stop({ id: `${PROJECT}:00000000-0000-4000-8000-000000000000`, namespace: 'agents' });
+    expect(callsOf('StopBuild').map(({ error }) => error)).to.deep.equal(['ResourceNotFoundException']);
   });
 });
