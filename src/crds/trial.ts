@@ -1,4 +1,5 @@
 /** Trial: run this task once with this agent, and write the reward onto the object. */
+import { AGENTS, agentNames, agentsThatTake } from './agents.ts';
 import type { ObjectMeta } from '../kube/types.ts';
 import { Environment, EnvVars, User } from './environment.ts';
 import { atomicList, choice, listMap, objectName, rules, seconds, text, Type } from './schema.ts';
@@ -52,8 +53,9 @@ const Task = Type.Object(
 
 const SCRIPT_MAX = 65_536;
 
-/** Agents that this version runs. */
-export const AGENTS = ['oracle', 'nop', 'custom'] as const;
+const among = (names: readonly string[]): string =>
+  `self.name in [${names.map((name) => `'${name}'`).join(', ')}]`;
+const [WITH_SCRIPTS, WITH_MODEL] = [agentsThatTake('scripts'), agentsThatTake('model')];
 
 /** What becomes of the processes that an agent leaves running. */
 export const BACKGROUND_PROCESSES = ['Keep', 'Stop'] as const;
@@ -61,7 +63,7 @@ export type BackgroundProcesses = (typeof BACKGROUND_PROCESSES)[number];
 
 const Agent = Type.Object(
   {
-    name: text(64, 'oracle runs the task’s solution, nop does nothing, custom runs your own scripts.', {
+    name: text(64, `${agentNames.map((name) => `${name} ${AGENTS[name].does}`).join(', ')}.`, {
       default: 'oracle',
       minLength: 1,
     }),
@@ -91,19 +93,19 @@ const Agent = Type.Object(
     description: 'Who does it.',
     ...rules(
       {
-        rule: `self.name in [${AGENTS.map((name) => `'${name}'`).join(', ')}]`,
-        message: `agent.name: only ${AGENTS.join(', ')} are supported yet`,
+        rule: among(agentNames),
+        message: `agent.name: only ${agentNames.join(', ')} are supported yet`,
         reason: 'FieldValueInvalid',
         fieldPath: '.name',
       },
       {
-        rule: "(self.name == 'custom') == has(self.run)",
-        message: 'run is required for agent custom and has no meaning for others',
+        rule: `(${among(WITH_SCRIPTS)}) == has(self.run)`,
+        message: `run is required for agent ${WITH_SCRIPTS.join(', ')} and has no meaning for others`,
         reason: 'FieldValueInvalid',
       },
       {
-        rule: "self.name == 'custom' || (!has(self.install) && !has(self.model))",
-        message: 'install and model are for agent custom only',
+        rule: `(${among(WITH_SCRIPTS)} || !has(self.install)) && (${among(WITH_MODEL)} || !has(self.model))`,
+        message: `install is for agent ${WITH_SCRIPTS.join(', ')} only, model for ${WITH_MODEL.join(', ')}`,
         reason: 'FieldValueInvalid',
       },
     ),

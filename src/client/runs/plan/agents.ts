@@ -1,5 +1,5 @@
 /** Agents × models. */
-import { AGENTS } from '../../../crds/trial.ts';
+import { agentFacts, agentNames, agentsThatTake } from '../../../crds/agents.ts';
 import { CliError } from '../../failures/error.ts';
 import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
 
@@ -8,9 +8,6 @@ export interface Contender {
   agent: AgentOption;
   model?: string;
 }
-
-/** The one agent that has use for a model. */
-const WITH_MODEL = 'custom';
 
 /** Every combination of agents and models; an agent that knows no models is in once. Throws CliError SB-E037 for what cannot be run. */
 export function contenders({ agents = [{ name: 'oracle' }], models = [] }: RunOptions): Contender[] {
@@ -23,11 +20,11 @@ export function contenders({ agents = [{ name: 'oracle' }], models = [] }: RunOp
       'it is given twice',
       'give each agent once; several models need one agent only',
     );
-  if (models.length > 0 && !names.includes(WITH_MODEL))
+  if (models.length > 0 && !names.some(takesModel))
     throw unusable(names.join(', '), `no model is used, yet ${models.join(', ')} is given`, 'leave out -m');
   const distinct = agents.filter(({ name }, index) => names.indexOf(name) === index);
   return distinct.flatMap((agent): Contender[] => {
-    const own = agent.name === WITH_MODEL ? [...new Set(agent.models ?? models)] : [];
+    const own = takesModel(agent.name) ? [...new Set(agent.models ?? models)] : [];
     return own.length === 0 ? [{ agent }] : own.map((model) => ({ agent, model }));
   });
 }
@@ -35,23 +32,24 @@ export function contenders({ agents = [{ name: 'oracle' }], models = [] }: RunOp
 /** A name and nothing else: `-a nop -a nop` means it once. */
 const isPlain = (agent: AgentOption): boolean => Object.keys(agent).length === 1;
 
+const takesModel = (name: string): boolean => agentFacts(name)?.model === true;
+
 function checkAgent({ name, run, install, models }: AgentOption): void {
-  if (!AGENTS.some((known) => known === name))
-    throw unusable(name, 'there is no such agent', `choose one of ${AGENTS.join(', ')}`);
-  const custom = name === WITH_MODEL;
-  if (custom && run === undefined)
+  const facts = agentFacts(name);
+  if (!facts) throw unusable(name, 'there is no such agent', `choose one of ${agentNames.join(', ')}`);
+  if (facts.scripts && run === undefined)
     throw unusable(
       name,
       'it has no script',
-      'put agents: [{name: custom, run: …, install: …}] into a run file and give it with -c',
+      `put agents: [{name: ${name}, run: …, install: …}] into a run file and give it with -c`,
     );
-  if (!custom && (run ?? install ?? models) !== undefined)
-    throw unusable(
-      name,
-      'run, install and models are for the agent custom only',
-      'remove them from the run file',
-    );
+  if (!facts.scripts && (run ?? install) !== undefined)
+    throw unusable(name, `run and install are for ${listOf('scripts')}`, 'remove them from the run file');
+  if (!facts.model && models !== undefined)
+    throw unusable(name, `models are for ${listOf('model')}`, 'remove them from the run file');
 }
+
+const listOf = (what: 'scripts' | 'model'): string => `the agent ${agentsThatTake(what).join(', ')} only`;
 
 const unusable = (name: string, why: string, fix: string): CliError =>
   new CliError('SB-E037', { what: `cannot run the agent ${name}`, why, fix });
