@@ -12,7 +12,7 @@ import { expiryController } from './controllers/expiry/controller.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
 import { stopsAbandoned } from './controllers/task-build/abandoned.ts';
 import { BuildStates } from './controllers/task-build/build-states.ts';
-import { bySlot } from './controllers/task-build/line.ts';
+import { bySlot } from './controllers/task-build/queue.ts';
 import { Slots } from './controllers/task-build/slots.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
 import type { TaskBuildDeps } from './controllers/task-build/controller.ts';

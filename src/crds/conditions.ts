@@ -19,7 +19,7 @@ export const Conditions = listMap(Condition, 'type', {
 });
 
 /** A condition before it is stamped with time and generation. */
-export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** A point in time as the API server writes it: whole seconds, UTC. */
 export const timestamp = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');
@@ -27,21 +27,21 @@ export const timestamp = (at: Date): string => at.toISOString().replace(/\.\d+Z$
 const MESSAGE_MAX = 1024;
 
 /**
- * Stamps findings: `lastTransitionTime` moves only when the status flips, so that an unchanged object is written no second time.
- * Conditions of types that are not among the findings are dropped.
+ * Stamps drafts: `lastTransitionTime` moves only when the status flips, so that an unchanged object is written no second time.
+ * Conditions of types that are not among the drafts are dropped.
  */
 export function stamp(
-  findings: Finding[],
+  drafts: ConditionDraft[],
   previous: Condition[] | undefined,
   at: { generation: number; now: Date },
 ): Condition[] {
-  return findings.map((finding) => {
-    const before = previous?.find(({ type }) => type === finding.type);
+  return drafts.map((draft) => {
+    const before = previous?.find(({ type }) => type === draft.type);
     const lastTransitionTime =
-      before?.status === finding.status ? before.lastTransitionTime : timestamp(at.now);
+      before?.status === draft.status ? before.lastTransitionTime : timestamp(at.now);
     return {
-      ...finding,
-      message: finding.message.slice(0, MESSAGE_MAX),
+      ...draft,
+      message: draft.message.slice(0, MESSAGE_MAX),
       observedGeneration: at.generation,
       lastTransitionTime,
     };

@@ -7,7 +7,7 @@ import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { BuildHandle, BuildState, ImageBuilder } from '../../providers/image-builder/port.ts';
 import { BuildStates } from './build-states.ts';
-import { bySlot } from './line.ts';
+import { bySlot } from './queue.ts';
 
 const handle = (id: string): BuildHandle => ({ id, namespace: 'default' });
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../async/clock.ts';
 import type { Store } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { BuildHandle, BuildState, ImageBuilder } from '../../providers/image-builder/port.ts';
-import { openAttempt } from './line.ts';
+import { openAttempt } from './queue.ts';
 
 export type StateSeen = BuildState | { kind: 'unanswered'; message: string };
 

@@ -22,7 +22,7 @@ import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { BuildStates } from './build-states.ts';
 import { taskBuildController } from './controller.ts';
 import type { ImageRules } from './image.ts';
-import { bySlot } from './line.ts';
+import { bySlot } from './queue.ts';
 import { readRecord } from './record.ts';
 import type { BuildRecord } from './record.ts';
 import { Slots } from './slots.ts';

@@ -11,12 +11,11 @@ import { handleOf } from './build-states.ts';
 import { nextAttempt } from './image.ts';
 import { observe } from './observe.ts';
 import type { Observed, TaskBuildSources } from './observe.ts';
-import { nextStep, waitInLine } from './plan.ts';
-import type { Fail, Step } from './plan.ts';
+import { nextAction, waitInQueue } from './decide.ts';
+import type { Action, Done, Fail } from './decide.ts';
 import { writeRecord } from './record.ts';
 import { startBuild } from './start.ts';
 import { taskBuildStatus } from './status.ts';
-import type { Taken } from './status.ts';
 
 export interface TaskBuildDeps extends TaskBuildSources {
   builder: ImageBuilder;
@@ -35,29 +34,31 @@ export function taskBuildController(deps: TaskBuildDeps): Reconcile {
   return async (key) => {
     const seen = await observe(deps, key);
     if (!seen) return undefined;
-    const taken = await perform(deps, seen, nextStep(seen));
-    if (!keepsPlace(seen, taken)) deps.slots.leave(seen.taskBuild);
-    return report(deps, seen, taken);
+    const done = await act(deps, seen, nextAction(seen));
+    if (!keepsSlot(seen, done)) deps.slots.leave(seen.taskBuild);
+    return report(deps, seen, done);
   };
 }
 
-async function perform(deps: TaskBuildDeps, seen: Observed, step: Step): Promise<Taken> {
-  switch (step.kind) {
+async function act(deps: TaskBuildDeps, seen: Observed, action: Action): Promise<Done> {
+  switch (action.kind) {
     case 'openAttempt': {
-      const place = deps.slots.enter(seen.taskBuild);
-      return place ? waitInLine(place) : { kind: 'opened', image: step.image, attempt: newAttempt(seen) };
+      const position = deps.slots.enter(seen.taskBuild);
+      return position
+        ? waitInQueue(position)
+        : { kind: 'opened', image: action.image, attempt: newAttempt(seen) };
     }
     case 'start':
-      return startBuild(deps.builder, seen, step);
+      return startBuild(deps.builder, seen, action);
     case 'fail':
-      return step.stop ? stopBuild(deps, seen, step) : step;
+      return action.stop ? stopBuild(deps, seen, action) : action;
     case 'succeed':
-      return step.cacheHit ? step : keepRecord(deps, seen, step);
+      return action.cacheHit ? action : keepRecord(deps, seen, action);
     case 'wait':
     case 'endAttempt':
-      return step;
+      return action;
     default:
-      return step satisfies never;
+      return action satisfies never;
   }
 }
 
@@ -75,11 +76,11 @@ const RECORD_AGAIN_MS = 5000;
 async function keepRecord(
   { artifacts }: TaskBuildDeps,
   seen: Observed,
-  step: Step & { kind: 'succeed' },
-): Promise<Taken> {
+  action: Action & { kind: 'succeed' },
+): Promise<Done> {
   try {
-    await writeRecord(artifacts, seen, step);
-    return step;
+    await writeRecord(artifacts, seen, action);
+    return action;
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     const message = `the image was built, and its record cannot be stored: ${error.message}`;
@@ -88,43 +89,40 @@ async function keepRecord(
 }
 
 /** A build that we may not stop ends by itself some day; the TaskBuild does not wait for that. */
-async function stopBuild({ builder }: TaskBuildDeps, { taskBuild }: Observed, step: Fail): Promise<Fail> {
+async function stopBuild({ builder }: TaskBuildDeps, { taskBuild }: Observed, action: Fail): Promise<Fail> {
   const handle = handleOf(taskBuild);
   try {
     if (handle) await builder.stop(handle);
-    return step;
+    return action;
   } catch (error) {
     if (!(error instanceof ProviderError) || error.transient) throw error;
-    const { reason, message } = step.failure;
-    return { ...step, failure: { reason, message: `${message}; it runs on: ${error.message}` } };
+    const { reason, message } = action.failure;
+    return { ...action, failure: { reason, message: `${message}; it runs on: ${error.message}` } };
   }
 }
 
-const keepsPlace = ({ open }: Observed, taken: Taken): boolean =>
-  open !== undefined ||
-  taken.kind === 'opened' ||
-  (taken.kind === 'wait' && taken.reason === 'WaitingForSlot');
+const keepsSlot = ({ open }: Observed, done: Done): boolean =>
+  open !== undefined || done.kind === 'opened' || (done.kind === 'wait' && done.reason === 'WaitingForSlot');
 
-async function report(deps: TaskBuildDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
+async function report(deps: TaskBuildDeps, seen: Observed, done: Done): Promise<Result | undefined> {
   const { taskBuild } = seen;
-  const status = taskBuildStatus(seen, taken);
-  const again = lookAgain(deps, taken);
+  const status = taskBuildStatus(seen, done);
+  const again = lookAgain(deps, done);
   if (isDeepStrictEqual(taskBuild.status, status)) return again;
   await deps.kube.replaceStatus(TaskBuildKind, { ...taskBuild, status });
-  announce(deps.events, taskBuild, taken);
+  announce(deps.events, taskBuild, done);
   return again;
 }
 
-function lookAgain({ builder, states }: TaskBuildDeps, taken: Taken): Result | undefined {
-  if (taken.kind === 'succeed' || taken.kind === 'fail') return undefined;
-  if (taken.kind !== 'wait') return { requeueAfterMs: builder.pollMs };
-  if (taken.reason === 'WaitingForSlot') return undefined;
-  return { requeueAfterMs: taken.againMs ?? Math.max(1, states.dueInMs) };
+function lookAgain({ builder, states }: TaskBuildDeps, done: Done): Result | undefined {
+  if (done.kind === 'succeed' || done.kind === 'fail') return undefined;
+  if (done.kind !== 'wait') return { requeueAfterMs: builder.pollMs };
+  if (done.reason === 'WaitingForSlot') return undefined;
+  return { requeueAfterMs: done.againMs ?? Math.max(1, states.dueInMs) };
 }
 
-function announce(events: EventRecorder, taskBuild: TaskBuild, taken: Taken): void {
-  if (taken.kind === 'fail' || taken.kind === 'endAttempt')
-    events.warning(taskBuild, taken.failure.reason, taken.failure.message);
-  if (taken.kind === 'succeed')
-    events.normal(taskBuild, taken.cacheHit ? 'ImageExists' : 'Built', taken.image);
+function announce(events: EventRecorder, taskBuild: TaskBuild, done: Done): void {
+  if (done.kind === 'fail' || done.kind === 'endAttempt')
+    events.warning(taskBuild, done.failure.reason, done.failure.message);
+  if (done.kind === 'succeed') events.normal(taskBuild, done.cacheHit ? 'ImageExists' : 'Built', done.image);
 }

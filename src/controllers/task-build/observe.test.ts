@@ -20,9 +20,9 @@ import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';
 import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { BuildStates } from './build-states.ts';
 import { originOf } from './image.ts';
-import { bySlot } from './line.ts';
+import { bySlot } from './queue.ts';
 import { observe } from './observe.ts';
-import { nextStep } from './plan.ts';
+import { nextAction } from './decide.ts';
 import { Slots } from './slots.ts';
 
 const KEY = 'tasks/local/hello/0123/context.zip';
@@ -150,10 +150,10 @@ describe('observing a TaskBuild', () => {
     expect(await room.see()).to.deep.include({ context: { kind: 'missing', message: 'no s3:GetObject' } });
   });
 
-  it('looks at nothing while a build waits in the line', async () => {
+  it('looks at nothing while a build waits in the queue', async () => {
     const room = new Room();
     expect(await room.see({}, condition('WaitingForSlot'), 0)).to.deep.include({
-      place: { ahead: 0, limit: 0, share: 0 },
+      position: { queuedAhead: 0, limit: 0, share: 0 },
     });
     expect(room.calls).to.deep.equal([]);
   });
@@ -187,8 +187,8 @@ describe('observing a TaskBuild', () => {
       kind: 'missing',
       message: `spec.context.s3.uri: namespace default may not read ${KEY}: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
     });
-    expect(seen && nextStep(seen)).to.deep.include({ kind: 'fail' });
-    expect(seen && nextStep(seen)).to.have.nested.property('failure.reason', 'ContextNotFound');
+    expect(seen && nextAction(seen)).to.deep.include({ kind: 'fail' });
+    expect(seen && nextAction(seen)).to.have.nested.property('failure.reason', 'ContextNotFound');
     expect(room.calls).to.deep.equal([]);
   });
 

@@ -17,9 +17,9 @@ import { handleOf } from './build-states.ts';
 import type { BuildStates, StateSeen } from './build-states.ts';
 import { imageNames, originOf, recordedOrigin, refusalOf, repositoryOf } from './image.ts';
 import type { ImageRules, Origin } from './image.ts';
-import { openAttempt } from './line.ts';
-import type { Place } from './line.ts';
-import type { Failure } from './plan.ts';
+import { openAttempt } from './queue.ts';
+import type { QueuePosition } from './queue.ts';
+import type { Failure } from './decide.ts';
 import { readRecord } from './record.ts';
 import type { Slots } from './slots.ts';
 
@@ -63,8 +63,8 @@ export interface Observed {
   /** What the builder says of it; undefined before it was handed over. */
   state?: StateSeen;
   existing: ImageSeen;
-  /** Its place in the line, where it waits and its turn has not come; nothing else was looked at then. */
-  place?: Place;
+  /** Its position in the queue, where it waits and its turn has not come; nothing else was looked at then. */
+  position?: QueuePosition;
   now: Date;
 }
 
@@ -102,8 +102,8 @@ async function seeNeed(sources: TaskBuildSources, seen: Observed): Promise<Obser
   const { taskBuild } = seen;
   const refusal = refusalOf(taskBuild, sources.rules);
   if (refusal) return { ...seen, refusal };
-  const place = sources.slots.isInLine(taskBuild) ? sources.slots.placeOf(taskBuild) : undefined;
-  if (place) return { ...seen, place };
+  const position = sources.slots.isQueued(taskBuild) ? sources.slots.positionOf(taskBuild) : undefined;
+  if (position) return { ...seen, position };
   const source = await seeSource(sources, taskBuild);
   if (source.contextSha256 === undefined) return { ...seen, context: source.context };
   const origin = originOf(taskBuild, source.contextSha256, sources.rules);

@@ -4,7 +4,7 @@ import { recordingLog } from '../../../test/support/kube.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild, TaskBuildStatus } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
-import { bySlot } from './line.ts';
+import { bySlot } from './queue.ts';
 import { Slots } from './slots.ts';
 
 const condition = (status: 'Unknown' | 'True' | 'False', reason: string): TaskBuildStatus => ({
@@ -17,7 +17,7 @@ const ENDED: TaskBuildStatus = {
   attempts: [{ number: 1, token: 't', completionTime: stampOf(T0) }],
 };
 
-class Line {
+class Room {
   readonly taskBuilds = new ObjectCache<TaskBuild>(TaskBuildKind);
   readonly slots: Slots;
   readonly woken: string[] = [];
@@ -45,46 +45,46 @@ class Line {
 
 describe('the slots for builds', () => {
   it('are given until there are none, at once and not when the cache shows it', () => {
-    const { slots, show } = bound(new Line(2));
+    const { slots, show } = bound(new Room(2));
     expect(slots.enter(show('1'))).to.equal(undefined);
     expect(slots.enter(show('2'))).to.equal(undefined);
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
+    expect(slots.enter(show('3'))).to.deep.equal({ queuedAhead: 0, limit: 2, share: 2 });
     show('1', OPEN);
     show('2', OPEN);
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
+    expect(slots.enter(show('3'))).to.deep.equal({ queuedAhead: 0, limit: 2, share: 2 });
   });
 
   it('are given to a build once, however often it asks', () => {
-    const { slots, show } = bound(new Line(1));
+    const { slots, show } = bound(new Room(1));
     const build = show('1');
     slots.enter(build);
     expect(slots.enter(build)).to.equal(undefined);
   });
 
   it('are served in the order of creation', () => {
-    const { slots, show } = bound(new Line(1));
+    const { slots, show } = bound(new Room(1));
     show('1', OPEN);
     slots.enter(show('5'));
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
-    expect(slots.enter(show('5', WAITING))).to.deep.equal({ ahead: 1, limit: 1, share: 1 });
+    expect(slots.enter(show('3'))).to.deep.equal({ queuedAhead: 0, limit: 1, share: 1 });
+    expect(slots.enter(show('5', WAITING))).to.deep.equal({ queuedAhead: 1, limit: 1, share: 1 });
     show('1', ENDED);
-    expect(slots.placeOf(show('5', WAITING))).to.deep.equal({ ahead: 1, limit: 1, share: 1 });
+    expect(slots.positionOf(show('5', WAITING))).to.deep.equal({ queuedAhead: 1, limit: 1, share: 1 });
     expect(slots.enter(show('3', WAITING))).to.equal(undefined);
-    expect(slots.enter(show('5', WAITING))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
+    expect(slots.enter(show('5', WAITING))).to.deep.equal({ queuedAhead: 0, limit: 1, share: 1 });
   });
 
   it('know after a restart who builds and who waits, from the cache', () => {
-    const line = new Line(2);
-    const { show } = bound(line);
+    const room = new Room(2);
+    const { show } = bound(room);
     show('1', OPEN);
     show('2', WAITING);
-    const later = new Slots(line.taskBuilds, 2);
-    expect(later.placeOf(show('3'))).to.deep.equal({ ahead: 1, limit: 2, share: 2 });
+    const later = new Slots(room.taskBuilds, 2);
+    expect(later.positionOf(show('3'))).to.deep.equal({ queuedAhead: 1, limit: 2, share: 2 });
     expect(later.enter(show('2', WAITING))).to.equal(undefined);
   });
 
   it('wake the next when a build ends, when one is deleted, and when a granted one is given up', () => {
-    const { slots, show, woken, taskBuilds } = bound(new Line(1));
+    const { slots, show, woken, taskBuilds } = bound(new Room(1));
     const first = show('1', OPEN);
     show('2', WAITING);
     show('1', ENDED);
@@ -98,8 +98,8 @@ describe('the slots for builds', () => {
     expect(woken.length).to.be.at.least(3);
   });
 
-  it('wake those alone whose turn it is or whose place is told otherwise', () => {
-    const { show, woken } = bound(new Line(1));
+  it('wake those alone whose turn it is or whose position is reported otherwise', () => {
+    const { show, woken } = bound(new Room(1));
     show('1', OPEN);
     for (let second = 10; second < 30; second++) show(String(second), WAITING);
     show('1', ENDED);
@@ -108,41 +108,41 @@ describe('the slots for builds', () => {
   });
 
   it('are not all taken by a namespace that came first with twenty: another’s build is next', () => {
-    const { slots, show } = bound(new Line(2));
+    const { slots, show } = bound(new Room(2));
     show('1@greedy', OPEN);
     show('2@greedy', OPEN);
     for (let second = 10; second < 30; second++) show(`${second}@greedy`, WAITING);
-    expect(slots.enter(show('90@modest'))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
+    expect(slots.enter(show('90@modest'))).to.deep.equal({ queuedAhead: 0, limit: 2, share: 2 });
     show('90@modest', WAITING);
     show('1@greedy', ENDED);
-    expect(slots.enter(show('10@greedy', WAITING))).to.deep.equal({ ahead: 0, limit: 2, share: 2 });
+    expect(slots.enter(show('10@greedy', WAITING))).to.deep.equal({ queuedAhead: 0, limit: 2, share: 2 });
     expect(slots.enter(show('90@modest', WAITING))).to.equal(undefined);
   });
 
   it('are all for a namespace that is alone', () => {
-    const { slots, show } = bound(new Line(3));
+    const { slots, show } = bound(new Room(3));
     for (const name of ['1@one', '2@one', '3@one']) expect(slots.enter(show(name))).to.equal(undefined);
   });
 
   it('are taken in turns by namespaces that have many waiting', () => {
-    const { slots, show } = bound(new Line(4));
+    const { slots, show } = bound(new Room(4));
     const builds = ['1@a', '2@a', '3@a', '4@a', '5@b', '6@b', '7@c'].map((name) => show(name, WAITING));
-    const served = builds.filter((build) => slots.placeOf(build) === undefined);
+    const served = builds.filter((build) => slots.positionOf(build) === undefined);
     expect(served.map(({ metadata }) => metadata.name)).to.deep.equal(['1@a', '2@a', '5@b', '7@c']);
   });
 
   it('go to the older of two, whatever their namespaces are called', () => {
-    const { slots, show } = bound(new Line(1));
+    const { slots, show } = bound(new Room(1));
     show('2@aaa', WAITING);
     show('1@zzz', WAITING);
-    expect(slots.placeOf(show('2@aaa', WAITING))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
-    expect(slots.placeOf(show('1@zzz', WAITING))).to.equal(undefined);
+    expect(slots.positionOf(show('2@aaa', WAITING))).to.deep.equal({ queuedAhead: 0, limit: 1, share: 1 });
+    expect(slots.positionOf(show('1@zzz', WAITING))).to.equal(undefined);
   });
 
   it('stay free where a namespace has its share, until it ends one of its builds or another comes', () => {
-    const { slots, show, woken } = bound(new Line(3, 1));
+    const { slots, show, woken } = bound(new Room(3, 1));
     show('1@a', OPEN);
-    expect(slots.enter(show('2@a'))).to.deep.equal({ ahead: 0, limit: 3, share: 1 });
+    expect(slots.enter(show('2@a'))).to.deep.equal({ queuedAhead: 0, limit: 3, share: 1 });
     show('2@a', WAITING);
     expect(slots.enter(show('3@b'))).to.equal(undefined);
     show('1@a', ENDED);
@@ -150,20 +150,20 @@ describe('the slots for builds', () => {
     expect(slots.enter(show('2@a', WAITING))).to.equal(undefined);
   });
 
-  it('forget a build that leaves the line', () => {
-    const { slots, show } = bound(new Line(1));
+  it('forget a build that leaves the queue', () => {
+    const { slots, show } = bound(new Room(1));
     show('1', OPEN);
     const second = show('2');
     slots.enter(second);
     slots.leave(second);
-    expect(slots.isInLine(second)).to.equal(false);
-    expect(slots.enter(show('3'))).to.deep.equal({ ahead: 0, limit: 1, share: 1 });
+    expect(slots.isQueued(second)).to.equal(false);
+    expect(slots.enter(show('3'))).to.deep.equal({ queuedAhead: 0, limit: 1, share: 1 });
   });
 });
 
-const bound = (line: Line) => ({
-  slots: line.slots,
-  woken: line.woken,
-  taskBuilds: line.taskBuilds,
-  show: (name: string, status?: TaskBuildStatus) => line.show(name, status),
+const bound = (room: Room) => ({
+  slots: room.slots,
+  woken: room.woken,
+  taskBuilds: room.taskBuilds,
+  show: (name: string, status?: TaskBuildStatus) => room.show(name, status),
 });

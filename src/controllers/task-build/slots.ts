@@ -7,8 +7,8 @@ import type { TaskBuild } from '../../crds/task-build.ts';
 import { keyOf } from '../../kube/cache/cache.ts';
 import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
 import type { Feed } from '../../kube/work/feed.ts';
-import { bySlot, inTurn, isWaiting, openAttempt, perNamespace, roundedUp } from './line.ts';
-import type { Place, Turn } from './line.ts';
+import { bySlot, inTurn, isWaiting, openAttempt, perNamespace, roundedUp } from './queue.ts';
+import type { QueuePosition, Turn } from './queue.ts';
 
 export class Slots {
   /** Indexed by `slot`: `bySlot`. */
@@ -28,31 +28,31 @@ export class Slots {
     this.#share = Math.min(share, limit);
   }
 
-  /** Takes a slot for a build; its place in the line where there is none, or where others are served first. */
-  enter(build: TaskBuild): Place | undefined {
+  /** Takes a slot for a build; its position in the queue where there is none, or where others are served first. */
+  enter(build: TaskBuild): QueuePosition | undefined {
     const uid = build.metadata.uid ?? '';
-    const place = this.placeOf(build);
-    if (place) this.#joined.set(uid, build);
+    const position = this.positionOf(build);
+    if (position) this.#joined.set(uid, build);
     else {
       this.#joined.delete(uid);
       this.#granted.set(uid, build);
     }
-    return place;
+    return position;
   }
 
-  /** The place that a build has, or would have, in the line; undefined where a slot is free for it. */
-  placeOf(build: TaskBuild): Place | undefined {
+  /** The position that a build has, or would have, in the queue; undefined where a slot is free for it. */
+  positionOf(build: TaskBuild): QueuePosition | undefined {
     this.#forget();
     if (this.#granted.has(build.metadata.uid ?? '')) return undefined;
-    const others = this.#line().filter(({ metadata }) => metadata.uid !== build.metadata.uid);
+    const others = this.#queue().filter(({ metadata }) => metadata.uid !== build.metadata.uid);
     const turns = this.#turns([...others, build]);
     if (this.#served(turns).some((turn) => turn.build === build)) return undefined;
-    const ahead = turns.find((turn) => turn.build === build)?.ahead ?? 0;
-    return { ahead, limit: this.#limit, share: this.#share };
+    const queuedAhead = turns.find((turn) => turn.build === build)?.queuedAhead ?? 0;
+    return { queuedAhead, limit: this.#limit, share: this.#share };
   }
 
   /** Whether a build was told to wait, and waits still. */
-  isInLine(build: TaskBuild): boolean {
+  isQueued(build: TaskBuild): boolean {
     return isWaiting(build) || this.#joined.has(build.metadata.uid ?? '');
   }
 
@@ -62,7 +62,7 @@ export class Slots {
     if (this.#granted.delete(uid)) this.#wakeNext();
   }
 
-  /** Wakes those whose turn it is, or whose place is to be told anew, as soon as a slot or a place ahead of them is free. */
+  /** Wakes the builds whose turn it is, or whose position has changed enough to be reported, as soon as a slot is free or the queue moves. */
   feed(): Feed {
     return {
       start: (enqueue) => {
@@ -70,7 +70,7 @@ export class Slots {
         this.#joined.clear();
         this.#wake = (build) => enqueue(keyOf(build), {});
         return this.#taskBuilds.subscribe((change) => {
-          if (movesLine(change)) this.#wakeNext();
+          if (movesQueue(change)) this.#wakeNext();
         });
       },
     };
@@ -78,10 +78,11 @@ export class Slots {
 
   #wakeNext(): void {
     this.#forget();
-    const turns = this.#turns(this.#line());
+    const turns = this.#turns(this.#queue());
     const served = new Set(this.#served(turns));
     for (const turn of turns)
-      if (served.has(turn) || roundedUp(turn.ahead) !== roundedUp(turn.ahead + 1)) this.#wake(turn.build);
+      if (served.has(turn) || roundedUp(turn.queuedAhead) !== roundedUp(turn.queuedAhead + 1))
+        this.#wake(turn.build);
   }
 
   #turns(waiting: TaskBuild[]): Turn[] {
@@ -98,7 +99,7 @@ export class Slots {
     return [...this.#taskBuilds.by('slot', 'open'), ...this.#granted.values()];
   }
 
-  #line(): TaskBuild[] {
+  #queue(): TaskBuild[] {
     const waiting = this.#taskBuilds
       .by('slot', 'waiting')
       .filter(
@@ -124,8 +125,8 @@ export class Slots {
   }
 }
 
-/** A slot was freed, or somebody left the line. */
-function movesLine(change: Change<TaskBuild>): boolean {
+/** A slot was freed, or a build left the queue. */
+function movesQueue(change: Change<TaskBuild>): boolean {
   if (change.type !== 'modified') return change.type === 'deleted';
   const [before] = bySlot(change.old);
   return before !== undefined && bySlot(change.object)[0] !== before;

@@ -7,13 +7,13 @@ import type { Observed } from './observe.ts';
 import { buildFor, startBuild } from './start.ts';
 
 const attempt = { number: 1, token: 'sb-build-1', openedTime: stampOf(T0), contextVersion: 'v1' };
-const step = { kind: 'start', image: 'registry:5000/sandboxes:ctx-1', attempt } as const;
+const action = { kind: 'start', image: 'registry:5000/sandboxes:ctx-1', attempt } as const;
 
 const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): Observed => ({
   taskBuild: aTaskBuild({ spec }),
   backend: 'BuildKit',
   limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
-  image: step.image,
+  image: action.image,
   origin: anOrigin(),
   context: { kind: 'notAsked' },
   existing: { kind: 'notAsked' },
@@ -23,7 +23,7 @@ const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): Observed => ({
 
 describe('the build that is handed to the builder', () => {
   it('has the context in the version that was recorded', () => {
-    expect(buildFor(seen(), step).context).to.deep.equal({
+    expect(buildFor(seen(), action).context).to.deep.equal({
       kind: 's3',
       uri: 's3://artifacts/tasks/local/hello/0123/context.zip',
       versionId: 'v1',
@@ -33,7 +33,7 @@ describe('the build that is handed to the builder', () => {
 
   it('may take its context out of a ConfigMap', () => {
     const context = { configMap: { name: 'files' } };
-    expect(buildFor(seen({ context }), step).context).to.deep.equal({
+    expect(buildFor(seen({ context }), action).context).to.deep.equal({
       kind: 'configMap',
       name: 'files',
       sha256: 'ab'.repeat(32),
@@ -42,12 +42,12 @@ describe('the build that is handed to the builder', () => {
 
   it('has the platform that was recorded, whatever the operator’s is by now', () => {
     const arm = { ...seen({ platforms: [] }), origin: anOrigin({ platform: 'linux/arm64' }) };
-    expect(buildFor(arm, step).platform).to.equal('linux/arm64');
+    expect(buildFor(arm, action).platform).to.equal('linux/arm64');
   });
 
   it('keeps cache mounts and layers of namespaces apart that do not share images', () => {
     const of = (shared: boolean, spec: Partial<TaskBuildSpec> = { tag: 'hello' }) =>
-      buildFor({ ...seen(spec), origin: anOrigin({ shared }) }, step);
+      buildFor({ ...seen(spec), origin: anOrigin({ shared }) }, action);
     expect(of(true).buildArgs).to.deep.equal({});
     expect(of(false).buildArgs).to.deep.equal({ BUILDKIT_CACHE_MOUNT_NS: 'default' });
     expect([of(true), of(false)].map(({ layers }) => layers?.reference)).to.deep.equal([
@@ -60,29 +60,29 @@ describe('the build that is handed to the builder', () => {
 
   it('has limits and the name of the login out of the spec', () => {
     const spec = { secretRefs: [{ name: 'hub' }], timeoutSeconds: 60, queueTimeoutSeconds: 300 };
-    expect(buildFor(seen(spec), step)).to.include({
+    expect(buildFor(seen(spec), action)).to.include({
       secret: 'hub',
       timeoutSeconds: 60,
       queueTimeoutSeconds: 300,
     });
-    expect(buildFor(seen(), step)).not.to.have.property('secret');
+    expect(buildFor(seen(), action)).not.to.have.property('secret');
   });
 
   it('asks the same whenever it is asked again', () => {
-    expect(buildFor(seen({}, after(200)), step)).to.deep.equal(buildFor(seen(), step));
+    expect(buildFor(seen({}, after(200)), action)).to.deep.equal(buildFor(seen(), action));
   });
 
   it('may exist already once its token may have been forgotten', () => {
-    expect(buildFor(seen({}, after(239)), step).mayExist).to.equal(false);
-    expect(buildFor(seen({}, after(240)), step).mayExist).to.equal(true);
+    expect(buildFor(seen({}, after(239)), action).mayExist).to.equal(false);
+    expect(buildFor(seen({}, after(240)), action).mayExist).to.equal(true);
     const { openedTime: _, ...untimed } = attempt;
-    expect(buildFor(seen(), { ...step, attempt: untimed }).mayExist).to.equal(true);
+    expect(buildFor(seen(), { ...action, attempt: untimed }).mayExist).to.equal(true);
   });
 });
 
 describe('the start of a build', () => {
   it('gives its handle', async () => {
-    expect(await startBuild(memoryImageBuilder(), seen(), step)).to.deep.include({
+    expect(await startBuild(memoryImageBuilder(), seen(), action)).to.deep.include({
       kind: 'started',
       handle: { id: 'default/sb-build-1', namespace: 'default' },
     });
@@ -90,12 +90,12 @@ describe('the start of a build', () => {
 
   it('is a reason to wait where the builder is full', async () => {
     const builder = memoryImageBuilder({ fault: () => new ProviderError('QuotaExceeded', 'full') });
-    expect(await startBuild(builder, seen(), step)).to.include({ kind: 'wait', reason: 'QuotaExceeded' });
+    expect(await startBuild(builder, seen(), action)).to.include({ kind: 'wait', reason: 'QuotaExceeded' });
   });
 
   it('is the end where the builder refuses it', async () => {
     const builder = memoryImageBuilder({ fault: () => new ProviderError('AccessDenied', 'no') });
-    expect(await startBuild(builder, seen(), step)).to.have.nested.property(
+    expect(await startBuild(builder, seen(), action)).to.have.nested.property(
       'failure.reason',
       'BuilderAccessDenied',
     );

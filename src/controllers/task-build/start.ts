@@ -5,22 +5,21 @@ import type { Build, BuildContext, ImageBuilder } from '../../providers/image-bu
 import { argumentsOf, layerCache } from './image.ts';
 import type { Origin } from './image.ts';
 import type { Observed } from './observe.ts';
-import { afterRefusal } from './plan.ts';
-import type { Step } from './plan.ts';
-import type { Taken } from './status.ts';
+import { afterRefusal } from './decide.ts';
+import type { Action, Done } from './decide.ts';
 
-type Start = Step & { kind: 'start' };
+type Start = Action & { kind: 'start' };
 
 /** CodeBuild remembers a token for five minutes; what was recorded longer ago may have been started and forgotten. */
 const TOKEN_LIFE_MS = 240_000;
 
-/** Starts the build of a step. What the builder answers is a value, its refusals among them. */
-export async function startBuild(builder: ImageBuilder, seen: Observed, step: Start): Promise<Taken> {
+/** Starts the build of an attempt. What the builder answers is a value, its refusals among them. */
+export async function startBuild(builder: ImageBuilder, seen: Observed, action: Start): Promise<Done> {
   try {
-    return { kind: 'started', image: step.image, handle: await builder.start(buildFor(seen, step)) };
+    return { kind: 'started', image: action.image, handle: await builder.start(buildFor(seen, action)) };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    return afterRefusal(seen, step.attempt, error);
+    return afterRefusal(seen, action.attempt, error);
   }
 }
 

@@ -1,41 +1,35 @@
 /** Pure: what was observed and done → the TaskBuild's status. */
 import { stamp, timestamp } from '../../crds/conditions.ts';
-import type { Finding } from '../../crds/conditions.ts';
+import type { ConditionDraft } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { BuildHandle } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observe.ts';
-import type { Failure, Step } from './plan.ts';
+import type { Done, Failure } from './decide.ts';
 
-/** The step that was taken, with what the builder answered. */
-export type Taken =
-  | Step
-  | { kind: 'opened'; image: string; attempt: BuildAttempt }
-  | { kind: 'started'; image: string; handle: BuildHandle };
-
-export function taskBuildStatus(seen: Observed, taken: Taken): TaskBuildStatus {
+export function taskBuildStatus(seen: Observed, done: Done): TaskBuildStatus {
   const { taskBuild, now } = seen;
   const before = taskBuild.status ?? {};
   const generation = taskBuild.metadata.generation ?? 1;
-  const attempts = attemptsAfter(seen, taken);
+  const attempts = attemptsAfter(seen, done);
   return {
     ...before,
     observedGeneration: generation,
-    conditions: stamp([succeeded(taken)], before.conditions, { generation, now }),
-    ...('image' in taken && { image: taken.image, ...seen.origin }),
-    ...(taken.kind === 'succeed' && { digest: taken.digest, cacheHit: taken.cacheHit }),
+    conditions: stamp([succeeded(done)], before.conditions, { generation, now }),
+    ...('image' in done && { image: done.image, ...seen.origin }),
+    ...(done.kind === 'succeed' && { digest: done.digest, cacheHit: done.cacheHit }),
     ...(attempts.length > 0 && { attempts }),
   };
 }
 
-function attemptsAfter({ taskBuild, open, state, now }: Observed, taken: Taken): BuildAttempt[] {
+function attemptsAfter({ taskBuild, open, state, now }: Observed, done: Done): BuildAttempt[] {
   const attempts = taskBuild.status?.attempts ?? [];
-  if (taken.kind === 'opened') return [...attempts, taken.attempt];
+  if (done.kind === 'opened') return [...attempts, done.attempt];
   if (!open) return attempts;
   const at = timestamp(now);
-  return [...attempts.slice(0, -1), { ...told(state, at), ...open, ...ended(state), ...changed(taken, at) }];
+  return [...attempts.slice(0, -1), { ...told(state, at), ...open, ...ended(state), ...changed(done, at) }];
 }
 
 /** What is kept as it was told first. */
@@ -54,15 +48,15 @@ function ended(state: StateSeen | undefined): Partial<BuildAttempt> {
     : {};
 }
 
-function changed(taken: Taken, at: string): Partial<BuildAttempt> {
-  switch (taken.kind) {
+function changed(done: Done, at: string): Partial<BuildAttempt> {
+  switch (done.kind) {
     case 'started':
-      return { startTime: at, ...handleFields(taken.handle) };
+      return { startTime: at, ...handleFields(done.handle) };
     case 'succeed':
       return { completionTime: at };
     case 'endAttempt':
     case 'fail':
-      return { completionTime: at, ...failureFields(taken.failure) };
+      return { completionTime: at, ...failureFields(done.failure) };
     default:
       return {};
   }
@@ -80,33 +74,31 @@ const failureFields = ({ reason, message, logTail, failedStep }: Failure): Parti
   ...(logTail && { logTail: logTail.slice(-20).map((line) => line.slice(0, TEXT_MAX)) }),
 });
 
-const finding = (status: Finding['status'], reason: BuildReason, message: string): Finding => ({
+const draft = (status: ConditionDraft['status'], reason: BuildReason, message: string): ConditionDraft => ({
   type: 'Succeeded',
   status,
   reason,
   message,
 });
 
-function succeeded(taken: Taken): Finding {
-  switch (taken.kind) {
+function succeeded(done: Done): ConditionDraft {
+  switch (done.kind) {
     case 'wait':
-      return finding('Unknown', taken.reason, taken.message);
-    case 'openAttempt':
+      return draft('Unknown', done.reason, done.message);
     case 'opened':
-    case 'start':
-      return finding('Unknown', 'Queued', 'the build is about to be handed to the builder');
+      return draft('Unknown', 'Queued', 'the build is about to be handed to the builder');
     case 'started':
       // The words of the next pass, which then has nothing to write.
-      return finding('Unknown', 'Queued', `build ${taken.handle.id} waits`);
+      return draft('Unknown', 'Queued', `build ${done.handle.id} waits`);
     case 'endAttempt':
-      return finding('Unknown', 'Retrying', `${taken.failure.reason}: ${taken.failure.message}`);
+      return draft('Unknown', 'Retrying', `${done.failure.reason}: ${done.failure.message}`);
     case 'succeed':
-      return taken.cacheHit
-        ? finding('True', 'ImageExists', `${taken.image} exists: ${taken.digest}`)
-        : finding('True', 'Built', `${taken.image} was built: ${taken.digest}`);
+      return done.cacheHit
+        ? draft('True', 'ImageExists', `${done.image} exists: ${done.digest}`)
+        : draft('True', 'Built', `${done.image} was built: ${done.digest}`);
     case 'fail':
-      return finding('False', taken.failure.reason, taken.failure.message);
+      return draft('False', done.failure.reason, done.failure.message);
     default:
-      return taken satisfies never;
+      return done satisfies never;
   }
 }

@@ -19,12 +19,11 @@ import { isFinished } from '../../crds/conditions.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
-import { LEFTOVER, nextStep } from './plan.ts';
-import type { Step } from './plan.ts';
+import { LEFTOVER, nextAction } from './decide.ts';
+import type { Action, Done } from './decide.ts';
 import { refusalOf, scheduling } from './pod.ts';
 import { trialConfig, trialResult } from './result.ts';
 import { trialStatus } from './status.ts';
-import type { Taken } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
@@ -51,47 +50,46 @@ export function trialController(deps: TrialDeps): Reconcile {
   return async (key) => {
     const seen = await observe(deps, key);
     if (!seen) return undefined;
-    const step = nextStep(seen);
-    const taken = await perform(deps, seen, step);
-    return report(deps, seen, taken);
+    const done = await act(deps, seen, nextAction(seen));
+    return report(deps, seen, done);
   };
 }
 
-async function perform(deps: TrialDeps, seen: Observed, step: Step): Promise<Taken> {
-  switch (step.kind) {
+async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Done> {
+  switch (action.kind) {
     case 'createJob':
-      return createJob(deps, seen, step);
+      return createJob(deps, seen, action);
     case 'createBuild':
-      return createBuild(deps, seen, step);
+      return createBuild(deps, seen, action);
     case 'stop':
       if (seen.job.kind === 'own') await deleteJob(deps, seen.job.job);
-      return step;
+      return action;
     case 'wait':
     case 'recordStop':
     case 'endAttempt':
     case 'succeed':
     case 'fail':
-      return step;
+      return action;
     default:
-      return step satisfies never;
+      return action satisfies never;
   }
 }
 
 async function createJob(
   { kube, settings }: TrialDeps,
   seen: Observed,
-  step: Step & { kind: 'createJob' },
-): Promise<Taken> {
-  const { image, taskContent } = step;
+  action: Action & { kind: 'createJob' },
+): Promise<Done> {
+  const { image, taskContent } = action;
   const job = jobFor(seen.trial, seen.attempt, { image, settings: settings(), ...present({ taskContent }) });
   try {
     await kube.create(Job, job);
-    return { kind: 'created' };
+    return { kind: 'jobCreated' };
   } catch (error) {
     if (isAlreadyExists(error)) {
       const { namespace = '', name } = job.metadata;
       const found = await kube.get(Job, { namespace, name });
-      if (found && isOwnedBy(found, seen.trial)) return { kind: 'created' };
+      if (found && isOwnedBy(found, seen.trial)) return { kind: 'jobCreated' };
       if (found && isLeftover(found, seen.trial)) return LEFTOVER;
       return {
         kind: 'fail',
@@ -104,7 +102,7 @@ async function createJob(
 }
 
 /** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
-function refused(error: unknown, failure: (message: string) => Taken): Taken {
+function refused(error: unknown, failure: (message: string) => Done): Done {
   if (!isInvalid(error) && !isForbidden(error)) throw error;
   const { message, passing } = refusalOf(error.message);
   return passing ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 } : failure(message);
@@ -113,21 +111,22 @@ function refused(error: unknown, failure: (message: string) => Taken): Taken {
 async function createBuild(
   { kube }: TrialDeps,
   { trial }: Observed,
-  step: Step & { kind: 'createBuild' },
-): Promise<Taken> {
-  const build = taskBuildFor(trial, step.taskBuild);
+  action: Action & { kind: 'createBuild' },
+): Promise<Done> {
+  const build = taskBuildFor(trial, action.taskBuild);
+  const created: Done = { kind: 'buildCreated', taskBuild: action.taskBuild };
   const { namespace = '', name } = build.metadata;
-  const staleUid = step.stale?.metadata.uid;
+  const staleUid = action.stale?.metadata.uid;
   if (staleUid !== undefined) await kube.delete(TaskBuildKind, { namespace, name }, { uid: staleUid });
   try {
     await kube.create(TaskBuildKind, build);
   } catch (error) {
     // Another Trial of the same content was faster.
-    if (isAlreadyExists(error)) return step;
+    if (isAlreadyExists(error)) return created;
     const message = (words: string): string => `TaskBuild ${name}: BuildRejected: ${words}`;
     return refused(error, (words) => ({ kind: 'fail', reason: 'BuildFailed', message: message(words) }));
   }
-  return step;
+  return created;
 }
 
 /** Foreground: the Job stays until its Pod is gone, so that the end of the Pod can be seen. */
@@ -142,23 +141,23 @@ const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
 const QUIET_MS = 5000;
 const PASSING: TrialActiveReason[] = ['Pending', 'Unschedulable', 'PullingImage'];
 
-async function report(deps: TrialDeps, seen: Observed, taken: Taken): Promise<Result | undefined> {
+async function report(deps: TrialDeps, seen: Observed, done: Done): Promise<Result | undefined> {
   const { trial, now } = seen;
-  const status = trialStatus(seen, taken, { files: deps.artifacts, logs: deps.logLinks });
+  const status = trialStatus(seen, done, { files: deps.artifacts, logs: deps.logLinks });
   const again =
-    taken.kind === 'wait' && taken.againMs !== undefined ? { requeueAfterMs: taken.againMs } : undefined;
+    done.kind === 'wait' && done.againMs !== undefined ? { requeueAfterMs: done.againMs } : undefined;
   if (sameStatus(trial.status, status)) return again;
   const quietFor = QUIET_MS - (now.getTime() - Date.parse(since(seen)));
-  if (isTransient(taken) && quietFor > 0)
+  if (isTransient(done) && quietFor > 0)
     return { requeueAfterMs: Math.min(quietFor, again?.requeueAfterMs ?? quietFor) };
-  if (isFinished({ ...trial, status })) await storeResult(deps, seen, { taken, status });
+  if (isFinished({ ...trial, status })) await storeResult(deps, seen, { done, status });
   await deps.kube.replaceStatus(TrialKind, { ...trial, status });
-  announce(deps.events, seen, taken);
+  announce(deps.events, seen, done);
   return again;
 }
 
-const isTransient = (taken: Taken): boolean =>
-  taken.kind === 'created' || (taken.kind === 'wait' && PASSING.includes(taken.reason));
+const isTransient = (done: Done): boolean =>
+  done.kind === 'jobCreated' || (done.kind === 'wait' && PASSING.includes(done.reason));
 
 /** When the Trial came to what it waits for now. */
 const since = ({ trial, job, pod, now }: Observed): string =>
@@ -189,11 +188,11 @@ const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 async function storeResult(
   { artifacts, taskBuilds }: TrialDeps,
   seen: Observed,
-  { taken, status }: { taken: Taken; status: TrialStatus },
+  { done, status }: { done: Done; status: TrialStatus },
 ): Promise<void> {
   if (!seen.trial.spec.uploadResults) return;
   const { trial } = seen;
-  const outcome = 'outcome' in taken ? taken.outcome : undefined;
+  const outcome = 'outcome' in done ? done.outcome : undefined;
   const taskBuild = taskBuilds.get({
     namespace: identityOf(trial).namespace,
     name: status.taskBuild ?? '',
@@ -207,13 +206,12 @@ async function storeResult(
   ]);
 }
 
-function announce(events: EventRecorder, { trial }: Observed, taken: Taken): void {
-  if (taken.kind === 'fail' || taken.kind === 'endAttempt')
-    events.warning(trial, taken.reason, taken.message);
-  if (taken.kind === 'succeed') events.normal(trial, ...resultEvent(taken));
+function announce(events: EventRecorder, { trial }: Observed, done: Done): void {
+  if (done.kind === 'fail' || done.kind === 'endAttempt') events.warning(trial, done.reason, done.message);
+  if (done.kind === 'succeed') events.normal(trial, ...resultEvent(done));
 }
 
-function resultEvent({ outcome: { result } }: Step & { kind: 'succeed' }): [string, string] {
+function resultEvent({ outcome: { result } }: Done & { kind: 'succeed' }): [string, string] {
   if (result.kind !== 'rewarded') return ['RewardObtained', 'the agent ran; no verifier was wanted'];
   if (result.obstructed !== undefined) return ['VerifierObstructed', result.obstructed];
   return ['RewardObtained', `reward ${result.reward}`];

@@ -1,4 +1,4 @@
-/** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when a step needs it. */
+/** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when an action needs it. */
 import { OUTCOME_MAX_BYTES } from '../../wire/outcome.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { buildName, configMapHash, differences } from '../../crds/content.ts';

@@ -15,9 +15,9 @@ import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
 import { storedLogLinks } from '../../providers/log-links/stored.ts';
+import type { Done } from './decide.ts';
 import type { Observed } from './observed.ts';
 import { trialStatus } from './status.ts';
-import type { Taken } from './status.ts';
 
 const links = {
   files: { uri: (key: string) => `s3://artifacts/${key}`, link: (key: string) => `http://s3/${key}` },
@@ -95,9 +95,9 @@ describe('the status of a Trial', () => {
   });
 
   it('tells the same of it when it is decided again later', () => {
-    const step: Taken = { kind: 'succeed', outcome: anOutcome() };
-    const { conditions: _, ...first } = trialStatus(ended(), step, links);
-    const { conditions: __, ...again } = trialStatus({ ...ended(), now: after(30) }, step, links);
+    const action: Done = { kind: 'succeed', outcome: anOutcome() };
+    const { conditions: _, ...first } = trialStatus(ended(), action, links);
+    const { conditions: __, ...again } = trialStatus({ ...ended(), now: after(30) }, action, links);
     expect(again).to.deep.equal(first);
   });
 
@@ -129,8 +129,8 @@ describe('the status of a Trial', () => {
     const first = { number: 1, jobName: 'hello-1', reason: 'Evicted', completionTime: stampOf(T0) };
     const trial = aTrial({ status: { attempts: [first] } });
     const job = aJob(trial, { attempt: 2 });
-    const step: Taken = { kind: 'endAttempt', reason: 'NodeLost', message: 'silent' };
-    const status = trialStatus(seen({ trial, attempt: 2, job: { kind: 'own', job } }), step, links);
+    const action: Done = { kind: 'endAttempt', reason: 'NodeLost', message: 'silent' };
+    const status = trialStatus(seen({ trial, attempt: 2, job: { kind: 'own', job } }), action, links);
     expect(status.attempts).to.have.length(2);
     expect(status.attempts?.[0]).to.deep.equal(first);
     expect(status.attempts?.[1]).to.include({
@@ -170,7 +170,7 @@ describe('the status of a Trial', () => {
     const trial = aTrial({ status: { attempts: before } });
     const job = aJob(trial, { attempt: 33 });
     const now = seen({ trial, attempt: 33, job: { kind: 'own', job } });
-    const numbers = trialStatus(now, { kind: 'created' }, links).attempts?.map(({ number }) => number);
+    const numbers = trialStatus(now, { kind: 'jobCreated' }, links).attempts?.map(({ number }) => number);
     expect(numbers).to.deep.equal([1, ...Array.from({ length: 31 }, (_, at) => at + 3)]);
   });
 
@@ -181,7 +181,7 @@ describe('the status of a Trial', () => {
       config: anImageConfig(),
       taskBuild: 'build-1',
     };
-    const status = trialStatus(seen({ image: { kind: 'ready', image } }), { kind: 'created' }, links);
+    const status = trialStatus(seen({ image: { kind: 'ready', image } }), { kind: 'jobCreated' }, links);
     expect(status).to.include({ image: 'debian@sha256:aa', imageDigest: 'sha256:aa', taskBuild: 'build-1' });
   });
 
@@ -189,7 +189,7 @@ describe('the status of a Trial', () => {
     const trial = aTrial();
     const job = aJob(trial);
     job.metadata.annotations = { 'sb.abundant.ai/task-build-name': 'build-1' };
-    const status = trialStatus(seen({ trial, job: { kind: 'own', job } }), { kind: 'created' }, links);
+    const status = trialStatus(seen({ trial, job: { kind: 'own', job } }), { kind: 'jobCreated' }, links);
     expect(status).to.include({ taskBuild: 'build-1' });
   });
 
@@ -258,7 +258,7 @@ describe('the status of a Trial', () => {
   });
 
   it('moves lastTransitionTime only when a status flips', () => {
-    const wait: Taken = { kind: 'wait', reason: 'BuildingImage', message: 'a' };
+    const wait: Done = { kind: 'wait', reason: 'BuildingImage', message: 'a' };
     const first = trialStatus(seen({ now: after(1) }), wait, links);
     const again = trialStatus(
       seen({ now: after(5), trial: aTrial({ status: first }) }),

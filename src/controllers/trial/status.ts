@@ -1,6 +1,6 @@
 /** Pure: what was observed, what was decided and when → the Trial's status. */
 import { stamp, timestamp } from '../../crds/conditions.ts';
-import type { Finding } from '../../crds/conditions.ts';
+import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { ANNOTATION, identityOf, jobName, trialName, trialPrefix } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
@@ -10,7 +10,7 @@ import type { Job } from '../../kube/kinds.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import type { Observed } from './observed.ts';
-import type { Step } from './plan.ts';
+import type { Done } from './decide.ts';
 import { courierEndedAt, startedAt } from './pod.ts';
 
 /** Where people find what a Trial leaves behind: its files in the store, and its log. */
@@ -19,26 +19,23 @@ export interface Links {
   logs: LogLinks;
 }
 
-/** The step that was taken, or what became of it where the API server did not agree. */
-export type Taken = Step | { kind: 'created' };
-
 /** The status that this pass leaves behind. */
-export function trialStatus(seen: Observed, taken: Taken, links: Links): TrialStatus {
+export function trialStatus(seen: Observed, done: Done, links: Links): TrialStatus {
   const { trial, now } = seen;
   const { status: before = {}, metadata } = trial;
   const { generation = 1 } = metadata;
-  const outcome = 'outcome' in taken ? taken.outcome : undefined;
-  const attempts = attemptsAfter(seen, taken);
+  const outcome = 'outcome' in done ? done.outcome : undefined;
+  const attempts = attemptsAfter(seen, done);
   return {
     ...before,
     observedGeneration: generation,
-    conditions: stamp(findings(seen, taken, outcome), before.conditions, { generation, now }),
+    conditions: stamp(drafts(seen, done, outcome), before.conditions, { generation, now }),
     ...attemptFields(attempts),
-    ...imageOf(seen, taken),
+    ...imageOf(seen, done),
     ...places(seen, links),
     ...(attempts.length > 0 && logOf(seen, links)),
     ...(outcome && resultOf(outcome)),
-    ...endOf(seen, taken, outcome),
+    ...endOf(seen, done, outcome),
   };
 }
 
@@ -76,10 +73,10 @@ function logOf({ trial }: Observed, { files, logs }: Links): TrialStatus {
 const endedAt = ({ pod, outcome, now }: Observed): string =>
   (outcome && pod && courierEndedAt(pod)) ?? timestamp(now);
 
-function endOf(seen: Observed, taken: Taken, outcome: Outcome | undefined): TrialStatus {
-  if (taken.kind === 'succeed') return { finishedAt: endedAt(seen) };
-  if (taken.kind !== 'fail') return {};
-  const exception = outcome?.exception ?? { type: taken.reason, message: taken.message };
+function endOf(seen: Observed, done: Done, outcome: Outcome | undefined): TrialStatus {
+  if (done.kind === 'succeed') return { finishedAt: endedAt(seen) };
+  if (done.kind !== 'fail') return {};
+  const exception = outcome?.exception ?? { type: done.reason, message: done.message };
   return { exception: exceptionOf(exception), finishedAt: endedAt(seen) };
 }
 
@@ -88,13 +85,13 @@ const exceptionOf = ({ type, message }: { type: string; message: string }) => ({
   message: message.slice(0, 1024),
 });
 
-function imageOf(seen: Observed, taken: Taken): Pick<TrialStatus, 'image' | 'imageDigest' | 'taskBuild'> {
+function imageOf(seen: Observed, done: Done): Pick<TrialStatus, 'image' | 'imageDigest' | 'taskBuild'> {
   if (seen.image.kind === 'ready') {
     const { reference, digest, taskBuild } = seen.image.image;
     return present({ image: reference, imageDigest: digest, taskBuild });
   }
   if (seen.image.kind === 'building') return { taskBuild: seen.image.taskBuild };
-  if (taken.kind === 'createBuild') return { taskBuild: taken.taskBuild };
+  if (done.kind === 'buildCreated') return { taskBuild: done.taskBuild };
   return seen.job.kind === 'own' ? imageOfJob(seen.job.job) : {};
 }
 
@@ -105,18 +102,18 @@ function imageOfJob({ metadata, spec }: Job): Pick<TrialStatus, 'image' | 'image
   return present({ image, imageDigest: image?.slice(image.indexOf('@') + 1), taskBuild });
 }
 
-function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
+function attemptsAfter(seen: Observed, done: Done): Attempt[] {
   const attempts = seen.trial.status?.attempts ?? [];
   const closed = seen.recorded ? attempts.slice(0, -1) : attempts;
   const open = openAttempt(seen);
   if (!open) return attempts;
   const at = endedAt(seen);
-  switch (taken.kind) {
+  switch (done.kind) {
     case 'endAttempt':
     case 'fail':
       return [
         ...closed,
-        { ...open, completionTime: at, reason: taken.reason, message: taken.message.slice(0, 1024) },
+        { ...open, completionTime: at, reason: done.reason, message: done.message.slice(0, 1024) },
       ];
     case 'succeed': {
       // A suspension that came too late.
@@ -124,7 +121,7 @@ function attemptsAfter(seen: Observed, taken: Taken): Attempt[] {
       return [...closed, { ...obtained, completionTime: at }];
     }
     case 'recordStop':
-      return [...closed, taken.because === 'Suspended' ? { ...open, reason: taken.because } : open];
+      return [...closed, done.because === 'Suspended' ? { ...open, reason: done.because } : open];
     default:
       return [...closed, open];
   }
@@ -166,79 +163,82 @@ function integrityOf({ integrity, doubts = [] }: Outcome): NonNullable<TrialStat
 /** As many as the API takes. */
 const FINDINGS_MAX = 16;
 
-const finding = (type: string, status: Finding['status'], [reason, message]: [string, string]): Finding => ({
+const draft = (
+  type: string,
+  status: ConditionDraft['status'],
+  [reason, message]: [string, string],
+): ConditionDraft => ({
   type,
   status,
   reason,
   message,
 });
 
-function findings(seen: Observed, taken: Taken, outcome: Outcome | undefined): Finding[] {
+function drafts(seen: Observed, done: Done, outcome: Outcome | undefined): ConditionDraft[] {
   return [
-    imageReady(seen, taken),
+    imageReady(seen, done),
     started(seen, outcome),
-    ...(outcome ? phaseFindings(outcome) : []),
-    finding('Succeeded', ...verdict(taken)),
+    ...(outcome ? phaseDrafts(outcome) : []),
+    draft('Succeeded', ...verdict(done)),
   ];
 }
 
-function imageReady(seen: Observed, taken: Taken): Finding {
+function imageReady(seen: Observed, done: Done): ConditionDraft {
   if (seen.job.kind === 'own' || seen.recorded || seen.image.kind === 'ready')
-    return finding('ImageReady', 'True', ['Resolved', 'the image exists']);
-  const failed = taken.kind === 'fail' && seen.image.kind === 'failed';
-  if (failed) return finding('ImageReady', 'False', [taken.reason, taken.message]);
-  return finding(
+    return draft('ImageReady', 'True', ['Resolved', 'the image exists']);
+  const failed = done.kind === 'fail' && seen.image.kind === 'failed';
+  if (failed) return draft('ImageReady', 'False', [done.reason, done.message]);
+  return draft(
     'ImageReady',
     'Unknown',
-    'reason' in taken ? [taken.reason, taken.message] : ['Pending', 'not looked at yet'],
+    'reason' in done ? [done.reason, done.message] : ['Pending', 'not looked at yet'],
   );
 }
 
-function started({ pod, recorded, trial }: Observed, outcome: Outcome | undefined): Finding {
+function started({ pod, recorded, trial }: Observed, outcome: Outcome | undefined): ConditionDraft {
   const before = trial.status?.conditions?.find(({ type }) => type === 'Started');
   const since = pod && startedAt(pod);
   if (since !== undefined || outcome)
-    return finding('Started', 'True', ['PodStarted', 'the task container was started']);
-  if (recorded && before?.status === 'True')
-    return finding('Started', 'True', [before.reason, before.message]);
-  return finding('Started', 'False', ['NotStarted', 'the task container has not been started']);
+    return draft('Started', 'True', ['PodStarted', 'the task container was started']);
+  if (recorded && before?.status === 'True') return draft('Started', 'True', [before.reason, before.message]);
+  return draft('Started', 'False', ['NotStarted', 'the task container has not been started']);
 }
 
-const phaseFindings = (outcome: Outcome): Finding[] => [
+const phaseDrafts = (outcome: Outcome): ConditionDraft[] => [
   agentFinished(outcome),
   verified(outcome),
   uploaded(outcome),
 ];
 
-function agentFinished({ result, exception, timings }: Outcome): Finding {
+function agentFinished({ result, exception, timings }: Outcome): ConditionDraft {
   const trouble = exception?.phase === 'agentExecution' ? exception : undefined;
   // A failure in this phase ended the attempt; anything else that went wrong with the agent was judged all the same.
   const ran = timings.agentExecution?.completionTime !== undefined && !(trouble && result.kind === 'failed');
   const why: [string, string] = trouble
     ? [trouble.type.slice(0, 64), trouble.message]
     : ['Completed', 'the agent ran to its end'];
-  if (ran) return finding('AgentFinished', 'True', why);
-  return finding('AgentFinished', 'False', trouble ? why : ['NotRun', 'the agent was not run']);
+  if (ran) return draft('AgentFinished', 'True', why);
+  return draft('AgentFinished', 'False', trouble ? why : ['NotRun', 'the agent was not run']);
 }
 
-function verified({ result }: Outcome): Finding {
+function verified({ result }: Outcome): ConditionDraft {
   switch (result.kind) {
     case 'rewarded':
       if (result.obstructed !== undefined)
-        return finding('Verified', 'False', ['VerifierObstructed', result.obstructed]);
-      return finding('Verified', 'True', ['RewardObtained', `reward ${result.reward}`]);
+        return draft('Verified', 'False', ['VerifierObstructed', result.obstructed]);
+      return draft('Verified', 'True', ['RewardObtained', `reward ${result.reward}`]);
     case 'unverified':
-      return finding('Verified', 'False', ['VerifierDisabled', 'spec.verifier.disabled is true']);
+      return draft('Verified', 'False', ['VerifierDisabled', 'spec.verifier.disabled is true']);
     case 'failed':
-      return finding('Verified', 'False', [result.reason, result.message]);
+      return draft('Verified', 'False', [result.reason, result.message]);
     default:
       return result satisfies never;
   }
 }
 
-function uploaded({ stored }: Outcome): Finding {
-  if (!stored) return finding('Uploaded', 'False', ['NotStored', 'no files were stored']);
-  return finding('Uploaded', 'True', [
+function uploaded({ stored }: Outcome): ConditionDraft {
+  if (!stored) return draft('Uploaded', 'False', ['NotStored', 'no files were stored']);
+  return draft('Uploaded', 'True', [
     'Stored',
     `${stored.files} files, ${stored.bytes} bytes, ${stored.skipped} skipped`,
   ]);
@@ -251,30 +251,29 @@ function success({ result, exception }: Outcome): [TrialReason, string] {
   return ['RewardObtained', `reward ${result.reward}${aside}`];
 }
 
-const afterAttempt = ({ reason, message }: Step & { kind: 'endAttempt' }): [TrialReason, string] => [
+const afterAttempt = ({ reason, message }: Done & { kind: 'endAttempt' }): [TrialReason, string] => [
   reason === 'Suspended' ? 'Suspended' : 'Retrying',
   `${reason}: ${message}`,
 ];
 
-function verdict(taken: Taken): [Finding['status'], [TrialReason, string]] {
-  switch (taken.kind) {
+function verdict(done: Done): [ConditionDraft['status'], [TrialReason, string]] {
+  switch (done.kind) {
     case 'succeed':
-      return ['True', success(taken.outcome)];
+      return ['True', success(done.outcome)];
     case 'fail':
-      return ['False', [taken.reason, taken.message]];
+      return ['False', [done.reason, done.message]];
     case 'endAttempt':
-      return ['Unknown', afterAttempt(taken)];
+      return ['Unknown', afterAttempt(done)];
     case 'wait':
-      return ['Unknown', [taken.reason, taken.message]];
-    case 'createBuild':
-      return ['Unknown', ['BuildingImage', `TaskBuild ${taken.taskBuild}: Pending`]];
+      return ['Unknown', [done.reason, done.message]];
+    case 'buildCreated':
+      return ['Unknown', ['BuildingImage', `TaskBuild ${done.taskBuild}: Pending`]];
     case 'recordStop':
     case 'stop':
       return ['Unknown', ['Stopping', 'the Pod is being ended']];
-    case 'createJob':
-    case 'created':
+    case 'jobCreated':
       return ['Unknown', ['Pending', 'the Job was created']];
     default:
-      return taken satisfies never;
+      return done satisfies never;
   }
 }

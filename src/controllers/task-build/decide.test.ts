@@ -5,7 +5,7 @@ import type { ProviderReason } from '../../providers/errors.ts';
 import type { BuildState } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observe.ts';
-import { afterRefusal, nextStep, waitInLine } from './plan.ts';
+import { afterRefusal, nextAction, waitInQueue } from './decide.ts';
 import { taskBuildStatus } from './status.ts';
 
 const IMAGE = 'registry:5000/sandboxes:ctx-1';
@@ -39,16 +39,16 @@ function during(
   return seen({ taskBuild, open, existing: { kind: 'notAsked' }, ...(state && { state }), ...rest });
 }
 
-describe('the next step of a TaskBuild', () => {
+describe('the next action of a TaskBuild', () => {
   it('builds nothing where the image exists', () => {
-    const step = nextStep(seen({ existing: { kind: 'present', digest: DIGEST } }));
-    expect(step).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: true });
+    const action = nextAction(seen({ existing: { kind: 'present', digest: DIGEST } }));
+    expect(action).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: true });
   });
 
   it('ends at once where it must not be begun, whatever exists', () => {
     const refusal = { reason: 'RepositoryNotAllowed', message: 'spec.repository: x' } as const;
     const existing = { kind: 'present', digest: DIGEST } as const;
-    expect(nextStep(seen({ refusal, existing }))).to.deep.equal({
+    expect(nextAction(seen({ refusal, existing }))).to.deep.equal({
       kind: 'fail',
       failure: refusal,
       stop: false,
@@ -57,12 +57,12 @@ describe('the next step of a TaskBuild', () => {
 
   it('begins an attempt anew of which no origin was recorded: its image would be anybody’s', () => {
     const { origin: _, ...unknown } = during({ kind: 'succeeded', digest: DIGEST });
-    expect(nextStep(unknown)).to.include({ kind: 'endAttempt' });
+    expect(nextAction(unknown)).to.include({ kind: 'endAttempt' });
   });
 
   it('refuses a backend that this operator has not, but takes an image that exists', () => {
     const taskBuild = aTaskBuild({ spec: { backend: 'CodeBuild' } });
-    expect(nextStep(seen({ taskBuild }))).to.deep.include({
+    expect(nextAction(seen({ taskBuild }))).to.deep.include({
       kind: 'fail',
       failure: {
         reason: 'BackendNotConfigured',
@@ -70,22 +70,22 @@ describe('the next step of a TaskBuild', () => {
       },
     });
     const existing = { kind: 'present', digest: DIGEST } as const;
-    expect(nextStep(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
-    expect(nextStep(seen({ taskBuild, backend: 'CodeBuild' }))).to.include({ kind: 'openAttempt' });
+    expect(nextAction(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
+    expect(nextAction(seen({ taskBuild, backend: 'CodeBuild' }))).to.include({ kind: 'openAttempt' });
   });
 
-  it('waits in the line, and tells its place in steps that double', () => {
-    const place = { ahead: 0, limit: 20, share: 20 };
-    expect(nextStep(seen({ place }))).to.deep.equal({
+  it('waits in the queue, and reports its position in steps that double', () => {
+    const position = { queuedAhead: 0, limit: 20, share: 20 };
+    expect(nextAction(seen({ position }))).to.deep.equal({
       kind: 'wait',
       reason: 'WaitingForSlot',
       message: 'next of its namespace; namespaces take turns, 20 builds run at the same time',
     });
-    const ahead = (number: number) => waitInLine({ ...place, ahead: number }).message.split(';')[0];
+    const ahead = (number: number) => waitInQueue({ ...position, queuedAhead: number }).message.split(';')[0];
     expect([1, 3, 4, 5].map(ahead)).to.deep.equal(
       [1, 4, 4, 8].map((number) => `at most ${number} builds of this namespace are ahead of this one`),
     );
-    expect(waitInLine({ ...place, share: 5 }).message).to.match(
+    expect(waitInQueue({ ...position, share: 5 }).message).to.match(
       /20 builds run at the same time, 5 of one namespace$/,
     );
   });
@@ -93,7 +93,7 @@ describe('the next step of a TaskBuild', () => {
   it('refuses a build that asks for more time than the operator allows, but takes an image that exists', () => {
     for (const field of ['timeoutSeconds', 'queueTimeoutSeconds']) {
       const taskBuild = aTaskBuild({ spec: { [field]: 7201 } });
-      expect(nextStep(seen({ taskBuild }))).to.deep.include({
+      expect(nextAction(seen({ taskBuild }))).to.deep.include({
         kind: 'fail',
         failure: {
           reason: 'BuildRejected',
@@ -101,10 +101,10 @@ describe('the next step of a TaskBuild', () => {
         },
       });
       const existing = { kind: 'present', digest: DIGEST } as const;
-      expect(nextStep(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
+      expect(nextAction(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
     }
     const spec = { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 };
-    expect(nextStep(seen({ taskBuild: aTaskBuild({ spec }) }))).to.include({ kind: 'openAttempt' });
+    expect(nextAction(seen({ taskBuild: aTaskBuild({ spec }) }))).to.include({ kind: 'openAttempt' });
   });
 
   it('counts no time of waiting for a slot as time in the builder’s queue', () => {
@@ -113,103 +113,105 @@ describe('the next step of a TaskBuild', () => {
       spec: { queueTimeoutSeconds: 60 },
       status: { image: IMAGE, attempts: [early] },
     });
-    const place = { ahead: 0, limit: 1, share: 1 };
-    expect(nextStep(seen({ taskBuild, place, now: after(86_000) }))).to.include({ reason: 'WaitingForSlot' });
+    const position = { queuedAhead: 0, limit: 1, share: 1 };
+    expect(nextAction(seen({ taskBuild, position, now: after(86_000) }))).to.include({
+      reason: 'WaitingForSlot',
+    });
     const queued = seen({ taskBuild, open: early, state: { kind: 'queued' }, now: after(86_430) });
-    expect(nextStep(queued)).to.include({ kind: 'wait', reason: 'Queued' });
+    expect(nextAction(queued)).to.include({ kind: 'wait', reason: 'Queued' });
   });
 
   it('writes the token of an attempt down before anything is started', () => {
-    expect(nextStep(seen())).to.include({ kind: 'openAttempt', image: IMAGE });
+    expect(nextAction(seen())).to.include({ kind: 'openAttempt', image: IMAGE });
   });
 
   it('starts the attempt that was written down', () => {
     const attempt = { number: 1, token: 'sb-build-1' };
-    expect(nextStep(seen({ open: attempt }))).to.deep.include({ kind: 'start', attempt });
+    expect(nextAction(seen({ open: attempt }))).to.deep.include({ kind: 'start', attempt });
   });
 
   it('waits for a registry that does not answer, and starts nothing', () => {
-    const step = nextStep(seen({ existing: { kind: 'unavailable', message: 'refused' } }));
-    expect(step).to.include({ kind: 'wait', reason: 'RegistryUnavailable' });
+    const action = nextAction(seen({ existing: { kind: 'unavailable', message: 'refused' } }));
+    expect(action).to.include({ kind: 'wait', reason: 'RegistryUnavailable' });
   });
 
   it('waits for a bucket that does not say what is on record', () => {
-    const step = nextStep(seen({ existing: { kind: 'recordUnread', message: 'no s3:GetObject' } }));
-    expect(step).to.include({ kind: 'wait', reason: 'Pending', message: 'no s3:GetObject', againMs: 5000 });
+    const action = nextAction(seen({ existing: { kind: 'recordUnread', message: 'no s3:GetObject' } }));
+    expect(action).to.include({ kind: 'wait', reason: 'Pending', message: 'no s3:GetObject', againMs: 5000 });
   });
 
   it('ends where the context is missing', () => {
-    const step = nextStep(seen({ context: { kind: 'missing', message: 'there is no object s3://a/b' } }));
-    expect(step).to.deep.include({
+    const action = nextAction(seen({ context: { kind: 'missing', message: 'there is no object s3://a/b' } }));
+    expect(action).to.deep.include({
       kind: 'fail',
       failure: { reason: 'ContextNotFound', message: 'there is no object s3://a/b' },
     });
   });
 
   it('takes an image that exists although its context is gone', () => {
-    const step = nextStep(
+    const action = nextAction(
       seen({
         context: { kind: 'missing', message: 'gone' },
         existing: { kind: 'present', digest: DIGEST },
       }),
     );
-    expect(step).to.include({ kind: 'succeed', cacheHit: true });
+    expect(action).to.include({ kind: 'succeed', cacheHit: true });
   });
 
   it('waits for a store that does not answer', () => {
-    const step = nextStep(seen({ context: { kind: 'unavailable', message: 'refused' } }));
-    expect(step).to.include({ kind: 'wait', reason: 'Pending', message: 'refused', againMs: 5000 });
+    const action = nextAction(seen({ context: { kind: 'unavailable', message: 'refused' } }));
+    expect(action).to.include({ kind: 'wait', reason: 'Pending', message: 'refused', againMs: 5000 });
   });
 
   it('ends where the registry refuses', () => {
-    const step = nextStep(seen({ existing: { kind: 'refused', message: 'no ecr:DescribeImages' } }));
-    expect(step).to.deep.include({ failure: { reason: 'PushDenied', message: 'no ecr:DescribeImages' } });
+    const action = nextAction(seen({ existing: { kind: 'refused', message: 'no ecr:DescribeImages' } }));
+    expect(action).to.deep.include({ failure: { reason: 'PushDenied', message: 'no ecr:DescribeImages' } });
   });
 
   it('waits while the builder says nothing of a build that runs', () => {
-    const step = nextStep(during({ kind: 'unanswered', message: 'Rate exceeded' }));
-    expect(step).to.deep.equal({ kind: 'wait', reason: 'BuilderNotAnswering', message: 'Rate exceeded' });
+    const action = nextAction(during({ kind: 'unanswered', message: 'Rate exceeded' }));
+    expect(action).to.deep.equal({ kind: 'wait', reason: 'BuilderNotAnswering', message: 'Rate exceeded' });
   });
 
   it('waits while queued and while running', () => {
-    expect(nextStep(during({ kind: 'queued' }))).to.include({ kind: 'wait', reason: 'Queued' });
-    expect(nextStep(during({ kind: 'running' }))).to.include({ kind: 'wait', reason: 'Building' });
+    expect(nextAction(during({ kind: 'queued' }))).to.include({ kind: 'wait', reason: 'Queued' });
+    expect(nextAction(during({ kind: 'running' }))).to.include({ kind: 'wait', reason: 'Building' });
   });
 
   it('gives up a build that is queued too long, and stops it', () => {
-    const step = nextStep(during({ kind: 'queued' }, { now: after(1801) }));
-    expect(step).to.deep.include({ kind: 'fail', stop: true });
-    expect(step).to.have.nested.property('failure.reason', 'QueueTimeout');
+    const action = nextAction(during({ kind: 'queued' }, { now: after(1801) }));
+    expect(action).to.deep.include({ kind: 'fail', stop: true });
+    expect(action).to.have.nested.property('failure.reason', 'QueueTimeout');
   });
 
   it('gives up a build that its builder does not end', () => {
-    const step = nextStep(during({ kind: 'running', since: stampOf(T0) }, { now: after(1861) }));
-    expect(step).to.have.nested.property('failure.reason', 'BuildTimeout');
+    const action = nextAction(during({ kind: 'running', since: stampOf(T0) }, { now: after(1861) }));
+    expect(action).to.have.nested.property('failure.reason', 'BuildTimeout');
   });
 
   it('does not take the builder’s preparation for build time', () => {
     const state = { kind: 'running', since: stampOf(T0), timeoutFrom: stampOf(after(600)) } as const;
     const spec = { timeoutSeconds: 60 };
-    expect(nextStep(during(state, { spec, now: after(700) }))).to.include({
+    expect(nextAction(during(state, { spec, now: after(700) }))).to.include({
       kind: 'wait',
       reason: 'Building',
     });
-    const late = nextStep(during(state, { spec, now: after(721) }));
+    const late = nextAction(during(state, { spec, now: after(721) }));
     expect(late).to.have.nested.property('failure.reason', 'BuildTimeout');
   });
 
   it('calls a build done when the registry shows what was pushed', () => {
     const state: BuildState = { kind: 'succeeded', digest: DIGEST };
-    expect(nextStep(during(state, { existing: { kind: 'absent' } }))).to.include({ kind: 'wait' });
-    const step = nextStep(during(state, { existing: { kind: 'present', digest: DIGEST } }));
-    expect(step).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: false });
+    expect(nextAction(during(state, { existing: { kind: 'absent' } }))).to.include({ kind: 'wait' });
+    const action = nextAction(during(state, { existing: { kind: 'present', digest: DIGEST } }));
+    expect(action).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: false });
   });
 
   it('never tries a failing Dockerfile again', () => {
-    const step = nextStep(
+    const action = nextAction(
       during({ kind: 'failed', reason: 'DockerfileFailed', message: 'RUN false', logTail: ['x'] }),
     );
-    expect(step).to.deep.include({
+    expect(action).to.deep.include({
       kind: 'fail',
       failure: { reason: 'DockerfileFailed', message: 'RUN false', logTail: ['x'] },
     });
@@ -217,12 +219,12 @@ describe('the next step of a TaskBuild', () => {
 
   it('tries again when the builder failed or lost the build, three times in all', () => {
     const now = after(31);
-    expect(nextStep(during({ kind: 'unknown' }, { now }))).to.include({ kind: 'endAttempt' });
-    expect(nextStep(during({ kind: 'unknown' }, { now, attempts: 3 }))).to.include({ kind: 'fail' });
+    expect(nextAction(during({ kind: 'unknown' }, { now }))).to.include({ kind: 'endAttempt' });
+    expect(nextAction(during({ kind: 'unknown' }, { now, attempts: 3 }))).to.include({ kind: 'fail' });
   });
 
   it('gives a builder half a minute to know a build that it has taken', () => {
-    expect(nextStep(during({ kind: 'unknown' }))).to.include({ kind: 'wait', reason: 'Queued' });
+    expect(nextAction(during({ kind: 'unknown' }))).to.include({ kind: 'wait', reason: 'Queued' });
   });
 
   for (const [reason, retried] of [
@@ -233,21 +235,21 @@ describe('the next step of a TaskBuild', () => {
     ['BaseImageNotFound', false],
   ] as const)
     it(`${retried ? 'tries again' : 'gives up'} after ${reason}`, () => {
-      const step = nextStep(during({ kind: 'failed', reason, message: 'm', logTail: [] }));
-      expect(step.kind).to.equal(retried ? 'endAttempt' : 'fail');
+      const action = nextAction(during({ kind: 'failed', reason, message: 'm', logTail: [] }));
+      expect(action.kind).to.equal(retried ? 'endAttempt' : 'fail');
     });
 
   it('pauses between two attempts', () => {
     const attempts = [{ ...open, completionTime: stampOf(T0) }];
-    const step = nextStep(seen({ taskBuild: aTaskBuild({ status: { attempts } }) }));
-    expect(step).to.deep.include({ kind: 'wait', reason: 'Retrying' });
+    const action = nextAction(seen({ taskBuild: aTaskBuild({ status: { attempts } }) }));
+    expect(action).to.deep.include({ kind: 'wait', reason: 'Retrying' });
     // Ten seconds less up to a half by chance, and five have passed.
-    expect(step).to.have.property('againMs').within(0, 5000);
+    expect(action).to.have.property('againMs').within(0, 5000);
   });
 
   it('stops the build when cancelled', () => {
-    const step = nextStep(during({ kind: 'running' }, { spec: { cancelled: true } }));
-    expect(step).to.deep.include({ kind: 'fail', stop: true });
+    const action = nextAction(during({ kind: 'running' }, { spec: { cancelled: true } }));
+    expect(action).to.deep.include({ kind: 'fail', stop: true });
   });
 });
 

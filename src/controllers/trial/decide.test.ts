@@ -13,7 +13,7 @@ import {
 } from '../../../test/support/builders.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import type { Observed } from './observed.ts';
-import { nextStep } from './plan.ts';
+import { nextAction } from './decide.ts';
 
 const ready: Observed['image'] = {
   kind: 'ready',
@@ -55,10 +55,10 @@ const running: Pod['status'] = {
 
 const failed = (reason: string) => ({ kind: 'fail', reason });
 
-describe('the next step of a Trial', () => {
+describe('the next action of a Trial', () => {
   describe('before an attempt', () => {
     it('creates the Job when task and image are there', () => {
-      expect(nextStep(seen({ image: ready }))).to.include({ kind: 'createJob' });
+      expect(nextAction(seen({ image: ready }))).to.include({ kind: 'createJob' });
     });
 
     it('waits while the image is building', () => {
@@ -67,11 +67,11 @@ describe('the next step of a Trial', () => {
         taskBuild: 'build-1',
         message: 'TaskBuild build-1: Building',
       } as const;
-      expect(nextStep(seen({ image }))).to.include({ kind: 'wait', reason: 'BuildingImage' });
+      expect(nextAction(seen({ image }))).to.include({ kind: 'wait', reason: 'BuildingImage' });
     });
 
     it('asks for a build of content that nobody has built', () => {
-      expect(nextStep(seen({ image: { kind: 'toBuild', taskBuild: 'build-1' } }))).to.include({
+      expect(nextAction(seen({ image: { kind: 'toBuild', taskBuild: 'build-1' } }))).to.include({
         kind: 'createBuild',
         taskBuild: 'build-1',
       });
@@ -79,19 +79,19 @@ describe('the next step of a Trial', () => {
 
     it('ends with the reason that the image has', () => {
       expect(
-        nextStep(seen({ image: { kind: 'failed', reason: 'ImageNotFound', message: 'none' } })),
+        nextAction(seen({ image: { kind: 'failed', reason: 'ImageNotFound', message: 'none' } })),
       ).to.include(failed('ImageNotFound'));
     });
 
     it('waits for a registry that does not answer', () => {
-      expect(nextStep(seen({ image: { kind: 'unavailable', message: 'refused' } }))).to.include({
+      expect(nextAction(seen({ image: { kind: 'unavailable', message: 'refused' } }))).to.include({
         kind: 'wait',
         reason: 'RegistryUnavailable',
       });
     });
 
     it('ends with TaskNotFound where the task is missing, whatever the image', () => {
-      expect(nextStep(seen({ image: ready, taskMissing: 'there is no object s3://a/b' }))).to.include(
+      expect(nextAction(seen({ image: ready, taskMissing: 'there is no object s3://a/b' }))).to.include(
         failed('TaskNotFound'),
       );
     });
@@ -108,7 +108,7 @@ describe('the next step of a Trial', () => {
       ];
       const again = { ...aTrial(), status: { attempts } };
       const second = (taskContent?: string) =>
-        nextStep(
+        nextAction(
           seen({
             trial: again,
             attempt: 2,
@@ -125,14 +125,14 @@ describe('the next step of a Trial', () => {
     });
 
     it('does nothing while suspended', () => {
-      expect(nextStep(seen({ trial: aTrial({ spec: { suspend: true } }) }))).to.include({
+      expect(nextAction(seen({ trial: aTrial({ spec: { suspend: true } }) }))).to.include({
         kind: 'wait',
         reason: 'Suspended',
       });
     });
 
     it('ends at once when cancelled, suspended or not', () => {
-      expect(nextStep(seen({ trial: aTrial({ spec: { cancel: true, suspend: true } }) }))).to.include(
+      expect(nextAction(seen({ trial: aTrial({ spec: { cancel: true, suspend: true } }) }))).to.include(
         failed('Cancelled'),
       );
     });
@@ -144,21 +144,21 @@ describe('the next step of a Trial', () => {
         reason: 'Evicted',
         completionTime: stampOf(T0),
       }));
-      const step = nextStep(
+      const action = nextAction(
         seen({ trial: aTrial({ status: { attempts } }), attempt: 3, now: after(5), image: ready }),
       );
-      expect(step).to.deep.include({ kind: 'wait', reason: 'Retrying', againMs: 15_000 });
+      expect(action).to.deep.include({ kind: 'wait', reason: 'Retrying', againMs: 15_000 });
     });
   });
 
   it('never adopts a Job of somebody else', () => {
-    expect(nextStep(seen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
+    expect(nextAction(seen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
   });
 
   it('waits for the Job of an earlier Trial of its name to be removed, unless it is cancelled', () => {
     const job = { kind: 'leftover' } as const;
-    expect(nextStep(seen({ job }))).to.include({ kind: 'wait', reason: 'Pending' });
-    expect(nextStep(seen({ job, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
+    expect(nextAction(seen({ job }))).to.include({ kind: 'wait', reason: 'Pending' });
+    expect(nextAction(seen({ job, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
       failed('Cancelled'),
     );
   });
@@ -166,7 +166,7 @@ describe('the next step of a Trial', () => {
   it('ends the attempt where the Pod in its Job’s name is another than was rendered, and says what differs', () => {
     const altered = 'Pod x is not what the operator rendered: container y was added';
     const trial = aTrial();
-    expect(nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) }, altered }))).to.deep.equal({
+    expect(nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) }, altered }))).to.deep.equal({
       kind: 'endAttempt',
       reason: 'PodLost',
       message: altered,
@@ -179,7 +179,7 @@ describe('the next step of a Trial', () => {
         phase: 'Pending',
         conditions: [{ type: 'PodScheduled', status: 'False', message: '0/2 nodes' }],
       };
-      expect(nextStep(during(status))).to.include({
+      expect(nextAction(during(status))).to.include({
         kind: 'wait',
         reason: 'Unschedulable',
         message: '0/2 nodes',
@@ -187,16 +187,18 @@ describe('the next step of a Trial', () => {
     });
 
     it('tells a Pod that the scheduler has not looked at from one that the kubelet prepares', () => {
-      expect(nextStep(during({ phase: 'Pending' }))).to.include({ kind: 'wait', reason: 'Pending' });
+      expect(nextAction(during({ phase: 'Pending' }))).to.include({ kind: 'wait', reason: 'Pending' });
       const conditions = [{ type: 'PodScheduled', status: 'True' }];
-      expect(nextStep(during({ phase: 'Pending', conditions }))).to.include({
+      expect(nextAction(during({ phase: 'Pending', conditions }))).to.include({
         kind: 'wait',
         reason: 'PullingImage',
       });
     });
 
     it('gives up after startTimeoutSeconds', () => {
-      expect(nextStep(during({ phase: 'Pending' }, { now: after(1801) }))).to.include(failed('StartTimeout'));
+      expect(nextAction(during({ phase: 'Pending' }, { now: after(1801) }))).to.include(
+        failed('StartTimeout'),
+      );
     });
 
     const waitingFor = (reason: string): Pod['status'] => ({
@@ -205,30 +207,30 @@ describe('the next step of a Trial', () => {
     });
 
     it('waits for an image that cannot be pulled, up to startTimeoutSeconds', () => {
-      expect(nextStep(during(waitingFor('ImagePullBackOff')))).to.include({
+      expect(nextAction(during(waitingFor('ImagePullBackOff')))).to.include({
         kind: 'wait',
         reason: 'PullingImage',
       });
-      expect(nextStep(during(waitingFor('ImagePullBackOff'), { now: after(1801) }))).to.include(
+      expect(nextAction(during(waitingFor('ImagePullBackOff'), { now: after(1801) }))).to.include(
         failed('ImagePullFailed'),
       );
     });
 
     it('gives a missing Secret twenty seconds to appear', () => {
-      expect(nextStep(during(waitingFor('CreateContainerConfigError')))).to.include({ kind: 'wait' });
-      expect(nextStep(during(waitingFor('CreateContainerConfigError'), { now: after(21) }))).to.include(
+      expect(nextAction(during(waitingFor('CreateContainerConfigError')))).to.include({ kind: 'wait' });
+      expect(nextAction(during(waitingFor('CreateContainerConfigError'), { now: after(21) }))).to.include(
         failed('SecretNotFound'),
       );
     });
 
     it('ends at once on a name that no image can have', () => {
-      expect(nextStep(during(waitingFor('InvalidImageName')))).to.include(failed('ImageNotFound'));
+      expect(nextAction(during(waitingFor('InvalidImageName')))).to.include(failed('ImageNotFound'));
     });
   });
 
   describe('while the Pod runs', () => {
     it('waits', () => {
-      expect(nextStep(during(running))).to.include({ kind: 'wait', reason: 'Running' });
+      expect(nextAction(during(running))).to.include({ kind: 'wait', reason: 'Running' });
     });
 
     const recorded = { number: 1, jobName: 'hello-1' };
@@ -237,20 +239,22 @@ describe('the next step of a Trial', () => {
 
     it('puts an attempt on the record before it stops it', () => {
       const trial = aTrial({ spec: { cancel: true } });
-      expect(nextStep(during(running, { trial }))).to.include({ kind: 'recordStop', because: 'Cancelled' });
+      expect(nextAction(during(running, { trial }))).to.include({ kind: 'recordStop', because: 'Cancelled' });
     });
 
     it('stops it when cancelled', () => {
-      expect(nextStep(during(running, { recorded, trial: aTrial({ spec: { cancel: true } }) }))).to.include({
-        kind: 'stop',
-        because: 'Cancelled',
-      });
+      expect(nextAction(during(running, { recorded, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
+        {
+          kind: 'stop',
+          because: 'Cancelled',
+        },
+      );
     });
 
     it('puts a suspension on the record, then stops it', () => {
       const trial = aTrial({ spec: { suspend: true } });
       const [first, then] = [recorded, suspended].map((attempt) =>
-        nextStep(during(running, { recorded: attempt, trial })),
+        nextAction(during(running, { recorded: attempt, trial })),
       );
       expect(first).to.include({ kind: 'recordStop', because: 'Suspended' });
       expect(then).to.include({ kind: 'stop', because: 'Suspended' });
@@ -259,15 +263,15 @@ describe('the next step of a Trial', () => {
     it('puts a suspension on the record of a Pod that somebody else has deleted, too', () => {
       const trial = aTrial({ spec: { suspend: true } });
       const deletionTimestamp = stampOf(after(40));
-      expect(nextStep(during(running, { trial, recorded, deletionTimestamp }))).to.include({
+      expect(nextAction(during(running, { trial, recorded, deletionTimestamp }))).to.include({
         kind: 'recordStop',
       });
       const known = during(running, { trial, recorded: suspended, deletionTimestamp });
-      expect(nextStep(known)).to.include({ kind: 'wait', reason: 'Stopping' });
+      expect(nextAction(known)).to.include({ kind: 'wait', reason: 'Stopping' });
     });
 
     it('goes on stopping it when the Trial is resumed after that was recorded', () => {
-      expect(nextStep(during(running, { recorded: suspended }))).to.include({
+      expect(nextAction(during(running, { recorded: suspended }))).to.include({
         kind: 'stop',
         because: 'Suspended',
       });
@@ -281,22 +285,22 @@ describe('the next step of a Trial', () => {
         during(running, { trial, recorded: suspended, deletionTimestamp: stampOf(T0), now: after(6) }),
         seen({ trial, recorded: suspended }),
       ];
-      for (const end of ends) expect(nextStep(end)).to.include({ kind: 'endAttempt', reason: 'Suspended' });
+      for (const end of ends) expect(nextAction(end)).to.include({ kind: 'endAttempt', reason: 'Suspended' });
     });
 
     it('is cancelled where that was asked for after a suspension', () => {
       const trial = aTrial({ spec: { cancel: true } });
-      expect(nextStep(seen({ trial, recorded: suspended }))).to.include(failed('Cancelled'));
+      expect(nextAction(seen({ trial, recorded: suspended }))).to.include(failed('Cancelled'));
     });
 
     it('looks again when a Pod that is being deleted should be gone', () => {
-      const step = nextStep(during(running, { deletionTimestamp: stampOf(after(10)) }));
-      expect(step).to.deep.include({ kind: 'wait', reason: 'Stopping', againMs: 10_100 });
+      const action = nextAction(during(running, { deletionTimestamp: stampOf(after(10)) }));
+      expect(action).to.deep.include({ kind: 'wait', reason: 'Stopping', againMs: 10_100 });
     });
 
     it('takes silence past the grace period as a lost node', () => {
-      const step = nextStep(during(running, { deletionTimestamp: stampOf(after(10)), now: after(16) }));
-      expect(step).to.include({ kind: 'endAttempt', reason: 'NodeLost' });
+      const action = nextAction(during(running, { deletionTimestamp: stampOf(after(10)), now: after(16) }));
+      expect(action).to.include({ kind: 'endAttempt', reason: 'NodeLost' });
     });
   });
 
@@ -305,24 +309,24 @@ describe('the next step of a Trial', () => {
       during(endedPod(JSON.stringify(outcome)), { trial, outcome });
 
     it('records the reward', () => {
-      expect(nextStep(over())).to.include({ kind: 'succeed' });
+      expect(nextAction(over())).to.include({ kind: 'succeed' });
     });
 
     it('records a reward that was obtained although the Trial was cancelled meanwhile', () => {
-      expect(nextStep(over(aTrial({ spec: { cancel: true } })))).to.include({ kind: 'succeed' });
+      expect(nextAction(over(aTrial({ spec: { cancel: true } })))).to.include({ kind: 'succeed' });
     });
 
     it('ends with what the courier says', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'RewardMissing', message: 'no file' } });
-      expect(nextStep(over(aTrial(), outcome))).to.include(failed('RewardMissing'));
+      expect(nextAction(over(aTrial(), outcome))).to.include(failed('RewardMissing'));
     });
 
     it('tries again when the courier failed, and not for ever', () => {
       const outcome = anOutcome({
         result: { kind: 'failed', reason: 'CourierFailed', message: 'restarted' },
       });
-      expect(nextStep(over(aTrial(), outcome))).to.include({ kind: 'endAttempt', reason: 'CourierFailed' });
-      expect(nextStep(over(aTrial({ spec: { maxAttempts: 1 } }), outcome))).to.include(
+      expect(nextAction(over(aTrial(), outcome))).to.include({ kind: 'endAttempt', reason: 'CourierFailed' });
+      expect(nextAction(over(aTrial({ spec: { maxAttempts: 1 } }), outcome))).to.include(
         failed('CourierFailed'),
       );
     });
@@ -338,13 +342,13 @@ describe('the next step of a Trial', () => {
         result: { kind: 'failed', reason: 'CourierFailed', message: 'restarted' },
       });
       const trial = aTrial({ spec: { maxAttempts: 2 }, status: { attempts } });
-      expect(nextStep(over(trial, outcome))).to.include({ kind: 'endAttempt' });
+      expect(nextAction(over(trial, outcome))).to.include({ kind: 'endAttempt' });
     });
 
     it('calls an ended attempt of a cancelled Trial cancelled, and of a suspended one suspended', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
-      expect(nextStep(over(aTrial({ spec: { cancel: true } }), outcome))).to.include(failed('Cancelled'));
-      expect(nextStep(over(aTrial({ spec: { suspend: true } }), outcome))).to.include({
+      expect(nextAction(over(aTrial({ spec: { cancel: true } }), outcome))).to.include(failed('Cancelled'));
+      expect(nextAction(over(aTrial({ spec: { suspend: true } }), outcome))).to.include({
         kind: 'endAttempt',
         reason: 'Suspended',
       });
@@ -353,10 +357,10 @@ describe('the next step of a Trial', () => {
     it('retries an attempt that somebody else stopped', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
       const job = aJob(aTrial());
-      const step = nextStep(
+      const action = nextAction(
         seen({ job: { kind: 'own', job }, pod: aPod(job, { status: { phase: 'Failed' } }), outcome }),
       );
-      expect(step).to.include({ kind: 'endAttempt', reason: 'PodLost' });
+      expect(action).to.include({ kind: 'endAttempt', reason: 'PodLost' });
     });
 
     it('waits for the Pod to say why the task container went, a minute at most', () => {
@@ -367,19 +371,21 @@ describe('the next step of a Trial', () => {
         terminated: { exitCode: 0, finishedAt: stampOf(after(1)) },
       });
       const status = { ...running, initContainerStatuses: [courier] };
-      expect(nextStep(during(status, { outcome }))).to.include({ kind: 'wait', reason: 'Stopping' });
-      expect(nextStep(during(status, { outcome, now: after(61) }))).to.include(failed('TaskContainerExited'));
+      expect(nextAction(during(status, { outcome }))).to.include({ kind: 'wait', reason: 'Stopping' });
+      expect(nextAction(during(status, { outcome, now: after(61) }))).to.include(
+        failed('TaskContainerExited'),
+      );
     });
 
     it('retries an attempt whose Pod somebody deleted, and not one whose container ended by itself', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
       const status = endedPod(JSON.stringify(outcome));
       const deletionTimestamp = stampOf(after(4));
-      expect(nextStep(during(status, { outcome, deletionTimestamp }))).to.include({
+      expect(nextAction(during(status, { outcome, deletionTimestamp }))).to.include({
         kind: 'endAttempt',
         reason: 'PodLost',
       });
-      expect(nextStep(during(status, { outcome }))).to.include(failed('TaskContainerExited'));
+      expect(nextAction(during(status, { outcome }))).to.include(failed('TaskContainerExited'));
     });
 
     const ended = (terminated: object, status: object = {}): Pod['status'] => ({
@@ -430,14 +436,14 @@ describe('the next step of a Trial', () => {
         { kind: 'endAttempt', reason: 'PodLost' },
       ],
     ];
-    for (const [sentence, status, step] of marks)
-      it(`reads ${sentence}`, () => expect(nextStep(during(status))).to.include(step));
+    for (const [sentence, status, action] of marks)
+      it(`reads ${sentence}`, () => expect(nextAction(during(status))).to.include(action));
 
     it('asks the Pod why its container exited when the courier only saw it go', () => {
       const outcome = anOutcome({
         result: { kind: 'failed', reason: 'TaskContainerExited', message: 'gone' },
       });
-      expect(nextStep(during(ended({ reason: 'OOMKilled' }), { outcome }))).to.include(failed('OOMKilled'));
+      expect(nextAction(during(ended({ reason: 'OOMKilled' }), { outcome }))).to.include(failed('OOMKilled'));
     });
 
     it('calls a vanished Pod lost when its Job has failed', () => {
@@ -445,7 +451,7 @@ describe('the next step of a Trial', () => {
       const job = aJob(trial, {
         status: { conditions: [{ type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' }] },
       });
-      expect(nextStep(seen({ trial, job: { kind: 'own', job } }))).to.include({
+      expect(nextAction(seen({ trial, job: { kind: 'own', job } }))).to.include({
         kind: 'endAttempt',
         reason: 'PodLost',
       });
@@ -458,14 +464,14 @@ describe('the next step of a Trial', () => {
           conditions: [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'disrupted' }],
         },
       });
-      expect(nextStep(seen({ trial, job: { kind: 'own', job } }))).to.include({
+      expect(nextAction(seen({ trial, job: { kind: 'own', job } }))).to.include({
         kind: 'endAttempt',
         reason: 'Evicted',
       });
     });
 
     it('calls an attempt lost whose Job somebody deleted', () => {
-      expect(nextStep(seen({ recorded: { number: 1, jobName: 'hello-1' } }))).to.include({
+      expect(nextAction(seen({ recorded: { number: 1, jobName: 'hello-1' } }))).to.include({
         kind: 'endAttempt',
         reason: 'PodLost',
       });
@@ -474,7 +480,7 @@ describe('the next step of a Trial', () => {
     describe('that was never created', () => {
       const trial = aTrial();
       const refused = (refusal: string, now = after(5)) =>
-        nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) }, refusal, now }));
+        nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) }, refusal, now }));
       const forbidden = 'Error creating: pods "hello-1-abcde" is forbidden:';
 
       const final = [
@@ -511,8 +517,8 @@ describe('the next step of a Trial', () => {
 
       it('looks again after three seconds, then less often each time', () => {
         const again = [1, 5, 60].map((age) => {
-          const step = nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) }, now: after(age) }));
-          return step.kind === 'wait' && step.againMs;
+          const action = nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) }, now: after(age) }));
+          return action.kind === 'wait' && action.againMs;
         });
         expect(again).to.deep.equal([3100, 5100, 60_100]);
       });
@@ -520,7 +526,7 @@ describe('the next step of a Trial', () => {
 
     it('waits for the Pod of a new Job', () => {
       const trial = aTrial();
-      expect(nextStep(seen({ trial, job: { kind: 'own', job: aJob(trial) } }))).to.include({
+      expect(nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) } }))).to.include({
         kind: 'wait',
         reason: 'Pending',
       });

@@ -1,4 +1,4 @@
-/** Pure: what was observed → the one next step. */
+/** Pure: what was observed → the one next action. */
 import { pauseUntil } from '../../crds/attempts.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
@@ -25,7 +25,7 @@ import type { Failure } from './pod.ts';
 
 export type StopReason = 'Cancelled' | 'Suspended';
 
-export type Step =
+export type Action =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
   | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
   | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
@@ -39,9 +39,19 @@ export type Step =
   | { kind: 'succeed'; outcome: Outcome }
   | { kind: 'fail'; reason: TrialFailedReason; message: string; outcome?: Outcome };
 
-const fail = (reason: TrialFailedReason, message: string): Step => ({ kind: 'fail', reason, message });
+/** What came of an action. */
+export type Done =
+  | Exclude<Action, { kind: 'createJob' | 'createBuild' }>
+  | { kind: 'jobCreated' }
+  | { kind: 'buildCreated'; taskBuild: string };
+
+const fail = (reason: TrialFailedReason, message: string): Action & { kind: 'fail' } => ({
+  kind: 'fail',
+  reason,
+  message,
+});
 /** Its removal wakes the Trial, too. */
-export const LEFTOVER: Step = {
+export const LEFTOVER: Action & { kind: 'wait' } = {
   kind: 'wait',
   reason: 'Pending',
   message: 'the Job of an earlier Trial of this name is being removed',
@@ -49,7 +59,7 @@ export const LEFTOVER: Step = {
 };
 const CANCELLED = 'spec.cancel is true';
 
-export function nextStep(seen: Observed): Step {
+export function nextAction(seen: Observed): Action {
   if (seen.job.kind === 'foreign')
     return fail(
       'NameConflict',
@@ -110,7 +120,7 @@ function silentFailure(seen: Observed): Failure | undefined {
 
 const failedCondition = ({ status }: Job) => status?.conditions?.find(({ type }) => type === 'Failed');
 
-function afterAttempt(seen: Observed, ended: AttemptEnd): Step {
+function afterAttempt(seen: Observed, ended: AttemptEnd): Action {
   const { spec } = seen.trial;
   // A result that was obtained is recorded, whatever was asked for meanwhile.
   if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
@@ -133,7 +143,7 @@ const isSuspended = (seen: Observed): boolean => seen.trial.spec.suspend || isSu
 const isFailure = (attempt: Attempt): boolean =>
   attempt.completionTime !== undefined && attempt.reason !== 'Suspended';
 
-function duringAttempt(seen: Observed): Step {
+function duringAttempt(seen: Observed): Action {
   const { pod } = seen;
   const because = stopReason(seen);
   if (because && !isOnRecord(seen, because)) return { kind: 'recordStop', because };
@@ -142,7 +152,7 @@ function duringAttempt(seen: Observed): Step {
   if (seen.outcome)
     return { kind: 'wait', reason: 'Stopping', message: 'the task container is ending', againMs: SETTLE_MS };
   const started = pod && startedAt(pod);
-  if (started === undefined) return startingStep(seen);
+  if (started === undefined) return whileStarting(seen);
   return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };
 }
 
@@ -165,7 +175,7 @@ const isEnding = ({ pod, job }: Observed): boolean =>
   isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job));
 
 /** The Pod is on its way out; no event comes from a node that is lost, so look again when it should have ended. */
-function whileStopping({ pod, now }: Observed): Step {
+function whileStopping({ pod, now }: Observed): Action {
   const againMs = pod && stuckInMs(pod, now);
   return {
     kind: 'wait',
@@ -180,7 +190,7 @@ function jobAgeMs({ job, now }: Observed): number {
   return created === undefined ? 0 : now.getTime() - Date.parse(created);
 }
 
-function startingStep(seen: Observed): Step {
+function whileStarting(seen: Observed): Action {
   const { trial, pod, refusal } = seen;
   const { reason, message, becomes } = waitingOf(pod, refusal);
   if (becomes?.reason === 'JobRejected') return fail(becomes.reason, message);
@@ -196,7 +206,7 @@ function startingStep(seen: Observed): Step {
   );
 }
 
-function beforeAttempt(seen: Observed): Step {
+function beforeAttempt(seen: Observed): Action {
   const { trial, taskMissing, now } = seen;
   if (trial.spec.cancel) return fail('Cancelled', CANCELLED);
   if (trial.spec.suspend) return { kind: 'wait', reason: 'Suspended', message: 'spec.suspend is true' };
@@ -206,8 +216,8 @@ function beforeAttempt(seen: Observed): Step {
   if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
   const changed = changedTask(seen);
   if (changed !== undefined) return fail('TaskMismatch', changed);
-  const step = withImage(seen.image);
-  return step.kind === 'createJob' ? { ...step, ...present({ taskContent: seen.taskContent }) } : step;
+  const action = withImage(seen.image);
+  return action.kind === 'createJob' ? { ...action, ...present({ taskContent: seen.taskContent }) } : action;
 }
 
 /** All attempts are at one task: what one of them read of the tests must not help the next one with others. */
@@ -218,7 +228,7 @@ function changedTask({ trial: { spec, status }, taskContent }: Observed): string
   return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
 }
 
-function withImage(image: ImageSeen): Step {
+function withImage(image: ImageSeen): Action {
   switch (image.kind) {
     case 'ready':
       return { kind: 'createJob', image: image.image };

@@ -4,13 +4,13 @@ import { BUILD_FAILED } from '../../crds/reasons.ts';
 import type { BuildActiveReason, BuildFailedReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
 import type { ProviderError, ProviderReason } from '../../providers/errors.ts';
-import type { BuildFailure } from '../../providers/image-builder/port.ts';
+import type { BuildFailure, BuildHandle } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observe.ts';
-import { roundedUp } from './line.ts';
-import type { Place } from './line.ts';
+import { roundedUp } from './queue.ts';
+import type { QueuePosition } from './queue.ts';
 
-export type Step =
+export type Action =
   /** `againMs` where no event will tell. */
   | { kind: 'wait'; reason: BuildActiveReason; message: string; againMs?: number }
   /** Write the token of a new attempt down, before anything is started with it. */
@@ -22,8 +22,14 @@ export type Step =
   /** `stop`: something still runs at the builder. */
   | { kind: 'fail'; failure: Failure; stop: boolean };
 
-export type Wait = Step & { kind: 'wait' };
-export type Fail = Step & { kind: 'fail' };
+/** What came of an action. */
+export type Done =
+  | Exclude<Action, { kind: 'openAttempt' | 'start' }>
+  | { kind: 'opened'; image: string; attempt: BuildAttempt }
+  | { kind: 'started'; image: string; handle: BuildHandle };
+
+export type Wait = Action & { kind: 'wait' };
+export type Fail = Action & { kind: 'fail' };
 
 export type Failure = Pick<BuildFailure, 'message' | 'failedStep'> & {
   reason: BuildFailedReason;
@@ -39,12 +45,12 @@ const UNKNOWN_MS = 30_000;
 const ASK_AGAIN_MS = 5000;
 const REFUSED_PAUSE_MS = [2000, 60_000] as const;
 
-export function nextStep(seen: Observed): Step {
-  const { taskBuild, open, place } = seen;
+export function nextAction(seen: Observed): Action {
+  const { taskBuild, open, position } = seen;
   if (taskBuild.spec.cancelled)
     return { ...fail('Cancelled', 'spec.cancelled is true'), stop: open?.buildId !== undefined };
   if (open) return duringAttempt(seen, open);
-  return place ? waitInLine(place) : beforeAttempt(seen);
+  return position ? waitInQueue(position) : beforeAttempt(seen);
 }
 
 const fail = (reason: BuildFailedReason, message: string): Fail => ({
@@ -54,11 +60,11 @@ const fail = (reason: BuildFailedReason, message: string): Fail => ({
 });
 
 /** What a build does that no slot is free for; the end of another build wakes it. */
-export function waitInLine({ ahead, limit, share }: Place): Wait {
+export function waitInQueue({ queuedAhead, limit, share }: QueuePosition): Wait {
   const where =
-    ahead === 0
+    queuedAhead === 0
       ? 'next of its namespace'
-      : `at most ${roundedUp(ahead)} builds of this namespace are ahead of this one`;
+      : `at most ${roundedUp(queuedAhead)} builds of this namespace are ahead of this one`;
   const most = share < limit ? `, ${share} of one namespace` : '';
   return {
     kind: 'wait',
@@ -67,13 +73,13 @@ export function waitInLine({ ahead, limit, share }: Place): Wait {
   };
 }
 
-function beforeAttempt(seen: Observed): Step {
+function beforeAttempt(seen: Observed): Action {
   if (seen.refusal) return { kind: 'fail', failure: seen.refusal, stop: false };
-  return imageStep(seen) ?? refusal(seen) ?? tooLong(seen) ?? pauseStep(seen) ?? contextStep(seen);
+  return afterLookup(seen) ?? refusal(seen) ?? tooLong(seen) ?? pause(seen) ?? withContext(seen);
 }
 
 /** What the registry’s answer decides. */
-function imageStep({ image, existing }: Observed): Step | undefined {
+function afterLookup({ image, existing }: Observed): Action | undefined {
   switch (existing.kind) {
     case 'unavailable':
       return {
@@ -98,7 +104,7 @@ function imageStep({ image, existing }: Observed): Step | undefined {
   }
 }
 
-function refusal({ taskBuild, backend }: Observed): Step | undefined {
+function refusal({ taskBuild, backend }: Observed): Action | undefined {
   const wanted = taskBuild.spec.backend ?? backend;
   if (wanted === backend) return undefined;
   return fail(
@@ -108,7 +114,7 @@ function refusal({ taskBuild, backend }: Observed): Step | undefined {
 }
 
 /** Refused and not cut short: a build that ends early for a reason that nobody wrote down is hard to understand. */
-function tooLong({ taskBuild: { spec }, limits }: Observed): Step | undefined {
+function tooLong({ taskBuild: { spec }, limits }: Observed): Action | undefined {
   const field = (['timeoutSeconds', 'queueTimeoutSeconds'] as const).find(
     (each) => spec[each] > limits[each],
   );
@@ -117,12 +123,12 @@ function tooLong({ taskBuild: { spec }, limits }: Observed): Step | undefined {
   return fail('BuildRejected', message);
 }
 
-function pauseStep({ taskBuild, now }: Observed): Step | undefined {
+function pause({ taskBuild, now }: Observed): Action | undefined {
   const attempts = taskBuild.status?.attempts ?? [];
   return pauseUntil(nextAttemptAt(attempts, jittered(PAUSE_MS, attempts.at(-1)?.token ?? '')), now);
 }
 
-function contextStep({ image, context }: Observed): Step {
+function withContext({ image, context }: Observed): Action {
   switch (context.kind) {
     case 'missing':
       return fail('ContextNotFound', context.message);
@@ -138,7 +144,7 @@ function contextStep({ image, context }: Observed): Step {
   }
 }
 
-function duringAttempt(seen: Observed, open: BuildAttempt): Step {
+function duringAttempt(seen: Observed, open: BuildAttempt): Action {
   const { image, origin, state } = seen;
   if (image === undefined || !origin)
     return afterFailure(seen.taskBuild, {
@@ -149,7 +155,7 @@ function duringAttempt(seen: Observed, open: BuildAttempt): Step {
   return { kind: 'start', image, attempt: open };
 }
 
-function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Step {
+function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Action {
   const { queueTimeoutSeconds, timeoutSeconds } = seen.taskBuild.spec;
   switch (state.kind) {
     case 'queued':
@@ -179,7 +185,7 @@ const timeoutFrom = (open: BuildAttempt, { timeoutFrom: told, since }: StateSeen
 const overdue = ({ now }: Observed, since: string | undefined, limitMs: number): boolean =>
   since !== undefined && now.getTime() > Date.parse(since) + limitMs;
 
-function lost(seen: Observed, open: BuildAttempt): Step {
+function lost(seen: Observed, open: BuildAttempt): Action {
   const message = `the builder knows no build ${open.buildId}`;
   if (overdue(seen, open.startTime, UNKNOWN_MS))
     return afterFailure(seen.taskBuild, { reason: 'BuilderUnavailable', message });
@@ -187,14 +193,14 @@ function lost(seen: Observed, open: BuildAttempt): Step {
 }
 
 /** Success means: the registry shows the digest. A registry may need a moment for it. */
-function pushed({ image, existing }: Observed, digest: string): Step {
+function pushed({ image, existing }: Observed, digest: string): Action {
   if (image !== undefined && existing.kind === 'present')
     return { kind: 'succeed', image, digest, cacheHit: false };
   const message = 'message' in existing ? existing.message : `the registry does not show ${digest} yet`;
   return { kind: 'wait', reason: 'RegistryUnavailable', message, againMs: 2000 };
 }
 
-function afterFailure({ status }: TaskBuild, { reason, message, logTail, failedStep }: Failure): Step {
+function afterFailure({ status }: TaskBuild, { reason, message, logTail, failedStep }: Failure): Action {
   const failure = {
     reason,
     message,

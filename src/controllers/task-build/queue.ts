@@ -2,9 +2,9 @@
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 
-/** A place in the line: so many builds of the same namespace are served first. */
-export interface Place {
-  ahead: number;
+/** A position in the queue for slots: so many builds of the same namespace get one first. */
+export interface QueuePosition {
+  queuedAhead: number;
   /** How many builds run at the same time, and how many of them in one namespace. */
   limit: number;
   share: number;
@@ -38,7 +38,7 @@ const byRank = (a: { rank: string }, b: { rank: string }): number =>
 export interface Turn {
   build: TaskBuild;
   /** Builds of its namespace that are served before it. */
-  ahead: number;
+  queuedAhead: number;
   /** Builds of its namespace that are under way when its turn comes, were none to end. */
   beside: number;
 }
@@ -50,7 +50,11 @@ export interface Turn {
 export function inTurn(waiting: readonly TaskBuild[], running: ReadonlyMap<string, number>): Turn[] {
   const ranked = waiting.map((build) => ({ build, rank: rank(build) })).sort(byRank);
   const turns = [...Map.groupBy(ranked, ({ build }) => namespaceOf(build))].flatMap(([namespace, own]) =>
-    own.map((each, ahead) => ({ ...each, ahead, beside: (running.get(namespace) ?? 0) + ahead })),
+    own.map((each, queuedAhead) => ({
+      ...each,
+      queuedAhead,
+      beside: (running.get(namespace) ?? 0) + queuedAhead,
+    })),
   );
   return turns.sort((a, b) => a.beside - b.beside || byRank(a, b));
 }
@@ -61,5 +65,6 @@ export function perNamespace(builds: readonly TaskBuild[]): Map<string, number> 
   return new Map([...groups].map(([namespace, own]) => [namespace, own.length]));
 }
 
-/** Numbers that are told apart when the place in the line is told: 0, 1, 2, 4, 8, … A long line would be written anew at every end. */
-export const roundedUp = (ahead: number): number => (ahead === 0 ? 0 : 2 ** Math.ceil(Math.log2(ahead)));
+/** The positions that a status tells apart: 0, 1, 2, 4, 8, … Otherwise the end of a build would write the status of every build in a long queue. */
+export const roundedUp = (queuedAhead: number): number =>
+  queuedAhead === 0 ? 0 : 2 ** Math.ceil(Math.log2(queuedAhead));
