@@ -2,28 +2,26 @@
  * The Trial controller. Every pass: observe, decide, act, report — in that order, with one status write at the end.
  * Killing the process between any two lines changes no outcome: names of children are deterministic, and what was done is observed again.
  */
-import { isDeepStrictEqual } from 'node:util';
-import { identityOf, trialPrefix } from '../../crds/names.ts';
+import { trialPrefix } from '../../crds/names.ts';
 import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
-import type { TrialActiveReason } from '../../crds/reasons.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
+import type { ApiError } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
-import { isLeftover, isOwnedBy } from './attempt.ts';
 import { isFinished } from '../../crds/conditions.ts';
-import { observe } from './observe.ts';
+import { observe, seeJob } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
-import { LEFTOVER, nextAction } from './decide.ts';
+import { afterBuildRefused, afterJobRefused, nextAction, whereNameIsTaken } from './decide.ts';
 import type { Action, Done } from './decide.ts';
-import { refusalOf, scheduling } from './pod.ts';
 import { trialConfig, trialResult } from './result.ts';
-import { trialStatus } from './status.ts';
+import { reportOf, trialStatus } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
@@ -76,58 +74,43 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
 }
 
 async function createJob(
-  { kube, settings }: TrialDeps,
+  deps: TrialDeps,
   seen: Observed,
-  action: Action & { kind: 'createJob' },
+  { image, taskContent }: Action & { kind: 'createJob' },
 ): Promise<Done> {
-  const { image, taskContent } = action;
-  const job = jobFor(seen.trial, seen.attempt, { image, settings: settings(), ...present({ taskContent }) });
+  const { trial, attempt } = seen;
+  const job = jobFor(trial, attempt, { image, settings: deps.settings(), ...present({ taskContent }) });
   try {
-    await kube.create(Job, job);
+    await deps.kube.create(Job, job);
     return { kind: 'jobCreated' };
   } catch (error) {
-    if (isAlreadyExists(error)) {
-      const { namespace = '', name } = job.metadata;
-      const found = await kube.get(Job, { namespace, name });
-      if (found && isOwnedBy(found, seen.trial)) return { kind: 'jobCreated' };
-      if (found && isLeftover(found, seen.trial)) return LEFTOVER;
-      return {
-        kind: 'fail',
-        reason: 'NameConflict',
-        message: `Job ${name} exists and is not this Trial's; delete it or rename the Trial`,
-      };
-    }
-    return refused(error, (message) => ({ kind: 'fail', reason: 'JobRejected', message }));
+    if (isAlreadyExists(error))
+      return whereNameIsTaken(seen, await seeJob(deps, { trial, attempt, live: true }));
+    if (isRefused(error)) return afterJobRefused(error.message);
+    throw error;
   }
-}
-
-/** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
-function refused(error: unknown, failure: (message: string) => Done): Done {
-  if (!isInvalid(error) && !isForbidden(error)) throw error;
-  const { message, passing } = refusalOf(error.message);
-  return passing ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 } : failure(message);
 }
 
 async function createBuild(
   { kube }: TrialDeps,
   { trial }: Observed,
-  action: Action & { kind: 'createBuild' },
+  { taskBuild, stale }: Action & { kind: 'createBuild' },
 ): Promise<Done> {
-  const build = taskBuildFor(trial, action.taskBuild);
-  const created: Done = { kind: 'buildCreated', taskBuild: action.taskBuild };
-  const { namespace = '', name } = build.metadata;
-  const staleUid = action.stale?.metadata.uid;
-  if (staleUid !== undefined) await kube.delete(TaskBuildKind, { namespace, name }, { uid: staleUid });
+  const build = taskBuildFor(trial, taskBuild);
+  const key = { namespace: build.metadata.namespace ?? '', name: taskBuild };
+  const staleUid = stale?.metadata.uid;
+  if (staleUid !== undefined) await kube.delete(TaskBuildKind, key, { uid: staleUid });
   try {
     await kube.create(TaskBuildKind, build);
   } catch (error) {
-    // Another Trial of the same content was faster.
-    if (isAlreadyExists(error)) return created;
-    const message = (words: string): string => `TaskBuild ${name}: BuildRejected: ${words}`;
-    return refused(error, (words) => ({ kind: 'fail', reason: 'BuildFailed', message: message(words) }));
+    if (isRefused(error)) return afterBuildRefused(taskBuild, error.message);
+    // Otherwise another Trial of the same content was faster.
+    if (!isAlreadyExists(error)) throw error;
   }
-  return created;
+  return { kind: 'buildCreated', taskBuild };
 }
+
+const isRefused = (error: unknown): error is ApiError => isInvalid(error) || isForbidden(error);
 
 /** Foreground: the Job stays until its Pod is gone, so that the end of the Pod can be seen. */
 const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
@@ -137,66 +120,28 @@ const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
     { uid: metadata.uid ?? '', propagation: 'Foreground' },
   );
 
-/** An attempt that starts at once needs no word in between: why it waits is written only when that lasts. */
-const QUIET_MS = 5000;
-const PASSING: TrialActiveReason[] = ['Pending', 'Unschedulable', 'PullingImage'];
-
 async function report(deps: TrialDeps, seen: Observed, done: Done): Promise<Result | undefined> {
-  const { trial, now } = seen;
+  const { trial } = seen;
   const status = trialStatus(seen, done, { files: deps.artifacts, logs: deps.logLinks });
-  const again =
-    done.kind === 'wait' && done.againMs !== undefined ? { requeueAfterMs: done.againMs } : undefined;
-  if (sameStatus(trial.status, status)) return again;
-  const quietFor = QUIET_MS - (now.getTime() - Date.parse(since(seen)));
-  if (isTransient(done) && quietFor > 0)
-    return { requeueAfterMs: Math.min(quietFor, again?.requeueAfterMs ?? quietFor) };
-  if (isFinished({ ...trial, status })) await storeResult(deps, seen, { done, status });
-  await deps.kube.replaceStatus(TrialKind, { ...trial, status });
-  announce(deps.events, seen, done);
-  return again;
-}
-
-const isTransient = (done: Done): boolean =>
-  done.kind === 'jobCreated' || (done.kind === 'wait' && PASSING.includes(done.reason));
-
-/** When the Trial came to what it waits for now. */
-const since = ({ trial, job, pod, now }: Observed): string =>
-  (pod && scheduling(pod)?.lastTransitionTime) ??
-  (job.kind === 'own' ? job.job.metadata.creationTimestamp : trial.metadata.creationTimestamp) ??
-  now.toISOString();
-
-const unworded = ({ conditions, ...rest }: TrialStatus): object => ({
-  ...rest,
-  conditions: conditions?.map(({ type, status, reason, observedGeneration, message }) => ({
-    type,
-    status,
-    reason,
-    observedGeneration,
-    // Ours, and it names what the build is doing, or what keeps the Pod from being made.
-    message: reason === 'BuildingImage' || reason === 'Pending' ? message : '',
-  })),
-});
-
-/** Equal but for the wording: the kubelet's messages carry counters that would be written for ever. */
-function sameStatus(before: TrialStatus | undefined, after: TrialStatus): boolean {
-  return before !== undefined && isDeepStrictEqual(unworded(before), unworded(after));
+  const { write, againMs } = reportOf(seen, done, status);
+  if (write) {
+    if (isFinished({ ...trial, status })) await storeResult(deps, seen, { done, status });
+    await deps.kube.replaceStatus(TrialKind, { ...trial, status });
+    announce(deps.events, trial, done);
+  }
+  return againMs === undefined ? undefined : { requeueAfterMs: againMs };
 }
 
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** The files come first: a Trial that says where its result lies has it there. Of a courier's outcome, writing them twice writes the same. */
 async function storeResult(
-  { artifacts, taskBuilds }: TrialDeps,
-  seen: Observed,
+  { artifacts }: TrialDeps,
+  { trial, taskBuild }: Observed,
   { done, status }: { done: Done; status: TrialStatus },
 ): Promise<void> {
-  if (!seen.trial.spec.uploadResults) return;
-  const { trial } = seen;
+  if (!trial.spec.uploadResults) return;
   const outcome = 'outcome' in done ? done.outcome : undefined;
-  const taskBuild = taskBuilds.get({
-    namespace: identityOf(trial).namespace,
-    name: status.taskBuild ?? '',
-  });
   const prefix = trialPrefix(trial);
   const options = { contentType: 'application/json' };
   const result = trialResult({ trial, status, ...present({ outcome, taskBuild }) });
@@ -206,7 +151,7 @@ async function storeResult(
   ]);
 }
 
-function announce(events: EventRecorder, { trial }: Observed, done: Done): void {
+function announce(events: EventRecorder, trial: Trial, done: Done): void {
   if (done.kind === 'fail' || done.kind === 'endAttempt') events.warning(trial, done.reason, done.message);
   if (done.kind === 'succeed') events.normal(trial, ...resultEvent(done));
 }

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import {
   after,
   aJob,
-  anImageConfig,
   anOutcome,
   aPod,
   aTrial,
@@ -11,33 +10,18 @@ import {
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
+import { aTrialSeen, READY } from '../../../test/support/trial-seen.ts';
+import type { TrialKnown } from '../../../test/support/trial-seen.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import type { Observed } from './observed.ts';
 import { nextAction } from './decide.ts';
 
-const ready: Observed['image'] = {
-  kind: 'ready',
-  image: { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() },
-};
-
-const seen = (over: Partial<Observed> = {}): Observed => ({
-  trial: aTrial(),
-  attempt: 1,
-  job: { kind: 'none' },
-  image: { kind: 'notAsked' },
-  now: after(5),
-  ...over,
-});
-
 /** An attempt whose Pod has this status. */
-function during(
-  status: Pod['status'],
-  over: Partial<Observed> & { deletionTimestamp?: string } = {},
-): Observed {
+function during(status: Pod['status'], over: TrialKnown & { deletionTimestamp?: string } = {}): Observed {
   const { deletionTimestamp, ...rest } = over;
   const trial = rest.trial ?? aTrial();
   const job = aJob(trial);
-  return seen({
+  return aTrialSeen({
     ...rest,
     trial,
     job: { kind: 'own', job },
@@ -58,7 +42,7 @@ const failed = (reason: string) => ({ kind: 'fail', reason });
 describe('the next action of a Trial', () => {
   describe('before an attempt', () => {
     it('creates the Job when task and image are there', () => {
-      expect(nextAction(seen({ image: ready }))).to.include({ kind: 'createJob' });
+      expect(nextAction(aTrialSeen({ image: READY }))).to.include({ kind: 'createJob' });
     });
 
     it('waits while the image is building', () => {
@@ -67,11 +51,11 @@ describe('the next action of a Trial', () => {
         taskBuild: 'build-1',
         message: 'TaskBuild build-1: Building',
       } as const;
-      expect(nextAction(seen({ image }))).to.include({ kind: 'wait', reason: 'BuildingImage' });
+      expect(nextAction(aTrialSeen({ image }))).to.include({ kind: 'wait', reason: 'BuildingImage' });
     });
 
     it('asks for a build of content that nobody has built', () => {
-      expect(nextAction(seen({ image: { kind: 'toBuild', taskBuild: 'build-1' } }))).to.include({
+      expect(nextAction(aTrialSeen({ image: { kind: 'toBuild', taskBuild: 'build-1' } }))).to.include({
         kind: 'createBuild',
         taskBuild: 'build-1',
       });
@@ -79,19 +63,19 @@ describe('the next action of a Trial', () => {
 
     it('ends with the reason that the image has', () => {
       expect(
-        nextAction(seen({ image: { kind: 'failed', reason: 'ImageNotFound', message: 'none' } })),
+        nextAction(aTrialSeen({ image: { kind: 'failed', reason: 'ImageNotFound', message: 'none' } })),
       ).to.include(failed('ImageNotFound'));
     });
 
     it('waits for a registry that does not answer', () => {
-      expect(nextAction(seen({ image: { kind: 'unavailable', message: 'refused' } }))).to.include({
+      expect(nextAction(aTrialSeen({ image: { kind: 'unavailable', message: 'refused' } }))).to.include({
         kind: 'wait',
         reason: 'RegistryUnavailable',
       });
     });
 
     it('ends with TaskNotFound where the task is missing, whatever the image', () => {
-      expect(nextAction(seen({ image: ready, taskMissing: 'there is no object s3://a/b' }))).to.include(
+      expect(nextAction(aTrialSeen({ image: READY, taskMissing: 'there is no object s3://a/b' }))).to.include(
         failed('TaskNotFound'),
       );
     });
@@ -109,10 +93,10 @@ describe('the next action of a Trial', () => {
       const again = { ...aTrial(), status: { attempts } };
       const second = (taskContent?: string) =>
         nextAction(
-          seen({
+          aTrialSeen({
             trial: again,
             attempt: 2,
-            image: ready,
+            image: READY,
             now: after(3600),
             ...(taskContent && { taskContent }),
           }),
@@ -125,14 +109,14 @@ describe('the next action of a Trial', () => {
     });
 
     it('does nothing while suspended', () => {
-      expect(nextAction(seen({ trial: aTrial({ spec: { suspend: true } }) }))).to.include({
+      expect(nextAction(aTrialSeen({ trial: aTrial({ spec: { suspend: true } }) }))).to.include({
         kind: 'wait',
         reason: 'Suspended',
       });
     });
 
     it('ends at once when cancelled, suspended or not', () => {
-      expect(nextAction(seen({ trial: aTrial({ spec: { cancel: true, suspend: true } }) }))).to.include(
+      expect(nextAction(aTrialSeen({ trial: aTrial({ spec: { cancel: true, suspend: true } }) }))).to.include(
         failed('Cancelled'),
       );
     });
@@ -145,20 +129,20 @@ describe('the next action of a Trial', () => {
         completionTime: stampOf(T0),
       }));
       const action = nextAction(
-        seen({ trial: aTrial({ status: { attempts } }), attempt: 3, now: after(5), image: ready }),
+        aTrialSeen({ trial: aTrial({ status: { attempts } }), attempt: 3, now: after(5), image: READY }),
       );
       expect(action).to.deep.include({ kind: 'wait', reason: 'Retrying', againMs: 15_000 });
     });
   });
 
   it('never adopts a Job of somebody else', () => {
-    expect(nextAction(seen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
+    expect(nextAction(aTrialSeen({ job: { kind: 'foreign' } }))).to.include(failed('NameConflict'));
   });
 
   it('waits for the Job of an earlier Trial of its name to be removed, unless it is cancelled', () => {
     const job = { kind: 'leftover' } as const;
-    expect(nextAction(seen({ job }))).to.include({ kind: 'wait', reason: 'Pending' });
-    expect(nextAction(seen({ job, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
+    expect(nextAction(aTrialSeen({ job }))).to.include({ kind: 'wait', reason: 'Pending' });
+    expect(nextAction(aTrialSeen({ job, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
       failed('Cancelled'),
     );
   });
@@ -166,7 +150,7 @@ describe('the next action of a Trial', () => {
   it('ends the attempt where the Pod in its Job’s name is another than was rendered, and says what differs', () => {
     const altered = 'Pod x is not what the operator rendered: container y was added';
     const trial = aTrial();
-    expect(nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) }, altered }))).to.deep.equal({
+    expect(nextAction(aTrialSeen({ trial, job: { kind: 'own', job: aJob(trial) }, altered }))).to.deep.equal({
       kind: 'endAttempt',
       reason: 'PodLost',
       message: altered,
@@ -283,14 +267,14 @@ describe('the next action of a Trial', () => {
       const ends: Observed[] = [
         during(endedPod(JSON.stringify(told)), { trial, recorded: suspended, outcome: told }),
         during(running, { trial, recorded: suspended, deletionTimestamp: stampOf(T0), now: after(6) }),
-        seen({ trial, recorded: suspended }),
+        aTrialSeen({ trial, recorded: suspended }),
       ];
       for (const end of ends) expect(nextAction(end)).to.include({ kind: 'endAttempt', reason: 'Suspended' });
     });
 
     it('is cancelled where that was asked for after a suspension', () => {
       const trial = aTrial({ spec: { cancel: true } });
-      expect(nextAction(seen({ trial, recorded: suspended }))).to.include(failed('Cancelled'));
+      expect(nextAction(aTrialSeen({ trial, recorded: suspended }))).to.include(failed('Cancelled'));
     });
 
     it('looks again when a Pod that is being deleted should be gone', () => {
@@ -358,7 +342,7 @@ describe('the next action of a Trial', () => {
       const outcome = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
       const job = aJob(aTrial());
       const action = nextAction(
-        seen({ job: { kind: 'own', job }, pod: aPod(job, { status: { phase: 'Failed' } }), outcome }),
+        aTrialSeen({ job: { kind: 'own', job }, pod: aPod(job, { status: { phase: 'Failed' } }), outcome }),
       );
       expect(action).to.include({ kind: 'endAttempt', reason: 'PodLost' });
     });
@@ -451,7 +435,7 @@ describe('the next action of a Trial', () => {
       const job = aJob(trial, {
         status: { conditions: [{ type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' }] },
       });
-      expect(nextAction(seen({ trial, job: { kind: 'own', job } }))).to.include({
+      expect(nextAction(aTrialSeen({ trial, job: { kind: 'own', job } }))).to.include({
         kind: 'endAttempt',
         reason: 'PodLost',
       });
@@ -464,14 +448,14 @@ describe('the next action of a Trial', () => {
           conditions: [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'disrupted' }],
         },
       });
-      expect(nextAction(seen({ trial, job: { kind: 'own', job } }))).to.include({
+      expect(nextAction(aTrialSeen({ trial, job: { kind: 'own', job } }))).to.include({
         kind: 'endAttempt',
         reason: 'Evicted',
       });
     });
 
     it('calls an attempt lost whose Job somebody deleted', () => {
-      expect(nextAction(seen({ recorded: { number: 1, jobName: 'hello-1' } }))).to.include({
+      expect(nextAction(aTrialSeen({ recorded: { number: 1, jobName: 'hello-1' } }))).to.include({
         kind: 'endAttempt',
         reason: 'PodLost',
       });
@@ -480,7 +464,7 @@ describe('the next action of a Trial', () => {
     describe('that was never created', () => {
       const trial = aTrial();
       const refused = (refusal: string, now = after(5)) =>
-        nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) }, refusal, now }));
+        nextAction(aTrialSeen({ trial, job: { kind: 'own', job: aJob(trial) }, refusal, now }));
       const forbidden = 'Error creating: pods "hello-1-abcde" is forbidden:';
 
       const final = [
@@ -517,7 +501,9 @@ describe('the next action of a Trial', () => {
 
       it('looks again after three seconds, then less often each time', () => {
         const again = [1, 5, 60].map((age) => {
-          const action = nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) }, now: after(age) }));
+          const action = nextAction(
+            aTrialSeen({ trial, job: { kind: 'own', job: aJob(trial) }, now: after(age) }),
+          );
           return action.kind === 'wait' && action.againMs;
         });
         expect(again).to.deep.equal([3100, 5100, 60_100]);
@@ -526,7 +512,7 @@ describe('the next action of a Trial', () => {
 
     it('waits for the Pod of a new Job', () => {
       const trial = aTrial();
-      expect(nextAction(seen({ trial, job: { kind: 'own', job: aJob(trial) } }))).to.include({
+      expect(nextAction(aTrialSeen({ trial, job: { kind: 'own', job: aJob(trial) } }))).to.include({
         kind: 'wait',
         reason: 'Pending',
       });

@@ -1,27 +1,28 @@
-/** Pure: what was observed → the one next action. */
+/**
+ * Pure: what was observed → the one next action. `needs` says beforehand what has to be known for it.
+ * Some decisions can only follow an attempt to act: `whereNameIsTaken`, `afterJobRefused` and `afterBuildRefused`.
+ */
 import { pauseUntil } from '../../crds/attempts.ts';
+import { jobName } from '../../crds/names.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
-import type { Attempt } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
-import { hasVanished, notBefore } from './attempt.ts';
-import type { ImageSeen, Observed, ReadyImage } from './observed.ts';
-import {
-  failureOf,
-  isOver,
-  isSettled,
-  isStuck,
-  POD_EXPECTED_MS,
-  SETTLE_MS,
-  startedAt,
-  stuckInMs,
-  waitingOf,
-} from './pod.ts';
-import type { Failure } from './pod.ts';
+import { attemptEnd } from './attempt-end.ts';
+import type { AttemptEnd } from './attempt-end.ts';
+import { failedAttempts, notBefore } from './attempts.ts';
+import type {
+  AttemptSeen,
+  BegunAttempt,
+  ImageSeen,
+  JobSeen,
+  Observed,
+  ReadyImage,
+  TaskSeen,
+} from './observed.ts';
+import { POD_EXPECTED_MS, refusalOf, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
 
 export type StopReason = 'Cancelled' | 'Suspended';
 
@@ -45,13 +46,21 @@ export type Done =
   | { kind: 'jobCreated' }
   | { kind: 'buildCreated'; taskBuild: string };
 
-const fail = (reason: TrialFailedReason, message: string): Action & { kind: 'fail' } => ({
-  kind: 'fail',
-  reason,
-  message,
-});
+/** What has to be known before the next action. */
+export type Needs =
+  /** No more than is known. */
+  | { need: 'nothing'; action: Action }
+  /** What became of the attempt that was begun. */
+  | { need: 'report' }
+  /** Image and task of the attempt that may start now; and its outcome, should it have run while no operator lived. */
+  | { need: 'inputs' };
+
+type Wait = Action & { kind: 'wait' };
+type Fail = Action & { kind: 'fail' };
+
+const fail = (reason: TrialFailedReason, message: string): Fail => ({ kind: 'fail', reason, message });
 /** Its removal wakes the Trial, too. */
-export const LEFTOVER: Action & { kind: 'wait' } = {
+const LEFTOVER: Wait = {
   kind: 'wait',
   reason: 'Pending',
   message: 'the Job of an earlier Trial of this name is being removed',
@@ -59,68 +68,109 @@ export const LEFTOVER: Action & { kind: 'wait' } = {
 };
 const CANCELLED = 'spec.cancel is true';
 
+const nameConflict = ({ trial, attempt }: AttemptSeen): Fail =>
+  fail(
+    'NameConflict',
+    `Job ${jobName(trial.metadata.name, attempt)} exists and is not this Trial's; delete it or rename the Trial`,
+  );
+
+export function needs(seen: AttemptSeen): Needs {
+  const { job, recorded } = seen;
+  if (job.kind === 'foreign') return { need: 'nothing', action: nameConflict(seen) };
+  if (job.kind === 'own' || (job.kind === 'none' && recorded)) return { need: 'report' };
+  const action = beforeAttempt(seen);
+  return action ? { need: 'nothing', action } : { need: 'inputs' };
+}
+
 export function nextAction(seen: Observed): Action {
-  if (seen.job.kind === 'foreign')
-    return fail(
-      'NameConflict',
-      'a Job that this Trial does not own has the name of its attempt; delete it or rename the Trial',
-    );
+  switch (seen.need) {
+    case 'nothing':
+      return seen.action;
+    case 'report':
+      return onceBegun(seen);
+    case 'inputs':
+      return startAttempt(seen);
+    default:
+      return seen satisfies never;
+  }
+}
+
+/** What keeps the next attempt from starting; undefined where nothing does. */
+function beforeAttempt({ trial, job, now }: AttemptSeen): Action | undefined {
+  if (trial.spec.cancel) return fail('Cancelled', CANCELLED);
+  if (trial.spec.suspend) return { kind: 'wait', reason: 'Suspended', message: 'spec.suspend is true' };
+  return pauseUntil(notBefore(trial), now) ?? (job.kind === 'leftover' ? LEFTOVER : undefined);
+}
+
+function startAttempt(seen: AttemptSeen & TaskSeen & { image: ImageSeen }): Action {
+  const { image, taskMissing, taskContent } = seen;
+  if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
+  const changed = changedTask(seen);
+  if (changed !== undefined) return fail('TaskMismatch', changed);
+  const action = withImage(image);
+  return action.kind === 'createJob' ? { ...action, ...present({ taskContent }) } : action;
+}
+
+/** All attempts are at one task: what one of them read of the tests must not help the next one with others. */
+function changedTask({ trial: { spec, status }, taskContent }: AttemptSeen & TaskSeen): string | undefined {
+  const before = status?.attempts?.find((attempt) => attempt.taskContent !== undefined);
+  if (before?.taskContent === undefined || before.taskContent === taskContent) return undefined;
+  const name = spec.task.configMap?.name;
+  return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
+}
+
+function withImage(image: ImageSeen): Action {
+  switch (image.kind) {
+    case 'ready':
+      return { kind: 'createJob', image: image.image };
+    case 'toBuild':
+      return { kind: 'createBuild', taskBuild: image.taskBuild, ...present({ stale: image.stale }) };
+    case 'building':
+      return { kind: 'wait', reason: 'BuildingImage', message: image.message };
+    case 'unavailable':
+      return { kind: 'wait', reason: 'RegistryUnavailable', message: image.message, againMs: 5000 };
+    case 'failed':
+      return fail(image.reason, image.message);
+    default:
+      return image satisfies never;
+  }
+}
+
+/** What came of creating a Job whose name is taken, by what has it. */
+export function whereNameIsTaken(seen: AttemptSeen, found: JobSeen): Done {
+  switch (found.kind) {
+    case 'own':
+      return { kind: 'jobCreated' };
+    case 'none':
+    case 'leftover':
+      return LEFTOVER;
+    case 'foreign':
+      return nameConflict(seen);
+    default:
+      return found satisfies never;
+  }
+}
+
+/** What came of a Job that the API server does not take, by its words. */
+export const afterJobRefused = (words: string): Wait | Fail =>
+  refused(words, (message) => fail('JobRejected', message));
+
+/** What came of a TaskBuild that the API server does not take, by its words. */
+export const afterBuildRefused = (taskBuild: string, words: string): Wait | Fail =>
+  refused(words, (message) => fail('BuildFailed', `TaskBuild ${taskBuild}: BuildRejected: ${message}`));
+
+/** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
+function refused(words: string, failure: (message: string) => Fail): Wait | Fail {
+  const { message, passing } = refusalOf(words);
+  return passing ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 } : failure(message);
+}
+
+function onceBegun(seen: BegunAttempt): Action {
   const ended = attemptEnd(seen);
-  if (ended) return afterAttempt(seen, ended);
-  return seen.job.kind === 'own' ? duringAttempt(seen) : beforeAttempt(seen);
+  return ended ? afterAttempt(seen, ended) : duringAttempt(seen);
 }
 
-type AttemptEnd = { kind: 'result'; outcome: Outcome } | ({ kind: 'failure'; outcome?: Outcome } & Failure);
-
-/** How the open attempt ended; undefined while it goes on, or where none was begun. */
-function attemptEnd(seen: Observed): AttemptEnd | undefined {
-  const { outcome } = seen;
-  if (!outcome) return silentEnd(seen);
-  const { result } = outcome;
-  return result.kind === 'failed' ? toldFailure(seen, outcome, result) : { kind: 'result', outcome };
-}
-
-function toldFailure({ pod, now }: Observed, outcome: Outcome, said: Failure): AttemptEnd | undefined {
-  if (pod && needsCause(said.reason) && !isSettled(pod, now)) return undefined;
-  const { reason, message } = (pod && causeOf(said.reason, pod)) ?? said;
-  return { kind: 'failure', outcome, reason, message };
-}
-
-/** The courier only knows that it was told to stop, or that its neighbour is gone; the Pod may say why once that has ended. */
-const needsCause = (said: TrialFailedReason): boolean =>
-  said === 'Cancelled' || said === 'TaskContainerExited';
-
-function causeOf(said: TrialFailedReason, pod: Pod): Failure | undefined {
-  if (!needsCause(said)) return undefined;
-  const cause = failureOf(pod);
-  if (cause.reason !== 'TaskContainerExited' && cause.reason !== 'PodLost') return cause;
-  // Whoever deletes a Pod ends its containers, too: their ends say nothing then.
-  if (isDeleted(pod)) return { reason: 'PodLost', message: 'somebody deleted the Pod' };
-  return cause.reason === 'PodLost' ? undefined : cause;
-}
-
-function silentEnd(seen: Observed): AttemptEnd | undefined {
-  const { altered } = seen;
-  const failure: Failure | undefined =
-    altered === undefined ? silentFailure(seen) : { reason: 'PodLost', message: altered };
-  return failure && { kind: 'failure', ...failure };
-}
-
-function silentFailure(seen: Observed): Failure | undefined {
-  const { pod, now, job } = seen;
-  if (pod && isOver(pod)) return failureOf(pod);
-  if (pod && isStuck(pod, now))
-    return { reason: 'NodeLost', message: `the node of Pod ${pod.metadata.name} does not end it` };
-  if (!hasVanished(seen)) return undefined;
-  const condition = job.kind === 'own' ? failedCondition(job.job) : undefined;
-  if (condition?.reason === 'PodFailurePolicy')
-    return { reason: 'Evicted', message: condition.message ?? 'the Pod was disrupted' };
-  return { reason: 'PodLost', message: 'the Pod was deleted and left no result' };
-}
-
-const failedCondition = ({ status }: Job) => status?.conditions?.find(({ type }) => type === 'Failed');
-
-function afterAttempt(seen: Observed, ended: AttemptEnd): Action {
+function afterAttempt(seen: BegunAttempt, ended: AttemptEnd): Action {
   const { spec } = seen.trial;
   // A result that was obtained is recorded, whatever was asked for meanwhile.
   if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
@@ -129,21 +179,18 @@ function afterAttempt(seen: Observed, ended: AttemptEnd): Action {
   if (isSuspended(seen)) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
   // Somebody else told the courier to stop (a drain, a deleted Job): that is no failure of the agent.
   const reason = ended.reason === 'Cancelled' ? 'PodLost' : ended.reason;
-  const failures = (seen.trial.status?.attempts ?? []).filter(isFailure).length + 1;
+  const failures = failedAttempts(seen.trial).length + 1;
   if (isRetried(reason) && failures < spec.maxAttempts)
     return { kind: 'endAttempt', reason, message: ended.message };
   return { ...fail(reason, ended.message), ...kept };
 }
 
 /** Whether an attempt is being ended for a suspension, which may have been taken back since. */
-const isSuspending = ({ recorded }: Observed): boolean => recorded?.reason === 'Suspended';
+const isSuspending = ({ recorded }: BegunAttempt): boolean => recorded?.reason === 'Suspended';
 
-const isSuspended = (seen: Observed): boolean => seen.trial.spec.suspend || isSuspending(seen);
+const isSuspended = (seen: BegunAttempt): boolean => seen.trial.spec.suspend || isSuspending(seen);
 
-const isFailure = (attempt: Attempt): boolean =>
-  attempt.completionTime !== undefined && attempt.reason !== 'Suspended';
-
-function duringAttempt(seen: Observed): Action {
+function duringAttempt(seen: BegunAttempt): Action {
   const { pod } = seen;
   const because = stopReason(seen);
   if (because && !isOnRecord(seen, because)) return { kind: 'recordStop', because };
@@ -156,7 +203,7 @@ function duringAttempt(seen: Observed): Action {
   return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };
 }
 
-function stopReason(seen: Observed): StopReason | undefined {
+function stopReason(seen: BegunAttempt): StopReason | undefined {
   if (seen.trial.spec.cancel) return 'Cancelled';
   return isSuspended(seen) ? 'Suspended' : undefined;
 }
@@ -165,17 +212,17 @@ function stopReason(seen: Observed): StopReason | undefined {
  * An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. So is a
  * suspension, which the spec may not tell of any more when the Pod is gone; a cancellation cannot be taken back.
  */
-const isOnRecord = (seen: Observed, because: StopReason): boolean =>
+const isOnRecord = (seen: BegunAttempt, because: StopReason): boolean =>
   because === 'Cancelled' ? seen.recorded !== undefined : isSuspending(seen);
 
 const isDeleted = (object: KubeObject | undefined): boolean =>
   object?.metadata.deletionTimestamp !== undefined;
 
-const isEnding = ({ pod, job }: Observed): boolean =>
+const isEnding = ({ pod, job }: BegunAttempt): boolean =>
   isDeleted(pod) || (job.kind === 'own' && isDeleted(job.job));
 
 /** The Pod is on its way out; no event comes from a node that is lost, so look again when it should have ended. */
-function whileStopping({ pod, now }: Observed): Action {
+function whileStopping({ pod, now }: BegunAttempt): Action {
   const againMs = pod && stuckInMs(pod, now);
   return {
     kind: 'wait',
@@ -185,12 +232,12 @@ function whileStopping({ pod, now }: Observed): Action {
   };
 }
 
-function jobAgeMs({ job, now }: Observed): number {
+function jobAgeMs({ job, now }: BegunAttempt): number {
   const created = job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined;
   return created === undefined ? 0 : now.getTime() - Date.parse(created);
 }
 
-function whileStarting(seen: Observed): Action {
+function whileStarting(seen: BegunAttempt): Action {
   const { trial, pod, refusal } = seen;
   const { reason, message, becomes } = waitingOf(pod, refusal);
   if (becomes?.reason === 'JobRejected') return fail(becomes.reason, message);
@@ -204,45 +251,4 @@ function whileStarting(seen: Observed): Action {
     becomes?.reason ?? 'StartTimeout',
     `not started within ${limitMs / 1000} s: ${reason}: ${message}`,
   );
-}
-
-function beforeAttempt(seen: Observed): Action {
-  const { trial, taskMissing, now } = seen;
-  if (trial.spec.cancel) return fail('Cancelled', CANCELLED);
-  if (trial.spec.suspend) return { kind: 'wait', reason: 'Suspended', message: 'spec.suspend is true' };
-  const pause = pauseUntil(notBefore(trial), now);
-  if (pause) return pause;
-  if (seen.job.kind === 'leftover') return LEFTOVER;
-  if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
-  const changed = changedTask(seen);
-  if (changed !== undefined) return fail('TaskMismatch', changed);
-  const action = withImage(seen.image);
-  return action.kind === 'createJob' ? { ...action, ...present({ taskContent: seen.taskContent }) } : action;
-}
-
-/** All attempts are at one task: what one of them read of the tests must not help the next one with others. */
-function changedTask({ trial: { spec, status }, taskContent }: Observed): string | undefined {
-  const before = status?.attempts?.find((attempt) => attempt.taskContent !== undefined);
-  if (before?.taskContent === undefined || before.taskContent === taskContent) return undefined;
-  const name = spec.task.configMap?.name;
-  return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
-}
-
-function withImage(image: ImageSeen): Action {
-  switch (image.kind) {
-    case 'ready':
-      return { kind: 'createJob', image: image.image };
-    case 'toBuild':
-      return { kind: 'createBuild', taskBuild: image.taskBuild, ...(image.stale && { stale: image.stale }) };
-    case 'building':
-      return { kind: 'wait', reason: 'BuildingImage', message: image.message };
-    case 'unavailable':
-      return { kind: 'wait', reason: 'RegistryUnavailable', message: image.message, againMs: 5000 };
-    case 'failed':
-      return fail(image.reason, image.message);
-    case 'notAsked':
-      return { kind: 'wait', reason: 'Pending', message: 'not looked at yet', againMs: 100 };
-    default:
-      return image satisfies never;
-  }
 }

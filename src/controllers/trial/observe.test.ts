@@ -14,7 +14,7 @@ import {
 } from '../../../test/support/builders.ts';
 import { buildName, configMapHash } from '../../crds/content.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
-import { trialPrefix } from '../../crds/names.ts';
+import { ANNOTATION, trialPrefix } from '../../crds/names.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
@@ -27,6 +27,7 @@ import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { systemClock } from '../../async/clock.ts';
 import { Lookups } from './lookups.ts';
 import { observe } from './observe.ts';
+import type { AttemptReport, AttemptSeen, ImageSeen, TaskSeen } from './observed.ts';
 
 /** A filled cache; `by` files objects under the UID of their controller. */
 const storeOf = <T extends KubeObject>(...objects: T[]): Store<T> => ({
@@ -59,6 +60,9 @@ const configMap = {
   kind: 'ConfigMap',
   metadata: { name: 'hello-task', namespace: 'default' },
 };
+
+/** Whatever was asked. */
+type Seen = AttemptSeen & AttemptReport & TaskSeen & { image?: ImageSeen; taskBuild?: TaskBuild };
 
 interface World {
   trial?: Trial;
@@ -100,7 +104,8 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     },
     now: () => after(5),
   };
-  const seen = () => observe(sources, { namespace: 'default', name: trial.metadata.name });
+  const seen = (): Promise<Seen | undefined> =>
+    observe(sources, { namespace: 'default', name: trial.metadata.name });
   return { artifacts, warnings, read, seen };
 }
 
@@ -268,7 +273,7 @@ describe('observing a Trial', () => {
 
     it('is not asked about while it may yet get one, has one, or is held back by a queue', async () => {
       const young = { ...job, metadata: { ...job.metadata, creationTimestamp: stampOf(after(4)) } };
-      const held = { ...job, spec: { suspend: true } as NonNullable<typeof job.spec> };
+      const held = { ...job, spec: job.spec && { ...job.spec, suspend: true } };
       expect(await refusal([young], events)).to.equal(undefined);
       expect(await refusal([held], events)).to.equal(undefined);
       expect(await refusal([job, aPod(job)], events)).to.equal(undefined);
@@ -395,6 +400,15 @@ describe('observing a Trial', () => {
         .to.include({ kind: 'toBuild' })
         .and.have.property('stale');
     });
+  });
+
+  it('sees the TaskBuild of the image also when only the Job tells of it', async () => {
+    const trial = aTrial();
+    const job = aJob(trial);
+    job.metadata.annotations = { ...job.metadata.annotations, [ANNOTATION.taskBuildName]: 'build-1' };
+    const taskBuild = aTaskBuild({ name: 'build-1' });
+    expect((await look({ trial, cached: [job, taskBuild] }).seen())?.taskBuild).to.equal(taskBuild);
+    expect(await look({ trial, cached: [aJob(trial), taskBuild] }).seen()).to.not.have.property('taskBuild');
   });
 
   it('knows a TaskBuild that does not exist', async () => {

@@ -18,9 +18,11 @@ import { type ArtifactStore, taskKey } from '../../providers/artifact-store/port
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
+import { needs } from './decide.ts';
+import { imageOf } from './image.ts';
 import type { Lookups } from './lookups.ts';
-import type { ImageSeen, JobSeen, Observed } from './observed.ts';
-import { currentAttempt, hasEnded, hasVanished, isLeftover, isOwnedBy, notBefore } from './attempt.ts';
+import type { Answers, AttemptSeen, ImageSeen, JobSeen, Observed, TaskSeen } from './observed.ts';
+import { currentAttempt, hasEnded, hasVanished, isLeftover, isOwnedBy } from './attempts.ts';
 import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
 
 export interface TrialSources {
@@ -45,55 +47,74 @@ export interface TrialSources {
 export async function observe(sources: TrialSources, key: ObjectKey): Promise<Observed | undefined> {
   const trial = sources.trials.get(key);
   if (!trial || trial.metadata.deletionTimestamp !== undefined || isFinished(trial)) return undefined;
-  const seen = await seeAttempt(sources, trial);
-  if (!startsNow(seen)) {
-    const [outcome, refusal] = await Promise.all([
-      outcomeOfAttempt(sources, seen),
-      seeRefusal(sources, seen),
-    ]);
-    return { ...seen, ...present({ outcome, refusal }) };
+  const attempt = await seeAttempt(sources, trial);
+  const seen = { ...attempt, ...(await answers(sources, attempt)) };
+  return { ...seen, ...present({ taskBuild: seeTaskBuild(sources, seen) }) };
+}
+
+async function answers(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
+  const asked = needs(attempt);
+  switch (asked.need) {
+    case 'nothing':
+      return asked;
+    case 'report':
+      return seeReport(sources, attempt);
+    case 'inputs':
+      return seeInputs(sources, attempt);
+    default:
+      return asked satisfies never;
   }
+}
+
+async function seeReport(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
+  const [outcome, refusal] = await Promise.all([
+    outcomeOfAttempt(sources, attempt),
+    seeRefusal(sources, attempt),
+  ]);
+  return { need: 'report', ...present({ outcome, refusal }) };
+}
+
+/** The attempt may have run, and its Job be collected, while no operator was there to put it on the record: then it needs no inputs. */
+async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
   // A round trip each, and none needs another's answer.
   const [outcome, task, image] = await Promise.all([
-    storedOutcome(sources, seen),
-    seeTask(sources, trial),
-    seeImage(sources, trial),
+    storedOutcome(sources, attempt),
+    seeTask(sources, attempt.trial),
+    seeImage(sources, attempt.trial),
   ]);
-  return { ...seen, ...(outcome ? { outcome } : { image, ...task }) };
+  return outcome ? { need: 'report', outcome } : { need: 'inputs', image, ...task };
 }
 
-async function seeAttempt(sources: TrialSources, trial: Trial): Promise<Observed> {
+async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptSeen> {
   const { recorded, attempt } = currentAttempt(trial);
-  const job = await seeJob(sources, trial, { attempt, live: recorded !== undefined });
+  // The status knows a Job that the cache does not: only the API server can say whether it is gone.
+  const job = await seeJob(sources, { trial, attempt, live: recorded !== undefined });
   const pods = job.kind === 'own' ? genuineOf(await seePods(sources, job.job), job.job) : {};
-  return {
-    trial,
-    attempt,
-    job,
-    image: { kind: 'notAsked' },
-    now: sources.now(),
-    ...pods,
-    ...present({ recorded }),
-  };
+  return { trial, attempt, job, now: sources.now(), ...pods, ...present({ recorded }) };
 }
 
-function startsNow({ trial, job, recorded, now }: Observed): boolean {
-  const wanted = !trial.spec.cancel && !trial.spec.suspend;
-  return wanted && job.kind === 'none' && !recorded && now.getTime() >= notBefore(trial);
-}
-
-async function seeJob(
-  { kube, jobs }: TrialSources,
-  trial: Trial,
-  { attempt, live }: { attempt: number; live: boolean },
+/** The Job of an attempt, by its name. `live`: where the cache has none, the API server is asked. */
+export async function seeJob(
+  { kube, jobs }: Pick<TrialSources, 'kube' | 'jobs'>,
+  { trial, attempt, live }: Pick<AttemptSeen, 'trial' | 'attempt'> & { live: boolean },
 ): Promise<JobSeen> {
   const { namespace, name } = identityOf(trial);
   const key = { namespace, name: jobName(name, attempt) };
-  // The status knows a Job that the cache does not: only the API server can say whether it is gone.
   const job = jobs.get(key) ?? (live ? await kube.get(Job, key) : undefined);
   if (!job) return { kind: 'none' };
   if (isOwnedBy(job, trial)) return { kind: 'own', job };
   return { kind: isLeftover(job, trial) ? 'leftover' : 'foreign' };
+}
+
+/** Its result tells where the image comes from. */
+function seeTaskBuild(
+  { taskBuilds }: TrialSources,
+  seen: AttemptSeen & Answers,
+): TaskBuildObject | undefined {
+  const name = imageOf(seen).taskBuild ?? seen.trial.status?.taskBuild;
+  return name === undefined
+    ? undefined
+    : taskBuilds.get({ namespace: identityOf(seen.trial).namespace, name });
 }
 
 /** The two caches are two watches: a Job may have ended in one before its Pod is in the other, so that is asked for. */
@@ -109,7 +130,7 @@ async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
 }
 
 /** Whoever may create Pods can write one that names the Job as its owner, and an outcome into that: it has to be what the Job says. */
-function genuineOf(pods: Pod[], job: Job): Pick<Observed, 'pod' | 'altered'> {
+function genuineOf(pods: Pod[], job: Job): Pick<AttemptSeen, 'pod' | 'altered'> {
   const pod = pods.find((candidate) => alterationOf(candidate, job) === undefined);
   const [other] = pods;
   if (pod || !other) return present({ pod });
@@ -122,7 +143,10 @@ const EVENTS = 20;
 const EVENT_CHARS = 2048;
 
 /** A Job that has had no Pod for a while: in its events the Job controller says why. A Job that Kueue holds back is to have none. */
-async function seeRefusal({ kube }: TrialSources, { job, pod, now }: Observed): Promise<string | undefined> {
+async function seeRefusal(
+  { kube }: TrialSources,
+  { job, pod, now }: AttemptSeen,
+): Promise<string | undefined> {
   if (pod || job.kind !== 'own' || hasEnded(job.job) || job.job.spec?.suspend === true) return undefined;
   const { namespace, uid } = identityOf(job.job);
   const age = now.getTime() - Date.parse(job.job.metadata.creationTimestamp ?? now.toISOString());
@@ -138,17 +162,16 @@ async function seeRefusal({ kube }: TrialSources, { job, pod, now }: Observed): 
 }
 
 /** What the courier said of an attempt that was begun. Where the Pod ended without a word, or is gone, what the courier stored last tells the same. */
-async function outcomeOfAttempt(sources: TrialSources, seen: Observed): Promise<Outcome | undefined> {
+async function outcomeOfAttempt(sources: TrialSources, seen: AttemptSeen): Promise<Outcome | undefined> {
   const { pod, attempt } = seen;
   const told = pod && outcomeOf(pod, attempt);
   const isSilent = pod ? isOver(pod) : hasVanished(seen);
   return told ?? (isSilent ? storedOutcome(sources, seen) : undefined);
 }
 
-/** Also asked before a Job is created: the attempt may have run, and its Job be collected, while no operator was there to put it on the record. */
 async function storedOutcome(
   sources: TrialSources,
-  { trial, attempt }: Observed,
+  { trial, attempt }: AttemptSeen,
 ): Promise<Outcome | undefined> {
   if (!trial.spec.uploadResults) return undefined;
   const contents = await outcomeFile(sources, trial);
@@ -166,8 +189,6 @@ async function outcomeFile({ artifacts, log }: TrialSources, trial: Trial): Prom
     return undefined;
   }
 }
-
-type TaskSeen = Pick<Observed, 'taskMissing' | 'taskContent'>;
 
 async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial): Promise<TaskSeen> {
   const { s3, configMap } = trial.spec.task;

@@ -6,6 +6,7 @@ import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
+import type { Action } from './decide.ts';
 
 /** An image that a Job can run. */
 export interface ReadyImage {
@@ -16,7 +17,6 @@ export interface ReadyImage {
 }
 
 export type ImageSeen =
-  | { kind: 'notAsked' }
   | { kind: 'ready'; image: ReadyImage }
   | { kind: 'building'; taskBuild: string; message: string }
   /** No TaskBuild of that content exists. `stale` is one that failed before this Trial was made: it is replaced. */
@@ -31,8 +31,8 @@ export type JobSeen =
   | { kind: 'leftover' }
   | { kind: 'foreign' };
 
-/** Everything that a decision about a Trial rests on. */
-export interface Observed {
+/** Where a Trial stands: what its current attempt has of Job and Pod. */
+export interface AttemptSeen {
   trial: Trial;
   /** Number of the attempt that is open, else of the one that would come next. */
   attempt: number;
@@ -42,14 +42,38 @@ export interface Observed {
   pod?: Pod;
   /** Why none of the Pods that say they are the Job's is one that the operator rendered. */
   altered?: string;
-  /** Why the API server took no Pod of the open attempt's Job, in its words. */
-  refusal?: string;
-  /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
-  outcome?: Outcome;
-  image: ImageSeen;
-  /** Why the task cannot be found; undefined where it can, or where nobody asked. */
-  taskMissing?: string;
-  /** `filesHash` of the task's ConfigMap, where the task comes from one and somebody asked. */
-  taskContent?: string;
   now: Date;
 }
+
+/** What an attempt has reported. */
+export interface AttemptReport {
+  /** What the courier said of the open attempt, out of its termination message or, where the Pod is gone, out of the store. */
+  outcome?: Outcome;
+  /** Why the API server took no Pod of the open attempt's Job, in its words. */
+  refusal?: string;
+}
+
+/** An attempt that was begun. */
+export type BegunAttempt = AttemptSeen & AttemptReport;
+
+/** What is known of a Trial's task. */
+export interface TaskSeen {
+  /** Why the task cannot be found; undefined where it can. */
+  taskMissing?: string;
+  /** `filesHash` of the task's ConfigMap, where the task comes from one. */
+  taskContent?: string;
+}
+
+/** The answers to what `needs` asks. */
+export type Answers =
+  /** Nothing was asked: this is the next action. */
+  | { need: 'nothing'; action: Action }
+  | ({ need: 'report' } & AttemptReport)
+  | ({ need: 'inputs'; image: ImageSeen } & TaskSeen);
+
+/** Everything that a decision about a Trial rests on. */
+export type Observed = AttemptSeen &
+  Answers & {
+    /** The TaskBuild that made the image, where one did. */
+    taskBuild?: TaskBuildObject;
+  };

@@ -10,6 +10,8 @@ import {
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
+import { aTrialSeen } from '../../../test/support/trial-seen.ts';
+import type { TrialKnown } from '../../../test/support/trial-seen.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
@@ -17,21 +19,14 @@ import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
 import { storedLogLinks } from '../../providers/log-links/stored.ts';
 import type { Done } from './decide.ts';
 import type { Observed } from './observed.ts';
-import { trialStatus } from './status.ts';
+import { reportOf, trialStatus } from './status.ts';
 
 const links = {
   files: { uri: (key: string) => `s3://artifacts/${key}`, link: (key: string) => `http://s3/${key}` },
   logs: storedLogLinks(),
 };
 
-const seen = (over: Partial<Observed> = {}): Observed => ({
-  trial: aTrial(),
-  attempt: 1,
-  job: { kind: 'none' },
-  image: { kind: 'notAsked' },
-  now: after(9),
-  ...over,
-});
+const seen = (over: TrialKnown = {}): Observed => aTrialSeen({ now: after(9), ...over });
 
 function ended(outcome = anOutcome()): Observed {
   const trial = aTrial();
@@ -267,5 +262,61 @@ describe('the status of a Trial', () => {
     );
     const times = again.conditions?.map(({ lastTransitionTime }) => lastTransitionTime);
     expect(new Set(times)).to.deep.equal(new Set([stampOf(after(1))]));
+  });
+});
+
+describe('the report on a Trial', () => {
+  const trial = aTrial();
+  const job = aJob(trial);
+  const starting = (seconds: number): Observed => {
+    const conditions = [{ type: 'PodScheduled', status: 'False', lastTransitionTime: stampOf(after(2)) }];
+    const pod = aPod(job, { status: { phase: 'Pending', conditions } });
+    return aTrialSeen({ trial, job: { kind: 'own', job }, pod, now: after(seconds) });
+  };
+  const reported = (observed: Observed, done: Done) =>
+    reportOf(observed, done, trialStatus(observed, done, links));
+  const pending: Done = { kind: 'wait', reason: 'Unschedulable', message: 'no room', againMs: 60_000 };
+
+  it('keeps a passing state back until it has lasted five seconds', () => {
+    expect(reported(starting(3), pending)).to.deep.equal({ write: false, againMs: 4000 });
+    expect(reported(starting(7), pending)).to.deep.equal({ write: true, againMs: 60_000 });
+  });
+
+  it('looks again earlier where the decision asks for it', () => {
+    expect(reported(starting(3), { ...pending, againMs: 100 })).to.deep.equal({ write: false, againMs: 100 });
+  });
+
+  it('keeps back that the Job was created, counted from the Trial’s creation', () => {
+    expect(reported(aTrialSeen({ now: after(1) }), { kind: 'jobCreated' })).to.deep.equal({
+      write: false,
+      againMs: 4000,
+    });
+  });
+
+  it('is written at once for anything else', () => {
+    const running: Done = { kind: 'wait', reason: 'Running', message: 'Pod hello runs' };
+    expect(reported(starting(3), running)).to.deep.equal({ write: true });
+    expect(reported(starting(3), { kind: 'fail', reason: 'JobRejected', message: 'no' })).to.deep.equal({
+      write: true,
+    });
+  });
+
+  const again = (first: Done, second: Done) => {
+    const observed = starting(60);
+    const status = trialStatus(observed, first, links);
+    const [recorded] = status.attempts ?? [];
+    return reported({ ...observed, ...(recorded && { recorded }), trial: { ...trial, status } }, second)
+      .write;
+  };
+
+  it('is not written a second time for another wording of the kubelet', () => {
+    expect(again(pending, { ...pending, message: 'no room, tried 7 times' })).to.equal(false);
+    expect(again(pending, { ...pending, reason: 'PullingImage' })).to.equal(true);
+  });
+
+  it('is written for another wording of ours', () => {
+    const building = (message: string): Done => ({ kind: 'wait', reason: 'BuildingImage', message });
+    expect(again(building('a'), building('b'))).to.equal(true);
+    expect(again(building('a'), building('a'))).to.equal(false);
   });
 });

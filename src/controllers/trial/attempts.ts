@@ -1,0 +1,121 @@
+/** Pure: where a Trial stands in its attempts, and what is recorded of them. */
+import { nextAttemptAt } from '../../crds/attempts.ts';
+import { timestamp } from '../../crds/conditions.ts';
+import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
+import { present } from '../../crds/present.ts';
+import type { Attempt } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Job } from '../../kube/kinds.ts';
+import type { Outcome } from '../../wire/outcome.ts';
+import type { Done } from './decide.ts';
+import type { AttemptSeen, Observed } from './observed.ts';
+import { courierEndedAt } from './pod.ts';
+
+/** The attempts that ended without a result. One that was suspended did not fail. */
+export const failedAttempts = ({ status }: Trial): Attempt[] =>
+  (status?.attempts ?? []).filter(
+    ({ completionTime, reason }) =>
+      completionTime !== undefined && reason !== undefined && reason !== 'Suspended',
+  );
+
+/** When the next attempt may start, in milliseconds since the epoch. */
+export const notBefore = (trial: Trial): number =>
+  nextAttemptAt(failedAttempts(trial), trial.spec.backoffSeconds * 1000);
+
+/** The attempt that is open, or the number of the one that would come next. */
+export function currentAttempt({ status }: Trial): { attempt: number; recorded: Attempt | undefined } {
+  const last = status?.attempts?.at(-1);
+  if (!last) return { attempt: 1, recorded: undefined };
+  return last.completionTime === undefined
+    ? { attempt: last.number, recorded: last }
+    : { attempt: last.number + 1, recorded: undefined };
+}
+
+/**
+ * Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. Owner references anyone can write, our
+ * labels on a Job the operator alone, where its admission policies are installed.
+ */
+export const isOwnedBy = ({ metadata: { labels, ownerReferences = [] } }: Job, trial: Trial): boolean =>
+  labels?.[LABEL.trial] !== undefined &&
+  ownerReferences.some(({ uid, controller }) => controller === true && uid === trial.metadata.uid);
+
+/** Whether `job` was made for an earlier Trial of the same name. */
+export const isLeftover = ({ metadata: { labels, ownerReferences = [] } }: Job, trial: Trial): boolean =>
+  labels?.[LABEL.trial] !== undefined &&
+  ownerReferences.some(
+    ({ kind, name, uid, controller }) =>
+      controller === true && kind === 'Trial' && name === trial.metadata.name && uid !== trial.metadata.uid,
+  );
+
+/** An attempt without a Pod that once had one. */
+export const hasVanished = ({ job, pod, recorded }: AttemptSeen): boolean =>
+  !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);
+
+/** Whether the Job controller will start no further Pod for this Job. */
+export const hasEnded = (job: Job): boolean =>
+  job.metadata.deletionTimestamp !== undefined ||
+  (job.status?.conditions?.some(
+    ({ type, status }) =>
+      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
+  ) ??
+    false);
+
+/** The attempts that this pass leaves on the record. */
+export const attemptsAfter = (seen: Observed, done: Done): Attempt[] => bounded(allAfter(seen, done));
+
+function allAfter(seen: Observed, done: Done): Attempt[] {
+  const attempts = seen.trial.status?.attempts ?? [];
+  const closed = seen.recorded ? attempts.slice(0, -1) : attempts;
+  const open = openAttempt(seen);
+  if (!open) return attempts;
+  const at = endedAt(seen);
+  switch (done.kind) {
+    case 'endAttempt':
+    case 'fail':
+      return [
+        ...closed,
+        { ...open, completionTime: at, reason: done.reason, message: done.message.slice(0, 1024) },
+      ];
+    case 'succeed': {
+      // A suspension that came too late.
+      const { reason: _, ...obtained } = open;
+      return [...closed, { ...obtained, completionTime: at }];
+    }
+    case 'recordStop':
+      return [...closed, done.because === 'Suspended' ? { ...open, reason: done.because } : open];
+    default:
+      return [...closed, open];
+  }
+}
+
+/** The attempt under way, with everything known of it; undefined where no Job was made for it. */
+function openAttempt(seen: Observed): Attempt | undefined {
+  const { trial, attempt, recorded, job, pod } = seen;
+  if (!recorded && !outcomeSeen(seen) && job.kind !== 'own') return undefined;
+  return {
+    number: attempt,
+    jobName: jobName(trial.metadata.name, attempt),
+    ...(job.kind === 'own' && ofJob(job.job)),
+    ...recorded,
+    ...present({ podName: pod?.metadata.name, nodeName: pod?.spec?.nodeName }),
+  };
+}
+
+const ofJob = ({ metadata: { creationTimestamp, annotations = {} } }: Job): Partial<Attempt> =>
+  present({ startTime: creationTimestamp, taskContent: annotations[ANNOTATION.taskContent] });
+
+/** The schema's bound. Attempts that failed are fewer; suspensions are not bounded, so of these the oldest go. */
+const ATTEMPTS_MAX = 32;
+
+function bounded(attempts: Attempt[]): Attempt[] {
+  if (attempts.length <= ATTEMPTS_MAX) return attempts;
+  const oldest = attempts.findIndex(({ reason }) => reason === 'Suspended');
+  return bounded(attempts.toSpliced(oldest, 1));
+}
+
+/** The courier's, where it had its say: whoever decides again, because the first decision was not taken, says and stores the same. */
+export const endedAt = (seen: Observed): string =>
+  (outcomeSeen(seen) && seen.pod && courierEndedAt(seen.pod)) ?? timestamp(seen.now);
+
+const outcomeSeen = (seen: Observed): Outcome | undefined =>
+  seen.need === 'report' ? seen.outcome : undefined;

@@ -1,0 +1,40 @@
+/** What the Trial controller sees of a Trial, for tests of what follows from that. */
+import type {
+  ImageSeen,
+  AttemptReport,
+  AttemptSeen,
+  Observed,
+  TaskSeen,
+} from '../../src/controllers/trial/observed.ts';
+import { needs } from '../../src/controllers/trial/decide.ts';
+import { after, anImageConfig, aTrial } from './builders.ts';
+
+/** An image that a Job can run. */
+export const READY: ImageSeen = {
+  kind: 'ready',
+  image: { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() },
+};
+
+export type TrialKnown = Partial<AttemptSeen & AttemptReport & TaskSeen & { image: ImageSeen }>;
+
+/** A Trial without a Job, five seconds old, and whatever else is known of it; as `observe` does, it has of that what `needs` asks for. */
+export function aTrialSeen(known: TrialKnown = {}): Observed {
+  const { image = READY, taskMissing, taskContent, outcome, refusal, ...over } = known;
+  const attempt: AttemptSeen = { trial: aTrial(), attempt: 1, job: { kind: 'none' }, now: after(5), ...over };
+  const asked = needs(attempt);
+  if (asked.need === 'nothing') return { ...attempt, ...asked };
+  if (asked.need === 'report' || outcome)
+    return {
+      ...attempt,
+      need: 'report',
+      ...(outcome && { outcome }),
+      ...(refusal !== undefined && { refusal }),
+    };
+  return {
+    ...attempt,
+    need: 'inputs',
+    image,
+    ...(taskMissing !== undefined && { taskMissing }),
+    ...(taskContent !== undefined && { taskContent }),
+  };
+}
