@@ -29,6 +29,39 @@ describe('the Job of a Trial', () => {
     );
   });
 
+  it('looks as it always did with everything that an installation and a spec can ask for', async () => {
+    const { environment } = aTrial().spec;
+    const trial = aTrial({
+      name: 'train',
+      spec: {
+        task: { name: 'train', dataset: 'local', s3: { uri: 's3://artifacts/tasks/local/train/0123/' } },
+        environment: {
+          ...environment,
+          env: [{ name: 'COST', value: '$5' }, secret],
+          gpus: 2,
+          runtimeClassName: 'gvisor',
+        },
+        agent: { name: 'custom', run: 'true', setupTimeoutSeconds: 360, env: [secret] },
+        verifier: { mode: 'Shared', disabled: false, env: [{ name: 'A', value: 'b' }, secret] },
+        scheduling: {
+          nodeSelector: { pool: 'gpu' },
+          tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }],
+          priorityClassName: 'low',
+          queueName: 'evals',
+        },
+        uploadResults: false,
+      },
+    });
+    await expectGolden(
+      'trial-job-full.yaml',
+      jobFor(trial, 2, {
+        image: { ...image, taskBuild: 'train-0123456789abcdef' },
+        settings: { ...settings, userNamespaces: true, imagePullSecrets: ['ecr'] },
+        taskContent: 'ab'.repeat(32),
+      }),
+    );
+  });
+
   it('pulls with the Secrets that the operator was told of', () => {
     const made = jobFor(aTrial(), 1, { image, settings: { ...settings, imagePullSecrets: ['ecr'] } });
     expect(made.spec?.template.spec?.imagePullSecrets).to.deep.equal([{ name: 'ecr' }]);

@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dump } from 'js-yaml';
-import type { Job } from '../../../kube/kinds.ts';
+import { expectGolden } from '../../../../test/support/golden.ts';
 import { classify } from './failure.ts';
 import { buildctlArguments, buildJob } from './manifests.ts';
 import type { Build } from '../port.ts';
@@ -28,8 +27,7 @@ const settings = {
   brokerCa: '-----BEGIN CERTIFICATE-----\n',
 };
 
-const rendered = (job: Job): string => dump(job, { noRefs: true, lineWidth: -1 });
-const golden = (name: string): string => readFileSync(join(import.meta.dirname, 'golden', name), 'utf8');
+const GOLDEN = new URL('golden/', import.meta.url);
 
 const options = (change: Partial<Build>): string[] => {
   const list = buildctlArguments({ ...build, buildArgs: {}, ...change }, settings.address);
@@ -37,16 +35,27 @@ const options = (change: Partial<Build>): string[] => {
 };
 
 describe('Job of a build', () => {
-  it('fetches an archive with a token and builds it', () => {
-    expect(rendered(buildJob(build, settings))).to.equal(golden('s3.yaml'));
+  it('fetches an archive with a token and builds it', async () => {
+    await expectGolden('s3.yaml', buildJob(build, settings), GOLDEN);
   });
 
-  it('reads a ConfigMap without any token', () => {
+  it('reads a ConfigMap without any token', async () => {
     const job = buildJob(
       { ...build, context: { kind: 'configMap', name: 'hello-context', sha256: 'ab'.repeat(32) } },
       settings,
     );
-    expect(rendered(job)).to.equal(golden('config-map.yaml'));
+    await expectGolden('config-map.yaml', job, GOLDEN);
+  });
+
+  it('logs in, asks mirrors and takes the frontend of an argument, where it is to', async () => {
+    const full = {
+      ...build,
+      target: 'run',
+      secret: 'docker-hub',
+      buildArgs: { BUILDKIT_SYNTAX: 'docker/dockerfile:1.7-labs' },
+    };
+    const mirrored = { ...settings, baseImageMirrors: { 'docker.io/library': 'mirror/library' } };
+    await expectGolden('full.yaml', buildJob(full, mirrored), GOLDEN);
   });
 
   it('shows a login to buildctl’s container alone', () => {
