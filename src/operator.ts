@@ -33,7 +33,7 @@ import { feed, Operator } from './kube/operator.ts';
 import type { ObjectKey } from './kube/types.ts';
 import { keyOf, keyString } from './kube/cache/cache.ts';
 import { inWorkOf } from './kube/work/in-work.ts';
-import { byControllerUid } from './kube/work/owners.ts';
+import { byControllerUid } from './pods/ownership.ts';
 import { settling } from './providers/aws/settling.ts';
 import { s3ArtifactStore } from './providers/artifact-store/s3.ts';
 import type { ArtifactStore } from './providers/artifact-store/port.ts';

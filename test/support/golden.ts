@@ -8,13 +8,14 @@ import { dump, load } from 'js-yaml';
 
 const sorted = (object: unknown): string => dump(object, { noRefs: true, lineWidth: -1, sortKeys: true });
 
-/** `name`: within `folder`, by default the one beside this file. */
-export async function expectGolden(
-  name: string,
-  object: object,
-  folder = new URL('golden/', import.meta.url),
-): Promise<void> {
-  const file = new URL(name, folder);
-  if (process.env['UPDATE_GOLDEN']) await writeFile(file, dump(object, { noRefs: true, lineWidth: -1 }));
-  expect(sorted(object)).to.equal(sorted(load(await readFile(file, 'utf8'))));
+const FOLDER = new URL('golden/', import.meta.url);
+
+/** The object in the file `name` of `folder`, by default the one beside this file. */
+export const readGolden = async <T>(name: string, folder = FOLDER): Promise<T> =>
+  load(await readFile(new URL(name, folder), 'utf8')) as T;
+
+export async function expectGolden(name: string, object: object, folder = FOLDER): Promise<void> {
+  if (process.env['UPDATE_GOLDEN'])
+    await writeFile(new URL(name, folder), dump(object, { noRefs: true, lineWidth: -1 }));
+  expect(sorted(object)).to.equal(sorted(await readGolden(name, folder)));
 }

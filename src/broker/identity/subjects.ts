@@ -3,11 +3,12 @@ import { CONTAINERS } from '../../wire/pod-paths.ts';
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
-import { alterationOf } from '../../crds/rendered-pod.ts';
+import { alterationOf } from '../../pods/rendered.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
+import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import { endOfAttempt, endOfBuild, endOfPod } from './ended.ts';
@@ -122,9 +123,9 @@ async function ownersOf<T extends KubeObject>(
 ): Promise<Run<T> | Refused> {
   const { namespace, name } = pod.metadata;
   const none = refused(403, 'NoSuchOwner', `no ${kept[0].kind} has a Job with the Pod ${namespace}/${name}`);
-  const job = (await controllerOf(find, pod, [Job, jobs])) ?? none;
+  const job = (await findController(find, pod, [Job, jobs])) ?? none;
   if (isRefused(job)) return job;
-  const owner = (await controllerOf(find, job, kept)) ?? none;
+  const owner = (await findController(find, job, kept)) ?? none;
   return isRefused(owner) ? owner : { job, owner };
 }
 
@@ -142,26 +143,22 @@ function forgeryOf(pod: Pod, job: Job): Refused | undefined {
 }
 
 /** The object that controls `object`: it has to exist under the name and the UID that the reference tells. */
-async function controllerOf<T extends KubeObject>(
+async function findController<T extends KubeObject>(
   find: Find,
-  { metadata }: KubeObject,
+  object: KubeObject,
   kept: Kept<T>,
 ): Promise<T | undefined | Refused> {
-  const reference = metadata.ownerReferences?.find(
-    ({ controller, kind }) => controller === true && kind === kept[0].kind,
-  );
-  if (!reference) return undefined;
+  const reference = controllerOf(object);
+  if (reference?.kind !== kept[0].kind) return undefined;
   const { name, uid } = reference;
-  return find(kept, { namespace: metadata.namespace ?? '', name, uid });
+  return find(kept, { namespace: object.metadata.namespace ?? '', name, uid });
 }
 
 /** Between the creation of its Job and the status that records it, a later attempt is known by the Job alone. */
-function supersededBy(jobs: Store<Job>, { metadata }: Trial, attempt: number): Refused | undefined {
+function supersededBy(jobs: Store<Job>, trial: Trial, attempt: number): Refused | undefined {
+  const { metadata } = trial;
   const next = jobs.get({ namespace: metadata.namespace ?? '', name: jobName(metadata.name, attempt + 1) });
-  const isOurs = next?.metadata.ownerReferences?.some(
-    ({ uid, controller }) => controller === true && uid === metadata.uid,
-  );
-  return isOurs
+  return next && isControlledBy(next, trial)
     ? refused(403, 'OlderAttempt', `attempt ${attempt} was followed by attempt ${attempt + 1}`)
     : undefined;
 }

@@ -6,6 +6,7 @@
 import { isFinished } from '../../crds/conditions.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job } from '../../kube/kinds.ts';
+import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
 import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
 
 export interface OrphansDeps {
@@ -44,11 +45,8 @@ export function orphansController({ kube, jobs, trials, now }: OrphansDeps): Rec
   return async (key) => {
     const job = jobs.get(key);
     if (!job || job.metadata.deletionTimestamp !== undefined) return undefined;
-    const owner = job.metadata.ownerReferences?.find(
-      ({ controller, kind }) => controller === true && kind === 'Trial',
-    );
-    const trial = owner && trials.get({ namespace: key.namespace, name: owner.name });
-    if (!trial || trial.metadata.uid !== owner.uid) return undefined;
+    const trial = trials.get({ namespace: key.namespace, name: controllerOf(job)?.name ?? '' });
+    if (!trial || !isControlledBy(job, trial)) return undefined;
     const left = leftBehindInMs(job, trial, now());
     if (left === undefined) return undefined;
     if (left > 0) return { requeueAfterMs: left };

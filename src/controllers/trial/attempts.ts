@@ -31,22 +31,6 @@ export function currentAttempt({ status }: Trial): { attempt: number; recorded: 
     : { attempt: last.number + 1, recorded: undefined };
 }
 
-/**
- * Whether `trial` is the very object that controls `job`; a Trial deleted and made again has another UID. Owner references anyone can write, our
- * labels on a Job the operator alone, where its admission policies are installed.
- */
-export const isOwnedBy = ({ metadata: { labels, ownerReferences = [] } }: Job, trial: Trial): boolean =>
-  labels?.[LABEL.trial] !== undefined &&
-  ownerReferences.some(({ uid, controller }) => controller === true && uid === trial.metadata.uid);
-
-/** Whether `job` was made for an earlier Trial of the same name. */
-export const isLeftover = ({ metadata: { labels, ownerReferences = [] } }: Job, trial: Trial): boolean =>
-  labels?.[LABEL.trial] !== undefined &&
-  ownerReferences.some(
-    ({ kind, name, uid, controller }) =>
-      controller === true && kind === 'Trial' && name === trial.metadata.name && uid !== trial.metadata.uid,
-  );
-
 /** An attempt without a Pod that once had one. */
 export const hasVanished = ({ job, pod, recorded }: AttemptSeen): boolean =>
   !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);

@@ -5,7 +5,7 @@ import { buildName, configMapHash, differences } from '../../crds/content.ts';
 import type { Files } from '../../crds/content.ts';
 import { identityOf, jobName, LABEL, trialPrefix } from '../../crds/names.ts';
 import { readStoredOutcome } from '../../wire/outcome.ts';
-import { alterationOf } from '../../crds/rendered-pod.ts';
+import { alterationOf } from '../../pods/rendered.ts';
 import { type NamespaceRules, unreadable } from '../../crds/namespace-rules.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
@@ -13,7 +13,7 @@ import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/tas
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
-import { byControllerUid } from '../../kube/work/owners.ts';
+import { isControlledBy, isLeftover, isOwnedBy } from '../../pods/ownership.ts';
 import { type ArtifactStore, taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
@@ -22,7 +22,7 @@ import { needs } from './decide.ts';
 import { imageOf } from './image.ts';
 import type { Lookups } from './lookups.ts';
 import type { Answers, AttemptSeen, ImageSeen, JobSeen, Observed, TaskSeen } from './observed.ts';
-import { currentAttempt, hasEnded, hasVanished, isLeftover, isOwnedBy } from './attempts.ts';
+import { currentAttempt, hasEnded, hasVanished } from './attempts.ts';
 import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
 
 export interface TrialSources {
@@ -126,7 +126,7 @@ async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
   const labelSelector = `${LABEL.trial},batch.kubernetes.io/controller-uid=${uid}`;
   const live = await kube.list(Pod, { namespace, labelSelector });
   // Where the admission policies are not installed, the label is anybody's; the reference the Job controller checks, too.
-  return live.filter((pod) => byControllerUid(pod).includes(uid));
+  return live.filter((pod) => isControlledBy(pod, job));
 }
 
 /** Whoever may create Pods can write one that names the Job as its owner, and an outcome into that: it has to be what the Job says. */

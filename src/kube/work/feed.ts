@@ -1,6 +1,6 @@
 import type { Change, WatchedStore } from '../cache/cache.ts';
+import { apiVersionOf } from '../http/paths.ts';
 import type { Kind, KubeObject, Log, ObjectKey } from '../types.ts';
-import { controllerKey } from './owners.ts';
 import { BACKLOG, LIVE, type AddOptions } from './queue.ts';
 
 export type Enqueue = (key: ObjectKey, options: AddOptions) => void;
@@ -45,6 +45,15 @@ export function feed<T extends KubeObject>({ store, keys, matters }: FeedOptions
       });
     },
   };
+}
+
+const group = (apiVersion: string): string => apiVersion.split('/').slice(0, -1).join('/');
+
+/** The key of an object's controller, if that is of `kind`. Owners live in the namespace of what they own. */
+function controllerKey(kind: Kind<KubeObject>, object: KubeObject): ObjectKey | undefined {
+  const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
+  if (owner?.kind !== kind.kind || group(owner.apiVersion) !== group(apiVersionOf(kind))) return undefined;
+  return { namespace: kind.namespaced ? (object.metadata.namespace ?? '') : '', name: owner.name };
 }
 
 /** Keys of the `owner` kind that control the objects of `store`. */

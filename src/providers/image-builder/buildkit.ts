@@ -1,10 +1,10 @@
 /** ImageBuilder over BuildKit: a Job per build, whose buildctl talks to buildkitd. */
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { LABEL } from '../../crds/names.ts';
-import { alterationOf } from '../../crds/rendered-pod.ts';
+import { alterationOf } from '../../pods/rendered.ts';
 import { ApiError, isAlreadyExists } from '../../kube/errors.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
-import { byControllerUid } from '../../kube/work/owners.ts';
+import { isControlledBy, isOwnedBy } from '../../pods/ownership.ts';
 import type { KubeClient, Permission } from '../../kube/types.ts';
 import { ProviderError, type ProviderReason } from '../errors.ts';
 import { classify } from './buildkit/failure.ts';
@@ -70,7 +70,7 @@ const chunked = (names: string[], size: number): string[][] =>
 
 /** Whoever may create Pods can write one that names the Job as its owner, and a digest into that: it has to be what the Job says. */
 const isOf = (job: Job, pod: Pod): boolean =>
-  byControllerUid(pod).includes(job.metadata.uid ?? '') && alterationOf(pod, job) === undefined;
+  isControlledBy(pod, job) && alterationOf(pod, job) === undefined;
 
 const newest = (pods: Pod[]): Pod | undefined =>
   pods
@@ -128,9 +128,7 @@ class BuildKitImageBuilder implements ImageBuilder {
   async #adopt({ token, owner }: Build): Promise<Job> {
     const job = await this.#kube.get(Job, { namespace: owner.namespace, name: token });
     if (!job) throw new ProviderError('Unavailable', `Job ${owner.namespace}/${token} was just deleted`);
-    // The label is the operator's alone, where its admission policies are installed.
-    if (byControllerUid(job).includes(owner.uid) && job.metadata.labels?.[LABEL.taskBuild] !== undefined)
-      return job;
+    if (isOwnedBy(job, { kind: 'TaskBuild', metadata: owner })) return job;
     throw new ProviderError('Invalid', `Job ${owner.namespace}/${token} belongs to something else`);
   }
 

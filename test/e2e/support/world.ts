@@ -5,7 +5,7 @@ import { connect } from '../../../src/kube/connect.ts';
 import { Job, Pod } from '../../../src/kube/kinds.ts';
 import { Operator } from '../../../src/kube/operator.ts';
 import type { KubeClient } from '../../../src/kube/types.ts';
-import { byControllerUid } from '../../../src/kube/work/owners.ts';
+import { byControllerUid } from '../../../src/pods/ownership.ts';
 import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
 import { s3ArtifactStore } from '../../../src/providers/artifact-store/s3.ts';
 import { dropNamespace, kubeconfig, makeNamespace } from '../../support/cluster.ts';

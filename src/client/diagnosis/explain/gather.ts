@@ -10,8 +10,8 @@ import {
   Node as NodeKind,
   Pod as PodKind,
   type Event,
-  type Job,
 } from '../../../kube/kinds.ts';
+import { isOwnedBy } from '../../../pods/ownership.ts';
 import { isEnded, stateOf } from '../../runs/follow/state.ts';
 import type { Session } from '../../session/types.ts';
 import type { LogPhase } from '../../logs/parts.ts';
@@ -75,7 +75,7 @@ async function executionOf(
 ): Promise<Pick<Evidence, 'job' | 'pod'>> {
   const { podName, jobName: name = jobName(trial.metadata.name, 1) } = trial.status ?? {};
   const job = await allowed('Jobs', kube.get(JobKind, { namespace, name }));
-  const own = job && isOf(job, trial) ? { job } : {};
+  const own = job && isOwnedBy(job, trial) ? { job } : {};
   const podToRead = podName ?? ('job' in own ? await allowed('Pods', sources.podOfJob(name)) : undefined);
   if (podToRead === undefined) return own;
   return {
@@ -101,10 +101,6 @@ async function surroundings(
   ]);
   return { events: events ?? [], ...present({ node: node || undefined, nodes }) };
 }
-
-/** A Trial deleted and made again has another UID, and its Job another owner. */
-const isOf = ({ metadata }: Job, trial: Trial): boolean =>
-  metadata.ownerReferences?.some(({ uid }) => uid === trial.metadata.uid) ?? false;
 
 async function eventsOf({ kube, namespace }: Reader, uids: readonly string[]): Promise<Event[]> {
   const lists = await Promise.all(

@@ -1,42 +1,12 @@
 import { expect } from 'chai';
-import { anImageConfig, aTrial } from '../../../test/support/builders.ts';
-import { jobFor } from './manifests.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
-import { buildJob } from '../../providers/image-builder/buildkit/manifests.ts';
-import { alterationOf } from '../../crds/rendered-pod.ts';
+import { readGolden } from '../../test/support/golden.ts';
+import type { Job, Pod } from '../kube/kinds.ts';
+import { alterationOf } from './rendered.ts';
 
-const trialJob = jobFor(aTrial(), 1, {
-  image: { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() },
-  settings: {
-    courierImage: 'registry/sb-operator:1',
-    imagePullSecrets: [],
-    brokerUrl: 'https://broker:8443',
-    brokerCa: 'PEM',
-    userNamespaces: false,
-  },
-});
-
-const taskBuildJob = buildJob(
-  {
-    token: 'sb-build-1',
-    owner: { namespace: 'evals', name: 'hello', uid: 'u' },
-    attempt: 1,
-    image: 'registry/sandboxes:hello',
-    context: { kind: 's3', uri: 's3://b/tasks/x/context.zip', sha256: 'a'.repeat(64) },
-    dockerfile: 'Dockerfile',
-    platform: 'linux/amd64',
-    buildArgs: {},
-    timeoutSeconds: 60,
-    queueTimeoutSeconds: 60,
-    mayExist: false,
-  },
-  {
-    address: 'tcp://buildkit:1234',
-    buildctlImage: 'buildctl:1',
-    courierImage: 'registry/sb-operator:1',
-    brokerUrl: 'https://broker:8443',
-    brokerCa: 'PEM',
-  },
+const trialJob = await readGolden<Job>('trial-job.yaml');
+const taskBuildJob = await readGolden<Job>(
+  's3.yaml',
+  new URL('../providers/image-builder/buildkit/golden/', import.meta.url),
 );
 
 type Spec = NonNullable<Pod['spec']>;
