@@ -1,6 +1,6 @@
 /** TaskBuilds on CodeBuild: how soon they start, what they ask of AWS, and what waiting for them costs the operator. No cluster. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { CodeBuildService } from '../test/support/codebuild/index.ts';
+import type { CodeBuildService } from '../test/support/codebuild/service.ts';
 import { atMost, type Bench, type Figure } from './support/bench.ts';
 import { startBuildWorld, type BuildWorld, type Calls } from './support/build-world.ts';
 import { ms, percentile, seconds, summary } from './support/figures.ts';

@@ -7,25 +7,11 @@ import type { TaskBuild } from '../../src/crds/task-build.ts';
 import { s3ArtifactStore } from '../../src/providers/artifact-store/s3.ts';
 import { eventuallyTrue } from '../../test/e2e/support/eventually.ts';
 import { ApiServer } from '../../test/support/api-server.ts';
-import {
-  ACCOUNT,
-  BUCKET,
-  CREDENTIALS,
-  ECR_HOST,
-  PROJECT,
-  REGION,
-  REPOSITORY,
-  startFront,
-  startMoto,
-  type AwsFront,
-} from '../../test/support/aws/index.ts';
+import { ACCOUNT, BUCKET, CREDENTIALS, ECR_HOST, REGION, REPOSITORY } from '../../test/support/aws/facts.ts';
+import { PROJECT, startFront, startMoto, type AwsFront } from '../../test/support/aws/index.ts';
 import { aTaskBuild } from '../../test/support/builders.ts';
-import {
-  memoryLogs,
-  scriptedExecutor,
-  startCodeBuild,
-  type CodeBuildService,
-} from '../../test/support/codebuild/index.ts';
+import { memoryLogs, scriptedExecutor, startCodeBuild } from '../../test/support/codebuild/index.ts';
+import { type CodeBuildService } from '../../test/support/codebuild/service.ts';
 import { startVersitygw } from '../../test/support/versitygw.ts';
 import type { Sample } from './metrics.ts';
 import { startOperator, type OwnOperator } from './own-operator.ts';

@@ -6,12 +6,13 @@ import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
+import { TASK_FILES } from '../tasks/bucket.ts';
 import type { TrialSubject } from './identity/subjects.ts';
 
 /** Key of a Trial's `task.zip`; undefined where its `s3.uri` does not lie under `tasks/` of this bucket. */
 export function archiveKey(trial: Trial, bucket: string): string | undefined {
   const prefix = taskKey(trial.spec.task.s3?.uri ?? '', bucket);
-  return prefix === undefined ? undefined : `${prefix}/task.zip`;
+  return prefix === undefined ? undefined : `${prefix}/${TASK_FILES.task}`;
 }
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */

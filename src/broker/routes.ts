@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { ContextResponse, UploadResponse } from '../wire/uploads.ts';
 import type { Assignment } from '../wire/assignment.ts';
-import { unreadable } from '../crds/namespace-rules.ts';
+import { TASKS, unreadable } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
 import type { ArtifactStore } from '../providers/artifact-store/port.ts';
@@ -44,7 +44,7 @@ async function download(
   { store, rulesOf, presignSeconds }: RouteDeps,
   { key, uri, reason, namespace }: Wanted,
 ): Promise<string | Refused> {
-  if (key === undefined) return refused(404, reason, `${uri} is not under ${store.uri('tasks/')}`);
+  if (key === undefined) return refused(404, reason, `${uri} is not under ${store.uri(TASKS)}`);
   const problem = unreadable(await rulesOf(namespace), { key, namespace });
   if (problem !== undefined) return refused(403, 'PrefixRefused', problem);
   if (!(await store.head(key))) return refused(404, reason, `there is no object ${store.uri(key)}`);

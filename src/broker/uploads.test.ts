@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { UPLOAD_BATCH } from '../wire/uploads.ts';
-import { trialPrefix } from '../crds/names.ts';
+import { trialPrefix } from '../results/keys.ts';
 import { isRefused } from './refusal.ts';
 import { trialWith } from './testing/objects.ts';
 import { uploadsOf } from './uploads.ts';

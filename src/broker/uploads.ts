@@ -2,7 +2,7 @@
 import { MANIFEST_MAX_BYTES, UPLOAD_BATCH } from '../wire/uploads.ts';
 import { OUTCOME_MAX_BYTES } from '../wire/outcome.ts';
 import type { UploadFile } from '../wire/uploads.ts';
-import { trialPrefix } from '../crds/names.ts';
+import { trialPrefix } from '../results/keys.ts';
 import type { Trial } from '../crds/trial.ts';
 import { problemOfPath } from '../wire/upload-paths.ts';
 import { isRefused, refused } from './refusal.ts';

@@ -66,9 +66,3 @@ export function identityOf({ metadata }: { metadata: { name: string; namespace?:
   const { namespace = '', name, uid = '' } = metadata;
   return { namespace, name, uid };
 }
-
-/** Prefix of all objects of a Trial in the bucket, with the closing slash: `trials/<job_id>/<trial_name>/`. */
-export const trialPrefix = (trial: {
-  metadata: { name: string; uid?: string };
-  spec: { run?: string };
-}): string => `trials/${trial.spec.run ?? ADHOC_RUN}/${trialName(identityOf(trial))}/`;

@@ -12,7 +12,8 @@ export const NAMESPACE_ANNOTATION = {
 } as const;
 
 /** Every task of the bucket lies under this. */
-const TASKS = 'tasks/';
+/** Where tasks lie in the bucket; nothing else of it is read for a Trial. */
+export const TASKS = 'tasks/';
 /** An annotation is as long as 256 KiB; each request of a courier looks through the list. */
 const PREFIXES_MAX = 100;
 

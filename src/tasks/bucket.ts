@@ -1,10 +1,14 @@
 /** Where a task lies in the bucket. */
+import { TASKS } from '../crds/namespace-rules.ts';
 import { taskHash, taskVersion } from './hash.ts';
 import type { Task } from './task.ts';
 
 /** `tasks/<dataset>/<task_name>/<task_version>/`, with the closing slash. A name of the form org/name is two levels. */
 export const taskPrefix = (dataset: string, name: string, version: string): string =>
-  `tasks/${dataset}/${name}/${version}/`;
+  `${TASKS}${dataset}/${name}/${version}/`;
+
+/** The files of an uploaded task, below its prefix. */
+export const TASK_FILES = { task: 'task.zip', metadata: 'metadata.json', context: 'context.zip' } as const;
 
 /** Keys of the objects that make up an uploaded task. */
 export interface TaskKeys {
@@ -22,8 +26,8 @@ export function taskKeys(dataset: string, task: Pick<Task, 'name' | 'files'>): T
   const prefix = taskPrefix(dataset, task.name, taskVersion(taskHash(task)));
   return {
     prefix,
-    task: `${prefix}task.zip`,
-    metadata: `${prefix}metadata.json`,
-    context: `${prefix}context.zip`,
+    task: `${prefix}${TASK_FILES.task}`,
+    metadata: `${prefix}${TASK_FILES.metadata}`,
+    context: `${prefix}${TASK_FILES.context}`,
   };
 }

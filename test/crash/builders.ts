@@ -4,7 +4,8 @@ import { systemClock, type Clock } from '../../src/async/clock.ts';
 import { codebuildImageBuilder } from '../../src/providers/image-builder/codebuild.ts';
 import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
 import { scriptedExecutor, startCodeBuild, memoryLogs } from '../support/codebuild/index.ts';
-import type { Build, CodeBuildOptions, CodeBuildService, Script } from '../support/codebuild/index.ts';
+import type { Build, Script } from '../support/codebuild/index.ts';
+import type { CodeBuildOptions, CodeBuildService } from '../support/codebuild/service.ts';
 import type { Life } from '../support/mortal.ts';
 import { mortalFront } from './mortal-front.ts';
 

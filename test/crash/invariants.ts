@@ -1,7 +1,8 @@
 /** What must hold whatever is killed: checked at every change that the API server takes. */
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
-import { ANNOTATION, LABEL, trialPrefix } from '../../src/crds/names.ts';
+import { ANNOTATION, LABEL } from '../../src/crds/names.ts';
+import { trialPrefix } from '../../src/results/keys.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
 import type { Attempt } from '../../src/crds/trial-status.ts';
 import type { Trial } from '../../src/crds/trial.ts';

@@ -16,7 +16,7 @@ import { storedLogLinks } from '../../src/providers/log-links/stored.ts';
 import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
 import { ApiServer, type SeenRequest } from '../support/api-server.ts';
 import { aTrial } from '../support/builders.ts';
-import type { CodeBuildService } from '../support/codebuild/index.ts';
+import type { CodeBuildService } from '../support/codebuild/service.ts';
 import { configMap, connectTo, fastClock, recordingLog, until } from '../support/kube.ts';
 import { Kubelet } from '../support/kubelet.ts';
 import type { Fate } from '../support/kubelet/fate.ts';

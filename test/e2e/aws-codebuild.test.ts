@@ -6,17 +6,8 @@ import { codebuildImageBuilder } from '../../src/providers/image-builder/codebui
 import { cloudWatchLog } from '../../src/providers/image-builder/codebuild/log.ts';
 import { DOCKERFILES, imageBuilderContract } from '../../src/providers/image-builder/contract.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from '../../src/providers/image-builder/port.ts';
-import {
-  assumeRole,
-  callAws,
-  CREDENTIALS,
-  ECR_HOST,
-  LIMITED_HOST,
-  PROJECT,
-  REGION,
-  REPOSITORY,
-  STACK,
-} from '../support/aws/index.ts';
+import { assumeRole, callAws, PROJECT } from '../support/aws/index.ts';
+import { CREDENTIALS, ECR_HOST, LIMITED_HOST, REGION, REPOSITORY, STACK } from '../support/aws/facts.ts';
 import { storeContext } from './aws/context.ts';
 import { useAws } from './aws/world.ts';
 

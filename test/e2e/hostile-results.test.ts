@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { UploadResponse } from '../../src/wire/uploads.ts';
-import { trialPrefix } from '../../src/crds/names.ts';
+import { trialPrefix } from '../../src/results/keys.ts';
 import { ConfigMap, Pod } from '../../src/kube/kinds.ts';
 import { digestOf } from '../../src/tasks/hash.ts';
 import { kubectlOk } from '../support/cluster.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
-import { trialPrefix } from '../../src/crds/names.ts';
+import { trialPrefix } from '../../src/results/keys.ts';
 import type { Pod } from '../../src/kube/kinds.ts';
 import { kubectl } from '../support/cluster.ts';
 import { brokerOf, tokenOf, type Answer, type Broker } from './support/broker.ts';

@@ -5,7 +5,8 @@
  */
 import type { Outcome } from '../../src/wire/outcome.ts';
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
-import { ANNOTATION, LABEL, trialPrefix } from '../../src/crds/names.ts';
+import { ANNOTATION, LABEL } from '../../src/crds/names.ts';
+import { trialPrefix } from '../../src/results/keys.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { Job as JobKind, Pod as PodKind, type Job, type Pod } from '../../src/kube/kinds.ts';
 import type { ArtifactStore } from '../../src/providers/artifact-store/port.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { inRun, RUN } from '../../client/runs/follow/testing/trials.ts';
+import { inRun, RUN } from '../../../test/support/run-trials.ts';
 import { testCluster, type TestCluster } from '../../client/testing/cluster.ts';
 
 describe('Names from the cluster', () => {

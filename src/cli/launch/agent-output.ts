@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trial } from '../../crds/trial.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
-import { isRunning, stateOf } from '../../client/runs/follow/state.ts';
+import { isRunning, stateOf } from '../../results/state.ts';
 import { createBudget } from '../../async/in-parallel.ts';
 import { safeLines } from '../../client/logs/lines.ts';
 import type { PodLog } from '../../client/logs/pod-log.ts';

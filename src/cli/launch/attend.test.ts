@@ -7,7 +7,7 @@ import type { Trial } from '../../crds/trial.ts';
 import type { Kube } from '../../kube/connect.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { CliError } from '../../client/failures/error.ts';
-import { broken, inRun, rewarded, RUN } from '../../client/runs/follow/testing/trials.ts';
+import { broken, inRun, rewarded, RUN } from '../../../test/support/run-trials.ts';
 import { folderOf, type Folder } from '../../client/testing/task-folder.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 import type { Io } from '../types.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { followRun } from '../../client/runs/follow/follow.ts';
 import type { TrialLine } from '../../client/runs/follow/line.ts';
-import { isEnded } from '../../client/runs/follow/state.ts';
+import { isEnded } from '../../results/state.ts';
 import type { RunSummary } from '../../client/runs/follow/summary.ts';
 import { RunView } from '../../client/runs/follow/view.ts';
 import type { MirrorReport } from '../../client/runs/mirror/mirror.ts';

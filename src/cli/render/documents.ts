@@ -1,6 +1,6 @@
 /** Pure: runs and Trials for programs, the same wherever they are told of; fields as Harbor names them. */
 import type { TrialLine } from '../../client/runs/follow/line.ts';
-import { isEnded } from '../../client/runs/follow/state.ts';
+import { isEnded } from '../../results/state.ts';
 import type { RunSummary } from '../../client/runs/follow/summary.ts';
 import type { RunSummaryDocument } from '../../client/documents/run.ts';
 import type { TrialDocument } from '../../client/documents/trial.ts';

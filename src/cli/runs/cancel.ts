@@ -1,5 +1,5 @@
 import type { Trial } from '../../crds/trial.ts';
-import { isEnded, stateOf } from '../../client/runs/follow/state.ts';
+import { isEnded, stateOf } from '../../results/state.ts';
 import { cancelOpen } from '../launch/cancel.ts';
 import { safe } from '../../text/safe.ts';
 import type { RunCancelled } from '../../client/documents/run.ts';

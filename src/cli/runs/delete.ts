@@ -11,6 +11,7 @@ import type { Session } from '../../client/session/types.ts';
 import { agreed } from '../agree.ts';
 import { isOpen } from './cancel.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import { trialsPrefix } from '../../results/keys.ts';
 import { counted } from '../../text/figures.ts';
 import { resolveRun } from '../../client/runs/find/resolve.ts';
 import { trialsOf } from '../../client/runs/find/trials.ts';
@@ -30,7 +31,7 @@ export async function deleteRun(
   const run = await resolveRun(session, wanted);
   const trials = await trialsOf(session, run);
   const open = trials.filter(isOpen).length;
-  const files = await session.client().then(({ bucket }) => `s3://${bucket}/trials/${run}/`);
+  const files = await session.client().then(({ bucket }) => `s3://${bucket}/${trialsPrefix(run)}`);
   const running = open > 0 ? ` (${open} have not ended, and end without a result)` : '';
   const told = (deleted: Deleted): RunDeleted => ({ run, namespace: session.namespace, ...deleted, files });
   const question = `delete ${counted(trials.length, 'Trial')} of run ${run}${running}?`;

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { Readable } from 'node:stream';
-import { trialPrefix } from '../../crds/names.ts';
+import { trialPrefix } from '../../results/keys.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Transport } from '../../kube/http/transport.ts';
-import { active, broken, rewarded, RUN } from '../../client/runs/follow/testing/trials.ts';
-import { stateOf } from '../../client/runs/follow/state.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
+import { stateOf } from '../../results/state.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 import type { Session } from '../../client/session/types.ts';
 import { printRunLogs, type RunLogs } from './logs.ts';

@@ -2,8 +2,8 @@
 import type { Trial } from '../../crds/trial.ts';
 import { CliError } from '../../client/failures/error.ts';
 import { followRun } from '../../client/runs/follow/follow.ts';
-import { stateOf } from '../../client/runs/follow/state.ts';
-import type { TrialState } from '../../client/documents/states.ts';
+import { stateOf } from '../../results/state.ts';
+import type { TrialState } from '../../results/state-names.ts';
 import { RunView } from '../../client/runs/follow/view.ts';
 import { safe } from '../../text/safe.ts';
 import { createBudget } from '../../async/in-parallel.ts';

@@ -7,7 +7,7 @@ import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds
 import { LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Secret as SecretKind } from '../../kube/kinds.ts';
-import { active, broken, rewarded, RUN } from '../../client/runs/follow/testing/trials.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
 import { storeTrial } from '../../client/runs/mirror/testing/stored-trial.ts';
 import { printListing } from '../render/output.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';

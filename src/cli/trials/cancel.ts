@@ -1,5 +1,5 @@
 import { Trial as TrialKind } from '../../crds/kinds.ts';
-import { isEnded, stateOf } from '../../client/runs/follow/state.ts';
+import { isEnded, stateOf } from '../../results/state.ts';
 import { safe } from '../../text/safe.ts';
 import { agreed } from '../agree.ts';
 import type { TrialCancelled } from '../../client/documents/trial.ts';

@@ -1,7 +1,7 @@
 import type { Trial } from '../../crds/trial.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { Pod as PodKind } from '../../kube/kinds.ts';
-import { isEnded, stateOf } from '../../client/runs/follow/state.ts';
+import { isEnded, stateOf } from '../../results/state.ts';
 import { safeLine } from '../../text/safe.ts';
 import { style } from '../render/style.ts';
 import type { Session } from '../../client/session/types.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { documentsOf } from '../../cli/commands/command.ts';
 import { everythingFine, REVIEWS } from '../diagnosis/doctor/testing/cluster.ts';
-import { active, broken, rewarded, RUN } from '../runs/follow/testing/trials.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
 import { RunView } from '../runs/follow/view.ts';
 import { printOutcome, printSubmitted } from '../../cli/launch/outcome.ts';
 import { storeTrial } from '../runs/mirror/testing/stored-trial.ts';

@@ -1,7 +1,7 @@
 /** A run in documents: one form wherever one is told of, and what single commands add to it. */
 import { Type } from 'typebox';
 import { FAULTS } from '../../crds/reasons.ts';
-import { STATE_NAMES } from './states.ts';
+import { STATE_NAMES } from '../../results/state-names.ts';
 import { TrialDocument } from './trial.ts';
 import { Fields, Flag, Numbers, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
 

@@ -1,9 +1,8 @@
 /** A Trial in documents: one form wherever one is listed, and what single commands add to it. */
 import { Type } from 'typebox';
 import { Conditions } from '../../crds/conditions.ts';
-import { Exception, TrialStatus } from '../../crds/trial-status.ts';
-import { Attempt } from '../../crds/trial-status.ts';
-import { STATE_NAMES } from './states.ts';
+import { Exception, TrialStatus, Attempt } from '../../crds/trial-status.ts';
+import { STATE_NAMES } from '../../results/state-names.ts';
 import { Fields, Flag, Numbers, OfApi, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
 
 export const State = OneOf(STATE_NAMES, 'How far the Trial is.');

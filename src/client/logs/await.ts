@@ -1,6 +1,6 @@
 import type { Trial } from '../../crds/trial.ts';
 import { sleep } from '../../async/clock.ts';
-import { stateOf } from '../runs/follow/state.ts';
+import { stateOf } from '../../results/state.ts';
 import type { Session } from '../session/types.ts';
 import { resolveTrial } from '../runs/find/trial.ts';
 import { mayHaveLog, type LogWish } from './parts.ts';

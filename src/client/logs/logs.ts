@@ -1,12 +1,12 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
-import { trialPrefix } from '../../crds/names.ts';
+import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { CliError } from '../failures/error.ts';
-import { isEnded, stateOf } from '../runs/follow/state.ts';
+import { isEnded, stateOf } from '../../results/state.ts';
 import { buildLog } from './build-log.ts';
 import { lastOf } from './lines.ts';
 import type { LogPart, LogWish, TrialLog } from './parts.ts';
@@ -70,7 +70,7 @@ async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Prom
   const prefix = s3TrialUri === undefined ? trialPrefix(trial) : keyOf(s3TrialUri, store.bucket);
   if (prefix === undefined) return [];
   const paths = [
-    ...(wish.phase === undefined ? ['trial.log'] : []),
+    ...(wish.phase === undefined ? [TRIAL_FILES.log] : []),
     ...(wish.phase === 'verifier' ? [] : await logsBelow(store, prefix, 'agent/')),
     ...(wish.phase === 'agent' ? [] : await logsBelow(store, prefix, 'verifier/')),
   ];

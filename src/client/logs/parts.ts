@@ -1,6 +1,6 @@
 /** What a Trial's log is made of, wherever it is. */
 import type { Trial } from '../../crds/trial.ts';
-import { isEnded, isRunning, stateOf } from '../runs/follow/state.ts';
+import { isEnded, isRunning, stateOf } from '../../results/state.ts';
 
 export const LOG_PHASES = ['build', 'agent', 'verifier'] as const;
 export type LogPhase = (typeof LOG_PHASES)[number];

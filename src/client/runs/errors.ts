@@ -1,8 +1,8 @@
 /** Pure: Trials in trouble, by class: what they came to, and what they have in common. */
 import type { Trial } from '../../crds/trial.ts';
-import { byText } from './follow/best.ts';
+import { byText } from '../../text/by-text.ts';
 import { faultOf } from '../../crds/reasons.ts';
-import { isEnded, stateOf, type StateSeen } from './follow/state.ts';
+import { isEnded, stateOf, type StateSeen } from '../../results/state.ts';
 import type { ErrorClass } from '../documents/run.ts';
 
 /** What kubelet and scheduler call it, within the operator's sentence. */

@@ -9,6 +9,7 @@ import {
   taskVersion,
   type Task,
 } from '../../tasks/index.ts';
+import { TASK_FILES } from '../../tasks/bucket.ts';
 import { makeFolder } from '../make-folder.ts';
 import type { PackedTask } from '../documents/task.ts';
 
@@ -19,9 +20,9 @@ export async function packTo(
 ): Promise<PackedTask> {
   const builds = task.config.environment.docker_image === undefined;
   const files: [string, Uint8Array | string][] = [
-    ['task.zip', await packTask(task)],
-    ...(builds ? [['context.zip', await packContext(task)] as [string, Uint8Array]] : []),
-    ['metadata.json', `${JSON.stringify(taskMetadata(task), undefined, 2)}\n`],
+    [TASK_FILES.task, await packTask(task)],
+    ...(builds ? [[TASK_FILES.context, await packContext(task)] as [string, Uint8Array]] : []),
+    [TASK_FILES.metadata, `${JSON.stringify(taskMetadata(task), undefined, 2)}\n`],
   ];
   const target = resolve(cwd, folder);
   await makeFolder(target);

@@ -7,6 +7,7 @@ import Value from 'typebox/value';
 import { timestamp } from '../../crds/conditions.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
+import { buildRecordKey } from '../../results/keys.ts';
 import type { Observed } from './observe.ts';
 
 export const BuildRecord = Type.Object({
@@ -25,15 +26,13 @@ export type BuildRecord = Type.Static<typeof BuildRecord>;
 
 const MAX_BYTES = 4096;
 
-const keyOf = (contentHash: string): string => `builds/${contentHash}.json`;
-
 /** The record of a hash; undefined where there is none, or nothing that can be believed. Throws ProviderError. */
 export async function readRecord(
   artifacts: ArtifactStore,
   contentHash: string,
 ): Promise<BuildRecord | undefined> {
   try {
-    const stored = await artifacts.get(keyOf(contentHash), MAX_BYTES);
+    const stored = await artifacts.get(buildRecordKey(contentHash), MAX_BYTES);
     const record: unknown = stored && JSON.parse(new TextDecoder().decode(stored));
     return Value.Check(BuildRecord, record) && record.contentHash === contentHash ? record : undefined;
   } catch (error) {
@@ -60,7 +59,7 @@ export async function writeRecord(
     builtTime: timestamp(now),
     taskBuild: { namespace, name },
   };
-  await artifacts.put(keyOf(contentHash), `${JSON.stringify(record, null, 2)}\n`, {
+  await artifacts.put(buildRecordKey(contentHash), `${JSON.stringify(record, null, 2)}\n`, {
     contentType: 'application/json',
   });
 }

@@ -2,7 +2,7 @@
  * The Trial controller. Every pass: observe, decide, act, report — in that order, with one status write at the end.
  * Killing the process between any two lines changes no outcome: names of children are deterministic, and what was done is observed again.
  */
-import { trialPrefix } from '../../crds/names.ts';
+import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
 import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
@@ -20,7 +20,7 @@ import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
 import { afterBuildRefused, afterJobRefused, nextAction, whereNameIsTaken } from './decide.ts';
 import type { Action, Done } from './decide.ts';
-import { trialConfig, trialResult } from './result.ts';
+import { trialConfig, trialResult } from '../../results/trial-result.ts';
 import { reportOf, trialStatus } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
@@ -146,8 +146,8 @@ async function storeResult(
   const options = { contentType: 'application/json' };
   const result = trialResult({ trial, status, ...present({ outcome, taskBuild }) });
   await Promise.all([
-    artifacts.put(`${prefix}config.json`, json(trialConfig(trial)), options),
-    artifacts.put(`${prefix}result.json`, json(result), options),
+    artifacts.put(`${prefix}${TRIAL_FILES.config}`, json(trialConfig(trial)), options),
+    artifacts.put(`${prefix}${TRIAL_FILES.result}`, json(result), options),
   ]);
 }
 

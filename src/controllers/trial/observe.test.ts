@@ -13,11 +13,11 @@ import {
   T0,
 } from '../../../test/support/builders.ts';
 import { buildName, configMapHash } from '../../crds/content.ts';
-import type { TaskBuildSpec } from '../../crds/task-build.ts';
-import { ANNOTATION, trialPrefix } from '../../crds/names.ts';
+import type { TaskBuildSpec, TaskBuild } from '../../crds/task-build.ts';
+import { ANNOTATION } from '../../crds/names.ts';
+import { trialPrefix } from '../../results/keys.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
-import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { KubeClient, KubeObject, ListOptions, Store } from '../../kube/types.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';

@@ -1,12 +1,13 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when an action needs it. */
-import { OUTCOME_MAX_BYTES } from '../../wire/outcome.ts';
+import { OUTCOME_MAX_BYTES, readStoredOutcome } from '../../wire/outcome.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { buildName, configMapHash, differences } from '../../crds/content.ts';
 import type { Files } from '../../crds/content.ts';
-import { identityOf, jobName, LABEL, trialPrefix } from '../../crds/names.ts';
-import { readStoredOutcome } from '../../wire/outcome.ts';
+import { identityOf, jobName, LABEL } from '../../crds/names.ts';
+import { TASK_FILES } from '../../tasks/bucket.ts';
+import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { alterationOf } from '../../pods/rendered.ts';
-import { type NamespaceRules, unreadable } from '../../crds/namespace-rules.ts';
+import { type NamespaceRules, unreadable, TASKS } from '../../crds/namespace-rules.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
@@ -180,7 +181,7 @@ async function storedOutcome(
 
 /** One that is too large to be the courier's is as good as none. */
 async function outcomeFile({ artifacts, log }: TrialSources, trial: Trial): Promise<Uint8Array | undefined> {
-  const key = `${trialPrefix(trial)}outcome.json`;
+  const key = `${trialPrefix(trial)}${TRIAL_FILES.outcome}`;
   try {
     return await artifacts.get(key, OUTCOME_MAX_BYTES);
   } catch (error) {
@@ -204,11 +205,11 @@ async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial)
   const prefix = taskKey(uri, artifacts.bucket);
   if (prefix === undefined)
     return {
-      taskMissing: `spec.task.s3.uri: ${uri} is not under s3://${artifacts.bucket}/tasks/, where tasks are taken from`,
+      taskMissing: `spec.task.s3.uri: ${uri} is not under ${artifacts.uri(TASKS)}, where tasks are taken from`,
     };
   const problem = unreadable(await rulesOf(namespace), { key: prefix, namespace });
   if (problem !== undefined) return { taskMissing: `spec.task.s3.uri: ${problem}` };
-  const key = `${prefix}/task.zip`;
+  const key = `${prefix}/${TASK_FILES.task}`;
   const found = await artifacts.head(key).catch(asRefusal);
   if (typeof found === 'string') return { taskMissing: `spec.task.s3.uri: ${found}` };
   return found ? {} : { taskMissing: `there is no object ${artifacts.uri(key)}` };

@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { stamp } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import { identityOf, trialName, trialPrefix } from '../../crds/names.ts';
+import { identityOf, trialName, jobName } from '../../crds/names.ts';
+import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialActiveReason } from '../../crds/reasons.ts';
 import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
@@ -57,7 +58,7 @@ function places({ trial }: Observed, links: Links): TrialStatus {
 
 /** Without an attempt nobody writes a log; without uploads only a log service has it. */
 function logOf({ trial }: Observed, { files, logs }: Links): TrialStatus {
-  const stored = trial.spec.uploadResults ? files.link(`${trialPrefix(trial)}trial.log`) : '';
+  const stored = trial.spec.uploadResults ? files.link(`${trialPrefix(trial)}${TRIAL_FILES.log}`) : '';
   const place = logs.trial(trialName(identityOf(trial)), stored);
   return place.url === '' ? {} : { logs: place };
 }

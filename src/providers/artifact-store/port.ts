@@ -1,5 +1,5 @@
 /** Where tasks come from and results go: a bucket. Keys have no leading slash. Failures are `ProviderError`. */
-import { isPlainKey } from '../../crds/namespace-rules.ts';
+import { isPlainKey, TASKS } from '../../crds/namespace-rules.ts';
 
 /** What the store knows of an object. */
 export interface ObjectInfo {
@@ -59,5 +59,5 @@ export function keyOf(uri: string, bucket: string): string | undefined {
 /** Key of a task's prefix or a context under `tasks/`, without the closing slash; undefined for everything else. Nothing else of the bucket is handed out for reading. */
 export function taskKey(uri: string, bucket: string): string | undefined {
   const key = keyOf(uri, bucket)?.replace(/\/$/, '');
-  return key?.startsWith('tasks/') && isPlainKey(key) ? key : undefined;
+  return key?.startsWith(TASKS) && isPlainKey(key) ? key : undefined;
 }

@@ -5,9 +5,9 @@ import {
   scriptedExecutor,
   startCodeBuild,
   type Build as ServiceBuild,
-  type CodeBuildService,
   type Script,
 } from '../../../test/support/codebuild/index.ts';
+import { type CodeBuildService } from '../../../test/support/codebuild/service.ts';
 import { ProviderError } from '../errors.ts';
 import { codebuildImageBuilder, type CodeBuildSettings } from './codebuild.ts';
 import { DOCKERFILES, imageBuilderContract } from './contract.ts';

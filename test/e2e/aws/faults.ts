@@ -1,7 +1,8 @@
 /** What goes wrong at AWS, and what becomes of the TaskBuilds: each in a build of its own, beside each other. */
 import { expect } from 'chai';
 import type { BuildReason } from '../../../src/crds/reasons.ts';
-import { ECR_HOST, LIMITED_HOST, makeRepository, throttled, type Aws } from '../../support/aws/index.ts';
+import { ECR_HOST, LIMITED_HOST } from '../../support/aws/facts.ts';
+import { makeRepository, throttled, type Aws } from '../../support/aws/index.ts';
 import { world } from '../support/world.ts';
 import { BASE, BuildStory, contextOf, NONCE } from './builds.ts';
 

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { identityOf, trialName, trialPrefix } from '../../../src/crds/names.ts';
+import { identityOf, trialName } from '../../../src/crds/names.ts';
+import { trialPrefix } from '../../../src/results/keys.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import { checkedManifest } from './stored.ts';
 import { world } from './world.ts';

@@ -1,7 +1,7 @@
 /** What a Trial has left in the bucket. */
 import { createHash } from 'node:crypto';
 import type { Manifest } from '../../../src/wire/uploads.ts';
-import { trialPrefix } from '../../../src/crds/names.ts';
+import { trialPrefix } from '../../../src/results/keys.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import { world } from './world.ts';
 

@@ -1,7 +1,8 @@
 import { delimiter } from 'node:path';
 import { bashExecutor } from '../codebuild/bash/index.ts';
 import { cloudWatchLogs } from '../codebuild/cloudwatch.ts';
-import { startCodeBuild, type CodeBuildOptions, type CodeBuildService } from '../codebuild/index.ts';
+import { startCodeBuild } from '../codebuild/index.ts';
+import { type CodeBuildOptions, type CodeBuildService } from '../codebuild/service.ts';
 import { makeBuildHome } from './build-home.ts';
 import { ACCOUNT, CREDENTIALS, ECR_HOST, PROJECT, REGION } from './facts.ts';
 import { startFront, type AwsFront } from './front.ts';

@@ -1,7 +1,7 @@
 import { ListBuildsForProjectCommand } from '@aws-sdk/client-codebuild';
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import type { KnownCredentials } from './index.ts';
+import type { KnownCredentials } from './service.ts';
 import { authenticate, signatureOf, type SignedRequest } from './signature.ts';
 import { failure, KEY, PROJECT, useCodeBuild } from './testing.ts';
 

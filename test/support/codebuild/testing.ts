@@ -9,13 +9,8 @@ import {
 } from '@aws-sdk/client-codebuild';
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  memoryLogs,
-  scriptedExecutor,
-  startCodeBuild,
-  type CodeBuildOptions,
-  type CodeBuildService,
-} from './index.ts';
+import { memoryLogs, scriptedExecutor, startCodeBuild } from './index.ts';
+import { type CodeBuildOptions, type CodeBuildService } from './service.ts';
 
 export const KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG' };
 export const PLACE = { region: 'us-east-1', account: '123456789012' };

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { TrialState } from '../../../client/documents/states.ts';
+import type { TrialState } from '../../../results/state-names.ts';
 import type { LogPhase } from '../../../client/logs/parts.ts';
 import { examples, withCluster, type Cli, type ClusterOptions } from '../command.ts';
 import { wholeNumber } from '../values.ts';

@@ -1,6 +1,6 @@
 /** What commands on runs have in common. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { STATE_NAMES, type TrialState } from '../../../client/documents/states.ts';
+import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
 import { collecting, several } from '../command.ts';
 
 export const withRun = (command: Command): Command =>

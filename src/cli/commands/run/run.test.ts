@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { active, broken, rewarded, RUN } from '../../../client/runs/follow/testing/trials.ts';
+import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { testCluster, type TestCluster } from '../../../client/testing/cluster.ts';
 
 describe('Commands on runs and Trials', () => {

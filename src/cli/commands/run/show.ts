@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { TrialState } from '../../../client/documents/states.ts';
+import type { TrialState } from '../../../results/state-names.ts';
 import {
   examples,
   withCluster,

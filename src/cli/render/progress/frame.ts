@@ -1,8 +1,9 @@
 /** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
-import { byText, keepBest } from '../../../client/runs/follow/best.ts';
+import { keepBest } from '../../../client/runs/follow/best.ts';
+import { byText } from '../../../text/by-text.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
-import { isEnded } from '../../../client/runs/follow/state.ts';
-import { STATE_NAMES, type TrialState } from '../../../client/documents/states.ts';
+import { isEnded } from '../../../results/state.ts';
+import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { column, lineOfPieces, type Piece } from './pieces.ts';
 import { safeLine } from '../../../text/safe.ts';

@@ -1,7 +1,7 @@
 /** Pure: a run in lines for pipes and logs. No control codes, no redrawing. */
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
-import { isEnded } from '../../../client/runs/follow/state.ts';
-import { STATE_NAMES } from '../../../client/documents/states.ts';
+import { isEnded } from '../../../results/state.ts';
+import { STATE_NAMES } from '../../../results/state-names.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { reasonOf } from './frame.ts';
 import { safeLine } from '../../../text/safe.ts';

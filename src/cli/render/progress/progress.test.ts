@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { after } from '../../../../test/support/builders.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { active, broken, rewarded, RUN } from '../../../client/runs/follow/testing/trials.ts';
+import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { RunView } from '../../../client/runs/follow/view.ts';
 import { progress, progressMode, type ProgressMode } from './progress.ts';
 import { virtualTerminal } from './testing/virtual-terminal.ts';

@@ -1,7 +1,7 @@
 /** `sb run ls`: the runs of a namespace. */
 import { summarize } from '../../../client/runs/follow/summary.ts';
 import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
-import { byText } from '../../../client/runs/follow/best.ts';
+import { byText } from '../../../text/by-text.ts';
 import { summaryDocument } from '../../render/documents.ts';
 import { duration, figure } from '../../../text/figures.ts';
 import type { Column } from '../../render/table.ts';

@@ -2,9 +2,9 @@
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
 import { rewardedNop } from '../../../client/runs/follow/rewarded-nop.ts';
-import { STATE_NAMES, type TrialState } from '../../../client/documents/states.ts';
+import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
 import { summarize, type RunSummary } from '../../../client/runs/follow/summary.ts';
-import { byText } from '../../../client/runs/follow/best.ts';
+import { byText } from '../../../text/by-text.ts';
 import { lineDocument, summaryDocument } from '../../render/documents.ts';
 import { printListing } from '../../render/output.ts';
 import { safeLine } from '../../../text/safe.ts';

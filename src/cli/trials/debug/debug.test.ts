@@ -5,7 +5,7 @@ import { ANNOTATION } from '../../../crds/names.ts';
 import type { TrialStatus } from '../../../crds/trial-status.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { Pod as PodKind } from '../../../kube/kinds.ts';
-import { active, broken, rewarded } from '../../../client/runs/follow/testing/trials.ts';
+import { active, broken, rewarded } from '../../../../test/support/run-trials.ts';
 import { failureOf, world, type World } from '../../runs/testing/world.ts';
 import type { ShellRequest } from './shell.ts';
 import { recordedIo } from '../../../client/testing/terminal.ts';

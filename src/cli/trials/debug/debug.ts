@@ -8,7 +8,7 @@ import type { Trial } from '../../../crds/trial.ts';
 import { sleep } from '../../../async/clock.ts';
 import { Pod as PodKind } from '../../../kube/kinds.ts';
 import { CliError } from '../../../client/failures/error.ts';
-import { isEnded, stateOf } from '../../../client/runs/follow/state.ts';
+import { isEnded, stateOf } from '../../../results/state.ts';
 import { safe } from '../../../text/safe.ts';
 import { inNamespace, namespaceToSay } from '../../../client/session/hint.ts';
 import type { Shell } from './shell.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rewarded } from '../../runs/follow/testing/trials.ts';
+import { rewarded } from '../../../../test/support/run-trials.ts';
 import { failedDownload } from './download.ts';
 import { explainTrial } from './explain.ts';
 

@@ -17,7 +17,7 @@ import {
 } from '../../../crds/reasons.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import type { Event, Node, Pod } from '../../../kube/kinds.ts';
-import { active, broken, inRun, rewarded, RUN } from '../../runs/follow/testing/trials.ts';
+import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { failureOf, world } from '../../../cli/runs/testing/world.ts';
 import { recordedTerminal } from '../../testing/terminal.ts';
 import type { LogSources } from '../../logs/logs.ts';

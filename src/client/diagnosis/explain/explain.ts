@@ -7,8 +7,8 @@ import {
   type TrialDoneReason,
   type TrialFailedReason,
 } from '../../../crds/reasons.ts';
-import { stateOf } from '../../runs/follow/state.ts';
-import { STATES } from '../../documents/states.ts';
+import { stateOf } from '../../../results/state.ts';
+import { STATES } from '../../../results/state-names.ts';
 import { lineOf } from '../../runs/follow/line.ts';
 import { duration } from '../../../text/figures.ts';
 import { inNamespace } from '../../session/hint.ts';

@@ -12,7 +12,7 @@ import {
   type Event,
 } from '../../../kube/kinds.ts';
 import { isOwnedBy } from '../../../pods/ownership.ts';
-import { isEnded, stateOf } from '../../runs/follow/state.ts';
+import { isEnded, stateOf } from '../../../results/state.ts';
 import type { Session } from '../../session/types.ts';
 import type { LogPhase } from '../../logs/parts.ts';
 import { lastOf } from '../../logs/lines.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { LABEL } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { rewarded } from '../follow/testing/trials.ts';
+import { rewarded } from '../../../../test/support/run-trials.ts';
 import { stampOf, after } from '../../../../test/support/builders.ts';
 import { world, type World } from '../../../cli/runs/testing/world.ts';
 import { runNames } from './names.ts';

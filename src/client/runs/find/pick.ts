@@ -1,5 +1,5 @@
 /** Pure: what somebody typed → the run or Trial that is meant. The one place that knows `@latest` and prefixes. */
-import { byText } from '../follow/best.ts';
+import { byText } from '../../../text/by-text.ts';
 import { CliError } from '../../failures/error.ts';
 
 /** What can be named. */

@@ -10,6 +10,3 @@ export function keepBest<T>(
   list.splice(at < 0 ? list.length : at, 0, item);
   if (list.length > size) list.pop();
 }
-
-/** Texts by code unit: the same order on every machine. */
-export const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

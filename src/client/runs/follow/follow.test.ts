@@ -5,7 +5,7 @@ import type { Kube } from '../../../kube/connect.ts';
 import { ApiServer } from '../../../../test/support/api-server.ts';
 import { connectTo, fastClock, until } from '../../../../test/support/kube.ts';
 import { followRun, type TrialNews } from './follow.ts';
-import { active, inRun, rewarded, RUN } from './testing/trials.ts';
+import { active, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { RunView } from './view.ts';
 
 describe('Following a run', () => {

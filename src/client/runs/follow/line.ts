@@ -3,9 +3,9 @@ import { conditionOf } from '../../../crds/conditions.ts';
 import { identityOf, trialName } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { evalKey } from './pass-at-k.ts';
-import { isEnded, stateOf } from './state.ts';
-import type { TrialState } from '../../documents/states.ts';
+import { evalKey } from '../../../results/pass-at-k.ts';
+import { isEnded, stateOf } from '../../../results/state.ts';
+import type { TrialState } from '../../../results/state-names.ts';
 
 /** A Trial of the run, as small as it can be: there may be ten thousand. Texts are as they came: printing makes them safe. */
 export interface TrialLine {

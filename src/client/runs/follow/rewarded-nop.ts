@@ -1,5 +1,5 @@
 /** Pure: whether tests reward an agent that does nothing. */
-import { byText } from './best.ts';
+import { byText } from '../../../text/by-text.ts';
 import type { TrialLine } from './line.ts';
 
 const NAMED = 5;

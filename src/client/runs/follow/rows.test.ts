@@ -5,7 +5,7 @@ import { after } from '../../../../test/support/builders.ts';
 import { connectTo } from '../../../../test/support/kube.ts';
 import { lineOf, type TrialLine } from './line.ts';
 import { ageMs, lineOfRow, trialRows } from './rows.ts';
-import { active, broken, inRun, rewarded } from './testing/trials.ts';
+import { active, broken, inRun, rewarded } from '../../../../test/support/run-trials.ts';
 
 const told = ({ name, task, agent, model, state, reason, reward, attempts, node }: TrialLine) => ({
   name,

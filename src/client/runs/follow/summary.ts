@@ -1,11 +1,12 @@
 /** Pure: the Trials of a run → what is said of the run. */
 import type { ErrorGroup } from '../../documents/run.ts';
-import { byText, keepBest } from './best.ts';
+import { keepBest } from './best.ts';
+import { byText } from '../../../text/by-text.ts';
 import { estimate, type Range } from './estimate.ts';
 import type { TrialLine } from './line.ts';
-import { PassAtK } from './pass-at-k.ts';
-import { isEnded } from './state.ts';
-import { STATE_NAMES, type TrialState } from '../../documents/states.ts';
+import { PassAtK } from '../../../results/pass-at-k.ts';
+import { isEnded } from '../../../results/state.ts';
+import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
 
 export interface RunSummary {
   run: string;

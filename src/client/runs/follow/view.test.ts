@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { after, T0 } from '../../../../test/support/builders.ts';
 import { estimate } from './estimate.ts';
 import { lineOf } from './line.ts';
-import { PassAtK } from './pass-at-k.ts';
-import { active, broken, inRun, rewarded, RUN } from './testing/trials.ts';
+import { PassAtK } from '../../../results/pass-at-k.ts';
+import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { RunView, type TrialChange } from './view.ts';
 
 const known = (trial: TrialChange['trial']): TrialChange => ({ trial, deleted: false });

@@ -1,7 +1,7 @@
 import type { Trial } from '../../../crds/trial.ts';
 import { compareVersions } from '../../../kube/cache/versions.ts';
 import { lineOf, type TrialLine } from './line.ts';
-import { isEnded } from './state.ts';
+import { isEnded } from '../../../results/state.ts';
 import { summarize, type RunSummary } from './summary.ts';
 
 /** What became of one Trial object. */

@@ -13,7 +13,7 @@ import { until } from '../../../../test/support/kube.ts';
 import { startFront, type Front } from '../../../../test/support/front.ts';
 import { skipWithout, type Running } from '../../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../../test/support/versitygw.ts';
-import { rewarded, RUN } from '../follow/testing/trials.ts';
+import { rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { locksFrom } from './job/digests.ts';
 import { startMirror, type MirrorOptions, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';

@@ -9,9 +9,9 @@ import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { active, broken, rewarded, RUN } from '../follow/testing/trials.ts';
+import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { RunView } from '../follow/view.ts';
-import type { JobResult } from './job/aggregate.ts';
+import type { JobResult } from '../../../results/job-result.ts';
 import { aggregateKey } from './job/indexes.ts';
 import type { ResultsProblem } from './problem.ts';
 import { collectResults, type ResultsOptions } from './results.ts';

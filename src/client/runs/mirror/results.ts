@@ -1,17 +1,18 @@
 /** Everything that a run leaves behind: files of each Trial and the job's files on this disk, the indexes in the store. */
 import { join } from 'node:path';
-import { identityOf, trialName, trialPrefix } from '../../../crds/names.ts';
+import { identityOf, trialName } from '../../../crds/names.ts';
+import { trialPrefix } from '../../../results/keys.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import type { RunView } from '../follow/view.ts';
 import { persistently } from '../../session/persistent.ts';
-import { jobResult } from './job/aggregate.ts';
+import { jobResult } from '../../../results/job-result.ts';
 import { locksFrom } from './job/digests.ts';
 import { RunIndex } from './job/indexes.ts';
-import { jobConfig, jobLock } from './job/lock.ts';
+import { jobConfig, jobLock } from '../../../results/lock.ts';
 import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
-import { recordOf, type TrialRecord } from './job/record.ts';
+import { recordOf, type TrialRecord } from '../../../results/record.ts';
 import { removePartial, writeTextWhole } from './files/temporary.ts';
 
 export interface ResultsOptions {

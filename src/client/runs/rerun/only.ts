@@ -2,7 +2,7 @@
 import type { Trial } from '../../../crds/trial.ts';
 import { CliError } from '../../failures/error.ts';
 import { faultOf } from '../../../crds/reasons.ts';
-import { stateOf } from '../follow/state.ts';
+import { stateOf } from '../../../results/state.ts';
 import { errorClasses } from '../errors.ts';
 
 type Selects = (trial: Trial) => boolean;

@@ -3,7 +3,7 @@ import { API_VERSION, bounded, LABEL, PREFIX, sha256 } from '../../../crds/names
 import type { EnvVar } from '../../../crds/environment.ts';
 import type { TaskBuild } from '../../../crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../../crds/trial.ts';
-import { byText } from '../follow/best.ts';
+import { byText } from '../../../text/by-text.ts';
 import { buildObjectName, secretObjectName } from '../plan/names.ts';
 
 /** On a Trial that repeats another: the run it came from, its name, and what was selected together with it. */

@@ -1,26 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
+import { TASKS } from '../../../../crds/namespace-rules.ts';
 import { CliError } from '../../../failures/error.ts';
 import { failed } from '../examine.ts';
 import { fine, problem, skipped, type Check, type Found, type Patient } from '../check-result.ts';
 
-/** Tasks are stored here; whoever runs tasks may list and write below it. */
-const PREFIX = 'tasks/';
-
 /** Lists one key. Throws what the store says. */
 async function canList(store: ArtifactStore): Promise<Found> {
-  await store.list(PREFIX)[Symbol.asyncIterator]().next();
-  return fine(`bucket ${store.bucket} answers, and you may list ${PREFIX}`);
+  await store.list(TASKS)[Symbol.asyncIterator]().next();
+  return fine(`bucket ${store.bucket} answers, and you may list ${TASKS}`);
 }
 
 /** Writes, reads and removes an object that nobody knows. */
 export async function canWrite(store: ArtifactStore): Promise<Found> {
-  const key = `${PREFIX}.doctor/${randomUUID()}`;
+  const key = `${TASKS}.doctor/${randomUUID()}`;
   await store.put(key, key);
   try {
     const read = await store.get(key, key.length);
     if (Buffer.from(read ?? []).toString() === key)
-      return fine(`you may write, read and delete objects below ${PREFIX}`);
+      return fine(`you may write, read and delete objects below ${TASKS}`);
     return problem(
       'the store forgets',
       `${store.uri(key)} was written and cannot be read back`,

@@ -3,6 +3,7 @@ import { MANIFEST_MAX_BYTES } from '../../../../wire/uploads.ts';
 import type { Manifest } from '../../../../wire/uploads.ts';
 import type { ArtifactStore, ObjectInfo } from '../../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
+import { TRIAL_FILES } from '../../../../results/keys.ts';
 import { Mismatch } from './mismatch.ts';
 import { isSafePath } from './paths.ts';
 
@@ -25,7 +26,7 @@ export interface CopyPlan {
   unsafe: string[];
 }
 
-const MANIFEST = 'manifest.json';
+const MANIFEST = TRIAL_FILES.manifest;
 
 /** All objects below a Trial's prefix, with the checksums of its manifest. Without a manifest (no Pod came so far) there are none. */
 export async function planCopy(store: ArtifactStore, prefix: string): Promise<CopyPlan> {

@@ -1,6 +1,7 @@
 import { keyOf, type ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import type { TaskMetadata } from '../../../../tasks/index.ts';
-import { trialLock, type StoredConfig, type TrialLock } from './lock.ts';
+import { TASK_FILES } from '../../../../tasks/bucket.ts';
+import { trialLock, type StoredConfig, type TrialLock } from '../../../../results/lock.ts';
 
 const METADATA_MAX_BYTES = 16 * 2 ** 20;
 
@@ -10,7 +11,7 @@ type Digest = Pick<TaskMetadata, 'name' | 'digest'>;
 export function locksFrom(store: ArtifactStore): (config: StoredConfig) => Promise<TrialLock | undefined> {
   const known = new Map<string, Promise<Digest | undefined>>();
   const read = async (prefix: string): Promise<Digest | undefined> => {
-    const contents = await store.get(`${prefix}metadata.json`, METADATA_MAX_BYTES);
+    const contents = await store.get(`${prefix}${TASK_FILES.metadata}`, METADATA_MAX_BYTES);
     return contents && (JSON.parse(Buffer.from(contents).toString('utf8')) as TaskMetadata);
   };
   return async (config) => {

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryArtifactStore } from '../../../../providers/artifact-store/memory.ts';
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
-import { rewarded, RUN } from '../../follow/testing/trials.ts';
+import { rewarded, RUN } from '../../../../../test/support/run-trials.ts';
 import { aggregateKey, entriesPrefix, RunIndex } from './indexes.ts';
-import { recordOf, type TrialRecord } from './record.ts';
+import { recordOf, type TrialRecord } from '../../../../results/record.ts';
 
 const recordNamed = (name: string): TrialRecord => {
   const record = recordOf(rewarded(1, { name, task: { name: 'org/one', version: '0123456789ab' } }));

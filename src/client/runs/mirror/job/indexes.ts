@@ -2,7 +2,7 @@
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
 import { limited } from '../files/limit.ts';
-import type { TrialRecord } from './record.ts';
+import type { TrialRecord } from '../../../../results/record.ts';
 
 /** Prefix of a run's entries: the same records as in `indexes/`, found by run. */
 export const entriesPrefix = (run: string): string => `jobs/${run}/trials/`;

@@ -1,7 +1,8 @@
 /** A Trial's files in a store, as courier and operator leave them. */
 import { createHash } from 'node:crypto';
 import type { Manifest } from '../../../../wire/uploads.ts';
-import { identityOf, trialName, trialPrefix } from '../../../../crds/names.ts';
+import { identityOf, trialName } from '../../../../crds/names.ts';
+import { trialPrefix } from '../../../../results/keys.ts';
 import type { Trial } from '../../../../crds/trial.ts';
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import { aStoredOutcome } from '../../../../../test/support/builders.ts';

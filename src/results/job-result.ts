@@ -1,7 +1,7 @@
 /** Pure: a job's `result.json` as Harbor 0.25 writes it (models/job/result.py, metrics/mean.py), out of its Trials. */
 import { createHash } from 'node:crypto';
-import { byText } from '../../follow/best.ts';
-import { evalKey, PassAtK } from '../../follow/pass-at-k.ts';
+import { byText } from '../text/by-text.ts';
+import { evalKey, PassAtK } from './pass-at-k.ts';
 import { retriesOf, type TrialRecord } from './record.ts';
 
 /** Harbor's AgentDatasetStats. */

@@ -1,9 +1,10 @@
 /** Pure: `config.json` and `result.json` of a Trial, in Harbor's field names (its TrialConfig and TrialResult models, 0.25). */
-import type { Outcome } from '../../wire/outcome.ts';
-import { identityOf, trialName } from '../../crds/names.ts';
-import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../../crds/task-build.ts';
-import type { Interval, Phase, TrialStatus } from '../../crds/trial-status.ts';
-import type { Trial } from '../../crds/trial.ts';
+import type { Outcome } from '../wire/outcome.ts';
+import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
+import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../crds/task-build.ts';
+import type { Interval, Phase, TrialStatus } from '../crds/trial-status.ts';
+import type { Trial } from '../crds/trial.ts';
+import { stateOf } from './state.ts';
 
 /** A finished Trial: its object and the status that is about to be written. */
 export interface FinishedTrial {
@@ -78,9 +79,17 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     ...places(status),
     ...buildPlaces(status, taskBuild),
     attempts: status.attempts ?? [],
+    ...whose(trial, status),
     integrity: status.integrity ?? null,
   };
 }
+
+/** What an index says of the Trial beside all that, so that it can be made anew of this file. */
+const whose = (trial: Trial, status: TrialStatus) => {
+  const { namespace, name } = identityOf(trial);
+  const { state, reason } = stateOf({ ...trial, status });
+  return { run: trial.spec.run ?? ADHOC_RUN, namespace, name, state, reason };
+};
 
 const places = ({ s3TaskUri, s3TrialUri, logs }: TrialStatus) => ({
   s3_task_uri: s3TaskUri ?? null,

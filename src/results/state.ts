@@ -1,8 +1,8 @@
 /** Pure: where a Trial is, in one word, and why. */
-import { conditionOf } from '../../../crds/conditions.ts';
-import { faultOf, type TrialActiveReason } from '../../../crds/reasons.ts';
-import type { Trial } from '../../../crds/trial.ts';
-import type { TrialState } from '../../documents/states.ts';
+import { conditionOf } from '../crds/conditions.ts';
+import { faultOf, type TrialActiveReason } from '../crds/reasons.ts';
+import type { Trial } from '../crds/trial.ts';
+import type { TrialState } from './state-names.ts';
 
 const ENDED = new Set<TrialState>(['passed', 'failed', 'lost', 'cancelled']);
 

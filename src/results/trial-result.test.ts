@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { anOutcome, aTaskBuild, aTrial } from '../../../test/support/builders.ts';
-import { harborValidator } from '../../../test/support/harbor.ts';
-import { trialConfig, trialResult } from './result.ts';
+import { anOutcome, aTaskBuild, aTrial } from '../../test/support/builders.ts';
+import { harborValidator } from '../../test/support/harbor.ts';
+import { trialConfig, trialResult } from './trial-result.ts';
 
 const status = {
   s3TrialUri: 's3://artifacts/trials/adhoc/hello__1234567/',

@@ -1,0 +1,162 @@
+/** Pure: what stays of an ended Trial in indexes and aggregates. */
+import Value from 'typebox/value';
+import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
+import { isFinished } from '../crds/conditions.ts';
+import { choice, Type } from '../crds/schema.ts';
+import type { TrialStatus } from '../crds/trial-status.ts';
+import type { Trial } from '../crds/trial.ts';
+import { STATE_NAMES } from './state-names.ts';
+import { stateOf } from './state.ts';
+
+const Word = Type.String({ maxLength: 1024 });
+const WordOrNull = Type.Union([Word, Type.Null()]);
+const CountOrNull = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]);
+const Rewards = Type.Unsafe<Record<string, number>>({
+  type: 'object',
+  maxProperties: 64,
+  additionalProperties: { type: 'number' },
+});
+
+/** What a record has out of `result.json`, under the same names. */
+const shared = {
+  run: Type.String({ minLength: 1, maxLength: 63 }),
+  namespace: Type.String({ minLength: 1, maxLength: 63 }),
+  /** Of the object. */
+  name: Type.String({ minLength: 1, maxLength: 253 }),
+  trial_name: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*__[0-9a-f]{0,7}$', maxLength: 100 }),
+  task_name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$' }),
+  task_version: Type.Union([Type.String({ pattern: '^[0-9a-f]{12}$' }), Type.Null()]),
+  /** Dataset. */
+  source: Word,
+  state: choice(STATE_NAMES, 'Where it ended.'),
+  reason: Word,
+  started_at: Word,
+  finished_at: Word,
+  s3_task_uri: WordOrNull,
+  s3_trial_uri: WordOrNull,
+};
+
+const usage = {
+  n_input_tokens: CountOrNull,
+  n_cache_tokens: CountOrNull,
+  n_output_tokens: CountOrNull,
+  cost_usd: Type.Union([Type.Number(), Type.Null()]),
+};
+
+/** The record of a Trial: a line of a run's index, an object of its task's index; in Harbor's words. */
+export const TrialRecord = Type.Object({
+  schema_version: Type.Literal(1),
+  ...shared,
+  uid: Type.String({ minLength: 1, maxLength: 64 }),
+  task_id: Word,
+  agent: Word,
+  model: WordOrNull,
+  rewards: Type.Union([Rewards, Type.Null()]),
+  exception_type: WordOrNull,
+  n_attempts: Type.Integer({ minimum: 0 }),
+  ...usage,
+});
+export type TrialRecord = Type.Static<typeof TrialRecord>;
+
+/** Longest record, in characters of JSON: keys of rewards are as long as a verifier makes them. */
+const RECORD_MAX = 8192;
+
+/** The record of a Trial that has ended; undefined before. Told by the object alone, so it is the same whoever makes it. */
+export function recordOf(trial: Trial): TrialRecord | undefined {
+  if (!isFinished(trial)) return undefined;
+  const { metadata, spec, status = {} } = trial;
+  const { state, reason } = stateOf(trial);
+  const started_at = metadata.creationTimestamp ?? '';
+  return withinBounds({
+    schema_version: 1,
+    run: spec.run ?? ADHOC_RUN,
+    ...identityOf(trial),
+    trial_name: trialName(identityOf(trial)),
+    ...taskOf(spec.task),
+    agent: spec.agent.name,
+    model: spec.agent.model ?? null,
+    state,
+    reason,
+    started_at,
+    finished_at: status.finishedAt ?? started_at,
+    ...resultOf(status),
+  });
+}
+
+/** The reward itself fits whatever the keys are: its own key, or the mean of all. */
+function withinBounds(record: TrialRecord): TrialRecord {
+  const { rewards } = record;
+  if (!rewards || JSON.stringify(record).length <= RECORD_MAX) return record;
+  const values = Object.values(rewards);
+  const reward = rewards['reward'] ?? values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { ...record, rewards: { reward } };
+}
+
+const resultOf = ({ rewards, exception, attempts, usage: used, s3TaskUri, s3TrialUri }: TrialStatus) => ({
+  rewards: rewards ?? null,
+  exception_type: exception?.type ?? null,
+  n_attempts: attempts?.length ?? 0,
+  ...usageOf(used),
+  s3_task_uri: s3TaskUri ?? null,
+  s3_trial_uri: s3TrialUri ?? null,
+});
+
+const taskId = (name: string, version: string | null): string =>
+  version === null ? name : `${name}@${version}`;
+
+const taskOf = ({
+  name,
+  version = null,
+  dataset,
+}: Pick<Trial['spec']['task'], 'name' | 'dataset'> & { version?: string | null }) => ({
+  task_name: name,
+  task_version: version,
+  task_id: taskId(name, version),
+  source: dataset,
+});
+
+const usageOf = (used: TrialStatus['usage'] = {}) => ({
+  n_input_tokens: used.inputTokens ?? null,
+  n_cache_tokens: used.cacheTokens ?? null,
+  n_output_tokens: used.outputTokens ?? null,
+  cost_usd: used.costUsd ?? null,
+});
+
+/** Of a Trial's `result.json`, what its record is made of. */
+const StoredResult = Type.Object({
+  ...shared,
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+  config: Type.Object({ agent: Type.Object({ name: Word, model_name: WordOrNull }) }),
+  agent_result: Type.Object(usage),
+  verifier_result: Type.Union([Type.Object({ rewards: Rewards }), Type.Null()]),
+  exception_info: Type.Union([Type.Object({ exception_type: Word }), Type.Null()]),
+  attempts: Type.Array(Type.Unknown(), { maxItems: 32 }),
+});
+
+/** The record that a stored `result.json` tells: the same as `recordOf`. Undefined for what is no result of an operator that stores records. */
+export function recordOfResult(result: unknown): TrialRecord | undefined {
+  if (!Value.Check(StoredResult, result)) return undefined;
+  const { config, agent_result, verifier_result, exception_info, attempts } = result;
+  const kept = Object.fromEntries(
+    Object.keys(shared).map((key) => [key, result[key as keyof typeof shared]]),
+  ) as Pick<TrialRecord, keyof typeof shared>;
+  const { n_input_tokens, n_cache_tokens, n_output_tokens, cost_usd } = agent_result;
+  return withinBounds({
+    schema_version: 1,
+    ...kept,
+    uid: result.id,
+    task_id: taskId(result.task_name, result.task_version),
+    agent: config.agent.name,
+    model: config.agent.model_name,
+    rewards: verifier_result?.rewards ?? null,
+    exception_type: exception_info?.exception_type ?? null,
+    n_attempts: attempts.length,
+    n_input_tokens,
+    n_cache_tokens,
+    n_output_tokens,
+    cost_usd,
+  });
+}
+
+/** Before the latest attempt there were retries. */
+export const retriesOf = ({ n_attempts }: TrialRecord): number => Math.max(0, n_attempts - 1);
