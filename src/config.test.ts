@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ConfigError, readConfig, type AwsConfig } from './config.ts';
+import { ConfigError, readConfig, type Config } from './config.ts';
 
 const complete = {
   POD_NAME: 'sb-operator-0',
@@ -96,7 +96,8 @@ describe('config of the aws profile', () => {
     SB_COURIER_IMAGE: `123456789012.dkr.ecr.eu-west-1.amazonaws.com/sb-operator@sha256:${'0'.repeat(64)}`,
     SB_BROKER_URL: 'https://sb-broker.sb-system.svc:8443',
   };
-  const read = (more: Record<string, string> = {}): AwsConfig => readConfig({ ...aws, ...more }) as AwsConfig;
+  const read = (more: Record<string, string> = {}): Config<'aws'> =>
+    readConfig({ ...aws, ...more }) as Config<'aws'>;
 
   it('needs the region, and no endpoint of anything', () => {
     expect(read()).to.deep.include({

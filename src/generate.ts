@@ -2,7 +2,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
-import { permissions as broker } from './broker/permissions.ts';
+import { brokerPermissions } from './broker/permissions.ts';
 import { program } from './cli/program.ts';
 import type { Cli } from './cli/commands/command.ts';
 import { cliPage } from './cli/reference.ts';
@@ -12,15 +12,16 @@ import { permissions as orphans } from './controllers/orphans/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';
 import { permissions as trial } from './controllers/trial/controller.ts';
 import { definitions, taskBuildDefinition, trialDefinition } from './crds/definition.ts';
-import { LABELLED_NAMESPACES, OPERATOR_JOBS } from './generate/admission/operator.ts';
-import { ORIGIN } from './generate/admission/origin.ts';
-import { policyManifests } from './generate/admission/policy.ts';
-import { SIZES } from './generate/admission/sizes.ts';
-import { permissionsPage, policyDocuments } from './generate/iam.ts';
+import { LABELLED_NAMESPACES, OPERATOR_JOBS } from './installation/admission/operator.ts';
+import { ORIGIN } from './installation/admission/origin.ts';
+import { policyManifests } from './installation/admission/policy.ts';
+import { SIZES } from './installation/admission/sizes.ts';
+import { permissionsPage, policyDocuments } from './installation/aws/iam.ts';
 import { conditionsPage, kindPage } from './generate/reference.ts';
-import { namespaceBinding, roleManifests } from './generate/roles.ts';
+import { namespaceBinding, roleManifests } from './installation/roles.ts';
 import { readHouse } from './generate/rooms/rooms.ts';
 import { withTable } from './generate/rooms/table.ts';
+import { BROKER, OPERATOR } from './installation/names.ts';
 import { EVENT_PERMISSIONS, leasePermissions } from './kube/permissions.ts';
 import type { Permission } from './kube/types.ts';
 import { permissions as buildKit } from './providers/image-builder/buildkit.ts';
@@ -31,10 +32,10 @@ const permissions: Permission[] = [
   ...taskBuild,
   ...expiry,
   ...orphans,
-  ...broker,
+  ...brokerPermissions(BROKER.certificate),
   ...buildKit,
   ...EVENT_PERMISSIONS,
-  ...leasePermissions('sb-operator'),
+  ...leasePermissions(OPERATOR.name),
 ];
 
 /** The command line is only looked at. */

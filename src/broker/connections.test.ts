@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { limitConnections } from './connections.ts';
-import { TestCluster } from './testing/cluster.ts';
+import { INSTALLED, TestCluster } from './testing/cluster.ts';
 import { brokerCertificate } from './tls/certificates.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -23,7 +23,7 @@ describe('connections of the broker', () => {
   beforeEach(async () => {
     const certificate = await brokerCertificate({
       kube: new TestCluster().kube,
-      namespace: 'sb-system',
+      ...INSTALLED,
       now: () => new Date(),
       log,
     });

@@ -18,9 +18,9 @@ import { tokenVerifier } from './identity/token.ts';
 import { brokerMetrics } from './metrics.ts';
 import { startBroker } from './server.ts';
 import type { Broker } from './server.ts';
-import { cacheOf, podClaims, signingKey, TestCluster } from './testing/cluster.ts';
+import { cacheOf, INSTALLED, podClaims, signingKey, TestCluster } from './testing/cluster.ts';
 import { buildJob, buildPod, taskBuild, trialJob, trialPod, trialWith } from './testing/objects.ts';
-import { brokerCertificate, SECRET_NAME } from './tls/certificates.ts';
+import { brokerCertificate } from './tls/certificates.ts';
 import type { BrokerCertificate } from './tls/certificates.ts';
 
 interface Sent {
@@ -80,7 +80,7 @@ describe('broker', () => {
       await gate;
       return head(name);
     };
-    certificate = await brokerCertificate({ kube: cluster.kube, namespace: 'sb-system', now, log: quiet });
+    certificate = await brokerCertificate({ kube: cluster.kube, ...INSTALLED, now, log: quiet });
     registry = new Registry();
     broker = await startBroker({
       port: 0,
@@ -308,7 +308,7 @@ describe('broker', () => {
 
   it('changes its certificate under open connections without dropping one', async () => {
     const first = await send({ path: '/v1/assignment' });
-    const secret = cluster.found(Secret, { namespace: 'sb-system', name: SECRET_NAME });
+    const secret = cluster.found(Secret, { namespace: INSTALLED.namespace, name: INSTALLED.secret });
     cluster.put(Secret, { ...(secret as Secret), data: { ...secret?.data, 'tls.crt': '' } });
     await certificate.refresh();
     const fresh = new Agent({ ca: certificate.ca() });

@@ -3,7 +3,7 @@ import { loadAll } from 'js-yaml';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findProgram, skipWithout } from '../../test/support/programs.ts';
-import { NAMESPACE_LABEL } from '../generate/installation.ts';
+import { NAMESPACE_LABEL } from '../installation/names.ts';
 import { readConfig } from '../config.ts';
 
 interface Probe {

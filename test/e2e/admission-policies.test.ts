@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { jobFor } from '../../src/controllers/trial/manifests.ts';
 import { BROKER_AUDIENCE, LABEL } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
-import { OPERATOR_USER } from '../../src/generate/installation.ts';
+import { OPERATOR_USER } from '../../src/installation/names.ts';
 import type { Job } from '../../src/kube/kinds.ts';
 import { buildJob } from '../../src/providers/image-builder/buildkit/manifests.ts';
 import { aTrial, anImageConfig } from '../support/builders.ts';

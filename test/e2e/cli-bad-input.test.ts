@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { run } from '../../src/cli/run.ts';
-import { CLIENT_CONFIG, SYSTEM_NAMESPACE } from '../../src/client/session/client-config.ts';
+import { CLIENT_CONFIG, OPERATOR } from '../../src/installation/names.ts';
 import { kubeconfigFor } from '../../src/client/testing/api.ts';
 import { recordedIo } from '../../src/client/testing/terminal.ts';
 import { kubeconfig, kubectlOk, root } from '../support/cluster.ts';
@@ -80,7 +80,7 @@ describe('Bad input, as a real cluster and store see it, is', () => {
   });
 
   it('a missing bucket', async () => {
-    const path = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps/${CLIENT_CONFIG}`;
+    const path = `/api/v1/namespaces/${OPERATOR.namespace}/configmaps/${CLIENT_CONFIG}`;
     const change = (body: string): string => body.replaceAll(`"${s3.bucket}"`, '"sb-nowhere"');
     expect(await saidBehind({ path, change })).to.match(
       /^error: the store did not do what it was asked for\ncause: get s3:\/\/sb-nowhere\/\S+: NoSuchBucket: .*\nfix: {3}kubectl get configmap sb-client -n sb-system .*\ncode: {2}SB-E010 .*\n$/,

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
-import { OPERATOR_USER } from '../../src/generate/installation.ts';
+import { OPERATOR_USER } from '../../src/installation/names.ts';
 import { connect } from '../../src/kube/connect.ts';
 import { ConfigMap, Pod, Secret } from '../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject } from '../../src/kube/types.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { NAMESPACE_LABEL } from '../../src/generate/installation.ts';
+import { NAMESPACE_LABEL } from '../../src/installation/names.ts';
 import { findProgram } from './programs.ts';
 
 /** The checkout. */

@@ -17,6 +17,9 @@ const keyOf = ({ metadata }: KubeObject): ObjectKey => ({
   name: metadata.name,
 });
 
+/** What an installation calls what belongs to the broker. */
+export const INSTALLED = { namespace: 'sb-system', secret: 'sb-broker-tls', service: 'sb-broker' };
+
 /** Writes are checked as the API server checks them: `create` for AlreadyExists, `replace` for Conflict. */
 export class TestCluster {
   readonly objects = new Map<string, KubeObject>();

@@ -3,13 +3,13 @@ import { X509Certificate } from 'node:crypto';
 import { Secret } from '../../kube/kinds.ts';
 import type { Log } from '../../kube/types.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { TestCluster } from '../testing/cluster.ts';
-import { brokerCertificate, SECRET_NAME } from './certificates.ts';
+import { TestCluster, INSTALLED } from '../testing/cluster.ts';
+import { brokerCertificate } from './certificates.ts';
 import { isGoodAuthority } from './material.ts';
 import type { TlsMaterial } from './material.ts';
 
 const DAY_MS = 86_400_000;
-const key = { namespace: 'sb-system', name: SECRET_NAME };
+const key = { namespace: INSTALLED.namespace, name: INSTALLED.secret };
 
 describe('certificate of the broker', () => {
   let clock: number;
@@ -23,7 +23,7 @@ describe('certificate of the broker', () => {
     error: () => undefined,
   };
   const replica = (names?: string[]) =>
-    brokerCertificate({ kube: cluster.kube, namespace: 'sb-system', now, log, ...(names && { names }) });
+    brokerCertificate({ kube: cluster.kube, ...INSTALLED, now, log, ...(names && { names }) });
 
   beforeEach(() => {
     clock = Date.parse('2026-03-01T12:00:00Z');
@@ -114,7 +114,7 @@ describe('certificate of the broker', () => {
   it('is renewed when it is of another CA', async () => {
     const certificate = await replica();
     const other = new TestCluster();
-    await brokerCertificate({ kube: other.kube, namespace: 'sb-system', now, log });
+    await brokerCertificate({ kube: other.kube, ...INSTALLED, now, log });
     const { 'tls.crt': crt = '', 'tls.key': stolen = '' } = other.found(Secret, key)?.data ?? {};
     change({ 'tls.crt': crt, 'tls.key': stolen });
     await certificate.refresh();
@@ -148,7 +148,7 @@ describe('certificate of the broker', () => {
     const certificate = await replica();
     change({ 'tls.crt': '' });
     let theirs: Record<string, string> = {};
-    const other = await brokerCertificate({ kube: cluster.kube, namespace: 'sb-system', now, log });
+    const other = await brokerCertificate({ kube: cluster.kube, ...INSTALLED, now, log });
     theirs = { ...secret().data };
     change({ 'tls.crt': '' });
     cluster.beforeWrite = () => {

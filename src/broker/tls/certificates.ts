@@ -11,6 +11,10 @@ export interface CertificateOptions {
   kube: KubeClient;
   /** The operator's own namespace. */
   namespace: string;
+  /** Name of the Secret there that keeps the certificate. */
+  secret: string;
+  /** Name of the broker's Service there. */
+  service: string;
   /** Further host names or IP addresses that clients call the broker by. */
   names?: string[];
   now: () => Date;
@@ -29,7 +33,6 @@ export interface BrokerCertificate {
   keep(signal: AbortSignal, clock?: Clock): Promise<void>;
 }
 
-export const SECRET_NAME = 'sb-broker-tls';
 const POLL_MS = 10_000;
 /** Replicas that write at the same time: one wins, the others read. */
 const MAX_ROUNDS = 5;
@@ -55,9 +58,9 @@ const written = (pair: KeyPair, [key, cert]: Fields): Record<string, string> => 
 
 const isSame = (one: KeyPair, other: KeyPair): boolean => one.key === other.key && one.cert === other.cert;
 
-const hostNames = ({ namespace, names = [] }: CertificateOptions): string[] => {
-  const service = ['sb-broker', `sb-broker.${namespace}`, `sb-broker.${namespace}.svc`];
-  return [...new Set([...service, 'localhost', '127.0.0.1', ...names])];
+const hostNames = ({ namespace, service, names = [] }: CertificateOptions): string[] => {
+  const own = [service, `${service}.${namespace}`, `${service}.${namespace}.svc`];
+  return [...new Set([...own, 'localhost', '127.0.0.1', ...names])];
 };
 
 async function store(kube: KubeClient, secret: Secret, isNew: boolean): Promise<void> {
@@ -83,21 +86,21 @@ async function authorityFor(
 
 /** What the Secret holds after it was made good. Rejects with a conflict where another replica wrote first. */
 async function settle(options: CertificateOptions, remembered: KeyPair | undefined): Promise<Bundle> {
-  const { kube, namespace, now, log } = options;
-  const secret = await kube.get(Secret, { namespace, name: SECRET_NAME });
+  const { kube, namespace, secret: name, now, log } = options;
+  const secret = await kube.get(Secret, { namespace, name });
   const authority = await authorityFor(options, secret, remembered);
   const needs = { authority, names: hostNames(options), now: now() };
   const found = read(secret, LEAF);
   const leaf = isGoodLeaf(found, needs) ? found : await issueLeaf(needs);
   if (isSame(leaf, found) && isSame(authority, read(secret, AUTHORITY))) return { authority, leaf };
   const data = { ...secret?.data, ...written(authority, AUTHORITY), ...written(leaf, LEAF) };
-  const metadata = secret?.metadata ?? { name: SECRET_NAME, namespace };
+  const metadata = secret?.metadata ?? { name, namespace };
   await store(
     kube,
     { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata, data },
     secret === undefined,
   );
-  log.info({ secret: `${namespace}/${SECRET_NAME}` }, 'broker: wrote a new certificate');
+  log.info({ secret: `${namespace}/${name}` }, 'broker: wrote a new certificate');
   return { authority, leaf };
 }
 
@@ -138,7 +141,7 @@ export async function brokerCertificate(options: CertificateOptions): Promise<Br
         await sleep(clock, POLL_MS, signal);
         if (signal.aborted) return;
         await refresh().catch((error: unknown) =>
-          options.log.warn({ err: error }, `broker: Secret ${SECRET_NAME} could not be checked`),
+          options.log.warn({ err: error }, `broker: Secret ${options.secret} could not be checked`),
         );
       }
     },

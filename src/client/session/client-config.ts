@@ -1,22 +1,20 @@
+import { CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
 import { isForbidden } from '../../kube/errors.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient } from '../../kube/types.ts';
+import { PROFILE_NAMES } from '../../providers/profiles/profiles.ts';
 import { CliError } from '../failures/error.ts';
 import type { ClientConfig } from './types.ts';
-
-/** Where an installation tells clients about itself. */
-export const SYSTEM_NAMESPACE = 'sb-system';
-export const CLIENT_CONFIG = 'sb-client';
 
 /** What the installation in this cluster tells clients. Throws SB-E008 where there is none. */
 export async function readClientConfig(kube: KubeClient): Promise<ClientConfig> {
   const found = await kube
-    .get(ConfigMap, { namespace: SYSTEM_NAMESPACE, name: CLIENT_CONFIG })
+    .get(ConfigMap, { namespace: OPERATOR.namespace, name: CLIENT_CONFIG })
     .catch((error: unknown) => {
       if (isForbidden(error)) throw absent(error.message, error);
       throw error;
     });
-  if (!found) throw absent(`there is no ConfigMap ${CLIENT_CONFIG} in namespace ${SYSTEM_NAMESPACE}`);
+  if (!found) throw absent(`there is no ConfigMap ${CLIENT_CONFIG} in namespace ${OPERATOR.namespace}`);
   return parse(found.data ?? {});
 }
 
@@ -25,11 +23,12 @@ function parse(data: Record<string, string>): ClientConfig {
   const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
     value === undefined || value === '' ? [key] : [],
   );
-  if (profile !== 'local' && profile !== 'aws') wrong.push('profile');
+  const known = PROFILE_NAMES.find((name) => name === profile);
+  if (known === undefined) wrong.push('profile');
   if (wrong.length > 0)
     throw absent(`ConfigMap ${CLIENT_CONFIG} has no usable ${[...new Set(wrong)].join(', ')}`);
   return {
-    profile: profile as ClientConfig['profile'],
+    profile: known as ClientConfig['profile'],
     bucket: bucket as string,
     region: region as string,
     operatorVersion: operatorVersion as string,

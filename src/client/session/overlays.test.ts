@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { findProgram, skipWithout } from '../../../test/support/programs.ts';
 import type { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject } from '../../kube/types.ts';
-import { CLIENT_CONFIG, readClientConfig, SYSTEM_NAMESPACE } from './client-config.ts';
+import { CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
+import { readClientConfig } from './client-config.ts';
 import { ownVersion } from './own-version.ts';
 
 const OVERLAYS = join(import.meta.dirname, '../../../config/overlays');
@@ -64,6 +65,6 @@ describe('What an overlay tells clients', () => {
       subjects: { name: string }[];
     })[];
     expect(binding?.subjects.map(({ name }) => name)).to.deep.equal(['system:authenticated']);
-    expect(binding?.metadata.namespace).to.equal(SYSTEM_NAMESPACE);
+    expect(binding?.metadata.namespace).to.equal(OPERATOR.namespace);
   });
 });

@@ -1,11 +1,10 @@
 import type { Log } from '../../kube/types.ts';
 import { connect } from '../../kube/connect.ts';
-import type { Surroundings } from './types.ts';
-import type { Session, SessionOptions } from './types.ts';
+import type { Surroundings, Session, SessionOptions } from './types.ts';
 import { readClientConfig } from './client-config.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { checkNamespaceName } from './namespace.ts';
-import { openStore } from './store.ts';
+import { storeOf } from './store.ts';
 
 /** Owner of the fields that `sb` applies. */
 const FIELD_MANAGER = 'sb';
@@ -27,7 +26,7 @@ export function openSession(options: SessionOptions, io: Surroundings): Session 
       options.namespace ?? (kubeConfig.getContextObject(context)?.namespace || 'default'),
     ),
     client,
-    store: once(async () => openStore(await client(), { kube, env: io.env })),
+    store: once(async () => storeOf(await client(), { kube, env: io.env })),
     now: io.now,
     close: () => kubeParts.close(),
   };

@@ -2,16 +2,12 @@
 import type { Kube } from '../../kube/connect.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import type { ProfileName } from '../../providers/profiles/profiles.ts';
+import type { StorePlace } from '../../providers/profiles/s3.ts';
 
 /** What a client must know of an installation: ConfigMap `sb-client` in `sb-system`, readable by all who are logged in. */
-export interface ClientConfig {
-  profile: 'local' | 'aws';
-  bucket: string;
-  region: string;
-  /** Base URL of the store as this machine reaches it; undefined: AWS. */
-  endpoint?: string;
-  /** Base URL of the store as browsers reach it, where that is another. */
-  publicEndpoint?: string;
+export interface ClientConfig extends StorePlace {
+  profile: ProfileName;
   operatorVersion: string;
 }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import { CLIENT_CONFIG, SYSTEM_NAMESPACE } from '../../../src/client/session/client-config.ts';
+import { CLIENT_CONFIG, OPERATOR } from '../../../src/installation/names.ts';
 import { kubeconfig, kubectlOk, root, type Said } from '../../support/cluster.ts';
 import { startFront, type Front } from '../../support/front.ts';
 import { eventuallyTrue } from './eventually.ts';
@@ -72,7 +72,7 @@ export async function startFronts(folder: string, endpoint: string): Promise<Fro
   const pem = (data: string): string => Buffer.from(data, 'base64').toString();
   const agent = new Agent({ ca: pem(ca), cert: pem(cert), key: pem(key), keepAlive: true });
   const store = await startFront({ server: endpoint });
-  const path = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps/${CLIENT_CONFIG}`;
+  const path = `/api/v1/namespaces/${OPERATOR.namespace}/configmaps/${CLIENT_CONFIG}`;
   const change = (body: string): string => body.replaceAll(endpoint, store.url);
   const api = await startFront({ server, agent, edit: { path, change } });
   const config = join(folder, 'fronts.json');

@@ -1,14 +1,11 @@
 import { X509Certificate } from 'node:crypto';
+import { BROKER, OPERATOR } from '../../../../installation/names.ts';
 import { Secret } from '../../../../kube/kinds.ts';
-import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
 import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
 import { failed } from '../examine.ts';
 import { EndpointSlice } from '../kinds.ts';
 
-const SERVICE = 'sb-broker';
-/** As the operator calls it (src/broker/tls). */
-const CERTIFICATE = 'sb-broker-tls';
-const LOG = `kubectl -n ${SYSTEM_NAMESPACE} logs deployment/sb-operator --tail=50`;
+const LOG = `kubectl -n ${OPERATOR.namespace} logs deployment/${OPERATOR.name} --tail=50`;
 
 /** What couriers connect to: Pods that answer. */
 export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
@@ -19,8 +16,8 @@ export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
     return fine(`the broker has ${ready.length} ${ready.length === 1 ? 'endpoint' : 'endpoints'}`);
   return problem(
     'the broker cannot be reached',
-    `Service ${SERVICE} has no endpoint that is ready: couriers wait for five minutes, then their attempts fail`,
-    `kubectl -n ${SYSTEM_NAMESPACE} get service,endpointslices,pods`,
+    `Service ${BROKER.service} has no endpoint that is ready: couriers wait for five minutes, then their attempts fail`,
+    `kubectl -n ${OPERATOR.namespace} get service,endpointslices,pods`,
   );
 }
 
@@ -29,7 +26,7 @@ export function judgeCertificate(secret: Secret | undefined, now: Date): Found {
   if (pem === '')
     return problem(
       'the broker has no certificate',
-      `there is none in Secret ${CERTIFICATE} of namespace ${SYSTEM_NAMESPACE}; the operator makes it when it starts`,
+      `there is none in Secret ${BROKER.certificate} of namespace ${OPERATOR.namespace}; the operator makes it when it starts`,
       LOG,
     );
   const until = endOf(pem);
@@ -38,7 +35,7 @@ export function judgeCertificate(secret: Secret | undefined, now: Date): Found {
   return problem(
     'the broker’s certificate is no good',
     until === undefined
-      ? `what is in Secret ${CERTIFICATE} is no certificate`
+      ? `what is in Secret ${BROKER.certificate} is no certificate`
       : `it ended ${until.toISOString()}; the operator renews it every ten seconds where it can`,
     LOG,
   );
@@ -58,10 +55,10 @@ export const broker: Check<Patient> = {
   subject: 'the broker',
   async run({ session: { kube, now } }) {
     const slices = kube.list(EndpointSlice, {
-      namespace: SYSTEM_NAMESPACE,
-      labelSelector: `kubernetes.io/service-name=${SERVICE}`,
+      namespace: OPERATOR.namespace,
+      labelSelector: `kubernetes.io/service-name=${BROKER.service}`,
     });
-    const secret = kube.get(Secret, { namespace: SYSTEM_NAMESPACE, name: CERTIFICATE });
+    const secret = kube.get(Secret, { namespace: OPERATOR.namespace, name: BROKER.certificate });
     return Promise.all([
       slices
         .then(judgeEndpoints)

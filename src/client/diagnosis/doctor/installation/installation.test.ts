@@ -180,7 +180,7 @@ describe('sb doctor about the store', () => {
 
   it('takes credentials for AWS out of the way of a local cluster', () => {
     const error = new ProviderError('AccessDenied', 'list: no such access key');
-    const fixOf = (profile: string, env: Record<string, string>): string | undefined =>
+    const fixOf = (profile: 'local' | 'aws', env: Record<string, string>): string | undefined =>
       refusal(error, { profile, env }).fix;
     const env = { AWS_ACCESS_KEY_ID: 'AKIA' };
     expect(fixOf('local', env)).to.match(/^unset AWS_ACCESS_KEY_ID /);

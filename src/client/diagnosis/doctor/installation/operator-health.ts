@@ -1,10 +1,10 @@
 /** Pure: what the operator's own objects say about it. */
+import { OPERATOR, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
 import type { Lease, Pod } from '../../../../kube/kinds.ts';
-import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
 import { fine, problem, warning, type Found } from '../check-result.ts';
 import type { Deployment } from '../kinds.ts';
 
-const KUBECTL = `kubectl -n ${SYSTEM_NAMESPACE}`;
+const KUBECTL = `kubectl -n ${OPERATOR.namespace}`;
 /** Restarts of longer ago are history. */
 const RECENT_MS = 3_600_000;
 
@@ -16,7 +16,7 @@ export function judgeDeployment(deployment: Deployment | undefined, pods: readon
     return [
       problem(
         'the operator is not installed',
-        `there is no Deployment sb-operator in namespace ${SYSTEM_NAMESPACE}`,
+        `there is no Deployment ${OPERATOR.name} in namespace ${OPERATOR.namespace}`,
         'kubectl apply -k config/overlays/<local|aws>    (in a checkout of sb-operator)',
       ),
     ];
@@ -28,7 +28,7 @@ export function judgeDeployment(deployment: Deployment | undefined, pods: readon
 const SWITCHED_OFF = problem(
   'the operator is switched off',
   'its Deployment is scaled to 0: nothing is done for any Trial',
-  `${KUBECTL} scale deployment/sb-operator --replicas=2`,
+  `${KUBECTL} scale deployment/${OPERATOR.name} --replicas=2`,
 );
 
 interface Replicas {
@@ -44,7 +44,7 @@ function judgeReplicas({ wanted, ready, pods }: Replicas): Found {
   return (ready === 0 ? problem : warning)(
     what,
     trouble ?? 'the others have not started yet',
-    `${KUBECTL} describe pods -l app.kubernetes.io/name=sb-operator; ${KUBECTL} logs deployment/sb-operator --tail=50`,
+    `${KUBECTL} describe pods -l ${OPERATOR_SELECTOR}; ${KUBECTL} logs deployment/${OPERATOR.name} --tail=50`,
   );
 }
 
@@ -70,10 +70,10 @@ export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[]
     problem(
       'no operator leads',
       why,
-      `${KUBECTL} get pods,lease; ${KUBECTL} logs deployment/sb-operator --tail=50`,
+      `${KUBECTL} get pods,lease; ${KUBECTL} logs deployment/${OPERATOR.name} --tail=50`,
     ),
   ];
-  if (!holderIdentity || renewTime === undefined) return nobody('nobody holds the lease sb-operator');
+  if (!holderIdentity || renewTime === undefined) return nobody(`nobody holds the lease ${OPERATOR.name}`);
   const ageMs = clusterMs - Date.parse(renewTime);
   if (ageMs > leaseDurationSeconds * 1000)
     return nobody(

@@ -1,19 +1,16 @@
 import { Lease, Pod } from '../../../../kube/kinds.ts';
-import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
+import { OPERATOR, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
 import { failed } from '../examine.ts';
 import { type Check, type Found, type Patient } from '../check-result.ts';
 import { Deployment } from '../kinds.ts';
 import { judgeDeployment, judgeLease, judgeRestarts } from './operator-health.ts';
-
-const OPERATOR = 'sb-operator';
-const key = { namespace: SYSTEM_NAMESPACE, name: OPERATOR };
 
 /** Deployment, lease and Pods, each looked at apart: whoever may read one of them learns that much. */
 export const operator: Check<Patient> = {
   name: 'operator',
   subject: 'the operator',
   async run({ session: { kube, now }, identity }) {
-    const selector = { namespace: SYSTEM_NAMESPACE, labelSelector: `app.kubernetes.io/name=${OPERATOR}` };
+    const selector = { namespace: OPERATOR.namespace, labelSelector: OPERATOR_SELECTOR };
     const pods = kube.list(Pod, selector);
     const known = pods.catch(() => []);
     // The lease has the operator's time, which is the cluster's rather than ours.
@@ -24,11 +21,11 @@ export const operator: Check<Patient> = {
     const parts: [subject: string, found: Promise<Found[]>][] = [
       [
         'the operator’s Deployment',
-        kube.get(Deployment, key).then(async (found) => judgeDeployment(found, await known)),
+        kube.get(Deployment, OPERATOR).then(async (found) => judgeDeployment(found, await known)),
       ],
       [
         'the operator’s lease',
-        kube.get(Lease, key).then(async (found) => judgeLease(found, now().getTime() - (await ahead))),
+        kube.get(Lease, OPERATOR).then(async (found) => judgeLease(found, now().getTime() - (await ahead))),
       ],
       ['the operator’s Pods', pods.then((found) => judgeRestarts(found, now()))],
     ];

@@ -1,8 +1,8 @@
 import { conditionOf, isFinished, type Condition } from '../../../../crds/conditions.ts';
+import { OPERATOR } from '../../../../installation/names.ts';
 import { TaskBuild, Trial } from '../../../../crds/kinds.ts';
 import type { KubeObject } from '../../../../kube/types.ts';
 import { collectionPath, queryString, type Resource } from '../../../../kube/http/paths.ts';
-import { SYSTEM_NAMESPACE } from '../../../session/client-config.ts';
 import type { Session } from '../../../session/types.ts';
 import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
 
@@ -11,7 +11,7 @@ const PAGE = 500;
 /** Failures of longer ago are history. */
 const RECENT_MS = 3_600_000;
 
-const OPERATOR_LOG = `kubectl -n ${SYSTEM_NAMESPACE} logs deployment/sb-operator --tail=50`;
+const OPERATOR_LOG = `kubectl -n ${OPERATOR.namespace} logs deployment/${OPERATOR.name} --tail=50`;
 
 /** Reasons that speak of registry or builder, and what to do about each. */
 const TROUBLES: Record<string, string> = {

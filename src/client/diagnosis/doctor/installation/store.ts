@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import { TASKS } from '../../../../crds/namespace-rules.ts';
+import { profileOf, type ProfileName } from '../../../../providers/profiles/profiles.ts';
 import { CliError } from '../../../failures/error.ts';
 import { failed } from '../examine.ts';
 import { fine, problem, skipped, type Check, type Found, type Patient } from '../check-result.ts';
@@ -29,14 +30,14 @@ export async function canWrite(store: ArtifactStore): Promise<Found> {
   }
 }
 
-/** What sets the credentials of the AWS SDK; a local cluster has its own. */
-const SETS_CREDENTIALS = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'] as const;
-
 /** A local store that refuses is most often shown credentials that were meant for AWS. */
-export function refusal(error: unknown, { profile, env }: { profile: string; env: Patient['env'] }): Found {
+export function refusal(
+  error: unknown,
+  { profile, env }: { profile: ProfileName; env: Patient['env'] },
+): Found {
   const found = failed({ subject: 'the store' }, error);
-  const set = SETS_CREDENTIALS.filter((name) => env[name] !== undefined);
-  if (profile !== 'local' || set.length === 0 || found.state !== 'problem') return found;
+  const set = profileOf(profile).foreignCredentials(env);
+  if (set.length === 0 || found.state !== 'problem') return found;
   const why = `${found.why ?? ''} (with the credentials of ${set.join(' and ')})`;
   return { ...found, why, fix: `unset ${set.join(' ')}    (a local cluster brings its own credentials)` };
 }

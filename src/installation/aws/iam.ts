@@ -6,7 +6,7 @@ import {
   type AwsOption,
   type AwsPermission,
   type AwsRole,
-} from '../providers/aws/permissions.ts';
+} from '../../providers/aws/permissions.ts';
 
 const FILES: Record<AwsRole, string> = {
   operator: 'operator',

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readdir, readFile } from 'node:fs/promises';
 import { policyDocuments } from './iam.ts';
 
-const FOLDER = new URL('../../config/aws/iam/', import.meta.url);
+const FOLDER = new URL('../../../config/aws/iam/', import.meta.url);
 
 describe('The generated IAM policies', () => {
   const documents = policyDocuments();
@@ -23,7 +23,7 @@ describe('The generated IAM policies', () => {
   }
 
   it('have placeholders that docs/aws.md explains', async () => {
-    const page = await readFile(new URL('../../docs/aws.md', import.meta.url), 'utf8');
+    const page = await readFile(new URL('../../../docs/aws.md', import.meta.url), 'utf8');
     const names = new Set(JSON.stringify(documents).match(/\$\{\w+\}/g));
     for (const name of names) expect(page).to.contain(`\`${name.slice(2, -1)}\``);
   });

@@ -1,6 +1,6 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
 import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL } from '../../crds/names.ts';
-import { NAMESPACE_LABEL, OPERATOR, OPERATOR_USER } from '../installation.ts';
+import { NAMESPACE_LABEL, OPERATOR, OPERATOR_USER } from '../names.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
 const isOperator = `request.userInfo.username == '${OPERATOR_USER}'`;

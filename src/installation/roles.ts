@@ -1,7 +1,7 @@
 /** RBAC, made of what the parts of the operator say they do. */
 import { GROUP } from '../crds/names.ts';
 import type { Permission } from '../kube/types.ts';
-import { OPERATOR } from './installation.ts';
+import { OPERATOR, WORK_ROLE } from './names.ts';
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
 
@@ -66,9 +66,6 @@ function watchedAndDone(permissions: readonly Permission[]): { watched: Rule[]; 
     ),
   };
 }
-
-/** ClusterRole of what the operator does in a namespace of Trials. */
-export const WORK_ROLE = `${OPERATOR.name}-work`;
 
 /**
  * Manifests by file name: what the operator watches in all namespaces; what it does in namespaces with Trials, allowed in all of them by one

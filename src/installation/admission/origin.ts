@@ -1,6 +1,6 @@
 /** Policies about who may write what the broker believes: labels and annotations of ours, and tokens for it. */
 import { BROKER_AUDIENCE, PREFIX } from '../../crds/names.ts';
-import { OPERATOR_USER } from '../installation.ts';
+import { OPERATOR_USER } from '../names.ts';
 import {
   asksForToken,
   beforeOrAfter,

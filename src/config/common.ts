@@ -1,0 +1,119 @@
+/** The settings that every profile has. */
+import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
+import type { Pattern, Reader } from './reader.ts';
+
+/** Settings of every profile; each comes from the environment variable named beside it. */
+export interface CommonConfig {
+  /** `POD_NAMESPACE`: namespace of the lease and of the broker's certificate. */
+  namespace: string;
+  /** `POD_NAME`: identity in the leader election. */
+  identity: string;
+  /** `SB_IMAGE_PLATFORM`: of the nodes, and of builds that name none. */
+  imagePlatform: string;
+  /**
+   * `SB_IMAGE_SHARING`: whether an image that was built for one namespace serves the others. That is as safe as the place where builds run: on
+   * CodeBuild nobody of a namespace reaches into one; a build of BuildKit is a Pod in the TaskBuild's namespace.
+   */
+  imageSharing: 'Shared' | 'Namespace';
+  /** `SB_IMAGE_REPOSITORIES`: what a TaskBuild's `repository` may name beside the default, as `host/one,host/team/*`. */
+  imageRepositories: string[];
+  /** `SB_REGISTRY_MIRRORS`: host → base URL, as `host=url,host=url`. */
+  registryMirrors: Record<string, string>;
+  /** `SB_BASE_IMAGE_MIRRORS`: name prefix in a Dockerfile → where builds pull it from, as `docker.io/library=mirror/library`. */
+  baseImageMirrors: Record<string, string>;
+  /** `SB_MAX_CONCURRENT_BUILDS`: builds that may be under way at the same time. */
+  maxConcurrentBuilds: number;
+  /** `SB_MAX_BUILDS_PER_NAMESPACE`: how many of them one namespace may have; without it a namespace alone has all. */
+  maxBuildsPerNamespace: number;
+  /** `SB_MAX_BUILD_SECONDS` and `SB_MAX_BUILD_QUEUE_SECONDS`: the longest limits that a TaskBuild may ask for. */
+  buildLimits: { timeoutSeconds: number; queueTimeoutSeconds: number };
+  /** `SB_REQUIRE_TASK_PREFIXES`: a namespace without the annotation `sb.abundant.ai/task-prefixes` may read no task. */
+  requireTaskPrefixes: boolean;
+  /** `SB_COURIER_IMAGE`: the operator's own image, by digest: a tag could be pushed anew. */
+  courierImage: string;
+  /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
+  imagePullSecrets: string[];
+  /** `SB_USER_NAMESPACES`: whether nodes can give Pods user namespaces of their own (`hostUsers: false`). */
+  userNamespaces: boolean;
+  broker: {
+    /** `SB_BROKER_URL`: what couriers reach. */
+    url: string;
+    /** `SB_BROKER_PORT`. */
+    port: number;
+  };
+  /** `SB_WORK_FOLDER`: a folder that outlives the process, not the Pod, to note in what is being worked on; nothing is noted without it. */
+  workFolder?: string;
+  /** `SB_METRICS_PORT`: /metrics, /healthz, /readyz. */
+  metricsPort: number;
+  /** `SB_LOG_LEVEL`. */
+  logLevel: string;
+}
+
+/** What the profiles have another default for; the first choice is the default. */
+export interface Defaults {
+  baseImageMirrors: string;
+  sharing: ['Namespace', 'Shared'] | ['Shared', 'Namespace'];
+  maxConcurrentBuilds: number;
+}
+
+const BUILDS: [number, number] = [1, 10_000];
+/** CodeBuild’s own limit by default; eight hours. */
+const LONGEST_BUILD = 28_800;
+const BUILD_SECONDS: [number, number] = [1, 2_592_000];
+
+const PORTS: [number, number] = [0, 65_535];
+const IMAGE_PREFIX = '[a-z0-9][a-z0-9.-]*(?::\\d+)?(?:/[a-z0-9._-]+)*';
+const SECRET: Pattern = { is: /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, called: 'the name of a Secret' };
+const PLATFORM: Pattern = {
+  is: /^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/,
+  called: 'a platform such as linux/amd64',
+};
+const PINNED: Pattern = {
+  is: /^[^@\s]+@sha256:[0-9a-f]{64}$/,
+  called: 'an image by digest (name@sha256:…); a tag may come to mean another image',
+};
+const REPOSITORIES: Pattern = {
+  is: new RegExp(`^${IMAGE_PREFIX}(?:/\\*)?$`),
+  called: 'a repository, or host/path/* for all below a path',
+};
+const MIRROR_URL: Pattern = { is: /^https?:\/\/.+$/, called: 'host=url' };
+const IMAGE_MIRROR: Pattern = { is: new RegExp(`^${IMAGE_PREFIX}$`), called: 'from=to with image names' };
+
+export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
+  const workFolder = read.optional('SB_WORK_FOLDER');
+  return {
+    ...(workFolder !== undefined && { workFolder }),
+    namespace: read.text('POD_NAMESPACE', OPERATOR.namespace),
+    identity: read.text('POD_NAME'),
+    imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),
+    imageSharing: read.choice('SB_IMAGE_SHARING', defaults.sharing),
+    imageRepositories: read.list('SB_IMAGE_REPOSITORIES', REPOSITORIES),
+    registryMirrors: read.pairs('SB_REGISTRY_MIRRORS', MIRROR_URL),
+    baseImageMirrors: read.pairs('SB_BASE_IMAGE_MIRRORS', IMAGE_MIRROR, defaults.baseImageMirrors),
+    ...builds(read, defaults.maxConcurrentBuilds),
+    requireTaskPrefixes: read.choice('SB_REQUIRE_TASK_PREFIXES', ['false', 'true'] as const) === 'true',
+    courierImage: read.text('SB_COURIER_IMAGE', undefined, PINNED),
+    imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
+    userNamespaces: read.choice('SB_USER_NAMESPACES', ['false', 'true'] as const) === 'true',
+    broker: {
+      url: read.url('SB_BROKER_URL', /^https:$/),
+      port: read.integer('SB_BROKER_PORT', BROKER.port, PORTS),
+    },
+    metricsPort: read.integer('SB_METRICS_PORT', METRICS_PORT, PORTS),
+    logLevel: read.choice('SB_LOG_LEVEL', ['info', 'debug', 'warn', 'error'] as const),
+  };
+}
+
+type BuildSettings = 'maxConcurrentBuilds' | 'maxBuildsPerNamespace' | 'buildLimits';
+
+function builds(read: Reader, defaultAtOnce: number): Pick<CommonConfig, BuildSettings> {
+  const maxConcurrentBuilds = read.integer('SB_MAX_CONCURRENT_BUILDS', defaultAtOnce, BUILDS);
+  return {
+    maxConcurrentBuilds,
+    maxBuildsPerNamespace: read.integer('SB_MAX_BUILDS_PER_NAMESPACE', BUILDS[1], BUILDS),
+    buildLimits: {
+      timeoutSeconds: read.integer('SB_MAX_BUILD_SECONDS', LONGEST_BUILD, BUILD_SECONDS),
+      queueTimeoutSeconds: read.integer('SB_MAX_BUILD_QUEUE_SECONDS', LONGEST_BUILD, BUILD_SECONDS),
+    },
+  };
+}

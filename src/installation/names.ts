@@ -1,0 +1,46 @@
+/** What the objects of an installation are called, once: manifests, operator, clients and doctor read these. */
+import { PREFIX } from '../crds/names.ts';
+
+/** The operator: its Deployment, ServiceAccount and Lease, in the namespace of the installation. */
+export const OPERATOR = { name: 'sb-operator', namespace: 'sb-system' } as const;
+
+/** On everything that belongs to the operator's Pods. */
+export const OPERATOR_LABELS = { 'app.kubernetes.io/name': OPERATOR.name } as const;
+/** The same, as a label selector. */
+export const OPERATOR_SELECTOR = `app.kubernetes.io/name=${OPERATOR.name}`;
+
+/** The operator as a user of the API server. */
+export const OPERATOR_USER = `system:serviceaccount:${OPERATOR.namespace}:${OPERATOR.name}`;
+
+/** What couriers connect to. */
+export const BROKER = {
+  service: 'sb-broker',
+  port: 8443,
+  /** The Secret with its certificate, which the operator makes. */
+  certificate: 'sb-broker-tls',
+} as const;
+
+/** /metrics, /healthz, /readyz. */
+export const METRICS_PORT = 8080;
+
+/** ConfigMap of the operator's environment; kustomize puts a hash behind it. */
+export const SETTINGS = 'sb-operator-settings';
+/** Secret with credentials for the store, where no cloud gives the Pod an identity. */
+export const STORE_SECRET = 'sb-s3';
+/** ConfigMap with what clients must know, and the Role of those who may read it. */
+export const CLIENT_CONFIG = 'sb-client';
+
+/** ClusterRole of what the operator does in a namespace of Trials. */
+export const WORK_ROLE = `${OPERATOR.name}-work`;
+/** ClusterRoles for people. */
+export const VIEW_ROLE = 'sb-view';
+export const EDIT_ROLE = 'sb-edit';
+
+/** What an admin puts on a namespace to open it to Trials and builds, where the installation asks for it. */
+export const NAMESPACE_LABEL = { key: `${PREFIX}trials`, value: 'allowed' } as const;
+
+/** Kubernetes' own labels of a namespace: what its Pods must keep to, and what is only warned of. */
+export const POD_SECURITY = {
+  enforce: 'pod-security.kubernetes.io/enforce',
+  warn: 'pod-security.kubernetes.io/warn',
+} as const;
