@@ -1,7 +1,6 @@
 /** Entry point of `sb`: the process's streams, signals and exit code. */
 import { writeSync } from 'node:fs';
-import { CliError } from '../client/failures/error.ts';
-import { Interrupted } from '../client/failures/interrupted.ts';
+import { CliError, Interrupted } from '../client/failures/error.ts';
 import { run } from './run.ts';
 import { processTerminal } from './terminal.ts';
 import type { Io } from './types.ts';

@@ -1,7 +1,7 @@
 /** docs/reference/cli.md, out of commander's own tree. */
 import type { Argument, Command, Option } from 'commander';
 import { documentsOf, examplesOf } from './commands/command.ts';
-import { CATALOGUE, type CatalogueEntry } from '../client/failures/catalogue.ts';
+import { CATALOGUE, type CatalogueEntry } from '../client/failures/error.ts';
 import { callOf, everyCommand } from './program.ts';
 import { SCHEMAS, type SchemaName } from '../client/documents/index.ts';
 

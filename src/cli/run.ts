@@ -1,9 +1,8 @@
 import { CommanderError } from 'commander';
-import { CliError } from '../client/failures/error.ts';
+import { CliError, type ExitCode } from '../client/failures/error.ts';
 import { explain } from '../client/failures/explain.ts';
 import { printFailure } from './render/failure.ts';
 import { GREETING, program } from './program.ts';
-import type { ExitCode } from '../client/failures/exit-code.ts';
 import type { Io } from './types.ts';
 
 /** Runs `sb` with these arguments: the one place where a failure becomes four lines and an exit code. */

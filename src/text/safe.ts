@@ -1,4 +1,4 @@
-/** Text from outside (containers, conditions, file names) made harmless for a terminal: it cannot move the cursor, rename the window, or show what is not there. */
+/** Text from outside (containers, conditions, file names) made harmless for a terminal: it cannot move the cursor, rename the window, or show what is not there. And words made harmless for a shell. */
 
 /** CSI, OSC and other string sequences, two-character escapes; ended by their terminator or by the text's end. */
 const SEQUENCE =
@@ -69,3 +69,7 @@ const yamlEscape = (_: string, hex: string): string =>
 /** YAML, by `dump` of js-yaml, in which every character that a terminal would act on is an escape: the same document for every reader. */
 export const safeYaml = (value: unknown, dump: (value: unknown) => string): string =>
   dump(withMarks(value)).replace(/\\x01([0-9a-f]+)\\x02/g, yamlEscape);
+
+/** A word as a POSIX shell takes it, for commands that a message proposes. */
+export const quoted = (text: string): string =>
+  /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

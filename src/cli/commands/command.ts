@@ -1,7 +1,7 @@
 /** What every command is made of: options in common, and the way from an action to an exit code. */
 import { Option, type Command } from 'commander';
 import type { SchemaName } from '../../client/documents/index.ts';
-import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io, OutputFormat } from '../types.ts';
 import type { SessionOptions } from '../../client/session/types.ts';
 

@@ -11,7 +11,7 @@ import { selectTasks, type Selection } from '../../client/runs/select/select.ts'
 import { submitRun, type Submitted } from '../../client/runs/submit/submit.ts';
 import { safe, safeLine } from '../../text/safe.ts';
 import { leftOutNote } from '../../client/tasks/read.ts';
-import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { attend } from './attend.ts';

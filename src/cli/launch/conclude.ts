@@ -4,7 +4,7 @@ import { rewardedNop } from '../../client/runs/follow/rewarded-nop.ts';
 import { incomplete } from '../../client/runs/mirror/problem.ts';
 import { safe } from '../../text/safe.ts';
 import { counted } from '../../text/figures.ts';
-import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { ExitCode } from '../../client/failures/error.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import type { Attended } from './attend.ts';

@@ -6,7 +6,7 @@ import { printFailure } from '../render/failure.ts';
 import { printDocument } from '../render/output.ts';
 import { safe, safeJson } from '../../text/safe.ts';
 import { dryRunServer } from '../../client/runs/submit/submit.ts';
-import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { costLine } from './cost.ts';

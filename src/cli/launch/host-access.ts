@@ -2,8 +2,7 @@
 import { CliError } from '../../client/failures/error.ts';
 import { contenders } from '../../client/runs/plan/agents.ts';
 import { hostVariables, readable, type HostVariable } from '../../client/runs/plan/host-variables.ts';
-import { quoted } from '../../text/quoted.ts';
-import { safe, safeLine } from '../../text/safe.ts';
+import { quoted, safe, safeLine } from '../../text/safe.ts';
 import { unsupported } from '../../tasks/folder/problems.ts';
 import type { Selection } from '../../client/runs/select/select.ts';
 import type { Io } from '../types.ts';

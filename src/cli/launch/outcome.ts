@@ -8,7 +8,7 @@ import { TABLE_ROWS } from '../render/progress/frame.ts';
 import { duration, figure } from '../../text/figures.ts';
 import type { RunOutcome, RunSubmitted } from '../../client/documents/run.ts';
 import type { Submitted } from '../../client/runs/submit/submit.ts';
-import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { ExitCode } from '../../client/failures/error.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 import type { Attended, Ending } from './attend.ts';
 

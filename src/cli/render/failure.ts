@@ -1,8 +1,7 @@
 import { safe } from '../../text/safe.ts';
 import { style } from './style.ts';
 import type { Terminal } from '../types.ts';
-import { pageOf } from '../../client/failures/catalogue.ts';
-import type { CliError } from '../../client/failures/error.ts';
+import { pageOf, type CliError } from '../../client/failures/error.ts';
 
 /** Prints the four lines on stderr: what failed, why, what to do, the code with its page. */
 export function printFailure(terminal: Terminal, failure: CliError, { debug }: { debug: boolean }): void {

@@ -1,7 +1,7 @@
 /** `sb run attach`: back to a run, as if its command had never ended. */
 import { attend } from '../launch/attend.ts';
 import { conclude, printFarewell, returnTo } from '../launch/conclude.ts';
-import type { ExitCode } from '../../client/failures/exit-code.ts';
+import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io, OutputFormat } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { resolveRun } from '../../client/runs/find/resolve.ts';

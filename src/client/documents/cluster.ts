@@ -1,6 +1,6 @@
 /** What is said of a cluster, in documents. */
 import { Type } from 'typebox';
-import type { Code } from '../failures/catalogue.ts';
+import type { Code } from '../failures/error.ts';
 import { Fields, Flag, OneOf, Text, Texts } from './words.ts';
 
 /** Versions of everything that has to fit together. What is missing could not be found out; `problems` says why. */

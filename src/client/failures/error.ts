@@ -1,5 +1,72 @@
-import type { ExitCode } from './exit-code.ts';
-import { CATALOGUE, type Code } from './catalogue.ts';
+/** Failures that people read, each with a code, a page and an exit code. */
+
+/**
+ * 0 finished, whatever the rewards · 1 a Trial lost to infrastructure, or problems found · 2 wrong usage · 3 preflight, permission,
+ * cluster or store · 4 below --fail-under · 124 the wait timed out, the run goes on · 130 interrupted, the run goes on.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 124 | 130;
+
+/** One line of the catalogue. The page is `docs/errors/<code>.md`. */
+export interface CatalogueEntry {
+  /** As the page is headed: a short sentence without a full stop. */
+  title: string;
+  exit: ExitCode;
+}
+
+/** Every failure that `sb` knows by name. A code is never given to anything else, nor used again. */
+export const CATALOGUE = {
+  // Usage, kubeconfig, cluster and store: 001–029.
+  'SB-E001': { title: 'The command line is not understood', exit: 2 },
+  'SB-E002': { title: 'There is no kubeconfig', exit: 3 },
+  'SB-E003': { title: 'The kubeconfig has no such context', exit: 3 },
+  'SB-E004': { title: 'The cluster does not answer', exit: 3 },
+  'SB-E005': { title: 'The cluster refuses the credentials', exit: 3 },
+  'SB-E006': { title: 'A permission is missing', exit: 3 },
+  'SB-E007': { title: 'The custom resources are not installed, or of another version', exit: 3 },
+  'SB-E008': { title: 'The cluster has no sb-operator', exit: 3 },
+  'SB-E009': { title: 'The namespace does not exist', exit: 3 },
+  'SB-E010': { title: 'The store does not answer', exit: 3 },
+  'SB-E011': { title: 'The store refuses', exit: 3 },
+  'SB-E012': { title: 'There are no credentials for the store', exit: 3 },
+  'SB-E013': { title: 'The path is not there or cannot be read', exit: 2 },
+  'SB-E014': { title: 'A task folder has problems', exit: 2 },
+  'SB-E015': { title: 'A file cannot be written', exit: 3 },
+  'SB-E016': { title: 'The cluster did not do what it was asked for', exit: 3 },
+  'SB-E017': { title: 'A quota or policy of the cluster refuses', exit: 3 },
+  'SB-E018': { title: 'No node that is there can hold a task', exit: 3 },
+  'SB-E099': { title: 'sb itself failed', exit: 3 },
+  // Selecting, planning, submitting: 030–059.
+  'SB-E030': { title: 'There is no task in the folder', exit: 2 },
+  'SB-E031': { title: 'Two different tasks have the same name', exit: 2 },
+  'SB-E032': { title: 'The patterns leave no task', exit: 2 },
+  'SB-E033': { title: 'The run file has problems', exit: 2 },
+  'SB-E034': { title: 'The run cannot have this name', exit: 2 },
+  'SB-E035': { title: 'A variable cannot be used', exit: 2 },
+  'SB-E036': { title: 'An option has a wrong value', exit: 2 },
+  'SB-E037': { title: 'The agent cannot be run', exit: 2 },
+  'SB-E038': { title: 'A Trial of this name is there with other content', exit: 2 },
+  'SB-E039': { title: 'The store has other bytes under the version of a task', exit: 3 },
+  'SB-E040': { title: 'The API server refuses a Trial', exit: 3 },
+  'SB-E041': { title: 'A run asks for variables that nobody allowed', exit: 2 },
+  // Following, mirroring, naming runs and Trials: 060–089.
+  'SB-E060': { title: 'Not all results could be copied', exit: 3 },
+  'SB-E061': { title: 'A stored file is not what its manifest says', exit: 3 },
+  'SB-E062': { title: 'The disk for the results is full', exit: 3 },
+  'SB-E063': { title: 'The folder for the results cannot be written', exit: 3 },
+  // Looking at runs and Trials: 090–098.
+  'SB-E090': { title: 'There is no such run or Trial', exit: 2 },
+  'SB-E091': { title: 'The name fits several', exit: 2 },
+  'SB-E092': { title: 'There is nothing to run again', exit: 2 },
+  'SB-E093': { title: 'There is no such log', exit: 2 },
+  'SB-E094': { title: 'Nobody is there to answer', exit: 2 },
+  'SB-E095': { title: 'There is no container to open a shell in', exit: 2 },
+} as const satisfies Record<string, CatalogueEntry>;
+
+/** `SB-E014`. */
+export type Code = keyof typeof CATALOGUE;
+
+/** Address of a code's page, from the root of the repository. */
+export const pageOf = (code: Code): string => `docs/errors/${code}.md`;
 
 /** The four lines of a failure; the fourth is the code. Text from outside may be in them: printing makes it safe. */
 export interface FailureText {
@@ -31,5 +98,13 @@ export class CliError extends Error {
     this.why = why;
     this.fix = fix;
     this.exit = exit ?? CATALOGUE[code].exit;
+  }
+}
+
+/** Reason of `Io.signal`: somebody pressed Ctrl-C, or the process was told to end. */
+export class Interrupted extends Error {
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`);
+    this.name = 'Interrupted';
   }
 }

@@ -1,9 +1,8 @@
 /** Failures of Kubernetes, the store and the disk, as `sb` explains them wherever they come up. */
 import { ApiError } from '../../kube/errors.ts';
 import { ProviderError, type ProviderReason } from '../../providers/errors.ts';
-import { quoted } from '../../text/quoted.ts';
-import type { Code } from './catalogue.ts';
-import { CliError, type FailureText } from './error.ts';
+import { quoted } from '../../text/safe.ts';
+import { CliError, type Code, type FailureText } from './error.ts';
 
 /** Any thrown value as a CliError. One that nobody expected is a fault of `sb`. */
 export function explain(error: unknown): CliError {

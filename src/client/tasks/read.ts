@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { CliError } from '../failures/error.ts';
-import { quoted } from '../../text/quoted.ts';
-import { safeLine } from '../../text/safe.ts';
+import { quoted, safeLine } from '../../text/safe.ts';
 import { createBudget } from '../../async/in-parallel.ts';
 import { isInvalid, problemLines, type InvalidTask } from '../../tasks/folder/problems.ts';
 import { readFolder, type SelectedTask } from '../runs/select/read.ts';

@@ -6,7 +6,7 @@ import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Secret } from '../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../kube/types.ts';
 import { run } from '../../cli/run.ts';
-import type { ExitCode } from '../failures/exit-code.ts';
+import type { ExitCode } from '../failures/error.ts';
 import { kubeconfigFor } from './api.ts';
 import { folderOf } from './task-folder.ts';
 import { recordedIo } from './terminal.ts';

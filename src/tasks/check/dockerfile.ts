@@ -1,5 +1,5 @@
 /** Rules about Dockerfiles. */
-import { quoted } from '../../text/quoted.ts';
+import { quoted } from '../../text/safe.ts';
 import { commandFindings } from './commands.ts';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { CliError } from '../../failures/error.ts';
-import { quoted } from '../../../text/quoted.ts';
+import { quoted } from '../../../text/safe.ts';
 import { checkVariable, type Variables } from './variables.ts';
 
 /** The variables of all files; those of a later one go before. Throws as `readEnvFile` does. */

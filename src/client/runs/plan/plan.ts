@@ -12,7 +12,7 @@ import {
   type TrialManifest,
 } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
-import { quoted } from '../../../text/quoted.ts';
+import { quoted } from '../../../text/safe.ts';
 import { problemLines, problemsOf, type LocatedProblem } from '../../../tasks/folder/problems.ts';
 import type { InvalidTask, SelectedTask } from '../select/select.ts';
 import { contenders, type Contender } from './agents.ts';

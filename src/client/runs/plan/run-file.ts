@@ -3,7 +3,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { CORE_SCHEMA, loadAll, YAMLException } from 'js-yaml';
 import { CliError } from '../../failures/error.ts';
-import { quoted } from '../../../text/quoted.ts';
+import { quoted } from '../../../text/safe.ts';
 import { optionProblems, writtenOut } from './check-options.ts';
 import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
 

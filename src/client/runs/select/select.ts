@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Task } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
-import { quoted } from '../../../text/quoted.ts';
+import { quoted } from '../../../text/safe.ts';
 import { findCandidates, type Candidate } from '../../../tasks/folder/find.ts';
 import { fits } from './glob.ts';
 import { createBudget, inParallel } from '../../../async/in-parallel.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CATALOGUE, pageOf, type CatalogueEntry } from './catalogue.ts';
+import { CATALOGUE, pageOf, type CatalogueEntry } from './error.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const codes = Object.entries<CatalogueEntry>(CATALOGUE);
