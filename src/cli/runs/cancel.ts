@@ -6,7 +6,7 @@ import type { RunCancelled } from '../../client/documents/run.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { agreed } from '../agree.ts';
-import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import { counted } from '../../text/figures.ts';
 import { resolveRun } from '../../client/runs/find/resolve.ts';
 import { trialsOf } from '../../client/runs/find/trials.ts';

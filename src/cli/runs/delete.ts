@@ -10,7 +10,7 @@ import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { agreed } from '../agree.ts';
 import { isOpen } from './cancel.ts';
-import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import { trialsPrefix } from '../../results/keys.ts';
 import { counted } from '../../text/figures.ts';
 import { resolveRun } from '../../client/runs/find/resolve.ts';

@@ -3,7 +3,7 @@ import { isEnded, stateOf } from '../../results/state.ts';
 import { safe } from '../../text/safe.ts';
 import { agreed } from '../agree.ts';
 import type { TrialCancelled } from '../../client/documents/trial.ts';
-import { inNamespace, namespaceToSay } from '../../client/session/hint.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { resolveTrial } from '../../client/runs/find/trial.ts';

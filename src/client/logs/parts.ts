@@ -1,8 +1,11 @@
-/** What a Trial's log is made of, wherever it is. */
+/** What a Trial’s log is made of, wherever it is, and when there is one. */
 import type { Trial } from '../../crds/trial.ts';
 import { isEnded, isRunning, stateOf } from '../../results/state.ts';
+import { sleep } from '../../async/clock.ts';
+import type { Session } from '../session/types.ts';
+import { resolveTrial } from '../runs/find/trial.ts';
 
-export const LOG_PHASES = ['build', 'agent', 'verifier'] as const;
+const LOG_PHASES = ['build', 'agent', 'verifier'] as const;
 export type LogPhase = (typeof LOG_PHASES)[number];
 
 /** One file or stream of a log. Lines are as they came: printing makes them safe. */
@@ -34,4 +37,25 @@ export interface LogWish {
   /** Goes on until the container ends. */
   follow: boolean;
   signal: AbortSignal;
+}
+
+const PAUSE_MS = 1000;
+
+/** The Trial once there may be something of its log. Says why it waits, each reason once. Throws SB-E090 where the Trial goes away. */
+export async function whenLogged(
+  session: Session,
+  trial: Trial,
+  { wish, say }: { wish: LogWish; say: (text: string) => void },
+): Promise<Trial> {
+  let seen = trial;
+  let told = '';
+  while (!mayHaveLog(seen, wish)) {
+    const { reason, message } = stateOf(seen);
+    if (reason !== told) say(`waiting: ${reason}: ${message}`);
+    told = reason;
+    await sleep(session.kubeParts.clock, PAUSE_MS, wish.signal);
+    wish.signal.throwIfAborted();
+    seen = await resolveTrial(session, seen.metadata.name);
+  }
+  return seen;
 }

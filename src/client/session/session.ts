@@ -1,10 +1,14 @@
-import type { Log } from '../../kube/types.ts';
+import { OPERATOR, STORE_SECRET } from '../../installation/names.ts';
 import { connect } from '../../kube/connect.ts';
-import type { Surroundings, Session, SessionOptions } from './types.ts';
+import type { KubeClient, Log } from '../../kube/types.ts';
+import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import { StoreClosed } from '../../providers/profiles/profile.ts';
+import { openStore } from '../../providers/profiles/profiles.ts';
+import { CliError } from '../failures/error.ts';
 import { readClientConfig } from './client-config.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { checkNamespaceName } from './namespace.ts';
-import { storeOf } from './store.ts';
+import type { ClientConfig, Session, SessionOptions, Surroundings } from './types.ts';
 
 /** Owner of the fields that `sb` applies. */
 const FIELD_MANAGER = 'sb';
@@ -49,5 +53,18 @@ export async function withSession<T>(
     return await work(session);
   } finally {
     await session.close();
+  }
+}
+
+/** The installation's bucket with the user's own credentials, every call retried. Throws SB-E012 where there are none. */
+async function storeOf(
+  client: ClientConfig,
+  { kube, env }: { kube: KubeClient; env: Surroundings['env'] },
+): Promise<ArtifactStore> {
+  const secret = { namespace: OPERATOR.namespace, name: STORE_SECRET };
+  try {
+    return await openStore(client, { kube, env, secret });
+  } catch (error) {
+    throw error instanceof StoreClosed ? new CliError('SB-E012', error) : error;
   }
 }

@@ -35,7 +35,7 @@ export const rerun = ({ io }: Cli): Command =>
           import('../../../client/session/session.ts'),
           import('../../runs/rerun/rerun.ts'),
           import('../../runs/report/print.ts'),
-          import('../../../client/session/hint.ts'),
+          import('../../../client/session/namespace.ts'),
         ]);
         const { signal } = io;
         const wish = { run: runIn(wanted, options), only, signal, ...(runName !== undefined && { runName }) };

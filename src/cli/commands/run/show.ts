@@ -32,7 +32,7 @@ export const show = ({ io }: Cli): Command =>
             import('../../../client/runs/find/resolve.ts'),
             import('../../../client/runs/find/trials.ts'),
             import('../../runs/report/show.ts'),
-            import('../../../client/session/hint.ts'),
+            import('../../../client/session/namespace.ts'),
           ]);
         await withSession(options, io, async (session) => {
           const run = await resolveRun(session, runIn(wanted, { ...(last && { last }) }));

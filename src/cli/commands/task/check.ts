@@ -30,7 +30,7 @@ export const check = ({ io, finish }: Cli): Command =>
       .addOption(new Option('--json', 'the same as -o json').conflicts('output'))
       .action(async (paths: string[], { json, output, ...options }: Options) => {
         const [{ assertRules }, { checkTasks }, { printReport }] = await Promise.all([
-          import('../../../client/tasks/rules.ts'),
+          import('../../../client/tasks.ts'),
           import('../../../tasks/check/check.ts'),
           import('../../render/report.ts'),
         ]);

@@ -13,9 +13,8 @@ export const hash = ({ io }: Cli): Command =>
       )
       .argument('<path...>', 'task folders')
       .action(async (paths: string[], { output }: { output: OutputFormat }) => {
-        const [{ hashed }, { leftOutNote, readEach }, { printListing }] = await Promise.all([
-          import('../../../client/tasks/hash.ts'),
-          import('../../../client/tasks/read.ts'),
+        const [{ hashed, leftOutNote, readEach }, { printListing }] = await Promise.all([
+          import('../../../client/tasks.ts'),
           import('../../render/output.ts'),
         ]);
         const { tasks, failure } = await readEach(paths, io.cwd);

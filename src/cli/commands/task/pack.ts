@@ -12,9 +12,8 @@ export const pack = ({ io }: Cli): Command =>
       .argument('<path>', 'task folder')
       .option('--to <folder>', 'where to; made if it is not there', '.')
       .action(async (path: string, { to, output }: { to: string; output: OutputFormat }) => {
-        const [{ packTo }, { leftOutNote, readOne }, { printListing }] = await Promise.all([
-          import('../../../client/tasks/pack.ts'),
-          import('../../../client/tasks/read.ts'),
+        const [{ leftOutNote, packTo, readOne }, { printListing }] = await Promise.all([
+          import('../../../client/tasks.ts'),
           import('../../render/output.ts'),
         ]);
         const selected = await readOne(path, io.cwd);

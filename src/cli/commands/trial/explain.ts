@@ -44,7 +44,7 @@ export const explain = ({ io }: Cli): Command =>
           import('../../../client/diagnosis/explain/gather.ts'),
           import('../../../client/diagnosis/explain/explain.ts'),
           import('../../trials/explain.ts'),
-          import('../../../client/session/hint.ts'),
+          import('../../../client/session/namespace.ts'),
         ]);
         await withSession(options, io, async (session) => {
           const trial = await resolveTrial(session, trialIn(wanted, options));

@@ -27,7 +27,7 @@ export const logs = ({ io }: Cli): Command =>
             import('../../../client/session/session.ts'),
             import('../../../client/runs/find/trial.ts'),
             import('../../trials/log.ts'),
-            import('../../../client/logs/await.ts'),
+            import('../../../client/logs/parts.ts'),
             import('../../../text/safe.ts'),
           ]);
         const { signal } = io;

@@ -2,7 +2,7 @@ import { printDocument } from '../../render/output.ts';
 import { safe } from '../../../text/safe.ts';
 import type { Downloaded, Rerun } from '../../../client/documents/run.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import { inNamespace } from '../../../client/session/hint.ts';
+import { inNamespace } from '../../../client/session/namespace.ts';
 import { counted } from '../../../text/figures.ts';
 
 /** What `sb run download` did: for people on stderr, with the folder on stdout. */

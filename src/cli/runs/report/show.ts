@@ -14,7 +14,7 @@ import { duration, figure } from '../../../text/figures.ts';
 import type { ErrorClass, RunShown } from '../../../client/documents/run.ts';
 import type { TrialDocument } from '../../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import { inNamespace } from '../../../client/session/hint.ts';
+import { inNamespace } from '../../../client/session/namespace.ts';
 import { classLines, errorClasses } from '../../../client/runs/errors.ts';
 
 export interface ShowOptions {

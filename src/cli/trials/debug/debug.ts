@@ -10,7 +10,7 @@ import { Pod as PodKind } from '../../../kube/kinds.ts';
 import { CliError } from '../../../client/failures/error.ts';
 import { isEnded, stateOf } from '../../../results/state.ts';
 import { safe } from '../../../text/safe.ts';
-import { inNamespace, namespaceToSay } from '../../../client/session/hint.ts';
+import { inNamespace, namespaceToSay } from '../../../client/session/namespace.ts';
 import type { Shell } from './shell.ts';
 import type { Io } from '../../types.ts';
 import type { Session } from '../../../client/session/types.ts';

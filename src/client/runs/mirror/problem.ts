@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { CliError } from '../../failures/error.ts';
 import { explain } from '../../failures/explain.ts';
-import { inNamespace, namespaceToSay } from '../../session/hint.ts';
+import { inNamespace, namespaceToSay } from '../../session/namespace.ts';
 import type { Session } from '../../session/types.ts';
 import { Mismatch } from './files/mismatch.ts';
 

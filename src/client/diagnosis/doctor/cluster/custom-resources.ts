@@ -1,5 +1,5 @@
 import { API_VERSION } from '../../../../crds/names.ts';
-import { checkInstalled } from '../../../session/installed.ts';
+import { checkInstalled } from '../../../session/preflight.ts';
 import { fine, type Check, type Patient } from '../check-result.ts';
 
 /** Throws SB-E007 where they are missing or older. */

@@ -1,4 +1,4 @@
-import { ownVersion } from '../../../session/own-version.ts';
+import { ownVersion } from '../../../session/versions.ts';
 import { fine, warning, type Check, type Found, type Patient } from '../check-result.ts';
 
 /** Before 1.0 a minor version may break what an older one promised. */

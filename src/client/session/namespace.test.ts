@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { inNamespace } from './hint.ts';
+import { inNamespace } from './namespace.ts';
 import { counted } from '../../text/figures.ts';
 
 describe('A command to run', () => {
