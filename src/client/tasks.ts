@@ -19,7 +19,7 @@ import {
   type Task,
 } from '../tasks/index.ts';
 import type { HashedTask, PackedTask } from './documents/task.ts';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder } from './runs/mirror/files.ts';
 import { ruleNames } from '../tasks/check/rules.ts';
 import { unknownRule, type Wish } from '../tasks/check/selection.ts';
 

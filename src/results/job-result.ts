@@ -1,6 +1,6 @@
 /** Pure: a job's `result.json` as Harbor 0.25 writes it (models/job/result.py, metrics/mean.py), out of its Trials. */
 import { createHash } from 'node:crypto';
-import { byText } from '../text/by-text.ts';
+import { byText } from '../text/figures.ts';
 import { evalKey, PassAtK } from './pass-at-k.ts';
 import { retriesOf, type TrialRecord } from './record.ts';
 

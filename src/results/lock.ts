@@ -1,6 +1,6 @@
 /** Pure: the other files of a job folder, as Harbor 0.25 writes them: `config.json` of the job, `lock.json` of job and Trial. */
 import type { TaskMetadata } from '../tasks/index.ts';
-import { byText } from '../text/by-text.ts';
+import { byText } from '../text/figures.ts';
 import type { TrialRecord } from './record.ts';
 
 /** A Trial's `config.json` as the operator stores it, as far as a lock is made of it. */

@@ -9,7 +9,7 @@ const ENDED = new Set<TrialState>(['passed', 'failed', 'lost', 'cancelled']);
 export const isEnded = (state: TrialState): boolean => ENDED.has(state);
 
 /** A reward that counts as solved: Harbor's tests write 1 for it. */
-export const SOLVED = 1;
+const SOLVED = 1;
 
 /** Its containers may print. Of a Pod that waits the API server has an empty log, which says nothing about what is to come. */
 export const isRunning = (state: TrialState): boolean => state === 'running' || state === 'verifying';

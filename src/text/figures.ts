@@ -1,4 +1,4 @@
-/** Pure: figures as people read them. */
+/** Pure: figures as people read them, and texts in one order. */
 
 /** `12s`, `3m12s`, `2h05m`, `3d04h`. */
 export function duration(ms: number): string {
@@ -18,3 +18,6 @@ export function figure(value: number): string {
 
 /** `1 Trial`, `2 Trials`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** Texts by code unit: the same order on every machine. */
+export const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

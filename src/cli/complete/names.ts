@@ -4,7 +4,7 @@ import { Namespace } from '../../kube/kinds.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import type { Names } from './candidates.ts';
 import { trialRows } from '../../client/runs/follow/rows.ts';
-import { runNames } from '../../client/runs/find/names.ts';
+import { runNames } from '../../client/runs/find/runs.ts';
 import { LATEST, type Named } from '../../client/runs/find/pick.ts';
 import type { Io } from '../types.ts';
 import type { Session, SessionOptions } from '../../client/session/types.ts';

@@ -1,6 +1,6 @@
 /** The last words on a run that was attended, and the exit code. */
 import { printFailure } from '../render/failure.ts';
-import { rewardedNop } from '../../client/runs/follow/rewarded-nop.ts';
+import { rewardedNop } from '../../client/runs/follow/summary.ts';
 import { incomplete } from '../../client/runs/mirror/problem.ts';
 import { safe } from '../../text/safe.ts';
 import { counted } from '../../text/figures.ts';

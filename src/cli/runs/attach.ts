@@ -4,7 +4,7 @@ import { conclude, printFarewell, returnTo } from '../launch/conclude.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io, OutputFormat } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
-import { resolveRun } from '../../client/runs/find/resolve.ts';
+import { resolveRun } from '../../client/runs/find/runs.ts';
 
 export interface AttachOptions {
   io: Io;

@@ -8,8 +8,7 @@ import type { Session } from '../../client/session/types.ts';
 import { agreed } from '../agree.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import { counted } from '../../text/figures.ts';
-import { resolveRun } from '../../client/runs/find/resolve.ts';
-import { trialsOf } from '../../client/runs/find/trials.ts';
+import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 
 export const isOpen = (trial: Trial): boolean => !isEnded(stateOf(trial).state);
 

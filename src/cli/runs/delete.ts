@@ -13,8 +13,7 @@ import { isOpen } from './cancel.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import { trialsPrefix } from '../../results/keys.ts';
 import { counted } from '../../text/figures.ts';
-import { resolveRun } from '../../client/runs/find/resolve.ts';
-import { trialsOf } from '../../client/runs/find/trials.ts';
+import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 
 const PARALLEL = 32;
 

@@ -6,10 +6,9 @@ import { RunView } from '../../client/runs/follow/view.ts';
 import type { Downloaded } from '../../client/documents/run.ts';
 import { incomplete, type ResultsProblem } from '../../client/runs/mirror/problem.ts';
 import { collectResults } from '../../client/runs/mirror/results.ts';
-import { storedTrials } from '../../client/runs/mirror/stored-trials.ts';
+import { storedTrials } from '../../client/runs/mirror/mirror.ts';
 import type { Session } from '../../client/session/types.ts';
-import { resolveRun } from '../../client/runs/find/resolve.ts';
-import { trialsOf } from '../../client/runs/find/trials.ts';
+import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 
 export interface Download {
   /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */

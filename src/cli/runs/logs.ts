@@ -11,8 +11,7 @@ import { logSources, printLog } from '../trials/log.ts';
 import { mayHaveLog, type LogWish } from '../../client/logs/parts.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
-import { resolveRun } from '../../client/runs/find/resolve.ts';
-import { trialsOf } from '../../client/runs/find/trials.ts';
+import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 
 export interface RunLogs {
   io: Io;

@@ -18,10 +18,9 @@ import { deleteRun } from './delete.ts';
 import { downloadRun } from './download.ts';
 import { listRuns, runColumns } from './report/list.ts';
 import { rerun } from './rerun/rerun.ts';
-import { resolveRun } from '../../client/runs/find/resolve.ts';
+import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 import { showRun } from './report/show.ts';
 import { failureOf, world, type World } from './testing/world.ts';
-import { trialsOf } from '../../client/runs/find/trials.ts';
 
 /** The Trial in another run. */
 const inOther = (trial: Trial, run: string): Trial => ({

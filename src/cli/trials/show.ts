@@ -8,7 +8,7 @@ import { printDocument } from '../render/output.ts';
 import { safeJson, safeLine } from '../../text/safe.ts';
 import { style } from '../render/style.ts';
 import { duration, figure } from '../../text/figures.ts';
-import { runOf } from '../../client/runs/find/trials.ts';
+import { runOf } from '../../client/runs/find/runs.ts';
 import type { TrialShown } from '../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 

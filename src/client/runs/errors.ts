@@ -1,6 +1,6 @@
 /** Pure: Trials in trouble, by class: what they came to, and what they have in common. */
+import { byText } from '../../text/figures.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { byText } from '../../text/by-text.ts';
 import { faultOf } from '../../crds/reasons.ts';
 import { isEnded, stateOf, type StateSeen } from '../../results/state.ts';
 import type { ErrorClass } from '../documents/run.ts';

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findCandidates } from '../folder/find.ts';
 import { inParallel } from '../../async/in-parallel.ts';
+import { byText } from '../../text/figures.ts';
 import { problemsOf } from '../folder/problems.ts';
 import type { LintMessage, RuleName } from './rules.ts';
 import { applied, usualRules, wishIn, wishOfDataset, type Wish } from './selection.ts';
@@ -46,13 +47,11 @@ export async function checkTasks(paths: readonly string[], options: CheckOptions
 }
 
 const inOrder = (a: LintMessage, b: LintMessage): number =>
-  compare(a.path, b.path) ||
+  byText(a.path, b.path) ||
   (a.line ?? 0) - (b.line ?? 0) ||
   (a.column ?? 0) - (b.column ?? 0) ||
-  compare(a.rule, b.rule) ||
-  compare(a.message, b.message);
-
-const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+  byText(a.rule, b.rule) ||
+  byText(a.message, b.message);
 
 const unusable = (path: string, message: string): LintMessage => ({
   rule: 'invalid-task-files',

@@ -29,8 +29,8 @@ export const show = ({ io }: Cli): Command =>
         const [{ withSession }, { resolveRun }, { trialsOf }, { showRun }, { namespaceToSay }] =
           await Promise.all([
             import('../../../client/session/session.ts'),
-            import('../../../client/runs/find/resolve.ts'),
-            import('../../../client/runs/find/trials.ts'),
+            import('../../../client/runs/find/runs.ts'),
+            import('../../../client/runs/find/runs.ts'),
             import('../../runs/report/show.ts'),
             import('../../../client/session/namespace.ts'),
           ]);

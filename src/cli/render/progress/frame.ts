@@ -1,6 +1,6 @@
 /** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
-import { keepBest } from '../../../client/runs/follow/best.ts';
-import { byText } from '../../../text/by-text.ts';
+import { keepBest } from '../../../client/runs/follow/summary.ts';
+import { byText, duration, figure } from '../../../text/figures.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import { isEnded } from '../../../results/state.ts';
 import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
@@ -9,7 +9,6 @@ import { column, lineOfPieces, type Piece } from './pieces.ts';
 import { safeLine } from '../../../text/safe.ts';
 import type { Style } from '../style.ts';
 import { cut } from '../table.ts';
-import { duration, figure } from '../../../text/figures.ts';
 import { remaining } from './remaining.ts';
 
 export interface Frame {

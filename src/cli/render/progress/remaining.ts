@@ -1,6 +1,6 @@
 /** Pure: how long is left, as people read it. */
 import { duration } from '../../../text/figures.ts';
-import type { Range } from '../../../client/runs/follow/estimate.ts';
+import type { Range } from '../../../client/runs/follow/summary.ts';
 
 /** Whole seconds below a minute, whole minutes above: more would be a promise. */
 export function remaining({ from, to }: Range): string {

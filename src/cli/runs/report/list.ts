@@ -1,12 +1,11 @@
 /** `sb run ls`: the runs of a namespace. */
 import { summarize } from '../../../client/runs/follow/summary.ts';
 import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
-import { byText } from '../../../text/by-text.ts';
+import { byText, duration, figure } from '../../../text/figures.ts';
 import { summaryDocument } from '../../render/documents.ts';
-import { duration, figure } from '../../../text/figures.ts';
 import type { Column } from '../../render/table.ts';
 import type { RunRow } from '../../../client/documents/run.ts';
-import { eachTrial, runOf, type Reader } from '../../../client/runs/find/trials.ts';
+import { eachTrial, runOf, type Reader } from '../../../client/runs/find/runs.ts';
 
 /** All runs, the newest first. */
 export async function listRuns(reader: Reader, now: Date): Promise<RunRow[]> {

@@ -1,16 +1,14 @@
 /** `sb run show`: one run, its errors by class, its Trials. */
 import type { Trial } from '../../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../../client/runs/follow/line.ts';
-import { rewardedNop } from '../../../client/runs/follow/rewarded-nop.ts';
+import { rewardedNop, summarize, type RunSummary } from '../../../client/runs/follow/summary.ts';
 import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
-import { summarize, type RunSummary } from '../../../client/runs/follow/summary.ts';
-import { byText } from '../../../text/by-text.ts';
+import { byText, duration, figure } from '../../../text/figures.ts';
 import { lineDocument, summaryDocument } from '../../render/documents.ts';
 import { printListing } from '../../render/output.ts';
 import { safeLine } from '../../../text/safe.ts';
 import { style } from '../../render/style.ts';
 import type { Column } from '../../render/table.ts';
-import { duration, figure } from '../../../text/figures.ts';
 import type { ErrorClass, RunShown } from '../../../client/documents/run.ts';
 import type { TrialDocument } from '../../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';

@@ -12,8 +12,8 @@ import type { Rerun } from '../../../client/documents/run.ts';
 import { persistently } from '../../../client/session/persistent.ts';
 import type { Session } from '../../../client/session/types.ts';
 import { isOpen } from '../cancel.ts';
-import { selectionOf } from '../../../client/runs/rerun/only.ts';
 import {
+  selectionOf,
   chooseName,
   needsSecret,
   RERUN,
@@ -22,8 +22,7 @@ import {
   selectionHash,
   type EarlierRerun,
 } from '../../../client/runs/rerun/plan.ts';
-import { resolveRun } from '../../../client/runs/find/resolve.ts';
-import { eachTrial, runOf, trialsOf } from '../../../client/runs/find/trials.ts';
+import { resolveRun, eachTrial, runOf, trialsOf } from '../../../client/runs/find/runs.ts';
 
 const PARALLEL = 32;
 

@@ -12,7 +12,7 @@ import { STATES } from '../../../results/state-names.ts';
 import { lineOf } from '../../runs/follow/line.ts';
 import { duration } from '../../../text/figures.ts';
 import { inNamespace } from '../../session/namespace.ts';
-import { runOf } from '../../runs/find/trials.ts';
+import { runOf } from '../../runs/find/runs.ts';
 import { ACTIVE_ADVICE } from './active.ts';
 import { DONE_ADVICE, FAILED_ADVICE } from './ended.ts';
 import type { Explanation } from '../../documents/trial.ts';

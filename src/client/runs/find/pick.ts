@@ -1,5 +1,5 @@
 /** Pure: what somebody typed → the run or Trial that is meant. The one place that knows `@latest` and prefixes. */
-import { byText } from '../../../text/by-text.ts';
+import { byText } from '../../../text/figures.ts';
 import { CliError } from '../../failures/error.ts';
 
 /** What can be named. */
@@ -42,7 +42,7 @@ function newest<T extends Named>(all: readonly T[], wanted: Wanted): T {
 
 const wordOf = ({ kind }: Pick<Wanted, 'kind'>): string => (kind === 'run' ? 'run' : 'Trial');
 
-export function unknown({ name, kind, namespace }: Wanted): CliError {
+function unknown({ name, kind, namespace }: Wanted): CliError {
   const latest = name === LATEST;
   const word = wordOf({ kind });
   return new CliError('SB-E090', {

@@ -18,7 +18,7 @@ export interface TrialNews {
   before?: TrialLine;
 }
 
-export interface FollowOptions {
+interface FollowOptions {
   kube: Kube;
   namespace: string;
   run: string;
@@ -33,7 +33,7 @@ export interface FollowOptions {
   signal: AbortSignal;
 }
 
-export interface Following {
+interface Following {
   /** Resolves when every Trial that exists is in the view. Rejects with the API server's refusal, or the signal's reason. */
   whenSynced(): Promise<void>;
   /** Resolves when all Trials of the run have ended; rejects as `whenSynced` does. */

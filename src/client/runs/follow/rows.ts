@@ -9,9 +9,9 @@ import type { Transport } from '../../../kube/http/transport.ts';
 import { lineOf, type TrialLine } from './line.ts';
 
 /** By the name of the column; null where a Trial has nothing there. */
-export type TrialRow = Readonly<Record<string, string | number | null>>;
+type TrialRow = Readonly<Record<string, string | number | null>>;
 
-export interface RowsOptions {
+interface RowsOptions {
   transport: Transport;
   namespace: string;
   labelSelector?: string;

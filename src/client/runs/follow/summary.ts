@@ -1,8 +1,6 @@
 /** Pure: the Trials of a run → what is said of the run. */
+import { byText } from '../../../text/figures.ts';
 import type { ErrorGroup } from '../../documents/run.ts';
-import { keepBest } from './best.ts';
-import { byText } from '../../../text/by-text.ts';
-import { estimate, type Range } from './estimate.ts';
 import type { TrialLine } from './line.ts';
 import { PassAtK } from '../../../results/pass-at-k.ts';
 import { isEnded } from '../../../results/state.ts';
@@ -136,4 +134,69 @@ export function summarize(
     errors: fold.errors(),
     latest,
   };
+}
+
+/** Puts `item` where it belongs among the `size` first of an ordered list; the list is changed. */
+export function keepBest<T>(
+  list: T[],
+  item: T,
+  { size, compare }: { size: number; compare: (a: T, b: T) => number },
+): void {
+  const last = list.at(-1);
+  if (list.length >= size && last !== undefined && compare(item, last) >= 0) return;
+  const at = list.findIndex((other) => compare(item, other) < 0);
+  list.splice(at < 0 ? list.length : at, 0, item);
+  if (list.length > size) list.pop();
+}
+
+interface Progress {
+  total: number;
+  ended: number;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  firstEndedAt: number | undefined;
+  now: number;
+}
+
+/** Milliseconds from now. */
+export interface Range {
+  from: number;
+  to: number;
+}
+
+const SHOWN_FROM = 0.1;
+/** Fewer ends say nothing about a rate. */
+const LEAST_ENDS = 3;
+
+/**
+ * What remains divided by the rate seen so far, as a range: the rate since the run began (builds and pulls included) and since the first
+ * Trial ended, each with its chance deviation of √n. Undefined before a tenth of the run is done, and when all of it is.
+ */
+export function estimate({ total, ended, startedAt, firstEndedAt, now }: Progress): Range | undefined {
+  const remaining = total - ended;
+  if (remaining <= 0 || ended < LEAST_ENDS || ended < SHOWN_FROM * total || firstEndedAt === undefined)
+    return undefined;
+  const periods: [number, number][] = [
+    [ended, now - startedAt],
+    [ended - 1, now - firstEndedAt],
+  ];
+  const rates = periods
+    .filter(([ends, ms]) => ends > 1 && ms > 0)
+    .flatMap(([ends, ms]) => [(ends - Math.sqrt(ends)) / ms, (ends + Math.sqrt(ends)) / ms]);
+  if (rates.length === 0) return undefined;
+  return { from: remaining / Math.max(...rates), to: remaining / Math.min(...rates) };
+}
+
+const NAMED = 5;
+
+/** What to tell of tasks whose tests gave the agent nop a reward; undefined where none did. Not yet safe for a terminal. */
+export function rewardedNop(
+  lines: Iterable<Pick<TrialLine, 'agent' | 'task' | 'reward'>>,
+): string | undefined {
+  const tasks = new Set<string>();
+  for (const { agent, task, reward = 0 } of lines) if (agent === 'nop' && reward > 0) tasks.add(task);
+  if (tasks.size === 0) return undefined;
+  const shown = [...tasks].sort(byText).slice(0, NAMED).join(', ');
+  const more = tasks.size > NAMED ? ` and ${tasks.size - NAMED} more` : '';
+  return `warning: the agent nop, which does nothing, earned a reward: the tests of ${shown}${more} give it without the work`;
 }

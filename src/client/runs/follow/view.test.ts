@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { after, T0 } from '../../../../test/support/builders.ts';
-import { estimate } from './estimate.ts';
+import { estimate } from './summary.ts';
 import { lineOf } from './line.ts';
 import { PassAtK } from '../../../results/pass-at-k.ts';
 import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';

@@ -1,17 +1,14 @@
 /** Copies the files of Trials that have ended to this disk while the run goes on. */
-import { readFile } from 'node:fs/promises';
+import { storedTrialPrefix, trialsPrefix, TRIAL_FILES } from '../../../results/keys.ts';
+import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { mayPass, persistently } from '../../session/persistent.ts';
-import { copyFile } from './files/copy.ts';
-import { addForViewer } from './files/for-viewer.ts';
-import { limited } from './files/limit.ts';
+import { copyFile, Mismatch, planCopy, type CopyPlan } from './copy.ts';
 import type { StoredConfig, TrialLock } from '../../../results/lock.ts';
-import { TRIAL_FILES } from '../../../results/keys.ts';
-import { Mismatch } from './files/mismatch.ts';
-import { planCopy, type CopyPlan } from './files/plan.ts';
+import { createBudget } from '../../../async/in-parallel.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
-import { removeLeftovers, removePartial, writeTextWhole } from './files/temporary.ts';
+import { removeLeftovers, removePartial, writeTextWhole } from './files.ts';
 
 /** Where the files of a Trial are, and what its folder is called. */
 export interface StoredTrial {
@@ -69,8 +66,8 @@ class TrialMirror implements Mirror {
   readonly #failed = new Map<string, ResultsProblem[]>();
   readonly #told = new Set<string>();
   readonly #work = new Set<Promise<void>>();
-  readonly #trials = limited(TRIALS);
-  readonly #files = limited(FILES);
+  readonly #trials = createBudget(TRIALS);
+  readonly #files = createBudget(FILES);
   readonly #ready: Promise<void>;
   /** The disk takes no more; there is no use in trying every file. */
   #disk: ResultsProblem | undefined;
@@ -104,7 +101,7 @@ class TrialMirror implements Mirror {
   }
 
   #start(trial: StoredTrial): void {
-    const work = this.#trials(() => this.#copy(trial)).finally(() => this.#work.delete(work));
+    const work = this.#trials(1, () => this.#copy(trial)).finally(() => this.#work.delete(work));
     this.#work.add(work);
   }
 
@@ -127,7 +124,7 @@ class TrialMirror implements Mirror {
     signal.throwIfAborted();
     if (this.#disk) return [{ ...this.#disk, trial: trial.trialName }];
     const plan = await planCopy(store, trial.prefix);
-    const copied = await Promise.all(plan.files.map((file) => this.#files(() => this.#file(trial, file))));
+    const copied = await Promise.all(plan.files.map((file) => this.#files(1, () => this.#file(trial, file))));
     const problems = [...copied.flat(), ...this.#promises(trial, plan)];
     if (problems.length === 0) await this.#complete(trial, plan);
     return problems;
@@ -188,3 +185,42 @@ class TrialMirror implements Mirror {
 
 /** Begins to copy. Resumable: what is on the disk with the right checksum is not fetched again. */
 export const startMirror = (options: MirrorOptions): Mirror => new TrialMirror(options);
+
+interface StoredResult {
+  exception_info?: { exception_type: string; exception_message: string } | null;
+}
+
+interface CopiedTrial {
+  /** The run's folder. */
+  root: string;
+  /** The Trial's. */
+  folder: string;
+  /** Files that were copied into it. */
+  paths: readonly string[];
+}
+
+/** Adds `artifacts`, a link to `output`, and `exception.txt`, where there is something to show. */
+export async function addForViewer({ root, folder, paths }: CopiedTrial): Promise<void> {
+  if (paths.some((path) => path.startsWith('output/')))
+    // One that is there already is good; a disk without links has the files under output/ all the same.
+    await symlink('output', join(folder, 'artifacts')).catch(() => {});
+  if (!paths.includes('result.json')) return;
+  const { exception_info: exception } = JSON.parse(
+    await readFile(join(folder, 'result.json'), 'utf8'),
+  ) as StoredResult;
+  if (!exception) return;
+  const text = `${exception.exception_type}: ${exception.exception_message}\n`;
+  await writeTextWhole(root, join(folder, 'exception.txt'), text);
+}
+
+/** Trials of a run that have files in the store, for a run whose objects are gone from the cluster. In the order of their names. */
+export async function* storedTrials(store: ArtifactStore, run: string): AsyncGenerator<StoredTrial> {
+  const start = trialsPrefix(run);
+  let last = '';
+  for await (const { key } of store.list(start)) {
+    const trialName = key.slice(start.length, key.indexOf('/', start.length));
+    if (trialName === last) continue;
+    last = trialName;
+    yield { trialName, prefix: storedTrialPrefix(run, trialName) };
+  }
+}

@@ -4,7 +4,7 @@ import { CliError } from '../../failures/error.ts';
 import { explain } from '../../failures/explain.ts';
 import { inNamespace, namespaceToSay } from '../../session/namespace.ts';
 import type { Session } from '../../session/types.ts';
-import { Mismatch } from './files/mismatch.ts';
+import { Mismatch } from './copy.ts';
 
 /** Something of one Trial, or of the run where `trial` is missing. */
 export interface ResultsProblem {
@@ -20,7 +20,7 @@ const DISK = new Set([...DISK_FULL, ...DISK_REFUSES]);
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
 
-export interface Place {
+interface Place {
   run: string;
   /** The run's folder: `<jobs dir>/<run>`, absolute. */
   folder: string;

@@ -15,7 +15,7 @@ import type { JobResult } from '../../../results/job-result.ts';
 import { aggregateKey } from './job/indexes.ts';
 import type { ResultsProblem } from './problem.ts';
 import { collectResults, type ResultsOptions } from './results.ts';
-import { storedTrials } from './stored-trials.ts';
+import { storedTrials } from './mirror.ts';
 import { storeTrial } from './testing/stored-trial.ts';
 
 describe('Results of a run', () => {

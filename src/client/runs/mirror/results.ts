@@ -13,7 +13,7 @@ import { jobConfig, jobLock } from '../../../results/lock.ts';
 import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
 import { recordOf, type TrialRecord } from '../../../results/record.ts';
-import { removePartial, writeTextWhole } from './files/temporary.ts';
+import { removePartial, writeTextWhole } from './files.ts';
 
 export interface ResultsOptions {
   store: ArtifactStore;
@@ -32,7 +32,7 @@ export interface ResultsOptions {
   pausesMs?: readonly number[];
 }
 
-export interface Results {
+interface Results {
   /** Takes a Trial in any state; once it has ended its files are copied and its record is kept. */
   add(trial: Trial): void;
   /** Copies the files of a Trial that is gone from the cluster; its record comes from the store. */

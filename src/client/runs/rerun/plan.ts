@@ -1,10 +1,14 @@
 /** Pure: Trials of a run → the Trials of a new run that do the same again. */
+import { byText } from '../../../text/figures.ts';
 import { API_VERSION, bounded, LABEL, PREFIX, sha256 } from '../../../crds/names.ts';
 import type { EnvVar } from '../../../crds/environment.ts';
 import type { TaskBuild } from '../../../crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../../crds/trial.ts';
-import { byText } from '../../../text/by-text.ts';
 import { buildObjectName, secretObjectName } from '../plan/names.ts';
+import { CliError } from '../../failures/error.ts';
+import { faultOf } from '../../../crds/reasons.ts';
+import { stateOf } from '../../../results/state.ts';
+import { errorClasses } from '../errors.ts';
 
 /** On a Trial that repeats another: the run it came from, its name, and what was selected together with it. */
 export const RERUN = {
@@ -23,13 +27,13 @@ export const selectionHash = (trials: readonly Trial[]): string =>
   ).slice(0, 16);
 
 /** A run's name without `-r2`, and the 2; 0 where it repeats none. */
-export function numbered(run: string): { base: string; number: number } {
+function numbered(run: string): { base: string; number: number } {
   const [, base = run, number = '0'] = /^(.+)-r(\d{1,4})$/.exec(run) ?? [];
   return { base, number: Number(number) };
 }
 
 /** `<run>-r<number>`, still a label value. */
-export const rerunName = (run: string, number: number): string =>
+const rerunName = (run: string, number: number): string =>
   `${bounded(numbered(run).base, 63 - `-r${number}`.length)}-r${number}`;
 
 /** What is known of an earlier rerun. */
@@ -60,7 +64,7 @@ export function chooseName(
   return rerunName(source, number);
 }
 
-export interface RerunOptions {
+interface RerunOptions {
   /** The run that is repeated. */
   source: string;
   /** The new one. */
@@ -146,3 +150,54 @@ export const rerunBuild = ({ metadata, spec }: TaskBuild, run: string): TaskBuil
   },
   spec: { ...spec, force: false, cancelled: false },
 });
+
+type Selects = (trial: Trial) => boolean;
+
+const COMPARE: Record<string, (a: number, b: number) => boolean> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+  '=': (a, b) => a === b,
+};
+
+/**
+ * Whether a Trial is selected by any of the wishes: `infra` (lost to cluster, node, builder or store), `error=<reason, exception or class>`
+ * in any case, `reward<X` and so on; a Trial without a reward fits no comparison. No wish selects every Trial. Throws SB-E092 for a wish that
+ * is none.
+ */
+export function selectionOf(wishes: readonly string[]): Selects {
+  const all = wishes.map(parse);
+  return all.length === 0 ? () => true : (trial) => all.some((selects) => selects(trial));
+}
+
+function parse(wish: string): Selects {
+  const text = wish.trim();
+  if (text === 'infra') return isLostToInfrastructure;
+  const error = /^error=(.+)$/.exec(text)?.[1];
+  if (error !== undefined) return (trial) => namesOf(trial).includes(error.toLowerCase());
+  const [, operator = '', limit = ''] = /^reward\s*(<=|>=|<|>|=)\s*(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  const compare = COMPARE[operator];
+  if (!compare) throw notUnderstood(wish);
+  return ({ status }) => status?.reward !== undefined && compare(status.reward, Number(limit));
+}
+
+function isLostToInfrastructure(trial: Trial): boolean {
+  const { state, reason, message } = stateOf(trial);
+  const isLost = state === 'lost' && trial.status?.reward === undefined;
+  return isLost && faultOf(reason, message) === 'infrastructure';
+}
+
+/** Everything that a Trial's trouble is called. */
+function namesOf(trial: Trial): string[] {
+  const { reason } = stateOf(trial);
+  const names = [reason, trial.status?.exception?.type, ...errorClasses([trial]).map((one) => one.class)];
+  return names.flatMap((name) => (name === undefined ? [] : [name.toLowerCase()]));
+}
+
+const notUnderstood = (wish: string): CliError =>
+  new CliError('SB-E092', {
+    what: `cannot tell which Trials --only ${JSON.stringify(wish)} means`,
+    why: 'expected infra, error=<reason or exception>, or reward with < <= > >= = and a number',
+    fix: `sb run rerun <run> --only 'reward<1'`,
+  });

@@ -7,7 +7,7 @@ import { MINIMAL, type Files } from '../../../../test/support/task-folder.ts';
 import { packContext, packTask, type Task } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import { grouped, problemsOf } from '../../../tasks/folder/problems.ts';
-import { readTasks, selectTasks, type SelectOptions } from './select.ts';
+import { readTasks, selectTasks, fits, type SelectOptions } from './select.ts';
 
 describe('Selecting tasks', () => {
   let root: string;
@@ -215,4 +215,31 @@ describe('Selecting tasks', () => {
     const found = await readTasks({ path: root });
     expect(found.map((one) => 'problems' in one)).to.deep.equal([true, false]);
   });
+});
+
+describe('A pattern for task names', () => {
+  const cases: [string, string, boolean][] = [
+    ['*', 'org/hello', true],
+    ['hello', 'hello', true],
+    ['hello', 'hello-world', false],
+    ['hello-*', 'hello-world', true],
+    ['org/*', 'org/a/b', true],
+    ['h?llo', 'hello', true],
+    ['h?llo', 'hllo', false],
+    ['[a-c]*', 'beta', true],
+    ['[!a-c]*', 'beta', false],
+    ['[!a-c]*', 'delta', true],
+    ['[]]x', ']x', true],
+    ['[-a]x', '-x', true],
+    ['[c-a]x', 'bx', false],
+    ['a.c', 'abc', false],
+    ['a[', 'a[', true],
+    ['Hello', 'hello', false],
+    ['?', '🦊', true],
+    ['(a|b)', 'a', false],
+  ];
+  for (const [pattern, name, expected] of cases)
+    it(`${pattern} ${expected ? 'fits' : 'does not fit'} ${name}`, () => {
+      expect(fits(name, pattern)).to.equal(expected);
+    });
 });

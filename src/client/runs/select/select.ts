@@ -5,7 +5,6 @@ import type { Task } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import { quoted } from '../../../text/safe.ts';
 import { findCandidates, type Candidate } from '../../../tasks/folder/find.ts';
-import { fits } from './glob.ts';
 import { createBudget, inParallel } from '../../../async/in-parallel.ts';
 import {
   isInvalid,
@@ -24,7 +23,7 @@ export interface SelectOptions {
   path: string | readonly string[];
   /** How messages call it; default: as it is. */
   shown?: string;
-  /** Patterns (see glob.ts) of which one must fit the task's name or its folder's name; none: every task. */
+  /** Patterns (see `fits`) of which one must fit the task's name or its folder's name; none: every task. */
   include?: readonly string[];
   /** Patterns of which none may fit. */
   exclude?: readonly string[];
@@ -195,4 +194,34 @@ function firstDifference(a: Task, b: Task): string {
   const [left, right] = [contents(a), contents(b)];
   const paths = [...new Set([...left.keys(), ...right.keys()])];
   return paths.find((path) => left.get(path) !== right.get(path)) ?? 'nothing';
+}
+
+/**
+ * Whether a name fits a pattern as Python's `fnmatch` has it, which is Harbor's rule for -i and -x: `*` is any text, slashes too, `?` one
+ * character, `[abc]` and `[a-z]` one of those, `[!abc]` any other. Upper and lower case differ.
+ */
+export const fits = (name: string, pattern: string): boolean => expression(pattern).test(name);
+
+const TOKEN = /\[(!?)(\]?[^\]]*)\]|[\s\S]/gu;
+
+function expression(pattern: string): RegExp {
+  const source = pattern.replace(TOKEN, (token, not: string | undefined, set: string | undefined) => {
+    if (set !== undefined && set !== '') return `[${not === '!' ? '^' : ''}${setOf(set)}]`;
+    if (token === '*') return '[\\s\\S]*';
+    if (token === '?') return '[\\s\\S]';
+    return token.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  });
+  return new RegExp(`^${source}$`, 'u');
+}
+
+/** Inside brackets only the hyphen of a range that runs upwards has a meaning of its own. */
+function setOf(set: string): string {
+  const literal = (text: string): string => text.replace(/[\\\]^[-]/g, '\\$&');
+  return [...set.matchAll(/([\s\S])-([\s\S])|[\s\S]/gu)]
+    .map(([text, from, to]) =>
+      from !== undefined && to !== undefined && from <= to
+        ? `${literal(from)}-${literal(to)}`
+        : literal(text),
+    )
+    .join('');
 }

@@ -1,8 +1,8 @@
 /** The store's side: an immutable object for each ended Trial, and the aggregate that is made of them. */
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
-import { limited } from '../files/limit.ts';
 import type { TrialRecord } from '../../../../results/record.ts';
+import { createBudget } from '../../../../async/in-parallel.ts';
 
 /** Prefix of a run's entries: the same records as in `indexes/`, found by run. */
 export const entriesPrefix = (run: string): string => `jobs/${run}/trials/`;
@@ -26,7 +26,7 @@ export class RunIndex {
   readonly #run: string;
   readonly #records = new Map<string, TrialRecord>();
   readonly #stored = new Set<string>();
-  readonly #turn = limited(PARALLEL);
+  readonly #turn = createBudget(PARALLEL);
 
   constructor(store: ArtifactStore, run: string) {
     this.#store = store;
@@ -46,7 +46,7 @@ export class RunIndex {
   async exchange(): Promise<void> {
     await this.#take();
     const missing = this.records.filter(({ trial_name }) => !this.#stored.has(trial_name));
-    await Promise.all(missing.map((record) => this.#turn(() => this.#put(record))));
+    await Promise.all(missing.map((record) => this.#turn(1, () => this.#put(record))));
   }
 
   /**
@@ -69,7 +69,7 @@ export class RunIndex {
       names.push(key.slice(prefix.length, -'.json'.length));
     for (const name of names) this.#stored.add(name);
     const unknown = names.filter((name) => !this.#records.has(name));
-    await Promise.all(unknown.map((name) => this.#turn(() => this.#read(name))));
+    await Promise.all(unknown.map((name) => this.#turn(1, () => this.#read(name))));
     return unknown.length > 0;
   }
 

@@ -7,10 +7,9 @@ import type { Trial } from '../../../../crds/trial.ts';
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
 import { aStoredOutcome } from '../../../../../test/support/builders.ts';
 
-export const sha256 = (contents: string | Uint8Array): string =>
-  createHash('sha256').update(contents).digest('hex');
+const sha256 = (contents: string | Uint8Array): string => createHash('sha256').update(contents).digest('hex');
 
-export const TASK_URI_KEY = 'tasks/local/hello/0123456789ab/';
+const TASK_URI_KEY = 'tasks/local/hello/0123456789ab/';
 
 /** Stores files and a manifest of them, config.json and result.json beside it, and the task's metadata. Resolves prefix and trial name. */
 export async function storeTrial(

@@ -1,12 +1,11 @@
 /** Files come into being whole or not at all: written under another name on the same disk, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, rmdir, stat, writeFile, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '../../../make-folder.ts';
 
 /** Within the run's folder; Harbor's viewer takes only folders with a config.json or result.json for Trials. */
-export const PARTIAL = '.partial';
+const PARTIAL = '.partial';
 /** Another `sb` on another machine may be writing to the same folder; what is older was left by one that was killed. */
 const LEFT_BEHIND_MS = 10 * 60_000;
 
@@ -63,3 +62,38 @@ export async function removeLeftovers(root: string, now: Date): Promise<void> {
 
 /** Removes the folder of unfinished files; one that somebody uses stays. */
 export const removePartial = (root: string): Promise<void> => rmdir(join(root, PARTIAL)).catch(() => {});
+
+/**
+ * Makes a folder and those above it, as `mkdir -p`. Node's own recursive way never ends where a file system refuses a folder with ENOENT, as
+ * /proc does.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  if (await made(path)) return;
+  const above = dirname(path);
+  if (above !== path) await makeFolder(above);
+  // Whatever is missing now is not the folder above.
+  await mkdir(path).catch(taken(path));
+}
+
+/** False where the folder above is missing. */
+async function made(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    await taken(path)(error as NodeJS.ErrnoException);
+    return true;
+  }
+}
+
+/** Passes an error on unless a folder is there already. */
+const taken =
+  (path: string) =>
+  async (error: NodeJS.ErrnoException): Promise<void> => {
+    const isFolder = await stat(path).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw error;
+  };

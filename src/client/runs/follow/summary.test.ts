@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rewardedNop } from './rewarded-nop.ts';
+import { rewardedNop } from './summary.ts';
 
 const line = (agent: string, task: string, reward?: number) => ({
   agent,
