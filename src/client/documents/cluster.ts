@@ -1,10 +1,10 @@
 /** What is said of a cluster, in documents. */
 import { Type } from 'typebox';
 import type { Code } from '../failures/error.ts';
-import { Fields, Flag, OneOf, Text, Texts } from './words.ts';
+import { Fields, Flag, OneOf, Text, Texts, type Documents } from './words.ts';
 
 /** Versions of everything that has to fit together. What is missing could not be found out; `problems` says why. */
-export const Versions = Fields({
+const Versions = Fields({
   client: Text('Of sb.'),
   kubernetes: Type.Optional(Text('Of the API server, `v1.36.1`.')),
   operator: Type.Optional(Text('Of sb-operator, as its ConfigMap `sb-client` says.')),
@@ -19,7 +19,7 @@ export const Versions = Fields({
 export type Versions = Type.Static<typeof Versions>;
 
 /** Something that a check of `sb doctor` found. */
-export const CheckResult = Fields({
+const CheckResult = Fields({
   check: Text('Name of the check, one word; never changed.'),
   state: OneOf(
     ['fine', 'warning', 'problem', 'skipped'],
@@ -34,10 +34,16 @@ export const CheckResult = Fields({
 export type CheckResult = Type.Static<typeof CheckResult>;
 
 /** `sb doctor`. */
-export const Diagnosis = Fields({
+const Diagnosis = Fields({
   fine: Flag('Nothing is wrong; warnings there may be.'),
   context: Type.Optional(Text('Of the kubeconfig.')),
   namespace: Type.Optional(Text('That was looked at.')),
   findings: Type.Array(CheckResult),
 });
 export type Diagnosis = Type.Static<typeof Diagnosis>;
+
+/** Its documents, by the name of their schema. */
+export const CLUSTER_DOCUMENTS = {
+  doctor: { title: 'Everything that a run depends on', schema: Diagnosis },
+  version: { title: 'What has to fit together', schema: Versions },
+} as const satisfies Documents;

@@ -1,7 +1,8 @@
 /** What a run may be told, by flags or by a run file. The keys are the flags' names in camelCase. */
-import { Type } from 'typebox';
+import { Type, type TSchema } from 'typebox';
 import { Scheduling } from '../../crds/scheduling.ts';
 import { MAX_SECONDS } from '../../crds/schema.ts';
+import { plain, type Documents } from './words.ts';
 
 /** What is expected, for the message about anything else. */
 const expected = (text: string) => ({ 'x-expected': text });
@@ -104,3 +105,59 @@ export const SomeRunOptions = Type.Partial(RunOptions, {
   additionalProperties: false,
   ...expected('a table of options'),
 });
+
+interface Schema {
+  type?: string;
+  items?: Schema;
+  properties?: Record<string, Schema>;
+}
+
+const either = (...anyOf: object[]): Schema => ({ anyOf }) as Schema;
+
+/** What is expected, where editors show it. */
+const described = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(described);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) =>
+      key === 'x-expected' ? ['description', inner] : [key, described(inner)],
+    ),
+  );
+};
+
+/** `PORT: 80` and `DEBUG: true` mean texts. */
+const VariablesInFile = plain(
+  Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
+    description: 'a table of texts',
+  }),
+) as Schema;
+
+/** One thing stands for a list of it. */
+const oneOrMore = (list: Schema): Schema => either(list.items ?? {}, list);
+
+/** An agent’s name stands for the agent. */
+function agents(list: Schema): Schema {
+  const agent = list.items ?? {};
+  const table = { ...agent, properties: { ...agent.properties, env: VariablesInFile } };
+  return oneOrMore({ ...list, items: either({ type: 'string', minLength: 1 }, table) });
+}
+
+function shortened([name, schema]: [string, Schema]): [string, Schema] {
+  if (name === 'agents') return [name, agents(schema)];
+  if (name === 'agentEnv' || name === 'verifierEnv') return [name, VariablesInFile];
+  if (name === 'cpus') return [name, either(schema, { type: 'number', exclusiveMinimum: 0 })];
+  return [name, schema.type === 'array' ? oneOrMore(schema) : schema];
+}
+
+const options = described(plain(SomeRunOptions)) as Schema;
+
+/** The file of `sb cloud run -c`: the options, with the short ways of writing that plan/check-options.ts writes out. */
+const RunFile = {
+  ...options,
+  properties: Object.fromEntries(Object.entries(options.properties ?? {}).map(shortened)),
+} as TSchema;
+
+/** Its documents, by the name of their schema. */
+export const RUN_FILE_DOCUMENTS = {
+  'run-file': { title: 'Options of a run', schema: RunFile },
+} as const satisfies Documents;

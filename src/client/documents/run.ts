@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { FAULTS } from '../../crds/reasons.ts';
 import { STATE_NAMES } from '../../results/state-names.ts';
 import { TrialDocument } from './trial.ts';
-import { Fields, Flag, Numbers, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
+import { Fields, Flag, Numbers, OneOf, OrNull, Text, Texts, Time, Whole, type Documents } from './words.ts';
 
 const name = { run: Text('Its name.'), namespace: Text('Of its Trials.') };
 
@@ -14,7 +14,7 @@ const groupFields = {
   trials: Texts('Names of the first ones.'),
 };
 
-export const summaryFields = {
+const summaryFields = {
   state: OneOf(['running', 'ended'], '`running` while a Trial of it has not ended.'),
   total: Whole('Trials.'),
   ended: Whole('Of them.'),
@@ -33,15 +33,15 @@ export const summaryFields = {
 };
 
 /** What is told of every run. */
-export const RunSummaryDocument = Fields(summaryFields);
+const RunSummaryDocument = Fields(summaryFields);
 export type RunSummaryDocument = Type.Static<typeof RunSummaryDocument>;
 
 /** Trials that came to the same trouble. */
-export const ErrorGroup = Fields(groupFields);
+const ErrorGroup = Fields(groupFields);
 export type ErrorGroup = Type.Static<typeof ErrorGroup>;
 
 /** The same by what they have in common. */
-export const ErrorClass = Fields({
+const ErrorClass = Fields({
   class: Text('The most telling word there is: `ImagePullBackOff`, `Insufficient cpu`, `OOMKilled`.'),
   ...groupFields,
   trials: Texts('Names of all, in order.'),
@@ -54,11 +54,11 @@ export const ErrorClass = Fields({
 export type ErrorClass = Type.Static<typeof ErrorClass>;
 
 /** `sb run ls`: a run as its Trials tell of it; those that were deleted are not counted. */
-export const RunRow = Fields({ ...name, ...summaryFields, errors: Type.Array(ErrorGroup) });
+const RunRow = Fields({ ...name, ...summaryFields, errors: Type.Array(ErrorGroup) });
 export type RunRow = Type.Static<typeof RunRow>;
 
 /** `sb run show`. */
-export const RunShown = Fields({
+const RunShown = Fields({
   ...name,
   ...summaryFields,
   errors: Type.Array(ErrorClass),
@@ -66,14 +66,14 @@ export const RunShown = Fields({
 });
 export type RunShown = Type.Static<typeof RunShown>;
 
-export const Refused = Fields({
+const Refused = Fields({
   trial: Text('Its name.'),
   code: Text('As in docs/errors.'),
   message: Text('The API server’s.'),
 });
 
 /** How a run ended that was attended. */
-export const RunOutcome = Fields({
+const RunOutcome = Fields({
   ...name,
   folder: Text('Where the results are on this machine.'),
   ...summaryFields,
@@ -84,7 +84,7 @@ export const RunOutcome = Fields({
 export type RunOutcome = Type.Static<typeof RunOutcome>;
 
 /** What was created, where nobody waits. */
-export const RunSubmitted = Fields({
+const RunSubmitted = Fields({
   ...name,
   created: Whole('Trials that were created now.'),
   unchanged: Whole('Trials that were there with the same content.'),
@@ -93,7 +93,7 @@ export const RunSubmitted = Fields({
 export type RunSubmitted = Type.Static<typeof RunSubmitted>;
 
 /** `sb run rerun`. */
-export const Rerun = Fields({
+const Rerun = Fields({
   run: Text('Name of the new run.'),
   namespace: name.namespace,
   of: Text('The run that it repeats.'),
@@ -103,7 +103,7 @@ export const Rerun = Fields({
 export type Rerun = Type.Static<typeof Rerun>;
 
 /** `sb run download`. */
-export const Downloaded = Fields({
+const Downloaded = Fields({
   ...name,
   folder: Text('Where the results are on this machine.'),
   trials: Whole('Trials whose files are all there.'),
@@ -114,11 +114,11 @@ export const Downloaded = Fields({
 export type Downloaded = Type.Static<typeof Downloaded>;
 
 /** `sb run cancel`. */
-export const RunCancelled = Fields({ ...name, cancelled: Whole('Trials that are being cancelled.') });
+const RunCancelled = Fields({ ...name, cancelled: Whole('Trials that are being cancelled.') });
 export type RunCancelled = Type.Static<typeof RunCancelled>;
 
 /** `sb run delete`. */
-export const RunDeleted = Fields({
+const RunDeleted = Fields({
   ...name,
   trials: Whole('Trials that were deleted.'),
   builds: Whole('TaskBuilds of the run’s own that were deleted.'),
@@ -126,3 +126,43 @@ export const RunDeleted = Fields({
   files: Text('Where its files stay.'),
 });
 export type RunDeleted = Type.Static<typeof RunDeleted>;
+
+/** What `-o jsonl` prints while a run goes on, a line each. */
+const head = { time: Time('Of the event.'), run: Text('Its name.') };
+
+/** A Trial has come into another state, or waits for another reason. */
+const TrialEvent = Fields({
+  event: Type.Literal('trial'),
+  ...head,
+  before: OrNull(TrialDocument.properties.state),
+  ...TrialDocument.properties,
+});
+export type TrialEvent = Type.Static<typeof TrialEvent>;
+
+/** Something to know that is no Trial’s: a lost connection, a problem with results. */
+const NoteEvent = Fields({ event: Type.Literal('note'), ...head, message: Text('For people.') });
+export type NoteEvent = Type.Static<typeof NoteEvent>;
+
+/** The last event. */
+const SummaryEvent = Fields({
+  event: Type.Literal('summary'),
+  ...head,
+  ...summaryFields,
+  errors: Type.Array(ErrorGroup),
+});
+export type SummaryEvent = Type.Static<typeof SummaryEvent>;
+
+const RunEvent = Type.Union([TrialEvent, NoteEvent, SummaryEvent]);
+
+/** Its documents, by the name of their schema. */
+export const RUN_DOCUMENTS = {
+  run: { title: 'How a run ended, or how far it was', schema: RunOutcome },
+  'run-detached': { title: 'What was created of a run', schema: RunSubmitted },
+  'run-event': { title: 'Something that happened in a run', schema: RunEvent },
+  'run-list': { title: 'Runs of a namespace, the newest first', schema: Type.Array(RunRow) },
+  'run-show': { title: 'A run with its Trials', schema: RunShown },
+  'run-rerun': { title: 'What was run again', schema: Rerun },
+  'run-download': { title: 'What was copied of a run', schema: Downloaded },
+  'run-cancel': { title: 'What was cancelled of a run', schema: RunCancelled },
+  'run-delete': { title: 'What was deleted of a run', schema: RunDeleted },
+} as const satisfies Documents;

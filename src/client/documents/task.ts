@@ -1,10 +1,10 @@
 /** Tasks on this machine, in documents. */
-import type { Type } from 'typebox';
+import { Type } from 'typebox';
 import { ruleNames } from '../../tasks/check/rules.ts';
-import { Fields, OneOf, OrNull, Text, Texts, Whole } from './words.ts';
+import { Fields, OneOf, OrNull, Text, Texts, Whole, type Documents } from './words.ts';
 
 /** A finding of `sb task check`, as `harbor lint --json` has it, and the severity. */
-export const CheckFinding = Fields({
+const CheckFinding = Fields({
   rule: OneOf(ruleNames, 'As `harbor lint` calls it, where it knows it.'),
   severity: OneOf(['error', 'warning'], 'An error keeps the task from being run.'),
   path: Text('Relative to where the command was started.'),
@@ -21,7 +21,7 @@ const version = {
 };
 
 /** What a task is told from others by. */
-export const HashedTask = Fields({
+const HashedTask = Fields({
   ...version,
   task_hash: Text('SHA-256, hex.'),
   environment_hash: Text('SHA-256, hex.'),
@@ -31,8 +31,15 @@ export const HashedTask = Fields({
 export type HashedTask = Type.Static<typeof HashedTask>;
 
 /** `sb task pack`. */
-export const PackedTask = Fields({
+const PackedTask = Fields({
   ...version,
   files: Texts('That were written, as the user would write them.'),
 });
 export type PackedTask = Type.Static<typeof PackedTask>;
+
+/** Its documents, by the name of their schema. */
+export const TASK_DOCUMENTS = {
+  'task-check': { title: 'What is wrong with tasks', schema: Type.Array(CheckFinding) },
+  'task-hash': { title: 'Versions of tasks', schema: Type.Array(HashedTask) },
+  'task-pack': { title: 'What was packed of a task', schema: PackedTask },
+} as const satisfies Documents;

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import { Conditions } from '../../crds/conditions.ts';
 import { Exception, TrialStatus, Attempt } from '../../crds/trial-status.ts';
 import { STATE_NAMES } from '../../results/state-names.ts';
-import { Fields, Flag, Numbers, OfApi, OneOf, OrNull, Text, Texts, Time, Whole } from './words.ts';
+import { Fields, Flag, Numbers, OfApi, OneOf, OrNull, Text, Texts, Time, Whole, type Documents } from './words.ts';
 
-export const State = OneOf(STATE_NAMES, 'How far the Trial is.');
+const State = OneOf(STATE_NAMES, 'How far the Trial is.');
 
 /** The one form. */
-export const trialFields = {
+const trialFields = {
   trial: Text('Name of the object.'),
   trial_name: Text('Harbor’s, and the name of the folder.'),
   namespace: Text('Of the object.'),
@@ -32,7 +32,7 @@ export type TrialDocument = Type.Static<typeof TrialDocument>;
 const { timings, usage, integrity, logs } = TrialStatus.properties;
 
 /** `sb trial show`. */
-export const TrialShown = Fields({
+const TrialShown = Fields({
   ...trialFields,
   run: OrNull(Text('That it is a part of.')),
   conditions: OfApi(Conditions),
@@ -51,7 +51,7 @@ export const TrialShown = Fields({
 export type TrialShown = Type.Static<typeof TrialShown>;
 
 /** `sb trial explain`: why a Trial is where it is. All texts may come from outside: printing makes them safe. */
-export const Explanation = Fields({
+const Explanation = Fields({
   trial: Text('Name of the object.'),
   state: State,
   reason: Text('Reason of the condition Succeeded.'),
@@ -63,10 +63,18 @@ export const Explanation = Fields({
 export type Explanation = Type.Static<typeof Explanation>;
 
 /** `sb trial cancel`. */
-export const TrialCancelled = Fields({
+const TrialCancelled = Fields({
   trial: Text('Name of the object.'),
   namespace: Text('Of the object.'),
   state: OneOf(STATE_NAMES, 'How far it was.'),
   cancelled: Flag('It is being cancelled; false where it had ended, or somebody said no.'),
 });
 export type TrialCancelled = Type.Static<typeof TrialCancelled>;
+
+/** Its documents, by the name of their schema. */
+export const TRIAL_DOCUMENTS = {
+  'run-trial': { title: 'A Trial of a run', schema: TrialDocument },
+  'trial-show': { title: 'A Trial', schema: TrialShown },
+  'trial-explain': { title: 'Why a Trial is where it is', schema: Explanation },
+  'trial-cancel': { title: 'A Trial that was to be cancelled', schema: TrialCancelled },
+} as const satisfies Documents;

@@ -2,6 +2,9 @@
 import { Type, type TSchema } from 'typebox';
 import { structural } from '../../crds/structural.ts';
 
+/** Documents by the name of their schema: what each is, for the reference, and its schema. */
+export type Documents = Record<string, { title: string; schema: TSchema }>;
+
 export const Text = (description: string) => Type.String({ description });
 /** RFC 3339. */
 export const Time = (description: string) => Type.String({ format: 'date-time', description });

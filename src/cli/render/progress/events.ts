@@ -1,7 +1,7 @@
 /** Pure: what `-o jsonl` prints, a line each. Every event has `event`, `time` and `run`. */
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
-import type { SummaryEvent, TrialEvent } from '../../../client/documents/events.ts';
+import type { SummaryEvent, TrialEvent } from '../../../client/documents/run.ts';
 import { lineDocument, summaryDocument } from '../documents.ts';
 
 export const trialEvent = (

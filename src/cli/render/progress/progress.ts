@@ -4,7 +4,7 @@ import type { TrialNews } from '../../../client/runs/follow/follow.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import type { RunView } from '../../../client/runs/follow/view.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import type { NoteEvent } from '../../../client/documents/events.ts';
+import type { NoteEvent } from '../../../client/documents/run.ts';
 import { summaryEvent, trialEvent } from './events.ts';
 import { frameLines } from './frame.ts';
 import { live } from './live.ts';
