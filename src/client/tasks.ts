@@ -20,8 +20,7 @@ import {
 } from '../tasks/index.ts';
 import type { HashedTask, PackedTask } from './documents/task.ts';
 import { makeFolder } from './runs/mirror/files.ts';
-import { ruleNames } from '../tasks/check/rules.ts';
-import { unknownRule, type Wish } from '../tasks/check/selection.ts';
+import { ruleNames, unknownRule, type Wish } from '../tasks/check/rules.ts';
 
 /** Reads one task folder as a run would. Throws SB-E014 where it is no valid task. */
 export async function readOne(path: string, cwd: string): Promise<SelectedTask> {

@@ -5,8 +5,15 @@ import { findCandidates } from '../folder/find.ts';
 import { inParallel } from '../../async/in-parallel.ts';
 import { byText } from '../../text/figures.ts';
 import { problemsOf } from '../folder/problems.ts';
-import type { LintMessage, RuleName } from './rules.ts';
-import { applied, usualRules, wishIn, wishOfDataset, type Wish } from './selection.ts';
+import {
+  applied,
+  usualRules,
+  wishIn,
+  wishOfDataset,
+  type LintMessage,
+  type RuleName,
+  type Wish,
+} from './rules.ts';
 import { lintTask } from './task.ts';
 
 export interface CheckOptions extends Wish {

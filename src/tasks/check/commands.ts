@@ -2,7 +2,7 @@
 import type { RuleName } from './rules.ts';
 import { commandsOf, type ShellCommand } from './shell.ts';
 
-export interface CommandFinding {
+interface CommandFinding {
   rule: RuleName;
   message: string;
 }

@@ -5,7 +5,7 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';
 
-export interface ComposeFinding {
+interface ComposeFinding {
   rule: RuleName;
   message: string;
 }

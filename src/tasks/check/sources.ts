@@ -6,13 +6,12 @@ import type { Found } from '../folder/walk.ts';
 import { CONTEXT } from '../task.ts';
 import { commandFindings } from './commands.ts';
 import { composeFindings } from './compose.ts';
-import { missingSources, type BuildContext } from './copy-sources.ts';
-import { dockerfileFindings } from './dockerfile.ts';
+import { missingSources, dockerfileFindings, type BuildContext } from './dockerfile.ts';
 import { RULES, type LintMessage, type RuleName } from './rules.ts';
 import { logicalLines } from './shell.ts';
-import type { Verification } from './verifier.ts';
+import type { Verification } from './config.ts';
 
-export interface Sources {
+interface Sources {
   /** As the user named it; findings are told of below it. */
   folder: string;
   /** The same without links. */

@@ -2,8 +2,15 @@
 import { parse, type TomlTable } from 'smol-toml';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { parseTaskToml, readTask, readTaskToml, refusedOf, stripCanary, unsupportedParts } from '../index.ts';
-import type { TaskConfig } from '../index.ts';
+import {
+  parseTaskToml,
+  readTask,
+  readTaskToml,
+  refusedOf,
+  stripCanary,
+  unsupportedParts,
+  type TaskConfig,
+} from '../index.ts';
 import { checkFiles } from '../folder/read.ts';
 import type { ReadConfig } from '../toml/parse.ts';
 import { readablePaths, walkTask, type Found } from '../folder/walk.ts';
@@ -11,14 +18,13 @@ import { textOfFile } from '../folder/text.ts';
 import { lineFinder } from '../toml/lines.ts';
 import { fieldName, type Problem } from '../toml/problems.ts';
 import { problemsOf, type LocatedProblem } from '../folder/problems.ts';
-import { configFindings } from './config.ts';
+import { configFindings, verificationsOf } from './config.ts';
 import { RULES, type LintMessage, type RuleName } from './rules.ts';
 import { sourceFindings } from './sources.ts';
 import { unknownFields } from './unknown-fields.ts';
-import { verifications } from './verifier.ts';
 
 /** What was found in a folder, and what its task.toml holds, as far as it could be read. */
-export interface Linted {
+interface Linted {
   findings: LintMessage[];
   document: TomlTable;
 }
@@ -153,7 +159,7 @@ async function findingsOf(
   const root = await realpath(folder);
   const found = await walkTask(root);
   const paths = readablePaths(found);
-  const all = verifications(config, (path) => paths.has(path));
+  const all = verificationsOf(config, (path) => paths.has(path));
   const said = configFindings(config, all).map(({ rule, path, message }) => ({
     ...inToml(rule, path, toml),
     message,

@@ -14,7 +14,7 @@ const OLDER: Record<string, readonly string[]> = {
   environment: ['memory', 'storage', 'allow_internet'],
 };
 
-export interface UnknownField {
+interface UnknownField {
   path: (string | number)[];
   /** A known field of the same table that is spelt nearly so. */
   meant?: string;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { missingSources } from './copy-sources.ts';
+import { missingSources } from './dockerfile.ts';
 
 const PATHS = [
   'Dockerfile',
