@@ -3,7 +3,19 @@ import { Type } from 'typebox';
 import { Conditions } from '../../crds/conditions.ts';
 import { Exception, TrialStatus, Attempt } from '../../crds/trial-status.ts';
 import { STATE_NAMES } from '../../results/state-names.ts';
-import { Fields, Flag, Numbers, OfApi, OneOf, OrNull, Text, Texts, Time, Whole, type Documents } from './words.ts';
+import {
+  Fields,
+  Flag,
+  Numbers,
+  OfApi,
+  OneOf,
+  OrNull,
+  Text,
+  Texts,
+  Time,
+  Whole,
+  type Documents,
+} from './words.ts';
 
 const State = OneOf(STATE_NAMES, 'How far the Trial is.');
 
