@@ -15,7 +15,7 @@ import { Slots } from './controllers/task-build/slots.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
 import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
-import { Lookups } from './controllers/trial/lookups.ts';
+import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
 import { connect, type Kube } from './kube/connect.ts';

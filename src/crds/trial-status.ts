@@ -1,6 +1,6 @@
 /** What the operator reports on a Trial. */
 import { Conditions } from './conditions.ts';
-import { atomicList, choice, text, time, Type } from './schema.ts';
+import { atomicList, choice, listMap, text, time, Type } from './schema.ts';
 
 const Interval = Type.Object(
   {
@@ -28,6 +28,18 @@ export const Attempt = Type.Object({
   message: Type.Optional(text(1024, 'The same in one sentence.')),
 });
 export type Attempt = Type.Static<typeof Attempt>;
+
+/** What a Trial runs images for. */
+export const IMAGE_ROLES = ['agent'] as const;
+export type ImageRole = (typeof IMAGE_ROLES)[number];
+
+export const TrialImage = Type.Object({
+  role: choice(IMAGE_ROLES, 'What it is run for. agent: the container that the agent works in.'),
+  image: Type.Optional(text(1024, 'The image, by digest, once it exists.')),
+  digest: Type.Optional(text(128, 'Its digest.')),
+  taskBuild: Type.Optional(text(253, 'TaskBuild that makes it, or made it.')),
+});
+export type TrialImage = Type.Static<typeof TrialImage>;
 
 export const Exception = Type.Object(
   {
@@ -62,7 +74,10 @@ export const TrialStatus = Type.Object(
         description: 'Attempts, the latest last; the oldest that were suspended are left out.',
       }),
     ),
-    image: Type.Optional(text(1024, 'Image that was run.')),
+    images: Type.Optional(
+      listMap(TrialImage, 'role', { maxItems: 16, description: 'Every image of the Trial.' }),
+    ),
+    image: Type.Optional(text(1024, 'Image that the agent works in, as in `images`.')),
     imageDigest: Type.Optional(text(128, 'Its digest.')),
     taskBuild: Type.Optional(text(253, 'TaskBuild that made it.')),
     jobName: Type.Optional(text(63, 'Job of the latest attempt.')),

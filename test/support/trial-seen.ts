@@ -1,11 +1,6 @@
 /** What the Trial controller sees of a Trial, for tests of what follows from that. */
-import type {
-  ImageSeen,
-  AttemptReport,
-  AttemptSeen,
-  Observed,
-  TaskSeen,
-} from '../../src/controllers/trial/observed.ts';
+import type { AttemptReport, AttemptSeen, Observed, TaskSeen } from '../../src/controllers/trial/observed.ts';
+import type { ImageSeen } from '../../src/images/image.ts';
 import { needs } from '../../src/controllers/trial/decide.ts';
 import { after, anImageConfig, aTrial } from './builders.ts';
 
@@ -33,7 +28,7 @@ export function aTrialSeen(known: TrialKnown = {}): Observed {
   return {
     ...attempt,
     need: 'inputs',
-    image,
+    images: { agent: image },
     ...(taskMissing !== undefined && { taskMissing }),
     ...(taskContent !== undefined && { taskContent }),
   };

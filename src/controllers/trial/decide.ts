@@ -10,18 +10,11 @@ import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { KubeObject } from '../../kube/types.ts';
+import type { ImageSeen, ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
-import type {
-  AttemptSeen,
-  BegunAttempt,
-  ImageSeen,
-  JobSeen,
-  Observed,
-  ReadyImage,
-  TaskSeen,
-} from './observed.ts';
+import type { AttemptSeen, BegunAttempt, Inputs, JobSeen, Observed, TaskSeen } from './observed.ts';
 import { POD_EXPECTED_MS, refusalOf, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
 
 export type StopReason = 'Cancelled' | 'Suspended';
@@ -102,12 +95,12 @@ function beforeAttempt({ trial, job, now }: AttemptSeen): Action | undefined {
   return pauseUntil(notBefore(trial), now) ?? (job.kind === 'leftover' ? LEFTOVER : undefined);
 }
 
-function startAttempt(seen: AttemptSeen & TaskSeen & { image: ImageSeen }): Action {
-  const { image, taskMissing, taskContent } = seen;
+function startAttempt(seen: AttemptSeen & Inputs): Action {
+  const { images, taskMissing, taskContent } = seen;
   if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
   const changed = changedTask(seen);
   if (changed !== undefined) return fail('TaskMismatch', changed);
-  const action = withImage(image);
+  const action = withImage(images.agent);
   return action.kind === 'createJob' ? { ...action, ...present({ taskContent }) } : action;
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { aTaskBuild, aTrial, stampOf, T0 } from '../../../test/support/builders.ts';
 import type { Condition } from '../../crds/conditions.ts';
-import { withoutScripts } from './ended.ts';
+import type { TrialStatus } from '../../crds/trial-status.ts';
+import { byTaskBuild, withoutScripts } from './ended.ts';
 
 const large = 'x'.repeat(10_000);
 const env = [{ name: 'LARGE', value: large }];
@@ -41,5 +42,16 @@ describe('a Trial in the watch cache', () => {
   it('is whole until then', () => {
     const trial = trialThat('Unknown');
     expect(withoutScripts(trial)).to.equal(trial);
+  });
+});
+
+describe('the index of Trials by TaskBuild', () => {
+  const filed = (status: TrialStatus): string[] => byTaskBuild(aTrial({ status }));
+
+  it('has every TaskBuild that makes an image of the Trial, each once', () => {
+    expect(filed({})).to.deep.equal([]);
+    expect(filed({ taskBuild: 'build-1' })).to.deep.equal(['default/build-1']);
+    const images = ['build-1', 'build-2'].map((taskBuild) => ({ role: 'agent' as const, taskBuild }));
+    expect(filed({ taskBuild: 'build-1', images })).to.deep.equal(['default/build-1', 'default/build-2']);
   });
 });

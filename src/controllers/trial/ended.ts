@@ -20,8 +20,10 @@ export function withoutScripts(trial: Trial): Trial {
   return { ...trial, spec: { ...spec, agent, verifier, environment } };
 }
 
-/** Index of Trials by the TaskBuild that makes their image. */
-export const byTaskBuild = ({ metadata, status }: Trial): string[] =>
-  status?.taskBuild === undefined
-    ? []
-    : [keyString({ namespace: metadata.namespace ?? '', name: status.taskBuild })];
+/** Index of Trials by the TaskBuilds that make their images. */
+export function byTaskBuild({ metadata, status = {} }: Trial): string[] {
+  const names = [status.taskBuild, ...(status.images ?? []).map(({ taskBuild }) => taskBuild)];
+  return [...new Set(names)]
+    .filter((name) => name !== undefined)
+    .map((name) => keyString({ namespace: metadata.namespace ?? '', name }));
+}

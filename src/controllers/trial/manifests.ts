@@ -18,7 +18,7 @@ import type { Quantity } from '../../crds/schema.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
-import type { ReadyImage } from './observed.ts';
+import type { ReadyImage } from '../../images/image.ts';
 
 type PodSpec = NonNullable<Pod['spec']>;
 type Container = PodSpec['containers'][number];

@@ -12,8 +12,7 @@ import {
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
-import { buildName, configMapHash } from '../../crds/content.ts';
-import type { TaskBuildSpec, TaskBuild } from '../../crds/task-build.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
 import { ANNOTATION } from '../../crds/names.ts';
 import { trialPrefix } from '../../results/keys.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
@@ -25,9 +24,9 @@ import { ProviderError } from '../../providers/errors.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { systemClock } from '../../async/clock.ts';
-import { Lookups } from './lookups.ts';
+import { Lookups } from '../../images/lookups.ts';
 import { observe } from './observe.ts';
-import type { AttemptReport, AttemptSeen, ImageSeen, TaskSeen } from './observed.ts';
+import type { AttemptReport, AttemptSeen, Inputs } from './observed.ts';
 
 /** A filled cache; `by` files objects under the UID of their controller. */
 const storeOf = <T extends KubeObject>(...objects: T[]): Store<T> => ({
@@ -62,7 +61,7 @@ const configMap = {
 };
 
 /** Whatever was asked. */
-type Seen = AttemptSeen & AttemptReport & TaskSeen & { image?: ImageSeen; taskBuild?: TaskBuild };
+type Seen = AttemptSeen & AttemptReport & Partial<Inputs> & { taskBuild?: TaskBuild };
 
 interface World {
   trial?: Trial;
@@ -116,8 +115,6 @@ const storedOutcome = ({ uid = aTrial().metadata.uid, outcome = anOutcome() } = 
 };
 const outcomeKey = `${trialPrefix(aTrial())}outcome.json`;
 
-const image = async (world: World) => (await look(world).seen())?.image;
-
 describe('observing a Trial', () => {
   it('sees nothing to decide in one that has ended', async () => {
     const conditions = [
@@ -130,26 +127,6 @@ describe('observing a Trial', () => {
       },
     ];
     expect(await look({ trial: aTrial({ status: { conditions } }) }).seen()).to.equal(undefined);
-  });
-
-  it('takes user and directory out of the image’s config', async () => {
-    expect(await image({})).to.have.nested.property('image.config.user', 'agent');
-  });
-
-  const refusals: [ProviderReason, object][] = [
-    ['AccessDenied', { kind: 'failed', reason: 'ImageAccessDenied' }],
-    ['Invalid', { kind: 'failed', reason: 'ImageNotFound' }],
-    ['Unavailable', { kind: 'unavailable' }],
-  ];
-  for (const [fault, expected] of refusals)
-    it(`reads ${fault} of the registry as ${JSON.stringify(expected)}`, async () =>
-      expect(await image({ fault })).to.include(expected));
-
-  it('knows an image that does not exist', async () => {
-    expect(await image({ trial: aTrial({ spec: { environment: { image: 'nowhere:1' } } }) })).to.include({
-      kind: 'failed',
-      reason: 'ImageNotFound',
-    });
   });
 
   it('finds no task that the namespace may not read, and does not look whether it exists', async () => {
@@ -307,99 +284,14 @@ describe('observing a Trial', () => {
     }
   });
 
-  describe('with a build of its own', () => {
-    const { force: _force, cancelled: _cancelled, ...build } = aTaskBuild().spec;
-    const { image: _image, ...environment } = aTrial().spec.environment;
-    const trial = aTrial();
-    trial.spec.environment = { ...environment, build };
-    const name = buildName(build);
-    const ended = (status: 'True' | 'False', at: Date) => ({
-      image: 'debian:bookworm-slim',
-      digest: 'sha256:00',
-      conditions: [
-        {
-          type: 'Succeeded',
-          status,
-          reason: status === 'True' ? 'Built' : 'DockerfileFailed',
-          message: 'm',
-          lastTransitionTime: stampOf(at),
-        },
-      ],
-    });
+  it('sees the image that the agent works in, where an attempt may start', async () => {
+    expect((await look().seen())?.images).to.have.nested.property('agent.image.config.user', 'agent');
+    const suspended = aTrial({ spec: { suspend: true } });
+    expect(await look({ trial: suspended }).seen()).to.not.have.property('images');
+  });
 
-    it('asks for the TaskBuild of its content', async () => {
-      expect(await image({ trial })).to.deep.equal({ kind: 'toBuild', taskBuild: name });
-    });
-
-    it('waits for it, and says how far it is', async () => {
-      expect(await image({ trial, cached: [aTaskBuild({ name })] })).to.include({
-        kind: 'building',
-        message: `TaskBuild ${name}: Pending`,
-      });
-    });
-
-    const others: Partial<TaskBuildSpec>[] = [
-      { context: { s3: { uri: 's3://artifacts/tasks/other.zip', sha256: '1'.repeat(64) } } },
-      { dockerfile: 'Dockerfile.evil' },
-      { target: 'evil' },
-      { platforms: ['linux/arm64'] },
-      { buildArgs: { A: 'evil' } },
-      { repository: 'registry/evil' },
-      { tag: 'evil' },
-      { backend: 'CodeBuild' },
-      { timeoutSeconds: 1 },
-      { queueTimeoutSeconds: 1 },
-      { secretRefs: [{ name: 'evil' }] },
-      { force: true },
-    ];
-    for (const spec of others)
-      it(`does not take one that somebody made under its name with another ${Object.keys(spec)[0]}`, async () => {
-        const cached = [aTaskBuild({ name, spec, status: ended('True', after(3)) })];
-        expect(await image({ trial, cached })).to.deep.equal({
-          kind: 'failed',
-          reason: 'NameConflict',
-          message: `TaskBuild ${name} is not the build that spec.environment.build asks for: spec.${Object.keys(spec)[0]} differ; delete that TaskBuild`,
-        });
-      });
-
-    it('does not take one that was built of other files than the ConfigMap has', async () => {
-      const data = { Dockerfile: 'FROM debian' };
-      const files = {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { namespace: 'default', name: 'files' },
-        data,
-      };
-      const template = { ...build, context: { configMap: { name: 'files' } } };
-      const own = aTrial();
-      own.spec.environment = { ...environment, build: template };
-      const of = (contextSha256: string) =>
-        aTaskBuild({
-          name: buildName(template, files),
-          spec: { context: template.context },
-          status: { ...ended('True', after(3)), contextSha256 },
-        });
-      const live = [files, { ...files, metadata: { namespace: 'default', name: 'hello-task' } }];
-      expect(await image({ trial: own, live, cached: [of('0'.repeat(64))] })).to.include({
-        kind: 'failed',
-        reason: 'NameConflict',
-      });
-      expect(await image({ trial: own, live, cached: [of(configMapHash(files))] })).not.to.include({
-        reason: 'NameConflict',
-      });
-    });
-
-    it('fails with it', async () => {
-      const cached = [aTaskBuild({ name, status: ended('False', after(3)) })];
-      expect(await image({ trial, cached })).to.include({ kind: 'failed', reason: 'BuildFailed' });
-    });
-
-    it('replaces one that had failed before the Trial was made', async () => {
-      const cached = [aTaskBuild({ name, status: ended('False', after(-3)) })];
-      expect(await image({ trial, cached }))
-        .to.include({ kind: 'toBuild' })
-        .and.have.property('stale');
-    });
+  it('waits for a registry that does not answer', async () => {
+    expect((await look({ fault: 'Unavailable' }).seen())?.images?.agent).to.include({ kind: 'unavailable' });
   });
 
   it('sees the TaskBuild of the image also when only the Job tells of it', async () => {
@@ -409,23 +301,6 @@ describe('observing a Trial', () => {
     const taskBuild = aTaskBuild({ name: 'build-1' });
     expect((await look({ trial, cached: [job, taskBuild] }).seen())?.taskBuild).to.equal(taskBuild);
     expect(await look({ trial, cached: [aJob(trial), taskBuild] }).seen()).to.not.have.property('taskBuild');
-  });
-
-  it('knows a TaskBuild that does not exist', async () => {
-    const { image: _image, ...environment } = aTrial().spec.environment;
-    const trial = aTrial();
-    trial.spec.environment = { ...environment, buildRef: { name: 'none' } };
-    expect(await image({ trial })).to.include({ kind: 'failed', reason: 'BuildNotFound' });
-  });
-
-  it('asks for the TaskBuild that it refers to where that was made with it and is seen later', async () => {
-    const { image: _image, ...environment } = aTrial().spec.environment;
-    const trial = aTrial();
-    trial.spec.environment = { ...environment, buildRef: { name: 'late' } };
-    expect(await image({ trial, live: [configMap, aTaskBuild({ name: 'late' })] })).to.include({
-      kind: 'building',
-      taskBuild: 'late',
-    });
   });
 
   describe('its attempt', () => {

@@ -1,45 +1,38 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when an action needs it. */
 import { OUTCOME_MAX_BYTES, readStoredOutcome } from '../../wire/outcome.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import { buildName, configMapHash, differences } from '../../crds/content.ts';
-import type { Files } from '../../crds/content.ts';
+import { configMapHash } from '../../crds/content.ts';
 import { identityOf, jobName, LABEL } from '../../crds/names.ts';
 import { TASK_FILES } from '../../tasks/bucket.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import { type NamespaceRules, unreadable, TASKS } from '../../crds/namespace-rules.ts';
-import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
-import type { BuildTemplate, TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
+import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
 import { isControlledBy, isLeftover, isOwnedBy } from '../../pods/ownership.ts';
 import { type ArtifactStore, taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
-import type { ImageRegistry } from '../../providers/image-registry/port.ts';
-import { conditionOf, isFinished } from '../../crds/conditions.ts';
+import { isFinished } from '../../crds/conditions.ts';
+import { seeImage } from '../../images/see.ts';
+import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
-import { imageOf } from './image.ts';
-import type { Lookups } from './lookups.ts';
-import type { Answers, AttemptSeen, ImageSeen, JobSeen, Observed, TaskSeen } from './observed.ts';
+import type { Answers, AttemptSeen, JobSeen, Observed, TaskSeen, Inputs } from './observed.ts';
 import { currentAttempt, hasEnded, hasVanished } from './attempts.ts';
+import { agentImage, agentImageOf } from './images.ts';
 import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
 
-export interface TrialSources {
+export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   kube: KubeClient;
   trials: Store<Trial>;
   jobs: Store<Job>;
   /** Indexed by `owner`: UID of the controlling object. */
   pods: Store<Pod>;
-  taskBuilds: Store<TaskBuildObject>;
-  registry: ImageRegistry;
-  lookups: Lookups;
   artifacts: ArtifactStore;
   /** What the admins decided for a namespace. */
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
-  /** Platform of the nodes, for example `linux/amd64`. */
-  platform: string;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -78,12 +71,12 @@ async function seeReport(sources: TrialSources, attempt: AttemptSeen): Promise<A
 /** The attempt may have run, and its Job be collected, while no operator was there to put it on the record: then it needs no inputs. */
 async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
   // A round trip each, and none needs another's answer.
-  const [outcome, task, image] = await Promise.all([
+  const [outcome, task, images] = await Promise.all([
     storedOutcome(sources, attempt),
     seeTask(sources, attempt.trial),
-    seeImage(sources, attempt.trial),
+    seeImages(sources, attempt.trial),
   ]);
-  return outcome ? { need: 'report', outcome } : { need: 'inputs', image, ...task };
+  return outcome ? { need: 'report', outcome } : { need: 'inputs', images, ...task };
 }
 
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptSeen> {
@@ -107,15 +100,20 @@ export async function seeJob(
   return { kind: isLeftover(job, trial) ? 'leftover' : 'foreign' };
 }
 
+async function seeImages(sources: TrialSources, trial: Trial): Promise<Inputs['images']> {
+  const filesOf = (configMap: ObjectKey) => sources.kube.get(ConfigMap, configMap);
+  const agent = await seeImage({ ...sources, filesOf }, agentImage(trial));
+  return { agent };
+}
+
 /** Its result tells where the image comes from. */
 function seeTaskBuild(
   { taskBuilds }: TrialSources,
   seen: AttemptSeen & Answers,
 ): TaskBuildObject | undefined {
-  const name = imageOf(seen).taskBuild ?? seen.trial.status?.taskBuild;
-  return name === undefined
-    ? undefined
-    : taskBuilds.get({ namespace: identityOf(seen.trial).namespace, name });
+  const { namespace } = identityOf(seen.trial);
+  const name = agentImageOf(seen)?.taskBuild ?? seen.trial.status?.taskBuild;
+  return name === undefined ? undefined : taskBuilds.get({ namespace, name });
 }
 
 /** The two caches are two watches: a Job may have ended in one before its Pod is in the other, so that is asked for. */
@@ -219,103 +217,4 @@ async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial)
 function asRefusal(error: unknown): string {
   if (error instanceof ProviderError && error.reason === 'Invalid') return error.message;
   throw error;
-}
-
-async function seeImage(sources: TrialSources, trial: Trial): Promise<ImageSeen> {
-  const { image, buildRef, build } = trial.spec.environment;
-  if (image !== undefined) return lookUp(sources, trial, image);
-  if (buildRef) {
-    // Whoever makes both at once may have the Trial seen first.
-    const key = { namespace: identityOf(trial).namespace, name: buildRef.name };
-    const referred = sources.taskBuilds.get(key) ?? (await sources.kube.get(TaskBuildKind, key));
-    return referred ? seeBuild(sources, trial, referred) : missingBuild(buildRef.name);
-  }
-  return build ? seeOwnBuild(sources, trial, build) : missingBuild('(none)');
-}
-
-/** The TaskBuild of the Trial's template, by its name: whoever may make TaskBuilds may have made another one under it. */
-async function seeOwnBuild(sources: TrialSources, trial: Trial, template: BuildTemplate): Promise<ImageSeen> {
-  const context = await seeContext(sources, trial, template);
-  if (context && 'reason' in context) return context;
-  const taskBuild = buildName(template, context);
-  const found = sources.taskBuilds.get({ namespace: identityOf(trial).namespace, name: taskBuild });
-  if (!found) return { kind: 'toBuild', taskBuild };
-  const different = differences(found.spec, template).map((field) => `spec.${field}`);
-  const built = found.status?.contextSha256;
-  if (context && built !== undefined && built !== configMapHash(context))
-    different.push('the files of its ConfigMap');
-  return different.length === 0 ? seeBuild(sources, trial, found) : foreignBuild(taskBuild, different);
-}
-
-const foreignBuild = (name: string, different: string[]): ImageSeen => ({
-  kind: 'failed',
-  reason: 'NameConflict',
-  message: `TaskBuild ${name} is not the build that spec.environment.build asks for: ${different.join(', ')} differ; delete that TaskBuild`,
-});
-
-const missingBuild = (name: string): ImageSeen => ({
-  kind: 'failed',
-  reason: 'BuildNotFound',
-  message: `spec.environment.buildRef.name: there is no TaskBuild ${name} in this namespace`,
-});
-
-/** The ConfigMap of a template, where it has one. */
-async function seeContext(
-  { kube }: TrialSources,
-  trial: Trial,
-  { context: { configMap } }: BuildTemplate,
-): Promise<Files | (ImageSeen & { kind: 'failed' }) | undefined> {
-  if (!configMap) return undefined;
-  const { namespace } = identityOf(trial);
-  const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
-  if (found) return found;
-  return {
-    kind: 'failed',
-    reason: 'BuildFailed',
-    message: `spec.environment.build.context.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`,
-  };
-}
-
-async function seeBuild(sources: TrialSources, trial: Trial, build: TaskBuildObject): Promise<ImageSeen> {
-  const taskBuild = build.metadata.name;
-  const condition = conditionOf(build, 'Succeeded') ?? { status: 'Unknown', reason: 'Pending' };
-  if (condition.status === 'False') return seeFailedBuild(trial, build);
-  const { image, digest } = build.status ?? {};
-  if (image === undefined || digest === undefined)
-    return { kind: 'building', taskBuild, message: `TaskBuild ${taskBuild}: ${condition.reason}` };
-  const seen = await lookUp(sources, trial, `${image}@${digest}`);
-  return seen.kind === 'ready' ? { kind: 'ready', image: { ...seen.image, taskBuild } } : seen;
-}
-
-function seeFailedBuild(trial: Trial, build: TaskBuildObject): ImageSeen {
-  const taskBuild = build.metadata.name;
-  const { reason, message, lastTransitionTime } = conditionOf(build, 'Succeeded') ?? {
-    reason: '',
-    message: '',
-    lastTransitionTime: '',
-  };
-  const older = lastTransitionTime < (trial.metadata.creationTimestamp ?? '');
-  if (older && trial.spec.environment.build) return { kind: 'toBuild', taskBuild, stale: build };
-  return { kind: 'failed', reason: 'BuildFailed', message: `TaskBuild ${taskBuild}: ${reason}: ${message}` };
-}
-
-const lookUp = (sources: TrialSources, trial: Trial, reference: string): Promise<ImageSeen> =>
-  sources.lookups.answer(identityOf(trial).namespace, reference, () => resolve(sources, reference));
-
-async function resolve({ registry, platform }: TrialSources, reference: string): Promise<ImageSeen> {
-  try {
-    const resolved = await registry.resolve(reference);
-    if (!resolved)
-      return { kind: 'failed', reason: 'ImageNotFound', message: `the registry has no image ${reference}` };
-    const config = await registry.config(resolved, platform);
-    return { kind: 'ready', image: { reference: resolved.reference, digest: resolved.digest, config } };
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    if (error.transient) return { kind: 'unavailable', message: error.message };
-    return {
-      kind: 'failed',
-      reason: error.reason === 'AccessDenied' ? 'ImageAccessDenied' : 'ImageNotFound',
-      message: error.message,
-    };
-  }
 }

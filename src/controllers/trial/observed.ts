@@ -1,28 +1,11 @@
 /** What the Trial controller sees; every decision rests on this alone. */
-import type { ImageConfig } from '../../crds/image-config.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
-import type { Attempt } from '../../crds/trial-status.ts';
+import type { Attempt, ImageRole } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
+import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
-
-/** An image that a Job can run. */
-export interface ReadyImage {
-  reference: string;
-  digest: string;
-  config: ImageConfig;
-  taskBuild?: string;
-}
-
-export type ImageSeen =
-  | { kind: 'ready'; image: ReadyImage }
-  | { kind: 'building'; taskBuild: string; message: string }
-  /** No TaskBuild of that content exists. `stale` is one that failed before this Trial was made: it is replaced. */
-  | { kind: 'toBuild'; taskBuild: string; stale?: TaskBuildObject }
-  | { kind: 'failed'; reason: TrialFailedReason; message: string }
-  | { kind: 'unavailable'; message: string };
 
 export type JobSeen =
   | { kind: 'none' }
@@ -64,16 +47,19 @@ export interface TaskSeen {
   taskContent?: string;
 }
 
+/** What an attempt is made of. */
+export interface Inputs extends TaskSeen {
+  images: Record<ImageRole, ImageSeen>;
+}
+
 /** The answers to what `needs` asks. */
 export type Answers =
   /** Nothing was asked: this is the next action. */
-  | { need: 'nothing'; action: Action }
-  | ({ need: 'report' } & AttemptReport)
-  | ({ need: 'inputs'; image: ImageSeen } & TaskSeen);
+  { need: 'nothing'; action: Action } | ({ need: 'report' } & AttemptReport) | ({ need: 'inputs' } & Inputs);
 
 /** Everything that a decision about a Trial rests on. */
 export type Observed = AttemptSeen &
   Answers & {
-    /** The TaskBuild that made the image, where one did. */
+    /** The TaskBuild that made the agent's image, where one did. */
     taskBuild?: TaskBuildObject;
   };

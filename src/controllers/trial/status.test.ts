@@ -10,7 +10,7 @@ import {
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
-import { aTrialSeen } from '../../../test/support/trial-seen.ts';
+import { aTrialSeen, READY } from '../../../test/support/trial-seen.ts';
 import type { TrialKnown } from '../../../test/support/trial-seen.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
@@ -178,6 +178,29 @@ describe('the status of a Trial', () => {
     };
     const status = trialStatus(seen({ image: { kind: 'ready', image } }), { kind: 'jobCreated' }, links);
     expect(status).to.include({ image: 'debian@sha256:aa', imageDigest: 'sha256:aa', taskBuild: 'build-1' });
+    expect(status.images).to.deep.equal([
+      { role: 'agent', image: 'debian@sha256:aa', digest: 'sha256:aa', taskBuild: 'build-1' },
+    ]);
+  });
+
+  it('names the TaskBuild of an image that is being built, and keeps it when the image is there', () => {
+    const created = { kind: 'buildCreated', taskBuild: 'build-1' } as const;
+    const toBuild = { kind: 'toBuild', taskBuild: 'build-1' } as const;
+    const status = trialStatus(seen({ image: toBuild }), created, links);
+    expect(status).to.deep.include({
+      taskBuild: 'build-1',
+      images: [{ role: 'agent', taskBuild: 'build-1' }],
+    });
+    const later = seen({ trial: aTrial({ status }), image: READY });
+    expect(trialStatus(later, { kind: 'jobCreated' }, links).images).to.deep.equal([
+      { role: 'agent', image: 'debian@sha256:aa', digest: 'sha256:aa', taskBuild: 'build-1' },
+    ]);
+  });
+
+  it('names no TaskBuild that the API server has not taken', () => {
+    const refused = seen({ image: { kind: 'toBuild', taskBuild: 'build-1' } });
+    const status = trialStatus(refused, { kind: 'fail', reason: 'BuildFailed', message: 'no' }, links);
+    expect(status).to.not.have.any.keys('images', 'taskBuild');
   });
 
   it('still knows the TaskBuild when only the Job tells of the image', () => {

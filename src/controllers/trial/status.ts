@@ -12,7 +12,7 @@ import type { LogLinks } from '../../providers/log-links/port.ts';
 import { attemptsAfter, endedAt } from './attempts.ts';
 import { conditionDrafts } from './conditions.ts';
 import type { Done } from './decide.ts';
-import { imageOf } from './image.ts';
+import { imageFields } from './images.ts';
 import type { Observed } from './observed.ts';
 import { scheduling } from './pod.ts';
 
@@ -34,8 +34,7 @@ export function trialStatus(seen: Observed, done: Done, links: Links): TrialStat
     observedGeneration: generation,
     conditions: stamp(conditionDrafts(seen, done), before.conditions, { generation, now }),
     ...attemptFields(attempts),
-    ...imageOf(seen),
-    ...(done.kind === 'buildCreated' && { taskBuild: done.taskBuild }),
+    ...imageFields(seen, done),
     ...places(seen, links),
     ...(attempts.length > 0 && logOf(seen, links)),
     ...(outcome && resultOf(outcome)),

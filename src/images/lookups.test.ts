@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { load } from 'js-yaml';
 import { readFileSync } from 'node:fs';
-import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { Lookups } from './lookups.ts';
-import type { ImageSeen } from './observed.ts';
+import type { ImageSeen } from './image.ts';
 
 const found: ImageSeen = { kind: 'failed', reason: 'ImageNotFound', message: 'of the registry' };
 const never = (): Promise<ImageSeen> => new Promise(() => undefined);

@@ -1,10 +1,9 @@
 /**
- * Lookups of images. Whoever makes Trials names the registry, and one may never answer: a lookup keeps its worker for a moment, then goes on
+ * Lookups of images. Whoever makes an object names the registry, and one may never answer: a lookup keeps its worker for a moment, then goes on
  * alone, and its answer waits for the next pass. A namespace that has several of those asks for no more until one of them ends.
  */
-import { sleep } from '../../async/clock.ts';
-import type { Clock } from '../../async/clock.ts';
-import type { ImageSeen } from './observed.ts';
+import type { Clock } from '../async/clock.ts';
+import type { ImageSeen } from './image.ts';
 
 /** How long a lookup keeps its worker. */
 const PATIENCE_MS = 2000;
@@ -29,7 +28,7 @@ export class Lookups {
     this.#clock = clock;
   }
 
-  /** What `look` says of an image; `unavailable` where that takes too long. Trials of a namespace that ask for the same at once ask once. */
+  /** What `look` says of an image; `unavailable` where that takes too long. Those of a namespace that ask for the same at once ask once. */
   async answer(namespace: string, reference: string, look: () => Promise<ImageSeen>): Promise<ImageSeen> {
     const id = `${namespace} ${reference}`;
     const known = this.#lookups.get(id);
@@ -56,13 +55,13 @@ export class Lookups {
     return lookup;
   }
 
-  async #inTime(lookup: Lookup, late: ImageSeen): Promise<ImageSeen> {
-    const answered = new AbortController();
-    const patience = sleep(this.#clock, PATIENCE_MS, answered.signal).then(() => {
-      if (lookup.state === 'fresh' && !answered.signal.aborted) lookup.state = 'slow';
-      return late;
+  #inTime(lookup: Lookup, late: ImageSeen): Promise<ImageSeen> {
+    const patience = Promise.withResolvers<ImageSeen>();
+    const cancel = this.#clock.after(PATIENCE_MS, () => {
+      if (lookup.state === 'fresh') lookup.state = 'slow';
+      patience.resolve(late);
     });
-    return Promise.race([lookup.answer, patience]).finally(() => answered.abort());
+    return Promise.race([lookup.answer, patience.promise]).finally(cancel);
   }
 
   #slow(namespace: string): number {
