@@ -4,6 +4,8 @@ import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import type { KubeObject } from '../../kube/types.ts';
+import { hasLastWord } from '../../pods/reading/courier.ts';
+import { isOver } from '../../pods/reading/state.ts';
 import { refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 
@@ -16,22 +18,11 @@ export function endOfPod(pod: Pod, carrier: string, now: Date): Refused | undefi
   // The timestamp includes the grace period: until then the courier stores what there is.
   if (due !== undefined && now.getTime() > Date.parse(due))
     return refused(403, 'PodGone', `the ${nameOf(pod)} should have ended at ${due}`);
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed')
-    return refused(403, 'PodEnded', `the ${nameOf(pod)} has ended: ${status.phase}`);
+  if (isOver(pod)) return refused(403, 'PodEnded', `the ${nameOf(pod)} has ended: ${status?.phase}`);
   return hasLastWord(pod, carrier)
     ? refused(403, 'PodEnded', `the container ${carrier} of ${nameOf(pod)} has left its outcome`)
     : undefined;
 }
-
-function hasLastWord({ status }: Pod, carrier: string): boolean {
-  const container = status?.initContainerStatuses?.find(({ name }) => name === carrier);
-  return [container?.state, container?.lastState].some(hasSpoken);
-}
-
-/** A container that crashed has left no message, and the kubelet starts it again. */
-const hasSpoken = (state: ContainerState): boolean =>
-  state?.terminated !== undefined && (state.terminated.exitCode === 0 || Boolean(state.terminated.message));
-type ContainerState = NonNullable<NonNullable<Pod['status']>['initContainerStatuses']>[number]['state'];
 
 /** The condition that ended an object, or its deletion. */
 function endOfObject(object: Trial | TaskBuild): string | undefined {

@@ -4,7 +4,9 @@ import type { Job, Pod } from '../../kube/kinds.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { hasVanished } from './attempts.ts';
 import type { BegunAttempt } from './observed.ts';
-import { failureOf, isOver, isSettled, isStuck } from './pod.ts';
+import { failureOf } from './pod.ts';
+import { isOver, isStuck } from '../../pods/reading/state.ts';
+import { isSettled } from '../../pods/reading/courier.ts';
 import type { Failure } from './pod.ts';
 
 /** How an attempt ended. */

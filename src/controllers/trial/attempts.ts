@@ -1,7 +1,7 @@
 /** Pure: where a Trial stands in its attempts, and what is recorded of them. */
 import { nextAttemptAt } from '../../crds/attempts.ts';
 import { timestamp } from '../../crds/conditions.ts';
-import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
+import { ANNOTATION, jobName } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -9,7 +9,7 @@ import type { Job } from '../../kube/kinds.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { Done } from './decide.ts';
 import type { AttemptSeen, Observed } from './observed.ts';
-import { courierEndedAt } from './pod.ts';
+import { courierEndedAt } from '../../pods/reading/courier.ts';
 
 /** The attempts that ended without a result. One that was suspended did not fail. */
 export const failedAttempts = ({ status }: Trial): Attempt[] =>

@@ -5,7 +5,7 @@ import type { TrialReason } from '../../crds/reasons.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { Done } from './decide.ts';
 import type { Observed } from './observed.ts';
-import { startedAt } from './pod.ts';
+import { startedAt } from '../../pods/reading/containers.ts';
 
 const draft = (
   type: string,

@@ -15,7 +15,12 @@ import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
 import type { AttemptSeen, BegunAttempt, Inputs, JobSeen, Observed, TaskSeen } from './observed.ts';
-import { POD_EXPECTED_MS, refusalOf, SETTLE_MS, startedAt, stuckInMs, waitingOf } from './pod.ts';
+import { POD_EXPECTED_MS, waitingOf } from './pod.ts';
+import { refusalOf } from '../../pods/reading/refusal.ts';
+import { SETTLE_MS } from '../../pods/reading/courier.ts';
+import { startedAt } from '../../pods/reading/containers.ts';
+import { stuckInMs } from '../../pods/reading/state.ts';
+import type { Job, Pod } from '../../kube/kinds.ts';
 
 export type StopReason = 'Cancelled' | 'Suspended';
 
@@ -154,8 +159,10 @@ export const afterBuildRefused = (taskBuild: string, words: string): Wait | Fail
 
 /** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
 function refused(words: string, failure: (message: string) => Fail): Wait | Fail {
-  const { message, passing } = refusalOf(words);
-  return passing ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 } : failure(message);
+  const { kind, message } = refusalOf(words);
+  return kind === 'passing'
+    ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 }
+    : failure(message);
 }
 
 function onceBegun(seen: BegunAttempt): Action {

@@ -22,7 +22,9 @@ import { needs } from './decide.ts';
 import type { Answers, AttemptSeen, JobSeen, Observed, TaskSeen, Inputs } from './observed.ts';
 import { currentAttempt, hasEnded, hasVanished } from './attempts.ts';
 import { agentImage, agentImageOf } from './images.ts';
-import { isOver, outcomeOf, POD_EXPECTED_MS } from './pod.ts';
+import { isOver } from '../../pods/reading/state.ts';
+import { outcomeOf } from '../../pods/reading/courier.ts';
+import { POD_EXPECTED_MS } from './pod.ts';
 
 export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   kube: KubeClient;

@@ -14,7 +14,7 @@ import { conditionDrafts } from './conditions.ts';
 import type { Done } from './decide.ts';
 import { imageFields } from './images.ts';
 import type { Observed } from './observed.ts';
-import { scheduling } from './pod.ts';
+import { scheduledAt } from '../../pods/reading/waiting.ts';
 
 /** Where people find what a Trial leaves behind: its files in the store, and its log. */
 export interface Links {
@@ -119,7 +119,7 @@ const isPassing = (done: Done): boolean =>
 
 /** When the Trial came to what it waits for now. */
 const since = ({ trial, job, pod, now }: Observed): string =>
-  (pod && scheduling(pod)?.lastTransitionTime) ??
+  (pod && scheduledAt(pod)) ??
   (job.kind === 'own' ? job.job.metadata.creationTimestamp : trial.metadata.creationTimestamp) ??
   now.toISOString();
 

@@ -9,7 +9,7 @@ import type { KubeClient, Permission } from '../../kube/types.ts';
 import { ProviderError, type ProviderReason } from '../errors.ts';
 import { classify } from './buildkit/failure.ts';
 import { buildJob, type JobSettings } from './buildkit/manifests.ts';
-import { judge, type Verdict } from './buildkit/pod-state.ts';
+import { readBuild, type BuildReading } from './buildkit/reading.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from './port.ts';
 
 export interface BuildKitSettings extends Omit<JobSettings, 'brokerCa'> {
@@ -152,7 +152,7 @@ class BuildKitImageBuilder implements ImageBuilder {
         const job = jobs[index];
         if (!job) return [id, { kind: 'unknown' }];
         const pod = newest(pods.filter((candidate) => isOf(job, candidate)));
-        return [id, await this.#explain(judge(job, pod))];
+        return [id, await this.#explain(readBuild(job, pod))];
       }),
     );
   }
@@ -164,14 +164,14 @@ class BuildKitImageBuilder implements ImageBuilder {
     return (await Promise.all(pages)).flat();
   }
 
-  async #explain(verdict: Verdict): Promise<BuildState> {
-    if (verdict.kind !== 'broken') return verdict;
-    const { namespace = '', name } = verdict.pod.metadata;
+  async #explain(reading: BuildReading): Promise<BuildState> {
+    if (reading.kind !== 'broken') return reading;
+    const { namespace = '', name } = reading.pod.metadata;
     const log = await this.#kube
       .log({ namespace, name }, { container: CONTAINERS.build, tailLines: LOG_LINES })
       // Its node may be gone; the kubelet put the log’s end into the termination message.
-      .catch(() => verdict.lastWords);
-    return { kind: 'failed', ...classify(log || verdict.lastWords) };
+      .catch(() => reading.lastWords);
+    return { kind: 'failed', ...classify(log || reading.lastWords) };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Pure: why a Trial ended as it did. */
 import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
+import { refusalOf } from '../../../pods/reading/refusal.ts';
 import { buildFinding } from './build.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { imageFinding } from './image.ts';
@@ -179,7 +180,7 @@ const podOr = (evidence: Evidence, otherwise: Explained): Explained[] => {
 };
 
 function rejected(message: string): Explained {
-  if (/exceeded quota/i.test(message))
+  if (refusalOf(message).why === 'Quota')
     return {
       why: ['a quota of the namespace forbids another Job'],
       next: ['kubectl describe resourcequota', INFRA],

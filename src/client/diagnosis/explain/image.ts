@@ -1,13 +1,13 @@
 /** Pure: why an image cannot be pulled, by what kubelet and registry say. */
 import type { Explained } from './evidence.ts';
 
-interface Cause {
+interface PullFailure {
   pattern: RegExp;
   why: string;
   next: string;
 }
 
-const CAUSES: Cause[] = [
+const PULL_FAILURES: PullFailure[] = [
   {
     pattern: /\b429\b|toomanyrequests|rate limit/i,
     why: 'the registry limits our pulls (429); Docker Hub does so for everybody who is not logged in',
@@ -53,8 +53,8 @@ const CAUSES: Cause[] = [
 
 /** What a message about an image comes to; the last word is general where nothing in it is known. */
 export function imageFinding(message: string): Explained {
-  const cause = CAUSES.find(({ pattern }) => pattern.test(message));
-  if (cause) return { why: [cause.why], next: [cause.next] };
+  const known = PULL_FAILURES.find(({ pattern }) => pattern.test(message));
+  if (known) return { why: [known.why], next: [known.next] };
   return {
     why: ['the kubelet cannot pull the image'],
     next: ['kubectl describe pod    (its events have the registry’s answer)'],

@@ -1,17 +1,15 @@
 /** Pure: what keeps a Pod from being created or from starting. */
 import type { Event, Node } from '../../../kube/kinds.ts';
+import { refusalOf, type Refusal } from '../../../pods/reading/refusal.ts';
+import { podState } from '../../../pods/reading/state.ts';
+import type { Held, Waiting } from '../../../pods/reading/waiting.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { imageFinding, isAboutImage } from './image.ts';
 import { schedulingFindings } from './scheduling.ts';
 
 /** Everything found, the most telling first; empty where nothing is known to be wrong. */
 export function podFindings(evidence: Evidence): Explained[] {
-  return [
-    ...creation(evidence),
-    ...scheduling(evidence),
-    ...starting(evidence),
-    ...nodeTrouble(evidence.node),
-  ];
+  return [...creation(evidence), ...starting(evidence), ...nodeTrouble(evidence.node)];
 }
 
 const ofReason = (events: readonly Event[], ...reasons: string[]): Event | undefined =>
@@ -30,50 +28,55 @@ const heldBack: Explained = {
   next: ['kubectl get workloads,localqueues    (is there quota left in the queue?)'],
 };
 
-/** The API server's words on a Pod that it does not take. */
-const REFUSALS: [pattern: RegExp, finding: Explained][] = [
-  [
-    /exceeded quota/i,
-    {
-      why: ['a quota of the namespace is used up'],
-      next: ['it starts by itself as soon as others have ended', 'kubectl describe resourcequota'],
-    },
-  ],
-  [
-    /violates PodSecurity/i,
-    {
-      why: ['the namespace’s Pod Security level forbids such a Pod'],
-      next: ['kubectl label namespace <namespace> pod-security.kubernetes.io/enforce=baseline --overwrite'],
-    },
-  ],
-  [
-    /(?:maximum|minimum) .* usage per|limitrange|must specify limits/i,
-    { why: ['a LimitRange of the namespace forbids such a Pod'], next: ['kubectl describe limitrange'] },
-  ],
-  [
-    /admission webhook|denied the request/i,
-    {
-      why: ['an admission policy of the cluster forbids such a Pod'],
-      next: ['ask who made the policy that the message names'],
-    },
-  ],
-];
+const REFUSALS: Record<Refusal['why'], Explained> = {
+  Quota: {
+    why: ['a quota of the namespace is used up'],
+    next: ['it starts by itself as soon as others have ended', 'kubectl describe resourcequota'],
+  },
+  PodSecurity: {
+    why: ['the namespace’s Pod Security level forbids such a Pod'],
+    next: ['kubectl label namespace <namespace> pod-security.kubernetes.io/enforce=baseline --overwrite'],
+  },
+  Limits: {
+    why: ['a LimitRange of the namespace forbids such a Pod'],
+    next: ['kubectl describe limitrange'],
+  },
+  Policy: {
+    why: ['an admission policy of the cluster forbids such a Pod'],
+    next: ['ask who made the policy that the message names'],
+  },
+  Other: { why: ['the API server refuses the Pod'], next: ['kubectl describe job'] },
+};
 
-function refusal(message: string): Explained {
-  const known = REFUSALS.find(([pattern]) => pattern.test(message))?.[1];
-  const { why, next } = known ?? { why: ['the API server refuses the Pod'], next: ['kubectl describe job'] };
-  return { why: [...why, message], next };
+function refusal(words: string): Explained {
+  const { why, next } = REFUSALS[refusalOf(words).why];
+  return { why: [...why, words], next };
 }
 
-function scheduling(evidence: Evidence): Explained[] {
-  const condition = evidence.pod?.status?.conditions?.find(
-    ({ type, status }) => type === 'PodScheduled' && status === 'False',
-  );
-  if (!condition) return [];
-  if (condition.reason === 'SchedulingGated') return [heldBack];
-  const message = condition.message ?? 'no node has room';
-  const found = schedulingFindings(message, evidence);
-  const [first, ...more] = found;
+function starting(evidence: Evidence): Explained[] {
+  const state = evidence.pod && podState(evidence.pod);
+  if (state?.kind === 'waiting') return waitingFindings(state, evidence);
+  return state?.kind === 'running' && state.held ? [heldFinding(state.held, evidence.events)] : [];
+}
+
+function waitingFindings(waiting: Waiting, evidence: Evidence): Explained[] {
+  switch (waiting.on) {
+    case 'node':
+      return waiting.why === 'Gated'
+        ? [heldBack]
+        : unscheduled(waiting.message ?? 'no node has room', evidence);
+    case 'container':
+      return [heldFinding(waiting.held, evidence.events)];
+    case 'scheduler':
+    case 'kubelet':
+      return unprepared(evidence.events);
+    default:
+      return waiting satisfies never;
+  }
+}
+
+function unscheduled(message: string, evidence: Evidence): Explained[] {
+  const [first, ...more] = schedulingFindings(message, evidence);
   if (!first) return [{ why: [message], next: ['kubectl describe pod'] }];
   return [{ why: [...first.why, message], next: first.next }, ...more, ...autoscaler(evidence)];
 }
@@ -91,39 +94,33 @@ function autoscaler({ events }: Evidence): Explained[] {
   ];
 }
 
-interface Waiting {
-  reason: string;
-  message: string;
-}
-
-function starting({ pod, events }: Evidence): Explained[] {
-  const { initContainerStatuses = [], containerStatuses = [] } = pod?.status ?? {};
-  const waiting = [...initContainerStatuses, ...containerStatuses].flatMap(({ state }): Waiting[] =>
-    state?.waiting ? [{ reason: state.waiting.reason ?? '', message: state.waiting.message ?? '' }] : [],
-  );
-  const told = waiting.find(({ reason }) => !UNTELLING.has(reason));
-  if (told) return [waitingFinding(told, events)];
-  const event =
-    waiting.length > 0
-      ? ofReason(events, 'FailedMount', 'FailedCreatePodSandBox', 'FailedAttachVolume')
-      : undefined;
+function unprepared(events: readonly Event[]): Explained[] {
+  const event = ofReason(events, 'FailedMount', 'FailedCreatePodSandBox', 'FailedAttachVolume');
   if (!event) return [];
   return [{ why: [`the kubelet cannot prepare the Pod: ${event.message}`], next: ['kubectl describe pod'] }];
 }
 
-/** Every container says so before it starts. */
-const UNTELLING = new Set(['', 'ContainerCreating', 'PodInitializing']);
-
-function waitingFinding({ reason, message }: Waiting, events: readonly Event[]): Explained {
+function heldFinding({ why, reason, message = '' }: Held, events: readonly Event[]): Explained {
   const said = `${reason}: ${message}`;
-  if (reason === 'CreateContainerConfigError')
-    return {
-      why: ['a Secret or key that a variable refers to does not exist', said],
-      next: [
-        'kubectl get secrets    (then kubectl create secret generic <name> --from-literal=<key>=<value>)',
-      ],
-    };
-  if (!isAboutImage(said)) return { why: [said], next: ['kubectl describe pod'] };
+  switch (why) {
+    case 'ConfigMissing':
+      return {
+        why: ['a Secret or key that a variable refers to does not exist', said],
+        next: [
+          'kubectl get secrets    (then kubectl create secret generic <name> --from-literal=<key>=<value>)',
+        ],
+      };
+    case 'ImagePull':
+    case 'ImageUnusable':
+      return imageHeld(said, events);
+    case 'Other':
+      return isAboutImage(said) ? imageHeld(said, events) : { why: [said], next: ['kubectl describe pod'] };
+    default:
+      return why satisfies never;
+  }
+}
+
+function imageHeld(said: string, events: readonly Event[]): Explained {
   // "Back-off pulling image" says nothing; the events keep the registry's answer.
   const answer = events.findLast(
     (event) =>

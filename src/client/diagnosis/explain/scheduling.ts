@@ -1,4 +1,5 @@
 /** Pure: why the scheduler finds no node, in its own words and with what the nodes have. */
+import { amountOf } from '../../../crds/refusals.ts';
 import type { Node } from '../../../kube/kinds.ts';
 import { COURIER, mostFor } from '../doctor/capacity/room.ts';
 import type { Evidence, Explained } from './evidence.ts';
@@ -94,8 +95,8 @@ function room(resource: string, evidence: Evidence): Explained {
   const largest = largestOf(evidence.nodes ?? [], resource);
   // The scheduler finds room for the whole Pod.
   const beside = COURIER[resource as 'cpu'];
-  const never = largest !== undefined && amount(wants) + amount(beside) > amount(largest);
-  const most = never ? mostFor(resource as 'cpu', amount(largest)) : undefined;
+  const never = largest !== undefined && amountOf(wants) + amountOf(beside) > amountOf(largest);
+  const most = never ? mostFor(resource as 'cpu', amountOf(largest)) : undefined;
   const lower = `${most === undefined ? 'lower it' : `ask for ${most} at most`}: sb cloud run … ${OPTIONS[resource]} ${most ?? '<less>'}, or environment.resources.requests.${resource}`;
   return {
     why: [
@@ -147,23 +148,5 @@ function tainted(taint: string | undefined, { nodes = [] }: Evidence): Explained
 
 function largestOf(nodes: readonly Node[], resource: string): string | undefined {
   const all = nodes.flatMap(({ status }) => status?.allocatable?.[resource] ?? []);
-  return all.toSorted((a, b) => amount(b) - amount(a))[0];
-}
-
-const SUFFIXES: Record<string, number> = {
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
-
-/** A quantity as a number; NaN, which is larger than nothing, for what is none. */
-function amount(quantity: string): number {
-  const [, figure = '', suffix = ''] = /^([\d.]+)([a-zA-Z]*)$/.exec(quantity) ?? [];
-  return Number(figure || NaN) * (suffix === '' ? 1 : (SUFFIXES[suffix] ?? NaN));
+  return all.toSorted((a, b) => amountOf(b) - amountOf(a))[0];
 }

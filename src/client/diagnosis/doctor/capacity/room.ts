@@ -1,6 +1,7 @@
 /** Pure: how many default Trials the nodes have room for. */
 import type { Node, Pod } from '../../../../kube/kinds.ts';
 import { amountOf } from '../../../../crds/refusals.ts';
+import { isOver } from '../../../../pods/reading/state.ts';
 
 /** Cores, bytes, bytes, Pods. */
 export interface Amounts {
@@ -58,8 +59,6 @@ export function requestsOf({ containers, initContainers = [], overhead }: PodSpe
 }
 
 export const allocatable = (node: Node): Amounts => amountsOf(node.status?.allocatable);
-
-const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
 /** How many default Trials fit into what is left. */
 const trialsIn = (room: Amounts): number =>

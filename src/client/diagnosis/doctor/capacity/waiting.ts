@@ -1,5 +1,6 @@
 /** Pure: Pods that no node has room for, and whether the nodes that they wait for can come. */
 import type { Pod } from '../../../../kube/kinds.ts';
+import { podState } from '../../../../pods/reading/state.ts';
 import { fine, problem, warning, type Found } from '../check-result.ts';
 import type { Autoscaler } from './karpenter.ts';
 import { poolTroubles } from './pools.ts';
@@ -17,12 +18,12 @@ export interface Waiting {
 }
 
 export function waitingOf(pods: readonly Pod[], now: Date): Waiting[] {
-  return pods.flatMap(({ metadata, status }) => {
-    const condition = status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    if (status?.phase !== 'Pending' || condition?.reason !== 'Unschedulable') return [];
-    const { message = '', lastTransitionTime = now.toISOString() } = condition;
-    const forMs = now.getTime() - Date.parse(lastTransitionTime);
-    return [{ pod: metadata.name, namespace: metadata.namespace ?? '', message, forMs }];
+  return pods.flatMap((pod) => {
+    const state = podState(pod);
+    if (state.kind !== 'waiting' || state.on !== 'node' || state.why !== 'Unschedulable') return [];
+    const { message = '', since = now.toISOString() } = state;
+    const { name, namespace = '' } = pod.metadata;
+    return [{ pod: name, namespace, message, forMs: now.getTime() - Date.parse(since) }];
   });
 }
 

@@ -1,14 +1,15 @@
 /** Pure: what the operator's own objects say about it. */
 import { OPERATOR, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
 import type { Lease, Pod } from '../../../../kube/kinds.ts';
+import { earlierExits } from '../../../../pods/reading/cause.ts';
+import { podState } from '../../../../pods/reading/state.ts';
+import type { Waiting } from '../../../../pods/reading/waiting.ts';
 import { fine, problem, warning, type Found } from '../check-result.ts';
 import type { Deployment } from '../kinds.ts';
 
 const KUBECTL = `kubectl -n ${OPERATOR.namespace}`;
 /** Restarts of longer ago are history. */
 const RECENT_MS = 3_600_000;
-
-type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
 
 /** Ready replicas; the kubelet asks each for its /readyz every two seconds. */
 export function judgeDeployment(deployment: Deployment | undefined, pods: readonly Pod[]): Found[] {
@@ -49,18 +50,27 @@ function judgeReplicas({ wanted, ready, pods }: Replicas): Found {
 }
 
 /** Why a Pod is not ready, as the scheduler or its kubelet says. */
-function troubleOf({ metadata: { name }, status }: Pod): string | undefined {
-  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False') return `Pod ${name}: ${scheduled.message ?? 'not scheduled'}`;
-  const container = status?.containerStatuses?.find(({ ready }) => !ready);
-  return container && containerTrouble(name, container);
+function troubleOf(pod: Pod): string | undefined {
+  const { name } = pod.metadata;
+  const state = podState(pod);
+  if (state.kind === 'running' && !state.ready)
+    return `Pod ${name} runs and its /readyz says no: it has not read the cluster yet`;
+  const words = state.kind === 'waiting' ? wordsOf(state) : undefined;
+  return words && `Pod ${name}: ${words}`;
 }
 
-function containerTrouble(pod: string, { state }: ContainerStatus): string | undefined {
-  if (state?.running) return `Pod ${pod} runs and its /readyz says no: it has not read the cluster yet`;
-  const { reason = 'ContainerCreating', message } = state?.waiting ?? {};
-  if (reason === 'ContainerCreating') return undefined;
-  return `Pod ${pod}: ${[reason, message].filter(Boolean).join(': ')}`;
+function wordsOf(waiting: Waiting): string | undefined {
+  switch (waiting.on) {
+    case 'node':
+      return waiting.message ?? 'not scheduled';
+    case 'container':
+      return [waiting.held.reason, waiting.held.message].filter(Boolean).join(': ');
+    case 'scheduler':
+    case 'kubelet':
+      return undefined;
+    default:
+      return waiting satisfies never;
+  }
 }
 
 /** Somebody leads and says so. `clusterMs`: now, by the cluster's clock. */
@@ -84,23 +94,20 @@ export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[]
 
 /** Ends of the operator within the last hour, with the reason of the latest. */
 export function judgeRestarts(pods: readonly Pod[], now: Date): Found[] {
-  const ends = pods.flatMap(({ metadata, status }) =>
-    (status?.containerStatuses ?? []).flatMap((container) => endOf(metadata.name, container, now)),
+  const ends = pods.flatMap((pod) =>
+    earlierExits(pod).flatMap(({ restarts, exit }) => {
+      const at = Date.parse(exit.finishedAt ?? '');
+      return now.getTime() - at <= RECENT_MS ? [{ pod: pod.metadata.name, at, restarts, exit }] : [];
+    }),
   );
   const [latest] = ends.toSorted((a, b) => b.at - a.at);
   if (!latest) return [];
+  const { pod, at, restarts, exit } = latest;
   return [
     warning(
-      `the operator was restarted ${latest.restarts} ${latest.restarts === 1 ? 'time' : 'times'}`,
-      `Pod ${latest.pod} ended with ${latest.how} at ${new Date(latest.at).toISOString()}`,
-      `${KUBECTL} logs ${latest.pod} --previous --tail=50`,
+      `the operator was restarted ${restarts} ${restarts === 1 ? 'time' : 'times'}`,
+      `Pod ${pod} ended with ${exit.reason ?? 'Error'} (exit code ${exit.exitCode}) at ${new Date(at).toISOString()}`,
+      `${KUBECTL} logs ${pod} --previous --tail=50`,
     ),
   ];
-}
-
-function endOf(pod: string, { lastState, restartCount: restarts }: ContainerStatus, now: Date) {
-  const { finishedAt, reason, exitCode } = lastState?.terminated ?? {};
-  const at = Date.parse(finishedAt ?? '');
-  if (Number.isNaN(at) || now.getTime() - at > RECENT_MS) return [];
-  return [{ pod, at, restarts, how: `${reason ?? 'Error'} (exit code ${exitCode ?? '?'})` }];
 }

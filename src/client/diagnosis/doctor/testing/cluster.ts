@@ -30,7 +30,7 @@ export const pod = (
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace: 'default' },
-  spec: { containers: [], ...spec },
+  spec: { containers: [{ name: 'operator' }], ...spec },
   status,
 });
 

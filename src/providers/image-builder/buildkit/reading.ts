@@ -2,13 +2,13 @@
 import { CONTAINERS } from '../../../wire/pod-paths.ts';
 import type { BuildFailedReason } from '../../../crds/reasons.ts';
 import type { Job, Pod } from '../../../kube/kinds.ts';
+import type { Cause, Exit } from '../../../pods/reading/cause.ts';
+import { startedAt } from '../../../pods/reading/containers.ts';
+import { podState, type PodState } from '../../../pods/reading/state.ts';
 import type { BuildState } from '../port.ts';
 
 /** A state, or: buildctl failed, and its log says why. */
-export type Verdict = BuildState | { kind: 'broken'; pod: Pod; lastWords: string };
-
-type PodStatus = NonNullable<Pod['status']>;
-type ContainerState = NonNullable<NonNullable<PodStatus['containerStatuses']>[number]['state']>;
+export type BuildReading = BuildState | { kind: 'broken'; pod: Pod; lastWords: string };
 
 const failed = (reason: BuildFailedReason, message: string): BuildState => ({
   kind: 'failed',
@@ -18,18 +18,24 @@ const failed = (reason: BuildFailedReason, message: string): BuildState => ({
 });
 const lost = (message: string): BuildState => failed('BuilderUnavailable', message);
 
-const stateOf = (statuses: PodStatus['containerStatuses'], name: string): ContainerState | undefined =>
-  statuses?.find((status) => status.name === name)?.state;
-
-/** The kubelet ended the Pod as a whole: its deadline, an eviction, a node that shut down. */
-function podFailure({ status }: Pod): BuildState | undefined {
-  if (status?.phase !== 'Failed') return undefined;
-  if (status.reason === 'DeadlineExceeded') return failed('BuildTimeout', 'the build outlived its timeout');
-  const disruption = status.conditions?.find(
-    ({ type, status: holds }) => type === 'DisruptionTarget' && holds === 'True',
-  );
-  if (!status.reason && !disruption) return undefined;
-  return lost(`the build’s Pod ended: ${status.message || disruption?.message || status.reason}`);
+/** Somebody ended the Pod as a whole: its deadline, an eviction, a node that shut down. Undefined where its containers did. */
+function podFailure(cause: Cause): BuildState | undefined {
+  const ended = (words: string): BuildState => lost(`the build’s Pod ended: ${words}`);
+  switch (cause.why) {
+    case 'DeadlineExceeded':
+      return failed('BuildTimeout', 'the build outlived its timeout');
+    case 'Disrupted':
+      return ended(cause.message || cause.by);
+    case 'OverLimit':
+      return ended(cause.message || 'Evicted');
+    case 'Stopped':
+      return ended(cause.message || cause.reason);
+    case 'Exited':
+    case 'Unknown':
+      return undefined;
+    default:
+      return cause satisfies never;
+  }
 }
 
 const CONTEXT_REASONS = new Set<string>(['ContextNotFound', 'ContextMismatch'] satisfies BuildFailedReason[]);
@@ -46,38 +52,40 @@ function contextFailure(message: string): BuildState {
   }
 }
 
-function buildEnd(pod: Pod, { exitCode, message = '' }: NonNullable<ContainerState['terminated']>): Verdict {
+function buildEnd(pod: Pod, { exitCode, message = '' }: Exit): BuildReading {
   if (exitCode !== 0) return { kind: 'broken', pod, lastWords: message };
   const [digest] = /sha256:[0-9a-f]{64}/.exec(message) ?? [];
   return digest === undefined ? lost('the build named no digest') : { kind: 'succeeded', digest };
 }
 
-/** What the containers say; undefined while they run or wait. */
-function containerEnd(pod: Pod): Verdict | undefined {
-  const context = stateOf(pod.status?.initContainerStatuses, CONTAINERS.context)?.terminated;
-  if (context && context.exitCode !== 0) return contextFailure(context.message ?? '');
-  const build = stateOf(pod.status?.containerStatuses, CONTAINERS.build)?.terminated;
-  return build && buildEnd(pod, build);
+/** How the build ended; undefined where nothing on the Pod says so. */
+function endOf(pod: Pod, state: PodState): BuildReading | undefined {
+  if (state.kind !== 'ended') return undefined;
+  const { succeeded, cause } = state;
+  const failure = succeeded ? undefined : podFailure(cause);
+  if (failure) return failure;
+  const { exit } = cause;
+  if (exit?.container === CONTAINERS.context) return contextFailure(exit.message ?? '');
+  return exit && buildEnd(pod, exit);
 }
 
-function progress({ status }: Pod): BuildState {
-  const context = stateOf(status?.initContainerStatuses, CONTAINERS.context);
-  const since = (context?.running ?? context?.terminated)?.startedAt;
-  if (since !== undefined) return { kind: 'running', since };
-  return { kind: 'queued' };
+/** It runs from the start of the context container on. */
+function progress(pod: Pod | undefined): BuildState {
+  const since = pod && startedAt(pod);
+  return since === undefined ? { kind: 'queued' } : { kind: 'running', since };
 }
 
 const failedCondition = ({ status }: Job) =>
   status?.conditions?.find(({ type, status: holds }) => type === 'Failed' && holds === 'True');
 
-/** The state of a build whose Job exists; `pod` is its newest. */
-export function judge(job: Job, pod: Pod | undefined): Verdict {
+/** What is known of a build whose Job exists; `pod` is its newest. */
+export function readBuild(job: Job, pod: Pod | undefined): BuildReading {
   if (job.metadata.deletionTimestamp !== undefined) return { kind: 'unknown' };
-  const ended = pod && (podFailure(pod) ?? containerEnd(pod));
+  const ended = pod && endOf(pod, podState(pod));
   if (ended) return ended;
   // A Pod on a node that is gone never ends; the Job gives it up.
   const given = failedCondition(job);
   if (given) return lost(`the build’s Pod was lost: ${given.message ?? given.reason}`);
   if (job.status?.succeeded) return lost('the build’s Pod was deleted before its digest was read');
-  return pod ? progress(pod) : { kind: 'queued' };
+  return progress(pod);
 }
