@@ -1,14 +1,18 @@
 import { expect } from 'chai';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { load } from 'js-yaml';
-import { definitions } from '../crds/definition.ts';
+import { folders } from '../generate.ts';
 
-describe('The generated CustomResourceDefinitions', () => {
-  for (const definition of definitions) {
-    const { plural } = definition.spec.names;
-    it(`say what the types say about ${plural}; otherwise run npm run generate`, async () => {
-      const file = await readFile(new URL(`../../config/crd/${plural}.yaml`, import.meta.url), 'utf8');
-      expect(load(file)).to.deep.equal(definition);
+const ROOT = join(import.meta.dirname, '../..');
+
+describe('The generated folders of config', () => {
+  for (const [folder, files] of Object.entries(folders).filter(([name]) => name.startsWith('config/')))
+    it(`say in ${folder} what the types and the objects of an installation say; otherwise run npm run generate`, async () => {
+      const path = join(ROOT, folder);
+      const found = await readdir(path);
+      expect(found.sort()).to.deep.equal(Object.keys(files).sort());
+      for (const [file, text] of Object.entries(files))
+        expect(load(await readFile(join(path, file), 'utf8')), file).to.deep.equal(load(text));
     });
-  }
 });

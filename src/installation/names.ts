@@ -10,12 +10,19 @@ export const OPERATOR_LABELS = { 'app.kubernetes.io/name': OPERATOR.name } as co
 export const OPERATOR_SELECTOR = `app.kubernetes.io/name=${OPERATOR.name}`;
 
 /** The operator as a user of the API server. */
-export const OPERATOR_USER = `system:serviceaccount:${OPERATOR.namespace}:${OPERATOR.name}`;
+export const operatorUser = (namespace: string = OPERATOR.namespace): string =>
+  `system:serviceaccount:${namespace}:${OPERATOR.name}`;
+
+/** The operator's container. */
+export const CONTAINER = 'operator';
+/** The variable with the image of the courier, which is in the operator's own: whoever sets one sets both. */
+export const COURIER_IMAGE = 'SB_COURIER_IMAGE';
 
 /** What couriers connect to. */
 export const BROKER = {
   service: 'sb-broker',
   port: 8443,
+  portName: 'broker',
   /** The Secret with its certificate, which the operator makes. */
   certificate: 'sb-broker-tls',
 } as const;

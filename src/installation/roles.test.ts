@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { namespaceBinding, roleManifests, rulesOf } from './roles.ts';
+import { namespaceBinding, roles, rulesOf } from './roles.ts';
 
 describe('The roles', () => {
   it('name each resource once, with the verbs of all parts that use it', () => {
@@ -22,29 +22,35 @@ describe('The roles', () => {
   });
 
   it('keep what is needed in the own namespace out of the cluster role', () => {
-    const manifests = roleManifests([
-      { group: '', resources: ['secrets'], verbs: ['get'], scope: 'own' },
-      { group: '', resources: ['pods'], verbs: ['get', 'watch'] },
-    ]);
-    expect(manifests['cluster-role.yaml']).to.have.nested.property('rules[0].resources[0]', 'pods');
-    expect(manifests['cluster-role.yaml']).to.have.property('rules').with.lengthOf(1);
-    expect(manifests['role.yaml']).to.have.nested.property('metadata.namespace', 'sb-system');
-    expect(manifests['role.yaml']).to.have.nested.property('rules[0].resources[0]', 'secrets');
+    const manifests = roles(
+      [
+        { group: '', resources: ['secrets'], verbs: ['get'], scope: 'own' },
+        { group: '', resources: ['pods'], verbs: ['get', 'watch'] },
+      ],
+      'sb-system',
+    );
+    expect(manifests['cluster-role']).to.have.nested.property('rules[0].resources[0]', 'pods');
+    expect(manifests['cluster-role']).to.have.property('rules').with.lengthOf(1);
+    expect(manifests['role']).to.have.nested.property('metadata.namespace', 'sb-system');
+    expect(manifests['role']).to.have.nested.property('rules[0].resources[0]', 'secrets');
   });
 
   it('allow what is done to objects apart from what is watched, so that it can be allowed in some namespaces alone', () => {
-    const manifests = roleManifests([
-      { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create'] },
-      { group: '', resources: ['configmaps'], verbs: ['get'] },
-    ]);
-    expect(manifests['cluster-role.yaml']).to.have.deep.property('rules', [
+    const manifests = roles(
+      [
+        { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create'] },
+        { group: '', resources: ['configmaps'], verbs: ['get'] },
+      ],
+      'sb-system',
+    );
+    expect(manifests['cluster-role']).to.have.deep.property('rules', [
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
     ]);
-    expect(manifests['work-role.yaml']).to.have.deep.property('rules', [
+    expect(manifests['work-role']).to.have.deep.property('rules', [
       { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create'] },
     ]);
-    const { roleRef } = namespaceBinding() as { roleRef: object };
+    const { roleRef } = namespaceBinding('sb-system');
     expect(roleRef).to.include({ kind: 'ClusterRole', name: 'sb-operator-work' });
   });
 
@@ -60,7 +66,7 @@ describe('The roles', () => {
   });
 
   it('give nobody who may edit a namespace its Trials, unless the installation chooses so', () => {
-    const { 'edit.yaml': edit, 'view.yaml': view } = roleManifests([]);
+    const { edit, view } = roles([], 'sb-system');
     for (const role of [edit, view]) expect(role).not.to.have.nested.property('metadata.labels');
   });
 

@@ -1,15 +1,27 @@
 /** RBAC, made of what the parts of the operator say they do. */
 import { GROUP } from '../crds/names.ts';
-import type { Permission } from '../kube/types.ts';
-import { OPERATOR, WORK_ROLE } from './names.ts';
+import type { KubeObject, ObjectMeta, Permission } from '../kube/types.ts';
+import { CLIENT_CONFIG, EDIT_ROLE, OPERATOR, VIEW_ROLE, WORK_ROLE } from './names.ts';
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
+const RBAC_VERSION = `${RBAC_GROUP}/v1`;
 
 interface Rule {
   apiGroups: string[];
   resources: string[];
   resourceNames?: string[];
   verbs: string[];
+}
+
+export interface Role extends KubeObject {
+  kind: 'Role' | 'ClusterRole';
+  rules: Rule[];
+}
+
+export interface Binding extends KubeObject {
+  kind: 'RoleBinding' | 'ClusterRoleBinding';
+  roleRef: { apiGroup: string; kind: 'Role' | 'ClusterRole'; name: string };
+  subjects: { apiGroup?: string; kind: 'ServiceAccount' | 'Group'; name: string; namespace?: string }[];
 }
 
 /** Verbs in the order in which people list them. */
@@ -68,48 +80,92 @@ function watchedAndDone(permissions: readonly Permission[]): { watched: Rule[]; 
 }
 
 /**
- * Manifests by file name: what the operator watches in all namespaces; what it does in namespaces with Trials, allowed in all of them by one
- * ClusterRoleBinding; what it does in its own; and what people may be given.
+ * What the operator watches in all namespaces; what it does in namespaces with Trials, allowed in all of them by one ClusterRoleBinding; what
+ * it does in its own `namespace`; and what people may be given.
  */
-export function roleManifests(permissions: readonly Permission[]): Record<string, object> {
+export function roles(permissions: readonly Permission[], namespace: string): Record<string, Role | Binding> {
   const everywhere = permissions.filter(({ scope }) => scope !== 'own');
   const own = permissions.filter(({ scope }) => scope === 'own');
   const { watched, done } = watchedAndDone(everywhere);
+  const { name } = OPERATOR;
+  const binding = (metadata: ObjectMeta, to: string) => bindingOf({ metadata, role: to, namespace });
   return {
-    'cluster-role.yaml': role('ClusterRole', { name: OPERATOR.name }, watched),
-    'cluster-role-binding.yaml': binding('ClusterRole', OPERATOR.name, { name: OPERATOR.name }),
-    'work-role.yaml': role('ClusterRole', { name: WORK_ROLE }, done),
-    'work-role-binding.yaml': binding('ClusterRole', WORK_ROLE, { name: WORK_ROLE }),
-    'role.yaml': role('Role', OPERATOR, rulesOf(own)),
-    'role-binding.yaml': binding('Role', OPERATOR.name, OPERATOR),
-    'view.yaml': userRole('view', ['get', 'list', 'watch']),
-    'edit.yaml': userRole('edit', ['create', 'update', 'patch', 'delete']),
+    'cluster-role': roleOf({ name }, watched),
+    'cluster-role-binding': binding({ name }, name),
+    'work-role': roleOf({ name: WORK_ROLE }, done),
+    'work-role-binding': workBinding(namespace),
+    role: roleOf({ name, namespace }, rulesOf(own)),
+    'role-binding': binding({ name, namespace }, name),
+    view: userRole(VIEW_ROLE, ['get', 'list', 'watch']),
+    edit: userRole(EDIT_ROLE, ['create', 'update', 'patch', 'delete']),
   };
 }
 
-/** The work of the operator in one namespace: whichever it is applied to. */
-export const namespaceBinding = (): object => ({
-  ...binding('ClusterRole', WORK_ROLE, { name: OPERATOR.name }),
+/** The work of the operator of `namespace` in all namespaces. */
+export const workBinding = (namespace: string): Binding =>
+  bindingOf({ metadata: { name: WORK_ROLE }, role: WORK_ROLE, namespace });
+
+/** The work of the operator of `namespace` in one other namespace: whichever it is applied to. */
+export const namespaceBinding = (namespace: string): Binding => ({
+  ...bindingOf({ metadata: { name: OPERATOR.name }, role: WORK_ROLE, namespace }),
   kind: 'RoleBinding',
 });
 
-const role = (kind: 'Role' | 'ClusterRole', metadata: object, rules: Rule[]): object => ({
-  apiVersion: `${RBAC_GROUP}/v1`,
-  kind,
+/** A Role where `metadata` names a namespace, else a ClusterRole. */
+const roleOf = (metadata: ObjectMeta, rules: Rule[]): Role => ({
+  apiVersion: RBAC_VERSION,
+  kind: kindIn(metadata),
   metadata,
   rules,
 });
 
-const binding = (kind: 'Role' | 'ClusterRole', name: string, metadata: object): object => ({
-  apiVersion: `${RBAC_GROUP}/v1`,
-  kind: `${kind}Binding`,
+const kindIn = ({ namespace }: ObjectMeta): 'Role' | 'ClusterRole' =>
+  namespace === undefined ? 'ClusterRole' : 'Role';
+
+interface Bound {
+  metadata: ObjectMeta;
+  /** A Role of the same namespace, or a ClusterRole where `metadata` names none. */
+  role: string;
+  /** Of the operator. */
+  namespace: string;
+}
+
+const bindingOf = ({ metadata, role, namespace }: Bound): Binding => ({
+  apiVersion: RBAC_VERSION,
+  kind: `${kindIn(metadata)}Binding`,
   metadata,
-  roleRef: { apiGroup: RBAC_GROUP, kind, name },
-  subjects: [{ kind: 'ServiceAccount', ...OPERATOR }],
+  roleRef: { apiGroup: RBAC_GROUP, kind: kindIn(metadata), name: role },
+  subjects: [{ kind: 'ServiceAccount', name: OPERATOR.name, namespace }],
 });
 
-/** A role for people: `config/components/aggregate` adds it to Kubernetes' own `view`, or to `edit` and with it `admin`. */
-const userRole = (of: 'view' | 'edit', verbs: string[]): object =>
-  role('ClusterRole', { name: `sb-${of}` }, [
-    { apiGroups: [GROUP], resources: ['taskbuilds', 'trials'], verbs },
-  ]);
+/** A role for people. */
+const userRole = (name: string, verbs: string[]): Role =>
+  roleOf({ name }, [{ apiGroups: [GROUP], resources: ['taskbuilds', 'trials'], verbs }]);
+
+/** Labels that have Kubernetes add the roles for people to its own `view`, and to `edit` and with it `admin`. */
+export const aggregated = (): KubeObject[] =>
+  [
+    [VIEW_ROLE, 'view'],
+    [EDIT_ROLE, 'edit'],
+  ].map(([name = '', to]) => ({
+    apiVersion: RBAC_VERSION,
+    kind: 'ClusterRole',
+    metadata: { name, labels: { [`rbac.authorization.k8s.io/aggregate-to-${to}`]: 'true' } },
+  }));
+
+/** Everybody who is logged in may read what clients must know: one ConfigMap by name, which holds no secret. Credentials are each user's own. */
+export function clientAccess(namespace: string): Record<string, Role | Binding> {
+  const metadata = { name: CLIENT_CONFIG, namespace };
+  return {
+    'client-role': roleOf(metadata, [
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: [CLIENT_CONFIG], verbs: ['get'] },
+    ]),
+    'client-role-binding': {
+      apiVersion: RBAC_VERSION,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC_GROUP, kind: 'Role', name: CLIENT_CONFIG },
+      subjects: [{ apiGroup: RBAC_GROUP, kind: 'Group', name: 'system:authenticated' }],
+    },
+  };
+}

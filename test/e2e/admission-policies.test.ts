@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { jobFor } from '../../src/controllers/trial/manifests.ts';
 import { BROKER_AUDIENCE, LABEL } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
-import { OPERATOR_USER } from '../../src/installation/names.ts';
+import { operatorUser } from '../../src/installation/names.ts';
 import type { Job } from '../../src/kube/kinds.ts';
 import { buildJob } from '../../src/providers/image-builder/buildkit/manifests.ts';
 import { aTrial, anImageConfig } from '../support/builders.ts';
@@ -112,7 +112,7 @@ describe('The admission policies', function () {
   });
 
   describe('with a stolen token of the operator', () => {
-    const create = (job: Job): Promise<Said> => dryRun(job, OPERATOR_USER);
+    const create = (job: Job): Promise<Said> => dryRun(job, operatorUser());
 
     it('take the Job of a Trial and the Job of a build', async () => {
       accepts(await create(rendered()));
@@ -218,7 +218,7 @@ describe('The admission policies', function () {
         },
       };
       await kubectlOk(['create', '-f', '-'], job);
-      const removed = await kubectl(['delete', 'job', 'theirs', '-n', namespace, `--as=${OPERATOR_USER}`]);
+      const removed = await kubectl(['delete', 'job', 'theirs', '-n', namespace, `--as=${operatorUser()}`]);
       refuses(removed, 'deletes no Job but those');
     });
 
@@ -232,7 +232,7 @@ describe('The admission policies', function () {
         'update jobs',
         'create serviceaccounts/token',
       ])
-        expect(await may(OPERATOR_USER, asked), asked).to.equal(false);
+        expect(await may(operatorUser(), asked), asked).to.equal(false);
     });
   });
 
@@ -339,7 +339,7 @@ describe('The admission policies', function () {
       const made = JSON.parse(await kubectlOk(['create', '-f', '-', '-o', 'json'], build)) as Trial;
       const owned = buildOf({ name: 'image', uid: made.metadata.uid ?? '' });
       job = `job/${owned.metadata.name}`;
-      await kubectlOk(['create', '-f', '-', `--as=${OPERATOR_USER}`], owned);
+      await kubectlOk(['create', '-f', '-', `--as=${operatorUser()}`], owned);
       await eventuallyTrue('the Job controller has created the Pod', async () => {
         const args = ['get', 'pods', '-n', namespace, '-l', `${LABEL.taskBuild}=image`, '-o', 'name'];
         pod = (await kubectlOk(args)).trim();

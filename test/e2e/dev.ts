@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
-import { OPERATOR_USER } from '../../src/installation/names.ts';
+import { operatorUser } from '../../src/installation/names.ts';
 import { connect } from '../../src/kube/connect.ts';
 import { ConfigMap, Pod, Secret } from '../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject } from '../../src/kube/types.ts';
@@ -73,7 +73,7 @@ async function main(): Promise<number> {
 /** The same access under the operator's name: its rights, and what admission takes from nobody else. */
 function asOperator(kubeConfig: KubeConfig): string {
   const config = JSON.parse(kubeConfig.exportConfig()) as { users: { user: object }[] };
-  const users = config.users.map(({ user, ...rest }) => ({ ...rest, user: { ...user, as: OPERATOR_USER } }));
+  const users = config.users.map(({ user, ...rest }) => ({ ...rest, user: { ...user, as: operatorUser() } }));
   return JSON.stringify({ ...config, users });
 }
 

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { KubeConfig } from '@kubernetes/client-node';
 import { configMapHash } from '../../src/crds/content.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
-import { OPERATOR_USER } from '../../src/installation/names.ts';
+import { operatorUser } from '../../src/installation/names.ts';
 import { connect, type Kube } from '../../src/kube/connect.ts';
 import { buildkitImageBuilder } from '../../src/providers/image-builder/buildkit.ts';
 import { DOCKERFILES, imageBuilderContract } from '../../src/providers/image-builder/contract.ts';
@@ -27,7 +27,7 @@ const setting = (name: string): Promise<string> =>
 function connectToCluster(): Kube {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
-  config.users = config.users.map((user) => ({ ...user, impersonateUser: OPERATOR_USER }));
+  config.users = config.users.map((user) => ({ ...user, impersonateUser: operatorUser() }));
   return connect({ kubeConfig: config, log: recordingLog() });
 }
 

@@ -1,4 +1,5 @@
 import { CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
+import { APPLY } from '../../installation/overlays.ts';
 import { isForbidden } from '../../kube/errors.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient } from '../../kube/types.ts';
@@ -41,6 +42,6 @@ const absent = (why: string, cause?: unknown): CliError =>
   new CliError('SB-E008', {
     what: 'cannot find sb-operator in this cluster',
     why,
-    fix: 'kubectl apply -k config/overlays/<local|aws>    (in a checkout of sb-operator; or choose another --context)',
+    fix: `${APPLY}    (in a checkout of sb-operator; or choose another --context)`,
     cause,
   });

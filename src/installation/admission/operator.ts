@@ -1,9 +1,9 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
 import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL } from '../../crds/names.ts';
-import { NAMESPACE_LABEL, OPERATOR, OPERATOR_USER } from '../names.ts';
+import { NAMESPACE_LABEL, OPERATOR, operatorUser } from '../names.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
-const isOperator = `request.userInfo.username == '${OPERATOR_USER}'`;
+const isOperator = (namespace: string): string => `request.userInfo.username == '${operatorUser(namespace)}'`;
 /** Nothing more is asked of a deletion, which has no object. */
 const unlessDeleted = (rule: string): string => `request.operation == 'DELETE' || (${rule})`;
 
@@ -39,11 +39,83 @@ const hardened = [
   `${listAt('container.?ports')}.all(port, port.?hostPort.orValue(0) == 0)`,
 ].join(' && ');
 
+type Rule = PolicyOptions['holds'][number];
+
+const deletesItsOwn: Rule = {
+  rule: `request.operation != 'DELETE' || ${mapAt('oldObject.?metadata.?labels')}.exists(key, key in ${texts([LABEL.trial, LABEL.taskBuild])})`,
+  message: `the operator deletes no Job but those of Trials and TaskBuilds`,
+};
+
+/** `namespace`: of the operator. */
+const keepsOut = (namespace: string): Rule => ({
+  rule: unlessDeleted(
+    `!object.metadata.namespace.startsWith('kube-') && object.metadata.namespace != '${namespace}'`,
+  ),
+  message: `no Trial and no build runs in a namespace of Kubernetes or of the operator: use another namespace`,
+});
+
+const isRendered: Rule[] = [
+  {
+    rule: unlessDeleted(
+      `variables.owners.size() == 1 && variables.owner.apiVersion == '${API_VERSION}' && variables.owner.?controller.orValue(false)`,
+    ),
+    message: 'a Job of the operator is owned by a Trial or a TaskBuild, and by nothing else',
+  },
+  {
+    rule: unlessDeleted(
+      `'${LABEL.attempt}' in variables.labels && (${isOwnerName}) && (${attemptOfTrial} || ${attemptOfBuild})`,
+    ),
+    message: 'a Job of the operator has the name and the labels of an attempt of its owner',
+  },
+  {
+    rule: unlessDeleted(
+      `${mapAt('object.spec.template.?metadata.?labels')}.exists(key, key in ${texts([LABEL.trial, LABEL.taskBuild])} && object.spec.template.metadata.labels[key] == variables.label)`,
+    ),
+    message: 'the Pods of a Job of the operator have its labels',
+  },
+  {
+    rule: unlessDeleted(
+      `variables.pod.?serviceAccountName.orValue('default') in ['', 'default'] && !variables.pod.?automountServiceAccountToken.orValue(true)`,
+    ),
+    message: 'a Job of the operator runs as the ServiceAccount default, without its token',
+  },
+  {
+    rule: unlessDeleted(
+      [
+        'hostNetwork',
+        'hostPID',
+        'hostIPC',
+        'shareProcessNamespace',
+        'securityContext.?windowsOptions.?hostProcess',
+      ]
+        .map((field) => `!variables.pod.?${field}.orValue(false)`)
+        .join(' && '),
+    ),
+    message: 'a Job of the operator uses no namespaces of its node',
+  },
+  {
+    rule: unlessDeleted(`variables.containers.all(container, ${hardened})`),
+    message:
+      'a Job of the operator is not privileged, adds no capabilities, leaves seccomp on and takes no ports of its node',
+  },
+  {
+    rule: unlessDeleted(
+      `!variables.priority.startsWith('system-') && variables.priority != '${OPERATOR.name}'`,
+    ),
+    message:
+      'no Trial comes before Kubernetes’ own Pods or the operator’s: choose another spec.scheduling.priorityClassName',
+  },
+  {
+    rule: unlessDeleted(`${listAt('variables.pod.?volumes')}.all(volume, ${harmlessVolume})`),
+    message: `the volumes of a Job of the operator are emptyDirs, ConfigMaps, Secrets and the token for ${BROKER_AUDIENCE}`,
+  },
+];
+
 /** A Job of the operator is one that it renders for a Trial or a TaskBuild. */
-const jobs: PolicyOptions = {
+export const operatorJobs = (namespace: string): PolicyOptions => ({
   about: 'operator-jobs',
   match: { group: 'batch', resources: ['jobs'], operations: ['CREATE', 'UPDATE', 'DELETE'] },
-  when: isOperator,
+  when: isOperator(namespace),
   variables: {
     labels: mapAt('object.?metadata.?labels'),
     owners: listAt('object.?metadata.?ownerReferences'),
@@ -54,73 +126,8 @@ const jobs: PolicyOptions = {
     priority: `variables.pod.?priorityClassName.orValue('')`,
     containers: `${listAt('variables.pod.?containers')} + ${listAt('variables.pod.?initContainers')}`,
   },
-  holds: [
-    {
-      rule: `request.operation != 'DELETE' || ${mapAt('oldObject.?metadata.?labels')}.exists(key, key in ${texts([LABEL.trial, LABEL.taskBuild])})`,
-      message: `the operator deletes no Job but those of Trials and TaskBuilds`,
-    },
-    {
-      rule: unlessDeleted(
-        `!object.metadata.namespace.startsWith('kube-') && object.metadata.namespace != '${OPERATOR.namespace}'`,
-      ),
-      message: `no Trial and no build runs in a namespace of Kubernetes or of the operator: use another namespace`,
-    },
-    {
-      rule: unlessDeleted(
-        `variables.owners.size() == 1 && variables.owner.apiVersion == '${API_VERSION}' && variables.owner.?controller.orValue(false)`,
-      ),
-      message: 'a Job of the operator is owned by a Trial or a TaskBuild, and by nothing else',
-    },
-    {
-      rule: unlessDeleted(
-        `'${LABEL.attempt}' in variables.labels && (${isOwnerName}) && (${attemptOfTrial} || ${attemptOfBuild})`,
-      ),
-      message: 'a Job of the operator has the name and the labels of an attempt of its owner',
-    },
-    {
-      rule: unlessDeleted(
-        `${mapAt('object.spec.template.?metadata.?labels')}.exists(key, key in ${texts([LABEL.trial, LABEL.taskBuild])} && object.spec.template.metadata.labels[key] == variables.label)`,
-      ),
-      message: 'the Pods of a Job of the operator have its labels',
-    },
-    {
-      rule: unlessDeleted(
-        `variables.pod.?serviceAccountName.orValue('default') in ['', 'default'] && !variables.pod.?automountServiceAccountToken.orValue(true)`,
-      ),
-      message: 'a Job of the operator runs as the ServiceAccount default, without its token',
-    },
-    {
-      rule: unlessDeleted(
-        [
-          'hostNetwork',
-          'hostPID',
-          'hostIPC',
-          'shareProcessNamespace',
-          'securityContext.?windowsOptions.?hostProcess',
-        ]
-          .map((field) => `!variables.pod.?${field}.orValue(false)`)
-          .join(' && '),
-      ),
-      message: 'a Job of the operator uses no namespaces of its node',
-    },
-    {
-      rule: unlessDeleted(`variables.containers.all(container, ${hardened})`),
-      message:
-        'a Job of the operator is not privileged, adds no capabilities, leaves seccomp on and takes no ports of its node',
-    },
-    {
-      rule: unlessDeleted(
-        `!variables.priority.startsWith('system-') && variables.priority != '${OPERATOR.name}'`,
-      ),
-      message:
-        'no Trial comes before Kubernetes’ own Pods or the operator’s: choose another spec.scheduling.priorityClassName',
-    },
-    {
-      rule: unlessDeleted(`${listAt('variables.pod.?volumes')}.all(volume, ${harmlessVolume})`),
-      message: `the volumes of a Job of the operator are emptyDirs, ConfigMaps, Secrets and the token for ${BROKER_AUDIENCE}`,
-    },
-  ],
-};
+  holds: [deletesItsOwn, keepsOut(namespace), ...isRendered],
+});
 
 const isOpen = {
   rule: `${mapAt('namespaceObject.?metadata.?labels')}[?'${NAMESPACE_LABEL.key}'].orValue('') == '${NAMESPACE_LABEL.value}'`,
@@ -132,11 +139,11 @@ const isOpen = {
  * Part of `config/components/labelled-namespaces`: Trials and builds where an admin has allowed them, and nowhere else. A build of CodeBuild takes no
  * Job, so that TaskBuilds are asked for themselves.
  */
-export const LABELLED_NAMESPACES: readonly PolicyOptions[] = [
+export const labelledNamespaces = (namespace: string): PolicyOptions[] => [
   {
     about: 'operator-namespaces',
     match: { group: 'batch', resources: ['jobs'], operations: ['CREATE'] },
-    when: isOperator,
+    when: isOperator(namespace),
     holds: [isOpen],
   },
   {
@@ -145,5 +152,3 @@ export const LABELLED_NAMESPACES: readonly PolicyOptions[] = [
     holds: [isOpen],
   },
 ];
-
-export const OPERATOR_JOBS: readonly PolicyOptions[] = [jobs];

@@ -1,6 +1,6 @@
 /** Policies about who may write what the broker believes: labels and annotations of ours, and tokens for it. */
 import { BROKER_AUDIENCE, PREFIX } from '../../crds/names.ts';
-import { OPERATOR_USER } from '../names.ts';
+import { operatorUser } from '../names.ts';
 import {
   asksForToken,
   beforeOrAfter,
@@ -42,7 +42,7 @@ const pods: PolicyOptions = {
   ],
 };
 
-const jobs: PolicyOptions = {
+const jobs = (namespace: string): PolicyOptions => ({
   about: 'jobs',
   match: { group: 'batch', resources: ['jobs'], operations: ['CREATE', 'UPDATE'] },
   when: beforeOrAfter(
@@ -54,7 +54,7 @@ const jobs: PolicyOptions = {
   ),
   holds: [
     {
-      rule: `request.operation != 'CREATE' || request.userInfo.username == '${OPERATOR_USER}'`,
+      rule: `request.operation != 'CREATE' || request.userInfo.username == '${operatorUser(namespace)}'`,
       message: `labels and annotations ${PREFIX}… and tokens for ${BROKER_AUDIENCE} belong to Jobs of the operator; create a Trial or a TaskBuild`,
     },
     {
@@ -62,7 +62,7 @@ const jobs: PolicyOptions = {
       message: KEPT,
     },
   ],
-};
+});
 
 const tokens: PolicyOptions = {
   about: 'tokens',
@@ -76,4 +76,5 @@ const tokens: PolicyOptions = {
   ],
 };
 
-export const ORIGIN: readonly PolicyOptions[] = [pods, jobs, tokens];
+/** `namespace`: of the operator. */
+export const origin = (namespace: string): PolicyOptions[] => [pods, jobs(namespace), tokens];

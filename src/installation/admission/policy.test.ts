@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { LABELLED_NAMESPACES, OPERATOR_JOBS } from './operator.ts';
-import { ORIGIN } from './origin.ts';
-import { policyManifests } from './policy.ts';
+import { OPERATOR } from '../names.ts';
+import { labelledNamespaces, operatorJobs } from './operator.ts';
+import { origin } from './origin.ts';
+import { policyObjects } from './policy.ts';
 import { SIZES } from './sizes.ts';
 
 interface Manifest {
@@ -14,8 +15,9 @@ interface Manifest {
   };
 }
 
-const all = [...ORIGIN, ...OPERATOR_JOBS, ...SIZES, ...LABELLED_NAMESPACES].map(
-  (policy) => Object.values(policyManifests(policy)) as Manifest[],
+const { namespace } = OPERATOR;
+const all = [...origin(namespace), operatorJobs(namespace), ...SIZES, ...labelledNamespaces(namespace)].map(
+  (policy) => Object.values(policyObjects(policy)) as Manifest[],
 );
 
 // What they do is seen by test/e2e/admission-policies.test.ts, on a real API server.
@@ -45,9 +47,10 @@ describe('The admission policies', () => {
   });
 
   it('keep builds out of a namespace that no admin has opened, whether they take a Job or not', () => {
-    expect(LABELLED_NAMESPACES.map(({ match }) => match.resources).flat()).to.deep.equal([
-      'jobs',
-      'taskbuilds',
-    ]);
+    expect(
+      labelledNamespaces(namespace)
+        .map(({ match }) => match.resources)
+        .flat(),
+    ).to.deep.equal(['jobs', 'taskbuilds']);
   });
 });

@@ -1,6 +1,10 @@
 /** ValidatingAdmissionPolicies as typed objects, and the pieces of CEL that they share. Kubernetes 1.30 or newer evaluates them inside the API server. */
-import type { V1ValidatingAdmissionPolicySpec } from '@kubernetes/client-node';
+import type {
+  V1ValidatingAdmissionPolicyBindingSpec,
+  V1ValidatingAdmissionPolicySpec,
+} from '@kubernetes/client-node';
 import { BROKER_AUDIENCE, GROUP, PREFIX } from '../../crds/names.ts';
+import type { KubeObject } from '../../kube/types.ts';
 
 const ADMISSION = 'admissionregistration.k8s.io/v1';
 
@@ -16,17 +20,25 @@ export interface PolicyOptions {
   holds: { rule: string; message: string; messageExpression?: string }[];
 }
 
-/** Manifests by file name: the policy and the binding that puts it into force in every namespace. */
-export function policyManifests(options: PolicyOptions): Record<string, object> {
+export interface Policy extends KubeObject {
+  spec: V1ValidatingAdmissionPolicySpec;
+}
+
+export interface PolicyBinding extends KubeObject {
+  spec: V1ValidatingAdmissionPolicyBindingSpec;
+}
+
+/** The policy, and the binding that puts it into force in every namespace. */
+export function policyObjects(options: PolicyOptions): Record<string, Policy | PolicyBinding> {
   const metadata = { name: `${options.about}.${GROUP}` };
   return {
-    [`${options.about}.yaml`]: {
+    [options.about]: {
       apiVersion: ADMISSION,
       kind: 'ValidatingAdmissionPolicy',
       metadata,
       spec: policySpec(options),
     },
-    [`${options.about}-binding.yaml`]: {
+    [`${options.about}-binding`]: {
       apiVersion: ADMISSION,
       kind: 'ValidatingAdmissionPolicyBinding',
       metadata,

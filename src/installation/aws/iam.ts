@@ -1,8 +1,7 @@
-/** IAM policies and their page of the reference, made of the table of permissions. */
+/** IAM policies, made of the table of permissions. */
 import {
   AWS_PERMISSIONS,
   RESOURCES,
-  WITHHELD,
   type AwsOption,
   type AwsPermission,
   type AwsRole,
@@ -16,7 +15,8 @@ const FILES: Record<AwsRole, string> = {
 };
 const OPTIONS: Record<AwsOption, string> = { kms: 'kms', pullThrough: 'pull-through' };
 
-const fileOf = ({ role, option }: Pick<AwsPermission, 'role' | 'option'>): string =>
+/** Name of the policy's file. */
+export const fileOf = ({ role, option }: Pick<AwsPermission, 'role' | 'option'>): string =>
   option === undefined ? `${FILES[role]}.json` : `${FILES[role]}-${OPTIONS[option]}.json`;
 
 interface Statement {
@@ -47,25 +47,4 @@ export function policyDocuments(): Record<string, object> {
       { Version: '2012-10-17', Statement: statements(permissions) },
     ]),
   );
-}
-
-const row = (cells: string[]): string =>
-  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-
-/** The table in Markdown. */
-export function permissionsPage(): string {
-  const rows = AWS_PERMISSIONS.map((permission) => {
-    const { action, on, by, why } = permission;
-    return row([`\`${fileOf(permission)}\``, `\`${action}\``, `\`${RESOURCES[on]}\``, by, why]);
-  });
-  const withheld = Object.entries(WITHHELD).map(([action, why]) => `- \`${action}\`: ${why}.`);
-  return [
-    '# AWS permissions',
-    'Who calls what, and why. The policies in `config/aws/iam` are made of the same table (`src/providers/aws/permissions.ts`); `docs/aws.md` says what to put in the place of `${…}`.',
-    [row(['Policy', 'Action', 'Resource', 'Called by', 'Why']), row(Array(5).fill('---')), ...rows].join(
-      '\n',
-    ),
-    'Never granted, although an adapter could:',
-    withheld.join('\n'),
-  ].join('\n\n');
 }

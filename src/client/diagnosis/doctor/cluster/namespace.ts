@@ -1,7 +1,6 @@
+import { POD_SECURITY } from '../../../../installation/names.ts';
 import { Namespace } from '../../../../kube/kinds.ts';
 import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
-
-const ENFORCE = 'pod-security.kubernetes.io/enforce';
 
 export function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
   if (!found)
@@ -17,12 +16,12 @@ export function judgeNamespace(name: string, found: Namespace | undefined): Foun
       problem(`namespace ${name} is being deleted`, 'nothing can be created in it', 'choose another with -n'),
     ];
   // A phase drops to its own user, so the task container begins as root.
-  if (found.metadata.labels?.[ENFORCE] === 'restricted')
+  if (found.metadata.labels?.[POD_SECURITY.enforce] === 'restricted')
     return [
       problem(
         `namespace ${name} refuses Trials`,
         'Pod Security `restricted` is enforced in it, and the task container of a Trial starts as root',
-        `kubectl label namespace ${name} ${ENFORCE}=baseline --overwrite`,
+        `kubectl label namespace ${name} ${POD_SECURITY.enforce}=baseline --overwrite`,
       ),
     ];
   return [fine(`namespace ${name} is there`)];

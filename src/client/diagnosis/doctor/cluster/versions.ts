@@ -1,4 +1,5 @@
 import { ownVersion } from '../../../session/versions.ts';
+import { APPLY } from '../../../../installation/overlays.ts';
 import { fine, warning, type Check, type Found, type Patient } from '../check-result.ts';
 
 /** Before 1.0 a minor version may break what an older one promised. */
@@ -12,7 +13,7 @@ export function judgeVersions({ client, operator }: { client: string; operator: 
         warning(
           both,
           'they were not made for each other',
-          `npm install -g sb-operator@${operator}    (or upgrade the operator: kubectl apply -k config/overlays/<local|aws>)`,
+          `npm install -g sb-operator@${operator}    (or upgrade the operator: ${APPLY})`,
         ),
       ];
 }

@@ -1,5 +1,6 @@
 /** Pure: what the operator's own objects say about it. */
 import { OPERATOR, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
+import { APPLY } from '../../../../installation/overlays.ts';
 import type { Lease, Pod } from '../../../../kube/kinds.ts';
 import { earlierExits } from '../../../../pods/reading/cause.ts';
 import { podState } from '../../../../pods/reading/state.ts';
@@ -18,7 +19,7 @@ export function judgeDeployment(deployment: Deployment | undefined, pods: readon
       problem(
         'the operator is not installed',
         `there is no Deployment ${OPERATOR.name} in namespace ${OPERATOR.namespace}`,
-        'kubectl apply -k config/overlays/<local|aws>    (in a checkout of sb-operator)',
+        `${APPLY}    (in a checkout of sb-operator)`,
       ),
     ];
   const { replicas: wanted = 1 } = deployment.spec ?? {};

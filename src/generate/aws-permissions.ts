@@ -1,0 +1,23 @@
+/** The table of AWS permissions in Markdown. */
+import { fileOf } from '../installation/aws/iam.ts';
+import { AWS_PERMISSIONS, RESOURCES, WITHHELD } from '../providers/aws/permissions.ts';
+
+const row = (cells: string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+
+export function permissionsPage(): string {
+  const rows = AWS_PERMISSIONS.map((permission) => {
+    const { action, on, by, why } = permission;
+    return row([`\`${fileOf(permission)}\``, `\`${action}\``, `\`${RESOURCES[on]}\``, by, why]);
+  });
+  const withheld = Object.entries(WITHHELD).map(([action, why]) => `- \`${action}\`: ${why}.`);
+  return [
+    '# AWS permissions',
+    'Who calls what, and why. The policies in `config/aws/iam` are made of the same table (`src/providers/aws/permissions.ts`); `docs/aws.md` says what to put in the place of `${…}`.',
+    [row(['Policy', 'Action', 'Resource', 'Called by', 'Why']), row(Array(5).fill('---')), ...rows].join(
+      '\n',
+    ),
+    'Never granted, although an adapter could:',
+    withheld.join('\n'),
+  ].join('\n\n');
+}

@@ -1,0 +1,65 @@
+/** The folders of `config`: an installation's objects, for kubectl and kustomize. */
+import { namespacePolicies } from '../installation/admission/policies.ts';
+import { policyDocuments } from '../installation/aws/iam.ts';
+import { installation } from '../installation/installation.ts';
+import { IRSA, OVERLAYS } from '../installation/overlays.ts';
+import { aggregated, namespaceBinding, workBinding } from '../installation/roles.ts';
+import { DEFAULTS } from '../installation/values.ts';
+import type { Permission } from '../kube/types.ts';
+import {
+  component,
+  deleting,
+  folder,
+  generated,
+  overlayFolder,
+  overlayOver,
+  patching,
+  UNHASHED,
+  type Files,
+} from './kustomize.ts';
+
+/** By name of the folder. `permissions`: everything that the operator does in the API. */
+export function configFolders(permissions: readonly Permission[], version: string): Record<string, Files> {
+  const values = { ...DEFAULTS, version };
+  const { definitions, roles, policies, operator, settings, clientConfig } = installation(
+    permissions,
+    values,
+  );
+  return {
+    'config/crd': folder(definitions),
+    'config/rbac': folder(roles),
+    'config/admission': folder(policies),
+    'config/default': folder(operator, {
+      about:
+        'The operator for any cluster. Settings and the image come from an overlay; config/overlays/local shows one.',
+      resources: ['../crd', '../rbac', '../admission'],
+      configMapGenerator: [
+        generated(settings.metadata, settings.data ?? {}),
+        generated(clientConfig.metadata, clientConfig.data ?? {}, UNHASHED),
+      ],
+    }),
+    'config/namespace': folder({ 'role-binding': namespaceBinding(values.namespace) }),
+    'config/components/labelled-namespaces': component(namespacePolicies(values.namespace)),
+    'config/components/namespace-bindings': patching(
+      'The operator works only in namespaces that have its RoleBinding: kubectl apply -n <namespace> -k config/namespace.',
+      [deleting(workBinding(values.namespace))],
+    ),
+    'config/components/aggregate': patching(
+      'Anyone who may view or edit a namespace by Kubernetes’ own roles may do the same with its Trials and TaskBuilds.',
+      aggregated(),
+    ),
+    ...Object.fromEntries(
+      Object.entries(OVERLAYS).map(([name, overlay]) => [
+        `config/overlays/${name}`,
+        overlayFolder(overlay, version),
+      ]),
+    ),
+    'config/overlays/aws-irsa': overlayOver(IRSA),
+    'config/aws/iam': Object.fromEntries(
+      Object.entries(policyDocuments()).map(([file, policy]) => [
+        file,
+        `${JSON.stringify(policy, undefined, 2)}\n`,
+      ]),
+    ),
+  };
+}

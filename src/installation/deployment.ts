@@ -1,0 +1,103 @@
+/** The operator's Deployment. */
+import type { V1Container, V1DeploymentSpec, V1EnvVar, V1PodSpec, V1Probe } from '@kubernetes/client-node';
+import type { Wire } from '../kube/kinds.ts';
+import type { KubeObject } from '../kube/types.ts';
+import {
+  BROKER,
+  CONTAINER,
+  COURIER_IMAGE,
+  METRICS_PORT,
+  OPERATOR,
+  OPERATOR_LABELS,
+  SETTINGS,
+  STORE_SECRET,
+} from './names.ts';
+import type { Values } from './values.ts';
+
+export interface Deployment extends KubeObject {
+  spec: Wire<V1DeploymentSpec>;
+}
+
+/** As the Dockerfile makes it. */
+const USER = 10_001;
+/** Outlives the process, so that what killed it is not first in line again. */
+const WORK_FOLDER = '/var/run/sb-operator';
+
+export const deployment = (values: Values): Deployment => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: OPERATOR.name, namespace: values.namespace, labels: { ...OPERATOR_LABELS } },
+  spec: {
+    replicas: values.replicas,
+    selector: { matchLabels: { ...OPERATOR_LABELS } },
+    template: { metadata: { labels: { ...OPERATOR_LABELS } }, spec: podSpec(values) },
+  },
+});
+
+const podSpec = (values: Values): Wire<V1PodSpec> => ({
+  serviceAccountName: OPERATOR.name,
+  priorityClassName: OPERATOR.name,
+  enableServiceLinks: false,
+  // Reconciles in flight get 30 seconds to end before the lease is given back.
+  terminationGracePeriodSeconds: 45,
+  affinity: {
+    podAntiAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        {
+          weight: 100,
+          podAffinityTerm: {
+            topologyKey: 'kubernetes.io/hostname',
+            labelSelector: { matchLabels: { ...OPERATOR_LABELS } },
+          },
+        },
+      ],
+    },
+  },
+  securityContext: {
+    runAsNonRoot: true,
+    runAsUser: USER,
+    runAsGroup: USER,
+    seccompProfile: { type: 'RuntimeDefault' },
+  },
+  containers: [container(values)],
+  volumes: [{ name: 'work', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } }],
+});
+
+const container = ({ image, resources }: Values): Wire<V1Container> => ({
+  name: CONTAINER,
+  image,
+  command: ['node', '/app/operator.js'],
+  envFrom: [
+    { configMapRef: { name: SETTINGS } },
+    // Absent where the cloud gives the Pod an identity.
+    { secretRef: { name: STORE_SECRET, optional: true } },
+  ],
+  env: environment(image),
+  ports: [
+    { name: BROKER.portName, containerPort: BROKER.port },
+    { name: 'metrics', containerPort: METRICS_PORT },
+  ],
+  // Where Trials want all of a node's cores, an answer takes seconds. A restart would help nobody: only a minute without any answer is one.
+  livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 6 },
+  // One that answers late still serves couriers; one that stops says so, and is out after three answers.
+  readinessProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 3 },
+  startupProbe: { ...probe('/healthz'), periodSeconds: 1, failureThreshold: 60 },
+  resources,
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+  volumeMounts: [{ name: 'work', mountPath: WORK_FOLDER }],
+});
+
+const environment = (image: string): Wire<V1EnvVar>[] => [
+  { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+  { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+  { name: COURIER_IMAGE, value: image },
+  { name: 'SB_WORK_FOLDER', value: WORK_FOLDER },
+  // Half of these threads look up names. Trials name registries whose name servers may never answer, and each such name keeps one busy.
+  { name: 'UV_THREADPOOL_SIZE', value: '128' },
+];
+
+const probe = (path: string): Wire<V1Probe> => ({ httpGet: { path, port: 'metrics' }, timeoutSeconds: 5 });

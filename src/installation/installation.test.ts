@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import type { KubeObject } from '../kube/types.ts';
+import { installation } from './installation.ts';
+import { OVERLAYS, valuesOf } from './overlays.ts';
+import { DEFAULTS, type Values } from './values.ts';
+
+const PERMISSIONS = [
+  { group: 'batch', resources: ['jobs'], verbs: ['get', 'watch', 'create'] },
+  { group: '', resources: ['secrets'], verbs: ['create'], scope: 'own' as const },
+];
+
+const installed = (values: Partial<Values> = {}) =>
+  installation(PERMISSIONS, { ...DEFAULTS, version: '1.2.3', ...values });
+
+function objectsOf({ settings, clientConfig, ...groups }: ReturnType<typeof installed>): KubeObject[] {
+  return [
+    ...Object.values(groups).flatMap((group) => Object.values<KubeObject>(group)),
+    settings,
+    clientConfig,
+  ];
+}
+
+describe('An installation', () => {
+  it('has every object once', () => {
+    const names = objectsOf(installed()).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    expect(new Set(names).size).to.equal(names.length);
+  });
+
+  it('is in the namespace that it is given, and names no other', () => {
+    const elsewhere = installed({ namespace: 'elsewhere' });
+    const objects = objectsOf(elsewhere);
+    const namespaces = new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []));
+    expect([...namespaces]).to.deep.equal(['elsewhere']);
+    expect(JSON.stringify(objects)).not.to.contain('sb-system');
+    expect(elsewhere.settings.data).to.include({ SB_BROKER_URL: 'https://sb-broker.elsewhere.svc:8443' });
+  });
+
+  it('runs the operator and its couriers from one image, as often and as large as it is told', () => {
+    const resources = { limits: { memory: '2Gi' } };
+    const { operator } = installed({ image: 'host/operator@sha256:1', replicas: 3, resources });
+    const { deployment } = operator;
+    expect(deployment).to.have.nested.property('spec.replicas', 3);
+    const path = 'spec.template.spec.containers[0]';
+    expect(deployment).to.have.nested.property(`${path}.image`, 'host/operator@sha256:1');
+    expect(deployment).to.have.deep.nested.property(`${path}.resources`, resources);
+    expect(deployment)
+      .to.have.nested.property(`${path}.env`)
+      .that.deep.includes({ name: 'SB_COURIER_IMAGE', value: 'host/operator@sha256:1' });
+  });
+
+  it('keeps what follows from its objects out of reach of settings', () => {
+    const { settings } = installed({ settings: { SB_PROFILE: 'aws', SB_BROKER_PORT: '1' } });
+    expect(settings.data).to.include({ SB_PROFILE: 'aws', SB_BROKER_PORT: '8443' });
+  });
+
+  it('tells clients what its settings say: of AWS no endpoint, and the region of all where the bucket has none', () => {
+    const told = (name: string) =>
+      installed(valuesOf(OVERLAYS[name] ?? expect.fail(name), '1.2.3')).clientConfig.data;
+    expect(told('aws')).to.deep.equal({
+      profile: 'aws',
+      bucket: 'abundant-sb-artifacts',
+      region: 'us-east-1',
+      operatorVersion: '1.2.3',
+    });
+    expect(told('local')).to.include({ profile: 'local', endpoint: 'http://127.0.0.1:7070' });
+  });
+});

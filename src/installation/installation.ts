@@ -1,0 +1,49 @@
+/** An installation as objects: whatever writes, renders or applies one begins here. */
+import { definitions, type CustomResourceDefinition } from '../crds/definition.ts';
+import type { ConfigMap } from '../kube/kinds.ts';
+import type { KubeObject, Permission } from '../kube/types.ts';
+import { policies } from './admission/policies.ts';
+import { deployment } from './deployment.ts';
+import {
+  brokerService,
+  clientConfig,
+  podDisruptionBudget,
+  priorityClass,
+  serviceAccount,
+  settings,
+  systemNamespace,
+} from './operator.ts';
+import { clientAccess, roles } from './roles.ts';
+import type { Values } from './values.ts';
+
+/** Objects, each under a short name that is its own among those beside it. */
+export type Objects = Record<string, KubeObject>;
+
+export interface Installation {
+  definitions: Record<string, CustomResourceDefinition>;
+  roles: Objects;
+  /** Need Kubernetes 1.30. */
+  policies: Objects;
+  /** The operator and what it runs with. */
+  operator: Objects;
+  settings: ConfigMap;
+  clientConfig: ConfigMap;
+}
+
+/** `permissions`: everything that the operator does in the API. */
+export const installation = (permissions: readonly Permission[], values: Values): Installation => ({
+  definitions: Object.fromEntries(definitions.map((crd) => [crd.spec.names.plural, crd])),
+  roles: roles(permissions, values.namespace),
+  policies: policies(values.namespace),
+  operator: {
+    namespace: systemNamespace(values),
+    'priority-class': priorityClass(),
+    'service-account': serviceAccount(values),
+    deployment: deployment(values),
+    service: brokerService(values),
+    'pod-disruption-budget': podDisruptionBudget(values),
+    ...clientAccess(values.namespace),
+  },
+  settings: settings(values),
+  clientConfig: clientConfig(values),
+});

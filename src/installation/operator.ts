@@ -1,0 +1,92 @@
+/** The operator's own objects, but for its Deployment and its roles. */
+import type { V1PodDisruptionBudgetSpec, V1ServiceSpec } from '@kubernetes/client-node';
+import type { ConfigMap, Namespace, Wire } from '../kube/kinds.ts';
+import type { KubeObject } from '../kube/types.ts';
+import {
+  BROKER,
+  CLIENT_CONFIG,
+  NAMESPACE_LABEL,
+  OPERATOR,
+  OPERATOR_LABELS,
+  POD_SECURITY,
+  SETTINGS,
+} from './names.ts';
+import { clientConfigOf, settingsOf, type Values } from './values.ts';
+
+export const systemNamespace = ({ namespace: name }: Values): Namespace => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, labels: { [POD_SECURITY.enforce]: 'baseline', [POD_SECURITY.warn]: 'restricted' } },
+});
+
+export const serviceAccount = ({ namespace }: Values): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: OPERATOR.name, namespace },
+});
+
+interface PriorityClass extends KubeObject {
+  value: number;
+  description: string;
+}
+
+/** Above all that is not Kubernetes' own: whatever Trials ask for, they neither evict the operator nor keep it from being scheduled. */
+export const priorityClass = (): PriorityClass => ({
+  apiVersion: 'scheduling.k8s.io/v1',
+  kind: 'PriorityClass',
+  metadata: { name: OPERATOR.name },
+  value: 1_000_000_000,
+  description: 'The operator of Trials, before the Trials.',
+});
+
+interface Service extends KubeObject {
+  spec: Wire<V1ServiceSpec>;
+}
+
+/** Couriers exchange their token for short URLs here; every replica answers. */
+export const brokerService = ({ namespace }: Values): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: BROKER.service, namespace, labels: { ...OPERATOR_LABELS } },
+  spec: {
+    selector: { ...OPERATOR_LABELS },
+    ports: [{ name: BROKER.portName, port: BROKER.port, targetPort: BROKER.portName }],
+  },
+});
+
+interface PodDisruptionBudget extends KubeObject {
+  spec: Wire<V1PodDisruptionBudgetSpec>;
+}
+
+export const podDisruptionBudget = ({ namespace }: Values): PodDisruptionBudget => ({
+  apiVersion: 'policy/v1',
+  kind: 'PodDisruptionBudget',
+  metadata: { name: OPERATOR.name, namespace },
+  spec: { minAvailable: 1, selector: { matchLabels: { ...OPERATOR_LABELS } } },
+});
+
+/** The operator's environment. */
+export const settings = (values: Values): ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: SETTINGS, namespace: values.namespace },
+  data: settingsOf(values),
+});
+
+/** What clients such as sb read, under a name that they know. */
+export const clientConfig = (values: Values): ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: CLIENT_CONFIG, namespace: values.namespace },
+  data: clientConfigOf(values),
+});
+
+/** A namespace that is open to Trials, and in which every Pod keeps to what theirs keep to. */
+export const trialNamespace = (name: string): Namespace => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name,
+    labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, [POD_SECURITY.enforce]: 'baseline' },
+  },
+});
