@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from '../src/cli/render/table.ts';
+import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
@@ -43,10 +44,10 @@ async function cluster(): Promise<object> {
   };
   const image = await kubectlOk([
     '-n',
-    'sb-system',
+    OPERATOR.namespace,
     'get',
     'deployment',
-    'sb-operator',
+    OPERATOR.name,
     '-o',
     'jsonpath={.spec.template.spec.containers[0].image}',
   ]);

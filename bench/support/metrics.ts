@@ -1,4 +1,5 @@
 /** Counters of the API server and of the operator, read from their /metrics. */
+import { METRICS_PORT, OPERATOR } from '../../src/installation/names.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 
 /** One line of a metrics page. */
@@ -51,15 +52,15 @@ export function difference(
   return Object.fromEntries(changed.filter(([, value]) => value !== 0));
 }
 
-const system = ['-n', 'sb-system'];
+const system = ['-n', OPERATOR.namespace];
 
 /** Name of the operator's Pod that holds the lease. */
 export const leader = (): Promise<string> =>
-  kubectlOk([...system, 'get', 'lease', 'sb-operator', '-o', 'jsonpath={.spec.holderIdentity}']);
+  kubectlOk([...system, 'get', 'lease', OPERATOR.name, '-o', 'jsonpath={.spec.holderIdentity}']);
 
 /** A gauge of the leading operator. */
 export async function operatorGauge(name: string): Promise<number> {
-  const path = `/api/v1/namespaces/sb-system/pods/${await leader()}:8080/proxy/metrics`;
+  const path = `/api/v1/namespaces/${OPERATOR.namespace}/pods/${await leader()}:${METRICS_PORT}/proxy/metrics`;
   const sample = parseMetrics(await kubectlOk(['get', '--raw', path])).find((found) => found.name === name);
   if (!sample) throw new Error(`the operator tells no ${name}`);
   return sample.value;

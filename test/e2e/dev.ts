@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
-import { operatorUser } from '../../src/installation/names.ts';
+import { OPERATOR, OPERATOR_SELECTOR, operatorUser } from '../../src/installation/names.ts';
 import { connect } from '../../src/kube/connect.ts';
 import { ConfigMap, Pod, Secret } from '../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject } from '../../src/kube/types.ts';
@@ -44,8 +44,7 @@ const Deployment: Kind<DeploymentObject> = {
   namespaced: true,
 };
 
-const namespace = 'sb-system';
-const installed = { namespace, name: 'sb-operator' };
+const { namespace } = OPERATOR;
 const say = (line: string): void => void process.stdout.write(`dev: ${line}\n`);
 
 async function main(): Promise<number> {
@@ -56,9 +55,9 @@ async function main(): Promise<number> {
   kubeConfig.loadFromFile(kubeconfig);
   const kube = connect({ kubeConfig, log: pino({ level: 'silent' }) });
   try {
-    const deployment = await kube.client.get(Deployment, installed);
+    const deployment = await kube.client.get(Deployment, OPERATOR);
     if (!deployment)
-      throw new Error('no operator is installed in this cluster; npm run cluster:up installs it');
+      throw new Error('no operator is OPERATOR in this cluster; npm run cluster:up installs it');
     const own = resolve(kubeconfig) === paths.kubeconfig ? await addressesOfThisMachine() : {};
     const settings = { ...(await settingsOf(kube.client, deployment)), ...own, ...setHere() };
     using scratch = scratchFolder('dev');
@@ -122,7 +121,7 @@ async function inPlaceOf<T>(
   { spec }: DeploymentObject,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
-  const scale = (replicas: number) => kube.patch(Deployment, installed, { spec: { replicas } });
+  const scale = (replicas: number) => kube.patch(Deployment, OPERATOR, { spec: { replicas } });
   let interrupted = false;
   // Ctrl-C ends the operator; this process stays to bring the replicas back.
   process.on('SIGINT', () => (interrupted = true));
@@ -132,8 +131,7 @@ async function inPlaceOf<T>(
   await scale(0);
   try {
     await until('the end of the replicas', 60, async () => {
-      const labelSelector = 'app.kubernetes.io/name=sb-operator';
-      return (await kube.list(Pod, { namespace, labelSelector })).length === 0;
+      return (await kube.list(Pod, { namespace, labelSelector: OPERATOR_SELECTOR })).length === 0;
     });
     return interrupted ? undefined : await work();
   } finally {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { BROKER, OPERATOR } from '../../src/installation/names.ts';
 import { Secret } from '../../src/kube/kinds.ts';
 import { brokerSecret } from './support/broker.ts';
 import { eventually } from './support/eventually.ts';
@@ -7,7 +8,7 @@ import { checkedManifest } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
 import { world } from './support/world.ts';
 
-const key = { namespace: 'sb-system', name: 'sb-broker-tls' };
+const key = { namespace: OPERATOR.namespace, name: BROKER.certificate };
 
 describe('the broker’s certificate', () => {
   it('may be replaced while a Trial runs', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
+import { OPERATOR } from '../../src/installation/names.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { docker, enginePid, isHealthy, paths, status, table, up } from './cluster/index.ts';
 import { operatorIsWell, WORKER } from './support/faults.ts';
@@ -28,7 +29,7 @@ describe('npm run cluster:up', () => {
 
   it('brings back services, a node, the operator and the kubeconfig', async () => {
     await docker(['kill', 'sb-registry', 'sb-s3', 'sb-buildkit', WORKER ?? '']);
-    await kubectlOk(['delete', '-n', 'sb-system', 'deployment/sb-operator']);
+    await kubectlOk(['delete', '-n', OPERATOR.namespace, `deployment/${OPERATOR.name}`]);
     rmSync(paths.checkout, { recursive: true });
     await up();
     await allIsWell();

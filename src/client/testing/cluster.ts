@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ApiServer } from '../../../test/support/api-server.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
+import { CLIENT_CONFIG, OPERATOR, STORE_SECRET } from '../../installation/names.ts';
 import { ConfigMap, Secret } from '../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../kube/types.ts';
 import { run } from '../../cli/run.ts';
@@ -21,7 +22,6 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-const SYSTEM = 'sb-system';
 const CLIENT = {
   profile: 'local',
   bucket: 'b',
@@ -40,13 +40,13 @@ export async function testCluster(): Promise<TestCluster> {
   put(ConfigMap, {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { namespace: SYSTEM, name: 'sb-client' },
+    metadata: { namespace: OPERATOR.namespace, name: CLIENT_CONFIG },
     data: CLIENT,
   });
   put(Secret, {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { namespace: SYSTEM, name: 'sb-s3' },
+    metadata: { namespace: OPERATOR.namespace, name: STORE_SECRET },
     data: {},
   });
   const config = join(folder.path, 'config');

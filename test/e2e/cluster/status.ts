@@ -1,3 +1,4 @@
+import { OPERATOR } from '../../../src/installation/names.ts';
 import { inspect } from './machine/containers.ts';
 import { docker, environment, kubectl } from './machine/process.ts';
 import { services } from './parts/services.ts';
@@ -41,7 +42,7 @@ async function nodeStatus(name: string): Promise<Part> {
 }
 
 async function operatorStatus(): Promise<Part> {
-  const query = ['-n', 'sb-system', 'get', 'deployment', 'sb-operator', '-o'];
+  const query = ['-n', OPERATOR.namespace, 'get', 'deployment', OPERATOR.name, '-o'];
   const path = 'jsonpath={.status.readyReplicas}/{.spec.replicas} {.spec.template.spec.containers[0].image}';
   const seen = await kubectl([...query, path], { timeoutSeconds: 10 }).catch(() => '');
   const [replicas = '', image = ''] = seen.trim().split(' ');

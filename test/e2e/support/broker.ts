@@ -6,6 +6,7 @@ import { request as httpsRequest } from 'node:https';
 import { createInterface } from 'node:readline';
 import { json } from 'node:stream/consumers';
 import { BROKER_AUDIENCE } from '../../../src/crds/names.ts';
+import { BROKER, OPERATOR } from '../../../src/installation/names.ts';
 import { Secret, type Pod } from '../../../src/kube/kinds.ts';
 import { kubeconfig, kubectlOk } from '../../support/cluster.ts';
 import { findProgram } from '../../support/programs.ts';
@@ -21,7 +22,7 @@ export interface Broker extends AsyncDisposable {
   ask(call: { token?: string; path: string; body?: object }): Promise<Answer>;
 }
 
-const CERTIFICATE = { namespace: 'sb-system', name: 'sb-broker-tls' };
+const CERTIFICATE = { namespace: OPERATOR.namespace, name: BROKER.certificate };
 
 /** PEM of the CA that couriers trust: the one certificate of the Secret that signed itself. */
 export async function brokerSecret(): Promise<Record<string, string>> {
@@ -35,7 +36,7 @@ export async function brokerSecret(): Promise<Record<string, string>> {
 /** Forwards a port of this machine to a Pod of the operator. */
 export async function brokerOf(pod: Pod): Promise<Broker> {
   const { namespace = '', name } = pod.metadata;
-  const args = ['port-forward', '-n', namespace, `pod/${name}`, ':8443'];
+  const args = ['port-forward', '-n', namespace, `pod/${name}`, `:${BROKER.port}`];
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   const forward = spawn(findProgram('kubectl') ?? 'kubectl', args, {
     env,
@@ -63,7 +64,7 @@ async function ask(
     path,
     ...(ca !== undefined && { ca }),
     host: '127.0.0.1',
-    servername: 'sb-broker.sb-system.svc',
+    servername: `${BROKER.service}.${OPERATOR.namespace}.svc`,
     method: body ? 'POST' : 'GET',
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),

@@ -1,6 +1,7 @@
 /** Everything about a Trial that a failed test's reader wants to see. */
 import { dump } from 'js-yaml';
 import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
+import { OPERATOR, OPERATOR_SELECTOR } from '../../../src/installation/names.ts';
 import { Event, Pod } from '../../../src/kube/kinds.ts';
 import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
 import type { KubeObject, ObjectKey } from '../../../src/kube/types.ts';
@@ -64,8 +65,15 @@ const isOf = (name: string, trial: string): boolean =>
   name === trial || (name.startsWith(`${trial}-`) && /^\d+(-\w+)?$/.test(name.slice(trial.length + 1)));
 
 async function operatorPart({ name }: ObjectKey): Promise<string> {
-  const selector = 'app.kubernetes.io/name=sb-operator';
-  const { stdout } = await kubectl(['logs', '-n', 'sb-system', '-l', selector, '--tail=3000', '--prefix']);
+  const { stdout } = await kubectl([
+    'logs',
+    '-n',
+    OPERATOR.namespace,
+    '-l',
+    OPERATOR_SELECTOR,
+    '--tail=3000',
+    '--prefix',
+  ]);
   const lines = stdout.split('\n').filter((line) => line.includes(name));
   return section('what the operator said of it', lines.slice(-30).join('\n') || 'nothing');
 }

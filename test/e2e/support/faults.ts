@@ -1,21 +1,18 @@
 /** What can go wrong with a cluster, done on purpose. */
+import { CONTAINER, OPERATOR, OPERATOR_SELECTOR } from '../../../src/installation/names.ts';
 import { Lease, Pod } from '../../../src/kube/kinds.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { docker, nodes } from '../cluster/index.ts';
 import { eventually, eventuallyTrue } from './eventually.ts';
 import { world } from './world.ts';
 
-const NAMESPACE = 'sb-system';
-const OPERATOR = 'sb-operator';
-const OPERATOR_CONTAINER = 'operator';
-
 /** The node that runs the control plane, and the other one. */
 export const [CONTROL_PLANE, WORKER] = nodes;
 
 export const operatorPods = async (): Promise<Pod[]> =>
   world().kube.list(Pod, {
-    namespace: NAMESPACE,
-    labelSelector: `app.kubernetes.io/name=${OPERATOR}`,
+    namespace: OPERATOR.namespace,
+    labelSelector: OPERATOR_SELECTOR,
   });
 
 /** Does something to a container from its node: a subcommand of `ctr tasks`. */
@@ -32,7 +29,7 @@ export const killContainer = (pod: Pod, container: string): Promise<void> =>
   toContainer(pod, container, 'kill', '-s', 'SIGKILL');
 
 export async function leader(): Promise<string | undefined> {
-  const lease = await world().kube.get(Lease, { namespace: NAMESPACE, name: OPERATOR });
+  const lease = await world().kube.get(Lease, OPERATOR);
   return lease?.spec?.holderIdentity || undefined;
 }
 
@@ -50,25 +47,25 @@ const leadingPod = (): Promise<Pod> =>
 /** SIGKILL for the operator: every replica, or the leader alone. The Pods go too, so that no backoff delays their successors. */
 export async function killOperator(which: 'every replica' | 'the leader'): Promise<void> {
   const pods = which === 'the leader' ? [await leadingPod()] : await operatorPods();
-  const killed = await Promise.allSettled(pods.map((pod) => killContainer(pod, OPERATOR_CONTAINER)));
+  const killed = await Promise.allSettled(pods.map((pod) => killContainer(pod, CONTAINER)));
   if (!killed.some(({ status }) => status === 'fulfilled')) throw new Error('no operator was there to kill');
-  const remove = ['delete', '-n', NAMESPACE, '--grace-period=0', '--force', '--wait=false', 'pod'];
+  const remove = ['delete', '-n', OPERATOR.namespace, '--grace-period=0', '--force', '--wait=false', 'pod'];
   await kubectlOk([...remove, ...pods.map(({ metadata }) => metadata.name)]);
 }
 
 /** Freezes the leader while `work` runs, which is told its name; thawed, it goes on in the middle of what it was doing. */
 export async function withFrozenLeader(work: (frozen: string) => Promise<void>): Promise<void> {
   const pod = await leadingPod();
-  await toContainer(pod, OPERATOR_CONTAINER, 'pause');
+  await toContainer(pod, CONTAINER, 'pause');
   try {
     await work(pod.metadata.name);
   } finally {
-    await toContainer(pod, OPERATOR_CONTAINER, 'resume');
+    await toContainer(pod, CONTAINER, 'resume');
   }
 }
 
 export const scaleOperator = (replicas: number): Promise<string> =>
-  kubectlOk(['scale', '-n', NAMESPACE, `deployment/${OPERATOR}`, `--replicas=${replicas}`]);
+  kubectlOk(['scale', '-n', OPERATOR.namespace, `deployment/${OPERATOR.name}`, `--replicas=${replicas}`]);
 
 /** Waits until two replicas are ready and one of them leads. */
 export async function operatorIsWell(seconds = 120): Promise<void> {

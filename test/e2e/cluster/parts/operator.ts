@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OPERATOR, OPERATOR_SELECTOR } from '../../../../src/installation/names.ts';
 import { paths } from '../machine/paths.ts';
 import { CommandFailed, kubectl, until } from '../machine/process.ts';
 
@@ -8,7 +9,7 @@ const localOverlay = 'config/overlays/local';
 const chosen = ['operator-namespaces', 'taskbuild-namespaces']
   .flatMap((policy) => [`${policy}-binding.yaml`, `${policy}.yaml`])
   .map((file) => `config/components/labelled-namespaces/${file}`);
-const inSystem = ['-n', 'sb-system'];
+const inSystem = ['-n', OPERATOR.namespace];
 
 /**
  * Installs the operator with the given image and waits until every replica of it is ready and one leads. `overlay` is a kustomization of this checkout, in
@@ -32,7 +33,7 @@ export async function deployOperator(
   // Server-side: the schemas of the CRDs are larger than the annotation of a client-side apply may be.
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
   try {
-    await kubectl([...inSystem, 'rollout', 'status', 'deployment/sb-operator', '--timeout=120s']);
+    await kubectl([...inSystem, 'rollout', 'status', `deployment/${OPERATOR.name}`, '--timeout=120s']);
     await until('a replica of the operator leads', 60, leads);
   } catch (cause) {
     throw new CommandFailed(`the operator does not become ready:\n${await whatPodsSay()}`, { cause });
@@ -42,20 +43,15 @@ export async function deployOperator(
 /** A replica is ready when its caches are, whether or not it may be leader. */
 async function leads(): Promise<boolean> {
   const holder = '-o=jsonpath={.spec.holderIdentity}';
-  const leader = await kubectl([...inSystem, 'get', 'lease', 'sb-operator', holder]).catch(() => '');
+  const leader = await kubectl([...inSystem, 'get', 'lease', OPERATOR.name, holder]).catch(() => '');
   const pods = await kubectl([...inSystem, 'get', 'pods', '-o', 'name']);
   return leader !== '' && pods.split('\n').includes(`pod/${leader}`);
 }
 
 async function whatPodsSay(): Promise<string> {
   const pods = await kubectl([...inSystem, 'get', 'pods', '-o', 'wide']).catch(String);
-  const logs = await kubectl([
-    ...inSystem,
-    'logs',
-    '-l',
-    'app.kubernetes.io/name=sb-operator',
-    '--tail=10',
-    '--prefix',
-  ]).catch(String);
+  const logs = await kubectl([...inSystem, 'logs', '-l', OPERATOR_SELECTOR, '--tail=10', '--prefix']).catch(
+    String,
+  );
   return `${pods}\n${logs}`;
 }
