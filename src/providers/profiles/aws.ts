@@ -84,6 +84,13 @@ export const aws: Profile<AwsSettings> = {
     };
   },
   store: async (place) => clientStore(place),
+  hints: {
+    BuilderAccessDenied: 'docs/aws.md',
+    BuilderNotFound: 'docs/aws.md',
+    PushDenied: 'docs/aws.md',
+    BaseImageRateLimited: 'docs/aws.md#base-images',
+    QuotaExceeded: 'docs/aws.md#4-codebuild',
+  },
   foreignCredentials: () => [],
 };
 

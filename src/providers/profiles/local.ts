@@ -58,6 +58,11 @@ export const local: Profile<LocalSettings> = {
     const own = local.foreignCredentials(env).length > 0;
     return clientStore(place, own ? undefined : await storageCredentials(kube, secret));
   },
+  hints: {
+    RegistryUnavailable: 'is the registry up? npm run cluster:up repairs it',
+    BuilderNotAnswering: 'is the builder up? npm run cluster:up repairs it',
+    BuilderUnavailable: 'is the builder up? npm run cluster:up repairs it',
+  },
   foreignCredentials: (env) => SDK_CREDENTIALS.filter((name) => env[name] !== undefined),
 };
 

@@ -1,6 +1,7 @@
 /** What a profile is: one place to run in, with settings of its own and the adapters that are made of them. */
 import type { Reader } from '../../config/reader.ts';
 import type { CommonConfig, Defaults } from '../../config/common.ts';
+import type { BuildReason } from '../../crds/reasons.ts';
 import type { KubeClient, ObjectKey } from '../../kube/types.ts';
 import type { ArtifactStore } from '../artifact-store/port.ts';
 import type { ImageBuilder } from '../image-builder/port.ts';
@@ -62,6 +63,8 @@ export interface Profile<Settings extends object> {
   adapters(settings: Settings & CommonConfig, needs: AdapterNeeds): Promise<Adapters>;
   /** Opens the store for a client, every call retried. Rejects with `StoreClosed` where credentials are missing. */
   store(place: StorePlace, needs: StoreNeeds): Promise<ArtifactStore>;
+  /** By reason of a condition: where to look, or what to run, when registry or builder hold something up. */
+  hints: Partial<Record<BuildReason, string>>;
   /** Variables in `env` whose credentials take the place of those that the installation itself has; none where it has none. */
   foreignCredentials(env: StoreNeeds['env']): string[];
 }

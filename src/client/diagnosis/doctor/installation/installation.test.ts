@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Pod } from '../../../../kube/kinds.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
 import { memoryArtifactStore } from '../../../../providers/artifact-store/memory.ts';
+import { profileOf } from '../../../../providers/profiles/profiles.ts';
 import type { Found } from '../check-result.ts';
 import { certificate } from '../testing/certificate.ts';
 import { lease, pod } from '../testing/cluster.ts';
@@ -162,6 +163,17 @@ describe('sb doctor about the registry', () => {
       'problem: Trial b and 1 more: RegistryUnavailable: b says so',
     ]);
     expect(judgeImages([waits('c', 'Running')], NOW)[0]?.state).to.equal('fine');
+  });
+
+  it('has the hint of the installation’s profile, and of no other', () => {
+    const fix = (profile: 'local' | 'aws', reason: string) =>
+      judgeImages([waits('a', reason)], NOW, profileOf(profile).hints)[0]?.fix;
+    expect(fix('local', 'RegistryUnavailable')).to.match(
+      /^kubectl .* {4}\(.*npm run cluster:up repairs it\)$/,
+    );
+    expect(fix('aws', 'RegistryUnavailable')).to.match(/--tail=50$/);
+    expect(fix('aws', 'PushDenied')).to.equal('let the builder push to the repository    (docs/aws.md)');
+    expect(fix('local', 'PushDenied')).to.equal('let the builder push to the repository');
   });
 
   it('names failures of the last hour, and no older ones', () => {

@@ -1,8 +1,11 @@
 import { conditionOf, isFinished, type Condition } from '../../../../crds/conditions.ts';
+import type { BuildReason } from '../../../../crds/reasons.ts';
 import { OPERATOR } from '../../../../installation/names.ts';
 import { TaskBuild, Trial } from '../../../../crds/kinds.ts';
 import type { KubeObject } from '../../../../kube/types.ts';
 import { collectionPath, queryString, type Resource } from '../../../../kube/http/paths.ts';
+import type { Profile } from '../../../../providers/profiles/profile.ts';
+import { profileOf } from '../../../../providers/profiles/profiles.ts';
 import type { Session } from '../../../session/types.ts';
 import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
 
@@ -13,26 +16,36 @@ const RECENT_MS = 3_600_000;
 
 const OPERATOR_LOG = `kubectl -n ${OPERATOR.namespace} logs deployment/${OPERATOR.name} --tail=50`;
 
-/** Reasons that speak of registry or builder, and what to do about each. */
-const TROUBLES: Record<string, string> = {
-  RegistryUnavailable: `${OPERATOR_LOG}    (is the registry up? local: npm run cluster:up repairs it)`,
-  BuilderNotAnswering: `${OPERATOR_LOG}    (is the builder up? local: npm run cluster:up repairs it)`,
-  BuilderUnavailable: `${OPERATOR_LOG}    (is the builder up? local: npm run cluster:up repairs it)`,
-  BuilderAccessDenied: 'give the operator’s role what the message names: docs/aws.md',
-  BuilderNotFound: 'make the project, bucket or login that the message names: docs/aws.md',
-  PushDenied: 'let the builder push to the repository: docs/aws.md',
-  BaseImageRateLimited: 'take base images from a mirror: SB_BASE_IMAGE_MIRRORS, docs/aws.md#base-images',
-  QuotaExceeded: 'wait, or ask for more concurrent builds: docs/aws.md#4-codebuild',
+/** Reasons that speak of registry or builder, and what to do about each, whatever they are. */
+const TROUBLES: Partial<Record<BuildReason, string>> = {
+  RegistryUnavailable: OPERATOR_LOG,
+  BuilderNotAnswering: OPERATOR_LOG,
+  BuilderUnavailable: OPERATOR_LOG,
+  BuilderAccessDenied: 'give the operator’s role what the message names',
+  BuilderNotFound: 'make the project, bucket or login that the message names',
+  PushDenied: 'let the builder push to the repository',
+  BaseImageRateLimited: 'take base images from a mirror: SB_BASE_IMAGE_MIRRORS',
+  QuotaExceeded: 'wait, or ask for more concurrent builds',
 };
+
+const isTrouble = (reason: string): reason is BuildReason => Object.hasOwn(TROUBLES, reason);
+
+type Hints = Profile<object>['hints'];
+
+function fixOf(reason: BuildReason, hints: Hints): string {
+  const fix = TROUBLES[reason] ?? OPERATOR_LOG;
+  const hint = hints[reason];
+  return hint === undefined ? fix : `${fix}    (${hint})`;
+}
 
 type Judged = Pick<KubeObject, 'kind' | 'metadata'> & { status?: { conditions?: Condition[] } };
 
-/** Active or recent conditions that speak of registry or builder, grouped by reason. */
-export function judgeImages(objects: readonly Judged[], now: Date): Found[] {
-  const groups = new Map<string, { object: Judged; message: string; count: number }>();
+/** Active or recent conditions that speak of registry or builder, grouped by reason. `hints`: of the installation's profile. */
+export function judgeImages(objects: readonly Judged[], now: Date, hints: Hints = {}): Found[] {
+  const groups = new Map<BuildReason, { object: Judged; message: string; count: number }>();
   for (const object of objects) {
     const condition = conditionOf(object, 'Succeeded');
-    if (!condition || !Object.hasOwn(TROUBLES, condition.reason)) continue;
+    if (!condition || !isTrouble(condition.reason)) continue;
     const isHistory =
       isFinished(object) && now.getTime() - Date.parse(condition.lastTransitionTime) > RECENT_MS;
     if (isHistory) continue;
@@ -44,7 +57,7 @@ export function judgeImages(objects: readonly Judged[], now: Date): Found[] {
   return [...groups].map(([reason, { object, message, count }]) => {
     const others = count > 1 ? ` and ${count - 1} more` : '';
     const what = `${object.kind} ${object.metadata.name}${others}: ${reason}`;
-    return problem(what, message, TROUBLES[reason] ?? OPERATOR_LOG);
+    return problem(what, message, fixOf(reason, hints));
   });
 }
 
@@ -55,12 +68,23 @@ async function page({ kube, namespace }: Session, kind: Resource & { kind: strin
   return (items ?? []).map((item) => ({ ...item, kind: kind.kind }));
 }
 
+/** None where the installation does not say what it is; that is another check's finding. */
+const hintsFor = (session: Session): Promise<Hints> =>
+  session.client().then(
+    ({ profile }) => profileOf(profile).hints,
+    () => ({}),
+  );
+
 /** Without the custom resources there is nothing to be held up; that is another check's finding. */
 export const registry: Check<Patient> = {
   name: 'registry',
   subject: 'the registry',
   async run({ session }) {
-    const [trials, builds] = await Promise.all([page(session, Trial), page(session, TaskBuild)]);
-    return judgeImages([...builds, ...trials], session.now());
+    const [trials, builds, hints] = await Promise.all([
+      page(session, Trial),
+      page(session, TaskBuild),
+      hintsFor(session),
+    ]);
+    return judgeImages([...builds, ...trials], session.now(), hints);
   },
 };
