@@ -20,7 +20,6 @@ import { refusalOf } from '../../pods/reading/refusal.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
 import { stuckInMs } from '../../pods/reading/state.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
 
 export type StopReason = 'Cancelled' | 'Suspended';
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { stamp } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import { identityOf, trialName, jobName } from '../../crds/names.ts';
+import { identityOf, trialName } from '../../crds/names.ts';
 import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialActiveReason } from '../../crds/reasons.ts';
