@@ -79,14 +79,11 @@ export class SbOperator extends WatchingOperator {
     this.control({ name: 'orphans', store: jobs, also, reconcile: orphansController(sources) });
   }
 
-  #controlBuilds(
-    sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'backend' | 'limits' | 'builder' | 'rules'>,
-  ): void {
+  #controlBuilds(sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'limits' | 'builder' | 'rules'>): void {
     const { config, builder, repository, kube } = this.#parts;
     const { taskBuilds } = this;
     const slots = new Slots(taskBuilds, config.maxConcurrentBuilds, config.maxBuildsPerNamespace);
     const states = new BuildStates({ builder, taskBuilds, clock: kube.clock });
-    const { backend } = builder;
     const { buildLimits: limits } = config;
     const rules = {
       repository,
@@ -99,7 +96,7 @@ export class SbOperator extends WatchingOperator {
       name: 'task-build',
       store: taskBuilds,
       also: [slots.feed(), stopsAbandoned(taskBuilds, builder)],
-      reconcile: taskBuildController({ ...sources, slots, states, backend, limits, builder, rules }),
+      reconcile: taskBuildController({ ...sources, slots, states, limits, builder, rules }),
       concurrency: BUILD_WORKERS,
     });
   }

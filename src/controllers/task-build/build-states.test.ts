@@ -21,6 +21,7 @@ function setUp(running: string[]) {
   const builder: ImageBuilder = {
     backend: 'CodeBuild',
     pollMs: 5000,
+    tokenLifeMs: 240_000,
     start: () => Promise.reject(new Error('not asked for')),
     stop: async () => {},
     states: (handles) => {

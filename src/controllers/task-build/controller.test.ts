@@ -68,7 +68,6 @@ class Room {
         taskBuilds,
         clock: { ...systemClock, monotonic: () => ++this.#version * 1000 },
       }),
-      backend: builder.backend,
       limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
       rules: someRules(this.#over),
       events: { normal: () => {}, warning: () => {} },

@@ -1,33 +1,28 @@
 import { expect } from 'chai';
 import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
-import type { TaskBuildSpec } from '../../crds/task-build.ts';
+import { aBuildSeen, IMAGE } from '../../../test/support/build-seen.ts';
+import type { BuildKnown } from '../../../test/support/build-seen.ts';
+import type { BuildAttempt, TaskBuild, TaskBuildSpec } from '../../crds/task-build.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import type { BuildState } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
-import type { Observed } from './observe.ts';
-import { afterRefusal, nextAction, waitInQueue } from './decide.ts';
-import { taskBuildStatus } from './status.ts';
+import { nextAction, waitInQueue } from './decide.ts';
+import { afterRefusal, afterUnrecorded, keepsSlot } from './done.ts';
+import type { Done } from './done.ts';
+import type { Observed } from './observed.ts';
+import { reportOf, taskBuildStatus } from './status.ts';
 
-const IMAGE = 'registry:5000/sandboxes:ctx-1';
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
-
-const seen = (over: Partial<Observed> = {}): Observed => ({
-  taskBuild: aTaskBuild(),
-  backend: 'BuildKit',
-  limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
-  image: IMAGE,
-  origin: anOrigin(),
-  context: { kind: 'present' },
-  existing: { kind: 'absent' },
-  now: after(5),
-  ...over,
-});
 
 const open = { number: 1, token: 'sb-build-1', buildId: 'sb-build-1', startTime: stampOf(T0) };
 
+/** A TaskBuild with attempts, the last of them open. */
+const begun = (attempts: BuildAttempt[], spec: Partial<TaskBuildSpec> = {}): TaskBuild =>
+  aTaskBuild({ spec, status: { image: IMAGE, ...anOrigin(), attempts } });
+
 function during(
-  state: StateSeen | undefined,
-  over: Partial<Observed> & { spec?: Partial<TaskBuildSpec>; attempts?: number } = {},
+  state: StateSeen,
+  over: BuildKnown & { spec?: Partial<TaskBuildSpec>; attempts?: number } = {},
 ): Observed {
   const { spec = {}, attempts = 1, ...rest } = over;
   const earlier = Array.from({ length: attempts - 1 }, (_, index) => ({
@@ -35,34 +30,37 @@ function during(
     number: index + 1,
     completionTime: stampOf(T0),
   }));
-  const taskBuild = aTaskBuild({ spec, status: { image: IMAGE, attempts: [...earlier, open] } });
-  return seen({ taskBuild, open, existing: { kind: 'notAsked' }, ...(state && { state }), ...rest });
+  return aBuildSeen({ taskBuild: begun([...earlier, open], spec), state, ...rest });
 }
 
 describe('the next action of a TaskBuild', () => {
   it('builds nothing where the image exists', () => {
-    const action = nextAction(seen({ existing: { kind: 'present', digest: DIGEST } }));
-    expect(action).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: true });
-  });
-
-  it('ends at once where it must not be begun, whatever exists', () => {
-    const refusal = { reason: 'RepositoryNotAllowed', message: 'spec.repository: x' } as const;
-    const existing = { kind: 'present', digest: DIGEST } as const;
-    expect(nextAction(seen({ refusal, existing }))).to.deep.equal({
-      kind: 'fail',
-      failure: refusal,
-      stop: false,
+    const action = nextAction(aBuildSeen({ existing: { kind: 'present', digest: DIGEST } }));
+    expect(action).to.deep.equal({
+      kind: 'succeed',
+      image: IMAGE,
+      origin: anOrigin(),
+      digest: DIGEST,
+      cacheHit: true,
     });
   });
 
+  it('ends at once where it must not be begun, whatever exists', () => {
+    const taskBuild = aTaskBuild({ spec: { repository: 'registry.evil.example/x' } });
+    const action = nextAction(aBuildSeen({ taskBuild, existing: { kind: 'present', digest: DIGEST } }));
+    expect(action).to.include({ kind: 'fail', stop: false });
+    expect(action).to.have.nested.property('failure.reason', 'RepositoryNotAllowed');
+  });
+
   it('begins an attempt anew of which no origin was recorded: its image would be anybody’s', () => {
-    const { origin: _, ...unknown } = during({ kind: 'succeeded', digest: DIGEST });
+    const taskBuild = aTaskBuild({ status: { image: IMAGE, attempts: [open] } });
+    const unknown = aBuildSeen({ taskBuild, state: { kind: 'succeeded', digest: DIGEST } });
     expect(nextAction(unknown)).to.include({ kind: 'endAttempt' });
   });
 
   it('refuses a backend that this operator has not, but takes an image that exists', () => {
     const taskBuild = aTaskBuild({ spec: { backend: 'CodeBuild' } });
-    expect(nextAction(seen({ taskBuild }))).to.deep.include({
+    expect(nextAction(aBuildSeen({ taskBuild }))).to.deep.include({
       kind: 'fail',
       failure: {
         reason: 'BackendNotConfigured',
@@ -70,13 +68,15 @@ describe('the next action of a TaskBuild', () => {
       },
     });
     const existing = { kind: 'present', digest: DIGEST } as const;
-    expect(nextAction(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
-    expect(nextAction(seen({ taskBuild, backend: 'CodeBuild' }))).to.include({ kind: 'openAttempt' });
+    expect(nextAction(aBuildSeen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
+    expect(nextAction(aBuildSeen({ taskBuild, builder: { backend: 'CodeBuild', pollMs: 1000 } }))).to.include(
+      { kind: 'openAttempt' },
+    );
   });
 
   it('waits in the queue, and reports its position in steps that double', () => {
     const position = { queuedAhead: 0, limit: 20, share: 20 };
-    expect(nextAction(seen({ position }))).to.deep.equal({
+    expect(nextAction(aBuildSeen({ position }))).to.deep.equal({
       kind: 'wait',
       reason: 'WaitingForSlot',
       message: 'next of its namespace; namespaces take turns, 20 builds run at the same time',
@@ -93,7 +93,7 @@ describe('the next action of a TaskBuild', () => {
   it('refuses a build that asks for more time than the operator allows, but takes an image that exists', () => {
     for (const field of ['timeoutSeconds', 'queueTimeoutSeconds']) {
       const taskBuild = aTaskBuild({ spec: { [field]: 7201 } });
-      expect(nextAction(seen({ taskBuild }))).to.deep.include({
+      expect(nextAction(aBuildSeen({ taskBuild }))).to.deep.include({
         kind: 'fail',
         failure: {
           reason: 'BuildRejected',
@@ -101,47 +101,52 @@ describe('the next action of a TaskBuild', () => {
         },
       });
       const existing = { kind: 'present', digest: DIGEST } as const;
-      expect(nextAction(seen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
+      expect(nextAction(aBuildSeen({ taskBuild, existing }))).to.include({ kind: 'succeed' });
     }
     const spec = { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 };
-    expect(nextAction(seen({ taskBuild: aTaskBuild({ spec }) }))).to.include({ kind: 'openAttempt' });
+    expect(nextAction(aBuildSeen({ taskBuild: aTaskBuild({ spec }) }))).to.include({ kind: 'openAttempt' });
   });
 
   it('counts no time of waiting for a slot as time in the builder’s queue', () => {
     const early = { ...open, startTime: stampOf(after(86_400)) };
-    const taskBuild = aTaskBuild({
-      spec: { queueTimeoutSeconds: 60 },
-      status: { image: IMAGE, attempts: [early] },
-    });
+    const spec = { queueTimeoutSeconds: 60 };
     const position = { queuedAhead: 0, limit: 1, share: 1 };
-    expect(nextAction(seen({ taskBuild, position, now: after(86_000) }))).to.include({
-      reason: 'WaitingForSlot',
+    const waiting = aBuildSeen({ taskBuild: aTaskBuild({ spec }), position, now: after(86_000) });
+    expect(nextAction(waiting)).to.include({ reason: 'WaitingForSlot' });
+    const queued = aBuildSeen({
+      taskBuild: begun([early], spec),
+      state: { kind: 'queued' },
+      now: after(86_430),
     });
-    const queued = seen({ taskBuild, open: early, state: { kind: 'queued' }, now: after(86_430) });
     expect(nextAction(queued)).to.include({ kind: 'wait', reason: 'Queued' });
   });
 
   it('writes the token of an attempt down before anything is started', () => {
-    expect(nextAction(seen())).to.include({ kind: 'openAttempt', image: IMAGE });
+    expect(nextAction(aBuildSeen())).to.include({ kind: 'openAttempt', image: IMAGE });
   });
 
   it('starts the attempt that was written down', () => {
     const attempt = { number: 1, token: 'sb-build-1' };
-    expect(nextAction(seen({ open: attempt }))).to.deep.include({ kind: 'start', attempt });
+    expect(nextAction(aBuildSeen({ taskBuild: begun([attempt]) }))).to.deep.include({
+      kind: 'start',
+      attempt,
+    });
   });
 
   it('waits for a registry that does not answer, and starts nothing', () => {
-    const action = nextAction(seen({ existing: { kind: 'unavailable', message: 'refused' } }));
+    const action = nextAction(aBuildSeen({ existing: { kind: 'unavailable', message: 'refused' } }));
     expect(action).to.include({ kind: 'wait', reason: 'RegistryUnavailable' });
   });
 
   it('waits for a bucket that does not say what is on record', () => {
-    const action = nextAction(seen({ existing: { kind: 'recordUnread', message: 'no s3:GetObject' } }));
+    const action = nextAction(aBuildSeen({ existing: { kind: 'recordUnread', message: 'no s3:GetObject' } }));
     expect(action).to.include({ kind: 'wait', reason: 'Pending', message: 'no s3:GetObject', againMs: 5000 });
   });
 
   it('ends where the context is missing', () => {
-    const action = nextAction(seen({ context: { kind: 'missing', message: 'there is no object s3://a/b' } }));
+    const action = nextAction(
+      aBuildSeen({ context: { kind: 'missing', message: 'there is no object s3://a/b' } }),
+    );
     expect(action).to.deep.include({
       kind: 'fail',
       failure: { reason: 'ContextNotFound', message: 'there is no object s3://a/b' },
@@ -150,7 +155,7 @@ describe('the next action of a TaskBuild', () => {
 
   it('takes an image that exists although its context is gone', () => {
     const action = nextAction(
-      seen({
+      aBuildSeen({
         context: { kind: 'missing', message: 'gone' },
         existing: { kind: 'present', digest: DIGEST },
       }),
@@ -159,18 +164,25 @@ describe('the next action of a TaskBuild', () => {
   });
 
   it('waits for a store that does not answer', () => {
-    const action = nextAction(seen({ context: { kind: 'unavailable', message: 'refused' } }));
+    const action = nextAction(aBuildSeen({ context: { kind: 'unavailable', message: 'refused' } }));
     expect(action).to.include({ kind: 'wait', reason: 'Pending', message: 'refused', againMs: 5000 });
   });
 
   it('ends where the registry refuses', () => {
-    const action = nextAction(seen({ existing: { kind: 'refused', message: 'no ecr:DescribeImages' } }));
+    const action = nextAction(
+      aBuildSeen({ existing: { kind: 'refused', message: 'no ecr:DescribeImages' } }),
+    );
     expect(action).to.deep.include({ failure: { reason: 'PushDenied', message: 'no ecr:DescribeImages' } });
   });
 
   it('waits while the builder says nothing of a build that runs', () => {
     const action = nextAction(during({ kind: 'unanswered', message: 'Rate exceeded' }));
-    expect(action).to.deep.equal({ kind: 'wait', reason: 'BuilderNotAnswering', message: 'Rate exceeded' });
+    expect(action).to.deep.equal({
+      kind: 'wait',
+      reason: 'BuilderNotAnswering',
+      message: 'Rate exceeded',
+      againMs: 500,
+    });
   });
 
   it('waits while queued and while running', () => {
@@ -204,7 +216,13 @@ describe('the next action of a TaskBuild', () => {
     const state: BuildState = { kind: 'succeeded', digest: DIGEST };
     expect(nextAction(during(state, { existing: { kind: 'absent' } }))).to.include({ kind: 'wait' });
     const action = nextAction(during(state, { existing: { kind: 'present', digest: DIGEST } }));
-    expect(action).to.deep.equal({ kind: 'succeed', image: IMAGE, digest: DIGEST, cacheHit: false });
+    expect(action).to.deep.equal({
+      kind: 'succeed',
+      image: IMAGE,
+      origin: anOrigin(),
+      digest: DIGEST,
+      cacheHit: false,
+    });
   });
 
   it('never tries a failing Dockerfile again', () => {
@@ -241,7 +259,7 @@ describe('the next action of a TaskBuild', () => {
 
   it('pauses between two attempts', () => {
     const attempts = [{ ...open, completionTime: stampOf(T0) }];
-    const action = nextAction(seen({ taskBuild: aTaskBuild({ status: { attempts } }) }));
+    const action = nextAction(aBuildSeen({ taskBuild: aTaskBuild({ status: { attempts } }) }));
     expect(action).to.deep.include({ kind: 'wait', reason: 'Retrying' });
     // Ten seconds less up to a half by chance, and five have passed.
     expect(action).to.have.property('againMs').within(0, 5000);
@@ -256,7 +274,7 @@ describe('the next action of a TaskBuild', () => {
 describe('a builder that takes no build', () => {
   const attempt = { number: 1, token: 'sb-build-1', openedTime: stampOf(T0) };
   const refused = (reason: ProviderReason, now = after(1)) =>
-    afterRefusal(seen({ now, open: attempt }), attempt, { reason, message: 'm' });
+    afterRefusal(aBuildSeen({ now, taskBuild: begun([attempt]) }), attempt, { reason, message: 'm' });
 
   it('is asked again where that can help', () => {
     expect(refused('QuotaExceeded')).to.include({ kind: 'wait', reason: 'QuotaExceeded', message: 'm' });
@@ -287,17 +305,10 @@ describe('a builder that takes no build', () => {
 
 describe('the status of a TaskBuild', () => {
   it('records the handle of a started build', () => {
-    const status = taskBuildStatus(
-      seen({
-        open: { number: 1, token: 'sb-build-1' },
-        taskBuild: aTaskBuild({ status: { attempts: [{ number: 1, token: 'sb-build-1' }] } }),
-      }),
-      {
-        kind: 'started',
-        image: IMAGE,
-        handle: { id: 'sb-build-1', namespace: 'default' },
-      },
-    );
+    const status = taskBuildStatus(aBuildSeen({ taskBuild: begun([{ number: 1, token: 'sb-build-1' }]) }), {
+      kind: 'started',
+      handle: { id: 'sb-build-1', namespace: 'default' },
+    });
     expect(status.attempts).to.deep.equal([
       { number: 1, token: 'sb-build-1', buildId: 'sb-build-1', startTime: stampOf(after(5)) },
     ]);
@@ -305,7 +316,7 @@ describe('the status of a TaskBuild', () => {
 
   it('keeps reason, message and last lines of a failure', () => {
     const failure = { reason: 'DockerfileFailed' as const, message: 'RUN false', logTail: ['a', 'b'] };
-    const status = taskBuildStatus(during(undefined), { kind: 'fail', failure, stop: false });
+    const status = taskBuildStatus(during({ kind: 'queued' }), { kind: 'fail', failure, stop: false });
     expect(status.attempts?.[0]).to.include({
       reason: 'DockerfileFailed',
       completionTime: stampOf(after(5)),
@@ -325,5 +336,43 @@ describe('the status of a TaskBuild', () => {
     const state: BuildState = { kind: 'running', phases: [{ name: 'QUEUED', seconds: 1 }] };
     const wait = { kind: 'wait', reason: 'Building', message: 'm' } as const;
     expect(taskBuildStatus(during(state), wait).attempts?.[0]).not.to.have.property('phases');
+  });
+});
+
+describe('the report on a TaskBuild', () => {
+  const reported = (seen: Observed, done: Done) => reportOf(seen, done, taskBuildStatus(seen, done));
+
+  it('is not written a second time where nothing has changed', () => {
+    const wait = { kind: 'wait', reason: 'Queued', message: 'build sb-build-1 waits', againMs: 500 } as const;
+    const seen = during({ kind: 'queued' });
+    expect(reported(seen, wait)).to.deep.equal({ write: true, againMs: 500 });
+    const taskBuild = { ...seen.taskBuild, status: taskBuildStatus(seen, wait) };
+    expect(reported({ ...seen, taskBuild }, wait)).to.deep.equal({ write: false, againMs: 500 });
+  });
+
+  it('has the builder asked again after a start, and nobody about a build that waits for a slot', () => {
+    const handle = { id: 'sb-build-1', namespace: 'default' };
+    expect(reported(during({ kind: 'queued' }), { kind: 'started', handle }).againMs).to.equal(1000);
+    const position = { queuedAhead: 0, limit: 1, share: 1 };
+    expect(reported(aBuildSeen({ position }), waitInQueue(position))).to.deep.equal({ write: true });
+  });
+});
+
+describe('a TaskBuild', () => {
+  const position = { queuedAhead: 0, limit: 1, share: 1 };
+
+  it('keeps slot or position while an attempt is open, and while it waits', () => {
+    expect(keepsSlot(during({ kind: 'queued' }), afterUnrecorded('no'))).to.equal(true);
+    expect(keepsSlot(aBuildSeen({ position }), waitInQueue(position))).to.equal(true);
+    const attempt = { number: 1, token: 't' };
+    const opened = { kind: 'opened', image: IMAGE, origin: anOrigin(), attempt } as const;
+    expect(keepsSlot(aBuildSeen(), opened)).to.equal(true);
+  });
+
+  it('gives them up where it waits for anything else, or ends', () => {
+    const retrying = { kind: 'wait', reason: 'Retrying', message: 'm' } as const;
+    expect(keepsSlot(aBuildSeen(), retrying)).to.equal(false);
+    const failure = { reason: 'Cancelled', message: 'm' } as const;
+    expect(keepsSlot(aBuildSeen(), { kind: 'fail', failure, stop: false })).to.equal(false);
   });
 });

@@ -1,32 +1,37 @@
 /** Pure: what was observed → the one next step. */
 import { jittered, nextAttemptAt, pauseUntil } from '../../crds/attempts.ts';
+import { timestamp } from '../../crds/conditions.ts';
+import { present } from '../../crds/present.ts';
 import { BUILD_FAILED } from '../../crds/reasons.ts';
 import type { BuildActiveReason, BuildFailedReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
-import type { ProviderError, ProviderReason } from '../../providers/errors.ts';
-import type { BuildFailure, BuildHandle } from '../../providers/image-builder/port.ts';
+import type { BuildFailure } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
-import type { Observed } from './observe.ts';
-import { roundedUp } from './queue.ts';
+import { nextAttempt, recordedOrigin, refusalOf } from './image.ts';
+import type { BuildSeen, Handed, Inputs, Named, Observed, Progress } from './observed.ts';
+import { openAttempt, roundedUp } from './queue.ts';
 import type { QueuePosition } from './queue.ts';
 
 export type Action =
   /** `againMs` where no event will tell. */
   | { kind: 'wait'; reason: BuildActiveReason; message: string; againMs?: number }
   /** Write the token of a new attempt down, before anything is started with it. */
-  | { kind: 'openAttempt'; image: string }
-  | { kind: 'start'; image: string; attempt: BuildAttempt }
-  | { kind: 'succeed'; image: string; digest: string; cacheHit: boolean }
+  | ({ kind: 'openAttempt'; attempt: BuildAttempt } & Named)
+  | ({ kind: 'start'; attempt: BuildAttempt } & Named)
+  | ({ kind: 'succeed'; digest: string; cacheHit: boolean } & Named)
   /** The builder failed, not the Dockerfile: close the attempt, another one follows. */
   | { kind: 'endAttempt'; failure: Failure }
   /** `stop`: something still runs at the builder. */
   | { kind: 'fail'; failure: Failure; stop: boolean };
 
-/** What came of an action. */
-export type Done =
-  | Exclude<Action, { kind: 'openAttempt' | 'start' }>
-  | { kind: 'opened'; image: string; attempt: BuildAttempt }
-  | { kind: 'started'; image: string; handle: BuildHandle };
+/** What has to be known before the next action. */
+export type Needs =
+  /** No more than is known. */
+  | { need: 'nothing'; action: Action }
+  /** How far the build is that was handed to the builder. */
+  | { need: 'progress'; handed: Handed }
+  /** Whether the image exists, else the files to build. */
+  | { need: 'inputs' };
 
 export type Wait = Action & { kind: 'wait' };
 export type Fail = Action & { kind: 'fail' };
@@ -42,18 +47,52 @@ const PAUSE_MS = 10_000;
 const OVERDUE_MS = 60_000;
 /** A builder may need a moment to know a build that it has just taken. */
 const UNKNOWN_MS = 30_000;
-const ASK_AGAIN_MS = 5000;
-const REFUSED_PAUSE_MS = [2000, 60_000] as const;
+/** Nothing tells when a bucket or a registry answers again. */
+export const ASK_AGAIN_MS = 5000;
 
-export function nextAction(seen: Observed): Action {
-  const { taskBuild, open, position } = seen;
+export function needs(seen: BuildSeen): Needs {
+  const { taskBuild, position } = seen;
+  const open = openAttempt(taskBuild);
   if (taskBuild.spec.cancelled)
-    return { ...fail('Cancelled', 'spec.cancelled is true'), stop: open?.buildId !== undefined };
-  if (open) return duringAttempt(seen, open);
-  return position ? waitInQueue(position) : beforeAttempt(seen);
+    return decided({ ...fail('Cancelled', 'spec.cancelled is true'), stop: open?.buildId !== undefined });
+  if (open) return needsOfAttempt(taskBuild, open);
+  const refusal = refusalOf(taskBuild, seen.rules);
+  if (refusal) return decided(fail(refusal.reason, refusal.message));
+  return position ? decided(waitInQueue(position)) : { need: 'inputs' };
 }
 
-const fail = (reason: BuildFailedReason, message: string): Fail => ({
+const decided = (action: Action): Needs => ({ need: 'nothing', action });
+
+/** What was written down with the attempt says what is to be built, and where it goes. */
+function needsOfAttempt(taskBuild: TaskBuild, attempt: BuildAttempt): Needs {
+  const image = taskBuild.status?.image;
+  const origin = recordedOrigin(taskBuild);
+  const { buildId } = attempt;
+  if (image === undefined || !origin) return decided(afterFailure(taskBuild, UNRECORDED));
+  return buildId === undefined
+    ? decided({ kind: 'start', image, origin, attempt })
+    : { need: 'progress', handed: { buildId, attempt, image, origin } };
+}
+
+const UNRECORDED: Failure = {
+  reason: 'BuilderUnavailable',
+  message: 'an earlier version of the operator began this build, and did not record what of',
+};
+
+export function nextAction(seen: Observed): Action {
+  switch (seen.need) {
+    case 'nothing':
+      return seen.action;
+    case 'progress':
+      return afterState(seen, seen.progress);
+    case 'inputs':
+      return beforeAttempt(seen, seen.inputs);
+    default:
+      return seen satisfies never;
+  }
+}
+
+export const fail = (reason: BuildFailedReason, message: string): Fail => ({
   kind: 'fail',
   failure: { reason, message },
   stop: false,
@@ -73,13 +112,12 @@ export function waitInQueue({ queuedAhead, limit, share }: QueuePosition): Wait 
   };
 }
 
-function beforeAttempt(seen: Observed): Action {
-  if (seen.refusal) return { kind: 'fail', failure: seen.refusal, stop: false };
-  return afterLookup(seen) ?? refusal(seen) ?? tooLong(seen) ?? pause(seen) ?? withContext(seen);
+function beforeAttempt(seen: BuildSeen, inputs: Inputs): Action {
+  if (inputs.kind === 'existing') return withExisting(inputs);
+  return otherBackend(seen) ?? tooLong(seen) ?? pause(seen) ?? withContext(seen, inputs);
 }
 
-/** What the registry’s answer decides. */
-function afterLookup({ image, existing }: Observed): Action | undefined {
+function withExisting({ image, origin, existing }: Inputs & { kind: 'existing' }): Action {
   switch (existing.kind) {
     case 'unavailable':
       return {
@@ -93,18 +131,13 @@ function afterLookup({ image, existing }: Observed): Action | undefined {
     case 'refused':
       return fail('PushDenied', existing.message);
     case 'present':
-      return image === undefined
-        ? undefined
-        : { kind: 'succeed', image, digest: existing.digest, cacheHit: true };
-    case 'absent':
-    case 'notAsked':
-      return undefined;
+      return { kind: 'succeed', image, origin, digest: existing.digest, cacheHit: true };
     default:
       return existing satisfies never;
   }
 }
 
-function refusal({ taskBuild, backend }: Observed): Action | undefined {
+function otherBackend({ taskBuild, builder: { backend } }: BuildSeen): Action | undefined {
   const wanted = taskBuild.spec.backend ?? backend;
   if (wanted === backend) return undefined;
   return fail(
@@ -114,7 +147,7 @@ function refusal({ taskBuild, backend }: Observed): Action | undefined {
 }
 
 /** Refused and not cut short: a build that ends early for a reason that nobody wrote down is hard to understand. */
-function tooLong({ taskBuild: { spec }, limits }: Observed): Action | undefined {
+function tooLong({ taskBuild: { spec }, limits }: BuildSeen): Action | undefined {
   const field = (['timeoutSeconds', 'queueTimeoutSeconds'] as const).find(
     (each) => spec[each] > limits[each],
   );
@@ -123,80 +156,87 @@ function tooLong({ taskBuild: { spec }, limits }: Observed): Action | undefined 
   return fail('BuildRejected', message);
 }
 
-function pause({ taskBuild, now }: Observed): Action | undefined {
+function pause({ taskBuild, now }: BuildSeen): Action | undefined {
   const attempts = taskBuild.status?.attempts ?? [];
   return pauseUntil(nextAttemptAt(attempts, jittered(PAUSE_MS, attempts.at(-1)?.token ?? '')), now);
 }
 
-function withContext({ image, context }: Observed): Action {
+function withContext(seen: BuildSeen, inputs: Exclude<Inputs, { kind: 'existing' }>): Action {
+  if (inputs.kind === 'unnamed') return fail('ContextNotFound', inputs.message);
+  const { image, origin, context } = inputs;
   switch (context.kind) {
     case 'missing':
       return fail('ContextNotFound', context.message);
     case 'unavailable':
       return { kind: 'wait', reason: 'Pending', message: context.message, againMs: ASK_AGAIN_MS };
     case 'present':
-    case 'notAsked':
-      return image === undefined
-        ? fail('ContextNotFound', 'the context is gone')
-        : { kind: 'openAttempt', image };
+      return { kind: 'openAttempt', image, origin, attempt: newAttempt(seen, context.version) };
     default:
       return context satisfies never;
   }
 }
 
-function duringAttempt(seen: Observed, open: BuildAttempt): Action {
-  const { image, origin, state } = seen;
-  if (image === undefined || !origin)
-    return afterFailure(seen.taskBuild, {
-      reason: 'BuilderUnavailable',
-      message: 'an earlier version of the operator began this build, and did not record what of',
-    });
-  if (open.buildId !== undefined) return afterState(seen, open, state ?? { kind: 'unknown' });
-  return { kind: 'start', image, attempt: open };
-}
+const newAttempt = ({ taskBuild, now }: BuildSeen, contextVersion: string | undefined): BuildAttempt => ({
+  ...nextAttempt(taskBuild),
+  openedTime: timestamp(now),
+  ...present({ contextVersion }),
+});
 
-function afterState(seen: Observed, open: BuildAttempt, state: StateSeen): Action {
-  const { queueTimeoutSeconds, timeoutSeconds } = seen.taskBuild.spec;
+function afterState(seen: BuildSeen, progress: Progress): Action {
+  const { state, againMs } = progress;
   switch (state.kind) {
     case 'queued':
-      return overdue(seen, open.startTime, queueTimeoutSeconds * 1000)
-        ? { ...fail('QueueTimeout', `not begun within ${queueTimeoutSeconds} s`), stop: true }
-        : { kind: 'wait', reason: 'Queued', message: `build ${open.buildId} waits` };
+      return whileQueued(seen, progress);
     case 'running':
-      return overdue(seen, timeoutFrom(open, state), timeoutSeconds * 1000 + OVERDUE_MS)
-        ? { ...fail('BuildTimeout', `not done within ${timeoutSeconds} s`), stop: true }
-        : { kind: 'wait', reason: 'Building', message: `build ${open.buildId} runs` };
+      return whileRunning(seen, progress, state);
     case 'succeeded':
-      return pushed(seen, state.digest);
+      return afterPush(progress, state);
     case 'failed':
       return afterFailure(seen.taskBuild, state);
     case 'unknown':
-      return lost(seen, open);
+      return whileUnknown(seen, progress);
     case 'unanswered':
-      return { kind: 'wait', reason: 'BuilderNotAnswering', message: state.message };
+      return { kind: 'wait', reason: 'BuilderNotAnswering', message: state.message, againMs };
     default:
       return state satisfies never;
   }
 }
 
-const timeoutFrom = (open: BuildAttempt, { timeoutFrom: told, since }: StateSeen & { kind: 'running' }) =>
-  told ?? since ?? open.runningTime;
-
-const overdue = ({ now }: Observed, since: string | undefined, limitMs: number): boolean =>
-  since !== undefined && now.getTime() > Date.parse(since) + limitMs;
-
-function lost(seen: Observed, open: BuildAttempt): Action {
-  const message = `the builder knows no build ${open.buildId}`;
-  if (overdue(seen, open.startTime, UNKNOWN_MS))
-    return afterFailure(seen.taskBuild, { reason: 'BuilderUnavailable', message });
-  return { kind: 'wait', reason: 'Queued', message: `${message} yet` };
+function whileQueued(seen: BuildSeen, { buildId, attempt, againMs }: Progress): Action {
+  const { queueTimeoutSeconds } = seen.taskBuild.spec;
+  if (isOverdue(seen, attempt.startTime, queueTimeoutSeconds * 1000))
+    return { ...fail('QueueTimeout', `not begun within ${queueTimeoutSeconds} s`), stop: true };
+  return { kind: 'wait', reason: 'Queued', message: `build ${buildId} waits`, againMs };
 }
 
+function whileRunning(
+  seen: BuildSeen,
+  { buildId, attempt, againMs }: Progress,
+  { timeoutFrom, since = attempt.runningTime }: StateSeen & { kind: 'running' },
+): Action {
+  const { timeoutSeconds } = seen.taskBuild.spec;
+  if (isOverdue(seen, timeoutFrom ?? since, timeoutSeconds * 1000 + OVERDUE_MS))
+    return { ...fail('BuildTimeout', `not done within ${timeoutSeconds} s`), stop: true };
+  return { kind: 'wait', reason: 'Building', message: `build ${buildId} runs`, againMs };
+}
+
+function whileUnknown(seen: BuildSeen, { buildId, attempt, againMs }: Progress): Action {
+  const message = `the builder knows no build ${buildId}`;
+  if (isOverdue(seen, attempt.startTime, UNKNOWN_MS))
+    return afterFailure(seen.taskBuild, { reason: 'BuilderUnavailable', message });
+  return { kind: 'wait', reason: 'Queued', message: `${message} yet`, againMs };
+}
+
+const isOverdue = ({ now }: BuildSeen, since: string | undefined, limitMs: number): boolean =>
+  since !== undefined && now.getTime() > Date.parse(since) + limitMs;
+
 /** Success means: the registry shows the digest. A registry may need a moment for it. */
-function pushed({ image, existing }: Observed, digest: string): Action {
-  if (image !== undefined && existing.kind === 'present')
-    return { kind: 'succeed', image, digest, cacheHit: false };
-  const message = 'message' in existing ? existing.message : `the registry does not show ${digest} yet`;
+function afterPush(
+  { image, origin }: Named,
+  { digest, pushed }: Progress['state'] & { kind: 'succeeded' },
+): Action {
+  if (pushed.kind === 'present') return { kind: 'succeed', image, origin, digest, cacheHit: false };
+  const message = 'message' in pushed ? pushed.message : `the registry does not show ${digest} yet`;
   return { kind: 'wait', reason: 'RegistryUnavailable', message, againMs: 2000 };
 }
 
@@ -209,32 +249,4 @@ function afterFailure({ status }: TaskBuild, { reason, message, logTail, failedS
   };
   const another = BUILD_FAILED[reason].retried && (status?.attempts?.length ?? 0) < MAX_ATTEMPTS;
   return another ? { kind: 'endAttempt', failure } : { kind: 'fail', failure, stop: false };
-}
-
-const REFUSALS: Record<ProviderReason, BuildFailedReason | BuildActiveReason> = {
-  QuotaExceeded: 'QuotaExceeded',
-  Throttled: 'BuilderNotAnswering',
-  Unavailable: 'BuilderNotAnswering',
-  AccessDenied: 'BuilderAccessDenied',
-  NotFound: 'BuilderNotFound',
-  Invalid: 'BuildRejected',
-  PreconditionFailed: 'BuildRejected',
-  TooLarge: 'BuildRejected',
-};
-
-const isFailure = (reason: BuildFailedReason | BuildActiveReason): reason is BuildFailedReason =>
-  reason in BUILD_FAILED;
-
-/** The builder took no build: asked again where that can help, the longer it has been so the later. */
-export function afterRefusal(
-  { now }: Observed,
-  { openedTime, token }: BuildAttempt,
-  { reason, message }: Pick<ProviderError, 'reason' | 'message'>,
-): Wait | Fail {
-  const meant = REFUSALS[reason];
-  if (isFailure(meant)) return fail(meant, message);
-  const waitedMs = openedTime === undefined ? 0 : now.getTime() - Date.parse(openedTime);
-  const [least, most] = REFUSED_PAUSE_MS;
-  const pauseMs = Math.min(most, Math.max(least, waitedMs));
-  return { kind: 'wait', reason: meant, message, againMs: jittered(pauseMs, token) };
 }

@@ -81,13 +81,18 @@ class Room {
       artifacts,
       slots: new Slots(taskBuilds, limit),
       states: new BuildStates({ builder, taskBuilds, clock: { ...systemClock, monotonic: () => 0 } }),
-      backend: builder.backend,
+      builder,
       limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
       rules: someRules(),
       rulesOf: async () => this.rules,
       now: () => after(5),
     };
     return observe(sources, { namespace: 'default', name: build.metadata.name });
+  }
+
+  async inputs(spec: Partial<TaskBuildSpec> = {}) {
+    const seen = await this.see(spec);
+    return seen?.need === 'inputs' ? seen.inputs : undefined;
   }
 }
 
@@ -101,7 +106,11 @@ describe('observing a TaskBuild', () => {
   it('asks for the record, and once for its image, where that exists', async () => {
     const room = new Room();
     const digest = await room.build();
-    expect(await room.see()).to.deep.include({ image: IMAGE, existing: { kind: 'present', digest } });
+    expect(await room.inputs()).to.deep.include({
+      kind: 'existing',
+      image: IMAGE,
+      existing: { kind: 'present', digest },
+    });
     expect(room.calls).to.deep.equal(['store get', 'registry resolve']);
   });
 
@@ -109,16 +118,15 @@ describe('observing a TaskBuild', () => {
     const room = new Room();
     await room.storeContext();
     room.recordFault = new ProviderError('AccessDenied', 'no s3:GetObject');
-    expect(await room.see()).to.deep.include({
-      existing: { kind: 'recordUnread', message: 'no s3:GetObject' },
-      context: { kind: 'notAsked' },
-    });
+    expect(await room.inputs())
+      .to.deep.include({ existing: { kind: 'recordUnread', message: 'no s3:GetObject' } })
+      .and.not.have.property('context');
   });
 
   it('asks no registry about a repository that the operator does not push to', async () => {
     const room = new Room();
     expect(await room.see({ repository: 'registry.evil.example/x' })).to.have.nested.property(
-      'refusal.reason',
+      'action.failure.reason',
       'RepositoryNotAllowed',
     );
     expect(room.calls).to.deep.equal([]);
@@ -127,8 +135,8 @@ describe('observing a TaskBuild', () => {
   it('looks for the context where there is no image, and notes its version', async () => {
     const room = new Room();
     await room.storeContext();
-    expect(await room.see()).to.deep.include({
-      existing: { kind: 'absent' },
+    expect(await room.inputs()).to.deep.include({
+      kind: 'absent',
       context: { kind: 'present', version: 'v1' },
     });
     expect(room.calls).to.deep.equal(['store get', 'registry resolve', 'store head']);
@@ -137,7 +145,7 @@ describe('observing a TaskBuild', () => {
   it('looks for the context of a forced build, whatever exists', async () => {
     const room = new Room();
     await room.build();
-    expect(await room.see({ force: true })).to.deep.include({
+    expect(await room.inputs({ force: true })).to.deep.include({
       context: { kind: 'missing', message: `there is no object s3://artifacts/${KEY}` },
     });
   });
@@ -145,9 +153,9 @@ describe('observing a TaskBuild', () => {
   it('tells a store that does not answer from one that refuses', async () => {
     const room = new Room();
     room.fault = new ProviderError('Unavailable', 'refused');
-    expect(await room.see()).to.deep.include({ context: { kind: 'unavailable', message: 'refused' } });
+    expect(await room.inputs()).to.deep.include({ context: { kind: 'unavailable', message: 'refused' } });
     room.fault = new ProviderError('AccessDenied', 'no s3:GetObject');
-    expect(await room.see()).to.deep.include({ context: { kind: 'missing', message: 'no s3:GetObject' } });
+    expect(await room.inputs()).to.deep.include({ context: { kind: 'missing', message: 'no s3:GetObject' } });
   });
 
   it('looks at nothing while a build waits in the queue', async () => {
@@ -161,10 +169,10 @@ describe('observing a TaskBuild', () => {
   it('asks for nothing but the builder’s word during an attempt', async () => {
     const room = new Room();
     const attempts = [{ number: 1, token: 't', buildId: 'default/t' }];
-    expect(await room.see({}, { image: IMAGE, ...anOrigin(), attempts })).to.deep.include({
-      state: { kind: 'unknown' },
-      existing: { kind: 'notAsked' },
-    });
+    const seen = await room.see({}, { image: IMAGE, ...anOrigin(), attempts });
+    expect(seen)
+      .to.have.property('progress')
+      .that.deep.includes({ state: { kind: 'unknown' } });
     expect(room.calls).to.deep.equal(['builder states']);
   });
 
@@ -183,10 +191,12 @@ describe('observing a TaskBuild', () => {
       { requirePrefixes: false },
     );
     const seen = await room.see();
-    expect(seen?.context).to.deep.equal({
-      kind: 'missing',
-      message: `spec.context.s3.uri: namespace default may not read ${KEY}: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
-    });
+    expect(seen)
+      .to.have.property('inputs')
+      .that.deep.equals({
+        kind: 'unnamed',
+        message: `spec.context.s3.uri: namespace default may not read ${KEY}: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
+      });
     expect(seen && nextAction(seen)).to.deep.include({ kind: 'fail' });
     expect(seen && nextAction(seen)).to.have.nested.property('failure.reason', 'ContextNotFound');
     expect(room.calls).to.deep.equal([]);
@@ -194,9 +204,8 @@ describe('observing a TaskBuild', () => {
 
   it('names the ConfigMap that is missing', async () => {
     const room = new Room();
-    const seen = await room.see({ context: { configMap: { name: 'files' } } });
-    expect(seen?.context).to.deep.equal({
-      kind: 'missing',
+    expect(await room.inputs({ context: { configMap: { name: 'files' } } })).to.deep.equal({
+      kind: 'unnamed',
       message: 'spec.context.configMap.name: there is no ConfigMap default/files',
     });
   });

@@ -5,7 +5,7 @@ import { identityOf } from '../../crds/names.ts';
 import { unreadable } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
-import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
@@ -13,67 +13,30 @@ import { taskKey } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { ImageBuilder } from '../../providers/image-builder/port.ts';
 import type { ImageRegistry } from '../../providers/image-registry/port.ts';
-import { handleOf } from './build-states.ts';
-import type { BuildStates, StateSeen } from './build-states.ts';
-import { imageNames, originOf, recordedOrigin, refusalOf, repositoryOf } from './image.ts';
+import type { BuildStates } from './build-states.ts';
+import { needs } from './decide.ts';
+import { imageNames, originOf, repositoryOf } from './image.ts';
 import type { ImageRules, Origin } from './image.ts';
-import { openAttempt } from './queue.ts';
-import type { QueuePosition } from './queue.ts';
-import type { Failure } from './decide.ts';
+import type {
+  Answers,
+  BuildLimits,
+  BuildSeen,
+  ContextSeen,
+  Handed,
+  ImageSeen,
+  Inputs,
+  Observed,
+  Progress,
+} from './observed.ts';
 import { readRecord } from './record.ts';
 import type { Slots } from './slots.ts';
-
-/** What record and registry say of the image. */
-export type ImageSeen =
-  | { kind: 'notAsked' }
-  | { kind: 'absent' }
-  | { kind: 'present'; digest: string }
-  | { kind: 'unavailable'; message: string }
-  /** The bucket does not say what is on record. */
-  | { kind: 'recordUnread'; message: string }
-  /** The registry will never take this name from us. */
-  | { kind: 'refused'; message: string };
-
-/** What is known of the context. */
-export type ContextSeen =
-  | { kind: 'notAsked' }
-  /** `version` of its object, where the bucket keeps versions. */
-  | { kind: 'present'; version?: string }
-  | { kind: 'unavailable'; message: string }
-  | { kind: 'missing'; message: string };
-
-/** What this operator lets a build ask for at most. */
-export type BuildLimits = Pick<TaskBuild['spec'], 'timeoutSeconds' | 'queueTimeoutSeconds'>;
-
-/** Everything that a decision about a TaskBuild rests on. */
-export interface Observed {
-  taskBuild: TaskBuild;
-  /** The builder of this operator. */
-  backend: ImageBuilder['backend'];
-  limits: BuildLimits;
-  /** Where the image goes, or is, with its tag; undefined where the context that names it is missing. */
-  image?: string;
-  /** What it is made of. */
-  origin?: Origin;
-  /** Why it is not built; nothing else was looked at then. */
-  refusal?: Failure;
-  context: ContextSeen;
-  /** The attempt under way. */
-  open?: BuildAttempt;
-  /** What the builder says of it; undefined before it was handed over. */
-  state?: StateSeen;
-  existing: ImageSeen;
-  /** Its position in the queue, where it waits and its turn has not come; nothing else was looked at then. */
-  position?: QueuePosition;
-  now: Date;
-}
 
 export interface TaskBuildSources {
   kube: KubeClient;
   taskBuilds: Store<TaskBuild>;
   slots: Slots;
   states: BuildStates;
-  backend: ImageBuilder['backend'];
+  builder: ImageBuilder;
   limits: BuildLimits;
   registry: ImageRegistry;
   artifacts: ArtifactStore;
@@ -83,42 +46,69 @@ export interface TaskBuildSources {
   now: () => Date;
 }
 
-const NOT_ASKED = { kind: 'notAsked' } as const;
-
 /** Resolves undefined where there is nothing to decide. */
 export async function observe(sources: TaskBuildSources, key: ObjectKey): Promise<Observed | undefined> {
-  const { taskBuilds, backend, limits, now } = sources;
-  const taskBuild = taskBuilds.get(key);
+  const taskBuild = sources.taskBuilds.get(key);
   if (!taskBuild || taskBuild.metadata.deletionTimestamp !== undefined || isFinished(taskBuild))
     return undefined;
-  const open = openAttempt(taskBuild);
-  const seen = { taskBuild, backend, limits, now: now(), existing: NOT_ASKED, context: NOT_ASKED };
-  if (taskBuild.spec.cancelled) return { ...seen, ...present({ open }) };
-  return open ? seeAttempt(sources, { ...seen, open }) : seeNeed(sources, seen);
+  const { slots, builder, limits, rules, now } = sources;
+  const position = slots.isQueued(taskBuild) ? slots.positionOf(taskBuild) : undefined;
+  const seen = { taskBuild, builder, limits, rules, now: now(), ...present({ position }) };
+  return { ...seen, ...(await answers(sources, seen)) };
+}
+
+async function answers(sources: TaskBuildSources, seen: BuildSeen): Promise<Answers> {
+  const asked = needs(seen);
+  switch (asked.need) {
+    case 'nothing':
+      return asked;
+    case 'progress':
+      return { need: 'progress', progress: await seeProgress(sources, seen.taskBuild, asked.handed) };
+    case 'inputs':
+      return { need: 'inputs', inputs: await seeInputs(sources, seen.taskBuild) };
+    default:
+      return asked satisfies never;
+  }
+}
+
+async function seeProgress(
+  sources: TaskBuildSources,
+  { metadata }: TaskBuild,
+  handed: Handed,
+): Promise<Progress> {
+  const { states } = sources;
+  const { buildId, image } = handed;
+  const found = await states.stateOf({ id: buildId, namespace: metadata.namespace ?? '' });
+  const state =
+    found.kind === 'succeeded' ? { ...found, pushed: await seePushed(sources, image, found.digest) } : found;
+  return { ...handed, state, againMs: Math.max(1, states.dueInMs) };
+}
+
+async function seePushed(sources: TaskBuildSources, image: string, digest: string): Promise<ImageSeen> {
+  const { existing } = await asImageSeen(() => seeImage(sources, `${image}@${digest}`));
+  return existing;
 }
 
 /** Whether there is anything to build, and of what. */
-async function seeNeed(sources: TaskBuildSources, seen: Observed): Promise<Observed> {
-  const { taskBuild } = seen;
-  const refusal = refusalOf(taskBuild, sources.rules);
-  if (refusal) return { ...seen, refusal };
-  const position = sources.slots.isQueued(taskBuild) ? sources.slots.positionOf(taskBuild) : undefined;
-  if (position) return { ...seen, position };
+async function seeInputs(sources: TaskBuildSources, taskBuild: TaskBuild): Promise<Inputs> {
   const source = await seeSource(sources, taskBuild);
-  if (source.contextSha256 === undefined) return { ...seen, context: source.context };
+  if (source.kind === 'missing') return { kind: 'unnamed', message: source.message };
   const origin = originOf(taskBuild, source.contextSha256, sources.rules);
-  const needed = { ...seen, origin, ...(await seeExisting(sources, taskBuild, origin)) };
-  if (needed.existing.kind !== 'absent') return needed;
-  const context = source.context.kind === 'notAsked' ? await seeArchive(sources, taskBuild) : source.context;
-  return { ...needed, context };
+  const { image, existing } = await seeExisting(sources, taskBuild, origin);
+  if (existing.kind !== 'absent') return { kind: 'existing', image, origin, existing };
+  const context = taskBuild.spec.context.configMap ? PRESENT : await seeArchive(sources, taskBuild);
+  return { kind: 'absent', image, origin, context };
 }
+
+/** A ConfigMap was read to name the image. */
+const PRESENT = { kind: 'present' } as const;
 
 /** The image that this operator built of the same, if it is there still, else where a new one goes. Of a forced build nothing that exists counts. */
 async function seeExisting(
   sources: TaskBuildSources,
   taskBuild: TaskBuild,
   origin: Origin,
-): Promise<Required<Pick<Observed, 'image' | 'existing'>>> {
+): Promise<{ image: string; existing: ImageSeen }> {
   const names = imageNames(taskBuild, origin, sources.rules);
   if (taskBuild.spec.force) return { image: names.ownImage, existing: { kind: 'absent' } };
   const found = await asImageSeen(() => seeBuilt(sources, names.repository, origin));
@@ -142,37 +132,23 @@ async function seeBuilt(
   return { image, ...(await seeImage(sources, `${repository}@${digest}`)) };
 }
 
-async function seeAttempt(
-  sources: TaskBuildSources,
-  seen: Observed & { open: BuildAttempt },
-): Promise<Observed> {
-  const { taskBuild, open } = seen;
-  const handle = handleOf(taskBuild);
-  const state = handle && (await sources.states.stateOf(handle));
-  const image = taskBuild.status?.image;
-  const pushed = state?.kind === 'succeeded' && image !== undefined ? `${image}@${state.digest}` : undefined;
-  const { existing } =
-    pushed === undefined ? { existing: NOT_ASKED } : await asImageSeen(() => seeImage(sources, pushed));
-  return { ...seen, open, ...present({ state, image, origin: recordedOrigin(taskBuild) }), existing };
-}
-
 /** The hash of the context: as the spec claims it of an archive, as it is of a ConfigMap. The build checks both against what it has. */
 async function seeSource(
   sources: TaskBuildSources,
   taskBuild: TaskBuild,
-): Promise<{ contextSha256?: string; context: ContextSeen }> {
+): Promise<{ kind: 'named'; contextSha256: string } | { kind: 'missing'; message: string }> {
   const { s3, configMap } = taskBuild.spec.context;
   const { namespace } = identityOf(taskBuild);
   if (!configMap) {
     const problem = await problemOfUri(sources, taskBuild);
     return problem === undefined
-      ? { contextSha256: s3?.sha256 ?? '', context: NOT_ASKED }
-      : { context: { kind: 'missing', message: `spec.context.s3.uri: ${problem}` } };
+      ? { kind: 'named', contextSha256: s3?.sha256 ?? '' }
+      : { kind: 'missing', message: `spec.context.s3.uri: ${problem}` };
   }
   const found = await sources.kube.get(ConfigMap, { namespace, name: configMap.name });
-  if (found) return { contextSha256: configMapHash(found), context: { kind: 'present' } };
+  if (found) return { kind: 'named', contextSha256: configMapHash(found) };
   const message = `spec.context.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`;
-  return { context: { kind: 'missing', message } };
+  return { kind: 'missing', message };
 }
 
 /** Why the context may not be taken from where the spec says. An image of it that exists already is not handed out then, either. */

@@ -8,7 +8,7 @@ import { timestamp } from '../../crds/conditions.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { buildRecordKey } from '../../results/keys.ts';
-import type { Observed } from './observe.ts';
+import type { BuildSeen, Named } from './observed.ts';
 
 export const BuildRecord = Type.Object({
   /** SHA-256 of everything that decides the image, in hex. */
@@ -46,10 +46,9 @@ export async function readRecord(
 /** Writes down what a build that passed has made; twice is as good as once. */
 export async function writeRecord(
   artifacts: ArtifactStore,
-  { taskBuild, origin, now }: Observed,
-  { image, digest }: { image: string; digest: string },
+  { taskBuild, now }: BuildSeen,
+  { image, origin, digest }: Named & { digest: string },
 ): Promise<void> {
-  if (!origin) return;
   const { contentHash } = origin;
   const { namespace = '', name } = taskBuild.metadata;
   const record: BuildRecord = {

@@ -1,6 +1,9 @@
 /**
  * How many builds may be under way at the same time. An attempt holds a slot from when its token is recorded until it ends: the watch
  * cache knows most of that, and survives a restart. What is kept here only bridges the moment until the cache shows a decision.
+ *
+ * The controller uses it in two places: `observe` asks for the position of a build that waits, and `act` enters a build before it opens an
+ * attempt, and has any build leave that keeps neither a slot nor its position.
  */
 import { isFinished } from '../../crds/conditions.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';

@@ -1,29 +1,30 @@
 import { expect } from 'chai';
 import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { aBuildSeen } from '../../../test/support/build-seen.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';
-import type { Observed } from './observe.ts';
+import type { BuildSeen } from './observed.ts';
 import { buildFor, startBuild } from './start.ts';
 
 const attempt = { number: 1, token: 'sb-build-1', openedTime: stampOf(T0), contextVersion: 'v1' };
-const action = { kind: 'start', image: 'registry:5000/sandboxes:ctx-1', attempt } as const;
-
-const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): Observed => ({
-  taskBuild: aTaskBuild({ spec }),
-  backend: 'BuildKit',
-  limits: { timeoutSeconds: 7200, queueTimeoutSeconds: 7200 },
-  image: action.image,
+const action = {
+  kind: 'start',
+  image: 'registry:5000/sandboxes:ctx-1',
   origin: anOrigin(),
-  context: { kind: 'notAsked' },
-  existing: { kind: 'notAsked' },
-  open: attempt,
-  now,
-});
+  attempt,
+} as const;
+const REMEMBERS = { tokenLifeMs: 240_000 };
+
+const seen = (spec: Partial<TaskBuildSpec> = {}, now = after(5)): BuildSeen =>
+  aBuildSeen({ taskBuild: aTaskBuild({ spec }), now });
+
+const built = (build: BuildSeen, over: Partial<typeof action> = {}) =>
+  buildFor(build, { ...action, ...over }, REMEMBERS);
 
 describe('the build that is handed to the builder', () => {
   it('has the context in the version that was recorded', () => {
-    expect(buildFor(seen(), action).context).to.deep.equal({
+    expect(built(seen()).context).to.deep.equal({
       kind: 's3',
       uri: 's3://artifacts/tasks/local/hello/0123/context.zip',
       versionId: 'v1',
@@ -33,7 +34,7 @@ describe('the build that is handed to the builder', () => {
 
   it('may take its context out of a ConfigMap', () => {
     const context = { configMap: { name: 'files' } };
-    expect(buildFor(seen({ context }), action).context).to.deep.equal({
+    expect(built(seen({ context })).context).to.deep.equal({
       kind: 'configMap',
       name: 'files',
       sha256: 'ab'.repeat(32),
@@ -41,13 +42,13 @@ describe('the build that is handed to the builder', () => {
   });
 
   it('has the platform that was recorded, whatever the operator’s is by now', () => {
-    const arm = { ...seen({ platforms: [] }), origin: anOrigin({ platform: 'linux/arm64' }) };
-    expect(buildFor(arm, action).platform).to.equal('linux/arm64');
+    const origin = anOrigin({ platform: 'linux/arm64' });
+    expect(built(seen({ platforms: [] }), { origin }).platform).to.equal('linux/arm64');
   });
 
   it('keeps cache mounts and layers of namespaces apart that do not share images', () => {
     const of = (shared: boolean, spec: Partial<TaskBuildSpec> = { tag: 'hello' }) =>
-      buildFor({ ...seen(spec), origin: anOrigin({ shared }) }, action);
+      built(seen(spec), { origin: anOrigin({ shared }) });
     expect(of(true).buildArgs).to.deep.equal({});
     expect(of(false).buildArgs).to.deep.equal({ BUILDKIT_CACHE_MOUNT_NS: 'default' });
     expect([of(true), of(false)].map(({ layers }) => layers?.reference)).to.deep.equal([
@@ -60,23 +61,23 @@ describe('the build that is handed to the builder', () => {
 
   it('has limits and the name of the login out of the spec', () => {
     const spec = { secretRefs: [{ name: 'hub' }], timeoutSeconds: 60, queueTimeoutSeconds: 300 };
-    expect(buildFor(seen(spec), action)).to.include({
+    expect(built(seen(spec))).to.include({
       secret: 'hub',
       timeoutSeconds: 60,
       queueTimeoutSeconds: 300,
     });
-    expect(buildFor(seen(), action)).not.to.have.property('secret');
+    expect(built(seen())).not.to.have.property('secret');
   });
 
   it('asks the same whenever it is asked again', () => {
-    expect(buildFor(seen({}, after(200)), action)).to.deep.equal(buildFor(seen(), action));
+    expect(built(seen({}, after(200)))).to.deep.equal(built(seen()));
   });
 
   it('may exist already once its token may have been forgotten', () => {
-    expect(buildFor(seen({}, after(239)), action).mayExist).to.equal(false);
-    expect(buildFor(seen({}, after(240)), action).mayExist).to.equal(true);
+    expect(built(seen({}, after(239))).mayExist).to.equal(false);
+    expect(built(seen({}, after(240))).mayExist).to.equal(true);
     const { openedTime: _, ...untimed } = attempt;
-    expect(buildFor(seen(), { ...action, attempt: untimed }).mayExist).to.equal(true);
+    expect(buildFor(seen(), { ...action, attempt: untimed }, REMEMBERS).mayExist).to.equal(true);
   });
 });
 

@@ -4,19 +4,17 @@ import { ProviderError } from '../../providers/errors.ts';
 import type { Build, BuildContext, ImageBuilder } from '../../providers/image-builder/port.ts';
 import { argumentsOf, layerCache } from './image.ts';
 import type { Origin } from './image.ts';
-import type { Observed } from './observe.ts';
-import { afterRefusal } from './decide.ts';
-import type { Action, Done } from './decide.ts';
+import type { BuildSeen } from './observed.ts';
+import type { Action } from './decide.ts';
+import { afterRefusal } from './done.ts';
+import type { Done } from './done.ts';
 
 type Start = Action & { kind: 'start' };
 
-/** CodeBuild remembers a token for five minutes; what was recorded longer ago may have been started and forgotten. */
-const TOKEN_LIFE_MS = 240_000;
-
 /** Starts the build of an attempt. What the builder answers is a value, its refusals among them. */
-export async function startBuild(builder: ImageBuilder, seen: Observed, action: Start): Promise<Done> {
+export async function startBuild(builder: ImageBuilder, seen: BuildSeen, action: Start): Promise<Done> {
   try {
-    return { kind: 'started', image: action.image, handle: await builder.start(buildFor(seen, action)) };
+    return { kind: 'started', handle: await builder.start(buildFor(seen, action, builder)) };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     return afterRefusal(seen, action.attempt, error);
@@ -24,8 +22,11 @@ export async function startBuild(builder: ImageBuilder, seen: Observed, action: 
 }
 
 /** Everything here is recorded or immutable: a start that is repeated with its token must ask for the same. */
-export function buildFor({ taskBuild, origin, now }: Observed, { image, attempt }: Start): Build {
-  if (!origin) throw new Error(`TaskBuild ${taskBuild.metadata.name} has no recorded origin`);
+export function buildFor(
+  { taskBuild, now }: BuildSeen,
+  { image, origin, attempt }: Start,
+  { tokenLifeMs }: Pick<ImageBuilder, 'tokenLifeMs'>,
+): Build {
   const { metadata, spec } = taskBuild;
   const { platform, shared } = origin;
   const cache = layerCache(taskBuild, image, shared);
@@ -46,7 +47,7 @@ export function buildFor({ taskBuild, origin, now }: Observed, { image, attempt 
     timeoutSeconds: spec.timeoutSeconds,
     queueTimeoutSeconds: spec.queueTimeoutSeconds,
     ...(secret !== undefined && { secret }),
-    mayExist: !(now.getTime() - openedMs < TOKEN_LIFE_MS),
+    mayExist: !(now.getTime() - openedMs < tokenLifeMs),
   };
 }
 

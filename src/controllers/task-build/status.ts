@@ -1,4 +1,5 @@
 /** Pure: what was observed and done → the TaskBuild's status. */
+import { isDeepStrictEqual } from 'node:util';
 import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
@@ -6,8 +7,10 @@ import type { BuildReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { BuildHandle } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
-import type { Observed } from './observe.ts';
-import type { Done, Failure } from './decide.ts';
+import type { Observed } from './observed.ts';
+import { openAttempt } from './queue.ts';
+import type { Failure } from './decide.ts';
+import type { Done } from './done.ts';
 
 export function taskBuildStatus(seen: Observed, done: Done): TaskBuildStatus {
   const { taskBuild, now } = seen;
@@ -18,14 +21,17 @@ export function taskBuildStatus(seen: Observed, done: Done): TaskBuildStatus {
     ...before,
     observedGeneration: generation,
     conditions: stamp([succeeded(done)], before.conditions, { generation, now }),
-    ...('image' in done && { image: done.image, ...seen.origin }),
+    ...('origin' in done && { image: done.image, ...done.origin }),
     ...(done.kind === 'succeed' && { digest: done.digest, cacheHit: done.cacheHit }),
     ...(attempts.length > 0 && { attempts }),
   };
 }
 
-function attemptsAfter({ taskBuild, open, state, now }: Observed, done: Done): BuildAttempt[] {
+function attemptsAfter(seen: Observed, done: Done): BuildAttempt[] {
+  const { taskBuild, now } = seen;
   const attempts = taskBuild.status?.attempts ?? [];
+  const open = openAttempt(taskBuild);
+  const state = seen.need === 'progress' ? seen.progress.state : undefined;
   if (done.kind === 'opened') return [...attempts, done.attempt];
   if (!open) return attempts;
   const at = timestamp(now);
@@ -101,4 +107,22 @@ function succeeded(done: Done): ConditionDraft {
     default:
       return done satisfies never;
   }
+}
+
+/** What becomes of a status: whether it is written, and after how long the TaskBuild is looked at again, whatever happens. */
+export interface Report {
+  write: boolean;
+  againMs?: number;
+}
+
+/** Whether `status` is worth a write now. */
+export function reportOf(seen: Observed, done: Done, status: TaskBuildStatus): Report {
+  const write = !isDeepStrictEqual(seen.taskBuild.status, status);
+  return { write, ...present({ againMs: againMsOf(seen, done) }) };
+}
+
+/** The end of another build wakes one that waits for a slot; of what the builder does nothing tells but asking. */
+function againMsOf({ builder }: Observed, done: Done): number | undefined {
+  if (done.kind === 'succeed' || done.kind === 'fail') return undefined;
+  return done.kind === 'wait' ? done.againMs : builder.pollMs;
 }

@@ -7,7 +7,7 @@ import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import type { Done } from './decide.ts';
+import type { Done } from './done.ts';
 import type { AttemptSeen, Observed } from './observed.ts';
 import { courierEndedAt } from '../../pods/reading/courier.ts';
 

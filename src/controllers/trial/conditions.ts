@@ -3,7 +3,7 @@ import { conditionOf } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import type { Done } from './decide.ts';
+import type { Done } from './done.ts';
 import type { Observed } from './observed.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
 

@@ -18,8 +18,10 @@ import { isFinished } from '../../crds/conditions.ts';
 import { observe, seeJob } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
-import { afterBuildRefused, afterJobRefused, nextAction, whereNameIsTaken } from './decide.ts';
-import type { Action, Done } from './decide.ts';
+import { afterBuildRefused, afterJobRefused, whereNameIsTaken } from './done.ts';
+import { nextAction } from './decide.ts';
+import type { Action } from './decide.ts';
+import type { Done } from './done.ts';
 import { trialConfig, trialResult } from '../../results/trial-result.ts';
 import { reportOf, trialStatus } from './status.ts';
 

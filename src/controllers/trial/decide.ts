@@ -1,7 +1,4 @@
-/**
- * Pure: what was observed → the one next action. `needs` says beforehand what has to be known for it.
- * Some decisions can only follow an attempt to act: `whereNameIsTaken`, `afterJobRefused` and `afterBuildRefused`.
- */
+/** Pure: what was observed → the one next action. `needs` says beforehand what has to be known for it, `done.ts` afterwards what came of it. */
 import { pauseUntil } from '../../crds/attempts.ts';
 import { jobName } from '../../crds/names.ts';
 import type { Outcome } from '../../wire/outcome.ts';
@@ -14,9 +11,8 @@ import type { ImageSeen, ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
-import type { AttemptSeen, BegunAttempt, Inputs, JobSeen, Observed, TaskSeen } from './observed.ts';
+import type { AttemptSeen, BegunAttempt, Inputs, Observed, TaskSeen } from './observed.ts';
 import { POD_EXPECTED_MS, waitingOf } from './pod.ts';
-import { refusalOf } from '../../pods/reading/refusal.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
 import { stuckInMs } from '../../pods/reading/state.ts';
@@ -37,12 +33,6 @@ export type Action =
   | { kind: 'succeed'; outcome: Outcome }
   | { kind: 'fail'; reason: TrialFailedReason; message: string; outcome?: Outcome };
 
-/** What came of an action. */
-export type Done =
-  | Exclude<Action, { kind: 'createJob' | 'createBuild' }>
-  | { kind: 'jobCreated' }
-  | { kind: 'buildCreated'; taskBuild: string };
-
 /** What has to be known before the next action. */
 export type Needs =
   /** No more than is known. */
@@ -52,12 +42,12 @@ export type Needs =
   /** Image and task of the attempt that may start now; and its outcome, should it have run while no operator lived. */
   | { need: 'inputs' };
 
-type Wait = Action & { kind: 'wait' };
-type Fail = Action & { kind: 'fail' };
+export type Wait = Action & { kind: 'wait' };
+export type Fail = Action & { kind: 'fail' };
 
-const fail = (reason: TrialFailedReason, message: string): Fail => ({ kind: 'fail', reason, message });
+export const fail = (reason: TrialFailedReason, message: string): Fail => ({ kind: 'fail', reason, message });
 /** Its removal wakes the Trial, too. */
-const LEFTOVER: Wait = {
+export const LEFTOVER: Wait = {
   kind: 'wait',
   reason: 'Pending',
   message: 'the Job of an earlier Trial of this name is being removed',
@@ -65,7 +55,7 @@ const LEFTOVER: Wait = {
 };
 const CANCELLED = 'spec.cancel is true';
 
-const nameConflict = ({ trial, attempt }: AttemptSeen): Fail =>
+export const nameConflict = ({ trial, attempt }: AttemptSeen): Fail =>
   fail(
     'NameConflict',
     `Job ${jobName(trial.metadata.name, attempt)} exists and is not this Trial's; delete it or rename the Trial`,
@@ -131,37 +121,6 @@ function withImage(image: ImageSeen): Action {
     default:
       return image satisfies never;
   }
-}
-
-/** What came of creating a Job whose name is taken, by what has it. */
-export function whereNameIsTaken(seen: AttemptSeen, found: JobSeen): Done {
-  switch (found.kind) {
-    case 'own':
-      return { kind: 'jobCreated' };
-    case 'none':
-    case 'leftover':
-      return LEFTOVER;
-    case 'foreign':
-      return nameConflict(seen);
-    default:
-      return found satisfies never;
-  }
-}
-
-/** What came of a Job that the API server does not take, by its words. */
-export const afterJobRefused = (words: string): Wait | Fail =>
-  refused(words, (message) => fail('JobRejected', message));
-
-/** What came of a TaskBuild that the API server does not take, by its words. */
-export const afterBuildRefused = (taskBuild: string, words: string): Wait | Fail =>
-  refused(words, (message) => fail('BuildFailed', `TaskBuild ${taskBuild}: BuildRejected: ${message}`));
-
-/** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
-function refused(words: string, failure: (message: string) => Fail): Wait | Fail {
-  const { kind, message } = refusalOf(words);
-  return kind === 'passing'
-    ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 }
-    : failure(message);
 }
 
 function onceBegun(seen: BegunAttempt): Action {

@@ -5,7 +5,7 @@ import type { TrialImage, TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { ImageSeen, ImageWanted } from '../../images/image.ts';
 import type { Job } from '../../kube/kinds.ts';
-import type { Done } from './decide.ts';
+import type { Done } from './done.ts';
 import type { Answers, AttemptSeen, Observed } from './observed.ts';
 
 /** The image that the agent works in. */

@@ -17,7 +17,7 @@ import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
 import { storedLogLinks } from '../../providers/log-links/stored.ts';
-import type { Done } from './decide.ts';
+import type { Done } from './done.ts';
 import type { Observed } from './observed.ts';
 import { reportOf, trialStatus } from './status.ts';
 

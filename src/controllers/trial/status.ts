@@ -11,7 +11,7 @@ import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { attemptsAfter, endedAt } from './attempts.ts';
 import { conditionDrafts } from './conditions.ts';
-import type { Done } from './decide.ts';
+import type { Done } from './done.ts';
 import { imageFields } from './images.ts';
 import type { Observed } from './observed.ts';
 import { scheduledAt } from '../../pods/reading/waiting.ts';

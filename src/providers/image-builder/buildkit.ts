@@ -82,6 +82,8 @@ const newest = (pods: Pod[]): Pod | undefined =>
 class BuildKitImageBuilder implements ImageBuilder {
   readonly backend = 'BuildKit';
   readonly pollMs = POLL_MS;
+  /** The build's Job has the token for its name, and stays until it is stopped or its TaskBuild is deleted. */
+  readonly tokenLifeMs = Number.POSITIVE_INFINITY;
   readonly #settings: BuildKitSettings;
   readonly #kube: KubeClient;
 

@@ -4,10 +4,11 @@ import {
   memoryLogs,
   scriptedExecutor,
   startCodeBuild,
-  type Build as ServiceBuild,
   type Script,
 } from '../../../test/support/codebuild/index.ts';
+import { type Build as ServiceBuild } from './port.ts';
 import { type CodeBuildService } from '../../../test/support/codebuild/service.ts';
+import { systemClock, type Clock } from '../../async/clock.ts';
 import { ProviderError } from '../errors.ts';
 import { codebuildImageBuilder, type CodeBuildSettings } from './codebuild.ts';
 import { DOCKERFILES, imageBuilderContract } from './contract.ts';
@@ -71,11 +72,15 @@ describe('codebuild ImageBuilder', () => {
   /** By token; what is not there builds well. */
   const scripts = new Map<string, Script>();
   const projects = { [PROJECT]: {} };
+  /** How far the service's clock is ahead. */
+  let leapMs = 0;
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + leapMs };
   let service: CodeBuildService;
   let settings: CodeBuildSettings;
   let builder: ImageBuilder;
 
   beforeEach(async () => {
+    leapMs = 0;
     const executor = scriptedExecutor((build) => ({
       exports: { SB_IMAGE_DIGEST: DIGEST },
       ...(variable(build, 'SB_TIMEOUT_SECONDS') === '5'
@@ -89,6 +94,7 @@ describe('codebuild ImageBuilder', () => {
       projects,
       executor,
       logs,
+      clock,
     });
     settings = {
       region: 'us-east-1',
@@ -128,6 +134,7 @@ describe('codebuild ImageBuilder', () => {
       return build;
     },
     end,
+    pass: (ms) => void (leapMs += ms),
   }));
 
   describe('starting', () => {

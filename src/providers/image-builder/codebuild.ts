@@ -37,6 +37,8 @@ export interface CodeBuildSettings extends RequestSettings {
 
 const POLL_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** CodeBuild remembers an idempotency token for five minutes; a minute of that is for clocks that differ and calls that take time. */
+const TOKEN_LIFE_MS = 240_000;
 /** BatchGetBuilds takes no more at once. */
 const BATCH = 100;
 /** How far back a build is looked for whose id was lost: a thousand builds. */
@@ -59,6 +61,7 @@ function remember(memory: Set<string>, id: string): void {
 class CodeBuildImageBuilder implements ImageBuilder {
   readonly backend = 'CodeBuild';
   readonly pollMs: number;
+  readonly tokenLifeMs = TOKEN_LIFE_MS;
   readonly #settings: CodeBuildSettings;
   readonly #client: CodeBuildClient;
   readonly #readLog: ReadLog;

@@ -8,6 +8,8 @@ export interface BuilderUnderTest {
   prepare: (dockerfile: string, change?: Partial<Build>) => Promise<Build>;
   /** Lets time go by until the build has ended. */
   end: (handle: BuildHandle) => Promise<BuildState>;
+  /** Lets so many milliseconds go by, where the time is the test's. */
+  pass?: (ms: number) => void;
 }
 
 /** What the contract builds. A fake may tell them apart by their text. */
@@ -20,6 +22,8 @@ export const DOCKERFILES = {
   missingBase: 'FROM no/such-image:1\n',
   slow: 'FROM debian:bookworm-slim\nARG NONCE\nRUN sleep 120 # $NONCE\n',
 } as const;
+
+const MINUTE_MS = 60_000;
 
 const stateOf = async (builder: ImageBuilder, handle: BuildHandle): Promise<BuildState | undefined> =>
   (await builder.states([handle])).get(handle.id);
@@ -47,6 +51,15 @@ function lifecycle(use: () => BuilderUnderTest): void {
     const state = await end(handles[0]!);
     expect(await builder.start(build)).to.deep.equal(handles[0]);
     expect(await stateOf(builder, handles[0]!)).to.deep.equal(state);
+  });
+
+  it('knows a token for as long as it says, which is long enough to write a status down', async () => {
+    const { builder, prepare, pass } = use();
+    expect(builder.tokenLifeMs).to.be.above(MINUTE_MS);
+    const build = await prepare(DOCKERFILES.good);
+    const handle = await builder.start(build);
+    pass?.(Math.min(builder.tokenLifeMs, 60 * MINUTE_MS) - 1);
+    expect(await builder.start(build)).to.deep.equal(handle);
   });
 
   it('refuses a token that belongs to another TaskBuild', async () => {

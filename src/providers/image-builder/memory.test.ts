@@ -55,6 +55,7 @@ describe('memory ImageBuilder', () => {
       now += 20_000;
       return (await builder.states([handle])).get(handle.id)!;
     },
+    pass: (ms) => void (now += ms),
   }));
 });
 

@@ -41,6 +41,7 @@ const timedOut = ({ timeoutSeconds }: Build): Ended => ({
 export class MemoryImageBuilder implements ImageBuilder {
   readonly backend: ImageBuilder['backend'];
   readonly pollMs = 10;
+  readonly tokenLifeMs = Number.POSITIVE_INFINITY;
   /** Every build that was begun, in order; the same token started again is no new one. */
   readonly started: Build[] = [];
   readonly #options: MemoryImageBuilderOptions;

@@ -23,7 +23,7 @@ export interface Build {
   layers?: { reference: string; keep: boolean };
   /** Login for base images: name of what the builder keeps logins in. */
   secret?: string;
-  /** `start` may have been called with this token before, longer ago than the builder remembers tokens. */
+  /** `start` may have been called with this token before, longer than `tokenLifeMs` ago. */
   mayExist?: boolean;
 }
 
@@ -82,6 +82,8 @@ export interface ImageBuilder {
   readonly backend: 'BuildKit' | 'CodeBuild';
   /** How often `states` is worth a call, in milliseconds. */
   readonly pollMs: number;
+  /** How long after its first `start` a token is certain to be known, in milliseconds. A later `start` with it says `mayExist`. */
+  readonly tokenLifeMs: number;
   /**
    * @throws ProviderError: `QuotaExceeded` where the builder takes no more builds just now; `NotFound` where the builder itself is
    * missing; `Invalid` for a build that it will never take, and for a token that belongs to another TaskBuild.

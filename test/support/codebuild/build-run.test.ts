@@ -1,7 +1,8 @@
 import { StopBuildCommand } from '@aws-sdk/client-codebuild';
 import { expect } from 'chai';
 import { ManualClock } from '../manual-clock.ts';
-import { scriptedExecutor, type Build, type Script } from './index.ts';
+import { scriptedExecutor, type Script } from './index.ts';
+import { type Build } from './model.ts';
 import { type CodeBuildOptions } from './service.ts';
 import { failure, phasesOf, PLACE, PROJECT, useCodeBuild } from './testing.ts';
 
