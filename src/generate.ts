@@ -7,6 +7,7 @@ import type { Cli } from './cli/commands/command.ts';
 import { cliPage } from './cli/reference.ts';
 import { publishedSchema, schemaNames } from './client/documents/index.ts';
 import { ownVersion } from './client/session/versions.ts';
+import { permissions as abandonedBuilds } from './controllers/abandoned-builds/controller.ts';
 import { permissions as expiry } from './controllers/expiry/controller.ts';
 import { permissions as orphans } from './controllers/orphans/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';
@@ -27,6 +28,7 @@ import { permissions as buildKit } from './providers/image-builder/buildkit.ts';
 const permissions: Permission[] = [
   ...trial,
   ...taskBuild,
+  ...abandonedBuilds,
   ...expiry,
   ...orphans,
   ...brokerPermissions(BROKER.certificate),

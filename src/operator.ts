@@ -7,9 +7,9 @@ import { brokerMetrics } from './broker/metrics.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
 import { readConfig, type Config } from './config.ts';
+import { AbandonedBuilds, abandonedBuildsController } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
-import { stopsAbandoned } from './controllers/task-build/abandoned.ts';
 import { BuildStates } from './controllers/task-build/build-states.ts';
 import { Slots } from './controllers/task-build/slots.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
@@ -95,8 +95,17 @@ export class SbOperator extends WatchingOperator {
     this.control({
       name: 'task-build',
       store: taskBuilds,
-      also: [slots.feed(), stopsAbandoned(taskBuilds, builder)],
+      also: [slots.feed()],
       reconcile: taskBuildController({ ...sources, slots, states, limits, builder, rules }),
+      concurrency: BUILD_WORKERS,
+    });
+    const abandoned = new AbandonedBuilds(taskBuilds, sources.now);
+    this.control({
+      name: 'abandoned-builds',
+      store: taskBuilds,
+      matters: () => false,
+      also: [abandoned.feed()],
+      reconcile: abandonedBuildsController({ abandoned, builder }),
       concurrency: BUILD_WORKERS,
     });
   }

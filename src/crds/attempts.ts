@@ -1,5 +1,13 @@
-/** Pure: the pause between two attempts, of Trials and TaskBuilds alike. */
+/** Pure: the attempts of Trials and TaskBuilds alike, and the pause between two of them. */
 import { sha256 } from './names.ts';
+
+/** The attempt that is under way: the last one, as long as it has not ended. */
+export function openAttempt<T extends { completionTime?: string }>(object: {
+  status?: { attempts?: T[] };
+}): T | undefined {
+  const last = object.status?.attempts?.at(-1);
+  return last?.completionTime === undefined ? last : undefined;
+}
 
 /** When the next attempt may begin, in milliseconds since the epoch: the pause doubles with every failed attempt. 0: at once. */
 export function nextAttemptAt(failed: { completionTime?: string }[], firstPauseMs: number): number {

@@ -1,11 +1,11 @@
 /** What the builder says of all builds under way: one call for all of them, at most once per poll interval, whoever asks. */
+import { openAttempt } from '../../crds/attempts.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { sleep } from '../../async/clock.ts';
 import type { Clock } from '../../async/clock.ts';
 import type { Store } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { BuildHandle, BuildState, ImageBuilder } from '../../providers/image-builder/port.ts';
-import { openAttempt } from './queue.ts';
 
 export type StateSeen = BuildState | { kind: 'unanswered'; message: string };
 

@@ -1,5 +1,5 @@
 /** Pure: what was observed → the one next step. */
-import { jittered, nextAttemptAt, pauseUntil } from '../../crds/attempts.ts';
+import { jittered, nextAttemptAt, openAttempt, pauseUntil } from '../../crds/attempts.ts';
 import { timestamp } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
 import { BUILD_FAILED } from '../../crds/reasons.ts';
@@ -9,7 +9,7 @@ import type { BuildFailure } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
 import { nextAttempt, recordedOrigin, refusalOf } from './image.ts';
 import type { BuildSeen, Handed, Inputs, Named, Observed, Progress } from './observed.ts';
-import { openAttempt, roundedUp } from './queue.ts';
+import { roundedUp } from './queue.ts';
 import type { QueuePosition } from './queue.ts';
 
 export type Action =

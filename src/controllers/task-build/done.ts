@@ -1,5 +1,5 @@
 /** Pure: what came of an action, and the decisions that only that allows. */
-import { jittered } from '../../crds/attempts.ts';
+import { jittered, openAttempt } from '../../crds/attempts.ts';
 import { BUILD_FAILED } from '../../crds/reasons.ts';
 import type { BuildActiveReason, BuildFailedReason } from '../../crds/reasons.ts';
 import type { BuildAttempt } from '../../crds/task-build.ts';
@@ -8,7 +8,6 @@ import type { BuildHandle } from '../../providers/image-builder/port.ts';
 import { ASK_AGAIN_MS, fail } from './decide.ts';
 import type { Action, Fail, Wait } from './decide.ts';
 import type { BuildSeen, Named } from './observed.ts';
-import { openAttempt } from './queue.ts';
 
 /** What came of an action. */
 export type Done =

@@ -1,4 +1,5 @@
 /** Pure: who holds a slot, who waits for one, and whose turn it is: namespaces take turns, each with its oldest build first. */
+import { openAttempt } from '../../crds/attempts.ts';
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 
@@ -9,12 +10,6 @@ export interface QueuePosition {
   limit: number;
   share: number;
 }
-
-/** The attempt under way. */
-export const openAttempt = ({ status }: TaskBuild) => {
-  const last = status?.attempts?.at(-1);
-  return last?.completionTime === undefined ? last : undefined;
-};
 
 export const isWaiting = (build: TaskBuild): boolean =>
   conditionOf(build, 'Succeeded')?.reason === 'WaitingForSlot';

@@ -5,12 +5,13 @@
  * The controller uses it in two places: `observe` asks for the position of a build that waits, and `act` enters a build before it opens an
  * attempt, and has any build leave that keeps neither a slot nor its position.
  */
+import { openAttempt } from '../../crds/attempts.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { keyOf } from '../../kube/cache/cache.ts';
 import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
 import type { Feed } from '../../kube/work/feed.ts';
-import { bySlot, inTurn, isWaiting, openAttempt, perNamespace, roundedUp } from './queue.ts';
+import { bySlot, inTurn, isWaiting, perNamespace, roundedUp } from './queue.ts';
 import type { QueuePosition, Turn } from './queue.ts';
 
 export class Slots {

@@ -1,5 +1,6 @@
 /** Pure: what was observed and done → the TaskBuild's status. */
 import { isDeepStrictEqual } from 'node:util';
+import { openAttempt } from '../../crds/attempts.ts';
 import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
@@ -8,7 +9,6 @@ import type { BuildAttempt, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { BuildHandle } from '../../providers/image-builder/port.ts';
 import type { StateSeen } from './build-states.ts';
 import type { Observed } from './observed.ts';
-import { openAttempt } from './queue.ts';
 import type { Failure } from './decide.ts';
 import type { Done } from './done.ts';
 

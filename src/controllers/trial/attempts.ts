@@ -1,5 +1,5 @@
 /** Pure: where a Trial stands in its attempts, and what is recorded of them. */
-import { nextAttemptAt } from '../../crds/attempts.ts';
+import { nextAttemptAt, openAttempt } from '../../crds/attempts.ts';
 import { timestamp } from '../../crds/conditions.ts';
 import { ANNOTATION, jobName } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
@@ -23,12 +23,10 @@ export const notBefore = (trial: Trial): number =>
   nextAttemptAt(failedAttempts(trial), trial.spec.backoffSeconds * 1000);
 
 /** The attempt that is open, or the number of the one that would come next. */
-export function currentAttempt({ status }: Trial): { attempt: number; recorded: Attempt | undefined } {
-  const last = status?.attempts?.at(-1);
-  if (!last) return { attempt: 1, recorded: undefined };
-  return last.completionTime === undefined
-    ? { attempt: last.number, recorded: last }
-    : { attempt: last.number + 1, recorded: undefined };
+export function currentAttempt(trial: Trial): { attempt: number; recorded: Attempt | undefined } {
+  const recorded = openAttempt(trial);
+  const last = trial.status?.attempts?.at(-1)?.number ?? 0;
+  return { attempt: recorded?.number ?? last + 1, recorded };
 }
 
 /** An attempt without a Pod that once had one. */
@@ -50,7 +48,7 @@ export const attemptsAfter = (seen: Observed, done: Done): Attempt[] => bounded(
 function allAfter(seen: Observed, done: Done): Attempt[] {
   const attempts = seen.trial.status?.attempts ?? [];
   const closed = seen.recorded ? attempts.slice(0, -1) : attempts;
-  const open = openAttempt(seen);
+  const open = attemptUnderWay(seen);
   if (!open) return attempts;
   const at = endedAt(seen);
   switch (done.kind) {
@@ -73,7 +71,7 @@ function allAfter(seen: Observed, done: Done): Attempt[] {
 }
 
 /** The attempt under way, with everything known of it; undefined where no Job was made for it. */
-function openAttempt(seen: Observed): Attempt | undefined {
+function attemptUnderWay(seen: Observed): Attempt | undefined {
   const { trial, attempt, recorded, job, pod } = seen;
   if (!recorded && !outcomeSeen(seen) && job.kind !== 'own') return undefined;
   return {

@@ -4,10 +4,10 @@ import {
   memoryLogs,
   scriptedExecutor,
   startCodeBuild,
+  type Build as ServiceBuild,
+  type CodeBuildService,
   type Script,
 } from '../../../test/support/codebuild/index.ts';
-import { type Build as ServiceBuild } from './port.ts';
-import { type CodeBuildService } from '../../../test/support/codebuild/service.ts';
 import { systemClock, type Clock } from '../../async/clock.ts';
 import { ProviderError } from '../errors.ts';
 import { codebuildImageBuilder, type CodeBuildSettings } from './codebuild.ts';
