@@ -1,22 +1,27 @@
 /** The Job of a build. Pure. */
 import { posix } from 'node:path';
-import { API_VERSION, bounded, BROKER_AUDIENCE, LABEL } from '../../../crds/names.ts';
-import { CONTAINERS, POD_PATHS } from '../../../wire/pod-paths.ts';
-import { literal } from '../../../crds/literal.ts';
 import type { Job } from '../../../kube/kinds.ts';
+import {
+  BROKER_TOKEN,
+  brokerEnv,
+  literal,
+  TOKEN_FOLDER,
+  type Broker,
+  type EnvEntry,
+} from '../../../pods/building/env.ts';
+import { attemptJob } from '../../../pods/building/job.ts';
+import { podSpec, type ContainerLayout, type VolumeSource } from '../../../pods/building/layout.ts';
+import type { PodSpec } from '../../../pods/reading/containers.ts';
 import type { Build } from '../port.ts';
 import { sourcePolicy } from '../source-policy.ts';
 
-export interface JobSettings {
+export interface JobSettings extends Broker {
   /** `tcp://host:port` of buildkitd. */
   address: string;
   /** Image with `buildctl` and a shell. */
   buildctlImage: string;
   /** The operator’s own image. */
   courierImage: string;
-  brokerUrl: string;
-  /** PEM of the broker’s certificate authority. */
-  brokerCa: string;
   /** Prefixes of base images’ names, and what they are pulled from instead. */
   baseImageMirrors?: Record<string, string>;
 }
@@ -25,8 +30,6 @@ const CONTEXT = '/context';
 const CONFIG_MAP = '/context-configmap';
 const LOGIN = '/login';
 const UID = 10_001;
-/** The kubelet refreshes the token; each is good for this long. */
-const TOKEN_SECONDS = 3600;
 
 /**
  * Runs buildctl with the container’s arguments, which never pass through the shell’s parser, and leaves the digest of what was pushed as
@@ -83,51 +86,39 @@ export function buildctlArguments(build: Build, address: string): string[] {
   return ['--addr', address, 'build', ...pairs.flat()];
 }
 
-const SCRATCH = { name: 'tmp', mountPath: '/tmp' };
+type Volume = 'context' | 'tmp' | 'source' | 'login';
 
-const CONTAINER = {
-  securityContext: {
-    allowPrivilegeEscalation: false,
-    readOnlyRootFilesystem: true,
-    capabilities: { drop: ['ALL'] },
-  },
-  resources: {
-    requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '1Gi' },
-    limits: { 'ephemeral-storage': '10Gi' },
-  },
-  terminationMessagePolicy: 'FallbackToLogsOnError',
-};
+const SCRATCH = { volume: 'tmp', path: '/tmp' } as const;
+
+interface ContextSource {
+  args: string[];
+  env: EnvEntry[];
+  /** Where `volume` is mounted. */
+  path: string;
+  volume: VolumeSource;
+}
 
 /** What the context container needs for each kind of context: only an archive takes a token. */
-function contextSource({ context }: Build, { brokerUrl, brokerCa }: JobSettings) {
-  if (context.kind === 'configMap') {
-    return {
-      args: ['--configmap', context.sha256],
-      env: [],
-      mount: { name: 'source', mountPath: CONFIG_MAP, readOnly: true },
-      // Optional, since a Pod whose ConfigMap is missing waits for ever; the courier says ContextNotFound instead.
-      volume: { name: 'source', configMap: { name: context.name, optional: true } },
-    };
-  }
-  const token = {
-    audience: BROKER_AUDIENCE,
-    expirationSeconds: TOKEN_SECONDS,
-    path: posix.basename(POD_PATHS.token),
-  };
-  return {
-    args: [],
-    env: [
-      { name: 'SB_BROKER_URL', value: literal(brokerUrl) },
-      { name: 'SB_BROKER_CA', value: literal(brokerCa) },
-    ],
-    mount: { name: 'source', mountPath: posix.dirname(POD_PATHS.token), readOnly: true },
-    volume: { name: 'source', projected: { sources: [{ serviceAccountToken: token }] } },
-  };
+const contextSource = ({ context }: Build, settings: JobSettings): ContextSource =>
+  context.kind === 'configMap'
+    ? {
+        args: ['--configmap', context.sha256],
+        env: [],
+        path: CONFIG_MAP,
+        // Optional, since a Pod whose ConfigMap is missing waits for ever; the courier says ContextNotFound instead.
+        volume: { configMap: { name: context.name, optional: true } },
+      }
+    : { args: [], env: brokerEnv(settings), path: TOKEN_FOLDER, volume: BROKER_TOKEN };
+
+interface Login {
+  script: string[];
+  env: EnvEntry[];
+  volume?: VolumeSource;
 }
 
 /** What logs the build in to registries: seen by buildctl’s container alone, which runs nothing of the Dockerfile. */
-function loginOf({ secret }: Build) {
-  if (secret === undefined) return { script: [], env: [], mounts: [], volumes: [] };
+function loginOf({ secret }: Build): Login {
+  if (secret === undefined) return { script: [], env: [] };
   // Optional, since a Pod whose Secret is missing waits for ever; the script says so instead.
   const items = [{ key: '.dockerconfigjson', path: 'config.json' }];
   return {
@@ -136,12 +127,9 @@ function loginOf({ secret }: Build) {
       { name: 'DOCKER_CONFIG', value: LOGIN },
       { name: 'SB_SECRET', value: literal(secret) },
     ],
-    mounts: [{ name: 'login', mountPath: LOGIN, readOnly: true }],
-    volumes: [{ name: 'login', secret: { secretName: secret, items, optional: true } }],
+    volume: { secret: { secretName: secret, items, optional: true } },
   };
 }
-
-type Login = ReturnType<typeof loginOf>;
 
 /** Has buildctl ask for base images at their mirrors. */
 function mirroring({ baseImageMirrors = {} }: JobSettings) {
@@ -156,79 +144,67 @@ function mirroring({ baseImageMirrors = {} }: JobSettings) {
   };
 }
 
-function buildContainer(build: Build, settings: JobSettings, login: Login) {
+const ON_FAILURE = { terminationMessagePolicy: 'FallbackToLogsOnError' };
+
+function contextContainer(source: ContextSource, { courierImage }: JobSettings): ContainerLayout<Volume> {
+  return {
+    role: 'context',
+    image: courierImage,
+    command: ['node', '/app/courier.js', 'context', ...source.args],
+    env: source.env,
+    ...ON_FAILURE,
+    mounts: [
+      { volume: 'context', path: CONTEXT },
+      { volume: 'source', path: source.path, readOnly: true },
+      SCRATCH,
+    ],
+  };
+}
+
+function buildContainer(build: Build, settings: JobSettings, login: Login): ContainerLayout<Volume> {
   const mirrors = mirroring(settings);
   // An argument of this name has BuildKit take a frontend that the Dockerfile does not name.
   const frontend = Object.hasOwn(build.buildArgs, 'BUILDKIT_SYNTAX') ? [] : BUILT_IN_FRONTEND;
   const script = [...login.script, ...mirrors.script, ...frontend, ...SCRIPT].join('\n');
   const dockerfile = { name: 'SB_DOCKERFILE', value: literal(`${CONTEXT}/${within(build.dockerfile)}`) };
   return {
-    ...CONTAINER,
-    name: CONTAINERS.build,
+    role: 'build',
     image: settings.buildctlImage,
     command: ['/bin/sh', '-c', script, 'build'],
     args: buildctlArguments(build, settings.address).map(literal),
     env: [{ name: 'HOME', value: '/tmp' }, dockerfile, ...login.env, ...mirrors.env],
-    volumeMounts: [{ name: 'context', mountPath: CONTEXT, readOnly: true }, SCRATCH, ...login.mounts],
+    ...ON_FAILURE,
+    mounts: [
+      { volume: 'context', path: CONTEXT, readOnly: true },
+      SCRATCH,
+      { volume: 'login', path: LOGIN, readOnly: true },
+    ],
   };
 }
 
-function podSpec(build: Build, settings: JobSettings) {
+function podOf(build: Build, settings: JobSettings): PodSpec {
   const source = contextSource(build, settings);
   const login = loginOf(build);
-  return {
-    restartPolicy: 'Never',
+  return podSpec<Volume>({
     // Of the Pod and not of the Job: it counts from the Pod’s start, and the Pod’s log survives it.
     activeDeadlineSeconds: build.timeoutSeconds,
     terminationGracePeriodSeconds: 1,
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: UID,
-      runAsGroup: UID,
-      fsGroup: UID,
-      seccompProfile: { type: 'RuntimeDefault' },
+    securityContext: { runAsNonRoot: true, runAsUser: UID, runAsGroup: UID, fsGroup: UID },
+    containers: [contextContainer(source, settings), buildContainer(build, settings, login)],
+    volumes: {
+      context: { emptyDir: {} },
+      tmp: { emptyDir: {} },
+      source: source.volume,
+      login: login.volume,
     },
-    initContainers: [
-      {
-        ...CONTAINER,
-        name: CONTAINERS.context,
-        image: settings.courierImage,
-        command: ['node', '/app/courier.js', 'context', ...source.args],
-        env: source.env,
-        volumeMounts: [{ name: 'context', mountPath: CONTEXT }, source.mount, SCRATCH],
-      },
-    ],
-    containers: [buildContainer(build, settings, login)],
-    volumes: [
-      { name: 'context', emptyDir: {} },
-      { name: 'tmp', emptyDir: {} },
-      source.volume,
-      ...login.volumes,
-    ],
-  };
+  });
 }
 
 /** The Job that builds, pushes and names the digest; it runs once. */
-export function buildJob(build: Build, settings: JobSettings): Job {
-  const { namespace, name, uid } = build.owner;
-  const labels = { [LABEL.taskBuild]: bounded(name), [LABEL.attempt]: String(build.attempt) };
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: {
-      name: build.token,
-      namespace,
-      labels,
-      ownerReferences: [{ apiVersion: API_VERSION, kind: 'TaskBuild', name, uid, controller: true }],
-    },
-    spec: {
-      backoffLimit: 0,
-      template: {
-        metadata: { labels, annotations: { 'karpenter.sh/do-not-disrupt': 'true' } },
-        spec: podSpec(build, settings),
-      },
-    },
-  };
-}
+export const buildJob = (build: Build, settings: JobSettings): Job =>
+  attemptJob({
+    owner: { kind: 'TaskBuild', metadata: build.owner },
+    number: build.attempt,
+    pod: podOf(build, settings),
+    job: { name: build.token },
+  });

@@ -1,6 +1,7 @@
 /** Pure: how many default Trials the nodes have room for. */
 import type { Node, Pod } from '../../../../kube/kinds.ts';
 import { amountOf } from '../../../../crds/refusals.ts';
+import { ROLES } from '../../../../pods/building/layout.ts';
 import { isOver } from '../../../../pods/reading/state.ts';
 
 /** Cores, bytes, bytes, Pods. */
@@ -16,8 +17,8 @@ type PodSpec = NonNullable<Pod['spec']>;
 
 /** What the task container requests by default: the CRD's. */
 const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
-/** What the courier beside it requests. */
-export const COURIER = { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi', pods: 1 };
+/** What the courier beside it requests, and the Pod that both are in. */
+export const COURIER = { ...ROLES.courier.resources.requests, pods: 1 };
 
 const NAMES = ['cpu', 'memory', 'ephemeral-storage', 'pods'] as const;
 

@@ -1,0 +1,115 @@
+/** Pure: a Pod, rendered from the list of its containers. Another kind of container is another role here and another entry in such a list. */
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import type { Container, PodSpec } from '../reading/containers.ts';
+
+/** What a container of ours is there for; it is called so, too. */
+export type Role = keyof typeof CONTAINERS;
+
+interface Traits {
+  /** `sidecar`: beside all others, from before they start until they have ended · `init`: to its end before the main ones start. */
+  place: 'sidecar' | 'init' | 'main';
+  /** `ours`: a program that needs no rights · `image`: whatever is in an image, which expects what Docker gives. */
+  runs: 'ours' | 'image';
+  /** What it gets where its entry says nothing. */
+  resources?: NonNullable<Container['resources']>;
+}
+
+const BUILDING = {
+  requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '1Gi' },
+  limits: { 'ephemeral-storage': '10Gi' },
+};
+
+export const ROLES = {
+  courier: {
+    place: 'sidecar',
+    runs: 'ours',
+    resources: {
+      requests: { cpu: '50m', memory: '80Mi', 'ephemeral-storage': '256Mi' },
+      limits: { memory: '512Mi', 'ephemeral-storage': '4Gi' },
+    },
+  },
+  task: { place: 'main', runs: 'image' },
+  context: { place: 'init', runs: 'ours', resources: BUILDING },
+  build: { place: 'main', runs: 'ours', resources: BUILDING },
+} as const satisfies Record<Role, Traits>;
+
+const SECURITY = {
+  ours: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+  // It starts as root, because every phase drops to its own user. Docker's default without MKNOD: device nodes cannot be opened anyway.
+  // Decision 0023 says why the rest stays.
+  image: { runAsUser: 0, runAsGroup: 0, capabilities: { drop: ['MKNOD'] } },
+} satisfies Record<Traits['runs'], Container['securityContext']>;
+
+export type VolumeSource = Omit<NonNullable<PodSpec['volumes']>[number], 'name'>;
+
+/** A volume that the Pod does not have is not mounted. */
+interface Mount<Volume extends string> {
+  volume: Volume;
+  path: string;
+  readOnly?: true;
+}
+
+/** One container of a Pod. `Volume`: the names of the Pod's volumes. */
+export interface ContainerLayout<Volume extends string> extends Pick<
+  Container,
+  'command' | 'args' | 'workingDir' | 'env' | 'lifecycle' | 'resources' | 'terminationMessagePolicy'
+> {
+  role: Role;
+  image: string;
+  /** User and group that it runs as, where that is not the Pod's; never root. */
+  user?: number;
+  mounts: Mount<Volume>[];
+}
+
+type Rendered = 'initContainers' | 'containers' | 'volumes' | keyof typeof BASE;
+
+/** A Pod: its containers in the order in which they start, and what is said of it as a whole. */
+export interface PodLayout<Volume extends string> extends Omit<PodSpec, Rendered> {
+  containers: ContainerLayout<NoInfer<Volume>>[];
+  volumes: Record<Volume, VolumeSource | undefined>;
+}
+
+/** No Pod of ours gets a ServiceAccount's token or the addresses of Services, and none is started again. */
+const BASE = { restartPolicy: 'Never', automountServiceAccountToken: false, enableServiceLinks: false };
+
+export function podSpec<Volume extends string>(layout: PodLayout<Volume>): PodSpec {
+  const { containers, volumes, securityContext, ...rest } = layout;
+  const placed = (...places: Traits['place'][]): Container[] =>
+    containers
+      .filter(({ role }) => places.includes(ROLES[role].place))
+      .map((container) => containerOf(container, volumes));
+  return {
+    ...BASE,
+    ...rest,
+    securityContext: { ...securityContext, seccompProfile: { type: 'RuntimeDefault' } },
+    initContainers: placed('sidecar', 'init'),
+    containers: placed('main'),
+    volumes: Object.entries<VolumeSource | undefined>(volumes).flatMap(([name, source]) =>
+      source ? [{ name, ...source }] : [],
+    ),
+  };
+}
+
+function containerOf<Volume extends string>(
+  { role, user, mounts, ...container }: ContainerLayout<Volume>,
+  volumes: Record<Volume, VolumeSource | undefined>,
+): Container {
+  const { place, runs, resources }: Traits = ROLES[role];
+  return {
+    name: CONTAINERS[role],
+    ...(resources && { resources }),
+    ...container,
+    ...(place === 'sidecar' && { restartPolicy: 'Always' }),
+    securityContext: {
+      ...SECURITY[runs],
+      ...(user !== undefined && { runAsUser: user, runAsGroup: user, runAsNonRoot: true }),
+    },
+    volumeMounts: mounts.flatMap(({ volume, path, readOnly }) =>
+      volumes[volume] ? [{ name: volume, mountPath: path, ...(readOnly && { readOnly }) }] : [],
+    ),
+  };
+}
