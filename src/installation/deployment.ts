@@ -1,7 +1,5 @@
 /** The operator's Deployment. */
-import type { V1Container, V1DeploymentSpec, V1EnvVar, V1PodSpec, V1Probe } from '@kubernetes/client-node';
-import type { Wire } from '../kube/kinds.ts';
-import type { KubeObject } from '../kube/types.ts';
+import type { Deployment, Pod } from '../kube/kinds.ts';
 import {
   BROKER,
   CONTAINER,
@@ -14,9 +12,8 @@ import {
 } from './names.ts';
 import type { Values } from './values.ts';
 
-export interface Deployment extends KubeObject {
-  spec: Wire<V1DeploymentSpec>;
-}
+type PodSpec = NonNullable<Pod['spec']>;
+type Container = PodSpec['containers'][number];
 
 /** As the Dockerfile makes it. */
 const USER = 10_001;
@@ -34,7 +31,7 @@ export const deployment = (values: Values): Deployment => ({
   },
 });
 
-const podSpec = (values: Values): Wire<V1PodSpec> => ({
+const podSpec = (values: Values): PodSpec => ({
   serviceAccountName: OPERATOR.name,
   priorityClassName: OPERATOR.name,
   enableServiceLinks: false,
@@ -63,7 +60,7 @@ const podSpec = (values: Values): Wire<V1PodSpec> => ({
   volumes: [{ name: 'work', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } }],
 });
 
-const container = ({ image, resources }: Values): Wire<V1Container> => ({
+const container = ({ image, resources }: Values): Container => ({
   name: CONTAINER,
   image,
   command: ['node', '/app/operator.js'],
@@ -91,7 +88,7 @@ const container = ({ image, resources }: Values): Wire<V1Container> => ({
   volumeMounts: [{ name: 'work', mountPath: WORK_FOLDER }],
 });
 
-const environment = (image: string): Wire<V1EnvVar>[] => [
+const environment = (image: string): NonNullable<Container['env']> => [
   { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
   { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
   { name: COURIER_IMAGE, value: image },
@@ -100,4 +97,7 @@ const environment = (image: string): Wire<V1EnvVar>[] => [
   { name: 'UV_THREADPOOL_SIZE', value: '128' },
 ];
 
-const probe = (path: string): Wire<V1Probe> => ({ httpGet: { path, port: 'metrics' }, timeoutSeconds: 5 });
+const probe = (path: string): NonNullable<Container['livenessProbe']> => ({
+  httpGet: { path, port: 'metrics' },
+  timeoutSeconds: 5,
+});

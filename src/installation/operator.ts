@@ -1,6 +1,5 @@
 /** The operator's own objects, but for its Deployment and its roles. */
-import type { V1PodDisruptionBudgetSpec, V1ServiceSpec } from '@kubernetes/client-node';
-import type { ConfigMap, Namespace, Wire } from '../kube/kinds.ts';
+import type { ConfigMap, Namespace, PodDisruptionBudget, PriorityClass, Service } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/types.ts';
 import {
   BROKER,
@@ -25,11 +24,6 @@ export const serviceAccount = ({ namespace }: Values): KubeObject => ({
   metadata: { name: OPERATOR.name, namespace },
 });
 
-interface PriorityClass extends KubeObject {
-  value: number;
-  description: string;
-}
-
 /** Above all that is not Kubernetes' own: whatever Trials ask for, they neither evict the operator nor keep it from being scheduled. */
 export const priorityClass = (): PriorityClass => ({
   apiVersion: 'scheduling.k8s.io/v1',
@@ -38,10 +32,6 @@ export const priorityClass = (): PriorityClass => ({
   value: 1_000_000_000,
   description: 'The operator of Trials, before the Trials.',
 });
-
-interface Service extends KubeObject {
-  spec: Wire<V1ServiceSpec>;
-}
 
 /** Couriers exchange their token for short URLs here; every replica answers. */
 export const brokerService = ({ namespace }: Values): Service => ({
@@ -53,10 +43,6 @@ export const brokerService = ({ namespace }: Values): Service => ({
     ports: [{ name: BROKER.portName, port: BROKER.port, targetPort: BROKER.portName }],
   },
 });
-
-interface PodDisruptionBudget extends KubeObject {
-  spec: Wire<V1PodDisruptionBudgetSpec>;
-}
 
 export const podDisruptionBudget = ({ namespace }: Values): PodDisruptionBudget => ({
   apiVersion: 'policy/v1',

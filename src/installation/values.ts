@@ -1,5 +1,5 @@
 /** What may differ from one installation to another. */
-import type { V1ResourceRequirements } from '@kubernetes/client-node';
+import type { Pod } from '../kube/kinds.ts';
 import { BROKER, METRICS_PORT, OPERATOR } from './names.ts';
 
 export interface Values {
@@ -10,7 +10,7 @@ export interface Values {
   /** The operator's image, which is the courier's too. */
   image: string;
   replicas: number;
-  resources: V1ResourceRequirements;
+  resources: NonNullable<NonNullable<Pod['spec']>['containers'][number]['resources']>;
   /** The operator's environment, by name of the variable (src/config.ts): what comes beside or instead of `commonSettings`. */
   settings: Record<string, string>;
   /** Base URL of the store as clients reach it; undefined: AWS. */

@@ -1,6 +1,7 @@
 /** The built-in kinds this project uses, with the parts of their objects it reads or writes. */
 import type {
   V1ConfigMap,
+  V1DeploymentSpec,
   V1JobSpec,
   V1JobStatus,
   V1NamespaceStatus,
@@ -9,8 +10,12 @@ import type {
   V1NetworkPolicySpec,
   V1PersistentVolumeClaimSpec,
   V1PersistentVolumeClaimStatus,
+  V1PodDisruptionBudgetSpec,
   V1PodSpec,
   V1PodStatus,
+  V1ServiceSpec,
+  V1ValidatingAdmissionPolicyBindingSpec,
+  V1ValidatingAdmissionPolicySpec,
 } from '@kubernetes/client-node';
 import type { Kind, KubeObject } from './types.ts';
 
@@ -46,6 +51,25 @@ export interface Secret extends KubeObject {
 export interface PersistentVolumeClaim extends KubeObject {
   spec?: Wire<V1PersistentVolumeClaimSpec>;
   status?: Wire<V1PersistentVolumeClaimStatus>;
+}
+export interface Deployment extends KubeObject {
+  spec?: Wire<V1DeploymentSpec>;
+}
+export interface Service extends KubeObject {
+  spec?: Wire<V1ServiceSpec>;
+}
+export interface PodDisruptionBudget extends KubeObject {
+  spec?: Wire<V1PodDisruptionBudgetSpec>;
+}
+export interface PriorityClass extends KubeObject {
+  value: number;
+  description?: string;
+}
+export interface ValidatingAdmissionPolicy extends KubeObject {
+  spec: Wire<V1ValidatingAdmissionPolicySpec>;
+}
+export interface ValidatingAdmissionPolicyBinding extends KubeObject {
+  spec: Wire<V1ValidatingAdmissionPolicyBindingSpec>;
 }
 export interface NetworkPolicy extends KubeObject {
   spec?: Wire<V1NetworkPolicySpec>;

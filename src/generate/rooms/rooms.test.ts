@@ -49,6 +49,9 @@ const ONCE_OPEN: [string, string][] = [
   ['src/crds/trial.ts', 'src/kube/client.ts'],
   ['src/client/session/session.ts', 'src/cli/run.ts'],
   ['src/client/failures/error.ts', 'src/client/runs/plan/plan.ts'],
+  ['src/client/session/session.ts', 'src/providers/artifact-store/s3.ts'],
+  ['src/installation/roles.ts', 'src/broker/permissions.ts'],
+  ['src/installation/deployment.ts', '@kubernetes/client-node'],
 ];
 
 describe('rooms.json', function () {

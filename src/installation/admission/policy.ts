@@ -1,10 +1,6 @@
 /** ValidatingAdmissionPolicies as typed objects, and the pieces of CEL that they share. Kubernetes 1.30 or newer evaluates them inside the API server. */
-import type {
-  V1ValidatingAdmissionPolicyBindingSpec,
-  V1ValidatingAdmissionPolicySpec,
-} from '@kubernetes/client-node';
 import { BROKER_AUDIENCE, GROUP, PREFIX } from '../../crds/names.ts';
-import type { KubeObject } from '../../kube/types.ts';
+import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../kube/kinds.ts';
 
 const ADMISSION = 'admissionregistration.k8s.io/v1';
 
@@ -20,16 +16,10 @@ export interface PolicyOptions {
   holds: { rule: string; message: string; messageExpression?: string }[];
 }
 
-export interface Policy extends KubeObject {
-  spec: V1ValidatingAdmissionPolicySpec;
-}
-
-export interface PolicyBinding extends KubeObject {
-  spec: V1ValidatingAdmissionPolicyBindingSpec;
-}
-
 /** The policy, and the binding that puts it into force in every namespace. */
-export function policyObjects(options: PolicyOptions): Record<string, Policy | PolicyBinding> {
+export function policyObjects(
+  options: PolicyOptions,
+): Record<string, ValidatingAdmissionPolicy | ValidatingAdmissionPolicyBinding> {
   const metadata = { name: `${options.about}.${GROUP}` };
   return {
     [options.about]: {
@@ -47,7 +37,12 @@ export function policyObjects(options: PolicyOptions): Record<string, Policy | P
   };
 }
 
-function policySpec({ match, when, variables = {}, holds }: PolicyOptions): V1ValidatingAdmissionPolicySpec {
+function policySpec({
+  match,
+  when,
+  variables = {},
+  holds,
+}: PolicyOptions): ValidatingAdmissionPolicy['spec'] {
   const { group, resources, operations } = match;
   return {
     // No server of ours is asked, so that only an expression that breaks can make it matter.
