@@ -9,6 +9,10 @@ export const OPERATOR_LABELS = { 'app.kubernetes.io/name': OPERATOR.name } as co
 /** The same, as a label selector. */
 export const OPERATOR_SELECTOR = `app.kubernetes.io/name=${OPERATOR.name}`;
 
+/** kubectl in the operator's namespace, and on its log: for people. */
+export const KUBECTL = `kubectl -n ${OPERATOR.namespace}`;
+export const OPERATOR_LOG = `${KUBECTL} logs deployment/${OPERATOR.name}`;
+
 /** The operator as a user of the API server. */
 export const operatorUser = (namespace: string = OPERATOR.namespace): string =>
   `system:serviceaccount:${namespace}:${OPERATOR.name}`;

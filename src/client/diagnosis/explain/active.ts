@@ -1,6 +1,7 @@
 /** Pure: why a Trial has not ended. */
 import { conditionOf } from '../../../crds/conditions.ts';
 import type { TrialActiveReason } from '../../../crds/reasons.ts';
+import { OPERATOR_LOG } from '../../../installation/names.ts';
 import { buildFinding } from './build.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { podFindings } from './pod.ts';
@@ -46,7 +47,7 @@ export const ACTIVE_ADVICE: Record<TrialActiveReason, Advice> = {
   RegistryUnavailable: say(
     'the registry does not answer the operator, which asks again and again',
     'sb doctor',
-    'kubectl -n sb-system logs deploy/sb-operator',
+    OPERATOR_LOG,
   ),
   Unschedulable: ofPod('no node had room when it was last seen', 'kubectl describe pod <pod>'),
   PullingImage: ofPod('the kubelet pulls the image; large ones take minutes', 'kubectl describe pod <pod>'),

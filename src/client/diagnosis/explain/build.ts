@@ -2,6 +2,7 @@
 import { conditionOf } from '../../../crds/conditions.ts';
 import type { BuildReason } from '../../../crds/reasons.ts';
 import type { TaskBuild } from '../../../crds/task-build.ts';
+import { OPERATOR_LOG } from '../../../installation/names.ts';
 import type { Explained } from './evidence.ts';
 import { imageFinding } from './image.ts';
 
@@ -13,13 +14,12 @@ const say =
 
 const buildLog = 'sb trial logs <trial> --phase build';
 const again = 'it is tried again by itself';
-const operatorLog = 'kubectl -n sb-system logs deploy/sb-operator';
 
 const messageOf = (build: TaskBuild): string => conditionOf(build, 'Succeeded')?.message ?? '';
 
 /** What every reason of a TaskBuild means to the one who waits, and what to do. */
 export const BUILD_ADVICE: Record<BuildReason, Advice> = {
-  Pending: say('the operator has not looked at the build yet', 'wait a few seconds', operatorLog),
+  Pending: say('the operator has not looked at the build yet', 'wait a few seconds', OPERATOR_LOG),
   WaitingForSlot: say(
     'other builds run first: the operator runs a limited number at once',
     'wait; SB_MAX_CONCURRENT_BUILDS and SB_MAX_BUILDS_PER_NAMESPACE of the operator raise the limits',
@@ -29,7 +29,7 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
     again,
     'ask for a higher quota of concurrent builds (CodeBuild: Service Quotas)',
   ),
-  BuilderNotAnswering: say('the builder does not take builds at the moment', again, operatorLog),
+  BuilderNotAnswering: say('the builder does not take builds at the moment', again, OPERATOR_LOG),
   Queued: (build) => ({
     why: [`the build is handed over; the builder has not begun: ${messageOf(build)}`],
     next: [`kubectl get pods -l sb.abundant.ai/task-build    (in-cluster builds: does its Pod have a node?)`],
@@ -83,7 +83,7 @@ export const BUILD_ADVICE: Record<BuildReason, Advice> = {
   BuilderUnavailable: say(
     'the builder did not answer, or lost the build, in every attempt',
     'sb doctor',
-    operatorLog,
+    OPERATOR_LOG,
   ),
   BuilderFault: say('the builder ended the build by a fault of its own, in every attempt', buildLog),
   BuilderAccessDenied: say(

@@ -1,6 +1,7 @@
 /** Pure: why a Trial ended as it did. */
 import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
 import { refusalOf } from '../../../pods/reading/refusal.ts';
+import { OPERATOR_LOG } from '../../../installation/names.ts';
 import { buildFinding } from './build.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { imageFinding } from './image.ts';
@@ -160,7 +161,7 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
   CourierFailed: attempts(
     'the courier beside the container could not do its work',
     'sb trial logs <trial>',
-    'kubectl -n sb-system logs deploy/sb-operator',
+    OPERATOR_LOG,
     'sb doctor',
   ),
   UploadFailed: attempts('the results could not be stored', 'sb doctor'),

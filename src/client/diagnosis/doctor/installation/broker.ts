@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { BROKER, OPERATOR } from '../../../../installation/names.ts';
+import { BROKER, KUBECTL, OPERATOR, OPERATOR_LOG } from '../../../../installation/names.ts';
 import { Secret } from '../../../../kube/kinds.ts';
 import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
 import { failed } from '../examine.ts';
 import { EndpointSlice } from '../kinds.ts';
 
-const LOG = `kubectl -n ${OPERATOR.namespace} logs deployment/${OPERATOR.name} --tail=50`;
+const LOG = `${OPERATOR_LOG} --tail=50`;
 
 /** What couriers connect to: Pods that answer. */
 export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
@@ -17,7 +17,7 @@ export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
   return problem(
     'the broker cannot be reached',
     `Service ${BROKER.service} has no endpoint that is ready: couriers wait for five minutes, then their attempts fail`,
-    `kubectl -n ${OPERATOR.namespace} get service,endpointslices,pods`,
+    `${KUBECTL} get service,endpointslices,pods`,
   );
 }
 

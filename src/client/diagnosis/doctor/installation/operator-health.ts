@@ -1,5 +1,5 @@
 /** Pure: what the operator's own objects say about it. */
-import { OPERATOR, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
+import { KUBECTL, OPERATOR, OPERATOR_LOG, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
 import { APPLY } from '../../../../installation/overlays.ts';
 import type { Lease, Pod } from '../../../../kube/kinds.ts';
 import { earlierExits } from '../../../../pods/reading/cause.ts';
@@ -8,7 +8,6 @@ import type { Waiting } from '../../../../pods/reading/waiting.ts';
 import { fine, problem, warning, type Found } from '../check-result.ts';
 import type { Deployment } from '../kinds.ts';
 
-const KUBECTL = `kubectl -n ${OPERATOR.namespace}`;
 /** Restarts of longer ago are history. */
 const RECENT_MS = 3_600_000;
 
@@ -46,7 +45,7 @@ function judgeReplicas({ wanted, ready, pods }: Replicas): Found {
   return (ready === 0 ? problem : warning)(
     what,
     trouble ?? 'the others have not started yet',
-    `${KUBECTL} describe pods -l ${OPERATOR_SELECTOR}; ${KUBECTL} logs deployment/${OPERATOR.name} --tail=50`,
+    `${KUBECTL} describe pods -l ${OPERATOR_SELECTOR}; ${OPERATOR_LOG} --tail=50`,
   );
 }
 
@@ -78,11 +77,7 @@ function wordsOf(waiting: Waiting): string | undefined {
 export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[] {
   const { holderIdentity, renewTime, leaseDurationSeconds = 15 } = lease?.spec ?? {};
   const nobody = (why: string): Found[] => [
-    problem(
-      'no operator leads',
-      why,
-      `${KUBECTL} get pods,lease; ${KUBECTL} logs deployment/${OPERATOR.name} --tail=50`,
-    ),
+    problem('no operator leads', why, `${KUBECTL} get pods,lease; ${OPERATOR_LOG} --tail=50`),
   ];
   if (!holderIdentity || renewTime === undefined) return nobody(`nobody holds the lease ${OPERATOR.name}`);
   const ageMs = clusterMs - Date.parse(renewTime);

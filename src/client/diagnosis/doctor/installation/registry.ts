@@ -1,6 +1,6 @@
 import { conditionOf, isFinished, type Condition } from '../../../../crds/conditions.ts';
 import type { BuildReason } from '../../../../crds/reasons.ts';
-import { OPERATOR } from '../../../../installation/names.ts';
+import { OPERATOR_LOG } from '../../../../installation/names.ts';
 import { TaskBuild, Trial } from '../../../../crds/kinds.ts';
 import type { KubeObject } from '../../../../kube/types.ts';
 import { collectionPath, queryString, type Resource } from '../../../../kube/http/paths.ts';
@@ -14,13 +14,13 @@ const PAGE = 500;
 /** Failures of longer ago are history. */
 const RECENT_MS = 3_600_000;
 
-const OPERATOR_LOG = `kubectl -n ${OPERATOR.namespace} logs deployment/${OPERATOR.name} --tail=50`;
+const LOG = `${OPERATOR_LOG} --tail=50`;
 
 /** Reasons that speak of registry or builder, and what to do about each, whatever they are. */
 const TROUBLES: Partial<Record<BuildReason, string>> = {
-  RegistryUnavailable: OPERATOR_LOG,
-  BuilderNotAnswering: OPERATOR_LOG,
-  BuilderUnavailable: OPERATOR_LOG,
+  RegistryUnavailable: LOG,
+  BuilderNotAnswering: LOG,
+  BuilderUnavailable: LOG,
   BuilderAccessDenied: 'give the operator’s role what the message names',
   BuilderNotFound: 'make the project, bucket or login that the message names',
   PushDenied: 'let the builder push to the repository',
@@ -33,7 +33,7 @@ const isTrouble = (reason: string): reason is BuildReason => Object.hasOwn(TROUB
 type Hints = Profile<object>['hints'];
 
 function fixOf(reason: BuildReason, hints: Hints): string {
-  const fix = TROUBLES[reason] ?? OPERATOR_LOG;
+  const fix = TROUBLES[reason] ?? LOG;
   const hint = hints[reason];
   return hint === undefined ? fix : `${fix}    (${hint})`;
 }
