@@ -5,9 +5,8 @@ import { sleep } from '../../async/clock.ts';
 import type { Clock } from '../../async/clock.ts';
 import type { Store } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
-import type { BuildHandle, BuildState, ImageBuilder } from '../../providers/image-builder/port.ts';
-
-export type StateSeen = BuildState | { kind: 'unanswered'; message: string };
+import type { BuildHandle, ImageBuilder } from '../../providers/image-builder/port.ts';
+import type { StateSeen } from './observed.ts';
 
 type Answer = (id: string) => StateSeen;
 

@@ -5,11 +5,10 @@ import type { BuildKnown } from '../../../test/support/build-seen.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildSpec } from '../../crds/task-build.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import type { BuildState } from '../../providers/image-builder/port.ts';
-import type { StateSeen } from './build-states.ts';
+import type { StateSeen, Observed } from './observed.ts';
 import { nextAction, waitInQueue } from './decide.ts';
 import { afterRefusal, afterUnrecorded, keepsSlot } from './done.ts';
 import type { Done } from './done.ts';
-import type { Observed } from './observed.ts';
 import { reportOf, taskBuildStatus } from './status.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;

@@ -6,9 +6,8 @@ import { BUILD_FAILED } from '../../crds/reasons.ts';
 import type { BuildActiveReason, BuildFailedReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
 import type { BuildFailure } from '../../providers/image-builder/port.ts';
-import type { StateSeen } from './build-states.ts';
+import type { StateSeen, BuildSeen, Handed, Inputs, Named, Observed, Progress } from './observed.ts';
 import { nextAttempt, recordedOrigin, refusalOf } from './image.ts';
-import type { BuildSeen, Handed, Inputs, Named, Observed, Progress } from './observed.ts';
 import { roundedUp } from './queue.ts';
 import type { QueuePosition } from './queue.ts';
 

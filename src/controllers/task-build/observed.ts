@@ -1,10 +1,12 @@
 /** What the TaskBuild controller sees; every decision rests on this alone. */
 import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
-import type { ImageBuilder } from '../../providers/image-builder/port.ts';
-import type { StateSeen } from './build-states.ts';
+import type { BuildState, ImageBuilder } from '../../providers/image-builder/port.ts';
 import type { Action } from './decide.ts';
 import type { ImageRules, Origin } from './image.ts';
 import type { QueuePosition } from './queue.ts';
+
+/** What the builder says of a build. */
+export type StateSeen = BuildState | { kind: 'unanswered'; message: string };
 
 /** What this operator lets a build ask for at most. */
 export type BuildLimits = Pick<TaskBuild['spec'], 'timeoutSeconds' | 'queueTimeoutSeconds'>;

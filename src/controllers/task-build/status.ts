@@ -7,8 +7,7 @@ import { present } from '../../crds/present.ts';
 import type { BuildReason } from '../../crds/reasons.ts';
 import type { BuildAttempt, TaskBuildStatus } from '../../crds/task-build.ts';
 import type { BuildHandle } from '../../providers/image-builder/port.ts';
-import type { StateSeen } from './build-states.ts';
-import type { Observed } from './observed.ts';
+import type { StateSeen, Observed } from './observed.ts';
 import type { Failure } from './decide.ts';
 import type { Done } from './done.ts';
 

@@ -7,7 +7,7 @@ import { present } from '../../crds/present.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
+import type { Job } from '../../kube/kinds.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import {
   BROKER_TOKEN,
