@@ -1,5 +1,5 @@
 /** What the TaskBuild controller sees of a TaskBuild, for tests of what follows from that. */
-import type { StateSeen } from '../../src/controllers/task-build/build-states.ts';
+import type { StateSeen } from '../../src/controllers/task-build/observed.ts';
 import { needs } from '../../src/controllers/task-build/decide.ts';
 import type {
   BuildSeen,
