@@ -10,6 +10,7 @@ import { ownVersion } from './client/session/versions.ts';
 import { permissions as abandonedBuilds } from './controllers/abandoned-builds/controller.ts';
 import { permissions as expiry } from './controllers/expiry/controller.ts';
 import { permissions as orphans } from './controllers/orphans/controller.ts';
+import { permissions as runs } from './controllers/runs/controller.ts';
 import { permissions as taskBuild } from './controllers/task-build/controller.ts';
 import { permissions as trial } from './controllers/trial/controller.ts';
 import { taskBuildDefinition, trialDefinition } from './crds/definition.ts';
@@ -30,6 +31,7 @@ const permissions: Permission[] = [
   ...taskBuild,
   ...abandonedBuilds,
   ...expiry,
+  ...runs,
   ...orphans,
   ...brokerPermissions(BROKER.certificate),
   ...buildKit,

@@ -9,9 +9,14 @@ import { brokerCertificate } from './broker/tls/certificates.ts';
 import { readConfig, type Config } from './config.ts';
 import { AbandonedBuilds, abandonedBuildsController } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
+import type { ExpiryDeps } from './controllers/expiry/controller.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
 import { BuildStates } from './controllers/task-build/build-states.ts';
 import { Slots } from './controllers/task-build/slots.ts';
+import { runsController } from './controllers/runs/controller.ts';
+import type { RunDeps } from './controllers/runs/controller.ts';
+import { Known, runKeyOf } from './controllers/runs/known.ts';
+import { TaskRuns } from './controllers/runs/task-runs.ts';
 import { taskBuildController } from './controllers/task-build/controller.ts';
 import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
@@ -19,6 +24,7 @@ import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
 import { connect, type Kube } from './kube/connect.ts';
+import { isFinished } from './crds/conditions.ts';
 import { collectProcessMetrics, serveHealth } from './kube/health.ts';
 import { createMetrics } from './kube/metrics.ts';
 import { runOrDie, stopAtSignal } from './kube/process.ts';
@@ -39,6 +45,10 @@ const TRIAL_WORKERS = 32;
 const BUILD_WORKERS = 32;
 /** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
 const PRESIGN_SECONDS = 300;
+/** Runs written at the same time; the index of each may have to be read first. */
+const RUN_WORKERS = 2;
+/** Two thousand Trials that end at once are two thousand objects. */
+const RUN_TIMEOUT_MS = 300_000;
 
 /** The controllers and what wakes them. */
 export class SbOperator extends WatchingOperator {
@@ -74,9 +84,32 @@ export class SbOperator extends WatchingOperator {
       concurrency: TRIAL_WORKERS,
     });
     this.#controlBuilds(sources);
-    this.control({ name: 'expiry', store: trials, reconcile: expiryController(sources) });
+    this.#controlRuns(sources);
     const also = [this.jobsOfTrials()];
     this.control({ name: 'orphans', store: jobs, also, reconcile: orphansController(sources) });
+  }
+
+  #controlRuns(sources: Omit<RunDeps & ExpiryDeps, 'known' | 'taskRuns' | 'monotonic' | 'isRecorded'>): void {
+    const { trials } = this;
+    const { clock } = this.#parts.kube;
+    const known = new Known();
+    const monotonic = (): number => clock.monotonic();
+    this.control({
+      name: 'runs',
+      store: trials,
+      keys: (trial) => [runKeyOf(trial)],
+      matters: (before, after) => isFinished(before) !== isFinished(after),
+      also: [known.feed(trials)],
+      reconcile: runsController({ ...sources, known, taskRuns: new TaskRuns(), monotonic }),
+      concurrency: RUN_WORKERS,
+      reconcileTimeoutMs: RUN_TIMEOUT_MS,
+    });
+    const isRecorded = (uid: string): boolean => known.isRecorded(uid);
+    this.control({
+      name: 'expiry',
+      store: trials,
+      reconcile: expiryController({ ...sources, isRecorded }),
+    });
   }
 
   #controlBuilds(sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'limits' | 'builder' | 'rules'>): void {

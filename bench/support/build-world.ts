@@ -112,7 +112,7 @@ function codeBuildOf(front: AwsFront, buildMs: (tag: string) => number): Promise
   });
 }
 
-const putContext = (endpoint: string): Promise<void> =>
+const putContext = (endpoint: string): Promise<string> =>
   s3ArtifactStore({ endpoint, region: REGION, bucket: BUCKET, credentials: CREDENTIALS }).put(CONTEXT, 'zip');
 
 const settings = (urls: { s3: string; front: string; codebuild: string }): Record<string, string> => ({

@@ -140,7 +140,7 @@ describe('broker', () => {
   const assignment = (): Promise<Received> => send({ path: '/v1/assignment', token: trialToken });
   const upload = (body: string): Promise<Received> =>
     send({ method: 'POST', path: '/v1/uploads', token: trialToken, body });
-  const taskZip = (): Promise<void> => store.put('tasks/local/hello/0123456789ab/task.zip', 'zip');
+  const taskZip = (): Promise<string> => store.put('tasks/local/hello/0123456789ab/task.zip', 'zip');
 
   it('gives a Trial’s courier its assignment, with a URL of the task that works', async () => {
     await taskZip();

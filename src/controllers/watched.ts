@@ -7,6 +7,7 @@ import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Job, Namespace, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
 import { byControllerUid } from '../pods/ownership.ts';
+import { byRun } from './runs/known.ts';
 import { bySlot } from './task-build/queue.ts';
 import { byTaskBuild, keptOf } from './trial/ended.ts';
 
@@ -32,7 +33,10 @@ export abstract class WatchingOperator extends Operator {
     this.#requirePrefixes = requireTaskPrefixes;
   }
 
-  readonly trials = this.watch(Trial, { indexers: { taskBuild: byTaskBuild }, transform: keptOf });
+  readonly trials = this.watch(Trial, {
+    indexers: { taskBuild: byTaskBuild, run: byRun },
+    transform: keptOf,
+  });
   readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot }, transform: withOwnMarks });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);

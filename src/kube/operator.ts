@@ -43,6 +43,8 @@ export interface ControlOptions<T extends KubeObject> {
   name: string;
   /** The objects whose keys are reconciled. */
   store: WatchedStore<T>;
+  /** What is reconciled when one of them changes; default: its own key. */
+  keys?: (object: T) => ObjectKey[];
   reconcile: Reconcile;
   /** Objects whose controller is an object of `store`: their changes reconcile it. */
   owns?: WatchedStore<KubeObject>[];
@@ -53,6 +55,8 @@ export interface ControlOptions<T extends KubeObject> {
   concurrency?: number;
   reconcileTimeoutMs?: number;
 }
+
+const ownKey = (object: KubeObject): ObjectKey[] => [keyOf(object)];
 
 const DRAIN_MS = 30_000;
 const FLUSH_MS = 2000;
@@ -117,8 +121,8 @@ export abstract class Operator {
 
   /** Declares a controller. It works while this process is leader and the caches are filled. */
   protected control<T extends KubeObject>(options: ControlOptions<T>): void {
-    const { store, owns = [], also = [], matters, ...definition } = options;
-    const own = feed({ store, keys: (object): ObjectKey[] => [keyOf(object)], ...(matters && { matters }) });
+    const { store, owns = [], also = [], matters, keys = ownKey, ...definition } = options;
+    const own = feed({ store, keys, ...(matters && { matters }) });
     const owned = owns.map((children) => ownedFeed(store.kind, children));
     this.#definitions.push({ ...definition, feeds: [own, ...owned, ...also] });
   }

@@ -40,41 +40,89 @@ export interface JobResult {
 }
 
 export interface JobProgress {
+  /** Name of the run, or of the job where another namespace has a run of that name. */
   run: string;
   /** Trials that the run has or will have. */
   total: number;
   /** Trials whose Pod runs. */
   running: number;
-  /** When the first Trial was created. */
-  startedAt: Date;
+  /** When the first Trial was created that has not ended; undefined where all have. */
+  startedAt?: Date | undefined;
   now: Date;
+  /** How times are written; default: `naive`. */
+  stamp?: (at: Date) => string;
 }
 
 /** The aggregate of these Trials; their order has no part in it. It is finished when all of the run's Trials have a record. */
-export function jobResult(records: readonly TrialRecord[], progress: JobProgress): JobResult {
-  const sorted = records.toSorted((a, b) => byText(a.trial_name, b.trial_name));
-  const { run, startedAt, now } = progress;
-  const total = Math.max(progress.total, sorted.length);
-  const finished = total > 0 && sorted.length === total;
-  const lastEnd = new Date(Math.max(...sorted.map(({ finished_at }) => Date.parse(finished_at))));
-  const running = finished ? 0 : Math.min(progress.running, total - sorted.length);
-  return {
-    id: jobId(run),
-    started_at: naive(startedAt),
-    updated_at: naive(finished ? lastEnd : now),
-    finished_at: finished ? naive(lastEnd) : null,
-    n_total_trials: total,
-    stats: {
-      n_completed_trials: sorted.length,
-      n_errored_trials: sorted.filter(isErrored).length,
-      n_running_trials: running,
-      n_pending_trials: total - sorted.length - running,
-      n_cancelled_trials: sorted.filter(({ state }) => state === 'cancelled').length,
-      n_retries: sorted.reduce((sum, record) => sum + retriesOf(record), 0),
-      evals: evalsOf(sorted),
-      ...tokensOf(sorted),
-    },
+export function jobResult(records: Iterable<TrialRecord>, progress: JobProgress): JobResult {
+  const fold = new JobFold();
+  for (const record of records) fold.add(record);
+  return fold.result(progress);
+}
+
+const USAGE = ['n_input_tokens', 'n_cache_tokens', 'n_output_tokens'] as const;
+/** Costs are added as whole billionths of a dollar, so that their sum is the same in any order. */
+const BILLION = 1e9;
+
+/** Adds records up, each in the same time however many there were. Keeps of each its name, and counts by task. */
+export class JobFold {
+  readonly #evals = new Map<string, EvalFold>();
+  readonly #usage: Record<(typeof USAGE)[number], number | null> = {
+    n_input_tokens: null,
+    n_cache_tokens: null,
+    n_output_tokens: null,
   };
+  #cost: number | null = null;
+  #errored = 0;
+  #cancelled = 0;
+  #retries = 0;
+  #firstStart = Infinity;
+  #lastEnd = -Infinity;
+  completed = 0;
+
+  add(record: TrialRecord): void {
+    const { agent, model, source, started_at, finished_at, cost_usd } = record;
+    this.completed += 1;
+    this.#errored += Number(isErrored(record));
+    this.#cancelled += Number(record.state === 'cancelled');
+    this.#retries += retriesOf(record);
+    this.#firstStart = Math.min(this.#firstStart, Date.parse(started_at));
+    this.#lastEnd = Math.max(this.#lastEnd, Date.parse(finished_at));
+    for (const field of USAGE)
+      if (record[field] !== null) this.#usage[field] = (this.#usage[field] ?? 0) + record[field];
+    if (cost_usd !== null) this.#cost = (this.#cost ?? 0) + Math.round(cost_usd * BILLION);
+    const key = evalKey(agent, model ?? undefined, source);
+    const group = this.#evals.get(key) ?? new EvalFold();
+    this.#evals.set(key, group);
+    group.add(record);
+  }
+
+  result({ run, total: expected, running, startedAt, now, stamp = naive }: JobProgress): JobResult {
+    const total = Math.max(expected, this.completed);
+    const finished = total > 0 && this.completed === total;
+    const start = new Date(Math.min(this.#firstStart, startedAt?.getTime() ?? Infinity, now.getTime()));
+    const end = new Date(this.#lastEnd);
+    const runs = finished ? 0 : Math.min(running, total - this.completed);
+    const evals = [...this.#evals].sort(([a], [b]) => byText(a, b));
+    return {
+      id: jobId(run),
+      started_at: stamp(start),
+      updated_at: stamp(finished ? end : now),
+      finished_at: finished ? stamp(end) : null,
+      n_total_trials: total,
+      stats: {
+        n_completed_trials: this.completed,
+        n_errored_trials: this.#errored,
+        n_running_trials: runs,
+        n_pending_trials: total - this.completed - runs,
+        n_cancelled_trials: this.#cancelled,
+        n_retries: this.#retries,
+        evals: Object.fromEntries(evals.map(([key, group]) => [key, group.stats()])),
+        ...this.#usage,
+        cost_usd: this.#cost === null ? null : this.#cost / BILLION,
+      },
+    };
+  }
 }
 
 const isErrored = ({ exception_type }: TrialRecord): boolean => exception_type !== null;
@@ -96,68 +144,86 @@ export function naive(at: Date): string {
   return `${date}T${time}.${String(at.getMilliseconds()).padStart(3, '0')}000`;
 }
 
-function tokensOf(records: TrialRecord[]) {
-  const sum = (field: 'n_input_tokens' | 'n_cache_tokens' | 'n_output_tokens' | 'cost_usd') => {
-    const told = records.flatMap((record) => record[field] ?? []);
-    return told.length === 0 ? null : told.reduce((total, value) => total + value, 0);
-  };
+/** The same for UTC, which is what the bucket has: those who read it are in many zones. */
+export const naiveUtc = (at: Date): string => `${at.toISOString().slice(0, -1)}000`;
+
+/** The aggregate out of the bucket with its times as this machine's clock shows them. */
+export function inLocalTime(result: JobResult): JobResult {
+  const local = (stamp: string): string => naive(new Date(`${stamp.slice(0, 23)}Z`));
+  const { started_at, updated_at, finished_at } = result;
   return {
-    n_input_tokens: sum('n_input_tokens'),
-    n_cache_tokens: sum('n_cache_tokens'),
-    n_output_tokens: sum('n_output_tokens'),
-    cost_usd: sum('cost_usd'),
+    ...result,
+    started_at: local(started_at),
+    updated_at: local(updated_at),
+    finished_at: finished_at === null ? null : local(finished_at),
   };
 }
 
-function evalsOf(records: TrialRecord[]): Record<string, EvalStats> {
-  const groups = Map.groupBy(records, ({ agent, model, source }) =>
-    evalKey(agent, model ?? undefined, source),
+/** One agent, model and dataset. */
+class EvalFold {
+  readonly #attempts = new PassAtK();
+  /** Key of the reward file → value → names of Trials. */
+  readonly #rewards = new Map<string, Map<number, string[]>>();
+  readonly #exceptions = new Map<string, string[]>();
+  #trials = 0;
+  #rewarded = 0;
+  #errors = 0;
+
+  add(record: TrialRecord): void {
+    const { task_name, trial_name, rewards, exception_type } = record;
+    this.#trials += 1;
+    this.#rewarded += Number(rewards !== null);
+    this.#errors += Number(isErrored(record));
+    this.#attempts.add(task_name, rewards ?? undefined);
+    for (const [key, value] of Object.entries(rewards ?? {})) {
+      const values = this.#rewards.get(key) ?? new Map<number, string[]>();
+      this.#rewards.set(key, values);
+      file(values, value, trial_name);
+    }
+    if (exception_type !== null) file(this.#exceptions, exception_type, trial_name);
+  }
+
+  stats(): EvalStats {
+    const byKey = [...this.#rewards].sort(([a], [b]) => byText(a, b));
+    const exceptions = [...this.#exceptions].sort(([a], [b]) => byText(a, b));
+    return {
+      n_trials: this.#rewarded,
+      n_errors: this.#errors,
+      metrics: [this.#means(byKey)],
+      pass_at_k: this.#attempts.result(),
+      reward_stats: Object.fromEntries(byKey.map(([key, values]) => [key, namesByValue(values)])),
+      exception_stats: Object.fromEntries(exceptions.map(([type, names]) => [type, sorted(names)])),
+    };
+  }
+
+  /** One key in all: `mean`, whatever it is called; several: the mean of each. What is missing counts 0. */
+  #means(byKey: [string, Map<number, string[]>][]): Record<string, number> {
+    const mean = (values: Map<number, string[]>): number =>
+      inOrder(values).reduce((sum, [value, names]) => sum + value * names.length, 0) / this.#trials;
+    if (byKey.length <= 1) return { mean: mean(byKey[0]?.[1] ?? new Map<number, string[]>()) };
+    return Object.fromEntries(byKey.map(([key, values]) => [key, mean(values)]));
+  }
+}
+
+function file<Key>(groups: Map<Key, string[]>, key: Key, name: string): void {
+  const names = groups.get(key);
+  if (names) names.push(name);
+  else groups.set(key, [name]);
+}
+
+/** Sums of fractions come out the same every time only in one order. */
+const inOrder = (values: Map<number, string[]>): [number, string[]][] =>
+  [...values].sort(([a], [b]) => a - b);
+
+const namesByValue = (values: Map<number, string[]>): Record<string, string[]> =>
+  Object.fromEntries(
+    inOrder(values)
+      .map(([value, names]) => [asPython(value), sorted(names)] as const)
+      .sort(([a], [b]) => byText(a, b)),
   );
-  const entries = [...groups].sort(([a], [b]) => byText(a, b));
-  return Object.fromEntries(entries.map(([key, group]) => [key, statsOf(group)]));
-}
 
-function statsOf(records: TrialRecord[]): EvalStats {
-  const attempts = new PassAtK();
-  for (const { task_name, rewards } of records) attempts.add(task_name, rewards ?? undefined);
-  return {
-    n_trials: records.filter(({ rewards }) => rewards !== null).length,
-    n_errors: records.filter(isErrored).length,
-    metrics: [meanOf(records.map(({ rewards }) => rewards))],
-    pass_at_k: attempts.result(),
-    reward_stats: rewardStats(records),
-    exception_stats: namesBy(records, ({ exception_type }) => exception_type),
-  };
-}
-
-/** One key in all: `mean`, whatever it is called; several: the mean of each. What is missing counts 0. */
-function meanOf(rewards: TrialRecord['rewards'][]): Record<string, number> {
-  const keys = [...new Set(rewards.flatMap((reward) => Object.keys(reward ?? {})))].sort(byText);
-  const mean = (value: (reward: Record<string, number>) => number | undefined): number =>
-    rewards.reduce((sum, reward) => sum + (value(reward ?? {}) ?? 0), 0) / rewards.length;
-  if (keys.length <= 1) return { mean: mean((reward) => Object.values(reward)[0]) };
-  return Object.fromEntries(keys.map((key) => [key, mean((reward) => reward[key])]));
-}
-
-function rewardStats(records: TrialRecord[]): EvalStats['reward_stats'] {
-  const keys = [...new Set(records.flatMap(({ rewards }) => Object.keys(rewards ?? {})))].sort(byText);
-  return Object.fromEntries(
-    keys.map((key) => [key, namesBy(records, ({ rewards }) => asPython(rewards?.[key]))]),
-  );
-}
+/** In place: what is in order already is sorted again in no time. */
+const sorted = (names: string[]): string[] => names.sort(byText);
 
 /** A reward as Harbor's keys have it: Python writes a float with its fraction. */
-const asPython = (value: number | undefined): string | null =>
-  value === undefined ? null : Number.isInteger(value) ? `${value}.0` : String(value);
-
-function namesBy(
-  records: TrialRecord[],
-  keyOf: (record: TrialRecord) => string | null,
-): Record<string, string[]> {
-  const groups = Map.groupBy(records, keyOf);
-  groups.delete(null);
-  const entries = [...groups].map(
-    ([key, group]) => [key, group.map(({ trial_name }) => trial_name)] as const,
-  );
-  return Object.fromEntries(entries.sort(([a], [b]) => byText(String(a), String(b))));
-}
+const asPython = (value: number): string => (Number.isInteger(value) ? `${value}.0` : String(value));

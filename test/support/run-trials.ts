@@ -8,7 +8,7 @@ import { aTrial, after, stampOf, T0 } from './builders.ts';
 
 export const RUN = 'demo-20260101-000000';
 
-interface TrialInRun {
+export interface TrialInRun {
   name?: string;
   /** Of a second Trial of the same name. */
   uid?: string;

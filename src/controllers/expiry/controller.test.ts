@@ -13,7 +13,7 @@ const ended = (): Trial =>
   aTrial({ spec: { ttlSecondsAfterFinished: 60 }, status: { finishedAt: stampOf(T0) } });
 
 /** Reconciles what the cache shows, so many seconds after T0. */
-async function pass(trial: Trial | undefined, seconds: number) {
+async function pass(trial: Trial | undefined, seconds: number, isRecorded = true) {
   const trials = new ObjectCache<Trial>(TrialKind);
   if (trial) trials.put(trial);
   const deleted: { kind: string; key: ObjectKey; options?: DeleteOptions }[] = [];
@@ -21,7 +21,12 @@ async function pass(trial: Trial | undefined, seconds: number) {
     delete: async ({ kind }: Kind<KubeObject>, key: ObjectKey, options: DeleteOptions) =>
       deleted.push({ kind, key, options }) > 0,
   } as unknown as KubeClient;
-  const reconcile = expiryController({ kube, trials, now: () => after(seconds) });
+  const reconcile = expiryController({
+    kube,
+    trials,
+    isRecorded: () => isRecorded,
+    now: () => after(seconds),
+  });
   return { again: await reconcile(KEY, new AbortController().signal), deleted };
 }
 
@@ -67,5 +72,10 @@ describe('the expiry controller', () => {
     const going = { ...trial, metadata: { ...trial.metadata, deletionTimestamp: stampOf(T0) } };
     for (const each of [undefined, going])
       expect(await pass(each, 1e6)).to.deep.equal({ again: undefined, deleted: [] });
+  });
+
+  it('waits until the Trial is in the index of its run', async () => {
+    const { again, deleted } = await pass(ended(), 61, false);
+    expect([again, deleted]).to.deep.equal([{ requeueAfterMs: 2000 }, []]);
   });
 });

@@ -1,17 +1,23 @@
 /** Deletes Trials that ended longer ago than their `ttlSecondsAfterFinished`; their files stay in the bucket. */
 import { Trial as TrialKind } from '../../crds/kinds.ts';
+import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
 
 export interface ExpiryDeps {
   kube: KubeClient;
   trials: Store<Trial>;
+  /** Whether the Trial, by its UID, is in the index of its run: what is not would be lost with the object. */
+  isRecorded: (uid: string) => boolean;
   now: () => Date;
 }
 
 export const permissions: Permission[] = [
   { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch', 'delete'] },
 ];
+
+/** The index takes in what ended within seconds; a store that is away keeps Trials in the cluster. */
+const UNRECORDED_MS = 2000;
 
 /** Milliseconds until the Trial expires: 0 or less when it has; undefined where it never does. */
 export function expiresInMs({ spec, status }: Trial, now: Date): number | undefined {
@@ -20,14 +26,16 @@ export function expiresInMs({ spec, status }: Trial, now: Date): number | undefi
 }
 
 /** The reconcile function of expiry. */
-export function expiryController({ kube, trials, now }: ExpiryDeps): Reconcile {
+export function expiryController({ kube, trials, isRecorded, now }: ExpiryDeps): Reconcile {
   return async (key) => {
     const trial = trials.get(key);
     if (!trial || trial.metadata.deletionTimestamp !== undefined) return undefined;
     const left = expiresInMs(trial, now());
     if (left === undefined) return undefined;
     if (left > 0) return { requeueAfterMs: left };
-    await kube.delete(TrialKind, key, { uid: trial.metadata.uid ?? '', propagation: 'Background' });
+    const { uid } = identityOf(trial);
+    if (!isRecorded(uid)) return { requeueAfterMs: UNRECORDED_MS };
+    await kube.delete(TrialKind, key, { uid, propagation: 'Background' });
     return undefined;
   };
 }

@@ -119,6 +119,21 @@ function objects(use: () => StoreUnderTest): void {
     expect(Buffer.from((await store.get('once', 100))!).toString()).to.equal('first');
   });
 
+  it('writes with ifMatch over what has that etag, and says PreconditionFailed otherwise', async () => {
+    const { store } = use();
+    const first = await store.put('matched', 'first');
+    expect(first).to.equal((await store.head('matched'))!.etag);
+    const second = await store.put('matched', 'second', { ifMatch: first });
+    expect(second)
+      .to.equal((await store.head('matched'))!.etag)
+      .and.not.to.equal(first);
+    const late = await failure(store.put('matched', 'late', { ifMatch: first }));
+    const gone = await failure(store.put('unmatched', 'x', { ifMatch: first }));
+    expect([late.reason, gone.reason]).to.deep.equal(['PreconditionFailed', 'PreconditionFailed']);
+    expect(Buffer.from((await store.get('matched', 100))!).toString()).to.equal('second');
+    expect(await store.head('unmatched')).to.equal(undefined);
+  });
+
   it('lets exactly one of many concurrent ifAbsent writers win', async () => {
     const { store } = use();
     const tries = Array.from({ length: 8 }, (_, i) => store.put('raced', `writer ${i}`, { ifAbsent: true }));

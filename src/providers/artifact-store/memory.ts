@@ -61,12 +61,18 @@ export class MemoryArtifactStore implements ArtifactStore {
     this.#grants = new Grants(now);
   }
 
-  async put(key: string, body: Uint8Array | string, { ifAbsent = false }: PutOptions = {}): Promise<void> {
+  async put(key: string, body: Uint8Array | string, options: PutOptions = {}): Promise<string> {
     this.#begin('put', key);
-    if (ifAbsent && this.#objects.get(key)) {
+    const { ifAbsent = false, ifMatch } = options;
+    const there = this.#objects.get(key);
+    if (ifAbsent && there) {
       throw new ProviderError('PreconditionFailed', `put ${this.uri(key)}: it exists already`);
     }
+    if (ifMatch !== undefined && (!there || describeObject(key, there).etag !== ifMatch)) {
+      throw new ProviderError('PreconditionFailed', `put ${this.uri(key)}: it is another by now`);
+    }
     this.#objects.set(key, body);
+    return describeObject(key, Buffer.from(body)).etag;
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {

@@ -15,6 +15,8 @@ export interface PutOptions {
   contentType?: string;
   /** Write only where no object has that key yet; otherwise `PreconditionFailed`. */
   ifAbsent?: boolean;
+  /** Write only over the object that has this etag; otherwise, and where there is none any more, `PreconditionFailed`. */
+  ifMatch?: string;
 }
 
 /** A request that somebody without credentials may send until it expires. Every header must be sent as it is. */
@@ -29,7 +31,8 @@ export const PRESIGN_MAX_SECONDS = 900;
 export interface ArtifactStore {
   /** The bucket's name. */
   readonly bucket: string;
-  put(key: string, body: Uint8Array | string, options?: PutOptions): Promise<void>;
+  /** Resolves the etag of what is stored now. */
+  put(key: string, body: Uint8Array | string, options?: PutOptions): Promise<string>;
   /** The object's contents; undefined where there is none. More than `maxBytes` is `TooLarge`. */
   get(key: string, maxBytes: number): Promise<Uint8Array | undefined>;
   head(key: string): Promise<ObjectInfo | undefined>;

@@ -6,6 +6,7 @@ import {
   paginateListObjectsV2,
   PutObjectCommand,
   S3Client,
+  type PutObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -99,8 +100,8 @@ class S3ArtifactStore implements ArtifactStore {
   async put(
     key: string,
     body: Uint8Array | string,
-    { contentType, ifAbsent }: PutOptions = {},
-  ): Promise<void> {
+    { contentType, ifAbsent, ifMatch }: PutOptions = {},
+  ): Promise<string> {
     const command = new PutObjectCommand({
       ...this.#object(key),
       Body: body,
@@ -109,9 +110,11 @@ class S3ArtifactStore implements ArtifactStore {
       ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
       ...(contentType === undefined ? {} : { ContentType: contentType }),
       ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
+      ...(ifMatch === undefined ? {} : { IfMatch: `"${ifMatch}"` }),
       ...this.#encryption(),
     });
-    await this.#call('put', key, () => this.#client.send(command));
+    const { ETag } = await this.#call('put', key, () => this.#sendPut(command, ifMatch));
+    return unquoted(ETag);
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -190,6 +193,17 @@ class S3ArtifactStore implements ArtifactStore {
 
   link(key: string): string {
     return objectLink(this.#settings, key);
+  }
+
+  /** S3 answers 404 where there is nothing any more to be written over. */
+  async #sendPut(command: PutObjectCommand, ifMatch: string | undefined): Promise<PutObjectCommandOutput> {
+    try {
+      return await this.#client.send(command);
+    } catch (error) {
+      if (ifMatch === undefined || !isNoSuchKey(error)) throw error;
+      const message = `put ${this.uri(command.input.Key ?? '')}: it is not there any more`;
+      throw new ProviderError('PreconditionFailed', message, { cause: error });
+    }
   }
 
   #object(key: string): { Bucket: string; Key: string } {

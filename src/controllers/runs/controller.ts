@@ -1,0 +1,169 @@
+/**
+ * The runs controller: what a run leaves behind as a whole, whoever made its Trials. Its keys are runs, not objects. Every pass: observe,
+ * decide, act, report; the report is `jobs/<job>/result.json`. The manifest of the index is where a Trial comes to count: everything before
+ * it may be done twice, everything after it follows from it. Both are written only over what this process read or wrote itself, so a leader
+ * that is none any more changes nothing.
+ */
+import { inParallel } from '../../async/in-parallel.ts';
+import type { Log, Permission, Reconcile } from '../../kube/types.ts';
+import type { ArtifactStore, PutOptions } from '../../providers/artifact-store/port.ts';
+import { ProviderError } from '../../providers/errors.ts';
+import { naiveUtc } from '../../results/job-result.ts';
+import { indexManifestKey, jobResultKey, shardKey, taskEntryKey } from '../../results/keys.ts';
+import type { TrialRecord } from '../../results/record.ts';
+import { nextAction, pauseMs, type RunAction } from './decide.ts';
+import { observe, type RunSources } from './observe.ts';
+import type { ObservedRun } from './observed.ts';
+
+export interface RunDeps extends RunSources {
+  log: Pick<Log, 'warn'>;
+}
+
+/** What this controller does at the API server. */
+export const permissions: Permission[] = [
+  { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
+];
+
+/** Objects stored at the same time. */
+const WIDTH = 16;
+const SOON_MS = 1000;
+const JSON_TYPE = { contentType: 'application/json' };
+const GZIP_TYPE = { contentType: 'application/gzip' };
+
+/** The reconcile function of runs. */
+export function runsController(deps: RunDeps): Reconcile {
+  return async ({ namespace, name: run }, signal) => {
+    const key = { namespace, run };
+    const known = deps.known.get(key);
+    const early = known ? pauseMs(known, deps.monotonic()) : 0;
+    if (early > 0) return { requeueAfterMs: early };
+    const seen = await observe(deps, key);
+    const action = seen && nextAction(seen);
+    if (!seen || !action || action.kind === 'rest') return undefined;
+    const pause = pauseMs(seen.stored, deps.monotonic());
+    if (pause > 0) return { requeueAfterMs: pause };
+    try {
+      await act(deps, { seen, action, signal });
+      await report(deps, seen, signal);
+    } catch (error) {
+      if (!isPrecondition(error)) throw error;
+      // Somebody else wrote: a leader that was, a lost answer to ourselves, `sb run reindex`.
+      deps.known.forget(key);
+      return { requeueAfterMs: SOON_MS };
+    }
+    await deps.taskRuns.write(deps.artifacts);
+    // There may be more than was taken in at once.
+    return { requeueAfterMs: pauseMs(seen.stored, deps.monotonic()) };
+  };
+}
+
+interface Pass {
+  seen: ObservedRun;
+  action: RunAction;
+  signal: AbortSignal;
+}
+
+async function act(deps: RunDeps, { seen, action, signal }: Pass): Promise<void> {
+  switch (action.kind) {
+    case 'extend':
+      return extend(deps, { seen, action, signal });
+    case 'leaveOut': {
+      const { key, stored } = seen;
+      deps.log.warn({ ...key, records: stored.manifest.records }, 'the index of this run is full');
+      await storeEntries(deps, action.records, signal);
+      deps.known.record(
+        key,
+        action.records.map(({ uid }) => uid),
+      );
+      return;
+    }
+    case 'aggregate':
+    case 'rest':
+      return;
+    default:
+      action satisfies never;
+  }
+}
+
+/** Entries and shards first: what the manifest lists is there. */
+async function extend(
+  deps: RunDeps,
+  { seen: { key, stored }, action, signal }: Pass & { action: RunAction & { kind: 'extend' } },
+): Promise<void> {
+  const { artifacts, known, taskRuns, monotonic } = deps;
+  const { records, manifest, shards, tail } = action;
+  const { job, etag } = stored;
+  await storeEntries(deps, records, signal);
+  for (const { shard, body } of shards)
+    await putOnce(artifacts, shardKey(job, shard.name), { body, options: GZIP_TYPE });
+  signal.throwIfAborted();
+  stored.etag = await artifacts.put(indexManifestKey(job), json(manifest), over(etag));
+  // From here on they count, whatever happens.
+  Object.assign(stored, { manifest, tail, wroteAtMs: monotonic() });
+  for (const record of records) stored.fold.add(record);
+  known.keep(key, stored);
+  known.record(
+    key,
+    records.map(({ uid }) => uid),
+  );
+  taskRuns.add(records);
+}
+
+/** One immutable object for each Trial, found by its task. */
+const storeEntries = (
+  { artifacts }: RunDeps,
+  records: readonly TrialRecord[],
+  signal: AbortSignal,
+): Promise<unknown> =>
+  inParallel(
+    records,
+    (record) => putOnce(artifacts, taskEntryKey(record), { body: json(record), options: JSON_TYPE }),
+    { width: WIDTH, signal },
+  );
+
+/** The aggregate of all that is in the index, where it is not what is stored. */
+async function report(
+  { artifacts, now, monotonic }: RunDeps,
+  { stored, open }: ObservedRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, fold, result } = stored;
+  const total = fold.completed + open.count;
+  if (result?.total === total && result.completed === fold.completed) return;
+  const aggregate = fold.result({
+    run: job,
+    total,
+    running: open.running,
+    startedAt: open.firstCreatedAt,
+    now: now(),
+    stamp: naiveUtc,
+  });
+  signal.throwIfAborted();
+  const etag = await artifacts.put(jobResultKey(job), json(aggregate), over(result?.etag));
+  stored.result = { etag, total, completed: fold.completed };
+  stored.wroteAtMs = monotonic();
+}
+
+/** Over what this process knows, or where it knows of nothing. */
+const over = (etag: string | undefined): PutOptions => ({
+  ...JSON_TYPE,
+  ...(etag === undefined ? { ifAbsent: true } : { ifMatch: etag }),
+});
+
+/** What never changes: one that is there is the same. */
+async function putOnce(
+  artifacts: ArtifactStore,
+  key: string,
+  { body, options }: { body: Uint8Array | string; options: PutOptions },
+): Promise<void> {
+  try {
+    await artifacts.put(key, body, { ...options, ifAbsent: true });
+  } catch (error) {
+    if (!isPrecondition(error)) throw error;
+  }
+}
+
+const isPrecondition = (error: unknown): boolean =>
+  error instanceof ProviderError && error.reason === 'PreconditionFailed';
+
+const json = (value: object): string => `${JSON.stringify(value)}\n`;

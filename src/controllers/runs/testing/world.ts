@@ -1,0 +1,76 @@
+/** Runs in memory: Trials in a cache, a store that counts, a clock that is moved by hand, and leaders one after another. */
+import { after } from '../../../../test/support/builders.ts';
+import { Trial as TrialKind } from '../../../crds/kinds.ts';
+import type { Trial } from '../../../crds/trial.ts';
+import { ObjectCache } from '../../../kube/cache/cache.ts';
+import type { Result } from '../../../kube/types.ts';
+import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
+import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
+import type { ProviderError } from '../../../providers/errors.ts';
+import { runsController } from '../controller.ts';
+import { byRun, Known, runKeyOf } from '../known.ts';
+import { TaskRuns } from '../task-runs.ts';
+
+export interface Leader {
+  known: Known;
+  reconcile: (trial: Trial) => Promise<Result | undefined>;
+}
+
+export class RunsWorld {
+  readonly trials = new ObjectCache<Trial>(TrialKind);
+  readonly warnings: string[] = [];
+  /** Keys in the order of their writes. */
+  readonly puts: string[] = [];
+  readonly store: ArtifactStore;
+  /** What a call of the store throws instead of answering. */
+  fault: (operation: string, key: string) => ProviderError | undefined = () => undefined;
+  #ms = 0;
+  #version = 0;
+
+  constructor() {
+    this.trials.addIndex('run', byRun);
+    this.store = memoryArtifactStore({
+      bucket: 'artifacts',
+      fault: (operation, key) => {
+        const error = this.fault(operation, key);
+        if (operation === 'put' && !error) this.puts.push(key);
+        return error;
+      },
+    });
+  }
+
+  pass(ms: number): void {
+    this.#ms += ms;
+  }
+
+  /** Has Trials in the cluster, as they are now. */
+  have(...trials: Trial[]): void {
+    for (const trial of trials) {
+      this.#version += 1;
+      this.trials.put({ ...trial, metadata: { ...trial.metadata, resourceVersion: `${this.#version}` } });
+    }
+  }
+
+  /** What `kubectl delete` does. */
+  remove(trial: Trial): void {
+    this.trials.remove({ ...trial, metadata: { ...trial.metadata, resourceVersion: '999999999' } });
+  }
+
+  /** An operator that leads from now on; it hears of deletions until the end. */
+  lead(store: ArtifactStore = this.store): Leader {
+    const known = new Known();
+    known
+      .feed(this.trials)
+      .start(() => {}, { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} });
+    const reconcile = runsController({
+      trials: this.trials,
+      artifacts: store,
+      known,
+      taskRuns: new TaskRuns(),
+      monotonic: () => this.#ms,
+      now: () => after(60),
+      log: { warn: (_fields, message) => void this.warnings.push(message) },
+    });
+    return { known, reconcile: (trial) => reconcile(runKeyOf(trial), new AbortController().signal) };
+  }
+}
