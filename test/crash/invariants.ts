@@ -10,6 +10,7 @@ import { Job as JobKind } from '../../src/kube/kinds.ts';
 import type { KubeObject } from '../../src/kube/types.ts';
 import type { ApiServer } from '../support/api-server.ts';
 import type { Recorded } from '../support/api-server/objects.ts';
+import { aggregateBreaches } from './aggregates.ts';
 import type { World } from './world.ts';
 
 export const isTerminal = (object: Trial | TaskBuild): boolean =>
@@ -20,6 +21,8 @@ const ownerOf = ({ metadata }: KubeObject): string =>
 
 export class Invariants {
   readonly breaches: string[] = [];
+  /** Every Trial that ever ended, as it was then, by UID; whatever became of the object. */
+  readonly ended = new Map<string, Trial>();
   /** UIDs of the Jobs that every attempt ever had. */
   readonly #jobs = new Map<string, Set<string>>();
 
@@ -40,6 +43,8 @@ export class Invariants {
   #onTrial({ type, object, before }: Recorded): void {
     if (type !== 'MODIFIED' || !before) return;
     this.breaches.push(...broken(before as Trial, object as Trial));
+    if (!isTerminal(before as Trial) && isTerminal(object as Trial))
+      this.ended.set(object.metadata.uid ?? '', object as Trial);
   }
 
   #onBuild({ type, object, before }: Recorded): void {
@@ -74,11 +79,13 @@ type Seen = Pick<World, 'trials' | 'kubelet' | 'artifacts' | 'pushed' | 'invaria
 export async function breaches(world: Seen): Promise<string[]> {
   const { trials, kubelet, pushed, invariants } = world;
   const untrue = await Promise.all(trials.map((trial) => falsehoods(world, trial)));
+  const aggregated = await aggregateBreaches(world.artifacts, invariants.ended);
   const twice = pushed.filter((image, index) => pushed.indexOf(image) !== index);
   return [
     ...invariants.breaches,
     ...unfinished(trials, kubelet),
     ...untrue.flat(),
+    ...aggregated,
     ...twice.map((image) => `${image} was built again`),
   ];
 }

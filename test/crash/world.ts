@@ -24,6 +24,7 @@ import { Life, type Death } from '../support/mortal.ts';
 import { TestOperator } from '../support/operator.ts';
 import { seeded } from '../support/random.ts';
 import { codeBuildOf, mortalCodeBuild, type CodeBuildWorld } from './builders.ts';
+import { aggregateBreaches } from './aggregates.ts';
 import { Invariants, isTerminal } from './invariants.ts';
 
 export interface WorldOptions {
@@ -254,5 +255,6 @@ export class World {
       await until('nothing is left', atRest, 1000).catch(() => {});
       idle = this.#versions() === before ? idle + 1 : 0;
     }
+    await aggregateBreaches(this.artifacts, this.invariants.ended, limitMs);
   }
 }
