@@ -12,7 +12,7 @@ import type { TrialRecord } from './record.ts';
 
 /** What reading needs of an ArtifactStore. */
 export interface StoredObjects {
-  head(key: string): Promise<{ etag: string } | undefined>;
+  head(key: string): Promise<{ etag: string; size: number } | undefined>;
   get(key: string, maxBytes: number): Promise<Uint8Array | undefined>;
 }
 

@@ -29,6 +29,7 @@ describe('Record of a Trial', () => {
       const record = recordOf(trial);
       expect(record).to.satisfy((value: unknown) => Value.Check(TrialRecord, value));
       expect(recordOfResult(resultOf(trial))).to.deep.equal(record);
+      expect(JSON.stringify(recordOfResult(resultOf(trial))), 'as a text').to.equal(JSON.stringify(record));
     });
 
   it('is not made of what is no result', () => {

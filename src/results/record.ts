@@ -67,7 +67,7 @@ export function recordOf(trial: Trial): TrialRecord | undefined {
   const { metadata, spec, status = {} } = trial;
   const { state, reason } = stateOf(trial);
   const started_at = metadata.creationTimestamp ?? '';
-  return withinBounds({
+  return asRecord({
     schema_version: 1,
     run: spec.run ?? ADHOC_RUN,
     ...identityOf(trial),
@@ -83,13 +83,16 @@ export function recordOf(trial: Trial): TrialRecord | undefined {
   });
 }
 
-/** The reward itself fits whatever the keys are: its own key, or the mean of all. */
-function withinBounds(record: TrialRecord): TrialRecord {
-  const { rewards } = record;
-  if (!rewards || JSON.stringify(record).length <= RECORD_MAX) return record;
+/** Within its bounds and with its fields in one order, so that the same record is the same text. */
+function asRecord(record: TrialRecord): TrialRecord {
+  const fields = Object.keys(TrialRecord.properties).map((key) => [key, record[key as keyof TrialRecord]]);
+  const ordered = Object.fromEntries(fields) as TrialRecord;
+  const { rewards } = ordered;
+  if (!rewards || JSON.stringify(ordered).length <= RECORD_MAX) return ordered;
+  // The reward itself fits whatever the keys are: its own key, or the mean of all.
   const values = Object.values(rewards);
   const reward = rewards['reward'] ?? values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { ...record, rewards: { reward } };
+  return { ...ordered, rewards: { reward } };
 }
 
 const resultOf = ({ rewards, exception, attempts, usage: used, s3TaskUri, s3TrialUri }: TrialStatus) => ({
@@ -141,7 +144,7 @@ export function recordOfResult(result: unknown): TrialRecord | undefined {
     Object.keys(shared).map((key) => [key, result[key as keyof typeof shared]]),
   ) as Pick<TrialRecord, keyof typeof shared>;
   const { n_input_tokens, n_cache_tokens, n_output_tokens, cost_usd } = agent_result;
-  return withinBounds({
+  return asRecord({
     schema_version: 1,
     ...kept,
     uid: result.id,

@@ -89,9 +89,18 @@ const differing = (what: string, found: string[], expected: string[]): string[] 
 /** Names of Trials that the aggregate counts: with a reward, or with none and an exception. */
 function namesIn(result: JobResult | undefined): string[] {
   const evals = Object.values(result?.stats.evals ?? {});
-  const rewarded = evals.flatMap(({ reward_stats: { reward = {} } }) => Object.values(reward).flat());
+  const byKey = evals.flatMap(({ reward_stats }) =>
+    Object.values(reward_stats).map((values) => Object.values(values).flat()),
+  );
+  const rewarded = [...new Set(byKey.flat())];
   const broken = evals.flatMap(({ exception_stats }) => Object.values(exception_stats).flat());
-  return [...rewarded, ...broken.filter((name) => !rewarded.includes(name))];
+  const known = new Set(rewarded);
+  return [...rewarded, ...broken.filter((name) => !known.has(name)), ...byKey.flatMap(twice)];
+}
+
+function twice(names: string[]): string[] {
+  const seen = new Set<string>();
+  return names.filter((name) => seen.size === seen.add(name).size);
 }
 
 function changed(records: TrialRecord[], trial: Trial): string[] {

@@ -65,7 +65,7 @@ export async function attend(options: AttendOptions): Promise<Attended> {
   try {
     const problem = ({ error }: MirrorReport['problems'][number]): void =>
       note(`${error.what}: ${error.why}`);
-    const results = collectResults({ store, run, jobsDir, view, now, signal, onProblem: problem });
+    const results = collectResults({ store, run, namespace, jobsDir, view, now, signal, onProblem: problem });
     const agents = options.followAgents
       ? new AgentOutput({ podLog: podLogOf(session), note, signal })
       : undefined;

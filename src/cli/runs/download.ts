@@ -27,7 +27,16 @@ export async function downloadRun(session: Session, options: Download): Promise<
   const stored = await Array.fromAsync(storedTrials(store, run));
   if (gone && stored.length === 0) throw gone;
   const view = new RunView({ run });
-  const results = collectResults({ store, run, jobsDir, view, now: session.now, signal, onProblem });
+  const results = collectResults({
+    store,
+    run,
+    namespace: session.namespace,
+    jobsDir,
+    view,
+    now: session.now,
+    signal,
+    onProblem,
+  });
   for (const trial of trials) {
     view.take({ trial, deleted: false });
     results.add(trial);
@@ -41,7 +50,7 @@ export async function downloadRun(session: Session, options: Download): Promise<
 }
 
 /** Where the cluster does not know it, the name itself, and what the cluster said. */
-async function runToCopy(session: Session, wanted: string): Promise<{ run: string; gone?: CliError }> {
+export async function runToCopy(session: Session, wanted: string): Promise<{ run: string; gone?: CliError }> {
   try {
     return { run: await resolveRun(session, wanted) };
   } catch (error) {

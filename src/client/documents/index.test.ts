@@ -17,6 +17,7 @@ import { printDocument } from '../../cli/render/output.ts';
 import { progress } from '../../cli/render/progress/progress.ts';
 import { run } from '../../cli/run.ts';
 import { attachRun } from '../../cli/runs/attach.ts';
+import { reindex } from '../../cli/runs/reindex.ts';
 import { downloadRun } from '../../cli/runs/download.ts';
 import { world, type World } from '../../cli/runs/testing/world.ts';
 import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
@@ -136,6 +137,11 @@ describe('What programs read', () => {
       const jobsDir = join(folder.path, 'jobs');
       const done = await downloadRun(w.session, { run: RUN, jobsDir, signal, onProblem: () => undefined });
       await printDocument(terminal, 'json', done);
+      return parsed(terminal.stdout);
+    },
+    'sb run reindex -o json': async () => {
+      const { signal, terminal } = recordedIo();
+      await printDocument(terminal, 'json', await reindex(w.session, { run: RUN, terminal, signal }));
       return parsed(terminal.stdout);
     },
     'sb run attach -o json': async () => parsed(await attached('json')),

@@ -113,6 +113,17 @@ const Downloaded = Fields({
 });
 export type Downloaded = Type.Static<typeof Downloaded>;
 
+/** `sb run reindex`. */
+export const Reindexed = Fields({
+  ...name,
+  trials: Whole('Trials in the index now.'),
+  added: Whole('Of them, those that were not in it before.'),
+  shards: Whole('Objects that the index consists of.'),
+  unreadable: Texts('Folders of Trials without a result that could be read.'),
+  result: Text('Where the aggregate is.'),
+});
+export type Reindexed = Type.Static<typeof Reindexed>;
+
 /** `sb run cancel`. */
 const RunCancelled = Fields({ ...name, cancelled: Whole('Trials that are being cancelled.') });
 export type RunCancelled = Type.Static<typeof RunCancelled>;
@@ -163,6 +174,7 @@ export const RUN_DOCUMENTS = {
   'run-show': { title: 'A run with its Trials', schema: RunShown },
   'run-rerun': { title: 'What was run again', schema: Rerun },
   'run-download': { title: 'What was copied of a run', schema: Downloaded },
+  'run-reindex': { title: 'What was indexed of a run', schema: Reindexed },
   'run-cancel': { title: 'What was cancelled of a run', schema: RunCancelled },
   'run-delete': { title: 'What was deleted of a run', schema: RunDeleted },
 } as const satisfies Documents;

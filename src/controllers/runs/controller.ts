@@ -4,13 +4,15 @@
  * it may be done twice, everything after it follows from it. Both are written only over what this process read or wrote itself, so a leader
  * that is none any more changes nothing.
  */
-import { inParallel } from '../../async/in-parallel.ts';
 import type { Log, Permission, Reconcile } from '../../kube/types.ts';
-import type { ArtifactStore, PutOptions } from '../../providers/artifact-store/port.ts';
-import { ProviderError } from '../../providers/errors.ts';
 import { naiveUtc } from '../../results/job-result.ts';
-import { indexManifestKey, jobResultKey, shardKey, taskEntryKey } from '../../results/keys.ts';
-import type { TrialRecord } from '../../results/record.ts';
+import {
+  isPrecondition,
+  storeEntries,
+  storeManifest,
+  storeResult,
+  storeShards,
+} from '../../results/write-index.ts';
 import { nextAction, pauseMs, type RunAction } from './decide.ts';
 import { observe, type RunSources } from './observe.ts';
 import type { ObservedRun } from './observed.ts';
@@ -24,11 +26,7 @@ export const permissions: Permission[] = [
   { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
 ];
 
-/** Objects stored at the same time. */
-const WIDTH = 16;
 const SOON_MS = 1000;
-const JSON_TYPE = { contentType: 'application/json' };
-const GZIP_TYPE = { contentType: 'application/gzip' };
 
 /** The reconcile function of runs. */
 export function runsController(deps: RunDeps): Reconcile {
@@ -70,7 +68,7 @@ async function act(deps: RunDeps, { seen, action, signal }: Pass): Promise<void>
     case 'leaveOut': {
       const { key, stored } = seen;
       deps.log.warn({ ...key, records: stored.manifest.records }, 'the index of this run is full');
-      await storeEntries(deps, action.records, signal);
+      await storeEntries(deps.artifacts, action.records, signal);
       deps.known.record(
         key,
         action.records.map(({ uid }) => uid),
@@ -93,11 +91,10 @@ async function extend(
   const { artifacts, known, taskRuns, monotonic } = deps;
   const { records, manifest, shards, tail } = action;
   const { job, etag } = stored;
-  await storeEntries(deps, records, signal);
-  for (const { shard, body } of shards)
-    await putOnce(artifacts, shardKey(job, shard.name), { body, options: GZIP_TYPE });
+  await storeEntries(artifacts, records, signal);
+  await storeShards(artifacts, job, shards);
   signal.throwIfAborted();
-  stored.etag = await artifacts.put(indexManifestKey(job), json(manifest), over(etag));
+  stored.etag = await storeManifest(artifacts, job, { manifest, etag });
   // From here on they count, whatever happens.
   Object.assign(stored, { manifest, tail, wroteAtMs: monotonic() });
   for (const record of records) stored.fold.add(record);
@@ -108,18 +105,6 @@ async function extend(
   );
   taskRuns.add(records);
 }
-
-/** One immutable object for each Trial, found by its task. */
-const storeEntries = (
-  { artifacts }: RunDeps,
-  records: readonly TrialRecord[],
-  signal: AbortSignal,
-): Promise<unknown> =>
-  inParallel(
-    records,
-    (record) => putOnce(artifacts, taskEntryKey(record), { body: json(record), options: JSON_TYPE }),
-    { width: WIDTH, signal },
-  );
 
 /** The aggregate of all that is in the index, where it is not what is stored. */
 async function report(
@@ -139,31 +124,7 @@ async function report(
     stamp: naiveUtc,
   });
   signal.throwIfAborted();
-  const etag = await artifacts.put(jobResultKey(job), json(aggregate), over(result?.etag));
+  const etag = await storeResult(artifacts, job, { result: aggregate, etag: result?.etag });
   stored.result = { etag, total, completed: fold.completed };
   stored.wroteAtMs = monotonic();
 }
-
-/** Over what this process knows, or where it knows of nothing. */
-const over = (etag: string | undefined): PutOptions => ({
-  ...JSON_TYPE,
-  ...(etag === undefined ? { ifAbsent: true } : { ifMatch: etag }),
-});
-
-/** What never changes: one that is there is the same. */
-async function putOnce(
-  artifacts: ArtifactStore,
-  key: string,
-  { body, options }: { body: Uint8Array | string; options: PutOptions },
-): Promise<void> {
-  try {
-    await artifacts.put(key, body, { ...options, ifAbsent: true });
-  } catch (error) {
-    if (!isPrecondition(error)) throw error;
-  }
-}
-
-const isPrecondition = (error: unknown): boolean =>
-  error instanceof ProviderError && error.reason === 'PreconditionFailed';
-
-const json = (value: object): string => `${JSON.stringify(value)}\n`;

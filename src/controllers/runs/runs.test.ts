@@ -7,7 +7,7 @@ import type { KubeClient } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { indexManifestKey, jobResultKey, taskRunsKey } from '../../results/keys.ts';
 import { expiryController } from '../expiry/controller.ts';
-import { RunsWorld } from './testing/world.ts';
+import { RunsWorld } from '../../../test/support/runs-world.ts';
 
 const PAUSE_MS = 5000;
 const VERSION = '0123456789ab';

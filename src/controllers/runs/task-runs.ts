@@ -3,10 +3,9 @@
  * of a version have ended, so that it costs less than one write in sixteen Trials.
  */
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { ProviderError } from '../../providers/errors.ts';
-import { taskIndexPrefix, taskRunsKey } from '../../results/keys.ts';
+import { taskIndexPrefix } from '../../results/keys.ts';
 import type { TrialRecord } from '../../results/record.ts';
-import { TASK_RUNS_MAX_BYTES, withRuns } from '../../results/task-runs.ts';
+import { addTaskRuns } from '../../results/write-index.ts';
 
 /** As many Trials of a version wait until they are written. */
 const TOGETHER = 16;
@@ -42,7 +41,7 @@ export class TaskRuns {
       if (waiting.size < TOGETHER) continue;
       const records = [...waiting.values()];
       this.#drop(prefix);
-      await store(artifacts, records).catch((error: unknown) => {
+      await addTaskRuns(artifacts, records).catch((error: unknown) => {
         this.add(records);
         throw error;
       });
@@ -53,31 +52,4 @@ export class TaskRuns {
     this.#count -= this.#waiting.get(prefix)?.size ?? 0;
     this.#waiting.delete(prefix);
   }
-}
-
-/** Writers of the same version at the same time; each of them may come in between once. */
-const TRIES = 4;
-
-async function store(artifacts: ArtifactStore, records: readonly TrialRecord[]): Promise<void> {
-  const [first] = records;
-  if (!first) return;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await merge(artifacts, taskRunsKey(first), records);
-      return;
-    } catch (error) {
-      const beaten = error instanceof ProviderError && error.reason === 'PreconditionFailed';
-      if (!beaten || attempt === TRIES) throw error;
-    }
-  }
-}
-
-async function merge(artifacts: ArtifactStore, key: string, records: readonly TrialRecord[]): Promise<void> {
-  const found = await artifacts.head(key);
-  const contents =
-    found && found.size <= TASK_RUNS_MAX_BYTES ? await artifacts.get(key, found.size) : undefined;
-  const text = withRuns(contents, records);
-  if (contents && Buffer.from(contents).toString('utf8') === text) return;
-  const condition = found ? { ifMatch: found.etag } : { ifAbsent: true };
-  await artifacts.put(key, text, { contentType: 'application/json', ...condition });
 }

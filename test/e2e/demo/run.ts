@@ -71,7 +71,16 @@ async function collect({ run, trials }: Plan, { kube, store, signal }: Deps): Pr
   const now = (): Date => new Date();
   const shown = progress({ terminal: spoken, view, mode: 'plain', now, clock: systemClock });
   const onProblem = ({ error }: ResultsProblem): void => say(`${error.what}: ${error.why}`);
-  const results = collectResults({ store, run, jobsDir, view, now, signal, onProblem });
+  const results = collectResults({
+    store,
+    run,
+    namespace: NAMESPACE,
+    jobsDir,
+    view,
+    now,
+    signal,
+    onProblem,
+  });
   const finished = new Map<string, Trial>();
   const following = followRun({
     kube,

@@ -3,6 +3,7 @@ import { examples, type Cli } from '../command.ts';
 import { attach } from './attach.ts';
 import { cancel } from './cancel.ts';
 import { remove } from './delete.ts';
+import { reindex } from './reindex.ts';
 import { download } from './download.ts';
 import { logs } from './logs.ts';
 import { ls } from './ls.ts';
@@ -21,6 +22,7 @@ export const runs = (cli: Cli): Command =>
       .addCommand(download(cli))
       .addCommand(cancel(cli))
       .addCommand(rerun(cli))
+      .addCommand(reindex(cli))
       .addCommand(remove(cli)),
     [
       ['sb run ls', 'which runs are there?'],

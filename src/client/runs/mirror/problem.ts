@@ -1,10 +1,11 @@
-/** What kept results from this disk or from the store's indexes. The run itself does not suffer. */
+/** What kept results from this disk or from the operator's index. The run itself does not suffer. */
 import { dirname } from 'node:path';
 import { CliError } from '../../failures/error.ts';
 import { explain } from '../../failures/explain.ts';
 import { inNamespace, namespaceToSay } from '../../session/namespace.ts';
 import type { Session } from '../../session/types.ts';
 import { Mismatch } from './copy.ts';
+import { IndexBroken } from '../../../results/run-index.ts';
 
 /** Something of one Trial, or of the run where `trial` is missing. */
 export interface ResultsProblem {
@@ -40,6 +41,13 @@ function errorOf(error: unknown, { run, folder, trial }: Place): CliError {
       what: `a file of ${what} is not what its manifest says`,
       why: error.message,
       fix: `sb run download ${run}    (what is wrong in the store itself stays wrong: run the Trial again)`,
+      cause: error,
+    });
+  if (error instanceof IndexBroken)
+    return new CliError('SB-E061', {
+      what: `the index of ${what} is not what the operator writes`,
+      why: error.message,
+      fix: `sb run reindex ${run}    (makes it anew of the results of its Trials)`,
       cause: error,
     });
   const code = codeOf(error);

@@ -11,8 +11,9 @@ import { ProviderError } from '../../../providers/errors.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { RunView } from '../follow/view.ts';
-import type { JobResult } from '../../../results/job-result.ts';
-import { aggregateKey } from './job/indexes.ts';
+import { inLocalTime, type JobResult } from '../../../results/job-result.ts';
+import { RunsWorld } from '../../../../test/support/runs-world.ts';
+import { indexManifestKey, jobResultKey } from '../../../results/keys.ts';
 import type { ResultsProblem } from './problem.ts';
 import { collectResults, type ResultsOptions } from './results.ts';
 import { storedTrials } from './mirror.ts';
@@ -28,6 +29,7 @@ describe('Results of a run', () => {
     const results = collectResults({
       store,
       run: RUN,
+      namespace: 'default',
       jobsDir,
       view,
       now: () => secondsAfter(60),
@@ -42,11 +44,17 @@ describe('Results of a run', () => {
   const local = async (path: string): Promise<JobResult> =>
     JSON.parse(await readFile(join(jobsDir, RUN, path), 'utf8')) as JobResult;
   const remote = async (store: ArtifactStore): Promise<JobResult | undefined> => {
-    const contents = await store.get(aggregateKey(RUN), 2 ** 20);
+    const contents = await store.get(jobResultKey(RUN), 2 ** 20);
     return contents && (JSON.parse(Buffer.from(contents).toString('utf8')) as JobResult);
   };
+  /** What the operator writes of these Trials. */
+  const operated = async (store: ArtifactStore, ...trials: Trial[]): Promise<void> => {
+    const world = new RunsWorld();
+    world.have(...trials);
+    for (const trial of trials.slice(0, 1)) await world.lead(store).reconcile(trial);
+  };
 
-  it('are a folder for each Trial and the job’s files, as Harbor’s schemas want them, here and in the store', async function () {
+  it('are a folder for each Trial and the job’s files, as Harbor’s schemas want them', async function () {
     const validate = await harborValidator(this);
     const store = memoryArtifactStore();
     const { results, see } = begin(store);
@@ -72,7 +80,7 @@ describe('Results of a run', () => {
       .to.have.property('trials')
       .with.length(2);
     expect((await local('result.json')).finished_at).not.to.equal(null);
-    expect(await remote(store)).to.deep.equal(await local('result.json'));
+    expect(await remote(store), 'the store is the operator’s').to.equal(undefined);
   });
 
   it('are written while the run goes on', async () => {
@@ -80,7 +88,13 @@ describe('Results of a run', () => {
     const { results, see } = begin(store, { expected: 3, everyMs: 20 });
     see(active('Running', { name: 'b' }));
     see(rewarded(1, { name: 'a', uploadResults: false }));
-    while ((await remote(store)) === undefined) await sleep(5);
+    while (
+      await local('result.json').then(
+        ({ stats }) => stats.n_completed_trials === 0,
+        () => true,
+      )
+    )
+      await sleep(5);
     await results.finish();
     const { stats, finished_at, n_total_trials } = await local('result.json');
     expect([finished_at, n_total_trials]).to.deep.equal([null, 3]);
@@ -100,10 +114,35 @@ describe('Results of a run', () => {
       .and.not.include({ finished_at: null });
   });
 
-  it('are on this disk where the store refuses to be written, and that is told once', async () => {
+  it('has the aggregate of the operator, in this machine’s time, and adds up the same without it', async () => {
+    const trials = [rewarded(1, { name: 'a', uploadResults: false }), broken('OOMKilled', { name: 'b' })];
+    const store = memoryArtifactStore();
+    const alone = begin(memoryArtifactStore());
+    for (const trial of trials) alone.see(trial);
+    await alone.results.finish();
+    const added = await local('result.json');
+    await operated(store, ...trials);
+    const { results, see } = begin(store);
+    for (const trial of trials) see(trial);
+    await results.finish();
+    expect(await local('result.json')).to.deep.equal(inLocalTime((await remote(store))!));
+    expect(await local('result.json')).to.deep.equal(added);
+  });
+
+  it('count what is still to come, although the operator takes the run for finished', async () => {
+    const store = memoryArtifactStore();
+    const trial = rewarded(1, { name: 'a', uploadResults: false });
+    await operated(store, trial);
+    const { results, see } = begin(store, { expected: 2 });
+    see(trial);
+    await results.finish();
+    expect(await local('result.json')).to.include({ n_total_trials: 2, finished_at: null });
+  });
+
+  it('are on this disk where the store refuses to be read, and that is told once', async () => {
     const store = memoryArtifactStore({
       fault: (operation) =>
-        operation === 'put' ? new ProviderError('AccessDenied', 'read only') : undefined,
+        operation === 'head' ? new ProviderError('AccessDenied', 'not for you') : undefined,
     });
     const problems: ResultsProblem[] = [];
     const { results, see } = begin(store, { everyMs: 10, onProblem: (one) => problems.push(one) });
@@ -117,16 +156,27 @@ describe('Results of a run', () => {
     expect((await local('result.json')).stats.n_completed_trials).to.equal(5);
   });
 
-  it('wait for a store that is away just when the last of them are to be written', async () => {
+  it('wait for a store that is away just when the last of them are to be read', async () => {
     let refusals = 3;
     const store = memoryArtifactStore({
       fault: (operation) =>
-        operation === 'put' && refusals-- > 0 ? new ProviderError('Unavailable', 'away') : undefined,
+        operation === 'head' && refusals-- > 0 ? new ProviderError('Unavailable', 'away') : undefined,
     });
     const { results, see } = begin(store, { pausesMs: [1, 1, 1] });
     see(rewarded(1, { name: 'a', uploadResults: false }));
     expect(await results.finish()).to.deep.include({ problems: [] });
-    expect((await remote(store))?.stats.n_completed_trials).to.equal(1);
+    expect((await local('result.json')).stats.n_completed_trials).to.equal(1);
+  });
+
+  it('name the command that mends an index which is none', async () => {
+    const store = memoryArtifactStore();
+    await store.put(indexManifestKey(RUN), 'null');
+    const { results, see } = begin(store);
+    see(rewarded(1, { name: 'a', uploadResults: false }));
+    const [problem] = (await results.finish()).problems;
+    expect(problem?.error).to.include({ code: 'SB-E061' });
+    expect(problem?.error.fix).to.include(`sb run reindex ${RUN}`);
+    expect((await local('result.json')).stats.n_completed_trials).to.equal(1);
   });
 
   it('can be had again from the store alone', async () => {
@@ -136,6 +186,7 @@ describe('Results of a run', () => {
       await storeTrial(store, rewarded(1, { name }), { 'agent/x.txt': name, 'verifier/reward.txt': '1' });
       first.see(rewarded(1, { name }));
     }
+    await operated(store, ...['a', 'b'].map((name) => rewarded(1, { name })));
     await first.results.finish();
     const before = await local('result.json');
     await rm(join(jobsDir, RUN), { recursive: true });
@@ -145,13 +196,11 @@ describe('Results of a run', () => {
     expect(await local('result.json')).to.deep.equal(before);
   });
 
-  it('are in the store where the disk refuses', async () => {
-    const store = memoryArtifactStore();
+  it('are told to be missing where the disk refuses', async () => {
     await writeFile(join(jobsDir, RUN), 'a file in the way');
-    const { results, see } = begin(store);
+    const { results, see } = begin(memoryArtifactStore());
     see(rewarded(1, { uploadResults: false }));
     const report = await results.finish();
     expect(report.problems.map(({ error }) => error.code)).to.deep.equal(['SB-E063']);
-    expect((await remote(store))?.stats.n_completed_trials).to.equal(1);
   });
 });

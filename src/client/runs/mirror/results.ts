@@ -1,4 +1,4 @@
-/** Everything that a run leaves behind: files of each Trial and the job's files on this disk, the indexes in the store. */
+/** Everything that a run leaves behind: files of each Trial and the job's files on this disk. */
 import { join } from 'node:path';
 import { identityOf, trialName } from '../../../crds/names.ts';
 import { trialPrefix } from '../../../results/keys.ts';
@@ -6,9 +6,9 @@ import type { Trial } from '../../../crds/trial.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import type { RunView } from '../follow/view.ts';
 import { persistently } from '../../session/persistent.ts';
-import { jobResult } from '../../../results/job-result.ts';
+import { jobResult, type JobResult } from '../../../results/job-result.ts';
 import { locksFrom } from './job/digests.ts';
-import { RunIndex } from './job/indexes.ts';
+import { StoredIndex } from './job/stored-index.ts';
 import { jobConfig, jobLock } from '../../../results/lock.ts';
 import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
@@ -18,6 +18,7 @@ import { removePartial, writeTextWhole } from './files.ts';
 export interface ResultsOptions {
   store: ArtifactStore;
   run: string;
+  namespace: string;
   /** Where runs have their folders: `jobs`, as an absolute path. */
   jobsDir: string;
   /** Counts what runs and what is still to come. */
@@ -35,9 +36,9 @@ export interface ResultsOptions {
 interface Results {
   /** Takes a Trial in any state; once it has ended its files are copied and its record is kept. */
   add(trial: Trial): void;
-  /** Copies the files of a Trial that is gone from the cluster; its record comes from the store. */
+  /** Copies the files of a Trial that is gone from the cluster; its record comes from the operator's index. */
   addStored(trial: StoredTrial): void;
-  /** Resolves when all files are there, or cannot be had, and the aggregates are written. */
+  /** Resolves when all files are there, or cannot be had, and the job's files are written. */
   finish(): Promise<MirrorReport>;
 }
 
@@ -47,7 +48,9 @@ class RunResults implements Results {
   readonly #options: ResultsOptions;
   readonly #folder: string;
   readonly #mirror: Mirror;
-  readonly #index: RunIndex;
+  readonly #stored: StoredIndex;
+  /** Of Trials that this process saw end, by their names. */
+  readonly #seen = new Map<string, TrialRecord>();
   readonly #timer: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
   /** From the first on, for a viewer to list a run of which nothing has ended yet. */
@@ -55,10 +58,10 @@ class RunResults implements Results {
   #told = false;
 
   constructor(options: ResultsOptions) {
-    const { store, run, jobsDir, everyMs = EVERY_MS } = options;
+    const { store, run, namespace, jobsDir, everyMs = EVERY_MS } = options;
     this.#options = options;
     this.#folder = join(jobsDir, run);
-    this.#index = new RunIndex(store, run);
+    this.#stored = new StoredIndex(store, { run, namespace });
     this.#mirror = startMirror({ ...options, folder: this.#folder, lockOf: locksFrom(store) });
     this.#timer = setInterval(() => this.#update(), everyMs).unref();
   }
@@ -66,7 +69,7 @@ class RunResults implements Results {
   add(trial: Trial): void {
     const record = recordOf(trial);
     if (!record) return;
-    this.#index.add(record);
+    this.#seen.set(record.trial_name, record);
     this.#changed = true;
     if (trial.spec.uploadResults)
       this.#mirror.add({ trialName: trialName(identityOf(trial)), prefix: trialPrefix(trial) });
@@ -97,45 +100,60 @@ class RunResults implements Results {
     });
   }
 
-  /** The store first: it knows of Trials that others saw. Neither spoils the other. Never rejects. */
+  /** The store first: it knows of Trials that are gone from the cluster. Neither spoils the other. Never rejects. */
   async #write({ last }: { last: boolean }): Promise<ResultsProblem[]> {
     const { run } = this.#options;
     const problems: ResultsProblem[] = [];
-    for (const write of [() => this.#publish(last), () => this.#writeFiles(last)])
-      await write().catch((error: unknown) => problems.push(problemOf(error, { run, folder: this.#folder })));
+    const fail = (error: unknown): undefined =>
+      void problems.push(problemOf(error, { run, folder: this.#folder }));
+    const stored = await this.#read(last).catch(fail);
+    await this.#writeFiles({ last, stored }).catch(fail);
     return problems;
   }
 
-  /** Before the last time there will be another. */
-  #publish(last: boolean): Promise<void> {
-    const publish = (): Promise<void> => this.#index.publish((records) => this.#aggregate(records));
+  /** Reads the operator's index and, at the end, its aggregate. Before the last time there will be another. */
+  #read(last: boolean): Promise<JobResult | undefined> {
     const { signal, pausesMs = PAUSES_MS } = this.#options;
-    return last ? persistently(publish, { signal, pausesMs }) : publish();
+    const refresh = (): Promise<void> => this.#stored.refresh();
+    if (!last) return refresh().then(() => undefined);
+    return persistently(() => refresh().then(() => this.#stored.result()), { signal, pausesMs });
   }
 
-  async #writeFiles(last: boolean): Promise<void> {
+  /** Those of the index among them: some may have been deleted before anybody looked. */
+  #records(): TrialRecord[] {
+    return [...new Map([...this.#stored.records, ...this.#seen]).values()];
+  }
+
+  async #writeFiles({ last, stored }: { last: boolean; stored: JobResult | undefined }): Promise<void> {
     const { run, jobsDir, view } = this.#options;
-    const { records } = this.#index;
+    const records = this.#records();
     const { total } = view;
     await this.#file('config.json', jobConfig({ run, jobsDir, total, records }));
     // It holds every Trial's lock, and nobody reads it before the end.
     const lock = { createdAt: this.#startedAt(records), total, locks: this.#mirror.locks };
     if (last) await this.#file('lock.json', jobLock(lock));
     // Harbor's viewer takes a job with `finished_at` for done.
-    await this.#file('result.json', this.#aggregate(records));
+    await this.#file('result.json', this.#aggregate(records, stored));
   }
 
   #file(name: string, value: object): Promise<void> {
     return writeTextWhole(this.#folder, join(this.#folder, name), `${JSON.stringify(value, null, 2)}\n`);
   }
 
-  #aggregate(records: TrialRecord[]): object {
+  /**
+   * The operator's, where that is finished and counts all that is known here. Until then it is added up here, to the same figures: the
+   * operator writes every few seconds, and knows nothing of Trials that are still to be created.
+   */
+  #aggregate(records: TrialRecord[], stored: JobResult | undefined): JobResult {
     const { run, view, now } = this.#options;
-    const { counts, total, ended } = view.summary(now());
+    const { counts, total: seen, ended } = view.summary(now());
+    // Trials that others saw count, those that were deleted before their end do not.
+    const total = records.length + seen - ended;
+    const isWhole = stored?.finished_at !== null && stored?.stats.n_completed_trials === total;
+    if (stored && isWhole && records.length === total) return stored;
     return jobResult(records, {
       run,
-      // Trials that others saw end count, those that were deleted before their end do not.
-      total: records.length + total - ended,
+      total,
       running: counts.running + counts.verifying,
       startedAt: this.#startedAt(records),
       now: now(),
