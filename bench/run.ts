@@ -19,6 +19,7 @@ import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, Findings } from './support/bench.ts';
 import { machine } from './support/machine.ts';
+import { runs } from './runs.ts';
 import { startUp } from './start-up.ts';
 import { submission } from './submit.ts';
 import { wallTime } from './wall-time.ts';
@@ -26,6 +27,7 @@ import { wallTime } from './wall-time.ts';
 const benches: Record<string, Bench> = {
   reconcile,
   builds,
+  runs,
   memory: operatorMemory,
   single,
   'wall-time': wallTime,
