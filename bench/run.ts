@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { table } from '../src/cli/render/table.ts';
+import { table } from '../src/cli/render/output.ts';
 import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
@@ -19,7 +19,6 @@ import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, Findings } from './support/bench.ts';
 import { machine } from './support/machine.ts';
-import { runs } from './runs.ts';
 import { startUp } from './start-up.ts';
 import { submission } from './submit.ts';
 import { wallTime } from './wall-time.ts';
@@ -27,7 +26,6 @@ import { wallTime } from './wall-time.ts';
 const benches: Record<string, Bench> = {
   reconcile,
   builds,
-  runs,
   memory: operatorMemory,
   single,
   'wall-time': wallTime,

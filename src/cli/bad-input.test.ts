@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { chmod, mkdir, readFile, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { run } from './run.ts';
+import { run } from './program.ts';
 import { fixedApi, healthy, type Answer, type FixedApi } from '../client/testing/api.ts';
 import { below, folderOf, type Folder } from '../client/testing/task-folder.ts';
 import { recordedIo } from '../client/testing/terminal.ts';

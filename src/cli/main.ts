@@ -1,7 +1,7 @@
 /** Entry point of `sb`: the process's streams, signals and exit code. */
 import { writeSync } from 'node:fs';
 import { CliError, Interrupted } from '../client/failures/error.ts';
-import { run } from './run.ts';
+import { run } from './program.ts';
 import { processTerminal } from './terminal.ts';
 import type { Io } from './types.ts';
 

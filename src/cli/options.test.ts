@@ -5,8 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRepeatable } from './commands/command.ts';
 import { CliError } from '../client/failures/error.ts';
-import { callOf, everyCommand, program } from './program.ts';
-import { run } from './run.ts';
+import { callOf, everyCommand, program, run } from './program.ts';
 import { below, folderOf, type Folder } from '../client/testing/task-folder.ts';
 import { recordedIo } from '../client/testing/terminal.ts';
 

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { examplesOf } from './commands/command.ts';
-import { callOf, everyCommand, program } from './program.ts';
+import { callOf, everyCommand, program, run } from './program.ts';
 import { cliPage } from './reference.ts';
-import { run } from './run.ts';
 import { recordedIo } from '../client/testing/terminal.ts';
 
 const root = () => program({ io: recordedIo(), finish: () => undefined });

@@ -1,18 +1,21 @@
-import { Command, type CommanderError, type Option } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { isRepeatable, type Cli, type CommandOf } from './commands/command.ts';
-import { cloud } from './commands/cloud/cloud.ts';
+import { cloud } from './commands/cloud.ts';
 import { complete, completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
-import { runs } from './commands/run/run.ts';
-import { task } from './commands/task/task.ts';
-import { trial } from './commands/trial/trial.ts';
+import { runs } from './commands/run.ts';
+import { task } from './commands/task.ts';
+import { trial } from './commands/trial.ts';
 import { version } from './commands/version.ts';
-import { CliError } from '../client/failures/error.ts';
+import { CliError, type ExitCode } from '../client/failures/error.ts';
+import { explain } from '../client/failures/explain.ts';
+import { printFailure } from './render/failure.ts';
+import type { Io } from './types.ts';
 
 const COMMANDS: readonly CommandOf[] = [cloud, runs, trial, task, doctor, version, completion];
 
 /** What `sb` says when it is asked nothing. */
-export const GREETING = `sb runs tasks for AI agents on Kubernetes and brings their rewards back.
+const GREETING = `sb runs tasks for AI agents on Kubernetes and brings their rewards back.
 
   sb doctor                     is there a cluster, and can Trials run in it?
   sb task check <folder>        is this a task, and what is wrong with it?
@@ -97,4 +100,24 @@ function misused(command: Command, why: string): CliError {
 function asUsage(error: CommanderError, command: Command): Error {
   if (error.exitCode === 0 || error.code === 'commander.help') return error;
   return misused(command, error.message.replace(/^error: /, ''));
+}
+
+/** Runs `sb` with these arguments: the one place where a failure becomes four lines and an exit code. */
+export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
+  if (args.every((arg) => arg === '--no-input')) {
+    io.terminal.out(GREETING);
+    return 0;
+  }
+  let code: ExitCode = 0;
+  const root = program({ io, finish: (wanted) => (code = wanted) });
+  try {
+    await root.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (io.signal.aborted && !(error instanceof CliError)) return 130;
+    const failure = explain(error);
+    printFailure(io.terminal, failure, { debug: args.includes('--debug') });
+    return failure.exit;
+  }
 }

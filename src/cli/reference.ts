@@ -99,7 +99,7 @@ const documentRows = (command: Command): string[][] =>
 
 const argumentRow = (argument: Argument): string[] => [
   code(argument.variadic ? `${argument.name()}…` : argument.name()),
-  argument.description + choices(argument.argChoices),
+  argument.description + choices(argument.argChoices) + initially(argument.defaultValue),
 ];
 
 const optionRow = ({ flags, description, argChoices, defaultValue }: Option): string[] => [

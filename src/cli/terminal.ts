@@ -10,7 +10,7 @@ interface Stream {
 }
 
 /** The streams of a process, as far as a terminal needs them. */
-export interface Streams {
+interface Streams {
   stdin: { isTTY?: boolean };
   stdout: Stream;
   stderr: Stream;

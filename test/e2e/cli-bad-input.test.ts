@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { run } from '../../src/cli/run.ts';
+import { run } from '../../src/cli/program.ts';
 import { CLIENT_CONFIG, OPERATOR } from '../../src/installation/names.ts';
 import { kubeconfigFor } from '../../src/client/testing/api.ts';
 import { recordedIo } from '../../src/client/testing/terminal.ts';

@@ -1,9 +1,10 @@
-/** What every command is made of: options in common, and the way from an action to an exit code. */
-import { Option, type Command } from 'commander';
+/** What every command is made of: options in common, values of options, and the way from an action to an exit code. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SchemaName } from '../../client/documents/index.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
+import type { LogPhase } from '../../client/logs/parts.ts';
+import type { Session, SessionOptions } from '../../client/session/types.ts';
 import type { Io, OutputFormat } from '../types.ts';
-import type { SessionOptions } from '../../client/session/types.ts';
 
 /** What a command is given: the process around it, and where its exit code goes. */
 export interface Cli {
@@ -14,6 +15,37 @@ export interface Cli {
 
 /** A command's part of the program; whatever it needs beyond its options is imported when it runs. */
 export type CommandOf = (cli: Cli) => Command;
+
+/** What an action in a cluster works with: its arguments and options as they were typed, and a session that is closed after it. */
+export interface InCluster<Options, Arguments extends readonly (string | string[])[]> {
+  session: Session;
+  options: Options;
+  arguments: Arguments;
+}
+
+/**
+ * The action of a command that talks to a cluster. `modules` imports what only running it needs; then a session is opened by the options and
+ * closed again. The action resolves to the exit code where that is not 0.
+ */
+export const inCluster =
+  <Modules, Options extends SessionOptions, Arguments extends readonly (string | string[])[]>(
+    { io, finish }: Cli,
+    modules: () => Promise<Modules>,
+    action: (given: InCluster<Options, Arguments>, loaded: Modules) => Promise<ExitCode | void>,
+  ) =>
+  async (...given: unknown[]): Promise<void> => {
+    // Commander hands over the arguments, the options and the command.
+    const options = given.at(-2) as Options;
+    const args = given.slice(0, -2) as readonly unknown[] as Arguments;
+    const [{ withSession }, loaded] = await Promise.all([
+      import('../../client/session/session.ts'),
+      modules(),
+    ]);
+    const code = await withSession(options, io, (session) =>
+      action({ session, options, arguments: args }, loaded),
+    );
+    if (code !== undefined) finish(code);
+  };
 
 /** `--context`, `--kubeconfig` and `-n`, as kubectl has them. */
 export const withCluster = (command: Command): Command =>
@@ -28,7 +60,7 @@ export const DEED: readonly OutputFormat[] = ['table', 'json', 'yaml', 'name'];
 const FORMATS: readonly OutputFormat[] = ['table', 'wide', 'json', 'yaml', 'name', 'jsonl'];
 
 /** What a program reads and writes: which options, and the schema of the document. */
-export type Documents = Readonly<Record<string, SchemaName>>;
+type Documents = Readonly<Record<string, SchemaName>>;
 
 const DOCUMENTS = new WeakMap<Command, Documents>();
 
@@ -52,8 +84,51 @@ export interface OutputOptions {
   output: OutputFormat;
 }
 
+/** Of a command that takes the newest where nothing is named. */
+interface NamedOptions {
+  last?: true;
+}
+
+/** An action on a run or Trial that is named, or on the newest. */
+export type OnNamed<More = object> = InCluster<
+  ClusterOptions & OutputOptions & NamedOptions & More,
+  [name: string]
+>;
+
+/** `[run]` or `[trial]` with `--last`: the newest where nothing is named. */
+export function withNewest(command: Command, noun: 'run' | 'trial'): Command {
+  const word = noun === 'run' ? 'run' : 'Trial';
+  return command
+    .argument(`[${noun}]`, `name of the ${word}, its unique beginning, or @latest`, '@latest')
+    .option('--last', `the ${word} that was created last, as @latest`);
+}
+
+/** The one that is meant; `--last` goes before a name. */
+export const meant = ({ arguments: [name], options: { last } }: OnNamed): string => (last ? '@latest' : name);
+
+/** Of a command that prints logs. */
+export interface LogOptions {
+  phase?: LogPhase;
+  tail?: number;
+  follow: boolean;
+}
+
+/** `--phase`, `--tail` and `-f`; `follow` says how long. */
+export const withLogs = (command: Command, follow: string): Command =>
+  command
+    .addOption(new Option('--phase <phase>', 'only this phase').choices(['build', 'agent', 'verifier']))
+    .option('--tail <lines>', 'only so many lines of each file', wholeNumber)
+    .option('-f, --follow', follow, false);
+
+/** What is wished of a log. */
+export const logWish = ({ phase, tail, follow }: LogOptions): LogOptions => ({
+  follow,
+  ...(phase && { phase }),
+  ...(tail !== undefined && { tail }),
+});
+
 /** What one would type, and what for. */
-export type Example = readonly [command: string, purpose: string];
+type Example = readonly [command: string, purpose: string];
 
 const EXAMPLES = new WeakMap<Command, readonly Example[]>();
 
@@ -86,3 +161,21 @@ export const several = collecting((value: string, before: readonly string[] = []
 /** Whether an option takes every value that it is given. */
 export const isRepeatable = ({ parseArg }: Option): boolean =>
   parseArg !== undefined && REPEATABLE.has(parseArg);
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('expected a number');
+  return value;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
+}
+
+/** As `durationMs` takes it, of which only running a command needs more. */
+export function duration(text: string): string {
+  if (!/^\d+(\.\d+)?[smhd]$/.test(text))
+    throw new InvalidArgumentError('expected a duration, such as 90s, 30m or 2h');
+  return text;
+}

@@ -22,10 +22,7 @@ export const completion = ({ io }: Cli): Command =>
 /** What the scripts of `sb completion` ask at every Tab; `--` and the words typed so far come after it. */
 export const complete = ({ io }: Cli): Command => {
   const command = new Command('__complete').argument('[words...]').action(async (words: string[]) => {
-    const [{ answer }, { clusterIn }] = await Promise.all([
-      import('../complete/answer.ts'),
-      import('../complete/cluster.ts'),
-    ]);
+    const { answer, clusterIn } = await import('../complete/candidates.ts');
     const root = command.parent ?? command;
     const lines = await answer(root, words, async (names, typed) => {
       const { namesOf } = await import('../complete/names.ts');

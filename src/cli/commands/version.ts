@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import type { Versions } from '../../client/documents/cluster.ts';
+import { safeLine } from '../../text/safe.ts';
 import type { OutputFormat } from '../types.ts';
 import { examples, withCluster, withOutput, type Cli, type ClusterOptions } from './command.ts';
 
@@ -14,11 +16,9 @@ export const version = ({ io, finish }: Cli): Command =>
       .description('Prints the versions of sb, the operator, the custom resources and Kubernetes.')
       .option('--client', 'print the version of sb alone, without asking the cluster', false)
       .action(async ({ client, output, ...options }: Options) => {
-        const [{ versionsOf }, { printDocument }, { versionLines }, { safeLine }] = await Promise.all([
+        const [{ versionsOf }, { printDocument }] = await Promise.all([
           import('../../client/session/versions.ts'),
           import('../render/output.ts'),
-          import('../render/versions.ts'),
-          import('../../text/safe.ts'),
         ]);
         const versions = await versionsOf(client ? undefined : options, io);
         // Three, as wherever a cluster cannot be reached.
@@ -33,3 +33,14 @@ export const version = ({ io, finish }: Cli): Command =>
       ['sb version -o json', 'for programs'],
     ],
   );
+
+/** A line for each version that is known. */
+function versionLines({ client, operator, customResources, kubernetes }: Versions): string {
+  const resources =
+    customResources &&
+    `${customResources.served.join(', ') || 'none'}${customResources.current ? '' : ' (not those of this sb)'}`;
+  const lines = { sb: client, operator, 'custom resources': resources, kubernetes };
+  return Object.entries(lines)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(17)} ${safeLine(value)}\n`]))
+    .join('');
+}

@@ -1,11 +1,13 @@
 /** What may come next on a command line, out of commander's own tree. */
 import type { Argument, Command, Option } from 'commander';
+import { safeLine } from '../../text/safe.ts';
+import type { SessionOptions } from '../../client/session/types.ts';
 
 /** Names that only the cluster or the kubeconfig knows. */
 export type Names = 'contexts' | 'namespaces' | 'runs' | 'trials';
 
 /** What may stand where the cursor is. */
-export type Candidates =
+type Candidates =
   | { kind: 'words'; words: [word: string, about: string][] }
   | { kind: 'names'; names: Names }
   | { kind: 'files' }
@@ -94,4 +96,55 @@ function byName(name: string): Candidates {
   if (name === 'run') return { kind: 'names', names: 'runs' };
   if (name === 'trial') return { kind: 'names', names: 'trials' };
   return { kind: 'nothing' };
+}
+
+/** Says to the shell's function: complete the names of files. */
+export const FILES = ':files';
+
+/** Asks cluster or kubeconfig for names; what cannot be had is an empty list. */
+type LookUp = (names: Names, words: readonly string[]) => Promise<string[]>;
+
+/** Lines for the shell's function: a candidate, a tab, what it is; those alone that begin as the word under the cursor does. */
+export async function answer(root: Command, words: readonly string[], lookUp: LookUp): Promise<string[]> {
+  const found = candidates(root, words);
+  const current = words.at(-1) ?? '';
+  const assigned = /^--[^=]+=/.exec(current)?.[0] ?? '';
+  const fitting = (all: readonly [string, string][]): string[] =>
+    all
+      .map(([word, about]): [string, string] => [assigned + word, about])
+      .filter(([word]) => word.startsWith(current))
+      .map(([word, about]) => (about === '' ? word : `${word}\t${safeLine(about)}`));
+  switch (found.kind) {
+    case 'words':
+      return fitting(found.words);
+    case 'names': {
+      const names = await lookUp(found.names, words);
+      return fitting(names.map((name) => [safeLine(name), '']));
+    }
+    case 'files':
+      return [FILES];
+    case 'nothing':
+      return [];
+    default:
+      return found satisfies never;
+  }
+}
+
+const FLAGS: Record<string, keyof SessionOptions> = {
+  '--context': 'context',
+  '--kubeconfig': 'kubeconfig',
+  '--namespace': 'namespace',
+  '-n': 'namespace',
+};
+
+/** The cluster that a line which is still being typed is about. */
+export function clusterIn(words: readonly string[]): SessionOptions {
+  const options: SessionOptions = {};
+  for (const [index, word] of words.slice(0, -1).entries()) {
+    const [flag = '', joined] = word.split('=', 2);
+    const value = joined ?? words.slice(0, -1)[index + 1];
+    const name = FLAGS[flag];
+    if (name !== undefined && value !== undefined) options[name] = value;
+  }
+  return options;
 }

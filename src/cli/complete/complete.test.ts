@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { program } from '../program.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
-import { answer } from './answer.ts';
-import { clusterIn } from './cluster.ts';
+import { answer, clusterIn } from './candidates.ts';
 
 const root = program({ io: recordedIo(), finish: () => undefined });
 const ask = async (...words: string[]): Promise<string[]> => {

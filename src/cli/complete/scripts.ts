@@ -1,5 +1,5 @@
 /** What a shell reads once: each asks `sb __complete` at every Tab, so a new sb needs no new script. */
-import { FILES } from './answer.ts';
+import { FILES } from './candidates.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -7,7 +7,7 @@ import { createBudget } from '../../async/in-parallel.ts';
 import { safeLines } from '../../client/logs/lines.ts';
 import type { PodLog } from '../../client/logs/pod-log.ts';
 
-export interface AgentOutputOptions {
+interface AgentOutputOptions {
   podLog: PodLog;
   /** Prints a line. */
   note: (text: string) => void;

@@ -13,7 +13,7 @@ import { recordedIo } from '../../client/testing/terminal.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { attend, type AttendOptions, type Attended } from './attend.ts';
-import { exitCodeOf, printOutcome } from './outcome.ts';
+import { exitCodeOf, printOutcome } from './conclude.ts';
 
 const NONE = { tasks: { stored: 0, present: 0, bytes: 0 }, created: 0, unchanged: 0, refused: [] };
 

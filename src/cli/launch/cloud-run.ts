@@ -1,4 +1,4 @@
-/** `sb cloud run`: select, plan, submit, follow, mirror, in this order and mostly at once. */
+/** `sb cloud run`: select, plan, submit, follow, mirror, in this order and mostly at once. `sb run attach`: the last two, as if that command had never ended. */
 import { relative, resolve } from 'node:path';
 import { clashNotes } from '../../client/runs/plan/clashes.ts';
 import { planRun } from '../../client/runs/plan/plan.ts';
@@ -12,16 +12,15 @@ import { submitRun, type Submitted } from '../../client/runs/submit/submit.ts';
 import { safe, safeLine } from '../../text/safe.ts';
 import { leftOutNote } from '../../client/tasks.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
-import type { Io } from '../types.ts';
+import type { Io, OutputFormat } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { attend } from './attend.ts';
-import { printSubmitted } from './outcome.ts';
-import { conclude, halfway, printFarewell, printRefused, returnTo } from './conclude.ts';
+import { printSubmitted, conclude, halfway, printFarewell, printRefused, returnTo } from './conclude.ts';
 import { printDryRun } from './dry-run.ts';
-import { checkNodes, nodeLines } from './fit/nodes.ts';
-import { checkQuotas } from './fit/quota.ts';
+import { checkNodes, nodeLines, checkQuotas } from './fit.ts';
 import { hostAccess } from './host-access.ts';
 import { durationMs, wishOf, type RunFlags, type Wish } from './wish.ts';
+import { resolveRun } from '../../client/runs/find/runs.ts';
 
 /** Where results go when nobody says where. */
 const JOBS_DIR = 'jobs';
@@ -167,4 +166,37 @@ async function attended(
     },
   });
   return conclude(ended, { terminal, session, run, output, failUnder: options.failUnder });
+}
+
+export interface AttachOptions {
+  io: Io;
+  /** As it was typed. */
+  run: string;
+  /** Absolute. */
+  jobsDir: string;
+  output: OutputFormat;
+  quiet: boolean;
+  followAgents: boolean;
+  waitMs?: number;
+  failUnder?: number;
+}
+
+/** Watches the run to its end and copies its results; the exit code is that of `sb cloud run`. */
+export async function attachRun(session: Session, options: AttachOptions): Promise<ExitCode> {
+  const { io, jobsDir, output, quiet, waitMs, failUnder, followAgents } = options;
+  const run = await resolveRun(session, options.run);
+  const { terminal } = io;
+  const ended = await attend({
+    session,
+    io,
+    run,
+    jobsDir,
+    output,
+    quiet,
+    followAgents,
+    onLeave: (left) =>
+      printFarewell(left, { terminal, run, returnTo: returnTo(run, session), submits: false }),
+    ...(waitMs !== undefined && { waitMs }),
+  });
+  return conclude(ended, { terminal, session, run, output, failUnder });
 }

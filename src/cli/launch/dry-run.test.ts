@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
-import { run } from '../run.ts';
+import { run } from '../program.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../../client/testing/task-folder.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 

@@ -9,9 +9,10 @@ import { dryRunServer } from '../../client/runs/submit/submit.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
-import { costLine } from './cost.ts';
-import { quotaLines } from './fit/quota.ts';
+import { quotaLines } from './fit.ts';
 import type { Wish } from './wish.ts';
+import { amountOf } from '../../crds/refusals.ts';
+import type { TrialManifest } from '../../tasks/index.ts';
 
 /** Prints the plan; with a session the API server is asked about every object, and its quotas are compared. */
 export async function printDryRun(
@@ -62,7 +63,7 @@ async function printPlan(
 
 const small = (bytes: number): string =>
   bytes < 2 ** 20 ? `${Math.ceil(bytes / 2 ** 10)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+const inGib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function summaryLines(
   plan: RunPlan,
@@ -76,9 +77,36 @@ function summaryLines(
     ['images', `${builds.length} to build unless the registry has them, ${images.length} ready-made`],
     [
       'requests',
-      `${cores.toFixed(1)} CPUs, ${gibibytes(memoryBytes)} of memory and ${gibibytes(storageBytes)} of disk, all at once`,
+      `${cores.toFixed(1)} CPUs, ${inGib(memoryBytes)} of memory and ${inGib(storageBytes)} of disk, all at once`,
     ],
     ['cost', costLine(plan)],
   ];
   return lines.map(([name, value]) => `${name.padEnd(9)} ${value}\n`).join('');
+}
+
+/** On-demand prices of general-purpose EC2 machines in us-east-1, an hour: between Graviton on spot and Intel on demand. */
+const CORE_HOUR = { from: 0.012, to: 0.042 };
+const GIB_HOUR = { from: 0.0015, to: 0.0053 };
+/** No Trial is shorter than its Pod's start. */
+const SHORTEST_SECONDS = 15;
+const DEFAULT_SECONDS = 600;
+
+/** `$0.01 – $0.42 of EC2 machines …`: from Trials that end at once to Trials that use all of their timeouts. */
+function costLine({ tasks }: RunPlan): string {
+  const costs = tasks.flatMap(({ trials }) => trials.map(costOf));
+  const from = costs.reduce((sum, cost) => sum + cost.from, 0);
+  const to = costs.reduce((sum, cost) => sum + cost.to, 0);
+  const range = to < 0.01 ? 'less than $0.01' : `$${from.toFixed(2)} – $${to.toFixed(2)}`;
+  return `${range} of EC2 machines, by requests and timeouts; models, builds and storage not counted`;
+}
+
+function costOf({ spec }: TrialManifest): { from: number; to: number } {
+  const { cpu = '500m', memory = '512Mi' } = spec.environment?.resources?.requests ?? {};
+  const [cores, gibibytes] = [amountOf(cpu), amountOf(memory) / 2 ** 30];
+  const longest =
+    (spec.agent?.timeoutSeconds ?? DEFAULT_SECONDS) + (spec.verifier?.timeoutSeconds ?? DEFAULT_SECONDS);
+  const hours = { from: SHORTEST_SECONDS / 3600, to: Math.max(longest, SHORTEST_SECONDS) / 3600 };
+  const at = (end: 'from' | 'to'): number =>
+    hours[end] * (cores * CORE_HOUR[end] + gibibytes * GIB_HOUR[end]);
+  return { from: at('from'), to: at('to') };
 }

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import type { TrialSpec } from '../../crds/trial.ts';
-import { run } from '../run.ts';
+import { run } from '../program.ts';
 import { selectTasks } from '../../client/runs/select/select.ts';
 import { fixedApi, type FixedApi } from '../../client/testing/api.ts';
 import { below, folderOf, type Folder } from '../../client/testing/task-folder.ts';

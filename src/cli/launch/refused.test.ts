@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { run } from '../run.ts';
+import { run } from '../program.ts';
 import { below, folderOf, type Folder } from '../../client/testing/task-folder.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 

@@ -26,10 +26,7 @@ export async function printDiagnosis(
 }
 
 /** `✗ check: what: why`, and the fix under it as it is to be typed. */
-export function linesOf(
-  { check, state, what, why, fix, manifest, code }: CheckResult,
-  styles: Style,
-): string {
+function linesOf({ check, state, what, why, fix, manifest, code }: CheckResult, styles: Style): string {
   const [mark, name] = MARK[state];
   const text = safeLine(why === undefined ? what : `${what}: ${why}`);
   const page = code === undefined ? '' : ` ${styles.faint(`[${code}]`)}`;

@@ -9,7 +9,7 @@ import { stateOf } from '../../results/state.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 import type { Session } from '../../client/session/types.ts';
 import { printRunLogs, type RunLogs } from './logs.ts';
-import { failureOf, world, type World } from './testing/world.ts';
+import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
 
 const STAMP = '2026-01-01T00:00:00Z';
 

@@ -1,17 +1,20 @@
-/** `sb run logs`: the logs of a run's Trials, one after the other, or of all that run while they do. */
+/** `sb run logs` and `sb trial logs`: the logs of a run’s Trials, one after the other, or of all that run while they do; and that of one. */
 import type { Trial } from '../../crds/trial.ts';
 import { CliError } from '../../client/failures/error.ts';
 import { followRun } from '../../client/runs/follow/follow.ts';
-import { stateOf } from '../../results/state.ts';
+import { stateOf, isEnded } from '../../results/state.ts';
 import type { TrialState } from '../../results/state-names.ts';
 import { RunView } from '../../client/runs/follow/view.ts';
-import { safe } from '../../text/safe.ts';
+import { safe, safeLine } from '../../text/safe.ts';
 import { createBudget } from '../../async/in-parallel.ts';
-import { logSources, printLog } from '../trials/log.ts';
-import { mayHaveLog, type LogWish } from '../../client/logs/parts.ts';
-import type { Io } from '../types.ts';
+import { logSources, trialLog, type LogSources } from '../../client/logs/logs.ts';
+import { mayHaveLog, whenLogged, type LogWish } from '../../client/logs/parts.ts';
+import type { Io, Terminal } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
+import { resolveTrial } from '../../client/runs/find/trial.ts';
 import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
+import { style } from '../render/style.ts';
+import { safeLines } from '../../client/logs/lines.ts';
 
 export interface RunLogs {
   io: Io;
@@ -100,3 +103,47 @@ const noTrial = (run: string): CliError =>
     why: 'no Trial of it is in such a state',
     fix: `sb run show ${run}`,
   });
+
+/** The log of one Trial; with `follow` as soon as there is one. Throws SB-E090, SB-E091, SB-E093. */
+export async function printTrialLog(
+  session: Session,
+  { io, trial: wanted, wish }: { io: Io; trial: string; wish: Omit<LogWish, 'signal'> },
+): Promise<void> {
+  const { terminal, signal } = io;
+  const whole = { ...wish, signal };
+  const found = await resolveTrial(session, wanted);
+  const say = (text: string): void => terminal.err(`${safeLine(text)}\n`);
+  const trial = wish.follow ? await whenLogged(session, found, { wish: whole, say }) : found;
+  await printLog(terminal, { trial, sources: logSources(session), wish: whole });
+}
+
+/** Prints a Trial's log: lines on stdout, what they are on stderr. With a prefix every line begins with it. */
+export async function printLog(
+  terminal: Terminal,
+  {
+    trial,
+    sources,
+    wish,
+    prefix = '',
+  }: { trial: Trial; sources: LogSources; wish: LogWish; prefix?: string },
+): Promise<void> {
+  const { parts, notes } = await trialLog(trial, sources, wish);
+  const { faint } = style(terminal);
+  const say = (text: string): void => terminal.err(`${faint(safeLine(prefix + text))}\n`);
+  for (const note of notes) say(note);
+  const before = prefix === '' ? '' : `${safeLine(prefix)} `;
+  let printed = 0;
+  for (const { title, lines } of parts) {
+    if (parts.length > 1) say(`==> ${title} <==`);
+    for await (const line of lines) {
+      printed += 1;
+      terminal.out(
+        safeLines(line)
+          .map((text) => `${before}${text}\n`)
+          .join(''),
+      );
+    }
+  }
+  const { state, reason, message } = stateOf(trial);
+  if (printed === 0 && !isEnded(state)) say(`nothing yet: ${reason}: ${message}`);
+}

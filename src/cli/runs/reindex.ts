@@ -7,7 +7,7 @@ import type { Session } from '../../client/session/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { jobResultKey } from '../../results/keys.ts';
 import type { Terminal } from '../types.ts';
-import { runToCopy } from './download.ts';
+import { runToCopy } from '../../client/runs/mirror/download.ts';
 
 export interface Reindex {
   /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */

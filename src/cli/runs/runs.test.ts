@@ -12,15 +12,14 @@ import { storeTrial } from '../../client/runs/mirror/testing/stored-trial.ts';
 import { printListing } from '../render/output.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 import type { OutputFormat } from '../types.ts';
-import { attachRun } from './attach.ts';
-import { cancelRun } from './cancel.ts';
-import { deleteRun } from './delete.ts';
-import { downloadRun } from './download.ts';
-import { listRuns, runColumns } from './report/list.ts';
-import { rerun } from './rerun/rerun.ts';
+import { attachRun } from '../launch/cloud-run.ts';
+import { cancelRun, deleteRun } from './end.ts';
+import { downloadRun } from '../../client/runs/mirror/download.ts';
+import { listRuns } from '../../client/runs/documents.ts';
+import { runColumns, showRun } from './report.ts';
+import { rerun } from '../../client/runs/rerun/rerun.ts';
 import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
-import { showRun } from './report/show.ts';
-import { failureOf, world, type World } from './testing/world.ts';
+import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
 
 /** The Trial in another run. */
 const inOther = (trial: Trial, run: string): Trial => ({

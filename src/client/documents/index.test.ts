@@ -1,3 +1,4 @@
+import { reindex } from '../../cli/runs/reindex.ts';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { expect } from 'chai';
@@ -8,18 +9,16 @@ import { documentsOf } from '../../cli/commands/command.ts';
 import { everythingFine, REVIEWS } from '../diagnosis/doctor/testing/cluster.ts';
 import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
 import { RunView } from '../runs/follow/view.ts';
-import { printOutcome, printSubmitted } from '../../cli/launch/outcome.ts';
+import { printOutcome, printSubmitted } from '../../cli/launch/conclude.ts';
 import { storeTrial } from '../runs/mirror/testing/stored-trial.ts';
 import { CliError } from '../failures/error.ts';
 import { parseRunFile } from '../runs/plan/run-file.ts';
-import { callOf, everyCommand, program } from '../../cli/program.ts';
+import { callOf, everyCommand, program, run } from '../../cli/program.ts';
 import { printDocument } from '../../cli/render/output.ts';
 import { progress } from '../../cli/render/progress/progress.ts';
-import { run } from '../../cli/run.ts';
-import { attachRun } from '../../cli/runs/attach.ts';
-import { reindex } from '../../cli/runs/reindex.ts';
-import { downloadRun } from '../../cli/runs/download.ts';
-import { world, type World } from '../../cli/runs/testing/world.ts';
+import { attachRun } from '../../cli/launch/cloud-run.ts';
+import { downloadRun } from '../runs/mirror/download.ts';
+import { world, type World } from '../runs/testing/world.ts';
 import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
 import { fixedApi } from '../testing/api.ts';
 import { testCluster, type TestCluster } from '../testing/cluster.ts';
@@ -106,6 +105,11 @@ describe('What programs read', () => {
     'sb run ls -o json': () => sb('run', 'ls', '-o', 'json'),
     'sb run show -o json': () => sb('run', 'show', '-o', 'json'),
     'sb run show -o jsonl': async () => lines((await cluster.sb('run', 'show', '-o', 'jsonl')).out),
+    'sb run reindex -o json': async () => {
+      const { signal, terminal } = recordedIo();
+      await printDocument(terminal, 'json', await reindex(w.session, { run: RUN, terminal, signal }));
+      return parsed(terminal.stdout);
+    },
     'sb run cancel -o json': () => sb('run', 'cancel', '--yes', '-o', 'json'),
     'sb run delete -o json': () => sb('run', 'delete', RUN, '--yes', '-o', 'json'),
     'sb run rerun -o json': () => sb('run', 'rerun', '-o', 'json'),
@@ -137,11 +141,6 @@ describe('What programs read', () => {
       const jobsDir = join(folder.path, 'jobs');
       const done = await downloadRun(w.session, { run: RUN, jobsDir, signal, onProblem: () => undefined });
       await printDocument(terminal, 'json', done);
-      return parsed(terminal.stdout);
-    },
-    'sb run reindex -o json': async () => {
-      const { signal, terminal } = recordedIo();
-      await printDocument(terminal, 'json', await reindex(w.session, { run: RUN, terminal, signal }));
       return parsed(terminal.stdout);
     },
     'sb run attach -o json': async () => parsed(await attached('json')),

@@ -12,13 +12,13 @@ import { connect } from '../../kube/connect.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { active, broken, inRun, rewarded } from '../../../test/support/run-trials.ts';
-import { failureOf, world } from '../../cli/runs/testing/world.ts';
+import { failureOf, world } from '../runs/testing/world.ts';
 import { recordedTerminal } from '../testing/terminal.ts';
 import { whenLogged, type LogPhase, type LogWish } from './parts.ts';
 import { lastOf, rawLines, safeLines } from './lines.ts';
 import type { LogSources } from './logs.ts';
 import { podLogOf } from './pod-log.ts';
-import { printLog } from '../../cli/trials/log.ts';
+import { printLog } from '../../cli/runs/logs.ts';
 
 async function* each<T>(...items: T[]): AsyncGenerator<T> {
   yield* items;

@@ -1,7 +1,10 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
+import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
-import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
+import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import { Pod as PodKind } from '../../kube/kinds.ts';
+import type { Session } from '../session/types.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.ts';
@@ -10,7 +13,7 @@ import { isEnded, stateOf } from '../../results/state.ts';
 import { buildLog } from './build-log.ts';
 import { lastOf, merged, rawLines } from './lines.ts';
 import type { LogPart, LogWish, TrialLog } from './parts.ts';
-import { phaseLines, verifierBegan, type Boundary, type PodLog } from './pod-log.ts';
+import { phaseLines, verifierBegan, type Boundary, type PodLog, podLogOf } from './pod-log.ts';
 import { ProviderError } from '../../providers/errors.ts';
 
 export interface LogSources {
@@ -20,6 +23,21 @@ export interface LogSources {
   /** Name of the Pod of a Job. */
   podOfJob: (job: string) => Promise<string | undefined>;
 }
+
+/** Where a session's logs come from. */
+export const logSources = (session: Session): LogSources => {
+  const { kube, namespace } = session;
+  return {
+    podLog: podLogOf(session),
+    store: () => session.store(),
+    taskBuild: (name) => kube.get(TaskBuildKind, { namespace, name }),
+    async podOfJob(job) {
+      const labelSelector = `batch.kubernetes.io/job-name=${job}`;
+      const [pod] = await kube.list(PodKind, { namespace, labelSelector });
+      return pod?.metadata.name;
+    },
+  };
+};
 
 /**
  * The log that is wished for. While the Trial goes on it comes from the Pod; afterwards from the store, which has all of it and apart by

@@ -6,7 +6,7 @@ import type { Trial } from '../../crds/trial.ts';
 import { CLIENT_CONFIG, OPERATOR, STORE_SECRET } from '../../installation/names.ts';
 import { ConfigMap, Secret } from '../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../kube/types.ts';
-import { run } from '../../cli/run.ts';
+import { run } from '../../cli/program.ts';
 import type { ExitCode } from '../failures/error.ts';
 import { kubeconfigFor } from './api.ts';
 import { folderOf } from './task-folder.ts';

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { conditionOf } from '../../../src/crds/conditions.ts';
-import { table } from '../../../src/cli/render/table.ts';
+import { table } from '../../../src/cli/render/output.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Expectation } from './plan.ts';
 

@@ -1,17 +1,15 @@
 /** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
-import { keepBest } from '../../../client/runs/follow/summary.ts';
-import { byText, duration, figure } from '../../../text/figures.ts';
+import stringWidth from 'string-width';
+import { keepBest, type RunSummary, type Range } from '../../../client/runs/follow/summary.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import { isEnded } from '../../../results/state.ts';
 import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
-import type { RunSummary } from '../../../client/runs/follow/summary.ts';
-import { column, lineOfPieces, type Piece } from './pieces.ts';
-import { safeLine } from '../../../text/safe.ts';
+import { safeLine, safe } from '../../../text/safe.ts';
 import type { Style } from '../style.ts';
-import { cut } from '../table.ts';
-import { remaining } from './remaining.ts';
+import { cut } from '../output.ts';
+import { byText, duration, figure } from '../../../text/figures.ts';
 
-export interface Frame {
+interface Frame {
   summary: RunSummary;
   trials: Iterable<TrialLine>;
   now: Date;
@@ -176,3 +174,39 @@ export function reasonOf({ state, reason, message, node, exception, reward }: Tr
   if (state === 'running' || state === 'verifying') return node === undefined ? '' : `on ${node}`;
   return message === '' ? reason : `${reason}: ${message}`;
 }
+
+/** A text, perhaps with a style. */
+type Piece = string | readonly [text: string, style: keyof Style];
+
+/** The pieces as one line of at most `width` cells. Texts are made harmless here; spaces between them stay. */
+function lineOfPieces(pieces: readonly Piece[], { width, style }: { width: number; style: Style }): string {
+  let left = width;
+  let line = '';
+  for (const piece of pieces) {
+    const [raw, name] = typeof piece === 'string' ? [piece, undefined] : piece;
+    if (left <= 0) break;
+    const text = cut(harmless(raw), left);
+    left -= stringWidth(text);
+    line += name === undefined ? text : style[name](text);
+  }
+  return line.trimEnd();
+}
+
+/** As `safeLine`, but for the spaces that align columns. */
+const harmless = (text: string): string => safe(text).replace(/\s/g, ' ');
+
+/** The text, filled up with spaces or cut to exactly `width` cells. */
+function column(text: string, width: number): string {
+  const fitting = cut(safeLine(text), width);
+  return fitting + ' '.repeat(Math.max(0, width - stringWidth(fitting)));
+}
+
+/** Whole seconds below a minute, whole minutes above: more would be a promise. */
+export function remaining({ from, to }: Range): string {
+  const rough = (ms: number): string =>
+    ms < 59_500 ? `${Math.max(1, Math.round(ms / 1000))}s` : minutes(ms);
+  return rough(from) === rough(to) ? `about ${rough(to)} left` : `about ${rough(from)} to ${rough(to)} left`;
+}
+
+const minutes = (ms: number): string =>
+  ms < 7_200_000 ? `${Math.round(ms / 60_000)}m` : duration(Math.round(ms / 60_000) * 60_000);

@@ -4,14 +4,14 @@ import stringWidth from 'string-width';
 import type { Cancel, Clock } from '../../../async/clock.ts';
 import type { Terminal } from '../../types.ts';
 
-export interface LiveOptions {
+interface LiveOptions {
   terminal: Pick<Terminal, 'err' | 'columns' | 'rows' | 'onResume'>;
   clock: Clock;
   /** The lines as of now; none longer than the terminal is wide, and fewer than it has rows. */
   lines: () => string[];
 }
 
-export interface Live {
+interface Live {
   /** Something changed: redraws, though no more than ten times a second. */
   changed(): void;
   /** Prints text above the view, where it stays, with the next frame: agents may print faster than anybody draws. */

@@ -5,16 +5,19 @@ import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import type { RunView } from '../../../client/runs/follow/view.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
 import type { NoteEvent } from '../../../client/documents/run.ts';
-import { summaryEvent, trialEvent } from './events.ts';
-import { frameLines } from './frame.ts';
+import { summaryEvent, trialEvent } from '../../../client/runs/documents.ts';
+import { frameLines, reasonOf, remaining } from './frame.ts';
 import { live } from './live.ts';
-import { changeLine, closingLines, heartbeat } from './plain.ts';
-import { safe, safeJson } from '../../../text/safe.ts';
+import { safe, safeJson, safeLine } from '../../../text/safe.ts';
 import { style } from '../style.ts';
+import { isEnded } from '../../../results/state.ts';
+import { STATE_NAMES } from '../../../results/state-names.ts';
+import type { RunSummary } from '../../../client/runs/follow/summary.ts';
+import { duration, figure } from '../../../text/figures.ts';
 
 export type ProgressMode = 'live' | 'plain' | 'jsonl' | 'quiet';
 
-export interface ProgressOptions {
+interface ProgressOptions {
   terminal: Terminal;
   view: RunView;
   mode: ProgressMode;
@@ -124,4 +127,50 @@ function eventProgress({ terminal, view, now }: ProgressOptions): Progress {
     finish: () => print(summaryEvent(now().toISOString(), view.summary(now()))),
     drop: () => {},
   };
+}
+
+/** A line for a change of state: `3/12 hello-oracle-1a2b3c4d passed in 12s: reward 1`. */
+function changeLine(line: TrialLine, { ended, total }: { ended: number; total: number }): string {
+  const took = isEnded(line.state) ? ` in ${duration(line.since - line.createdAt)}` : '';
+  const reason = reasonOf(line);
+  const why = reason === '' ? '' : `: ${reason}`;
+  return safeLine(`${ended}/${total} ${line.name} ${line.state}${took}${why}`);
+}
+
+/** What is said where nothing happens for a while. */
+function heartbeat(summary: RunSummary): string {
+  const { ended, total, mean, elapsedMs, remainingMs } = summary;
+  return safeLine(
+    [
+      `${ended}/${total} ended after ${duration(elapsedMs)}`,
+      countsOf(summary),
+      ...(mean === undefined ? [] : [`mean reward ${figure(mean)}`]),
+      ...(remainingMs ? [remaining(remainingMs)] : []),
+    ].join(', '),
+  );
+}
+
+const countsOf = ({ counts }: RunSummary): string =>
+  STATE_NAMES.filter((state) => counts[state] > 0)
+    .map((state) => `${counts[state]} ${state}`)
+    .join(', ');
+
+/** The last words on a run, for people: counts, rewards, errors by class. */
+function closingLines(summary: RunSummary): string[] {
+  const { run, ended, total, elapsedMs, mean, rewarded, passAtK, errors } = summary;
+  const evals = Object.entries(passAtK).map(
+    ([key, values]) =>
+      `${key}: ${Object.entries(values)
+        .map(([k, value]) => `pass@${k} ${figure(value)}`)
+        .join(', ')}`,
+  );
+  return [
+    `run ${run}: ${ended}/${total} ended in ${duration(elapsedMs)}: ${countsOf(summary)}`,
+    ...(mean === undefined ? [] : [`mean reward ${figure(mean)} (${rewarded} of ${ended} rewarded)`]),
+    ...evals,
+    ...errors.map(({ count, reason, message, trials }) => {
+      const names = `${trials.join(', ')}${count > trials.length ? ', …' : ''}`;
+      return `${count} × ${reason}: ${message} (${names})`;
+    }),
+  ].map(safeLine);
 }

@@ -18,7 +18,7 @@ import {
 import type { Trial } from '../../../crds/trial.ts';
 import type { Event, Node, Pod } from '../../../kube/kinds.ts';
 import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
-import { failureOf, world } from '../../../cli/runs/testing/world.ts';
+import { failureOf, world } from '../../runs/testing/world.ts';
 import { recordedTerminal } from '../../testing/terminal.ts';
 import type { LogSources } from '../../logs/logs.ts';
 import { resolveTrial } from '../../runs/find/trial.ts';
@@ -26,7 +26,7 @@ import type { Explanation } from '../../documents/trial.ts';
 import type { Evidence } from './evidence.ts';
 import { explainTrial } from './explain.ts';
 import { gather } from './gather.ts';
-import { printExplanation } from '../../../cli/trials/explain.ts';
+import { printExplanation } from '../../../cli/runs/trial.ts';
 
 const NOW = secondsAfter(120);
 const explained = (trial: Trial, over: Partial<Evidence> = {}): Explanation =>

@@ -3,7 +3,7 @@ import { LABEL } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { rewarded } from '../../../../test/support/run-trials.ts';
 import { stampOf, after } from '../../../../test/support/builders.ts';
-import { world, type World } from '../../../cli/runs/testing/world.ts';
+import { world, type World } from '../testing/world.ts';
 import { runNames } from './runs.ts';
 
 describe('The runs of a namespace', () => {

@@ -2,7 +2,7 @@
 import xterm from '@xterm/headless';
 import type { Terminal } from '../../../types.ts';
 
-export interface VirtualTerminal extends Terminal {
+interface VirtualTerminal extends Terminal {
   resize(columns: number, rows: number): Promise<void>;
   /** Rows of the screen and of what has scrolled out of it, without empty ones at the end. */
   text(): Promise<string[]>;

@@ -1,0 +1,113 @@
+import { Command, Option } from 'commander';
+import type { RunFlags } from '../launch/wish.ts';
+import { duration, examples, number, several, withCluster, withOutput, type Cli } from './command.ts';
+
+/** Which tasks, with whom, how often. */
+const withSelection = (command: Command): Command =>
+  command
+    .option('-t, --tasks <path>', 'a task folder, or a folder of tasks at any depth; repeatable', several)
+    .option('-a, --agent <name>', 'agent to run them with; repeatable (default: oracle)', several)
+    .option('-m, --model <name>', 'model of the agents; repeatable: every agent with every model', several)
+    .option('-k, --attempts <number>', 'Trials of each task, agent and model (default: 1)', number)
+    .option('-i, --include <pattern>', 'only tasks whose name fits, such as "git-*"; repeatable', several)
+    .option('-x, --exclude <pattern>', 'no task whose name fits; repeatable', several)
+    .option('-l, --limit <number>', 'at most so many tasks', number)
+    .option('--skip-invalid', 'leave out what is no valid task, and say so')
+    .option('-c, --config <file>', 'YAML file with any of these options; flags go before it');
+
+/** What their containers get. */
+const withEnvironment = (command: Command): Command =>
+  command
+    .option(
+      '--ae <KEY=VALUE>',
+      'variable for the agent; repeatable; what looks secret goes into a Secret',
+      several,
+    )
+    .option('--ve <KEY=VALUE>', 'the same for the verifier', several)
+    .option(
+      '--env-file <file>',
+      'variables for the agent, KEY=VALUE a line; always in a Secret; repeatable, the later goes before',
+      several,
+    )
+    .option(
+      '--allow-env <name>',
+      'variable of this shell that tasks and the run file may ask for as ${NAME}; repeatable (default: ask)',
+      several,
+    )
+    .option('--timeout-multiplier <number>', 'stretches all timeouts', number)
+    .option('--agent-timeout-multiplier <number>', 'the agent’s', number)
+    .option('--verifier-timeout-multiplier <number>', 'the verifier’s', number)
+    .option('--agent-setup-timeout-multiplier <number>', 'that of the agent’s installation', number)
+    .option('--environment-build-timeout-multiplier <number>', 'that of the image’s build', number)
+    .option('--cpus <number>', 'CPUs, in place of task.toml’s')
+    .option('--memory <size>', 'memory, such as 4Gi')
+    .option('--storage <size>', 'disk, such as 20Gi')
+    .option('--force-build', 'build the images again')
+    .option('--no-force-build', 'take images that are there (default)')
+    .option(
+      '--stop-background-processes',
+      'end what the agent leaves running before the tests appear (default: it may serve them)',
+    )
+    .option('--upload-results', 'store the results (default)')
+    .option('--no-upload-results', 'keep the reward alone');
+
+/** How the run is called, waited for and shown. */
+const withAttendance = (command: Command): Command =>
+  command
+    .option(
+      '--run-name <name>',
+      'name of the run; the same name again goes on with it (default: folder and time)',
+    )
+    .option('--jobs-dir <folder>', 'where results are copied to (default: jobs)')
+    .option('--detach', 'return as soon as the Trials are created')
+    .option('--follow', 'print what the agents print')
+    .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', number)
+    .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on', duration)
+    .option('-q, --quiet', 'no progress')
+    .option('--no-provision', 'count on no new nodes: refuse tasks that none of those there can hold')
+    .addOption(
+      new Option(
+        '--dry-run [where]',
+        'create nothing: client asks nobody; server asks the API server about each object',
+      )
+        .choices(['client', 'server'])
+        .preset('client'),
+    );
+
+const DOCUMENTS = {
+  '-o json': 'run',
+  '-o jsonl': 'run-event',
+  '--detach -o json': 'run-detached',
+  '--dry-run -o json': 'manifests',
+  '-c <file>': 'run-file',
+} as const;
+
+/** `sb cloud run` */
+const run = ({ io, finish }: Cli): Command =>
+  examples(
+    withCluster(withOutput(withAttendance(withEnvironment(withSelection(new Command('run')))), DOCUMENTS))
+      .description(
+        'Packs tasks, stores them, creates their Trials, shows how they go and copies the results. The run goes on in the cluster whatever becomes of this command; the same command with the same --run-name returns to it.',
+      )
+      .action(async (flags: RunFlags) => {
+        const { cloudRun } = await import('../launch/cloud-run.ts');
+        finish(await cloudRun(flags, io));
+      }),
+    [
+      ['sb cloud run -t examples/tasks/hello', 'one task with the agent oracle, which knows the solution'],
+      [
+        'sb cloud run -t tasks -a oracle -a nop -k 5 --env-file .env',
+        'every task five times with each agent',
+      ],
+      ['sb cloud run -t tasks --detach', 'do not wait'],
+      ['sb cloud run -t tasks --fail-under 0.8 -o json', 'for CI'],
+      ['sb cloud run -t tasks --run-name nightly --dry-run -o yaml', 'manifests for Git'],
+      ['sb cloud run -c run.yaml --run-name nightly', 'out of a file; again: goes on where it was'],
+    ],
+  );
+
+/** `sb cloud` */
+export const cloud = (cli: Cli): Command =>
+  examples(new Command('cloud').description('Runs tasks in a cluster.').addCommand(run(cli)), [
+    ['sb cloud run -t examples/tasks', 'run these tasks'],
+  ]);

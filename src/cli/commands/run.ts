@@ -1,0 +1,217 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { STATE_NAMES, type TrialState } from '../../results/state-names.ts';
+import {
+  collecting,
+  duration,
+  examples,
+  inCluster,
+  logWish,
+  meant,
+  number,
+  several,
+  withCluster,
+  withLogs,
+  withNewest,
+  withOutput,
+  type Cli,
+  type ClusterOptions,
+  type InCluster,
+  type LogOptions,
+  type OnNamed,
+  type OutputOptions,
+} from './command.ts';
+import { cancel, download, reindex, remove, rerun } from './run-change.ts';
+
+const withStates = (command: Command): Command =>
+  command.addOption(
+    new Option('--state <state>', 'only Trials in this state; repeatable').argParser(
+      collecting((value: string, before: TrialState[] | undefined) => {
+        const found = STATE_NAMES.find((state) => state === value);
+        if (!found) throw new InvalidArgumentError(`expected one of ${STATE_NAMES.join(', ')}`);
+        return several(found, before) as TrialState[];
+      }),
+    ),
+  );
+
+interface StateOptions {
+  state?: TrialState[];
+}
+
+/** `sb run ls` */
+const ls = (cli: Cli): Command =>
+  examples(
+    withCluster(withOutput(new Command('ls'), { '-o json': 'run-list' }))
+      .alias('list')
+      .description('Lists the runs of a namespace, the newest first.')
+      .action(
+        inCluster(
+          cli,
+          () =>
+            Promise.all([
+              import('../../client/runs/documents.ts'),
+              import('../runs/report.ts'),
+              import('../render/output.ts'),
+            ]),
+          async (
+            { session, options: { output } }: InCluster<ClusterOptions & OutputOptions, []>,
+            [{ listRuns }, { runColumns }, { printListing }],
+          ) => {
+            const now = cli.io.now();
+            await printListing(cli.io.terminal, output, {
+              rows: await listRuns(session, now),
+              columns: runColumns(now),
+              name: ({ run }) => run,
+              empty: `no runs in namespace ${session.namespace}; sb cloud run -t <folder> starts one`,
+            });
+          },
+        ),
+      ),
+    [
+      ['sb run ls', 'how they stand'],
+      ['sb run ls -o wide', 'with their errors'],
+      ['sb run ls -o name', 'names alone, for scripts'],
+    ],
+  );
+
+/** `sb run show` */
+const show = (cli: Cli): Command =>
+  examples(
+    withCluster(
+      withOutput(withStates(withNewest(new Command('show'), 'run')), {
+        '-o json': 'run-show',
+        '-o jsonl': 'run-trial',
+      }),
+    )
+      .description('Shows a run: counts and rewards, errors grouped by class, and its Trials.')
+      .action(
+        inCluster(
+          cli,
+          () =>
+            Promise.all([
+              import('../../client/runs/find/runs.ts'),
+              import('../runs/report.ts'),
+              import('../../client/session/namespace.ts'),
+            ]),
+          async (
+            given: OnNamed<StateOptions>,
+            [{ resolveRun, trialsOf }, { showRun }, { namespaceToSay }],
+          ) => {
+            const { session, options } = given;
+            const run = await resolveRun(session, meant(given));
+            await showRun(cli.io.terminal, {
+              run,
+              namespace: session.namespace,
+              trials: await trialsOf(session, run),
+              now: cli.io.now(),
+              states: options.state ?? [],
+              sayNamespace: namespaceToSay(session),
+              format: options.output,
+            });
+          },
+        ),
+      ),
+    [
+      ['sb run show', 'the latest'],
+      ['sb run show nightly --state lost --state failed', 'what has to be looked at'],
+      ['sb run show @latest -o json', 'for programs'],
+    ],
+  );
+
+interface AttachOptions {
+  jobsDir: string;
+  quiet: boolean;
+  follow: boolean;
+  failUnder?: number;
+  waitTimeout?: string;
+}
+
+/** `sb run attach` */
+const attach = (cli: Cli): Command =>
+  examples(
+    withCluster(
+      withOutput(withNewest(new Command('attach'), 'run'), { '-o json': 'run', '-o jsonl': 'run-event' }),
+    )
+      .description(
+        'Shows how a run goes and copies its results, as sb cloud run did that started it, and exits as it would have.',
+      )
+      .option('--jobs-dir <folder>', 'where results are copied to', 'jobs')
+      .option('--follow', 'print what the agents print', false)
+      .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', number)
+      .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on', duration)
+      .option('-q, --quiet', 'no progress', false)
+      .action(
+        inCluster(
+          cli,
+          () =>
+            Promise.all([import('node:path'), import('../launch/cloud-run.ts'), import('../launch/wish.ts')]),
+          async (given: OnNamed<AttachOptions>, [{ resolve }, { attachRun }, { durationMs }]) => {
+            const { session, options } = given;
+            const { output, quiet, follow, failUnder, waitTimeout, jobsDir } = options;
+            return attachRun(session, {
+              io: cli.io,
+              run: meant(given),
+              jobsDir: resolve(cli.io.cwd, jobsDir),
+              output,
+              quiet,
+              followAgents: follow,
+              ...(failUnder !== undefined && { failUnder }),
+              ...(waitTimeout !== undefined && { waitMs: durationMs(waitTimeout) }),
+            });
+          },
+        ),
+      ),
+    [
+      ['sb run attach', 'back to the latest'],
+      ['sb run attach nightly --wait-timeout 30m', 'not longer than half an hour'],
+      ['sb run attach nightly -o jsonl', 'events for programs'],
+    ],
+  );
+
+/** `sb run logs` */
+const logs = (cli: Cli): Command =>
+  examples(
+    withLogs(
+      withCluster(withStates(withNewest(new Command('logs'), 'run'))),
+      'go on until the run is over, with each log as soon as there is one',
+    )
+      .description(
+        'Prints the logs of a run’s Trials, each line with its Trial’s name before it: from the Pod while it runs, afterwards from the store, as long as its files are there.',
+      )
+      .action(
+        inCluster(
+          cli,
+          () => import('../runs/logs.ts'),
+          async (given: OnNamed<StateOptions & LogOptions>, { printRunLogs }) => {
+            const { session, options } = given;
+            const { state: states = [] } = options;
+            const run = meant(given);
+            await printRunLogs(session, { io: cli.io, run, states, wish: logWish(options) });
+          },
+        ),
+      ),
+    [
+      ['sb run logs --state failed --phase verifier --tail 20', 'why the tests said no'],
+      ['sb run logs nightly --phase agent -f', 'what all agents do now'],
+      ['sb run logs nightly | grep -i error', 'one word in all of them'],
+    ],
+  );
+
+/** `sb run` */
+export const runs = (cli: Cli): Command =>
+  examples(
+    new Command('run')
+      .description('Looks after runs. A run is named by its name, its unique beginning, or @latest.')
+      .addCommand(ls(cli))
+      .addCommand(show(cli))
+      .addCommand(attach(cli))
+      .addCommand(logs(cli))
+      .addCommand(download(cli))
+      .addCommand(cancel(cli))
+      .addCommand(reindex(cli))
+      .addCommand(rerun(cli))
+      .addCommand(remove(cli)),
+    [
+      ['sb run ls', 'which runs are there?'],
+      ['sb run show', 'how is the latest?'],
+    ],
+  );

@@ -1,0 +1,131 @@
+import { Command, Option } from 'commander';
+import type { HashedTask } from '../../client/documents/task.ts';
+import type { Listing } from '../render/output.ts';
+import type { OutputFormat } from '../types.ts';
+import { DEED, examples, several, withOutput, type Cli } from './command.ts';
+
+interface CheckOptions {
+  strict: boolean;
+  json?: true;
+  select?: string[];
+  extendSelect?: string[];
+  ignore?: string[];
+  output: OutputFormat;
+}
+
+/** `sb task check` */
+const check = ({ io, finish }: Cli): Command =>
+  examples(
+    withOutput(new Command('check'), { '-o json': 'task-check' }, ['table', 'json', 'yaml', 'jsonl'])
+      .description(
+        'Finds all problems of all tasks below the paths in one run. Errors are what cannot be run; warnings are what the rules of Harbor’s lint advise against, under their names, and sources of COPY that are not there. Exits with 1 where there are errors.',
+      )
+      .argument('<path...>', 'task folders, or folders of tasks at any depth')
+      .option('--strict', 'every rule, and warnings fail as errors do', false)
+      .option(
+        '--select <rule>',
+        'this rule instead of the usual ones, and it fails; repeatable; ALL is all',
+        several,
+      )
+      .option('--extend-select <rule>', 'this rule too, and it fails; repeatable; ALL is all', several)
+      .option('--ignore <rule>', 'not this rule; repeatable', several)
+      .addOption(new Option('--json', 'the same as -o json').conflicts('output'))
+      .action(async (paths: string[], { json, output, ...options }: CheckOptions) => {
+        const [{ assertRules }, { checkTasks }, { printReport }] = await Promise.all([
+          import('../../client/tasks.ts'),
+          import('../../tasks/check/check.ts'),
+          import('../render/report.ts'),
+        ]);
+        assertRules(options);
+        const report = await checkTasks(paths, { ...options, cwd: io.cwd });
+        await printReport(io.terminal, json ? 'json' : output, report);
+        if (report.failed) finish(1);
+      }),
+    [
+      ['sb task check examples/tasks', 'all tasks in there'],
+      ['sb task check --strict tasks', 'as a CI job would'],
+      ['sb task check --select unpinned-image tasks', 'one rule'],
+      ['sb task check --ignore shared-verifier --json tasks', 'for programs'],
+    ],
+  );
+
+/** `sb task hash` */
+const hash = ({ io }: Cli): Command =>
+  examples(
+    withOutput(new Command('hash'), { '-o json': 'task-hash' })
+      .description(
+        'Prints the version that each task has: made of its files alone, the same on every machine.',
+      )
+      .argument('<path...>', 'task folders')
+      .action(async (paths: string[], { output }: { output: OutputFormat }) => {
+        const [{ hashed, leftOutNote, readEach }, { printListing }] = await Promise.all([
+          import('../../client/tasks.ts'),
+          import('../render/output.ts'),
+        ]);
+        const { tasks, failure } = await readEach(paths, io.cwd);
+        const note = leftOutNote(tasks.map(({ task }) => task));
+        if (note !== undefined) io.terminal.err(`${note}\n`);
+        const rows = tasks.map(({ task, path }) => hashed(task, path));
+        // One that is none keeps nobody from the others; where there are no others there is nothing to print.
+        if (failure && rows.length === 0) throw failure;
+        await printListing(io.terminal, output, hashListing(rows));
+        if (failure) throw failure;
+      }),
+    [
+      ['sb task hash examples/tasks/hello', 'name and version'],
+      ['sb task hash -o wide tasks/*', 'whole hashes, and Harbor’s digest'],
+      ['sb task hash -o name tasks/*', 'one <name>@<version> a line'],
+    ],
+  );
+
+const hashListing = (rows: readonly HashedTask[]): Listing<HashedTask> => ({
+  rows,
+  columns: [
+    { header: 'name', value: ({ name }) => name },
+    { header: 'version', value: ({ task_version: version }) => version },
+    { header: 'path', value: ({ path }) => path },
+    { header: 'task hash', value: (row) => row.task_hash, wide: true },
+    { header: 'environment hash', value: (row) => row.environment_hash, wide: true },
+    { header: 'harbor digest', value: ({ harbor_digest: digest }) => digest, wide: true },
+  ],
+  name: ({ task_id: id }) => id,
+});
+
+/** `sb task pack` */
+const pack = ({ io }: Cli): Command =>
+  examples(
+    withOutput(new Command('pack'), { '-o json': 'task-pack' }, DEED)
+      .description(
+        'Writes what an upload would send: task.zip, metadata.json and, for a task that is built, context.zip. The same task gives the same bytes everywhere.',
+      )
+      .argument('<path>', 'task folder')
+      .option('--to <folder>', 'where to; made if it is not there', '.')
+      .action(async (path: string, { to, output }: { to: string; output: OutputFormat }) => {
+        const [{ leftOutNote, packTo, readOne }, { printListing }] = await Promise.all([
+          import('../../client/tasks.ts'),
+          import('../render/output.ts'),
+        ]);
+        const selected = await readOne(path, io.cwd);
+        const note = leftOutNote([selected]);
+        if (note !== undefined) io.terminal.err(`${note}\n`);
+        const packed = await packTo(selected.task, { folder: to, cwd: io.cwd });
+        await printListing(io.terminal, output === 'table' ? 'name' : output, {
+          rows: packed.files,
+          columns: [],
+          name: (file) => file,
+          document: () => packed,
+        });
+      }),
+    [['sb task pack examples/tasks/hello --to out', 'prints the files that it wrote']],
+  );
+
+/** `sb task` */
+export const task = (cli: Cli): Command =>
+  examples(
+    new Command('task')
+      .description('Looks at task folders on this machine; needs no cluster.')
+      .addCommand(check(cli))
+      .addCommand(hash(cli))
+      .addCommand(pack(cli)),
+    [['sb task check examples/tasks', 'what is wrong with these tasks?']],
+  );

@@ -1,0 +1,207 @@
+import { Command } from 'commander';
+import {
+  DEED,
+  examples,
+  inCluster,
+  logWish,
+  meant,
+  wholeNumber,
+  withCluster,
+  withLogs,
+  withNewest,
+  withOutput,
+  type Cli,
+  type ClusterOptions,
+  type InCluster,
+  type LogOptions,
+  type OnNamed,
+} from './command.ts';
+
+/** `sb trial show` */
+const show = (cli: Cli): Command =>
+  examples(
+    withCluster(withOutput(withNewest(new Command('show'), 'trial'), { '-o json': 'trial-show' }))
+      .description('Shows a Trial: state, reward, phases, attempts, image, and where its files and log are.')
+      .action(
+        inCluster(
+          cli,
+          () => Promise.all([import('../../client/runs/find/trial.ts'), import('../runs/trial.ts')]),
+          async (given: OnNamed, [{ resolveTrial }, { showTrial }]) => {
+            const { session, options } = given;
+            const trial = await resolveTrial(session, meant(given));
+            await showTrial(cli.io.terminal, { trial, format: options.output, now: cli.io.now() });
+          },
+        ),
+      ),
+    [
+      ['sb trial show', 'the latest'],
+      ['sb trial show hello-oracle-1a2b -o wide', 'with its conditions'],
+    ],
+  );
+
+/** `sb trial logs` */
+const logs = (cli: Cli): Command =>
+  examples(
+    withLogs(
+      withCluster(withNewest(new Command('logs'), 'trial')),
+      'wait for its container, and go on until that ends',
+    )
+      .description(
+        'Prints the log of a Trial, without control sequences: from its Pod while it runs, afterwards from the store, as long as its files are there.',
+      )
+      .action(
+        inCluster(
+          cli,
+          () => import('../runs/logs.ts'),
+          async (given: OnNamed<LogOptions>, { printTrialLog }) => {
+            const { session, options } = given;
+            await printTrialLog(session, {
+              io: cli.io,
+              trial: meant(given),
+              wish: logWish(options),
+            });
+          },
+        ),
+      ),
+    [
+      ['sb trial logs hello-oracle-1a2b', 'everything but the build'],
+      ['sb trial logs hello-oracle-1a2b --phase agent -f', 'what the agent does now'],
+      ['sb trial logs hello-oracle-1a2b --phase build', 'how its image was built'],
+    ],
+  );
+
+/** `sb trial explain` */
+const explain = (cli: Cli): Command =>
+  examples(
+    withCluster(
+      withOutput(withNewest(new Command('explain'), 'trial'), { '-o json': 'trial-explain' }, [
+        'table',
+        'json',
+        'yaml',
+        'jsonl',
+        'name',
+      ]),
+    )
+      .description(
+        'Says in a few lines why a Trial is where it is, by its conditions, build, Job, Pod, node, events and log, and what to do next.',
+      )
+      .action(
+        inCluster(
+          cli,
+          () =>
+            Promise.all([
+              import('../../client/runs/find/trial.ts'),
+              import('../../client/logs/logs.ts'),
+              import('../../client/diagnosis/explain/gather.ts'),
+              import('../../client/diagnosis/explain/explain.ts'),
+              import('../../client/session/namespace.ts'),
+              import('../runs/trial.ts'),
+            ]),
+          async (
+            given: OnNamed,
+            [
+              { resolveTrial },
+              { logSources },
+              { gather },
+              { explainTrial },
+              { namespaceToSay },
+              { printExplanation },
+            ],
+          ) => {
+            const { session, options } = given;
+            const trial = await resolveTrial(session, meant(given));
+            const { signal } = cli.io;
+            const evidence = await gather(session, trial, { sources: logSources(session), signal });
+            const explanation = explainTrial(evidence, namespaceToSay(session));
+            await printExplanation(cli.io.terminal, explanation, options.output);
+          },
+        ),
+      ),
+    [
+      ['sb trial explain', 'the latest'],
+      ['sb trial explain hello-oracle-1a2b', 'why does it wait, or why did it fail?'],
+    ],
+  );
+
+/** `sb trial cancel` */
+const cancel = (cli: Cli): Command =>
+  examples(
+    withCluster(withOutput(new Command('cancel'), { '-o json': 'trial-cancel' }, DEED))
+      .description('Ends a Trial; what it has done so far is stored. Asks first.')
+      .argument('<trial>', 'name of the Trial, its unique beginning, or @latest')
+      .option('-y, --yes', 'do not ask', false)
+      .action(
+        inCluster(
+          cli,
+          () => Promise.all([import('../runs/end.ts'), import('../render/output.ts')]),
+          async (given: OnNamed<{ yes: boolean }>, [{ cancelTrial }, { printDeed }]) => {
+            const { session, options } = given;
+            const done = await cancelTrial(session, meant(given), { io: cli.io, yes: options.yes });
+            await printDeed(cli.io.terminal, options.output, { document: done, name: done.trial });
+          },
+        ),
+      ),
+    [['sb trial cancel hello-oracle-1a2b --yes', 'without being asked']],
+  );
+
+interface DebugOptions extends ClusterOptions {
+  copy: boolean;
+  seconds: number;
+  rm: boolean;
+}
+
+/** `sb trial debug` */
+const debug = (cli: Cli): Command =>
+  examples(
+    withCluster(new Command('debug'))
+      .description(
+        'Opens a shell in the task container of a Trial. Where the Trial does not run, that is in <trial>-debug: a copy with the same image and resources whose agent only waits, which stays until its time is over, counts in no run and stores nothing. Neither solution nor tests are in a copy. After -- stands a command to run instead of a shell.',
+      )
+      .argument('<trial>', 'name of the Trial, its unique beginning, or @latest')
+      .argument('[command...]', 'command to run, after --')
+      .option(
+        '--copy',
+        'use a copy even where the Trial itself runs: nothing there changes its result',
+        false,
+      )
+      .option('--seconds <number>', 'how long a copy lives', wholeNumber, 3600)
+      .option('--rm', 'delete the copy when the shell ends', false)
+      .action(
+        inCluster(
+          cli,
+          () => Promise.all([import('../runs/shell.ts'), import('../runs/debug.ts')]),
+          async (
+            {
+              session,
+              options: { copy, seconds, rm: remove },
+              arguments: [trial, command],
+            }: InCluster<DebugOptions, [trial: string, command: string[]]>,
+            [{ shellIn }, { debugTrial }],
+          ) => {
+            const shell = shellIn(session);
+            const wish = { io: cli.io, shell, trial, command, copy, seconds, remove };
+            return (await debugTrial(session, wish)) === 0 ? undefined : 1;
+          },
+        ),
+      ),
+    [
+      ['sb trial debug hello-oracle-1a2b', 'look around where it runs, or ran'],
+      ['sb trial debug hello-oracle-1a2b --copy --rm', 'in a copy, and leave nothing behind'],
+      ['sb trial debug hello-oracle-1a2b -- ls -l /app', 'one command, without a terminal'],
+    ],
+  );
+
+/** `sb trial` */
+export const trial = (cli: Cli): Command =>
+  examples(
+    new Command('trial')
+      .description(
+        'Looks after single Trials. A Trial is named by its name, its unique beginning, or @latest.',
+      )
+      .addCommand(show(cli))
+      .addCommand(logs(cli))
+      .addCommand(explain(cli))
+      .addCommand(cancel(cli))
+      .addCommand(debug(cli)),
+    [['sb trial explain hello-oracle-1a2b', 'why is it where it is?']],
+  );

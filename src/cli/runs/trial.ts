@@ -1,0 +1,166 @@
+/** `sb trial show` and `sb trial explain`: one Trial, as much of it as somebody reads, and why it is where it is. */
+import { conditionOf } from '../../crds/conditions.ts';
+import { PHASES, type TrialStatus } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
+import { lineOf } from '../../client/runs/follow/line.ts';
+import { lineDocument } from '../../client/runs/documents.ts';
+import { printDocument } from '../render/output.ts';
+import { safeJson, safeLine } from '../../text/safe.ts';
+import { style } from '../render/style.ts';
+import { duration, figure } from '../../text/figures.ts';
+import { runOf } from '../../client/runs/find/runs.ts';
+import type { TrialShown, Explanation } from '../../client/documents/trial.ts';
+import type { OutputFormat, Terminal } from '../types.ts';
+
+export async function showTrial(
+  terminal: Terminal,
+  { trial, format, now }: { trial: Trial; format: OutputFormat; now: Date },
+): Promise<void> {
+  switch (format) {
+    case 'json':
+    case 'yaml':
+      return printDocument(terminal, format, documentOf(trial));
+    case 'jsonl':
+      return terminal.out(`${safeJson(documentOf(trial))}\n`);
+    case 'name':
+      return terminal.out(`${trial.metadata.name}\n`);
+    case 'table':
+    case 'wide':
+      return terminal.out(page(terminal, trial, { now, wide: format === 'wide' }));
+    default:
+      format satisfies never;
+  }
+}
+
+/** The form that it has everywhere, and everything that status tells beyond it. */
+function documentOf(trial: Trial): TrialShown {
+  const { status = {}, spec } = trial;
+  return {
+    ...lineDocument(lineOf(trial)),
+    run: runOf(trial) || (spec.run ?? null),
+    ...resultOf(status),
+    ...placesOf(status),
+  };
+}
+
+const resultOf = ({ conditions, attempts, exception, timings, usage, integrity }: TrialStatus) => ({
+  conditions: conditions ?? [],
+  attempt_list: attempts ?? [],
+  exception_info: exception ?? null,
+  timings: timings ?? {},
+  usage: usage ?? null,
+  integrity: integrity ?? null,
+});
+
+const placesOf = ({ image, imageDigest, taskBuild, s3TaskUri, s3TrialUri, logs }: TrialStatus) => ({
+  image: image ?? null,
+  image_digest: imageDigest ?? null,
+  task_build: taskBuild ?? null,
+  s3_task_uri: s3TaskUri ?? null,
+  s3_trial_uri: s3TrialUri ?? null,
+  logs: logs ?? null,
+});
+
+type Row = readonly [label: string, value: string | undefined];
+
+function page(terminal: Terminal, trial: Trial, { now, wide }: { now: Date; wide: boolean }): string {
+  const { strong } = style({ color: terminal.color && terminal.outIsTTY });
+  return [...identityRows(trial), ...statusRows(trial, now), ...(wide ? conditionRows(trial) : [])]
+    .flatMap(([label, value]) =>
+      value === undefined || value === '' ? [] : [`${strong(label.padEnd(14))} ${safeLine(value)}\n`],
+    )
+    .join('');
+}
+
+function identityRows(trial: Trial): Row[] {
+  const { task, run, agent } = trial.spec;
+  return [
+    ['Trial', trial.metadata.name],
+    ['Run', runOf(trial) || run],
+    ['Task', `${task.name}${task.version === undefined ? '' : `@${task.version}`}`],
+    ['Agent', [agent.name, agent.model].filter(Boolean).join(' ')],
+  ];
+}
+
+function statusRows(trial: Trial, now: Date): Row[] {
+  const { state, reason, message, endedAt, createdAt } = lineOf(trial);
+  const { status = {} } = trial;
+  return [
+    ['State', `${state}: ${reason}: ${message}`],
+    ['Reward', rewardOf(status)],
+    ['Exception', status.exception && `${status.exception.type}: ${status.exception.message}`],
+    ['Took', duration((endedAt ?? now.getTime()) - createdAt)],
+    ['Phases', phasesOf(status.timings)],
+    ['Attempts', attemptsOf(trial)],
+    ['Image', status.image],
+    ['TaskBuild', status.taskBuild],
+    ['Integrity', integrityOf(status)],
+    ['Files', status.s3TrialUri],
+    ['Log', status.logs?.url],
+  ];
+}
+
+function integrityOf({ integrity }: TrialStatus): string | undefined {
+  if (!integrity || integrity.verdict === 'Clean') return integrity?.verdict;
+  return `${integrity.verdict}: ${(integrity.findings ?? []).join('; ')}`;
+}
+
+function rewardOf({ reward, rewards = {} }: TrialStatus): string | undefined {
+  if (reward === undefined) return undefined;
+  const all = Object.entries(rewards).map(([key, value]) => `${key} ${figure(value)}`);
+  return all.length > 1 ? `${figure(reward)} (${all.join(', ')})` : figure(reward);
+}
+
+function phasesOf(timings: TrialStatus['timings']): string | undefined {
+  const told = PHASES.flatMap((phase) => {
+    const { startTime, completionTime } = timings?.[phase] ?? {};
+    if (startTime === undefined || completionTime === undefined) return [];
+    return [`${phase} ${duration(Date.parse(completionTime) - Date.parse(startTime))}`];
+  });
+  return told.length > 0 ? told.join(', ') : undefined;
+}
+
+const attemptsOf = ({ status }: Trial): string | undefined =>
+  status?.attempts
+    ?.map(({ number, nodeName, reason }) => {
+      const how = reason ?? '';
+      return [`#${number}`, nodeName && `on ${nodeName}`, how].filter(Boolean).join(' ');
+    })
+    .join(', ');
+
+const conditionRows = (trial: Trial): Row[] =>
+  (trial.status?.conditions ?? []).map(({ type }) => {
+    const { status = '', reason = '', message = '' } = conditionOf(trial, type) ?? {};
+    return [type, `${status} ${reason}: ${message}`];
+  });
+
+export async function printExplanation(
+  terminal: Terminal,
+  explanation: Explanation,
+  format: OutputFormat,
+): Promise<void> {
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, explanation);
+  if (format === 'jsonl') return terminal.out(`${safeJson(explanation)}\n`);
+  if (format === 'name') return terminal.out(`${explanation.trial}\n`);
+  const { strong, faint } = style({ color: terminal.color && terminal.outIsTTY });
+  const { trial, where, why, next, log } = explanation;
+  const lines = [
+    strong(safeLine(`${trial} ${where}`)),
+    ...why.map((line) => `  ${safeLine(line)}`),
+    ...(log
+      ? [
+          faint(`  end of ${safeLine(log.title)}:`),
+          ...log.lines.map((line) => faint(`  | ${safeLine(line)}`)),
+        ]
+      : []),
+    ...(next.length > 0 ? ['do next:'] : []),
+    ...next.map((line) => `  ${stepLine(line)}`),
+  ];
+  terminal.out(lines.map((line) => `${line}\n`).join(''));
+}
+
+/** A remark behind a command is a comment for the shell: the line can be pasted as it is. */
+function stepLine(line: string): string {
+  const [, command = line, remark] = /^(.*\S) {4}\((.*)\)$/.exec(line) ?? [];
+  return remark === undefined ? safeLine(line) : `${safeLine(command)}    # ${safeLine(remark)}`;
+}

@@ -1,0 +1,84 @@
+/** Runs and Trials as documents for programs, the same wherever they are told of; fields as Harbor names them. */
+import { byText } from '../../text/figures.ts';
+import type { RunRow, RunSummaryDocument, SummaryEvent, TrialEvent } from '../documents/run.ts';
+import type { TrialDocument } from '../documents/trial.ts';
+import { eachTrial, runOf, type Reader } from './find/runs.ts';
+import { lineOf, type TrialLine } from './follow/line.ts';
+import { isEnded } from '../../results/state.ts';
+import { summarize, type RunSummary } from './follow/summary.ts';
+
+const stamp = (at: number): string => new Date(at).toISOString();
+const stampOrNull = (at: number | undefined): string | null => (at === undefined ? null : stamp(at));
+
+/** How far a run is, and what came of it. */
+export const summaryDocument = (summary: RunSummary): RunSummaryDocument => ({
+  state: summary.ended === summary.total ? 'ended' : 'running',
+  total: summary.total,
+  ended: summary.ended,
+  counts: summary.counts,
+  mean: summary.mean ?? null,
+  pass_at_k: summary.passAtK,
+  created_at: stampOrNull(summary.createdAt),
+  elapsed_seconds: Math.round(summary.elapsedMs / 1000),
+});
+
+/** A Trial's line. */
+export const lineDocument = (line: TrialLine): TrialDocument => ({
+  trial: line.name,
+  trial_name: line.trialName,
+  namespace: line.namespace,
+  task: line.task,
+  agent: line.agent,
+  model: line.model ?? null,
+  state: line.state,
+  reason: line.reason,
+  message: line.message,
+  attempts: line.attempts,
+  node: line.node ?? null,
+  created_at: stamp(line.createdAt),
+  finished_at: stampOrNull(line.endedAt),
+  reward: isEnded(line.state) ? (line.reward ?? null) : null,
+  rewards: line.rewards ?? null,
+  exception: line.exception ?? null,
+});
+
+/** A Trial that changed, as `-o jsonl` prints it. */
+export const trialEvent = (
+  head: Pick<TrialEvent, 'time' | 'run'>,
+  line: TrialLine,
+  before: TrialLine | undefined,
+): TrialEvent => ({ event: 'trial', ...head, before: before?.state ?? null, ...lineDocument(line) });
+
+/** The last event of a run. */
+export const summaryEvent = (time: string, summary: RunSummary): SummaryEvent => ({
+  event: 'summary',
+  time,
+  run: summary.run,
+  ...summaryDocument(summary),
+  errors: summary.errors,
+});
+
+/** All runs, the newest first. */
+export async function listRuns(reader: Reader, now: Date): Promise<RunRow[]> {
+  const runs = new Map<string, TrialLine[]>();
+  await eachTrial(reader, {
+    onStart: () => runs.clear(),
+    onTrial: (trial) => {
+      const run = runOf(trial);
+      const lines = runs.get(run);
+      if (lines) lines.push(lineOf(trial));
+      else runs.set(run, [lineOf(trial)]);
+    },
+  });
+  return [...runs]
+    .map(([run, lines]) => rowOf(lines, { run, namespace: reader.namespace, now }))
+    .sort((a, b) => byText(b.created_at ?? '', a.created_at ?? '') || byText(a.run, b.run));
+}
+
+function rowOf(
+  lines: TrialLine[],
+  { run, namespace, now }: { run: string; namespace: string; now: Date },
+): RunRow {
+  const summary = summarize(lines, { run, now: now.getTime() });
+  return { run, namespace, ...summaryDocument(summary), errors: summary.errors };
+}
