@@ -1,10 +1,28 @@
 import { expect } from 'chai';
+import type { Command } from 'commander';
+import { contenders } from '../client/runs/plan/agents.ts';
 import { examplesOf } from './commands/command.ts';
 import { callOf, everyCommand, program, run } from './program.ts';
 import { cliPage } from './reference.ts';
 import { recordedIo } from '../client/testing/terminal.ts';
 
 const root = () => program({ io: recordedIo(), finish: () => undefined });
+/** The words of the `sb` within a line of shell, without the quotes of a shell. */
+const wordsOf = (typed: string): string[] =>
+  [...(/\bsb ([^|)]*)/.exec(typed)?.[1] ?? '').matchAll(/'([^']*)'|(\S+)/g)].map(
+    ([, quoted, plain]) => quoted ?? plain ?? '',
+  );
+
+/** The options that a command would be called with. Rejects where the words are not understood. */
+async function parsed(words: string[]): Promise<{ call: string; options: Record<string, unknown> }> {
+  const all = root();
+  let called: Command | undefined;
+  for (const command of everyCommand(all)) command.action(() => void (called = command));
+  await all.parseAsync(words, { from: 'user' });
+  if (!called) return expect.fail('nothing was called');
+  return { call: callOf(called), options: called.opts() };
+}
+
 const visible = everyCommand(root()).filter((command) => !command.name().startsWith('__'));
 
 describe('The program', () => {
@@ -22,6 +40,23 @@ describe('The program', () => {
       for (const { description, flags } of command.options) expect(description, flags).to.not.equal('');
     });
   }
+
+  for (const command of visible)
+    for (const [typed] of examplesOf(command))
+      it(`takes what the help of ${callOf(command)} shows: ${typed}`, async () => {
+        const { call, options } = await parsed(wordsOf(typed));
+        expect(typed).to.include(call);
+        const { agent = [], model = [] } = options as { agent?: string[]; model?: string[] };
+        const agents = agent.map((name) => ({ name }));
+        // Throws for an agent or a model that a run could not have.
+        if (agents.length > 0 || model.length > 0)
+          expect(contenders({ ...(agents.length > 0 && { agents }), models: model })).to.not.be.empty;
+      });
+
+  it('shows every default once', () => {
+    for (const command of visible)
+      expect(command.helpInformation()).to.not.match(/\(default: [^)]*\)\s*\(default: /);
+  });
 
   it('prints the help of every command, with its examples, without a failure', async () => {
     for (const command of visible) {
