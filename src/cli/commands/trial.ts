@@ -91,28 +91,13 @@ const explain = (cli: Cli): Command =>
           () =>
             Promise.all([
               import('../../client/runs/find/trial.ts'),
-              import('../../client/logs/logs.ts'),
-              import('../../client/diagnosis/explain/gather.ts'),
               import('../../client/diagnosis/explain/explain.ts'),
-              import('../../client/session/namespace.ts'),
               import('../runs/trial.ts'),
             ]),
-          async (
-            given: OnNamed,
-            [
-              { resolveTrial },
-              { logSources },
-              { gather },
-              { explainTrial },
-              { namespaceToSay },
-              { printExplanation },
-            ],
-          ) => {
+          async (given: OnNamed, [{ resolveTrial }, { explain: explained }, { printExplanation }]) => {
             const { session, options } = given;
             const trial = await resolveTrial(session, meant(given));
-            const { signal } = cli.io;
-            const evidence = await gather(session, trial, { sources: logSources(session), signal });
-            const explanation = explainTrial(evidence, namespaceToSay(session));
+            const explanation = await explained(session, trial, cli.io.signal);
             await printExplanation(cli.io.terminal, explanation, options.output);
           },
         ),

@@ -1,4 +1,4 @@
-/** Pure: what was read of a Trial → why it is where it is, and what to do. */
+/** What was read of a Trial → why it is where it is, and what to do. */
 import {
   TRIAL_ACTIVE,
   TRIAL_DONE,
@@ -11,14 +11,27 @@ import { stateOf } from '../../../results/state.ts';
 import { STATES } from '../../../results/state-names.ts';
 import { lineOf } from '../../runs/follow/line.ts';
 import { duration } from '../../../text/figures.ts';
-import { inNamespace } from '../../session/namespace.ts';
+import type { Trial } from '../../../crds/trial.ts';
+import { logSources } from '../../logs/logs.ts';
+import { inNamespace, namespaceToSay } from '../../session/namespace.ts';
+import type { Session } from '../../session/types.ts';
 import { runOf } from '../../runs/find/runs.ts';
 import { ACTIVE_ADVICE } from './active.ts';
 import { DONE_ADVICE, FAILED_ADVICE } from './ended.ts';
 import type { Explanation } from '../../documents/trial.ts';
 import type { Evidence, Explained } from './evidence.ts';
+import { gather } from './gather.ts';
 
-/** `namespace`: what commands have to name, see `namespaceToSay`. */
+/**
+ * Why a Trial is where it is, and what to do next: reads its build, Job, Pod, node, events and log. What the user may not read is named in
+ * `why`. Rejects with an ApiError where the API server does not answer; `signal` ends it.
+ */
+export async function explain(session: Session, trial: Trial, signal: AbortSignal): Promise<Explanation> {
+  const evidence = await gather(session, trial, { sources: logSources(session), signal });
+  return explainTrial(evidence, namespaceToSay(session));
+}
+
+/** Pure. `namespace`: what commands have to name, see `namespaceToSay`. */
 export function explainTrial(evidence: Evidence, namespace?: string): Explanation {
   const { trial, log, unread } = evidence;
   const { state, reason, message } = stateOf(trial);
