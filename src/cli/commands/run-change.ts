@@ -64,7 +64,7 @@ export const reindex = (cli: Cli): Command =>
         inCluster(
           cli,
           () => Promise.all([import('../runs/reindex.ts'), import('../runs/report.ts')]),
-          async (given: OnNamed<object>, [{ reindex: indexAgain }, { printReindexed }]) => {
+          async (given: OnNamed, [{ reindex: indexAgain }, { printReindexed }]) => {
             const { session, options } = given;
             const { terminal, signal } = cli.io;
             const done = await indexAgain(session, { run: meant(given), terminal, signal });
