@@ -45,7 +45,8 @@ export function orphansController({ kube, jobs, trials, now }: OrphansDeps): Rec
   return async (key) => {
     const job = jobs.get(key);
     if (!job || job.metadata.deletionTimestamp !== undefined) return undefined;
-    const trial = trials.get({ namespace: key.namespace, name: controllerOf(job)?.name ?? '' });
+    const owner = controllerOf(job);
+    const trial = owner?.kind === 'Trial' && trials.get({ namespace: key.namespace, name: owner.name });
     if (!trial || !isControlledBy(job, trial)) return undefined;
     const left = leftBehindInMs(job, trial, now());
     if (left === undefined) return undefined;
