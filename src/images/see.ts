@@ -1,4 +1,4 @@
-/** Environment → image: the one that it names, or the one of its TaskBuild, as the registry has it. Reads only; who makes a TaskBuild is the caller's matter. */
+/** Environment → image: the one that it names, or the one that its TaskBuild made, as the registry has it. It only reads: the caller creates the TaskBuild. */
 import { conditionOf } from '../crds/conditions.ts';
 import type { Condition } from '../crds/conditions.ts';
 import { buildName, configMapHash, differences } from '../crds/content.ts';

@@ -46,9 +46,10 @@ const PAUSE_MS = 10_000;
 const OVERDUE_MS = 60_000;
 /** A builder may need a moment to know a build that it has just taken. */
 const UNKNOWN_MS = 30_000;
-/** Nothing tells when a bucket or a registry answers again. */
+/** No event says when a bucket or a registry answers again. */
 export const ASK_AGAIN_MS = 5000;
 
+/** What an observation has to ask for besides: no more than the next action depends on. */
 export function needs(seen: BuildSeen): Needs {
   const { taskBuild, position } = seen;
   const open = openAttempt(taskBuild);
@@ -78,6 +79,7 @@ const UNRECORDED: Failure = {
   message: 'an earlier version of the operator began this build, and did not record what of',
 };
 
+/** The one action that follows from what was observed. */
 export function nextAction(seen: Observed): Action {
   switch (seen.need) {
     case 'nothing':

@@ -45,7 +45,7 @@ export function afterRefusal(
   return { kind: 'wait', reason: meant, message, againMs: jittered(pauseMs, token) };
 }
 
-/** What came of a success that the bucket does not take down. */
+/** What came of a build whose record cannot be stored. */
 export const afterUnrecorded = (message: string): Wait => ({
   kind: 'wait',
   reason: 'Pending',
@@ -53,7 +53,7 @@ export const afterUnrecorded = (message: string): Wait => ({
   againMs: ASK_AGAIN_MS,
 });
 
-/** What came of the end of a build that we may not stop: it ends by itself some day, and the TaskBuild does not wait for that. */
+/** What came of a build that we may not stop: it ends by itself some day, and the TaskBuild does not wait for that. */
 export const afterUnstopped = (action: Fail, message: string): Fail => ({
   ...action,
   failure: { ...action.failure, message: `${action.failure.message}; it runs on: ${message}` },

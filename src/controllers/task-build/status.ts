@@ -11,6 +11,7 @@ import type { StateSeen, Observed } from './observed.ts';
 import type { Failure } from './decide.ts';
 import type { Done } from './done.ts';
 
+/** The status that this pass leaves behind. */
 export function taskBuildStatus(seen: Observed, done: Done): TaskBuildStatus {
   const { taskBuild, now } = seen;
   const before = taskBuild.status ?? {};
@@ -120,7 +121,7 @@ export function reportOf(seen: Observed, done: Done, status: TaskBuildStatus): R
   return { write, ...present({ againMs: againMsOf(seen, done) }) };
 }
 
-/** The end of another build wakes one that waits for a slot; of what the builder does nothing tells but asking. */
+/** The end of another build wakes one that waits for a slot; a builder has to be asked. */
 function againMsOf({ builder }: Observed, done: Done): number | undefined {
   if (done.kind === 'succeed' || done.kind === 'fail') return undefined;
   return done.kind === 'wait' ? done.againMs : builder.pollMs;

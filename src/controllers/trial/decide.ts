@@ -61,6 +61,7 @@ export const nameConflict = ({ trial, attempt }: AttemptSeen): Fail =>
     `Job ${jobName(trial.metadata.name, attempt)} exists and is not this Trial's; delete it or rename the Trial`,
   );
 
+/** What an observation has to ask for besides: no more than the next action depends on. */
 export function needs(seen: AttemptSeen): Needs {
   const { job, recorded } = seen;
   if (job.kind === 'foreign') return { need: 'nothing', action: nameConflict(seen) };
@@ -69,6 +70,7 @@ export function needs(seen: AttemptSeen): Needs {
   return action ? { need: 'nothing', action } : { need: 'inputs' };
 }
 
+/** The one action that follows from what was observed. */
 export function nextAction(seen: Observed): Action {
   switch (seen.need) {
     case 'nothing':

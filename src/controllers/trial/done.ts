@@ -25,17 +25,17 @@ export function whereNameIsTaken(seen: AttemptSeen, found: JobSeen): Done {
   }
 }
 
-/** What came of a Job that the API server does not take, by its words. */
-export const afterJobRefused = (words: string): Wait | Fail =>
-  refused(words, (message) => fail('JobRejected', message));
+/** What came of a Job that the API server refuses, by its message. */
+export const afterJobRefused = (said: string): Wait | Fail =>
+  refused(said, (message) => fail('JobRejected', message));
 
-/** What came of a TaskBuild that the API server does not take, by its words. */
-export const afterBuildRefused = (taskBuild: string, words: string): Wait | Fail =>
-  refused(words, (message) => fail('BuildFailed', `TaskBuild ${taskBuild}: BuildRejected: ${message}`));
+/** What came of a TaskBuild that the API server refuses, by its message. */
+export const afterBuildRefused = (taskBuild: string, said: string): Wait | Fail =>
+  refused(said, (message) => fail('BuildFailed', `TaskBuild ${taskBuild}: BuildRejected: ${message}`));
 
 /** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
-function refused(words: string, failure: (message: string) => Fail): Wait | Fail {
-  const { kind, message } = refusalOf(words);
+function refused(said: string, failure: (message: string) => Fail): Wait | Fail {
+  const { kind, message } = refusalOf(said);
   return kind === 'passing'
     ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 }
     : failure(message);
