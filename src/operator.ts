@@ -32,6 +32,7 @@ import { inWorkOf } from './kube/work/in-work.ts';
 import { providerMetrics } from './providers/metered.ts';
 import type { Adapters } from './providers/profiles/profile.ts';
 import { openAdapters } from './providers/profiles/profiles.ts';
+import { TaskReader } from './task-source/read.ts';
 
 export interface Parts extends Adapters {
   config: Config;
@@ -53,6 +54,8 @@ const RUN_TIMEOUT_MS = 300_000;
 /** The controllers and what wakes them. */
 export class SbOperator extends WatchingOperator {
   readonly #parts: Parts;
+  /** One for controllers and broker: what the one has read the other need not. */
+  readonly tasks: TaskReader;
 
   constructor(parts: Parts) {
     const { kube, config } = parts;
@@ -65,11 +68,13 @@ export class SbOperator extends WatchingOperator {
       requireTaskPrefixes: config.requireTaskPrefixes,
     });
     this.#parts = parts;
+    const { artifacts } = parts;
+    this.tasks = new TaskReader({ kube: this.client, artifacts, rulesOf: this.rulesOf });
   }
 
   protected override async init(): Promise<void> {
     const { config, artifacts, registry, logLinks, brokerCa, kube } = this.#parts;
-    const { trials, jobs } = this;
+    const { trials, jobs, tasks } = this;
     const lookups = new Lookups(kube.clock);
     const { courierImage, imagePullSecrets, userNamespaces, broker } = config;
     const pods = { courierImage, imagePullSecrets, userNamespaces, brokerUrl: broker.url };
@@ -80,7 +85,14 @@ export class SbOperator extends WatchingOperator {
       store: trials,
       owns: [jobs],
       also: [this.trialsOfPods(), this.trialsOfBuilds()],
-      reconcile: trialController({ ...sources, lookups, logLinks, platform: config.imagePlatform, settings }),
+      reconcile: trialController({
+        ...sources,
+        tasks,
+        lookups,
+        logLinks,
+        platform: config.imagePlatform,
+        settings,
+      }),
       concurrency: TRIAL_WORKERS,
     });
     this.#controlBuilds(sources);
@@ -166,6 +178,7 @@ async function main(): Promise<void> {
     certificate,
     tokens: tokenVerifier({ kube: kube.client, now }),
     subjects: subjects(operator.sources),
+    tasks: operator.tasks,
     store: adapters.artifacts,
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,

@@ -1,54 +1,99 @@
 import { expect } from 'chai';
-import { NO_RULES } from '../../test/support/builders.ts';
+import { NO_RULES, SOLVED_FILES } from '../../test/support/builders.ts';
+import type { ImageConfig } from '../crds/image-config.ts';
+import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
+import type { Trial } from '../crds/trial.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
-import { archiveKey, assignmentOf } from './assignment.ts';
+import { compile, parseTaskToml } from '../tasks/index.ts';
+import { assignmentOf } from './assignment.ts';
 import { IMAGE, trialWith } from './testing/objects.ts';
 
-const subject = (trial = trialWith()) => ({ trial, attempt: 2, image: IMAGE });
+const ARCHIVE = { kind: 'archive', url: 'https://s3/task.zip?signed' } as const;
+
+interface Given {
+  trial?: Trial;
+  toml?: string;
+  image?: ImageConfig;
+  rules?: NamespaceRules;
+}
+
+function assignment({ trial = trialWith(), toml = '', image = IMAGE, rules = NO_RULES }: Given = {}) {
+  const files = Object.keys(SOLVED_FILES).map((path) => ({ path }));
+  const compiled = compile(trial.spec, { config: parseTaskToml(toml), files });
+  return assignmentOf({ trial, attempt: 2, image }, { compiled, source: ARCHIVE, rules });
+}
+const step = (given: Given = {}) => assignment(given).steps[0];
 
 describe('assignment', () => {
-  it('says what is to be done, and leaves out what task.toml decides', () => {
-    expect(
-      assignmentOf(subject(), { archiveUrl: 'https://s3/task.zip?signed', rules: NO_RULES }),
-    ).to.deep.equal({
+  it('says everything that is to be done', () => {
+    expect(assignment()).to.deep.equal({
       trial: { namespace: 'evals', name: 'solve', uid: '0a1b2c3d-trial', attempt: 2 },
-      task: { name: 'hello', source: { kind: 'archive', url: 'https://s3/task.zip?signed' } },
+      task: { name: 'hello', source: ARCHIVE },
       image: IMAGE,
-      environmentVariables: [],
-      agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360, backgroundProcesses: 'Keep' },
-      verifier: { disabled: false, env: [] },
-      artifacts: [],
+      workdir: '/app',
+      user: '0',
+      steps: [
+        {
+          agent: {
+            name: 'oracle',
+            env: [],
+            setupTimeoutSeconds: 360,
+            user: '0',
+            backgroundProcesses: 'Keep',
+          },
+          hooks: [],
+          artifacts: [],
+          verifier: { env: [], timeoutSeconds: 600, user: '0' },
+        },
+      ],
+      notes: [],
       upload: true,
     });
   });
 
   it('carries what the Trial decides', () => {
+    const agent = {
+      name: 'custom',
+      model: 'm',
+      timeoutSeconds: 9,
+      setupTimeoutSeconds: 8,
+      backgroundProcesses: 'Stop' as const,
+      user: 'agent',
+      install: 'i',
+      run: 'r',
+    };
     const trial = trialWith({
-      agent: {
-        name: 'custom',
-        model: 'm',
-        timeoutSeconds: 9,
-        setupTimeoutSeconds: 8,
-        backgroundProcesses: 'Stop',
-        user: 'agent',
-        install: 'i',
-        run: 'r',
-      },
+      agent,
       verifier: { mode: 'Shared', disabled: true, timeoutSeconds: 7, user: 'root' },
       artifacts: [{ source: '/app/out' }],
       uploadResults: false,
     });
-    trial.spec.environment.env = [{ name: 'MODE', value: 'fast' }];
-    const assignment = assignmentOf(subject(trial), { rules: NO_RULES });
-    expect(assignment.environmentVariables).to.deep.equal(['MODE']);
-    expect(assignment.task.source).to.deep.equal({ kind: 'configMap' });
-    expect(assignment.task.version).to.equal(undefined);
     trial.spec.task.version = '0123456789ab';
-    expect(assignmentOf(subject(trial), { rules: NO_RULES }).task.version).to.equal('0123456789ab');
-    expect(assignment.agent).to.deep.equal({ ...trial.spec.agent, env: [] });
-    expect(assignment.verifier).to.deep.equal({ disabled: true, env: [], timeoutSeconds: 7, user: 'root' });
-    expect([assignment.artifacts, assignment.upload]).to.deep.equal([[{ source: '/app/out' }], false]);
+    const { task, steps, upload } = assignment({ trial });
+    expect(task.version).to.equal('0123456789ab');
+    expect(steps[0]).to.deep.equal({
+      agent: { ...agent, env: [] },
+      hooks: [],
+      artifacts: [{ source: '/app/out', into: 'app/out' }],
+    });
+    expect(upload).to.equal(false);
+  });
+
+  it('lets every phase run as its own user, else as the environment’s, else as the image’s', () => {
+    const users = (given: Given) => {
+      const { user, steps } = assignment(given);
+      return [user, steps[0].agent.user, steps[0].verifier?.user];
+    };
+    const image = { ...IMAGE, user: 'image', workdir: '' };
+    expect(users({ image })).to.deep.equal(['image', 'image', 'image']);
+    const toml = '[agent]\nuser = 7\n[verifier]\nuser = "judge"\n';
+    expect(users({ image, toml })).to.deep.equal(['image', '7', 'judge']);
+    const trial = trialWith();
+    trial.spec.environment.user = 'all';
+    expect(users({ image, trial })).to.deep.equal(['all', 'all', 'all']);
+    expect(assignment({ image }).workdir).to.equal('/');
+    expect(assignment({ image, toml: '[environment]\nworkdir = "/toml"' }).workdir).to.equal('/toml');
   });
 
   it('has what the agent left running stopped where the Trial or its namespace says so', () => {
@@ -57,7 +102,7 @@ describe('assignment', () => {
         agent: { name: 'oracle', setupTimeoutSeconds: 1, ...present({ backgroundProcesses: own }) },
       });
       const rules = { ...NO_RULES, ...present({ backgroundProcesses: namespace }) };
-      return assignmentOf(subject(trial), { rules }).agent.backgroundProcesses;
+      return step({ trial, rules }).agent.backgroundProcesses;
     };
     expect([of(), of('Keep', 'Keep'), of(undefined, 'Keep')]).to.deep.equal(['Keep', 'Keep', 'Keep']);
     expect([of('Stop'), of('Keep', 'Stop'), of(undefined, 'Stop')]).to.deep.equal(['Stop', 'Stop', 'Stop']);
@@ -77,23 +122,17 @@ describe('assignment', () => {
       },
       verifier: { mode: 'Shared', disabled: false, env: [{ name: 'JUDGE_KEY', secretKeyRef }] },
     });
-    const assignment = assignmentOf(subject(trial), { rules: NO_RULES });
-    expect(assignment.agent.env).to.deep.equal([
+    const { agent, verifier } = step({ trial, toml: '[solution.env]\nA = "a"\n[verifier.env]\nB = "b"\n' });
+    expect(agent.env).to.deep.equal([
       { name: 'MODE', value: 'fast' },
       { name: 'API_KEY', courierVariable: 'SB_SECRET_AGENT_1' },
       { name: 'EMPTY', value: '' },
+      { name: 'A', value: 'a' },
     ]);
-    expect(assignment.verifier.env).to.deep.equal([
+    expect(verifier?.env).to.deep.equal([
       { name: 'JUDGE_KEY', courierVariable: 'SB_SECRET_VERIFIER_0' },
+      { name: 'B', value: 'b' },
     ]);
-  });
-
-  it('finds the archive under the task’s prefix, with or without the closing slash', () => {
-    const withUri = (uri: string) =>
-      archiveKey(trialWith({ task: { name: 'a', dataset: 'local', s3: { uri } } }), 'bucket');
-    expect(withUri('s3://bucket/tasks/a/b/c/')).to.equal('tasks/a/b/c/task.zip');
-    expect(withUri('s3://bucket/tasks/a/b/c')).to.equal('tasks/a/b/c/task.zip');
-    expect(withUri('s3://bucket/trials/run/solve__1/')).to.equal(undefined);
   });
 
   it('takes nothing from outside tasks/ of its own bucket', () => {

@@ -1,76 +1,83 @@
-/** Pure: what a courier is to do, out of its Trial. */
+import type { TrialSubject } from './identity/subjects.ts';
+/** Pure: what a courier is to do, out of its Trial and the compiled task. */
 import { agentVariable, verifierVariable } from '../wire/assignment.ts';
-import type { Assignment, AssignedVariable } from '../wire/assignment.ts';
+import type {
+  AssignedAgent,
+  AssignedSource,
+  AssignedStep,
+  AssignedVariable,
+  Assignment,
+} from '../wire/assignment.ts';
 import type { EnvVar } from '../crds/environment.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
-import type { Trial } from '../crds/trial.ts';
-import { taskKey } from '../providers/artifact-store/port.ts';
-import { TASK_FILES } from '../tasks/bucket.ts';
-import type { TrialSubject } from './identity/subjects.ts';
-
-/** Key of a Trial's `task.zip`; undefined where its `s3.uri` does not lie under `tasks/` of this bucket. */
-export function archiveKey(trial: Trial, bucket: string): string | undefined {
-  const prefix = taskKey(trial.spec.task.s3?.uri ?? '', bucket);
-  return prefix === undefined ? undefined : `${prefix}/${TASK_FILES.task}`;
-}
+import type { Compiled } from '../tasks/index.ts';
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */
-const variables = (
-  env: EnvVar[] | undefined,
-  courierVariable: (index: number) => string,
-): AssignedVariable[] =>
-  (env ?? []).map(({ name, value, secretKeyRef }, index) =>
+const variables = (env: EnvVar[], courierVariable: (index: number) => string): AssignedVariable[] =>
+  env.map(({ name, value, secretKeyRef }, index) =>
     secretKeyRef ? { name, courierVariable: courierVariable(index) } : { name, value: value ?? '' },
   );
 
 export interface AssignmentFacts {
-  /** Where the task can be downloaded; undefined for a task out of a ConfigMap. */
-  archiveUrl?: string;
+  compiled: Compiled;
+  /** Where the task's files come from. */
+  source: AssignedSource;
   /** Of the Trial's namespace. */
   rules: NamespaceRules;
 }
 
 export function assignmentOf(
   { trial, attempt, image }: TrialSubject,
-  { archiveUrl, rules }: AssignmentFacts,
+  { compiled, source, rules }: AssignmentFacts,
 ): Assignment {
-  const { task, environment, agent, verifier, artifacts, uploadResults } = trial.spec;
   const { namespace = '', name, uid = '' } = trial.metadata;
+  const { workdir, user: own, healthcheck } = compiled.environments.agent;
+  const user = own ?? (image.user || '0');
+  const assigned = (step: Compiled['steps'][number]): AssignedStep => stepOf(step, { user, rules });
+  const [first, ...others] = compiled.steps;
   return {
     trial: { namespace, name, uid, attempt },
-    task: {
-      name: task.name,
-      ...present({ version: task.version }),
-      source: archiveUrl === undefined ? { kind: 'configMap' } : { kind: 'archive', url: archiveUrl },
-    },
+    task: { name: trial.spec.task.name, ...present({ version: compiled.version }), source },
     image,
-    environmentVariables: (environment.env ?? []).map(({ name: variable }) => variable),
-    ...present({
-      workdir: environment.workdir,
-      user: environment.user,
-      healthcheck: environment.healthcheck,
+    workdir: workdir ?? (image.workdir || '/'),
+    user,
+    ...present({ healthcheck }),
+    steps: [assigned(first), ...others.map(assigned)],
+    notes: compiled.notes,
+    upload: trial.spec.uploadResults,
+  };
+}
+
+type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string };
+
+function stepOf(
+  { agent, verifier, hooks, artifacts }: Compiled['steps'][number],
+  { user, rules }: StepFacts,
+): AssignedStep {
+  return {
+    agent: agentOf(agent, { user, rules }),
+    hooks,
+    artifacts,
+    ...(!verifier.disabled && {
+      verifier: {
+        env: variables(verifier.env, verifierVariable),
+        timeoutSeconds: verifier.timeoutSeconds,
+        user: verifier.user ?? user,
+      },
     }),
-    agent: {
-      name: agent.name,
-      env: variables(agent.env, agentVariable),
-      setupTimeoutSeconds: agent.setupTimeoutSeconds,
-      // Either may have them stopped.
-      backgroundProcesses: [agent, rules].some((of) => of.backgroundProcesses === 'Stop') ? 'Stop' : 'Keep',
-      ...present({
-        model: agent.model,
-        timeoutSeconds: agent.timeoutSeconds,
-        user: agent.user,
-        install: agent.install,
-        run: agent.run,
-      }),
-    },
-    verifier: {
-      disabled: verifier.disabled,
-      env: variables(verifier.env, verifierVariable),
-      ...present({ timeoutSeconds: verifier.timeoutSeconds, user: verifier.user }),
-    },
-    artifacts: artifacts ?? [],
-    upload: uploadResults,
+  };
+}
+
+function agentOf(agent: Compiled['steps'][number]['agent'], { user, rules }: StepFacts): AssignedAgent {
+  const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run } = agent;
+  return {
+    name,
+    env: variables(agent.env, agentVariable),
+    setupTimeoutSeconds,
+    user: agent.user ?? user,
+    // Either may have them stopped.
+    backgroundProcesses: [agent, rules].some((of) => of.backgroundProcesses === 'Stop') ? 'Stop' : 'Keep',
+    ...present({ model, timeoutSeconds, install, run }),
   };
 }

@@ -6,6 +6,8 @@ export const brokerPermissions = (certificate: string): Permission[] => [
   // The annotations on them say which tasks may be read.
   { group: '', resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   { group: 'batch', resources: ['jobs'], verbs: ['get'] },
+  // A task may lie in one.
+  { group: '', resources: ['configmaps'], verbs: ['get'] },
   { group: 'sb.abundant.ai', resources: ['trials', 'taskbuilds'], verbs: ['get'] },
   { group: '', resources: ['secrets'], verbs: ['get', 'update'], names: [certificate], scope: 'own' },
   { group: '', resources: ['secrets'], verbs: ['create'], scope: 'own' },

@@ -26,10 +26,13 @@ export type RefusalReason =
   | 'UploadsDisabled'
   | 'PathRefused'
   | 'PrefixRefused'
-  // 400, 404, 413: the request itself.
+  // 400, 404, 413: the request itself; 409, 422: the task that it is about.
   | 'BadRequest'
   | 'NoSuchRoute'
   | 'TaskNotFound'
+  | 'TaskInvalid'
+  | 'TaskUnsupported'
+  | 'TaskMismatch'
   | 'ContextNotFound'
   | 'TooLarge'
   // 500, 503: not the courier's fault.
@@ -43,7 +46,7 @@ export type RefusalReason =
 export interface Refused {
   kind: 'refused';
   /** HTTP status of the answer. */
-  status: 400 | 401 | 403 | 404 | 413 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 500 | 503;
   /** Label of the metric. */
   reason: RefusalReason;
   /** One sentence; it goes to the courier and holds nothing secret. */

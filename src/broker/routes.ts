@@ -2,15 +2,17 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { ContextResponse, UploadResponse } from '../wire/uploads.ts';
-import type { Assignment } from '../wire/assignment.ts';
+import type { Assignment, AssignedSource } from '../wire/assignment.ts';
 import { TASKS, unreadable } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
 import type { ArtifactStore } from '../providers/artifact-store/port.ts';
+import { compile, refusalOf } from '../tasks/index.ts';
+import type { TaskFault, TaskRead, TaskReader } from '../task-source/read.ts';
 import { readJson } from './body.ts';
-import type { Subjects } from './identity/subjects.ts';
+import type { Subjects, TrialSubject } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
-import { archiveKey, assignmentOf } from './assignment.ts';
+import { assignmentOf } from './assignment.ts';
 import { isRefused, refused } from './refusal.ts';
 import type { Refused, RefusalReason } from './refusal.ts';
 import { uploadsOf } from './uploads.ts';
@@ -18,6 +20,7 @@ import type { Upload } from './uploads.ts';
 
 export interface RouteDeps {
   subjects: Subjects;
+  tasks: Pick<TaskReader, 'read'>;
   store: ArtifactStore;
   /** What the admins decided for a namespace. Rejects with `ApiError`. */
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
@@ -51,25 +54,56 @@ async function download(
   return (await store.presignGet(key, presignSeconds)).url;
 }
 
+/** How a courier is told what keeps it from the task. */
+const STATUS = { TaskNotFound: 404, TaskInvalid: 422, TaskUnsupported: 422, TaskMismatch: 409 } as const;
+
+function refusedTask({
+  reason,
+  message,
+  forbidden,
+}: Omit<TaskFault, 'reason'> & { reason: keyof typeof STATUS }): Refused {
+  return forbidden ? refused(403, 'PrefixRefused', message) : refused(STATUS[reason], reason, message);
+}
+
+/** A ConfigMap is what it was when the Job was made, or the Job's Pod was made for another task. */
+function changedSince(
+  { taskContent }: TrialSubject,
+  { content }: TaskRead & { kind: 'found' },
+): Refused | undefined {
+  if (content === undefined || taskContent === undefined || taskContent === content) return undefined;
+  return refused(
+    409,
+    'TaskMismatch',
+    `the task’s ConfigMap has changed since the Job was made: its files were ${taskContent} and are ${content}`,
+  );
+}
+
 /** Routes by method and path. */
 export function routes(given: RouteDeps): Record<string, Route> {
-  const { subjects, store, rulesOf } = given;
+  const { subjects, tasks, store, rulesOf } = given;
   const presignSeconds = Math.min(given.presignSeconds, PRESIGN_MAX_SECONDS);
   const deps = { ...given, presignSeconds };
+
+  const sourceOf = async ({
+    content,
+    archive = '',
+  }: TaskRead & { kind: 'found' }): Promise<AssignedSource> => {
+    if (content !== undefined) return { kind: 'configMap', content };
+    return { kind: 'archive', url: (await store.presignGet(archive, presignSeconds)).url };
+  };
 
   const assignment = async (pod: PodIdentity): Promise<Assignment | Refused> => {
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
-    const { s3 } = subject.trial.spec.task;
-    const rules = await rulesOf(pod.namespace);
-    if (!s3) return assignmentOf(subject, { rules });
-    const url = await download(deps, {
-      key: archiveKey(subject.trial, store.bucket),
-      uri: s3.uri,
-      reason: 'TaskNotFound',
-      namespace: pod.namespace,
-    });
-    return typeof url === 'string' ? assignmentOf(subject, { archiveUrl: url, rules }) : url;
+    const read = await tasks.read(subject.trial);
+    if (read.kind === 'faulty') return refusedTask(read);
+    const changed = changedSince(subject, read);
+    if (changed) return changed;
+    const compiled = compile(subject.trial.spec, read.task);
+    const refusal = refusalOf(compiled);
+    if (refusal) return refusedTask(refusal);
+    const [source, rules] = await Promise.all([sourceOf(read), rulesOf(pod.namespace)]);
+    return assignmentOf(subject, { compiled, source, rules });
   };
 
   const presign = async (uploads: Upload[]): Promise<UploadResponse> => {

@@ -6,13 +6,14 @@ import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
 import type { Assignment } from '../wire/assignment.ts';
 import type { UploadResponse } from '../wire/uploads.ts';
-import { NO_RULES } from '../../test/support/builders.ts';
+import { aMetadata, NO_RULES } from '../../test/support/builders.ts';
 import { namespaceRules } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { Secret } from '../kube/kinds.ts';
 import type { Log } from '../kube/types.ts';
 import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
 import { ProviderError } from '../providers/errors.ts';
+import { TaskReader } from '../task-source/read.ts';
 import { subjects } from './identity/subjects.ts';
 import { tokenVerifier } from './identity/token.ts';
 import { brokerMetrics } from './metrics.ts';
@@ -75,10 +76,10 @@ describe('broker', () => {
     gate = Promise.resolve();
     rules = NO_RULES;
     store = memoryArtifactStore({ fault: (operation) => fault(operation) });
-    const head = store.head.bind(store);
-    store.head = async (name) => {
+    const get = store.get.bind(store);
+    store.get = async (name, max) => {
       await gate;
-      return head(name);
+      return get(name, max);
     };
     certificate = await brokerCertificate({ kube: cluster.kube, ...INSTALLED, now, log: quiet });
     registry = new Registry();
@@ -95,6 +96,7 @@ describe('broker', () => {
         taskBuilds: cacheOf(taskBuild),
         now,
       }),
+      tasks: new TaskReader({ kube: cluster.kube, artifacts: store, rulesOf: async () => rules }),
       store,
       rulesOf: async () => rules,
       presignSeconds: 300,
@@ -140,7 +142,10 @@ describe('broker', () => {
   const assignment = (): Promise<Received> => send({ path: '/v1/assignment', token: trialToken });
   const upload = (body: string): Promise<Received> =>
     send({ method: 'POST', path: '/v1/uploads', token: trialToken, body });
-  const taskZip = (): Promise<string> => store.put('tasks/local/hello/0123456789ab/task.zip', 'zip');
+  const taskZip = async (): Promise<void> => {
+    await store.put('tasks/local/hello/0123456789ab/task.zip', 'zip');
+    await store.put('tasks/local/hello/0123456789ab/metadata.json', JSON.stringify(aMetadata()));
+  };
 
   it('gives a Trial’s courier its assignment, with a URL of the task that works', async () => {
     await taskZip();
@@ -155,7 +160,10 @@ describe('broker', () => {
   it('answers 404 with the URI where the task is not there', async () => {
     expect(await assignment()).to.deep.include({
       status: 404,
-      json: { error: 'there is no object s3://memory/tasks/local/hello/0123456789ab/task.zip' },
+      json: {
+        error:
+          'there is no object s3://memory/tasks/local/hello/0123456789ab/metadata.json; store the task again with sb task push or sb cloud run',
+      },
     });
   });
 
@@ -212,7 +220,7 @@ describe('broker', () => {
       const { status, json } = await send(request);
       expect([status, json['error']]).to.deep.equal([
         403,
-        `namespace evals may not read tasks/local/hello/0123456789ab/${request.path === '/v1/assignment' ? 'task' : 'context'}.zip: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
+        `${request.path === '/v1/assignment' ? 'spec.task.s3.uri: namespace evals may not read tasks/local/hello/0123456789ab' : 'namespace evals may not read tasks/local/hello/0123456789ab/context.zip'}: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/`,
       ]);
     }
     rules = namespaceRules({ 'sb.abundant.ai/task-prefixes': 'tasks/local/' }, { requirePrefixes: true });
@@ -322,10 +330,10 @@ describe('broker', () => {
     const reached = Promise.withResolvers<void>();
     fault = () => undefined;
     gate = opened.promise;
-    const head = store.head.bind(store);
-    store.head = (name) => {
+    const get = store.get.bind(store);
+    store.get = (name, max) => {
       reached.resolve();
-      return head(name);
+      return get(name, max);
     };
     const running = assignment();
     await reached.promise;

@@ -1,6 +1,6 @@
 /** Pure: which files a courier may store, and where. */
 import { MANIFEST_MAX_BYTES, UPLOAD_BATCH } from '../wire/uploads.ts';
-import { OUTCOME_MAX_BYTES } from '../wire/outcome.ts';
+import { OUTCOME_MAX_BYTES } from '../wire/limits.ts';
 import type { UploadFile } from '../wire/uploads.ts';
 import { trialPrefix } from '../results/keys.ts';
 import type { Trial } from '../crds/trial.ts';

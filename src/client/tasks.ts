@@ -1,3 +1,5 @@
+import { sha256 } from '../crds/names.ts';
+import { metadataText } from './runs/submit/metadata.ts';
 import { TASK_FILES } from '../tasks/bucket.ts';
 /** Tasks on this machine: read, hash, pack, and the rules to check them by. */
 import { resolve, join } from 'node:path';
@@ -15,7 +17,6 @@ import {
   taskVersion,
   packContext,
   packTask,
-  taskMetadata,
   type Task,
 } from '../tasks/index.ts';
 import type { HashedTask, PackedTask } from './documents/task.ts';
@@ -86,10 +87,12 @@ export async function packTo(
   { folder, cwd }: { folder: string; cwd: string },
 ): Promise<PackedTask> {
   const builds = task.config.environment.docker_image === undefined;
+  const context = builds ? await packContext(task) : undefined;
+  const metadata = metadataText({ task, ...(context && { contextSha256: sha256(context) }) });
   const files: [string, Uint8Array | string][] = [
     [TASK_FILES.task, await packTask(task)],
-    ...(builds ? [[TASK_FILES.context, await packContext(task)] as [string, Uint8Array]] : []),
-    [TASK_FILES.metadata, `${JSON.stringify(taskMetadata(task), undefined, 2)}\n`],
+    ...(context ? [[TASK_FILES.context, context] as [string, Uint8Array]] : []),
+    [TASK_FILES.metadata, metadata],
   ];
   const target = resolve(cwd, folder);
   await makeFolder(target);

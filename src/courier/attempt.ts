@@ -1,5 +1,6 @@
 /** One attempt at a Trial, from the assignment to the outcome. */
 import { join } from 'node:path';
+import type { TrialFailedReason } from '../crds/reasons.ts';
 import type { Outcome } from '../wire/outcome.ts';
 import type { Assignment } from '../wire/assignment.ts';
 import type { BrokerClient } from './broker/broker-client.ts';
@@ -46,13 +47,13 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
   let assignment: Assignment | undefined;
   let ending: Pick<Outcome, 'result' | 'exception'>;
   try {
-    const { given, task, sequence } = await timeline.during('environmentSetup', async () => {
+    const { task, sequence } = await timeline.during('environmentSetup', async () => {
       assignment = await broker.assignment();
-      return { given: assignment, ...(await setUpEnvironment(assignment, deps)) };
+      return await setUpEnvironment(assignment, deps);
     });
     const [step] = sequence.steps;
     if (!step) throw new Error('a task has at least one step');
-    ending = await runStep(step, { assignment: given, task }, { ...deps, paths: settings.paths });
+    ending = await runStep(step, task, { ...deps, paths: settings.paths });
   } catch (error) {
     ending = endingOf(error, deps);
   }
@@ -89,15 +90,15 @@ async function prepareTask(
   { settings, broker, patience, note }: AttemptDeps,
 ): Promise<Prepared> {
   const { paths, secrets } = settings;
-  // Loaded only now: the first request should not wait for the parsers.
+  // Loaded only now: the first request should not wait for it.
   const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
   const { sequenceOf } = await import('./task/steps.ts');
   const folder = join(paths.scratch, 'task');
   const archive = join(paths.scratch, 'task.zip');
-  await fetchTask(assignment.task.source, { mount: paths.task, folder, archive, broker, patience });
-  const task = await readReadyTask(folder, assignment.task);
+  await fetchTask(assignment.task, { mount: paths.task, folder, archive, broker, patience });
+  const task = await readReadyTask(folder);
   const sequence = sequenceOf(assignment, task, secrets);
-  for (const line of sequence.notes) note(line);
+  for (const line of assignment.notes) note(line);
   return { task, sequence };
 }
 
@@ -112,6 +113,13 @@ function endingOf(error: unknown, deps: AttemptDeps): Pick<Outcome, 'result' | '
   };
 }
 
+/** What the broker refuses the assignment for, by its status. */
+const TASK_REFUSED: Record<number, TrialFailedReason> = {
+  404: 'TaskNotFound',
+  409: 'TaskMismatch',
+  422: 'TaskInvalid',
+};
+
 function failureOf(error: unknown, { hand, stop, timeline }: AttemptDeps): AttemptFailure {
   if (error instanceof AttemptFailure) return error;
   if (stop.aborted || hand.toldToStop())
@@ -120,7 +128,7 @@ function failureOf(error: unknown, { hand, stop, timeline }: AttemptDeps): Attem
     });
   if (error instanceof HandGone)
     return new AttemptFailure('TaskContainerExited', `${error.message} during ${timeline.current()}`);
-  if (error instanceof HttpFailure && error.status === 404)
-    return new AttemptFailure('TaskNotFound', error.message);
+  const ofTask = error instanceof HttpFailure ? TASK_REFUSED[error.status] : undefined;
+  if (ofTask && error instanceof HttpFailure) return new AttemptFailure(ofTask, error.message);
   return new AttemptFailure('CourierFailed', explain(error));
 }

@@ -65,10 +65,9 @@ describe('The schemas of spec and status', () => {
   it('write out nested defaults, because the API server checks a default before it fills it in', () => {
     const verifier = described.find(({ path }) => path === 'Trial.spec.verifier');
     expect(verifier?.schema.default).to.deep.equal({ mode: 'Shared', disabled: false });
-    const resources = described.find(({ path }) => path === 'Trial.spec.environment.resources');
-    expect(resources?.schema.default).to.deep.equal({
-      requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
-      limits: { 'ephemeral-storage': '16Gi' },
+    const environment = described.find(({ path }) => path === 'Trial.spec.environment');
+    expect(environment?.schema.default).to.deep.equal({
+      network: { mode: 'Public', enforcement: 'BestEffort' },
     });
   });
 

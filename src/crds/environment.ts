@@ -42,39 +42,49 @@ export const EnvVars = (description: string) => listMap(EnvVar, 'name', { maxIte
 export const User = (description: string) =>
   text(129, description, { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$' });
 
-/** A request beyond its limit would be refused as late as in the Job, and the default requests are easily overlooked. */
+/** A request beyond its limit would be refused as late as in the Job. */
 function withinLimit(resource: string): Rule {
   // CEL's escape for a dash in a field's name.
   const field = resource.replaceAll('-', '__dash__');
+  const [request, limit] = [`self.requests.${field}`, `self.limits.${field}`];
   return {
-    rule: `!has(self.limits.${field}) || quantity(string(self.requests.${field})).compareTo(quantity(string(self.limits.${field}))) <= 0`,
+    rule: `!has(self.requests) || !has(${request}) || !has(self.limits) || !has(${limit}) || quantity(string(${request})).compareTo(quantity(string(${limit}))) <= 0`,
     message: `requests.${resource} is more than limits.${resource}`,
     reason: 'FieldValueInvalid',
   };
 }
 
+/** No defaults: what is left out is the task's to say. */
 export const Resources = Type.Object(
   {
-    requests: Type.Object(
-      {
-        cpu: quantity('cores', 'Cores.', { default: '500m' }),
-        memory: quantity('bytes', 'Memory.', { default: '512Mi' }),
-        'ephemeral-storage': quantity('bytes', 'Disk.', { default: '8Gi' }),
-      },
-      { default: {}, description: 'What the scheduler sets aside.' },
+    requests: Type.Optional(
+      Type.Object(
+        {
+          cpu: Type.Optional(quantity('cores', 'Cores; default: of task.toml, else 500m.')),
+          memory: Type.Optional(quantity('bytes', 'Memory; default: of task.toml, else 512Mi.')),
+          'ephemeral-storage': Type.Optional(quantity('bytes', 'Disk; default: of task.toml, else 8Gi.')),
+        },
+        { description: 'What the scheduler sets aside.' },
+      ),
     ),
-    limits: Type.Object(
-      {
-        cpu: Type.Optional(quantity('cores', 'Cores.')),
-        memory: Type.Optional(quantity('bytes', 'Memory; beyond it the kernel kills.')),
-        'ephemeral-storage': quantity('bytes', 'Disk; beyond it the kubelet evicts.', { default: '16Gi' }),
-      },
-      { default: {}, description: 'What the container may use at most.' },
+    limits: Type.Optional(
+      Type.Object(
+        {
+          cpu: Type.Optional(quantity('cores', 'Cores.')),
+          memory: Type.Optional(
+            quantity('bytes', 'Memory; beyond it the kernel kills; default: of task.toml, else none.'),
+          ),
+          'ephemeral-storage': Type.Optional(
+            quantity('bytes', 'Disk; beyond it the kubelet evicts; default: of task.toml, else 16Gi.'),
+          ),
+        },
+        { description: 'What the container may use at most.' },
+      ),
     ),
   },
   {
-    default: {},
-    description: 'Resources of the task container.',
+    description:
+      'Resources of the task container. A request or limit that is given here takes the place of both that task.toml has for it.',
     ...rules(...['cpu', 'memory', 'ephemeral-storage'].map(withinLimit)),
   },
 );
@@ -136,7 +146,11 @@ export const Sidecar = Type.Object({
 
 export const Environment = Type.Object(
   {
-    image: Type.Optional(text(1024, 'Image to run as it is.', { minLength: 1 })),
+    image: Type.Optional(
+      text(1024, 'Image to run as it is; default: of task.toml, else built from the task’s context.', {
+        minLength: 1,
+      }),
+    ),
     buildRef: Type.Optional(
       Type.Object(
         { name: objectName('Name of a TaskBuild in the same namespace.') },
@@ -144,9 +158,14 @@ export const Environment = Type.Object(
       ),
     ),
     build: Type.Optional(BuildTemplate),
-    resources: Resources,
+    resources: Type.Optional(Resources),
     gpus: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 64, format: 'int32', description: 'Limit of `nvidia.com/gpu`.' }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 64,
+        format: 'int32',
+        description: 'Limit of `nvidia.com/gpu`; default: of task.toml, else none.',
+      }),
     ),
     env: Type.Optional(EnvVars('Variables of every process in the task container.')),
     workdir: Type.Optional(
@@ -161,11 +180,12 @@ export const Environment = Type.Object(
     ),
   },
   {
-    description: 'The container that the agent works in.',
+    default: {},
+    description: 'The container that the agent works in; what is left out is as the task says.',
     ...rules(
       {
-        rule: '[has(self.image), has(self.buildRef), has(self.build)].filter(x, x).size() == 1',
-        message: 'give exactly one of image, buildRef and build',
+        rule: '[has(self.image), has(self.buildRef), has(self.build)].filter(x, x).size() <= 1',
+        message: 'give at most one of image, buildRef and build',
         reason: 'FieldValueInvalid',
       },
       {

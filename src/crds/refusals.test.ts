@@ -8,14 +8,17 @@ const spec = (requests: Record<string, string>, limits: Record<string, string> =
 });
 
 describe('What the API server would refuse', () => {
-  it('is a request beyond its limit, the default limit too', () => {
+  it('is a request beyond its limit', () => {
     expect(refusals(TrialSpec, spec({ memory: '2Gi' }, { memory: '2048Mi' }))).to.deep.equal([]);
-    expect(refusals(TrialSpec, spec({ 'ephemeral-storage': '17Gi' }))).to.deep.equal([
+    expect(
+      refusals(TrialSpec, spec({ 'ephemeral-storage': '17Gi' }, { 'ephemeral-storage': '16Gi' })),
+    ).to.deep.equal([
       {
         path: ['environment', 'resources', 'requests', 'ephemeral-storage'],
         message: 'is 17Gi; expected at most the limit, 16Gi',
       },
     ]);
+    expect(refusals(TrialSpec, spec({ 'ephemeral-storage': '17Gi' }))).to.deep.equal([]);
   });
 
   it('is told with what is there and what is expected, and nothing of it twice', () => {

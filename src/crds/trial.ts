@@ -23,9 +23,13 @@ const Task = Type.Object(
     s3: Type.Optional(
       Type.Object(
         {
-          uri: text(1024, 'Prefix in the operator’s bucket, under `tasks/`, that holds `task.zip`.', {
-            pattern: '^s3://[^/]+/.+',
-          }),
+          uri: text(
+            1024,
+            'Prefix in the operator’s bucket, under `tasks/`, that holds `task.zip` and `metadata.json`.',
+            {
+              pattern: '^s3://[^/]+/.+',
+            },
+          ),
         },
         { description: 'A task out of the bucket.' },
       ),

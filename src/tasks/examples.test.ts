@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { taskDigest, taskHash } from './hash.ts';
 import { readTask } from './folder/read.ts';
 import type { Task } from './task.ts';
-import { trialManifest } from './trial/manifest.ts';
+import { compile } from './compile/compile.ts';
+import { storedSpec } from './compile/refusals.ts';
 import { unsupportedParts } from './unsupported.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -25,7 +26,9 @@ describe('example tasks', () => {
     expect(tasks.map(({ name }) => name)).to.include.members(['examples/hello', 'examples/fraction']);
     for (const task of tasks) {
       expect(unsupportedParts(task)).to.deep.equal([]);
-      trialManifest(task, { bucket: 'b', dataset: 'examples', contextSha256: 'a'.repeat(64), variables: {} });
+      const spec = storedSpec({ task: { name: task.name, s3: { uri: 's3://b/tasks/x' } } });
+      const context = { uri: 's3://b/tasks/x/context.zip', sha256: 'a'.repeat(64) };
+      expect(compile(spec, { ...task, context }).problems).to.deep.equal([]);
     }
   });
 });

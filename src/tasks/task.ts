@@ -3,6 +3,22 @@ import type { TaskConfig } from './toml/schema.ts';
 /** What lies below this is the build context. It is what `docker build` would see: links, empty folders and permissions are part of it. */
 export const CONTEXT = 'environment/';
 
+/** Everything that can belong to a task; other files in the folder are not looked at. */
+export const ROOTS = [
+  'task.toml',
+  'instruction.md',
+  'README.md',
+  'trajectory.json',
+  'environment',
+  'solution',
+  'tests',
+  'steps',
+];
+/** In Harbor’s digest, but no part of what a trial is given. */
+export const NOT_HASHED = ['README.md', 'trajectory.json'];
+/** Names in a task's folder that its hash is made of. */
+export const HASHED: ReadonlySet<string> = new Set(ROOTS.filter((name) => !NOT_HASHED.includes(name)));
+
 /** A file of a task that counts: it is hashed, packed and handed to the trial. */
 export interface TaskFile {
   /** POSIX path within the task's folder. */

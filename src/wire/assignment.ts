@@ -1,51 +1,91 @@
 /**
  * What the broker hands a courier at its start: `GET /v1/assignment`, for Pods of Trials. JSON over HTTPS; the courier's projected token is
  * the bearer. Both ends are of one image, so there is one version. Failures are `{ "error": string }` with 401 (token), 403 (not this
- * Pod's), 404, 503 (retry).
+ * Pod's), 404 (no task), 409 (another task than the Job was made for), 422 (a task that cannot be run), 503 (retry).
  */
 import type { Healthcheck } from '../crds/environment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
-import type { BackgroundProcesses, TrialSpec } from '../crds/trial.ts';
+import type { BackgroundProcesses } from '../crds/trial.ts';
 
 /** A variable for a phase: its value, or the name of the courier's own variable that the kubelet filled from a Secret. */
 export type AssignedVariable = { name: string; value: string } | { name: string; courierVariable: string };
 
-/** The courier's own variable that holds the secret value of entry `index` of `spec.agent.env`. */
+/** The courier's own variable that holds the secret value of entry `index` of the agent's variables. */
 export const agentVariable = (index: number): string => `SB_SECRET_AGENT_${index}`;
 
-/** The same for `spec.verifier.env`. */
+/** The same for the verifier's. */
 export const verifierVariable = (index: number): string => `SB_SECRET_VERIFIER_${index}`;
 
-/** What the courier is to do. Values of the Trial's spec; where one is missing, task.toml decides. */
+/** What is to be copied to `/logs/artifacts/<into>`. */
+export interface ArtifactCopy {
+  /** Absolute path in the task container. */
+  source: string;
+  into: string;
+}
+
+/** A shell command between agent and verifier. */
+export interface Hook {
+  command: string;
+  timeoutSeconds: number;
+  /** Missing: that of the environment. */
+  user?: string;
+}
+
+export interface AssignedAgent {
+  name: string;
+  model?: string;
+  env: AssignedVariable[];
+  /** Missing: no limit. */
+  timeoutSeconds?: number;
+  setupTimeoutSeconds: number;
+  user: string;
+  /** What the agent leaves running: kept for the tests, or ended before they appear. */
+  backgroundProcesses: BackgroundProcesses;
+  install?: string;
+  run?: string;
+}
+
+export interface AssignedVerifier {
+  env: AssignedVariable[];
+  timeoutSeconds: number;
+  user: string;
+}
+
+/** One agent and one verifier. */
+export interface AssignedStep {
+  agent: AssignedAgent;
+  /** Run after the agent, before the artifacts are copied. */
+  hooks: Hook[];
+  artifacts: ArtifactCopy[];
+  /** Missing: disabled. */
+  verifier?: AssignedVerifier;
+}
+
+/** Where the task's files come from. */
+export type AssignedSource =
+  /** To download. */
+  | { kind: 'archive'; url: string }
+  /** The folder `POD_PATHS.task` in flattened keys (`tests__test.sh`); `content`: first 12 hex digits of the `filesHash` that was compiled. */
+  | { kind: 'configMap'; content: string };
+
+/** What the courier is to do; nothing is left for it to decide or to look up in the task. */
 export interface Assignment {
   trial: { namespace: string; name: string; uid: string; attempt: number };
-  /** The task: an archive to download, or the folder `POD_PATHS.task` in flattened keys (`tests__test.sh`). */
   task: {
     name: string;
-    /** What its files must hash to, where the Trial says so. */
+    /** What its files must hash to, where Trial or store say it. */
     version?: string;
-    source: { kind: 'archive'; url: string } | { kind: 'configMap' };
+    source: AssignedSource;
   };
   image: ImageConfig;
-  /** Names that `spec.environment.env` sets in the task container: they go before task.toml's. */
-  environmentVariables: string[];
-  workdir?: string;
-  user?: string;
+  workdir: string;
+  /** User of all that names none. */
+  user: string;
   healthcheck?: Healthcheck;
-  agent: {
-    name: string;
-    model?: string;
-    env: AssignedVariable[];
-    timeoutSeconds?: number;
-    setupTimeoutSeconds: number;
-    user?: string;
-    /** What the agent leaves running: kept for the tests, or ended before they appear. */
-    backgroundProcesses: BackgroundProcesses;
-    install?: string;
-    run?: string;
-  };
-  verifier: { disabled: boolean; env: AssignedVariable[]; timeoutSeconds?: number; user?: string };
-  artifacts: NonNullable<TrialSpec['artifacts']>;
+  /** In their order. */
+  steps: [AssignedStep, ...AssignedStep[]];
+  /** For the log, one sentence each. */
+  notes: string[];
   /** False: keep the files to yourself, report the reward alone. */
   upload: boolean;
 }

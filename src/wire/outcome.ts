@@ -8,11 +8,7 @@ import type { TrialFailedReason } from '../crds/reasons.ts';
 import { choice, text, Type } from '../crds/schema.ts';
 import { Exception, PHASES } from '../crds/trial-status.ts';
 import type { Phase } from '../crds/trial-status.ts';
-
-/** The operator reads no larger `outcome.json`. */
-export const OUTCOME_MAX_BYTES = 16 * 1024;
-/** Longest termination message: the kubelet cuts what is longer, in the middle of whatever it is. */
-export const MESSAGE_MAX_BYTES = 4096;
+import { MESSAGE_MAX_BYTES } from './limits.ts';
 
 /** As `Date.toISOString` writes it. The API server refuses a status with any other text in place of a time. */
 const Time = Type.String({

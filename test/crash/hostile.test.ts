@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { Job as JobKind, Namespace, Pod as PodKind } from '../../src/kube/kinds.ts';
 import type { SeenRequest } from '../support/api-server.ts';
-import { anOutcome, aTaskBuild, aTrial, endedPod } from '../support/builders.ts';
+import { aMetadata, anOutcome, aTaskBuild, aTrial, endedPod } from '../support/builders.ts';
 import { World } from './world.ts';
 
 describe('an operator among people who write what they may', () => {
@@ -45,8 +45,8 @@ describe('an operator among people who write what they may', () => {
 
   it('reads no task that the namespace may not read, even where it sees Namespace and Trial at the same moment', async () => {
     world = await World.start();
-    await world.artifacts.put('tasks/team-a/x/task.zip', 'zip');
-    await world.artifacts.put('tasks/team-b/x/task.zip', 'zip');
+    await world.artifacts.put('tasks/team-a/x/metadata.json', JSON.stringify(aMetadata()));
+    await world.artifacts.put('tasks/team-b/x/metadata.json', JSON.stringify(aMetadata()));
     const task = (prefix: string) => ({
       task: { name: 'x', dataset: 'local', s3: { uri: world.artifacts.uri(`${prefix}/x/`) } },
     });

@@ -15,7 +15,7 @@ import { memoryImageRegistry } from '../../src/providers/image-registry/memory.t
 import { storedLogLinks } from '../../src/providers/log-links/stored.ts';
 import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
 import { ApiServer, type SeenRequest } from '../support/api-server.ts';
-import { aTrial } from '../support/builders.ts';
+import { aTrial, SOLVED_DATA } from '../support/builders.ts';
 import type { CodeBuildService } from '../support/codebuild/service.ts';
 import { configMap, connectTo, fastClock, recordingLog, until } from '../support/kube.ts';
 import { Kubelet } from '../support/kubelet.ts';
@@ -93,7 +93,7 @@ export class World {
     // Without timers: what a dead process sent arrives once or not at all, nobody sends it again.
     this.#lateKube = connectTo(server, { clock: { ...systemClock, after: () => () => {} } });
     this.registry.add('debian:bookworm-slim');
-    this.add(ConfigMapKind, configMap('hello-task'));
+    this.add(ConfigMapKind, configMap('hello-task', SOLVED_DATA));
     this.add(ConfigMapKind, configMap('context'));
   }
 

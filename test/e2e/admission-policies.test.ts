@@ -6,7 +6,7 @@ import type { Trial } from '../../src/crds/trial.ts';
 import { operatorUser } from '../../src/installation/names.ts';
 import type { Job } from '../../src/kube/kinds.ts';
 import { buildJob } from '../../src/providers/image-builder/buildkit/manifests.ts';
-import { aTrial, anImageConfig } from '../support/builders.ts';
+import { aTrial, anImageConfig, compiledTrial } from '../support/builders.ts';
 import {
   dropNamespace,
   kubectl,
@@ -56,7 +56,7 @@ async function may(user: string, asked: string, where = namespace): Promise<bool
 
 /** The Job that the operator renders, as a change leaves it. */
 function rendered(change: (job: Job, pod: PodSpec) => void = () => {}): Job {
-  const job = jobFor(trial, 1, { image, settings });
+  const job = jobFor(compiledTrial(trial), 1, { image, settings });
   change(job, job.spec!.template.spec!);
   return job;
 }

@@ -7,7 +7,7 @@ import type { BuildReason } from '../../src/crds/reasons.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { ConfigMap } from '../../src/kube/kinds.ts';
-import type { Sparse } from '../../src/tasks/trial/manifest.ts';
+import type { Sparse } from '../../src/client/runs/plan/types.ts';
 import { s3 } from './cluster/index.ts';
 import { aliasImage } from './cluster/images/alias.ts';
 import { eventually } from './support/eventually.ts';

@@ -7,6 +7,8 @@ import { TaskBuild as TaskBuildKind } from '../../src/crds/kinds.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
 import type { Job, Pod } from '../../src/kube/kinds.ts';
+import { taskHash, taskVersion } from '../../src/tasks/index.ts';
+import { aMetadata } from '../support/builders.ts';
 import { kubectl, kubectlOk } from '../support/cluster.ts';
 import { s3 } from './cluster/index.ts';
 import { brokerOf, tokenOf, type Answer, type Broker } from './support/broker.ts';
@@ -165,14 +167,21 @@ describe('tasks of another team', () => {
 
   before(async function () {
     this.timeout(60_000);
-    const file = (text: string) => Buffer.from(text);
-    const archive = zipSync({
-      'task.toml': file(''),
-      'instruction.md': file('Say nothing.\n'),
-      'solution/solve.sh': file('#!/bin/sh\ntrue\n'),
-      'tests/test.sh': file('#!/bin/sh\necho 1 > /logs/verifier/reward.txt\n'),
-    });
-    for (const prefix of [mine, theirs]) await world().artifacts.put(`${prefix}/hello/task.zip`, archive);
+    const texts = {
+      'instruction.md': 'Say nothing.\n',
+      'solution/solve.sh': '#!/bin/sh\ntrue\n',
+      'task.toml': '',
+      'tests/test.sh': '#!/bin/sh\necho 1 > /logs/verifier/reward.txt\n',
+    };
+    const entries = Object.entries(texts);
+    const archive = zipSync(Object.fromEntries(entries.map(([path, text]) => [path, Buffer.from(text)])));
+    const files = entries.map(([path, text]) => ({ path, sha256: sha256(text), size: 0, executable: false }));
+    const hash = taskHash({ files });
+    const metadata = aMetadata({ hash, version: taskVersion(hash) });
+    for (const prefix of [mine, theirs]) {
+      await world().artifacts.put(`${prefix}/hello/task.zip`, archive);
+      await world().artifacts.put(`${prefix}/hello/metadata.json`, JSON.stringify(metadata));
+    }
   });
 
   it('are not read from a namespace whose prefixes do not name them: neither by a Trial nor by a build', async () => {

@@ -61,7 +61,6 @@ export const contradictory: Refusal[] = [
   ],
   ['a task without a source', { task: { configMap: null } }, 'either s3 or configMap'],
   ['a task with two sources', { task: { s3: { uri: 's3://bucket/tasks/hello' } } }, 'either s3 or configMap'],
-  ['an environment without an image', { environment: { image: null } }, 'image, buildRef and build'],
   [
     'an environment with two images',
     { environment: { buildRef: { name: 'hello' } } },
@@ -83,8 +82,8 @@ export const contradictory: Refusal[] = [
     'spec.agent.env[1]',
   ],
   [
-    'a memory limit under the default request',
-    { environment: { resources: { limits: { memory: '256Mi' } } } },
+    'a request of more memory than the limit',
+    { environment: { resources: { requests: { memory: '1Gi' }, limits: { memory: '256Mi' } } } },
     'requests.memory',
   ],
   [
@@ -94,7 +93,11 @@ export const contradictory: Refusal[] = [
   ],
   [
     'more disk asked for than allowed',
-    { environment: { resources: { requests: { 'ephemeral-storage': '20Gi' } } } },
+    {
+      environment: {
+        resources: { requests: { 'ephemeral-storage': '20Gi' }, limits: { 'ephemeral-storage': '16Gi' } },
+      },
+    },
     'requests.ephemeral-storage',
   ],
   ['a build without a context', build({ context: { configMap: null } }), 'either s3 or configMap'],
@@ -104,7 +107,6 @@ export const contradictory: Refusal[] = [
 export const outOfBounds: Refusal[] = [
   ['two logins of a build', build({ secretRefs: [{ name: 'a' }, { name: 'b' }] }), 'secretRefs'],
   ['no task', { task: null }, 'spec.task'],
-  ['no environment', { environment: null }, 'spec.environment'],
   ['an unknown field', { hostNetwork: true }, 'spec.hostNetwork'],
   ['an unknown field further down', { environment: { privileged: true } }, 'spec.environment.privileged'],
   ['a task name with a space', { task: { name: 'hello world' } }, 'spec.task.name'],

@@ -7,6 +7,57 @@ import { namespaceRules } from '../../src/crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
 import type { Job, Pod } from '../../src/kube/kinds.ts';
+import {
+  compile,
+  filledIn,
+  parseTaskToml,
+  type CompiledSpec,
+  type TaskMetadata,
+} from '../../src/tasks/index.ts';
+
+/** The least that a task needs to be run. */
+export const SOLVED_FILES = {
+  'instruction.md': 'Do it.\n',
+  'solution/solve.sh': '#!/bin/sh\n',
+  'tests/test.sh': '#!/bin/sh\necho 1 > /logs/verifier/reward.txt\n',
+};
+
+/** `SOLVED_FILES` as the keys of a ConfigMap. */
+export const SOLVED_DATA = Object.fromEntries(
+  Object.entries(SOLVED_FILES).map(([path, text]) => [path.replaceAll('/', '__'), text]),
+);
+
+/** `metadata.json` of a task, as `sb` writes it. */
+export const aMetadata = (
+  over: Partial<Omit<TaskMetadata, 'config'>> & { toml?: string } = {},
+): TaskMetadata => {
+  const { toml = '', version = '0123456789ab', ...rest } = over;
+  return {
+    schema: 2,
+    name: 'hello',
+    version,
+    hash: version.padEnd(64, '0'),
+    id: `hello@${version}`,
+    digest: 'd'.repeat(64),
+    environment_hash: 'e'.repeat(64),
+    layout_sha256: 'f'.repeat(64),
+    config: parseTaskToml(toml),
+    files: Object.keys(SOLVED_FILES),
+    ...rest,
+  };
+};
+
+/** A Trial as the controller has it once its task is compiled. */
+export const compiledTrial = (trial: Trial): Trial & { spec: CompiledSpec } => ({
+  ...trial,
+  spec: filledIn(
+    trial.spec,
+    compile(trial.spec, {
+      config: parseTaskToml(''),
+      files: Object.keys(SOLVED_FILES).map((path) => ({ path })),
+    }),
+  ),
+});
 
 /** A namespace whose admins decided nothing: every task may be read. */
 export const NO_RULES = namespaceRules({}, { requirePrefixes: false });

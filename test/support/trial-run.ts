@@ -4,9 +4,27 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/wire/uploads.ts';
 import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
-import type { Assignment } from '../../src/wire/assignment.ts';
+import type {
+  AssignedAgent,
+  AssignedStep,
+  AssignedVariable,
+  AssignedVerifier,
+  Assignment,
+} from '../../src/wire/assignment.ts';
+import { assignmentOf } from '../../src/broker/assignment.ts';
+import { configMapHash } from '../../src/crds/content.ts';
+import { present } from '../../src/crds/present.ts';
 import type { Settings } from '../../src/courier/settings.ts';
-import { packTask, readTask } from '../../src/tasks/index.ts';
+import {
+  compile,
+  packTask,
+  readTask,
+  refusalOf,
+  storedSpec,
+  type Compiled,
+  type Task,
+} from '../../src/tasks/index.ts';
+import { aTrial, NO_RULES } from './builders.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
 import type { CourierServices, ServicesOptions } from './courier-services.ts';
 import { MINIMAL, removeTaskFolder, taskFolder } from './task-folder.ts';
@@ -14,25 +32,45 @@ import type { Files } from './task-folder.ts';
 import { COURIER_UID, makeTaskPod } from './task-pod.ts';
 import type { TaskPod, TaskPodOptions } from './task-pod.ts';
 
+/** What a Trial asks for, as flat as a test wants it. */
+export interface Wish {
+  task?: { name: string; version?: string; source: 'archive' | 'configMap' };
+  image?: Assignment['image'];
+  user?: string;
+  workdir?: string;
+  healthcheck?: Assignment['healthcheck'];
+  agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string };
+  verifier?: Partial<AssignedVerifier> & { disabled: boolean };
+  upload?: boolean;
+}
+
 /** The oracle, with changes. */
-export const anAgent = (over: Partial<Assignment['agent']> = {}): Assignment['agent'] => ({
+export const anAgent = (over: Partial<NonNullable<Wish['agent']>> = {}): NonNullable<Wish['agent']> => ({
   name: 'oracle',
-  env: [],
-  setupTimeoutSeconds: 360,
-  backgroundProcesses: 'Keep',
   ...over,
 });
 
-/** A assignment for the oracle, with changes. */
+/** An assignment for the oracle, with changes. */
 export const anAssignment = (over: Partial<Assignment> = {}): Assignment => ({
   trial: { namespace: 'default', name: 'hello', uid: '11111111-2222-3333-4444-555555555555', attempt: 1 },
-  task: { name: 'org/hello', source: { kind: 'configMap' } },
-  image: { user: '', workdir: '/app', entrypoint: [], cmd: [] },
-  environmentVariables: [],
-  agent: anAgent(),
-  verifier: { disabled: false, env: [] },
-  artifacts: [],
+  task: { name: 'org/hello', source: { kind: 'configMap', content: '' } },
+  image: anImage,
+  workdir: '/app',
+  user: '0',
+  steps: [aStep()],
+  notes: [],
   upload: true,
+  ...over,
+});
+
+const anImage: Assignment['image'] = { user: '', workdir: '/app', entrypoint: [], cmd: [] };
+
+/** The oracle and its verifier, with changes. */
+export const aStep = (over: Partial<AssignedStep> = {}): AssignedStep => ({
+  agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360, user: '0', backgroundProcesses: 'Keep' },
+  hooks: [],
+  artifacts: [],
+  verifier: { env: [], timeoutSeconds: 600, user: '0' },
   ...over,
 });
 
@@ -44,10 +82,8 @@ export const SOLVED: Files = {
 
 export interface RunOptions {
   files?: Files;
-  /** `archive` for the task's source is the archive of `files`. */
-  assignment?: Partial<Omit<Assignment, 'task'>> & {
-    task?: Omit<Assignment['task'], 'source'> & { source: Assignment['task']['source'] | 'archive' };
-  };
+  /** What the Trial asks for; the rest is the task's. */
+  assignment?: Wish;
   pod?: TaskPodOptions;
   secrets?: Record<string, string>;
   services?: Partial<ServicesOptions>;
@@ -73,23 +109,74 @@ export interface TrialRun {
   remove(): Promise<void>;
 }
 
-function assignmentOf({ assignment: { task, ...assignment } = {} }: RunOptions, url: string): Assignment {
-  const { source = 'archive', ...named } = task ?? { name: 'org/hello' };
-  return anAssignment({
-    ...assignment,
-    task: { ...named, source: source === 'archive' ? { kind: source, url } : source },
+const secretKeyRef = { name: 'keys', key: 'key' };
+
+const envVars = (env: readonly AssignedVariable[] = []) =>
+  env.map((variable) => ('value' in variable ? variable : { name: variable.name, secretKeyRef }));
+
+/** What the operator makes of the wish and the task. */
+function compiledFor({ assignment: wish = {}, pod }: RunOptions, task: Task): Compiled {
+  const { agent = anAgent(), verifier = { disabled: false }, task: named } = wish;
+  const { user, workdir, healthcheck } = wish;
+  const spec = storedSpec({
+    task: {
+      name: 'org/hello',
+      s3: { uri: 's3://bucket/tasks/hello' },
+      ...present({ version: named?.version }),
+    },
+    environment: {
+      image: 'debian',
+      env: Object.entries(pod?.env ?? {}).map(([name, value]) => ({ name, value })),
+      ...present({ user, workdir, healthcheck }),
+    },
+    agent: { ...agent, env: envVars(agent.env) },
+    verifier: { ...verifier, env: envVars(verifier.env) },
   });
+  const compiled = compile(spec, task);
+  const refusal = refusalOf(compiled);
+  if (refusal) throw new Error(refusal.message);
+  return compiled;
 }
+
+function assignmentFor(
+  { assignment: wish = {}, files = SOLVED }: RunOptions,
+  compiled: Compiled,
+  url: string,
+): Assignment {
+  const content = configMapHash({
+    data: Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path.replaceAll('/', '__'), String(text)]),
+    ),
+  }).slice(0, 12);
+  const source =
+    wish.task?.source === 'configMap'
+      ? { kind: 'configMap' as const, content }
+      : { kind: 'archive' as const, url };
+  const trial = aTrial({
+    spec: { task: { name: 'org/hello', dataset: 'local' }, uploadResults: wish.upload ?? true },
+  });
+  const uid = '11111111-2222-3333-4444-555555555555';
+  return assignmentOf(
+    { trial: { ...trial, metadata: { ...trial.metadata, uid } }, attempt: 1, image: wish.image ?? anImage },
+    { compiled, source, rules: NO_RULES },
+  );
+}
+
+/** The container's variables, as the kubelet sets them. */
+const literals = ({ environments }: Compiled): Record<string, string> =>
+  Object.fromEntries(environments.agent.env.map(({ name, value = '' }) => [name, value]));
 
 /** Everything but the processes. */
 export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> {
   const folder = await taskFolder(options.files ?? SOLVED);
+  const task = await readTask(folder);
+  const compiled = compiledFor(options, task);
   const services = await startCourierServices({
-    archive: await packTask(await readTask(folder)),
-    assignment: (url) => assignmentOf(options, url),
+    archive: await packTask(task),
+    assignment: (url) => assignmentFor(options, compiled, url),
     ...options.services,
   });
-  const pod = await makeTaskPod(options.pod);
+  const pod = await makeTaskPod({ ...options.pod, env: literals(compiled) });
   const tokenFile = join(pod.paths.scratch, 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
   const couriers = courierStarter({

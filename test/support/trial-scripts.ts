@@ -1,9 +1,8 @@
 /** Scripts and Trials for scenarios. */
-import type { Assignment } from '../../src/wire/assignment.ts';
 import type { Files } from './task-folder.ts';
 import { needTaskPods } from './task-pod.ts';
 import { anAgent, makeTrialRun, SOLVED } from './trial-run.ts';
-import type { RunOptions, TrialRun } from './trial-run.ts';
+import type { RunOptions, TrialRun, Wish } from './trial-run.ts';
 
 export const REWARD_1 = { kind: 'rewarded', reward: 1, rewards: { reward: 1 } };
 
@@ -18,7 +17,10 @@ export const taskOf = (solve: string[], test: string[], toml = ''): Files => ({
 });
 
 /** An agent of one's own. */
-export const custom = (run: string, over: Partial<Assignment['agent']> = {}): Assignment['agent'] => ({
+export const custom = (
+  run: string,
+  over: Partial<NonNullable<Wish['agent']>> = {},
+): NonNullable<Wish['agent']> => ({
   ...anAgent({ name: 'custom', run }),
   ...over,
 });

@@ -4,6 +4,7 @@ import type { ImageConfig } from '../../crds/image-config.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../pods/rendered.ts';
+import { present } from '../../crds/present.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
@@ -20,6 +21,8 @@ export interface TrialSubject {
   trial: Trial;
   attempt: number;
   image: ImageConfig;
+  /** `ANNOTATION.taskContent` of the Job: what the task's ConfigMap was when it was made. */
+  taskContent?: string;
 }
 
 /** Both reject with `ApiError` where only the API server could tell and does not answer. */
@@ -65,7 +68,8 @@ async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSu
   if (end) return end;
   const image = imageOf(annotations);
   if (!image) return refused(403, 'BrokenPod', `the Job’s annotation ${ANNOTATION.imageConfig} is not JSON`);
-  return { trial, attempt, image };
+  const taskContent = job.metadata.annotations?.[ANNOTATION.taskContent];
+  return { trial, attempt, image, ...present({ taskContent }) };
 }
 
 async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {

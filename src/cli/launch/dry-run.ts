@@ -1,3 +1,5 @@
+import { effectiveSpecs } from '../../client/runs/plan/effective.ts';
+import type { CompiledSpec } from '../../tasks/index.ts';
 /** `--dry-run`: what a run would be, without making it. */
 import { manifests, secretNote, yamlDocuments } from '../../client/runs/plan/documents.ts';
 import { summary, type PlanSummary } from '../../client/runs/plan/summary.ts';
@@ -12,7 +14,6 @@ import type { Session } from '../../client/session/types.ts';
 import { quotaLines } from './fit.ts';
 import type { Wish } from './wish.ts';
 import { amountOf } from '../../crds/refusals.ts';
-import type { TrialManifest } from '../../tasks/index.ts';
 
 /** Prints the plan; with a session the API server is asked about every object, and its quotas are compared. */
 export async function printDryRun(
@@ -93,18 +94,17 @@ const DEFAULT_SECONDS = 600;
 
 /** `$0.01 – $0.42 of EC2 machines …`: from Trials that end at once to Trials that use all of their timeouts. */
 function costLine({ tasks }: RunPlan): string {
-  const costs = tasks.flatMap(({ trials }) => trials.map(costOf));
+  const costs = effectiveSpecs(tasks).map(costOf);
   const from = costs.reduce((sum, cost) => sum + cost.from, 0);
   const to = costs.reduce((sum, cost) => sum + cost.to, 0);
   const range = to < 0.01 ? 'less than $0.01' : `$${from.toFixed(2)} – $${to.toFixed(2)}`;
   return `${range} of EC2 machines, by requests and timeouts; models, builds and storage not counted`;
 }
 
-function costOf({ spec }: TrialManifest): { from: number; to: number } {
-  const { cpu = '500m', memory = '512Mi' } = spec.environment?.resources?.requests ?? {};
+function costOf({ environment, agent, verifier }: CompiledSpec): { from: number; to: number } {
+  const { cpu, memory } = environment.resources.requests;
   const [cores, gibibytes] = [amountOf(cpu), amountOf(memory) / 2 ** 30];
-  const longest =
-    (spec.agent?.timeoutSeconds ?? DEFAULT_SECONDS) + (spec.verifier?.timeoutSeconds ?? DEFAULT_SECONDS);
+  const longest = (agent.timeoutSeconds ?? DEFAULT_SECONDS) + (verifier.timeoutSeconds ?? DEFAULT_SECONDS);
   const hours = { from: SHORTEST_SECONDS / 3600, to: Math.max(longest, SHORTEST_SECONDS) / 3600 };
   const at = (end: 'from' | 'to'): number =>
     hours[end] * (cores * CORE_HOUR[end] + gibibytes * GIB_HOUR[end]);

@@ -1,3 +1,4 @@
+import { effectiveSpecs } from '../../client/runs/plan/effective.ts';
 /** Whether a run fits: its Pods on the nodes that are there, their couriers counted, and all of it into the namespace’s quotas. */
 import { Node } from '../../kube/kinds.ts';
 import { hasKarpenter } from '../../client/diagnosis/doctor/capacity/karpenter.ts';
@@ -51,10 +52,10 @@ const homelessIn = ({ tasks }: RunPlan, nodes: readonly Node[]): PlannedTask[] =
   tasks.filter((planned) => !nodes.some((node) => canHold(node, planned)));
 
 /** All Trials of a task request the same. */
-function wishOf({ trials }: PlannedTask) {
-  const { environment, scheduling } = trials[0]?.spec ?? {};
-  const { nodeSelector = {}, tolerations = [] } = scheduling ?? {};
-  const { resources, gpus = 0 } = environment ?? {};
+function wishOf(planned: PlannedTask) {
+  const [spec] = effectiveSpecs([{ ...planned, trials: planned.trials.slice(0, 1) }]);
+  const { nodeSelector = {}, tolerations = [] } = spec?.scheduling ?? {};
+  const { resources, gpus = 0 } = spec?.environment ?? {};
   return { amounts: requestsOfTrial(resources?.requests), gpus, nodeSelector, tolerations };
 }
 

@@ -223,8 +223,18 @@ function debugCopy(trial: Trial, { name, seconds }: { name: string; seconds: num
   };
 }
 
+/** In place of the task's own. */
+const HEALTHY = {
+  command: 'true',
+  intervalSeconds: 0,
+  timeoutSeconds: 30,
+  startPeriodSeconds: 0,
+  startIntervalSeconds: 0,
+  retries: 1,
+};
+
 function environmentOf({ spec, status }: Trial): TrialSpec['environment'] {
-  const { healthcheck: _healthcheck, ...environment } = spec.environment;
+  const environment = { ...spec.environment, healthcheck: HEALTHY };
   if (status?.image === undefined) return environment;
   const { build: _build, buildRef: _buildRef, ...kept } = environment;
   return { ...kept, image: status.image };

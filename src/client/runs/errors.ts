@@ -67,7 +67,7 @@ function sharedBy(trials: Trial[]): string[] {
   const image = [
     ...same('digest', ({ status }) => status?.imageDigest),
     ...same('TaskBuild', ({ status }) => status?.taskBuild),
-    ...same('image', ({ spec }) => spec.environment.image),
+    ...same('image', ({ spec, status }) => spec.environment.image ?? status?.image),
   ];
   return [
     ...image.slice(0, 1),

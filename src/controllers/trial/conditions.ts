@@ -30,7 +30,7 @@ export function conditionDrafts(seen: Observed, done: Done): ConditionDraft[] {
 }
 
 function imageReady(seen: Observed, done: Done): ConditionDraft {
-  const image = seen.need === 'inputs' ? seen.images.agent : undefined;
+  const image = seen.need === 'inputs' && 'images' in seen ? seen.images.agent : undefined;
   if (seen.job.kind === 'own' || seen.recorded || image?.kind === 'ready')
     return draft('ImageReady', 'True', ['Resolved', 'the image exists']);
   if (done.kind === 'fail' && image?.kind === 'failed')

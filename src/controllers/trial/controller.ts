@@ -60,7 +60,7 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
     case 'createJob':
       return createJob(deps, seen, action);
     case 'createBuild':
-      return createBuild(deps, seen, action);
+      return createBuild(deps, action);
     case 'stop':
       if (seen.job.kind === 'own') await deleteJob(deps, seen.job.job);
       return action;
@@ -78,10 +78,10 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
 async function createJob(
   deps: TrialDeps,
   seen: Observed,
-  { image, taskContent }: Action & { kind: 'createJob' },
+  { compiled, image, taskContent }: Action & { kind: 'createJob' },
 ): Promise<Done> {
   const { trial, attempt } = seen;
-  const job = jobFor(trial, attempt, { image, settings: deps.settings(), ...present({ taskContent }) });
+  const job = jobFor(compiled, attempt, { image, settings: deps.settings(), ...present({ taskContent }) });
   try {
     await deps.kube.create(Job, job);
     return { kind: 'jobCreated' };
@@ -95,10 +95,9 @@ async function createJob(
 
 async function createBuild(
   { kube }: TrialDeps,
-  { trial }: Observed,
-  { taskBuild, stale }: Action & { kind: 'createBuild' },
+  { compiled, taskBuild, stale }: Action & { kind: 'createBuild' },
 ): Promise<Done> {
-  const build = taskBuildFor(trial, taskBuild);
+  const build = taskBuildFor(compiled, taskBuild);
   const key = { namespace: build.metadata.namespace ?? '', name: taskBuild };
   const staleUid = stale?.metadata.uid;
   if (staleUid !== undefined) await kube.delete(TaskBuildKind, key, { uid: staleUid });

@@ -75,9 +75,8 @@ describe('the next action of a Trial', () => {
     });
 
     it('ends with TaskNotFound where the task is missing, whatever the image', () => {
-      expect(nextAction(aTrialSeen({ image: READY, taskMissing: 'there is no object s3://a/b' }))).to.include(
-        failed('TaskNotFound'),
-      );
+      const taskFault = { reason: 'TaskNotFound', message: 'there is no object s3://a/b' } as const;
+      expect(nextAction(aTrialSeen({ image: READY, taskFault }))).to.include(failed('TaskNotFound'));
     });
 
     it('ends with TaskMismatch where the task’s ConfigMap has changed since an earlier attempt', () => {

@@ -11,7 +11,7 @@ import type { ImageSeen, ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
-import type { AttemptSeen, BegunAttempt, Inputs, Observed, TaskSeen } from './observed.ts';
+import type { AttemptSeen, BegunAttempt, CompiledTask, CompiledTrial, Inputs, Observed } from './observed.ts';
 import { POD_EXPECTED_MS, waitingOf } from './pod.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
@@ -22,8 +22,8 @@ export type StopReason = 'Cancelled' | 'Suspended';
 export type Action =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
   | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
-  | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
-  | { kind: 'createJob'; image: ReadyImage; taskContent?: string }
+  | { kind: 'createBuild'; compiled: CompiledTrial; taskBuild: string; stale?: TaskBuild }
+  | { kind: 'createJob'; compiled: CompiledTrial; image: ReadyImage; taskContent?: string }
   /** Write down that this attempt is being ended, and why, before anything is done about it. */
   | { kind: 'recordStop'; because: StopReason }
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
@@ -92,28 +92,34 @@ function beforeAttempt({ trial, job, now }: AttemptSeen): Action | undefined {
 }
 
 function startAttempt(seen: AttemptSeen & Inputs): Action {
-  const { images, taskMissing, taskContent } = seen;
-  if (taskMissing !== undefined) return fail('TaskNotFound', taskMissing);
+  if ('taskFault' in seen) return fail(seen.taskFault.reason, seen.taskFault.message);
   const changed = changedTask(seen);
   if (changed !== undefined) return fail('TaskMismatch', changed);
-  const action = withImage(images.agent);
-  return action.kind === 'createJob' ? { ...action, ...present({ taskContent }) } : action;
+  return withImage(seen.images.agent, seen);
 }
 
 /** All attempts are at one task: what one of them read of the tests must not help the next one with others. */
-function changedTask({ trial: { spec, status }, taskContent }: AttemptSeen & TaskSeen): string | undefined {
+function changedTask({
+  trial: { spec, status },
+  taskContent,
+}: AttemptSeen & CompiledTask): string | undefined {
   const before = status?.attempts?.find((attempt) => attempt.taskContent !== undefined);
   if (before?.taskContent === undefined || before.taskContent === taskContent) return undefined;
   const name = spec.task.configMap?.name;
   return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
 }
 
-function withImage(image: ImageSeen): Action {
+function withImage(image: ImageSeen, { compiled, taskContent }: CompiledTask): Action {
   switch (image.kind) {
     case 'ready':
-      return { kind: 'createJob', image: image.image };
+      return { kind: 'createJob', compiled, image: image.image, ...present({ taskContent }) };
     case 'toBuild':
-      return { kind: 'createBuild', taskBuild: image.taskBuild, ...present({ stale: image.stale }) };
+      return {
+        kind: 'createBuild',
+        compiled,
+        taskBuild: image.taskBuild,
+        ...present({ stale: image.stale }),
+      };
     case 'building':
       return { kind: 'wait', reason: 'BuildingImage', message: image.message };
     case 'unavailable':

@@ -6,10 +6,10 @@ import type { Trial } from '../../crds/trial.ts';
 import type { ImageSeen, ImageWanted } from '../../images/image.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { Done } from './done.ts';
-import type { Answers, AttemptSeen, Observed } from './observed.ts';
+import type { Answers, AttemptSeen, CompiledTrial, Observed } from './observed.ts';
 
 /** The image that the agent works in. */
-export const agentImage = (trial: Trial): ImageWanted => ({
+export const agentImage = (trial: CompiledTrial): ImageWanted => ({
   namespace: identityOf(trial).namespace,
   environment: trial.spec.environment,
   field: 'spec.environment',
@@ -21,7 +21,7 @@ type ImageFields = Omit<TrialImage, 'role'>;
 
 /** What is known of the agent's image; undefined where that is nothing new. */
 export function agentImageOf(seen: AttemptSeen & Answers): ImageFields | undefined {
-  const known = seen.need === 'inputs' ? ofImage(seen.images.agent) : undefined;
+  const known = seen.need === 'inputs' && 'images' in seen ? ofImage(seen.images.agent) : undefined;
   return known ?? (seen.job.kind === 'own' ? ofJob(seen.job.job) : undefined);
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anImageConfig, aTrial } from '../../../test/support/builders.ts';
+import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { jobFor } from './manifests.ts';
@@ -13,7 +13,7 @@ const settings = {
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() };
 const job = (spec: Partial<TrialSpec> = {}, name = 'hello') =>
-  jobFor(aTrial({ spec, name }), 1, { image, settings });
+  jobFor(compiledTrial(aTrial({ spec, name })), 1, { image, settings });
 const pod = (spec: Partial<TrialSpec> = {}) => job(spec).spec?.template.spec;
 
 const secret = { name: 'KEY', secretKeyRef: { name: 'keys', key: 'a' } };
@@ -54,7 +54,7 @@ describe('the Job of a Trial', () => {
     });
     await expectGolden(
       'trial-job-full.yaml',
-      jobFor(trial, 2, {
+      jobFor(compiledTrial(trial), 2, {
         image: { ...image, taskBuild: 'train-0123456789abcdef' },
         settings: { ...settings, userNamespaces: true, imagePullSecrets: ['ecr'] },
         taskContent: 'ab'.repeat(32),
@@ -63,7 +63,10 @@ describe('the Job of a Trial', () => {
   });
 
   it('pulls with the Secrets that the operator was told of', () => {
-    const made = jobFor(aTrial(), 1, { image, settings: { ...settings, imagePullSecrets: ['ecr'] } });
+    const made = jobFor(compiledTrial(aTrial()), 1, {
+      image,
+      settings: { ...settings, imagePullSecrets: ['ecr'] },
+    });
     expect(made.spec?.template.spec?.imagePullSecrets).to.deep.equal([{ name: 'ecr' }]);
   });
 
@@ -118,7 +121,10 @@ describe('the Job of a Trial', () => {
   });
 
   it('tells the courier of a broker whose address has dollar signs', () => {
-    const made = jobFor(aTrial(), 1, { image, settings: { ...settings, brokerUrl: 'https://a/$(B)' } });
+    const made = jobFor(compiledTrial(aTrial()), 1, {
+      image,
+      settings: { ...settings, brokerUrl: 'https://a/$(B)' },
+    });
     const env = made.spec?.template.spec?.initContainers?.[0]?.env;
     expect(env?.[0]).to.deep.equal({ name: 'SB_BROKER_URL', value: 'https://a/$$(B)' });
   });
@@ -141,8 +147,8 @@ describe('the Job of a Trial', () => {
 
   it('has a user for each courier that no image has, the same whoever renders it', () => {
     const userOf = (attempt: number) =>
-      jobFor(aTrial(), attempt, { image, settings }).spec?.template.spec?.initContainers?.[0]?.securityContext
-        ?.runAsUser ?? 0;
+      jobFor(compiledTrial(aTrial()), attempt, { image, settings }).spec?.template.spec?.initContainers?.[0]
+        ?.securityContext?.runAsUser ?? 0;
     const users = Array.from({ length: 50 }, (_, at) => userOf(at + 1));
     expect(users.every((user) => user >= 65_000 && user < 65_500)).to.equal(true);
     expect(new Set(users).size).to.be.greaterThan(40);
@@ -150,7 +156,10 @@ describe('the Job of a Trial', () => {
   });
 
   it('runs in a user namespace where the installation says that nodes have them', () => {
-    const made = jobFor(aTrial(), 1, { image, settings: { ...settings, userNamespaces: true } });
+    const made = jobFor(compiledTrial(aTrial()), 1, {
+      image,
+      settings: { ...settings, userNamespaces: true },
+    });
     const { hostUsers, securityContext } = made.spec?.template.spec ?? {};
     expect(hostUsers).to.equal(false);
     expect(securityContext?.sysctls?.[0]?.value).to.equal('0 65535');

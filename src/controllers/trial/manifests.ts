@@ -20,6 +20,7 @@ import {
 import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, ROLES, type ContainerLayout } from '../../pods/building/layout.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
+import type { CompiledTrial } from './observed.ts';
 
 /** What every Pod needs to know of this installation. */
 export interface PodSettings extends Broker {
@@ -47,7 +48,7 @@ const HOUR = 3600;
 
 /** The Job of one attempt. */
 export function jobFor(
-  trial: Trial,
+  trial: CompiledTrial,
   attempt: number,
   { image, settings, taskContent }: { image: ReadyImage; settings: PodSettings; taskContent?: string },
 ): Job {
@@ -100,7 +101,7 @@ const sysctls = ({ userNamespaces }: PodSettings) => [
 
 type Volume = 'control' | 'logs' | 'scratch' | 'token' | 'task';
 
-function podOf(trial: Trial, image: ReadyImage, settings: AttemptSettings): PodSpec {
+function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSettings): PodSpec {
   const { environment, task } = trial.spec;
   return podSpec<Volume>({
     terminationGracePeriodSeconds: GRACE_SECONDS,
@@ -179,14 +180,14 @@ const secrets = (env: EnvVar[] | undefined, variable: (index: number) => string)
   );
 
 /** The task's image. It gets no credential. */
-function taskContainer(trial: Trial, image: ReadyImage): ContainerLayout<Volume> {
+function taskContainer(trial: CompiledTrial, image: ReadyImage): ContainerLayout<Volume> {
   const { resources, gpus, env } = trial.spec.environment;
   return {
     role: 'task',
     image: image.reference,
     command: [`${POD_PATHS.control}/busybox`, 'sh', `${POD_PATHS.control}/run.sh`],
     workingDir: '/',
-    env: (env ?? []).map(({ name, value, secretKeyRef }) =>
+    env: env.map(({ name, value, secretKeyRef }) =>
       secretKeyRef
         ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }
         : { name, value: literal(value ?? '') },
@@ -210,7 +211,7 @@ const quantities = (amounts: Record<string, Quantity | undefined>): Record<strin
   );
 
 /** The shared TaskBuild; nobody owns it, because other Trials use it too. */
-export function taskBuildFor(trial: Trial, name: string): TaskBuild {
+export function taskBuildFor(trial: CompiledTrial, name: string): TaskBuild {
   const template = trial.spec.environment.build;
   if (!template) throw new Error(`Trial ${trial.metadata.name} has no environment.build`);
   return {

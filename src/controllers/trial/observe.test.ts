@@ -8,7 +8,9 @@ import {
   after,
   anOutcome,
   endedPod,
+  aMetadata,
   NO_RULES,
+  SOLVED_DATA,
   stampOf,
   T0,
 } from '../../../test/support/builders.ts';
@@ -25,8 +27,9 @@ import type { ProviderReason } from '../../providers/errors.ts';
 import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { systemClock } from '../../async/clock.ts';
 import { Lookups } from '../../images/lookups.ts';
+import { TaskReader } from '../../task-source/read.ts';
 import { observe } from './observe.ts';
-import type { AttemptReport, AttemptSeen, Inputs } from './observed.ts';
+import type { AttemptReport, AttemptSeen, CompiledTask, FaultyTask, RunnableTask } from './observed.ts';
 
 /** A filled cache; `by` files objects under the UID of their controller. */
 const storeOf = <T extends KubeObject>(...objects: T[]): Store<T> => ({
@@ -58,10 +61,13 @@ const configMap = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: { name: 'hello-task', namespace: 'default' },
+  data: SOLVED_DATA,
 };
 
 /** Whatever was asked. */
-type Seen = AttemptSeen & AttemptReport & Partial<Inputs> & { taskBuild?: TaskBuild };
+type Seen = AttemptSeen &
+  AttemptReport &
+  Partial<FaultyTask & CompiledTask & Pick<RunnableTask, 'images'>> & { taskBuild?: TaskBuild };
 
 interface World {
   trial?: Trial;
@@ -86,8 +92,9 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
   registry.add('debian:bookworm-slim', { config: { user: 'agent' } });
   const of = <T extends KubeObject>(kind: string) =>
     storeOf(...(cached.filter((object) => object.kind === kind) as T[]));
+  const kube = serverOf(...live);
   const sources = {
-    kube: serverOf(...live),
+    kube,
     trials: storeOf(trial),
     jobs: of<ReturnType<typeof aJob>>('Job'),
     pods: of<ReturnType<typeof aPod>>('Pod'),
@@ -95,7 +102,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     registry,
     lookups: new Lookups(systemClock),
     artifacts,
-    rulesOf: async () => rules,
+    tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
     platform: 'linux/amd64',
     log: {
       warn: (fields: object, message: string) =>
@@ -138,15 +145,15 @@ describe('observing a Trial', () => {
       task: { name: 'x', dataset: 'local', s3: { uri: `s3://artifacts/tasks/${path}` } },
     });
     const foreign = look({ trial: aTrial({ spec: task('team-b/x/1/') }), rules });
-    await foreign.artifacts.put('tasks/team-b/x/1/task.zip', 'zip');
-    expect((await foreign.seen())?.taskMissing).to.equal(
+    await foreign.artifacts.put('tasks/team-b/x/1/metadata.json', JSON.stringify(aMetadata()));
+    expect((await foreign.seen())?.taskFault?.message).to.equal(
       'spec.task.s3.uri: namespace default may not read tasks/team-b/x/1: the Namespace’s annotation sb.abundant.ai/task-prefixes allows tasks/team-a/',
     );
     const own = look({ trial: aTrial({ spec: task('team-a/x/1/') }), rules });
-    await own.artifacts.put('tasks/team-a/x/1/task.zip', 'zip');
-    expect((await own.seen())?.taskMissing).to.equal(undefined);
+    await own.artifacts.put('tasks/team-a/x/1/metadata.json', JSON.stringify(aMetadata()));
+    expect((await own.seen())?.taskFault).to.equal(undefined);
     const around = look({ trial: aTrial({ spec: task('team-a/../team-b/x/1') }), rules });
-    expect((await around.seen())?.taskMissing).to.contain('is not under s3://artifacts/tasks/');
+    expect((await around.seen())?.taskFault?.message).to.contain('is not under s3://artifacts/tasks/');
   });
 
   describe('with a Pod that somebody wrote in the Job’s name', () => {
@@ -258,14 +265,14 @@ describe('observing a Trial', () => {
   });
 
   it('names the task that is missing', async () => {
-    expect((await look({ live: [] }).seen())?.taskMissing).to.contain('default/hello-task');
+    expect((await look({ live: [] }).seen())?.taskFault?.message).to.contain('default/hello-task');
     const outside = { task: { name: 'x', dataset: 'local', s3: { uri: 's3://other/tasks/x' } } };
-    expect((await look({ trial: aTrial({ spec: outside }) }).seen())?.taskMissing).to.contain(
+    expect((await look({ trial: aTrial({ spec: outside }) }).seen())?.taskFault?.message).to.contain(
       's3://artifacts/tasks/',
     );
     const absent = { task: { name: 'x', dataset: 'local', s3: { uri: 's3://artifacts/tasks/x' } } };
-    expect((await look({ trial: aTrial({ spec: absent }) }).seen())?.taskMissing).to.contain(
-      's3://artifacts/tasks/x/task.zip',
+    expect((await look({ trial: aTrial({ spec: absent }) }).seen())?.taskFault?.message).to.contain(
+      'there is no object s3://artifacts/tasks/x/metadata.json; store the task again with sb task push or sb cloud run',
     );
   });
 
@@ -276,10 +283,14 @@ describe('observing a Trial', () => {
       s3: { uri: `s3://artifacts/tasks/${'\u{1F4A3}'.repeat(500)}` },
     };
     const { artifacts, seen } = look({ trial: aTrial({ spec: { task } }) });
-    artifacts.head = () => Promise.reject(new ProviderError('Invalid', 'KeyTooLongError'));
-    expect((await seen())?.taskMissing).to.equal('spec.task.s3.uri: KeyTooLongError');
+    const get = artifacts.get.bind(artifacts);
+    const failing = (error: ProviderError): void => {
+      artifacts.get = (key, max) => (key.startsWith('tasks/') ? Promise.reject(error) : get(key, max));
+    };
+    failing(new ProviderError('Invalid', 'KeyTooLongError'));
+    expect((await seen())?.taskFault?.message).to.equal('spec.task.s3.uri: KeyTooLongError');
     for (const reason of ['Unavailable', 'AccessDenied'] as const) {
-      artifacts.head = () => Promise.reject(new ProviderError(reason, reason));
+      failing(new ProviderError(reason, reason));
       expect(await seen().catch((error: Error) => error.message)).to.equal(reason);
     }
   });

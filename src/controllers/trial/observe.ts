@@ -1,30 +1,32 @@
 /** Every read of the Trial controller. Reads come from the watch cache; what the cache cannot know is read live, and only when an action needs it. */
-import { OUTCOME_MAX_BYTES, readStoredOutcome } from '../../wire/outcome.ts';
+import { OUTCOME_MAX_BYTES } from '../../wire/limits.ts';
+import { readStoredOutcome } from '../../wire/outcome.ts';
 import type { Outcome } from '../../wire/outcome.ts';
-import { configMapHash } from '../../crds/content.ts';
 import { identityOf, jobName, LABEL } from '../../crds/names.ts';
-import { TASK_FILES } from '../../tasks/bucket.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { alterationOf } from '../../pods/rendered.ts';
-import { type NamespaceRules, unreadable, TASKS } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
 import { isControlledBy, isLeftover, isOwnedBy } from '../../pods/ownership.ts';
-import { type ArtifactStore, taskKey } from '../../providers/artifact-store/port.ts';
+import { type ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import { seeImage } from '../../images/see.ts';
 import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
-import type { Answers, AttemptSeen, JobSeen, Observed, TaskSeen, Inputs } from './observed.ts';
+import type { Answers, AttemptSeen, JobSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
 import { currentAttempt, hasEnded, hasVanished } from './attempts.ts';
 import { agentImage, agentImageOf } from './images.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
 import { POD_EXPECTED_MS } from './pod.ts';
+import type { TaskReader } from '../../task-source/read.ts';
+import { seeTask } from './task.ts';
+import type { ImageRole } from '../../crds/trial-status.ts';
+import type { ImageSeen } from '../../images/image.ts';
 
 export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   kube: KubeClient;
@@ -33,8 +35,7 @@ export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   /** Indexed by `owner`: UID of the controlling object. */
   pods: Store<Pod>;
   artifacts: ArtifactStore;
-  /** What the admins decided for a namespace. */
-  rulesOf: (namespace: string) => Promise<NamespaceRules>;
+  tasks: Pick<TaskReader, 'read'>;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -72,13 +73,17 @@ async function seeReport(sources: TrialSources, attempt: AttemptSeen): Promise<A
 
 /** The attempt may have run, and its Job be collected, while no operator was there to put it on the record: then it needs no inputs. */
 async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
-  // A round trip each, and none needs another's answer.
-  const [outcome, task, images] = await Promise.all([
+  const [outcome, inputs] = await Promise.all([
     storedOutcome(sources, attempt),
-    seeTask(sources, attempt.trial),
-    seeImages(sources, attempt.trial),
+    inputsOf(sources, attempt.trial),
   ]);
-  return outcome ? { need: 'report', outcome } : { need: 'inputs', images, ...task };
+  return outcome ? { need: 'report', outcome } : { need: 'inputs', ...inputs };
+}
+
+/** The task, and then its images, which the task may name. */
+async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
+  const task = await seeTask(sources.tasks, trial);
+  return 'taskFault' in task ? task : { ...task, images: await seeImages(sources, task.compiled) };
 }
 
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptSeen> {
@@ -102,7 +107,7 @@ export async function seeJob(
   return { kind: isLeftover(job, trial) ? 'leftover' : 'foreign' };
 }
 
-async function seeImages(sources: TrialSources, trial: Trial): Promise<Inputs['images']> {
+async function seeImages(sources: TrialSources, trial: CompiledTrial): Promise<Record<ImageRole, ImageSeen>> {
   const filesOf = (configMap: ObjectKey) => sources.kube.get(ConfigMap, configMap);
   const agent = await seeImage({ ...sources, filesOf }, agentImage(trial));
   return { agent };
@@ -189,34 +194,4 @@ async function outcomeFile({ artifacts, log }: TrialSources, trial: Trial): Prom
     log.warn({ key, maxBytes: OUTCOME_MAX_BYTES }, 'outcome too large, not read');
     return undefined;
   }
-}
-
-async function seeTask({ kube, artifacts, rulesOf }: TrialSources, trial: Trial): Promise<TaskSeen> {
-  const { s3, configMap } = trial.spec.task;
-  const { namespace } = identityOf(trial);
-  if (configMap) {
-    const found = await kube.get(ConfigMap, { namespace, name: configMap.name });
-    if (found) return { taskContent: configMapHash(found).slice(0, 12) };
-    return {
-      taskMissing: `spec.task.configMap.name: there is no ConfigMap ${namespace}/${configMap.name}`,
-    };
-  }
-  const uri = s3?.uri ?? '';
-  const prefix = taskKey(uri, artifacts.bucket);
-  if (prefix === undefined)
-    return {
-      taskMissing: `spec.task.s3.uri: ${uri} is not under ${artifacts.uri(TASKS)}, where tasks are taken from`,
-    };
-  const problem = unreadable(await rulesOf(namespace), { key: prefix, namespace });
-  if (problem !== undefined) return { taskMissing: `spec.task.s3.uri: ${problem}` };
-  const key = `${prefix}/${TASK_FILES.task}`;
-  const found = await artifacts.head(key).catch(asRefusal);
-  if (typeof found === 'string') return { taskMissing: `spec.task.s3.uri: ${found}` };
-  return found ? {} : { taskMissing: `there is no object ${artifacts.uri(key)}` };
-}
-
-/** What the store says of a key that it will never take, as of one that is too long. */
-function asRefusal(error: unknown): string {
-  if (error instanceof ProviderError && error.reason === 'Invalid') return error.message;
-  throw error;
 }

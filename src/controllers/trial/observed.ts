@@ -6,6 +6,8 @@ import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
+import type { TrialFailedReason } from '../../crds/reasons.ts';
+import type { CompiledSpec } from '../../tasks/index.ts';
 
 export type JobSeen =
   | { kind: 'none' }
@@ -39,18 +41,32 @@ export interface AttemptReport {
 /** An attempt that was begun. */
 export type BegunAttempt = AttemptSeen & AttemptReport;
 
-/** What is known of a Trial's task. */
-export interface TaskSeen {
-  /** Why the task cannot be found; undefined where it can. */
-  taskMissing?: string;
-  /** `filesHash` of the task's ConfigMap, where the task comes from one. */
+/** The Trial with everything that its task says filled in: what a Job is made of. */
+export type CompiledTrial = Trial & { spec: CompiledSpec };
+
+/** `filesHash` of the task's ConfigMap, where the task comes from one. */
+interface TaskContent {
   taskContent?: string;
 }
 
-/** What an attempt is made of. */
-export interface Inputs extends TaskSeen {
+/** A task that cannot be run, and why. */
+export interface FaultyTask extends TaskContent {
+  taskFault: { reason: TrialFailedReason; message: string };
+}
+
+export interface CompiledTask extends TaskContent {
+  compiled: CompiledTrial;
+}
+
+export type TaskSeen = FaultyTask | CompiledTask;
+
+/** A compiled task and the images that it names. */
+export interface RunnableTask extends CompiledTask {
   images: Record<ImageRole, ImageSeen>;
 }
+
+/** What an attempt is made of, or why it cannot be. */
+export type Inputs = FaultyTask | RunnableTask;
 
 /** The answers to what `needs` asks. */
 export type Answers =

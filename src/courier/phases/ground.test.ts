@@ -45,7 +45,13 @@ describe('the means of an agent that is not root', () => {
 
 describe('what is known before the agent begins', () => {
   const step = { agent: { kind: 'custom' as const, command: { ...command, user: 'root' } }, hooks: [] };
-  const asked = { ...step, artifacts: [], artifactsUser: 'root', verifier: { command } };
+  const asked = {
+    ...step,
+    stopBackground: false,
+    artifacts: [],
+    artifactsUser: 'root',
+    verifier: { command },
+  };
 
   it('is who the agent is, although its interpreter comes later', async () => {
     const findings = newFindings();

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { anAssignment } from '../../../test/support/trial-run.ts';
 import { findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
@@ -10,6 +9,7 @@ const step = {
   agent: { kind: 'custom' as const, command },
   verifier: { command: { ...command, user: '0' } },
   hooks: [],
+  stopBackground: false,
   artifacts: [],
   artifactsUser: '1000',
 };
@@ -25,18 +25,14 @@ describe('a disk that the agent has filled', () => {
       isGone: () => false,
       toldToStop: () => false,
     };
-    const { result } = await runStep(
-      step,
-      { assignment: anAssignment(), task: {} as ReadyTask },
-      {
-        hand: hand as unknown as Hand,
-        findings: findings(),
-        timeline: { during: (_phase, work) => work(), current: () => 'verifier', timings: () => ({}) },
-        note: () => {},
-        stop: new AbortController().signal,
-        paths: { control: '/none', logs: '/none' },
-      },
-    );
+    const { result } = await runStep(step, {} as ReadyTask, {
+      hand: hand as unknown as Hand,
+      findings: findings(),
+      timeline: { during: (_phase, work) => work(), current: () => 'verifier', timings: () => ({}) },
+      note: () => {},
+      stop: new AbortController().signal,
+      paths: { control: '/none', logs: '/none' },
+    });
     expect(result).to.deep.include({ kind: 'rewarded', reward: 0 });
   });
 });

@@ -1,6 +1,5 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
 import type { Outcome } from '../../wire/outcome.ts';
-import type { Assignment } from '../../wire/assignment.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/conversation.ts';
 import type { Exception, Phase } from '../../crds/trial-status.ts';
@@ -44,13 +43,9 @@ export async function prepareSurroundings(
 }
 
 /** Runs one step: its agent, and the judgement. */
-export async function runStep(
-  step: Step,
-  { assignment, task }: { assignment: Assignment; task: ReadyTask },
-  deps: PhaseDeps,
-): Promise<PhaseResult> {
+export async function runStep(step: Step, task: ReadyTask, deps: PhaseDeps): Promise<PhaseResult> {
   const { hand, timeline, findings, note, paths } = deps;
-  await timeline.during('agentSetup', () => setUp(step, { assignment, task }, deps));
+  await timeline.during('agentSetup', () => setUp(step, deps));
   const prior = await lookBeforehand(step, deps);
   let exception: PhaseResult['exception'];
   return await judgedAllTheSame(step, deps, async () => {
@@ -64,11 +59,10 @@ export async function runStep(
       exception = { ...trouble, phase: 'agentExecution' };
     }
     await collectArtifacts(step, deps);
-    const { verifier } = step;
+    const { verifier, stopBackground } = step;
     const soFar = exception ? { exception } : {};
     if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
     const reward = await timeline.during('verifier', async () => {
-      const stopBackground = assignment.agent.backgroundProcesses === 'Stop';
       const ground = await prepareGround({ task, verifier, prior, stopBackground }, { hand, findings });
       return await verify(ground, { hand, findings, logs: paths.logs });
     });
@@ -108,16 +102,7 @@ const isObstruction = (error: unknown, hand: Hand): error is Error =>
 const isDiskFull = (error: unknown): error is Error =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 
-async function setUp(
-  { setup }: Step,
-  { assignment: { agent }, task }: { assignment: Assignment; task: ReadyTask },
-  { hand, paths }: PhaseDeps,
-): Promise<void> {
-  if (agent.run !== undefined)
-    await writeAgentFiles(paths.control, {
-      instruction: task.instruction ?? '',
-      install: agent.install,
-      run: agent.run,
-    });
+async function setUp({ setup, agentFiles }: Step, { hand, paths }: PhaseDeps): Promise<void> {
+  if (agentFiles) await writeAgentFiles(paths.control, agentFiles);
   if (setup) await setUpAgent(hand, setup);
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MESSAGE_MAX_BYTES } from '../../wire/outcome.ts';
+import { MESSAGE_MAX_BYTES } from '../../wire/limits.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { readMessage } from '../../wire/outcome.ts';
 import { outcomeMessage } from './outcome.ts';

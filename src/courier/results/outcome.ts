@@ -1,5 +1,5 @@
 /** Pure: the outcome as a termination message. */
-import { MESSAGE_MAX_BYTES } from '../../wire/outcome.ts';
+import { MESSAGE_MAX_BYTES } from '../../wire/limits.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 
 const FINDING_SHORT = 64;

@@ -16,7 +16,6 @@ describe('the task container', function () {
       pod: { env: { IMAGE: 'image' } },
       secrets: { SB_SECRET_AGENT_0: "o'secret\nline" },
       assignment: {
-        environmentVariables: ['IMAGE'],
         agent: custom(
           bash(
             'id; echo "$HOME|$KEY|$MARK|$BOTH|$IMAGE"; cat "$SB_INSTRUCTION"; echo "$SB_MODEL"',

@@ -91,7 +91,7 @@ describe('a Trial and its services', function () {
     const archive = await make({ assignment: { task: { name: 'org/hello', version, source: 'archive' } } });
     expect((await archive.finish()).result, archive.said()).to.deep.equal(REWARD_1);
     const configMap = await make({
-      assignment: { task: { name: 'org/hello', version, source: { kind: 'configMap' } } },
+      assignment: { task: { name: 'org/hello', version, source: 'configMap' } },
     });
     for (const [path, contents] of Object.entries(SOLVED))
       writeFileSync(join(configMap.pod.paths.task, path.replaceAll('/', '__')), contents);
@@ -106,7 +106,7 @@ describe('a Trial and its services', function () {
     expect(run.services.seen).to.deep.equal(['GET /v1/assignment']);
   });
 
-  it('refuses a task that is missing, invalid or unsupported', async () => {
+  it('refuses a task that is missing, invalid or another one', async () => {
     const missing = await make({
       services: { refusal: { status: 404, error: 'there is no object s3://bucket/tasks/x/task.zip' } },
     });
@@ -120,22 +120,21 @@ describe('a Trial and its services', function () {
     expect(await missing.pod.exited).to.equal(0);
     const invalid = await make({ services: { archive: Buffer.from('no zip') } });
     expect((await invalid.finish()).result).to.deep.include({ reason: 'TaskInvalid' });
-    const unsupported = await make({
-      files: { ...SOLVED, 'task.toml': '[environment]\nnetwork_mode = "no-network"\n' },
-    });
-    expect((await unsupported.finish()).result).to.deep.include({
-      reason: 'TaskUnsupported',
-      message: 'environment.network_mode: only public is supported yet',
-    });
-    const open = await make({
-      files: { ...SOLVED, 'task.toml': '[environment.env]\nSET = "${SET}"\nUNSET = "${NEED}"\n' },
-      assignment: { environmentVariables: ['SET'] },
-    });
-    expect((await open.finish()).result).to.deep.include({
-      reason: 'TaskInvalid',
-      message:
-        'environment.env.UNSET needs the variable NEED: set UNSET in the Trial, or give a default as in ${NEED:-value}',
-    });
+    for (const [status, reason] of [
+      [409, 'TaskMismatch'],
+      [422, 'TaskInvalid'],
+    ] as const) {
+      const run = await make({ services: { refusal: { status, error: 'why' } } });
+      expect((await run.finish()).result).to.deep.equal({ kind: 'failed', reason, message: 'why' });
+    }
+  });
+
+  it('refuses a ConfigMap that has changed since the Job was made', async () => {
+    const changed = await make({ assignment: { task: { name: 'org/hello', source: 'configMap' } } });
+    writeFileSync(join(changed.pod.paths.task, 'tests__test.sh'), 'another');
+    const { result } = await changed.finish();
+    expect(result).to.deep.include({ kind: 'failed', reason: 'TaskMismatch' });
+    expect(JSON.stringify(result)).to.match(/its files were [0-9a-f]{12} and are [0-9a-f]{12}/);
   });
 
   it('stores 10,000 files', async () => {

@@ -2,18 +2,13 @@
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Assignment } from '../../wire/assignment.ts';
-import {
-  ArchiveError,
-  parseTaskToml,
-  stripCanary,
-  TaskFormatError,
-  taskVersion,
-  unpack,
-  unpackedHash,
-  unsupportedFields,
-} from '../../tasks/index.ts';
-import type { TaskConfig } from '../../tasks/index.ts';
+import type { AssignedSource, Assignment } from '../../wire/assignment.ts';
+import { ArchiveError } from '../../tasks/archive/directory.ts';
+import { unpack } from '../../tasks/archive/unpack.ts';
+import { stripCanary } from '../../tasks/folder/instruction.ts';
+import { unpackedHash } from '../../tasks/folder/unpacked.ts';
+import { taskVersion } from '../../tasks/hash.ts';
+import { filesHash } from '../../crds/content.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure } from '../broker/http.ts';
 import type { Patience } from '../broker/retry.ts';
@@ -21,9 +16,8 @@ import { AttemptFailure, explain } from '../failure.ts';
 import { copyConfigMap, withArchive } from './source.ts';
 
 export interface ReadyTask {
-  /** Folder with `task.toml`, `tests/` and so on. */
+  /** Folder with `instruction.md`, `tests/` and so on. */
   folder: string;
-  config: TaskConfig;
   /** `instruction.md` without leading canary lines. */
   instruction?: string;
   /** Text of `solution/solve.sh`. */
@@ -43,19 +37,37 @@ export interface FetchOptions {
   patience: Patience;
 }
 
-/** Fetches the task. Throws AttemptFailure for one that is not there or is none. */
-export async function fetchTask(source: Assignment['task']['source'], options: FetchOptions): Promise<void> {
-  const { mount, folder, archive, patience } = options;
-  if (source.kind === 'configMap') {
-    await copyConfigMap(mount, folder).catch((error: unknown) => {
-      throw new AttemptFailure('TaskInvalid', `the ConfigMap is no task: ${explain(error)}`, {
-        cause: error,
-      });
-    });
-    return;
-  }
+/** Fetches the task. Throws AttemptFailure for one that is not there, is none, or is another than the one that was compiled (TaskMismatch). */
+export async function fetchTask(
+  { source, version }: Pick<Assignment['task'], 'source' | 'version'>,
+  options: FetchOptions,
+): Promise<void> {
+  if (source.kind === 'configMap') await fetchConfigMap(source, options);
+  else await fetchArchive(source, options);
+  if (version !== undefined) await demandVersion(options.folder, version);
+}
+
+async function fetchConfigMap(
+  { content }: AssignedSource & { kind: 'configMap' },
+  { mount, folder }: FetchOptions,
+): Promise<void> {
+  const hashes = await copyConfigMap(mount, folder).catch((error: unknown) => {
+    throw new AttemptFailure('TaskInvalid', `the ConfigMap is no task: ${explain(error)}`, { cause: error });
+  });
+  const found = filesHash(hashes).slice(0, content.length);
+  if (found === content) return;
+  throw new AttemptFailure(
+    'TaskMismatch',
+    `the task’s ConfigMap has changed since the Job was made: its files were ${content} and are ${found}`,
+  );
+}
+
+async function fetchArchive(
+  { url: first }: AssignedSource & { kind: 'archive' },
+  { folder, archive, broker, patience }: FetchOptions,
+): Promise<void> {
   try {
-    const url = urls(source.url, options.broker);
+    const url = urls(first, broker);
     await withArchive({ path: archive, url, patience }, (path) =>
       unpack(path, folder, { context: 'environment/' }),
     );
@@ -63,7 +75,9 @@ export async function fetchTask(source: Assignment['task']['source'], options: F
     if (error instanceof ArchiveError)
       throw new AttemptFailure('TaskInvalid', `task.zip: ${error.message}`, { cause: error });
     if (error instanceof HttpFailure && error.status === 404)
-      throw new AttemptFailure('TaskNotFound', 'task.zip is not there any more', { cause: error });
+      throw new AttemptFailure('TaskNotFound', 'there is no task.zip beside its metadata.json', {
+        cause: error,
+      });
     throw error;
   }
 }
@@ -84,27 +98,13 @@ async function freshUrl(broker: FetchOptions['broker']): Promise<string> {
   return source.url;
 }
 
-/**
- * Reads and checks a fetched task. A ConfigMap may leave task.toml out: then all is Harbor's default. Throws TaskMismatch where the assignment names
- * a version and this is not it.
- */
-export async function readReadyTask(
-  folder: string,
-  { source, version }: Pick<Assignment['task'], 'source' | 'version'>,
-): Promise<ReadyTask> {
-  if (version !== undefined) await demandVersion(folder, version);
-  const text = (path: string): Promise<string | undefined> => readText(folder, path);
-  const toml = await text('task.toml');
-  if (toml === undefined && source.kind === 'archive')
-    throw new AttemptFailure('TaskInvalid', 'task.toml is missing in task.zip');
-  const config = checked(toml ?? '');
-  refuseUnsupported(config, folder);
+/** Reads what of a fetched task decides how its scripts are run. */
+export async function readReadyTask(folder: string): Promise<ReadyTask> {
   const [instruction, solve, test] = await Promise.all(
-    ['instruction.md', 'solution/solve.sh', 'tests/test.sh'].map(text),
+    ['instruction.md', 'solution/solve.sh', 'tests/test.sh'].map((path) => readText(folder, path)),
   );
   return {
     folder,
-    config,
     ...(instruction !== undefined && { instruction: stripCanary(instruction) }),
     ...(solve !== undefined && { solve }),
     ...(test !== undefined && { test }),
@@ -129,21 +129,4 @@ async function readText(folder: string, path: string): Promise<string | undefine
   const { size } = await file.stat();
   if (size <= TEXT_MAX_BYTES) return await file.readFile('utf8');
   throw new AttemptFailure('TaskInvalid', `${path} has ${size} bytes; expected at most ${TEXT_MAX_BYTES}`);
-}
-
-function checked(toml: string): TaskConfig {
-  try {
-    return parseTaskToml(toml);
-  } catch (error) {
-    if (error instanceof TaskFormatError)
-      throw new AttemptFailure('TaskInvalid', error.message, { cause: error });
-    throw error;
-  }
-}
-
-function refuseUnsupported(config: TaskConfig, folder: string): void {
-  const parts = unsupportedFields(config).map(({ field, reason }) => `${field}: ${reason}`);
-  if (existsSync(join(folder, 'environment/docker-compose.yaml')))
-    parts.push('environment/docker-compose.yaml: Docker Compose is not supported yet');
-  if (parts.length > 0) throw new AttemptFailure('TaskUnsupported', parts.join('; '));
 }

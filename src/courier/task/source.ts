@@ -2,16 +2,10 @@
 import { chmod, mkdir, open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../../crds/names.ts';
+import { unflattened } from '../../tasks/flattened.ts';
 import { download } from '../broker/http.ts';
 import { expiredFewTimes, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
-
-/** A key of a ConfigMap as a path: `tests__test.sh` is `tests/test.sh`. Undefined for what would climb out of the folder. */
-export function unflattened(key: string): string | undefined {
-  const path = key.replaceAll('__', '/');
-  const plain = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-  return plain ? path : undefined;
-}
 
 /**
  * Copies the files of a mounted ConfigMap to `folder`. The mount's keys are links into a folder that begins with two dots, where the

@@ -1,14 +1,12 @@
 import { expect } from 'chai';
-import type { Assignment } from '../../wire/assignment.ts';
-import { parseTaskToml } from '../../tasks/index.ts';
-import { anAssignment } from '../../../test/support/trial-run.ts';
+import type { AssignedStep, Assignment } from '../../wire/assignment.ts';
+import { anAssignment, aStep } from '../../../test/support/trial-run.ts';
 import type { ReadyTask } from './ready-task.ts';
 import { sequenceOf } from './steps.ts';
 import type { Step } from './steps.ts';
 
-const aTask = (toml = '', over: Partial<ReadyTask> = {}): ReadyTask => ({
+const aTask = (over: Partial<ReadyTask> = {}): ReadyTask => ({
   folder: '/task',
-  config: parseTaskToml(toml),
   instruction: 'Do it.\n',
   solve: '#!/bin/bash\n',
   test: '#!/bin/bash\n',
@@ -21,14 +19,13 @@ const step = (...input: Parameters<typeof sequence>): Step => {
   if (!first) throw new Error('no step');
   return first;
 };
-const agent = (over: Partial<Assignment['agent']>): Partial<Assignment> => ({
-  agent: { ...anAssignment().agent, ...over },
+const agent = (over: Partial<AssignedStep['agent']>): Partial<Assignment> => ({
+  steps: [aStep({ agent: { ...aStep().agent, ...over } })],
 });
 
 describe('sequenceOf', () => {
-  it('fills in Harbor’s defaults', () => {
+  it('makes commands of the assignment', () => {
     expect(sequence()).to.deep.equal({
-      notes: [],
       surroundings: {},
       steps: [
         {
@@ -44,6 +41,7 @@ describe('sequenceOf', () => {
               exitFile: '/logs/agent/exit-code.txt',
             },
           },
+          stopBackground: false,
           hooks: [],
           artifacts: [],
           artifactsUser: '0',
@@ -63,45 +61,48 @@ describe('sequenceOf', () => {
     });
   });
 
-  it('lets task.toml go before defaults, and the Trial before task.toml', () => {
-    const task = aTask(
-      '[agent]\ntimeout_sec = 1.5\nuser = 7\n[verifier]\ntimeout_sec = 2\nuser = "judge"\n[environment]\nworkdir = "/toml"\n[environment.healthcheck]\ncommand = "x"\n',
-    );
-    const byToml = step({ image: { ...anAssignment().image, user: 'image' } }, task);
-    expect(byToml.agent?.command).to.include({ user: '7', workdir: '/toml' });
-    expect(byToml.agent?.limitSeconds).to.equal(1.5);
-    expect(byToml.verifier).to.deep.include({ limitSeconds: 2 });
-    expect(byToml.verifier?.command.user).to.equal('judge');
-    const byTrial = step(
-      {
-        workdir: '/trial',
-        user: 'all',
-        ...agent({ timeoutSeconds: 9, user: 'me' }),
-        verifier: { disabled: false, env: [], timeoutSeconds: 8, user: 'you' },
-      },
-      task,
-    );
-    expect(byTrial.agent).to.include({ limitSeconds: 9 });
-    expect(byTrial.agent?.command).to.include({ user: 'me', workdir: '/trial' });
-    expect(byTrial.verifier?.command.user).to.equal('you');
-    expect(sequence({ user: 'all' }, task).surroundings.healthcheck?.probe.user).to.equal('all');
+  it('gives each phase its own user and limit', () => {
+    const { agent: solver, verifier } = step({
+      workdir: '/trial',
+      steps: [
+        aStep({
+          agent: { ...aStep().agent, timeoutSeconds: 9, user: 'me' },
+          verifier: { env: [], timeoutSeconds: 8, user: 'you' },
+        }),
+      ],
+    });
+    expect(solver).to.include({ limitSeconds: 9 });
+    expect(solver?.command).to.include({ user: 'me', workdir: '/trial' });
+    expect(verifier).to.include({ limitSeconds: 8 });
+    expect(verifier?.command.user).to.equal('you');
   });
 
-  it('fills variables in: secrets, defaults, the Trial over task.toml', () => {
-    const task = aTask('[verifier.env]\nA = "${A}"\nB = "${B:-b}"\nC = "c"\n');
-    const env: Assignment['verifier']['env'] = [
+  it('runs healthcheck and hooks as the environment’s user, unless a hook has its own', () => {
+    const healthcheck = {
+      command: 'x',
+      intervalSeconds: 1,
+      timeoutSeconds: 1,
+      startPeriodSeconds: 0,
+      startIntervalSeconds: 1,
+      retries: 1,
+    };
+    const hooks = [
+      { command: 'a', timeoutSeconds: 1 },
+      { command: 'b', timeoutSeconds: 2, user: 'own' },
+    ];
+    const { surroundings, steps } = sequence({ user: 'all', healthcheck, steps: [aStep({ hooks })] });
+    expect(surroundings.healthcheck?.probe.user).to.equal('all');
+    expect(steps[0]?.hooks.map(({ command }) => command.user)).to.deep.equal(['all', 'own']);
+  });
+
+  it('fills secrets in', () => {
+    const env: AssignedStep['agent']['env'] = [
       { name: 'A', courierVariable: 'SB_SECRET_VERIFIER_0' },
       { name: 'C', value: 'own' },
     ];
-    const { verifier } = step({ verifier: { disabled: false, env } }, task, { SB_SECRET_VERIFIER_0: 's' });
-    expect(verifier?.command.env).to.deep.equal({ A: 's', B: 'b', C: 'own' });
-  });
-
-  it('gives every phase the environment’s variables but those that the Trial has set in the container', () => {
-    const task = aTask('[environment.env]\nA = "${X}"\nB = "${X:-b}"\nC = "c"\n');
-    const { steps } = sequence({ environmentVariables: ['A', 'C'] }, task);
-    expect(steps[0]?.verifier?.command.env).to.deep.equal({ B: 'b' });
-    expect(() => sequence({}, task)).to.throw('environment.env.A needs the variable X');
+    const verifier = { env, timeoutSeconds: 1, user: '0' };
+    const made = step({ steps: [aStep({ verifier })] }, aTask(), { SB_SECRET_VERIFIER_0: 's' });
+    expect(made.verifier?.command.env).to.deep.equal({ A: 's', C: 'own' });
   });
 
   it('gives a custom agent its scripts, its model and its instruction', () => {
@@ -113,15 +114,23 @@ describe('sequenceOf', () => {
       shell: true,
       env: { SB_INSTRUCTION: '/sb/agent/instruction.md', SB_MODEL: 'm' },
     });
+    expect(custom.agentFiles).to.deep.equal({ instruction: 'Do it.\n', install: '#!/bin/sh\n', run: 'go' });
   });
 
   it('has no agent for nop and no verifier where that is disabled', () => {
-    const nop = step({ ...agent({ name: 'nop' }), verifier: { disabled: true, env: [] } }, aTask('', {}));
-    expect(nop).to.deep.equal({ hooks: [], artifacts: [], artifactsUser: '0' });
+    const { verifier: _, ...unjudged } = aStep({ agent: { ...aStep().agent, name: 'nop' } });
+    expect(step({ steps: [unjudged] })).to.deep.equal({
+      stopBackground: false,
+      hooks: [],
+      artifacts: [],
+      artifactsUser: '0',
+    });
   });
 
   it('starts the entrypoint with Harbor’s arguments', () => {
     const { surroundings } = sequence({
+      user: 'u',
+      workdir: '/',
       image: { user: 'u', workdir: '', entrypoint: ['/e'], cmd: ['ignored'] },
     });
     expect(surroundings.entrypoint).to.include({ user: 'u', workdir: '/' });
@@ -140,16 +149,6 @@ describe('sequenceOf', () => {
       'a custom agent without instruction',
       () => sequence(agent({ name: 'custom', run: 'x' }), without('instruction')),
       /instruction\.md is missing/,
-    ],
-    [
-      'a variable that nobody filled',
-      () => sequence({}, aTask('[solution.env]\nA = "${X}"\n')),
-      /solution\.env\.A needs the variable X/,
-    ],
-    [
-      'a name that no shell can export',
-      () => sequence({}, aTask('[verifier.env]\n"a-b" = "1"\n')),
-      /verifier\.env: "a-b" is no name of a variable/,
     ],
     [
       'a secret that did not arrive',

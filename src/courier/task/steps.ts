@@ -1,15 +1,12 @@
-/** Pure: the assignment and the task → what is to be run, every value resolved: Trial before task.toml before Harbor's default. */
+/** Pure: the assignment and the unpacked task → commands. Which values they have, the operator has decided. */
 import type { Healthcheck } from '../../crds/environment.ts';
-import type { Assignment } from '../../wire/assignment.ts';
-import type { TaskConfig } from '../../tasks/index.ts';
+import type { ArtifactCopy, AssignedStep, AssignedVariable, Assignment } from '../../wire/assignment.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/command.ts';
-import { artifactsOf } from './artifacts.ts';
-import type { ArtifactCopy } from './artifacts.ts';
 import { scriptCommand } from './interpreter.ts';
 import type { ReadyTask } from './ready-task.ts';
-import { environmentEnv, phaseEnv, assignedEnv } from './variables.ts';
-import type { Env } from './variables.ts';
+
+export type Env = Record<string, string>;
 
 /** A command and the seconds it may take; no limit where it is missing. */
 export interface Limited {
@@ -28,6 +25,10 @@ export interface Step {
   setup?: Limited;
   /** Missing: there is nothing to do, as for the agent `nop`. */
   agent?: Limited & { kind: 'oracle' | 'custom' };
+  /** Of a custom agent; put where the task container can read them. */
+  agentFiles?: { instruction: string; install?: string | undefined; run: string };
+  /** What the agent leaves running is ended before the tests appear. */
+  stopBackground: boolean;
   /** Run after the agent, before the artifacts are copied. */
   hooks: Limited[];
   artifacts: ArtifactCopy[];
@@ -40,8 +41,6 @@ export interface Step {
 export interface Sequence {
   surroundings: Surroundings;
   steps: Step[];
-  /** What is odd about the task without keeping it from running, one sentence each. */
-  notes: string[];
 }
 
 /** Where things lie in the task container. */
@@ -52,181 +51,155 @@ export const CONTAINER = {
   agentFiles: '/sb/agent',
 } as const;
 
-/** Throws AttemptFailure for a task that cannot be run with this assignment. */
+/** Throws AttemptFailure for a task that has not what the assignment says of it, and for a secret that did not arrive. */
 export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env): Sequence {
-  const defaultUser = assignment.user ?? (assignment.image.user || '0');
-  const base: Base = {
-    workdir: assignment.workdir ?? task.config.environment.workdir ?? (assignment.image.workdir || '/'),
-    env: environmentEnv(task.config.environment.env, assignment.environmentVariables),
-    user: (...choices) => String(choices.find((choice) => choice !== undefined) ?? defaultUser),
-  };
-  const { artifacts, notes } = artifactsOf(assignment.artifacts, task.config.artifacts);
-  const agent = agentOf(assignment, task, { base, secrets });
+  const around = { ...assignment, secrets };
   return {
-    notes,
-    surroundings: surroundingsOf(assignment, task.config, base),
-    steps: [
-      {
-        ...agent,
-        hooks: hooksOf(task.config, base),
-        artifacts,
-        artifactsUser: agent.agent?.command.user ?? base.user(),
-        ...verifierOf(assignment, task, { base, secrets }),
-      },
-    ],
+    surroundings: surroundingsOf(assignment),
+    steps: assignment.steps.map((step) => stepOf(step, task, around)),
   };
 }
 
 /** What all commands share. */
-interface Base {
-  workdir: string;
-  /** `[environment.env]`, as far as the container has it not from the Trial. */
-  env: Env;
-  /** The first choice that was made, else the user of the environment. */
-  user: (...choices: (string | number | undefined)[]) => string;
-}
+type Around = Pick<Assignment, 'workdir' | 'user'> & { secrets: Env };
 
 const limited = (command: Command, limitSeconds: number | undefined): Limited =>
   limitSeconds === undefined ? { command } : { command, limitSeconds };
 
 /** `sh -c text`, by busybox where the image has no sh: a task needs nothing of its image. */
-function shellCommand(text: string, { workdir, env, user }: Base): Command {
-  return { argv: ['-c', text], shell: true, user: user(), workdir, env };
-}
+const shellCommand = (text: string, { workdir, user }: Pick<Assignment, 'workdir' | 'user'>): Command => ({
+  argv: ['-c', text],
+  shell: true,
+  user,
+  workdir,
+  env: {},
+});
 
-function surroundingsOf(assignment: Assignment, config: TaskConfig, base: Base): Surroundings {
-  const { workdir, env, user } = base;
-  const { entrypoint } = assignment.image;
-  const healthcheck = assignment.healthcheck ?? healthcheckOf(config);
+function surroundingsOf({ image: { entrypoint }, workdir, user, healthcheck }: Assignment): Surroundings {
   return {
     // As Harbor runs it: the image's command gives way to one that only keeps the container alive.
     ...(entrypoint.length > 0 && {
-      entrypoint: {
-        argv: [...entrypoint, 'sh', '-c', 'sleep infinity'],
-        user: user(),
-        workdir,
-        env,
-      },
+      entrypoint: { argv: [...entrypoint, 'sh', '-c', 'sleep infinity'], user, workdir, env: {} },
     }),
-    ...(healthcheck && { healthcheck: { ...healthcheck, probe: shellCommand(healthcheck.command, base) } }),
+    ...(healthcheck && {
+      healthcheck: { ...healthcheck, probe: shellCommand(healthcheck.command, { workdir, user }) },
+    }),
   };
 }
 
-function healthcheckOf({ environment }: TaskConfig): Healthcheck | undefined {
-  const { healthcheck } = environment;
-  return (
-    healthcheck && {
-      command: healthcheck.command,
-      intervalSeconds: healthcheck.interval_sec,
-      timeoutSeconds: healthcheck.timeout_sec,
-      startPeriodSeconds: healthcheck.start_period_sec,
-      startIntervalSeconds: healthcheck.start_interval_sec,
-      retries: healthcheck.retries,
-    }
-  );
+function stepOf({ agent, hooks, artifacts, verifier }: AssignedStep, task: ReadyTask, around: Around): Step {
+  return {
+    ...agentOf(agent, task, around),
+    stopBackground: agent.backgroundProcesses === 'Stop',
+    hooks: hooks.map(({ command, timeoutSeconds, user = around.user }) =>
+      limited(shellCommand(command, { ...around, user }), timeoutSeconds),
+    ),
+    artifacts,
+    artifactsUser: agent.name === 'nop' ? around.user : agent.user,
+    ...(verifier && { verifier: verifierOf(verifier, task, around) }),
+  };
 }
 
-type AgentInput = { base: Base; secrets: Env };
+type AgentParts = Pick<Step, 'setup' | 'agent' | 'agentFiles'>;
 
-function agentOf(assignment: Assignment, task: ReadyTask, input: AgentInput): Pick<Step, 'setup' | 'agent'> {
-  switch (assignment.agent.name) {
+function agentOf(agent: AssignedStep['agent'], task: ReadyTask, around: Around): AgentParts {
+  switch (agent.name) {
     case 'nop':
       return {};
     case 'oracle':
-      return { agent: oracle(assignment, task, input) };
+      return { agent: oracle(agent, task, around) };
     case 'custom':
-      return custom(assignment, task, input);
+      return custom(agent, task, around);
     default:
-      throw new AttemptFailure('TaskUnsupported', `agent ${assignment.agent.name} is not supported yet`);
+      throw new AttemptFailure('TaskUnsupported', `agent ${agent.name} is not supported yet`);
   }
 }
 
+/** What a file of the task holds. The operator was told that it is there. */
+function demanded(text: string | undefined, path: string, who: string): string {
+  if (text === undefined) throw new AttemptFailure('TaskInvalid', `${path} is missing; ${who} needs it`);
+  return text;
+}
+
 function oracle(
-  assignment: Assignment,
-  { config, solve }: ReadyTask,
-  { base, secrets }: AgentInput,
+  agent: AssignedStep['agent'],
+  { solve }: ReadyTask,
+  { workdir, secrets }: Around,
 ): NonNullable<Step['agent']> {
-  if (solve === undefined)
-    throw new AttemptFailure('TaskInvalid', 'solution/solve.sh is missing; the agent oracle needs it');
-  const { agent } = assignment;
-  const own = assignedEnv(agent.env, secrets);
+  const script = demanded(solve, 'solution/solve.sh', 'the agent oracle');
   const command = {
-    ...scriptCommand(`${CONTAINER.solution}/solve.sh`, solve),
-    user: base.user(agent.user, config.agent.user),
-    workdir: base.workdir,
-    env: {
-      ...base.env,
-      DEBIAN_FRONTEND: 'noninteractive',
-      ...phaseEnv('solution.env', config.solution.env, own),
-    },
+    ...scriptCommand(`${CONTAINER.solution}/solve.sh`, script),
+    user: agent.user,
+    workdir,
+    env: { DEBIAN_FRONTEND: 'noninteractive', ...assignedEnv(agent.env, secrets) },
     stdout: '/logs/agent/oracle.txt',
     exitFile: '/logs/agent/exit-code.txt',
   };
-  return { kind: 'oracle', ...limited(command, agent.timeoutSeconds ?? config.agent.timeout_sec) };
+  return { kind: 'oracle', ...limited(command, agent.timeoutSeconds) };
 }
 
 function custom(
-  assignment: Assignment,
+  { run = '', install, ...agent }: AssignedStep['agent'],
   task: ReadyTask,
-  { base, secrets }: AgentInput,
-): Pick<Step, 'setup' | 'agent'> {
-  const { agent } = assignment;
-  if (agent.run === undefined) throw new AttemptFailure('TaskInvalid', 'agent custom has no run script');
-  if (task.instruction === undefined)
-    throw new AttemptFailure('TaskInvalid', 'instruction.md is missing; the agent custom needs it');
+  { workdir, secrets }: Around,
+): AgentParts {
+  const instruction = demanded(task.instruction, 'instruction.md', 'the agent custom');
   const shared = {
-    workdir: base.workdir,
+    workdir,
     env: {
-      ...base.env,
       ...assignedEnv(agent.env, secrets),
       SB_INSTRUCTION: `${CONTAINER.agentFiles}/instruction.md`,
       ...(agent.model !== undefined && { SB_MODEL: agent.model }),
     },
   };
-  const run: Command = {
+  const command: Command = {
     ...shared,
-    ...scriptCommand(`${CONTAINER.agentFiles}/run`, agent.run),
-    user: base.user(agent.user, task.config.agent.user),
+    ...scriptCommand(`${CONTAINER.agentFiles}/run`, run),
+    user: agent.user,
     stdout: '/logs/agent/stdout.txt',
     stderr: '/logs/agent/stderr.txt',
   };
-  const install: Command | undefined =
-    agent.install === undefined
+  const setup: Command | undefined =
+    install === undefined
       ? undefined
       : {
           ...shared,
-          ...scriptCommand(`${CONTAINER.agentFiles}/install`, agent.install),
+          ...scriptCommand(`${CONTAINER.agentFiles}/install`, install),
           user: '0',
           stdout: '/logs/agent/install.txt',
         };
   return {
-    ...(install && { setup: limited(install, agent.setupTimeoutSeconds) }),
-    agent: { kind: 'custom', ...limited(run, agent.timeoutSeconds ?? task.config.agent.timeout_sec) },
+    ...(setup && { setup: limited(setup, agent.setupTimeoutSeconds) }),
+    agent: { kind: 'custom', ...limited(command, agent.timeoutSeconds) },
+    agentFiles: { instruction, install, run },
   };
 }
 
-const hooksOf = ({ verifier }: TaskConfig, base: Base): Limited[] =>
-  verifier.collect.map(({ command, timeout_sec: limit, user }) =>
-    limited({ ...shellCommand(command, base), user: base.user(user) }, limit),
-  );
-
 function verifierOf(
-  { verifier }: Assignment,
-  { config, test }: ReadyTask,
-  { base, secrets }: AgentInput,
-): Pick<Step, 'verifier'> {
-  if (verifier.disabled) return {};
-  if (test === undefined)
-    throw new AttemptFailure('TaskInvalid', 'tests/test.sh is missing; the verifier needs it');
+  { env, timeoutSeconds, user }: NonNullable<AssignedStep['verifier']>,
+  { test }: ReadyTask,
+  { workdir, secrets }: Around,
+): Limited {
+  const script = demanded(test, 'tests/test.sh', 'the verifier');
   const command = {
-    ...scriptCommand(`${CONTAINER.tests}/test.sh`, test),
-    user: base.user(verifier.user, config.verifier.user),
-    workdir: base.workdir,
-    env: {
-      ...base.env,
-      ...phaseEnv('verifier.env', config.verifier.env, assignedEnv(verifier.env, secrets)),
-    },
+    ...scriptCommand(`${CONTAINER.tests}/test.sh`, script),
+    user,
+    workdir,
+    env: assignedEnv(env, secrets),
     stdout: '/logs/verifier/test-stdout.txt',
   };
-  return { verifier: limited(command, verifier.timeoutSeconds ?? config.verifier.timeout_sec) };
+  return limited(command, timeoutSeconds);
+}
+
+/** Variables of a phase with the values of secrets filled in. */
+function assignedEnv(variables: readonly AssignedVariable[], secrets: Env): Env {
+  return Object.fromEntries(
+    variables.map((variable) => {
+      if ('value' in variable) return [variable.name, variable.value];
+      const value = secrets[variable.courierVariable];
+      if (value === undefined)
+        throw new AttemptFailure('SecretNotFound', `the value of ${variable.name} did not reach the courier`);
+      return [variable.name, value];
+    }),
+  );
 }

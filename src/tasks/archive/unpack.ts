@@ -50,7 +50,8 @@ export async function unpack(
   return await unpackFrom(source, folder, options);
 }
 
-function inMemory(bytes: Uint8Array): Source {
+/** An archive in memory. */
+export function inMemory(bytes: Uint8Array): Source {
   const part = (offset: number, length: number) =>
     Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
   return {

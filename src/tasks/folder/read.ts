@@ -6,12 +6,14 @@ import { TaskFormatError } from '../toml/problems.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import type { Task, TaskFile } from '../task.ts';
-import { harborDigest, sha256OfFile, sha256OfText } from './digest.ts';
+import { harborDigest } from './digest.ts';
+import { sha256OfFile, sha256OfText } from './sha256.ts';
 import { stripCanary } from './instruction.ts';
 import { checkLayout } from './layout.ts';
 import { limitProblems } from './limits.ts';
 import { unreadable } from './unreadable.ts';
-import { NOT_HASHED, walkTask } from './walk.ts';
+import { NOT_HASHED } from '../task.ts';
+import { walkTask } from './walk.ts';
 import type { Found, FoundFile } from './walk.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/;

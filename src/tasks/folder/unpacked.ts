@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf, followed } from '../hash.ts';
-import { sha256OfFile } from './digest.ts';
+import { HASHED } from '../task.ts';
+import { sha256OfFile } from './sha256.ts';
 import { filesBehindLinks } from './links.ts';
-import { HASHED } from './walk.ts';
 
 /**
  * The hash that `taskHash` gives for the folder of which this one was made, one file after the other. Here every file counts that a Trial can

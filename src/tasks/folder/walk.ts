@@ -4,28 +4,12 @@ import { basename, join, sep } from 'node:path';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../toml/problems.ts';
 import { pathFault } from '../archive/directory.ts';
-import { CONTEXT } from '../task.ts';
+import { CONTEXT, ROOTS } from '../task.ts';
 import type { TaskFolder } from '../task.ts';
 import { IGNORE_FILE, isIgnored, rulesOf } from './harborignore.ts';
 import type { IgnoreRules } from './harborignore.ts';
 import { filesBehindLinks } from './links.ts';
 import { unreadable } from './unreadable.ts';
-
-/** Everything that can belong to a task; other files in the folder are not looked at. */
-const ROOTS = [
-  'task.toml',
-  'instruction.md',
-  'README.md',
-  'trajectory.json',
-  'environment',
-  'solution',
-  'tests',
-  'steps',
-];
-/** In Harbor’s digest, but no part of what a trial is given. */
-export const NOT_HASHED = ['README.md', 'trajectory.json'];
-/** Names in a task's folder that its hash is made of. */
-export const HASHED: ReadonlySet<string> = new Set(ROOTS.filter((name) => !NOT_HASHED.includes(name)));
 
 export interface FoundFile {
   /** POSIX path within the task's folder. */

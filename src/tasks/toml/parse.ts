@@ -54,6 +54,16 @@ export function readTaskToml(text: string, file = 'task.toml'): ReadConfig {
   return { problems: inOrder(problems), ...(fits && { config }) };
 }
 
+/** What Harbor's rules say to values that fit the schema; a file of them has no lines to point at. */
+export function configProblems(config: TaskConfig): Problem[] {
+  const problems: Problem[] = [];
+  checkRules(config, (path, rest) => {
+    const field = fieldName(path);
+    problems.push({ field, message: `${field} ${rest}` });
+  });
+  return problems;
+}
+
 const inOrder = (problems: Problem[]): Problem[] => problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 
 function parseToml(text: string, file: string): TomlTable {

@@ -4,7 +4,7 @@ import { TaskBuild as TaskBuildKind } from '../../../src/crds/kinds.ts';
 import { API_VERSION } from '../../../src/crds/names.ts';
 import type { BuildReason } from '../../../src/crds/reasons.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildSpec } from '../../../src/crds/task-build.ts';
-import type { Sparse } from '../../../src/tasks/trial/manifest.ts';
+import type { Sparse } from '../../../src/client/runs/plan/types.ts';
 import type { Aws } from '../../support/aws/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { world } from '../support/world.ts';

@@ -4,8 +4,10 @@ import type { Trial } from '../../../src/crds/trial.ts';
 import { createBudget } from '../../../src/async/in-parallel.ts';
 import { isInvalid, problemLines } from '../../../src/tasks/folder/problems.ts';
 import { readFolder, type SelectedTask } from '../../../src/client/runs/select/read.ts';
-import { TaskFormatError, trialManifest } from '../../../src/tasks/index.ts';
-import type { Task, TrialManifest } from '../../../src/tasks/index.ts';
+import { effective } from '../../../src/client/runs/plan/effective.ts';
+import type { TrialManifest } from '../../../src/client/runs/plan/types.ts';
+import { resolveEnv, taskHash, taskPrefix, taskVersion } from '../../../src/tasks/index.ts';
+import type { Task } from '../../../src/tasks/index.ts';
 import { paths, s3 } from '../cluster/index.ts';
 import type { Wish } from './arguments.ts';
 
@@ -81,26 +83,42 @@ export async function planTrials(wish: Wish, now: Date): Promise<Plan> {
 }
 
 function manifestFor(
-  { task, contextSha256 }: SelectedTask,
+  selected: SelectedTask,
   { agent, run, stamp }: { agent: string; run: string; stamp: string },
 ): TrialManifest {
-  try {
-    const manifest = trialManifest(task, {
-      bucket: s3.bucket,
+  const { task } = selected;
+  const { environment, solution, verifier } = task.config;
+  const version = taskVersion(taskHash(task));
+  const spec = {
+    task: {
+      name: task.name,
       dataset: DATASET,
-      namespace: NAMESPACE,
-      name: `${slug(task)}-${agent}-${stamp}`,
-      labels: { [LABEL.run]: run },
-      run,
-      agent: { name: agent },
-      variables: process.env,
-      ...(contextSha256 !== undefined && { contextSha256 }),
-    });
-    manifest.spec.ttlSecondsAfterFinished = TTL_SECONDS;
-    return manifest;
-  } catch (error) {
-    throw error instanceof TaskFormatError ? new BadTasks(error.message) : error;
-  }
+      version,
+      s3: { uri: `s3://${s3.bucket}/${taskPrefix(DATASET, task.name, version)}` },
+    },
+    environment: { env: fromCaller(environment.env) },
+    agent: { name: agent, env: agent === 'oracle' ? fromCaller(solution.env) : [] },
+    verifier: { env: fromCaller(verifier.env) },
+    run,
+    ttlSecondsAfterFinished: TTL_SECONDS,
+  };
+  const { problems } = effective(selected, spec);
+  if (problems.length > 0) throw new BadTasks(problems.map(({ message }) => message).join('\n'));
+  const name = `${slug(task)}-${agent}-${stamp}`;
+  return {
+    apiVersion: 'sb.abundant.ai/v1alpha1',
+    kind: 'Trial',
+    metadata: { name, namespace: NAMESPACE, labels: { [LABEL.run]: run } },
+    spec,
+  };
+}
+
+/** Those variables of a task's table that have a value with this machine's. */
+function fromCaller(table: Record<string, string>) {
+  const { env, missing } = resolveEnv(table, process.env);
+  return Object.entries(env)
+    .filter(([name]) => !missing.some(({ key }) => key === name))
+    .map(([name, value]) => ({ name, value }));
 }
 
 function slug({ name }: Task): string {

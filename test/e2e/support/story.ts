@@ -6,7 +6,7 @@ import { API_VERSION } from '../../../src/crds/names.ts';
 import type { TrialFailedReason, TrialReason } from '../../../src/crds/reasons.ts';
 import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
 import { ConfigMap, Job, type Pod } from '../../../src/kube/kinds.ts';
-import type { Sparse } from '../../../src/tasks/trial/manifest.ts';
+import type { Sparse } from '../../../src/client/runs/plan/types.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { eventually, eventuallyTrue } from './eventually.ts';
 import type { SmallImage } from './images.ts';

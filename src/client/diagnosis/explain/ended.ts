@@ -3,6 +3,7 @@ import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../
 import { refusalOf } from '../../../pods/reading/refusal.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
 import { buildFinding } from './build.ts';
+import { askedAmount } from './evidence.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { imageFinding } from './image.ts';
 import { podFindings } from './pod.ts';
@@ -134,18 +135,18 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
   RewardUnparsable: say('the reward file holds no number and no JSON', TESTS),
   RewardNotFinite: say('the tests wrote NaN or an infinite reward', TESTS),
   RewardInvalid: say('the reward file is no flat object of numbers, or no regular file', TESTS),
-  OOMKilled: ({ trial }) => [
+  OOMKilled: (evidence) => [
     {
       why: [
-        `the container used more memory than its limit of ${trial.spec.environment.resources.limits.memory ?? 'the node'}`,
+        `the container used more memory than its limit of ${askedAmount(evidence, 'limits', 'memory') ?? 'the node'}`,
       ],
       next: ['sb cloud run … --memory <more>, or memory in task.toml', AGENT],
     },
   ],
-  EphemeralStorageExceeded: ({ trial }) => [
+  EphemeralStorageExceeded: (evidence) => [
     {
       why: [
-        `the Pod wrote more than its limit of ${trial.spec.environment.resources.limits['ephemeral-storage']}`,
+        `the Pod wrote more than its limit of ${askedAmount(evidence, 'limits', 'ephemeral-storage') ?? 'disk'}`,
       ],
       next: ['sb cloud run … --storage <more>, or storage in task.toml', AGENT],
     },

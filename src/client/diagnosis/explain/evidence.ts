@@ -23,6 +23,22 @@ export interface Evidence {
   now: Date;
 }
 
+/** An amount of the task container: of the Trial, else as the operator has compiled it into the Job. */
+export function askedAmount(
+  { trial, job }: Pick<Evidence, 'trial' | 'job'>,
+  kind: 'requests' | 'limits',
+  resource: string,
+): string | undefined {
+  const own: Amounts | undefined = trial.spec.environment.resources?.[kind];
+  const compiled: Amounts | undefined = containerOf(job)?.resources?.[kind];
+  const amount = own?.[resource] ?? compiled?.[resource];
+  return amount === undefined ? undefined : String(amount);
+}
+
+type Amounts = Record<string, string | number | undefined>;
+
+const containerOf = (job: Job | undefined) => job?.spec?.template.spec?.containers[0];
+
 /** What a cause comes to. */
 export interface Explained {
   why: string[];

@@ -221,7 +221,7 @@ describe('An explanation', () => {
     it('counts the courier beside the task: two CPUs are more than a node of two has', () => {
       const message = '0/1 nodes are available: 1 Insufficient cpu.';
       const trial = active('Unschedulable', { message });
-      trial.spec.environment.resources.requests.cpu = '2';
+      trial.spec.environment.resources = { requests: { cpu: '2' } };
       const two = node({ status: { allocatable: { cpu: '2' } } });
       const told = unscheduled(message, { nodes: [two], trial });
       expect(told)

@@ -1,7 +1,8 @@
 /** Pure: why the scheduler finds no node, in its own words and with what the nodes have. */
-import { amountOf } from '../../../crds/refusals.ts';
 import type { Node } from '../../../kube/kinds.ts';
 import { COURIER, mostFor } from '../doctor/capacity/room.ts';
+import { amountOf } from '../../../crds/refusals.ts';
+import { askedAmount } from './evidence.ts';
 import type { Evidence, Explained } from './evidence.ts';
 
 interface Obstacle {
@@ -9,11 +10,8 @@ interface Obstacle {
   explain: (match: RegExpExecArray, evidence: Evidence) => Explained;
 }
 
-const requestOf = ({ trial }: Evidence, resource: string): string => {
-  const { requests, limits } = trial.spec.environment.resources;
-  const found = { ...limits, ...requests }[resource as keyof typeof requests];
-  return String(found ?? 'none');
-};
+const requestOf = (evidence: Evidence, resource: string): string =>
+  askedAmount(evidence, 'requests', resource) ?? askedAmount(evidence, 'limits', resource) ?? 'none';
 
 /** How the resource is asked for. */
 const OPTIONS: Record<string, string> = {

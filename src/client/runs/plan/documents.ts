@@ -1,8 +1,7 @@
 /** A plan as files for Git or `kubectl apply`. */
 import { dump } from 'js-yaml';
 import { safeYaml } from '../../../text/safe.ts';
-import type { TrialManifest } from '../../../tasks/index.ts';
-import type { BuildManifest, RunPlan } from './types.ts';
+import type { BuildManifest, RunPlan, TrialManifest } from './types.ts';
 
 /** Every manifest, builds before the Trials that wait for them. The Secret is not among them: see `secretNote`. */
 export function* manifests({ tasks }: RunPlan): Generator<TrialManifest | BuildManifest> {

@@ -2,33 +2,28 @@
 import { amountOf } from '../../../crds/refusals.ts';
 import { MAX_SECONDS } from '../../../crds/schema.ts';
 import type { TrialSpec } from '../../../crds/trial.ts';
-import type { Task, TrialManifest } from '../../../tasks/index.ts';
+import type { CompiledSpec } from '../../../tasks/index.ts';
+import type { TrialManifest } from './types.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
+import { present } from '../../../crds/present.ts';
+import { resourcesOf } from '../../../tasks/compile/resources.ts';
 
-/** The task with the run's resources in place of its own. */
-export function withResources(task: Task, { cpus, memory, storage }: RunOptions): Task {
-  const environment = {
-    ...task.config.environment,
-    ...(cpus !== undefined && { cpus: amountOf(cpus) }),
-    ...(memory !== undefined && { memory_mb: mebibytesOf(memory) }),
-    ...(storage !== undefined && { storage_mb: mebibytesOf(storage) }),
-  };
-  return { ...task, config: { ...task.config, environment } };
-}
+/** The run's resources; undefined where it names none. */
+export const resourcesOfRun = ({ cpus, memory, storage }: RunOptions) =>
+  resourcesOf(
+    present({
+      cpus: cpus === undefined ? undefined : amountOf(cpus),
+      memory_mb: memory === undefined ? undefined : mebibytesOf(memory),
+      storage_mb: storage === undefined ? undefined : mebibytesOf(storage),
+    }),
+  );
 
 const mebibytesOf = (size: string): number => Math.max(1, Math.ceil(amountOf(size) / 2 ** 20));
-
-/** The CRD's default, Harbor's too. */
-const SETUP_SECONDS = 360;
 
 type Spec = TrialManifest['spec'];
 
 const times = (seconds: number, factor: number): number =>
   Math.min(MAX_SECONDS, Math.max(1, Math.ceil(seconds * factor)));
-
-/** The part of a spec with its limit stretched; one without a limit stays without. */
-const stretched = <Part extends { timeoutSeconds?: number }>(part: Part | undefined, factor: number) =>
-  part?.timeoutSeconds === undefined ? part : { ...part, timeoutSeconds: times(part.timeoutSeconds, factor) };
 
 const multipliers = ({ timeoutMultiplier: all = 1, ...own }: RunOptions) => ({
   agent: own.agentTimeoutMultiplier ?? all,
@@ -37,21 +32,31 @@ const multipliers = ({ timeoutMultiplier: all = 1, ...own }: RunOptions) => ({
   build: own.environmentBuildTimeoutMultiplier ?? all,
 });
 
-/** The spec with its timeouts stretched. As in Harbor a phase's own multiplier takes the place of the general one. */
-export function withTimeouts(spec: Spec, options: RunOptions): Spec {
-  const { agent, verifier, setup, build: ofBuild } = multipliers(options);
-  const { setupTimeoutSeconds = SETUP_SECONDS } = spec.agent ?? {};
-  const build = stretched(spec.environment?.build, ofBuild);
+/**
+ * The spec with those timeouts stretched that have a multiplier; `whole` is what it comes to with its task. As in Harbor a phase's own
+ * multiplier takes the place of the general one; what has no limit stays without.
+ */
+export function withTimeouts(spec: Spec, whole: CompiledSpec, options: RunOptions): Spec {
+  const factors = multipliers(options);
+  const { agent, verifier } = whole;
+  const { build } = whole.environment;
+  const ofAgent = stretched(agent.timeoutSeconds, factors.agent);
+  const ofSetup = stretched(agent.setupTimeoutSeconds, factors.setup);
+  const ofVerifier = stretched(verifier.timeoutSeconds, factors.verifier);
+  const ofBuild = stretched(build?.timeoutSeconds, factors.build);
   return {
     ...spec,
-    agent: {
-      ...stretched(spec.agent, agent),
-      ...(setup !== 1 && { setupTimeoutSeconds: times(setupTimeoutSeconds, setup) }),
-    },
-    verifier: { ...stretched(spec.verifier, verifier) },
-    environment: { ...spec.environment, ...(build && { build }) },
+    agent: { ...spec.agent, ...present({ timeoutSeconds: ofAgent, setupTimeoutSeconds: ofSetup }) },
+    ...(ofVerifier !== undefined && { verifier: { ...spec.verifier, timeoutSeconds: ofVerifier } }),
+    ...(ofBuild !== undefined && {
+      environment: { ...spec.environment, build: { ...build, timeoutSeconds: ofBuild } },
+    }),
   };
 }
+
+/** The limit by the factor; undefined where there is nothing to write. */
+const stretched = (seconds: number | undefined, factor: number): number | undefined =>
+  seconds === undefined || factor === 1 ? undefined : times(seconds, factor);
 
 type Rest = Pick<TrialSpec, 'uploadResults' | 'maxAttempts' | 'ttlSecondsAfterFinished' | 'scheduling'>;
 

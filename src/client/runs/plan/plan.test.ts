@@ -10,6 +10,7 @@ import { CliError } from '../../failures/error.ts';
 import type { SelectedTask } from '../select/select.ts';
 import { secretNote, yamlDocuments } from './documents.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
+import { effectiveSpecs } from './effective.ts';
 import { planRun, type PlanOptions } from './plan.ts';
 import { summary } from './summary.ts';
 import { trialCount, type RunPlan } from './types.ts';
@@ -75,7 +76,7 @@ describe('Planning a run', () => {
     expect(trial?.metadata.name).to.match(/^hello-oracle-[0-9a-f]{10}$/);
     expect(trial?.metadata).to.deep.include({ namespace: 'ns', labels: { 'sb.abundant.ai/run': 'run-1' } });
     expect(trial?.spec).to.deep.include({ run: 'run-1' });
-    expect(trial?.spec.agent).to.deep.equal({ name: 'oracle', timeoutSeconds: 10 });
+    expect(trial?.spec.agent).to.deep.equal({ name: 'oracle' });
   });
 
   it('makes every combination of agents, models and attempts, each with a name of its own', () => {
@@ -87,6 +88,21 @@ describe('Planning a run', () => {
     expect(trials.map(({ spec }) => `${spec.agent?.name} ${spec.agent?.model ?? '-'}`)).to.deep.equal(
       ['nop -', 'custom m1', 'custom m2'].flatMap((one) => [one, one, one]),
     );
+  });
+
+  it('writes only what the run says: the rest is the task’s, and a Trial is small', async () => {
+    const toml =
+      '[environment]\ncpus = 2\nmemory_mb = 4096\nworkdir = "/app"\n[environment.env]\nA = "a"\n[verifier]\ntimeout_sec = 60\n';
+    const tasks = [await selected(toml)];
+    const [trial] = plan({}, { tasks }).tasks.flatMap(({ trials }) => trials);
+    expect(Object.keys(trial?.spec ?? {})).to.deep.equal(['task', 'agent', 'run']);
+    expect(JSON.stringify(trial).length).to.be.below(512);
+    const [spec] = effectiveSpecs(plan({ memory: '8Gi' }, { tasks }).tasks);
+    expect(spec?.environment.resources).to.deep.equal({
+      requests: { cpu: '2', memory: '8192Mi', 'ephemeral-storage': '8Gi' },
+      limits: { memory: '8192Mi', 'ephemeral-storage': '16Gi' },
+    });
+    expect(spec?.verifier.timeoutSeconds).to.equal(60);
   });
 
   it('gives the same bytes for the same wish, and other names for another run', () => {
@@ -176,7 +192,7 @@ describe('Planning a run', () => {
     expect(own.verifier).to.include({ timeoutSeconds: 600_000 });
     const build = specOf(plan({ environmentBuildTimeoutMultiplier: 3, agentSetupTimeoutMultiplier: 0.5 }));
     expect(build.environment?.build).to.include({ timeoutSeconds: 1800 });
-    expect(build.agent).to.include({ timeoutSeconds: 10, setupTimeoutSeconds: 180 });
+    expect(build.agent).to.deep.equal({ name: 'oracle', setupTimeoutSeconds: 180 });
   });
 
   it('puts the run’s resources in place of the task’s', async () => {
@@ -218,7 +234,8 @@ describe('Planning a run', () => {
     const tasks = [await selected('[environment]\ndocker_image = "debian:13"\n')];
     const made = plan({ forceBuild: true }, { tasks });
     expect(made.tasks[0]?.build).to.equal(undefined);
-    expect(specOf(made).environment).to.include({ image: 'debian:13' });
+    expect(specOf(made)).not.to.have.property('environment');
+    expect(effectiveSpecs(made.tasks)[0]?.environment.image).to.equal('debian:13');
   });
 
   it('names every problem of tasks that these agents cannot run, once', async () => {
@@ -295,6 +312,10 @@ describe('Planning a run', () => {
         },
       );
       expect(specOf(made).environment?.env).to.deep.equal([
+        reference('A', 'var.FROM_FILE'),
+        reference('B', 'var.FROM_SHELL'),
+      ]);
+      expect(effectiveSpecs(made.tasks)[0]?.environment.env).to.deep.equal([
         reference('A', 'var.FROM_FILE'),
         reference('B', 'var.FROM_SHELL'),
         { name: 'C', value: 'plain' },

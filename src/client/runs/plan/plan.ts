@@ -1,15 +1,19 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
 import { join } from 'node:path';
 import { API_VERSION, LABEL } from '../../../crds/names.ts';
+import { present } from '../../../crds/present.ts';
 import type { EnvVar } from '../../../crds/environment.ts';
 import {
   refusedBySpec,
+  taskHash,
   taskId,
+  taskPrefix,
   TaskFormatError,
-  trialManifest,
+  taskVersion,
+  type CompiledSpec,
+  type CompileProblem,
   type Problem,
   type Task,
-  type TrialManifest,
 } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import { quoted } from '../../../text/safe.ts';
@@ -19,15 +23,15 @@ import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
 import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
-import { ofRun, withBackground, withResources, withTimeouts } from './overrides.ts';
+import { ofRun, withBackground, withTimeouts, resourcesOfRun } from './overrides.ts';
+import { effective } from './effective.ts';
 import { RunSecrets } from './secrets.ts';
-import type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
+import { DATASET } from './types.ts';
+import type { BuildManifest, PlannedTask, PlanOptions, RunPlan, TrialManifest } from './types.ts';
 import type { Variables } from './variables.ts';
 
 export type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
 
-/** The dataset of tasks that come from a folder. */
-const DATASET = 'local';
 /** Causes that are told of. */
 const SHOWN = 10;
 
@@ -92,15 +96,16 @@ function planTask(selected: SelectedTask, shared: Shared): Planned {
   let build: BuildManifest | undefined;
   for (const contender of shared.contenders) {
     try {
-      const whole = manifestOf(selected, contender, shared);
-      const faults = refusedBySpec(whole.spec, selected.task);
+      const made = manifestOf(selected, contender, shared);
+      const whole = wholeOf(selected, made);
+      const faults = refusedBySpec(whole, selected.task);
       if (faults.length > 0 && shared.options.skipInvalid)
         throw new TaskFormatError(join(selected.task.dir, 'task.toml'), faults);
       if (faults.length > 0) {
-        refused.push(...refusedTrials(attempts(whole, { selected, contender, shared }), selected, faults));
+        refused.push(...refusedTrials(attempts(made, { selected, contender, shared }), selected, faults));
         continue;
       }
-      const { manifest, forced } = forceBuild(whole, selected, shared);
+      const { manifest, forced } = forceBuild(made, { selected, whole }, shared);
       build ??= forced;
       trials.push(...attempts(manifest, { selected, contender, shared }));
     } catch (error) {
@@ -132,11 +137,12 @@ const refusedTrials = (
  */
 function forceBuild(
   manifest: TrialManifest,
-  { task }: SelectedTask,
+  { selected: { task }, whole }: { selected: SelectedTask; whole: CompiledSpec },
   { run, namespace, options }: Shared,
 ): { manifest: TrialManifest; forced?: BuildManifest } {
-  const { build, ...environment } = manifest.spec.environment ?? {};
+  const { build } = whole.environment;
   if (options.forceBuild !== true || !build) return { manifest };
+  const { build: _own, ...environment } = manifest.spec.environment ?? {};
   const name = buildObjectName(run, taskId(task));
   return {
     manifest: {
@@ -152,37 +158,60 @@ function forceBuild(
   };
 }
 
-/** The Trial of a task and an agent; its name is still to be given. */
-function manifestOf(selected: SelectedTask, { agent, model }: Contender, shared: Shared): TrialManifest {
-  const { run, bucket, namespace, options } = shared;
-  const { env: _env, models: _models, ...choice } = agent;
-  const { task, env } = withVariables(withResources(selected.task, options), agent, shared);
-  const manifest = trialManifest(task, {
-    bucket,
-    dataset: DATASET,
-    run,
-    ...(namespace !== undefined && { namespace }),
-    labels: { [LABEL.run]: run },
-    agent: { ...choice, ...(model !== undefined && { model }) },
-    ...(selected.contextSha256 !== undefined && { contextSha256: selected.contextSha256 }),
-    // All that is set was filled in.
-    variables: {},
-  });
-  const spec = withBackground(withTimeouts(manifest.spec, options), options);
+/** What the Trial comes to. Throws TaskFormatError where its task cannot be run. */
+function wholeOf(selected: SelectedTask, { spec }: TrialManifest): CompiledSpec {
+  const whole = effective(selected, spec);
+  if (whole.problems.length > 0)
+    throw new TaskFormatError(join(selected.task.dir, 'task.toml'), whole.problems.map(asTold));
+  return whole.spec;
+}
+
+/** Who runs a task can set its variables. */
+const asTold = ({ field, message, variable }: CompileProblem): Problem => ({
+  field,
+  message:
+    variable === undefined
+      ? message
+      : `${field} needs the variable ${variable}, which is not set; set it, or give a default as in \${${variable}:-value}`,
+});
+
+/** The Trial of a task and an agent; its name is still to be given. Only what the run says is in it, the rest is the task's. */
+function manifestOf(selected: SelectedTask, contender: Contender, shared: Shared): TrialManifest {
+  const { namespace, run, options } = shared;
+  const spec = specOf(selected, contender, shared);
   return {
-    ...manifest,
+    apiVersion: API_VERSION,
+    kind: 'Trial',
+    metadata: { name: '', ...(namespace !== undefined && { namespace }), labels: { [LABEL.run]: run } },
     spec: {
-      ...spec,
-      environment: { ...spec.environment, ...listed(env.environment) },
-      agent: { ...spec.agent, ...listed(env.agent) },
-      verifier: { ...spec.verifier, ...listed(env.verifier) },
+      ...withBackground(withTimeouts(spec, effective(selected, spec).spec, options), options),
+      run,
       ...ofRun(options),
     },
   };
 }
 
-/** The variables of a Trial, and the task with those alone that nobody set. */
-function withVariables(task: Task, agent: AgentOption, { options, secrets }: Shared) {
+function specOf({ task }: SelectedTask, { agent, model }: Contender, shared: Shared): TrialManifest['spec'] {
+  const { bucket, options } = shared;
+  const { env: _env, models: _models, ...choice } = agent;
+  const env = variablesOf(task, agent, shared);
+  const version = taskVersion(taskHash(task));
+  const uri = `s3://${bucket}/${taskPrefix(DATASET, task.name, version)}`;
+  const environment = { ...present({ resources: resourcesOfRun(options) }), ...listed(env.environment) };
+  return {
+    task: { name: task.name, dataset: DATASET, version, s3: { uri } },
+    ...filled('environment', environment),
+    agent: { ...choice, ...present({ model }), ...listed(env.agent) },
+    ...filled('verifier', listed(env.verifier)),
+  };
+}
+
+/** `{ [field]: part }`, or nothing for a part with nothing in it. */
+const filled = <Field extends string, Part extends object>(field: Field, part: Part) =>
+  (Object.keys(part).length > 0 ? { [field]: part } : {}) as { [F in Field]?: Part };
+
+/** The variables of a Trial. */
+function variablesOf(task: Task, agent: AgentOption, { options, secrets }: Shared) {
   const { environment, solution, verifier } = task.config;
   const ofAgent = [
     ...secrets.envFile(),
@@ -191,22 +220,10 @@ function withVariables(task: Task, agent: AgentOption, { options, secrets }: Sha
   ];
   const ofVerifier = secrets.given(options.verifierEnv ?? {}, 'verifier');
   const solves = agent.name === 'oracle';
-  const env = {
+  return {
     environment: secrets.ofTask(environment.env, ofAgent),
     agent: [...secrets.ofTask(solves ? withoutNames(solution.env, ofAgent) : {}, ofAgent), ...ofAgent],
     verifier: [...secrets.ofTask(withoutNames(verifier.env, ofVerifier), ofVerifier), ...ofVerifier],
-  };
-  return {
-    env,
-    task: {
-      ...task,
-      config: {
-        ...task.config,
-        environment: { ...environment, env: withoutNames(environment.env, env.environment) },
-        solution: { ...solution, env: withoutNames(solution.env, env.agent) },
-        verifier: { ...verifier, env: withoutNames(verifier.env, env.verifier) },
-      },
-    },
   };
 }
 

@@ -3,7 +3,7 @@ import { LABEL, sha256 } from '../../../crds/names.ts';
 import type { EnvVar } from '../../../crds/environment.ts';
 import type { Secret } from '../../../kube/kinds.ts';
 import { CliError } from '../../failures/error.ts';
-import { templateOf } from '../../../tasks/index.ts';
+import { templateOf, type Template } from '../../../tasks/index.ts';
 import { secretObjectName } from './names.ts';
 import { looksSecret, type Variables } from './variables.ts';
 
@@ -45,28 +45,26 @@ export class RunSecrets {
   /** Variables of a flag or of the run file; `group` keeps those of agent and verifier apart. Throws CliError SB-E035 for one that is not set. */
   given(variables: Variables, group: string): EnvVar[] {
     return Object.entries(variables).map(([name, value]) => {
-      if (templateOf(value)) return this.#filled(name, value, []) ?? notSet(name, value, group);
+      const template = templateOf(value);
+      if (template) return this.#filled(name, value, []) ?? unset(name, template, group);
       return looksSecret(name, value) ? this.#reference(name, `${group}.${name}`, value) : { name, value };
     });
   }
 
-  /** Variables of a task's table, without those that nobody set. The ones that the run gives to the same phase may be asked for, too. */
+  /** Those variables of a task's table that the run fills in; the others are the task's own. The ones that the run gives to the same phase may be asked for, too. */
   ofTask(table: Variables, given: readonly EnvVar[]): EnvVar[] {
     return Object.entries(table).flatMap(([name, value]) => this.#filled(name, value, given) ?? []);
   }
 
   #filled(name: string, text: string, given: readonly EnvVar[]): EnvVar | undefined {
-    const template = templateOf(text);
-    if (!template) return { name, value: text };
-    const { variable, fallback } = template;
+    const variable = templateOf(text)?.variable;
+    if (variable === undefined) return undefined;
     const known = given.findLast((one) => one.name === variable);
     if (known) return { ...known, name };
     const value = this.#values.get(variable);
-    if (value !== undefined) {
-      const key = /^[\w.-]{1,200}$/.test(variable) ? variable : sha256(variable);
-      return this.#reference(name, `var.${key}`, value);
-    }
-    return fallback === undefined ? undefined : { name, value: fallback };
+    if (value === undefined) return undefined;
+    const key = /^[\w.-]{1,200}$/.test(variable) ? variable : sha256(variable);
+    return this.#reference(name, `var.${key}`, value);
   }
 
   /** The Secret with everything that was referred to; undefined where nothing was. */
@@ -93,8 +91,9 @@ export class RunSecrets {
   }
 }
 
-function notSet(name: string, value: string, group: string): never {
-  const variable = templateOf(value)?.variable;
+/** The default of a variable that is not set. Throws CliError SB-E035 where it has none. */
+function unset(name: string, { variable, fallback }: Template, group: string): EnvVar {
+  if (fallback !== undefined) return { name, value: fallback };
   throw new CliError('SB-E035', {
     what: `cannot set ${name} of the ${group}`,
     why: `it is to be the variable ${variable}, which is not set`,

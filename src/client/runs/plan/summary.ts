@@ -1,6 +1,7 @@
 /** A plan in numbers, before it costs anything. */
 import { contextFiles } from '../../../tasks/hash.ts';
 import { amountOf } from '../../../crds/refusals.ts';
+import { effectiveSpecs } from './effective.ts';
 import { trialCount, type RunPlan } from './types.ts';
 
 export interface PlanSummary {
@@ -17,14 +18,11 @@ export interface PlanSummary {
   bytes: number;
 }
 
-/** The CRD's defaults. */
-const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
-
 export function summary(plan: RunPlan): PlanSummary {
-  const specs = plan.tasks.flatMap(({ trials }) => trials.map(({ spec }) => spec));
-  const wanted = specs.map(({ environment }) => ({ ...DEFAULTS, ...environment?.resources?.requests }));
+  const specs = effectiveSpecs(plan.tasks);
+  const wanted = specs.map(({ environment }) => environment.resources.requests);
   const builds = [
-    ...specs.map(({ environment }) => environment?.build),
+    ...specs.map(({ environment }) => environment.build),
     ...plan.tasks.map(({ build }) => build?.spec),
   ];
   const files = plan.tasks.flatMap(({ task }) => [...task.files, ...contextFiles(task)]);
@@ -32,7 +30,7 @@ export function summary(plan: RunPlan): PlanSummary {
     tasks: plan.tasks.length,
     trials: trialCount(plan),
     builds: distinct(builds.map((build) => build && `${build.tag} ${build.context?.s3?.sha256}`)),
-    images: distinct(specs.map(({ environment }) => environment?.image)),
+    images: distinct(specs.map(({ environment }) => environment.image)),
     requests: {
       cores: sum(wanted.map(({ cpu }) => amountOf(cpu))),
       memoryBytes: sum(wanted.map(({ memory }) => amountOf(memory))),

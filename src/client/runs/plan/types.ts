@@ -1,12 +1,29 @@
 /** What a run comes to, before anything is sent anywhere. */
 import type { TaskBuildSpec } from '../../../crds/task-build.ts';
 import type { Secret } from '../../../kube/kinds.ts';
-import type { TrialManifest } from '../../../tasks/index.ts';
-import type { Sparse } from '../../../tasks/trial/manifest.ts';
+import type { TrialSpec } from '../../../crds/trial.ts';
 import type { CliError } from '../../failures/error.ts';
 import type { InvalidTask, SelectedTask, Selection } from '../select/select.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
 import type { Variables } from './variables.ts';
+
+/** What may be left out of `T`, because the CRD has defaults for it or the task says it. */
+export type Sparse<T> = T extends (infer Item)[]
+  ? Sparse<Item>[]
+  : T extends object
+    ? { [Key in keyof T]?: Sparse<T[Key]> }
+    : T;
+
+/** A Trial as one would write it by hand: what its task says is not in it. */
+export interface TrialManifest {
+  apiVersion: 'sb.abundant.ai/v1alpha1';
+  kind: 'Trial';
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  spec: Sparse<TrialSpec>;
+}
+
+/** The dataset of tasks that come from a folder. */
+export const DATASET = 'local';
 
 export interface PlanOptions {
   selection: Selection;

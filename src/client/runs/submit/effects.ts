@@ -4,6 +4,7 @@ import { Secret as SecretKind, type Secret } from '../../../kube/kinds.ts';
 import { objectPath, queryString } from '../../../kube/http/paths.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { createBudget } from '../../../async/in-parallel.ts';
+import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import type { SelectedTask } from '../select/select.ts';
 import type { RunPlan } from '../plan/types.ts';
 import type { Session } from '../../session/types.ts';
@@ -22,19 +23,22 @@ const MEMORY = 64 * 2 ** 20;
 /** Archives made at once. */
 const PACKING = 2;
 
+/** Tasks that are packed and stored at once. */
+export const UPLOADS = 16;
+
+/** Stores tasks, within bounds that all of them share. */
+export function uploading(store: ArtifactStore, dataset: string): Effects['upload'] {
+  const options = { store, dataset, memory: createBudget(MEMORY), packing: createBudget(PACKING) };
+  return (task) => uploadTask(task, options);
+}
+
 /** Stores tasks and applies objects. */
 export async function realEffects({ kube, store: open }: SubmitSession, plan: RunPlan): Promise<Effects> {
   const store = await open();
   if (store.bucket !== plan.bucket)
     throw new TypeError(`the plan is for bucket ${plan.bucket}, the store is ${store.bucket}`);
-  const options = {
-    store,
-    dataset: plan.dataset,
-    memory: createBudget(MEMORY),
-    packing: createBudget(PACKING),
-  };
   return {
-    upload: (task) => uploadTask(task, options),
+    upload: uploading(store, plan.dataset),
     async secret(secret) {
       try {
         await kube.create(SecretKind, secret);

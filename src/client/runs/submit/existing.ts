@@ -3,9 +3,8 @@ import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import { LABEL } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { listAll } from '../../../kube/cache/list.ts';
-import type { TrialManifest } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
-import type { RunPlan } from '../plan/types.ts';
+import type { RunPlan, TrialManifest } from '../plan/types.ts';
 import type { Session } from '../../session/types.ts';
 import { specDifferences } from './same-spec.ts';
 

@@ -1,58 +1,68 @@
 /** Whether what the store has under a task's version is what would be stored. */
-import { taskId, taskMetadata, type Task, type TaskFile, type TaskMetadata } from '../../../tasks/index.ts';
+import {
+  ArchiveError,
+  layoutHash,
+  METADATA_MAX_BYTES,
+  readMetadata,
+  taskId,
+  taskMetadata,
+  type Task,
+  type TaskMetadata,
+} from '../../../tasks/index.ts';
+import { layoutOfArchive } from '../../../tasks/archive/layout.ts';
+import { layoutOf } from '../../../tasks/metadata.ts';
 import { CliError } from '../../failures/error.ts';
 import type { SelectedTask } from '../select/select.ts';
 
-/** `metadata.json` as `sb` writes it. */
-export interface StoredMetadata extends TaskMetadata {
-  /** SHA-256 of `context.zip`, in hex; missing where there is none. */
-  context_sha256?: string;
+/** `metadata.json` of a task. Throws CliError SB-E014 for a task.toml that says more than anybody reads. */
+export function metadataText({ task, contextSha256 }: SelectedTask): string {
+  const text = `${JSON.stringify(taskMetadata(task, contextSha256), null, 2)}\n`;
+  const bytes = Buffer.byteLength(text);
+  const read = readMetadata(Buffer.from(text));
+  if (bytes <= METADATA_MAX_BYTES && read.kind === 'read') return text;
+  const why =
+    read.kind === 'faulty'
+      ? `its metadata.json ${read.message}`
+      : `its metadata.json would have ${bytes} bytes; expected at most ${METADATA_MAX_BYTES}`;
+  throw new CliError('SB-E014', {
+    what: `cannot store ${task.name}`,
+    why,
+    fix: 'leave out of task.toml what nobody needs, such as long texts under [metadata]',
+  });
 }
 
-export function metadataText({ task, contextSha256 }: SelectedTask): string {
-  const metadata: StoredMetadata = {
-    ...taskMetadata(task),
-    ...(contextSha256 !== undefined && { context_sha256: contextSha256 }),
-  };
-  return `${JSON.stringify(metadata, null, 2)}\n`;
+/** What is stored, where it is of this version of sb; undefined for what has to be stored again. */
+export function stored(contents: Uint8Array | undefined): TaskMetadata | undefined {
+  const read = contents && readMetadata(contents);
+  return read?.kind === 'read' ? read.metadata : undefined;
 }
 
 /**
  * Throws CliError SB-E039 where the stored task differs. A version is made of paths and contents alone, so permissions, links and empty folders may; and
- * another version of `sb` may have packed other bytes, which the build would refuse.
+ * another version of `sb` may have packed other bytes, which the build would refuse. `archive` resolves the stored `task.zip`.
  */
-export function checkStored({ task, contextSha256 }: SelectedTask, stored: Uint8Array, uri: string): void {
-  const theirs = parse(stored);
-  if (theirs === undefined) throw differs(task, uri, 'its metadata.json cannot be read');
-  const kinds = new Map(theirs.files?.map((file) => [file.path, kindOf(file)]));
-  const file = task.files.find((one) => kinds.get(one.path) !== kindOf(one));
-  if (file)
-    throw differs(
-      task,
-      uri,
-      `${file.path} is ${kinds.get(file.path) ?? 'missing'} there and ${kindOf(file)} here`,
-    );
-  if (JSON.stringify(theirs.folders ?? []) !== JSON.stringify(task.folders))
-    throw differs(task, uri, 'its empty folders or their permissions are others');
-  const { context_sha256: context } = theirs;
+export async function checkStored(
+  { task, contextSha256 }: SelectedTask,
+  metadata: TaskMetadata,
+  { uri, archive }: { uri: string; archive: () => Promise<Uint8Array | undefined> },
+): Promise<void> {
+  if (metadata.layout_sha256 !== layoutHash(task))
+    throw differs(task, uri, await layoutDifference(task, await archive()));
+  const { context_sha256: context } = metadata;
   if (context !== undefined && contextSha256 !== undefined && context !== contextSha256)
     throw differs(task, uri, 'its context.zip was packed by another version of sb');
 }
 
-/** What a version does not tell of a file. */
-function kindOf({ link, mode, executable }: TaskFile): string {
-  if (link !== undefined) return `a link to ${link}`;
-  if (mode !== undefined) return `of mode ${mode.toString(8)}`;
-  return executable ? 'executable' : 'not executable';
+/** The first file that is there with other permissions, in words. */
+async function layoutDifference(task: Task, archive: Uint8Array | undefined): Promise<string> {
+  const there = archive && (await layoutOfArchive(archive).catch(unreadable));
+  const file = there && task.files.find((one) => there.get(one.path) !== layoutOf(one));
+  if (!file) return 'its empty folders or their permissions are others';
+  return `${file.path} is ${there.get(file.path) ?? 'missing'} there and ${layoutOf(file)} here`;
 }
 
-function parse(stored: Uint8Array): Partial<StoredMetadata> | undefined {
-  try {
-    const metadata: unknown = JSON.parse(Buffer.from(stored).toString());
-    return typeof metadata === 'object' && metadata !== null ? metadata : undefined;
-  } catch {
-    return undefined;
-  }
+function unreadable(error: unknown): undefined {
+  if (!(error instanceof ArchiveError)) throw error;
 }
 
 export const differs = (task: Task, uri: string, why: string): CliError =>

@@ -6,10 +6,7 @@ const STORED = {
   task: { name: 'a', dataset: 'local', s3: { uri: 's3://b/k/' } },
   environment: {
     image: 'debian',
-    resources: {
-      requests: { cpu: '2', memory: '512Mi', 'ephemeral-storage': '8Gi' },
-      limits: { 'ephemeral-storage': '16Gi' },
-    },
+    resources: { requests: { cpu: '2' } },
     network: { mode: 'Public', enforcement: 'BestEffort' },
   },
   agent: { name: 'oracle', setupTimeoutSeconds: 360 },
@@ -48,6 +45,10 @@ describe('Two specs of a Trial', () => {
   it('differ in the fields that differ, down to the smallest', () => {
     const other = { ...STORED, agent: { ...STORED.agent, timeoutSeconds: 5 }, maxAttempts: 1 };
     expect(specDifferences(WANTED, other)).to.deep.equal(['agent.timeoutSeconds', 'maxAttempts']);
+    const silent = { image: 'debian' };
+    expect(specDifferences({ ...WANTED, environment: silent }, STORED)).to.deep.equal([
+      'environment.resources.requests.cpu',
+    ]);
     const environment = { ...WANTED.environment, resources: { requests: { cpu: '1' } } };
     expect(specDifferences({ ...WANTED, environment }, STORED)).to.deep.equal([
       'environment.resources.requests.cpu',

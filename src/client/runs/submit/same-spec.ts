@@ -24,8 +24,9 @@ function differences(a: object, b: object): string[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
     const [left, right] = [(a as Table)[key], (b as Table)[key]];
     if (isDeepStrictEqual(left, right)) return [];
-    if (!isTable(left) || !isTable(right)) return [key];
-    return differences(left, right).map((path) => `${key}.${path}`);
+    const [ofLeft, ofRight] = [left ?? {}, right ?? {}];
+    if (!isTable(ofLeft) || !isTable(ofRight)) return [key];
+    return differences(ofLeft, ofRight).map((path) => `${key}.${path}`);
   });
 }
 

@@ -1,14 +1,14 @@
 /** A plan → tasks in the bucket and Trials in the cluster. */
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../../crds/kinds.ts';
-import { taskId, type TrialManifest } from '../../../tasks/index.ts';
+import { taskId } from '../../../tasks/index.ts';
 import { ApiError } from '../../../kube/errors.ts';
 import { CliError } from '../../failures/error.ts';
 import { explain } from '../../failures/explain.ts';
-import { trialCount, type PlannedTask, type RunPlan } from '../plan/types.ts';
+import { trialCount, type PlannedTask, type RunPlan, type TrialManifest } from '../plan/types.ts';
 import { createBudget, inParallel } from '../../../async/in-parallel.ts';
 import { isAboutObject, persistently, type Persistence } from '../../session/persistent.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
-import { dryEffects, realEffects, type Effects, type SubmitSession } from './effects.ts';
+import { dryEffects, realEffects, UPLOADS, type Effects, type SubmitSession } from './effects.ts';
 import { findUnchanged, refusal } from './existing.ts';
 
 export interface SubmitOptions {
@@ -41,8 +41,6 @@ export interface Submitted {
   refused: { name: string; error: CliError }[];
 }
 
-/** Tasks that are packed and stored at once. */
-const TASKS = 16;
 /** Requests to the API server at once: as many as its client has connections. */
 const REQUESTS = 32;
 
@@ -97,7 +95,7 @@ class Submission {
       this.#there = await persistently(() => findUnchanged(session, plan, signal), this.#persistence);
       const { secret } = plan;
       if (secret) await persistently(() => effects.secret(placed(secret, session)), this.#persistence);
-      await inParallel(plan.tasks, (task) => this.#submitTask(task), { width: TASKS, signal });
+      await inParallel(plan.tasks, (task) => this.#submitTask(task), { width: UPLOADS, signal });
       return this.#done;
     } catch (error) {
       signal.throwIfAborted();

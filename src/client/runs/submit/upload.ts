@@ -6,7 +6,7 @@ import { packContext, packTask, taskKeys, type Task } from '../../../tasks/index
 import { CliError } from '../../failures/error.ts';
 import type { Budget } from '../../../async/in-parallel.ts';
 import { bytesOf, type SelectedTask } from '../select/read.ts';
-import { checkStored, differs, metadataText } from './metadata.ts';
+import { checkStored, differs, metadataText, stored } from './metadata.ts';
 
 export interface UploadOptions {
   store: ArtifactStore;
@@ -24,37 +24,49 @@ export interface Upload {
 }
 
 const ZIP = { contentType: 'application/zip', ifAbsent: true };
-const JSON_TYPE = { contentType: 'application/json', ifAbsent: true };
-/** A task's zip is at most a little larger than its files; metadata has a line for each file. */
+/** A task's zip is at most a little larger than its files. */
 const MAX_STORED = 2 ** 31;
+/** Of older versions of sb it had a line for each file. */
 const MAX_METADATA = 256 * 2 ** 20;
 
 /**
- * Stores `task.zip`, `context.zip` and, last, `metadata.json`, whose presence means: complete. Nothing is ever written over, so two that
- * store the same version at once, or one that was killed before, cannot harm each other. Throws CliError SB-E039 where the store has other bytes.
+ * Stores `task.zip`, `context.zip` and, last, `metadata.json`, whose presence means: complete. No archive is ever written over, so two that
+ * store the same version at once, or one that was killed before, cannot harm each other; a `metadata.json` that no operator of this version
+ * reads is written anew. Throws CliError SB-E039 where the store has other bytes.
  */
 export async function uploadTask(selected: SelectedTask, options: UploadOptions): Promise<Upload> {
   const { dataset, memory, store } = options;
   const { task } = selected;
   const keys = taskKeys(dataset, task);
-  if (await isStored(selected, options)) return { result: 'present', bytes: 0 };
+  const there = await look(selected, options);
+  if (there === 'complete') return { result: 'present', bytes: 0 };
+  const metadata = metadataText(selected);
   const bytes = await memory(2 * bytesOf(task), async () => {
     const archive = await putOnce(task, { ...options, key: keys.task, pack: packTask });
     if (selected.contextSha256 === undefined) return archive;
     return archive + (await putOnce(task, { ...options, key: keys.context, pack: packContext }));
   });
-  const metadata = metadataText(selected);
-  if (await putIfAbsent(store, keys.metadata, { body: metadata, type: JSON_TYPE }))
+  const type = { contentType: 'application/json', ifAbsent: there === 'nothing' };
+  if (await putIfAbsent(store, keys.metadata, { body: metadata, type }))
     return { result: 'stored', bytes: bytes + metadata.length };
-  await isStored(selected, options);
+  await look(selected, options);
   return { result: 'present', bytes };
 }
 
-async function isStored(selected: SelectedTask, { store, dataset }: UploadOptions): Promise<boolean> {
-  const { metadata, prefix } = taskKeys(dataset, selected.task);
-  const stored = await store.get(metadata, MAX_METADATA);
-  if (stored) checkStored(selected, stored, store.uri(prefix));
-  return stored !== undefined;
+/** What is there of the version; `outdated`: with metadata of another version of sb. */
+async function look(
+  selected: SelectedTask,
+  { store, dataset }: UploadOptions,
+): Promise<'nothing' | 'outdated' | 'complete'> {
+  const keys = taskKeys(dataset, selected.task);
+  const contents = await store.get(keys.metadata, MAX_METADATA);
+  const metadata = stored(contents);
+  if (!metadata) return contents ? 'outdated' : 'nothing';
+  await checkStored(selected, metadata, {
+    uri: store.uri(keys.prefix),
+    archive: () => store.get(keys.task, MAX_STORED),
+  });
+  return 'complete';
 }
 
 interface Archive extends UploadOptions {

@@ -3,6 +3,7 @@ import type { Node, Pod } from '../../../../kube/kinds.ts';
 import { amountOf } from '../../../../crds/refusals.ts';
 import { ROLES } from '../../../../pods/building/layout.ts';
 import { isOver } from '../../../../pods/reading/state.ts';
+import { DEFAULT_RESOURCES } from '../../../../tasks/compile/resources.ts';
 
 /** Cores, bytes, bytes, Pods. */
 export interface Amounts {
@@ -15,8 +16,6 @@ export interface Amounts {
 type Requests = Record<string, string | number> | undefined;
 type PodSpec = NonNullable<Pod['spec']>;
 
-/** What the task container requests by default: the CRD's. */
-const DEFAULTS = { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' };
 /** What the courier beside it requests, and the Pod that both are in. */
 export const COURIER = { ...ROLES.courier.resources.requests, pods: 1 };
 
@@ -32,7 +31,7 @@ const amountsOf = (requests: Requests): Amounts => combine((name) => amountOf(re
 
 /** What a Trial's Pod requests: the task container and the courier. */
 export const requestsOfTrial = (requests?: Requests): Amounts =>
-  plus(amountsOf({ ...DEFAULTS, ...requests }), amountsOf(COURIER));
+  plus(amountsOf({ ...DEFAULT_RESOURCES.requests, ...requests }), amountsOf(COURIER));
 
 /** What a task may request at most for its Pod to fit on a node that has `room`, as the options of a run take it; undefined for nothing. */
 export function mostFor(resource: 'cpu' | 'memory' | 'ephemeral-storage', room: number): string | undefined {

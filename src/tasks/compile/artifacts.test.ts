@@ -1,22 +1,19 @@
 import { expect } from 'chai';
-import { artifactsOf } from './artifacts.ts';
+import { artifactCopies } from './artifacts.ts';
 
-describe('artifactsOf', () => {
+describe('artifactCopies', () => {
   it('keeps a path under its own name, or under its destination', () => {
     expect(
-      artifactsOf(
-        [],
-        ['/app/out/', { source: '/a/b', destination: 'c' }, { source: '/a/b', destination: 'd/' }],
-      ).artifacts,
+      artifactCopies([
+        { source: '/app/out/' },
+        { source: '/a/b', destination: 'c' },
+        { source: '/a/b', destination: 'd/' },
+      ]).artifacts,
     ).to.deep.equal([
       { source: '/app/out', into: 'app/out' },
       { source: '/a/b', into: 'c' },
       { source: '/a/b', into: 'd/b' },
     ]);
-  });
-
-  it('takes the Trial’s list in place of the task’s', () => {
-    expect(artifactsOf([{ source: '/x' }], ['/y']).artifacts).to.deep.equal([{ source: '/x', into: 'x' }]);
   });
 
   it('copies nothing that is kept anyway', () => {
@@ -28,27 +25,27 @@ describe('artifactsOf', () => {
       '/logs/agent/trace',
       '/tmp/../logs/y',
     ];
-    expect(artifactsOf([], kept).artifacts).to.deep.equal([]);
-    expect(artifactsOf([], ['/logs/verifier/x', '/logsx']).artifacts).to.deep.equal([
+    const copies = (...sources: string[]) => artifactCopies(sources.map((source) => ({ source }))).artifacts;
+    expect(copies(...kept)).to.deep.equal([]);
+    expect(copies('/logs/verifier/x', '/logsx')).to.deep.equal([
       { source: '/logs/verifier/x', into: 'logs/verifier/x' },
       { source: '/logsx', into: 'logsx' },
     ]);
   });
 
   it('takes the first of two artifacts with one destination, as Harbor does, and notes it', () => {
-    const found = artifactsOf(
-      [],
-      [
-        { source: '/a', destination: 'c' },
-        { source: '/b', destination: './c' },
-      ],
-    );
+    const found = artifactCopies([
+      { source: '/a', destination: 'c' },
+      { source: '/b', destination: './c' },
+    ]);
     expect(found.artifacts).to.deep.equal([{ source: '/a', into: 'c' }]);
     expect(found.notes).to.deep.equal(['artifact /b is left out: /a goes to output/c']);
   });
 
   for (const destination of ['../x', 'a/../..', '/etc', '.', 'a\nb'])
     it(`refuses the destination ${JSON.stringify(destination)}`, () => {
-      expect(() => artifactsOf([{ source: '/x', destination }], [])).to.throw(/no path under output/);
+      const { artifacts, faults } = artifactCopies([{ source: '/x', destination }]);
+      expect(artifacts).to.deep.equal([]);
+      expect(faults[0]).to.match(/no path under output/);
     });
 });

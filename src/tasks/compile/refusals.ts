@@ -1,22 +1,20 @@
 /** What the API server would refuse in the Trial of a task, by the names of task.toml. */
+import Value from 'typebox/value';
 import { refusals } from '../../crds/refusals.ts';
 import { TrialSpec } from '../../crds/trial.ts';
 import { fieldName, type Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
-import { templateOf } from '../toml/variables.ts';
-import type { Task } from '../task.ts';
-import { draftTrial, type Drafted, type TrialManifest } from './manifest.ts';
+import { compile, filledIn } from './compile.ts';
+import { artifactsOf, tableOf } from './of-task.ts';
+import type { CompilableTask } from './types.ts';
 
 /** A problem, and where in task.toml it comes from. */
 export interface LocatedRefusal extends Problem {
   path: (string | number)[];
 }
 
-/** What the API would refuse in the spec; fields that the task has said have the names of task.toml, others begin with `spec`. */
-export function refusedBySpec(
-  spec: TrialManifest['spec'],
-  { config }: Pick<Task, 'config'>,
-): LocatedRefusal[] {
+/** What the API would refuse in a compiled spec; fields that the task has said have the names of task.toml, others begin with `spec`. */
+export function refusedBySpec(spec: TrialSpec, { config }: Pick<CompilableTask, 'config'>): LocatedRefusal[] {
   return refusals(TrialSpec, spec).map(({ path, message }) => {
     const own = tomlPath(path, spec, config) ?? ['spec', ...path];
     const field = fieldName(own);
@@ -25,19 +23,29 @@ export function refusedBySpec(
   });
 }
 
-/** The same for a task that nobody runs yet, be it refused for other reasons, too: its variables count as set. */
-export function refusedOf(task: Drafted): LocatedRefusal[] {
-  const { environment, solution, verifier } = task.config;
-  const tables = [environment.env, solution.env, verifier.env];
-  const names = tables.flatMap((table) => Object.values(table).flatMap((value) => templateOf(value) ?? []));
-  const { manifest } = draftTrial(task, {
-    bucket: 'bucket',
-    dataset: 'local',
-    contextSha256: '0'.repeat(64),
-    variables: Object.fromEntries(names.map(({ variable }) => [variable, ''])),
+/** The same for a task that no Trial asks for yet, be it refused for other reasons, too: an oracle runs it, and its variables count as set. */
+export function refusedOf(task: CompilableTask, name = 'task'): LocatedRefusal[] {
+  const [environment, solution, verifier] = (['environment', 'solution', 'verifier'] as const).map((table) =>
+    tableOf(task.config[table].env).open.map(({ key }) => ({ name: key, value: '' })),
+  );
+  const spec = storedSpec({
+    task: { name, s3: { uri: 's3://bucket/tasks/task' } },
+    environment: { env: environment },
+    agent: { env: solution },
+    verifier: { env: verifier },
   });
-  return refusedBySpec(manifest.spec, task);
+  const compiled = compile(spec, {
+    context: { uri: 's3://bucket/tasks/context.zip', sha256: NO_HASH },
+    ...task,
+  });
+  return refusedBySpec({ ...filledIn(spec, compiled), artifacts: artifactsOf(task.config) }, task);
 }
+
+const NO_HASH = '0'.repeat(64);
+
+/** A spec as the API server stores it: with the schema's defaults. */
+export const storedSpec = (spec: object): TrialSpec =>
+  Value.Default(TrialSpec, structuredClone(spec)) as TrialSpec;
 
 /** Fields of the API and those of task.toml that they are made of. */
 const FIELDS: Record<string, string[]> = {
@@ -68,12 +76,12 @@ const ENVS = { environment: 'environment', agent: 'solution', verifier: 'verifie
 
 type Path = LocatedRefusal['path'];
 
-function tomlPath(path: Path, spec: TrialManifest['spec'], config: TaskConfig): Path | undefined {
+function tomlPath(path: Path, spec: TrialSpec, config: TaskConfig): Path | undefined {
   const [part, list, index] = path;
   if (part === 'artifacts') return path;
   if (list !== 'env') return FIELDS[path.join('.')];
   const name = ENVS[part as keyof typeof ENVS];
-  const { env = [] } = spec[part as keyof typeof ENVS] ?? {};
+  const { env = [] } = spec[part as keyof typeof ENVS];
   const own = Object.keys(config[name].env);
   if (typeof index !== 'number') return own.length === env.length ? [name, 'env'] : undefined;
   const key = env[index]?.name ?? '';

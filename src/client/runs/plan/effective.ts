@@ -1,0 +1,37 @@
+/** What a planned Trial comes to once its task is compiled into it, as the operator does. */
+import {
+  compile,
+  filledIn,
+  storedSpec,
+  type CompilableTask,
+  type Compiled,
+  type CompiledSpec,
+} from '../../../tasks/index.ts';
+import type { SelectedTask } from '../select/select.ts';
+import type { TrialManifest } from './types.ts';
+
+/** The task as it will lie under `spec.task.s3.uri`. */
+const compilable = (
+  { task, contextSha256: sha256 }: SelectedTask,
+  { task: source }: Pick<TrialManifest['spec'], 'task'>,
+): CompilableTask => ({
+  config: task.config,
+  files: task.files,
+  ...(sha256 !== undefined && { context: { uri: `${source?.s3?.uri}context.zip`, sha256 } }),
+});
+
+/** A Trial's spec with everything said, and what keeps the task from being run. */
+export function effective(
+  selected: SelectedTask,
+  spec: TrialManifest['spec'],
+): { spec: CompiledSpec; problems: Compiled['problems'] } {
+  const stored = storedSpec(spec);
+  const compiled = compile(stored, compilable(selected, spec));
+  return { spec: filledIn(stored, compiled), problems: compiled.problems };
+}
+
+/** The specs of all Trials of a plan, with everything said. */
+export const effectiveSpecs = (
+  tasks: readonly (SelectedTask & { trials: TrialManifest[] })[],
+): CompiledSpec[] =>
+  tasks.flatMap((planned) => planned.trials.map(({ spec }) => effective(planned, spec).spec));

@@ -1,0 +1,80 @@
+/** What a task says, in the words of a Trial's spec. */
+import Value from 'typebox/value';
+import type { EnvVar, Healthcheck } from '../../crds/environment.ts';
+import { present } from '../../crds/present.ts';
+import { BuildTemplate } from '../../crds/task-build.ts';
+import type { TrialSpec } from '../../crds/trial.ts';
+import type { EnvironmentConfig, TaskConfig } from '../toml/schema.ts';
+import { resolveEnv, type MissingVariable } from '../toml/variables.ts';
+import { resourcesOf } from './resources.ts';
+import type { CompilableTask } from './types.ts';
+
+/** Variables of one table: those with a value, and those that only a Trial can fill. */
+export interface Table {
+  env: EnvVar[];
+  open: MissingVariable[];
+}
+
+/** Durations of the API are whole seconds. */
+const whole = (seconds: number): number => Math.ceil(seconds);
+
+/** Takes the defaults of `${VAR:-default}`; whoever submits the task puts the values of `${VAR}` into the Trial. */
+export function tableOf(table: Record<string, string>): Table {
+  const { env, missing } = resolveEnv(table, {});
+  const open = new Set(missing.map(({ key }) => key));
+  return {
+    env: Object.entries(env).flatMap(([name, value]) => (open.has(name) ? [] : [{ name, value }])),
+    open: missing,
+  };
+}
+
+/** The task's image: ready-made, or a build of its context; undefined where it has neither. `name` is the task's. */
+export function imageOf(
+  { config, context }: CompilableTask,
+  name: string,
+): { image: string } | { build: BuildTemplate } | undefined {
+  const { docker_image: image, build_timeout_sec: timeout } = config.environment;
+  if (image !== undefined) return { image };
+  if (!context) return undefined;
+  const build = {
+    context: { s3: context },
+    // The readable beginning: the operator adds the hash.
+    tag: name.slice(name.lastIndexOf('/') + 1).slice(0, 100),
+    timeoutSeconds: whole(timeout),
+  };
+  return { build: Value.Default(BuildTemplate, build) as BuildTemplate };
+}
+
+/** Everything but the image and the variables. */
+export function environmentOf({ environment }: TaskConfig) {
+  const { gpus, workdir, healthcheck } = environment;
+  return present({
+    resources: resourcesOf(environment),
+    gpus: gpus === 0 ? undefined : gpus,
+    workdir,
+    healthcheck: healthcheck && healthcheckOf(healthcheck),
+  });
+}
+
+const healthcheckOf = (check: NonNullable<EnvironmentConfig['healthcheck']>): Healthcheck => ({
+  command: check.command,
+  intervalSeconds: whole(check.interval_sec),
+  timeoutSeconds: whole(check.timeout_sec),
+  startPeriodSeconds: whole(check.start_period_sec),
+  startIntervalSeconds: whole(check.start_interval_sec),
+  retries: Math.max(1, check.retries),
+});
+
+/** Limit and user of a phase. */
+export const phaseOf = ({ timeout_sec: timeout, user }: { timeout_sec?: number; user?: string | number }) =>
+  present({
+    timeoutSeconds: timeout === undefined ? undefined : whole(timeout),
+    user: user === undefined ? undefined : String(user),
+  });
+
+export const artifactsOf = ({ artifacts }: TaskConfig): NonNullable<TrialSpec['artifacts']> =>
+  artifacts.map((artifact) =>
+    typeof artifact === 'string'
+      ? { source: artifact }
+      : { source: artifact.source, ...present({ destination: artifact.destination }) },
+  );

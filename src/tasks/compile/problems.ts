@@ -1,0 +1,56 @@
+/** Why a task cannot be run by a Trial. */
+import type { TrialSpec } from '../../crds/trial.ts';
+import { hasFile } from '../task.ts';
+import { unsupportedParts } from '../unsupported.ts';
+import type { Table } from './of-task.ts';
+import type { CompilableTask, CompileProblem } from './types.ts';
+
+const invalid = (field: string, message: string): CompileProblem => ({
+  reason: 'TaskInvalid',
+  field,
+  message,
+});
+
+/** What the task asks for and this version does not run. */
+export const unsupportedProblems = (task: CompilableTask): CompileProblem[] =>
+  unsupportedParts(task).map(({ field, reason }) => ({
+    reason: 'TaskUnsupported',
+    field,
+    message: `${field}: ${reason}`,
+  }));
+
+/** Files that agent and verifier need and the task has not. */
+export function missingFiles({ agent, verifier }: TrialSpec, task: CompilableTask): CompileProblem[] {
+  const needs: [string, string, boolean][] = [
+    ['solution/solve.sh', 'the agent oracle', agent.name === 'oracle'],
+    ['instruction.md', 'the agent custom', agent.name === 'custom'],
+    ['tests/test.sh', 'the verifier', !verifier.disabled],
+  ];
+  return needs
+    .filter(([path, , needed]) => needed && !hasFile(task, path))
+    .map(([path, who]) => invalid(path, `${path} is missing; ${who} needs it`));
+}
+
+export const noImage = (): CompileProblem =>
+  invalid(
+    'environment',
+    'neither spec.environment nor the task says which image to run: give spec.environment.image, buildRef or build, or docker_image under [environment] in task.toml',
+  );
+
+export const badArtifact = (message: string): CompileProblem => invalid('artifacts', message);
+
+/** Variables of the table `field` that are open and that the Trial does not set. */
+export const openVariables = (
+  field: string,
+  { open }: Table,
+  own: readonly { name: string }[] = [],
+): CompileProblem[] =>
+  open
+    .filter(({ key }) => !own.some(({ name }) => name === key))
+    .map(({ key, variable }) => ({
+      ...invalid(
+        `${field}.${key}`,
+        `${field}.${key} needs the variable ${variable}: set ${key} in the Trial, or give a default as in \${${variable}:-value}`,
+      ),
+      variable,
+    }));
