@@ -1,8 +1,20 @@
 import { Command, Option } from 'commander';
-import type { HashedTask } from '../../client/documents/task.ts';
+import type { HashedTask, PushedTask } from '../../client/documents/task.ts';
+import type { SelectedTask } from '../../client/runs/select/select.ts';
 import type { Listing } from '../render/output.ts';
 import type { OutputFormat } from '../types.ts';
-import { DEED, examples, several, withOutput, type Cli } from './command.ts';
+import {
+  DEED,
+  examples,
+  inCluster,
+  several,
+  withCluster,
+  withOutput,
+  type Cli,
+  type ClusterOptions,
+  type InCluster,
+  type OutputOptions,
+} from './command.ts';
 
 interface CheckOptions {
   strict: boolean;
@@ -119,13 +131,64 @@ const pack = ({ io }: Cli): Command =>
     [['sb task pack examples/tasks/hello --to out', 'prints the files that it wrote']],
   );
 
+const pushListing = (rows: readonly PushedTask[]): Listing<PushedTask> => ({
+  rows,
+  columns: [
+    { header: 'name', value: ({ name }) => name },
+    { header: 'version', value: (row) => row.task_version },
+    { header: 's3 uri', value: (row) => row.s3_task_uri },
+    { header: 'result', value: ({ result }) => result, wide: true },
+    { header: 'bytes', value: ({ bytes }) => String(bytes), wide: true },
+  ],
+  name: ({ task_id: id }) => id,
+});
+
+/** `sb task push` */
+const push = (cli: Cli): Command =>
+  examples(
+    withCluster(withOutput(new Command('push'), { '-o json': 'task-push' }))
+      .description(
+        'Stores tasks in the bucket of the installation without running them: a Trial that names the S3 URI and an agent needs nothing else. Skips versions that are already stored.',
+      )
+      .argument('<path...>', 'task folders, or folders of tasks at any depth')
+      .action(
+        inCluster(
+          cli,
+          () =>
+            Promise.all([
+              import('../../client/push.ts'),
+              import('../../client/tasks.ts'),
+              import('../render/output.ts'),
+            ]),
+          async (
+            { session, options, arguments: [paths] }: InCluster<ClusterOptions & OutputOptions, [string[]]>,
+            [{ pushTasks }, { leftOutNote }, { printListing }],
+          ) => {
+            const { cwd, signal, terminal } = cli.io;
+            const onTasks = (tasks: readonly SelectedTask[]): void => {
+              const note = leftOutNote(tasks);
+              if (note !== undefined) terminal.err(`${note}\n`);
+            };
+            const pushed = await pushTasks(session, { paths, cwd, signal, onTasks });
+            await printListing(terminal, options.output, pushListing(pushed));
+          },
+        ),
+      ),
+    [
+      ['sb task push examples/tasks/hello', 'name, version and S3 URI'],
+      ['sb task push tasks', 'all tasks in there; those that are stored are skipped'],
+      ['sb task push -o json tasks | jq -r .[].s3_task_uri', 'for manifests in Git'],
+    ],
+  );
+
 /** `sb task` */
 export const task = (cli: Cli): Command =>
   examples(
     new Command('task')
-      .description('Looks at task folders on this machine; needs no cluster.')
+      .description('Looks at task folders on this machine, and stores them in the bucket.')
       .addCommand(check(cli))
       .addCommand(hash(cli))
-      .addCommand(pack(cli)),
+      .addCommand(pack(cli))
+      .addCommand(push(cli)),
     [['sb task check examples/tasks', 'what is wrong with these tasks?']],
   );

@@ -20,6 +20,7 @@ import { attachRun } from '../../cli/launch/cloud-run.ts';
 import { downloadRun } from '../runs/mirror/download.ts';
 import { world, type World } from '../runs/testing/world.ts';
 import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
+import { pushTasks } from '../push.ts';
 import { fixedApi } from '../testing/api.ts';
 import { testCluster, type TestCluster } from '../testing/cluster.ts';
 import { folderOf, GOOD_TASK, type Folder } from '../testing/task-folder.ts';
@@ -124,6 +125,12 @@ describe('What programs read', () => {
     'sb task hash -o json': () => local('task', 'hash', '-o', 'json', folder.path),
     'sb task pack -o json': () =>
       local('task', 'pack', folder.path, '--to', join(folder.path, 'out'), '-o', 'json'),
+    'sb task push -o json': async () => {
+      const { signal, terminal } = recordedIo();
+      const options = { paths: [folder.path], cwd: '/', signal };
+      await printDocument(terminal, 'json', await pushTasks(w.session, options));
+      return parsed(terminal.stdout);
+    },
     'sb version -o json': async () => [
       ...(await local('version', '-o', 'json')),
       ...(await sb('version', '-o', 'json')),

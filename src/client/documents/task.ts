@@ -30,6 +30,15 @@ const HashedTask = Fields({
 });
 export type HashedTask = Type.Static<typeof HashedTask>;
 
+/** A row of `sb task push`. */
+export const PushedTask = Fields({
+  ...version,
+  s3_task_uri: Text('What `spec.task.s3.uri` of a Trial names.'),
+  result: OneOf(['stored', 'present'], 'Whether it was stored now, or there already.'),
+  bytes: Whole('That were sent.'),
+});
+export type PushedTask = Type.Static<typeof PushedTask>;
+
 /** `sb task pack`. */
 const PackedTask = Fields({
   ...version,
@@ -41,5 +50,6 @@ export type PackedTask = Type.Static<typeof PackedTask>;
 export const TASK_DOCUMENTS = {
   'task-check': { title: 'What is wrong with tasks', schema: Type.Array(CheckFinding) },
   'task-hash': { title: 'Versions of tasks', schema: Type.Array(HashedTask) },
+  'task-push': { title: 'Tasks in the bucket', schema: Type.Array(PushedTask) },
   'task-pack': { title: 'What was packed of a task', schema: PackedTask },
 } as const satisfies Documents;

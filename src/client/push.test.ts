@@ -1,0 +1,69 @@
+import { expect } from 'chai';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { systemClock } from '../async/clock.ts';
+import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
+import { readMetadata } from '../tasks/index.ts';
+import { CliError } from './failures/error.ts';
+import type { Session } from './session/types.ts';
+import { pushTasks } from './push.ts';
+
+describe('sb task push', () => {
+  let folder: string;
+  let store: ReturnType<typeof memoryArtifactStore>;
+  beforeEach(async () => {
+    folder = await taskFolder({ ...MINIMAL, 'task.toml': '[task]\nname = "acme/hello"\n' });
+    store = memoryArtifactStore({ bucket: 'b' });
+  });
+  afterEach(() => removeTaskFolder(folder));
+
+  const push = (...paths: string[]) =>
+    pushTasks(
+      {
+        store: async () => store,
+        kubeParts: { clock: systemClock, random: () => 0 } as unknown as Session['kubeParts'],
+      },
+      { paths, cwd: dirname(folder), signal: new AbortController().signal },
+    );
+  const keys = async () => (await Array.fromAsync(store.list('tasks/'))).map(({ key }) => key);
+
+  it('stores what a Trial needs, and says where', async () => {
+    const [pushed, ...others] = await push('task');
+    expect(others).to.deep.equal([]);
+    const { task_version: version = '' } = pushed ?? {};
+    const prefix = `tasks/local/acme/hello/${version}/`;
+    expect(pushed).to.deep.include({
+      name: 'acme/hello',
+      task_id: `acme/hello@${version}`,
+      s3_task_uri: `s3://b/${prefix}`,
+      result: 'stored',
+    });
+    expect(await keys()).to.deep.equal(
+      ['context.zip', 'metadata.json', 'task.zip'].map((name) => `${prefix}${name}`),
+    );
+    const metadata = await store.get(`${prefix}metadata.json`, 1e6);
+    expect(metadata && readMetadata(metadata)).to.have.nested.property('metadata.version', version);
+  });
+
+  it('skips what is there, and takes folders of tasks', async () => {
+    await push(folder);
+    expect(await push(dirname(folder))).to.have.nested.property('[0].result', 'present');
+  });
+
+  it('stores metadata that an older sb wrote anew, and leaves the archives alone', async () => {
+    await push(folder);
+    const [key = ''] = (await keys()).filter((one) => one.endsWith('metadata.json'));
+    await store.put(key, JSON.stringify({ name: 'acme/hello', files: [] }));
+    expect(await push(folder)).to.have.nested.property('[0].result', 'stored');
+    expect(readMetadata((await store.get(key, 1e6)) ?? new Uint8Array()).kind).to.equal('read');
+  });
+
+  it('stores nothing of a task whose task.toml says more than anybody reads', async () => {
+    const toml = `[metadata]\nessay = "${'x'.repeat(256 * 1024)}"\n`;
+    await writeFile(join(folder, 'task.toml'), toml);
+    const error: unknown = await push(folder).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(CliError).and.to.include({ code: 'SB-E014' });
+    expect(await keys()).to.deep.equal([]);
+  });
+});
