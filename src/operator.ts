@@ -179,6 +179,7 @@ async function main(): Promise<void> {
     tokens: tokenVerifier({ kube: kube.client, now }),
     subjects: subjects(operator.sources),
     tasks: operator.tasks,
+    now: () => new Date(),
     store: adapters.artifacts,
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,

@@ -14,6 +14,7 @@ import type { Subjects, TrialSubject } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
 import { assignmentOf } from './assignment.ts';
 import { isRefused, refused } from './refusal.ts';
+import { taskReads } from './tasks.ts';
 import type { Refused, RefusalReason } from './refusal.ts';
 import { uploadsOf } from './uploads.ts';
 import type { Upload } from './uploads.ts';
@@ -21,6 +22,7 @@ import type { Upload } from './uploads.ts';
 export interface RouteDeps {
   subjects: Subjects;
   tasks: Pick<TaskReader, 'read'>;
+  now: () => Date;
   store: ArtifactStore;
   /** What the admins decided for a namespace. Rejects with `ApiError`. */
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
@@ -78,12 +80,16 @@ function changedSince(
   );
 }
 
-/** Routes by method and path. */
-export function routes(given: RouteDeps): Record<string, Route> {
-  const { subjects, tasks, store, rulesOf } = given;
-  const presignSeconds = Math.min(given.presignSeconds, PRESIGN_MAX_SECONDS);
-  const deps = { ...given, presignSeconds };
-
+/** What a courier is to do: its Trial's task, compiled once more. */
+function assignmentRoute({
+  subjects,
+  tasks,
+  store,
+  rulesOf,
+  presignSeconds,
+  now,
+}: RouteDeps): (pod: PodIdentity) => Promise<Assignment | Refused> {
+  const taskOf = taskReads(tasks, now);
   const sourceOf = async ({
     content,
     archive = '',
@@ -92,10 +98,10 @@ export function routes(given: RouteDeps): Record<string, Route> {
     return { kind: 'archive', url: (await store.presignGet(archive, presignSeconds)).url };
   };
 
-  const assignment = async (pod: PodIdentity): Promise<Assignment | Refused> => {
+  return async (pod) => {
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
-    const read = await tasks.read(subject.trial);
+    const read = await taskOf(subject.trial);
     if (read.kind === 'faulty') return refusedTask(read);
     const changed = changedSince(subject, read);
     if (changed) return changed;
@@ -105,6 +111,15 @@ export function routes(given: RouteDeps): Record<string, Route> {
     const [source, rules] = await Promise.all([sourceOf(read), rulesOf(pod.namespace)]);
     return assignmentOf(subject, { compiled, source, rules });
   };
+}
+
+/** Routes by method and path. */
+export function routes(given: RouteDeps): Record<string, Route> {
+  const { subjects, store } = given;
+  const presignSeconds = Math.min(given.presignSeconds, PRESIGN_MAX_SECONDS);
+  const deps = { ...given, presignSeconds };
+
+  const assignment = assignmentRoute(deps);
 
   const presign = async (uploads: Upload[]): Promise<UploadResponse> => {
     const signed: UploadResponse['uploads'] = [];

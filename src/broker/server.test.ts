@@ -97,6 +97,7 @@ describe('broker', () => {
         now,
       }),
       tasks: new TaskReader({ kube: cluster.kube, artifacts: store, rulesOf: async () => rules }),
+      now,
       store,
       rulesOf: async () => rules,
       presignSeconds: 300,

@@ -32,6 +32,20 @@ const trial = aTrial({
 });
 
 describe('result.json', () => {
+  it('knows the version by the key that the task lies under, where the Trial does not name it', () => {
+    const { version: _, ...task } = trial.spec.task;
+    const unnamed = { ...trial, spec: { ...trial.spec, task } };
+    expect(trialResult({ trial: unnamed, status })).to.include({
+      task_version: '0123456789ab',
+      task_checksum: '0123456789ab',
+    });
+    const made = {
+      ...unnamed,
+      spec: { ...unnamed.spec, task: { ...task, s3: { uri: 's3://b/tasks/mine' } } },
+    };
+    expect(trialResult({ trial: made, status })).to.include({ task_version: null });
+  });
+
   it('has Harbor’s field names and ours beside them', () => {
     const result = trialResult({ trial, status, outcome: anOutcome() }) as Record<string, unknown>;
     expect(result).to.deep.include({

@@ -5,6 +5,7 @@ import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../crds/task-buil
 import type { Interval, Phase, TrialStatus } from '../crds/trial-status.ts';
 import type { Trial } from '../crds/trial.ts';
 import { stateOf } from './state.ts';
+import { versionOf } from '../tasks/index.ts';
 
 /** A finished Trial: its object and the status that is about to be written. */
 export interface FinishedTrial {
@@ -52,7 +53,8 @@ const plainEnv = (env: Trial['spec']['agent']['env']): Record<string, string> =>
 /** Harbor's TrialResult, and our own fields beside it (design §5). */
 export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial): object {
   const { metadata, spec } = trial;
-  const { name, version = null } = spec.task;
+  const { name } = spec.task;
+  const version = taskVersionOf(spec.task);
   return {
     id: metadata.uid,
     task_name: name,
@@ -90,6 +92,10 @@ const whose = (trial: Trial, status: TrialStatus) => {
   const { state, reason } = stateOf({ ...trial, status });
   return { run: trial.spec.run ?? ADHOC_RUN, namespace, name, state, reason };
 };
+
+/** A task is read from under the key of a version only where it is that version. */
+const taskVersionOf = ({ version, s3 }: Trial['spec']['task']): string | null =>
+  version ?? versionOf(s3?.uri ?? '') ?? null;
 
 const places = ({ s3TaskUri, s3TrialUri, logs }: TrialStatus) => ({
   s3_task_uri: s3TaskUri ?? null,

@@ -14,6 +14,7 @@ import {
   refusedOf,
   TaskFormatError,
   taskOfConfigMap,
+  versionOf,
   type CompilableTask,
   type TaskMetadata,
 } from '../tasks/index.ts';
@@ -164,9 +165,6 @@ function asRefusal(error: unknown): TaskRead & { kind: 'faulty' } {
     return faulty('TaskInvalid', `metadata.json is larger than ${METADATA_MAX_BYTES} bytes; ${AGAIN}`);
   throw error;
 }
-
-/** The version that a prefix is of; undefined for one that somebody made up. */
-const versionOf = (prefix: string): string | undefined => /\/([0-9a-f]{12})$/.exec(prefix)?.[1];
 
 function demandVersion(read: TaskRead & { kind: 'found' }, wanted: string | undefined): TaskRead {
   const { version } = read.task;

@@ -10,6 +10,9 @@ export const taskPrefix = (dataset: string, name: string, version: string): stri
 /** The files of an uploaded task, below its prefix. */
 export const TASK_FILES = { task: 'task.zip', metadata: 'metadata.json', context: 'context.zip' } as const;
 
+/** The version that a prefix is of, be it a key or a URI; undefined for one that somebody made up. */
+export const versionOf = (prefix: string): string | undefined => /\/([0-9a-f]{12})\/?$/.exec(prefix)?.[1];
+
 /** Keys of the objects that make up an uploaded task. */
 export interface TaskKeys {
   /** Prefix of the others. */

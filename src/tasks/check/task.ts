@@ -184,8 +184,7 @@ function refusedByApi(
   if (config.environment.os === 'windows') return [];
   // A name of the folder is judged with the folder.
   const name = config.task?.name ?? 'task';
-  const task = { name, config, files: files.map((file) => ({ ...file, sha256: '' })) };
-  return refusedOf(task)
+  return refusedOf({ config, files }, name)
     .filter(({ field }) => !told.some((known) => known.field === field))
     .map(({ path, message }) => ({ ...inToml('invalid-task-config', path, toml), message }));
 }
