@@ -1,4 +1,5 @@
 /** Pure: what was observed and done → the conditions of a Trial. */
+import { agentSeen } from './images.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
@@ -30,7 +31,7 @@ export function conditionDrafts(seen: Observed, done: Done): ConditionDraft[] {
 }
 
 function imageReady(seen: Observed, done: Done): ConditionDraft {
-  const image = seen.need === 'inputs' && 'images' in seen ? seen.images.agent : undefined;
+  const image = agentSeen(seen);
   if (seen.job.kind === 'own' || seen.recorded || image?.kind === 'ready')
     return draft('ImageReady', 'True', ['Resolved', 'the image exists']);
   if (done.kind === 'fail' && image?.kind === 'failed')

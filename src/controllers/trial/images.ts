@@ -2,7 +2,6 @@
 import { ANNOTATION, identityOf } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialImage, TrialStatus } from '../../crds/trial-status.ts';
-import type { Trial } from '../../crds/trial.ts';
 import type { ImageSeen, ImageWanted } from '../../images/image.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { Done } from './done.ts';
@@ -19,9 +18,14 @@ export const agentImage = (trial: CompiledTrial): ImageWanted => ({
 /** What a status says of an image, whatever its role. */
 type ImageFields = Omit<TrialImage, 'role'>;
 
+/** What was seen of the agent's image; undefined where nobody looked. */
+export const agentSeen = (seen: Answers): ImageSeen | undefined =>
+  seen.need === 'inputs' && 'images' in seen ? seen.images.agent : undefined;
+
 /** What is known of the agent's image; undefined where that is nothing new. */
 export function agentImageOf(seen: AttemptSeen & Answers): ImageFields | undefined {
-  const known = seen.need === 'inputs' && 'images' in seen ? ofImage(seen.images.agent) : undefined;
+  const image = agentSeen(seen);
+  const known = image && ofImage(image);
   return known ?? (seen.job.kind === 'own' ? ofJob(seen.job.job) : undefined);
 }
 
