@@ -47,7 +47,7 @@ const BUILD_WORKERS = 32;
 /** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
 const PRESIGN_SECONDS = 300;
 /** Runs written at the same time; the index of each may have to be read first. */
-const RUN_WORKERS = 2;
+const RUN_WORKERS = 4;
 /** Two thousand Trials that end at once are two thousand objects. */
 const RUN_TIMEOUT_MS = 300_000;
 

@@ -1,4 +1,5 @@
 /** Pure: what stays of an ended Trial in indexes and aggregates. */
+import { Compile } from 'typebox/compile';
 import Value from 'typebox/value';
 import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
 import { isFinished } from '../crds/conditions.ts';
@@ -57,6 +58,12 @@ export const TrialRecord = Type.Object({
   ...usage,
 });
 export type TrialRecord = Type.Static<typeof TrialRecord>;
+
+let check: ReturnType<typeof Compile<typeof TrialRecord>> | undefined;
+
+/** Compiled, at the first use: an index holds a hundred thousand of them, and the schema read anew for each costs twenty times as much. */
+export const isTrialRecord = (value: unknown): value is TrialRecord =>
+  (check ??= Compile(TrialRecord)).Check(value);
 
 /** Longest record, in characters of JSON: keys of rewards are as long as a verifier makes them. */
 const RECORD_MAX = 8192;

@@ -6,7 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import Value from 'typebox/value';
 import { sha256 } from '../crds/names.ts';
 import { Type } from '../crds/schema.ts';
-import { TrialRecord } from './record.ts';
+import { isTrialRecord, type TrialRecord } from './record.ts';
 
 /** A shard has at most so many records, and so many bytes as it is stored. */
 export const SHARD_MAX_RECORDS = 2000;
@@ -117,8 +117,7 @@ export function readShard(body: Uint8Array, shard: Shard): TrialRecord[] {
   if (!shard.name.includes(`-${sha256(text).slice(0, 16)}.`))
     throw new IndexBroken(`${shard.name} holds something else than its name says`);
   const records = text.split('\n').slice(0, -1).map(parsed);
-  if (records.length === shard.records && records.every((record) => Value.Check(TrialRecord, record)))
-    return records;
+  if (records.length === shard.records && records.every(isTrialRecord)) return records;
   throw new IndexBroken(`${shard.name} does not hold the ${shard.records} records that its manifest lists`);
 }
 

@@ -2,7 +2,7 @@
 import Value from 'typebox/value';
 import { byText } from '../text/figures.ts';
 import { Type } from '../crds/schema.ts';
-import { TrialRecord } from './record.ts';
+import { isTrialRecord, type TrialRecord } from './record.ts';
 
 /** As many records as `runs.json` has. */
 export const TASK_RUNS = 500;
@@ -11,7 +11,7 @@ export const TASK_RUNS_MAX_BYTES = 8 * 1024 ** 2;
 const TaskRuns = Type.Object({
   schema_version: Type.Literal(1),
   /** The one that ended last comes first. */
-  records: Type.Array(TrialRecord, { maxItems: TASK_RUNS }),
+  records: Type.Array(Type.Unknown(), { maxItems: TASK_RUNS }),
 });
 
 const latestFirst = (a: TrialRecord, b: TrialRecord): number =>
@@ -28,7 +28,7 @@ export function withRuns(stored: Uint8Array | undefined, fresh: readonly TrialRe
 function recordsIn(contents: Uint8Array): TrialRecord[] {
   try {
     const document: unknown = JSON.parse(Buffer.from(contents).toString('utf8'));
-    return Value.Check(TaskRuns, document) ? document.records : [];
+    return Value.Check(TaskRuns, document) ? document.records.filter(isTrialRecord) : [];
   } catch {
     return [];
   }

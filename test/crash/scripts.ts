@@ -234,6 +234,14 @@ export const scripts: Script[] = [
     ends: [],
   },
   {
+    name: 'a run of three Trials, two of which are deleted when they end',
+    trials: {
+      kept: { run: 'nightly' },
+      one: { run: 'nightly', ttlSecondsAfterFinished: 0 },
+      two: { run: 'nightly', ttlSecondsAfterFinished: 0 },
+    },
+  },
+  {
     name: 'a builder that fails once',
     trials: { hello: built() },
     builds: { outcome: ({ attempt }) => (attempt === 1 ? unavailable : undefined) },

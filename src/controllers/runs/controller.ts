@@ -37,7 +37,12 @@ export function runsController(deps: RunDeps): Reconcile {
     if (early > 0) return { requeueAfterMs: early };
     const seen = await observe(deps, key);
     const action = seen && nextAction(seen);
-    if (!seen || !action || action.kind === 'rest') return undefined;
+    if (!seen || !action) return undefined;
+    if (action.kind === 'rest') {
+      // Of a run that was read just now there may be some.
+      await deps.taskRuns.write(deps.artifacts);
+      return undefined;
+    }
     const pause = pauseMs(seen.stored, deps.monotonic());
     if (pause > 0) return { requeueAfterMs: pause };
     try {

@@ -17,6 +17,8 @@ type Waiting = Map<string, TrialRecord>;
 
 export class TaskRuns {
   readonly #waiting = new Map<string, Waiting>();
+  /** Versions of which enough wait. */
+  readonly #due = new Set<string>();
   #count = 0;
 
   /** Takes records that are in the index of their run. */
@@ -27,19 +29,19 @@ export class TaskRuns {
       this.#waiting.set(prefix, waiting);
       this.#count += Number(!waiting.has(record.trial_name));
       waiting.set(record.trial_name, record);
+      if (waiting.size >= TOGETHER) this.#due.add(prefix);
     }
-    for (const [prefix, waiting] of this.#waiting) {
+    for (const prefix of this.#waiting.keys()) {
       if (this.#count <= WAITING_MAX) return;
-      // What is due is written first.
-      if (waiting.size < TOGETHER) this.#drop(prefix);
+      // What is due is about to be written.
+      if (!this.#due.has(prefix)) this.#drop(prefix);
     }
   }
 
   /** Writes what is due. */
   async write(artifacts: ArtifactStore): Promise<void> {
-    for (const [prefix, waiting] of this.#waiting) {
-      if (waiting.size < TOGETHER) continue;
-      const records = [...waiting.values()];
+    for (const prefix of this.#due) {
+      const records = [...(this.#waiting.get(prefix)?.values() ?? [])];
       this.#drop(prefix);
       await addTaskRuns(artifacts, records).catch((error: unknown) => {
         this.add(records);
@@ -51,5 +53,6 @@ export class TaskRuns {
   #drop(prefix: string): void {
     this.#count -= this.#waiting.get(prefix)?.size ?? 0;
     this.#waiting.delete(prefix);
+    this.#due.delete(prefix);
   }
 }
