@@ -62,7 +62,11 @@ export const TRIAL_FAILED = {
     fault: 'definition',
     means: 'the task’s ConfigMap or S3 object does not exist, or its namespace may not read it',
   },
-  TaskInvalid: { retried: false, fault: 'definition', means: 'the task folder breaks the task format' },
+  TaskInvalid: {
+    retried: false,
+    fault: 'definition',
+    means: 'the task breaks the task format, or its metadata.json cannot be used',
+  },
   TaskMismatch: {
     retried: false,
     fault: 'definition',

@@ -245,6 +245,16 @@ ANSWER = "42"`;
     });
   });
 
+  it('refuses more variables than a Trial may have: they become part of every Job and Pod', () => {
+    const table = (count: number): string =>
+      Array.from({ length: count }, (_, at) => `A${at} = "${'x'.repeat(32_000)}"`).join('\n');
+    const task = (count: number) => aTask(`[environment.env]\n${table(count)}`);
+    expect(messages({}, task(4))).to.deep.equal([]);
+    expect(messages({}, task(5))).to.deep.equal([
+      'the variables of task.toml have 160010 bytes; expected at most 131072: put what is large into files of the task',
+    ]);
+  });
+
   it('never makes a message longer than the API takes', () => {
     const task = aTask(`[verifier.env]\n${'x'.repeat(5000)} = "\${Y}"`);
     expect(refusalOf(compiled({}, task))?.message).to.have.length(1024);

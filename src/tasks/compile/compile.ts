@@ -6,7 +6,14 @@ import type { Hook } from '../../wire/assignment.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { artifactCopies } from './artifacts.ts';
 import { artifactsOf, environmentOf, imageOf, phaseOf, tableOf } from './of-task.ts';
-import { badArtifact, missingFiles, noImage, openVariables, unsupportedProblems } from './problems.ts';
+import {
+  badArtifact,
+  missingFiles,
+  noImage,
+  openVariables,
+  tooManyVariables,
+  unsupportedProblems,
+} from './problems.ts';
 import { completeResources } from './resources.ts';
 import type { CompilableTask, Compiled, CompiledEnvironment, CompiledSpec } from './types.ts';
 
@@ -53,6 +60,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
       ...openVariables('environment.env', tables.environment, spec.environment.env),
       ...openVariables('verifier.env', tables.verifier, verifier.env),
       ...openVariables('solution.env', tables.solution, agent.env),
+      ...tooManyVariables(Object.values(tables)),
       ...faults.map(badArtifact),
     ],
   };

@@ -39,6 +39,25 @@ export const noImage = (): CompileProblem =>
 
 export const badArtifact = (message: string): CompileProblem => invalid('artifacts', message);
 
+/** As many bytes as admission allows a Trial of its own (src/generate/admission): they become part of Job and Pod, of which the operator keeps every one in memory. */
+const VARIABLES_MAX_BYTES = 128 * 1024;
+
+/** Variables of the task that are too large together. */
+export function tooManyVariables(tables: readonly Table[]): CompileProblem[] {
+  const variables = tables.flatMap(({ env }) => env);
+  const bytes = variables.reduce(
+    (sum, { name, value = '' }) => sum + Buffer.byteLength(name) + Buffer.byteLength(value),
+    0,
+  );
+  if (bytes <= VARIABLES_MAX_BYTES) return [];
+  return [
+    invalid(
+      'environment.env',
+      `the variables of task.toml have ${bytes} bytes; expected at most ${VARIABLES_MAX_BYTES}: put what is large into files of the task`,
+    ),
+  ];
+}
+
 /** Variables of the table `field` that are open and that the Trial does not set. */
 export const openVariables = (
   field: string,

@@ -99,7 +99,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'run it again with sb cloud run, which uploads them',
     'aws s3 ls <the URI of the message>',
   ),
-  TaskInvalid: say('the task breaks the task format', 'sb task check <folder>'),
+  TaskInvalid: say(
+    'the task breaks the task format, or an older sb stored it',
+    'sb task check <folder>',
+    'sb task push <folder>    (stores its metadata.json anew)',
+  ),
   TaskMismatch: say(
     'the task’s files are not those that the Trial was made for',
     'run it again with sb cloud run, which uploads them under their own version',
