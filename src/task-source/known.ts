@@ -2,10 +2,14 @@
 import type { TaskRead } from './read.ts';
 
 /** Of what was read; what is parsed of it takes some three times as much. */
-const MAX_BYTES = 16 * 2 ** 20;
+const MAX_BYTES = 8 * 2 ** 20;
+/** What an entry takes however little was read. */
+const ENTRY_BYTES = 2048;
 
 /** `bytes`: how much was read. Only there where its key will never mean another task. */
 export type Fetched = TaskRead & { bytes?: number };
+
+const sizeOf = ({ bytes = 0 }: Fetched): number => bytes + ENTRY_BYTES;
 
 export class KnownTasks {
   /** The one that was used last comes last. */
@@ -36,11 +40,11 @@ export class KnownTasks {
 
   #keep(key: string, read: Fetched): void {
     this.#found.set(key, read);
-    this.#bytes += read.bytes ?? 0;
-    for (const [oldest, { bytes = 0 }] of this.#found) {
+    this.#bytes += sizeOf(read);
+    for (const [oldest, known] of this.#found) {
       if (this.#bytes <= MAX_BYTES) return;
       this.#found.delete(oldest);
-      this.#bytes -= bytes;
+      this.#bytes -= sizeOf(known);
     }
   }
 }

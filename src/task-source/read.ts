@@ -55,7 +55,7 @@ const faulty = (reason: TaskFault['reason'], message: string): TaskRead & { kind
   message: message.slice(0, MESSAGE_MAX),
 });
 
-/** Reads tasks. It remembers what lies under the key of a version, which never changes, and what ConfigMaps of the same content say; 16 MiB of it. */
+/** Reads tasks. It remembers what lies under the key of a version, which never changes, and what ConfigMaps of the same content say; 8 MiB of it. */
 export class TaskReader {
   readonly #sources: TaskSources;
   readonly #known = new KnownTasks();
