@@ -159,10 +159,6 @@ describe('The API on a real API server', function () {
       environment: {
         image: 'debian:bookworm-slim',
         network: { mode: 'Public', enforcement: 'BestEffort' },
-        resources: {
-          requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
-          limits: { 'ephemeral-storage': '16Gi' },
-        },
       },
       agent: { name: 'oracle', setupTimeoutSeconds: 360 },
       verifier: { mode: 'Shared', disabled: false },
@@ -175,6 +171,12 @@ describe('The API on a real API server', function () {
     });
   });
 
+  it('takes a Trial without an environment: the task says it', async () => {
+    const least = trial('least', { environment: null });
+    const { spec } = JSON.parse(await kubectlOk([...dryRun, '-o', 'json'], least)) as Applied;
+    expect(spec['environment']).to.deep.equal({ network: { mode: 'Public', enforcement: 'BestEffort' } });
+  });
+
   it('fills in nested defaults beside the fields that were written', async () => {
     const small = trial('small', {
       agent: { timeoutSeconds: 5 },
@@ -182,9 +184,11 @@ describe('The API on a real API server', function () {
     });
     const { spec } = JSON.parse(await kubectlOk([...dryRun, '-o', 'json'], small)) as Applied;
     expect(spec['agent']).to.deep.equal({ name: 'oracle', setupTimeoutSeconds: 360, timeoutSeconds: 5 });
+    // What is left out of them is the task's to say.
     expect(spec)
-      .to.have.nested.property('environment.resources.requests')
-      .that.deep.equals({ cpu: '1', memory: '512Mi', 'ephemeral-storage': '8Gi' });
+      .to.have.nested.property('environment.resources')
+      .that.deep.equals({ requests: { cpu: '1' } });
+    expect(spec).to.have.nested.property('environment.network.mode', 'Public');
   });
 
   it('takes amounts that are numbers, as a Pod does, and does not change them', async () => {

@@ -168,5 +168,9 @@ function absentFrom(ours: SchemaPart, theirs: SchemaPart): string[] {
     if (!other) return [name];
     return absentFrom(field, other).map((path) => `${name}.${path}`);
   });
-  return ours.items ? [...own, ...absentFrom(ours.items, theirs.items ?? {})] : own;
+  const demanded = (theirs.required ?? [])
+    .filter((name) => ours.properties?.[name] && !ours.required?.includes(name))
+    .map((name) => `${name} (optional)`);
+  const items = ours.items ? absentFrom(ours.items, theirs.items ?? {}) : [];
+  return [...own, ...demanded, ...items];
 }
