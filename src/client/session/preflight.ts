@@ -113,6 +113,7 @@ interface ApiGroup {
 interface SchemaPart {
   properties?: Record<string, SchemaPart>;
   items?: SchemaPart;
+  required?: string[];
 }
 
 /** Versions of our group that the API server serves; empty where it does not know the group. */
