@@ -9,7 +9,7 @@ import { selectTasks, type Selection } from '../../client/runs/select/select.ts'
 import { checkNodes, nodeLines, checkQuotas, quotaLines } from './fit.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { ResourceQuota } from '../../client/diagnosis/doctor/kinds.ts';
+import { ResourceQuota } from '../../client/diagnosis/doctor/room.ts';
 import type { RunPlan } from '../../client/runs/plan/types.ts';
 
 describe('--no-provision', () => {

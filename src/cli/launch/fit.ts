@@ -1,20 +1,20 @@
 import { effectiveSpecs } from '../../client/runs/plan/effective.ts';
 /** Whether a run fits: its Pods on the nodes that are there, their couriers counted, and all of it into the namespace’s quotas. */
 import { Node } from '../../kube/kinds.ts';
-import { hasKarpenter } from '../../client/diagnosis/doctor/capacity/karpenter.ts';
+import { hasKarpenter } from '../../client/diagnosis/doctor/autoscaling.ts';
 import {
   allocatable,
   mostFor,
   obstacle,
   requestsOfTrial,
   type Amounts,
-} from '../../client/diagnosis/doctor/capacity/room.ts';
+  ResourceQuota,
+} from '../../client/diagnosis/doctor/room.ts';
 import { CliError } from '../../client/failures/error.ts';
 import type { PlannedTask, RunPlan } from '../../client/runs/plan/types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { amountOf } from '../../crds/refusals.ts';
 import { isForbidden } from '../../kube/errors.ts';
-import { ResourceQuota } from '../../client/diagnosis/doctor/kinds.ts';
 import { summary, type PlanSummary } from '../../client/runs/plan/summary.ts';
 import { findUnchanged } from '../../client/runs/submit/existing.ts';
 

@@ -1,15 +1,33 @@
 /** `sb doctor`: everything that a run depends on, looked at from where the user is. */
+import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { explain } from '../../failures/explain.ts';
 import { openSession } from '../../session/session.ts';
 import type { Diagnosis, CheckResult } from '../../documents/cluster.ts';
-import type { Surroundings } from '../../session/types.ts';
-import type { Session, SessionOptions } from '../../session/types.ts';
-import { clusterChecks, machineChecks, API_SERVER } from './checks.ts';
-import { examine, withoutEchoes } from './examine.ts';
-import { skipped } from './check-result.ts';
-import { identityOf } from './identity.ts';
+import type { Surroundings, Session, SessionOptions } from '../../session/types.ts';
+import { examine, withoutEchoes, skipped, type Check, type Patient, type Identity } from './check.ts';
+import { autoscaling } from './autoscaling.ts';
+import { imagePulls, nodeChecks } from './nodes.ts';
+import { quota } from './room.ts';
+import { apiServer, clusterChecks } from './cluster.ts';
+import { permissions } from './permissions.ts';
+import { broker } from './broker.ts';
+import { operator } from './operator.ts';
+import { storeChecks } from './store.ts';
+import { disk, type Machine } from './disk.ts';
 
-export interface DoctorOptions extends SessionOptions {
+/** The answer has the API server's clock in its creationTimestamp. */
+interface SelfSubjectReview extends KubeObject {
+  status?: { userInfo?: { username?: string } };
+}
+const SelfSubjectReview: Kind<SelfSubjectReview> = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectReview',
+  plural: 'selfsubjectreviews',
+  namespaced: false,
+};
+
+interface DoctorOptions extends SessionOptions {
   /** Absolute. */
   jobsDir: string;
   /** Also put, read and delete an object in the store. */
@@ -18,14 +36,29 @@ export interface DoctorOptions extends SessionOptions {
   limitMs?: number;
 }
 
+/** What is looked at, in the order in which it is printed. A new check goes into the list of its file, or into this one. */
+const CHECKS: readonly Check<Patient>[] = [
+  ...clusterChecks,
+  permissions,
+  operator,
+  broker,
+  ...storeChecks,
+  quota,
+  ...nodeChecks,
+  autoscaling,
+  imagePulls,
+];
+
+const MACHINE_CHECKS: readonly Check<Machine>[] = [disk];
+
 /** Looks at everything at once. Takes little more than ten seconds, whatever hangs. */
 export async function diagnose(options: DoctorOptions, io: Surroundings): Promise<Diagnosis> {
-  const machine = examine(machineChecks, options, options.limitMs);
+  const machine = examine(MACHINE_CHECKS, options, options.limitMs);
   const session = opened(options, io);
   if ('check' in session)
     return diagnosis([
       session,
-      ...clusterChecks.map(({ name, subject }) => ({
+      ...CHECKS.map(({ name, subject }) => ({
         check: name,
         ...skipped(`${subject} could not be checked`, 'there is no cluster to ask'),
       })),
@@ -34,7 +67,7 @@ export async function diagnose(options: DoctorOptions, io: Surroundings): Promis
   try {
     const identity = once(() => identityOf(session));
     const patient = { session, identity, env: io.env, writeProbe: options.writeProbe };
-    const findings = withoutEchoes(await examine(clusterChecks, patient, options.limitMs), API_SERVER);
+    const findings = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
     const { context, namespace } = session;
     return { context, namespace, ...diagnosis([kubeconfigOf(session), ...findings, ...(await machine)]) };
   } finally {
@@ -67,4 +100,27 @@ function kubeconfigOf({ context, namespace, kubeParts }: Session): CheckResult {
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
+}
+
+/** Who the API server takes us for, and what time it has. Everybody who is logged in may ask. */
+async function identityOf({ kube, now }: Pick<Session, 'kube' | 'now'>): Promise<Identity> {
+  const asked = now().getTime();
+  const { metadata, status } = await kube.create(SelfSubjectReview, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'SelfSubjectReview',
+    metadata: { name: '' },
+  });
+  const answered = now().getTime();
+  const user = status?.userInfo?.username ?? '<you>';
+  return { user, aheadMs: aheadMs(asked, answered, metadata?.creationTimestamp) };
+}
+
+/** How far our clock is ahead, given when we asked, when we had the answer, and the server's time between the two in whole seconds. */
+export function aheadMs(asked: number, answered: number, server: string | undefined): number {
+  if (server === undefined) return 0;
+  const from = Date.parse(server);
+  const until = from + 1000;
+  if (answered < from) return answered - from;
+  if (asked > until) return asked - until;
+  return 0;
 }

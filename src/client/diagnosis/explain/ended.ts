@@ -2,10 +2,8 @@
 import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
 import { refusalOf } from '../../../pods/reading/refusal.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
-import { buildFinding } from './build.ts';
-import { askedAmount } from './evidence.ts';
-import type { Evidence, Explained } from './evidence.ts';
-import { imageFinding } from './image.ts';
+import { buildFinding, imageFinding } from './build.ts';
+import { askedAmount, type Evidence, type Explained } from './evidence.ts';
 import { podFindings } from './pod.ts';
 import { schedulingFindings } from './scheduling.ts';
 

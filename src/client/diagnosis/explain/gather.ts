@@ -17,7 +17,6 @@ import type { Session } from '../../session/types.ts';
 import type { LogPhase } from '../../logs/parts.ts';
 import { lastOf } from '../../logs/lines.ts';
 import { trialLog, type LogSources } from '../../logs/logs.ts';
-import { failedDownload } from './download.ts';
 import type { Evidence } from './evidence.ts';
 
 const LOG_LINES = 6;
@@ -25,7 +24,7 @@ const LOG_LINES = 6;
 /** Reads what the user may read; what he may not is added to `unread`. */
 type Allowed = <T>(what: string, reading: Promise<T>) => Promise<T | undefined>;
 
-export interface Gathering {
+interface Gathering {
   sources: LogSources;
   signal: AbortSignal;
 }
@@ -167,3 +166,28 @@ async function logEnd(trial: Trial, sources: LogSources, signal: AbortSignal): P
     return undefined;
   }
 }
+
+/** What programs print that could not resolve or reach a host. */
+const FAILED = [
+  /\bcurl: \((?:5|6|7|28|35|52|56)\)/,
+  /\bwget: (?:bad address|unable to resolve|can't connect|download timed out)/,
+  /\b(?:Could not resolve|Couldn't resolve|unable to resolve) host\b/i,
+  /\bTemporary failure (?:in name resolution|resolving)\b/,
+  /\bName or service not known\b/,
+  /\bFailed to establish a new connection\b/,
+  /\b(?:NewConnectionError|ConnectTimeoutError|NameResolutionError)\b/,
+  /^E: Failed to fetch\b/,
+  /\b(?:Could not|Unable to) connect to \S+:(?:http|https|80|443)\b/,
+  /\bnpm (?:ERR!|error)\b.*\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT)\b/,
+  /\berror sending request for url\b|\bFailed to (?:fetch|download): `/,
+  /\bdial tcp\b.*\b(?:no such host|connection refused|i\/o timeout)\b/,
+];
+
+/** Characters of a line that are looked at. */
+const LOOKED_AT = 500;
+
+/** The first line that says so. */
+export const failedDownload = (lines: readonly string[]): string | undefined =>
+  lines
+    .map((line) => line.slice(0, LOOKED_AT).trim())
+    .find((line) => FAILED.some((pattern) => pattern.test(line)));

@@ -4,7 +4,7 @@ import { refusalOf, type Refusal } from '../../../pods/reading/refusal.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import type { Held, Waiting } from '../../../pods/reading/waiting.ts';
 import type { Evidence, Explained } from './evidence.ts';
-import { imageFinding, isAboutImage } from './image.ts';
+import { imageFinding, isAboutImage } from './build.ts';
 import { schedulingFindings } from './scheduling.ts';
 
 /** Everything found, the most telling first; empty where nothing is known to be wrong. */

@@ -1,9 +1,8 @@
 /** Pure: why the scheduler finds no node, in its own words and with what the nodes have. */
 import type { Node } from '../../../kube/kinds.ts';
-import { COURIER, mostFor } from '../doctor/capacity/room.ts';
+import { COURIER, mostFor } from '../doctor/room.ts';
 import { amountOf } from '../../../crds/refusals.ts';
-import { askedAmount } from './evidence.ts';
-import type { Evidence, Explained } from './evidence.ts';
+import { askedAmount, type Evidence, type Explained } from './evidence.ts';
 
 interface Obstacle {
   pattern: RegExp;

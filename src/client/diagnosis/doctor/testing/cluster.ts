@@ -44,13 +44,13 @@ export const lease = (renewTime: Date, holderIdentity = 'sb-operator-0'): Lease 
 const SYSTEM = 'namespaces/sb-system';
 
 export const OPERATOR = `/apis/apps/v1/${SYSTEM}/deployments/sb-operator`;
-export const OPERATOR_PODS = `/api/v1/${SYSTEM}/pods`;
-export const LEASE = `/apis/coordination.k8s.io/v1/${SYSTEM}/leases/sb-operator`;
+const OPERATOR_PODS = `/api/v1/${SYSTEM}/pods`;
+const LEASE = `/apis/coordination.k8s.io/v1/${SYSTEM}/leases/sb-operator`;
 export const ENDPOINTS = `/apis/discovery.k8s.io/v1/${SYSTEM}/endpointslices`;
 export const NODES = '/api/v1/nodes';
 export const configzOf = (name: string): string => `${NODES}/${name}/proxy/configz`;
 export const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-export const IDENTITY = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+const IDENTITY = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 
 const list = (...items: object[]): Answer => ({ metadata: {}, items });
 const inDefault = (group: string, plural: string): string => `/${group}/namespaces/default/${plural}`;

@@ -1,9 +1,22 @@
-/** Pure: how many default Trials the nodes have room for. */
-import type { Node, Pod } from '../../../../kube/kinds.ts';
-import { amountOf } from '../../../../crds/refusals.ts';
-import { ROLES } from '../../../../pods/building/layout.ts';
-import { isOver } from '../../../../pods/reading/state.ts';
-import { DEFAULT_RESOURCES } from '../../../../tasks/compile/resources.ts';
+/** How many default Trials the nodes and the namespace’s quota have room for. */
+import type { Kind, KubeObject } from '../../../kube/types.ts';
+import type { Node, Pod } from '../../../kube/kinds.ts';
+import { amountOf } from '../../../crds/refusals.ts';
+import { ROLES } from '../../../pods/building/layout.ts';
+import { isOver } from '../../../pods/reading/state.ts';
+import { DEFAULT_RESOURCES } from '../../../tasks/compile/resources.ts';
+import { fine, problem, warning, type Check, type Found, type Patient } from './check.ts';
+
+export interface ResourceQuota extends KubeObject {
+  status?: { hard?: Record<string, string>; used?: Record<string, string> };
+}
+export const ResourceQuota: Kind<ResourceQuota> = {
+  group: '',
+  version: 'v1',
+  kind: 'ResourceQuota',
+  plural: 'resourcequotas',
+  namespaced: true,
+};
 
 /** Cores, bytes, bytes, Pods. */
 export interface Amounts {
@@ -41,7 +54,7 @@ export function mostFor(resource: 'cpu' | 'memory' | 'ephemeral-storage', room: 
   return resource === 'cpu' ? String(amount) : `${amount}Mi`;
 }
 
-export const DEFAULT_TRIAL = requestsOfTrial();
+const DEFAULT_TRIAL = requestsOfTrial();
 
 /** As the scheduler counts: containers and sidecars together, or the largest init container where that is more. */
 export function requestsOf({ containers, initContainers = [], overhead }: PodSpec): Amounts {
@@ -97,3 +110,51 @@ export function obstacle({ spec, status }: Node, tolerations: Tolerations = []):
   const taint = spec?.taints?.find((one) => repels(one) && !isTolerated(one, tolerations));
   return taint && `has the taint ${textOf(taint)}`;
 }
+
+/** What one default Trial counts as, by the names that quotas use. Limits: the CRD's default for disk alone. */
+const ONE: Record<string, number> = {
+  cpu: DEFAULT_TRIAL.cpu,
+  'requests.cpu': DEFAULT_TRIAL.cpu,
+  memory: DEFAULT_TRIAL.memory,
+  'requests.memory': DEFAULT_TRIAL.memory,
+  'requests.ephemeral-storage': DEFAULT_TRIAL['ephemeral-storage'],
+  pods: 1,
+  'count/pods': 1,
+  'count/jobs.batch': 1,
+  'count/trials.sb.abundant.ai': 1,
+};
+
+/** Whether each quota has room for one default Trial, now or ever. */
+export function judgeQuotas(quotas: readonly ResourceQuota[], namespace: string): Found[] {
+  const found = quotas.flatMap(({ metadata: { name }, status }) =>
+    Object.entries(status?.hard ?? {}).flatMap(([resource, hard]) => {
+      const one = ONE[resource];
+      const used = status?.used?.[resource] ?? '0';
+      if (one === undefined || amountOf(hard) - amountOf(used) >= one) return [];
+      const fix = `kubectl -n ${namespace} describe resourcequota ${name}    (wait, or ask for more)`;
+      const isTooSmall = amountOf(hard) < one;
+      return [
+        (isTooSmall ? problem : warning)(
+          `quota ${name} has no room for a default Trial`,
+          `${resource}: ${used} of ${hard} used`,
+          fix,
+        ),
+      ];
+    }),
+  );
+  if (found.length > 0) return found;
+  return [
+    fine(
+      quotas.length === 0
+        ? `namespace ${namespace} has no quota`
+        : `the quota of namespace ${namespace} has room`,
+    ),
+  ];
+}
+
+export const quota: Check<Patient> = {
+  name: 'quota',
+  subject: 'the quota of the namespace',
+  run: async ({ session: { kube, namespace } }) =>
+    judgeQuotas(await kube.list(ResourceQuota, { namespace }), namespace),
+};

@@ -1,14 +1,9 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
-import type { Namespace } from '../../../../kube/kinds.ts';
-import type { Found } from '../check-result.ts';
-import { judgeLatency } from './api-server.ts';
-import { judgeClock } from './clock.ts';
-import { judgeKubernetes } from './kubernetes.ts';
-import { judgeNamespace } from './namespace.ts';
-import { PURPOSES, type Want } from './needs.ts';
-import { judgePermissions } from './permissions.ts';
-import { judgeVersions } from './versions.ts';
+import type { Namespace } from '../../../kube/kinds.ts';
+import type { Found } from './check.ts';
+import { judgeLatency, judgeClock, judgeKubernetes, judgeNamespace, judgeVersions } from './cluster.ts';
+import { PURPOSES, judgePermissions, type Want } from './permissions.ts';
 
 const states = (found: readonly Found[]): string[] => found.map(({ state }) => state);
 

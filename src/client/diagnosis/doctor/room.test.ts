@@ -1,11 +1,9 @@
 import { expect } from 'chai';
-import type { Pod } from '../../../../kube/kinds.ts';
-import type { Found } from '../check-result.ts';
-import { node, pod } from '../testing/cluster.ts';
-import { judgePulls } from './image-pulls.ts';
-import { judgeNodes, judgeRoom } from './nodes.ts';
-import { judgeQuotas } from './quota.ts';
-import { fitting, obstacle, requestsOf } from './room.ts';
+import type { Pod } from '../../../kube/kinds.ts';
+import type { Found } from './check.ts';
+import { node, pod } from './testing/cluster.ts';
+import { judgePulls, judgeNodes, judgeRoom } from './nodes.ts';
+import { judgeQuotas, fitting, obstacle, requestsOf } from './room.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const states = (found: readonly Found[]): string[] => found.map(({ state }) => state);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aheadMs } from './identity.ts';
+import { aheadMs } from './diagnose.ts';
 
 const SERVER = '2026-01-31T14:25:01Z';
 const at = (ms: number): number => Date.parse(SERVER) + ms;

@@ -1,6 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fine, problem, warning, type Check, type Found } from '../check-result.ts';
+import { fine, problem, warning, type Check, type Found } from './check.ts';
 
 /** What the checks of this machine look at. */
 export interface Machine {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { rewarded } from '../../../../test/support/run-trials.ts';
-import { failedDownload } from './download.ts';
+import { failedDownload } from './gather.ts';
 import { explainTrial } from './explain.ts';
 
 const LINES = [

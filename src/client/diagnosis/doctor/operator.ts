@@ -1,12 +1,54 @@
-/** Pure: what the operator's own objects say about it. */
-import { KUBECTL, OPERATOR, OPERATOR_LOG, OPERATOR_SELECTOR } from '../../../../installation/names.ts';
-import { APPLY } from '../../../../installation/overlays.ts';
-import type { Lease, Pod } from '../../../../kube/kinds.ts';
-import { earlierExits } from '../../../../pods/reading/cause.ts';
-import { podState } from '../../../../pods/reading/state.ts';
-import type { Waiting } from '../../../../pods/reading/waiting.ts';
-import { fine, problem, warning, type Found } from '../check-result.ts';
-import type { Deployment } from '../kinds.ts';
+import type { Kind, KubeObject } from '../../../kube/types.ts';
+import { Lease, Pod } from '../../../kube/kinds.ts';
+import { OPERATOR, OPERATOR_SELECTOR, KUBECTL, OPERATOR_LOG } from '../../../installation/names.ts';
+import { failed, fine, problem, warning, type Check, type Found, type Patient } from './check.ts';
+import { APPLY } from '../../../installation/overlays.ts';
+import { earlierExits } from '../../../pods/reading/cause.ts';
+import { podState } from '../../../pods/reading/state.ts';
+import type { Waiting } from '../../../pods/reading/waiting.ts';
+
+interface Deployment extends KubeObject {
+  spec?: { replicas?: number };
+  status?: { replicas?: number; readyReplicas?: number };
+}
+const Deployment: Kind<Deployment> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  namespaced: true,
+};
+
+/** Deployment, lease and Pods, each looked at apart: whoever may read one of them learns that much. */
+export const operator: Check<Patient> = {
+  name: 'operator',
+  subject: 'the operator',
+  async run({ session: { kube, now }, identity }) {
+    const selector = { namespace: OPERATOR.namespace, labelSelector: OPERATOR_SELECTOR };
+    const pods = kube.list(Pod, selector);
+    const known = pods.catch(() => []);
+    // The lease has the operator's time, which is the cluster's rather than ours.
+    const ahead = identity().then(
+      ({ aheadMs }) => aheadMs,
+      () => 0,
+    );
+    const parts: [subject: string, found: Promise<Found[]>][] = [
+      [
+        'the operator’s Deployment',
+        kube.get(Deployment, OPERATOR).then(async (found) => judgeDeployment(found, await known)),
+      ],
+      [
+        'the operator’s lease',
+        kube.get(Lease, OPERATOR).then(async (found) => judgeLease(found, now().getTime() - (await ahead))),
+      ],
+      ['the operator’s Pods', pods.then((found) => judgeRestarts(found, now()))],
+    ];
+    const judged = parts.map(([subject, found]) =>
+      found.catch((error: unknown) => [failed({ subject }, error)]),
+    );
+    return (await Promise.all(judged)).flat();
+  },
+};
 
 /** Restarts of longer ago are history. */
 const RECENT_MS = 3_600_000;

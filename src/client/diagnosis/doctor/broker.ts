@@ -1,9 +1,19 @@
+import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { X509Certificate } from 'node:crypto';
-import { BROKER, KUBECTL, OPERATOR, OPERATOR_LOG } from '../../../../installation/names.ts';
-import { Secret } from '../../../../kube/kinds.ts';
-import { fine, problem, type Check, type Found, type Patient } from '../check-result.ts';
-import { failed } from '../examine.ts';
-import { EndpointSlice } from '../kinds.ts';
+import { BROKER, KUBECTL, OPERATOR, OPERATOR_LOG } from '../../../installation/names.ts';
+import { Secret } from '../../../kube/kinds.ts';
+import { fine, problem, failed, type Check, type Found, type Patient } from './check.ts';
+
+interface EndpointSlice extends KubeObject {
+  endpoints?: { conditions?: { ready?: boolean } }[] | null;
+}
+const EndpointSlice: Kind<EndpointSlice> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  namespaced: true,
+};
 
 const LOG = `${OPERATOR_LOG} --tail=50`;
 

@@ -1,14 +1,20 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { withSession } from '../../../session/session.ts';
-import { fixedApi, type FixedApi } from '../../../testing/api.ts';
-import { folderOf } from '../../../testing/task-folder.ts';
-import { recordedIo } from '../../../testing/terminal.ts';
-import type { Found } from '../check-result.ts';
-import type { NodePool, ReadyCondition } from '../kinds.ts';
-import { pod } from '../testing/cluster.ts';
-import { autoscalerOf, type Autoscaler, type Pool } from './karpenter.ts';
-import { judgeAutoscaling, waitingOf, type Waiting } from './waiting.ts';
+import { withSession } from '../../session/session.ts';
+import { fixedApi, type FixedApi } from '../../testing/api.ts';
+import { folderOf } from '../../testing/task-folder.ts';
+import { recordedIo } from '../../testing/terminal.ts';
+import type { Found } from './check.ts';
+import type { NodePool, ReadyCondition } from './autoscaling.ts';
+import { pod } from './testing/cluster.ts';
+import {
+  autoscalerOf,
+  judgeAutoscaling,
+  waitingOf,
+  type Autoscaler,
+  type Pool,
+  type Waiting,
+} from './autoscaling.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const INSUFFICIENT = '0/2 nodes are available: 2 Insufficient cpu.';

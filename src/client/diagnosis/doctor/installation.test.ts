@@ -1,15 +1,14 @@
 import { expect } from 'chai';
-import type { Pod } from '../../../../kube/kinds.ts';
-import { ProviderError } from '../../../../providers/errors.ts';
-import { memoryArtifactStore } from '../../../../providers/artifact-store/memory.ts';
-import { profileOf } from '../../../../providers/profiles/profiles.ts';
-import type { Found } from '../check-result.ts';
-import { certificate } from '../testing/certificate.ts';
-import { lease, pod } from '../testing/cluster.ts';
+import type { Pod } from '../../../kube/kinds.ts';
+import { ProviderError } from '../../../providers/errors.ts';
+import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
+import { profileOf } from '../../../providers/profiles/profiles.ts';
+import type { Found } from './check.ts';
+import { certificate } from './testing/certificate.ts';
+import { lease, pod } from './testing/cluster.ts';
 import { judgeCertificate, judgeEndpoints } from './broker.ts';
-import { judgeDeployment, judgeLease, judgeRestarts } from './operator-health.ts';
-import { judgeImages } from './registry.ts';
-import { canWrite, refusal } from './store.ts';
+import { judgeDeployment, judgeLease, judgeRestarts } from './operator.ts';
+import { judgeImages, canWrite, refusal } from './store.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const ago = (ms: number): Date => new Date(NOW.getTime() - ms);

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { ApiError } from '../../../kube/errors.ts';
 import { CliError } from '../../failures/error.ts';
-import { examine, withoutEchoes } from './examine.ts';
+import { examine, withoutEchoes, fine, type Check, type Found } from './check.ts';
 import type { CheckResult } from '../../documents/cluster.ts';
-import { fine, type Check, type Found } from './check-result.ts';
 
 const check = (name: string, run: () => Promise<Found[]>): Check<undefined> => ({
   name,

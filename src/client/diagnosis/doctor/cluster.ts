@@ -1,0 +1,157 @@
+/** Checks of the cluster itself: whether it answers, and whether it is one that Trials can run in. */
+import { checkReachable, checkInstalled } from '../../session/preflight.ts';
+import { fine, warning, problem, type Check, type Found, type Patient } from './check.ts';
+import { ownVersion } from '../../session/versions.ts';
+import { APPLY } from '../../../installation/overlays.ts';
+import { API_VERSION } from '../../../crds/names.ts';
+import { POD_SECURITY } from '../../../installation/names.ts';
+import { Namespace } from '../../../kube/kinds.ts';
+
+/** A run of a thousand Trials is a thousand requests. */
+const SLOW_MS = 1000;
+
+/** `ms`: one request on an open connection. */
+export function judgeLatency(ms: number): Found[] {
+  const answers = `the API server answers in ${Math.round(ms)} ms`;
+  if (ms <= SLOW_MS) return [fine(answers)];
+  return [
+    warning(
+      answers,
+      'that makes everything slow',
+      'kubectl get --raw /readyz?verbose    (or is it the VPN?)',
+    ),
+  ];
+}
+
+/** Answers, and how fast; a problem here is the cause of everything else. */
+export const apiServer: Check<Patient> = {
+  name: 'api-server',
+  subject: 'the API server',
+  async run({ session }) {
+    await checkReachable(session);
+    const began = performance.now();
+    await checkReachable(session);
+    return judgeLatency(performance.now() - began);
+  },
+};
+
+/** From here on the API server evaluates ValidatingAdmissionPolicies unasked (KEP-3488), and the kubelet starts native sidecars; the courier is one. */
+const OLDEST = [1, 30] as const;
+
+/** `v1.36.1` or `v1.32.9-eks-113cf36`. */
+export function judgeKubernetes(version: string): Found[] {
+  const [, major = '0', minor = '0'] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
+  const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1]);
+  if (!isOld) return [fine(`Kubernetes ${version}`)];
+  return [
+    problem(
+      `Kubernetes ${version} is too old`,
+      `its API server evaluates no admission policies, which the installation brings; that needs v${OLDEST.join('.')}`,
+      'upgrade the cluster, or choose another with --context',
+    ),
+  ];
+}
+
+const kubernetes: Check<Patient> = {
+  name: 'kubernetes',
+  subject: 'the version of Kubernetes',
+  run: async ({ session }) => judgeKubernetes(await checkReachable(session)),
+};
+
+/** Leases and estimates are off by this much. */
+const WARN_MS = 5000;
+/** S3 refuses what is signed more than 15 minutes off; tokens are less patient. */
+const WRONG_MS = 300_000;
+
+/** `aheadMs`: by how much this machine's clock is ahead of the API server's. */
+export function judgeClock(aheadMs: number): Found[] {
+  const off = Math.abs(aheadMs);
+  const what = `this machine’s clock is ${(off / 1000).toFixed(1)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the API server’s`;
+  const fix = 'sudo timedatectl set-ntp true    (or: sudo sntp -sS pool.ntp.org)';
+  if (off <= WARN_MS) return [fine('this machine and the API server have the same time')];
+  if (off <= WRONG_MS) return [warning(what, 'times that sb prints are wrong by that', fix)];
+  return [problem(what, 'the store refuses requests that are signed with a wrong time', fix)];
+}
+
+const clock: Check<Patient> = {
+  name: 'clock',
+  subject: 'the clock',
+  run: async ({ identity }) => judgeClock((await identity()).aheadMs),
+};
+
+/** Before 1.0 a minor version may break what an older one promised. */
+const line = (version: string): string => version.split('.').slice(0, 2).join('.');
+
+export function judgeVersions({ client, operator }: { client: string; operator: string }): Found[] {
+  const both = `sb ${client}, sb-operator ${operator}`;
+  return line(client) === line(operator)
+    ? [fine(both)]
+    : [
+        warning(
+          both,
+          'they were not made for each other',
+          `npm install -g sb-operator@${operator}    (or upgrade the operator: ${APPLY})`,
+        ),
+      ];
+}
+
+/** The client's and the operator's; SB-E008 where there is no operator. */
+const versions: Check<Patient> = {
+  name: 'versions',
+  subject: 'the operator’s version',
+  run: async ({ session }) =>
+    judgeVersions({ client: ownVersion(), operator: (await session.client()).operatorVersion }),
+};
+
+/** Throws SB-E007 where they are missing or older. */
+const customResources: Check<Patient> = {
+  name: 'custom-resources',
+  subject: 'the custom resources',
+  async run({ session }) {
+    await checkInstalled(session);
+    return [fine(`${API_VERSION} is installed and has every field that this sb knows`)];
+  },
+};
+
+export function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
+  if (!found)
+    return [
+      problem(
+        `there is no namespace ${name}`,
+        'Trials live in a namespace',
+        `kubectl create namespace ${name}    (or choose another with -n)`,
+      ),
+    ];
+  if (found.metadata.deletionTimestamp !== undefined)
+    return [
+      problem(`namespace ${name} is being deleted`, 'nothing can be created in it', 'choose another with -n'),
+    ];
+  // A phase drops to its own user, so the task container begins as root.
+  if (found.metadata.labels?.[POD_SECURITY.enforce] === 'restricted')
+    return [
+      problem(
+        `namespace ${name} refuses Trials`,
+        'Pod Security `restricted` is enforced in it, and the task container of a Trial starts as root',
+        `kubectl label namespace ${name} ${POD_SECURITY.enforce}=baseline --overwrite`,
+      ),
+    ];
+  return [fine(`namespace ${name} is there`)];
+}
+
+const namespace: Check<Patient> = {
+  name: 'namespace',
+  subject: 'the namespace',
+  async run({ session: { kube, namespace: name } }) {
+    return judgeNamespace(name, await kube.get(Namespace, { namespace: '', name }));
+  },
+};
+
+/** In the order in which they are printed. */
+export const clusterChecks: readonly Check<Patient>[] = [
+  apiServer,
+  kubernetes,
+  clock,
+  versions,
+  customResources,
+  namespace,
+];
