@@ -15,7 +15,7 @@ import {
 } from './command.ts';
 
 /** `sb run download` */
-export const download = (cli: Cli): Command =>
+const download = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('download'), 'run'), { '-o json': 'run-download' }, DEED))
       .description(
@@ -54,7 +54,7 @@ export const download = (cli: Cli): Command =>
   );
 
 /** `sb run reindex` */
-export const reindex = (cli: Cli): Command =>
+const reindex = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('reindex'), 'run'), { '-o json': 'run-reindex' }, DEED))
       .description(
@@ -79,7 +79,7 @@ export const reindex = (cli: Cli): Command =>
   );
 
 /** `sb run cancel` */
-export const cancel = (cli: Cli): Command =>
+const cancel = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('cancel'), 'run'), { '-o json': 'run-cancel' }, DEED))
       .description(
@@ -109,7 +109,7 @@ interface RerunOptions {
 }
 
 /** `sb run rerun` */
-export const rerun = (cli: Cli): Command =>
+const rerun = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('rerun'), 'run'), { '-o json': 'run-rerun' }, DEED))
       .description(
@@ -151,7 +151,7 @@ export const rerun = (cli: Cli): Command =>
   );
 
 /** `sb run delete` */
-export const remove = (cli: Cli): Command =>
+const remove = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(new Command('delete'), { '-o json': 'run-delete' }, DEED))
       .alias('rm')
@@ -176,3 +176,12 @@ export const remove = (cli: Cli): Command =>
       ['sb run download nightly-20260131-142501', 'fetches its files even afterwards'],
     ],
   );
+
+/** In the order in which help shows them. */
+export const changes = (cli: Cli): Command[] => [
+  download(cli),
+  cancel(cli),
+  reindex(cli),
+  rerun(cli),
+  remove(cli),
+];

@@ -20,7 +20,7 @@ import {
   type OnNamed,
   type OutputOptions,
 } from './command.ts';
-import { cancel, download, reindex, remove, rerun } from './run-change.ts';
+import { changes } from './run-change.ts';
 
 const withStates = (command: Command): Command =>
   command.addOption(
@@ -197,21 +197,14 @@ const logs = (cli: Cli): Command =>
   );
 
 /** `sb run` */
-export const runs = (cli: Cli): Command =>
-  examples(
-    new Command('run')
-      .description('Looks after runs. A run is named by its name, its unique beginning, or @latest.')
-      .addCommand(ls(cli))
-      .addCommand(show(cli))
-      .addCommand(attach(cli))
-      .addCommand(logs(cli))
-      .addCommand(download(cli))
-      .addCommand(cancel(cli))
-      .addCommand(reindex(cli))
-      .addCommand(rerun(cli))
-      .addCommand(remove(cli)),
-    [
-      ['sb run ls', 'which runs are there?'],
-      ['sb run show', 'how is the latest?'],
-    ],
+export function runs(cli: Cli): Command {
+  const command = new Command('run').description(
+    'Looks after runs. A run is named by its name, its unique beginning, or @latest.',
   );
+  for (const child of [ls(cli), show(cli), attach(cli), logs(cli), ...changes(cli)])
+    command.addCommand(child);
+  return examples(command, [
+    ['sb run ls', 'which runs are there?'],
+    ['sb run show', 'how is the latest?'],
+  ]);
+}

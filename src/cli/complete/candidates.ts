@@ -14,7 +14,7 @@ type Candidates =
   | { kind: 'nothing' };
 
 /** `words` are those before the cursor without `sb`; the last is the one under it, empty after a space. */
-export function candidates(root: Command, words: readonly string[]): Candidates {
+function candidates(root: Command, words: readonly string[]): Candidates {
   const current = words.at(-1) ?? '';
   const { command, given, open } = follow(root, words.slice(0, -1));
   if (open) return ofOption(open);

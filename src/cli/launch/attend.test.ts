@@ -12,8 +12,10 @@ import { folderOf, type Folder } from '../../client/testing/task-folder.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
-import { attend, type AttendOptions, type Attended } from './attend.ts';
+import { attend, type Attended } from './attend.ts';
 import { exitCodeOf, printOutcome } from './conclude.ts';
+
+type AttendOptions = Parameters<typeof attend>[0];
 
 const NONE = { tasks: { stored: 0, present: 0, bytes: 0 }, created: 0, unchanged: 0, refused: [] };
 

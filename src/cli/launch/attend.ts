@@ -16,7 +16,7 @@ import { AgentOutput } from './agent-output.ts';
 import { cancelOpen } from '../../client/runs/end.ts';
 import type { Clock } from '../../async/clock.ts';
 
-export interface AttendOptions {
+interface AttendOptions {
   session: Session;
   io: Io;
   run: string;

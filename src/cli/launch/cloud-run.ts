@@ -168,7 +168,7 @@ async function attended(
   return conclude(ended, { terminal, session, run, output, failUnder: options.failUnder });
 }
 
-export interface AttachOptions {
+interface AttachOptions {
   io: Io;
   /** As it was typed. */
   run: string;

@@ -1,3 +1,4 @@
+import { type Shell } from './shell.ts';
 import { expect } from 'chai';
 import { aJob, aPod } from '../../../test/support/builders.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
@@ -7,9 +8,12 @@ import type { Trial } from '../../crds/trial.ts';
 import { Pod as PodKind } from '../../kube/kinds.ts';
 import { active, broken, rewarded } from '../../../test/support/run-trials.ts';
 import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
-import type { ShellRequest } from './shell.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
-import { debugName, debugTrial, type DebugOptions } from './debug.ts';
+import { debugName, debugTrial } from './debug.ts';
+
+type ShellRequest = Parameters<Shell>[0];
+
+type DebugOptions = Parameters<typeof debugTrial>[1];
 
 /** Status of a Trial whose container runs. */
 const started = (podName: string): TrialStatus => ({

@@ -16,7 +16,7 @@ import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { resolveTrial } from '../../client/runs/find/trial.ts';
 
-export interface DebugOptions {
+interface DebugOptions {
   io: Io;
   shell: Shell;
   /** As it was typed. */

@@ -8,8 +8,10 @@ import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.
 import { stateOf } from '../../results/state.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
 import type { Session } from '../../client/session/types.ts';
-import { printRunLogs, type RunLogs } from './logs.ts';
+import { printRunLogs } from './logs.ts';
 import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
+
+type RunLogs = Parameters<typeof printRunLogs>[1];
 
 const STAMP = '2026-01-01T00:00:00Z';
 

@@ -16,7 +16,7 @@ import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 import { style } from '../render/style.ts';
 import { safeLines } from '../../client/logs/lines.ts';
 
-export interface RunLogs {
+interface RunLogs {
   io: Io;
   /** As it was typed. */
   run: string;

@@ -4,7 +4,7 @@ import { ApiError } from '../../kube/errors.ts';
 import type { Session } from '../../client/session/types.ts';
 import type { Streams } from '../types.ts';
 
-export interface ShellRequest {
+interface ShellRequest {
   pod: string;
   container: string;
   command: string[];

@@ -1,7 +1,5 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { Pod as PodKind } from '../../kube/kinds.ts';
 import type { Session } from '../session/types.ts';
@@ -11,9 +9,9 @@ import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.t
 import { CliError } from '../failures/error.ts';
 import { isEnded, stateOf } from '../../results/state.ts';
 import { buildLog } from './build-log.ts';
-import { lastOf, merged, rawLines } from './lines.ts';
+import { lastOf, rawLines } from './lines.ts';
 import type { LogPart, LogWish, TrialLog } from './parts.ts';
-import { phaseLines, verifierBegan, type Boundary, type PodLog, podLogOf } from './pod-log.ts';
+import { fromPod, podLogOf, type PodLog } from './pod-log.ts';
 import { ProviderError } from '../../providers/errors.ts';
 
 export interface LogSources {
@@ -107,75 +105,6 @@ async function logsBelow(store: ArtifactStore, prefix: string, folder: string): 
     if (isLog(path)) paths.push(`${folder}${path}`);
   }
   return paths;
-}
-
-async function fromPod(trial: Trial, { podLog }: LogSources, wish: LogWish): Promise<LogPart[]> {
-  const pod = trial.status?.podName;
-  if (pod === undefined) return [];
-  const { phase } = wish;
-  if (phase === 'agent' || phase === 'verifier') return phaseOfPod(podLog, { ...wish, phase, pod });
-  return wholePod(podLog, { ...wish, pod });
-}
-
-const titleOf = (container: string, pod: string): string => `container ${container} of Pod ${pod}`;
-
-async function wholePod(
-  podLog: PodLog,
-  { pod, follow, signal, tail }: LogWish & { pod: string },
-): Promise<LogPart[]> {
-  const base = { pod, signal, follow, ...(follow && tail !== undefined && { tail }) };
-  const parts = await Promise.all(
-    [CONTAINERS.courier, CONTAINERS.task].map(async (container) => {
-      const lines = await podLog({ ...base, container });
-      return lines ? [{ title: titleOf(container, pod), container, lines }] : [];
-    }),
-  );
-  const found = parts.flat();
-  if (!follow || found.length < 2) return found;
-  // Two that go on are one stream, each line with its container before it.
-  return [
-    { title: `Pod ${pod}`, lines: merged(found.map(({ lines, container }) => named(lines, container))) },
-  ];
-}
-
-async function* none(): AsyncGenerator<string> {}
-
-async function* named(lines: AsyncIterable<string>, name: string): AsyncGenerator<string> {
-  for await (const line of lines) yield `${name.padEnd(7)} | ${line}`;
-}
-
-async function phaseOfPod(
-  podLog: PodLog,
-  { phase, pod, follow, signal }: LogWish & { phase: 'agent' | 'verifier'; pod: string },
-): Promise<LogPart[]> {
-  const base = { pod, signal, timestamps: true };
-  const courier = { ...base, container: CONTAINERS.courier };
-  const boundary: Boundary = { at: undefined };
-  // What is past is read first: two streams keep no order between them.
-  await findBoundary(await podLog(courier), boundary);
-  const task = await podLog({ ...base, container: CONTAINERS.task, follow });
-  if (!task) return [];
-  // While it is followed the courier's stream does not end.
-  if (follow && boundary.at === undefined)
-    findBoundary(await podLog({ ...courier, follow }), boundary).catch(() => {});
-  const whenKnown = follow ? settled : async (): Promise<void> => {};
-  return [{ title: titleOf(CONTAINERS.task, pod), lines: phaseLines(task, { phase, boundary, whenKnown }) }];
-}
-
-/** How much later a line of another container may come that was written at the same time. */
-const LATE_MS = 1000;
-
-/** Resolves when what was written until then has come, as long as the node's clock is not before ours. */
-async function settled(at: number): Promise<void> {
-  const age = Date.now() - at;
-  if (age >= 0 && age < LATE_MS) await sleep(LATE_MS - age);
-}
-
-async function findBoundary(timeline: AsyncIterable<string> | undefined, boundary: Boundary): Promise<void> {
-  for await (const line of timeline ?? none()) {
-    boundary.at ??= verifierBegan(line);
-    if (boundary.at !== undefined) return;
-  }
 }
 
 function absent({ metadata: { name }, ...trial }: Trial, { phase }: LogWish): CliError {

@@ -1,10 +1,13 @@
-/** Logs of containers, through the API server, and the part of a phase in them. */
+/** Logs of containers, through the API server: one, all of a Pod, or the part of a phase in them. */
 import { ApiError, isNotFound } from '../../kube/errors.ts';
 import { objectPath, queryString } from '../../kube/http/paths.ts';
 import { Pod } from '../../kube/kinds.ts';
 import type { Session } from '../session/types.ts';
-import { rawLines } from './lines.ts';
-import type { LogPhase } from './parts.ts';
+import { rawLines, merged } from './lines.ts';
+import type { LogPhase, LogPart, LogWish } from './parts.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import type { Trial } from '../../crds/trial.ts';
 
 interface PodLogRequest {
   pod: string;
@@ -53,12 +56,12 @@ async function* untilBroken(
 const VERIFIER_BEGAN = /^(\S+) \S+ verifier began$/;
 
 /** When the verifier began, in milliseconds since the epoch, where this line of the courier's log (with timestamps) says so. */
-export function verifierBegan(courierLine: string): number | undefined {
+function verifierBegan(courierLine: string): number | undefined {
   const stamp = VERIFIER_BEGAN.exec(courierLine)?.[1];
   return stamp === undefined ? undefined : Date.parse(stamp);
 }
 
-export interface Boundary {
+interface Boundary {
   /** Milliseconds since the epoch; undefined while the verifier has not begun. */
   at: number | undefined;
 }
@@ -75,7 +78,7 @@ interface PhaseLines {
  * Lines of that phase, without their timestamps. The log of a task container is one; agent and verifier follow each other in it. Where one
  * ends and the other begins is in the courier's timeline: both are stamped by the same kubelet or on the same node.
  */
-export async function* phaseLines(
+async function* phaseLines(
   lines: AsyncIterable<string>,
   { phase, boundary, whenKnown }: PhaseLines,
 ): AsyncGenerator<string> {
@@ -85,5 +88,79 @@ export async function* phaseLines(
     const isVerifiers = boundary.at !== undefined && Date.parse(stamp) >= boundary.at;
     if (isVerifiers && phase === 'agent') return;
     if (isVerifiers === (phase === 'verifier')) yield rest.join(' ');
+  }
+}
+
+/** The parts of a Trial's log that its Pod has, of the wished phase or of all; none without a Pod. */
+export async function fromPod(
+  trial: Trial,
+  { podLog }: { podLog: PodLog },
+  wish: LogWish,
+): Promise<LogPart[]> {
+  const pod = trial.status?.podName;
+  if (pod === undefined) return [];
+  const { phase } = wish;
+  if (phase === 'agent' || phase === 'verifier') return phaseOfPod(podLog, { ...wish, phase, pod });
+  return wholePod(podLog, { ...wish, pod });
+}
+
+const titleOf = (container: string, pod: string): string => `container ${container} of Pod ${pod}`;
+
+async function wholePod(
+  podLog: PodLog,
+  { pod, follow, signal, tail }: LogWish & { pod: string },
+): Promise<LogPart[]> {
+  const base = { pod, signal, follow, ...(follow && tail !== undefined && { tail }) };
+  const parts = await Promise.all(
+    [CONTAINERS.courier, CONTAINERS.task].map(async (container) => {
+      const lines = await podLog({ ...base, container });
+      return lines ? [{ title: titleOf(container, pod), container, lines }] : [];
+    }),
+  );
+  const found = parts.flat();
+  if (!follow || found.length < 2) return found;
+  // Two that go on are one stream, each line with its container before it.
+  return [
+    { title: `Pod ${pod}`, lines: merged(found.map(({ lines, container }) => named(lines, container))) },
+  ];
+}
+
+async function* none(): AsyncGenerator<string> {}
+
+async function* named(lines: AsyncIterable<string>, name: string): AsyncGenerator<string> {
+  for await (const line of lines) yield `${name.padEnd(7)} | ${line}`;
+}
+
+async function phaseOfPod(
+  podLog: PodLog,
+  { phase, pod, follow, signal }: LogWish & { phase: 'agent' | 'verifier'; pod: string },
+): Promise<LogPart[]> {
+  const base = { pod, signal, timestamps: true };
+  const courier = { ...base, container: CONTAINERS.courier };
+  const boundary: Boundary = { at: undefined };
+  // What is past is read first: two streams keep no order between them.
+  await findBoundary(await podLog(courier), boundary);
+  const task = await podLog({ ...base, container: CONTAINERS.task, follow });
+  if (!task) return [];
+  // While it is followed the courier's stream does not end.
+  if (follow && boundary.at === undefined)
+    findBoundary(await podLog({ ...courier, follow }), boundary).catch(() => {});
+  const whenKnown = follow ? settled : async (): Promise<void> => {};
+  return [{ title: titleOf(CONTAINERS.task, pod), lines: phaseLines(task, { phase, boundary, whenKnown }) }];
+}
+
+/** How much later a line of another container may come that was written at the same time. */
+const LATE_MS = 1000;
+
+/** Resolves when what was written until then has come, as long as the node's clock is not before ours. */
+async function settled(at: number): Promise<void> {
+  const age = Date.now() - at;
+  if (age >= 0 && age < LATE_MS) await sleep(LATE_MS - age);
+}
+
+async function findBoundary(timeline: AsyncIterable<string> | undefined, boundary: Boundary): Promise<void> {
+  for await (const line of timeline ?? none()) {
+    boundary.at ??= verifierBegan(line);
+    if (boundary.at !== undefined) return;
   }
 }

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { Io, Terminal } from '../../cli/types.ts';
 
 /** A terminal that remembers what was printed. */
-export interface RecordedTerminal extends Terminal {
+interface RecordedTerminal extends Terminal {
   stdout: string;
   stderr: string;
 }

@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { below, folderOf, GOOD_TASK, type Folder } from '../../client/testing/task-folder.ts';
-import { checkTasks, type CheckOptions, type CheckReport } from './check.ts';
+import { checkTasks, type CheckReport } from './check.ts';
+
+type CheckOptions = Parameters<typeof checkTasks>[1];
 
 const toml = (more: string): string => `${GOOD_TASK['task.toml']}${more}`;
 

@@ -5,18 +5,10 @@ import { findCandidates } from '../folder/find.ts';
 import { inParallel } from '../../async/in-parallel.ts';
 import { byText } from '../../text/figures.ts';
 import { problemsOf } from '../folder/problems.ts';
-import {
-  applied,
-  usualRules,
-  wishIn,
-  wishOfDataset,
-  type LintMessage,
-  type RuleName,
-  type Wish,
-} from './rules.ts';
+import { rulesFor, type LintMessage, type Wish } from './rules.ts';
 import { lintTask } from './task.ts';
 
-export interface CheckOptions extends Wish {
+interface CheckOptions extends Wish {
   /** Every rule, and warnings fail. */
   strict: boolean;
   cwd: string;
@@ -94,9 +86,6 @@ async function findingsIn(folder: string, options: CheckOptions): Promise<LintMe
     findings: problemsOf(folder, error).map(({ message }) => unusable(folder, message)),
     document: {},
   }));
-  const rules = [wishOfDataset(folder), wishIn(document), options].reduce<Set<RuleName>>(
-    applied,
-    usualRules(options.strict),
-  );
+  const rules = rulesFor(folder, document, options);
   return findings.filter(({ rule }) => rules.has(rule));
 }

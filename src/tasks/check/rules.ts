@@ -72,11 +72,11 @@ export interface Wish {
 const isOptional = (name: RuleName): boolean => (RULES[name] as Rule).optional === true;
 
 /** Rules that are looked for where nobody says anything. */
-export const usualRules = (strict: boolean): Set<RuleName> =>
+const usualRules = (strict: boolean): Set<RuleName> =>
   new Set(ruleNames.filter((name) => strict || !isOptional(name)));
 
 /** The rules after a wish. */
-export function applied(
+function applied(
   rules: ReadonlySet<RuleName>,
   { select, extendSelect = [], ignore = [] }: Wish,
 ): Set<RuleName> {
@@ -99,7 +99,7 @@ export function unknownRule({
 }
 
 /** What the nearest dataset.toml above a task says. */
-export function wishOfDataset(folder: string): Wish {
+function wishOfDataset(folder: string): Wish {
   const above = dirname(folder);
   if (above === folder) return {};
   const file = join(above, 'dataset.toml');
@@ -120,7 +120,7 @@ const tableIn = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 
 /** `[metadata.harbor.lint]` of a parsed document. */
-export function wishIn(document: unknown): Wish {
+function wishIn(document: unknown): Wish {
   const table = tableIn(tableIn(tableIn(document, 'metadata'), 'harbor'), 'lint');
   const names = (key: string): string[] | undefined => {
     const value = tableIn(table, key);
@@ -129,3 +129,14 @@ export function wishIn(document: unknown): Wish {
   const [select, extendSelect, ignore] = [names('select'), names('extend-select'), names('ignore')];
   return { ...(select && { select }), ...(extendSelect && { extendSelect }), ...(ignore && { ignore }) };
 }
+
+/** The rules that are looked for in a task: by its folder, by its parsed task.toml, and by the command line. */
+export const rulesFor = (
+  folder: string,
+  document: unknown,
+  options: Wish & { strict: boolean },
+): Set<RuleName> =>
+  [wishOfDataset(folder), wishIn(document), options].reduce<Set<RuleName>>(
+    applied,
+    usualRules(options.strict),
+  );

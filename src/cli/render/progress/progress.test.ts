@@ -4,8 +4,10 @@ import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { RunView } from '../../../client/runs/follow/view.ts';
-import { progress, progressMode, type ProgressMode } from './progress.ts';
+import { progress, progressMode } from './progress.ts';
 import { virtualTerminal } from './testing/virtual-terminal.ts';
+
+type ProgressMode = ReturnType<typeof progressMode>;
 
 function shown(mode: ProgressMode, { color = false, columns = 80 } = {}) {
   const terminal = virtualTerminal({ color, columns });

@@ -15,7 +15,7 @@ import { STATE_NAMES } from '../../../results/state-names.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { duration, figure } from '../../../text/figures.ts';
 
-export type ProgressMode = 'live' | 'plain' | 'jsonl' | 'quiet';
+type ProgressMode = 'live' | 'plain' | 'jsonl' | 'quiet';
 
 interface ProgressOptions {
   terminal: Terminal;

@@ -5,16 +5,14 @@ import { fixedApi, type FixedApi } from '../../testing/api.ts';
 import { folderOf } from '../../testing/task-folder.ts';
 import { recordedIo } from '../../testing/terminal.ts';
 import type { Found } from './check.ts';
-import type { NodePool, ReadyCondition } from './autoscaling.ts';
 import { pod } from './testing/cluster.ts';
-import {
-  autoscalerOf,
-  judgeAutoscaling,
-  waitingOf,
-  type Autoscaler,
-  type Pool,
-  type Waiting,
-} from './autoscaling.ts';
+import { autoscalerOf, judgeAutoscaling, waitingOf } from './autoscaling.ts';
+
+type Waiting = Parameters<typeof judgeAutoscaling>[0][number];
+type Autoscaler = Parameters<typeof judgeAutoscaling>[1];
+type Pool = Extract<Autoscaler, { kind: 'karpenter' }>['pools'][number];
+type NodePool = Pool['pool'];
+type ReadyCondition = NonNullable<NonNullable<NodePool['status']>['conditions']>[number];
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const INSUFFICIENT = '0/2 nodes are available: 2 Insufficient cpu.';

@@ -8,14 +8,14 @@ import type { Kind, KubeClient, KubeObject } from '../../../kube/types.ts';
 import { amountOf } from '../../../crds/refusals.ts';
 
 /** As Karpenter's objects and those of EKS Auto Mode have them. */
-export interface ReadyCondition {
+interface ReadyCondition {
   type: string;
   status: string;
   reason?: string;
   message?: string;
 }
 
-export interface NodePool extends KubeObject {
+interface NodePool extends KubeObject {
   spec?: {
     template?: { spec?: { nodeClassRef?: { group: string; kind: string; name: string } } };
     limits?: Record<string, string | number>;
@@ -46,7 +46,7 @@ export const autoscaling: Check<Patient> = {
 const NODE_MS = 300_000;
 
 /** A Pod of ours that the scheduler finds no node for. */
-export interface Waiting {
+interface Waiting {
   pod: string;
   namespace: string;
   /** `0/2 nodes are available: 2 Insufficient cpu.` */
@@ -106,13 +106,13 @@ function judgeWaiting(
 const GROUP = 'karpenter.sh';
 
 /** A pool and the class of its nodes; the class is `missing` where the pool names one that is not there. */
-export interface Pool {
+interface Pool {
   pool: NodePool;
   nodeClass?: NodeClass | 'missing';
 }
 
 /** What adds nodes to a cluster. */
-export type Autoscaler =
+type Autoscaler =
   | { kind: 'none' }
   /** Says nothing about itself that could be judged. */
   | { kind: 'cluster-autoscaler' }

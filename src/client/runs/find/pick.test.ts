@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { CliError } from '../../failures/error.ts';
-import { LATEST, pick, type Wanted } from './pick.ts';
+import { LATEST, pick } from './pick.ts';
+
+type Wanted = Parameters<typeof pick>[1];
 
 describe('Naming a run or Trial', () => {
   const all = ['nightly', 'nightly-r1', 'demo-20260101'].map((name, at) => ({ name, createdAt: at }));

@@ -12,7 +12,7 @@ export interface Named {
 /** The newest. */
 export const LATEST = '@latest';
 
-export interface Wanted {
+interface Wanted {
   /** What was typed: `@latest`, a name, or its beginning. */
   name: string;
   kind: 'run' | 'trial';

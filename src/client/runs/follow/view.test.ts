@@ -5,7 +5,9 @@ import { estimate } from './summary.ts';
 import { lineOf } from './line.ts';
 import { PassAtK } from '../../../results/pass-at-k.ts';
 import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
-import { RunView, type TrialChange } from './view.ts';
+import { RunView } from './view.ts';
+
+type TrialChange = Parameters<RunView['take']>[0];
 
 const known = (trial: TrialChange['trial']): TrialChange => ({ trial, deleted: false });
 const gone = (trial: TrialChange['trial']): TrialChange => ({ trial, deleted: true });

@@ -5,7 +5,7 @@ import { isEnded } from '../../../results/state.ts';
 import { summarize, type RunSummary } from './summary.ts';
 
 /** What became of one Trial object. */
-export interface TrialChange {
+interface TrialChange {
   trial: Trial;
   deleted: boolean;
 }

@@ -10,7 +10,7 @@ import { storedTrials } from './mirror.ts';
 import type { Session } from '../../session/types.ts';
 import { resolveRun, trialsOf } from '../find/runs.ts';
 
-export interface Download {
+interface Download {
   /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */
   run: string;
   /** Absolute; the files come to `<jobsDir>/<run>`. */

@@ -15,10 +15,12 @@ import { skipWithout, type Running } from '../../../../test/support/programs.ts'
 import { startVersitygw, VERSITYGW } from '../../../../test/support/versitygw.ts';
 import { rewarded, RUN } from '../../../../test/support/run-trials.ts';
 import { locksFrom } from './job/digests.ts';
-import { startMirror, addForViewer, type MirrorOptions, type MirrorReport } from './mirror.ts';
+import { startMirror, addForViewer, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';
 import { storeTrial } from './testing/stored-trial.ts';
 import { folderOf, type Folder } from '../../testing/task-folder.ts';
+
+type MirrorOptions = Parameters<typeof startMirror>[0];
 
 const BUCKET = 'artifacts';
 const LARGE = Buffer.alloc(5 * 2 ** 20, 'large ');

@@ -17,7 +17,7 @@ export interface StoredTrial {
   prefix: string;
 }
 
-export interface MirrorOptions {
+interface MirrorOptions {
   store: ArtifactStore;
   run: string;
   /** The run's folder: `jobs/<run>`, absolute. */

@@ -15,9 +15,11 @@ import { inLocalTime, type JobResult } from '../../../results/job-result.ts';
 import { RunsWorld } from '../../../../test/support/runs-world.ts';
 import { indexManifestKey, jobResultKey } from '../../../results/keys.ts';
 import type { ResultsProblem } from './problem.ts';
-import { collectResults, type ResultsOptions } from './results.ts';
+import { collectResults } from './results.ts';
 import { storedTrials } from './mirror.ts';
 import { storeTrial } from './testing/stored-trial.ts';
+
+type ResultsOptions = Parameters<typeof collectResults>[0];
 
 describe('Results of a run', () => {
   let jobsDir: string;

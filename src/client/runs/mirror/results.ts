@@ -15,7 +15,7 @@ import { problemOf, type ResultsProblem } from './problem.ts';
 import { recordOf, type TrialRecord } from '../../../results/record.ts';
 import { removePartial, writeTextWhole } from './files.ts';
 
-export interface ResultsOptions {
+interface ResultsOptions {
   store: ArtifactStore;
   run: string;
   namespace: string;

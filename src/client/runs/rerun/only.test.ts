@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { broken, rewarded } from '../../../../test/support/run-trials.ts';
-import { selectionOf } from './plan.ts';
+import { selectionOf } from './only.ts';
 
 describe('The Trials that were lost to infrastructure', () => {
   const isInfra = selectionOf(['infra']);
