@@ -13,7 +13,10 @@ const source = ['src/client', 'src/cli']
       join(root, room, file),
     ),
   )
-  .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('catalogue.ts'))
+  .filter(
+    (file) =>
+      file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('client/failures/error.ts'),
+  )
   .map((file) => readFileSync(file, 'utf8'))
   .join('\n');
 
