@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander';
-import type { Shell } from '../complete/scripts.ts';
+import type { Shell } from '../complete/complete.ts';
 import { examples, type Cli } from './command.ts';
 
 /** `sb completion` */
@@ -9,7 +9,7 @@ export const completion = ({ io }: Cli): Command =>
       .description('Prints what makes a shell complete commands, options, and names of runs and Trials.')
       .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
       .action(async (shell: Shell) => {
-        const { SCRIPTS } = await import('../complete/scripts.ts');
+        const { SCRIPTS } = await import('../complete/complete.ts');
         io.terminal.out(SCRIPTS[shell]);
       }),
     [
@@ -22,7 +22,7 @@ export const completion = ({ io }: Cli): Command =>
 /** What the scripts of `sb completion` ask at every Tab; `--` and the words typed so far come after it. */
 export const complete = ({ io }: Cli): Command => {
   const command = new Command('__complete').argument('[words...]').action(async (words: string[]) => {
-    const { answer, clusterIn } = await import('../complete/candidates.ts');
+    const { answer, clusterIn } = await import('../complete/complete.ts');
     const root = command.parent ?? command;
     const lines = await answer(root, words, async (names, typed) => {
       const { namesOf } = await import('../complete/names.ts');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { program } from '../program.ts';
 import { recordedIo } from '../../client/testing/terminal.ts';
-import { answer, clusterIn } from './candidates.ts';
+import { answer, clusterIn } from './complete.ts';
 
 const root = program({ io: recordedIo(), finish: () => undefined });
 const ask = async (...words: string[]): Promise<string[]> => {

@@ -2,14 +2,13 @@
 import { collectionPath, queryString } from '../../kube/http/paths.ts';
 import { Namespace } from '../../kube/kinds.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import type { Names } from './candidates.ts';
-import { trialRows } from '../../client/runs/follow/rows.ts';
+import type { Names } from './complete.ts';
+import { trialRows } from '../../client/runs/follow/follow.ts';
 import { runNames } from '../../client/runs/find/runs.ts';
 import { LATEST, type Named } from '../../client/runs/find/pick.ts';
 import type { Io } from '../types.ts';
 import type { Session, SessionOptions } from '../../client/session/types.ts';
-import { contextNames } from '../../client/session/kubeconfig.ts';
-import { openSession } from '../../client/session/session.ts';
+import { contextNames, openSession } from '../../client/session/session.ts';
 
 const LIMIT = 500;
 const PATIENCE_MS = 1500;

@@ -2,7 +2,7 @@ import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import { identityOf, trialName } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { listAll } from '../../../kube/cache/list.ts';
-import { trialRows } from '../follow/rows.ts';
+import { trialRows } from '../follow/follow.ts';
 import { LATEST, pick, type Named } from './pick.ts';
 import type { Session } from '../../session/types.ts';
 
