@@ -146,7 +146,7 @@ export async function checkInstalled({ kube, context }: Session): Promise<void> 
     refuse(`they are older than this sb: they do not know ${missing.slice(0, 5).join(', ')}`, apply);
 }
 
-/** SchemaPart of ours that the cluster's schema does not have, as `Trial spec.agent.name`. */
+/** Fields of ours that the cluster's schema does not have, as `Trial spec.agent.name`, or that it requires and ours does not, as `Trial spec.environment (optional)`. */
 export async function missingFields(kube: KubeClient): Promise<string[]> {
   const [{ definitions }, document] = await Promise.all([
     import('../../crds/definition.ts'),
