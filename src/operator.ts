@@ -7,24 +7,17 @@ import { brokerMetrics } from './broker/metrics.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
 import { readConfig, type Config } from './config.ts';
-import { AbandonedBuilds, abandonedBuildsController } from './controllers/abandoned-builds/controller.ts';
+import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
-import type { ExpiryDeps } from './controllers/expiry/controller.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
-import { BuildStates } from './controllers/task-build/build-states.ts';
-import { Slots } from './controllers/task-build/slots.ts';
-import { runsController } from './controllers/runs/controller.ts';
-import type { RunDeps } from './controllers/runs/controller.ts';
-import { Known, runKeyOf } from './controllers/runs/known.ts';
-import { TaskRuns } from './controllers/runs/task-runs.ts';
-import { taskBuildController } from './controllers/task-build/controller.ts';
-import type { TaskBuildDeps } from './controllers/task-build/controller.ts';
+import { runsControl } from './controllers/runs/controller.ts';
+import { Known } from './controllers/runs/known.ts';
+import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
 import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
 import { connect, type Kube } from './kube/connect.ts';
-import { isFinished } from './crds/conditions.ts';
 import { collectProcessMetrics, serveHealth } from './kube/health.ts';
 import { createMetrics } from './kube/metrics.ts';
 import { runOrDie, stopAtSignal } from './kube/process.ts';
@@ -42,14 +35,8 @@ export interface Parts extends Adapters {
 
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
 const TRIAL_WORKERS = 32;
-/** TaskBuilds reconciled at the same time: a hundred that come together are started within a second, a few calls each. */
-const BUILD_WORKERS = 32;
 /** Presigned URLs live this long: enough for the largest file, short for anything that leaks. */
 const PRESIGN_SECONDS = 300;
-/** Runs written at the same time; the index of each may have to be read first. */
-const RUN_WORKERS = 4;
-/** Two thousand Trials that end at once are two thousand objects. */
-const RUN_TIMEOUT_MS = 300_000;
 
 /** The controllers and what wakes them. */
 export class SbOperator extends WatchingOperator {
@@ -68,15 +55,15 @@ export class SbOperator extends WatchingOperator {
       requireTaskPrefixes: config.requireTaskPrefixes,
     });
     this.#parts = parts;
-    const { artifacts } = parts;
-    this.tasks = new TaskReader({ kube: this.client, artifacts, rulesOf: this.rulesOf });
+    this.tasks = new TaskReader({ kube: this.client, artifacts: parts.artifacts, rulesOf: this.rulesOf });
   }
 
   protected override async init(): Promise<void> {
-    const { config, artifacts, registry, logLinks, brokerCa, kube } = this.#parts;
+    const { config, artifacts, registry, builder, repository, logLinks, brokerCa, kube } = this.#parts;
+    const { clock } = kube;
     const { trials, jobs, tasks } = this;
-    const lookups = new Lookups(kube.clock);
-    const { courierImage, imagePullSecrets, userNamespaces, broker } = config;
+    const lookups = new Lookups(clock);
+    const { courierImage, imagePullSecrets, userNamespaces, broker, imagePlatform: platform } = config;
     const pods = { courierImage, imagePullSecrets, userNamespaces, brokerUrl: broker.url };
     const settings = () => ({ ...pods, brokerCa: brokerCa() });
     const sources = { ...this.sources, events: this.events, registry, artifacts };
@@ -85,74 +72,33 @@ export class SbOperator extends WatchingOperator {
       store: trials,
       owns: [jobs],
       also: [this.trialsOfPods(), this.trialsOfBuilds()],
-      reconcile: trialController({
-        ...sources,
-        tasks,
-        lookups,
-        logLinks,
-        platform: config.imagePlatform,
-        settings,
-      }),
+      reconcile: trialController({ ...sources, tasks, lookups, logLinks, platform, settings }),
       concurrency: TRIAL_WORKERS,
     });
-    this.#controlBuilds(sources);
-    this.#controlRuns(sources);
-    const also = [this.jobsOfTrials()];
-    this.control({ name: 'orphans', store: jobs, also, reconcile: orphansController(sources) });
-  }
-
-  #controlRuns(sources: Omit<RunDeps & ExpiryDeps, 'known' | 'taskRuns' | 'monotonic' | 'isRecorded'>): void {
-    const { trials } = this;
-    const { clock } = this.#parts.kube;
+    this.control(
+      taskBuildControl({
+        ...sources,
+        builder,
+        clock,
+        limits: config.buildLimits,
+        maxConcurrent: config.maxConcurrentBuilds,
+        maxPerNamespace: config.maxBuildsPerNamespace,
+        rules: {
+          repository,
+          repositories: config.imageRepositories,
+          ownImage: courierImage,
+          platform,
+          sharing: config.imageSharing,
+        },
+      }),
+    );
+    this.control(abandonedBuildsControl({ ...sources, builder }));
     const known = new Known();
-    const monotonic = (): number => clock.monotonic();
-    this.control({
-      name: 'runs',
-      store: trials,
-      keys: (trial) => [runKeyOf(trial)],
-      matters: (before, after) => isFinished(before) !== isFinished(after),
-      also: [known.feed(trials)],
-      reconcile: runsController({ ...sources, known, taskRuns: new TaskRuns(), monotonic }),
-      concurrency: RUN_WORKERS,
-      reconcileTimeoutMs: RUN_TIMEOUT_MS,
-    });
-    const isRecorded = (uid: string): boolean => known.isRecorded(uid);
-    this.control({
-      name: 'expiry',
-      store: trials,
-      reconcile: expiryController({ ...sources, isRecorded }),
-    });
-  }
-
-  #controlBuilds(sources: Omit<TaskBuildDeps, 'slots' | 'states' | 'limits' | 'builder' | 'rules'>): void {
-    const { config, builder, repository, kube } = this.#parts;
-    const { taskBuilds } = this;
-    const slots = new Slots(taskBuilds, config.maxConcurrentBuilds, config.maxBuildsPerNamespace);
-    const states = new BuildStates({ builder, taskBuilds, clock: kube.clock });
-    const { buildLimits: limits } = config;
-    const rules = {
-      repository,
-      repositories: config.imageRepositories,
-      ownImage: config.courierImage,
-      platform: config.imagePlatform,
-      sharing: config.imageSharing,
-    };
-    this.control({
-      name: 'task-build',
-      store: taskBuilds,
-      also: [slots.feed()],
-      reconcile: taskBuildController({ ...sources, slots, states, limits, builder, rules }),
-      concurrency: BUILD_WORKERS,
-    });
-    const abandoned = new AbandonedBuilds(taskBuilds, sources.now);
-    this.control({
-      name: 'abandoned-builds',
-      store: taskBuilds,
-      matters: () => false,
-      also: [abandoned.feed()],
-      reconcile: abandonedBuildsController({ abandoned, builder }),
-      concurrency: BUILD_WORKERS,
-    });
+    this.control(runsControl({ ...sources, known, clock }));
+    const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
+    this.control({ name: 'expiry', store: trials, reconcile: expiry });
+    const orphans = orphansController(sources);
+    this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
   }
 }
 
@@ -179,7 +125,7 @@ async function main(): Promise<void> {
     tokens: tokenVerifier({ kube: kube.client, now }),
     subjects: subjects(operator.sources),
     tasks: operator.tasks,
-    now: () => new Date(),
+    now,
     store: adapters.artifacts,
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,

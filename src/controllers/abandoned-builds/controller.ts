@@ -11,6 +11,7 @@ import { openAttempt } from '../../crds/attempts.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { keyOf, keyString } from '../../kube/cache/cache.ts';
 import type { WatchedStore } from '../../kube/cache/cache.ts';
+import type { ControlOptions } from '../../kube/operator.ts';
 import type { ObjectKey, Permission, Reconcile } from '../../kube/types.ts';
 import type { Feed } from '../../kube/work/feed.ts';
 import type { BuildHandle, ImageBuilder } from '../../providers/image-builder/port.ts';
@@ -77,6 +78,30 @@ export class AbandonedBuilds {
     const now = this.#now().getTime();
     for (const [id, { endsMs }] of this.#builds) if (endsMs <= now) this.#builds.delete(id);
   }
+}
+
+/** Builds stopped at the same time. */
+const WORKERS = 32;
+
+/** The controller and what wakes it: TaskBuilds that are deleted. */
+export function abandonedBuildsControl({
+  taskBuilds,
+  builder,
+  now,
+}: {
+  taskBuilds: WatchedStore<TaskBuild>;
+  builder: Pick<ImageBuilder, 'stop'>;
+  now: () => Date;
+}): ControlOptions<TaskBuild> {
+  const abandoned = new AbandonedBuilds(taskBuilds, now);
+  return {
+    name: 'abandoned-builds',
+    store: taskBuilds,
+    matters: () => false,
+    also: [abandoned.feed()],
+    reconcile: abandonedBuildsController({ abandoned, builder }),
+    concurrency: WORKERS,
+  };
 }
 
 /** The reconcile function of TaskBuilds that are gone; any other has no abandoned build. A stop that fails is retried. */

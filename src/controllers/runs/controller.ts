@@ -4,6 +4,11 @@
  * it may be done twice, everything after it follows from it. Both are written only over what this process read or wrote itself, so a leader
  * that is none any more changes nothing.
  */
+import type { Clock } from '../../async/clock.ts';
+import { isFinished } from '../../crds/conditions.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { WatchedStore } from '../../kube/cache/cache.ts';
+import type { ControlOptions } from '../../kube/operator.ts';
 import type { Log, Permission, Reconcile } from '../../kube/types.ts';
 import { naiveUtc } from '../../results/job-result.ts';
 import {
@@ -14,8 +19,10 @@ import {
   storeShards,
 } from '../../results/write-index.ts';
 import { nextAction, pauseMs, type RunAction } from './decide.ts';
+import { runKeyOf } from './known.ts';
 import { observe, type RunSources } from './observe.ts';
 import type { ObservedRun } from './observed.ts';
+import { TaskRuns } from './task-runs.ts';
 
 export interface RunDeps extends RunSources {
   log: Pick<Log, 'warn'>;
@@ -27,6 +34,32 @@ export const permissions: Permission[] = [
 ];
 
 const SOON_MS = 1000;
+
+/** Runs written at the same time; the index of each may have to be read first. */
+const WORKERS = 4;
+/** Two thousand Trials that end at once are two thousand objects. */
+const TIMEOUT_MS = 300_000;
+
+/** The controller and what wakes it: Trials that end, and, of a new leader, all runs. */
+export function runsControl({
+  clock,
+  ...deps
+}: Omit<RunDeps, 'taskRuns' | 'monotonic'> & {
+  trials: WatchedStore<Trial>;
+  clock: Pick<Clock, 'monotonic'>;
+}): ControlOptions<Trial> {
+  const { trials, known } = deps;
+  return {
+    name: 'runs',
+    store: trials,
+    keys: (trial) => [runKeyOf(trial)],
+    matters: (before, after) => isFinished(before) !== isFinished(after),
+    also: [known.feed(trials)],
+    reconcile: runsController({ ...deps, taskRuns: new TaskRuns(), monotonic: () => clock.monotonic() }),
+    concurrency: WORKERS,
+    reconcileTimeoutMs: TIMEOUT_MS,
+  };
+}
 
 /** The reconcile function of runs. */
 export function runsController(deps: RunDeps): Reconcile {

@@ -1,9 +1,12 @@
 /** The TaskBuild controller: does the image exist? If not: one build, started with a token that was written down before. */
+import type { Clock } from '../../async/clock.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
+import type { WatchedStore } from '../../kube/cache/cache.ts';
+import type { ControlOptions } from '../../kube/operator.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
-import { handleOf } from './build-states.ts';
+import { BuildStates, handleOf } from './build-states.ts';
 import { observe } from './observe.ts';
 import type { TaskBuildSources } from './observe.ts';
 import type { Observed } from './observed.ts';
@@ -12,6 +15,7 @@ import type { Action, Fail } from './decide.ts';
 import { afterUnrecorded, afterUnstopped, keepsSlot } from './done.ts';
 import type { Done } from './done.ts';
 import { writeRecord } from './record.ts';
+import { Slots } from './slots.ts';
 import { startBuild } from './start.ts';
 import { reportOf, taskBuildStatus } from './status.ts';
 
@@ -25,6 +29,35 @@ export const permissions: Permission[] = [
   { group: 'sb.abundant.ai', resources: ['taskbuilds/status'], verbs: ['update'] },
   { group: '', resources: ['configmaps'], verbs: ['get'] },
 ];
+
+/** TaskBuilds reconciled at the same time: a hundred that come together are started within a second, a few calls each. */
+const WORKERS = 32;
+
+/** The controller and what wakes it: TaskBuilds, and slots that become free. */
+export function taskBuildControl({
+  clock,
+  maxConcurrent,
+  maxPerNamespace,
+  ...deps
+}: Omit<TaskBuildDeps, 'slots' | 'states'> & {
+  taskBuilds: WatchedStore<TaskBuild>;
+  clock: Clock;
+  /** Builds under way at the same time, in all. */
+  maxConcurrent: number;
+  /** The same, of one namespace; default: all. */
+  maxPerNamespace: number | undefined;
+}): ControlOptions<TaskBuild> {
+  const { taskBuilds, builder } = deps;
+  const slots = new Slots(taskBuilds, maxConcurrent, maxPerNamespace);
+  const states = new BuildStates({ builder, taskBuilds, clock });
+  return {
+    name: 'task-build',
+    store: taskBuilds,
+    also: [slots.feed()],
+    reconcile: taskBuildController({ ...deps, slots, states }),
+    concurrency: WORKERS,
+  };
+}
 
 /** The reconcile function of TaskBuilds. */
 export function taskBuildController(deps: TaskBuildDeps): Reconcile {

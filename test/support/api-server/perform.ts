@@ -1,3 +1,4 @@
+import { withDefaults } from './defaults.ts';
 import { mergePatch, Refusal, type Collection, type Stored } from './objects.ts';
 
 /** Where a request points. */
@@ -30,7 +31,8 @@ export function parseTarget(path: string): Target {
 function patch(collection: Collection, target: Target, change: { content: object; apply: boolean }): Stored {
   const { namespace, name = '', subresource } = target;
   const missing = !collection.objects.has(`${namespace}/${name}`);
-  if (change.apply && missing) return collection.create(change.content as Stored);
+  if (change.apply && missing)
+    return collection.create(withDefaults(target.resource, change.content as Stored));
   const after = mergePatch(collection.get(namespace, name), change.content) as Stored;
   return collection.update(after, subresource === 'status' ? 'status' : 'main');
 }
@@ -47,7 +49,7 @@ export function perform(collection: Collection, target: Target, sent: Sent): Sto
     case 'GET':
       return collection.get(target.namespace, target.name ?? '');
     case 'POST':
-      return collection.create(content as Stored);
+      return collection.create(withDefaults(target.resource, content as Stored));
     case 'PUT':
       return collection.update(content as Stored, target.subresource === 'status' ? 'status' : 'main');
     case 'PATCH':
