@@ -68,8 +68,8 @@ export const contradictory: Refusal[] = [
   ],
   ['a custom agent without run', { agent: { name: 'custom' } }, 'run is required'],
   ['the oracle with run', { agent: { run: 'true' } }, 'run is required'],
-  ['the oracle with install', { agent: { install: 'true' } }, 'install and model'],
-  ['the oracle with a model', { agent: { model: 'example/model' } }, 'install and model'],
+  ['the oracle with install', { agent: { install: 'true' } }, 'install is for agent custom only'],
+  ['the oracle with a model', { agent: { model: 'example/model' } }, 'model for custom'],
   ['a variable without a value', agentEnv({ name: 'KEY' }), 'value or secretKeyRef'],
   [
     'a variable with two values',

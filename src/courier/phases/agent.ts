@@ -60,7 +60,7 @@ export async function setUpAgent(hand: Hand, { command, limitSeconds }: Limited)
 /** Runs the agent; resolves what went wrong. */
 export async function runAgent(
   hand: Hand,
-  { kind, command, limitSeconds }: NonNullable<Step['agent']>,
+  { exitCodeTells, command, limitSeconds }: NonNullable<Step['agent']>,
 ): Promise<Exception | undefined> {
   const ended = await hand.run({ ...command, agent: true }, limitSeconds);
   demandPlace(ended, command);
@@ -73,6 +73,5 @@ export async function runAgent(
   if (ended.code === 0) return undefined;
   const said = `the agent ended with ${exitText(ended.code)}`;
   if (ended.oomKills > 0) return { type: 'OutOfMemoryError', message: said + memoryText(ended.oomKills) };
-  // A solution that fails shows in its reward; Harbor leaves it at agent/exit-code.txt.
-  return kind === 'oracle' ? undefined : { type: 'NonZeroAgentExitCodeError', message: said };
+  return exitCodeTells ? { type: 'NonZeroAgentExitCodeError', message: said } : undefined;
 }

@@ -44,7 +44,10 @@ describe('the means of an agent that is not root', () => {
 });
 
 describe('what is known before the agent begins', () => {
-  const step = { agent: { kind: 'custom' as const, command: { ...command, user: 'root' } }, hooks: [] };
+  const step = {
+    agent: { solves: false, exitCodeTells: true, command: { ...command, user: 'root' } },
+    hooks: [],
+  };
   const asked = {
     ...step,
     stopBackground: false,

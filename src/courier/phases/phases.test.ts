@@ -6,7 +6,7 @@ import { runStep } from './phases.ts';
 
 const command = { argv: ['/x'], user: '1000', workdir: '/', env: {} };
 const step = {
-  agent: { kind: 'custom' as const, command },
+  agent: { solves: false, exitCodeTells: true, command },
   verifier: { command: { ...command, user: '0' } },
   hooks: [],
   stopBackground: false,

@@ -51,7 +51,7 @@ export async function runStep(step: Step, task: ReadyTask, deps: PhaseDeps): Pro
   return await judgedAllTheSame(step, deps, async () => {
     const trouble = await timeline.during('agentExecution', async () => {
       if (!step.agent) return undefined;
-      if (step.agent.kind === 'oracle') await stageSolution(hand, task);
+      if (step.agent.solves) await stageSolution(hand, task);
       return await runAgent(hand, step.agent);
     });
     if (trouble) {

@@ -6,7 +6,7 @@ import type { Ground, Hand } from '../hand/hand.ts';
 import { CONTAINER } from '../task/steps.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
 
-/** `/solution`, for the oracle alone. */
+/** `/solution`, for an agent that works from it. */
 export async function stageSolution(hand: Hand, task: ReadyTask): Promise<void> {
   const { done } = await hand.stage(filling(task, 'solution', 'solve.sh'), { to: CONTAINER.solution });
   if (!done)
@@ -40,14 +40,10 @@ const filling =
     await chmod(join(folder, script), 0o755);
   };
 
-/** Where a custom agent finds its scripts and its instruction: on the control volume, which it can only read. */
-export async function writeAgentFiles(
-  control: string,
-  { instruction, install, run }: { instruction: string; install?: string | undefined; run: string },
-): Promise<void> {
+/** Puts the agent's files where it can read them: on the control volume, which only the courier can write. All but the instruction are scripts. */
+export async function writeAgentFiles(control: string, files: Record<string, string>): Promise<void> {
   const folder = join(control, 'agent');
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'instruction.md'), instruction, { mode: 0o644 });
-  await writeFile(join(folder, 'run'), run, { mode: 0o755 });
-  if (install !== undefined) await writeFile(join(folder, 'install'), install, { mode: 0o755 });
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(folder, name), text, { mode: name === 'instruction.md' ? 0o644 : 0o755 });
 }

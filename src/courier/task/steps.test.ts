@@ -30,7 +30,8 @@ describe('sequenceOf', () => {
       steps: [
         {
           agent: {
-            kind: 'oracle',
+            solves: true,
+            exitCodeTells: false,
             command: {
               argv: ['/solution/solve.sh'],
               interpreter: '/bin/bash',
@@ -114,7 +115,11 @@ describe('sequenceOf', () => {
       shell: true,
       env: { SB_INSTRUCTION: '/sb/agent/instruction.md', SB_MODEL: 'm' },
     });
-    expect(custom.agentFiles).to.deep.equal({ instruction: 'Do it.\n', install: '#!/bin/sh\n', run: 'go' });
+    expect(custom.agentFiles).to.deep.equal({
+      'instruction.md': 'Do it.\n',
+      install: '#!/bin/sh\n',
+      run: 'go',
+    });
   });
 
   it('has no agent for nop and no verifier where that is disabled', () => {

@@ -1,4 +1,7 @@
 /** Pure: the assignment and the unpacked task → commands. Which values they have, the operator has decided. */
+import type { AgentGiven, AgentScript } from '../../agents/agent.ts';
+import { agentOf } from '../../agents/registry.ts';
+import { agentFacts, solves } from '../../crds/agents.ts';
 import type { Healthcheck } from '../../crds/environment.ts';
 import type { ArtifactCopy, AssignedStep, AssignedVariable, Assignment } from '../../wire/assignment.ts';
 import { AttemptFailure } from '../failure.ts';
@@ -23,10 +26,15 @@ export interface Surroundings {
 /** One agent and one verifier. A task without `[[steps]]` has one step. */
 export interface Step {
   setup?: Limited;
-  /** Missing: there is nothing to do, as for the agent `nop`. */
-  agent?: Limited & { kind: 'oracle' | 'custom' };
-  /** Of a custom agent; put where the task container can read them. */
-  agentFiles?: { instruction: string; install?: string | undefined; run: string };
+  /** Missing: it does nothing. */
+  agent?: Limited & {
+    /** `/solution` has to be there. */
+    solves: boolean;
+    /** Whether an exit code other than 0 is an exception. */
+    exitCodeTells: boolean;
+  };
+  /** By name, for the folder of the agent's files, which the task container can read. */
+  agentFiles?: Record<string, string>;
   /** What the agent leaves running is ended before the tests appear. */
   stopBackground: boolean;
   /** Run after the agent, before the artifacts are copied. */
@@ -47,7 +55,7 @@ export interface Sequence {
 export const CONTAINER = {
   tests: '/tests',
   solution: '/solution',
-  /** Scripts and instruction of a custom agent, under the control volume. */
+  /** Files of the agent, under the control volume. */
   agentFiles: '/sb/agent',
 } as const;
 
@@ -89,90 +97,71 @@ function surroundingsOf({ image: { entrypoint }, workdir, user, healthcheck }: A
 
 function stepOf({ agent, hooks, artifacts, verifier }: AssignedStep, task: ReadyTask, around: Around): Step {
   return {
-    ...agentOf(agent, task, around),
+    ...agentPartsOf(agent, task, around),
     stopBackground: agent.backgroundProcesses === 'Stop',
     hooks: hooks.map(({ command, timeoutSeconds, user = around.user }) =>
       limited(shellCommand(command, { ...around, user }), timeoutSeconds),
     ),
     artifacts,
-    artifactsUser: agent.name === 'nop' ? around.user : agent.user,
+    artifactsUser: agentFacts(agent.name)?.reads === 'nothing' ? around.user : agent.user,
     ...(verifier && { verifier: verifierOf(verifier, task, around) }),
   };
 }
 
 type AgentParts = Pick<Step, 'setup' | 'agent' | 'agentFiles'>;
 
-function agentOf(agent: AssignedStep['agent'], task: ReadyTask, around: Around): AgentParts {
-  switch (agent.name) {
-    case 'nop':
-      return {};
-    case 'oracle':
-      return { agent: oracle(agent, task, around) };
-    case 'custom':
-      return custom(agent, task, around);
-    default:
-      throw new AttemptFailure('TaskUnsupported', `agent ${agent.name} is not supported yet`);
-  }
+function agentPartsOf(assigned: AssignedStep['agent'], task: ReadyTask, around: Around): AgentParts {
+  const { name, user, timeoutSeconds, setupTimeoutSeconds } = assigned;
+  const [agent, facts] = [agentOf(name), agentFacts(name)];
+  if (!agent || !facts) throw new AttemptFailure('TaskUnsupported', `agent ${name} is not supported yet`);
+  const given = givenTo(assigned, task);
+  const shared = { workdir: around.workdir, env: assignedEnv(assigned.env, around.secrets) };
+  const install = agent.install?.(given);
+  const run = agent.run?.(given);
+  const files = agent.files?.(given);
+  return {
+    ...(install && { setup: limited(commandOf(install, { ...shared, user: '0' }), setupTimeoutSeconds) }),
+    ...(run && {
+      agent: {
+        solves: solves(name),
+        exitCodeTells: agent.exitCodeTells,
+        ...limited(commandOf(run, { ...shared, user }), timeoutSeconds),
+      },
+    }),
+    ...(files && { agentFiles: { 'instruction.md': task.instruction ?? '', ...files } }),
+  };
 }
+
+/** Throws for a task without the file that the agent works from. */
+function givenTo({ name, model, install, run }: AssignedStep['agent'], task: ReadyTask): AgentGiven {
+  const who = `the agent ${name}`;
+  const { reads } = agentFacts(name) ?? {};
+  if (reads === 'instruction.md') demanded(task.instruction, reads, who);
+  return {
+    instruction: `${CONTAINER.agentFiles}/instruction.md`,
+    solution: CONTAINER.solution,
+    folder: CONTAINER.agentFiles,
+    solve: reads === 'solution/solve.sh' ? demanded(task.solve, reads, who) : '',
+    model,
+    install,
+    run,
+  };
+}
+
+const commandOf = (
+  { path, text, env, ...output }: AgentScript,
+  shared: Pick<Command, 'user' | 'workdir' | 'env'>,
+): Command => ({
+  ...shared,
+  ...scriptCommand(path, text),
+  env: { ...shared.env, ...env },
+  ...output,
+});
 
 /** What a file of the task holds. The operator was told that it is there. */
 function demanded(text: string | undefined, path: string, who: string): string {
   if (text === undefined) throw new AttemptFailure('TaskInvalid', `${path} is missing; ${who} needs it`);
   return text;
-}
-
-function oracle(
-  agent: AssignedStep['agent'],
-  { solve }: ReadyTask,
-  { workdir, secrets }: Around,
-): NonNullable<Step['agent']> {
-  const script = demanded(solve, 'solution/solve.sh', 'the agent oracle');
-  const command = {
-    ...scriptCommand(`${CONTAINER.solution}/solve.sh`, script),
-    user: agent.user,
-    workdir,
-    env: { DEBIAN_FRONTEND: 'noninteractive', ...assignedEnv(agent.env, secrets) },
-    stdout: '/logs/agent/oracle.txt',
-    exitFile: '/logs/agent/exit-code.txt',
-  };
-  return { kind: 'oracle', ...limited(command, agent.timeoutSeconds) };
-}
-
-function custom(
-  { run = '', install, ...agent }: AssignedStep['agent'],
-  task: ReadyTask,
-  { workdir, secrets }: Around,
-): AgentParts {
-  const instruction = demanded(task.instruction, 'instruction.md', 'the agent custom');
-  const shared = {
-    workdir,
-    env: {
-      ...assignedEnv(agent.env, secrets),
-      SB_INSTRUCTION: `${CONTAINER.agentFiles}/instruction.md`,
-      ...(agent.model !== undefined && { SB_MODEL: agent.model }),
-    },
-  };
-  const command: Command = {
-    ...shared,
-    ...scriptCommand(`${CONTAINER.agentFiles}/run`, run),
-    user: agent.user,
-    stdout: '/logs/agent/stdout.txt',
-    stderr: '/logs/agent/stderr.txt',
-  };
-  const setup: Command | undefined =
-    install === undefined
-      ? undefined
-      : {
-          ...shared,
-          ...scriptCommand(`${CONTAINER.agentFiles}/install`, install),
-          user: '0',
-          stdout: '/logs/agent/install.txt',
-        };
-  return {
-    ...(setup && { setup: limited(setup, agent.setupTimeoutSeconds) }),
-    agent: { kind: 'custom', ...limited(command, agent.timeoutSeconds) },
-    agentFiles: { instruction, install, run },
-  };
 }
 
 function verifierOf(

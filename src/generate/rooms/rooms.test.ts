@@ -8,7 +8,10 @@ import { withTable } from './table.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const house = readHouse(ROOT);
-const sources = execFileSync('git', ['ls-files', 'src'], { cwd: ROOT, encoding: 'utf8' })
+const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
   .split('\n')
   .filter((file) => file.endsWith('.ts') && !isTest(house, file));
 const roomOf = (file: string): Room | undefined => roomsOf(house, file)[0];

@@ -1,4 +1,5 @@
 /** Task + Trial → what is to be run: see types.ts for the table. */
+import { solves } from '../../crds/agents.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
@@ -29,7 +30,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
   const { config } = task;
   const tables = {
     environment: tableOf(config.environment.env),
-    solution: tableOf(agent.name === 'oracle' ? config.solution.env : {}),
+    solution: tableOf(solves(agent.name) ? config.solution.env : {}),
     verifier: tableOf(config.verifier.env),
   };
   const environment = environmentFor(spec, task, tables.environment.env);

@@ -1,4 +1,5 @@
 /** Why a task cannot be run by a Trial. */
+import { agentFacts } from '../../crds/agents.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { hasFile } from '../task.ts';
 import { unsupportedParts } from '../unsupported.ts';
@@ -21,13 +22,13 @@ export const unsupportedProblems = (task: CompilableTask): CompileProblem[] =>
 
 /** Files that agent and verifier need and the task has not. */
 export function missingFiles({ agent, verifier }: TrialSpec, task: CompilableTask): CompileProblem[] {
-  const needs: [string, string, boolean][] = [
-    ['solution/solve.sh', 'the agent oracle', agent.name === 'oracle'],
-    ['instruction.md', 'the agent custom', agent.name === 'custom'],
-    ['tests/test.sh', 'the verifier', !verifier.disabled],
+  const { reads = 'nothing' } = agentFacts(agent.name) ?? {};
+  const needs: [path: string, who: string][] = [
+    ...(reads === 'nothing' ? [] : [[reads, `the agent ${agent.name}`] as [string, string]]),
+    ...(verifier.disabled ? [] : [['tests/test.sh', 'the verifier'] as [string, string]]),
   ];
   return needs
-    .filter(([path, , needed]) => needed && !hasFile(task, path))
+    .filter(([path]) => !hasFile(task, path))
     .map(([path, who]) => invalid(path, `${path} is missing; ${who} needs it`));
 }
 

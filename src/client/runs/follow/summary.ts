@@ -1,4 +1,5 @@
 /** Pure: the Trials of a run → what is said of the run. */
+import { agentFacts } from '../../../crds/agents.ts';
 import { byText } from '../../../text/figures.ts';
 import type { ErrorGroup } from '../../documents/run.ts';
 import type { TrialLine } from './line.ts';
@@ -194,7 +195,8 @@ export function rewardedNop(
   lines: Iterable<Pick<TrialLine, 'agent' | 'task' | 'reward'>>,
 ): string | undefined {
   const tasks = new Set<string>();
-  for (const { agent, task, reward = 0 } of lines) if (agent === 'nop' && reward > 0) tasks.add(task);
+  for (const { agent, task, reward = 0 } of lines)
+    if (agentFacts(agent)?.reads === 'nothing' && reward > 0) tasks.add(task);
   if (tasks.size === 0) return undefined;
   const shown = [...tasks].sort(byText).slice(0, NAMED).join(', ');
   const more = tasks.size > NAMED ? ` and ${tasks.size - NAMED} more` : '';

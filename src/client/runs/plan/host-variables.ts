@@ -1,4 +1,5 @@
 /** Which variables of the caller's environment a run asks for, and who does. Whoever writes a task or a run file could name any of them. */
+import { solves } from '../../../crds/agents.ts';
 import { templateOf } from '../../../tasks/index.ts';
 import type { SelectedTask } from '../select/select.ts';
 import type { Contender } from './agents.ts';
@@ -64,7 +65,7 @@ function* asked({ tasks, contenders, options, envFile }: HostVariablesOptions) {
     for (const { agent } of contenders) {
       const ofAgent = { ...envFile, ...agentEnv, ...agent.env };
       yield* askedFor(environment.env, { by: task.name, given: ofAgent, overridden: {} });
-      if (agent.name === 'oracle')
+      if (solves(agent.name))
         yield* askedFor(solution.env, { by: task.name, given: ofAgent, overridden: ofAgent });
     }
     yield* askedFor(verifier.env, { by: task.name, given: verifierEnv, overridden: verifierEnv });

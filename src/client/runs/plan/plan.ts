@@ -1,4 +1,5 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
+import { solves } from '../../../crds/agents.ts';
 import { join } from 'node:path';
 import { API_VERSION, LABEL } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
@@ -219,10 +220,12 @@ function variablesOf(task: Task, agent: AgentOption, { options, secrets }: Share
     ...secrets.given(agent.env ?? {}, `agent-${agent.name}`),
   ];
   const ofVerifier = secrets.given(options.verifierEnv ?? {}, 'verifier');
-  const solves = agent.name === 'oracle';
   return {
     environment: secrets.ofTask(environment.env, ofAgent),
-    agent: [...secrets.ofTask(solves ? withoutNames(solution.env, ofAgent) : {}, ofAgent), ...ofAgent],
+    agent: [
+      ...secrets.ofTask(solves(agent.name) ? withoutNames(solution.env, ofAgent) : {}, ofAgent),
+      ...ofAgent,
+    ],
     verifier: [...secrets.ofTask(withoutNames(verifier.env, ofVerifier), ofVerifier), ...ofVerifier],
   };
 }
