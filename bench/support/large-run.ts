@@ -43,7 +43,7 @@ const CONDITIONS: [type: string, reason: string, message: string][] = [
   ['Started', 'PodStarted', 'the task container was started'],
   ['AgentFinished', 'Completed', 'the agent ended with exit code 0'],
   ['Verified', 'RewardObtained', 'the verifier left a reward'],
-  ['Uploaded', 'Stored', 'outcome.json is there, which is stored last'],
+  ['Uploaded', 'Stored', 'outcome.json exists; it is stored last'],
   ['Succeeded', 'RewardObtained', 'the verifier left a reward'],
 ];
 

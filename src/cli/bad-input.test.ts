@@ -229,7 +229,7 @@ const OF_CLUSTERS: Record<string, Lack> = {
     says: [
       'you may not create trials.sb.abundant.ai in namespace default',
       'the cluster says no to: create trials.sb.abundant.ai, patch trials.sb.abundant.ai',
-      'an administrator runs, with your name as kubectl auth whoami says it:\n' +
+      'an administrator runs, with your name as printed by kubectl auth whoami:\n' +
         'kubectl create role sb-trials --verb=create,patch --resource=trials.sb.abundant.ai -n default\n' +
         'kubectl create rolebinding sb-trials --role=sb-trials --user=<you> -n default',
       'SB-E006',
@@ -274,7 +274,7 @@ const OF_CLUSTERS: Record<string, Lack> = {
   },
   'a bucket that is not there': {
     says: [
-      'the store did not do what it was asked for',
+      'the store did not carry out the request',
       'get s3://b/tasks/local/task/59d143b69056/metadata.json: NoSuchBucket: The specified bucket does not exist',
       'kubectl get configmap sb-client -n sb-system -o yaml    (is the bucket’s name right?)',
       'SB-E010',

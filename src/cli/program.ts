@@ -28,8 +28,8 @@ sb --help names the other commands, sb <command> --help shows each with examples
 export function program(cli: Cli): Command {
   const root = new Command('sb')
     .description('Runs tasks for AI agents on Kubernetes and brings their rewards back.')
-    .option('--no-input', 'never ask anything')
-    .option('--debug', 'print what is behind a failure')
+    .option('--no-input', 'never prompt')
+    .option('--debug', 'print the cause of an error')
     .helpCommand('help [command]', 'print the help of a command');
   for (const command of COMMANDS) root.addCommand(command(cli));
   root.addCommand(complete(cli), { hidden: true });

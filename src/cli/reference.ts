@@ -6,16 +6,13 @@ import { callOf, everyCommand } from './program.ts';
 import { SCHEMAS, type SchemaName } from '../client/documents/index.ts';
 
 const EXIT_CODES: [code: number, meaning: string][] = [
-  [0, 'Finished. A wrong answer of the agent is data, not failure.'],
+  [0, 'Finished. A wrong answer of the agent is data, not an error.'],
   [1, 'At least one Trial was lost to infrastructure; or `sb task check` found problems.'],
   [2, 'Wrong usage.'],
-  [
-    3,
-    'Preflight, permission, or a cluster or store that cannot be reached; or `sb doctor` found something wrong.',
-  ],
-  [4, '`--fail-under` was missed.'],
-  [124, 'The wait timed out; the run goes on.'],
-  [130, 'Interrupted; the run goes on.'],
+  [3, 'Preflight, permission, or a cluster or store that cannot be reached; or `sb doctor` found a problem.'],
+  [4, 'The mean reward is below `--fail-under`.'],
+  [124, 'The wait timed out; the run continues.'],
+  [130, 'Interrupted; the run continues.'],
 ];
 
 const ENVIRONMENT: [name: string, meaning: string][] = [
@@ -24,13 +21,13 @@ const ENVIRONMENT: [name: string, meaning: string][] = [
     'AWS_PROFILE, AWS_ACCESS_KEY_ID, …',
     'Credentials for the store, as for the AWS CLI. A local cluster needs none.',
   ],
-  ['NO_COLOR', 'Not empty: no colours. FORCE_COLOR: colours also into a pipe.'],
+  ['NO_COLOR', 'If not empty, no colours. FORCE_COLOR: colours even on a pipe.'],
 ];
 
-const INTRODUCTION = `\`sb\` works on the current context of the kubeconfig, with the credentials of the user alone. Data goes to stdout, everything else to stderr; nothing is asked where no terminal is. A failure is four lines: what failed, why, what to do, and a code with [a page of its own](#error-codes).`;
+const INTRODUCTION = `\`sb\` uses the current context of the kubeconfig and only your own credentials. Data goes to stdout, everything else to stderr. Without a terminal, \`sb\` never prompts. An error has four lines: what failed, why, what to do, and a code with [its own page](#error-codes).`;
 
 const DOCUMENTS =
-  'What `-o json` prints keeps to a schema: fields may be added, none goes away or changes its meaning. `-o yaml` is the same document; `-o jsonl` prints the items of a list one by one, a line each, and where there is no list the document on one line, unless a schema of its own is named.';
+  'The output of `-o json` follows a schema: fields may be added, but none is removed or changes its meaning. `-o yaml` is the same document; `-o jsonl` prints one item of a list per line, or the document on one line if there is no list, unless it has its own schema.';
 
 /** The page's text. */
 export function cliPage(root: Command): string {

@@ -123,7 +123,7 @@ const TASK_REFUSED: Record<number, TrialFailedReason> = {
 function failureOf(error: unknown, { hand, stop, timeline }: AttemptDeps): AttemptFailure {
   if (error instanceof AttemptFailure) return error;
   if (stop.aborted || hand.toldToStop())
-    return new AttemptFailure('Cancelled', `the Pod was told to stop during ${timeline.current()}`, {
+    return new AttemptFailure('Cancelled', `the Pod was asked to stop during ${timeline.current()}`, {
       type: 'CancelledError',
     });
   if (error instanceof HandGone)

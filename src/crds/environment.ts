@@ -19,7 +19,7 @@ export const SecretKeyRef = Type.Object(
     name: objectName('Name of the Secret, in the Trial’s namespace.'),
     key: text(253, 'Key within the Secret.', { minLength: 1 }),
   },
-  { description: 'A value out of a Secret; it never appears in a Pod’s spec in clear.' },
+  { description: 'A value from a Secret; it never appears in a Pod’s spec in plain text.' },
 );
 
 export const EnvVar = Type.Object(
@@ -64,7 +64,7 @@ export const Resources = Type.Object(
           memory: Type.Optional(quantity('bytes', 'Memory; default: of task.toml, else 512Mi.')),
           'ephemeral-storage': Type.Optional(quantity('bytes', 'Disk; default: of task.toml, else 8Gi.')),
         },
-        { description: 'What the scheduler sets aside.' },
+        { description: 'Resources that the scheduler reserves.' },
       ),
     ),
     limits: Type.Optional(
@@ -78,7 +78,7 @@ export const Resources = Type.Object(
             quantity('bytes', 'Disk; beyond it the kubelet evicts; default: of task.toml, else 16Gi.'),
           ),
         },
-        { description: 'What the container may use at most.' },
+        { description: 'Maximum resources that the container may use.' },
       ),
     ),
   },
@@ -96,17 +96,17 @@ export const Healthcheck = Type.Object(
     }),
     intervalSeconds: seconds('Pause between two tries.', { default: 5 }),
     timeoutSeconds: seconds('Limit of one try.', { default: 30, minimum: 1 }),
-    startPeriodSeconds: seconds('Failures within it do not count.', { default: 0 }),
-    startIntervalSeconds: seconds('Pause between two tries within the start period.', { default: 5 }),
+    startPeriodSeconds: seconds('Failures within this time do not count.', { default: 0 }),
+    startIntervalSeconds: seconds('Pause between two checks within the start period.', { default: 5 }),
     retries: Type.Integer({
       minimum: 1,
       maximum: 1000,
       format: 'int32',
       default: 3,
-      description: 'Failures in a row that end the Trial.',
+      description: 'Consecutive failures that end the Trial.',
     }),
   },
-  { description: 'Waits for the services of the image, with Docker’s meaning of the fields.' },
+  { description: 'Waits for the services of the image; the fields mean the same as in Docker.' },
 );
 export type Healthcheck = Type.Static<typeof Healthcheck>;
 
@@ -123,7 +123,7 @@ export const Network = Type.Object(
     ),
     enforcement: choice(
       ['BestEffort', 'Required'],
-      'Whether the agent runs where the cluster enforces nothing.',
+      'Whether the agent runs if the cluster does not enforce network policies.',
       {
         default: 'BestEffort',
       },
@@ -169,9 +169,9 @@ export const Environment = Type.Object(
     ),
     env: Type.Optional(EnvVars('Variables of every process in the task container.')),
     workdir: Type.Optional(
-      text(4096, 'Working directory; default: of task.toml, then of the image.', { pattern: '^/' }),
+      text(4096, 'Working directory; default: the one in task.toml, then the image’s.', { pattern: '^/' }),
     ),
-    user: Type.Optional(User('User of every phase that names none; default: of the image.')),
+    user: Type.Optional(User('User of every phase that names none; default: the image’s.')),
     network: Network,
     healthcheck: Type.Optional(Healthcheck),
     runtimeClassName: Type.Optional(objectName('RuntimeClass of the Pod, for example gVisor’s.')),

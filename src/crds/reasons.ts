@@ -2,15 +2,15 @@
 
 /** Why a Trial has no result yet (`Succeeded` is Unknown). */
 export const TRIAL_ACTIVE = {
-  Pending: 'accepted, nothing done yet',
+  Pending: 'accepted, not processed yet',
   Suspended: 'spec.suspend is true',
   BuildingImage: 'its TaskBuild has not ended',
-  RegistryUnavailable: 'the registry does not answer; asked again with backoff',
+  RegistryUnavailable: 'the registry does not answer; the operator retries with backoff',
   Unschedulable: 'no node has room for its Pod',
-  PullingImage: 'the kubelet prepares the containers',
-  Running: 'the phases run',
-  Retrying: 'an infrastructure failure ended an attempt; the next one follows after a pause',
-  Stopping: 'the Pod is being ended',
+  PullingImage: 'the kubelet is preparing the containers',
+  Running: 'the phases are running',
+  Retrying: 'an infrastructure failure ended an attempt; the operator retries after a pause',
+  Stopping: 'the Pod is being stopped',
 } as const;
 
 /** Why a Trial has its result (`Succeeded` is True). */
@@ -70,12 +70,12 @@ export const TRIAL_FAILED = {
   TaskMismatch: {
     retried: false,
     fault: 'definition',
-    means: 'the task’s files are not those that the Trial names, or that its first attempt had',
+    means: 'the task’s files do not match the version in the Trial, or those of its first attempt',
   },
   TaskUnsupported: {
     retried: false,
     fault: 'definition',
-    means: 'the task needs something that this version does not run',
+    means: 'the task needs a feature that this version does not support',
   },
   SecretNotFound: {
     retried: false,
@@ -90,20 +90,20 @@ export const TRIAL_FAILED = {
   NameConflict: {
     retried: false,
     fault: 'infrastructure',
-    means: 'a foreign Job or another TaskBuild has the name that this Trial needs',
+    means: 'another owner’s Job, or another TaskBuild, has the name that this Trial needs',
   },
   HealthcheckFailed: { retried: false, fault: 'definition', means: 'the healthcheck did not pass' },
   AgentSetupFailed: { retried: false, fault: 'agent', means: 'the agent’s install script failed' },
   AgentSetupTimeout: {
     retried: false,
     fault: 'agent',
-    means: 'the agent’s install script outlived setupTimeoutSeconds',
+    means: 'the agent’s install script exceeded setupTimeoutSeconds',
   },
-  VerifierTimeout: { retried: false, fault: 'verifier', means: 'the verifier outlived its timeout' },
+  VerifierTimeout: { retried: false, fault: 'verifier', means: 'the verifier exceeded its timeout' },
   RewardMissing: {
     retried: false,
     fault: 'verifier',
-    means: 'the verifier left neither reward.json nor reward.txt',
+    means: 'the verifier wrote neither reward.json nor reward.txt',
   },
   RewardEmpty: { retried: false, fault: 'verifier', means: 'the reward file is empty' },
   RewardUnparsable: {
@@ -115,9 +115,9 @@ export const TRIAL_FAILED = {
   RewardInvalid: {
     retried: false,
     fault: 'verifier',
-    means: 'the reward file is no flat object of numbers, or no regular file',
+    means: 'the reward file is not a flat object of numbers, or not a regular file',
   },
-  OOMKilled: { retried: false, fault: 'agent', means: 'the task container ran out of its memory limit' },
+  OOMKilled: { retried: false, fault: 'agent', means: 'the task container exceeded its memory limit' },
   EphemeralStorageExceeded: {
     retried: false,
     fault: 'agent',
@@ -126,11 +126,11 @@ export const TRIAL_FAILED = {
   TaskContainerExited: {
     retried: false,
     fault: 'agent',
-    means: 'the task container ended before its phases did',
+    means: 'the task container ended before its phases',
   },
   Evicted: { retried: true, fault: 'infrastructure', means: 'the node or the scheduler evicted the Pod' },
   NodeLost: { retried: true, fault: 'infrastructure', means: 'the node stopped answering' },
-  PodLost: { retried: true, fault: 'infrastructure', means: 'the Pod vanished and left no result' },
+  PodLost: { retried: true, fault: 'infrastructure', means: 'the Pod disappeared without a result' },
   CourierFailed: { retried: true, fault: 'infrastructure', means: 'the courier could not do its work' },
   UploadFailed: { retried: true, fault: 'infrastructure', means: 'the results could not be stored' },
 } as const satisfies Record<string, FailedReason>;
@@ -145,21 +145,21 @@ export const isRetried = (reason: TrialFailedReason): boolean => TRIAL_FAILED[re
 
 /** Why a TaskBuild has not ended. */
 export const BUILD_ACTIVE = {
-  Pending: 'accepted, nothing done yet',
+  Pending: 'accepted, not processed yet',
   WaitingForSlot:
-    'as many builds run as this operator allows; namespaces take turns, each with its oldest first',
-  QuotaExceeded: 'the builder takes no more builds now; asked again with backoff',
-  BuilderNotAnswering: 'the builder does not take the build now; asked again with backoff',
-  Queued: 'its turn has come; the builder has not begun',
-  Building: 'the build runs',
-  Retrying: 'the builder failed, not the Dockerfile; the next attempt follows after a pause',
-  RegistryUnavailable: 'the registry does not answer; asked again with backoff',
+    'the operator’s limit of concurrent builds is reached; namespaces take turns, each with its oldest build first',
+  QuotaExceeded: 'the builder’s quota is used up; the operator retries with backoff',
+  BuilderNotAnswering: 'the builder does not accept the build; the operator retries with backoff',
+  Queued: 'the builder has the build and has not started it',
+  Building: 'the build is running',
+  Retrying: 'the builder failed, not the Dockerfile; the operator retries after a pause',
+  RegistryUnavailable: 'the registry does not answer; the operator retries with backoff',
 } as const;
 
 /** How a TaskBuild ended well. */
 export const BUILD_DONE = {
   Built: 'the image was built and pushed',
-  ImageExists: 'the image was there already',
+  ImageExists: 'the image already existed',
 } as const;
 
 /** Why a TaskBuild failed. */
@@ -173,7 +173,7 @@ export const BUILD_FAILED = {
   ContextMismatch: {
     retried: false,
     fault: 'definition',
-    means: 'the context’s SHA-256 is not the one in the spec',
+    means: 'the context’s SHA-256 differs from the one in the spec',
   },
   DockerfileFailed: {
     retried: false,
@@ -193,7 +193,7 @@ export const BUILD_FAILED = {
   BaseImageRateLimited: {
     retried: true,
     fault: 'infrastructure',
-    means: 'a FROM image’s registry limits our pulls',
+    means: 'the registry of a FROM image limits pulls',
   },
   PushDenied: { retried: false, fault: 'infrastructure', means: 'the registry refuses the image' },
   RepositoryNotAllowed: {
@@ -204,18 +204,18 @@ export const BUILD_FAILED = {
   TagImmutable: {
     retried: true,
     fault: 'infrastructure',
-    means: 'somebody else pushed under the tag meanwhile; the next one is another',
+    means: 'another client pushed the same tag; the next attempt uses another tag',
   },
   QueueTimeout: {
     retried: false,
     fault: 'infrastructure',
-    means: 'the build did not begin within queueTimeoutSeconds',
+    means: 'the build did not start within queueTimeoutSeconds',
   },
-  BuildTimeout: { retried: false, fault: 'infrastructure', means: 'the build outlived timeoutSeconds' },
+  BuildTimeout: { retried: false, fault: 'infrastructure', means: 'the build exceeded timeoutSeconds' },
   BuildStopped: {
     retried: false,
     fault: 'infrastructure',
-    means: 'somebody stopped the build at the builder',
+    means: 'someone stopped the build in the builder',
   },
   BuilderUnavailable: {
     retried: true,
@@ -225,23 +225,23 @@ export const BUILD_FAILED = {
   BuilderFault: {
     retried: true,
     fault: 'infrastructure',
-    means: 'the builder ended the build by a fault of its own',
+    means: 'the builder failed and ended the build',
   },
   BuilderAccessDenied: {
     retried: false,
     fault: 'infrastructure',
-    means: 'the builder refuses us; the message names what is missing',
+    means: 'the builder denies access; the message names the missing permission',
   },
   BuilderNotFound: {
     retried: false,
     fault: 'infrastructure',
     means: 'the builder’s project, bucket or login does not exist',
   },
-  BuildRejected: { retried: false, fault: 'definition', means: 'the builder will never take this build' },
+  BuildRejected: { retried: false, fault: 'definition', means: 'the builder can never run this build' },
   BackendNotConfigured: {
     retried: false,
     fault: 'infrastructure',
-    means: 'this operator has no builder of that backend',
+    means: 'this operator does not have the builder in spec.backend',
   },
 } as const satisfies Record<string, FailedReason>;
 
@@ -277,15 +277,15 @@ export const TRIAL_CONDITIONS = {
     reasons: { PodStarted: 'it was started', NotStarted: 'it was not started yet' },
   },
   AgentFinished: {
-    means: 'the agent ran to its end, its failure or timeout included',
+    means: 'the agent ran until it ended, failed or timed out',
     reasons: { Completed: 'it ended by itself', NotRun: 'the attempt ended before the agent did' },
   },
   Verified: { means: 'the verifier left a reward', reasons: {} },
   Uploaded: {
     means: 'the files were stored',
     reasons: {
-      Stored: 'outcome.json is there, which is stored last',
-      NotStored: 'nothing was to be stored, or it could not be',
+      Stored: 'outcome.json exists; it is stored last',
+      NotStored: 'there was nothing to store, or storing failed',
     },
   },
 } as const;

@@ -11,22 +11,22 @@ const Context = Type.Object(
           uri: text(1024, 'Zip archive of the build context in the operator’s bucket, under `tasks/`.', {
             pattern: '^s3://[^/]+/.+',
           }),
-          sha256: text(64, 'SHA-256 of the archive in hex; another content ends the build.', {
+          sha256: text(64, 'SHA-256 of the archive in hex; the build fails if the content differs.', {
             pattern: '^[0-9a-f]{64}$',
           }),
         },
-        { description: 'A context out of the bucket.' },
+        { description: 'A context from the bucket.' },
       ),
     ),
     configMap: Type.Optional(
       Type.Object(
         { name: objectName('ConfigMap whose keys are the files of the context.') },
-        { description: 'A context out of a ConfigMap in the same namespace.' },
+        { description: 'A context from a ConfigMap in the same namespace.' },
       ),
     ),
   },
   {
-    description: 'The files that the Dockerfile sees.',
+    description: 'The files for the Dockerfile.',
     ...rules({
       rule: 'has(self.s3) != has(self.configMap)',
       message: 'give either s3 or configMap',
@@ -53,20 +53,20 @@ const buildFields = {
     stringMap(64, 4096, 'Values of the Dockerfile’s ARG lines; they stay visible in the image’s history.'),
   ),
   repository: Type.Optional(
-    text(512, 'Repository to push to, one that the operator allows; default: the operator’s.', {
+    text(512, 'Repository to push to; the operator must allow it; default: the operator’s.', {
       minLength: 1,
     }),
   ),
   tag: Type.Optional(
     text(
       128,
-      'Readable beginning of the tag, default `ctx`; the operator adds the hash of what the image is made of. Builds of the same beginning share layers.',
+      'Readable prefix of the tag, default `ctx`; the operator appends a hash of the image’s inputs. Builds with the same prefix share layers.',
       { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' },
     ),
   ),
-  backend: Type.Optional(choice(['BuildKit', 'CodeBuild'], 'What builds; default: the operator’s.')),
-  timeoutSeconds: seconds('Limit of the build itself.', { minimum: 1, default: 1800 }),
-  queueTimeoutSeconds: seconds('Limit of waiting for its start.', { minimum: 1, default: 1800 }),
+  backend: Type.Optional(choice(['BuildKit', 'CodeBuild'], 'Builder to use; default: the operator’s.')),
+  timeoutSeconds: seconds('Timeout of the build itself.', { minimum: 1, default: 1800 }),
+  queueTimeoutSeconds: seconds('Timeout for the build to start.', { minimum: 1, default: 1800 }),
   secretRefs: Type.Optional(
     atomicList(
       Type.Object({
@@ -90,7 +90,7 @@ const notYet = [
 
 const contextOfBackend = {
   rule: "!has(self.backend) || self.backend != 'CodeBuild' || has(self.context.s3)",
-  message: 'backend CodeBuild takes contexts out of S3 only: give context.s3',
+  message: 'backend CodeBuild supports contexts from S3 only: set context.s3',
   reason: 'FieldValueInvalid' as const,
 };
 
@@ -104,7 +104,7 @@ export type BuildTemplate = Type.Static<typeof BuildTemplate>;
 export const TaskBuildSpec = Type.Object(
   {
     ...buildFields,
-    force: Type.Boolean({ default: false, description: 'Build even where the image exists already.' }),
+    force: Type.Boolean({ default: false, description: 'Build even if the image already exists.' }),
     cancelled: Type.Boolean({ default: false, description: 'Stops the build.' }),
   },
   {
@@ -124,7 +124,7 @@ export const TaskBuildSpec = Type.Object(
 export type TaskBuildSpec = Type.Static<typeof TaskBuildSpec>;
 
 const BuildPhase = Type.Object({
-  name: text(64, 'The builder’s own word for it.'),
+  name: text(64, 'The builder’s own name for the phase.'),
   seconds: Type.Number({ minimum: 0, description: 'How long it took.' }),
 });
 
@@ -133,7 +133,7 @@ export const BuildAttempt = Type.Object({
   token: text(128, 'Idempotency token, recorded before the build is started.'),
   openedTime: Type.Optional(time('When the token was recorded.')),
   contextVersion: Type.Optional(
-    text(1024, 'Version of the context’s object that is built, where the bucket keeps versions.'),
+    text(1024, 'Version of the context’s object that is built, if the bucket keeps versions.'),
   ),
   buildId: Type.Optional(text(256, 'Id at the builder.')),
   consoleUrl: Type.Optional(text(2048, 'Page of the build.')),
@@ -144,7 +144,7 @@ export const BuildAttempt = Type.Object({
   phases: Type.Optional(
     atomicList(BuildPhase, {
       maxItems: 16,
-      description: 'Phases of an ended build, where the builder tells.',
+      description: 'Phases of an ended build, if the builder reports them.',
     }),
   ),
   reason: Type.Optional(text(64, 'Why it failed.')),
@@ -163,14 +163,14 @@ export const TaskBuildStatus = Type.Object(
   {
     conditions: Type.Optional(Conditions),
     observedGeneration: Type.Optional(
-      Type.Integer({ format: 'int64', description: 'Generation that the status speaks of.' }),
+      Type.Integer({ format: 'int64', description: 'Generation that the status describes.' }),
     ),
     image: Type.Optional(text(1024, 'Image with its tag.')),
     digest: Type.Optional(text(128, 'Digest of the image, `sha256:…`.')),
     contentHash: Type.Optional(
       text(
         64,
-        'SHA-256 over everything that decides what is in the image: context, Dockerfile, target, arguments, platform, and who may take it.',
+        'SHA-256 over everything that determines the image: context, Dockerfile, target, arguments, platform, and who may use it.',
       ),
     ),
     contextSha256: Type.Optional(
@@ -178,7 +178,7 @@ export const TaskBuildStatus = Type.Object(
     ),
     platform: Type.Optional(text(64, 'Platform of the image.')),
     shared: Type.Optional(
-      Type.Boolean({ description: 'Whether TaskBuilds of other namespaces may take the image.' }),
+      Type.Boolean({ description: 'Whether TaskBuilds in other namespaces may use the image.' }),
     ),
     cacheHit: Type.Optional(Type.Boolean({ description: 'The image existed; nothing was built.' })),
     attempts: Type.Optional(

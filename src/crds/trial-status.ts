@@ -20,11 +20,11 @@ export const Attempt = Type.Object({
   podName: Type.Optional(text(253, 'Its Pod.')),
   nodeName: Type.Optional(text(253, 'Node that ran it.')),
   taskContent: Type.Optional(
-    text(64, 'Hash of the task’s ConfigMap when the Job was made; later attempts get the same or none.'),
+    text(64, 'Hash of the task’s ConfigMap when the Job was created; later attempts must have the same.'),
   ),
   startTime: Type.Optional(time('When its Job was created.')),
   completionTime: Type.Optional(time('When it ended.')),
-  reason: Type.Optional(text(64, 'Why it ended without a result, or is being ended.')),
+  reason: Type.Optional(text(64, 'Why it ended without a result, or is being stopped.')),
   message: Type.Optional(text(1024, 'The same in one sentence.')),
 });
 export type Attempt = Type.Static<typeof Attempt>;
@@ -46,7 +46,7 @@ export const Exception = Type.Object(
     type: text(128, 'Name of the exception, Harbor’s where it has one.'),
     message: text(1024, 'What happened.'),
   },
-  { description: 'What went wrong, a reward notwithstanding.' },
+  { description: 'What went wrong, even if there is a reward.' },
 );
 
 export type Exception = Type.Static<typeof Exception>;
@@ -55,7 +55,7 @@ export const TrialStatus = Type.Object(
   {
     conditions: Type.Optional(Conditions),
     observedGeneration: Type.Optional(
-      Type.Integer({ format: 'int64', description: 'Generation that the status speaks of.' }),
+      Type.Integer({ format: 'int64', description: 'Generation that the status describes.' }),
     ),
     reward: Type.Optional(
       Type.Number({ description: 'The reward; the key `reward`, else the mean of all keys.' }),
@@ -71,7 +71,7 @@ export const TrialStatus = Type.Object(
     attempts: Type.Optional(
       atomicList(Attempt, {
         maxItems: 32,
-        description: 'Attempts, the latest last; the oldest that were suspended are left out.',
+        description: 'Attempts, the latest last; the oldest suspended ones are omitted.',
       }),
     ),
     images: Type.Optional(
@@ -108,7 +108,7 @@ export const TrialStatus = Type.Object(
       Type.Object(
         {
           inputTokens: Type.Optional(
-            Type.Integer({ format: 'int64', description: 'Tokens read, cached ones included.' }),
+            Type.Integer({ format: 'int64', description: 'Input tokens, including cached ones.' }),
           ),
           cacheTokens: Type.Optional(
             Type.Integer({ format: 'int64', description: 'Tokens read from a cache.' }),
@@ -116,7 +116,7 @@ export const TrialStatus = Type.Object(
           outputTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens written.' })),
           costUsd: Type.Optional(Type.Number({ description: 'Cost in US dollars.' })),
         },
-        { description: 'What the agent used, by its own account.' },
+        { description: 'What the agent used, as reported by the agent.' },
       ),
     ),
     integrity: Type.Optional(
@@ -124,7 +124,7 @@ export const TrialStatus = Type.Object(
         {
           verdict: choice(
             ['Clean', 'Unknown', 'Suspicious'],
-            'Clean: nothing looked like tampering, and the agent had no means. Unknown: whether it interfered cannot be told. Suspicious: something looked like tampering.',
+            'Clean: nothing looked like tampering, and the agent had no means to interfere. Unknown: the agent could have interfered unnoticed. Suspicious: something looked like tampering.',
           ),
           findings: Type.Optional(
             atomicList(text(256, 'Finding.'), { maxItems: 16, description: 'What was seen.' }),
@@ -134,7 +134,7 @@ export const TrialStatus = Type.Object(
       ),
     ),
     finishedAt: Type.Optional(
-      time('When the Trial ended: when its courier reported, else when the operator gave it up.'),
+      time('When the Trial ended: when its courier reported, or when the operator gave up on it.'),
     ),
   },
   { description: 'What the operator saw.' },

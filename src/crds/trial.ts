@@ -31,7 +31,7 @@ const Task = Type.Object(
             },
           ),
         },
-        { description: 'A task out of the bucket.' },
+        { description: 'A task from the bucket.' },
       ),
     ),
     configMap: Type.Optional(
@@ -71,20 +71,22 @@ const Agent = Type.Object(
       default: 'oracle',
       minLength: 1,
     }),
-    model: Type.Optional(text(256, 'Model, handed to a custom agent as SB_MODEL.')),
-    env: Type.Optional(EnvVars('Variables of the agent alone.')),
+    model: Type.Optional(text(256, 'Model; a custom agent gets it as SB_MODEL.')),
+    env: Type.Optional(EnvVars('Variables for the agent only.')),
     timeoutSeconds: Type.Optional(
       seconds(
-        'Limit of the agent; default: of task.toml, else none. The verifier runs even when it is hit.',
+        'Timeout of the agent; default: the one in task.toml, else none. The verifier runs even if it is exceeded.',
         { minimum: 1 },
       ),
     ),
-    setupTimeoutSeconds: seconds('Limit of the install script.', { minimum: 1, default: 360 }),
-    user: Type.Optional(User('User of the agent; default: of task.toml, then of the environment.')),
+    setupTimeoutSeconds: seconds('Timeout of the install script.', { minimum: 1, default: 360 }),
+    user: Type.Optional(
+      User('User of the agent; default: the one in task.toml, then the one in environment.'),
+    ),
     backgroundProcesses: Type.Optional(
       choice(
         [...BACKGROUND_PROCESSES],
-        'What the agent leaves running: Keep lets it serve the tests, Stop ends it before they appear; default: Keep.',
+        'The agent’s background processes: Keep lets them run during the tests, Stop ends them before the tests appear; default: Keep.',
       ),
     ),
     install: Type.Optional(text(SCRIPT_MAX, 'Script that installs a custom agent, run as root.')),
@@ -120,16 +122,18 @@ const Verifier = Type.Object(
   {
     mode: choice(
       ['Shared', 'Separate'],
-      'Where the tests run: in the agent’s container or in one of their own.',
+      'Where the tests run: in the agent’s container or in a separate one.',
       { default: 'Shared' },
     ),
     image: Type.Optional(text(1024, 'Image of a separate verifier.')),
     build: Type.Optional(BuildTemplate),
     timeoutSeconds: Type.Optional(
-      seconds('Limit of the verifier; default: of task.toml, else 600.', { minimum: 1 }),
+      seconds('Timeout of the verifier; default: the one in task.toml, else 600.', { minimum: 1 }),
     ),
-    env: Type.Optional(EnvVars('Variables of the verifier alone.')),
-    user: Type.Optional(User('User of the verifier; default: of task.toml, then of the environment.')),
+    env: Type.Optional(EnvVars('Variables for the verifier only.')),
+    user: Type.Optional(
+      User('User of the verifier; default: the one in task.toml, then the one in environment.'),
+    ),
     disabled: Type.Boolean({
       default: false,
       description: 'Ends the Trial after the agent, without a reward.',
@@ -158,7 +162,9 @@ const Step = Type.Object({
   name: text(63, 'Name of the step’s folder under `steps/`.', { minLength: 1 }),
   agentTimeoutSeconds: Type.Optional(seconds('Limit of the agent in this step.', { minimum: 1 })),
   verifierTimeoutSeconds: Type.Optional(seconds('Limit of the verifier in this step.', { minimum: 1 })),
-  minReward: Type.Optional(Type.Number({ description: 'Below it the following steps are not run.' })),
+  minReward: Type.Optional(
+    Type.Number({ description: 'If the reward is below this, the following steps do not run.' }),
+  ),
 });
 
 const Artifact = Type.Object({
@@ -175,7 +181,7 @@ const fields = {
   agent: Agent,
   verifier: Verifier,
   steps: Type.Optional(listMap(Step, 'name', { maxItems: 32, description: 'Steps of a multi-step task.' })),
-  rewardStrategy: Type.Optional(choice(['Mean', 'Final'], 'How the steps’ rewards become one.')),
+  rewardStrategy: Type.Optional(choice(['Mean', 'Final'], 'How the steps’ rewards are combined.')),
   artifacts: Type.Optional(
     atomicList(Artifact, { maxItems: 64, description: 'Files to keep under `output/`.' }),
   ),
@@ -189,30 +195,30 @@ const fields = {
     maximum: 10,
     format: 'int32',
     default: 3,
-    description: 'Attempts where infrastructure fails.',
+    description: 'Maximum number of attempts if infrastructure fails.',
   }),
-  backoffSeconds: seconds('Pause before the second attempt; doubles with each further one.', {
+  backoffSeconds: seconds('Pause before the second attempt; doubles with each further attempt.', {
     maximum: 3600,
     default: 10,
   }),
   startTimeoutSeconds: seconds(
-    'Limit of waiting for the Pod to start; not counted while suspended or building.',
+    'Timeout for the Pod to start; does not count while the Trial is suspended or its image is built.',
     { minimum: 1, default: 1800 },
   ),
   scheduling: Type.Optional(Scheduling),
-  suspend: Type.Boolean({ default: false, description: 'Stops the Pod; false starts a new attempt.' }),
+  suspend: Type.Boolean({ default: false, description: 'true stops the Pod; false starts a new attempt.' }),
   cancel: Type.Boolean({ default: false, description: 'Ends the Trial.' }),
   ttlSecondsAfterFinished: Type.Optional(
-    seconds('Deletes the Trial this long after its end; its files stay.'),
+    seconds('Deletes the Trial this many seconds after it ends; its files stay.'),
   ),
   uploadResults: Type.Boolean({
     default: true,
-    description: 'Store files in S3; false keeps the reward on the object alone.',
+    description: 'Store files in S3; false keeps only the reward on the object.',
   }),
 };
 
 export const TrialSpec = Type.Object(fields, {
-  description: 'What is to be run; immutable except suspend, cancel and ttlSecondsAfterFinished.',
+  description: 'What to run; immutable except suspend, cancel and ttlSecondsAfterFinished.',
   ...rules(
     ...Object.keys(fields)
       .filter((field) => !MUTABLE.includes(field))
@@ -223,7 +229,7 @@ export const TrialSpec = Type.Object(fields, {
       })),
     {
       rule: 'oldSelf.cancel ? self.cancel : true',
-      message: 'cancel cannot be taken back',
+      message: 'cancel cannot be undone',
       reason: 'FieldValueForbidden',
     },
     {

@@ -10,7 +10,7 @@ describe('The reference of a kind', () => {
 
   it('tells type, default, bounds and meaning of a field', () => {
     expect(row('maxAttempts')).to.equal(
-      '| `maxAttempts` | integer | `3` | 1 to 10 | Attempts where infrastructure fails. |',
+      '| `maxAttempts` | integer | `3` | 1 to 10 | Maximum number of attempts if infrastructure fails. |',
     );
   });
 
@@ -27,7 +27,7 @@ describe('The reference of a kind', () => {
   });
 
   it('lists the rules that the API server checks', () => {
-    expect(page).to.contain('| `spec` | cancel cannot be taken back |');
+    expect(page).to.contain('| `spec` | cancel cannot be undone |');
   });
 });
 

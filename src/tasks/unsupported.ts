@@ -38,7 +38,7 @@ const rows: [string, (config: TaskConfig) => boolean, string][] = [
   [
     'verifier.environment',
     ({ verifier }) => verifier.environment !== undefined,
-    'a verifier with an environment of its own is not supported yet',
+    'a verifier with its own environment is not supported yet',
   ],
   ['agent.network_mode', ({ agent }) => restricted(agent), 'only public is supported yet'],
   ['verifier.network_mode', ({ verifier }) => restricted(verifier), 'only public is supported yet'],

@@ -134,10 +134,10 @@ describe('The API on a real API server', function () {
     it('takes a cancel, and no way back', async () => {
       await kubectlOk(['create', '-f', '-'], trial('cancelled', { cancel: true }));
       expect((await patch('trial', 'cancelled', { cancel: false })).stderr).to.contain(
-        'cancel cannot be taken back',
+        'cancel cannot be undone',
       );
       expect((await patch('trial', 'cancelled', { cancel: null })).stderr).to.contain(
-        'cancel cannot be taken back',
+        'cancel cannot be undone',
       );
     });
   });

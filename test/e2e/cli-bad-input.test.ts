@@ -66,7 +66,7 @@ describe('Bad input, as a real cluster and store see it, is', () => {
     expect(await said(config)).to.equal(
       `error: you may not create trials.sb.abundant.ai in namespace ${namespace}\n` +
         `cause: the cluster says no to: ${needs.map((verb) => `${verb} trials.sb.abundant.ai`).join(', ')}\n` +
-        'fix:   an administrator runs, with your name as kubectl auth whoami says it:\n' +
+        'fix:   an administrator runs, with your name as printed by kubectl auth whoami:\n' +
         `       kubectl create role sb-trials --verb=${needs.join(',')} --resource=trials.sb.abundant.ai -n ${namespace}\n` +
         `       kubectl create rolebinding sb-trials --role=sb-trials --user=<you> -n ${namespace}\n` +
         'code:  SB-E006 (docs/errors/SB-E006.md)\n',
@@ -83,7 +83,7 @@ describe('Bad input, as a real cluster and store see it, is', () => {
     const path = `/api/v1/namespaces/${OPERATOR.namespace}/configmaps/${CLIENT_CONFIG}`;
     const change = (body: string): string => body.replaceAll(`"${s3.bucket}"`, '"sb-nowhere"');
     expect(await saidBehind({ path, change })).to.match(
-      /^error: the store did not do what it was asked for\ncause: get s3:\/\/sb-nowhere\/\S+: NoSuchBucket: .*\nfix: {3}kubectl get configmap sb-client -n sb-system .*\ncode: {2}SB-E010 .*\n$/,
+      /^error: the store did not carry out the request\ncause: get s3:\/\/sb-nowhere\/\S+: NoSuchBucket: .*\nfix: {3}kubectl get configmap sb-client -n sb-system .*\ncode: {2}SB-E010 .*\n$/,
     );
   });
 

@@ -154,12 +154,10 @@ describe('sb in a terminal', () => {
       expect(await terminal.ended()).to.equal(130);
       const text = await terminal.text();
       expect(text.filter((line) => line.startsWith(run()))).to.have.length(1);
-      const said = 'the run goes on; to return to it: ';
+      const said = 'the run continues; to return to it: ';
       attach = text.find((line) => line.startsWith(said))?.slice(said.length) ?? '';
       expect(attach).to.match(new RegExp(`^sb run attach ${run()} -n ${namespace} --context `));
-      expect(text).to.include(
-        'the run goes on; press Ctrl-C again within 2 s to be asked whether to cancel it',
-      );
+      expect(text).to.include('the run continues; press Ctrl-C again within 2 s if you want to cancel it');
       isLeft();
       await terminal.resize(100, 30);
       await isUsable();

@@ -86,7 +86,7 @@ describe('sb doctor', () => {
       const { code, stdout } = await sb([]);
       expect(code).to.equal(3);
       expect(stdout).to.include(
-        '✗ operator: the operator is switched off: its Deployment is scaled to 0: nothing is done for any Trial\n' +
+        '✗ operator: the operator is switched off: its Deployment is scaled to 0, so no Trial makes progress\n' +
           '    kubectl -n sb-system scale deployment/sb-operator --replicas=2\n',
       );
       expect(stdout)

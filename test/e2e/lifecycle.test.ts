@@ -225,7 +225,7 @@ describe('an attempt that is lost through no fault of the agent', () => {
     await goesOn(evicted, 'Evicted');
   });
 
-  it('because somebody deleted the Pod is PodLost, and tried again', async () => {
+  it('because someone deleted the Pod is PodLost, and tried again', async () => {
     const { metadata } = await removed.reaches('work');
     const force = ['--grace-period=0', '--force'];
     await kubectlOk(['delete', 'pod', '-n', metadata.namespace ?? '', metadata.name, ...force]);

@@ -7,56 +7,68 @@ const withSelection = (command: Command): Command =>
   command
     .option('-t, --tasks <path>', 'a task folder, or a folder of tasks at any depth; repeatable', several)
     .option('-a, --agent <name>', 'agent to run them with; repeatable (default: oracle)', several)
-    .option('-m, --model <name>', 'model of the agents; repeatable: every agent with every model', several)
+    .option(
+      '-m, --model <name>',
+      'model for the agents; repeatable: every agent runs with every model',
+      several,
+    )
     .option('-k, --attempts <number>', 'Trials of each task, agent and model (default: 1)', number)
-    .option('-i, --include <pattern>', 'only tasks whose name fits, such as "git-*"; repeatable', several)
-    .option('-x, --exclude <pattern>', 'no task whose name fits; repeatable', several)
-    .option('-l, --limit <number>', 'at most so many tasks', number)
-    .option('--skip-invalid', 'leave out what is no valid task, and say so')
-    .option('-c, --config <file>', 'YAML file with any of these options; flags go before it');
+    .option('-i, --include <pattern>', 'only tasks whose name matches, such as "git-*"; repeatable', several)
+    .option('-x, --exclude <pattern>', 'no task whose name matches; repeatable', several)
+    .option('-l, --limit <number>', 'run at most this many tasks', number)
+    .option('--skip-invalid', 'skip invalid tasks and report them')
+    .option('-c, --config <file>', 'YAML file with any of these options; flags override it');
 
 /** What their containers get. */
 const withEnvironment = (command: Command): Command =>
   command
     .option(
       '--ae <KEY=VALUE>',
-      'variable for the agent; repeatable; what looks secret goes into a Secret',
+      'variable for the agent; repeatable; values that look secret are stored in a Secret',
       several,
     )
     .option('--ve <KEY=VALUE>', 'the same for the verifier', several)
     .option(
       '--env-file <file>',
-      'variables for the agent, KEY=VALUE a line; always in a Secret; repeatable, the later goes before',
+      'variables for the agent, one KEY=VALUE per line; always stored in a Secret; repeatable, later files override',
       several,
     )
     .option(
       '--allow-env <name>',
-      'variable of this shell that tasks and the run file may ask for as ${NAME}; repeatable (default: ask)',
+      'variable of this shell that tasks and the run file may use as ${NAME}; repeatable (default: ask)',
       several,
     )
-    .option('--timeout-multiplier <number>', 'stretches all timeouts', number)
-    .option('--agent-timeout-multiplier <number>', 'the agent’s', number)
-    .option('--verifier-timeout-multiplier <number>', 'the verifier’s', number)
-    .option('--agent-setup-timeout-multiplier <number>', 'that of the agent’s installation', number)
-    .option('--environment-build-timeout-multiplier <number>', 'that of the image’s build', number)
-    .option('--cpus <number>', 'CPUs, in place of task.toml’s')
+    .option('--timeout-multiplier <number>', 'multiplies all timeouts', number)
+    .option('--agent-timeout-multiplier <number>', 'multiplies the agent’s timeout', number)
+    .option('--verifier-timeout-multiplier <number>', 'multiplies the verifier’s timeout', number)
+    .option(
+      '--agent-setup-timeout-multiplier <number>',
+      'multiplies the timeout of the agent’s installation',
+      number,
+    )
+    .option(
+      '--environment-build-timeout-multiplier <number>',
+      'multiplies the timeout of the image’s build',
+      number,
+    )
+    .option('--cpus <number>', 'CPUs, instead of the value in task.toml')
     .option('--memory <size>', 'memory, such as 4Gi')
     .option('--storage <size>', 'disk, such as 20Gi')
     .option('--force-build', 'build the images again')
-    .option('--no-force-build', 'take images that are there (default)')
+    .option('--no-force-build', 'use existing images (default)')
     .option(
       '--stop-background-processes',
-      'end what the agent leaves running before the tests appear (default: it may serve them)',
+      'end the agent’s background processes before the tests appear (default: keep them)',
     )
     .option('--upload-results', 'store the results (default)')
-    .option('--no-upload-results', 'keep the reward alone');
+    .option('--no-upload-results', 'keep only the reward');
 
 /** How the run is called, waited for and shown. */
 const withAttendance = (command: Command): Command =>
   command
     .option(
       '--run-name <name>',
-      'name of the run; the same name again goes on with it (default: folder and time)',
+      'name of the run; use the same name to continue it (default: folder and time)',
     )
     .option('--jobs-dir <folder>', 'where results are copied to (default: jobs)')
     .option('--detach', 'return as soon as the Trials are created')
@@ -64,11 +76,11 @@ const withAttendance = (command: Command): Command =>
     .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', number)
     .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on', duration)
     .option('-q, --quiet', 'no progress')
-    .option('--no-provision', 'count on no new nodes: refuse tasks that none of those there can hold')
+    .option('--no-provision', 'do not wait for new nodes: refuse tasks that no existing node can hold')
     .addOption(
       new Option(
         '--dry-run [where]',
-        'create nothing: client asks nobody; server asks the API server about each object',
+        'create nothing; client: check locally; server: let the API server validate each object',
       )
         .choices(['client', 'server'])
         .preset('client'),
@@ -87,7 +99,7 @@ const run = ({ io, finish }: Cli): Command =>
   examples(
     withCluster(withOutput(withAttendance(withEnvironment(withSelection(new Command('run')))), DOCUMENTS))
       .description(
-        'Packs tasks, stores them, creates their Trials, shows how they go and copies the results. The run goes on in the cluster whatever becomes of this command; the same command with the same --run-name returns to it.',
+        'Packs and uploads tasks, creates their Trials, shows their progress and copies the results. The run continues in the cluster if you stop this command; the same command with the same --run-name returns to it.',
       )
       .action(async (flags: RunFlags) => {
         const { cloudRun } = await import('../launch/cloud-run.ts');
@@ -102,7 +114,7 @@ const run = ({ io, finish }: Cli): Command =>
       ['sb cloud run -t tasks --detach', 'do not wait'],
       ['sb cloud run -t tasks --fail-under 0.8 -o json', 'for CI'],
       ['sb cloud run -t tasks --run-name nightly --dry-run -o yaml', 'manifests for Git'],
-      ['sb cloud run -c run.yaml --run-name nightly', 'out of a file; again: goes on where it was'],
+      ['sb cloud run -c run.yaml --run-name nightly', 'from a file; run it again to continue'],
     ],
   );
 

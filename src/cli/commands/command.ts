@@ -117,7 +117,7 @@ export interface LogOptions {
 export const withLogs = (command: Command, follow: string): Command =>
   command
     .addOption(new Option('--phase <phase>', 'only this phase').choices(['build', 'agent', 'verifier']))
-    .option('--tail <lines>', 'only so many lines of each file', wholeNumber)
+    .option('--tail <lines>', 'number of last lines to print of each file', wholeNumber)
     .option('-f, --follow', follow, false);
 
 /** What is wished of a log. */

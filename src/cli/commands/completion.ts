@@ -6,7 +6,9 @@ import { examples, type Cli } from './command.ts';
 export const completion = ({ io }: Cli): Command =>
   examples(
     new Command('completion')
-      .description('Prints what makes a shell complete commands, options, and names of runs and Trials.')
+      .description(
+        'Prints a script that completes commands, options, and names of runs and Trials in your shell.',
+      )
       .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
       .action(async (shell: Shell) => {
         const { SCRIPTS } = await import('../complete/complete.ts');

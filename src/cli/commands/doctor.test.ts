@@ -107,7 +107,7 @@ describe('sb doctor', function () {
     });
     expect(code).to.equal(3);
     expect(stdout).to.include(
-      '✗ operator: the operator is switched off: its Deployment is scaled to 0: nothing is done for any Trial\n' +
+      '✗ operator: the operator is switched off: its Deployment is scaled to 0, so no Trial makes progress\n' +
         '    kubectl -n sb-system scale deployment/sb-operator --replicas=2\n',
     );
     expect(stdout).to.include('✗ broker: the broker cannot be reached: ');
@@ -211,7 +211,7 @@ describe('sb doctor', function () {
     expect(stdout).to.match(
       /✗ custom-resources: .*\[SB-E007\]\n {4}kubectl apply --server-side -k config\/crd/,
     );
-    expect(stdout).to.match(/- store: .*the installation does not say where it is\n/);
+    expect(stdout).to.match(/- store: .*the installation does not name its address\n/);
   });
 
   it('lets nothing from the cluster act on the terminal', async () => {

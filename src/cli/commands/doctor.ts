@@ -16,9 +16,9 @@ export const doctor = ({ io, finish }: Cli): Command =>
   examples(
     withOutput(withCluster(new Command('doctor')), { '-o json': 'doctor' }, ['table', 'json', 'yaml'])
       .description(
-        'Looks at everything that a run depends on: cluster, permissions, operator, broker, store, registry, room, disk and clock. Says what is wrong and how to put it right; changes nothing. Exits with 3 where something is wrong.',
+        'Checks everything that a run depends on: cluster, permissions, operator, broker, store, registry, room, disk and clock. Reports problems and how to fix them; changes nothing. Exits with 3 if it finds a problem.',
       )
-      .option('--jobs-dir <folder>', 'folder that results are to be copied to', 'jobs')
+      .option('--jobs-dir <folder>', 'folder to which results are copied', 'jobs')
       .option('--write-probe', 'also write, read and delete an object in the store', false)
       .action(async ({ output, jobsDir, ...options }: Options) => {
         const [{ diagnose }, { printDiagnosis }] = await Promise.all([

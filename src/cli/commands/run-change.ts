@@ -19,7 +19,7 @@ const download = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('download'), 'run'), { '-o json': 'run-download' }, DEED))
       .description(
-        'Copies the results of a run to <jobs-dir>/<run>, in Harbor’s layout: what is there with the right checksum is not fetched again. Works for a deleted run, too, by its full name.',
+        'Copies the results of a run to <jobs-dir>/<run>, in Harbor’s layout. Does not fetch files again that are there with the right checksum. Also works for a deleted run, by its full name.',
       )
       .option('--jobs-dir <folder>', 'where results are copied to', 'jobs')
       .action(
@@ -83,7 +83,7 @@ const cancel = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('cancel'), 'run'), { '-o json': 'run-cancel' }, DEED))
       .description(
-        'Ends the Trials of a run that have not ended; those that have keep their results. Asks first.',
+        'Ends the Trials of a run that have not ended; the others keep their results. Asks for confirmation.',
       )
       .option('-y, --yes', 'do not ask', false)
       .action(
@@ -113,7 +113,7 @@ const rerun = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(withNewest(new Command('rerun'), 'run'), { '-o json': 'run-rerun' }, DEED))
       .description(
-        'Runs Trials of a run again, as a new run <run>-r1, -r2, …, with the same tasks, agents and variables. A command that was interrupted goes on where it was when it is given again; a finished rerun is followed by the next.',
+        'Runs Trials of a run again, as a new run <run>-r1, -r2, …, with the same tasks, agents and variables. If you repeat an interrupted command, it continues where it stopped; after a finished rerun, it starts the next one.',
       )
       .option(
         '--only <which>',
@@ -144,7 +144,7 @@ const rerun = (cli: Cli): Command =>
         ),
       ),
     [
-      ['sb run rerun nightly --only infra', 'what was lost to cluster, node, builder or store'],
+      ['sb run rerun nightly --only infra', 'Trials lost to cluster, node, builder or store'],
       ['sb run rerun nightly --only error=OOMKilled', 'by reason or exception'],
       ["sb run rerun nightly --only 'reward<0.5'", 'by reward'],
     ],
@@ -156,7 +156,7 @@ const remove = (cli: Cli): Command =>
     withCluster(withOutput(new Command('delete'), { '-o json': 'run-delete' }, DEED))
       .alias('rm')
       .description(
-        'Deletes the Trials of a run, its own builds and its Secret from the cluster. Its files stay in the store. Asks first.',
+        'Deletes the Trials of a run, its own builds and its Secret from the cluster. Its files stay in the store. Asks for confirmation.',
       )
       .argument('<run>', 'name of the run, its unique beginning, or @latest')
       .option('-y, --yes', 'do not ask', false)

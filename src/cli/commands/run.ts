@@ -67,7 +67,7 @@ const ls = (cli: Cli): Command =>
         ),
       ),
     [
-      ['sb run ls', 'how they stand'],
+      ['sb run ls', 'runs and their state'],
       ['sb run ls -o wide', 'with their errors'],
       ['sb run ls -o name', 'names alone, for scripts'],
     ],
@@ -112,7 +112,7 @@ const show = (cli: Cli): Command =>
       ),
     [
       ['sb run show', 'the latest'],
-      ['sb run show nightly --state lost --state failed', 'what has to be looked at'],
+      ['sb run show nightly --state lost --state failed', 'what needs attention'],
       ['sb run show @latest -o json', 'for programs'],
     ],
   );
@@ -132,7 +132,7 @@ const attach = (cli: Cli): Command =>
       withOutput(withNewest(new Command('attach'), 'run'), { '-o json': 'run', '-o jsonl': 'run-event' }),
     )
       .description(
-        'Shows how a run goes and copies its results, as sb cloud run did that started it, and exits as it would have.',
+        'Shows the progress of a run and copies its results, as sb cloud run does, and exits with the same code.',
       )
       .option('--jobs-dir <folder>', 'where results are copied to', 'jobs')
       .option('--follow', 'print what the agents print', false)
@@ -172,10 +172,10 @@ const logs = (cli: Cli): Command =>
   examples(
     withLogs(
       withCluster(withStates(withNewest(new Command('logs'), 'run'))),
-      'go on until the run is over, with each log as soon as there is one',
+      'follow until the run ends, and add each log as soon as it exists',
     )
       .description(
-        'Prints the logs of a run’s Trials, each line with its Trial’s name before it: from the Pod while it runs, afterwards from the store, as long as its files are there.',
+        'Prints the logs of a run’s Trials, each line prefixed with the Trial’s name: from the Pod while it runs, and afterwards from the store, if its files are there.',
       )
       .action(
         inCluster(
@@ -190,7 +190,7 @@ const logs = (cli: Cli): Command =>
         ),
       ),
     [
-      ['sb run logs --state failed --phase verifier --tail 20', 'why the tests said no'],
+      ['sb run logs --state failed --phase verifier --tail 20', 'why the tests failed'],
       ['sb run logs nightly --phase agent -f', 'what all agents do now'],
       ['sb run logs nightly | grep -i error', 'one word in all of them'],
     ],
@@ -199,7 +199,7 @@ const logs = (cli: Cli): Command =>
 /** `sb run` */
 export function runs(cli: Cli): Command {
   const command = new Command('run').description(
-    'Looks after runs. A run is named by its name, its unique beginning, or @latest.',
+    'Manages runs. Name a run by its name, by its unique beginning, or as @latest.',
   );
   for (const child of [ls(cli), show(cli), attach(cli), logs(cli), ...changes(cli)])
     command.addCommand(child);

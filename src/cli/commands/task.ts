@@ -30,17 +30,21 @@ const check = ({ io, finish }: Cli): Command =>
   examples(
     withOutput(new Command('check'), { '-o json': 'task-check' }, ['table', 'json', 'yaml', 'jsonl'])
       .description(
-        'Finds all problems of all tasks below the paths in one run. Errors are what cannot be run; warnings are what the rules of Harbor’s lint advise against, under their names, and sources of COPY that are not there. Exits with 1 where there are errors.',
+        'Finds all problems of all tasks below the paths. Errors keep a task from running. Warnings come from the rules of Harbor’s lint, under the same names, and from COPY sources that do not exist. Exits with 1 if there are errors.',
       )
       .argument('<path...>', 'task folders, or folders of tasks at any depth')
-      .option('--strict', 'every rule, and warnings fail as errors do', false)
+      .option('--strict', 'enable every rule and treat warnings as errors', false)
       .option(
         '--select <rule>',
-        'this rule instead of the usual ones, and it fails; repeatable; ALL is all',
+        'use this rule instead of the default ones, as an error; repeatable; ALL selects all rules',
         several,
       )
-      .option('--extend-select <rule>', 'this rule too, and it fails; repeatable; ALL is all', several)
-      .option('--ignore <rule>', 'not this rule; repeatable', several)
+      .option(
+        '--extend-select <rule>',
+        'also use this rule, as an error; repeatable; ALL selects all rules',
+        several,
+      )
+      .option('--ignore <rule>', 'ignore this rule; repeatable', several)
       .addOption(new Option('--json', 'the same as -o json').conflicts('output'))
       .action(async (paths: string[], { json, output, ...options }: CheckOptions) => {
         const [{ assertRules }, { checkTasks }, { printReport }] = await Promise.all([
@@ -65,9 +69,7 @@ const check = ({ io, finish }: Cli): Command =>
 const hash = ({ io }: Cli): Command =>
   examples(
     withOutput(new Command('hash'), { '-o json': 'task-hash' })
-      .description(
-        'Prints the version that each task has: made of its files alone, the same on every machine.',
-      )
+      .description('Prints the version of each task, a hash of its files that is the same on every machine.')
       .argument('<path...>', 'task folders')
       .action(async (paths: string[], { output }: { output: OutputFormat }) => {
         const [{ hashed, leftOutNote, readEach }, { printListing }] = await Promise.all([
@@ -108,10 +110,10 @@ const pack = ({ io }: Cli): Command =>
   examples(
     withOutput(new Command('pack'), { '-o json': 'task-pack' }, DEED)
       .description(
-        'Writes what an upload would send: task.zip, metadata.json and, for a task that is built, context.zip. The same task gives the same bytes everywhere.',
+        'Writes the files of an upload: task.zip, metadata.json and, for a task with a Dockerfile, context.zip. The same task gives the same bytes on every machine.',
       )
       .argument('<path>', 'task folder')
-      .option('--to <folder>', 'where to; made if it is not there', '.')
+      .option('--to <folder>', 'folder to write to; created if it does not exist', '.')
       .action(async (path: string, { to, output }: { to: string; output: OutputFormat }) => {
         const [{ leftOutNote, packTo, readOne }, { printListing }] = await Promise.all([
           import('../../client/tasks.ts'),

@@ -44,10 +44,10 @@ const logs = (cli: Cli): Command =>
   examples(
     withLogs(
       withCluster(withNewest(new Command('logs'), 'trial')),
-      'wait for its container, and go on until that ends',
+      'wait for its container and follow until it ends',
     )
       .description(
-        'Prints the log of a Trial, without control sequences: from its Pod while it runs, afterwards from the store, as long as its files are there.',
+        'Prints the log of a Trial, without control sequences: from its Pod while it runs, and afterwards from the store, if its files are there.',
       )
       .action(
         inCluster(
@@ -83,7 +83,7 @@ const explain = (cli: Cli): Command =>
       ]),
     )
       .description(
-        'Says in a few lines why a Trial is where it is, by its conditions, build, Job, Pod, node, events and log, and what to do next.',
+        'Explains in a few lines the state of a Trial, from its conditions, build, Job, Pod, node, events and log, and what to do next.',
       )
       .action(
         inCluster(
@@ -112,7 +112,7 @@ const explain = (cli: Cli): Command =>
 const cancel = (cli: Cli): Command =>
   examples(
     withCluster(withOutput(new Command('cancel'), { '-o json': 'trial-cancel' }, DEED))
-      .description('Ends a Trial; what it has done so far is stored. Asks first.')
+      .description('Ends a Trial and stores its files so far. Asks for confirmation.')
       .argument('<trial>', 'name of the Trial, its unique beginning, or @latest')
       .option('-y, --yes', 'do not ask', false)
       .action(
@@ -140,15 +140,11 @@ const debug = (cli: Cli): Command =>
   examples(
     withCluster(new Command('debug'))
       .description(
-        'Opens a shell in the task container of a Trial. Where the Trial does not run, that is in <trial>-debug: a copy with the same image and resources whose agent only waits, which stays until its time is over, counts in no run and stores nothing. Neither solution nor tests are in a copy. After -- stands a command to run instead of a shell.',
+        'Opens a shell in the task container of a Trial. If the Trial is not running, the shell opens in <trial>-debug: a copy with the same image and resources whose agent only waits. The copy stays until its time is over, counts in no run and stores nothing. Neither solution nor tests are in a copy. After -- stands a command to run instead of a shell.',
       )
       .argument('<trial>', 'name of the Trial, its unique beginning, or @latest')
       .argument('[command...]', 'command to run, after --')
-      .option(
-        '--copy',
-        'use a copy even where the Trial itself runs: nothing there changes its result',
-        false,
-      )
+      .option('--copy', 'use a copy even if the Trial is running, so that nothing changes its result', false)
       .option('--seconds <number>', 'how long a copy lives', wholeNumber, 3600)
       .option('--rm', 'delete the copy when the shell ends', false)
       .action(
@@ -171,7 +167,7 @@ const debug = (cli: Cli): Command =>
       ),
     [
       ['sb trial debug hello-oracle-1a2b', 'look around where it runs, or ran'],
-      ['sb trial debug hello-oracle-1a2b --copy --rm', 'in a copy, and leave nothing behind'],
+      ['sb trial debug hello-oracle-1a2b --copy --rm', 'in a copy that is deleted afterwards'],
       ['sb trial debug hello-oracle-1a2b -- ls -l /app', 'one command, without a terminal'],
     ],
   );
@@ -180,13 +176,11 @@ const debug = (cli: Cli): Command =>
 export const trial = (cli: Cli): Command =>
   examples(
     new Command('trial')
-      .description(
-        'Looks after single Trials. A Trial is named by its name, its unique beginning, or @latest.',
-      )
+      .description('Manages single Trials. Name a Trial by its name, by its unique beginning, or as @latest.')
       .addCommand(show(cli))
       .addCommand(logs(cli))
       .addCommand(explain(cli))
       .addCommand(cancel(cli))
       .addCommand(debug(cli)),
-    [['sb trial explain hello-oracle-1a2b', 'why is it where it is?']],
+    [['sb trial explain hello-oracle-1a2b', 'why is it in this state?']],
   );

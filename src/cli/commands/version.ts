@@ -14,7 +14,7 @@ export const version = ({ io, finish }: Cli): Command =>
   examples(
     withOutput(withCluster(new Command('version')), { '-o json': 'version' }, ['table', 'json', 'yaml'])
       .description('Prints the versions of sb, the operator, the custom resources and Kubernetes.')
-      .option('--client', 'print the version of sb alone, without asking the cluster', false)
+      .option('--client', 'print only the version of sb, without asking the cluster', false)
       .action(async ({ client, output, ...options }: Options) => {
         const [{ versionsOf }, { printDocument }] = await Promise.all([
           import('../../client/session/versions.ts'),
@@ -28,8 +28,8 @@ export const version = ({ io, finish }: Cli): Command =>
         for (const problem of versions.problems) io.terminal.err(`${safeLine(problem)}\n`);
       }),
     [
-      ['sb version', 'of everything that has to fit together'],
-      ['sb version --client', 'of sb alone; needs no cluster'],
+      ['sb version', 'of everything that must match'],
+      ['sb version --client', 'of sb only; needs no cluster'],
       ['sb version -o json', 'for programs'],
     ],
   );

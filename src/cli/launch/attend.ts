@@ -196,7 +196,7 @@ function interruption(
     times += 1;
     if (times > 1) return resolve();
     if (!terminal.input) return resolve();
-    note('\nthe run goes on; press Ctrl-C again within 2 s to be asked whether to cancel it');
+    note('\nthe run continues; press Ctrl-C again within 2 s if you want to cancel it');
     cancelTimer = clock.after(SECOND_MS, resolve);
   });
   return {

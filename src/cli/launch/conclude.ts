@@ -87,7 +87,7 @@ function farewell(
 ): string {
   if (cancelled > 0)
     return `run ${run}: ${counted(cancelled, 'Trial')} cancelled; to see them end: ${command}`;
-  const lines = [`the run goes on; to return to it: ${command}`];
+  const lines = [`the run continues; to return to it: ${command}`];
   return [...lines, ...(submits && !submitted ? [halfway(run)] : [])].join('\n');
 }
 

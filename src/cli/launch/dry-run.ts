@@ -74,7 +74,7 @@ function summaryLines(
   const lines: [string, string][] = [
     ['run', plan.run],
     ['tasks', `${tasks}, ${small(bytes)} before packing`],
-    ['pods', `${trials}, when nothing is tried again`],
+    ['pods', `${trials}, if nothing is retried`],
     ['images', `${builds.length} to build unless the registry has them, ${images.length} ready-made`],
     [
       'requests',

@@ -30,13 +30,13 @@ export async function hostAccess(wish: Wish, selection: Selection, io: Io): Prom
   const names = wanted.map(({ name }) => name);
   if (dryRun) {
     terminal.err(
-      safe(`the run would ask for variables of this shell:\n${list(wanted)}\nallow them: ${flags(names)}\n`),
+      safe(`the run would use variables of this shell:\n${list(wanted)}\nallow them: ${flags(names)}\n`),
     );
     return { ...own, ...Object.fromEntries(names.map((name) => [name, ''])) };
   }
-  if (!terminal.input) throw refused(wanted, 'nobody is there to ask whether they may have them');
-  terminal.err(safe(`this run asks for variables of this shell:\n${list(wanted)}\n`));
-  if (!(await io.confirm('hand them over, for this run?'))) throw refused(wanted, 'the answer was no');
+  if (!terminal.input) throw refused(wanted, 'there is no terminal to ask on');
+  terminal.err(safe(`this run wants to use variables of this shell:\n${list(wanted)}\n`));
+  if (!(await io.confirm('allow them for this run?'))) throw refused(wanted, 'the answer was no');
   return { ...own, ...readable(environment, names) };
 }
 
@@ -51,7 +51,7 @@ const flags = (names: readonly string[]): string =>
 
 const refused = (wanted: readonly HostVariable[], why: string): CliError =>
   new CliError('SB-E041', {
-    what: 'the run asks for variables of this shell that nobody allowed',
+    what: 'the run asks for variables of this shell that are not allowed',
     why: `${why}:\n${list(wanted)}`,
-    fix: `${flags(wanted.map(({ name }) => name))}\nor give values of their own, by --env-file, --ae and --ve`,
+    fix: `${flags(wanted.map(({ name }) => name))}\nor set their values with --env-file, --ae and --ve`,
   });

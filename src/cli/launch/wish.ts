@@ -127,7 +127,7 @@ function checkDetached(flags: RunFlags): void {
   if (flags.detach !== true || !idle) return;
   throw new CliError('SB-E036', {
     what: `cannot heed ${idle[1].split(' ', 1)[0]}`,
-    why: 'with --detach nobody waits for the run',
+    why: 'with --detach, sb does not wait for the run',
     fix: `leave out --detach, or wait for it later: sb run attach ${idle[1]}`,
   });
 }

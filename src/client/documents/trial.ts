@@ -67,7 +67,7 @@ const Explanation = Fields({
   trial: Text('Name of the object.'),
   state: State,
   reason: Text('Reason of the condition Succeeded.'),
-  where: Text('One sentence: where it is.'),
+  where: Text('One sentence: its state.'),
   why: Texts('What is behind it, the most telling first.'),
   next: Texts('What to do: a command, or a sentence.'),
   log: Type.Optional(Fields({ title: Text('Which log it is.'), lines: Texts('Its last lines.') })),
@@ -79,7 +79,7 @@ const TrialCancelled = Fields({
   trial: Text('Name of the object.'),
   namespace: Text('Of the object.'),
   state: OneOf(STATE_NAMES, 'How far it was.'),
-  cancelled: Flag('It is being cancelled; false where it had ended, or somebody said no.'),
+  cancelled: Flag('It is being cancelled; false if it had ended, or the user declined.'),
 });
 export type TrialCancelled = Type.Static<typeof TrialCancelled>;
 

@@ -12,7 +12,7 @@ export function explain(error: unknown): CliError {
   if (isSystemError(error)) return explainSystem(error);
   const message = error instanceof Error ? error.message : String(error);
   return new CliError('SB-E099', {
-    what: 'sb came upon something that it was not made for',
+    what: 'unexpected error',
     why: message,
     fix: 'run the command again with --debug and report what it prints',
     cause: error,
@@ -37,13 +37,13 @@ function explainApi(error: ApiError): CliError {
     return failure('SB-E005', error, {
       what: 'cannot log in to the cluster',
       why,
-      fix: 'log in again as your cluster wants it, then: kubectl auth whoami',
+      fix: 'log in to your cluster again, then: kubectl auth whoami',
     });
   if (error.status === 403) return explainForbidden(error);
   return failure('SB-E016', error, {
-    what: 'the cluster did not do what it was asked for',
+    what: 'the cluster did not carry out the request',
     why: error.message,
-    fix: 'mend what the cause names, or try again: sb repeats nothing by itself that may have been done',
+    fix: 'fix what the cause names, or retry: sb does not retry a request that may have succeeded',
   });
 }
 
@@ -58,7 +58,7 @@ function explainForbidden(error: ApiError): CliError {
   // Quotas and admission policies say 403 as well.
   if (verb === undefined || resource === undefined)
     return failure('SB-E017', error, {
-      what: 'the cluster refuses what it was asked for',
+      what: 'the cluster refuses the request',
       why,
       fix: refusalFix(error),
     });
@@ -93,7 +93,7 @@ export function missingPermission(
     what: `you may not ${verb} ${fullName(first)}${place}`,
     why,
     fix: [
-      'an administrator runs, with your name as kubectl auth whoami says it:',
+      'an administrator runs, with your name as printed by kubectl auth whoami:',
       ...[...byResource.values()].flatMap(grant),
     ].join('\n'),
   });
@@ -118,20 +118,20 @@ function grant(missing: readonly MissingPermission[]): string[] {
 }
 
 const STORE_FIX: Record<ProviderReason, [Code, string]> = {
-  AccessDenied: ['SB-E011', 'aws sts get-caller-identity    (is this who may use the bucket?)'],
+  AccessDenied: ['SB-E011', 'aws sts get-caller-identity    (may this identity use the bucket?)'],
   NotFound: [
     'SB-E010',
     'kubectl get configmap sb-client -n sb-system -o yaml    (is the bucket’s name right?)',
   ],
   Unavailable: [
     'SB-E010',
-    'check the connection to the store, then run the command again: nothing is done twice',
+    'check the connection to the store, then run the command again; it does nothing twice',
   ],
-  Throttled: ['SB-E010', 'run the command again in a minute: nothing is done twice'],
+  Throttled: ['SB-E010', 'run the command again in a minute; it does nothing twice'],
   QuotaExceeded: ['SB-E010', 'make room in the store or ask for more, then run the command again'],
   PreconditionFailed: ['SB-E010', 'run the command again: something else wrote at the same time'],
   TooLarge: ['SB-E010', 'look at the object with: aws s3 ls'],
-  Invalid: ['SB-E010', 'report this with what sb prints when --debug is given'],
+  Invalid: ['SB-E010', 'report this with the output of --debug'],
 };
 
 function explainStore(error: ProviderError): CliError {
@@ -143,7 +143,7 @@ function explainStore(error: ProviderError): CliError {
     });
   const [code, fix] = STORE_FIX[error.reason];
   return failure(code, error, {
-    what: 'the store did not do what it was asked for',
+    what: 'the store did not carry out the request',
     why: error.message,
     fix,
   });
@@ -173,8 +173,8 @@ const isSystemError = (error: unknown): error is SystemError =>
 
 /** Codes of a disk or folder that takes no more, and what to do. */
 const WRITING: Record<string, string> = {
-  ENOSPC: 'make room on the disk (df -h), then run the same command again: it goes on where it stopped',
-  EDQUOT: 'make room in your quota, then run the same command again: it goes on where it stopped',
+  ENOSPC: 'free space on the disk (df -h), then run the same command again: it continues where it stopped',
+  EDQUOT: 'free space in your quota, then run the same command again: it continues where it stopped',
   EROFS: 'name a folder that can be written with --jobs-dir',
 };
 
@@ -186,8 +186,8 @@ const READING: Record<string, string> = {
   ENOTDIR: 'a part of the path is a file',
   EISDIR: 'it is a folder',
   EMFILE: 'too many files are open',
-  ELOOP: 'its links go in circles',
-  EEXIST: 'something else has that name',
+  ELOOP: 'its links form a loop',
+  EEXIST: 'something else already has this name',
 };
 
 function explainSystem(error: SystemError): CliError {

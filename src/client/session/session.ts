@@ -155,7 +155,7 @@ const unreadable = (files: readonly string[], why: string, cause?: unknown): Cli
 
 const withoutContext = (wanted: string, known: readonly string[]): CliError =>
   new CliError('SB-E003', {
-    what: wanted ? `cannot use the context ${wanted}` : 'cannot tell which cluster to talk to',
+    what: wanted ? `cannot use the context ${wanted}` : 'cannot determine which cluster to use',
     why: `${wanted ? 'the kubeconfig has no such context' : 'the kubeconfig has no current context'}; it has: ${known.join(', ') || 'none'}`,
     fix: known.length > 0 ? `add --context ${known[0] ?? ''}` : 'kubectl config set-context --help',
   });

@@ -378,7 +378,9 @@ describe('what a build may not name', () => {
       const repositories = ['registry:5000/team/*', 'elsewhere:5000/allowed'];
       const { reason, message, attempts } = await told({ repository }, { repositories });
       expect(reason).to.equal('RepositoryNotAllowed');
-      expect(message).to.contain(`spec.repository: ${repository} is none that this operator pushes to`);
+      expect(message).to.contain(
+        `spec.repository: ${repository} is not a repository that this operator pushes to`,
+      );
       expect(attempts).to.equal(undefined);
     });
 

@@ -25,7 +25,7 @@ export type Origin = Required<Pick<TaskBuildStatus, 'contentHash' | 'contextSha2
 export const MOUNT_NAMESPACE = 'BUILDKIT_CACHE_MOUNT_NS';
 const RESERVED = new Map([
   [MOUNT_NAMESPACE, 'is set by the operator, so that cache mounts stay apart'],
-  ['BUILDKIT_SYNTAX', 'is for the operator alone; name the frontend in the Dockerfile'],
+  ['BUILDKIT_SYNTAX', 'is reserved for the operator; name the frontend in the Dockerfile'],
 ]);
 
 interface Refusal {
@@ -39,7 +39,7 @@ export function refusalOf({ spec }: TaskBuild, rules: ImageRules): Refusal | und
   if (repository !== undefined && !isAllowed(repository, rules))
     return {
       reason: 'RepositoryNotAllowed',
-      message: `spec.repository: ${repository} is none that this operator pushes to; it allows ${[rules.repository, ...rules.repositories].join(', ')}`,
+      message: `spec.repository: ${repository} is not a repository that this operator pushes to; it allows ${[rules.repository, ...rules.repositories].join(', ')}`,
     };
   for (const [name, value] of Object.entries(buildArgs)) {
     const why = problemOfArgument(name, value);

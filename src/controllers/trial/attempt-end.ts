@@ -41,7 +41,7 @@ function causeOf(said: TrialFailedReason, pod: Pod): Failure | undefined {
   if (cause.reason !== 'TaskContainerExited' && cause.reason !== 'PodLost') return cause;
   // Whoever deletes a Pod ends its containers, too: their ends say nothing then.
   if (pod.metadata.deletionTimestamp !== undefined)
-    return { reason: 'PodLost', message: 'somebody deleted the Pod' };
+    return { reason: 'PodLost', message: 'someone deleted the Pod' };
   return cause.reason === 'PodLost' ? undefined : cause;
 }
 

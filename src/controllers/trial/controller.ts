@@ -158,7 +158,7 @@ function announce(events: EventRecorder, trial: Trial, done: Done): void {
 }
 
 function resultEvent({ outcome: { result } }: Done & { kind: 'succeed' }): [string, string] {
-  if (result.kind !== 'rewarded') return ['RewardObtained', 'the agent ran; no verifier was wanted'];
+  if (result.kind !== 'rewarded') return ['RewardObtained', 'the agent ran; the verifier is disabled'];
   if (result.obstructed !== undefined) return ['VerifierObstructed', result.obstructed];
   return ['RewardObtained', `reward ${result.reward}`];
 }

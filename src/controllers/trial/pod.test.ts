@@ -49,7 +49,7 @@ describe('what keeps a Trial from starting', () => {
       conditions: [{ type: 'PodScheduled', status: 'True' }],
       containerStatuses: task({ waiting: { reason } }),
     });
-  const preparing: Obstacle = { reason: 'PullingImage', message: 'the kubelet prepares the containers' };
+  const preparing: Obstacle = { reason: 'PullingImage', message: 'the kubelet is preparing the containers' };
 
   it('is in the kubelet’s words where it can end the Trial', () => {
     expect(waitingOf(waiting('ErrImagePull'))).to.deep.equal({

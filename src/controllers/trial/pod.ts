@@ -35,7 +35,7 @@ export function failureOf(pod: Pod): Failure {
 }
 
 function exitFailure({ exitCode, reason }: Exit): Failure {
-  if (reason === 'OOMKilled') return { reason, message: 'the task container ran out of its memory limit' };
+  if (reason === 'OOMKilled') return { reason, message: 'the task container exceeded its memory limit' };
   return {
     reason: 'TaskContainerExited',
     message: `the task container ended with exit code ${exitCode} (${reason})`,
@@ -74,7 +74,7 @@ function waitingForPod(words: string | undefined): Obstacle {
   return { reason: 'Pending', message, ...(kind === 'final' && { becomes: { reason: 'JobRejected' } }) };
 }
 
-const PREPARING: Obstacle = { reason: 'PullingImage', message: 'the kubelet prepares the containers' };
+const PREPARING: Obstacle = { reason: 'PullingImage', message: 'the kubelet is preparing the containers' };
 
 function obstacleOf(waiting: Waiting): Obstacle {
   switch (waiting.on) {

@@ -30,9 +30,7 @@ export async function verify(
     });
   // Nobody may write the reward between its reading and its storing.
   if (!(await hand.freeze()))
-    findings.doubt(
-      'somebody could not be ended before the reward was read: whether it was changed cannot be told',
-    );
+    findings.doubt('a process could not be ended before the reward was read, and may have changed it');
   if (ended.kind === 'exited' && ended.timedOut)
     throw new AttemptFailure('VerifierTimeout', `the verifier did not end within ${limitSeconds} s`, {
       type: 'VerifierTimeoutError',

@@ -35,7 +35,7 @@ export function readReward(logs: string, endedAt: number): { reward: Reward; fin
   });
 }
 
-const MISSING = rewardFailure('RewardMissing', 'the verifier left neither reward.json nor reward.txt');
+const MISSING = rewardFailure('RewardMissing', 'the verifier wrote neither reward.json nor reward.txt');
 
 interface Reading {
   parse: (text: string) => Reward;

@@ -165,7 +165,7 @@ describe('the phases of a Trial', function () {
     expect((await none.finish()).result).to.deep.include({
       reason: 'RewardMissing',
       message:
-        'the verifier left neither reward.json nor reward.txt; it ended with exit code 127, see verifier/test-stdout.txt',
+        'the verifier wrote neither reward.json nor reward.txt; it ended with exit code 127, see verifier/test-stdout.txt',
     });
   });
 

@@ -116,7 +116,7 @@ async function demandVersion(folder: string, wanted: string): Promise<void> {
   if (found === wanted) return;
   throw new AttemptFailure(
     'TaskMismatch',
-    `the Trial wants version ${wanted} of the task, and its files are version ${found}`,
+    `the Trial names version ${wanted} of the task, but its files are version ${found}`,
   );
 }
 

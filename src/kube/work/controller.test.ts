@@ -86,7 +86,7 @@ describe('controller', () => {
     expect(runs).to.equal(3);
     expect(await metric('controller_runtime_reconcile_errors_total')).to.match(/ 2$/);
     expect(await metric('controller_runtime_reconcile_panics_total')).to.match(/ 1$/);
-    expect(log.lines.map(({ message }) => message)).to.include('reconcile failed, will be tried again');
+    expect(log.lines.map(({ message }) => message)).to.include('reconcile failed, will be retried');
   });
 
   it('catches a reconcile that throws before its first await (fault 14)', async () => {

@@ -172,7 +172,7 @@ class Workers implements Controller {
     if (isBug(error)) this.#metrics.failed('panic');
     this.#queue.retry(key);
     if (isConflict(error)) log.debug(fields, 'object changed meanwhile, reconciling again');
-    else if (!this.#stop.signal.aborted) log.error(fields, 'reconcile failed, will be tried again');
+    else if (!this.#stop.signal.aborted) log.error(fields, 'reconcile failed, will be retried');
   }
 }
 

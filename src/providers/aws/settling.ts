@@ -24,7 +24,7 @@ export function settling<P extends object>(port: P, now: () => number): P {
     const first = known && now() - known.last < FORGET_MS ? known.first : now();
     heard.set(error.message, { first, last: now() });
     if (now() - first >= SETTLE_MS) return error;
-    const message = `${error.message}; asked again for two minutes, since new permissions take a while`;
+    const message = `${error.message}; retried for two minutes, because new permissions take time to apply`;
     return new ProviderError('Unavailable', message, { cause: error });
   };
   return intercept(port, {

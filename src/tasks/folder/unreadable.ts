@@ -4,7 +4,7 @@ const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   ENOENT: 'it is gone',
-  ELOOP: 'its links go in circles',
+  ELOOP: 'its links form a loop',
   EIO: 'the disk reports an error',
   EMFILE: 'too many files are open',
 };

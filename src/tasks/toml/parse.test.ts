@@ -272,7 +272,7 @@ a = "0.5"`);
     [
       'two steps of one name',
       '[[steps]]\nname = "A"\n[[steps]]\nname = "a"',
-      'task.toml:4: steps[1].name is "a", the name of an earlier step; expected a name of its own',
+      'task.toml:4: steps[1].name is "a", the name of an earlier step; expected a unique name',
     ],
     [
       'an artifact out of the root',

@@ -19,7 +19,7 @@ export function checkRules(config: TaskConfig, report: Report): void {
     if (seen.has(stepNameKey(step.name)))
       report(
         [...path, 'name'],
-        `is ${shown(step.name)}, the name of an earlier step; expected a name of its own`,
+        `is ${shown(step.name)}, the name of an earlier step; expected a unique name`,
       );
     seen.add(stepNameKey(step.name));
     checkVerifier(step.verifier, [...path, 'verifier'], report);

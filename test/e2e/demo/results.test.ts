@@ -18,7 +18,7 @@ const rewarded = result({
   reward: 0.75,
   rewards: { reward: 0.75, n: 3 },
 });
-const failed = result(succeeded('False', 'OOMKilled', 'the task container ran out of its memory limit'));
+const failed = result(succeeded('False', 'OOMKilled', 'the task container exceeded its memory limit'));
 
 describe('The demo’s report', () => {
   it('shows reward, keys and seconds without control codes', () => {

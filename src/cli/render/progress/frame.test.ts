@@ -17,7 +17,7 @@ const viewOf = (trials: Trial[], expected = 0): RunView => {
 const some: Trial[] = [
   rewarded(1, { name: 'solved', endedAt: 12 }),
   rewarded(0.5, { name: 'half', endedAt: 20 }),
-  broken('OOMKilled', { name: 'greedy', message: 'the task container ran out of its memory limit' }),
+  broken('OOMKilled', { name: 'greedy', message: 'the task container exceeded its memory limit' }),
   active('Unschedulable', { name: 'waiting', message: '0/2 nodes are available: Insufficient cpu' }),
   active('Running', {
     name: 'slow',
@@ -48,11 +48,11 @@ describe('Frame of the live view', () => {
       '  failed      2',
       'mean reward 0.5 (2 rewarded)',
       'last half 0.5   solved 1   greedy failed',
-      '1 × OOMKilled: the task container ran out of its memory limit',
+      '1 × OOMKilled: the task container exceeded its memory limit',
       '',
       'TRIAL    STATE      FOR     WHY',
       'half     failed     20s     reward 0.5',
-      'greedy   failed     10s     OOMKilled: the task container ran out of its memory limit',
+      'greedy   failed     10s     OOMKilled: the task container exceeded its memory limit',
       'builds   building   1m00s   BuildingImage: TaskBuild build-1: Building',
       'waiting  pending    1m00s   Unschedulable: 0/2 nodes are available: Insufficient cpu',
       'slow     running    55s     on worker-1',

@@ -180,7 +180,7 @@ function poolTroubles(pools: readonly Pool[], isNeeded: boolean): Found[] {
   return [
     (isNeeded ? problem : warning)(
       'there is no NodePool',
-      'Karpenter is installed and was not told which nodes it may add',
+      'Karpenter is installed, but no NodePool says which nodes it may add',
       'kubectl apply -f <NodePool and NodeClass>    (EKS Auto Mode: aws eks update-cluster-config with the node pool general-purpose)',
     ),
   ];

@@ -36,16 +36,16 @@ export function judgeCertificate(secret: Secret | undefined, now: Date): Found {
   if (pem === '')
     return problem(
       'the broker has no certificate',
-      `there is none in Secret ${BROKER.certificate} of namespace ${OPERATOR.namespace}; the operator makes it when it starts`,
+      `there is none in Secret ${BROKER.certificate} of namespace ${OPERATOR.namespace}; the operator creates it when it starts`,
       LOG,
     );
   const until = endOf(pem);
   if (until !== undefined && until > now)
     return fine(`the broker’s certificate is good until ${until.toISOString().slice(0, 10)}`);
   return problem(
-    'the broker’s certificate is no good',
+    'the broker’s certificate is not valid',
     until === undefined
-      ? `what is in Secret ${BROKER.certificate} is no certificate`
+      ? `what is in Secret ${BROKER.certificate} is not a certificate`
       : `it ended ${until.toISOString()}; the operator renews it every ten seconds where it can`,
     LOG,
   );

@@ -88,7 +88,7 @@ const expired = (check: { subject: string }, limitMs: number): Found => ({
   state: 'problem',
   what: notChecked(check),
   why: `no answer within ${limitMs / 1000} s`,
-  fix: 'run sb doctor again; if it stays so, look for a slow network, proxy or API server',
+  fix: 'run sb doctor again; if this persists, look for a slow network, proxy or API server',
 });
 
 /** What a check that threw comes to. */

@@ -46,7 +46,7 @@ export function judgeKubernetes(version: string): Found[] {
   return [
     problem(
       `Kubernetes ${version} is too old`,
-      `its API server evaluates no admission policies, which the installation brings; that needs v${OLDEST.join('.')}`,
+      `its API server does not evaluate the admission policies of the installation; that needs v${OLDEST.join('.')}`,
       'upgrade the cluster, or choose another with --context',
     ),
   ];
@@ -69,7 +69,7 @@ export function judgeClock(aheadMs: number): Found[] {
   const what = `this machine’s clock is ${(off / 1000).toFixed(1)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the API server’s`;
   const fix = 'sudo timedatectl set-ntp true    (or: sudo sntp -sS pool.ntp.org)';
   if (off <= WARN_MS) return [fine('this machine and the API server have the same time')];
-  if (off <= WRONG_MS) return [warning(what, 'times that sb prints are wrong by that', fix)];
+  if (off <= WRONG_MS) return [warning(what, 'times that sb prints are off by this much', fix)];
   return [problem(what, 'the store refuses requests that are signed with a wrong time', fix)];
 }
 
@@ -89,7 +89,7 @@ export function judgeVersions({ client, operator }: { client: string; operator: 
     : [
         warning(
           both,
-          'they were not made for each other',
+          'these versions do not match',
           `npm install -g sb-operator@${operator}    (or upgrade the operator: ${APPLY})`,
         ),
       ];
@@ -135,7 +135,7 @@ export function judgeNamespace(name: string, found: Namespace | undefined): Foun
         `kubectl label namespace ${name} ${POD_SECURITY.enforce}=baseline --overwrite`,
       ),
     ];
-  return [fine(`namespace ${name} is there`)];
+  return [fine(`namespace ${name} exists`)];
 }
 
 const namespace: Check<Patient> = {

@@ -69,7 +69,7 @@ describe('sb doctor about the operator', () => {
       'problem: no operator leads: sb-operator-0 renewed the lease 60 s ago, and it is good for 15 s',
     ]);
     expect(judged(ago(3000), '')).to.deep.equal([
-      'problem: no operator leads: nobody holds the lease sb-operator',
+      'problem: no operator leads: no replica holds the lease sb-operator',
     ]);
     expect(judgeLease(undefined, 0)[0]?.state).to.equal('problem');
   });
@@ -130,7 +130,7 @@ describe('sb doctor about the broker', () => {
     expect(judgeCertificate(secret(pem), new Date(now.getTime() + 7 * 86_400_000)).why).to.include(
       'it ended',
     );
-    expect(judgeCertificate(secret('rubbish'), now).why).to.include('is no certificate');
+    expect(judgeCertificate(secret('rubbish'), now).why).to.include('is not a certificate');
     expect(judgeCertificate(undefined, now).what).to.equal('the broker has no certificate');
   });
 });

@@ -17,9 +17,8 @@ interface Seen {
 const PRESSURES: Record<string, string> = {
   DiskPressure:
     'its disk is nearly full: a larger root volume (Karpenter’s default of 20Gi holds two Trials), or fewer images',
-  MemoryPressure:
-    'its memory is nearly used up: lower what Trials may use beyond their requests, or take larger nodes',
-  PIDPressure: 'its process numbers are nearly used up: end what starts processes without end',
+  MemoryPressure: 'its memory is nearly used up: lower the memory limits of Trials, or use larger nodes',
+  PIDPressure: 'its process IDs are nearly used up: stop the process that keeps starting others',
 };
 
 function pressuresOf({ metadata: { name }, status }: Node): Found[] {
@@ -53,7 +52,7 @@ export function judgeRoom({ nodes, pods, grows }: Seen): Found {
   const why =
     obstacles.length === nodes.length
       ? `every node ${[...new Set(obstacles)].join(' or ')}`
-      : 'every node is too small, even when nothing else runs on it';
+      : 'every node is too small, even when idle';
   return problem(
     `no node can hold ${size}`,
     nodes.length === 0 ? 'the cluster has no node' : why,
@@ -95,7 +94,7 @@ function judgeProcesses(limits: ReadonlyMap<string, number>): Found {
     );
   return warning(
     `a Pod may have any number of processes on node ${open.join(', ')}`,
-    'an agent that starts processes without end takes the node’s process numbers, and what else runs there with it',
+    'an agent that keeps starting processes uses up the node’s process IDs and affects everything else on the node',
     'set podPidsLimit in the configuration of the kubelets that run Trials, for example to 16384',
   );
 }

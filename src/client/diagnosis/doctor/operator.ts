@@ -70,7 +70,7 @@ export function judgeDeployment(deployment: Deployment | undefined, pods: readon
 
 const SWITCHED_OFF = problem(
   'the operator is switched off',
-  'its Deployment is scaled to 0: nothing is done for any Trial',
+  'its Deployment is scaled to 0, so no Trial makes progress',
   `${KUBECTL} scale deployment/${OPERATOR.name} --replicas=2`,
 );
 
@@ -96,7 +96,7 @@ function troubleOf(pod: Pod): string | undefined {
   const { name } = pod.metadata;
   const state = podState(pod);
   if (state.kind === 'running' && !state.ready)
-    return `Pod ${name} runs and its /readyz says no: it has not read the cluster yet`;
+    return `Pod ${name} runs, but its /readyz fails: it has not read the cluster yet`;
   const words = state.kind === 'waiting' ? wordsOf(state) : undefined;
   return words && `Pod ${name}: ${words}`;
 }

@@ -70,7 +70,7 @@ describe('sb doctor about the nodes', () => {
     });
     expect(judged([small])).to.include({
       state: 'problem',
-      why: 'every node is too small, even when nothing else runs on it',
+      why: 'every node is too small, even when idle',
     });
     expect(judged([tainted('gpu')]).why).to.equal('every node has the taint gpu:NoSchedule');
     expect(judged([]).why).to.equal('the cluster has no node');

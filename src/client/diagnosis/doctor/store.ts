@@ -46,7 +46,7 @@ export function refusal(
   const set = profileOf(profile).foreignCredentials(env);
   if (set.length === 0 || found.state !== 'problem') return found;
   const why = `${found.why ?? ''} (with the credentials of ${set.join(' and ')})`;
-  return { ...found, why, fix: `unset ${set.join(' ')}    (a local cluster brings its own credentials)` };
+  return { ...found, why, fix: `unset ${set.join(' ')}    (a local cluster has its own credentials)` };
 }
 
 /** The bucket, with the user's own credentials. */
@@ -59,7 +59,7 @@ const store: Check<Patient> = {
       throw error;
     });
     if (!client)
-      return [skipped('the store could not be checked', 'the installation does not say where it is')];
+      return [skipped('the store could not be checked', 'the installation does not name its address')];
     try {
       const bucket = await session.store();
       const listed = await canList(bucket);
@@ -83,7 +83,7 @@ const TROUBLES: Partial<Record<BuildReason, string>> = {
   BuilderNotAnswering: LOG,
   BuilderUnavailable: LOG,
   BuilderAccessDenied: 'give the operator’s role what the message names',
-  BuilderNotFound: 'make the project, bucket or login that the message names',
+  BuilderNotFound: 'create the project, bucket or login that the message names',
   PushDenied: 'let the builder push to the repository',
   BaseImageRateLimited: 'take base images from a mirror: SB_BASE_IMAGE_MIRRORS',
   QuotaExceeded: 'wait, or ask for more concurrent builds',
@@ -114,7 +114,7 @@ export function judgeImages(objects: readonly Judged[], now: Date, hints: Hints 
     groups.set(condition.reason, { object, message: condition.message, count: (group?.count ?? 0) + 1 });
   }
   if (groups.size === 0)
-    return [fine('nothing waits for registry or builder (only the operator can ask them)')];
+    return [fine('nothing waits for registry or builder (only the operator can reach them)')];
   return [...groups].map(([reason, { object, message, count }]) => {
     const others = count > 1 ? ` and ${count - 1} more` : '';
     const what = `${object.kind} ${object.metadata.name}${others}: ${reason}`;

@@ -12,7 +12,7 @@ const say =
   () => ({ why: [why], next });
 
 const buildLog = 'sb trial logs <trial> --phase build';
-const again = 'it is tried again by itself';
+const again = 'the operator retries';
 
 const messageOf = (build: TaskBuild): string => conditionOf(build, 'Succeeded')?.message ?? '';
 
@@ -30,21 +30,21 @@ const BUILD_ADVICE: Record<BuildReason, Advice> = {
   ),
   BuilderNotAnswering: say('the builder does not take builds at the moment', again, OPERATOR_LOG),
   Queued: (build) => ({
-    why: [`the build is handed over; the builder has not begun: ${messageOf(build)}`],
+    why: [`the builder has the build and has not started it: ${messageOf(build)}`],
     next: [`kubectl get pods -l sb.abundant.ai/task-build    (in-cluster builds: does its Pod have a node?)`],
   }),
   Building: say('the image is being built', `${buildLog} -f`),
   Retrying: say('the builder failed, not the Dockerfile; the next attempt follows', again, buildLog),
   RegistryUnavailable: say('the registry does not answer the operator', again, 'sb doctor'),
   Built: say('the image was built', 'nothing to do'),
-  ImageExists: say('the image was there already', 'nothing to do'),
-  Cancelled: say('somebody cancelled the build', 'sb run rerun <run>    (builds anew)'),
+  ImageExists: say('the image already existed', 'nothing to do'),
+  Cancelled: say('someone cancelled the build', 'sb run rerun <run>    (builds again)'),
   ContextNotFound: say(
-    'the files to build from are not there',
+    'the files of the build context do not exist',
     'run it again with sb cloud run, which uploads them',
   ),
   ContextMismatch: say(
-    'the files to build from were changed after they were uploaded',
+    'the files of the build context changed after they were uploaded',
     'run it again with sb cloud run, which uploads them under their own version',
   ),
   DockerfileFailed: failedStep,
@@ -65,35 +65,35 @@ const BUILD_ADVICE: Record<BuildReason, Advice> = {
     buildLog,
   ),
   RepositoryNotAllowed: say(
-    'the operator pushes to its own repository and to those of SB_IMAGE_REPOSITORIES alone',
+    'the operator pushes only to its own repository and to those in SB_IMAGE_REPOSITORIES',
     'leave out build.repository, or have the operator allow it',
   ),
   TagImmutable: say(
-    'somebody pushed under the same tag in every attempt',
+    'another client pushed the same tag in every attempt',
     'sb run rerun <run> --only error=BuildFailed',
   ),
-  QueueTimeout: say('the build did not begin in time', 'kubectl get taskbuilds    (do many wait?)'),
+  QueueTimeout: say('the build did not start in time', 'kubectl get taskbuilds    (do many wait?)'),
   BuildTimeout: say(
-    'the build took longer than it may',
+    'the build exceeded its timeout',
     'sb cloud run … --environment-build-timeout-multiplier 2',
     buildLog,
   ),
-  BuildStopped: say('somebody stopped the build at the builder', buildLog),
+  BuildStopped: say('someone stopped the build in the builder', buildLog),
   BuilderUnavailable: say(
     'the builder did not answer, or lost the build, in every attempt',
     'sb doctor',
     OPERATOR_LOG,
   ),
-  BuilderFault: say('the builder ended the build by a fault of its own, in every attempt', buildLog),
+  BuilderFault: say('the builder failed and ended the build, in every attempt', buildLog),
   BuilderAccessDenied: say(
     'the operator may not use the builder',
     'give its role what the message names (docs/aws.md)',
   ),
   BuilderNotFound: say(
     'the builder’s project, bucket or login does not exist',
-    'docs/aws.md names all of them',
+    'docs/aws.md lists all of them',
   ),
-  BuildRejected: say('the builder will never take this build', 'correct what the message names'),
+  BuildRejected: say('the builder can never run this build', 'correct what the message names'),
   BackendNotConfigured: say(
     'this operator has no such builder',
     'leave out build.backend, or install the operator with that builder',
@@ -130,7 +130,7 @@ interface PullFailure {
 const PULL_FAILURES: PullFailure[] = [
   {
     pattern: /\b429\b|toomanyrequests|rate limit/i,
-    why: 'the registry limits our pulls (429); Docker Hub does so for everybody who is not logged in',
+    why: 'the registry limits pulls (429), as Docker Hub does for everyone who is not logged in',
     next: 'wait, or pull through a mirror: SB_BASE_IMAGE_MIRRORS for builds, an ECR pull-through cache or a login for nodes',
   },
   {
@@ -140,7 +140,7 @@ const PULL_FAILURES: PullFailure[] = [
   },
   {
     pattern: /no matching manifest|no match for platform|exec format error/i,
-    why: 'the image is not made for the nodes’ platform',
+    why: 'the image is not built for the nodes’ platform',
     next: 'kubectl get nodes -L kubernetes.io/arch    (build the image for it, or choose nodes by scheduling.nodeSelector)',
   },
   {
@@ -155,7 +155,7 @@ const PULL_FAILURES: PullFailure[] = [
   },
   {
     pattern: /InvalidImageName|invalid reference/i,
-    why: 'the name is no image’s name',
+    why: 'the image reference is not valid',
     next: 'correct docker_image in task.toml, or environment.image',
   },
   {

@@ -42,27 +42,27 @@ const attempts =
 export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
   RewardObtained: ({ trial }) => {
     const { reward, exception } = trial.status ?? {};
-    const aside = exception ? [`beside that: ${exception.type}: ${exception.message}`] : [];
+    const aside = exception ? [`also: ${exception.type}: ${exception.message}`] : [];
     if ((reward ?? 0) >= 1 && aside.length === 0)
       return [{ why: ['the tests gave it full reward'], next: ['nothing to do'] }];
     return [
       {
-        why: [`the tests gave it reward ${reward}; that is a result, and no failure`, ...aside],
+        why: [`the tests gave it reward ${reward}; this is a result, not a failure`, ...aside],
         next: [TESTS, AGENT],
       },
     ];
   },
-  VerifierDisabled: say('the agent ran; nobody judged it, as was wanted (spec.verifier.disabled)', AGENT),
+  VerifierDisabled: say('the agent ran; the verifier is disabled (spec.verifier.disabled)', AGENT),
   VerifierObstructed: ({ message }) => [
     {
-      why: [`${message}; that counts as reward 0 and is not tried again`],
+      why: [`${message}; this counts as reward 0 and is not retried`],
       next: [AGENT, 'sb trial logs <trial>    (what the courier tried)'],
     },
   ],
 };
 
 export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
-  Cancelled: say('somebody cancelled it', RERUN_THIS),
+  Cancelled: say('someone cancelled it', RERUN_THIS),
   StartTimeout: (evidence) => [
     ...startTimeout(evidence),
     { why: [], next: ['sb run rerun <run> --only infra    (when there is room)'] },
@@ -89,11 +89,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     ...(faultOf('BuildFailed', message) === 'infrastructure' ? [{ why: [], next: [INFRA] }] : []),
   ],
   BuildNotFound: say(
-    'environment.buildRef names a TaskBuild that is not there',
+    'environment.buildRef names a TaskBuild that does not exist',
     'kubectl get taskbuilds    (then run it again with sb cloud run)',
   ),
   TaskNotFound: say(
-    'the task’s files are not where the Trial says',
+    'the task’s files are not at the location in the Trial',
     'run it again with sb cloud run, which uploads them',
     'aws s3 ls <the URI of the message>',
   ),
@@ -103,13 +103,13 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'sb task push <folder>    (stores its metadata.json anew)',
   ),
   TaskMismatch: say(
-    'the task’s files are not those that the Trial was made for',
+    'the task’s files do not match the version in the Trial',
     'run it again with sb cloud run, which uploads them under their own version',
     'sb task hash <folder>    (the version of what is on this disk)',
   ),
   TaskUnsupported: say(
-    'the task needs something that this version does not run',
-    'sb task check <folder>    (names what that is)',
+    'the task needs a feature that this version does not support',
+    'sb task check <folder>    (names the feature)',
   ),
   SecretNotFound: say(
     'a Secret or key that a variable refers to does not exist',
@@ -117,11 +117,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
   ),
   JobRejected: ({ message }) => [rejected(message)],
   NameConflict: say(
-    'a Job of somebody else, or another TaskBuild, has the name that this Trial needs',
+    'another owner’s Job, or another TaskBuild, has the name that this Trial needs',
     'kubectl delete job <job>    (or run it under another --run-name; the TaskBuild that the message names)',
   ),
   HealthcheckFailed: say(
-    'the container never became healthy by the task’s healthcheck',
+    'the task’s healthcheck never passed',
     'sb trial logs <trial>    (what the image’s entrypoint says)',
     DEBUG,
   ),
@@ -134,9 +134,9 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
   VerifierTimeout: say('the tests took too long', 'sb cloud run … --verifier-timeout-multiplier 2', TESTS),
   RewardMissing: say('the tests ended without writing a reward: did they get that far?', TESTS, DEBUG),
   RewardEmpty: say('the tests wrote an empty reward file', TESTS),
-  RewardUnparsable: say('the reward file holds no number and no JSON', TESTS),
+  RewardUnparsable: say('the reward file is neither a number nor JSON', TESTS),
   RewardNotFinite: say('the tests wrote NaN or an infinite reward', TESTS),
-  RewardInvalid: say('the reward file is no flat object of numbers, or no regular file', TESTS),
+  RewardInvalid: say('the reward file is not a flat object of numbers, or not a regular file', TESTS),
   OOMKilled: (evidence) => [
     {
       why: [
@@ -160,7 +160,7 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
   ),
   Evicted: attempts('the node or the scheduler evicted the Pod'),
   NodeLost: attempts('the node stopped answering', 'kubectl get nodes'),
-  PodLost: attempts('the Pod vanished and left no result'),
+  PodLost: attempts('the Pod disappeared without a result'),
   CourierFailed: attempts(
     'the courier beside the container could not do its work',
     'sb trial logs <trial>',
@@ -191,6 +191,6 @@ function rejected(message: string): Explained {
     };
   return {
     why: ['the API server, a policy or Pod Security refuses the Job; the message is its own'],
-    next: ['mend what it names', INFRA],
+    next: ['fix what it names', INFRA],
   };
 }

@@ -115,7 +115,7 @@ describe('An explanation', () => {
   });
 
   it('tells a wrong answer from a failure', () => {
-    expect(text(explained(rewarded(0)))).to.include('that is a result, and no failure');
+    expect(text(explained(rewarded(0)))).to.include('this is a result, not a failure');
   });
 
   it('says what looked like tampering', () => {
@@ -141,7 +141,7 @@ describe('An explanation', () => {
 
   it('knows a reason of a newer operator from none at all', () => {
     expect(text(explained(active('Novel' as TrialReason)))).to.include('does not know the reason Novel');
-    expect(text(explained(inRun(), { now: secondsAfter(5) }))).to.include('made a moment ago');
+    expect(text(explained(inRun(), { now: secondsAfter(5) }))).to.include('created a moment ago');
     expect(text(explained(inRun())))
       .to.include('the operator has not looked at it yet')
       .and.to.include('sb doctor');
@@ -183,7 +183,7 @@ describe('An explanation', () => {
         'no node has 8Gi of ephemeral-storage free',
       ],
       ['0/2 nodes are available: 2 Insufficient nvidia.com/gpu.', 'no node has nvidia.com/gpu left'],
-      ['0/2 nodes are available: 2 Too many pods.', 'as many Pods as they may'],
+      ['0/2 nodes are available: 2 Too many pods.', 'maximum number of Pods'],
       [
         '0/1 nodes are available: 1 node(s) had untolerated taint {team: red}.',
         'keeps the Pod off a node: team: red',

@@ -43,7 +43,7 @@ export function explainTrial(evidence: Evidence, namespace?: string): Explanatio
     ...findings.flatMap((finding) => finding.why),
     ...tampering(evidence),
     ...downloading(evidence),
-    ...unread.map((what) => `you may not read ${what}, which might tell more`),
+    ...unread.map((what) => `you may not read ${what}, which might explain more`),
   ]);
   const isSaid = why.some((line) => line.includes(message)) || message === '';
   return {
@@ -88,7 +88,7 @@ const YOUNG_MS = 10_000;
 function accepted(evidence: Evidence): Explained[] {
   if (evidence.job) return ACTIVE_ADVICE.Pending(evidence);
   if (evidence.now.getTime() - lineOf(evidence.trial).createdAt < YOUNG_MS)
-    return [{ why: ['it was made a moment ago'], next: ['look again in a few seconds'] }];
+    return [{ why: ['it was created a moment ago'], next: ['look again in a few seconds'] }];
   return [
     {
       why: ['the operator has not looked at it yet'],
@@ -216,7 +216,7 @@ function runningWhere({ trial, log, now }: Evidence): Explained[] {
 function afterAttempt({ trial: { spec, status } }: Evidence): Explained {
   const { number = 1, reason = '', message = '', nodeName } = status?.attempts?.at(-1) ?? {};
   const ended = `attempt ${number} of at most ${spec.maxAttempts} was ended by infrastructure: ${reason}: ${message}`;
-  const again = 'it is tried again by itself';
+  const again = 'the operator retries';
   if (nodeName === undefined) return { why: [ended], next: [again] };
   return { why: [ended, `it ran on node ${nodeName}`], next: [again, `kubectl describe node ${nodeName}`] };
 }

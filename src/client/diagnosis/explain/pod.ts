@@ -43,7 +43,7 @@ const REFUSALS: Record<Refusal['why'], Explained> = {
   },
   Policy: {
     why: ['an admission policy of the cluster forbids such a Pod'],
-    next: ['ask who made the policy that the message names'],
+    next: ['ask the owner of the policy that the message names'],
   },
   Other: { why: ['the API server refuses the Pod'], next: ['kubectl describe job'] },
 };

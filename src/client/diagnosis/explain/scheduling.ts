@@ -37,7 +37,7 @@ const OBSTACLES: Obstacle[] = [
   {
     pattern: /(?:Insufficient pods|Too many pods)/,
     explain: () => ({
-      why: ['the nodes hold as many Pods as they may'],
+      why: ['the nodes have reached their maximum number of Pods'],
       next: [
         'wait for Pods to end, or add a node',
         'kubectl get nodes -o custom-columns=NAME:.metadata.name,PODS:.status.allocatable.pods',
@@ -67,7 +67,7 @@ const OBSTACLES: Obstacle[] = [
   {
     pattern: /unbound immediate PersistentVolumeClaims|volume node affinity conflict/,
     explain: () => ({
-      why: ['a volume of the Pod is not there, or on another node'],
+      why: ['a volume of the Pod does not exist, or is on another node'],
       next: ['kubectl get pvc'],
     }),
   },

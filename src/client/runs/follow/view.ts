@@ -20,7 +20,7 @@ interface Held {
 function lineAfter({ trial, deleted }: TrialChange): TrialLine {
   const line = lineOf(trial);
   if (!deleted || isEnded(line.state)) return line;
-  return { ...line, state: 'cancelled', reason: 'Deleted', message: 'somebody deleted the Trial' };
+  return { ...line, state: 'cancelled', reason: 'Deleted', message: 'someone deleted the Trial' };
 }
 
 /**

@@ -58,13 +58,13 @@ function errorOf(error: unknown, { run, folder, trial }: Place): CliError {
     return new CliError('SB-E062', {
       what: `the disk has no room for the results of ${what}`,
       why: `the disk of ${folder} is full: ${why}`,
-      fix: `df -h ${dirname(folder)}    (make room; the run goes on, and nothing is lost)\nsb run download ${run} --jobs-dir ${dirname(folder)}`,
+      fix: `df -h ${dirname(folder)}    (free some space; the run continues, and nothing is lost)\nsb run download ${run} --jobs-dir ${dirname(folder)}`,
       cause: error,
     });
   return new CliError('SB-E063', {
     what: `cannot write the results of ${what} to ${folder}`,
     why,
-    fix: `sb run download ${run} --jobs-dir <a folder that you may write>    (the run goes on; nothing is lost)`,
+    fix: `sb run download ${run} --jobs-dir <a folder that you may write>    (the run continues; nothing is lost)`,
     cause: error,
   });
 }

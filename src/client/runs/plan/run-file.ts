@@ -31,7 +31,7 @@ export async function checkEnvFiles(file: string, envFile: readonly string[] = [
   for (const path of envFile) if (await isOutside(path)) outside.push(path);
   if (outside.length === 0) return;
   throw new CliError('SB-E041', {
-    what: 'the run file asks for variables of a file that nobody allowed',
+    what: 'the run file names an envFile that is not allowed',
     why: `envFile names ${outside.join(', ')}, outside of the run file’s folder ${folder}`,
     fix: envFile.map((path) => `--env-file ${quoted(path)}`).join(' '),
   });

@@ -6,7 +6,7 @@ import { trialCount, type RunPlan } from './types.ts';
 
 export interface PlanSummary {
   tasks: number;
-  /** As many Pods, when nothing is tried again. */
+  /** As many Pods, if nothing is retried. */
   trials: number;
   /** Environments that are built, unless they were before: name and SHA-256 of the context. */
   builds: string[];

@@ -104,7 +104,7 @@ async function copySecret(
     throw new CliError('SB-E092', {
       what: `cannot run ${source} again`,
       why: `its Trials take variables out of the Secret ${from}, and that is gone`,
-      fix: 'start it anew: sb cloud run, with the same options',
+      fix: 'start a new run: sb cloud run, with the same options',
     });
   const { type, data } = secret;
   try {

@@ -89,7 +89,7 @@ const cannotPack = (task: Task, cause: Error): CliError =>
   new CliError('SB-E014', {
     what: `cannot pack ${task.name}`,
     why: cause.message,
-    fix: 'leave the folder alone until the run is submitted, then run the same command again',
+    fix: 'do not change the folder until the run is submitted, then run the same command again',
     cause,
   });
 

@@ -115,7 +115,7 @@ function verdict(record: BuildRecord): Verdict {
     case 'TIMED_OUT':
       return timedOut(record);
     case 'STOPPED':
-      return failed('BuildStopped', 'somebody stopped the build in CodeBuild');
+      return failed('BuildStopped', 'someone stopped the build in CodeBuild');
     case 'IN_PROGRESS':
     case undefined:
       return running(record);
