@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { LABEL } from '../src/crds/names.ts';
 import { CONTAINERS } from '../src/wire/pod-paths.ts';
-import { eventually } from '../test/e2e/support/eventually.ts';
+import { eventually } from '../test/support/eventually.ts';
 import type { World } from '../test/e2e/support/world.ts';
 import { kubectlOk } from '../test/support/cluster.ts';
 import { atMost, type Bench } from './support/bench.ts';

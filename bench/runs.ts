@@ -1,8 +1,8 @@
 /** Indexes and aggregates of a run of ten thousand Trials, over a store in memory: what they cost the leader, and the store. No cluster. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { rewarded } from '../test/support/run-trials.ts';
-import { RunsWorld } from '../test/support/runs-world.ts';
+import { rewarded } from '../test/support/builders/run-trials.ts';
+import { RunsWorld } from '../test/support/builders/runs-world.ts';
 import { atMost, type Bench } from './support/bench.ts';
 import { mebibytes, ms, percentile, summary } from './support/figures.ts';
 

@@ -1,6 +1,6 @@
 /** How much longer a Trial takes than a bare Job that runs the same scripts in the same image. Pairs, one after the other, each first in turn. */
 import { Job as JobKind, type Job } from '../src/kube/kinds.ts';
-import { eventually } from '../test/e2e/support/eventually.ts';
+import { eventually } from '../test/support/eventually.ts';
 import { SMALL } from '../test/e2e/support/story.ts';
 import type { World } from '../test/e2e/support/world.ts';
 import { atMost, type Bench } from './support/bench.ts';

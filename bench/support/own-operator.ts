@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../test/support/cluster.ts';
-import { eventually } from '../../test/e2e/support/eventually.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { parseMetrics, type Sample } from './metrics.ts';
 
 export interface OwnOperator {

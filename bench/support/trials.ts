@@ -5,7 +5,7 @@ import { conditionOf } from '../../src/crds/conditions.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { ConfigMap, type Pod } from '../../src/kube/kinds.ts';
 import type { KubeObject } from '../../src/kube/types.ts';
-import { eventuallyTrue } from '../../test/e2e/support/eventually.ts';
+import { eventuallyTrue } from '../../test/support/eventually.ts';
 import { SMALL } from '../../test/e2e/support/story.ts';
 import { taskConfigMap } from '../../test/e2e/support/task.ts';
 import type { World } from '../../test/e2e/support/world.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NO_RULES, SOLVED_FILES } from '../../test/support/builders.ts';
+import { NO_RULES, SOLVED_FILES } from '../../test/support/builders/objects.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
@@ -7,7 +7,7 @@ import type { Trial } from '../crds/trial.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
 import { compile, parseTaskToml } from '../tasks/index.ts';
 import { assignmentOf } from './assignment.ts';
-import { IMAGE, trialWith } from './testing/objects.ts';
+import { IMAGE, trialWith } from '../../test/support/broker/objects.ts';
 
 const ARCHIVE = { kind: 'archive', url: 'https://s3/task.zip?signed' } as const;
 

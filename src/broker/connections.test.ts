@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { limitConnections } from './connections.ts';
-import { INSTALLED, TestCluster } from './testing/cluster.ts';
+import { INSTALLED, TestCluster } from '../../test/support/broker/cluster.ts';
 import { brokerCertificate } from './tls/certificates.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
-import { aTrial, NO_RULES, SOLVED_FILES, T0 } from '../../test/support/builders.ts';
+import { aTrial, NO_RULES, SOLVED_FILES, T0 } from '../../test/support/builders/objects.ts';
 import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
 import type { TaskRead } from '../task-source/read.ts';
 import { parseTaskToml } from '../tasks/index.ts';
 import type { TrialSubject } from './identity/subjects.ts';
 import { routes } from './routes.ts';
-import { IMAGE } from './testing/objects.ts';
+import { IMAGE } from '../../test/support/broker/objects.ts';
 
 const POD = { namespace: 'evals', serviceAccount: 'default', podName: 'solve-1-x7k2p', podUid: 'pod-uid' };
 

@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
 import type { Assignment } from '../wire/assignment.ts';
 import type { UploadResponse } from '../wire/uploads.ts';
-import { aMetadata, NO_RULES } from '../../test/support/builders.ts';
+import { aMetadata, NO_RULES } from '../../test/support/builders/objects.ts';
 import { namespaceRules } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { Secret } from '../kube/kinds.ts';
@@ -19,8 +19,15 @@ import { tokenVerifier } from './identity/token.ts';
 import { brokerMetrics } from './metrics.ts';
 import { startBroker } from './server.ts';
 import type { Broker } from './server.ts';
-import { cacheOf, INSTALLED, podClaims, signingKey, TestCluster } from './testing/cluster.ts';
-import { buildJob, buildPod, taskBuild, trialJob, trialPod, trialWith } from './testing/objects.ts';
+import { cacheOf, INSTALLED, podClaims, signingKey, TestCluster } from '../../test/support/broker/cluster.ts';
+import {
+  buildJob,
+  buildPod,
+  taskBuild,
+  trialJob,
+  trialPod,
+  trialWith,
+} from '../../test/support/broker/objects.ts';
 import { brokerCertificate } from './tls/certificates.ts';
 import type { BrokerCertificate } from './tls/certificates.ts';
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { after, aTrial, T0 } from '../../test/support/builders.ts';
+import { after, aTrial, T0 } from '../../test/support/builders/objects.ts';
 import type { TaskRead } from '../task-source/read.ts';
 import { taskReads } from './tasks.ts';
-import { trialWith } from './testing/objects.ts';
+import { trialWith } from '../../test/support/broker/objects.ts';
 
 const MISSING: TaskRead = { kind: 'faulty', reason: 'TaskNotFound', message: 'none' };
 

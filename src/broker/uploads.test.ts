@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { UPLOAD_BATCH } from '../wire/uploads.ts';
 import { trialPrefix } from '../results/keys.ts';
 import { isRefused } from './refusal.ts';
-import { trialWith } from './testing/objects.ts';
+import { trialWith } from '../../test/support/broker/objects.ts';
 import { uploadsOf } from './uploads.ts';
 
 const trial = trialWith();

@@ -8,9 +8,9 @@ import { chmod, mkdir, readFile, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { run } from './program.ts';
-import { fixedApi, healthy, type Answer, type FixedApi } from '../client/testing/api.ts';
-import { below, folderOf, type Folder } from '../client/testing/task-folder.ts';
-import { recordedIo } from '../client/testing/terminal.ts';
+import { fixedApi, healthy, type Answer, type FixedApi } from '../../test/support/client/api.ts';
+import { below, folderOf, type Folder } from '../../test/support/client/folder.ts';
+import { recordedIo } from '../../test/support/terminal/recorded.ts';
 
 const TASK = {
   'task.toml': '',

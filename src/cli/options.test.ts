@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { isRepeatable } from './commands/command.ts';
 import { CliError } from '../client/failures/error.ts';
 import { callOf, everyCommand, program, run } from './program.ts';
-import { below, folderOf, type Folder } from '../client/testing/task-folder.ts';
-import { recordedIo } from '../client/testing/terminal.ts';
+import { below, folderOf, type Folder } from '../../test/support/client/folder.ts';
+import { recordedIo } from '../../test/support/terminal/recorded.ts';
 
 const fresh = () => program({ io: recordedIo(), finish: () => undefined });
 const commands = everyCommand(fresh()).filter((command) => command.commands.length === 0);

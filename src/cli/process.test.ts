@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { kubeconfigFor } from '../client/testing/api.ts';
-import { below, folderOf, GOOD_TASK, type Folder } from '../client/testing/task-folder.ts';
+import { kubeconfigFor } from '../../test/support/client/api.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../test/support/client/folder.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

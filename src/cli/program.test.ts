@@ -4,7 +4,7 @@ import { contenders } from '../client/runs/plan/agents.ts';
 import { examplesOf } from './commands/command.ts';
 import { callOf, everyCommand, program, run } from './program.ts';
 import { cliPage } from './reference.ts';
-import { recordedIo } from '../client/testing/terminal.ts';
+import { recordedIo } from '../../test/support/terminal/recorded.ts';
 
 const root = () => program({ io: recordedIo(), finish: () => undefined });
 /** The words of the `sb` within a line of shell, without the quotes of a shell. */

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ApiServer } from '../../test/support/api-server.ts';
-import { stampOf } from '../../test/support/builders.ts';
+import { stampOf } from '../../test/support/builders/objects.ts';
 import { root } from '../../test/support/cluster.ts';
 import type { Running } from '../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../test/support/versitygw.ts';
 import { Trial as TrialKind } from '../crds/kinds.ts';
 import { ConfigMap } from '../kube/kinds.ts';
-import { kubeconfigFor } from './testing/api.ts';
-import { below, folderOf, type Folder } from './testing/task-folder.ts';
+import { kubeconfigFor } from '../../test/support/client/api.ts';
+import { below, folderOf, type Folder } from '../../test/support/client/folder.ts';
 
 const run = promisify(execFile);
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, stampOf, T0 } from '../../test/support/builders.ts';
+import { after, stampOf, T0 } from '../../test/support/builders/objects.ts';
 import { jittered, nextAttemptAt, pauseUntil } from './attempts.ts';
 
 const ended = { completionTime: stampOf(T0) };

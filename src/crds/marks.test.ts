@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aJob, aTrial } from '../../test/support/builders.ts';
+import { aJob, aTrial } from '../../test/support/builders/objects.ts';
 import { withOwnMarks } from './marks.ts';
 
 describe('an object in a watch cache', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aTaskBuild, after, stampOf, T0 } from '../../test/support/builders.ts';
+import { aTaskBuild, after, stampOf, T0 } from '../../test/support/builders/objects.ts';
 import { buildName, configMapHash } from '../crds/content.ts';
 import type { Files } from '../crds/content.ts';
 import { TaskBuild as TaskBuildKind } from '../crds/kinds.ts';

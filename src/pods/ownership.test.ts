@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aJob, aPod, aTrial } from '../../test/support/builders.ts';
+import { aJob, aPod, aTrial } from '../../test/support/builders/objects.ts';
 import type { Job } from '../kube/kinds.ts';
 import { byControllerUid, controlledBy, isControlledBy, isLeftover, isOwnedBy } from './ownership.ts';
 

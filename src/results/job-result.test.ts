@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { after } from '../../test/support/builders.ts';
+import { after } from '../../test/support/builders/objects.ts';
 import { harborValidator } from '../../test/support/harbor.ts';
 import type { Trial } from '../crds/trial.ts';
-import { active, broken, rewarded, RUN } from '../../test/support/run-trials.ts';
+import { active, broken, rewarded, RUN } from '../../test/support/builders/run-trials.ts';
 import { jobId, jobResult, naive } from './job-result.ts';
 import { jobConfig, jobLock, trialLock } from './lock.ts';
 import { recordOf, type TrialRecord } from './record.ts';

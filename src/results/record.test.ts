@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import Value from 'typebox/value';
-import { broken, rewarded } from '../../test/support/run-trials.ts';
+import { broken, rewarded } from '../../test/support/builders/run-trials.ts';
 import type { Trial } from '../crds/trial.ts';
 import { recordOf, recordOfResult, TrialRecord } from './record.ts';
 import { trialResult } from './trial-result.ts';

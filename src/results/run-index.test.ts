@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { rewarded } from '../../test/support/run-trials.ts';
+import { rewarded } from '../../test/support/builders/run-trials.ts';
 import { recordOf, type TrialRecord } from './record.ts';
 import {
   emptyManifest,

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { BUILD_FAILED, faultOf, TRIAL_ACTIVE, TRIAL_FAILED, type TrialReason } from '../crds/reasons.ts';
-import { stampOf, T0 } from '../../test/support/builders.ts';
+import { stampOf, T0 } from '../../test/support/builders/objects.ts';
 import { lineOf } from '../client/runs/follow/line.ts';
 import { isEnded, stateOf } from './state.ts';
-import { active, broken, inRun, rewarded } from '../../test/support/run-trials.ts';
+import { active, broken, inRun, rewarded } from '../../test/support/builders/run-trials.ts';
 
 describe('State of a Trial', () => {
   const stateFor = (reason: TrialReason): string => stateOf(active(reason)).state;

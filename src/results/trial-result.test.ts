@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anOutcome, aTaskBuild, aTrial } from '../../test/support/builders.ts';
+import { anOutcome, aTaskBuild, aTrial } from '../../test/support/builders/objects.ts';
 import { harborValidator } from '../../test/support/harbor.ts';
 import { trialConfig, trialResult } from './trial-result.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aMetadata, aTrial, NO_RULES, SOLVED_DATA } from '../../test/support/builders.ts';
+import { aMetadata, aTrial, NO_RULES, SOLVED_DATA } from '../../test/support/builders/objects.ts';
 import { configMapHash } from '../crds/content.ts';
 import { namespaceRules } from '../crds/namespace-rules.ts';
 import type { TrialSpec } from '../crds/trial.ts';

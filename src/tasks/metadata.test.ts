@@ -3,7 +3,7 @@ import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-f
 import { taskKeys } from './bucket.ts';
 import { readTask } from './folder/read.ts';
 import { taskHash, taskId, taskVersion } from './hash.ts';
-import { aMetadata } from '../../test/support/builders.ts';
+import { aMetadata } from '../../test/support/builders/objects.ts';
 import { filesThatMatter, layoutHash, readMetadata, taskMetadata } from './metadata.ts';
 
 describe('what is stored of a task', () => {

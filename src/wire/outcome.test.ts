@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { aStoredOutcome, anOutcome, aTrial } from '../../test/support/builders.ts';
+import { aStoredOutcome, anOutcome, aTrial } from '../../test/support/builders/objects.ts';
 import { readMessage, readStoredOutcome } from './outcome.ts';
 
 const message = (over: object): string => JSON.stringify({ ...anOutcome(), ...over });

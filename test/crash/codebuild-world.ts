@@ -1,7 +1,7 @@
 /** A world whose TaskBuilds are built by CodeBuild out of one context in its bucket. */
 import { TaskBuild as TaskBuildKind } from '../../src/crds/kinds.ts';
 import type { TaskBuildSpec } from '../../src/crds/task-build.ts';
-import { aTaskBuild } from '../support/builders.ts';
+import { aTaskBuild } from '../support/builders/objects.ts';
 import type { Operation } from '../support/codebuild/index.ts';
 import { World, type WorldOptions } from './world.ts';
 

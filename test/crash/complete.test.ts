@@ -5,7 +5,7 @@ import { Trial as TrialKind } from '../../src/crds/kinds.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { storedSpec, type TaskMetadata } from '../../src/tasks/index.ts';
-import { aMetadata } from '../support/builders.ts';
+import { aMetadata } from '../support/builders/objects.ts';
 import { World } from './world.ts';
 
 const VERSION = '0123456789ab';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { Job as JobKind, Namespace, Pod as PodKind } from '../../src/kube/kinds.ts';
 import type { SeenRequest } from '../support/api-server.ts';
-import { aMetadata, anOutcome, aTaskBuild, aTrial, endedPod } from '../support/builders.ts';
+import { aMetadata, anOutcome, aTaskBuild, aTrial, endedPod } from '../support/builders/objects.ts';
 import { World } from './world.ts';
 
 describe('an operator among people who write what they may', () => {

@@ -15,7 +15,7 @@ import { memoryImageRegistry } from '../../src/providers/image-registry/memory.t
 import { storedLogLinks } from '../../src/providers/log-links/stored.ts';
 import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
 import { ApiServer, type SeenRequest } from '../support/api-server.ts';
-import { aTrial, SOLVED_DATA } from '../support/builders.ts';
+import { aTrial, SOLVED_DATA } from '../support/builders/objects.ts';
 import type { CodeBuildService } from '../support/codebuild/service.ts';
 import { configMap, connectTo, fastClock, recordingLog, until } from '../support/kube.ts';
 import { Kubelet } from '../support/kubelet.ts';

@@ -6,7 +6,7 @@ import type { Trial } from '../../src/crds/trial.ts';
 import { operatorUser } from '../../src/installation/names.ts';
 import type { Job } from '../../src/kube/kinds.ts';
 import { buildJob } from '../../src/providers/image-builder/buildkit/manifests.ts';
-import { aTrial, anImageConfig, compiledTrial } from '../support/builders.ts';
+import { aTrial, anImageConfig, compiledTrial } from '../support/builders/objects.ts';
 import {
   dropNamespace,
   kubectl,
@@ -15,7 +15,7 @@ import {
   needCluster,
   type Said,
 } from '../support/cluster.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 
 type Json = { [key: string]: unknown };
 type PodSpec = NonNullable<NonNullable<Job['spec']>['template']['spec']>;

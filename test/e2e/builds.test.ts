@@ -10,7 +10,7 @@ import { ConfigMap } from '../../src/kube/kinds.ts';
 import type { Sparse } from '../../src/client/runs/plan/types.ts';
 import { s3 } from './cluster/index.ts';
 import { aliasImage } from './cluster/images/alias.ts';
-import { eventually } from './support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { smallImage } from './support/images.ts';
 import { ownTrial, trial } from './support/stories.ts';
 import { rewardIf } from './support/task.ts';

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { run } from '../../src/cli/program.ts';
 import { CLIENT_CONFIG, OPERATOR } from '../../src/installation/names.ts';
-import { kubeconfigFor } from '../../src/client/testing/api.ts';
-import { recordedIo } from '../../src/client/testing/terminal.ts';
+import { kubeconfigFor } from '../support/client/api.ts';
+import { recordedIo } from '../support/terminal/recorded.ts';
 import { kubeconfig, kubectlOk, root } from '../support/cluster.ts';
 import { startFront, type Behind } from '../support/front.ts';
 import { s3 } from './cluster/index.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { world } from './support/world.ts';
 
 const TRIALS = 'count/trials.sb.abundant.ai';

@@ -10,7 +10,7 @@ import { Job } from '../../src/kube/kinds.ts';
 import type { PushedTask } from '../../src/client/documents/task.ts';
 import { removeTaskFolder, taskFolder, type Files } from '../support/task-folder.ts';
 import { ensureBaseImages, s3 } from './cluster/index.ts';
-import { eventually } from './support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { startSb } from './support/sb.ts';
 import { isTerminal } from './support/story.ts';
 import { world } from './support/world.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { BROKER, OPERATOR } from '../../src/installation/names.ts';
 import { Secret } from '../../src/kube/kinds.ts';
 import { brokerSecret } from './support/broker.ts';
-import { eventually } from './support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { hold } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Diagnosis, CheckResult } from '../../src/client/documents/cluster.ts';
 import { kubeconfig, kubectlOk, root, type Said } from '../support/cluster.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { operatorIsWell, operatorPods, scaleOperator } from './support/faults.ts';
 import { world } from './support/world.ts';
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trialPrefix } from '../../src/results/keys.ts';
 import { ConfigMap } from '../../src/kube/kinds.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import {
   killOperator,
   leader,

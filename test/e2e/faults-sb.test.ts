@@ -11,7 +11,7 @@ import type { Trial } from '../../src/crds/trial.ts';
 import type { Said } from '../support/cluster.ts';
 import type { Front } from '../support/front.ts';
 import { ensureBaseImages, s3 } from './cluster/index.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { apiServerAnswers, killApiServer, operatorIsWell } from './support/faults.ts';
 import { compareCopies, filesBelow, type Copied } from './support/mirrored.ts';
 import { says, startFronts, startSb, type Fronts, type RunningSb } from './support/sb.ts';

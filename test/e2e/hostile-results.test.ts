@@ -9,7 +9,7 @@ import { ConfigMap, Pod } from '../../src/kube/kinds.ts';
 import { digestOf } from '../../src/tasks/hash.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { brokerOf, tokenOf } from './support/broker.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { operatorPods } from './support/faults.ts';
 import { checkedManifest, storedText } from './support/stored.ts';
 import { ownTrial, trial } from './support/stories.ts';

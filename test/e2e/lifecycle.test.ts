@@ -4,7 +4,7 @@ import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { ConfigMap, type Pod } from '../../src/kube/kinds.ts';
 import { kubectlOk } from '../support/cluster.ts';
-import { eventuallyTrue } from './support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { killContainer } from './support/faults.ts';
 import { hold, SMALL } from './support/story.ts';
 import { storedKeys } from './support/stored.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { kubectlOk } from '../support/cluster.ts';
 import { recordedBlocks, type ConsoleBlock } from '../support/console-page.ts';
-import type { PseudoTerminal } from '../support/terminal.ts';
+import type { PseudoTerminal } from '../support/terminal/tmux.ts';
 import { ensureBaseImages, isHealthy, paths, status, up } from './cluster/index.ts';
 import { canInstall, installPackages } from './cluster/machine/packages.ts';
 import { openSbTerminal } from './support/sb-terminal.ts';

@@ -11,7 +11,7 @@ import type { Trial } from '../../src/crds/trial.ts';
 import { Job as JobKind, Pod as PodKind, type Job, type Pod } from '../../src/kube/kinds.ts';
 import type { ArtifactStore } from '../../src/providers/artifact-store/port.ts';
 import type { ApiServer, Stored } from './api-server.ts';
-import { aStoredOutcome } from './builders.ts';
+import { aStoredOutcome } from './builders/objects.ts';
 import type { Collection, Recorded } from './api-server/objects.ts';
 import * as fates from './kubelet/fate.ts';
 import type { Fate } from './kubelet/fate.ts';

@@ -24,7 +24,7 @@ import {
   type Compiled,
   type Task,
 } from '../../src/tasks/index.ts';
-import { aTrial, NO_RULES } from './builders.ts';
+import { aTrial, NO_RULES } from './builders/objects.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
 import type { CourierServices, ServicesOptions } from './courier-services.ts';
 import { MINIMAL, removeTaskFolder, taskFolder } from './task-folder.ts';

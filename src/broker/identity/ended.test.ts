@@ -1,10 +1,17 @@
 import { expect } from 'chai';
-import { containerStatus, stampOf, T0, after } from '../../../test/support/builders.ts';
+import { containerStatus, stampOf, T0, after } from '../../../test/support/builders/objects.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
-import { cacheOf, TestCluster } from '../testing/cluster.ts';
-import { buildJob, buildPod, taskBuild, trialJob, trialPod, trialWith } from '../testing/objects.ts';
+import { cacheOf, TestCluster } from '../../../test/support/broker/cluster.ts';
+import {
+  buildJob,
+  buildPod,
+  taskBuild,
+  trialJob,
+  trialPod,
+  trialWith,
+} from '../../../test/support/broker/objects.ts';
 import { subjects } from './subjects.ts';
 
 const identityOf = ({ metadata }: Pod) => ({

@@ -3,7 +3,7 @@ import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds
 import { ANNOTATION, LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
-import { cacheOf, TestCluster } from '../testing/cluster.ts';
+import { cacheOf, TestCluster } from '../../../test/support/broker/cluster.ts';
 import {
   afterAttempts,
   buildJob,
@@ -13,7 +13,7 @@ import {
   trialJob,
   trialPod,
   trialWith,
-} from '../testing/objects.ts';
+} from '../../../test/support/broker/objects.ts';
 import { LIVE_PER_NAMESPACE, LIVE_PER_SECOND } from './lookup.ts';
 import { subjects } from './subjects.ts';
 import type { SubjectSources } from './subjects.ts';

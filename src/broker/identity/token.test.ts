@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { exportSPKI, SignJWT, UnsecuredJWT } from 'jose';
 import type { JWTPayload } from 'jose';
-import { podClaims, signingKey, TestCluster } from '../testing/cluster.ts';
+import { podClaims, signingKey, TestCluster } from '../../../test/support/broker/cluster.ts';
 import { tokenVerifier } from './token.ts';
 import type { TokenVerifier } from './token.ts';
 

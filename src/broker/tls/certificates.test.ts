@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { Secret } from '../../kube/kinds.ts';
 import type { Log } from '../../kube/types.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { TestCluster, INSTALLED } from '../testing/cluster.ts';
+import { TestCluster, INSTALLED } from '../../../test/support/broker/cluster.ts';
 import { brokerCertificate } from './certificates.ts';
 import { isGoodAuthority } from './material.ts';
 import type { TlsMaterial } from './material.ts';

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fixedApi, kubeconfigFor, type FixedApi } from '../../client/testing/api.ts';
-import { folderOf, type Folder } from '../../client/testing/task-folder.ts';
+import { fixedApi, kubeconfigFor, type FixedApi } from '../../../test/support/client/api.ts';
+import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
 import type { Diagnosis, CheckResult } from '../../client/documents/cluster.ts';
-import { certificate } from '../../client/diagnosis/doctor/testing/certificate.ts';
+import { certificate } from '../../../test/support/client/certificate.ts';
 import {
   configzOf,
   ENDPOINTS,
@@ -17,7 +17,7 @@ import {
   NODES,
   OPERATOR,
   REVIEWS,
-} from '../../client/diagnosis/doctor/testing/cluster.ts';
+} from '../../../test/support/client/doctor.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';

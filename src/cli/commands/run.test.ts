@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
-import { testCluster, type TestCluster } from '../../client/testing/cluster.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { testCluster, type TestCluster } from '../../../test/support/client/cluster.ts';
 
 describe('Commands on runs and Trials', () => {
   let cluster: TestCluster;

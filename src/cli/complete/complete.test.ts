@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { program } from '../program.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import { answer, clusterIn } from './complete.ts';
 
 const root = program({ io: recordedIo(), finish: () => undefined });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { inRun, RUN } from '../../../test/support/run-trials.ts';
-import { testCluster, type TestCluster } from '../../client/testing/cluster.ts';
+import { inRun, RUN } from '../../../test/support/builders/run-trials.ts';
+import { testCluster, type TestCluster } from '../../../test/support/client/cluster.ts';
 
 describe('Names from the cluster', () => {
   let cluster: TestCluster;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Readable } from 'node:stream';
-import { active } from '../../../test/support/run-trials.ts';
+import { active } from '../../../test/support/builders/run-trials.ts';
 import type { PodLog } from '../../client/logs/pod-log.ts';
 import { AgentOutput } from './agent-output.ts';
 

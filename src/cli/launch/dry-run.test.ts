@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import { run } from '../program.ts';
-import { below, folderOf, GOOD_TASK, type Folder } from '../../client/testing/task-folder.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../../test/support/client/folder.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 
 // A verifier of its own is more than the operator runs today.
 const RUNNABLE = {

@@ -4,7 +4,7 @@ import type { CliError } from '../../client/failures/error.ts';
 import { Node } from '../../kube/kinds.ts';
 import type { RunOptions } from '../../client/documents/run-options.ts';
 import { planRun } from '../../client/runs/plan/plan.ts';
-import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
+import { failureOf, world, type World } from '../../../test/support/client/world.ts';
 import { selectTasks, type Selection } from '../../client/runs/select/select.ts';
 import { checkNodes, nodeLines, checkQuotas, quotaLines } from './fit.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { run } from '../program.ts';
-import { below, folderOf, type Folder } from '../../client/testing/task-folder.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { below, folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 
 const task = (toml: string) => ({
   'task.toml': toml,

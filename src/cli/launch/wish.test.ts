@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CliError } from '../../client/failures/error.ts';
-import { folderOf, type Folder } from '../../client/testing/task-folder.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import { durationMs, wishOf, type RunFlags } from './wish.ts';
 
 const flags: RunFlags = { output: 'table' };

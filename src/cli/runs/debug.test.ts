@@ -1,14 +1,14 @@
 import { type Shell } from './shell.ts';
 import { expect } from 'chai';
-import { aJob, aPod } from '../../../test/support/builders.ts';
+import { aJob, aPod } from '../../../test/support/builders/objects.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION } from '../../crds/names.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Pod as PodKind } from '../../kube/kinds.ts';
-import { active, broken, rewarded } from '../../../test/support/run-trials.ts';
-import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { active, broken, rewarded } from '../../../test/support/builders/run-trials.ts';
+import { failureOf, world, type World } from '../../../test/support/client/world.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import { debugName, debugTrial } from './debug.ts';
 
 type ShellRequest = Parameters<Shell>[0];

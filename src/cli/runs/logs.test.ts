@@ -4,12 +4,12 @@ import { trialPrefix } from '../../results/keys.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Transport } from '../../kube/http/transport.ts';
-import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
 import { stateOf } from '../../results/state.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { Session } from '../../client/session/types.ts';
 import { printRunLogs } from './logs.ts';
-import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
+import { failureOf, world, type World } from '../../../test/support/client/world.ts';
 
 type RunLogs = Parameters<typeof printRunLogs>[1];
 

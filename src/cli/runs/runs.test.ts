@@ -2,15 +2,15 @@ import { expect } from 'chai';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { aTaskBuild, after as secondsAfter } from '../../../test/support/builders.ts';
+import { aTaskBuild, after as secondsAfter } from '../../../test/support/builders/objects.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Secret as SecretKind } from '../../kube/kinds.ts';
-import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
-import { storeTrial } from '../../client/runs/mirror/testing/stored-trial.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { storeTrial } from '../../../test/support/client/stored-trial.ts';
 import { printListing } from '../render/output.ts';
-import { recordedIo } from '../../client/testing/terminal.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { OutputFormat } from '../types.ts';
 import { attachRun } from '../launch/cloud-run.ts';
 import { cancelRun, deleteRun } from './end.ts';
@@ -19,7 +19,7 @@ import { listRuns } from '../../client/runs/documents.ts';
 import { runColumns, showRun } from './report.ts';
 import { rerun } from '../../client/runs/rerun/rerun.ts';
 import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
-import { failureOf, world, type World } from '../../client/runs/testing/world.ts';
+import { failureOf, world, type World } from '../../../test/support/client/world.ts';
 
 /** The Trial in another run. */
 const inOther = (trial: Trial, run: string): Trial => ({

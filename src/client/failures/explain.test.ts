@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ApiError } from '../../kube/errors.ts';
 import { ProviderError } from '../../providers/errors.ts';
-import { recordedTerminal } from '../testing/terminal.ts';
+import { recordedTerminal } from '../../../test/support/terminal/recorded.ts';
 import { CliError } from './error.ts';
 import { explain } from './explain.ts';
 import { printFailure } from '../../cli/render/failure.ts';

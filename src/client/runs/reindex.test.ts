@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { aggregateBreaches, aggregatesOf } from '../../../test/crash/aggregates.ts';
-import { after } from '../../../test/support/builders.ts';
-import { active, broken, rewarded, RUN } from '../../../test/support/run-trials.ts';
-import { RunsWorld } from '../../../test/support/runs-world.ts';
+import { after } from '../../../test/support/builders/objects.ts';
+import { active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { RunsWorld } from '../../../test/support/builders/runs-world.ts';
 import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { indexManifestKey, jobResultKey, TRIAL_FILES, trialPrefix } from '../../results/keys.ts';

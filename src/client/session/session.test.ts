@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
 import type { CliError } from '../failures/error.ts';
-import { fixedApi, healthy, kubeconfigFor, type FixedApi } from '../testing/api.ts';
-import { folderOf, type Folder } from '../testing/task-folder.ts';
-import { recordedIo } from '../testing/terminal.ts';
+import { fixedApi, healthy, kubeconfigFor, type FixedApi } from '../../../test/support/client/api.ts';
+import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { SessionOptions } from './types.ts';
 import { explain } from '../failures/explain.ts';
 import { checkReachable, mayOnTrials, preflight } from './preflight.ts';

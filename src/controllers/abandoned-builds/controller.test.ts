@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
-import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import { recordingLog } from '../../../test/support/kube.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, aTrial, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, aTrial, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';

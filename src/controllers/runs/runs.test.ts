@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { aggregateBreaches, aggregatesOf } from '../../../test/crash/aggregates.ts';
-import { active, broken, rewarded, RUN, type TrialInRun } from '../../../test/support/run-trials.ts';
+import { active, broken, rewarded, RUN, type TrialInRun } from '../../../test/support/builders/run-trials.ts';
 import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { indexManifestKey, jobResultKey, taskRunsKey } from '../../results/keys.ts';
 import { expiryController } from '../expiry/controller.ts';
-import { RunsWorld } from '../../../test/support/runs-world.ts';
+import { RunsWorld } from '../../../test/support/builders/runs-world.ts';
 
 const PAUSE_MS = 5000;
 const VERSION = '0123456789ab';

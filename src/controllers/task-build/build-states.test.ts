@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aTaskBuild } from '../../../test/support/builders.ts';
+import { aTaskBuild } from '../../../test/support/builders/objects.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';

@@ -7,7 +7,7 @@ import {
   stampOf,
   T0,
   NO_RULES,
-} from '../../../test/support/builders.ts';
+} from '../../../test/support/builders/objects.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { configMapHash } from '../../crds/content.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
-import { aBuildSeen, IMAGE } from '../../../test/support/build-seen.ts';
-import type { BuildKnown } from '../../../test/support/build-seen.ts';
+import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders/objects.ts';
+import { aBuildSeen, IMAGE } from '../../../test/support/builders/build-seen.ts';
+import type { BuildKnown } from '../../../test/support/builders/build-seen.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildSpec } from '../../crds/task-build.ts';
 import type { ProviderReason } from '../../providers/errors.ts';
 import type { BuildState } from '../../providers/image-builder/port.ts';

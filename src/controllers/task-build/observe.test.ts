@@ -7,7 +7,7 @@ import {
   someRules,
   stampOf,
   T0,
-} from '../../../test/support/builders.ts';
+} from '../../../test/support/builders/objects.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec, TaskBuildStatus } from '../../crds/task-build.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
+import { after, aTaskBuild, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import { recordingLog } from '../../../test/support/kube.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import type { TaskBuild, TaskBuildStatus } from '../../crds/task-build.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders.ts';
-import { aBuildSeen } from '../../../test/support/build-seen.ts';
+import { after, anOrigin, aTaskBuild, stampOf, T0 } from '../../../test/support/builders/objects.ts';
+import { aBuildSeen } from '../../../test/support/builders/build-seen.ts';
 import type { TaskBuildSpec } from '../../crds/task-build.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { memoryImageBuilder } from '../../providers/image-builder/memory.ts';

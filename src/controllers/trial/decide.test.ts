@@ -9,9 +9,9 @@ import {
   endedPod,
   stampOf,
   T0,
-} from '../../../test/support/builders.ts';
-import { aTrialSeen, READY } from '../../../test/support/trial-seen.ts';
-import type { TrialKnown } from '../../../test/support/trial-seen.ts';
+} from '../../../test/support/builders/objects.ts';
+import { aTrialSeen, READY } from '../../../test/support/builders/trial-seen.ts';
+import type { TrialKnown } from '../../../test/support/builders/trial-seen.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import type { Observed } from './observed.ts';
 import { nextAction } from './decide.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { aJob, aTrial } from '../../../test/support/builders.ts';
-import { aTrialSeen } from '../../../test/support/trial-seen.ts';
-import type { TrialKnown } from '../../../test/support/trial-seen.ts';
+import { aJob, aTrial } from '../../../test/support/builders/objects.ts';
+import { aTrialSeen } from '../../../test/support/builders/trial-seen.ts';
+import type { TrialKnown } from '../../../test/support/builders/trial-seen.ts';
 import { nextAction } from './decide.ts';
 import { afterBuildRefused, afterJobRefused, whereNameIsTaken } from './done.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aTaskBuild, aTrial, stampOf, T0 } from '../../../test/support/builders.ts';
+import { aTaskBuild, aTrial, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import type { Condition } from '../../crds/conditions.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { byTaskBuild, withoutScripts } from './ended.ts';

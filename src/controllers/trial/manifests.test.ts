@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders.ts';
+import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { jobFor } from './manifests.ts';

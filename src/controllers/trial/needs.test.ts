@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { aJob, aTrial, stampOf, T0 } from '../../../test/support/builders.ts';
-import { aTrialSeen } from '../../../test/support/trial-seen.ts';
-import type { TrialKnown } from '../../../test/support/trial-seen.ts';
+import { aJob, aTrial, stampOf, T0 } from '../../../test/support/builders/objects.ts';
+import { aTrialSeen } from '../../../test/support/builders/trial-seen.ts';
+import type { TrialKnown } from '../../../test/support/builders/trial-seen.ts';
 
 describe('the decision about a Trial needs to know', () => {
   const needed = (over: TrialKnown = {}): string => aTrialSeen(over).need;

@@ -13,7 +13,7 @@ import {
   SOLVED_DATA,
   stampOf,
   T0,
-} from '../../../test/support/builders.ts';
+} from '../../../test/support/builders/objects.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { ANNOTATION } from '../../crds/names.ts';
 import { trialPrefix } from '../../results/keys.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { aJob, aPod, aTrial, containerStatus } from '../../../test/support/builders.ts';
+import { aJob, aPod, aTrial, containerStatus } from '../../../test/support/builders/objects.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import { failureOf, waitingOf, type Failure, type Obstacle } from './pod.ts';
 

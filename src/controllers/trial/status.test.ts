@@ -9,9 +9,9 @@ import {
   endedPod,
   stampOf,
   T0,
-} from '../../../test/support/builders.ts';
-import { aTrialSeen, READY } from '../../../test/support/trial-seen.ts';
-import type { TrialKnown } from '../../../test/support/trial-seen.ts';
+} from '../../../test/support/builders/objects.ts';
+import { aTrialSeen, READY } from '../../../test/support/builders/trial-seen.ts';
+import type { TrialKnown } from '../../../test/support/builders/trial-seen.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';

@@ -8,7 +8,7 @@ import {
   containerStatus,
   endedPod,
   stampOf,
-} from '../../../test/support/builders.ts';
+} from '../../../test/support/builders/objects.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import { courierEndedAt, hasLastWord, isSettled, outcomeOf } from './courier.ts';
 

@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { after, aJob, aPod, aTrial, containerStatus, stampOf, T0 } from '../../../test/support/builders.ts';
+import {
+  after,
+  aJob,
+  aPod,
+  aTrial,
+  containerStatus,
+  stampOf,
+  T0,
+} from '../../../test/support/builders/objects.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import { causeOf, earlierExits, type Cause } from './cause.ts';
 import { isStuck, podState, stuckInMs, type PodState } from './state.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { below, folderOf, GOOD_TASK, type Folder } from '../../client/testing/task-folder.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../../test/support/client/folder.ts';
 import { checkTasks, type CheckReport } from './check.ts';
 
 type CheckOptions = Parameters<typeof checkTasks>[1];

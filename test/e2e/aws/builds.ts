@@ -6,7 +6,7 @@ import type { BuildReason } from '../../../src/crds/reasons.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildSpec } from '../../../src/crds/task-build.ts';
 import type { Sparse } from '../../../src/client/runs/plan/types.ts';
 import type { Aws } from '../../support/aws/index.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually } from '../../support/eventually.ts';
 import { world } from '../support/world.ts';
 import { storeContext } from './context.ts';
 

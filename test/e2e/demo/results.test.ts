@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { TrialStatus } from '../../../src/crds/trial-status.ts';
-import { aTrial, stampOf, T0 } from '../../support/builders.ts';
+import { aTrial, stampOf, T0 } from '../../support/builders/objects.ts';
 import { planTrials } from './plan.ts';
 import { disappointments, resultTable } from './report.ts';
 

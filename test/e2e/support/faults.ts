@@ -3,7 +3,7 @@ import { CONTAINER, OPERATOR, OPERATOR_SELECTOR } from '../../../src/installatio
 import { Lease, Pod } from '../../../src/kube/kinds.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { docker, nodes } from '../cluster/index.ts';
-import { eventually, eventuallyTrue } from './eventually.ts';
+import { eventually, eventuallyTrue } from '../../support/eventually.ts';
 import { world } from './world.ts';
 
 /** The node that runs the control plane, and the other one. */

@@ -2,7 +2,7 @@
 import { copyFile, mkdir, symlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { kubeconfig, kubectlOk, root } from '../../support/cluster.ts';
-import { PseudoTerminal, type TerminalOptions } from '../../support/terminal.ts';
+import { PseudoTerminal, type TerminalOptions } from '../../support/terminal/tmux.ts';
 
 export interface SbTerminalOptions extends Pick<TerminalOptions, 'columns' | 'rows'> {
   /** Empty; where commands run. What the terminal needs itself lies in `.terminal` below it. */

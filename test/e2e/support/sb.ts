@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { CLIENT_CONFIG, OPERATOR } from '../../../src/installation/names.ts';
 import { kubeconfig, kubectlOk, root, type Said } from '../../support/cluster.ts';
 import { startFront, type Front } from '../../support/front.ts';
-import { eventuallyTrue } from './eventually.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
 
 export interface SbPlace {
   /** Where it runs. */

@@ -8,7 +8,7 @@ import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
 import { ConfigMap, Job, type Pod } from '../../../src/kube/kinds.ts';
 import type { Sparse } from '../../../src/client/runs/plan/types.ts';
 import { kubectlOk } from '../../support/cluster.ts';
-import { eventually, eventuallyTrue } from './eventually.ts';
+import { eventually, eventuallyTrue } from '../../support/eventually.ts';
 import type { SmallImage } from './images.ts';
 import { taskConfigMap, type TaskFiles } from './task.ts';
 import { world } from './world.ts';

@@ -2,7 +2,7 @@
 import type { Outcome } from '../../../src/wire/outcome.ts';
 import type { TrialFailedReason } from '../../../src/crds/reasons.ts';
 import type { Pod } from '../../../src/kube/kinds.ts';
-import { anOutcome, containerStatus, endedPod } from '../builders.ts';
+import { anOutcome, containerStatus, endedPod } from '../builders/objects.ts';
 
 export type Fate =
   /** The courier stores the files, then tells a reward; every Pod obtains another one. */

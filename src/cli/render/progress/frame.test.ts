@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
-import { after, stampOf } from '../../../../test/support/builders.ts';
-import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
+import { after, stampOf } from '../../../../test/support/builders/objects.ts';
+import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { RunView } from '../../../client/runs/follow/view.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { frameLines } from './frame.ts';

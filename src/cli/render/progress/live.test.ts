@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { live } from './live.ts';
-import { virtualTerminal } from './testing/virtual-terminal.ts';
+import { virtualTerminal } from '../../../../test/support/terminal/virtual.ts';
 
 describe('Live view', () => {
   function drawn({ lines = (): string[] => ['one', 'two'] } = {}) {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { after } from '../../../../test/support/builders.ts';
+import { after } from '../../../../test/support/builders/objects.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
+import { active, broken, rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { RunView } from '../../../client/runs/follow/view.ts';
 import { progress, progressMode } from './progress.ts';
-import { virtualTerminal } from './testing/virtual-terminal.ts';
+import { virtualTerminal } from '../../../../test/support/terminal/virtual.ts';
 
 type ProgressMode = ReturnType<typeof progressMode>;
 

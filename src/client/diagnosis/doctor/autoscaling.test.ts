@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
 import { withSession } from '../../session/session.ts';
-import { fixedApi, type FixedApi } from '../../testing/api.ts';
-import { folderOf } from '../../testing/task-folder.ts';
-import { recordedIo } from '../../testing/terminal.ts';
+import { fixedApi, type FixedApi } from '../../../../test/support/client/api.ts';
+import { folderOf } from '../../../../test/support/client/folder.ts';
+import { recordedIo } from '../../../../test/support/terminal/recorded.ts';
 import type { Found } from './check.ts';
-import { pod } from './testing/cluster.ts';
+import { pod } from '../../../../test/support/client/doctor.ts';
 import { autoscalerOf, judgeAutoscaling, waitingOf } from './autoscaling.ts';
 
 type Waiting = Parameters<typeof judgeAutoscaling>[0][number];

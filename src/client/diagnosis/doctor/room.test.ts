@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Pod } from '../../../kube/kinds.ts';
 import type { Found } from './check.ts';
-import { node, pod } from './testing/cluster.ts';
+import { node, pod } from '../../../../test/support/client/doctor.ts';
 import { judgePulls, judgeNodes, judgeRoom } from './nodes.ts';
 import { judgeQuotas, fitting, obstacle, requestsOf } from './room.ts';
 

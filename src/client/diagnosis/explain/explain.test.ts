@@ -5,7 +5,7 @@ import {
   aTaskBuild,
   containerStatus,
   after as secondsAfter,
-} from '../../../../test/support/builders.ts';
+} from '../../../../test/support/builders/objects.ts';
 import {
   BUILD_ACTIVE,
   BUILD_DONE,
@@ -17,9 +17,9 @@ import {
 } from '../../../crds/reasons.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import type { Event, Node, Pod } from '../../../kube/kinds.ts';
-import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
-import { failureOf, world } from '../../runs/testing/world.ts';
-import { recordedTerminal } from '../../testing/terminal.ts';
+import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
+import { failureOf, world } from '../../../../test/support/client/world.ts';
+import { recordedTerminal } from '../../../../test/support/terminal/recorded.ts';
 import type { LogSources } from '../../logs/logs.ts';
 import { resolveTrial } from '../../runs/find/trial.ts';
 import type { Explanation } from '../../documents/trial.ts';

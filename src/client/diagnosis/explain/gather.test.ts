@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rewarded } from '../../../../test/support/run-trials.ts';
+import { rewarded } from '../../../../test/support/builders/run-trials.ts';
 import { failedDownload } from './gather.ts';
 import { explainTrial } from './explain.ts';
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { LABEL } from '../../../crds/names.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { rewarded } from '../../../../test/support/run-trials.ts';
-import { stampOf, after } from '../../../../test/support/builders.ts';
-import { world, type World } from '../testing/world.ts';
+import { rewarded } from '../../../../test/support/builders/run-trials.ts';
+import { stampOf, after } from '../../../../test/support/builders/objects.ts';
+import { world, type World } from '../../../../test/support/client/world.ts';
 import { runNames } from './runs.ts';
 
 describe('The runs of a namespace', () => {

@@ -5,9 +5,9 @@ import type { Kube } from '../../../kube/connect.ts';
 import { ApiServer } from '../../../../test/support/api-server.ts';
 import { connectTo, fastClock, until } from '../../../../test/support/kube.ts';
 import { followRun, ageMs, lineOfRow, trialRows, type TrialNews } from './follow.ts';
-import { active, inRun, rewarded, RUN, broken } from '../../../../test/support/run-trials.ts';
+import { active, inRun, rewarded, RUN, broken } from '../../../../test/support/builders/run-trials.ts';
 import { RunView } from './view.ts';
-import { after } from '../../../../test/support/builders.ts';
+import { after } from '../../../../test/support/builders/objects.ts';
 import { lineOf, type TrialLine } from './line.ts';
 
 describe('Following a run', () => {

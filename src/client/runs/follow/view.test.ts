@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { after, T0 } from '../../../../test/support/builders.ts';
+import { after, T0 } from '../../../../test/support/builders/objects.ts';
 import { estimate } from './summary.ts';
 import { lineOf } from './line.ts';
 import { PassAtK } from '../../../results/pass-at-k.ts';
-import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/run-trials.ts';
+import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { RunView } from './view.ts';
 
 type TrialChange = Parameters<RunView['take']>[0];

@@ -13,12 +13,12 @@ import { until } from '../../../../test/support/kube.ts';
 import { startFront, type Front } from '../../../../test/support/front.ts';
 import { skipWithout, type Running } from '../../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../../test/support/versitygw.ts';
-import { rewarded, RUN } from '../../../../test/support/run-trials.ts';
+import { rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { locksFrom } from './job/digests.ts';
 import { startMirror, addForViewer, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';
-import { storeTrial } from './testing/stored-trial.ts';
-import { folderOf, type Folder } from '../../testing/task-folder.ts';
+import { storeTrial } from '../../../../test/support/client/stored-trial.ts';
+import { folderOf, type Folder } from '../../../../test/support/client/folder.ts';
 
 type MirrorOptions = Parameters<typeof startMirror>[0];
 
@@ -181,7 +181,7 @@ describe('Mirror', function () {
   it('leaves no half file when it is killed, and goes on afterwards', async () => {
     const trial = await stored();
     front.fault = (line) => (line.endsWith('日本.bin') ? 'slow' : undefined);
-    const script = join(import.meta.dirname, 'testing/mirror-process.ts');
+    const script = join(import.meta.dirname, '../../../../test/support/client/mirror-process.ts');
     const child = spawn(process.execPath, [script, front.url, BUCKET, trial.prefix, folder], {
       stdio: 'ignore',
     });

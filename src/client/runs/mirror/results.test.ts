@@ -3,21 +3,21 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { after as secondsAfter } from '../../../../test/support/builders.ts';
+import { after as secondsAfter } from '../../../../test/support/builders/objects.ts';
 import { harborValidator } from '../../../../test/support/harbor.ts';
 import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Trial } from '../../../crds/trial.ts';
-import { active, broken, rewarded, RUN } from '../../../../test/support/run-trials.ts';
+import { active, broken, rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { RunView } from '../follow/view.ts';
 import { inLocalTime, type JobResult } from '../../../results/job-result.ts';
-import { RunsWorld } from '../../../../test/support/runs-world.ts';
+import { RunsWorld } from '../../../../test/support/builders/runs-world.ts';
 import { indexManifestKey, jobResultKey } from '../../../results/keys.ts';
 import type { ResultsProblem } from './problem.ts';
 import { collectResults } from './results.ts';
 import { storedTrials } from './mirror.ts';
-import { storeTrial } from './testing/stored-trial.ts';
+import { storeTrial } from '../../../../test/support/client/stored-trial.ts';
 
 type ResultsOptions = Parameters<typeof collectResults>[0];
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { broken, rewarded } from '../../../../test/support/run-trials.ts';
+import { broken, rewarded } from '../../../../test/support/builders/run-trials.ts';
 import { selectionOf } from './only.ts';
 
 describe('The Trials that were lost to infrastructure', () => {

@@ -1,8 +1,8 @@
 /** The part of a cluster that the broker sees, within the process: objects with resourceVersions, and keys that sign Pods' tokens. */
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { JWK, JWTPayload } from 'jose';
-import { ApiError } from '../../kube/errors.ts';
-import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../kube/types.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
+import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../../src/kube/types.ts';
 
 export const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 

@@ -1,11 +1,11 @@
 /** A Trial's files in a store, as courier and operator leave them. */
 import { createHash } from 'node:crypto';
-import type { Manifest } from '../../../../wire/uploads.ts';
-import { identityOf, trialName } from '../../../../crds/names.ts';
-import { trialPrefix } from '../../../../results/keys.ts';
-import type { Trial } from '../../../../crds/trial.ts';
-import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
-import { aStoredOutcome } from '../../../../../test/support/builders.ts';
+import type { Manifest } from '../../../src/wire/uploads.ts';
+import { identityOf, trialName } from '../../../src/crds/names.ts';
+import { trialPrefix } from '../../../src/results/keys.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
+import { aStoredOutcome } from '../builders/objects.ts';
 
 const sha256 = (contents: string | Uint8Array): string => createHash('sha256').update(contents).digest('hex');
 

@@ -1,7 +1,7 @@
 /** Mirrors one Trial, as a process of its own, to be killed in the middle: node mirror-process.ts <endpoint> <bucket> <prefix> <folder>. */
-import { s3ArtifactStore } from '../../../../providers/artifact-store/s3.ts';
-import { VERSITYGW } from '../../../../../test/support/versitygw.ts';
-import { startMirror } from '../mirror.ts';
+import { s3ArtifactStore } from '../../../src/providers/artifact-store/s3.ts';
+import { VERSITYGW } from '../versitygw.ts';
+import { startMirror } from '../../../src/client/runs/mirror/mirror.ts';
 
 const [endpoint = '', bucket = '', prefix = '', folder = ''] = process.argv.slice(2);
 const { region, ...credentials } = VERSITYGW;

@@ -4,10 +4,10 @@ import type {
   AttemptSeen,
   FaultyTask,
   Observed,
-} from '../../src/controllers/trial/observed.ts';
-import type { ImageSeen } from '../../src/images/image.ts';
-import { needs } from '../../src/controllers/trial/decide.ts';
-import { after, anImageConfig, aTrial, compiledTrial } from './builders.ts';
+} from '../../../src/controllers/trial/observed.ts';
+import type { ImageSeen } from '../../../src/images/image.ts';
+import { needs } from '../../../src/controllers/trial/decide.ts';
+import { after, anImageConfig, aTrial, compiledTrial } from './objects.ts';
 
 /** An image that a Job can run. */
 export const READY: ImageSeen = {

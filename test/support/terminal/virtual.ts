@@ -1,6 +1,6 @@
 /** A terminal within the process: what a person would see after everything that was written. */
 import xterm from '@xterm/headless';
-import type { Terminal } from '../../../types.ts';
+import type { Terminal } from '../../../src/cli/types.ts';
 
 interface VirtualTerminal extends Terminal {
   resize(columns: number, rows: number): Promise<void>;

@@ -1,12 +1,12 @@
 /** A Trial, a TaskBuild, and the Jobs and Pods that the operator makes for them. */
-import { CONTAINERS } from '../../wire/pod-paths.ts';
-import type { ImageConfig } from '../../crds/image-config.ts';
-import { aTaskBuild, aTrial, anImageConfig } from '../../../test/support/builders.ts';
-import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
-import type { TaskBuild } from '../../crds/task-build.ts';
-import type { Trial } from '../../crds/trial.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
-import type { KubeObject } from '../../kube/types.ts';
+import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
+import type { ImageConfig } from '../../../src/crds/image-config.ts';
+import { aTaskBuild, aTrial, anImageConfig } from '../builders/objects.ts';
+import { ANNOTATION, jobName, LABEL } from '../../../src/crds/names.ts';
+import type { TaskBuild } from '../../../src/crds/task-build.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import type { Job, Pod } from '../../../src/kube/kinds.ts';
+import type { KubeObject } from '../../../src/kube/types.ts';
 
 const namespace = 'evals';
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { definitions } from '../../crds/definition.ts';
-import { API_VERSION, GROUP, VERSION } from '../../crds/names.ts';
+import { definitions } from '../../../src/crds/definition.ts';
+import { API_VERSION, GROUP, VERSION } from '../../../src/crds/names.ts';
 
 /** What a path answers: a document, or a failure with Kubernetes' status. */
 export type Answer = object | { failure: number; reason: string; message: string };

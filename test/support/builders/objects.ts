@@ -1,19 +1,19 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
-import type { ImageRules, Origin } from '../../src/controllers/task-build/image.ts';
-import type { ImageConfig } from '../../src/crds/image-config.ts';
-import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
-import { API_VERSION, jobName, LABEL } from '../../src/crds/names.ts';
-import { namespaceRules } from '../../src/crds/namespace-rules.ts';
-import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
-import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
-import type { Job, Pod } from '../../src/kube/kinds.ts';
+import type { ImageRules, Origin } from '../../../src/controllers/task-build/image.ts';
+import type { ImageConfig } from '../../../src/crds/image-config.ts';
+import type { Outcome, StoredOutcome } from '../../../src/wire/outcome.ts';
+import { API_VERSION, jobName, LABEL } from '../../../src/crds/names.ts';
+import { namespaceRules } from '../../../src/crds/namespace-rules.ts';
+import type { TaskBuild, TaskBuildSpec } from '../../../src/crds/task-build.ts';
+import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
+import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import {
   compile,
   filledIn,
   parseTaskToml,
   type CompiledSpec,
   type TaskMetadata,
-} from '../../src/tasks/index.ts';
+} from '../../../src/tasks/index.ts';
 
 /** The least that a task needs to be run. */
 export const SOLVED_FILES = {

@@ -1,13 +1,13 @@
 /** What the TaskBuild controller sees of a TaskBuild, for tests of what follows from that. */
-import type { StateSeen } from '../../src/controllers/task-build/observed.ts';
-import { needs } from '../../src/controllers/task-build/decide.ts';
+import type { StateSeen } from '../../../src/controllers/task-build/observed.ts';
+import { needs } from '../../../src/controllers/task-build/decide.ts';
 import type {
   BuildSeen,
   ContextSeen,
   ImageSeen,
   Observed,
-} from '../../src/controllers/task-build/observed.ts';
-import { after, anOrigin, aTaskBuild, someRules } from './builders.ts';
+} from '../../../src/controllers/task-build/observed.ts';
+import { after, anOrigin, aTaskBuild, someRules } from './objects.ts';
 
 export const IMAGE = 'registry:5000/sandboxes:ctx-1';
 

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import type { Io, Terminal } from '../../cli/types.ts';
+import type { Io, Terminal } from '../../../src/cli/types.ts';
 
 /** A terminal that remembers what was printed. */
 interface RecordedTerminal extends Terminal {

@@ -1,7 +1,7 @@
 /** Objects of a cluster in which nothing is wrong, and an API server that answers with them. */
-import { GROUP, VERSION } from '../../../../crds/names.ts';
-import type { Lease, Node, Pod } from '../../../../kube/kinds.ts';
-import { healthy, type Answer, type FixedApi } from '../../../testing/api.ts';
+import { GROUP, VERSION } from '../../../src/crds/names.ts';
+import type { Lease, Node, Pod } from '../../../src/kube/kinds.ts';
+import { healthy, type Answer, type FixedApi } from './api.ts';
 
 export const node = (
   name: string,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { tmpdir } from 'node:os';
-import { needTerminal, PseudoTerminal } from './terminal.ts';
+import { needTerminal, PseudoTerminal } from './tmux.ts';
 
 describe('A terminal', () => {
   let terminal: PseudoTerminal;

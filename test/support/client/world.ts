@@ -1,15 +1,15 @@
 /** A cluster and a store in memory, with a session on them. */
-import { ApiServer } from '../../../../test/support/api-server.ts';
-import { after } from '../../../../test/support/builders.ts';
-import { connectTo, fastClock } from '../../../../test/support/kube.ts';
-import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../../crds/kinds.ts';
-import type { TaskBuild } from '../../../crds/task-build.ts';
-import type { Trial } from '../../../crds/trial.ts';
-import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
-import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
-import type { Kind, KubeObject } from '../../../kube/types.ts';
-import { CliError } from '../../failures/error.ts';
-import type { ClientConfig, Session } from '../../session/types.ts';
+import { ApiServer } from '../api-server.ts';
+import { after } from '../builders/objects.ts';
+import { connectTo, fastClock } from '../kube.ts';
+import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../../src/crds/kinds.ts';
+import type { TaskBuild } from '../../../src/crds/task-build.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
+import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
+import type { Kind, KubeObject } from '../../../src/kube/types.ts';
+import { CliError } from '../../../src/client/failures/error.ts';
+import type { ClientConfig, Session } from '../../../src/client/session/types.ts';
 
 export interface World {
   server: ApiServer;

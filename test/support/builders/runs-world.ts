@@ -1,15 +1,15 @@
 /** Runs in memory: Trials in a cache, a store that counts, a clock that is moved by hand, and leaders one after another. */
-import { after } from './builders.ts';
-import { Trial as TrialKind } from '../../src/crds/kinds.ts';
-import type { Trial } from '../../src/crds/trial.ts';
-import { ObjectCache } from '../../src/kube/cache/cache.ts';
-import type { Result } from '../../src/kube/types.ts';
-import { memoryArtifactStore } from '../../src/providers/artifact-store/memory.ts';
-import type { ArtifactStore } from '../../src/providers/artifact-store/port.ts';
-import type { ProviderError } from '../../src/providers/errors.ts';
-import { runsController } from '../../src/controllers/runs/controller.ts';
-import { byRun, Known, runKeyOf } from '../../src/controllers/runs/known.ts';
-import { TaskRuns } from '../../src/controllers/runs/task-runs.ts';
+import { after } from './objects.ts';
+import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import { ObjectCache } from '../../../src/kube/cache/cache.ts';
+import type { Result } from '../../../src/kube/types.ts';
+import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
+import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
+import type { ProviderError } from '../../../src/providers/errors.ts';
+import { runsController } from '../../../src/controllers/runs/controller.ts';
+import { byRun, Known, runKeyOf } from '../../../src/controllers/runs/known.ts';
+import { TaskRuns } from '../../../src/controllers/runs/task-runs.ts';
 
 export interface Leader {
   known: Known;

@@ -1,10 +1,10 @@
 /** Trials in the states that a run brings them to. */
-import type { Condition } from '../../src/crds/conditions.ts';
-import { LABEL, sha256 } from '../../src/crds/names.ts';
-import type { TrialReason } from '../../src/crds/reasons.ts';
-import type { TrialStatus } from '../../src/crds/trial-status.ts';
-import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
-import { aTrial, after, stampOf, T0 } from './builders.ts';
+import type { Condition } from '../../../src/crds/conditions.ts';
+import { LABEL, sha256 } from '../../../src/crds/names.ts';
+import type { TrialReason } from '../../../src/crds/reasons.ts';
+import type { TrialStatus } from '../../../src/crds/trial-status.ts';
+import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
+import { aTrial, after, stampOf, T0 } from './objects.ts';
 
 export const RUN = 'demo-20260101-000000';
 

@@ -1,16 +1,16 @@
 /** A cluster in memory that has the operator's word to clients, and whole commands on it. The store's address answers nobody. */
 import { join } from 'node:path';
-import { ApiServer } from '../../../test/support/api-server.ts';
-import { Trial as TrialKind } from '../../crds/kinds.ts';
-import type { Trial } from '../../crds/trial.ts';
-import { CLIENT_CONFIG, OPERATOR, STORE_SECRET } from '../../installation/names.ts';
-import { ConfigMap, Secret } from '../../kube/kinds.ts';
-import type { Kind, KubeObject } from '../../kube/types.ts';
-import { run } from '../../cli/program.ts';
-import type { ExitCode } from '../failures/error.ts';
+import { ApiServer } from '../api-server.ts';
+import { Trial as TrialKind } from '../../../src/crds/kinds.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import { CLIENT_CONFIG, OPERATOR, STORE_SECRET } from '../../../src/installation/names.ts';
+import { ConfigMap, Secret } from '../../../src/kube/kinds.ts';
+import type { Kind, KubeObject } from '../../../src/kube/types.ts';
+import { run } from '../../../src/cli/program.ts';
+import type { ExitCode } from '../../../src/client/failures/error.ts';
 import { kubeconfigFor } from './api.ts';
-import { folderOf } from './task-folder.ts';
-import { recordedIo } from './terminal.ts';
+import { folderOf } from './folder.ts';
+import { recordedIo } from '../terminal/recorded.ts';
 
 export interface TestCluster {
   server: ApiServer;
