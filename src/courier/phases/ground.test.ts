@@ -5,7 +5,7 @@ import { findings as newFindings } from '../record/findings.ts';
 import { doubtsOf, lookBeforehand, without } from './ground.ts';
 import { verify } from './verifier.ts';
 
-const ROOT = 'the agent was root beside a shared verifierand could have interfered unnoticed';
+const ROOT = 'the agent was root beside a shared verifier and could have interfered unnoticed';
 
 const command = {
   argv: ['/tests/test.sh'],
@@ -27,7 +27,7 @@ describe('the doubts about a verdict', () => {
       '2 processes of the agent ran on beside the verifier',
     ]);
     expect(doubtsOf({ agentUid: 7, owner: 7, background: 1 })).to.deep.equal([
-      'the agent was the verifier’s own userand could have interfered unnoticed',
+      'the agent was the verifier’s own user and could have interfered unnoticed',
       '1 process of the agent ran on beside the verifier',
     ]);
   });
@@ -37,8 +37,8 @@ describe('the means of an agent that is not root', () => {
   it('are an installation as root, and sudo', () => {
     const other = { agentUid: 1000, owner: 0, background: 0 };
     expect(doubtsOf({ ...other, installed: true, sudo: true })).to.deep.equal([
-      'the agent was installed as root beside a shared verifierand could have interfered unnoticed',
-      'the agent could become root by sudo beside a shared verifierand could have interfered unnoticed',
+      'the agent was installed as root beside a shared verifier and could have interfered unnoticed',
+      'the agent could become root by sudo beside a shared verifier and could have interfered unnoticed',
     ]);
   });
 });

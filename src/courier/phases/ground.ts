@@ -107,7 +107,7 @@ interface Means {
 /** Pure: why it cannot be told whether the agent interfered with a verifier in its own container. */
 export function doubtsOf({ agentUid, owner, background, installed = false, sudo = false }: Means): string[] {
   if (agentUid === undefined) return [];
-  const untold = (who: string): string => `the agent ${who}and could have interfered unnoticed`;
+  const untold = (who: string): string => `the agent ${who} and could have interfered unnoticed`;
   if (agentUid === 0) return [untold('was root beside a shared verifier'), ...ranOn(background)];
   return [
     ...(installed ? [untold('was installed as root beside a shared verifier')] : []),

@@ -4,7 +4,7 @@ import type { TrialRun } from '../../../test/support/trial-run.ts';
 import { canLimitProcesses, COURIER_UID } from '../../../test/support/task-pod.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
-const ROOT = 'the agent was root beside a shared verifierand could have interfered unnoticed';
+const ROOT = 'the agent was root beside a shared verifier and could have interfered unnoticed';
 
 describe('what an agent does to its container', function () {
   const make = useTrialRuns();
@@ -234,7 +234,7 @@ describe('the verdict', function () {
     expect((await root.finish()).doubts).to.deep.equal([ROOT]);
     const same = await make({ assignment: { user: 'agent', agent: custom('true') } });
     expect((await same.finish()).doubts).to.deep.equal([
-      'the agent was the verifier’s own userand could have interfered unnoticed',
+      'the agent was the verifier’s own user and could have interfered unnoticed',
     ]);
   });
 
@@ -252,8 +252,8 @@ describe('the verdict', function () {
       },
     });
     expect((await run.finish()).doubts, run.said()).to.deep.equal([
-      'the agent was installed as root beside a shared verifierand could have interfered unnoticed',
-      'the agent could become root by sudo beside a shared verifierand could have interfered unnoticed',
+      'the agent was installed as root beside a shared verifier and could have interfered unnoticed',
+      'the agent could become root by sudo beside a shared verifier and could have interfered unnoticed',
     ]);
   });
 

@@ -87,7 +87,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     expect(outcome.result).to.deep.include({ kind: 'rewarded' });
     expect([...run.services.stored.keys()]).not.to.include('verifier/written');
     expect(outcome.doubts).to.include(
-      'the agent was the verifier’s own userand could have interfered unnoticed',
+      'the agent was the verifier’s own user and could have interfered unnoticed',
     );
   });
 
