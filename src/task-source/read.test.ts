@@ -93,7 +93,7 @@ describe('reading a Trial’s task', () => {
       'of another version than its key',
       aMetadata({ version: 'ffffffffffff' }),
       'TaskMismatch',
-      /wants version 0123456789ab of the task, and its metadata\.json is of version ffffffffffff/,
+      /names version 0123456789ab of the task, but its metadata\.json is of version ffffffffffff/,
     ],
     [
       'that says what no Trial may say',

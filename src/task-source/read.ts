@@ -171,6 +171,6 @@ function demandVersion(read: TaskRead & { kind: 'found' }, wanted: string | unde
   if (wanted === undefined || version === wanted) return read;
   return faulty(
     'TaskMismatch',
-    `the Trial wants version ${wanted} of the task, and its metadata.json is of version ${version}`,
+    `the Trial names version ${wanted} of the task, but its metadata.json is of version ${version}`,
   );
 }

@@ -81,7 +81,7 @@ describe('a Trial and its services', function () {
     expect(result).to.deep.equal({
       kind: 'failed',
       reason: 'TaskMismatch',
-      message: `the Trial wants version 0123456789ab of the task, and its files are version ${await versionOf(SOLVED)}`,
+      message: `the Trial names version 0123456789ab of the task, but its files are version ${await versionOf(SOLVED)}`,
     });
     expect(run.said()).not.to.include('agentExecution began');
   });

@@ -121,7 +121,8 @@ export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[]
   const nobody = (why: string): Found[] => [
     problem('no operator leads', why, `${KUBECTL} get pods,lease; ${OPERATOR_LOG} --tail=50`),
   ];
-  if (!holderIdentity || renewTime === undefined) return nobody(`nobody holds the lease ${OPERATOR.name}`);
+  if (!holderIdentity || renewTime === undefined)
+    return nobody(`no replica holds the lease ${OPERATOR.name}`);
   const ageMs = clusterMs - Date.parse(renewTime);
   if (ageMs > leaseDurationSeconds * 1000)
     return nobody(

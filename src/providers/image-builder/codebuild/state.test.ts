@@ -149,7 +149,7 @@ describe('record of a CodeBuild build', () => {
       'BuilderFault',
       /FAULT/,
     ],
-    ['somebody who stopped it', record({ buildStatus: 'STOPPED' }), 'BuildStopped', /somebody/],
+    ['somebody who stopped it', record({ buildStatus: 'STOPPED' }), 'BuildStopped', /someone/],
   ];
   for (const [name, built, reason, message] of failures) {
     it(`names ${reason} for ${name}`, () => {
