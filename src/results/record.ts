@@ -1,4 +1,5 @@
 /** Pure: what stays of an ended Trial in indexes and aggregates. */
+import { byText } from '../text/figures.ts';
 import { Compile } from 'typebox/compile';
 import Value from 'typebox/value';
 import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
@@ -170,3 +171,7 @@ export function recordOfResult(result: unknown): TrialRecord | undefined {
 
 /** Before the latest attempt there were retries. */
 export const retriesOf = ({ n_attempts }: TrialRecord): number => Math.max(0, n_attempts - 1);
+
+/** In the order in which they ended, the same on every machine. */
+export const inOrderOfEnd = (a: TrialRecord, b: TrialRecord): number =>
+  byText(a.finished_at, b.finished_at) || byText(a.trial_name, b.trial_name);

@@ -2,6 +2,7 @@
  * Pure: `jobs/<job>/index/`, the records of a run's Trials for readers of whole runs. Shards hold the records, never change and are named by
  * what they hold; `manifest.json` lists those that count. A record that is not in a listed shard is not in the index.
  */
+import { parsedJson } from '../text/json.ts';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import Value from 'typebox/value';
 import { sha256 } from '../crds/names.ts';
@@ -57,7 +58,7 @@ export class IndexBroken extends Error {
 
 /** The manifest in these bytes. Throws IndexBroken. */
 export function readIndexManifest(contents: Uint8Array, key: string): IndexManifest {
-  const manifest = parsed(Buffer.from(contents).toString('utf8'));
+  const manifest = parsedJson(Buffer.from(contents).toString('utf8'));
   if (Value.Check(IndexManifest, manifest)) return manifest;
   throw new IndexBroken(`${key} is no manifest of an index`);
 }
@@ -116,7 +117,7 @@ export function readShard(body: Uint8Array, shard: Shard): TrialRecord[] {
   const text = unpacked(body, shard);
   if (!shard.name.includes(`-${sha256(text).slice(0, 16)}.`))
     throw new IndexBroken(`${shard.name} holds something else than its name says`);
-  const records = text.split('\n').slice(0, -1).map(parsed);
+  const records = text.split('\n').slice(0, -1).map(parsedJson);
   if (records.length === shard.records && records.every(isTrialRecord)) return records;
   throw new IndexBroken(`${shard.name} does not hold the ${shard.records} records that its manifest lists`);
 }
@@ -126,14 +127,6 @@ function unpacked(body: Uint8Array, { name }: Shard): string {
     return gunzipSync(body, { maxOutputLength: SHARD_MAX_TEXT }).toString('utf8');
   } catch (cause) {
     throw new IndexBroken(`${name} cannot be unpacked`, { cause });
-  }
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
   }
 }
 

@@ -14,6 +14,9 @@ const TaskRuns = Type.Object({
   records: Type.Array(Type.Unknown(), { maxItems: TASK_RUNS }),
 });
 
+/** As many new Trials of a version are worth a write of `runs.json`. */
+export const RUNS_TOGETHER = 16;
+
 const latestFirst = (a: TrialRecord, b: TrialRecord): number =>
   byText(b.finished_at, a.finished_at) || byText(a.trial_name, b.trial_name);
 

@@ -1,5 +1,6 @@
 /** Writing indexes and aggregates into a store: by the operator as Trials end, by `sb run reindex` out of what is stored of them. */
 import { inParallel } from '../async/in-parallel.ts';
+import { retry } from '../async/retry.ts';
 import { indexManifestKey, jobResultKey, shardKey, taskEntryKey, taskRunsKey } from './keys.ts';
 import type { JobResult } from './job-result.ts';
 import type { StoredObjects } from './read-index.ts';
@@ -90,21 +91,19 @@ export const storeResult = (
   { result, etag }: { result: JobResult; etag: string | undefined },
 ): Promise<string> => putOver(store, jobResultKey(job), { value: result, etag });
 
-/** Writers of the same version at the same time; each of them may come in between once. */
+/** Does it again at once where somebody else wrote; `tries` in all, each of the others may come in between once. */
+export const undisturbed = <T>(work: () => Promise<T>, tries: number): Promise<T> =>
+  retry(work, {
+    pauseMs: (error, failures) => (isPrecondition(error) && failures < tries ? 0 : undefined),
+  });
+
+/** Writers of the same version at the same time. */
 const TRIES = 4;
 
 /** Adds records of one version of a task to its `runs.json`. */
 export async function addTaskRuns(store: WritableObjects, records: readonly TrialRecord[]): Promise<void> {
   const [first] = records;
-  if (!first) return;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await mergeTaskRuns(store, taskRunsKey(first), records);
-      return;
-    } catch (error) {
-      if (!isPrecondition(error) || attempt === TRIES) throw error;
-    }
-  }
+  if (first) await undisturbed(() => mergeTaskRuns(store, taskRunsKey(first), records), TRIES);
 }
 
 async function mergeTaskRuns(

@@ -1,7 +1,8 @@
 /** A Trial's task, read from where the Trial says that it lies: for the controller before the Job, for the broker when the courier asks. */
+import { TASK_FILES } from '../tasks/bucket.ts';
 import { configMapHash } from '../crds/content.ts';
 import { identityOf } from '../crds/names.ts';
-import { unreadable, type NamespaceRules } from '../crds/namespace-rules.ts';
+import { TASKS, unreadable, type NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
 import { ConfigMap } from '../kube/kinds.ts';
@@ -94,7 +95,7 @@ export class TaskReader {
     if (prefix === undefined)
       return faulty(
         'TaskNotFound',
-        `spec.task.s3.uri: ${uri} is not under ${artifacts.uri('tasks/')}, where tasks are taken from`,
+        `spec.task.s3.uri: ${uri} is not under ${artifacts.uri(TASKS)}, where tasks are taken from`,
       );
     const problem = unreadable(await rulesOf(namespace), { key: prefix, namespace });
     if (problem !== undefined)
@@ -105,7 +106,7 @@ export class TaskReader {
 
   async #fetch(prefix: string): Promise<Fetched> {
     const { artifacts } = this.#sources;
-    const key = `${prefix}/metadata.json`;
+    const key = `${prefix}/${TASK_FILES.metadata}`;
     const contents = await artifacts.get(key, METADATA_MAX_BYTES).catch(asRefusal);
     if (contents === undefined)
       return faulty('TaskNotFound', `there is no object ${artifacts.uri(key)}; ${AGAIN}`);
@@ -123,7 +124,7 @@ export class TaskReader {
     return {
       kind: 'found',
       task,
-      archive: `${prefix}/task.zip`,
+      archive: `${prefix}/${TASK_FILES.task}`,
       ...present({ bytes: lasts ? contents.length : undefined }),
     };
   }
@@ -153,7 +154,7 @@ function compilable(
     config,
     files: files.map((path) => ({ path })),
     version,
-    ...(sha256 !== undefined && { context: { uri: uri('context.zip'), sha256 } }),
+    ...(sha256 !== undefined && { context: { uri: uri(TASK_FILES.context), sha256 } }),
   };
 }
 

@@ -2,6 +2,7 @@
  * How an attempt ended, as its courier tells it: in its termination message, and in `outcome.json` for the operator that comes too late for
  * the message. Whoever can write in the Trial's namespace can write either, so nothing of them is believed before it was checked here.
  */
+import { parsedJson } from '../text/json.ts';
 import Value from 'typebox/value';
 import { TRIAL_FAILED } from '../crds/reasons.ts';
 import type { TrialFailedReason } from '../crds/reasons.ts';
@@ -88,7 +89,7 @@ export type StoredOutcome = Type.Static<typeof StoredOutcome>;
 
 /** What a termination message says of this attempt; undefined for one that is cut, forged or another attempt's. */
 export function readMessage(message: string, attempt: number): Outcome | undefined {
-  const outcome = Buffer.byteLength(message) <= MESSAGE_MAX_BYTES ? parsed(message) : undefined;
+  const outcome = Buffer.byteLength(message) <= MESSAGE_MAX_BYTES ? parsedJson(message) : undefined;
   return Value.Check(Outcome, outcome) && outcome.attempt === attempt ? outcome : undefined;
 }
 
@@ -97,15 +98,7 @@ export function readStoredOutcome(
   contents: Uint8Array,
   { uid, attempt }: { uid: string; attempt: number },
 ): Outcome | undefined {
-  const stored = parsed(new TextDecoder().decode(contents));
+  const stored = parsedJson(new TextDecoder().decode(contents));
   if (!Value.Check(StoredOutcome, stored) || stored.outcome.attempt !== attempt) return undefined;
   return stored.trial.uid === uid && stored.trial.attempt === attempt ? stored.outcome : undefined;
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

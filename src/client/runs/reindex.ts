@@ -1,4 +1,5 @@
 /** Makes index and aggregate of a run anew, out of what is stored of its Trials and what the cluster still has of them. */
+import { RUNS_TOGETHER } from '../../results/task-runs.ts';
 import { inParallel } from '../../async/in-parallel.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -7,15 +8,15 @@ import { ProviderError } from '../../providers/errors.ts';
 import { jobResult, naiveUtc } from '../../results/job-result.ts';
 import { indexManifestKey, jobOf, jobResultKey, taskIndexPrefix, TRIAL_FILES } from '../../results/keys.ts';
 import { findJob, recordsOfShard, type StoredJob } from '../../results/read-index.ts';
-import { recordOf, recordOfResult, type TrialRecord } from '../../results/record.ts';
+import { inOrderOfEnd, recordOf, recordOfResult, type TrialRecord } from '../../results/record.ts';
 import { emptyManifest, extended, IndexBroken } from '../../results/run-index.ts';
 import {
   addTaskRuns,
-  isPrecondition,
   storeEntries,
   storeManifest,
   storeResult,
   storeShards,
+  undisturbed,
 } from '../../results/write-index.ts';
 import { byText } from '../../text/figures.ts';
 import { storedTrials } from './mirror/mirror.ts';
@@ -55,30 +56,18 @@ export async function reindexRun(options: ReindexOptions): Promise<ReindexedRun>
     const record = recordOf(trial);
     if (record) records.set(record.trial_name, record);
   }
-  const all = await undisturbed(() => rewrite(options, records));
+  const all = await undisturbed(() => rewrite(options, records), TRIES);
   await storeEntries(options.store, all.records, options.signal);
   for (const runs of Map.groupBy(all.records, taskIndexPrefix).values()) {
     options.signal.throwIfAborted();
-    if (runs.length >= TOGETHER) await addTaskRuns(options.store, runs);
+    if (runs.length >= RUNS_TOGETHER) await addTaskRuns(options.store, runs);
   }
   const { job, shards, added } = all;
   return { job, trials: all.records.length, shards, added, unreadable };
 }
 
-/** As many Trials of a version are worth an object of their own; the operator has the same measure. */
-const TOGETHER = 16;
+/** Writers of the run at the same time. */
 const TRIES = 6;
-
-/** Does it again where somebody else wrote. */
-async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPrecondition(error) || attempt === TRIES) throw error;
-    }
-  }
-}
 
 /** What `trials/<run>/` tells of this namespace's Trials. */
 async function storedRecords(
@@ -130,9 +119,7 @@ async function rewrite(
   const result = await store.head(jobResultKey(job));
   const before = await recordsBefore(store, found);
   // Trials without files are in the index alone.
-  const all = [...new Map([...before, ...records]).values()].sort(
-    (a, b) => byText(a.finished_at, b.finished_at) || byText(a.trial_name, b.trial_name),
-  );
+  const all = [...new Map([...before, ...records]).values()].sort(inOrderOfEnd);
   const { manifest, stored } = extended(emptyManifest(run, namespace), {
     tail: [],
     fresh: all,

@@ -1,4 +1,5 @@
 /** Every read of the runs controller: Trials from the watch cache; what the bucket has of a run once, and again where somebody else wrote it. */
+import { parsedJson } from '../../text/json.ts';
 import Value from 'typebox/value';
 import { isFinished } from '../../crds/conditions.ts';
 import { identityOf } from '../../crds/names.ts';
@@ -9,10 +10,9 @@ import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { JobFold } from '../../results/job-result.ts';
 import { indexManifestKey, jobResultKey } from '../../results/keys.ts';
 import { findJob, recordsOfShard, type StoredJob } from '../../results/read-index.ts';
-import { recordOf, type TrialRecord } from '../../results/record.ts';
+import { inOrderOfEnd, recordOf, type TrialRecord } from '../../results/record.ts';
 import { emptyManifest, tailStart } from '../../results/run-index.ts';
 import { isRunning, stateOf } from '../../results/state.ts';
-import { byText } from '../../text/figures.ts';
 import type { Known, StoredResult, StoredRun } from './known.ts';
 import type { ObservedRun, RunKey } from './observed.ts';
 import type { TaskRuns } from './task-runs.ts';
@@ -40,7 +40,7 @@ export async function observe(sources: RunSources, key: RunKey): Promise<Observe
 function freshOf(known: Known, key: RunKey, trials: readonly Trial[]): TrialRecord[] {
   const ended = trials.filter((trial) => isFinished(trial) && !known.isRecorded(identityOf(trial).uid));
   const records = [...known.gone(key), ...ended.flatMap((trial) => recordOf(trial) ?? [])];
-  return records.sort((a, b) => byText(a.finished_at, b.finished_at) || byText(a.trial_name, b.trial_name));
+  return records.sort(inOrderOfEnd);
 }
 
 function openOf(trials: readonly Trial[]): ObservedRun['open'] {
@@ -86,15 +86,21 @@ async function load(sources: RunSources, key: RunKey, trials: readonly Trial[]):
 
 type ReadJob = StoredJob & { result?: StoredResult | undefined };
 
+/** Whoever writes without end must not keep a worker for ever; the queue tries again later. */
+const READS = 8;
+
 /** Index and aggregate as they were at one time: an aggregate that was newer than the index would be written over with an older one. */
 async function readJob(artifacts: ArtifactStore, key: RunKey): Promise<ReadJob> {
-  for (;;) {
+  for (let reads = 0; reads < READS; reads += 1) {
     const found = await findJob(artifacts, key);
     if (found.etag === undefined) return found;
     const result = await storedResult(artifacts, found.job);
     const after = await artifacts.head(indexManifestKey(found.job));
     if (after?.etag === found.etag) return { ...found, result };
   }
+  throw new Error(
+    `the index of run ${key.namespace}/${key.run} was written ${READS} times while it was read`,
+  );
 }
 
 /** What the aggregate says of itself; its names of Trials are not needed. */
@@ -112,15 +118,7 @@ async function storedResult(artifacts: ArtifactStore, job: string): Promise<Stor
   const unknown = { etag: found.etag, total: -1, completed: -1 };
   if (found.size > RESULT_MAX_BYTES) return unknown;
   const contents = await artifacts.get(jobResultKey(job), RESULT_MAX_BYTES);
-  const result = contents && parsed(Buffer.from(contents).toString('utf8'));
+  const result = contents && parsedJson(Buffer.from(contents).toString('utf8'));
   if (!Value.Check(Written, result)) return unknown;
   return { etag: found.etag, total: result.n_total_trials, completed: result.stats.n_completed_trials };
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@ import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
+import { intercept } from '../../providers/intercept.ts';
 import { indexManifestKey, jobResultKey, taskRunsKey } from '../../results/keys.ts';
 import { expiryController } from '../expiry/controller.ts';
 import { RunsWorld } from '../../../test/support/builders/runs-world.ts';
@@ -54,6 +55,24 @@ describe('The runs controller', () => {
     expect(await leader.reconcile(going)).to.equal(undefined);
     expect(await world.lead().reconcile(going)).to.equal(undefined);
     expect(world.puts).to.have.length(length);
+  });
+
+  it('gives up for now where somebody writes the index without end, and is not kept by it', async () => {
+    const trial = rewarded(1, { name: 'a' });
+    world.have(trial);
+    await world.lead().reconcile(trial);
+    let written = 0;
+    const restless = intercept(world.store, {
+      call: async (method, first) => {
+        const found = await first;
+        return method === 'head' && found ? { ...found, etag: `written ${++written} times` } : found;
+      },
+    });
+    const error = await world
+      .lead(restless)
+      .reconcile(trial)
+      .catch((reason: unknown) => reason);
+    expect(error).to.have.property('message').that.includes('was written 8 times while it was read');
   });
 
   it('writes a run once in five seconds', async () => {

@@ -5,10 +5,9 @@
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { taskIndexPrefix } from '../../results/keys.ts';
 import type { TrialRecord } from '../../results/record.ts';
+import { RUNS_TOGETHER } from '../../results/task-runs.ts';
 import { addTaskRuns } from '../../results/write-index.ts';
 
-/** As many Trials of a version wait until they are written. */
-const TOGETHER = 16;
 /** As many wait in all; the versions that have waited longest are given up: readers find their Trials one by one. */
 const WAITING_MAX = 20_000;
 
@@ -29,7 +28,7 @@ export class TaskRuns {
       this.#waiting.set(prefix, waiting);
       this.#count += Number(!waiting.has(record.trial_name));
       waiting.set(record.trial_name, record);
-      if (waiting.size >= TOGETHER) this.#due.add(prefix);
+      if (waiting.size >= RUNS_TOGETHER) this.#due.add(prefix);
     }
     for (const prefix of this.#waiting.keys()) {
       if (this.#count <= WAITING_MAX) return;

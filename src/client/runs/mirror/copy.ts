@@ -1,4 +1,5 @@
 /** What there is to copy of a Trial, and one object of the store → one file on disk, checked. */
+import { parsedJson } from '../../../text/json.ts';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open as openFile, readFile, stat } from 'node:fs/promises';
@@ -69,17 +70,9 @@ async function readManifest(store: ArtifactStore, key: string): Promise<Files | 
       : error;
   });
   if (!contents) return undefined;
-  const manifest = parsed(Buffer.from(contents).toString('utf8'));
+  const manifest = parsedJson(Buffer.from(contents).toString('utf8'));
   if (isManifest(manifest)) return manifest;
   throw new Mismatch(`${key} is no manifest`);
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }
 
 function isManifest(value: unknown): value is Files {

@@ -1,0 +1,8 @@
+/** The value of a JSON text; undefined where it is none. For what others wrote: hold the value against a schema. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
