@@ -3,6 +3,8 @@
  * of its own here, and `registry.ts` has one entry for each name. Pure: the courier reads it and does what it says.
  */
 
+import type { Usage } from '../crds/trial-status.ts';
+
 /** What an agent is given. Paths are those of the task container. */
 export interface AgentGiven {
   /** The file with the instruction. */
@@ -42,4 +44,6 @@ export interface Agent {
   files?: (given: AgentGiven) => Record<string, string>;
   /** Whether an exit code other than 0 is told as `NonZeroAgentExitCodeError`. */
   exitCodeTells: boolean;
+  /** Tokens and cost, of the end of what `run` wrote to its stdout; undefined where it does not say. The agent writes that, so expect anything. */
+  usage?: (output: string) => Usage | undefined;
 }

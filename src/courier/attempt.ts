@@ -10,7 +10,9 @@ import { AttemptFailure, explain } from './failure.ts';
 import type { Findings } from './record/findings.ts';
 import { HandGone } from './hand/conversation.ts';
 import type { Hand } from './hand/hand.ts';
-import { prepareSurroundings, runStep } from './phases/phases.ts';
+import { prepareSurroundings } from './phases/phases.ts';
+import { runSteps } from './phases/sequence.ts';
+import type { Ending } from './phases/sequence.ts';
 import type { Timeline } from './record/timeline.ts';
 import type { Settings } from './settings.ts';
 import type { ReadyTask } from './task/ready-task.ts';
@@ -45,15 +47,14 @@ export function attemptOf(podName: string): number {
 export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
   const { settings, broker, timeline, findings } = deps;
   let assignment: Assignment | undefined;
-  let ending: Pick<Outcome, 'result' | 'exception'>;
+  let ending: Ending & Pick<Outcome, 'steps'>;
   try {
     const { task, sequence } = await timeline.during('environmentSetup', async () => {
       assignment = await broker.assignment();
       return await setUpEnvironment(assignment, deps);
     });
-    const [step] = sequence.steps;
-    if (!step) throw new Error('a task has at least one step');
-    ending = await runStep(step, task, { ...deps, paths: settings.paths });
+    const ofError = (error: unknown): Ending => endingOf(error, deps);
+    ending = await runSteps(sequence, task, { ...deps, paths: settings.paths, endingOf: ofError });
   } catch (error) {
     ending = endingOf(error, deps);
   }
@@ -103,7 +104,7 @@ async function prepareTask(
 }
 
 /** What an error means for the Trial. */
-function endingOf(error: unknown, deps: AttemptDeps): Pick<Outcome, 'result' | 'exception'> {
+function endingOf(error: unknown, deps: AttemptDeps): Ending {
   const failure = failureOf(error, deps);
   const message = failure.message.slice(0, 1024);
   deps.note(`${failure.reason}: ${message}`);

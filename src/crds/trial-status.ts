@@ -51,6 +51,19 @@ export const Exception = Type.Object(
 
 export type Exception = Type.Static<typeof Exception>;
 
+export const Usage = Type.Object(
+  {
+    inputTokens: Type.Optional(
+      Type.Integer({ format: 'int64', description: 'Input tokens, including cached ones.' }),
+    ),
+    cacheTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens read from a cache.' })),
+    outputTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens written.' })),
+    costUsd: Type.Optional(Type.Number({ description: 'Cost in US dollars.' })),
+  },
+  { description: 'What the agent used, as reported by the agent.' },
+);
+export type Usage = Type.Static<typeof Usage>;
+
 export const TrialStatus = Type.Object(
   {
     conditions: Type.Optional(Conditions),
@@ -104,21 +117,7 @@ export const TrialStatus = Type.Object(
       ),
     ),
     exception: Type.Optional(Exception),
-    usage: Type.Optional(
-      Type.Object(
-        {
-          inputTokens: Type.Optional(
-            Type.Integer({ format: 'int64', description: 'Input tokens, including cached ones.' }),
-          ),
-          cacheTokens: Type.Optional(
-            Type.Integer({ format: 'int64', description: 'Tokens read from a cache.' }),
-          ),
-          outputTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens written.' })),
-          costUsd: Type.Optional(Type.Number({ description: 'Cost in US dollars.' })),
-        },
-        { description: 'What the agent used, as reported by the agent.' },
-      ),
-    ),
+    usage: Type.Optional(Usage),
     integrity: Type.Optional(
       Type.Object(
         {

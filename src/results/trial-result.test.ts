@@ -98,8 +98,43 @@ describe('result.json', () => {
     expect(trialConfig(trial)).to.have.property('task').that.has.all.keys('path', 'source');
   });
 
+  const steps = {
+    ran: 3,
+    listed: [
+      {
+        name: 'one',
+        result: { kind: 'rewarded' as const, reward: 1, rewards: { reward: 1 } },
+        timings: { verifier: { startTime: '2026-01-01T00:00:00.000Z' } },
+        usage: { inputTokens: 7 },
+      },
+      {
+        name: 'two',
+        result: { kind: 'failed' as const, reason: 'RewardMissing' as const, message: 'none' },
+        exception: { type: 'RewardFileNotFoundError', message: 'none', phase: 'verifier' as const },
+        timings: {},
+      },
+    ],
+  };
+
+  it('tells of each step as Harbor does, and how many ran', () => {
+    const result = trialResult({ trial, status, outcome: anOutcome({ steps }) });
+    expect(result).to.deep.include({ steps_run: 3 });
+    const [one, two] = (result as { step_results: object[] }).step_results;
+    expect(one).to.deep.equal({
+      step_name: 'one',
+      agent_result: { n_input_tokens: 7, n_cache_tokens: null, n_output_tokens: null, cost_usd: null },
+      verifier_result: { rewards: { reward: 1 } },
+      exception_info: null,
+      agent_execution: null,
+      verifier: { started_at: '2026-01-01T00:00:00.000Z', finished_at: null },
+    });
+    expect(two).to.deep.include({ step_name: 'two', agent_result: null, verifier_result: null });
+    expect(two).to.have.nested.property('exception_info.exception_type', 'RewardFileNotFoundError');
+  });
+
   it('is valid by Harbor’s own schemas', async function () {
     const validate = await harborValidator(this);
+    validate('trial-result', trialResult({ trial, status, outcome: anOutcome({ steps }) }));
     validate('trial-result', trialResult({ trial, status, outcome: anOutcome() }));
     validate('trial-result', trialResult({ trial: aTrial(), status: { s3TrialUri: 's3://a/b' } }));
     validate('trial-config', trialConfig(trial));

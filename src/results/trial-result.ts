@@ -1,5 +1,6 @@
 /** Pure: `config.json` and `result.json` of a Trial, in Harbor's field names (its TrialConfig and TrialResult models, 0.25). */
-import type { Outcome } from '../wire/outcome.ts';
+import type { Outcome, StepOutcome } from '../wire/outcome.ts';
+import { present } from '../crds/present.ts';
 import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../crds/task-build.ts';
 import type { Interval, Phase, TrialStatus } from '../crds/trial-status.ts';
@@ -76,7 +77,7 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     started_at: metadata.creationTimestamp ?? null,
     finished_at: status.finishedAt ?? null,
     ...phases(outcome),
-    step_results: null,
+    ...stepResults(outcome, status),
     task_version: version,
     ...places(status),
     ...buildPlaces(status, taskBuild),
@@ -134,6 +135,25 @@ const usage = (seen: TrialStatus['usage']) => ({
   n_cache_tokens: seen?.cacheTokens ?? null,
   n_output_tokens: seen?.outputTokens ?? null,
   cost_usd: seen?.costUsd ?? null,
+});
+
+/** Harbor's list of a task with `[[steps]]`; `steps_run` says how many ran, should the outcome have had no room for all. */
+const stepResults = (outcome: Outcome | undefined, status: TrialStatus) => ({
+  step_results: outcome?.steps?.listed.map((step) => stepResult(step, status)) ?? null,
+  steps_run: outcome?.steps?.ran ?? null,
+});
+
+/** Harbor's StepResult. */
+const stepResult = (
+  { name, result, exception, usage: used, timings }: StepOutcome,
+  { finishedAt }: TrialStatus,
+) => ({
+  step_name: name,
+  agent_result: used ? usage(used) : null,
+  verifier_result: result.kind === 'rewarded' ? { rewards: result.rewards } : null,
+  exception_info: exceptionInfo({ ...present({ exception, finishedAt }) }),
+  agent_execution: timing(timings.agentExecution),
+  verifier: timing(timings.verifier),
 });
 
 const exceptionInfo = ({ exception, finishedAt }: TrialStatus) =>

@@ -53,6 +53,8 @@ export interface AssignedVerifier {
 
 /** One agent and one verifier. */
 export interface AssignedStep {
+  /** Missing: the task has no `[[steps]]`, and this is all of it. */
+  name?: string;
   agent: AssignedAgent;
   /** Run after the agent, before the artifacts are copied. */
   hooks: Hook[];

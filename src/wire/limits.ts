@@ -4,3 +4,5 @@
 export const OUTCOME_MAX_BYTES = 16 * 1024;
 /** Longest termination message: the kubelet cuts what is longer, in the middle of whatever it is. */
 export const MESSAGE_MAX_BYTES = 4096;
+/** Steps listed in an `outcome.json`; more have no room in it. */
+export const STEPS_LISTED_MAX = 128;

@@ -1,6 +1,6 @@
 /**
- * How an attempt ended, as its courier tells it: in its termination message, and in `outcome.json` for the operator that comes too late for
- * the message. Whoever can write in the Trial's namespace can write either, so nothing of them is believed before it was checked here.
+ * How an attempt ended, as its courier reports it: whole in `outcome.json`, and without its steps in the termination message, which names the
+ * digest of the whole. Anyone who can write in the Trial's namespace can write either, so nothing of them is believed before it is checked here.
  */
 import { parsedJson } from '../text/json.ts';
 import Value from 'typebox/value';
@@ -9,7 +9,8 @@ import type { TrialFailedReason } from '../crds/reasons.ts';
 import { choice, text, Type } from '../crds/schema.ts';
 import { Exception, PHASES } from '../crds/trial-status.ts';
 import type { Phase } from '../crds/trial-status.ts';
-import { MESSAGE_MAX_BYTES } from './limits.ts';
+import { sha256 as digestOf } from '../crds/names.ts';
+import { MESSAGE_MAX_BYTES, STEPS_LISTED_MAX } from './limits.ts';
 
 /** As `Date.toISOString` writes it. The API server refuses a status with any other text in place of a time. */
 const Time = Type.String({
@@ -18,6 +19,8 @@ const Time = Type.String({
 });
 const Interval = Type.Object({ startTime: Time, completionTime: Type.Optional(Time) });
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+/** Harbor's bound of a step's name, in characters. */
+const STEP_NAME_MAX = 255;
 const FAILED_REASONS = Object.keys(TRIAL_FAILED) as TrialFailedReason[];
 
 const Findings = Type.Array(text(256, 'Finding.'), { maxItems: 16 });
@@ -42,10 +45,8 @@ const Result = Type.Union([
   }),
 ]);
 
-/** JSON of at most MESSAGE_MAX_BYTES. Unknown fields are left to versions that know them. */
-export const Outcome = Type.Object({
-  version: Type.Literal(1),
-  attempt: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
+/** What steps and attempts have in common. */
+const end = {
   result: Result,
   /** What went wrong on the way, a reward notwithstanding: for example an agent over its timeout. */
   exception: Type.Optional(
@@ -69,12 +70,37 @@ export const Outcome = Type.Object({
       costUsd: Type.Optional(Type.Number()),
     }),
   ),
+};
+
+/** How one step ended. */
+export const StepOutcome = Type.Object({ name: text(STEP_NAME_MAX, 'Name of the step.'), ...end });
+export type StepOutcome = Type.Static<typeof StepOutcome>;
+
+/** Unknown fields are left to versions that know them. */
+export const Outcome = Type.Object({
+  version: Type.Literal(1),
+  attempt: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
+  ...end,
+  /** Of a task with `[[steps]]`: how many ran, and the first of them, as many as the object has room for. The message lists none. */
+  steps: Type.Optional(
+    Type.Object({ ran: Count, listed: Type.Array(StepOutcome, { maxItems: STEPS_LISTED_MAX }) }),
+  ),
   /** Findings that look like tampering. */
   integrity: Findings,
   /** Reasons why it cannot be told whether somebody interfered with the verifier. */
   doubts: Type.Optional(Findings),
-  /** Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. */
-  stored: Type.Optional(Type.Object({ files: Count, bytes: Count, skipped: Count })),
+  /**
+   * Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. In the message also the SHA-256
+   * of `outcome.json`, in hex.
+   */
+  stored: Type.Optional(
+    Type.Object({
+      files: Count,
+      bytes: Count,
+      skipped: Count,
+      outcomeSha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+    }),
+  ),
 });
 export type Outcome = Type.Static<typeof Outcome>;
 
@@ -93,11 +119,19 @@ export function readMessage(message: string, attempt: number): Outcome | undefin
   return Value.Check(Outcome, outcome) && outcome.attempt === attempt ? outcome : undefined;
 }
 
+/** Which `outcome.json` is meant; `sha256` where the termination message names it. */
+export interface OutcomeSought {
+  uid: string;
+  attempt: number;
+  sha256?: string | undefined;
+}
+
 /** What an `outcome.json` says of this attempt of this Trial; undefined for anything else. */
 export function readStoredOutcome(
   contents: Uint8Array,
-  { uid, attempt }: { uid: string; attempt: number },
+  { uid, attempt, sha256 }: OutcomeSought,
 ): Outcome | undefined {
+  if (sha256 !== undefined && digestOf(contents) !== sha256) return undefined;
   const stored = parsedJson(new TextDecoder().decode(contents));
   if (!Value.Check(StoredOutcome, stored) || stored.outcome.attempt !== attempt) return undefined;
   return stored.trial.uid === uid && stored.trial.attempt === attempt ? stored.outcome : undefined;

@@ -15,7 +15,7 @@ import {
   T0,
 } from '../../../test/support/builders/objects.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
-import { ANNOTATION } from '../../crds/names.ts';
+import { ANNOTATION, sha256 } from '../../crds/names.ts';
 import { trialPrefix } from '../../results/keys.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
@@ -321,6 +321,41 @@ describe('observing a Trial', () => {
     it('reads the courier’s message', async () => {
       const pod = aPod(job, { status: endedPod(JSON.stringify(anOutcome())) });
       expect((await look({ trial, cached: [job, pod] }).seen())?.outcome).to.deep.equal(anOutcome());
+    });
+
+    describe('a message that has no room for its steps', () => {
+      const step = { name: 'one', result: { kind: 'unverified' as const }, timings: {} };
+      const whole = storedOutcome({ outcome: anOutcome({ steps: { ran: 1, listed: [step] } }) });
+      const told = anOutcome({
+        steps: { ran: 1, listed: [] },
+        stored: { files: 3, bytes: 42, skipped: 0, outcomeSha256: sha256(whole) },
+      });
+      const pod = aPod(job, { status: endedPod(JSON.stringify(told)) });
+
+      it('is completed by the object that it names', async () => {
+        const { artifacts, seen, read } = look({ trial, cached: [job, pod] });
+        await artifacts.put(outcomeKey, whole);
+        expect((await seen())?.outcome).to.deep.equal({ ...told, steps: { ran: 1, listed: [step] } });
+        expect(read).to.deep.equal([[outcomeKey, 16_384]]);
+      });
+
+      it('is not completed by an object that somebody stored in its place', async () => {
+        const { artifacts, seen } = look({ trial, cached: [job, pod] });
+        await artifacts.put(outcomeKey, whole.replace('"one"', '"two"'));
+        expect((await seen())?.outcome).to.deep.equal(told);
+      });
+
+      it('stands alone where there is no object', async () => {
+        const { seen } = look({ trial, cached: [job, pod] });
+        expect((await seen())?.outcome).to.deep.equal(told);
+      });
+    });
+
+    it('reads nothing from the store where the message says all', async () => {
+      const pod = aPod(job, { status: endedPod(JSON.stringify(anOutcome())) });
+      const { seen, read } = look({ trial, cached: [job, pod] });
+      await seen();
+      expect(read).to.deep.equal([]);
     });
 
     it('never takes a Job of another object for its own', async () => {

@@ -171,17 +171,27 @@ async function seeRefusal(
 async function outcomeOfAttempt(sources: TrialSources, seen: AttemptSeen): Promise<Outcome | undefined> {
   const { pod, attempt } = seen;
   const told = pod && outcomeOf(pod, attempt);
+  if (told) return withSteps(sources, seen, told);
   const isSilent = pod ? isOver(pod) : hasVanished(seen);
-  return told ?? (isSilent ? storedOutcome(sources, seen) : undefined);
+  return isSilent ? storedOutcome(sources, seen) : undefined;
+}
+
+/** The message has no room for steps: they are in the object whose digest it names. */
+async function withSteps(sources: TrialSources, seen: AttemptSeen, told: Outcome): Promise<Outcome> {
+  const sha256 = told.stored?.outcomeSha256;
+  if (!told.steps || sha256 === undefined) return told;
+  const { steps = told.steps } = (await storedOutcome(sources, seen, sha256)) ?? {};
+  return { ...told, steps };
 }
 
 async function storedOutcome(
   sources: TrialSources,
   { trial, attempt }: AttemptSeen,
+  sha256?: string,
 ): Promise<Outcome | undefined> {
   if (!trial.spec.uploadResults) return undefined;
   const contents = await outcomeFile(sources, trial);
-  return contents && readStoredOutcome(contents, { uid: identityOf(trial).uid, attempt });
+  return contents && readStoredOutcome(contents, { uid: identityOf(trial).uid, attempt, sha256 });
 }
 
 /** One that is too large to be the courier's is as good as none. */

@@ -28,7 +28,12 @@ describe('a disk that the agent has filled', () => {
     const { result } = await runStep(step, {} as ReadyTask, {
       hand: hand as unknown as Hand,
       findings: findings(),
-      timeline: { during: (_phase, work) => work(), current: () => 'verifier', timings: () => ({}) },
+      timeline: {
+        during: (_phase, work) => work(),
+        current: () => 'verifier',
+        timings: () => ({}),
+        lap: () => ({}),
+      },
       note: () => {},
       stop: new AbortController().signal,
       paths: { control: '/none', logs: '/none' },

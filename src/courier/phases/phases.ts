@@ -1,8 +1,9 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
 import type { Outcome } from '../../wire/outcome.ts';
+import { present } from '../../crds/present.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/conversation.ts';
-import type { Exception, Phase } from '../../crds/trial-status.ts';
+import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
@@ -13,6 +14,7 @@ import { collectArtifacts } from './artifacts.ts';
 import { lookBeforehand, prepareGround } from './ground.ts';
 import { stageSolution, writeAgentFiles } from './stage.ts';
 import type { Timeline } from '../record/timeline.ts';
+import { usageOf } from './usage.ts';
 import { verify } from './verifier.ts';
 
 export interface PhaseDeps {
@@ -24,10 +26,11 @@ export interface PhaseDeps {
   paths: { control: string; logs: string };
 }
 
-/** The result of the steps, and what went wrong without ending them. */
+/** The result of a step, and what went wrong without ending it. */
 export interface PhaseResult {
   result: Exclude<Outcome['result'], { kind: 'failed' }>;
   exception?: Exception & { phase: Phase };
+  usage?: Usage;
 }
 
 /** Makes the container what the image means it to be. */
@@ -47,20 +50,17 @@ export async function runStep(step: Step, task: ReadyTask, deps: PhaseDeps): Pro
   const { hand, timeline, findings, note, paths } = deps;
   await timeline.during('agentSetup', () => setUp(step, deps));
   const prior = await lookBeforehand(step, deps);
-  let exception: PhaseResult['exception'];
   return await judgedAllTheSame(step, deps, async () => {
     const trouble = await timeline.during('agentExecution', async () => {
       if (!step.agent) return undefined;
       if (step.agent.solves) await stageSolution(hand, task);
       return await runAgent(hand, step.agent);
     });
-    if (trouble) {
-      note(`${trouble.type}: ${trouble.message}`);
-      exception = { ...trouble, phase: 'agentExecution' };
-    }
+    if (trouble) note(`${trouble.type}: ${trouble.message}`);
+    const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
+    const soFar = present({ exception, usage: step.agent && usageOf(step.agent, paths.logs) });
     await collectArtifacts(step, deps);
     const { verifier, stopBackground } = step;
-    const soFar = exception ? { exception } : {};
     if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
     const reward = await timeline.during('verifier', async () => {
       const ground = await prepareGround({ task, verifier, prior, stopBackground }, { hand, findings });

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MESSAGE_MAX_BYTES } from '../../wire/limits.ts';
-import type { Outcome } from '../../wire/outcome.ts';
-import { readMessage } from '../../wire/outcome.ts';
-import { outcomeMessage } from './outcome.ts';
+import { MESSAGE_MAX_BYTES, OUTCOME_MAX_BYTES } from '../../wire/limits.ts';
+import type { Outcome, StepOutcome } from '../../wire/outcome.ts';
+import { readMessage, readStoredOutcome } from '../../wire/outcome.ts';
+import { outcomeFile, outcomeMessage } from './outcome.ts';
 
 const outcomeOf = (over: Partial<Outcome>): Outcome => ({
   version: 1,
@@ -80,5 +80,87 @@ describe('outcomeMessage', () => {
       /^\d+ of 64 rewards are left out for their length; the reward file has all$/,
     );
     expect(integrity).to.deep.equal([]);
+  });
+});
+
+describe('outcomeFile', () => {
+  const trial = { namespace: 'default', name: 'hello', uid: 'u', attempt: 1 };
+  const stepOf = (name: string, over: Partial<StepOutcome> = {}): StepOutcome => ({
+    name,
+    result: { kind: 'rewarded', reward: 1, rewards: { reward: 1 } },
+    timings: {},
+    ...over,
+  });
+  const stored = (listed: StepOutcome[]) => {
+    const file = outcomeFile(trial, outcomeOf({ steps: { ran: listed.length, listed } }));
+    expect(Buffer.byteLength(file)).to.be.at.most(OUTCOME_MAX_BYTES);
+    return readStoredOutcome(Buffer.from(file), trial)?.steps;
+  };
+
+  it('says nothing of steps where the task has none', () => {
+    const outcome = outcomeOf({ integrity: ['odd'] });
+    expect(readStoredOutcome(Buffer.from(outcomeFile(trial, outcome)), trial)).to.deep.equal(outcome);
+  });
+
+  it('lists the steps, which the message only counts', () => {
+    const steps = [stepOf('one'), stepOf('two', { result: { kind: 'unverified' } })];
+    expect(stored(steps)).to.deep.equal({ ran: 2, listed: steps });
+    expect(parsed(outcomeOf({ steps: { ran: 2, listed: steps } })).steps).to.deep.equal({
+      ran: 2,
+      listed: [],
+    });
+  });
+
+  it('lists the first of many and counts all', () => {
+    const { ran, listed = [] } = stored(Array.from({ length: 10_000 }, (_, i) => stepOf(`step-${i}`))) ?? {};
+    expect(ran).to.equal(10_000);
+    expect(listed.length).to.be.within(100, 128);
+    expect(listed.map(({ name }) => name)).to.deep.equal(listed.map((_, i) => `step-${i}`));
+  });
+
+  it('shortens what steps say before it leaves out any, and says how many rewards it left out', () => {
+    const rewards = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i}`.repeat(9), i]));
+    const exception = { type: 'E', message: 'x'.repeat(1024), phase: 'verifier' as const };
+    const steps = Array.from({ length: 20 }, (_, i) =>
+      stepOf(`step-${i}`, { result: { kind: 'rewarded', reward: 1, rewards }, ...(i > 0 && { exception }) }),
+    );
+    const { listed = [] } = stored(steps) ?? {};
+    expect(listed).to.have.length(20);
+    expect(listed[0]?.exception?.message).to.match(/^\d+ of 64 rewards are left out/);
+    expect(listed[1]?.exception?.message).to.match(/^x+…$/);
+  });
+
+  it('is what the operator reads, whatever the steps', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 2000 });
+    const step = fc.record({
+      name: fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }),
+      result: fc.oneof(
+        fc.record({
+          kind: fc.constant('rewarded' as const),
+          reward: fc.double({ noNaN: true, noDefaultInfinity: true }),
+          rewards: fc.dictionary(text, fc.double({ noNaN: true, noDefaultInfinity: true }), {
+            maxKeys: 64,
+            noNullPrototype: true,
+          }),
+        }),
+        fc.record({
+          kind: fc.constant('failed' as const),
+          reason: fc.constant('TaskInvalid' as const),
+          message: text,
+        }),
+      ),
+      exception: fc.record({
+        type: fc.constant('VerifierError'),
+        message: text,
+        phase: fc.constant('verifier' as const),
+      }),
+      timings: fc.constant({}),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+        expect(stored(steps)?.ran).to.equal(steps.length);
+      }),
+      { numRuns: 50 },
+    );
   });
 });

@@ -1,6 +1,7 @@
-/** Pure: the outcome as a termination message. */
-import { MESSAGE_MAX_BYTES } from '../../wire/limits.ts';
-import type { Outcome } from '../../wire/outcome.ts';
+/** Pure: the outcome as a termination message and as `outcome.json`. */
+import type { Assignment } from '../../wire/assignment.ts';
+import { MESSAGE_MAX_BYTES, OUTCOME_MAX_BYTES, STEPS_LISTED_MAX } from '../../wire/limits.ts';
+import type { Outcome, StepOutcome, StoredOutcome } from '../../wire/outcome.ts';
 
 const FINDING_SHORT = 64;
 /** Bounds of the API. */
@@ -12,16 +13,14 @@ const cut = (text: string, chars: number): string => {
   return `${text.slice(0, chars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 };
 
-/** All free texts at most so long, and findings no longer than the operator takes. */
-function withTexts(outcome: Outcome, chars: number): Outcome {
-  const { exception, integrity, doubts } = outcome;
-  const bounded = (findings: string[]): string[] =>
-    findings.slice(0, FINDINGS_MAX).map((text) => cut(text, FINDING_MAX));
+type End = Pick<Outcome, 'result' | 'exception'>;
+
+/** All free texts at most so long. */
+function withTexts<T extends End>(end: T, chars: number): T {
+  const { exception } = end;
   return {
-    ...outcome,
-    result: shortResult(outcome.result, chars),
-    integrity: bounded(integrity),
-    ...(doubts && { doubts: bounded(doubts) }),
+    ...end,
+    result: shortResult(end.result, chars),
     ...(exception && {
       exception: { ...exception, type: cut(exception.type, 128), message: cut(exception.message, chars) },
     }),
@@ -34,15 +33,16 @@ function shortResult(result: Outcome['result'], chars: number): Outcome['result'
   return { ...result, obstructed: cut(result.obstructed, chars) };
 }
 
-/** Each finding and the lists of them at most so long. */
-function withFindings(outcome: Outcome, count: number): Outcome {
-  const { integrity, doubts } = outcome;
-  return {
-    ...outcome,
-    integrity: shortList(integrity, count),
-    ...(doubts && { doubts: shortList(doubts, count) }),
-  };
-}
+/** Both lists of findings, made shorter. */
+const withFindings = (outcome: Outcome, short: (findings: string[]) => string[]): Outcome => ({
+  ...outcome,
+  integrity: short(outcome.integrity),
+  ...(outcome.doubts && { doubts: short(outcome.doubts) }),
+});
+
+/** No longer than the operator takes. */
+const asTheApiTakes = (findings: string[]): string[] =>
+  findings.slice(0, FINDINGS_MAX).map((text) => cut(text, FINDING_MAX));
 
 function shortList(findings: string[], count: number): string[] {
   if (findings.length <= count && findings.every((text) => text.length <= FINDING_SHORT)) return findings;
@@ -51,40 +51,96 @@ function shortList(findings: string[], count: number): string[] {
   return dropped > 0 ? [...kept, `${dropped} more findings`] : kept;
 }
 
-/** Only the first `count` rewards, with a note; `reward` itself is a field of its own. */
-function withRewards(outcome: Outcome, count: number): Outcome {
-  const { result } = outcome;
-  if (result.kind !== 'rewarded') return outcome;
+/** Only the first `count` rewards; `reward` itself is a field of its own. An exception says so where there is none already. */
+function withRewards<T extends End>(end: T, count: number): T {
+  const { result } = end;
+  if (result.kind !== 'rewarded') return end;
   const entries = Object.entries(result.rewards);
-  if (entries.length <= count) return outcome;
-  const note = `${entries.length - count} of ${entries.length} rewards are left out for their length; the reward file has all`;
-  const shortened = {
-    ...outcome,
+  if (entries.length <= count) return end;
+  return {
+    exception: { type: 'RewardsTruncated', message: leftOut(result, count), phase: 'verifier' },
+    ...end,
     result: { ...result, rewards: Object.fromEntries(entries.slice(0, count)) },
   };
-  return outcome.exception
-    ? { ...shortened, integrity: [...outcome.integrity, note] }
-    : { ...shortened, exception: { type: 'RewardsTruncated', message: note, phase: 'verifier' } };
 }
+
+/** The same, and a finding says so where the exception is another. */
+function withNotedRewards(outcome: Outcome, count: number): Outcome {
+  const shortened = withRewards(outcome, count);
+  const { result, exception, integrity } = outcome;
+  if (shortened === outcome || !exception || result.kind !== 'rewarded') return shortened;
+  return { ...shortened, integrity: [...integrity, leftOut(result, count)] };
+}
+
+const leftOut = ({ rewards }: Outcome['result'] & { kind: 'rewarded' }, kept: number): string => {
+  const all = Object.keys(rewards).length;
+  return `${all - kept} of ${all} rewards are left out for their length; the reward file has all`;
+};
 
 const bytes = (outcome: Outcome): number => Buffer.byteLength(JSON.stringify(outcome));
 
 /** Ever shorter versions; the last has no text that anybody else chose the length of. */
 function* shorter(outcome: Outcome): Generator<Outcome> {
-  yield withTexts(outcome, 1024);
-  const brief = withFindings(withTexts(outcome, 256), 4);
+  yield withFindings(withTexts(outcome, 1024), asTheApiTakes);
+  const brief = withFindings(withTexts(outcome, 256), (findings) => shortList(findings, 4));
   yield brief;
   const count = outcome.result.kind === 'rewarded' ? Object.keys(outcome.result.rewards).length : 0;
-  for (let kept = count; kept > 0; kept = Math.floor(kept / 2)) yield withRewards(brief, kept);
-  yield withRewards(withFindings(withTexts(outcome, 64), 0), 0);
+  for (let kept = count; kept > 0; kept = Math.floor(kept / 2)) yield withNotedRewards(brief, kept);
+  yield withRewards(
+    withFindings(withTexts(outcome, 64), (findings) => shortList(findings, 0)),
+    0,
+  );
 }
 
-/** JSON of at most MESSAGE_MAX_BYTES: long texts are cut, then findings and rewards beyond what fits are left out, with a note. */
-export function outcomeMessage(outcome: Outcome): string {
-  let last = outcome;
-  for (const version of shorter(outcome)) {
+/** The first of `versions` that is small enough, else the last. */
+function firstThatFits<T>(versions: Iterable<T>, fits: (version: T) => boolean): T {
+  let last: T | undefined;
+  for (const version of versions) {
     last = version;
-    if (bytes(version) <= MESSAGE_MAX_BYTES) break;
+    if (fits(version)) break;
   }
-  return JSON.stringify(last);
+  if (last === undefined) throw new Error('there is always a version');
+  return last;
+}
+
+/** At most MESSAGE_MAX_BYTES of JSON, and no step: long texts are cut, then findings and rewards beyond what fits are left out, with a note. */
+function summaryOf(outcome: Outcome): Outcome {
+  const { steps, ...rest } = outcome;
+  const summary = { ...rest, ...(steps && { steps: { ran: steps.ran, listed: [] } }) };
+  return firstThatFits(shorter(summary), (version) => bytes(version) <= MESSAGE_MAX_BYTES);
+}
+
+/** The termination message: JSON of at most MESSAGE_MAX_BYTES. */
+export const outcomeMessage = (outcome: Outcome): string => JSON.stringify(summaryOf(outcome));
+
+/** What a step may keep, ever less: characters of a text, and rewards. */
+const STEP_BOUNDS = [
+  { chars: 1024, rewards: Number.POSITIVE_INFINITY },
+  { chars: 256, rewards: 16 },
+  { chars: 64, rewards: 2 },
+];
+
+/** Ever shorter and fewer steps. */
+function* fewerSteps(steps: StepOutcome[]): Generator<StepOutcome[]> {
+  const first = steps.slice(0, STEPS_LISTED_MAX);
+  let kept = first;
+  for (const { chars, rewards } of STEP_BOUNDS) {
+    kept = first.map((step) => withRewards(withTexts(step, chars), rewards));
+    yield kept;
+  }
+  for (let count = kept.length - 1; count >= 0; count -= 1) yield kept.slice(0, count);
+}
+
+/** The contents of `outcome.json`, at most OUTCOME_MAX_BYTES: what the message says, and of the steps as many as there is room for. */
+export function outcomeFile({ uid, attempt }: Assignment['trial'], outcome: Outcome): string {
+  const { steps, ...summary } = summaryOf(outcome);
+  const fileOf = (listed: StepOutcome[]): string => {
+    const whole = { ...summary, ...(steps && { steps: { ...steps, listed } }) };
+    return `${JSON.stringify({ version: 1, trial: { uid, attempt }, outcome: whole } satisfies StoredOutcome)}\n`;
+  };
+  const listed = firstThatFits(
+    fewerSteps(outcome.steps?.listed ?? []),
+    (some) => Buffer.byteLength(fileOf(some)) <= OUTCOME_MAX_BYTES,
+  );
+  return fileOf(listed);
 }

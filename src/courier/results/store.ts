@@ -1,13 +1,13 @@
 /** Stores what an attempt left: files as they are, then the timeline, the manifest, and the outcome, whose presence means that all is there. */
 import type { Manifest, Skipped, UploadFile } from '../../wire/uploads.ts';
-import type { Outcome, StoredOutcome } from '../../wire/outcome.ts';
+import type { Outcome } from '../../wire/outcome.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import { explain } from '../failure.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
 import { collectLogs } from './collect.ts';
-import { outcomeMessage } from './outcome.ts';
+import { outcomeFile } from './outcome.ts';
 import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';
 
@@ -46,28 +46,22 @@ async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps):
   for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
   log.note(`${uploaded.files.length} files stored`);
   const files = [...uploaded.files, await storeLog()];
+  const counts = {
+    files: files.length,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+    skipped: skipped.length,
+  };
   const stored: Outcome = {
     ...outcome,
     timings: timeline.timings(),
-    stored: {
-      files: files.length,
-      bytes: files.reduce((sum, { size }) => sum + size, 0),
-      skipped: skipped.length,
-    },
+    stored: counts,
   };
   const { trial } = assignment;
   const manifest: Manifest = { version: 1, trial, files, skipped };
   await uploadText('manifest.json', `${JSON.stringify(manifest)}\n`, deps);
-  await uploadText('outcome.json', `${JSON.stringify(storedOutcome(trial, stored))}\n`, deps);
-  return stored;
+  const { sha256: outcomeSha256 } = await uploadText('outcome.json', outcomeFile(trial, stored), deps);
+  return { ...stored, stored: { ...counts, outcomeSha256 } };
 }
-
-/** In the words of the termination message: either may be what the operator reads. */
-const storedOutcome = ({ uid, attempt }: Assignment['trial'], outcome: Outcome): StoredOutcome => ({
-  version: 1,
-  trial: { uid, attempt },
-  outcome: JSON.parse(outcomeMessage(outcome)) as Outcome,
-});
 
 /** A result without its files is worth another attempt; a failure stays the failure that it was. */
 function unstored(outcome: Outcome, why: string): Outcome {

@@ -74,10 +74,26 @@ function fromObject(object: Record<string, unknown>): Reward {
       return rewardFailure('RewardNotFinite', `reward.json: ${shown(key)} is not finite`);
   }
   const rewards = Object.fromEntries(entries) as Record<string, number>;
-  const reward = Object.hasOwn(rewards, 'reward') ? rewards['reward'] : mean(Object.values(rewards));
-  if (reward === undefined || !Number.isFinite(reward))
+  const reward = rewardOf(rewards);
+  if (!Number.isFinite(reward))
     return rewardFailure('RewardNotFinite', 'the mean of the rewards in reward.json is not finite');
   return { kind: 'rewarded', reward, rewards };
+}
+
+/** The one number that stands for several: that of the name `reward`, else their mean. */
+const rewardOf = (rewards: Record<string, number>): number =>
+  (Object.hasOwn(rewards, 'reward') ? rewards['reward'] : undefined) ?? mean(Object.values(rewards));
+
+/** The reward of a task with steps: Harbor's mean of each name over the steps that were rewarded, 0 where one has not that name. */
+export function meanReward(steps: Record<string, number>[]): Reward {
+  const names = [...new Set(steps.flatMap((rewards) => Object.keys(rewards)))].slice(0, MAX_KEYS);
+  const of = (name: string): number =>
+    mean(steps.map((rewards) => (Object.hasOwn(rewards, name) ? rewards[name] : 0) ?? 0));
+  const rewards = Object.fromEntries(names.map((name) => [name, of(name)]));
+  const reward = rewardOf(rewards);
+  return [reward, ...Object.values(rewards)].every(Number.isFinite)
+    ? { kind: 'rewarded', reward, rewards }
+    : rewardFailure('RewardNotFinite', 'the mean of the steps’ rewards is not finite');
 }
 
 const invalid = (message: string): Reward => rewardFailure('RewardInvalid', message);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { sha256 } from '../../crds/names.ts';
 import { SIGNATURE, TOKEN } from '../../../test/support/courier-services.ts';
 import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
@@ -17,7 +18,11 @@ describe('the phases of a Trial', function () {
     expect(outcome.result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(outcome.exception).to.equal(undefined);
     expect(outcome.integrity).to.deep.equal([]);
-    expect(outcome.stored).to.include({ files: 5, skipped: 0 });
+    expect(outcome.stored).to.include({
+      files: 5,
+      skipped: 0,
+      outcomeSha256: sha256(run.text('outcome.json')),
+    });
     expect(outcome.timings).to.have.all.keys(
       'environmentSetup',
       'agentSetup',

@@ -1,8 +1,9 @@
 /** Pure: the assignment and the unpacked task → commands. Which values they have, the operator has decided. */
-import type { AgentGiven, AgentScript } from '../../agents/agent.ts';
+import type { Agent, AgentGiven, AgentScript } from '../../agents/agent.ts';
 import { agentOf } from '../../agents/registry.ts';
 import { agentFacts, solves } from '../../crds/agents.ts';
 import type { Healthcheck } from '../../crds/environment.ts';
+import { present } from '../../crds/present.ts';
 import type { ArtifactCopy, AssignedStep, AssignedVariable, Assignment } from '../../wire/assignment.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/command.ts';
@@ -23,8 +24,9 @@ export interface Surroundings {
   healthcheck?: Healthcheck & { probe: Command };
 }
 
-/** One agent and one verifier. A task without `[[steps]]` has one step. */
+/** One agent and one verifier. A task without `[[steps]]` has one step, without a name. */
 export interface Step {
+  name?: string;
   setup?: Limited;
   /** Missing: it does nothing. */
   agent?: Limited & {
@@ -32,6 +34,7 @@ export interface Step {
     solves: boolean;
     /** Whether an exit code other than 0 is an exception. */
     exitCodeTells: boolean;
+    usage?: Agent['usage'];
   };
   /** By name, for the folder of the agent's files, which the task container can read. */
   agentFiles?: Record<string, string>;
@@ -95,8 +98,10 @@ function surroundingsOf({ image: { entrypoint }, workdir, user, healthcheck }: A
   };
 }
 
-function stepOf({ agent, hooks, artifacts, verifier }: AssignedStep, task: ReadyTask, around: Around): Step {
+function stepOf(assigned: AssignedStep, task: ReadyTask, around: Around): Step {
+  const { name, agent, hooks, artifacts, verifier } = assigned;
   return {
+    ...present({ name }),
     ...agentPartsOf(agent, task, around),
     stopBackground: agent.backgroundProcesses === 'Stop',
     hooks: hooks.map(({ command, timeoutSeconds, user = around.user }) =>
@@ -125,6 +130,7 @@ function agentPartsOf(assigned: AssignedStep['agent'], task: ReadyTask, around: 
       agent: {
         solves: solves(name),
         exitCodeTells: agent.exitCodeTells,
+        ...present({ usage: agent.usage }),
         ...limited(commandOf(run, { ...shared, user }), timeoutSeconds),
       },
     }),
