@@ -1,4 +1,5 @@
 /** Entry point of `npm run generate`: writes config, docs/reference and the table of rooms out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
+import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brokerPermissions } from './broker/permissions.ts';
@@ -7,13 +8,7 @@ import type { Cli } from './cli/commands/command.ts';
 import { cliPage } from './cli/reference.ts';
 import { publishedSchema, schemaNames } from './client/documents/index.ts';
 import { ownVersion } from './client/session/versions.ts';
-import { permissions as abandonedBuilds } from './controllers/abandoned-builds/controller.ts';
-import { permissions as expiry } from './controllers/expiry/controller.ts';
-import { permissions as orphans } from './controllers/orphans/controller.ts';
-import { permissions as runs } from './controllers/runs/controller.ts';
-import { permissions as taskBuild } from './controllers/task-build/controller.ts';
-import { permissions as trial } from './controllers/trial/controller.ts';
-import { taskBuildDefinition, trialDefinition } from './crds/definition.ts';
+import { definitions } from './crds/kinds.ts';
 import { permissionsPage } from './generate/aws-permissions.ts';
 import { configFolders } from './generate/config.ts';
 import { NOTICE, type Files } from './generate/kustomize.ts';
@@ -25,14 +20,20 @@ import { EVENT_PERMISSIONS, leasePermissions } from './kube/permissions.ts';
 import type { Permission } from './kube/types.ts';
 import { permissions as buildKit } from './providers/image-builder/buildkit.ts';
 
+const ROOT = join(import.meta.dirname, '..');
+
+/** What each controller declares beside its code. */
+async function controllerPermissions(): Promise<Permission[]> {
+  const files = globSync('src/controllers/*/controller.ts', { cwd: ROOT }).sort();
+  const modules = await Promise.all(
+    files.map((file) => import(join(ROOT, file)) as Promise<{ permissions: Permission[] }>),
+  );
+  return modules.flatMap(({ permissions }) => permissions);
+}
+
 /** Everything that the operator does in the API; a part that is missing here is refused by the API server. */
 const permissions: Permission[] = [
-  ...trial,
-  ...taskBuild,
-  ...abandonedBuilds,
-  ...expiry,
-  ...runs,
-  ...orphans,
+  ...(await controllerPermissions()),
   ...brokerPermissions(BROKER.certificate),
   ...buildKit,
   ...EVENT_PERMISSIONS,
@@ -54,15 +55,14 @@ export const folders: Record<string, Files> = {
   ...configFolders(permissions, ownVersion()),
   'docs/reference': {
     'aws-permissions.md': markdown(permissionsPage()),
-    'trial.md': markdown(kindPage(trialDefinition)),
-    'taskbuild.md': markdown(kindPage(taskBuildDefinition)),
+    ...Object.fromEntries(
+      definitions.map((kind) => [`${kind.spec.names.singular}.md`, markdown(kindPage(kind))]),
+    ),
     'conditions.md': markdown(conditionsPage()),
     'cli.md': markdown(cliPage(program(neverRun))),
   },
   'docs/reference/schemas': Object.fromEntries(schemas),
 };
-
-const ROOT = join(import.meta.dirname, '..');
 
 async function write(): Promise<void> {
   for (const [folder, files] of Object.entries(folders)) {

@@ -1,12 +1,9 @@
-/** The CustomResourceDefinitions, made of the types. */
+/** What Kubernetes wants around a kind of ours. */
 import type { TSchema } from 'typebox';
 import { GROUP, VERSION } from './names.ts';
 import { structural, type Structural } from './structural.ts';
-import { TaskBuildSpec, TaskBuildStatus } from './task-build.ts';
-import { TrialStatus } from './trial-status.ts';
-import { TrialSpec } from './trial.ts';
 
-interface Column {
+export interface Column {
   name: string;
   type: 'string' | 'number' | 'integer' | 'boolean' | 'date';
   jsonPath: string;
@@ -56,68 +53,8 @@ export interface CustomResourceDefinition {
   };
 }
 
-const SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]';
-const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
-
-export const trialDefinition = definition({
-  kind: 'Trial',
-  singular: 'trial',
-  plural: 'trials',
-  shortNames: ['tr'],
-  description: 'Trial runs a task once with an agent, and its verifier’s reward is written onto the object.',
-  spec: TrialSpec,
-  status: TrialStatus,
-  columns: [
-    { name: 'Task', type: 'string', jsonPath: '.spec.task.name' },
-    { name: 'Agent', type: 'string', jsonPath: '.spec.agent.name' },
-    { name: 'Reward', type: 'number', jsonPath: '.status.reward' },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: `${SUCCEEDED}.reason`,
-      description: 'Reason of the condition Succeeded.',
-    },
-    age,
-    { name: 'Run', type: 'string', jsonPath: '.spec.run', priority: 1 },
-    { name: 'Model', type: 'string', jsonPath: '.spec.agent.model', priority: 1 },
-    { name: 'Attempts', type: 'integer', jsonPath: '.status.attempts[-1:].number', priority: 1 },
-    { name: 'Node', type: 'string', jsonPath: '.status.attempts[-1:].nodeName', priority: 1 },
-    { name: 'S3', type: 'string', jsonPath: '.status.s3TrialUri', priority: 1 },
-  ],
-  selectable: ['.spec.task.name', '.spec.task.dataset', '.spec.agent.name', '.spec.agent.model', '.spec.run'],
-});
-
-export const taskBuildDefinition = definition({
-  kind: 'TaskBuild',
-  singular: 'taskbuild',
-  plural: 'taskbuilds',
-  shortNames: ['tb'],
-  description: 'TaskBuild makes sure that the image of a build context exists in the registry.',
-  spec: TaskBuildSpec,
-  status: TaskBuildStatus,
-  columns: [
-    { name: 'Image', type: 'string', jsonPath: '.status.image' },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: `${SUCCEEDED}.reason`,
-      description: 'Reason of the condition Succeeded.',
-    },
-    {
-      name: 'CacheHit',
-      type: 'boolean',
-      jsonPath: '.status.cacheHit',
-      description: 'The image existed; nothing was built.',
-    },
-    age,
-    { name: 'Digest', type: 'string', jsonPath: '.status.digest', priority: 1 },
-  ],
-  selectable: ['.spec.repository', '.spec.tag'],
-});
-
-export const definitions = [trialDefinition, taskBuildDefinition];
-
-function definition(of: KindDefinition): CustomResourceDefinition {
+/** The CustomResourceDefinition of a kind. */
+export function definition(of: KindDefinition): CustomResourceDefinition {
   const { kind, singular, plural, shortNames } = of;
   return {
     apiVersion: 'apiextensions.k8s.io/v1',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { trialDefinition } from '../crds/definition.ts';
+import { trialDefinition } from '../crds/kinds.ts';
 import { BUILD_FAILED, TRIAL_ACTIVE, TRIAL_DONE, TRIAL_FAILED } from '../crds/reasons.ts';
 import { conditionsPage, kindPage } from './reference.ts';
 

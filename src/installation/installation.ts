@@ -1,5 +1,6 @@
 /** An installation as objects: whatever writes, renders or applies one begins here. */
-import { definitions, type CustomResourceDefinition } from '../crds/definition.ts';
+import type { CustomResourceDefinition } from '../crds/definition.ts';
+import { definitions } from '../crds/kinds.ts';
 import type { ConfigMap } from '../kube/kinds.ts';
 import type { KubeObject, Permission } from '../kube/types.ts';
 import { policies } from './admission/policies.ts';

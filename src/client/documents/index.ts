@@ -1,10 +1,7 @@
 /** What programs may rely on: a schema for each document. `npm run generate` writes them to docs/reference/schemas. */
 import { Type } from 'typebox';
-import {
-  trialDefinition,
-  taskBuildDefinition,
-  type CustomResourceDefinition,
-} from '../../crds/definition.ts';
+import type { CustomResourceDefinition } from '../../crds/definition.ts';
+import { definitions } from '../../crds/kinds.ts';
 import { API_VERSION } from '../../crds/names.ts';
 import { CLUSTER_DOCUMENTS } from './cluster.ts';
 import { RUN_DOCUMENTS } from './run.ts';
@@ -32,7 +29,7 @@ function manifest({ spec: { names, versions } }: CustomResourceDefinition) {
 const Manifests = Fields({
   apiVersion: Type.Literal('v1'),
   kind: Type.Literal('List'),
-  items: Type.Array(Type.Union([trialDefinition, taskBuildDefinition].map(manifest)), {
+  items: Type.Array(Type.Union(definitions.map(manifest)), {
     description: 'Builds before the Trials that wait for them.',
   }),
 });

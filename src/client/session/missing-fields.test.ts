@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { definitions } from '../../crds/definition.ts';
+import { definitions } from '../../crds/kinds.ts';
 import { VERSION } from '../../crds/names.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { missingFields } from './preflight.ts';

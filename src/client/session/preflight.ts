@@ -149,7 +149,7 @@ export async function checkInstalled({ kube, context }: Session): Promise<void> 
 /** Fields of ours that the cluster's schema does not have, as `Trial spec.agent.name`, or that it requires and ours does not, as `Trial spec.environment (optional)`. */
 export async function missingFields(kube: KubeClient): Promise<string[]> {
   const [{ definitions }, document] = await Promise.all([
-    import('../../crds/definition.ts'),
+    import('../../crds/kinds.ts'),
     kube.raw(`/openapi/v3/apis/${API_VERSION}`) as Promise<{
       components?: { schemas?: Record<string, SchemaPart> };
     }>,

@@ -1,5 +1,5 @@
 /** What the API server fills into our kinds: the defaults of their schemas. */
-import { definitions } from '../../../src/crds/definition.ts';
+import { definitions } from '../../../src/crds/kinds.ts';
 import { GROUP } from '../../../src/crds/names.ts';
 import type { Stored } from './objects.ts';
 

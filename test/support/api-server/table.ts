@@ -1,5 +1,5 @@
 /** A list as a table of printer columns, as `kubectl get` asks for it. */
-import { definitions } from '../../../src/crds/definition.ts';
+import { definitions } from '../../../src/crds/kinds.ts';
 import type { ListItem } from './list.ts';
 
 const columnsOf = (plural: string) =>

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { definitions } from '../../../src/crds/definition.ts';
+import { definitions } from '../../../src/crds/kinds.ts';
 import { API_VERSION, GROUP, VERSION } from '../../../src/crds/names.ts';
 
 /** What a path answers: a document, or a failure with Kubernetes' status. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { definitions, taskBuildDefinition, trialDefinition } from './definition.ts';
+import { definitions, taskBuildDefinition, trialDefinition } from './kinds.ts';
 import { fields, structural, type Structural } from './structural.ts';
 import { Type } from './schema.ts';
 
