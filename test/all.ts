@@ -1,7 +1,7 @@
 /** `npm test`: unit tests, then every story on the real cluster. Checks that were made before are counted with `--passed N` and `--failed NAME` each. */
 import { parseArgs } from 'node:util';
 import { canInstall, installPackages } from './e2e/cluster/machine/packages.ts';
-import { main, runSuite } from './suites.ts';
+import { main, runSuite, runUnitSuites } from './suites.ts';
 
 const { values } = parseArgs({
   options: {
@@ -13,4 +13,4 @@ const before = { passed: Number(values.passed), failed: values.failed, skipped: 
 
 // Without them the courier's tests in a container of their own, those in a terminal and those in other shells are skipped.
 if (canInstall()) await installPackages(['busybox-static', 'gosu', 'tmux', 'zsh', 'fish']);
-await main([() => runSuite('unit'), () => runSuite('e2e')], [before]);
+await main([runUnitSuites, () => runSuite('e2e')], [before]);

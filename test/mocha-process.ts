@@ -1,4 +1,4 @@
-/** One suite in a process of its own: `unit`, or `e2e [pattern…]`. Tells its parent the totals. */
+/** One suite in a process of its own: `unit`, `attempts`, or `e2e [pattern…]`. Tells its parent the totals. */
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -8,13 +8,21 @@ import type { Totals } from './support/totals.ts';
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-function unitSuite(): Mocha {
+/** Whole attempts in a container: they wait more than they compute, so they run beside the other unit tests. */
+const isAttempt = (file: string): boolean => file.startsWith('src/courier/scenarios/');
+/** Kill and restart the operator at every write: they need the machine for themselves, so they come when the attempts have ended. */
+const isCrash = (file: string): boolean => file.startsWith('test/crash/');
+
+/** `npm run test:unit` runs both parts in one process. */
+function unitSuite(part: 'unit' | 'attempts'): Mocha {
   const { spec, timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as {
     spec: string[];
     timeout: number;
   };
   const mocha = new Mocha({ timeout, reporter: 'spec', color: true });
-  for (const file of globSync(spec, { cwd: root }).sort()) mocha.addFile(join(root, file));
+  const files = globSync(spec, { cwd: root }).filter((file) => isAttempt(file) === (part === 'attempts'));
+  const sorted = files.sort((a, b) => Number(isCrash(a)) - Number(isCrash(b)) || a.localeCompare(b));
+  for (const file of sorted) mocha.addFile(join(root, file));
   return mocha;
 }
 
@@ -54,7 +62,7 @@ async function run(mocha: Mocha): Promise<Totals> {
 
 const [suite, ...patterns] = process.argv.slice(2);
 interruptible();
-const totals = await run(suite === 'unit' ? unitSuite() : e2eSuite(patterns));
+const totals = await run(suite === 'unit' || suite === 'attempts' ? unitSuite(suite) : e2eSuite(patterns));
 const code = totals.failed.length > 0 ? 1 : 0;
 if (process.send) process.send(totals, () => process.exit(code));
 else process.exit(code);

@@ -7,23 +7,47 @@ import { closing, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
-/** Runs one suite and shows what it says as it says it. A suite that dies counts as one failure. */
-export async function runSuite(name: 'unit' | 'e2e', patterns: string[] = []): Promise<Totals> {
-  process.stdout.write(`\n=== ${name} tests ===\n`);
+type Suite = 'unit' | 'attempts' | 'e2e';
+
+interface SuiteOptions {
+  /** Tests to choose. */
+  patterns?: string[];
+  /** Shows what it says at its end, because another suite runs beside it. */
+  later?: boolean;
+}
+
+/** Runs one suite and shows what it says. A suite that dies counts as one failure. */
+export async function runSuite(
+  name: Suite,
+  { patterns = [], later = false }: SuiteOptions = {},
+): Promise<Totals> {
+  const title = `\n=== ${name} tests ===\n`;
+  if (!later) process.stdout.write(title);
   const child = spawn(
     process.execPath,
     [join(import.meta.dirname, 'mocha-process.ts'), name, ...patterns],
     // A test that needs the cluster fails without it; `npm run test:unit` alone skips it.
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SB_E2E: '1' } },
+    {
+      stdio: ['ignore', later ? 'pipe' : 'inherit', later ? 'pipe' : 'inherit', 'ipc'],
+      env: { ...process.env, SB_E2E: '1' },
+    },
   );
+  const said: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => void said.push(chunk));
   let totals = failure(`the ${name} tests ended before they had told a result`);
   child.on('message', (message) => void (totals = message as Totals));
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
   await once(child, 'close');
   process.off('SIGINT', pass).off('SIGTERM', pass);
+  if (later) process.stdout.write(Buffer.concat([Buffer.from(title), ...said]));
   return totals;
 }
+
+/** All unit tests, in two processes: each would leave one of two cores idle. */
+export const runUnitSuites = async (): Promise<Totals> =>
+  sum(await Promise.all([runSuite('unit'), runSuite('attempts', { later: true })]));
 
 /** Brings the cluster up, does the work, and takes the cluster down again if it was not there before. */
 async function withCluster(work: () => Promise<void>): Promise<void> {

@@ -7,4 +7,4 @@ const patterns = process.argv.slice(2);
 // Without it the stories in a terminal are skipped.
 if (canInstall()) await installPackages(['tmux']);
 
-await main([() => runSuite('e2e', patterns)]);
+await main([() => runSuite('e2e', { patterns })]);
