@@ -7,6 +7,7 @@ import { isFinished } from '../../crds/conditions.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job } from '../../kube/kinds.ts';
 import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
+import { isActive } from '../../pods/reading/job.ts';
 import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
 
 export interface OrphansDeps {
@@ -20,13 +21,6 @@ export const permissions: Permission[] = [
   { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'delete'] },
   { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
 ];
-
-const isActive = ({ status }: Job): boolean =>
-  !(
-    status?.conditions?.some(
-      ({ type, status: value }) => value === 'True' && (type === 'Complete' || type === 'Failed'),
-    ) ?? false
-  );
 
 /** The Job controller needs a moment to see that a Pod has ended. */
 const GRACE_MS = 15_000;

@@ -1,10 +1,11 @@
 /** Pure: how an attempt ended, by what its courier reported, and what its Pod and its Job show. */
 import type { TrialFailedReason } from '../../crds/reasons.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
+import type { Pod } from '../../kube/kinds.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { hasVanished } from './attempts.ts';
 import type { BegunAttempt } from './observed.ts';
 import { failureOf } from './pod.ts';
+import { failedCondition } from '../../pods/reading/job.ts';
 import { isOver, isStuck } from '../../pods/reading/state.ts';
 import { isSettled } from '../../pods/reading/courier.ts';
 import type { Failure } from './pod.ts';
@@ -63,5 +64,3 @@ function silentFailure(seen: BegunAttempt): Failure | undefined {
     return { reason: 'Evicted', message: condition.message ?? 'the Pod was disrupted' };
   return { reason: 'PodLost', message: 'the Pod was deleted and left no result' };
 }
-
-const failedCondition = ({ status }: Job) => status?.conditions?.find(({ type }) => type === 'Failed');

@@ -10,6 +10,7 @@ import type { Outcome } from '../../wire/outcome.ts';
 import type { Done } from './done.ts';
 import type { AttemptSeen, Observed } from './observed.ts';
 import { courierEndedAt } from '../../pods/reading/courier.ts';
+import { startsNoPod } from '../../pods/reading/job.ts';
 
 /** The attempts that ended without a result. One that was suspended did not fail. */
 export const failedAttempts = ({ status }: Trial): Attempt[] =>
@@ -31,16 +32,7 @@ export function currentAttempt(trial: Trial): { attempt: number; recorded: Attem
 
 /** An attempt without a Pod that once had one. */
 export const hasVanished = ({ job, pod, recorded }: AttemptSeen): boolean =>
-  !pod && (job.kind === 'own' ? hasEnded(job.job) : job.kind === 'none' && recorded !== undefined);
-
-/** Whether the Job controller will start no further Pod for this Job. */
-export const hasEnded = (job: Job): boolean =>
-  job.metadata.deletionTimestamp !== undefined ||
-  (job.status?.conditions?.some(
-    ({ type, status }) =>
-      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
-  ) ??
-    false);
+  !pod && (job.kind === 'own' ? startsNoPod(job.job) : job.kind === 'none' && recorded !== undefined);
 
 /** The attempts that this pass leaves on the record. */
 export const attemptsAfter = (seen: Observed, done: Done): Attempt[] => bounded(allAfter(seen, done));

@@ -18,7 +18,8 @@ import { seeImage } from '../../images/see.ts';
 import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
 import type { Answers, AttemptSeen, JobSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
-import { currentAttempt, hasEnded, hasVanished } from './attempts.ts';
+import { currentAttempt, hasVanished } from './attempts.ts';
+import { startsNoPod } from '../../pods/reading/job.ts';
 import { agentImage, agentImageOf } from './images.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
@@ -127,7 +128,7 @@ function seeTaskBuild(
 async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
   const { namespace, uid } = identityOf(job);
   const cached = pods.by('owner', uid);
-  if (cached.length > 0 || !hasEnded(job)) return cached;
+  if (cached.length > 0 || !startsNoPod(job)) return cached;
   // The UID anybody can write on Pods, as many and as large as they like; our label is the Job controller's alone.
   const labelSelector = `${LABEL.trial},batch.kubernetes.io/controller-uid=${uid}`;
   const live = await kube.list(Pod, { namespace, labelSelector });
@@ -153,7 +154,7 @@ async function seeRefusal(
   { kube }: TrialSources,
   { job, pod, now }: AttemptSeen,
 ): Promise<string | undefined> {
-  if (pod || job.kind !== 'own' || hasEnded(job.job) || job.job.spec?.suspend === true) return undefined;
+  if (pod || job.kind !== 'own' || startsNoPod(job.job) || job.job.spec?.suspend === true) return undefined;
   const { namespace, uid } = identityOf(job.job);
   const age = now.getTime() - Date.parse(job.job.metadata.creationTimestamp ?? now.toISOString());
   if (age < POD_EXPECTED_MS) return undefined;

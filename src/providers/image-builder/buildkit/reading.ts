@@ -4,6 +4,7 @@ import type { BuildFailedReason } from '../../../crds/reasons.ts';
 import type { Job, Pod } from '../../../kube/kinds.ts';
 import type { Cause, Exit } from '../../../pods/reading/cause.ts';
 import { startedAt } from '../../../pods/reading/containers.ts';
+import { failedCondition } from '../../../pods/reading/job.ts';
 import { podState, type PodState } from '../../../pods/reading/state.ts';
 import type { BuildState } from '../port.ts';
 
@@ -74,9 +75,6 @@ function progress(pod: Pod | undefined): BuildState {
   const since = pod && startedAt(pod);
   return since === undefined ? { kind: 'queued' } : { kind: 'running', since };
 }
-
-const failedCondition = ({ status }: Job) =>
-  status?.conditions?.find(({ type, status: holds }) => type === 'Failed' && holds === 'True');
 
 /** What is known of a build whose Job exists; `pod` is its newest. */
 export function readBuild(job: Job, pod: Pod | undefined): BuildReading {

@@ -1,0 +1,23 @@
+/**
+ * Pure: what a Job says of its end. The Job controller writes it down in two steps: `FailureTarget` or `SuccessCriteriaMet` when it is decided,
+ * and `Failed` or `Complete` once the last Pod has ended. In between the Job starts no Pod and is still active.
+ */
+import type { Job } from '../../kube/kinds.ts';
+
+type Condition = NonNullable<NonNullable<Job['status']>['conditions']>[number];
+
+const DECIDED = ['SuccessCriteriaMet', 'FailureTarget'];
+const OVER = ['Complete', 'Failed'];
+
+const conditionIn = ({ status }: Job, types: readonly string[]): Condition | undefined =>
+  status?.conditions?.find(({ type, status: holds }) => holds === 'True' && types.includes(type));
+
+/** Whether the Job controller will start no further Pod for this Job: its end is decided, or the Job is being deleted. A Pod may still run. */
+export const startsNoPod = (job: Job): boolean =>
+  job.metadata.deletionTimestamp !== undefined || conditionIn(job, [...DECIDED, ...OVER]) !== undefined;
+
+/** Whether the Job is not over: it may have Pods that run, even where its end is decided or it is being deleted. */
+export const isActive = (job: Job): boolean => conditionIn(job, OVER) === undefined;
+
+/** Why the Job failed; undefined until its last Pod has ended. */
+export const failedCondition = (job: Job): Condition | undefined => conditionIn(job, ['Failed']);
