@@ -6,7 +6,7 @@ import { isFinished } from '../../crds/conditions.ts';
 import { ADHOC_RUN, identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
-import type { ObjectKey } from '../../kube/types.ts';
+import type { Log, ObjectKey } from '../../kube/types.ts';
 import type { Feed } from '../../kube/work/feed.ts';
 import type { JobFold } from '../../results/job-result.ts';
 import { recordOf, type TrialRecord } from '../../results/record.ts';
@@ -38,6 +38,8 @@ export interface StoredRun {
 /** Runs are forgotten, the one that was used least recently first, once they have more records than this together; 100,000 take about 20 MiB. */
 const RECORDS_KEPT = 200_000;
 const RUNS_KEPT = 1000;
+/** Records of deleted Trials that wait for a store that does not answer, 10 MiB of them. */
+const GONE_MAX = 50_000;
 
 export const runKeyOf = ({ metadata, spec }: Trial): ObjectKey => ({
   namespace: metadata.namespace ?? '',
@@ -58,6 +60,8 @@ export class Known {
   readonly #recorded = new Set<string>();
   /** By run and UID: records of Trials that were deleted before they were in the index. */
   readonly #gone = new Map<string, Map<string, TrialRecord>>();
+  #goneCount = 0;
+  #gaveUp = false;
 
   get(key: RunKey): StoredRun | undefined {
     const found = this.#runs.get(idOf(key));
@@ -87,7 +91,10 @@ export class Known {
 
   record(key: RunKey, uids: Iterable<string>): void {
     const gone = this.#gone.get(idOf(key));
-    for (const uid of uids) if (!gone?.delete(uid)) this.#recorded.add(uid);
+    for (const uid of uids) {
+      if (gone?.delete(uid)) this.#goneCount -= 1;
+      else this.#recorded.add(uid);
+    }
     if (gone?.size === 0) this.#gone.delete(idOf(key));
   }
 
@@ -99,20 +106,43 @@ export class Known {
   /** Hears which Trials are deleted, for one term of leadership; begins with nothing known. */
   feed(trials: WatchedStore<Trial>): Feed {
     return {
-      start: () => {
+      start: (_enqueue, log) => {
         for (const kept of [this.#runs, this.#recorded, this.#gone]) kept.clear();
-        return trials.subscribe((change) => this.#hear(change));
+        this.#goneCount = 0;
+        this.#gaveUp = false;
+        return trials.subscribe((change) => this.#hear(change, log));
       },
     };
   }
 
-  #hear({ type, object }: Change<Trial>): void {
+  #hear({ type, object }: Change<Trial>, log: Pick<Log, 'warn'>): void {
     if (type !== 'deleted') return;
     const { uid } = identityOf(object);
     if (this.#recorded.delete(uid) || !isFinished(object)) return;
     const record = recordOf(object);
+    if (!record) return;
     const id = byRun(object)[0] ?? '';
-    if (record) this.#gone.set(id, (this.#gone.get(id) ?? new Map<string, TrialRecord>()).set(uid, record));
+    const gone = this.#gone.get(id) ?? new Map<string, TrialRecord>();
+    this.#goneCount += Number(!gone.has(uid));
+    this.#gone.set(id, gone.set(uid, record));
+    if (this.#goneCount > GONE_MAX) this.#giveUpOldest(log);
+  }
+
+  /** The result itself is in the bucket, so a reindex finds it. Warns once: where one is given up, thousands are. */
+  #giveUpOldest(log: Pick<Log, 'warn'>): void {
+    const [oldest] = this.#gone;
+    const [uid] = oldest?.[1].keys() ?? [];
+    if (!oldest || uid === undefined) return;
+    const [run, gone] = oldest;
+    gone.delete(uid);
+    this.#goneCount -= 1;
+    if (gone.size === 0) this.#gone.delete(run);
+    if (!this.#gaveUp)
+      log.warn(
+        { run },
+        `more than ${GONE_MAX} deleted Trials wait for the index; sb run reindex adds the rest`,
+      );
+    this.#gaveUp = true;
   }
 
   #use(key: RunKey, stored: StoredRun): void {

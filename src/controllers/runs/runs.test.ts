@@ -116,6 +116,33 @@ describe('The runs controller', () => {
     expect(leader.known.gone({ namespace: 'default', run: RUN })).to.deep.equal([]);
   });
 
+  it('keeps 50,000 deleted Trials at most while the store is away, and gives up the oldest', () => {
+    const leader = world.lead();
+    const { spec, ...rest } = rewarded(1, { name: 'a' });
+    const lose = (run: string, uid: string): void => {
+      const trial = { ...rest, metadata: { ...rest.metadata, name: uid, uid }, spec: { ...spec, run } };
+      world.have(trial);
+      world.remove(trial);
+    };
+    const gone = (run: string): string[] =>
+      leader.known.gone({ namespace: 'default', run }).map(({ uid }) => uid);
+    for (const uid of ['x1', 'x2']) lose('first', uid);
+    for (let count = 0; count < 49_998; count += 1) lose('second', `y${count}`);
+    expect(gone('first')).to.deep.equal(['x1', 'x2']);
+    expect(world.warnings).to.deep.equal([]);
+    lose('second', 'z1');
+    expect(gone('first')).to.deep.equal(['x2']);
+    for (const uid of ['z2', 'z3']) lose('second', uid);
+    expect(gone('first')).to.deep.equal([]);
+    expect(gone('second')).to.have.length(50_000);
+    expect(gone('second')[0]).to.equal('y1');
+    expect(world.warnings).to.deep.equal([
+      'more than 50000 deleted Trials wait for the index; sb run reindex adds the rest',
+    ]);
+    leader.known.record({ namespace: 'default', run: 'second' }, gone('second'));
+    expect(gone('second')).to.deep.equal([]);
+  });
+
   it('costs a run of 10,000 Trials one object for each Trial, and a ninth of one besides', async function () {
     this.timeout(60_000);
     const task = (index: number) => ({ task: { name: `org/task-${index % 500}`, version: VERSION } });

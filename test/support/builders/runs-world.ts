@@ -59,9 +59,8 @@ export class RunsWorld {
   /** An operator that leads from now on; it hears of deletions until the end. */
   lead(store: ArtifactStore = this.store): Leader {
     const known = new Known();
-    known
-      .feed(this.trials)
-      .start(() => {}, { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} });
+    const warn = (_fields: object, message: string): void => void this.warnings.push(message);
+    known.feed(this.trials).start(() => {}, { debug: () => {}, info: () => {}, warn, error: () => {} });
     const reconcile = runsController({
       trials: this.trials,
       artifacts: store,
@@ -69,7 +68,7 @@ export class RunsWorld {
       taskRuns: new TaskRuns(),
       monotonic: () => this.#ms,
       now: () => after(60),
-      log: { warn: (_fields, message) => void this.warnings.push(message) },
+      log: { warn },
     });
     return { known, reconcile: (trial) => reconcile(runKeyOf(trial), new AbortController().signal) };
   }
