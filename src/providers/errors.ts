@@ -28,3 +28,8 @@ export class ProviderError extends Error {
     return TRANSIENT.has(this.reason);
   }
 }
+
+/** For `get(…).catch`, where an object that is too large is as good as none; anything else is thrown on. */
+export function noneIfTooLarge(error: unknown): undefined {
+  if (!(error instanceof ProviderError) || error.reason !== 'TooLarge') throw error;
+}

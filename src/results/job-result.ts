@@ -1,42 +1,60 @@
 /** Pure: a job's `result.json` as Harbor 0.25 writes it (models/job/result.py, metrics/mean.py), out of its Trials. */
 import { createHash } from 'node:crypto';
+import Value from 'typebox/value';
+import { Type } from '../crds/schema.ts';
 import { byText } from '../text/figures.ts';
+import { parsedJson } from '../text/json.ts';
 import { evalKey, PassAtK } from './pass-at-k.ts';
 import { retriesOf, type TrialRecord } from './record.ts';
 
+const Count = Type.Integer({ minimum: 0 });
+const CountOrNull = Type.Union([Count, Type.Null()]);
+/** Without a zone, as Python writes it. */
+const Stamp = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}$' });
+const Means = Type.Record(Type.String(), Type.Number());
+const Names = Type.Record(Type.String(), Type.Array(Type.String()));
+
 /** Harbor's AgentDatasetStats. */
-export interface EvalStats {
+const EvalStats = Type.Object({
   /** Trials with rewards; the means are over all of them, though. */
-  n_trials: number;
-  n_errors: number;
-  metrics: Record<string, number>[];
-  pass_at_k: Record<string, number>;
+  n_trials: Count,
+  n_errors: Count,
+  metrics: Type.Array(Means),
+  pass_at_k: Means,
   /** Key of the reward file → value → names of Trials. */
-  reward_stats: Record<string, Record<string, string[]>>;
-  exception_stats: Record<string, string[]>;
-}
+  reward_stats: Type.Record(Type.String(), Names),
+  exception_stats: Names,
+});
+export type EvalStats = Type.Static<typeof EvalStats>;
 
 /** Harbor's JobResult, without `trial_results`, as Harbor itself leaves them out. */
-export interface JobResult {
-  id: string;
-  started_at: string;
-  updated_at: string;
-  finished_at: string | null;
-  n_total_trials: number;
-  stats: {
+const JobResult = Type.Object({
+  id: Type.String(),
+  started_at: Stamp,
+  updated_at: Stamp,
+  finished_at: Type.Union([Stamp, Type.Null()]),
+  n_total_trials: Count,
+  stats: Type.Object({
     /** Those with errors included. */
-    n_completed_trials: number;
-    n_errored_trials: number;
-    n_running_trials: number;
-    n_pending_trials: number;
-    n_cancelled_trials: number;
-    n_retries: number;
-    evals: Record<string, EvalStats>;
-    n_input_tokens: number | null;
-    n_cache_tokens: number | null;
-    n_output_tokens: number | null;
-    cost_usd: number | null;
-  };
+    n_completed_trials: Count,
+    n_errored_trials: Count,
+    n_running_trials: Count,
+    n_pending_trials: Count,
+    n_cancelled_trials: Count,
+    n_retries: Count,
+    evals: Type.Record(Type.String(), EvalStats),
+    n_input_tokens: CountOrNull,
+    n_cache_tokens: CountOrNull,
+    n_output_tokens: CountOrNull,
+    cost_usd: Type.Union([Type.Number(), Type.Null()]),
+  }),
+});
+export type JobResult = Type.Static<typeof JobResult>;
+
+/** Reads the text of a job's `result.json`; undefined where it is not what `jobResult` makes. */
+export function readJobResult(text: string): JobResult | undefined {
+  const value = parsedJson(text);
+  return Value.Check(JobResult, value) ? value : undefined;
 }
 
 export interface JobProgress {

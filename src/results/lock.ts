@@ -1,14 +1,24 @@
 /** Pure: the other files of a job folder, as Harbor 0.25 writes them: `config.json` of the job, `lock.json` of job and Trial. */
+import Value from 'typebox/value';
+import { Type } from '../crds/schema.ts';
 import type { TaskMetadata } from '../tasks/index.ts';
 import { byText } from '../text/figures.ts';
+import { parsedJson } from '../text/json.ts';
 import type { TrialRecord } from './record.ts';
 
 /** A Trial's `config.json` as the operator stores it, as far as a lock is made of it. */
-export interface StoredConfig {
-  task: { source?: string; path: string };
-  agent: object;
-  environment: object;
-  verifier: object;
+const StoredConfig = Type.Object({
+  task: Type.Object({ source: Type.Optional(Type.String()), path: Type.String() }),
+  agent: Type.Object({}),
+  environment: Type.Object({}),
+  verifier: Type.Object({}),
+});
+export type StoredConfig = Type.Static<typeof StoredConfig>;
+
+/** Reads the text of a Trial's `config.json`; undefined where it is not what the operator stores. */
+export function readStoredConfig(text: string): StoredConfig | undefined {
+  const value = parsedJson(text);
+  return Value.Check(StoredConfig, value) ? value : undefined;
 }
 
 /** Harbor's TrialLock: what the Trial was made of, so that the same can be run again. */

@@ -5,11 +5,14 @@ import { identityOf, trialName } from '../../../src/crds/names.ts';
 import { trialPrefix } from '../../../src/results/keys.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
-import { aStoredOutcome } from '../builders/objects.ts';
+import { aMetadata, aStoredOutcome } from '../builders/objects.ts';
 
 const sha256 = (contents: string | Uint8Array): string => createHash('sha256').update(contents).digest('hex');
 
 const TASK_URI_KEY = 'tasks/local/hello/0123456789ab/';
+
+/** Where the metadata of every stored Trial's task is. */
+export const TASK_METADATA_KEY = `${TASK_URI_KEY}metadata.json`;
 
 /** Stores files and a manifest of them, config.json and result.json beside it, and the task's metadata. Resolves prefix and trial name. */
 export async function storeTrial(
@@ -35,7 +38,7 @@ export async function storeTrial(
     environment: { type: null, import_path: 'sb-operator:kubernetes' },
     verifier: { disable: false, env: {} },
   };
-  await store.put(`${TASK_URI_KEY}metadata.json`, JSON.stringify({ name: 'hello', digest: 'ab'.repeat(32) }));
+  await store.put(TASK_METADATA_KEY, JSON.stringify(aMetadata({ digest: 'ab'.repeat(32) })));
   await store.put(`${prefix}manifest.json`, JSON.stringify(manifest));
   await store.put(`${prefix}outcome.json`, JSON.stringify(aStoredOutcome(trial)));
   await store.put(`${prefix}config.json`, JSON.stringify(config));

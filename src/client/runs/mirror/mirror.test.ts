@@ -17,7 +17,7 @@ import { rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { locksFrom } from './job/digests.ts';
 import { startMirror, addForViewer, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';
-import { storeTrial } from '../../../../test/support/client/stored-trial.ts';
+import { storeTrial, TASK_METADATA_KEY } from '../../../../test/support/client/stored-trial.ts';
 import { folderOf, type Folder } from '../../../../test/support/client/folder.ts';
 
 type MirrorOptions = Parameters<typeof startMirror>[0];
@@ -239,6 +239,24 @@ describe('Mirror', function () {
     }
   });
 
+  it('makes no lock of a config or of metadata that somebody else wrote, and calls neither a problem', async () => {
+    const bombs = ['null', '{', '{"name":7,"digest":{}}', '"\\u001b[2J"', ' '.repeat(2 ** 20)];
+    const replaced = async (bomb: string, key: (prefix: string) => string): Promise<void> => {
+      const memory = memoryArtifactStore();
+      const trial = await storeTrial(memory, rewarded(1, { name: `other-${++count}` }), {
+        'trial.log': 'log',
+      });
+      await memory.put(key(trial.prefix), bomb);
+      const report = await mirrored(trial, { store: memory, lockOf: locksFrom(memory) });
+      expect(report, bomb.slice(0, 20)).to.deep.include({ trials: 1, problems: [] });
+      expect(await readdir(join(folder, trial.trialName))).to.not.include('lock.json');
+    };
+    for (const bomb of bombs) {
+      await replaced(bomb, () => TASK_METADATA_KEY);
+      await replaced(bomb, (prefix) => `${prefix}config.json`);
+    }
+  });
+
   it('copies what there is of a Trial that never had a Pod', async () => {
     const prefix = `trials/${RUN}/unbuilt__1234567/`;
     await store.put(`${prefix}result.json`, '{}');
@@ -328,6 +346,13 @@ describe('What Harbor’s viewer looks for', () => {
     await filled({ 'result.json': JSON.stringify({ exception_info }) });
     expect(await readFile(join(trial.path, 'exception.txt'), 'utf8')).to.equal('ImageNotFound: no image x\n');
     expect(await readdir(trial.path)).to.not.include('artifacts');
+  });
+
+  it('is nothing more where the result is not what the operator writes', async () => {
+    for (const result of ['null', '{', '[]', '{"exception_info": "x"}', '{"exception_info": {}}']) {
+      await filled({ 'result.json': result });
+      expect(await readdir(trial.path), result).to.deep.equal(['result.json']);
+    }
   });
 
   it('is nothing more where there is no result', async () => {

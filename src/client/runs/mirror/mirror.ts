@@ -1,12 +1,15 @@
 /** Copies the files of Trials that have ended to this disk while the run goes on. */
 import { storedTrialPrefix, trialsPrefix, TRIAL_FILES } from '../../../results/keys.ts';
-import { readFile, symlink } from 'node:fs/promises';
+import { readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Type } from 'typebox';
+import Value from 'typebox/value';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { mayPass, persistently } from '../../session/persistent.ts';
 import { copyFile, Mismatch, planCopy, type CopyPlan } from './copy.ts';
-import type { StoredConfig, TrialLock } from '../../../results/lock.ts';
+import { readStoredConfig, type StoredConfig, type TrialLock } from '../../../results/lock.ts';
 import { createBudget } from '../../../async/in-parallel.ts';
+import { parsedJson } from '../../../text/json.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
 import { removeLeftovers, removePartial, writeTextWhole } from './files.ts';
 
@@ -56,6 +59,8 @@ export interface Mirror {
 /** Trials, and files of all of them, copied at a time. */
 const TRIALS = 12;
 const FILES = 16;
+/** The operator's `config.json` and `result.json` of a Trial take a few hundred KiB at most. */
+const DOCUMENT_MAX_BYTES = 16 * 2 ** 20;
 /** The store may be away for half a minute. */
 export const PAUSES_MS: readonly number[] = [1000, 4000, 10_000, 15_000];
 
@@ -161,8 +166,9 @@ class TrialMirror implements Mirror {
     const paths = files.map(({ path }) => path);
     await addForViewer({ root, folder, paths });
     if (!paths.includes(TRIAL_FILES.config)) return;
-    const config = JSON.parse(await readFile(join(folder, TRIAL_FILES.config), 'utf8')) as StoredConfig;
-    const lock = await lockOf(config);
+    const text = await readBounded(join(folder, TRIAL_FILES.config));
+    const config = text === undefined ? undefined : readStoredConfig(text);
+    const lock = config && (await lockOf(config));
     if (!lock) return;
     this.locks.set(trial.trialName, lock);
     await writeTextWhole(root, join(folder, 'lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
@@ -186,9 +192,10 @@ class TrialMirror implements Mirror {
 /** Begins to copy. Resumable: what is on the disk with the right checksum is not fetched again. */
 export const startMirror = (options: MirrorOptions): Mirror => new TrialMirror(options);
 
-interface StoredResult {
-  exception_info?: { exception_type: string; exception_message: string } | null;
-}
+/** Of a Trial's `result.json` what a viewer wants to see beside it. */
+const WithException = Type.Object({
+  exception_info: Type.Object({ exception_type: Type.String(), exception_message: Type.String() }),
+});
 
 interface CopiedTrial {
   /** The run's folder. */
@@ -205,12 +212,17 @@ export async function addForViewer({ root, folder, paths }: CopiedTrial): Promis
     // One that is there already is good; a disk without links has the files under output/ all the same.
     await symlink('output', join(folder, 'artifacts')).catch(() => {});
   if (!paths.includes('result.json')) return;
-  const { exception_info: exception } = JSON.parse(
-    await readFile(join(folder, 'result.json'), 'utf8'),
-  ) as StoredResult;
-  if (!exception) return;
-  const text = `${exception.exception_type}: ${exception.exception_message}\n`;
+  const result = parsedJson((await readBounded(join(folder, 'result.json'))) ?? '');
+  if (!Value.Check(WithException, result)) return;
+  const { exception_type: type, exception_message: message } = result.exception_info;
+  const text = `${type}: ${message}\n`;
   await writeTextWhole(root, join(folder, 'exception.txt'), text);
+}
+
+/** The text of a file that somebody else may have written; undefined where it is larger than the operator writes any. */
+async function readBounded(path: string): Promise<string | undefined> {
+  const { size } = await stat(path);
+  return size > DOCUMENT_MAX_BYTES ? undefined : readFile(path, 'utf8');
 }
 
 /** Trials of a run that have files in the store, for a run whose objects are gone from the cluster. In the order of their names. */

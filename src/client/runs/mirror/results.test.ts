@@ -131,6 +131,27 @@ describe('Results of a run', () => {
     expect(await local('result.json')).to.deep.equal(added);
   });
 
+  it('are added up here where the aggregate is not what the operator writes', async () => {
+    const trial = rewarded(1, { name: 'a', uploadResults: false });
+    const store = memoryArtifactStore();
+    await operated(store, trial);
+    const right = await remote(store);
+    const others = [
+      'null',
+      '{',
+      '[]',
+      '{"finished_at":"\\u001b[2J"}',
+      JSON.stringify({ ...right, stats: null }),
+    ];
+    for (const other of [...others, JSON.stringify({ ...right, started_at: 'yesterday' })]) {
+      await store.put(jobResultKey(RUN), other);
+      const { results, see } = begin(store);
+      see(trial);
+      expect(await results.finish(), other).to.deep.include({ problems: [] });
+      expect(await local('result.json'), other).to.deep.equal(inLocalTime(right!));
+    }
+  });
+
   it('count what is still to come, although the operator takes the run for finished', async () => {
     const store = memoryArtifactStore();
     const trial = rewarded(1, { name: 'a', uploadResults: false });

@@ -1,7 +1,8 @@
 /** What the operator has written of a run: the records of its index, and its aggregate. */
 import { inParallel } from '../../../../async/in-parallel.ts';
 import type { ArtifactStore } from '../../../../providers/artifact-store/port.ts';
-import { inLocalTime, type JobResult } from '../../../../results/job-result.ts';
+import { noneIfTooLarge } from '../../../../providers/errors.ts';
+import { inLocalTime, readJobResult, type JobResult } from '../../../../results/job-result.ts';
 import { jobResultKey } from '../../../../results/keys.ts';
 import { findJob, recordsOfShard } from '../../../../results/read-index.ts';
 import type { TrialRecord } from '../../../../results/record.ts';
@@ -40,10 +41,11 @@ export class StoredIndex {
     await inParallel(fresh, take, { width: PARALLEL });
   }
 
-  /** The aggregate as it is stored, in this machine's time; undefined where there is none. */
+  /** The aggregate as it is stored, in this machine's time; undefined where there is none, or something else in its place. */
   async result(): Promise<JobResult | undefined> {
-    const contents = await this.#store.get(jobResultKey(this.#job), RESULT_MAX_BYTES);
-    if (!contents || this.#shards.size === 0) return undefined;
-    return inLocalTime(JSON.parse(Buffer.from(contents).toString('utf8')) as JobResult);
+    if (this.#shards.size === 0) return undefined;
+    const contents = await this.#store.get(jobResultKey(this.#job), RESULT_MAX_BYTES).catch(noneIfTooLarge);
+    const result = contents && readJobResult(Buffer.from(contents).toString('utf8'));
+    return result && inLocalTime(result);
   }
 }
