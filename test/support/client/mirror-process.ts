@@ -10,7 +10,6 @@ const mirror = startMirror({
   store,
   run: 'killed',
   folder,
-  lockOf: async () => undefined,
   now: () => new Date(),
   signal: new AbortController().signal,
 });

@@ -14,7 +14,6 @@ import { startFront, type Front } from '../../../../test/support/front.ts';
 import { skipWithout, type Running } from '../../../../test/support/programs.ts';
 import { startVersitygw, VERSITYGW } from '../../../../test/support/versitygw.ts';
 import { rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
-import { locksFrom } from './job/digests.ts';
 import { startMirror, addForViewer, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';
 import { storeTrial, TASK_METADATA_KEY } from '../../../../test/support/client/stored-trial.ts';
@@ -71,7 +70,6 @@ describe('Mirror', function () {
       store,
       run: RUN,
       folder,
-      lockOf: locksFrom(store),
       now: () => new Date(),
       signal: new AbortController().signal,
       pausesMs: [50, 100],
@@ -247,7 +245,7 @@ describe('Mirror', function () {
         'trial.log': 'log',
       });
       await memory.put(key(trial.prefix), bomb);
-      const report = await mirrored(trial, { store: memory, lockOf: locksFrom(memory) });
+      const report = await mirrored(trial, { store: memory });
       expect(report, bomb.slice(0, 20)).to.deep.include({ trials: 1, problems: [] });
       expect(await readdir(join(folder, trial.trialName))).to.not.include('lock.json');
     };

@@ -4,10 +4,13 @@ import { readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type } from 'typebox';
 import Value from 'typebox/value';
-import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
+import { keyOf, type ArtifactStore } from '../../../providers/artifact-store/port.ts';
+import { noneIfTooLarge } from '../../../providers/errors.ts';
 import { mayPass, persistently } from '../../session/persistent.ts';
 import { copyFile, Mismatch, planCopy, type CopyPlan } from './copy.ts';
-import { readStoredConfig, type StoredConfig, type TrialLock } from '../../../results/lock.ts';
+import { METADATA_MAX_BYTES, readMetadata, type TaskMetadata } from '../../../tasks/index.ts';
+import { TASK_FILES } from '../../../tasks/bucket.ts';
+import { readStoredConfig, trialLock, type StoredConfig, type TrialLock } from '../../../results/lock.ts';
 import { createBudget } from '../../../async/in-parallel.ts';
 import { parsedJson } from '../../../text/json.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
@@ -25,8 +28,6 @@ interface MirrorOptions {
   run: string;
   /** The run's folder: `jobs/<run>`, absolute. */
   folder: string;
-  /** The lock of a Trial with this config; undefined where its task tells no digest. */
-  lockOf: (config: StoredConfig) => Promise<TrialLock | undefined>;
   now: () => Date;
   /** Ends the copying: what is under way is not finished, and never half there. */
   signal: AbortSignal;
@@ -67,6 +68,7 @@ export const PAUSES_MS: readonly number[] = [1000, 4000, 10_000, 15_000];
 class TrialMirror implements Mirror {
   readonly locks = new Map<string, TrialLock>();
   readonly #options: MirrorOptions;
+  readonly #lockOf: ReturnType<typeof locksFrom>;
   readonly #seen = new Map<string, StoredTrial>();
   readonly #failed = new Map<string, ResultsProblem[]>();
   readonly #told = new Set<string>();
@@ -80,6 +82,7 @@ class TrialMirror implements Mirror {
 
   constructor(options: MirrorOptions) {
     this.#options = options;
+    this.#lockOf = locksFrom(options.store);
     this.#ready = removeLeftovers(options.folder, options.now()).catch(() => {});
   }
 
@@ -161,14 +164,14 @@ class TrialMirror implements Mirror {
   }
 
   async #complete(trial: StoredTrial, { files }: CopyPlan): Promise<void> {
-    const { folder: root, lockOf } = this.#options;
+    const { folder: root } = this.#options;
     const folder = join(root, trial.trialName);
     const paths = files.map(({ path }) => path);
     await addForViewer({ root, folder, paths });
     if (!paths.includes(TRIAL_FILES.config)) return;
     const text = await readBounded(join(folder, TRIAL_FILES.config));
     const config = text === undefined ? undefined : readStoredConfig(text);
-    const lock = config && (await lockOf(config));
+    const lock = config && (await this.#lockOf(config));
     if (!lock) return;
     this.locks.set(trial.trialName, lock);
     await writeTextWhole(root, join(folder, 'lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
@@ -191,6 +194,34 @@ class TrialMirror implements Mirror {
 
 /** Begins to copy. Resumable: what is on the disk with the right checksum is not fetched again. */
 export const startMirror = (options: MirrorOptions): Mirror => new TrialMirror(options);
+
+type Digest = Pick<TaskMetadata, 'name' | 'digest'>;
+
+/**
+ * Locks for Trials of tasks in the store; each task's metadata is read once. A task that lies elsewhere, or whose metadata is not what this
+ * version of `sb` stores, has no digest, and its Trials no lock.
+ */
+function locksFrom(store: ArtifactStore): (config: StoredConfig) => Promise<TrialLock | undefined> {
+  const known = new Map<string, Promise<Digest | undefined>>();
+  const read = async (prefix: string): Promise<Digest | undefined> => {
+    const contents = await store
+      .get(`${prefix}${TASK_FILES.metadata}`, METADATA_MAX_BYTES)
+      .catch(noneIfTooLarge);
+    const found = contents && readMetadata(contents);
+    return found?.kind === 'read' ? found.metadata : undefined;
+  };
+  return async (config) => {
+    const prefix = keyOf(config.task.path, store.bucket);
+    if (prefix === undefined) return undefined;
+    const asked = known.get(prefix) ?? read(prefix);
+    known.set(prefix, asked);
+    const digest = await asked.catch((error: unknown) => {
+      known.delete(prefix);
+      throw error;
+    });
+    return digest && trialLock(config, digest);
+  };
+}
 
 /** Of a Trial's `result.json` what a viewer wants to see beside it. */
 const WithException = Type.Object({

@@ -1,14 +1,15 @@
 /** Everything that a run leaves behind: files of each Trial and the job's files on this disk. */
 import { join } from 'node:path';
 import { identityOf, trialName } from '../../../crds/names.ts';
-import { trialPrefix } from '../../../results/keys.ts';
+import { findJob, recordsOfShard } from '../../../results/read-index.ts';
+import { jobResultKey, trialPrefix } from '../../../results/keys.ts';
 import type { Trial } from '../../../crds/trial.ts';
+import { inParallel } from '../../../async/in-parallel.ts';
+import { noneIfTooLarge } from '../../../providers/errors.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import type { RunView } from '../follow/view.ts';
 import { persistently } from '../../session/persistent.ts';
-import { jobResult, type JobResult } from '../../../results/job-result.ts';
-import { locksFrom } from './job/digests.ts';
-import { StoredIndex } from './job/stored-index.ts';
+import { inLocalTime, jobResult, readJobResult, type JobResult } from '../../../results/job-result.ts';
 import { jobConfig, jobLock } from '../../../results/lock.ts';
 import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
@@ -44,6 +45,50 @@ interface Results {
 
 const EVERY_MS = 10_000;
 
+const PARALLEL = 16;
+const RESULT_MAX_BYTES = 64 * 1024 ** 2;
+
+/** What the operator has written of a run: the records of its index, and its aggregate. */
+class StoredIndex {
+  readonly #store: ArtifactStore;
+  readonly #run: { run: string; namespace: string };
+  readonly #shards = new Set<string>();
+  readonly #records = new Map<string, TrialRecord>();
+  #job: string;
+
+  constructor(store: ArtifactStore, run: { run: string; namespace: string }) {
+    this.#store = store;
+    this.#run = run;
+    this.#job = run.run;
+  }
+
+  /** By trial name, what has been read so far. */
+  get records(): ReadonlyMap<string, TrialRecord> {
+    return this.#records;
+  }
+
+  /** Reads the shards that are new. */
+  async refresh(): Promise<void> {
+    const { job, manifest } = await findJob(this.#store, this.#run);
+    this.#job = job;
+    const fresh = (manifest?.shards ?? []).filter(({ name }) => !this.#shards.has(name));
+    const take = async (shard: (typeof fresh)[number]): Promise<void> => {
+      for (const record of await recordsOfShard(this.#store, job, shard))
+        this.#records.set(record.trial_name, record);
+      this.#shards.add(shard.name);
+    };
+    await inParallel(fresh, take, { width: PARALLEL });
+  }
+
+  /** The aggregate as it is stored, in this machine's time; undefined where there is none, or something else in its place. */
+  async result(): Promise<JobResult | undefined> {
+    if (this.#shards.size === 0) return undefined;
+    const contents = await this.#store.get(jobResultKey(this.#job), RESULT_MAX_BYTES).catch(noneIfTooLarge);
+    const result = contents && readJobResult(Buffer.from(contents).toString('utf8'));
+    return result && inLocalTime(result);
+  }
+}
+
 class RunResults implements Results {
   readonly #options: ResultsOptions;
   readonly #folder: string;
@@ -62,7 +107,7 @@ class RunResults implements Results {
     this.#options = options;
     this.#folder = join(jobsDir, run);
     this.#stored = new StoredIndex(store, { run, namespace });
-    this.#mirror = startMirror({ ...options, folder: this.#folder, lockOf: locksFrom(store) });
+    this.#mirror = startMirror({ ...options, folder: this.#folder });
     this.#timer = setInterval(() => this.#update(), everyMs).unref();
   }
 
