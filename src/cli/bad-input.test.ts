@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { run } from './program.ts';
 import { fixedApi, healthy, type Answer, type FixedApi } from '../../test/support/client/api.ts';
-import { below, folderOf, type Folder } from '../../test/support/client/folder.ts';
+import { below, folderOf, type Folder } from '../../test/support/folder.ts';
 import { recordedIo } from '../../test/support/terminal/recorded.ts';
 
 const TASK = {

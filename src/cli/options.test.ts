@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { isRepeatable } from './commands/command.ts';
 import { CliError } from '../client/failures/error.ts';
 import { callOf, everyCommand, program, run } from './program.ts';
-import { below, folderOf, type Folder } from '../../test/support/client/folder.ts';
+import { below, folderOf, type Folder } from '../../test/support/folder.ts';
 import { recordedIo } from '../../test/support/terminal/recorded.ts';
 
 const fresh = () => program({ io: recordedIo(), finish: () => undefined });

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
-import { below, folderOf, GOOD_TASK, type Folder } from '../../test/support/client/folder.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../test/support/folder.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

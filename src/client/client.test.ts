@@ -13,7 +13,7 @@ import { startVersitygw, VERSITYGW } from '../../test/support/versitygw.ts';
 import { Trial as TrialKind } from '../crds/kinds.ts';
 import { ConfigMap } from '../kube/kinds.ts';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
-import { below, folderOf, type Folder } from '../../test/support/client/folder.ts';
+import { below, folderOf, type Folder } from '../../test/support/folder.ts';
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/folder.ts';
 import { systemClock } from '../async/clock.ts';
 import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
 import { readMetadata } from '../tasks/index.ts';

@@ -15,7 +15,7 @@ import { expect } from 'chai';
 import { configMapHash } from '../crds/content.ts';
 import { packContext, readTask } from '../tasks/index.ts';
 import { startCourierServices, TOKEN } from '../../test/support/courier-services.ts';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/folder.ts';
 import { anAssignment } from '../../test/support/trial-run.ts';
 import { copyContext, fetchContext } from './context.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/folder.ts';
 import { taskKeys } from './bucket.ts';
 import { readTask } from './folder/read.ts';
 import { taskHash, taskId, taskVersion } from './hash.ts';

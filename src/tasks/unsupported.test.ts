@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/folder.ts';
 import { parseTaskToml } from './toml/parse.ts';
 import { readTask } from './folder/read.ts';
 import { unsupportedFields, unsupportedParts } from './unsupported.ts';

@@ -8,7 +8,7 @@ import { API_VERSION } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { Job } from '../../src/kube/kinds.ts';
 import type { PushedTask } from '../../src/client/documents/task.ts';
-import { removeTaskFolder, taskFolder, type Files } from '../support/task-folder.ts';
+import { removeTaskFolder, taskFolder, type Files } from '../support/folder.ts';
 import { ensureBaseImages, s3 } from './cluster/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startSb } from './support/sb.ts';

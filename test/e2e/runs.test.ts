@@ -9,7 +9,7 @@ import { findJob, recordsOfShard } from '../../src/results/read-index.ts';
 import type { TrialRecord } from '../../src/results/record.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { removeTaskFolder, taskFolder, type Files } from '../support/task-folder.ts';
+import { removeTaskFolder, taskFolder, type Files } from '../support/folder.ts';
 import { ensureBaseImages } from './cluster/index.ts';
 import { startSb } from './support/sb.ts';
 import { world } from './support/world.ts';

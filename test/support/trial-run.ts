@@ -27,8 +27,7 @@ import {
 import { aTrial, NO_RULES } from './builders/objects.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
 import type { CourierServices, ServicesOptions } from './courier-services.ts';
-import { MINIMAL, removeTaskFolder, taskFolder } from './task-folder.ts';
-import type { Files } from './task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder, type Files } from './folder.ts';
 import { COURIER_UID, makeTaskPod } from './task-pod.ts';
 import type { TaskPod, TaskPodOptions } from './task-pod.ts';
 

@@ -1,5 +1,5 @@
 /** Scripts and Trials for scenarios. */
-import type { Files } from './task-folder.ts';
+import type { Files } from './folder.ts';
 import { needTaskPods } from './task-pod.ts';
 import { anAgent, makeTrialRun, SOLVED } from './trial-run.ts';
 import type { RunOptions, TrialRun, Wish } from './trial-run.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fixedApi, kubeconfigFor, type FixedApi } from '../../../test/support/client/api.ts';
-import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
 import type { Diagnosis, CheckResult } from '../../client/documents/cluster.ts';

@@ -1,7 +1,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { needInstalled, needTerminal, PseudoTerminal } from '../../../test/support/terminal/tmux.ts';
-import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { FILES, SCRIPTS, SHELLS, type Shell } from './complete.ts';
 
 const ARN = 'arn:aws:eks:eu-west-1:1:cluster';

@@ -8,7 +8,7 @@ import type { Kube } from '../../kube/connect.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
 import { CliError } from '../../client/failures/error.ts';
 import { broken, inRun, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
-import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';

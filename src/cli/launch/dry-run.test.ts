@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import { run } from '../program.ts';
-import { below, folderOf, GOOD_TASK, type Folder } from '../../../test/support/client/folder.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 
 // A verifier of its own is more than the operator runs today.

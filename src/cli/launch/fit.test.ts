@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/folder.ts';
 import type { CliError } from '../../client/failures/error.ts';
 import { Node } from '../../kube/kinds.ts';
 import type { RunOptions } from '../../client/documents/run-options.ts';

@@ -5,7 +5,7 @@ import type { TrialSpec } from '../../crds/trial.ts';
 import { run } from '../program.ts';
 import { selectTasks } from '../../client/runs/select/select.ts';
 import { fixedApi, type FixedApi } from '../../../test/support/client/api.ts';
-import { below, folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { below, folderOf, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo, recordedTerminal } from '../../../test/support/terminal/recorded.ts';
 import { hostAccess } from './host-access.ts';
 import { wishOf } from './wish.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { run } from '../program.ts';
-import { below, folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { below, folderOf, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 
 const task = (toml: string) => ({

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CliError } from '../../client/failures/error.ts';
-import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import { durationMs, wishOf, type RunFlags } from './wish.ts';
 

@@ -23,7 +23,7 @@ import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
 import { pushTasks } from '../push.ts';
 import { fixedApi } from '../../../test/support/client/api.ts';
 import { testCluster, type TestCluster } from '../../../test/support/client/cluster.ts';
-import { folderOf, GOOD_TASK, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, GOOD_TASK, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 
 const commands = everyCommand(program({ io: recordedIo(), finish: () => undefined }));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { join } from 'node:path';
 import type { CliError } from '../failures/error.ts';
 import { fixedApi, healthy, kubeconfigFor, type FixedApi } from '../../../test/support/client/api.ts';
-import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { SessionOptions } from './types.ts';
 import { explain } from '../failures/explain.ts';

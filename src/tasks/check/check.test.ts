@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { below, folderOf, GOOD_TASK, type Folder } from '../../../test/support/client/folder.ts';
+import { below, folderOf, GOOD_TASK, type Folder } from '../../../test/support/folder.ts';
 import { checkTasks, type CheckReport } from './check.ts';
 
 type CheckOptions = Parameters<typeof checkTasks>[1];
@@ -10,7 +10,7 @@ const toml = (more: string): string => `${GOOD_TASK['task.toml']}${more}`;
 
 describe('sb task check', () => {
   const folders: Folder[] = [];
-  const make = async (files: Record<string, string | undefined>): Promise<string> => {
+  const make = async (files: Parameters<typeof folderOf>[0]): Promise<string> => {
     const folder = await folderOf(files);
     folders.push(folder);
     return folder.path;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { folderOf, type Folder } from '../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { composeFindings } from './compose.ts';
 
 describe('A compose file', () => {

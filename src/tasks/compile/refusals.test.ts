@@ -1,6 +1,6 @@
 /** What the API server refuses, and `sb task check` and `--dry-run` say before it. */
 import { expect } from 'chai';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/folder.ts';
 import { readTask } from '../folder/read.ts';
 import { refusedOf } from './refusals.ts';
 

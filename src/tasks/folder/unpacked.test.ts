@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/task-folder.ts';
-import type { Files } from '../../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder, type Files } from '../../../test/support/folder.ts';
 import { packTask, readTask, taskHash, unpack, unpackedHash } from '../index.ts';
 
 describe('the hash of an unpacked task', () => {

@@ -9,7 +9,7 @@ import type { Kind, KubeObject } from '../../../src/kube/types.ts';
 import { run } from '../../../src/cli/program.ts';
 import type { ExitCode } from '../../../src/client/failures/error.ts';
 import { kubeconfigFor } from './api.ts';
-import { folderOf } from './folder.ts';
+import { folderOf } from '../folder.ts';
 import { recordedIo } from '../terminal/recorded.ts';
 
 export interface TestCluster {

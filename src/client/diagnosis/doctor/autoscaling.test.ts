@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { join } from 'node:path';
 import { withSession } from '../../session/session.ts';
 import { fixedApi, type FixedApi } from '../../../../test/support/client/api.ts';
-import { folderOf } from '../../../../test/support/client/folder.ts';
+import { folderOf } from '../../../../test/support/folder.ts';
 import { recordedIo } from '../../../../test/support/terminal/recorded.ts';
 import type { Found } from './check.ts';
 import { pod } from '../../../../test/support/client/doctor.ts';

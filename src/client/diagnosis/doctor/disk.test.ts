@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { folderOf, type Folder } from '../../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import { disk, judgeDisk } from './disk.ts';
 
 describe('sb doctor about this machine', () => {

@@ -17,7 +17,7 @@ import { rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
 import { startMirror, addForViewer, type MirrorReport } from './mirror.ts';
 import type { ResultsProblem } from './problem.ts';
 import { storeTrial, TASK_METADATA_KEY } from '../../../../test/support/client/stored-trial.ts';
-import { folderOf, type Folder } from '../../../../test/support/client/folder.ts';
+import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 
 type MirrorOptions = Parameters<typeof startMirror>[0];
 

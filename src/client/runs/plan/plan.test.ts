@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import type { TSchema } from 'typebox';
 import Value from 'typebox/value';
-import { MINIMAL, removeTaskFolder, taskFolder, type Files } from '../../../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder, type Files } from '../../../../test/support/folder.ts';
 import { TaskBuildSpec } from '../../../crds/task-build.ts';
 import { TrialSpec } from '../../../crds/trial.ts';
 import { readTask } from '../../../tasks/index.ts';

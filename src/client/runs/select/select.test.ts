@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { unzipSync } from 'fflate';
-import { MINIMAL, type Files } from '../../../../test/support/task-folder.ts';
+import { MINIMAL, type Files } from '../../../../test/support/folder.ts';
 import { packContext, packTask, type Task } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import { grouped, problemsOf } from '../../../tasks/folder/problems.ts';

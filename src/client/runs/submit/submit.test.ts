@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { ApiServer, type FaultRule } from '../../../../test/support/api-server.ts';
 import { connectTo, fastClock } from '../../../../test/support/kube.ts';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../../../test/support/folder.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../../crds/kinds.ts';
 import type { Kube } from '../../../kube/connect.ts';
 import { Secret as SecretKind, type Secret } from '../../../kube/kinds.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Running } from '../../../../test/support/programs.ts';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../../../test/support/task-folder.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../../../test/support/folder.ts';
 import { startVersitygw, VERSITYGW } from '../../../../test/support/versitygw.ts';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { s3ArtifactStore } from '../../../providers/artifact-store/s3.ts';
