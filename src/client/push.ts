@@ -5,11 +5,11 @@ import { taskHash, taskId, taskPrefix, taskVersion } from '../tasks/index.ts';
 import type { PushedTask } from './documents/task.ts';
 import { DATASET } from './runs/plan/types.ts';
 import { selectTasks, type SelectedTask } from './runs/select/select.ts';
-import { UPLOADS, uploading } from './runs/submit/effects.ts';
+import { UPLOADS, uploading } from './runs/submit/upload.ts';
 import { persistently } from './session/persistent.ts';
 import type { Session } from './session/types.ts';
 
-export interface PushOptions {
+interface PushOptions {
   /** Task folders, or folders of tasks at any depth. */
   paths: readonly string[];
   cwd: string;

@@ -1,5 +1,5 @@
 import { sha256 } from '../crds/names.ts';
-import { metadataText } from './runs/submit/metadata.ts';
+import { metadataText } from './runs/submit/upload.ts';
 import { TASK_FILES } from '../tasks/bucket.ts';
 /** Tasks on this machine: read, hash, pack, and the rules to check them by. */
 import { resolve, join } from 'node:path';

@@ -16,11 +16,12 @@ import type { RunOptions } from '../../documents/run-options.ts';
 import { planRun } from '../plan/plan.ts';
 import type { RunPlan } from '../plan/types.ts';
 import { selectTasks } from '../select/select.ts';
-import type { SubmitSession } from './effects.ts';
-import { dryRunServer, submitRun, type SubmitEvent, type SubmitOptions } from './submit.ts';
+import { dryRunServer, submitRun, type SubmitOptions } from './submit.ts';
 
 /** Failures of one request, the store's retries and ours taken together. */
 const LONGER_THAN_ANYBODY_WAITS = 100;
+
+type SubmitEvent = Parameters<NonNullable<SubmitOptions['onEvent']>>[0];
 
 describe('Submitting a run', () => {
   let server: ApiServer;
@@ -28,7 +29,7 @@ describe('Submitting a run', () => {
   let folders: string[];
   let faults: Map<string, ProviderError[]>;
   let puts: string[];
-  let session: SubmitSession;
+  let session: SubmitOptions['session'];
 
   beforeEach(async () => {
     server = await ApiServer.start();

@@ -1,15 +1,20 @@
 /** A plan → tasks in the bucket and Trials in the cluster. */
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../../crds/kinds.ts';
 import { taskId } from '../../../tasks/index.ts';
-import { ApiError } from '../../../kube/errors.ts';
+import { ApiError, isAlreadyExists } from '../../../kube/errors.ts';
+import { Secret as SecretKind, type Secret } from '../../../kube/kinds.ts';
+import { objectPath, queryString } from '../../../kube/http/paths.ts';
+import type { Session } from '../../session/types.ts';
 import { CliError } from '../../failures/error.ts';
 import { explain } from '../../failures/explain.ts';
 import { trialCount, type PlannedTask, type RunPlan, type TrialManifest } from '../plan/types.ts';
 import { createBudget, inParallel } from '../../../async/in-parallel.ts';
 import { isAboutObject, persistently, type Persistence } from '../../session/persistent.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
-import { dryEffects, realEffects, UPLOADS, type Effects, type SubmitSession } from './effects.ts';
+import { UPLOADS, uploading } from './upload.ts';
 import { findUnchanged, refusal } from './existing.ts';
+
+type SubmitSession = Pick<Session, 'kube' | 'kubeParts' | 'namespace' | 'store'>;
 
 export interface SubmitOptions {
   session: SubmitSession;
@@ -20,7 +25,7 @@ export interface SubmitOptions {
   onEvent?: (event: SubmitEvent) => void;
 }
 
-export type SubmitEvent =
+type SubmitEvent =
   /** `bytes` were sent; none where the version was in the bucket. */
   | { type: 'task'; folder: string; id: string; result: 'stored' | 'present'; bytes: number }
   | { type: 'trial'; name: string; result: 'created' | 'unchanged' }
@@ -62,6 +67,55 @@ export async function submitRun(options: SubmitOptions): Promise<Submitted> {
 /** `submitRun` without storing anything: what the API server would say to every object (`--dry-run=server`). */
 export async function dryRunServer(options: SubmitOptions): Promise<Submitted> {
   return new Submission({ ...options, effects: dryEffects(options.session) }).run();
+}
+
+/** What submitting does to the world outside; a dry run does less. */
+interface Effects {
+  upload: ReturnType<typeof uploading>;
+  secret(secret: Secret): Promise<void>;
+  apply(kind: Kind<KubeObject>, object: KubeObject): Promise<void>;
+}
+
+/** Stores tasks and applies objects. */
+async function realEffects({ kube, store: open }: SubmitSession, plan: RunPlan): Promise<Effects> {
+  const store = await open();
+  if (store.bucket !== plan.bucket)
+    throw new TypeError(`the plan is for bucket ${plan.bucket}, the store is ${store.bucket}`);
+  return {
+    upload: uploading(store, plan.dataset),
+    async secret(secret) {
+      try {
+        await kube.create(SecretKind, secret);
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+        // An earlier command of the same run may have put keys there that its Trials still need.
+        const { namespace = '', name } = secret.metadata;
+        await kube.patch(SecretKind, { namespace, name }, { data: secret.data });
+      }
+    },
+    async apply(kind, object) {
+      await kube.apply(kind, object);
+    },
+  };
+}
+
+/** Asks the API server what it would say; nothing is stored anywhere. */
+function dryEffects({ kubeParts: { transport } }: SubmitSession): Effects {
+  const apply = async (kind: Kind<KubeObject>, object: KubeObject): Promise<void> => {
+    const { namespace = '', name } = object.metadata;
+    const query = queryString({ fieldManager: 'sb', force: true, dryRun: 'All' });
+    await transport.send({
+      method: 'PATCH',
+      path: objectPath(kind, { namespace, name }) + query,
+      contentType: 'application/apply-patch+yaml',
+      body: JSON.stringify(object),
+    });
+  };
+  return {
+    upload: () => Promise.resolve({ result: 'present', bytes: 0 }),
+    secret: (secret) => apply(SecretKind, secret),
+    apply,
+  };
 }
 
 interface SubmissionOptions extends SubmitOptions {

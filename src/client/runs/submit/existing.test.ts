@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { specDifferences } from './same-spec.ts';
+import { specDifferences } from './existing.ts';
 
 /** As the API server stores `WANTED`. */
 const STORED = {
