@@ -1,6 +1,9 @@
 /** Objects of a cluster in which nothing is wrong, and an API server that answers with them. */
 import { GROUP, VERSION } from '../../../src/crds/names.ts';
 import type { Lease, Node, Pod } from '../../../src/kube/kinds.ts';
+import type { KubeClient, KubeObject } from '../../../src/kube/types.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
+import type { Check, Found, Patient } from '../../../src/client/diagnosis/doctor/check.ts';
 import { healthy, type Answer, type FixedApi } from './api.ts';
 
 export const node = (
@@ -90,3 +93,46 @@ export const forbidden = (verb: string, resource: string, group = ''): Answer =>
   reason: 'Forbidden',
   message: `${resource} is forbidden: User "jane" cannot ${verb} resource "${resource}" in API group "${group}" at the cluster scope`,
 });
+
+interface Looks {
+  /** What the API server has, by kind. */
+  objects?: Record<string, readonly KubeObject[]>;
+  /** What it answers to `raw`; undefined is 404. */
+  raw?: (path: string) => unknown;
+  /** Other parts of the client, and of the session. */
+  kube?: Partial<KubeClient>;
+  session?: Partial<Patient['session']>;
+  patient?: Partial<Omit<Patient, 'session'>>;
+}
+
+/** What a check finds where jane looks at namespace `a` of a cluster with this in it. There is no installation unless `session` has one. */
+export const findingsOf = (
+  check: Check<Patient> | undefined,
+  { objects = {}, raw = () => undefined, kube, session, patient }: Looks = {},
+): Promise<Found[]> => {
+  if (!check) throw new Error('there is no such check');
+  const client = {
+    get: async ({ kind }: { kind: string }, { name }: { name: string }) =>
+      objects[kind]?.find(({ metadata }) => metadata.name === name),
+    list: async ({ kind }: { kind: string }) => objects[kind] ?? [],
+    raw: async (path: string) => {
+      const answer = raw(path);
+      if (answer === undefined) throw new ApiError({ status: 404, reason: 'NotFound', message: path });
+      return answer;
+    },
+    ...kube,
+  };
+  return check.run({
+    session: {
+      kube: client,
+      namespace: 'a',
+      now: () => new Date(),
+      client: () => Promise.reject(new Error('there is no installation')),
+      ...session,
+    } as Patient['session'],
+    identity: async () => ({ user: 'jane', aheadMs: 0 }),
+    env: {},
+    writeProbe: false,
+    ...patient,
+  });
+};

@@ -18,7 +18,7 @@ const EndpointSlice: Kind<EndpointSlice> = {
 const LOG = `${OPERATOR_LOG} --tail=50`;
 
 /** What couriers connect to: Pods that answer. */
-export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
+function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
   const ready = slices
     .flatMap(({ endpoints }) => endpoints ?? [])
     .filter(({ conditions }) => conditions?.ready !== false);
@@ -31,7 +31,7 @@ export function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
   );
 }
 
-export function judgeCertificate(secret: Secret | undefined, now: Date): Found {
+function judgeCertificate(secret: Secret | undefined, now: Date): Found {
   const pem = Buffer.from(secret?.data?.['tls.crt'] ?? '', 'base64').toString();
   if (pem === '')
     return problem(

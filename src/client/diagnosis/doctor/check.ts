@@ -33,7 +33,7 @@ export interface Check<Of> {
 }
 
 /** Who is logged in, and by how much this machine's clock is ahead of the API server's. */
-export interface Identity {
+interface Identity {
   user: string;
   /** Milliseconds, to within a second. */
   aheadMs: number;

@@ -2,63 +2,88 @@ import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import type { Namespace } from '../../../kube/kinds.ts';
 import type { Found } from './check.ts';
-import { judgeLatency, judgeClock, judgeKubernetes, judgeNamespace, judgeVersions } from './cluster.ts';
-import { PURPOSES, judgePermissions, type Want } from './permissions.ts';
+import { findingsOf } from '../../../../test/support/client/doctor.ts';
+import { clusterChecks, judgeLatency } from './cluster.ts';
+import { permissions } from './permissions.ts';
+
+type Looks = Parameters<typeof findingsOf>[1];
 
 const states = (found: readonly Found[]): string[] => found.map(({ state }) => state);
 
 describe('sb doctor about the cluster', () => {
-  it('wants a Kubernetes that starts native sidecars, however its version is written', () => {
+  const found = (name: string, looks: Looks): Promise<Found[]> =>
+    findingsOf(
+      clusterChecks.find((check) => check.name === name),
+      looks,
+    );
+
+  it('wants a Kubernetes that starts native sidecars, however its version is written', async () => {
     const versions = ['v1.29.15', 'v1.30.0', 'v1.32.9-eks-113cf36', '1.36+'];
-    expect(states(versions.flatMap(judgeKubernetes))).to.deep.equal(['problem', 'fine', 'fine', 'fine']);
+    const judged = versions.map((gitVersion) => {
+      const transport = { send: async () => JSON.stringify({ gitVersion }) };
+      return found('kubernetes', { session: { kubeParts: { transport } as never } });
+    });
+    expect(states((await Promise.all(judged)).flat())).to.deep.equal(['problem', 'fine', 'fine', 'fine']);
   });
 
   it('warns of an API server that is slow', () => {
     expect(states([5, 1500].flatMap(judgeLatency))).to.deep.equal(['fine', 'warning']);
   });
 
-  it('takes a clock that is off for a nuisance, and one that is far off for wrong', () => {
-    expect(states([0, 5000, -6000, 400_000].flatMap(judgeClock))).to.deep.equal([
+  it('takes a clock that is off for a nuisance, and one that is far off for wrong', async () => {
+    const judged = (aheadMs: number): Promise<Found[]> =>
+      found('clock', { patient: { identity: async () => ({ user: 'jane', aheadMs }) } });
+    expect(states((await Promise.all([0, 5000, -6000, 400_000].map(judged))).flat())).to.deep.equal([
       'fine',
       'fine',
       'warning',
       'problem',
     ]);
-    expect(judgeClock(-6000)[0]?.what).to.include('6.0 s behind the API server’s');
+    expect((await judged(-6000))[0]?.what).to.include('6.0 s behind the API server’s');
   });
 
-  it('wants client and operator to be of one minor version', () => {
-    expect(states(judgeVersions({ client: '0.1.0', operator: '0.1.9' }))).to.deep.equal(['fine']);
-    expect(judgeVersions({ client: '0.1.0', operator: '0.2.0' })[0]?.fix).to.include('sb-operator@0.2.0');
+  it('wants client and operator to be of one minor version', async () => {
+    const judged = (operatorVersion: string): Promise<Found[]> =>
+      found('versions', { session: { client: async () => ({ operatorVersion }) as never } });
+    expect(states(await judged('0.1.9'))).to.deep.equal(['fine']);
+    expect((await judged('0.2.0'))[0]?.fix).to.include('sb-operator@0.2.0');
   });
 
-  it('knows a namespace that is missing, goes, or refuses containers that start as root', () => {
+  it('knows a namespace that is missing, goes, or refuses containers that start as root', async () => {
     const named = (more: Partial<Namespace['metadata']>): Namespace => ({
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name: 'a', ...more },
     });
     const enforce = (level: string) => ({ labels: { 'pod-security.kubernetes.io/enforce': level } });
-    const judged = (found?: Namespace): string[] => states(judgeNamespace('a', found));
-    expect(judged(named(enforce('baseline')))).to.deep.equal(['fine']);
-    expect(judged()).to.deep.equal(['problem']);
-    expect(judged(named({ deletionTimestamp: '2026-01-01T00:00:00Z' }))).to.deep.equal(['problem']);
-    expect(judged(named(enforce('restricted')))).to.deep.equal(['problem']);
+    const judged = async (there?: Namespace): Promise<string[]> =>
+      states(await found('namespace', { objects: { Namespace: there ? [there] : [] } }));
+    expect(await judged(named(enforce('baseline')))).to.deep.equal(['fine']);
+    expect(await judged()).to.deep.equal(['problem']);
+    expect(await judged(named({ deletionTimestamp: '2026-01-01T00:00:00Z' }))).to.deep.equal(['problem']);
+    expect(await judged(named(enforce('restricted')))).to.deep.equal(['problem']);
   });
 });
 
 describe('sb doctor about permissions', () => {
-  const lacking = (lacks: (want: Want) => boolean) =>
-    PURPOSES.map((purpose) => ({ ...purpose, lacks: purpose.wants.filter(lacks) }));
-  const judged = (lacks: (want: Want) => boolean, user = 'jane'): Found[] =>
-    judgePermissions({ user, namespace: 'a', missing: lacking(lacks) });
+  type Want = Record<'verb' | 'resource', string>;
+  const judged = (lacks: (want: Want) => boolean, user = 'jane'): Promise<Found[]> =>
+    findingsOf(permissions, {
+      kube: {
+        create: async (_kind: unknown, review: object) => {
+          const { resourceAttributes } = (review as { spec: { resourceAttributes: Want } }).spec;
+          return { ...review, status: { allowed: !lacks(resourceAttributes) } } as never;
+        },
+      },
+      patient: { identity: async () => ({ user, aheadMs: 0 }) },
+    });
 
-  it('says so where nothing is missing', () => {
-    expect(states(judged(() => false))).to.deep.equal(['fine']);
+  it('says so where nothing is missing', async () => {
+    expect(states(await judged(() => false))).to.deep.equal(['fine']);
   });
 
-  it('takes what no run can do without for a problem, and the rest for a warning', () => {
-    const found = judged(
+  it('takes what no run can do without for a problem, and the rest for a warning', async () => {
+    const found = await judged(
       ({ resource, verb }) => resource === 'secrets' || (resource === 'trials' && verb === 'patch'),
     );
     expect(found.map(({ state, what }) => `${state} ${what}`)).to.deep.equal([
@@ -72,8 +97,8 @@ describe('sb doctor about permissions', () => {
     expect(found[2]?.why).to.equal('may not get, delete secrets');
   });
 
-  it('gives all of it by one Role, each verb once, under the last of them', () => {
-    const found = judged(({ resource }) => resource === 'pods' || resource === 'secrets');
+  it('gives all of it by one Role, each verb once, under the last of them', async () => {
+    const found = await judged(({ resource }) => resource === 'pods' || resource === 'secrets');
     expect(found.map(({ manifest }) => manifest !== undefined)).to.deep.equal([
       false,
       false,
@@ -105,20 +130,27 @@ describe('sb doctor about permissions', () => {
     ]);
   });
 
-  it('takes nothing away from what was applied before: other grants have other names', () => {
-    const nameOf = (resource: string, user: string): string | undefined =>
+  it('takes nothing away from what was applied before: other grants have other names', async () => {
+    const nameOf = async (resource: string, user: string): Promise<string | undefined> =>
       /name: (sb-user-\w+)/.exec(
-        judged((want) => want.resource === resource, user).at(-1)?.manifest ?? '',
+        (await judged((want) => want.resource === resource, user)).at(-1)?.manifest ?? '',
       )?.[1];
-    const names = [nameOf('trials', 'jane'), nameOf('pods', 'jane'), nameOf('trials', 'joe')];
-    expect(new Set([...names, nameOf('trials', 'jane')]).size).to.equal(3);
+    const names = [
+      await nameOf('trials', 'jane'),
+      await nameOf('pods', 'jane'),
+      await nameOf('trials', 'joe'),
+    ];
+    expect(new Set([...names, await nameOf('trials', 'jane')]).size).to.equal(3);
     expect(names).to.not.include(undefined);
   });
 
-  it('binds whoever uses a ServiceAccount’s token as that account', () => {
-    const found = judged(({ resource }) => resource === 'taskbuilds', 'system:serviceaccount:ci:runner').at(
-      -1,
+  it('binds whoever uses a ServiceAccount’s token as that account', async () => {
+    const found = await judged(
+      ({ resource }) => resource === 'taskbuilds',
+      'system:serviceaccount:ci:runner',
     );
-    expect(found?.manifest).to.include('  - kind: ServiceAccount\n    name: runner\n    namespace: ci\n');
+    expect(found.at(-1)?.manifest).to.include(
+      '  - kind: ServiceAccount\n    name: runner\n    namespace: ci\n',
+    );
   });
 });

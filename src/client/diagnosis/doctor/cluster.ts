@@ -39,7 +39,7 @@ export const apiServer: Check<Patient> = {
 const OLDEST = [1, 30] as const;
 
 /** `v1.36.1` or `v1.32.9-eks-113cf36`. */
-export function judgeKubernetes(version: string): Found[] {
+function judgeKubernetes(version: string): Found[] {
   const [, major = '0', minor = '0'] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
   const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1]);
   if (!isOld) return [fine(`Kubernetes ${version}`)];
@@ -64,7 +64,7 @@ const WARN_MS = 5000;
 const WRONG_MS = 300_000;
 
 /** `aheadMs`: by how much this machine's clock is ahead of the API server's. */
-export function judgeClock(aheadMs: number): Found[] {
+function judgeClock(aheadMs: number): Found[] {
   const off = Math.abs(aheadMs);
   const what = `this machine’s clock is ${(off / 1000).toFixed(1)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the API server’s`;
   const fix = 'sudo timedatectl set-ntp true    (or: sudo sntp -sS pool.ntp.org)';
@@ -82,7 +82,7 @@ const clock: Check<Patient> = {
 /** Before 1.0 a minor version may break what an older one promised. */
 const line = (version: string): string => version.split('.').slice(0, 2).join('.');
 
-export function judgeVersions({ client, operator }: { client: string; operator: string }): Found[] {
+function judgeVersions({ client, operator }: { client: string; operator: string }): Found[] {
   const both = `sb ${client}, sb-operator ${operator}`;
   return line(client) === line(operator)
     ? [fine(both)]
@@ -113,7 +113,7 @@ const customResources: Check<Patient> = {
   },
 };
 
-export function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
+function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
   if (!found)
     return [
       problem(

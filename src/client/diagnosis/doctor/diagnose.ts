@@ -4,7 +4,7 @@ import { explain } from '../../failures/explain.ts';
 import { openSession } from '../../session/session.ts';
 import type { Diagnosis, CheckResult } from '../../documents/cluster.ts';
 import type { Surroundings, Session, SessionOptions } from '../../session/types.ts';
-import { examine, withoutEchoes, skipped, type Check, type Patient, type Identity } from './check.ts';
+import { examine, withoutEchoes, skipped, type Check, type Patient } from './check.ts';
 import { autoscaling } from './autoscaling.ts';
 import { imagePulls, nodeChecks } from './nodes.ts';
 import { quota } from './room.ts';
@@ -103,7 +103,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** Who the API server takes us for, and what time it has. Everybody who is logged in may ask. */
-async function identityOf({ kube, now }: Pick<Session, 'kube' | 'now'>): Promise<Identity> {
+async function identityOf({ kube, now }: Pick<Session, 'kube' | 'now'>): ReturnType<Patient['identity']> {
   const asked = now().getTime();
   const { metadata, status } = await kube.create(SelfSubjectReview, {
     apiVersion: 'authentication.k8s.io/v1',

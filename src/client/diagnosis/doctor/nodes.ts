@@ -31,7 +31,7 @@ function pressuresOf({ metadata: { name }, status }: Node): Found[] {
 }
 
 /** Room for one default Trial: 500m, 512Mi, 8Gi of disk, and the courier. */
-export function judgeRoom({ nodes, pods, grows }: Seen): Found {
+function judgeRoom({ nodes, pods, grows }: Seen): Found {
   const usable = nodes.filter((node) => obstacle(node) === undefined);
   const rooms = usable.map((node) => fitting(node, pods));
   const now = rooms.reduce((all, room) => all + room.now, 0);
@@ -60,7 +60,7 @@ export function judgeRoom({ nodes, pods, grows }: Seen): Found {
   );
 }
 
-export const judgeNodes = (seen: Seen): Found[] => [judgeRoom(seen), ...seen.nodes.flatMap(pressuresOf)];
+const judgeNodes = (seen: Seen): Found[] => [judgeRoom(seen), ...seen.nodes.flatMap(pressuresOf)];
 
 /** A cluster may keep thousands of Pods that ended. */
 const TAKING_ROOM = { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' };
@@ -129,7 +129,7 @@ const FULL = /no space left on device/i;
 type Pull = Pick<Event, 'reason' | 'message' | 'lastTimestamp'> & { eventTime?: string | null };
 
 /** Failed pulls of the last hour that a registry's limit or a full disk is behind. */
-export function judgePulls(events: readonly Pull[], now: Date): Found[] {
+function judgePulls(events: readonly Pull[], now: Date): Found[] {
   const recent = events.filter(({ lastTimestamp, eventTime, reason }) => {
     const at = Date.parse(lastTimestamp || (eventTime ?? ''));
     return reason === 'Failed' && now.getTime() - at <= RECENT_MS;

@@ -54,7 +54,7 @@ export const operator: Check<Patient> = {
 const RECENT_MS = 3_600_000;
 
 /** Ready replicas; the kubelet asks each for its /readyz every two seconds. */
-export function judgeDeployment(deployment: Deployment | undefined, pods: readonly Pod[]): Found[] {
+function judgeDeployment(deployment: Deployment | undefined, pods: readonly Pod[]): Found[] {
   if (!deployment)
     return [
       problem(
@@ -116,7 +116,7 @@ function wordsOf(waiting: Waiting): string | undefined {
 }
 
 /** Somebody leads and says so. `clusterMs`: now, by the cluster's clock. */
-export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[] {
+function judgeLease(lease: Lease | undefined, clusterMs: number): Found[] {
   const { holderIdentity, renewTime, leaseDurationSeconds = 15 } = lease?.spec ?? {};
   const nobody = (why: string): Found[] => [
     problem('no operator leads', why, `${KUBECTL} get pods,lease; ${OPERATOR_LOG} --tail=50`),
@@ -132,7 +132,7 @@ export function judgeLease(lease: Lease | undefined, clusterMs: number): Found[]
 }
 
 /** Ends of the operator within the last hour, with the reason of the latest. */
-export function judgeRestarts(pods: readonly Pod[], now: Date): Found[] {
+function judgeRestarts(pods: readonly Pod[], now: Date): Found[] {
   const ends = pods.flatMap((pod) =>
     earlierExits(pod).flatMap(({ restarts, exit }) => {
       const at = Date.parse(exit.finishedAt ?? '');

@@ -5,7 +5,7 @@ import { missingOf, type Need } from '../../session/preflight.ts';
 import { fine, type Check, type Found, type Patient } from './check.ts';
 
 /** A permission, on a subresource where there is one. */
-export type Want = Need & { subresource?: string };
+type Want = Need & { subresource?: string };
 
 interface Purpose {
   /** `sb cloud run`. */
@@ -18,7 +18,7 @@ interface Purpose {
 const on = (group: string, resource: string, verbs: readonly string[]): Want[] =>
   verbs.map((verb) => ({ verb, group, resource }));
 
-export const PURPOSES: readonly Purpose[] = [
+const PURPOSES: readonly Purpose[] = [
   {
     command: 'sb cloud run',
     essential: true,
@@ -77,7 +77,7 @@ function words(wants: readonly Want[]): string {
 }
 
 /** One Role for everything that is missing: the first finding that names it has it. */
-export function judgePermissions({ user, namespace, missing }: Allowed): Found[] {
+function judgePermissions({ user, namespace, missing }: Allowed): Found[] {
   const lacking = missing.filter(({ lacks }) => lacks.length > 0);
   if (lacking.length === 0) return [fine(`${user} may do everything that sb does in namespace ${namespace}`)];
   const wants = lacking.flatMap(({ lacks }) => lacks);

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import type { Pod } from '../../../kube/kinds.ts';
 import type { Found } from './check.ts';
-import { node, pod } from '../../../../test/support/client/doctor.ts';
-import { judgePulls, judgeNodes, judgeRoom } from './nodes.ts';
+import { findingsOf, node, pod } from '../../../../test/support/client/doctor.ts';
+import type { KubeObject } from '../../../kube/types.ts';
+import { imagePulls, nodeChecks } from './nodes.ts';
 import { judgeQuotas, fitting, obstacle, requestsOf } from './room.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
@@ -54,41 +55,49 @@ describe('The room on a node', () => {
 
 describe('sb doctor about the nodes', () => {
   const full = [on('n', '2')];
-  const judged = (nodes: ReturnType<typeof node>[], pods: Pod[] = [], grows = false): Found =>
-    judgeRoom({ nodes, pods, grows });
+  const looked = (nodes: KubeObject[], pods: Pod[] = [], grows = false): Promise<Found[]> =>
+    findingsOf(
+      nodeChecks.find(({ name }) => name === 'nodes'),
+      {
+        objects: { Node: nodes, Pod: pods },
+        raw: () => (grows ? { preferredVersion: { version: 'v1' } } : undefined),
+      },
+    );
+  const judged = async (...of: Parameters<typeof looked>): Promise<Found | undefined> =>
+    (await looked(...of))[0];
 
-  it('counts the default Trials that have room now', () => {
-    expect(judged([node('n'), tainted('a')]).what).to.equal(
+  it('counts the default Trials that have room now', async () => {
+    expect((await judged([node('n'), tainted('a')]))?.what).to.equal(
       'there is room for 3 default Trials on 1 of 2 nodes',
     );
   });
 
-  it('tells a cluster that is full from one that is too small', () => {
-    expect(judged([node('n')], full).state).to.equal('warning');
+  it('tells a cluster that is full from one that is too small', async () => {
+    expect((await judged([node('n')], full))?.state).to.equal('warning');
     const small = node('n', {
       allocatable: { cpu: '400m', memory: '8Gi', 'ephemeral-storage': '40Gi', pods: '9' },
     });
-    expect(judged([small])).to.include({
+    expect(await judged([small])).to.include({
       state: 'problem',
       why: 'every node is too small, even when idle',
     });
-    expect(judged([tainted('gpu')]).why).to.equal('every node has the taint gpu:NoSchedule');
-    expect(judged([]).why).to.equal('the cluster has no node');
+    expect((await judged([tainted('gpu')]))?.why).to.equal('every node has the taint gpu:NoSchedule');
+    expect((await judged([]))?.why).to.equal('the cluster has no node');
   });
 
-  it('expects the next node where nodes are added', () => {
-    expect(judged([node('n')], full, true).state).to.equal('fine');
-    expect(judged([], [], true).state).to.equal('fine');
+  it('expects the next node where nodes are added', async () => {
+    expect((await judged([node('n')], full, true))?.state).to.equal('fine');
+    expect((await judged([], [], true))?.state).to.equal('fine');
   });
 
-  it('names every node under pressure', () => {
+  it('names every node under pressure', async () => {
     const pressed = node('n', {
       conditions: [
         { type: 'Ready', status: 'True' },
         { type: 'DiskPressure', status: 'True' },
       ],
     });
-    const found = judgeNodes({ nodes: [pressed, node('m')], pods: [], grows: false });
+    const found = await looked([pressed, node('m')]);
     expect(found.map(({ what }) => what)).to.include('node n has DiskPressure');
     expect(states(found)).to.deep.equal(['fine', 'problem']);
   });
@@ -123,30 +132,30 @@ describe('sb doctor about pulls of images', () => {
     message,
     lastTimestamp: new Date(NOW.getTime() - minutes * 60_000).toISOString(),
   });
+  const judged = (...events: object[]): Promise<Found[]> =>
+    findingsOf(imagePulls, { objects: { Event: events as KubeObject[] }, session: { now: () => NOW } });
   const HUB =
     'Failed to pull image "debian:12": httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.';
 
-  it('knows Docker Hub’s limit, and where to pull from instead', () => {
-    const [found] = judgePulls([event('not found'), event(HUB)], NOW);
+  it('knows Docker Hub’s limit, and where to pull from instead', async () => {
+    const [found] = await judged(event('not found'), event(HUB));
     expect(found).to.include({ state: 'problem', why: HUB });
     expect(found?.fix).to.include('public.ecr.aws/docker/library/');
   });
 
-  it('knows a disk that is full', () => {
-    const [found] = judgePulls([event('failed to extract layer: no space left on device')], NOW);
+  it('knows a disk that is full', async () => {
+    const [found] = await judged(event('failed to extract layer: no space left on device'));
     expect(found?.what).to.equal('a node has no disk left for images');
   });
 
-  it('forgets after an hour, and leaves other failures to others', () => {
-    expect(states(judgePulls([event(HUB, 90)], NOW))).to.deep.equal(['fine']);
-    expect(states(judgePulls([event('manifest unknown'), event(HUB, 1, 'Pulled')], NOW))).to.deep.equal([
-      'fine',
-    ]);
+  it('forgets after an hour, and leaves other failures to others', async () => {
+    expect(states(await judged(event(HUB, 90)))).to.deep.equal(['fine']);
+    expect(states(await judged(event('manifest unknown'), event(HUB, 1, 'Pulled')))).to.deep.equal(['fine']);
   });
 
-  it('takes an event that has only a time of the newer kind', () => {
+  it('takes an event that has only a time of the newer kind', async () => {
     const { message, reason } = event(HUB);
-    const newer = { message, reason, lastTimestamp: null as never, eventTime: NOW.toISOString() };
-    expect(states(judgePulls([newer], NOW))).to.deep.equal(['problem']);
+    const newer = { message, reason, lastTimestamp: null, eventTime: NOW.toISOString() };
+    expect(states(await judged(newer))).to.deep.equal(['problem']);
   });
 });

@@ -20,7 +20,7 @@ async function canList(store: ArtifactStore): Promise<Found> {
 }
 
 /** Writes, reads and removes an object that nobody knows. */
-export async function canWrite(store: ArtifactStore): Promise<Found> {
+async function canWrite(store: ArtifactStore): Promise<Found> {
   const key = `${TASKS}.doctor/${randomUUID()}`;
   await store.put(key, key);
   try {
@@ -38,10 +38,7 @@ export async function canWrite(store: ArtifactStore): Promise<Found> {
 }
 
 /** A local store that refuses is most often shown credentials that were meant for AWS. */
-export function refusal(
-  error: unknown,
-  { profile, env }: { profile: ProfileName; env: Patient['env'] },
-): Found {
+function refusal(error: unknown, { profile, env }: { profile: ProfileName; env: Patient['env'] }): Found {
   const found = failed({ subject: 'the store' }, error);
   const set = profileOf(profile).foreignCredentials(env);
   if (set.length === 0 || found.state !== 'problem') return found;
@@ -102,7 +99,7 @@ function fixOf(reason: BuildReason, hints: Hints): string {
 type Judged = Pick<KubeObject, 'kind' | 'metadata'> & { status?: { conditions?: Condition[] } };
 
 /** Active or recent conditions that speak of registry or builder, grouped by reason. `hints`: of the installation's profile. */
-export function judgeImages(objects: readonly Judged[], now: Date, hints: Hints = {}): Found[] {
+function judgeImages(objects: readonly Judged[], now: Date, hints: Hints = {}): Found[] {
   const groups = new Map<BuildReason, { object: Judged; message: string; count: number }>();
   for (const object of objects) {
     const condition = conditionOf(object, 'Succeeded');
