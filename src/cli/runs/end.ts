@@ -1,6 +1,6 @@
 import { trialsPrefix } from '../../results/keys.ts';
 /** What is asked first: cancelling runs and Trials, and deleting runs. */
-import { cancelOpen, isOpen, deleteObjects, type Deleted } from '../../client/runs/end.ts';
+import { cancelOpen, isOpen, deleteObjects } from '../../client/runs/end.ts';
 import { safe, safeLine } from '../../text/safe.ts';
 import type { RunCancelled, RunDeleted } from '../../client/documents/run.ts';
 import type { Io } from '../types.ts';
@@ -36,7 +36,7 @@ export async function cancelRun(
   return done(cancelled);
 }
 
-const NOTHING: Deleted = { trials: 0, builds: 0, secret: false };
+const NOTHING = { trials: 0, builds: 0, secret: false };
 
 /** `sb run delete`: the run's objects go, its files in the store stay. */
 export async function deleteRun(
@@ -49,7 +49,12 @@ export async function deleteRun(
   const open = trials.filter(isOpen).length;
   const files = await session.client().then(({ bucket }) => `s3://${bucket}/${trialsPrefix(run)}`);
   const running = open > 0 ? ` (${open} have not ended, and end without a result)` : '';
-  const told = (deleted: Deleted): RunDeleted => ({ run, namespace: session.namespace, ...deleted, files });
+  const told = (deleted: typeof NOTHING): RunDeleted => ({
+    run,
+    namespace: session.namespace,
+    ...deleted,
+    files,
+  });
   const question = `delete ${counted(trials.length, 'Trial')} of run ${run}${running}?`;
   if (
     !(await agreed(io, {

@@ -9,7 +9,7 @@ import { jobResultKey } from '../../results/keys.ts';
 import type { Terminal } from '../types.ts';
 import { runToCopy } from '../../client/runs/mirror/download.ts';
 
-export interface Reindex {
+interface Reindex {
   /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */
   run: string;
   terminal: Terminal;

@@ -19,7 +19,7 @@ import type {
 import type { TrialDocument } from '../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 import { inNamespace } from '../../client/session/namespace.ts';
-import { classLines, errorClasses } from '../../client/runs/errors.ts';
+import { errorClasses } from '../../client/runs/errors.ts';
 
 interface ShowOptions {
   run: string;
@@ -217,3 +217,9 @@ export async function printRerun(
   );
   terminal.out(`${safe(run)}\n`);
 }
+
+/** `37 trials: ImagePullBackOff, same digest sha256:…` and a line with the message. Not yet safe for a terminal. */
+const classLines = ({ class: word, count, shared, message }: ErrorClass): string[] => [
+  `${count} ${count === 1 ? 'trial' : 'trials'}: ${[word, ...shared].join(', ')}`,
+  `  ${message}`,
+];

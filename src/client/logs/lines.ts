@@ -1,4 +1,4 @@
-/** Bytes from outside → lines that are bounded in length and safe for a terminal; and lines of several sources as one stream. */
+/** Bytes from outside → lines that are bounded in length and safe for a terminal. */
 import { StringDecoder } from 'node:string_decoder';
 import { safe } from '../../text/safe.ts';
 
@@ -40,23 +40,4 @@ export async function lastOf<T>(items: AsyncIterable<T>, count: number): Promise
     if (kept.length > 2 * count) kept.splice(0, kept.length - count);
   }
   return count === 0 ? [] : kept.slice(-count);
-}
-
-/** Items of several sources in the order of their arrival. Ends when all have ended; the first failure ends it. */
-export async function* merged<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
-  const iterators = sources.map((source) => source[Symbol.asyncIterator]());
-  const next = async (at: number) => ({ at, result: await (iterators[at] as AsyncIterator<T>).next() });
-  const waiting = new Map(iterators.map((_, at) => [at, next(at)]));
-  try {
-    while (waiting.size > 0) {
-      const { at, result } = await Promise.race(waiting.values());
-      if (result.done) waiting.delete(at);
-      else {
-        waiting.set(at, next(at));
-        yield result.value;
-      }
-    }
-  } finally {
-    for (const promise of waiting.values()) promise.catch(() => {});
-  }
 }

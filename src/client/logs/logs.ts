@@ -1,14 +1,15 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
+import { conditionOf } from '../../crds/conditions.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { Pod as PodKind } from '../../kube/kinds.ts';
 import type { Session } from '../session/types.ts';
-import type { TaskBuild } from '../../crds/task-build.ts';
+import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { CliError } from '../failures/error.ts';
 import { isEnded, stateOf } from '../../results/state.ts';
-import { buildLog } from './build-log.ts';
 import { lastOf, rawLines } from './lines.ts';
 import type { LogPart, LogWish, TrialLog } from './parts.ts';
 import { fromPod, podLogOf, type PodLog } from './pod-log.ts';
@@ -161,3 +162,57 @@ async function download(
   const reason = answer.status === 403 ? 'AccessDenied' : 'Unavailable';
   throw new ProviderError(reason, `get ${key}: HTTP ${answer.status}`);
 }
+
+/** The log of the build of a Trial's image: of its Job while that is there, else what the TaskBuild kept of it. Throws SB-E093 where nothing was built. */
+async function buildLog(trial: Trial, sources: LogSources, wish: LogWish): Promise<TrialLog> {
+  const build = await buildOf(trial, sources);
+  const said = saidOf(build);
+  const attempt = build.status?.attempts?.at(-1);
+  if (!attempt) throw unbuilt(trial, said);
+  const parts = await partsOf(attempt, sources, wish);
+  if (parts.length === 0 && attempt.logUrl === undefined) throw unbuilt(trial, said);
+  return { parts, notes: [said, ...notesOf(attempt)] };
+}
+
+async function buildOf(trial: Trial, { taskBuild }: LogSources): Promise<TaskBuild> {
+  const name = trial.status?.taskBuild ?? trial.spec.environment.buildRef?.name;
+  if (name === undefined) throw unbuilt(trial, 'its image is not built, or its build is not known yet');
+  const build = await taskBuild(name);
+  if (!build) throw unbuilt(trial, `its TaskBuild ${name} is gone`);
+  return build;
+}
+
+function saidOf(build: TaskBuild): string {
+  const { reason = 'Pending', message = 'not looked at yet' } = conditionOf(build, 'Succeeded') ?? {};
+  return `TaskBuild ${build.metadata.name}: ${reason}: ${message}`;
+}
+
+const notesOf = ({ failedStep, logUrl, consoleUrl }: BuildAttempt): string[] => [
+  ...(failedStep === undefined ? [] : [`failed step: ${failedStep}`]),
+  ...(logUrl === undefined ? [] : [`whole log: ${logUrl}`]),
+  ...(consoleUrl === undefined ? [] : [`page of the build: ${consoleUrl}`]),
+];
+
+/** The Job is called after the attempt's token. */
+async function partsOf(
+  { token, logTail }: BuildAttempt,
+  { podOfJob, podLog }: LogSources,
+  { follow, signal }: LogWish,
+): Promise<LogPart[]> {
+  const pod = await podOfJob(token);
+  const lines =
+    pod === undefined ? undefined : await podLog({ pod, container: CONTAINERS.build, follow, signal });
+  if (lines) return [{ title: `container ${CONTAINERS.build} of Pod ${pod}`, lines }];
+  return logTail ? [{ title: 'end of the log, as the TaskBuild keeps it', lines: each(logTail) }] : [];
+}
+
+async function* each(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
+const unbuilt = ({ metadata: { name } }: Trial, why: string): CliError =>
+  new CliError('SB-E093', {
+    what: `there is no log of a build for the Trial ${name}`,
+    why,
+    fix: `sb trial explain ${name}`,
+  });

@@ -3,7 +3,7 @@ import { ApiError, isNotFound } from '../../kube/errors.ts';
 import { objectPath, queryString } from '../../kube/http/paths.ts';
 import { Pod } from '../../kube/kinds.ts';
 import type { Session } from '../session/types.ts';
-import { rawLines, merged } from './lines.ts';
+import { rawLines } from './lines.ts';
 import type { LogPhase, LogPart, LogWish } from './parts.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
@@ -162,5 +162,24 @@ async function findBoundary(timeline: AsyncIterable<string> | undefined, boundar
   for await (const line of timeline ?? none()) {
     boundary.at ??= verifierBegan(line);
     if (boundary.at !== undefined) return;
+  }
+}
+
+/** Items of several sources in the order of their arrival. Ends when all have ended; the first failure ends it. */
+async function* merged<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
+  const iterators = sources.map((source) => source[Symbol.asyncIterator]());
+  const next = async (at: number) => ({ at, result: await (iterators[at] as AsyncIterator<T>).next() });
+  const waiting = new Map(iterators.map((_, at) => [at, next(at)]));
+  try {
+    while (waiting.size > 0) {
+      const { at, result } = await Promise.race(waiting.values());
+      if (result.done) waiting.delete(at);
+      else {
+        waiting.set(at, next(at));
+        yield result.value;
+      }
+    }
+  } finally {
+    for (const promise of waiting.values()) promise.catch(() => {});
   }
 }

@@ -1,9 +1,10 @@
 /** Runs and Trials as documents for programs, the same wherever they are told of; fields as Harbor names them. */
 import { byText } from '../../text/figures.ts';
-import type { RunRow, RunSummaryDocument, SummaryEvent, TrialEvent } from '../documents/run.ts';
+import type { RunRow, RunSummaryDocument } from '../documents/run.ts';
 import type { TrialDocument } from '../documents/trial.ts';
-import { eachTrial, runOf, type Reader } from './find/runs.ts';
+import { eachTrial, runOf } from './find/runs.ts';
 import { lineOf, type TrialLine } from './follow/line.ts';
+import type { Session } from '../session/types.ts';
 import { isEnded } from '../../results/state.ts';
 import { summarize, type RunSummary } from './follow/summary.ts';
 
@@ -42,24 +43,11 @@ export const lineDocument = (line: TrialLine): TrialDocument => ({
   exception: line.exception ?? null,
 });
 
-/** A Trial that changed, as `-o jsonl` prints it. */
-export const trialEvent = (
-  head: Pick<TrialEvent, 'time' | 'run'>,
-  line: TrialLine,
-  before: TrialLine | undefined,
-): TrialEvent => ({ event: 'trial', ...head, before: before?.state ?? null, ...lineDocument(line) });
-
-/** The last event of a run. */
-export const summaryEvent = (time: string, summary: RunSummary): SummaryEvent => ({
-  event: 'summary',
-  time,
-  run: summary.run,
-  ...summaryDocument(summary),
-  errors: summary.errors,
-});
-
 /** All runs, the newest first. */
-export async function listRuns(reader: Reader, now: Date): Promise<RunRow[]> {
+export async function listRuns(
+  reader: Pick<Session, 'kubeParts' | 'namespace'>,
+  now: Date,
+): Promise<RunRow[]> {
   const runs = new Map<string, TrialLine[]>();
   await eachTrial(reader, {
     onStart: () => runs.clear(),

@@ -29,7 +29,7 @@ export async function cancelOpen({ kube, namespace }: Session, run: string): Pro
 }
 
 /** What was there and is deleted now. */
-export type Deleted = Pick<RunDeleted, 'trials' | 'builds' | 'secret'>;
+type Deleted = Pick<RunDeleted, 'trials' | 'builds' | 'secret'>;
 
 /** Deletes Trials, builds and Secret of a run, by their label; may be called again. */
 export async function deleteObjects(session: Session, run: string): Promise<Deleted> {

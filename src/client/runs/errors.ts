@@ -75,9 +75,3 @@ function sharedBy(trials: Trial[]): string[] {
     ...same('task', ({ spec }) => spec.task.name),
   ];
 }
-
-/** `37 trials: ImagePullBackOff, same digest sha256:…` and a line with the message. Not yet safe for a terminal. */
-export const classLines = ({ class: word, count, shared, message }: ErrorClass): string[] => [
-  `${count} ${count === 1 ? 'trial' : 'trials'}: ${[word, ...shared].join(', ')}`,
-  `  ${message}`,
-];

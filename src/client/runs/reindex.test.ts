@@ -8,7 +8,7 @@ import type { Trial } from '../../crds/trial.ts';
 import { indexManifestKey, jobResultKey, TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { findJob } from '../../results/read-index.ts';
 import { trialResult } from '../../results/trial-result.ts';
-import { reindexRun, type ReindexedRun } from './reindex.ts';
+import { reindexRun } from './reindex.ts';
 
 const byUid = (trials: Trial[]): Map<string, Trial> =>
   new Map(trials.map((trial) => [identityOf(trial).uid, trial]));
@@ -30,7 +30,7 @@ describe('sb run reindex', () => {
       `${trialPrefix(trial)}${TRIAL_FILES.result}`,
       JSON.stringify(trialResult({ trial, status: trial.status ?? {} })),
     );
-  const reindex = (live: Trial[] = []): Promise<ReindexedRun> =>
+  const reindex = (live: Trial[] = []): ReturnType<typeof reindexRun> =>
     reindexRun({
       store: world.store,
       run: RUN,

@@ -21,7 +21,7 @@ import {
 import { byText } from '../../text/figures.ts';
 import { storedTrials } from './mirror/mirror.ts';
 
-export interface ReindexOptions {
+interface ReindexOptions {
   store: ArtifactStore;
   run: string;
   /** Trials of others are left out. */
@@ -34,7 +34,7 @@ export interface ReindexOptions {
   onProgress?: (read: number) => void;
 }
 
-export interface ReindexedRun {
+interface ReindexedRun {
   /** Where index and aggregate are: `jobs/<job>/`. */
   job: string;
   /** Trials in the index now. */

@@ -4,8 +4,8 @@ import type { TrialNews } from '../../../client/runs/follow/follow.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import type { RunView } from '../../../client/runs/follow/view.ts';
 import type { OutputFormat, Terminal } from '../../types.ts';
-import type { NoteEvent } from '../../../client/documents/run.ts';
-import { summaryEvent, trialEvent } from '../../../client/runs/documents.ts';
+import type { NoteEvent, SummaryEvent, TrialEvent } from '../../../client/documents/run.ts';
+import { lineDocument, summaryDocument } from '../../../client/runs/documents.ts';
 import { frameLines, reasonOf, remaining } from './frame.ts';
 import { live } from './live.ts';
 import { safe, safeJson, safeLine } from '../../../text/safe.ts';
@@ -115,6 +115,22 @@ function plainProgress({ terminal, view, now, clock }: ProgressOptions): Progres
     drop: () => silence(),
   };
 }
+
+/** A Trial that changed, as `-o jsonl` prints it. */
+const trialEvent = (
+  head: Pick<TrialEvent, 'time' | 'run'>,
+  line: TrialLine,
+  before: TrialLine | undefined,
+): TrialEvent => ({ event: 'trial', ...head, before: before?.state ?? null, ...lineDocument(line) });
+
+/** The last event of a run. */
+const summaryEvent = (time: string, summary: RunSummary): SummaryEvent => ({
+  event: 'summary',
+  time,
+  run: summary.run,
+  ...summaryDocument(summary),
+  errors: summary.errors,
+});
 
 function eventProgress({ terminal, view, now }: ProgressOptions): Progress {
   const print = (event: object): void => terminal.out(`${safeJson(event)}\n`);

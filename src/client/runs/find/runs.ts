@@ -63,7 +63,7 @@ export async function runNames(
   return [...found.values()];
 }
 
-export type Reader = Pick<Session, 'kubeParts' | 'namespace'>;
+type Reader = Pick<Session, 'kubeParts' | 'namespace'>;
 
 /** Hands over the Trials of all runs, or of one. `onStart`: what was handed over so far is void, the list begins anew. */
 export async function eachTrial(

@@ -48,7 +48,7 @@ export interface MirrorReport {
   problems: ResultsProblem[];
 }
 
-export interface Mirror {
+interface Mirror {
   /** Copies the Trial's files, unless that was asked for before. */
   add(trial: StoredTrial): void;
   /** Resolves when everything asked for is there or cannot be had; what failed for a reason that may be gone is tried once more. */

@@ -11,7 +11,7 @@ import type { RunView } from '../follow/view.ts';
 import { persistently } from '../../session/persistent.ts';
 import { inLocalTime, jobResult, readJobResult, type JobResult } from '../../../results/job-result.ts';
 import { jobConfig, jobLock } from '../../../results/lock.ts';
-import { PAUSES_MS, startMirror, type Mirror, type MirrorReport, type StoredTrial } from './mirror.ts';
+import { PAUSES_MS, startMirror, type MirrorReport, type StoredTrial } from './mirror.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
 import { recordOf, type TrialRecord } from '../../../results/record.ts';
 import { removePartial, writeTextWhole } from './files.ts';
@@ -92,7 +92,7 @@ class StoredIndex {
 class RunResults implements Results {
   readonly #options: ResultsOptions;
   readonly #folder: string;
-  readonly #mirror: Mirror;
+  readonly #mirror: ReturnType<typeof startMirror>;
   readonly #stored: StoredIndex;
   /** Of Trials that this process saw end, by their names. */
   readonly #seen = new Map<string, TrialRecord>();

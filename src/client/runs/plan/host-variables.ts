@@ -13,7 +13,7 @@ export interface HostVariable {
   by: string[];
 }
 
-export interface HostVariablesOptions {
+interface HostVariablesOptions {
   tasks: readonly Pick<SelectedTask, 'task'>[];
   contenders: readonly Pick<Contender, 'agent'>[];
   /** Flags and run file together. */

@@ -7,7 +7,7 @@ import { CliError } from '../../failures/error.ts';
 const RUN_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** Lower-case letters, digits and single hyphens, at most `max` of them; `otherwise` where nothing is left of the text. */
-export function slug(text: string, max: number, otherwise: string): string {
+function slug(text: string, max: number, otherwise: string): string {
   const plain = text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
@@ -34,7 +34,7 @@ export function checkRunName(name: string): string {
 }
 
 /** What makes one Trial of a run another than the others. */
-export interface TrialIdentity {
+interface TrialIdentity {
   run: string;
   /** `<name>@<version>`. */
   taskId: string;

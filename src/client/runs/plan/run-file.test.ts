@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CliError } from '../../failures/error.ts';
-import { readEnvFile } from './env-file.ts';
+import { readEnvFiles } from './variables.ts';
 import { mergeOptions, parseRunFile, readRunFile } from './run-file.ts';
 
 function problems(text: string): string {
@@ -143,11 +143,11 @@ describe('An env file', () => {
     const file = join(folder, '.env');
     try {
       await writeFile(file, '# keys\nexport A=1\nB="two words" # why\nC=\n');
-      expect(await readEnvFile(file)).to.deep.equal({ A: '1', B: 'two words', C: '' });
+      expect(await readEnvFiles([file])).to.deep.equal({ A: '1', B: 'two words', C: '' });
       await writeFile(file, '\ufeffA=1\r\nB=2\r\n');
-      expect(await readEnvFile(file)).to.deep.equal({ A: '1', B: '2' });
+      expect(await readEnvFiles([file])).to.deep.equal({ A: '1', B: '2' });
       await writeFile(file, '1A=x');
-      const wrong: unknown = await readEnvFile(file).catch((error: unknown) => error);
+      const wrong: unknown = await readEnvFiles([file]).catch((error: unknown) => error);
       expect(wrong).to.be.instanceOf(CliError).with.property('code', 'SB-E035');
     } finally {
       await rm(folder, { recursive: true });

@@ -7,7 +7,7 @@ import { templateOf, type Template } from '../../../tasks/index.ts';
 import { secretObjectName } from './names.ts';
 import { looksSecret, type Variables } from './variables.ts';
 
-export interface SecretsOptions {
+interface SecretsOptions {
   run: string;
   namespace: string | undefined;
   /** Out of --env-file. */

@@ -1,4 +1,7 @@
 /** Variables that a run hands to its containers, and which of them nobody may read in a manifest. */
+import { readFile } from 'node:fs/promises';
+import { parseEnv } from 'node:util';
+import { quoted } from '../../../text/safe.ts';
 import { CliError } from '../../failures/error.ts';
 
 export type Variables = Record<string, string>;
@@ -8,7 +11,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const MAX_VALUE = 32_768;
 
 /** Throws CliError SB-E035 for what no container can be given; the value is not told. `from` is the flag or file that it comes from. */
-export function checkVariable(name: string, value: string, from: string): void {
+function checkVariable(name: string, value: string, from: string): void {
   const fault = faultOf(name, value);
   if (fault === undefined) return;
   throw new CliError('SB-E035', {
@@ -41,6 +44,29 @@ export function parseAssignments(assignments: readonly string[], flag: string): 
       return [name, value];
     }),
   );
+}
+
+/** `--env-file`: the variables of all files; those of a later one go before. Throws as `readEnvFile` does. */
+export async function readEnvFiles(files: readonly string[] = []): Promise<Variables> {
+  const read = await Promise.all(files.map(readEnvFile));
+  return Object.fromEntries(read.flatMap((variables) => Object.entries(variables)));
+}
+
+/** Reads `KEY=VALUE` lines with quotes, comments and `export` as Node's --env-file has them. Throws CliError SB-E013 and SB-E035. */
+async function readEnvFile(file: string): Promise<Variables> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+    throw new CliError('SB-E013', { what: `cannot read ${file}`, why, fix: `ls -l ${quoted(file)}`, cause });
+  }
+  const variables = Object.entries(parseEnv(text.replace(/^\ufeff/, ''))).map(
+    ([name, value = '']) => [name, value] as const,
+  );
+  for (const [name, value] of variables) checkVariable(name, value, file);
+  return Object.fromEntries(variables);
 }
 
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|PRIVATE|COOKIE|SESSION|CERT|DSN/i;
