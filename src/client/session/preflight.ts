@@ -100,10 +100,6 @@ export async function missingOf(session: Session, needs: readonly Need[]): Promi
   return answers.flat();
 }
 
-/** What `sb` needs for Trials in its namespace, by verb. */
-export const mayOnTrials = (...verbs: readonly string[]): Need[] =>
-  verbs.map((verb) => ({ verb, group: GROUP, resource: 'trials' }));
-
 /** What `/apis/<group>` says; everybody who is logged in may read it. */
 interface ApiGroup {
   versions: { version: string }[];

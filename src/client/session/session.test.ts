@@ -6,11 +6,12 @@ import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { SessionOptions } from './types.ts';
 import { explain } from '../failures/explain.ts';
-import { checkReachable, mayOnTrials, preflight } from './preflight.ts';
+import { checkReachable, preflight } from './preflight.ts';
 import { withSession } from './session.ts';
 import { versionsOf } from './versions.ts';
 
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+const NEEDS = ['create', 'patch'].map((verb) => ({ verb, group: 'sb.abundant.ai', resource: 'trials' }));
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
 
 describe('A session', () => {
@@ -36,7 +37,7 @@ describe('A session', () => {
     throw new Error('it did not fail');
   };
   const check = (more: SessionOptions = {}): Promise<void> =>
-    withSession({ ...options, ...more }, io, (session) => preflight(session, mayOnTrials('create', 'patch')));
+    withSession({ ...options, ...more }, io, (session) => preflight(session, NEEDS));
 
   it('has the namespace of the flag, else the context’s, else default', async () => {
     await start();

@@ -4,7 +4,7 @@ import type { Found } from './check.ts';
 import { findingsOf, node, pod } from '../../../../test/support/client/doctor.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { imagePulls, nodeChecks } from './nodes.ts';
-import { judgeQuotas, fitting, obstacle, requestsOf } from './room.ts';
+import { fitting, obstacle, quota, requestsOf } from './room.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const states = (found: readonly Found[]): string[] => found.map(({ state }) => state);
@@ -104,25 +104,27 @@ describe('sb doctor about the nodes', () => {
 });
 
 describe('sb doctor about quotas', () => {
-  const quota = (hard: Record<string, string>, used: Record<string, string>) => ({
+  const having = (hard: Record<string, string>, used: Record<string, string>) => ({
     apiVersion: 'v1',
     kind: 'ResourceQuota',
     metadata: { name: 'q' },
     status: { hard, used },
   });
-  const judged = (hard: string, used: string, resource = 'requests.cpu'): Found[] =>
-    judgeQuotas([quota({ [resource]: hard }, { [resource]: used })], 'a');
+  const looked = (...quotas: KubeObject[]): Promise<Found[]> =>
+    findingsOf(quota, { objects: { ResourceQuota: quotas } });
+  const judged = (hard: string, used: string, resource = 'requests.cpu'): Promise<Found[]> =>
+    looked(having({ [resource]: hard }, { [resource]: used }));
 
-  it('tells one that is used up from one that is too small', () => {
-    expect(states(judged('4', '3'))).to.deep.equal(['fine']);
-    expect(states(judged('4', '3900m'))).to.deep.equal(['warning']);
-    expect(states(judged('500m', '0'))).to.deep.equal(['problem']);
-    expect(judged('1', '1', 'count/trials.sb.abundant.ai')[0]?.why).to.include('1 of 1 used');
+  it('tells one that is used up from one that is too small', async () => {
+    expect(states(await judged('4', '3'))).to.deep.equal(['fine']);
+    expect(states(await judged('4', '3900m'))).to.deep.equal(['warning']);
+    expect(states(await judged('500m', '0'))).to.deep.equal(['problem']);
+    expect((await judged('1', '1', 'count/trials.sb.abundant.ai'))[0]?.why).to.include('1 of 1 used');
   });
 
-  it('leaves alone what no Trial counts as', () => {
-    expect(states(judged('0', '0', 'services.loadbalancers'))).to.deep.equal(['fine']);
-    expect(judgeQuotas([], 'a')[0]?.what).to.equal('namespace a has no quota');
+  it('leaves alone what no Trial counts as', async () => {
+    expect(states(await judged('0', '0', 'services.loadbalancers'))).to.deep.equal(['fine']);
+    expect((await looked())[0]?.what).to.equal('namespace a has no quota');
   });
 });
 

@@ -125,7 +125,7 @@ const ONE: Record<string, number> = {
 };
 
 /** Whether each quota has room for one default Trial, now or ever. */
-export function judgeQuotas(quotas: readonly ResourceQuota[], namespace: string): Found[] {
+function judgeQuotas(quotas: readonly ResourceQuota[], namespace: string): Found[] {
   const found = quotas.flatMap(({ metadata: { name }, status }) =>
     Object.entries(status?.hard ?? {}).flatMap(([resource, hard]) => {
       const one = ONE[resource];

@@ -55,7 +55,7 @@ const pathsOf = ({ path }: Where): readonly string[] => (typeof path === 'string
 const shownOf = (where: Where): string => where.shown ?? pathsOf(where).join(' and ');
 
 /** Every task below `path`, valid or not, for whoever wants to see all problems at once. Throws CliError for a path that is no folder. */
-export async function readTasks({
+async function readTasks({
   signal,
   ...where
 }: Where & Pick<SelectOptions, 'signal'>): Promise<(SelectedTask | InvalidTask)[]> {
