@@ -48,7 +48,7 @@ const check = ({ io, finish }: Cli): Command =>
       .addOption(new Option('--json', 'the same as -o json').conflicts('output'))
       .action(async (paths: string[], { json, output, ...options }: CheckOptions) => {
         const [{ assertRules }, { checkTasks }, { printReport }] = await Promise.all([
-          import('../../client/tasks.ts'),
+          import('../../client/tasks/local.ts'),
           import('../../tasks/check/check.ts'),
           import('../render/report.ts'),
         ]);
@@ -73,7 +73,7 @@ const hash = ({ io }: Cli): Command =>
       .argument('<path...>', 'task folders')
       .action(async (paths: string[], { output }: { output: OutputFormat }) => {
         const [{ hashed, leftOutNote, readEach }, { printListing }] = await Promise.all([
-          import('../../client/tasks.ts'),
+          import('../../client/tasks/local.ts'),
           import('../render/output.ts'),
         ]);
         const { tasks, failure } = await readEach(paths, io.cwd);
@@ -116,7 +116,7 @@ const pack = ({ io }: Cli): Command =>
       .option('--to <folder>', 'folder to write to; created if it does not exist', '.')
       .action(async (path: string, { to, output }: { to: string; output: OutputFormat }) => {
         const [{ leftOutNote, packTo, readOne }, { printListing }] = await Promise.all([
-          import('../../client/tasks.ts'),
+          import('../../client/tasks/local.ts'),
           import('../render/output.ts'),
         ]);
         const selected = await readOne(path, io.cwd);
@@ -158,8 +158,8 @@ const push = (cli: Cli): Command =>
           cli,
           () =>
             Promise.all([
-              import('../../client/push.ts'),
-              import('../../client/tasks.ts'),
+              import('../../client/tasks/push.ts'),
+              import('../../client/tasks/local.ts'),
               import('../render/output.ts'),
             ]),
           async (

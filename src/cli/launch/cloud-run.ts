@@ -10,7 +10,7 @@ import { problemLines } from '../../tasks/folder/problems.ts';
 import { selectTasks, type Selection } from '../../client/runs/select/select.ts';
 import { submitRun, type Submitted } from '../../client/runs/submit/submit.ts';
 import { safe, safeLine } from '../../text/safe.ts';
-import { leftOutNote } from '../../client/tasks.ts';
+import { leftOutNote } from '../../client/tasks/local.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
 import type { Io, OutputFormat } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';

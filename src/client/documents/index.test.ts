@@ -20,7 +20,7 @@ import { attachRun } from '../../cli/launch/cloud-run.ts';
 import { downloadRun } from '../runs/mirror/download.ts';
 import { world, type World } from '../../../test/support/client/world.ts';
 import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
-import { pushTasks } from '../push.ts';
+import { pushTasks } from '../tasks/push.ts';
 import { fixedApi } from '../../../test/support/client/api.ts';
 import { testCluster, type TestCluster } from '../../../test/support/client/cluster.ts';
 import { folderOf, GOOD_TASK, type Folder } from '../../../test/support/folder.ts';

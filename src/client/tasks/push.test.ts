@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/folder.ts';
-import { systemClock } from '../async/clock.ts';
-import { memoryArtifactStore } from '../providers/artifact-store/memory.ts';
-import { readMetadata } from '../tasks/index.ts';
-import { CliError } from './failures/error.ts';
-import type { Session } from './session/types.ts';
+import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/folder.ts';
+import { systemClock } from '../../async/clock.ts';
+import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
+import { readMetadata } from '../../tasks/index.ts';
+import { CliError } from '../failures/error.ts';
+import type { Session } from '../session/types.ts';
 import { pushTasks } from './push.ts';
 
 describe('sb task push', () => {

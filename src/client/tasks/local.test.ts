@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { CliError } from './failures/error.ts';
-import { assertRules } from './tasks.ts';
+import { CliError } from '../failures/error.ts';
+import { assertRules } from './local.ts';
 
 describe('the rules of sb task check', () => {
   it('refuse a rule that does not exist, and say which one is meant', () => {

@@ -1,14 +1,14 @@
-import { sha256 } from '../crds/names.ts';
-import { metadataText } from './runs/submit/upload.ts';
-import { TASK_FILES } from '../tasks/bucket.ts';
 /** Tasks on this machine: read, hash, pack, and the rules to check them by. */
+import { sha256 } from '../../crds/names.ts';
+import { metadataText } from '../runs/submit/upload.ts';
+import { TASK_FILES } from '../../tasks/bucket.ts';
 import { resolve, join } from 'node:path';
 import { rename, writeFile } from 'node:fs/promises';
-import { CliError } from './failures/error.ts';
-import { quoted, safeLine } from '../text/safe.ts';
-import { createBudget } from '../async/in-parallel.ts';
-import { isInvalid, problemLines, type InvalidTask } from '../tasks/folder/problems.ts';
-import { readFolder, type SelectedTask } from './runs/select/read.ts';
+import { CliError } from '../failures/error.ts';
+import { quoted, safeLine } from '../../text/safe.ts';
+import { createBudget } from '../../async/in-parallel.ts';
+import { isInvalid, problemLines, type InvalidTask } from '../../tasks/folder/problems.ts';
+import { readFolder, type SelectedTask } from '../runs/select/read.ts';
 import {
   environmentHash,
   taskDigest,
@@ -18,10 +18,10 @@ import {
   packContext,
   packTask,
   type Task,
-} from '../tasks/index.ts';
-import type { HashedTask, PackedTask } from './documents/task.ts';
-import { makeFolder } from './runs/mirror/files.ts';
-import { ruleNames, unknownRule, type Wish } from '../tasks/check/rules.ts';
+} from '../../tasks/index.ts';
+import type { HashedTask, PackedTask } from '../documents/task.ts';
+import { makeFolder } from '../runs/mirror/files.ts';
+import { ruleNames, unknownRule, type Wish } from '../../tasks/check/rules.ts';
 
 /** Reads one task folder as a run would. Throws SB-E014 where it is no valid task. */
 export async function readOne(path: string, cwd: string): Promise<SelectedTask> {

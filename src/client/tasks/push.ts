@@ -1,13 +1,13 @@
 /** Tasks into the bucket, without a run. */
 import { resolve } from 'node:path';
-import { inParallel } from '../async/in-parallel.ts';
-import { taskHash, taskId, taskPrefix, taskVersion } from '../tasks/index.ts';
-import type { PushedTask } from './documents/task.ts';
-import { DATASET } from './runs/plan/types.ts';
-import { selectTasks, type SelectedTask } from './runs/select/select.ts';
-import { UPLOADS, uploading } from './runs/submit/upload.ts';
-import { persistently } from './session/persistent.ts';
-import type { Session } from './session/types.ts';
+import { inParallel } from '../../async/in-parallel.ts';
+import { taskHash, taskId, taskPrefix, taskVersion } from '../../tasks/index.ts';
+import type { PushedTask } from '../documents/task.ts';
+import { DATASET } from '../runs/plan/types.ts';
+import { selectTasks, type SelectedTask } from '../runs/select/select.ts';
+import { UPLOADS, uploading } from '../runs/submit/upload.ts';
+import { persistently } from '../session/persistent.ts';
+import type { Session } from '../session/types.ts';
 
 interface PushOptions {
   /** Task folders, or folders of tasks at any depth. */
@@ -21,7 +21,7 @@ interface PushOptions {
 
 /**
  * Stores every task below the paths that the bucket does not have yet, in the order of the paths. Throws CliError as `selectTasks` and
- * `uploadTask` do; what was stored by then stays, and the same command goes on from there.
+ * `uploading` do; what was stored by then stays, and the same command goes on from there.
  */
 export async function pushTasks(
   { store: open, kubeParts }: Pick<Session, 'store' | 'kubeParts'>,
