@@ -9,8 +9,7 @@ import { RunView } from '../../../src/client/runs/follow/view.ts';
 import type { ResultsProblem } from '../../../src/client/runs/mirror/problem.ts';
 import { collectResults } from '../../../src/client/runs/mirror/results.ts';
 import { progress } from '../../../src/cli/render/progress/progress.ts';
-import { createBudget } from '../../../src/async/in-parallel.ts';
-import { uploadTask } from '../../../src/client/runs/submit/upload.ts';
+import { uploading } from '../../../src/client/runs/submit/upload.ts';
 import type { Terminal } from '../../../src/cli/types.ts';
 import { systemClock } from '../../../src/async/clock.ts';
 import { connect, type Kube } from '../../../src/kube/connect.ts';
@@ -44,9 +43,9 @@ export async function runPlan(plan: Plan, signal: AbortSignal): Promise<Result[]
 }
 
 async function upload({ tasks }: Plan, store: ArtifactStore): Promise<void> {
-  const [memory, packing] = [createBudget(Infinity), createBudget(1)];
+  const uploadOne = uploading(store, DATASET);
   for (const one of tasks) {
-    const { result } = await uploadTask(one, { store, dataset: DATASET, memory, packing });
+    const { result } = await uploadOne(one);
     say(`task ${one.task.name}: ${result === 'stored' ? 'uploaded' : 'is in the bucket already'}`);
   }
 }

@@ -1,6 +1,6 @@
 /** Pure: a run → the lines of the live view, at most as many and as wide as the terminal takes. */
 import stringWidth from 'string-width';
-import { keepBest, type RunSummary, type Range } from '../../../client/runs/follow/summary.ts';
+import { keepBest, type RunSummary } from '../../../client/runs/follow/summary.ts';
 import type { TrialLine } from '../../../client/runs/follow/line.ts';
 import { isEnded } from '../../../results/state.ts';
 import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
@@ -202,7 +202,7 @@ function column(text: string, width: number): string {
 }
 
 /** Whole seconds below a minute, whole minutes above: more would be a promise. */
-export function remaining({ from, to }: Range): string {
+export function remaining({ from, to }: NonNullable<RunSummary['remainingMs']>): string {
   const rough = (ms: number): string =>
     ms < 59_500 ? `${Math.max(1, Math.round(ms / 1000))}s` : minutes(ms);
   return rough(from) === rough(to) ? `about ${rough(to)} left` : `about ${rough(from)} to ${rough(to)} left`;

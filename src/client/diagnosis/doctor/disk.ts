@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { fine, problem, warning, type Check, type Found } from './check.ts';
 
 /** What the checks of this machine look at. */
-export interface Machine {
+interface Machine {
   /** Where results go; it need not be there yet. Absolute. */
   jobsDir: string;
 }

@@ -160,7 +160,7 @@ interface Progress {
 }
 
 /** Milliseconds from now. */
-export interface Range {
+interface Range {
   from: number;
   to: number;
 }

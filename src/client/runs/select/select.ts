@@ -54,7 +54,7 @@ const pathsOf = ({ path }: Where): readonly string[] => (typeof path === 'string
 
 const shownOf = (where: Where): string => where.shown ?? pathsOf(where).join(' and ');
 
-/** Every task below `path`, valid or not, for whoever wants to see all problems at once. Throws CliError for a path that is no folder. */
+/** Every task below `path`, valid or not. Throws CliError for a path that is no folder. */
 async function readTasks({
   signal,
   ...where

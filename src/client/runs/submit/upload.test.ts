@@ -5,9 +5,8 @@ import { startVersitygw, VERSITYGW } from '../../../../test/support/versitygw.ts
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { s3ArtifactStore } from '../../../providers/artifact-store/s3.ts';
 import { retried } from '../../../providers/retry.ts';
-import { createBudget } from '../../../async/in-parallel.ts';
 import { selectTasks, type SelectedTask } from '../select/select.ts';
-import { uploadTask } from './upload.ts';
+import { uploading } from './upload.ts';
 
 describe('Uploading a task to a real S3 server', () => {
   let server: Running | undefined;
@@ -36,8 +35,7 @@ describe('Uploading a task to a real S3 server', () => {
     );
   const upload = async () => {
     if (!selected) throw new Error('there is no task');
-    const budgets = { memory: createBudget(1024), packing: createBudget(1) };
-    return uploadTask(selected, { store: store(), dataset: 'local', ...budgets });
+    return uploading(store(), 'local')(selected);
   };
 
   it('stores it once, however many do it at the same time, and sends nothing after that', async () => {

@@ -44,7 +44,7 @@ const PACKING = 2;
 /** Tasks that are packed and stored at once. */
 export const UPLOADS = 16;
 
-/** `uploadTask` for many tasks, within bounds that all of them share. */
+/** Stores tasks, many at a time, within bounds that all of them share. Throws CliError SB-E039 where the store has other bytes. */
 export function uploading(store: ArtifactStore, dataset: string): (task: SelectedTask) => Promise<Upload> {
   const options = { store, dataset, memory: createBudget(MEMORY), packing: createBudget(PACKING) };
   return (task) => uploadTask(task, options);
@@ -61,7 +61,7 @@ const MAX_METADATA = 256 * 2 ** 20;
  * store the same version at once, or one that was killed before, cannot harm each other; a `metadata.json` that no operator of this version
  * reads is written anew. Throws CliError SB-E039 where the store has other bytes.
  */
-export async function uploadTask(selected: SelectedTask, options: UploadOptions): Promise<Upload> {
+async function uploadTask(selected: SelectedTask, options: UploadOptions): Promise<Upload> {
   const { dataset, memory, store } = options;
   const { task } = selected;
   const keys = taskKeys(dataset, task);
