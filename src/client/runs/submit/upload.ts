@@ -41,6 +41,12 @@ const MEMORY = 64 * 2 ** 20;
 /** Archives made at once. */
 const PACKING = 2;
 
+const ZIP = { contentType: 'application/zip', ifAbsent: true };
+/** A task's zip is at most a little larger than its files. */
+const MAX_STORED = 2 ** 31;
+/** Of older versions of sb it had a line for each file. */
+const MAX_METADATA = 256 * 2 ** 20;
+
 /** Tasks that are packed and stored at once. */
 export const UPLOADS = 16;
 
@@ -49,12 +55,6 @@ export function uploading(store: ArtifactStore, dataset: string): (task: Selecte
   const options = { store, dataset, memory: createBudget(MEMORY), packing: createBudget(PACKING) };
   return (task) => uploadTask(task, options);
 }
-
-const ZIP = { contentType: 'application/zip', ifAbsent: true };
-/** A task's zip is at most a little larger than its files. */
-const MAX_STORED = 2 ** 31;
-/** Of older versions of sb it had a line for each file. */
-const MAX_METADATA = 256 * 2 ** 20;
 
 /**
  * Stores `task.zip`, `context.zip` and, last, `metadata.json`, whose presence means: complete. No archive is ever written over, so two that
