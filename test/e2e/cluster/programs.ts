@@ -1,53 +1,69 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { compilation, type Compilation } from './machine/compilation.ts';
 import { paths } from './machine/paths.ts';
 import { run } from './machine/process.ts';
-import { say } from './machine/progress.ts';
+import { step } from './machine/progress.ts';
 import { versions } from './versions.ts';
 
-const small = '-s -w';
 const release = [
   'gitVersion=v' + versions.kubernetes,
   'gitMajor=1',
   'gitMinor=' + versions.kubernetes.split('.')[1],
 ];
-const kubernetes = [small, ...release.map((value) => `-X k8s.io/component-base/version.${value}`)].join(' ');
+const stamps = release.map((value) => `-X k8s.io/component-base/version.${value}`);
+// Debug information, which -w would throw away, is a seventh of the compiler's work.
+const flags = ['-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', ['-s -w', ...stamps].join(' ')];
+/** How every Go program here is built. A compiler that collects its garbage less often is done a tenth sooner. */
+export const goEnvironment = {
+  CGO_ENABLED: '0',
+  GOFLAGS: '-buildvcs=false',
+  GOGC: '400',
+  GOMEMLIMIT: '2GiB',
+};
+const cwd = join(paths.assets, 'go/programs');
 
-type Source = { module: string; package: string; ldflags: string } | { install: string };
+// One module and the same flags: what programs share is compiled once, whichever of them comes first.
+const packages = {
+  registry: './registry',
+  versitygw: './versitygw',
+  buildkitd: 'github.com/moby/buildkit/cmd/buildkitd',
+  buildctl: 'github.com/moby/buildkit/cmd/buildctl',
+  kind: 'sigs.k8s.io/kind',
+  hyperkube: './hyperkube',
+  kubectl: 'k8s.io/kubernetes/cmd/kubectl',
+  coredns: './coredns',
+} as const;
 
-// `go install pkg@version` refuses modules with replace or exclude lines: those are built from a module of ours under go/.
-// What stands beside the cluster comes first: its images are made while the larger programs are built.
-const sources = {
-  registry: { install: `github.com/distribution/distribution/v3/cmd/registry@v${versions.registry}` },
-  versitygw: { install: `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}` },
-  buildkitd: { module: 'buildkit', package: 'github.com/moby/buildkit/cmd/buildkitd', ldflags: small },
-  buildctl: { module: 'buildkit', package: 'github.com/moby/buildkit/cmd/buildctl', ldflags: small },
-  coredns: { install: `github.com/coredns/coredns@v${versions.coredns}` },
-  kind: { install: `sigs.k8s.io/kind@v${versions.kind}` },
-  hyperkube: { module: 'kubernetes', package: '.', ldflags: kubernetes },
-  kubectl: { module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetes },
-} satisfies Record<string, Source>;
+type Program = keyof typeof packages;
 
-export type Program = keyof typeof sources;
-export const allPrograms = Object.keys(sources) as Program[];
+/** Programs that stand beside the cluster come first: images are made of them while Kubernetes is compiled. */
+const besidePrograms: Program[] = ['registry', 'versitygw', 'buildkitd', 'buildctl', 'kind'];
+export const kubernetesPrograms: Program[] = ['hyperkube', 'kubectl', 'coredns'];
+
+type Programs = { beside: Promise<void>; kubernetes: Promise<void> };
 
 /**
- * Builds what is missing in the cache, one program after the other (each build uses every core), and gives a promise for each.
- * A program appears under its name only when it is complete, so an interrupted build goes on where it stopped.
+ * Builds what is missing in the cache, one group after the other (each build uses every core), and gives a promise for each group.
+ * A program appears under its name only when it is complete, and the compiler's cache keeps the rest of an interrupted build.
  */
-export function buildPrograms(): Record<Program, Promise<void>> {
-  mkdirSync(paths.bin, { recursive: true });
-  const missing = allPrograms.filter((name) => !existsSync(join(paths.bin, name)));
-  const begin = () =>
-    say(`building ${missing.length} programs from Go modules (10 to 15 minutes the first time on 2 cores)`);
-  let last = missing.length > 0 ? requireGo().then(begin) : Promise.resolve();
-  const built = allPrograms.map((name) => {
-    const own = missing.includes(name) ? (last = last.then(() => build(name))) : Promise.resolve();
-    own.catch(() => {});
-    return [name, own] as const;
-  });
-  return Object.fromEntries(built) as Record<Program, Promise<void>>;
+export function buildPrograms(): Programs {
+  const missing = [...besidePrograms, ...kubernetesPrograms].filter(isMissing);
+  if (missing.length === 0) return { beside: Promise.resolve(), kubernetes: Promise.resolve() };
+  const ready = requireGo();
+  let whole: Compilation | undefined;
+  // Brings the modules of Kubernetes while the first group is compiled.
+  ready
+    .then(() => weigh(missing))
+    .then((found) => (whole = found))
+    .catch(() => {});
+  const beside = ready.then(() => build('programs beside the cluster', besidePrograms, () => whole));
+  const kubernetes = beside.then(() => build('Kubernetes programs', kubernetesPrograms, () => whole));
+  kubernetes.catch(() => {});
+  return { beside, kubernetes };
 }
+
+const isMissing = (name: Program): boolean => !existsSync(join(paths.bin, name));
 
 /** Throws a plain sentence where Go is missing or too old. */
 export async function requireGo(): Promise<void> {
@@ -59,28 +75,25 @@ export async function requireGo(): Promise<void> {
     );
 }
 
-async function build(name: Program): Promise<void> {
-  const began = Date.now();
-  const target = join(paths.bin, name);
-  const folder = `${target}.part-${process.pid}`;
-  const source: Source = sources[name];
-  // Debug information, which -w would throw away, is a seventh of the compiler's work.
-  const flags = (ldflags: string) => ['-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', ldflags];
-  const env = { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
+/** Downloads every module, and finds out what is to be compiled. */
+async function weigh(missing: Program[]): Promise<Compilation> {
+  const query = '{{if .Stale}}{{.ImportPath}}\t{{.Dir}}\t{{join .GoFiles "\t"}}{{end}}';
+  const list = ['list', '-deps', ...flags, '-f', query, ...missing.map((name) => packages[name])];
+  return compilation(await run('go', list, { cwd, env: goEnvironment, secret: true }));
+}
+
+async function build(title: string, group: Program[], whole: () => Compilation | undefined): Promise<void> {
+  const missing = group.filter(isMissing);
+  if (missing.length === 0) return;
+  mkdirSync(paths.bin, { recursive: true });
   removeParts();
-  if ('install' in source)
-    await run('go', ['install', ...flags(small), source.install], { env: { ...env, GOBIN: folder } });
-  else {
-    const cwd = join(paths.assets, 'go', source.module);
-    await run('go', ['build', ...flags(source.ldflags), '-o', join(folder, name), source.package], {
-      cwd,
-      env,
-    });
-  }
-  renameSync(join(folder, name), target);
+  const folder = join(paths.bin, `.part-${process.pid}`);
+  // -v names each package when its compilation begins.
+  const args = ['build', '-v', ...flags, '-o', `${folder}/`, ...missing.map((name) => packages[name])];
+  const compile = () => run('go', args, { cwd, env: goEnvironment, onLine: (line) => whole()?.began(line) });
+  await step(title, compile, () => whole()?.left() ?? '');
+  for (const name of missing) renameSync(join(folder, name), join(paths.bin, name));
   rmSync(folder, { recursive: true });
-  const done = allPrograms.filter((program) => existsSync(join(paths.bin, program))).length;
-  say(`built ${name} in ${Math.round((Date.now() - began) / 1000)} s (${done} of ${allPrograms.length})`);
 }
 
 function removeParts(): void {

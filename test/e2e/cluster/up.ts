@@ -2,10 +2,10 @@ import { ensureBaseImages } from './images/base-images.ts';
 import { ensureBuildctlImage } from './images/buildctl-image.ts';
 import { makeDebian } from './images/debian.ts';
 import { imageFlavour, pullPublished, type Flavour } from './images/flavour.ts';
-import { makeNodeImage, nodeImagePrograms } from './images/node-image.ts';
+import { makeNodeBases, makeNodeImage } from './images/node-image.ts';
 import { ensureOperatorImage } from './images/operator-image.ts';
 import { fetchPrograms } from './images/published-programs.ts';
-import { makeServicesImage, servicesPrograms } from './images/services-image.ts';
+import { makeServicesImage } from './images/services-image.ts';
 import { acquireLock } from './machine/lock.ts';
 import { ensureEngine } from './machine/engine.ts';
 import { step } from './machine/progress.ts';
@@ -14,7 +14,7 @@ import { ensureCluster } from './parts/cluster.ts';
 import { deployOperator } from './parts/operator.ts';
 import { ensureService, services } from './parts/services.ts';
 import { ensureBucket } from './parts/storage.ts';
-import { buildPrograms, type Program } from './programs.ts';
+import { buildPrograms } from './programs.ts';
 
 /** Brings the local cluster to health from whatever state it is in, and deploys this checkout's operator into it. */
 export async function up(): Promise<void> {
@@ -35,13 +35,12 @@ type Images = { beside: Promise<void>; cluster: Promise<void> };
 // Go builds take all cores for minutes; downloads and image builds go on beside them, each as soon as its programs are there.
 function makeImages(): Images {
   const programs = buildPrograms();
-  const all = (names: Program[]) => Promise.all(names.map((name) => programs[name]));
   const debian = step('Debian base image', () => makeDebian('debian:bookworm-slim'));
-  const node = Promise.all([debian, all(nodeImagePrograms)]).then(() => step('node image', makeNodeImage));
-  const beside = Promise.all([debian, all(servicesPrograms)]).then(() =>
-    step('services image', makeServicesImage),
-  );
-  return { beside, cluster: Promise.all([node, programs.kind]).then(() => {}) };
+  const bases = debian.then(() => step('packages of the node image', makeNodeBases));
+  const node = Promise.all([bases, programs.kubernetes]).then(() => step('node image', makeNodeImage));
+  const beside = Promise.all([debian, programs.beside]).then(() => step('services image', makeServicesImage));
+  bases.catch(() => {});
+  return { beside, cluster: node };
 }
 
 function pullImages(): Images {

@@ -1,9 +1,7 @@
-/** The programs that the cluster is made of; a change here makes a new program cache and new images. */
+/** What is pulled, by version; what is built instead has the same in `go/programs/go.mod`. A change makes a new program cache and new images. */
 export const versions = {
   kubernetes: '1.34.4',
   kind: '0.32.0',
-  coredns: '1.15.0',
-  registry: '3.1.2',
   versitygw: '1.8.0',
   buildkit: '0.27.1',
 } as const;

@@ -6,7 +6,7 @@ import { copyFromImage } from '../images/published-programs.ts';
 import { digest, paths } from '../machine/paths.ts';
 import { docker, run } from '../machine/process.ts';
 import { step } from '../machine/progress.ts';
-import { requireGo } from '../programs.ts';
+import { goEnvironment, requireGo } from '../programs.ts';
 
 const module = join(paths.assets, 'go/buildx');
 /** The one that AWS's `aws/codebuild/standard:8.0` carries. */
@@ -33,7 +33,7 @@ async function build(target: string): Promise<void> {
   const flags = ['-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', ldflags, '-o', part];
   await run('go', ['build', ...flags, 'github.com/docker/buildx/cmd/buildx'], {
     cwd: module,
-    env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
+    env: goEnvironment,
   });
   renameSync(part, target);
 }

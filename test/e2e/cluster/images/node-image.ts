@@ -1,9 +1,9 @@
 import { cpSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { hasImage, keepOnly } from '../machine/containers.ts';
 import { digest, paths, scratchFolder } from '../machine/paths.ts';
 import { docker, run } from '../machine/process.ts';
-import type { Program } from '../programs.ts';
+import { kubernetesPrograms } from '../programs.ts';
 import { versions } from '../versions.ts';
 
 const assets = join(paths.assets, 'images/node');
@@ -18,14 +18,22 @@ const sameAsEtcd = ['apiserver', 'controller-manager', 'scheduler', 'proxy'].map
   (part) => `${registry}/kube-${part}:${tag}`,
 );
 
-export const nodeImagePrograms: Program[] = ['hyperkube', 'kubectl', 'coredns'];
-
 /** The name of the node image; its tag changes with everything that the image is made of. */
 export function nodeImage(): string {
   const files = readdirSync(assets)
     .sort()
     .map((file) => readFileSync(join(assets, file)));
-  return `sb-node:${tag}-${digest(versions.kubernetes, versions.kind, versions.coredns, ...files)}`;
+  return `sb-node:${tag}-${digest(basename(paths.bin), ...files)}`;
+}
+
+const bases = ['kube-base', 'pause', 'node-base'];
+
+/** Makes what of the node image needs no program, so that Debian's packages come while programs are built. */
+export async function makeNodeBases(): Promise<void> {
+  if (await hasImage(nodeImage())) return;
+  using scratch = scratchFolder('node');
+  await gatherContext(scratch.path);
+  for (const base of bases) await build(scratch.path, base, `sb-node:${base}`);
 }
 
 /** Makes what `kindest/node` is elsewhere: kind's own base files over Debian's systemd and containerd, and our Kubernetes. */
@@ -35,11 +43,10 @@ export async function makeNodeImage(): Promise<void> {
   using scratch = scratchFolder('node');
   const context = scratch.path;
   await gatherContext(context);
-  const build = (target: string, image: string) =>
-    docker(['build', '--target', target, '-t', image, context]);
-  await build('kube', parts.etcd);
-  await build('coredns', parts.coredns);
-  await build('pause', parts.pause);
+  for (const program of kubernetesPrograms) cpSync(join(paths.bin, program), join(context, program));
+  await build(context, 'kube', parts.etcd);
+  await build(context, 'coredns', parts.coredns);
+  await build(context, 'pause', parts.pause);
   for (const image of sameAsEtcd) await docker(['tag', parts.etcd, image]);
   await docker(['save', '-o', join(context, 'images.tar'), ...Object.values(parts), ...sameAsEtcd]);
   await docker(['build', '--build-arg', `VERSION=${tag}`, '--target', 'node', '-t', name, context]);
@@ -47,9 +54,11 @@ export async function makeNodeImage(): Promise<void> {
   await keepOnly(name);
 }
 
+const build = (context: string, target: string, image: string): Promise<string> =>
+  docker(['build', '--target', target, '-t', image, context]);
+
 async function gatherContext(context: string): Promise<void> {
   cpSync(assets, context, { recursive: true });
-  for (const program of nodeImagePrograms) cpSync(join(paths.bin, program), join(context, program));
   const kindModule = `sigs.k8s.io/kind@v${versions.kind}`;
   const { Dir } = JSON.parse(await run('go', ['mod', 'download', '-json', kindModule])) as { Dir: string };
   cpSync(join(Dir, 'images/base/files'), join(context, 'files'), { recursive: true });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { versions } from '../versions.ts';
@@ -32,8 +32,9 @@ export const paths = {
 } as const;
 
 function goSources(): string[] {
-  const files = ['kubernetes/main.go', 'kubernetes/go.mod', 'buildkit/go.mod'];
-  return files.map((file) => readFileSync(join(assets, 'go', file), 'utf8'));
+  const module = join(assets, 'go/programs');
+  const files = ['go.mod', ...globSync('*/main.go', { cwd: module }).sort()];
+  return files.map((file) => readFileSync(join(module, file), 'utf8'));
 }
 
 /** A new empty folder that is deleted, with what is in it, when the block ends. */

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paths } from './paths.ts';
 
@@ -11,6 +12,8 @@ export type RunOptions = {
   timeoutSeconds?: number;
   /** Keeps the output out of the log. */
   secret?: boolean;
+  /** Hears each line that the program says to standard error. */
+  onLine?: (line: string) => void;
 };
 
 /** A program that failed; the message ends with the last lines it printed. */
@@ -61,6 +64,7 @@ export async function run(command: string, args: string[], options: RunOptions =
     heard(chunk);
   });
   child.stderr.setEncoding('utf8').on('data', heard);
+  if (options.onLine) createInterface(child.stderr).on('line', options.onLine);
   child.stdin.on('error', () => {}).end(options.input ?? '');
   const code = await new Promise<number | string>((done, fail) => {
     child.on('error', (cause) =>
