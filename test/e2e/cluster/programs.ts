@@ -12,8 +12,15 @@ const release = [
   'gitMinor=' + versions.kubernetes.split('.')[1],
 ];
 const stamps = release.map((value) => `-X k8s.io/component-base/version.${value}`);
-// Debug information, which -w would throw away, is a seventh of the compiler's work.
-const flags = ['-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', ['-s -w', ...stamps].join(' ')];
+// Inlining (-l leaves it out) is half of the compiler's work, and debug information, which -w would throw away, a seventh. Go's own
+// packages are inlined: that is where programs spend their time.
+const flags = [
+  '-trimpath',
+  '-gcflags=all=-dwarf=false -l',
+  '-gcflags=std=-dwarf=false',
+  '-ldflags',
+  ['-s -w', ...stamps].join(' '),
+];
 /** How every Go program here is built. A compiler that collects its garbage less often is done a tenth sooner. */
 export const goEnvironment = {
   CGO_ENABLED: '0',

@@ -26,7 +26,7 @@ export function nodeImage(): string {
   return `sb-node:${tag}-${digest(basename(paths.bin), ...files)}`;
 }
 
-const bases = ['kube-base', 'pause', 'node-base'];
+const bases = ['kube-base', 'node-base', 'pause'];
 
 /** Makes what of the node image needs no program, so that Debian's packages come while programs are built. */
 export async function makeNodeBases(): Promise<void> {
