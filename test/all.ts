@@ -1,7 +1,8 @@
 /** `npm test`: unit tests, then every story on the real cluster. Checks that were made before are counted with `--passed N` and `--failed NAME` each. */
 import { parseArgs } from 'node:util';
-import { canInstall, installPackages } from './e2e/cluster/machine/packages.ts';
+import { installPackages } from './e2e/cluster/machine/packages.ts';
 import { main, runSuite, runUnitSuites } from './suites.ts';
+import { canInstall } from './support/can-install.ts';
 
 const { values } = parseArgs({
   options: {

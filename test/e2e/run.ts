@@ -1,6 +1,7 @@
 /** `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. */
 import { main, runSuite } from '../suites.ts';
-import { canInstall, installPackages } from './cluster/machine/packages.ts';
+import { canInstall } from '../support/can-install.ts';
+import { installPackages } from './cluster/machine/packages.ts';
 
 const patterns = process.argv.slice(2);
 

@@ -2,11 +2,12 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { canInstall } from '../support/can-install.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { recordedBlocks, type ConsoleBlock } from '../support/console-page.ts';
 import type { PseudoTerminal } from '../support/terminal/tmux.ts';
 import { ensureBaseImages, isHealthy, paths, status, up } from './cluster/index.ts';
-import { canInstall, installPackages } from './cluster/machine/packages.ts';
+import { installPackages } from './cluster/machine/packages.ts';
 import { openSbTerminal } from './support/sb-terminal.ts';
 
 const PAGES = ['docs/sb-walk.md', 'README.md'];

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { canInstall } from '../../e2e/cluster/machine/packages.ts';
+import { canInstall } from '../can-install.ts';
 import { eventually } from '../eventually.ts';
 
 const TMUX = '/usr/bin/tmux';

@@ -1,7 +1,8 @@
 /** moto and the aws command, in a Python environment of their own in the harness's cache. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { canInstall, installPackages } from '../machine/packages.ts';
+import { canInstall } from '../../../support/can-install.ts';
+import { installPackages } from '../machine/packages.ts';
 import { digest, paths } from '../machine/paths.ts';
 import { run, succeeds } from '../machine/process.ts';
 import { step } from '../machine/progress.ts';

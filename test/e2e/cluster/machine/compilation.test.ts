@@ -11,10 +11,10 @@ describe('what is left of a Go build', () => {
     expect(timeLeft(0.09, MINUTE)).to.equal('');
   });
 
-  it('takes the speed so far for the rest', () => {
-    expect(timeLeft(0.25, 2 * MINUTE)).to.equal('about 6 min left');
-    expect(timeLeft(0.5, 4 * MINUTE)).to.equal('about 4 min left');
-    expect(timeLeft(1, 6 * MINUTE)).to.equal('less than a minute left');
+  it('takes the speed so far for the rest, and a minute for the cluster itself', () => {
+    expect(timeLeft(0.25, 2 * MINUTE)).to.equal('cluster in about 7 min');
+    expect(timeLeft(0.5, 4 * MINUTE)).to.equal('cluster in about 5 min');
+    expect(timeLeft(1, 6 * MINUTE)).to.equal('cluster in about 1 min');
   });
 
   it('weighs packages by their source, and each once', () => {
@@ -32,12 +32,12 @@ describe('what is left of a Go build', () => {
     expect(build.left()).to.equal('');
     build.began('k8s.io/small');
     build.began('k8s.io/small');
-    expect(build.left()).to.equal('about 15 min left');
+    expect(build.left()).to.equal('cluster in about 16 min');
     build.began('k8s.io/large');
-    expect(build.left()).to.equal('less than a minute left');
+    expect(build.left()).to.equal('cluster in about 1 min');
   });
 
   it('is as good as over where everything was compiled before', () => {
-    expect(compilation('').left()).to.equal('less than a minute left');
+    expect(compilation('').left()).to.equal('cluster in about 1 min');
   });
 });

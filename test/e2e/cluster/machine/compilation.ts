@@ -5,12 +5,15 @@ import { join } from 'node:path';
 export interface Compilation {
   /** A package whose compilation begins, by its import path. Any other line is ignored. */
   began(line: string): void;
-  /** `about 4 min left`; nothing while too little has been done to tell. */
+  /** `cluster in about 4 min`; nothing while too little has been done to tell. */
   left(): string;
 }
 
 /** Before that, an estimate is off by more than a half. */
 const TELLING = 0.1;
+const MINUTE = 60_000;
+/** What the cluster takes when its programs are there. */
+const REST = MINUTE;
 
 /** Reads lines of import path, folder and files, with tabs between them. The time that a package takes grows with its source; linkers take a fiftieth of all. */
 export function compilation(list: string, now: () => number = Date.now): Compilation {
@@ -32,9 +35,9 @@ function sizeOf(line: string): [string, number] {
   return [path, files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)];
 }
 
-/** What is left when this fraction of the source has been compiled in so many milliseconds, in words. */
+/** How long the cluster still takes when this fraction of the source has been compiled in so many milliseconds, in words. */
 export function timeLeft(fraction: number, milliseconds: number): string {
   if (fraction < TELLING) return '';
-  const left = milliseconds / fraction - milliseconds;
-  return left < 45_000 ? 'less than a minute left' : `about ${Math.round(left / 60_000)} min left`;
+  const left = milliseconds / fraction - milliseconds + REST;
+  return `cluster in about ${Math.round(left / MINUTE)} min`;
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { canInstall } from '../../../support/can-install.ts';
 import { run } from './process.ts';
 
 const programOf: Record<string, string> = {
@@ -15,9 +16,6 @@ const programOf: Record<string, string> = {
   zsh: '/usr/bin/zsh',
   fish: '/usr/bin/fish',
 };
-
-/** Whether Debian packages can be installed here. */
-export const canInstall = (): boolean => process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 
 /** Installs the Debian packages whose programs are missing; all of them need root. Throws a plain sentence where that cannot be done. */
 export async function installPackages(names: string[]): Promise<void> {

@@ -10,7 +10,7 @@ export function say(line: string): void {
 
 /**
  * Runs one part of the work and says how long it took; what was quick because nothing had to be done stays silent. `left` tells, while it
- * is at work, what is left of it (`about 4 min left`), or nothing.
+ * is at work, what is left of it (`cluster in about 4 min`), or nothing.
  */
 export async function step<T>(
   name: string,
