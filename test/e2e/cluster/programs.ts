@@ -1,33 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { goEnvironment, goFlags as flags } from './machine/compiler.ts';
 import { compilation, type Compilation } from './machine/compilation.ts';
 import { paths } from './machine/paths.ts';
 import { run } from './machine/process.ts';
 import { step } from './machine/progress.ts';
-import { versions } from './versions.ts';
 
-const release = [
-  'gitVersion=v' + versions.kubernetes,
-  'gitMajor=1',
-  'gitMinor=' + versions.kubernetes.split('.')[1],
-];
-const stamps = release.map((value) => `-X k8s.io/component-base/version.${value}`);
-// Inlining (-l leaves it out) is half of the compiler's work, and debug information, which -w would throw away, a seventh. Go's own
-// packages are inlined: that is where programs spend their time.
-const flags = [
-  '-trimpath',
-  '-gcflags=all=-dwarf=false -l',
-  '-gcflags=std=-dwarf=false',
-  '-ldflags',
-  ['-s -w', ...stamps].join(' '),
-];
-/** How every Go program here is built. A compiler that collects its garbage less often is done a tenth sooner. */
-export const goEnvironment = {
-  CGO_ENABLED: '0',
-  GOFLAGS: '-buildvcs=false',
-  GOGC: '400',
-  GOMEMLIMIT: '2GiB',
-};
 const cwd = join(paths.assets, 'go/programs');
 
 // One module and the same flags: what programs share is compiled once, whichever of them comes first.

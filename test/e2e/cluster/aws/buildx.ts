@@ -6,7 +6,8 @@ import { copyFromImage } from '../images/published-programs.ts';
 import { digest, paths } from '../machine/paths.ts';
 import { docker, run } from '../machine/process.ts';
 import { step } from '../machine/progress.ts';
-import { goEnvironment, requireGo } from '../programs.ts';
+import { goEnvironment } from '../machine/compiler.ts';
+import { requireGo } from '../programs.ts';
 
 const module = join(paths.assets, 'go/buildx');
 /** The one that AWS's `aws/codebuild/standard:8.0` carries. */

@@ -3,6 +3,7 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { versions } from '../versions.ts';
+import { goFlags } from './compiler.ts';
 
 const root = resolve(import.meta.dirname, '../../../..');
 const assets = resolve(import.meta.dirname, '..');
@@ -19,7 +20,10 @@ export const paths = {
   checkout,
   kubeconfig: join(checkout, 'kubeconfig'),
   cache,
-  bin: join(cache, `kubernetes-${versions.kubernetes}-${digest(JSON.stringify(versions), ...goSources())}`),
+  bin: join(
+    cache,
+    `kubernetes-${versions.kubernetes}-${digest(JSON.stringify([versions, goFlags]), ...goSources())}`,
+  ),
   state,
   scratch: join(state, 'scratch'),
   log: join(state, 'log'),
