@@ -1,0 +1,550 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// File operations have the rights of the user that they name, and then run in a process of their own; or those of sbd, and then run within it,
+// where nobody can halt or kill them. Then a path to write to leads through no link, since somebody with fewer rights may have put it there.
+
+const filesMax = 64
+
+var filesBusy atomic.Int32
+
+// fileStream is a stream of one file operation.
+type fileStream struct {
+	session *session
+	inbox   *inbox
+	outlet  *outlet
+	helper  atomic.Pointer[helper]
+}
+
+func (s *session) beginFiles(id uint32, r *request) {
+	if filesBusy.Add(1) > filesMax {
+		filesBusy.Add(-1)
+		s.fail(id, failed(tooManyStreams, "%d file operations are under way", filesMax))
+		return
+	}
+	f := &fileStream{session: s, inbox: newInbox(), outlet: newOutlet(chOutput)}
+	f.inbox.attach(s.link, id)
+	f.outlet.mu.Lock()
+	f.outlet.attach(s.link, id, 0)
+	f.outlet.mu.Unlock()
+	s.become(id, f)
+	go func() {
+		defer filesBusy.Add(-1)
+		defer f.drop(false)
+		result, err := f.work(r)
+		if err != nil {
+			s.fail(id, err)
+			return
+		}
+		f.outlet.end()
+		s.answer(id, result)
+	}()
+}
+
+func (f *fileStream) work(r *request) (any, error) {
+	if !path.IsAbs(r.Path) || strings.Contains(r.Path+r.To, "\x00") {
+		return nil, failed(badRequest, "%q is no absolute path", r.Path)
+	}
+	if r.User != "" {
+		return f.workAs(r)
+	}
+	blocking <- struct{}{}
+	defer func() { <-blocking }()
+	return r.files(r.Op, unblockedReader{f.inbox}, unblockedWriter{f.outlet})
+}
+
+// Waiting for the courier is no waiting in the kernel.
+type unblockedReader struct{ from io.Reader }
+
+func (u unblockedReader) Read(into []byte) (int, error) {
+	<-blocking
+	defer func() { blocking <- struct{}{} }()
+	return u.from.Read(into)
+}
+
+type unblockedWriter struct{ to io.Writer }
+
+func (u unblockedWriter) Write(bytes []byte) (int, error) {
+	<-blocking
+	defer func() { blocking <- struct{}{} }()
+	return u.to.Write(bytes)
+}
+
+// filesAs is what a helper needs to know to work with files as a user.
+type filesAs struct {
+	Op      string
+	UID     int
+	GID     int
+	Groups  []int
+	SetIDs  bool
+	Request fileRequest
+}
+
+func (f *fileStream) workAs(r *request) (any, error) {
+	id, err := f.session.check(&request{User: r.User})
+	if err != nil {
+		return nil, err
+	}
+	inRead, inWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer inRead.Close()
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		inWrite.Close()
+		return nil, err
+	}
+	spec := filesAs{r.Op, id.UID, id.GID, id.more, id.differs(r.User), r.fileRequest}
+	h, err := f.session.commands.spawn("files", spec, []*os.File{inRead, outWrite}, &syscall.SysProcAttr{Setsid: true})
+	outWrite.Close()
+	defer outRead.Close()
+	if err != nil {
+		inWrite.Close()
+		return nil, err
+	}
+	f.helper.Store(h)
+	go func() {
+		io.Copy(onlyWriter{inWrite}, onlyReader{f.inbox})
+		inWrite.Close()
+		f.inbox.refuse()
+	}()
+	_, failure := io.CopyBuffer(onlyWriter{f.outlet}, onlyReader{outRead}, make([]byte, 32<<10))
+	said, err := h.outcome(0)
+	f.inbox.close(failed(cancelled, "the operation is over"))
+	if err == nil {
+		err = failure
+	}
+	if err == nil && len(said) == 0 {
+		err = failed(killed, "the process that worked on the file was killed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Result  json.RawMessage
+		Failure *failure_
+	}
+	if err := json.Unmarshal(said, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Failure != nil {
+		return nil, answer.Failure
+	}
+	return answer.Result, nil
+}
+
+type failure_ = failure
+
+// They hide ReadFrom and WriteTo, which would take the buffer's place.
+type onlyReader struct{ io.Reader }
+type onlyWriter struct{ io.Writer }
+
+// differs: whether sbd has to change its identity to be that user.
+func (id identity) differs(asked string) bool {
+	return asked != "" && (os.Geteuid() == 0 || os.Geteuid() != id.UID || os.Getegid() != id.GID)
+}
+
+func (f *fileStream) receive(received frame) error {
+	if received.kind != typeData && received.kind != typeEOF && received.kind != typeCredit {
+		return nil
+	}
+	channel, offset, bytes, _ := received.onChannel()
+	switch {
+	case received.kind == typeCredit && channel == chOutput:
+		f.outlet.credit(offset)
+	case received.kind == typeEOF && channel == chInput:
+		f.inbox.close(nil)
+	case received.kind == typeData && channel == chInput:
+		return f.inbox.put(offset, bytes)
+	}
+	return nil
+}
+
+func (f *fileStream) drop(bool) {
+	why := failed(cancelled, "the courier has closed the stream")
+	f.inbox.close(why)
+	f.outlet.drop(why)
+	if h := f.helper.Load(); h != nil {
+		h.kill(syscall.SIGKILL)
+	}
+}
+
+// filesCommand runs in a process of its own.
+func filesCommand() error {
+	syscall.CloseOnExec(specFD)
+	text, err := io.ReadAll(os.NewFile(specFD, "spec"))
+	if err != nil {
+		return err
+	}
+	var as filesAs
+	if err := json.Unmarshal(text, &as); err != nil {
+		return err
+	}
+	raiseOOMScore()
+	result, err := as.work()
+	answer := map[string]any{"Result": result}
+	if err != nil {
+		answer = map[string]any{"Failure": failureOf(err)}
+	}
+	said, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	_, err = os.NewFile(reportFD, "report").Write(said)
+	return err
+}
+
+func (as *filesAs) work() (any, error) {
+	if as.SetIDs {
+		// Of all threads; with the rights goes the right to have them back.
+		if err := errors.Join(syscall.Setgroups(as.Groups), syscall.Setresgid(as.GID, as.GID, as.GID), syscall.Setresuid(as.UID, as.UID, as.UID)); err != nil {
+			return nil, failed(notPermitted, "sbd may not become user %d: %v", as.UID, err)
+		}
+		forbidDumps()
+	}
+	syscall.Umask(0o022)
+	return as.Request.files(as.Op, os.NewFile(stdinFD, "input"), os.NewFile(stdinFD+1, "output"))
+}
+
+func (r *fileRequest) files(op string, in io.Reader, out io.Writer) (any, error) {
+	done := struct{}{}
+	switch op {
+	case "read":
+		return r.read(out)
+	case "write":
+		return done, r.write(in)
+	case "stat":
+		return r.stat()
+	case "list":
+		return r.list(out)
+	case "remove":
+		return done, r.remove()
+	case "mkdir":
+		return done, r.mkdir()
+	case "untar":
+		return r.untar(in)
+	case "tar":
+		return r.tar(out)
+	case "copy":
+		return done, r.copy()
+	}
+	return nil, failed(badRequest, "there is no request %q", op)
+}
+
+func (r *fileRequest) read(out io.Writer) (any, error) {
+	file, err := openRegular(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(max(r.Offset, 0), io.SeekStart); err != nil {
+		return nil, err
+	}
+	var from io.Reader = file
+	if r.Length != nil {
+		from = io.LimitReader(file, *r.Length)
+	}
+	bytes, err := io.CopyBuffer(onlyWriter{out}, onlyReader{from}, make([]byte, 32<<10))
+	return map[string]int64{"size": info.Size(), "bytes": bytes}, err
+}
+
+func (r *fileRequest) write(in io.Reader) error {
+	dir, name, err := openParent(r.Path, false)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	file, temporary, err := createIn(dir)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err = io.CopyBuffer(onlyWriter{file}, onlyReader{in}, make([]byte, 32<<10)); err == nil {
+		err = r.own(file)
+	}
+	if err == nil {
+		err = rename(dir, temporary, name)
+	}
+	if err != nil {
+		unlink(dir, temporary)
+	}
+	return err
+}
+
+func (r *fileRequest) own(file *os.File) error {
+	if r.Owner != nil || r.Group != nil {
+		if err := file.Chown(orUnchanged(r.Owner), orUnchanged(r.Group)); err != nil {
+			return err
+		}
+	}
+	return syscall.Fchmod(int(file.Fd()), orMode(r.Mode, 0o644))
+}
+
+func orUnchanged(id *int) int {
+	if id == nil {
+		return -1
+	}
+	return *id
+}
+
+func orMode(mode *uint32, otherwise uint32) uint32 {
+	if mode == nil {
+		return otherwise
+	}
+	return *mode & 0o7777
+}
+
+func (r *fileRequest) stat() (any, error) {
+	info, err := os.Lstat(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	return entryOf(info, r.Path), nil
+}
+
+func entryOf(info fs.FileInfo, path string) entry {
+	stat := info.Sys().(*syscall.Stat_t)
+	e := entry{
+		Name: info.Name(), Kind: kindOf(info.Mode()), Size: info.Size(), Mode: stat.Mode & 0o7777, UID: stat.Uid, GID: stat.Gid,
+		Modified: info.ModTime().UnixMilli(),
+	}
+	if e.Kind == "link" {
+		e.Target, _ = os.Readlink(path)
+	}
+	return e
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch mode.Type() {
+	case 0:
+		return "file"
+	case fs.ModeDir:
+		return "directory"
+	case fs.ModeSymlink:
+		return "link"
+	case fs.ModeNamedPipe:
+		return "fifo"
+	case fs.ModeSocket:
+		return "socket"
+	}
+	return "device"
+}
+
+func (r *fileRequest) list(out io.Writer) (any, error) {
+	dir, err := openIf(r.Path, syscall.S_IFDIR, safeToRead)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	left := r.Max
+	if left <= 0 {
+		left = 10_000
+	}
+	listed := 0
+	for {
+		infos, err := dir.Readdir(64)
+		for _, info := range infos {
+			if left == 0 {
+				return map[string]any{"entries": listed, "more": true}, nil
+			}
+			line, _ := json.Marshal(entryOf(info, path.Join(r.Path, info.Name())))
+			if _, err := out.Write(append(line, '\n')); err != nil {
+				return nil, err
+			}
+			listed, left = listed+1, left-1
+		}
+		if err == io.EOF {
+			return map[string]any{"entries": listed, "more": false}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *fileRequest) remove() error {
+	if path.Clean(r.Path) == "/" {
+		return failed(badRequest, "the root is not removed")
+	}
+	if r.Recursive {
+		return os.RemoveAll(r.Path)
+	}
+	return os.Remove(r.Path)
+}
+
+// mkdir makes a directory; a fresh one in place of whatever lies there. What cannot be removed, such as a mount, is emptied.
+func (r *fileRequest) mkdir() error {
+	if r.Fresh {
+		clear(r.Path)
+	}
+	make := os.Mkdir
+	if r.Parents || r.Fresh {
+		make = os.MkdirAll
+	}
+	if err := make(r.Path, 0o700); err != nil {
+		return err
+	}
+	fd, err := syscall.Open(r.Path, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "mkdir", Path: r.Path, Err: err}
+	}
+	dir := os.NewFile(uintptr(fd), r.Path)
+	defer dir.Close()
+	if r.Fresh {
+		if names, err := dir.Readdirnames(1); err != io.EOF {
+			return failed(notEmpty, "%s cannot be emptied: %v", r.Path, names)
+		}
+	}
+	if r.Owner != nil || r.Group != nil {
+		if err := dir.Chown(orUnchanged(r.Owner), orUnchanged(r.Group)); err != nil {
+			return err
+		}
+	}
+	return syscall.Fchmod(fd, orMode(r.Mode, 0o755))
+}
+
+// clear moves away what lies there and removes it then, so that whoever writes into it is not in the way.
+func clear(at string) {
+	aside := path.Join(path.Dir(at), temporaryName())
+	if os.Rename(at, aside) == nil {
+		at = aside
+	}
+	os.RemoveAll(at)
+}
+
+func temporaryName() string { return ".sb-" + newNonce()[:16] }
+
+// openParent opens the directory of a path, which leads through no link where sbd's own rights are at stake.
+func openParent(file string, make bool) (dir *os.File, name string, err error) {
+	parent, name := path.Split(path.Clean(file))
+	if name == "" || name == "." || name == ".." || name == "/" {
+		return nil, "", failed(badRequest, "%s names no file", file)
+	}
+	const directory = oPath | syscall.O_DIRECTORY | syscall.O_CLOEXEC
+	if os.Getpid() != 1 {
+		fd, err := syscall.Open(parent, directory, 0)
+		if err != nil {
+			return nil, "", &os.PathError{Op: "open", Path: parent, Err: err}
+		}
+		return os.NewFile(uintptr(fd), parent), name, nil
+	}
+	fd, err := syscall.Open("/", directory, 0)
+	for _, part := range strings.Split(strings.Trim(parent, "/"), "/") {
+		if err != nil || part == "" {
+			break
+		}
+		above := fd
+		fd, err = syscall.Openat(above, part, directory|syscall.O_NOFOLLOW, 0)
+		if make && err == syscall.ENOENT {
+			syscall.Mkdirat(above, part, 0o755)
+			fd, err = syscall.Openat(above, part, directory|syscall.O_NOFOLLOW, 0)
+		}
+		syscall.Close(above)
+	}
+	if err != nil {
+		return nil, "", &os.PathError{Op: "open", Path: parent, Err: err}
+	}
+	return os.NewFile(uintptr(fd), parent), name, nil
+}
+
+func createIn(dir *os.File) (*os.File, string, error) {
+	name := temporaryName()
+	fd, err := syscall.Openat(int(dir.Fd()), name, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, "", &os.PathError{Op: "create", Path: dir.Name() + name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), dir.Name()+name), name, nil
+}
+
+func rename(dir *os.File, from, to string) error {
+	if err := syscall.Renameat(int(dir.Fd()), from, int(dir.Fd()), to); err != nil {
+		return &os.PathError{Op: "rename", Path: dir.Name() + to, Err: err}
+	}
+	return nil
+}
+
+func unlink(dir *os.File, name string) { syscall.Unlinkat(int(dir.Fd()), name) }
+
+// placeOutput makes a new file in place of whatever lies there, and opens it for the command that writes and for whoever reads along.
+func placeOutput(file string) (writing, reading *os.File, err error) {
+	dir, name, err := openParent(file, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer dir.Close()
+	writing, temporary, err := createIn(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	fd := strconv.Itoa(int(writing.Fd()))
+	if reading, err = os.Open("/proc/self/fd/" + fd); err == nil {
+		syscall.Fchmod(int(writing.Fd()), 0o644)
+		if err = rename(dir, temporary, name); err != nil {
+			// A directory lies there. It goes by the path that was opened, whatever leads there now.
+			os.RemoveAll("/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + name)
+			err = rename(dir, temporary, name)
+		}
+	}
+	if err != nil {
+		unlink(dir, temporary)
+		writing.Close()
+		if reading != nil {
+			reading.Close()
+		}
+		return nil, nil, err
+	}
+	return writing, reading, nil
+}
+
+// follower copies a file to the container's own log as it grows.
+type follower struct {
+	from *os.File
+	to   int
+}
+
+func (f follower) follow(end <-chan struct{}) {
+	defer f.from.Close()
+	for over := false; !over; {
+		select {
+		case <-end:
+			over = true
+		case <-time.After(time.Second):
+		}
+		inKernel(func() error { return f.copy() })
+	}
+}
+
+func (f follower) copy() error {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := f.from.Read(buffer)
+		for done := 0; done < n; {
+			written, err := syscall.Write(f.to, buffer[done:n])
+			if err != nil && err != syscall.EINTR {
+				return err
+			}
+			done += max(written, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,3 @@
+module sb.abundant.ai/sbd
+
+go 1.26
