@@ -1,0 +1,119 @@
+/**
+ * A task container whose first process is sbd, without Kubernetes: PID and mount namespaces of its own, this machine's programs, a read-only
+ * control volume, and the capabilities that a container gets. Needs root and Go.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+/** Skips the test where no such container can be made. */
+export function needSbd(test: Mocha.Context): void {
+  const missing = process.getuid?.() !== 0 ? 'root' : hasGo() ? undefined : 'Go';
+  if (missing === undefined) return;
+  process.stdout.write(`    (skipped: containers with sbd need ${missing})\n`);
+  test.skip();
+}
+
+function hasGo(): boolean {
+  try {
+    execFileSync('go', ['version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Builds sbd, once for the same sources; its path. */
+export function sbdBinary(): string {
+  execFileSync('sh', [join(root, 'sbd/build.sh'), ARCH], { stdio: ['ignore', 'inherit', 'inherit'] });
+  return join(root, `dist/sbd/linux-${ARCH}/sbd`);
+}
+
+/** Builds the program that tries every way into another process, and puts it into a folder. */
+export function buildAttacker(folder: string): void {
+  const options = { env: { ...process.env, CGO_ENABLED: '0' } };
+  const source = join(import.meta.dirname, 'attacker/main.go');
+  execFileSync('go', ['build', '-p', '2', '-o', join(folder, 'attacker'), source], options);
+}
+
+/** Docker's without MKNOD, as the Pods of Trials have them. */
+const CAPABILITIES =
+  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,audit_write,setfcap';
+
+const SETUP = `
+set -e
+pod=$1 uid=$2; shift 2
+mount -t tmpfs none $pod/root
+cd $pod/root
+mkdir -p dev proc sb logs sys tools usr etc tmp root home/agent app
+mount --rbind -o ro /usr usr
+for name in bin lib lib64; do if [ -L /$name ]; then ln -s $(readlink /$name) $name; else mkdir $name; mount --rbind /$name $name; fi; done
+printf 'root:x:0:0:root:/root:/bin/bash\\nagent:x:1000:1000::/home/agent:/bin/bash\\n' > etc/passwd
+printf 'root:x:0:\\nagent:x:1000:\\nhelpers:x:2000:agent\\n' > etc/group
+chmod 1777 tmp; chown 1000:1000 home/agent app
+for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device dev/$device; done
+mkdir dev/pts; mount -t devpts -o newinstance,ptmxmode=0666,mode=620 none dev/pts; ln -s pts/ptmx dev/ptmx
+mount -t proc proc proc
+mount --bind $pod/sb sb; mount -o remount,ro,bind sb
+mount --bind $pod/logs logs
+mount --bind $pod/tools tools
+ids=
+[ $uid = 0 ] || ids="--reuid=$uid --regid=$uid --clear-groups"
+exec setpriv $ids --bounding-set=-all${CAPABILITIES.split(',')
+  .map((name) => `,+${name}`)
+  .join('')} --inh-caps=-all \\
+  /usr/sbin/chroot . /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod \\
+  /sb/sbd serve --socket /sb/hand.sock --readable /logs "$@"
+`;
+
+export interface SbdContainer {
+  /** The control volume; what only the courier sees; a folder that both see, for programs; the logs. */
+  control: string;
+  own: string;
+  tools: string;
+  logs: string;
+  /** What the container wrote to its own stdout and stderr. */
+  output(): string;
+  /** The number of its first process outside of it. */
+  pid(): number;
+  /** Resolves its exit code. */
+  exited: Promise<number | null>;
+  remove(): Promise<void>;
+}
+
+/** Starts a container; sbd waits there until somebody listens. */
+export function startSbdContainer({ args = [] }: { args?: string[] } = {}): SbdContainer {
+  const pod = mkdtempSync(join(tmpdir(), 'sbd-'));
+  const place = (name: string): string => join(pod, name);
+  chmodSync(pod, 0o711);
+  for (const name of ['root', 'sb', 'logs', 'own', 'tools']) mkdirSync(place(name));
+  execFileSync(sbdBinary(), ['copy', place('sb')]);
+  const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
+  const container = spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', pod, '0', ...args]);
+  let output = '';
+  for (const stream of [container.stdout, container.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const exited = once(container, 'close').then(([code]) => code as number | null);
+  return {
+    control: place('sb'),
+    own: place('own'),
+    tools: place('tools'),
+    logs: place('logs'),
+    output: () => output,
+    pid: () => Number(execFileSync('pgrep', ['-P', String(container.pid)], { encoding: 'utf8' })),
+    exited,
+    async remove() {
+      if (container.exitCode === null && container.signalCode === null) {
+        container.kill('SIGKILL');
+        await exited;
+      }
+      await rm(pod, { recursive: true, force: true });
+    },
+  };
+}
