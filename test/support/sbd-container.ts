@@ -63,13 +63,12 @@ mount -t proc proc proc
 mount --bind $pod/sb sb; mount -o remount,ro,bind sb
 mount --bind $pod/logs logs
 mount --bind $pod/tools tools
-ids=
-[ $uid = 0 ] || ids="--reuid=$uid --regid=$uid --clear-groups"
-exec setpriv $ids --bounding-set=-all${CAPABILITIES.split(',')
+rights="--bounding-set=-all${CAPABILITIES.split(',')
   .map((name) => `,+${name}`)
-  .join('')} --inh-caps=-all \\
-  /usr/sbin/chroot . /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod \\
-  /sb/sbd serve --socket /sb/hand.sock --readable /logs "$@"
+  .join('')} --inh-caps=-all"
+[ $uid = 0 ] || rights="--reuid=$uid --regid=$uid --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs"
+exec chroot . /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod \
+  /usr/bin/setpriv $rights /sb/sbd serve --socket /sb/hand.sock --readable /logs "$@"
 `;
 
 export interface SbdContainer {
@@ -87,18 +86,27 @@ export interface SbdContainer {
   remove(): Promise<void>;
 }
 
+export interface SbdContainerOptions {
+  /** Of sbd, beyond those that it always gets. */
+  args?: string[];
+  /** sbd's own user. Another one than root has no capability and no way to one, as the level `restricted` demands of Pods. */
+  uid?: number;
+}
+
 /** Starts a container; sbd waits there until somebody listens. */
-export function startSbdContainer({ args = [] }: { args?: string[] } = {}): SbdContainer {
+export function startSbdContainer({ args = [], uid = 0 }: SbdContainerOptions = {}): SbdContainer {
   const pod = mkdtempSync(join(tmpdir(), 'sbd-'));
   const place = (name: string): string => join(pod, name);
   chmodSync(pod, 0o711);
   for (const name of ['root', 'sb', 'logs', 'own', 'tools']) mkdirSync(place(name));
   execFileSync(sbdBinary(), ['copy', place('sb')]);
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
-  const container = spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', pod, '0', ...args]);
+  const container = spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', pod, String(uid), ...args]);
   let output = '';
   for (const stream of [container.stdout, container.stderr])
     stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const firstProcess = (): number =>
+    Number(execFileSync('pgrep', ['-P', String(container.pid)], { encoding: 'utf8' }));
   const exited = once(container, 'close').then(([code]) => code as number | null);
   return {
     control: place('sb'),
@@ -106,11 +114,12 @@ export function startSbdContainer({ args = [] }: { args?: string[] } = {}): SbdC
     tools: place('tools'),
     logs: place('logs'),
     output: () => output,
-    pid: () => Number(execFileSync('pgrep', ['-P', String(container.pid)], { encoding: 'utf8' })),
+    pid: firstProcess,
     exited,
     async remove() {
       if (container.exitCode === null && container.signalCode === null) {
-        container.kill('SIGKILL');
+        // Whoever changes its user outlives its parent.
+        process.kill(firstProcess(), 'SIGKILL');
         await exited;
       }
       await rm(pod, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { Sbd } from '../../src/courier/hand/sbd/client.ts';
 import type { Running, Start } from '../../src/courier/hand/sbd/client.ts';
 import type { Exit } from '../../src/wire/hand/protocol.ts';
 import { needSbd, startSbdContainer } from './sbd-container.ts';
-import type { SbdContainer } from './sbd-container.ts';
+import type { SbdContainer, SbdContainerOptions } from './sbd-container.ts';
 
 export interface SbdWorld {
   pod: SbdContainer;
@@ -23,12 +23,12 @@ let serial = 0;
 /** One container for all tests of the suite, or one for each. */
 export function useSbd({
   each = false,
-  args = [],
-}: { each?: boolean; args?: string[] } = {}): () => SbdWorld {
+  ...options
+}: { each?: boolean } & SbdContainerOptions = {}): () => SbdWorld {
   let world: SbdWorld | undefined;
   const begin = async function (this: Mocha.Context): Promise<void> {
     needSbd(this);
-    const pod = startSbdContainer({ args });
+    const pod = startSbdContainer(options);
     const strangers: string[] = [];
     const hand = openSbd(pod, strangers);
     await hand.ready();
@@ -58,6 +58,7 @@ export const openSbd = (pod: SbdContainer, strangers: string[] = []): Sbd =>
     control: pod.control,
     own: pod.own,
     courierUid: 65_000,
+    mode: 0o666,
     onStranger: (what) => void strangers.push(what),
     goneAfterMs: 1000,
   });

@@ -172,37 +172,50 @@ export function openFrames(stream: number, request: Request): Frame[] {
 
 /**
  * Cuts bytes into frames, however they arrive, and hands on each. Types that this version does not know are skipped. Throws BadFrame; after
- * that it takes nothing more. Holds at most one frame.
+ * that it takes nothing more. Every byte is copied once: what a frame holds is its receiver's own, and no more than one frame is kept.
  */
 export function frameReader(onFrame: (frame: Frame) => void): (chunk: Uint8Array) => void {
-  let rest: Buffer = Buffer.alloc(0);
+  let frame = Buffer.alloc(HEADER_BYTES);
+  let filled = 0;
   let broken: BadFrame | undefined;
+  /** Copies into the frame; returns the rest of the chunk. */
+  const fill = (chunk: Uint8Array): Uint8Array => {
+    const piece = chunk.subarray(0, frame.length - filled);
+    frame.set(piece, filled);
+    filled += piece.length;
+    return chunk.subarray(piece.length);
+  };
+  const cut = (chunk: Uint8Array): void => {
+    for (let rest = chunk; rest.length > 0;) {
+      rest = fill(rest);
+      if (filled === HEADER_BYTES && frame.length === HEADER_BYTES) {
+        const whole = Buffer.allocUnsafe(HEADER_BYTES + payloadLength(frame));
+        frame.copy(whole);
+        frame = whole;
+        rest = fill(rest);
+      }
+      if (filled < frame.length || filled < HEADER_BYTES) continue;
+      const whole = decodeFrame(frame);
+      frame = Buffer.alloc(HEADER_BYTES);
+      filled = 0;
+      if (whole) onFrame(whole);
+    }
+  };
   return (chunk) => {
     if (broken) throw broken;
-    let bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : asBuffer(chunk);
     try {
-      for (let size = frameSize(bytes); size !== undefined && bytes.length >= size; size = frameSize(bytes)) {
-        const frame = decodeFrame(bytes.subarray(0, size));
-        bytes = bytes.subarray(size);
-        if (frame) onFrame(frame);
-      }
+      cut(chunk);
     } catch (error) {
       if (error instanceof BadFrame) broken = error;
       throw error;
     }
-    // A copy, so that the chunk need not live on.
-    rest = Buffer.from(bytes);
   };
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-/** Bytes of the frame that begins here; undefined until its head is there. */
-function frameSize(bytes: Buffer): number | undefined {
-  if (bytes.length < HEADER_BYTES) return undefined;
-  const payload = bytes.readUInt32LE(0);
-  if (payload > PAYLOAD_MAX) throw new BadFrame(`a frame of ${payload} bytes is too long`);
-  return HEADER_BYTES + payload;
+function payloadLength(head: Buffer): number {
+  const length = head.readUInt32LE(0);
+  if (length > PAYLOAD_MAX) throw new BadFrame(`a frame of ${length} bytes is too long`);
+  return length;
 }
 
 /** The meaning of one frame; undefined for a type that this version does not know. Its bytes are not copied. */

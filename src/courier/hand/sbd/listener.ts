@@ -26,6 +26,8 @@ export interface ListenerOptions {
   /** For whoever is not believed; one sentence each. */
   onStranger: (what: string) => void;
   courierUid?: number;
+  /** Of the socket: 0o600 by default, which root passes. Where sbd has another user, that one must be able to write to it. */
+  mode?: number;
 }
 
 /** Its name in the control volume. */
@@ -96,7 +98,7 @@ export function listen(options: ListenerOptions, onProven: (proven: Proven) => v
     const unready = join(options.control, `.${SOCKET}`);
     rmSync(unready, { force: true });
     server.listen(unready, () => {
-      chmodSync(unready, 0o600);
+      chmodSync(unready, options.mode ?? 0o600);
       renameSync(unready, path);
     });
   }

@@ -50,8 +50,7 @@ export class Inflow extends Readable {
     if (offset !== this.offset || this.#heldBytes + bytes.length > WINDOW)
       return void this.destroy(new HandLost(`bytes from ${offset} arrived where ${this.offset} was due`));
     this.offset += bytes.length;
-    // Copied: the chunk that it lies in may hold much more.
-    this.#held.push(Buffer.from(bytes));
+    this.#held.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
     this.#heldBytes += bytes.length;
     if (this.#thirsty) this.#pass();
   }
