@@ -279,7 +279,7 @@ func (s *session) short(r *request) (any, error) {
 	case "freeze":
 		return left{freeze(s.readable)}, nil
 	case "exit":
-		s.leave(r.Code)
+		s.leave(r.Code & 0xff)
 	}
 	return nil, failed(badRequest, "there is no request %q", r.Op)
 }

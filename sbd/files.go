@@ -15,7 +15,7 @@ import (
 )
 
 // File operations have the rights of the user that they name, and then run in a process of their own; or those of sbd, and then run within it,
-// where nobody can halt or kill them. Then a path to write to leads through no link, since somebody with fewer rights may have put it there.
+// where nobody can halt or kill them. Then a file to write to is reached through no link, since somebody with fewer rights may have put it there.
 
 const filesMax = 64
 
@@ -122,11 +122,11 @@ func (f *fileStream) workAs(r *request) (any, error) {
 		inWrite.Close()
 		f.inbox.refuse()
 	}()
-	_, failure := io.CopyBuffer(onlyWriter{f.outlet}, onlyReader{outRead}, make([]byte, 32<<10))
+	_, copying := io.CopyBuffer(onlyWriter{f.outlet}, onlyReader{outRead}, make([]byte, 32<<10))
 	said, err := h.outcome(0)
 	f.inbox.close(failed(cancelled, "the operation is over"))
 	if err == nil {
-		err = failure
+		err = copying
 	}
 	if err == nil && len(said) == 0 {
 		err = failed(killed, "the process that worked on the file was killed")
@@ -136,7 +136,7 @@ func (f *fileStream) workAs(r *request) (any, error) {
 	}
 	var answer struct {
 		Result  json.RawMessage
-		Failure *failure_
+		Failure *failure
 	}
 	if err := json.Unmarshal(said, &answer); err != nil {
 		return nil, err
@@ -146,8 +146,6 @@ func (f *fileStream) workAs(r *request) (any, error) {
 	}
 	return answer.Result, nil
 }
-
-type failure_ = failure
 
 // They hide ReadFrom and WriteTo, which would take the buffer's place.
 type onlyReader struct{ io.Reader }
@@ -222,6 +220,9 @@ func (as *filesAs) work() (any, error) {
 
 func (r *fileRequest) files(op string, in io.Reader, out io.Writer) (any, error) {
 	done := struct{}{}
+	if path.Clean(r.Path) == "/" && (op == "remove" || op == "mkdir") {
+		return nil, failed(badRequest, "the root stays where it is")
+	}
 	switch op {
 	case "read":
 		return r.read(out)
@@ -381,9 +382,6 @@ func (r *fileRequest) list(out io.Writer) (any, error) {
 }
 
 func (r *fileRequest) remove() error {
-	if path.Clean(r.Path) == "/" {
-		return failed(badRequest, "the root is not removed")
-	}
 	if r.Recursive {
 		return os.RemoveAll(r.Path)
 	}

@@ -112,6 +112,9 @@ func killHalted(find finder) {
 
 // countLeft: everybody is halted, so the youngest pid stays what it is. Where it does not, somebody forks faster than anybody can look.
 func (t *commands) countLeft(agentUID *uint32) int {
+	t.mu.Lock()
+	isMarked := t.isMarked
+	t.mu.Unlock()
 	count, quiet := 0, false
 	for range 10 {
 		before := youngest()
@@ -122,7 +125,7 @@ func (t *commands) countLeft(agentUID *uint32) int {
 		}
 		syscall.Kill(-1, syscall.SIGSTOP)
 	}
-	if count == 0 && !quiet && t.isMarked {
+	if count == 0 && !quiet && isMarked {
 		return 1
 	}
 	return count

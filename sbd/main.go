@@ -1,5 +1,5 @@
 // sbd is the first process of a task container: it starts what the courier beside it orders, reports what came of it, and ends what is left.
-// It needs nothing of the image but a kernel with /proc. docs/reference/hand-protocol.md says how the two speak with each other.
+// It needs nothing of the image but a kernel with /proc. docs/hand-protocol.md says how the two speak with each other.
 //
 // Whoever runs in the container is hostile, root included. So sbd is not dumpable: without CAP_SYS_PTRACE nobody there reads or writes its
 // memory, traces it, or takes its connection.

@@ -173,4 +173,16 @@ describe('the words that both languages share', () => {
     const reasons = [...go.matchAll(/^\t\w+ +reason = "(\w+)"/gm)].map(([, name]) => name);
     expect(reasons).to.have.members(Object.keys(REASONS));
   });
+
+  it('are the same in the documentation', () => {
+    const [, page = ''] = readFileSync(
+      new URL('../../../docs/hand-protocol.md', import.meta.url),
+      'utf8',
+    ).split('## Reasons');
+    const rows = [...page.matchAll(/^\| `(\w+)` +\| (.*?) +\|$/gm)].map(([, reason, meaning]) => [
+      reason,
+      meaning,
+    ]);
+    expect(rows).to.deep.equal(Object.entries(REASONS));
+  });
 });

@@ -1,5 +1,5 @@
 /**
- * What courier and `sbd` say to each other; `docs/reference/hand-protocol.md` tells the whole story. In short:
+ * What courier and `sbd` say to each other; `docs/hand-protocol.md` tells the whole story. In short:
  *
  * `sbd` is the first process of the task container. It never listens: it connects to the Unix socket that the courier has made in the control
  * volume, says `hello`, and carries out what it is asked for. Both sides send frames (`frames.ts`): a type, a stream and a payload of at most
