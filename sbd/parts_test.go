@@ -164,6 +164,39 @@ func TestOutletKeepsTheLastBytes(t *testing.T) {
 	}
 }
 
+// A courier says what it has taken when that is a quarter of a window: more than a ring holds where memory is short.
+func TestOutletGoesOnWithoutMemory(t *testing.T) {
+	all := memory.left
+	memory.take(all)
+	defer memory.give(all)
+	o := newOutlet(chOutput)
+	read, write, _ := os.Pipe()
+	l := &link{conn: write}
+	o.mu.Lock()
+	o.attach(l, 1, 0)
+	o.mu.Unlock()
+	go func() { o.Write(make([]byte, 1<<20)); o.end() }()
+	buffer := make([]byte, headerBytes+payloadMax)
+	for taken, said := uint64(0), uint64(0); ; {
+		f, err := readFrame(read, buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.kind == typeEOF {
+			break
+		}
+		_, _, raw, _ := f.onChannel()
+		if taken += uint64(len(raw)); taken >= said+window/4 {
+			said = taken
+			go o.credit(taken + window) // whoever sends holds the lock, until somebody reads
+		}
+	}
+	if len(o.ring) != ringLeast {
+		t.Fatal(len(o.ring))
+	}
+	l.conn.Close()
+}
+
 func TestOutletStopsWhereNobodyReads(t *testing.T) {
 	o := newOutlet(chOutput)
 	written := make(chan int, 1)

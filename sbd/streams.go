@@ -39,7 +39,7 @@ type outlet struct {
 	moved  sync.Cond
 	ring   []byte // the byte of offset o lies at o % len(ring)
 	head   uint64 // offset of the next byte
-	limit  uint64 // how far the courier lets it go; it has taken all but the last window of that
+	limit  uint64 // how far the courier lets it go; it has taken what lies a window before that
 	ended  bool
 	broken error // nobody will take anything any more
 	link   *link // nil while nobody is attached
@@ -67,16 +67,24 @@ func (o *outlet) grow() {
 	o.ring = ring
 }
 
+// room is how much may be read now. Called with the lock. What somebody is attached to is sent at once, so that it need not be kept; where
+// nobody is, what the courier has not taken must not be lost.
+func (o *outlet) room() uint64 {
+	size := uint64(len(o.ring))
+	if o.link != nil {
+		return min(o.limit-o.head, size)
+	}
+	return size - min(o.head-(o.limit-window), size)
+}
+
 // fill has read put bytes into the ring as soon as there is room, and sends them. It returns what read returns.
 func (o *outlet) fill(read func([]byte) (int, error)) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var room uint64
-	for {
+	for o.broken == nil {
 		o.grow()
-		taken := o.limit - window
-		room = uint64(len(o.ring)) - min(o.head-taken, uint64(len(o.ring)))
-		if room > 0 || o.broken != nil {
+		if room = o.room(); room > 0 {
 			break
 		}
 		o.moved.Wait()

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
 import { Refused } from './stream.ts';
@@ -204,5 +205,26 @@ describe('commands that sbd runs', function () {
     const { said } = container();
     const all = await Promise.all(Array.from({ length: 100 }, (_, i) => said({ argv: sh(`echo ${i}`) })));
     expect(all.map(({ stdout }) => Number(stdout))).to.deep.equal(Array.from({ length: 100 }, (_, i) => i));
+  });
+
+  it('hold no more memory than they may, though nobody reads what they write', async () => {
+    const { hand, pod } = container();
+    const all = await Promise.all(
+      Array.from({ length: 200 }, (_, i) =>
+        hand.run({ id: `w${i}`, argv: ['head', '-c', '400000', '/dev/zero'] }),
+      ),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pod.pid()}/status`, 'utf8')) ?? [];
+    expect(Number(kilobytes)).to.be.lessThan(64 * 1024);
+    const sizes = await Promise.all(
+      all.map(async ({ stdout }) => {
+        let size = 0;
+        for await (const chunk of stdout) size += (chunk as Buffer).length;
+        return size;
+      }),
+    );
+    expect(sizes).to.deep.equal(Array(200).fill(400_000));
+    for (const running of all) running.close();
   });
 });

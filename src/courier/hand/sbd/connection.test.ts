@@ -4,11 +4,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { encodeFrame } from '../../../wire/hand/frames.ts';
+import { encodeFrame, openFrames } from '../../../wire/hand/frames.ts';
+import type { Frame } from '../../../wire/hand/frames.ts';
 import { openSbd, runners, useSbd } from '../../../../test/support/sbd-courier.ts';
 import type { SbdWorld } from '../../../../test/support/sbd-courier.ts';
 import type { Sbd } from './client.ts';
-import { SOCKET } from './listener.ts';
+import { listen, SOCKET } from './listener.ts';
 import { HandLost } from './stream.ts';
 import type { Refused } from './stream.ts';
 
@@ -139,6 +140,86 @@ describe('the connection to sbd', function () {
     impostor.close();
     await sleep(300);
     expect(world.pod.output()).to.include('the courier does not know the secret');
+  });
+});
+
+describe('a courier that says what sbd does not understand', function () {
+  const container = useSbd({ each: true });
+
+  /** Takes the place of the courier; resolves what sbd says from then on, connection by connection. */
+  const impersonate = ({ pod, hand }: SbdWorld) => {
+    hand.close();
+    const connections: { said: Frame[]; send: (bytes: Uint8Array) => void }[] = [];
+    const listener = listen({ ...pod, mode: 0o666, onStranger: () => {} }, ({ socket, read }) => {
+      const said: Frame[] = [];
+      read(
+        (frame) => said.push(frame),
+        () => {},
+      );
+      connections.push({ said, send: (bytes) => socket.write(bytes) });
+    });
+    return { connections, listener };
+  };
+
+  const until = async <T>(look: () => T | undefined): Promise<T> => {
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      await sleep(10);
+    }
+  };
+
+  it('costs the stream alone where it is a request, and the connection where it is a frame', async () => {
+    const { connections, listener } = impersonate(container());
+    const first = await until(() => connections[0]);
+    const requests = [
+      '{',
+      '[]',
+      '{"op":"dance"}',
+      '{"op":"run","id":"a","argv":[],"x":1}',
+      '{"op":"run","id":"a","argv":[7]}',
+      '{"op":"stat","path":"x"}',
+    ];
+    for (const [index, text] of requests.entries())
+      first.send(encodeFrame({ type: 'open', stream: index + 1, bytes: Buffer.from(text) }));
+    first.send(encodeFrame({ type: 'data', stream: 99, channel: 0, offset: 5, bytes: Buffer.alloc(5) }));
+    first.send(encodeFrame({ type: 'ping', stream: 0, bytes: Buffer.from('p') }));
+    await until(() => first.said.find(({ type }) => type === 'pong'));
+    await until(() =>
+      first.said.filter(({ type }) => type === 'error').length === requests.length ? true : undefined,
+    );
+    for (const frame of first.said)
+      if (frame.type === 'error') expect(frame.body.reason).to.equal('BadRequest');
+
+    first.send(Buffer.from('ffffffff0500000000', 'hex'));
+    const last = await until(() => first.said.find((frame) => frame.type === 'error' && frame.stream === 0));
+    expect(last).to.deep.include({
+      body: { reason: 'BadFrame', message: 'a frame of 4294967295 bytes is too long' },
+    });
+    const second = await until(() => connections[1]);
+    second.send(encodeFrame({ type: 'ping', stream: 0, bytes: Buffer.from('q') }));
+    await until(() => second.said.find(({ type }) => type === 'pong'));
+    listener.close();
+  });
+
+  it('is told of input that was not asked for', async () => {
+    const { connections, listener } = impersonate(container());
+    const { send, said } = await until(() => connections[0]);
+    const run = { op: 'run' as const, id: 'a', argv: ['cat'], stdin: true };
+    for (const frame of openFrames(1, run)) send(encodeFrame(frame));
+    await until(() => said.find(({ type }) => type === 'started'));
+    const data = (offset: number): Frame => ({
+      type: 'data',
+      stream: 1,
+      channel: 0,
+      offset,
+      bytes: Buffer.alloc(60_000),
+    });
+    send(encodeFrame(data(0)));
+    send(encodeFrame(data(60_001)));
+    const error = await until(() => said.find(({ type }) => type === 'error'));
+    expect(error).to.deep.include({ stream: 1 });
+    listener.close();
   });
 });
 
