@@ -152,7 +152,13 @@ func giveAway(fd, uid, gid int) {
 }
 
 // raiseOOMScore has the kernel kill commands before sbd, where it kills single processes. It fails where sbd is not root: then nothing is lost.
-func raiseOOMScore() { os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0) }
+func raiseOOMScore() {
+	const path, most = "/proc/self/oom_score_adj", 1000
+	text, err := os.ReadFile(path)
+	if now, wrong := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && wrong == nil && now < most {
+		os.WriteFile(path, []byte(strconv.Itoa(min(now+100, most))), 0)
+	}
+}
 
 // lookUp finds a program as execvp does, with the PATH among env.
 func lookUp(name string, env []string) (string, error) {

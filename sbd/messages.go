@@ -28,7 +28,6 @@ const (
 	badFrame           reason = "BadFrame"
 	unsupportedVersion reason = "UnsupportedVersion"
 	notProven          reason = "NotProven"
-	replaced           reason = "Replaced"
 	badRequest         reason = "BadRequest"
 	tooLarge           reason = "TooLarge"
 	tooManyStreams     reason = "TooManyStreams"

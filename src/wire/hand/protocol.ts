@@ -36,7 +36,6 @@ export const REASONS = {
   BadFrame: 'the frame is no frame of this protocol; the connection ends',
   UnsupportedVersion: 'the other side speaks another major version; the connection ends',
   NotProven: 'the other side does not know the secret; the connection ends',
-  Replaced: 'another connection of the same sbd has taken its place; the connection ends',
   BadRequest: 'the request is not understood, or a frame does not fit its stream',
   TooLarge: 'something is beyond its limit',
   TooManyStreams: 'there are as many streams as there may be',

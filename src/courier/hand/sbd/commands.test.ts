@@ -201,6 +201,13 @@ describe('commands that sbd runs', function () {
     ).to.equal('0000000000000000\n0000000000000000\n');
   });
 
+  it('are killed for memory sooner than sbd', async () => {
+    const { said, pod } = container();
+    const own = Number(readFileSync(`/proc/${pod.pid()}/oom_score_adj`, 'utf8'));
+    const { stdout } = await said({ argv: ['cat', '/proc/self/oom_score_adj'], user: 'agent' });
+    expect(Number(stdout)).to.equal(Math.min(own + 100, 1000));
+  });
+
   it('run a hundred at a time', async () => {
     const { said } = container();
     const all = await Promise.all(Array.from({ length: 100 }, (_, i) => said({ argv: sh(`echo ${i}`) })));
