@@ -20,6 +20,8 @@ func (s *session) beginCommand(id uint32, r *request) {
 	view := &commandStream{session: s, command: c, id: id}
 	if s.become(id, view) {
 		c.attach(s.link, id, r)
+	} else if r.Op == "run" && !s.isOver() {
+		c.abandon(s.commands) // closed before it had started
 	}
 	if r.Op == "run" && r.TimeoutMs > 0 {
 		go c.limit(s.commands, time.Duration(r.TimeoutMs)*time.Millisecond)
@@ -169,21 +171,31 @@ func (v *commandStream) drop(closed bool) {
 	if mine {
 		c.link = nil
 	}
-	over := c.ended != nil
-	c.unwanted = c.unwanted || (mine && closed)
 	c.mu.Unlock()
-	if !mine {
-		return
-	}
-	for _, o := range c.attached {
-		if o != nil && closed {
-			o.drop(failed(cancelled, "nobody reads it any more"))
-		} else if o != nil {
-			o.detach(v.session.link)
+	if mine && closed {
+		c.abandon(v.session.commands)
+	} else if mine {
+		for _, o := range c.attached {
+			if o != nil {
+				o.detach(v.session.link)
+			}
 		}
 	}
-	if closed && over {
-		v.session.commands.release(c)
+}
+
+// abandon lets a command go on whose output and end nobody wants to know.
+func (c *command) abandon(t *commands) {
+	c.mu.Lock()
+	c.unwanted = true
+	over := c.ended != nil
+	c.mu.Unlock()
+	for _, o := range c.attached {
+		if o != nil {
+			o.drop(failed(cancelled, "nobody reads it any more"))
+		}
+	}
+	if over {
+		t.release(c)
 	}
 }
 

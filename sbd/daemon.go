@@ -68,6 +68,7 @@ type session struct {
 	link    *link
 	mu      sync.Mutex
 	streams map[uint32]stream
+	over    bool
 	parts   []byte // of a request whose last part has not come yet
 }
 
@@ -212,6 +213,12 @@ func (s *session) become(id uint32, at stream) bool {
 	return true
 }
 
+func (s *session) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
+}
+
 // fail ends a stream with an error.
 func (s *session) fail(id uint32, err error) {
 	s.forget(id)
@@ -235,7 +242,7 @@ func (s *session) forget(id uint32) {
 func (s *session) dropAll() {
 	s.mu.Lock()
 	all := s.streams
-	s.streams = map[uint32]stream{}
+	s.streams, s.over = nil, true
 	s.mu.Unlock()
 	for _, at := range all {
 		at.drop(false)

@@ -202,6 +202,19 @@ describe('a courier that says what sbd does not understand', function () {
     listener.close();
   });
 
+  it('forgets a command that was closed before it had started', async () => {
+    const { connections, listener } = impersonate(container());
+    const { send, said } = await until(() => connections[0]);
+    const run = { op: 'run' as const, id: 'a', argv: ['sleep', '0.2'] };
+    for (const frame of openFrames(1, run)) send(encodeFrame(frame));
+    send(encodeFrame({ type: 'close', stream: 1 }));
+    await sleep(1000);
+    for (const frame of openFrames(2, { op: 'commands' })) send(encodeFrame(frame));
+    const result = await until(() => said.find(({ type }) => type === 'result'));
+    expect(result).to.deep.include({ body: { commands: [] } });
+    listener.close();
+  });
+
   it('is told of input that was not asked for', async () => {
     const { connections, listener } = impersonate(container());
     const { send, said } = await until(() => connections[0]);
