@@ -47,7 +47,7 @@ const PROOF_MS = 10_000;
 const STRANGERS_MAX = 32;
 
 export interface Listener {
-  close(): void;
+  close: () => void;
 }
 
 /** Listens, and hands on each connection that is proven: one at a time, since the socket is gone while one is there. */
