@@ -1,4 +1,4 @@
-# One image for the operator, its broker and the courier: Node, two bundled programs, and the static tools that a task container is given.
+# One image for the operator, its broker and the courier: Node, two bundled programs, and the static programs that a task container is given.
 FROM node:26-slim AS node
 # The debug symbols of the official binary are a fifth of its size.
 RUN apt-get update && apt-get install -y --no-install-recommends binutils busybox-static gosu \
@@ -22,9 +22,20 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc,required=false --mount=type
 COPY src src
 RUN npm run --silent bundle && echo '{"type":"module"}' > dist/bundle/package.json
 
+# The first process of a task container. The compiler runs on the builder's own platform, whatever it builds for.
+# Where no golang image can be had, `--build-context sbd=dist/sbd` takes this stage's place; `npm run build:sbd` makes the folder.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS sbd
+WORKDIR /src
+COPY sbd .
+ARG TARGETARCH
+RUN CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH \
+    go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o "/linux-$TARGETARCH/sbd" .
+
 FROM scratch
+ARG TARGETARCH
 COPY --from=node /out /
 COPY --chmod=755 src/courier/run.sh src/courier/prepare.sh /opt/sb/
+COPY --from=sbd --chmod=755 /linux-$TARGETARCH/sbd /opt/sb/
 COPY --from=build /src/dist/bundle /app
 ENV NODE_ENV=production PATH=/usr/local/bin:/bin
 USER 10001:10001

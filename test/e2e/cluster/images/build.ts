@@ -8,6 +8,8 @@ export type Build = {
   name: string;
   context: string;
   secrets?: Record<string, string>;
+  /** Folders that take the place of the Dockerfile's stages of these names. */
+  stages?: Record<string, string>;
   env?: NodeJS.ProcessEnv;
 };
 
@@ -31,10 +33,16 @@ export async function digestOf(image: string): Promise<string | undefined> {
 }
 
 /** Builds a context's Dockerfile in BuildKit and puts the image into the local registry as `name` (repository and tag, no host). */
-export async function buildImage({ name, context, secrets = {}, env }: Build): Promise<void> {
+export async function buildImage({ name, context, secrets = {}, stages = {}, env }: Build): Promise<void> {
   const output = `type=image,name=${registry.inCluster}/${name},push=true`;
   const source = ['--local', `context=${context}`, '--local', `dockerfile=${context}`];
   const secretFlags = Object.entries(secrets).flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`]);
+  const stageFlags = Object.entries(stages).flatMap(([stage, folder]) => [
+    '--opt',
+    `context:${stage}=local:${stage}`,
+    '--local',
+    `${stage}=${folder}`,
+  ]);
   const flags = [
     '--progress',
     'plain',
@@ -42,6 +50,7 @@ export async function buildImage({ name, context, secrets = {}, env }: Build): P
     'dockerfile.v0',
     ...source,
     ...secretFlags,
+    ...stageFlags,
     '--output',
     output,
   ];

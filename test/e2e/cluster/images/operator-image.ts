@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { buildSbd } from '../../../support/sbd/build.ts';
 import { digest, paths } from '../machine/paths.ts';
 import { run } from '../machine/process.ts';
 import { registry } from '../parts/services.ts';
@@ -8,14 +9,19 @@ import { ensureBaseImages } from './base-images.ts';
 import { buildImage, digestOf, inRegistry } from './build.ts';
 import type { Flavour } from './flavour.ts';
 
-const inputs = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', 'src/**'];
+/** Of the cluster's nodes, which run on this machine. */
+const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const inputs = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', 'sbd/**', 'src/**'];
 
 /** Builds the operator's image from this checkout where the registry has none of the same content; gives its name in the cluster, by digest. */
 export async function ensureOperatorImage(flavour: Flavour): Promise<string> {
   const name = `sb-operator:${contentHash()}`;
   if (!(await inRegistry(name))) {
-    await ensureBaseImages(['node:26-slim'], flavour);
-    await buildImage({ name, context: paths.root, secrets: await npmSecrets() });
+    const pulled = flavour === 'pulled';
+    await ensureBaseImages(['node:26-slim', ...(pulled ? ['golang:1.26'] : [])], flavour);
+    // No golang image can be made of Debian packages, so the machine's own Go builds sbd.
+    const stages = pulled ? {} : { sbd: await buildSbd({ architectures: [architecture] }) };
+    await buildImage({ name, context: paths.root, secrets: await npmSecrets(), stages });
   }
   const [repository] = name.split(':');
   return `${registry.inCluster}/${repository}@${await digestOf(name)}`;
@@ -25,7 +31,8 @@ function contentHash(): string {
   const found = globSync(inputs, {
     cwd: paths.root,
     withFileTypes: true,
-    exclude: (entry) => entry.name.endsWith('.test.ts'),
+    // As .dockerignore does.
+    exclude: ({ name }) => /\.test\.ts$|_test\.go$|^testdata$/.test(name),
   });
   const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return digest(...files.sort().flatMap((file) => [file.slice(paths.root.length), readFileSync(file)]));

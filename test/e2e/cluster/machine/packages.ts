@@ -10,6 +10,9 @@ const programOf: Record<string, string> = {
   // What the courier's tests put into a task container, as the operator's image does.
   'busybox-static': '/bin/busybox',
   gosu: '/usr/sbin/gosu',
+  // What Go's race detector is linked with.
+  gcc: '/usr/bin/gcc',
+  'libc6-dev': '/usr/include/stdlib.h',
   // The terminal of tests and recordings.
   tmux: '/usr/bin/tmux',
   // Shells that sb completes command lines in.
