@@ -4,11 +4,13 @@ import { ownTrial } from './support/stories.ts';
 import { world } from './support/world.ts';
 
 describe('a Pod that admission refuses', () => {
-  it('for its Pod Security level ends the Trial within seconds, in the words of admission', async () => {
+  it('for its Pod Security level ends the Trial within seconds, naming both levels before the words of admission', async () => {
     const namespace = await world().makeNamespace();
     await kubectlOk(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
     const story = ownTrial('restricted', {}, namespace);
-    await story.fails('JobRejected', /^violates PodSecurity "restricted/, 30);
+    const isTold =
+      /^the namespace enforces Pod Security restricted, and the Pod meets baseline: .*violates PodSecurity "restricted/;
+    await story.fails('JobRejected', isTold, 30);
   });
 
   it('for a quota waits, naming the quota, and runs when there is room', async () => {

@@ -467,7 +467,6 @@ describe('the next action of a Trial', () => {
       const forbidden = 'Error creating: pods "hello-1-abcde" is forbidden:';
 
       const final = [
-        `${forbidden} violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false`,
         `${forbidden} maximum cpu usage per Container is 500m, but limit is 1`,
         `${forbidden} failed quota: q: must specify limits.cpu for: courier,task`,
         `${forbidden} ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`,
@@ -478,6 +477,20 @@ describe('the next action of a Trial', () => {
           const message = words.replace(/^Error creating: (pods "hello-1-abcde" is forbidden: )?/, '');
           expect(refused(words)).to.deep.equal({ kind: 'fail', reason: 'JobRejected', message });
         });
+
+      it('names the level of the namespace and of the Pod before the words of admission', () => {
+        const words = 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false';
+        const asRoot = { name: 'task', image: 'a', securityContext: { runAsUser: 0 } };
+        const asked = aJob(trial);
+        asked.spec = { ...asked.spec, template: { spec: { containers: [asRoot] } } };
+        const refusal = `${forbidden} ${words}`;
+        const job = { kind: 'own', job: asked } as const;
+        expect(nextAction(aTrialSeen({ trial, job, refusal, now: after(5) }))).to.deep.equal({
+          kind: 'fail',
+          reason: 'JobRejected',
+          message: `the namespace enforces Pod Security restricted, and the Pod meets baseline: container task starts as root. Run it in a namespace that enforces baseline: ${words}`,
+        });
+      });
 
       const passing = [
         'Error creating: pods "x" is forbidden: unable to create new content because it is being terminated',

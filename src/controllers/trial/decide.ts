@@ -12,7 +12,7 @@ import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
 import type { AttemptSeen, BegunAttempt, CompiledTask, CompiledTrial, Inputs, Observed } from './observed.ts';
-import { POD_EXPECTED_MS, waitingOf } from './pod.ts';
+import { POD_EXPECTED_MS, waitingOf, type RefusedPod } from './pod.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
 import { stuckInMs } from '../../pods/reading/state.ts';
@@ -203,9 +203,14 @@ function jobAgeMs({ job, now }: BegunAttempt): number {
   return created === undefined ? 0 : now.getTime() - Date.parse(created);
 }
 
+function refusedPod({ job, refusal: words }: BegunAttempt): RefusedPod | undefined {
+  const rendered = job.kind === 'own' ? job.job.spec?.template.spec : undefined;
+  return words === undefined ? undefined : { words, rendered };
+}
+
 function whileStarting(seen: BegunAttempt): Action {
-  const { trial, pod, refusal } = seen;
-  const { reason, message, becomes } = waitingOf(pod, refusal);
+  const { trial, pod } = seen;
+  const { reason, message, becomes } = waitingOf(pod, refusedPod(seen));
   if (becomes?.reason === 'JobRejected') return fail(becomes.reason, message);
   const limitMs = Math.min(trial.spec.startTimeoutSeconds * 1000, becomes?.graceMs ?? Infinity);
   const ageMs = jobAgeMs(seen);

@@ -2,7 +2,9 @@
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import { causeOf, type Exit } from '../../pods/reading/cause.ts';
-import { refusalOf } from '../../pods/reading/refusal.ts';
+import { refusalOf, securityRefusal } from '../../pods/reading/refusal.ts';
+import type { PodSpec } from '../../pods/reading/containers.ts';
+import type { SecurityLevel } from '../../pods/reading/security-level.ts';
 import { podState } from '../../pods/reading/state.ts';
 import type { Held, Waiting } from '../../pods/reading/waiting.ts';
 
@@ -60,19 +62,38 @@ const BECOMES = {
 /** How long the Job controller may take for a Pod before its events are asked why there is none. */
 export const POD_EXPECTED_MS = 3000;
 
-/** Why a Pod that has not started is waiting; `refusal`: why the API server took none. */
-export function waitingOf(pod: Pod | undefined, refusal?: string): Obstacle {
-  if (!pod) return waitingForPod(refusal);
+/** A Pod that the API server did not take. */
+export interface RefusedPod {
+  /** Why, in its own. */
+  words: string;
+  /** As the Job asks for it. */
+  rendered?: PodSpec | undefined;
+}
+
+/** Why a Pod that has not started is waiting. */
+export function waitingOf(pod: Pod | undefined, refused?: RefusedPod): Obstacle {
+  if (!pod) return waitingForPod(refused);
   const state = podState(pod);
   return state.kind === 'waiting' ? obstacleOf(state) : PREPARING;
 }
 
-function waitingForPod(words: string | undefined): Obstacle {
-  if (words === undefined)
-    return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
+function waitingForPod(refused: RefusedPod | undefined): Obstacle {
+  if (!refused) return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
+  const { words, rendered } = refused;
   const { kind, message } = refusalOf(words);
-  return { reason: 'Pending', message, ...(kind === 'final' && { becomes: { reason: 'JobRejected' } }) };
+  const security = rendered && securityRefusal(words, rendered);
+  return {
+    reason: 'Pending',
+    message: security ? `${security.meaning}. ${NAMESPACES[security.met]}: ${message}` : message,
+    ...(kind === 'final' && { becomes: { reason: 'JobRejected' } }),
+  };
 }
+
+const NAMESPACES = {
+  privileged: 'Run it in a namespace that enforces no level',
+  baseline: 'Run it in a namespace that enforces baseline',
+  restricted: 'Ask who changes Pods in this cluster',
+} as const satisfies Record<SecurityLevel, string>;
 
 const PREPARING: Obstacle = { reason: 'PullingImage', message: 'the kubelet is preparing the containers' };
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { refusalOf, type Refusal } from './refusal.ts';
+import { refusalOf, securityRefusal, type Refusal } from './refusal.ts';
 
 const forbidden = 'Error creating: pods "hello-1-abcde" is forbidden:';
 const cases: [words: string, kind: Refusal['kind'], why: Refusal['why']][] = [
@@ -26,4 +26,25 @@ describe('a refusal of the API server', () => {
     for (const words of [quota('hello-1-abcde', 3), quota('hello-1-fghij', 4)])
       expect(refusalOf(words).message).to.equal('exceeded quota: few, requested: pods=1, limited: pods=3');
   });
+});
+
+describe('a refusal for Pod Security', () => {
+  const words = (level: string): string => `${forbidden} violates PodSecurity "${level}:v1.34": runAsUser=0`;
+  const asRoot = { containers: [{ name: 'task', image: 'a', securityContext: { runAsUser: 0 } }] };
+
+  it('names the namespace’s level, the Pod’s, and what the Pod lacks first', () =>
+    expect(securityRefusal(words('restricted'), asRoot)).to.deep.equal({
+      enforced: 'restricted',
+      met: 'baseline',
+      meaning:
+        'the namespace enforces Pod Security restricted, and the Pod meets baseline: container task starts as root',
+    }));
+
+  it('knows that somebody else changed a Pod which meets the level', () =>
+    expect(securityRefusal(words('baseline'), asRoot)?.meaning).to.include(
+      'something in the cluster changed it',
+    ));
+
+  it('is none of another kind', () =>
+    expect(securityRefusal(`${forbidden} exceeded quota: few`, asRoot)).to.equal(undefined));
 });

@@ -1,4 +1,6 @@
 /** Pure: why the API server takes no Pod, or no Job, by its own words. */
+import type { PodSpec } from './containers.ts';
+import { enforcedLevel, securityLevelOf, shortfallsOf, takes, type SecurityLevel } from './security-level.ts';
 
 export interface Refusal {
   /** `passing`: it ends when something else does · `final`: validation or admission said so · `unanswered`: the server itself is in trouble. */
@@ -26,3 +28,23 @@ export const refusalOf = (words: string): Refusal => ({
     .replace(/^Error creating: (pods? "[^"]*" is (forbidden|invalid): )?/i, '')
     .replace(/, used: .*?(?=, limited: )/, ''),
 });
+
+export interface SecurityRefusal {
+  enforced: SecurityLevel;
+  /** What the Pod meets as it was rendered. */
+  met: SecurityLevel;
+  /** Both levels and what the Pod lacks, in a sentence. */
+  meaning: string;
+}
+
+/** What the refusal of a Pod for its Pod Security level means; undefined for any other. `rendered`: the Pod as it was asked for. */
+export function securityRefusal(words: string, rendered: PodSpec): SecurityRefusal | undefined {
+  const [, label] = /violates PodSecurity "(\w+):/.exec(words) ?? [];
+  if (label === undefined) return undefined;
+  const [enforced, met] = [enforcedLevel(label), securityLevelOf(rendered)];
+  const asks = `the namespace enforces Pod Security ${enforced}`;
+  const meaning = takes(enforced, met)
+    ? `${asks}, which the Pod met before something in the cluster changed it`
+    : `${asks}, and the Pod meets ${met}: ${shortfallsOf(rendered)[0]?.what}`;
+  return { enforced, met, meaning };
+}

@@ -63,6 +63,20 @@ describe('sb doctor about the cluster', () => {
     expect(await judged(named({ deletionTimestamp: '2026-01-01T00:00:00Z' }))).to.deep.equal(['problem']);
     expect(await judged(named(enforce('restricted')))).to.deep.equal(['problem']);
   });
+
+  it('says which Pod Security level a namespace enforces, and why it refuses Trials', () => {
+    const about = (labels: Record<string, string>): string => {
+      const metadata = { name: 'a', labels };
+      const [found] = judgeNamespace('a', { apiVersion: 'v1', kind: 'Namespace', metadata });
+      return `${found?.what}; ${found?.why}`;
+    };
+    const label = 'pod-security.kubernetes.io/enforce';
+    expect(about({ [label]: 'restricted' })).to.include(
+      'it enforces Pod Security restricted, and the Pods of Trials meet baseline: container task starts as root',
+    );
+    expect(about({ [label]: 'baseline' })).to.include('enforces Pod Security baseline, and takes Trials');
+    expect(about({})).to.include('enforces no Pod Security level');
+  });
 });
 
 describe('sb doctor about permissions', () => {

@@ -4,6 +4,8 @@ import { fine, warning, problem, type Check, type Found, type Patient } from './
 import { ownVersion } from '../../session/versions.ts';
 import { APPLY } from '../../../installation/overlays.ts';
 import { API_VERSION } from '../../../crds/names.ts';
+import { podSpec } from '../../../pods/building/layout.ts';
+import { enforcedLevel, securityLevelOf, shortfallsOf, takes } from '../../../pods/reading/security-level.ts';
 import { POD_SECURITY } from '../../../installation/names.ts';
 import { Namespace } from '../../../kube/kinds.ts';
 
@@ -126,17 +128,30 @@ function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
     return [
       problem(`namespace ${name} is being deleted`, 'nothing can be created in it', 'choose another with -n'),
     ];
-  // A phase drops to its own user, so the task container begins as root.
-  if (found.metadata.labels?.[POD_SECURITY.enforce] === 'restricted')
+  const label = found.metadata.labels?.[POD_SECURITY.enforce];
+  const enforced = enforcedLevel(label);
+  if (!takes(enforced, TRIAL_LEVEL))
     return [
       problem(
         `namespace ${name} refuses Trials`,
-        'Pod Security `restricted` is enforced in it, and the task container of a Trial starts as root',
-        `kubectl label namespace ${name} ${POD_SECURITY.enforce}=baseline --overwrite`,
+        `it enforces Pod Security ${enforced}, and the Pods of Trials meet ${TRIAL_LEVEL}: ${TRIAL_LACKS}`,
+        `kubectl label namespace ${name} ${POD_SECURITY.enforce}=${TRIAL_LEVEL} --overwrite`,
       ),
     ];
-  return [fine(`namespace ${name} exists`)];
+  const level = label === undefined ? 'no Pod Security level' : `Pod Security ${enforced}`;
+  return [fine(`namespace ${name} exists, enforces ${level}, and takes Trials`)];
 }
+
+/** The Pod of any Trial, as far as Pod Security is concerned. */
+const TRIAL_POD = podSpec({
+  containers: [
+    { role: 'courier', image: '', user: 1, mounts: [] },
+    { role: 'task', image: '', mounts: [] },
+  ],
+  volumes: {},
+});
+const TRIAL_LEVEL = securityLevelOf(TRIAL_POD);
+const TRIAL_LACKS = shortfallsOf(TRIAL_POD)[0]?.what;
 
 const namespace: Check<Patient> = {
   name: 'namespace',

@@ -253,8 +253,8 @@ describe('An explanation', () => {
     });
 
     it('says that a policy forbids it', () => {
-      expect(without('pods "x" is forbidden: violates PodSecurity "restricted:latest"')).to.include(
-        'Pod Security level',
+      expect(without('pods "x" is forbidden: violates PodSecurity "restricted:latest": x')).to.include(
+        'the namespace enforces Pod Security restricted, and the Pod meets baseline',
       );
       expect(without('admission webhook "p" denied the request')).to.include('admission policy');
     });

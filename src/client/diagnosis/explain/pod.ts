@@ -1,6 +1,7 @@
 /** Pure: what keeps a Pod from being created or from starting. */
 import type { Event, Node } from '../../../kube/kinds.ts';
-import { refusalOf, type Refusal } from '../../../pods/reading/refusal.ts';
+import type { PodSpec } from '../../../pods/reading/containers.ts';
+import { refusalOf, securityRefusal, type Refusal } from '../../../pods/reading/refusal.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import type { Held, Waiting } from '../../../pods/reading/waiting.ts';
 import type { Evidence, Explained } from './evidence.ts';
@@ -20,7 +21,7 @@ function creation({ job, pod, events }: Evidence): Explained[] {
   if (!job || pod) return [];
   if (job.spec?.suspend === true) return [heldBack];
   const refused = ofReason(events, 'FailedCreate')?.message;
-  return refused === undefined ? [] : [refusal(refused)];
+  return refused === undefined ? [] : [refusal(refused, job.spec?.template.spec)];
 }
 
 const heldBack: Explained = {
@@ -48,9 +49,10 @@ const REFUSALS: Record<Refusal['why'], Explained> = {
   Other: { why: ['the API server refuses the Pod'], next: ['kubectl describe job'] },
 };
 
-function refusal(words: string): Explained {
+function refusal(words: string, rendered: PodSpec | undefined): Explained {
   const { why, next } = REFUSALS[refusalOf(words).why];
-  return { why: [...why, words], next };
+  const meaning = rendered && securityRefusal(words, rendered)?.meaning;
+  return { why: [...(meaning === undefined ? why : [meaning]), words], next };
 }
 
 function starting(evidence: Evidence): Explained[] {
