@@ -61,7 +61,12 @@ export const Resources = Type.Object(
       Type.Object(
         {
           cpu: Type.Optional(quantity('cores', 'Cores; default: of task.toml, else 500m.')),
-          memory: Type.Optional(quantity('bytes', 'Memory; default: of task.toml, else 512Mi.')),
+          memory: Type.Optional(
+            quantity(
+              'bytes',
+              'Memory; default: of task.toml, else 512Mi. The container requests 8Mi more, for its first process.',
+            ),
+          ),
           'ephemeral-storage': Type.Optional(quantity('bytes', 'Disk; default: of task.toml, else 8Gi.')),
         },
         { description: 'Resources that the scheduler reserves.' },
@@ -72,7 +77,10 @@ export const Resources = Type.Object(
         {
           cpu: Type.Optional(quantity('cores', 'Cores.')),
           memory: Type.Optional(
-            quantity('bytes', 'Memory; beyond it the kernel kills; default: of task.toml, else none.'),
+            quantity(
+              'bytes',
+              'Memory; beyond it the kernel kills; default: of task.toml, else none. The container gets 8Mi more, for its first process.',
+            ),
           ),
           'ephemeral-storage': Type.Optional(
             quantity('bytes', 'Disk; beyond it the kubelet evicts; default: of task.toml, else 16Gi.'),
@@ -174,6 +182,11 @@ export const Environment = Type.Object(
     user: Type.Optional(User('User of every phase that names none; default: the image’s.')),
     network: Network,
     healthcheck: Type.Optional(Healthcheck),
+    allowPrivilegeEscalation: Type.Boolean({
+      default: true,
+      description:
+        'false sets no_new_privs on every process in the task container: setuid programs such as sudo and su, and files with capabilities, gain nothing.',
+    }),
     runtimeClassName: Type.Optional(objectName('RuntimeClass of the Pod, for example gVisor’s.')),
     sidecars: Type.Optional(
       listMap(Sidecar, 'name', { maxItems: 8, description: 'Containers beside the task container.' }),

@@ -67,6 +67,7 @@ describe('The schemas of spec and status', () => {
     expect(verifier?.schema.default).to.deep.equal({ mode: 'Shared', disabled: false });
     const environment = described.find(({ path }) => path === 'Trial.spec.environment');
     expect(environment?.schema.default).to.deep.equal({
+      allowPrivilegeEscalation: true,
       network: { mode: 'Public', enforcement: 'BestEffort' },
     });
   });

@@ -45,7 +45,7 @@ describe('a Trial that names a task and an agent', () => {
     expect(succeeded()).to.include({ status: 'True', reason: 'RewardObtained' });
     expect(world.trial('least')?.status?.reward).to.be.a('number');
     expect(container()?.env).to.deep.equal([{ name: 'A', value: 'a' }]);
-    expect(container()?.resources?.limits).to.deep.equal({ memory: '2048Mi', 'ephemeral-storage': '16Gi' });
+    expect(container()?.resources?.limits).to.deep.equal({ memory: '2056Mi', 'ephemeral-storage': '16Gi' });
   });
 
   it('runs to its reward in an image that is built of its context', async () => {

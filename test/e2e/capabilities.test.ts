@@ -43,3 +43,21 @@ describe('what a task may do, as under Docker', () => {
     ]);
   });
 });
+
+describe('a task without privilege escalation', () => {
+  const story = trial('no-new-privileges', {
+    agent: `(
+      grep NoNewPrivs: /proc/self/status
+      id -u
+      echo read > /root/secret && chmod 600 /root/secret && cp /bin/cat /tmp/cat && chmod 4755 /tmp/cat
+      setpriv --reuid 1000 --clear-groups /tmp/cat /root/secret || echo refused
+    ) > /logs/artifacts/tries.txt`,
+    spec: { environment: { allowPrivilegeEscalation: false } },
+  });
+
+  it('starts as root, and gains nothing by a setuid program of root', async () => {
+    const done = await story.earns(1);
+    const said = (await storedText(done, 'output/tries.txt')).trim().split(/\s+/);
+    expect(said).to.deep.equal(['NoNewPrivs:', '1', '0', 'refused']);
+  });
+});

@@ -85,7 +85,7 @@ describe('a Trial that names a task and an agent', () => {
       const { status } = await run(name, task.s3_task_uri);
       expect(status, JSON.stringify(status)).to.have.property('reward', 1);
       expect(status?.taskBuild !== undefined).to.equal(name === 'built');
-      expect(await limitsOf(status?.jobName)).to.deep.equal({ memory: '64Mi', 'ephemeral-storage': '1Gi' });
+      expect(await limitsOf(status?.jobName)).to.deep.equal({ memory: '72Mi', 'ephemeral-storage': '1Gi' });
       expect(await pushed(name)).to.include({ result: 'present', bytes: 0 });
     });
 

@@ -63,7 +63,7 @@ describe('--no-provision', () => {
   it('says how much may be asked for', async () => {
     haveNode();
     expect((await refusal({ cpus: '2', memory: '8Gi' })).fix).to.match(
-      /ask for less: --cpus 1\.95 --memory 4016Mi$/,
+      /ask for less: --cpus 1\.95 --memory 4008Mi$/,
     );
   });
 

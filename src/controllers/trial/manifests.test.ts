@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
-import { jobFor } from './manifests.ts';
+import { securityLevelOf } from '../../pods/reading/security-level.ts';
+import { FIRST_PROCESS, jobFor } from './manifests.ts';
 
 const settings = {
   courierImage: 'registry/sb-operator:1',
@@ -60,6 +61,55 @@ describe('the Job of a Trial', () => {
         taskContent: 'ab'.repeat(32),
       }),
     );
+  });
+
+  it('meets Pod Security baseline', () => {
+    const spec = pod();
+    expect(spec && securityLevelOf(spec)).to.equal('baseline');
+  });
+
+  it('sets no_new_privs where the Trial says so', () => {
+    const { environment } = aTrial().spec;
+    const task = pod({ environment: { ...environment, allowPrivilegeEscalation: false } })?.containers[0];
+    expect(task?.securityContext).to.deep.equal({
+      runAsUser: 0,
+      runAsGroup: 0,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['MKNOD'] },
+    });
+  });
+
+  it('gives the task container memory for its first process beside what the Trial says', () => {
+    const { environment } = aTrial().spec;
+    const resources = {
+      requests: { cpu: '1', memory: '1.5Gi', 'ephemeral-storage': '1Gi' },
+      limits: { memory: '2G', 'ephemeral-storage': '1Gi' },
+    };
+    const made = pod({ environment: { ...environment, resources } });
+    expect(made?.containers[0]?.resources?.requests?.['memory']).to.equal('1544Mi');
+    expect(made?.containers[0]?.resources?.limits?.['memory']).to.equal(String(2e9 + 8 * 2 ** 20));
+  });
+
+  describe('with sbd as the first process', () => {
+    const made = (user: string) =>
+      jobFor(compiledTrial(aTrial()), 1, {
+        image: { ...image, config: anImageConfig({ user }) },
+        settings,
+        first: FIRST_PROCESS.sbd,
+      });
+
+    it('meets Pod Security restricted where one user does everything', async () => {
+      const attempt = made('1000:100');
+      const spec = attempt.spec?.template.spec;
+      expect(spec && securityLevelOf(spec)).to.equal('restricted');
+      await expectGolden('trial-job-one-user.yaml', attempt);
+    });
+
+    it('starts as root where users differ or have names', () => {
+      const spec = made('agent').spec?.template.spec;
+      expect(spec && securityLevelOf(spec)).to.equal('baseline');
+      expect(spec?.containers[0]?.securityContext?.runAsUser).to.equal(0);
+    });
   });
 
   it('pulls with the Secrets that the operator was told of', () => {
@@ -137,7 +187,7 @@ describe('the Job of a Trial', () => {
     };
     const made = pod({ environment: { ...environment, resources } });
     expect(made?.containers[0]?.resources).to.deep.equal({
-      requests: { cpu: '1', memory: '1073741824', 'ephemeral-storage': '100000000' },
+      requests: { cpu: '1', memory: '1032Mi', 'ephemeral-storage': '100000000' },
       limits: { cpu: '2', 'ephemeral-storage': '200000000' },
     });
     expect(made?.volumes?.find(({ name }) => name === 'logs')?.emptyDir).to.deep.equal({

@@ -21,6 +21,7 @@ import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, ROLES, type ContainerLayout } from '../../pods/building/layout.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { CompiledTrial } from './observed.ts';
+import { soleUser } from './sole-user.ts';
 
 /** What every Pod needs to know of this installation. */
 export interface PodSettings extends Broker {
@@ -46,11 +47,36 @@ const GRACE_SECONDS = 45;
 const NODE_SILENCE_SECONDS = 30;
 const HOUR = 3600;
 
+/** The first process of the task container, which starts all others. */
+interface FirstProcess {
+  command: string[];
+  /** It drops to the user of each phase, so it starts as root even where all phases have the same user. */
+  needsRoot: boolean;
+}
+
+const { control, logs } = POD_PATHS;
+
+export const FIRST_PROCESS = {
+  'run.sh': { command: [`${control}/busybox`, 'sh', `${control}/run.sh`], needsRoot: true },
+  sbd: {
+    command: [`${control}/sbd`, 'serve', '--socket', `${control}/hand.sock`, '--readable', logs],
+    needsRoot: false,
+  },
+} as const satisfies Record<string, FirstProcess>;
+
+/** What a Job is made of beside its Trial. */
+interface Making {
+  image: ReadyImage;
+  settings: PodSettings;
+  taskContent?: string;
+  first?: FirstProcess;
+}
+
 /** The Job of one attempt. */
 export function jobFor(
   trial: CompiledTrial,
   attempt: number,
-  { image, settings, taskContent }: { image: ReadyImage; settings: PodSettings; taskContent?: string },
+  { image, settings, taskContent, first }: Making,
 ): Job {
   const { spec, metadata } = trial;
   return attemptJob({
@@ -62,7 +88,11 @@ export function jobFor(
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,
       [ANNOTATION.imageConfig]: JSON.stringify(image.config),
     },
-    pod: podOf(trial, image, { ...settings, courierUid: courierUid(trial, attempt) }),
+    pod: podOf(trial, image, {
+      ...settings,
+      courierUid: courierUid(trial, attempt),
+      first: first ?? FIRST_PROCESS['run.sh'],
+    }),
     job: {
       name: jobName(metadata.name, attempt),
       labels: present({ 'kueue.x-k8s.io/queue-name': spec.scheduling?.queueName }),
@@ -90,7 +120,7 @@ function courierUid({ metadata }: Trial, attempt: number): number {
   return first + (Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16) % count);
 }
 
-type AttemptSettings = PodSettings & { courierUid: number };
+type AttemptSettings = PodSettings & { courierUid: number; first: FirstProcess };
 
 /** What Docker sets for every container, and not every kubelet: everybody may ping and serve on any port. */
 const sysctls = ({ userNamespaces }: PodSettings) => [
@@ -111,7 +141,7 @@ function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSetting
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
     ...placement(trial.spec),
-    containers: [courier(trial, settings), taskContainer(trial, image)],
+    containers: [courier(trial, settings), taskContainer(trial, image, settings.first)],
     volumes: {
       control: { emptyDir: { sizeLimit: COURIER_DISK } },
       // As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the agent's doing.
@@ -180,13 +210,19 @@ const secrets = (env: EnvVar[] | undefined, variable: (index: number) => string)
   );
 
 /** The task's image. It gets no credential. */
-function taskContainer(trial: CompiledTrial, image: ReadyImage): ContainerLayout<Volume> {
-  const { resources, gpus, env } = trial.spec.environment;
+function taskContainer(
+  trial: CompiledTrial,
+  image: ReadyImage,
+  first: FirstProcess,
+): ContainerLayout<Volume> {
+  const { resources, gpus, env, allowPrivilegeEscalation } = trial.spec.environment;
   return {
     role: 'task',
     image: image.reference,
-    command: [`${POD_PATHS.control}/busybox`, 'sh', `${POD_PATHS.control}/run.sh`],
+    command: first.command,
+    ...(first.needsRoot ? {} : soleUser(trial.spec, image.config)),
     workingDir: '/',
+    allowPrivilegeEscalation,
     env: env.map(({ name, value, secretKeyRef }) =>
       secretKeyRef
         ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }

@@ -1,9 +1,13 @@
 /** Pure: a Pod, rendered from the list of its containers. Another kind of container is another role here and another entry in such a list. */
+import { amountOf } from '../../crds/refusals.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import type { Container, PodSpec } from '../reading/containers.ts';
 
 /** What a container of ours is there for; it is called so, too. */
 export type Role = keyof typeof CONTAINERS;
+
+type Resources = NonNullable<Container['resources']>;
+type Security = NonNullable<Container['securityContext']>;
 
 interface Traits {
   /** `sidecar`: beside all others, from before they start until they have ended · `init`: to its end before the main ones start. */
@@ -11,7 +15,9 @@ interface Traits {
   /** `ours`: a program that needs no rights · `image`: whatever is in an image, which expects what Docker gives. */
   runs: 'ours' | 'image';
   /** What it gets where its entry says nothing. */
-  resources?: NonNullable<Container['resources']>;
+  resources?: Resources;
+  /** Bytes of memory that our own program in it takes, beside what its entry says: the image's programs get all of that. */
+  ownMemory?: number;
 }
 
 const BUILDING = {
@@ -28,7 +34,7 @@ export const ROLES = {
       limits: { memory: '512Mi', 'ephemeral-storage': '4Gi' },
     },
   },
-  task: { place: 'main', runs: 'image' },
+  task: { place: 'main', runs: 'image', ownMemory: 8 * 2 ** 20 },
   context: { place: 'init', runs: 'ours', resources: BUILDING },
   build: { place: 'main', runs: 'ours', resources: BUILDING },
 } as const satisfies Record<Role, Traits>;
@@ -42,7 +48,9 @@ const SECURITY = {
   // It starts as root, because every phase drops to its own user. Docker's default without MKNOD: device nodes cannot be opened anyway.
   // Decision 0023 says why the rest stays.
   image: { runAsUser: 0, runAsGroup: 0, capabilities: { drop: ['MKNOD'] } },
-} satisfies Record<Traits['runs'], Container['securityContext']>;
+  // All that Pod Security `restricted` asks of a container.
+  oneUser: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+} satisfies Record<Traits['runs'] | 'oneUser', Security>;
 
 export type VolumeSource = Omit<NonNullable<PodSpec['volumes']>[number], 'name'>;
 
@@ -60,8 +68,12 @@ export interface ContainerLayout<Volume extends string> extends Pick<
 > {
   role: Role;
   image: string;
-  /** User and group that it runs as, where that is not the Pod's; never root. */
+  /** User that it runs as, where that is not the Pod's; never root. An image's programs can then be no other user, and need no rights. */
   user?: number;
+  /** Missing: of our own programs, the number of the user; of an image, the group that it has for the user. */
+  group?: number;
+  /** False: nothing in it gains rights by a file's setuid bit or capabilities (`no_new_privs`). */
+  allowPrivilegeEscalation?: boolean;
   mounts: Mount<Volume>[];
 }
 
@@ -95,21 +107,48 @@ export function podSpec<Volume extends string>(layout: PodLayout<Volume>): PodSp
 }
 
 function containerOf<Volume extends string>(
-  { role, user, mounts, ...container }: ContainerLayout<Volume>,
+  { user, group, allowPrivilegeEscalation, mounts, ...layout }: ContainerLayout<Volume>,
   volumes: Record<Volume, VolumeSource | undefined>,
 ): Container {
-  const { place, runs, resources }: Traits = ROLES[role];
+  const { role, resources: own, ...container } = layout;
+  const { place, runs, ownMemory = 0, ...traits }: Traits = ROLES[role];
+  const resources = own ?? traits.resources;
   return {
     name: CONTAINERS[role],
-    ...(resources && { resources }),
+    ...(resources && { resources: withMemory(resources, ownMemory) }),
     ...container,
     ...(place === 'sidecar' && { restartPolicy: 'Always' }),
     securityContext: {
-      ...SECURITY[runs],
-      ...(user !== undefined && { runAsUser: user, runAsGroup: user, runAsNonRoot: true }),
+      ...(user === undefined ? SECURITY[runs] : asUser(runs, user, group)),
+      ...(allowPrivilegeEscalation === false && { allowPrivilegeEscalation }),
     },
     volumeMounts: mounts.flatMap(({ volume, path, readOnly }) =>
       volumes[volume] ? [{ name: volume, mountPath: path, ...(readOnly && { readOnly }) }] : [],
     ),
   };
 }
+
+const asUser = (runs: Traits['runs'], user: number, group?: number): Security => {
+  const runAsGroup = group ?? (runs === 'ours' ? user : undefined);
+  return {
+    ...SECURITY[runs === 'image' ? 'oneUser' : runs],
+    runAsUser: user,
+    ...(runAsGroup !== undefined && { runAsGroup }),
+    runAsNonRoot: true,
+  };
+};
+
+/** So many bytes more, of the request and of the limit, where there is one. */
+function withMemory({ requests, limits, ...rest }: Resources, bytes: number): Resources {
+  const more = (amounts: NonNullable<Resources['requests']>): NonNullable<Resources['requests']> =>
+    amounts['memory'] === undefined || bytes === 0
+      ? amounts
+      : { ...amounts, memory: quantityOf(amountOf(amounts['memory']) + bytes) };
+  return { ...rest, ...(requests && { requests: more(requests) }), ...(limits && { limits: more(limits) }) };
+}
+
+const MEBIBYTE = 2 ** 20;
+
+/** In Mi where that is a whole number of them. */
+const quantityOf = (bytes: number): string =>
+  bytes % MEBIBYTE === 0 ? `${bytes / MEBIBYTE}Mi` : String(Math.ceil(bytes));

@@ -38,6 +38,7 @@ describe('compile', () => {
             queueTimeoutSeconds: 1800,
           },
           network: { mode: 'Public', enforcement: 'BestEffort' },
+          allowPrivilegeEscalation: true,
           resources: {
             requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
             limits: { 'ephemeral-storage': '16Gi' },
@@ -91,6 +92,7 @@ ANSWER = "42"`;
     const { network: _, ...rest } = made.environments.agent;
     expect(rest).to.deep.equal({
       image: 'debian:bookworm-slim',
+      allowPrivilegeEscalation: true,
       resources: {
         requests: { cpu: '500m', memory: '2048Mi', 'ephemeral-storage': '2048Mi' },
         limits: { memory: '2048Mi', 'ephemeral-storage': '20480Mi' },

@@ -94,7 +94,13 @@ const hooksOf = ({ verifier }: TaskConfig): Hook[] =>
 
 /** The Trial's spec with everything said. */
 export function filledIn(spec: TrialSpec, { environments, steps: [step] }: Compiled): CompiledSpec {
-  return { ...spec, environment: environments.agent, agent: step.agent, verifier: step.verifier };
+  return {
+    ...spec,
+    environment: environments.agent,
+    agent: step.agent,
+    verifier: step.verifier,
+    hooks: step.hooks,
+  };
 }
 
 /** A task may have many faults, and long names in them. */

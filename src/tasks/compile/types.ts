@@ -86,4 +86,4 @@ export interface Compiled {
 }
 
 /** A Trial's spec with the task's words filled in: what its Pod is made of. */
-export type CompiledSpec = TrialSpec & { environment: CompiledEnvironment };
+export type CompiledSpec = TrialSpec & { environment: CompiledEnvironment; hooks: Hook[] };

@@ -104,6 +104,7 @@ export function aTrial({
           limits: { 'ephemeral-storage': '16Gi' },
         },
         network: { mode: 'Public', enforcement: 'BestEffort' },
+        allowPrivilegeEscalation: true,
         ...spec.environment,
       },
     },

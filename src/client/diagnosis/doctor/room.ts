@@ -42,13 +42,16 @@ const NOTHING = combine(() => 0);
 
 const amountsOf = (requests: Requests): Amounts => combine((name) => amountOf(requests?.[name] ?? 0));
 
+/** What a Trial's Pod requests beside what its task does: for the courier, and for our own program in the task container. */
+const BESIDE = plus(amountsOf(COURIER), { ...NOTHING, memory: ROLES.task.ownMemory });
+
 /** What a Trial's Pod requests: the task container and the courier. */
 export const requestsOfTrial = (requests?: Requests): Amounts =>
-  plus(amountsOf({ ...DEFAULT_RESOURCES.requests, ...requests }), amountsOf(COURIER));
+  plus(amountsOf({ ...DEFAULT_RESOURCES.requests, ...requests }), BESIDE);
 
 /** What a task may request at most for its Pod to fit on a node that has `room`, as the options of a run take it; undefined for nothing. */
 export function mostFor(resource: 'cpu' | 'memory' | 'ephemeral-storage', room: number): string | undefined {
-  const left = room - amountsOf(COURIER)[resource];
+  const left = room - BESIDE[resource];
   const amount = resource === 'cpu' ? Math.floor(left * 1000 + 1e-6) / 1000 : Math.floor(left / 2 ** 20);
   if (amount <= 0) return undefined;
   return resource === 'cpu' ? String(amount) : `${amount}Mi`;
