@@ -138,14 +138,14 @@ type ending struct {
 	GraceMs int64  `json:"graceMs"`
 }
 
-// sink is "stream", "null", "log" or {"file": path}.
+// sink is "stream", "null", "log", for stderr "stdout", or {"file": path}.
 type sink struct {
 	kind, file string
 }
 
 func (s *sink) UnmarshalJSON(text []byte) error {
 	if json.Unmarshal(text, &s.kind) == nil {
-		if s.kind != "stream" && s.kind != "null" && s.kind != "log" {
+		if s.kind != "stream" && s.kind != "null" && s.kind != "log" && s.kind != "stdout" {
 			return fmt.Errorf("there is no sink %q", s.kind)
 		}
 		return nil

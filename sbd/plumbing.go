@@ -49,12 +49,10 @@ func (s *streams) open(r *request, id identity) (err error) {
 		}
 		nobody.Close()
 	}
-	for channel, to := range map[int]sink{chOutput: r.Stdout, chError: r.Stderr} {
-		if err := s.openSink(channel, to); err != nil {
-			return err
-		}
+	if err := s.openSink(chOutput, r.Stdout); err != nil {
+		return err
 	}
-	return nil
+	return s.openSink(chError, r.Stderr)
 }
 
 func (s *streams) openSink(channel int, to sink) (err error) {
@@ -63,6 +61,11 @@ func (s *streams) openSink(channel int, to sink) (err error) {
 		s.ours[channel], s.theirs[channel], err = os.Pipe()
 	case "null":
 		s.theirs[channel], err = openIf("/dev/null", syscall.S_IFCHR, syscall.O_RDWR|syscall.O_CLOEXEC)
+	case "stdout":
+		if channel == chOutput {
+			return failed(badRequest, "stdout goes where it says, not where it goes")
+		}
+		s.theirs[channel] = s.theirs[chOutput]
 	case "log":
 		s.theirs[channel], err = duplicate(channel)
 	case "file":

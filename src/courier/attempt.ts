@@ -8,7 +8,7 @@ import { HttpFailure } from './broker/http.ts';
 import type { Patience } from './broker/retry.ts';
 import { AttemptFailure, explain } from './failure.ts';
 import type { Findings } from './record/findings.ts';
-import { HandGone } from './hand/conversation.ts';
+import { HandGone } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
 import { prepareSurroundings } from './phases/phases.ts';
 import { runSteps } from './phases/sequence.ts';

@@ -33,11 +33,11 @@ const AFTERWARDS_MS = 150;
 
 /** Resolves when the outcome is in the termination message and the task container has ended. */
 export async function runTrial({ settings, stop, now, write }: TrialDeps): Promise<void> {
-  const { control } = settings.paths;
+  const { control, scratch } = settings.paths;
   const log = trialLog({ now, write, secrets: Object.values(settings.secrets) });
   const findings = newFindings();
   const restarted = !isFirstStart(control);
-  const hand = await openHand({ control, findings, stop });
+  const hand = openHand({ control, own: scratch, findings, stop });
   const message = restarted
     ? messageOfEarlier(settings)
     : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, log, findings }));

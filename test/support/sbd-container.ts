@@ -8,8 +8,8 @@ import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildSbd } from './sbd/build.ts';
 
-const root = join(import.meta.dirname, '../..');
 const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 /** Skips the test where no such container can be made. */
@@ -29,10 +29,12 @@ function hasGo(): boolean {
   }
 }
 
+let built: Promise<string> | undefined;
+
 /** Builds sbd, once for the same sources; its path. */
-export function sbdBinary(): string {
-  execFileSync('sh', [join(root, 'sbd/build.sh'), ARCH], { stdio: ['ignore', 'inherit', 'inherit'] });
-  return join(root, `dist/sbd/linux-${ARCH}/sbd`);
+export async function sbdBinary(): Promise<string> {
+  built ??= buildSbd({ architectures: [ARCH] });
+  return join(await built, `linux-${ARCH}/sbd`);
 }
 
 /** Builds the program that tries every way into another process, and puts it into a folder. */
@@ -94,12 +96,15 @@ export interface SbdContainerOptions {
 }
 
 /** Starts a container; sbd waits there until somebody listens. */
-export function startSbdContainer({ args = [], uid = 0 }: SbdContainerOptions = {}): SbdContainer {
+export async function startSbdContainer({
+  args = [],
+  uid = 0,
+}: SbdContainerOptions = {}): Promise<SbdContainer> {
   const pod = mkdtempSync(join(tmpdir(), 'sbd-'));
   const place = (name: string): string => join(pod, name);
   chmodSync(pod, 0o711);
   for (const name of ['root', 'sb', 'logs', 'own', 'tools']) mkdirSync(place(name));
-  execFileSync(sbdBinary(), ['copy', place('sb')]);
+  execFileSync(await sbdBinary(), ['copy', place('sb')]);
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
   const container = spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', pod, String(uid), ...args]);
   let output = '';

@@ -28,7 +28,7 @@ export function useSbd({
   let world: SbdWorld | undefined;
   const begin = async function (this: Mocha.Context): Promise<void> {
     needSbd(this);
-    const pod = startSbdContainer(options);
+    const pod = await startSbdContainer(options);
     const strangers: string[] = [];
     const hand = openSbd(pod, strangers);
     await hand.ready();

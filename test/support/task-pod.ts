@@ -1,44 +1,34 @@
 /**
- * A Pod without Kubernetes: run.sh as the first process of its own PID and mount namespaces, with a root file system of its own, a read-only
- * control volume and the capabilities that a container gets. Needs root, and Debian's busybox-static and gosu.
+ * A Pod without Kubernetes: sbd as the first process of its own PID and mount namespaces, with a root file system of its own, a read-only
+ * control volume and the capabilities that a container gets. Needs root, Go, and Debian's busybox-static.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { needSbd, sbdBinary } from './sbd-container.ts';
 
 /** The courier's user. */
 export const COURIER_UID = 65_000;
 
-const root = join(import.meta.dirname, '../..');
-const TOOLS = { busybox: ['/bin/busybox', '/usr/bin/busybox'], gosu: ['/usr/sbin/gosu', '/usr/bin/gosu'] };
+const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path) && isStatic(path));
 
-const toolPath = (name: keyof typeof TOOLS): string | undefined =>
-  TOOLS[name].find((path) => existsSync(path));
-
-const isStatic = (path: string): boolean => !readFileSync(path).subarray(0, 4096).includes('/ld-linux');
+function isStatic(path: string): boolean {
+  return !readFileSync(path).subarray(0, 4096).includes('/ld-linux');
+}
 
 /** Skips the test where no such Pod can be made. */
 export function needTaskPods(test: Mocha.Context): void {
-  const busybox = toolPath('busybox');
-  const missing =
-    process.getuid?.() !== 0
-      ? 'root'
-      : !busybox || !isStatic(busybox)
-        ? 'busybox-static'
-        : toolPath('gosu')
-          ? undefined
-          : 'gosu';
-  if (missing === undefined) return;
-  process.stdout.write(`    (skipped: task pods need ${missing})\n`);
+  needSbd(test);
+  if (BUSYBOX !== undefined) return;
+  process.stdout.write('    (skipped: task pods need busybox-static)\n');
   test.skip();
 }
 
 export interface TaskPodOptions {
-  /** `debian`: the programs of this machine; `bare`: a kernel and nothing else. */
-  image?: 'debian' | 'bare';
+  /** `debian`: the programs of this machine; `busybox`: /bin/busybox alone; `bare`: a kernel and nothing else. */
+  image?: 'debian' | 'busybox' | 'bare';
   /** Folders of the image, and who owns them. */
   folders?: Record<string, number>;
   /** Variables of the container. */
@@ -88,17 +78,16 @@ if [ $image = debian ]; then
   cp $pod/passwd etc/passwd; cp $pod/group etc/group
   chmod 1777 tmp; chown 1000:1000 home/agent app; chown 1001:1001 home/judge
 fi
+if [ $image = busybox ]; then mkdir bin; cp $pod/busybox bin/busybox; fi
 while read -r folder owner; do mkdir -p ./$folder; chown $owner ./$folder; done < $pod/folders
 for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device dev/$device; done
 mount -t proc proc proc
 mount --bind $pod/sb sb; mount -o remount,ro,bind sb
 mount --bind $pod/logs logs
-setpriv=/usr/bin/setpriv
-exec $setpriv --bounding-set=-all${CAPABILITIES.split(',')
-  .map((name) => `,+${name}`)
-  .join('')} --inh-caps=-all \\
-  /usr/sbin/chroot . /sb/busybox env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod "$@" \\
-  /sb/busybox sh /sb/run.sh
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod "$@" \\
+  /usr/bin/setpriv --bounding-set=-all${CAPABILITIES.split(',')
+    .map((name) => `,+${name}`)
+    .join('')} --inh-caps=-all /usr/sbin/chroot . /sb/sbd serve --socket /sb/hand.sock --readable /logs
 `;
 
 const linesOf = (folders: Record<string, number>): string =>
@@ -106,7 +95,7 @@ const linesOf = (folders: Record<string, number>): string =>
     .map(([name, owner]) => `${name} ${owner}\n`)
     .join('');
 
-/** Makes the volumes and, as the postStart hook would, what run.sh needs in them. */
+/** Makes the volumes and, as the postStart hook would, puts sbd into them. */
 export async function makeTaskPod({
   image = 'debian',
   folders = {},
@@ -121,7 +110,8 @@ export async function makeTaskPod({
   const files = { passwd: PASSWD, group: GROUP, folders: linesOf(folders), 'termination-log': '' };
   for (const [name, text] of Object.entries(files)) await writeFile(place(name), text);
   await chown(place('termination-log'), COURIER_UID, COURIER_UID);
-  await prepareControl(folder);
+  if (image === 'busybox') await copyFile(BUSYBOX ?? '', place('busybox'));
+  execFileSync(await sbdBinary(), ['copy', place('sb')]);
   const cgroup = await limitProcesses(basename(folder), processes);
 
   let output = '';
@@ -195,22 +185,4 @@ function statFields(pid: string): string[] | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What src/courier/prepare.sh does in the courier's container, by the same script with other paths. */
-async function prepareControl(folder: string): Promise<void> {
-  const tools = join(folder, 'tools');
-  await mkdir(tools);
-  const script = readFileSync(join(root, 'src/courier/prepare.sh'), 'utf8')
-    .replace('tools=/opt/sb', `tools=${tools}`)
-    .replace('sb=/sb', `sb=${join(folder, 'sb')}`);
-  const copy = `cp ${toolPath('busybox')} ${tools}/busybox; cp ${toolPath('gosu')} ${tools}/gosu; cp ${root}/src/courier/run.sh ${tools}`;
-  await runAs(0, copy);
-  await runAs(COURIER_UID, script);
-}
-
-async function runAs(uid: number, script: string): Promise<void> {
-  const shell = spawn('sh', ['-ec', script], { uid, gid: uid, stdio: ['ignore', 'inherit', 'inherit'] });
-  const [code] = (await once(shell, 'close')) as [number];
-  if (code !== 0) throw new Error(`exit code ${code}: ${script}`);
 }

@@ -1,33 +1,46 @@
-/** run.sh, the courier's hand inside the task container. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** The courier's hand inside the task container: what phases ask for, carried out by `sbd`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packTar } from 'modern-tar/fs';
+import type { Exit, Reason, Sink } from '../../wire/hand/protocol.ts';
 import type { Findings } from '../record/findings.ts';
-import { commandFile, envFile, script } from './command.ts';
 import type { Command } from './command.ts';
-import { Conversation, HandGone, newToken } from './conversation.ts';
-import type { Answer, Asked } from './conversation.ts';
-import type { Refusal } from './report.ts';
+import { Sbd } from './sbd/client.ts';
+import type { Running, Start } from './sbd/client.ts';
+import { HandLost, Refused } from './sbd/stream.ts';
+
+/** The task container has ended, or no longer answers. */
+export class HandGone extends Error {
+  override readonly name = 'HandGone';
+}
 
 /** The courier was told to stop. */
-export class Stopped extends Error {
+class Stopped extends Error {
   override readonly name = 'Stopped';
 }
+
+/** What kept a command from starting: there is no such directory, user or interpreter, or the user is the courier’s own. */
+export type Refusal = 'workdir' | 'user' | 'interpreter' | 'courier';
 
 /** How a command ended. A `code` above 128 is a signal's number plus 128. */
 export type Ended =
   | { kind: 'exited'; code: number; timedOut: boolean; oomKills: number }
-  | { kind: 'refused'; refusal: Refusal }
-  /** Somebody killed run.sh’s server, and with it the command’s first process ended. */
-  | { kind: 'lost' };
+  | { kind: 'refused'; refusal: Refusal };
 
 /** As which user a command would run, or why it could not. `sudo`: of an agent, that it may become root without a password. */
 export type Checked = { uid: number; gid: number; sudo?: boolean } | { refusal: Refusal };
 
-/** Where staged files go, and to whom. */
-export interface Ground {
+/** What is put into the task container. */
+export interface Staged {
+  /** Folder of the courier's, whose contents are put there. */
+  from: string;
+  /** The script in it, which everybody may run. */
+  script: string;
   /** Folder in the task container that is made anew. */
   to: string;
+}
+
+/** Where it goes, and to whom. */
+export interface Ground {
   /** User that owns it; default: root. */
   owner?: number;
   /** Only the owner and root may enter it. */
@@ -41,15 +54,17 @@ export interface Ground {
 }
 
 /** `background`: how many processes the agent has left running. */
-export interface Staged {
+export interface StageResult {
   done: boolean;
   background: number;
 }
 
+export type Copy = Parameters<Sbd['copy']>[0];
+
 export interface Hand {
-  /** Resolves when run.sh is there. */
+  /** Resolves when sbd is there, and the folders of /logs. */
   ready(): Promise<void>;
-  /** Resolves when run.sh has ended. */
+  /** Resolves when the task container has ended. */
   gone: Promise<void>;
   isGone(): boolean;
   /** True once the kubelet has told the task container to stop. */
@@ -60,190 +75,359 @@ export interface Hand {
   check(command: Command): Promise<Checked>;
   /** Runs a command to its end, or to its limit: then what belongs to it and has not detached itself is ended. */
   run(command: Command, limitSeconds?: number): Promise<Ended>;
-  /** Puts what `fill` writes into the new folder it is given into the container. */
-  stage(fill: (folder: string) => Promise<void>, ground: Ground): Promise<Staged>;
-  /** Ends every process but run.sh, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */
+  /** Puts files into the container. */
+  stage(what: Staged, ground?: Ground): Promise<StageResult>;
+  /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with `signal`. */
+  copy(copy: Copy, signal: AbortSignal): Promise<void>;
+  /** Ends every process but sbd, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */
   freeze(): Promise<boolean>;
   /** Ends the task container. */
   exit(): void;
   close(): void;
 }
 
-/** Staging and freezing take seconds, with many files on a busy machine. Who halts run.sh holds the node no longer than this. */
+/** Making a ground takes seconds, with many files on a busy machine. */
 const ANSWER_SECONDS = 120;
-/** An order that is lost again and again will not be carried out. */
-const LOST_MAX = 3;
-/** From the order to stop to the answer: ten seconds in run.sh, and some for a busy machine. */
-const STOP_SECONDS = 20;
+/** Between TERM and KILL. */
+const GRACE_MS = 5000;
+/** From the order to stop to the end of what runs. */
 const INTERRUPT_SECONDS = 8;
 const TIMER_MAX_MS = 2 ** 31 - 1;
+/** So often room is made for a process that could not start. */
+const ROOM_TRIES = 3;
+/** Of a user that is not root; the kernel counts all processes that the user has on the node. */
+const PROCESSES_MAX = 16_384;
+const SHELLS = [['/bin/bash'], ['/bin/sh']];
 
 export interface HandOptions {
   /** POD_PATHS.control, writable here. */
   control: string;
+  /** Folder that only the courier sees, and that outlives its container. */
+  own: string;
   findings: Findings;
   /** Aborted when the courier is told to stop. */
   stop: AbortSignal;
 }
 
-/** Opens the hand as soon as its FIFOs are there. Its promises reject with Stopped or HandGone. */
-export async function openHand({ control, findings, stop }: HandOptions): Promise<Hand> {
-  const talk = new Conversation(findings);
-  await talk.open(control);
-  const stopped = new Promise<never>((_resolve, reject) => {
-    const leave = (): void => reject(new Stopped('the courier was told to stop'));
-    if (stop.aborted) leave();
-    else stop.addEventListener('abort', leave, { once: true });
-  });
-  stopped.catch(() => {});
-  const unlessStopped = <T>(result: Promise<T>): Promise<T> => Promise.race([stopped, result]);
-  const nextOrder = orders(talk, join(control, 'stage'));
-
-  const quick = async (verb: string, contents: Contents): Promise<Told> => {
-    for (let lost = 0; lost < LOST_MAX; lost += 1) {
-      const answer = await nextOrder(verb, contents, (asked) => {
-        asked.within(ANSWER_SECONDS);
-        return unlessStopped(asked.answer);
-      });
-      if (answer.kind !== 'lost') return answer;
-    }
-    throw new HandGone('the server of orders was killed again and again');
-  };
-  const farewell = farewellOf(talk, join(control, 'stage', '0'));
-
-  return {
-    ready: () => unlessStopped(talk.hello),
-    gone: talk.gone,
-    isGone: () => talk.over,
-    toldToStop: () => talk.toldToStop,
-    start: async (command) => ended(await quick('start', filesOf(command)), false),
-    check: async (command) => {
-      const answer = await quick('check', filesOf(command));
-      if (answer.kind === 'refused') return { refusal: answer.refusal };
-      const [uid = 0, gid = 0, sudo = 0] = answer.numbers;
-      return { uid, gid, ...(sudo > 0 && { sudo: true }) };
-    },
-    run: (command, limitSeconds) =>
-      nextOrder('run', filesOf(command), async (asked) => {
-        let timedOut = false;
-        const stopAtLimit = (): void => {
-          timedOut = true;
-          asked.stop();
-          asked.within(STOP_SECONDS);
-        };
-        const limit = limitSeconds && setTimeout(stopAtLimit, Math.min(limitSeconds * 1000, TIMER_MAX_MS));
-        const answer = await unlessStopped(asked.answer).finally(() => clearTimeout(limit));
-        return ended(answer, timedOut);
-      }),
-    stage: async (fill, ground) => {
-      const answer = await quick('stage', { files: { command: groundFile(ground) }, fill });
-      return { done: succeeded(answer), background: answer.kind === 'done' ? (answer.numbers[0] ?? 0) : 0 };
-    },
-    freeze: freezer(talk, nextOrder),
-    exit: farewell.say,
-    close: () => {
-      farewell.forget();
-      talk.close();
-    },
-  };
+/** Waits for sbd from now on. Its promises reject with Stopped or HandGone. */
+export function openHand({ control, own, findings, stop }: HandOptions): Hand {
+  const sbd = new Sbd({ control, own, onStranger: (what) => findings.add(what) });
+  return new SbdHand({ sbd, findings, stop });
 }
 
-/** Freezes once: then nobody is left to begin anything, unless it failed. */
-function freezer(talk: Conversation, nextOrder: NextOrder): () => Promise<boolean> {
-  const freeze = async (): Promise<boolean> => {
-    const running = talk.unanswered;
-    running?.stop();
-    running?.within(INTERRUPT_SECONDS);
-    await running?.answer.catch(() => {});
-    return await nextOrder('freeze', { files: {} }, async (asked) => {
-      asked.within(running || talk.deaf ? INTERRUPT_SECONDS : ANSWER_SECONDS);
-      return succeeded(await asked.answer);
+class SbdHand implements Hand {
+  readonly #sbd: Sbd;
+  readonly #findings: Findings;
+  readonly #stopped: Promise<never>;
+  #serial = 0;
+  #running: string | undefined;
+  #frozen: Promise<boolean> | undefined;
+
+  constructor({ sbd, findings, stop }: { sbd: Sbd; findings: Findings; stop: AbortSignal }) {
+    this.#sbd = sbd;
+    this.#findings = findings;
+    this.#stopped = new Promise<never>((_resolve, reject) => {
+      const leave = (): void => reject(new Stopped('the courier was told to stop'));
+      if (stop.aborted) leave();
+      else stop.addEventListener('abort', leave, { once: true });
     });
-  };
-  let frozen: Promise<boolean> | undefined;
-  return () =>
-    (frozen ??= freeze().catch((error: unknown) => {
-      frozen = undefined;
+    this.#stopped.catch(() => {});
+  }
+
+  get gone(): Promise<void> {
+    return this.#sbd.gone;
+  }
+
+  isGone(): boolean {
+    return this.#sbd.isGone();
+  }
+
+  toldToStop(): boolean {
+    return this.#sbd.toldToStop();
+  }
+
+  async ready(): Promise<void> {
+    await this.#answer(async () => {
+      await this.#sbd.mkdir(LOGS);
+      for (const folder of ['agent', 'verifier', 'artifacts'])
+        await this.#sbd.mkdir({ path: `/logs/${folder}`, mode: 0o777, parents: true });
+    }, Number.POSITIVE_INFINITY);
+  }
+
+  async start(command: Command): Promise<Ended> {
+    return await this.#unlessRefused(async () => {
+      const running = await this.#answer(() => this.#begin(this.#startOf(command)));
+      running.close();
+      return { kind: 'exited', code: 0, timedOut: false, oomKills: 0 };
+    });
+  }
+
+  async check({ user, workdir, interpreter, agent }: Command): Promise<Checked> {
+    return await this.#unlessRefused<Checked>(async () => {
+      const asked = { user, workdir, ...(interpreter !== undefined && { interpreter }) };
+      const { uid, gid } = await this.#answer(() => this.#sbd.check(asked));
+      return { uid, gid, ...(agent && uid !== 0 && (await this.#mayBeRoot(user)) && { sudo: true }) };
+    });
+  }
+
+  /** True where sudo would let the user run anything without a password. */
+  async #mayBeRoot(user: string): Promise<boolean> {
+    const asking: Start = {
+      id: this.#name(),
+      argv: ['sudo', '-n', '-l'],
+      user,
+      stdout: 'null',
+      stderr: 'null',
+      timeoutMs: 10_000,
+    };
+    const { code } = await this.#answer(() => this.#sbd.execute(asking)).catch(refusedAs({ code: 1 }));
+    return code === 0;
+  }
+
+  async run(command: Command, limitSeconds?: number): Promise<Ended> {
+    const start = this.#startOf(command);
+    this.#running = start.id;
+    const ended = await this.#unlessRefused<Ended>(async () => {
+      const limit = limitSeconds && {
+        timeoutMs: Math.min(limitSeconds * 1000, TIMER_MAX_MS),
+        ending: { scope: 'family' as const, graceMs: GRACE_MS },
+      };
+      const exit = await Promise.race([this.#stopped, this.#toItsEnd({ ...start, ...limit })]).catch(
+        asShellsSay(command),
+      );
+      return { kind: 'exited', code: codeOf(exit), timedOut: exit.timedOut, oomKills: exit.oomKills };
+    });
+    this.#running = undefined;
+    if (ended.kind === 'exited' && ended.code !== 0 && command.exitFile !== undefined)
+      await this.#leave(command.exitFile, `${ended.code}\n`);
+    return ended;
+  }
+
+  async stage({ from, script, to }: Staged, ground: Ground = {}): Promise<StageResult> {
+    const { owner = 0, hidden = false, verifier = false, agent, stopBackground = false } = ground;
+    const mode = hidden ? 0o700 : 0o755;
+    const lay = async (): Promise<boolean> => {
+      await this.#sbd.mkdir(LOGS);
+      if (verifier)
+        await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, owner, mode: hidden ? mode : 0o777 });
+      await this.#sbd.mkdir({ path: to, fresh: true, owner: 0, mode: 0o700 });
+      await this.#sbd.untar({ path: to, owner }, archiveOf(from, script));
+      await this.#sbd.mkdir({ path: to, parents: true, owner, mode });
+      return true;
+    };
+    const halted = {
+      left: stopBackground ? ('end' as const) : ('keep' as const),
+      ...(agent !== undefined && { agentUid: agent }),
+    };
+    return await this.#answer(() =>
+      this.#sbd.whileHalted(halted, async (left, killLeft) => {
+        let done = await lay().catch(refusedAs(false));
+        if (!done && verifier) {
+          await killLeft();
+          done = await lay().catch(refusedAs(false));
+        }
+        return { done, background: verifier ? left : 0 };
+      }),
+    );
+  }
+
+  async copy(copy: Copy, signal: AbortSignal): Promise<void> {
+    await Promise.race([this.#stopped, this.#again(() => this.#sbd.copy(copy, signal))]);
+  }
+
+  freeze(): Promise<boolean> {
+    // Once: then nobody is left to begin anything, unless it failed.
+    return (this.#frozen ??= this.#freeze().catch((error: unknown) => {
+      this.#frozen = undefined;
       throw error;
     }));
-}
+  }
 
-/**
- * The order to exit. Its folder alone says it to run.sh's first process, where no server lives to take it. It is made beforehand and renamed,
- * because a disk that the agent has filled takes nothing new.
- */
-function farewellOf(talk: Conversation, folder: string): { say: () => void; forget: () => void } {
-  const token = newToken();
-  const ready = `${folder}.ready`;
-  mkdirSync(ready, { recursive: true, mode: 0o700 });
-  writeFileSync(join(ready, 'token'), `${token}\n`, { mode: 0o600 });
-  return {
-    say: () => {
-      renameSync(ready, folder);
-      talk.tell(`0 ${token} exit`);
-    },
-    forget: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
+  async #freeze(): Promise<boolean> {
+    const running = this.#running;
+    if (running !== undefined)
+      await within(INTERRUPT_SECONDS, this.#sbd.end(running, { scope: 'family', graceMs: GRACE_MS })).catch(
+        () => {},
+      );
+    return (
+      (await within(
+        ANSWER_SECONDS,
+        this.#again(() => this.#sbd.freeze()),
+      )) === 0
+    );
+  }
 
-/** An answer that says what came of the order. */
-type Told = Exclude<Answer, { kind: 'lost' }>;
+  exit(): void {
+    // It may be about to connect, to a courier that was started again.
+    this.#sbd.ready().then(
+      () => this.#sbd.exit(0),
+      () => {},
+    );
+  }
 
-const yes = (holds: boolean | undefined): string | undefined => (holds ? 'yes' : undefined);
+  close(): void {
+    this.#sbd.close();
+  }
 
-const groundFile = ({ to, owner, hidden, verifier, agent, stopBackground }: Ground): string =>
-  script({
-    to,
-    owner: owner === undefined ? undefined : String(owner),
-    mode: hidden ? '700' : undefined,
-    ground: yes(verifier),
-    agent_uid: agent ? String(agent) : undefined,
-    stop: yes(stopBackground),
-  });
+  #name(): string {
+    this.#serial += 1;
+    return `${process.pid}-${this.#serial}`;
+  }
 
-interface Contents {
-  files: Record<string, string>;
-  fill?: (folder: string) => Promise<void>;
-}
+  #startOf(command: Command): Start {
+    const { argv, user, workdir, env, interpreter, shell, stdout, stderr, agent } = command;
+    const isRoot = /^(root|0)(:|$)/.test(user);
+    const sink = (path: string | undefined, otherwise: Sink): Sink =>
+      path === undefined ? otherwise : { file: path };
+    return {
+      id: this.#name(),
+      argv,
+      user,
+      workdir,
+      env,
+      stdout: sink(stdout, 'log'),
+      stderr: sink(stderr, stdout === undefined ? 'log' : 'stdout'),
+      ...(interpreter !== undefined && { interpreter }),
+      ...(shell && { launchers: SHELLS }),
+      ...(agent && { marks: true }),
+      ...(!isRoot && { limits: { nproc: PROCESSES_MAX } }),
+    };
+  }
 
-const filesOf = (command: Command): Contents => ({
-  files: { command: commandFile(command), env: envFile(command) },
-});
+  /** Starts a command. Where the agent has left no room for a process, or kills each that begins, what it left is ended first. */
+  async #begin(start: Start): Promise<Running> {
+    for (let tries = 0; tries < ROOM_TRIES; tries += 1)
+      try {
+        return await this.#beginOnce(start);
+      } catch (error) {
+        if (!(error instanceof Refused) || !NO_ROOM.has(error.reason)) throw error;
+        this.#findings.add(
+          'no process could be started in the task container before what was left running was killed',
+        );
+        await this.#again(() => this.#sbd.whileHalted({ left: 'kill' }, async () => {}));
+      }
+    throw new HandGone('no process can be started in the task container');
+  }
 
-type NextOrder = ReturnType<typeof orders>;
+  /** Where the connection was lost meanwhile it may run already. */
+  async #beginOnce(start: Start): Promise<Running> {
+    let lost = false;
+    return await this.#again(async () => {
+      if (!lost) {
+        lost = true;
+        return await this.#sbd.run(start);
+      }
+      const attached = await this.#sbd.attach({ id: start.id }).catch(refusedAs(undefined));
+      return attached ?? (await this.#sbd.run(start));
+    });
+  }
 
-/** Gives orders with ascending numbers. What an order brings is there for as long as `wait` waits for its answer. */
-function orders(talk: Conversation, stage: string) {
-  let sequence = 0;
-  return async <T>(verb: string, contents: Contents, wait: (asked: Asked) => Promise<T>): Promise<T> => {
-    sequence += 1;
-    const current = sequence;
-    const folder = join(stage, String(current));
-    try {
-      const token = newToken();
-      await writeContents(folder, { ...contents, files: { ...contents.files, token: `${token}\n` } });
-      return await wait(talk.ask({ sequence: current, token, verb }));
-    } finally {
-      await rm(folder, { recursive: true, force: true });
+  async #toItsEnd(start: Start): Promise<Exit> {
+    let running = await this.#begin(start);
+    return await this.#again(async () => {
+      try {
+        return await running.exited;
+      } catch (error) {
+        await this.#sbd.ready();
+        running = await this.#sbd.attach({ id: start.id });
+        throw error;
+      }
+    }).finally(() => running.close());
+  }
+
+  /** Leaves a file in the container, where nothing keeps it from there. */
+  async #leave(path: string, text: string): Promise<void> {
+    await this.#answer(() => this.#sbd.writeFile({ path, mode: 0o644 }, Buffer.from(text))).catch(
+      refusedAs(undefined),
+    );
+  }
+
+  /** Does something again after the connection was lost, unless the container has ended. */
+  async #again<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      await this.#sbd.ready().catch((error: Error) => {
+        throw new HandGone(error.message);
+      });
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof HandLost)) throw error;
+      }
     }
+  }
+
+  /** What must not take long. */
+  async #answer<T>(work: () => Promise<T>, seconds = ANSWER_SECONDS): Promise<T> {
+    return await Promise.race([this.#stopped, within(seconds, this.#again(work))]);
+  }
+
+  async #unlessRefused<T>(work: () => Promise<T>): Promise<T | { kind: 'refused'; refusal: Refusal }> {
+    try {
+      return await work();
+    } catch (error) {
+      const refusal = error instanceof Refused ? REFUSALS[error.reason] : undefined;
+      if (refusal === undefined) throw error;
+      return { kind: 'refused', refusal };
+    }
+  }
+}
+
+/** As under Harbor, where the folders of /logs are mounts below a folder of root's. */
+const LOGS = { path: '/logs', parents: true, owner: 0, group: 0, mode: 0o755 };
+
+const REFUSALS: Partial<Record<Reason, Refusal>> = {
+  UserMissing: 'user',
+  UserForbidden: 'courier',
+  WorkdirMissing: 'workdir',
+  InterpreterMissing: 'interpreter',
+  // Of a script that names no interpreter: no shell is there.
+  ProgramMissing: 'interpreter',
+  NotExecutable: 'interpreter',
+};
+
+const NO_ROOM = new Set<Reason>(['TooManyProcesses', 'Killed']);
+
+/** For `catch`: exit codes for what a shell would have said of a program that cannot be run. */
+const asShellsSay =
+  ({ shell }: Command) =>
+  (error: unknown): Exit => {
+    const code = error instanceof Refused && !shell ? SHELL_CODES[error.reason] : undefined;
+    if (code === undefined) throw error;
+    return { code, timedOut: false, oomKills: 0, output: 0, error: 0 };
   };
-}
 
-/** Root in the task container may read it; nobody else, for it holds secrets and tests. */
-async function writeContents(folder: string, { files, fill }: Contents): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const [name, text] of Object.entries(files))
-    await writeFile(join(folder, name), text, { mode: 0o600 });
-  if (!fill) return;
-  await mkdir(join(folder, 'files'));
-  await fill(join(folder, 'files'));
-}
+const SHELL_CODES: Partial<Record<Reason, number>> = {
+  ProgramMissing: 127,
+  NotExecutable: 126,
+  TooLarge: 126,
+};
 
-const succeeded = (answer: Answer): boolean => answer.kind === 'done' && answer.code === 0;
+/** For `catch`: takes a refusal of sbd's for `value`. */
+const refusedAs =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if (!(error instanceof Refused)) throw error;
+    return value;
+  };
 
-function ended(answer: Answer, timedOut: boolean): Ended {
-  if (answer.kind === 'refused') return { kind: 'refused', refusal: answer.refusal };
-  if (answer.kind === 'lost') return { kind: 'lost' };
-  const { code, oomKills } = answer;
-  return { kind: 'exited', code, oomKills, timedOut };
+const codeOf = ({ code, signal }: Exit): number => code ?? 128 + (signal ?? 0);
+
+/** A tar of a folder. */
+const archiveOf = (folder: string, script: string) =>
+  packTar(folder, { map: (header) => (header.name === script ? { ...header, mode: 0o755 } : header) });
+
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  if (!Number.isFinite(seconds)) return await work;
+  work.catch(() => {});
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      work,
+      sleep(seconds * 1000, undefined, { ref: false, signal: late.signal }).then(() => {
+        throw new HandGone(`the task container did not answer within ${seconds} s`);
+      }),
+    ]);
+  } finally {
+    late.abort();
+  }
 }

@@ -1,9 +1,8 @@
 /** Sets the agent up and lets it work. What goes wrong with its work is recorded, and judged all the same. */
 import type { Exception } from '../../crds/trial-status.ts';
 import { AttemptFailure } from '../failure.ts';
-import type { Ended, Hand } from '../hand/hand.ts';
+import type { Ended, Hand, Refusal } from '../hand/hand.ts';
 import type { Command } from '../hand/command.ts';
-import type { Refusal } from '../hand/report.ts';
 import type { Limited, Step } from '../task/steps.ts';
 
 const LACKS: Record<Exclude<Refusal, 'interpreter'>, (command: Command) => string> = {
@@ -19,11 +18,10 @@ export function demandPlace(ended: Ended, command: Command): void {
   throw new AttemptFailure('TaskInvalid', LACKS[ended.refusal](command));
 }
 
-/** What has become of a command whose server was killed. */
-export const LOST_TEXT = 'every process of its container, or the courier’s own in it, was killed';
-
 /** What a script that cannot start lacks. */
-export const interpreterMissing = ({ argv, interpreter = '' }: Command): string => {
+export const interpreterMissing = ({ argv, interpreter = '', shell }: Command): string => {
+  if (shell)
+    return `${argv[0]} cannot start: it names no interpreter, and neither /bin/bash nor /bin/sh is in the image`;
   const carriageReturn = interpreter.endsWith('\r') ? '; its first line ends in a carriage return' : '';
   return `${argv[0]} cannot start: its interpreter ${JSON.stringify(interpreter)} is not in the image${carriageReturn}`;
 };
@@ -40,10 +38,6 @@ export async function setUpAgent(hand: Hand, { command, limitSeconds }: Limited)
   demandPlace(ended, command);
   if (ended.kind === 'refused')
     throw new AttemptFailure('AgentSetupFailed', interpreterMissing(command), { type: 'AgentSetupError' });
-  if (ended.kind === 'lost')
-    throw new AttemptFailure('AgentSetupFailed', `while the install script ran, ${LOST_TEXT}`, {
-      type: 'AgentSetupError',
-    });
   if (ended.timedOut)
     throw new AttemptFailure('AgentSetupTimeout', `the install script did not end within ${limitSeconds} s`, {
       type: 'AgentSetupTimeoutError',
@@ -66,8 +60,6 @@ export async function runAgent(
   demandPlace(ended, command);
   if (ended.kind === 'refused')
     return { type: 'InterpreterNotFoundError', message: interpreterMissing(command) };
-  if (ended.kind === 'lost')
-    return { type: 'NonZeroAgentExitCodeError', message: `while the agent ran, ${LOST_TEXT}` };
   if (ended.timedOut)
     return { type: 'AgentTimeoutError', message: `the agent did not end within ${limitSeconds} s` };
   if (ended.code === 0) return undefined;

@@ -2,8 +2,7 @@
 import type { Findings } from '../record/findings.ts';
 import { VerifierObstructed } from '../failure.ts';
 import type { Command } from '../hand/command.ts';
-import type { Checked, Hand } from '../hand/hand.ts';
-import type { Refusal } from '../hand/report.ts';
+import type { Checked, Hand, Refusal } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
 import type { Limited, Step } from '../task/steps.ts';
 import { demandPlace } from './agent.ts';
@@ -47,14 +46,17 @@ async function identityOf(
   hand: Pick<Hand, 'check'>,
 ): Promise<{ uid: number; sudo: boolean }> {
   if (numberOf(command.user) === 0) return { uid: 0, sudo: false };
-  const checked = await hand.check({ ...command, ...NOWHERE, agent: true });
+  const checked = await hand.check({ ...anywhere(command), agent: true });
   return 'uid' in checked ? { uid: checked.uid, sudo: checked.sudo === true } : { uid: 0, sudo: false };
 }
 
 type LookDeps = { hand: Pick<Hand, 'check'>; findings: Pick<Findings, 'doubt'> };
 
-/** What every container has. */
-const NOWHERE = { workdir: '/', interpreter: '/sb/busybox' };
+/** The command where every container can run it. */
+const anywhere = ({ interpreter: _interpreter, ...command }: Command): Command => ({
+  ...command,
+  workdir: '/',
+});
 
 const numberOf = (user: string): number | undefined => {
   const [, digits] = /^(\d+)(?::|$)/.exec(user) ?? [];
@@ -152,13 +154,13 @@ async function numbered(command: Command, before: Checked, { hand, findings }: G
   const pair = { ...command, user: `${before.uid}:${before.gid}` };
   if (command.user.includes(':')) return pair;
   const alone = { ...command, user: String(before.uid) };
-  const now = await hand.check({ ...alone, ...NOWHERE });
+  const now = await hand.check(anywhere(alone));
   if ('gid' in now && now.gid === before.gid) return alone;
   findings.add(`the agent removed or changed the verifier's user ${command.user}`);
   return pair;
 }
 
-/** In the order in which run.sh looks. */
+/** In the order in which sbd looks. */
 const LOOKS: Refusal[] = ['user', 'courier', 'workdir', 'interpreter'];
 
 /** True where what the verifier lacks was there before the agent began. */

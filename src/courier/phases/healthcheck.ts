@@ -43,7 +43,6 @@ export async function awaitHealthy(
 function failureOf(ended: Ended, timeoutSeconds: number): string | undefined {
   if (ended.kind === 'refused' && ended.refusal === 'courier') return 'its user is the courier’s own';
   if (ended.kind === 'refused') return `the image has no such ${ended.refusal}`;
-  if (ended.kind === 'lost') return 'it was killed';
   if (ended.timedOut) return `no end after ${timeoutSeconds} s`;
   return ended.code === 0 ? undefined : `exit code ${ended.code}`;
 }

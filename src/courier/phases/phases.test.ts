@@ -25,7 +25,7 @@ describe('a disk that the agent has filled', () => {
       isGone: () => false,
       toldToStop: () => false,
     };
-    const { result } = await runStep(step, {} as ReadyTask, {
+    const { result } = await runStep(step, { folder: '/task' } as ReadyTask, {
       hand: hand as unknown as Hand,
       findings: findings(),
       timeline: {

@@ -2,7 +2,7 @@
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
 import { VerifierObstructed } from '../failure.ts';
-import { HandGone } from '../hand/conversation.ts';
+import { HandGone } from '../hand/hand.ts';
 import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';

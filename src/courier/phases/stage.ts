@@ -1,5 +1,5 @@
 /** Puts parts of the task into the task container, no sooner than their phase begins. */
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttemptFailure, VerifierObstructed } from '../failure.ts';
 import type { Ground, Hand } from '../hand/hand.ts';
@@ -8,7 +8,8 @@ import type { ReadyTask } from '../task/ready-task.ts';
 
 /** `/solution`, for an agent that works from it. */
 export async function stageSolution(hand: Hand, task: ReadyTask): Promise<void> {
-  const { done } = await hand.stage(filling(task, 'solution', 'solve.sh'), { to: CONTAINER.solution });
+  const from = join(task.folder, 'solution');
+  const { done } = await hand.stage({ from, script: 'solve.sh', to: CONTAINER.solution });
   if (!done)
     throw new AttemptFailure(
       'CourierFailed',
@@ -20,25 +21,15 @@ export async function stageSolution(hand: Hand, task: ReadyTask): Promise<void> 
  * The verifier's ground, `/tests` and its logs, made anew. Resolves the number of processes that the agent has left running; throws
  * VerifierObstructed where the container does not let it be made.
  */
-export async function stageTests(hand: Hand, task: ReadyTask, ground: Omit<Ground, 'to'>): Promise<number> {
-  const { done, background } = await hand.stage(filling(task, 'tests', 'test.sh'), {
-    ...ground,
-    to: CONTAINER.tests,
-    verifier: true,
-  });
+export async function stageTests(hand: Hand, task: ReadyTask, ground: Ground): Promise<number> {
+  const tests = { from: join(task.folder, 'tests'), script: 'test.sh', to: CONTAINER.tests };
+  const { done, background } = await hand.stage(tests, { ...ground, verifier: true });
   if (!done)
     throw new VerifierObstructed(
       `${CONTAINER.tests} and /logs/verifier could not be made in the task container`,
     );
   return background;
 }
-
-const filling =
-  (task: ReadyTask, part: string, script: string) =>
-  async (folder: string): Promise<void> => {
-    await cp(join(task.folder, part), folder, { recursive: true });
-    await chmod(join(folder, script), 0o755);
-  };
 
 /** Puts the agent's files where it can read them: on the control volume, which only the courier can write. All but the instruction are scripts. */
 export async function writeAgentFiles(control: string, files: Record<string, string>): Promise<void> {

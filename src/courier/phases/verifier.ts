@@ -4,7 +4,7 @@ import type { Findings } from '../record/findings.ts';
 import type { Ended, Hand } from '../hand/hand.ts';
 import { readReward } from '../reward/reward-file.ts';
 import type { Reward } from '../reward/reward.ts';
-import { demandPlace, exitText, interpreterMissing, LOST_TEXT, memoryText } from './agent.ts';
+import { demandPlace, exitText, interpreterMissing, memoryText } from './agent.ts';
 import { isGone } from './ground.ts';
 import type { Ground } from './ground.ts';
 
@@ -46,11 +46,6 @@ function failureOf(
   ended: Exclude<Ended, { kind: 'refused' }>,
   background: number,
 ): Error {
-  // Where nobody of the agent's was left, the tests did it themselves.
-  if (ended.kind === 'lost' && background > 0)
-    return new VerifierObstructed(`while the verifier ran, ${LOST_TEXT}`);
-  if (ended.kind === 'lost')
-    return new AttemptFailure(reason, `${message}; while it ran, ${LOST_TEXT}`, { type });
   const { code, oomKills } = ended;
   const how = code === 0 ? '' : `; it ended with ${exitText(code)}, see verifier/test-stdout.txt`;
   if (oomKills > 0)

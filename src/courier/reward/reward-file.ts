@@ -52,7 +52,9 @@ function readOne(folder: number, name: string, { parse, endedAt }: Reading) {
     };
   return withOpened(opened, (file) => ({
     reward: contentsOf(file, name, parse),
-    findings: file.stats.mtimeMs > endedAt ? [`${name} was written after the verifier had ended`] : [],
+    // `endedAt` has no fractions of a millisecond, and the verifier may write in its last.
+    findings:
+      Math.floor(file.stats.mtimeMs) > endedAt ? [`${name} was written after the verifier had ended`] : [],
   }));
 }
 

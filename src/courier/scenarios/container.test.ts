@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SOLVED } from '../../../test/support/trial-run.ts';
+import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('the task container', function () {
@@ -19,7 +19,7 @@ describe('the task container', function () {
         agent: custom(
           bash(
             'id; echo "$HOME|$KEY|$MARK|$BOTH|$IMAGE"; cat "$SB_INSTRUCTION"; echo "$SB_MODEL"',
-            'cat /sb/stage/*/env; cat /sb/report; trap',
+            'cat /proc/1/environ; cat /proc/1/maps; trap',
             'echo > /sb/x',
           ),
           { env: [{ name: 'KEY', courierVariable: 'SB_SECRET_AGENT_0' }], model: 'm-1', user: 'agent' },
@@ -63,33 +63,41 @@ describe('the task container', function () {
   it('takes a user with a group, as numbers that no image knows', async () => {
     const run = await make({
       files: { ...SOLVED, 'task.toml': '[agent]\nuser = "4242:4343"\n[verifier]\nuser = "0:4343"\n' },
-      assignment: { agent: custom('#!/sb/busybox sh\n/sb/busybox id -u\n/sb/busybox id -g\n') },
+      assignment: { agent: custom('#!/bin/sh\nid -u\nid -g\n') },
     });
     expect((await run.finish()).result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(run.text('agent/stdout.txt')).to.equal('4242\n4343\n');
   });
 
-  it('needs nothing of an image but a kernel', async () => {
+  it('needs nothing of an image but what its scripts name', async () => {
     const run = await make({
-      files: { ...SOLVED, 'tests/test.sh': 'echo 1 > /logs/verifier/reward.txt\n' },
-      pod: { image: 'bare' },
+      files: { ...SOLVED, 'tests/test.sh': '#!/bin/busybox sh\necho 1 > /logs/verifier/reward.txt\n' },
+      pod: { image: 'busybox' },
       assignment: {
         image: { user: '4242', workdir: '/', entrypoint: [], cmd: [] },
-        agent: custom('#!/sb/busybox sh\n/sb/busybox id\necho $HOME\n', {
-          install: 'echo installed > /installed\n',
+        agent: custom('#!/bin/busybox sh\nid\necho $HOME\n', {
+          install: '#!/bin/busybox sh\necho installed > /installed\n',
         }),
-        healthcheck: {
-          command: 'true',
-          intervalSeconds: 0,
-          timeoutSeconds: 5,
-          startPeriodSeconds: 0,
-          startIntervalSeconds: 0,
-          retries: 1,
-        },
       },
     });
     expect((await run.finish()).result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(run.text('agent/stdout.txt')).to.match(/^uid=4242 gid=0.*\n\/\n$/);
+  });
+
+  it('says that an image has no shell, for what names none', async () => {
+    const pod = { image: 'bare' as const };
+    const image = { user: '4242', workdir: '/', entrypoint: [], cmd: [] };
+    const unnamed = await make({
+      files: { ...SOLVED, 'tests/test.sh': 'echo 1 > /logs/verifier/reward.txt\n' },
+      pod,
+      assignment: { image, agent: anAgent({ name: 'nop' }) },
+    });
+    expect((await unnamed.finish()).result).to.deep.equal({
+      kind: 'failed',
+      reason: 'RewardMissing',
+      message:
+        '/tests/test.sh cannot start: it names no interpreter, and neither /bin/bash nor /bin/sh is in the image',
+    });
   });
 
   it('says which interpreter, user or directory the image lacks', async () => {

@@ -20,59 +20,27 @@ describe('what an agent does to its container', function () {
     return outcome.integrity;
   };
 
-  for (const signal of ['TERM', 'KILL'])
-    it(`is verified after it has sent SIG${signal} to every process`, async () => {
-      const run = await make({ files: taskOf([`kill -${signal} -1; sleep 100`], [reward('true')]) });
-      const integrity = await verified(run);
-      expect(integrity[0]).to.match(/^the report said hello again/);
-      expect(run.outcome().exception?.message).to.match(/was killed$/);
+  for (const signal of ['TERM', 'KILL', 'STOP', 'QUIT', 'ABRT', 'SEGV'])
+    it(`is verified after it has sent SIG${signal} to every process, and to the first one`, async () => {
+      const run = await make({
+        files: taskOf([`exec 2>/dev/null; kill -${signal} -1; kill -${signal} 1; sleep 0.1; echo on`], [reward('true')]),
+      });
+      expect(await verified(run)).to.deep.equal([]);
+      expect(run.text('agent/oracle.txt')).to.equal('on\n');
     });
-
-  it('is verified after it has killed whatever is called busybox', async () => {
-    const run = await make({
-      files: taskOf(['pkill busybox; /sb/busybox true; echo done'], [reward('true')]),
-    });
-    expect(await verified(run)).to.deep.equal([]);
-  });
-
-  it('is verified after it has killed the server of orders alone and goes on', async () => {
-    const run = await make({
-      files: taskOf(
-        [
-          'for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = 1 ] || { tr "\\0" " " < $p/cmdline | grep -q "run.sh serve" && kill -KILL $n; }; done',
-          'sleep 100',
-        ],
-        ['ps -e -o args > /logs/verifier/ps.txt', reward('true')],
-      ),
-    });
-    await verified(run);
-    expect(run.text('verifier/ps.txt')).not.to.match(/solve|sleep 100$/m);
-  });
 
   it('is verified after it has taken every process that the Pod may have', async function () {
     if (!canLimitProcesses()) this.skip();
     const bomb = `perl -e 'for (1..1000) { fork; select(undef, undef, undef, 0.001) } sleep 100'`;
     const run = await make({
-      pod: { processes: 64 },
+      pod: { processes: 80 },
       files: { ...SOLVED, 'tests/test.sh': bash('ps -e -o args > /logs/verifier/ps.txt', reward('true')) },
       assignment: {
         agent: custom(bash(`setsid ${bomb} >/dev/null 2>&1 </dev/null &`, 'sleep 1'), { user: '1000' }),
       },
     });
-    expect((await verified(run))[0]).to.match(/^the report said hello again/);
+    expect((await verified(run))[0]).to.match(/^no process could be started/);
     expect(run.text('verifier/ps.txt')).not.to.include('perl');
-  });
-
-  it('is verified after it has halted the server of orders', async () => {
-    const run = await make({
-      files: taskOf(
-        [
-          'for p in /proc/[0-9]*; do n=${p#/proc/}; [ $n = 1 ] || { tr "\\0" " " < $p/cmdline | grep -q "run.sh serve" && kill -STOP $n; }; done',
-        ],
-        [reward('true')],
-      ),
-    });
-    await verified(run);
   });
 
   it('is verified in / where it has removed the working directory', async () => {
@@ -143,7 +111,7 @@ describe('what an agent does to its container', function () {
     expect(run.storedOutcome().outcome.result).to.deep.equal(result);
   });
 
-  it('is a result, soon, where it kills whoever takes orders again and again', async function () {
+  it('is a result, soon, where it kills everybody again and again', async function () {
     this.timeout(200_000);
     const run = await make({
       files: taskOf(['(setsid bash -c "while :; do kill -KILL -1; done" &)', 'sleep 100'], [reward('true')]),
@@ -180,38 +148,12 @@ describe('what an agent does to its container', function () {
     const { result } = await run.finish();
     expect(result.kind, run.said()).to.equal('rewarded');
   });
-
-  it('is verified where the FIFO of orders was full', async () => {
-    const run = await make({
-      files: taskOf(
-        [
-          '(setsid bash -c "while :; do echo 0 0 stop; echo 0 0 exit; printf x; done > /sb/cmd" 2>/dev/null &)',
-          'printf half > /sb/report; sleep 0.5',
-        ],
-        [reward('true')],
-      ),
-    });
-    expect(await verified(run)).not.to.equal(undefined);
-  });
 });
 
-describe('orders', function () {
+describe('commands', function () {
   const make = useTrialRuns();
 
-  it('without their token do nothing, whoever writes them', async () => {
-    const run = await make({
-      files: taskOf(
-        ['(setsid bash -c "sleep 1.5; echo 0 0 stop > /sb/cmd; echo 0 0 exit > /sb/cmd" >/dev/null 2>&1 &)'],
-        ['sleep 2', 'echo through', reward('true')],
-      ),
-    });
-    const outcome = await run.finish();
-    expect(outcome.result).to.deep.equal(REWARD_1);
-    expect(run.text('verifier/test-stdout.txt')).to.equal('through\n');
-    expect(outcome.doubts?.[0]).to.equal(ROOT);
-  });
-
-  it('are carried out by no phase that has the courier’s own number', async () => {
+  it('run as nobody who has the courier’s own number', async () => {
     const user = String(COURIER_UID);
     const agent = await make({ assignment: { agent: anAgent({ user }) } });
     const expected = {

@@ -183,7 +183,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const image = {
       user: '',
       workdir: '/app',
-      entrypoint: ['/sb/gosu', '1000', 'sh', '-c', '"$@"', 'x'],
+      entrypoint: ['setpriv', '--reuid=1000', '--clear-groups', 'sh', '-c', '"$@"', 'x'],
       cmd: [],
     };
     const run = await make({ assignment: { image, agent: custom('true', { user: '1000' }) } });
@@ -191,7 +191,8 @@ describe('an agent that is not root and lives on beside the verifier', function 
   });
 
   it('is counted where a service of the image runs it', async () => {
-    const service = 'while [ ! -e /tmp/job ]; do sleep 0.05; done; /sb/gosu 1000 sh /tmp/job';
+    const service =
+      'while [ ! -e /tmp/job ]; do sleep 0.05; done; setpriv --reuid=1000 --clear-groups sh /tmp/job';
     const image = { user: '', workdir: '/app', entrypoint: ['/bin/bash', '-c', service], cmd: [] };
     const run = await make({
       assignment: {

@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { SOLVED } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
@@ -108,34 +107,19 @@ describe('a hostile task container', function () {
     expect(run.said()).to.include('artifact /app is left out: /logs/foo goes to output/a');
   });
 
-  it('reports what the agent writes into the report as tampering', async () => {
+  it('finds no way to the courier, and leaves nothing staged', async () => {
     const run = await make({
       files: taskOf(
-        [
-          'echo "4 0123456789abcdef01234567 done 0 0" > /sb/report',
-          'echo "0 - hello" > /sb/report',
-          'head -c 100000 /dev/zero > /sb/report; echo > /sb/report',
-        ],
-        [reward('false')],
+        ['ls -A /sb; ls -A /sb/agent 2>/dev/null; find /sb -type s -o -type p'],
+        [reward('true')],
       ),
-    });
-    const outcome = await run.finish();
-    expect(outcome.result).to.deep.include({ kind: 'rewarded', reward: 0 });
-    expect(outcome.integrity.slice(0, 2)).to.deep.equal([
-      'the report answered order 4, which was not waiting for that answer',
-      'the report said hello again: the server of orders was killed, or its words were forged',
-    ]);
-    expect(outcome.integrity.length).to.be.within(3, 16);
-  });
-
-  it('removes what it staged', async () => {
-    const run = await make({
       secrets: { SB_SECRET_VERIFIER_0: 'hush' },
       assignment: {
         verifier: { disabled: false, env: [{ name: 'KEY', courierVariable: 'SB_SECRET_VERIFIER_0' }] },
       },
     });
     await run.finish();
-    expect(readdirSync(join(run.pod.paths.control, 'stage'))).to.deep.equal([]);
+    expect(run.text('agent/oracle.txt')).to.equal('sbd\nstarted\n');
+    expect(readdirSync(run.pod.paths.control)).to.have.members(['sbd', 'started', 'outcome']);
   });
 });

@@ -6,7 +6,7 @@ export function interpreterOf(script: string): string | undefined {
   return interpreter;
 }
 
-/** `argv` and what run.sh must know to run the script at `path`, whose text is `script`, as `bash -c <path>` would. */
+/** `argv` and what sbd must know to run the script at `path`, whose text is `script`, as `bash -c <path>` would. */
 export function scriptCommand(
   path: string,
   script: string,

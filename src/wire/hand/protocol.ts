@@ -96,8 +96,11 @@ export interface Proof {
   proof: string;
 }
 
-/** Where a command's output goes: over the wire · nowhere · to the container's own log · to a file, and from there to the log as it grows. */
-export type Sink = 'stream' | 'null' | 'log' | { file: string };
+/**
+ * Where a command's output goes: over the wire · nowhere · to the container's own log · where stdout goes, for stderr alone · to a file, and from
+ * there to the log as it grows.
+ */
+export type Sink = 'stream' | 'null' | 'log' | 'stdout' | { file: string };
 
 /**
  * Who is ended with a command. `family`: its leader, and what descends from that in its session, save who has detached itself: who ignores

@@ -1,5 +1,6 @@
 /** `npm run test:sbd`: format, vet, tests with the race detector, and a few seconds of every fuzz target. */
-import { canInstall, installPackages } from '../../e2e/cluster/machine/packages.ts';
+import { installPackages } from '../../e2e/cluster/machine/packages.ts';
+import { canInstall } from '../can-install.ts';
 import { findGo, type Go } from './go.ts';
 
 /** For all fuzz targets together, and for one of them at most. */

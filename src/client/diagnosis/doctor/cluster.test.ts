@@ -64,18 +64,21 @@ describe('sb doctor about the cluster', () => {
     expect(await judged(named(enforce('restricted')))).to.deep.equal(['problem']);
   });
 
-  it('says which Pod Security level a namespace enforces, and why it refuses Trials', () => {
-    const about = (labels: Record<string, string>): string => {
+  it('says which Pod Security level a namespace enforces, and why it refuses Trials', async () => {
+    const about = async (labels: Record<string, string>): Promise<string> => {
       const metadata = { name: 'a', labels };
-      const [found] = judgeNamespace('a', { apiVersion: 'v1', kind: 'Namespace', metadata });
-      return `${found?.what}; ${found?.why}`;
+      const namespace: Namespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
+      const [result] = await found('namespace', { objects: { Namespace: [namespace] } });
+      return `${result?.what}; ${result?.why}`;
     };
     const label = 'pod-security.kubernetes.io/enforce';
-    expect(about({ [label]: 'restricted' })).to.include(
+    expect(await about({ [label]: 'restricted' })).to.include(
       'it enforces Pod Security restricted, and the Pods of Trials meet baseline: container task starts as root',
     );
-    expect(about({ [label]: 'baseline' })).to.include('enforces Pod Security baseline, and takes Trials');
-    expect(about({})).to.include('enforces no Pod Security level');
+    expect(await about({ [label]: 'baseline' })).to.include(
+      'enforces Pod Security baseline, and takes Trials',
+    );
+    expect(await about({})).to.include('enforces no Pod Security level');
   });
 });
 

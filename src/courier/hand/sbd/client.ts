@@ -63,6 +63,7 @@ export class Sbd {
   #goneTimer: NodeJS.Timeout | undefined;
   #isGone = false;
   #stopping = false;
+  #ending = false;
   #version = '';
 
   /** Resolves when the container has ended, as far as can be told: sbd does not connect again. */
@@ -153,6 +154,7 @@ export class Sbd {
 
   /** Ends the container. */
   exit(code: number): void {
+    this.#ending = true;
     // Nobody answers that.
     this.#short({ op: 'exit', code }).catch(() => {});
   }
@@ -199,8 +201,9 @@ export class Sbd {
     await this.#short({ op: 'mkdir', ...mkdir });
   }
 
-  async copy(copy: Of<'copy'>): Promise<void> {
-    await this.#short({ op: 'copy', ...copy });
+  /** Gives up at `signal`, and rejects with Refused. */
+  async copy(copy: Of<'copy'>, signal?: AbortSignal): Promise<void> {
+    await this.#short({ op: 'copy', ...copy }, signal);
   }
 
   /** Commands in the container go on. */
@@ -226,12 +229,15 @@ export class Sbd {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#ready = Promise.withResolvers<void>();
-    this.#goneTimer = setTimeout(() => {
-      this.#isGone = true;
-      this.#ready.promise.catch(() => {});
-      this.#ready.reject(new HandLost('the task container has ended'));
-      this.#gone.resolve();
-    }, this.#options.goneAfterMs ?? GONE_AFTER_MS);
+    if (this.#ending) this.#end();
+    else this.#goneTimer = setTimeout(() => this.#end(), this.#options.goneAfterMs ?? GONE_AFTER_MS);
+  }
+
+  #end(): void {
+    this.#isGone = true;
+    this.#ready.promise.catch(() => {});
+    this.#ready.reject(new HandLost('the task container has ended'));
+    this.#gone.resolve();
   }
 
   #open(request: Request, wanted?: { output: number; error: number }): HandStream {
@@ -245,24 +251,30 @@ export class Sbd {
     const connection = this.#connection;
     const started = await stream.started;
     const send = (frame: Frame): void => connection?.send(frame);
+    const exited = stream.ended.then((ended) => {
+      if (ended.kind === 'exit') return ended.exit;
+      throw new HandLost('sbd has answered with something else than an exit');
+    });
+    // Nobody may be waiting for it.
+    exited.catch(() => {});
     return {
       started,
       stdout: stream.output,
       stderr: stream.error,
       stdin: stream.input,
-      exited: stream.ended.then((ended) => {
-        if (ended.kind === 'exit') return ended.exit;
-        throw new HandLost('sbd has answered with something else than an exit');
-      }),
+      exited,
       signal: (signal, scope = 'leader') => send({ type: 'signal', stream: stream.id, signal, scope }),
       resize: (size) => send({ type: 'resize', stream: stream.id, ...size }),
       close: () => connection?.closeStream(stream),
     };
   }
 
-  async #short(request: ShortRequest | FilesRequest): Promise<Record<string, unknown>> {
+  async #short(request: ShortRequest | FilesRequest, signal?: AbortSignal): Promise<Record<string, unknown>> {
     const stream = this.#open(request);
-    const ended = await stream.ended;
+    const connection = this.#connection;
+    const giveUp = (): void => connection?.closeStream(stream);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const ended = await stream.ended.finally(() => signal?.removeEventListener('abort', giveUp));
     if (ended.kind === 'result') return ended.result;
     throw new HandLost('sbd has answered with something else than a result');
   }
