@@ -1,14 +1,12 @@
-# One image for the operator, its broker and the courier: Node, two bundled programs, and the static programs that a task container is given.
+# One image for the operator, its broker and the courier: Node, two bundled programs, and sbd, which a task container is given.
 FROM node:26-slim AS node
 # The debug symbols of the official binary are a fifth of its size.
-RUN apt-get update && apt-get install -y --no-install-recommends binutils busybox-static gosu \
- && mkdir -p /out/opt/sb /out/bin /out/etc /out/tmp /out/usr/local/bin \
+RUN apt-get update && apt-get install -y --no-install-recommends binutils \
+ && mkdir -p /out/opt/sb /out/etc /out/tmp /out/usr/local/bin \
  && strip -o /out/usr/local/bin/node /usr/local/bin/node \
  && for lib in $(ldd /usr/local/bin/node | grep -o '/[^ ]*'); do mkdir -p "/out$(dirname "$lib")" && cp -L "$lib" "/out$lib"; done \
- && cp "$(command -v busybox)" "$(command -v gosu)" /out/opt/sb/ \
- && for applet in $(/out/opt/sb/busybox --list); do ln -s /opt/sb/busybox "/out/bin/$applet"; done \
  && chmod 1777 /out/tmp \
- && echo 'sb:x:10001:10001::/tmp:/bin/sh' > /out/etc/passwd && echo 'sb:x:10001:' > /out/etc/group \
+ && echo 'sb:x:10001:10001::/tmp:/none' > /out/etc/passwd && echo 'sb:x:10001:' > /out/etc/group \
  && echo 'hosts: files dns' > /out/etc/nsswitch.conf \
  && chroot /out /usr/local/bin/node --version
 
@@ -34,10 +32,9 @@ RUN CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH \
 FROM scratch
 ARG TARGETARCH
 COPY --from=node /out /
-COPY --chmod=755 src/courier/run.sh src/courier/prepare.sh /opt/sb/
 COPY --from=sbd --chmod=755 /linux-$TARGETARCH/sbd /opt/sb/
 COPY --from=build /src/dist/bundle /app
-ENV NODE_ENV=production PATH=/usr/local/bin:/bin
+ENV NODE_ENV=production PATH=/usr/local/bin
 USER 10001:10001
 WORKDIR /app
 CMD ["node", "/app/operator.js"]

@@ -25,8 +25,9 @@ const ofCourier = (world: World, pod: string, file: string): Promise<string> =>
     '-c',
     CONTAINERS.courier,
     '--',
-    '/opt/sb/busybox',
-    'cat',
+    'node',
+    '-p',
+    'fs.readFileSync(process.argv[1], "utf8")',
     file,
   ]);
 

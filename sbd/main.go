@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,8 @@ var version = "0.1.0"
 const usage = `usage:
   sbd serve --socket PATH [--readable DIR] [--grace DURATION]   the first process of a container
   sbd copy DIR                                                  puts itself there, as DIR/sbd
+  sbd shell DIR [COMMAND...]                                    becomes the image's shell, or a command, in a folder
+  #!/sb/sbd sleep SECONDS                                       a script that only waits: it needs nothing of the image
   sbd --version
 `
 
@@ -50,11 +53,40 @@ func run(args []string) error {
 		if len(args) == 2 {
 			return copySelf(args[1])
 		}
+	case "shell":
+		if len(args) >= 2 {
+			return becomeShell(args[1], args[2:])
+		}
 	case "--version":
 		fmt.Printf("sbd %s, protocol %d.%d\n", version, protocolMajor, protocolMinor)
 		return nil
 	}
+	// The kernel hands on what follows the name in the first line of a script as one argument.
+	if seconds, found := strings.CutPrefix(args[0], "sleep "); found {
+		if count, err := strconv.Atoi(seconds); err == nil && count >= 0 {
+			time.Sleep(time.Duration(count) * time.Second)
+			return nil
+		}
+	}
 	return fmt.Errorf("unknown arguments\n%s", usage)
+}
+
+// becomeShell becomes a command, or the first shell that the image has; in the folder, where that can be entered.
+func becomeShell(folder string, command []string) error {
+	os.Chdir(folder)
+	if len(command) > 0 {
+		path, err := lookUp(command[0], os.Environ())
+		if err != nil {
+			return err
+		}
+		return syscall.Exec(path, command, os.Environ())
+	}
+	for _, shell := range []string{"/bin/bash", "/bin/sh"} {
+		if isExecutable(shell) {
+			return syscall.Exec(shell, []string{shell}, os.Environ())
+		}
+	}
+	return fmt.Errorf("the image has neither /bin/bash nor /bin/sh: name a program of the image to run instead")
 }
 
 func serveCommand(args []string) error {

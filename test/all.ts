@@ -13,5 +13,5 @@ const { values } = parseArgs({
 const before = { passed: Number(values.passed), failed: values.failed, skipped: 0 };
 
 // Without them the courier's tests in a container of their own, those in a terminal and those in other shells are skipped.
-if (canInstall()) await installPackages(['busybox-static', 'gosu', 'tmux', 'zsh', 'fish']);
+if (canInstall()) await installPackages(['busybox-static', 'tmux', 'zsh', 'fish']);
 await main([runUnitSuites, () => runSuite('e2e')], [before]);

@@ -2,7 +2,7 @@
 
 /** Where things lie in the Pod. */
 export const POD_PATHS = {
-  /** Shared volume: the courier writes, the task container reads only. Holds busybox, run.sh, the FIFOs and staged inputs. */
+  /** Shared volume: the courier writes, the task container reads only. Holds sbd, the courier's socket, and the agent's files. */
   control: '/sb',
   /** Volume that the task container writes and the courier reads. */
   logs: '/logs',
@@ -11,6 +11,12 @@ export const POD_PATHS = {
   /** The projected token, mounted into the courier alone. */
   token: '/var/run/secrets/sb-broker/token',
 } as const;
+
+/** The first process of the task container, as it is called there. */
+export const SBD = `${POD_PATHS.control}/sbd`;
+
+/** The courier's socket in the control volume, which sbd connects to. */
+export const HAND_SOCKET = 'hand.sock';
 
 /** Names of the Pod's containers. */
 export const CONTAINERS = { courier: 'courier', task: 'task', context: 'context', build: 'build' } as const;

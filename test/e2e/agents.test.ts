@@ -19,7 +19,7 @@ describe('an agent that does not end well', () => {
   const stubborn = trial('agent-stubborn', {
     agent: "trap '' TERM; (trap '' TERM; sleep 601) & sleep 602; sleep 603",
     spec: { agent: { timeoutSeconds: 2 } },
-    tests: rewardIf('! /sb/busybox ps | /sb/busybox grep -q "sleep 60[123]"'),
+    tests: rewardIf('! grep -aq "sleep.60[123]" /proc/[0-9]*/cmdline'),
   });
   const crashing = trial('agent-crash', {
     agent: 'echo before > /tmp/work; exit 3',

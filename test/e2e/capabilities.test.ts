@@ -5,7 +5,7 @@ import { trial } from './support/stories.ts';
 /** Each line says `<what> ok` where it works. */
 const TRIES = `
 export DEBIAN_FRONTEND=noninteractive
-(apt-get update && apt-get install -y --no-install-recommends sudo openssh-server openssh-client iputils-ping libcap2-bin) > /tmp/apt.txt 2>&1 && echo apt ok
+(apt-get update && apt-get install -y --no-install-recommends sudo openssh-server openssh-client iputils-ping libcap2-bin busybox-static) > /tmp/apt.txt 2>&1 && echo apt ok
 useradd -m bob && echo 'bob ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/bob
 [ "$(su bob -c 'sudo id -u')" = 0 ] && echo sudo ok
 su - bob -c true && echo su ok
@@ -13,12 +13,12 @@ mkdir -p /run/sshd /root/.ssh /home/bob/.ssh && ssh-keygen -q -t ed25519 -N '' -
 cp /root/.ssh/id.pub /home/bob/.ssh/authorized_keys && chown -R bob /home/bob/.ssh && chmod 700 /home/bob/.ssh
 /usr/sbin/sshd && sleep 1
 [ "$(ssh -n -o StrictHostKeyChecking=no -i /root/.ssh/id bob@127.0.0.1 id -un 2> /dev/null)" = bob ] && echo sshd ok
-mkdir -p /jail/bin && cp /sb/busybox /jail/bin/sh && chroot /jail /bin/sh -c 'echo chroot ok'
+mkdir -p /jail/bin && cp /bin/busybox /jail/bin/sh && chroot /jail /bin/sh -c 'echo chroot ok'
 cp /bin/true /tmp/capable && setcap cap_net_bind_service+ep /tmp/capable && /tmp/capable && echo setcap ok
 ping -c 1 127.0.0.1 > /dev/null && echo ping ok
 su bob -c 'ping -c 1 127.0.0.1' > /dev/null && echo ping as a user ok
 setcap -r /usr/bin/ping && su bob -c 'ping -c 1 127.0.0.1' > /dev/null && echo ping without capabilities ok
-su bob -c '/sb/busybox httpd -p 80 -h /tmp' && echo port 80 ok
+su bob -c '/bin/busybox httpd -p 80 -h /tmp' && echo port 80 ok
 mknod /tmp/device c 1 3 2> /dev/null || echo no device nodes
 `;
 

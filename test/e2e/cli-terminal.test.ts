@@ -43,7 +43,7 @@ describe('sb in a terminal', () => {
       .find(({ spec }) => spec.run === run && spec.agent.name === 'custom');
   const release = async (run: string): Promise<void> => {
     const pod = await eventually('the name of the Pod', () => heldTrial(run)?.status?.podName);
-    const command = ['/sb/busybox', 'touch', '/tmp/go-agent'];
+    const command = ['touch', '/tmp/go-agent'];
     await kubectlOk(['exec', '-n', namespace, pod, '-c', CONTAINERS.task, '--', ...command]);
   };
   /** A row of the table. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkedManifest } from './support/stored.ts';
+import { storedText, checkedManifest } from './support/stored.ts';
 import { trial } from './support/stories.ts';
 import { reward, rewardIf } from './support/task.ts';
 
@@ -90,7 +90,7 @@ describe('a task container that means harm', () => {
   const hostile = trial('hostile-files', {
     agent: [
       'cd /logs/agent',
-      '/sb/busybox mkfifo pipe',
+      'mkfifo pipe',
       'ln -s /etc/shadow shadow',
       'ln -s / everything',
       'truncate -s 1T sparse',
@@ -103,13 +103,16 @@ describe('a task container that means harm', () => {
     agent: 'rm -rf /logs/verifier; ln -s /etc /logs/verifier; ln -sfn /etc /tests; ln -sfn /etc /solution',
     tests: rewardIf('[ ! -e /etc/test.sh ] && [ ! -L /logs/verifier ]'),
   });
-  const forging = trial('hostile-report', {
-    agent:
-      'for i in 1 2 3; do echo "done 0" > /sb/report & done 2>/dev/null; echo garbage > /sb/cmd & sleep 0.2; rm -f /sb/busybox /sb/run.sh 2>/dev/null; true',
+  const forging = trial('hostile-hand', {
+    agent: 'echo x > /sb/hand.sock; rm -f /sb/sbd /sb/hand.sock; find /sb -type s -o -type p; true',
     tests: reward(0.25),
     spec: { agent: { user: '0' } },
   });
-  const suicidal = trial('hostile-end', { agent: 'kill -TERM 1; sleep 30', spec: { maxAttempts: 3 } });
+  const suicidal = trial('hostile-end', {
+    agent: 'for signal in TERM KILL INT QUIT HUP ABRT SEGV USR1; do kill -$signal 1; done; sleep 1',
+    tests: reward(0.75),
+    spec: { agent: { user: '0' }, maxAttempts: 3 },
+  });
 
   it('gets no FIFO, link or sparse terabyte into the bucket, and each is recorded as skipped', async () => {
     const { files, skipped } = await checkedManifest(await hostile.earns(1));
@@ -131,13 +134,13 @@ describe('a task container that means harm', () => {
     await replaced.earns(1);
   });
 
-  it('that writes into the FIFOs does not change its reward', async () => {
+  it('that looks for a way to the courier finds none', async () => {
     const done = await forging.earns(0.25);
-    expect(done.status?.integrity?.verdict).to.equal('Suspicious');
+    expect(await storedText(done, 'agent/stdout.txt')).to.equal('');
   });
 
-  it('that ends itself is TaskContainerExited, and not tried again', async () => {
-    const done = await suicidal.fails('TaskContainerExited');
+  it('that sends signals to the first process ends nothing', async () => {
+    const done = await suicidal.earns(0.75);
     expect(done.status?.attempts).to.have.lengthOf(1);
   });
 });

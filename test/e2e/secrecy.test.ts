@@ -14,7 +14,7 @@ import { rewardIf } from './support/task.ts';
 const SNOOP = [
   'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" > /tmp/seen',
   'cat /proc/self/mountinfo >> /tmp/seen',
-  'find /sb -type f ! -name busybox ! -name gosu -exec cat {} + >> /tmp/seen 2>/dev/null',
+  'find /sb -type f ! -name sbd -exec cat {} + >> /tmp/seen 2>/dev/null',
   'find / -xdev -path /proc -prune -o -path "*/secrets/*" -print >> /tmp/seen',
   'ls /var/run/secrets /run/secrets >> /tmp/seen 2>/dev/null',
   // In the pattern a bracket keeps it from finding itself in a command line.
@@ -130,7 +130,7 @@ describe('the broker', () => {
   });
 
   it('mounts the token into the courier alone', async () => {
-    const find = ['/sb/busybox', 'find', '/', '-xdev', '-name', 'token', '-not', '-path', '/proc/*'];
+    const find = ['find', '/', '-xdev', '-name', 'token', '-not', '-path', '/proc/*'];
     expect(await mine.exec(minePod().metadata.name, find)).not.to.contain('sb-broker');
     const { spec } = minePod();
     const mounts = spec?.containers.find(({ name }) => name === CONTAINERS.task)?.volumeMounts ?? [];

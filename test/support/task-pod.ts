@@ -110,8 +110,7 @@ export async function makeTaskPod({
   const files = { passwd: PASSWD, group: GROUP, folders: linesOf(folders), 'termination-log': '' };
   for (const [name, text] of Object.entries(files)) await writeFile(place(name), text);
   await chown(place('termination-log'), COURIER_UID, COURIER_UID);
-  if (image === 'busybox') await copyFile(BUSYBOX ?? '', place('busybox'));
-  execFileSync(await sbdBinary(), ['copy', place('sb')]);
+  await bringPrograms(folder, image);
   const cgroup = await limitProcesses(basename(folder), processes);
 
   let output = '';
@@ -157,6 +156,12 @@ export async function makeTaskPod({
       if (cgroup) await rmdir(cgroup);
     },
   };
+}
+
+/** Puts sbd into the control volume, and beside it what the image is made of. */
+async function bringPrograms(folder: string, image: TaskPodOptions['image']): Promise<void> {
+  if (image === 'busybox') await copyFile(BUSYBOX ?? '', join(folder, 'busybox'));
+  execFileSync(await sbdBinary(), ['copy', join(folder, 'sb')]);
 }
 
 /** Makes a cgroup; resolves its folder, or nothing where there is no limit. */

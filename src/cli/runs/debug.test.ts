@@ -94,7 +94,7 @@ describe('A shell for a Trial', () => {
     expect(copy?.spec.environment.image).to.equal('registry/x@sha256:1');
     // In place of the one that its task may have.
     expect(copy?.spec.environment.healthcheck).to.include({ command: 'true' });
-    expect(copy?.spec.agent).to.include({ name: 'custom', run: 'exec /sb/busybox sleep 600' });
+    expect(copy?.spec.agent).to.include({ name: 'custom', run: '#!/sb/sbd sleep 600' });
     expect(copy?.spec.run).to.equal(undefined);
     expect(asked[0]?.pod).to.equal('copy-pod');
     expect(said)

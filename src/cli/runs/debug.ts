@@ -1,5 +1,5 @@
 /** `sb trial debug`: a shell where the agent works, or worked. */
-import { CONTAINERS, POD_PATHS } from '../../wire/pod-paths.ts';
+import { CONTAINERS, SBD } from '../../wire/pod-paths.ts';
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
@@ -108,10 +108,6 @@ async function started(
   }
 }
 
-/** bash, sh, or what the operator itself brought; in the image's folder. */
-const SHELL = `cd "$1" 2>/dev/null; for s in /bin/bash /bin/sh; do [ -x $s ] && exec $s; done; exec ${POD_PATHS.control}/busybox sh`;
-const COMMAND = 'cd "$1" 2>/dev/null; shift; exec "$@"';
-
 async function inContainer(
   { kube, namespace }: Session,
   trial: Trial,
@@ -120,19 +116,11 @@ async function inContainer(
   const pod = trial.status?.podName;
   if (pod === undefined) throw notRunning(trial.metadata.name, 'it has no Pod');
   const found = await kube.get(PodKind, { namespace, name: pod });
-  const script = command.length === 0 ? SHELL : COMMAND;
   return shell({
     pod,
     container: CONTAINERS.task,
-    command: [
-      `${POD_PATHS.control}/busybox`,
-      'sh',
-      '-c',
-      script,
-      'sh',
-      workdirOf(found?.metadata.annotations),
-      ...command,
-    ],
+    // bash or sh, in the image's folder.
+    command: [SBD, 'shell', workdirOf(found?.metadata.annotations), ...command],
     tty: command.length === 0,
     streams: io.streams,
   });
@@ -207,7 +195,7 @@ function debugCopy(trial: Trial, { name, seconds }: { name: string; seconds: num
       environment: environmentOf(trial),
       agent: {
         name: 'custom',
-        run: `exec /sb/busybox sleep ${seconds}`,
+        run: `#!${SBD} sleep ${seconds}`,
         timeoutSeconds: seconds + SLACK_SECONDS,
         setupTimeoutSeconds: agent.setupTimeoutSeconds,
         ...(agent.env && { env: agent.env }),

@@ -3,7 +3,7 @@ import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/buil
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
-import { FIRST_PROCESS, jobFor } from './manifests.ts';
+import { jobFor } from './manifests.ts';
 
 const settings = {
   courierImage: 'registry/sb-operator:1',
@@ -88,28 +88,6 @@ describe('the Job of a Trial', () => {
     const made = pod({ environment: { ...environment, resources } });
     expect(made?.containers[0]?.resources?.requests?.['memory']).to.equal('1544Mi');
     expect(made?.containers[0]?.resources?.limits?.['memory']).to.equal(String(2e9 + 8 * 2 ** 20));
-  });
-
-  describe('with sbd as the first process', () => {
-    const made = (user: string) =>
-      jobFor(compiledTrial(aTrial()), 1, {
-        image: { ...image, config: anImageConfig({ user }) },
-        settings,
-        first: FIRST_PROCESS.sbd,
-      });
-
-    it('meets Pod Security restricted where one user does everything', async () => {
-      const attempt = made('1000:100');
-      const spec = attempt.spec?.template.spec;
-      expect(spec && securityLevelOf(spec)).to.equal('restricted');
-      await expectGolden('trial-job-one-user.yaml', attempt);
-    });
-
-    it('starts as root where users differ or have names', () => {
-      const spec = made('agent').spec?.template.spec;
-      expect(spec && securityLevelOf(spec)).to.equal('baseline');
-      expect(spec?.containers[0]?.securityContext?.runAsUser).to.equal(0);
-    });
   });
 
   it('pulls with the Secrets that the operator was told of', () => {

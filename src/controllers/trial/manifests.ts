@@ -1,6 +1,6 @@
 /** Pure: the Kubernetes objects of a Trial. */
 import { agentVariable, verifierVariable } from '../../wire/assignment.ts';
-import { POD_PATHS } from '../../wire/pod-paths.ts';
+import { HAND_SOCKET, POD_PATHS, SBD } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
@@ -21,7 +21,6 @@ import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, ROLES, type ContainerLayout } from '../../pods/building/layout.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { CompiledTrial } from './observed.ts';
-import { soleUser } from './sole-user.ts';
 
 /** What every Pod needs to know of this installation. */
 export interface PodSettings extends Broker {
@@ -47,37 +46,15 @@ const GRACE_SECONDS = 45;
 const NODE_SILENCE_SECONDS = 30;
 const HOUR = 3600;
 
-/** The first process of the task container, which starts all others. */
-interface FirstProcess {
-  command: string[];
-  /** It drops to the user of each phase, so it starts as root even where all phases have the same user. */
-  needsRoot: boolean;
-}
-
-const { control, logs } = POD_PATHS;
-
-export const FIRST_PROCESS = {
-  'run.sh': { command: [`${control}/busybox`, 'sh', `${control}/run.sh`], needsRoot: true },
-  sbd: {
-    command: [`${control}/sbd`, 'serve', '--socket', `${control}/hand.sock`, '--readable', logs],
-    needsRoot: false,
-  },
-} as const satisfies Record<string, FirstProcess>;
-
 /** What a Job is made of beside its Trial. */
 interface Making {
   image: ReadyImage;
   settings: PodSettings;
   taskContent?: string;
-  first?: FirstProcess;
 }
 
 /** The Job of one attempt. */
-export function jobFor(
-  trial: CompiledTrial,
-  attempt: number,
-  { image, settings, taskContent, first }: Making,
-): Job {
+export function jobFor(trial: CompiledTrial, attempt: number, { image, settings, taskContent }: Making): Job {
   const { spec, metadata } = trial;
   return attemptJob({
     owner: { kind: 'Trial', metadata },
@@ -88,11 +65,7 @@ export function jobFor(
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,
       [ANNOTATION.imageConfig]: JSON.stringify(image.config),
     },
-    pod: podOf(trial, image, {
-      ...settings,
-      courierUid: courierUid(trial, attempt),
-      first: first ?? FIRST_PROCESS['run.sh'],
-    }),
+    pod: podOf(trial, image, { ...settings, courierUid: courierUid(trial, attempt) }),
     job: {
       name: jobName(metadata.name, attempt),
       labels: present({ 'kueue.x-k8s.io/queue-name': spec.scheduling?.queueName }),
@@ -120,7 +93,7 @@ function courierUid({ metadata }: Trial, attempt: number): number {
   return first + (Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16) % count);
 }
 
-type AttemptSettings = PodSettings & { courierUid: number; first: FirstProcess };
+type AttemptSettings = PodSettings & { courierUid: number };
 
 /** What Docker sets for every container, and not every kubelet: everybody may ping and serve on any port. */
 const sysctls = ({ userNamespaces }: PodSettings) => [
@@ -141,7 +114,7 @@ function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSetting
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
     ...placement(trial.spec),
-    containers: [courier(trial, settings), taskContainer(trial, image, settings.first)],
+    containers: [courier(trial, settings), taskContainer(trial, image)],
     volumes: {
       control: { emptyDir: { sizeLimit: COURIER_DISK } },
       // As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the agent's doing.
@@ -183,8 +156,8 @@ function courier(trial: Trial, settings: AttemptSettings): ContainerLayout<Volum
       ...secrets(agent.env, agentVariable),
       ...secrets(verifier.env, verifierVariable),
     ],
-    // The kubelet starts the task container only when this is through, so busybox, run.sh and the FIFOs are there.
-    lifecycle: { postStart: { exec: { command: ['/opt/sb/busybox', 'sh', '/opt/sb/prepare.sh'] } } },
+    // The kubelet starts the task container only when this is through, so sbd is there.
+    lifecycle: { postStart: { exec: { command: ['/opt/sb/sbd', 'copy', POD_PATHS.control] } } },
     mounts: [
       { volume: 'control', path: POD_PATHS.control },
       { volume: 'logs', path: POD_PATHS.logs, readOnly: true },
@@ -210,17 +183,12 @@ const secrets = (env: EnvVar[] | undefined, variable: (index: number) => string)
   );
 
 /** The task's image. It gets no credential. */
-function taskContainer(
-  trial: CompiledTrial,
-  image: ReadyImage,
-  first: FirstProcess,
-): ContainerLayout<Volume> {
+function taskContainer(trial: CompiledTrial, image: ReadyImage): ContainerLayout<Volume> {
   const { resources, gpus, env, allowPrivilegeEscalation } = trial.spec.environment;
   return {
     role: 'task',
     image: image.reference,
-    command: first.command,
-    ...(first.needsRoot ? {} : soleUser(trial.spec, image.config)),
+    command: [SBD, 'serve', '--socket', `${POD_PATHS.control}/${HAND_SOCKET}`, '--readable', POD_PATHS.logs],
     workingDir: '/',
     allowPrivilegeEscalation,
     env: env.map(({ name, value, secretKeyRef }) =>

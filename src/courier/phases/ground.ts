@@ -1,7 +1,7 @@
 /** The ground that a verifier stands on after an agent: what it was before, what is left of it, and what cannot be told. */
 import type { Findings } from '../record/findings.ts';
 import { VerifierObstructed } from '../failure.ts';
-import type { Command } from '../hand/command.ts';
+import type { Command } from '../hand/hand.ts';
 import type { Checked, Hand, Refusal } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
 import type { Limited, Step } from '../task/steps.ts';

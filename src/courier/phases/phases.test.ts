@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
-import type { ReadyTask } from '../task/ready-task.ts';
 import { runStep } from './phases.ts';
 
 const command = { argv: ['/x'], user: '1000', workdir: '/', env: {} };
@@ -25,19 +24,23 @@ describe('a disk that the agent has filled', () => {
       isGone: () => false,
       toldToStop: () => false,
     };
-    const { result } = await runStep(step, { folder: '/task' } as ReadyTask, {
-      hand: hand as unknown as Hand,
-      findings: findings(),
-      timeline: {
-        during: (_phase, work) => work(),
-        current: () => 'verifier',
-        timings: () => ({}),
-        lap: () => ({}),
+    const { result } = await runStep(
+      step,
+      { folder: '/task' },
+      {
+        hand: hand as unknown as Hand,
+        findings: findings(),
+        timeline: {
+          during: (_phase, work) => work(),
+          current: () => 'verifier',
+          timings: () => ({}),
+          lap: () => ({}),
+        },
+        note: () => {},
+        stop: new AbortController().signal,
+        paths: { control: '/none', logs: '/none' },
       },
-      note: () => {},
-      stop: new AbortController().signal,
-      paths: { control: '/none', logs: '/none' },
-    });
+    );
     expect(result).to.deep.include({ kind: 'rewarded', reward: 0 });
   });
 });

@@ -41,12 +41,18 @@ export async function verify(
   return { reward: reward.reward, rewards: reward.rewards };
 }
 
+/** By signal 9. */
+const KILLED = 137;
+
 function failureOf(
   { reason, type, message }: Reward & { kind: 'failed' },
   ended: Exclude<Ended, { kind: 'refused' }>,
   background: number,
 ): Error {
   const { code, oomKills } = ended;
+  // Where nobody of the agent's was left, the tests did it themselves.
+  if (code === KILLED && oomKills === 0 && background > 0)
+    return new VerifierObstructed('the verifier was killed while processes of the agent ran on beside it');
   const how = code === 0 ? '' : `; it ended with ${exitText(code)}, see verifier/test-stdout.txt`;
   if (oomKills > 0)
     return new AttemptFailure('OOMKilled', message + how + memoryText(oomKills), {

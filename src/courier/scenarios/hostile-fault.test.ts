@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
 import { canLimitProcesses, COURIER_UID } from '../../../test/support/task-pod.ts';
-import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { bash, custom, reward, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 const ROOT = 'the agent was root beside a shared verifier and could have interfered unnoticed';
 
@@ -23,7 +23,10 @@ describe('what an agent does to its container', function () {
   for (const signal of ['TERM', 'KILL', 'STOP', 'QUIT', 'ABRT', 'SEGV'])
     it(`is verified after it has sent SIG${signal} to every process, and to the first one`, async () => {
       const run = await make({
-        files: taskOf([`exec 2>/dev/null; kill -${signal} -1; kill -${signal} 1; sleep 0.1; echo on`], [reward('true')]),
+        files: taskOf(
+          [`exec 2>/dev/null; kill -${signal} -1; kill -${signal} 1; sleep 0.1; echo on`],
+          [reward('true')],
+        ),
       });
       expect(await verified(run)).to.deep.equal([]);
       expect(run.text('agent/oracle.txt')).to.equal('on\n');
@@ -41,6 +44,18 @@ describe('what an agent does to its container', function () {
     });
     expect((await verified(run))[0]).to.match(/^no process could be started/);
     expect(run.text('verifier/ps.txt')).not.to.include('perl');
+  });
+
+  it('is reward 0 where what it left running kills the verifier', async () => {
+    const run = await make({
+      files: taskOf(
+        ['(setsid bash -c "while :; do pkill -KILL -f /tests/test.sh; done" >/dev/null 2>&1 &)'],
+        ['sleep 5', reward('true')],
+      ),
+    });
+    const { result, exception } = await run.finish();
+    expect(result).to.deep.include({ kind: 'rewarded', reward: 0 });
+    expect(exception?.type).to.equal('VerifierObstructedError');
   });
 
   it('is verified in / where it has removed the working directory', async () => {

@@ -6,7 +6,7 @@ import type { Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type { ArtifactCopy, AssignedStep, AssignedVariable, Assignment } from '../../wire/assignment.ts';
 import { AttemptFailure } from '../failure.ts';
-import type { Command } from '../hand/command.ts';
+import type { Command } from '../hand/hand.ts';
 import { scriptCommand } from './interpreter.ts';
 import type { ReadyTask } from './ready-task.ts';
 
@@ -77,7 +77,7 @@ type Around = Pick<Assignment, 'workdir' | 'user'> & { secrets: Env };
 const limited = (command: Command, limitSeconds: number | undefined): Limited =>
   limitSeconds === undefined ? { command } : { command, limitSeconds };
 
-/** `sh -c text`, by busybox where the image has no sh: a task needs nothing of its image. */
+/** `bash -c text`, or `sh -c text`. */
 const shellCommand = (text: string, { workdir, user }: Pick<Assignment, 'workdir' | 'user'>): Command => ({
   argv: ['-c', text],
   shell: true,

@@ -224,7 +224,7 @@ export class Story {
   /** Lets `hold(marker)` go on. */
   async release(marker: string): Promise<void> {
     const { metadata } = await this.running();
-    await this.exec(metadata.name, ['/sb/busybox', 'touch', `/tmp/go-${marker}`]);
+    await this.exec(metadata.name, ['touch', `/tmp/go-${marker}`]);
   }
 
   /** Runs a command in a container of a Pod; resolves to its standard output. */

@@ -229,7 +229,7 @@ export class Sbd {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#ready = Promise.withResolvers<void>();
-    if (this.#ending) this.#end();
+    if (this.#ending || this.#stopping) this.#end();
     else this.#goneTimer = setTimeout(() => this.#end(), this.#options.goneAfterMs ?? GONE_AFTER_MS);
   }
 

@@ -9,7 +9,8 @@ import type { Frame } from '../../../wire/hand/frames.ts';
 import { openSbd, runners, useSbd } from '../../../../test/support/sbd-courier.ts';
 import type { SbdWorld } from '../../../../test/support/sbd-courier.ts';
 import type { Sbd } from './client.ts';
-import { listen, SOCKET } from './listener.ts';
+import { HAND_SOCKET } from '../../../wire/pod-paths.ts';
+import { listen } from './listener.ts';
 import { HandLost } from './stream.ts';
 import type { Refused } from './stream.ts';
 
@@ -28,7 +29,7 @@ describe('the connection to sbd', function () {
 
   it('is one, and its socket is gone once it is there', async () => {
     const { hand, pod } = container();
-    expect(existsSync(join(pod.control, SOCKET))).to.equal(false);
+    expect(existsSync(join(pod.control, HAND_SOCKET))).to.equal(false);
     expect(hand.version()).to.match(/^\d/);
   });
 
@@ -111,7 +112,7 @@ describe('the connection to sbd', function () {
     process.kill(sbd, 'SIGSTOP');
     hand.close();
     const next = openSbd(pod, strangers);
-    const path = join(pod.control, SOCKET);
+    const path = join(pod.control, HAND_SOCKET);
     while (!existsSync(path)) await sleep(10);
     const others = Array.from({ length: 100 }, (_, i) => {
       const socket = connect(path);

@@ -7,7 +7,8 @@ import { expect } from 'chai';
 import { encodeFrame, frameReader } from '../../../wire/hand/frames.ts';
 import type { Frame } from '../../../wire/hand/frames.ts';
 import { proofOf } from '../../../wire/hand/proof.ts';
-import { listen, SOCKET } from './listener.ts';
+import { HAND_SOCKET } from '../../../wire/pod-paths.ts';
+import { listen } from './listener.ts';
 
 const NONCE = 'ab'.repeat(32);
 const HELLO = { major: 1, minor: 0, version: '9', nonce: NONCE, knows: false };
@@ -31,14 +32,14 @@ describe('the courier’s socket', () => {
   /** Connects as sbd does, and says hello. */
   async function caller(hello: object) {
     const heard: Frame[] = [];
-    let socket = connect(join(folder, SOCKET));
+    let socket = connect(join(folder, HAND_SOCKET));
     for (let failed = true; failed;) {
       failed = await new Promise<boolean>((resolve) => {
         socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
       });
       if (failed) {
         await sleep(5);
-        socket = connect(join(folder, SOCKET));
+        socket = connect(join(folder, HAND_SOCKET));
       }
     }
     const ended = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
@@ -60,7 +61,7 @@ describe('the courier’s socket', () => {
   it('is the courier’s alone, and gone once sbd is there', async () => {
     const { close, proven } = courier();
     const { heard, say } = await caller({});
-    expect(statSync(join(folder, SOCKET)).mode & 0o777).to.equal(0o600);
+    expect(statSync(join(folder, HAND_SOCKET)).mode & 0o777).to.equal(0o600);
     const { secret, courier: nonce } = secretIn(heard);
     say({
       type: 'proof',
@@ -68,7 +69,7 @@ describe('the courier’s socket', () => {
       body: { proof: proofOf('sbd', secret, { sbd: NONCE, courier: nonce }) },
     });
     while (proven() === 0) await sleep(5);
-    expect(() => statSync(join(folder, SOCKET))).to.throw('ENOENT');
+    expect(() => statSync(join(folder, HAND_SOCKET))).to.throw('ENOENT');
     close();
   });
 

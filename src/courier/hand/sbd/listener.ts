@@ -16,6 +16,7 @@ import type { Frame } from '../../../wire/hand/frames.ts';
 import { isProof, proofOf } from '../../../wire/hand/proof.ts';
 import type { Nonces } from '../../../wire/hand/proof.ts';
 import { PROTOCOL } from '../../../wire/hand/protocol.ts';
+import { HAND_SOCKET } from '../../../wire/pod-paths.ts';
 import type { Hello, Reason } from '../../../wire/hand/protocol.ts';
 
 export interface ListenerOptions {
@@ -29,9 +30,6 @@ export interface ListenerOptions {
   /** Of the socket: 0o600 by default, which root passes. Where sbd has another user, that one must be able to write to it. */
   mode?: number;
 }
-
-/** Its name in the control volume. */
-export const SOCKET = 'hand.sock';
 
 /** A connection that sbd has proven to be its own. */
 export interface Proven {
@@ -52,7 +50,7 @@ export interface Listener {
 
 /** Listens, and hands on each connection that is proven: one at a time, since the socket is gone while one is there. */
 export function listen(options: ListenerOptions, onProven: (proven: Proven) => void): Listener {
-  const path = join(options.control, SOCKET);
+  const path = join(options.control, HAND_SOCKET);
   const secret = secretOf(options.own);
   const strangers = new Set<Socket>();
   let server: Server | undefined;
@@ -95,7 +93,7 @@ export function listen(options: ListenerOptions, onProven: (proven: Proven) => v
     server = createServer(greet);
     server.on('error', (error) => options.onStranger(error.message));
     // Bound under another name, so that nobody connects before its mode is right.
-    const unready = join(options.control, `.${SOCKET}`);
+    const unready = join(options.control, `.${HAND_SOCKET}`);
     rmSync(unready, { force: true });
     server.listen(unready, () => {
       chmodSync(unready, options.mode ?? 0o600);

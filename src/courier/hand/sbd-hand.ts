@@ -1,0 +1,365 @@
+/** The hand as `sbd` carries it out. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packTar } from 'modern-tar/fs';
+import type { Exit, Reason, Sink } from '../../wire/hand/protocol.ts';
+import type { Findings } from '../record/findings.ts';
+import { HandGone } from './hand.ts';
+import type { Checked, Command, Copy, Ended, Ground, Hand, Refusal, Staged, StageResult } from './hand.ts';
+import { Sbd } from './sbd/client.ts';
+import type { Running, Start } from './sbd/client.ts';
+import { HandLost, Refused } from './sbd/stream.ts';
+
+/** The courier was told to stop. */
+class Stopped extends Error {
+  override readonly name = 'Stopped';
+}
+
+/** Making a ground takes seconds, with many files on a busy machine. */
+const ANSWER_SECONDS = 120;
+/** Between TERM and KILL. */
+const GRACE_MS = 5000;
+/** From the order to stop to the end of what runs. */
+const INTERRUPT_SECONDS = 8;
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** So often room is made for a process that could not start. */
+const ROOM_TRIES = 3;
+/** Of a user that is not root; the kernel counts all processes that the user has on the node. */
+const PROCESSES_MAX = 16_384;
+const SHELLS = [['/bin/bash'], ['/bin/sh']];
+
+export interface HandOptions {
+  /** POD_PATHS.control, writable here. */
+  control: string;
+  /** Folder that only the courier sees, and that outlives its container. */
+  own: string;
+  findings: Findings;
+  /** Aborted when the courier is told to stop. */
+  stop: AbortSignal;
+}
+
+/** Waits for sbd from now on. Its promises reject with Stopped or HandGone. */
+export function openHand({ control, own, findings, stop }: HandOptions): Hand {
+  const sbd = new Sbd({ control, own, onStranger: (what) => findings.add(what) });
+  return new SbdHand({ sbd, findings, stop });
+}
+
+class SbdHand implements Hand {
+  readonly #sbd: Sbd;
+  readonly #findings: Findings;
+  readonly #stopped: Promise<never>;
+  #serial = 0;
+  #running: string | undefined;
+  #frozen: Promise<boolean> | undefined;
+
+  constructor({ sbd, findings, stop }: { sbd: Sbd; findings: Findings; stop: AbortSignal }) {
+    this.#sbd = sbd;
+    this.#findings = findings;
+    this.#stopped = new Promise<never>((_resolve, reject) => {
+      const leave = (): void => reject(new Stopped('the courier was told to stop'));
+      if (stop.aborted) leave();
+      else stop.addEventListener('abort', leave, { once: true });
+    });
+    this.#stopped.catch(() => {});
+  }
+
+  get gone(): Promise<void> {
+    return this.#sbd.gone;
+  }
+
+  isGone(): boolean {
+    return this.#sbd.isGone();
+  }
+
+  toldToStop(): boolean {
+    return this.#sbd.toldToStop();
+  }
+
+  async ready(): Promise<void> {
+    await this.#answer(async () => {
+      await this.#sbd.mkdir(LOGS);
+      for (const folder of ['agent', 'verifier', 'artifacts'])
+        await this.#sbd.mkdir({ path: `/logs/${folder}`, mode: 0o777, parents: true });
+    }, Number.POSITIVE_INFINITY);
+  }
+
+  async start(command: Command): Promise<Ended> {
+    return await this.#unlessRefused(async () => {
+      const running = await this.#answer(() => this.#begin(this.#startOf(command)));
+      running.close();
+      return { kind: 'exited', code: 0, timedOut: false, oomKills: 0 };
+    });
+  }
+
+  async check({ user, workdir, interpreter, agent }: Command): Promise<Checked> {
+    return await this.#unlessRefused<Checked>(async () => {
+      const asked = { user, workdir, ...(interpreter !== undefined && { interpreter }) };
+      const { uid, gid } = await this.#answer(() => this.#sbd.check(asked));
+      return { uid, gid, ...(agent && uid !== 0 && (await this.#mayBeRoot(user)) && { sudo: true }) };
+    });
+  }
+
+  /** True where sudo would let the user run anything without a password. */
+  async #mayBeRoot(user: string): Promise<boolean> {
+    const asking: Start = {
+      id: this.#name(),
+      argv: ['sudo', '-n', '-l'],
+      user,
+      stdout: 'null',
+      stderr: 'null',
+      timeoutMs: 10_000,
+    };
+    const { code } = await this.#answer(() => this.#sbd.execute(asking)).catch(refusedAs({ code: 1 }));
+    return code === 0;
+  }
+
+  async run(command: Command, limitSeconds?: number): Promise<Ended> {
+    const start = this.#startOf(command);
+    this.#running = start.id;
+    const ended = await this.#unlessRefused<Ended>(async () => {
+      const limit = limitSeconds && {
+        timeoutMs: Math.min(limitSeconds * 1000, TIMER_MAX_MS),
+        ending: { scope: 'family' as const, graceMs: GRACE_MS },
+      };
+      const exit = await Promise.race([this.#stopped, this.#toItsEnd({ ...start, ...limit })]).catch(
+        asShellsSay(command),
+      );
+      return { kind: 'exited', code: codeOf(exit), timedOut: exit.timedOut, oomKills: exit.oomKills };
+    });
+    this.#running = undefined;
+    if (ended.kind === 'exited' && ended.code !== 0 && command.exitFile !== undefined)
+      await this.#leave(command.exitFile, `${ended.code}\n`);
+    return ended;
+  }
+
+  async stage({ from, script, to }: Staged, ground: Ground = {}): Promise<StageResult> {
+    const { owner = 0, hidden = false, verifier = false, agent, stopBackground = false } = ground;
+    const mode = hidden ? 0o700 : 0o755;
+    const lay = async (): Promise<boolean> => {
+      await this.#sbd.mkdir(LOGS);
+      if (verifier)
+        await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, owner, mode: hidden ? mode : 0o777 });
+      await this.#sbd.mkdir({ path: to, fresh: true, owner: 0, mode: 0o700 });
+      await this.#sbd.untar({ path: to, owner }, archiveOf(from, script));
+      await this.#sbd.mkdir({ path: to, parents: true, owner, mode });
+      return true;
+    };
+    const halted = {
+      left: stopBackground ? ('end' as const) : ('keep' as const),
+      ...(agent !== undefined && { agentUid: agent }),
+    };
+    return await this.#answer(() =>
+      this.#sbd.whileHalted(halted, async (left, killLeft) => {
+        let done = await lay().catch(refusedAs(false));
+        if (!done && verifier) {
+          await killLeft();
+          done = await lay().catch(refusedAs(false));
+        }
+        return { done, background: verifier ? left : 0 };
+      }),
+    );
+  }
+
+  async copy(copy: Copy, signal: AbortSignal): Promise<void> {
+    await Promise.race([this.#stopped, this.#again(() => this.#sbd.copy(copy, signal))]);
+  }
+
+  freeze(): Promise<boolean> {
+    // Once: then nobody is left to begin anything, unless it failed.
+    return (this.#frozen ??= this.#freeze().catch((error: unknown) => {
+      this.#frozen = undefined;
+      throw error;
+    }));
+  }
+
+  async #freeze(): Promise<boolean> {
+    const running = this.#running;
+    if (running !== undefined)
+      await within(INTERRUPT_SECONDS, this.#sbd.end(running, { scope: 'family', graceMs: GRACE_MS })).catch(
+        () => {},
+      );
+    return (
+      (await within(
+        ANSWER_SECONDS,
+        this.#again(() => this.#sbd.freeze()),
+      )) === 0
+    );
+  }
+
+  exit(): void {
+    // It may be about to connect, to a courier that was started again.
+    this.#sbd.ready().then(
+      () => this.#sbd.exit(0),
+      () => {},
+    );
+  }
+
+  close(): void {
+    this.#sbd.close();
+  }
+
+  #name(): string {
+    this.#serial += 1;
+    return `${process.pid}-${this.#serial}`;
+  }
+
+  #startOf(command: Command): Start {
+    const { argv, user, workdir, env, interpreter, shell, stdout, stderr, agent } = command;
+    const isRoot = /^(root|0)(:|$)/.test(user);
+    const sink = (path: string | undefined, otherwise: Sink): Sink =>
+      path === undefined ? otherwise : { file: path };
+    return {
+      id: this.#name(),
+      argv,
+      user,
+      workdir,
+      env,
+      stdout: sink(stdout, 'log'),
+      stderr: sink(stderr, stdout === undefined ? 'log' : 'stdout'),
+      ...(interpreter !== undefined && { interpreter }),
+      ...(shell && { launchers: SHELLS }),
+      ...(agent && { marks: true }),
+      ...(!isRoot && { limits: { nproc: PROCESSES_MAX } }),
+    };
+  }
+
+  /** Starts a command. Where the agent has left no room for a process, or kills each that begins, what it left is ended first. */
+  async #begin(start: Start): Promise<Running> {
+    for (let tries = 0; tries < ROOM_TRIES; tries += 1)
+      try {
+        return await this.#beginOnce(start);
+      } catch (error) {
+        if (!(error instanceof Refused) || !NO_ROOM.has(error.reason)) throw error;
+        this.#findings.add(
+          'no process could be started in the task container before what was left running was killed',
+        );
+        await this.#again(() => this.#sbd.whileHalted({ left: 'kill' }, async () => {}));
+      }
+    throw new HandGone('no process can be started in the task container');
+  }
+
+  /** Where the connection was lost meanwhile it may run already. */
+  async #beginOnce(start: Start): Promise<Running> {
+    let lost = false;
+    return await this.#again(async () => {
+      if (!lost) {
+        lost = true;
+        return await this.#sbd.run(start);
+      }
+      const attached = await this.#sbd.attach({ id: start.id }).catch(refusedAs(undefined));
+      return attached ?? (await this.#sbd.run(start));
+    });
+  }
+
+  async #toItsEnd(start: Start): Promise<Exit> {
+    let running = await this.#begin(start);
+    return await this.#again(async () => {
+      try {
+        const exit = await running.exited;
+        // Then sbd has ended it with all others.
+        if (this.toldToStop()) throw new HandGone('the task container was told to stop');
+        return exit;
+      } catch (error) {
+        if (!(error instanceof HandLost)) throw error;
+        await this.#sbd.ready();
+        running = await this.#sbd.attach({ id: start.id });
+        throw error;
+      }
+    }).finally(() => running.close());
+  }
+
+  /** Leaves a file in the container, where nothing keeps it from there. */
+  async #leave(path: string, text: string): Promise<void> {
+    await this.#answer(() => this.#sbd.writeFile({ path, mode: 0o644 }, Buffer.from(text))).catch(
+      refusedAs(undefined),
+    );
+  }
+
+  /** Does something again after the connection was lost, unless the container has ended. */
+  async #again<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      await this.#sbd.ready().catch((error: Error) => {
+        throw new HandGone(error.message);
+      });
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof HandLost)) throw error;
+      }
+    }
+  }
+
+  /** What must not take long. */
+  async #answer<T>(work: () => Promise<T>, seconds = ANSWER_SECONDS): Promise<T> {
+    return await Promise.race([this.#stopped, within(seconds, this.#again(work))]);
+  }
+
+  async #unlessRefused<T>(work: () => Promise<T>): Promise<T | { kind: 'refused'; refusal: Refusal }> {
+    try {
+      return await work();
+    } catch (error) {
+      const refusal = error instanceof Refused ? REFUSALS[error.reason] : undefined;
+      if (refusal === undefined) throw error;
+      return { kind: 'refused', refusal };
+    }
+  }
+}
+
+/** As under Harbor, where the folders of /logs are mounts below a folder of root's. */
+const LOGS = { path: '/logs', parents: true, owner: 0, group: 0, mode: 0o755 };
+
+const REFUSALS: Partial<Record<Reason, Refusal>> = {
+  UserMissing: 'user',
+  UserForbidden: 'courier',
+  WorkdirMissing: 'workdir',
+  InterpreterMissing: 'interpreter',
+  // Of a script that names no interpreter: no shell is there.
+  ProgramMissing: 'interpreter',
+  NotExecutable: 'interpreter',
+};
+
+const NO_ROOM = new Set<Reason>(['TooManyProcesses', 'Killed']);
+
+/** For `catch`: exit codes for what a shell would have said of a program that cannot be run. */
+const asShellsSay =
+  ({ shell }: Command) =>
+  (error: unknown): Exit => {
+    const code = error instanceof Refused && !shell ? SHELL_CODES[error.reason] : undefined;
+    if (code === undefined) throw error;
+    return { code, timedOut: false, oomKills: 0, output: 0, error: 0 };
+  };
+
+const SHELL_CODES: Partial<Record<Reason, number>> = {
+  ProgramMissing: 127,
+  NotExecutable: 126,
+  TooLarge: 126,
+};
+
+/** For `catch`: takes a refusal of sbd's for `value`. */
+const refusedAs =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if (!(error instanceof Refused)) throw error;
+    return value;
+  };
+
+const codeOf = ({ code, signal }: Exit): number => code ?? 128 + (signal ?? 0);
+
+/** A tar of a folder. */
+const archiveOf = (folder: string, script: string) =>
+  packTar(folder, { map: (header) => (header.name === script ? { ...header, mode: 0o755 } : header) });
+
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  if (!Number.isFinite(seconds)) return await work;
+  work.catch(() => {});
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      work,
+      sleep(seconds * 1000, undefined, { ref: false, signal: late.signal }).then(() => {
+        throw new HandGone(`the task container did not answer within ${seconds} s`);
+      }),
+    ]);
+  } finally {
+    late.abort();
+  }
+}
