@@ -74,7 +74,11 @@ func (b *becoming) become() error {
 	syscall.Umask(b.Umask)
 	raiseOOMScore()
 	for name, value := range b.Limits {
-		limit := syscall.Rlimit{Cur: value, Max: value}
+		var limit syscall.Rlimit
+		if syscall.Getrlimit(limitNumbers[name], &limit) == nil {
+			value = min(value, limit.Max) // what it was allowed to begin with stays the most
+		}
+		limit = syscall.Rlimit{Cur: value, Max: value}
 		if err := syscall.Setrlimit(limitNumbers[name], &limit); err != nil {
 			return failed(notPermitted, "the limit %s cannot be %d: %v", name, value, err)
 		}

@@ -391,6 +391,7 @@ func (r *fileRequest) mkdir() error {
 	if r.Fresh {
 		clear(r.Path)
 	}
+	_, missing := os.Lstat(r.Path)
 	make := os.Mkdir
 	if r.Parents || r.Fresh {
 		make = os.MkdirAll
@@ -413,6 +414,9 @@ func (r *fileRequest) mkdir() error {
 		if err := dir.Chown(orUnchanged(r.Owner), orUnchanged(r.Group)); err != nil {
 			return err
 		}
+	}
+	if r.Mode == nil && missing == nil {
+		return nil // a mount, for example, that is somebody else's
 	}
 	return syscall.Fchmod(fd, orMode(r.Mode, 0o755))
 }

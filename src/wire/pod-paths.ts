@@ -6,6 +6,9 @@ export const POD_PATHS = {
   control: '/sb',
   /** Volume that the task container writes and the courier reads. */
   logs: '/logs',
+  /** In the task container; volumes only where it does not run as root. */
+  tests: '/tests',
+  solution: '/solution',
   /** The task's ConfigMap, mounted into the courier alone. */
   task: '/sb-task',
   /** The projected token, mounted into the courier alone. */

@@ -33,6 +33,8 @@ export interface TaskPodOptions {
   folders?: Record<string, number>;
   /** Variables of the container. */
   env?: Record<string, string>;
+  /** The one user of everything, without any right, in place of root; then /tests and /solution are mounts. */
+  user?: number;
   /** How many processes the container may have at a time; see `canLimitProcesses`. */
   processes?: number;
 }
@@ -63,10 +65,10 @@ const PASSWD =
   'root:x:0:0:root:/root:/bin/bash\nagent:x:1000:1000::/home/agent:/bin/bash\njudge:x:1001:1001::/home/judge:/bin/sh\n';
 const GROUP = 'root:x:0:\nagent:x:1000:\njudge:x:1001:\nhelpers:x:2000:agent\n';
 
-/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image, $3: cgroup or nothing; the rest are variables. */
+/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image, $3: cgroup or nothing, $4: user; the rest are variables. */
 const SETUP = `
 set -e
-pod=$1 image=$2 cgroup=$3; shift 3
+pod=$1 image=$2 cgroup=$3 user=$4; shift 4
 [ -z "$cgroup" ] || echo 0 > $cgroup/cgroup.procs
 mount -t tmpfs none $pod/root
 cd $pod/root
@@ -84,10 +86,15 @@ for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device
 mount -t proc proc proc
 mount --bind $pod/sb sb; mount -o remount,ro,bind sb
 mount --bind $pod/logs logs
+rights="--bounding-set=-all${CAPABILITIES.split(',')
+  .map((name) => `,+${name}`)
+  .join('')}"
+if [ $user != 0 ]; then
+  for folder in tests solution; do mkdir $folder; mount -t tmpfs -o mode=777 none $folder; done
+  rights="$rights --no-new-privs"
+fi
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod "$@" \\
-  /usr/bin/setpriv --bounding-set=-all${CAPABILITIES.split(',')
-    .map((name) => `,+${name}`)
-    .join('')} --inh-caps=-all /usr/sbin/chroot . /sb/sbd serve --socket /sb/hand.sock --readable /logs
+  /usr/bin/setpriv $rights --inh-caps=-all /usr/sbin/chroot --userspec=$user:$user . /sb/sbd serve --socket /sb/hand.sock --readable /logs
 `;
 
 const linesOf = (folders: Record<string, number>): string =>
@@ -101,6 +108,7 @@ export async function makeTaskPod({
   folders = {},
   env = {},
   processes,
+  user = 0,
 }: TaskPodOptions = {}): Promise<TaskPod> {
   const folder = await mkdtemp(join(tmpdir(), 'sb-pod-'));
   await chmod(folder, 0o711);
@@ -126,19 +134,7 @@ export async function makeTaskPod({
     },
     output: () => output,
     start() {
-      const unshare = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
-      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-      container = spawn('unshare', [
-        ...unshare,
-        'sh',
-        '-c',
-        SETUP,
-        'sh',
-        folder,
-        image,
-        cgroup,
-        ...variables,
-      ]);
+      container = startContainer([folder, image, cgroup, String(user)], env);
       for (const stream of [container.stdout, container.stderr])
         stream?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
       container.once('close', (code) => exited.resolve(code));
@@ -156,6 +152,13 @@ export async function makeTaskPod({
       if (cgroup) await rmdir(cgroup);
     },
   };
+}
+
+/** In namespaces of its own; `words` are those of SETUP. */
+function startContainer(words: string[], env: Record<string, string>): ChildProcess {
+  const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', ...words, ...variables]);
 }
 
 /** Puts sbd into the control volume, and beside it what the image is made of. */

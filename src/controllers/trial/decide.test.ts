@@ -488,7 +488,7 @@ describe('the next action of a Trial', () => {
         expect(nextAction(aTrialSeen({ trial, job, refusal, now: after(5) }))).to.deep.equal({
           kind: 'fail',
           reason: 'JobRejected',
-          message: `the namespace enforces Pod Security restricted, and the Pod meets baseline: container task starts as root. Run it in a namespace that enforces baseline: ${words}`,
+          message: `the namespace enforces Pod Security restricted, and the Pod meets baseline: container task starts as root. Run it in a namespace that enforces baseline, or give environment, agent and verifier one user by its number and set environment.allowPrivilegeEscalation to false: ${words}`,
         });
       });
 

@@ -90,6 +90,32 @@ describe('the Job of a Trial', () => {
     expect(made?.containers[0]?.resources?.limits?.['memory']).to.equal(String(2e9 + 8 * 2 ** 20));
   });
 
+  describe('where one user does everything', () => {
+    const made = (user: string) =>
+      jobFor(
+        compiledTrial(
+          aTrial({
+            spec: { environment: { ...aTrial().spec.environment, allowPrivilegeEscalation: false } },
+          }),
+        ),
+        1,
+        { image: { ...image, config: anImageConfig({ user }) }, settings },
+      );
+
+    it('meets Pod Security restricted', async () => {
+      const attempt = made('1000:100');
+      const spec = attempt.spec?.template.spec;
+      expect(spec && securityLevelOf(spec)).to.equal('restricted');
+      await expectGolden('trial-job-one-user.yaml', attempt);
+    });
+
+    it('starts as root all the same where the user has a name', () => {
+      const spec = made('agent').spec?.template.spec;
+      expect(spec && securityLevelOf(spec)).to.equal('baseline');
+      expect(spec?.containers[0]?.securityContext?.runAsUser).to.equal(0);
+    });
+  });
+
   it('pulls with the Secrets that the operator was told of', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
       image,

@@ -19,6 +19,8 @@ import {
 } from '../../pods/building/env.ts';
 import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, ROLES, type ContainerLayout } from '../../pods/building/layout.ts';
+import { solves } from '../../crds/agents.ts';
+import { soleUser } from './sole-user.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { CompiledTrial } from './observed.ts';
 
@@ -40,6 +42,7 @@ export interface PodSettings extends Broker {
 const COURIER_UIDS = { first: 65_000, count: 500 };
 /** Disk for what the courier unpacks, and again for what it stages of that. */
 const COURIER_DISK = ROLES.courier.resources.limits['ephemeral-storage'];
+const PLACE = { emptyDir: { sizeLimit: COURIER_DISK } };
 /** Time for a courier that is told to stop to store what there is. */
 const GRACE_SECONDS = 45;
 /** How long a node may be silent before its Pods are given up; Kubernetes' own default of 300 s makes every lost node cost five minutes. */
@@ -102,10 +105,11 @@ const sysctls = ({ userNamespaces }: PodSettings) => [
   { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
 ];
 
-type Volume = 'control' | 'logs' | 'scratch' | 'token' | 'task';
+type Volume = 'control' | 'logs' | 'scratch' | 'token' | 'task' | 'tests' | 'solution';
 
 function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSettings): PodSpec {
   const { environment, task } = trial.spec;
+  const one = soleUser(trial.spec, image.config);
   return podSpec<Volume>({
     terminationGracePeriodSeconds: GRACE_SECONDS,
     securityContext: { sysctls: sysctls(settings) },
@@ -114,7 +118,7 @@ function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSetting
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
     ...placement(trial.spec),
-    containers: [courier(trial, settings), taskContainer(trial, image)],
+    containers: [courier(trial, settings), { ...taskContainer(trial, image), ...one }],
     volumes: {
       control: { emptyDir: { sizeLimit: COURIER_DISK } },
       // As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the agent's doing.
@@ -122,6 +126,9 @@ function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSetting
       scratch: { emptyDir: { sizeLimit: COURIER_DISK } },
       token: BROKER_TOKEN,
       task: task.configMap && { configMap: { name: task.configMap.name } },
+      // Who is not root makes no folder beside the image's own.
+      tests: one && PLACE,
+      solution: one && solves(trial.spec.agent.name) ? PLACE : undefined,
     },
   });
 }
@@ -203,6 +210,8 @@ function taskContainer(trial: CompiledTrial, image: ReadyImage): ContainerLayout
     mounts: [
       { volume: 'control', path: POD_PATHS.control, readOnly: true },
       { volume: 'logs', path: POD_PATHS.logs },
+      { volume: 'tests', path: POD_PATHS.tests },
+      { volume: 'solution', path: POD_PATHS.solution },
     ],
   };
 }

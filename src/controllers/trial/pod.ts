@@ -91,7 +91,8 @@ function waitingForPod(refused: RefusedPod | undefined): Obstacle {
 
 const NAMESPACES = {
   privileged: 'Run it in a namespace that enforces no level',
-  baseline: 'Run it in a namespace that enforces baseline',
+  baseline:
+    'Run it in a namespace that enforces baseline, or give environment, agent and verifier one user by its number and set environment.allowPrivilegeEscalation to false',
   restricted: 'Ask who changes Pods in this cluster',
 } as const satisfies Record<SecurityLevel, string>;
 

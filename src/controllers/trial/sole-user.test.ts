@@ -3,17 +3,28 @@ import { aTrial, compiledTrial } from '../../../test/support/builders/objects.ts
 import type { TrialSpec } from '../../crds/trial.ts';
 import { soleUser, type SoleUser } from './sole-user.ts';
 
-type Users = { environment?: string; agent?: string; verifier?: string; hook?: string; image?: string };
+type Users = {
+  environment?: string;
+  agent?: string;
+  verifier?: string;
+  hook?: string;
+  image?: string;
+  escalates?: boolean;
+};
 
 function found(
-  { environment, agent, verifier, hook, image = '' }: Users,
+  { environment, agent, verifier, hook, image = '', escalates = false }: Users,
   over: Partial<TrialSpec['agent']> = {},
 ): SoleUser | undefined {
   const { spec } = compiledTrial(aTrial());
   return soleUser(
     {
       ...spec,
-      environment: { ...spec.environment, ...(environment !== undefined && { user: environment }) },
+      environment: {
+        ...spec.environment,
+        allowPrivilegeEscalation: escalates,
+        ...(environment !== undefined && { user: environment }),
+      },
       agent: { ...spec.agent, ...over, ...(agent !== undefined && { user: agent }) },
       verifier: { ...spec.verifier, ...(verifier !== undefined && { user: verifier }) },
       hooks: hook === undefined ? [] : [{ command: 'true', timeoutSeconds: 1, user: hook }],
@@ -39,6 +50,10 @@ describe('the one user of a Trial', () => {
   it('is never root, nor one that only the image knows by name', () => {
     for (const image of ['', '0', '0:0', '00', 'root', 'agent', '1000:staff'])
       expect(found({ image }), image).to.equal(undefined);
+  });
+
+  it('is nobody where privileges may be gained', () => {
+    expect(found({ image: '1000', escalates: true })).to.equal(undefined);
   });
 
   it('is nobody where the agent is installed, which root does', () => {

@@ -10,11 +10,12 @@ export interface SoleUser {
 
 /**
  * The user of entrypoint, healthcheck, agent, hooks and verifier, where all of them are the same one, named by the same numbers, and it is not
- * root. The install script of an agent runs as root, so a Trial with one has no such user.
+ * root. The install script of an agent runs as root, so a Trial with one has no such user; and where privileges may be gained, as by sudo,
+ * root has to be there to be become.
  */
 export function soleUser(spec: CompiledSpec, image: Pick<ImageConfig, 'user'>): SoleUser | undefined {
   const { environment, agent, verifier, hooks } = spec;
-  if (agent.install !== undefined) return undefined;
+  if (agent.install !== undefined || environment.allowPrivilegeEscalation) return undefined;
   const own = environment.user ?? image.user;
   const others = [agent, ...(verifier.disabled ? [] : [verifier]), ...hooks].map(({ user = own }) => user);
   return others.every((user) => user === own) ? numbersOf(own) : undefined;

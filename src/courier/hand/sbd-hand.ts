@@ -1,10 +1,11 @@
 /** The hand as `sbd` carries it out. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packTar } from 'modern-tar/fs';
-import type { Exit, Reason, Sink } from '../../wire/hand/protocol.ts';
+import type { Exit, Sink } from '../../wire/hand/protocol.ts';
 import type { Findings } from '../record/findings.ts';
 import { HandGone } from './hand.ts';
 import type { Checked, Command, Copy, Ended, Ground, Hand, Refusal, Staged, StageResult } from './hand.ts';
+import { asShellsSay, NO_ROOM, refusedAs, REFUSALS } from './refusals.ts';
 import { Sbd } from './sbd/client.ts';
 import type { Running, Start } from './sbd/client.ts';
 import { HandLost, Refused } from './sbd/stream.ts';
@@ -20,6 +21,8 @@ const ANSWER_SECONDS = 120;
 const GRACE_MS = 5000;
 /** From the order to stop to the end of what runs. */
 const INTERRUPT_SECONDS = 8;
+/** Whoever the container's user is may connect; a proof decides who is believed. */
+const SOCKET_MODE = 0o666;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 /** So often room is made for a process that could not start. */
 const ROOM_TRIES = 3;
@@ -39,7 +42,7 @@ export interface HandOptions {
 
 /** Waits for sbd from now on. Its promises reject with Stopped or HandGone. */
 export function openHand({ control, own, findings, stop }: HandOptions): Hand {
-  const sbd = new Sbd({ control, own, onStranger: (what) => findings.add(what) });
+  const sbd = new Sbd({ control, own, mode: SOCKET_MODE, onStranger: (what) => findings.add(what) });
   return new SbdHand({ sbd, findings, stop });
 }
 
@@ -49,6 +52,8 @@ class SbdHand implements Hand {
   readonly #stopped: Promise<never>;
   #serial = 0;
   #running: string | undefined;
+  /** Otherwise everybody in the container is one user, folders that are made anew may be mounts, and nothing can be given to anybody. */
+  #isRoot = true;
   #frozen: Promise<boolean> | undefined;
 
   constructor({ sbd, findings, stop }: { sbd: Sbd; findings: Findings; stop: AbortSignal }) {
@@ -76,7 +81,8 @@ class SbdHand implements Hand {
 
   async ready(): Promise<void> {
     await this.#answer(async () => {
-      await this.#sbd.mkdir(LOGS);
+      this.#isRoot = (await this.#sbd.check({})).uid === 0;
+      if (this.#isRoot) await this.#sbd.mkdir(LOGS);
       for (const folder of ['agent', 'verifier', 'artifacts'])
         await this.#sbd.mkdir({ path: `/logs/${folder}`, mode: 0o777, parents: true });
     }, Number.POSITIVE_INFINITY);
@@ -131,16 +137,10 @@ class SbdHand implements Hand {
     return ended;
   }
 
-  async stage({ from, script, to }: Staged, ground: Ground = {}): Promise<StageResult> {
-    const { owner = 0, hidden = false, verifier = false, agent, stopBackground = false } = ground;
-    const mode = hidden ? 0o700 : 0o755;
+  async stage(what: Staged, ground: Ground = {}): Promise<StageResult> {
+    const { verifier = false, agent, stopBackground = false } = ground;
     const lay = async (): Promise<boolean> => {
-      await this.#sbd.mkdir(LOGS);
-      if (verifier)
-        await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, owner, mode: hidden ? mode : 0o777 });
-      await this.#sbd.mkdir({ path: to, fresh: true, owner: 0, mode: 0o700 });
-      await this.#sbd.untar({ path: to, owner }, archiveOf(from, script));
-      await this.#sbd.mkdir({ path: to, parents: true, owner, mode });
+      await (this.#isRoot ? this.#layAsRoot(what, ground) : this.#layAsOne(what, verifier));
       return true;
     };
     const halted = {
@@ -157,6 +157,25 @@ class SbdHand implements Hand {
         return { done, background: verifier ? left : 0 };
       }),
     );
+  }
+
+  async #layAsRoot(
+    { from, script, to }: Staged,
+    { owner = 0, hidden = false, verifier = false }: Ground,
+  ): Promise<void> {
+    const mode = hidden ? 0o700 : 0o755;
+    await this.#sbd.mkdir(LOGS);
+    if (verifier)
+      await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, owner, mode: hidden ? mode : 0o777 });
+    await this.#sbd.mkdir({ path: to, fresh: true, owner: 0, mode: 0o700 });
+    await this.#sbd.untar({ path: to, owner }, archiveOf(from, script));
+    await this.#sbd.mkdir({ path: to, parents: true, owner, mode });
+  }
+
+  async #layAsOne({ from, script, to }: Staged, verifier: boolean): Promise<void> {
+    if (verifier) await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, mode: 0o777 });
+    await this.#sbd.mkdir({ path: to, fresh: true });
+    await this.#sbd.untar({ path: to }, archiveOf(from, script));
   }
 
   async copy(copy: Copy, signal: AbortSignal): Promise<void> {
@@ -306,41 +325,6 @@ class SbdHand implements Hand {
 
 /** As under Harbor, where the folders of /logs are mounts below a folder of root's. */
 const LOGS = { path: '/logs', parents: true, owner: 0, group: 0, mode: 0o755 };
-
-const REFUSALS: Partial<Record<Reason, Refusal>> = {
-  UserMissing: 'user',
-  UserForbidden: 'courier',
-  WorkdirMissing: 'workdir',
-  InterpreterMissing: 'interpreter',
-  // Of a script that names no interpreter: no shell is there.
-  ProgramMissing: 'interpreter',
-  NotExecutable: 'interpreter',
-};
-
-const NO_ROOM = new Set<Reason>(['TooManyProcesses', 'Killed']);
-
-/** For `catch`: exit codes for what a shell would have said of a program that cannot be run. */
-const asShellsSay =
-  ({ shell }: Command) =>
-  (error: unknown): Exit => {
-    const code = error instanceof Refused && !shell ? SHELL_CODES[error.reason] : undefined;
-    if (code === undefined) throw error;
-    return { code, timedOut: false, oomKills: 0, output: 0, error: 0 };
-  };
-
-const SHELL_CODES: Partial<Record<Reason, number>> = {
-  ProgramMissing: 127,
-  NotExecutable: 126,
-  TooLarge: 126,
-};
-
-/** For `catch`: takes a refusal of sbd's for `value`. */
-const refusedAs =
-  <T>(value: T) =>
-  (error: unknown): T => {
-    if (!(error instanceof Refused)) throw error;
-    return value;
-  };
 
 const codeOf = ({ code, signal }: Exit): number => code ?? 128 + (signal ?? 0);
 

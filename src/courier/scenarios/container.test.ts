@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
-import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('the task container', function () {
   const make = useTrialRuns();
@@ -82,6 +82,32 @@ describe('the task container', function () {
     });
     expect((await run.finish()).result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(run.text('agent/stdout.txt')).to.match(/^uid=4242 gid=0.*\n\/\n$/);
+  });
+
+  it('can be one user’s who is not root: agent, tests and all', async () => {
+    const who = 'id -u; grep NoNewPrivs: /proc/self/status';
+    const run = await make({
+      pod: { user: 1000 },
+      files: {
+        ...taskOf(
+          [
+            who,
+            'echo solved > /tmp/answer; echo x > /logs/artifacts/x; chmod 600 /logs/artifacts/x',
+            'sleep 100 &',
+          ],
+          [who, 'pwd', reward('[ -e /tmp/answer ] && [ -e /solution/solve.sh ]')],
+        ),
+        'tests/deep/file': 'x',
+      },
+      assignment: { user: '1000', workdir: '/tmp' },
+    });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
+    expect(run.text('verifier/test-stdout.txt')).to.equal('1000\nNoNewPrivs:\t1\n/tmp\n');
+    expect(run.text('output/x')).to.equal('x\n');
+    expect(outcome.doubts).to.include(
+      'the agent was the verifier’s own user and could have interfered unnoticed',
+    );
   });
 
   it('says that an image has no shell, for what names none', async () => {

@@ -49,7 +49,7 @@ describe('what an agent does to its container', function () {
   it('is reward 0 where what it left running kills the verifier', async () => {
     const run = await make({
       files: taskOf(
-        ['(setsid bash -c "while :; do pkill -KILL -f /tests/test.sh; done" >/dev/null 2>&1 &)'],
+        ['(setsid bash -c "while :; do pkill -KILL -f [/]tests/test.sh; done" >/dev/null 2>&1 &)'],
         ['sleep 5', reward('true')],
       ),
     });

@@ -5,6 +5,7 @@ import { agentFacts, solves } from '../../crds/agents.ts';
 import type { Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type { ArtifactCopy, AssignedStep, AssignedVariable, Assignment } from '../../wire/assignment.ts';
+import { POD_PATHS } from '../../wire/pod-paths.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
 import { scriptCommand } from './interpreter.ts';
@@ -56,8 +57,8 @@ export interface Sequence {
 
 /** Where things lie in the task container. */
 export const CONTAINER = {
-  tests: '/tests',
-  solution: '/solution',
+  tests: POD_PATHS.tests,
+  solution: POD_PATHS.solution,
   /** Files of the agent, under the control volume. */
   agentFiles: '/sb/agent',
 } as const;

@@ -61,7 +61,7 @@ describe('sb doctor about the cluster', () => {
     expect(await judged(named(enforce('baseline')))).to.deep.equal(['fine']);
     expect(await judged()).to.deep.equal(['problem']);
     expect(await judged(named({ deletionTimestamp: '2026-01-01T00:00:00Z' }))).to.deep.equal(['problem']);
-    expect(await judged(named(enforce('restricted')))).to.deep.equal(['problem']);
+    expect(await judged(named(enforce('restricted')))).to.deep.equal(['warning']);
   });
 
   it('says which Pod Security level a namespace enforces, and why it refuses Trials', async () => {
@@ -73,7 +73,7 @@ describe('sb doctor about the cluster', () => {
     };
     const label = 'pod-security.kubernetes.io/enforce';
     expect(await about({ [label]: 'restricted' })).to.include(
-      'it enforces Pod Security restricted, and the Pods of Trials meet baseline: container task starts as root',
+      'it enforces Pod Security restricted; a Trial meets that where environment, agent and verifier have one user by its number and environment.allowPrivilegeEscalation is false, and baseline otherwise: container task starts as root',
     );
     expect(await about({ [label]: 'baseline' })).to.include(
       'enforces Pod Security baseline, and takes Trials',

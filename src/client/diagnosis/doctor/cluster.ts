@@ -132,9 +132,9 @@ function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
   const enforced = enforcedLevel(label);
   if (!takes(enforced, TRIAL_LEVEL))
     return [
-      problem(
-        `namespace ${name} refuses Trials`,
-        `it enforces Pod Security ${enforced}, and the Pods of Trials meet ${TRIAL_LEVEL}: ${TRIAL_LACKS}`,
+      warning(
+        `namespace ${name} refuses most Trials`,
+        `it enforces Pod Security ${enforced}; a Trial meets that where environment, agent and verifier have one user by its number and environment.allowPrivilegeEscalation is false, and ${TRIAL_LEVEL} otherwise: ${TRIAL_LACKS}`,
         `kubectl label namespace ${name} ${POD_SECURITY.enforce}=${TRIAL_LEVEL} --overwrite`,
       ),
     ];
