@@ -13,6 +13,7 @@ import { kubectlOk, root } from '../test/support/cluster.ts';
 import { attach } from './attach.ts';
 import { builds } from './builds.ts';
 import { courier } from './courier.ts';
+import { hand } from './hand.ts';
 import { burst, single } from './latency.ts';
 import { operatorMemory } from './memory.ts';
 import { presign } from './presign.ts';
@@ -31,6 +32,7 @@ const benches: Record<string, Bench> = {
   'wall-time': wallTime,
   presign,
   courier,
+  hand,
   burst,
   submit: submission,
   attach,

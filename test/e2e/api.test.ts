@@ -159,6 +159,7 @@ describe('The API on a real API server', function () {
       environment: {
         image: 'debian:bookworm-slim',
         network: { mode: 'Public', enforcement: 'BestEffort' },
+        allowPrivilegeEscalation: true,
       },
       agent: { name: 'oracle', setupTimeoutSeconds: 360 },
       verifier: { mode: 'Shared', disabled: false },
@@ -174,7 +175,10 @@ describe('The API on a real API server', function () {
   it('takes a Trial without an environment: the task says it', async () => {
     const least = trial('least', { environment: null });
     const { spec } = JSON.parse(await kubectlOk([...dryRun, '-o', 'json'], least)) as Applied;
-    expect(spec['environment']).to.deep.equal({ network: { mode: 'Public', enforcement: 'BestEffort' } });
+    expect(spec['environment']).to.deep.equal({
+      network: { mode: 'Public', enforcement: 'BestEffort' },
+      allowPrivilegeEscalation: true,
+    });
   });
 
   it('fills in nested defaults beside the fields that were written', async () => {
