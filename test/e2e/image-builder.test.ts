@@ -21,7 +21,16 @@ let builder: ImageBuilder;
 
 /** A setting of the operator that runs in the cluster. */
 const setting = (name: string): Promise<string> =>
-  kubectlOk(['exec', '-n', 'sb-system', 'deploy/sb-operator', '--', 'node', '-p', `process.env.${name}`]);
+  kubectlOk([
+    'exec',
+    '-n',
+    'sb-system',
+    'deploy/sb-operator',
+    '--',
+    'node',
+    '-e',
+    `process.stdout.write(process.env.${name})`,
+  ]);
 
 /** Under the operator's name: admission takes the Jobs of builds from nobody else. */
 function connectToCluster(): Kube {
