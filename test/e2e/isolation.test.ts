@@ -9,7 +9,11 @@ describe('one bad task, one bad Trial, one broken build', () => {
     const bad = [
       ownTrial('bad-task', { toml: 'this is = not TOML = at all' }, namespace),
       ownTrial('bad-image', { spec: { environment: { image: 'nobody/has:this' } } }, namespace),
-      ownTrial('bad-agent', { agent: 'kill -9 -1; kill -TERM 1; sleep 100' }, namespace),
+      ownTrial(
+        'bad-agent',
+        { agent: 'true', spec: { agent: { install: '#!/bin/sh\nkill -TERM 1; kill -9 -1; exit 1\n' } } },
+        namespace,
+      ),
       ownTrial('bad-reward', { tests: reward('?') }, namespace),
       ownTrial(
         'bad-build',
