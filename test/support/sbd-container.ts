@@ -2,7 +2,7 @@
  * A task container whose first process is sbd, without Kubernetes: PID and mount namespaces of its own, this machine's programs, a read-only
  * control volume, and the capabilities that a container gets. Needs root and Go.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -46,7 +46,33 @@ export function buildAttacker(folder: string): void {
 
 /** Docker's without MKNOD, as the Pods of Trials have them. */
 const CAPABILITIES =
-  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,audit_write,setfcap';
+  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,audit_write,setfcap'.split(
+    ',',
+  );
+
+/** What setpriv is told so that a program has these capabilities, those named besides, and no other. */
+export const rightsWith = (...more: string[]): string =>
+  `--bounding-set=-all${[...CAPABILITIES, ...more].map((name) => `,+${name}`).join('')} --inh-caps=-all`;
+
+/** Shell: puts this machine's programs into the root that is made here. */
+export const OWN_PROGRAMS = `
+mount --rbind -o ro /usr usr
+for name in bin lib lib64; do if [ -L /$name ]; then ln -s $(readlink /$name) $name; else mkdir $name; mount --rbind /$name $name; fi; done
+`;
+
+/** Shell: the devices that every container has, its processes, and the volumes that it shares with the courier. */
+export const MOUNTS = `
+for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device dev/$device; done
+mount -t proc proc proc
+mount --bind $pod/sb sb; mount -o remount,ro,bind sb
+mount --bind $pod/logs logs
+`;
+
+const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
+
+/** Runs a script as the first process of PID and mount namespaces of its own; `words` are its arguments. */
+export const inNamespaces = (script: string, words: string[]): ChildProcessWithoutNullStreams =>
+  spawn('unshare', [...NAMESPACES, 'sh', '-c', script, 'sh', ...words]);
 
 const SETUP = `
 set -e
@@ -54,20 +80,14 @@ pod=$1 uid=$2; shift 2
 mount -t tmpfs none $pod/root
 cd $pod/root
 mkdir -p dev proc sb logs sys tools usr etc tmp root home/agent app
-mount --rbind -o ro /usr usr
-for name in bin lib lib64; do if [ -L /$name ]; then ln -s $(readlink /$name) $name; else mkdir $name; mount --rbind /$name $name; fi; done
+${OWN_PROGRAMS}
 printf 'root:x:0:0:root:/root:/bin/bash\\nagent:x:1000:1000::/home/agent:/bin/bash\\n' > etc/passwd
 printf 'root:x:0:\\nagent:x:1000:\\nhelpers:x:2000:agent\\n' > etc/group
 chmod 1777 tmp; chown 1000:1000 home/agent app
-for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device dev/$device; done
+${MOUNTS}
 mkdir dev/pts; mount -t devpts -o newinstance,ptmxmode=0666,mode=620 none dev/pts; ln -s pts/ptmx dev/ptmx
-mount -t proc proc proc
-mount --bind $pod/sb sb; mount -o remount,ro,bind sb
-mount --bind $pod/logs logs
 mount --bind $pod/tools tools
-rights="--bounding-set=-all${CAPABILITIES.split(',')
-  .map((name) => `,+${name}`)
-  .join('')} --inh-caps=-all"
+rights="${rightsWith()}"
 [ $uid = 0 ] || rights="--reuid=$uid --regid=$uid --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs"
 exec chroot . /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod \
   /usr/bin/setpriv $rights /sb/sbd serve --socket /sb/hand.sock --readable /logs "$@"
@@ -105,8 +125,7 @@ export async function startSbdContainer({
   chmodSync(pod, 0o711);
   for (const name of ['root', 'sb', 'logs', 'own', 'tools']) mkdirSync(place(name));
   execFileSync(await sbdBinary(), ['copy', place('sb')]);
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
-  const container = spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', pod, String(uid), ...args]);
+  const container = inNamespaces(SETUP, [pod, String(uid), ...args]);
   let output = '';
   for (const stream of [container.stdout, container.stderr])
     stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));

@@ -2,12 +2,12 @@
  * A Pod without Kubernetes: sbd as the first process of its own PID and mount namespaces, with a root file system of its own, a read-only
  * control volume and the capabilities that a container gets. Needs root, Go, and Debian's busybox-static.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { needSbd, sbdBinary } from './sbd-container.ts';
+import { inNamespaces, MOUNTS, needSbd, OWN_PROGRAMS, rightsWith, sbdBinary } from './sbd-container.ts';
 
 /** The courier's user. */
 export const COURIER_UID = 65_000;
@@ -57,10 +57,6 @@ export interface TaskPod {
   remove(): Promise<void>;
 }
 
-/** Docker's; the Pods of Trials lack mknod of these, and what device nodes would do is tried here. */
-const CAPABILITIES =
-  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod,audit_write,setfcap';
-
 const PASSWD =
   'root:x:0:0:root:/root:/bin/bash\nagent:x:1000:1000::/home/agent:/bin/bash\njudge:x:1001:1001::/home/judge:/bin/sh\n';
 const GROUP = 'root:x:0:\nagent:x:1000:\njudge:x:1001:\nhelpers:x:2000:agent\n';
@@ -75,26 +71,21 @@ cd $pod/root
 mkdir -p dev proc sb logs
 if [ $image = debian ]; then
   mkdir -p usr etc tmp root home/agent home/judge app
-  mount --rbind -o ro /usr usr
-  for name in bin lib lib64; do if [ -L /$name ]; then ln -s $(readlink /$name) $name; else mkdir $name; mount --rbind /$name $name; fi; done
+  ${OWN_PROGRAMS}
   cp $pod/passwd etc/passwd; cp $pod/group etc/group
   chmod 1777 tmp; chown 1000:1000 home/agent app; chown 1001:1001 home/judge
 fi
 if [ $image = busybox ]; then mkdir bin; cp $pod/busybox bin/busybox; fi
 while read -r folder owner; do mkdir -p ./$folder; chown $owner ./$folder; done < $pod/folders
-for device in null zero urandom; do touch dev/$device; mount --bind /dev/$device dev/$device; done
-mount -t proc proc proc
-mount --bind $pod/sb sb; mount -o remount,ro,bind sb
-mount --bind $pod/logs logs
-rights="--bounding-set=-all${CAPABILITIES.split(',')
-  .map((name) => `,+${name}`)
-  .join('')}"
+${MOUNTS}
+# Beside what the Pods of Trials have: what device nodes would do is tried here.
+rights="${rightsWith('mknod')}"
 if [ $user != 0 ]; then
   for folder in tests solution; do mkdir $folder; mount -t tmpfs -o mode=777 none $folder; done
   rights="$rights --no-new-privs"
 fi
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root HOSTNAME=pod "$@" \\
-  /usr/bin/setpriv $rights --inh-caps=-all /usr/sbin/chroot --userspec=$user:$user . /sb/sbd serve --socket /sb/hand.sock --readable /logs
+  /usr/bin/setpriv $rights /usr/sbin/chroot --userspec=$user:$user . /sb/sbd serve --socket /sb/hand.sock --readable /logs
 `;
 
 const linesOf = (folders: Record<string, number>): string =>
@@ -134,7 +125,8 @@ export async function makeTaskPod({
     },
     output: () => output,
     start() {
-      container = startContainer([folder, image, cgroup, String(user)], env);
+      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      container = inNamespaces(SETUP, [folder, image, cgroup, String(user), ...variables]);
       for (const stream of [container.stdout, container.stderr])
         stream?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
       container.once('close', (code) => exited.resolve(code));
@@ -152,13 +144,6 @@ export async function makeTaskPod({
       if (cgroup) await rmdir(cgroup);
     },
   };
-}
-
-/** In namespaces of its own; `words` are those of SETUP. */
-function startContainer(words: string[], env: Record<string, string>): ChildProcess {
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return spawn('unshare', [...namespaces, 'sh', '-c', SETUP, 'sh', ...words, ...variables]);
 }
 
 /** Puts sbd into the control volume, and beside it what the image is made of. */

@@ -87,7 +87,7 @@ export interface Hand {
   run(command: Command, limitSeconds?: number): Promise<Ended>;
   /** Puts files into the container. */
   stage(what: Staged, ground?: Ground): Promise<StageResult>;
-  /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with `signal`. */
+  /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with the reason of `signal`. */
   copy(copy: Copy, signal: AbortSignal): Promise<void>;
   /** Ends every process but sbd, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */
   freeze(): Promise<boolean>;

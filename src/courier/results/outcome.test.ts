@@ -15,6 +15,30 @@ const outcomeOf = (over: Partial<Outcome>): Outcome => ({
 });
 const parsed = (outcome: Outcome): Outcome => JSON.parse(outcomeMessage(outcome)) as Outcome;
 
+/** How an attempt or a step may end, with any texts. */
+const ends = (text: fc.Arbitrary<string>) => ({
+  result: fc.oneof(
+    fc.record({
+      kind: fc.constant('rewarded' as const),
+      reward: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      rewards: fc.dictionary(text, fc.double({ noNaN: true, noDefaultInfinity: true }), {
+        maxKeys: 64,
+        noNullPrototype: true,
+      }),
+    }),
+    fc.record({
+      kind: fc.constant('failed' as const),
+      reason: fc.constant('TaskInvalid' as const),
+      message: text,
+    }),
+  ),
+  exception: fc.record({
+    type: fc.constant('VerifierError'),
+    message: text,
+    phase: fc.constant('verifier' as const),
+  }),
+});
+
 describe('outcomeMessage', () => {
   it('leaves a short outcome as it is', () => {
     const outcome = outcomeOf({ integrity: ['odd'], stored: { files: 1, bytes: 2, skipped: 0 } });
@@ -32,26 +56,7 @@ describe('outcomeMessage', () => {
       upload: interval,
     });
     const outcomes = fc.record({
-      result: fc.oneof(
-        fc.record({
-          kind: fc.constant('rewarded' as const),
-          reward: fc.double({ noNaN: true, noDefaultInfinity: true }),
-          rewards: fc.dictionary(text, fc.double({ noNaN: true, noDefaultInfinity: true }), {
-            maxKeys: 64,
-            noNullPrototype: true,
-          }),
-        }),
-        fc.record({
-          kind: fc.constant('failed' as const),
-          reason: fc.constant('TaskInvalid' as const),
-          message: text,
-        }),
-      ),
-      exception: fc.record({
-        type: fc.constant('VerifierError'),
-        message: text,
-        phase: fc.constant('verifier' as const),
-      }),
+      ...ends(text),
       integrity: fc.array(text, { maxLength: 16 }),
       doubts: fc.array(text, { maxLength: 16 }),
       timings,
@@ -134,26 +139,7 @@ describe('outcomeFile', () => {
     const text = fc.string({ unit: 'binary', maxLength: 2000 });
     const step = fc.record({
       name: fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }),
-      result: fc.oneof(
-        fc.record({
-          kind: fc.constant('rewarded' as const),
-          reward: fc.double({ noNaN: true, noDefaultInfinity: true }),
-          rewards: fc.dictionary(text, fc.double({ noNaN: true, noDefaultInfinity: true }), {
-            maxKeys: 64,
-            noNullPrototype: true,
-          }),
-        }),
-        fc.record({
-          kind: fc.constant('failed' as const),
-          reason: fc.constant('TaskInvalid' as const),
-          message: text,
-        }),
-      ),
-      exception: fc.record({
-        type: fc.constant('VerifierError'),
-        message: text,
-        phase: fc.constant('verifier' as const),
-      }),
+      ...ends(text),
       timings: fc.constant({}),
     });
     fc.assert(

@@ -201,7 +201,7 @@ export class Sbd {
     await this.#short({ op: 'mkdir', ...mkdir });
   }
 
-  /** Gives up at `signal`, and rejects with Refused. */
+  /** Gives up at `signal`: rejects with Refused, or where that came before, with its reason. */
   async copy(copy: Of<'copy'>, signal?: AbortSignal): Promise<void> {
     await this.#short({ op: 'copy', ...copy }, signal);
   }
@@ -270,6 +270,7 @@ export class Sbd {
   }
 
   async #short(request: ShortRequest | FilesRequest, signal?: AbortSignal): Promise<Record<string, unknown>> {
+    signal?.throwIfAborted();
     const stream = this.#open(request);
     const connection = this.#connection;
     const giveUp = (): void => connection?.closeStream(stream);

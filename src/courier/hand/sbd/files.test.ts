@@ -131,6 +131,12 @@ describe('files that sbd works with', function () {
     expect(await hand.list({ path: '/tmp' })).to.deep.equal([]);
   });
 
+  it('are not copied where that was given up before', async () => {
+    const late = AbortSignal.abort(new Error('too late'));
+    const copying = container().hand.copy({ path: '/etc/passwd', to: '/logs/passwd' }, late);
+    expect(await copying.catch(({ message }: Error) => message)).to.equal('too late');
+  });
+
   it('are copied where they are neither too large nor full of holes', async () => {
     const { hand, said } = container();
     await said({

@@ -7,9 +7,8 @@ const programOf: Record<string, string> = {
   debootstrap: '/usr/sbin/debootstrap',
   iptables: '/usr/sbin/iptables',
   iproute2: '/usr/bin/ip',
-  // What the courier's tests put into a task container, as the operator's image does.
+  // The one program of an image that the courier's tests make.
   'busybox-static': '/bin/busybox',
-  gosu: '/usr/sbin/gosu',
   // What Go's race detector is linked with.
   gcc: '/usr/bin/gcc',
   'libc6-dev': '/usr/include/stdlib.h',
