@@ -139,20 +139,30 @@ func oomKills() int {
 	return 0
 }
 
-// awakenForks lets children go on that somebody has halted between fork and exec, while sbd waits for them.
+// awakenForks lets children go on that somebody has halted between fork and exec, while sbd waits for them. Who halts them again and again is
+// halted for that moment, too.
 func awakenForks(h *helper) {
-	for range 100 {
-		if h.mu.TryLock() {
-			h.mu.Unlock()
-			return
+	for round := 0; !h.forking.TryLock(); round++ {
+		before := everybody()
+		if round > 2 {
+			syscall.Kill(-1, syscall.SIGSTOP)
 		}
 		for _, p := range everybody() {
 			if p.parent == 1 && p.stopped() && statusOf(p.pid, "Name") == "sbd" {
 				syscall.Kill(p.pid, syscall.SIGCONT)
 			}
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
+		if round > 2 {
+			for _, p := range before {
+				if !p.stopped() {
+					syscall.Kill(p.pid, syscall.SIGCONT)
+				}
+			}
+		}
+		time.Sleep(80 * time.Millisecond)
 	}
+	h.forking.Unlock()
 }
 
 // finder finds those who are to be ended. What it has found once stays found for as long as it lives.

@@ -13,9 +13,10 @@ import (
 
 // children are the processes that sbd has started itself and that nobody has waited for yet. Every other child is an orphan.
 type children struct {
-	mu     sync.Mutex
-	exits  map[int]chan syscall.WaitStatus
-	forked chan struct{}
+	forking sync.Mutex // held while one is made, which somebody in the container may halt: nothing else waits for it but the next one and orphans
+	mu      sync.Mutex
+	exits   map[int]chan syscall.WaitStatus
+	forked  chan struct{}
 }
 
 // spawn starts sbd anew as a helper. spec is what it reads, report what it says: nothing where it became what it was to become.
@@ -48,15 +49,17 @@ func (c *children) spawn(mode string, spec any, files []*os.File, attr *syscall.
 	}
 	h := &helper{children: c, exit: make(chan syscall.WaitStatus, 1), report: reportRead}
 	stuck := time.AfterFunc(time.Second, func() { awakenForks(h) })
-	c.mu.Lock()
+	c.forking.Lock()
 	// One thread: what it does is not much, and a Pod may have few processes left.
 	h.pid, err = syscall.ForkExec("/proc/self/exe", []string{"sbd", mode}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}, Files: descriptors, Sys: attr,
 	})
 	if err == nil {
+		c.mu.Lock()
 		c.exits[h.pid] = h.exit
+		c.mu.Unlock()
 	}
-	c.mu.Unlock()
+	c.forking.Unlock()
 	stuck.Stop()
 	if err != nil {
 		specWrite.Close()
@@ -143,6 +146,14 @@ func (c *children) reap() {
 		}
 		if errno != 0 {
 			continue
+		}
+		c.mu.Lock()
+		known := c.exits[int(info.pid)] != nil
+		c.mu.Unlock()
+		if !known {
+			// It may be the one that is being made.
+			c.forking.Lock()
+			c.forking.Unlock()
 		}
 		// With the lock: a number is given away no sooner than it is taken from the table.
 		c.mu.Lock()
