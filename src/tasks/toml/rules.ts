@@ -1,5 +1,5 @@
 /** What Harbor's models check beyond the types of single fields. */
-import { isIP } from 'node:net';
+import { problemOfAllowedHost } from '../../wire/network.ts';
 import type { Report } from './aliases.ts';
 import { shown } from './problems.ts';
 import type { Path } from './problems.ts';
@@ -65,23 +65,10 @@ function checkNetwork(
   if (hosts === undefined) return;
   if (mode !== 'allowlist' && (mode === undefined || hosts.length > 0))
     report([...path, 'allowed_hosts'], 'has a meaning only with network_mode = "allowlist"');
-  for (const [index, host] of hosts.entries())
-    if (!isAllowedHost(host))
-      report(
-        [...path, 'allowed_hosts', index],
-        `is ${shown(host)}; expected a host, *.host, an IP address or a range such as 192.0.2.0/24, without scheme, port or path`,
-      );
-}
-
-const HOST = /^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
-
-function isAllowedHost(entry: string): boolean {
-  const host = entry.trim().toLowerCase().replace(/\.$/, '');
-  const [address = '', length, ...rest] = host.split('/');
-  const family = isIP(address);
-  if (length === undefined) return family !== 0 || (HOST.test(host) && isIP(host.replace('*.', '')) === 0);
-  const bits = family === 4 ? 32 : 128;
-  return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
+  for (const [index, host] of hosts.entries()) {
+    const problem = problemOfAllowedHost(host);
+    if (problem !== undefined) report([...path, 'allowed_hosts', index], problem);
+  }
 }
 
 const SERVICE = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
