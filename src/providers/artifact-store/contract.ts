@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { problemOfPath } from '../../wire/upload-paths.ts';
 import type { ProviderError } from '../errors.ts';
 import type { SentRequest } from './memory-grants.ts';
-import type { ArtifactStore, PresignedRequest } from './port.ts';
+import { originOf, type ArtifactStore, type PresignedRequest } from './port.ts';
 
 export interface StoreUnderTest {
   /** An empty bucket. */
@@ -209,6 +209,15 @@ function presigned(use: () => StoreUnderTest): void {
     );
     expect((await put(request, body)).status).to.equal(200);
     expect(await store.head('up/a b.txt')).to.include({ size: 5 });
+  });
+
+  it('names the origin of everything that it presigns', async () => {
+    const { store } = use();
+    const urls = [
+      await store.presignGet('a b/ä', 60),
+      await store.presignPut('@evil.example/x', described(bytes('x')), 60),
+    ].map(({ url }) => originOf(url));
+    expect(new Set(urls)).to.deep.equal(new Set(await store.origins()));
   });
 
   it('presigns a PUT of an empty file', async () => {

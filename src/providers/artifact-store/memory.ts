@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto';
 import { ProviderError } from '../errors.ts';
 import { Grants, type Answer, type Objects, type SentRequest } from './memory-grants.ts';
-import type { ArtifactStore, ObjectInfo, PresignedRequest, PutOptions } from './port.ts';
+import {
+  originOf,
+  type ArtifactStore,
+  type ObjectInfo,
+  type PresignedRequest,
+  type PutOptions,
+} from './port.ts';
 
 export interface MemoryArtifactStoreOptions {
   bucket?: string;
@@ -119,6 +125,11 @@ export class MemoryArtifactStore implements ArtifactStore {
       ...(file.contentType === undefined ? {} : { 'content-type': file.contentType }),
     };
     return this.#grants.issue(this.link(key), { method: 'PUT', key, headers }, seconds);
+  }
+
+  async origins(): Promise<string[]> {
+    this.#begin('origins', '');
+    return [originOf(this.link(''))];
   }
 
   uri(key: string): string {

@@ -47,10 +47,20 @@ export interface ArtifactStore {
     file: { size: number; sha256: string; contentType?: string },
     seconds: number,
   ): Promise<PresignedRequest>;
+  /** Where presigned requests go: each origin that such a URL can have, as `originOf` writes it. The same as long as the process lives. */
+  origins(): Promise<string[]>;
   /** `s3://bucket/key`. */
   uri(key: string): string;
   /** Address of an object for a browser. */
   link(key: string): string;
+}
+
+const PORTS: Record<string, string> = { 'http:': '80', 'https:': '443' };
+
+/** `host:port` of a URL, in lower case, an IPv6 address in brackets. */
+export function originOf(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname}:${port || PORTS[protocol]}`;
 }
 
 /** The key within `bucket` that an `s3://` URI names; undefined for another bucket or something that is no such URI. */

@@ -13,7 +13,7 @@ import type { ProviderError } from '../errors.ts';
 import { artifactStoreContract } from './contract.ts';
 import type { SentRequest } from './memory-grants.ts';
 import type { ArtifactStore } from './port.ts';
-import { presignSeconds, s3ArtifactStore } from './s3.ts';
+import { presignSeconds, s3ArtifactStore, type S3Settings } from './s3.ts';
 import { objectLink } from './s3-link.ts';
 
 const BUCKET = 'artifacts';
@@ -302,6 +302,23 @@ describe('s3 ArtifactStore with a KMS key', () => {
       60,
     );
     expect(`${url}${JSON.stringify(headers)}`).to.not.contain('encryption');
+  });
+});
+
+describe('origin of presigned requests', () => {
+  const originsOf = (settings: Partial<S3Settings>): Promise<string[]> =>
+    s3ArtifactStore({ bucket: BUCKET, region: 'eu-west-1', credentials, ...settings }).origins();
+
+  it('is the bucket’s own host on AWS, the region’s where no certificate fits the bucket', async () => {
+    expect(await originsOf({})).to.deep.equal([`${BUCKET}.s3.eu-west-1.amazonaws.com:443`]);
+    expect(await originsOf({ bucket: 'a.b' })).to.deep.equal(['s3.eu-west-1.amazonaws.com:443']);
+  });
+
+  it('is the endpoint, not the one for browsers, with the port that its scheme has', async () => {
+    const publicEndpoint = 'https://files.example';
+    expect(await originsOf({ endpoint: 'http://SB-S3:7070', publicEndpoint })).to.deep.equal(['sb-s3:7070']);
+    expect(await originsOf({ endpoint: 'http://10.0.0.1' })).to.deep.equal(['10.0.0.1:80']);
+    expect(await originsOf({ endpoint: 'https://[2001:db8::1]' })).to.deep.equal(['[2001:db8::1]:443']);
   });
 });
 

@@ -15,6 +15,7 @@ import type { Readable } from 'node:stream';
 import { httpWithin } from '../aws/http.ts';
 import { ProviderError } from '../errors.ts';
 import {
+  originOf,
   PRESIGN_MAX_SECONDS,
   type ArtifactStore,
   type ObjectInfo,
@@ -90,6 +91,7 @@ class S3ArtifactStore implements ArtifactStore {
   readonly bucket: string;
   readonly #settings: S3Settings;
   readonly #client: S3Client;
+  #origin: string | undefined;
 
   constructor(settings: S3Settings) {
     this.bucket = settings.bucket;
@@ -185,6 +187,12 @@ class S3ArtifactStore implements ArtifactStore {
       const signed = { 'content-length': String(file.size), 'x-amz-checksum-sha256': checksum };
       return { url, headers: { ...signed, ...this.#encryptionHeaders(), ...type } };
     });
+  }
+
+  /** Endpoint, region, bucket and the SDK’s own settings decide on it together, so a URL is signed and looked at. */
+  async origins(): Promise<string[]> {
+    this.#origin ??= originOf((await this.presignGet('origin', PRESIGN_MAX_SECONDS)).url);
+    return [this.#origin];
   }
 
   uri(key: string): string {
