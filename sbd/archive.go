@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -236,94 +235,4 @@ func pack(archive *tar.Writer, at, name string, m *measure, buffer []byte) (bool
 		return true, failed(badArchive, "%s has changed while it was read", at)
 	}
 	return true, err
-}
-
-// copy copies a file or folder. Copying fills holes, so what has too many of them is left where it is.
-func (r *fileRequest) copy() error {
-	if !path.IsAbs(r.To) || path.Clean(r.To) == "/" {
-		return failed(badRequest, "%q is no absolute path", r.To)
-	}
-	from, err := filepath.EvalSymlinks(r.Path)
-	if err != nil {
-		return err
-	}
-	holes := int64(0)
-	filepath.WalkDir(from, func(at string, _ fs.DirEntry, _ error) error {
-		var stat syscall.Stat_t
-		if syscall.Lstat(at, &stat) == nil && stat.Mode&syscall.S_IFMT == syscall.S_IFREG {
-			holes += max(stat.Size-stat.Blocks*512, 0)
-			if r.MaxFileBytes > 0 && stat.Size > r.MaxFileBytes {
-				err = failed(tooLarge, "%s has %d bytes", at, stat.Size)
-			}
-		}
-		return nil
-	})
-	if r.MaxHoleBytes > 0 && holes > r.MaxHoleBytes {
-		err = failed(tooLarge, "it has %d bytes of holes", holes)
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(path.Dir(r.To), 0o755); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(r.To); err != nil {
-		return err
-	}
-	return copyTree(from, r.To)
-}
-
-func copyTree(from, to string) error {
-	var first error
-	note := func(err error) {
-		if first == nil {
-			first = err
-		}
-	}
-	buffer := make([]byte, 32<<10)
-	filepath.WalkDir(from, func(at string, entry fs.DirEntry, err error) error {
-		name, _ := filepath.Rel(from, at)
-		if err == nil {
-			err = copyOne(at, filepath.Join(to, name), entry, buffer)
-		}
-		if err != nil {
-			note(err)
-		}
-		return nil
-	})
-	return first
-}
-
-func copyOne(at, to string, entry fs.DirEntry, buffer []byte) error {
-	switch entry.Type() {
-	case fs.ModeDir:
-		return os.Mkdir(to, 0o755)
-	case fs.ModeSymlink:
-		target, err := os.Readlink(at)
-		if err != nil {
-			return err
-		}
-		return os.Symlink(target, to)
-	case 0:
-	default:
-		return nil // a FIFO, socket or device holds nothing
-	}
-	file, err := openRegular(at)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	copied, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyBuffer(onlyWriter{copied}, onlyReader{file}, buffer)
-	if closed := copied.Close(); err == nil {
-		err = closed
-	}
-	return err
 }

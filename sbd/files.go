@@ -239,7 +239,7 @@ func (r *fileRequest) files(op string, in io.Reader, out io.Writer) (any, error)
 	case "tar":
 		return r.tar(out)
 	case "copy":
-		return done, r.copy()
+		return r.copy()
 	}
 	return nil, failed(badRequest, "there is no request %q", op)
 }

@@ -226,6 +226,8 @@ type fileRequest struct {
 	MaxEntries   int     `json:"maxEntries"`
 	MaxFileBytes int64   `json:"maxFileBytes"`
 	MaxHoleBytes int64   `json:"maxHoleBytes"`
+
+	Exclude []string `json:"exclude"`
 }
 
 type identity struct {

@@ -1,5 +1,6 @@
-import type { TrialSubject } from './identity/subjects.ts';
 /** Pure: what a courier is to do, out of its Trial and the compiled task. */
+import { posix } from 'node:path';
+import type { TrialSubject } from './identity/subjects.ts';
 import { agentVariable, verifierVariable } from '../wire/assignment.ts';
 import type {
   AssignedAgent,
@@ -32,15 +33,16 @@ export function assignmentOf(
   { compiled, source, rules }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
-  const { workdir, user: own, healthcheck } = compiled.environments.agent;
+  const { user: own, healthcheck } = compiled.environments.agent;
+  const workdir = compiled.environments.agent.workdir ?? (image.workdir || '/');
   const user = own ?? (image.user || '0');
-  const assigned = (step: Compiled['steps'][number]): AssignedStep => stepOf(step, { user, rules });
+  const assigned = (step: Compiled['steps'][number]): AssignedStep => stepOf(step, { user, workdir, rules });
   const [first, ...others] = compiled.steps;
   return {
     trial: { namespace, name, uid, attempt },
     task: { name: trial.spec.task.name, ...present({ version: compiled.version }), source },
     image,
-    workdir: workdir ?? (image.workdir || '/'),
+    workdir,
     user,
     ...present({ healthcheck }),
     steps: [assigned(first), ...others.map(assigned)],
@@ -49,16 +51,22 @@ export function assignmentOf(
   };
 }
 
-type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string };
+type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string; workdir: string };
 
 function stepOf(
-  { agent, verifier, hooks, artifacts }: Compiled['steps'][number],
-  { user, rules }: StepFacts,
+  { agent, verifier, hooks, artifacts, uncopied }: Compiled['steps'][number],
+  facts: StepFacts,
 ): AssignedStep {
+  const { user, workdir } = facts;
+  const absolute = <One extends { source: string }>(artifact: One): One => ({
+    ...artifact,
+    source: posix.resolve(workdir, artifact.source),
+  });
   return {
-    agent: agentOf(agent, { user, rules }),
+    agent: agentOf(agent, facts),
     hooks,
-    artifacts,
+    artifacts: artifacts.map(absolute),
+    ...present({ uncopied: uncopied?.map(absolute) }),
     ...(!verifier.disabled && {
       verifier: {
         env: variables(verifier.env, verifierVariable),

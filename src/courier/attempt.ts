@@ -7,6 +7,7 @@ import type { BrokerClient } from './broker/broker-client.ts';
 import { HttpFailure } from './broker/http.ts';
 import type { Patience } from './broker/retry.ts';
 import { AttemptFailure, explain } from './failure.ts';
+import type { ArtifactRecord } from './record/artifacts.ts';
 import type { Findings } from './record/findings.ts';
 import { HandGone } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
@@ -25,6 +26,7 @@ export interface AttemptDeps {
   patience: Patience;
   hand: Hand;
   findings: Findings;
+  artifacts: ArtifactRecord;
   timeline: Timeline;
   note: (line: string) => void;
   /** Aborted when the courier is told to stop. */

@@ -6,6 +6,7 @@ import type { Outcome } from '../wire/outcome.ts';
 import { attemptOf, attemptTrial } from './attempt.ts';
 import { brokerClient } from './broker/broker-client.ts';
 import { explain } from './failure.ts';
+import { artifactRecord } from './record/artifacts.ts';
 import { findings as newFindings } from './record/findings.ts';
 import type { Hand } from './hand/hand.ts';
 import { openHand } from './hand/sbd-hand.ts';
@@ -57,7 +58,8 @@ async function attemptAndStore({ settings, stop, now, hand, log, findings }: Par
   const timeline = newTimeline(now, note);
   const patience = { totalMs: PATIENCE_MS, note, stop };
   const broker = brokerClient(settings.broker, patience);
-  const deps = { settings, broker, patience, hand, findings, timeline, note, stop };
+  const artifacts = artifactRecord();
+  const deps = { settings, broker, patience, hand, findings, artifacts, timeline, note, stop };
   try {
     const { assignment, outcome } = await attemptTrial(deps);
     if (!assignment?.upload) return outcome;
@@ -65,6 +67,7 @@ async function attemptAndStore({ settings, stop, now, hand, log, findings }: Par
     return await storeResults(assignment, outcome, {
       hand,
       log,
+      artifacts,
       timeline,
       logs: settings.paths.logs,
       broker: brokerClient(settings.broker, storing),

@@ -168,8 +168,16 @@ const Step = Type.Object({
 });
 
 const Artifact = Type.Object({
-  source: text(4096, 'Absolute path in the task container.', { pattern: '^/' }),
+  source: text(4096, 'Path in the task container, absolute or relative to the working directory.', {
+    minLength: 1,
+  }),
   destination: Type.Optional(text(1024, 'Path under `output/`; default: the source’s.')),
+  exclude: Type.Optional(
+    atomicList(text(512, 'Pattern.'), {
+      maxItems: 32,
+      description: 'What a folder is copied without, in patterns of `tar --exclude`.',
+    }),
+  ),
 });
 
 /** Everything but these is immutable once the Trial exists. */

@@ -8,6 +8,6 @@ export function artifactPlace(source: string, destination: string | undefined): 
   const from = posix.normalize(source).replace(/(.)\/$/, '$1');
   const wanted = destination?.endsWith('/')
     ? destination + posix.basename(from)
-    : (destination ?? from.slice(1));
+    : (destination ?? (from === '.' ? 'workdir' : from.replace(/^\//, '')));
   return posix.normalize(wanted || 'root');
 }

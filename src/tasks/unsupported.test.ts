@@ -9,7 +9,7 @@ const fields = (text: string): string[] => unsupportedFields(parseTaskToml(text)
 describe('unsupportedFields', () => {
   it('has nothing to say of what is run', () => {
     const text = `
-artifacts = ["/app/out", { source = "/x", destination = "y", service = "main" }]
+artifacts = ["/app/out", "out", { source = "/d", exclude = ["*.log"] }, { source = "/x", destination = "y", service = "main" }]
 [agent]
 user = "agent"
 network_mode = "public"
@@ -37,8 +37,6 @@ command = "true"`;
     ['environment.skills_dir', '[environment]\nskills_dir = "/s"'],
     ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
     ['environment.gpu_types', '[environment]\ngpu_types = ["H100"]'],
-    ['artifacts', 'artifacts = ["relative"]'],
-    ['artifacts', '[[artifacts]]\nsource = "/a"\nexclude = ["*.log"]'],
     ['artifacts', '[[artifacts]]\nsource = "/a"\nservice = "db"'],
   ];
   for (const [field, text] of refused)

@@ -52,16 +52,6 @@ const rows: [string, (config: TaskConfig) => boolean, string][] = [
     ({ artifacts }) => artifacts.map(artifact).some(({ service = 'main' }) => service !== 'main'),
     'only the service main is supported yet',
   ],
-  [
-    'artifacts',
-    ({ artifacts }) => artifacts.map(artifact).some(({ exclude }) => filled(exclude)),
-    'exclude is not supported yet',
-  ],
-  [
-    'artifacts',
-    ({ artifacts }) => artifacts.map(artifact).some(({ source }) => !source.startsWith('/')),
-    'only absolute paths are supported yet',
-  ],
 ];
 
 /** Every field of a task.toml that this version does not run; empty when it runs all of it. */

@@ -21,6 +21,18 @@ export interface ArtifactCopy {
   /** Absolute path in the task container. */
   source: string;
   into: string;
+  /** Patterns of what a folder is copied without, as of `tar --exclude`. */
+  exclude?: string[];
+}
+
+/** An artifact that needs no copy. */
+export interface UncopiedArtifact {
+  /** Absolute path in the task container. */
+  source: string;
+  /** Where it is, below the Trial's prefix. */
+  place: string;
+  /** `Kept`: as all of /logs. `Skipped`: another one has its place. */
+  why: 'Kept' | 'Skipped';
 }
 
 /** A shell command between agent and verifier. */
@@ -59,6 +71,8 @@ export interface AssignedStep {
   /** Run after the agent, before the artifacts are copied. */
   hooks: Hook[];
   artifacts: ArtifactCopy[];
+  /** For the manifest of artifacts alone; missing: none. */
+  uncopied?: UncopiedArtifact[];
   /** Missing: disabled. */
   verifier?: AssignedVerifier;
 }

@@ -1,5 +1,5 @@
 /** The courier's hand inside the task container: what phases ask for. */
-import type { FilesRequest } from '../../wire/hand/protocol.ts';
+import type { Copied, FilesRequest } from '../../wire/hand/protocol.ts';
 
 /** A process to run in the task container. */
 export interface Command {
@@ -88,7 +88,7 @@ export interface Hand {
   /** Puts files into the container. */
   stage(what: Staged, ground?: Ground): Promise<StageResult>;
   /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with the reason of `signal`. */
-  copy(copy: Copy, signal: AbortSignal): Promise<void>;
+  copy(copy: Copy, signal: AbortSignal): Promise<Copied>;
   /** Ends every process but sbd, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */
   freeze(): Promise<boolean>;
   /** Ends the task container. */

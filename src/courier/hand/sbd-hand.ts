@@ -1,7 +1,7 @@
 /** The hand as `sbd` carries it out. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packTar } from 'modern-tar/fs';
-import type { Exit, Sink } from '../../wire/hand/protocol.ts';
+import type { Copied, Exit, Sink } from '../../wire/hand/protocol.ts';
 import type { Findings } from '../record/findings.ts';
 import { HandGone } from './hand.ts';
 import type { Checked, Command, Copy, Ended, Ground, Hand, Refusal, Staged, StageResult } from './hand.ts';
@@ -178,8 +178,8 @@ class SbdHand implements Hand {
     await this.#sbd.untar({ path: to }, archiveOf(from, script));
   }
 
-  async copy(copy: Copy, signal: AbortSignal): Promise<void> {
-    await Promise.race([this.#stopped, this.#again(() => this.#sbd.copy(copy, signal))]);
+  async copy(copy: Copy, signal: AbortSignal): Promise<Copied> {
+    return await Promise.race([this.#stopped, this.#again(() => this.#sbd.copy(copy, signal))]);
   }
 
   freeze(): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { artifactRecord } from '../record/artifacts.ts';
 import { findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import { runStep } from './phases.ts';
@@ -30,6 +31,7 @@ describe('a disk that the agent has filled', () => {
       {
         hand: hand as unknown as Hand,
         findings: findings(),
+        artifacts: artifactRecord(),
         timeline: {
           during: (_phase, work) => work(),
           current: () => 'verifier',

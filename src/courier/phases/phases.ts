@@ -4,6 +4,7 @@ import { present } from '../../crds/present.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/hand.ts';
 import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
+import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
@@ -20,6 +21,7 @@ import { verify } from './verifier.ts';
 export interface PhaseDeps {
   hand: Hand;
   findings: Findings;
+  artifacts: ArtifactRecord;
   timeline: Timeline;
   note: (line: string) => void;
   stop: AbortSignal;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { artifactRecord } from '../record/artifacts.ts';
 import { findings } from '../record/findings.ts';
 import { timeline } from '../record/timeline.ts';
 import type { Hand } from '../hand/hand.ts';
@@ -78,6 +79,7 @@ describe('the steps of a task', () => {
     const ending = await runSteps({ surroundings: {}, steps }, {} as ReadyTask, {
       hand: hand as unknown as Hand,
       findings: findings(),
+      artifacts: artifactRecord(),
       timeline: timeline(
         () => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds++)),
         () => {},

@@ -52,6 +52,13 @@ const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', a
 /** Where everything else goes. What lies under this name among the artifacts is skipped, so no two files have one key. */
 const REST = 'output/.logs';
 
+/** Ours. What the container has under that name goes to where nothing else of it goes. */
+export const ARTIFACT_MANIFEST = 'output/manifest.json';
+const besideOurs = (path: string): string =>
+  path === ARTIFACT_MANIFEST || path.startsWith(`${ARTIFACT_MANIFEST}/`)
+    ? path.replace('output', `${REST}/artifacts`)
+    : path;
+
 /** Everything in the folder `logs` that can be stored, and what was left out and why. */
 export function collectLogs(logs: string, limits: Limits = LIMITS): Collected {
   const walk = new Walk(limits);
@@ -156,7 +163,7 @@ class Walk {
       if (pathBytes > this.#limits.pathBytes) return this.#skip(path, 'TooMany');
       this.#pathBytes = pathBytes;
       this.#bytes += size;
-      this.files.push({ path, source, dev, ino, size });
+      this.files.push({ path: besideOurs(path), source, dev, ino, size });
       return undefined;
     });
   }

@@ -6,7 +6,8 @@ import { explain } from '../failure.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
-import { collectLogs } from './collect.ts';
+import { artifactManifest, type ArtifactRecord } from '../record/artifacts.ts';
+import { ARTIFACT_MANIFEST, collectLogs } from './collect.ts';
 import { outcomeFile } from './outcome.ts';
 import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';
@@ -15,6 +16,7 @@ export interface StoreDeps extends UploadOptions {
   hand: Hand;
   logs: string;
   log: TrialLog;
+  artifacts: ArtifactRecord;
   timeline: Timeline;
 }
 
@@ -36,16 +38,22 @@ export async function storeResults(
 }
 
 async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
-  const { hand, logs, log, timeline } = deps;
+  const { hand, logs, log, artifacts, timeline } = deps;
   // Nobody may write what is being stored, and the courier must be able to read it.
   if (!hand.isGone()) await hand.freeze().catch((error: unknown) => log.note(explain(error)));
   const found = collectLogs(logs);
+  const listed = artifactManifest(
+    artifacts.list(),
+    found.files.map(({ path }) => path),
+  );
   const storeLog = (): Promise<UploadFile> => uploadText('trial.log', log.text(), deps);
   const uploaded = await uploadFiles(found.files, { ...deps, storesOwn: storeLog });
   const skipped: Skipped[] = [...found.skipped, ...uploaded.skipped];
   for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
   log.note(`${uploaded.files.length} files stored`);
   const files = [...uploaded.files, await storeLog()];
+  if (listed.length > 0)
+    files.push(await uploadText(ARTIFACT_MANIFEST, `${JSON.stringify(listed, null, 2)}\n`, deps));
   const counts = {
     files: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),

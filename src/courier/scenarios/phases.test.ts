@@ -137,6 +137,46 @@ describe('the phases of a Trial', function () {
     expect((await late.finish()).result).to.deep.include({ reason: 'AgentSetupTimeout' });
   });
 
+  it('keeps artifacts as Harbor does: without what is excluded, out of the workdir, and with a manifest', async () => {
+    const run = await make({
+      files: taskOf(
+        [
+          'mkdir -p out/cache /app/links; echo 1 > out/one; echo 2 > out/two.pyc; echo 3 > out/cache/x',
+          'ln -s /etc/passwd /app/links/passwd; echo 4 > /app/links/file; echo mine > /logs/artifacts/manifest.json',
+        ],
+        [reward('true')],
+        'artifacts = [{ source = "out", exclude = ["*.pyc", "cache"] }, "/app/links", "/app/none.txt", "/logs/x"]\n',
+      ),
+    });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
+    const entry = (source: string, destination: string, more: object) => ({
+      source,
+      destination,
+      type: 'directory',
+      status: 'ok',
+      service: null,
+      exclude: [],
+      ...more,
+    });
+    expect(JSON.parse(run.text('output/manifest.json'))).to.deep.equal([
+      entry('/logs/artifacts', 'artifacts', { status: 'ok' }),
+      entry('/app/out', 'artifacts/out', { exclude: ['*.pyc', 'cache'] }),
+      entry('/app/links', 'artifacts/app/links', { status: 'failed' }),
+      entry('/app/none.txt', 'artifacts/app/none.txt', { type: 'file', status: 'failed' }),
+      entry('/logs/x', 'artifacts/.logs/x', { status: 'failed' }),
+    ]);
+    const paths = run.manifest().files.map(({ path }) => path);
+    expect(paths.filter((path) => path.startsWith('output/'))).to.have.members([
+      'output/out/one',
+      'output/app/links/file',
+      'output/.logs/artifacts/manifest.json',
+      'output/manifest.json',
+    ]);
+    expect(run.text('output/.logs/artifacts/manifest.json')).to.equal('mine\n');
+    expect(outcome.stored?.files).to.equal(paths.length);
+  });
+
   it('records the crash of a custom agent and judges it', async () => {
     const run = await make({ assignment: { agent: custom('echo out; echo err >&2; kill -9 $$') } });
     const outcome = await run.finish();

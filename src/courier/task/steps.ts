@@ -4,7 +4,13 @@ import { agentOf } from '../../agents/registry.ts';
 import { agentFacts, solves } from '../../crds/agents.ts';
 import type { Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
-import type { ArtifactCopy, AssignedStep, AssignedVariable, Assignment } from '../../wire/assignment.ts';
+import type {
+  ArtifactCopy,
+  AssignedStep,
+  AssignedVariable,
+  Assignment,
+  UncopiedArtifact,
+} from '../../wire/assignment.ts';
 import { POD_PATHS } from '../../wire/pod-paths.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
@@ -44,6 +50,7 @@ export interface Step {
   /** Run after the agent, before the artifacts are copied. */
   hooks: Limited[];
   artifacts: ArtifactCopy[];
+  uncopied?: UncopiedArtifact[];
   /** Copies them: the agent's user, because the agent chooses what lies there. */
   artifactsUser: string;
   /** Missing: disabled. */
@@ -100,7 +107,7 @@ function surroundingsOf({ image: { entrypoint }, workdir, user, healthcheck }: A
 }
 
 function stepOf(assigned: AssignedStep, task: ReadyTask, around: Around): Step {
-  const { name, agent, hooks, artifacts, verifier } = assigned;
+  const { name, agent, hooks, artifacts, uncopied, verifier } = assigned;
   return {
     ...present({ name }),
     ...agentPartsOf(agent, task, around),
@@ -109,6 +116,7 @@ function stepOf(assigned: AssignedStep, task: ReadyTask, around: Around): Step {
       limited(shellCommand(command, { ...around, user }), timeoutSeconds),
     ),
     artifacts,
+    ...present({ uncopied }),
     artifactsUser: agentFacts(agent.name)?.reads === 'nothing' ? around.user : agent.user,
     ...(verifier && { verifier: verifierOf(verifier, task, around) }),
   };

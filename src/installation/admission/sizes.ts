@@ -22,7 +22,10 @@ const size = [
   ...['agent.?install', 'agent.?run', 'environment.?healthcheck.?command'].map((text) =>
     bytes(`object.spec.?${text}`),
   ),
-  sum(listAt('object.spec.?artifacts'), `size(bytes(it.source)) + ${bytes('it.?destination')}`),
+  sum(
+    listAt('object.spec.?artifacts'),
+    `size(bytes(it.source)) + ${bytes('it.?destination')} + it.?exclude.orValue([]).map(one, size(bytes(one))).sum()`,
+  ),
   'variables.buildArgs',
 ].join(' + ');
 

@@ -1,7 +1,7 @@
 /** Files of the container that are to be kept under `output/`. */
 import { posix } from 'node:path';
 import type { TrialSpec } from '../../crds/trial.ts';
-import type { ArtifactCopy } from '../../wire/assignment.ts';
+import type { ArtifactCopy, UncopiedArtifact } from '../../wire/assignment.ts';
 import { POD_PATHS } from '../../wire/pod-paths.ts';
 import { artifactPlace } from '../artifact-place.ts';
 
@@ -9,7 +9,8 @@ type Artifact = NonNullable<TrialSpec['artifacts']>[number];
 
 export interface Artifacts {
   artifacts: ArtifactCopy[];
-  /** Of several with one destination Harbor takes the first, with a warning. */
+  uncopied: UncopiedArtifact[];
+  /** Of several that want one place Harbor takes the first, with a warning. */
   notes: string[];
   /** Sentences about destinations outside `output/`. */
   faults: string[];
@@ -21,36 +22,56 @@ const isWithin = (path: string, folder: string): boolean => path === folder || p
 const isKept = (source: string): boolean =>
   isWithin(source, POD_PATHS.logs) && !isWithin(source, `${POD_PATHS.logs}/verifier`);
 
-/** What is to be copied of a list of artifacts. */
+/** What is to be copied of a list of artifacts. A relative source stays one: what it is relative to only the image may say. */
 export function artifactCopies(list: readonly Artifact[]): Artifacts {
-  const faults: string[] = [];
-  const copies = list.flatMap(({ source, destination }) => {
+  const found: Artifacts = { artifacts: [], uncopied: [], notes: [], faults: [] };
+  for (const { source, destination, exclude } of list) {
     const from = posix.normalize(source).replace(/(.)\/$/, '$1');
-    if (destination === undefined && isKept(from)) return [];
     const into = artifactPlace(from, destination);
-    if (isUnderOutput(into, from)) return [{ source: from, into }];
-    faults.push(
-      `artifact ${JSON.stringify(from)}: the destination ${JSON.stringify(destination ?? into)} is no path under output/`,
-    );
-    return [];
-  });
-  return { ...withoutClashes(copies), faults };
+    const copy = { source: from, into, ...(exclude?.length && { exclude }) };
+    if (destination === undefined && isKept(from)) keep(copy, found);
+    else if (isUnderOutput(into, from)) claim(copy, found);
+    else
+      found.faults.push(
+        `artifact ${JSON.stringify(from)}: the destination ${JSON.stringify(destination ?? into)} is no path under output/`,
+      );
+  }
+  return found;
 }
 
-function withoutClashes(copies: ArtifactCopy[]): Pick<Artifacts, 'artifacts' | 'notes'> {
-  const first = new Map(copies.toReversed().map((copy) => [copy.into, copy]));
-  const artifacts = copies.filter((copy) => first.get(copy.into) === copy);
-  const notes = copies
-    .filter((copy) => first.get(copy.into) !== copy)
-    .map(
-      ({ source, into }) =>
-        `artifact ${source} is left out: ${first.get(into)?.source} goes to output/${into}`,
-    );
-  return { artifacts, notes };
+function keep({ source, exclude }: ArtifactCopy, { uncopied, notes }: Artifacts): void {
+  uncopied.push({ source, place: placeOfLogs(source.slice(POD_PATHS.logs.length + 1)), why: 'Kept' });
+  if (exclude)
+    notes.push(`artifact ${source}: exclude has no effect under ${POD_PATHS.logs}, all of which is stored`);
+}
+
+/** Where the results have what lies at a path below /logs. */
+function placeOfLogs(path: string): string {
+  if (isWithin(path, 'agent')) return path;
+  if (isWithin(path, 'artifacts')) return path.replace('artifacts', 'output');
+  return posix.join('output/.logs', path);
+}
+
+/** The first has its place, with all above and below it. */
+function claim(copy: ArtifactCopy, { artifacts, uncopied, notes }: Artifacts): void {
+  const { source, into } = copy;
+  const prior = artifacts.find((one) => isWithin(into, one.into) || isWithin(one.into, into));
+  if (!prior) return void artifacts.push(copy);
+  uncopied.push({ source, place: posix.join('output', into), why: 'Skipped' });
+  if (!isCovered(copy, prior))
+    notes.push(`artifact ${source} is left out: ${prior.source} goes to output/${prior.into}`);
+}
+
+/** Whether the prior one brings all of it to the very same place. */
+function isCovered({ source, into, exclude = [] }: ArtifactCopy, prior: ArtifactCopy): boolean {
+  const { exclude: without = [] } = prior;
+  if (source === prior.source && into === prior.into) return String(without) === String(exclude);
+  const rest = posix.relative(prior.source, source);
+  return without.length === 0 && isWithin(source, prior.source) && into === posix.join(prior.into, rest);
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 const isUnderOutput = (into: string, source: string): boolean =>
-  !/^(\.{1,2}$|\.\.\/|\/)/.test(into) && !CONTROL.test(into + source);
+  !/^(\.{1,2}$|\.\.\/|\/|manifest\.json(\/|$))/.test(into) && !/^\.\.(\/|$)/.test(source) && !CONTROL.test(into + source);

@@ -34,7 +34,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
     verifier: tableOf(config.verifier.env),
   };
   const environment = environmentFor(spec, task, tables.environment.env);
-  const { artifacts, notes, faults } = artifactCopies(
+  const { artifacts, uncopied, notes, faults } = artifactCopies(
     spec.artifacts?.length ? spec.artifacts : artifactsOf(config),
   );
   return {
@@ -50,6 +50,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
         },
         hooks: hooksOf(config),
         artifacts,
+        ...(uncopied.length > 0 && { uncopied }),
       },
     ],
     ...present({ version: spec.task.version ?? task.version }),

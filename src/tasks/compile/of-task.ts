@@ -76,5 +76,9 @@ export const artifactsOf = ({ artifacts }: TaskConfig): NonNullable<TrialSpec['a
   artifacts.map((artifact) =>
     typeof artifact === 'string'
       ? { source: artifact }
-      : { source: artifact.source, ...present({ destination: artifact.destination }) },
+      : {
+          source: artifact.source,
+          ...present({ destination: artifact.destination }),
+          ...(artifact.exclude?.length && { exclude: artifact.exclude }),
+        },
   );

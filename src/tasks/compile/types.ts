@@ -26,7 +26,7 @@
 import type { Environment, EnvVar } from '../../crds/environment.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
-import type { ArtifactCopy, Hook } from '../../wire/assignment.ts';
+import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 
@@ -63,6 +63,8 @@ export interface CompiledStep {
   /** Run after the agent, before the artifacts are copied. */
   hooks: Hook[];
   artifacts: ArtifactCopy[];
+  /** Missing: none. */
+  uncopied?: UncopiedArtifact[];
 }
 
 /** Why a task cannot be run; the words are the Trial's `message`. */

@@ -208,8 +208,18 @@ export type FilesRequest = { user?: string } & (
   | { op: 'untar'; path: string; owner?: number; maxBytes?: number; maxEntries?: number }
   /** Yields a tar of `path`; what is no file, directory or link is left out. */
   | { op: 'tar'; path: string; maxBytes?: number; maxEntries?: number }
-  /** Copies a file or folder; a link is followed only where it is `path` itself. */
-  | { op: 'copy'; path: string; to: string; maxFileBytes?: number; maxHoleBytes?: number }
+  /**
+   * Copies a file or folder; a link is followed only where it is `path` itself. `exclude`: patterns of GNU tar's `--exclude`, for a folder.
+   * → Copied
+   */
+  | {
+      op: 'copy';
+      path: string;
+      to: string;
+      exclude?: string[];
+      maxFileBytes?: number;
+      maxHoleBytes?: number;
+    }
 );
 
 export type Request = RunRequest | AttachRequest | ShortRequest | FilesRequest;
@@ -246,6 +256,13 @@ export interface Entry {
   modified: number;
   /** Of a link. */
   target?: string;
+}
+
+/** Answer to `copy`. */
+export interface Copied {
+  kind: 'file' | 'directory';
+  /** Links that lead out of the folder: absolute ones, and others. */
+  linksOut: number;
 }
 
 export interface CommandState {

@@ -9,6 +9,7 @@ import type { Frame } from '../../../wire/hand/frames.ts';
 import type {
   AttachRequest,
   CommandState,
+  Copied,
   Ending,
   Entry,
   Exit,
@@ -202,8 +203,8 @@ export class Sbd {
   }
 
   /** Gives up at `signal`: rejects with Refused, or where that came before, with its reason. */
-  async copy(copy: Of<'copy'>, signal?: AbortSignal): Promise<void> {
-    await this.#short({ op: 'copy', ...copy }, signal);
+  async copy(copy: Of<'copy'>, signal?: AbortSignal): Promise<Copied> {
+    return (await this.#short({ op: 'copy', ...copy }, signal)) as unknown as Copied;
   }
 
   /** Commands in the container go on. */

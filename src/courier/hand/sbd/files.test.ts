@@ -162,6 +162,28 @@ describe('files that sbd works with', function () {
     expect(await copy('none')).to.equal('NotFound');
   });
 
+  it('are copied without what is excluded, and without end where the copy lies within', async () => {
+    const { hand, said } = container();
+    const made = 'cd /app; mkdir -p e/cache e/src; touch e/src/a.pyc e/src/a.py e/cache/x; ln -s src/a.py e/near';
+    await said({ argv: ['sh', '-c', made], user: 'agent' });
+    const exclude = ['*.pyc', 'cache'];
+    expect(await hand.copy({ path: '/app/e', to: '/app/e/copy', user: 'agent', exclude })).to.deep.equal({
+      kind: 'directory',
+      linksOut: 0,
+    });
+    const { stdout } = await said({ argv: ['sh', '-c', 'cd /app/e/copy; find . | LC_ALL=C sort'] });
+    expect(stdout).to.equal('.\n./near\n./src\n./src/a.py\n');
+    await said({ argv: ['sh', '-c', 'ln -s /etc /app/e/far; ln -s ../../x /app/e/src/up'], user: 'agent' });
+    const again = { path: '/app/e', to: '/app/e/copy', user: 'agent' };
+    expect(await hand.copy(again)).to.deep.equal({ kind: 'directory', linksOut: 2 });
+    expect(await hand.copy({ path: '/app/e/near', to: '/app/n', user: 'agent', exclude: ['*'] })).to.deep.equal({
+      kind: 'file',
+      linksOut: 0,
+    });
+    const patterns = new Array<string>(300).fill('x');
+    expect(await reasonOf(hand.copy({ ...again, exclude: patterns }))).to.equal('TooLarge');
+  });
+
   it('keep nobody who stops reading or writing', async () => {
     const { hand } = container();
     await hand.writeFile({ path: '/app/large' }, big);
