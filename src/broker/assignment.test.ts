@@ -6,6 +6,7 @@ import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
 import { compile, parseTaskToml } from '../tasks/index.ts';
+import { secretVariable } from '../wire/assignment.ts';
 import { assignmentOf } from './assignment.ts';
 import { IMAGE, trialWith } from '../../test/support/broker/objects.ts';
 
@@ -125,12 +126,12 @@ describe('assignment', () => {
     const { agent, verifier } = step({ trial, toml: '[solution.env]\nA = "a"\n[verifier.env]\nB = "b"\n' });
     expect(agent.env).to.deep.equal([
       { name: 'MODE', value: 'fast' },
-      { name: 'API_KEY', courierVariable: 'SB_SECRET_AGENT_1' },
+      { name: 'API_KEY', courierVariable: secretVariable(secretKeyRef) },
       { name: 'EMPTY', value: '' },
       { name: 'A', value: 'a' },
     ]);
     expect(verifier?.env).to.deep.equal([
-      { name: 'JUDGE_KEY', courierVariable: 'SB_SECRET_VERIFIER_0' },
+      { name: 'JUDGE_KEY', courierVariable: secretVariable(secretKeyRef) },
       { name: 'B', value: 'b' },
     ]);
   });

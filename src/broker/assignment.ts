@@ -1,7 +1,7 @@
 /** Pure: what a courier is to do, out of its Trial and the compiled task. */
 import { posix } from 'node:path';
 import type { TrialSubject } from './identity/subjects.ts';
-import { agentVariable, verifierVariable } from '../wire/assignment.ts';
+import { secretVariable } from '../wire/assignment.ts';
 import type {
   AssignedAgent,
   AssignedSource,
@@ -15,9 +15,9 @@ import { present } from '../crds/present.ts';
 import type { Compiled } from '../tasks/index.ts';
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */
-const variables = (env: EnvVar[], courierVariable: (index: number) => string): AssignedVariable[] =>
-  env.map(({ name, value, secretKeyRef }, index) =>
-    secretKeyRef ? { name, courierVariable: courierVariable(index) } : { name, value: value ?? '' },
+const variables = (env: EnvVar[]): AssignedVariable[] =>
+  env.map(({ name, value = '', secretKeyRef }) =>
+    secretKeyRef ? { name, courierVariable: secretVariable(secretKeyRef) } : { name, value },
   );
 
 export interface AssignmentFacts {
@@ -69,7 +69,7 @@ function stepOf(
     ...present({ uncopied: uncopied?.map(absolute) }),
     ...(!verifier.disabled && {
       verifier: {
-        env: variables(verifier.env, verifierVariable),
+        env: variables(verifier.env),
         timeoutSeconds: verifier.timeoutSeconds,
         user: verifier.user ?? user,
       },
@@ -81,7 +81,7 @@ function agentOf(agent: Compiled['steps'][number]['agent'], { user, rules }: Ste
   const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run } = agent;
   return {
     name,
-    env: variables(agent.env, agentVariable),
+    env: variables(agent.env),
     setupTimeoutSeconds,
     user: agent.user ?? user,
     // Either may have them stopped.

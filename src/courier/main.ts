@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { POD_PATHS } from '../wire/pod-paths.ts';
 import { explain } from './failure.ts';
-import { SECRET_PREFIX } from './settings.ts';
+import { SECRET_PREFIX } from '../wire/assignment.ts';
 import type { BrokerSettings, Settings } from './settings.ts';
 import { runTrial } from './trial.ts';
 import { redact } from './record/trial-log.ts';

@@ -1,8 +1,5 @@
 /** What the courier is told by its Pod. */
 
-/** Variables whose values the kubelet filled from Secrets start with this. */
-export const SECRET_PREFIX = 'SB_SECRET_';
-
 export interface BrokerSettings {
   /** Base URL. */
   url: string;
@@ -25,6 +22,6 @@ export interface Settings {
   };
   /** The Pod's name, which ends in the attempt's number and five random characters. */
   hostname: string;
-  /** Values by the courier's own variable, see `agentVariable`. */
+  /** Values by the courier's own variable, see `secretVariable`. */
   secrets: Record<string, string>;
 }

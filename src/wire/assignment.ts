@@ -3,18 +3,20 @@
  * the bearer. Both ends are of one image, so there is one version. Failures are `{ "error": string }` with 401 (token), 403 (not this
  * Pod's), 404 (no task), 409 (another task than the Job was made for), 422 (a task that cannot be run), 503 (retry).
  */
-import type { Healthcheck } from '../crds/environment.ts';
+import type { EnvVar, Healthcheck } from '../crds/environment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
+import { sha256 } from '../crds/names.ts';
 import type { BackgroundProcesses } from '../crds/trial.ts';
 
 /** A variable for a phase: its value, or the name of the courier's own variable that the kubelet filled from a Secret. */
 export type AssignedVariable = { name: string; value: string } | { name: string; courierVariable: string };
 
-/** The courier's own variable that holds the secret value of entry `index` of the agent's variables. */
-export const agentVariable = (index: number): string => `SB_SECRET_AGENT_${index}`;
+/** Variables of the courier's whose values the kubelet filled from Secrets start with this. */
+export const SECRET_PREFIX = 'SB_SECRET_';
 
-/** The same for the verifier's. */
-export const verifierVariable = (index: number): string => `SB_SECRET_VERIFIER_${index}`;
+/** The courier's own variable that holds what a key of a Secret says. */
+export const secretVariable = ({ name, key }: NonNullable<EnvVar['secretKeyRef']>): string =>
+  SECRET_PREFIX + sha256(`${name}/${key}`).slice(0, 16);
 
 /** What is to be copied to `/logs/artifacts/<into>`. */
 export interface ArtifactCopy {

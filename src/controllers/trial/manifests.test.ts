@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
+import { secretVariable } from '../../wire/assignment.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
@@ -147,7 +148,7 @@ describe('the Job of a Trial', () => {
     });
     const env = spec?.initContainers?.[0]?.env;
     expect(env?.at(-1)).to.deep.equal({
-      name: 'SB_SECRET_AGENT_1',
+      name: secretVariable({ name: 'keys', key: 'a' }),
       valueFrom: { secretKeyRef: { name: 'keys', key: 'a' } },
     });
     expect(JSON.stringify(spec)).not.to.contain('plain');

@@ -1,5 +1,5 @@
 /** Pure: the Kubernetes objects of a Trial. */
-import { agentVariable, verifierVariable } from '../../wire/assignment.ts';
+import { secretVariable } from '../../wire/assignment.ts';
 import { HAND_SOCKET, POD_PATHS, SBD } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
@@ -158,11 +158,7 @@ function courier(trial: Trial, settings: AttemptSettings): ContainerLayout<Volum
     user: settings.courierUid,
     // A small young generation: with 10,000 output files V8 would otherwise let the heap grow by a third.
     command: ['node', '--max-semi-space-size=1', '/app/courier.js', 'trial'],
-    env: [
-      ...brokerEnv(settings),
-      ...secrets(agent.env, agentVariable),
-      ...secrets(verifier.env, verifierVariable),
-    ],
+    env: [...brokerEnv(settings), ...secrets([...(agent.env ?? []), ...(verifier.env ?? [])])],
     // The kubelet starts the task container only when this is through, so sbd is there.
     lifecycle: { postStart: { exec: { command: ['/opt/sb/sbd', 'copy', POD_PATHS.control] } } },
     mounts: [
@@ -176,18 +172,16 @@ function courier(trial: Trial, settings: AttemptSettings): ContainerLayout<Volum
   };
 }
 
-/** Only the references: the kubelet fills the values into the courier, which hands them to the one phase that may see them. */
-const secrets = (env: EnvVar[] | undefined, variable: (index: number) => string): EnvEntry[] =>
-  (env ?? []).flatMap(({ secretKeyRef }, index) =>
-    secretKeyRef
-      ? [
-          {
-            name: variable(index),
-            valueFrom: { secretKeyRef: { name: secretKeyRef.name, key: secretKeyRef.key } },
-          },
-        ]
-      : [],
-  );
+/** Only the references, each once: the kubelet fills the values into the courier, which hands them to the phases that may see them. */
+const secrets = (env: EnvVar[]): EnvEntry[] => {
+  const entries = env.flatMap(({ secretKeyRef }): [string, EnvEntry][] => {
+    if (!secretKeyRef) return [];
+    const { name, key } = secretKeyRef;
+    const variable = secretVariable(secretKeyRef);
+    return [[variable, { name: variable, valueFrom: { secretKeyRef: { name, key } } }]];
+  });
+  return [...new Map(entries).values()];
+};
 
 /** The task's image. It gets no credential. */
 function taskContainer(trial: CompiledTrial, image: ReadyImage): ContainerLayout<Volume> {

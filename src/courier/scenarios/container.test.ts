@@ -14,7 +14,7 @@ describe('the task container', function () {
         'tests/test.sh': bash('id -un; echo "$HOME|$MARK|$BOTH|$IMAGE|$KEY|$PWD"', reward('true')),
       },
       pod: { env: { IMAGE: 'image' } },
-      secrets: { SB_SECRET_AGENT_0: "o'secret\nline" },
+      secrets: { SB_SECRET_0: "o'secret\nline" },
       assignment: {
         agent: custom(
           bash(
@@ -22,7 +22,7 @@ describe('the task container', function () {
             'cat /proc/1/environ; cat /proc/1/maps; trap',
             'echo > /sb/x',
           ),
-          { env: [{ name: 'KEY', courierVariable: 'SB_SECRET_AGENT_0' }], model: 'm-1', user: 'agent' },
+          { env: [{ name: 'KEY', courierVariable: 'SB_SECRET_0' }], model: 'm-1', user: 'agent' },
         ),
       },
     });

@@ -113,9 +113,9 @@ describe('a hostile task container', function () {
         ['ls -A /sb; ls -A /sb/agent 2>/dev/null; find /sb -type s -o -type p'],
         [reward('true')],
       ),
-      secrets: { SB_SECRET_VERIFIER_0: 'hush' },
+      secrets: { SB_SECRET_0: 'hush' },
       assignment: {
-        verifier: { disabled: false, env: [{ name: 'KEY', courierVariable: 'SB_SECRET_VERIFIER_0' }] },
+        verifier: { disabled: false, env: [{ name: 'KEY', courierVariable: 'SB_SECRET_0' }] },
       },
     });
     await run.finish();

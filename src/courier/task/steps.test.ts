@@ -98,11 +98,11 @@ describe('sequenceOf', () => {
 
   it('fills secrets in', () => {
     const env: AssignedStep['agent']['env'] = [
-      { name: 'A', courierVariable: 'SB_SECRET_VERIFIER_0' },
+      { name: 'A', courierVariable: 'SB_SECRET_0' },
       { name: 'C', value: 'own' },
     ];
     const verifier = { env, timeoutSeconds: 1, user: '0' };
-    const made = step({ steps: [aStep({ verifier })] }, aTask(), { SB_SECRET_VERIFIER_0: 's' });
+    const made = step({ steps: [aStep({ verifier })] }, aTask(), { SB_SECRET_0: 's' });
     expect(made.verifier?.command.env).to.deep.equal({ A: 's', C: 'own' });
   });
 
@@ -157,7 +157,7 @@ describe('sequenceOf', () => {
     ],
     [
       'a secret that did not arrive',
-      () => sequence(agent({ env: [{ name: 'K', courierVariable: 'SB_SECRET_AGENT_0' }] })),
+      () => sequence(agent({ env: [{ name: 'K', courierVariable: 'SB_SECRET_0' }] })),
       /the value of K did not reach the courier/,
     ],
     [

@@ -152,7 +152,7 @@ ANSWER = "42"`;
     expect(artifacts).to.deep.equal([{ source: '/x', into: 'x' }]);
   });
 
-  it('keeps the Trial’s variables at their places, which the courier knows secrets by', () => {
+  it('puts the task’s variables after the Trial’s', () => {
     const own = [
       { name: 'B', value: 'b' },
       { name: 'A', secretKeyRef: { name: 's', key: 'k' } },

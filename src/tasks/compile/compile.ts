@@ -18,7 +18,7 @@ import {
 import { completeResources } from './resources.ts';
 import type { CompilableTask, Compiled, CompiledEnvironment, CompiledSpec } from './types.ts';
 
-/** The Trial's variables, then those of the task that it does not set. The Trial's keep their places: couriers know secrets by them. */
+/** The Trial's variables, then those of the task that it does not set. */
 const merged = (own: EnvVar[] = [], ofTask: EnvVar[]): EnvVar[] => [
   ...own,
   ...ofTask.filter(({ name }) => !own.some((one) => one.name === name)),
