@@ -180,7 +180,7 @@ describe('files that sbd works with', function () {
       kind: 'file',
       linksOut: 0,
     });
-    const patterns = new Array<string>(300).fill('x');
+    const patterns = Array.from({ length: 300 }, () => 'x');
     expect(await reasonOf(hand.copy({ ...again, exclude: patterns }))).to.equal('TooLarge');
   });
 
