@@ -48,6 +48,7 @@ describe('assignment', () => {
           verifier: { env: [], timeoutSeconds: 600, user: '0' },
         },
       ],
+      rewardStrategy: 'Mean',
       notes: [],
       upload: true,
     });

@@ -46,6 +46,7 @@ export function assignmentOf(
     user,
     ...present({ healthcheck }),
     steps: [assigned(first), ...others.map(assigned)],
+    rewardStrategy: compiled.rewardStrategy,
     notes: compiled.notes,
     upload: trial.spec.uploadResults,
   };
@@ -54,7 +55,7 @@ export function assignmentOf(
 type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string; workdir: string };
 
 function stepOf(
-  { agent, verifier, hooks, artifacts, uncopied }: Compiled['steps'][number],
+  { name, healthcheck, agent, verifier, hooks, artifacts, uncopied, minRewards }: Compiled['steps'][number],
   facts: StepFacts,
 ): AssignedStep {
   const { user, workdir } = facts;
@@ -63,6 +64,7 @@ function stepOf(
     source: posix.resolve(workdir, artifact.source),
   });
   return {
+    ...present({ name, healthcheck, minRewards }),
     agent: agentOf(agent, facts),
     hooks,
     artifacts: artifacts.map(absolute),

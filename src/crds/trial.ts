@@ -158,14 +158,52 @@ const Verifier = Type.Object(
   },
 );
 
-const Step = Type.Object({
-  name: text(63, 'Name of the step’s folder under `steps/`.', { minLength: 1 }),
-  agentTimeoutSeconds: Type.Optional(seconds('Limit of the agent in this step.', { minimum: 1 })),
-  verifierTimeoutSeconds: Type.Optional(seconds('Limit of the verifier in this step.', { minimum: 1 })),
-  minReward: Type.Optional(
-    Type.Number({ description: 'If the reward is below this, the following steps do not run.' }),
-  ),
-});
+const Step = Type.Object(
+  {
+    name: text(255, 'Name of the step in task.toml.', { minLength: 1 }),
+    agent: Type.Optional(
+      Type.Object(
+        {
+          timeoutSeconds: Type.Optional(seconds('Timeout of the agent.', { minimum: 1 })),
+          user: Type.Optional(User('User of the agent.')),
+        },
+        { description: 'What of `agent` is otherwise in this step.' },
+      ),
+    ),
+    verifier: Type.Optional(
+      Type.Object(
+        {
+          timeoutSeconds: Type.Optional(seconds('Timeout of the verifier.', { minimum: 1 })),
+          env: Type.Optional(EnvVars('Variables for the verifier only, before those of all steps.')),
+          user: Type.Optional(User('User of the verifier.')),
+        },
+        { description: 'What of `verifier` is otherwise in this step.' },
+      ),
+    ),
+    minReward: Type.Optional(
+      Type.Number({
+        description:
+          'If the reward is below this, the following steps do not run; default: the one in task.toml.',
+      }),
+    ),
+    minRewards: Type.Optional(
+      Type.Unsafe<Record<string, number>>({
+        type: 'object',
+        maxProperties: 64,
+        additionalProperties: { type: 'number' },
+        description: 'The same by key of the reward; a missing key is below.',
+      }),
+    ),
+  },
+  rules({
+    rule: '!has(self.minReward) || !has(self.minRewards)',
+    message: 'give at most one of minReward and minRewards',
+    reason: 'FieldValueInvalid',
+  }),
+);
+
+const REWARD_STRATEGIES = ['Mean', 'Final'] as const;
+export type RewardStrategy = (typeof REWARD_STRATEGIES)[number];
 
 const Artifact = Type.Object({
   source: text(4096, 'Path in the task container, absolute or relative to the working directory.', {
@@ -188,8 +226,18 @@ const fields = {
   environment: Environment,
   agent: Agent,
   verifier: Verifier,
-  steps: Type.Optional(listMap(Step, 'name', { maxItems: 32, description: 'Steps of a multi-step task.' })),
-  rewardStrategy: Type.Optional(choice(['Mean', 'Final'], 'How the steps’ rewards are combined.')),
+  steps: Type.Optional(
+    listMap(Step, 'name', {
+      maxItems: 256,
+      description: 'What is otherwise in some steps of a task than task.toml says.',
+    }),
+  ),
+  rewardStrategy: Type.Optional(
+    choice(
+      [...REWARD_STRATEGIES],
+      'What the rewards of several steps come to: Mean is their mean by key, over the steps that ran; Final is that of the last step that ran; default: the one in task.toml, else Mean.',
+    ),
+  ),
   artifacts: Type.Optional(
     atomicList(Artifact, { maxItems: 64, description: 'Files to keep under `output/`.' }),
   ),

@@ -22,6 +22,12 @@ export type { Task, TaskFile, TaskFolder } from './task.ts';
 export { taskOfConfigMap } from './config-map.ts';
 export { compile, filledIn, refusalOf } from './compile/compile.ts';
 export { refusedBySpec, refusedOf, storedSpec } from './compile/refusals.ts';
-export type { CompilableTask, Compiled, CompiledSpec, CompileProblem } from './compile/types.ts';
+export type {
+  CompilableTask,
+  Compiled,
+  CompiledSpec,
+  CompiledStep,
+  CompileProblem,
+} from './compile/types.ts';
 export { unsupportedFields, unsupportedParts } from './unsupported.ts';
 export type { Unsupported } from './unsupported.ts';

@@ -6,7 +6,7 @@
 import type { EnvVar, Healthcheck } from '../crds/environment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import { sha256 } from '../crds/names.ts';
-import type { BackgroundProcesses } from '../crds/trial.ts';
+import type { BackgroundProcesses, RewardStrategy } from '../crds/trial.ts';
 
 /** A variable for a phase: its value, or the name of the courier's own variable that the kubelet filled from a Secret. */
 export type AssignedVariable = { name: string; value: string } | { name: string; courierVariable: string };
@@ -69,6 +69,8 @@ export interface AssignedVerifier {
 export interface AssignedStep {
   /** Missing: the task has no `[[steps]]`, and this is all of it. */
   name?: string;
+  /** Beside the assignment's own: before the agent of this step. */
+  healthcheck?: Healthcheck;
   agent: AssignedAgent;
   /** Run after the agent, before the artifacts are copied. */
   hooks: Hook[];
@@ -77,6 +79,8 @@ export interface AssignedStep {
   uncopied?: UncopiedArtifact[];
   /** Missing: disabled. */
   verifier?: AssignedVerifier;
+  /** By key of the reward: where one is less, or missing, the following steps do not run. */
+  minRewards?: Record<string, number>;
 }
 
 /** Where the task's files come from. */
@@ -102,6 +106,8 @@ export interface Assignment {
   healthcheck?: Healthcheck;
   /** In their order. */
   steps: [AssignedStep, ...AssignedStep[]];
+  /** What the rewards of several steps come to. */
+  rewardStrategy: RewardStrategy;
   /** For the log, one sentence each. */
   notes: string[];
   /** False: keep the files to yourself, report the reward alone. */

@@ -57,6 +57,7 @@ export const anAssignment = (over: Partial<Assignment> = {}): Assignment => ({
   workdir: '/app',
   user: '0',
   steps: [aStep()],
+  rewardStrategy: 'Mean',
   notes: [],
   upload: true,
   ...over,

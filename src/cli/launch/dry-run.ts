@@ -101,10 +101,13 @@ function costLine({ tasks }: RunPlan): string {
   return `${range} of EC2 machines, by requests and timeouts; models, builds and storage not counted`;
 }
 
-function costOf({ environment, agent, verifier }: CompiledSpec): { from: number; to: number } {
+function costOf({ environment, work }: CompiledSpec): { from: number; to: number } {
   const { cpu, memory } = environment.resources.requests;
   const [cores, gibibytes] = [amountOf(cpu), amountOf(memory) / 2 ** 30];
-  const longest = (agent.timeoutSeconds ?? DEFAULT_SECONDS) + (verifier.timeoutSeconds ?? DEFAULT_SECONDS);
+  const longest = work.reduce(
+    (sum, { agent, verifier }) => sum + (agent.timeoutSeconds ?? DEFAULT_SECONDS) + verifier.timeoutSeconds,
+    0,
+  );
   const hours = { from: SHORTEST_SECONDS / 3600, to: Math.max(longest, SHORTEST_SECONDS) / 3600 };
   const at = (end: 'from' | 'to'): number =>
     hours[end] * (cores * CORE_HOUR[end] + gibibytes * GIB_HOUR[end]);

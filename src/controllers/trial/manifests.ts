@@ -150,15 +150,17 @@ const placement = ({ environment, scheduling }: Trial['spec']): Partial<PodSpec>
 });
 
 /** It runs before, beside and after the task container. */
-function courier(trial: Trial, settings: AttemptSettings): ContainerLayout<Volume> {
-  const { agent, verifier } = trial.spec;
+function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerLayout<Volume> {
   return {
     role: 'courier',
     image: settings.courierImage,
     user: settings.courierUid,
     // A small young generation: with 10,000 output files V8 would otherwise let the heap grow by a third.
     command: ['node', '--max-semi-space-size=1', '/app/courier.js', 'trial'],
-    env: [...brokerEnv(settings), ...secrets([...(agent.env ?? []), ...(verifier.env ?? [])])],
+    env: [
+      ...brokerEnv(settings),
+      ...secrets(spec.work.flatMap(({ agent, verifier }) => [...agent.env, ...verifier.env])),
+    ],
     // The kubelet starts the task container only when this is through, so sbd is there.
     lifecycle: { postStart: { exec: { command: ['/opt/sb/sbd', 'copy', POD_PATHS.control] } } },
     mounts: [

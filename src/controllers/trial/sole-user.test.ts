@@ -17,6 +17,8 @@ function found(
   over: Partial<TrialSpec['agent']> = {},
 ): SoleUser | undefined {
   const { spec } = compiledTrial(aTrial());
+  const [step] = spec.work;
+  const ofAgent = { ...step.agent, ...over, ...(agent !== undefined && { user: agent }) };
   return soleUser(
     {
       ...spec,
@@ -25,9 +27,16 @@ function found(
         allowPrivilegeEscalation: escalates,
         ...(environment !== undefined && { user: environment }),
       },
-      agent: { ...spec.agent, ...over, ...(agent !== undefined && { user: agent }) },
-      verifier: { ...spec.verifier, ...(verifier !== undefined && { user: verifier }) },
-      hooks: hook === undefined ? [] : [{ command: 'true', timeoutSeconds: 1, user: hook }],
+      agent: ofAgent,
+      work: [
+        step,
+        {
+          ...step,
+          agent: ofAgent,
+          verifier: { ...step.verifier, ...(verifier !== undefined && { user: verifier }) },
+          hooks: hook === undefined ? [] : [{ command: 'true', timeoutSeconds: 1, user: hook }],
+        },
+      ],
     },
     { user: image },
   );

@@ -9,15 +9,17 @@ export interface SoleUser {
 }
 
 /**
- * The user of entrypoint, healthcheck, agent, hooks and verifier, where all of them are the same one, named by the same numbers, and it is not
+ * The user of entrypoint, healthchecks, agents, hooks and verifiers, where all of them are the same one, named by the same numbers, and it is not
  * root. The install script of an agent runs as root, so a Trial with one has no such user; and where privileges may be gained, as by sudo,
  * root has to be there to be become.
  */
 export function soleUser(spec: CompiledSpec, image: Pick<ImageConfig, 'user'>): SoleUser | undefined {
-  const { environment, agent, verifier, hooks } = spec;
+  const { environment, agent, work } = spec;
   if (agent.install !== undefined || environment.allowPrivilegeEscalation) return undefined;
   const own = environment.user ?? image.user;
-  const others = [agent, ...(verifier.disabled ? [] : [verifier]), ...hooks].map(({ user = own }) => user);
+  const others = work
+    .flatMap((step) => [step.agent, ...(step.verifier.disabled ? [] : [step.verifier]), ...step.hooks])
+    .map(({ user = own }) => user);
   return others.every((user) => user === own) ? numbersOf(own) : undefined;
 }
 

@@ -10,15 +10,21 @@ export const BUILD_ARGS_MAX_BYTES = 64 * 1024;
 const bytes = (path: string): string => `size(bytes(${path}.orValue('')))`;
 const sum = (list: string, each: string): string => `${list}.map(it, ${each}).sum()`;
 
-const variables = (of: string): string =>
-  sum(listAt(`object.spec.?${of}.?env`), `size(bytes(it.name)) + ${bytes('it.?value')}`);
+const variables = (path: string): string =>
+  sum(listAt(`${path}.?env`), `size(bytes(it.name)) + ${bytes('it.?value')}`);
+const ofStep = [
+  'size(bytes(step.name))',
+  variables('step.?verifier'),
+  sum(mapAt('step.?minRewards'), 'size(bytes(it))'),
+].join(' + ');
 const buildArgs = (path: string): string => {
   const args = mapAt(path);
   return sum(args, `size(bytes(it)) + size(bytes(${args}[it]))`);
 };
 
 const size = [
-  ...['environment', 'agent', 'verifier'].map(variables),
+  ...['environment', 'agent', 'verifier'].map((part) => variables(`object.spec.?${part}`)),
+  `${listAt('object.spec.?steps')}.map(step, ${ofStep}).sum()`,
   ...['agent.?install', 'agent.?run', 'environment.?healthcheck.?command'].map((text) =>
     bytes(`object.spec.?${text}`),
   ),

@@ -54,6 +54,7 @@ describe('compile', () => {
           artifacts: [],
         },
       ],
+      rewardStrategy: 'Mean',
       notes: [],
       problems: [],
     });

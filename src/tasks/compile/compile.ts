@@ -3,70 +3,49 @@ import { solves } from '../../crds/agents.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
-import type { Hook } from '../../wire/assignment.ts';
 import type { TaskConfig } from '../toml/schema.ts';
-import { artifactCopies } from './artifacts.ts';
-import { artifactsOf, environmentOf, imageOf, phaseOf, tableOf } from './of-task.ts';
-import {
-  badArtifact,
-  missingFiles,
-  noImage,
-  openVariables,
-  tooManyVariables,
-  unsupportedProblems,
-} from './problems.ts';
+import { environmentOf, imageOf, merged, tableOf, type Table } from './of-task.ts';
+import { missingFiles, noImage, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
 import { completeResources } from './resources.ts';
-import type { CompilableTask, Compiled, CompiledEnvironment, CompiledSpec } from './types.ts';
-
-/** The Trial's variables, then those of the task that it does not set. */
-const merged = (own: EnvVar[] = [], ofTask: EnvVar[]): EnvVar[] => [
-  ...own,
-  ...ofTask.filter(({ name }) => !own.some((one) => one.name === name)),
-];
+import { stepsOf, unknownSteps } from './steps.ts';
+import type { CompilableTask, Compiled, CompiledEnvironment, CompiledSpec, CompileProblem } from './types.ts';
 
 /** `spec` is as the API server stores it, with the schema's defaults. Never throws: what is wrong with the task is in `problems`. */
 export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
-  const { agent, verifier } = spec;
   const { config } = task;
-  const tables = {
-    environment: tableOf(config.environment.env),
-    solution: tableOf(solves(agent.name) ? config.solution.env : {}),
-    verifier: tableOf(config.verifier.env),
-  };
-  const environment = environmentFor(spec, task, tables.environment.env);
-  const { artifacts, uncopied, notes, faults } = artifactCopies(
-    spec.artifacts?.length ? spec.artifacts : artifactsOf(config),
-  );
+  const variables = tableOf(config.environment.env);
+  const environment = environmentFor(spec, task, variables.env);
+  const [first, ...others] = stepsOf(spec, task);
+  const all = [first, ...others];
+  const { rewardStrategy = config.multi_step_reward_strategy === 'final' ? 'Final' : 'Mean' } = spec;
   return {
     environments: { agent: environment },
-    steps: [
-      {
-        agent: { ...phaseOf(config.agent), ...agent, env: merged(agent.env, tables.solution.env) },
-        verifier: {
-          ...phaseOf(config.verifier),
-          timeoutSeconds: verifier.timeoutSeconds ?? Math.ceil(config.verifier.timeout_sec),
-          ...verifier,
-          env: merged(verifier.env, tables.verifier.env),
-        },
-        hooks: hooksOf(config),
-        artifacts,
-        ...(uncopied.length > 0 && { uncopied }),
-      },
-    ],
+    steps: [first.step, ...others.map(({ step }) => step)],
+    rewardStrategy,
     ...present({ version: spec.task.version ?? task.version }),
-    notes,
-    problems: [
+    notes: [...new Set(all.flatMap(({ notes }) => notes))],
+    problems: onceEach([
       ...unsupportedProblems(task),
-      ...missingFiles(spec, task),
+      ...unknownSteps(spec, config),
+      ...all.flatMap(({ step }) => missingFiles(spec, task, step.name)),
       ...(hasImage(environment) ? [] : [noImage()]),
-      ...openVariables('environment.env', tables.environment, spec.environment.env),
-      ...openVariables('verifier.env', tables.verifier, verifier.env),
-      ...openVariables('solution.env', tables.solution, agent.env),
-      ...tooManyVariables(Object.values(tables)),
-      ...faults.map(badArtifact),
-    ],
+      ...openVariables(() => 'environment.env', variables, spec.environment.env),
+      ...openOfSolution(spec.agent, config),
+      ...all.flatMap(({ problems }) => problems),
+      ...tooManyVariables(tablesOf(config)),
+    ]),
   };
 }
+
+const openOfSolution = ({ name, env }: TrialSpec['agent'], { solution }: TaskConfig): CompileProblem[] =>
+  solves(name) ? openVariables(() => 'solution.env', tableOf(solution.env), env) : [];
+
+/** What is wrong with all steps is said of the first. */
+const onceEach = (problems: CompileProblem[]): CompileProblem[] =>
+  problems.filter(({ message }, at) => problems.findIndex((problem) => problem.message === message) === at);
+
+const tablesOf = ({ environment, solution, verifier, steps = [] }: TaskConfig): Table[] =>
+  [environment, solution, verifier, ...steps.map((step) => step.verifier)].map(({ env }) => tableOf(env));
 
 const hasImage = ({ image, buildRef, build }: TrialSpec['environment']): boolean =>
   (image ?? buildRef ?? build) !== undefined;
@@ -86,21 +65,15 @@ function environmentFor(
   };
 }
 
-const hooksOf = ({ verifier }: TaskConfig): Hook[] =>
-  verifier.collect.map(({ command, timeout_sec: timeoutSeconds, user }) => ({
-    command,
-    timeoutSeconds,
-    ...(user !== undefined && { user: String(user) }),
-  }));
-
-/** The Trial's spec with everything said. */
-export function filledIn(spec: TrialSpec, { environments, steps: [step] }: Compiled): CompiledSpec {
+/** The Trial's spec with everything said, for one step, else the first. */
+export function filledIn(spec: TrialSpec, compiled: Compiled, step = compiled.steps[0]): CompiledSpec {
+  const { environments, steps } = compiled;
   return {
     ...spec,
     environment: environments.agent,
     agent: step.agent,
     verifier: step.verifier,
-    hooks: step.hooks,
+    work: steps,
   };
 }
 

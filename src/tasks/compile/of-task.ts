@@ -18,6 +18,12 @@ export interface Table {
 /** Durations of the API are whole seconds. */
 const whole = (seconds: number): number => Math.ceil(seconds);
 
+/** The Trial's variables, then those of the task that it does not set. */
+export const merged = (own: EnvVar[] = [], ofTask: EnvVar[] = []): EnvVar[] => [
+  ...own,
+  ...ofTask.filter(({ name }) => !own.some((one) => one.name === name)),
+];
+
 /** Takes the defaults of `${VAR:-default}`; whoever submits the task puts the values of `${VAR}` into the Trial. */
 export function tableOf(table: Record<string, string>): Table {
   const { env, missing } = resolveEnv(table, {});
@@ -56,7 +62,7 @@ export function environmentOf({ environment }: TaskConfig) {
   });
 }
 
-const healthcheckOf = (check: NonNullable<EnvironmentConfig['healthcheck']>): Healthcheck => ({
+export const healthcheckOf = (check: NonNullable<EnvironmentConfig['healthcheck']>): Healthcheck => ({
   command: check.command,
   intervalSeconds: whole(check.interval_sec),
   timeoutSeconds: whole(check.timeout_sec),
@@ -65,14 +71,22 @@ const healthcheckOf = (check: NonNullable<EnvironmentConfig['healthcheck']>): He
   retries: Math.max(1, check.retries),
 });
 
+type User = string | number;
+
+export const userOf = ({ user }: { user?: User } = {}): string | undefined =>
+  user === undefined ? undefined : String(user);
+
 /** Limit and user of a phase. */
-export const phaseOf = ({ timeout_sec: timeout, user }: { timeout_sec?: number; user?: string | number }) =>
+export const phaseOf = (said: { timeout_sec?: number; user?: User } = {}) =>
   present({
-    timeoutSeconds: timeout === undefined ? undefined : whole(timeout),
-    user: user === undefined ? undefined : String(user),
+    timeoutSeconds: said.timeout_sec === undefined ? undefined : whole(said.timeout_sec),
+    user: userOf(said),
   });
 
-export const artifactsOf = ({ artifacts }: TaskConfig): NonNullable<TrialSpec['artifacts']> =>
+/** Artifacts of a task or of one of its steps. */
+export const artifactsOf = (
+  { artifacts }: Pick<TaskConfig, 'artifacts'> = { artifacts: [] },
+): NonNullable<TrialSpec['artifacts']> =>
   artifacts.map((artifact) =>
     typeof artifact === 'string'
       ? { source: artifact }

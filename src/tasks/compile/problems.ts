@@ -1,12 +1,13 @@
 /** Why a task cannot be run by a Trial. */
 import { agentFacts } from '../../crds/agents.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
+import { SOLVE, stepFiles } from '../step-files.ts';
 import { hasFile } from '../task.ts';
 import { unsupportedParts } from '../unsupported.ts';
 import type { Table } from './of-task.ts';
 import type { CompilableTask, CompileProblem } from './types.ts';
 
-const invalid = (field: string, message: string): CompileProblem => ({
+export const invalid = (field: string, message: string): CompileProblem => ({
   reason: 'TaskInvalid',
   field,
   message,
@@ -20,15 +21,22 @@ export const unsupportedProblems = (task: CompilableTask): CompileProblem[] =>
     message: `${field}: ${reason}`,
   }));
 
-/** Files that agent and verifier need and the task has not. */
-export function missingFiles({ agent, verifier }: TrialSpec, task: CompilableTask): CompileProblem[] {
+/** Files that agent and verifier need and the task has not; of the step `name`, where the task has steps. */
+export function missingFiles(
+  { agent, verifier }: TrialSpec,
+  task: CompilableTask,
+  name?: string,
+): CompileProblem[] {
+  const has = (path: string): boolean => hasFile(task, path);
+  const { instruction, solution, test } = stepFiles(name, has);
+  const paths = { 'instruction.md': instruction, 'solution/solve.sh': `${solution}/${SOLVE}` };
   const { reads = 'nothing' } = agentFacts(agent.name) ?? {};
   const needs: [path: string, who: string][] = [
-    ...(reads === 'nothing' ? [] : [[reads, `the agent ${agent.name}`] as [string, string]]),
-    ...(verifier.disabled ? [] : [['tests/test.sh', 'the verifier'] as [string, string]]),
+    ...(reads === 'nothing' ? [] : [[paths[reads], `the agent ${agent.name}`] as [string, string]]),
+    ...(verifier.disabled ? [] : [[test, 'the verifier'] as [string, string]]),
   ];
   return needs
-    .filter(([path]) => !hasFile(task, path))
+    .filter(([path]) => !has(path))
     .map(([path, who]) => invalid(path, `${path} is missing; ${who} needs it`));
 }
 
@@ -59,9 +67,9 @@ export function tooManyVariables(tables: readonly Table[]): CompileProblem[] {
   ];
 }
 
-/** Variables of the table `field` that are open and that the Trial does not set. */
+/** Variables of a table that are open and that the Trial does not set; `fieldOf` says where in task.toml a variable is. */
 export const openVariables = (
-  field: string,
+  fieldOf: (key: string) => string,
   { open }: Table,
   own: readonly { name: string }[] = [],
 ): CompileProblem[] =>
@@ -69,8 +77,8 @@ export const openVariables = (
     .filter(({ key }) => !own.some(({ name }) => name === key))
     .map(({ key, variable }) => ({
       ...invalid(
-        `${field}.${key}`,
-        `${field}.${key} needs the variable ${variable}: set ${key} in the Trial, or give a default as in \${${variable}:-value}`,
+        `${fieldOf(key)}.${key}`,
+        `${fieldOf(key)}.${key} needs the variable ${variable}: set ${key} in the Trial, or give a default as in \${${variable}:-value}`,
       ),
       variable,
     }));

@@ -1,12 +1,16 @@
 /** What the API server would refuse in the Trial of a task, by the names of task.toml. */
 import Value from 'typebox/value';
-import { refusals } from '../../crds/refusals.ts';
+import { Healthcheck, type EnvVar } from '../../crds/environment.ts';
+import { present } from '../../crds/present.ts';
+import { refusals, type Refusal } from '../../crds/refusals.ts';
+import { valueAt } from '../../crds/schema-errors.ts';
+import { Type } from '../../crds/schema.ts';
 import { TrialSpec } from '../../crds/trial.ts';
 import { fieldName, type Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { compile, filledIn } from './compile.ts';
-import { artifactsOf, tableOf } from './of-task.ts';
-import type { CompilableTask } from './types.ts';
+import { artifactsOf, healthcheckOf, tableOf } from './of-task.ts';
+import type { CompilableTask, CompiledSpec } from './types.ts';
 
 /** A problem, and where in task.toml it comes from. */
 export interface LocatedRefusal extends Problem {
@@ -14,31 +18,90 @@ export interface LocatedRefusal extends Problem {
 }
 
 /** What the API would refuse in a compiled spec; fields that the task has said have the names of task.toml, others begin with `spec`. */
-export function refusedBySpec(spec: TrialSpec, { config }: Pick<CompilableTask, 'config'>): LocatedRefusal[] {
-  return refusals(TrialSpec, spec).map(({ path, message }) => {
-    const own = tomlPath(path, spec, config) ?? ['spec', ...path];
-    const field = fieldName(own);
-    const what = own[1] === 'env' && path.at(-1) === 'name' ? `the name of ${field}` : field;
-    return { path: own, field, message: `${what} ${message}` };
-  });
+export function refusedBySpec(
+  spec: CompiledSpec,
+  { config }: Pick<CompilableTask, 'config'>,
+): LocatedRefusal[] {
+  const { work, ...rest } = spec;
+  return onceEach(
+    work.flatMap(({ agent, verifier }, step) => {
+      const whole = { ...rest, agent, verifier };
+      return refusals(TrialSpec, whole).map((refusal) =>
+        located(tomlPath(refusal.path, whole, { config, step }) ?? ['spec', ...refusal.path], refusal),
+      );
+    }),
+  );
 }
+
+function located(path: Path, { path: inSpec, message }: Refusal): LocatedRefusal {
+  const field = fieldName(path);
+  const what = path.at(-2) === 'env' && inSpec.at(-1) === 'name' ? `the name of ${field}` : field;
+  return { path, field, message: `${what} ${message}` };
+}
+
+/** What is wrong with all steps is said of the first. */
+const onceEach = (all: LocatedRefusal[]): LocatedRefusal[] =>
+  all.filter(({ message }, at) => all.findIndex((one) => one.message === message) === at);
 
 /** The same for a task that no Trial asks for yet, be it refused for other reasons, too: an oracle runs it, and its variables count as set. */
 export function refusedOf(task: CompilableTask, name = 'task'): LocatedRefusal[] {
-  const [environment, solution, verifier] = (['environment', 'solution', 'verifier'] as const).map((table) =>
-    tableOf(task.config[table].env).open.map(({ key }) => ({ name: key, value: '' })),
-  );
+  const { environment, solution, verifier, steps = [] } = task.config;
   const spec = storedSpec({
     task: { name, s3: { uri: 's3://bucket/tasks/task' } },
-    environment: { env: environment },
-    agent: { env: solution },
-    verifier: { env: verifier },
+    environment: { env: setOpen(environment) },
+    agent: { env: setOpen(solution) },
+    verifier: { env: setOpen(verifier) },
+    steps: steps.flatMap((step) => {
+      const env = setOpen(step.verifier);
+      return env.length > 0 ? [{ name: step.name, verifier: { env } }] : [];
+    }),
   });
   const compiled = compile(spec, {
     context: { uri: 's3://bucket/tasks/context.zip', sha256: NO_HASH },
     ...task,
   });
-  return refusedBySpec({ ...filledIn(spec, compiled), artifacts: artifactsOf(task.config) }, task);
+  const { config } = task;
+  const { steps: _assumed, ...whole } = filledIn(spec, compiled);
+  return onceEach([
+    ...refusedBySpec({ ...whole, artifacts: artifactsOf(config) }, task),
+    ...(config.steps ?? []).flatMap((step, index) => refusedOfStep(config, step, index)),
+  ]);
+}
+
+/** Values for the variables of a table that have none. */
+const setOpen = ({ env }: { env: Record<string, string> }): EnvVar[] =>
+  tableOf(env).open.map(({ key }) => ({ name: key, value: '' }));
+
+const StepParts = Type.Object({
+  healthcheck: Type.Optional(Healthcheck),
+  artifacts: TrialSpec.properties.artifacts,
+});
+
+/** What no Trial has a field for: checked by the bounds of the whole task's. */
+function refusedOfStep(
+  { artifacts }: TaskConfig,
+  step: NonNullable<TaskConfig['steps']>[number],
+  index: number,
+): LocatedRefusal[] {
+  const { healthcheck } = step;
+  const said = {
+    ...present({ healthcheck: healthcheck && healthcheckOf(healthcheck) }),
+    artifacts: [...artifactsOf({ artifacts }), ...artifactsOf(step)],
+  };
+  return refusals(StepParts, said).flatMap((refusal) => {
+    const [part = '', at, ...rest] = refusal.path;
+    if (part === 'healthcheck')
+      return [
+        located(
+          ['steps', index, ...(FIELDS[`environment.${refusal.path.join('.')}`] ?? []).slice(1)],
+          refusal,
+        ),
+      ];
+    if (typeof at !== 'number') return [located(['steps', index, part], refusal)];
+    return at < artifacts.length
+      ? []
+      : [located(['steps', index, part, at - artifacts.length, ...rest], refusal)];
+  });
 }
 
 const NO_HASH = '0'.repeat(64);
@@ -76,14 +139,42 @@ const ENVS = { environment: 'environment', agent: 'solution', verifier: 'verifie
 
 type Path = LocatedRefusal['path'];
 
-function tomlPath(path: Path, spec: TrialSpec, config: TaskConfig): Path | undefined {
-  const [part, list, index] = path;
+/** Where in task.toml, or in the step of that index, a field of the spec comes from. */
+function tomlPath(path: Path, spec: TrialSpec, { config, step: index }: Place): Path | undefined {
+  const [part, list] = path;
   if (part === 'artifacts') return path;
-  if (list !== 'env') return FIELDS[path.join('.')];
-  const name = ENVS[part as keyof typeof ENVS];
+  if (list === 'env') return variablePath(path, spec, { config, step: index });
+  const field = FIELDS[path.join('.')];
+  const step = config.steps?.[index];
+  return field && step && valueAt(step, field) !== undefined ? ['steps', index, ...field] : field;
+}
+
+interface Place {
+  config: TaskConfig;
+  /** Index; 0 for a task without steps. */
+  step: number;
+}
+
+function variablePath([part, , index]: Path, spec: TrialSpec, place: Place): Path | undefined {
   const { env = [] } = spec[part as keyof typeof ENVS];
-  const own = Object.keys(config[name].env);
-  if (typeof index !== 'number') return own.length === env.length ? [name, 'env'] : undefined;
+  const tables = tablesOf(ENVS[part as keyof typeof ENVS], place);
+  if (typeof index !== 'number') {
+    const own = new Set(tables.flatMap(({ keys }) => keys));
+    return own.size === env.length ? tables[0]?.path : undefined;
+  }
   const key = env[index]?.name ?? '';
-  return own.includes(key) ? [name, 'env', key] : undefined;
+  const table = tables.find(({ keys }) => keys.includes(key));
+  return table && [...table.path, key];
+}
+
+/** The step's own, and the task's; names in the first are those that count. */
+function tablesOf(
+  name: (typeof ENVS)[keyof typeof ENVS],
+  { config, step }: Place,
+): { path: Path; keys: string[] }[] {
+  const ofStep = name === 'verifier' ? Object.keys(config.steps?.[step]?.verifier.env ?? {}) : [];
+  return [
+    ...(ofStep.length > 0 ? [{ path: ['steps', step, name, 'env'], keys: ofStep }] : []),
+    { path: [name, 'env'], keys: Object.keys(config[name].env) },
+  ];
 }

@@ -17,15 +17,21 @@
  * | GPUs, workdir, healthcheck | `environment` | `environment` | none, the image's, none |
  * | a variable of all phases | `environment.env` | `environment.env` | |
  * | a variable of the agent | `agent.env` | `solution.env`, for the oracle | |
- * | a variable of the verifier | `verifier.env` | `verifier.env` | |
- * | timeout of the agent | `agent.timeoutSeconds` | `agent.timeout_sec` | none |
- * | timeout of the verifier | `verifier.timeoutSeconds` | `verifier.timeout_sec` | 600 s |
- * | user of a phase | `agent.user`, `verifier.user` | `agent.user`, `verifier.user` | `environment.user`, then the image's |
- * | artifacts | `artifacts`, unless empty | `artifacts` | none |
+ * | a variable of the verifier | `steps[].verifier.env`, `verifier.env` | `steps[].verifier.env`, `verifier.env` | |
+ * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
+ * | timeout of the verifier | `steps[].verifier.timeoutSeconds`, `verifier.timeoutSeconds` | `steps[].verifier.timeout_sec`; without steps `verifier.timeout_sec` | 600 s |
+ * | user of a phase | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `environment.user`, then the image's |
+ * | artifacts of a step | `artifacts`, unless empty | `artifacts`, and `steps[].artifacts` | none |
+ * | hooks of a step | | `verifier.collect`, and `steps[].verifier.collect` | none |
+ * | healthcheck of a step | | `steps[].healthcheck` | none |
+ * | least rewards of a step | `steps[].minReward` or `minRewards` | `steps[].min_reward` | none |
+ * | reward of several steps | `rewardStrategy` | `multi_step_reward_strategy` | the mean |
+ *
+ * Where a cell has two, the step's own comes first: but what the Trial says of all steps goes before what the task says of one, as in Harbor.
  */
-import type { Environment, EnvVar } from '../../crds/environment.ts';
+import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts';
 import type { Quantity } from '../../crds/schema.ts';
-import type { TrialSpec } from '../../crds/trial.ts';
+import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
 import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
@@ -58,6 +64,10 @@ export type CompiledVerifier = TrialSpec['verifier'] & { env: EnvVar[]; timeoutS
 
 /** One agent and one verifier. Variables of the environment are not among theirs: the container has them. */
 export interface CompiledStep {
+  /** Missing: the task has no `[[steps]]`, and this is all of it. */
+  name?: string;
+  /** Beside the environment's: before the agent of this step. */
+  healthcheck?: Healthcheck;
   agent: CompiledAgent;
   verifier: CompiledVerifier;
   /** Run after the agent, before the artifacts are copied. */
@@ -65,6 +75,8 @@ export interface CompiledStep {
   artifacts: ArtifactCopy[];
   /** Missing: none. */
   uncopied?: UncopiedArtifact[];
+  /** By key of the reward: where one is less, or missing, the following steps do not run. */
+  minRewards?: Record<string, number>;
 }
 
 /** Why a task cannot be run; the words are the Trial's `message`. */
@@ -79,6 +91,8 @@ export interface Compiled {
   environments: { agent: CompiledEnvironment };
   /** In their order; a task without `[[steps]]` has one. */
   steps: [CompiledStep, ...CompiledStep[]];
+  /** What the rewards of several steps come to. */
+  rewardStrategy: RewardStrategy;
   /** What the task's files must hash to: of the Trial, else of the task. */
   version?: string;
   /** What is odd about the task without keeping it from running, one sentence each. */
@@ -87,5 +101,11 @@ export interface Compiled {
   problems: CompileProblem[];
 }
 
-/** A Trial's spec with the task's words filled in: what its Pod is made of. */
-export type CompiledSpec = TrialSpec & { environment: CompiledEnvironment; hooks: Hook[] };
+/** A Trial's spec with the task's words filled in: what its Pod is made of. `agent` and `verifier` are those of the first step. */
+export type CompiledSpec = TrialSpec & {
+  environment: CompiledEnvironment;
+  agent: CompiledAgent;
+  verifier: CompiledVerifier;
+  /** What is done in it. */
+  work: Compiled['steps'];
+};

@@ -61,14 +61,15 @@ function* asked({ tasks, contenders, options, envFile }: HostVariablesOptions) {
   for (const table of [agentEnv, verifierEnv, ...ownOfAgents])
     for (const variable of variablesIn(table)) yield { variable, by: RUN_FILE };
   for (const { task } of tasks) {
-    const { environment, solution, verifier } = task.config;
+    const { environment, solution, verifier, steps = [] } = task.config;
     for (const { agent } of contenders) {
       const ofAgent = { ...envFile, ...agentEnv, ...agent.env };
       yield* askedFor(environment.env, { by: task.name, given: ofAgent, overridden: {} });
       if (solves(agent.name))
         yield* askedFor(solution.env, { by: task.name, given: ofAgent, overridden: ofAgent });
     }
-    yield* askedFor(verifier.env, { by: task.name, given: verifierEnv, overridden: verifierEnv });
+    for (const { env } of [verifier, ...steps.map((step) => step.verifier)])
+      yield* askedFor(env, { by: task.name, given: verifierEnv, overridden: verifierEnv });
   }
 }
 

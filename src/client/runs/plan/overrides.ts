@@ -2,7 +2,7 @@
 import { amountOf } from '../../../crds/refusals.ts';
 import { MAX_SECONDS } from '../../../crds/schema.ts';
 import type { TrialSpec } from '../../../crds/trial.ts';
-import type { CompiledSpec } from '../../../tasks/index.ts';
+import type { CompiledSpec, CompiledStep } from '../../../tasks/index.ts';
 import type { TrialManifest } from './types.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
 import { present } from '../../../crds/present.ts';
@@ -38,20 +38,44 @@ const multipliers = ({ timeoutMultiplier: all = 1, ...own }: RunOptions) => ({
  */
 export function withTimeouts(spec: Spec, whole: CompiledSpec, options: RunOptions): Spec {
   const factors = multipliers(options);
-  const { agent, verifier } = whole;
+  const { agent, work } = whole;
   const { build } = whole.environment;
-  const ofAgent = stretched(agent.timeoutSeconds, factors.agent);
   const ofSetup = stretched(agent.setupTimeoutSeconds, factors.setup);
-  const ofVerifier = stretched(verifier.timeoutSeconds, factors.verifier);
   const ofBuild = stretched(build?.timeoutSeconds, factors.build);
+  const own = work[0].name === undefined ? withPhases(spec, work[0], factors) : spec;
+  const steps = work.flatMap((step) => ofStep(spec, step, factors));
   return {
-    ...spec,
-    agent: { ...spec.agent, ...present({ timeoutSeconds: ofAgent, setupTimeoutSeconds: ofSetup }) },
-    ...(ofVerifier !== undefined && { verifier: { ...spec.verifier, timeoutSeconds: ofVerifier } }),
+    ...own,
+    agent: { ...own.agent, ...present({ setupTimeoutSeconds: ofSetup }) },
+    ...(steps.length > 0 && { steps }),
     ...(ofBuild !== undefined && {
       environment: { ...spec.environment, build: { ...build, timeoutSeconds: ofBuild } },
     }),
   };
+}
+
+type Factors = ReturnType<typeof multipliers>;
+/** What has phases: a Trial's spec, or what it says of a step. */
+type Phases = Pick<Spec, 'agent' | 'verifier'>;
+
+function withPhases<T extends Phases>(said: T, { agent, verifier }: CompiledStep, factors: Factors): T {
+  const ofAgent = stretched(agent.timeoutSeconds, factors.agent);
+  const ofVerifier = stretched(verifier.timeoutSeconds, factors.verifier);
+  return {
+    ...said,
+    ...(ofAgent !== undefined && { agent: { ...said.agent, timeoutSeconds: ofAgent } }),
+    ...(ofVerifier !== undefined && { verifier: { ...said.verifier, timeoutSeconds: ofVerifier } }),
+  };
+}
+
+type StepSpec = NonNullable<Spec['steps']>[number];
+
+/** What the Trial says of a step, with its timeouts; nothing where there is nothing to say. */
+function ofStep({ steps = [] }: Spec, step: CompiledStep, factors: Factors): StepSpec[] {
+  const { name } = step;
+  if (name === undefined) return [];
+  const said = withPhases<StepSpec>(steps.find((one) => one.name === name) ?? { name }, step, factors);
+  return Object.keys(said).length > 1 ? [said] : [];
 }
 
 /** The limit by the factor; undefined where there is nothing to write. */

@@ -1,9 +1,7 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
-import { solves } from '../../../crds/agents.ts';
 import { join } from 'node:path';
 import { API_VERSION, LABEL } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
-import type { EnvVar } from '../../../crds/environment.ts';
 import {
   refusedBySpec,
   taskHash,
@@ -14,7 +12,6 @@ import {
   type CompiledSpec,
   type CompileProblem,
   type Problem,
-  type Task,
 } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import { quoted } from '../../../text/safe.ts';
@@ -23,13 +20,13 @@ import type { InvalidTask, SelectedTask } from '../select/select.ts';
 import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
-import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
 import { ofRun, withBackground, withTimeouts, resourcesOfRun } from './overrides.ts';
 import { effective } from './effective.ts';
 import { RunSecrets } from './secrets.ts';
+import { listed, variablesOf } from './trial-variables.ts';
 import { DATASET } from './types.ts';
 import type { BuildManifest, PlannedTask, PlanOptions, RunPlan, TrialManifest } from './types.ts';
-import type { Variables } from './variables.ts';
 
 export type { BuildManifest, PlannedTask, PlanOptions, RunPlan } from './types.ts';
 
@@ -195,7 +192,7 @@ function manifestOf(selected: SelectedTask, contender: Contender, shared: Shared
 function specOf({ task }: SelectedTask, { agent, model }: Contender, shared: Shared): TrialManifest['spec'] {
   const { bucket, options } = shared;
   const { env: _env, models: _models, ...choice } = agent;
-  const env = variablesOf(task, agent, shared);
+  const { steps, ...env } = variablesOf(task, agent, shared);
   const version = taskVersion(taskHash(task));
   const uri = `s3://${bucket}/${taskPrefix(DATASET, task.name, version)}`;
   const environment = { ...present({ resources: resourcesOfRun(options) }), ...listed(env.environment) };
@@ -204,43 +201,13 @@ function specOf({ task }: SelectedTask, { agent, model }: Contender, shared: Sha
     ...filled('environment', environment),
     agent: { ...choice, ...present({ model }), ...listed(env.agent) },
     ...filled('verifier', listed(env.verifier)),
+    ...(steps.length > 0 && { steps }),
   };
 }
 
 /** `{ [field]: part }`, or nothing for a part with nothing in it. */
 const filled = <Field extends string, Part extends object>(field: Field, part: Part) =>
   (Object.keys(part).length > 0 ? { [field]: part } : {}) as { [F in Field]?: Part };
-
-/** The variables of a Trial. */
-function variablesOf(task: Task, agent: AgentOption, { options, secrets }: Shared) {
-  const { environment, solution, verifier } = task.config;
-  const ofAgent = [
-    ...secrets.envFile(),
-    ...secrets.given(options.agentEnv ?? {}, 'agent'),
-    ...secrets.given(agent.env ?? {}, `agent-${agent.name}`),
-  ];
-  const ofVerifier = secrets.given(options.verifierEnv ?? {}, 'verifier');
-  return {
-    environment: secrets.ofTask(environment.env, ofAgent),
-    agent: [
-      ...secrets.ofTask(solves(agent.name) ? withoutNames(solution.env, ofAgent) : {}, ofAgent),
-      ...ofAgent,
-    ],
-    verifier: [...secrets.ofTask(withoutNames(verifier.env, ofVerifier), ofVerifier), ...ofVerifier],
-  };
-}
-
-/** Without the entries whose names the list has. */
-function withoutNames(table: Variables, list: readonly EnvVar[]): Variables {
-  const names = new Set(list.map(({ name }) => name));
-  return Object.fromEntries(Object.entries(table).filter(([name]) => !names.has(name)));
-}
-
-/** Each name once: the last one wins. */
-function listed(all: EnvVar[]): { env?: EnvVar[] } {
-  const env = [...new Map(all.map((variable) => [variable.name, variable])).values()];
-  return env.length > 0 ? { env } : {};
-}
 
 function attempts(
   manifest: TrialManifest,

@@ -1,0 +1,122 @@
+/** The steps of a task; one without `[[steps]]` is a single step without a name. */
+import { solves } from '../../crds/agents.ts';
+import { present } from '../../crds/present.ts';
+import type { TrialSpec } from '../../crds/trial.ts';
+import type { Hook } from '../../wire/assignment.ts';
+import type { StepConfig, TaskConfig } from '../toml/schema.ts';
+import { artifactCopies } from './artifacts.ts';
+import { artifactsOf, healthcheckOf, merged, phaseOf, tableOf, userOf } from './of-task.ts';
+import { badArtifact, invalid, openVariables } from './problems.ts';
+import type { CompilableTask, CompiledStep, CompileProblem } from './types.ts';
+
+/** Which step of the task; `ofTask` is missing where it has none. */
+interface Place {
+  index: number;
+  ofTask?: StepConfig;
+}
+
+/** A step, and what is odd or wrong about it. */
+interface MadeStep {
+  step: CompiledStep;
+  notes: string[];
+  problems: CompileProblem[];
+}
+
+type OfTrial = NonNullable<TrialSpec['steps']>[number];
+
+const placesOf = ({ steps = [] }: TaskConfig): [Place, ...Place[]] => {
+  const [first, ...others] = steps.map((ofTask, index) => ({ index, ofTask }));
+  return first ? [first, ...others] : [{ index: 0 }];
+};
+
+/** All steps. */
+export function stepsOf(spec: TrialSpec, task: CompilableTask): [MadeStep, ...MadeStep[]] {
+  const [first, ...others] = placesOf(task.config);
+  const make = (place: Place): MadeStep => stepFor(spec, task, place);
+  return [make(first), ...others.map(make)];
+}
+
+function stepFor(spec: TrialSpec, task: CompilableTask, { index, ofTask }: Place): MadeStep {
+  const name = ofTask?.name;
+  const ofTrial = spec.steps?.find((step) => step.name === name);
+  const verifier = verifierFor(spec, task.config, { index, ofTask, ofTrial });
+  const { artifacts, uncopied, notes, faults } = artifactCopies(
+    spec.artifacts?.length ? spec.artifacts : [...artifactsOf(task.config), ...artifactsOf(ofTask)],
+  );
+  return {
+    step: {
+      ...present({ name, healthcheck: ofTask?.healthcheck && healthcheckOf(ofTask.healthcheck) }),
+      agent: agentFor(spec, task.config, { ofTask, ofTrial }),
+      verifier: verifier.verifier,
+      hooks: [...hooksOf(task.config), ...hooksOf(ofTask)],
+      artifacts,
+      ...(uncopied.length > 0 && { uncopied }),
+      ...present({ minRewards: minRewardsOf(ofTrial, ofTask) }),
+    },
+    notes,
+    problems: [...verifier.problems, ...faults.map(badArtifact)],
+  };
+}
+
+interface Said {
+  ofTask: StepConfig | undefined;
+  ofTrial: OfTrial | undefined;
+}
+
+const agentFor = (
+  { agent }: TrialSpec,
+  config: TaskConfig,
+  { ofTask, ofTrial }: Said,
+): CompiledStep['agent'] => ({
+  ...phaseOf(config.agent),
+  ...phaseOf(ofTask?.agent),
+  ...agent,
+  ...ofTrial?.agent,
+  env: merged(agent.env, tableOf(solves(agent.name) ? config.solution.env : {}).env),
+});
+
+function verifierFor(
+  { verifier }: TrialSpec,
+  config: TaskConfig,
+  { index, ofTask, ofTrial }: Said & { index: number },
+): Pick<MadeStep, 'problems'> & Pick<CompiledStep, 'verifier'> {
+  const given = merged(ofTrial?.verifier?.env, verifier.env);
+  const table = tableOf({ ...config.verifier.env, ...ofTask?.verifier.env });
+  const fieldOf = (key: string): string =>
+    ofTask && Object.hasOwn(ofTask.verifier.env, key) ? `steps[${index}].verifier.env` : 'verifier.env';
+  return {
+    verifier: {
+      // A step that says none has Harbor's default, whatever [verifier] says.
+      timeoutSeconds: Math.ceil((ofTask ?? config).verifier.timeout_sec),
+      ...present({ user: userOf(ofTask?.verifier) ?? userOf(config.verifier) }),
+      ...verifier,
+      ...ofTrial?.verifier,
+      env: merged(given, table.env),
+    },
+    problems: openVariables(fieldOf, table, given),
+  };
+}
+
+const hooksOf = (said: Pick<StepConfig, 'verifier'> | undefined): Hook[] =>
+  (said?.verifier.collect ?? []).map(({ command, timeout_sec: timeoutSeconds, ...hook }) => ({
+    command,
+    timeoutSeconds,
+    ...present({ user: userOf(hook) }),
+  }));
+
+/** A number is the least `reward`. */
+function minRewardsOf(
+  ofTrial: OfTrial | undefined,
+  ofTask: StepConfig | undefined,
+): Record<string, number> | undefined {
+  const least = ofTrial?.minRewards ?? ofTrial?.minReward ?? ofTask?.min_reward;
+  return typeof least === 'number' ? { reward: least } : least;
+}
+
+/** Steps that the Trial names and the task has not. */
+export const unknownSteps = ({ steps = [] }: TrialSpec, config: TaskConfig): CompileProblem[] =>
+  steps
+    .filter(({ name }) => !config.steps?.some((step) => step.name === name))
+    .map(({ name }) =>
+      invalid('spec.steps', `spec.steps names the step ${JSON.stringify(name)}, which the task has not`),
+    );
