@@ -41,6 +41,23 @@ describe('config', () => {
       .and.matches(/SB_BROKER_PORT: x/);
   });
 
+  it('allows Trials no private address, but what it says itself', () => {
+    expect(readConfig(complete).egressAllowed).to.deep.equal([]);
+    const SB_EGRESS_ALLOWED = '10.0.5.0/24,10.0.5.7:443,[FD00:5::/64]:8443';
+    expect(readConfig({ ...complete, SB_EGRESS_ALLOWED }).egressAllowed).to.deep.equal([
+      { cidr: '10.0.5.0/24' },
+      { cidr: '10.0.5.7/32', port: 443 },
+      { cidr: 'fd00:5::/64', port: 8443 },
+    ]);
+    expect(() => readConfig({ ...complete, SB_EGRESS_ALLOWED: '10.0.5.1/24,0.0.0.0/0' })).to.throw(
+      ConfigError,
+      [
+        'SB_EGRESS_ALLOWED: 10.0.5.1/24 is not a range from its first address, such as 10.0.5.0/24, 10.0.5.7/32:443 or [fd00:5::/64]:443',
+        'SB_EGRESS_ALLOWED: 0.0.0.0/0 holds addresses of 0.0.0.0/8, which no Trial may reach',
+      ].join('\n'),
+    );
+  });
+
   it('refuses a mirror that is no pair', () => {
     expect(() => readConfig({ ...complete, SB_REGISTRY_MIRRORS: 'docker.io' })).to.throw(
       'SB_REGISTRY_MIRRORS: docker.io',

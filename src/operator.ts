@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { subjects } from './broker/identity/subjects.ts';
 import { tokenVerifier } from './broker/identity/token.ts';
 import { brokerMetrics } from './broker/metrics.ts';
+import { startProbe } from './broker/probe.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
 import { readConfig, type Config } from './config.ts';
@@ -132,11 +133,12 @@ async function main(): Promise<void> {
     log,
     metrics: brokerMetrics(registry),
   });
+  const probe = await startProbe({ port: config.broker.probePort });
   const stopping = new AbortController();
   const keeping = certificate.keep(stopping.signal);
   stopAtSignal(log, async () => {
     stopping.abort();
-    await Promise.all([operator.stop(), broker.close(), keeping]);
+    await Promise.all([operator.stop(), broker.close(), probe.close(), keeping]);
     await health.close();
     await kube.close();
   });

@@ -41,6 +41,7 @@ export async function startOperator(kubeconfig: string, env: Record<string, stri
       POD_NAME: 'bench',
       SB_METRICS_PORT: String(port),
       SB_BROKER_PORT: '0',
+      SB_PROBE_PORT: '0',
       SB_BROKER_URL: 'https://broker.invalid:8443',
       SB_COURIER_IMAGE: `courier.invalid/operator@sha256:${'0'.repeat(64)}`,
       SB_LOG_LEVEL: 'warn',

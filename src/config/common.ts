@@ -1,5 +1,7 @@
 /** The settings that every profile has. */
 import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
+import { egressRuleOf } from '../wire/egress.ts';
+import type { EgressRule } from '../wire/egress.ts';
 import type { Pattern, Reader } from './reader.ts';
 
 /** Settings of every profile; each comes from the environment variable named beside it. */
@@ -40,7 +42,11 @@ export interface CommonConfig {
     url: string;
     /** `SB_BROKER_PORT`. */
     port: number;
+    /** `SB_PROBE_PORT`: accepts and says nothing; a Pod that reaches it is not held back by its NetworkPolicy. */
+    probePort: number;
   };
+  /** `SB_EGRESS_ALLOWED`: what Trials may reach though its address is not public, as `10.0.5.0/24,10.0.5.7/32:443,[fd00:5::/64]:443`. */
+  egressAllowed: EgressRule[];
   /** `SB_WORK_FOLDER`: a folder that outlives the process, not the Pod, to note in what is being worked on; nothing is noted without it. */
   workFolder?: string;
   /** `SB_METRICS_PORT`: /metrics, /healthz, /readyz. */
@@ -98,7 +104,9 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
     broker: {
       url: read.url('SB_BROKER_URL', /^https:$/),
       port: read.integer('SB_BROKER_PORT', BROKER.port, PORTS),
+      probePort: read.integer('SB_PROBE_PORT', BROKER.probePort, PORTS),
     },
+    egressAllowed: read.parsed('SB_EGRESS_ALLOWED', egressRuleOf),
     metricsPort: read.integer('SB_METRICS_PORT', METRICS_PORT, PORTS),
     logLevel: read.choice('SB_LOG_LEVEL', ['info', 'debug', 'warn', 'error'] as const),
   };

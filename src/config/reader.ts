@@ -55,12 +55,20 @@ export function reader(env: Env, problems: string[]) {
     return Object.fromEntries(read);
   };
   /** `one,two`; each must match. */
-  const list = (name: string, pattern: Pattern): string[] =>
+  const list = (name: string, pattern?: Pattern): string[] =>
     (env[name] ?? '')
       .split(',')
       .filter((entry) => entry !== '')
       .map((entry) => check(name, entry, pattern));
-  return { text, optional, url, optionalUrl, integer, choice, pairs, list };
+  /** The same of what `parse` makes of each; a text that it returns is what is wrong, in words that follow the entry. */
+  const parsed = <T extends object>(name: string, parse: (entry: string) => T | string): T[] =>
+    list(name).flatMap((entry) => {
+      const value = parse(entry);
+      if (typeof value !== 'string') return [value];
+      problems.push(`${name}: ${entry} ${value}`);
+      return [];
+    });
+  return { text, optional, url, optionalUrl, integer, choice, pairs, list, parsed };
 }
 
 export type Reader = ReturnType<typeof reader>;

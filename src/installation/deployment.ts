@@ -72,6 +72,7 @@ const container = ({ image, resources }: Values): Container => ({
   env: environment(image),
   ports: [
     { name: BROKER.portName, containerPort: BROKER.port },
+    { name: BROKER.probePortName, containerPort: BROKER.probePort },
     { name: 'metrics', containerPort: METRICS_PORT },
   ],
   // Where Trials want all of a node's cores, an answer takes seconds. A restart would help nobody: only a minute without any answer is one.

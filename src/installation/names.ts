@@ -27,6 +27,9 @@ export const BROKER = {
   service: 'sb-broker',
   port: 8443,
   portName: 'broker',
+  /** Beside it, for couriers that try whether their NetworkPolicy is in force. */
+  probePort: 8444,
+  probePortName: 'probe',
   /** The Secret with its certificate, which the operator makes. */
   certificate: 'sb-broker-tls',
 } as const;

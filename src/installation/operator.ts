@@ -40,7 +40,10 @@ export const brokerService = ({ namespace }: Values): Service => ({
   metadata: { name: BROKER.service, namespace, labels: { ...OPERATOR_LABELS } },
   spec: {
     selector: { ...OPERATOR_LABELS },
-    ports: [{ name: BROKER.portName, port: BROKER.port, targetPort: BROKER.portName }],
+    ports: [
+      { name: BROKER.portName, port: BROKER.port, targetPort: BROKER.portName },
+      { name: BROKER.probePortName, port: BROKER.probePort, targetPort: BROKER.probePortName },
+    ],
   },
 });
 

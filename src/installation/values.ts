@@ -34,6 +34,7 @@ export const DEFAULTS: Omit<Values, 'version'> = {
 const commonSettings = (namespace: string): Record<string, string> => ({
   SB_BROKER_URL: `https://${BROKER.service}.${namespace}.svc:${BROKER.port}`,
   SB_BROKER_PORT: `${BROKER.port}`,
+  SB_PROBE_PORT: `${BROKER.probePort}`,
   SB_METRICS_PORT: `${METRICS_PORT}`,
 });
 
