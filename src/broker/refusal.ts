@@ -1,4 +1,6 @@
 /** Why a request is not served, as a value. */
+import { ApiError } from '../kube/errors.ts';
+import { ProviderError } from '../providers/errors.ts';
 
 export type RefusalReason =
   // 401: no token, or one that is not good here.
@@ -61,3 +63,11 @@ export const refused = (status: Refused['status'], reason: RefusalReason, messag
 });
 
 export const isRefused = (value: object): value is Refused => 'kind' in value && value.kind === 'refused';
+
+/** Failures behind us: the courier tries again. What they say of URLs and accounts stays in our log. */
+export function refusalOf(error: unknown): Refused {
+  if (error instanceof ProviderError)
+    return refused(503, 'StoreUnavailable', `the artifact store: ${error.reason}`);
+  if (error instanceof ApiError) return refused(503, 'ClusterUnavailable', `the API server: ${error.reason}`);
+  return refused(500, 'Failed', 'the broker failed');
+}

@@ -7,14 +7,14 @@ import { TASKS, unreadable } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
 import type { ArtifactStore } from '../providers/artifact-store/port.ts';
-import { compile, refusalOf } from '../tasks/index.ts';
-import type { TaskFault, TaskRead, TaskReader } from '../task-source/read.ts';
+import type { TaskReader } from '../task-source/read.ts';
 import { readJson } from './body.ts';
-import type { Subjects, TrialSubject } from './identity/subjects.ts';
+import type { Subjects } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
 import { assignmentOf } from './assignment.ts';
 import { isRefused, refused } from './refusal.ts';
-import { taskReads } from './tasks.ts';
+import { compiledTasks } from './tasks.ts';
+import type { CompiledTask } from './tasks.ts';
 import type { Refused, RefusalReason } from './refusal.ts';
 import { uploadsOf } from './uploads.ts';
 import type { Upload } from './uploads.ts';
@@ -56,30 +56,6 @@ async function download(
   return (await store.presignGet(key, presignSeconds)).url;
 }
 
-/** How a courier is told what keeps it from the task. */
-const STATUS = { TaskNotFound: 404, TaskInvalid: 422, TaskUnsupported: 422, TaskMismatch: 409 } as const;
-
-function refusedTask({
-  reason,
-  message,
-  forbidden,
-}: Omit<TaskFault, 'reason'> & { reason: keyof typeof STATUS }): Refused {
-  return forbidden ? refused(403, 'PrefixRefused', message) : refused(STATUS[reason], reason, message);
-}
-
-/** A ConfigMap is what it was when the Job was made, or the Job's Pod was made for another task. */
-function changedSince(
-  { taskContent }: TrialSubject,
-  { content }: TaskRead & { kind: 'found' },
-): Refused | undefined {
-  if (content === undefined || taskContent === undefined || taskContent === content) return undefined;
-  return refused(
-    409,
-    'TaskMismatch',
-    `the task’s ConfigMap has changed since the Job was made: its files were ${taskContent} and are ${content}`,
-  );
-}
-
 /** What a courier is to do: its Trial's task, compiled once more. */
 function assignmentRoute({
   subjects,
@@ -89,11 +65,8 @@ function assignmentRoute({
   presignSeconds,
   now,
 }: RouteDeps): (pod: PodIdentity) => Promise<Assignment | Refused> {
-  const taskOf = taskReads(tasks, now);
-  const sourceOf = async ({
-    content,
-    archive = '',
-  }: TaskRead & { kind: 'found' }): Promise<AssignedSource> => {
+  const taskOf = compiledTasks(tasks, now);
+  const sourceOf = async ({ content, archive = '' }: CompiledTask['read']): Promise<AssignedSource> => {
     if (content !== undefined) return { kind: 'configMap', content };
     return { kind: 'archive', url: (await store.presignGet(archive, presignSeconds)).url };
   };
@@ -101,15 +74,10 @@ function assignmentRoute({
   return async (pod) => {
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
-    const read = await taskOf(subject.trial);
-    if (read.kind === 'faulty') return refusedTask(read);
-    const changed = changedSince(subject, read);
-    if (changed) return changed;
-    const compiled = compile(subject.trial.spec, read.task);
-    const refusal = refusalOf(compiled);
-    if (refusal) return refusedTask(refusal);
-    const [source, rules] = await Promise.all([sourceOf(read), rulesOf(pod.namespace)]);
-    return assignmentOf(subject, { compiled, source, rules });
+    const task = await taskOf(subject);
+    if (isRefused(task)) return task;
+    const [source, rules] = await Promise.all([sourceOf(task.read), rulesOf(pod.namespace)]);
+    return assignmentOf(subject, { compiled: task.compiled, source, rules });
   };
 }
 

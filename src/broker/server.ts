@@ -3,14 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { ApiError } from '../kube/errors.ts';
 import type { Log } from '../kube/types.ts';
-import { ProviderError } from '../providers/errors.ts';
 import { CONNECTION_LIMITS, limitConnections } from './connections.ts';
 import type { ConnectionLimits } from './connections.ts';
+import { identify } from './identity/token.ts';
 import type { PodIdentity, TokenVerifier } from './identity/token.ts';
 import type { BrokerMetrics } from './metrics.ts';
-import { isRefused, refused } from './refusal.ts';
+import { isRefused, refusalOf, refused } from './refusal.ts';
 import type { Refused } from './refusal.ts';
 import { routes } from './routes.ts';
 import type { Route, RouteDeps } from './routes.ts';
@@ -50,19 +49,8 @@ const RUNNING_PER_POD = 8;
 const ANSWER_TIMEOUT_MS = 20_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
-const bearerOf = (request: IncomingMessage): string | undefined =>
-  /^Bearer ([\w.-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-
 /** `METHOD /path`, without the query. */
 const routeOf = ({ method = '', url = '' }: IncomingMessage): string => `${method} ${url.split('?', 1)[0]}`;
-
-/** Failures behind us: the courier tries again. What they say of URLs and accounts stays in our log. */
-function refusalOf(error: unknown): Refused {
-  if (error instanceof ProviderError)
-    return refused(503, 'StoreUnavailable', `the artifact store: ${error.reason}`);
-  if (error instanceof ApiError) return refused(503, 'ClusterUnavailable', `the API server: ${error.reason}`);
-  return refused(500, 'Failed', 'the broker failed');
-}
 
 async function answerInTime(work: Promise<object>): Promise<object> {
   const { promise, resolve } = Promise.withResolvers<Refused>();
@@ -103,9 +91,7 @@ function serving({ tokens }: BrokerOptions) {
   };
   return async (route: Route | undefined, request: IncomingMessage): Promise<object> => {
     if (!route) return refused(404, 'NoSuchRoute', `there is no ${routeOf(request).slice(0, 200)}`);
-    const token = bearerOf(request);
-    if (token === undefined) return refused(401, 'NoToken', 'send the Pod’s token: Authorization: Bearer …');
-    const pod = await tokens.verify(token);
+    const pod = await identify(request, tokens);
     return isRefused(pod) ? pod : serve(route, pod, request);
   };
 }

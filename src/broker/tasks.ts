@@ -1,6 +1,11 @@
 /** Tasks as couriers ask for them. */
 import { identityOf } from '../crds/names.ts';
-import type { TaskRead, TaskReader } from '../task-source/read.ts';
+import type { TaskFault, TaskRead, TaskReader } from '../task-source/read.ts';
+import { compile, refusalOf } from '../tasks/index.ts';
+import type { Compiled } from '../tasks/index.ts';
+import type { TrialSubject } from './identity/subjects.ts';
+import { refused } from './refusal.ts';
+import type { Refused } from './refusal.ts';
 
 /** How long the answer is good for a Trial whose task is a ConfigMap: a courier that asks again and again costs the API server one request. */
 const REMEMBERED_MS = 3000;
@@ -27,5 +32,50 @@ export function taskReads(tasks: Pick<TaskReader, 'read'>, now: () => Date): Tas
     remembered.set(uid, { answer, untilMs: nowMs + REMEMBERED_MS });
     answer.catch(() => remembered.delete(uid));
     return answer;
+  };
+}
+
+type Found = TaskRead & { kind: 'found' };
+
+/** How a courier is told what keeps it from the task. */
+const STATUS = { TaskNotFound: 404, TaskInvalid: 422, TaskUnsupported: 422, TaskMismatch: 409 } as const;
+
+function refusedTask({
+  reason,
+  message,
+  forbidden,
+}: Omit<TaskFault, 'reason'> & { reason: keyof typeof STATUS }): Refused {
+  return forbidden ? refused(403, 'PrefixRefused', message) : refused(STATUS[reason], reason, message);
+}
+
+/** A ConfigMap is what it was when the Job was made, or the Job's Pod was made for another task. */
+function changedSince({ taskContent }: TrialSubject, { content }: Found): Refused | undefined {
+  if (content === undefined || taskContent === undefined || taskContent === content) return undefined;
+  return refused(
+    409,
+    'TaskMismatch',
+    `the task’s ConfigMap has changed since the Job was made: its files were ${taskContent} and are ${content}`,
+  );
+}
+
+export interface CompiledTask {
+  compiled: Compiled;
+  read: Found;
+}
+
+/** A Trial's task, compiled once more; refused where it is not there, cannot be run, or is another than the Job was made for. */
+export function compiledTasks(
+  tasks: Pick<TaskReader, 'read'>,
+  now: () => Date,
+): (subject: TrialSubject) => Promise<CompiledTask | Refused> {
+  const taskOf = taskReads(tasks, now);
+  return async (subject) => {
+    const read = await taskOf(subject.trial);
+    if (read.kind === 'faulty') return refusedTask(read);
+    const changed = changedSince(subject, read);
+    if (changed) return changed;
+    const compiled = compile(subject.trial.spec, read.task);
+    const refusal = refusalOf(compiled);
+    return refusal ? refusedTask(refusal) : { compiled, read };
   };
 }

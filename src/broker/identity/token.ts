@@ -1,4 +1,5 @@
 /** Whose token is this? Checked offline against the cluster's keys: a courier costs the API server nothing. */
+import type { IncomingMessage } from 'node:http';
 import { errors, jwtVerify } from 'jose';
 import type { JWTPayload } from 'jose';
 import { BROKER_AUDIENCE } from '../../crds/names.ts';
@@ -96,4 +97,14 @@ export function tokenVerifier({ kube, now }: { kube: KubeClient; now: () => Date
       }
     },
   };
+}
+
+/** The Pod that a request's token is bound to. A token counts in the header alone: what stands in a URL gets into logs. */
+export async function identify(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  tokens: TokenVerifier,
+): Promise<PodIdentity | Refused> {
+  const [, token] = /^Bearer ([\w.-]+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (token === undefined) return refused(401, 'NoToken', 'send the Pod’s token: Authorization: Bearer …');
+  return tokens.verify(token);
 }
