@@ -44,7 +44,7 @@ export function assignmentOf(
     image,
     workdir,
     user,
-    ...present({ healthcheck }),
+    ...present({ healthcheck, seeds: compiled.seeds }),
     steps: [assigned(first), ...others.map(assigned)],
     rewardStrategy: compiled.rewardStrategy,
     notes: compiled.notes,

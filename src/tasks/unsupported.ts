@@ -72,15 +72,7 @@ export function unsupportedParts(task: {
   files: readonly { path: string }[];
 }): Unsupported[] {
   const parts = unsupportedFields(task.config);
-  const prebuilt = task.config.environment.docker_image !== undefined;
-  const seeds = task.files.find(({ path }) => path.startsWith('environment/') && path !== COMPOSE_FILE);
   if (hasFile(task, COMPOSE_FILE))
     parts.push({ field: COMPOSE_FILE, reason: 'Docker Compose is not supported yet' });
-  // With an image and no Dockerfile Harbor copies these files into the working directory.
-  if (prebuilt && seeds && !hasFile(task, 'environment/Dockerfile'))
-    parts.push({
-      field: seeds.path,
-      reason: 'files beside a docker_image are not supported yet; build them in with a Dockerfile',
-    });
   return parts;
 }

@@ -101,6 +101,8 @@ export interface Assignment {
   };
   image: ImageConfig;
   workdir: string;
+  /** The files of `environment/` are put into the workdir before anything of the image runs. */
+  seeds?: true;
   /** User of all that names none. */
   user: string;
   healthcheck?: Healthcheck;

@@ -85,6 +85,8 @@ export interface Hand {
   check(command: Command): Promise<Checked>;
   /** Runs a command to its end, or to its limit: then what belongs to it and has not detached itself is ended. */
   run(command: Command, limitSeconds?: number): Promise<Ended>;
+  /** Puts the contents of a folder of the courier's over those of one in the container, which may be missing. Rejects with Refused. */
+  place(from: string, to: string): Promise<void>;
   /** Puts files into the container. */
   stage(what: Staged, ground?: Ground): Promise<StageResult>;
   /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with the reason of `signal`. */

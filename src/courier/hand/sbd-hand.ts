@@ -137,6 +137,17 @@ class SbdHand implements Hand {
     return ended;
   }
 
+  async place(from: string, to: string): Promise<void> {
+    const lay = (): Promise<unknown> => this.#sbd.untar({ path: to }, packTar(from));
+    await this.#answer(() =>
+      lay().catch(async (error: unknown) => {
+        if (!(error instanceof Refused) || error.reason !== 'NotFound') throw error;
+        await this.#sbd.mkdir({ path: to, parents: true, mode: 0o755 });
+        await lay();
+      }),
+    );
+  }
+
   async stage(what: Staged, ground: Ground = {}): Promise<StageResult> {
     const { verifier = false, agent, stopBackground = false } = ground;
     const lay = async (): Promise<boolean> => {

@@ -13,7 +13,7 @@ import { demandPlace, runAgent, setUpAgent } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
 import { collectArtifacts } from './artifacts.ts';
 import { lookBeforehand, prepareGround } from './ground.ts';
-import { stageSolution, writeAgentFiles } from './stage.ts';
+import { placeSeeds, stageSolution, writeAgentFiles } from './stage.ts';
 import type { Timeline } from '../record/timeline.ts';
 import { usageOf } from './usage.ts';
 import { verify } from './verifier.ts';
@@ -37,9 +37,10 @@ export interface PhaseResult {
 
 /** Makes the container what the image means it to be. */
 export async function prepareSurroundings(
-  { entrypoint, healthcheck }: Surroundings,
+  { seeds, entrypoint, healthcheck }: Surroundings,
   { hand, note, stop }: PhaseDeps,
 ): Promise<void> {
+  if (seeds) await placeSeeds(hand, seeds);
   if (entrypoint) {
     demandPlace(await hand.start(entrypoint), entrypoint);
     note(`entrypoint started: ${entrypoint.argv[0]}`);

@@ -3,8 +3,20 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttemptFailure, VerifierObstructed } from '../failure.ts';
 import type { Ground, Hand } from '../hand/hand.ts';
-import { CONTAINER } from '../task/steps.ts';
+import { Refused } from '../hand/sbd/stream.ts';
+import { CONTAINER, type Seeds } from '../task/steps.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
+
+/** Puts files of the task into the working directory. Throws TaskInvalid where they do not fit what the image has there. */
+export async function placeSeeds(hand: Hand, { from, to }: Seeds): Promise<void> {
+  try {
+    await hand.place(from, to);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const message = `the files of environment/ cannot be put into ${to}: ${error.message}`;
+    throw new AttemptFailure('TaskInvalid', message, { cause: error });
+  }
+}
 
 /** `/solution`, for an agent that works from it. */
 export async function stageSolution(hand: Hand, task: ReadyTask): Promise<void> {

@@ -37,6 +37,48 @@ describe('the task container', function () {
     expect(run.said()).not.to.include("o'secret");
   });
 
+  it('has the files beside an image in its workdir before the image’s own entrypoint begins', async () => {
+    const { 'environment/Dockerfile': _, ...rest } = SOLVED;
+    const run = await make({
+      files: {
+        ...rest,
+        'task.toml':
+          '[environment]\ndocker_image = "debian"\nworkdir = "/srv/new/place"\n[environment.healthcheck]\ncommand = "[ -f seen ]"\ninterval_sec = 0.1\n',
+        'environment/seed.txt': 'seed\n',
+        'environment/bin/tool.sh': '#!/bin/sh\necho tool\n',
+        'solution/solve.sh': bash('./bin/tool.sh', 'ls -ld seed.txt bin', 'cat seen'),
+      },
+      assignment: {
+        image: {
+          user: '',
+          workdir: '/app',
+          entrypoint: ['/bin/sh', '-c', 'cat seed.txt > seen; exec "$@"', 'x'],
+          cmd: [],
+        },
+      },
+    });
+    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+    expect(run.text('agent/oracle.txt')).to.match(
+      /^tool\ndrwxr-xr-x \d+ root root .* bin\n-rw-r--r-- 1 root root +5 .* seed\.txt\nseed\n$/,
+    );
+  });
+
+  it('refuses a task whose files do not fit the workdir', async () => {
+    const { 'environment/Dockerfile': _, ...rest } = SOLVED;
+    const run = await make({
+      files: {
+        ...rest,
+        'task.toml': '[environment]\ndocker_image = "debian"\nworkdir = "/etc"\n',
+        'environment/passwd/x': 'not below a file\n',
+      },
+    });
+    const { result } = await run.finish();
+    expect(result).to.deep.include({ kind: 'failed', reason: 'TaskInvalid' });
+    expect(result)
+      .to.have.property('message')
+      .that.matches(/^the files of environment\/ cannot be put into \/etc: /);
+  });
+
   it('lets a HOME among the variables go before the user’s own', async () => {
     const run = await make({
       files: { ...SOLVED, 'tests/test.sh': bash(reward('[ "$HOME" = /app ]')) },

@@ -1,7 +1,9 @@
 /** Pure: the assignment and the unpacked task → commands. Which values they have, the operator has decided. */
+import { join } from 'node:path';
 import type { Agent, AgentGiven, AgentScript } from '../../agents/agent.ts';
 import { agentOf } from '../../agents/registry.ts';
 import { agentFacts, solves } from '../../crds/agents.ts';
+import { CONTEXT } from '../../tasks/task.ts';
 import type { Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type {
@@ -25,8 +27,16 @@ export interface Limited {
   limitSeconds?: number;
 }
 
+/** A folder of the courier's, and the one of the task container that its contents are put into. */
+export interface Seeds {
+  from: string;
+  to: string;
+}
+
 /** What happens once, before the first step. */
 export interface Surroundings {
+  /** Files of the task for the working directory. */
+  seeds?: Seeds;
   entrypoint?: Command;
   healthcheck?: Healthcheck & { probe: Command };
 }
@@ -74,7 +84,7 @@ export const CONTAINER = {
 export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env): Sequence {
   const around = { ...assignment, secrets };
   return {
-    surroundings: surroundingsOf(assignment),
+    surroundings: surroundingsOf(assignment, task),
     steps: assignment.steps.map((step) => stepOf(step, task, around)),
   };
 }
@@ -94,8 +104,12 @@ const shellCommand = (text: string, { workdir, user }: Pick<Assignment, 'workdir
   env: {},
 });
 
-function surroundingsOf({ image: { entrypoint }, workdir, user, healthcheck }: Assignment): Surroundings {
+function surroundingsOf(
+  { image: { entrypoint }, seeds, workdir, user, healthcheck }: Assignment,
+  { folder }: ReadyTask,
+): Surroundings {
   return {
+    ...(seeds && { seeds: { from: join(folder, CONTEXT), to: workdir } }),
     // As Harbor runs it: the image's command gives way to one that only keeps the container alive.
     ...(entrypoint.length > 0 && {
       entrypoint: { argv: [...entrypoint, 'sh', '-c', 'sleep infinity'], user, workdir, env: {} },

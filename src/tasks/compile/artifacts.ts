@@ -74,4 +74,6 @@ function isCovered({ source, into, exclude = [] }: ArtifactCopy, prior: Artifact
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 const isUnderOutput = (into: string, source: string): boolean =>
-  !/^(\.{1,2}$|\.\.\/|\/|manifest\.json(\/|$))/.test(into) && !/^\.\.(\/|$)/.test(source) && !CONTROL.test(into + source);
+  !/^(\.{1,2}$|\.\.\/|\/|manifest\.json(\/|$))/.test(into) &&
+  !/^\.\.(\/|$)/.test(source) &&
+  !CONTROL.test(into + source);

@@ -202,6 +202,19 @@ ANSWER = "42"`;
     expect(messages({ environment: { image: 'x' } }, task)).to.deep.equal([]);
   });
 
+  it('puts files beside an image that nothing builds into the workdir', () => {
+    const files = (...paths: string[]) => ({
+      files: [...FILES.slice(3), ...paths].map((path) => ({ path })),
+    });
+    const image = '[environment]\ndocker_image = "x"';
+    const seeds = (toml: string, ...paths: string[]) => compiled({}, aTask(toml, files(...paths))).seeds;
+    expect(seeds(image, 'environment/seed')).to.equal(true);
+    expect(seeds(image)).to.equal(undefined);
+    expect(seeds(image, 'environment/Dockerfile', 'environment/seed')).to.equal(undefined);
+    expect(seeds(image, 'environment/docker-compose.yaml', 'environment/seed')).to.equal(undefined);
+    expect(seeds('', 'environment/seed')).to.equal(undefined);
+  });
+
   it('wants the version of the Trial, else that of the task', () => {
     const task = aTask('', { version: 'a'.repeat(12) });
     expect(compiled({}, task).version).to.equal('a'.repeat(12));

@@ -4,7 +4,7 @@ import type { EnvVar } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { TaskConfig } from '../toml/schema.ts';
-import { environmentOf, imageOf, merged, tableOf, type Table } from './of-task.ts';
+import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from './of-task.ts';
 import { missingFiles, noImage, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
 import { completeResources } from './resources.ts';
 import { stepsOf, unknownSteps } from './steps.ts';
@@ -20,6 +20,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
   const { rewardStrategy = config.multi_step_reward_strategy === 'final' ? 'Final' : 'Mean' } = spec;
   return {
     environments: { agent: environment },
+    ...(hasSeeds(task) && { seeds: true }),
     steps: [first.step, ...others.map(({ step }) => step)],
     rewardStrategy,
     ...present({ version: spec.task.version ?? task.version }),

@@ -4,6 +4,7 @@ import type { EnvVar, Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import { BuildTemplate } from '../../crds/task-build.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
+import { CONTEXT, hasFile } from '../task.ts';
 import type { EnvironmentConfig, TaskConfig } from '../toml/schema.ts';
 import { resolveEnv, type MissingVariable } from '../toml/variables.ts';
 import { resourcesOf } from './resources.ts';
@@ -50,6 +51,14 @@ export function imageOf(
   };
   return { build: Value.Default(BuildTemplate, build) as BuildTemplate };
 }
+
+/**
+ * Whether the files of `environment/` are put into the working directory: those beside an image that none of them builds, as in Harbor.
+ */
+export const hasSeeds = ({ config, files }: CompilableTask): boolean =>
+  config.environment.docker_image !== undefined &&
+  files.some(({ path }) => path.startsWith(CONTEXT)) &&
+  !['Dockerfile', 'docker-compose.yaml'].some((name) => hasFile({ files }, CONTEXT + name));
 
 /** Everything but the image and the variables. */
 export function environmentOf({ environment }: TaskConfig) {

@@ -89,6 +89,8 @@ export interface CompileProblem extends Problem {
 export interface Compiled {
   /** By role: `agent` is the container that agent and shared verifier work in. */
   environments: { agent: CompiledEnvironment };
+  /** The files of `environment/` are put into the agent's working directory. */
+  seeds?: true;
   /** In their order; a task without `[[steps]]` has one. */
   steps: [CompiledStep, ...CompiledStep[]];
   /** What the rewards of several steps come to. */

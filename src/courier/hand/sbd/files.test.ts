@@ -164,7 +164,8 @@ describe('files that sbd works with', function () {
 
   it('are copied without what is excluded, and without end where the copy lies within', async () => {
     const { hand, said } = container();
-    const made = 'cd /app; mkdir -p e/cache e/src; touch e/src/a.pyc e/src/a.py e/cache/x; ln -s src/a.py e/near';
+    const made =
+      'cd /app; mkdir -p e/cache e/src; touch e/src/a.pyc e/src/a.py e/cache/x; ln -s src/a.py e/near';
     await said({ argv: ['sh', '-c', made], user: 'agent' });
     const exclude = ['*.pyc', 'cache'];
     expect(await hand.copy({ path: '/app/e', to: '/app/e/copy', user: 'agent', exclude })).to.deep.equal({
@@ -176,7 +177,9 @@ describe('files that sbd works with', function () {
     await said({ argv: ['sh', '-c', 'ln -s /etc /app/e/far; ln -s ../../x /app/e/src/up'], user: 'agent' });
     const again = { path: '/app/e', to: '/app/e/copy', user: 'agent' };
     expect(await hand.copy(again)).to.deep.equal({ kind: 'directory', linksOut: 2 });
-    expect(await hand.copy({ path: '/app/e/near', to: '/app/n', user: 'agent', exclude: ['*'] })).to.deep.equal({
+    expect(
+      await hand.copy({ path: '/app/e/near', to: '/app/n', user: 'agent', exclude: ['*'] }),
+    ).to.deep.equal({
       kind: 'file',
       linksOut: 0,
     });
