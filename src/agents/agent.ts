@@ -3,6 +3,7 @@
  * of its own here, and `registry.ts` has one entry for each name. Pure: the courier reads it and does what it says.
  */
 
+import type { McpServer } from '../crds/agents.ts';
 import type { Usage } from '../crds/trial-status.ts';
 
 /** What an agent is given. Paths are those of the task container. */
@@ -16,6 +17,10 @@ export interface AgentGiven {
   /** The text of `solution/solve.sh`, for an agent that works from it. */
   solve: string;
   model?: string | undefined;
+  /** The folder of the task's skills, for an agent that takes them. */
+  skills?: string | undefined;
+  /** For an agent that takes them. Where a header names a variable, the agent has it. */
+  mcpServers?: McpServer[] | undefined;
   /** Scripts of the Trial. */
   install?: string | undefined;
   run?: string | undefined;

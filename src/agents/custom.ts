@@ -1,10 +1,31 @@
+import type { McpServer } from '../crds/agents.ts';
 import type { Agent, AgentGiven } from './agent.ts';
 
+const MCP_FILE = 'mcp.json';
+
 /** What both scripts can read. */
-const variables = ({ instruction, model }: AgentGiven): Record<string, string> => ({
+const variables = ({
+  instruction,
+  folder,
+  model,
+  skills,
+  mcpServers,
+}: AgentGiven): Record<string, string> => ({
   SB_INSTRUCTION: instruction,
   ...(model !== undefined && { SB_MODEL: model }),
+  ...(skills !== undefined && { SB_SKILLS_DIR: skills }),
+  ...(mcpServers && { SB_MCP_CONFIG: `${folder}/${MCP_FILE}` }),
 });
+
+/** Servers as most agents read them. Headers keep their `${NAME}`: the file can be read by every user of the container. */
+const mcpConfig = (servers: readonly McpServer[]): string =>
+  JSON.stringify({ mcpServers: Object.fromEntries(servers.map((server) => [server.name, entryOf(server)])) });
+
+function entryOf(server: McpServer): object {
+  if (server.transport === 'stdio') return { type: 'stdio', command: server.command, args: server.args };
+  const { transport, url, headers } = server;
+  return { type: transport === 'sse' ? 'sse' : 'http', url, headers };
+}
 
 /** Runs the scripts of the Trial. */
 export const custom: Agent = {
@@ -24,6 +45,10 @@ export const custom: Agent = {
     stdout: '/logs/agent/stdout.txt',
     stderr: '/logs/agent/stderr.txt',
   }),
-  files: ({ install, run = '' }) => ({ run, ...(install !== undefined && { install }) }),
+  files: ({ install, run = '', mcpServers }) => ({
+    run,
+    ...(install !== undefined && { install }),
+    ...(mcpServers && { [MCP_FILE]: mcpConfig(mcpServers) }),
+  }),
   exitCodeTells: true,
 };

@@ -79,8 +79,11 @@ function stepOf(
   };
 }
 
-function agentOf(agent: Compiled['steps'][number]['agent'], { user, rules }: StepFacts): AssignedAgent {
-  const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run } = agent;
+function agentOf(
+  agent: Compiled['steps'][number]['agent'],
+  { user, workdir, rules }: StepFacts,
+): AssignedAgent {
+  const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run, skillsDir, mcpServers } = agent;
   return {
     name,
     env: variables(agent.env),
@@ -88,6 +91,7 @@ function agentOf(agent: Compiled['steps'][number]['agent'], { user, rules }: Ste
     user: agent.user ?? user,
     // Either may have them stopped.
     backgroundProcesses: [agent, rules].some((of) => of.backgroundProcesses === 'Stop') ? 'Stop' : 'Keep',
-    ...present({ model, timeoutSeconds, install, run }),
+    ...present({ model, timeoutSeconds, install, run, mcpServers }),
+    ...(skillsDir !== undefined && { skillsDir: posix.resolve(workdir, skillsDir) }),
   };
 }

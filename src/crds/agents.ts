@@ -9,12 +9,39 @@ export interface AgentFacts {
   scripts: boolean;
   /** Takes `model`. */
   model: boolean;
+  /** Takes a task's `skills_dir`. */
+  skills: boolean;
+  /** Takes a task's `mcp_servers`. */
+  mcp: boolean;
+  /** Sends the headers of those. */
+  mcpHeaders: boolean;
 }
 
+/** An MCP server of a task. `${NAME}` in the value of a header stands for a variable of the agent's. */
+export type McpServer =
+  | { name: string; transport: 'stdio'; command: string; args: string[] }
+  | { name: string; transport: 'sse' | 'streamable-http'; url: string; headers: Record<string, string> };
+
+const NO_TOOLS = { skills: false, mcp: false, mcpHeaders: false };
+
 export const AGENTS = {
-  oracle: { does: 'runs the task’s solution', reads: 'solution/solve.sh', scripts: false, model: false },
-  nop: { does: 'does nothing', reads: 'nothing', scripts: false, model: false },
-  custom: { does: 'runs your own scripts', reads: 'instruction.md', scripts: true, model: true },
+  oracle: {
+    does: 'runs the task’s solution',
+    reads: 'solution/solve.sh',
+    scripts: false,
+    model: false,
+    ...NO_TOOLS,
+  },
+  nop: { does: 'does nothing', reads: 'nothing', scripts: false, model: false, ...NO_TOOLS },
+  custom: {
+    does: 'runs your own scripts',
+    reads: 'instruction.md',
+    scripts: true,
+    model: true,
+    skills: true,
+    mcp: true,
+    mcpHeaders: true,
+  },
 } as const satisfies Record<string, AgentFacts>;
 
 export type AgentName = keyof typeof AGENTS;

@@ -19,6 +19,8 @@ command = "dump"
 gpus = 1
 workdir = "/app"
 gpu_types = []
+skills_dir = "/s"
+mcp_servers = [{ name = "x", url = "http://x" }]
 [environment.healthcheck]
 command = "true"`;
     expect(fields(text)).to.deep.equal([]);
@@ -33,10 +35,8 @@ command = "true"`;
     ['verifier.collect', '[[verifier.collect]]\ncommand = "x"\nservice = "db"'],
     ['environment.os', '[environment]\nos = "windows"'],
     ['environment.network_mode', '[environment]\nallow_internet = false'],
-    ['environment.mcp_servers', '[[environment.mcp_servers]]\nname = "x"\nurl = "http://x"'],
-    ['environment.skills_dir', '[environment]\nskills_dir = "/s"'],
-    ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
     ['environment.gpu_types', '[environment]\ngpu_types = ["H100"]'],
+    ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
     ['artifacts', '[[artifacts]]\nsource = "/a"\nservice = "db"'],
   ];
   for (const [field, text] of refused)

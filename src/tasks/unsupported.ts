@@ -23,10 +23,8 @@ const environmentRows: [string, (environment: EnvironmentConfig) => boolean, str
   ['os', ({ os }) => os !== 'linux', 'only linux is supported'],
   ['network_mode', restricted, 'only public is supported yet'],
   ['allowed_hosts', ({ allowed_hosts: hosts }) => filled(hosts), 'lists of hosts are not supported yet'],
-  ['mcp_servers', ({ mcp_servers: servers }) => filled(servers), 'MCP servers are not supported yet'],
-  ['skills_dir', ({ skills_dir: dir }) => dir !== undefined, 'skills are not supported yet'],
-  ['tpu', ({ tpu }) => tpu !== undefined, 'TPUs are not supported'],
   ['gpu_types', ({ gpu_types: types }) => filled(types), 'choosing a type of GPU is not supported yet'],
+  ['tpu', ({ tpu }) => tpu !== undefined, 'TPUs are not supported'],
 ];
 
 const artifact = (entry: ArtifactConfig): Exclude<ArtifactConfig, string> =>

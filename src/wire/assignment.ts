@@ -3,6 +3,7 @@
  * the bearer. Both ends are of one image, so there is one version. Failures are `{ "error": string }` with 401 (token), 403 (not this
  * Pod's), 404 (no task), 409 (another task than the Job was made for), 422 (a task that cannot be run), 503 (retry).
  */
+import type { McpServer } from '../crds/agents.ts';
 import type { EnvVar, Healthcheck } from '../crds/environment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import { sha256 } from '../crds/names.ts';
@@ -57,6 +58,9 @@ export interface AssignedAgent {
   backgroundProcesses: BackgroundProcesses;
   install?: string;
   run?: string;
+  /** Absolute path in the task container. */
+  skillsDir?: string;
+  mcpServers?: McpServer[];
 }
 
 export interface AssignedVerifier {

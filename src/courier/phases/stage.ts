@@ -43,10 +43,10 @@ export async function stageTests(hand: Hand, task: ReadyTask, ground: Ground): P
   return background;
 }
 
-/** Puts the agent's files where it can read them: on the control volume, which only the courier can write. All but the instruction are scripts. */
+/** Puts the agent's files where it can read them: on the control volume, which only the courier can write. Those with a suffix are no scripts. */
 export async function writeAgentFiles(control: string, files: Record<string, string>): Promise<void> {
   const folder = join(control, 'agent');
   await mkdir(folder, { recursive: true });
   for (const [name, text] of Object.entries(files))
-    await writeFile(join(folder, name), text, { mode: name === 'instruction.md' ? 0o644 : 0o755 });
+    await writeFile(join(folder, name), text, { mode: name.includes('.') ? 0o644 : 0o755 });
 }

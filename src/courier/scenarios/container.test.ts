@@ -37,6 +37,35 @@ describe('the task container', function () {
     expect(run.said()).not.to.include("o'secret");
   });
 
+  it('gives an agent the task’s skills and MCP servers, and keeps what their headers hold to its variables', async () => {
+    const run = await make({
+      files: {
+        ...SOLVED,
+        'task.toml':
+          '[environment]\nskills_dir = "skills"\n[[environment.mcp_servers]]\nname = "s"\ntransport = "http"\nurl = "https://s.example/mcp"\nheaders = { Authorization = "Bearer ${TOKEN}" }\n',
+      },
+      secrets: { SB_SECRET_AGENT_0: 'hush-hush' },
+      assignment: {
+        agent: custom(
+          bash('echo "$SB_SKILLS_DIR"; cat "$SB_MCP_CONFIG"; echo; echo ${#TOKEN}', 'touch /app/answer'),
+          {
+            env: [{ name: 'TOKEN', courierVariable: 'SB_SECRET_AGENT_0' }],
+          },
+        ),
+      },
+    });
+    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+    const [skills, config = '', length] = run.text('agent/stdout.txt').split('\n');
+    expect([skills, length]).to.deep.equal(['/app/skills', '9']);
+    expect(JSON.parse(config)).to.deep.equal({
+      mcpServers: {
+        s: { type: 'http', url: 'https://s.example/mcp', headers: { Authorization: 'Bearer ${TOKEN}' } },
+      },
+    });
+    for (const [path, contents] of run.services.stored)
+      expect(String(contents), path).not.to.include('hush-hush');
+  });
+
   it('has the files beside an image in its workdir before the image’s own entrypoint begins', async () => {
     const { 'environment/Dockerfile': _, ...rest } = SOLVED;
     const run = await make({

@@ -162,7 +162,8 @@ function agentPartsOf(assigned: AssignedStep['agent'], task: ReadyTask, around: 
 }
 
 /** Throws for a task without the file that the agent works from. */
-function givenTo({ name, model, install, run }: AssignedStep['agent'], task: ReadyTask): AgentGiven {
+function givenTo(assigned: AssignedStep['agent'], task: ReadyTask): AgentGiven {
+  const { name, model, skillsDir: skills, mcpServers, install, run } = assigned;
   const who = `the agent ${name}`;
   const { reads } = agentFacts(name) ?? {};
   if (reads === 'instruction.md') demanded(task.instruction, reads, who);
@@ -172,6 +173,8 @@ function givenTo({ name, model, install, run }: AssignedStep['agent'], task: Rea
     folder: CONTAINER.agentFiles,
     solve: reads === 'solution/solve.sh' ? demanded(task.solve, reads, who) : '',
     model,
+    skills,
+    mcpServers,
     install,
     run,
   };

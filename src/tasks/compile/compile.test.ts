@@ -245,19 +245,19 @@ ANSWER = "42"`;
 
   it('names everything that is wrong, and first what this version does not run', () => {
     const task = aTask(
-      '[environment]\nskills_dir = "/s"\nenv = { A = "${AA}", B = "${BB}" }\n[verifier.env]\nC = "${CC}"',
+      '[environment]\ntpu = { type = "v4", topology = "2x2" }\nenv = { A = "${AA}", B = "${BB}" }\n[verifier.env]\nC = "${CC}"',
       { files: FILES.filter((path) => path !== 'solution/solve.sh').map((path) => ({ path })) },
     );
     const own = { environment: { env: [{ name: 'B', value: '' }] } };
     expect(messages(own, task)).to.deep.equal([
-      'environment.skills_dir: skills are not supported yet',
+      'environment.tpu: TPUs are not supported',
       'solution/solve.sh is missing; the agent oracle needs it',
       'environment.env.A needs the variable AA: set A in the Trial, or give a default as in ${AA:-value}',
       'verifier.env.C needs the variable CC: set C in the Trial, or give a default as in ${CC:-value}',
     ]);
     expect(refusalOf(compiled(own, task))).to.deep.equal({
       reason: 'TaskUnsupported',
-      message: 'environment.skills_dir: skills are not supported yet',
+      message: 'environment.tpu: TPUs are not supported',
     });
   });
 

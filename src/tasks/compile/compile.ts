@@ -8,7 +8,15 @@ import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from '.
 import { missingFiles, noImage, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
 import { completeResources } from './resources.ts';
 import { stepsOf, unknownSteps } from './steps.ts';
-import type { CompilableTask, Compiled, CompiledEnvironment, CompiledSpec, CompileProblem } from './types.ts';
+import { toolsFor } from './tools.ts';
+import type {
+  CompilableTask,
+  Compiled,
+  CompiledEnvironment,
+  CompiledSpec,
+  CompiledStep,
+  CompileProblem,
+} from './types.ts';
 
 /** `spec` is as the API server stores it, with the schema's defaults. Never throws: what is wrong with the task is in `problems`. */
 export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
@@ -18,10 +26,18 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
   const [first, ...others] = stepsOf(spec, task);
   const all = [first, ...others];
   const { rewardStrategy = config.multi_step_reward_strategy === 'final' ? 'Final' : 'Mean' } = spec;
+  const tools = toolsFor(config.environment, {
+    agent: spec.agent.name,
+    variables: new Set([...environment.env, ...first.step.agent.env].map(({ name }) => name)),
+  });
+  const equipped = (step: CompiledStep): CompiledStep => ({
+    ...step,
+    agent: { ...step.agent, ...tools.given },
+  });
   return {
     environments: { agent: environment },
     ...(hasSeeds(task) && { seeds: true }),
-    steps: [first.step, ...others.map(({ step }) => step)],
+    steps: [equipped(first.step), ...others.map(({ step }) => equipped(step))],
     rewardStrategy,
     ...present({ version: spec.task.version ?? task.version }),
     notes: [...new Set(all.flatMap(({ notes }) => notes))],
@@ -32,6 +48,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
       ...(hasImage(environment) ? [] : [noImage()]),
       ...openVariables(() => 'environment.env', variables, spec.environment.env),
       ...openOfSolution(spec.agent, config),
+      ...tools.problems,
       ...all.flatMap(({ problems }) => problems),
       ...tooManyVariables(tablesOf(config)),
     ]),

@@ -17,6 +17,8 @@
  * | GPUs, workdir, healthcheck | `environment` | `environment` | none, the image's, none |
  * | a variable of all phases | `environment.env` | `environment.env` | |
  * | a variable of the agent | `agent.env` | `solution.env`, for the oracle | |
+ * | skills, MCP servers; not for oracle and nop | | `environment.skills_dir`, `mcp_servers` | none |
+ * | a variable of an MCP server's header | `agent.env`, `environment.env` | `environment.env`, else its default in the header | |
  * | a variable of the verifier | `steps[].verifier.env`, `verifier.env` | `steps[].verifier.env`, `verifier.env` | |
  * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
  * | timeout of the verifier | `steps[].verifier.timeoutSeconds`, `verifier.timeoutSeconds` | `steps[].verifier.timeout_sec`; without steps `verifier.timeout_sec` | 600 s |
@@ -29,6 +31,7 @@
  *
  * Where a cell has two, the step's own comes first: but what the Trial says of all steps goes before what the task says of one, as in Harbor.
  */
+import type { McpServer } from '../../crds/agents.ts';
 import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
@@ -59,7 +62,12 @@ export type CompiledEnvironment = Omit<Environment, 'resources' | 'env'> & {
   env: EnvVar[];
 };
 
-export type CompiledAgent = TrialSpec['agent'] & { env: EnvVar[] };
+/** `skillsDir` is a path in the container, absolute or relative to the workdir. Both are missing for an agent that ignores them. */
+export type CompiledAgent = TrialSpec['agent'] & {
+  env: EnvVar[];
+  skillsDir?: string;
+  mcpServers?: McpServer[];
+};
 export type CompiledVerifier = TrialSpec['verifier'] & { env: EnvVar[]; timeoutSeconds: number };
 
 /** One agent and one verifier. Variables of the environment are not among theirs: the container has them. */

@@ -1,6 +1,7 @@
 /** What Harbor's models check beyond the types of single fields. */
 import { problemOfAllowedHost } from '../../wire/network.ts';
 import type { Report } from './aliases.ts';
+import { headerFault } from './headers.ts';
 import { shown } from './problems.ts';
 import type { Path } from './problems.ts';
 import type { ArtifactConfig, EnvironmentConfig, TaskConfig, VerifierConfig } from './schema.ts';
@@ -45,10 +46,24 @@ function checkEnvironment(environment: EnvironmentConfig, path: Path, report: Re
   // A path of Windows is for what runs Windows to judge.
   if (os !== 'windows' && !workdir.startsWith('/'))
     report([...path, 'workdir'], `is ${shown(workdir)}; expected an absolute path`);
-  for (const [index, { transport, url, command }] of environment.mcp_servers.entries()) {
-    const needed = transport === 'stdio' ? 'command' : 'url';
-    if (!(transport === 'stdio' ? command : url))
-      report([...path, 'mcp_servers', index, needed], `is missing; transport ${transport} needs it`);
+  for (const [index, server] of environment.mcp_servers.entries())
+    checkServer(server, [...path, 'mcp_servers', index], report);
+}
+
+function checkServer(
+  { transport, url, command, headers }: EnvironmentConfig['mcp_servers'][number],
+  path: Path,
+  report: Report,
+): void {
+  const isLocal = transport === 'stdio';
+  const needed = isLocal ? 'command' : 'url';
+  if (!(isLocal ? command : url)) report([...path, needed], `is missing; transport ${transport} needs it`);
+  if (isLocal && Object.keys(headers).length > 0)
+    report([...path, 'headers'], 'has no meaning for transport stdio; expected sse or streamable-http');
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = headerFault(name, value);
+    // The value may be a credential.
+    if (fault !== undefined) report([...path, 'headers', name], `is refused; expected ${fault}`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Which variables of the caller's environment a run asks for, and who does. Whoever writes a task or a run file could name any of them. */
 import { solves } from '../../../crds/agents.ts';
-import { templateOf } from '../../../tasks/index.ts';
+import { headerVariables, templateOf } from '../../../tasks/index.ts';
 import type { SelectedTask } from '../select/select.ts';
 import type { Contender } from './agents.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
@@ -67,6 +67,8 @@ function* asked({ tasks, contenders, options, envFile }: HostVariablesOptions) {
       yield* askedFor(environment.env, { by: task.name, given: ofAgent, overridden: {} });
       if (solves(agent.name))
         yield* askedFor(solution.env, { by: task.name, given: ofAgent, overridden: ofAgent });
+      const headers = headerVariables(environment, agent.name);
+      yield* askedFor(headers, { by: task.name, given: ofAgent, overridden: ofAgent });
     }
     for (const { env } of [verifier, ...steps.map((step) => step.verifier)])
       yield* askedFor(env, { by: task.name, given: verifierEnv, overridden: verifierEnv });

@@ -11,6 +11,7 @@ import type { SelectedTask } from '../select/select.ts';
 import { secretNote, yamlDocuments } from './documents.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
 import { effectiveSpecs } from './effective.ts';
+import { hostVariables } from './host-variables.ts';
 import { planRun, type PlanOptions } from './plan.ts';
 import { summary } from './summary.ts';
 import { trialCount, type RunPlan } from './types.ts';
@@ -239,14 +240,14 @@ describe('Planning a run', () => {
   });
 
   it('names every problem of tasks that these agents cannot run, once', async () => {
-    const tasks = [await selected('[environment]\nskills_dir = "x"\n', MINIMAL), hello];
+    const tasks = [await selected('[environment.tpu]\ntype = "v4"\ntopology = "2x2"\n', MINIMAL), hello];
     const { code, why, fix } = refusal({ agents: [{ name: 'oracle' }, { name: 'nop' }] }, { tasks });
     expect([code, fix]).to.deep.equal(['SB-E014', 'correct them, or leave them out with --skip-invalid']);
     // Without the others nothing would be left.
     expect(refusal({}, { tasks: tasks.slice(0, 1) }).fix).to.equal('correct one of them: no task is left');
     expect(why.split('\n')).to.have.length(2);
     expect(why)
-      .to.match(/skills are not supported yet/)
+      .to.match(/TPUs are not supported/)
       .and.match(/solution\/solve\.sh is missing/);
   });
 
@@ -351,6 +352,29 @@ describe('Planning a run', () => {
       expect(refusal({ agentEnv: { A: '${NOPE}' } })).to.include({ code: 'SB-E035' });
       const tasks = [await selected('[verifier.env]\nA = "${NOPE}"\n')];
       expect(refusal({}, { tasks }).why).to.match(/needs the variable NOPE, which is not set/);
+    });
+
+    it('gives an agent that takes MCP servers what their headers ask for, and nobody else', async () => {
+      const toml =
+        '[[environment.mcp_servers]]\nname = "s"\nurl = "https://s"\nheaders = { Authorization = "Bearer ${TOKEN}", X-Level = "${LEVEL:-1}" }\n';
+      const tasks = [await selected(toml)];
+      const agents = [{ name: 'custom', run: 'true' }, { name: 'oracle' }];
+      const made = plan({ agents }, { tasks, environment: { TOKEN: 'hush-token' } });
+      expect(specOf(made, 0).agent?.env).to.deep.equal([reference('TOKEN', 'var.TOKEN')]);
+      expect(specOf(made, 1).agent?.env).to.equal(undefined);
+      expect(texts(made)).to.not.match(/hush/);
+      expect(refusal({ agents: [{ name: 'custom', run: 'true' }] }, { tasks }).why).to.match(
+        /mcp_servers\[0\]\.headers\.Authorization needs the variable TOKEN, which is not set/,
+      );
+      const asked = hostVariables({
+        tasks,
+        contenders: agents.map((agent) => ({ agent })),
+        options: {},
+        envFile: {},
+        environment: { TOKEN: 'x' },
+        allowed: [],
+      });
+      expect(asked).to.deep.equal([{ name: 'TOKEN', by: [tasks[0]?.task.name] }]);
     });
 
     it('needs no Secret where nothing is secret', () => {

@@ -1,7 +1,7 @@
 /** The variables that a planned Trial sets: what the run gives, and what it fills in of the task's own. */
 import { solves } from '../../../crds/agents.ts';
 import type { EnvVar } from '../../../crds/environment.ts';
-import type { Task } from '../../../tasks/index.ts';
+import { headerVariables, type Task } from '../../../tasks/index.ts';
 import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
 import type { RunSecrets } from './secrets.ts';
 import type { Variables } from './variables.ts';
@@ -28,6 +28,7 @@ export function variablesOf(
     environment: secrets.ofTask(environment.env, ofAgent),
     agent: [
       ...secrets.ofTask(solves(agent.name) ? withoutNames(solution.env, ofAgent) : {}, ofAgent),
+      ...secrets.ofTask(withoutNames(headerVariables(environment, agent.name), ofAgent), ofAgent),
       ...ofAgent,
     ],
     verifier: [...secrets.ofTask(withoutNames(ofAll, ofVerifier), ofVerifier), ...ofVerifier],
