@@ -1,4 +1,5 @@
 /** Composition root: wires controllers and broker. Every replica serves the broker; the leader reconciles. */
+import { lookup } from 'node:dns/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { subjects } from './broker/identity/subjects.ts';
@@ -10,6 +11,7 @@ import { brokerCertificate } from './broker/tls/certificates.ts';
 import { readConfig, type Config } from './config.ts';
 import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
+import { networkControl, Standing } from './controllers/network/controller.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
 import { Known } from './controllers/runs/known.ts';
@@ -17,7 +19,7 @@ import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
 import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
-import { BROKER, OPERATOR } from './installation/names.ts';
+import { BROKER, OPERATOR, OPERATOR_LABELS } from './installation/names.ts';
 import { connect, type Kube } from './kube/connect.ts';
 import { collectProcessMetrics, serveHealth } from './kube/health.ts';
 import { createMetrics } from './kube/metrics.ts';
@@ -32,6 +34,8 @@ export interface Parts extends Adapters {
   config: Config;
   kube: Kube;
   brokerCa: () => string;
+  /** IP addresses of a host. */
+  addressesOf: (host: string) => Promise<string[]>;
 }
 
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
@@ -68,12 +72,13 @@ export class SbOperator extends WatchingOperator {
     const pods = { courierImage, imagePullSecrets, userNamespaces, brokerUrl: broker.url };
     const settings = () => ({ ...pods, brokerCa: brokerCa() });
     const sources = { ...this.sources, events: this.events, registry, artifacts };
+    const network = { policiesOf: this.#keepPolicies(), brokerAddress: () => this.#brokerAddress() };
     this.control({
       name: 'trial',
       store: trials,
       owns: [jobs],
-      also: [this.trialsOfPods(), this.trialsOfBuilds()],
-      reconcile: trialController({ ...sources, tasks, lookups, logLinks, platform, settings }),
+      also: [this.trialsOfPods(), this.trialsOfBuilds(), this.trialsOfPolicies()],
+      reconcile: trialController({ ...sources, ...network, tasks, lookups, logLinks, platform, settings }),
       concurrency: TRIAL_WORKERS,
     });
     this.control(
@@ -101,7 +106,35 @@ export class SbOperator extends WatchingOperator {
     const orphans = orphansController(sources);
     this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
   }
+
+  async #brokerAddress(): Promise<string | undefined> {
+    const { config, addressesOf } = this.#parts;
+    const [address] = await addressesOf(new URL(config.broker.url).hostname);
+    return address;
+  }
+
+  /** Gives what knows how the policies of a namespace stand. */
+  #keepPolicies() {
+    const { config, kube, addressesOf } = this.#parts;
+    const { endpoint } = config.s3;
+    const standing = new Standing(this.policies);
+    this.control(
+      networkControl({
+        ...this.sources,
+        standing,
+        broker: { namespace: config.namespace, labels: { ...OPERATOR_LABELS }, port: BROKER.port },
+        stores: endpoint === undefined ? [] : [endpoint],
+        allowed: [],
+        addressesOf,
+        clock: kube.clock,
+      }),
+    );
+    return (namespace: string) => standing.of(namespace);
+  }
 }
+
+const addressesOf = async (host: string): Promise<string[]> =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
 
 /** Starts everything; at a signal it ends in order: work and broker, health, connections. */
 async function main(): Promise<void> {
@@ -116,7 +149,7 @@ async function main(): Promise<void> {
   const certificate = await brokerCertificate({ kube: kube.client, ...installed, names, now, log });
   const brokerCa = (): string => certificate.ca();
   const adapters = await openAdapters(config, { kube, brokerCa, metrics: providerMetrics(registry) });
-  const operator = new SbOperator({ config, kube, brokerCa, ...adapters });
+  const operator = new SbOperator({ config, kube, brokerCa, addressesOf, ...adapters });
   const ready = { caches: () => operator.ready };
   const health = await serveHealth({ port: config.metricsPort, registry, ready });
   await operator.start();

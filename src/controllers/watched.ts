@@ -4,10 +4,11 @@ import { withOwnMarks } from '../crds/marks.ts';
 import { ANNOTATION, LABEL } from '../crds/names.ts';
 import { namespaceRules, type NamespaceRules } from '../crds/namespace-rules.ts';
 import { keyOf, keyString } from '../kube/cache/cache.ts';
-import { Job, Namespace, Pod } from '../kube/kinds.ts';
+import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
 import { byControllerUid } from '../pods/ownership.ts';
 import { byRun } from './runs/known.ts';
+import { byNamespace } from './network/controller.ts';
 import { bySlot } from './task-build/queue.ts';
 import { byTaskBuild, keptOf } from './trial/ended.ts';
 
@@ -34,18 +35,19 @@ export abstract class WatchingOperator extends Operator {
   }
 
   readonly trials = this.watch(Trial, {
-    indexers: { taskBuild: byTaskBuild, run: byRun },
+    indexers: { taskBuild: byTaskBuild, run: byRun, namespace: byNamespace },
     transform: keptOf,
   });
   readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot }, transform: withOwnMarks });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);
   readonly namespaces = this.watch(Namespace, { transform: withOwnMarks });
+  readonly policies = this.watch(NetworkPolicy, { labelSelector: LABEL.network, transform: withOwnMarks });
 
   /** What controllers and broker read from. */
   get sources() {
-    const { trials, taskBuilds, jobs, pods, client: kube, rulesOf } = this;
-    return { kube, trials, taskBuilds, jobs, pods, rulesOf, log: this.log, now };
+    const { trials, taskBuilds, jobs, pods, namespaces, policies, client: kube, rulesOf } = this;
+    return { kube, trials, taskBuilds, jobs, pods, namespaces, policies, rulesOf, log: this.log, now };
   }
 
   /** What the admins decided for a namespace; one that the cache does not know yet is asked for, or it would be open for being new. */
@@ -63,6 +65,14 @@ export abstract class WatchingOperator extends Operator {
         const name = metadata.annotations?.[ANNOTATION.trialName];
         return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];
       },
+    });
+  }
+
+  /** The Trials of each namespace whose network policies change. */
+  protected trialsOfPolicies() {
+    return feed({
+      store: this.policies,
+      keys: ({ metadata }) => this.trials.by('namespace', metadata.namespace ?? '').map(keyOf),
     });
   }
 

@@ -17,7 +17,16 @@ export const LABEL = {
   attempt: `${PREFIX}attempt`,
   /** The run ("job id") that a Trial belongs to. */
   run: `${PREFIX}run`,
+  /** On the Pod of a Trial: which of the namespace's network policies is its own. */
+  network: `${PREFIX}network`,
 } as const;
+
+/** Values of the label `network`: what a Pod may reach directly. `public`: the internet · `restricted`: the broker alone. */
+export const NETWORKS = ['public', 'restricted'] as const;
+export type PodNetwork = (typeof NETWORKS)[number];
+
+/** Name of the NetworkPolicy of the Pods with that label, in every namespace with Trials. */
+export const networkPolicyName = (network: PodNetwork): string => `sb-trials-${network}`;
 
 export const ANNOTATION = {
   /** Full name of the Trial or TaskBuild, on its Pods; a label may be too short for it. */

@@ -6,6 +6,7 @@ export const TRIAL_ACTIVE = {
   Suspended: 'spec.suspend is true',
   BuildingImage: 'its TaskBuild has not ended',
   RegistryUnavailable: 'the registry does not answer; the operator retries with backoff',
+  NetworkPending: 'the network policies of its namespace are not in place yet',
   Unschedulable: 'no node has room for its Pod',
   PullingImage: 'the kubelet is preparing the containers',
   Running: 'the phases are running',

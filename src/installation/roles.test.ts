@@ -54,6 +54,30 @@ describe('The roles', () => {
     expect(roleRef).to.include({ kind: 'ClusterRole', name: 'sb-operator-work' });
   });
 
+  it('allow what is read beyond the namespaces with Trials wherever the operator works', () => {
+    const manifests = roles(
+      [
+        {
+          group: 'discovery.k8s.io',
+          resources: ['endpointslices'],
+          verbs: ['get'],
+          names: ['kubernetes'],
+          scope: 'beyond',
+        },
+      ],
+      'sb-system',
+    );
+    expect(manifests['cluster-role']).to.have.deep.property('rules', [
+      {
+        apiGroups: ['discovery.k8s.io'],
+        resources: ['endpointslices'],
+        resourceNames: ['kubernetes'],
+        verbs: ['get'],
+      },
+    ]);
+    expect(manifests['work-role']).to.have.deep.property('rules', []);
+  });
+
   it('name the objects where one is all that is needed', () => {
     const rules = rulesOf([
       { group: '', resources: ['secrets'], verbs: ['get', 'update'], names: ['tls'] },

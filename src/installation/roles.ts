@@ -80,21 +80,20 @@ function watchedAndDone(permissions: readonly Permission[]): { watched: Rule[]; 
 }
 
 /**
- * What the operator watches in all namespaces; what it does in namespaces with Trials, allowed in all of them by one ClusterRoleBinding; what
+ * What the operator watches in all namespaces, and reads beyond those with Trials; what it does in namespaces with Trials, allowed in all of them by one ClusterRoleBinding; what
  * it does in its own `namespace`; and what people may be given.
  */
 export function roles(permissions: readonly Permission[], namespace: string): Record<string, Role | Binding> {
-  const everywhere = permissions.filter(({ scope }) => scope !== 'own');
-  const own = permissions.filter(({ scope }) => scope === 'own');
-  const { watched, done } = watchedAndDone(everywhere);
+  const scoped = (wanted: Permission['scope']) => permissions.filter(({ scope }) => scope === wanted);
+  const { watched, done } = watchedAndDone(scoped(undefined));
   const { name } = OPERATOR;
   const binding = (metadata: ObjectMeta, to: string) => bindingOf({ metadata, role: to, namespace });
   return {
-    'cluster-role': roleOf({ name }, watched),
+    'cluster-role': roleOf({ name }, [...watched, ...rulesOf(scoped('beyond'))]),
     'cluster-role-binding': binding({ name }, name),
     'work-role': roleOf({ name: WORK_ROLE }, done),
     'work-role-binding': workBinding(namespace),
-    role: roleOf({ name, namespace }, rulesOf(own)),
+    role: roleOf({ name, namespace }, rulesOf(scoped('own'))),
     'role-binding': binding({ name, namespace }, name),
     view: userRole(VIEW_ROLE, ['get', 'list', 'watch']),
     edit: userRole(EDIT_ROLE, ['create', 'update', 'patch', 'delete']),

@@ -74,6 +74,9 @@ export interface ValidatingAdmissionPolicyBinding extends KubeObject {
 export interface NetworkPolicy extends KubeObject {
   spec?: Wire<V1NetworkPolicySpec>;
 }
+export interface EndpointSlice extends KubeObject {
+  endpoints?: { addresses: string[]; conditions?: { ready?: boolean } }[] | null;
+}
 export interface Lease extends KubeObject {
   spec?: {
     holderIdentity?: string;
@@ -131,6 +134,13 @@ export const NetworkPolicy: Kind<NetworkPolicy> = {
   kind: 'NetworkPolicy',
   plural: 'networkpolicies',
 };
+export const EndpointSlice: Kind<EndpointSlice> = {
+  ...namespaced,
+  group: 'discovery.k8s.io',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+};
+export const Service: Kind<Service> = { ...namespaced, group: '', kind: 'Service', plural: 'services' };
 export const PersistentVolumeClaim: Kind<PersistentVolumeClaim> = {
   ...namespaced,
   group: '',

@@ -124,8 +124,11 @@ export interface Permission {
   verbs: string[];
   /** The objects it is about; default: all. Kubernetes cannot restrict `create`, `list` and `watch` so. */
   names?: string[];
-  /** Where it is needed: in every namespace (the default), or in the operator's own alone. */
-  scope?: 'cluster' | 'own';
+  /**
+   * Where it is needed: in every namespace with Trials (the default) · `own`: in the operator's own alone · `beyond`: in namespaces in which
+   * the operator does no work, too.
+   */
+  scope?: 'own' | 'beyond';
 }
 
 /** The logger this folder needs; a pino logger is one. */

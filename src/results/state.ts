@@ -19,6 +19,7 @@ const ACTIVE: Record<TrialActiveReason, TrialState> = {
   Suspended: 'suspended',
   BuildingImage: 'building',
   RegistryUnavailable: 'queued',
+  NetworkPending: 'queued',
   Unschedulable: 'pending',
   PullingImage: 'pulling',
   Running: 'running',

@@ -1,15 +1,15 @@
 /** What must hold whatever is killed: checked at every change that the API server takes. */
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
-import { ANNOTATION, LABEL } from '../../src/crds/names.ts';
+import { ANNOTATION, LABEL, networkPolicyName, NETWORKS } from '../../src/crds/names.ts';
 import { trialPrefix } from '../../src/results/keys.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
 import type { Attempt } from '../../src/crds/trial-status.ts';
 import type { Trial } from '../../src/crds/trial.ts';
-import { Job as JobKind } from '../../src/kube/kinds.ts';
+import { Job as JobKind, NetworkPolicy } from '../../src/kube/kinds.ts';
 import type { KubeObject } from '../../src/kube/types.ts';
 import type { ApiServer } from '../support/api-server.ts';
-import type { Recorded } from '../support/api-server/objects.ts';
+import type { Collection, Recorded } from '../support/api-server/objects.ts';
 import { aggregateBreaches } from './aggregates.ts';
 import type { World } from './world.ts';
 
@@ -25,8 +25,10 @@ export class Invariants {
   readonly ended = new Map<string, Trial>();
   /** UIDs of the Jobs that every attempt ever had. */
   readonly #jobs = new Map<string, Set<string>>();
+  readonly #policies: Collection;
 
   constructor(server: ApiServer) {
+    this.#policies = server.collection(NetworkPolicy);
     server.collection(JobKind).watchers.add((change) => this.#onJob(change));
     server.collection(TrialKind).watchers.add((change) => this.#onTrial(change));
     server.collection(TaskBuildKind).watchers.add((change) => this.#onBuild(change));
@@ -38,6 +40,9 @@ export class Invariants {
     const uids = this.#jobs.get(attempt) ?? new Set();
     this.#jobs.set(attempt, uids.add(job.metadata.uid ?? ''));
     if (uids.size > 1) this.breaches.push(`${job.metadata.name} was created ${uids.size} times (${attempt})`);
+    for (const name of NETWORKS.map(networkPolicyName))
+      if (!this.#policies.objects.has(`${job.metadata.namespace}/${name}`))
+        this.breaches.push(`${job.metadata.name} was created before NetworkPolicy ${name}`);
   }
 
   #onTrial({ type, object, before }: Recorded): void {

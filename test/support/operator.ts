@@ -27,7 +27,12 @@ export class TestOperator extends SbOperator {
   readonly #now: () => Date;
 
   constructor({ now, maxConcurrentBuilds, ...parts }: TestOperatorOptions) {
-    super({ ...parts, config: { ...config, ...present({ maxConcurrentBuilds }) }, brokerCa: () => 'CA' });
+    super({
+      ...parts,
+      config: { ...config, ...present({ maxConcurrentBuilds }) },
+      brokerCa: () => 'CA',
+      addressesOf: async () => ['10.0.0.2'],
+    });
     this.#now = now;
   }
 

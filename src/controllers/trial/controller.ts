@@ -12,7 +12,7 @@ import type { ApiError } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
-import { jobFor, taskBuildFor } from './manifests.ts';
+import { jobFor, networkOf, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import { observe, seeJob } from './observe.ts';
@@ -29,6 +29,8 @@ export interface TrialDeps extends TrialSources {
   events: EventRecorder;
   logLinks: LogLinks;
   settings: () => PodSettings;
+  /** IP address of the broker. */
+  brokerAddress: () => Promise<string | undefined>;
 }
 
 /** What this controller does at the API server. */
@@ -81,7 +83,9 @@ async function createJob(
   { compiled, image, taskContent }: Action & { kind: 'createJob' },
 ): Promise<Done> {
   const { trial, attempt } = seen;
-  const job = jobFor(compiled, attempt, { image, settings: deps.settings(), ...present({ taskContent }) });
+  const isRestricted = networkOf(compiled.spec) === 'restricted';
+  const settings = { ...deps.settings(), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
+  const job = jobFor(compiled, attempt, { image, settings, ...present({ taskContent }) });
   try {
     await deps.kube.create(Job, job);
     return { kind: 'jobCreated' };

@@ -54,6 +54,30 @@ describe('the next action of a Trial', () => {
       expect(nextAction(aTrialSeen({ image }))).to.include({ kind: 'wait', reason: 'BuildingImage' });
     });
 
+    it('makes no Pod before the NetworkPolicies of its namespace are in place', () => {
+      const seen = aTrialSeen({ policies: { kind: 'awaited' } });
+      expect(nextAction(seen)).to.deep.include({ kind: 'wait', reason: 'NetworkPending', againMs: 1000 });
+    });
+
+    it('ends where the API server will never take them, and waits where it may', () => {
+      const message =
+        'networkpolicies.networking.k8s.io is forbidden: User "sb-operator" cannot create resource';
+      expect(nextAction(aTrialSeen({ policies: { kind: 'refused', message } }))).to.include(
+        failed('JobRejected'),
+      );
+      const full = 'networkpolicies "a" is forbidden: exceeded quota: q, requested: 1, used: 4, limited: 4';
+      expect(nextAction(aTrialSeen({ policies: { kind: 'refused', message: full } }))).to.deep.include({
+        kind: 'wait',
+        reason: 'Pending',
+      });
+    });
+
+    it('has its image built meanwhile', () => {
+      const image = { kind: 'toBuild', taskBuild: 'b' } as const;
+      const seen = aTrialSeen({ image, policies: { kind: 'awaited' } });
+      expect(nextAction(seen)).to.include({ kind: 'createBuild' });
+    });
+
     it('asks for a build of content that nobody has built', () => {
       expect(nextAction(aTrialSeen({ image: { kind: 'toBuild', taskBuild: 'build-1' } }))).to.include({
         kind: 'createBuild',

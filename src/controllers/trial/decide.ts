@@ -11,9 +11,18 @@ import type { ImageSeen, ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
-import type { AttemptSeen, BegunAttempt, CompiledTask, CompiledTrial, Inputs, Observed } from './observed.ts';
+import type {
+  AttemptSeen,
+  BegunAttempt,
+  CompiledTask,
+  CompiledTrial,
+  Inputs,
+  Observed,
+  PoliciesSeen,
+} from './observed.ts';
 import { POD_EXPECTED_MS, waitingOf, type RefusedPod } from './pod.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
+import { refusalOf } from '../../pods/reading/refusal.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
 import { stuckInMs } from '../../pods/reading/state.ts';
 
@@ -109,10 +118,18 @@ function changedTask({
   return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
 }
 
-function withImage(image: ImageSeen, { compiled, taskContent }: CompiledTask): Action {
+function withImage(image: ImageSeen, seen: AttemptSeen & CompiledTask): Action {
+  const { compiled, taskContent, policies } = seen;
   switch (image.kind) {
     case 'ready':
-      return { kind: 'createJob', compiled, image: image.image, ...present({ taskContent }) };
+      return (
+        withoutPolicies(policies) ?? {
+          kind: 'createJob',
+          compiled,
+          image: image.image,
+          ...present({ taskContent }),
+        }
+      );
     case 'toBuild':
       return {
         kind: 'createBuild',
@@ -129,6 +146,36 @@ function withImage(image: ImageSeen, { compiled, taskContent }: CompiledTask): A
     default:
       return image satisfies never;
   }
+}
+
+/** What is to be done where no Pod may be made, for nothing would close its network. */
+function withoutPolicies(policies: PoliciesSeen): Action | undefined {
+  switch (policies.kind) {
+    case 'inPlace':
+      return undefined;
+    case 'awaited':
+      return NO_POLICIES;
+    case 'refused':
+      return refused(policies.message, (message) => fail('JobRejected', `NetworkPolicies: ${message}`));
+    default:
+      return policies satisfies never;
+  }
+}
+
+/** Of a new leader no event tells. */
+const NO_POLICIES: Wait = {
+  kind: 'wait',
+  reason: 'NetworkPending',
+  message: 'the NetworkPolicies of the namespace are not in place yet',
+  againMs: 1000,
+};
+
+/** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
+export function refused(said: string, failure: (message: string) => Fail): Wait | Fail {
+  const { kind, message } = refusalOf(said);
+  return kind === 'passing'
+    ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 }
+    : failure(message);
 }
 
 function onceBegun(seen: BegunAttempt): Action {

@@ -1,8 +1,7 @@
 /** Pure: what came of an action, and the decisions that only that allows. */
-import { fail, LEFTOVER, nameConflict } from './decide.ts';
+import { fail, LEFTOVER, nameConflict, refused } from './decide.ts';
 import type { Action, Fail, Wait } from './decide.ts';
 import type { AttemptSeen, JobSeen } from './observed.ts';
-import { refusalOf } from '../../pods/reading/refusal.ts';
 
 /** What came of an action. */
 export type Done =
@@ -32,11 +31,3 @@ export const afterJobRefused = (said: string): Wait | Fail =>
 /** What came of a TaskBuild that the API server refuses, by its message. */
 export const afterBuildRefused = (taskBuild: string, said: string): Wait | Fail =>
   refused(said, (message) => fail('BuildFailed', `TaskBuild ${taskBuild}: BuildRejected: ${message}`));
-
-/** What the API server will never take ends the Trial; a full quota or an ending namespace only waits. */
-function refused(said: string, failure: (message: string) => Fail): Wait | Fail {
-  const { kind, message } = refusalOf(said);
-  return kind === 'passing'
-    ? { kind: 'wait', reason: 'Pending', message, againMs: 10_000 }
-    : failure(message);
-}

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import { secretVariable } from '../../wire/assignment.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
+import { LABEL } from '../../crds/names.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
 import { jobFor } from './manifests.ts';
@@ -62,6 +63,39 @@ describe('the Job of a Trial', () => {
         taskContent: 'ab'.repeat(32),
       }),
     );
+  });
+
+  describe('of a network', () => {
+    const { environment } = aTrial().spec;
+    const templateOf = (mode: 'Public' | 'None' | 'Allowlist') => {
+      const spec = { environment: { ...environment, network: { ...environment.network, mode } } };
+      const trial = compiledTrial(aTrial({ spec }));
+      const { template } = jobFor(trial, 1, {
+        image,
+        settings: { ...settings, brokerAddress: '10.96.0.9' },
+      }).spec!;
+      return { labels: template.metadata?.labels, pod: template.spec! };
+    };
+
+    it('that is the internet looks up names as any Pod', () => {
+      const { labels, pod: rendered } = templateOf('Public');
+      expect(labels).to.include({ [LABEL.network]: 'public' });
+      expect(rendered).not.to.have.property('dnsPolicy');
+    });
+
+    for (const mode of ['None', 'Allowlist'] as const)
+      it(`${mode} looks up no name, and its courier knows the broker's address`, () => {
+        const { labels, pod: rendered } = templateOf(mode);
+        expect(labels).to.include({ [LABEL.network]: 'restricted' });
+        expect(rendered).to.deep.include({
+          dnsPolicy: 'None',
+          dnsConfig: { nameservers: ['127.0.0.1'] },
+        });
+        expect(rendered.initContainers?.[0]?.env).to.deep.include({
+          name: 'SB_BROKER_ADDRESS',
+          value: '10.96.0.9',
+        });
+      });
   });
 
   it('meets Pod Security baseline', () => {

@@ -2,7 +2,16 @@
 import { secretVariable } from '../../wire/assignment.ts';
 import { HAND_SOCKET, POD_PATHS, SBD } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
-import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
+import {
+  ANNOTATION,
+  API_VERSION,
+  identityOf,
+  jobName,
+  LABEL,
+  sha256,
+  trialName,
+  type PodNetwork,
+} from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
@@ -62,7 +71,7 @@ export function jobFor(trial: CompiledTrial, attempt: number, { image, settings,
   return attemptJob({
     owner: { kind: 'Trial', metadata },
     number: attempt,
-    labels: present({ [LABEL.run]: spec.run }),
+    labels: { [LABEL.network]: networkOf(spec), ...present({ [LABEL.run]: spec.run }) },
     annotations: {
       [ANNOTATION.trialName]: metadata.name,
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,
@@ -91,6 +100,13 @@ export function jobFor(trial: CompiledTrial, attempt: number, { image, settings,
   });
 }
 
+/** The network of the Pod as a whole: a phase that may reach less than the internet closes it to all. */
+export const networkOf = ({ environment }: Trial['spec']): PodNetwork =>
+  environment.network.mode === 'Public' ? 'public' : 'restricted';
+
+/** The cluster's name servers are closed to it like everything else: names are the broker's to look up. */
+const NO_NAMES: Partial<PodSpec> = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } };
+
 function courierUid({ metadata }: Trial, attempt: number): number {
   const { first, count } = COURIER_UIDS;
   return first + (Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16) % count);
@@ -118,6 +134,7 @@ function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSetting
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
     ...placement(trial.spec),
+    ...(networkOf(trial.spec) === 'restricted' && NO_NAMES),
     containers: [courier(trial, settings), { ...taskContainer(trial, image), ...one }],
     volumes: {
       control: { emptyDir: { sizeLimit: COURIER_DISK } },

@@ -104,6 +104,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     artifacts,
     tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
     platform: 'linux/amd64',
+    policiesOf: () => ({ kind: 'inPlace' as const }),
     log: {
       warn: (fields: object, message: string) =>
         void warnings.push(`${message}: ${(fields as { key: string }).key}`),

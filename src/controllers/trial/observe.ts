@@ -17,7 +17,15 @@ import { isFinished } from '../../crds/conditions.ts';
 import { seeImage } from '../../images/see.ts';
 import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
-import type { Answers, AttemptSeen, JobSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
+import type {
+  Answers,
+  AttemptSeen,
+  JobSeen,
+  Observed,
+  Inputs,
+  CompiledTrial,
+  PoliciesSeen,
+} from './observed.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
 import { startsNoPod } from '../../pods/reading/job.ts';
 import { agentImage, agentImageOf } from './images.ts';
@@ -37,6 +45,7 @@ export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   pods: Store<Pod>;
   artifacts: ArtifactStore;
   tasks: Pick<TaskReader, 'read'>;
+  policiesOf: (namespace: string) => PoliciesSeen;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -92,7 +101,8 @@ async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptS
   // The status knows a Job that the cache does not: only the API server can say whether it is gone.
   const job = await seeJob(sources, { trial, attempt, live: recorded !== undefined });
   const pods = job.kind === 'own' ? genuineOf(await seePods(sources, job.job), job.job) : {};
-  return { trial, attempt, job, now: sources.now(), ...pods, ...present({ recorded }) };
+  const policies = sources.policiesOf(identityOf(trial).namespace);
+  return { trial, attempt, job, policies, now: sources.now(), ...pods, ...present({ recorded }) };
 }
 
 /** The Job of an attempt, by its name. `live`: where the cache has none, the API server is asked. */

@@ -16,6 +16,13 @@ export type JobSeen =
   | { kind: 'leftover' }
   | { kind: 'foreign' };
 
+/** How the NetworkPolicies of its namespace stand, without which no Pod is made. */
+export type PoliciesSeen =
+  | { kind: 'inPlace' }
+  | { kind: 'awaited' }
+  /** The API server does not take them, in its words. */
+  | { kind: 'refused'; message: string };
+
 /** Where a Trial stands: what its current attempt has of Job and Pod. */
 export interface AttemptSeen {
   trial: Trial;
@@ -24,6 +31,7 @@ export interface AttemptSeen {
   /** The open attempt, where the status has it already. */
   recorded?: Attempt;
   job: JobSeen;
+  policies: PoliciesSeen;
   pod?: Pod;
   /** Why none of the Pods that say they are the Job's is one that the operator rendered. */
   altered?: string;

@@ -103,7 +103,7 @@ export interface Report {
 
 /** A state that passes by itself is written once it has lasted so long: an attempt that starts at once needs no word in between. */
 const QUIET_MS = 5000;
-const PASSING: TrialActiveReason[] = ['Pending', 'Unschedulable', 'PullingImage'];
+const PASSING: TrialActiveReason[] = ['Pending', 'NetworkPending', 'Unschedulable', 'PullingImage'];
 
 /** Whether `status` is worth a write now. */
 export function reportOf(seen: Observed, done: Done, status: TrialStatus): Report {

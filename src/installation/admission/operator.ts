@@ -1,5 +1,5 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
-import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL } from '../../crds/names.ts';
+import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL, NETWORKS, networkPolicyName } from '../../crds/names.ts';
 import { NAMESPACE_LABEL, OPERATOR, operatorUser } from '../names.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -127,6 +127,23 @@ export const operatorJobs = (namespace: string): PolicyOptions => ({
     containers: `${listAt('variables.pod.?containers')} + ${listAt('variables.pod.?initContainers')}`,
   },
   holds: [deletesItsOwn, keepsOut(namespace), ...isRendered],
+});
+
+/** A NetworkPolicy of the operator is one of two, and about the Pods of Trials alone: it opens and closes nobody else's. */
+export const operatorNetworkPolicies = (namespace: string): PolicyOptions => ({
+  about: 'operator-networkpolicies',
+  match: { group: 'networking.k8s.io', resources: ['networkpolicies'], operations: ['CREATE', 'UPDATE'] },
+  when: isOperator(namespace),
+  holds: [
+    {
+      rule: `object.metadata.name in ${texts(NETWORKS.map(networkPolicyName))}`,
+      message: `the operator writes no NetworkPolicy but ${NETWORKS.map(networkPolicyName).join(' and ')}`,
+    },
+    {
+      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)}`,
+      message: 'a NetworkPolicy of the operator is about Pods of Trials',
+    },
+  ],
 });
 
 const isOpen = {

@@ -18,11 +18,14 @@ export interface Broker {
   brokerUrl: string;
   /** PEM of the CA that signed the broker's certificate. */
   brokerCa: string;
+  /** Its IP address, for a Pod that can look up no name. */
+  brokerAddress?: string | undefined;
 }
 
-export const brokerEnv = ({ brokerUrl, brokerCa }: Broker): EnvEntry[] => [
+export const brokerEnv = ({ brokerUrl, brokerCa, brokerAddress }: Broker): EnvEntry[] => [
   { name: 'SB_BROKER_URL', value: literal(brokerUrl) },
   { name: 'SB_BROKER_CA', value: literal(brokerCa) },
+  ...(brokerAddress === undefined ? [] : [{ name: 'SB_BROKER_ADDRESS', value: literal(brokerAddress) }]),
 ];
 
 /** The kubelet refreshes the token; each is good for this long. */

@@ -20,7 +20,14 @@ export type TrialKnown = Partial<AttemptSeen & AttemptReport & FaultyTask & { im
 /** A Trial without a Job, five seconds old, and whatever else is known of it; as `observe` does, it has of that what `needs` asks for. */
 export function aTrialSeen(known: TrialKnown = {}): Observed {
   const { image = READY, taskFault, taskContent, outcome, refusal, ...over } = known;
-  const attempt: AttemptSeen = { trial: aTrial(), attempt: 1, job: { kind: 'none' }, now: after(5), ...over };
+  const attempt: AttemptSeen = {
+    trial: aTrial(),
+    attempt: 1,
+    job: { kind: 'none' },
+    policies: { kind: 'inPlace' },
+    now: after(5),
+    ...over,
+  };
   const asked = needs(attempt);
   if (asked.need === 'nothing') return { ...attempt, ...asked };
   if (asked.need === 'report' || outcome)

@@ -1,19 +1,7 @@
-import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { X509Certificate } from 'node:crypto';
 import { BROKER, KUBECTL, OPERATOR, OPERATOR_LOG } from '../../../installation/names.ts';
-import { Secret } from '../../../kube/kinds.ts';
+import { EndpointSlice, Secret } from '../../../kube/kinds.ts';
 import { fine, problem, failed, type Check, type Found, type Patient } from './check.ts';
-
-interface EndpointSlice extends KubeObject {
-  endpoints?: { conditions?: { ready?: boolean } }[] | null;
-}
-const EndpointSlice: Kind<EndpointSlice> = {
-  group: 'discovery.k8s.io',
-  version: 'v1',
-  kind: 'EndpointSlice',
-  plural: 'endpointslices',
-  namespaced: true,
-};
 
 const LOG = `${OPERATOR_LOG} --tail=50`;
 

@@ -178,6 +178,11 @@ const ACTIVE_ADVICE: Record<TrialActiveReason, Advice> = {
     'sb doctor',
     OPERATOR_LOG,
   ),
+  NetworkPending: say(
+    'the operator makes the NetworkPolicies of the namespace before the first Pod',
+    'kubectl get networkpolicies',
+    OPERATOR_LOG,
+  ),
   Unschedulable: ofPod('no node had room when it was last seen', 'kubectl describe pod <pod>'),
   PullingImage: ofPod('the kubelet pulls the image; large ones take minutes', 'kubectl describe pod <pod>'),
   Running: (evidence) => [...runningWhere(evidence), ...podFindings(evidence)],

@@ -1,0 +1,24 @@
+/** Pure: what was observed of a namespace → which of its policies are written. */
+import { isDeepStrictEqual } from 'node:util';
+import type { NetworkPolicy } from '../../kube/kinds.ts';
+import type { ObservedNamespace } from './observed.ts';
+
+export type NetworkAction =
+  /** Everything is as it shall be, or nothing shall be. */
+  | { kind: 'rest' }
+  /** Make what is missing, and write over what somebody changed. */
+  | { kind: 'put'; missing: NetworkPolicy[]; changed: NetworkPolicy[] };
+
+export function nextAction({ hasTrials, wanted, found }: ObservedNamespace): NetworkAction {
+  if (!hasTrials) return { kind: 'rest' };
+  const missing = wanted.filter(({ metadata }) => !found.has(metadata.name));
+  const changed = wanted.flatMap((policy) => overwriting(policy, found.get(policy.metadata.name)) ?? []);
+  return missing.length + changed.length === 0 ? { kind: 'rest' } : { kind: 'put', missing, changed };
+}
+
+/** As a whole, in place of the version that was seen: fields that somebody else added would stay with an apply. */
+function overwriting(wanted: NetworkPolicy, found: NetworkPolicy | undefined): NetworkPolicy | undefined {
+  if (!found || isDeepStrictEqual(found.spec, wanted.spec)) return undefined;
+  const { resourceVersion = '' } = found.metadata;
+  return { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
+}

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { expectGolden } from '../../../test/support/golden.ts';
+import { LABEL } from '../../crds/names.ts';
+import { policiesOf } from './manifests.ts';
+import type { Surroundings } from './observed.ts';
+
+const surroundings: Surroundings = {
+  broker: { namespace: 'sb-system', labels: { 'app.kubernetes.io/name': 'sb-operator' }, port: 8443 },
+  apiServers: ['172.18.0.2', '203.0.113.7', '2001:db8::7'],
+  allowed: [{ cidr: '10.9.8.7/32', port: 7070 }, { cidr: '192.168.5.0/24' }],
+};
+
+describe('the NetworkPolicies of a namespace', () => {
+  it('look as they always did', async () => {
+    const [publicOne, restricted] = policiesOf('team-a', surroundings);
+    await expectGolden('network-policy-public.yaml', publicOne ?? {});
+    await expectGolden('network-policy-restricted.yaml', restricted ?? {});
+  });
+
+  it('choose the Pods with the label of their name, and let nothing in', () => {
+    for (const { spec, metadata } of policiesOf('team-a', surroundings)) {
+      expect(spec?.podSelector).to.deep.equal({
+        matchLabels: { [LABEL.network]: metadata.labels?.[LABEL.network] },
+      });
+      expect(spec).to.deep.include({ policyTypes: ['Ingress', 'Egress'] });
+      expect(spec).not.to.have.property('ingress');
+    }
+  });
+
+  it('change with nothing that is closed anyway', () => {
+    const moved = { ...surroundings, apiServers: ['172.18.0.9', '203.0.113.7', '2001:db8::7'] };
+    expect(policiesOf('team-a', moved)).to.deep.equal(policiesOf('team-a', surroundings));
+  });
+});

@@ -1,0 +1,91 @@
+/** Every read of the network controller: caches for what is in a namespace; what policies are made of is asked for again every half minute. */
+import { networkPolicyName, NETWORKS } from '../../crds/names.ts';
+import type { Trial } from '../../crds/trial.ts';
+import { EndpointSlice } from '../../kube/kinds.ts';
+import type { Namespace, NetworkPolicy } from '../../kube/kinds.ts';
+import type { KubeClient, Store } from '../../kube/types.ts';
+import { isInternet } from '../../wire/ranges.ts';
+import { policiesOf, single } from './manifests.ts';
+import type { Destination, ObservedNamespace, Surroundings } from './observed.ts';
+
+export interface SurroundingsSources {
+  kube: Pick<KubeClient, 'get'>;
+  broker: Surroundings['broker'];
+  /** Base URLs of the store, as Pods reach it. */
+  stores: readonly string[];
+  /** What the installation allows. */
+  allowed: readonly Destination[];
+  /** IP addresses of a host. */
+  addressesOf: (host: string) => Promise<string[]>;
+  /** Milliseconds that never jump. */
+  monotonic: () => number;
+}
+
+export interface NetworkSources {
+  namespaces: Store<Namespace>;
+  /** Indexed by `namespace`. */
+  trials: Store<Trial>;
+  policies: Store<NetworkPolicy>;
+  surroundings: () => Promise<Surroundings>;
+}
+
+export async function observe(sources: NetworkSources, name: string): Promise<ObservedNamespace> {
+  const { namespaces, trials, surroundings } = sources;
+  // One that the cache does not know is new.
+  const isEnding = namespaces.get({ namespace: '', name })?.metadata.deletionTimestamp !== undefined;
+  const hasTrials = !isEnding && trials.by('namespace', name).length > 0;
+  if (!hasTrials) return { hasTrials, wanted: [], found: new Map() };
+  return {
+    hasTrials,
+    wanted: policiesOf(name, await surroundings()),
+    found: policiesIn(sources.policies, name),
+  };
+}
+
+/** Our policies of a namespace, by name. */
+export function policiesIn(policies: Store<NetworkPolicy>, namespace: string): Map<string, NetworkPolicy> {
+  const names = NETWORKS.map(networkPolicyName);
+  const found = names.flatMap((name) => policies.get({ namespace, name }) ?? []);
+  return new Map(found.map((policy) => [policy.metadata.name, policy]));
+}
+
+/** Addresses change without a word to us; what is private is closed whatever they are. */
+export const AGAIN_MS = 30_000;
+
+/** What policies are made of, at most half a minute old. Rejects where the store's name or the API server's addresses cannot be had. */
+export function surroundingsReader(sources: SurroundingsSources): () => Promise<Surroundings> {
+  let last: { at: number; read: Promise<Surroundings> } | undefined;
+  return () => {
+    const now = sources.monotonic();
+    if (last && now - last.at < AGAIN_MS) return last.read;
+    const read = readSurroundings(sources);
+    last = { at: now, read };
+    read.catch(() => (last = undefined));
+    return read;
+  };
+}
+
+async function readSurroundings(sources: SurroundingsSources): Promise<Surroundings> {
+  const [apiServers, ...stores] = await Promise.all([
+    apiServerAddresses(sources.kube),
+    ...sources.stores.map((url) => storeDestinations(sources, url)),
+  ]);
+  return { broker: sources.broker, apiServers, allowed: [...stores.flat(), ...sources.allowed] };
+}
+
+async function apiServerAddresses(kube: Pick<KubeClient, 'get'>): Promise<string[]> {
+  const slice = await kube.get(EndpointSlice, { namespace: 'default', name: 'kubernetes' });
+  return (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses).toSorted();
+}
+
+const PORTS: Record<string, number> = { 'https:': 443, 'http:': 80 };
+
+/** A store on the internet is open already. */
+async function storeDestinations({ addressesOf }: SurroundingsSources, url: string): Promise<Destination[]> {
+  const { hostname, port, protocol } = new URL(url);
+  const addresses = await addressesOf(hostname.replace(/^\[|\]$/g, ''));
+  return addresses
+    .filter((address) => !isInternet(address))
+    .toSorted()
+    .map((address) => ({ cidr: single(address), port: Number(port) || (PORTS[protocol] ?? 443) }));
+}

@@ -1,0 +1,35 @@
+/** What the network controller sees; every decision rests on this alone. */
+import type { NetworkPolicy } from '../../kube/kinds.ts';
+
+/** Where a Pod may connect to beside what its policy opens anyway. */
+export interface Destination {
+  cidr: string;
+  /** TCP; missing: all ports of all protocols. */
+  port?: number;
+}
+
+/** What the policies of an installation are made of. */
+export interface Surroundings {
+  /** The operator's Pods, and the port at which they serve couriers. */
+  broker: { namespace: string; labels: Record<string, string>; port: number };
+  /** IP addresses of the API server. */
+  apiServers: readonly string[];
+  /** What a Pod that has the internet may reach besides: the store where it is in a private network, and what the installation allows. */
+  allowed: readonly Destination[];
+}
+
+/** Everything that a decision about a namespace rests on. */
+export interface ObservedNamespace {
+  /** Whether it has Trials, and goes on to exist. */
+  hasTrials: boolean;
+  wanted: readonly NetworkPolicy[];
+  /** What is there of them, by name. */
+  found: ReadonlyMap<string, NetworkPolicy>;
+}
+
+/** How the policies of a namespace stand, for a Pod that needs them. */
+export type PoliciesSeen =
+  | { kind: 'inPlace' }
+  | { kind: 'awaited' }
+  /** The API server does not take them, in its words. */
+  | { kind: 'refused'; message: string };
