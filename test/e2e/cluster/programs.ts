@@ -81,6 +81,26 @@ async function build(title: string, group: Program[], whole: () => Compilation |
   rmSync(folder, { recursive: true });
 }
 
+export interface Tool {
+  /** Folder of the Go module that names it and its version. */
+  module: string;
+  /** Import path of its main package. */
+  path: string;
+  target: string;
+  ldflags?: string;
+}
+
+/** Builds a program that cannot share the module of the others, for what it needs is older. */
+export async function buildTool({ module, path, target, ldflags = '-s -w' }: Tool): Promise<void> {
+  await requireGo();
+  const part = `${target}.part-${process.pid}`;
+  // As the cluster's programs are built, so that what they share is compiled once.
+  const compiler = flags.filter((flag) => flag.startsWith('-gcflags'));
+  const args = ['build', '-trimpath', ...compiler, '-ldflags', ldflags, '-o', part, path];
+  await run('go', args, { cwd: module, env: goEnvironment });
+  renameSync(part, target);
+}
+
 function removeParts(): void {
   for (const entry of readdirSync(paths.bin))
     if (entry.includes('.part-')) rmSync(join(paths.bin, entry), { recursive: true, force: true });

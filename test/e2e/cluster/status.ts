@@ -1,6 +1,7 @@
 import { OPERATOR } from '../../../src/installation/names.ts';
 import { inspect } from './machine/containers.ts';
 import { docker, environment, kubectl } from './machine/process.ts';
+import { policyEngine } from './parts/policy-engine.ts';
 import { services } from './parts/services.ts';
 import { nodes } from './versions.ts';
 
@@ -20,6 +21,7 @@ export async function status(): Promise<Part[]> {
       ...services('made').map(serviceStatus),
       ...nodes.map(nodeStatus),
       operatorStatus(),
+      policyEngineStatus(),
     ])),
   ];
 }
@@ -53,6 +55,22 @@ async function operatorStatus(): Promise<Part> {
     health: ready === wanted ? `ok, ${replicas} ready` : `${ready || 0}/${wanted} ready`,
     where: image,
   };
+}
+
+/** Without one the cluster is well, and the demo has all it needs. */
+async function policyEngineStatus(): Promise<Part> {
+  const part = 'policy engine';
+  const each =
+    '{range .items[*]}{.metadata.name} {.status.numberReady}/{.status.desiredNumberScheduled}{"\\n"}{end}';
+  const query = ['-n', 'kube-system', 'get', 'daemonsets', '-o', `jsonpath=${each}`];
+  const seen = await kubectl(query, { timeoutSeconds: 10 }).catch(() => '');
+  const engines = [policyEngine, 'kindnet'];
+  const [name, replicas = ''] = engines.flatMap(
+    (engine) => seen.split('\n').find((line) => line.startsWith(`${engine} `))?.split(' ') ?? [],
+  );
+  if (name === undefined) return { part, health: 'ok without: no NetworkPolicy is enforced', where: '' };
+  const [ready, wanted] = replicas.split('/');
+  return { part, health: ready === wanted ? `ok, ${replicas} ready` : `${replicas} ready`, where: name };
 }
 
 function stateOf(container: Awaited<ReturnType<typeof inspect>>): string {

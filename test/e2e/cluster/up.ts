@@ -12,12 +12,16 @@ import { step } from './machine/progress.ts';
 import { ensureNetwork } from './machine/containers.ts';
 import { ensureCluster } from './parts/cluster.ts';
 import { deployOperator } from './parts/operator.ts';
+import { ensurePolicyEngine } from './parts/policy-engine.ts';
 import { ensureService, services } from './parts/services.ts';
 import { ensureBucket } from './parts/storage.ts';
 import { buildPrograms } from './programs.ts';
 
-/** Brings the local cluster to health from whatever state it is in, and deploys this checkout's operator into it. */
-export async function up(): Promise<void> {
+/**
+ * Brings the local cluster to health from whatever state it is in, and deploys this checkout's operator into it. `enforcing`: NetworkPolicies are
+ * enforced, too; what that needs takes minutes to build the first time.
+ */
+export async function up({ enforcing = true } = {}): Promise<void> {
   using _ = acquireLock();
   await step('Docker engine', ensureEngine);
   const flavour = await step('looking for Docker Hub', imageFlavour);
@@ -28,6 +32,7 @@ export async function up(): Promise<void> {
   const cluster = images.cluster.then(() => step('kind cluster', () => ensureCluster(flavour)));
   const [image] = await Promise.all([standBeside(flavour), cluster]);
   if (image) await step('operator', () => deployOperator(image));
+  if (enforcing) await step('policy engine', () => ensurePolicyEngine(flavour));
 }
 
 type Images = { beside: Promise<void>; cluster: Promise<void> };

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import type { Flavour } from '../images/flavour.ts';
 import { copyFromImage } from '../images/published-programs.ts';
 import { digest, paths } from '../machine/paths.ts';
-import { docker, run } from '../machine/process.ts';
+import { docker } from '../machine/process.ts';
 import { step } from '../machine/progress.ts';
-import { goEnvironment } from '../machine/compiler.ts';
-import { requireGo } from '../programs.ts';
+import { buildTool } from '../programs.ts';
 
 const module = join(paths.assets, 'go/buildx');
 /** The one that AWS's `aws/codebuild/standard:8.0` carries. */
@@ -26,18 +25,13 @@ export async function ensureBuildx(flavour: Flavour): Promise<string> {
   return program;
 }
 
-async function build(target: string): Promise<void> {
-  await requireGo();
-  const ldflags = `-s -w -X github.com/docker/buildx/version.Version=v${buildxVersion}`;
-  const part = `${target}.part-${process.pid}`;
-  // As the cluster's programs are built, so that what they share is compiled once.
-  const flags = ['-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', ldflags, '-o', part];
-  await run('go', ['build', ...flags, 'github.com/docker/buildx/cmd/buildx'], {
-    cwd: module,
-    env: goEnvironment,
+const build = (target: string): Promise<void> =>
+  buildTool({
+    module,
+    path: 'github.com/docker/buildx/cmd/buildx',
+    target,
+    ldflags: `-s -w -X github.com/docker/buildx/version.Version=v${buildxVersion}`,
   });
-  renameSync(part, target);
-}
 
 // A machine with a Docker engine mostly has the plugin; else its published image brings it.
 async function fetchPublished(target: string): Promise<void> {
