@@ -277,6 +277,15 @@ export const TRIAL_CONDITIONS = {
     means: 'the task container of the latest attempt was started',
     reasons: { PodStarted: 'it was started', NotStarted: 'it was not started yet' },
   },
+  NetworkRestricted: {
+    means:
+      'the cluster keeps the Pod to its network policy; missing while nobody has tried, and where the attempt ended before',
+    reasons: {
+      PolicyEnforced: 'a port that the policy closes did not answer',
+      PolicyNotEnforced:
+        'it answered; where environment.network.enforcement is Required, the agent did not run',
+    },
+  },
   AgentFinished: {
     means: 'the agent ran until it ended, failed or timed out',
     reasons: { Completed: 'it ended by itself', NotRun: 'the attempt ended before the agent did' },

@@ -15,7 +15,8 @@ type Spec = NonNullable<Pod['spec']>;
 function podOf(job: Job, change: (spec: Spec) => void = () => undefined): Pod {
   const spec = structuredClone(job.spec?.template.spec) as Spec;
   change(spec);
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec };
+  const labels = { ...job.spec?.template.metadata?.labels };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', labels }, spec };
 }
 
 const firstOf = (containers: Spec['containers'] | undefined): Spec['containers'][number] => {
@@ -104,6 +105,12 @@ for (const [kind, job] of Object.entries({ Trial: trialJob, TaskBuild: taskBuild
       it(`is none with ${what}`, () => {
         expect(alterationOf(podOf(job, change), job)).to.contain(word);
       });
+
+    it('is none that another policy of the network finds, or none', () => {
+      const { metadata, ...pod } = podOf(job);
+      const labels = { ...metadata.labels, 'sb.abundant.ai/network': 'none of ours' };
+      expect(alterationOf({ ...pod, metadata: { ...metadata, labels } }, job)).to.contain('label');
+    });
 
     it('is none without a spec', () => {
       expect(alterationOf({ ...podOf(job), spec: undefined } as unknown as Pod, job)).to.be.a('string');

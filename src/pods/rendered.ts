@@ -3,6 +3,7 @@
  * created it and cannot change afterwards, so a Pod of an older or newer version is compared with its own rendering.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { LABEL } from '../crds/names.ts';
 import type { Job, Pod } from '../kube/kinds.ts';
 
 type PodSpec = NonNullable<Pod['spec']>;
@@ -45,12 +46,19 @@ const OF_POD = [
   'volumes',
 ] as const satisfies (keyof PodSpec)[];
 
-/** What in `pod` is not as `job` says, in words without values; undefined where nothing is. Labels, annotations, placing and resources may differ. */
+const networkOf = ({ metadata }: Labelled = {}): string | undefined => metadata?.labels?.[LABEL.network];
+const accountOf = ({ serviceAccountName = 'default' }: PodSpec): string => serviceAccountName;
+type Labelled = { metadata?: { labels?: Record<string, string> } };
+
+/**
+ * What in `pod` is not as `job` says, in words without values; undefined where nothing is. Labels, annotations, placing and resources may differ,
+ * but for the label by which the policy of its network finds it.
+ */
 export function alterationOf(pod: Pod, job: Job): string | undefined {
   const [spec, rendered] = [pod.spec, job.spec?.template.spec];
   if (!spec || !rendered) return 'one of them has no Pod spec';
-  if ((spec.serviceAccountName ?? 'default') !== (rendered.serviceAccountName ?? 'default'))
-    return 'serviceAccountName differs';
+  if (networkOf(pod) !== networkOf(job.spec?.template)) return `label ${LABEL.network} differs`;
+  if (accountOf(spec) !== accountOf(rendered)) return 'serviceAccountName differs';
   const field = OF_POD.find((name) => !isDeepStrictEqual(spec[name], rendered[name]));
   if (field !== undefined) return `${field} differs`;
   return (

@@ -83,9 +83,15 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     ...buildPlaces(status, taskBuild),
     attempts: status.attempts ?? [],
     ...whose(trial, status),
-    integrity: status.integrity ?? null,
+    ...trust(status, outcome),
   };
 }
+
+/** Whether tampering was seen, and whether the cluster kept the Pod to its network policy; null where nobody could tell. */
+const trust = ({ integrity }: TrialStatus, outcome: Outcome | undefined) => ({
+  integrity: integrity ?? null,
+  network: outcome?.network ?? null,
+});
 
 /** What an index says of the Trial beside all that, so that it can be made anew of this file. */
 const whose = (trial: Trial, status: TrialStatus) => {

@@ -85,6 +85,8 @@ export const Outcome = Type.Object({
   steps: Type.Optional(
     Type.Object({ ran: Count, listed: Type.Array(StepOutcome, { maxItems: STEPS_LISTED_MAX }) }),
   ),
+  /** Whether the cluster enforced the Pod's network policy. Missing where that was not tried. */
+  network: Type.Optional(Type.Object({ enforced: Type.Boolean() })),
   /** Findings that look like tampering. */
   integrity: Findings,
   /** Reasons why it cannot be told whether somebody interfered with the verifier. */

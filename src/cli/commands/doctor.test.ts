@@ -94,7 +94,7 @@ describe('sb doctor', function () {
   it('has a line for each check and 0 where all is fine', async () => {
     const { code, stdout, stderr } = await doctor({}, '--write-probe');
     expect(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('✓ '))).to.deep.equal([]);
-    expect([code, stderr]).to.deep.equal([0, '21 fine\n']);
+    expect([code, stderr]).to.deep.equal([0, '22 fine\n']);
     expect(stdout).to.include('✓ operator: 2 of 2 replicas of the operator are ready\n');
     expect(stdout).to.include('✓ store: you may write, read and delete objects below tasks/\n');
     expect(stdout).to.include('✓ permissions: jane may do everything that sb does in namespace default\n');
@@ -162,7 +162,7 @@ describe('sb doctor', function () {
     const { code, diagnosis } = await doctor(Object.fromEntries(denied), '-o', 'json');
     expect(code).to.equal(0);
     expect(statesOf(diagnosis(), 'problem')).to.deep.equal([]);
-    const blind = 'namespace, operator, broker, registry, quota, nodes, processes, autoscaling, image-pulls';
+    const blind = 'namespace, operator, broker, network, registry, quota, nodes, processes, autoscaling, image-pulls';
     expect(statesOf(diagnosis(), 'warning').join(', ')).to.equal(blind);
     const room = diagnosis().findings.find(({ check }) => check === 'nodes');
     expect(room?.why).to.equal('you may not list nodes');

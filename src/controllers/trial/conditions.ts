@@ -53,10 +53,21 @@ function started({ pod, recorded, trial }: Observed, outcome: Outcome | undefine
 }
 
 const phaseDrafts = (outcome: Outcome): ConditionDraft[] => [
+  ...networkRestricted(outcome),
   agentFinished(outcome),
   verified(outcome),
   uploaded(outcome),
 ];
+
+function networkRestricted({ network }: Outcome): ConditionDraft[] {
+  if (!network) return [];
+  if (network.enforced)
+    return [
+      draft('NetworkRestricted', 'True', ['PolicyEnforced', 'the cluster enforces the Pod’s network policy']),
+    ];
+  const message = 'the Pod reached a port that its network policy closes: the cluster enforces none';
+  return [draft('NetworkRestricted', 'False', ['PolicyNotEnforced', message])];
+}
 
 function agentFinished({ result, exception, timings }: Outcome): ConditionDraft {
   const trouble = exception?.phase === 'agentExecution' ? exception : undefined;

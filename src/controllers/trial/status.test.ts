@@ -89,6 +89,16 @@ describe('the status of a Trial', () => {
     ]);
   });
 
+  it('says whether the cluster kept the Pod to its network policy, where the courier tried', () => {
+    const told = (network?: Outcome['network']) => {
+      const outcome = anOutcome(network && { network });
+      return condition(trialStatus(ended(outcome), { kind: 'succeed', outcome }, links), 'NetworkRestricted');
+    };
+    expect(told({ enforced: true })).to.equal('True PolicyEnforced');
+    expect(told({ enforced: false })).to.equal('False PolicyNotEnforced');
+    expect(told()).to.equal(undefined);
+  });
+
   it('tells the same of it when it is decided again later', () => {
     const action: Done = { kind: 'succeed', outcome: anOutcome() };
     const { conditions: _, ...first } = trialStatus(ended(), action, links);

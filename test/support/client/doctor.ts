@@ -1,5 +1,5 @@
 /** Objects of a cluster in which nothing is wrong, and an API server that answers with them. */
-import { GROUP, VERSION } from '../../../src/crds/names.ts';
+import { GROUP, networkPolicyName, NETWORKS, VERSION } from '../../../src/crds/names.ts';
 import type { Lease, Node, Pod } from '../../../src/kube/kinds.ts';
 import type { KubeClient, KubeObject } from '../../../src/kube/types.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
@@ -78,6 +78,12 @@ export const everythingFine = (certificate: string): FixedApi['answers'] => ({
   },
   [inDefault(`apis/${GROUP}/${VERSION}`, 'trials')]: list(),
   [inDefault(`apis/${GROUP}/${VERSION}`, 'taskbuilds')]: list(),
+  ...Object.fromEntries(
+    NETWORKS.map(networkPolicyName).map((name) => [
+      `${inDefault('apis/networking.k8s.io/v1', 'networkpolicies')}/${name}`,
+      { metadata: { name } },
+    ]),
+  ),
   [inDefault('api/v1', 'resourcequotas')]: list(),
   [inDefault('api/v1', 'pods')]: list(),
   [inDefault('api/v1', 'events')]: list(),

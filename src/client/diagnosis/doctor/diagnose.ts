@@ -9,6 +9,7 @@ import { autoscaling } from './autoscaling.ts';
 import { imagePulls, nodeChecks } from './nodes.ts';
 import { quota } from './room.ts';
 import { apiServer, clusterChecks } from './cluster.ts';
+import { network } from './network.ts';
 import { permissions } from './permissions.ts';
 import { broker } from './broker.ts';
 import { operator } from './operator.ts';
@@ -42,6 +43,7 @@ const CHECKS: readonly Check<Patient>[] = [
   permissions,
   operator,
   broker,
+  network,
   ...storeChecks,
   quota,
   ...nodeChecks,
