@@ -1,7 +1,7 @@
 /** What each route of the wire contract (src/wire) answers. */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
-import type { ContextResponse, UploadResponse } from '../wire/uploads.ts';
+import { GRANT_SECONDS, type ContextResponse, type UploadResponse } from '../wire/uploads.ts';
 import type { Assignment, AssignedSource } from '../wire/assignment.ts';
 import { TASKS, unreadable } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
@@ -86,6 +86,7 @@ export function routes(given: RouteDeps): Record<string, Route> {
   const { subjects, store } = given;
   const presignSeconds = Math.min(given.presignSeconds, PRESIGN_MAX_SECONDS);
   const deps = { ...given, presignSeconds };
+  const grantSeconds = Math.min(presignSeconds, GRANT_SECONDS);
 
   const assignment = assignmentRoute(deps);
 
@@ -94,7 +95,7 @@ export function routes(given: RouteDeps): Record<string, Route> {
     for (let start = 0; start < uploads.length; start += SLICE) {
       const slice = uploads.slice(start, start + SLICE);
       signed.push(
-        ...(await Promise.all(slice.map((file) => store.presignPut(file.key, file, presignSeconds)))),
+        ...(await Promise.all(slice.map((file) => store.presignPut(file.key, file, grantSeconds)))),
       );
       await setImmediate();
     }

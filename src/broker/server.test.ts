@@ -5,7 +5,7 @@ import { request as httpsRequest, Agent } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
 import type { Assignment } from '../wire/assignment.ts';
-import type { UploadResponse } from '../wire/uploads.ts';
+import { GRANT_SECONDS, type UploadResponse } from '../wire/uploads.ts';
 import { aMetadata, NO_RULES } from '../../test/support/builders/objects.ts';
 import { namespaceRules } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
@@ -182,6 +182,8 @@ describe('broker', () => {
       sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
     }));
     const { uploads } = (await upload(JSON.stringify({ files }))).json as unknown as UploadResponse;
+    for (const { url } of uploads)
+      expect(new URL(url).searchParams.get('X-Amz-Expires')).to.equal(String(GRANT_SECONDS));
     const put = (granted: UploadResponse['uploads'][number] | undefined, text: string) =>
       store.send({
         method: 'PUT',

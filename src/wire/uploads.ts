@@ -14,6 +14,12 @@ export interface UploadFile {
   sha256: string;
 }
 
+/**
+ * A grant is good for so long: until the attempt after a lost node begins, at the latest. A node that comes back goes on in the middle of what it
+ * did, and the files of its attempt must not lie over those of the next one. The courier begins nothing with a grant that is half as old.
+ */
+export const GRANT_SECONDS = 120;
+
 /** At most this many files in one request. */
 export const UPLOAD_BATCH = 500;
 

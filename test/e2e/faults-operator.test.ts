@@ -1,7 +1,5 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { trialPrefix } from '../../src/results/keys.ts';
-import { ConfigMap } from '../../src/kube/kinds.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import {
   killOperator,
@@ -11,60 +9,16 @@ import {
   scaleOperator,
   withFrozenLeader,
 } from './support/faults.ts';
+import { inEveryPhase, uploadBegins, uploadsForLong } from './support/phases.ts';
 import { hold, type Story } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
 import { reward } from './support/task.ts';
-import { world } from './support/world.ts';
 
 /** Every Trial has its reward, out of one attempt with one Job. */
 async function allEarn(stories: Story[], seconds = 180): Promise<void> {
   const done = await Promise.all(stories.map((story) => story.earnsAtOnce(1, seconds)));
   for (const trial of done) await checkedManifest(trial);
-}
-
-/** A Trial in each phase, and how each goes on when it is let go. */
-function inEveryPhase(prefix: string) {
-  const building = ownTrial(`${prefix}-building`, {
-    spec: { environment: { build: { context: { configMap: { name: `${prefix}-context` } } } } },
-    given: ({ namespace }) =>
-      world().kube.create(ConfigMap, {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { namespace, name: `${prefix}-context` },
-        data: { Dockerfile: `FROM debian:bookworm-slim\nRUN echo ${Date.now()}; sleep 8` },
-      }),
-  });
-  const checked = ownTrial(`${prefix}-checked`, {
-    spec: {
-      environment: {
-        healthcheck: { command: hold('health'), timeoutSeconds: 120, intervalSeconds: 1, retries: 3 },
-      },
-    },
-  });
-  const installing = ownTrial(`${prefix}-installing`, {
-    agent: 'true',
-    spec: { agent: { install: `#!/bin/sh\n${hold('install')}` } },
-  });
-  const working = ownTrial(`${prefix}-working`, { agent: hold('work') });
-  const judging = ownTrial(`${prefix}-judging`, { tests: `${hold('judge')}\n${reward(1)}` });
-  const fresh = ownTrial(`${prefix}-fresh`);
-  const held: [Story, string][] = [
-    [checked, 'health'],
-    [installing, 'install'],
-    [working, 'work'],
-    [judging, 'judge'],
-  ];
-  return {
-    all: [building, checked, installing, working, judging, fresh],
-    /** Resolves when each is where it should be; the last one was made just now. */
-    arrive: async (): Promise<void> => {
-      await Promise.all(held.map(([story, marker]) => story.reaches(marker)));
-      await building.says('BuildingImage');
-      await fresh.start();
-    },
-    release: (): Promise<void[]> => Promise.all(held.map(([story, marker]) => story.release(marker))),
-  };
 }
 
 describe('the operator', () => {
@@ -94,15 +48,8 @@ describe('the operator', () => {
   });
 
   it('may be killed while a Trial uploads', async () => {
-    const story = ownTrial('killed-uploading', {
-      agent: 'mkdir /logs/artifacts/x; cd /logs/artifacts/x; for i in $(seq 3000); do echo $i > $i; done',
-    });
-    const trial = await story.start();
-    const begun = async (): Promise<boolean> => {
-      const first = await world().artifacts.list(trialPrefix(trial))[Symbol.asyncIterator]().next();
-      return first.done !== true;
-    };
-    await eventuallyTrue('the first file is in the bucket', begun, 120);
+    const story = uploadsForLong('killed-uploading');
+    await uploadBegins(story);
     await killOperator('every replica');
     await allEarn([story]);
   });

@@ -1,7 +1,7 @@
 /** Files → storage, in parallel, under grants of the broker. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { UPLOAD_BATCH } from '../../wire/uploads.ts';
+import { GRANT_SECONDS, UPLOAD_BATCH } from '../../wire/uploads.ts';
 import type { Skipped, UploadFile, UploadResponse } from '../../wire/uploads.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure, send } from '../broker/http.ts';
@@ -13,10 +13,11 @@ import { inParallel } from '../../async/in-parallel.ts';
 
 /** Grants are good for minutes, so that few bytes at a time are asked for. */
 const BATCH_BYTES = 256 * 2 ** 20;
+const GRANT_MS = (GRANT_SECONDS / 2) * 1000;
 const HASHING = 4;
 const SENDING = 16;
 
-type Grant = UploadResponse['uploads'][number];
+type Grant = UploadResponse['uploads'][number] & { until: number };
 
 interface Item {
   file: UploadFile;
@@ -26,6 +27,8 @@ interface Item {
 export interface UploadOptions {
   broker: Pick<BrokerClient, 'uploads'>;
   patience: Patience;
+  /** Milliseconds since any moment. */
+  clock?: () => number;
 }
 
 export interface FilesOptions extends UploadOptions {
@@ -107,7 +110,7 @@ const isRefusal = (sent: Sent | undefined): sent is HttpFailure => sent instance
 /** What became of each, by its path. */
 async function storeItems(items: Item[], options: UploadOptions): Promise<Map<string, Sent>> {
   if (items.length === 0) return new Map();
-  const grants = await options.broker.uploads(items.map(({ file }) => file));
+  const grants = await grantsFor(items, options);
   const storeOne = async (item: Item, index: number): Promise<[string, Sent]> => {
     const grant = grants[index];
     if (!grant) throw new Error(`the broker granted ${grants.length} of ${items.length} uploads`);
@@ -116,12 +119,29 @@ async function storeItems(items: Item[], options: UploadOptions): Promise<Map<st
   return new Map(await inParallel(items, storeOne, { width: SENDING }));
 }
 
-async function store(item: Item, first: Grant, { broker, patience }: UploadOptions): Promise<Sent> {
+async function grantsFor(items: Item[], { broker, clock = monotonic }: UploadOptions): Promise<Grant[]> {
+  const until = clock() + GRANT_MS;
+  const { length } = items;
+  const granted = await broker.uploads(items.map(({ file }) => file));
+  if (granted.length !== length) throw new Error(`the broker granted ${granted.length} of ${length} uploads`);
+  return granted.map((grant) => ({ ...grant, until }));
+}
+
+async function grantFor(item: Item, options: UploadOptions): Promise<Grant> {
+  const [grant] = await grantsFor([item], options);
+  if (!grant) throw new Error('the broker granted nothing');
+  return grant;
+}
+
+const monotonic = (): number => performance.now();
+
+async function store(item: Item, first: Grant, options: UploadOptions): Promise<Sent> {
+  const { patience, clock = monotonic } = options;
   const grants = [first];
   const mayBeExpired = expiredFewTimes();
   const attempt = async (): Promise<Sent> => {
-    const grant = grants.pop() ?? (await broker.uploads([item.file]))[0];
-    if (!grant) throw new Error('the broker granted nothing');
+    const kept = grants.pop();
+    const grant = kept && clock() < kept.until ? kept : await grantFor(item, options);
     try {
       await put(item, grant);
       return 'Stored';

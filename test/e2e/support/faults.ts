@@ -15,18 +15,40 @@ export const operatorPods = async (): Promise<Pod[]> =>
     labelSelector: OPERATOR_SELECTOR,
   });
 
-/** Does something to a container from its node: a subcommand of `ctr tasks`. */
-async function toContainer(pod: Pod, container: string, ...doing: string[]): Promise<void> {
+/** The node of a container, and its name there. */
+function placeOf(pod: Pod, container: string): { node: string; id: string } {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   const found = [...initContainerStatuses, ...containerStatuses].find(({ name }) => name === container);
   const id = found?.containerID?.replace('containerd://', '');
   if (id === undefined) throw new Error(`Pod ${pod.metadata.name} has no running container ${container}`);
-  await docker(['exec', pod.spec?.nodeName ?? '', 'ctr', '-n', 'k8s.io', 'tasks', ...doing, id]);
+  return { node: pod.spec?.nodeName ?? '', id };
+}
+
+/** Does something to a container from its node: a subcommand of `ctr tasks`. */
+async function toContainer(pod: Pod, container: string, ...doing: string[]): Promise<void> {
+  const { node, id } = placeOf(pod, container);
+  await docker(['exec', node, 'ctr', '-n', 'k8s.io', 'tasks', ...doing, id]);
 }
 
 /** Ends a container's first process with SIGKILL, as the kernel would. */
 export const killContainer = (pod: Pod, container: string): Promise<void> =>
   toContainer(pod, container, 'kill', '-s', 'SIGKILL');
+
+/** The first number of each line. */
+const pidsIn = (lines: string): string[] => lines.match(/^\d+/gm) ?? [];
+
+/** Ends all processes of a container but its first with SIGKILL, from its node. Rejects where there is none. */
+export async function killAllButFirst(pod: Pod, container: string): Promise<void> {
+  const { node, id } = placeOf(pod, container);
+  const tasks = (...doing: string[]): Promise<string> =>
+    docker(['exec', node, 'ctr', '-n', 'k8s.io', 'tasks', ...doing]);
+  const [, first] = new RegExp(`^${id}\\s+(\\d+)`, 'm').exec(await tasks('ls')) ?? [];
+  const others = pidsIn(await tasks('ps', id)).filter((pid) => pid !== first);
+  if (first === undefined || others.length === 0)
+    throw new Error(`nothing but its first process runs in ${container} of Pod ${pod.metadata.name}`);
+  // One that was in the list may have ended by itself.
+  await docker(['exec', node, 'sh', '-c', 'kill -9 "$@" || true', 'sh', ...others]);
+}
 
 export async function leader(): Promise<string | undefined> {
   const lease = await world().kube.get(Lease, OPERATOR);

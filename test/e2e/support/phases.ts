@@ -1,0 +1,119 @@
+/** Trials that are in all phases at once, for a fault to meet them there. */
+import type { Pod } from '../../../src/kube/kinds.ts';
+import { ConfigMap } from '../../../src/kube/kinds.ts';
+import { trialPrefix } from '../../../src/results/keys.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
+import { hold, type Story } from './story.ts';
+import { ownTrial } from './stories.ts';
+import { reward } from './task.ts';
+import { world } from './world.ts';
+
+/** Trials whose Pods wait in one phase each until the test lets them go on. */
+function heldInPods(prefix: string) {
+  const held = {
+    checked: ownTrial(`${prefix}-checked`, {
+      spec: {
+        environment: {
+          healthcheck: { command: hold('health'), timeoutSeconds: 120, intervalSeconds: 1, retries: 3 },
+        },
+      },
+    }),
+    installing: ownTrial(`${prefix}-installing`, {
+      agent: 'true',
+      spec: { agent: { install: `#!/bin/sh\n${hold('install')}` } },
+    }),
+    working: ownTrial(`${prefix}-working`, { agent: hold('work') }),
+    judging: ownTrial(`${prefix}-judging`, { tests: `${hold('judge')}\n${reward(1)}` }),
+  };
+  const markers: [Story, string][] = [
+    [held.checked, 'health'],
+    [held.installing, 'install'],
+    [held.working, 'work'],
+    [held.judging, 'judge'],
+  ];
+  return {
+    held,
+    /** Resolves to the Pods, in which each has come to its phase. */
+    arrive: (): Promise<Pod[]> => Promise.all(markers.map(([story, marker]) => story.reaches(marker))),
+    release: async (only: Story[] = Object.values(held)): Promise<void> => {
+      const released = markers.filter(([story]) => only.includes(story));
+      await Promise.all(released.map(([story, marker]) => story.release(marker)));
+    },
+  };
+}
+
+/** A Trial in each phase, and how each goes on when it is let go. */
+export function inEveryPhase(prefix: string) {
+  const { held, arrive, release } = heldInPods(prefix);
+  const building = ownTrial(`${prefix}-building`, {
+    spec: { environment: { build: { context: { configMap: { name: `${prefix}-context` } } } } },
+    given: ({ namespace }) =>
+      world().kube.create(ConfigMap, {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { namespace, name: `${prefix}-context` },
+        data: { Dockerfile: `FROM debian:bookworm-slim\nRUN echo ${Date.now()}; sleep 8` },
+      }),
+  });
+  const fresh = ownTrial(`${prefix}-fresh`);
+  return {
+    all: [building, ...Object.values(held), fresh],
+    /** Resolves when each is where it should be; the last one was made just now. */
+    arrive: async (): Promise<void> => {
+      await Promise.all([arrive(), building.says('BuildingImage')]);
+      await fresh.start();
+    },
+    release: (): Promise<void> => release(),
+  };
+}
+
+/** A Trial in each phase that has a Pod, from the healthcheck to the upload. */
+export function inEveryPhaseOfPods(prefix: string) {
+  const { held, arrive, release } = heldInPods(prefix);
+  const uploading = uploadsForLong(`${prefix}-uploading`);
+  const fresh = ownTrial(`${prefix}-fresh`);
+  return {
+    ...held,
+    uploading,
+    fresh,
+    held: Object.values(held),
+    /** Resolves to the Pods of those that are held and the one that uploads; the last Trial was made just now. */
+    arrive: async (): Promise<Pod[]> => {
+      const pods = await arrive();
+      const pod = await uploadBegins(uploading);
+      await fresh.start();
+      return [...pods, pod];
+    },
+    /** Resolves when those that are held, or some of them, have come to their phase in their second attempt. */
+    arriveAgain: async (): Promise<void> => {
+      const again = ({ status }: { status?: { attempts?: unknown[] } }): boolean =>
+        status?.attempts?.length === 2;
+      await Promise.all(Object.values(held).map((story) => story.until('a second attempt', again, 300)));
+      await arrive();
+    },
+    release,
+  };
+}
+
+const FILES = 3000;
+
+/** A Trial with so many files that a fault meets it while they are stored; those of a later attempt are longer. */
+export const uploadsForLong = (name: string): Story =>
+  ownTrial(name, {
+    agent: [
+      'case $(cat /etc/hostname) in *-1-?????) more= ;; *) more=again ;; esac',
+      'mkdir /logs/artifacts/x; cd /logs/artifacts/x',
+      `for i in $(seq ${FILES}); do echo $i$more > $i; done`,
+    ].join('\n'),
+  });
+
+/** Resolves to the Pod when the first file is in the bucket. */
+export async function uploadBegins(story: Story): Promise<Pod> {
+  const [trial, pod] = await Promise.all([story.start(), story.running()]);
+  const begun = async (): Promise<boolean> => {
+    const first = await world().artifacts.list(trialPrefix(trial))[Symbol.asyncIterator]().next();
+    return first.done !== true;
+  };
+  await eventuallyTrue(`the first file of ${story.name} is in the bucket`, begun, 120);
+  return pod;
+}
