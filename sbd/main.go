@@ -21,7 +21,7 @@ var version = "0.1.0"
 
 const usage = `usage:
   sbd serve --socket PATH [--readable DIR] [--grace DURATION]   the first process of a container
-  sbd copy DIR                                                  puts itself there, as DIR/sbd
+  sbd copy DIR...                                               puts itself there, as DIR/sbd
   sbd shell DIR [COMMAND...]                                    becomes the image's shell, or a command, in a folder
   #!/sb/sbd sleep SECONDS                                       a script that only waits: it needs nothing of the image
   sbd --version
@@ -50,8 +50,13 @@ func run(args []string) error {
 	case "files":
 		return filesCommand()
 	case "copy":
-		if len(args) == 2 {
-			return copySelf(args[1])
+		for _, dir := range args[1:] {
+			if err := copySelf(dir); err != nil {
+				return err
+			}
+		}
+		if len(args) > 1 {
+			return nil
 		}
 	case "shell":
 		if len(args) >= 2 {

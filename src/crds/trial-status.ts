@@ -29,12 +29,39 @@ export const Attempt = Type.Object({
 });
 export type Attempt = Type.Static<typeof Attempt>;
 
+/** A separate verifier: of the only step, or of the one with this number, counted from 1. Its container is called the same. */
+export type VerifierRole = 'verifier' | `verifier-${number}`;
+
 /** What a Trial runs images for. */
-export const IMAGE_ROLES = ['agent'] as const;
-export type ImageRole = (typeof IMAGE_ROLES)[number];
+export type ImageRole = 'agent' | VerifierRole;
+
+/** `step`: index of the step from 0; undefined for a task without `[[steps]]`. */
+export const verifierRole = (step: number | undefined): VerifierRole =>
+  step === undefined ? 'verifier' : `verifier-${step + 1}`;
+
+/** One of each for the agent, and for every separate verifier. */
+export type ByRole<T> = { agent: T } & { [role in VerifierRole]?: T };
+
+const isRole = (key: string): key is ImageRole => key === 'agent' || key.startsWith('verifier');
+
+/** The agent's first, then the verifiers' in the order of their steps. */
+export const rolesOf = <T>(byRole: ByRole<T>): [ImageRole, T][] =>
+  Object.entries<T | undefined>(byRole).flatMap(([role, one]): [ImageRole, T][] =>
+    isRole(role) && one !== undefined ? [[role, one]] : [],
+  );
+
+/** The same with something else for each. */
+export const mapRoles = <T, U>(byRole: ByRole<T>, make: (one: T, role: ImageRole) => U): ByRole<U> =>
+  Object.fromEntries(rolesOf(byRole).map(([role, one]) => [role, make(one, role)])) as ByRole<U>;
 
 export const TrialImage = Type.Object({
-  role: choice(IMAGE_ROLES, 'What it is run for. agent: the container that the agent works in.'),
+  role: Type.Unsafe<ImageRole>(
+    text(
+      16,
+      'What it is run for. agent: the container that the agent works in; verifier: a separate verifier; verifier-2: that of the second step.',
+      { pattern: '^(agent|verifier(-[1-9][0-9]{0,3})?)$' },
+    ),
+  ),
   image: Type.Optional(text(1024, 'The image, by digest, once it exists.')),
   digest: Type.Optional(text(128, 'Its digest.')),
   taskBuild: Type.Optional(text(253, 'TaskBuild that makes it, or made it.')),
@@ -88,7 +115,7 @@ export const TrialStatus = Type.Object(
       }),
     ),
     images: Type.Optional(
-      listMap(TrialImage, 'role', { maxItems: 16, description: 'Every image of the Trial.' }),
+      listMap(TrialImage, 'role', { maxItems: 257, description: 'Every image of the Trial.' }),
     ),
     image: Type.Optional(text(1024, 'Image that the agent works in, as in `images`.')),
     imageDigest: Type.Optional(text(128, 'Its digest.')),

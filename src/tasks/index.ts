@@ -26,6 +26,7 @@ export { refusedBySpec, refusedOf, storedSpec } from './compile/refusals.ts';
 export type {
   CompilableTask,
   Compiled,
+  CompiledEnvironment,
   CompiledSpec,
   CompiledStep,
   CompileProblem,

@@ -21,5 +21,17 @@ export const SBD = `${POD_PATHS.control}/sbd`;
 /** The courier's socket in the control volume, which sbd connects to. */
 export const HAND_SOCKET = 'hand.sock';
 
-/** Names of the Pod's containers. */
-export const CONTAINERS = { courier: 'courier', task: 'task', context: 'context', build: 'build' } as const;
+/** Names of the Pod's containers. `task`: the agent's, with a shared verifier in it. Separate verifiers of several steps: see `verifierRole`. */
+export const CONTAINERS = {
+  courier: 'courier',
+  task: 'task',
+  verifier: 'verifier',
+  context: 'context',
+  build: 'build',
+} as const;
+
+/** Where the courier has the volumes of a separate verifier, by the name of its container; in there they are `POD_PATHS.control` and `logs`. */
+export const verifierPaths = (container: string): Record<'control' | 'logs', string> => ({
+  control: `/sb-verifiers/${container}/control`,
+  logs: `/sb-verifiers/${container}/logs`,
+});

@@ -56,7 +56,7 @@ async function may(user: string, asked: string, where = namespace): Promise<bool
 
 /** The Job that the operator renders, as a change leaves it. */
 function rendered(change: (job: Job, pod: PodSpec) => void = () => {}): Job {
-  const job = jobFor(compiledTrial(trial), 1, { image, settings });
+  const job = jobFor(compiledTrial(trial), 1, { images: { agent: image }, settings });
   change(job, job.spec!.template.spec!);
   return job;
 }

@@ -1,5 +1,6 @@
 /** Pure: what was observed and done → the conditions of a Trial. */
-import { agentSeen } from './images.ts';
+import { imagesSeen } from './images.ts';
+import { rolesOf } from '../../crds/trial-status.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
@@ -31,10 +32,12 @@ export function conditionDrafts(seen: Observed, done: Done): ConditionDraft[] {
 }
 
 function imageReady(seen: Observed, done: Done): ConditionDraft {
-  const image = agentSeen(seen);
-  if (seen.job.kind === 'own' || seen.recorded || image?.kind === 'ready')
+  const images = imagesSeen(seen);
+  const kinds = images ? rolesOf(images).map(([, { kind }]) => kind) : [];
+  const areReady = kinds.length > 0 && kinds.every((kind) => kind === 'ready');
+  if (seen.job.kind === 'own' || seen.recorded || areReady)
     return draft('ImageReady', 'True', ['Resolved', 'the image exists']);
-  if (done.kind === 'fail' && image?.kind === 'failed')
+  if (done.kind === 'fail' && kinds.includes('failed'))
     return draft('ImageReady', 'False', [done.reason, done.message]);
   return draft(
     'ImageReady',

@@ -80,12 +80,12 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
 async function createJob(
   deps: TrialDeps,
   seen: Observed,
-  { compiled, image, taskContent }: Action & { kind: 'createJob' },
+  { compiled, images, taskContent }: Action & { kind: 'createJob' },
 ): Promise<Done> {
   const { trial, attempt } = seen;
   const isRestricted = networkOf(compiled.spec) === 'restricted';
   const settings = { ...deps.settings(), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
-  const job = jobFor(compiled, attempt, { image, settings, ...present({ taskContent }) });
+  const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent }) });
   try {
     await deps.kube.create(Job, job);
     return { kind: 'jobCreated' };
@@ -99,20 +99,20 @@ async function createJob(
 
 async function createBuild(
   { kube }: TrialDeps,
-  { compiled, taskBuild, stale }: Action & { kind: 'createBuild' },
+  { compiled, role, taskBuild, stale }: Action & { kind: 'createBuild' },
 ): Promise<Done> {
-  const build = taskBuildFor(compiled, taskBuild);
+  const build = taskBuildFor(compiled, role, taskBuild);
   const key = { namespace: build.metadata.namespace ?? '', name: taskBuild };
   const staleUid = stale?.metadata.uid;
   if (staleUid !== undefined) await kube.delete(TaskBuildKind, key, { uid: staleUid });
   try {
     await kube.create(TaskBuildKind, build);
   } catch (error) {
-    if (isRefused(error)) return afterBuildRefused(taskBuild, error.message);
+    if (isRefused(error)) return afterBuildRefused({ role, taskBuild }, error.message);
     // Otherwise another Trial of the same content was faster.
     if (!isAlreadyExists(error)) throw error;
   }
-  return { kind: 'buildCreated', taskBuild };
+  return { kind: 'buildCreated', role, taskBuild };
 }
 
 const isRefused = (error: unknown): error is ApiError => isInvalid(error) || isForbidden(error);

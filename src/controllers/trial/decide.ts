@@ -6,11 +6,13 @@ import { present } from '../../crds/present.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
+import { rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import type { ImageSeen, ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
+import { ofRole } from './images.ts';
 import type {
   AttemptSeen,
   BegunAttempt,
@@ -19,6 +21,7 @@ import type {
   Inputs,
   Observed,
   PoliciesSeen,
+  RunnableTask,
 } from './observed.ts';
 import { POD_EXPECTED_MS, waitingOf, type RefusedPod } from './pod.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
@@ -31,8 +34,8 @@ export type StopReason = 'Cancelled' | 'Suspended';
 export type Action =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
   | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
-  | { kind: 'createBuild'; compiled: CompiledTrial; taskBuild: string; stale?: TaskBuild }
-  | { kind: 'createJob'; compiled: CompiledTrial; image: ReadyImage; taskContent?: string }
+  | { kind: 'createBuild'; compiled: CompiledTrial; role: ImageRole; taskBuild: string; stale?: TaskBuild }
+  | { kind: 'createJob'; compiled: CompiledTrial; images: ByRole<ReadyImage>; taskContent?: string }
   /** Write down that this attempt is being ended, and why, before anything is done about it. */
   | { kind: 'recordStop'; because: StopReason }
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
@@ -104,7 +107,7 @@ function startAttempt(seen: AttemptSeen & Inputs): Action {
   if ('taskFault' in seen) return fail(seen.taskFault.reason, seen.taskFault.message);
   const changed = changedTask(seen);
   if (changed !== undefined) return fail('TaskMismatch', changed);
-  return withImage(seen.images.agent, seen);
+  return withImages(seen);
 }
 
 /** All attempts are at one task: what one of them read of the tests must not help the next one with others. */
@@ -118,31 +121,59 @@ function changedTask({
   return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
 }
 
-function withImage(image: ImageSeen, seen: AttemptSeen & CompiledTask): Action {
-  const { compiled, taskContent, policies } = seen;
+/** A failure tells before a wait does; a build that has not begun begins before others are waited for. */
+function withImages({
+  images,
+  compiled,
+  taskContent,
+  policies,
+}: RunnableTask & Pick<AttemptSeen, 'policies'>): Action {
+  const ready: [ImageRole, ReadyImage][] = [];
+  const others: ImageAction[] = [];
+  for (const [role, image] of rolesOf(images))
+    if (image.kind === 'ready') ready.push([role, image.image]);
+    else others.push(withoutImage(role, image, compiled));
+  const next = IMAGE_ACTIONS.flatMap((kind) => others.find((action) => action.kind === kind) ?? [])[0];
+  if (next) return next;
+  const all = Object.fromEntries(ready) as ByRole<ReadyImage>;
+  return (
+    withoutPolicies(policies) ?? {
+      kind: 'createJob',
+      compiled,
+      images: all,
+      ...present({ taskContent }),
+    }
+  );
+}
+
+const IMAGE_ACTIONS = ['fail', 'createBuild', 'wait'] as const;
+type ImageAction = Action & { kind: (typeof IMAGE_ACTIONS)[number] };
+
+function withoutImage(
+  role: ImageRole,
+  image: Exclude<ImageSeen, { kind: 'ready' }>,
+  compiled: CompiledTrial,
+): ImageAction {
   switch (image.kind) {
-    case 'ready':
-      return (
-        withoutPolicies(policies) ?? {
-          kind: 'createJob',
-          compiled,
-          image: image.image,
-          ...present({ taskContent }),
-        }
-      );
     case 'toBuild':
       return {
         kind: 'createBuild',
         compiled,
+        role,
         taskBuild: image.taskBuild,
         ...present({ stale: image.stale }),
       };
     case 'building':
-      return { kind: 'wait', reason: 'BuildingImage', message: image.message };
+      return { kind: 'wait', reason: 'BuildingImage', message: ofRole(role, image.message) };
     case 'unavailable':
-      return { kind: 'wait', reason: 'RegistryUnavailable', message: image.message, againMs: 5000 };
+      return {
+        kind: 'wait',
+        reason: 'RegistryUnavailable',
+        message: ofRole(role, image.message),
+        againMs: 5000,
+      };
     case 'failed':
-      return fail(image.reason, image.message);
+      return fail(image.reason, ofRole(role, image.message));
     default:
       return image satisfies never;
   }

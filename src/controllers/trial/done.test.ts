@@ -30,7 +30,9 @@ describe('after its action a Trial', () => {
   describe('after a refusal of the API server', () => {
     it('ends where nothing will make it take the object', () => {
       expect(afterJobRefused('Job is invalid: spec')).to.include(failed('JobRejected'));
-      expect(afterBuildRefused('build-1', 'TaskBuild is invalid: spec')).to.deep.equal({
+      expect(
+        afterBuildRefused({ role: 'agent', taskBuild: 'build-1' }, 'TaskBuild is invalid: spec'),
+      ).to.deep.equal({
         ...failed('BuildFailed'),
         message: 'TaskBuild build-1: BuildRejected: TaskBuild is invalid: spec',
       });
@@ -39,7 +41,10 @@ describe('after its action a Trial', () => {
     it('waits where a quota is full', () => {
       const words = 'exceeded quota: q, requested: x=1, used: x=2, limited: x=2';
       expect(afterJobRefused(words)).to.include({ kind: 'wait', reason: 'Pending', againMs: 10_000 });
-      expect(afterBuildRefused('build-1', words)).to.include({ kind: 'wait', reason: 'Pending' });
+      expect(afterBuildRefused({ role: 'agent', taskBuild: 'build-1' }, words)).to.include({
+        kind: 'wait',
+        reason: 'Pending',
+      });
     });
   });
 });

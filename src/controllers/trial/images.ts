@@ -1,32 +1,55 @@
 /** Pure: the images that a Trial runs: what it needs, and what its status says of them. */
 import { ANNOTATION, identityOf } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
-import type { TrialImage, TrialStatus } from '../../crds/trial-status.ts';
+import {
+  mapRoles,
+  rolesOf,
+  type ByRole,
+  type ImageRole,
+  type TrialImage,
+  type TrialStatus,
+} from '../../crds/trial-status.ts';
 import type { ImageSeen, ImageWanted } from '../../images/image.ts';
 import type { Job } from '../../kube/kinds.ts';
+import { verifierImagesOf } from '../../pods/verifier-images.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
 import type { Done } from './done.ts';
 import type { Answers, AttemptSeen, CompiledTrial, Observed } from './observed.ts';
 
-/** The image that the agent works in. */
-export const agentImage = (trial: CompiledTrial): ImageWanted => ({
-  namespace: identityOf(trial).namespace,
-  environment: trial.spec.environment,
-  field: 'spec.environment',
-  since: trial.metadata.creationTimestamp ?? '',
-});
+/** The images that a Trial's Pod is made of. */
+export const imagesWanted = (trial: CompiledTrial): ByRole<ImageWanted> =>
+  mapRoles(trial.spec.environments, (environment, role) => ({
+    namespace: identityOf(trial).namespace,
+    environment,
+    field: role === 'agent' ? 'spec.environment' : 'spec.verifier',
+    since: trial.metadata.creationTimestamp ?? '',
+  }));
+
+/** What a message about an image begins with; nothing for the agent's, which most Trials have alone. */
+export function ofRole(role: ImageRole, message: string): string {
+  if (role === 'agent') return message;
+  const [, step] = role.split('-');
+  return `image of the verifier${step === undefined ? '' : ` of step ${step}`}: ${message}`;
+}
 
 /** What a status says of an image, whatever its role. */
 type ImageFields = Omit<TrialImage, 'role'>;
 
-/** What was seen of the agent's image; undefined where nobody looked. */
-export const agentSeen = (seen: Answers): ImageSeen | undefined =>
-  seen.need === 'inputs' && 'images' in seen ? seen.images.agent : undefined;
+/** What was seen of the images; undefined where nobody looked. */
+export const imagesSeen = (seen: Answers): ByRole<ImageSeen> | undefined =>
+  seen.need === 'inputs' && 'images' in seen ? seen.images : undefined;
 
-/** What is known of the agent's image; undefined where that is nothing new. */
-export function agentImageOf(seen: AttemptSeen & Answers): ImageFields | undefined {
-  const image = agentSeen(seen);
-  const known = image && ofImage(image);
-  return known ?? (seen.job.kind === 'own' ? ofJob(seen.job.job) : undefined);
+/** What is known of each image; those are left out of which that is nothing new. */
+export function imagesOf(seen: AttemptSeen & Answers): TrialImage[] {
+  const images = imagesSeen(seen);
+  const known = images
+    ? rolesOf(images).flatMap(([role, image]) => {
+        const fields = ofImage(image);
+        return fields ? [{ role, ...fields }] : [];
+      })
+    : [];
+  if (known.length > 0) return known;
+  return seen.job.kind === 'own' ? ofJob(seen.job.job) : [];
 }
 
 function ofImage(seen: ImageSeen): ImageFields | undefined {
@@ -36,18 +59,35 @@ function ofImage(seen: ImageSeen): ImageFields | undefined {
   return { image: reference, digest, ...present({ taskBuild }) };
 }
 
-/** The Job outlives the operator that knew the image; it tells. */
-function ofJob({ metadata, spec }: Job): ImageFields {
-  const image = spec?.template.spec?.containers[0]?.image;
-  const taskBuild = metadata.annotations?.[ANNOTATION.taskBuildName];
-  return present({ image, digest: image?.slice(image.indexOf('@') + 1), taskBuild });
+/** The Job outlives the operator that knew the images; it tells. */
+function ofJob({ metadata, spec }: Job): TrialImage[] {
+  const { metadata: marks, spec: pod } = spec?.template ?? {};
+  const containers = [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])];
+  const of = (role: ImageRole, container: string, taskBuild: string | undefined): TrialImage => {
+    const image = containers.find(({ name }) => name === container)?.image;
+    return { role, ...present({ image, digest: image?.slice(image.indexOf('@') + 1), taskBuild }) };
+  };
+  const verifiers = verifierImagesOf(marks?.annotations) ?? {};
+  return [
+    of('agent', CONTAINERS.task, metadata.annotations?.[ANNOTATION.taskBuildName]),
+    ...Object.entries(verifiers).map(([role, verifier]) => of(role as ImageRole, role, verifier?.taskBuild)),
+  ];
 }
 
 /** The fields of the status that name images. */
 export function imageFields(seen: Observed, done: Done): TrialStatus {
-  const agent = done.kind === 'buildCreated' ? { taskBuild: done.taskBuild } : agentImageOf(seen);
-  if (!agent) return {};
-  const { image, digest: imageDigest, taskBuild } = agent;
-  const before = seen.trial.status?.images?.find(({ role }) => role === 'agent');
-  return { images: [{ ...before, role: 'agent', ...agent }], ...present({ image, imageDigest, taskBuild }) };
+  const begun: TrialImage[] =
+    done.kind === 'buildCreated' ? [{ role: done.role, taskBuild: done.taskBuild }] : [];
+  const news = [...imagesOf(seen).filter(({ role }) => role !== begun[0]?.role), ...begun];
+  if (news.length === 0) return {};
+  const before = seen.trial.status?.images ?? [];
+  const roles = [...new Set([...before, ...news].map(({ role }) => role))];
+  const images = roles.map((role) =>
+    Object.assign({}, ...[before, news].map((list) => list.find((one) => one.role === role))),
+  ) as TrialImage[];
+  const agent = news.find(({ role }) => role === 'agent');
+  return {
+    images,
+    ...present({ image: agent?.image, imageDigest: agent?.digest, taskBuild: agent?.taskBuild }),
+  };
 }

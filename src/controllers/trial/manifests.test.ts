@@ -16,7 +16,7 @@ const settings = {
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() };
 const job = (spec: Partial<TrialSpec> = {}, name = 'hello') =>
-  jobFor(compiledTrial(aTrial({ spec, name })), 1, { image, settings });
+  jobFor(compiledTrial(aTrial({ spec, name })), 1, { images: { agent: image }, settings });
 const pod = (spec: Partial<TrialSpec> = {}) => job(spec).spec?.template.spec;
 
 const secret = { name: 'KEY', secretKeyRef: { name: 'keys', key: 'a' } };
@@ -58,7 +58,7 @@ describe('the Job of a Trial', () => {
     await expectGolden(
       'trial-job-full.yaml',
       jobFor(compiledTrial(trial), 2, {
-        image: { ...image, taskBuild: 'train-0123456789abcdef' },
+        images: { agent: { ...image, taskBuild: 'train-0123456789abcdef' } },
         settings: { ...settings, userNamespaces: true, imagePullSecrets: ['ecr'] },
         taskContent: 'ab'.repeat(32),
       }),
@@ -71,7 +71,7 @@ describe('the Job of a Trial', () => {
       const spec = { environment: { ...environment, network: { ...environment.network, mode } } };
       const trial = compiledTrial(aTrial({ spec }));
       const { template } = jobFor(trial, 1, {
-        image,
+        images: { agent: image },
         settings: { ...settings, brokerAddress: '10.96.0.9' },
       }).spec!;
       return { labels: template.metadata?.labels, pod: template.spec! };
@@ -134,7 +134,7 @@ describe('the Job of a Trial', () => {
           }),
         ),
         1,
-        { image: { ...image, config: anImageConfig({ user }) }, settings },
+        { images: { agent: { ...image, config: anImageConfig({ user }) } }, settings },
       );
 
     it('meets Pod Security restricted', async () => {
@@ -153,7 +153,7 @@ describe('the Job of a Trial', () => {
 
   it('pulls with the Secrets that the operator was told of', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
-      image,
+      images: { agent: image },
       settings: { ...settings, imagePullSecrets: ['ecr'] },
     });
     expect(made.spec?.template.spec?.imagePullSecrets).to.deep.equal([{ name: 'ecr' }]);
@@ -211,7 +211,7 @@ describe('the Job of a Trial', () => {
 
   it('tells the courier of a broker whose address has dollar signs', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
-      image,
+      images: { agent: image },
       settings: { ...settings, brokerUrl: 'https://a/$(B)' },
     });
     const env = made.spec?.template.spec?.initContainers?.[0]?.env;
@@ -236,8 +236,8 @@ describe('the Job of a Trial', () => {
 
   it('has a user for each courier that no image has, the same whoever renders it', () => {
     const userOf = (attempt: number) =>
-      jobFor(compiledTrial(aTrial()), attempt, { image, settings }).spec?.template.spec?.initContainers?.[0]
-        ?.securityContext?.runAsUser ?? 0;
+      jobFor(compiledTrial(aTrial()), attempt, { images: { agent: image }, settings }).spec?.template.spec
+        ?.initContainers?.[0]?.securityContext?.runAsUser ?? 0;
     const users = Array.from({ length: 50 }, (_, at) => userOf(at + 1));
     expect(users.every((user) => user >= 65_000 && user < 65_500)).to.equal(true);
     expect(new Set(users).size).to.be.greaterThan(40);
@@ -246,7 +246,7 @@ describe('the Job of a Trial', () => {
 
   it('runs in a user namespace where the installation says that nodes have them', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
-      image,
+      images: { agent: image },
       settings: { ...settings, userNamespaces: true },
     });
     const { hostUsers, securityContext } = made.spec?.template.spec ?? {};

@@ -1,6 +1,6 @@
 /** Pure: the Kubernetes objects of a Trial. */
 import { secretVariable } from '../../wire/assignment.ts';
-import { HAND_SOCKET, POD_PATHS, SBD } from '../../wire/pod-paths.ts';
+import { POD_PATHS, verifierPaths } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import {
   ANNOTATION,
@@ -13,25 +13,31 @@ import {
   type PodNetwork,
 } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
-import type { Quantity } from '../../crds/schema.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
+import { rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import {
   BROKER_TOKEN,
   brokerEnv,
-  literal,
   TOKEN_FOLDER,
   type Broker,
   type EnvEntry,
 } from '../../pods/building/env.ts';
 import { attemptJob } from '../../pods/building/job.ts';
-import { podSpec, ROLES, type ContainerLayout } from '../../pods/building/layout.ts';
-import { solves } from '../../crds/agents.ts';
-import { soleUser } from './sole-user.ts';
+import { podSpec, type ContainerLayout } from '../../pods/building/layout.ts';
+import { verifierAnnotations, type VerifierImages } from '../../pods/verifier-images.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { CompiledTrial } from './observed.ts';
+import {
+  CONTROL,
+  COURIER_DISK,
+  mountsOfCourier,
+  verifiersOf,
+  workContainers,
+  type Volume,
+} from './work-containers.ts';
 
 /** What every Pod needs to know of this installation. */
 export interface PodSettings extends Broker {
@@ -49,9 +55,6 @@ export interface PodSettings extends Broker {
  * drawn for each attempt, so that no image is made to meet it; two attempts may have the same.
  */
 const COURIER_UIDS = { first: 65_000, count: 500 };
-/** Disk for what the courier unpacks, and again for what it stages of that. */
-const COURIER_DISK = ROLES.courier.resources.limits['ephemeral-storage'];
-const PLACE = { emptyDir: { sizeLimit: COURIER_DISK } };
 /** Time for a courier that is told to stop to store what there is. */
 const GRACE_SECONDS = 45;
 /** How long a node may be silent before its Pods are given up; Kubernetes' own default of 300 s makes every lost node cost five minutes. */
@@ -60,13 +63,17 @@ const HOUR = 3600;
 
 /** What a Job is made of beside its Trial. */
 interface Making {
-  image: ReadyImage;
+  images: ByRole<ReadyImage>;
   settings: PodSettings;
   taskContent?: string;
 }
 
 /** The Job of one attempt. */
-export function jobFor(trial: CompiledTrial, attempt: number, { image, settings, taskContent }: Making): Job {
+export function jobFor(
+  trial: CompiledTrial,
+  attempt: number,
+  { images, settings, taskContent }: Making,
+): Job {
   const { spec, metadata } = trial;
   return attemptJob({
     owner: { kind: 'Trial', metadata },
@@ -75,14 +82,15 @@ export function jobFor(trial: CompiledTrial, attempt: number, { image, settings,
     annotations: {
       [ANNOTATION.trialName]: metadata.name,
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,
-      [ANNOTATION.imageConfig]: JSON.stringify(image.config),
+      [ANNOTATION.imageConfig]: JSON.stringify(images.agent.config),
+      ...verifierAnnotations(verifierImages(images)),
     },
-    pod: podOf(trial, image, { ...settings, courierUid: courierUid(trial, attempt) }),
+    pod: podOf(trial, images, { ...settings, courierUid: courierUid(trial, attempt) }),
     job: {
       name: jobName(metadata.name, attempt),
       labels: present({ 'kueue.x-k8s.io/queue-name': spec.scheduling?.queueName }),
       annotations: present({
-        [ANNOTATION.taskBuildName]: image.taskBuild,
+        [ANNOTATION.taskBuildName]: images.agent.taskBuild,
         [ANNOTATION.taskContent]: taskContent,
       }),
       blocksOwner: true,
@@ -107,6 +115,13 @@ export const networkOf = ({ environment }: Trial['spec']): PodNetwork =>
 /** The cluster's name servers are closed to it like everything else: names are the broker's to look up. */
 const NO_NAMES: Partial<PodSpec> = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } };
 
+const verifierImages = (images: ByRole<ReadyImage>): VerifierImages =>
+  Object.fromEntries(
+    rolesOf(images).flatMap(([role, { config, taskBuild }]) =>
+      role === 'agent' ? [] : [[role, { config, ...present({ taskBuild }) }]],
+    ),
+  );
+
 function courierUid({ metadata }: Trial, attempt: number): number {
   const { first, count } = COURIER_UIDS;
   return first + (Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16) % count);
@@ -121,11 +136,9 @@ const sysctls = ({ userNamespaces }: PodSettings) => [
   { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
 ];
 
-type Volume = 'control' | 'logs' | 'scratch' | 'token' | 'task' | 'tests' | 'solution';
-
-function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSettings): PodSpec {
-  const { environment, task } = trial.spec;
-  const one = soleUser(trial.spec, image.config);
+function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: AttemptSettings): PodSpec {
+  const { task } = trial.spec;
+  const working = workContainers(trial, images);
   return podSpec<Volume>({
     terminationGracePeriodSeconds: GRACE_SECONDS,
     securityContext: { sysctls: sysctls(settings) },
@@ -135,17 +148,16 @@ function podOf(trial: CompiledTrial, image: ReadyImage, settings: AttemptSetting
     }),
     ...placement(trial.spec),
     ...(networkOf(trial.spec) === 'restricted' && NO_NAMES),
-    containers: [courier(trial, settings), { ...taskContainer(trial, image), ...one }],
+    containers: [courier(trial, settings), ...working.containers],
     volumes: {
-      control: { emptyDir: { sizeLimit: COURIER_DISK } },
-      // As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the agent's doing.
-      logs: { emptyDir: { sizeLimit: String(environment.resources.limits['ephemeral-storage']) } },
+      control: CONTROL,
+      logs: undefined,
       scratch: { emptyDir: { sizeLimit: COURIER_DISK } },
       token: BROKER_TOKEN,
       task: task.configMap && { configMap: { name: task.configMap.name } },
-      // Who is not root makes no folder beside the image's own.
-      tests: one && PLACE,
-      solution: one && solves(trial.spec.agent.name) ? PLACE : undefined,
+      tests: undefined,
+      solution: undefined,
+      ...working.volumes,
     },
   });
 }
@@ -168,6 +180,7 @@ const placement = ({ environment, scheduling }: Trial['spec']): Partial<PodSpec>
 
 /** It runs before, beside and after the task container. */
 function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerLayout<Volume> {
+  const verifiers = verifiersOf(spec);
   return {
     role: 'courier',
     image: settings.courierImage,
@@ -179,7 +192,18 @@ function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerL
       ...secrets(spec.work.flatMap(({ agent, verifier }) => [...agent.env, ...verifier.env])),
     ],
     // The kubelet starts the task container only when this is through, so sbd is there.
-    lifecycle: { postStart: { exec: { command: ['/opt/sb/sbd', 'copy', POD_PATHS.control] } } },
+    lifecycle: {
+      postStart: {
+        exec: {
+          command: [
+            '/opt/sb/sbd',
+            'copy',
+            POD_PATHS.control,
+            ...verifiers.map((role) => verifierPaths(role).control),
+          ],
+        },
+      },
+    },
     mounts: [
       { volume: 'control', path: POD_PATHS.control },
       { volume: 'logs', path: POD_PATHS.logs, readOnly: true },
@@ -187,6 +211,7 @@ function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerL
       { volume: 'scratch', path: '/tmp' },
       { volume: 'token', path: TOKEN_FOLDER, readOnly: true },
       { volume: 'task', path: POD_PATHS.task, readOnly: true },
+      ...verifiers.flatMap((role) => mountsOfCourier(role)),
     ],
   };
 }
@@ -202,44 +227,10 @@ const secrets = (env: EnvVar[]): EnvEntry[] => {
   return [...new Map(entries).values()];
 };
 
-/** The task's image. It gets no credential. */
-function taskContainer(trial: CompiledTrial, image: ReadyImage): ContainerLayout<Volume> {
-  const { resources, gpus, env, allowPrivilegeEscalation } = trial.spec.environment;
-  return {
-    role: 'task',
-    image: image.reference,
-    command: [SBD, 'serve', '--socket', `${POD_PATHS.control}/${HAND_SOCKET}`, '--readable', POD_PATHS.logs],
-    workingDir: '/',
-    allowPrivilegeEscalation,
-    env: env.map(({ name, value, secretKeyRef }) =>
-      secretKeyRef
-        ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }
-        : { name, value: literal(value ?? '') },
-    ),
-    resources: {
-      requests: quantities(resources.requests),
-      limits: { ...quantities(resources.limits), ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}) },
-    },
-    mounts: [
-      { volume: 'control', path: POD_PATHS.control, readOnly: true },
-      { volume: 'logs', path: POD_PATHS.logs },
-      { volume: 'tests', path: POD_PATHS.tests },
-      { volume: 'solution', path: POD_PATHS.solution },
-    ],
-  };
-}
-
-const quantities = (amounts: Record<string, Quantity | undefined>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(amounts).flatMap(([name, amount]) =>
-      amount === undefined ? [] : [[name, String(amount)]],
-    ),
-  );
-
 /** The shared TaskBuild; nobody owns it, because other Trials use it too. */
-export function taskBuildFor(trial: CompiledTrial, name: string): TaskBuild {
-  const template = trial.spec.environment.build;
-  if (!template) throw new Error(`Trial ${trial.metadata.name} has no environment.build`);
+export function taskBuildFor(trial: CompiledTrial, role: ImageRole, name: string): TaskBuild {
+  const template = trial.spec.environments[role]?.build;
+  if (!template) throw new Error(`Trial ${trial.metadata.name} builds no image for ${role}`);
   return {
     apiVersion: API_VERSION,
     kind: 'TaskBuild',

@@ -28,13 +28,13 @@ import type {
 } from './observed.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
 import { startsNoPod } from '../../pods/reading/job.ts';
-import { agentImage, agentImageOf } from './images.ts';
+import { imagesOf, imagesWanted } from './images.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
 import { POD_EXPECTED_MS } from './pod.ts';
 import type { TaskReader } from '../../task-source/read.ts';
 import { seeTask } from './task.ts';
-import type { ImageRole } from '../../crds/trial-status.ts';
+import { rolesOf, type ByRole } from '../../crds/trial-status.ts';
 import type { ImageSeen } from '../../images/image.ts';
 
 export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
@@ -118,10 +118,12 @@ export async function seeJob(
   return { kind: isLeftover(job, trial) ? 'leftover' : 'foreign' };
 }
 
-async function seeImages(sources: TrialSources, trial: CompiledTrial): Promise<Record<ImageRole, ImageSeen>> {
+async function seeImages(sources: TrialSources, trial: CompiledTrial): Promise<ByRole<ImageSeen>> {
   const filesOf = (configMap: ObjectKey) => sources.kube.get(ConfigMap, configMap);
-  const agent = await seeImage({ ...sources, filesOf }, agentImage(trial));
-  return { agent };
+  const asked = rolesOf(imagesWanted(trial)).map(
+    async ([role, wanted]) => [role, await seeImage({ ...sources, filesOf }, wanted)] as const,
+  );
+  return Object.fromEntries(await Promise.all(asked)) as ByRole<ImageSeen>;
 }
 
 /** Its result tells where the image comes from. */
@@ -130,7 +132,8 @@ function seeTaskBuild(
   seen: AttemptSeen & Answers,
 ): TaskBuildObject | undefined {
   const { namespace } = identityOf(seen.trial);
-  const name = agentImageOf(seen)?.taskBuild ?? seen.trial.status?.taskBuild;
+  const agent = imagesOf(seen).find(({ role }) => role === 'agent');
+  const name = agent?.taskBuild ?? seen.trial.status?.taskBuild;
   return name === undefined ? undefined : taskBuilds.get({ namespace, name });
 }
 

@@ -1,7 +1,7 @@
 /** What the Trial controller sees; every decision rests on this alone. */
 import type { Outcome } from '../../wire/outcome.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
-import type { Attempt, ImageRole } from '../../crds/trial-status.ts';
+import type { Attempt, ByRole } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import type { ImageSeen } from '../../images/image.ts';
@@ -70,7 +70,7 @@ export type TaskSeen = FaultyTask | CompiledTask;
 
 /** A compiled task and the images that it names. */
 export interface RunnableTask extends CompiledTask {
-  images: Record<ImageRole, ImageSeen>;
+  images: ByRole<ImageSeen>;
 }
 
 /** What an attempt is made of, or why it cannot be. */

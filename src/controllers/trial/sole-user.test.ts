@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
-import { soleUser, type SoleUser } from './sole-user.ts';
+import { agentUser, type SoleUser } from './sole-user.ts';
 
 type Users = {
   environment?: string;
@@ -19,7 +19,7 @@ function found(
   const { spec } = compiledTrial(aTrial());
   const [step] = spec.work;
   const ofAgent = { ...step.agent, ...over, ...(agent !== undefined && { user: agent }) };
-  return soleUser(
+  return agentUser(
     {
       ...spec,
       environment: {

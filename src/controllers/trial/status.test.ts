@@ -194,7 +194,7 @@ describe('the status of a Trial', () => {
   });
 
   it('names the TaskBuild of an image that is being built, and keeps it when the image is there', () => {
-    const created = { kind: 'buildCreated', taskBuild: 'build-1' } as const;
+    const created = { kind: 'buildCreated', role: 'agent', taskBuild: 'build-1' } as const;
     const toBuild = { kind: 'toBuild', taskBuild: 'build-1' } as const;
     const status = trialStatus(seen({ image: toBuild }), created, links);
     expect(status).to.deep.include({

@@ -31,6 +31,17 @@ describe('a Pod out of the list of its containers', () => {
     expect(initContainers?.map(({ restartPolicy }) => restartPolicy)).to.deep.equal(['Always', undefined]);
   });
 
+  it('lets a main container go first, and gives one of several a name of its own', () => {
+    const { initContainers, containers } = rendered(
+      container('courier'),
+      container('task', { first: true }),
+      container('verifier', { name: 'verifier-2' }),
+    );
+    expect(names(initContainers)).to.deep.equal(['courier', 'task']);
+    expect(names(containers)).to.deep.equal(['verifier-2']);
+    expect(initContainers?.[1]).not.to.have.any.keys('restartPolicy', 'first');
+  });
+
   for (const role of Object.keys(CONTAINERS) as Role[])
     it(`gives ${role} ${ROLES[role].runs === 'ours' ? 'no right at all' : 'what Docker gives an image, without device nodes'}`, () => {
       const { initContainers = [], containers } = rendered(container(role));

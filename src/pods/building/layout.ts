@@ -3,7 +3,7 @@ import { amountOf } from '../../crds/refusals.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import type { Container, PodSpec } from '../reading/containers.ts';
 
-/** What a container of ours is there for; it is called so, too. */
+/** What a container of ours is there for; it is called so, too, unless there are several of it. */
 export type Role = keyof typeof CONTAINERS;
 
 type Resources = NonNullable<Container['resources']>;
@@ -25,6 +25,8 @@ const BUILDING = {
   limits: { 'ephemeral-storage': '10Gi' },
 };
 
+const SBD_MEMORY = 8 * 2 ** 20;
+
 export const ROLES = {
   courier: {
     place: 'sidecar',
@@ -34,7 +36,8 @@ export const ROLES = {
       limits: { memory: '512Mi', 'ephemeral-storage': '4Gi' },
     },
   },
-  task: { place: 'main', runs: 'image', ownMemory: 8 * 2 ** 20 },
+  task: { place: 'main', runs: 'image', ownMemory: SBD_MEMORY },
+  verifier: { place: 'main', runs: 'image', ownMemory: SBD_MEMORY },
   context: { place: 'init', runs: 'ours', resources: BUILDING },
   build: { place: 'main', runs: 'ours', resources: BUILDING },
 } as const satisfies Record<Role, Traits>;
@@ -54,6 +57,8 @@ const SECURITY = {
 
 export type VolumeSource = Omit<NonNullable<PodSpec['volumes']>[number], 'name'>;
 
+type Volumes<Volume extends string> = { [name in Volume]?: VolumeSource | undefined };
+
 /** A volume that the Pod does not have is not mounted. */
 interface Mount<Volume extends string> {
   volume: Volume;
@@ -67,6 +72,10 @@ export interface ContainerLayout<Volume extends string> extends Pick<
   'command' | 'args' | 'workingDir' | 'env' | 'lifecycle' | 'resources' | 'terminationMessagePolicy'
 > {
   role: Role;
+  /** Missing: as its role. */
+  name?: string;
+  /** The main containers start when it has ended, with exit code 0. */
+  first?: true;
   image: string;
   /** User that it runs as, where that is not the Pod's; never root. An image's programs can then be no other user, and need no rights. */
   user?: number;
@@ -82,7 +91,7 @@ type Rendered = 'initContainers' | 'containers' | 'volumes' | keyof typeof BASE;
 /** A Pod: its containers in the order in which they start, and what is said of it as a whole. */
 export interface PodLayout<Volume extends string> extends Omit<PodSpec, Rendered> {
   containers: ContainerLayout<NoInfer<Volume>>[];
-  volumes: Record<Volume, VolumeSource | undefined>;
+  volumes: Volumes<Volume>;
 }
 
 /** No Pod of ours gets a ServiceAccount's token or the addresses of Services, and none is started again. */
@@ -92,7 +101,7 @@ export function podSpec<Volume extends string>(layout: PodLayout<Volume>): PodSp
   const { containers, volumes, securityContext, ...rest } = layout;
   const placed = (...places: Traits['place'][]): Container[] =>
     containers
-      .filter(({ role }) => places.includes(ROLES[role].place))
+      .filter((container) => places.includes(placeOf(container)))
       .map((container) => containerOf(container, volumes));
   return {
     ...BASE,
@@ -106,11 +115,14 @@ export function podSpec<Volume extends string>(layout: PodLayout<Volume>): PodSp
   };
 }
 
+const placeOf = ({ role, first }: Pick<ContainerLayout<string>, 'role' | 'first'>): Traits['place'] =>
+  first ? 'init' : ROLES[role].place;
+
 function containerOf<Volume extends string>(
   { user, group, allowPrivilegeEscalation, mounts, ...layout }: ContainerLayout<Volume>,
-  volumes: Record<Volume, VolumeSource | undefined>,
+  volumes: Volumes<Volume>,
 ): Container {
-  const { role, resources: own, ...container } = layout;
+  const { role, first: _first, resources: own, ...container } = layout;
   const { place, runs, ownMemory = 0, ...traits }: Traits = ROLES[role];
   const resources = own ?? traits.resources;
   return {

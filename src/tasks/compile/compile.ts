@@ -89,6 +89,7 @@ export function filledIn(spec: TrialSpec, compiled: Compiled, step = compiled.st
   return {
     ...spec,
     environment: environments.agent,
+    environments,
     agent: step.agent,
     verifier: step.verifier,
     work: steps,

@@ -34,6 +34,7 @@
 import type { McpServer } from '../../crds/agents.ts';
 import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts';
 import type { Quantity } from '../../crds/schema.ts';
+import type { ByRole, VerifierRole } from '../../crds/trial-status.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
 import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { Problem } from '../toml/problems.ts';
@@ -60,6 +61,8 @@ export interface CompleteResources {
 export type CompiledEnvironment = Omit<Environment, 'resources' | 'env'> & {
   resources: CompleteResources;
   env: EnvVar[];
+  /** Of a separate verifier: its image has the tests. */
+  hasTests?: true;
 };
 
 /** `skillsDir` is a path in the container, absolute or relative to the workdir. Both are missing for an agent that ignores them. */
@@ -68,7 +71,12 @@ export type CompiledAgent = TrialSpec['agent'] & {
   skillsDir?: string;
   mcpServers?: McpServer[];
 };
-export type CompiledVerifier = TrialSpec['verifier'] & { env: EnvVar[]; timeoutSeconds: number };
+export type CompiledVerifier = TrialSpec['verifier'] & {
+  env: EnvVar[];
+  timeoutSeconds: number;
+  /** Of a separate verifier: its environment among `environments`. Missing: it runs in the agent's container. */
+  role?: VerifierRole;
+};
 
 /** One agent and one verifier. Variables of the environment are not among theirs: the container has them. */
 export interface CompiledStep {
@@ -95,8 +103,8 @@ export interface CompileProblem extends Problem {
 }
 
 export interface Compiled {
-  /** By role: `agent` is the container that agent and shared verifier work in. */
-  environments: { agent: CompiledEnvironment };
+  /** By role: `agent` is the container that agent and shared verifiers work in; each separate verifier has one of its own. */
+  environments: ByRole<CompiledEnvironment>;
   /** The files of `environment/` are put into the agent's working directory. */
   seeds?: true;
   /** In their order; a task without `[[steps]]` has one. */
@@ -114,6 +122,8 @@ export interface Compiled {
 /** A Trial's spec with the task's words filled in: what its Pod is made of. `agent` and `verifier` are those of the first step. */
 export type CompiledSpec = TrialSpec & {
   environment: CompiledEnvironment;
+  /** `environment`, and those of separate verifiers. */
+  environments: ByRole<CompiledEnvironment>;
   agent: CompiledAgent;
   verifier: CompiledVerifier;
   /** What is done in it. */

@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
+import { expectGolden } from '../../../test/support/golden.ts';
+import type { VerifierRole } from '../../crds/trial-status.ts';
+import type { ReadyImage } from '../../images/image.ts';
+import type { CompiledEnvironment } from '../../tasks/index.ts';
+import { jobFor } from './manifests.ts';
+import type { CompiledTrial } from './observed.ts';
+
+const settings = {
+  courierImage: 'registry/sb-operator:1',
+  imagePullSecrets: [],
+  brokerUrl: 'https://broker:8443',
+  brokerCa: 'PEM',
+  userNamespaces: false,
+};
+const anImage = (name: string, user = ''): ReadyImage => ({
+  reference: `${name}@sha256:${name}`,
+  digest: `sha256:${name}`,
+  config: anImageConfig({ user }),
+});
+
+/** A Trial with separate verifiers, each in the agent's environment with changes. */
+function aTrialWith(
+  verifiers: { [role in VerifierRole]?: Partial<CompiledEnvironment> },
+  agent: Partial<CompiledEnvironment> = {},
+): CompiledTrial {
+  const { spec, ...trial } = compiledTrial(aTrial());
+  const environment = { ...spec.environment, ...agent };
+  const environments = Object.fromEntries(
+    Object.entries(verifiers).map(([role, over]) => [role, { ...environment, ...over }]),
+  );
+  const [step] = spec.work;
+  const roles = Object.keys(verifiers) as VerifierRole[];
+  const [first, ...others] = roles.map((role) => ({ ...step, verifier: { ...step.verifier, role } }));
+  const work: typeof spec.work = [first ?? step, ...others];
+  return {
+    ...trial,
+    spec: { ...spec, environment, work, environments: { agent: environment, ...environments } },
+  };
+}
+
+const podOf = (trial: CompiledTrial, image = anImage) =>
+  jobFor(trial, 1, {
+    images: Object.assign(
+      { agent: image('agent') },
+      ...Object.keys(trial.spec.environments).map((role) => ({ [role]: image(role) })),
+    ) as { agent: ReadyImage },
+    settings,
+  }).spec?.template.spec;
+
+describe('the Pod of a Trial with separate verifiers', () => {
+  it('looks as it always did where there is one step', async () => {
+    const trial = aTrialWith({ verifier: { hasTests: true, env: [{ name: 'JUDGE', value: '1' }] } });
+    const images = {
+      agent: { ...anImage('agent'), taskBuild: 'hello-1' },
+      verifier: { ...anImage('verifier'), taskBuild: 'hello-2' },
+    };
+    await expectGolden('trial-job-separate.yaml', jobFor(trial, 1, { images, settings }));
+  });
+
+  it('looks as it always did where there are several steps', async () => {
+    const trial = aTrialWith({ 'verifier-1': {}, 'verifier-3': { env: [{ name: 'JUDGE', value: '3' }] } });
+    await expectGolden('trial-pod-separate-steps.yaml', podOf(trial) ?? {});
+  });
+
+  it('shares no volume between the agent and a verifier', () => {
+    for (const trial of [aTrialWith({ verifier: {} }), aTrialWith({ 'verifier-1': {}, 'verifier-2': {} })]) {
+      const { initContainers = [], containers = [] } = podOf(trial) ?? {};
+      const ofTask = [...initContainers, ...containers].filter(({ name }) => name !== 'courier');
+      const volumes = ofTask.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name));
+      expect(new Set(volumes).size).to.equal(volumes.length);
+      expect(volumes).to.have.length(2 * ofTask.length);
+    }
+  });
+
+  it('gives each container its own one user, and mounts /tests for who is not root only where the image has none', () => {
+    const restricted = { allowPrivilegeEscalation: false };
+    const mountsOf = (verifier: Partial<CompiledEnvironment>): (string | undefined)[] => {
+      const pod = podOf(aTrialWith({ verifier }, restricted), (name) => anImage(name, '1000'));
+      const { initContainers = [], containers = [] } = pod ?? {};
+      return [initContainers[1], containers[0]].map((container) =>
+        container?.volumeMounts?.map(({ mountPath }) => mountPath).join(' '),
+      );
+    };
+    expect(mountsOf({})).to.deep.equal(['/sb /logs /solution', '/sb /logs /tests']);
+    expect(mountsOf({ hasTests: true })).to.deep.equal(['/sb /logs /solution', '/sb /logs']);
+    expect(mountsOf({ allowPrivilegeEscalation: true })).to.deep.equal(['/sb /logs /solution', '/sb /logs']);
+  });
+});

@@ -1,0 +1,146 @@
+/** Pure: the containers of a Trial's Pod that run images of the task: the agent's, and one for each separate verifier; and their volumes. */
+import { solves } from '../../crds/agents.ts';
+import type { Quantity } from '../../crds/schema.ts';
+import { rolesOf, type ByRole, type VerifierRole } from '../../crds/trial-status.ts';
+import type { ReadyImage } from '../../images/image.ts';
+import { literal } from '../../pods/building/env.ts';
+import { ROLES, type ContainerLayout, type VolumeSource } from '../../pods/building/layout.ts';
+import type { CompiledEnvironment, CompiledSpec } from '../../tasks/index.ts';
+import { HAND_SOCKET, POD_PATHS, SBD, verifierPaths } from '../../wire/pod-paths.ts';
+import type { CompiledTrial } from './observed.ts';
+import { agentUser, verifierUser, type SoleUser } from './sole-user.ts';
+
+/** Of the agent's container; those of a verifier's end in its name. */
+type Own = 'control' | 'logs' | 'tests' | 'solution';
+export type Volume = Own | 'scratch' | 'token' | 'task' | `${Own}-${VerifierRole}`;
+
+type Volumes = { [volume in Volume]?: VolumeSource };
+
+/** Disk for what the courier unpacks, and again for what it stages of that. */
+export const COURIER_DISK = ROLES.courier.resources.limits['ephemeral-storage'];
+const PLACE = { emptyDir: { sizeLimit: COURIER_DISK } };
+/** For sbd, the courier's socket and the agent's files. */
+export const CONTROL = PLACE;
+
+/** Separate verifiers, in the order of their steps. */
+export const verifiersOf = ({ environments }: CompiledSpec): VerifierRole[] =>
+  rolesOf(environments).flatMap(([role]) => (role === 'agent' ? [] : [role]));
+
+/** Where the courier has the volumes of a verifier's container. */
+export function mountsOfCourier(role: VerifierRole): ContainerLayout<Volume>['mounts'] {
+  const { control, logs } = verifierPaths(role);
+  return [
+    { volume: `control-${role}`, path: control },
+    { volume: `logs-${role}`, path: logs, readOnly: true },
+  ];
+}
+
+interface Working {
+  containers: ContainerLayout<Volume>[];
+  volumes: Volumes;
+}
+
+/**
+ * The agent's container, and those of separate verifiers, which share no volume with it. The verifier of the only step is the main container, and
+ * the agent's ends before it starts: so the Pod requests the larger of both, and nothing of the agent is left when the tests come. An agent of
+ * several steps goes on in its container, beside those of the verifiers.
+ */
+export function workContainers({ spec }: CompiledTrial, images: ByRole<ReadyImage>): Working {
+  const roles = verifiersOf(spec);
+  const agent = agentContainer(spec, images.agent, roles);
+  const verifiers = roles.map((role) => verifierContainer(spec, images, role));
+  return {
+    containers: [agent, ...verifiers].flatMap(({ containers }) => containers),
+    volumes: Object.assign({}, ...[agent, ...verifiers].map(({ volumes }) => volumes)) as Volumes,
+  };
+}
+
+function agentContainer(spec: CompiledSpec, image: ReadyImage, verifiers: VerifierRole[]): Working {
+  const { environment, agent, work } = spec;
+  const one = agentUser(spec, image.config);
+  const isFirst = verifiers.includes('verifier');
+  const isShared = work.some(({ verifier }) => verifier.role === undefined);
+  return {
+    containers: [
+      {
+        role: 'task',
+        ...(isFirst && { first: true }),
+        ...containerOf(environment, image, one),
+        mounts: [
+          { volume: 'control', path: POD_PATHS.control, readOnly: true },
+          { volume: 'logs', path: POD_PATHS.logs },
+          { volume: 'tests', path: POD_PATHS.tests },
+          { volume: 'solution', path: POD_PATHS.solution },
+        ],
+      },
+    ],
+    volumes: {
+      control: CONTROL,
+      logs: logsOf(environment),
+      // Who is not root makes no folder beside the image's own.
+      ...(one && isShared && { tests: PLACE }),
+      ...(one && solves(agent.name) && { solution: PLACE }),
+    },
+  };
+}
+
+function verifierContainer(spec: CompiledSpec, images: ByRole<ReadyImage>, role: VerifierRole): Working {
+  const [environment, image] = [spec.environments[role], images[role]];
+  if (!environment || !image) throw new Error(`there is no image of ${role}`);
+  const one = verifierUser(spec, role, image.config);
+  return {
+    containers: [
+      {
+        role: 'verifier',
+        name: role,
+        ...containerOf(environment, image, one),
+        mounts: [
+          { volume: `control-${role}`, path: POD_PATHS.control, readOnly: true },
+          { volume: `logs-${role}`, path: POD_PATHS.logs },
+          { volume: `tests-${role}`, path: POD_PATHS.tests },
+        ],
+      },
+    ],
+    volumes: {
+      [`control-${role}`]: CONTROL,
+      [`logs-${role}`]: logsOf(environment),
+      ...(one && !environment.hasTests && { [`tests-${role}`]: PLACE }),
+    },
+  };
+}
+
+/** As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the doing of who works there. */
+const logsOf = ({ resources }: CompiledEnvironment): VolumeSource => ({
+  emptyDir: { sizeLimit: String(resources.limits['ephemeral-storage']) },
+});
+
+/** A container of the task's, which gets no credential. */
+function containerOf(
+  { resources, gpus, env, allowPrivilegeEscalation }: CompiledEnvironment,
+  image: ReadyImage,
+  one: SoleUser | undefined,
+): Omit<ContainerLayout<Volume>, 'role' | 'mounts'> {
+  return {
+    image: image.reference,
+    command: [SBD, 'serve', '--socket', `${POD_PATHS.control}/${HAND_SOCKET}`, '--readable', POD_PATHS.logs],
+    workingDir: '/',
+    allowPrivilegeEscalation,
+    env: env.map(({ name, value, secretKeyRef }) =>
+      secretKeyRef
+        ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }
+        : { name, value: literal(value ?? '') },
+    ),
+    resources: {
+      requests: quantities(resources.requests),
+      limits: { ...quantities(resources.limits), ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}) },
+    },
+    ...one,
+  };
+}
+
+const quantities = (amounts: Record<string, Quantity | undefined>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(amounts).flatMap(([name, amount]) =>
+      amount === undefined ? [] : [[name, String(amount)]],
+    ),
+  );
