@@ -64,7 +64,7 @@ describe('The schemas of spec and status', () => {
 
   it('write out nested defaults, because the API server checks a default before it fills it in', () => {
     const verifier = described.find(({ path }) => path === 'Trial.spec.verifier');
-    expect(verifier?.schema.default).to.deep.equal({ mode: 'Shared', disabled: false });
+    expect(verifier?.schema.default).to.deep.equal({ disabled: false });
     const environment = described.find(({ path }) => path === 'Trial.spec.environment');
     expect(environment?.schema.default).to.deep.equal({
       allowPrivilegeEscalation: true,

@@ -4,8 +4,8 @@ import type { ObjectMeta } from '../kube/types.ts';
 import { Environment, EnvVars, User } from './environment.ts';
 import { atomicList, choice, listMap, objectName, rules, seconds, text, Type } from './schema.ts';
 import { Scheduling } from './scheduling.ts';
-import { BuildTemplate } from './task-build.ts';
 import type { TrialStatus } from './trial-status.ts';
+import { Verifier } from './verifier.ts';
 
 const Task = Type.Object(
   {
@@ -113,46 +113,6 @@ const Agent = Type.Object(
         rule: `(${among(WITH_SCRIPTS)} || !has(self.install)) && (${among(WITH_MODEL)} || !has(self.model))`,
         message: `install is for agent ${WITH_SCRIPTS.join(', ')} only, model for ${WITH_MODEL.join(', ')}`,
         reason: 'FieldValueInvalid',
-      },
-    ),
-  },
-);
-
-const Verifier = Type.Object(
-  {
-    mode: choice(
-      ['Shared', 'Separate'],
-      'Where the tests run: in the agent’s container or in a separate one.',
-      { default: 'Shared' },
-    ),
-    image: Type.Optional(text(1024, 'Image of a separate verifier.')),
-    build: Type.Optional(BuildTemplate),
-    timeoutSeconds: Type.Optional(
-      seconds('Timeout of the verifier; default: the one in task.toml, else 600.', { minimum: 1 }),
-    ),
-    env: Type.Optional(EnvVars('Variables for the verifier only.')),
-    user: Type.Optional(
-      User('User of the verifier; default: the one in task.toml, then the one in environment.'),
-    ),
-    disabled: Type.Boolean({
-      default: false,
-      description: 'Ends the Trial after the agent, without a reward.',
-    }),
-  },
-  {
-    default: {},
-    description: 'Who judges it.',
-    ...rules(
-      {
-        rule: "self.mode == 'Shared'",
-        message: 'verifier.mode Separate is not supported yet; use Shared',
-        reason: 'FieldValueForbidden',
-        fieldPath: '.mode',
-      },
-      {
-        rule: '!has(self.image) && !has(self.build)',
-        message: 'verifier.image and verifier.build are not supported yet; remove them',
-        reason: 'FieldValueForbidden',
       },
     ),
   },

@@ -162,7 +162,7 @@ describe('The API on a real API server', function () {
         allowPrivilegeEscalation: true,
       },
       agent: { name: 'oracle', setupTimeoutSeconds: 360 },
-      verifier: { mode: 'Shared', disabled: false },
+      verifier: { disabled: false },
       maxAttempts: 3,
       backoffSeconds: 10,
       startTimeoutSeconds: 1800,

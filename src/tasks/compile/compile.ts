@@ -7,7 +7,7 @@ import type { TaskConfig } from '../toml/schema.ts';
 import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from './of-task.ts';
 import { missingFiles, noImage, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
 import { completeResources } from './resources.ts';
-import { stepsOf, unknownSteps } from './steps.ts';
+import { stepsOf, unknownSteps, type MadeStep } from './steps.ts';
 import { toolsFor } from './tools.ts';
 import type {
   CompilableTask,
@@ -15,15 +15,16 @@ import type {
   CompiledEnvironment,
   CompiledSpec,
   CompiledStep,
+  CompileDefaults,
   CompileProblem,
 } from './types.ts';
 
 /** `spec` is as the API server stores it, with the schema's defaults. Never throws: what is wrong with the task is in `problems`. */
-export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
+export function compile(spec: TrialSpec, task: CompilableTask, defaults: CompileDefaults = {}): Compiled {
   const { config } = task;
   const variables = tableOf(config.environment.env);
   const environment = environmentFor(spec, task, variables.env);
-  const [first, ...others] = stepsOf(spec, task);
+  const [first, ...others] = stepsOf({ spec, task, environment, defaults });
   const all = [first, ...others];
   const { rewardStrategy = config.multi_step_reward_strategy === 'final' ? 'Final' : 'Mean' } = spec;
   const tools = toolsFor(config.environment, {
@@ -35,7 +36,7 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
     agent: { ...step.agent, ...tools.given },
   });
   return {
-    environments: { agent: environment },
+    environments: { agent: environment, ...verifierEnvironments(all) },
     ...(hasSeeds(task) && { seeds: true }),
     steps: [equipped(first.step), ...others.map(({ step }) => equipped(step))],
     rewardStrategy,
@@ -44,7 +45,9 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
     problems: onceEach([
       ...unsupportedProblems(task),
       ...unknownSteps(spec, config),
-      ...all.flatMap(({ step }) => missingFiles(spec, task, step.name)),
+      ...all.flatMap(({ step: { name, verifier }, environment: own }) =>
+        missingFiles(spec, task, { name, needsTest: !verifier.disabled && !own?.hasTests }),
+      ),
       ...(hasImage(environment) ? [] : [noImage()]),
       ...openVariables(() => 'environment.env', variables, spec.environment.env),
       ...openOfSolution(spec.agent, config),
@@ -54,6 +57,15 @@ export function compile(spec: TrialSpec, task: CompilableTask): Compiled {
     ]),
   };
 }
+
+const verifierEnvironments = (
+  steps: Pick<MadeStep, 'step' | 'environment'>[],
+): Omit<Compiled['environments'], 'agent'> =>
+  Object.fromEntries(
+    steps.flatMap(({ step: { verifier }, environment }) =>
+      verifier.role && environment ? [[verifier.role, environment]] : [],
+    ),
+  );
 
 const openOfSolution = ({ name, env }: TrialSpec['agent'], { solution }: TaskConfig): CompileProblem[] =>
   solves(name) ? openVariables(() => 'solution.env', tableOf(solution.env), env) : [];
@@ -73,7 +85,7 @@ function environmentFor(
   task: CompilableTask,
   env: EnvVar[],
 ): CompiledEnvironment {
-  const ofTask = environmentOf(task.config);
+  const ofTask = environmentOf(task.config.environment);
   return {
     ...(hasImage(own) ? {} : imageOf(task, name)),
     ...ofTask,

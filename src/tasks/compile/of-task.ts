@@ -61,7 +61,7 @@ export const hasSeeds = ({ config, files }: CompilableTask): boolean =>
   !['Dockerfile', 'docker-compose.yaml'].some((name) => hasFile({ files }, CONTEXT + name));
 
 /** Everything but the image and the variables. */
-export function environmentOf({ environment }: TaskConfig) {
+export function environmentOf(environment: EnvironmentConfig) {
   const { gpus, workdir, healthcheck } = environment;
   return present({
     resources: resourcesOf(environment),

@@ -23,9 +23,9 @@ export const unsupportedProblems = (task: CompilableTask): CompileProblem[] =>
 
 /** Files that agent and verifier need and the task has not; of the step `name`, where the task has steps. */
 export function missingFiles(
-  { agent, verifier }: TrialSpec,
+  { agent }: TrialSpec,
   task: CompilableTask,
-  name?: string,
+  { name, needsTest }: { name: string | undefined; needsTest: boolean },
 ): CompileProblem[] {
   const has = (path: string): boolean => hasFile(task, path);
   const { instruction, solution, test } = stepFiles(name, has);
@@ -33,7 +33,7 @@ export function missingFiles(
   const { reads = 'nothing' } = agentFacts(agent.name) ?? {};
   const needs: [path: string, who: string][] = [
     ...(reads === 'nothing' ? [] : [[paths[reads], `the agent ${agent.name}`] as [string, string]]),
-    ...(verifier.disabled ? [] : [[test, 'the verifier'] as [string, string]]),
+    ...(needsTest ? [[test, 'the verifier'] as [string, string]] : []),
   ];
   return needs
     .filter(([path]) => !has(path))
@@ -44,6 +44,12 @@ export const noImage = (): CompileProblem =>
   invalid(
     'environment',
     'neither spec.environment nor the task says which image to run: give spec.environment.image, buildRef or build, or docker_image under [environment] in task.toml',
+  );
+
+export const noVerifierImage = (): CompileProblem =>
+  invalid(
+    'verifier',
+    'the verifier’s image is built from the Dockerfile of the tests, which was not stored with the task: store the task again with sb task push or sb cloud run, or give spec.verifier.image or build',
   );
 
 export const badArtifact = (message: string): CompileProblem => invalid('artifacts', message);

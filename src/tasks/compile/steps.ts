@@ -1,13 +1,21 @@
 /** The steps of a task; one without `[[steps]]` is a single step without a name. */
 import { solves } from '../../crds/agents.ts';
 import { present } from '../../crds/present.ts';
+import { verifierRole } from '../../crds/trial-status.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { Hook } from '../../wire/assignment.ts';
 import type { StepConfig, TaskConfig } from '../toml/schema.ts';
 import { artifactCopies } from './artifacts.ts';
 import { artifactsOf, healthcheckOf, merged, phaseOf, tableOf, userOf } from './of-task.ts';
 import { badArtifact, invalid, openVariables } from './problems.ts';
-import type { CompilableTask, CompiledStep, CompileProblem } from './types.ts';
+import type {
+  CompilableTask,
+  CompiledEnvironment,
+  CompiledStep,
+  CompileDefaults,
+  CompileProblem,
+} from './types.ts';
+import { verifierEnvironment, verifierMode } from './verifier-environment.ts';
 
 /** Which step of the task; `ofTask` is missing where it has none. */
 interface Place {
@@ -16,8 +24,10 @@ interface Place {
 }
 
 /** A step, and what is odd or wrong about it. */
-interface MadeStep {
+export interface MadeStep {
   step: CompiledStep;
+  /** Of its verifier, where that is a separate one. */
+  environment?: CompiledEnvironment;
   notes: string[];
   problems: CompileProblem[];
 }
@@ -29,11 +39,40 @@ const placesOf = ({ steps = [] }: TaskConfig): [Place, ...Place[]] => {
   return first ? [first, ...others] : [{ index: 0 }];
 };
 
+/** What all steps of a Trial have in common. */
+export interface Given {
+  spec: TrialSpec;
+  task: CompilableTask;
+  /** Of the agent. */
+  environment: CompiledEnvironment;
+  defaults: CompileDefaults;
+}
+
 /** All steps. */
-export function stepsOf(spec: TrialSpec, task: CompilableTask): [MadeStep, ...MadeStep[]] {
-  const [first, ...others] = placesOf(task.config);
-  const make = (place: Place): MadeStep => stepFor(spec, task, place);
+export function stepsOf(given: Given): [MadeStep, ...MadeStep[]] {
+  const [first, ...others] = placesOf(given.task.config);
+  const make = (place: Place): MadeStep => withVerifier(stepFor(given.spec, given.task, place), place, given);
   return [make(first), ...others.map(make)];
+}
+
+/** Says where the verifier runs. */
+function withVerifier(
+  made: MadeStep,
+  { index, ofTask }: Place,
+  { spec, task, environment: agent, defaults }: Given,
+): MadeStep {
+  const { step } = made;
+  const mode = verifierMode(spec, { config: task.config, ofTask }, defaults);
+  if (mode === 'Shared' || spec.verifier.disabled)
+    return { ...made, step: { ...step, verifier: { ...step.verifier, mode } } };
+  const { environment, problems } = verifierEnvironment({ spec, task, ofTask, agent });
+  const role = verifierRole(ofTask && index);
+  return {
+    ...made,
+    step: { ...step, verifier: { ...step.verifier, mode, role } },
+    environment,
+    problems: [...made.problems, ...problems],
+  };
 }
 
 function stepFor(spec: TrialSpec, task: CompilableTask, { index, ofTask }: Place): MadeStep {

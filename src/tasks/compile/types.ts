@@ -20,6 +20,9 @@
  * | skills, MCP servers; not for oracle and nop | | `environment.skills_dir`, `mcp_servers` | none |
  * | a variable of an MCP server's header | `agent.env`, `environment.env` | `environment.env`, else its default in the header | |
  * | a variable of the verifier | `steps[].verifier.env`, `verifier.env` | `steps[].verifier.env`, `verifier.env` | |
+ * | container of the verifier | `verifier.mode` | `steps[].verifier`, `verifier`: `environment_mode`; separate with an `environment` | the namespace's, the installation's, then the agent's |
+ * | image of a separate verifier | `verifier.image`, `verifier.build` | of `steps[].verifier.environment`, `verifier.environment`: `docker_image`, else a build of `tests/` | the agent's, and the tests put into it |
+ * | all else of its container | | `steps[].verifier.environment`, `verifier.environment`, each as a whole | as the agent's |
  * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
  * | timeout of the verifier | `steps[].verifier.timeoutSeconds`, `verifier.timeoutSeconds` | `steps[].verifier.timeout_sec`; without steps `verifier.timeout_sec` | 600 s |
  * | user of a phase | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `environment.user`, then the image's |
@@ -36,6 +39,7 @@ import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts
 import type { Quantity } from '../../crds/schema.ts';
 import type { ByRole, VerifierRole } from '../../crds/trial-status.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
+import type { VerifierMode } from '../../crds/verifier.ts';
 import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
@@ -49,6 +53,13 @@ export interface CompilableTask {
   version?: string;
   /** `context.zip`: its `s3://` URI and the SHA-256 of its bytes in hex. Missing where there is none. */
   context?: { uri: string; sha256: string };
+  /** The same for each folder of tests that has a Dockerfile: `tests`, `steps/<name>/tests`. */
+  testContexts?: Record<string, { uri: string; sha256: string }>;
+}
+
+/** What holds where neither Trial nor task say anything: of the namespace or the installation. */
+export interface CompileDefaults {
+  verifierMode?: VerifierMode;
 }
 
 /** Amounts by resource, as a container has them. */

@@ -10,7 +10,7 @@ const STORED = {
     network: { mode: 'Public', enforcement: 'BestEffort' },
   },
   agent: { name: 'oracle', setupTimeoutSeconds: 360 },
-  verifier: { mode: 'Shared', disabled: false },
+  verifier: { disabled: false },
   maxAttempts: 3,
   backoffSeconds: 10,
   startTimeoutSeconds: 1800,
