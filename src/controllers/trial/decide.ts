@@ -6,13 +6,13 @@ import { present } from '../../crds/present.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
-import { rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
+import type { ByRole, ImageRole } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import type { ImageSeen, ReadyImage } from '../../images/image.ts';
+import type { ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
-import { ofRole } from './images.ts';
+import { readyImages } from './ready-images.ts';
 import type {
   AttemptSeen,
   BegunAttempt,
@@ -121,62 +121,22 @@ function changedTask({
   return `ConfigMap ${name} has changed since attempt ${before.number}: its files were ${before.taskContent} and are ${taskContent}`;
 }
 
-/** A failure tells before a wait does; a build that has not begun begins before others are waited for. */
 function withImages({
   images,
   compiled,
   taskContent,
   policies,
 }: RunnableTask & Pick<AttemptSeen, 'policies'>): Action {
-  const ready: [ImageRole, ReadyImage][] = [];
-  const others: ImageAction[] = [];
-  for (const [role, image] of rolesOf(images))
-    if (image.kind === 'ready') ready.push([role, image.image]);
-    else others.push(withoutImage(role, image, compiled));
-  const next = IMAGE_ACTIONS.flatMap((kind) => others.find((action) => action.kind === kind) ?? [])[0];
-  if (next) return next;
-  const all = Object.fromEntries(ready) as ByRole<ReadyImage>;
+  const found = readyImages(images, compiled);
+  if (found.kind !== 'ready') return found;
   return (
     withoutPolicies(policies) ?? {
       kind: 'createJob',
       compiled,
-      images: all,
+      images: found.images,
       ...present({ taskContent }),
     }
   );
-}
-
-const IMAGE_ACTIONS = ['fail', 'createBuild', 'wait'] as const;
-type ImageAction = Action & { kind: (typeof IMAGE_ACTIONS)[number] };
-
-function withoutImage(
-  role: ImageRole,
-  image: Exclude<ImageSeen, { kind: 'ready' }>,
-  compiled: CompiledTrial,
-): ImageAction {
-  switch (image.kind) {
-    case 'toBuild':
-      return {
-        kind: 'createBuild',
-        compiled,
-        role,
-        taskBuild: image.taskBuild,
-        ...present({ stale: image.stale }),
-      };
-    case 'building':
-      return { kind: 'wait', reason: 'BuildingImage', message: ofRole(role, image.message) };
-    case 'unavailable':
-      return {
-        kind: 'wait',
-        reason: 'RegistryUnavailable',
-        message: ofRole(role, image.message),
-        againMs: 5000,
-      };
-    case 'failed':
-      return fail(image.reason, ofRole(role, image.message));
-    default:
-      return image satisfies never;
-  }
 }
 
 /** What is to be done where no Pod may be made, for nothing would close its network. */
