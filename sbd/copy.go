@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -232,7 +231,7 @@ func classOf(pattern string) (class, after string, ok bool) {
 	for i := 1; i < len(body); i++ {
 		if strings.HasPrefix(body[i-1:], "[:") {
 			if closing := strings.Index(body[i:], ":]"); closing >= 0 {
-				i += closing + 2
+				i += closing + 1
 				continue
 			}
 		}

@@ -25,12 +25,18 @@ type fileStream struct {
 	inbox   *inbox
 	outlet  *outlet
 	helper  atomic.Pointer[helper]
+	dropped atomic.Bool
 }
 
 func (s *session) beginFiles(id uint32, r *request) {
-	if filesBusy.Add(1) > filesMax {
-		filesBusy.Add(-1)
-		s.fail(id, failed(tooManyStreams, "%d file operations are under way", filesMax))
+	busy, full := &filesBusy, failed(tooManyStreams, "%d file operations are under way", filesMax)
+	most := int32(filesMax)
+	if r.Op == "watch" {
+		busy, most, full = &watchesBusy, watchesMax, failed(tooManyWatches, "%d watches are under way", watchesMax)
+	}
+	if busy.Add(1) > most {
+		busy.Add(-1)
+		s.fail(id, full)
 		return
 	}
 	f := &fileStream{session: s, inbox: newInbox(), outlet: newOutlet(chOutput)}
@@ -40,7 +46,7 @@ func (s *session) beginFiles(id uint32, r *request) {
 	f.outlet.mu.Unlock()
 	s.become(id, f)
 	go func() {
-		defer filesBusy.Add(-1)
+		defer busy.Add(-1)
 		defer f.drop(false)
 		result, err := f.work(r)
 		if err != nil {
@@ -56,7 +62,7 @@ func (f *fileStream) work(r *request) (any, error) {
 	if !path.IsAbs(r.Path) || strings.Contains(r.Path+r.To, "\x00") {
 		return nil, failed(badRequest, "%q is no absolute path", r.Path)
 	}
-	if r.User != "" {
+	if r.User != "" || r.Op == "watch" {
 		return f.workAs(r)
 	}
 	blocking <- struct{}{}
@@ -88,6 +94,7 @@ type filesAs struct {
 	GID     int
 	Groups  []int
 	SetIDs  bool
+	Links   bool // a watched path may lead through links, since it does so with no more rights than those who may have made them
 	Request fileRequest
 }
 
@@ -106,7 +113,7 @@ func (f *fileStream) workAs(r *request) (any, error) {
 		inWrite.Close()
 		return nil, err
 	}
-	spec := filesAs{r.Op, id.UID, id.GID, id.more, id.differs(r.User), r.fileRequest}
+	spec := filesAs{r.Op, id.UID, id.GID, id.more, id.differs(r.User), r.User != "", r.fileRequest}
 	h, err := f.session.commands.spawn("files", spec, []*os.File{inRead, outWrite}, &syscall.SysProcAttr{Setsid: true})
 	outWrite.Close()
 	defer outRead.Close()
@@ -115,6 +122,12 @@ func (f *fileStream) workAs(r *request) (any, error) {
 		return nil, err
 	}
 	f.helper.Store(h)
+	if f.dropped.Load() {
+		h.kill(syscall.SIGKILL)
+	}
+	if r.Op == "watch" {
+		go f.session.commands.keepGoing(h)
+	}
 	go func() {
 		io.Copy(onlyWriter{inWrite}, onlyReader{f.inbox})
 		inWrite.Close()
@@ -174,6 +187,7 @@ func (f *fileStream) drop(bool) {
 	why := failed(cancelled, "the courier has closed the stream")
 	f.inbox.close(why)
 	f.outlet.drop(why)
+	f.dropped.Store(true)
 	if h := f.helper.Load(); h != nil {
 		h.kill(syscall.SIGKILL)
 	}
@@ -213,6 +227,9 @@ func (as *filesAs) work() (any, error) {
 		forbidDumps()
 	}
 	syscall.Umask(0o022)
+	if as.Op == "watch" {
+		return as.Request.watch(os.NewFile(stdinFD+1, "output"), as.Links)
+	}
 	return as.Request.files(as.Op, os.NewFile(stdinFD, "input"), os.NewFile(stdinFD+1, "output"))
 }
 

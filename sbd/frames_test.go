@@ -19,6 +19,15 @@ type vectors struct {
 	}
 	Bad     []struct{ What, Hex string }
 	Skipped []struct{ What, Hex string }
+
+	WatchRequests []struct {
+		Line    string
+		Request map[string]any
+	}
+	WatchEvents []struct {
+		Line  string
+		Event map[string]any
+	}
 }
 
 func readVectors(t testing.TB) (v vectors) {
@@ -119,6 +128,37 @@ func meaningOf(t *testing.T, f frame) map[string]any {
 	return map[string]any{"bytes": hex.EncodeToString(f.payload)}
 }
 
+func TestWatchesAreWhatTheVectorsSay(t *testing.T) {
+	v := readVectors(t)
+	for _, vector := range v.WatchRequests {
+		var r request
+		if err := strict([]byte(vector.Line), &r); err != nil {
+			t.Fatal(err)
+		}
+		read := map[string]any{"op": r.Op, "path": r.Path, "recursive": r.Recursive, "max": float64(r.Max), "user": r.User}
+		for field, value := range read {
+			if reflect.ValueOf(value).IsZero() {
+				delete(read, field)
+			}
+		}
+		if !reflect.DeepEqual(read, vector.Request) {
+			t.Errorf("%s was read as %v", vector.Line, read)
+		}
+	}
+	for _, vector := range v.WatchEvents {
+		e := readEvent(t, []byte(vector.Line))
+		if e.Path != nil {
+			e = e.at(*e.Path)
+		}
+		if e.From != nil {
+			e = e.from(*e.From)
+		}
+		if again, _ := json.Marshal(e); string(again) != vector.Line {
+			t.Errorf("%s is written as %s", vector.Line, again)
+		}
+	}
+}
+
 func TestBadFramesAreRefused(t *testing.T) {
 	for _, vector := range readVectors(t).Bad {
 		f, err := decode(unhex(t, vector.Hex))
@@ -209,7 +249,7 @@ func FuzzRequests(f *testing.F) {
 	for _, seed := range []string{
 		`{"op":"run","id":"a","argv":["sh","-c","x"],"env":{"A":"b"},"pty":{"rows":1,"columns":2},"stdout":{"file":"/x"},"stderr":"log"}`,
 		`{"op":"attach","id":"a","output":1,"error":0}`, `{"op":"halt","left":"end","agentUid":0}`, `{"op":"end","id":"a","scope":"family","graceMs":1}`,
-		`{"op":"write","path":"/x","mode":420,"owner":-1}`, `{"op":"check","user":"a:b"}`, `{}`, `[]`, `{"op":1}`, `{"op":"x"} {}`, `{"stdout":7}`,
+		`{"op":"watch","path":"/x","recursive":true,"max":-1,"user":"a"}`, `{"op":"write","path":"/x","mode":420,"owner":-1}`, `{"op":"check","user":"a:b"}`, `{}`, `[]`, `{"op":1}`, `{"op":"x"} {}`, `{"stdout":7}`,
 	} {
 		f.Add([]byte(seed))
 	}

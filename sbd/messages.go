@@ -32,6 +32,7 @@ const (
 	tooLarge           reason = "TooLarge"
 	tooManyStreams     reason = "TooManyStreams"
 	tooManyCommands    reason = "TooManyCommands"
+	tooManyWatches     reason = "TooManyWatches"
 	tooManyProcesses   reason = "TooManyProcesses"
 	commandExists      reason = "CommandExists"
 	commandMissing     reason = "CommandMissing"

@@ -20,16 +20,16 @@ export interface Bodies {
   result: Record<string, unknown>;
 }
 
-type Check = (value: unknown) => boolean;
-const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+export type Check = (value: unknown) => boolean;
+export const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const flag: Check = (value) => typeof value === 'boolean';
-const text: Check = (value) => typeof value === 'string';
+export const text: Check = (value) => typeof value === 'string';
 const hex: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
-const oneOf =
+export const oneOf =
   (...values: string[]): Check =>
   (value) =>
     typeof value === 'string' && values.includes(value);
-const optional =
+export const optional =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value);
@@ -55,7 +55,7 @@ const SHAPES: Record<keyof Bodies, Record<string, Check>> = {
   result: {},
 };
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The body of a frame. Fields that are not known are left to the versions that know them. Throws BadFrame. */

@@ -5,11 +5,16 @@ import { BadFrame } from './bodies.ts';
 import { DATA_MAX, decodeFrame, encodeFrame, frameReader, openFrames, PAYLOAD_MAX } from './frames.ts';
 import type { Frame } from './frames.ts';
 import { LIMITS, REASONS, REQUEST_MAX, SIGNAL_SCOPES } from './protocol.ts';
+import type { Request } from './protocol.ts';
+import { readWatchEvent } from './watch-events.ts';
 
 interface Vectors {
   good: { hex: string; frame: Record<string, unknown> }[];
   bad: { what: string; hex: string }[];
   skipped: { what: string; hex: string }[];
+  watchRequests: { line: string; request: Extract<Request, { op: 'watch' }> }[];
+  watchEvents: { line: string; event: Record<string, unknown> }[];
+  badWatchEvents: { what: string; line: string }[];
 }
 
 /** `go test` reads the same file. */
@@ -163,6 +168,47 @@ describe('a request', () => {
     expect(() => openFrames(3, request(REQUEST_MAX))).to.throw(BadFrame);
   });
 });
+
+describe('what a watch says', () => {
+  it('is asked for as the vectors say', () => {
+    for (const { line, request } of vectors.watchRequests) {
+      const [frame] = openFrames(1, request);
+      expect(frame && 'bytes' in frame && Buffer.from(frame.bytes).toString()).to.equal(line);
+    }
+  });
+
+  it('is read as the vectors say', () => {
+    for (const { line, event } of vectors.watchEvents)
+      expect(readWatchEvent(Buffer.from(line))).to.deep.equal(event);
+  });
+
+  for (const { what, line } of vectors.badWatchEvents)
+    it(`is refused: ${what}`, () => {
+      expect(() => readWatchEvent(Buffer.from(line))).to.throw(BadFrame);
+    });
+
+  it('is refused with BadFrame and nothing else, whatever it is', () => {
+    const line = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.json().map((text) => Buffer.from(text)),
+      fc
+        .record({ event: fc.constantFrom('created', 'moved', 'ended', 'x'), path: fc.anything() })
+        .map((event) => Buffer.from(JSON.stringify(event, (_key, value: unknown) => plainValue(value)))),
+    );
+    fc.assert(
+      fc.property(line, (value) => {
+        try {
+          readWatchEvent(value);
+        } catch (error) {
+          expect(error).to.be.instanceOf(BadFrame);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+const plainValue = (value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
 
 describe('the words that both languages share', () => {
   const go = readFileSync(new URL('../../../sbd/messages.go', import.meta.url), 'utf8');

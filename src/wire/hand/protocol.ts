@@ -40,6 +40,7 @@ export const REASONS = {
   TooLarge: 'something is beyond its limit',
   TooManyStreams: 'there are as many streams as there may be',
   TooManyCommands: 'there are as many commands as there may be',
+  TooManyWatches: 'there are as many watches, or watched folders, as there may be',
   TooManyProcesses: 'the kernel allows no further process',
   CommandExists: 'a command of that name exists: attach to it',
   CommandMissing: 'no command has that name',
@@ -209,6 +210,11 @@ export type FilesRequest = { user?: string } & (
   /** Yields a tar of `path`; what is no file, directory or link is left out. */
   | { op: 'tar'; path: string; maxBytes?: number; maxEntries?: number }
   /**
+   * Yields one WatchEvent as JSON a line, until what is watched is gone; `max` folders with `recursive`, by default 8,192. In a process of its
+   * own also without `user`; then no link on the path is followed.
+   */
+  | { op: 'watch'; path: string; recursive?: boolean; max?: number }
+  /**
    * Copies a file or folder; a link is followed only where it is `path` itself. `exclude`: patterns of GNU tar's `--exclude`, for a folder.
    * → Copied
    */
@@ -245,9 +251,11 @@ export interface Left {
   left: number;
 }
 
+export const KINDS = ['file', 'directory', 'link', 'fifo', 'socket', 'device'] as const;
+
 export interface Entry {
   name: string;
-  kind: 'file' | 'directory' | 'link' | 'fifo' | 'socket' | 'device';
+  kind: (typeof KINDS)[number];
   size: number;
   mode: number;
   uid: number;
@@ -264,6 +272,29 @@ export interface Copied {
   /** Links that lead out of the folder: absolute ones, and others. */
   linksOut: number;
 }
+
+/** A place below what is watched; empty for that itself. */
+interface Watched {
+  /** Without what is no UTF-8, which `pathHex` has. */
+  path: string;
+  pathHex?: string;
+}
+
+/** What `watch` tells. The kind is what lies there when it is told; missing where that is nothing any more. */
+export type WatchEvent =
+  /** The first one: whatever happens from now on is told. */
+  | { event: 'watching'; folders: number }
+  /** May come twice for one file. */
+  | ({ event: 'created' | 'modified'; kind?: Entry['kind'] } & Watched)
+  /** With all below it. */
+  | ({ event: 'removed'; kind?: 'directory' } & Watched)
+  | ({ event: 'moved'; from: string; fromHex?: string; kind?: Entry['kind'] } & Watched)
+  /** Nothing is told of what happens in this folder. */
+  | ({ event: 'unwatched'; reason: Reason } & Watched)
+  /** More has happened than could be told: whoever wants to know what is there lists it again. */
+  | { event: 'overflow' }
+  /** The last one: the path leads nowhere, or elsewhere. */
+  | { event: 'ended'; why: 'removed' | 'replaced' };
 
 export interface CommandState {
   id: string;

@@ -2,7 +2,7 @@
  * sbd, the hand inside the task container, as the courier uses it. Whatever rejects does so with Refused, where sbd says why, or with HandLost,
  * where nobody knows what became of it: after that, `ready` waits for the next connection, and commands can be attached to again by their names.
  */
-import { Writable } from 'node:stream';
+import { addAbortSignal, Writable } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Frame } from '../../../wire/hand/frames.ts';
@@ -21,12 +21,14 @@ import type {
   SignalScope,
   Size,
   Started,
+  WatchEvent,
 } from '../../../wire/hand/protocol.ts';
 import { Connection } from './connection.ts';
 import { listen } from './listener.ts';
 import type { ListenerOptions, Proven } from './listener.ts';
 import { HandLost } from './stream.ts';
 import type { HandStream, Inflow, Outflow } from './stream.ts';
+import { watchEvents } from './watch.ts';
 
 /** A command that has been started or attached to. */
 export interface Running {
@@ -192,6 +194,16 @@ export class Sbd {
     for await (const chunk of this.#outputOf({ op: 'list', ...list })) chunks.push(chunk as Buffer);
     const lines = Buffer.concat(chunks).toString().split('\n');
     return lines.filter(Boolean).map((line) => JSON.parse(line) as Entry);
+  }
+
+  /**
+   * What happens to a file or folder from the event `watching` on. It begins with the first `next`, and ends with the event `ended`, when its
+   * reader stops, or at `signal`. Who reads too slowly is told `overflow`, and has to list again.
+   */
+  async *watch(watch: Of<'watch'>, signal?: AbortSignal): AsyncGenerator<WatchEvent> {
+    signal?.throwIfAborted();
+    const output = this.#outputOf({ op: 'watch', ...watch });
+    yield* watchEvents(signal ? addAbortSignal(signal, output) : output);
   }
 
   async remove(remove: Of<'remove'>): Promise<void> {
