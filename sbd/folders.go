@@ -95,6 +95,9 @@ func (w *watcher) drop(f *folder) {
 // reach opens a folder by its path, with the rights of the process. What lies there by now must be that folder: otherwise it counts as gone,
 // and is looked at again when the kernel tells where it went.
 func (w *watcher) reach(f *folder) (int, error) {
+	if !w.isThere() {
+		return -1, syscall.ENOENT
+	}
 	if w.reached == f {
 		return w.reachedFD, nil
 	}
@@ -204,9 +207,13 @@ func (w *watcher) addOrSay(parent *folder, at int, name string) *folder {
 }
 
 // scan watches all folders below one. Where it is told, every entry counts as created. The events that wait are older than what it has found.
+// A folder that is moved to and fro would be read for every move, so beyond some measure all is begun anew.
 func (w *watcher) scan(f *folder, tell bool) {
 	defer func() { w.ahead, w.overdue = true, w.queue.waiting() }()
-	for queue := []*folder{f}; len(queue) > 0 && w.failed == nil; queue = queue[1:] {
+	for queue := []*folder{f}; len(queue) > 0 && w.failed == nil && !w.lost; queue = queue[1:] {
+		if w.read++; w.read > readsMax {
+			w.lost = true
+		}
 		if at := queue[0]; w.folders[at.wd] == at {
 			queue = append(queue, w.readFolder(at, tell)...)
 		}
@@ -230,7 +237,7 @@ func (w *watcher) readFolder(f *folder, tell bool) (next []*folder) {
 	}
 	dir := os.NewFile(uintptr(fd), ofDescriptor(fd))
 	defer dir.Close()
-	for w.failed == nil {
+	for w.failed == nil && w.isThere() {
 		entries, err := dir.ReadDir(256)
 		for _, entry := range entries {
 			if child := w.found(f, fd, entry, tell); child != nil {

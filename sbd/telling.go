@@ -153,6 +153,10 @@ func (w *watcher) follow(m move) {
 	}
 	w.letGo()
 	child.put(m.to.folder, m.to.name)
+	if _, err := w.reach(child); err != nil && !isGone(err) {
+		w.unwatch(child, failureOf(err).Reason) // it is where the user may not look
+		return
+	}
 	w.settle(child)
 }
 

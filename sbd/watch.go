@@ -22,9 +22,11 @@ import (
 const (
 	watchesMax = 8
 	foldersMax = 16_384
-	foldersOwn = 8192 // where the courier does not say
+	foldersOwn = 8192   // where the courier does not say
+	readsMax   = 32_768 // folders that are read for one batch of events
 
 	checkTime = 2 * time.Second        // between two looks at whether the path still leads there
+	lookTime  = 200 * time.Millisecond // the same, while much is told
 	batchTime = 10 * time.Millisecond  // several changes of one file within it are one
 	calmTime  = 200 * time.Millisecond // before all is read again
 )
@@ -92,6 +94,9 @@ type watcher struct {
 	// What is known of the files is newer than the events: at least until this batch is told, and so many bytes after it.
 	ahead   bool
 	overdue int
+
+	looked time.Time // at the path, the last time
+	read   int       // folders, for this batch
 
 	reached   *folder
 	reachedFD int
@@ -162,8 +167,7 @@ func (w *watcher) begin() (why string, err error) {
 	}
 	w.root = &folder{wd: wd, id: w.id}
 	w.folders = map[int32]*folder{wd: w.root}
-	w.lost = false
-	w.overdue = 0
+	w.lost, w.overdue, w.read = false, 0, 0
 	if w.recursive && !w.isFile {
 		w.rootFD = fd
 		w.scan(w.root, false)
@@ -198,10 +202,26 @@ func (w *watcher) look() (fd int, kind uint32, why string, err error) {
 	case !may(fd, mayRead):
 		err = failed(notPermitted, "the user may not read %s", w.path)
 	}
-	if w.id = id; why != "" || err != nil {
+	if w.id, w.looked = id, time.Now(); why != "" || err != nil {
 		syscall.Close(fd)
 	}
 	return fd, kind, why, err
+}
+
+// isThere looks again where the last look is some time ago: what happens may be much, and its reader slow. Where the path does not lead there
+// any more all begins anew, which says why.
+func (w *watcher) isThere() bool {
+	if w.lost || time.Since(w.looked) < lookTime {
+		return !w.lost
+	}
+	id := w.id
+	fd, _, why, err := w.look()
+	if w.id = id; why != "" || err != nil {
+		w.lost = true
+		return false
+	}
+	syscall.Close(fd)
+	return true
 }
 
 // turn waits for what happens, and tells it. Where the path does not lead there any more, nothing of it is: it may be where nobody may look.
@@ -210,7 +230,7 @@ func (w *watcher) turn() (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	w.ahead = w.overdue > 0
+	w.ahead, w.read = w.overdue > 0, 0
 	w.overdue = max(w.overdue-bytes, 0)
 	fd, _, why, err := w.look()
 	if why != "" || err != nil {
