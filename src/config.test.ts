@@ -78,6 +78,45 @@ describe('config', () => {
       );
   });
 
+  it('knows GPUs of EKS and GKE, and those of SB_GPU_TYPES in their place', () => {
+    const { gpus } = readConfig(complete);
+    expect(gpus.resource).to.equal('nvidia.com/gpu');
+    expect(gpus.types['h100']?.nodeSelectors).to.deep.equal([
+      { 'karpenter.k8s.aws/instance-gpu-name': 'h100' },
+      { 'cloud.google.com/gke-accelerator': 'nvidia-h100-80gb' },
+    ]);
+    const SB_GPU_TYPES = JSON.stringify({
+      H100: { nodeSelectors: [{ gpu: 'h100' }] },
+      MI300: { nodeSelectors: [{ gpu: 'mi300', 'big/memory': '' }], resource: 'amd.com/gpu' },
+      t4: {},
+    });
+    const own = readConfig({ ...complete, SB_GPU_TYPES, SB_GPU_RESOURCE: 'example.com/gpu' }).gpus;
+    expect(own.types['h100']).to.deep.equal({
+      nodeSelectors: [{ gpu: 'h100' }],
+      resource: 'example.com/gpu',
+    });
+    expect(own.types['mi300']?.resource).to.equal('amd.com/gpu');
+    expect(own.types).to.have.property('l4').with.property('resource', 'example.com/gpu');
+    expect(own.types).not.to.have.property('t4');
+  });
+
+  for (const wrong of [
+    'H100',
+    '[]',
+    '{"H100":[]}',
+    '{"H100":{"nodeSelectors":[]}}',
+    '{"H100":{"nodeSelectors":[{}]}}',
+    '{"H100":{"nodeSelectors":[{"gpu":1}]}}',
+    '{"H100":{"nodeSelectors":[{"gpu":"a b"}]}}',
+    '{"H100":{"nodeSelector":{"gpu":"h100"}}}',
+    '{"H100":{"nodeSelectors":[{"gpu":"x"}],"resource":"no resource"}}',
+  ])
+    it(`refuses ${wrong} as SB_GPU_TYPES`, () => {
+      expect(() => readConfig({ ...complete, SB_GPU_TYPES: wrong })).to.throw(
+        `SB_GPU_TYPES: ${wrong} is not a JSON object such as`,
+      );
+    });
+
   it('has no build push to where the operator itself is pulled from', () => {
     expect(() => readConfig({ ...complete, SB_IMAGE_REPOSITORY: 'sb-registry:5000/sb-operator' })).to.throw(
       'SB_IMAGE_REPOSITORY: sb-registry:5000/sb-operator is the repository of the operator',

@@ -68,8 +68,8 @@ export class SbOperator extends WatchingOperator {
     const { clock } = kube;
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(clock);
-    const { courierImage, imagePullSecrets, userNamespaces, broker, imagePlatform: platform } = config;
-    const pods = { courierImage, imagePullSecrets, userNamespaces, brokerUrl: broker.url };
+    const { courierImage, imagePullSecrets, userNamespaces, gpus, broker, imagePlatform: platform } = config;
+    const pods = { courierImage, imagePullSecrets, userNamespaces, gpus, brokerUrl: broker.url };
     const settings = () => ({ ...pods, brokerCa: brokerCa() });
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const network = { policiesOf: this.#keepPolicies(), brokerAddress: () => this.#brokerAddress() };
@@ -78,7 +78,16 @@ export class SbOperator extends WatchingOperator {
       store: trials,
       owns: [jobs],
       also: [this.trialsOfPods(), this.trialsOfBuilds(), this.trialsOfPolicies()],
-      reconcile: trialController({ ...sources, ...network, tasks, lookups, logLinks, platform, settings }),
+      reconcile: trialController({
+        ...sources,
+        ...network,
+        tasks,
+        gpus,
+        lookups,
+        logLinks,
+        platform,
+        settings,
+      }),
       concurrency: TRIAL_WORKERS,
     });
     this.control(

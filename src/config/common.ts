@@ -2,6 +2,8 @@
 import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
 import { egressRuleOf } from '../wire/egress.ts';
 import type { EgressRule } from '../wire/egress.ts';
+import type { Gpus } from '../crds/gpus.ts';
+import { gpuSettings } from './gpus.ts';
 import type { Pattern, Reader } from './reader.ts';
 
 /** Settings of every profile; each comes from the environment variable named beside it. */
@@ -37,6 +39,8 @@ export interface CommonConfig {
   imagePullSecrets: string[];
   /** `SB_USER_NAMESPACES`: whether nodes can give Pods user namespaces of their own (`hostUsers: false`). */
   userNamespaces: boolean;
+  /** `SB_GPU_RESOURCE` and `SB_GPU_TYPES`: what a container asks for, and on which nodes each type of GPU is. */
+  gpus: Gpus;
   broker: {
     /** `SB_BROKER_URL`: what couriers reach. */
     url: string;
@@ -101,6 +105,7 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
     courierImage: read.text('SB_COURIER_IMAGE', undefined, PINNED),
     imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
     userNamespaces: read.choice('SB_USER_NAMESPACES', ['false', 'true'] as const) === 'true',
+    gpus: gpuSettings(read),
     broker: {
       url: read.url('SB_BROKER_URL', /^https:$/),
       port: read.integer('SB_BROKER_PORT', BROKER.port, PORTS),

@@ -68,7 +68,26 @@ export function reader(env: Env, problems: string[]) {
       problems.push(`${name}: ${entry} ${value}`);
       return [];
     });
-  return { text, optional, url, optionalUrl, integer, choice, pairs, list, parsed };
+  /** JSON that `parse` makes something of; undefined where it is nothing of the kind. */
+  const json = <T>(
+    name: string,
+    parse: (value: unknown) => T | undefined,
+    { fallback, called }: { fallback: T; called: string },
+  ): T => {
+    if (!env[name]) return fallback;
+    const value = parse(parsedJson(env[name]));
+    if (value === undefined) problems.push(`${name}: ${env[name]} is not ${called}`);
+    return value ?? fallback;
+  };
+  return { text, optional, url, optionalUrl, integer, choice, pairs, list, parsed, json };
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export type Reader = ReturnType<typeof reader>;

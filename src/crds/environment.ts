@@ -172,7 +172,14 @@ export const Environment = Type.Object(
         minimum: 0,
         maximum: 64,
         format: 'int32',
-        description: 'Limit of `nvidia.com/gpu`; default: of task.toml, else none.',
+        description: 'Number of GPUs; default: of task.toml, else none.',
+      }),
+    ),
+    gpuTypes: Type.Optional(
+      atomicList(text(64, 'Type, such as H100.', { minLength: 1 }), {
+        maxItems: 16,
+        description:
+          'Types of GPU of which any will do, as the installation calls them (SB_GPU_TYPES); default: of task.toml, else any.',
       }),
     ),
     env: Type.Optional(EnvVars('Variables of every process in the task container.')),

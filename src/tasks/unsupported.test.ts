@@ -18,7 +18,7 @@ command = "dump"
 [environment]
 gpus = 1
 workdir = "/app"
-gpu_types = []
+gpu_types = ["H100"]
 skills_dir = "/s"
 mcp_servers = [{ name = "x", url = "http://x" }]
 [environment.healthcheck]
@@ -35,7 +35,6 @@ command = "true"`;
     ['verifier.collect', '[[verifier.collect]]\ncommand = "x"\nservice = "db"'],
     ['environment.os', '[environment]\nos = "windows"'],
     ['environment.network_mode', '[environment]\nallow_internet = false'],
-    ['environment.gpu_types', '[environment]\ngpu_types = ["H100"]'],
     ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
     ['artifacts', '[[artifacts]]\nsource = "/a"\nservice = "db"'],
   ];

@@ -23,7 +23,6 @@ const environmentRows: [string, (environment: EnvironmentConfig) => boolean, str
   ['os', ({ os }) => os !== 'linux', 'only linux is supported'],
   ['network_mode', restricted, 'only public is supported yet'],
   ['allowed_hosts', ({ allowed_hosts: hosts }) => filled(hosts), 'lists of hosts are not supported yet'],
-  ['gpu_types', ({ gpu_types: types }) => filled(types), 'choosing a type of GPU is not supported yet'],
   ['tpu', ({ tpu }) => tpu !== undefined, 'TPUs are not supported'],
 ];
 

@@ -27,6 +27,7 @@ const settings = {
   brokerUrl: 'https://broker:8443',
   brokerCa: 'PEM',
   userNamespaces: false,
+  gpus: { resource: 'nvidia.com/gpu', types: {} },
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig(), taskBuild: 'b' };
 /** Nothing of these tests is to run. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
+import { anImageConfig, aTrial, compiledTrial, GPUS } from '../../../test/support/builders/objects.ts';
 import { secretVariable } from '../../wire/assignment.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import { LABEL } from '../../crds/names.ts';
@@ -13,6 +13,7 @@ const settings = {
   brokerUrl: 'https://broker:8443',
   brokerCa: 'PEM',
   userNamespaces: false,
+  gpus: GPUS,
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() };
 const job = (spec: Partial<TrialSpec> = {}, name = 'hello') =>
@@ -96,6 +97,33 @@ describe('the Job of a Trial', () => {
           value: '10.96.0.9',
         });
       });
+  });
+
+  it('goes to a node with one of the GPUs that are wanted, and has its taint tolerated', () => {
+    const { environment } = aTrial().spec;
+    const spec = pod({ environment: { ...environment, gpus: 1, gpuTypes: ['H100', 'T4'] } });
+    expect(spec?.affinity).to.deep.equal({
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [
+            {
+              matchExpressions: [
+                { key: 'gpu', operator: 'In', values: ['h100'] },
+                { key: 'big', operator: 'In', values: ['1'] },
+              ],
+            },
+            { matchExpressions: [{ key: 'accelerator', operator: 'In', values: ['h'] }] },
+          ],
+        },
+      },
+    });
+    expect(spec?.containers[0]?.resources?.limits).to.include({ 'nvidia.com/gpu': '1' });
+    expect(spec?.tolerations?.[0]).to.deep.equal({
+      key: 'nvidia.com/gpu',
+      operator: 'Exists',
+      effect: 'NoSchedule',
+    });
+    expect(pod({ environment: { ...environment, gpus: 1 } })?.affinity).to.equal(undefined);
   });
 
   it('meets Pod Security baseline', () => {

@@ -13,6 +13,7 @@ import {
   type PodNetwork,
 } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
+import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -47,6 +48,7 @@ export interface PodSettings extends Broker {
   imagePullSecrets: string[];
   /** Whether the cluster's nodes can give a Pod a user namespace of its own. */
   userNamespaces: boolean;
+  gpus: Gpus;
 }
 
 /**
@@ -138,7 +140,7 @@ const sysctls = ({ userNamespaces }: PodSettings) => [
 
 function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: AttemptSettings): PodSpec {
   const { task } = trial.spec;
-  const working = workContainers(trial, images);
+  const working = workContainers(trial, { images, gpus: settings.gpus });
   return podSpec<Volume>({
     terminationGracePeriodSeconds: GRACE_SECONDS,
     securityContext: { sysctls: sysctls(settings) },
@@ -146,7 +148,7 @@ function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: Attem
     ...(settings.imagePullSecrets.length > 0 && {
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
-    ...placement(trial.spec),
+    ...placement(trial.spec, settings),
     ...(networkOf(trial.spec) === 'restricted' && NO_NAMES),
     containers: [courier(trial, settings), ...working.containers],
     volumes: {
@@ -163,19 +165,49 @@ function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: Attem
 }
 
 /** Where the Pod runs, and by what runtime. */
-const placement = ({ environment, scheduling }: Trial['spec']): Partial<PodSpec> => ({
-  ...(environment.runtimeClassName !== undefined && { runtimeClassName: environment.runtimeClassName }),
-  ...(scheduling?.nodeSelector && { nodeSelector: scheduling.nodeSelector }),
-  ...(scheduling?.priorityClassName !== undefined && { priorityClassName: scheduling.priorityClassName }),
-  tolerations: [
-    ...(scheduling?.tolerations ?? []),
-    ...['not-ready', 'unreachable'].map((state) => ({
-      key: `node.kubernetes.io/${state}`,
-      operator: 'Exists',
-      effect: 'NoExecute',
-      tolerationSeconds: NODE_SILENCE_SECONDS,
+function placement(
+  { environment, scheduling = {} }: Trial['spec'],
+  { gpus: known }: PodSettings,
+): Partial<PodSpec> {
+  const gpus = gpusFor(environment, known);
+  return {
+    ...present({
+      runtimeClassName: environment.runtimeClassName,
+      nodeSelector: scheduling.nodeSelector,
+      priorityClassName: scheduling.priorityClassName,
+    }),
+    ...(gpus && gpus.nodeSelectors.length > 0 && { affinity: { nodeAffinity: onAnyOf(gpus.nodeSelectors) } }),
+    tolerations: [
+      ...(scheduling.tolerations ?? []),
+      ...tolerationOf(gpus, scheduling.tolerations),
+      ...['not-ready', 'unreachable'].map((state) => ({
+        key: `node.kubernetes.io/${state}`,
+        operator: 'Exists',
+        effect: 'NoExecute',
+        tolerationSeconds: NODE_SILENCE_SECONDS,
+      })),
+    ],
+  };
+}
+
+/** Nodes with GPUs are often kept free of everybody else. */
+const tolerationOf = (gpus: ReturnType<typeof gpusFor>, own: PodSpec['tolerations'] = []) =>
+  !gpus || own.some(({ key }) => key === gpus.resource)
+    ? []
+    : [{ key: gpus.resource, operator: 'Exists', effect: 'NoSchedule' }];
+
+type NodeAffinity = NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>;
+
+const onAnyOf = (nodeSelectors: readonly Record<string, string>[]): NodeAffinity => ({
+  requiredDuringSchedulingIgnoredDuringExecution: {
+    nodeSelectorTerms: nodeSelectors.map((labels) => ({
+      matchExpressions: Object.entries(labels).map(([key, value]) => ({
+        key,
+        operator: 'In',
+        values: [value],
+      })),
     })),
-  ],
+  },
 });
 
 /** It runs before, beside and after the task container. */

@@ -8,6 +8,7 @@ import {
   after,
   anOutcome,
   endedPod,
+  GPUS,
   aMetadata,
   NO_RULES,
   SOLVED_DATA,
@@ -102,6 +103,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     registry,
     lookups: new Lookups(systemClock),
     artifacts,
+    gpus: GPUS,
     tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
     platform: 'linux/amd64',
     policiesOf: () => ({ kind: 'inPlace' as const }),
@@ -155,6 +157,21 @@ describe('observing a Trial', () => {
     expect((await own.seen())?.taskFault).to.equal(undefined);
     const around = look({ trial: aTrial({ spec: task('team-a/../team-b/x/1') }), rules });
     expect((await around.seen())?.taskFault?.message).to.contain('is not under s3://artifacts/tasks/');
+  });
+
+  it('refuses a type of GPU that the installation does not know', async () => {
+    const { environment } = aTrial().spec;
+    const task = { name: 'x', dataset: 'local', s3: { uri: 's3://artifacts/tasks/x/1/' } };
+    const wanting = async (type: string) => {
+      const spec = { task, environment: { ...environment, gpus: 1, gpuTypes: [type] } };
+      const { artifacts, seen } = look({ trial: aTrial({ spec }) });
+      await artifacts.put('tasks/x/1/metadata.json', JSON.stringify(aMetadata()));
+      return (await seen())?.taskFault;
+    };
+    expect(await wanting('H100')).to.equal(undefined);
+    const fault = await wanting('T4');
+    expect(fault?.reason).to.equal('TaskUnsupported');
+    expect(fault?.message).to.match(/no GPU of type T4; it knows h100: .* SB_GPU_TYPES/);
   });
 
   describe('with a Pod that somebody wrote in the Job’s name', () => {

@@ -6,6 +6,7 @@ import { identityOf, jobName, LABEL } from '../../crds/names.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import { present } from '../../crds/present.ts';
+import type { Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
@@ -46,6 +47,7 @@ export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   artifacts: ArtifactStore;
   tasks: Pick<TaskReader, 'read'>;
   policiesOf: (namespace: string) => PoliciesSeen;
+  gpus: Gpus;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -92,7 +94,7 @@ async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<A
 
 /** The task, and then its images, which the task may name. */
 async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
-  const task = await seeTask(sources.tasks, trial);
+  const task = await seeTask(sources, trial);
   return 'taskFault' in task ? task : { ...task, images: await seeImages(sources, task.compiled) };
 }
 

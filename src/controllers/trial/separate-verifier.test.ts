@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { GPUS } from '../../../test/support/builders/objects.ts';
 import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { VerifierRole } from '../../crds/trial-status.ts';
@@ -13,6 +14,7 @@ const settings = {
   brokerUrl: 'https://broker:8443',
   brokerCa: 'PEM',
   userNamespaces: false,
+  gpus: GPUS,
 };
 const anImage = (name: string, user = ''): ReadyImage => ({
   reference: `${name}@sha256:${name}`,

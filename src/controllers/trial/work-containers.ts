@@ -1,5 +1,6 @@
 /** Pure: the containers of a Trial's Pod that run images of the task: the agent's, and one for each separate verifier; and their volumes. */
 import { solves } from '../../crds/agents.ts';
+import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import { rolesOf, type ByRole, type VerifierRole } from '../../crds/trial-status.ts';
 import type { ReadyImage } from '../../images/image.ts';
@@ -35,6 +36,12 @@ export function mountsOfCourier(role: VerifierRole): ContainerLayout<Volume>['mo
   ];
 }
 
+/** What containers are made of beside the Trial. */
+interface Making {
+  images: ByRole<ReadyImage>;
+  gpus: Gpus;
+}
+
 interface Working {
   containers: ContainerLayout<Volume>[];
   volumes: Volumes;
@@ -45,17 +52,18 @@ interface Working {
  * the agent's ends before it starts: so the Pod requests the larger of both, and nothing of the agent is left when the tests come. An agent of
  * several steps goes on in its container, beside those of the verifiers.
  */
-export function workContainers({ spec }: CompiledTrial, images: ByRole<ReadyImage>): Working {
+export function workContainers({ spec }: CompiledTrial, making: Making): Working {
   const roles = verifiersOf(spec);
-  const agent = agentContainer(spec, images.agent, roles);
-  const verifiers = roles.map((role) => verifierContainer(spec, images, role));
+  const agent = agentContainer(spec, making, roles);
+  const verifiers = roles.map((role) => verifierContainer(spec, making, role));
   return {
     containers: [agent, ...verifiers].flatMap(({ containers }) => containers),
     volumes: Object.assign({}, ...[agent, ...verifiers].map(({ volumes }) => volumes)) as Volumes,
   };
 }
 
-function agentContainer(spec: CompiledSpec, image: ReadyImage, verifiers: VerifierRole[]): Working {
+function agentContainer(spec: CompiledSpec, { images, gpus }: Making, verifiers: VerifierRole[]): Working {
+  const image = images.agent;
   const { environment, agent, work } = spec;
   const one = agentUser(spec, image.config);
   const isFirst = verifiers.includes('verifier');
@@ -65,7 +73,7 @@ function agentContainer(spec: CompiledSpec, image: ReadyImage, verifiers: Verifi
       {
         role: 'task',
         ...(isFirst && { first: true }),
-        ...containerOf(environment, image, one),
+        ...containerOf(environment, { image, gpus, one }),
         mounts: [
           { volume: 'control', path: POD_PATHS.control, readOnly: true },
           { volume: 'logs', path: POD_PATHS.logs },
@@ -84,7 +92,7 @@ function agentContainer(spec: CompiledSpec, image: ReadyImage, verifiers: Verifi
   };
 }
 
-function verifierContainer(spec: CompiledSpec, images: ByRole<ReadyImage>, role: VerifierRole): Working {
+function verifierContainer(spec: CompiledSpec, { images, gpus }: Making, role: VerifierRole): Working {
   const [environment, image] = [spec.environments[role], images[role]];
   if (!environment || !image) throw new Error(`there is no image of ${role}`);
   const one = verifierUser(spec, role, image.config);
@@ -93,7 +101,7 @@ function verifierContainer(spec: CompiledSpec, images: ByRole<ReadyImage>, role:
       {
         role: 'verifier',
         name: role,
-        ...containerOf(environment, image, one),
+        ...containerOf(environment, { image, gpus, one }),
         mounts: [
           { volume: `control-${role}`, path: POD_PATHS.control, readOnly: true },
           { volume: `logs-${role}`, path: POD_PATHS.logs },
@@ -116,10 +124,11 @@ const logsOf = ({ resources }: CompiledEnvironment): VolumeSource => ({
 
 /** A container of the task's, which gets no credential. */
 function containerOf(
-  { resources, gpus, env, allowPrivilegeEscalation }: CompiledEnvironment,
-  image: ReadyImage,
-  one: SoleUser | undefined,
+  environment: CompiledEnvironment,
+  { image, gpus: known, one }: { image: ReadyImage; gpus: Gpus; one: SoleUser | undefined },
 ): Omit<ContainerLayout<Volume>, 'role' | 'mounts'> {
+  const { resources, env, allowPrivilegeEscalation } = environment;
+  const gpus = gpusFor(environment, known);
   return {
     image: image.reference,
     command: [SBD, 'serve', '--socket', `${POD_PATHS.control}/${HAND_SOCKET}`, '--readable', POD_PATHS.logs],
@@ -132,7 +141,7 @@ function containerOf(
     ),
     resources: {
       requests: quantities(resources.requests),
-      limits: { ...quantities(resources.limits), ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}) },
+      limits: { ...quantities(resources.limits), ...(gpus && { [gpus.resource]: String(gpus.count) }) },
     },
     ...one,
   };

@@ -62,10 +62,11 @@ export const hasSeeds = ({ config, files }: CompilableTask): boolean =>
 
 /** Everything but the image and the variables. */
 export function environmentOf(environment: EnvironmentConfig) {
-  const { gpus, workdir, healthcheck } = environment;
+  const { gpus, gpu_types: gpuTypes = [], workdir, healthcheck } = environment;
   return present({
     resources: resourcesOf(environment),
     gpus: gpus === 0 ? undefined : gpus,
+    gpuTypes: gpuTypes.length > 0 ? gpuTypes : undefined,
     workdir,
     healthcheck: healthcheck && healthcheckOf(healthcheck),
   });

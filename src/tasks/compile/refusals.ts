@@ -143,6 +143,7 @@ type Path = LocatedRefusal['path'];
 function tomlPath(path: Path, spec: TrialSpec, { config, step: index }: Place): Path | undefined {
   const [part, list] = path;
   if (part === 'artifacts') return path;
+  if (list === 'gpuTypes') return ['environment', 'gpu_types', ...path.slice(2)];
   if (list === 'env') return variablePath(path, spec, { config, step: index });
   const field = FIELDS[path.join('.')];
   const step = config.steps?.[index];

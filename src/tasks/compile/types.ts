@@ -14,7 +14,7 @@
  * |---|---|---|---|
  * | image | `environment.image`, `buildRef`, `build` | `environment.docker_image` | a build of `context.zip` |
  * | request and limit of cpu, memory, disk; each pair as a whole | `environment.resources` | `environment.cpus`, `memory_mb`, `storage_mb` | 500m, 512Mi, 8Gi of at most 16Gi |
- * | GPUs, workdir, healthcheck | `environment` | `environment` | none, the image's, none |
+ * | GPUs, their types, workdir, healthcheck | `environment` | `environment` | none, any, the image's, none |
  * | a variable of all phases | `environment.env` | `environment.env` | |
  * | a variable of the agent | `agent.env` | `solution.env`, for the oracle | |
  * | skills, MCP servers; not for oracle and nop | | `environment.skills_dir`, `mcp_servers` | none |

@@ -1,5 +1,6 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
 import type { ImageRules, Origin } from '../../../src/controllers/task-build/image.ts';
+import type { Gpus } from '../../../src/crds/gpus.ts';
 import type { ImageConfig } from '../../../src/crds/image-config.ts';
 import type { Outcome, StoredOutcome } from '../../../src/wire/outcome.ts';
 import { API_VERSION, jobName, LABEL } from '../../../src/crds/names.ts';
@@ -272,3 +273,11 @@ export const anOrigin = (over: Partial<Origin> = {}): Origin => ({
   shared: true,
   ...over,
 });
+
+/** One type of GPU on two kinds of nodes. */
+export const GPUS: Gpus = {
+  resource: 'nvidia.com/gpu',
+  types: {
+    h100: { nodeSelectors: [{ gpu: 'h100', big: '1' }, { accelerator: 'h' }], resource: 'nvidia.com/gpu' },
+  },
+};
