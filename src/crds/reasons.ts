@@ -93,6 +93,11 @@ export const TRIAL_FAILED = {
     fault: 'infrastructure',
     means: 'another owner’s Job, or another TaskBuild, has the name that this Trial needs',
   },
+  PolicyNotEnforced: {
+    retried: false,
+    fault: 'infrastructure',
+    means: 'environment.network.enforcement is Required, and the cluster does not enforce network policies',
+  },
   HealthcheckFailed: { retried: false, fault: 'definition', means: 'the healthcheck did not pass' },
   AgentSetupFailed: { retried: false, fault: 'agent', means: 'the agent’s install script failed' },
   AgentSetupTimeout: {

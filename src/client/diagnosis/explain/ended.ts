@@ -120,6 +120,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'another owner’s Job, or another TaskBuild, has the name that this Trial needs',
     'kubectl delete job <job>    (or run it under another --run-name; the TaskBuild that the message names)',
   ),
+  PolicyNotEnforced: say(
+    'the Trial demands a network that the cluster does not keep it to',
+    'sb doctor    (whether the cluster enforces network policies)',
+    'set environment.network.enforcement to BestEffort    (then it runs, and its result says so)',
+  ),
   HealthcheckFailed: say(
     'the task’s healthcheck never passed',
     'sb trial logs <trial>    (what the image’s entrypoint says)',
