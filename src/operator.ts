@@ -172,6 +172,7 @@ async function main(): Promise<void> {
     store: adapters.artifacts,
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,
+    probePort: config.broker.probePort,
     log,
     metrics: brokerMetrics(registry),
   });

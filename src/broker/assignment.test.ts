@@ -22,7 +22,7 @@ interface Given {
 function assignment({ trial = trialWith(), toml = '', image = IMAGE, rules = NO_RULES }: Given = {}) {
   const files = Object.keys(SOLVED_FILES).map((path) => ({ path }));
   const compiled = compile(trial.spec, { config: parseTaskToml(toml), files });
-  return assignmentOf({ trial, attempt: 2, image }, { compiled, source: ARCHIVE, rules });
+  return assignmentOf({ trial, attempt: 2, image }, { compiled, source: ARCHIVE, rules, probePort: 8444 });
 }
 const step = (given: Given = {}) => assignment(given).steps[0];
 
@@ -46,8 +46,10 @@ describe('assignment', () => {
           hooks: [],
           artifacts: [],
           verifier: { env: [], timeoutSeconds: 600, user: '0' },
+          networks: { environment: 'Public', agent: 'Public', verifier: 'Public' },
         },
       ],
+      network: { restricted: false, enforcement: 'BestEffort', probePort: 8444, variables: [] },
       rewardStrategy: 'Mean',
       notes: [],
       upload: true,
@@ -80,6 +82,19 @@ describe('assignment', () => {
       artifacts: [{ source: '/app/out', into: 'app/out' }],
     });
     expect(upload).to.equal(false);
+  });
+
+  it('says what the phases may reach, and which variables are set already', () => {
+    const trial = trialWith();
+    trial.spec.environment.network = { mode: 'None', enforcement: 'Required' };
+    const { network, steps } = assignment({ trial, toml: '[environment.env]\nhttp_proxy = "http://own"\n' });
+    expect(network).to.deep.equal({
+      restricted: true,
+      enforcement: 'Required',
+      probePort: 8444,
+      variables: ['http_proxy'],
+    });
+    expect(steps[0].networks).to.deep.equal({ environment: 'None', agent: 'None', verifier: 'None' });
   });
 
   it('lets every phase run as its own user, else as the environment’s, else as the image’s', () => {

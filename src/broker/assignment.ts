@@ -26,18 +26,27 @@ export interface AssignmentFacts {
   source: AssignedSource;
   /** Of the Trial's namespace. */
   rules: NamespaceRules;
+  /** The broker's port that the policies of Trials close. */
+  probePort: number;
 }
 
 export function assignmentOf(
   { trial, attempt, image }: TrialSubject,
-  { compiled, source, rules }: AssignmentFacts,
+  { compiled, source, rules, probePort }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
   const { user: own, healthcheck } = compiled.environments.agent;
   const workdir = compiled.environments.agent.workdir ?? (image.workdir || '/');
   const user = own ?? (image.user || '0');
-  const assigned = (step: Compiled['steps'][number]): AssignedStep => stepOf(step, { user, workdir, rules });
+  const assigned = (step: Compiled['steps'][number], index: number): AssignedStep => ({
+    ...stepOf(step, { user, workdir, rules }),
+    networks: networksOf(compiled, index),
+  });
   const [first, ...others] = compiled.steps;
+  const steps: Assignment['steps'] = [
+    assigned(first, 0),
+    ...others.map((step, index) => assigned(step, index + 1)),
+  ];
   return {
     trial: { namespace, name, uid, attempt },
     task: { name: trial.spec.task.name, ...present({ version: compiled.version }), source },
@@ -45,10 +54,31 @@ export function assignmentOf(
     workdir,
     user,
     ...present({ healthcheck, seeds: compiled.seeds }),
-    steps: [assigned(first), ...others.map(assigned)],
+    network: podNetwork(compiled, { steps, probePort }),
+    steps,
     rewardStrategy: compiled.rewardStrategy,
     notes: compiled.notes,
     upload: trial.spec.uploadResults,
+  };
+}
+
+/** What the phases of a step may reach. */
+function networksOf({ environments }: Compiled, _step: number): AssignedStep['networks'] {
+  const { mode } = environments.agent.network;
+  return { environment: mode, agent: mode, verifier: mode };
+}
+
+/** Of the Pod as a whole: a phase that may reach less than the internet closes it to all. */
+function podNetwork(
+  { environments }: Compiled,
+  { steps, probePort }: Pick<Assignment, 'steps'> & { probePort: number },
+): Assignment['network'] {
+  const { env, network } = environments.agent;
+  return {
+    restricted: steps.some(({ networks }) => Object.values(networks).some((mode) => mode !== 'Public')),
+    enforcement: network.enforcement,
+    probePort,
+    variables: env.map((variable) => variable.name),
   };
 }
 
@@ -57,7 +87,7 @@ type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string; workdir: strin
 function stepOf(
   { name, healthcheck, agent, verifier, hooks, artifacts, uncopied, minRewards }: Compiled['steps'][number],
   facts: StepFacts,
-): AssignedStep {
+): Omit<AssignedStep, 'networks'> {
   const { user, workdir } = facts;
   const absolute = <One extends { source: string }>(artifact: One): One => ({
     ...artifact,

@@ -28,6 +28,7 @@ describe('the assignment of a task in a ConfigMap', () => {
       store: memoryArtifactStore(),
       rulesOf: async () => NO_RULES,
       presignSeconds: 300,
+      probePort: 8444,
     })['GET /v1/assignment'];
     return route?.(POD, {} as IncomingMessage) ?? expect.fail('there is no such route');
   }

@@ -28,6 +28,8 @@ export interface RouteDeps {
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   /** Life of the URLs that are given out. */
   presignSeconds: number;
+  /** Where it accepts and says nothing, on the same addresses. */
+  probePort: number;
 }
 
 /** Resolves the JSON to answer with. The request's body has not been read yet. */
@@ -63,6 +65,7 @@ function assignmentRoute({
   store,
   rulesOf,
   presignSeconds,
+  probePort,
   now,
 }: RouteDeps): (pod: PodIdentity) => Promise<Assignment | Refused> {
   const taskOf = compiledTasks(tasks, now);
@@ -77,7 +80,7 @@ function assignmentRoute({
     const task = await taskOf(subject);
     if (isRefused(task)) return task;
     const [source, rules] = await Promise.all([sourceOf(task.read), rulesOf(pod.namespace)]);
-    return assignmentOf(subject, { compiled: task.compiled, source, rules });
+    return assignmentOf(subject, { compiled: task.compiled, source, rules, probePort });
   };
 }
 

@@ -108,6 +108,7 @@ describe('broker', () => {
       store,
       rulesOf: async () => rules,
       presignSeconds: 300,
+      probePort: 8444,
       log: quiet,
       metrics: brokerMetrics(registry),
     });

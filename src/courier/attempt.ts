@@ -11,6 +11,8 @@ import type { ArtifactRecord } from './record/artifacts.ts';
 import type { Findings } from './record/findings.ts';
 import { HandGone } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
+import { networkOf } from './network/network.ts';
+import type { PodNetwork } from './network/network.ts';
 import { prepareSurroundings } from './phases/phases.ts';
 import { runSteps } from './phases/sequence.ts';
 import type { Ending } from './phases/sequence.ts';
@@ -33,10 +35,16 @@ export interface AttemptDeps {
   stop: AbortSignal;
 }
 
-/** The outcome so far, and the assignment where the broker gave one. Nothing is stored yet. */
+/** The outcome so far, and what the broker gave, where it gave it. Nothing is stored yet. */
 export interface Attempted {
-  assignment?: Assignment;
+  given?: Given;
   outcome: Outcome;
+}
+
+/** What to do, and how to reach what is outside of the Pod. */
+export interface Given {
+  assignment: Assignment;
+  network: PodNetwork;
 }
 
 /** The attempt's number out of the Pod's name, which is the Job's name, a hyphen and five random characters. */
@@ -47,58 +55,73 @@ export function attemptOf(podName: string): number {
 
 /** Runs all phases. Never throws: whatever goes wrong is in the outcome. */
 export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
-  const { settings, broker, timeline, findings } = deps;
-  let assignment: Assignment | undefined;
+  const { settings, timeline, findings } = deps;
+  let given: Given | undefined;
   let ending: Ending & Pick<Outcome, 'steps'>;
   try {
-    const { task, sequence } = await timeline.during('environmentSetup', async () => {
-      assignment = await broker.assignment();
-      return await setUpEnvironment(assignment, deps);
+    const { task, sequence, network } = await timeline.during('environmentSetup', async () => {
+      given = await askFor(deps);
+      return await setUpEnvironment(given, deps);
     });
     const ofError = (error: unknown): Ending => endingOf(error, deps);
-    ending = await runSteps(sequence, task, { ...deps, paths: settings.paths, endingOf: ofError });
+    const ways = { network, hand: network.hand(deps.hand) };
+    ending = await runSteps(sequence, task, { ...deps, ...ways, paths: settings.paths, endingOf: ofError });
   } catch (error) {
     ending = endingOf(error, deps);
   }
+  await given?.network.close();
+  const enforced = given?.network.enforced();
   const outcome: Outcome = {
     version: 1,
-    attempt: assignment?.trial.attempt ?? attemptOf(settings.hostname),
+    attempt: given?.assignment.trial.attempt ?? attemptOf(settings.hostname),
     ...ending,
     timings: timeline.timings(),
+    ...(enforced !== undefined && { network: { enforced } }),
     integrity: findings.list(),
     ...(findings.doubts().length > 0 && { doubts: findings.doubts() }),
   };
-  return { ...(assignment && { assignment }), outcome };
+  return { ...(given && { given }), outcome };
+}
+
+async function askFor({ broker, settings, note }: AttemptDeps): Promise<Given> {
+  const assignment = await broker.assignment();
+  return { assignment, network: await networkOf({ assignment, broker: settings.broker, note }) };
 }
 
 /** Fetches the task and waits for its container, whose image may still be on its way. */
-async function setUpEnvironment(assignment: Assignment, deps: AttemptDeps): Promise<Prepared> {
+async function setUpEnvironment(given: Given, deps: AttemptDeps): Promise<Prepared> {
   const { settings, hand, note } = deps;
+  const { assignment, network } = given;
   note(
     `assignment for attempt ${assignment.trial.attempt} of ${assignment.trial.namespace}/${assignment.trial.name}`,
   );
-  const [prepared] = await Promise.all([prepareTask(assignment, deps), hand.ready()]);
+  const [prepared] = await Promise.all([prepareTask(given, deps), hand.ready(), network.begin()]);
   note('the task container is ready');
-  await prepareSurroundings(prepared.sequence.surroundings, { ...deps, paths: settings.paths });
-  return prepared;
+  const { surroundings } = prepared.sequence;
+  const around = { ...deps, hand: network.hand(hand), paths: settings.paths };
+  // Then the agent of the first step is set up.
+  const phase = { phase: 'environment', step: 0, goesOn: true } as const;
+  await network.during(phase, () => prepareSurroundings(surroundings, around));
+  return { ...prepared, network };
 }
 
 interface Prepared {
   task: ReadyTask;
   sequence: Sequence;
+  network: PodNetwork;
 }
 
 async function prepareTask(
-  assignment: Assignment,
+  { assignment, network: { storage } }: Given,
   { settings, broker, patience, note }: AttemptDeps,
-): Promise<Prepared> {
+): Promise<Omit<Prepared, 'network'>> {
   const { paths, secrets } = settings;
   // Loaded only now: the first request should not wait for it.
   const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
   const { sequenceOf } = await import('./task/steps.ts');
   const folder = join(paths.scratch, 'task');
   const archive = join(paths.scratch, 'task.zip');
-  await fetchTask(assignment.task, { mount: paths.task, folder, archive, broker, patience });
+  await fetchTask(assignment.task, { mount: paths.task, folder, archive, broker, storage, patience });
   const task = await readReadyTask(folder);
   const sequence = sequenceOf(assignment, task, secrets);
   for (const line of assignment.notes) note(line);

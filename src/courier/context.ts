@@ -6,7 +6,7 @@ import type { BuildFailedReason } from '../crds/reasons.ts';
 import { ArchiveError } from '../tasks/archive/directory.ts';
 import { unpack } from '../tasks/archive/unpack.ts';
 import { brokerClient } from './broker/broker-client.ts';
-import { HttpFailure } from './broker/http.ts';
+import { DIRECTLY, HttpFailure } from './broker/http.ts';
 import type { Patience } from './broker/retry.ts';
 import { explain } from './failure.ts';
 import type { BrokerSettings } from './settings.ts';
@@ -42,7 +42,8 @@ export async function fetchContext({
     return context.url;
   };
   try {
-    return await withArchive({ path: join(folder, '.context.zip'), url, patience }, async (path, sha256) => {
+    const archive = { path: join(folder, '.context.zip'), url, storage: DIRECTLY, patience };
+    return await withArchive(archive, async (path, sha256) => {
       if (sha256 !== expected) return mismatch(`the context’s SHA-256 is ${sha256}, not ${expected}`);
       await unpack(path, folder, { context: '' });
       return undefined;

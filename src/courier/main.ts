@@ -21,6 +21,7 @@ function required(env: NodeJS.ProcessEnv, name: string): string {
 const brokerOf = (env: NodeJS.ProcessEnv): BrokerSettings => ({
   url: required(env, 'SB_BROKER_URL'),
   ca: required(env, 'SB_BROKER_CA'),
+  ...(env['SB_BROKER_ADDRESS'] && { address: env['SB_BROKER_ADDRESS'] }),
   tokenFile: POD_PATHS.token,
 });
 

@@ -3,6 +3,8 @@
 export interface BrokerSettings {
   /** Base URL. */
   url: string;
+  /** Where the Pod has no DNS: the IP address of the host in `url`. */
+  address?: string;
   /** PEM of the CA that signed the broker's certificate. */
   ca: string;
   /** The projected token; the kubelet renews it, so it is read for each request. */

@@ -61,16 +61,17 @@ async function attemptAndStore({ settings, stop, now, hand, log, findings }: Par
   const artifacts = artifactRecord();
   const deps = { settings, broker, patience, hand, findings, artifacts, timeline, note, stop };
   try {
-    const { assignment, outcome } = await attemptTrial(deps);
-    if (!assignment?.upload) return outcome;
+    const { given, outcome } = await attemptTrial(deps);
+    if (!given?.assignment.upload) return outcome;
     const storing = { ...patience, stop: afterwards(stop, STORE_AFTER_STOP_MS) };
-    return await storeResults(assignment, outcome, {
+    return await storeResults(given.assignment, outcome, {
       hand,
       log,
       artifacts,
       timeline,
       logs: settings.paths.logs,
       broker: brokerClient(settings.broker, storing),
+      storage: given.network.storage,
       patience: storing,
     });
   } catch (error) {

@@ -8,6 +8,7 @@ import type { EnvVar, Healthcheck } from '../crds/environment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import { sha256 } from '../crds/names.ts';
 import type { BackgroundProcesses, RewardStrategy } from '../crds/trial.ts';
+import type { NetworkPhase, PhaseNetwork } from './network.ts';
 
 /** A variable for a phase: its value, or the name of the courier's own variable that the kubelet filled from a Secret. */
 export type AssignedVariable = { name: string; value: string } | { name: string; courierVariable: string };
@@ -85,6 +86,20 @@ export interface AssignedStep {
   verifier?: AssignedVerifier;
   /** By key of the reward: where one is less, or missing, the following steps do not run. */
   minRewards?: Record<string, number>;
+  /** What its phases may reach; who, the broker decides again for every tunnel. */
+  networks: Record<NetworkPhase, PhaseNetwork['mode']>;
+}
+
+/** What the courier has to know of the Pod's network. */
+export interface AssignedNetwork {
+  /** The broker is all that can be reached directly: phases and storage need tunnels. */
+  restricted: boolean;
+  /** Whether the agent may begin where the cluster does not enforce the Pod's policy. */
+  enforcement: 'BestEffort' | 'Required';
+  /** The broker's port that the policy closes. */
+  probePort: number;
+  /** Names of the container's variables, where Trial or task set them: none of them is set in their place. */
+  variables: string[];
 }
 
 /** Where the task's files come from. */
@@ -110,6 +125,7 @@ export interface Assignment {
   /** User of all that names none. */
   user: string;
   healthcheck?: Healthcheck;
+  network: AssignedNetwork;
   /** In their order. */
   steps: [AssignedStep, ...AssignedStep[]];
   /** What the rewards of several steps come to. */

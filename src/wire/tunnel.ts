@@ -23,6 +23,9 @@ import type { Host, NetworkPhase } from './network.ts';
 /** Headers of the request beside `Authorization`; in lower case, as Node has them. */
 export const TUNNEL_HEADERS = { purpose: 'sb-purpose', phase: 'sb-phase', step: 'sb-step' } as const;
 
+/** Where the courier's proxy listens on 127.0.0.1 of a Pod with a restricted network. Below the ports that the kernel gives to connections. */
+export const FORWARDER_PORT = 28_171;
+
 /** Tunnels of one Pod at the same time; the next one is answered with 429. */
 export const TUNNELS_PER_POD = 32;
 

@@ -13,6 +13,8 @@ import { buffer } from 'node:stream/consumers';
 import type { Assignment } from '../../src/wire/assignment.ts';
 import type { UploadRequest, UploadResponse } from '../../src/wire/uploads.ts';
 import { issueAuthority, issueLeaf } from '../../src/broker/tls/issue.ts';
+import { acceptTunnels, HALF_OPEN } from './tunnel-broker.ts';
+import type { TunnelRules, Tunnels } from './tunnel-broker.ts';
 
 /** The bearer token that the stand-in accepts. */
 export const TOKEN = 'token-of-the-pod';
@@ -39,6 +41,8 @@ export interface CourierServices {
   };
   /** Requests so far, as `METHOD path`. */
   seen: string[];
+  /** Tunnels through the broker, and the rules for them. */
+  tunnels: Tunnels & { rules: TunnelRules };
   stop(): Promise<void>;
 }
 
@@ -173,9 +177,11 @@ export async function startCourierServices(options: ServicesOptions): Promise<Co
   const authority = await issueAuthority(now);
   const leaf = await issueLeaf({ authority, names: ['localhost', '127.0.0.1'], now });
   const broker = createHttpsServer(
-    leaf,
+    Object.assign(leaf, HALF_OPEN),
     serving((request, body) => brokerAnswer(state, request, body)),
   );
+  const rules: TunnelRules = { token: TOKEN, hosts: {} };
+  const tunnels = { rules, ...acceptTunnels(broker, rules) };
   const url = await listen(broker, 'https');
   const { stored: objects, faults, seen } = state;
   return {
@@ -184,7 +190,9 @@ export async function startCourierServices(options: ServicesOptions): Promise<Co
     stored: objects,
     faults,
     seen,
+    tunnels,
     async stop() {
+      for (const socket of tunnels.open.keys()) socket.destroy();
       for (const server of [broker, storage]) {
         server.close();
         server.closeAllConnections();

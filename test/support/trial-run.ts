@@ -1,6 +1,6 @@
 /** A whole attempt in a Pod without Kubernetes: services, task container and courier. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/wire/uploads.ts';
 import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
@@ -41,6 +41,12 @@ export interface Wish {
   agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string };
   verifier?: Partial<AssignedVerifier> & { disabled: boolean };
   upload?: boolean;
+  network?: NetworkWish;
+}
+
+/** Restricts the Pod. */
+export interface NetworkWish extends Partial<Pick<Assignment['network'], 'enforcement' | 'probePort'>> {
+  phases: AssignedStep['networks'];
 }
 
 /** The oracle, with changes. */
@@ -56,6 +62,7 @@ export const anAssignment = (over: Partial<Assignment> = {}): Assignment => ({
   image: anImage,
   workdir: '/app',
   user: '0',
+  network: { restricted: false, enforcement: 'BestEffort', probePort: CLOSED_PORT, variables: [] },
   steps: [aStep()],
   rewardStrategy: 'Mean',
   notes: [],
@@ -71,8 +78,12 @@ export const aStep = (over: Partial<AssignedStep> = {}): AssignedStep => ({
   hooks: [],
   artifacts: [],
   verifier: { env: [], timeoutSeconds: 600, user: '0' },
+  networks: { environment: 'Public', agent: 'Public', verifier: 'Public' },
   ...over,
 });
+
+/** Of loopback, where nobody listens: the policy is in force. */
+const CLOSED_PORT = 9;
 
 /** An oracle's task. */
 export const SOLVED: Files = {
@@ -98,6 +109,8 @@ export interface TrialRun {
   courierEnd: Promise<number | null>;
   /** What couriers wrote to their stdout and stderr. */
   said(): string;
+  /** KiB of memory that the courier holds; 0 where none runs. */
+  residentKiB(): number;
   outcome(): Outcome;
   manifest(): Manifest;
   /** `outcome.json`. */
@@ -156,10 +169,20 @@ function assignmentFor(
     spec: { task: { name: 'org/hello', dataset: 'local' }, uploadResults: wish.upload ?? true },
   });
   const uid = '11111111-2222-3333-4444-555555555555';
-  return assignmentOf(
+  const assignment = assignmentOf(
     { trial: { ...trial, metadata: { ...trial.metadata, uid } }, attempt: 1, image: wish.image ?? anImage },
-    { compiled, source, rules: NO_RULES },
+    { compiled, source, rules: NO_RULES, probePort: CLOSED_PORT },
   );
+  return wish.network ? restricted(assignment, wish.network) : assignment;
+}
+
+function restricted(assignment: Assignment, { phases: networks, ...over }: NetworkWish): Assignment {
+  const [first, ...others] = assignment.steps;
+  return {
+    ...assignment,
+    network: { ...assignment.network, restricted: true, ...over },
+    steps: [{ ...first, networks }, ...others.map((step) => ({ ...step, networks }))],
+  };
 }
 
 /** The container's variables, as the kubelet sets them. */
@@ -198,6 +221,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
     startCourier: couriers.start,
     courierEnd: couriers.end,
     said: couriers.said,
+    residentKiB: couriers.residentKiB,
     outcome,
     manifest: () => JSON.parse(text('manifest.json')) as Manifest,
     storedOutcome: () => JSON.parse(text('outcome.json')) as StoredOutcome,
@@ -226,6 +250,11 @@ function courierStarter(settings: Settings) {
   return {
     end: end.promise,
     said: () => said,
+    residentKiB: (): number => {
+      const status = `/proc/${couriers.at(-1)?.pid}/status`;
+      const text = existsSync(status) ? readFileSync(status, 'utf8') : '';
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0);
+    },
     start: (): ChildProcess => {
       const courier = spawn(process.execPath, [script, JSON.stringify(settings)], {
         uid: COURIER_UID,

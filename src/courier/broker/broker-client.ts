@@ -19,14 +19,14 @@ export interface BrokerClient {
 
 /** Waits out what passes; throws HttpFailure with the broker's own sentence for what it refuses. */
 export function brokerClient(settings: BrokerSettings, patience: Patience): BrokerClient {
-  const agent = agentFor(settings.ca);
+  const agents = { https: agentFor(settings, { keepAlive: true, maxSockets: 4 }) };
   const base = settings.url.replace(/\/$/, '');
 
   const call = async <T>(method: 'GET' | 'POST', path: string, body?: UploadRequest): Promise<T> => {
     const token = (await readFile(settings.tokenFile, 'utf8')).trim();
     const reply = await send(`${base}${path}`, {
       method,
-      agent,
+      agents,
       idleMs: BROKER_IDLE_MS,
       headers: {
         authorization: `Bearer ${token}`,
@@ -34,7 +34,7 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
       },
       ...(body && { body: Buffer.from(JSON.stringify(body)) }),
     }).catch((error: unknown) => {
-      throw error instanceof HttpFailure ? new HttpFailure(error.status, sentence(error)) : error;
+      throw error instanceof HttpFailure ? new HttpFailure(error.status, sentenceIn(error)) : error;
     });
     return JSON.parse(reply.toString('utf8')) as T;
   };
@@ -49,12 +49,15 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
 }
 
 /** The broker's `{ "error": … }`, else what came instead. */
-function sentence({ message }: HttpFailure): string {
-  const [, body] = /^status \d+: (.*)$/s.exec(message) ?? [];
+const sentenceIn = ({ message }: HttpFailure): string =>
+  sentenceOf(/^status \d+: (.*)$/s.exec(message)?.[1] ?? '') ?? message;
+
+/** What the broker says in a body `{ "error": … }`; undefined for any other. */
+export function sentenceOf(body: string): string | undefined {
   try {
-    const { error } = JSON.parse(body ?? '') as { error?: unknown };
-    return typeof error === 'string' ? error : message;
+    const { error } = JSON.parse(body) as { error?: unknown };
+    return typeof error === 'string' ? error : undefined;
   } catch {
-    return message;
+    return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { send } from './http.ts';
+import { DIRECTLY, send } from './http.ts';
 
 describe('a request', () => {
   it('fails on a connection that says nothing, as after the other side was killed', async () => {
@@ -9,7 +9,11 @@ describe('a request', () => {
     try {
       await new Promise((resolve) => silent.once('listening', resolve));
       const { port } = silent.address() as AddressInfo;
-      const failure = await send(`http://127.0.0.1:${port}/`, { method: 'GET', idleMs: 50 }).catch(String);
+      const failure = await send(`http://127.0.0.1:${port}/`, {
+        method: 'GET',
+        agents: DIRECTLY,
+        idleMs: 50,
+      }).catch(String);
       expect(failure).to.equal('Error: no answer for 0.05 s');
     } finally {
       silent.close();

@@ -4,23 +4,45 @@ import { open as openFile } from 'node:fs/promises';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { AgentOptions } from 'node:https';
+import { isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lookup } from '../../providers/lookup.ts';
+import type { BrokerSettings } from '../settings.ts';
 
 /** Silence on a connection for this long is a failure. */
 const IDLE_MS = 60_000;
 const REPLY_MAX_BYTES = 4 * 1024 * 1024;
 
-const SOCKETS = 16;
-const agents = {
+/** How the storage is reached, by the scheme of its URL. */
+export interface StorageAgents {
+  http: HttpAgent;
+  https: HttpsAgent;
+}
+
+/** Connections to the storage at the same time. */
+export const SOCKETS = 16;
+
+/** By name and address, as everything is reached where the Pod's network is not restricted. */
+export const DIRECTLY: StorageAgents = {
   http: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS, lookup }),
   https: new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS, lookup }),
 };
 
-/** For a server whose certificate is signed by this CA alone. */
-export const agentFor = (ca: string): HttpsAgent =>
-  new HttpsAgent({ keepAlive: true, maxSockets: 4, ca, lookup });
+/** For the broker: its certificate is signed by one CA alone, and a Pod without DNS is told its address. */
+export const agentFor = ({ ca, address }: BrokerSettings, options: AgentOptions): HttpsAgent =>
+  new HttpsAgent({ ca, lookup: address === undefined ? lookup : fixed(address), ...options });
+
+/** The one address, whatever is looked up. */
+const fixed =
+  (address: string): LookupFunction =>
+  (_hostname, { all }, callback) => {
+    const family = isIP(address);
+    if (all) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
 
 /** An answer that is no success. */
 export class HttpFailure extends Error {
@@ -37,20 +59,20 @@ export interface RequestInput {
   method: 'GET' | 'POST' | 'PUT';
   headers?: Record<string, string>;
   body?: Buffer | Readable;
-  /** Default: one of the pools for the storage. */
-  agent?: HttpsAgent;
+  /** By the URL's scheme. */
+  agents: Partial<StorageAgents>;
   /** Milliseconds of silence that count as a failure. */
   idleMs?: number;
 }
 
 /** Resolves when the answer's head is there, whatever its status. */
 function open(url: string, input: RequestInput): Promise<IncomingMessage> {
-  const { method, headers = {}, body, agent, idleMs = IDLE_MS } = input;
+  const { method, headers = {}, body, agents, idleMs = IDLE_MS } = input;
   const secure = url.startsWith('https:');
   const options: RequestOptions = {
     method,
     headers,
-    agent: agent ?? (secure ? agents.https : agents.http),
+    agent: secure ? agents.https : agents.http,
     timeout: idleMs,
   };
   return new Promise((resolve, reject) => {
@@ -83,10 +105,10 @@ export async function send(url: string, input: RequestInput): Promise<Buffer> {
 }
 
 /** Writes what `url` holds to a new file; resolves its SHA-256 in hex. */
-export async function download(url: string, path: string): Promise<string> {
+export async function download(url: string, path: string, agents: StorageAgents): Promise<string> {
   // Before anything is asked for: a stream that opens its file by itself may do so after the next try has begun, and empty the file again.
   await using file = await openFile(path, 'w', 0o600);
-  const answer = await open(url, { method: 'GET' });
+  const answer = await open(url, { method: 'GET', agents });
   const { statusCode = 0 } = answer;
   if (statusCode !== 200) {
     const body = await bodyOf(answer);

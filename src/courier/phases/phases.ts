@@ -1,4 +1,5 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
+import type { NetworkPhase } from '../../wire/network.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
 import { VerifierObstructed } from '../failure.ts';
@@ -28,6 +29,11 @@ export interface PhaseDeps {
   paths: { control: string; logs: string };
 }
 
+export interface StepDeps extends PhaseDeps {
+  /** Does the work of a phase of this step with the network of that phase. */
+  withNetworkOf: <T>(phase: NetworkPhase, work: () => Promise<T>) => Promise<T>;
+}
+
 /** The result of a step, and what went wrong without ending it. */
 export interface PhaseResult {
   result: Exclude<Outcome['result'], { kind: 'failed' }>;
@@ -49,28 +55,40 @@ export async function prepareSurroundings(
 }
 
 /** Runs one step: its agent, and the judgement. */
-export async function runStep(step: Step, task: ReadyTask, deps: PhaseDeps): Promise<PhaseResult> {
-  const { hand, timeline, findings, note, paths } = deps;
-  await timeline.during('agentSetup', () => setUp(step, deps));
+export async function runStep(step: Step, task: ReadyTask, deps: StepDeps): Promise<PhaseResult> {
+  const { hand, timeline, findings, paths, withNetworkOf } = deps;
+  await timeline.during('agentSetup', () => withNetworkOf('environment', () => setUp(step, deps)));
   const prior = await lookBeforehand(step, deps);
   return await judgedAllTheSame(step, deps, async () => {
-    const trouble = await timeline.during('agentExecution', async () => {
-      if (!step.agent) return undefined;
-      if (step.agent.solves) await stageSolution(hand, task);
-      return await runAgent(hand, step.agent);
-    });
-    if (trouble) note(`${trouble.type}: ${trouble.message}`);
-    const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
-    const soFar = present({ exception, usage: step.agent && usageOf(step.agent, paths.logs) });
-    await collectArtifacts(step, deps);
+    const soFar = await withNetworkOf('agent', () => letWork(step, task, deps));
     const { verifier, stopBackground } = step;
     if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
     const reward = await timeline.during('verifier', async () => {
       const ground = await prepareGround({ task, verifier, prior, stopBackground }, { hand, findings });
-      return await verify(ground, { hand, findings, logs: paths.logs });
+      const judge = () => verify(ground, { hand, findings, logs: paths.logs });
+      return await withNetworkOf('verifier', judge);
     });
     return { result: { kind: 'rewarded', ...reward }, ...soFar };
   });
+}
+
+/** Lets the agent work and keeps what it leaves. */
+async function letWork(
+  step: Step,
+  task: ReadyTask,
+  deps: StepDeps,
+): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
+  const { hand, timeline, note, paths } = deps;
+  const trouble = await timeline.during('agentExecution', async () => {
+    if (!step.agent) return undefined;
+    if (step.agent.solves) await stageSolution(hand, task);
+    return await runAgent(hand, step.agent);
+  });
+  if (trouble) note(`${trouble.type}: ${trouble.message}`);
+  const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
+  const soFar = present({ exception, usage: step.agent && usageOf(step.agent, paths.logs) });
+  await collectArtifacts(step, deps);
+  return soFar;
 }
 
 /** Once the agent has begun, what its container keeps from happening is its own doing: never another attempt. */

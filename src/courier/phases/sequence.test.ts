@@ -87,6 +87,7 @@ describe('the steps of a task', () => {
       note: () => {},
       stop: new AbortController().signal,
       paths: { control: '/none', logs: '/none' },
+      network: { during: (_of, work) => work() },
       endingOf: () => ({ result: { kind: 'failed', reason: 'CourierFailed', message: 'broken' } }),
     });
     return { agents, ending };

@@ -2,16 +2,18 @@
 import { present } from '../../crds/present.ts';
 import type { Outcome, StepOutcome } from '../../wire/outcome.ts';
 import { meanReward } from '../reward/reward.ts';
+import type { Way } from '../network/network.ts';
 import type { ReadyTask } from '../task/ready-task.ts';
 import type { Sequence } from '../task/steps.ts';
 import { runStep } from './phases.ts';
-import type { PhaseDeps } from './phases.ts';
+import type { PhaseDeps, StepDeps } from './phases.ts';
 import { totalUsage } from './usage.ts';
 
 /** What came of one step or of all. */
 export type Ending = Pick<Outcome, 'result' | 'exception' | 'usage'>;
 
 export interface SequenceDeps extends PhaseDeps {
+  network: Pick<Way, 'during'>;
   /** What an error that ended a step means. */
   endingOf: (error: unknown) => Ending;
 }
@@ -25,8 +27,10 @@ export async function runSteps(
   const ran: Ending[] = [];
   const listed: StepOutcome[] = [];
   deps.timeline.lap();
-  for (const step of steps) {
-    const ending = await runStep(step, task, deps).catch(deps.endingOf);
+  for (const [index, step] of steps.entries()) {
+    const withNetworkOf: StepDeps['withNetworkOf'] = (phase, work) =>
+      deps.network.during({ phase, step: index }, work);
+    const ending = await runStep(step, task, { ...deps, withNetworkOf }).catch(deps.endingOf);
     ran.push(ending);
     if (step.name !== undefined) listed.push({ name: step.name, ...ending, timings: deps.timeline.lap() });
     if (ending.result.kind === 'failed') break;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { useScriptedServer } from '../../../test/support/http.ts';
 import type { UploadFile } from '../../wire/uploads.ts';
-import { HttpFailure } from '../broker/http.ts';
+import { DIRECTLY, HttpFailure } from '../broker/http.ts';
 import { collectLogs } from './collect.ts';
 import { uploadFiles } from './upload.ts';
 
@@ -32,7 +32,8 @@ describe('files that are stored', () => {
     const patience = { totalMs: 1000, note: () => {} };
     const storesOwn = () => Promise.reject(new Error('nothing is refused'));
     const { files } = collectLogs(logs);
-    const uploading = uploadFiles(files, { broker: { uploads }, patience, clock: () => now, storesOwn });
+    const options = { broker: { uploads }, storage: DIRECTLY, patience, clock: () => now, storesOwn };
+    const uploading = uploadFiles(files, options);
     expect(await uploading.catch((error: Error) => error.message)).to.equal('the attempt has ended');
     // Those that were on their way when it froze.
     expect(store.seen.length).to.be.within(1, 16);

@@ -5,6 +5,7 @@ import { GRANT_SECONDS, UPLOAD_BATCH } from '../../wire/uploads.ts';
 import type { Skipped, UploadFile, UploadResponse } from '../../wire/uploads.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure, send } from '../broker/http.ts';
+import type { StorageAgents } from '../broker/http.ts';
 import { expiredFewTimes, isTransient, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
 import type { FoundFile } from './collect.ts';
@@ -26,6 +27,7 @@ interface Item {
 
 export interface UploadOptions {
   broker: Pick<BrokerClient, 'uploads'>;
+  storage: StorageAgents;
   patience: Patience;
   /** Milliseconds since any moment. */
   clock?: () => number;
@@ -136,14 +138,14 @@ async function grantFor(item: Item, options: UploadOptions): Promise<Grant> {
 const monotonic = (): number => performance.now();
 
 async function store(item: Item, first: Grant, options: UploadOptions): Promise<Sent> {
-  const { patience, clock = monotonic } = options;
+  const { storage, patience, clock = monotonic } = options;
   const grants = [first];
   const mayBeExpired = expiredFewTimes();
   const attempt = async (): Promise<Sent> => {
     const kept = grants.pop();
     const grant = kept && clock() < kept.until ? kept : await grantFor(item, options);
     try {
-      await put(item, grant);
+      await put(item, grant, storage);
       return 'Stored';
     } catch (error) {
       if (error instanceof FileChanged) return 'Changed';
@@ -155,9 +157,10 @@ async function store(item: Item, first: Grant, options: UploadOptions): Promise<
   return await patiently(`upload of ${item.file.path}`, attempt, patience);
 }
 
-async function put({ file, body }: Item, { url, headers }: Grant): Promise<void> {
+async function put({ file, body }: Item, { url, headers }: Grant, agents: StorageAgents): Promise<void> {
   await send(url, {
     method: 'PUT',
+    agents,
     headers: { ...headers, 'content-length': String(file.size) },
     body: await body(),
   });

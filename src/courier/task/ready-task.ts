@@ -11,6 +11,7 @@ import { taskVersion } from '../../tasks/hash.ts';
 import { filesHash } from '../../crds/content.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure } from '../broker/http.ts';
+import type { StorageAgents } from '../broker/http.ts';
 import type { Patience } from '../broker/retry.ts';
 import { AttemptFailure, explain } from '../failure.ts';
 import { copyConfigMap, withArchive } from './source.ts';
@@ -34,6 +35,7 @@ export interface FetchOptions {
   /** Place for the archive while it is unpacked. */
   archive: string;
   broker: Pick<BrokerClient, 'assignment'>;
+  storage: StorageAgents;
   patience: Patience;
 }
 
@@ -64,11 +66,11 @@ async function fetchConfigMap(
 
 async function fetchArchive(
   { url: first }: AssignedSource & { kind: 'archive' },
-  { folder, archive, broker, patience }: FetchOptions,
+  { folder, archive, broker, storage, patience }: FetchOptions,
 ): Promise<void> {
   try {
     const url = urls(first, broker);
-    await withArchive({ path: archive, url, patience }, (path) =>
+    await withArchive({ path: archive, url, storage, patience }, (path) =>
       unpack(path, folder, { context: 'environment/' }),
     );
   } catch (error) {

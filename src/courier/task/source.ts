@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { sha256 } from '../../crds/names.ts';
 import { unflattened } from '../../tasks/flattened.ts';
 import { download } from '../broker/http.ts';
+import type { StorageAgents } from '../broker/http.ts';
 import { expiredFewTimes, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
 
@@ -34,15 +35,22 @@ export async function copyConfigMap(mount: string, folder: string): Promise<Reco
   return Object.fromEntries(hashes);
 }
 
+export interface ArchiveOptions {
+  path: string;
+  url: () => Promise<string>;
+  storage: StorageAgents;
+  patience: Patience;
+}
+
 /**
  * Downloads an archive to `path`, a file that is gone before `use` runs; `use` gets another path to it, and its SHA-256 in hex. Every try asks
  * `url` for a fresh URL. Throws HttpFailure, or what `use` throws.
  */
 export async function withArchive<T>(
-  { path, url, patience }: { path: string; url: () => Promise<string>; patience: Patience },
+  { path, url, storage, patience }: ArchiveOptions,
   use: (path: string, sha256: string) => Promise<T>,
 ): Promise<T> {
-  const fetch = async (): Promise<string> => download(await url(), path);
+  const fetch = async (): Promise<string> => download(await url(), path, storage);
   const hash = await patiently('download', fetch, { ...patience, mayPass: expiredFewTimes() });
   await using archive = await open(path);
   await unlink(path);
