@@ -124,16 +124,15 @@ export class SbOperator extends WatchingOperator {
 
   /** Gives what knows how the policies of a namespace stand. */
   #keepPolicies() {
-    const { config, kube, addressesOf } = this.#parts;
-    const { endpoint } = config.s3;
+    const { config, artifacts, kube, addressesOf } = this.#parts;
     const standing = new Standing(this.policies);
     this.control(
       networkControl({
         ...this.sources,
         standing,
-        broker: { namespace: config.namespace, labels: { ...OPERATOR_LABELS }, port: BROKER.port },
-        stores: endpoint === undefined ? [] : [endpoint],
-        allowed: [],
+        broker: { namespace: config.namespace, labels: { ...OPERATOR_LABELS }, port: config.broker.port },
+        artifacts,
+        allowed: config.egressAllowed,
         addressesOf,
         clock: kube.clock,
       }),

@@ -65,6 +65,9 @@ const isIn = (address: Address, ranges: readonly Range[]): boolean =>
 const translated = (address: Address): Address =>
   isIn(address, NAT64) ? v4Address(address.value & 0xffff_ffffn) : address;
 
+/** Whether an address is somebody's on the internet, by whatever gateway it is reached. */
+export const isPublic = (address: Address): boolean => !isIn(translated(address), special);
+
 export interface Egress {
   /** Beside what is public. */
   allowed: readonly EgressRule[];
@@ -77,7 +80,7 @@ export function mayConnect(written: Address, port: number, { allowed, refused }:
   const address = translated(written);
   const isAllowed = (rule: EgressRule): boolean =>
     (rule.port === undefined || rule.port === port) && isIn(address, rangesOf([rule.cidr]));
-  return allowed.some(isAllowed) || !(isIn(address, special) || isIn(address, rangesOf(refused)));
+  return allowed.some(isAllowed) || (isPublic(address) && !isIn(address, rangesOf(refused)));
 }
 
 const PORT_MAX = 65_535;

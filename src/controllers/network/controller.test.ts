@@ -64,7 +64,7 @@ class World {
     surroundings: surroundingsReader({
       kube: this.#kube,
       broker: { namespace: 'sb-system', labels: { app: 'operator' }, port: 8443 },
-      stores: ['http://store.test:7070'],
+      artifacts: { origins: async () => ['store.test:7070'] },
       allowed: [],
       addressesOf: async () => this.addresses,
       monotonic: () => this.nowMs,
@@ -173,7 +173,7 @@ describe('the network controller', () => {
   it('follows an API server of the internet and the store to other addresses, half a minute later at most', async () => {
     await world.pass();
     world.news();
-    world.apiServers = ['203.0.113.7'];
+    world.apiServers = ['8.8.4.7'];
     world.addresses = ['10.9.8.8'];
     world.nowMs = 29_000;
     await world.pass();
@@ -182,13 +182,13 @@ describe('the network controller', () => {
     await world.pass();
     expect(world.news()).to.deep.equal(['replace sb-trials-public']);
     const spec = JSON.stringify(world.live.get(PUBLIC.name)?.spec);
-    expect(spec).to.include('203.0.113.7/32').and.include('10.9.8.8/32').and.not.include('10.9.8.7/32');
+    expect(spec).to.include('8.8.4.7/32').and.include('10.9.8.8/32').and.not.include('10.9.8.7/32');
   });
 
   it('opens nothing for a store on the internet, which is open anyway', async () => {
-    world.addresses = ['203.0.113.9'];
+    world.addresses = ['8.8.4.9'];
     await world.pass();
-    expect(JSON.stringify(world.live.get(PUBLIC.name)?.spec)).not.to.include('203.0.113.9');
+    expect(JSON.stringify(world.live.get(PUBLIC.name)?.spec)).not.to.include('8.8.4.9');
   });
 
   it('says why the API server takes none, and asks again', async () => {

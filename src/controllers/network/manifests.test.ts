@@ -6,7 +6,7 @@ import type { Surroundings } from './observed.ts';
 
 const surroundings: Surroundings = {
   broker: { namespace: 'sb-system', labels: { 'app.kubernetes.io/name': 'sb-operator' }, port: 8443 },
-  apiServers: ['172.18.0.2', '203.0.113.7', '2001:db8::7'],
+  apiServers: ['172.18.0.2', '8.8.4.7', '2600::7'],
   allowed: [{ cidr: '10.9.8.7/32', port: 7070 }, { cidr: '192.168.5.0/24' }],
 };
 
@@ -28,7 +28,7 @@ describe('the NetworkPolicies of a namespace', () => {
   });
 
   it('change with nothing that is closed anyway', () => {
-    const moved = { ...surroundings, apiServers: ['172.18.0.9', '203.0.113.7', '2001:db8::7'] };
+    const moved = { ...surroundings, apiServers: ['172.18.0.9', '8.8.4.7', '2600::7'] };
     expect(policiesOf('team-a', moved)).to.deep.equal(policiesOf('team-a', surroundings));
   });
 });

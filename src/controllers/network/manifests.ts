@@ -4,8 +4,9 @@
  */
 import { LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
 import type { NetworkPolicy } from '../../kube/kinds.ts';
-import { familyOf, isInternet, NOT_INTERNET, type Family } from '../../wire/ranges.ts';
-import type { Destination, Surroundings } from './observed.ts';
+import { addressOf } from '../../wire/addresses.ts';
+import { isPublic, NEVER_REACHED, PRIVATE, type EgressRule } from '../../wire/egress.ts';
+import type { Surroundings } from './observed.ts';
 
 type Egress = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[number];
 type Peer = NonNullable<Egress['to']>[number];
@@ -19,7 +20,7 @@ const EGRESS: Record<PodNetwork, (surroundings: Surroundings) => Egress[]> = {
   public: ({ broker, apiServers, allowed }) => [
     toBroker(broker),
     ...DNS,
-    { to: [internet('ipv4', apiServers), internet('ipv6', apiServers)] },
+    { to: internet(apiServers) },
     ...allowed.map(to),
   ],
 };
@@ -63,22 +64,40 @@ const DNS: Egress[] = [
   { to: [{ ipBlock: { cidr: '169.254.20.10/32' } }], ports: NAMES },
 ];
 
+const V4 = [...NEVER_REACHED, ...PRIVATE].filter((range) => !range.includes(':'));
+const V6 = [...NEVER_REACHED, ...PRIVATE].filter((range) => range.includes(':'));
+
+/** What leads to all of IPv4 in a cluster without it (RFC 6052): a range of IPv4 as it is reached there. */
+const NAT64 = { cidr: '64:ff9b::/96', bits: 96 };
+const throughNat64 = (range: string): string => {
+  const [address = '', bits] = range.split('/');
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  const [high, low] = [(a << 8) | b, (c << 8) | d].map((part) => part.toString(16));
+  return `64:ff9b::${high === '0' ? '' : `${high}:${low}`}/${NAT64.bits + Number(bits)}`;
+};
+
 /** Pods, Services, nodes and metadata are in the private ranges; an API server may be on the internet. */
-const internet = (family: Family, apiServers: readonly string[]): Peer => ({
-  ipBlock: {
-    cidr: family === 'ipv4' ? '0.0.0.0/0' : '::/0',
-    except: [
-      ...NOT_INTERNET[family],
-      ...apiServers.filter((address) => familyOf(address) === family && isInternet(address)).map(single),
-    ],
-  },
-});
+function internet(apiServers: readonly string[]): Peer[] {
+  const isPublicOne = (text: string): boolean => {
+    const address = addressOf(text);
+    return address !== undefined && isPublic(address);
+  };
+  const own = apiServers.filter(isPublicOne).map(single);
+  const [own4, own6] = [
+    own.filter((range) => !range.includes(':')),
+    own.filter((range) => range.includes(':')),
+  ];
+  return [
+    { ipBlock: { cidr: '0.0.0.0/0', except: [...V4, ...own4] } },
+    { ipBlock: { cidr: '::/0', except: [...V6, ...own6] } },
+    { ipBlock: { cidr: NAT64.cidr, except: [...V4, ...own4].map(throughNat64) } },
+  ];
+}
 
 /** The range of one address. */
-export const single = (address: string): string =>
-  `${address}/${familyOf(address) === 'ipv4' ? '32' : '128'}`;
+export const single = (address: string): string => `${address}/${address.includes(':') ? '128' : '32'}`;
 
-const to = ({ cidr, port }: Destination): Egress => ({
+const to = ({ cidr, port }: EgressRule): Egress => ({
   to: [{ ipBlock: { cidr } }],
   ...(port !== undefined && { ports: tcp(port) }),
 });

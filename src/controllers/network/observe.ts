@@ -4,17 +4,18 @@ import type { Trial } from '../../crds/trial.ts';
 import { EndpointSlice } from '../../kube/kinds.ts';
 import type { Namespace, NetworkPolicy } from '../../kube/kinds.ts';
 import type { KubeClient, Store } from '../../kube/types.ts';
-import { isInternet } from '../../wire/ranges.ts';
+import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import { addressOf } from '../../wire/addresses.ts';
+import { isPublic, type EgressRule } from '../../wire/egress.ts';
 import { policiesOf, single } from './manifests.ts';
-import type { Destination, ObservedNamespace, Surroundings } from './observed.ts';
+import type { ObservedNamespace, Surroundings } from './observed.ts';
 
 export interface SurroundingsSources {
   kube: Pick<KubeClient, 'get'>;
   broker: Surroundings['broker'];
-  /** Base URLs of the store, as Pods reach it. */
-  stores: readonly string[];
+  artifacts: Pick<ArtifactStore, 'origins'>;
   /** What the installation allows. */
-  allowed: readonly Destination[];
+  allowed: readonly EgressRule[];
   /** IP addresses of a host. */
   addressesOf: (host: string) => Promise<string[]>;
   /** Milliseconds that never jump. */
@@ -66,9 +67,10 @@ export function surroundingsReader(sources: SurroundingsSources): () => Promise<
 }
 
 async function readSurroundings(sources: SurroundingsSources): Promise<Surroundings> {
+  const origins = await sources.artifacts.origins();
   const [apiServers, ...stores] = await Promise.all([
     apiServerAddresses(sources.kube),
-    ...sources.stores.map((url) => storeDestinations(sources, url)),
+    ...origins.map((origin) => storeRules(sources, origin)),
   ]);
   return { broker: sources.broker, apiServers, allowed: [...stores.flat(), ...sources.allowed] };
 }
@@ -78,14 +80,13 @@ async function apiServerAddresses(kube: Pick<KubeClient, 'get'>): Promise<string
   return (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses).toSorted();
 }
 
-const PORTS: Record<string, number> = { 'https:': 443, 'http:': 80 };
-
 /** A store on the internet is open already. */
-async function storeDestinations({ addressesOf }: SurroundingsSources, url: string): Promise<Destination[]> {
-  const { hostname, port, protocol } = new URL(url);
+async function storeRules({ addressesOf }: SurroundingsSources, origin: string): Promise<EgressRule[]> {
+  const { hostname, port } = new URL(`tcp://${origin}`);
   const addresses = await addressesOf(hostname.replace(/^\[|\]$/g, ''));
   return addresses
-    .filter((address) => !isInternet(address))
-    .toSorted()
-    .map((address) => ({ cidr: single(address), port: Number(port) || (PORTS[protocol] ?? 443) }));
+    .flatMap((text) => addressOf(text) ?? [])
+    .filter((address) => !isPublic(address))
+    .map(({ text }) => ({ cidr: single(text), port: Number(port) }))
+    .toSorted((a, b) => a.cidr.localeCompare(b.cidr));
 }

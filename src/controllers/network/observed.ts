@@ -1,12 +1,6 @@
 /** What the network controller sees; every decision rests on this alone. */
 import type { NetworkPolicy } from '../../kube/kinds.ts';
-
-/** Where a Pod may connect to beside what its policy opens anyway. */
-export interface Destination {
-  cidr: string;
-  /** TCP; missing: all ports of all protocols. */
-  port?: number;
-}
+import type { EgressRule } from '../../wire/egress.ts';
 
 /** What the policies of an installation are made of. */
 export interface Surroundings {
@@ -15,7 +9,7 @@ export interface Surroundings {
   /** IP addresses of the API server. */
   apiServers: readonly string[];
   /** What a Pod that has the internet may reach besides: the store where it is in a private network, and what the installation allows. */
-  allowed: readonly Destination[];
+  allowed: readonly EgressRule[];
 }
 
 /** Everything that a decision about a namespace rests on. */
