@@ -51,8 +51,13 @@ const withEnvironment = (command: Command): Command =>
       'multiplies the timeout of the image’s build',
       number,
     )
-    .option('--cpus <number>', 'CPUs, instead of the value in task.toml')
-    .option('--memory <size>', 'memory, such as 4Gi')
+    .option('--cpus <number|policy>', 'CPUs, instead of the value in task.toml; or a policy for it')
+    .option('--memory <size|policy>', 'memory, such as 4Gi; or a policy for it')
+    .option(
+      '--cpu-enforcement-policy <policy>',
+      'what the CPUs become: auto, limit, request, guarantee, ignore',
+    )
+    .option('--memory-enforcement-policy <policy>', 'the same for memory')
     .option('--storage <size>', 'disk, such as 20Gi')
     .option('--force-build', 'build the images again')
     .option('--no-force-build', 'use existing images (default)')

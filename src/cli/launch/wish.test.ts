@@ -42,6 +42,15 @@ describe('What a run is wished to be', () => {
     expect([options.attempts, options.agents?.length]).to.deep.equal([5, 2]);
   });
 
+  it('takes a policy of Harbor’s for one wherever Harbor does', async () => {
+    const { options } = await wish({ tasks: ['x'], cpus: 'limit', memory: 'ignore' });
+    expect(options).to.include({ cpuEnforcementPolicy: 'limit', memoryEnforcementPolicy: 'ignore' });
+    expect(options).not.to.have.any.keys('cpus', 'memory');
+    expect(await codeOf({ tasks: ['x'], cpus: 'most' })).to.equal('SB-E036');
+    const both = { tasks: ['x'], cpus: '2', cpuEnforcementPolicy: 'request' as const };
+    expect((await wish(both)).options).to.include({ cpus: '2', cpuEnforcementPolicy: 'request' });
+  });
+
   it('reads the variables of --env-file', async () => {
     expect((await wish({ tasks: ['x'], envFile: ['.env'] })).envFile).to.deep.equal({ API_KEY: 'x' });
     const both = await wish({ tasks: ['x'], envFile: ['.env', 'more.env'] });

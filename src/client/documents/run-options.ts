@@ -22,6 +22,14 @@ const Size = Type.String({
   pattern: '^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$',
   ...expected('a size with its unit, such as 512Mi or 4Gi'),
 });
+/** Harbor's: `auto` is what the task's amounts mean here, `ignore` takes the defaults in their place. */
+export const RESOURCE_POLICIES = ['auto', 'limit', 'request', 'guarantee', 'ignore'] as const;
+export type ResourcePolicy = (typeof RESOURCE_POLICIES)[number];
+const Policy = Type.Unsafe<ResourcePolicy>({
+  type: 'string',
+  enum: [...RESOURCE_POLICIES],
+  ...expected(`one of ${RESOURCE_POLICIES.join(', ')}`),
+});
 const Variables = Type.Record(Type.String(), Type.String(expected('a text')), expected('a table of texts'));
 
 const Agent = Type.Object(
@@ -73,6 +81,9 @@ export const RunOptions = Type.Object(
     }),
     memory: Size,
     storage: Size,
+    /** What becomes of a task's CPUs and memory; Harbor's names. */
+    cpuEnforcementPolicy: Policy,
+    memoryEnforcementPolicy: Policy,
     forceBuild: Flag,
     /** Ends what agents leave running before the tests appear. */
     stopBackgroundProcesses: Flag,

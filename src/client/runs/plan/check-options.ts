@@ -1,7 +1,7 @@
 /** Whether options are what they must be: by one schema, wherever they come from. */
 import { errorsOf, pathOf, valueAt } from '../../../crds/schema-errors.ts';
 import { fieldName, shown, type Path } from '../../../tasks/toml/problems.ts';
-import { RunOptions, SomeRunOptions } from '../../documents/run-options.ts';
+import { RESOURCE_POLICIES, RunOptions, SomeRunOptions } from '../../documents/run-options.ts';
 
 const LISTS = ['tasks', 'envFile', 'include', 'exclude', 'models', 'agents', 'allowEnv'];
 
@@ -13,8 +13,21 @@ export function writtenOut(given: unknown): unknown {
     if (options[key] !== undefined && !Array.isArray(options[key])) options[key] = [options[key]];
   if (Array.isArray(options['agents'])) options['agents'] = options['agents'].map(agentOf);
   if (typeof options['cpus'] === 'number') options['cpus'] = String(options['cpus']);
+  policiesApart(options);
   for (const key of ['agentEnv', 'verifierEnv']) options[key] = texts(options[key]);
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Harbor's `--cpus limit` and `--memory limit` name policies, and no amounts. */
+function policiesApart(options: Record<string, unknown>): void {
+  for (const [key, policy] of [
+    ['cpus', 'cpuEnforcementPolicy'],
+    ['memory', 'memoryEnforcementPolicy'],
+  ] as const)
+    if (RESOURCE_POLICIES.some((one) => one === options[key])) {
+      options[policy] ??= options[key];
+      options[key] = undefined;
+    }
 }
 
 function agentOf(agent: unknown): unknown {

@@ -1,24 +1,10 @@
 /** What a run says otherwise than task.toml. */
-import { amountOf } from '../../../crds/refusals.ts';
 import { MAX_SECONDS } from '../../../crds/schema.ts';
 import type { TrialSpec } from '../../../crds/trial.ts';
 import type { CompiledSpec, CompiledStep } from '../../../tasks/index.ts';
 import type { TrialManifest } from './types.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
 import { present } from '../../../crds/present.ts';
-import { resourcesOf } from '../../../tasks/compile/resources.ts';
-
-/** The run's resources; undefined where it names none. */
-export const resourcesOfRun = ({ cpus, memory, storage }: RunOptions) =>
-  resourcesOf(
-    present({
-      cpus: cpus === undefined ? undefined : amountOf(cpus),
-      memory_mb: memory === undefined ? undefined : mebibytesOf(memory),
-      storage_mb: storage === undefined ? undefined : mebibytesOf(storage),
-    }),
-  );
-
-const mebibytesOf = (size: string): number => Math.max(1, Math.ceil(amountOf(size) / 2 ** 20));
 
 type Spec = TrialManifest['spec'];
 

@@ -205,6 +205,35 @@ describe('Planning a run', () => {
     });
   });
 
+  it('makes requests and limits of CPUs and memory as Harbor’s policies have it', async () => {
+    const tasks = [await selected('[environment]\ncpus = 2\nmemory_mb = 1024\nstorage_mb = 4096\n')];
+    const of = (options: RunOptions) => {
+      const made = plan(options, { tasks });
+      return [specOf(made).environment?.resources, effectiveSpecs(made.tasks)[0]?.environment.resources];
+    };
+    const disk = { requests: { 'ephemeral-storage': '2048Mi' }, limits: { 'ephemeral-storage': '4096Mi' } };
+    const made = (requests: object, limits: object) => ({
+      requests: { ...requests, ...disk.requests },
+      limits: { ...limits, ...disk.limits },
+    });
+    const both = (policy: 'auto' | 'limit' | 'request' | 'guarantee' | 'ignore') =>
+      of({ cpuEnforcementPolicy: policy, memoryEnforcementPolicy: policy });
+    const amounts = { cpu: '2', memory: '1024Mi' };
+    expect(both('auto')).to.deep.equal([undefined, made(amounts, { memory: '1024Mi' })]);
+    expect(both('request')).to.deep.equal([{ requests: amounts }, made(amounts, {})]);
+    expect(both('guarantee')).to.deep.equal([{ requests: amounts, limits: amounts }, made(amounts, amounts)]);
+    expect(both('limit')).to.deep.equal([
+      { limits: amounts },
+      made({ cpu: '500m', memory: '512Mi' }, amounts),
+    ]);
+    const usual = { cpu: '500m', memory: '512Mi' };
+    expect(both('ignore')).to.deep.equal([{ requests: usual }, made(usual, {})]);
+    expect(of({ cpus: '4', cpuEnforcementPolicy: 'limit' })[0]).to.deep.equal({ limits: { cpu: '4' } });
+    expect(refusal({ memoryEnforcementPolicy: 'limit' }).why).to.match(
+      /environment\.memory_mb is missing; the policy limit needs it/,
+    );
+  });
+
   it('sets what a run alone can say', () => {
     const scheduling = { queueName: 'evals' };
     const spec = specOf(

@@ -21,7 +21,8 @@ import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
-import { ofRun, withBackground, withTimeouts, resourcesOfRun } from './overrides.ts';
+import { ofRun, withBackground, withTimeouts } from './overrides.ts';
+import { resourcesOfRun } from './resources.ts';
 import { effective } from './effective.ts';
 import { RunSecrets } from './secrets.ts';
 import { listed, variablesOf } from './trial-variables.ts';
@@ -195,7 +196,10 @@ function specOf({ task }: SelectedTask, { agent, model }: Contender, shared: Sha
   const { steps, ...env } = variablesOf(task, agent, shared);
   const version = taskVersion(taskHash(task));
   const uri = `s3://${bucket}/${taskPrefix(DATASET, task.name, version)}`;
-  const environment = { ...present({ resources: resourcesOfRun(options) }), ...listed(env.environment) };
+  const environment = {
+    ...present({ resources: resourcesOfRun(options, task) }),
+    ...listed(env.environment),
+  };
   return {
     task: { name: task.name, dataset: DATASET, version, s3: { uri } },
     ...filled('environment', environment),
