@@ -11,12 +11,22 @@ export interface Pattern {
 const FROM_TO = /^([^=]+)=(.+)$/;
 
 /** Readers over `env`; what is missing or wrong goes to `problems` as `VARIABLE: value and reason`. An empty value counts as missing. */
-export function reader(env: Env, problems: string[]) {
-  const check = (name: string, value: string, pattern?: Pattern): string => {
+export const reader = (env: Env, problems: string[]) => ({
+  ...ofOne(env, problems),
+  ...ofMany(env, problems),
+});
+
+const checking =
+  (problems: string[]) =>
+  (name: string, value: string, pattern?: Pattern): string => {
     if (value && pattern && !pattern.is.test(value))
       problems.push(`${name}: ${value} is not ${pattern.called}`);
     return value;
   };
+
+/** Readers of single values. */
+function ofOne(env: Env, problems: string[]) {
+  const check = checking(problems);
   const optional = (name: string, pattern?: Pattern): string | undefined =>
     env[name] ? check(name, env[name], pattern) : undefined;
   const text = (name: string, fallback?: string, pattern?: Pattern): string => {
@@ -44,6 +54,12 @@ export function reader(env: Env, problems: string[]) {
     if (!choices.includes(value)) problems.push(`${name}: ${value} is not one of ${choices.join(', ')}`);
     return value;
   };
+  return { text, optional, url, optionalUrl, integer, choice };
+}
+
+/** Readers of several values in one variable. */
+function ofMany(env: Env, problems: string[]) {
+  const check = checking(problems);
   /** `from=to,from=to`; `to` must match. Set and empty means none. */
   const pairs = (name: string, to: Pattern, fallback = ''): Record<string, string> => {
     const entries = (env[name] ?? fallback).split(',').filter((entry) => entry !== '');
@@ -79,7 +95,7 @@ export function reader(env: Env, problems: string[]) {
     if (value === undefined) problems.push(`${name}: ${env[name]} is not ${called}`);
     return value ?? fallback;
   };
-  return { text, optional, url, optionalUrl, integer, choice, pairs, list, parsed, json };
+  return { pairs, list, parsed, json };
 }
 
 function parsedJson(text: string): unknown {

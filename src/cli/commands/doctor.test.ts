@@ -162,7 +162,8 @@ describe('sb doctor', function () {
     const { code, diagnosis } = await doctor(Object.fromEntries(denied), '-o', 'json');
     expect(code).to.equal(0);
     expect(statesOf(diagnosis(), 'problem')).to.deep.equal([]);
-    const blind = 'namespace, operator, broker, network, registry, quota, nodes, processes, autoscaling, image-pulls';
+    const blind =
+      'namespace, operator, broker, network, registry, quota, nodes, processes, autoscaling, image-pulls';
     expect(statesOf(diagnosis(), 'warning').join(', ')).to.equal(blind);
     const room = diagnosis().findings.find(({ check }) => check === 'nodes');
     expect(room?.why).to.equal('you may not list nodes');

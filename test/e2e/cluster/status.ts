@@ -66,7 +66,11 @@ async function policyEngineStatus(): Promise<Part> {
   const seen = await kubectl(query, { timeoutSeconds: 10 }).catch(() => '');
   const engines = [policyEngine, 'kindnet'];
   const [name, replicas = ''] = engines.flatMap(
-    (engine) => seen.split('\n').find((line) => line.startsWith(`${engine} `))?.split(' ') ?? [],
+    (engine) =>
+      seen
+        .split('\n')
+        .find((line) => line.startsWith(`${engine} `))
+        ?.split(' ') ?? [],
   );
   if (name === undefined) return { part, health: 'ok without: no NetworkPolicy is enforced', where: '' };
   const [ready, wanted] = replicas.split('/');
