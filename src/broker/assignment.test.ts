@@ -80,6 +80,7 @@ describe('assignment', () => {
       agent: { ...agent, env: [] },
       hooks: [],
       artifacts: [{ source: '/app/out', into: 'app/out' }],
+      networks: { environment: 'Public', agent: 'Public', verifier: 'Public' },
     });
     expect(upload).to.equal(false);
   });
@@ -95,6 +96,17 @@ describe('assignment', () => {
       variables: ['http_proxy'],
     });
     expect(steps[0].networks).to.deep.equal({ environment: 'None', agent: 'None', verifier: 'None' });
+  });
+
+  it('says of each step what its own phases may reach', () => {
+    const toml =
+      '[[steps]]\nname = "a"\n[steps.agent]\nnetwork_mode = "no-network"\n[[steps]]\nname = "b"\n[steps.verifier]\nnetwork_mode = "allowlist"\n';
+    const { network, steps } = assignment({ toml });
+    expect(network.restricted).to.equal(true);
+    expect(steps.map(({ networks }) => Object.values(networks))).to.deep.equal([
+      ['Public', 'None', 'Public'],
+      ['Public', 'Public', 'Allowlist'],
+    ]);
   });
 
   it('lets every phase run as its own user, else as the environment’s, else as the image’s', () => {

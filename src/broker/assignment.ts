@@ -12,7 +12,8 @@ import type {
 import type { EnvVar } from '../crds/environment.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
-import type { Compiled } from '../tasks/index.ts';
+import { podNetworkOf } from '../tasks/index.ts';
+import type { Compiled, CompiledStep } from '../tasks/index.ts';
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */
 const variables = (env: EnvVar[]): AssignedVariable[] =>
@@ -38,15 +39,8 @@ export function assignmentOf(
   const { user: own, healthcheck } = compiled.environments.agent;
   const workdir = compiled.environments.agent.workdir ?? (image.workdir || '/');
   const user = own ?? (image.user || '0');
-  const assigned = (step: Compiled['steps'][number], index: number): AssignedStep => ({
-    ...stepOf(step, { user, workdir, rules }),
-    networks: networksOf(compiled, index),
-  });
+  const assigned = (step: CompiledStep): AssignedStep => stepOf(step, { user, workdir, rules });
   const [first, ...others] = compiled.steps;
-  const steps: Assignment['steps'] = [
-    assigned(first, 0),
-    ...others.map((step, index) => assigned(step, index + 1)),
-  ];
   return {
     trial: { namespace, name, uid, attempt },
     task: { name: trial.spec.task.name, ...present({ version: compiled.version }), source },
@@ -54,28 +48,18 @@ export function assignmentOf(
     workdir,
     user,
     ...present({ healthcheck, seeds: compiled.seeds }),
-    network: podNetwork(compiled, { steps, probePort }),
-    steps,
+    network: assignedNetwork(compiled, probePort),
+    steps: [assigned(first), ...others.map(assigned)],
     rewardStrategy: compiled.rewardStrategy,
     notes: compiled.notes,
     upload: trial.spec.uploadResults,
   };
 }
 
-/** What the phases of a step may reach. */
-function networksOf({ environments }: Compiled, _step: number): AssignedStep['networks'] {
-  const { mode } = environments.agent.network;
-  return { environment: mode, agent: mode, verifier: mode };
-}
-
-/** Of the Pod as a whole: a phase that may reach less than the internet closes it to all. */
-function podNetwork(
-  { environments }: Compiled,
-  { steps, probePort }: Pick<Assignment, 'steps'> & { probePort: number },
-): Assignment['network'] {
+function assignedNetwork({ environments, steps }: Compiled, probePort: number): Assignment['network'] {
   const { env, network } = environments.agent;
   return {
-    restricted: steps.some(({ networks }) => Object.values(networks).some((mode) => mode !== 'Public')),
+    restricted: podNetworkOf(steps) === 'restricted',
     enforcement: network.enforcement,
     probePort,
     variables: env.map((variable) => variable.name),
@@ -85,9 +69,9 @@ function podNetwork(
 type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string; workdir: string };
 
 function stepOf(
-  { name, healthcheck, agent, verifier, hooks, artifacts, uncopied, minRewards }: Compiled['steps'][number],
+  { name, healthcheck, agent, verifier, hooks, artifacts, uncopied, minRewards, networks }: CompiledStep,
   facts: StepFacts,
-): Omit<AssignedStep, 'networks'> {
+): AssignedStep {
   const { user, workdir } = facts;
   const absolute = <One extends { source: string }>(artifact: One): One => ({
     ...artifact,
@@ -106,13 +90,15 @@ function stepOf(
         user: verifier.user ?? user,
       },
     }),
+    networks: {
+      environment: networks.environment.mode,
+      agent: networks.agent.mode,
+      verifier: networks.verifier.mode,
+    },
   };
 }
 
-function agentOf(
-  agent: Compiled['steps'][number]['agent'],
-  { user, workdir, rules }: StepFacts,
-): AssignedAgent {
+function agentOf(agent: CompiledStep['agent'], { user, workdir, rules }: StepFacts): AssignedAgent {
   const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run, skillsDir, mcpServers } = agent;
   return {
     name,

@@ -120,9 +120,12 @@ export type Healthcheck = Type.Static<typeof Healthcheck>;
 
 export const Network = Type.Object(
   {
-    mode: choice(['Public', 'None', 'Allowlist'], 'What the task container may reach.', {
-      default: 'Public',
-    }),
+    mode: Type.Optional(
+      choice(
+        ['Public', 'None', 'Allowlist'],
+        'What every phase may reach: Public the internet, None nothing, Allowlist the hosts of the list; default: of each phase what task.toml says, else Public.',
+      ),
+    ),
     allowedHosts: Type.Optional(
       atomicList(text(253, 'Host, `*.`-host, IP or CIDR.'), {
         maxItems: 64,
@@ -209,7 +212,7 @@ export const Environment = Type.Object(
         reason: 'FieldValueInvalid',
       },
       {
-        rule: "self.network.mode == 'Public'",
+        rule: "!has(self.network.mode) || self.network.mode == 'Public'",
         message: 'network.mode None and Allowlist are not supported yet; use Public',
         reason: 'FieldValueForbidden',
         fieldPath: '.network.mode',

@@ -68,7 +68,7 @@ describe('The schemas of spec and status', () => {
     const environment = described.find(({ path }) => path === 'Trial.spec.environment');
     expect(environment?.schema.default).to.deep.equal({
       allowPrivilegeEscalation: true,
-      network: { mode: 'Public', enforcement: 'BestEffort' },
+      network: { enforcement: 'BestEffort' },
     });
   });
 

@@ -21,6 +21,7 @@ export type { TaskMetadata } from './metadata.ts';
 export type { Task, TaskFile, TaskFolder } from './task.ts';
 export { taskOfConfigMap } from './config-map.ts';
 export { compile, filledIn, refusalOf } from './compile/compile.ts';
+export { podNetworkOf } from './compile/network.ts';
 export { headerVariables } from './compile/tools.ts';
 export { refusedBySpec, refusedOf, storedSpec } from './compile/refusals.ts';
 export type {

@@ -12,7 +12,7 @@ import type { ApiError } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
-import { jobFor, networkOf, taskBuildFor } from './manifests.ts';
+import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import { observe, seeJob } from './observe.ts';
@@ -22,6 +22,7 @@ import { afterBuildRefused, afterJobRefused, whereNameIsTaken } from './done.ts'
 import { nextAction } from './decide.ts';
 import type { Action } from './decide.ts';
 import type { Done } from './done.ts';
+import { podNetworkOf } from '../../tasks/index.ts';
 import { trialConfig, trialResult } from '../../results/trial-result.ts';
 import { reportOf, trialStatus } from './status.ts';
 
@@ -83,7 +84,7 @@ async function createJob(
   { compiled, images, taskContent }: Action & { kind: 'createJob' },
 ): Promise<Done> {
   const { trial, attempt } = seen;
-  const isRestricted = networkOf(compiled.spec) === 'restricted';
+  const isRestricted = podNetworkOf(compiled.spec.work) === 'restricted';
   const settings = { ...deps.settings(), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
   const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent }) });
   try {

@@ -2,16 +2,7 @@
 import { secretVariable } from '../../wire/assignment.ts';
 import { POD_PATHS, verifierPaths } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
-import {
-  ANNOTATION,
-  API_VERSION,
-  identityOf,
-  jobName,
-  LABEL,
-  sha256,
-  trialName,
-  type PodNetwork,
-} from '../../crds/names.ts';
+import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
@@ -30,6 +21,7 @@ import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, type ContainerLayout } from '../../pods/building/layout.ts';
 import { verifierAnnotations, type VerifierImages } from '../../pods/verifier-images.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
+import { podNetworkOf } from '../../tasks/index.ts';
 import type { CompiledTrial } from './observed.ts';
 import {
   CONTROL,
@@ -80,7 +72,7 @@ export function jobFor(
   return attemptJob({
     owner: { kind: 'Trial', metadata },
     number: attempt,
-    labels: { [LABEL.network]: networkOf(spec), ...present({ [LABEL.run]: spec.run }) },
+    labels: { [LABEL.network]: podNetworkOf(spec.work), ...present({ [LABEL.run]: spec.run }) },
     annotations: {
       [ANNOTATION.trialName]: metadata.name,
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,
@@ -109,10 +101,6 @@ export function jobFor(
     },
   });
 }
-
-/** The network of the Pod as a whole: a phase that may reach less than the internet closes it to all. */
-export const networkOf = ({ environment }: Trial['spec']): PodNetwork =>
-  environment.network.mode === 'Public' ? 'public' : 'restricted';
 
 /** The cluster's name servers are closed to it like everything else: names are the broker's to look up. */
 const NO_NAMES: Partial<PodSpec> = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } };
@@ -149,7 +137,7 @@ function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: Attem
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
     }),
     ...placement(trial.spec, settings),
-    ...(networkOf(trial.spec) === 'restricted' && NO_NAMES),
+    ...(podNetworkOf(trial.spec.work) === 'restricted' && NO_NAMES),
     containers: [courier(trial, settings), ...working.containers],
     volumes: {
       control: CONTROL,

@@ -37,7 +37,7 @@ describe('compile', () => {
             timeoutSeconds: 600,
             queueTimeoutSeconds: 1800,
           },
-          network: { mode: 'Public', enforcement: 'BestEffort' },
+          network: { enforcement: 'BestEffort' },
           allowPrivilegeEscalation: true,
           resources: {
             requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
@@ -52,6 +52,11 @@ describe('compile', () => {
           verifier: { mode: 'Shared', disabled: false, timeoutSeconds: 600, env: [] },
           hooks: [],
           artifacts: [],
+          networks: {
+            environment: { mode: 'Public', hosts: [] },
+            agent: { mode: 'Public', hosts: [] },
+            verifier: { mode: 'Public', hosts: [] },
+          },
         },
       ],
       rewardStrategy: 'Mean',

@@ -5,6 +5,7 @@ import { present } from '../../crds/present.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from './of-task.ts';
+import { badHosts } from './network.ts';
 import { missingFiles, noImage, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
 import { completeResources } from './resources.ts';
 import { stepsOf, unknownSteps, type MadeStep } from './steps.ts';
@@ -45,6 +46,7 @@ export function compile(spec: TrialSpec, task: CompilableTask, defaults: Compile
     problems: onceEach([
       ...unsupportedProblems(task),
       ...unknownSteps(spec, config),
+      ...badHosts(spec),
       ...all.flatMap(({ step: { name, verifier }, environment: own }) =>
         missingFiles(spec, task, { name, needsTest: !verifier.disabled && !own?.hasTests }),
       ),

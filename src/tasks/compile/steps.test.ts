@@ -31,6 +31,9 @@ const messages = (...input: Parameters<typeof compiled>) =>
     .problems.filter(({ reason }) => reason === 'TaskInvalid')
     .map(({ message }) => message);
 
+const PUBLIC = { mode: 'Public', hosts: [] };
+const ALL_PUBLIC = { environment: PUBLIC, agent: PUBLIC, verifier: PUBLIC };
+
 const SAID = `
 multi_step_reward_strategy = "final"
 artifacts = ["/all"]
@@ -87,6 +90,7 @@ describe('compile of several steps', () => {
         },
         hooks: [{ command: 'every', timeoutSeconds: 60 }],
         artifacts: [{ source: '/all', into: 'all' }],
+        networks: ALL_PUBLIC,
       },
       {
         name: 'two',
@@ -119,6 +123,7 @@ describe('compile of several steps', () => {
           { source: '/own', into: 'own' },
         ],
         minRewards: { reward: 0.5 },
+        networks: ALL_PUBLIC,
       },
     ]);
   });

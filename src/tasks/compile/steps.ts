@@ -7,6 +7,7 @@ import type { Hook } from '../../wire/assignment.ts';
 import type { StepConfig, TaskConfig } from '../toml/schema.ts';
 import { artifactCopies } from './artifacts.ts';
 import { artifactsOf, healthcheckOf, merged, phaseOf, tableOf, userOf } from './of-task.ts';
+import { networksOf } from './network.ts';
 import { badArtifact, invalid, openVariables } from './problems.ts';
 import type {
   CompilableTask,
@@ -51,16 +52,29 @@ export interface Given {
 /** All steps. */
 export function stepsOf(given: Given): [MadeStep, ...MadeStep[]] {
   const [first, ...others] = placesOf(given.task.config);
-  const make = (place: Place): MadeStep => withVerifier(stepFor(given.spec, given.task, place), place, given);
+  const make = (place: Place): MadeStep => {
+    const made = withVerifier(stepFor(given.spec, given.task, place), place, given);
+    return withNetworks(made, place, given);
+  };
   return [make(first), ...others.map(make)];
+}
+
+/** A step as far as it is known where its verifier runs. */
+type Draft = Omit<MadeStep, 'step'> & { step: Omit<CompiledStep, 'networks'> };
+
+/** Says what its phases may reach. */
+function withNetworks(made: Draft, { ofTask }: Place, { spec, task: { config } }: Given): MadeStep {
+  const { step } = made;
+  const networks = networksOf(spec, { config, ofTask, verifier: step.verifier });
+  return { ...made, step: { ...step, networks } };
 }
 
 /** Says where the verifier runs. */
 function withVerifier(
-  made: MadeStep,
+  made: Draft,
   { index, ofTask }: Place,
   { spec, task, environment: agent, defaults }: Given,
-): MadeStep {
+): Draft {
   const { step } = made;
   const mode = verifierMode(spec, { config: task.config, ofTask }, defaults);
   if (mode === 'Shared' || spec.verifier.disabled)
@@ -75,7 +89,7 @@ function withVerifier(
   };
 }
 
-function stepFor(spec: TrialSpec, task: CompilableTask, { index, ofTask }: Place): MadeStep {
+function stepFor(spec: TrialSpec, task: CompilableTask, { index, ofTask }: Place): Draft {
   const name = ofTask?.name;
   const ofTrial = spec.steps?.find((step) => step.name === name);
   const verifier = verifierFor(spec, task.config, { index, ofTask, ofTrial });

@@ -26,6 +26,7 @@
  * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
  * | timeout of the verifier | `steps[].verifier.timeoutSeconds`, `verifier.timeoutSeconds` | `steps[].verifier.timeout_sec`; without steps `verifier.timeout_sec` | 600 s |
  * | user of a phase | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `environment.user`, then the image's |
+ * | network of a phase | `environment.network.mode`, of all phases | `steps[].agent`, `agent`, then `environment`; `steps[].verifier`, `verifier`, then the `environment` of its container: `network_mode` | Public |
  * | artifacts of a step | `artifacts`, unless empty | `artifacts`, and `steps[].artifacts` | none |
  * | hooks of a step | | `verifier.collect`, and `steps[].verifier.collect` | none |
  * | healthcheck of a step | | `steps[].healthcheck` | none |
@@ -41,6 +42,7 @@ import type { ByRole, VerifierRole } from '../../crds/trial-status.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
 import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
+import type { NetworkPhase, PhaseNetwork } from '../../wire/network.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 
@@ -104,6 +106,8 @@ export interface CompiledStep {
   uncopied?: UncopiedArtifact[];
   /** By key of the reward: where one is less, or missing, the following steps do not run. */
   minRewards?: Record<string, number>;
+  /** What its phases may reach. */
+  networks: Record<NetworkPhase, PhaseNetwork>;
 }
 
 /** Why a task cannot be run; the words are the Trial's `message`. */

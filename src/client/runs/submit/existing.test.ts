@@ -7,7 +7,7 @@ const STORED = {
   environment: {
     image: 'debian',
     resources: { requests: { cpu: '2' } },
-    network: { mode: 'Public', enforcement: 'BestEffort' },
+    network: { enforcement: 'BestEffort' },
   },
   agent: { name: 'oracle', setupTimeoutSeconds: 360 },
   verifier: { disabled: false },
