@@ -1,4 +1,4 @@
-/** Entry point of `npm run generate`: writes config, docs/reference and the table of rooms out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
+/** Entry point of `npm run generate`: writes config, docs/reference and the tables of rooms and of fields out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
 import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { NOTICE, type Files } from './generate/kustomize.ts';
 import { conditionsPage, kindPage } from './generate/reference.ts';
 import { readHouse } from './generate/rooms/rooms.ts';
 import { withTable } from './generate/rooms/table.ts';
+import { withFields } from './generate/task-fields.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
 import { EVENT_PERMISSIONS, leasePermissions } from './kube/permissions.ts';
 import type { Permission } from './kube/types.ts';
@@ -72,8 +73,13 @@ async function write(): Promise<void> {
     await mkdir(path, { recursive: true });
     for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
   }
-  const architecture = join(ROOT, 'docs/architecture.md');
-  await writeFile(architecture, withTable(await readFile(architecture, 'utf8'), readHouse(ROOT)));
+  await rewrite('docs/architecture.md', (page) => withTable(page, readHouse(ROOT)));
+  await rewrite('docs/tasks.md', withFields);
+}
+
+async function rewrite(file: string, change: (page: string) => string): Promise<void> {
+  const path = join(ROOT, file);
+  await writeFile(path, change(await readFile(path, 'utf8')));
 }
 
 if (import.meta.main) await write();

@@ -1,16 +1,11 @@
 /** The table of rooms in `docs/architecture.md`. Pure. */
+import { between } from '../in-page.ts';
 import type { House, Room } from './rooms.ts';
 
-const OPEN = '<!-- rooms.json: this table is generated -->';
-const CLOSE = '<!-- end of the table -->';
+const MARKS = ['<!-- rooms.json: this table is generated -->', '<!-- end of the table -->'] as const;
 
 /** The page with the table as `rooms.json` has it now. Throws where the page has no place for it. */
-export function withTable(page: string, house: House): string {
-  const [before, rest] = page.split(OPEN);
-  const after = rest?.split(CLOSE)[1];
-  if (before === undefined || after === undefined) throw new Error(`expected ${OPEN} … ${CLOSE}`);
-  return `${before}${OPEN}\n\n${tableOf(house)}\n${CLOSE}${after}`;
-}
+export const withTable = (page: string, house: House): string => between(page, MARKS, tableOf(house));
 
 const tableOf = ({ rooms }: House): string =>
   ['| room | is | may import |', '| --- | --- | --- |', ...rooms.map(rowOf), ''].join('\n');
