@@ -55,11 +55,16 @@ export function taskMetadata(task: Task, contextSha256?: string): TaskMetadata {
     config: task.config,
     files: filesThatMatter(task.files),
   };
-  const plain = JSON.stringify(metadata, (_key, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  );
-  return JSON.parse(plain) as TaskMetadata;
+  return JSON.parse(jsonOf(metadata)) as TaskMetadata;
 }
+
+const jsonOf = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
+
+/** Bytes that a parsed task.toml takes of a `metadata.json`, and how many it may. */
+export const configBytes = (config: TaskConfig): number => Buffer.byteLength(jsonOf(config));
+/** The rest is for what else is in there, files that matter most of all. */
+export const CONFIG_MAX_BYTES = METADATA_MAX_BYTES - 16 * 1024;
 
 const MATTERS =
   /^(?:(?:steps\/[^/]+\/)?(?:instruction\.md|solution\/solve\.sh|tests\/(?:test\.sh|Dockerfile|docker-compose\.yaml))|environment\/(?:Dockerfile|docker-compose\.yaml))$/;

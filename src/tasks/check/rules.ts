@@ -1,4 +1,4 @@
-/** Names of what can be wrong with a task, and which of them are looked for. All but `unsupported-feature`, `carriage-return` and `missing-copy-source` are those of `harbor lint` 0.25. */
+/** Names of what can be wrong with a task, and which of them are looked for. All but `unsupported-feature`, `carriage-return`, `unusable-script` and `missing-copy-source` are those of `harbor lint` 0.25. */
 import { parse } from 'smol-toml';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,6 +21,7 @@ export const RULES = {
   },
   'unsupported-feature': { severity: 'error', about: 'this version of sb-operator does not run it' },
   'carriage-return': { severity: 'error', about: 'a script whose first line ends as Windows has it' },
+  'unusable-script': { severity: 'error', about: 'a script that is empty or no text' },
   'missing-copy-source': { severity: 'warning', about: 'a Dockerfile copies what the context lacks' },
   'unknown-config-field': { severity: 'warning', about: 'a field of task.toml that means nothing' },
   'shared-verifier': { severity: 'warning', about: 'the verifier runs where the agent was root' },

@@ -90,6 +90,8 @@ function scripts({ paths, verifications }: Sources): Map<string, boolean> {
 
 async function inScript(sources: Sources, path: string, separate: boolean): Promise<LintMessage[]> {
   const file = join(sources.folder, path);
+  const fault = scriptFault(await readFile(file).catch(() => undefined));
+  if (fault !== undefined) return [finding('unusable-script', file, { line: 1, message: fault })];
   const text = await textOf(sources, path);
   const [shebang = ''] = text.split('\n', 1);
   const returns = shebang.startsWith('#!') && shebang.endsWith('\r');
@@ -101,6 +103,18 @@ async function inScript(sources: Sources, path: string, separate: boolean): Prom
       ),
     ),
   ];
+}
+
+/** Why no interpreter runs this as it is meant; undefined for a script, and for what cannot be read, which is told of elsewhere. */
+function scriptFault(bytes: Buffer | undefined): string | undefined {
+  if (!bytes) return undefined;
+  if (bytes.toString().trim() === '') return 'the script is empty; expected commands';
+  const mark = bytes.subarray(0, 2).toString('hex');
+  if (mark === 'fffe' || mark === 'feff') return 'the script is UTF-16; expected UTF-8';
+  if (bytes.includes(0)) return 'the script holds a NUL; expected text';
+  return bytes.subarray(0, 3).toString('hex') === 'efbbbf'
+    ? 'the script begins with a byte order mark, so that its first line names no interpreter; expected it without'
+    : undefined;
 }
 
 const RETURNS =

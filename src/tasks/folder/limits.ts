@@ -1,5 +1,7 @@
 /** How much a task may be, known before any file is read. */
+import { CONFIG_MAX_BYTES, configBytes } from '../metadata.ts';
 import type { Problem } from '../toml/problems.ts';
+import type { TaskConfig } from '../toml/schema.ts';
 
 /** Sixteen bits count a zip's entries. */
 const MAX_FILES = 65_535;
@@ -10,6 +12,7 @@ const MAX_NAME = 200;
 
 interface Sized {
   name: string;
+  config: TaskConfig;
   files: readonly { path: string; size: number }[];
 }
 
@@ -18,6 +21,7 @@ export const limitProblems = (task: Sized): Problem[] => [
   ...tooLong(task),
   ...tooMany(task),
   ...tooLarge(task),
+  ...tooMuchSaid(task),
 ];
 
 const tooLong = ({ name: { length } }: Sized): Problem[] =>
@@ -39,6 +43,13 @@ const tooMany = ({ files: { length } }: Sized): Problem[] =>
           message: `the task has ${length} files; expected at most ${MAX_FILES}: put them into an image`,
         },
       ];
+
+function tooMuchSaid({ config }: Sized): Problem[] {
+  const bytes = configBytes(config);
+  if (bytes <= CONFIG_MAX_BYTES) return [];
+  const message = `task.toml comes to ${bytes} bytes; expected at most ${CONFIG_MAX_BYTES}: put what is large into files of the task`;
+  return [{ field: 'task.toml', message }];
+}
 
 const mebibytes = (size: number): string => `${Math.ceil(size / 2 ** 20)} MiB`;
 

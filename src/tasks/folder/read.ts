@@ -55,7 +55,7 @@ export async function checkFiles(
   root: string,
   { found, config, name }: { found: Found; config: TaskConfig; name: string },
 ): Promise<Checked> {
-  const tooMuch = limitProblems({ name, files: found.files });
+  const tooMuch = limitProblems({ name, config, files: found.files });
   const problems = [...found.problems, ...checkLayout(config, found), ...checkName(name), ...tooMuch];
   const hashed = [];
   for (const file of tooMuch.length > 0 ? [] : found.files)

@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { errorsOf, pathOf, plainKey, valueAt } from '../../crds/schema-errors.ts';
 import { modernise } from './aliases.ts';
+import { checkNul, isTooDeep, MAX_DEPTH } from './bounds.ts';
 import { lineFinder } from './lines.ts';
 import { readNumbers, type Schema } from './numbers.ts';
 import { fieldName, shown, TaskFormatError } from './problems.ts';
@@ -32,6 +33,10 @@ export function parseTaskToml(text: string, file = 'task.toml'): TaskConfig {
 /** The same for whoever has something to say about the rest, too. Throws TaskFormatError where the text is no TOML. */
 export function readTaskToml(text: string, file = 'task.toml'): ReadConfig {
   const document = parseToml(text, file);
+  if (isTooDeep(document)) {
+    const message = `nested deeper than ${MAX_DEPTH} tables and lists; expected a flatter one`;
+    throw new TaskFormatError(file, [{ field: '', message }]);
+  }
   const lineOf = lineFinder(text);
   const problems: Problem[] = [];
   const report = (path: Path, rest: string): void => {
@@ -50,7 +55,10 @@ export function readTaskToml(text: string, file = 'task.toml'): ReadConfig {
   }
   // The rules read typed values: they have a say where defaults can stand in for what did not fit.
   const fits = Value.Check(TaskConfig, Value.Default(TaskConfig, config));
-  if (fits) checkRules(config, report);
+  if (fits) {
+    checkRules(config, report);
+    checkNul(config, report);
+  }
   return { problems: inOrder(problems), ...(fits && { config }) };
 }
 

@@ -29,8 +29,17 @@ export function checkRules(config: TaskConfig, report: Report): void {
   }
 }
 
+/** As the API takes it of agent and verifier. */
+const USER = /^\w[\w.-]*(:\w[\w.-]*)?$/;
+
 function checkVerifier(verifier: VerifierConfig, path: Path, report: Report): void {
   checkNetwork(verifier, path, report);
+  for (const [index, { user = 'root' }] of verifier.collect.entries())
+    if (!USER.test(String(user)))
+      report(
+        [...path, 'collect', index, 'user'],
+        `is ${shown(user)}; expected a name or a number, with :group or without`,
+      );
   if (!verifier.environment) return;
   if (verifier.environment_mode === 'shared')
     report(
@@ -42,7 +51,9 @@ function checkVerifier(verifier: VerifierConfig, path: Path, report: Report): vo
 
 function checkEnvironment(environment: EnvironmentConfig, path: Path, report: Report): void {
   checkNetwork(environment, path, report);
-  const { os, workdir = '/' } = environment;
+  const { os, workdir = '/', docker_image: image = 'debian' } = environment;
+  if (!/^[^\s\p{Cc}]+$/u.test(image))
+    report([...path, 'docker_image'], `is ${shown(image)}; expected the name of an image, without spaces`);
   // A path of Windows is for what runs Windows to judge.
   if (os !== 'windows' && !workdir.startsWith('/'))
     report([...path, 'workdir'], `is ${shown(workdir)}; expected an absolute path`);

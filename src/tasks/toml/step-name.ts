@@ -15,5 +15,5 @@ export function stepNameFault(name: string): string | undefined {
     : 'the name of a folder that every system allows: no separators, control or reserved characters, device names, or dots and spaces at its end';
 }
 
-/** Equal for names that a file system without case, or one that normalises Unicode, takes for one. */
-export const stepNameKey = (name: string): string => name.normalize('NFC').toLowerCase();
+/** Equal for names that a file system without case, or one that normalises Unicode, takes for one: ß is ss, as in Python's casefold. */
+export const stepNameKey = (name: string): string => name.normalize('NFC').toUpperCase().toLowerCase();
