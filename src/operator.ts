@@ -1,5 +1,6 @@
 /** Composition root: wires controllers and broker. Every replica serves the broker; the leader reconciles. */
-import { lookup } from 'node:dns/promises';
+import { lookup as lookUpAddresses } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { subjects } from './broker/identity/subjects.ts';
@@ -25,6 +26,7 @@ import { collectProcessMetrics, serveHealth } from './kube/health.ts';
 import { createMetrics } from './kube/metrics.ts';
 import { runOrDie, stopAtSignal } from './kube/process.ts';
 import { inWorkOf } from './kube/work/in-work.ts';
+import { lookup } from './providers/lookup.ts';
 import { providerMetrics } from './providers/metered.ts';
 import type { Adapters } from './providers/profiles/profile.ts';
 import { openAdapters } from './providers/profiles/profiles.ts';
@@ -142,7 +144,11 @@ export class SbOperator extends WatchingOperator {
 }
 
 const addressesOf = async (host: string): Promise<string[]> =>
-  (await lookup(host, { all: true })).map(({ address }) => address);
+  (await lookUpAddresses(host, { all: true })).map(({ address }) => address);
+
+/** Of this Pod or machine: no cluster has a tunnel lead back to it. */
+const ownAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address));
 
 /** Starts everything; at a signal it ends in order: work and broker, health, connections. */
 async function main(): Promise<void> {
@@ -169,6 +175,8 @@ async function main(): Promise<void> {
     tasks: operator.tasks,
     now,
     store: adapters.artifacts,
+    egress: { allowed: config.egressAllowed, refused: ownAddresses() },
+    storeLookup: lookup,
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,
     probePort: config.broker.probePort,

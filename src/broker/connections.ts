@@ -16,6 +16,7 @@ export interface ConnectionLimits {
 export const CONNECTION_LIMITS: ConnectionLimits = { perAddress: 256, total: 1024 };
 
 interface Connection {
+  id: string;
   socket: Socket;
   address: string;
   /** Requests that have begun and are not answered. */
@@ -25,64 +26,99 @@ interface Connection {
 /** A TLS connection and the TCP connection beneath it are two objects with these in common. */
 const idOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${remotePort}`;
 
-/** Keeps `server` within `limits` from now on. A connection counts as silent until its request's head is complete. */
-export function limitConnections(server: Server, limits: ConnectionLimits): void {
-  /** The longest silent first. */
-  const connections = new Map<string, Connection>();
-  const byAddress = new Map<string, number>();
+/** The connections that count, the longest silent first. */
+class Counted {
+  readonly #limits: ConnectionLimits;
+  readonly #connections = new Map<string, Connection>();
+  readonly #byAddress = new Map<string, number>();
 
-  const count = (address: string, change: number): number => {
-    const now = (byAddress.get(address) ?? 0) + change;
-    if (now > 0) byAddress.set(address, now);
-    else byAddress.delete(address);
-    return now;
-  };
-  const remove = (socket: Socket, id: string): void => {
-    const connection = connections.get(id);
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
+  }
+
+  get(socket: Socket): Connection | undefined {
+    return this.#connections.get(idOf(socket));
+  }
+
+  add(socket: Socket): Connection {
+    const { remoteAddress: address = '' } = socket;
+    const connection = { id: idOf(socket), socket, address, running: 0 };
+    this.#connections.set(connection.id, connection);
+    this.#count(address, 1);
+    return connection;
+  }
+
+  remove(connection: Connection): void {
     // Another one may have come from that port since.
-    if (connection?.socket !== socket) return;
-    connections.delete(id);
-    count(connection.address, -1);
-  };
-  const longestSilent = (address: string | undefined): [string, Connection] | undefined => {
-    for (const entry of connections)
-      if (entry[1].running === 0 && (address === undefined || entry[1].address === address)) return entry;
-    return undefined;
-  };
+    if (this.#connections.get(connection.id) !== connection) return;
+    this.#connections.delete(connection.id);
+    this.#count(connection.address, -1);
+  }
+
+  /** It is now the one that was silent for the shortest time. */
+  renew(connection: Connection): void {
+    if (this.#connections.get(connection.id) !== connection) return;
+    this.#connections.delete(connection.id);
+    this.#connections.set(connection.id, connection);
+  }
 
   /** Whether there is room for one more, made where that is needed. */
-  const makeRoom = (address: string): boolean => {
-    const fullAddress = (byAddress.get(address) ?? 0) >= limits.perAddress;
-    if (!fullAddress && connections.size < limits.total) return true;
-    const [id, oldest] = longestSilent(fullAddress ? address : undefined) ?? [];
-    if (id === undefined || !oldest) return false;
-    remove(oldest.socket, id);
+  makeRoom(address: string): boolean {
+    const isFull = (this.#byAddress.get(address) ?? 0) >= this.#limits.perAddress;
+    if (!isFull && this.#connections.size < this.#limits.total) return true;
+    const oldest = this.#longestSilent(isFull ? address : undefined);
+    if (!oldest) return false;
+    this.remove(oldest);
     oldest.socket.destroy();
     return true;
+  }
+
+  #longestSilent(address: string | undefined): Connection | undefined {
+    for (const connection of this.#connections.values())
+      if (connection.running === 0 && (address === undefined || connection.address === address))
+        return connection;
+    return undefined;
+  }
+
+  #count(address: string, change: number): void {
+    const now = (this.#byAddress.get(address) ?? 0) + change;
+    if (now > 0) this.#byAddress.set(address, now);
+    else this.#byAddress.delete(address);
+  }
+}
+
+export interface LimitedConnections {
+  /** Stops counting a connection: one that became a tunnel has limits of its own. Returns the TCP connection beneath it, if it was counted. */
+  release(socket: Socket): Socket | undefined;
+}
+
+/** Keeps `server` within `limits` from now on. A connection counts as silent until its request's head is complete. */
+export function limitConnections(server: Server, limits: ConnectionLimits): LimitedConnections {
+  const counted = new Counted(limits);
+  const release = (socket: Socket): Socket | undefined => {
+    const connection = counted.get(socket);
+    if (connection) counted.remove(connection);
+    return connection?.socket;
   };
 
   server.on('connection', (socket: Socket) => {
-    const id = idOf(socket);
-    const { remoteAddress: address = '' } = socket;
-    if (!makeRoom(address)) return void socket.destroy();
-    connections.set(id, { socket, address, running: 0 });
-    count(address, 1);
-    socket.once('close', () => remove(socket, id));
-    return undefined;
+    if (!counted.makeRoom(socket.remoteAddress ?? '')) return void socket.destroy();
+    const connection = counted.add(socket);
+    return void socket.once('close', () => counted.remove(connection));
   });
-
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    const id = idOf(socket);
-    const connection = connections.get(id);
+    const connection = counted.get(socket);
     if (!connection) return;
     connection.running += 1;
     response.once('close', () => {
       connection.running -= 1;
-      // It is now the one that was silent for the shortest time.
-      if (connections.get(id) === connection) {
-        connections.delete(id);
-        connections.set(id, connection);
-      }
+      counted.renew(connection);
     });
   });
+  // Until it is released or ended.
+  server.on('connect', ({ socket }: IncomingMessage) => {
+    const connection = counted.get(socket);
+    if (connection) connection.running += 1;
+  });
+  return { release };
 }

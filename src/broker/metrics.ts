@@ -1,10 +1,21 @@
-import { Counter, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { TunnelPurpose } from '../wire/tunnel.ts';
 import type { RefusalReason } from './refusal.ts';
 
-/** What the broker reports of each request it answered. */
+/** Bytes that a tunnel's client sent and received. */
+export interface TunnelBytes {
+  sent: number;
+  received: number;
+}
+
 export interface BrokerMetrics {
+  /** Of each request, that for a tunnel among them. */
   answered(answer: { route: string; status: number; seconds: number; refusal?: RefusalReason }): void;
+  /** The function returned is called once at its end. */
+  tunnelOpened(purpose: TunnelPurpose['kind']): (bytes: TunnelBytes) => void;
+  /** A tunnel was ended for the first bytes of its client. */
+  turnedAway(): void;
 }
 
 export function brokerMetrics(registry: Registry): BrokerMetrics {
@@ -29,10 +40,37 @@ export function brokerMetrics(registry: Registry): BrokerMetrics {
     registers,
   });
   return {
+    ...tunnelMetrics(registers),
+    turnedAway: () => refusals.inc({ reason: 'FirstBytesRefused' satisfies RefusalReason }),
     answered({ route, status, seconds, refusal }) {
       requests.inc({ route, code: String(status) });
       time.observe({ route }, seconds);
       if (refusal) refusals.inc({ reason: refusal });
+    },
+  };
+}
+
+function tunnelMetrics(registers: Registry[]): Pick<BrokerMetrics, 'tunnelOpened'> {
+  const open = new Gauge({
+    name: 'sb_broker_tunnels_open',
+    help: 'Open tunnels of Pods, by purpose',
+    labelNames: ['purpose'],
+    registers,
+  });
+  const bytes = new Counter({
+    name: 'sb_broker_tunnel_bytes_total',
+    help: 'Bytes through tunnels that have ended, by purpose and direction as seen by the Pod',
+    labelNames: ['purpose', 'direction'],
+    registers,
+  });
+  return {
+    tunnelOpened(purpose) {
+      open.inc({ purpose });
+      return ({ sent, received }) => {
+        open.dec({ purpose });
+        bytes.inc({ purpose, direction: 'sent' }, sent);
+        bytes.inc({ purpose, direction: 'received' }, received);
+      };
     },
   };
 }

@@ -28,6 +28,10 @@ export type RefusalReason =
   | 'UploadsDisabled'
   | 'PathRefused'
   | 'PrefixRefused'
+  // Of a tunnel: the network of the phase, the address, the client's first bytes.
+  | 'HostRefused'
+  | 'AddressRefused'
+  | 'FirstBytesRefused'
   // 400, 404, 413: the request itself; 409, 422: the task that it is about.
   | 'BadRequest'
   | 'NoSuchRoute'
@@ -37,6 +41,10 @@ export type RefusalReason =
   | 'TaskMismatch'
   | 'ContextNotFound'
   | 'TooLarge'
+  // 429; 502, 504: the other end of a tunnel.
+  | 'TooManyTunnels'
+  | 'Unreachable'
+  | 'NoAnswer'
   // 500, 503: not the courier's fault.
   | 'Failed'
   | 'Busy'
@@ -48,7 +56,7 @@ export type RefusalReason =
 export interface Refused {
   kind: 'refused';
   /** HTTP status of the answer. */
-  status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 502 | 503 | 504;
   /** Label of the metric. */
   reason: RefusalReason;
   /** One sentence; it goes to the courier and holds nothing secret. */

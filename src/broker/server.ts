@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, LookupFunction, Socket } from 'node:net';
 import type { Log } from '../kube/types.ts';
 import { CONNECTION_LIMITS, limitConnections } from './connections.ts';
 import type { ConnectionLimits } from './connections.ts';
@@ -13,7 +13,13 @@ import { isRefused, refusalOf, refused } from './refusal.ts';
 import type { Refused } from './refusal.ts';
 import { routes } from './routes.ts';
 import type { Route, RouteDeps } from './routes.ts';
+import { compiledTasks } from './tasks.ts';
 import type { TlsMaterial } from './tls/material.ts';
+import { nameResolver } from './tunnel/dial.ts';
+import type { Resolve } from './tunnel/dial.ts';
+import { TUNNEL_TIMES, tunnels } from './tunnel/tunnels.ts';
+import type { TunnelDeps, Tunnels, TunnelTimes } from './tunnel/tunnels.ts';
+import type { Egress } from '../wire/egress.ts';
 
 export interface BrokerOptions extends RouteDeps {
   /** 0 takes a free one. */
@@ -24,6 +30,13 @@ export interface BrokerOptions extends RouteDeps {
   tokens: TokenVerifier;
   /** Default: `CONNECTION_LIMITS`. */
   limits?: ConnectionLimits;
+  /** What tunnels may reach. */
+  egress: Egress;
+  /** Default: the name servers of this Pod. */
+  resolve?: Resolve;
+  storeLookup?: LookupFunction;
+  /** Default: `TUNNEL_TIMES`. */
+  tunnelTimes?: TunnelTimes;
   log: Log;
   metrics: BrokerMetrics;
 }
@@ -31,7 +44,7 @@ export interface BrokerOptions extends RouteDeps {
 export interface Broker {
   /** The port it listens on. */
   port: number;
-  /** Takes no more connections, lets running requests end (10 s at most). */
+  /** Takes no more connections, lets running requests and tunnels end (10 s at most). */
   close(): Promise<void>;
 }
 
@@ -121,10 +134,19 @@ function listener(options: BrokerOptions, isClosing: () => boolean) {
   };
 }
 
-async function close(server: Server): Promise<void> {
-  const forced = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+async function close(server: Server, open: Tunnels): Promise<void> {
+  const force = (): void => {
+    server.closeAllConnections();
+    open.destroy();
+  };
+  const forced = setTimeout(force, CLOSE_TIMEOUT_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearTimeout(forced);
+}
+
+function openTunnels(options: BrokerOptions, onOpen: TunnelDeps['onOpen']): Tunnels {
+  const { tasks, now, resolve = nameResolver(), tunnelTimes: times = TUNNEL_TIMES } = options;
+  return tunnels({ ...options, taskOf: compiledTasks(tasks, now), resolve, times, onOpen });
 }
 
 /** Resolves once it listens. */
@@ -144,7 +166,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     (request, response) => void serveRequest(request, response),
   );
-  limitConnections(server, limits);
+  const connections = limitConnections(server, limits);
+  const open = openTunnels(options, (client) => connections.release(client));
+  server.on('connect', (request, socket, head) => {
+    void open.serve(request, socket as Socket, head);
+  });
   // New connections get the new certificate; those that are open stay as they are.
   const unsubscribe = certificate.onChange((material) => server.setSecureContext(secureContext(material)));
   await new Promise<void>((resolve, reject) => {
@@ -158,7 +184,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     close() {
       closing = true;
       unsubscribe();
-      return close(server);
+      return close(server, open);
     },
   };
 }

@@ -1,0 +1,89 @@
+/** Who may have a tunnel, and where to. */
+import { Lru } from '../../async/lru.ts';
+import { hostText, mayReach } from '../../wire/network.ts';
+import type { PhaseNetwork } from '../../wire/network.ts';
+import { authorityOf, targetOf } from '../../wire/tunnel.ts';
+import type { TunnelPurpose, TunnelTarget } from '../../wire/tunnel.ts';
+import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import type { Subjects, TrialSubject } from '../identity/subjects.ts';
+import type { PodIdentity } from '../identity/token.ts';
+import { isRefused, refused } from '../refusal.ts';
+import type { Refused } from '../refusal.ts';
+import type { CompiledTask } from '../tasks.ts';
+
+export interface Wanted {
+  target: TunnelTarget;
+  purpose: TunnelPurpose;
+}
+
+/** A tunnel that may be: to the store as the operator itself reaches it, or into the world as the phase may see it. */
+export type Grant = { kind: 'store' } | { kind: 'phase'; network: PhaseNetwork };
+
+export interface AccessDeps {
+  subjects: Pick<Subjects, 'trialOf'>;
+  /** The Trial's task, compiled. */
+  taskOf: (subject: TrialSubject) => Promise<CompiledTask | Refused>;
+  store: Pick<ArtifactStore, 'origins'>;
+}
+
+type InPhase = TunnelPurpose & { kind: 'phase' };
+
+/** Networks that are remembered: a Trial's spec and its task do not change, and a Pod may open tunnels by the dozen. */
+const REMEMBERED = 4096;
+
+/** Says whether a Pod may have what it wants. Rejects with `ApiError` or `ProviderError` where cluster or store do not answer. */
+export function tunnelAccess({ subjects, taskOf, store }: AccessDeps) {
+  const known = new Lru<PhaseNetwork>(REMEMBERED);
+
+  const lookUp = async (subject: TrialSubject, { phase, step }: InPhase): Promise<PhaseNetwork | Refused> => {
+    const task = await taskOf(subject);
+    if (isRefused(task)) return task;
+    const network = task.compiled.steps[step]?.networks[phase];
+    return network ?? refused(400, 'BadRequest', `the task has no step ${step}; its steps count from 0`);
+  };
+  const networkFor = async (
+    pod: PodIdentity,
+    { subject, purpose }: { subject: TrialSubject; purpose: InPhase },
+  ) => {
+    const key = `${pod.podUid} ${purpose.phase} ${purpose.step}`;
+    const network = known.get(key) ?? (await lookUp(subject, purpose));
+    if (!isRefused(network)) known.set(key, network);
+    return network;
+  };
+
+  return async (pod: PodIdentity, { target, purpose }: Wanted): Promise<Grant | Refused> => {
+    const subject = await subjects.trialOf(pod);
+    if (isRefused(subject)) return subject;
+    if (purpose.kind === 'store') return problemOfStore(target, await store.origins()) ?? { kind: 'store' };
+    const network = await networkFor(pod, { subject, purpose });
+    if (isRefused(network)) return network;
+    return problemOfPhase(target, network, purpose) ?? { kind: 'phase', network };
+  };
+}
+
+function problemOfStore(target: TunnelTarget, origins: string[]): Refused | undefined {
+  const authority = authorityOf(target);
+  const isOrigin = origins.some((origin) => {
+    const plain = targetOf(origin);
+    return plain !== undefined && authorityOf(plain) === authority;
+  });
+  if (isOrigin) return undefined;
+  return refused(403, 'HostRefused', `${authority} is not the store, which is ${origins.join(', ')}`);
+}
+
+/** A list may have hundreds of entries; the courier passes this on to whoever wonders. */
+const SHOWN = 16;
+
+function problemOfPhase(
+  { host }: TunnelTarget,
+  network: PhaseNetwork,
+  { phase, step }: InPhase,
+): Refused | undefined {
+  if (mayReach(network, hostText(host))) return undefined;
+  const where = `phase ${phase} of step ${step}`;
+  if (network.mode === 'None')
+    return refused(403, 'HostRefused', `${hostText(host)} is not allowed: ${where} has no network`);
+  const [shown, left] = [network.hosts.slice(0, SHOWN).join(', '), network.hosts.length - SHOWN];
+  const list = shown === '' ? 'empty' : shown + (left > 0 ? ` and ${left} more` : '');
+  return refused(403, 'HostRefused', `${hostText(host)} is not allowed: the list of ${where} is ${list}`);
+}
