@@ -22,6 +22,7 @@ import type { Bench, Figure, Findings } from './support/bench.ts';
 import { machine } from './support/machine.ts';
 import { startUp } from './start-up.ts';
 import { submission } from './submit.ts';
+import { tunnel } from './tunnel.ts';
 import { wallTime } from './wall-time.ts';
 
 const benches: Record<string, Bench> = {
@@ -31,6 +32,7 @@ const benches: Record<string, Bench> = {
   single,
   'wall-time': wallTime,
   presign,
+  tunnel,
   courier,
   hand,
   burst,
