@@ -43,6 +43,12 @@ command = "true"`;
       expect(fields(text)).to.deep.equal([field]);
     });
 
+  it('names services of steps', () => {
+    const text =
+      '[[steps]]\nname = "a"\nartifacts = [{ source = "/a", service = "db" }]\n[[steps.verifier.collect]]\ncommand = "x"\nservice = "db"';
+    expect(fields(text)).to.include.members(['steps[0].artifacts', 'steps[0].verifier.collect']);
+  });
+
   it('names both mode and hosts of an allowlist', () => {
     expect(fields('[environment]\nnetwork_mode = "allowlist"\nallowed_hosts = ["a.org"]')).to.deep.equal([
       'environment.network_mode',

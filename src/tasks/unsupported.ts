@@ -39,17 +39,22 @@ const rows: [string, (config: TaskConfig) => boolean, string][] = [
   ],
   ['agent.network_mode', ({ agent }) => restricted(agent), 'only public is supported yet'],
   ['verifier.network_mode', ({ verifier }) => restricted(verifier), 'only public is supported yet'],
-  [
-    'verifier.collect',
-    ({ verifier }) => verifier.collect.some(({ service }) => service !== 'main'),
-    'only the service main is supported yet',
-  ],
-  [
-    'artifacts',
-    ({ artifacts }) => artifacts.map(artifact).some(({ service = 'main' }) => service !== 'main'),
-    'only the service main is supported yet',
-  ],
 ];
+
+/** Services of a task, or of one of its steps: `prefix` stands before the fields' names. */
+function servicesOf(
+  { verifier, artifacts }: Pick<StepConfig, 'verifier' | 'artifacts'>,
+  prefix = '',
+): Unsupported[] {
+  const reason = 'only the service main is supported yet';
+  const used = [
+    ['verifier.collect', verifier.collect.map(({ service }) => service)],
+    ['artifacts', artifacts.map((entry) => artifact(entry).service ?? 'main')],
+  ] as const;
+  return used
+    .filter(([, services]) => services.some((service) => service !== 'main'))
+    .map(([field]) => ({ field: prefix + field, reason }));
+}
 
 /** Every field of a task.toml that this version does not run; empty when it runs all of it. */
 export function unsupportedFields(config: TaskConfig): Unsupported[] {
@@ -58,6 +63,8 @@ export function unsupportedFields(config: TaskConfig): Unsupported[] {
       .filter(([, applies]) => applies(config.environment))
       .map(([field, , reason]) => ({ field: `environment.${field}`, reason })),
     ...rows.filter(([, applies]) => applies(config)).map(([field, , reason]) => ({ field, reason })),
+    ...servicesOf(config),
+    ...(config.steps ?? []).flatMap((step, index) => servicesOf(step, `steps[${index}].`)),
   ];
 }
 

@@ -198,7 +198,7 @@ function unsupported(
     const message = `${field}: ${reason}`;
     const rule = 'unsupported-feature';
     if (field.includes('/')) return { rule, severity: 'error', path: join(folder, field), message };
-    return { ...inToml(rule, field.split('.'), toml), message };
+    return { ...inToml(rule, field.split(/[.[\]]+/), toml), message };
   });
 }
 

@@ -205,6 +205,33 @@ describe('An explanation', () => {
       it(`says of "${message}": ${told}`, () =>
         expect(unscheduled(message)).to.include(told).and.to.include(message));
 
+    it('says which GPUs the task accepts, where no node has one', () => {
+      const trial = active('Unschedulable', { message: '' });
+      const job = aJob(trial);
+      const requiredDuringSchedulingIgnoredDuringExecution = {
+        nodeSelectorTerms: [
+          { matchExpressions: [{ key: 'gpu', operator: 'In', values: ['h100'] }] },
+          { matchExpressions: [{ key: 'accelerator', operator: 'In', values: ['x'] }] },
+        ],
+      };
+      const template = {
+        spec: {
+          containers: [],
+          affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution } },
+        },
+      };
+      const told = unscheduled(
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+        {
+          job: { ...job, spec: { ...job.spec, template } },
+        },
+      );
+      expect(told).to.include(
+        'no node has one of the GPUs that the task accepts: expected gpu=h100; or accelerator=x',
+      );
+      expect(told).not.to.include('nodeSelector wants');
+    });
+
     it('says every cause where there are several', () => {
       const told = unscheduled('0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.');
       expect(told).to.include('of cpu free').and.to.include('cordoned');

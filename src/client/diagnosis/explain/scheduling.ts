@@ -50,10 +50,8 @@ const OBSTACLES: Obstacle[] = [
   },
   {
     pattern: /didn't match Pod's node affinity\/selector/,
-    explain: (_match, { trial }) => ({
-      why: [
-        `no node has the labels that spec.scheduling.nodeSelector wants: ${JSON.stringify(trial.spec.scheduling?.nodeSelector ?? {})}`,
-      ],
+    explain: (_match, evidence) => ({
+      why: labelsWanted(evidence),
       next: ['kubectl get nodes --show-labels    (then run the task with a selector that fits)'],
     }),
   },
@@ -146,4 +144,24 @@ function tainted(taint: string | undefined, { nodes = [] }: Evidence): Explained
 function largestOf(nodes: readonly Node[], resource: string): string | undefined {
   const all = nodes.flatMap(({ status }) => status?.allocatable?.[resource] ?? []);
   return all.toSorted((a, b) => amountOf(b) - amountOf(a))[0];
+}
+
+/** What the Trial's selector wants, and the types of GPU that its task accepts. */
+function labelsWanted({ trial, job }: Evidence): string[] {
+  const affinity = job?.spec?.template.spec?.affinity?.nodeAffinity;
+  const terms = affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const nodes = terms.map(({ matchExpressions = [] }) =>
+    matchExpressions.map(({ key, values = [] }) => `${key}=${values.join('|')}`).join(', '),
+  );
+  const { nodeSelector } = trial.spec.scheduling ?? {};
+  return [
+    ...(nodes.length > 0 && !nodeSelector
+      ? []
+      : [
+          `no node has the labels that spec.scheduling.nodeSelector wants: ${JSON.stringify(nodeSelector ?? {})}`,
+        ]),
+    ...(nodes.length > 0
+      ? [`no node has one of the GPUs that the task accepts: expected ${nodes.join('; or ')}`]
+      : []),
+  ];
 }
