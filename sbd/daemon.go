@@ -279,10 +279,13 @@ func (s *session) short(r *request) (any, error) {
 	case "end":
 		return s.commands.end(r.ID, ending{r.Scope, r.GraceMs})
 	case "halt":
-		return s.commands.halt(r)
+		result, err := s.commands.halt(r)
+		if err == nil && r.Readable && s.readable != "" {
+			openToAll(s.readable)
+		}
+		return result, err
 	case "resume":
-		s.commands.resume()
-		return struct{}{}, nil
+		return resumed{s.commands.resume()}, nil
 	case "freeze":
 		return left{freeze(s.readable)}, nil
 	case "exit":

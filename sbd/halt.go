@@ -65,15 +65,15 @@ func (t *commands) halt(r *request) (any, error) {
 	default:
 		return nil, failed(badRequest, "what is left cannot be %q", r.Left)
 	}
-	t.haltAll()
+	acting := t.haltAll()
 	if r.Left != "keep" {
 		killHalted(find)
 	}
-	return left{t.countLeft(r.AgentUID)}, nil
+	return halted{left{t.countLeft(r.AgentUID)}, acting}, nil
 }
 
-// haltAll: who forks fast enough is seen by nobody, so everybody is halted and not those who were seen.
-func (t *commands) haltAll() {
+// haltAll: who forks fast enough is seen by nobody, so everybody is halted and not those who were seen. It returns how many act all the same.
+func (t *commands) haltAll() (acting int) {
 	t.mu.Lock()
 	if t.halted == nil {
 		t.halted = map[int]bool{}
@@ -86,17 +86,18 @@ func (t *commands) haltAll() {
 	t.mu.Unlock()
 	for range 50 {
 		syscall.Kill(-1, syscall.SIGSTOP)
-		acting := 0
+		acting = 0
 		for _, p := range everybody() {
 			if !p.stopped() && p.state != 'D' {
 				acting++
 			}
 		}
 		if acting == 0 {
-			return
+			return 0
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	return acting
 }
 
 // killHalted: what the death of another one wakes is halted again.
@@ -140,14 +141,15 @@ func youngest() string {
 	return fields[4]
 }
 
-// resume: children first, since a shell with job control would believe that they had been stopped by themselves.
-func (t *commands) resume() {
+// resume: children first, since a shell with job control would believe that they had been stopped by themselves. It returns whether they were
+// halted until now: they go on where the connection ends, too.
+func (t *commands) resume() bool {
 	t.mu.Lock()
 	already, halted := t.halted, t.halted != nil
 	t.halted = nil
 	t.mu.Unlock()
 	if !halted {
-		return
+		return false
 	}
 	all := everybody()
 	for at := len(all) - 1; at >= 0; at-- {
@@ -155,4 +157,5 @@ func (t *commands) resume() {
 			syscall.Kill(p.pid, syscall.SIGCONT)
 		}
 	}
+	return true
 }

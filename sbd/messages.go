@@ -206,6 +206,7 @@ type request struct {
 	GraceMs  int64   `json:"graceMs"`
 	AgentUID *uint32 `json:"agentUid"`
 	Left     string  `json:"left"`
+	Readable bool    `json:"readable"`
 	Code     int     `json:"code"`
 
 	fileRequest
@@ -257,6 +258,15 @@ type exit struct {
 
 type left struct {
 	Left int `json:"left"`
+}
+
+type halted struct {
+	left
+	Acting int `json:"acting"`
+}
+
+type resumed struct {
+	Halted bool `json:"halted"`
 }
 
 type entry struct {

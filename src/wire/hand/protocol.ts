@@ -186,9 +186,12 @@ export type ShortRequest =
   | { op: 'check'; user?: string; workdir?: string; interpreter?: string }
   /** Ends a command: TERM, then KILL, to everybody in its scope. → Left */
   | ({ op: 'end'; id: string } & Ending)
-  /** Halts everybody but sbd, counts what was left since the mark, and first ends it where that is asked for. → Left */
-  | { op: 'halt'; agentUid?: number; left: 'keep' | 'end' | 'kill'; graceMs?: number }
-  /** Lets those go on that `halt` has halted. → {} */
+  /**
+   * Halts everybody but sbd, counts what was left since the mark, and first ends it where that is asked for. `readable`: makes readable what sbd
+   * was told to. → Halted
+   */
+  | { op: 'halt'; agentUid?: number; left: 'keep' | 'end' | 'kill'; graceMs?: number; readable?: boolean }
+  /** Lets those go on that `halt` has halted. → Resumed */
   | { op: 'resume' }
   /** Ends everybody but sbd, and makes readable what sbd was told to. → Left */
   | { op: 'freeze' }
@@ -252,6 +255,16 @@ export interface Left {
 }
 
 export const KINDS = ['file', 'directory', 'link', 'fifo', 'socket', 'device'] as const;
+
+export interface Halted extends Left {
+  /** How many processes act all the same. */
+  acting: number;
+}
+
+export interface Resumed {
+  /** Whether they were halted until now: they go on where the connection breaks, too. */
+  halted: boolean;
+}
 
 export interface Entry {
   name: string;

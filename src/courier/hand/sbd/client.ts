@@ -150,6 +150,16 @@ export class Sbd {
     }
   }
 
+  /** Halts everybody until `resume`, and makes readable what sbd was told to; resolves how many act all the same. */
+  async halt(): Promise<number> {
+    return Number((await this.#short({ op: 'halt', left: 'keep', readable: true }))['acting']);
+  }
+
+  /** Lets those go on that were halted; resolves false where they did so before, as after a break of the connection. */
+  async resume(): Promise<boolean> {
+    return (await this.#short({ op: 'resume' }))['halted'] === true;
+  }
+
   /** Ends every process but sbd, and makes readable what sbd was told to; resolves how many are left. */
   async freeze(): Promise<number> {
     return await this.#left({ op: 'freeze' });

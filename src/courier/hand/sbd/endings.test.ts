@@ -154,6 +154,22 @@ describe('halting', function () {
     expect(await moves(world, 'agent')).to.equal(false);
   });
 
+  it('lasts until they may go on, with readable logs meanwhile', async () => {
+    const world = container();
+    await world.start({ argv: clock('image'), stdout: 'null', stderr: 'null' });
+    await world.said({ argv: bash('mkdir -m 0 /logs/x; umask 777; echo 1 > /logs/y') });
+    expect(await world.hand.halt()).to.equal(0);
+    const { statSync } = await import('node:fs');
+    expect(statSync(`${world.pod.logs}/x`).mode & 0o777).to.equal(0o555);
+    expect(statSync(`${world.pod.logs}/y`).mode & 0o777).to.equal(0o444);
+    const before = (await world.hand.stat({ path: '/tmp/image' })).modified;
+    await sleep(200);
+    expect((await world.hand.stat({ path: '/tmp/image' })).modified).to.equal(before);
+    expect(await world.hand.resume()).to.equal(true);
+    expect(await moves(world, 'image')).to.equal(true);
+    expect(await world.hand.resume(), 'they go on already').to.equal(false);
+  });
+
   it('leaves those halted who were', async () => {
     const world = container();
     const stopped = await world.start({ argv: bash('kill -STOP $$; echo woken') });
