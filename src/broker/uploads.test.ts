@@ -103,8 +103,25 @@ describe('uploads', () => {
     expect(outcome([file('agent/core', 2 * 1024 ** 3)])).to.be.an('array');
     expect(outcome([file('agent/core', 2 * 1024 ** 3 + 1)])).to.equal('413 TooLarge');
     expect(outcome([file('manifest.json', 24 * 1024 ** 2 + 1)])).to.equal('413 TooLarge');
-    expect(outcome([file('outcome.json', 16 * 1024)])).to.be.an('array');
-    expect(outcome([file('outcome.json', 16 * 1024 + 1)])).to.equal('413 TooLarge');
+    expect(outcome([file('outcome.json', 32 * 1024)])).to.be.an('array');
+    expect(outcome([file('outcome.json', 32 * 1024 + 1)])).to.equal('413 TooLarge');
+  });
+
+  it('may lie below a step, whose name is one that a step may have', () => {
+    const taken = ['steps/one/agent/a', 'steps/zwei Schritte/verifier/b/c', 'steps/agent/output/d'];
+    expect(outcome(taken.map((path) => file(path)))).to.have.length(3);
+    for (const path of [
+      'steps/one',
+      'steps/one/agent',
+      'steps/one/trial.log',
+      'steps/one/other/a',
+      'steps/a:b/agent/a',
+      'steps/nul/agent/a',
+      'steps/dot./agent/a',
+      `steps/${'x'.repeat(256)}/agent/a`,
+      'steps/../agent/a',
+    ])
+      expect(outcome([file(path)]), path).to.equal('403 PathRefused');
   });
 
   it('are refused as a whole where one file is not right', () => {

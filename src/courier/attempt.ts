@@ -17,8 +17,9 @@ import { prepareSurroundings } from './phases/phases.ts';
 import { runSteps } from './phases/sequence.ts';
 import type { Ending } from './phases/sequence.ts';
 import type { Timeline } from './record/timeline.ts';
+import type { TrialLog } from './record/trial-log.ts';
+import { keepLogs, type Kept } from './results/store.ts';
 import type { Settings } from './settings.ts';
-import type { ReadyTask } from './task/ready-task.ts';
 import type { Sequence } from './task/steps.ts';
 
 export interface AttemptDeps {
@@ -30,7 +31,10 @@ export interface AttemptDeps {
   findings: Findings;
   artifacts: ArtifactRecord;
   timeline: Timeline;
-  note: (line: string) => void;
+  log: TrialLog;
+  note: TrialLog['note'];
+  /** What has been stored of earlier steps. */
+  kept: Kept;
   /** Aborted when the courier is told to stop. */
   stop: AbortSignal;
 }
@@ -59,13 +63,20 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
   let given: Given | undefined;
   let ending: Ending & Pick<Outcome, 'steps'>;
   try {
-    const { task, sequence, network } = await timeline.during('environmentSetup', async () => {
+    const { sequence, network } = await timeline.during('environmentSetup', async () => {
       given = await askFor(deps);
       return await setUpEnvironment(given, deps);
     });
-    const ofError = (error: unknown): Ending => endingOf(error, deps);
-    const ways = { network, hand: network.hand(deps.hand) };
-    ending = await runSteps(sequence, task, { ...deps, ...ways, paths: settings.paths, endingOf: ofError });
+    ending = await runSteps(sequence, {
+      ...deps,
+      network,
+      hand: network.hand(deps.hand),
+      paths: settings.paths,
+      endingOf: (error) => endingOf(error, deps),
+      keep: async (step) => {
+        if (given?.assignment.upload) await keep(step, given, deps);
+      },
+    });
   } catch (error) {
     ending = endingOf(error, deps);
   }
@@ -88,6 +99,14 @@ async function askFor({ broker, settings, note }: AttemptDeps): Promise<Given> {
   return { assignment, network: await networkOf({ assignment, broker: settings.broker, note }) };
 }
 
+async function keep(step: string, { network: { storage } }: Given, deps: AttemptDeps): Promise<void> {
+  const { kept, log, settings } = deps;
+  await keepLogs(kept, step, { ...deps, storage, logs: settings.paths.logs }).catch((error: unknown) => {
+    const message = `the files of step ${step} could not be stored: ${log.clean(explain(error))}`;
+    throw new AttemptFailure('UploadFailed', message, { type: 'UploadFailedError', cause: error });
+  });
+}
+
 /** Fetches the task and waits for its container, whose image may still be on its way. */
 async function setUpEnvironment(given: Given, deps: AttemptDeps): Promise<Prepared> {
   const { settings, hand, note } = deps;
@@ -95,18 +114,17 @@ async function setUpEnvironment(given: Given, deps: AttemptDeps): Promise<Prepar
   note(
     `assignment for attempt ${assignment.trial.attempt} of ${assignment.trial.namespace}/${assignment.trial.name}`,
   );
-  const [prepared] = await Promise.all([prepareTask(given, deps), hand.ready(), network.begin()]);
+  const [sequence] = await Promise.all([prepareTask(given, deps), hand.ready(), network.begin()]);
   note('the task container is ready');
-  const { surroundings } = prepared.sequence;
+  const { surroundings } = sequence;
   const around = { ...deps, hand: network.hand(hand), paths: settings.paths };
   // Then the agent of the first step is set up.
   const phase = { phase: 'environment', step: 0, goesOn: true } as const;
   await network.during(phase, () => prepareSurroundings(surroundings, around));
-  return { ...prepared, network };
+  return { sequence, network };
 }
 
 interface Prepared {
-  task: ReadyTask;
   sequence: Sequence;
   network: PodNetwork;
 }
@@ -114,7 +132,7 @@ interface Prepared {
 async function prepareTask(
   { assignment, network: { storage } }: Given,
   { settings, broker, patience, note }: AttemptDeps,
-): Promise<Omit<Prepared, 'network'>> {
+): Promise<Sequence> {
   const { paths, secrets } = settings;
   // Loaded only now: the first request should not wait for it.
   const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
@@ -122,10 +140,10 @@ async function prepareTask(
   const folder = join(paths.scratch, 'task');
   const archive = join(paths.scratch, 'task.zip');
   await fetchTask(assignment.task, { mount: paths.task, folder, archive, broker, storage, patience });
-  const task = await readReadyTask(folder);
+  const task = await readReadyTask(folder, assignment.steps);
   const sequence = sequenceOf(assignment, task, secrets);
   for (const line of assignment.notes) note(line);
-  return { task, sequence };
+  return sequence;
 }
 
 /** What an error means for the Trial. */

@@ -12,7 +12,7 @@ import type { Hand } from './hand/hand.ts';
 import { openHand } from './hand/sbd-hand.ts';
 import { timeline as newTimeline } from './record/timeline.ts';
 import { outcomeMessage } from './results/outcome.ts';
-import { storeResults } from './results/store.ts';
+import { storeResults, type Kept } from './results/store.ts';
 import type { Settings } from './settings.ts';
 import { trialLog } from './record/trial-log.ts';
 import type { TrialLog } from './record/trial-log.ts';
@@ -59,7 +59,8 @@ async function attemptAndStore({ settings, stop, now, hand, log, findings }: Par
   const patience = { totalMs: PATIENCE_MS, note, stop };
   const broker = brokerClient(settings.broker, patience);
   const artifacts = artifactRecord();
-  const deps = { settings, broker, patience, hand, findings, artifacts, timeline, note, stop };
+  const kept: Kept = { files: [], skipped: [] };
+  const deps = { settings, broker, patience, hand, findings, artifacts, timeline, log, note, kept, stop };
   try {
     const { given, outcome } = await attemptTrial(deps);
     if (!given?.assignment.upload) return outcome;
@@ -69,6 +70,7 @@ async function attemptAndStore({ settings, stop, now, hand, log, findings }: Par
       log,
       artifacts,
       timeline,
+      kept,
       logs: settings.paths.logs,
       broker: brokerClient(settings.broker, storing),
       storage: given.network.storage,

@@ -99,6 +99,11 @@ export const TRIAL_FAILED = {
     means: 'environment.network.enforcement is Required, and the cluster does not enforce network policies',
   },
   HealthcheckFailed: { retried: false, fault: 'definition', means: 'the healthcheck did not pass' },
+  StepSetupFailed: {
+    retried: false,
+    fault: 'definition',
+    means: 'the files of a step could not be put in place, or its setup.sh failed',
+  },
   AgentSetupFailed: { retried: false, fault: 'agent', means: 'the agent’s install script failed' },
   AgentSetupTimeout: {
     retried: false,

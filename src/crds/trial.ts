@@ -248,16 +248,6 @@ export const TrialSpec = Type.Object(fields, {
       message: 'cancel cannot be undone',
       reason: 'FieldValueForbidden',
     },
-    {
-      rule: '!has(self.steps)',
-      message: 'steps are not supported yet; remove them',
-      reason: 'FieldValueForbidden',
-    },
-    {
-      rule: '!has(self.rewardStrategy)',
-      message: 'rewardStrategy is not supported yet; remove it',
-      reason: 'FieldValueForbidden',
-    },
   ),
 });
 export type TrialSpec = Type.Static<typeof TrialSpec>;

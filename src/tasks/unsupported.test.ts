@@ -6,6 +6,8 @@ import { unsupportedFields, unsupportedParts } from './unsupported.ts';
 
 const fields = (text: string): string[] => unsupportedFields(parseTaskToml(text)).map(({ field }) => field);
 
+const TWO = '[[steps]]\nname = "a"\n[[steps]]\nname = "b"\n';
+
 describe('unsupportedFields', () => {
   it('has nothing to say of what is run', () => {
     const text = `
@@ -22,12 +24,16 @@ gpu_types = ["H100"]
 skills_dir = "/s"
 mcp_servers = [{ name = "x", url = "http://x" }]
 [environment.healthcheck]
-command = "true"`;
+command = "true"
+[[steps]]
+name = "a"`;
     expect(fields(text)).to.deep.equal([]);
   });
 
   const refused: [string, string][] = [
-    ['steps', '[[steps]]\nname = "a"'],
+    ['steps[1].verifier.environment_mode', `${TWO}verifier = { environment_mode = "separate" }`],
+    ['steps[1].agent.network_mode', `${TWO}agent = { network_mode = "no-network" }`],
+    ['steps[1].artifacts', `${TWO}artifacts = [{ source = "/a", service = "db" }]`],
     ['verifier.environment_mode', '[verifier]\nenvironment_mode = "separate"'],
     ['verifier.environment', '[verifier.environment]'],
     ['agent.network_mode', '[agent]\nnetwork_mode = "no-network"'],

@@ -29,8 +29,10 @@ const environmentRows: [string, (environment: EnvironmentConfig) => boolean, str
 const artifact = (entry: ArtifactConfig): Exclude<ArtifactConfig, string> =>
   typeof entry === 'string' ? { source: entry } : entry;
 
-const rows: [string, (config: TaskConfig) => boolean, string][] = [
-  ['steps', ({ steps }) => filled(steps), 'tasks of several steps are not supported yet'],
+/** What a task says of all steps, or a step of itself. */
+type Said = Pick<StepConfig, 'agent' | 'verifier' | 'artifacts'>;
+
+const rows: [string, (said: Said) => boolean, string][] = [
   ['verifier.environment_mode', separate, 'only a shared verifier is supported yet'],
   [
     'verifier.environment',
@@ -56,15 +58,21 @@ function servicesOf(
     .map(([field]) => ({ field: prefix + field, reason }));
 }
 
+const rowsOf = (said: Said, prefix = ''): Unsupported[] =>
+  rows.filter(([, applies]) => applies(said)).map(([field, , reason]) => ({ field: prefix + field, reason }));
+
 /** Every field of a task.toml that this version does not run; empty when it runs all of it. */
 export function unsupportedFields(config: TaskConfig): Unsupported[] {
   return [
     ...environmentRows
       .filter(([, applies]) => applies(config.environment))
       .map(([field, , reason]) => ({ field: `environment.${field}`, reason })),
-    ...rows.filter(([, applies]) => applies(config)).map(([field, , reason]) => ({ field, reason })),
+    ...rowsOf(config),
     ...servicesOf(config),
-    ...(config.steps ?? []).flatMap((step, index) => servicesOf(step, `steps[${index}].`)),
+    ...(config.steps ?? []).flatMap((step, index) => [
+      ...rowsOf(step, `steps[${index}].`),
+      ...servicesOf(step, `steps[${index}].`),
+    ]),
   ];
 }
 

@@ -81,9 +81,19 @@ export const Outcome = Type.Object({
   version: Type.Literal(1),
   attempt: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
   ...end,
-  /** Of a task with `[[steps]]`: how many ran, and the first of them, as many as the object has room for. The message lists none. */
+  /**
+   * Of a task with `[[steps]]`: how many ran, and the first of them, as many as the object has room for; names of those that did not run,
+   * likewise, and why. The message lists none.
+   */
   steps: Type.Optional(
-    Type.Object({ ran: Count, listed: Type.Array(StepOutcome, { maxItems: STEPS_LISTED_MAX }) }),
+    Type.Object({
+      ran: Count,
+      listed: Type.Array(StepOutcome, { maxItems: STEPS_LISTED_MAX }),
+      skipped: Type.Optional(
+        Type.Array(text(STEP_NAME_MAX, 'Name of the step.'), { maxItems: STEPS_LISTED_MAX }),
+      ),
+      stopped: Type.Optional(text(512, 'Why the others did not run.')),
+    }),
   ),
   /** Whether the cluster enforced the Pod's network policy. Missing where that was not tried. */
   network: Type.Optional(Type.Object({ enforced: Type.Boolean() })),

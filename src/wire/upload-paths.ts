@@ -1,4 +1,8 @@
 /** Pure: under which paths of a Trial a courier may store files. Broker and courier ask the same. */
+import { stepNameFault } from './step-name.ts';
+
+/** `steps/<step>/`: what lies there is that step's, in the folders that the Trial itself has without steps. */
+export const stepFolder = (step: string): string => `steps/${step}/`;
 
 const FOLDERS = new Set(['agent', 'verifier', 'output']);
 /** The courier's own files. `config.json` and `result.json` beside them are the operator's. */
@@ -24,6 +28,16 @@ export function problemOfPath(path: string): string | undefined {
   const [top = '', ...rest] = path.split('/');
   if ([top, ...rest].some((segment) => segment === '' || segment === '.' || segment === '..'))
     return 'is not a plain relative path';
-  const ours = rest.length === 0 ? COURIER_FILES.has(top) : FOLDERS.has(top);
-  return ours ? undefined : 'is not a place for couriers';
+  return problemOfPlace(top, rest);
+}
+
+const ELSEWHERE = 'is not a place for couriers';
+
+function problemOfPlace(top: string, rest: string[]): string | undefined {
+  if (rest.length === 0) return COURIER_FILES.has(top) ? undefined : ELSEWHERE;
+  const [step = '', folder = '', ...below] = rest;
+  if (top !== 'steps') return FOLDERS.has(top) ? undefined : ELSEWHERE;
+  if (below.length === 0 || !FOLDERS.has(folder)) return ELSEWHERE;
+  const fault = stepNameFault(step);
+  return fault && `names a step that none may be called; expected ${fault}`;
 }

@@ -49,6 +49,16 @@ export interface Staged {
   to: string;
 }
 
+/** What is put over what lies there already. */
+export interface Placed {
+  /** Folder of the courier's, whose contents are put there. */
+  from: string;
+  /** Folder in the task container, which is made where it is missing. */
+  to: string;
+  /** Whose it becomes, unless that user's rights do not reach; default: root's. */
+  user?: string;
+}
+
 /** Where it goes, and to whom. */
 export interface Ground {
   /** User that owns it; default: root. */
@@ -85,14 +95,20 @@ export interface Hand {
   check(command: Command): Promise<Checked>;
   /** Runs a command to its end, or to its limit: then what belongs to it and has not detached itself is ended. */
   run(command: Command, limitSeconds?: number): Promise<Ended>;
-  /** Puts the contents of a folder of the courier's over those of one in the container, which may be missing. Rejects with Refused. */
-  place(from: string, to: string): Promise<void>;
+  /** Puts the contents of a folder of the courier's over those of one in the container. Rejects with Refused. */
+  place(what: Placed): Promise<void>;
   /** Puts files into the container. */
   stage(what: Staged, ground?: Ground): Promise<StageResult>;
+  /** Empties folders of which no other user's must remain; /logs has its own folders again then. False where something stays. */
+  empty(folders: string[]): Promise<boolean>;
   /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with the reason of `signal`. */
   copy(copy: Copy, signal: AbortSignal): Promise<Copied>;
   /** Ends every process but sbd, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */
   freeze(): Promise<boolean>;
+  /** Halts every process but sbd until `resume`, and makes all of /logs readable; false where somebody acts on. */
+  halt(): Promise<boolean>;
+  /** Lets them go on; false where they did so before. */
+  resume(): Promise<boolean>;
   /** Ends the task container. */
   exit(): void;
   close(): void;

@@ -17,6 +17,12 @@ export const REFUSALS: Partial<Record<Reason, Refusal>> = {
 /** No process can be started, or none lives long enough to become the command. */
 export const NO_ROOM = new Set<Reason>(['TooManyProcesses', 'Killed']);
 
+/** A user's rights do not reach; root's may. */
+export const OUT_OF_REACH = new Set<Reason>(['NotPermitted', 'NotFound']);
+
+/** As shells say it. */
+export const codeOf = ({ code, signal }: Exit): number => code ?? 128 + (signal ?? 0);
+
 /** For `catch`: exit codes for what a shell would have said of a program that cannot be run. */
 export const asShellsSay =
   ({ shell }: Command) =>

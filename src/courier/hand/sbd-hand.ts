@@ -1,11 +1,22 @@
 /** The hand as `sbd` carries it out. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packTar } from 'modern-tar/fs';
 import type { Copied, Exit, Sink } from '../../wire/hand/protocol.ts';
 import type { Findings } from '../record/findings.ts';
 import { HandGone } from './hand.ts';
-import type { Checked, Command, Copy, Ended, Ground, Hand, Refusal, Staged, StageResult } from './hand.ts';
-import { asShellsSay, NO_ROOM, refusedAs, REFUSALS } from './refusals.ts';
+import type {
+  Checked,
+  Command,
+  Copy,
+  Ended,
+  Ground,
+  Hand,
+  Placed,
+  Refusal,
+  Staged,
+  StageResult,
+} from './hand.ts';
+import { ContainerGround } from './container-ground.ts';
+import { asShellsSay, codeOf, NO_ROOM, OUT_OF_REACH, refusedAs, REFUSALS } from './refusals.ts';
 import { Sbd } from './sbd/client.ts';
 import type { Running, Start } from './sbd/client.ts';
 import { HandLost, Refused } from './sbd/stream.ts';
@@ -48,16 +59,18 @@ export function openHand({ control, own, findings, stop }: HandOptions): Hand {
 
 class SbdHand implements Hand {
   readonly #sbd: Sbd;
+  readonly #ground: ContainerGround;
   readonly #findings: Findings;
   readonly #stopped: Promise<never>;
   #serial = 0;
   #running: string | undefined;
-  /** Otherwise everybody in the container is one user, folders that are made anew may be mounts, and nothing can be given to anybody. */
-  #isRoot = true;
   #frozen: Promise<boolean> | undefined;
+  /** Since when everybody is halted, until `resume`. */
+  #halted: Promise<boolean> | undefined;
 
   constructor({ sbd, findings, stop }: { sbd: Sbd; findings: Findings; stop: AbortSignal }) {
     this.#sbd = sbd;
+    this.#ground = new ContainerGround(sbd);
     this.#findings = findings;
     this.#stopped = new Promise<never>((_resolve, reject) => {
       const leave = (): void => reject(new Stopped('the courier was told to stop'));
@@ -81,10 +94,8 @@ class SbdHand implements Hand {
 
   async ready(): Promise<void> {
     await this.#answer(async () => {
-      this.#isRoot = (await this.#sbd.check({})).uid === 0;
-      if (this.#isRoot) await this.#sbd.mkdir(LOGS);
-      for (const folder of ['agent', 'verifier', 'artifacts'])
-        await this.#sbd.mkdir({ path: `/logs/${folder}`, mode: 0o777, parents: true });
+      await this.#ground.look();
+      await this.#ground.layLogs();
     }, Number.POSITIVE_INFINITY);
   }
 
@@ -137,56 +148,53 @@ class SbdHand implements Hand {
     return ended;
   }
 
-  async place(from: string, to: string): Promise<void> {
-    const lay = (): Promise<unknown> => this.#sbd.untar({ path: to }, packTar(from));
+  async place(what: Placed): Promise<void> {
+    const { user, ...asRoot } = what;
     await this.#answer(() =>
-      lay().catch(async (error: unknown) => {
-        if (!(error instanceof Refused) || error.reason !== 'NotFound') throw error;
-        await this.#sbd.mkdir({ path: to, parents: true, mode: 0o755 });
-        await lay();
+      this.#ground.place(what).catch(async (error: unknown) => {
+        const isOut = user !== undefined && error instanceof Refused && OUT_OF_REACH.has(error.reason);
+        if (!isOut) throw error;
+        await this.#undisturbed(() => this.#ground.place(asRoot));
       }),
     );
   }
 
+  async empty(folders: string[]): Promise<boolean> {
+    const emptied = (): Promise<boolean> => this.#ground.empty(folders).catch(refusedAs(false));
+    return await this.#answer(() => this.#undisturbed(emptied));
+  }
+
   async stage(what: Staged, ground: Ground = {}): Promise<StageResult> {
     const { verifier = false, agent, stopBackground = false } = ground;
-    const lay = async (): Promise<boolean> => {
-      await (this.#isRoot ? this.#layAsRoot(what, ground) : this.#layAsOne(what, verifier));
-      return true;
-    };
+    const lay = (): Promise<boolean> => this.#ground.lay(what, ground).catch(refusedAs(false));
     const halted = {
       left: stopBackground ? ('end' as const) : ('keep' as const),
       ...(agent !== undefined && { agentUid: agent }),
     };
     return await this.#answer(() =>
       this.#sbd.whileHalted(halted, async (left, killLeft) => {
-        let done = await lay().catch(refusedAs(false));
+        let done = await lay();
         if (!done && verifier) {
           await killLeft();
-          done = await lay().catch(refusedAs(false));
+          done = await lay();
         }
         return { done, background: verifier ? left : 0 };
       }),
     );
   }
 
-  async #layAsRoot(
-    { from, script, to }: Staged,
-    { owner = 0, hidden = false, verifier = false }: Ground,
-  ): Promise<void> {
-    const mode = hidden ? 0o700 : 0o755;
-    await this.#sbd.mkdir(LOGS);
-    if (verifier)
-      await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, owner, mode: hidden ? mode : 0o777 });
-    await this.#sbd.mkdir({ path: to, fresh: true, owner: 0, mode: 0o700 });
-    await this.#sbd.untar({ path: to, owner }, archiveOf(from, script));
-    await this.#sbd.mkdir({ path: to, parents: true, owner, mode });
+  halt(): Promise<boolean> {
+    return (this.#halted ??= this.#answer(async () => (await this.#sbd.halt()) === 0));
   }
 
-  async #layAsOne({ from, script, to }: Staged, verifier: boolean): Promise<void> {
-    if (verifier) await this.#sbd.mkdir({ path: '/logs/verifier', fresh: true, mode: 0o777 });
-    await this.#sbd.mkdir({ path: to, fresh: true });
-    await this.#sbd.untar({ path: to }, archiveOf(from, script));
+  async resume(): Promise<boolean> {
+    this.#halted = undefined;
+    return await this.#answer(() => this.#sbd.resume());
+  }
+
+  /** For what root does where others may write: nobody changes anything meanwhile. */
+  async #undisturbed<T>(work: () => Promise<T>): Promise<T> {
+    return this.#halted ? await work() : await this.#sbd.whileHalted({}, work);
   }
 
   async copy(copy: Copy, signal: AbortSignal): Promise<Copied> {
@@ -333,15 +341,6 @@ class SbdHand implements Hand {
     }
   }
 }
-
-/** As under Harbor, where the folders of /logs are mounts below a folder of root's. */
-const LOGS = { path: '/logs', parents: true, owner: 0, group: 0, mode: 0o755 };
-
-const codeOf = ({ code, signal }: Exit): number => code ?? 128 + (signal ?? 0);
-
-/** A tar of a folder. */
-const archiveOf = (folder: string, script: string) =>
-  packTar(folder, { map: (header) => (header.name === script ? { ...header, mode: 0o755 } : header) });
 
 async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   if (!Number.isFinite(seconds)) return await work;

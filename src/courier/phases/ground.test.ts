@@ -45,7 +45,7 @@ describe('the means of an agent that is not root', () => {
 
 describe('what is known before the agent begins', () => {
   const step = {
-    agent: { solves: false, exitCodeTells: true, command: { ...command, user: 'root' } },
+    agent: { exitCodeTells: true, command: { ...command, user: 'root' } },
     hooks: [],
   };
   const asked = {
@@ -53,7 +53,7 @@ describe('what is known before the agent begins', () => {
     stopBackground: false,
     artifacts: [],
     artifactsUser: 'root',
-    verifier: { command },
+    verifier: { command, tests: [] },
   };
 
   it('is who the agent is, although its interpreter comes later', async () => {
@@ -62,15 +62,32 @@ describe('what is known before the agent begins', () => {
       interpreter === '/bin/bash' && user === 'root'
         ? { refusal: 'interpreter' as const }
         : { uid: user === 'root' ? 0 : 1001, gid: 0 };
-    expect((await lookBeforehand(asked, { hand: { check }, findings })).agentUid).to.equal(0);
+    const [prior] = await lookBeforehand([asked], { hand: { check }, findings });
+    expect(prior?.agentUids).to.deep.equal([0]);
     expect(findings.doubts()).to.deep.equal([ROOT]);
   });
 
   it('is in doubt where it cannot be told who the agent is', async () => {
     const findings = newFindings();
     const check = async () => ({ refusal: 'user' as const });
-    await lookBeforehand(asked, { hand: { check }, findings });
+    await lookBeforehand([asked], { hand: { check }, findings });
     expect(findings.doubts()).to.deep.equal([ROOT]);
+  });
+
+  it('counts the agents of earlier steps: what they left running may outlive them', async () => {
+    const as = (user: string, judge: string) => ({
+      ...asked,
+      agent: { ...asked.agent, command: { ...command, user } },
+      verifier: { command: { ...command, user: judge }, tests: [] },
+    });
+    const check = async ({ user }: { user: string }) => ({ uid: Number(user), gid: 0 });
+    const findings = newFindings();
+    const steps = [as('1', '9'), as('2', '9'), as('1', '2')];
+    const priors = await lookBeforehand(steps, { hand: { check }, findings });
+    expect(priors.map(({ agentUids }) => agentUids)).to.deep.equal([[1], [1, 2], [2, 1]]);
+    expect(findings.doubts()).to.deep.equal([
+      'the agent was the verifier’s own user and could have interfered unnoticed',
+    ]);
   });
 });
 
@@ -78,7 +95,7 @@ describe('a verifier that could be run a moment ago', () => {
   const refusing = { run: async () => ({ kind: 'refused' as const, refusal: 'workdir' as const }) };
   const judged = (verifier: { uid: number; gid: number } | undefined) =>
     verify(
-      { verifier: { command }, prior: verifier ? { verifier } : {}, background: 1 },
+      { verifier: { command }, prior: { agentUids: [], ...(verifier && { verifier }) }, background: 1 },
       { hand: refusing as unknown as Hand, findings: newFindings(), logs: '/none' },
     ).catch((error: unknown) => error);
 

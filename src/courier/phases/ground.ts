@@ -1,17 +1,17 @@
 /** The ground that a verifier stands on after an agent: what it was before, what is left of it, and what cannot be told. */
+import { present } from '../../crds/present.ts';
 import type { Findings } from '../record/findings.ts';
 import { VerifierObstructed } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
 import type { Checked, Hand, Refusal } from '../hand/hand.ts';
-import type { ReadyTask } from '../task/ready-task.ts';
 import type { Limited, Step } from '../task/steps.ts';
 import { demandPlace } from './agent.ts';
 import { stageTests } from './stage.ts';
 
-/** What was known before the agent began. */
+/** What was known before the first agent began. */
 export interface Prior {
-  /** Undefined where no agent runs. */
-  agentUid?: number;
+  /** Users of the agents up to this step, the last its own; empty where no agent runs. */
+  agentUids: number[];
   /** What would have become of the verifier's command then. */
   verifier?: Checked;
 }
@@ -24,20 +24,32 @@ export interface Ground {
   background: number;
 }
 
-/** Looks at what the agent could change, and says what it has the means for. Throws TaskInvalid for a verifier that may never run. */
-export async function lookBeforehand(
+/**
+ * Looks at what agents could change, and says what they have the means for: of each step. Throws TaskInvalid for a verifier that may never
+ * run.
+ */
+export async function lookBeforehand(steps: readonly Step[], deps: LookDeps): Promise<Prior[]> {
+  const priors: Prior[] = [];
+  for (const step of steps) priors.push(await lookAt(step, priors.at(-1)?.agentUids ?? [], deps));
+  return priors;
+}
+
+async function lookAt(
   { setup, agent, verifier }: Step,
+  earlier: number[],
   { hand, findings }: LookDeps,
 ): Promise<Prior> {
-  if (!agent || !verifier) return {};
+  if (!agent) return { agentUids: earlier };
   const who = await identityOf(agent.command, hand);
+  const agentUids = [...earlier.filter((uid) => uid !== who.uid), who.uid];
+  if (!verifier) return { agentUids };
   const checked = await hand.check(verifier.command);
   if ('refusal' in checked && checked.refusal === 'courier')
     demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);
-  const owner = uidOf(checked);
-  const means = { agentUid: who.uid, owner, background: 0, installed: setup !== undefined, sudo: who.sudo };
-  for (const doubt of doubtsOf(means)) findings.doubt(doubt);
-  return { agentUid: who.uid, verifier: checked };
+  const means = { owner: uidOf(checked), background: 0, installed: setup !== undefined, sudo: who.sudo };
+  for (const agentUid of agentUids)
+    for (const doubt of doubtsOf({ ...means, agentUid })) findings.doubt(doubt);
+  return { agentUids, verifier: checked };
 }
 
 /** Directory and interpreter may come and go meanwhile; who the agent is does not hang on them. Of nobody whom the image knows root is assumed. */
@@ -66,8 +78,7 @@ const numberOf = (user: string): number | undefined => {
 const uidOf = (checked: Checked): number | undefined => ('uid' in checked ? checked.uid : undefined);
 
 interface Preparing {
-  task: ReadyTask;
-  verifier: Limited;
+  verifier: NonNullable<Step['verifier']>;
   prior: Prior;
   stopBackground: boolean;
 }
@@ -76,20 +87,21 @@ type GroundDeps = { hand: Hand; findings: Findings };
 
 /** Puts the tests in place, for a command that can be run. Throws VerifierObstructed, and TaskInvalid where the agent has no part in it. */
 export async function prepareGround(
-  { task, verifier, prior, stopBackground }: Preparing,
+  { verifier: { tests, ...verifier }, prior, stopBackground }: Preparing,
   { hand, findings }: GroundDeps,
 ): Promise<Ground> {
   const { command, owner } = await standing(verifier.command, prior, { hand, findings });
-  const { agentUid } = prior;
+  const { agentUids } = prior;
   // An agent that is root, or the verifier's own user, can enter whatever the verifier can.
-  const hidden = agentUid !== undefined && agentUid !== 0 && agentUid !== owner;
-  const background = await stageTests(hand, task, {
+  const hidden = agentUids.length > 0 && !agentUids.some((uid) => uid === 0 || uid === owner);
+  const background = await stageTests(hand, tests, {
     owner,
     hidden,
     stopBackground,
-    ...(agentUid !== undefined && { agent: agentUid }),
+    ...present({ agent: agentUids.at(-1) }),
   });
-  for (const doubt of doubtsOf({ agentUid, owner, background })) findings.doubt(doubt);
+  for (const agentUid of agentUids)
+    for (const doubt of doubtsOf({ agentUid, owner, background })) findings.doubt(doubt);
   return { verifier: { ...verifier, command }, prior, background };
 }
 
@@ -164,7 +176,7 @@ async function numbered(command: Command, before: Checked, { hand, findings }: G
 const LOOKS: Refusal[] = ['user', 'courier', 'workdir', 'interpreter'];
 
 /** True where what the verifier lacks was there before the agent began. */
-export const isGone = ({ verifier: before }: Prior, refusal: Refusal): boolean =>
+export const isGone = ({ verifier: before }: Pick<Prior, 'verifier'>, refusal: Refusal): boolean =>
   before !== undefined && (!('refusal' in before) || LOOKS.indexOf(before.refusal) > LOOKS.indexOf(refusal));
 
 const lost = ({ user, workdir, interpreter = '' }: Command, refusal: Refusal): string =>

@@ -6,8 +6,8 @@ import { runStep } from './phases.ts';
 
 const command = { argv: ['/x'], user: '1000', workdir: '/', env: {} };
 const step = {
-  agent: { solves: false, exitCodeTells: true, command },
-  verifier: { command: { ...command, user: '0' } },
+  agent: { exitCodeTells: true, command },
+  verifier: { command: { ...command, user: '0' }, tests: ['/task/tests'] },
   hooks: [],
   stopBackground: false,
   artifacts: [],
@@ -25,25 +25,23 @@ describe('a disk that the agent has filled', () => {
       isGone: () => false,
       toldToStop: () => false,
     };
-    const { result } = await runStep(
-      step,
-      { folder: '/task' },
-      {
-        hand: hand as unknown as Hand,
-        findings: findings(),
-        artifacts: artifactRecord(),
-        timeline: {
-          during: (_phase, work) => work(),
-          current: () => 'verifier',
-          timings: () => ({}),
-          lap: () => ({}),
-        },
-        note: () => {},
-        stop: new AbortController().signal,
-        paths: { control: '/none', logs: '/none' },
-        withNetworkOf: (_phase, work) => work(),
+    const { result } = await runStep(step, {
+      livesOn: false,
+      withNetworkOf: (_phase, work) => work(),
+      prior: async () => ({ agentUids: [1000] }),
+      hand: hand as unknown as Hand,
+      findings: findings(),
+      artifacts: artifactRecord(),
+      timeline: {
+        during: (_phase, work) => work(),
+        current: () => 'verifier',
+        timings: () => ({}),
+        lap: () => ({}),
       },
-    );
+      note: () => {},
+      stop: new AbortController().signal,
+      paths: { control: '/none', logs: '/none' },
+    });
     expect(result).to.deep.include({ kind: 'rewarded', reward: 0 });
   });
 });

@@ -8,13 +8,12 @@ import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
-import type { ReadyTask } from '../task/ready-task.ts';
 import type { Step, Surroundings } from '../task/steps.ts';
 import { demandPlace, runAgent, setUpAgent } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
 import { collectArtifacts } from './artifacts.ts';
-import { lookBeforehand, prepareGround } from './ground.ts';
-import { placeSeeds, stageSolution, writeAgentFiles } from './stage.ts';
+import { prepareGround, type Prior } from './ground.ts';
+import { placeSeeds, stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { Timeline } from '../record/timeline.ts';
 import { usageOf } from './usage.ts';
 import { verify } from './verifier.ts';
@@ -29,9 +28,16 @@ export interface PhaseDeps {
   paths: { control: string; logs: string };
 }
 
+/** What a step needs to know of the others. */
 export interface StepDeps extends PhaseDeps {
   /** Does the work of a phase of this step with the network of that phase. */
   withNetworkOf: <T>(phase: NetworkPhase, work: () => Promise<T>) => Promise<T>;
+  /** Takes leave of the step before; missing for the first. */
+  leave?: () => Promise<void>;
+  /** Others follow: the environment lives on. */
+  livesOn: boolean;
+  /** What was known before the first agent began. */
+  prior: () => Promise<Prior>;
 }
 
 /** The result of a step, and what went wrong without ending it. */
@@ -55,35 +61,36 @@ export async function prepareSurroundings(
 }
 
 /** Runs one step: its agent, and the judgement. */
-export async function runStep(step: Step, task: ReadyTask, deps: StepDeps): Promise<PhaseResult> {
-  const { hand, timeline, findings, paths, withNetworkOf } = deps;
-  await timeline.during('agentSetup', () => withNetworkOf('environment', () => setUp(step, deps)));
-  const prior = await lookBeforehand(step, deps);
-  return await judgedAllTheSame(step, deps, async () => {
-    const soFar = await withNetworkOf('agent', () => letWork(step, task, deps));
-    const { verifier, stopBackground } = step;
-    if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
-    const reward = await timeline.during('verifier', async () => {
-      const ground = await prepareGround({ task, verifier, prior, stopBackground }, { hand, findings });
-      const judge = () => verify(ground, { hand, findings, logs: paths.logs });
-      return await withNetworkOf('verifier', judge);
+export async function runStep(step: Step, deps: StepDeps): Promise<PhaseResult> {
+  const { timeline, leave, withNetworkOf } = deps;
+  const whole = async (): Promise<PhaseResult> => {
+    await timeline.during('agentSetup', async () => {
+      await leave?.();
+      await withNetworkOf('environment', () => setUp(step, deps));
     });
-    return { result: { kind: 'rewarded', ...reward }, ...soFar };
+    const prior = await deps.prior();
+    return await judgedAllTheSame(step, deps, () => workAndJudge(step, prior, deps));
+  };
+  return leave ? await judgedAllTheSame(step, deps, whole) : await whole();
+}
+
+async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<PhaseResult> {
+  const { hand, timeline, findings, paths, livesOn, withNetworkOf } = deps;
+  const soFar = await withNetworkOf('agent', () => letWork(step, deps));
+  const { verifier, stopBackground } = step;
+  if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
+  const reward = await timeline.during('verifier', async () => {
+    const ground = await prepareGround({ verifier, prior, stopBackground }, { hand, findings });
+    const judge = () => verify(ground, { hand, findings, logs: paths.logs, livesOn });
+    return await withNetworkOf('verifier', judge);
   });
+  return { result: { kind: 'rewarded', ...reward }, ...soFar };
 }
 
 /** Lets the agent work and keeps what it leaves. */
-async function letWork(
-  step: Step,
-  task: ReadyTask,
-  deps: StepDeps,
-): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
+async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
   const { hand, timeline, note, paths } = deps;
-  const trouble = await timeline.during('agentExecution', async () => {
-    if (!step.agent) return undefined;
-    if (step.agent.solves) await stageSolution(hand, task);
-    return await runAgent(hand, step.agent);
-  });
+  const trouble = await timeline.during('agentExecution', () => work(step, hand));
   if (trouble) note(`${trouble.type}: ${trouble.message}`);
   const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
   const soFar = present({ exception, usage: step.agent && usageOf(step.agent, paths.logs) });
@@ -91,14 +98,25 @@ async function letWork(
   return soFar;
 }
 
-/** Once the agent has begun, what its container keeps from happening is its own doing: never another attempt. */
+async function work({ name, agent }: Step, hand: Hand): Promise<Exception | undefined> {
+  if (!agent) return undefined;
+  const { solution } = agent;
+  if (solution === undefined) return await runAgent(hand, agent);
+  await stageSolution(hand, solution);
+  const trouble = await runAgent(hand, agent);
+  // As under Harbor it stays where nobody comes after the verifier.
+  if (name !== undefined) await unstageSolution(hand);
+  return trouble;
+}
+
+/** Once an agent has begun, what its container keeps from happening is its own doing: never another attempt. */
 async function judgedAllTheSame(
   { agent, verifier }: Step,
   { hand, findings, timeline, note }: PhaseDeps,
-  work: () => Promise<PhaseResult>,
+  judged: () => Promise<PhaseResult>,
 ): Promise<PhaseResult> {
   try {
-    return await work();
+    return await judged();
   } catch (error) {
     if (!agent || !isObstruction(error, hand)) throw error;
     const message = `the agent’s container kept the verifier from running: ${error.message}`;
@@ -123,7 +141,10 @@ const isObstruction = (error: unknown, hand: Hand): error is Error =>
 const isDiskFull = (error: unknown): error is Error =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 
-async function setUp({ setup, agentFiles }: Step, { hand, paths }: PhaseDeps): Promise<void> {
+async function setUp({ setup, agentFiles, workdir, healthcheck }: Step, deps: PhaseDeps): Promise<void> {
+  const { hand, paths } = deps;
   if (agentFiles) await writeAgentFiles(paths.control, agentFiles);
   if (setup) await setUpAgent(hand, setup);
+  if (workdir) await stageWorkdir(hand, workdir);
+  if (healthcheck) await awaitHealthy(healthcheck, deps);
 }

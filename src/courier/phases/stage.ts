@@ -1,26 +1,26 @@
 /** Puts parts of the task into the task container, no sooner than their phase begins. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttemptFailure, VerifierObstructed } from '../failure.ts';
 import type { Ground, Hand } from '../hand/hand.ts';
+import { demandPlace, exitText, interpreterMissing } from './agent.ts';
 import { Refused } from '../hand/sbd/stream.ts';
-import { CONTAINER, type Seeds } from '../task/steps.ts';
-import type { ReadyTask } from '../task/ready-task.ts';
+import { CONTAINER } from '../task/steps.ts';
+import type { Seeds, Workdir } from '../task/steps.ts';
 
 /** Puts files of the task into the working directory. Throws TaskInvalid where they do not fit what the image has there. */
-export async function placeSeeds(hand: Hand, { from, to }: Seeds): Promise<void> {
+export async function placeSeeds(hand: Hand, seeds: Seeds): Promise<void> {
   try {
-    await hand.place(from, to);
+    await hand.place(seeds);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    const message = `the files of environment/ cannot be put into ${to}: ${error.message}`;
+    const message = `the files of environment/ cannot be put into ${seeds.to}: ${error.message}`;
     throw new AttemptFailure('TaskInvalid', message, { cause: error });
   }
 }
 
-/** `/solution`, for an agent that works from it. */
-export async function stageSolution(hand: Hand, task: ReadyTask): Promise<void> {
-  const from = join(task.folder, 'solution');
+/** `/solution`, for an agent that works from it; `from`: folder of the task. */
+export async function stageSolution(hand: Hand, from: string): Promise<void> {
   const { done } = await hand.stage({ from, script: 'solve.sh', to: CONTAINER.solution });
   if (!done)
     throw new AttemptFailure(
@@ -29,12 +29,18 @@ export async function stageSolution(hand: Hand, task: ReadyTask): Promise<void> 
     );
 }
 
+/** Nothing of it remains for who comes after the agent. */
+export async function unstageSolution(hand: Hand): Promise<void> {
+  if (!(await hand.empty([CONTAINER.solution])))
+    throw new VerifierObstructed(`${CONTAINER.solution} could not be emptied in the task container`);
+}
+
 /**
- * The verifier's ground, `/tests` and its logs, made anew. Resolves the number of processes that the agent has left running; throws
- * VerifierObstructed where the container does not let it be made.
+ * The verifier's ground, `/tests` and its logs, made anew of folders of the task. Resolves the number of processes that the agent has left
+ * running; throws VerifierObstructed where the container does not let it be made.
  */
-export async function stageTests(hand: Hand, task: ReadyTask, ground: Ground): Promise<number> {
-  const tests = { from: join(task.folder, 'tests'), script: 'test.sh', to: CONTAINER.tests };
+export async function stageTests(hand: Hand, folders: string[], ground: Ground): Promise<number> {
+  const tests = { from: await overlaid(folders), script: 'test.sh', to: CONTAINER.tests };
   const { done, background } = await hand.stage(tests, { ...ground, verifier: true });
   if (!done)
     throw new VerifierObstructed(
@@ -42,6 +48,42 @@ export async function stageTests(hand: Hand, task: ReadyTask, ground: Ground): P
     );
   return background;
 }
+
+/** One folder with the files of all, a later one's over an earlier one's. Throws TaskInvalid where a file is to lie in place of a folder. */
+async function overlaid([first = '', ...others]: string[]): Promise<string> {
+  if (others.length === 0) return first;
+  const whole = `${others.at(-1)}.overlaid`;
+  await rm(whole, { recursive: true, force: true });
+  for (const folder of [first, ...others])
+    await cp(folder, whole, { recursive: true, verbatimSymlinks: true }).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (!error.code?.startsWith('ERR_FS_CP_')) throw error;
+        throw new AttemptFailure('TaskInvalid', `${folder} does not fit over tests/: ${error.message}`, {
+          cause: error,
+        });
+      },
+    );
+  return whole;
+}
+
+/** Puts a step's files into its working directory, and runs the script among them. Throws StepSetupFailed. */
+export async function stageWorkdir(hand: Hand, { setup, ...files }: Workdir): Promise<void> {
+  await hand.place(files).catch((error: unknown) => {
+    if (!(error instanceof Refused)) throw error;
+    if (error.reason === 'NoSpace') throw new VerifierObstructed(`no space is left in ${files.to}`);
+    throw setupFailed(`its files could not be put into ${files.to}: ${error.message}`);
+  });
+  if (!setup) return;
+  const ended = await hand.run(setup);
+  demandPlace(ended, setup);
+  if (ended.kind === 'refused') throw setupFailed(interpreterMissing(setup));
+  if (ended.code !== 0) throw setupFailed(`its setup.sh ended with ${exitText(ended.code)}`);
+}
+
+const setupFailed = (message: string): AttemptFailure =>
+  new AttemptFailure('StepSetupFailed', `the step could not be set up: ${message}`, {
+    type: 'StepSetupError',
+  });
 
 /** Puts the agent's files where it can read them: on the control volume, which only the courier can write. Those with a suffix are no scripts. */
 export async function writeAgentFiles(control: string, files: Record<string, string>): Promise<void> {

@@ -12,12 +12,14 @@ export interface VerifierDeps {
   hand: Hand;
   findings: Findings;
   logs: string;
+  /** The environment is needed afterwards: everything else is halted, not ended. */
+  livesOn?: boolean;
 }
 
-/** Runs the verifier, ends everything else and reads what was left. Throws AttemptFailure where that is no reward. */
+/** Runs the verifier, ends or halts everything else and reads what was left. Throws AttemptFailure where that is no reward. */
 export async function verify(
   { verifier: { command, limitSeconds }, prior, background }: Ground,
-  { hand, findings, logs }: VerifierDeps,
+  { hand, findings, logs, livesOn = false }: VerifierDeps,
 ): Promise<Pick<Reward & { kind: 'rewarded' }, 'reward' | 'rewards'>> {
   const ended = await hand.run(command, limitSeconds);
   const endedAt = Date.now();
@@ -28,9 +30,7 @@ export async function verify(
     throw new AttemptFailure('RewardMissing', interpreterMissing(command), {
       type: 'InterpreterNotFoundError',
     });
-  // Nobody may write the reward between its reading and its storing.
-  if (!(await hand.freeze()))
-    findings.doubt('a process could not be ended before the reward was read, and may have changed it');
+  await standStill({ hand, findings }, livesOn);
   if (ended.kind === 'exited' && ended.timedOut)
     throw new AttemptFailure('VerifierTimeout', `the verifier did not end within ${limitSeconds} s`, {
       type: 'VerifierTimeoutError',
@@ -39,6 +39,16 @@ export async function verify(
   if (reward.kind === 'failed') throw failureOf(reward, ended, background);
   for (const finding of odd) findings.add(finding);
   return { reward: reward.reward, rewards: reward.rewards };
+}
+
+/** Nobody may write the reward between its reading and its storing. */
+async function standStill(
+  { hand, findings }: Pick<VerifierDeps, 'hand' | 'findings'>,
+  livesOn: boolean,
+): Promise<void> {
+  if (await (livesOn ? hand.halt() : hand.freeze())) return;
+  const what = livesOn ? 'halted' : 'ended';
+  findings.doubt(`a process could not be ${what} before the reward was read, and may have changed it`);
 }
 
 /** By signal 9. */

@@ -24,12 +24,13 @@ export type RecordedArtifact = Omit<ArtifactEntry, 'service' | 'destination' | '
 
 export interface ArtifactRecord {
   add(artifact: RecordedArtifact): void;
-  list(): readonly RecordedArtifact[];
+  /** All since the last time: those of a step. */
+  take(): RecordedArtifact[];
 }
 
 export function artifactRecord(): ArtifactRecord {
   const entries: RecordedArtifact[] = [];
-  return { add: (artifact) => void entries.push(artifact), list: () => entries };
+  return { add: (artifact) => void entries.push(artifact), take: () => entries.splice(0) };
 }
 
 /** Where the folder that is collected without being declared is stored, and what it is called. */

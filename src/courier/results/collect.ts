@@ -29,6 +29,8 @@ export interface Limits {
   files: number;
   /** Bytes of all paths together: the manifest holds them, and the courier's memory. */
   pathBytes: number;
+  /** Bytes of one path: with the Trial's own prefix before it, a key may have 1,024. */
+  onePathBytes: number;
   /** Folders within folders. */
   depth: number;
 }
@@ -38,14 +40,22 @@ export const LIMITS: Limits = {
   totalBytes: 8 * 2 ** 30,
   files: 50_000,
   pathBytes: 5 * 2 ** 20,
+  onePathBytes: 512,
   depth: 32,
 };
 
+/** What of them is left after some files, for others that are stored below the folder `under`. */
+export const limitsAfter = (files: readonly { path: string; size: number }[], under: string): Limits => ({
+  ...LIMITS,
+  totalBytes: files.reduce((left, { size }) => left - size, LIMITS.totalBytes),
+  files: LIMITS.files - files.length,
+  pathBytes: files.reduce((left, { path }) => left - Buffer.byteLength(path), LIMITS.pathBytes),
+  onePathBytes: LIMITS.onePathBytes - Buffer.byteLength(under),
+});
+
 /** Looked at, stored or not: empty folders and links are no files, but take their time. */
 const MAX_ENTRIES = 200_000;
-const MAX_SKIPPED = 1000;
-/** With the Trial's own prefix before it, a key may have 1,024 bytes. */
-const PATH_MAX_BYTES = 512;
+export const MAX_SKIPPED = 1000;
 
 /** Where the folders of /logs go. */
 const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', artifacts: 'output' };
@@ -92,8 +102,8 @@ interface Entry {
 }
 
 /** What is wrong with the name; nothing behind it is looked at then. */
-function oddityOf({ name, path }: Entry): Skipped['reason'] | undefined {
-  if (problemOfName(name) !== undefined || Buffer.byteLength(path) > PATH_MAX_BYTES) return 'Unreadable';
+function oddityOf({ name, path }: Entry, { onePathBytes }: Limits): Skipped['reason'] | undefined {
+  if (problemOfName(name) !== undefined || Buffer.byteLength(path) > onePathBytes) return 'Unreadable';
   return path === REST || isUnlisted(name) ? 'Reserved' : undefined;
 }
 
@@ -127,7 +137,7 @@ class Walk {
       this.#full = true;
       return this.#skip(entry.path, 'TooMany');
     }
-    const odd = oddityOf(entry);
+    const odd = oddityOf(entry, this.#limits);
     if (odd !== undefined) return this.#skip(entry.path, odd);
     const stats = lookAt(below(entry.folder, entry.name));
     if (typeof stats === 'string') return this.#skip(entry.path, 'Unreadable');
@@ -169,7 +179,8 @@ class Walk {
   }
 
   #skip(path: string, reason: Skipped['reason']): void {
-    if (this.skipped.length < MAX_SKIPPED) this.skipped.push({ path: path.slice(0, PATH_MAX_BYTES), reason });
+    const { onePathBytes } = this.#limits;
+    if (this.skipped.length < MAX_SKIPPED) this.skipped.push({ path: path.slice(0, onePathBytes), reason });
     else if (this.skipped.length === MAX_SKIPPED) this.skipped.push({ path: 'and more', reason: 'TooMany' });
   }
 }

@@ -116,6 +116,19 @@ describe('outcomeFile', () => {
     });
   });
 
+  it('names those that did not run, and why, as far as there is room', () => {
+    const listed = [stepOf('one')];
+    const skipped = Array.from({ length: 300 }, (_, i) => `${i}`.padEnd(255, 'x'));
+    const file = outcomeFile(
+      trial,
+      outcomeOf({ steps: { ran: 1, listed, skipped, stopped: 'y'.repeat(999) } }),
+    );
+    const steps = readStoredOutcome(Buffer.from(file), trial)?.steps;
+    expect(steps?.skipped).to.deep.equal(skipped.slice(0, 7));
+    expect(steps?.stopped).to.have.length(256);
+    expect(steps?.listed).to.deep.equal(listed);
+  });
+
   it('lists the first of many and counts all', () => {
     const { ran, listed = [] } = stored(Array.from({ length: 10_000 }, (_, i) => stepOf(`step-${i}`))) ?? {};
     expect(ran).to.equal(10_000);

@@ -131,11 +131,27 @@ function* fewerSteps(steps: StepOutcome[]): Generator<StepOutcome[]> {
   for (let count = kept.length - 1; count >= 0; count -= 1) yield kept.slice(0, count);
 }
 
+const SKIPPED_BYTES = 2048;
+
+/** The first of the names of those that did not run, in short. */
+function withSkipped({ skipped = [], stopped, ...steps }: NonNullable<Outcome['steps']>) {
+  let left = SKIPPED_BYTES;
+  const named = skipped.slice(0, STEPS_LISTED_MAX).filter((name) => {
+    left -= Buffer.byteLength(JSON.stringify(name));
+    return left > 0;
+  });
+  return {
+    ...steps,
+    ...(named.length > 0 && { skipped: named }),
+    ...(stopped !== undefined && { stopped: cut(stopped, 256) }),
+  };
+}
+
 /** The contents of `outcome.json`, at most OUTCOME_MAX_BYTES: what the message says, and of the steps as many as there is room for. */
 export function outcomeFile({ uid, attempt }: Assignment['trial'], outcome: Outcome): string {
-  const { steps, ...summary } = summaryOf(outcome);
+  const { steps: _counted, ...summary } = summaryOf(outcome);
   const fileOf = (listed: StepOutcome[]): string => {
-    const whole = { ...summary, ...(steps && { steps: { ...steps, listed } }) };
+    const whole = { ...summary, ...(outcome.steps && { steps: { ...withSkipped(outcome.steps), listed } }) };
     return `${JSON.stringify({ version: 1, trial: { uid, attempt }, outcome: whole } satisfies StoredOutcome)}\n`;
   };
   const listed = firstThatFits(

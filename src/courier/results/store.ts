@@ -1,4 +1,5 @@
 /** Stores what an attempt left: files as they are, then the timeline, the manifest, and the outcome, whose presence means that all is there. */
+import { stepFolder } from '../../wire/upload-paths.ts';
 import type { Manifest, Skipped, UploadFile } from '../../wire/uploads.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { Assignment } from '../../wire/assignment.ts';
@@ -7,18 +8,51 @@ import type { Hand } from '../hand/hand.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
 import { artifactManifest, type ArtifactRecord } from '../record/artifacts.ts';
-import { ARTIFACT_MANIFEST, collectLogs } from './collect.ts';
+import { ARTIFACT_MANIFEST, collectLogs, limitsAfter, MAX_SKIPPED } from './collect.ts';
 import { outcomeFile } from './outcome.ts';
 import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';
 
-export interface StoreDeps extends UploadOptions {
-  hand: Hand;
+/** What of the container's files has been stored so far. */
+export interface Kept {
+  files: UploadFile[];
+  skipped: Skipped[];
+}
+
+interface KeepDeps extends UploadOptions {
   logs: string;
   log: TrialLog;
   artifacts: ArtifactRecord;
-  timeline: Timeline;
 }
+
+export interface StoreDeps extends KeepDeps {
+  hand: Hand;
+  timeline: Timeline;
+  /** The files of earlier steps. */
+  kept: Kept;
+}
+
+/** Stores what lies in /logs, which nobody changes meanwhile, and adds it to what is kept; of a step below the step's folder. */
+export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepDeps): Promise<void> {
+  const { log, logs, artifacts } = deps;
+  const under = step === undefined ? '' : stepFolder(step);
+  const found = collectLogs(logs, limitsAfter(kept.files, under));
+  const paths = found.files.map(({ path }) => path);
+  const listed = artifactManifest(artifacts.take(), paths);
+  const below = <T extends { path: string }>(file: T): T => ({ ...file, path: under + file.path });
+  const uploaded = await uploadFiles(found.files.map(below), { ...deps, storesOwn: () => storeLog(deps) });
+  const skipped = [...found.skipped.map(below), ...uploaded.skipped];
+  for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
+  log.note(`${uploaded.files.length} files stored${step === undefined ? '' : ` of step ${step}`}`);
+  kept.files.push(...uploaded.files);
+  if (listed.length > 0)
+    kept.files.push(
+      await uploadText(under + ARTIFACT_MANIFEST, `${JSON.stringify(listed, null, 2)}\n`, deps),
+    );
+  kept.skipped.push(...skipped.slice(0, Math.max(0, MAX_SKIPPED + 1 - kept.skipped.length)));
+}
+
+const storeLog = (deps: KeepDeps): Promise<UploadFile> => uploadText('trial.log', deps.log.text(), deps);
 
 /** The outcome with what was stored, or with why nothing could be. */
 export async function storeResults(
@@ -38,22 +72,12 @@ export async function storeResults(
 }
 
 async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
-  const { hand, logs, log, artifacts, timeline } = deps;
+  const { hand, log, timeline, kept } = deps;
   // Nobody may write what is being stored, and the courier must be able to read it.
   if (!hand.isGone()) await hand.freeze().catch((error: unknown) => log.note(explain(error)));
-  const found = collectLogs(logs);
-  const listed = artifactManifest(
-    artifacts.list(),
-    found.files.map(({ path }) => path),
-  );
-  const storeLog = (): Promise<UploadFile> => uploadText('trial.log', log.text(), deps);
-  const uploaded = await uploadFiles(found.files, { ...deps, storesOwn: storeLog });
-  const skipped: Skipped[] = [...found.skipped, ...uploaded.skipped];
-  for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
-  log.note(`${uploaded.files.length} files stored`);
-  const files = [...uploaded.files, await storeLog()];
-  if (listed.length > 0)
-    files.push(await uploadText(ARTIFACT_MANIFEST, `${JSON.stringify(listed, null, 2)}\n`, deps));
+  await keepLogs(kept, outcome.steps?.listed.at(-1)?.name, deps);
+  const files = [...kept.files, await storeLog(deps)];
+  const { skipped } = kept;
   const counts = {
     files: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),

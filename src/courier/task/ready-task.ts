@@ -6,6 +6,8 @@ import type { AssignedSource, Assignment } from '../../wire/assignment.ts';
 import { ArchiveError } from '../../tasks/archive/directory.ts';
 import { unpack } from '../../tasks/archive/unpack.ts';
 import { stripCanary } from '../../tasks/folder/instruction.ts';
+import { SETUP, SOLVE, stepFiles } from '../../tasks/step-files.ts';
+import { present } from '../../crds/present.ts';
 import { unpackedHash } from '../../tasks/folder/unpacked.ts';
 import { taskVersion } from '../../tasks/hash.ts';
 import { filesHash } from '../../crds/content.ts';
@@ -17,14 +19,28 @@ import { AttemptFailure, explain } from '../failure.ts';
 import { copyConfigMap, withArchive } from './source.ts';
 
 export interface ReadyTask {
-  /** Folder with `instruction.md`, `tests/` and so on. */
+  /** Folder with `task.toml` and so on. */
   folder: string;
-  /** `instruction.md` without leading canary lines. */
+  /** In their order. */
+  steps: ReadyStep[];
+}
+
+/** Of one step; a task without `[[steps]]` is one. Paths are absolute. */
+export interface ReadyStep {
+  /** Text of its `instruction.md` without leading canary lines. */
   instruction?: string;
-  /** Text of `solution/solve.sh`. */
+  /** Folder of the solution. */
+  solution: string;
+  /** Text of the `solve.sh` in it. */
   solve?: string;
-  /** Text of `tests/test.sh`. */
+  /** Folders that make up `/tests`, a later one's files over an earlier one's. */
+  tests: string[];
+  /** Text of the `test.sh` in them. */
   test?: string;
+  /** Folder of what is put into the working directory. */
+  workdir?: string;
+  /** `setup.sh` is in it. */
+  setup: boolean;
 }
 
 export interface FetchOptions {
@@ -100,16 +116,29 @@ async function freshUrl(broker: FetchOptions['broker']): Promise<string> {
   return source.url;
 }
 
-/** Reads what of a fetched task decides how its scripts are run. */
-export async function readReadyTask(folder: string): Promise<ReadyTask> {
+/** Reads what of a fetched task decides how the scripts of its steps are run; a name is missing where the task has no `[[steps]]`. */
+export const readReadyTask = async (
+  folder: string,
+  steps: readonly { name?: string }[],
+): Promise<ReadyTask> => ({
+  folder,
+  steps: await Promise.all(steps.map(({ name }) => readStep(folder, name))),
+});
+
+async function readStep(folder: string, name: string | undefined): Promise<ReadyStep> {
+  const at = (path: string): string => join(folder, path);
+  const has = (path: string): boolean => existsSync(at(path));
+  const files = stepFiles(name, has);
+  const { workdir = '' } = files;
   const [instruction, solve, test] = await Promise.all(
-    ['instruction.md', 'solution/solve.sh', 'tests/test.sh'].map((path) => readText(folder, path)),
+    [files.instruction, `${files.solution}/${SOLVE}`, files.test].map((path) => readText(folder, path)),
   );
   return {
-    folder,
-    ...(instruction !== undefined && { instruction: stripCanary(instruction) }),
-    ...(solve !== undefined && { solve }),
-    ...(test !== undefined && { test }),
+    ...present({ instruction: instruction && stripCanary(instruction), solve, test }),
+    solution: at(files.solution),
+    tests: files.tests.filter(has).map(at),
+    ...(workdir !== '' && has(workdir) && { workdir: at(workdir) }),
+    setup: workdir !== '' && has(`${workdir}/${SETUP}`),
   };
 }
 

@@ -1,19 +1,21 @@
 import { expect } from 'chai';
 import type { AssignedStep, Assignment } from '../../wire/assignment.ts';
 import { anAssignment, aStep } from '../../../test/support/trial-run.ts';
-import type { ReadyTask } from './ready-task.ts';
+import type { ReadyStep } from './ready-task.ts';
 import { sequenceOf } from './steps.ts';
 import type { Step } from './steps.ts';
 
-const aTask = (over: Partial<ReadyTask> = {}): ReadyTask => ({
-  folder: '/task',
+const aTask = (over: Partial<ReadyStep> = {}): ReadyStep => ({
+  solution: '/task/solution',
+  tests: ['/task/tests'],
+  setup: false,
   instruction: 'Do it.\n',
   solve: '#!/bin/bash\n',
   test: '#!/bin/bash\n',
   ...over,
 });
 const sequence = (assignment: Partial<Assignment> = {}, task = aTask(), secrets = {}) =>
-  sequenceOf(anAssignment(assignment), task, secrets);
+  sequenceOf(anAssignment(assignment), { folder: '/task', steps: [task] }, secrets);
 const step = (...input: Parameters<typeof sequence>): Step => {
   const [first] = sequence(...input).steps;
   if (!first) throw new Error('no step');
@@ -27,10 +29,11 @@ describe('sequenceOf', () => {
   it('makes commands of the assignment', () => {
     expect(sequence()).to.deep.equal({
       surroundings: {},
+      rewardStrategy: 'Mean',
       steps: [
         {
           agent: {
-            solves: true,
+            solution: '/task/solution',
             exitCodeTells: false,
             command: {
               argv: ['/solution/solve.sh'],
@@ -48,6 +51,7 @@ describe('sequenceOf', () => {
           artifactsUser: '0',
           verifier: {
             limitSeconds: 600,
+            tests: ['/task/tests'],
             command: {
               argv: ['/tests/test.sh'],
               interpreter: '/bin/bash',
@@ -132,6 +136,27 @@ describe('sequenceOf', () => {
     });
   });
 
+  it('installs an agent once, and puts a step’s files into its working directory as the agent’s user', () => {
+    const one = aStep({ agent: { ...aStep().agent, name: 'custom', run: 'x', install: 'y', user: 'me' } });
+    const ready = aTask({ workdir: '/task/steps/two/workdir', setup: true });
+    const assignment = anAssignment({
+      workdir: '/work',
+      steps: [
+        { ...one, name: 'one' },
+        { ...one, name: 'two' },
+      ],
+    });
+    const [first, second] = sequenceOf(assignment, { folder: '/task', steps: [aTask(), ready] }, {}).steps;
+    expect([first?.setup !== undefined, second?.setup !== undefined]).to.deep.equal([true, false]);
+    expect(first).to.not.have.property('workdir');
+    expect(second?.workdir).to.deep.equal({
+      from: '/task/steps/two/workdir',
+      to: '/work',
+      user: 'me',
+      setup: { argv: ['/work/setup.sh'], shell: true, user: 'me', workdir: '/work', env: {} },
+    });
+  });
+
   it('starts the entrypoint with Harbor’s arguments', () => {
     const { surroundings } = sequence({
       user: 'u',
@@ -142,7 +167,7 @@ describe('sequenceOf', () => {
     expect(surroundings.entrypoint?.argv).to.deep.equal(['/e', 'sh', '-c', 'sleep infinity']);
   });
 
-  const without = (field: 'solve' | 'test' | 'instruction'): ReadyTask => {
+  const without = (field: 'solve' | 'test' | 'instruction'): ReadyStep => {
     const task = aTask();
     delete task[field];
     return task;

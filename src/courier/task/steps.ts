@@ -1,5 +1,5 @@
 /** Pure: the assignment and the unpacked task → commands. Which values they have, the operator has decided. */
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Agent, AgentGiven, AgentScript } from '../../agents/agent.ts';
 import { agentOf } from '../../agents/registry.ts';
 import { agentFacts, solves } from '../../crds/agents.ts';
@@ -14,10 +14,11 @@ import type {
   UncopiedArtifact,
 } from '../../wire/assignment.ts';
 import { POD_PATHS } from '../../wire/pod-paths.ts';
+import { SETUP } from '../../tasks/step-files.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
 import { scriptCommand } from './interpreter.ts';
-import type { ReadyTask } from './ready-task.ts';
+import type { ReadyStep, ReadyTask } from './ready-task.ts';
 
 export type Env = Record<string, string>;
 
@@ -33,22 +34,37 @@ export interface Seeds {
   to: string;
 }
 
+export type Probed = Healthcheck & { probe: Command };
+
 /** What happens once, before the first step. */
 export interface Surroundings {
   /** Files of the task for the working directory. */
   seeds?: Seeds;
   entrypoint?: Command;
-  healthcheck?: Healthcheck & { probe: Command };
+  healthcheck?: Probed;
+}
+
+/** A folder whose contents are put into the working directory, and its script that is run there. */
+export interface Workdir {
+  from: string;
+  to: string;
+  /** Whose it becomes. */
+  user: string;
+  setup?: Command;
 }
 
 /** One agent and one verifier. A task without `[[steps]]` has one step, without a name. */
 export interface Step {
   name?: string;
+  /** What it finds in its working directory. */
+  workdir?: Workdir;
+  healthcheck?: Probed;
+  /** Of the first step alone: an agent is installed once. */
   setup?: Limited;
   /** Missing: it does nothing. */
   agent?: Limited & {
-    /** `/solution` has to be there. */
-    solves: boolean;
+    /** Folder of what has to be in `/solution`. */
+    solution?: string;
     /** Whether an exit code other than 0 is an exception. */
     exitCodeTells: boolean;
     usage?: Agent['usage'];
@@ -64,12 +80,18 @@ export interface Step {
   /** Copies them: the agent's user, because the agent chooses what lies there. */
   artifactsUser: string;
   /** Missing: disabled. */
-  verifier?: Limited;
+  verifier?: Limited & {
+    /** Folders that make up `/tests`, a later one's files over an earlier one's. */
+    tests: string[];
+  };
+  /** By key of the reward: where one is less, or missing, the following steps do not run. */
+  minRewards?: Record<string, number>;
 }
 
 export interface Sequence {
   surroundings: Surroundings;
   steps: Step[];
+  rewardStrategy: Assignment['rewardStrategy'];
 }
 
 /** Where things lie in the task container. */
@@ -83,11 +105,15 @@ export const CONTAINER = {
 /** Throws AttemptFailure for a task that has not what the assignment says of it, and for a secret that did not arrive. */
 export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env): Sequence {
   const around = { ...assignment, secrets };
-  return {
-    surroundings: surroundingsOf(assignment, task),
-    steps: assignment.steps.map((step) => stepOf(step, task, around)),
-  };
+  const { rewardStrategy } = assignment;
+  const steps = assignment.steps.map((step, index) => {
+    const { setup, ...made } = stepOf(step, task.steps[index] ?? NOTHING, around);
+    return index === 0 && setup ? { setup, ...made } : made;
+  });
+  return { surroundings: surroundingsOf(assignment, task), steps, rewardStrategy };
 }
+
+const NOTHING: ReadyStep = { solution: '', tests: [], setup: false };
 
 /** What all commands share. */
 type Around = Pick<Assignment, 'workdir' | 'user'> & { secrets: Env };
@@ -115,16 +141,27 @@ function surroundingsOf(
       entrypoint: { argv: [...entrypoint, 'sh', '-c', 'sleep infinity'], user, workdir, env: {} },
     }),
     ...(healthcheck && {
-      healthcheck: { ...healthcheck, probe: shellCommand(healthcheck.command, { workdir, user }) },
+      healthcheck: probed(healthcheck, { workdir, user }),
     }),
   };
 }
 
-function stepOf(assigned: AssignedStep, task: ReadyTask, around: Around): Step {
-  const { name, agent, hooks, artifacts, uncopied, verifier } = assigned;
+const probed = (healthcheck: Healthcheck, around: Pick<Assignment, 'workdir' | 'user'>): Probed => ({
+  ...healthcheck,
+  probe: shellCommand(healthcheck.command, around),
+});
+
+function stepOf(assigned: AssignedStep, ready: ReadyStep, around: Around): Step {
+  const { name, agent, hooks, artifacts, uncopied, verifier, healthcheck, minRewards } = assigned;
+  const { workdir } = around;
   return {
-    ...present({ name }),
-    ...agentPartsOf(agent, task, around),
+    ...present({
+      name,
+      workdir: workdirOf(ready, { workdir, user: agent.user }),
+      healthcheck: healthcheck && probed(healthcheck, { workdir, user: agent.user }),
+      minRewards,
+    }),
+    ...agentPartsOf(agent, ready, around),
     stopBackground: agent.backgroundProcesses === 'Stop',
     hooks: hooks.map(({ command, timeoutSeconds, user = around.user }) =>
       limited(shellCommand(command, { ...around, user }), timeoutSeconds),
@@ -132,17 +169,27 @@ function stepOf(assigned: AssignedStep, task: ReadyTask, around: Around): Step {
     artifacts,
     ...present({ uncopied }),
     artifactsUser: agentFacts(agent.name)?.reads === 'nothing' ? around.user : agent.user,
-    ...(verifier && { verifier: verifierOf(verifier, task, around) }),
+    ...(verifier && { verifier: verifierOf(verifier, ready, around) }),
   };
+}
+
+function workdirOf(
+  { workdir: from, setup }: ReadyStep,
+  { workdir, user }: Pick<Assignment, 'workdir' | 'user'>,
+): Workdir | undefined {
+  if (from === undefined) return undefined;
+  // As Harbor runs it: by bash, whatever its first line says.
+  const script = { argv: [posix.join(workdir, SETUP)], shell: true, user, workdir, env: {} };
+  return { from, to: workdir, user, ...(setup && { setup: script }) };
 }
 
 type AgentParts = Pick<Step, 'setup' | 'agent' | 'agentFiles'>;
 
-function agentPartsOf(assigned: AssignedStep['agent'], task: ReadyTask, around: Around): AgentParts {
+function agentPartsOf(assigned: AssignedStep['agent'], ready: ReadyStep, around: Around): AgentParts {
   const { name, user, timeoutSeconds, setupTimeoutSeconds } = assigned;
   const [agent, facts] = [agentOf(name), agentFacts(name)];
   if (!agent || !facts) throw new AttemptFailure('TaskUnsupported', `agent ${name} is not supported yet`);
-  const given = givenTo(assigned, task);
+  const given = givenTo(assigned, ready);
   const shared = { workdir: around.workdir, env: assignedEnv(assigned.env, around.secrets) };
   const install = agent.install?.(given);
   const run = agent.run?.(given);
@@ -151,27 +198,29 @@ function agentPartsOf(assigned: AssignedStep['agent'], task: ReadyTask, around: 
     ...(install && { setup: limited(commandOf(install, { ...shared, user: '0' }), setupTimeoutSeconds) }),
     ...(run && {
       agent: {
-        solves: solves(name),
+        ...present({ solution: solutionFor(name, ready), usage: agent.usage }),
         exitCodeTells: agent.exitCodeTells,
-        ...present({ usage: agent.usage }),
         ...limited(commandOf(run, { ...shared, user }), timeoutSeconds),
       },
     }),
-    ...(files && { agentFiles: { 'instruction.md': task.instruction ?? '', ...files } }),
+    ...(files && { agentFiles: { 'instruction.md': ready.instruction ?? '', ...files } }),
   };
 }
 
+const solutionFor = (agent: string, { solution }: ReadyStep): string | undefined =>
+  solves(agent) ? solution : undefined;
+
 /** Throws for a task without the file that the agent works from. */
-function givenTo(assigned: AssignedStep['agent'], task: ReadyTask): AgentGiven {
+function givenTo(assigned: AssignedStep['agent'], ready: ReadyStep): AgentGiven {
   const { name, model, skillsDir: skills, mcpServers, install, run } = assigned;
   const who = `the agent ${name}`;
   const { reads } = agentFacts(name) ?? {};
-  if (reads === 'instruction.md') demanded(task.instruction, reads, who);
+  if (reads === 'instruction.md') demanded(ready.instruction, reads, who);
   return {
     instruction: `${CONTAINER.agentFiles}/instruction.md`,
     solution: CONTAINER.solution,
     folder: CONTAINER.agentFiles,
-    solve: reads === 'solution/solve.sh' ? demanded(task.solve, reads, who) : '',
+    solve: reads === 'solution/solve.sh' ? demanded(ready.solve, reads, who) : '',
     model,
     skills,
     mcpServers,
@@ -198,9 +247,9 @@ function demanded(text: string | undefined, path: string, who: string): string {
 
 function verifierOf(
   { env, timeoutSeconds, user }: NonNullable<AssignedStep['verifier']>,
-  { test }: ReadyTask,
+  { test, tests }: ReadyStep,
   { workdir, secrets }: Around,
-): Limited {
+): NonNullable<Step['verifier']> {
   const script = demanded(test, 'tests/test.sh', 'the verifier');
   const command = {
     ...scriptCommand(`${CONTAINER.tests}/test.sh`, script),
@@ -209,7 +258,7 @@ function verifierOf(
     env: assignedEnv(env, secrets),
     stdout: '/logs/verifier/test-stdout.txt',
   };
-  return limited(command, timeoutSeconds);
+  return { ...limited(command, timeoutSeconds), tests };
 }
 
 /** Variables of a phase with the values of secrets filled in. */

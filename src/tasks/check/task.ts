@@ -198,9 +198,13 @@ function unsupported(
     const message = `${field}: ${reason}`;
     const rule = 'unsupported-feature';
     if (field.includes('/')) return { rule, severity: 'error', path: join(folder, field), message };
-    return { ...inToml(rule, field.split(/[.[\]]+/), toml), message };
+    return { ...inToml(rule, pathOfField(field), toml), message };
   });
 }
+
+/** `steps[0].agent` → `['steps', 0, 'agent']`. */
+const pathOfField = (field: string): (string | number)[] =>
+  (field.match(/[^.[\]]+/g) ?? []).map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 
 async function emptyInstructions({
   folder,

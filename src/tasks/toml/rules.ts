@@ -5,7 +5,7 @@ import { headerFault } from './headers.ts';
 import { shown } from './problems.ts';
 import type { Path } from './problems.ts';
 import type { ArtifactConfig, EnvironmentConfig, TaskConfig, VerifierConfig } from './schema.ts';
-import { stepNameFault, stepNameKey } from './step-name.ts';
+import { stepNameFault, stepNameKey } from '../../wire/step-name.ts';
 
 export function checkRules(config: TaskConfig, report: Report): void {
   checkEnvironment(config.environment, ['environment'], report);

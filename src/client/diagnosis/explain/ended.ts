@@ -130,6 +130,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'sb trial logs <trial>    (what the image’s entrypoint says)',
     DEBUG,
   ),
+  StepSetupFailed: say(
+    'the files of a step could not be put into the working directory, or its setup.sh failed',
+    'look at setup.sh in steps/<step>/workdir/ of the task',
+    'sb trial logs <trial>    (what it wrote)',
+  ),
   AgentSetupFailed: say('the agent’s install script failed', AGENT, DEBUG),
   AgentSetupTimeout: say(
     'the agent’s install script took too long',
