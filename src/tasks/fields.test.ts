@@ -87,6 +87,23 @@ const SEEN: [file: string, title: string, fields: string[]][] = [
     ['artifacts[]', 'artifacts[].source', 'artifacts[].exclude'],
   ],
   ['src/courier/scenarios/hostile.test.ts', 'runs collect hooks', ['verifier.collect[].command']],
+  [
+    'src/courier/scenarios/steps.test.ts',
+    'run one after another in one container, each with its own files and its own results',
+    ['steps[].name', 'steps[].artifacts'],
+  ],
+  [
+    'src/courier/scenarios/steps.test.ts',
+    'have users, instructions and variables of their own',
+    ['steps[].agent', 'steps[].verifier'],
+  ],
+  ['src/courier/scenarios/steps.test.ts', 'wait for their own healthcheck', ['steps[].healthcheck']],
+  ['src/courier/scenarios/steps.test.ts', 'end where a reward is below its least', ['steps[].min_reward']],
+  [
+    'src/courier/scenarios/steps.test.ts',
+    'come to the reward of the last where the task says so',
+    ['multi_step_reward_strategy'],
+  ],
 ];
 
 interface Schema {
