@@ -79,7 +79,7 @@ describe('the head of a request to the proxy', () => {
 
   it('never becomes two, whatever it is', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (rest) => {
+      fc.property(fc.string({ unit: fc.nat(255).map((code) => String.fromCodePoint(code)) }), (rest) => {
         const found = onwardOf({ url: `http://a.test${rest}`, rawHeaders: [] });
         if ('path' in found) expect(found.path + authorityOf(found.target)).to.match(/^[\u0021-\u007e]+$/);
       }),
