@@ -1,5 +1,5 @@
 /** A Trial's task, read from where the Trial says that it lies: for the controller before the Job, for the broker when the courier asks. */
-import { TASK_FILES } from '../tasks/bucket.ts';
+import { storedContexts, TASK_FILES } from '../tasks/bucket.ts';
 import { configMapHash } from '../crds/content.ts';
 import { identityOf } from '../crds/names.ts';
 import { TASKS, unreadable, type NamespaceRules } from '../crds/namespace-rules.ts';
@@ -147,14 +147,14 @@ function compilableOf(found: ConfigMap, name: string, content: string): Fetched 
 const AGAIN = 'store the task again with sb task push or sb cloud run';
 
 function compilable(
-  { config, files, version, context_sha256: sha256 }: TaskMetadata,
+  { config, files, version, context_sha256, test_contexts }: TaskMetadata,
   uri: (name: string) => string,
 ): CompilableTask {
   return {
     config,
     files: files.map((path) => ({ path })),
     version,
-    ...(sha256 !== undefined && { context: { uri: uri(TASK_FILES.context), sha256 } }),
+    ...storedContexts(present({ contextSha256: context_sha256, testContexts: test_contexts }), uri),
   };
 }
 

@@ -1,6 +1,8 @@
 /** Where a task lies in the bucket. */
 import { TASKS } from '../crds/namespace-rules.ts';
+import type { CompilableTask, StoredContext } from './compile/types.ts';
 import { taskHash, taskVersion } from './hash.ts';
+import type { ContextHashes } from './metadata.ts';
 import type { Task } from './task.ts';
 
 /** `tasks/<dataset>/<task_name>/<task_version>/`, with the closing slash. A name of the form org/name is two levels. */
@@ -9,6 +11,25 @@ export const taskPrefix = (dataset: string, name: string, version: string): stri
 
 /** The files of an uploaded task, below its prefix. */
 export const TASK_FILES = { task: 'task.zip', metadata: 'metadata.json', context: 'context.zip' } as const;
+
+/** The build context of a separate verifier, by the SHA-256 of its bytes in hex. */
+export const testContextFile = (sha256: string): string => `context-${sha256.slice(0, 12)}.zip`;
+
+/** The build contexts of a stored task, by the hashes of what `packContext` makes; `uri` says where the object of a name lies. */
+export function storedContexts(
+  { contextSha256, testContexts }: ContextHashes,
+  uri: (name: string) => string,
+): Pick<CompilableTask, 'context' | 'testContexts'> {
+  const stored = (name: string, sha256: string): StoredContext => ({ uri: uri(name), sha256 });
+  const tests = Object.entries(testContexts ?? {}).map(([folder, sha256]) => [
+    folder,
+    stored(testContextFile(sha256), sha256),
+  ]);
+  return {
+    ...(contextSha256 !== undefined && { context: stored(TASK_FILES.context, contextSha256) }),
+    ...(testContexts && { testContexts: Object.fromEntries(tests) as Record<string, StoredContext> }),
+  };
+}
 
 /** The version that a prefix is of, be it a key or a URI; undefined for one that somebody made up. */
 export const versionOf = (prefix: string): string | undefined => /\/([0-9a-f]{12})\/?$/.exec(prefix)?.[1];

@@ -35,16 +35,18 @@ export const taskVersion = (hash: string): string => hash.slice(0, 12);
 /** `<name>@<version>`. */
 export const taskId = (task: Task): string => `${task.name}@${taskVersion(taskHash(task))}`;
 
-const ofContext = <Item extends { path: string }>(items: readonly Item[]): Item[] =>
+const ofContext = <Item extends { path: string }>(items: readonly Item[], folder: string): Item[] =>
   items
-    .filter(({ path }) => path.startsWith(CONTEXT))
-    .map((item) => ({ ...item, path: item.path.slice(CONTEXT.length) }));
+    .filter(({ path }) => path.startsWith(folder))
+    .map((item) => ({ ...item, path: item.path.slice(folder.length) }));
 
-/** Files of the build context, with paths as the Dockerfile sees them. */
-export const contextFiles = (task: Pick<Task, 'files'>): TaskFile[] => ofContext(task.files);
+/** Files of a build context, with paths as the Dockerfile sees them. */
+export const contextFiles = (task: Pick<Task, 'files'>, folder = CONTEXT): TaskFile[] =>
+  ofContext(task.files, folder);
 
-/** Folders of the build context that are more than what their files say, likewise. */
-export const contextFolders = (task: Pick<Task, 'folders'>): TaskFolder[] => ofContext(task.folders);
+/** Folders of a build context that are more than what their files say, likewise. */
+export const contextFolders = (task: Pick<Task, 'folders'>, folder = CONTEXT): TaskFolder[] =>
+  ofContext(task.folders, folder);
 
 /**
  * 64 hex digits: as `taskHash`, over the files of `environment/` with paths relative to it, and over its empty folders and those with a mode

@@ -31,6 +31,12 @@ export const TaskMetadata = Type.Object({
   environment_hash: hash('What the build context hashes to.'),
   /** Missing where there is none. */
   context_sha256: Type.Optional(hash('SHA-256 of `context.zip`.')),
+  /** The same for each folder of tests with a Dockerfile, whose context is `context-<first 12 digits>.zip`. */
+  test_contexts: Type.Optional(
+    Type.Record(Type.String({ pattern: '^(steps/[^/]{1,255}/)?tests/$' }), hash('SHA-256 of the context.'), {
+      maxProperties: 257,
+    }),
+  ),
   layout_sha256: hash('Links, permissions and empty folders, which a version does not tell.'),
   /** The parsed task.toml with all defaults filled in. */
   config: TaskConfig,
@@ -39,8 +45,16 @@ export const TaskMetadata = Type.Object({
 });
 export type TaskMetadata = Type.Static<typeof TaskMetadata>;
 
-/** Plain JSON values only: TOML's dates become ISO texts, integers beyond 2⁵³ texts of digits. `contextSha256`: SHA-256 of `packContext`, in hex. */
-export function taskMetadata(task: Task, contextSha256?: string): TaskMetadata {
+/** SHA-256 of what `packContext` makes, in hex. */
+export interface ContextHashes {
+  /** Of `environment/`; missing where the image is ready-made. */
+  contextSha256?: string;
+  /** Of each folder of tests with a Dockerfile. Missing: there is none. */
+  testContexts?: Record<string, string>;
+}
+
+/** Plain JSON values only: TOML's dates become ISO texts, integers beyond 2⁵³ texts of digits. */
+export function taskMetadata(task: Task, { contextSha256, testContexts }: ContextHashes = {}): TaskMetadata {
   const whole = taskHash(task);
   const metadata: TaskMetadata = {
     schema: SCHEMA,
@@ -50,7 +64,7 @@ export function taskMetadata(task: Task, contextSha256?: string): TaskMetadata {
     id: taskId(task),
     digest: taskDigest(task),
     environment_hash: environmentHash(task),
-    ...present({ context_sha256: contextSha256 }),
+    ...present({ context_sha256: contextSha256, test_contexts: testContexts }),
     layout_sha256: layoutHash(task),
     config: task.config,
     files: filesThatMatter(task.files),

@@ -3,6 +3,13 @@ import type { TaskConfig } from './toml/schema.ts';
 /** What lies below this is the build context. It is what `docker build` would see: links, empty folders and permissions are part of it. */
 export const CONTEXT = 'environment/';
 
+/** The tests of all steps; those of one lie in `steps/<name>/` below the same. */
+export const TESTS = 'tests/';
+
+/** Folders of tests with a Dockerfile, each with its closing slash: the build contexts of separate verifiers. */
+export const testContexts = ({ files }: { files: readonly { path: string }[] }): string[] =>
+  files.flatMap(({ path }) => /^((?:steps\/[^/]+\/)?tests\/)Dockerfile$/.exec(path)?.[1] ?? []);
+
 /** Everything that can belong to a task; other files in the folder are not looked at. */
 export const ROOTS = [
   'task.toml',

@@ -110,7 +110,7 @@ const pack = ({ io }: Cli): Command =>
   examples(
     withOutput(new Command('pack'), { '-o json': 'task-pack' }, DEED)
       .description(
-        'Writes the files of an upload: task.zip, metadata.json and, for a task with a Dockerfile, context.zip. The same task gives the same bytes on every machine.',
+        'Writes the files of an upload: task.zip, metadata.json and, for each image that is built, its context. The same task gives the same bytes on every machine.',
       )
       .argument('<path>', 'task folder')
       .option('--to <folder>', 'folder to write to; created if it does not exist', '.')

@@ -17,6 +17,8 @@ import {
   taskVersion,
   packContext,
   packTask,
+  testContextFile,
+  testContexts,
   type Task,
 } from '../../tasks/index.ts';
 import type { HashedTask, PackedTask } from '../documents/task.ts';
@@ -88,10 +90,18 @@ export async function packTo(
 ): Promise<PackedTask> {
   const builds = task.config.environment.docker_image === undefined;
   const context = builds ? await packContext(task) : undefined;
-  const metadata = metadataText({ task, ...(context && { contextSha256: sha256(context) }) });
+  const tests = await packTests(task);
+  const metadata = metadataText({
+    task,
+    ...(context && { contextSha256: sha256(context) }),
+    ...(tests.length > 0 && {
+      testContexts: Object.fromEntries(tests.map(({ path, hash }) => [path, hash])),
+    }),
+  });
   const files: [string, Uint8Array | string][] = [
     [TASK_FILES.task, await packTask(task)],
     ...(context ? [[TASK_FILES.context, context] as [string, Uint8Array]] : []),
+    ...tests.map(({ hash, archive }): [string, Uint8Array] => [testContextFile(hash), archive]),
     [TASK_FILES.metadata, metadata],
   ];
   const target = resolve(cwd, folder);
@@ -103,6 +113,15 @@ export async function packTo(
     task_id: taskId(task),
     files: files.map(([name]) => join(folder, name)),
   };
+}
+
+async function packTests(task: Task): Promise<{ path: string; hash: string; archive: Uint8Array }[]> {
+  const packed = [];
+  for (const path of testContexts(task)) {
+    const archive = await packContext(task, path);
+    packed.push({ path, hash: sha256(archive), archive });
+  }
+  return packed;
 }
 
 async function writeWhole(file: string, contents: Uint8Array | string): Promise<void> {

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/folder.ts';
 import { systemClock } from '../../async/clock.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
-import { readMetadata } from '../../tasks/index.ts';
+import { sha256 } from '../../crds/names.ts';
+import { readMetadata, type TaskMetadata } from '../../tasks/index.ts';
 import { CliError } from '../failures/error.ts';
 import type { Session } from '../session/types.ts';
 import { pushTasks } from './push.ts';
@@ -57,6 +58,23 @@ describe('sb task push', () => {
     await store.put(key, JSON.stringify({ name: 'acme/hello', files: [] }));
     expect(await push(folder)).to.have.nested.property('[0].result', 'stored');
     expect(readMetadata((await store.get(key, 1e6)) ?? new Uint8Array()).kind).to.equal('read');
+  });
+
+  it('stores the context of a verifier whose tests have a Dockerfile, also where an older sb left it out', async () => {
+    await writeFile(join(folder, 'tests/Dockerfile'), 'FROM judge\n');
+    await push(folder);
+    const [context = '', key = ''] = (await keys()).filter((one) => /context-|metadata/.test(one));
+    const hash = sha256((await store.get(context, 1e6)) ?? '');
+    expect(context).to.match(new RegExp(`/context-${hash.slice(0, 12)}\\.zip$`));
+    const { test_contexts: contexts, ...metadata } = JSON.parse(
+      new TextDecoder().decode(await store.get(key, 1e6)),
+    ) as TaskMetadata;
+    expect(contexts).to.deep.equal({ 'tests/': hash });
+    await store.put(key, JSON.stringify(metadata));
+    expect(await push(folder)).to.have.nested.property('[0].result', 'stored');
+    expect(readMetadata((await store.get(key, 1e6)) ?? new Uint8Array())).to.have.nested.property(
+      'metadata.test_contexts',
+    );
   });
 
   it('stores nothing of a task whose task.toml says more than anybody reads', async () => {

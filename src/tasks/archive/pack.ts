@@ -15,9 +15,9 @@ const LINK = 0o120_000;
 /** Zip of all of `task.files` and `task.folders`. Throws when a file is no longer what it was when the task was read. */
 export const packTask = (task: Task): Promise<Uint8Array> => pack(task.dir, task);
 
-/** Zip of `environment/`, with paths relative to it: the build context. */
-export const packContext = (task: Task): Promise<Uint8Array> =>
-  pack(join(task.dir, CONTEXT), { files: contextFiles(task), folders: contextFolders(task) });
+/** Zip of a folder of the task, with paths relative to it: a build context. */
+export const packContext = (task: Task, folder = CONTEXT): Promise<Uint8Array> =>
+  pack(join(task.dir, folder), { files: contextFiles(task, folder), folders: contextFolders(task, folder) });
 
 async function pack(root: string, { files, folders }: Pick<Task, 'files' | 'folders'>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

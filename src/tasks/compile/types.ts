@@ -46,6 +46,12 @@ import type { NetworkPhase, PhaseNetwork } from '../../wire/network.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 
+/** A build context: its `s3://` URI, and the SHA-256 of its bytes in hex. */
+export interface StoredContext {
+  uri: string;
+  sha256: string;
+}
+
 /** A task as the compile needs it, be it read from a folder, from `metadata.json` or from a ConfigMap. */
 export interface CompilableTask {
   config: TaskConfig;
@@ -53,10 +59,10 @@ export interface CompilableTask {
   files: readonly { path: string }[];
   /** First 12 hex digits of the task's hash, where it is known. */
   version?: string;
-  /** `context.zip`: its `s3://` URI and the SHA-256 of its bytes in hex. Missing where there is none. */
-  context?: { uri: string; sha256: string };
-  /** The same for each folder of tests that has a Dockerfile: `tests`, `steps/<name>/tests`. */
-  testContexts?: Record<string, { uri: string; sha256: string }>;
+  /** Of its environment. Missing where there is none. */
+  context?: StoredContext;
+  /** Of each folder of tests with a Dockerfile. */
+  testContexts?: Record<string, StoredContext>;
 }
 
 /** What holds where neither Trial nor task say anything: of the namespace or the installation. */

@@ -104,7 +104,7 @@ describe('the environment of a separate verifier', () => {
     expect(verifier(wanted)?.env).to.deep.equal(env.slice(0, 1));
   });
 
-  const tests = { tests: contextOf('t'), 'steps/a/tests': contextOf('s') };
+  const tests = { 'tests/': contextOf('t'), 'steps/a/tests/': contextOf('s') };
   const ofTask = '[verifier.environment]\ndocker_image = "task:1"\n';
   const steps = '[[steps]]\nname = "a"\n';
   const ofStep = '[steps.verifier.environment]\ndocker_image = "step:1"\n';

@@ -4,12 +4,18 @@ import { present } from '../../crds/present.ts';
 import { BuildTemplate } from '../../crds/task-build.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
-import { hasFile } from '../task.ts';
+import { hasFile, TESTS } from '../task.ts';
 import type { EnvironmentConfig, StepConfig, TaskConfig, VerifierConfig } from '../toml/schema.ts';
 import { environmentOf, merged, tableOf } from './of-task.ts';
 import { noVerifierImage, openVariables } from './problems.ts';
 import { completeResources } from './resources.ts';
-import type { CompilableTask, CompiledEnvironment, CompileDefaults, CompileProblem } from './types.ts';
+import type {
+  CompilableTask,
+  CompiledEnvironment,
+  CompileDefaults,
+  CompileProblem,
+  StoredContext,
+} from './types.ts';
 
 /** What a table says of its verifier: an environment of its own is a container of its own. */
 function modeOf(verifier: VerifierConfig | undefined): VerifierMode | undefined {
@@ -91,12 +97,14 @@ function imageFor(
   if (build) return { build };
   const { verifier } = task.config;
   const places = [
-    ...(ofTask ? [{ environment: ofTask.verifier.environment, folder: `steps/${ofTask.name}/tests` }] : []),
-    { environment: verifier.environment, folder: 'tests' },
+    ...(ofTask
+      ? [{ environment: ofTask.verifier.environment, folder: `steps/${ofTask.name}/${TESTS}` }]
+      : []),
+    { environment: verifier.environment, folder: TESTS },
   ];
   for (const { environment, folder } of places) {
     if (environment?.docker_image !== undefined) return { image: environment.docker_image };
-    if (!hasFile(task, `${folder}/Dockerfile`)) continue;
+    if (!hasFile(task, `${folder}Dockerfile`)) continue;
     const context = task.testContexts?.[folder];
     return context ? { build: buildOf(context, name, environment) } : 'unstored';
   }
@@ -104,7 +112,7 @@ function imageFor(
 }
 
 function buildOf(
-  context: { uri: string; sha256: string },
+  context: StoredContext,
   name: string,
   environment: EnvironmentConfig | undefined,
 ): BuildTemplate {

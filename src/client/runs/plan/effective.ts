@@ -7,17 +7,18 @@ import {
   type Compiled,
   type CompiledSpec,
 } from '../../../tasks/index.ts';
+import { storedContexts } from '../../../tasks/bucket.ts';
 import type { SelectedTask } from '../select/select.ts';
 import type { TrialManifest } from './types.ts';
 
 /** The task as it will lie under `spec.task.s3.uri`. */
 const compilable = (
-  { task, contextSha256: sha256 }: SelectedTask,
+  { task, ...hashes }: SelectedTask,
   { task: source }: Pick<TrialManifest['spec'], 'task'>,
 ): CompilableTask => ({
   config: task.config,
   files: task.files,
-  ...(sha256 !== undefined && { context: { uri: `${source?.s3?.uri}context.zip`, sha256 } }),
+  ...storedContexts(hashes, (name) => `${source?.s3?.uri}${name}`),
 });
 
 /** A Trial's spec with everything said, and what keeps the task from being run. */

@@ -1,5 +1,6 @@
 /** A plan in numbers, before it costs anything. */
 import { contextFiles } from '../../../tasks/hash.ts';
+import { rolesOf } from '../../../crds/trial-status.ts';
 import { amountOf } from '../../../crds/refusals.ts';
 import { effectiveSpecs } from './effective.ts';
 import { trialCount, type RunPlan } from './types.ts';
@@ -21,16 +22,18 @@ export interface PlanSummary {
 export function summary(plan: RunPlan): PlanSummary {
   const specs = effectiveSpecs(plan.tasks);
   const wanted = specs.map(({ environment }) => environment.resources.requests);
-  const builds = [
-    ...specs.map(({ environment }) => environment.build),
-    ...plan.tasks.map(({ build }) => build?.spec),
-  ];
-  const files = plan.tasks.flatMap(({ task }) => [...task.files, ...contextFiles(task)]);
+  const environments = specs.flatMap((spec) => rolesOf(spec.environments).map(([, one]) => one));
+  const builds = [...environments.map(({ build }) => build), ...plan.tasks.map(({ build }) => build?.spec)];
+  const files = plan.tasks.flatMap(({ task, testContexts = {} }) => [
+    ...task.files,
+    ...contextFiles(task),
+    ...Object.keys(testContexts).flatMap((folder) => contextFiles(task, folder)),
+  ]);
   return {
     tasks: plan.tasks.length,
     trials: trialCount(plan),
     builds: distinct(builds.map((build) => build && `${build.tag} ${build.context?.s3?.sha256}`)),
-    images: distinct(specs.map(({ environment }) => environment.image)),
+    images: distinct(environments.map(({ image }) => image)),
     requests: {
       cores: sum(wanted.map(({ cpu }) => amountOf(cpu))),
       memoryBytes: sum(wanted.map(({ memory }) => amountOf(memory))),

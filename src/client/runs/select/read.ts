@@ -1,18 +1,24 @@
 /** A folder → a task that can be run, or what is wrong with it. */
-import { createHash } from 'node:crypto';
 import { join, dirname, relative, sep } from 'node:path';
 import { existsSync } from 'node:fs';
 import ignore, { type Ignore } from 'ignore';
-import { packContext, readTask, readTaskToml, unsupportedFields, type Task } from '../../../tasks/index.ts';
+import { sha256 } from '../../../crds/names.ts';
+import {
+  packContext,
+  readTask,
+  readTaskToml,
+  testContexts,
+  unsupportedFields,
+  type ContextHashes,
+  type Task,
+} from '../../../tasks/index.ts';
 import { textOfFile } from '../../../tasks/folder/text.ts';
 import type { Budget } from '../../../async/in-parallel.ts';
 import { problemsOf, type InvalidTask, type LocatedProblem } from '../../../tasks/folder/problems.ts';
 
 /** A task to run. */
-export interface SelectedTask {
+export interface SelectedTask extends ContextHashes {
   task: Task;
-  /** SHA-256 of `packContext`, in hex; missing where the image is ready-made. */
-  contextSha256?: string;
   /** Paths in the task's folder that are no part of what is hashed and stored, since they look secret: see `withoutSecrets`. */
   leftOut?: string[];
 }
@@ -25,8 +31,7 @@ export async function readFolder(folder: string, memory: Budget): Promise<Select
   try {
     const { task, leftOut } = await withoutSecrets(await readTask(folder));
     const selected = { task, ...(leftOut.length > 0 && { leftOut }) };
-    if (task.config.environment.docker_image !== undefined) return selected;
-    return { ...selected, contextSha256: await memory(bytesOf(task), () => contextDigest(task)) };
+    return { ...selected, ...(await memory(bytesOf(task), () => contextHashes(task))) };
   } catch (error) {
     return { folder, problems: [...problemsOf(folder, error), ...(await unsupportedBeside(folder))] };
   }
@@ -47,10 +52,15 @@ async function unsupportedBeside(folder: string): Promise<LocatedProblem[]> {
   }
 }
 
-async function contextDigest(task: Task): Promise<string> {
-  return createHash('sha256')
-    .update(await packContext(task))
-    .digest('hex');
+async function contextHashes(task: Task): Promise<ContextHashes> {
+  const builds = task.config.environment.docker_image === undefined;
+  const tests = testContexts(task);
+  const of: Record<string, string> = {};
+  for (const folder of tests) of[folder] = sha256(await packContext(task, folder));
+  return {
+    ...(builds && { contextSha256: sha256(await packContext(task)) }),
+    ...(tests.length > 0 && { testContexts: of }),
+  };
 }
 
 /** Part of a path that is the name of something secret, as far as a name can tell. */

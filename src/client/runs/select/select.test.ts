@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { sha256 } from '../../../crds/names.ts';
 import { unzipSync } from 'fflate';
 import { MINIMAL, type Files } from '../../../../test/support/folder.ts';
 import { packContext, packTask, type Task } from '../../../tasks/index.ts';
@@ -57,6 +58,19 @@ describe('Selecting tasks', () => {
     expect(digests['built']).to.match(/^[0-9a-f]{64}$/);
     expect(Object.keys(digests)).to.deep.equal(['built', 'ready']);
     expect(digests['ready']).to.equal(undefined);
+  });
+
+  it('gives the digest of each folder of tests that has a Dockerfile, packed without its path', async () => {
+    const files = {
+      'task.toml': '[environment]\ndocker_image = "debian:13"\n',
+      'tests/Dockerfile': 'FROM judge\n',
+    };
+    await write('judged', { ...MINIMAL, ...files });
+    const [selected] = (await selectTasks({ path: root })).tasks;
+    const { task, testContexts } = selected!;
+    const context = await packContext(task, 'tests/');
+    expect(Object.keys(unzipSync(context))).to.have.members(['Dockerfile', 'test.sh']);
+    expect(testContexts).to.deep.equal({ 'tests/': sha256(context) });
   });
 
   it('includes and excludes by patterns on the task’s and the folder’s name, then limits', async () => {

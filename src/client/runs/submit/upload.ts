@@ -12,6 +12,8 @@ import {
   taskId,
   taskKeys,
   taskMetadata,
+  testContextFile,
+  type ContextHashes,
   type Task,
   type TaskMetadata,
 } from '../../../tasks/index.ts';
@@ -70,8 +72,11 @@ async function uploadTask(selected: SelectedTask, options: UploadOptions): Promi
   const metadata = metadataText(selected);
   const bytes = await memory(2 * bytesOf(task), async () => {
     const archive = await putOnce(task, { ...options, key: keys.task, pack: packTask });
-    if (selected.contextSha256 === undefined) return archive;
-    return archive + (await putOnce(task, { ...options, key: keys.context, pack: packContext }));
+    const contexts = contextsOf(selected, keys.context, keys.prefix);
+    let sent = archive;
+    for (const { key, folder } of contexts)
+      sent += await putOnce(task, { ...options, key, pack: (of) => packContext(of, folder) });
+    return sent;
   });
   const type = { contentType: 'application/json', ifAbsent: there === 'nothing' };
   if (await putIfAbsent(store, keys.metadata, { body: metadata, type }))
@@ -79,6 +84,16 @@ async function uploadTask(selected: SelectedTask, options: UploadOptions): Promi
   await look(selected, options);
   return { result: 'present', bytes };
 }
+
+/** Where the contexts of all images that are built lie, and what each is made of. */
+const contextsOf = (
+  { contextSha256, testContexts = {} }: SelectedTask,
+  environment: string,
+  prefix: string,
+): { key: string; folder?: string }[] => [
+  ...(contextSha256 === undefined ? [] : [{ key: environment }]),
+  ...Object.entries(testContexts).map(([folder, hash]) => ({ key: prefix + testContextFile(hash), folder })),
+];
 
 /** What is there of the version; `outdated`: with metadata of another version of sb. */
 async function look(
@@ -89,6 +104,8 @@ async function look(
   const contents = await store.get(keys.metadata, MAX_METADATA);
   const metadata = stored(contents);
   if (!metadata) return contents ? 'outdated' : 'nothing';
+  // Of an sb that stored no contexts of tests.
+  if (selected.testContexts && !metadata.test_contexts) return 'outdated';
   await checkStored(selected, metadata, {
     uri: store.uri(keys.prefix),
     archive: () => store.get(keys.task, MAX_STORED),
@@ -137,8 +154,8 @@ async function putIfAbsent(
 }
 
 /** `metadata.json` of a task. Throws CliError SB-E014 for a task.toml that says more than anybody reads. */
-export function metadataText({ task, contextSha256 }: SelectedTask): string {
-  const text = `${JSON.stringify(taskMetadata(task, contextSha256), null, 2)}\n`;
+export function metadataText({ task, ...hashes }: Pick<SelectedTask, 'task'> & ContextHashes): string {
+  const text = `${JSON.stringify(taskMetadata(task, hashes), null, 2)}\n`;
   const bytes = Buffer.byteLength(text);
   const read = readMetadata(Buffer.from(text));
   if (bytes <= METADATA_MAX_BYTES && read.kind === 'read') return text;
@@ -164,7 +181,7 @@ function stored(contents: Uint8Array | undefined): TaskMetadata | undefined {
  * another version of `sb` may have packed other bytes, which the build would refuse. `archive` resolves the stored `task.zip`.
  */
 async function checkStored(
-  { task, contextSha256 }: SelectedTask,
+  { task, contextSha256, testContexts = {} }: SelectedTask,
   metadata: TaskMetadata,
   { uri, archive }: { uri: string; archive: () => Promise<Uint8Array | undefined> },
 ): Promise<void> {
@@ -173,6 +190,10 @@ async function checkStored(
   const { context_sha256: context } = metadata;
   if (context !== undefined && contextSha256 !== undefined && context !== contextSha256)
     throw differs(task, uri, 'its context.zip was packed by another version of sb');
+  const other = Object.entries(testContexts).find(
+    ([folder, hash]) => metadata.test_contexts?.[folder] !== hash,
+  );
+  if (other) throw differs(task, uri, `the context of ${other[0]} was packed by another version of sb`);
 }
 
 /** The first file that is there with other permissions, in words. */
