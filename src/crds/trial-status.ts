@@ -91,6 +91,18 @@ export const Usage = Type.Object(
 );
 export type Usage = Type.Static<typeof Usage>;
 
+/** Steps in a status: all of most tasks, and a bound for the others. */
+export const STATUS_STEPS_MAX = 32;
+
+export const StepStatus = Type.Object({
+  name: text(255, 'Its name.'),
+  reward: Type.Optional(
+    Type.Number({ description: 'Its reward; the key `reward`, else the mean of all keys.' }),
+  ),
+  reason: Type.Optional(text(128, 'What went wrong in it, or NotRun.')),
+});
+export type StepStatus = Type.Static<typeof StepStatus>;
+
 export const TrialStatus = Type.Object(
   {
     conditions: Type.Optional(Conditions),
@@ -106,6 +118,12 @@ export const TrialStatus = Type.Object(
         maxProperties: 64,
         additionalProperties: { type: 'number' },
         description: 'All keys of the reward file.',
+      }),
+    ),
+    steps: Type.Optional(
+      atomicList(StepStatus, {
+        maxItems: STATUS_STEPS_MAX,
+        description: 'How the steps of the task ended, the first of many; result.json lists more.',
       }),
     ),
     attempts: Type.Optional(

@@ -138,7 +138,9 @@ const StoredResult = Type.Object({
   ...shared,
   id: Type.String({ minLength: 1, maxLength: 64 }),
   config: Type.Object({ agent: Type.Object({ name: Word, model_name: WordOrNull }) }),
-  agent_result: Type.Object(usage),
+  /** Null of a task with steps, which have it each. */
+  agent_result: Type.Union([Type.Object(usage), Type.Null()]),
+  usage: Type.Optional(Type.Object(usage)),
   verifier_result: Type.Union([Type.Object({ rewards: Rewards }), Type.Null()]),
   exception_info: Type.Union([Type.Object({ exception_type: Word }), Type.Null()]),
   attempts: Type.Array(Type.Unknown(), { maxItems: 32 }),
@@ -151,7 +153,8 @@ export function recordOfResult(result: unknown): TrialRecord | undefined {
   const kept = Object.fromEntries(
     Object.keys(shared).map((key) => [key, result[key as keyof typeof shared]]),
   ) as Pick<TrialRecord, keyof typeof shared>;
-  const { n_input_tokens, n_cache_tokens, n_output_tokens, cost_usd } = agent_result;
+  const used = agent_result ?? result.usage ?? usageOf();
+  const { n_input_tokens, n_cache_tokens, n_output_tokens, cost_usd } = used;
   return asRecord({
     schema_version: 1,
     ...kept,

@@ -100,6 +100,8 @@ describe('result.json', () => {
 
   const steps = {
     ran: 3,
+    skipped: ['four'],
+    stopped: 'step three was obstructed',
     listed: [
       {
         name: 'one',
@@ -118,7 +120,15 @@ describe('result.json', () => {
 
   it('tells of each step as Harbor does, and how many ran', () => {
     const result = trialResult({ trial, status, outcome: anOutcome({ steps }) });
-    expect(result).to.deep.include({ steps_run: 3 });
+    expect(result).to.deep.include({
+      steps_run: 3,
+      steps_skipped: ['four'],
+      steps_stopped: 'step three was obstructed',
+      agent_result: null,
+      agent_execution: null,
+      verifier: null,
+      verifier_environment_mode: null,
+    });
     const [one, two] = (result as { step_results: object[] }).step_results;
     expect(one).to.deep.equal({
       step_name: 'one',

@@ -70,7 +70,7 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
       version: 'unknown',
       model_info: modelInfo(spec.agent.model),
     },
-    agent_result: usage(status.usage),
+    agent_result: outcome?.steps ? null : usage(status.usage),
     verifier_result: status.rewards ? { rewards: status.rewards } : null,
     verifier_environment_mode: spec.verifier.disabled ? null : 'shared',
     exception_info: exceptionInfo(status),
@@ -78,6 +78,7 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     finished_at: status.finishedAt ?? null,
     ...phases(outcome),
     ...stepResults(outcome, status),
+    usage: usage(status.usage),
     task_version: version,
     ...places(status),
     ...buildPlaces(status, taskBuild),
@@ -143,10 +144,16 @@ const usage = (seen: TrialStatus['usage']) => ({
   cost_usd: seen?.costUsd ?? null,
 });
 
-/** Harbor's list of a task with `[[steps]]`; `steps_run` says how many ran, should the outcome have had no room for all. */
-const stepResults = (outcome: Outcome | undefined, status: TrialStatus) => ({
-  step_results: outcome?.steps?.listed.map((step) => stepResult(step, status)) ?? null,
-  steps_run: outcome?.steps?.ran ?? null,
+/**
+ * Harbor's list of a task with `[[steps]]`, which alone has what a step has of its own; `steps_run` says how many ran, should the outcome have
+ * had no room for all.
+ */
+const stepResults = ({ steps }: Partial<Outcome> = {}, status: TrialStatus) => ({
+  ...(steps && { verifier_environment_mode: null, agent_execution: null, verifier: null }),
+  step_results: steps?.listed.map((step) => stepResult(step, status)) ?? null,
+  steps_run: steps?.ran ?? null,
+  steps_skipped: steps?.skipped ?? [],
+  steps_stopped: steps?.stopped ?? null,
 });
 
 /** Harbor's StepResult. */

@@ -43,10 +43,11 @@ function documentOf(trial: Trial): TrialShown {
   };
 }
 
-const resultOf = ({ conditions, attempts, exception, timings, usage, integrity }: TrialStatus) => ({
+const resultOf = ({ conditions, attempts, exception, steps, timings, usage, integrity }: TrialStatus) => ({
   conditions: conditions ?? [],
   attempt_list: attempts ?? [],
   exception_info: exception ?? null,
+  steps: steps ?? [],
   timings: timings ?? {},
   usage: usage ?? null,
   integrity: integrity ?? null,
@@ -88,6 +89,7 @@ function statusRows(trial: Trial, now: Date): Row[] {
   return [
     ['State', `${state}: ${reason}: ${message}`],
     ['Reward', rewardOf(status)],
+    ...stepRows(status),
     ['Exception', status.exception && `${status.exception.type}: ${status.exception.message}`],
     ['Took', duration((endedAt ?? now.getTime()) - createdAt)],
     ['Phases', phasesOf(status.timings)],
@@ -99,6 +101,15 @@ function statusRows(trial: Trial, now: Date): Row[] {
     ['Log', status.logs?.url],
   ];
 }
+
+/** One line a step. */
+const stepRows = ({ steps = [] }: TrialStatus): Row[] => {
+  const width = Math.max(...steps.map(({ name }) => name.length));
+  return steps.map(({ name, reward, reason = '' }, index) => {
+    const how = [reward === undefined ? '' : figure(reward), reason].filter((text) => text !== '');
+    return [index === 0 ? 'Steps' : ' ', `${name.padEnd(width)}  ${how.join('  ') || 'not judged'}`];
+  });
+};
 
 function integrityOf({ integrity }: TrialStatus): string | undefined {
   if (!integrity || integrity.verdict === 'Clean') return integrity?.verdict;

@@ -41,7 +41,7 @@ const trialFields = {
 export const TrialDocument = Fields(trialFields);
 export type TrialDocument = Type.Static<typeof TrialDocument>;
 
-const { timings, usage, integrity, logs } = TrialStatus.properties;
+const { timings, usage, integrity, logs, steps } = TrialStatus.properties;
 
 /** `sb trial show`. */
 const TrialShown = Fields({
@@ -50,6 +50,7 @@ const TrialShown = Fields({
   conditions: OfApi(Conditions),
   attempt_list: Type.Array(OfApi(Attempt), { description: 'The latest last.' }),
   exception_info: OrNull(OfApi(Exception)),
+  steps: OfApi(steps),
   timings: OfApi(timings),
   usage: OrNull(OfApi(usage)),
   integrity: OrNull(OfApi(integrity)),

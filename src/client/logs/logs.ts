@@ -1,4 +1,5 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
+import { stepFolder } from '../../wire/upload-paths.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
@@ -88,6 +89,7 @@ async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Prom
     ...(wish.phase === undefined ? [TRIAL_FILES.log] : []),
     ...(wish.phase === 'verifier' ? [] : await logsBelow(store, prefix, 'agent/')),
     ...(wish.phase === 'agent' ? [] : await logsBelow(store, prefix, 'verifier/')),
+    ...(await logsOfSteps(store, prefix, { trial, wish })),
   ];
   const options = { signal: wish.signal, endOnly: wish.tail !== undefined };
   const parts = await Promise.all(
@@ -97,6 +99,20 @@ async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Prom
     }),
   );
   return parts.flat();
+}
+
+/** In the order of the steps, the agent's before the verifier's. */
+async function logsOfSteps(
+  store: ArtifactStore,
+  prefix: string,
+  { trial: { status }, wish }: { trial: Trial; wish: LogWish },
+): Promise<string[]> {
+  const phases = ['agent', 'verifier'].filter((phase) => (wish.phase ?? phase) === phase);
+  const paths: string[] = [];
+  for (const { name } of status?.steps ?? [])
+    for (const phase of phases)
+      paths.push(...(await logsBelow(store, prefix, `${stepFolder(name)}${phase}/`)));
+  return paths;
 }
 
 async function logsBelow(store: ArtifactStore, prefix: string, folder: string): Promise<string[]> {

@@ -6,7 +6,8 @@ import { identityOf, trialName } from '../../crds/names.ts';
 import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialActiveReason } from '../../crds/reasons.ts';
-import type { Attempt, TrialStatus } from '../../crds/trial-status.ts';
+import { STATUS_STEPS_MAX } from '../../crds/trial-status.ts';
+import type { Attempt, StepStatus, TrialStatus } from '../../crds/trial-status.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { attemptsAfter, endedAt } from './attempts.ts';
@@ -76,14 +77,26 @@ const exceptionOf = ({ type, message }: { type: string; message: string }) => ({
 
 /** `reward`, `rewards` and the rest of what the courier reported. */
 function resultOf(outcome: Outcome): Partial<TrialStatus> {
-  const { result, exception, timings, usage } = outcome;
+  const { result, exception, timings, usage, steps } = outcome;
   return {
     ...(result.kind === 'rewarded' && { reward: result.reward, rewards: result.rewards }),
     ...(exception && { exception: exceptionOf(exception) }),
+    ...(steps && { steps: stepsOf(steps) }),
     timings,
     ...(usage && { usage }),
     integrity: integrityOf(outcome),
   };
+}
+
+function stepsOf({ listed, skipped = [] }: NonNullable<Outcome['steps']>): StepStatus[] {
+  const ran = listed.map(({ name, result, exception }) => ({
+    name,
+    ...present({
+      reward: result.kind === 'rewarded' ? result.reward : undefined,
+      reason: result.kind === 'failed' ? result.reason : exception?.type,
+    }),
+  }));
+  return [...ran, ...skipped.map((name) => ({ name, reason: 'NotRun' }))].slice(0, STATUS_STEPS_MAX);
 }
 
 function integrityOf({ integrity, doubts = [] }: Outcome): NonNullable<TrialStatus['integrity']> {

@@ -239,9 +239,10 @@ interface CopiedTrial {
 
 /** Adds `artifacts`, a link to `output`, and `exception.txt`, where there is something to show. */
 export async function addForViewer({ root, folder, paths }: CopiedTrial): Promise<void> {
-  if (paths.some((path) => path.startsWith('output/')))
+  const outputs = paths.flatMap((path) => /^((?:steps\/[^/]+\/)?)output\//.exec(path)?.[1] ?? []);
+  for (const at of new Set(outputs))
     // One that is there already is good; a disk without links has the files under output/ all the same.
-    await symlink('output', join(folder, 'artifacts')).catch(() => {});
+    await symlink('output', join(folder, at, 'artifacts')).catch(() => {});
   if (!paths.includes('result.json')) return;
   const result = parsedJson((await readBounded(join(folder, 'result.json'))) ?? '');
   if (!Value.Check(WithException, result)) return;
