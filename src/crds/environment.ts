@@ -140,7 +140,16 @@ export const Network = Type.Object(
       },
     ),
   },
-  { default: {}, description: 'Network of the task container.' },
+  {
+    default: {},
+    description: 'Network of the task container.',
+    ...rules({
+      rule: "!has(self.allowedHosts) || (has(self.mode) && self.mode == 'Allowlist')",
+      message: 'allowedHosts is the list of mode Allowlist, and has no meaning for another',
+      reason: 'FieldValueInvalid',
+      fieldPath: '.allowedHosts',
+    }),
+  },
 );
 
 export const Sidecar = Type.Object({
@@ -210,24 +219,6 @@ export const Environment = Type.Object(
         rule: '[has(self.image), has(self.buildRef), has(self.build)].filter(x, x).size() <= 1',
         message: 'give at most one of image, buildRef and build',
         reason: 'FieldValueInvalid',
-      },
-      {
-        rule: "!has(self.network.mode) || self.network.mode == 'Public'",
-        message: 'network.mode None and Allowlist are not supported yet; use Public',
-        reason: 'FieldValueForbidden',
-        fieldPath: '.network.mode',
-      },
-      {
-        rule: '!has(self.network.allowedHosts)',
-        message: 'network.allowedHosts is not supported yet; remove it',
-        reason: 'FieldValueForbidden',
-        fieldPath: '.network',
-      },
-      {
-        rule: "self.network.enforcement == 'BestEffort'",
-        message: 'network.enforcement Required is not supported yet; remove it',
-        reason: 'FieldValueForbidden',
-        fieldPath: '.network.enforcement',
       },
       {
         rule: '!has(self.sidecars)',

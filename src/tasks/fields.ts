@@ -23,9 +23,6 @@ const all = (toml: string): FieldRow['refused'] => ({ toml });
 
 const STEPS = '[[steps]]\nname = "one"';
 const TPU = '[environment.tpu]\ntype = "v4"\ntopology = "2x2"';
-const allowlist = (table: string): string =>
-  `[${table}]\nnetwork_mode = "allowlist"\nallowed_hosts = ["a.org"]`;
-const noNetwork = (table: string): string => `[${table}]\nnetwork_mode = "no-network"`;
 
 const general: FieldRow[] = [
   row('schema_version', 'Ignored, as in Harbor; `version` is its older name'),
@@ -44,10 +41,9 @@ const agent: FieldRow[] = [
   row('agent.user', 'User of the agent, by name or number, with `:group` or without; default: the image’s'),
   row(
     'agent.network_mode',
-    'Network of the agent’s phase',
-    but(noNetwork('agent'), '`no-network`, `allowlist`'),
+    'Network of the agent’s phase: `public`, `no-network` or `allowlist`; default: the environment’s. See [network](#network)',
   ),
-  row('agent.allowed_hosts', 'Hosts of an allowlist', all(allowlist('agent'))),
+  row('agent.allowed_hosts', 'Hosts of an allowlist'),
   row(
     'solution.env',
     'Variables of the solution, for the agent `oracle` alone; `${VAR}` and `${VAR:-default}`',
@@ -79,14 +75,12 @@ const environment: FieldRow[] = [
   row('environment.tpu.topology', 'Topology of a TPU', all(TPU)),
   row(
     'environment.network_mode',
-    'Network of every phase that has no other',
-    but(noNetwork('environment'), '`no-network`, `allowlist`'),
+    'Network of every phase that has no other; default: `public`. See [network](#network)',
   ),
-  row('environment.allowed_hosts', 'Hosts of an allowlist', all(allowlist('environment'))),
+  row('environment.allowed_hosts', 'Hosts of an allowlist'),
   row(
     'environment.allow_internet',
-    'Older form of `network_mode`: `true` is `public`',
-    but('[environment]\nallow_internet = false', '`false`'),
+    'Older form of `network_mode`: `true` is `public`, `false` is `no-network`',
   ),
   row(
     'environment.env',
@@ -121,12 +115,8 @@ const verifier: FieldRow[] = [
   row('verifier.timeout_sec', 'Timeout of the tests; default: 600'),
   row('verifier.env', 'Variables of the tests alone; `${VAR}` and `${VAR:-default}`'),
   row('verifier.user', 'User of the tests; default: the image’s'),
-  row(
-    'verifier.network_mode',
-    'Network of the tests',
-    but(noNetwork('verifier'), '`no-network`, `allowlist`'),
-  ),
-  row('verifier.allowed_hosts', 'Hosts of an allowlist', all(allowlist('verifier'))),
+  row('verifier.network_mode', 'Network of the tests; default: the environment’s. See [network](#network)'),
+  row('verifier.allowed_hosts', 'Hosts of an allowlist'),
   row(
     'verifier.environment_mode',
     '`shared`: the tests run where the agent was',

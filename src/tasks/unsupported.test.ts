@@ -14,10 +14,12 @@ describe('unsupportedFields', () => {
 artifacts = ["/app/out", "out", { source = "/d", exclude = ["*.log"] }, { source = "/x", destination = "y", service = "main" }]
 [agent]
 user = "agent"
-network_mode = "public"
+network_mode = "allowlist"
+allowed_hosts = ["a.org"]
 [[verifier.collect]]
 command = "dump"
 [environment]
+allow_internet = false
 gpus = 1
 workdir = "/app"
 gpu_types = ["H100"]
@@ -32,15 +34,11 @@ name = "a"`;
 
   const refused: [string, string][] = [
     ['steps[1].verifier.environment_mode', `${TWO}verifier = { environment_mode = "separate" }`],
-    ['steps[1].agent.network_mode', `${TWO}agent = { network_mode = "no-network" }`],
     ['steps[1].artifacts', `${TWO}artifacts = [{ source = "/a", service = "db" }]`],
     ['verifier.environment_mode', '[verifier]\nenvironment_mode = "separate"'],
     ['verifier.environment', '[verifier.environment]'],
-    ['agent.network_mode', '[agent]\nnetwork_mode = "no-network"'],
-    ['verifier.network_mode', '[verifier]\nnetwork_mode = "no-network"'],
     ['verifier.collect', '[[verifier.collect]]\ncommand = "x"\nservice = "db"'],
     ['environment.os', '[environment]\nos = "windows"'],
-    ['environment.network_mode', '[environment]\nallow_internet = false'],
     ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
     ['artifacts', '[[artifacts]]\nsource = "/a"\nservice = "db"'],
   ];
@@ -53,13 +51,6 @@ name = "a"`;
     const text =
       '[[steps]]\nname = "a"\nartifacts = [{ source = "/a", service = "db" }]\n[[steps.verifier.collect]]\ncommand = "x"\nservice = "db"';
     expect(fields(text)).to.include.members(['steps[0].artifacts', 'steps[0].verifier.collect']);
-  });
-
-  it('names both mode and hosts of an allowlist', () => {
-    expect(fields('[environment]\nnetwork_mode = "allowlist"\nallowed_hosts = ["a.org"]')).to.deep.equal([
-      'environment.network_mode',
-      'environment.allowed_hosts',
-    ]);
   });
 
   it('names Compose files', async () => {

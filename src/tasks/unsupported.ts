@@ -9,20 +9,12 @@ export interface Unsupported {
   reason: string;
 }
 
-interface Network {
-  network_mode?: string;
-  allowed_hosts?: string[];
-}
-
-const restricted = ({ network_mode: mode = 'public' }: Network): boolean => mode !== 'public';
 const filled = (list: readonly unknown[] | undefined): boolean => list !== undefined && list.length > 0;
 const separate = ({ verifier }: Pick<StepConfig, 'verifier'>): boolean =>
   verifier.environment_mode === 'separate';
 
 const environmentRows: [string, (environment: EnvironmentConfig) => boolean, string][] = [
   ['os', ({ os }) => os !== 'linux', 'only linux is supported'],
-  ['network_mode', restricted, 'only public is supported yet'],
-  ['allowed_hosts', ({ allowed_hosts: hosts }) => filled(hosts), 'lists of hosts are not supported yet'],
   ['tpu', ({ tpu }) => tpu !== undefined, 'TPUs are not supported'],
 ];
 
@@ -39,8 +31,6 @@ const rows: [string, (said: Said) => boolean, string][] = [
     ({ verifier }) => verifier.environment !== undefined,
     'a verifier with its own environment is not supported yet',
   ],
-  ['agent.network_mode', ({ agent }) => restricted(agent), 'only public is supported yet'],
-  ['verifier.network_mode', ({ verifier }) => restricted(verifier), 'only public is supported yet'],
 ];
 
 /** Services of a task, or of one of its steps: `prefix` stands before the fields' names. */

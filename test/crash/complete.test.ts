@@ -61,11 +61,11 @@ describe('a Trial that names a task and an agent', () => {
   });
 
   it('ends with TaskUnsupported, without a Job, where its task asks for what this version does not run', async () => {
-    await run(aMetadata({ toml: '[environment]\nnetwork_mode = "no-network"\n' }));
+    await run(aMetadata({ toml: '[environment]\nos = "windows"\n' }));
     expect(succeeded()).to.include({
       status: 'False',
       reason: 'TaskUnsupported',
-      message: 'environment.network_mode: only public is supported yet',
+      message: 'environment.os: only linux is supported',
     });
     expect(container()).to.equal(undefined);
   });

@@ -36,14 +36,6 @@ const many = (count: number, item: (index: number) => unknown): unknown[] =>
 export const unsupported: Refusal[] = [
   ['steps', { steps: [{ name: 'first' }] }, 'steps'],
   ['a rewardStrategy', { rewardStrategy: 'Mean' }, 'rewardStrategy'],
-  ['a network mode None', { environment: { network: { mode: 'None' } } }, 'network.mode'],
-  ['a network mode Allowlist', { environment: { network: { mode: 'Allowlist' } } }, 'network.mode'],
-  ['allowed hosts', { environment: { network: { allowedHosts: ['example.org'] } } }, 'network.allowedHosts'],
-  [
-    'a required network enforcement',
-    { environment: { network: { enforcement: 'Required' } } },
-    'network.enforcement',
-  ],
   ['sidecars', { environment: { sidecars: [{ name: 'db', image: 'postgres' }] } }, 'sidecars'],
   ['a separate verifier', { verifier: { mode: 'Separate' } }, 'verifier.mode'],
   ['an image for the verifier', { verifier: { image: 'debian' } }, 'verifier.image'],
@@ -99,6 +91,11 @@ export const contradictory: Refusal[] = [
       },
     },
     'requests.ephemeral-storage',
+  ],
+  [
+    'allowed hosts without the mode that they are for',
+    { environment: { network: { allowedHosts: ['example.org'] } } },
+    'network.allowedHosts',
   ],
   ['a build without a context', build({ context: { configMap: null } }), 'either s3 or configMap'],
 ];

@@ -33,6 +33,10 @@ const ipOf = async (key: Key): Promise<string> =>
 const jsonpath = (args: string[], path: string): Promise<string> =>
   kubectlOk(['get', ...args, '-o', `jsonpath=${path}`]);
 
+/** Of the container beside the cluster, which Pods without names cannot ask for. */
+const storeAddress = async (): Promise<string> =>
+  (await docker(['inspect', '-f', '{{.NetworkSettings.Networks.kind.IPAddress}}', 'sb-s3'])).trim();
+
 /** Everything of the cluster that a Trial must not reach, by what it is. */
 async function closedTargets(neighbour: Key): Promise<Record<string, string>> {
   const internal = '{.items[*].status.addresses[?(@.type=="InternalIP")].address}';
@@ -138,6 +142,27 @@ describe('the network of a Trial', () => {
     expect(await reaches(neighbour, `${await ipOf(pod)}:8000`)).to.equal(false);
     await story.release('work');
     await story.earns(1);
+  });
+
+  it('that is restricted reaches the broker’s port and nothing else', async () => {
+    const network = { mode: 'None' as const };
+    const story = ownTrial(
+      'restricted',
+      { agent: hold('work'), spec: { environment: { network } } },
+      namespace,
+    );
+    const pod = await heldPod(story);
+    const service = ['service', BROKER.service, '-n', OPERATOR.namespace];
+    const broker = await jsonpath(service, '{.spec.clusterIP}');
+    const others = {
+      ...closed,
+      'a host of the internet': `${INTERNET}:${KUBELET}`,
+      'the store': `${await storeAddress()}:7070`,
+      'the broker’s other port': `${broker}:${BROKER.probePort}`,
+    };
+    expect(await openOf(pod, others)).to.deep.equal([]);
+    expect(await reaches(pod, `${broker}:${BROKER.port}`)).to.equal(true);
+    await story.change({ cancel: true });
   });
 
   it('has policies that come back as they were when somebody changes or deletes them', async () => {
