@@ -45,6 +45,23 @@ func TestUsersAreThoseOfTheImage(t *testing.T) {
 	}
 }
 
+func TestHomeOfAUserThatTheImageDoesNotKnow(t *testing.T) {
+	for _, c := range []struct {
+		uid, own   int
+		home, want string
+	}{
+		{1000680000, 1000680000, "/opt/app", "/opt/app"},
+		{1000680000, 1000680000, "", "/"},
+		{1000680000, 1000680000, "app", "/"},
+		{4321, 0, "/root", "/"},
+		{0, 0, "/root", "/"},
+	} {
+		if got := homeOfUnknown(c.uid, c.own, c.home); got != c.want {
+			t.Errorf("%+v is at home in %s", c, got)
+		}
+	}
+}
+
 func TestUserFilesThatAreNoneKnowNobody(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "passwd")

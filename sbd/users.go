@@ -42,6 +42,7 @@ func resolveUser(spec, etc string) (identity, error) {
 			return id, failed(userMissing, "the image has no user %s", user)
 		}
 		id.UID, id.GID = number, 0
+		id.Home = homeOfUnknown(number, os.Geteuid(), os.Getenv("HOME"))
 	}
 	if grouped {
 		gid, err := resolveGroup(group, etc)
@@ -59,6 +60,15 @@ func resolveUser(spec, etc string) (identity, error) {
 		return len(id.more) < 1024
 	})
 	return id, nil
+}
+
+// homeOfUnknown: a user that the image does not know keeps the home that the container began with, where it began as that user: the image says
+// it in a variable then, or the runtime says /. Of a container that began as root it is root's.
+func homeOfUnknown(uid, own int, home string) string {
+	if uid == own && uid != 0 && strings.HasPrefix(home, "/") {
+		return home
+	}
+	return "/"
 }
 
 func homeOf(uid int, etc string) string {

@@ -2,7 +2,7 @@
 import { TaskBuild, Trial } from '../crds/kinds.ts';
 import { withOwnMarks } from '../crds/marks.ts';
 import { ANNOTATION, LABEL } from '../crds/names.ts';
-import { namespaceRules, type NamespaceRules } from '../crds/namespace-rules.ts';
+import { namespaceRules, UID_RANGE, type NamespaceRules } from '../crds/namespace-rules.ts';
 import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
@@ -41,7 +41,7 @@ export abstract class WatchingOperator extends Operator {
   readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot }, transform: withOwnMarks });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);
-  readonly namespaces = this.watch(Namespace, { transform: withOwnMarks });
+  readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });
   readonly policies = this.watch(NetworkPolicy, { labelSelector: LABEL.network, transform: withOwnMarks });
 
   /** What controllers and broker read from. */

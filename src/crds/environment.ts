@@ -204,7 +204,7 @@ export const Environment = Type.Object(
     allowPrivilegeEscalation: Type.Boolean({
       default: true,
       description:
-        'false sets no_new_privs on every process in the task container: setuid programs such as sudo and su, and files with capabilities, gain nothing. Where all phases have one user besides, by a number that is not 0, the Pod meets Pod Security restricted.',
+        'false sets no_new_privs on every process in the task container: setuid programs such as sudo and su, and files with capabilities, gain nothing. Where all phases have one user besides, by a number that is not 0, the Pod meets Pod Security restricted. On OpenShift, where nobody is named, that is one of the namespace’s own users.',
     }),
     runtimeClassName: Type.Optional(objectName('RuntimeClass of the Pod, for example gVisor’s.')),
     sidecars: Type.Optional(

@@ -27,6 +27,15 @@ describe('an object in a watch cache', () => {
     });
   });
 
+  it('keeps the annotations in other names that are read', () => {
+    const annotations = { 'example.org/read': 'x', 'example.org/other': 'x' };
+    const trial = aTrial();
+    const marked = { ...trial, metadata: { ...trial.metadata, annotations } };
+    expect(withOwnMarks(marked, ['example.org/read']).metadata.annotations).to.deep.equal({
+      'example.org/read': 'x',
+    });
+  });
+
   it('is as it was otherwise', () => {
     expect(withOwnMarks(aTrial())).to.deep.equal(aTrial());
   });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { namespaceRules, unreadable } from './namespace-rules.ts';
+import { namespaceRules, UID_RANGE, uidRange, unreadable } from './namespace-rules.ts';
 
 const PREFIXES = 'sb.abundant.ai/task-prefixes';
 
@@ -70,5 +70,25 @@ describe('what becomes of background processes', () => {
       'Stop',
       'Stop',
     ]);
+  });
+});
+
+describe('the users of a namespace', () => {
+  const users = (value: string) => uidRange({ [UID_RANGE]: value });
+
+  it('are a range by its length or its end, and never root', () => {
+    expect(users('1000680000/10000')).to.deep.equal({ first: 1_000_680_000, last: 1_000_689_999 });
+    expect(users('1000680000-1000689999')).to.deep.equal({ first: 1_000_680_000, last: 1_000_689_999 });
+    expect(users('0/10')).to.deep.equal({ first: 1, last: 9 });
+    expect(namespaceRules({ [UID_RANGE]: '5/1' }, { requirePrefixes: false }).users).to.deep.equal({
+      first: 5,
+      last: 5,
+    });
+  });
+
+  it('are not known where nobody says them, or says no range', () => {
+    expect(uidRange(undefined)).to.equal(undefined);
+    for (const value of ['', '1000', '9-5', '5/0', '0/1', '1-2147483648', '1/2147483648', 'a-b', '1-2,5-6'])
+      expect(users(value), value).to.equal(undefined);
   });
 });

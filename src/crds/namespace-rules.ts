@@ -3,6 +3,7 @@
  * whole cluster: the roles `edit` and `admin` of a namespace do not have it.
  */
 import { PREFIX } from './names.ts';
+import { present } from './present.ts';
 
 export const NAMESPACE_ANNOTATION = {
   /** Prefixes under `tasks/` that Trials and TaskBuilds of the namespace may read, as `tasks/team-a/,tasks/shared/`. */
@@ -11,17 +12,26 @@ export const NAMESPACE_ANNOTATION = {
   backgroundProcesses: `${PREFIX}background-processes`,
 } as const;
 
-/** Every task of the bucket lies under this. */
 /** Where tasks lie in the bucket; nothing else of it is read for a Trial. */
 export const TASKS = 'tasks/';
 /** An annotation is as long as 256 KiB; each request of a courier looks through the list. */
 const PREFIXES_MAX = 100;
+
+/** OpenShift's annotation of every namespace, as `1000680000/10000` or `1000680000-1000689999`: the users that its Pods may have under most SCCs. */
+export const UID_RANGE = 'openshift.io/sa.scc.uid-range';
+
+export interface UidRange {
+  first: number;
+  last: number;
+}
 
 export interface NamespaceRules {
   /** The prefixes, each ending with a slash. A sentence says why nothing may be read. */
   taskPrefixes: { readable: string[] } | { refused: string };
   /** Undefined where the namespace has no rule. */
   backgroundProcesses?: 'Keep' | 'Stop';
+  /** Without root. Undefined where the namespace has none. */
+  users?: UidRange;
 }
 
 /** The Namespace's annotations; undefined where there is no such Namespace. */
@@ -37,7 +47,20 @@ export function namespaceRules(
     taskPrefixes: taskPrefixes(annotations?.[NAMESPACE_ANNOTATION.taskPrefixes], requirePrefixes),
     // A word that nobody knows was meant as a rule: the stricter one holds.
     ...(background !== undefined && { backgroundProcesses: background === 'Keep' ? 'Keep' : 'Stop' }),
+    ...present({ users: uidRange(annotations) }),
   };
+}
+
+/** The largest number of a user or group that the API server takes. */
+export const ID_MAX = 2 ** 31 - 1;
+
+/** The range in a Namespace's annotations; undefined where there is none, or none that OpenShift would take. */
+export function uidRange(annotations: Annotations): UidRange | undefined {
+  const [, start = '', sign, end] = /^(\d{1,10})([/-])(\d{1,10})$/.exec(annotations?.[UID_RANGE] ?? '') ?? [];
+  if (sign === undefined) return undefined;
+  const last = sign === '/' ? Number(start) + Number(end) - 1 : Number(end);
+  const range = { first: Math.max(1, Number(start)), last };
+  return range.first <= last && last <= ID_MAX ? range : undefined;
 }
 
 function taskPrefixes(value: string | undefined, required: boolean): NamespaceRules['taskPrefixes'] {

@@ -27,6 +27,9 @@ const firstOf = (containers: Spec['containers'] | undefined): Spec['containers']
 const carrier = ({ initContainers }: Spec) => firstOf(initContainers);
 const main = ({ containers }: Spec) => firstOf(containers);
 
+const addTo = (spec: Spec, security: NonNullable<Spec['securityContext']>): void =>
+  void (spec.securityContext = { ...spec.securityContext, ...security });
+
 const FORGED: [what: string, change: (spec: Spec) => void, word: string][] = [
   ['an image of its own', (spec) => (carrier(spec).image = 'evil'), 'image of init container'],
   ['another command', (spec) => (carrier(spec).command = ['sh', '-c', 'cat token']), 'command of init'],
@@ -39,6 +42,22 @@ const FORGED: [what: string, change: (spec: Spec) => void, word: string][] = [
   ],
   ['a hook', (spec) => (carrier(spec).lifecycle = { preStop: { exec: { command: ['x'] } } }), 'lifecycle'],
   ['a probe', (spec) => (carrier(spec).startupProbe = { exec: { command: ['x'] } }), 'startupProbe'],
+  [
+    'a type of SELinux',
+    (spec) => addTo(spec, { seLinuxOptions: { level: 's0:c1', type: 'spc_t' } }),
+    'securityContext differs',
+  ],
+  ['another group for all', (spec) => addTo(spec, { supplementalGroups: [0] }), 'securityContext differs'],
+  [
+    'no seccomp',
+    (spec) => addTo(spec, { seccompProfile: { type: 'Unconfined' } }),
+    'securityContext differs',
+  ],
+  [
+    'a level of SELinux for one container',
+    (spec) => Object.assign(main(spec).securityContext ?? {}, { seLinuxOptions: { level: 's0' } }),
+    'securityContext of container',
+  ],
   ['another user', (spec) => (carrier(spec).securityContext = { runAsUser: 0 }), 'securityContext of init'],
   [
     'the token in the main container',
@@ -116,3 +135,21 @@ for (const [kind, job] of Object.entries({ Trial: trialJob, TaskBuild: taskBuild
       expect(alterationOf({ ...podOf(job), spec: undefined } as unknown as Pod, job)).to.be.a('string');
     });
   });
+
+describe('a Pod on OpenShift', () => {
+  it('may have the group for files and the level of SELinux that OpenShift adds', () => {
+    const admitted = podOf(trialJob, (spec) =>
+      addTo(spec, { fsGroup: 1_000_680_000, seLinuxOptions: { level: 's0:c26,c5' } }),
+    );
+    expect(alterationOf(admitted, trialJob)).to.equal(undefined);
+  });
+
+  it('may have none of another number where the Job says one', () => {
+    const grouped = structuredClone(trialJob);
+    const spec = grouped.spec?.template.spec as Spec;
+    addTo(spec, { fsGroup: 1 });
+    expect(alterationOf(podOf(grouped), grouped)).to.equal(undefined);
+    const other = podOf(grouped, (found) => addTo(found, { fsGroup: 2 }));
+    expect(alterationOf(other, grouped)).to.equal('securityContext differs');
+  });
+});

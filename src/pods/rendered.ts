@@ -8,6 +8,7 @@ import type { Job, Pod } from '../kube/kinds.ts';
 
 type PodSpec = NonNullable<Pod['spec']>;
 type Container = PodSpec['containers'][number];
+type Security = NonNullable<PodSpec['securityContext']>;
 
 /**
  * What decides what a container runs, sees and may do. The API server fills defaults into a Job's template and into a Pod alike. Left out is what
@@ -46,6 +47,27 @@ const OF_POD = [
   'volumes',
 ] as const satisfies (keyof PodSpec)[];
 
+/**
+ * What an admission plugin may add to a Pod's security context where the Job says nothing of it, because it gives nobody anything. OpenShift's
+ * plugin adds both to every Pod under the SCC `restricted-v2`; its annotations are not compared, and what else it would add is there already.
+ * A group for the files in volumes: no container gets into a volume that it does not mount, and what the courier keeps is open to its user alone.
+ * A level of SELinux, which keeps Pods apart from each other: whoever creates Pods may choose one. Type, user and role would be rights.
+ */
+const MAY_BE_ADDED: Record<string, (value: unknown) => boolean> = {
+  fsGroup: (value) => Number.isSafeInteger(value),
+  seLinuxOptions: (value) =>
+    typeof value === 'object' && value !== null && Object.keys(value).every((key) => key === 'level'),
+};
+
+/** A Pod's security context without what an admission plugin may have added to the one that was rendered. */
+function withoutAdditions(found: Security | undefined, rendered: Security = {}): Security | undefined {
+  if (!found) return undefined;
+  const kept = Object.entries(found).filter(
+    ([name, value]) => name in rendered || MAY_BE_ADDED[name]?.(value) !== true,
+  );
+  return Object.fromEntries(kept);
+}
+
 const networkOf = ({ metadata }: Labelled = {}): string | undefined => metadata?.labels?.[LABEL.network];
 const accountOf = ({ serviceAccountName = 'default' }: PodSpec): string => serviceAccountName;
 type Labelled = { metadata?: { labels?: Record<string, string> } };
@@ -59,7 +81,11 @@ export function alterationOf(pod: Pod, job: Job): string | undefined {
   if (!spec || !rendered) return 'one of them has no Pod spec';
   if (networkOf(pod) !== networkOf(job.spec?.template)) return `label ${LABEL.network} differs`;
   if (accountOf(spec) !== accountOf(rendered)) return 'serviceAccountName differs';
-  const field = OF_POD.find((name) => !isDeepStrictEqual(spec[name], rendered[name]));
+  const found = {
+    ...spec,
+    securityContext: withoutAdditions(spec.securityContext, rendered.securityContext),
+  };
+  const field = OF_POD.find((name) => !isDeepStrictEqual(found[name], rendered[name]));
   if (field !== undefined) return `${field} differs`;
   return (
     alterationAmong('init container', spec.initContainers, rendered.initContainers) ??

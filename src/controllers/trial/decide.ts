@@ -2,6 +2,7 @@
 import { pauseUntil } from '../../crds/attempts.ts';
 import { jobName } from '../../crds/names.ts';
 import type { Outcome } from '../../wire/outcome.ts';
+import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import { isRetried } from '../../crds/reasons.ts';
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
@@ -35,7 +36,13 @@ export type Action =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
   | { kind: 'wait'; reason: TrialActiveReason; message: string; againMs?: number }
   | { kind: 'createBuild'; compiled: CompiledTrial; role: ImageRole; taskBuild: string; stale?: TaskBuild }
-  | { kind: 'createJob'; compiled: CompiledTrial; images: ByRole<ReadyImage>; taskContent?: string }
+  | {
+      kind: 'createJob';
+      compiled: CompiledTrial;
+      images: ByRole<ReadyImage>;
+      taskContent?: string;
+      users?: UidRange;
+    }
   /** Write down that this attempt is being ended, and why, before anything is done about it. */
   | { kind: 'recordStop'; because: StopReason }
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
@@ -125,6 +132,7 @@ function withImages({
   images,
   compiled,
   taskContent,
+  users,
   policies,
 }: RunnableTask & Pick<AttemptSeen, 'policies'>): Action {
   const found = readyImages(images, compiled);
@@ -134,7 +142,7 @@ function withImages({
       kind: 'createJob',
       compiled,
       images: found.images,
-      ...present({ taskContent }),
+      ...present({ taskContent, users }),
     }
   );
 }

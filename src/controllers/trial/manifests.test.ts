@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { anImageConfig, aTrial, compiledTrial, GPUS } from '../../../test/support/builders/objects.ts';
 import { secretVariable } from '../../wire/assignment.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
+import type { ImageConfig } from '../../crds/image-config.ts';
 import { LABEL } from '../../crds/names.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
@@ -176,6 +177,31 @@ describe('the Job of a Trial', () => {
       const spec = made('agent').spec?.template.spec;
       expect(spec && securityLevelOf(spec)).to.equal('baseline');
       expect(spec?.containers[0]?.securityContext?.runAsUser).to.equal(0);
+    });
+  });
+
+  describe('in a namespace that has users of its own', () => {
+    const users = { first: 1_000_680_000, last: 1_000_689_999 };
+    const environment = { ...aTrial().spec.environment, allowPrivilegeEscalation: false };
+    const made = (config: Partial<ImageConfig>) =>
+      jobFor(compiledTrial(aTrial({ spec: { environment } })), 1, {
+        images: { agent: { ...image, config: anImageConfig(config) } },
+        settings: { ...settings, userNamespaces: true },
+        users,
+      });
+
+    it('has two of them in the place of the image’s, and no user namespace, which would not know them', async () => {
+      const attempt = made({ user: 'agent' });
+      const spec = attempt.spec?.template.spec;
+      expect(spec && securityLevelOf(spec)).to.equal('restricted');
+      expect(spec?.hostUsers).to.equal(undefined);
+      await expectGolden('trial-job-assigned-user.yaml', attempt);
+    });
+
+    it('is what it would be elsewhere where root has to be there', () => {
+      const trial = compiledTrial(aTrial());
+      const making = { images: { agent: image }, settings };
+      expect(jobFor(trial, 1, { ...making, users })).to.deep.equal(jobFor(trial, 1, making));
     });
   });
 

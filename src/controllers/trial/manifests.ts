@@ -3,10 +3,11 @@ import { secretVariable } from '../../wire/assignment.ts';
 import { POD_PATHS, verifierPaths } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
+import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
-import { rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
+import { mapRoles, rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { ReadyImage } from '../../images/image.ts';
@@ -20,6 +21,7 @@ import {
 import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, type ContainerLayout } from '../../pods/building/layout.ts';
 import { verifierAnnotations, type VerifierImages } from '../../pods/verifier-images.ts';
+import { assignedUsers } from './sole-user.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import { podNetworkOf } from '../../tasks/index.ts';
 import type { CompiledTrial } from './observed.ts';
@@ -60,15 +62,18 @@ interface Making {
   images: ByRole<ReadyImage>;
   settings: PodSettings;
   taskContent?: string;
+  /** The users of the Trial's namespace. */
+  users?: UidRange;
 }
 
 /** The Job of one attempt. */
-export function jobFor(
-  trial: CompiledTrial,
-  attempt: number,
-  { images, settings, taskContent }: Making,
-): Job {
+export function jobFor(trial: CompiledTrial, attempt: number, making: Making): Job {
   const { spec, metadata } = trial;
+  const { settings, taskContent, users } = making;
+  const draw = drawn(trial, attempt);
+  const assigned = users && assignedUsers(spec, users, draw);
+  const images = assigned ? runAs(making.images, assigned.image) : making.images;
+  const courierUid = assigned?.courier ?? COURIER_UIDS.first + (draw % COURIER_UIDS.count);
   return attemptJob({
     owner: { kind: 'Trial', metadata },
     number: attempt,
@@ -79,7 +84,7 @@ export function jobFor(
       [ANNOTATION.imageConfig]: JSON.stringify(images.agent.config),
       ...verifierAnnotations(verifierImages(images)),
     },
-    pod: podOf(trial, images, { ...settings, courierUid: courierUid(trial, attempt) }),
+    pod: podOf(trial, images, { ...settings, courierUid }),
     job: {
       name: jobName(metadata.name, attempt),
       labels: present({ 'kueue.x-k8s.io/queue-name': spec.scheduling?.queueName }),
@@ -112,10 +117,12 @@ const verifierImages = (images: ByRole<ReadyImage>): VerifierImages =>
     ),
   );
 
-function courierUid({ metadata }: Trial, attempt: number): number {
-  const { first, count } = COURIER_UIDS;
-  return first + (Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16) % count);
-}
+/** A number for each attempt. */
+const drawn = ({ metadata }: Trial, attempt: number): number =>
+  Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16);
+
+const runAs = (images: ByRole<ReadyImage>, user: string): ByRole<ReadyImage> =>
+  mapRoles(images, (image) => ({ ...image, config: { ...image.config, user } }));
 
 type AttemptSettings = PodSettings & { courierUid: number };
 
@@ -126,9 +133,15 @@ const sysctls = ({ userNamespaces }: PodSettings) => [
   { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
 ];
 
-function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: AttemptSettings): PodSpec {
+/** User namespaces map no users and no groups above it. */
+const MAPPED_MAX = 65_535;
+
+function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, given: AttemptSettings): PodSpec {
   const { task } = trial.spec;
-  const working = workContainers(trial, { images, gpus: settings.gpus });
+  const working = workContainers(trial, { images, gpus: given.gpus });
+  const ids = working.containers.flatMap(({ user = 0, group = 0 }) => [user, group]);
+  const areMapped = Math.max(given.courierUid, ...ids) <= MAPPED_MAX;
+  const settings = { ...given, userNamespaces: given.userNamespaces && areMapped };
   return podSpec<Volume>({
     terminationGracePeriodSeconds: GRACE_SECONDS,
     securityContext: { sysctls: sysctls(settings) },

@@ -105,6 +105,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     artifacts,
     gpus: GPUS,
     tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
+    rulesOf: async () => rules,
     platform: 'linux/amd64',
     policiesOf: () => ({ kind: 'inPlace' as const }),
     log: {

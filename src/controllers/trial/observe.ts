@@ -5,6 +5,7 @@ import type { Outcome } from '../../wire/outcome.ts';
 import { identityOf, jobName, LABEL } from '../../crds/names.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { alterationOf } from '../../pods/rendered.ts';
+import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
@@ -47,6 +48,7 @@ export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
   artifacts: ArtifactStore;
   tasks: Pick<TaskReader, 'read'>;
   policiesOf: (namespace: string) => PoliciesSeen;
+  rulesOf: (namespace: string) => Promise<NamespaceRules>;
   gpus: Gpus;
   log: Pick<Log, 'warn'>;
   now: () => Date;
@@ -95,7 +97,9 @@ async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<A
 /** The task, and then its images, which the task may name. */
 async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
   const task = await seeTask(sources, trial);
-  return 'taskFault' in task ? task : { ...task, images: await seeImages(sources, task.compiled) };
+  if ('taskFault' in task) return task;
+  const { users } = await sources.rulesOf(identityOf(trial).namespace);
+  return { ...task, images: await seeImages(sources, task.compiled), ...present({ users }) };
 }
 
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptSeen> {

@@ -2,6 +2,7 @@
 import type { Outcome } from '../../wire/outcome.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Attempt, ByRole } from '../../crds/trial-status.ts';
+import type { UidRange } from '../../crds/namespace-rules.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import type { ImageSeen } from '../../images/image.ts';
@@ -68,8 +69,9 @@ export interface CompiledTask extends TaskContent {
 
 export type TaskSeen = FaultyTask | CompiledTask;
 
-/** A compiled task and the images that it names. */
+/** A compiled task, the images that it names, and the users that its Pod may have. */
 export interface RunnableTask extends CompiledTask {
+  users?: UidRange;
   images: ByRole<ImageSeen>;
 }
 

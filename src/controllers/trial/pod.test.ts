@@ -62,4 +62,20 @@ describe('what keeps a Trial from starting', () => {
   it('is that the kubelet prepares its containers, whatever else it says of them', () => {
     expect(waitingOf(waiting('CreateContainerError'))).to.deep.equal(preparing);
   });
+
+  it('is who the users of the namespace and the Trial’s are, where admission wants one of them', () => {
+    const words =
+      'provider restricted-v2: .containers[0].runAsUser: Invalid value: 0: must be in the ranges: [5, 9]';
+    const rendered = aJob(aTrial()).spec?.template.spec;
+    expect(
+      waitingOf(undefined, {
+        words: `Error creating: pods "hello-1-abcde" is forbidden: ${words}`,
+        rendered,
+      }),
+    ).to.deep.equal({
+      reason: 'Pending',
+      message: `the users of the namespace are 5 to 9, and the task container starts as root. Set environment.allowPrivilegeEscalation to false, name no user that is none of them, and install no agent: then the Pod runs as one of them: ${words}`,
+      becomes: { reason: 'JobRejected' },
+    });
+  });
 });

@@ -2,7 +2,7 @@
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import { causeOf, type Exit } from '../../pods/reading/cause.ts';
-import { refusalOf, securityRefusal } from '../../pods/reading/refusal.ts';
+import { refusalOf, securityRefusal, userRefusal } from '../../pods/reading/refusal.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { SecurityLevel } from '../../pods/reading/security-level.ts';
 import { podState } from '../../pods/reading/state.ts';
@@ -81,13 +81,24 @@ function waitingForPod(refused: RefusedPod | undefined): Obstacle {
   if (!refused) return { reason: 'Pending', message: 'the Job controller has not created the Pod yet' };
   const { words, rendered } = refused;
   const { kind, message } = refusalOf(words);
-  const security = rendered && securityRefusal(words, rendered);
+  const explained = rendered && explainedRefusal(words, rendered);
   return {
     reason: 'Pending',
-    message: security ? `${security.meaning}. ${NAMESPACES[security.met]}: ${message}` : message,
+    message: explained === undefined ? message : `${explained}: ${message}`,
     ...(kind === 'final' && { becomes: { reason: 'JobRejected' } }),
   };
 }
+
+/** What admission's words mean, and what can be done; undefined where they say all that is known. */
+function explainedRefusal(words: string, rendered: PodSpec): string | undefined {
+  const users = userRefusal(words, rendered);
+  if (users !== undefined) return `${users}. ${ONE_OF_ITS_USERS}`;
+  const security = securityRefusal(words, rendered);
+  return security && `${security.meaning}. ${NAMESPACES[security.met]}`;
+}
+
+const ONE_OF_ITS_USERS =
+  'Set environment.allowPrivilegeEscalation to false, name no user that is none of them, and install no agent: then the Pod runs as one of them';
 
 const NAMESPACES = {
   privileged: 'Run it in a namespace that enforces no level',

@@ -2,9 +2,13 @@ import { expect } from 'chai';
 import { GPUS } from '../../../test/support/builders/objects.ts';
 import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
-import type { VerifierRole } from '../../crds/trial-status.ts';
+import type { UidRange } from '../../crds/namespace-rules.ts';
+import { present } from '../../crds/present.ts';
+import { mapRoles, type VerifierRole } from '../../crds/trial-status.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import type { CompiledEnvironment } from '../../tasks/index.ts';
+import { securityLevelOf } from '../../pods/reading/security-level.ts';
+import { verifierImagesOf } from '../../pods/verifier-images.ts';
 import { jobFor } from './manifests.ts';
 import type { CompiledTrial } from './observed.ts';
 
@@ -42,14 +46,14 @@ function aTrialWith(
   };
 }
 
-const podOf = (trial: CompiledTrial, image = anImage) =>
+const templateOf = (trial: CompiledTrial, image = anImage, users?: UidRange) =>
   jobFor(trial, 1, {
-    images: Object.assign(
-      { agent: image('agent') },
-      ...Object.keys(trial.spec.environments).map((role) => ({ [role]: image(role) })),
-    ) as { agent: ReadyImage },
+    images: mapRoles(trial.spec.environments, (_, role) => image(role)),
     settings,
-  }).spec?.template.spec;
+    ...present({ users }),
+  }).spec?.template;
+const podOf = (trial: CompiledTrial, image = anImage, users?: UidRange) =>
+  templateOf(trial, image, users)?.spec;
 
 describe('the Pod of a Trial with separate verifiers', () => {
   it('looks as it always did where there is one step', async () => {
@@ -88,5 +92,38 @@ describe('the Pod of a Trial with separate verifiers', () => {
     expect(mountsOf({})).to.deep.equal(['/sb /logs /solution', '/sb /logs /tests']);
     expect(mountsOf({ hasTests: true })).to.deep.equal(['/sb /logs /solution', '/sb /logs']);
     expect(mountsOf({ allowPrivilegeEscalation: true })).to.deep.equal(['/sb /logs /solution', '/sb /logs']);
+  });
+
+  describe('in a namespace that has users of its own', () => {
+    const users = { first: 1000, last: 1002 };
+    const restricted = { allowPrivilegeEscalation: false };
+    const startAs = (verifier: Partial<CompiledEnvironment>) => {
+      const { initContainers = [], containers = [] } =
+        podOf(aTrialWith({ verifier }, restricted), anImage, users) ?? {};
+      return Object.fromEntries(
+        [...initContainers, ...containers].map(({ name, securityContext }) => [
+          name,
+          securityContext?.runAsUser,
+        ]),
+      );
+    };
+
+    it('has all of them run as one, and the courier as none that a task’s container has', () => {
+      expect(startAs({})).to.include({ task: 1000, verifier: 1000 });
+      expect(startAs({})['courier']).to.be.oneOf([1001, 1002]);
+      expect(startAs({ user: '1001' })).to.deep.equal({ task: 1000, verifier: 1001, courier: 1002 });
+      expect(startAs({ user: '1002' })).to.deep.equal({ task: 1000, verifier: 1002, courier: 1001 });
+    });
+
+    it('says of every image that it has that user, and meets Pod Security restricted', () => {
+      const template = templateOf(aTrialWith({ verifier: {} }, restricted), anImage, users);
+      expect(verifierImagesOf(template?.metadata?.annotations)?.verifier?.config.user).to.equal('1000:0');
+      expect(template?.spec && securityLevelOf(template.spec)).to.equal('restricted');
+    });
+
+    it('is what it would be elsewhere where one container needs root', () => {
+      const trial = aTrialWith({ verifier: { user: '0' } }, restricted);
+      expect(podOf(trial, anImage, users)).to.deep.equal(podOf(trial));
+    });
   });
 });

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
-import { refusalOf, securityRefusal, type Refusal } from './refusal.ts';
+import { refusalOf, securityRefusal, userRefusal, type Refusal } from './refusal.ts';
 
 const forbidden = 'Error creating: pods "hello-1-abcde" is forbidden:';
+const scc = `${forbidden} unable to validate against any security context constraint: [provider "anyuid": Forbidden: not usable by user or serviceaccount, provider restricted-v2: .initContainers[0].runAsUser: Invalid value: 65123: must be in the ranges: [1000680000, 1000689999], provider restricted-v2: .containers[0].runAsUser: Invalid value: 1000: must be in the ranges: [1000680000, 1000689999]]`;
 const cases: [words: string, kind: Refusal['kind'], why: Refusal['why']][] = [
   [`${forbidden} violates PodSecurity "restricted:latest": allowPrivilegeEscalation`, 'final', 'PodSecurity'],
+  [scc, 'final', 'Users'],
   [`${forbidden} maximum cpu usage per Container is 500m, but limit is 1`, 'final', 'Limits'],
   [`${forbidden} failed quota: q: must specify limits.cpu for: courier,task`, 'final', 'Limits'],
   [`${forbidden} ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`, 'final', 'Other'],
@@ -47,4 +49,22 @@ describe('a refusal for Pod Security', () => {
 
   it('is none of another kind', () =>
     expect(securityRefusal(`${forbidden} exceeded quota: few`, asRoot)).to.equal(undefined));
+});
+
+describe('a refusal for the users of a namespace', () => {
+  const podOf = (runAsUser?: number) => ({
+    containers: [{ name: 'task', image: 'a', securityContext: runAsUser === undefined ? {} : { runAsUser } }],
+  });
+
+  it('names them, and the user of the task container', () => {
+    expect(userRefusal(scc, podOf(1000))).to.equal(
+      'the users of the namespace are 1000680000 to 1000689999, and the task container starts as user 1000',
+    );
+    expect(userRefusal(scc, podOf(0))).to.match(/starts as root$/);
+  });
+
+  it('is none of another kind', () =>
+    expect(userRefusal(`${forbidden} violates PodSecurity "restricted:latest"`, podOf(0))).to.equal(
+      undefined,
+    ));
 });

@@ -5,7 +5,7 @@ import { enforcedLevel, securityLevelOf, shortfallsOf, takes, type SecurityLevel
 export interface Refusal {
   /** `passing`: it ends when something else does · `final`: validation or admission said so · `unanswered`: the server itself is in trouble. */
   kind: 'passing' | 'final' | 'unanswered';
-  why: 'Quota' | 'PodSecurity' | 'Limits' | 'Policy' | 'Other';
+  why: 'Quota' | 'PodSecurity' | 'Users' | 'Limits' | 'Policy' | 'Other';
   /** The words without what is another with each try: the Pod's name and what is used of a quota. */
   message: string;
 }
@@ -17,6 +17,7 @@ const FINAL = /is forbidden|is invalid|denied the request/;
 const REASONS: [why: Refusal['why'], pattern: RegExp][] = [
   ['Quota', /exceeded quota/i],
   ['PodSecurity', /violates PodSecurity/i],
+  ['Users', /runAsUser: .*must be in the ranges/],
   ['Limits', /(?:maximum|minimum) .* usage per|limitrange|must specify limits/i],
   ['Policy', /admission webhook|denied the request/i],
 ];
@@ -47,4 +48,15 @@ export function securityRefusal(words: string, rendered: PodSpec): SecurityRefus
     ? `${asks}, which the Pod met before something in the cluster changed it`
     : `${asks}, and the Pod meets ${met}: ${shortfallsOf(rendered)[0]?.what}`;
   return { enforced, met, meaning };
+}
+
+/**
+ * What the refusal of a Pod for its users means, where the namespace has a range of them, as OpenShift's SCC `restricted-v2` words it; undefined
+ * for any other. `rendered`: the Pod as it was asked for.
+ */
+export function userRefusal(words: string, { containers }: PodSpec): string | undefined {
+  const [, first, last] = /runAsUser: .*?must be in the ranges: \[(\d+), (\d+)\]/.exec(words) ?? [];
+  if (first === undefined) return undefined;
+  const user = containers[0]?.securityContext?.runAsUser ?? 0;
+  return `the users of the namespace are ${first} to ${last}, and the task container starts as ${user === 0 ? 'root' : `user ${user}`}`;
 }

@@ -80,6 +80,18 @@ describe('sb doctor about the cluster', () => {
     );
     expect(await about({})).to.include('enforces no Pod Security level');
   });
+
+  it('says which users OpenShift gives a namespace, and which Trials can be theirs', async () => {
+    const annotations = { 'openshift.io/sa.scc.uid-range': '1000680000/10000' };
+    const namespace: Namespace = {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'a', annotations },
+    };
+    const [result] = await found('namespace', { objects: { Namespace: [namespace] } });
+    expect(result).to.include({ state: 'warning', what: 'namespace a may refuse most Trials' });
+    expect(result?.why).to.include('users 1000680000 to 1000689999');
+  });
 });
 
 describe('sb doctor about permissions', () => {

@@ -4,6 +4,7 @@ import { fine, warning, problem, type Check, type Found, type Patient } from './
 import { ownVersion } from '../../session/versions.ts';
 import { APPLY } from '../../../installation/overlays.ts';
 import { API_VERSION } from '../../../crds/names.ts';
+import { uidRange } from '../../../crds/namespace-rules.ts';
 import { podSpec } from '../../../pods/building/layout.ts';
 import { enforcedLevel, securityLevelOf, shortfallsOf, takes } from '../../../pods/reading/security-level.ts';
 import { POD_SECURITY } from '../../../installation/names.ts';
@@ -127,6 +128,15 @@ function judgeNamespace(name: string, found: Namespace | undefined): Found[] {
   if (found.metadata.deletionTimestamp !== undefined)
     return [
       problem(`namespace ${name} is being deleted`, 'nothing can be created in it', 'choose another with -n'),
+    ];
+  const users = uidRange(found.metadata.annotations);
+  if (users)
+    return [
+      warning(
+        `namespace ${name} may refuse most Trials`,
+        `OpenShift gives it users ${users.first} to ${users.last}; under the SCC restricted-v2 it takes Trials with environment.allowPrivilegeEscalation false that name no other user and whose agent needs no installation`,
+        `oc adm policy add-scc-to-user anyuid -z default -n ${name}    (lets every Pod of the namespace choose its user)`,
+      ),
     ];
   const label = found.metadata.labels?.[POD_SECURITY.enforce];
   const enforced = enforcedLevel(label);

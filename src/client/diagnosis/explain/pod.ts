@@ -1,7 +1,7 @@
 /** Pure: what keeps a Pod from being created or from starting. */
 import type { Event, Node } from '../../../kube/kinds.ts';
 import type { PodSpec } from '../../../pods/reading/containers.ts';
-import { refusalOf, securityRefusal, type Refusal } from '../../../pods/reading/refusal.ts';
+import { refusalOf, securityRefusal, userRefusal, type Refusal } from '../../../pods/reading/refusal.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import type { Held, Waiting } from '../../../pods/reading/waiting.ts';
 import type { Evidence, Explained } from './evidence.ts';
@@ -38,6 +38,13 @@ const REFUSALS: Record<Refusal['why'], Explained> = {
     why: ['the namespace’s Pod Security level forbids such a Pod'],
     next: ['kubectl label namespace <namespace> pod-security.kubernetes.io/enforce=baseline --overwrite'],
   },
+  Users: {
+    why: ['the namespace takes Pods of its own users alone'],
+    next: [
+      'set environment.allowPrivilegeEscalation to false and name no user: the operator then chooses one of the namespace’s',
+      'oc adm policy add-scc-to-user anyuid -z default -n <namespace>    (lets every Pod of the namespace choose its user)',
+    ],
+  },
   Limits: {
     why: ['a LimitRange of the namespace forbids such a Pod'],
     next: ['kubectl describe limitrange'],
@@ -51,7 +58,7 @@ const REFUSALS: Record<Refusal['why'], Explained> = {
 
 function refusal(words: string, rendered: PodSpec | undefined): Explained {
   const { why, next } = REFUSALS[refusalOf(words).why];
-  const meaning = rendered && securityRefusal(words, rendered)?.meaning;
+  const meaning = rendered && (userRefusal(words, rendered) ?? securityRefusal(words, rendered)?.meaning);
   return { why: [...(meaning === undefined ? why : [meaning]), words], next };
 }
 
