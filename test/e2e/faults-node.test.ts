@@ -32,7 +32,7 @@ describe('a node that is lost while Trials run', function () {
     });
     await operatorIsWell(180);
     // The node has gone on with what it was doing when it was lost: storing files, for one.
-    for (const story of [...lost, trials.fresh]) await checkedManifest(await story.earns(1));
+    await Promise.all([...lost, trials.fresh].map(async (story) => checkedManifest(await story.earns(1))));
   });
 
   it('that comes back does not change the reward', async () => {

@@ -39,13 +39,13 @@ describe('in every phase of a Trial at once', function () {
     await Promise.all(pods.map((pod) => killContainer(pod, CONTAINERS.courier)));
     await trials.arriveAgain();
     await trials.release();
-    for (const story of [...trials.held, trials.uploading]) {
+    const again = async (story: Story): Promise<void> => {
       const trial = await story.earns(1);
       expect(reasonsOf(trial), story.name).to.deep.equal(['CourierFailed', undefined]);
       expect(trial.status?.attempts?.[0]).to.have.property('podName');
       await isStored(trial);
-    }
-    await earnsAtOnce(trials.fresh);
+    };
+    await Promise.all([...[...trials.held, trials.uploading].map(again), earnsAtOnce(trials.fresh)]);
   });
 
   it('every process but sbd may be killed: a healthcheck is tried again, an agent is judged, and no attempt is won', async () => {
@@ -53,8 +53,10 @@ describe('in every phase of a Trial at once', function () {
     const pods = await trials.arrive();
     // Nothing but sbd runs any more where the results are stored.
     await Promise.all(pods.slice(0, -1).map((pod) => killAllButFirst(pod, CONTAINERS.task)));
-    await failsAtOnce(trials.installing, 'AgentSetupFailed', /signal 9/);
-    await failsAtOnce(trials.judging, 'RewardMissing', /signal 9/);
+    await Promise.all([
+      failsAtOnce(trials.installing, 'AgentSetupFailed', /signal 9/),
+      failsAtOnce(trials.judging, 'RewardMissing', /signal 9/),
+    ]);
     const worked = await trials.working.earnsAtOnce(1);
     expect(worked.status?.exception).to.include({ type: 'NonZeroAgentExitCodeError' });
     await isStored(worked);

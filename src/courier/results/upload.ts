@@ -1,6 +1,6 @@
 /** Files → storage, in parallel, under grants of the broker. */
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { GRANT_SECONDS, UPLOAD_BATCH } from '../../wire/uploads.ts';
 import type { Skipped, UploadFile, UploadResponse } from '../../wire/uploads.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
@@ -129,23 +129,29 @@ async function grantsFor(items: Item[], { broker, clock = monotonic }: UploadOpt
   return granted.map((grant) => ({ ...grant, until }));
 }
 
-async function grantFor(item: Item, options: UploadOptions): Promise<Grant> {
-  const [grant] = await grantsFor([item], options);
-  if (!grant) throw new Error('the broker granted nothing');
-  return grant;
+/** The grant that is there, or another where it is too old. */
+async function freshOf(grants: Grant[], item: Item, options: UploadOptions): Promise<Grant> {
+  const { clock = monotonic } = options;
+  for (;;) {
+    const grant = grants.pop() ?? (await grantsFor([item], options))[0];
+    if (!grant) throw new Error('the broker granted nothing');
+    if (clock() < grant.until) return grant;
+  }
 }
 
 const monotonic = (): number => performance.now();
 
 async function store(item: Item, first: Grant, options: UploadOptions): Promise<Sent> {
-  const { storage, patience, clock = monotonic } = options;
+  const { storage, patience } = options;
   const grants = [first];
   const mayBeExpired = expiredFewTimes();
   const attempt = async (): Promise<Sent> => {
-    const kept = grants.pop();
-    const grant = kept && clock() < kept.until ? kept : await grantFor(item, options);
+    const body = await item.body().catch(whereChanged);
+    if (body === undefined) return 'Changed';
+    // Nothing is waited for between this look at the grant and the request: the courier may be frozen at any moment.
+    const grant = await freshOf(grants, item, options).catch(closing(body));
     try {
-      await put(item, grant, storage);
+      await put(item, body, { ...grant, storage });
       return 'Stored';
     } catch (error) {
       if (error instanceof FileChanged) return 'Changed';
@@ -157,13 +163,25 @@ async function store(item: Item, first: Grant, options: UploadOptions): Promise<
   return await patiently(`upload of ${item.file.path}`, attempt, patience);
 }
 
-async function put({ file, body }: Item, { url, headers }: Grant, agents: StorageAgents): Promise<void> {
-  await send(url, {
-    method: 'PUT',
-    agents,
-    headers: { ...headers, 'content-length': String(file.size) },
-    body: await body(),
-  });
+const whereChanged = (error: unknown): undefined => {
+  if (!(error instanceof FileChanged)) throw error;
+};
+
+const closing =
+  (body: Buffer | Readable) =>
+  (error: unknown): never => {
+    if (body instanceof Readable) body.destroy();
+    throw error;
+  };
+
+async function put(
+  { file }: Item,
+  body: Buffer | Readable,
+  to: Grant & { storage: StorageAgents },
+): Promise<void> {
+  const { url, headers, storage: agents } = to;
+  const length = { 'content-length': String(file.size) };
+  await send(url, { method: 'PUT', agents, headers: { ...headers, ...length }, body });
 }
 
 /** Answers that another try may not get, by their code: S3 gives them with 400 and 409. */

@@ -1,4 +1,5 @@
 /** Trials that are in all phases at once, for a fault to meet them there. */
+import type { Trial } from '../../../src/crds/trial.ts';
 import type { Pod } from '../../../src/kube/kinds.ts';
 import { ConfigMap } from '../../../src/kube/kinds.ts';
 import { trialPrefix } from '../../../src/results/keys.ts';
@@ -70,8 +71,13 @@ export function inEveryPhase(prefix: string) {
 /** A Trial in each phase that has a Pod, from the healthcheck to the upload. */
 export function inEveryPhaseOfPods(prefix: string) {
   const { held, arrive, release } = heldInPods(prefix);
-  const uploading = uploadsForLong(`${prefix}-uploading`);
+  const uploading = uploadsForLong(`${prefix}-uploading`, hold('fill'));
   const fresh = ownTrial(`${prefix}-fresh`);
+  const all = [...Object.values(held), uploading];
+  const areHeld = async (): Promise<Pod[]> => {
+    const [pods] = await Promise.all([arrive(), uploading.reaches('fill')]);
+    return pods;
+  };
   return {
     ...held,
     uploading,
@@ -79,28 +85,32 @@ export function inEveryPhaseOfPods(prefix: string) {
     held: Object.values(held),
     /** Resolves to the Pods of those that are held and the one that uploads; the last Trial was made just now. */
     arrive: async (): Promise<Pod[]> => {
-      const pods = await arrive();
+      const pods = await areHeld();
+      await uploading.release('fill');
       const pod = await uploadBegins(uploading);
       await fresh.start();
       return [...pods, pod];
     },
-    /** Resolves when those that are held, or some of them, have come to their phase in their second attempt. */
+    /** Resolves when all but the last are held in their second attempt. */
     arriveAgain: async (): Promise<void> => {
-      const again = ({ status }: { status?: { attempts?: unknown[] } }): boolean =>
-        status?.attempts?.length === 2;
-      await Promise.all(Object.values(held).map((story) => story.until('a second attempt', again, 300)));
-      await arrive();
+      const again = ({ status }: Trial): boolean => status?.attempts?.length === 2;
+      await Promise.all(all.map((story) => story.until('a second attempt', again, 300)));
+      await areHeld();
     },
-    release,
+    /** Lets those that are held go on, or some of them. */
+    release: async (only: Story[] = all): Promise<void> => {
+      await Promise.all([release(only), only.includes(uploading) && uploading.release('fill')]);
+    },
   };
 }
 
-const FILES = 3000;
+const FILES = 2000;
 
-/** A Trial with so many files that a fault meets it while they are stored; those of a later attempt are longer. */
-export const uploadsForLong = (name: string): Story =>
+/** A Trial with so many files that a fault meets it while they are stored; those of a later attempt are longer. `before`: what its agent does first. */
+export const uploadsForLong = (name: string, before = ''): Story =>
   ownTrial(name, {
     agent: [
+      before,
       'case $(cat /etc/hostname) in *-1-?????) more= ;; *) more=again ;; esac',
       'mkdir /logs/artifacts/x; cd /logs/artifacts/x',
       `for i in $(seq ${FILES}); do echo $i$more > $i; done`,
