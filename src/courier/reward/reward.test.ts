@@ -154,6 +154,7 @@ describe('parseRewardText', () => {
     ['pass', 'RewardUnparsable'],
     ['true', 'RewardUnparsable'],
     ['1__0', 'RewardUnparsable'],
+    ['\uFEFF1', 'RewardUnparsable'],
   ] as const)
     it(`refuses ${JSON.stringify(text)} as ${reason}`, () => {
       expect(reasonOf(text, parseRewardText)).to.equal(reason);

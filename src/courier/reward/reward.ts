@@ -33,9 +33,12 @@ const shown = (text: string): string => JSON.stringify(text.trim().slice(0, SHOW
 const DECIMAL = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i;
 const NOT_FINITE = /^[+-]?(?:nan|inf|infinity)$/i;
 
+/** What Python strips: unlike `trim()`, no byte order mark. */
+const BLANKS = /^[^\S\uFEFF]+|[^\S\uFEFF]+$/g;
+
 /** Contents of `reward.txt`: one number. */
 export function parseRewardText(text: string): Reward {
-  const word = text.trim();
+  const word = text.replaceAll(BLANKS, '');
   if (word === '') return rewardFailure('RewardEmpty', 'reward.txt is empty');
   if (!DECIMAL.test(word) && !NOT_FINITE.test(word))
     return rewardFailure('RewardUnparsable', `reward.txt holds ${shown(text)}, which is no number`);
