@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readTask, unsupportedParts } from '../../../src/tasks/index.ts';
+import { difference } from './compare.ts';
+import { RULES } from './index.ts';
+import { rulesPage } from './page.ts';
+import { earns, fails, refused } from './rule.ts';
+import type { Rule } from './rule.ts';
+import { writeTasks } from './write.ts';
+
+const PAGE = join(import.meta.dirname, '../../../docs/conformance.md');
+const plain = (page: string): string =>
+  page
+    .replaceAll(/-{3,}/g, '---')
+    .replaceAll(/[ \n]+/g, ' ')
+    .trim();
+
+describe('the tasks of the conformance suite', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sb-rules-'));
+    await writeTasks(folder, RULES);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('are one for each rule', () => {
+    expect(new Set(RULES.map(({ task }) => task)).size).to.equal(RULES.length);
+    for (const { task, oracle, nop } of RULES) expect(oracle ?? nop, task).not.to.equal(undefined);
+  });
+
+  it('are what can be run, or are marked as what cannot be run yet', async () => {
+    const isRun = ({ oracle, nop, pending }: Rule): boolean =>
+      !pending && [oracle, nop].some((expected) => expected && !('refused' in expected));
+    for (const rule of RULES) {
+      const parts = unsupportedParts(await readTask(join(folder, rule.task)));
+      expect(parts.length === 0, `${rule.task}: ${JSON.stringify(parts)}, pending: ${rule.pending}`).to.equal(
+        isRun(rule),
+      );
+    }
+  });
+
+  it('are listed in docs/conformance.md; otherwise run npm run generate', async () => {
+    expect(plain(await readFile(PAGE, 'utf8'))).to.equal(plain(rulesPage()));
+  });
+});
+
+describe('what has come of a task', () => {
+  const rule: Rule = { task: 'a', rule: 'A rule.', source: 'a.py', results: { x: /^1$/, y: false } };
+  const found = { rewards: { reward: 1 }, reason: 'RewardObtained', exception: null, files: { x: '1' } };
+
+  it('is what was expected', () => {
+    expect(difference(rule, earns(1), found)).to.equal(undefined);
+    expect(difference(rule, refused('f.sh'), { refused: 'a: f.sh is missing' })).to.equal(undefined);
+  });
+
+  it('is told with rule, expected and found where it is not', () => {
+    expect(difference(rule, fails('RewardEmpty', 'E'), { ...found, files: { x: '2', y: '' } })).to.equal(
+      [
+        'a: A rule.',
+        'expected {"reason":"RewardEmpty","exception":"E"}',
+        'found {"rewards":{"reward":1},"reason":"RewardObtained","exception":null}',
+        'x has "2"; expected /^1$/',
+        'y has ""; expected no file',
+      ].join('\n'),
+    );
+    for (const other of [undefined, { refused: 'f.sh' }, { ...found, exception: 'E' }])
+      expect(difference(rule, earns(1), other)).to.be.a('string');
+    expect(difference(rule, refused('f.sh'), found)).to.be.a('string');
+  });
+});
