@@ -5,7 +5,7 @@ export const AGENTS = ['oracle', 'nop'] as const;
 export type AgentName = (typeof AGENTS)[number];
 
 /** What the main branch does not run yet: such a task is written and skipped. */
-export type Pending = 'steps' | 'network' | 'separate';
+export type Pending = 'network' | 'separate';
 
 /** Text, or what text alone cannot say. */
 export type TaskFile = string | { text: string; mode: number } | { link: string } | { bytes: number };

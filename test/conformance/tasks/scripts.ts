@@ -19,8 +19,7 @@ const solutions = from('agents/oracle.py: run', [
     solution: 'touch /tmp/done; echo to stdout; echo to stderr >&2',
     tests: DONE,
     oracle: earns(1),
-    nop: earns(0),
-    results: { 'agent/exit-code.txt': false },
+    results: { 'agent/oracle.txt': /^to stdout\nto stderr\n$/, 'agent/exit-code.txt': false },
   },
   {
     task: 'solution-frontend',
