@@ -148,13 +148,19 @@ const usage = (seen: TrialStatus['usage']) => ({
  * Harbor's list of a task with `[[steps]]`, which alone has what a step has of its own; `steps_run` says how many ran, should the outcome have
  * had no room for all.
  */
-const stepResults = ({ steps }: Partial<Outcome> = {}, status: TrialStatus) => ({
-  ...(steps && { verifier_environment_mode: null, agent_execution: null, verifier: null }),
-  step_results: steps?.listed.map((step) => stepResult(step, status)) ?? null,
-  steps_run: steps?.ran ?? null,
-  steps_skipped: steps?.skipped ?? [],
-  steps_stopped: steps?.stopped ?? null,
-});
+const stepResults = ({ steps }: Partial<Outcome> = {}, status: TrialStatus) => {
+  if (!steps) return { step_results: null, steps_run: null, steps_skipped: [], steps_stopped: null };
+  const { listed, ran, skipped = [], stopped = null } = steps;
+  return {
+    verifier_environment_mode: null,
+    agent_execution: null,
+    verifier: null,
+    step_results: listed.map((step) => stepResult(step, status)),
+    steps_run: ran,
+    steps_skipped: skipped,
+    steps_stopped: stopped,
+  };
+};
 
 /** Harbor's StepResult. */
 const stepResult = (

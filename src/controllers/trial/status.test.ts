@@ -57,6 +57,29 @@ describe('the status of a Trial', () => {
     expect(trialStatus(before, wait, links)).not.to.have.property('logs');
   });
 
+  it('tells how each step ended, and which did not run, as far as there is room', () => {
+    const step = (name: string, over = {}) => ({
+      name,
+      result: { kind: 'rewarded' as const, reward: 0.5, rewards: { reward: 0.5 } },
+      timings: {},
+      ...over,
+    });
+    const exception = { type: 'AgentTimeoutError', message: 'm', phase: 'agentExecution' as const };
+    const failed = { kind: 'failed' as const, reason: 'RewardMissing' as const, message: 'm' };
+    const listed = [step('one'), step('two', { exception }), step('three', { result: failed })];
+    const stepsOf = (skipped: string[]) => {
+      const outcome = anOutcome({ steps: { ran: 3, listed, skipped } });
+      return trialStatus(ended(outcome), { kind: 'succeed', outcome }, links).steps;
+    };
+    expect(stepsOf(['four'])).to.deep.equal([
+      { name: 'one', reward: 0.5 },
+      { name: 'two', reward: 0.5, reason: 'AgentTimeoutError' },
+      { name: 'three', reason: 'RewardMissing' },
+      { name: 'four', reason: 'NotRun' },
+    ]);
+    expect(stepsOf(Array.from({ length: 50 }, (_, at) => `s${at}`))).to.have.length(32);
+  });
+
   it('tells the whole of a success', () => {
     const before = ended();
     const status = trialStatus(before, { kind: 'succeed', outcome: anOutcome() }, links);

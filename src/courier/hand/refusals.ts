@@ -18,7 +18,8 @@ export const REFUSALS: Partial<Record<Reason, Refusal>> = {
 export const NO_ROOM = new Set<Reason>(['TooManyProcesses', 'Killed']);
 
 /** A user's rights do not reach; root's may. */
-export const OUT_OF_REACH = new Set<Reason>(['NotPermitted', 'NotFound']);
+export const isOutOfReach = (error: unknown): boolean =>
+  error instanceof Refused && ['NotPermitted', 'NotFound'].includes(error.reason);
 
 /** As shells say it. */
 export const codeOf = ({ code, signal }: Exit): number => code ?? 128 + (signal ?? 0);

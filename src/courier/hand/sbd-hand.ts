@@ -16,7 +16,7 @@ import type {
   StageResult,
 } from './hand.ts';
 import { ContainerGround } from './container-ground.ts';
-import { asShellsSay, codeOf, NO_ROOM, OUT_OF_REACH, refusedAs, REFUSALS } from './refusals.ts';
+import { asShellsSay, codeOf, isOutOfReach, NO_ROOM, refusedAs, REFUSALS } from './refusals.ts';
 import { Sbd } from './sbd/client.ts';
 import type { Running, Start } from './sbd/client.ts';
 import { HandLost, Refused } from './sbd/stream.ts';
@@ -152,8 +152,7 @@ class SbdHand implements Hand {
     const { user, ...asRoot } = what;
     await this.#answer(() =>
       this.#ground.place(what).catch(async (error: unknown) => {
-        const isOut = user !== undefined && error instanceof Refused && OUT_OF_REACH.has(error.reason);
-        if (!isOut) throw error;
+        if (user === undefined || !isOutOfReach(error)) throw error;
         await this.#undisturbed(() => this.#ground.place(asRoot));
       }),
     );
