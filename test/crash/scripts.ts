@@ -34,7 +34,7 @@ export const built = (over?: Partial<BuildTemplate>): Partial<TrialSpec> => ({
   environment: {
     build: build(over),
     resources: { requests: { cpu: '1', memory: '1Gi', 'ephemeral-storage': '1Gi' }, limits: {} },
-    network: { mode: 'Public', enforcement: 'BestEffort' },
+    network: { enforcement: 'BestEffort' },
     allowPrivilegeEscalation: true,
   },
 });

@@ -158,7 +158,7 @@ describe('The API on a real API server', function () {
       task: { name: 'hello', dataset: 'local', configMap: { name: 'hello-task' } },
       environment: {
         image: 'debian:bookworm-slim',
-        network: { mode: 'Public', enforcement: 'BestEffort' },
+        network: { enforcement: 'BestEffort' },
         allowPrivilegeEscalation: true,
       },
       agent: { name: 'oracle', setupTimeoutSeconds: 360 },
@@ -176,7 +176,7 @@ describe('The API on a real API server', function () {
     const least = trial('least', { environment: null });
     const { spec } = JSON.parse(await kubectlOk([...dryRun, '-o', 'json'], least)) as Applied;
     expect(spec['environment']).to.deep.equal({
-      network: { mode: 'Public', enforcement: 'BestEffort' },
+      network: { enforcement: 'BestEffort' },
       allowPrivilegeEscalation: true,
     });
   });
@@ -192,7 +192,7 @@ describe('The API on a real API server', function () {
     expect(spec)
       .to.have.nested.property('environment.resources')
       .that.deep.equals({ requests: { cpu: '1' } });
-    expect(spec).to.have.nested.property('environment.network.mode', 'Public');
+    expect(spec).to.have.nested.property('environment.network.enforcement', 'BestEffort');
   });
 
   it('takes amounts that are numbers, as a Pod does, and does not change them', async () => {

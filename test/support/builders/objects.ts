@@ -104,7 +104,7 @@ export function aTrial({
           requests: { cpu: '500m', memory: '512Mi', 'ephemeral-storage': '8Gi' },
           limits: { 'ephemeral-storage': '16Gi' },
         },
-        network: { mode: 'Public', enforcement: 'BestEffort' },
+        network: { enforcement: 'BestEffort' },
         allowPrivilegeEscalation: true,
         ...spec.environment,
       },
