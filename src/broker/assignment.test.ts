@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { NO_RULES, SOLVED_FILES } from '../../test/support/builders/objects.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
+import type { VerifierImages } from '../pods/verifier-images.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
@@ -16,13 +17,23 @@ interface Given {
   trial?: Trial;
   toml?: string;
   image?: ImageConfig;
+  verifiers?: VerifierImages;
   rules?: NamespaceRules;
 }
 
-function assignment({ trial = trialWith(), toml = '', image = IMAGE, rules = NO_RULES }: Given = {}) {
+function assignment({
+  trial = trialWith(),
+  toml = '',
+  image = IMAGE,
+  verifiers = {},
+  rules = NO_RULES,
+}: Given = {}) {
   const files = Object.keys(SOLVED_FILES).map((path) => ({ path }));
   const compiled = compile(trial.spec, { config: parseTaskToml(toml), files });
-  return assignmentOf({ trial, attempt: 2, image }, { compiled, source: ARCHIVE, rules, probePort: 8444 });
+  return assignmentOf(
+    { trial, attempt: 2, image, verifiers },
+    { compiled, source: ARCHIVE, rules, probePort: 8444 },
+  );
 }
 const step = (given: Given = {}) => assignment(given).steps[0];
 
@@ -135,6 +146,16 @@ describe('assignment', () => {
     };
     expect([of(), of('Keep', 'Keep'), of(undefined, 'Keep')]).to.deep.equal(['Keep', 'Keep', 'Keep']);
     expect([of('Stop'), of('Keep', 'Stop'), of(undefined, 'Stop')]).to.deep.equal(['Stop', 'Stop', 'Stop']);
+  });
+
+  it('says where a separate verifier runs, and as whom', () => {
+    const toml = '[verifier]\nenvironment_mode = "separate"\n[verifier.environment]\ndocker_image = "judge"';
+    const config = { ...IMAGE, user: 'judge', workdir: '/judge' };
+    const { verifier } = step({ toml, verifiers: { verifier: { config } } });
+    expect(verifier).to.deep.include({
+      user: 'judge',
+      place: { container: 'verifier', image: config, workdir: '/judge', user: 'judge', hasTests: true },
+    });
   });
 
   it('names the courier’s variable in place of a secret value', () => {

@@ -4,6 +4,7 @@ import type { TrialSubject } from './identity/subjects.ts';
 import { secretVariable } from '../wire/assignment.ts';
 import type {
   AssignedAgent,
+  AssignedPlace,
   AssignedSource,
   AssignedStep,
   AssignedVariable,
@@ -12,6 +13,8 @@ import type {
 import type { EnvVar } from '../crds/environment.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
+import type { VerifierRole } from '../crds/trial-status.ts';
+import type { VerifierImages } from '../pods/verifier-images.ts';
 import { podNetworkOf } from '../tasks/index.ts';
 import type { Compiled, CompiledStep } from '../tasks/index.ts';
 
@@ -32,14 +35,15 @@ export interface AssignmentFacts {
 }
 
 export function assignmentOf(
-  { trial, attempt, image }: TrialSubject,
+  { trial, attempt, image, verifiers }: TrialSubject,
   { compiled, source, rules, probePort }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
   const { user: own, healthcheck } = compiled.environments.agent;
   const workdir = compiled.environments.agent.workdir ?? (image.workdir || '/');
   const user = own ?? (image.user || '0');
-  const assigned = (step: CompiledStep): AssignedStep => stepOf(step, { user, workdir, rules });
+  const placeOf = (role: VerifierRole): AssignedPlace => verifierPlace(role, compiled, verifiers);
+  const assigned = (step: CompiledStep): AssignedStep => stepOf(step, { user, workdir, rules, placeOf });
   const [first, ...others] = compiled.steps;
   return {
     trial: { namespace, name, uid, attempt },
@@ -66,13 +70,36 @@ function assignedNetwork({ environments, steps }: Compiled, probePort: number): 
   };
 }
 
-type StepFacts = Pick<AssignmentFacts, 'rules'> & { user: string; workdir: string };
+type StepFacts = Pick<AssignmentFacts, 'rules'> & {
+  user: string;
+  workdir: string;
+  placeOf: (role: VerifierRole) => AssignedPlace;
+};
+
+/** The container of a separate verifier, by what its Pod was made of. */
+function verifierPlace(
+  role: VerifierRole,
+  { environments }: Compiled,
+  images: VerifierImages,
+): AssignedPlace {
+  const [environment, image] = [environments[role], images[role]?.config];
+  if (!environment || !image) throw new Error(`the Pod has no container ${role}`);
+  return {
+    container: role,
+    image,
+    workdir: environment.workdir ?? (image.workdir || '/'),
+    user: environment.user ?? (image.user || '0'),
+    hasTests: environment.hasTests === true,
+    ...present({ healthcheck: environment.healthcheck }),
+  };
+}
 
 function stepOf(
   { name, healthcheck, agent, verifier, hooks, artifacts, uncopied, minRewards, networks }: CompiledStep,
   facts: StepFacts,
 ): AssignedStep {
-  const { user, workdir } = facts;
+  const { user, workdir, placeOf } = facts;
+  const place = verifier.role && placeOf(verifier.role);
   const absolute = <One extends { source: string }>(artifact: One): One => ({
     ...artifact,
     source: posix.resolve(workdir, artifact.source),
@@ -87,7 +114,8 @@ function stepOf(
       verifier: {
         env: variables(verifier.env),
         timeoutSeconds: verifier.timeoutSeconds,
-        user: verifier.user ?? user,
+        user: verifier.user ?? place?.user ?? user,
+        ...present({ place }),
       },
     }),
     networks: {

@@ -16,6 +16,7 @@ describe('the assignment of a task in a ConfigMap', () => {
       trial: aTrial(),
       attempt: 1,
       image: IMAGE,
+      verifiers: {},
       ...(taskContent !== undefined && { taskContent }),
     };
     const route = routes({

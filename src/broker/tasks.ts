@@ -1,5 +1,7 @@
 /** Tasks as couriers ask for them. */
+import { isDeepStrictEqual } from 'node:util';
 import { identityOf } from '../crds/names.ts';
+import { VERIFIER_MODES } from '../crds/verifier.ts';
 import type { TaskFault, TaskRead, TaskReader } from '../task-source/read.ts';
 import { compile, refusalOf } from '../tasks/index.ts';
 import type { Compiled } from '../tasks/index.ts';
@@ -63,6 +65,18 @@ export interface CompiledTask {
   read: Found;
 }
 
+const OTHER_VERIFIERS = 'the Job was made for other separate verifiers than the task has';
+
+/** What namespace and installation say of verifiers may have changed since the Job was made; its containers tell what they said then. */
+function compiledAs({ trial, verifiers }: TrialSubject, { task }: Found): Compiled | undefined {
+  const made = ['agent', ...Object.keys(verifiers)];
+  for (const verifierMode of VERIFIER_MODES) {
+    const compiled = compile(trial.spec, task, { verifierMode });
+    if (isDeepStrictEqual(Object.keys(compiled.environments), made)) return compiled;
+  }
+  return undefined;
+}
+
 /** A Trial's task, compiled once more; refused where it is not there, cannot be run, or is another than the Job was made for. */
 export function compiledTasks(
   tasks: Pick<TaskReader, 'read'>,
@@ -74,7 +88,8 @@ export function compiledTasks(
     if (read.kind === 'faulty') return refusedTask(read);
     const changed = changedSince(subject, read);
     if (changed) return changed;
-    const compiled = compile(subject.trial.spec, read.task);
+    const compiled = compiledAs(subject, read);
+    if (!compiled) return refused(409, 'TaskMismatch', OTHER_VERIFIERS);
     const refusal = refusalOf(compiled);
     return refusal ? refusedTask(refusal) : { compiled, read };
   };

@@ -13,12 +13,13 @@ import { HandGone } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
 import { networkOf } from './network/network.ts';
 import type { PodNetwork } from './network/network.ts';
-import { prepareSurroundings } from './phases/phases.ts';
+import type { Apart } from './phases/surroundings.ts';
+import { prepareSurroundings } from './phases/surroundings.ts';
 import { runSteps } from './phases/sequence.ts';
 import type { Ending } from './phases/sequence.ts';
 import type { Timeline } from './record/timeline.ts';
 import type { TrialLog } from './record/trial-log.ts';
-import { keepLogs, type Kept } from './results/store.ts';
+import { keepLogs, logsOf, type Kept } from './results/store.ts';
 import type { Settings } from './settings.ts';
 import type { Sequence } from './task/steps.ts';
 
@@ -28,6 +29,8 @@ export interface AttemptDeps {
   /** With the storage. */
   patience: Patience;
   hand: Hand;
+  /** Separate verifiers, by the name of the container. */
+  apart: ReadonlyMap<string, Apart>;
   findings: Findings;
   artifacts: ArtifactRecord;
   timeline: Timeline;
@@ -67,6 +70,8 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
       given = await askFor(deps);
       return await setUpEnvironment(given, deps);
     });
+    // Their commands are told of the network, too.
+    for (const one of deps.apart.values()) one.hand = network.hand(one.hand);
     ending = await runSteps(sequence, {
       ...deps,
       network,
@@ -99,9 +104,14 @@ async function askFor({ broker, settings, note }: AttemptDeps): Promise<Given> {
   return { assignment, network: await networkOf({ assignment, broker: settings.broker, note }) };
 }
 
-async function keep(step: string, { network: { storage } }: Given, deps: AttemptDeps): Promise<void> {
+async function keep(
+  step: string,
+  { assignment, network: { storage } }: Given,
+  deps: AttemptDeps,
+): Promise<void> {
   const { kept, log, settings } = deps;
-  await keepLogs(kept, step, { ...deps, storage, logs: settings.paths.logs }).catch((error: unknown) => {
+  const logs = logsOf(assignment, step, settings.paths);
+  await keepLogs(kept, step, { ...deps, storage, logs }).catch((error: unknown) => {
     const message = `the files of step ${step} could not be stored: ${log.clean(explain(error))}`;
     throw new AttemptFailure('UploadFailed', message, { type: 'UploadFailedError', cause: error });
   });
@@ -164,9 +174,10 @@ const TASK_REFUSED: Record<number, TrialFailedReason> = {
   422: 'TaskInvalid',
 };
 
-function failureOf(error: unknown, { hand, stop, timeline }: AttemptDeps): AttemptFailure {
+function failureOf(error: unknown, { hand, apart, stop, timeline }: AttemptDeps): AttemptFailure {
   if (error instanceof AttemptFailure) return error;
-  if (stop.aborted || hand.toldToStop())
+  const hands = [hand, ...[...apart.values()].map((verifier) => verifier.hand)];
+  if (stop.aborted || hands.some((one) => one.toldToStop()))
     return new AttemptFailure('Cancelled', `the Pod was asked to stop during ${timeline.current()}`, {
       type: 'CancelledError',
     });

@@ -1,7 +1,7 @@
 /** Entry point: `courier.js trial` beside a task container, `courier.js context [--configmap SHA256]` before a build. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { POD_PATHS } from '../wire/pod-paths.ts';
+import { POD_PATHS, VERIFIERS, verifierPaths } from '../wire/pod-paths.ts';
 import { explain } from './failure.ts';
 import { SECRET_PREFIX } from '../wire/assignment.ts';
 import type { BrokerSettings, Settings } from './settings.ts';
@@ -29,7 +29,14 @@ function settingsOf(env: NodeJS.ProcessEnv): Settings {
   const { control, logs, task } = POD_PATHS;
   return {
     broker: brokerOf(env),
-    paths: { control, logs, task, scratch: tmpdir(), terminationLog: TERMINATION_LOG },
+    paths: {
+      control,
+      logs,
+      task,
+      scratch: tmpdir(),
+      terminationLog: TERMINATION_LOG,
+      verifiers: verifierVolumes(),
+    },
     hostname: hostname(),
     secrets: Object.fromEntries(
       Object.entries(env).flatMap(([name, value]) =>
@@ -38,6 +45,11 @@ function settingsOf(env: NodeJS.ProcessEnv): Settings {
     ),
   };
 }
+
+const verifierVolumes = (): Settings['paths']['verifiers'] => {
+  const names = existsSync(VERIFIERS) ? readdirSync(VERIFIERS) : [];
+  return Object.fromEntries(names.map((name) => [name, verifierPaths(name)]));
+};
 
 const write = (line: string): void => void process.stdout.write(line);
 

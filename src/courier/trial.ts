@@ -1,5 +1,5 @@
 /** The courier beside a task container: runs the attempt, stores its results, leaves the outcome. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../wire/outcome.ts';
@@ -10,6 +10,8 @@ import { artifactRecord } from './record/artifacts.ts';
 import { findings as newFindings } from './record/findings.ts';
 import type { Hand } from './hand/hand.ts';
 import { openHand } from './hand/sbd-hand.ts';
+import type { Apart } from './phases/surroundings.ts';
+import { CONTAINERS } from '../wire/pod-paths.ts';
 import { timeline as newTimeline } from './record/timeline.ts';
 import { outcomeMessage } from './results/outcome.ts';
 import { storeResults, type Kept } from './results/store.ts';
@@ -39,39 +41,68 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const findings = newFindings();
   const restarted = !isFirstStart(control);
   const hand = openHand({ control, own: scratch, findings, stop });
+  const apart = openApart(settings, { findings, stop });
   const message = restarted
     ? messageOfEarlier(settings)
-    : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, log, findings }));
+    : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, apart, log, findings }));
   leaveMessage(settings, message, log.note);
   log.note(`outcome: ${message}`);
-  await endTaskContainer(hand, stop);
+  await endContainers(hand, apart, stop);
+}
+
+/** Waits for sbd in every container of a separate verifier, each in its own control volume. */
+function openApart(
+  { paths: { verifiers, scratch } }: Settings,
+  shared: Pick<Parts, 'findings' | 'stop'>,
+): ReadonlyMap<string, Apart> {
+  const open = ([name, { control, logs }]: [string, { control: string; logs: string }]): [string, Apart] => {
+    const own = join(scratch, name);
+    mkdirSync(own, { recursive: true });
+    return [name, { hand: openHand({ control, own, ...shared }), logs }];
+  };
+  return new Map(Object.entries(verifiers).map(open));
 }
 
 interface Parts extends Omit<TrialDeps, 'write'> {
   hand: Hand;
+  apart: ReadonlyMap<string, Apart>;
   log: TrialLog;
   findings: ReturnType<typeof newFindings>;
 }
 
-async function attemptAndStore({ settings, stop, now, hand, log, findings }: Parts): Promise<Outcome> {
+async function attemptAndStore({ settings, stop, now, hand, apart, log, findings }: Parts): Promise<Outcome> {
   const { note } = log;
   const timeline = newTimeline(now, note);
   const patience = { totalMs: PATIENCE_MS, note, stop };
   const broker = brokerClient(settings.broker, patience);
   const artifacts = artifactRecord();
   const kept: Kept = { files: [], skipped: [] };
-  const deps = { settings, broker, patience, hand, findings, artifacts, timeline, log, note, kept, stop };
+  const deps = {
+    settings,
+    broker,
+    patience,
+    hand,
+    apart,
+    findings,
+    artifacts,
+    timeline,
+    log,
+    note,
+    kept,
+    stop,
+  };
   try {
     const { given, outcome } = await attemptTrial(deps);
     if (!given?.assignment.upload) return outcome;
     const storing = { ...patience, stop: afterwards(stop, STORE_AFTER_STOP_MS) };
     return await storeResults(given.assignment, outcome, {
       hand,
+      apart,
       log,
       artifacts,
       timeline,
       kept,
-      logs: settings.paths.logs,
+      paths: settings.paths,
       broker: brokerClient(settings.broker, storing),
       storage: given.network.storage,
       patience: storing,
@@ -130,13 +161,22 @@ function leaveMessage(settings: Settings, message: string, note: TrialLog['note'
     }
 }
 
-async function endTaskContainer(hand: Hand, stop: AbortSignal): Promise<void> {
-  hand.exit();
+/** Ends all containers. One that starts after the agent's does not start where that has not ended well. */
+async function endContainers(
+  hand: Hand,
+  apart: ReadonlyMap<string, Apart>,
+  stop: AbortSignal,
+): Promise<void> {
+  const next = apart.get(CONTAINERS.verifier);
+  const all = [...apart.values()].map((verifier) => verifier.hand);
+  hand.exit(next ? 1 : 0);
+  for (const one of all) one.exit();
+  const last = next && hand.isGone() ? [next.hand] : next ? [hand] : [hand, ...all];
   const told = new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
     else stop.addEventListener('abort', () => resolve(), { once: true });
   });
-  await Promise.race([hand.gone, told]);
+  await Promise.race([Promise.all(last.map(({ gone }) => gone)), told]);
   await sleep(AFTERWARDS_MS);
-  hand.close();
+  for (const one of [hand, ...all]) one.close();
 }

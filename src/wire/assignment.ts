@@ -64,7 +64,22 @@ export interface AssignedAgent {
   mcpServers?: McpServer[];
 }
 
+/** The container of a separate verifier. */
+export interface AssignedPlace {
+  /** Its name. */
+  container: string;
+  image: ImageConfig;
+  workdir: string;
+  /** User of all in it that names none. */
+  user: string;
+  healthcheck?: Healthcheck;
+  /** Its image has the tests; otherwise they are put into it. */
+  hasTests: boolean;
+}
+
 export interface AssignedVerifier {
+  /** Missing: the agent's container. */
+  place?: AssignedPlace;
   env: AssignedVariable[];
   timeoutSeconds: number;
   user: string;

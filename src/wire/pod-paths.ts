@@ -30,8 +30,11 @@ export const CONTAINERS = {
   build: 'build',
 } as const;
 
+/** Folder of the courier's with one for each separate verifier. */
+export const VERIFIERS = '/sb-verifiers';
+
 /** Where the courier has the volumes of a separate verifier, by the name of its container; in there they are `POD_PATHS.control` and `logs`. */
 export const verifierPaths = (container: string): Record<'control' | 'logs', string> => ({
-  control: `/sb-verifiers/${container}/control`,
-  logs: `/sb-verifiers/${container}/logs`,
+  control: `${VERIFIERS}/${container}/control`,
+  logs: `${VERIFIERS}/${container}/logs`,
 });

@@ -14,6 +14,9 @@ import type {
 import { assignmentOf } from '../../src/broker/assignment.ts';
 import { configMapHash } from '../../src/crds/content.ts';
 import { present } from '../../src/crds/present.ts';
+import { rolesOf } from '../../src/crds/trial-status.ts';
+import type { VerifierMode } from '../../src/crds/verifier.ts';
+import type { VerifierImages } from '../../src/pods/verifier-images.ts';
 import type { Settings } from '../../src/courier/settings.ts';
 import {
   compile,
@@ -22,6 +25,7 @@ import {
   refusalOf,
   storedSpec,
   type Compiled,
+  type CompiledEnvironment,
   type Task,
 } from '../../src/tasks/index.ts';
 import { aTrial, NO_RULES } from './builders/objects.ts';
@@ -39,7 +43,9 @@ export interface Wish {
   workdir?: string;
   healthcheck?: Assignment['healthcheck'];
   agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string };
-  verifier?: Partial<AssignedVerifier> & { disabled: boolean };
+  verifier?: Partial<Omit<AssignedVerifier, 'place'>> & { disabled: boolean; mode?: VerifierMode };
+  /** Of separate verifiers. */
+  verifierImage?: Assignment['image'];
   upload?: boolean;
   network?: NetworkWish;
 }
@@ -96,12 +102,16 @@ export interface RunOptions {
   /** What the Trial asks for; the rest is the task's. */
   assignment?: Wish;
   pod?: TaskPodOptions;
+  /** Of separate verifiers. */
+  verifierPod?: TaskPodOptions;
   secrets?: Record<string, string>;
   services?: Partial<ServicesOptions>;
 }
 
 export interface TrialRun {
   pod: TaskPod;
+  /** Containers of separate verifiers, by their names. */
+  verifiers: Record<string, TaskPod>;
   services: CourierServices;
   /** Starts a courier, as the kubelet does; again, when it has died. */
   startCourier(): ChildProcess;
@@ -170,7 +180,12 @@ function assignmentFor(
   });
   const uid = '11111111-2222-3333-4444-555555555555';
   const assignment = assignmentOf(
-    { trial: { ...trial, metadata: { ...trial.metadata, uid } }, attempt: 1, image: wish.image ?? anImage },
+    {
+      trial: { ...trial, metadata: { ...trial.metadata, uid } },
+      attempt: 1,
+      image: wish.image ?? anImage,
+      verifiers: verifierImages(compiled, wish.verifierImage),
+    },
     { compiled, source, rules: NO_RULES, probePort: CLOSED_PORT },
   );
   return wish.network ? restricted(assignment, wish.network) : assignment;
@@ -185,9 +200,37 @@ function restricted(assignment: Assignment, { phases: networks, ...over }: Netwo
   };
 }
 
-/** The container's variables, as the kubelet sets them. */
-const literals = ({ environments }: Compiled): Record<string, string> =>
-  Object.fromEntries(environments.agent.env.map(({ name, value = '' }) => [name, value]));
+/** A container's variables, as the kubelet sets them. */
+const literals = ({ env }: CompiledEnvironment): Record<string, string> =>
+  Object.fromEntries(env.map(({ name, value = '' }) => [name, value]));
+
+const separate = ({ environments }: Compiled): [string, CompiledEnvironment][] =>
+  rolesOf(environments).filter(([role]) => role !== 'agent');
+
+const verifierImages = (compiled: Compiled, config = anImage): VerifierImages =>
+  Object.fromEntries(separate(compiled).map(([role]) => [role, { config }]));
+
+async function makeVerifiers(
+  { verifierPod }: RunOptions,
+  compiled: Compiled,
+): Promise<Record<string, TaskPod>> {
+  const pods: Record<string, TaskPod> = {};
+  for (const [role, environment] of separate(compiled))
+    pods[role] = await makeTaskPod({ ...verifierPod, env: literals(environment) });
+  return pods;
+}
+
+/** As the kubelet starts them: the only one's once the agent's has ended well, those of several steps at once. */
+function startVerifiers(pod: TaskPod, verifiers: Record<string, TaskPod>): Promise<unknown> {
+  const { verifier, ...beside } = verifiers;
+  for (const one of Object.values(beside)) one.start();
+  if (!verifier) return Promise.all(Object.values(beside).map(({ exited }) => exited));
+  return pod.exited.then((code) => {
+    if (code !== 0) return undefined;
+    verifier.start();
+    return verifier.exited;
+  });
+}
 
 /** Everything but the processes. */
 export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> {
@@ -199,12 +242,25 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
     assignment: (url) => assignmentFor(options, compiled, url),
     ...options.services,
   });
-  const pod = await makeTaskPod({ ...options.pod, env: literals(compiled) });
+  const pod = await makeTaskPod({ ...options.pod, env: literals(compiled.environments.agent) });
+  const verifiers = await makeVerifiers(options, compiled);
   const tokenFile = join(pod.paths.scratch, 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
   const couriers = courierStarter({
     broker: { url: services.url, ca: services.ca, tokenFile },
-    paths: pod.paths,
+    paths: {
+      ...pod.paths,
+      verifiers: Object.fromEntries(
+        Object.entries(verifiers).map(
+          ([
+            name,
+            {
+              paths: { control, logs },
+            },
+          ]) => [name, { control, logs }],
+        ),
+      ),
+    },
     hostname: 'hello-1-abcde',
     secrets: options.secrets ?? {},
   });
@@ -217,6 +273,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   };
   return {
     pod,
+    verifiers,
     services,
     startCourier: couriers.start,
     courierEnd: couriers.end,
@@ -229,12 +286,12 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
     async finish() {
       couriers.start();
       pod.start();
-      await Promise.all([couriers.end, pod.exited]);
+      await Promise.all([couriers.end, pod.exited, startVerifiers(pod, verifiers)]);
       return outcome();
     },
     async remove() {
       couriers.kill();
-      await pod.remove();
+      for (const one of [pod, ...Object.values(verifiers)]) await one.remove();
       await services.stop();
       await removeTaskFolder(folder);
     },

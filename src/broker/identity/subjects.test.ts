@@ -69,6 +69,7 @@ describe('subject of a Pod', () => {
       trial: recorded,
       attempt: 1,
       image: IMAGE,
+      verifiers: {},
     });
     expect(cluster.calls).to.deep.equal([]);
   });

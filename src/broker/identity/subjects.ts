@@ -10,6 +10,7 @@ import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
+import { verifierImagesOf, type VerifierImages } from '../../pods/verifier-images.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import { endOfAttempt, endOfBuild, endOfPod } from './ended.ts';
@@ -21,6 +22,8 @@ export interface TrialSubject {
   trial: Trial;
   attempt: number;
   image: ImageConfig;
+  /** Of separate verifiers. */
+  verifiers: VerifierImages;
   /** `ANNOTATION.taskContent` of the Job: what the task's ConfigMap was when it was made. */
   taskContent?: string;
 }
@@ -66,10 +69,10 @@ async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSu
   if (job.metadata.name !== jobName(trial.metadata.name, attempt)) return notOurs(`attempt ${attempt}`);
   const end = endOfAttempt(trial, attempt) ?? supersededBy(sources.jobs, trial, attempt);
   if (end) return end;
-  const image = imageOf(annotations);
-  if (!image) return refused(403, 'BrokenPod', `the Job’s annotation ${ANNOTATION.imageConfig} is not JSON`);
+  const images = imagesOf(annotations);
+  if (isRefused(images)) return images;
   const taskContent = job.metadata.annotations?.[ANNOTATION.taskContent];
-  return { trial, attempt, image, ...present({ taskContent }) };
+  return { trial, attempt, ...images, ...present({ taskContent }) };
 }
 
 async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {
@@ -165,6 +168,15 @@ function supersededBy(jobs: Store<Job>, trial: Trial, attempt: number): Refused 
   return next && isControlledBy(next, trial)
     ? refused(403, 'OlderAttempt', `attempt ${attempt} was followed by attempt ${attempt + 1}`)
     : undefined;
+}
+
+function imagesOf(
+  annotations: Record<string, string> | undefined,
+): Pick<TrialSubject, 'image' | 'verifiers'> | Refused {
+  const [image, verifiers] = [imageOf(annotations), verifierImagesOf(annotations)];
+  if (image && verifiers) return { image, verifiers };
+  const broken = image ? ANNOTATION.verifierImages : ANNOTATION.imageConfig;
+  return refused(403, 'BrokenPod', `the Job’s annotation ${broken} is not JSON`);
 }
 
 function imageOf(annotations: Record<string, string> = {}): ImageConfig | undefined {

@@ -1,11 +1,15 @@
 /** What lies in the task container for phases: laid by root, or by the one user that everybody there is. */
+import { posix } from 'node:path';
 import { packTar } from 'modern-tar/fs';
-import type { Ground, Placed, Staged } from './hand.ts';
+import type { Brought, Ground, Placed, Staged } from './hand.ts';
 import type { Sbd } from './sbd/client.ts';
 import { Refused } from './sbd/stream.ts';
 
 /** As under Harbor, where the folders of /logs are mounts below a folder of root's. */
 const LOGS = { path: '/logs', parents: true, owner: 0, group: 0, mode: 0o755 };
+
+/** Folders of ours, which stay what they are. */
+const OURS = /^\/logs(\/[^/]*)?$/;
 
 /** Rejects with Refused. Where it is root, whoever could meddle has to be halted meanwhile. */
 export class ContainerGround {
@@ -37,6 +41,15 @@ export class ContainerGround {
       await this.#sbd.mkdir({ path: to, parents: true, mode: 0o755 });
       await lay();
     });
+  }
+
+  /** Puts a folder in place of what lies there, or a file among what does. */
+  async bring({ kind, to, owner, archive }: Brought): Promise<void> {
+    const path = kind === 'folder' ? to : posix.dirname(to);
+    const isFresh = this.#isRoot && kind === 'folder' && to !== '/' && !OURS.test(to);
+    if (isFresh) await this.#sbd.mkdir({ path, fresh: true, owner, mode: 0o755 });
+    else await this.#sbd.mkdir({ path, parents: true });
+    await this.#sbd.untar({ path, ...(this.#isRoot && { owner }) }, archive());
   }
 
   /** Makes a folder anew, and the verifier's logs where it is the verifier's. */

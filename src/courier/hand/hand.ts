@@ -1,4 +1,5 @@
 /** The courier's hand inside the task container: what phases ask for. */
+import type { Readable } from 'node:stream';
 import type { Copied, FilesRequest } from '../../wire/hand/protocol.ts';
 
 /** A process to run in the task container. */
@@ -59,6 +60,16 @@ export interface Placed {
   user?: string;
 }
 
+/** What comes out of another container. */
+export interface Brought {
+  kind: 'file' | 'folder';
+  /** Absolute path. */
+  to: string;
+  owner: number;
+  /** Of a folder its contents, of a file the file under its own name. */
+  archive: () => Readable;
+}
+
 /** Where it goes, and to whom. */
 export interface Ground {
   /** User that owns it; default: root. */
@@ -97,6 +108,8 @@ export interface Hand {
   run(command: Command, limitSeconds?: number): Promise<Ended>;
   /** Puts the contents of a folder of the courier's over those of one in the container. Rejects with Refused. */
   place(what: Placed): Promise<void>;
+  /** Puts a file or folder of another container in place of what lies there. Rejects with Refused. */
+  bring(what: Brought): Promise<void>;
   /** Puts files into the container. */
   stage(what: Staged, ground?: Ground): Promise<StageResult>;
   /** Empties folders of which no other user's must remain; /logs has its own folders again then. False where something stays. */
@@ -109,7 +122,7 @@ export interface Hand {
   halt(): Promise<boolean>;
   /** Lets them go on; false where they did so before. */
   resume(): Promise<boolean>;
-  /** Ends the task container. */
-  exit(): void;
+  /** Ends the task container, with this exit code; by default 0. */
+  exit(code?: number): void;
   close(): void;
 }

@@ -1,9 +1,9 @@
 /** The hand as `sbd` carries it out. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Copied, Exit, Sink } from '../../wire/hand/protocol.ts';
 import type { Findings } from '../record/findings.ts';
 import { HandGone } from './hand.ts';
 import type {
+  Brought,
   Checked,
   Command,
   Copy,
@@ -20,6 +20,7 @@ import { asShellsSay, codeOf, isOutOfReach, NO_ROOM, refusedAs, REFUSALS } from 
 import { Sbd } from './sbd/client.ts';
 import type { Running, Start } from './sbd/client.ts';
 import { HandLost, Refused } from './sbd/stream.ts';
+import { within } from './within.ts';
 
 /** The courier was told to stop. */
 class Stopped extends Error {
@@ -28,6 +29,8 @@ class Stopped extends Error {
 
 /** Making a ground takes seconds, with many files on a busy machine. */
 const ANSWER_SECONDS = 120;
+/** What crosses is as large as what is stored may be. */
+const BRING_SECONDS = 600;
 /** Between TERM and KILL. */
 const GRACE_MS = 5000;
 /** From the order to stop to the end of what runs. */
@@ -163,6 +166,10 @@ class SbdHand implements Hand {
     return await this.#answer(() => this.#undisturbed(emptied));
   }
 
+  async bring(what: Brought): Promise<void> {
+    await this.#answer(() => this.#ground.bring(what), BRING_SECONDS);
+  }
+
   async stage(what: Staged, ground: Ground = {}): Promise<StageResult> {
     const { verifier = false, agent, stopBackground = false } = ground;
     const lay = (): Promise<boolean> => this.#ground.lay(what, ground).catch(refusedAs(false));
@@ -211,21 +218,17 @@ class SbdHand implements Hand {
   async #freeze(): Promise<boolean> {
     const running = this.#running;
     if (running !== undefined)
-      await within(INTERRUPT_SECONDS, this.#sbd.end(running, { scope: 'family', graceMs: GRACE_MS })).catch(
+      await answered(INTERRUPT_SECONDS, this.#sbd.end(running, { scope: 'family', graceMs: GRACE_MS })).catch(
         () => {},
       );
-    return (
-      (await within(
-        ANSWER_SECONDS,
-        this.#again(() => this.#sbd.freeze()),
-      )) === 0
-    );
+    const frozen = this.#again(() => this.#sbd.freeze());
+    return (await answered(ANSWER_SECONDS, frozen)) === 0;
   }
 
-  exit(): void {
+  exit(code = 0): void {
     // It may be about to connect, to a courier that was started again.
     this.#sbd.ready().then(
-      () => this.#sbd.exit(0),
+      () => this.#sbd.exit(code),
       () => {},
     );
   }
@@ -327,7 +330,7 @@ class SbdHand implements Hand {
 
   /** What must not take long. */
   async #answer<T>(work: () => Promise<T>, seconds = ANSWER_SECONDS): Promise<T> {
-    return await Promise.race([this.#stopped, within(seconds, this.#again(work))]);
+    return await Promise.race([this.#stopped, answered(seconds, this.#again(work))]);
   }
 
   async #unlessRefused<T>(work: () => Promise<T>): Promise<T | { kind: 'refused'; refusal: Refusal }> {
@@ -341,18 +344,5 @@ class SbdHand implements Hand {
   }
 }
 
-async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
-  if (!Number.isFinite(seconds)) return await work;
-  work.catch(() => {});
-  const late = new AbortController();
-  try {
-    return await Promise.race([
-      work,
-      sleep(seconds * 1000, undefined, { ref: false, signal: late.signal }).then(() => {
-        throw new HandGone(`the task container did not answer within ${seconds} s`);
-      }),
-    ]);
-  } finally {
-    late.abort();
-  }
-}
+const answered = <T>(seconds: number, work: Promise<T>): Promise<T> =>
+  within(seconds, work, new HandGone(`the task container did not answer within ${seconds} s`));

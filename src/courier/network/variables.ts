@@ -41,12 +41,13 @@ export function handWith(hand: Hand, variables: (command: Command) => Env): Hand
     run: (command, limitSeconds) => hand.run(given(command), limitSeconds),
     stage: (what, ground) => hand.stage(what, ground),
     place: (what) => hand.place(what),
+    bring: (what) => hand.bring(what),
     empty: (folders) => hand.empty(folders),
     halt: () => hand.halt(),
     resume: () => hand.resume(),
     copy: (copy, signal) => hand.copy(copy, signal),
     freeze: () => hand.freeze(),
-    exit: () => hand.exit(),
+    exit: (code) => hand.exit(code),
     close: () => hand.close(),
   };
 }

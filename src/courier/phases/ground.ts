@@ -42,7 +42,8 @@ async function lookAt(
   if (!agent) return { agentUids: earlier };
   const who = await identityOf(agent.command, hand);
   const agentUids = [...earlier.filter((uid) => uid !== who.uid), who.uid];
-  if (!verifier) return { agentUids };
+  // In a container of its own nobody of the agent's comes near it.
+  if (!verifier || verifier.place) return { agentUids };
   const checked = await hand.check(verifier.command);
   if ('refusal' in checked && checked.refusal === 'courier')
     demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);

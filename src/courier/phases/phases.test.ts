@@ -41,6 +41,7 @@ describe('a disk that the agent has filled', () => {
       note: () => {},
       stop: new AbortController().signal,
       paths: { control: '/none', logs: '/none' },
+      apart: new Map(),
     });
     expect(result).to.deep.include({ kind: 'rewarded', reward: 0 });
   });

@@ -5,28 +5,17 @@ import { present } from '../../crds/present.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/hand.ts';
 import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
-import type { ArtifactRecord } from '../record/artifacts.ts';
-import type { Findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
-import type { Step, Surroundings } from '../task/steps.ts';
-import { demandPlace, runAgent, setUpAgent } from './agent.ts';
+import type { Step } from '../task/steps.ts';
+import { runAgent, setUpAgent } from './agent.ts';
+import { judgeApart, partFromAgent } from './apart.ts';
 import { awaitHealthy } from './healthcheck.ts';
 import { collectArtifacts } from './artifacts.ts';
 import { prepareGround, type Prior } from './ground.ts';
-import { placeSeeds, stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
-import type { Timeline } from '../record/timeline.ts';
+import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
+import type { PhaseDeps } from './surroundings.ts';
 import { usageOf } from './usage.ts';
 import { verify } from './verifier.ts';
-
-export interface PhaseDeps {
-  hand: Hand;
-  findings: Findings;
-  artifacts: ArtifactRecord;
-  timeline: Timeline;
-  note: (line: string) => void;
-  stop: AbortSignal;
-  paths: { control: string; logs: string };
-}
 
 /** What a step needs to know of the others. */
 export interface StepDeps extends PhaseDeps {
@@ -47,23 +36,10 @@ export interface PhaseResult {
   usage?: Usage;
 }
 
-/** Makes the container what the image means it to be. */
-export async function prepareSurroundings(
-  { seeds, entrypoint, healthcheck }: Surroundings,
-  { hand, note, stop }: PhaseDeps,
-): Promise<void> {
-  if (seeds) await placeSeeds(hand, seeds);
-  if (entrypoint) {
-    demandPlace(await hand.start(entrypoint), entrypoint);
-    note(`entrypoint started: ${entrypoint.argv[0]}`);
-  }
-  if (healthcheck) await awaitHealthy(healthcheck, { hand, note, stop });
-}
-
 /** Runs one step: its agent, and the judgement. */
 export async function runStep(step: Step, deps: StepDeps): Promise<PhaseResult> {
   const { timeline, leave, withNetworkOf } = deps;
-  const whole = async (): Promise<PhaseResult> => {
+  const whole = async (): Promise<Worked> => {
     await timeline.during('agentSetup', async () => {
       await leave?.();
       await withNetworkOf('environment', () => setUp(step, deps));
@@ -71,14 +47,34 @@ export async function runStep(step: Step, deps: StepDeps): Promise<PhaseResult> 
     const prior = await deps.prior();
     return await judgedAllTheSame(step, deps, () => workAndJudge(step, prior, deps));
   };
-  return leave ? await judgedAllTheSame(step, deps, whole) : await whole();
+  const done = leave ? await judgedAllTheSame(step, deps, whole) : await whole();
+  return done.result ? done : { ...done, result: await resultApart(step, deps) };
 }
 
-async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<PhaseResult> {
+/** What of a separate verifier's container goes wrong is not the agent's doing. */
+async function resultApart({ verifier, ...step }: Step, deps: StepDeps): Promise<PhaseResult['result']> {
+  const { place } = verifier ?? {};
+  const apart = place && deps.apart.get(place.container);
+  if (!verifier || !apart) throw new Error(`the Pod has no container ${place?.container}`);
+  const judging = { ...step, verifier: { ...verifier, place } };
+  const judge = () => deps.withNetworkOf('verifier', () => judgeApart(judging, apart, deps));
+  const reward = await deps.timeline.during('verifier', judge);
+  return { kind: 'rewarded', ...reward };
+}
+
+/** A result, or what there is of it before a separate verifier has its say. */
+type Worked = PhaseResult | (Omit<PhaseResult, 'result'> & { result?: undefined });
+
+async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<Worked> {
   const { hand, timeline, findings, paths, livesOn, withNetworkOf } = deps;
   const soFar = await withNetworkOf('agent', () => letWork(step, deps));
   const { verifier, stopBackground } = step;
   if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
+  const { place } = verifier;
+  if (place) {
+    await timeline.during('verifier', () => partFromAgent(place, deps));
+    return soFar;
+  }
   const reward = await timeline.during('verifier', async () => {
     const ground = await prepareGround({ verifier, prior, stopBackground }, { hand, findings });
     const judge = () => verify(ground, { hand, findings, logs: paths.logs, livesOn });
@@ -113,8 +109,8 @@ async function work({ name, agent }: Step, hand: Hand): Promise<Exception | unde
 async function judgedAllTheSame(
   { agent, verifier }: Step,
   { hand, findings, timeline, note }: PhaseDeps,
-  judged: () => Promise<PhaseResult>,
-): Promise<PhaseResult> {
+  judged: () => Promise<Worked>,
+): Promise<Worked> {
   try {
     return await judged();
   } catch (error) {

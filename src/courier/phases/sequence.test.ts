@@ -125,6 +125,7 @@ describe('the steps of a task', () => {
         stop: new AbortController().signal,
         paths: { control: '/none', logs: '/none' },
         network: { during: (_of, work) => work() },
+        apart: new Map(),
         keep: async (name) => void agents.push(`kept ${name}`),
         endingOf: () => ({ result: { kind: 'failed', reason: 'CourierFailed', message: 'broken' } }),
       },

@@ -9,7 +9,7 @@ import type { Way } from '../network/network.ts';
 import type { Sequence, Step } from '../task/steps.ts';
 import { lookBeforehand, type Prior } from './ground.ts';
 import { runStep } from './phases.ts';
-import type { PhaseDeps } from './phases.ts';
+import type { PhaseDeps } from './surroundings.ts';
 import { totalUsage } from './usage.ts';
 
 /** What came of one step or of all. */
@@ -76,7 +76,7 @@ async function leave(
     throw new VerifierObstructed('/tests and /logs could not be emptied after a step');
   if (!(await hand.resume()))
     findings.doubt('processes went on before the files of a step were stored, and may have changed them');
-  if (agent && verifier)
+  if (agent && verifier && !verifier.place)
     findings.doubt(
       'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',
     );

@@ -16,8 +16,8 @@ describe('collectLogs', () => {
     writeFileSync(at(path), text);
   };
   const paths = (limits = {}): string[] =>
-    collectLogs(logs, { ...LIMITS, ...limits }).files.map(({ path }) => path);
-  const skipped = (limits = {}) => collectLogs(logs, { ...LIMITS, ...limits }).skipped;
+    collectLogs({ agent: logs }, { ...LIMITS, ...limits }).files.map(({ path }) => path);
+  const skipped = (limits = {}) => collectLogs({ agent: logs }, { ...LIMITS, ...limits }).skipped;
 
   beforeEach(() => {
     logs = mkdtempSync(join(tmpdir(), 'sb-logs-'));
@@ -76,7 +76,7 @@ describe('collectLogs', () => {
   it('finds nothing, and says why, where the container has swapped the folder itself', () => {
     rmSync(logs, { recursive: true });
     symlinkSync('/etc', logs);
-    expect(collectLogs(logs)).to.deep.equal({
+    expect(collectLogs({ agent: logs })).to.deep.equal({
       files: [],
       skipped: [{ path: 'output/.logs', reason: 'Symlink' }],
     });
@@ -153,7 +153,7 @@ describe('collectLogs', () => {
   it('notices a file that has become another one', async () => {
     write('agent/a');
     write('agent/b');
-    const [a, b] = collectLogs(logs).files.sort((x, y) => (x.path < y.path ? -1 : 1));
+    const [a, b] = collectLogs({ agent: logs }).files.sort((x, y) => (x.path < y.path ? -1 : 1));
     rmSync(at('agent/a'));
     symlinkSync('/etc/passwd', at('agent/a'));
     rmSync(at('agent'), { recursive: true });

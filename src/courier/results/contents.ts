@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { FoundFile } from './collect.ts';
+import type { FoundFile } from './walk.ts';
 
 /** The file is no longer what it was when it was found. */
 export class FileChanged extends Error {

@@ -5,10 +5,13 @@ import type { Outcome } from '../../wire/outcome.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import { explain } from '../failure.ts';
 import type { Hand } from '../hand/hand.ts';
+import type { Apart } from '../phases/surroundings.ts';
+import type { Settings } from '../settings.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
 import { artifactManifest, type ArtifactRecord } from '../record/artifacts.ts';
-import { ARTIFACT_MANIFEST, collectLogs, limitsAfter, MAX_SKIPPED } from './collect.ts';
+import { ARTIFACT_MANIFEST, collectLogs, limitsAfter, type Logs } from './collect.ts';
+import { MAX_SKIPPED } from './walk.ts';
 import { outcomeFile } from './outcome.ts';
 import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';
@@ -20,13 +23,22 @@ export interface Kept {
 }
 
 interface KeepDeps extends UploadOptions {
-  logs: string;
+  logs: Logs;
   log: TrialLog;
   artifacts: ArtifactRecord;
 }
 
-export interface StoreDeps extends KeepDeps {
+/** Where the files of a step lie; without a name, of the only one. */
+export function logsOf({ steps }: Assignment, name: string | undefined, paths: Settings['paths']): Logs {
+  const { verifier } = steps.find((step) => step.name === name) ?? {};
+  const volumes = verifier?.place && paths.verifiers[verifier.place.container];
+  return { agent: paths.logs, ...(volumes && { verifier: volumes.logs }) };
+}
+
+export interface StoreDeps extends Omit<KeepDeps, 'logs'> {
   hand: Hand;
+  apart: ReadonlyMap<string, Apart>;
+  paths: Settings['paths'];
   timeline: Timeline;
   /** The files of earlier steps. */
   kept: Kept;
@@ -52,7 +64,8 @@ export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepD
   kept.skipped.push(...skipped.slice(0, Math.max(0, MAX_SKIPPED + 1 - kept.skipped.length)));
 }
 
-const storeLog = (deps: KeepDeps): Promise<UploadFile> => uploadText('trial.log', deps.log.text(), deps);
+const storeLog = (deps: Pick<KeepDeps, 'log'> & UploadOptions): Promise<UploadFile> =>
+  uploadText('trial.log', deps.log.text(), deps);
 
 /** The outcome with what was stored, or with why nothing could be. */
 export async function storeResults(
@@ -72,10 +85,13 @@ export async function storeResults(
 }
 
 async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
-  const { hand, log, timeline, kept } = deps;
+  const { hand, apart, log, timeline, kept, paths } = deps;
   // Nobody may write what is being stored, and the courier must be able to read it.
-  if (!hand.isGone()) await hand.freeze().catch((error: unknown) => log.note(explain(error)));
-  await keepLogs(kept, outcome.steps?.listed.at(-1)?.name, deps);
+  const hands = [hand, ...[...apart.values()].flatMap((one) => (one.began ? one.hand : []))];
+  for (const one of hands)
+    if (!one.isGone()) await one.freeze().catch((error: unknown) => log.note(explain(error)));
+  const last = outcome.steps?.listed.at(-1)?.name;
+  await keepLogs(kept, last, { ...deps, logs: logsOf(assignment, last, paths) });
   const files = [...kept.files, await storeLog(deps)];
   const { skipped } = kept;
   const counts = {

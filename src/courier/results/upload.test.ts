@@ -31,7 +31,7 @@ describe('files that are stored', () => {
     };
     const patience = { totalMs: 1000, note: () => {} };
     const storesOwn = () => Promise.reject(new Error('nothing is refused'));
-    const { files } = collectLogs(logs);
+    const { files } = collectLogs({ agent: logs });
     const options = { broker: { uploads }, storage: DIRECTLY, patience, clock: () => now, storesOwn };
     const uploading = uploadFiles(files, options);
     expect(await uploading.catch((error: Error) => error.message)).to.equal('the attempt has ended');

@@ -8,7 +8,7 @@ import { HttpFailure, send } from '../broker/http.ts';
 import type { StorageAgents } from '../broker/http.ts';
 import { expiredFewTimes, isTransient, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
-import type { FoundFile } from './collect.ts';
+import type { FoundFile } from './walk.ts';
 import { bodyOf, FileChanged, sha256Of } from './contents.ts';
 import { inParallel } from '../../async/in-parallel.ts';
 

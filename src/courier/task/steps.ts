@@ -8,6 +8,7 @@ import type { Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type {
   ArtifactCopy,
+  AssignedPlace,
   AssignedStep,
   AssignedVariable,
   Assignment,
@@ -53,6 +54,14 @@ export interface Workdir {
   setup?: Command;
 }
 
+/** The container of a separate verifier. */
+export interface VerifierPlace {
+  container: string;
+  surroundings: Surroundings;
+  /** Its image has them. */
+  hasTests: boolean;
+}
+
 /** One agent and one verifier. A task without `[[steps]]` has one step, without a name. */
 export interface Step {
   name?: string;
@@ -83,6 +92,8 @@ export interface Step {
   verifier?: Limited & {
     /** Folders that make up `/tests`, a later one's files over an earlier one's. */
     tests: string[];
+    /** Missing: the agent's container. */
+    place?: VerifierPlace;
   };
   /** By key of the reward: where one is less, or missing, the following steps do not run. */
   minRewards?: Record<string, number>;
@@ -94,6 +105,9 @@ export interface Sequence {
   rewardStrategy: Assignment['rewardStrategy'];
 }
 
+/** The verifier's, in its container. */
+const TEST_SCRIPT = `${POD_PATHS.tests}/test.sh`;
+
 /** Where things lie in the task container. */
 export const CONTAINER = {
   tests: POD_PATHS.tests,
@@ -104,7 +118,7 @@ export const CONTAINER = {
 
 /** Throws AttemptFailure for a task that has not what the assignment says of it, and for a secret that did not arrive. */
 export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env): Sequence {
-  const around = { ...assignment, secrets };
+  const around = { ...assignment, secrets, folder: task.folder };
   const { rewardStrategy } = assignment;
   const steps = assignment.steps.map((step, index) => {
     const { setup, ...made } = stepOf(step, task.steps[index] ?? NOTHING, around);
@@ -116,7 +130,7 @@ export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env
 const NOTHING: ReadyStep = { solution: '', tests: [], setup: false };
 
 /** What all commands share. */
-type Around = Pick<Assignment, 'workdir' | 'user'> & { secrets: Env };
+type Around = Pick<Assignment, 'workdir' | 'user' | 'seeds'> & Pick<ReadyTask, 'folder'> & { secrets: Env };
 
 const limited = (command: Command, limitSeconds: number | undefined): Limited =>
   limitSeconds === undefined ? { command } : { command, limitSeconds };
@@ -131,8 +145,14 @@ const shellCommand = (text: string, { workdir, user }: Pick<Assignment, 'workdir
 });
 
 function surroundingsOf(
-  { image: { entrypoint }, seeds, workdir, user, healthcheck }: Assignment,
-  { folder }: ReadyTask,
+  {
+    image: { entrypoint },
+    seeds,
+    workdir,
+    user,
+    healthcheck,
+  }: Omit<AssignedPlace, 'container' | 'hasTests'> & Pick<Assignment, 'seeds'>,
+  { folder }: Pick<ReadyTask, 'folder'>,
 ): Surroundings {
   return {
     ...(seeds && { seeds: { from: join(folder, CONTEXT), to: workdir } }),
@@ -245,20 +265,33 @@ function demanded(text: string | undefined, path: string, who: string): string {
   return text;
 }
 
+const placeOf = (place: AssignedPlace, { folder, seeds }: Around): VerifierPlace => ({
+  container: place.container,
+  hasTests: place.hasTests,
+  // They are part of the agent's image, so to say.
+  surroundings: surroundingsOf({ ...place, ...(seeds && !place.hasTests && { seeds }) }, { folder }),
+});
+
+/** The script of an image that has the tests, which nobody has read. */
+const OWN_TEST = {
+  argv: ['-c', `[ ! -x ${TEST_SCRIPT} ] || exec ${TEST_SCRIPT}; exec sh ${TEST_SCRIPT}`],
+  shell: true,
+};
+
 function verifierOf(
-  { env, timeoutSeconds, user }: NonNullable<AssignedStep['verifier']>,
+  { env, timeoutSeconds, user, place }: NonNullable<AssignedStep['verifier']>,
   { test, tests }: ReadyStep,
-  { workdir, secrets }: Around,
+  around: Around,
 ): NonNullable<Step['verifier']> {
-  const script = demanded(test, 'tests/test.sh', 'the verifier');
+  const { hasTests = false, workdir = around.workdir } = place ?? {};
   const command = {
-    ...scriptCommand(`${CONTAINER.tests}/test.sh`, script),
+    ...(hasTests ? OWN_TEST : scriptCommand(TEST_SCRIPT, demanded(test, 'tests/test.sh', 'the verifier'))),
     user,
     workdir,
-    env: assignedEnv(env, secrets),
+    env: assignedEnv(env, around.secrets),
     stdout: '/logs/verifier/test-stdout.txt',
   };
-  return { ...limited(command, timeoutSeconds), tests };
+  return { ...limited(command, timeoutSeconds), tests, ...(place && { place: placeOf(place, around) }) };
 }
 
 /** Variables of a phase with the values of secrets filled in. */

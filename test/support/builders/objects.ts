@@ -90,7 +90,7 @@ export function aTrial({
     spec: {
       task: { name: 'hello', dataset: 'local', configMap: { name: 'hello-task' } },
       agent: { name: 'oracle', setupTimeoutSeconds: 360 },
-      verifier: { mode: 'Shared', disabled: false },
+      verifier: { disabled: false },
       maxAttempts: 3,
       backoffSeconds: 10,
       startTimeoutSeconds: 1800,

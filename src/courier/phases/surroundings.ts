@@ -1,0 +1,43 @@
+/** What phases work with, and what comes before the first of them. */
+import type { Hand } from '../hand/hand.ts';
+import type { ArtifactRecord } from '../record/artifacts.ts';
+import type { Findings } from '../record/findings.ts';
+import type { Timeline } from '../record/timeline.ts';
+import type { Surroundings } from '../task/steps.ts';
+import { demandPlace } from './agent.ts';
+import { awaitHealthy } from './healthcheck.ts';
+import { placeSeeds } from './stage.ts';
+
+/** Where a separate verifier works. */
+export interface Apart {
+  hand: Hand;
+  /** Its /logs, as the courier has it. */
+  logs: string;
+  /** It has been there. */
+  began?: boolean;
+}
+
+export interface PhaseDeps {
+  hand: Hand;
+  findings: Findings;
+  artifacts: ArtifactRecord;
+  timeline: Timeline;
+  note: (line: string) => void;
+  stop: AbortSignal;
+  paths: { control: string; logs: string };
+  /** Separate verifiers, by the name of the container. */
+  apart: ReadonlyMap<string, Apart>;
+}
+
+/** Makes the container what the image means it to be. */
+export async function prepareSurroundings(
+  { seeds, entrypoint, healthcheck }: Surroundings,
+  { hand, note, stop }: PhaseDeps,
+): Promise<void> {
+  if (seeds) await placeSeeds(hand, seeds);
+  if (entrypoint) {
+    demandPlace(await hand.start(entrypoint), entrypoint);
+    note(`entrypoint started: ${entrypoint.argv[0]}`);
+  }
+  if (healthcheck) await awaitHealthy(healthcheck, { hand, note, stop });
+}

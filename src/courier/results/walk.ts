@@ -1,0 +1,153 @@
+/** Walks folders that a hostile container wrote: see safe-open.ts. */
+import { opendirSync, readlinkSync } from 'node:fs';
+import type { Skipped } from '../../wire/uploads.ts';
+import { isUnlisted, problemOfName } from '../../wire/upload-paths.ts';
+import { below, lookAt, openSafely, refusalOf, withOpened } from './safe-open.ts';
+
+/** A regular file. */
+export interface FoundFile {
+  /** Where it goes: under the Trial's prefix, or below what was walked. */
+  path: string;
+  /** Path here. */
+  source: string;
+  /** Which file it was when it was found. */
+  dev: number;
+  ino: number;
+  /** Bytes. */
+  size: number;
+  /** Somebody may execute it. */
+  executable: boolean;
+}
+
+export interface Limits {
+  fileBytes: number;
+  totalBytes: number;
+  files: number;
+  /** Bytes of all paths together: the manifest holds them, and the courier's memory. */
+  pathBytes: number;
+  /** Bytes of one path: with the Trial's own prefix before it, a key may have 1,024. */
+  onePathBytes: number;
+  /** Folders within folders. */
+  depth: number;
+}
+
+/** Looked at, stored or not: empty folders and links are no files, but take their time. */
+const MAX_ENTRIES = 200_000;
+export const MAX_SKIPPED = 1000;
+
+interface WalkOptions {
+  /** A path that is kept for others. */
+  reserved?: string;
+  /** Folders and links are wanted, too. */
+  whole?: boolean;
+}
+
+/** What is to be walked. */
+export interface Entry {
+  /** The open folder that holds it. */
+  folder: number;
+  name: string;
+  source: string;
+  path: string;
+  depth: number;
+}
+
+export class Walk {
+  readonly files: FoundFile[] = [];
+  readonly skipped: Skipped[] = [];
+  /** Only of a whole walk: folders before what is in them, and links. */
+  readonly folders: string[] = [];
+  readonly links: { path: string; target: string }[] = [];
+  readonly #limits: Limits;
+  readonly #options: WalkOptions;
+  #bytes = 0;
+  #pathBytes = 0;
+  #seen = 0;
+  #full = false;
+
+  constructor(limits: Limits, options: WalkOptions = {}) {
+    this.#limits = limits;
+    this.#options = options;
+  }
+
+  /** Calls `visit` with each name in an open folder, a few at a time: there may be millions. */
+  entries(folder: number, visit: (name: string) => void): void {
+    const directory = opendirSync(`/proc/self/fd/${folder}`);
+    try {
+      for (let entry = directory.readSync(); entry && !this.#full; entry = directory.readSync())
+        visit(entry.name);
+    } finally {
+      directory.closeSync();
+    }
+  }
+
+  entry(entry: Entry): void {
+    this.#seen += 1;
+    if (this.#seen > MAX_ENTRIES || this.files.length >= this.#limits.files) {
+      this.#full = true;
+      return this.#skip(entry.path, 'TooMany');
+    }
+    const odd = this.#oddityOf(entry);
+    if (odd !== undefined) return this.#skip(entry.path, odd);
+    const stats = lookAt(below(entry.folder, entry.name));
+    if (typeof stats === 'string') return this.#skip(entry.path, 'Unreadable');
+    const refused = refusalOf(stats);
+    if (refused === 'Symlink' && this.#options.whole) return this.#link(entry);
+    if (refused && refused !== 'Missing') return this.#skip(entry.path, refused);
+    return stats.isDirectory() ? this.#folder(entry) : this.#file(entry);
+  }
+
+  /** What is wrong with the name; nothing behind it is looked at then. */
+  #oddityOf({ name, path }: Entry): Skipped['reason'] | undefined {
+    const isLong = Buffer.byteLength(path) > this.#limits.onePathBytes;
+    if (problemOfName(name) !== undefined || isLong) return 'Unreadable';
+    return path === this.#options.reserved || isUnlisted(name) ? 'Reserved' : undefined;
+  }
+
+  #link({ folder, name, path }: Entry): void {
+    try {
+      this.links.push({ path, target: readlinkSync(below(folder, name)) });
+    } catch {
+      this.#skip(path, 'Changed');
+    }
+  }
+
+  #folder({ folder, name, source, path, depth }: Entry): void {
+    if (depth >= this.#limits.depth) return this.#skip(path, 'TooDeep');
+    const opened = openSafely(below(folder, name), 'folder');
+    if (typeof opened === 'string') return this.#skip(path, opened === 'Missing' ? 'Changed' : opened);
+    if (this.#options.whole) this.folders.push(path);
+    return withOpened(opened, ({ fd }) =>
+      this.entries(fd, (child) =>
+        this.entry({
+          folder: fd,
+          name: child,
+          source: `${source}/${child}`,
+          path: `${path}/${child}`,
+          depth: depth + 1,
+        }),
+      ),
+    );
+  }
+
+  #file({ folder, name, source, path }: Entry): void {
+    const opened = openSafely(below(folder, name), 'file');
+    if (typeof opened === 'string') return this.#skip(path, opened === 'Missing' ? 'Changed' : opened);
+    return withOpened(opened, ({ stats: { dev, ino, size, mode } }) => {
+      if (size > this.#limits.fileBytes || this.#bytes + size > this.#limits.totalBytes)
+        return this.#skip(path, 'TooLarge');
+      const pathBytes = this.#pathBytes + Buffer.byteLength(path);
+      if (pathBytes > this.#limits.pathBytes) return this.#skip(path, 'TooMany');
+      this.#pathBytes = pathBytes;
+      this.#bytes += size;
+      this.files.push({ path, source, dev, ino, size, executable: (mode & 0o111) !== 0 });
+      return undefined;
+    });
+  }
+
+  #skip(path: string, reason: Skipped['reason']): void {
+    const { onePathBytes } = this.#limits;
+    if (this.skipped.length < MAX_SKIPPED) this.skipped.push({ path: path.slice(0, onePathBytes), reason });
+    else if (this.skipped.length === MAX_SKIPPED) this.skipped.push({ path: 'and more', reason: 'TooMany' });
+  }
+}
