@@ -2,7 +2,7 @@
 import { readConfig } from '../../src/config.ts';
 import { present } from '../../src/crds/present.ts';
 import type { Kube } from '../../src/kube/connect.ts';
-import { SbOperator } from '../../src/operator.ts';
+import { SbOperator } from '../../src/wiring.ts';
 import type { Adapters } from '../../src/providers/profiles/profile.ts';
 
 const config = readConfig({
