@@ -96,7 +96,7 @@ describe('a task of several steps', () => {
     expect(result).to.deep.include({ agent_result: null, verifier: null, steps_run: 3, steps_skipped: [] });
   });
 
-  it('costs no second beyond its phases', async () => {
+  it('goes from step to step without delay', async () => {
     const { status } = await mean.earns(0.75);
     const { agentSetup, verifier } = status?.timings ?? {};
     const took = Date.parse(verifier?.completionTime ?? '') - Date.parse(agentSetup?.startTime ?? '');
