@@ -81,6 +81,18 @@ describe('The log of a Trial', () => {
     expect((await print(running(), { phase: 'verifier' })).stdout).to.equal('1 passed\n');
   });
 
+  it('is that of their own containers where verifiers are separate', async () => {
+    pods = ['p'];
+    const images = [{ role: 'agent' as const }, { role: 'verifier-2' as const }];
+    const trial = running();
+    const separate = { ...trial, status: { ...trial.status, images } };
+    const podLog: LogSources['podLog'] = async ({ container }) => each(`of ${container}`);
+    const said = async (phase?: LogPhase): Promise<string> =>
+      (await print(separate, phase ? { phase } : {}, { podLog })).stdout;
+    expect(await said('verifier')).to.equal('of verifier-2\n');
+    expect(await said()).to.equal('of courier\nof task\nof verifier-2\n');
+  });
+
   it('is told apart while it is followed, though the courier’s word comes after the verifier’s', async () => {
     const said = async (phase: LogPhase): Promise<string> => {
       const now = new Date().toISOString();

@@ -100,19 +100,40 @@ export async function fromPod(
   const pod = trial.status?.podName;
   if (pod === undefined) return [];
   const { phase } = wish;
+  const verifiers = verifiersOf(trial);
+  if (phase === 'verifier' && verifiers.length > 0) return logsOf(podLog, verifiers, { ...wish, pod });
   if (phase === 'agent' || phase === 'verifier') return phaseOfPod(podLog, { ...wish, phase, pod });
-  return wholePod(podLog, { ...wish, pod });
+  return wholePod(podLog, { ...wish, pod, verifiers });
+}
+
+/** Containers of separate verifiers: each is called as the role of its image. */
+const verifiersOf = ({ status }: Trial): string[] =>
+  (status?.images ?? []).flatMap(({ role }) => (role === 'agent' ? [] : [role]));
+
+/** All that these containers have written; none of those that have not begun. */
+async function logsOf(
+  podLog: PodLog,
+  containers: readonly string[],
+  { pod, follow, signal }: LogWish & { pod: string },
+): Promise<LogPart[]> {
+  const parts = await Promise.all(
+    containers.map(async (container) => {
+      const lines = await podLog({ pod, container, follow, signal });
+      return lines ? [{ title: titleOf(container, pod), lines }] : [];
+    }),
+  );
+  return parts.flat();
 }
 
 const titleOf = (container: string, pod: string): string => `container ${container} of Pod ${pod}`;
 
 async function wholePod(
   podLog: PodLog,
-  { pod, follow, signal, tail }: LogWish & { pod: string },
+  { pod, follow, signal, tail, verifiers }: LogWish & { pod: string; verifiers: string[] },
 ): Promise<LogPart[]> {
   const base = { pod, signal, follow, ...(follow && tail !== undefined && { tail }) };
   const parts = await Promise.all(
-    [CONTAINERS.courier, CONTAINERS.task].map(async (container) => {
+    [CONTAINERS.courier, CONTAINERS.task, ...verifiers].map(async (container) => {
       const lines = await podLog({ ...base, container });
       return lines ? [{ title: titleOf(container, pod), container, lines }] : [];
     }),
