@@ -35,7 +35,10 @@ const isWithin = (path: string, folder: string): boolean => path === folder || p
 /** Reads what is to cross, all of it within one set of limits. `logs`: the agent's /logs, as the courier has it. */
 export function crossings(logs: string, list: readonly Crossing[]): { crossing: Crossing; found: Found }[] {
   const limits = { ...LIMITS };
+  const isReserved = ({ to }: Crossing): boolean => RESERVED.some((one) => isWithin(to, one));
   return list.flatMap((crossing) => {
+    // Not even made anew: the image may have the tests there.
+    if (isReserved(crossing)) return [];
     const found = find(logs, crossing, limits);
     if (!found) return [];
     limits.files -= found.files;
