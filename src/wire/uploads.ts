@@ -15,10 +15,11 @@ export interface UploadFile {
 }
 
 /**
- * A grant is good for so long: until the attempt after a lost node begins, at the latest. A node that comes back goes on in the middle of what it
- * did, and the files of its attempt must not lie over those of the next one. The courier begins nothing with a grant that is half as old.
+ * A grant is good for so long, as the store itself sees to: less than passes between the silence of a node and the next attempt, by the tolerations and
+ * the grace period of a Trial's Pod. A node that comes back goes on in the middle of what it did, and the files of its attempt must not lie
+ * over those of the next one. The courier begins nothing with a grant that is half as old.
  */
-export const GRANT_SECONDS = 120;
+export const GRANT_SECONDS = 60;
 
 /** At most this many files in one request. */
 export const UPLOAD_BATCH = 500;

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { anImageConfig, aTrial, compiledTrial, GPUS } from '../../../test/support/builders/objects.ts';
 import { secretVariable } from '../../wire/assignment.ts';
+import { GRANT_SECONDS } from '../../wire/uploads.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { LABEL } from '../../crds/names.ts';
@@ -307,6 +308,14 @@ describe('the Job of a Trial', () => {
     expect(hostUsers).to.equal(false);
     expect(securityContext?.sysctls?.[0]?.value).to.equal('0 65535');
     expect(pod()).not.to.have.property('hostUsers');
+  });
+
+  it('is given up on a silent node when grants for uploads from before are over', () => {
+    const { tolerations = [], terminationGracePeriodSeconds = 0 } = pod() ?? {};
+    const silence = tolerations.find(({ key }) => key === 'node.kubernetes.io/unreachable');
+    expect((silence?.tolerationSeconds ?? 0) + terminationGracePeriodSeconds).to.be.greaterThan(
+      GRANT_SECONDS,
+    );
   });
 
   it('mounts a task’s ConfigMap into the courier alone', () => {

@@ -13,6 +13,8 @@ export class FileChanged extends Error {
 
 const SMALL_BYTES = 256 * 1024;
 const CHUNK_BYTES = 64 * 1024;
+/** A connection that is silent for so long has failed anyway. */
+const HALT_MS = 60_000;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 async function reopen({ source, dev, ino, size }: FoundFile): Promise<FileHandle> {
@@ -43,12 +45,28 @@ export async function sha256Of(found: FoundFile): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The contents as a request's body. Throws FileChanged, or its stream does. */
-export async function bodyOf(found: FoundFile): Promise<Buffer | Readable> {
+async function* unlessHalted(chunks: AsyncIterable<Buffer>, clock: () => number): AsyncGenerator<Buffer> {
+  let last = clock();
+  for await (const chunk of chunks) {
+    if (clock() - last > HALT_MS) throw new Error('the courier was halted in the middle of a file');
+    last = clock();
+    yield chunk;
+  }
+}
+
+/**
+ * The contents as a request's body. Throws FileChanged, or its stream does. The stream also fails where more than a minute lies between two chunks:
+ * a node that was lost goes on in the middle of a body, and another attempt may have stored the file since. `clock`: milliseconds since any moment.
+ */
+export async function bodyOf(found: FoundFile, clock: () => number): Promise<Buffer | Readable> {
   const file = await reopen(found);
   const close = (): void => void file.close().catch(() => {});
   if (found.size > SMALL_BYTES)
-    return Readable.from(chunksOf(file, found.size), { objectMode: false }).once('close', close);
+    // Nothing is read before it is wanted: what waits here would be sent however late it is.
+    return Readable.from(unlessHalted(chunksOf(file, found.size), clock), {
+      objectMode: false,
+      highWaterMark: 0,
+    }).once('close', close);
   try {
     return Buffer.concat(await Array.fromAsync(chunksOf(file, found.size)));
   } finally {

@@ -38,4 +38,34 @@ describe('files that are stored', () => {
     // Those that were on their way when it froze.
     expect(store.seen.length).to.be.within(1, 16);
   });
+
+  it('are not stored to their end after the courier was halted in the middle of one', async () => {
+    const large = mkdtempSync(join(tmpdir(), 'sb-logs-'));
+    mkdirSync(join(large, 'artifacts'));
+    writeFileSync(join(large, 'artifacts', 'large'), Buffer.alloc(64 * 2 ** 20));
+    let now = 0;
+    let asked = 0;
+    const uploads = async (files: UploadFile[]) => {
+      asked += 1;
+      if (asked > 1) throw new HttpFailure(403, 'the attempt has ended');
+      return files.map(({ path }) => ({ url: `${store.base}/${path}`, headers: {} }));
+    };
+    const ended = Promise.withResolvers<boolean>();
+    store.handle = (request) => {
+      request.once('data', () => {
+        request.pause();
+        now = 61_000;
+        setTimeout(() => request.resume(), 100);
+      });
+      request.once('close', () => ended.resolve(request.complete));
+    };
+    const patience = { totalMs: 1000, note: () => {} };
+    const storesOwn = () => Promise.reject(new Error('nothing is refused'));
+    const { files } = collectLogs(large);
+    const options = { broker: { uploads }, storage: DIRECTLY, patience, clock: () => now, storesOwn };
+    const uploading = uploadFiles(files, options);
+    expect(await uploading.catch((error: Error) => error.message)).to.equal('the attempt has ended');
+    expect(await ended.promise).to.equal(false);
+    rmSync(large, { recursive: true });
+  });
 });

@@ -50,7 +50,7 @@ export interface Uploaded {
 export async function uploadFiles(found: FoundFile[], options: FilesOptions): Promise<Uploaded> {
   const uploaded: Uploaded = { files: [], skipped: [] };
   for (const batch of batches(found)) {
-    const hashed = await inParallel(batch, itemOf, { width: HASHING });
+    const hashed = await inParallel(batch, (file) => itemOf(file, options), { width: HASHING });
     const sent = await storeItems(
       hashed.filter((item) => item !== undefined),
       options,
@@ -94,10 +94,10 @@ function* batches(found: FoundFile[]): Generator<FoundFile[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function itemOf(found: FoundFile): Promise<Item | undefined> {
+async function itemOf(found: FoundFile, { clock = monotonic }: UploadOptions): Promise<Item | undefined> {
   try {
     const sha256 = await sha256Of(found);
-    return { file: { path: found.path, size: found.size, sha256 }, body: () => bodyOf(found) };
+    return { file: { path: found.path, size: found.size, sha256 }, body: () => bodyOf(found, clock) };
   } catch (error) {
     if (error instanceof FileChanged) return undefined;
     throw error;
