@@ -220,6 +220,14 @@ async function makeVerifiers(
   return pods;
 }
 
+const volumesOf = (verifiers: Record<string, TaskPod>): Settings['paths']['verifiers'] =>
+  Object.fromEntries(
+    Object.entries(verifiers).map(([name, { paths }]) => [
+      name,
+      { control: paths.control, logs: paths.logs },
+    ]),
+  );
+
 /** As the kubelet starts them: the only one's once the agent's has ended well, those of several steps at once. */
 function startVerifiers(pod: TaskPod, verifiers: Record<string, TaskPod>): Promise<unknown> {
   const { verifier, ...beside } = verifiers;
@@ -248,19 +256,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   writeFileSync(tokenFile, `${TOKEN}\n`);
   const couriers = courierStarter({
     broker: { url: services.url, ca: services.ca, tokenFile },
-    paths: {
-      ...pod.paths,
-      verifiers: Object.fromEntries(
-        Object.entries(verifiers).map(
-          ([
-            name,
-            {
-              paths: { control, logs },
-            },
-          ]) => [name, { control, logs }],
-        ),
-      ),
-    },
+    paths: { ...pod.paths, verifiers: volumesOf(verifiers) },
     hostname: 'hello-1-abcde',
     secrets: options.secrets ?? {},
   });
