@@ -82,7 +82,7 @@ function find(
       kind: 'file',
       mode: file.executable ? 0o755 : 0o644,
       size: file.size,
-      contents: () => bodyOf(file),
+      contents: () => bodyOf(file, () => performance.now()),
     })),
     ...links
       .filter(({ path, stays }) => stays && isWanted(path))

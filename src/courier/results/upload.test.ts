@@ -61,7 +61,7 @@ describe('files that are stored', () => {
     };
     const patience = { totalMs: 1000, note: () => {} };
     const storesOwn = () => Promise.reject(new Error('nothing is refused'));
-    const { files } = collectLogs(large);
+    const { files } = collectLogs({ agent: large });
     const options = { broker: { uploads }, storage: DIRECTLY, patience, clock: () => now, storesOwn };
     const uploading = uploadFiles(files, options);
     expect(await uploading.catch((error: Error) => error.message)).to.equal('the attempt has ended');
