@@ -14,6 +14,9 @@ import { world } from './support/world.ts';
 /** Small enough for many at once; what does not fit waits for its turn. */
 const SMALL = ['--cpus', '0.05', '--memory', '64Mi', '--storage', '1Gi'];
 
+/** For all of them, beside the other stories. */
+const ALL_MS = 15 * 60_000;
+
 const rulesOf = (agent: AgentName): Rule[] => RULES.filter((rule) => rule[agent] && !rule.pending);
 
 /** What came of each task, by its name. */
@@ -69,14 +72,22 @@ async function runAll(): Promise<{ cwd: string; results: Record<AgentName, Resul
 
 describe('Harbor’s format', () => {
   const finished = early(runAll);
-  after(async () => rm((await finished()).cwd, { recursive: true, force: true }));
+  let cwd: string | undefined;
+  let results: Record<AgentName, Results>;
+
+  before(async function () {
+    this.timeout(ALL_MS);
+    ({ cwd, results } = await finished());
+  });
+  after(async () => {
+    if (cwd !== undefined) await rm(cwd, { recursive: true, force: true });
+  });
 
   for (const [chapter, rules] of Object.entries(CHAPTERS))
     describe(chapter, () => {
       for (const rule of rules)
-        it(rule.rule, async function () {
+        it(rule.rule, function () {
           if (rule.pending) this.skip();
-          const { results } = await finished();
           const wrong = AGENTS.flatMap((agent) => {
             const expected = rule[agent];
             const told = expected && difference(rule, expected, results[agent].get(rule.task));

@@ -78,10 +78,11 @@ const folder = from('models/task/task.py; verifier/verifier.py: upload_dir', [
   },
   {
     task: 'harborignore',
-    rule: '.harborignore leaves files out of tests/ and solution/, by the rules of .gitignore, and itself.',
+    rule: '.harborignore leaves files out of tests/ and solution/, by the rules of .gitignore, and itself; one beside them has no effect.',
     files: {
-      '.harborignore': '*.tmp\n',
-      'tests/.harborignore': '!keep.tmp\n',
+      '.harborignore': '*.txt\n',
+      'solution/.harborignore': '*.tmp\n',
+      'tests/.harborignore': '*.tmp\n!keep.tmp\n',
       'tests/drop.tmp': '',
       'tests/keep.tmp': '',
       'solution/drop.tmp': '',

@@ -4,7 +4,7 @@ import type { TrialFailedReason } from '../../../src/crds/reasons.ts';
 export const AGENTS = ['oracle', 'nop'] as const;
 export type AgentName = (typeof AGENTS)[number];
 
-/** What the main branch does not run yet: such a task is written and skipped. */
+/** What these tasks need has not been tried with them yet: they are written and skipped. */
 export type Pending = 'network' | 'separate';
 
 /** Text, or what text alone cannot say. */

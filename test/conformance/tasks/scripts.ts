@@ -69,7 +69,7 @@ const interpreters = from('utils/scripts.py: build_execution_command, needs_chmo
     files: {
       'solution/solve.sh': '#!/bin/sh -eu\necho "$-" > /tmp/flags\n',
       'tests/test.sh':
-        '#!/usr/bin/env -S sh -eu\necho "$-" >> /tmp/flags\ngrep -c e.*u /tmp/flags > /logs/verifier/reward.txt\n',
+        '#!/usr/bin/env -S sh -eu\necho "$-" >> /tmp/flags\ngrep -c "e.*u\\|u.*e" /tmp/flags > /logs/verifier/reward.txt\n',
     },
     oracle: earns(2),
   },
