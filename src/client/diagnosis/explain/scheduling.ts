@@ -147,21 +147,20 @@ function largestOf(nodes: readonly Node[], resource: string): string | undefined
 }
 
 /** What the Trial's selector wants, and the types of GPU that its task accepts. */
-function labelsWanted({ trial, job }: Evidence): string[] {
+function labelsWanted(evidence: Evidence): string[] {
+  const { nodeSelector } = evidence.trial.spec.scheduling ?? {};
+  const gpus = gpuLabels(evidence);
+  const ofSelector = `no node has the labels that spec.scheduling.nodeSelector wants: ${JSON.stringify(nodeSelector ?? {})}`;
+  if (gpus.length === 0) return [ofSelector];
+  const ofGpus = `no node has one of the GPUs that the task accepts: expected ${gpus.join('; or ')}`;
+  return nodeSelector ? [ofSelector, ofGpus] : [ofGpus];
+}
+
+/** Labels of nodes that have one of the types of GPU, each type's as one text. */
+function gpuLabels({ job }: Evidence): string[] {
   const affinity = job?.spec?.template.spec?.affinity?.nodeAffinity;
   const terms = affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const nodes = terms.map(({ matchExpressions = [] }) =>
+  return terms.map(({ matchExpressions = [] }) =>
     matchExpressions.map(({ key, values = [] }) => `${key}=${values.join('|')}`).join(', '),
   );
-  const { nodeSelector } = trial.spec.scheduling ?? {};
-  return [
-    ...(nodes.length > 0 && !nodeSelector
-      ? []
-      : [
-          `no node has the labels that spec.scheduling.nodeSelector wants: ${JSON.stringify(nodeSelector ?? {})}`,
-        ]),
-    ...(nodes.length > 0
-      ? [`no node has one of the GPUs that the task accepts: expected ${nodes.join('; or ')}`]
-      : []),
-  ];
 }
