@@ -9,7 +9,6 @@ export interface Unsupported {
   reason: string;
 }
 
-const filled = (list: readonly unknown[] | undefined): boolean => list !== undefined && list.length > 0;
 const separate = ({ verifier }: Pick<StepConfig, 'verifier'>): boolean =>
   verifier.environment_mode === 'separate';
 
