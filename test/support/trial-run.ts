@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/wire/uploads.ts';
 import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
+import { secretVariable } from '../../src/wire/assignment.ts';
 import type {
   AssignedAgent,
   AssignedStep,
@@ -104,6 +105,7 @@ export interface RunOptions {
   pod?: TaskPodOptions;
   /** Of separate verifiers. */
   verifierPod?: TaskPodOptions;
+  /** By the `courierVariable` of the wish. */
   secrets?: Record<string, string>;
   services?: Partial<ServicesOptions>;
 }
@@ -132,10 +134,19 @@ export interface TrialRun {
   remove(): Promise<void>;
 }
 
-const secretKeyRef = { name: 'keys', key: 'key' };
+/** The key of the tests' one Secret. */
+const inSecret = (key: string) => ({ name: 'keys', key });
 
 const envVars = (env: readonly AssignedVariable[] = []) =>
-  env.map((variable) => ('value' in variable ? variable : { name: variable.name, secretKeyRef }));
+  env.map((variable) =>
+    'value' in variable
+      ? variable
+      : { name: variable.name, secretKeyRef: inSecret(variable.courierVariable) },
+  );
+
+/** What the kubelet fills the courier's variables with. */
+const filled = (secrets: Record<string, string> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(secrets).map(([key, value]) => [secretVariable(inSecret(key)), value]));
 
 /** What the operator makes of the wish and the task. */
 function compiledFor({ assignment: wish = {}, pod }: RunOptions, task: Task): Compiled {
@@ -258,7 +269,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
     broker: { url: services.url, ca: services.ca, tokenFile },
     paths: { ...pod.paths, verifiers: volumesOf(verifiers) },
     hostname: 'hello-1-abcde',
-    secrets: options.secrets ?? {},
+    secrets: filled(options.secrets),
   });
   const outcome = (): Outcome => JSON.parse(readFileSync(pod.paths.terminationLog, 'utf8')) as Outcome;
   const text = (path: string): string => {

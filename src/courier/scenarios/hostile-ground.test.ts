@@ -289,7 +289,7 @@ describe('artifacts', function () {
     });
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
     const paths = [...run.services.stored.keys()].filter((path) => path.startsWith('output/'));
-    expect(paths).to.have.members(['output/tmp/plain', 'output/tmp/little']);
+    expect(paths).to.have.members(['output/tmp/plain', 'output/tmp/little', 'output/manifest.json']);
     expect(run.said()).to.include('artifact /tmp/sparse could not be copied: it is too large');
   });
 
