@@ -1,4 +1,4 @@
-/** One suite in a process of its own: `unit`, `attempts`, or `e2e [pattern…]`. Tells its parent the totals. */
+/** One suite in a process of its own: `unit`, `attempts`, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -33,9 +33,11 @@ function inOrder(files: string[]): string[] {
   return files.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
+const STORIES = { e2e: 'test/e2e/*.test.ts', extended: 'test/e2e/extended/*.test.ts' };
+
 /** A pattern that is part of a file's name chooses the file, any other is looked for in the tests' titles. */
-function e2eSuite(patterns: string[]): Mocha {
-  const all = inOrder(globSync('test/e2e/*.test.ts', { cwd: root }));
+function storySuite(files: string, patterns: string[]): Mocha {
+  const all = inOrder(globSync(files, { cwd: root }));
   const chosen = all.filter((file) => patterns.some((pattern) => basename(file).includes(pattern)));
   const titles = patterns.filter((pattern) => !all.some((file) => basename(file).includes(pattern)));
   const mocha = new Mocha({ timeout: 6 * MINUTE, slow: 10_000, reporter: 'spec', color: true });
@@ -62,7 +64,11 @@ async function run(mocha: Mocha): Promise<Totals> {
 
 const [suite, ...patterns] = process.argv.slice(2);
 interruptible();
-const totals = await run(suite === 'unit' || suite === 'attempts' ? unitSuite(suite) : e2eSuite(patterns));
+const totals = await run(
+  suite === 'unit' || suite === 'attempts'
+    ? unitSuite(suite)
+    : storySuite(suite === 'extended' ? STORIES.extended : STORIES.e2e, patterns),
+);
 const code = totals.failed.length > 0 ? 1 : 0;
 if (process.send) process.send(totals, () => process.exit(code));
 else process.exit(code);

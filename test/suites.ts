@@ -7,7 +7,7 @@ import { closing, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
-type Suite = 'unit' | 'attempts' | 'e2e';
+type Suite = 'unit' | 'attempts' | 'e2e' | 'extended';
 
 interface SuiteOptions {
   /** Tests to choose. */

@@ -34,8 +34,6 @@ const many = (count: number, item: (index: number) => unknown): unknown[] =>
 
 /** What the API describes and this version does not run yet. */
 export const unsupported: Refusal[] = [
-  ['steps', { steps: [{ name: 'first' }] }, 'steps'],
-  ['a rewardStrategy', { rewardStrategy: 'Mean' }, 'rewardStrategy'],
   ['sidecars', { environment: { sidecars: [{ name: 'db', image: 'postgres' }] } }, 'sidecars'],
   ['a separate verifier', { verifier: { mode: 'Separate' } }, 'verifier.mode'],
   ['an image for the verifier', { verifier: { image: 'debian' } }, 'verifier.image'],
@@ -166,7 +164,9 @@ export const outOfBounds: Refusal[] = [
   ],
   ['an agent without time', { agent: { timeoutSeconds: 0 } }, 'spec.agent.timeoutSeconds'],
   ['a verifier with 31 days', { verifier: { timeoutSeconds: 2_678_400 } }, 'spec.verifier.timeoutSeconds'],
-  ['a relative artifact', { artifacts: [{ source: 'output.txt' }] }, 'spec.artifacts[0].source'],
+  ['an artifact without a path', { artifacts: [{ source: '' }] }, 'spec.artifacts[0].source'],
+  ['a step twice', { steps: [{ name: 'first' }, { name: 'first' }] }, 'spec.steps'],
+  ['a rewardStrategy that is none', { rewardStrategy: 'Median' }, 'spec.rewardStrategy'],
   ['65 artifacts', { artifacts: many(65, (index) => ({ source: `/${index}` })) }, 'spec.artifacts'],
   ['a run with a slash', { run: '../other' }, 'spec.run'],
   ['a run longer than 63 characters', { run: 'r'.repeat(64) }, 'spec.run'],

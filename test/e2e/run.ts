@@ -1,11 +1,14 @@
-/** `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. */
+/**
+ * `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. `npm run test:extended`:
+ * those that take longer, which `npm test` leaves out.
+ */
 import { main, runSuite } from '../suites.ts';
 import { canInstall } from '../support/can-install.ts';
 import { installPackages } from './cluster/machine/packages.ts';
 
-const patterns = process.argv.slice(2);
+const [suite, ...patterns] = process.argv.slice(2);
 
 // Without it the stories in a terminal are skipped.
 if (canInstall()) await installPackages(['tmux']);
 
-await main([() => runSuite('e2e', { patterns })]);
+await main([() => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns })]);

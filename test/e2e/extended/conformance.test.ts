@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { difference, type Found, type Refused } from '../conformance/tasks/compare.ts';
-import { CHAPTERS, RULES } from '../conformance/tasks/index.ts';
-import { AGENTS, IMAGE, type AgentName, type Rule } from '../conformance/tasks/rule.ts';
-import { writeTasks } from '../conformance/tasks/write.ts';
-import { ensureBaseImages } from './cluster/index.ts';
-import { startSb } from './support/sb.ts';
-import { early } from './support/stories.ts';
-import { world } from './support/world.ts';
+import { difference, type Found, type Refused } from '../../conformance/tasks/compare.ts';
+import { CHAPTERS, RULES } from '../../conformance/tasks/index.ts';
+import { AGENTS, IMAGE, type AgentName, type Rule } from '../../conformance/tasks/rule.ts';
+import { writeTasks } from '../../conformance/tasks/write.ts';
+import { ensureBaseImages } from '../cluster/index.ts';
+import { startSb } from '../support/sb.ts';
+import { early } from '../support/stories.ts';
+import { world } from '../support/world.ts';
 
 /** Small enough for many at once; what does not fit waits for its turn. */
 const SMALL = ['--cpus', '0.05', '--memory', '64Mi', '--storage', '1Gi'];
