@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { ConfigMap, type Pod } from '../../src/kube/kinds.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
+import { killContainer } from './support/faults.ts';
 import { hold, SMALL } from './support/story.ts';
 import { storedKeys } from './support/stored.ts';
 import { ownTrial, trial } from './support/stories.ts';
@@ -189,6 +191,7 @@ describe('a Trial that finds no node', () => {
 describe('an attempt that is lost through no fault of the agent', () => {
   const evicted = ownTrial('evicted', { agent: hold('work') });
   const removed = ownTrial('removed', { agent: hold('work') });
+  const orphaned = ownTrial('courier-killed', { agent: hold('work') });
   const hopeless = ownTrial('evicted-for-good', { agent: hold('work'), spec: { maxAttempts: 1 } });
 
   const evict = ({ metadata }: Pod): Promise<string> =>
@@ -227,6 +230,11 @@ describe('an attempt that is lost through no fault of the agent', () => {
     const force = ['--grace-period=0', '--force'];
     await kubectlOk(['delete', 'pod', '-n', metadata.namespace ?? '', metadata.name, ...force]);
     await goesOn(removed, 'PodLost');
+  });
+
+  it('because the courier was killed is CourierFailed, and tried again', async () => {
+    await killContainer(await orphaned.reaches('work'), CONTAINERS.courier);
+    await goesOn(orphaned, 'CourierFailed');
   });
 
   it('ends the Trial when it was the last', async () => {

@@ -45,6 +45,9 @@ const KUBELET = {
   crashLoopBackOff: { maxContainerRestartPeriod: '2s' },
 };
 
+/** There is one control plane: a lease that a busy machine renews too late would only start these again. */
+const ALONE = { 'leader-elect': 'false' };
+
 /** What the cluster is made from; JSON is YAML too. */
 export function clusterConfig(flavour: Flavour): object {
   // The job controller's default of 20 calls a second makes 5 Jobs a second: the slowest part of any test. kind speaks kubeadm's v1beta3.
@@ -54,6 +57,7 @@ export function clusterConfig(flavour: Flavour): object {
     'concurrent-job-syncs': '20',
     // Half of the default: a node that is lost is missed sooner.
     'node-monitor-grace-period': '25s',
+    ...ALONE,
   };
   return {
     kind: 'Cluster',

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import type { TrialSpec } from '../../src/crds/trial.ts';
-import { FORWARDER_PORT } from '../../src/wire/tunnel.ts';
-import { kubectlOk } from '../support/cluster.ts';
-import { docker, nodes } from './cluster/index.ts';
-import { ownTrial } from './support/stories.ts';
-import type { Story, StoryOptions } from './support/story.ts';
-import { rewardIf } from './support/task.ts';
-import { world } from './support/world.ts';
+import type { TrialSpec } from '../../../src/crds/trial.ts';
+import { FORWARDER_PORT } from '../../../src/wire/tunnel.ts';
+import { kubectlOk } from '../../support/cluster.ts';
+import { docker, nodes } from '../cluster/index.ts';
+import { ownTrial } from '../support/stories.ts';
+import type { Story, StoryOptions } from '../support/story.ts';
+import { rewardIf } from '../support/task.ts';
+import { world } from '../support/world.ts';
 
 /** On the loopback of every node, where its kubelet speaks TLS: stand-ins for hosts of the internet. */
 const [ALLOWED, OTHER] = ['8.8.4.4', '8.8.4.5'];

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import type { Trial } from '../../src/crds/trial.ts';
-import { CONTAINERS } from '../../src/wire/pod-paths.ts';
-import { killAllButFirst, killContainer } from './support/faults.ts';
-import { inEveryPhaseOfPods } from './support/phases.ts';
-import { checkedManifest, storedJson } from './support/stored.ts';
-import type { Story } from './support/story.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
+import { killAllButFirst, killContainer } from '../support/faults.ts';
+import { inEveryPhaseOfPods } from '../support/phases.ts';
+import { checkedManifest, storedJson } from '../support/stored.ts';
+import type { Story } from '../support/story.ts';
 
 const reasonsOf = ({ status }: Trial): (string | undefined)[] =>
   (status?.attempts ?? []).map(({ reason }) => reason);

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { Secret } from '../../src/kube/kinds.ts';
-import { checkedManifest, storedJson, storedText } from './support/stored.ts';
-import { trial } from './support/stories.ts';
-import { rewardIf } from './support/task.ts';
-import { world } from './support/world.ts';
+import { Secret } from '../../../src/kube/kinds.ts';
+import { checkedManifest, storedJson, storedText } from '../support/stored.ts';
+import { trial } from '../support/stories.ts';
+import { rewardIf } from '../support/task.ts';
+import { world } from '../support/world.ts';
 
 interface Entry {
   source: string;
