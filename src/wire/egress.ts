@@ -28,18 +28,18 @@ export const NEVER_REACHED = [
   'fd00:c1::/32',
 ] as const;
 
-/** Other addresses that are nobody's on the internet (IANA's registries of special-purpose addresses): reached only where the installation allows it. */
+/**
+ * Other addresses that are nobody's on the internet (IANA's registries of special-purpose addresses): reached only where the installation allows it.
+ * IPv4's ranges for documentation are not among them: nothing of a cluster is there, and some sites give them to their mirrors.
+ */
 export const PRIVATE = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '172.16.0.0/12',
   '192.0.0.0/24',
-  '192.0.2.0/24',
   '192.88.99.0/24',
   '192.168.0.0/16',
   '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
   // All but 2000::/3.
   '::/3',
   '4000::/2',
