@@ -103,8 +103,8 @@ describe('uploads', () => {
     expect(outcome([file('agent/core', 2 * 1024 ** 3)])).to.be.an('array');
     expect(outcome([file('agent/core', 2 * 1024 ** 3 + 1)])).to.equal('413 TooLarge');
     expect(outcome([file('manifest.json', 24 * 1024 ** 2 + 1)])).to.equal('413 TooLarge');
-    expect(outcome([file('outcome.json', 32 * 1024)])).to.be.an('array');
-    expect(outcome([file('outcome.json', 32 * 1024 + 1)])).to.equal('413 TooLarge');
+    expect(outcome([file('outcome.json', 16 * 1024)])).to.be.an('array');
+    expect(outcome([file('outcome.json', 16 * 1024 + 1)])).to.equal('413 TooLarge');
   });
 
   it('may lie below a step, whose name is one that a step may have', () => {

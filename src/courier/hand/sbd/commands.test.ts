@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { until } from '../../../../test/support/kube.ts';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
 import { Refused } from './stream.ts';
 
@@ -191,6 +192,8 @@ describe('commands that sbd runs', function () {
     expect((await hand.stat({ path: '/logs/agent/out' })).kind).to.equal('file');
     expect((await said({ argv: ['cat', '/logs/agent/both'] })).stdout).to.equal('to the file\nother\n');
     await said({ argv: ['echo', 'to the log'], stdout: 'log' });
+    // Here it comes through a pipe of its own.
+    await until('the log', () => pod.output().includes('to the log'));
     expect(pod.output()).to.match(/to the file\n[^]*to the log\n/);
   });
 
