@@ -16,6 +16,7 @@ export const LIMITS: Limits = {
   pathBytes: 5 * 2 ** 20,
   onePathBytes: 512,
   depth: 32,
+  entries: 200_000,
 };
 
 /** What of them is left after some files, for others that are stored below the folder `under`. */

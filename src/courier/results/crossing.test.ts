@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  createWriteStream,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -27,7 +28,7 @@ describe('what crosses to a separate verifier', () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   const put = (path: string, text = 'x'): void => writeFileSync(join(root, 'logs', path), text);
-  const found = (crossing: Crossing) => crossings(join(root, 'logs'), [crossing])[0]?.found;
+  const found = (crossing: Crossing) => [...crossings(join(root, 'logs'), [crossing])][0]?.found;
   const APP: Crossing = { from: 'artifacts/app', to: '/app' };
 
   async function unpacked(archive: Readable): Promise<string[]> {
@@ -75,6 +76,21 @@ describe('what crosses to a separate verifier', () => {
     expect(found({ from: 'artifacts/link/x', to: '/x' })).to.equal(undefined);
     expect(found({ from: 'artifacts/link', to: '/x' })).to.equal(undefined);
     expect(found({ from: 'artifacts/none', to: '/x' })).to.equal(undefined);
+  });
+
+  it('is no more than the courier can hold, however many links the agent has made', async () => {
+    const far = 'x/'.repeat(2000);
+    for (let at = 0; at < 1500; at += 1) symlinkSync(far, join(root, `logs/artifacts/app/deep/${at}`));
+    const [first, second] = crossings(join(root, 'logs'), [APP, { from: 'artifacts/app/deep', to: '/b' }]);
+    const listed = async (archive: Readable): Promise<string[]> => {
+      const tar = join(root, 'many.tar');
+      await pipeline(archive, createWriteStream(tar));
+      return execFileSync('tar', ['-tf', tar], { encoding: 'utf8' }).split('\n').filter(Boolean);
+    };
+    expect(await listed(first!.found.archive())).to.have.length.within(1000, 1400);
+    expect(await listed(second!.found.archive())).to.deep.equal([]);
+    for (const { found } of [first!, second!])
+      expect(found.skipped.map(({ reason }) => reason)).to.include('TooMany');
   });
 
   it('is one file under its own name', async () => {

@@ -8,7 +8,7 @@ import { bodyOf } from './contents.ts';
 import { below, lookAt, openSafely, withOpened } from './safe-open.ts';
 import { tarOf, type TarEntry } from './tar.ts';
 import { LIMITS } from './collect.ts';
-import { Walk } from './walk.ts';
+import { Walk, type Limits } from './walk.ts';
 import type { Readable } from 'node:stream';
 
 /** A file or folder below /logs, and its path in the verifier's container. */
@@ -32,27 +32,34 @@ const RESERVED = ['/tests', '/logs/verifier', '/sb', '/proc', '/sys', '/dev'];
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
-/** Reads what is to cross, all of it within one set of limits. `logs`: the agent's /logs, as the courier has it. */
-export function crossings(logs: string, list: readonly Crossing[]): { crossing: Crossing; found: Found }[] {
-  const limits = { ...LIMITS };
-  const isReserved = ({ to }: Crossing): boolean => RESERVED.some((one) => isWithin(to, one));
-  return list.flatMap((crossing) => {
+/** Reads what is to cross, one after the other, and all of it within one set of limits. `logs`: the agent's /logs, as the courier has it. */
+export function* crossings(
+  logs: string,
+  list: readonly Crossing[],
+): Generator<{ crossing: Crossing; found: Found }> {
+  let limits = LIMITS;
+  for (const crossing of list) {
     // Not even made anew: the image may have the tests there.
-    if (isReserved(crossing)) return [];
-    const found = find(logs, crossing, limits);
-    if (!found) return [];
-    limits.files -= found.files;
-    limits.totalBytes -= found.bytes;
-    return [{ crossing, found }];
-  });
+    if (isReserved(crossing.to)) continue;
+    const walk = walkOf(crossing, limits);
+    const found = find(logs, crossing, walk);
+    limits = walk.left;
+    if (found) yield { crossing, found };
+  }
 }
 
-function find(
-  logs: string,
-  { from, to, without = [] }: Crossing,
-  limits: typeof LIMITS,
-): (Found & { files: number; bytes: number }) | undefined {
-  const walk = new Walk(limits, { whole: true });
+const isReserved = (path: string): boolean => RESERVED.some((one) => isWithin(path, one));
+
+/** Finds the file or folder under the last name of `from`, without what is not to cross. */
+function walkOf({ from, to, without = [] }: Crossing, limits: Limits): Walk {
+  const isLeftOut = (path: string): boolean => {
+    const rest = posix.relative(posix.basename(from), path);
+    return without.some((one) => isWithin(rest, one)) || isReserved(posix.join(to, rest));
+  };
+  return new Walk(limits, { whole: true, without: isLeftOut });
+}
+
+function find(logs: string, { from }: Crossing, walk: Walk): Found | undefined {
   const name = posix.basename(from);
   const inParent = (folder: number): 'file' | 'folder' | undefined => {
     const stats = lookAt(below(folder, name));
@@ -62,45 +69,28 @@ function find(
   };
   const kind = openParents(logs, posix.dirname(from).split('/'), inParent);
   if (kind === undefined) return undefined;
-  const isWanted = (path: string): boolean => {
-    const rest = posix.relative(name, path);
-    const target = posix.join(to, rest);
-    return !without.some((one) => isWithin(rest, one)) && !RESERVED.some((one) => isWithin(target, one));
-  };
-  const files = walk.files.filter(({ path }) => isWanted(path));
-  const links = walk.links.map(({ path, target }) => ({
-    path,
-    target,
-    stays: staysWithin(name, path, target),
-  }));
+  const { stays = [], leaves = [] } = Object.groupBy(walk.links, ({ path, target }) =>
+    staysWithin(name, path, target) ? 'stays' : 'leaves',
+  );
   const entries = (): TarEntry[] => [
     ...walk.folders
-      .filter((path) => path !== name && isWanted(path))
+      .filter((path) => path !== name)
       .map((path): TarEntry => ({ name: path, kind: 'folder', mode: 0o755 })),
-    ...files.map((file): TarEntry => ({
+    ...walk.files.map((file): TarEntry => ({
       name: file.path,
       kind: 'file',
       mode: file.executable ? 0o755 : 0o644,
       size: file.size,
       contents: () => bodyOf(file, () => performance.now()),
     })),
-    ...links
-      .filter(({ path, stays }) => stays && isWanted(path))
-      .map(({ path, target }): TarEntry => ({ name: path, kind: 'link', mode: 0o777, target })),
+    ...stays.map(({ path, target }): TarEntry => ({ name: path, kind: 'link', mode: 0o777, target })),
   ];
   const relative = (entry: TarEntry): TarEntry =>
     kind === 'file' ? entry : { ...entry, name: posix.relative(name, entry.name) };
   return {
     kind,
     archive: () => tarOf(entries().map(relative)),
-    skipped: [
-      ...walk.skipped.filter(({ path }) => isWanted(path)),
-      ...links
-        .filter(({ path, stays }) => !stays && isWanted(path))
-        .map(({ path }) => ({ path, reason: 'Symlink' as const })),
-    ],
-    files: files.length,
-    bytes: files.reduce((sum, { size }) => sum + size, 0),
+    skipped: [...walk.skipped, ...leaves.map(({ path }) => ({ path, reason: 'Symlink' as const }))],
   };
 }
 

@@ -23,16 +23,16 @@ export interface Limits {
   fileBytes: number;
   totalBytes: number;
   files: number;
-  /** Bytes of all paths together: the manifest holds them, and the courier's memory. */
+  /** Bytes of all paths together, and of what links lead to: the manifest holds them, and the courier's memory. */
   pathBytes: number;
   /** Bytes of one path: with the Trial's own prefix before it, a key may have 1,024. */
   onePathBytes: number;
   /** Folders within folders. */
   depth: number;
+  /** Looked at, stored or not: empty folders and links are no files, but take their time. */
+  entries: number;
 }
 
-/** Looked at, stored or not: empty folders and links are no files, but take their time. */
-const MAX_ENTRIES = 200_000;
 export const MAX_SKIPPED = 1000;
 
 interface WalkOptions {
@@ -40,6 +40,8 @@ interface WalkOptions {
   reserved?: string;
   /** Folders and links are wanted, too. */
   whole?: boolean;
+  /** What is passed over, with all below it. */
+  without?: (path: string) => boolean;
 }
 
 /** What is to be walked. */
@@ -70,6 +72,18 @@ export class Walk {
     this.#options = options;
   }
 
+  /** What the walk has left of its limits, for others. */
+  get left(): Limits {
+    const limits = this.#limits;
+    return {
+      ...limits,
+      files: limits.files - this.files.length,
+      totalBytes: limits.totalBytes - this.#bytes,
+      pathBytes: limits.pathBytes - this.#pathBytes,
+      entries: limits.entries - this.#seen,
+    };
+  }
+
   /** Calls `visit` with each name in an open folder, a few at a time: there may be millions. */
   entries(folder: number, visit: (name: string) => void): void {
     const directory = opendirSync(`/proc/self/fd/${folder}`);
@@ -82,8 +96,9 @@ export class Walk {
   }
 
   entry(entry: Entry): void {
+    if (this.#options.without?.(entry.path)) return undefined;
     this.#seen += 1;
-    if (this.#seen > MAX_ENTRIES || this.files.length >= this.#limits.files) {
+    if (this.#seen > this.#limits.entries || this.files.length >= this.#limits.files) {
       this.#full = true;
       return this.#skip(entry.path, 'TooMany');
     }
@@ -106,18 +121,33 @@ export class Walk {
 
   #link({ folder, name, path }: Entry): void {
     try {
-      this.links.push({ path, target: readlinkSync(below(folder, name)) });
+      const target = readlinkSync(below(folder, name));
+      if (this.#keeps(path, target)) this.links.push({ path, target });
     } catch {
       this.#skip(path, 'Changed');
     }
+  }
+
+  /** Counts what is held of an entry. False, and skipped, where that is too much. */
+  #keeps(path: string, target = ''): boolean {
+    const pathBytes = this.#pathBytes + Buffer.byteLength(path) + Buffer.byteLength(target);
+    if (pathBytes <= this.#limits.pathBytes) {
+      this.#pathBytes = pathBytes;
+      return true;
+    }
+    this.#skip(path, 'TooMany');
+    return false;
   }
 
   #folder({ folder, name, source, path, depth }: Entry): void {
     if (depth >= this.#limits.depth) return this.#skip(path, 'TooDeep');
     const opened = openSafely(below(folder, name), 'folder');
     if (typeof opened === 'string') return this.#skip(path, opened === 'Missing' ? 'Changed' : opened);
-    if (this.#options.whole) this.folders.push(path);
-    return withOpened(opened, ({ fd }) =>
+    return withOpened(opened, ({ fd }) => {
+      if (this.#options.whole) {
+        if (!this.#keeps(path)) return;
+        this.folders.push(path);
+      }
       this.entries(fd, (child) =>
         this.entry({
           folder: fd,
@@ -126,8 +156,8 @@ export class Walk {
           path: `${path}/${child}`,
           depth: depth + 1,
         }),
-      ),
-    );
+      );
+    });
   }
 
   #file({ folder, name, source, path }: Entry): void {
@@ -136,9 +166,7 @@ export class Walk {
     return withOpened(opened, ({ stats: { dev, ino, size, mode } }) => {
       if (size > this.#limits.fileBytes || this.#bytes + size > this.#limits.totalBytes)
         return this.#skip(path, 'TooLarge');
-      const pathBytes = this.#pathBytes + Buffer.byteLength(path);
-      if (pathBytes > this.#limits.pathBytes) return this.#skip(path, 'TooMany');
-      this.#pathBytes = pathBytes;
+      if (!this.#keeps(path)) return undefined;
       this.#bytes += size;
       this.files.push({ path, source, dev, ino, size, executable: (mode & 0o111) !== 0 });
       return undefined;
