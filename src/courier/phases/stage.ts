@@ -49,10 +49,10 @@ export async function stageTests(hand: Hand, folders: string[], ground: Ground):
   return background;
 }
 
-/** One folder with the files of all, a later one's over an earlier one's. Throws TaskInvalid where a file is to lie in place of a folder. */
+/** One folder with the files of all, a later one's over an earlier one's; the same for each step, or the disk would fill. Throws TaskInvalid where a file is to lie in place of a folder. */
 async function overlaid([first = '', ...others]: string[]): Promise<string> {
   if (others.length === 0) return first;
-  const whole = `${others.at(-1)}.overlaid`;
+  const whole = `${first}.overlaid`;
   await rm(whole, { recursive: true, force: true });
   for (const folder of [first, ...others])
     await cp(folder, whole, { recursive: true, verbatimSymlinks: true }).catch(

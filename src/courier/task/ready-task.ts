@@ -117,22 +117,21 @@ async function freshUrl(broker: FetchOptions['broker']): Promise<string> {
 }
 
 /** Reads what of a fetched task decides how the scripts of its steps are run; a name is missing where the task has no `[[steps]]`. */
-export const readReadyTask = async (
-  folder: string,
-  steps: readonly { name?: string }[],
-): Promise<ReadyTask> => ({
-  folder,
-  steps: await Promise.all(steps.map(({ name }) => readStep(folder, name))),
-});
+export async function readReadyTask(folder: string, steps: readonly { name?: string }[]): Promise<ReadyTask> {
+  const read = textReader(folder);
+  const ready: ReadyStep[] = [];
+  for (const { name } of steps) ready.push(await readStep(folder, name, read));
+  return { folder, steps: ready };
+}
 
-async function readStep(folder: string, name: string | undefined): Promise<ReadyStep> {
+async function readStep(folder: string, name: string | undefined, read: TextReader): Promise<ReadyStep> {
   const at = (path: string): string => join(folder, path);
   const has = (path: string): boolean => existsSync(at(path));
   const files = stepFiles(name, has);
   const { workdir = '' } = files;
-  const [instruction, solve, test] = await Promise.all(
-    [files.instruction, `${files.solution}/${SOLVE}`, files.test].map((path) => readText(folder, path)),
-  );
+  const instruction = await read(files.instruction);
+  const solve = await read(`${files.solution}/${SOLVE}`);
+  const test = await read(files.test);
   return {
     ...present({ instruction: instruction && stripCanary(instruction), solve, test }),
     solution: at(files.solution),
@@ -151,13 +150,26 @@ async function demandVersion(folder: string, wanted: string): Promise<void> {
   );
 }
 
-/** The courier holds these in memory. */
+/** The courier holds these in memory: each, and all of a task. */
 const TEXT_MAX_BYTES = 4 * 2 ** 20;
+const TEXTS_MAX_BYTES = 64 * 2 ** 20;
 
-async function readText(folder: string, path: string): Promise<string | undefined> {
-  if (!existsSync(join(folder, path))) return undefined;
-  await using file = await open(join(folder, path));
-  const { size } = await file.stat();
-  if (size <= TEXT_MAX_BYTES) return await file.readFile('utf8');
-  throw new AttemptFailure('TaskInvalid', `${path} has ${size} bytes; expected at most ${TEXT_MAX_BYTES}`);
+/** Reads a file of the task; undefined where there is none. */
+type TextReader = (path: string) => Promise<string | undefined>;
+
+function textReader(folder: string): TextReader {
+  let bytes = 0;
+  return async (path) => {
+    if (!existsSync(join(folder, path))) return undefined;
+    await using file = await open(join(folder, path));
+    const { size } = await file.stat();
+    bytes += size;
+    if (size > TEXT_MAX_BYTES) throw tooLong(`${path} has ${size} bytes`, TEXT_MAX_BYTES);
+    if (bytes > TEXTS_MAX_BYTES)
+      throw tooLong(`instructions and scripts up to ${path} have ${bytes} bytes`, TEXTS_MAX_BYTES);
+    return await file.readFile('utf8');
+  };
 }
+
+const tooLong = (what: string, most: number): AttemptFailure =>
+  new AttemptFailure('TaskInvalid', `${what}; expected at most ${most}`);
