@@ -140,7 +140,6 @@ export const EndpointSlice: Kind<EndpointSlice> = {
   kind: 'EndpointSlice',
   plural: 'endpointslices',
 };
-export const Service: Kind<Service> = { ...namespaced, group: '', kind: 'Service', plural: 'services' };
 export const PersistentVolumeClaim: Kind<PersistentVolumeClaim> = {
   ...namespaced,
   group: '',

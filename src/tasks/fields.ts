@@ -21,7 +21,6 @@ const row = (field: string, says: string, refused?: FieldRow['refused']): FieldR
 const but = (toml: string, value: string): FieldRow['refused'] => ({ toml, value });
 const all = (toml: string): FieldRow['refused'] => ({ toml });
 
-const STEPS = '[[steps]]\nname = "one"';
 const TPU = '[environment.tpu]\ntype = "v4"\ntopology = "2x2"';
 
 const general: FieldRow[] = [
@@ -150,17 +149,13 @@ const artifacts: FieldRow[] = [
 ];
 
 const steps: FieldRow[] = [
-  row(
-    'multi_step_reward_strategy',
-    'How the steps’ rewards are put together: `mean` (default) or `final`',
-    all(STEPS),
-  ),
-  row('steps[].name', 'Folder of the step under `steps/`', all(STEPS)),
-  row('steps[].agent', 'The fields of `agent`, for this step', all(STEPS)),
-  row('steps[].verifier', 'The fields of `verifier`, for this step', all(STEPS)),
-  row('steps[].min_reward', 'The following steps run only if the reward is at least this', all(STEPS)),
-  row('steps[].healthcheck', 'The fields of `environment.healthcheck`, before this step’s agent', all(STEPS)),
-  row('steps[].artifacts', 'As `artifacts`, for this step', all(STEPS)),
+  row('multi_step_reward_strategy', 'How the steps’ rewards are put together: `mean` (default) or `final`'),
+  row('steps[].name', 'Folder of the step under `steps/`'),
+  row('steps[].agent', 'The fields of `agent`, for this step'),
+  row('steps[].verifier', 'The fields of `verifier`, for this step'),
+  row('steps[].min_reward', 'The following steps run only if the reward is at least this'),
+  row('steps[].healthcheck', 'The fields of `environment.healthcheck`, before this step’s agent'),
+  row('steps[].artifacts', 'As `artifacts`, for this step'),
 ];
 
 export const FIELD_ROWS: readonly FieldRow[] = [
