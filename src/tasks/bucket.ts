@@ -3,6 +3,7 @@ import { TASKS } from '../crds/namespace-rules.ts';
 import type { CompilableTask, StoredContext } from './compile/types.ts';
 import { taskHash, taskVersion } from './hash.ts';
 import type { ContextHashes } from './metadata.ts';
+import { CONTEXT } from './task.ts';
 import type { Task } from './task.ts';
 
 /** `tasks/<dataset>/<task_name>/<task_version>/`, with the closing slash. A name of the form org/name is two levels. */
@@ -13,7 +14,7 @@ export const taskPrefix = (dataset: string, name: string, version: string): stri
 export const TASK_FILES = { task: 'task.zip', metadata: 'metadata.json', context: 'context.zip' } as const;
 
 /** The build context of a separate verifier, by the SHA-256 of its bytes in hex. */
-export const testContextFile = (sha256: string): string => `context-${sha256.slice(0, 12)}.zip`;
+const testContextFile = (sha256: string): string => `context-${sha256.slice(0, 12)}.zip`;
 
 /** The build contexts of a stored task, by the hashes of what `packContext` makes; `uri` says where the object of a name lies. */
 export function storedContexts(
@@ -30,6 +31,15 @@ export function storedContexts(
     ...(testContexts && { testContexts: Object.fromEntries(tests) as Record<string, StoredContext> }),
   };
 }
+
+/** The archives of those contexts, by their names below the task's prefix, and the folder of the task that each is made of. */
+export const contextArchives = ({
+  contextSha256,
+  testContexts = {},
+}: ContextHashes): { name: string; folder: string }[] => [
+  ...(contextSha256 === undefined ? [] : [{ name: TASK_FILES.context, folder: CONTEXT }]),
+  ...Object.entries(testContexts).map(([folder, hash]) => ({ name: testContextFile(hash), folder })),
+];
 
 /** The version that a prefix is of, be it a key or a URI; undefined for one that somebody made up. */
 export const versionOf = (prefix: string): string | undefined => /\/([0-9a-f]{12})\/?$/.exec(prefix)?.[1];

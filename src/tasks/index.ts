@@ -4,7 +4,7 @@ export { packContext, packTask } from './archive/pack.ts';
 export { unpack } from './archive/unpack.ts';
 export type { UnpackLimits, UnpackOptions } from './archive/unpack.ts';
 export { artifactPlace } from './artifact-place.ts';
-export { taskKeys, taskPrefix, testContextFile, versionOf } from './bucket.ts';
+export { contextArchives, taskKeys, taskPrefix, versionOf } from './bucket.ts';
 export type { TaskKeys } from './bucket.ts';
 export { parseTaskToml, readTaskToml } from './toml/parse.ts';
 export { TaskFormatError } from './toml/problems.ts';

@@ -122,7 +122,7 @@ const pack = ({ io }: Cli): Command =>
         const selected = await readOne(path, io.cwd);
         const note = leftOutNote([selected]);
         if (note !== undefined) io.terminal.err(`${note}\n`);
-        const packed = await packTo(selected.task, { folder: to, cwd: io.cwd });
+        const packed = await packTo(selected, { folder: to, cwd: io.cwd });
         await printListing(io.terminal, output === 'table' ? 'name' : output, {
           rows: packed.files,
           columns: [],

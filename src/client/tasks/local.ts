@@ -1,5 +1,4 @@
 /** Tasks on this machine: read, hash, pack, and the rules to check them by. */
-import { sha256 } from '../../crds/names.ts';
 import { metadataText } from '../runs/submit/upload.ts';
 import { TASK_FILES } from '../../tasks/bucket.ts';
 import { resolve, join } from 'node:path';
@@ -10,6 +9,7 @@ import { createBudget } from '../../async/in-parallel.ts';
 import { isInvalid, problemLines, type InvalidTask } from '../../tasks/folder/problems.ts';
 import { readFolder, type SelectedTask } from '../runs/select/read.ts';
 import {
+  contextArchives,
   environmentHash,
   taskDigest,
   taskHash,
@@ -17,9 +17,6 @@ import {
   taskVersion,
   packContext,
   packTask,
-  testContextFile,
-  testContexts,
-  type Task,
 } from '../../tasks/index.ts';
 import type { HashedTask, PackedTask } from '../documents/task.ts';
 import { makeFolder } from '../runs/mirror/files.ts';
@@ -85,25 +82,15 @@ export function hashed({ task }: Pick<SelectedTask, 'task'>, path: string): Hash
 
 /** Writes the objects of a task's upload into a folder, each whole or not at all; and says which. */
 export async function packTo(
-  task: Task,
+  selected: SelectedTask,
   { folder, cwd }: { folder: string; cwd: string },
 ): Promise<PackedTask> {
-  const builds = task.config.environment.docker_image === undefined;
-  const context = builds ? await packContext(task) : undefined;
-  const tests = await packTests(task);
-  const metadata = metadataText({
-    task,
-    ...(context && { contextSha256: sha256(context) }),
-    ...(tests.length > 0 && {
-      testContexts: Object.fromEntries(tests.map(({ path, hash }) => [path, hash])),
-    }),
-  });
-  const files: [string, Uint8Array | string][] = [
-    [TASK_FILES.task, await packTask(task)],
-    ...(context ? [[TASK_FILES.context, context] as [string, Uint8Array]] : []),
-    ...tests.map(({ hash, archive }): [string, Uint8Array] => [testContextFile(hash), archive]),
-    [TASK_FILES.metadata, metadata],
-  ];
+  const { task } = selected;
+  const metadata = metadataText(selected);
+  const files: [string, Uint8Array | string][] = [[TASK_FILES.task, await packTask(task)]];
+  for (const context of contextArchives(selected))
+    files.push([context.name, await packContext(task, context.folder)]);
+  files.push([TASK_FILES.metadata, metadata]);
   const target = resolve(cwd, folder);
   await makeFolder(target);
   for (const [name, contents] of files) await writeWhole(join(target, name), contents);
@@ -113,15 +100,6 @@ export async function packTo(
     task_id: taskId(task),
     files: files.map(([name]) => join(folder, name)),
   };
-}
-
-async function packTests(task: Task): Promise<{ path: string; hash: string; archive: Uint8Array }[]> {
-  const packed = [];
-  for (const path of testContexts(task)) {
-    const archive = await packContext(task, path);
-    packed.push({ path, hash: sha256(archive), archive });
-  }
-  return packed;
 }
 
 async function writeWhole(file: string, contents: Uint8Array | string): Promise<void> {

@@ -4,6 +4,7 @@ import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import {
   ArchiveError,
+  contextArchives,
   layoutHash,
   METADATA_MAX_BYTES,
   packContext,
@@ -12,8 +13,6 @@ import {
   taskId,
   taskKeys,
   taskMetadata,
-  testContextFile,
-  type ContextHashes,
   type Task,
   type TaskMetadata,
 } from '../../../tasks/index.ts';
@@ -72,10 +71,13 @@ async function uploadTask(selected: SelectedTask, options: UploadOptions): Promi
   const metadata = metadataText(selected);
   const bytes = await memory(2 * bytesOf(task), async () => {
     const archive = await putOnce(task, { ...options, key: keys.task, pack: packTask });
-    const contexts = contextsOf(selected, keys.context, keys.prefix);
     let sent = archive;
-    for (const { key, folder } of contexts)
-      sent += await putOnce(task, { ...options, key, pack: (of) => packContext(of, folder) });
+    for (const { name, folder } of contextArchives(selected))
+      sent += await putOnce(task, {
+        ...options,
+        key: keys.prefix + name,
+        pack: (of) => packContext(of, folder),
+      });
     return sent;
   });
   const type = { contentType: 'application/json', ifAbsent: there === 'nothing' };
@@ -84,16 +86,6 @@ async function uploadTask(selected: SelectedTask, options: UploadOptions): Promi
   await look(selected, options);
   return { result: 'present', bytes };
 }
-
-/** Where the contexts of all images that are built lie, and what each is made of. */
-const contextsOf = (
-  { contextSha256, testContexts = {} }: SelectedTask,
-  environment: string,
-  prefix: string,
-): { key: string; folder?: string }[] => [
-  ...(contextSha256 === undefined ? [] : [{ key: environment }]),
-  ...Object.entries(testContexts).map(([folder, hash]) => ({ key: prefix + testContextFile(hash), folder })),
-];
 
 /** What is there of the version; `outdated`: with metadata of another version of sb. */
 async function look(
@@ -154,7 +146,7 @@ async function putIfAbsent(
 }
 
 /** `metadata.json` of a task. Throws CliError SB-E014 for a task.toml that says more than anybody reads. */
-export function metadataText({ task, ...hashes }: Pick<SelectedTask, 'task'> & ContextHashes): string {
+export function metadataText({ task, ...hashes }: SelectedTask): string {
   const text = `${JSON.stringify(taskMetadata(task, hashes), null, 2)}\n`;
   const bytes = Buffer.byteLength(text);
   const read = readMetadata(Buffer.from(text));
