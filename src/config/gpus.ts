@@ -1,5 +1,6 @@
 /** Settings about GPUs: `SB_GPU_RESOURCE` and `SB_GPU_TYPES`. */
 import type { Gpus, GpuType } from '../crds/gpus.ts';
+import { isRecord } from '../text/json.ts';
 import type { Reader } from './reader.ts';
 
 const RESOURCE = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
@@ -82,6 +83,3 @@ const isLabels = (value: unknown): value is Record<string, string> =>
   Object.entries(value).every(
     ([key, text]) => RESOURCE.test(key) && typeof text === 'string' && LABEL_VALUE.test(text),
   );
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 /** Reads settings one by one and keeps every problem, so that all of them can be said at once. */
+import { parsedJson } from '../text/json.ts';
 
 export type Env = Record<string, string | undefined>;
 
@@ -96,14 +97,6 @@ function ofMany(env: Env, problems: string[]) {
     return value ?? fallback;
   };
   return { pairs, list, parsed, json };
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export type Reader = ReturnType<typeof reader>;

@@ -6,3 +6,7 @@ export function parsedJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** Whether a value is a JSON object: no array, and not null. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

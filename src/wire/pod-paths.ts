@@ -38,3 +38,7 @@ export const verifierPaths = (container: string): Record<'control' | 'logs', str
   control: `${VERIFIERS}/${container}/control`,
   logs: `${VERIFIERS}/${container}/logs`,
 });
+
+/** Whether a path is a folder's, or the folder itself; both as they come from `posix.normalize`. */
+export const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(`${folder}/`);

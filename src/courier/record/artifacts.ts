@@ -1,4 +1,5 @@
 /** What became of the artifacts: Harbor's `artifacts/manifest.json`, which is `output/manifest.json` in the bucket. */
+import { isWithin } from '../../wire/pod-paths.ts';
 
 /** One artifact, with Harbor's fields. */
 export interface ArtifactEntry {
@@ -50,8 +51,6 @@ export function artifactManifest(
   const convention: RecordedArtifact = { ...CONVENTION, type: 'directory', status: 'kept', exclude: [] };
   return [...(isDeclared ? [] : [convention]), ...recorded].map((artifact) => entryOf(artifact, stored, own));
 }
-
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 function entryOf(
   artifact: RecordedArtifact,

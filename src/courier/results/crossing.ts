@@ -3,6 +3,7 @@
  * hostile: it is read as what is stored is, without following links, and within the same limits.
  */
 import { posix } from 'node:path';
+import { isWithin } from '../../wire/pod-paths.ts';
 import type { Skipped } from '../../wire/uploads.ts';
 import { bodyOf } from './contents.ts';
 import { below, lookAt, openSafely, withOpened } from './safe-open.ts';
@@ -29,8 +30,6 @@ export interface Found {
 
 /** Where nothing of the agent may come, whatever the task declares: the verifier's own ground. */
 const RESERVED = ['/tests', '/logs/verifier', '/sb', '/proc', '/sys', '/dev'];
-
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** Reads what is to cross, one after the other, and all of it within one set of limits. `logs`: the agent's /logs, as the courier has it. */
 export function* crossings(

@@ -2,6 +2,7 @@
 import { load } from 'js-yaml';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { lstatSync, realpathSync } from 'node:fs';
+import { isRecord } from '../../text/json.ts';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';
 
@@ -12,11 +13,9 @@ interface ComposeFinding {
 
 type Table = Record<string, unknown>;
 
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const tables = (value: unknown): [string, Table][] =>
-  Object.entries(isTable(value) ? value : {}).flatMap(([name, item]) =>
-    isTable(item) ? [[name, item]] : [],
+  Object.entries(isRecord(value) ? value : {}).flatMap(([name, item]) =>
+    isRecord(item) ? [[name, item]] : [],
   );
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
@@ -43,7 +42,7 @@ export function composeFindings(
       },
     ];
   }
-  const { services, volumes } = isTable(document) ? document : {};
+  const { services, volumes } = isRecord(document) ? document : {};
   const local = localBinds(volumes);
   const built = new Set(
     tables(services).flatMap(([, { build, image }]) => (build && typeof image === 'string' ? [image] : [])),
@@ -72,7 +71,7 @@ function privilegeFindings(service: Table, field: string): ComposeFinding[] {
     ),
   ];
   const privileged = places
-    .filter(([, item]) => isTable(item) && item['privileged'] === true)
+    .filter(([, item]) => isRecord(item) && item['privileged'] === true)
     .map(([place]): ComposeFinding => ({
       rule: 'compose-privileged',
       message: `${place}.privileged is true; expected it to be left out`,
@@ -86,7 +85,7 @@ function privilegeFindings(service: Table, field: string): ComposeFinding[] {
 function localBinds(volumes: unknown): Map<string, Omit<Bind, 'field'>> {
   return new Map(
     tables(volumes).flatMap(([name, { driver = 'local', driver_opts: options }]) => {
-      const { o = '', device } = isTable(options) ? options : {};
+      const { o = '', device } = isRecord(options) ? options : {};
       const flags = String(o).split(',');
       if (driver !== 'local' || typeof device !== 'string' || !flags.some((flag) => /^r?bind$/.test(flag)))
         return [];
@@ -117,7 +116,7 @@ function shortMount(text: string): Mount | undefined {
 }
 
 function longMount(volume: unknown): Mount | undefined {
-  if (!isTable(volume) || typeof volume['source'] !== 'string') return undefined;
+  if (!isRecord(volume) || typeof volume['source'] !== 'string') return undefined;
   return {
     source: volume['source'],
     readOnly: volume['read_only'] === true,

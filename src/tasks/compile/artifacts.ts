@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { ArtifactCopy, UncopiedArtifact } from '../../wire/assignment.ts';
-import { POD_PATHS } from '../../wire/pod-paths.ts';
+import { isWithin, POD_PATHS } from '../../wire/pod-paths.ts';
 import { artifactPlace } from '../artifact-place.ts';
 
 type Artifact = NonNullable<TrialSpec['artifacts']>[number];
@@ -15,8 +15,6 @@ export interface Artifacts {
   /** Sentences about destinations outside `output/`. */
   faults: string[];
 }
-
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** All of /logs is kept anyway, each file once; what lies in the verifier's folder is gone before the verifier runs. */
 const isKept = (source: string): boolean =>

@@ -6,7 +6,7 @@ import type { TrialSpec } from '../../crds/trial.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from './of-task.ts';
 import { badHosts } from './network.ts';
-import { missingFiles, noImage, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
+import { missingFiles, noImage, onceEach, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
 import { completeResources } from './resources.ts';
 import { stepsOf, unknownSteps, type MadeStep } from './steps.ts';
 import { toolsFor } from './tools.ts';
@@ -71,10 +71,6 @@ const verifierEnvironments = (
 
 const openOfSolution = ({ name, env }: TrialSpec['agent'], { solution }: TaskConfig): CompileProblem[] =>
   solves(name) ? openVariables(() => 'solution.env', tableOf(solution.env), env) : [];
-
-/** What is wrong with all steps is said of the first. */
-const onceEach = (problems: CompileProblem[]): CompileProblem[] =>
-  problems.filter(({ message }, at) => problems.findIndex((problem) => problem.message === message) === at);
 
 const tablesOf = ({ environment, solution, verifier, steps = [] }: TaskConfig): Table[] =>
   [environment, solution, verifier, ...steps.map((step) => step.verifier)].map(({ env }) => tableOf(env));

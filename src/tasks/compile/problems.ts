@@ -88,3 +88,7 @@ export const openVariables = (
       ),
       variable,
     }));
+
+/** What is wrong with all steps is said of the first. */
+export const onceEach = <T extends { message: string }>(problems: readonly T[]): T[] =>
+  problems.filter(({ message }, at) => problems.findIndex((one) => one.message === message) === at);

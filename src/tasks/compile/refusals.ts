@@ -10,6 +10,7 @@ import { fieldName, type Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { compile, filledIn } from './compile.ts';
 import { artifactsOf, healthcheckOf, tableOf } from './of-task.ts';
+import { onceEach } from './problems.ts';
 import type { CompilableTask, CompiledSpec } from './types.ts';
 
 /** A problem, and where in task.toml it comes from. */
@@ -38,10 +39,6 @@ function located(path: Path, { path: inSpec, message }: Refusal): LocatedRefusal
   const what = path.at(-2) === 'env' && inSpec.at(-1) === 'name' ? `the name of ${field}` : field;
   return { path, field, message: `${what} ${message}` };
 }
-
-/** What is wrong with all steps is said of the first. */
-const onceEach = (all: LocatedRefusal[]): LocatedRefusal[] =>
-  all.filter(({ message }, at) => all.findIndex((one) => one.message === message) === at);
 
 /** The same for a task that no Trial asks for yet, be it refused for other reasons, too: an oracle runs it, and its variables count as set. */
 export function refusedOf(task: CompilableTask, name = 'task'): LocatedRefusal[] {

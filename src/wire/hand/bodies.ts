@@ -1,5 +1,5 @@
 /** The frames whose payload is JSON: read strictly, without a library, because the courier loads none for it. */
-import { parsedJson } from '../../text/json.ts';
+import { isRecord, parsedJson } from '../../text/json.ts';
 import { REASONS } from './protocol.ts';
 import type { Exit, Failure, Hello, Notice, Proof, Started, Welcome } from './protocol.ts';
 
@@ -54,9 +54,6 @@ const SHAPES: Record<keyof Bodies, Record<string, Check>> = {
   notice: { event: oneOf('stopping') },
   result: {},
 };
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The body of a frame. Fields that are not known are left to the versions that know them. Throws BadFrame. */
 export function readBody<T extends keyof Bodies>(type: T, payload: Uint8Array): Bodies[T] {

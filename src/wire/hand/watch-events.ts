@@ -1,7 +1,7 @@
 /** The lines that `watch` yields: read strictly, since files in the container are called whatever their makers like. */
-import { BadFrame, count, isRecord, oneOf, optional, text } from './bodies.ts';
+import { BadFrame, count, oneOf, optional, text } from './bodies.ts';
 import type { Check } from './bodies.ts';
-import { parsedJson } from '../../text/json.ts';
+import { isRecord, parsedJson } from '../../text/json.ts';
 import { KINDS, REASONS } from './protocol.ts';
 import type { WatchEvent } from './protocol.ts';
 

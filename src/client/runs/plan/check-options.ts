@@ -1,5 +1,6 @@
 /** Whether options are what they must be: by one schema, wherever they come from. */
 import { errorsOf, pathOf, valueAt } from '../../../crds/schema-errors.ts';
+import { isRecord } from '../../../text/json.ts';
 import { fieldName, shown, type Path } from '../../../tasks/toml/problems.ts';
 import { RESOURCE_POLICIES, RunOptions, SomeRunOptions } from '../../documents/run-options.ts';
 
@@ -7,7 +8,7 @@ const LISTS = ['tasks', 'envFile', 'include', 'exclude', 'models', 'agents', 'al
 
 /** The short ways of writing, written out: one thing for a list of it, an agent's name for the agent, a number for a text of digits. */
 export function writtenOut(given: unknown): unknown {
-  if (!isTable(given)) return given;
+  if (!isRecord(given)) return given;
   const options = { ...given };
   for (const key of LISTS)
     if (options[key] !== undefined && !Array.isArray(options[key])) options[key] = [options[key]];
@@ -32,13 +33,13 @@ function policiesApart(options: Record<string, unknown>): void {
 
 function agentOf(agent: unknown): unknown {
   if (typeof agent === 'string') return { name: agent };
-  if (!isTable(agent)) return agent;
+  if (!isRecord(agent)) return agent;
   return { ...agent, ...(agent['env'] !== undefined && { env: texts(agent['env']) }) };
 }
 
 /** `PORT: 80` and `DEBUG: true` mean texts where variables are meant. */
 function texts(table: unknown): unknown {
-  if (!isTable(table)) return table;
+  if (!isRecord(table)) return table;
   return Object.fromEntries(
     Object.entries(table).map(([key, value]) => [
       key,
@@ -46,9 +47,6 @@ function texts(table: unknown): unknown {
     ]),
   );
 }
-
-const isTable = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Everything that is wrong, one sentence each; empty where the value is fine. */
 export function optionProblems(options: unknown): string[] {

@@ -5,6 +5,7 @@ import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import { LABEL } from '../../../crds/names.ts';
 import { TrialSpec, type Trial } from '../../../crds/trial.ts';
 import { listAll } from '../../../kube/cache/list.ts';
+import { isRecord } from '../../../text/json.ts';
 import { CliError } from '../../failures/error.ts';
 import type { RunPlan, TrialManifest } from '../plan/types.ts';
 import type { Session } from '../../session/types.ts';
@@ -97,10 +98,8 @@ function differing(a: object, b: object): string[] {
     const [left, right] = [(a as Table)[key], (b as Table)[key]];
     if (isDeepStrictEqual(left, right)) return [];
     const [ofLeft, ofRight] = [left ?? {}, right ?? {}];
-    if (!isTable(ofLeft) || !isTable(ofRight)) return [key];
+    if (!isRecord(ofLeft) || !isRecord(ofRight)) return [key];
     return differing(ofLeft, ofRight).map((path) => `${key}.${path}`);
   });
 }
 
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
