@@ -89,8 +89,8 @@ describe('what crosses to a separate verifier', () => {
     };
     expect(await listed(first!.found.archive())).to.have.length.within(1000, 1400);
     expect(await listed(second!.found.archive())).to.deep.equal([]);
-    for (const { found } of [first!, second!])
-      expect(found.skipped.map(({ reason }) => reason)).to.include('TooMany');
+    for (const crossed of [first!, second!])
+      expect(crossed.found.skipped.map(({ reason }) => reason)).to.include('TooMany');
   });
 
   it('is one file under its own name', async () => {

@@ -103,7 +103,10 @@ export class Walk {
       return this.#skip(entry.path, 'TooMany');
     }
     const odd = this.#oddityOf(entry);
-    if (odd !== undefined) return this.#skip(entry.path, odd);
+    return odd === undefined ? this.#look(entry) : this.#skip(entry.path, odd);
+  }
+
+  #look(entry: Entry): void {
     const stats = lookAt(below(entry.folder, entry.name));
     if (typeof stats === 'string') return this.#skip(entry.path, 'Unreadable');
     const refused = refusalOf(stats);

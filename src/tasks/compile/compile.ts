@@ -6,7 +6,14 @@ import type { TrialSpec } from '../../crds/trial.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from './of-task.ts';
 import { badHosts } from './network.ts';
-import { missingFiles, noImage, onceEach, openVariables, tooManyVariables, unsupportedProblems } from './problems.ts';
+import {
+  missingFiles,
+  noImage,
+  onceEach,
+  openVariables,
+  tooManyVariables,
+  unsupportedProblems,
+} from './problems.ts';
 import { completeResources } from './resources.ts';
 import { stepsOf, unknownSteps, type MadeStep } from './steps.ts';
 import { toolsFor } from './tools.ts';

@@ -102,4 +102,3 @@ function differing(a: object, b: object): string[] {
     return differing(ofLeft, ofRight).map((path) => `${key}.${path}`);
   });
 }
-
