@@ -39,14 +39,14 @@ export const Verifier = Type.Object(
     description: 'Who judges it.',
     ...rules(
       {
-        rule: "!has(self.mode) || self.mode == 'Shared'",
-        message: 'verifier.mode Separate is not supported yet; use Shared',
+        rule: '!has(self.image) || !has(self.build)',
+        message: 'verifier.image and verifier.build are two ways to say the same; remove one',
         reason: 'FieldValueForbidden',
-        fieldPath: '.mode',
       },
       {
-        rule: '!has(self.image) && !has(self.build)',
-        message: 'verifier.image and verifier.build are not supported yet; remove them',
+        rule: "!has(self.image) && !has(self.build) || has(self.mode) && self.mode == 'Separate'",
+        message:
+          'only a separate verifier has an image of its own; add verifier.mode: Separate, or remove verifier.image and verifier.build',
         reason: 'FieldValueForbidden',
       },
     ),

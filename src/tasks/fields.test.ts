@@ -23,7 +23,6 @@ const SEEN: [file: string, title: string, fields: string[]][] = [
       ...['agent', 'environment', 'verifier'].map((table) => `${table}.network_mode`),
       'environment.os',
       'environment.gpus',
-      'verifier.environment_mode',
       'verifier.collect[].service',
       'artifacts[].service',
     ],
@@ -96,6 +95,16 @@ const SEEN: [file: string, title: string, fields: string[]][] = [
     'src/courier/scenarios/steps.test.ts',
     'run one after another in one container, each with its own files and its own results',
     ['steps[].name', 'steps[].artifacts'],
+  ],
+  [
+    'test/e2e/separate-verifier.test.ts',
+    'has of the agent’s container what was declared, at the path that it had',
+    ['verifier.environment_mode'],
+  ],
+  [
+    'src/tasks/compile/verifier-environment.test.ts',
+    'is all its own where it has a table',
+    ['verifier.environment'],
   ],
   [
     'src/courier/scenarios/steps.test.ts',

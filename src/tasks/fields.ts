@@ -118,14 +118,9 @@ const verifier: FieldRow[] = [
   row('verifier.allowed_hosts', 'Hosts of an allowlist'),
   row(
     'verifier.environment_mode',
-    '`shared`: the tests run where the agent was',
-    but('[verifier]\nenvironment_mode = "separate"', '`separate`'),
+    '`shared`: the tests run where the agent was. `separate`: in a container of their own. See [separate verifiers](#separate-verifiers)',
   ),
-  row(
-    'verifier.environment',
-    'Container of a separate verifier, with the fields of `environment`',
-    all('[verifier.environment]'),
-  ),
+  row('verifier.environment', 'Container of a separate verifier, with the fields of `environment`'),
   row('verifier.collect[].command', 'Run by the shell after the agent, before the artifacts are copied'),
   row(
     'verifier.collect[].service',

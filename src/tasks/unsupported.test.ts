@@ -16,6 +16,10 @@ artifacts = ["/app/out", "out", { source = "/d", exclude = ["*.log"] }, { source
 user = "agent"
 network_mode = "allowlist"
 allowed_hosts = ["a.org"]
+[verifier]
+environment_mode = "separate"
+[verifier.environment]
+docker_image = "debian"
 [[verifier.collect]]
 command = "dump"
 [environment]
@@ -28,15 +32,14 @@ mcp_servers = [{ name = "x", url = "http://x" }]
 [environment.healthcheck]
 command = "true"
 [[steps]]
-name = "a"`;
+name = "a"
+[steps.verifier]
+environment_mode = "shared"`;
     expect(fields(text)).to.deep.equal([]);
   });
 
   const refused: [string, string][] = [
-    ['steps[1].verifier.environment_mode', `${TWO}verifier = { environment_mode = "separate" }`],
     ['steps[1].artifacts', `${TWO}artifacts = [{ source = "/a", service = "db" }]`],
-    ['verifier.environment_mode', '[verifier]\nenvironment_mode = "separate"'],
-    ['verifier.environment', '[verifier.environment]'],
     ['verifier.collect', '[[verifier.collect]]\ncommand = "x"\nservice = "db"'],
     ['environment.os', '[environment]\nos = "windows"'],
     ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],

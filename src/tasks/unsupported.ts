@@ -9,9 +9,6 @@ export interface Unsupported {
   reason: string;
 }
 
-const separate = ({ verifier }: Pick<StepConfig, 'verifier'>): boolean =>
-  verifier.environment_mode === 'separate';
-
 const environmentRows: [string, (environment: EnvironmentConfig) => boolean, string][] = [
   ['os', ({ os }) => os !== 'linux', 'only linux is supported'],
   ['tpu', ({ tpu }) => tpu !== undefined, 'TPUs are not supported'],
@@ -19,18 +16,6 @@ const environmentRows: [string, (environment: EnvironmentConfig) => boolean, str
 
 const artifact = (entry: ArtifactConfig): Exclude<ArtifactConfig, string> =>
   typeof entry === 'string' ? { source: entry } : entry;
-
-/** What a task says of all steps, or a step of itself. */
-type Said = Pick<StepConfig, 'agent' | 'verifier' | 'artifacts'>;
-
-const rows: [string, (said: Said) => boolean, string][] = [
-  ['verifier.environment_mode', separate, 'only a shared verifier is supported yet'],
-  [
-    'verifier.environment',
-    ({ verifier }) => verifier.environment !== undefined,
-    'a verifier with its own environment is not supported yet',
-  ],
-];
 
 /** Services of a task, or of one of its steps: `prefix` stands before the fields' names. */
 function servicesOf(
@@ -47,21 +32,14 @@ function servicesOf(
     .map(([field]) => ({ field: prefix + field, reason }));
 }
 
-const rowsOf = (said: Said, prefix = ''): Unsupported[] =>
-  rows.filter(([, applies]) => applies(said)).map(([field, , reason]) => ({ field: prefix + field, reason }));
-
 /** Every field of a task.toml that this version does not run; empty when it runs all of it. */
 export function unsupportedFields(config: TaskConfig): Unsupported[] {
   return [
     ...environmentRows
       .filter(([, applies]) => applies(config.environment))
       .map(([field, , reason]) => ({ field: `environment.${field}`, reason })),
-    ...rowsOf(config),
     ...servicesOf(config),
-    ...(config.steps ?? []).flatMap((step, index) => [
-      ...rowsOf(step, `steps[${index}].`),
-      ...servicesOf(step, `steps[${index}].`),
-    ]),
+    ...(config.steps ?? []).flatMap((step, index) => servicesOf(step, `steps[${index}].`)),
   ];
 }
 

@@ -71,7 +71,6 @@ describe('tasks that cannot be run', () => {
   const syntax = trial('toml-syntax', { toml: '[agent\ntimeout_sec = 3\n' });
   const value = trial('toml-value', { toml: '[agent]\ntimeout_sec = "soon"\n' });
   const steps = trial('toml-steps', { agent: 'true', toml: '[[steps]]\nname = "first"\n' });
-  const separate = trial('toml-separate', { toml: '[verifier]\nenvironment_mode = "separate"\n' });
   const noTests = trial('no-tests', { files: { 'tests__test.sh': '' } });
   const unsolved = trial('no-solution', { spec: { agent: { name: 'oracle' } } });
 
@@ -81,8 +80,6 @@ describe('tasks that cannot be run', () => {
     value.fails('TaskInvalid', /agent\.timeout_sec/));
   it('a step without its instruction is TaskInvalid, with the file', () =>
     steps.fails('TaskInvalid', /steps\/first\/instruction\.md/));
-  it('a separate verifier is TaskUnsupported, with its field', () =>
-    separate.fails('TaskUnsupported', /verifier\.environment_mode/));
   it('an oracle without a solution is TaskInvalid', () => unsolved.fails('TaskInvalid', /solve\.sh/));
   it('an empty test script leaves no reward', () => noTests.fails('RewardMissing'));
 });

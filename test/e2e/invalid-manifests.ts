@@ -35,9 +35,6 @@ const many = (count: number, item: (index: number) => unknown): unknown[] =>
 /** What the API describes and this version does not run yet. */
 export const unsupported: Refusal[] = [
   ['sidecars', { environment: { sidecars: [{ name: 'db', image: 'postgres' }] } }, 'sidecars'],
-  ['a separate verifier', { verifier: { mode: 'Separate' } }, 'verifier.mode'],
-  ['an image for the verifier', { verifier: { image: 'debian' } }, 'verifier.image'],
-  ['a build for the verifier', { verifier: { build: validTaskBuild } }, 'verifier.build'],
   ['an agent that this version does not bring', { agent: { name: 'claude-code' } }, 'agent.name'],
   ['two platforms of a build', build({ platforms: ['linux/amd64', 'linux/arm64'] }), 'platforms'],
 ];
@@ -55,6 +52,17 @@ export const contradictory: Refusal[] = [
     'an environment with two images',
     { environment: { buildRef: { name: 'hello' } } },
     'image, buildRef and build',
+  ],
+  [
+    'a verifier with two images',
+    { verifier: { mode: 'Separate', image: 'debian', build: validTaskBuild } },
+    'verifier.image and verifier.build',
+  ],
+  ['an image for a shared verifier', { verifier: { image: 'debian' } }, 'verifier.mode: Separate'],
+  [
+    'a build for a shared verifier',
+    { verifier: { mode: 'Shared', build: validTaskBuild } },
+    'verifier.mode: Separate',
   ],
   ['a custom agent without run', { agent: { name: 'custom' } }, 'run is required'],
   ['the oracle with run', { agent: { run: 'true' } }, 'run is required'],

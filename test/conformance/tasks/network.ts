@@ -10,7 +10,7 @@ const straight = `timeout 2 bash -c 'exec 3<>/dev/tcp/192.0.2.1/443'`;
 const ask = (host: string, file: string): string => `${reaches(host)}\nreaches > ${file} 2>&1 || true`;
 const refusedIn = (file: string): string => `! grep -q " 200" ${file}`;
 
-const rules = from('models/task/config.py: network_mode, allowed_hosts; network_policy.py', [
+export const NETWORK: Rule[] = from('models/task/config.py: network_mode, allowed_hosts; network_policy.py', [
   {
     task: 'network-none',
     rule: '`no-network`: solution and tests reach nothing.',
@@ -61,5 +61,3 @@ const rules = from('models/task/config.py: network_mode, allowed_hosts; network_
     oracle: earns(1),
   },
 ]);
-
-export const NETWORK: Rule[] = rules.map((rule) => ({ ...rule, pending: 'network' }));

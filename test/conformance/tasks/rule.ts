@@ -4,9 +4,6 @@ import type { TrialFailedReason } from '../../../src/crds/reasons.ts';
 export const AGENTS = ['oracle', 'nop'] as const;
 export type AgentName = (typeof AGENTS)[number];
 
-/** What these tasks need has not been tried with them yet: they are written and skipped. */
-export type Pending = 'network' | 'separate';
-
 /** Text, or what text alone cannot say. */
 export type TaskFile = string | { text: string; mode: number } | { link: string } | { bytes: number };
 
@@ -45,7 +42,6 @@ export interface Rule {
   results?: Record<string, RegExp | boolean>;
   /** Where we do not do as Harbor does: what it does, and why we do not. */
   differs?: { harbor: string; because: string };
-  pending?: Pending;
 }
 
 export const earns = (reward: number | Record<string, number>, exception?: string): Expected => ({

@@ -4,7 +4,7 @@ import type { Rule } from './rule.ts';
 
 const SEPARATE = '[verifier]\nenvironment_mode = "separate"\n';
 
-const rules = from('models/task/verifier_mode.py', [
+export const SEPARATE_VERIFIER: Rule[] = from('models/task/verifier_mode.py', [
   {
     task: 'separate',
     rule: 'A separate verifier has a fresh container of the agent’s image, with the tests.',
@@ -60,5 +60,3 @@ const rules = from('models/task/verifier_mode.py', [
     oracle: earns(1),
   },
 ]);
-
-export const SEPARATE_VERIFIER: Rule[] = rules.map((rule) => ({ ...rule, pending: 'separate' }));

@@ -17,7 +17,7 @@ const SMALL = ['--cpus', '0.05', '--memory', '64Mi', '--storage', '1Gi'];
 /** For all of them, beside the other stories. */
 const ALL_MS = 15 * 60_000;
 
-const rulesOf = (agent: AgentName): Rule[] => RULES.filter((rule) => rule[agent] && !rule.pending);
+const rulesOf = (agent: AgentName): Rule[] => RULES.filter((rule) => rule[agent]);
 
 /** What came of each task, by its name. */
 type Results = Map<string, Found | Refused>;
@@ -86,8 +86,7 @@ describe('Harbor’s format', () => {
   for (const [chapter, rules] of Object.entries(CHAPTERS))
     describe(chapter, () => {
       for (const rule of rules)
-        it(rule.rule, function () {
-          if (rule.pending) this.skip();
+        it(rule.rule, () => {
           const wrong = AGENTS.flatMap((agent) => {
             const expected = rule[agent];
             const told = expected && difference(rule, expected, results[agent].get(rule.task));

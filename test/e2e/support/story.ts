@@ -201,7 +201,9 @@ export class Story {
     await this.start();
     const runs = (pod: Pod | undefined): boolean =>
       pod?.metadata.deletionTimestamp === undefined &&
-      (pod?.status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false);
+      [...(pod?.status?.initContainerStatuses ?? []), ...(pod?.status?.containerStatuses ?? [])].some(
+        ({ name, state }) => name === CONTAINERS.task && state?.running !== undefined,
+      );
     const ask = (): Pod | undefined => {
       const latest = this.pods.at(-1);
       return latest && runs(latest) ? latest : undefined;
