@@ -115,7 +115,8 @@ describe('a separate verifier', () => {
     const done = await late.earns(1);
     expect(done.status?.exception?.type).to.equal('AgentTimeoutError');
   });
-  it('whose image is not to be had ends the Trial, and says so', () => unpulled.fails('ImagePullFailed'));
+  it('whose image is not to be had ends the Trial before the agent runs', () =>
+    unpulled.fails('ImageNotFound', /image of the verifier/));
   it('runs without root where the agent does', async () => expectClean(await restricted.earns(1)));
 });
 

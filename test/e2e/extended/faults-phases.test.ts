@@ -36,7 +36,7 @@ describe('in every phase of a Trial at once', function () {
   it('the courier may be killed: the attempt is CourierFailed, whatever was known, and the next one earns the reward', async () => {
     const trials = inEveryPhaseOfPods('courier');
     const pods = await trials.arrive();
-    await Promise.all(pods.map((pod) => killContainer(pod, CONTAINERS.courier)));
+    await Promise.all(pods.map(({ pod }) => killContainer(pod, CONTAINERS.courier)));
     await trials.arriveAgain();
     await trials.release();
     const again = async (story: Story): Promise<void> => {
@@ -52,14 +52,17 @@ describe('in every phase of a Trial at once', function () {
     const trials = inEveryPhaseOfPods('orphaned');
     const pods = await trials.arrive();
     // Nothing but sbd runs any more where the results are stored.
-    await Promise.all(pods.slice(0, -1).map((pod) => killAllButFirst(pod, CONTAINERS.task)));
+    await Promise.all(pods.slice(0, -1).map(({ pod, container }) => killAllButFirst(pod, container)));
     await Promise.all([
       failsAtOnce(trials.installing, 'AgentSetupFailed', /signal 9/),
       failsAtOnce(trials.judging, 'RewardMissing', /signal 9/),
+      failsAtOnce(trials.judgingApart, 'RewardMissing', /signal 9/),
     ]);
-    const worked = await trials.working.earnsAtOnce(1);
-    expect(worked.status?.exception).to.include({ type: 'NonZeroAgentExitCodeError' });
-    await isStored(worked);
+    for (const story of [trials.working, trials.inSecondStep]) {
+      const worked = await story.earnsAtOnce(1);
+      expect(worked.status?.exception).to.include({ type: 'NonZeroAgentExitCodeError' });
+      await isStored(worked);
+    }
     await trials.release([trials.checked]);
     await Promise.all([trials.checked, trials.uploading, trials.fresh].map(earnsAtOnce));
   });
@@ -67,7 +70,7 @@ describe('in every phase of a Trial at once', function () {
   it('sbd may be killed: that ends the container and the Trial, but for a reward that is being stored', async () => {
     const trials = inEveryPhaseOfPods('headless');
     const pods = await trials.arrive();
-    await Promise.all(pods.map((pod) => killContainer(pod, CONTAINERS.task)));
+    await Promise.all(pods.map(({ pod, container }) => killContainer(pod, container)));
     await Promise.all(trials.held.map((story) => failsAtOnce(story, 'TaskContainerExited', /137/)));
     await Promise.all([trials.uploading, trials.fresh].map(earnsAtOnce));
   });

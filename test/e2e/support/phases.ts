@@ -1,6 +1,7 @@
 /** Trials that are in all phases at once, for a fault to meet them there. */
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Pod } from '../../../src/kube/kinds.ts';
+import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import { ConfigMap } from '../../../src/kube/kinds.ts';
 import { trialPrefix } from '../../../src/results/keys.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
@@ -8,6 +9,14 @@ import { hold, type Story } from './story.ts';
 import { ownTrial } from './stories.ts';
 import { reward } from './task.ts';
 import { world } from './world.ts';
+
+/** A Pod, and the container in which its phase runs. */
+export interface Held {
+  pod: Pod;
+  container: string;
+}
+
+const SEPARATE = '[verifier]\nenvironment_mode = "separate"\n';
 
 /** Trials whose Pods wait in one phase each until the test lets them go on. */
 function heldInPods(prefix: string) {
@@ -25,20 +34,42 @@ function heldInPods(prefix: string) {
     }),
     working: ownTrial(`${prefix}-working`, { agent: hold('work') }),
     judging: ownTrial(`${prefix}-judging`, { tests: `${hold('judge')}\n${reward(1)}` }),
+    judgingApart: ownTrial(`${prefix}-judging-apart`, {
+      toml: SEPARATE,
+      tests: `${hold('judge')}\n${reward(1)}`,
+    }),
+    inSecondStep: ownTrial(`${prefix}-second-step`, {
+      toml: '[[steps]]\nname = "one"\n[[steps]]\nname = "two"\n',
+      files: {
+        'steps__one__instruction.md': 'One.\n',
+        'steps__two__instruction.md': 'Two.\n',
+        'steps__one__solution__solve.sh': '#!/bin/sh\ntrue\n',
+        'steps__two__solution__solve.sh': `#!/bin/sh\n${hold('second')}\n`,
+      },
+      spec: { agent: { name: 'oracle' } },
+    }),
   };
-  const markers: [Story, string][] = [
+  const markers: [Story, string, string?][] = [
     [held.checked, 'health'],
     [held.installing, 'install'],
     [held.working, 'work'],
     [held.judging, 'judge'],
+    [held.judgingApart, 'judge', CONTAINERS.verifier],
+    [held.inSecondStep, 'second'],
   ];
   return {
     held,
-    /** Resolves to the Pods, in which each has come to its phase. */
-    arrive: (): Promise<Pod[]> => Promise.all(markers.map(([story, marker]) => story.reaches(marker))),
+    /** Resolves when each has come to its phase. */
+    arrive: (): Promise<Held[]> =>
+      Promise.all(
+        markers.map(async ([story, marker, container = CONTAINERS.task]) => ({
+          pod: await story.reaches(marker, container),
+          container,
+        })),
+      ),
     release: async (only: Story[] = Object.values(held)): Promise<void> => {
       const released = markers.filter(([story]) => only.includes(story));
-      await Promise.all(released.map(([story, marker]) => story.release(marker)));
+      await Promise.all(released.map(([story, marker, container]) => story.release(marker, container)));
     },
   };
 }
@@ -74,7 +105,7 @@ export function inEveryPhaseOfPods(prefix: string) {
   const uploading = uploadsForLong(`${prefix}-uploading`, hold('fill'));
   const fresh = ownTrial(`${prefix}-fresh`);
   const all = [...Object.values(held), uploading];
-  const areHeld = async (): Promise<Pod[]> => {
+  const areHeld = async (): Promise<Held[]> => {
     const [pods] = await Promise.all([arrive(), uploading.reaches('fill')]);
     return pods;
   };
@@ -83,13 +114,13 @@ export function inEveryPhaseOfPods(prefix: string) {
     uploading,
     fresh,
     held: Object.values(held),
-    /** Resolves to the Pods of those that are held and the one that uploads; the last Trial was made just now. */
-    arrive: async (): Promise<Pod[]> => {
+    /** Resolves to where those are that are held, then the one that uploads; the last Trial was made just now. */
+    arrive: async (): Promise<Held[]> => {
       const pods = await areHeld();
       await uploading.release('fill');
       const pod = await uploadBegins(uploading);
       await fresh.start();
-      return [...pods, pod];
+      return [...pods, { pod, container: CONTAINERS.task }];
     },
     /** Resolves when all but the last are held in their second attempt. */
     arriveAgain: async (): Promise<void> => {

@@ -196,13 +196,13 @@ export class Story {
       .flatMap(({ metadata }) => world().pods.by('owner', metadata.uid ?? ''));
   }
 
-  /** Waits for the latest attempt's Pod to run its task container. */
+  /** Waits for the latest attempt's Pod to run a container of the task's. */
   async running(seconds = 120): Promise<Pod> {
     await this.start();
     const runs = (pod: Pod | undefined): boolean =>
       pod?.metadata.deletionTimestamp === undefined &&
       [...(pod?.status?.initContainerStatuses ?? []), ...(pod?.status?.containerStatuses ?? [])].some(
-        ({ name, state }) => name === CONTAINERS.task && state?.running !== undefined,
+        ({ name, state }) => name !== CONTAINERS.courier && state?.running !== undefined,
       );
     const ask = (): Pod | undefined => {
       const latest = this.pods.at(-1);
@@ -211,22 +211,22 @@ export class Story {
     return eventually(`Trial ${this.name}: a running Pod`, ask, seconds);
   }
 
-  /** Waits until a phase has come to `hold(marker)`, in the latest attempt. */
-  async reaches(marker: string, seconds = 120): Promise<Pod> {
-    const pod = await this.running(seconds);
+  /** Waits until a phase has come to `hold(marker)` in its container, in the latest attempt. */
+  async reaches(marker: string, container: string = CONTAINERS.task): Promise<Pod> {
+    const pod = await this.running();
     const { namespace = '', name } = pod.metadata;
     const said = async (): Promise<boolean> => {
-      const log = await world().kube.log({ namespace, name }, { container: CONTAINERS.task, tailLines: 100 });
+      const log = await world().kube.log({ namespace, name }, { container, tailLines: 100 });
       return log.includes(`@${marker}`);
     };
-    await eventuallyTrue(`Trial ${this.name}: @${marker} in the log of ${name}`, said, seconds);
+    await eventuallyTrue(`Trial ${this.name}: @${marker} in the log of ${name}`, said, 120);
     return pod;
   }
 
   /** Lets `hold(marker)` go on. */
-  async release(marker: string): Promise<void> {
+  async release(marker: string, container: string = CONTAINERS.task): Promise<void> {
     const { metadata } = await this.running();
-    await this.exec(metadata.name, ['touch', `/tmp/go-${marker}`]);
+    await this.exec(metadata.name, ['touch', `/tmp/go-${marker}`], container);
   }
 
   /** Runs a command in a container of a Pod; resolves to its standard output. */
