@@ -93,9 +93,9 @@ describe('what crosses to a separate verifier', () => {
       expect(crossed.found.skipped.map(({ reason }) => reason)).to.include('TooMany');
   });
 
-  it('is one file under its own name', async () => {
-    put('artifacts/answer', 'yes');
-    const answer = found({ from: 'artifacts/answer', to: '/app/answer' });
+  it('is one file under the name that it had, whatever it is stored as', async () => {
+    put('artifacts/other.txt', 'yes');
+    const answer = found({ from: 'artifacts/other.txt', to: '/app/answer' });
     expect(answer?.kind).to.equal('file');
     const into = mkdtempSync(join(root, 'out-'));
     await pipeline(answer!.archive(), unpackTar(into));

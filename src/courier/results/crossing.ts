@@ -23,7 +23,7 @@ export interface Crossing {
 /** What was found of a crossing; undefined where there is nothing. */
 export interface Found {
   kind: 'file' | 'folder';
-  /** The archive, made anew each time: a folder's entries relative to it, a file under its own name. */
+  /** The archive, made anew each time: a folder's entries relative to it, a file under the name that it has there. */
   archive: () => Readable;
   skipped: Skipped[];
 }
@@ -58,7 +58,7 @@ function walkOf({ from, to, without = [] }: Crossing, limits: Limits): Walk {
   return new Walk(limits, { whole: true, without: isLeftOut });
 }
 
-function find(logs: string, { from }: Crossing, walk: Walk): Found | undefined {
+function find(logs: string, { from, to }: Crossing, walk: Walk): Found | undefined {
   const name = posix.basename(from);
   const inParent = (folder: number): 'file' | 'folder' | undefined => {
     const stats = lookAt(below(folder, name));
@@ -84,11 +84,13 @@ function find(logs: string, { from }: Crossing, walk: Walk): Found | undefined {
     })),
     ...stays.map(({ path, target }): TarEntry => ({ name: path, kind: 'link', mode: 0o777, target })),
   ];
-  const relative = (entry: TarEntry): TarEntry =>
-    kind === 'file' ? entry : { ...entry, name: posix.relative(name, entry.name) };
+  const there = (entry: TarEntry): TarEntry => ({
+    ...entry,
+    name: kind === 'file' ? posix.basename(to) : posix.relative(name, entry.name),
+  });
   return {
     kind,
-    archive: () => tarOf(entries().map(relative)),
+    archive: () => tarOf(entries().map(there)),
     skipped: [...walk.skipped, ...leaves.map(({ path }) => ({ path, reason: 'Symlink' as const }))],
   };
 }

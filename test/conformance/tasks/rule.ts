@@ -61,8 +61,8 @@ const REWARD_FILE = '/logs/verifier/reward.txt';
 const JSON_FILE = '/logs/verifier/reward.json';
 
 /** Lines of a verifier. */
-export const text = (contents: string): string => `printf '${contents}' > ${REWARD_FILE}`;
-export const json = (contents: string): string => `printf '${contents}' > ${JSON_FILE}`;
+export const text = (contents: string): string => `printf -- '${contents}' > ${REWARD_FILE}`;
+export const json = (contents: string): string => `printf -- '${contents}' > ${JSON_FILE}`;
 /** Reward 1 where the condition of the shell holds, else 0; what was compared is in test-stdout.txt. */
 export const checks = (condition: string): string =>
   `set -x\nif ${condition}\nthen echo 1 > ${REWARD_FILE}\nelse echo 0 > ${REWARD_FILE}\nfi`;

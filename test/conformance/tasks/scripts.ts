@@ -11,7 +11,7 @@ const solutions = from('agents/oracle.py: run', [
     solution: 'touch /tmp/done; exit 3',
     tests: DONE,
     oracle: earns(1),
-    results: { 'agent/exit-code.txt': /^3$/ },
+    results: { 'agent/exit-code.txt': /^3\n?$/ },
   },
   {
     task: 'solution-output',

@@ -1,5 +1,5 @@
 /** Tests in a container of their own. */
-import { checks, earns, ENVIRONMENT, from } from './rule.ts';
+import { checks, earns, ENVIRONMENT, fails, from, IMAGE } from './rule.ts';
 import type { Rule } from './rule.ts';
 
 const SEPARATE = '[verifier]\nenvironment_mode = "separate"\n';
@@ -26,12 +26,18 @@ export const SEPARATE_VERIFIER: Rule[] = from('models/task/verifier_mode.py', [
     nop: earns(0),
   },
   {
-    task: 'separate-image',
+    task: 'separate-environment',
     rule: 'verifier.environment is an environment of its own, which makes the verifier separate.',
-    toml: `[verifier.environment]\ndocker_image = "debian:bookworm-slim"\nworkdir = "/srv"\nenv = { A = "verifier" }\n${ENVIRONMENT}env = { A = "agent", B = "agent" }\n`,
+    toml: `[verifier.environment]\nworkdir = "/srv"\nenv = { A = "verifier" }\n${ENVIRONMENT}env = { A = "agent", B = "agent" }\n`,
     solution: 'touch /tmp/done',
     tests: checks('[ "$PWD,$A,$B" = "/srv,verifier," ] && [ ! -e /tmp/done ]'),
     oracle: earns(1),
+  },
+  {
+    task: 'separate-image',
+    rule: 'An image of verifier.environment has the tests itself: those of the task are not put into it.',
+    toml: `[verifier.environment]\ndocker_image = "${IMAGE}"\n${ENVIRONMENT}`,
+    nop: fails('RewardMissing', 'RewardFileNotFoundError'),
   },
   {
     task: 'separate-built',
