@@ -100,6 +100,11 @@ export interface Store<T extends KubeObject> {
   by(index: string, value: string): T[];
   /** True once the first list was taken in. */
   readonly synced: boolean;
+  /**
+   * True where what it holds is known to be no older than `STALE_MS`: the watch has been heard since. After a longer silence it is not at once, since
+   * what happened meanwhile is still on its way.
+   */
+  readonly fresh: boolean;
 }
 
 /** What a reconcile asks for next. Nothing: done until the next event. */

@@ -17,7 +17,8 @@ export interface UploadFile {
 /**
  * A grant is good for so long, as the store itself sees to: less than passes between the silence of a node and the next attempt, by the tolerations and
  * the grace period of a Trial's Pod. A node that comes back goes on in the middle of what it did, and the files of its attempt must not lie
- * over those of the next one. The courier begins nothing with a grant that is half as old.
+ * over those of the next one. The courier begins nothing with a grant that is half as old, and the broker gives none on a cache that has not heard
+ * of the API server lately (`STALE_MS`): it may have been frozen with that node.
  */
 export const GRANT_SECONDS = 60;
 

@@ -9,7 +9,8 @@ export interface ObjectIdentity {
   uid: string;
 }
 
-export type Kept<T extends KubeObject> = [kind: Kind<T>, store: Store<T>];
+/** `lately`: a cache that may have missed what happened is not good enough. */
+export type Kept<T extends KubeObject> = [kind: Kind<T>, store: Store<T>, asOf?: 'lately'];
 
 /** Resolves the very object with that UID (one that took its name later is another), undefined where there is none, or 503 where too much was asked for. */
 export type Find = <T extends KubeObject>(
@@ -41,10 +42,11 @@ export function finder({ kube, now }: { kube: KubeClient; now: () => Date }): Fi
     return answer;
   };
 
-  return async <T extends KubeObject>([kind, store]: Kept<T>, identity: ObjectIdentity) => {
+  return async <T extends KubeObject>(kept: Kept<T>, identity: ObjectIdentity) => {
+    const cached = heldIn(kept, identity);
+    if (cached) return cached;
+    const [kind] = kept;
     const { namespace, name, uid } = identity;
-    const cached = store.get({ namespace, name });
-    if (cached?.metadata.uid === uid) return cached;
     forget(remembered, now().getTime());
     const id = [kind.plural, namespace, name, uid].join('/');
     const known = remembered.get(id)?.answer;
@@ -53,6 +55,15 @@ export function finder({ kube, now }: { kube: KubeClient; now: () => Date }): Fi
     const live = (await (known ?? ask(kind, identity, id))) as T | undefined;
     return live?.metadata.uid === uid ? live : undefined;
   };
+}
+
+function heldIn<T extends KubeObject>(
+  [, store, asOf]: Kept<T>,
+  { uid, ...key }: ObjectIdentity,
+): T | undefined {
+  const cached = store.get(key);
+  const isGood = cached?.metadata.uid === uid && (asOf === undefined || store.fresh);
+  return isGood ? cached : undefined;
 }
 
 /** All are remembered for the same time, so the oldest are first. */

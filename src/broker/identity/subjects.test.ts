@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
+import { ApiError } from '../../kube/errors.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import { cacheOf, TestCluster } from '../../../test/support/broker/cluster.ts';
 import {
@@ -89,6 +90,18 @@ describe('subject of a Pod', () => {
       'get jobs/evals/solve-1',
       'get trials/evals/solve',
     ]);
+  });
+
+  it('is asked for at the API server where the cache has heard nothing lately: another attempt may be under way', async () => {
+    const stale = { ...cacheOf(trial), fresh: false };
+    cluster.put(TrialKind, trial);
+    expect(await trialOf(trialPod(trial), { trials: stale })).to.include({ attempt: 1 });
+    cluster.put(TrialKind, afterAttempts(trial, 2));
+    expect(await trialOf(trialPod(trial), { trials: stale })).to.include({ reason: 'OlderAttempt' });
+    expect(cluster.calls).to.deep.equal(['get trials/evals/solve', 'get trials/evals/solve']);
+    cluster.down = true;
+    const failure = await trialOf(trialPod(trial), { trials: stale }).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(ApiError);
   });
 
   it('is nobody once the Pod is gone', async () => {

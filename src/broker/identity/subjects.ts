@@ -60,7 +60,8 @@ async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSu
   const run = await runOf(sources, identity, {
     label: LABEL.trial,
     carrier: CONTAINERS.courier,
-    kept: [TrialKind, sources.trials],
+    // A replica that was frozen, or is cut off, holds the Trial as it was: a later attempt may be under way elsewhere.
+    kept: [TrialKind, sources.trials, 'lately'],
   });
   if (isRefused(run)) return run;
   const { job, owner: trial } = run;

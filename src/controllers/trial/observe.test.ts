@@ -40,6 +40,7 @@ const storeOf = <T extends KubeObject>(...objects: T[]): Store<T> => ({
   by: (_index, uid) =>
     objects.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid)),
   synced: true,
+  fresh: true,
 });
 
 /** Whether an object has the labels that a selector names; values are not looked at. */

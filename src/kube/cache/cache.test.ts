@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { configMap } from '../../../test/support/kube.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { ConfigMap } from '../kinds.ts';
 import { ObjectCache } from './cache.ts';
 import { compareVersions } from './versions.ts';
@@ -54,6 +55,24 @@ describe('object cache', () => {
     cache.addIndex('name', ({ metadata }) => [metadata.name]);
     expect(cache.by('name', 'a')).to.have.length(1);
     expect(() => cache.by('shape', 'round')).to.throw('no index shape; known: colour, name');
+  });
+
+  it('is fresh while it hears of the API server, and after a silence not before what happened meanwhile has come', async () => {
+    const clock = new ManualClock();
+    const heard = new ObjectCache(ConfigMap, clock);
+    const after = async (ms: number, hears = true): Promise<boolean> => {
+      await clock.advance(ms);
+      if (hears) heard.heard();
+      return heard.fresh;
+    };
+    expect([await after(0, false), await after(0), await after(1000), await after(1000)]).to.deep.equal([
+      false,
+      false,
+      false,
+      true,
+    ]);
+    expect([await after(20_000, false), await after(1, false)]).to.deep.equal([true, false]);
+    expect([await after(60_000), await after(1999), await after(1)]).to.deep.equal([false, false, true]);
   });
 
   it('orders versions of any length', () => {

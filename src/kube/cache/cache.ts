@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from '../../async/clock.ts';
 import type { Kind, KubeObject, ObjectKey, Store } from '../types.ts';
 import { compareVersions } from './versions.ts';
 
@@ -20,6 +21,11 @@ export interface WatchedStore<T extends KubeObject> extends Store<T> {
   /** Tells `listener` of every later change; the returned function ends that. */
   subscribe(listener: Listener<T>): () => void;
 }
+
+/** Who has heard nothing for so long may have been frozen with the node, or cut off from the API server. Milliseconds. */
+export const STALE_MS = 20_000;
+/** What happened in a silence is heard within this time after it. Milliseconds. */
+const SETTLE_MS = 2000;
 
 /** `namespace/name`, or `name` for cluster-scoped kinds. */
 export function keyString(key: ObjectKey): string {
@@ -66,11 +72,27 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
   readonly #indexes = new Map<string, Index<T>>();
   readonly #listeners = new Set<Listener<T>>();
   readonly #whenSynced = Promise.withResolvers<void>();
+  readonly #clock: Pick<Clock, 'monotonic'>;
   #synced = false;
   #version: string | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #settledAt = Number.POSITIVE_INFINITY;
 
-  constructor(kind: Kind<T>) {
+  constructor(kind: Kind<T>, clock: Pick<Clock, 'monotonic'> = systemClock) {
     this.kind = kind;
+    this.#clock = clock;
+  }
+
+  get fresh(): boolean {
+    const now = this.#clock.monotonic();
+    return now - this.#heardAt <= STALE_MS && now >= this.#settledAt;
+  }
+
+  /** The API server has said something, if only that nothing has changed. */
+  heard(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#heardAt > STALE_MS) this.#settledAt = now + SETTLE_MS;
+    this.#heardAt = now;
   }
 
   get synced(): boolean {

@@ -57,7 +57,7 @@ export class Caches {
       fieldSelector,
     ]);
     const known = this.#watched.get(id)?.cache as ObjectCache<T> | undefined;
-    const cache = known ?? new ObjectCache<T>(kind);
+    const cache = known ?? new ObjectCache<T>(kind, this.#options.clock);
     for (const [name, indexer] of Object.entries(indexers)) cache.addIndex(name, indexer);
     if (known) return cache;
     const reflector = this.#reflector(cache, options, transform);

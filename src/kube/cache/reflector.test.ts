@@ -3,6 +3,7 @@ import { ApiServer, type ApiServerOptions } from '../../../test/support/api-serv
 import type { WatchEnd } from '../../../test/support/api-server/faults.ts';
 import { configMap, connectTo, fastClock, until } from '../../../test/support/kube.ts';
 import type { Kube } from '../connect.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { ConfigMap } from '../kinds.ts';
 import { ObjectCache, type Change } from './cache.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
@@ -168,6 +169,25 @@ describe('reflector', () => {
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(watches()).to.have.length(1);
     expect(Number(cache.version)).to.be.at.least(1000);
+  });
+
+  it('has its cache fresh by bookmarks alone, and stale in a silence', async () => {
+    await open({ bookmarkMs: 10 });
+    const clock = new ManualClock();
+    cache = new ObjectCache(ConfigMap, clock);
+    await follow();
+    const heard = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200));
+    await clock.advance(2000);
+    await heard();
+    expect(cache.fresh).to.equal(true);
+    await clock.advance(15_000);
+    await heard();
+    await clock.advance(15_000);
+    expect(cache.fresh).to.equal(true);
+    stop.abort();
+    await Promise.all(running.splice(0));
+    await clock.advance(20_001);
+    expect(cache.fresh).to.equal(false);
   });
 
   for (const how of ['truncate', 'garbage', 'drop', 'end'] satisfies WatchEnd[]) {

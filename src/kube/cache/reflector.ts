@@ -113,6 +113,7 @@ export class Reflector<T extends KubeObject> {
       });
       for await (const line of readLines(body)) {
         watchdog.touch();
+        this.#options.cache.heard();
         this.#onLine(line);
       }
     } catch (error) {

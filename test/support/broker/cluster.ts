@@ -79,12 +79,13 @@ export class TestCluster {
   }
 }
 
-/** A watch cache that holds what it is given. */
+/** A watch cache that holds what it is given, and has heard of the API server lately. */
 export function cacheOf<T extends KubeObject>(...objects: T[]): Store<T> {
   const same = (object: T, { namespace, name }: ObjectKey): boolean =>
     object.metadata.namespace === namespace && object.metadata.name === name;
   return {
     synced: true,
+    fresh: true,
     list: () => objects,
     by: () => [],
     get: (key) => objects.find((object) => same(object, key)),
