@@ -196,24 +196,26 @@ export class Story {
       .flatMap(({ metadata }) => world().pods.by('owner', metadata.uid ?? ''));
   }
 
-  /** Waits for the latest attempt's Pod to run a container of the task's. */
-  async running(seconds = 120): Promise<Pod> {
+  /** Waits for the latest attempt's Pod to run a container of the task's, or this one. */
+  async running(container?: string): Promise<Pod> {
     await this.start();
+    const isMeant = (name: string): boolean =>
+      container === undefined ? name !== CONTAINERS.courier : name === container;
     const runs = (pod: Pod | undefined): boolean =>
       pod?.metadata.deletionTimestamp === undefined &&
       [...(pod?.status?.initContainerStatuses ?? []), ...(pod?.status?.containerStatuses ?? [])].some(
-        ({ name, state }) => name !== CONTAINERS.courier && state?.running !== undefined,
+        ({ name, state }) => isMeant(name) && state?.running !== undefined,
       );
     const ask = (): Pod | undefined => {
       const latest = this.pods.at(-1);
       return latest && runs(latest) ? latest : undefined;
     };
-    return eventually(`Trial ${this.name}: a running Pod`, ask, seconds);
+    return eventually(`Trial ${this.name}: a running Pod`, ask, 120);
   }
 
   /** Waits until a phase has come to `hold(marker)` in its container, in the latest attempt. */
   async reaches(marker: string, container: string = CONTAINERS.task): Promise<Pod> {
-    const pod = await this.running();
+    const pod = await this.running(container);
     const { namespace = '', name } = pod.metadata;
     const said = async (): Promise<boolean> => {
       const log = await world().kube.log({ namespace, name }, { container, tailLines: 100 });
@@ -225,7 +227,7 @@ export class Story {
 
   /** Lets `hold(marker)` go on. */
   async release(marker: string, container: string = CONTAINERS.task): Promise<void> {
-    const { metadata } = await this.running();
+    const { metadata } = await this.running(container);
     await this.exec(metadata.name, ['touch', `/tmp/go-${marker}`], container);
   }
 
