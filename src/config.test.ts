@@ -58,6 +58,14 @@ describe('config', () => {
     );
   });
 
+  it('has verifiers share the agent’s container unless it says otherwise', () => {
+    expect(readConfig(complete).verifierMode).to.equal('Shared');
+    expect(readConfig({ ...complete, SB_VERIFIER_MODE: 'Separate' }).verifierMode).to.equal('Separate');
+    expect(() => readConfig({ ...complete, SB_VERIFIER_MODE: 'separate' })).to.throw(
+      'SB_VERIFIER_MODE: separate is not one of Shared, Separate',
+    );
+  });
+
   it('refuses a mirror that is no pair', () => {
     expect(() => readConfig({ ...complete, SB_REGISTRY_MIRRORS: 'docker.io' })).to.throw(
       'SB_REGISTRY_MIRRORS: docker.io',

@@ -66,6 +66,7 @@ export class SbOperator extends WatchingOperator {
         ...network,
         tasks,
         gpus,
+        verifierMode: config.verifierMode,
         lookups,
         logLinks,
         platform,

@@ -71,7 +71,7 @@ const OTHER_VERIFIERS = 'the Job was made for other separate verifiers than the 
 function compiledAs({ trial, verifiers }: TrialSubject, { task }: Found): Compiled | undefined {
   const made = ['agent', ...Object.keys(verifiers)];
   for (const verifierMode of VERIFIER_MODES) {
-    const compiled = compile(trial.spec, task, { verifierMode });
+    const compiled = compile(trial.spec, task, { installation: { verifierMode } });
     if (isDeepStrictEqual(Object.keys(compiled.environments), made)) return compiled;
   }
   return undefined;

@@ -3,6 +3,7 @@ import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
 import { egressRuleOf } from '../wire/egress.ts';
 import type { EgressRule } from '../wire/egress.ts';
 import type { Gpus } from '../crds/gpus.ts';
+import { VERIFIER_MODES, type VerifierMode } from '../crds/verifier.ts';
 import { gpuSettings } from './gpus.ts';
 import type { Pattern, Reader } from './reader.ts';
 
@@ -37,6 +38,8 @@ export interface CommonConfig {
   courierImage: string;
   /** `SB_IMAGE_PULL_SECRETS`: Secrets of each Trial's namespace that its Pod pulls with, as `one,two`; none where nodes may pull by themselves. */
   imagePullSecrets: string[];
+  /** `SB_VERIFIER_MODE`: where verifiers run for which neither the Trial, the task nor the namespace says it. */
+  verifierMode: VerifierMode;
   /** `SB_USER_NAMESPACES`: whether nodes can give Pods user namespaces of their own (`hostUsers: false`). */
   userNamespaces: boolean;
   /** `SB_GPU_RESOURCE` and `SB_GPU_TYPES`: what a container asks for, and on which nodes each type of GPU is. */
@@ -104,6 +107,7 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
     requireTaskPrefixes: read.choice('SB_REQUIRE_TASK_PREFIXES', ['false', 'true'] as const) === 'true',
     courierImage: read.text('SB_COURIER_IMAGE', undefined, PINNED),
     imagePullSecrets: read.list('SB_IMAGE_PULL_SECRETS', SECRET),
+    verifierMode: read.choice('SB_VERIFIER_MODE', VERIFIER_MODES),
     userNamespaces: read.choice('SB_USER_NAMESPACES', ['false', 'true'] as const) === 'true',
     gpus: gpuSettings(read),
     broker: {

@@ -73,6 +73,21 @@ describe('what becomes of background processes', () => {
   });
 });
 
+describe('where the verifiers of a namespace run', () => {
+  const rule = (value?: string) =>
+    namespaceRules(value === undefined ? {} : { 'sb.abundant.ai/verifier-mode': value }, {
+      requirePrefixes: false,
+    }).verifierMode;
+
+  it('is not said without the annotation, and refused where its word is no mode', () => {
+    expect([rule(), rule('Shared'), rule('Separate')]).to.deep.equal([undefined, 'Shared', 'Separate']);
+    for (const value of ['separate', '', 'x'.repeat(1000)])
+      expect(rule(value)).to.deep.equal({
+        refused: `the Namespace’s annotation sb.abundant.ai/verifier-mode is ${JSON.stringify(value.slice(0, 100))}; expected Shared or Separate`,
+      });
+  });
+});
+
 describe('the users of a namespace', () => {
   const users = (value: string) => uidRange({ [UID_RANGE]: value });
 

@@ -4,12 +4,15 @@
  */
 import { PREFIX } from './names.ts';
 import { present } from './present.ts';
+import { VERIFIER_MODES, type VerifierMode } from './verifier.ts';
 
 export const NAMESPACE_ANNOTATION = {
   /** Prefixes under `tasks/` that Trials and TaskBuilds of the namespace may read, as `tasks/team-a/,tasks/shared/`. */
   taskPrefixes: `${PREFIX}task-prefixes`,
   /** `Keep` or `Stop`: what becomes of processes that the agent left running when the tests appear. */
   backgroundProcesses: `${PREFIX}background-processes`,
+  /** `Shared` or `Separate`: where verifiers run for which neither the Trial nor the task says it. */
+  verifierMode: `${PREFIX}verifier-mode`,
 } as const;
 
 /** Where tasks lie in the bucket; nothing else of it is read for a Trial. */
@@ -30,6 +33,8 @@ export interface NamespaceRules {
   taskPrefixes: { readable: string[] } | { refused: string };
   /** Undefined where the namespace has no rule. */
   backgroundProcesses?: 'Keep' | 'Stop';
+  /** Undefined where the namespace has no rule. A sentence says why its word is not taken. */
+  verifierMode?: VerifierMode | { refused: string };
   /** Without root. Undefined where the namespace has none. */
   users?: UidRange;
 }
@@ -47,7 +52,18 @@ export function namespaceRules(
     taskPrefixes: taskPrefixes(annotations?.[NAMESPACE_ANNOTATION.taskPrefixes], requirePrefixes),
     // A word that nobody knows was meant as a rule: the stricter one holds.
     ...(background !== undefined && { backgroundProcesses: background === 'Keep' ? 'Keep' : 'Stop' }),
-    ...present({ users: uidRange(annotations) }),
+    ...present({ verifierMode: verifierMode(annotations), users: uidRange(annotations) }),
+  };
+}
+
+function verifierMode(annotations: Annotations): NamespaceRules['verifierMode'] {
+  const name = NAMESPACE_ANNOTATION.verifierMode;
+  const value = annotations?.[name];
+  const mode = VERIFIER_MODES.find((known) => known === value);
+  if (mode !== undefined || value === undefined) return mode;
+  const quoted = JSON.stringify(value.slice(0, 100));
+  return {
+    refused: `the Namespace’s annotation ${name} is ${quoted}; expected ${VERIFIER_MODES.join(' or ')}`,
   };
 }
 

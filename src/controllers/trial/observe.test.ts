@@ -20,6 +20,7 @@ import { ANNOTATION, sha256 } from '../../crds/names.ts';
 import { trialPrefix } from '../../results/keys.ts';
 import { namespaceRules } from '../../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
+import type { VerifierMode } from '../../crds/verifier.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { KubeClient, KubeObject, ListOptions, Store } from '../../kube/types.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
@@ -77,9 +78,13 @@ interface World {
   live?: KubeObject[];
   fault?: ProviderReason;
   rules?: NamespaceRules;
+  /** Of the installation. */
+  verifierMode?: VerifierMode;
 }
 
-function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules = NO_RULES }: World = {}) {
+function look(world: World = {}) {
+  const { trial = aTrial(), cached = [], live = [configMap], fault } = world;
+  const { rules = NO_RULES, verifierMode = 'Shared' } = world;
   const artifacts = memoryArtifactStore({ bucket: 'artifacts' });
   const warnings: string[] = [];
   const read: [string, number][] = [];
@@ -105,6 +110,7 @@ function look({ trial = aTrial(), cached = [], live = [configMap], fault, rules 
     lookups: new Lookups(systemClock),
     artifacts,
     gpus: GPUS,
+    verifierMode,
     tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
     rulesOf: async () => rules,
     platform: 'linux/amd64',
@@ -174,6 +180,25 @@ describe('observing a Trial', () => {
     const fault = await wanting('T4');
     expect(fault?.reason).to.equal('TaskUnsupported');
     expect(fault?.message).to.match(/no GPU of type T4; it knows h100: .* SB_GPU_TYPES/);
+  });
+
+  it('has a separate verifier where namespace or installation want one, and refuses a word that is no mode', async () => {
+    const rulesOf = (mode: string) =>
+      namespaceRules({ 'sb.abundant.ai/verifier-mode': mode }, { requirePrefixes: false });
+    const rolesOf = async (world: World) => {
+      const seen = await look(world).seen();
+      return Object.keys(seen?.images ?? {});
+    };
+    expect(await rolesOf({})).to.deep.equal(['agent']);
+    expect(await rolesOf({ verifierMode: 'Separate' })).to.deep.equal(['agent', 'verifier']);
+    expect(await rolesOf({ rules: rulesOf('Separate') })).to.deep.equal(['agent', 'verifier']);
+    expect(await rolesOf({ rules: rulesOf('Shared'), verifierMode: 'Separate' })).to.deep.equal(['agent']);
+    const refused = await look({ rules: rulesOf('separate'), verifierMode: 'Separate' }).seen();
+    expect(refused?.taskFault).to.deep.equal({
+      reason: 'TaskUnsupported',
+      message:
+        'the Namespace’s annotation sb.abundant.ai/verifier-mode is "separate"; expected Shared or Separate',
+    });
   });
 
   describe('with a Pod that somebody wrote in the Job’s name', () => {

@@ -7,7 +7,6 @@ import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
-import type { Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
@@ -34,22 +33,19 @@ import { imagesOf, imagesWanted } from './images.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
 import { POD_EXPECTED_MS } from './pod.ts';
-import type { TaskReader } from '../../task-source/read.ts';
-import { seeTask } from './task.ts';
+import { seeTask, type TaskSources } from './task.ts';
 import { rolesOf, type ByRole } from '../../crds/trial-status.ts';
 import type { ImageSeen } from '../../images/image.ts';
 
-export interface TrialSources extends Omit<ImageSources, 'filesOf'> {
+export interface TrialSources extends TaskSources, Omit<ImageSources, 'filesOf'> {
   kube: KubeClient;
   trials: Store<Trial>;
   jobs: Store<Job>;
   /** Indexed by `owner`: UID of the controlling object. */
   pods: Store<Pod>;
   artifacts: ArtifactStore;
-  tasks: Pick<TaskReader, 'read'>;
   policiesOf: (namespace: string) => PoliciesSeen;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
-  gpus: Gpus;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -96,9 +92,10 @@ async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<A
 
 /** The task, and then its images, which the task may name. */
 async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
-  const task = await seeTask(sources, trial);
+  const rules = await sources.rulesOf(identityOf(trial).namespace);
+  const task = await seeTask(sources, trial, rules);
   if ('taskFault' in task) return task;
-  const { users } = await sources.rulesOf(identityOf(trial).namespace);
+  const { users } = rules;
   return { ...task, images: await seeImages(sources, task.compiled), ...present({ users }) };
 }
 

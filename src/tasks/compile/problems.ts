@@ -52,6 +52,13 @@ export const noVerifierImage = (): CompileProblem =>
     'the verifier’s image is built from the Dockerfile of the tests, which was not stored with the task: store the task again with sb task push or sb cloud run, or give spec.verifier.image or build',
   );
 
+/** The task is fine: nobody can say where its verifier is to run. */
+export const badDefault = (message: string): CompileProblem => ({
+  reason: 'TaskUnsupported',
+  field: 'verifier.environment_mode',
+  message,
+});
+
 export const badArtifact = (message: string): CompileProblem => invalid('artifacts', message);
 
 /** As many bytes as admission allows a Trial of its own (src/generate/admission): they become part of Job and Pod, of which the operator keeps every one in memory. */

@@ -4,11 +4,12 @@ import { present } from '../../crds/present.ts';
 import { verifierRole } from '../../crds/trial-status.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { Hook } from '../../wire/assignment.ts';
+import { POD_PATHS } from '../../wire/pod-paths.ts';
 import type { StepConfig, TaskConfig } from '../toml/schema.ts';
 import { artifactCopies } from './artifacts.ts';
 import { artifactsOf, healthcheckOf, merged, phaseOf, tableOf, userOf } from './of-task.ts';
 import { networksOf } from './network.ts';
-import { badArtifact, invalid, openVariables } from './problems.ts';
+import { badArtifact, badDefault, invalid, openVariables } from './problems.ts';
 import type {
   CompilableTask,
   CompiledEnvironment,
@@ -75,19 +76,31 @@ function withVerifier(
   { index, ofTask }: Place,
   { spec, task, environment: agent, defaults }: Given,
 ): Draft {
-  const { step } = made;
+  const { step, problems } = made;
+  const { disabled } = spec.verifier;
   const mode = verifierMode(spec, { config: task.config, ofTask }, defaults);
-  if (mode === 'Shared' || spec.verifier.disabled)
+  if (typeof mode === 'object')
+    return disabled ? made : { ...made, problems: [...problems, badDefault(mode.refused)] };
+  if (mode === 'Shared' || disabled)
     return { ...made, step: { ...step, verifier: { ...step.verifier, mode } } };
-  const { environment, problems } = verifierEnvironment({ spec, task, ofTask, agent });
+  const own = verifierEnvironment({ spec, task, ofTask, agent });
   const role = verifierRole(ofTask && index);
   return {
     ...made,
     step: { ...step, verifier: { ...step.verifier, mode, role } },
-    environment,
-    problems: [...made.problems, ...problems],
+    environment: own.environment,
+    notes: [...made.notes, ...nothingCrosses(step)],
+    problems: [...problems, ...own.problems],
   };
 }
+
+/** A task that was not made for it may have its tests look for what is in the agent's container alone. */
+const nothingCrosses = ({ name, artifacts, uncopied = [] }: Draft['step']): string[] =>
+  artifacts.length + uncopied.length > 0
+    ? []
+    : [
+        `${name === undefined ? '' : `step ${name}: `}the verifier is a separate one, and there are no artifacts: of the agent’s files it sees ${POD_PATHS.logs}/artifacts alone`,
+      ];
 
 function stepFor(spec: TrialSpec, task: CompilableTask, { index, ofTask }: Place): Draft {
   const name = ofTask?.name;

@@ -20,7 +20,7 @@
  * | skills, MCP servers; not for oracle and nop | | `environment.skills_dir`, `mcp_servers` | none |
  * | a variable of an MCP server's header | `agent.env`, `environment.env` | `environment.env`, else its default in the header | |
  * | a variable of the verifier | `steps[].verifier.env`, `verifier.env` | `steps[].verifier.env`, `verifier.env` | |
- * | container of the verifier | `verifier.mode` | `steps[].verifier`, `verifier`: `environment_mode`; separate with an `environment` | the namespace's, the installation's, then the agent's |
+ * | container of the verifier | `verifier.mode` | `steps[].verifier`, `verifier`: `environment_mode`; separate with an `environment` | annotation of the namespace, setting of the installation, then the agent's |
  * | image of a separate verifier | `verifier.image`, `verifier.build` | of `steps[].verifier.environment`, `verifier.environment`: `docker_image`, else a build of `tests/` | the agent's, and the tests put into it |
  * | all else of its container | | `steps[].verifier.environment`, `verifier.environment`, each as a whole | as the agent's |
  * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
@@ -37,6 +37,7 @@
  */
 import type { McpServer } from '../../crds/agents.ts';
 import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts';
+import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import type { ByRole, VerifierRole } from '../../crds/trial-status.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
@@ -65,9 +66,10 @@ export interface CompilableTask {
   testContexts?: Record<string, StoredContext>;
 }
 
-/** What holds where neither Trial nor task say anything: of the namespace or the installation. */
+/** What holds where neither Trial nor task say anything; the namespace goes before the installation. */
 export interface CompileDefaults {
-  verifierMode?: VerifierMode;
+  namespace?: Pick<NamespaceRules, 'verifierMode'>;
+  installation?: { verifierMode?: VerifierMode };
 }
 
 /** Amounts by resource, as a container has them. */

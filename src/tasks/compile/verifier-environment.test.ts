@@ -37,6 +37,8 @@ const imageOf = (wanted: Wanted, role: 'verifier' | 'verifier-1' = 'verifier'): 
 };
 
 const SEPARATE = '[verifier]\nenvironment_mode = "separate"\n';
+const SHARED = '[verifier]\nenvironment_mode = "shared"\n';
+const SEPARATE_INSTALLATION: CompileDefaults = { installation: { verifierMode: 'Separate' } };
 
 describe('where a verifier runs', () => {
   it('is the agent’s container unless somebody says otherwise', () => {
@@ -49,12 +51,31 @@ describe('where a verifier runs', () => {
     ['the task', { toml: SEPARATE }, ['agent', 'verifier']],
     ['an environment of its own', { toml: '[verifier.environment]\ncpus = 1' }, ['agent', 'verifier']],
     ['the Trial', { spec: { verifier: { mode: 'Separate' } } }, ['agent', 'verifier']],
-    ['the namespace or the installation', { defaults: { verifierMode: 'Separate' } }, ['agent', 'verifier']],
+    ['the namespace', { defaults: { namespace: { verifierMode: 'Separate' } } }, ['agent', 'verifier']],
+    ['the installation', { defaults: SEPARATE_INSTALLATION }, ['agent', 'verifier']],
+    [
+      'the namespace, against the installation',
+      { defaults: { namespace: { verifierMode: 'Shared' }, ...SEPARATE_INSTALLATION } },
+      ['agent'],
+    ],
+    [
+      'the step, against the installation',
+      {
+        toml: '[[steps]]\nname = "a"\n[steps.verifier]\nenvironment_mode = "shared"\n[[steps]]\nname = "b"',
+        defaults: SEPARATE_INSTALLATION,
+      },
+      ['agent', 'verifier-2'],
+    ],
     ['the Trial, against the task', { toml: SEPARATE, spec: { verifier: { mode: 'Shared' } } }, ['agent']],
     [
       'the task, against namespace and installation',
-      { toml: '[verifier]\nenvironment_mode = "shared"', defaults: { verifierMode: 'Separate' } },
+      { toml: SHARED, defaults: { namespace: { verifierMode: 'Separate' }, ...SEPARATE_INSTALLATION } },
       ['agent'],
+    ],
+    [
+      'the Trial, against a task that is made for the other',
+      { toml: SHARED, spec: { verifier: { mode: 'Separate' } } },
+      ['agent', 'verifier'],
     ],
     ['nobody where there is none', { toml: SEPARATE, spec: { verifier: { disabled: true } } }, ['agent']],
     [
@@ -71,6 +92,45 @@ describe('where a verifier runs', () => {
       const ofSteps = compiled(wanted).steps.flatMap(({ verifier: { role } }) => role ?? []);
       expect(['agent', ...ofSteps]).to.deep.equal(expected);
     });
+});
+
+describe('a word of the namespace that is no mode', () => {
+  const defaults: CompileDefaults = {
+    namespace: { verifierMode: { refused: 'the annotation is "separate"' } },
+    ...SEPARATE_INSTALLATION,
+  };
+  const refusals = (wanted: Wanted): (string | undefined)[] => {
+    const spec = storedSpec({ task: { name: 'x', s3: { uri: 's3://b/tasks/x' } }, ...wanted.spec });
+    const config = parseTaskToml(wanted.toml ?? '');
+    const task = { config, files: FILES.map((path) => ({ path })), context: contextOf('a') };
+    return compile(spec, task, defaults).problems.map(({ message }) => message);
+  };
+
+  it('is refused where it would count, once for all steps', () => {
+    expect(refusals({})).to.deep.equal(['the annotation is "separate"']);
+    const steps = refusals({ toml: '[[steps]]\nname = "a"\n[[steps]]\nname = "b"\n' });
+    expect(steps.filter((message) => message?.startsWith('the annotation'))).to.have.length(1);
+  });
+
+  it('is nobody’s trouble where somebody else has said it, or nothing is verified', () => {
+    expect(refusals({ toml: SHARED })).to.deep.equal([]);
+    for (const own of [{ mode: 'Shared' }, { mode: 'Separate' }, { disabled: true }])
+      expect(refusals({ spec: { verifier: own } })).to.deep.equal([]);
+  });
+});
+
+describe('a task that declares no artifacts', () => {
+  it('is noted where its verifier is a separate one: little reaches that', () => {
+    const notes = (toml: string) => compiled({ toml, defaults: SEPARATE_INSTALLATION }).notes;
+    expect(notes('')).to.deep.equal([
+      'the verifier is a separate one, and there are no artifacts: of the agent’s files it sees /logs/artifacts alone',
+    ]);
+    expect(notes('[[steps]]\nname = "a"\nartifacts = ["/x"]\n[[steps]]\nname = "b"\n')[0]).to.match(
+      /^step b: the verifier is/,
+    );
+    expect(notes('artifacts = ["/app"]')).to.deep.equal([]);
+    expect(notes(SHARED)).to.deep.equal([]);
+  });
 });
 
 describe('the environment of a separate verifier', () => {

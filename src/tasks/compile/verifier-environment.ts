@@ -24,12 +24,18 @@ function modeOf(verifier: VerifierConfig | undefined): VerifierMode | undefined 
   return environment && 'Separate';
 }
 
-/** The mode of one step's verifier, or of the only one. */
+/** The mode of one step's verifier, or of the only one: the first that says one. A sentence where the namespace's word would count, and is none. */
 export const verifierMode = (
   { verifier }: TrialSpec,
   { config, ofTask }: { config: TaskConfig; ofTask: StepConfig | undefined },
-  { verifierMode: otherwise = 'Shared' }: CompileDefaults,
-): VerifierMode => verifier.mode ?? modeOf(ofTask?.verifier) ?? modeOf(config.verifier) ?? otherwise;
+  { namespace, installation }: CompileDefaults,
+): VerifierMode | { refused: string } =>
+  verifier.mode ??
+  modeOf(ofTask?.verifier) ??
+  modeOf(config.verifier) ??
+  namespace?.verifierMode ??
+  installation?.verifierMode ??
+  'Shared';
 
 interface Asked {
   spec: TrialSpec;
