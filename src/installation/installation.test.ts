@@ -64,4 +64,10 @@ describe('An installation', () => {
     });
     expect(told('local')).to.include({ profile: 'local', endpoint: 'http://127.0.0.1:7070' });
   });
+
+  it('tells clients where it has verifiers run, if it says that', () => {
+    const { clientConfig } = installed({ settings: { SB_VERIFIER_MODE: 'Separate' } });
+    expect(clientConfig.data).to.include({ verifierMode: 'Separate' });
+    expect(installed().clientConfig.data).not.to.have.property('verifierMode');
+  });
 });

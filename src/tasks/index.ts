@@ -28,6 +28,7 @@ export { refusedBySpec, refusedOf, storedSpec } from './compile/refusals.ts';
 export type {
   CompilableTask,
   Compiled,
+  CompileDefaults,
   CompiledEnvironment,
   CompiledSpec,
   CompiledStep,

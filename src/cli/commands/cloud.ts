@@ -65,6 +65,7 @@ const withEnvironment = (command: Command): Command =>
       '--stop-background-processes',
       'end the agent’s background processes before the tests appear (default: keep them)',
     )
+    .option('--separate-verifier', 'run the tests in a container of their own, whatever the tasks say')
     .option('--upload-results', 'store the results (default)')
     .option('--no-upload-results', 'keep only the reward');
 
@@ -115,6 +116,10 @@ const run = ({ io, finish }: Cli): Command =>
       [
         'sb cloud run -t tasks -a oracle -a nop -k 5 --env-file .env',
         'every task five times with each agent',
+      ],
+      [
+        'sb cloud run -t tasks --separate-verifier',
+        'tests that no process of the agent can reach; tasks need artifacts for that',
       ],
       ['sb cloud run -t tasks --detach', 'do not wait'],
       ['sb cloud run -t tasks --fail-under 0.8 -o json', 'for CI'],

@@ -2,8 +2,10 @@
 import { relative, resolve } from 'node:path';
 import { clashNotes } from '../../client/runs/plan/clashes.ts';
 import { planRun } from '../../client/runs/plan/plan.ts';
-import { trialCount, type RunPlan } from '../../client/runs/plan/types.ts';
+import { taskDefaults } from '../../client/runs/plan/defaults.ts';
+import { trialCount, type PlanOptions, type RunPlan } from '../../client/runs/plan/types.ts';
 import { GROUP } from '../../crds/names.ts';
+import { present } from '../../crds/present.ts';
 import { checkReachable, preflight, type Need } from '../../client/session/preflight.ts';
 import { withSession } from '../../client/session/session.ts';
 import { problemLines } from '../../tasks/folder/problems.ts';
@@ -67,13 +69,13 @@ async function select({ options, paths }: Wish, { signal, terminal, cwd }: Io): 
 async function planOf(
   wish: Wish,
   io: Io,
-  { selection, bucket }: { selection: Selection; bucket: string },
+  { selection, ...known }: Pick<PlanOptions, 'selection' | 'bucket' | 'defaults'>,
 ): Promise<RunPlan> {
   const { run, options, envFile, session } = wish;
   const { namespace } = session;
   const environment = await hostAccess(wish, selection, io);
   const place = namespace === undefined ? {} : { namespace };
-  const plan = planRun({ selection, run, bucket, options, envFile, environment, ...place });
+  const plan = planRun({ selection, ...known, run, options, envFile, environment, ...place });
   for (const line of problemLines(plan.skipped, io.cwd)) io.terminal.err(safe(`left out: ${line}\n`));
   return plan;
 }
@@ -87,7 +89,8 @@ interface Launch {
 async function inCluster(session: Session, { wish, io, selection }: Launch): Promise<ExitCode> {
   await checkReachable(session);
   const { bucket } = await session.client();
-  const plan = await planOf(wish, io, { selection, bucket });
+  const defaults = await taskDefaults(session);
+  const plan = await planOf(wish, io, { selection, bucket, ...present({ defaults }) });
   await preflight(session, needsOf(plan));
   if (wish.options.provision === false) await checkNodes(session, plan);
   else for (const line of await nodeLines(session, plan)) io.terminal.err(safe(`${line}\n`));

@@ -93,8 +93,8 @@ const SHORTEST_SECONDS = 15;
 const DEFAULT_SECONDS = 600;
 
 /** `$0.01 – $0.42 of EC2 machines …`: from Trials that end at once to Trials that use all of their timeouts. */
-function costLine({ tasks }: RunPlan): string {
-  const costs = effectiveSpecs(tasks).map(costOf);
+function costLine(plan: RunPlan): string {
+  const costs = effectiveSpecs(plan).map(costOf);
   const from = costs.reduce((sum, cost) => sum + cost.from, 0);
   const to = costs.reduce((sum, cost) => sum + cost.to, 0);
   const range = to < 0.01 ? 'less than $0.01' : `$${from.toFixed(2)} – $${to.toFixed(2)}`;

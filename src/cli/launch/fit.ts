@@ -53,7 +53,7 @@ const homelessIn = ({ tasks }: RunPlan, nodes: readonly Node[]): PlannedTask[] =
 
 /** All Trials of a task request the same. */
 function wishOf(planned: PlannedTask) {
-  const [spec] = effectiveSpecs([{ ...planned, trials: planned.trials.slice(0, 1) }]);
+  const [spec] = effectiveSpecs({ tasks: [{ ...planned, trials: planned.trials.slice(0, 1) }] });
   const { nodeSelector = {}, tolerations = [] } = spec?.scheduling ?? {};
   const { resources, gpus = 0 } = spec?.environment ?? {};
   return { amounts: requestsOfTrial(resources?.requests), gpus, nodeSelector, tolerations };

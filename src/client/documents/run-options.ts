@@ -87,6 +87,8 @@ export const RunOptions = Type.Object(
     forceBuild: Flag,
     /** Ends what agents leave running before the tests appear. */
     stopBackgroundProcesses: Flag,
+    /** Has the tests run in a container of their own, whatever the tasks say. */
+    separateVerifier: Flag,
     uploadResults: Flag,
     maxAttempts: Whole(1, 10),
     ttlSecondsAfterFinished: Whole(0, MAX_SECONDS),

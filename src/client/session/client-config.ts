@@ -1,3 +1,4 @@
+import { VERIFIER_MODES } from '../../crds/verifier.ts';
 import { CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
 import { APPLY } from '../../installation/overlays.ts';
 import { isForbidden } from '../../kube/errors.ts';
@@ -20,12 +21,14 @@ export async function readClientConfig(kube: KubeClient): Promise<ClientConfig> 
 }
 
 function parse(data: Record<string, string>): ClientConfig {
-  const { profile, bucket, region, endpoint, publicEndpoint, operatorVersion } = data;
+  const { profile, bucket, region, endpoint, publicEndpoint, operatorVersion, verifierMode } = data;
   const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
     value === undefined || value === '' ? [key] : [],
   );
   const known = PROFILE_NAMES.find((name) => name === profile);
   if (known === undefined) wrong.push('profile');
+  const mode = VERIFIER_MODES.find((name) => name === verifierMode);
+  if (verifierMode && mode === undefined) wrong.push('verifierMode');
   if (wrong.length > 0)
     throw absent(`ConfigMap ${CLIENT_CONFIG} has no usable ${[...new Set(wrong)].join(', ')}`);
   return {
@@ -35,6 +38,7 @@ function parse(data: Record<string, string>): ClientConfig {
     operatorVersion: operatorVersion as string,
     ...(endpoint && { endpoint }),
     ...(publicEndpoint && { publicEndpoint }),
+    ...(mode && { verifierMode: mode }),
   };
 }
 

@@ -140,6 +140,18 @@ describe('A session', () => {
     expect(failure.why).to.equal('ConfigMap sb-client has no usable region, operatorVersion');
   });
 
+  it('knows where the installation has verifiers run, and takes no other word', async () => {
+    await start();
+    const client = () => withSession(options, io, (session) => session.client());
+    const data = { profile: 'local', bucket: 'b', region: 'r', operatorVersion: '1' };
+    const say = (verifierMode: string): void =>
+      void (api.answers[CLIENT] = { metadata: { name: 'sb-client' }, data: { ...data, verifierMode } });
+    say('Separate');
+    expect(await client()).to.have.property('verifierMode', 'Separate');
+    say('separate');
+    expect((await failureOf(client())).why).to.equal('ConfigMap sb-client has no usable verifierMode');
+  });
+
   it('says nothing of a namespace that it may not look at', async () => {
     await start();
     api.answers['/api/v1/namespaces/nowhere'] = { failure: 403, reason: 'Forbidden', message: 'no' };

@@ -1,4 +1,5 @@
 /** A connection to an installation. No vendor types, no behaviour. */
+import type { VerifierMode } from '../../crds/verifier.ts';
 import type { Kube } from '../../kube/connect.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
@@ -9,6 +10,8 @@ import type { StorePlace } from '../../providers/profiles/s3.ts';
 export interface ClientConfig extends StorePlace {
   profile: ProfileName;
   operatorVersion: string;
+  /** Where verifiers run for which neither the Trial, the task nor the namespace says it. Missing: in the agent's container. */
+  verifierMode?: VerifierMode;
 }
 
 /** The process that a client runs in. */

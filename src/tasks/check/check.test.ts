@@ -249,6 +249,18 @@ describe('sb task check', () => {
     ).to.deep.equal(['root-agent task.toml', 'shared-verifier task.toml:2:1']);
   });
 
+  it('says of a shared verifier that a default could move it, unless the task says where it runs', async () => {
+    const told = async (says: string): Promise<string | undefined> => {
+      const path = await make({ ...GOOD_TASK, 'task.toml': `schema_version = "1.4"\n[verifier]\n${says}` });
+      return (await check(path, { strict: true })).findings.find(({ rule }) => rule === 'shared-verifier')
+        ?.message;
+    };
+    expect(await told('timeout_sec = 5\n')).to.match(
+      /agent had, unless the namespace or the installation says otherwise;/,
+    );
+    expect(await told('environment_mode = "shared"\n')).to.match(/agent had; expected/);
+  });
+
   it('does not look for optional rules unless it is strict or they are asked for', async () => {
     const files = { 'environment/Dockerfile': 'FROM debian:12\n' };
     expect(await found(files, { strict: false })).to.deep.equal([]);

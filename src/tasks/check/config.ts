@@ -26,8 +26,7 @@ function sharedVerifier(verifications: readonly Verification[]): FieldFinding[] 
     {
       rule: 'shared-verifier',
       path: first.step ? ['steps', first.step.index, 'verifier'] : ['verifier', 'environment_mode'],
-      message:
-        'the verifier runs in the container that the agent had; expected environment_mode = "separate" under [verifier]',
+      message: `the verifier runs in the container that the agent had${first.said ? '' : ', unless the namespace or the installation says otherwise'}; expected environment_mode = "separate" under [verifier]`,
     },
   ];
 }
@@ -172,6 +171,8 @@ export interface Verification {
   step?: { index: number; config: StepConfig };
   /** False: in the agent's own container. */
   separate: boolean;
+  /** False: the task does not say where, so a default of namespace or installation would hold. */
+  said: boolean;
   /** Folder whose Dockerfile a separate verifier is built of, within the task. */
   folder: 'environment' | `${string}tests`;
 }
@@ -183,18 +184,21 @@ const modeOf = ({ environment_mode: mode, environment }: VerifierConfig): Mode =
 
 /** Every verification of a task, and the environment that it runs in, as Harbor 0.25 resolves it; `has` tells whether the task has a file. */
 export function verificationsOf(config: TaskConfig, has: (path: string) => boolean): Verification[] {
-  const ofTask = modeOf(config.verifier) ?? 'shared';
+  const ofTask = modeOf(config.verifier);
   const steps = config.steps ?? [];
   if (steps.length === 0) {
     const separate = ofTask === 'separate';
-    return [{ separate, folder: separate ? folderOf(['tests'], has) : 'environment' }];
+    const folder = separate ? folderOf(['tests'], has) : 'environment';
+    return [{ separate, said: ofTask !== undefined, folder }];
   }
   return steps.map((step, index) => {
-    const separate = (modeOf(step.verifier) ?? ofTask) === 'separate';
+    const mode = modeOf(step.verifier) ?? ofTask;
+    const separate = mode === 'separate';
     const folders = [`steps/${step.name}/tests`, 'tests'] as const;
     return {
       step: { index, config: step },
       separate,
+      said: mode !== undefined,
       folder: separate ? folderOf(folders, has) : 'environment',
     };
   });

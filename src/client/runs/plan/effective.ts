@@ -6,10 +6,11 @@ import {
   type CompilableTask,
   type Compiled,
   type CompiledSpec,
+  type CompileDefaults,
 } from '../../../tasks/index.ts';
 import { storedContexts } from '../../../tasks/bucket.ts';
 import type { SelectedTask } from '../select/select.ts';
-import type { TrialManifest } from './types.ts';
+import type { RunPlan, TrialManifest } from './types.ts';
 
 /** The task as it will lie under `spec.task.s3.uri`. */
 const compilable = (
@@ -25,14 +26,13 @@ const compilable = (
 export function effective(
   selected: SelectedTask,
   spec: TrialManifest['spec'],
+  defaults?: CompileDefaults,
 ): { spec: CompiledSpec; problems: Compiled['problems'] } {
   const stored = storedSpec(spec);
-  const compiled = compile(stored, compilable(selected, spec));
+  const compiled = compile(stored, compilable(selected, spec), defaults);
   return { spec: filledIn(stored, compiled), problems: compiled.problems };
 }
 
 /** The specs of all Trials of a plan, with everything said. */
-export const effectiveSpecs = (
-  tasks: readonly (SelectedTask & { trials: TrialManifest[] })[],
-): CompiledSpec[] =>
-  tasks.flatMap((planned) => planned.trials.map(({ spec }) => effective(planned, spec).spec));
+export const effectiveSpecs = ({ tasks, defaults }: Pick<RunPlan, 'tasks' | 'defaults'>): CompiledSpec[] =>
+  tasks.flatMap((planned) => planned.trials.map(({ spec }) => effective(planned, spec, defaults).spec));

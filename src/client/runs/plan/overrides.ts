@@ -74,6 +74,10 @@ type Rest = Pick<TrialSpec, 'uploadResults' | 'maxAttempts' | 'ttlSecondsAfterFi
 export const withBackground = (spec: Spec, { stopBackgroundProcesses }: RunOptions): Spec =>
   stopBackgroundProcesses ? { ...spec, agent: { ...spec.agent, backgroundProcesses: 'Stop' } } : spec;
 
+/** The spec with its verifier in a container of its own, where the run wants that. */
+export const withSeparateVerifier = (spec: Spec, { separateVerifier }: RunOptions): Spec =>
+  separateVerifier ? { ...spec, verifier: { ...spec.verifier, mode: 'Separate' } } : spec;
+
 /** Fields that a run may set and a task cannot. */
 export function ofRun(options: RunOptions): Partial<Rest> {
   const { uploadResults, maxAttempts, ttlSecondsAfterFinished, scheduling } = options;

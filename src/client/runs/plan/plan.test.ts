@@ -98,7 +98,7 @@ describe('Planning a run', () => {
     const [trial] = plan({}, { tasks }).tasks.flatMap(({ trials }) => trials);
     expect(Object.keys(trial?.spec ?? {})).to.deep.equal(['task', 'agent', 'run']);
     expect(JSON.stringify(trial).length).to.be.below(512);
-    const [spec] = effectiveSpecs(plan({ memory: '8Gi' }, { tasks }).tasks);
+    const [spec] = effectiveSpecs(plan({ memory: '8Gi' }, { tasks }));
     expect(spec?.environment.resources).to.deep.equal({
       requests: { cpu: '2', memory: '8192Mi', 'ephemeral-storage': '8Gi' },
       limits: { memory: '8192Mi', 'ephemeral-storage': '16Gi' },
@@ -130,6 +130,7 @@ describe('Planning a run', () => {
       storage: '20Gi',
       forceBuild: true,
       stopBackgroundProcesses: true,
+      separateVerifier: true,
       uploadResults: false,
       maxAttempts: 2,
       ttlSecondsAfterFinished: 0,
@@ -149,6 +150,27 @@ describe('Planning a run', () => {
       plan(options).tasks.flatMap(({ trials }) => trials.map(({ spec }) => spec.agent?.backgroundProcesses));
     expect(stopping({ stopBackgroundProcesses: true })).to.deep.equal(['Stop']);
     expect(stopping({})).to.deep.equal([undefined]);
+  });
+
+  it('has the tests run in a container of their own where the run wants that, and says nothing otherwise', () => {
+    const asked = (options: RunOptions) => specOf(plan(options)).verifier;
+    expect(asked({ separateVerifier: true })).to.deep.equal({ mode: 'Separate' });
+    expect(asked({ separateVerifier: false })).to.equal(undefined);
+    const stretched = asked({ separateVerifier: true, verifierTimeoutMultiplier: 2 });
+    expect(stretched).to.deep.equal({ mode: 'Separate', timeoutSeconds: 1200 });
+  });
+
+  it('reckons with the defaults of namespace and installation, and writes none of them', async () => {
+    const says = { installation: { verifierMode: 'Separate' } } as const;
+    const made = plan({}, { defaults: says });
+    expect(specOf(made)).not.to.have.property('verifier');
+    expect(effectiveSpecs(made)[0]?.environments).to.have.keys('agent', 'verifier');
+    expect(effectiveSpecs(plan())[0]?.environments).to.have.keys('agent');
+    const refused = { namespace: { verifierMode: { refused: 'the annotation is wrong' } }, ...says };
+    expect(refusal({}, { defaults: refused }).why).to.match(/the annotation is wrong/);
+    expect(specOf(plan({ separateVerifier: true }, { defaults: refused })).verifier?.mode).to.equal(
+      'Separate',
+    );
   });
 
   it('refuses agents that cannot be run', () => {
@@ -209,7 +231,7 @@ describe('Planning a run', () => {
     const tasks = [await selected('[environment]\ncpus = 2\nmemory_mb = 1024\nstorage_mb = 4096\n')];
     const of = (options: RunOptions) => {
       const made = plan(options, { tasks });
-      return [specOf(made).environment?.resources, effectiveSpecs(made.tasks)[0]?.environment.resources];
+      return [specOf(made).environment?.resources, effectiveSpecs(made)[0]?.environment.resources];
     };
     const disk = { requests: { 'ephemeral-storage': '2048Mi' }, limits: { 'ephemeral-storage': '4096Mi' } };
     const made = (requests: object, limits: object) => ({
@@ -265,7 +287,7 @@ describe('Planning a run', () => {
     const made = plan({ forceBuild: true }, { tasks });
     expect(made.tasks[0]?.build).to.equal(undefined);
     expect(specOf(made)).not.to.have.property('environment');
-    expect(effectiveSpecs(made.tasks)[0]?.environment.image).to.equal('debian:13');
+    expect(effectiveSpecs(made)[0]?.environment.image).to.equal('debian:13');
   });
 
   it('names every problem of tasks that these agents cannot run, once', async () => {
@@ -345,7 +367,7 @@ describe('Planning a run', () => {
         reference('A', 'var.FROM_FILE'),
         reference('B', 'var.FROM_SHELL'),
       ]);
-      expect(effectiveSpecs(made.tasks)[0]?.environment.env).to.deep.equal([
+      expect(effectiveSpecs(made)[0]?.environment.env).to.deep.equal([
         reference('A', 'var.FROM_FILE'),
         reference('B', 'var.FROM_SHELL'),
         { name: 'C', value: 'plain' },

@@ -21,7 +21,7 @@ import { contenders, type Contender } from './agents.ts';
 import { optionProblems } from './check-options.ts';
 import { buildObjectName, checkRunName, trialObjectName } from './names.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
-import { ofRun, withBackground, withTimeouts } from './overrides.ts';
+import { ofRun, withBackground, withSeparateVerifier, withTimeouts } from './overrides.ts';
 import { resourcesOfRun } from './resources.ts';
 import { effective } from './effective.ts';
 import { RunSecrets } from './secrets.ts';
@@ -47,7 +47,7 @@ interface Shared extends PlanOptions {
 export function planRun(options: PlanOptions): RunPlan {
   checkRunName(options.run);
   checkOptions(options.options);
-  const { run, bucket, namespace, selection, envFile = {}, environment } = options;
+  const { run, bucket, namespace, selection, envFile = {}, environment, defaults } = options;
   const secrets = new RunSecrets({ run, namespace, envFile, environment });
   const shared: Shared = { ...options, secrets, contenders: contenders(options.options) };
   const skipped: InvalidTask[] = [...selection.invalid];
@@ -67,7 +67,7 @@ export function planRun(options: PlanOptions): RunPlan {
     run,
     bucket,
     dataset: DATASET,
-    ...(namespace !== undefined && { namespace }),
+    ...present({ namespace, defaults }),
     tasks,
     ...(secret && { secret }),
     skipped,
@@ -96,7 +96,7 @@ function planTask(selected: SelectedTask, shared: Shared): Planned {
   for (const contender of shared.contenders) {
     try {
       const made = manifestOf(selected, contender, shared);
-      const whole = wholeOf(selected, made);
+      const whole = wholeOf(selected, made, shared);
       const faults = refusedBySpec(whole, selected.task);
       if (faults.length > 0 && shared.options.skipInvalid)
         throw new TaskFormatError(join(selected.task.dir, 'task.toml'), faults);
@@ -158,8 +158,8 @@ function forceBuild(
 }
 
 /** What the Trial comes to. Throws TaskFormatError where its task cannot be run. */
-function wholeOf(selected: SelectedTask, { spec }: TrialManifest): CompiledSpec {
-  const whole = effective(selected, spec);
+function wholeOf(selected: SelectedTask, { spec }: TrialManifest, { defaults }: Shared): CompiledSpec {
+  const whole = effective(selected, spec, defaults);
   if (whole.problems.length > 0)
     throw new TaskFormatError(join(selected.task.dir, 'task.toml'), whole.problems.map(asTold));
   return whole.spec;
@@ -177,7 +177,7 @@ const asTold = ({ field, message, variable }: CompileProblem): Problem => ({
 /** The Trial of a task and an agent; its name is still to be given. Only what the run says is in it, the rest is the task's. */
 function manifestOf(selected: SelectedTask, contender: Contender, shared: Shared): TrialManifest {
   const { namespace, run, options } = shared;
-  const spec = specOf(selected, contender, shared);
+  const spec = withSeparateVerifier(specOf(selected, contender, shared), options);
   return {
     apiVersion: API_VERSION,
     kind: 'Trial',

@@ -20,7 +20,7 @@ export interface PlanSummary {
 }
 
 export function summary(plan: RunPlan): PlanSummary {
-  const specs = effectiveSpecs(plan.tasks);
+  const specs = effectiveSpecs(plan);
   const wanted = specs.map(({ environment }) => environment.resources.requests);
   const environments = specs.flatMap((spec) => rolesOf(spec.environments).map(([, one]) => one));
   const builds = [...environments.map(({ build }) => build), ...plan.tasks.map(({ build }) => build?.spec)];

@@ -1,5 +1,6 @@
 /** What a run comes to, before anything is sent anywhere. */
 import type { TaskBuildSpec } from '../../../crds/task-build.ts';
+import type { CompileDefaults } from '../../../tasks/index.ts';
 import type { Secret } from '../../../kube/kinds.ts';
 import type { TrialSpec } from '../../../crds/trial.ts';
 import type { CliError } from '../../failures/error.ts';
@@ -39,6 +40,8 @@ export interface PlanOptions {
   envFile?: Variables;
   /** What may be read of the caller's environment (see host-variables.ts); used where task.toml, flags or run file name it, and only by way of the Secret. */
   environment: Record<string, string | undefined>;
+  /** Of namespace and installation; missing where nobody asked. */
+  defaults?: CompileDefaults;
 }
 
 /** A build of the run's own, for `--force-build`. */
@@ -62,6 +65,8 @@ export interface RunPlan {
   /** Part of the keys in the bucket. */
   dataset: string;
   namespace?: string;
+  /** Of namespace and installation; missing where nobody asked. */
+  defaults?: CompileDefaults;
   /** In the order of the selection. */
   tasks: PlannedTask[];
   /** Values that no manifest may show. */
