@@ -52,6 +52,20 @@ describe('A dry run', () => {
       .and.to.match(/^cost +\$/m);
   });
 
+  it('shows what a manifest leaves to its task, where that is more than usual', async () => {
+    const separate = ['--skip-invalid', '--separate-verifier'];
+    const { stdout } = await dry(...separate);
+    expect(stdout.split('\n').slice(-3)).to.deep.equal([
+      'a: agent without timeout; verifier 600 s, separate, the agent’s image',
+      'b: agent without timeout; verifier 600 s, separate, the agent’s image',
+      '',
+    ]);
+    const list = JSON.parse((await dry(...separate, '-o', 'json')).stdout) as object;
+    expect(list).to.have.keys('apiVersion', 'kind', 'items', 'tasks');
+    expect(list).to.have.nested.property('tasks[0].steps[0].verifier.mode', 'Separate');
+    expect(JSON.parse((await dry('--skip-invalid', '-o', 'json')).stdout)).to.not.have.property('tasks');
+  });
+
   it('refuses all where one task is bad, with everything that is wrong', async () => {
     const { code, stdout, stderr } = await dry();
     expect([code, stdout]).to.deep.equal([2, '']);

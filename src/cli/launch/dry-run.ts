@@ -4,6 +4,8 @@ import type { CompiledSpec } from '../../tasks/index.ts';
 import { manifests, secretNote, yamlDocuments } from '../../client/runs/plan/documents.ts';
 import { summary, type PlanSummary } from '../../client/runs/plan/summary.ts';
 import type { RunPlan } from '../../client/runs/plan/types.ts';
+import { outlines } from '../../client/runs/plan/outline.ts';
+import { outlineLines } from '../render/outline.ts';
 import { printFailure } from '../render/failure.ts';
 import { printDocument } from '../render/output.ts';
 import { safe, safeJson } from '../../text/safe.ts';
@@ -46,7 +48,7 @@ async function printPlan(
       for (const document of yamlDocuments(plan)) terminal.out(document);
       return;
     case 'json':
-      return printDocument(terminal, 'json', { apiVersion: 'v1', kind: 'List', items: [...manifests(plan)] });
+      return printDocument(terminal, 'json', manifestList(plan));
     case 'jsonl':
       for (const manifest of manifests(plan)) terminal.out(`${safeJson(manifest)}\n`);
       return;
@@ -56,10 +58,17 @@ async function printPlan(
       return;
     case 'table':
     case 'wide':
-      return terminal.out(safe(summaryLines(plan, summary(plan))));
+      terminal.out(safe(summaryLines(plan, summary(plan))));
+      return terminal.out(outlineLines(outlines(plan)).join(''));
     default:
       output satisfies never;
   }
+}
+
+function manifestList(plan: RunPlan): object {
+  const tasks = outlines(plan);
+  const items = [...manifests(plan)];
+  return { apiVersion: 'v1', kind: 'List', items, ...(tasks.length > 0 && { tasks }) };
 }
 
 const small = (bytes: number): string =>

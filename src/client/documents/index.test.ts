@@ -183,8 +183,13 @@ describe('What programs read', () => {
       await printSubmitted(terminal, 'json', { run: RUN, namespace: 'default', submitted });
       return parsed(terminal.stdout);
     },
-    'sb cloud run --dry-run -o json': () =>
-      local('cloud', 'run', '-t', folder.path, '--dry-run', '--force-build', '--cpus', '2', '-o', 'json'),
+    'sb cloud run --dry-run -o json': async () => {
+      const dry = ['cloud', 'run', '-t', folder.path, '--dry-run', '-o', 'json'];
+      return [
+        ...(await local(...dry, '--force-build', '--cpus', '2')),
+        ...(await local(...dry, '--separate-verifier')),
+      ];
+    },
     'sb cloud run -c <file>': async () => RUN_FILES.taken.map((text) => load(text)),
   };
 

@@ -4,6 +4,7 @@ import type { CustomResourceDefinition } from '../../crds/definition.ts';
 import { definitions } from '../../crds/kinds.ts';
 import { API_VERSION } from '../../crds/names.ts';
 import { CLUSTER_DOCUMENTS } from './cluster.ts';
+import { TaskOutline } from './plan.ts';
 import { RUN_DOCUMENTS } from './run.ts';
 import { RUN_FILE_DOCUMENTS } from './run-options.ts';
 import { TASK_DOCUMENTS } from './task.ts';
@@ -32,6 +33,12 @@ const Manifests = Fields({
   items: Type.Array(Type.Union(definitions.map(manifest)), {
     description: 'Builds before the Trials that wait for them.',
   }),
+  tasks: Type.Optional(
+    Type.Array(TaskOutline, {
+      description:
+        'What their tasks add, as `kubectl` ignores it: only those that have steps, GPUs, a separate verifier or less than the internet.',
+    }),
+  ),
 });
 
 /** By file name; which command prints which is said at the command (`withOutput`). */
