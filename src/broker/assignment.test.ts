@@ -154,7 +154,14 @@ describe('assignment', () => {
     const { verifier } = step({ toml, verifiers: { verifier: { config } } });
     expect(verifier).to.deep.include({
       user: 'judge',
-      place: { container: 'verifier', image: config, workdir: '/judge', user: 'judge', hasTests: true },
+      place: {
+        container: 'verifier',
+        image: config,
+        workdir: '/judge',
+        user: 'judge',
+        hasTests: true,
+        startSeconds: 2100,
+      },
     });
   });
 

@@ -34,6 +34,9 @@ export interface AssignmentFacts {
   probePort: number;
 }
 
+/** The operator counts from the same moment, and may be down for a while. */
+const OPERATOR_FIRST_SECONDS = 300;
+
 export function assignmentOf(
   { trial, attempt, image, verifiers }: TrialSubject,
   { compiled, source, rules, probePort }: AssignmentFacts,
@@ -42,7 +45,11 @@ export function assignmentOf(
   const { user: own, healthcheck } = compiled.environments.agent;
   const workdir = compiled.environments.agent.workdir ?? (image.workdir || '/');
   const user = own ?? (image.user || '0');
-  const placeOf = (role: VerifierRole): AssignedPlace => verifierPlace(role, compiled, verifiers);
+  const startSeconds = trial.spec.startTimeoutSeconds + OPERATOR_FIRST_SECONDS;
+  const placeOf = (role: VerifierRole): AssignedPlace => ({
+    ...verifierPlace(role, compiled, verifiers),
+    startSeconds,
+  });
   const assigned = (step: CompiledStep): AssignedStep => stepOf(step, { user, workdir, rules, placeOf });
   const [first, ...others] = compiled.steps;
   return {
@@ -81,7 +88,7 @@ function verifierPlace(
   role: VerifierRole,
   { environments }: Compiled,
   images: VerifierImages,
-): AssignedPlace {
+): Omit<AssignedPlace, 'startSeconds'> {
   const [environment, image] = [environments[role], images[role]?.config];
   if (!environment || !image) throw new Error(`the Pod has no container ${role}`);
   return {

@@ -43,7 +43,7 @@ export const TRIAL_FAILED = {
   StartTimeout: {
     retried: false,
     fault: 'infrastructure',
-    means: 'the Pod did not start within startTimeoutSeconds',
+    means: 'the Pod, or the container of a separate verifier, did not start within startTimeoutSeconds',
   },
   ImageNotFound: { retried: false, fault: 'definition', means: 'the registry has no such image' },
   ImageAccessDenied: {

@@ -75,6 +75,8 @@ export interface AssignedPlace {
   healthcheck?: Healthcheck;
   /** Its image has the tests; otherwise they are put into it. */
   hasTests: boolean;
+  /** How long the courier waits for it once the agent is through. The operator, which sees what keeps it, ends the attempt before. */
+  startSeconds: number;
 }
 
 export interface AssignedVerifier {

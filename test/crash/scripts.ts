@@ -158,6 +158,12 @@ export const scripts: Script[] = [
     ends: ['StartTimeout'],
   },
   {
+    name: 'a Trial whose separate verifier does not start, and buys no attempt',
+    trials: { hello: { verifier: { mode: 'Separate', disabled: false } } },
+    fate: () => ({ kind: 'verifierHeld' }),
+    ends: ['ImageNotFound'],
+  },
+  {
     name: 'a Trial that is cancelled while it runs',
     fate: () => ({ kind: 'runs', whenStopped: 'cancelled' }),
     meanwhile: [cancel],

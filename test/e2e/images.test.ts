@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { conditionOf } from '../../src/crds/conditions.ts';
 import { smallImage } from './support/images.ts';
 import { trial } from './support/stories.ts';
 import { reward, rewardIf } from './support/task.ts';
@@ -105,6 +106,17 @@ describe('images that are not there', () => {
     },
   });
 
+  const unjudged = trial('image-unpullable-verifier', {
+    spec: {
+      startTimeoutSeconds: 45,
+      verifier: { mode: 'Separate', image: lost.reference, disabled: false },
+    },
+    given: async () => {
+      await lost.ensure();
+      await loseLayers(lost.reference);
+    },
+  });
+
   it('end the Trial with ImageNotFound and their name, and no Job is made', async () => {
     await absent.fails('ImageNotFound', /debian:no-such-tag/);
     expect(absent.jobs).to.deep.equal([]);
@@ -115,5 +127,12 @@ describe('images that are not there', () => {
 
   it('end it with ImagePullFailed where the registry has the manifest but not the layers', async () => {
     await unpullable.fails('ImagePullFailed');
+  });
+
+  it('end it likewise where they are the verifier’s: what the agent did is stored, and no attempt follows', async () => {
+    const done = await unjudged.fails('ImagePullFailed', /container verifier did not start within 45 s/);
+    expect(done.status?.attempts).to.have.length(1);
+    expect(conditionOf(done, 'AgentFinished')?.status).to.equal('True');
+    expect(conditionOf(done, 'Uploaded')?.status).to.equal('True');
   });
 });

@@ -164,6 +164,9 @@ export class Kubelet {
         this.#status(pod, fates.outOfMemory());
         this.#finishJob(pod, 'BackoffLimitExceeded');
         break;
+      case 'verifierHeld':
+        this.#status(pod, fates.verifierHeld());
+        break;
       case 'runs':
         if (fate.whenStopped === 'rewarded') this.said.set(jobOf(pod), this.#reward(pod));
         break;

@@ -7,6 +7,7 @@ import type { Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { Outcome } from '../../wire/outcome.ts';
+import type { Stop } from './decide.ts';
 import type { Done } from './done.ts';
 import type { AttemptSeen, Observed } from './observed.ts';
 import { courierEndedAt } from '../../pods/reading/courier.ts';
@@ -48,19 +49,31 @@ function allAfter(seen: Observed, done: Done): Attempt[] {
     case 'fail':
       return [
         ...closed,
-        { ...open, completionTime: at, reason: done.reason, message: done.message.slice(0, 1024) },
+        { ...open, completionTime: at, reason: done.reason, message: done.message.slice(0, MESSAGE_MAX) },
       ];
     case 'succeed': {
-      // A suspension that came too late.
-      const { reason: _, ...obtained } = open;
+      // What it was to be stopped for came too late.
+      const { reason: _reason, message: _message, ...obtained } = open;
       return [...closed, { ...obtained, completionTime: at }];
     }
     case 'recordStop':
-      return [...closed, done.because === 'Suspended' ? { ...open, reason: done.because } : open];
+      return [...closed, { ...open, ...stopMarks(done) }];
     default:
       return [...closed, open];
   }
 }
+
+/** A cancellation needs none: the spec tells of it, and it cannot be taken back. */
+function stopMarks(stop: Stop): Pick<Attempt, 'reason' | 'message'> {
+  if (stop.because === 'Cancelled') return {};
+  return {
+    reason: stop.because,
+    ...('message' in stop && { message: stop.message.slice(0, MESSAGE_MAX) }),
+  };
+}
+
+/** The schema's bound. */
+const MESSAGE_MAX = 1024;
 
 /** The attempt under way, with everything known of it; undefined where no Job was made for it. */
 function attemptUnderWay(seen: Observed): Attempt | undefined {

@@ -24,13 +24,21 @@ import type {
   PoliciesSeen,
   RunnableTask,
 } from './observed.ts';
-import { POD_EXPECTED_MS, waitingOf, type RefusedPod } from './pod.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
 import { refusalOf } from '../../pods/reading/refusal.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
 import { stuckInMs } from '../../pods/reading/state.ts';
+import {
+  overdueVerifier,
+  recordedUnstarted,
+  whileRunning,
+  whileStarting,
+  type Unstarted,
+  type UnstartedReason,
+} from './starting.ts';
 
-export type StopReason = 'Cancelled' | 'Suspended';
+/** Why an attempt is ended before its courier ends it. `message`: of a verifier that does not start. */
+export type Stop = { because: 'Cancelled' | 'Suspended' } | { because: UnstartedReason; message: string };
 
 export type Action =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
@@ -44,9 +52,9 @@ export type Action =
       users?: UidRange;
     }
   /** Write down that this attempt is being ended, and why, before anything is done about it. */
-  | { kind: 'recordStop'; because: StopReason }
+  | ({ kind: 'recordStop' } & Stop)
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
-  | { kind: 'stop'; because: StopReason }
+  | ({ kind: 'stop' } & Stop)
   /** Close this attempt; the Trial goes on. */
   | { kind: 'endAttempt'; reason: TrialFailedReason | 'Suspended'; message: string }
   | { kind: 'succeed'; outcome: Outcome }
@@ -189,6 +197,9 @@ function afterAttempt(seen: BegunAttempt, ended: AttemptEnd): Action {
   const kept = ended.outcome && { outcome: ended.outcome };
   if (spec.cancel) return { ...fail('Cancelled', CANCELLED), ...kept };
   if (isSuspended(seen)) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
+  const unstarted = recordedUnstarted(seen.recorded);
+  if (unstarted)
+    return { ...fail(unstarted.reason, unstarted.message), ...(kept && stoppedFor(unstarted, kept)) };
   // Somebody else told the courier to stop (a drain, a deleted Job): that is no failure of the agent.
   const reason = ended.reason === 'Cancelled' ? 'PodLost' : ended.reason;
   const failures = failedAttempts(seen.trial).length + 1;
@@ -197,6 +208,18 @@ function afterAttempt(seen: BegunAttempt, ended: AttemptEnd): Action {
   return { ...fail(reason, ended.message), ...kept };
 }
 
+/** The courier only knows that it was told to stop. */
+const stoppedFor = (
+  { reason, message }: Unstarted,
+  { outcome }: { outcome: Outcome },
+): { outcome: Outcome } => ({
+  outcome: {
+    ...outcome,
+    result: { kind: 'failed', reason, message },
+    ...(outcome.exception && { exception: { ...outcome.exception, type: reason, message } }),
+  },
+});
+
 /** Whether an attempt is being ended for a suspension, which may have been taken back since. */
 const isSuspending = ({ recorded }: BegunAttempt): boolean => recorded?.reason === 'Suspended';
 
@@ -204,28 +227,32 @@ const isSuspended = (seen: BegunAttempt): boolean => seen.trial.spec.suspend || 
 
 function duringAttempt(seen: BegunAttempt): Action {
   const { pod } = seen;
-  const because = stopReason(seen);
-  if (because && !isOnRecord(seen, because)) return { kind: 'recordStop', because };
+  const stop = stopOf(seen);
+  if (stop && !isOnRecord(seen, stop)) return { kind: 'recordStop', ...stop };
   if (isEnding(seen)) return whileStopping(seen);
-  if (because) return { kind: 'stop', because };
+  if (stop) return { kind: 'stop', ...stop };
   if (seen.outcome)
     return { kind: 'wait', reason: 'Stopping', message: 'the task container is ending', againMs: SETTLE_MS };
   const started = pod && startedAt(pod);
-  if (started === undefined) return whileStarting(seen);
-  return { kind: 'wait', reason: 'Running', message: `Pod ${pod?.metadata.name} runs since ${started}` };
+  return started === undefined ? whileStarting(seen) : whileRunning(seen, started);
 }
 
-function stopReason(seen: BegunAttempt): StopReason | undefined {
-  if (seen.trial.spec.cancel) return 'Cancelled';
-  return isSuspended(seen) ? 'Suspended' : undefined;
+function stopOf(seen: BegunAttempt): Stop | undefined {
+  if (seen.trial.spec.cancel) return { because: 'Cancelled' };
+  if (isSuspended(seen)) return { because: 'Suspended' };
+  // A courier that has spoken waits for no verifier, and who ends the Pod already may be a drain.
+  const isOpen = !seen.outcome && !isEnding(seen);
+  const unstarted = recordedUnstarted(seen.recorded) ?? (isOpen ? overdueVerifier(seen) : undefined);
+  return unstarted && { because: unstarted.reason, message: unstarted.message };
 }
 
 /**
  * An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. So is a
- * suspension, which the spec may not tell of any more when the Pod is gone; a cancellation cannot be taken back.
+ * suspension, which the spec may not tell of any more when the Pod is gone, and a verifier that did not start, which then nothing tells of; a
+ * cancellation cannot be taken back.
  */
-const isOnRecord = (seen: BegunAttempt, because: StopReason): boolean =>
-  because === 'Cancelled' ? seen.recorded !== undefined : isSuspending(seen);
+const isOnRecord = ({ recorded }: BegunAttempt, { because }: Stop): boolean =>
+  because === 'Cancelled' ? recorded !== undefined : recorded?.reason === because;
 
 const isDeleted = (object: KubeObject | undefined): boolean =>
   object?.metadata.deletionTimestamp !== undefined;
@@ -242,30 +269,4 @@ function whileStopping({ pod, now }: BegunAttempt): Action {
     message: 'the Pod is being ended',
     ...(againMs !== undefined && { againMs }),
   };
-}
-
-function jobAgeMs({ job, now }: BegunAttempt): number {
-  const created = job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined;
-  return created === undefined ? 0 : now.getTime() - Date.parse(created);
-}
-
-function refusedPod({ job, refusal: words }: BegunAttempt): RefusedPod | undefined {
-  const rendered = job.kind === 'own' ? job.job.spec?.template.spec : undefined;
-  return words === undefined ? undefined : { words, rendered };
-}
-
-function whileStarting(seen: BegunAttempt): Action {
-  const { trial, pod } = seen;
-  const { reason, message, becomes } = waitingOf(pod, refusedPod(seen));
-  if (becomes?.reason === 'JobRejected') return fail(becomes.reason, message);
-  const limitMs = Math.min(trial.spec.startTimeoutSeconds * 1000, becomes?.graceMs ?? Infinity);
-  const ageMs = jobAgeMs(seen);
-  const leftMs = limitMs - ageMs;
-  // Nothing tells that there will be no Pod: the Job is asked about again, less often each time.
-  const lookMs = pod ? Infinity : Math.max(POD_EXPECTED_MS, ageMs);
-  if (leftMs >= 0) return { kind: 'wait', reason, message, againMs: Math.min(leftMs, lookMs) + 100 };
-  return fail(
-    becomes?.reason ?? 'StartTimeout',
-    `not started within ${limitMs / 1000} s: ${reason}: ${message}`,
-  );
 }

@@ -124,7 +124,8 @@ function obstacleOf(waiting: Waiting): Obstacle {
   }
 }
 
-function heldBy({ why, reason, message = reason }: Held): Obstacle {
+/** What a container that the kubelet does not start means. */
+export function heldBy({ why, reason, message = reason }: Held): Obstacle {
   if (why === 'Other') return PREPARING;
   return { reason: 'PullingImage', message: `${reason}: ${message}`, becomes: BECOMES[why] };
 }

@@ -179,9 +179,18 @@ describe('the status of a Trial', () => {
     );
     expect(stopped.attempts).to.deep.equal([{ ...open, reason: 'Suspended' }]);
     expect(condition(stopped, 'Succeeded')).to.equal('Unknown Stopping');
-    const late = { ...ended(), recorded: { ...open, reason: 'Suspended' } };
+    const late = { ...ended(), recorded: { ...open, reason: 'Suspended', message: 'x' } };
     const status = trialStatus(late, { kind: 'succeed', outcome: anOutcome() }, links);
-    expect(status.attempts?.[0]).not.to.have.property('reason');
+    expect(status.attempts?.[0]).not.to.have.any.keys('reason', 'message');
+  });
+
+  it('remembers on the open attempt which verifier did not start, and why', () => {
+    const open = { number: 1, jobName: 'hello-1' };
+    const message = 'container verifier did not start';
+    const because = 'ImagePullFailed';
+    const stopped = trialStatus(seen({ recorded: open }), { kind: 'recordStop', because, message }, links);
+    expect(stopped.attempts).to.deep.equal([{ ...open, reason: because, message }]);
+    expect(condition(stopped, 'Succeeded')).to.equal('Unknown Stopping');
   });
 
   it('keeps at most 32 attempts, of which the oldest suspended ones go first', () => {

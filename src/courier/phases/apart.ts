@@ -13,8 +13,6 @@ import { verify } from './verifier.ts';
 
 /** sbd needs milliseconds, the kernel a while for what it held. */
 const END_SECONDS = 120;
-/** For an image that has to be pulled once the agent is through. */
-const START_SECONDS = 1800;
 
 /**
  * Leaves the agent's container, once nothing in it is needed for this step: that of the only step ends, and with it all that the agent left
@@ -37,11 +35,11 @@ export async function judgeApart(
   deps: PhaseDeps,
 ): Promise<Pick<Reward & { kind: 'rewarded' }, 'reward' | 'rewards'>> {
   const { verifier } = step;
-  const { surroundings, hasTests, container } = verifier.place;
+  const { surroundings, hasTests, container, startSeconds } = verifier.place;
   const { hand, logs } = apart;
   const { findings, note } = deps;
-  const never = `container ${container} was not there after ${START_SECONDS} s`;
-  await within(START_SECONDS, hand.ready(), new AttemptFailure('ImagePullFailed', never));
+  const never = `container ${container} was not there after ${startSeconds} s`;
+  await within(startSeconds, hand.ready(), new AttemptFailure('StartTimeout', never));
   apart.began = true;
   note(`container ${container} is ready`);
   await prepareSurroundings(surroundings, { ...deps, hand });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { bash, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { until } from '../../../test/support/kube.ts';
 import type { RunOptions } from '../../../test/support/trial-run.ts';
 
 const ARTIFACTS = 'artifacts = ["/app/answer", { source = "/app/tree", exclude = ["*.tmp"] }]\n';
@@ -120,6 +121,21 @@ describe('a separate verifier', function () {
     );
     expect((await run.finish()).result).to.deep.include({ reason: 'AgentSetupFailed' });
     expect(await run.pod.exited).to.equal(1);
+  });
+
+  it('that never comes leaves what the agent did, once the Pod is ended for it', async () => {
+    const run = await make(separate(['echo solved > /app/answer'], [reward('true')]));
+    const courier = run.startCourier();
+    run.pod.start();
+    expect(await run.pod.exited).to.equal(0);
+    await until('the agent’s end', () => run.said().includes('verifier began'));
+    courier.kill('SIGTERM');
+    expect(await run.courierEnd).to.equal(0);
+    const { result, exception, timings } = run.outcome();
+    expect(result, run.said()).to.deep.include({ kind: 'failed', reason: 'Cancelled' });
+    expect(exception).to.include({ phase: 'verifier' });
+    expect(timings.agentExecution?.completionTime).to.be.a('string');
+    expect(run.text('output/app/answer')).to.equal('solved\n');
   });
 
   it('has a container for each step, beside the agent’s, which lives on', async () => {

@@ -60,6 +60,8 @@ export interface VerifierPlace {
   surroundings: Surroundings;
   /** Its image has them. */
   hasTests: boolean;
+  /** How long it may take to start. */
+  startSeconds: number;
 }
 
 /** One agent and one verifier. A task without `[[steps]]` has one step, without a name. */
@@ -151,7 +153,7 @@ function surroundingsOf(
     workdir,
     user,
     healthcheck,
-  }: Omit<AssignedPlace, 'container' | 'hasTests'> & Pick<Assignment, 'seeds'>,
+  }: Omit<AssignedPlace, 'container' | 'hasTests' | 'startSeconds'> & Pick<Assignment, 'seeds'>,
   { folder }: Pick<ReadyTask, 'folder'>,
 ): Surroundings {
   return {
@@ -268,6 +270,7 @@ function demanded(text: string | undefined, path: string, who: string): string {
 const placeOf = (place: AssignedPlace, { folder, seeds }: Around): VerifierPlace => ({
   container: place.container,
   hasTests: place.hasTests,
+  startSeconds: place.startSeconds,
   // They are part of the agent's image, so to say.
   surroundings: surroundingsOf({ ...place, ...(seeds && !place.hasTests && { seeds }) }, { folder }),
 });

@@ -11,7 +11,7 @@ import {
 import type { Pod } from '../../kube/kinds.ts';
 import { causeOf, earlierExits, type Cause } from './cause.ts';
 import { isStuck, podState, stuckInMs, type PodState } from './state.ts';
-import type { Waiting } from './waiting.ts';
+import { awaitedOf, type Awaited, type Waiting } from './waiting.ts';
 
 type Status = NonNullable<Pod['status']>;
 type State = NonNullable<ReturnType<typeof containerStatus>['state']>;
@@ -129,6 +129,65 @@ describe('a Pod that waits', () => {
   ];
   for (const [what, waiting, expected] of cases)
     it(`waits ${what}`, () => expect(podState(waiting)).to.deep.equal({ kind: 'waiting', ...expected }));
+});
+
+describe('a main container that could start and has not', () => {
+  const APART: Pod['spec'] = {
+    restartPolicy: 'Never',
+    initContainers: [{ name: 'courier', restartPolicy: 'Always' }, { name: 'task' }],
+    containers: [{ name: 'build' }],
+  };
+  const BESIDE: Pod['spec'] = {
+    ...TRIAL,
+    containers: [{ name: 'task' }, { name: 'build' }, { name: 'context' }],
+  };
+  const finishedAt = stampOf(after(9));
+  const done = ended(0, { finishedAt });
+  const cases: [what: string, pod: Pod, expected: Awaited | undefined][] = [
+    ['none before the Pod has started', pod(BESIDE, { task: waits('ErrImagePull') }), undefined],
+    [
+      'none while one before it works',
+      pod(APART, { task: running, build: waits('PodInitializing') }),
+      undefined,
+    ],
+    [
+      'none after one before it failed',
+      pod(APART, { task: ended(1, { finishedAt }), build: waits('PodInitializing') }),
+      undefined,
+    ],
+    ['none that runs', pod(APART, { task: done, build: running }), undefined],
+    ['none that has ended', pod(BESIDE, { task: running, build: ended(0) }), undefined],
+    [
+      'its turn came when the one before it had ended',
+      pod(APART, { task: done, build: waits('PodInitializing') }),
+      { container: 'build', since: finishedAt },
+    ],
+    [
+      'and what holds it',
+      pod(APART, { task: done, build: waits('ErrImagePull', 'words') }),
+      {
+        container: 'build',
+        since: finishedAt,
+        held: { why: 'ImagePull', container: 'build', reason: 'ErrImagePull', message: 'words' },
+      },
+    ],
+    [
+      'it could start beside the first one, and one that is held for a known reason goes before others',
+      pod(BESIDE, {
+        courier: waits('ErrImagePull'),
+        task: running,
+        build: waits('CreateContainerError'),
+        context: waits('InvalidImageName'),
+      }),
+      {
+        container: 'context',
+        since: startedAt,
+        held: { why: 'ImageUnusable', container: 'context', reason: 'InvalidImageName' },
+      },
+    ],
+  ];
+  for (const [what, waiting, expected] of cases)
+    it(what, () => expect(awaitedOf(waiting)).to.deep.equal(expected));
 });
 
 describe('a Pod that runs', () => {

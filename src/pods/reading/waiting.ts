@@ -1,7 +1,7 @@
 /** Pure: why a Pod waits. */
 import { present } from '../../crds/present.ts';
 import type { Pod } from '../../kube/kinds.ts';
-import { containerStatuses, type ContainerStatus } from './containers.ts';
+import { containerStatuses, preparing, startedAt, statusOf, type ContainerStatus } from './containers.ts';
 
 /**
  * A container that the kubelet does not start; `reason` and `message` are its own. `ImagePull`: it tries to pull the image again and again ·
@@ -67,6 +67,33 @@ const UNTELLING = new Set(['', 'ContainerCreating', 'PodInitializing']);
 export function heldOf(pod: Pod): Held | undefined {
   const all = containerStatuses(pod).flatMap(heldBy);
   return all.find(({ why }) => why !== 'Other') ?? all[0];
+}
+
+/** A main container that could start and has not. `since`: when its turn came. */
+export interface Awaited {
+  container: string;
+  since: string;
+  /** Why, where the kubelet says so. */
+  held?: Held;
+}
+
+/** The main container that should start now: the first that is held for a reason that is known here, else the first of all. */
+export function awaitedOf(pod: Pod): Awaited | undefined {
+  const since = turnOf(pod);
+  if (since === undefined) return undefined;
+  const waiting = (pod.status?.containerStatuses ?? []).filter(({ state }) => state?.waiting);
+  const all = waiting.map((status) => ({ container: status.name, held: heldBy(status)[0] }));
+  const found = all.find(({ held }) => held && held.why !== 'Other') ?? all[0];
+  return found && { container: found.container, since, ...present({ held: found.held }) };
+}
+
+/** When main containers could start: beside the first that did, or when the last of those before them had ended well. Undefined before. */
+function turnOf(pod: Pod): string | undefined {
+  const before = preparing(pod);
+  if (before.length === 0) return startedAt(pod);
+  const ends = before.map(({ name }) => statusOf(pod, name)?.state?.terminated);
+  const ended = ends.flatMap((end) => (end?.exitCode === 0 ? (end.finishedAt ?? []) : []));
+  return ended.length === before.length ? ended.toSorted().at(-1) : undefined;
 }
 
 function heldBy({ name: container, state }: ContainerStatus): Held[] {

@@ -19,6 +19,8 @@ export type Fate =
   /** The node falls silent; its Pod is marked and stays, until its Job is deleted. */
   | { kind: 'nodeLost' }
   | { kind: 'unschedulable' }
+  /** The agent ends, and the container of its separate verifier does not start; told to stop, the courier says `Cancelled`. */
+  | { kind: 'verifierHeld' }
   /** Runs until it is told to stop; then the courier says `Cancelled`, or had a reward just before. */
   | { kind: 'runs'; whenStopped: 'cancelled' | 'rewarded' };
 
@@ -39,6 +41,19 @@ export const running = (): Status => ({
   phase: 'Running',
   initContainerStatuses: [containerStatus('courier', { running: { startedAt: seconds() } })],
   containerStatuses: [containerStatus('task', { running: { startedAt: seconds() } })],
+});
+
+export const verifierHeld = (): Status => ({
+  phase: 'Running',
+  initContainerStatuses: [
+    containerStatus('courier', { running: { startedAt: seconds() } }),
+    containerStatus('task', {
+      terminated: { exitCode: 0, startedAt: seconds(), finishedAt: seconds() },
+    }),
+  ],
+  containerStatuses: [
+    containerStatus('verifier', { waiting: { reason: 'InvalidImageName', message: 'no such name' } }),
+  ],
 });
 
 /** The Pod of a courier that left this outcome. */
