@@ -49,6 +49,34 @@ describe('sb cloud run', () => {
     expect(before).to.have.length(1);
   });
 
+  it('has verifiers run where the namespace says, shows that before, and refuses a word that is no mode', async () => {
+    const annotate = (value: string): Promise<string> =>
+      kubectlOk(['annotate', '--overwrite', 'namespace', namespace, `sb.abundant.ai/verifier-mode${value}`]);
+    const args = ['cloud', 'run', '-t', HELLO, '--run-name'];
+    const apart = `${run}-apart`;
+    await annotate('=Separate');
+    const shown = await sb(...args, apart, '--dry-run=server');
+    expect(shown.stdout, shown.stderr).to.match(
+      /^examples\/hello: agent 60 s; verifier 60 s, separate, the agent’s image$/m,
+    );
+    const { code, stderr } = await sb(...args, apart);
+    expect(code, stderr).to.equal(0);
+    const [trial] = (await world().kube.list(TrialKind, { namespace })).filter(
+      ({ spec }) => spec.run === apart,
+    );
+    expect(trial?.spec.verifier).not.to.have.property('mode');
+    expect(trial?.status?.images?.map(({ role }) => role)).to.deep.equal(['agent', 'verifier']);
+    // Its tests look for a file that is no artifact.
+    expect(trial?.status?.reward).to.equal(0);
+    await annotate('=separate');
+    const refused = await sb(...args, `${run}-wrong`);
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr).to.include(
+      'the Namespace’s annotation sb.abundant.ai/verifier-mode is "separate"; expected Shared or Separate',
+    );
+    await annotate('-');
+  });
+
   it('is the same run as its manifests, applied by hand', async () => {
     const args = ['cloud', 'run', '-t', HELLO, '-a', 'nop', '--run-name', `${run}-git`];
     const manifests = join(folder, 'manifests.yaml');
