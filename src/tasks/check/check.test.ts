@@ -101,7 +101,6 @@ describe('sb task check', () => {
     const { findings } = await checkTasks([path], { strict: false, cwd: path });
     const errors = findings.filter(({ severity }) => severity === 'error');
     expect(errors.map(({ message }) => message)).to.deep.equal([
-      'verifier.environment_mode: only a shared verifier is supported yet',
       'environment.cpus is "two"; expected a number of CPUs greater than 0',
       'environment.tpu: TPUs are not supported',
     ]);
@@ -116,10 +115,7 @@ describe('sb task check', () => {
     });
     const { findings } = await checkTasks([path], { strict: false, cwd: path });
     const errors = findings.filter(({ severity }) => severity === 'error');
-    expect(errors.map(({ message }) => message)).to.deep.equal([
-      'verifier.environment_mode: only a shared verifier is supported yet',
-      'environment.os: only linux is supported',
-    ]);
+    expect(errors.map(({ message }) => message)).to.deep.equal(['environment.os: only linux is supported']);
   });
 
   it('tells of what cannot be read in one task and goes on with the others', async () => {
