@@ -8,10 +8,10 @@ import type { Totals } from './support/totals.ts';
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-/** Whole attempts in a container: they wait more than they compute, so they run beside the other unit tests. */
-const isAttempt = (file: string): boolean => file.startsWith('src/courier/scenarios/');
-/** Kill and restart the operator at every write: they need the machine for themselves, so they come when the attempts have ended. */
+/** Kill and restart the operator at every write. */
 const isCrash = (file: string): boolean => file.startsWith('test/crash/');
+/** Whole attempts, in a container or of an operator that is killed: they take as long as all other unit tests, and run beside them. */
+const isAttempt = (file: string): boolean => file.startsWith('src/courier/scenarios/') || isCrash(file);
 
 /** `npm run test:unit` runs both parts in one process. */
 function unitSuite(part: 'unit' | 'attempts'): Mocha {

@@ -239,9 +239,12 @@ describe('an agent that has run out of time', function () {
       const run = await make({
         files: taskOf(
           ["beat='while :; do date +%N > /tmp/beat; sleep 0.1; done'", start, 'sleep 100'],
-          ['a=$(cat /tmp/beat); sleep 0.5', reward('[ "$a" != "$(cat /tmp/beat)" ]')],
+          [
+            'a=$(cat /tmp/beat); for i in $(seq 20); do sleep 0.1; [ "$a" = "$(cat /tmp/beat)" ] || break; done',
+            reward('[ "$a" != "$(cat /tmp/beat)" ]'),
+          ],
         ),
-        assignment: { agent: anAgent({ timeoutSeconds: 1 }) },
+        assignment: { agent: anAgent({ timeoutSeconds: 2 }) },
       });
       const outcome = await run.finish();
       expect(outcome.result).to.deep.include({ reward: stays ? 1 : 0 });
