@@ -14,7 +14,7 @@ import type { Apart } from './phases/surroundings.ts';
 import { CONTAINERS } from '../wire/pod-paths.ts';
 import { timeline as newTimeline } from './record/timeline.ts';
 import { outcomeMessage } from './results/outcome.ts';
-import { storeResults, type Kept } from './results/store.ts';
+import { nothingKept, storeResults } from './results/store.ts';
 import type { Settings } from './settings.ts';
 import { trialLog } from './record/trial-log.ts';
 import type { TrialLog } from './record/trial-log.ts';
@@ -76,7 +76,7 @@ async function attemptAndStore({ settings, stop, now, hand, apart, log, findings
   const patience = { totalMs: PATIENCE_MS, note, stop };
   const broker = brokerClient(settings.broker, patience);
   const artifacts = artifactRecord();
-  const kept: Kept = { files: [], skipped: [] };
+  const kept = nothingKept();
   const deps = {
     settings,
     broker,

@@ -102,14 +102,16 @@ export const Outcome = Type.Object({
   /** Reasons why it cannot be told whether somebody interfered with the verifier. */
   doubts: Type.Optional(Findings),
   /**
-   * Files stored, their bytes, and how many entries were skipped. Missing where nothing was to be uploaded. In the message also the SHA-256
-   * of `outcome.json`, in hex.
+   * Files stored, their bytes, how many entries were skipped, and of how many steps the artifacts were collected (1 of a task without steps).
+   * Missing where nothing was to be uploaded. The SHA-256 of `manifest.json`, and in the message also that of `outcome.json`, in hex.
    */
   stored: Type.Optional(
     Type.Object({
       files: Count,
       bytes: Count,
       skipped: Count,
+      collected: Type.Optional(Count),
+      manifestSha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
       outcomeSha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
     }),
   ),

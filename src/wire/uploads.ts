@@ -60,12 +60,28 @@ export interface Skipped {
     | 'Refused';
 }
 
+/** A file as `manifest.json` lists it. */
+export interface StoredFile extends UploadFile {
+  /** Somebody may execute it. */
+  executable?: true;
+}
+
+/** A link that a container left; stored as these words alone. */
+export interface StoredLink {
+  path: string;
+  /** Where it leads, as it says itself. */
+  target: string;
+}
+
 /** `manifest.json`: everything that was stored, each path once. Only `outcome.json` is written after it. */
 export interface Manifest {
   version: 1;
   trial: { namespace: string; name: string; uid: string; attempt: number };
-  files: UploadFile[];
+  files: StoredFile[];
   skipped: Skipped[];
+  /** What no file tells of: links, and folders in which nothing was found. With them what the agent left can be laid out again. */
+  links: StoredLink[];
+  folders: string[];
 }
 
 /** Nobody reads a larger `manifest.json`. */

@@ -13,7 +13,7 @@ const COPY_SECONDS = 300;
 
 interface CollectDeps {
   hand: Pick<Hand, 'run' | 'copy'>;
-  artifacts: Pick<ArtifactRecord, 'add'>;
+  artifacts: Pick<ArtifactRecord, 'add' | 'done'>;
   note: (line: string) => void;
 }
 
@@ -40,6 +40,7 @@ export async function collectArtifacts(
     const status = why === 'Kept' ? 'kept' : 'skipped';
     record.add({ source, place, type: supposedKind(source), status, exclude: [] });
   }
+  record.done();
 }
 
 type Collected = Pick<Step, 'hooks' | 'artifacts' | 'uncopied' | 'artifactsUser'>;

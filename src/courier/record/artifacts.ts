@@ -27,11 +27,21 @@ export interface ArtifactRecord {
   add(artifact: RecordedArtifact): void;
   /** All since the last time: those of a step. */
   take(): RecordedArtifact[];
+  /** Those of another step have all been collected, as far as they could be. */
+  done(): void;
+  /** Steps whose artifacts were collected; they are the first ones. */
+  collected(): number;
 }
 
 export function artifactRecord(): ArtifactRecord {
   const entries: RecordedArtifact[] = [];
-  return { add: (artifact) => void entries.push(artifact), take: () => entries.splice(0) };
+  let steps = 0;
+  return {
+    add: (artifact) => void entries.push(artifact),
+    take: () => entries.splice(0),
+    done: () => void (steps += 1),
+    collected: () => steps,
+  };
 }
 
 /** Where the folder that is collected without being declared is stored, and what it is called. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,6 +79,8 @@ describe('collectLogs', () => {
     expect(collectLogs({ agent: logs })).to.deep.equal({
       files: [],
       skipped: [{ path: 'output/.logs', reason: 'Symlink' }],
+      links: [],
+      folders: [],
     });
   });
 
@@ -88,6 +90,14 @@ describe('collectLogs', () => {
     const files = Array.from({ length: LIMITS.files }, () => file);
     const odd = Array.from({ length: 1001 }, () => ({ path: '\u0001'.repeat(512), reason: 'Unreadable' }));
     expect(JSON.stringify({ files, skipped: odd }).length).to.be.below(MANIFEST_MAX_BYTES - 2 ** 20);
+    // The shortest paths there are.
+    const link = { path: '"'.repeat(8), target: '"' };
+    const links = Array.from({ length: LIMITS.entries - LIMITS.files }, () => link);
+    const left = Math.floor((LIMITS.pathBytes - links.length * 9) / LIMITS.files);
+    const beside = files.map((one) => ({ ...one, path: '"'.repeat(left), executable: true }));
+    expect(JSON.stringify({ files: beside, links, skipped: odd }).length).to.be.below(
+      MANIFEST_MAX_BYTES - 2 ** 20,
+    );
   });
 
   it('holds no more names than it is allowed', () => {
@@ -127,6 +137,40 @@ describe('collectLogs', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('knows what no file tells of: links, empty folders, and what may be executed', () => {
+    write('agent/run');
+    chmodSync(at('agent/run'), 0o755);
+    write('artifacts/manifest.json/x');
+    mkdirSync(at('artifacts/deep/empty'), { recursive: true });
+    symlinkSync('../run', at('artifacts/deep/link'));
+    symlinkSync('gone', at('artifacts/manifest.json/link'));
+    mkdirSync(at('verifier'));
+    const { files, links, folders } = collectLogs({ agent: logs });
+    expect(files.map(({ path, executable }) => [path, executable])).to.have.deep.members([
+      ['agent/run', true],
+      ['output/.logs/artifacts/manifest.json/x', false],
+    ]);
+    expect(links).to.have.deep.members([
+      { path: 'output/deep/link', target: '../run' },
+      { path: 'output/.logs/artifacts/manifest.json/link', target: 'gone' },
+    ]);
+    expect(folders).to.have.members(['output/deep/empty', 'verifier']);
+  });
+
+  it('bounds links as it bounds names, and lets many of them hide nothing else', () => {
+    for (let index = 0; index < 1100; index += 1) symlinkSync('x', at(`link-${index}`));
+    execFileSync('mkfifo', [at('fifo')]);
+    symlinkSync('new\nline', at('odd'));
+    const { links, skipped: left } = collectLogs({ agent: logs });
+    expect(links).to.have.length(1100);
+    expect(left).to.have.length(1001);
+    expect(left.at(-1)).to.deep.equal({ path: 'and more', reason: 'Symlink' });
+    expect(left).to.deep.include({ path: 'output/.logs/fifo', reason: 'Fifo' });
+    expect(left).to.deep.include({ path: 'output/.logs/odd', reason: 'Unreadable' });
+    const few = collectLogs({ agent: logs }, { ...LIMITS, pathBytes: 100 });
+    expect(few.links.length).to.be.below(6);
   });
 
   it('stops at the limits of size, count and depth', () => {

@@ -1,12 +1,15 @@
 /** What the containers of a Trial left in /logs, as it is to be stored. All of it is hostile: see safe-open.ts. */
 import { join } from 'node:path';
-import type { Skipped } from '../../wire/uploads.ts';
+import type { Skipped, StoredLink } from '../../wire/uploads.ts';
 import { below, lookAt, openSafely, withOpened } from './safe-open.ts';
-import { Walk, type FoundFile, type Limits } from './walk.ts';
+import { MAX_SKIPPED, Walk, type FoundFile, type Limits } from './walk.ts';
 
 export interface Collected {
   files: FoundFile[];
   skipped: Skipped[];
+  /** What no stored file tells of: links, which are skipped nevertheless, and folders with nothing in them that is known. */
+  links: StoredLink[];
+  folders: string[];
 }
 
 export const LIMITS: Limits = {
@@ -19,14 +22,29 @@ export const LIMITS: Limits = {
   entries: 200_000,
 };
 
-/** What of them is left after some files, for others that are stored below the folder `under`. */
-export const limitsAfter = (files: readonly { path: string; size: number }[], under: string): Limits => ({
-  ...LIMITS,
-  totalBytes: files.reduce((left, { size }) => left - size, LIMITS.totalBytes),
-  files: LIMITS.files - files.length,
-  pathBytes: files.reduce((left, { path }) => left - Buffer.byteLength(path), LIMITS.pathBytes),
-  onePathBytes: LIMITS.onePathBytes - Buffer.byteLength(under),
-});
+/** What was stored before. */
+interface Stored {
+  files: readonly { path: string; size: number }[];
+  links?: readonly StoredLink[];
+  folders?: readonly string[];
+}
+
+/** What of the limits is left after that, for what is stored below the folder `under`. */
+export function limitsAfter({ files, links = [], folders = [] }: Stored, under: string): Limits {
+  const texts = [
+    ...files.map(({ path }) => path),
+    ...links.flatMap(({ path, target }) => [path, target]),
+    ...folders,
+  ];
+  return {
+    ...LIMITS,
+    totalBytes: files.reduce((left, { size }) => left - size, LIMITS.totalBytes),
+    files: LIMITS.files - files.length,
+    pathBytes: texts.reduce((left, text) => left - Buffer.byteLength(text), LIMITS.pathBytes),
+    onePathBytes: LIMITS.onePathBytes - Buffer.byteLength(under),
+    entries: LIMITS.entries - links.length - folders.length,
+  };
+}
 
 /** Where the folders of /logs go. */
 const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', artifacts: 'output' };
@@ -48,11 +66,16 @@ export interface Logs {
 
 /** Everything in them that can be stored, and what was left out and why. */
 export function collectLogs({ agent: logs, verifier }: Logs, limits: Limits = LIMITS): Collected {
-  const walk = new Walk(limits, { reserved: REST });
+  const walk = new Walk(limits, { reserved: REST, layout: true });
   const root = openSafely(logs, 'folder');
   // The container can take the right to read from its own folder, and has nothing stored then.
   if (typeof root === 'string')
-    return { files: [], skipped: [{ path: REST, reason: root === 'Missing' ? 'Unreadable' : root }] };
+    return {
+      files: [],
+      skipped: [{ path: REST, reason: root === 'Missing' ? 'Unreadable' : root }],
+      links: [],
+      folders: [],
+    };
   withOpened(root, ({ fd }) => {
     walk.entries(fd, (name) => {
       // What the agent has under the name of the verifier's folder is none of a separate one's.
@@ -62,8 +85,22 @@ export function collectLogs({ agent: logs, verifier }: Logs, limits: Limits = LI
     });
   });
   if (verifier !== undefined) collectVerifier(verifier, walk);
-  const files = walk.files.map((file) => ({ ...file, path: besideOurs(file.path) }));
-  return { files, skipped: walk.skipped };
+  const moved = <T extends { path: string }>(one: T): T => ({ ...one, path: besideOurs(one.path) });
+  return {
+    files: walk.files.map(moved),
+    skipped: withLinks(walk),
+    links: walk.links.map(moved),
+    folders: walk.folders.map(besideOurs),
+  };
+}
+
+/** What was skipped, links last: should they be too many to be listed, they hide nothing else. */
+function withLinks({ skipped, links }: Walk): Skipped[] {
+  const listed: Skipped[] = links
+    .slice(0, Math.max(0, MAX_SKIPPED - skipped.length))
+    .map(({ path }) => ({ path, reason: 'Symlink' }));
+  const isWhole = listed.length === links.length || skipped.length > MAX_SKIPPED;
+  return [...skipped, ...listed, ...(isWhole ? [] : [{ path: 'and more', reason: 'Symlink' as const }])];
 }
 
 /** A separate verifier's own folder alone: the rest of its /logs is the agent's again, or nobody's. */

@@ -1,6 +1,7 @@
 /** Stores what an attempt left: files as they are, then the timeline, the manifest, and the outcome, whose presence means that all is there. */
+import { TRIAL_FILES } from '../../results/keys.ts';
 import { stepFolder } from '../../wire/upload-paths.ts';
-import type { Manifest, Skipped, UploadFile } from '../../wire/uploads.ts';
+import type { Manifest, UploadFile } from '../../wire/uploads.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import { explain } from '../failure.ts';
@@ -17,10 +18,9 @@ import { uploadFiles, uploadText } from './upload.ts';
 import type { UploadOptions } from './upload.ts';
 
 /** What of the container's files has been stored so far. */
-export interface Kept {
-  files: UploadFile[];
-  skipped: Skipped[];
-}
+export type Kept = Pick<Manifest, 'files' | 'skipped' | 'links' | 'folders'>;
+
+export const nothingKept = (): Kept => ({ files: [], skipped: [], links: [], folders: [] });
 
 interface KeepDeps extends UploadOptions {
   logs: Logs;
@@ -48,7 +48,7 @@ export interface StoreDeps extends Omit<KeepDeps, 'logs'> {
 export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepDeps): Promise<void> {
   const { log, logs, artifacts } = deps;
   const under = step === undefined ? '' : stepFolder(step);
-  const found = collectLogs(logs, limitsAfter(kept.files, under));
+  const found = collectLogs(logs, limitsAfter(kept, under));
   const paths = found.files.map(({ path }) => path);
   const listed = artifactManifest(artifacts.take(), paths);
   const below = <T extends { path: string }>(file: T): T => ({ ...file, path: under + file.path });
@@ -61,7 +61,18 @@ export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepD
     kept.files.push(
       await uploadText(under + ARTIFACT_MANIFEST, `${JSON.stringify(listed, null, 2)}\n`, deps),
     );
-  kept.skipped.push(...skipped.slice(0, Math.max(0, MAX_SKIPPED + 1 - kept.skipped.length)));
+  kept.links.push(...found.links.map(below));
+  kept.folders.push(...found.folders.map((path) => under + path));
+  keepSkipped(kept, skipped);
+}
+
+const MORE = { path: 'and more', reason: 'TooMany' } as const;
+
+/** Within the bound of all steps together; that there is more is always told. */
+function keepSkipped({ skipped: kept }: Kept, skipped: Kept['skipped']): void {
+  const room = MAX_SKIPPED - kept.length;
+  if (skipped.length <= room + 1) kept.push(...skipped);
+  else kept.splice(MAX_SKIPPED, 1, ...skipped.slice(0, Math.max(0, room)), MORE);
 }
 
 const storeLog = (deps: Pick<KeepDeps, 'log'> & UploadOptions): Promise<UploadFile> =>
@@ -85,7 +96,7 @@ export async function storeResults(
 }
 
 async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps): Promise<Outcome> {
-  const { hand, apart, log, timeline, kept, paths } = deps;
+  const { hand, apart, artifacts, log, timeline, kept, paths } = deps;
   // Nobody may write what is being stored, and the courier must be able to read it.
   const hands = [hand, ...[...apart.values()].flatMap((one) => (one.began ? one.hand : []))];
   for (const one of hands)
@@ -93,22 +104,26 @@ async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps):
   const last = outcome.steps?.listed.at(-1)?.name;
   await keepLogs(kept, last, { ...deps, logs: logsOf(assignment, last, paths) });
   const files = [...kept.files, await storeLog(deps)];
-  const { skipped } = kept;
   const counts = {
     files: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
-    skipped: skipped.length,
+    skipped: kept.skipped.length,
+    collected: artifacts.collected(),
   };
+  const { trial } = assignment;
+  const manifest: Manifest = { version: 1, trial, ...kept, files };
+  const { sha256: manifestSha256 } = await uploadText(
+    TRIAL_FILES.manifest,
+    `${JSON.stringify(manifest)}\n`,
+    deps,
+  );
   const stored: Outcome = {
     ...outcome,
     timings: timeline.timings(),
-    stored: counts,
+    stored: { ...counts, manifestSha256 },
   };
-  const { trial } = assignment;
-  const manifest: Manifest = { version: 1, trial, files, skipped };
-  await uploadText('manifest.json', `${JSON.stringify(manifest)}\n`, deps);
-  const { sha256: outcomeSha256 } = await uploadText('outcome.json', outcomeFile(trial, stored), deps);
-  return { ...stored, stored: { ...counts, outcomeSha256 } };
+  const { sha256: outcomeSha256 } = await uploadText(TRIAL_FILES.outcome, outcomeFile(trial, stored), deps);
+  return { ...stored, stored: { ...counts, manifestSha256, outcomeSha256 } };
 }
 
 /** A result without its files is worth another attempt; a failure stays the failure that it was. */

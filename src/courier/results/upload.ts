@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { GRANT_SECONDS, UPLOAD_BATCH } from '../../wire/uploads.ts';
-import type { Skipped, UploadFile, UploadResponse } from '../../wire/uploads.ts';
+import type { Skipped, StoredFile, UploadFile, UploadResponse } from '../../wire/uploads.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { HttpFailure, send } from '../broker/http.ts';
 import type { StorageAgents } from '../broker/http.ts';
@@ -21,7 +21,7 @@ const SENDING = 16;
 type Grant = UploadResponse['uploads'][number] & { until: number };
 
 interface Item {
-  file: UploadFile;
+  file: StoredFile;
   body: () => Promise<Buffer | Readable>;
 }
 
@@ -39,7 +39,7 @@ export interface FilesOptions extends UploadOptions {
 }
 
 export interface Uploaded {
-  files: UploadFile[];
+  files: StoredFile[];
   skipped: Skipped[];
 }
 
@@ -97,7 +97,9 @@ function* batches(found: FoundFile[]): Generator<FoundFile[]> {
 async function itemOf(found: FoundFile, { clock = monotonic }: UploadOptions): Promise<Item | undefined> {
   try {
     const sha256 = await sha256Of(found);
-    return { file: { path: found.path, size: found.size, sha256 }, body: () => bodyOf(found, clock) };
+    const { path, size, executable } = found;
+    const file = { path, size, sha256, ...(executable && { executable: true as const }) };
+    return { file, body: () => bodyOf(found, clock) };
   } catch (error) {
     if (error instanceof FileChanged) return undefined;
     throw error;
@@ -124,7 +126,9 @@ async function storeItems(items: Item[], options: UploadOptions): Promise<Map<st
 async function grantsFor(items: Item[], { broker, clock = monotonic }: UploadOptions): Promise<Grant[]> {
   const until = clock() + GRANT_MS;
   const { length } = items;
-  const granted = await broker.uploads(items.map(({ file }) => file));
+  const granted = await broker.uploads(
+    items.map(({ file: { path, size, sha256 } }) => ({ path, size, sha256 })),
+  );
   if (granted.length !== length) throw new Error(`the broker granted ${granted.length} of ${length} uploads`);
   return granted.map((grant) => ({ ...grant, until }));
 }

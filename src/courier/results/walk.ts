@@ -1,6 +1,6 @@
 /** Walks folders that a hostile container wrote: see safe-open.ts. */
 import { opendirSync, readlinkSync } from 'node:fs';
-import type { Skipped } from '../../wire/uploads.ts';
+import type { Skipped, StoredLink } from '../../wire/uploads.ts';
 import { isUnlisted, problemOfName } from '../../wire/upload-paths.ts';
 import { below, lookAt, openSafely, refusalOf, withOpened } from './safe-open.ts';
 
@@ -40,6 +40,8 @@ interface WalkOptions {
   reserved?: string;
   /** Folders and links are wanted, too. */
   whole?: boolean;
+  /** Only those folders and links that no file tells of are wanted, too: folders without anything in them, and links, which are skipped nevertheless. */
+  layout?: boolean;
   /** What is passed over, with all below it. */
   without?: (path: string) => boolean;
 }
@@ -57,9 +59,9 @@ export interface Entry {
 export class Walk {
   readonly files: FoundFile[] = [];
   readonly skipped: Skipped[] = [];
-  /** Only of a whole walk: folders before what is in them, and links. */
+  /** Only of a whole walk, or of the layout: folders before what is in them, and links. */
   readonly folders: string[] = [];
-  readonly links: { path: string; target: string }[] = [];
+  readonly links: StoredLink[] = [];
   readonly #limits: Limits;
   readonly #options: WalkOptions;
   #bytes = 0;
@@ -110,7 +112,7 @@ export class Walk {
     const stats = lookAt(below(entry.folder, entry.name));
     if (typeof stats === 'string') return this.#skip(entry.path, 'Unreadable');
     const refused = refusalOf(stats);
-    if (refused === 'Symlink' && this.#options.whole) return this.#link(entry);
+    if (refused === 'Symlink' && (this.#options.whole || this.#options.layout)) return this.#link(entry);
     if (refused && refused !== 'Missing') return this.#skip(entry.path, refused);
     return stats.isDirectory() ? this.#folder(entry) : this.#file(entry);
   }
@@ -125,6 +127,7 @@ export class Walk {
   #link({ folder, name, path }: Entry): void {
     try {
       const target = readlinkSync(below(folder, name));
+      if (this.#options.layout && problemOfName(target) !== undefined) return this.#skip(path, 'Unreadable');
       if (this.#keeps(path, target)) this.links.push({ path, target });
     } catch {
       this.#skip(path, 'Changed');
@@ -151,6 +154,7 @@ export class Walk {
         if (!this.#keeps(path)) return;
         this.folders.push(path);
       }
+      const before = this.#found;
       this.entries(fd, (child) =>
         this.entry({
           folder: fd,
@@ -160,7 +164,12 @@ export class Walk {
           depth: depth + 1,
         }),
       );
+      if (this.#options.layout && this.#found === before && this.#keeps(path)) this.folders.push(path);
     });
+  }
+
+  get #found(): number {
+    return this.files.length + this.folders.length + this.links.length;
   }
 
   #file({ folder, name, source, path }: Entry): void {

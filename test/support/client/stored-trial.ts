@@ -31,6 +31,8 @@ export async function storeTrial(
       sha256: sha256(contents),
     })),
     skipped: [],
+    links: [],
+    folders: [],
   };
   const config = {
     task: { path: store.uri(TASK_URI_KEY), source: 'local' },
