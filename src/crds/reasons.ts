@@ -78,6 +78,27 @@ export const TRIAL_FAILED = {
     fault: 'definition',
     means: 'the task needs a feature that this version does not support',
   },
+  SourceNotFound: {
+    retried: false,
+    fault: 'definition',
+    means: 'spec.regrade names no Trial of the namespace, and no results of one',
+  },
+  SourceNotFinished: {
+    retried: false,
+    fault: 'definition',
+    means: 'the Trial that spec.regrade names has not ended yet',
+  },
+  SourceUnusable: {
+    retried: false,
+    fault: 'definition',
+    means: 'what is stored of the Trial that spec.regrade names cannot be judged again',
+  },
+  SourceMismatch: {
+    retried: false,
+    fault: 'definition',
+    means:
+      'the Trial that spec.regrade names had another task, agent, steps or artifacts, or is of the same run',
+  },
   SecretNotFound: {
     retried: false,
     fault: 'definition',

@@ -1,5 +1,6 @@
 /** What the operator reports on a Trial. */
 import { Conditions } from './conditions.ts';
+import { Regraded } from './regrade.ts';
 import { atomicList, choice, listMap, text, time, Type } from './schema.ts';
 
 const Interval = Type.Object(
@@ -161,6 +162,7 @@ export const TrialStatus = Type.Object(
         { description: 'When each phase of the latest attempt ran.' },
       ),
     ),
+    regraded: Type.Optional(Regraded),
     exception: Type.Optional(Exception),
     usage: Type.Optional(Usage),
     integrity: Type.Optional(

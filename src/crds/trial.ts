@@ -2,6 +2,7 @@
 import { AGENTS, agentNames, agentsThatTake } from './agents.ts';
 import type { ObjectMeta } from '../kube/types.ts';
 import { Environment, EnvVars, User } from './environment.ts';
+import { Regrade } from './regrade.ts';
 import { atomicList, choice, listMap, objectName, rules, seconds, text, Type } from './schema.ts';
 import { Scheduling } from './scheduling.ts';
 import type { TrialStatus } from './trial-status.ts';
@@ -60,6 +61,7 @@ const SCRIPT_MAX = 65_536;
 const among = (names: readonly string[]): string =>
   `self.name in [${names.map((name) => `'${name}'`).join(', ')}]`;
 const [WITH_SCRIPTS, WITH_MODEL] = [agentsThatTake('scripts'), agentsThatTake('model')];
+const RUN_REQUIRED = `run is required for agent ${WITH_SCRIPTS.join(', ')} and has no meaning for others`;
 
 /** What becomes of the processes that an agent leaves running. */
 export const BACKGROUND_PROCESSES = ['Keep', 'Stop'] as const;
@@ -105,8 +107,8 @@ const Agent = Type.Object(
         fieldPath: '.name',
       },
       {
-        rule: `(${among(WITH_SCRIPTS)}) == has(self.run)`,
-        message: `run is required for agent ${WITH_SCRIPTS.join(', ')} and has no meaning for others`,
+        rule: `(${among(WITH_SCRIPTS)}) || !has(self.run)`,
+        message: RUN_REQUIRED,
         reason: 'FieldValueInvalid',
       },
       {
@@ -201,6 +203,7 @@ const fields = {
   artifacts: Type.Optional(
     atomicList(Artifact, { maxItems: 64, description: 'Files to keep under `output/`.' }),
   ),
+  regrade: Type.Optional(Regrade),
   run: Type.Optional(
     text(63, 'Run ("job id") that the Trial belongs to.', {
       pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
@@ -243,6 +246,18 @@ export const TrialSpec = Type.Object(fields, {
         message: `${field} is immutable; create another Trial`,
         reason: 'FieldValueForbidden' as const,
       })),
+    {
+      rule: `has(self.regrade) || !(${among(WITH_SCRIPTS).replace('self', 'self.agent')}) || has(self.agent.run)`,
+      message: RUN_REQUIRED,
+      reason: 'FieldValueInvalid',
+      fieldPath: '.agent',
+    },
+    {
+      rule: '!has(self.regrade) || !self.verifier.disabled',
+      message: 'verifier.disabled leaves nothing to regrade',
+      reason: 'FieldValueInvalid',
+      fieldPath: '.verifier.disabled',
+    },
     {
       rule: 'oldSelf.cancel ? self.cancel : true',
       message: 'cancel cannot be undone',

@@ -51,6 +51,35 @@ describe('Aggregate of a job', () => {
     });
   });
 
+  it('compares regrades with what they judged again, and counts their own rewards', () => {
+    const again = (reward: number, original: number | undefined, name: string): Trial =>
+      rewarded(reward, {
+        name,
+        status: {
+          regraded: {
+            trial: `${name}__1234567`,
+            uri: 's3://b/x',
+            ...(original !== undefined && { reward: original }),
+          },
+        },
+      });
+    const trials = [again(1, 0.1, 'a'), again(0.5, 0.5, 'b'), again(0, 0.3, 'c'), again(1, undefined, 'd')];
+    const lost = broken('OOMKilled', {
+      name: 'e',
+      status: { regraded: { trial: 'e__1234567', uri: 's3://b/x', reward: 1 } },
+    });
+    const result = jobResult(recordsOf([...trials, lost]), progress);
+    expect(result.regrade).to.deep.equal({
+      n_compared: 3,
+      n_up: 1,
+      n_down: 1,
+      mean_original: (0.1 + 0.3 + 0.5) / 3,
+      mean_regraded: (0 + 0.5 + 1) / 3,
+    });
+    expect(result.stats.evals['oracle__local']?.metrics).to.deep.equal([{ mean: 0.5 }]);
+    expect(jobResult(mixed, progress)).not.to.have.property('regrade');
+  });
+
   it('has a mean for every key where there are several, and counts a missing one as 0', () => {
     const records = recordsOf([
       rewarded(0.5, { name: 'a', rewards: { correct: 1, style: 0 } }),

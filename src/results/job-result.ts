@@ -5,7 +5,7 @@ import { Type } from '../crds/schema.ts';
 import { byText } from '../text/figures.ts';
 import { parsedJson } from '../text/json.ts';
 import { evalKey, PassAtK } from './pass-at-k.ts';
-import { retriesOf, type TrialRecord } from './record.ts';
+import { retriesOf, rewardOf, type TrialRecord } from './record.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const CountOrNull = Type.Union([Count, Type.Null()]);
@@ -48,6 +48,17 @@ const JobResult = Type.Object({
     n_output_tokens: CountOrNull,
     cost_usd: Type.Union([Type.Number(), Type.Null()]),
   }),
+  /** Of Trials that judged others again; missing where there are none. */
+  regrade: Type.Optional(
+    Type.Object({
+      /** With a reward on both sides; the means are over these. */
+      n_compared: Count,
+      n_up: Count,
+      n_down: Count,
+      mean_original: Type.Union([Type.Number(), Type.Null()]),
+      mean_regraded: Type.Union([Type.Number(), Type.Null()]),
+    }),
+  ),
 });
 export type JobResult = Type.Static<typeof JobResult>;
 
@@ -91,6 +102,8 @@ export class JobFold {
     n_output_tokens: null,
   };
   #cost: number | null = null;
+  readonly #regrades: Compared[] = [];
+  #hasRegrades = false;
   #errored = 0;
   #cancelled = 0;
   #retries = 0;
@@ -108,11 +121,19 @@ export class JobFold {
     this.#lastEnd = Math.max(this.#lastEnd, Date.parse(finished_at));
     for (const field of USAGE)
       if (record[field] !== null) this.#usage[field] = (this.#usage[field] ?? 0) + record[field];
+    this.#compare(record);
     if (cost_usd !== null) this.#cost = (this.#cost ?? 0) + Math.round(cost_usd * BILLION);
     const key = evalKey(agent, model ?? undefined, source);
     const group = this.#evals.get(key) ?? new EvalFold();
     this.#evals.set(key, group);
     group.add(record);
+  }
+
+  #compare({ regraded, rewards }: TrialRecord): void {
+    if (!regraded) return;
+    this.#hasRegrades = true;
+    if (regraded.reward !== null && rewards)
+      this.#regrades.push({ original: regraded.reward, regraded: rewardOf(rewards) });
   }
 
   result({ run, total: expected, running, startedAt, now, stamp = naive }: JobProgress): JobResult {
@@ -139,8 +160,28 @@ export class JobFold {
         ...this.#usage,
         cost_usd: this.#cost === null ? null : this.#cost / BILLION,
       },
+      ...(this.#hasRegrades && { regrade: compared(this.#regrades) }),
     };
   }
+}
+
+/** The rewards of a Trial and of its regrade. */
+interface Compared {
+  original: number;
+  regraded: number;
+}
+
+function compared(pairs: readonly Compared[]): NonNullable<JobResult['regrade']> {
+  const meanOf = (values: number[]): number | null =>
+    // Sums of fractions come out the same every time only in one order.
+    values.length === 0 ? null : values.sort((a, b) => a - b).reduce((a, b) => a + b) / values.length;
+  return {
+    n_compared: pairs.length,
+    n_up: pairs.filter(({ original, regraded }) => regraded > original).length,
+    n_down: pairs.filter(({ original, regraded }) => regraded < original).length,
+    mean_original: meanOf(pairs.map(({ original }) => original)),
+    mean_regraded: meanOf(pairs.map(({ regraded }) => regraded)),
+  };
 }
 
 const isErrored = ({ exception_type }: TrialRecord): boolean => exception_type !== null;

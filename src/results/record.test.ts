@@ -16,6 +16,12 @@ const TRIALS: Record<string, Trial> = {
       exception: { type: 'AgentTimeoutError', message: 'late' },
     },
   }),
+  'of a regrade': rewarded(1, {
+    status: { regraded: { trial: 'first__1234567', uri: 's3://b/x', reward: 0.5, rewards: { reward: 0.5 } } },
+  }),
+  'of a regrade of a Trial without a reward': rewarded(1, {
+    status: { regraded: { trial: 'first__1234567', uri: 's3://b/x' } },
+  }),
   'that was lost': broken('OOMKilled'),
   'that was cancelled': broken('Cancelled'),
 };

@@ -57,6 +57,13 @@ export const TrialRecord = Type.Object({
   exception_type: WordOrNull,
   n_attempts: Type.Integer({ minimum: 0 }),
   ...usage,
+  /** The Trial that this one judged again, and the reward that it has itself. Missing of a Trial with an agent of its own. */
+  regraded: Type.Optional(
+    Type.Object({
+      trial_name: Type.String({ maxLength: 100 }),
+      reward: Type.Union([Type.Number(), Type.Null()]),
+    }),
+  ),
 });
 export type TrialRecord = Type.Static<typeof TrialRecord>;
 
@@ -93,23 +100,38 @@ export function recordOf(trial: Trial): TrialRecord | undefined {
 
 /** Within its bounds and with its fields in one order, so that the same record is the same text. */
 function asRecord(record: TrialRecord): TrialRecord {
-  const fields = Object.keys(TrialRecord.properties).map((key) => [key, record[key as keyof TrialRecord]]);
+  const fields = Object.keys(TrialRecord.properties)
+    .map((key) => [key, record[key as keyof TrialRecord]])
+    .filter(([, value]) => value !== undefined);
   const ordered = Object.fromEntries(fields) as TrialRecord;
   const { rewards } = ordered;
   if (!rewards || JSON.stringify(ordered).length <= RECORD_MAX) return ordered;
-  // The reward itself fits whatever the keys are: its own key, or the mean of all.
-  const values = Object.values(rewards);
-  const reward = rewards['reward'] ?? values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { ...ordered, rewards: { reward } };
+  // The reward itself fits whatever the keys are.
+  return { ...ordered, rewards: { reward: rewardOf(rewards) } };
 }
 
-const resultOf = ({ rewards, exception, attempts, usage: used, s3TaskUri, s3TrialUri }: TrialStatus) => ({
+/** The one reward: its own key, or the mean of all. */
+export function rewardOf(rewards: Record<string, number>): number {
+  const values = Object.values(rewards);
+  return rewards['reward'] ?? values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+const resultOf = ({
+  rewards,
+  exception,
+  attempts,
+  usage: used,
+  s3TaskUri,
+  s3TrialUri,
+  regraded,
+}: TrialStatus) => ({
   rewards: rewards ?? null,
   exception_type: exception?.type ?? null,
   n_attempts: attempts?.length ?? 0,
   ...usageOf(used),
   s3_task_uri: s3TaskUri ?? null,
   s3_trial_uri: s3TrialUri ?? null,
+  ...(regraded && { regraded: { trial_name: regraded.trial, reward: regraded.reward ?? null } }),
 });
 
 const taskId = (name: string, version: string | null): string =>
@@ -144,12 +166,21 @@ const StoredResult = Type.Object({
   verifier_result: Type.Union([Type.Object({ rewards: Rewards }), Type.Null()]),
   exception_info: Type.Union([Type.Object({ exception_type: Word }), Type.Null()]),
   attempts: Type.Array(Type.Unknown(), { maxItems: 32 }),
+  regraded_from: Type.Optional(
+    Type.Union([
+      Type.Object({
+        trial_name: Type.String({ maxLength: 100 }),
+        reward: Type.Union([Type.Number(), Type.Null()]),
+      }),
+      Type.Null(),
+    ]),
+  ),
 });
 
 /** The record that a stored `result.json` tells: the same as `recordOf`. Undefined for what is no result of an operator that stores records. */
 export function recordOfResult(result: unknown): TrialRecord | undefined {
   if (!Value.Check(StoredResult, result)) return undefined;
-  const { config, agent_result, verifier_result, exception_info, attempts } = result;
+  const { config, agent_result, verifier_result, exception_info, attempts, regraded_from: from } = result;
   const kept = Object.fromEntries(
     Object.keys(shared).map((key) => [key, result[key as keyof typeof shared]]),
   ) as Pick<TrialRecord, keyof typeof shared>;
@@ -169,6 +200,7 @@ export function recordOfResult(result: unknown): TrialRecord | undefined {
     n_cache_tokens,
     n_output_tokens,
     cost_usd,
+    ...(from && { regraded: { trial_name: from.trial_name, reward: from.reward } }),
   });
 }
 

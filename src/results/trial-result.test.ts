@@ -142,8 +142,61 @@ describe('result.json', () => {
     expect(two).to.have.nested.property('exception_info.exception_type', 'RewardFileNotFoundError');
   });
 
+  const regrade = aTrial({ spec: { regrade: { trial: 'first' } } });
+  const regraded = {
+    trial: 'first__1234567',
+    uri: 's3://b/trials/x/first__1234567/',
+    reward: 0,
+    rewards: { reward: 0 },
+  };
+
+  it('names the Trial that was judged again, and both rewards', () => {
+    const result = trialResult({ trial: regrade, status: { ...status, regraded } });
+    expect(result).to.deep.include({
+      verifier_result: { rewards: { reward: 1 } },
+      regraded_from: {
+        trial_name: 'first__1234567',
+        s3_trial_uri: regraded.uri,
+        reward: 0,
+        rewards: { reward: 0 },
+      },
+    });
+    expect(trialConfig(regrade, { regraded })).to.deep.include({
+      source_trial: { action: 'regrade', type: 'local', path: regraded.uri },
+    });
+    expect(trialConfig(regrade)).to.have.nested.property('source_trial.path', 'trial/first');
+    expect(trialConfig(trial)).not.to.have.property('source_trial');
+  });
+
+  it('says where its verifier ran, and what a regrade has to know of its files', () => {
+    const stored = { files: 3, bytes: 42, skipped: 0, collected: 1, manifestSha256: 'b'.repeat(64) };
+    const of = (over: object, images: { role: 'agent' | 'verifier' }[] = []) =>
+      trialResult({
+        trial,
+        status: { ...status, images },
+        outcome: anOutcome({ stored: { ...stored, ...over } }),
+      });
+    expect(of({ sharedVerifier: true })).to.deep.include({
+      verifier_environment_mode: 'shared',
+      stored: {
+        files: 3,
+        bytes: 42,
+        skipped: 0,
+        collected: 1,
+        shared_verifier: true,
+        manifest_sha256: 'b'.repeat(64),
+      },
+    });
+    expect(of({}, [{ role: 'agent' }, { role: 'verifier' }])).to.include({
+      verifier_environment_mode: 'separate',
+    });
+    expect(trialResult({ trial, status, outcome: anOutcome() })).to.include({ stored: null });
+  });
+
   it('is valid by Harbor’s own schemas', async function () {
     const validate = await harborValidator(this);
+    validate('trial-result', trialResult({ trial: regrade, status: { ...status, regraded } }));
+    validate('trial-config', trialConfig(regrade, { regraded }));
     validate('trial-result', trialResult({ trial, status, outcome: anOutcome({ steps }) }));
     validate('trial-result', trialResult({ trial, status, outcome: anOutcome() }));
     validate('trial-result', trialResult({ trial: aTrial(), status: { s3TrialUri: 's3://a/b' } }));

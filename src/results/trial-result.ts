@@ -18,8 +18,8 @@ export interface FinishedTrial {
 }
 
 /** Harbor's TrialConfig. Values of secrets are left out; only their variables' names are told. */
-export function trialConfig(trial: Trial): object {
-  const { agent, verifier, task, artifacts = [] } = trial.spec;
+export function trialConfig(trial: Trial, { regraded }: TrialStatus = {}): object {
+  const { agent, verifier, task, artifacts = [], regrade } = trial.spec;
   return {
     task: taskConfig(task),
     trial_name: trialName(identityOf(trial)),
@@ -37,8 +37,15 @@ export function trialConfig(trial: Trial): object {
       env: plainEnv(verifier.env),
     },
     artifacts: artifacts.map(({ source, destination }) => ({ source, destination: destination ?? null })),
+    ...(regrade && { source_trial: sourceTrial(regraded?.uri ?? placeOf(regrade)) }),
   };
 }
+
+/** Harbor's SourceTrialConfig. */
+const sourceTrial = (path: string) => ({ action: 'regrade', type: 'local', path });
+
+const placeOf = ({ trial = '', s3 }: NonNullable<Trial['spec']['regrade']>): string =>
+  s3?.uri ?? `trial/${trial}`;
 
 /** Harbor refuses a task with both a path and a name (its TaskConfig, models/trial/config.py); result.json has the name beside it. */
 const taskConfig = ({ dataset, s3, configMap }: Trial['spec']['task']) => ({
@@ -64,7 +71,7 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     task_id: { path: version === null ? name : `${name}@${version}` },
     source: spec.task.dataset,
     task_checksum: version ?? 'unversioned',
-    config: trialConfig(trial),
+    config: trialConfig(trial, status),
     agent_info: {
       name: spec.agent.name,
       version: 'unknown',
@@ -72,7 +79,7 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     },
     agent_result: outcome?.steps ? null : usage(status.usage),
     verifier_result: status.rewards ? { rewards: status.rewards } : null,
-    verifier_environment_mode: spec.verifier.disabled ? null : 'shared',
+    verifier_environment_mode: spec.verifier.disabled ? null : verifierMode(status),
     exception_info: exceptionInfo(status),
     started_at: metadata.creationTimestamp ?? null,
     finished_at: status.finishedAt ?? null,
@@ -85,8 +92,39 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     attempts: status.attempts ?? [],
     ...whose(trial, status),
     ...trust(status, outcome),
+    stored: storedOf(outcome),
+    regraded_from: regradedFrom(status),
   };
 }
+
+/** A separate verifier has an image of its own. */
+const verifierMode = ({ images = [] }: TrialStatus): 'shared' | 'separate' =>
+  images.some(({ role }) => role !== 'agent') ? 'separate' : 'shared';
+
+/** What a regrade has to know of the files; null where none were stored. */
+const storedOf = ({ stored }: Partial<Outcome> = {}) => {
+  if (stored?.manifestSha256 === undefined) return null;
+  const { files, bytes, skipped, collected = 0, sharedVerifier = false, manifestSha256 } = stored;
+  return {
+    files,
+    bytes,
+    skipped,
+    collected,
+    shared_verifier: sharedVerifier,
+    manifest_sha256: manifestSha256,
+  };
+};
+
+/** The Trial whose agent's work was judged again, and the reward that it has itself. */
+const regradedFrom = ({ regraded }: TrialStatus) =>
+  regraded
+    ? {
+        trial_name: regraded.trial,
+        s3_trial_uri: regraded.uri,
+        reward: regraded.reward ?? null,
+        rewards: regraded.rewards ?? null,
+      }
+    : null;
 
 /** Whether tampering was seen, and whether the cluster kept the Pod to its network policy; null where nobody could tell. */
 const trust = ({ integrity }: TrialStatus, outcome: Outcome | undefined) => ({

@@ -111,6 +111,8 @@ export const Outcome = Type.Object({
       bytes: Count,
       skipped: Count,
       collected: Type.Optional(Count),
+      /** A verifier ran in the agent's container before the files were stored. */
+      sharedVerifier: Type.Optional(Type.Boolean()),
       manifestSha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
       outcomeSha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
     }),

@@ -152,7 +152,7 @@ async function storeResult(
   const options = { contentType: 'application/json' };
   const result = trialResult({ trial, status, ...present({ outcome, taskBuild }) });
   await Promise.all([
-    artifacts.put(`${prefix}${TRIAL_FILES.config}`, json(trialConfig(trial)), options),
+    artifacts.put(`${prefix}${TRIAL_FILES.config}`, json(trialConfig(trial, status)), options),
     artifacts.put(`${prefix}${TRIAL_FILES.result}`, json(result), options),
   ]);
 }

@@ -109,6 +109,7 @@ async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps):
     bytes: files.reduce((sum, { size }) => sum + size, 0),
     skipped: kept.skipped.length,
     collected: artifacts.collected(),
+    ...(isShared(assignment) && { sharedVerifier: true }),
   };
   const { trial } = assignment;
   const manifest: Manifest = { version: 1, trial, ...kept, files };
@@ -125,6 +126,9 @@ async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps):
   const { sha256: outcomeSha256 } = await uploadText(TRIAL_FILES.outcome, outcomeFile(trial, stored), deps);
   return { ...stored, stored: { ...counts, manifestSha256, outcomeSha256 } };
 }
+
+const isShared = ({ steps }: Assignment): boolean =>
+  steps.some(({ verifier }) => verifier !== undefined && !verifier.place);
 
 /** A result without its files is worth another attempt; a failure stays the failure that it was. */
 function unstored(outcome: Outcome, why: string): Outcome {

@@ -9,6 +9,7 @@ import { badHosts } from './network.ts';
 import {
   missingFiles,
   noImage,
+  notSeparate,
   onceEach,
   openVariables,
   tooManyVariables,
@@ -28,7 +29,8 @@ import type {
 } from './types.ts';
 
 /** `spec` is as the API server stores it, with the schema's defaults. Never throws: what is wrong with the task is in `problems`. */
-export function compile(spec: TrialSpec, task: CompilableTask, defaults: CompileDefaults = {}): Compiled {
+export function compile(given: TrialSpec, task: CompilableTask, defaults: CompileDefaults = {}): Compiled {
+  const spec = given.regrade ? withoutAgent(given) : given;
   const { config } = task;
   const variables = tableOf(config.environment.env);
   const environment = environmentFor(spec, task, variables.env);
@@ -62,8 +64,19 @@ export function compile(spec: TrialSpec, task: CompilableTask, defaults: Compile
       ...openOfSolution(spec.agent, config),
       ...tools.problems,
       ...all.flatMap(({ problems }) => problems),
+      ...(spec.regrade ? all.flatMap(({ step }) => notSeparate(step)) : []),
       ...tooManyVariables(tablesOf(config)),
     ]),
+  };
+}
+
+/** Of a regrade the agent has run already: the Trial names it, for the record. */
+function withoutAgent({ agent, steps, ...spec }: TrialSpec): TrialSpec {
+  const { setupTimeoutSeconds } = agent;
+  return {
+    ...spec,
+    agent: { name: 'nop', setupTimeoutSeconds },
+    ...(steps && { steps: steps.map(({ agent: _agent, ...step }) => step) }),
   };
 }
 

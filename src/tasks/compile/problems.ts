@@ -5,7 +5,7 @@ import { SOLVE, stepFiles } from '../step-files.ts';
 import { hasFile } from '../task.ts';
 import { unsupportedParts } from '../unsupported.ts';
 import type { Table } from './of-task.ts';
-import type { CompilableTask, CompileProblem } from './types.ts';
+import type { CompilableTask, CompiledStep, CompileProblem } from './types.ts';
 
 export const invalid = (field: string, message: string): CompileProblem => ({
   reason: 'TaskInvalid',
@@ -60,6 +60,18 @@ export const badDefault = (message: string): CompileProblem => ({
 });
 
 export const badArtifact = (message: string): CompileProblem => invalid('artifacts', message);
+
+/** Nothing is left of the container that a shared verifier judges in. */
+export const notSeparate = ({ name, verifier }: Pick<CompiledStep, 'name' | 'verifier'>): CompileProblem[] =>
+  verifier.role
+    ? []
+    : [
+        {
+          reason: 'TaskUnsupported',
+          field: 'verifier.environment_mode',
+          message: `only a separate verifier can judge again, and that of ${name === undefined ? 'the task' : `step ${name}`} is shared: where it judges by the artifacts alone, set environment_mode = "separate" under [verifier] in task.toml, or spec.verifier.mode: Separate`,
+        },
+      ];
 
 /** As many bytes as admission allows a Trial of its own (src/generate/admission): they become part of Job and Pod, of which the operator keeps every one in memory. */
 const VARIABLES_MAX_BYTES = 128 * 1024;

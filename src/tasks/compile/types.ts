@@ -33,6 +33,9 @@
  * | least rewards of a step | `steps[].minReward` or `minRewards` | `steps[].min_reward` | none |
  * | reward of several steps | `rewardStrategy` | `multi_step_reward_strategy` | the mean |
  *
+ * Of a regrade (`spec.regrade`) the agent does nothing, whoever it was: nothing of its own is asked for, and nothing of the solution. All its
+ * verifiers have to be separate ones.
+ *
  * Where a cell has two, the step's own comes first: but what the Trial says of all steps goes before what the task says of one, as in Harbor.
  */
 import type { McpServer } from '../../crds/agents.ts';

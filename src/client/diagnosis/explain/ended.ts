@@ -111,6 +111,24 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'the task needs a feature that this version does not support',
     'sb task check <folder>    (names the feature)',
   ),
+  SourceNotFound: say(
+    'there are no results of a Trial of this namespace where spec.regrade says',
+    'sb run show <run>    (which Trials there are)',
+    'give spec.regrade.s3.uri    (the status.s3TrialUri of a Trial that was deleted)',
+  ),
+  SourceNotFinished: say(
+    'the Trial that is to be regraded has not ended yet',
+    'sb trial regrade <trial>    (again, once it has)',
+  ),
+  SourceUnusable: say(
+    'what is stored of the Trial cannot be judged again as it was',
+    'sb run rerun <run>    (with the agent)',
+  ),
+  SourceMismatch: say(
+    'the Trial was another task’s, or had another agent, other steps or other artifacts',
+    'sb trial show <trial>    (what it ran)',
+    'sb run rerun <run>    (with the agent)',
+  ),
   SecretNotFound: say(
     'a Secret or key that a variable refers to does not exist',
     'kubectl get secrets    (sb cloud run --env-file or --ae makes it by itself)',
