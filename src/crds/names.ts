@@ -38,6 +38,8 @@ export const ANNOTATION = {
   logStream: `${PREFIX}log-stream`,
   /** The image's `ImageConfig` as JSON, on a Trial's Pod, for the courier's plan. */
   imageConfig: `${PREFIX}image-config`,
+  /** The Trial that is judged again, on the Pod of a regrade: `Regraded` as JSON. */
+  regraded: `${PREFIX}regraded`,
   /** Images of separate verifiers, on a Trial's Pod: see `VerifierImages`. */
   verifierImages: `${PREFIX}verifier-images`,
 } as const;

@@ -81,12 +81,12 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
 async function createJob(
   deps: TrialDeps,
   seen: Observed,
-  { compiled, images, taskContent, users }: Action & { kind: 'createJob' },
+  { compiled, images, taskContent, users, source }: Action & { kind: 'createJob' },
 ): Promise<Done> {
   const { trial, attempt } = seen;
   const isRestricted = podNetworkOf(compiled.spec.work) === 'restricted';
   const settings = { ...deps.settings(), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
-  const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent, users }) });
+  const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent, users, source }) });
   try {
     await deps.kube.create(Job, job);
     return { kind: 'jobCreated' };

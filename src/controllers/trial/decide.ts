@@ -9,6 +9,7 @@ import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { ByRole, ImageRole } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
+import type { Source } from '../../results/source.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
@@ -50,6 +51,7 @@ export type Action =
       images: ByRole<ReadyImage>;
       taskContent?: string;
       users?: UidRange;
+      source?: Source;
     }
   /** Write down that this attempt is being ended, and why, before anything is done about it. */
   | ({ kind: 'recordStop' } & Stop)
@@ -141,6 +143,7 @@ function withImages({
   compiled,
   taskContent,
   users,
+  source,
   policies,
 }: RunnableTask & Pick<AttemptSeen, 'policies'>): Action {
   const found = readyImages(images, compiled);
@@ -150,7 +153,7 @@ function withImages({
       kind: 'createJob',
       compiled,
       images: found.images,
-      ...present({ taskContent, users }),
+      ...present({ taskContent, users, source }),
     }
   );
 }

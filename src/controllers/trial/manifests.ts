@@ -20,10 +20,12 @@ import {
 } from '../../pods/building/env.ts';
 import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, type ContainerLayout } from '../../pods/building/layout.ts';
+import { regradedAnnotation } from '../../pods/regraded.ts';
 import { verifierAnnotations, type VerifierImages } from '../../pods/verifier-images.ts';
 import { assignedUsers } from './sole-user.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
-import { podNetworkOf } from '../../tasks/index.ts';
+import type { Source } from '../../results/source.ts';
+import { podNetworkOf, type CompiledEnvironment } from '../../tasks/index.ts';
 import type { CompiledTrial } from './observed.ts';
 import {
   CONTROL,
@@ -64,12 +66,14 @@ interface Making {
   taskContent?: string;
   /** The users of the Trial's namespace. */
   users?: UidRange;
+  /** What a regrade judges again. */
+  source?: Source;
 }
 
 /** The Job of one attempt. */
 export function jobFor(trial: CompiledTrial, attempt: number, making: Making): Job {
   const { spec, metadata } = trial;
-  const { settings, taskContent, users } = making;
+  const { settings, taskContent, users, source } = making;
   const draw = drawn(trial, attempt);
   const assigned = users && assignedUsers(spec, users, draw);
   const images = assigned ? runAs(making.images, assigned.image) : making.images;
@@ -83,6 +87,7 @@ export function jobFor(trial: CompiledTrial, attempt: number, making: Making): J
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,
       [ANNOTATION.imageConfig]: JSON.stringify(images.agent.config),
       ...verifierAnnotations(verifierImages(images)),
+      ...(source && regradedAnnotation(source)),
     },
     pod: podOf(trial, images, { ...settings, courierUid }),
     job: {
@@ -166,11 +171,9 @@ function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, given: AttemptS
 }
 
 /** Where the Pod runs, and by what runtime. */
-function placement(
-  { environment, scheduling = {} }: Trial['spec'],
-  { gpus: known }: PodSettings,
-): Partial<PodSpec> {
-  const gpus = gpusFor(environment, known);
+function placement(spec: CompiledTrial['spec'], { gpus: known }: PodSettings): Partial<PodSpec> {
+  const { environment, scheduling = {} } = spec;
+  const [gpus] = runningIn(spec).flatMap((one) => gpusFor(one, known) ?? []);
   return {
     ...present({
       runtimeClassName: environment.runtimeClassName,
@@ -190,6 +193,12 @@ function placement(
     ],
   };
 }
+
+/** The environments that have a container; those of separate verifiers ask for no more than the agent's, but where that has none. */
+const runningIn = ({ regrade, environments }: CompiledTrial['spec']): CompiledEnvironment[] =>
+  rolesOf(environments).flatMap(([role, environment]) =>
+    (role === 'agent') === (regrade === undefined) ? [environment] : [],
+  );
 
 /** Nodes with GPUs are often kept free of everybody else. */
 const tolerationOf = (gpus: ReturnType<typeof gpusFor>, own: PodSpec['tolerations'] = []) =>
@@ -219,7 +228,7 @@ function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerL
     image: settings.courierImage,
     user: settings.courierUid,
     // A small young generation: with 10,000 output files V8 would otherwise let the heap grow by a third.
-    command: ['node', '--max-semi-space-size=1', '/app/courier.js', 'trial'],
+    command: ['node', '--max-semi-space-size=1', '/app/courier.js', spec.regrade ? 'regrade' : 'trial'],
     env: [
       ...brokerEnv(settings),
       ...secrets(spec.work.flatMap(({ agent, verifier }) => [...agent.env, ...verifier.env])),
@@ -239,7 +248,8 @@ function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerL
     },
     mounts: [
       { volume: 'control', path: POD_PATHS.control },
-      { volume: 'logs', path: POD_PATHS.logs, readOnly: true },
+      // Of a regrade it lays out there what the agent left.
+      { volume: 'logs', path: POD_PATHS.logs, ...(!spec.regrade && { readOnly: true }) },
       // The unpacked task: what the task container may see of it is put under /sb when its phase begins.
       { volume: 'scratch', path: '/tmp' },
       { volume: 'token', path: TOKEN_FOLDER, readOnly: true },

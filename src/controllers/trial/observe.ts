@@ -33,7 +33,7 @@ import { imagesOf, imagesWanted } from './images.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
 import { POD_EXPECTED_MS } from './pod.ts';
-import { seeTask, type TaskSources } from './task.ts';
+import { seeSource, seeTask, type TaskSources } from './task.ts';
 import { rolesOf, type ByRole } from '../../crds/trial-status.ts';
 import type { ImageSeen } from '../../images/image.ts';
 
@@ -95,8 +95,11 @@ async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
   const rules = await sources.rulesOf(identityOf(trial).namespace);
   const task = await seeTask(sources, trial, rules);
   if ('taskFault' in task) return task;
+  const source = trial.spec.regrade && (await seeSource(sources, trial, task.compiled));
+  if (source?.kind === 'faulty')
+    return { taskFault: { reason: source.reason, message: source.message }, ...task };
   const { users } = rules;
-  return { ...task, images: await seeImages(sources, task.compiled), ...present({ users }) };
+  return { ...task, images: await seeImages(sources, task.compiled), ...present({ users, source }) };
 }
 
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptSeen> {

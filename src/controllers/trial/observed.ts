@@ -8,6 +8,7 @@ import type { Job, Pod } from '../../kube/kinds.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
 import type { TrialFailedReason } from '../../crds/reasons.ts';
+import type { Source } from '../../results/source.ts';
 import type { CompiledSpec } from '../../tasks/index.ts';
 
 export type JobSeen =
@@ -72,6 +73,8 @@ export type TaskSeen = FaultyTask | CompiledTask;
 /** A compiled task, the images that it names, and the users that its Pod may have. */
 export interface RunnableTask extends CompiledTask {
   users?: UidRange;
+  /** What a regrade judges again. */
+  source?: Source;
   images: ByRole<ImageSeen>;
 }
 

@@ -70,9 +70,10 @@ export interface AssignedUsers {
 export function assignedUsers(spec: CompiledSpec, range: UidRange, draw: number): AssignedUsers | undefined {
   const { first, last } = range;
   const image = `${first}:0`;
-  const working = rolesOf(spec.environments).map(([role]) =>
-    role === 'agent' ? agentUser(spec, { user: image }) : verifierUser(spec, role, { user: image }),
-  );
+  const working = rolesOf(spec.environments).flatMap(([role]) => {
+    if (role !== 'agent') return [verifierUser(spec, role, { user: image })];
+    return spec.regrade ? [] : [agentUser(spec, { user: image })];
+  });
   const users = new Set(working.map((one) => one?.user ?? 0));
   if ([...users].some((user) => user < first || user > last)) return undefined;
   const free = last - first + 1 - users.size;

@@ -15,6 +15,7 @@ import { conditionDrafts } from './conditions.ts';
 import type { Done } from './done.ts';
 import { imageFields } from './images.ts';
 import type { Observed } from './observed.ts';
+import { regradedOf } from '../../pods/regraded.ts';
 import { scheduledAt } from '../../pods/reading/waiting.ts';
 
 /** Where people find what a Trial leaves behind: its files in the store, and its log. */
@@ -37,6 +38,7 @@ export function trialStatus(seen: Observed, done: Done, links: Links): TrialStat
     ...attemptFields(attempts),
     ...imageFields(seen, done),
     ...places(seen, links),
+    ...present({ regraded: regradedIn(seen) }),
     ...(attempts.length > 0 && logOf(seen, links)),
     ...(outcome && resultOf(outcome)),
     ...endOf(seen, done, outcome),
@@ -54,6 +56,15 @@ function places({ trial }: Observed, links: Links): TrialStatus {
     s3TaskUri: task.s3?.uri,
     s3TrialUri: uploadResults ? links.files.uri(trialPrefix(trial)) : undefined,
   });
+}
+
+/** What a regrade judges again: as it was found, else as the Job says that was made of it. */
+function regradedIn(seen: Observed): TrialStatus['regraded'] {
+  if (seen.need === 'inputs' && 'source' in seen && seen.source) {
+    const { trial, uri, reward, rewards } = seen.source;
+    return { trial, uri, ...present({ reward, rewards }) };
+  }
+  return seen.job.kind === 'own' ? regradedOf(seen.job.job.spec?.template.metadata?.annotations) : undefined;
 }
 
 /** Without an attempt nobody writes a log; without uploads only a log service has it. */

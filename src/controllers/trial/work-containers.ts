@@ -50,17 +50,23 @@ interface Working {
 /**
  * The agent's container, and those of separate verifiers, which share no volume with it. The verifier of the only step is the main container, and
  * the agent's ends before it starts: so the Pod requests the larger of both, and nothing of the agent is left when the tests come. An agent of
- * several steps goes on in its container, beside those of the verifiers.
+ * several steps goes on in its container, beside those of the verifiers. The Pod of a regrade has the verifiers' alone.
  */
 export function workContainers({ spec }: CompiledTrial, making: Making): Working {
   const roles = verifiersOf(spec);
-  const agent = agentContainer(spec, making, roles);
+  const agent = spec.regrade ? agentsPlace(spec) : agentContainer(spec, making, roles);
   const verifiers = roles.map((role) => verifierContainer(spec, making, role));
   return {
     containers: [agent, ...verifiers].flatMap(({ containers }) => containers),
     volumes: Object.assign({}, ...[agent, ...verifiers].map(({ volumes }) => volumes)) as Volumes,
   };
 }
+
+/** Of a regrade: what the agent left, without a container that could touch it. */
+const agentsPlace = ({ environment }: CompiledSpec): Working => ({
+  containers: [],
+  volumes: { control: CONTROL, logs: logsOf(environment) },
+});
 
 function agentContainer(spec: CompiledSpec, { images, gpus }: Making, verifiers: VerifierRole[]): Working {
   const image = images.agent;
