@@ -5,6 +5,7 @@ import { secretVariable } from '../wire/assignment.ts';
 import type {
   AssignedAgent,
   AssignedPlace,
+  AssignedRegrade,
   AssignedSource,
   AssignedStep,
   AssignedVariable,
@@ -15,6 +16,7 @@ import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { VerifierRole } from '../crds/trial-status.ts';
 import type { VerifierImages } from '../pods/verifier-images.ts';
+import type { Source } from '../results/source.ts';
 import { podNetworkOf } from '../tasks/index.ts';
 import type { Compiled, CompiledStep } from '../tasks/index.ts';
 
@@ -32,6 +34,8 @@ export interface AssignmentFacts {
   rules: NamespaceRules;
   /** The broker's port that the policies of Trials close. */
   probePort: number;
+  /** Of a regrade. */
+  regrade?: Source;
 }
 
 /** The operator counts from the same moment, and may be down for a while. */
@@ -39,7 +43,7 @@ const OPERATOR_FIRST_SECONDS = 300;
 
 export function assignmentOf(
   { trial, attempt, image, verifiers }: TrialSubject,
-  { compiled, source, rules, probePort }: AssignmentFacts,
+  { compiled, source, rules, probePort, regrade }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
   const { user: own, healthcheck } = compiled.environments.agent;
@@ -60,12 +64,20 @@ export function assignmentOf(
     user,
     ...present({ healthcheck, seeds: compiled.seeds }),
     network: assignedNetwork(compiled, probePort),
+    ...(regrade && { regrade: regradeOf(regrade) }),
     steps: [assigned(first), ...others.map(assigned)],
     rewardStrategy: compiled.rewardStrategy,
     notes: compiled.notes,
     upload: trial.spec.uploadResults,
   };
 }
+
+const regradeOf = ({ trial, manifestSha256, collected, shared }: Source): AssignedRegrade => ({
+  trial,
+  manifestSha256,
+  collected,
+  shared,
+});
 
 function assignedNetwork({ environments, steps }: Compiled, probePort: number): Assignment['network'] {
   const { env, network } = environments.agent;

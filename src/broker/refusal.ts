@@ -28,6 +28,7 @@ export type RefusalReason =
   | 'UploadsDisabled'
   | 'PathRefused'
   | 'PrefixRefused'
+  | 'SourceRefused'
   // Of a tunnel: the network of the phase, the address, the client's first bytes.
   | 'HostRefused'
   | 'AddressRefused'

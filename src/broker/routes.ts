@@ -1,18 +1,25 @@
 /** What each route of the wire contract (src/wire) answers. */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
-import { GRANT_SECONDS, type ContextResponse, type UploadResponse } from '../wire/uploads.ts';
+import {
+  GRANT_SECONDS,
+  type ContextResponse,
+  type SourceResponse,
+  type UploadResponse,
+} from '../wire/uploads.ts';
 import type { Assignment, AssignedSource } from '../wire/assignment.ts';
 import { TASKS, unreadable } from '../crds/namespace-rules.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
+import { present } from '../crds/present.ts';
 import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
-import type { ArtifactStore } from '../providers/artifact-store/port.ts';
+import type { ArtifactStore, PresignedRequest } from '../providers/artifact-store/port.ts';
 import type { TaskReader } from '../task-source/read.ts';
 import { readJson } from './body.ts';
 import type { Subjects } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
 import { assignmentOf } from './assignment.ts';
 import { isRefused, refused } from './refusal.ts';
+import { sourceKeys, sources, type SourceOf } from './sources.ts';
 import { compiledTasks } from './tasks.ts';
 import type { CompiledTask } from './tasks.ts';
 import type { Refused, RefusalReason } from './refusal.ts';
@@ -67,7 +74,8 @@ function assignmentRoute({
   presignSeconds,
   probePort,
   now,
-}: RouteDeps): (pod: PodIdentity) => Promise<Assignment | Refused> {
+  sourceOf: regradedBy,
+}: RouteDeps & { sourceOf: SourceOf }): (pod: PodIdentity) => Promise<Assignment | Refused> {
   const taskOf = compiledTasks(tasks, now);
   const sourceOf = async ({ content, archive = '' }: CompiledTask['read']): Promise<AssignedSource> => {
     if (content !== undefined) return { kind: 'configMap', content };
@@ -79,9 +87,29 @@ function assignmentRoute({
     if (isRefused(subject)) return subject;
     const task = await taskOf(subject);
     if (isRefused(task)) return task;
+    const regrade = subject.trial.spec.regrade && (await regradedBy(subject));
+    if (regrade && isRefused(regrade)) return regrade;
     const [source, rules] = await Promise.all([sourceOf(task.read), rulesOf(pod.namespace)]);
-    return assignmentOf(subject, { compiled: task.compiled, source, rules, probePort });
+    return assignmentOf(subject, {
+      compiled: task.compiled,
+      source,
+      rules,
+      probePort,
+      ...present({ regrade }),
+    });
   };
+}
+
+async function inSlices<T>(
+  all: readonly T[],
+  sign: (one: T) => Promise<PresignedRequest>,
+): Promise<PresignedRequest[]> {
+  const signed: PresignedRequest[] = [];
+  for (let start = 0; start < all.length; start += SLICE) {
+    signed.push(...(await Promise.all(all.slice(start, start + SLICE).map(sign))));
+    await setImmediate();
+  }
+  return signed;
 }
 
 /** Routes by method and path. */
@@ -91,18 +119,24 @@ export function routes(given: RouteDeps): Record<string, Route> {
   const deps = { ...given, presignSeconds };
   const grantSeconds = Math.min(presignSeconds, GRANT_SECONDS);
 
-  const assignment = assignmentRoute(deps);
+  const sourceOf = sources(store);
+  const assignment = assignmentRoute({ ...deps, sourceOf });
 
-  const presign = async (uploads: Upload[]): Promise<UploadResponse> => {
-    const signed: UploadResponse['uploads'] = [];
-    for (let start = 0; start < uploads.length; start += SLICE) {
-      const slice = uploads.slice(start, start + SLICE);
-      signed.push(
-        ...(await Promise.all(slice.map((file) => store.presignPut(file.key, file, grantSeconds)))),
-      );
-      await setImmediate();
-    }
-    return { uploads: signed };
+  const presign = async (uploads: Upload[]): Promise<UploadResponse> => ({
+    uploads: await inSlices(uploads, (file) => store.presignPut(file.key, file, grantSeconds)),
+  });
+
+  const source = async (pod: PodIdentity, request: IncomingMessage): Promise<SourceResponse | Refused> => {
+    const subject = await subjects.trialOf(pod);
+    if (isRefused(subject)) return subject;
+    const found = await sourceOf(subject);
+    if (isRefused(found)) return found;
+    const body = await readJson(request);
+    if (isRefused(body)) return body;
+    const keys = sourceKeys(found, body.json);
+    if (!Array.isArray(keys)) return keys;
+    const signed = await inSlices(keys, (key) => store.presignGet(key, grantSeconds));
+    return { urls: signed.map(({ url }) => url) };
   };
 
   const upload: Route = async (pod, request) => {
@@ -130,5 +164,10 @@ export function routes(given: RouteDeps): Record<string, Route> {
     return typeof url === 'string' ? { url, sha256: s3.sha256 } : url;
   };
 
-  return { 'GET /v1/assignment': assignment, 'POST /v1/uploads': upload, 'GET /v1/context': context };
+  return {
+    'GET /v1/assignment': assignment,
+    'POST /v1/uploads': upload,
+    'POST /v1/source': source,
+    'GET /v1/context': context,
+  };
 }

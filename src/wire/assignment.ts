@@ -126,6 +126,18 @@ export type AssignedSource =
   /** The folder `POD_PATHS.task` in flattened keys (`tests__test.sh`); `content`: first 12 hex digits of the `filesHash` that was compiled. */
   | { kind: 'configMap'; content: string };
 
+/** What another Trial's agent left, to be judged again: its files can be had at `POST /v1/source`. */
+export interface AssignedRegrade {
+  /** The name that its results have. */
+  trial: string;
+  /** SHA-256 of its `manifest.json`, in hex, which says that of every file. */
+  manifestSha256: string;
+  /** Steps whose artifacts were collected, the first ones; 1 of a task without steps. */
+  collected: number;
+  /** A verifier ran in the agent's container, before the files were stored. */
+  shared: boolean;
+}
+
 /** What the courier is to do; nothing is left for it to decide or to look up in the task. */
 export interface Assignment {
   trial: { namespace: string; name: string; uid: string; attempt: number };
@@ -143,6 +155,8 @@ export interface Assignment {
   user: string;
   healthcheck?: Healthcheck;
   network: AssignedNetwork;
+  /** Then no agent runs, and nothing of the agent's environment is there. */
+  regrade?: AssignedRegrade;
   /** In their order. */
   steps: [AssignedStep, ...AssignedStep[]];
   /** What the rewards of several steps come to. */

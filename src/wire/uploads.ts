@@ -1,6 +1,6 @@
 /**
  * How files get into the store and out of it, at the broker: `POST /v1/uploads` with an UploadRequest → UploadResponse (Pods of Trials),
- * `GET /v1/context` → ContextResponse (Pods of TaskBuilds); and `manifest.json`, which lists what was stored. Failures are
+ * `POST /v1/source` with a SourceRequest → SourceResponse (Pods of regrades), `GET /v1/context` → ContextResponse (Pods of TaskBuilds); and `manifest.json`, which lists what was stored. Failures are
  * `{ "error": string }` with 401 (token), 403 (not this Pod's), 404, 413 (too many files), 503 (retry).
  */
 
@@ -32,6 +32,16 @@ export interface UploadRequest {
 /** One entry a file, in the request's order. Every header must be sent as it is. */
 export interface UploadResponse {
   uploads: { url: string; headers: Record<string, string> }[];
+}
+
+/** Files of the Trial that is judged again, by their paths under its prefix; as many as of an UploadRequest. */
+export interface SourceRequest {
+  paths: string[];
+}
+
+/** URLs in the request's order. A file that is not there is told by its URL. */
+export interface SourceResponse {
+  urls: string[];
 }
 
 /** Where a build's context archive can be had for the next minutes. */

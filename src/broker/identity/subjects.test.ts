@@ -75,6 +75,16 @@ describe('subject of a Pod', () => {
     expect(cluster.calls).to.deep.equal([]);
   });
 
+  it('tells what a regrade judges again, by what the Job was made for', async () => {
+    const regraded = { trial: 'first__1234567', uri: 's3://memory/trials/nightly/first__1234567/' };
+    const { labels = {}, annotations = {} } = trialJob(trial).spec?.template.metadata ?? {};
+    const job = jobWith({
+      labels,
+      annotations: { ...annotations, [ANNOTATION.regraded]: JSON.stringify(regraded) },
+    });
+    expect(await trialOf(trialPod(trial), { jobs: cacheOf(job) })).to.deep.include({ regraded });
+  });
+
   it('is known before the status records the attempt', async () => {
     expect(await trialOf(trialPod(trial))).to.include({ attempt: 1 });
   });

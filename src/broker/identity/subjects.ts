@@ -5,11 +5,13 @@ import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import { present } from '../../crds/present.ts';
+import type { Regraded } from '../../crds/regrade.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
+import { regradedOf } from '../../pods/regraded.ts';
 import { verifierImagesOf, type VerifierImages } from '../../pods/verifier-images.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
@@ -24,6 +26,8 @@ export interface TrialSubject {
   image: ImageConfig;
   /** Of separate verifiers. */
   verifiers: VerifierImages;
+  /** What a regrade judges again. */
+  regraded?: Regraded;
   /** `ANNOTATION.taskContent` of the Job: what the task's ConfigMap was when it was made. */
   taskContent?: string;
 }
@@ -73,7 +77,7 @@ async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSu
   const images = imagesOf(annotations);
   if (isRefused(images)) return images;
   const taskContent = job.metadata.annotations?.[ANNOTATION.taskContent];
-  return { trial, attempt, ...images, ...present({ taskContent }) };
+  return { trial, attempt, ...images, ...present({ taskContent, regraded: regradedOf(annotations) }) };
 }
 
 async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {
