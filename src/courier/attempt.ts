@@ -16,7 +16,7 @@ import type { PodNetwork } from './network/network.ts';
 import type { Apart } from './phases/surroundings.ts';
 import { prepareSurroundings } from './phases/surroundings.ts';
 import { runSteps } from './phases/sequence.ts';
-import type { Ending } from './phases/sequence.ts';
+import type { Ending, SequenceDeps } from './phases/sequence.ts';
 import type { Timeline } from './record/timeline.ts';
 import type { TrialLog } from './record/trial-log.ts';
 import { keepLogs, logsOf, type Kept } from './results/store.ts';
@@ -66,22 +66,12 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
   let given: Given | undefined;
   let ending: Ending & Pick<Outcome, 'steps'>;
   try {
-    const { sequence, network } = await timeline.during('environmentSetup', async () => {
+    const sequence = await timeline.during('environmentSetup', async () => {
       given = await askFor(deps);
       return await setUpEnvironment(given, deps);
     });
-    // Their commands are told of the network, too.
-    for (const one of deps.apart.values()) one.hand = network.hand(one.hand);
-    ending = await runSteps(sequence, {
-      ...deps,
-      network,
-      hand: network.hand(deps.hand),
-      paths: settings.paths,
-      endingOf: (error) => endingOf(error, deps),
-      keep: async (step) => {
-        if (given?.assignment.upload) await keep(step, given, deps);
-      },
-    });
+    if (!given) throw new Error('there is no assignment');
+    ending = await runAll(sequence, given, deps);
   } catch (error) {
     ending = endingOf(error, deps);
   }
@@ -97,6 +87,31 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
     ...(findings.doubts().length > 0 && { doubts: findings.doubts() }),
   };
   return { ...(given && { given }), outcome };
+}
+
+async function runAll(
+  sequence: Sequence,
+  given: Given,
+  deps: AttemptDeps,
+): Promise<Ending & Pick<Outcome, 'steps'>> {
+  const { assignment, network } = given;
+  const { settings, broker, patience } = deps;
+  // Their commands are told of the network, too.
+  for (const one of deps.apart.values()) one.hand = network.hand(one.hand);
+  const running: SequenceDeps = {
+    ...deps,
+    network,
+    hand: network.hand(deps.hand),
+    paths: settings.paths,
+    endingOf: (error) => endingOf(error, deps),
+    keep: async (step) => {
+      if (assignment.upload) await keep(step, given, deps);
+    },
+  };
+  if (!assignment.regrade) return await runSteps(sequence, running);
+  const { regradeSteps } = await import('./regrade/regrade.ts');
+  const source = { broker, storage: network.storage, patience, scratch: settings.paths.scratch };
+  return await regradeSteps(sequence, assignment.regrade, { ...running, source });
 }
 
 async function askFor({ broker, settings, note }: AttemptDeps): Promise<Given> {
@@ -118,25 +133,22 @@ async function keep(
 }
 
 /** Fetches the task and waits for its container, whose image may still be on its way. */
-async function setUpEnvironment(given: Given, deps: AttemptDeps): Promise<Prepared> {
+async function setUpEnvironment(given: Given, deps: AttemptDeps): Promise<Sequence> {
   const { settings, hand, note } = deps;
   const { assignment, network } = given;
   note(
     `assignment for attempt ${assignment.trial.attempt} of ${assignment.trial.namespace}/${assignment.trial.name}`,
   );
-  const [sequence] = await Promise.all([prepareTask(given, deps), hand.ready(), network.begin()]);
+  const isThere = assignment.regrade ? undefined : hand.ready();
+  const [sequence] = await Promise.all([prepareTask(given, deps), isThere, network.begin()]);
+  if (assignment.regrade) return sequence;
   note('the task container is ready');
   const { surroundings } = sequence;
   const around = { ...deps, hand: network.hand(hand), paths: settings.paths };
   // Then the agent of the first step is set up.
   const phase = { phase: 'environment', step: 0, goesOn: true } as const;
   await network.during(phase, () => prepareSurroundings(surroundings, around));
-  return { sequence, network };
-}
-
-interface Prepared {
-  sequence: Sequence;
-  network: PodNetwork;
+  return sequence;
 }
 
 async function prepareTask(

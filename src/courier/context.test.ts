@@ -16,7 +16,7 @@ import { configMapHash } from '../crds/content.ts';
 import { packContext, readTask } from '../tasks/index.ts';
 import { startCourierServices, TOKEN } from '../../test/support/courier-services.ts';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../test/support/folder.ts';
-import { anAssignment } from '../../test/support/trial-run.ts';
+import { anAssignment } from '../../test/support/trial-assignment.ts';
 import { copyContext, fetchContext } from './context.ts';
 
 describe('the context of a build', () => {

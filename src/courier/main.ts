@@ -1,4 +1,4 @@
-/** Entry point: `courier.js trial` beside a task container, `courier.js context [--configmap SHA256]` before a build. */
+/** Entry point: `courier.js trial` beside a task container, `courier.js regrade` beside separate verifiers alone, `courier.js context [--configmap SHA256]` before a build. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { POD_PATHS, VERIFIERS, verifierPaths } from '../wire/pod-paths.ts';
@@ -53,10 +53,11 @@ const verifierVolumes = (): Settings['paths']['verifiers'] => {
 
 const write = (line: string): void => void process.stdout.write(line);
 
-async function trial(): Promise<number> {
+async function trial(own: Pick<Settings, 'regrade'> = {}): Promise<number> {
   const stop = new AbortController();
   process.on('SIGTERM', () => stop.abort());
-  await runTrial({ settings: settingsOf(process.env), stop: stop.signal, now: () => new Date(), write });
+  const settings = { ...settingsOf(process.env), ...own };
+  await runTrial({ settings, stop: stop.signal, now: () => new Date(), write });
   return 0;
 }
 
@@ -79,8 +80,9 @@ async function context(filesSha256: string | undefined): Promise<number> {
 
 async function main([command, option, value]: string[]): Promise<number> {
   if (command === 'trial') return await trial();
+  if (command === 'regrade') return await trial({ regrade: true });
   if (command === 'context') return await context(option === '--configmap' ? (value ?? '') : undefined);
-  throw new Error('usage: courier.js trial | context [--configmap SHA256]');
+  throw new Error('usage: courier.js trial | regrade | context [--configmap SHA256]');
 }
 
 try {

@@ -12,6 +12,8 @@ export interface BrokerSettings {
 }
 
 export interface Settings {
+  /** No agent's container is in the Pod. */
+  regrade?: true;
   broker: BrokerSettings;
   paths: {
     control: string;

@@ -8,6 +8,7 @@ import { brokerClient } from './broker/broker-client.ts';
 import { explain } from './failure.ts';
 import { artifactRecord } from './record/artifacts.ts';
 import { findings as newFindings } from './record/findings.ts';
+import { ABSENT } from './hand/absent.ts';
 import type { Hand } from './hand/hand.ts';
 import { openHand } from './hand/sbd-hand.ts';
 import type { Apart } from './phases/surroundings.ts';
@@ -40,7 +41,7 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const log = trialLog({ now, write, secrets: Object.values(settings.secrets) });
   const findings = newFindings();
   const restarted = !isFirstStart(control);
-  const hand = openHand({ control, own: scratch, findings, stop });
+  const hand = settings.regrade ? ABSENT : openHand({ control, own: scratch, findings, stop });
   const apart = openApart(settings, { findings, stop });
   const message = restarted
     ? messageOfEarlier(settings)

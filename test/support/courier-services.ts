@@ -11,7 +11,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { Assignment } from '../../src/wire/assignment.ts';
-import type { UploadRequest, UploadResponse } from '../../src/wire/uploads.ts';
+import type { SourceRequest, UploadRequest, UploadResponse } from '../../src/wire/uploads.ts';
 import { issueAuthority, issueLeaf } from '../../src/broker/tls/issue.ts';
 import { acceptTunnels, HALF_OPEN } from './tunnel-broker.ts';
 import type { TunnelRules, Tunnels } from './tunnel-broker.ts';
@@ -50,6 +50,8 @@ export interface ServicesOptions {
   /** The assignment; `archive` is served where its source is one. */
   assignment: (archiveUrl: string) => Assignment;
   archive?: Uint8Array;
+  /** Files of the Trial that is judged again, by their paths. */
+  source?: ReadonlyMap<string, Uint8Array>;
   /** Of the build context that `/v1/context` names. */
   contextSha256?: string;
   /** Answer of `/v1/assignment` instead of an assignment. */
@@ -98,7 +100,17 @@ function storageAnswer(state: State, request: IncomingMessage, body: Buffer): An
   if (faults.storage !== undefined) return xml(faults.storage, 'SlowDown');
   if (!url.includes(SIGNATURE)) return xml(403, 'AccessDenied');
   if (request.method !== 'GET') return stored(state, request, body);
+  if (url.startsWith(SOURCE)) return ofSource(state, url);
   return options.archive ? { status: 200, body: options.archive } : xml(404, 'NoSuchKey');
+}
+
+const SOURCE = '/source/';
+
+function ofSource({ options, faults }: State, url: string): Answer {
+  const path = decodeURIComponent(url.replace(/\?.*/, '').slice(SOURCE.length));
+  if (faults.expireOnce?.delete(path)) return xml(403, 'ExpiredToken');
+  const contents = options.source?.get(path);
+  return contents ? { status: 200, body: contents } : xml(404, 'NoSuchKey');
 }
 
 const foldersOf = (path: string): string[] => {
@@ -145,6 +157,10 @@ function brokerAnswer(state: State, request: IncomingMessage, body: Buffer): Ans
     }
     case 'GET /v1/context':
       return json(200, { url: archiveUrl, sha256: options.contextSha256 });
+    case 'POST /v1/source': {
+      const { paths } = JSON.parse(body.toString()) as SourceRequest;
+      return json(200, { urls: paths.map((path) => signed(`${storageUrl}${SOURCE}`, path)) });
+    }
     case 'POST /v1/uploads':
       return json(200, { uploads: grants(state, JSON.parse(body.toString()) as UploadRequest) });
     default:
@@ -156,10 +172,11 @@ const grants = ({ granted, storageUrl }: State, { files }: UploadRequest): Uploa
   files.map(({ path, sha256 }) => {
     const checksum = Buffer.from(sha256, 'hex').toString('base64');
     granted.set(path, { checksum, sha256 });
-    const query = `X-Amz-Signature=${SIGNATURE}&n=${randomBytes(4).toString('hex')}`;
-    const url = `${storageUrl}/${path.split('/').map(encodeURIComponent).join('/')}?${query}`;
-    return { url, headers: { [CHECKSUM]: checksum } };
+    return { url: signed(`${storageUrl}/`, path), headers: { [CHECKSUM]: checksum } };
   });
+
+const signed = (base: string, path: string): string =>
+  `${base}${path.split('/').map(encodeURIComponent).join('/')}?X-Amz-Signature=${SIGNATURE}&n=${randomBytes(4).toString('hex')}`;
 
 export async function startCourierServices(options: ServicesOptions): Promise<CourierServices> {
   const state: State = {

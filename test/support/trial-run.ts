@@ -1,107 +1,19 @@
 /** A whole attempt in a Pod without Kubernetes: services, task container and courier. */
+import { assignmentFor, compiledFor, filled, separate, SOLVED, type Asked } from './trial-assignment.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/wire/uploads.ts';
 import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
-import { secretVariable } from '../../src/wire/assignment.ts';
-import type {
-  AssignedAgent,
-  AssignedStep,
-  AssignedVariable,
-  AssignedVerifier,
-  Assignment,
-} from '../../src/wire/assignment.ts';
-import { assignmentOf } from '../../src/broker/assignment.ts';
-import { configMapHash } from '../../src/crds/content.ts';
-import { present } from '../../src/crds/present.ts';
-import { rolesOf } from '../../src/crds/trial-status.ts';
-import type { VerifierMode } from '../../src/crds/verifier.ts';
-import type { VerifierImages } from '../../src/pods/verifier-images.ts';
 import type { Settings } from '../../src/courier/settings.ts';
-import {
-  compile,
-  packTask,
-  readTask,
-  refusalOf,
-  storedSpec,
-  type Compiled,
-  type CompiledEnvironment,
-  type Task,
-} from '../../src/tasks/index.ts';
-import { aTrial, NO_RULES } from './builders/objects.ts';
+import { packTask, readTask, type Compiled, type CompiledEnvironment } from '../../src/tasks/index.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
 import type { CourierServices, ServicesOptions } from './courier-services.ts';
-import { MINIMAL, removeTaskFolder, taskFolder, type Files } from './folder.ts';
+import { removeTaskFolder, taskFolder } from './folder.ts';
 import { COURIER_UID, makeTaskPod } from './task-pod.ts';
 import type { TaskPod, TaskPodOptions } from './task-pod.ts';
 
-/** What a Trial asks for, as flat as a test wants it. */
-export interface Wish {
-  task?: { name: string; version?: string; source: 'archive' | 'configMap' };
-  image?: Assignment['image'];
-  user?: string;
-  workdir?: string;
-  healthcheck?: Assignment['healthcheck'];
-  agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string };
-  verifier?: Partial<Omit<AssignedVerifier, 'place'>> & { disabled: boolean; mode?: VerifierMode };
-  /** Of separate verifiers. */
-  verifierImage?: Assignment['image'];
-  upload?: boolean;
-  network?: NetworkWish;
-}
-
-/** Restricts the Pod. */
-export interface NetworkWish extends Partial<Pick<Assignment['network'], 'enforcement' | 'probePort'>> {
-  phases: AssignedStep['networks'];
-}
-
-/** The oracle, with changes. */
-export const anAgent = (over: Partial<NonNullable<Wish['agent']>> = {}): NonNullable<Wish['agent']> => ({
-  name: 'oracle',
-  ...over,
-});
-
-/** An assignment for the oracle, with changes. */
-export const anAssignment = (over: Partial<Assignment> = {}): Assignment => ({
-  trial: { namespace: 'default', name: 'hello', uid: '11111111-2222-3333-4444-555555555555', attempt: 1 },
-  task: { name: 'org/hello', source: { kind: 'configMap', content: '' } },
-  image: anImage,
-  workdir: '/app',
-  user: '0',
-  network: { restricted: false, enforcement: 'BestEffort', probePort: CLOSED_PORT, variables: [] },
-  steps: [aStep()],
-  rewardStrategy: 'Mean',
-  notes: [],
-  upload: true,
-  ...over,
-});
-
-const anImage: Assignment['image'] = { user: '', workdir: '/app', entrypoint: [], cmd: [] };
-
-/** The oracle and its verifier, with changes. */
-export const aStep = (over: Partial<AssignedStep> = {}): AssignedStep => ({
-  agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360, user: '0', backgroundProcesses: 'Keep' },
-  hooks: [],
-  artifacts: [],
-  verifier: { env: [], timeoutSeconds: 600, user: '0' },
-  networks: { environment: 'Public', agent: 'Public', verifier: 'Public' },
-  ...over,
-});
-
-/** Of loopback, where nobody listens: the policy is in force. */
-const CLOSED_PORT = 9;
-
-/** An oracle's task. */
-export const SOLVED: Files = {
-  ...MINIMAL,
-  'solution/solve.sh': '#!/bin/bash\necho solved > /app/answer\n',
-};
-
-export interface RunOptions {
-  files?: Files;
-  /** What the Trial asks for; the rest is the task's. */
-  assignment?: Wish;
+export interface RunOptions extends Asked {
   pod?: TaskPodOptions;
   /** Of separate verifiers. */
   verifierPod?: TaskPodOptions;
@@ -134,92 +46,9 @@ export interface TrialRun {
   remove(): Promise<void>;
 }
 
-/** The key of the tests' one Secret. */
-const inSecret = (key: string) => ({ name: 'keys', key });
-
-const envVars = (env: readonly AssignedVariable[] = []) =>
-  env.map((variable) =>
-    'value' in variable
-      ? variable
-      : { name: variable.name, secretKeyRef: inSecret(variable.courierVariable) },
-  );
-
-/** What the kubelet fills the courier's variables with. */
-const filled = (secrets: Record<string, string> = {}): Record<string, string> =>
-  Object.fromEntries(Object.entries(secrets).map(([key, value]) => [secretVariable(inSecret(key)), value]));
-
-/** What the operator makes of the wish and the task. */
-function compiledFor({ assignment: wish = {}, pod }: RunOptions, task: Task): Compiled {
-  const { agent = anAgent(), verifier = { disabled: false }, task: named } = wish;
-  const { user, workdir, healthcheck } = wish;
-  const spec = storedSpec({
-    task: {
-      name: 'org/hello',
-      s3: { uri: 's3://bucket/tasks/hello' },
-      ...present({ version: named?.version }),
-    },
-    environment: {
-      image: 'debian',
-      env: Object.entries(pod?.env ?? {}).map(([name, value]) => ({ name, value })),
-      ...present({ user, workdir, healthcheck }),
-    },
-    agent: { ...agent, env: envVars(agent.env) },
-    verifier: { ...verifier, env: envVars(verifier.env) },
-  });
-  const compiled = compile(spec, task);
-  const refusal = refusalOf(compiled);
-  if (refusal) throw new Error(refusal.message);
-  return compiled;
-}
-
-function assignmentFor(
-  { assignment: wish = {}, files = SOLVED }: RunOptions,
-  compiled: Compiled,
-  url: string,
-): Assignment {
-  const content = configMapHash({
-    data: Object.fromEntries(
-      Object.entries(files).map(([path, text]) => [path.replaceAll('/', '__'), String(text)]),
-    ),
-  }).slice(0, 12);
-  const source =
-    wish.task?.source === 'configMap'
-      ? { kind: 'configMap' as const, content }
-      : { kind: 'archive' as const, url };
-  const trial = aTrial({
-    spec: { task: { name: 'org/hello', dataset: 'local' }, uploadResults: wish.upload ?? true },
-  });
-  const uid = '11111111-2222-3333-4444-555555555555';
-  const assignment = assignmentOf(
-    {
-      trial: { ...trial, metadata: { ...trial.metadata, uid } },
-      attempt: 1,
-      image: wish.image ?? anImage,
-      verifiers: verifierImages(compiled, wish.verifierImage),
-    },
-    { compiled, source, rules: NO_RULES, probePort: CLOSED_PORT },
-  );
-  return wish.network ? restricted(assignment, wish.network) : assignment;
-}
-
-function restricted(assignment: Assignment, { phases: networks, ...over }: NetworkWish): Assignment {
-  const [first, ...others] = assignment.steps;
-  return {
-    ...assignment,
-    network: { ...assignment.network, restricted: true, ...over },
-    steps: [{ ...first, networks }, ...others.map((step) => ({ ...step, networks }))],
-  };
-}
-
 /** A container's variables, as the kubelet sets them. */
 const literals = ({ env }: CompiledEnvironment): Record<string, string> =>
   Object.fromEntries(env.map(({ name, value = '' }) => [name, value]));
-
-const separate = ({ environments }: Compiled): [string, CompiledEnvironment][] =>
-  rolesOf(environments).filter(([role]) => role !== 'agent');
-
-const verifierImages = (compiled: Compiled, config = anImage): VerifierImages =>
-  Object.fromEntries(separate(compiled).map(([role]) => [role, { config }]));
 
 async function makeVerifiers(
   { verifierPod }: RunOptions,
@@ -251,6 +80,12 @@ function startVerifiers(pod: TaskPod, verifiers: Record<string, TaskPod>): Promi
   });
 }
 
+/** Nobody goes before them. */
+function startAlone(verifiers: Record<string, TaskPod>): Promise<unknown> {
+  for (const one of Object.values(verifiers)) one.start();
+  return Promise.all(Object.values(verifiers).map(({ exited }) => exited));
+}
+
 /** Everything but the processes. */
 export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> {
   const folder = await taskFolder(options.files ?? SOLVED);
@@ -259,6 +94,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const services = await startCourierServices({
     archive: await packTask(task),
     assignment: (url) => assignmentFor(options, compiled, url),
+    ...(options.again && { source: options.again.stored }),
     ...options.services,
   });
   const pod = await makeTaskPod({ ...options.pod, env: literals(compiled.environments.agent) });
@@ -266,6 +102,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const tokenFile = join(pod.paths.scratch, 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
   const couriers = courierStarter({
+    ...(options.again && { regrade: true }),
     broker: { url: services.url, ca: services.ca, tokenFile },
     paths: { ...pod.paths, verifiers: volumesOf(verifiers) },
     hostname: 'hello-1-abcde',
@@ -292,8 +129,9 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
     text,
     async finish() {
       couriers.start();
-      pod.start();
-      await Promise.all([couriers.end, pod.exited, startVerifiers(pod, verifiers)]);
+      if (!options.again) pod.start();
+      const ended = options.again ? startAlone(verifiers) : startVerifiers(pod, verifiers);
+      await Promise.all([couriers.end, ended, !options.again && pod.exited]);
       return outcome();
     },
     async remove() {

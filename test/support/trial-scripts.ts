@@ -1,8 +1,10 @@
 /** Scripts and Trials for scenarios. */
 import type { Files } from './folder.ts';
 import { needTaskPods } from './task-pod.ts';
-import { anAgent, makeTrialRun, SOLVED } from './trial-run.ts';
-import type { RunOptions, TrialRun, Wish } from './trial-run.ts';
+import { anAgent, SOLVED } from './trial-assignment.ts';
+import { makeTrialRun } from './trial-run.ts';
+import type { Wish } from './trial-assignment.ts';
+import type { RunOptions, TrialRun } from './trial-run.ts';
 
 export const REWARD_1 = { kind: 'rewarded', reward: 1, rewards: { reward: 1 } };
 

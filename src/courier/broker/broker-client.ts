@@ -1,6 +1,13 @@
 /** The courier's side of the wire contract (src/wire). */
 import { readFile } from 'node:fs/promises';
-import type { ContextResponse, UploadFile, UploadRequest, UploadResponse } from '../../wire/uploads.ts';
+import type {
+  ContextResponse,
+  SourceRequest,
+  SourceResponse,
+  UploadFile,
+  UploadRequest,
+  UploadResponse,
+} from '../../wire/uploads.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import type { BrokerSettings } from '../settings.ts';
 import { agentFor, HttpFailure, send } from './http.ts';
@@ -14,6 +21,8 @@ export interface BrokerClient {
   assignment(): Promise<Assignment>;
   /** Grants in the files' order. */
   uploads(files: UploadFile[]): Promise<UploadResponse['uploads']>;
+  /** Of a regrade: URLs of the source's files, in the paths' order. */
+  source(paths: string[]): Promise<string[]>;
   context(): Promise<ContextResponse>;
 }
 
@@ -22,7 +31,11 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
   const agents = { https: agentFor(settings, { keepAlive: true, maxSockets: 4 }) };
   const base = settings.url.replace(/\/$/, '');
 
-  const call = async <T>(method: 'GET' | 'POST', path: string, body?: UploadRequest): Promise<T> => {
+  const call = async <T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: UploadRequest | SourceRequest,
+  ): Promise<T> => {
     const token = (await readFile(settings.tokenFile, 'utf8')).trim();
     const reply = await send(`${base}${path}`, {
       method,
@@ -38,12 +51,16 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
     });
     return JSON.parse(reply.toString('utf8')) as T;
   };
-  const patient = <T>(method: 'GET' | 'POST', path: string, body?: UploadRequest): Promise<T> =>
-    patiently(`${method} ${path}`, () => call<T>(method, path, body), patience);
+  const patient = <T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: UploadRequest | SourceRequest,
+  ): Promise<T> => patiently(`${method} ${path}`, () => call<T>(method, path, body), patience);
 
   return {
     assignment: () => patient('GET', '/v1/assignment'),
     uploads: async (files) => (await patient<UploadResponse>('POST', '/v1/uploads', { files })).uploads,
+    source: async (paths) => (await patient<SourceResponse>('POST', '/v1/source', { paths })).urls,
     context: () => patient('GET', '/v1/context'),
   };
 }

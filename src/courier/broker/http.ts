@@ -104,8 +104,23 @@ export async function send(url: string, input: RequestInput): Promise<Buffer> {
   throw new HttpFailure(statusCode, `status ${statusCode}: ${body.toString('utf8', 0, 500)}`);
 }
 
-/** Writes what `url` holds to a new file; resolves its SHA-256 in hex. */
-export async function download(url: string, path: string, agents: StorageAgents): Promise<string> {
+/** More came than was wanted. */
+export class TooLong extends Error {
+  override readonly name = 'TooLong';
+}
+
+export interface DownloadOptions {
+  agents: StorageAgents;
+  /** Default: any number. */
+  maxBytes?: number;
+}
+
+/** Writes what `url` holds to a new file; resolves its SHA-256 in hex. Throws TooLong, once it is. */
+export async function download(
+  url: string,
+  path: string,
+  { agents, maxBytes = Infinity }: DownloadOptions,
+): Promise<string> {
   // Before anything is asked for: a stream that opens its file by itself may do so after the next try has begun, and empty the file again.
   await using file = await openFile(path, 'w', 0o600);
   const answer = await open(url, { method: 'GET', agents });
@@ -115,7 +130,12 @@ export async function download(url: string, path: string, agents: StorageAgents)
     throw new HttpFailure(statusCode, `status ${statusCode}: ${body.toString('utf8', 0, 500)}`);
   }
   const hash = createHash('sha256');
-  answer.on('data', (chunk: Buffer) => hash.update(chunk));
+  let bytes = 0;
+  answer.on('data', (chunk: Buffer) => {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) answer.destroy(new TooLong(`more than ${maxBytes} bytes`));
+  });
   await pipeline(answer, (chunks: AsyncIterable<Buffer>) => file.writeFile(chunks));
   return hash.digest('hex');
 }

@@ -137,7 +137,7 @@ describe('a tunnel through the broker', () => {
       'secure.test:443',
     ]);
     const file = join(folder, 'file');
-    await download('http://plain.test/a', file, agents);
+    await download('http://plain.test/a', file, { agents });
     expect(broker.asked).to.have.length(2);
     for (const agent of Object.values(agents)) agent.destroy();
     await until('the broker', () => broker.open.size === 0);

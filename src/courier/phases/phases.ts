@@ -52,7 +52,10 @@ export async function runStep(step: Step, deps: StepDeps): Promise<PhaseResult> 
 }
 
 /** What of a separate verifier's container goes wrong is not the agent's doing. */
-async function resultApart({ verifier, ...step }: Step, deps: StepDeps): Promise<PhaseResult['result']> {
+export async function resultApart(
+  { verifier, ...step }: Step,
+  deps: StepDeps,
+): Promise<PhaseResult['result']> {
   const { place } = verifier ?? {};
   const apart = place && deps.apart.get(place.container);
   if (!verifier || !apart) throw new Error(`the Pod has no container ${place?.container}`);

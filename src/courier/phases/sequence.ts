@@ -21,6 +21,8 @@ export interface SequenceDeps extends PhaseDeps {
   endingOf: (error: unknown) => Ending;
   /** Stores what lies in /logs as the files of a step. */
   keep: (step: string) => Promise<void>;
+  /** Runs one of them; default: its agent, and the judgement. */
+  run?: typeof runStep;
 }
 
 /** Never throws. Of a step after which others do not run, `stopped` says why. */
@@ -32,11 +34,12 @@ export async function runSteps(
   const listed: StepOutcome[] = [];
   let looking: Promise<Prior[]> | undefined;
   let stopped: string | undefined;
+  const { run = runStep } = deps;
   deps.timeline.lap();
   for (const [index, step] of steps.entries()) {
     if (step.name !== undefined) deps.note(`step ${index + 1} of ${steps.length}: ${step.name}`);
     const previous = steps[index - 1];
-    const ending = await runStep(step, {
+    const ending = await run(step, {
       ...deps,
       ...(previous && { leave: () => leave(previous, deps) }),
       withNetworkOf: (phase, work) => deps.network.during({ phase, step: index }, work),

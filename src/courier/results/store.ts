@@ -127,8 +127,9 @@ async function store(assignment: Assignment, outcome: Outcome, deps: StoreDeps):
   return { ...stored, stored: { ...counts, manifestSha256, outcomeSha256 } };
 }
 
-const isShared = ({ steps }: Assignment): boolean =>
-  steps.some(({ verifier }) => verifier !== undefined && !verifier.place);
+/** What is judged again is no better than it was. */
+const isShared = ({ steps, regrade }: Assignment): boolean =>
+  regrade?.shared ?? steps.some(({ verifier }) => verifier !== undefined && !verifier.place);
 
 /** A result without its files is worth another attempt; a failure stays the failure that it was. */
 function unstored(outcome: Outcome, why: string): Outcome {

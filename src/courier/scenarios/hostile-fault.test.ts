@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
+import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
 import { canLimitProcesses, COURIER_UID } from '../../../test/support/task-pod.ts';
 import { bash, custom, reward, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
+import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import type { RunOptions } from '../../../test/support/trial-run.ts';
 import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 

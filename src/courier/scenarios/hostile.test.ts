@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
-import { SOLVED } from '../../../test/support/trial-run.ts';
+import { SOLVED } from '../../../test/support/trial-assignment.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('a hostile task container', function () {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { sha256 } from '../../crds/names.ts';
 import { SIGNATURE, TOKEN } from '../../../test/support/courier-services.ts';
-import { anAgent, SOLVED } from '../../../test/support/trial-run.ts';
+import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 describe('the phases of a Trial', function () {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readTask, taskHash, taskVersion } from '../../tasks/index.ts';
 import { removeTaskFolder, taskFolder, type Files } from '../../../test/support/folder.ts';
-import { SOLVED } from '../../../test/support/trial-run.ts';
+import { SOLVED } from '../../../test/support/trial-assignment.ts';
 import { until } from '../../../test/support/kube.ts';
 import { reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 

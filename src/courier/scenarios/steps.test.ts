@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anAgent } from '../../../test/support/trial-run.ts';
+import { anAgent } from '../../../test/support/trial-assignment.ts';
 import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 import type { Files } from '../../../test/support/folder.ts';
 import type { Outcome } from '../../wire/outcome.ts';

@@ -50,7 +50,7 @@ export async function withArchive<T>(
   { path, url, storage, patience }: ArchiveOptions,
   use: (path: string, sha256: string) => Promise<T>,
 ): Promise<T> {
-  const fetch = async (): Promise<string> => download(await url(), path, storage);
+  const fetch = async (): Promise<string> => download(await url(), path, { agents: storage });
   const hash = await patiently('download', fetch, { ...patience, mayPass: expiredFewTimes() });
   await using archive = await open(path);
   await unlink(path);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AssignedStep, Assignment } from '../../wire/assignment.ts';
-import { anAssignment, aStep } from '../../../test/support/trial-run.ts';
+import { anAssignment, aStep } from '../../../test/support/trial-assignment.ts';
 import type { ReadyStep } from './ready-task.ts';
 import { sequenceOf } from './steps.ts';
 import type { Step } from './steps.ts';
