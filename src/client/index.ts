@@ -25,6 +25,7 @@ export { listRuns } from './runs/documents.ts';
 export { errorClasses } from './runs/errors.ts';
 export { cancelOpen, deleteObjects } from './runs/end.ts';
 export { rerun } from './runs/rerun/rerun.ts';
+export { regradeRun, regradeTrial } from './runs/rerun/regrade.ts';
 
 // Following a run while it goes on: `RunView` holds a line for each Trial, in milliseconds since the epoch.
 export { followRun, type TrialNews } from './runs/follow/follow.ts';
@@ -47,5 +48,5 @@ export { diagnose } from './diagnosis/doctor/diagnose.ts';
 export { CliError, type Code } from './failures/error.ts';
 export { explain as describeError } from './failures/explain.ts';
 export type { CheckResult, Diagnosis } from './documents/cluster.ts';
-export type { Downloaded, ErrorClass, Rerun, RunDeleted, RunRow } from './documents/run.ts';
+export type { Downloaded, ErrorClass, Regraded, Rerun, RunDeleted, RunRow } from './documents/run.ts';
 export type { Explanation } from './documents/trial.ts';

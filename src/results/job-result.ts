@@ -166,12 +166,13 @@ export class JobFold {
 }
 
 /** The rewards of a Trial and of its regrade. */
-interface Compared {
+export interface Compared {
   original: number;
   regraded: number;
 }
 
-function compared(pairs: readonly Compared[]): NonNullable<JobResult['regrade']> {
+/** What comes of comparing them. */
+export function compared(pairs: readonly Compared[]): NonNullable<JobResult['regrade']> {
   const meanOf = (values: number[]): number | null =>
     // Sums of fractions come out the same every time only in one order.
     values.length === 0 ? null : values.sort((a, b) => a - b).reduce((a, b) => a + b) / values.length;

@@ -13,6 +13,7 @@ import {
   type Cli,
   type OnNamed,
 } from './command.ts';
+import { regradeRun } from './regrade.ts';
 
 /** `sb run download` */
 const download = (cli: Cli): Command =>
@@ -183,5 +184,6 @@ export const changes = (cli: Cli): Command[] => [
   cancel(cli),
   reindex(cli),
   rerun(cli),
+  regradeRun(cli),
   remove(cli),
 ];

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { active, broken, collected, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
 import { testCluster, type TestCluster } from '../../../test/support/client/cluster.ts';
 
 describe('Commands on runs and Trials', () => {
@@ -50,6 +50,17 @@ describe('Commands on runs and Trials', () => {
     const deleted = await sb('run', 'delete', RUN, '--yes');
     expect(deleted.err).to.include('3 Trials deleted; the files stay at s3://b/trials/');
     expect((await sb('run', 'ls', '-o', 'name')).out).to.equal(`${RUN}-r1\n`);
+  });
+
+  it('regrade a run or a Trial', async () => {
+    cluster.have(collected(0, { name: 'd' }));
+    const { err, out } = await sb('run', 'regrade', '--detach');
+    expect(out).to.equal(`${RUN}-g1\n`);
+    expect(err)
+      .to.include(`run ${RUN}-g1 regrades ${RUN}: 1 Trial created; 3 of ${RUN} cannot be regraded`)
+      .and.to.include(`to watch it: sb run attach ${RUN}-g1`);
+    expect((await sb('trial', 'regrade', 'd', '--separate', '--detach')).out).to.equal(`${RUN}-g2\n`);
+    expect(await sb('trial', 'regrade', 'a', '--detach')).to.include({ exit: 2, out: '' });
   });
 
   it('end with the exit code of their failure', async () => {

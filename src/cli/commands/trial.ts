@@ -16,6 +16,7 @@ import {
   type LogOptions,
   type OnNamed,
 } from './command.ts';
+import { regradeTrial } from './regrade.ts';
 
 /** `sb trial show` */
 const show = (cli: Cli): Command =>
@@ -180,6 +181,7 @@ export const trial = (cli: Cli): Command =>
       .addCommand(show(cli))
       .addCommand(logs(cli))
       .addCommand(explain(cli))
+      .addCommand(regradeTrial(cli))
       .addCommand(cancel(cli))
       .addCommand(debug(cli)),
     [['sb trial explain hello-oracle-1a2b', 'why is it in this state?']],

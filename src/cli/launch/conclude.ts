@@ -1,6 +1,6 @@
 /** How a run ended that was attended: the last words on it, its document or table on stdout, and the exit code. */
 import { printFailure } from '../render/failure.ts';
-import { rewardedNop, type RunSummary } from '../../client/runs/follow/summary.ts';
+import { regradeLine, rewardedNop, type RunSummary } from '../../client/runs/follow/summary.ts';
 import { incomplete } from '../../client/runs/mirror/problem.ts';
 import { safe } from '../../text/safe.ts';
 import { counted, duration, figure } from '../../text/figures.ts';
@@ -63,6 +63,8 @@ export async function conclude(ended: Attended, options: ConcludeOptions): Promi
     printFailure(terminal, incomplete(run, report.problems, session), { debug: false });
   const warning = rewardedNop(ended.trials);
   if (warning !== undefined) terminal.err(safe(`${warning}\n`));
+  const regraded = regradeLine(summary);
+  if (regraded !== undefined) terminal.err(safe(`${regraded}\n`));
   await printOutcome(terminal, output, { ...ended, run, namespace: session.namespace });
   return exitCodeOf({
     ending,

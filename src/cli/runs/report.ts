@@ -1,7 +1,7 @@
 /** What is printed of runs: all of a namespace, one with its Trials, and what was copied or repeated of one. */
 import type { Trial } from '../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../client/runs/follow/line.ts';
-import { rewardedNop, summarize, type RunSummary } from '../../client/runs/follow/summary.ts';
+import { regradeLine, rewardedNop, summarize, type RunSummary } from '../../client/runs/follow/summary.ts';
 import { STATE_NAMES, type TrialState } from '../../results/state-names.ts';
 import { lineDocument, summaryDocument } from '../../client/runs/documents.ts';
 import { printListing, printDocument, type Column } from '../render/output.ts';
@@ -14,6 +14,7 @@ import type {
   RunRow,
   Downloaded,
   Reindexed,
+  Regraded,
   Rerun,
 } from '../../client/documents/run.ts';
 import type { TrialDocument } from '../../client/documents/trial.ts';
@@ -79,6 +80,7 @@ function headLines(terminal: Terminal, options: Summarized): string {
   const { warn, strong } = style({ color: terminal.color && terminal.outIsTTY });
   const { counts, ended, total, mean, passAtK, elapsedMs } = summary;
   const states = STATE_NAMES.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`);
+  const regraded = regradeLine(summary);
   const evals = Object.entries(passAtK).map(
     ([key, values]) =>
       `${key}: ${Object.entries(values)
@@ -89,6 +91,7 @@ function headLines(terminal: Terminal, options: Summarized): string {
     strong(safeLine(`run ${run}: ${ended}/${total} ended, ${states.join(', ')}, ${duration(elapsedMs)}`)),
     ...(mean === undefined ? [] : [`mean reward ${figure(mean)}`]),
     ...evals.map(safeLine),
+    ...(regraded === undefined ? [] : [safeLine(regraded)]),
     ...errorClasses(trials).flatMap((one) => errorLines(one, options, warn)),
     '',
   ]
@@ -216,6 +219,27 @@ export async function printRerun(
     safe(`run ${run} repeats ${of}: ${counted(created, 'Trial')} created${there}\nto watch it: ${watch}\n`),
   );
   terminal.out(`${safe(run)}\n`);
+}
+
+/** What `sb run regrade` or `sb trial regrade` created, on stderr. */
+export function announceRegrade(
+  terminal: Terminal,
+  { run, of, created, unchanged, left_out }: Regraded,
+): void {
+  const there = unchanged > 0 ? `, ${unchanged} were there` : '';
+  const without = left_out > 0 ? `; ${left_out} of ${of} cannot be regraded` : '';
+  terminal.err(safe(`run ${run} regrades ${of}: ${counted(created, 'Trial')} created${there}${without}\n`));
+}
+
+/** What was created, where nobody waits: the run's name on stdout. `namespace`: see `namespaceToSay`. */
+export async function printRegraded(
+  terminal: Terminal,
+  format: OutputFormat,
+  { done, namespace }: { done: Regraded; namespace: string | undefined },
+): Promise<void> {
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, done);
+  terminal.err(safe(`to watch it: ${inNamespace(`sb run attach ${done.run}`, namespace)}\n`));
+  terminal.out(`${safe(done.run)}\n`);
 }
 
 /** `37 trials: ImagePullBackOff, same digest sha256:…` and a line with the message. Not yet safe for a terminal. */

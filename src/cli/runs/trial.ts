@@ -43,7 +43,16 @@ function documentOf(trial: Trial): TrialShown {
   };
 }
 
-const resultOf = ({ conditions, attempts, exception, steps, timings, usage, integrity }: TrialStatus) => ({
+const resultOf = ({
+  conditions,
+  attempts,
+  exception,
+  steps,
+  timings,
+  usage,
+  integrity,
+  regraded,
+}: TrialStatus) => ({
   conditions: conditions ?? [],
   attempt_list: attempts ?? [],
   exception_info: exception ?? null,
@@ -51,6 +60,7 @@ const resultOf = ({ conditions, attempts, exception, steps, timings, usage, inte
   timings: timings ?? {},
   usage: usage ?? null,
   integrity: integrity ?? null,
+  regraded: regraded ?? null,
 });
 
 const placesOf = ({ image, imageDigest, taskBuild, s3TaskUri, s3TrialUri, logs }: TrialStatus) => ({
@@ -89,6 +99,7 @@ function statusRows(trial: Trial, now: Date): Row[] {
   return [
     ['State', `${state}: ${reason}: ${message}`],
     ['Reward', rewardOf(status)],
+    ['Regrade of', regradedText(status)],
     ...stepRows(status),
     ['Exception', status.exception && `${status.exception.type}: ${status.exception.message}`],
     ['Took', duration((endedAt ?? now.getTime()) - createdAt)],
@@ -100,6 +111,13 @@ function statusRows(trial: Trial, now: Date): Row[] {
     ['Files', status.s3TrialUri],
     ['Log', status.logs?.url],
   ];
+}
+
+/** The Trial that was judged again, and its own reward. */
+function regradedText({ regraded }: TrialStatus): string | undefined {
+  if (!regraded) return undefined;
+  const before = regraded.reward === undefined ? 'without a reward' : `reward ${rewardOf(regraded)}`;
+  return `${regraded.trial}, ${before}: ${regraded.uri}`;
 }
 
 /** One line a step. */
@@ -116,7 +134,7 @@ function integrityOf({ integrity }: TrialStatus): string | undefined {
   return `${integrity.verdict}: ${(integrity.findings ?? []).join('; ')}`;
 }
 
-function rewardOf({ reward, rewards = {} }: TrialStatus): string | undefined {
+function rewardOf({ reward, rewards = {} }: Pick<TrialStatus, 'reward' | 'rewards'>): string | undefined {
   if (reward === undefined) return undefined;
   const all = Object.entries(rewards).map(([key, value]) => `${key} ${figure(value)}`);
   return all.length > 1 ? `${figure(reward)} (${all.join(', ')})` : figure(reward);

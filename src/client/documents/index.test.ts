@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { documentsOf } from '../../cli/commands/command.ts';
 import { everythingFine, REVIEWS } from '../../../test/support/client/doctor.ts';
-import { active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { active, broken, collected, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
 import { RunView } from '../runs/follow/view.ts';
 import { printOutcome, printSubmitted } from '../../cli/launch/conclude.ts';
 import { storeTrial } from '../../../test/support/client/stored-trial.ts';
@@ -114,6 +114,18 @@ describe('What programs read', () => {
     'sb run cancel -o json': () => sb('run', 'cancel', '--yes', '-o', 'json'),
     'sb run delete -o json': () => sb('run', 'delete', RUN, '--yes', '-o', 'json'),
     'sb run rerun -o json': () => sb('run', 'rerun', '-o', 'json'),
+    'sb run regrade --detach -o json': async () => {
+      cluster.have(collected(1, { name: 'd' }));
+      return sb('run', 'regrade', '--detach', '-o', 'json');
+    },
+    'sb run regrade -o json': async () => parsed(await attached('json')),
+    'sb run regrade -o jsonl': async () => lines(await attached('jsonl')),
+    'sb trial regrade --detach -o json': async () => {
+      cluster.have(collected(1, { name: 'd' }));
+      return sb('trial', 'regrade', 'd', '--detach', '-o', 'json');
+    },
+    'sb trial regrade -o json': async () => parsed(await attached('json')),
+    'sb trial regrade -o jsonl': async () => lines(await attached('jsonl')),
     'sb trial show -o json': async () =>
       Promise.all(['a', 'b', 'c'].map(async (name) => (await sb('trial', 'show', name, '-o', 'json'))[0])),
     'sb trial explain -o json': () => sb('trial', 'explain', 'c', '-o', 'json'),
@@ -239,6 +251,12 @@ const EVERYTHING: TrialStatus = {
   timings: { agentExecution: { startTime: at, completionTime: at } },
   usage: { inputTokens: 1, costUsd: 0.5 },
   integrity: { verdict: 'Suspicious', findings: ['f'] },
+  regraded: {
+    trial: 'first__1234567',
+    uri: 's3://b/trials/first__1234567/',
+    reward: 0.5,
+    rewards: { reward: 0.5 },
+  },
 };
 
 const RUN_FILES = {

@@ -30,6 +30,18 @@ const summaryFields = {
   }),
   created_at: OrNull(Time('Of the first Trial.')),
   elapsed_seconds: Whole('From the first Trial’s creation to the last end, or to now.'),
+  regrade: Type.Optional(
+    Fields(
+      {
+        compared: Whole('Trials with a reward before and after; the means are over these.'),
+        up: Whole('With a higher reward than before.'),
+        down: Whole('With a lower one.'),
+        mean_original: Type.Number({ description: 'Of the Trials that were regraded.' }),
+        mean_regraded: Type.Number({ description: 'Of the regrades.' }),
+      },
+      { description: 'Only of a run that regraded others, once there is something to compare.' },
+    ),
+  ),
 };
 
 /** What is told of every run. */
@@ -92,15 +104,26 @@ const RunSubmitted = Fields({
 });
 export type RunSubmitted = Type.Static<typeof RunSubmitted>;
 
-/** `sb run rerun`. */
-const Rerun = Fields({
+const rerunFields = {
   run: Text('Name of the new run.'),
   namespace: name.namespace,
   of: Text('The run that it repeats.'),
   created: Whole('Trials that were created now.'),
   unchanged: Whole('Trials that an earlier, interrupted command had created.'),
-});
+};
+
+/** `sb run rerun`. */
+const Rerun = Fields(rerunFields);
 export type Rerun = Type.Static<typeof Rerun>;
+
+/** `sb run regrade` and `sb trial regrade`, where nobody waits. */
+const Regraded = Fields({
+  ...rerunFields,
+  left_out: Whole(
+    'Trials of the run that cannot be regraded: they stored nothing, or their agents did not come to their end.',
+  ),
+});
+export type Regraded = Type.Static<typeof Regraded>;
 
 /** `sb run download`. */
 const Downloaded = Fields({
@@ -173,6 +196,7 @@ export const RUN_DOCUMENTS = {
   'run-list': { title: 'Runs of a namespace, the newest first', schema: Type.Array(RunRow) },
   'run-show': { title: 'A run with its Trials', schema: RunShown },
   'run-rerun': { title: 'What was run again', schema: Rerun },
+  'run-regrade': { title: 'What was regraded', schema: Regraded },
   'run-download': { title: 'What was copied of a run', schema: Downloaded },
   'run-reindex': { title: 'What was indexed of a run', schema: Reindexed },
   'run-cancel': { title: 'What was cancelled of a run', schema: RunCancelled },

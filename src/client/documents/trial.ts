@@ -37,11 +37,16 @@ const trialFields = {
   reward: OrNull(Type.Number({ description: 'Of a Trial that has ended.' })),
   rewards: OrNull(Numbers('By key.')),
   exception: OrNull(Type.String({ description: 'Harbor’s name of what went wrong.' })),
+  original_reward: Type.Optional(
+    Type.Number({
+      description: 'Of a regrade: the reward of the Trial that was regraded, where it has one.',
+    }),
+  ),
 };
 export const TrialDocument = Fields(trialFields);
 export type TrialDocument = Type.Static<typeof TrialDocument>;
 
-const { timings, usage, integrity, logs, steps } = TrialStatus.properties;
+const { timings, usage, integrity, logs, steps, regraded } = TrialStatus.properties;
 
 /** `sb trial show`. */
 const TrialShown = Fields({
@@ -54,6 +59,7 @@ const TrialShown = Fields({
   timings: OfApi(timings),
   usage: OrNull(OfApi(usage)),
   integrity: OrNull(OfApi(integrity)),
+  regraded: OrNull(OfApi(regraded)),
   image: OrNull(Text('That was run.')),
   image_digest: OrNull(Text('`sha256:…`.')),
   task_build: OrNull(Text('TaskBuild that made the image.')),

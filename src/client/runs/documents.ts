@@ -1,4 +1,5 @@
 /** Runs and Trials as documents for programs, the same wherever they are told of; fields as Harbor names them. */
+import { present } from '../../crds/present.ts';
 import { byText } from '../../text/figures.ts';
 import type { RunRow, RunSummaryDocument } from '../documents/run.ts';
 import type { TrialDocument } from '../documents/trial.ts';
@@ -21,6 +22,7 @@ export const summaryDocument = (summary: RunSummary): RunSummaryDocument => ({
   pass_at_k: summary.passAtK,
   created_at: stampOrNull(summary.createdAt),
   elapsed_seconds: Math.round(summary.elapsedMs / 1000),
+  ...present({ regrade: summary.regrade }),
 });
 
 /** A Trial's line. */
@@ -41,6 +43,7 @@ export const lineDocument = (line: TrialLine): TrialDocument => ({
   reward: isEnded(line.state) ? (line.reward ?? null) : null,
   rewards: line.rewards ?? null,
   exception: line.exception ?? null,
+  ...present({ original_reward: line.original }),
 });
 
 /** All runs, the newest first. */

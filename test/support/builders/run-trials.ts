@@ -90,6 +90,14 @@ export const rewarded = (
     },
   });
 
+/** One that ended with a reward and stored what its agent left. */
+export function collected(reward: number, over: TrialInRun = {}): Trial {
+  const trial = rewarded(reward, over);
+  const more = ['AgentFinished', 'Uploaded'].map((type) => ({ ...condition('True', 'Stored', ''), type }));
+  const conditions = [...(trial.status?.conditions ?? []), ...more];
+  return { ...trial, status: { ...trial.status, conditions } };
+}
+
 /** One that ended without. */
 export const broken = (
   reason: TrialReason,

@@ -30,6 +30,8 @@ export interface TrialLine {
   node?: string;
   reward?: number;
   rewards?: Record<string, number>;
+  /** Of a regrade: the reward of what was regraded, where that has one. */
+  original?: number;
   /** Harbor's name of what went wrong, a reward notwithstanding. */
   exception?: string;
   /** The same for all Trials that came to the same trouble; missing where nothing went wrong. */
@@ -70,6 +72,7 @@ function optional({ spec, status = {} }: Trial) {
     node: status.attempts?.at(-1)?.nodeName,
     reward: status.reward,
     rewards: status.rewards,
+    original: status.regraded?.reward,
   });
 }
 

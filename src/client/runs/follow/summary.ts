@@ -1,8 +1,10 @@
 /** Pure: the Trials of a run → what is said of the run. */
 import { agentFacts } from '../../../crds/agents.ts';
-import { byText } from '../../../text/figures.ts';
-import type { ErrorGroup } from '../../documents/run.ts';
+import { present } from '../../../crds/present.ts';
+import { byText, counted, figure } from '../../../text/figures.ts';
+import type { ErrorGroup, RunSummaryDocument } from '../../documents/run.ts';
 import type { TrialLine } from './line.ts';
+import { compared, type Compared } from '../../../results/job-result.ts';
 import { PassAtK } from '../../../results/pass-at-k.ts';
 import { isEnded } from '../../../results/state.ts';
 import { STATE_NAMES, type TrialState } from '../../../results/state-names.ts';
@@ -28,6 +30,8 @@ export interface RunSummary {
   errors: ErrorGroup[];
   /** The last that ended, the latest first. */
   latest: TrialLine[];
+  /** Of regrades, in the words of the documents; missing where there is nothing to compare. */
+  regrade?: NonNullable<RunSummaryDocument['regrade']>;
 }
 
 const LATEST = 8;
@@ -45,6 +49,7 @@ class Fold {
   readonly latest: TrialLine[] = [];
   readonly #rewards = new Map<number, number>();
   readonly #evals = new Map<string, PassAtK>();
+  readonly #regrades: Compared[] = [];
   readonly #errors = new Map<string, ErrorGroup>();
   seen = 0;
   ended = 0;
@@ -62,7 +67,7 @@ class Fold {
   }
 
   #ended(line: TrialLine): void {
-    const { eval: key, task, reward, rewards, endedAt } = line;
+    const { eval: key, task, reward, rewards, endedAt, original } = line;
     this.ended += 1;
     if (endedAt !== undefined) {
       this.firstEndedAt = Math.min(this.firstEndedAt, endedAt);
@@ -71,6 +76,7 @@ class Fold {
     if (reward !== undefined) {
       this.rewarded += 1;
       this.#rewards.set(reward, (this.#rewards.get(reward) ?? 0) + 1);
+      if (original !== undefined) this.#regrades.push({ original, regraded: reward });
     }
     const attempts = this.#evals.get(key) ?? new PassAtK();
     this.#evals.set(key, attempts);
@@ -92,6 +98,12 @@ class Fold {
     if (this.ended === 0) return undefined;
     const values = [...this.#rewards].sort(([a], [b]) => a - b);
     return values.reduce((sum, [reward, count]) => sum + reward * count, 0) / this.ended;
+  }
+
+  regrade(): RunSummary['regrade'] {
+    const { n_compared, n_up, n_down, mean_original, mean_regraded } = compared(this.#regrades);
+    if (mean_original === null || mean_regraded === null) return undefined;
+    return { compared: n_compared, up: n_up, down: n_down, mean_original, mean_regraded };
   }
 
   passAtK(): RunSummary['passAtK'] {
@@ -134,6 +146,7 @@ export function summarize(
     ...(remainingMs && { remainingMs }),
     errors: fold.errors(),
     latest,
+    ...present({ regrade: fold.regrade() }),
   };
 }
 
@@ -202,3 +215,8 @@ export function rewardedNop(
   const more = tasks.size > NAMED ? ` and ${tasks.size - NAMED} more` : '';
   return `warning: the agent nop, which does nothing, earned a reward: the tests of ${shown}${more} give it without the work`;
 }
+
+/** What to tell of a run that regraded others; undefined for every other. */
+export const regradeLine = ({ regrade }: Pick<RunSummary, 'regrade'>): string | undefined =>
+  regrade &&
+  `${counted(regrade.compared, 'Trial')} compared: ${regrade.up} up, ${regrade.down} down; mean reward ${figure(regrade.mean_original)} → ${figure(regrade.mean_regraded)}`;

@@ -1,0 +1,206 @@
+/** `sb trial regrade` and `sb run regrade`: what agents left is judged again, by the same tests or newer ones, as a run of its own. */
+import Value from 'typebox/value';
+import { conditionOf, isFinished } from '../../../crds/conditions.ts';
+import { ADHOC_RUN, API_VERSION } from '../../../crds/names.ts';
+import { present } from '../../../crds/present.ts';
+import { Type } from '../../../crds/schema.ts';
+import { TrialSpec, type Trial } from '../../../crds/trial.ts';
+import { keyOf } from '../../../providers/artifact-store/port.ts';
+import { noneIfTooLarge } from '../../../providers/errors.ts';
+import { TRIAL_FILES } from '../../../results/keys.ts';
+import { versionOf } from '../../../tasks/index.ts';
+import { parsedJson } from '../../../text/json.ts';
+import { quoted } from '../../../text/safe.ts';
+import type { Regraded } from '../../documents/run.ts';
+import type { PushedTask } from '../../documents/task.ts';
+import { CliError } from '../../failures/error.ts';
+import type { Session } from '../../session/types.ts';
+import { resolveRun, runOf, trialsOf } from '../find/runs.ts';
+import { resolveTrial } from '../find/trial.ts';
+import { selectionOf } from './only.ts';
+import { repeat, type Manner } from './repeat.ts';
+
+interface RegradeWish {
+  /** Stores tasks with newer tests, as `pushTasks` does; default: the tasks that the Trials ran. */
+  tests?: () => Promise<readonly PushedTask[]>;
+  /** Verifiers run in containers of their own, whatever their task says. */
+  separate: boolean;
+  /** Default: `<run>-g<number>`. */
+  runName?: string;
+  signal: AbortSignal;
+}
+
+export interface RegradeRunWish extends RegradeWish {
+  /** As it was typed. */
+  run: string;
+  /** `--only`, all of them; none: every Trial that can be regraded. */
+  only: readonly string[];
+}
+
+/** Creates what the regrade of a run lacks. Throws SB-E090, SB-E091, SB-E092, and what `tests` does. */
+export async function regradeRun(
+  session: Session,
+  { run: wanted, only, ...wish }: RegradeRunWish,
+): Promise<Regraded> {
+  const selects = selectionOf(only);
+  const source = await resolveRun(session, wanted);
+  const fitting = (await trialsOf(session, source)).filter(selects);
+  const selected = fitting.filter((trial) => unfitness(trial) === undefined);
+  if (selected.length === 0) throw nothingIn(source, fitting);
+  const done = await regrade(session, { source, selected }, wish);
+  return { ...done, left_out: fitting.length - selected.length };
+}
+
+export interface RegradeTrialWish extends RegradeWish {
+  /** As it was typed; or the `s3://` URI of the results of one that was deleted. */
+  trial: string;
+}
+
+/** Creates the regrade of one Trial. Throws as `regradeRun` does. */
+export async function regradeTrial(
+  session: Session,
+  { trial: wanted, ...wish }: RegradeTrialWish,
+): Promise<Regraded> {
+  const trial = wanted.startsWith('s3://')
+    ? await storedTrial(session, wanted)
+    : await resolveTrial(session, wanted);
+  const why = unfitness(trial);
+  if (why !== undefined) throw unfit(trial.metadata.name, why);
+  const source = runOf(trial) || trial.spec.run || ADHOC_RUN;
+  return { ...(await regrade(session, { source, selected: [trial] }, wish)), left_out: 0 };
+}
+
+async function regrade(
+  session: Session,
+  { source, selected }: { source: string; selected: readonly Trial[] },
+  { tests, separate, runName, signal }: RegradeWish,
+) {
+  const pushed = await tests?.();
+  if (pushed) demandTasks(selected, pushed);
+  const ids = (pushed ?? []).map(({ task_id: id }) => id).sort();
+  const manner: Manner = {
+    word: 'regrade',
+    letter: 'g',
+    detail: JSON.stringify([ids, separate]),
+    specOf: (spec, trial) => specOf(spec, trial, { pushed, separate }),
+  };
+  return await repeat(session, { source, selected, manner, runName, signal });
+}
+
+function demandTasks(selected: readonly Trial[], pushed: readonly PushedTask[]): void {
+  const names = new Set(pushed.map(({ name }) => name));
+  const missing = selected.find(({ spec }) => !names.has(spec.task.name));
+  if (!missing) return;
+  throw new CliError('SB-E092', {
+    what: `Trial ${missing.metadata.name} cannot be regraded by these tests`,
+    why: `it ran the task ${missing.spec.task.name}, and these are of ${[...names].join(', ')}`,
+    fix: 'give the folder of that task with --task, or leave --task out',
+  });
+}
+
+interface Tests {
+  pushed: readonly PushedTask[] | undefined;
+  separate: boolean;
+}
+
+/** Of the agent its name and model alone: it does not run, so that nothing that it needed has to be there. */
+function specOf(spec: TrialSpec, { metadata, spec: before }: Trial, { pushed, separate }: Tests): TrialSpec {
+  const { name, model, setupTimeoutSeconds } = spec.agent;
+  const { name: task, dataset } = spec.task;
+  const newer = pushed?.find((one) => one.name === task);
+  return {
+    ...spec,
+    ...(newer && {
+      task: { name: task, dataset, version: newer.task_version, s3: { uri: newer.s3_task_uri } },
+    }),
+    agent: { name, setupTimeoutSeconds, ...present({ model }) },
+    verifier: { ...spec.verifier, disabled: false, ...(separate && { mode: 'Separate' as const }) },
+    uploadResults: true,
+    // Of one that is known by its results alone this is said already.
+    regrade: before.regrade?.s3 && metadata.uid === undefined ? before.regrade : { trial: metadata.name },
+  };
+}
+
+/** Why a Trial cannot be regraded, in words that follow its name; undefined where it can, as far as its object tells. */
+function unfitness(trial: Trial): string | undefined {
+  const { spec } = trial;
+  if (!isFinished(trial)) return 'has not ended';
+  if (!spec.uploadResults) return 'stored no files: uploadResults was false';
+  const said = (type: string) => conditionOf(trial, type);
+  if (said('Uploaded')?.status !== 'True') return 'stored no files';
+  if (said('Succeeded')?.reason === 'VerifierObstructed')
+    return 'was obstructed by its agent, and its reward of 0 stays';
+  if (spec.regrade || said('AgentFinished')?.status === 'True') return undefined;
+  return 'ended before its agent did';
+}
+
+const unfit = (name: string, why: string): CliError =>
+  new CliError('SB-E092', {
+    what: `Trial ${name} cannot be regraded`,
+    why: `it ${why}`,
+    fix: `sb trial explain ${quoted(name)}`,
+  });
+
+function nothingIn(run: string, fitting: readonly Trial[]): CliError {
+  const [first] = fitting;
+  const why = first && `${first.metadata.name} ${unfitness(first)}`;
+  return new CliError('SB-E092', {
+    what: `no Trial of run ${run} can be regraded`,
+    why: why ?? 'none of its Trials fits --only',
+    fix: `sb run show ${run}`,
+  });
+}
+
+/** Of a stored `result.json`, what the Trial of a regrade is made of. */
+const StoredResult = Type.Object({
+  run: Type.String(),
+  name: Type.String(),
+  task_name: Type.String(),
+  source: Type.String(),
+  config: Type.Object({
+    task: Type.Object({ path: Type.String() }),
+    agent: Type.Object({ name: Type.String(), model_name: Type.Union([Type.String(), Type.Null()]) }),
+  }),
+});
+
+const RESULT_MAX_BYTES = 2 * 1024 ** 2;
+
+/** What is known of a Trial by its results alone. Whether they can be judged again the operator finds out. */
+async function storedTrial(session: Session, uri: string): Promise<Trial> {
+  const [store, { namespace }] = [await session.store(), session];
+  const key = keyOf(uri, store.bucket)?.replace(/\/$/, '');
+  const file = `${key ?? ''}/${TRIAL_FILES.result}`;
+  const contents =
+    key === undefined ? undefined : await store.get(file, RESULT_MAX_BYTES).catch(noneIfTooLarge);
+  const result = contents && parsedJson(Buffer.from(contents).toString('utf8'));
+  if (!Value.Check(StoredResult, result))
+    throw new CliError('SB-E090', {
+      what: `there are no results of a Trial at ${uri}`,
+      why: `expected ${file} in the bucket ${store.bucket}`,
+      fix: 'give the s3TrialUri of a Trial, as sb trial show prints it under Files',
+    });
+  const { run, name, task_name, source: dataset, config } = result;
+  const { path } = config.task;
+  const place = path.startsWith('s3://')
+    ? { s3: { uri: path }, ...present({ version: versionOf(path) }) }
+    : { configMap: { name: path.replace(/^configmap\//, '') } };
+  const model = config.agent.model_name ?? undefined;
+  const spec = Value.Default(TrialSpec, {
+    task: { name: task_name, dataset, ...place },
+    agent: { name: config.agent.name, ...present({ model }) },
+    regrade: { s3: { uri } },
+    run,
+  }) as TrialSpec;
+  return { apiVersion: API_VERSION, kind: 'Trial', metadata: { name, namespace }, spec, status: STORED };
+}
+
+/** As of every Trial whose results are there. */
+const STORED: NonNullable<Trial['status']> = {
+  conditions: ['Succeeded', 'Uploaded', 'AgentFinished'].map((type) => ({
+    type,
+    status: 'True',
+    reason: 'Stored',
+    message: '',
+    lastTransitionTime: '',
+  })),
+};
