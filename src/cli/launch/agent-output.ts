@@ -36,7 +36,8 @@ export class AgentOutput {
     const { note, signal } = this.#options;
     const { name } = trial.metadata;
     const pod = trial.status?.podName;
-    if (pod === undefined || this.#pods.has(pod) || !isRunning(stateOf(trial).state)) return;
+    if (pod === undefined || this.#pods.has(pod) || trial.spec.regrade || !isRunning(stateOf(trial).state))
+      return;
     this.#pods.add(pod);
     const reading = this.#turn(1, () => this.#follow(pod, name))
       .catch((error: Error) => signal.aborted || note(`cannot follow ${name}: ${error.message}`))

@@ -78,6 +78,16 @@ describe('A shell for a Trial', () => {
     expect(copies()).to.deep.equal([]);
   });
 
+  it('is one in a copy of a regrade, which has no container of an agent', async () => {
+    const trial = active('Running', { status: started('p') });
+    trial.spec.regrade = { trial: 'first' };
+    w.have(trial);
+    startCopies();
+    await debug('hello');
+    expect(asked[0]).to.include({ pod: 'copy-pod', container: 'task' });
+    expect(copies()[0]?.spec).not.to.have.property('regrade');
+  });
+
   it('is one in a copy where the Trial has ended: same image, nothing judged, nothing stored, in no run', async () => {
     const status = { ...rewarded(0).status, image: 'registry/x@sha256:1' };
     w.have(rewarded(0, { status }));

@@ -41,7 +41,8 @@ export async function debugTrial(session: Session, options: DebugOptions): Promi
   const { name } = trial.metadata;
   if (command.length === 0 && !io.terminal.input) throw noTerminal(name);
   const say = (text: string): void => io.terminal.err(`${safe(text)}\n`);
-  const own = !options.copy && isRunning(trial);
+  // A regrade has no container of an agent.
+  const own = !options.copy && !trial.spec.regrade && isRunning(trial);
   if (own) {
     say(
       `Trial ${name} is running: what you do in there may change its result, and its phases end your shell when they end`,
@@ -181,7 +182,14 @@ export const debugName = (trial: string, number: number): string => {
  * it: they only ever appear in their phases.
  */
 function debugCopy(trial: Trial, { name, seconds }: { name: string; seconds: number }): Trial {
-  const { run: _run, agent, verifier: _verifier, artifacts: _artifacts, ...spec } = trial.spec;
+  const {
+    run: _run,
+    agent,
+    verifier: _verifier,
+    artifacts: _artifacts,
+    regrade: _regrade,
+    ...spec
+  } = trial.spec;
   return {
     apiVersion: API_VERSION,
     kind: 'Trial',
