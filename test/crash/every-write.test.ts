@@ -31,7 +31,8 @@ async function play(script: Script, death?: Death): Promise<{ effects: number; b
     await world.rest();
     done.abort();
     await outside;
-    return { effects: life.effects, breaches: [...(await breaches(world)), ...otherEnds(world, script)] };
+    const found = [...(await breaches(world)), ...otherEnds(world, script), ...(script.wrong?.(world) ?? [])];
+    return { effects: life.effects, breaches: found };
   } finally {
     await world.close();
   }

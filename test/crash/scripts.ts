@@ -18,6 +18,8 @@ export interface Script extends WorldOptions {
   ends?: TrialReason[];
   /** Number of attempts at most; default 1. */
   attempts?: number;
+  /** What else is wrong at the end. */
+  wrong?: (world: World) => string[];
 }
 
 export const build = (over: Partial<BuildTemplate> = {}): BuildTemplate => ({
@@ -118,8 +120,33 @@ const attemptFailed = ({ taskBuilds }: World): boolean =>
 
 const unavailable: Ended = { kind: 'failed', reason: 'BuilderUnavailable', message: 'gone', logTail: [] };
 
+/** As soon as the Trial that it is to judge again has ended. */
+const judgeAgain = (world: World): boolean => {
+  if (conditionOf(world.trial('hello') ?? {}, 'Succeeded')?.status !== 'True') return false;
+  world.change('again', { suspend: false });
+  return true;
+};
+
 export const scripts: Script[] = [
   { name: 'a Trial of an image' },
+  {
+    name: 'a Trial that is judged again once it has ended',
+    trials: {
+      hello: { run: 'first' },
+      again: {
+        run: 'second',
+        suspend: true,
+        regrade: { trial: 'hello' },
+        verifier: { disabled: false, mode: 'Separate' },
+      },
+    },
+    meanwhile: [judgeAgain],
+    wrong: (world) => {
+      const [before, again] = ['hello', 'again'].map((name) => world.trial(name)?.status);
+      const isTold = again?.regraded?.reward === before?.reward && again?.reward !== undefined;
+      return isTold ? [] : [`it does not say both rewards: ${JSON.stringify(again)}`];
+    },
+  },
   { name: 'a Trial whose image is built first', trials: { hello: built() } },
   { name: 'three Trials that share a build', trials: { one: built(), two: built(), three: built() } },
   {

@@ -77,8 +77,13 @@ export const disrupted = (status: Status, reason: string): Status => ({
   conditions: [{ type: 'DisruptionTarget', status: 'True', reason, message: 'the simulation says so' }],
 });
 
+/** With all that a regrade asks of it. */
 export const rewardedOutcome = (attempt: number, reward: number): Outcome =>
-  anOutcome({ attempt, result: { kind: 'rewarded', reward, rewards: { reward } } });
+  anOutcome({
+    attempt,
+    result: { kind: 'rewarded', reward, rewards: { reward } },
+    stored: { files: 3, bytes: 42, skipped: 0, collected: 1, manifestSha256: 'a'.repeat(64) },
+  });
 
 export const failedOutcome = (attempt: number, reason: TrialFailedReason): Outcome =>
   anOutcome({ attempt, result: { kind: 'failed', reason, message: `simulated ${reason}` } });
