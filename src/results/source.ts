@@ -117,7 +117,7 @@ export async function readSource(
   const contents = await store.get(prefix + TRIAL_FILES.result, RESULT_MAX_BYTES).catch(noneIfTooLarge);
   const result = contents && parsedJson(Buffer.from(contents).toString('utf8'));
   if (!Value.Check(SourceResult, result) || result.namespace !== namespace) return none;
-  // Whoever copies objects about in the bucket makes no Trial of them.
+  // A copy of a result under another prefix is no result of a Trial.
   if (storedTrialPrefix(result.run, result.trial_name) !== prefix) return none;
   return uid !== undefined && result.id !== uid ? none : sourceOf(result, { prefix, uri });
 }

@@ -65,6 +65,22 @@ export const contradictory: Refusal[] = [
     'verifier.mode: Separate',
   ],
   ['a custom agent without run', { agent: { name: 'custom' } }, 'run is required'],
+  ['a regrade of nothing', { regrade: {} }, 'either trial or s3'],
+  [
+    'a regrade of two Trials',
+    { regrade: { trial: 'first', s3: { uri: 's3://bucket/trials/run/first__0123456/' } } },
+    'either trial or s3',
+  ],
+  [
+    'a regrade of what lies outside of trials/',
+    { regrade: { s3: { uri: 's3://bucket/tasks/first' } } },
+    'spec.regrade.s3.uri',
+  ],
+  [
+    'a regrade without a verifier',
+    { regrade: { trial: 'first' }, verifier: { disabled: true } },
+    'leaves nothing to regrade',
+  ],
   ['the oracle with run', { agent: { run: 'true' } }, 'run is required'],
   ['the oracle with install', { agent: { install: 'true' } }, 'install is for agent custom only'],
   ['the oracle with a model', { agent: { model: 'example/model' } }, 'model for custom'],

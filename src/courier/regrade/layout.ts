@@ -1,6 +1,6 @@
 /**
  * Pure: what of a Trial's `manifest.json` makes up the /logs that its agent left, and whether that is all that a verifier would be given of it.
- * Whoever may write in the namespace may have written it, so it is checked as such.
+ * Anyone who may write in the namespace may have written it, so it is checked as such.
  */
 import { crossingsOf } from '../phases/apart.ts';
 import { ARTIFACT_MANIFEST, LIMITS } from '../results/collect.ts';
