@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { sha256 } from '../../crds/names.ts';
+import { until } from '../../../test/support/kube.ts';
 import { bash, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 import type { AgainOptions } from '../../../test/support/trial-assignment.ts';
 import type { RunOptions, TrialRun } from '../../../test/support/trial-run.ts';
@@ -58,6 +60,49 @@ describe('a regrade', function () {
     const third = await again(run, files);
     expect((await third.finish()).result, third.said()).to.deep.equal(REWARD_1);
     expect(third.text('verifier/seen.txt')).to.equal(source.text('verifier/seen.txt'));
+  });
+
+  it('fetches what is judged again through the tunnel, where the Pod has no other way', async () => {
+    const files = taskOf(SOLVE, [reward('[ -f /app/answer ]')], ARTIFACTS);
+    const source = await first(files);
+    const none = { environment: 'None', agent: 'None', verifier: 'None' } as const;
+    const run = await make({
+      files,
+      assignment: { ...SEPARATE, network: { phases: none } },
+      again: { stored: source.services.stored },
+    });
+    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+    expect(run.services.tunnels.asked.map(({ purpose }) => purpose.kind)).to.include('store');
+  });
+
+  it('ends with CourierFailed where its courier is killed, for another attempt', async () => {
+    const files = taskOf([], ['sleep 60'], ARTIFACTS);
+    const source = await first(taskOf(SOLVE, [reward('true')], ARTIFACTS));
+    const run = await again(source, files);
+    const courier = run.startCourier();
+    run.verifiers['verifier']?.start();
+    await until('the verifier', () => run.said().includes('verifier began'));
+    await sleep(500);
+    courier.kill('SIGKILL');
+    await run.courierEnd;
+    const second = run.startCourier();
+    expect(await run.verifiers['verifier']?.exited).to.equal(0);
+    if (second.exitCode === null) await new Promise((resolve) => second.once('close', resolve));
+    expect(run.outcome().result, run.said()).to.deep.include({ reason: 'CourierFailed' });
+  });
+
+  it('ends as Cancelled when the kubelet stops the Pod', async () => {
+    const source = await first(taskOf(SOLVE, [reward('true')], ARTIFACTS));
+    const run = await again(source, taskOf([], ['sleep 60'], ARTIFACTS));
+    const courier = run.startCourier();
+    run.verifiers['verifier']?.start();
+    await until('the verifier', () => run.said().includes('verifier began'));
+    await sleep(500);
+    run.verifiers['verifier']?.kill('SIGTERM');
+    courier.kill('SIGTERM');
+    expect(await run.courierEnd).to.equal(0);
+    expect(run.outcome().result, run.said()).to.deep.include({ reason: 'Cancelled' });
+    expect(run.text('agent/trace')).to.equal('trace\n');
   });
 
   it('judges by newer tests, with a reward of its own', async () => {
