@@ -116,6 +116,11 @@ describe('A regrade', () => {
       ['goes on', active('Running', { name: 'a' }), /has not ended/],
       ['stored nothing', broken('UploadFailed', { name: 'a' }), /stored no files/],
       [
+        'had a shared verifier',
+        collected(0, { name: 'a', status: { images: [{ role: 'agent' }] } }),
+        /give --separate/,
+      ],
+      [
         'was obstructed',
         collected(0, {
           name: 'a',
@@ -142,6 +147,14 @@ describe('A regrade', () => {
           ([code, said]: string[]) => code === 'SB-E092' && why.test(said ?? ''),
         );
       });
+
+    it('is made of one with a shared verifier where that is said to be separate, or its tests are newer', async () => {
+      w.have(collected(0, { name: 'a', status: { images: [{ role: 'agent' }] } }));
+      const of = { trial: 'a', ...wish };
+      expect(await regradeTrial(w.session, { ...of, separate: true })).to.include({ created: 1 });
+      const tests = async () => [pushed('task-a', 'ffffffffffff')];
+      expect(await regradeTrial(w.session, { ...of, tests })).to.include({ created: 1 });
+    });
 
     it('that was deleted is made of its results', async () => {
       const trial = collected(0, { name: 'a', agent: { name: 'custom', model: 'm', run: 'x' } });

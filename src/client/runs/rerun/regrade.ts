@@ -45,8 +45,8 @@ export async function regradeRun(
   const selects = selectionOf(only);
   const source = await resolveRun(session, wanted);
   const fitting = (await trialsOf(session, source)).filter(selects);
-  const selected = fitting.filter((trial) => unfitness(trial) === undefined);
-  if (selected.length === 0) throw nothingIn(source, fitting);
+  const selected = fitting.filter((trial) => unfitness(trial, wish) === undefined);
+  if (selected.length === 0) throw nothingIn(source, fitting, wish);
   const done = await regrade(session, { source, selected }, wish);
   return { ...done, left_out: fitting.length - selected.length };
 }
@@ -64,7 +64,7 @@ export async function regradeTrial(
   const trial = wanted.startsWith('s3://')
     ? await storedTrial(session, wanted)
     : await resolveTrial(session, wanted);
-  const why = unfitness(trial);
+  const why = unfitness(trial, wish);
   if (why !== undefined) throw unfit(trial.metadata.name, why);
   const source = runOf(trial) || trial.spec.run || ADHOC_RUN;
   return { ...(await regrade(session, { source, selected: [trial] }, wish)), left_out: 0 };
@@ -121,18 +121,31 @@ function specOf(spec: TrialSpec, { metadata, spec: before }: Trial, { pushed, se
   };
 }
 
+type How = Pick<RegradeWish, 'tests' | 'separate'>;
+
 /** Why a Trial cannot be regraded, in words that follow its name; undefined where it can, as far as its object tells. */
-function unfitness(trial: Trial): string | undefined {
-  const { spec } = trial;
+function unfitness(trial: Trial, { tests, separate }: How): string | undefined {
+  const { status } = trial;
   if (!isFinished(trial)) return 'has not ended';
-  if (!spec.uploadResults) return 'stored no files: uploadResults was false';
+  return nothingLeft(trial) ?? (!tests && !separate && wasShared(status) ? SHARED : undefined);
+}
+
+function nothingLeft(trial: Trial): string | undefined {
+  const { spec } = trial;
   const said = (type: string) => conditionOf(trial, type);
+  if (!spec.uploadResults) return 'stored no files: uploadResults was false';
   if (said('Uploaded')?.status !== 'True') return 'stored no files';
   if (said('Succeeded')?.reason === 'VerifierObstructed')
     return 'was obstructed by its agent, and its reward of 0 stays';
-  if (spec.regrade || said('AgentFinished')?.status === 'True') return undefined;
-  return 'ended before its agent did';
+  return spec.regrade || said('AgentFinished')?.status === 'True' ? undefined : 'ended before its agent did';
 }
+
+/** No image was made or found for a verifier. */
+const wasShared = ({ images }: NonNullable<Trial['status']> = {}): boolean =>
+  images !== undefined && images.every(({ role }) => role === 'agent');
+
+const SHARED =
+  'has a shared verifier, of which nothing is left to judge in: where its tests judge by the artifacts alone, give --separate';
 
 const unfit = (name: string, why: string): CliError =>
   new CliError('SB-E092', {
@@ -141,9 +154,9 @@ const unfit = (name: string, why: string): CliError =>
     fix: `sb trial explain ${quoted(name)}`,
   });
 
-function nothingIn(run: string, fitting: readonly Trial[]): CliError {
+function nothingIn(run: string, fitting: readonly Trial[], wish: How): CliError {
   const [first] = fitting;
-  const why = first && `${first.metadata.name} ${unfitness(first)}`;
+  const why = first && `${first.metadata.name} ${unfitness(first, wish)}`;
   return new CliError('SB-E092', {
     what: `no Trial of run ${run} can be regraded`,
     why: why ?? 'none of its Trials fits --only',
