@@ -145,6 +145,7 @@ describe('Files of a job', () => {
     verifier: { disable: false, env: {} },
   };
   const lock = trialLock(config, { name: 'org/hello', digest: 'ab'.repeat(32) });
+  const source_trial = { action: 'regrade', type: 'local', path: 's3://b/trials/x/first__1234567/' };
   const locks = new Map([['hello__1234567', lock]]);
 
   it('are what Harbor’s own schemas want', async function () {
@@ -154,6 +155,11 @@ describe('Files of a job', () => {
     validate('job-config', jobConfig({ run: RUN, jobsDir: 'jobs', total: 5, records: mixed }));
     validate('job-config', jobConfig({ run: RUN, jobsDir: 'jobs', total: 0, records: [] }));
     validate('trial-lock', lock);
+    const again = trialLock({ ...config, source_trial }, { name: 'org/hello', digest: 'ab'.repeat(32) });
+    expect(again).to.deep.include({ source_trial });
+    validate('trial-lock', again);
+    const status = { regraded: { trial: 'first__1234567', uri: 's3://b/x', reward: 0 } };
+    validate('job-result', jobResult(recordsOf([rewarded(1, { status })]), progress));
     validate('job-lock', jobLock({ createdAt: after(0), total: 1, locks }));
     validate('job-lock', jobLock({ createdAt: after(0), total: 0, locks: new Map() }));
   });

@@ -12,6 +12,8 @@ const StoredConfig = Type.Object({
   agent: Type.Object({}),
   environment: Type.Object({}),
   verifier: Type.Object({}),
+  /** Of a regrade. */
+  source_trial: Type.Optional(Type.Object({})),
 });
 export type StoredConfig = Type.Static<typeof StoredConfig>;
 
@@ -28,11 +30,12 @@ export interface TrialLock {
   agent: object;
   environment: object;
   verifier: object;
+  source_trial?: object;
 }
 
 /** The lock of a Trial with this config. `metadata` is the task's own: its `digest` is Harbor's, 64 hex digits. */
 export const trialLock = (
-  { task, agent, environment, verifier }: StoredConfig,
+  { task, agent, environment, verifier, source_trial }: StoredConfig,
   { name, digest }: Pick<TaskMetadata, 'name' | 'digest'>,
 ): TrialLock => ({
   schema_version: 2,
@@ -45,7 +48,9 @@ export const trialLock = (
   },
   agent,
   environment,
-  verifier: { ...verifier, environment_mode: 'shared' },
+  // What is judged again is judged by a separate verifier.
+  verifier: { ...verifier, environment_mode: source_trial ? 'separate' : 'shared' },
+  ...(source_trial && { source_trial }),
 });
 
 /** The operator tries again what infrastructure ended, twice by default; in Harbor's terms. */
