@@ -21,7 +21,7 @@ import {
 
 interface RegradeOptions {
   task?: string[];
-  separate: boolean;
+  separateVerifier: boolean;
   runName?: string;
   jobsDir: string;
   detach: boolean;
@@ -40,7 +40,7 @@ const withTests = (command: Command): Command =>
         'folder of the task with newer tests, or of several tasks; repeatable (default: the tests that ran)',
       ).argParser(several),
     )
-    .option('--separate', 'judge in a container of its own, whatever the task says', false)
+    .option('--separate-verifier', 'run the tests in a container of their own, whatever the tasks say', false)
     .option('--run-name <name>', 'name of the new run (default: the run’s name and -g1, -g2, …)')
     .option('--jobs-dir <folder>', 'where results are copied to', 'jobs')
     .option('--detach', 'return as soon as the Trials are created', false)
@@ -72,7 +72,7 @@ const wishOf = (
   { io }: Cli,
   [, , , , , , { pushTasks }, { leftOutNote }]: Modules,
 ) => {
-  const { task: paths = [], separate, runName } = options;
+  const { task: paths = [], separateVerifier: separate, runName } = options;
   const { cwd, signal, terminal } = io;
   const onTasks = (tasks: Parameters<typeof leftOutNote>[0]): void => {
     const note = leftOutNote(tasks);

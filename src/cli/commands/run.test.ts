@@ -59,7 +59,9 @@ describe('Commands on runs and Trials', () => {
     expect(err)
       .to.include(`run ${RUN}-g1 regrades ${RUN}: 1 Trial created; 3 of ${RUN} cannot be regraded`)
       .and.to.include(`to watch it: sb run attach ${RUN}-g1`);
-    expect((await sb('trial', 'regrade', 'd', '--separate', '--detach')).out).to.equal(`${RUN}-g2\n`);
+    expect((await sb('trial', 'regrade', 'd', '--separate-verifier', '--detach')).out).to.equal(
+      `${RUN}-g2\n`,
+    );
     expect(await sb('trial', 'regrade', 'a', '--detach')).to.include({ exit: 2, out: '' });
   });
 

@@ -118,7 +118,7 @@ describe('A regrade', () => {
       [
         'had a shared verifier',
         collected(0, { name: 'a', status: { images: [{ role: 'agent' }] } }),
-        /give --separate/,
+        /give --separate-verifier/,
       ],
       [
         'was obstructed',

@@ -145,7 +145,7 @@ const wasShared = ({ images }: NonNullable<Trial['status']> = {}): boolean =>
   images !== undefined && images.every(({ role }) => role === 'agent');
 
 const SHARED =
-  'has a shared verifier, of which nothing is left to judge in: where its tests judge by the artifacts alone, give --separate';
+  'has a shared verifier, of which nothing is left to judge in: where its tests judge by the artifacts alone, give --separate-verifier';
 
 const unfit = (name: string, why: string): CliError =>
   new CliError('SB-E092', {
