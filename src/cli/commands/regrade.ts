@@ -123,7 +123,7 @@ export const regradeRun = (cli: Cli): Command =>
   examples(
     withTests(withNewest(new Command('regrade'), 'run'))
       .description(
-        `${HOW} Trials that stored nothing, or whose agents did not come to their end, are left out.`,
+        `${HOW} Trials that stored nothing, or whose agents did not come to their end, are left out. Works for a deleted run, too, by its full name.`,
       )
       .option(
         '--only <which>',

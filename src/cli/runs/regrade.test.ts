@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { anOutcome } from '../../../test/support/builders/objects.ts';
 import { collected, active, broken, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
 import { failureOf, world, type World } from '../../../test/support/client/world.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
@@ -157,33 +158,41 @@ describe('A regrade', () => {
     });
 
     it('that was deleted is made of its results', async () => {
-      const trial = collected(0, { name: 'a', agent: { name: 'custom', model: 'm', run: 'x' } });
-      trial.spec.task = {
-        name: 'org/hello',
-        dataset: 'local',
-        s3: { uri: 's3://memory/tasks/local/org/hello/0123456789ab/' },
-      };
-      const key = trialPrefix(trial);
-      await w.store.put(
-        `${key}result.json`,
-        JSON.stringify(trialResult({ trial, status: trial.status ?? {} })),
-      );
-      expect(await one(`s3://memory/${key}`)).to.include({ run: `${RUN}-g1`, of: RUN, created: 1 });
+      const { uri } = await stored('a', { agent: { name: 'custom', model: 'm', run: 'x' } });
+      expect(await one(uri)).to.include({ run: `${RUN}-g1`, of: RUN, created: 1 });
       const [made] = ofRun(`${RUN}-g1`);
       expect(made?.metadata.namespace).to.equal('default');
       expect(made?.spec).to.deep.include({
-        regrade: { s3: { uri: `s3://memory/${key}` } },
-        task: {
-          name: 'org/hello',
-          dataset: 'local',
-          version: '0123456789ab',
-          s3: { uri: 's3://memory/tasks/local/org/hello/0123456789ab/' },
-        },
+        regrade: { s3: { uri } },
+        task: { name: 'org/hello', dataset: 'local', version: '0123456789ab', s3: { uri: TASK } },
         agent: { name: 'custom', model: 'm', setupTimeoutSeconds: 360 },
       });
-      for (const uri of [`s3://memory/${key}x`, `s3://other/${key}`])
-        expect((await failureOf(one(uri))).code).to.equal('SB-E090');
+      for (const other of [`${uri}x`, uri.replace('memory', 'other')])
+        expect((await failureOf(one(other))).code).to.equal('SB-E090');
     });
+  });
+
+  const TASK = 's3://memory/tasks/local/org/hello/0123456789ab/';
+
+  /** The results of a Trial whose object is gone. */
+  async function stored(name: string, over: Parameters<typeof collected>[1] = {}, result: object = {}) {
+    const trial = collected(0, { name, ...over });
+    trial.spec.task = { name: 'org/hello', dataset: 'local', s3: { uri: TASK } };
+    const key = trialPrefix(trial);
+    const files = { files: 1, bytes: 1, skipped: 0, collected: 1, manifestSha256: 'a'.repeat(64) };
+    const whole = trialResult({ trial, status: trial.status ?? {}, outcome: anOutcome({ stored: files }) });
+    await w.store.put(`${key}result.json`, JSON.stringify({ ...whole, ...result }));
+    return { uri: `s3://memory/${key}` };
+  }
+
+  it('of a run whose Trials are deleted is made of their results', async () => {
+    const { uri } = await stored('a');
+    await stored('b', {}, { namespace: 'team-b' });
+    await stored('c', {}, { stored: null });
+    await stored('d', {}, { verifier_result: { rewards: { reward: 1 } } });
+    expect(await again({ only: ['reward<1'] })).to.include({ run: `${RUN}-g1`, created: 1, left_out: 1 });
+    expect(ofRun(`${RUN}-g1`).map(({ spec }) => spec.regrade)).to.deep.equal([{ s3: { uri } }]);
+    expect((await failureOf(again({ run: 'nobody' }))).code).to.equal('SB-E090');
   });
 
   describe('shows', () => {

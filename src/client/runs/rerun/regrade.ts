@@ -1,24 +1,19 @@
 /** `sb trial regrade` and `sb run regrade`: what agents left is judged again, by the same tests or newer ones, as a run of its own. */
-import Value from 'typebox/value';
 import { conditionOf, isFinished } from '../../../crds/conditions.ts';
-import { ADHOC_RUN, API_VERSION } from '../../../crds/names.ts';
+import { ADHOC_RUN } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
-import { Type } from '../../../crds/schema.ts';
-import { TrialSpec, type Trial } from '../../../crds/trial.ts';
-import { keyOf } from '../../../providers/artifact-store/port.ts';
-import { noneIfTooLarge } from '../../../providers/errors.ts';
-import { TRIAL_FILES } from '../../../results/keys.ts';
-import { versionOf } from '../../../tasks/index.ts';
-import { parsedJson } from '../../../text/json.ts';
+import type { Trial, TrialSpec } from '../../../crds/trial.ts';
 import { quoted } from '../../../text/safe.ts';
 import type { Regraded } from '../../documents/run.ts';
 import type { PushedTask } from '../../documents/task.ts';
 import { CliError } from '../../failures/error.ts';
 import type { Session } from '../../session/types.ts';
-import { resolveRun, runOf, trialsOf } from '../find/runs.ts';
+import { runOf, trialsOf } from '../find/runs.ts';
 import { resolveTrial } from '../find/trial.ts';
+import { runToCopy } from '../mirror/download.ts';
 import { selectionOf } from './only.ts';
 import { repeat, type Manner } from './repeat.ts';
+import { trialOfResults, trialsOfResults } from './stored.ts';
 
 interface RegradeWish {
   /** Stores tasks with newer tests, as `pushTasks` does; default: the tasks that the Trials ran. */
@@ -31,7 +26,7 @@ interface RegradeWish {
 }
 
 export interface RegradeRunWish extends RegradeWish {
-  /** As it was typed. */
+  /** As it was typed. A run whose Trials are gone from the cluster has to be named in full. */
   run: string;
   /** `--only`, all of them; none: every Trial that can be regraded. */
   only: readonly string[];
@@ -43,8 +38,10 @@ export async function regradeRun(
   { run: wanted, only, ...wish }: RegradeRunWish,
 ): Promise<Regraded> {
   const selects = selectionOf(only);
-  const source = await resolveRun(session, wanted);
-  const fitting = (await trialsOf(session, source)).filter(selects);
+  const { run: source, gone } = await runToCopy(session, wanted);
+  const all = gone ? await trialsOfResults(session, source) : await trialsOf(session, source);
+  if (gone && all.length === 0) throw gone;
+  const fitting = all.filter(selects);
   const selected = fitting.filter((trial) => unfitness(trial, wish) === undefined);
   if (selected.length === 0) throw nothingIn(source, fitting, wish);
   const done = await regrade(session, { source, selected }, wish);
@@ -62,7 +59,7 @@ export async function regradeTrial(
   { trial: wanted, ...wish }: RegradeTrialWish,
 ): Promise<Regraded> {
   const trial = wanted.startsWith('s3://')
-    ? await storedTrial(session, wanted)
+    ? await trialOfResults(session, wanted)
     : await resolveTrial(session, wanted);
   const why = unfitness(trial, wish);
   if (why !== undefined) throw unfit(trial.metadata.name, why);
@@ -117,7 +114,7 @@ function specOf(spec: TrialSpec, { metadata, spec: before }: Trial, { pushed, se
     verifier: { ...spec.verifier, disabled: false, ...(separate && { mode: 'Separate' as const }) },
     uploadResults: true,
     // Of one that is known by its results alone this is said already.
-    regrade: before.regrade?.s3 && metadata.uid === undefined ? before.regrade : { trial: metadata.name },
+    regrade: metadata.uid === undefined && before.regrade ? before.regrade : { trial: metadata.name },
   };
 }
 
@@ -163,57 +160,3 @@ function nothingIn(run: string, fitting: readonly Trial[], wish: How): CliError 
     fix: `sb run show ${run}`,
   });
 }
-
-/** Of a stored `result.json`, what the Trial of a regrade is made of. */
-const StoredResult = Type.Object({
-  run: Type.String(),
-  name: Type.String(),
-  task_name: Type.String(),
-  source: Type.String(),
-  config: Type.Object({
-    task: Type.Object({ path: Type.String() }),
-    agent: Type.Object({ name: Type.String(), model_name: Type.Union([Type.String(), Type.Null()]) }),
-  }),
-});
-
-const RESULT_MAX_BYTES = 2 * 1024 ** 2;
-
-/** What is known of a Trial by its results alone. Whether they can be judged again the operator finds out. */
-async function storedTrial(session: Session, uri: string): Promise<Trial> {
-  const [store, { namespace }] = [await session.store(), session];
-  const key = keyOf(uri, store.bucket)?.replace(/\/$/, '');
-  const file = `${key ?? ''}/${TRIAL_FILES.result}`;
-  const contents =
-    key === undefined ? undefined : await store.get(file, RESULT_MAX_BYTES).catch(noneIfTooLarge);
-  const result = contents && parsedJson(Buffer.from(contents).toString('utf8'));
-  if (!Value.Check(StoredResult, result))
-    throw new CliError('SB-E090', {
-      what: `there are no results of a Trial at ${uri}`,
-      why: `expected ${file} in the bucket ${store.bucket}`,
-      fix: 'give the s3TrialUri of a Trial, as sb trial show prints it under Files',
-    });
-  const { run, name, task_name, source: dataset, config } = result;
-  const { path } = config.task;
-  const place = path.startsWith('s3://')
-    ? { s3: { uri: path }, ...present({ version: versionOf(path) }) }
-    : { configMap: { name: path.replace(/^configmap\//, '') } };
-  const model = config.agent.model_name ?? undefined;
-  const spec = Value.Default(TrialSpec, {
-    task: { name: task_name, dataset, ...place },
-    agent: { name: config.agent.name, ...present({ model }) },
-    regrade: { s3: { uri } },
-    run,
-  }) as TrialSpec;
-  return { apiVersion: API_VERSION, kind: 'Trial', metadata: { name, namespace }, spec, status: STORED };
-}
-
-/** As of every Trial whose results are there. */
-const STORED: NonNullable<Trial['status']> = {
-  conditions: ['Succeeded', 'Uploaded', 'AgentFinished'].map((type) => ({
-    type,
-    status: 'True',
-    reason: 'Stored',
-    message: '',
-    lastTransitionTime: '',
-  })),
-};
