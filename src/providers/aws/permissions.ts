@@ -67,7 +67,7 @@ const OPERATOR = [
     action: 's3:GetObject',
     on: 'trials',
     by: 'GetObject, HeadObject',
-    why: 'the result of a Pod that is gone is in its outcome.json',
+    why: 'the result of a Pod that is gone is in its outcome.json; couriers of regrades read files by presigned URLs',
   },
   {
     action: 's3:PutObject',
