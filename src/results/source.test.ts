@@ -101,7 +101,8 @@ describe('the Trial that a regrade judges again', () => {
       get: () => Promise.reject(Object.assign(new Error('no'), { reason })),
     });
     const place = { key: PREFIX, uri: 's3://b/x', namespace: 'default' };
-    expect(await readSource(failing('TooLarge'), place)).to.include({ reason: 'SourceNotFound' });
+    for (const reason of ['TooLarge', 'Invalid'])
+      expect(await readSource(failing(reason), place)).to.include({ reason: 'SourceNotFound' });
     const failure = await readSource(failing('Unavailable'), place).catch((error: Error) => error);
     expect(failure).to.have.property('message', 'no');
   });

@@ -114,7 +114,7 @@ export async function readSource(
     `${uri} has no results of a Trial of namespace ${namespace} that has ended`,
   );
   if (!isPlace(prefix.slice(0, -1))) return none;
-  const contents = await store.get(prefix + TRIAL_FILES.result, RESULT_MAX_BYTES).catch(noneIfTooLarge);
+  const contents = await store.get(prefix + TRIAL_FILES.result, RESULT_MAX_BYTES).catch(noneOfOurs);
   const result = contents && parsedJson(Buffer.from(contents).toString('utf8'));
   if (!Value.Check(SourceResult, result) || result.namespace !== namespace) return none;
   // A copy of a result under another prefix is no result of a Trial.
@@ -122,8 +122,10 @@ export async function readSource(
   return uid !== undefined && result.id !== uid ? none : sourceOf(result, { prefix, uri });
 }
 
-function noneIfTooLarge(error: unknown): undefined {
-  if ((error as { reason?: unknown }).reason !== 'TooLarge') throw error;
+/** The operator stores none of that size, and none under a key that no store takes. */
+function noneOfOurs(error: unknown): undefined {
+  const { reason } = error as { reason?: unknown };
+  if (reason !== 'TooLarge' && reason !== 'Invalid') throw error;
 }
 
 function sourceOf(result: SourceResult, { prefix, uri }: { prefix: string; uri: string }): SourceRead {
