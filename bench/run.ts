@@ -20,6 +20,7 @@ import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, Findings } from './support/bench.ts';
 import { machine } from './support/machine.ts';
+import { shapes } from './shapes.ts';
 import { startUp } from './start-up.ts';
 import { submission } from './submit.ts';
 import { tunnel } from './tunnel.ts';
@@ -31,6 +32,7 @@ const benches: Record<string, Bench> = {
   memory: operatorMemory,
   single,
   'wall-time': wallTime,
+  shapes,
   presign,
   tunnel,
   courier,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { withoutS3 } from './support/faults.ts';
 import { hold } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
@@ -9,18 +10,32 @@ import { reward } from './support/task.ts';
 describe('S3 that refuses for 30 seconds while Trials upload', () => {
   const patient = ownTrial('storage-patient', { tests: `${hold('judge')}\n${reward(1)}` });
   const cancelled = ownTrial('storage-cancelled', { tests: `${hold('judge')}\n${reward(0.5)}` });
+  const apart = ownTrial('storage-apart', {
+    toml: '[verifier]\nenvironment_mode = "separate"\n',
+    tests: `${hold('judge')}\n${reward(1)}`,
+  });
   const late = ownTrial('storage-late');
 
   it('costs no reward, no attempt and no file', async () => {
-    await Promise.all([patient.reaches('judge'), cancelled.reaches('judge')]);
+    const { verifier } = CONTAINERS;
+    await Promise.all([
+      patient.reaches('judge'),
+      cancelled.reaches('judge'),
+      apart.reaches('judge', verifier),
+    ]);
     await withoutS3(async () => {
-      await Promise.all([patient.release('judge'), cancelled.release('judge'), late.start()]);
+      const released = [
+        patient.release('judge'),
+        cancelled.release('judge'),
+        apart.release('judge', verifier),
+      ];
+      await Promise.all([...released, late.start()]);
       await sleep(10_000);
       // Its reward is known and its files are not stored: what was obtained is kept.
       await cancelled.change({ cancel: true });
       await sleep(20_000);
     });
-    await checkedManifest(await patient.earnsAtOnce(1));
+    for (const story of [patient, apart]) await checkedManifest(await story.earnsAtOnce(1));
   });
 
   it('does not take a reward from a Trial that is cancelled while it uploads', async () => {
