@@ -55,7 +55,10 @@ async function main(): Promise<void> {
     tasks: operator.tasks,
     now,
     store: adapters.artifacts,
-    egress: { allowed: config.egressAllowed, refused: ownAddresses() },
+    egress: async () => ({
+      allowed: config.egressAllowed,
+      refused: [...ownAddresses(), ...(await operator.apiServers())],
+    }),
     storeLookup: lookup,
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,

@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
 import { networkControl, Standing } from './controllers/network/controller.ts';
+import { surroundingsReader } from './controllers/network/observe.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
 import { Known } from './controllers/runs/known.ts';
@@ -31,6 +32,8 @@ export class SbOperator extends WatchingOperator {
   readonly #parts: Parts;
   /** One for controllers and broker: what the one has read the other need not. */
   readonly tasks: TaskReader;
+  readonly #surroundings: ReturnType<typeof surroundingsReader>;
+  #apiServers: readonly string[] | undefined;
 
   constructor(parts: Parts) {
     const { kube, config } = parts;
@@ -44,6 +47,24 @@ export class SbOperator extends WatchingOperator {
     });
     this.#parts = parts;
     this.tasks = new TaskReader({ kube: this.client, artifacts: parts.artifacts, rulesOf: this.rulesOf });
+    this.#surroundings = surroundingsReader({
+      ...parts,
+      kube: this.client,
+      broker: { namespace: config.namespace, labels: { ...OPERATOR_LABELS }, port: config.broker.port },
+      allowed: config.egressAllowed,
+      monotonic: () => kube.clock.monotonic(),
+    });
+  }
+
+  /** Addresses of the API server, as they were last known. Rejects where they never were. */
+  async apiServers(): Promise<readonly string[]> {
+    try {
+      const { apiServers } = await this.#surroundings();
+      return (this.#apiServers = apiServers);
+    } catch (error) {
+      if (this.#apiServers) return this.#apiServers;
+      throw error;
+    }
   }
 
   protected override async init(): Promise<void> {
@@ -108,19 +129,8 @@ export class SbOperator extends WatchingOperator {
 
   /** Gives what knows how the policies of a namespace stand. */
   #keepPolicies() {
-    const { config, artifacts, kube, addressesOf } = this.#parts;
     const standing = new Standing(this.policies);
-    this.control(
-      networkControl({
-        ...this.sources,
-        standing,
-        broker: { namespace: config.namespace, labels: { ...OPERATOR_LABELS }, port: config.broker.port },
-        artifacts,
-        allowed: config.egressAllowed,
-        addressesOf,
-        clock: kube.clock,
-      }),
-    );
+    this.control(networkControl({ ...this.sources, standing, surroundings: this.#surroundings }));
     return (namespace: string) => standing.of(namespace);
   }
 }

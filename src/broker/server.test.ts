@@ -106,7 +106,7 @@ describe('broker', () => {
       tasks: new TaskReader({ kube: cluster.kube, artifacts: store, rulesOf: async () => rules }),
       now,
       store,
-      egress: { allowed: [], refused: [] },
+      egress: async () => ({ allowed: [], refused: [] }),
       rulesOf: async () => rules,
       presignSeconds: 300,
       probePort: 8444,

@@ -31,7 +31,7 @@ export interface BrokerOptions extends RouteDeps {
   /** Default: `CONNECTION_LIMITS`. */
   limits?: ConnectionLimits;
   /** What tunnels may reach. */
-  egress: Egress;
+  egress: () => Promise<Egress>;
   /** Default: the name servers of this Pod. */
   resolve?: Resolve;
   storeLookup?: LookupFunction;

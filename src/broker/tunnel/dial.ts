@@ -18,7 +18,8 @@ export type Resolve = (name: string) => Promise<string[]>;
 
 export interface DialDeps {
   resolve: Resolve;
-  egress: Egress;
+  /** Asked for each connection of a phase: addresses of the cluster change. */
+  egress: () => Promise<Egress>;
   /** For the store's name; default: Node's own. */
   storeLookup?: LookupFunction;
   /** Until one of the addresses has answered. */
@@ -73,7 +74,8 @@ async function checkedAddresses(
 ): Promise<Address[] | Refused> {
   const addresses = await addressesOf(target, resolve);
   if (isRefused(addresses)) return addresses;
-  const open = addresses.filter((address) => mayConnect(address, target.port, egress));
+  const terms = await egress();
+  const open = addresses.filter((address) => mayConnect(address, target.port, terms));
   if (open.length > 0) return open;
   const found = addresses.map(({ text }) => text).join(', ') || 'nothing';
   return refused(

@@ -79,7 +79,7 @@ describe('A tunnel', () => {
 
   it('reaches a store whose address no phase may reach', async () => {
     const own = new TunnelWorld();
-    await own.start([PUBLIC], { egress: { allowed: [], refused: [] } });
+    await own.start([PUBLIC], { egress: async () => ({ allowed: [], refused: [] }) });
     try {
       const port = await own.serve(echo);
       own.store.origins = async () => [`127.0.0.1:${port}`];
@@ -87,6 +87,20 @@ describe('A tunnel', () => {
       expect(await own.refusal(`127.0.0.1:${port}`)).to.deep.equal([
         403,
         `127.0.0.1:${port} is not allowed: it leads to 127.0.0.1, which is neither public nor among the exceptions of this installation`,
+      ]);
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('leads to no address of the cluster, were it a public one', async () => {
+    const own = new TunnelWorld();
+    await own.start([PUBLIC], { egress: async () => ({ allowed: [], refused: ['8.8.4.4'] }) });
+    try {
+      const [status, message] = await own.refusal('8.8.4.4:443');
+      expect([status, message]).to.deep.equal([
+        403,
+        '8.8.4.4:443 is not allowed: it leads to 8.8.4.4, which is neither public nor among the exceptions of this installation',
       ]);
     } finally {
       await own.close();

@@ -3,7 +3,6 @@
  * the last Trial goes, for they choose nothing else; namespaces that are being deleted are left alone. Whether the policies stand is asked by
  * whoever makes a Pod that needs them.
  */
-import type { Clock } from '../../async/clock.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { networkPolicyName, NETWORKS } from '../../crds/names.ts';
 import type { WatchedStore } from '../../kube/cache/cache.ts';
@@ -13,14 +12,7 @@ import { NetworkPolicy } from '../../kube/kinds.ts';
 import { feed, type ControlOptions } from '../../kube/operator.ts';
 import type { KubeClient, KubeObject, ObjectKey, Permission, Reconcile } from '../../kube/types.ts';
 import { nextAction, type NetworkAction } from './decide.ts';
-import {
-  AGAIN_MS,
-  observe,
-  policiesIn,
-  surroundingsReader,
-  type NetworkSources,
-  type SurroundingsSources,
-} from './observe.ts';
+import { AGAIN_MS, observe, policiesIn, type NetworkSources } from './observe.ts';
 import type { PoliciesSeen } from './observed.ts';
 
 export interface NetworkDeps extends NetworkSources {
@@ -95,18 +87,14 @@ const namespaceOf = ({ metadata }: KubeObject): ObjectKey[] => [
 const WORKERS = 4;
 
 /** The controller and what wakes it: Trials that come or go, and policies that change. */
-export function networkControl({
-  clock,
-  ...deps
-}: Omit<NetworkDeps, 'surroundings'> &
-  Omit<SurroundingsSources, 'monotonic'> & {
+export function networkControl(
+  deps: NetworkDeps & {
     namespaces: WatchedStore<Namespace>;
     trials: WatchedStore<Trial>;
     policies: WatchedStore<NetworkPolicy>;
-    clock: Pick<Clock, 'monotonic'>;
-  }): ControlOptions<Namespace> {
+  },
+): ControlOptions<Namespace> {
   const { namespaces, trials, policies } = deps;
-  const surroundings = surroundingsReader({ ...deps, monotonic: () => clock.monotonic() });
   return {
     name: 'network',
     store: namespaces,
@@ -115,7 +103,7 @@ export function networkControl({
       feed({ store: trials, keys: namespaceOf, matters: () => false }),
       feed({ store: policies, keys: namespaceOf }),
     ],
-    reconcile: networkController({ ...deps, surroundings }),
+    reconcile: networkController(deps),
     concurrency: WORKERS,
   };
 }
