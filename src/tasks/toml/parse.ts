@@ -1,14 +1,14 @@
 /** `task.toml` → TaskConfig. */
 import { parse, TomlError } from 'smol-toml';
 import type { TomlTable } from 'smol-toml';
-import type { TSchema } from 'typebox';
 import Value from 'typebox/value';
-import { errorsOf, pathOf, plainKey, valueAt } from '../../crds/schema-errors.ts';
+import { valueAt } from '../../crds/schema-errors.ts';
 import { modernise } from './aliases.ts';
 import { checkNul, isTooDeep, MAX_DEPTH } from './bounds.ts';
 import { lineFinder } from './lines.ts';
+import { misfits } from './misfits.ts';
 import { readNumbers, type Schema } from './numbers.ts';
-import { fieldName, shown, TaskFormatError } from './problems.ts';
+import { fieldName, TaskFormatError } from './problems.ts';
 import type { Path, Problem } from './problems.ts';
 import { checkRules } from './rules.ts';
 import { TaskConfig } from './schema.ts';
@@ -49,7 +49,7 @@ export function readTaskToml(text: string, file = 'task.toml'): ReadConfig {
   modernise(document, report);
   readNumbers(document, TaskConfig as Schema);
   const config = Value.Default(TaskConfig, document) as TaskConfig;
-  for (const misfit of misfits(config)) {
+  for (const misfit of misfits(TaskConfig, config)) {
     report(misfit.path, misfit.rest);
     remove(config, misfit.path);
   }
@@ -89,37 +89,8 @@ function parseToml(text: string, file: string): TomlTable {
   }
 }
 
-interface Misfit {
-  path: Path;
-  /** The sentence after the field's name. */
-  rest: string;
-}
-
-/** Every value that the schema refuses. */
-function misfits(config: unknown): Misfit[] {
-  return errorsOf(TaskConfig, config).flatMap((error): Misfit[] => {
-    // The alternatives of a union fail one by one; the union's own error stands for them.
-    if (error.schemaPath.includes('/anyOf/')) return [];
-    const path = pathOf(error.instancePath, config);
-    if (error.keyword === 'required')
-      return error.params.requiredProperties.map((name) => ({
-        path: [...path, name],
-        rest: `is missing; expected ${expectation(`${error.schemaPath}/properties/${name}`)}`,
-      }));
-    return [{ path, rest: `is ${shown(valueAt(config, path))}; expected ${expectation(error.schemaPath)}` }];
-  });
-}
-
 function remove(root: unknown, path: Path): void {
   const parent = valueAt(root, path.slice(0, -1)) as Record<string | number, unknown> | undefined;
   const key = path.at(-1);
   if (parent !== undefined && key !== undefined) delete parent[key];
-}
-
-/** What the schema at this pointer says it expects. */
-function expectation(schemaPath: string): string {
-  let schema: unknown = TaskConfig;
-  for (const part of schemaPath.split('/').slice(1))
-    schema = (schema as Record<string, unknown>)[plainKey(part)];
-  return (schema as TSchema & { expected: string }).expected;
 }
