@@ -136,7 +136,7 @@ function compilableOf(found: ConfigMap, name: string, content: string): Fetched 
     const task = taskOfConfigMap(found);
     const [refused] = refusedOf(task);
     if (refused) return faulty('TaskInvalid', `ConfigMap ${name}: ${refused.message}`);
-    const bytes = Buffer.byteLength(JSON.stringify(task.config));
+    const bytes = Buffer.byteLength(JSON.stringify([task.config, task.compose]));
     return { kind: 'found', task, content: content.slice(0, 12), bytes };
   } catch (error) {
     if (!(error instanceof TaskFormatError)) throw error;
@@ -147,13 +147,14 @@ function compilableOf(found: ConfigMap, name: string, content: string): Fetched 
 const AGAIN = 'store the task again with sb task push or sb cloud run';
 
 function compilable(
-  { config, files, version, context_sha256, test_contexts }: TaskMetadata,
+  { config, files, version, context_sha256, test_contexts, compose }: TaskMetadata,
   uri: (name: string) => string,
 ): CompilableTask {
   return {
     config,
     files: files.map((path) => ({ path })),
     version,
+    ...present({ compose }),
     ...storedContexts(present({ contextSha256: context_sha256, testContexts: test_contexts }), uri),
   };
 }

@@ -34,5 +34,5 @@ export type {
   CompiledStep,
   CompileProblem,
 } from './compile/types.ts';
-export { unsupportedFields, unsupportedParts } from './unsupported.ts';
+export { missingParts, unsupportedFields, unsupportedParts } from './unsupported.ts';
 export type { Unsupported } from './unsupported.ts';

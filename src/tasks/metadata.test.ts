@@ -52,11 +52,36 @@ describe('what is stored of a task', () => {
     ]);
   });
 
+  it('holds the compose file with its aliases written out, and the variables that it names', async () => {
+    const dir = await taskFolder({
+      ...MINIMAL,
+      'environment/docker-compose.yaml':
+        'x-base: &base { image: a }\nservices: { db: { <<: *base, env_file: [db.env, gone.env] } }\n',
+      'environment/db.env': 'A=1\n',
+      'environment/other.env': 'B=1\n',
+    });
+    const text = JSON.stringify(taskMetadata(await readTask(dir)));
+    const read = readMetadata(Buffer.from(text));
+    expect(read.kind === 'read' && read.metadata.compose).to.deep.equal({
+      document: {
+        'x-base': { image: 'a' },
+        services: { db: { image: 'a', env_file: ['db.env', 'gone.env'] } },
+      },
+      env_files: { 'environment/db.env': 'A=1\n' },
+    });
+    await removeTaskFolder(dir);
+  });
+
   const refused: [string, object | string, RegExp][] = [
     ['what is no JSON', 'x', /^is not JSON$/],
     ['a version of another hash', { version: 'f'.repeat(12) }, /^has a version of another hash$/],
     ['a context that is no hash', { context_sha256: '../../other' }, /does not fit its schema/],
     ['a config of another form', { config: { environment: { cpus: 'many' } } }, /does not fit its schema/],
+    [
+      'a compose document without end',
+      { compose: { document: JSON.parse(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`) as object } },
+      /^has a larger compose document than anybody reads$/,
+    ],
     ['more files than matter', { files: Array.from({ length: 1025 }, String) }, /does not fit its schema/],
     [
       'a config that Harbor’s rules refuse',

@@ -7,6 +7,7 @@ import { sha256 } from '../crds/names.ts';
 import { present } from '../crds/present.ts';
 import { text, Type } from '../crds/schema.ts';
 import { environmentHash, taskDigest, taskHash, taskId, taskVersion } from './hash.ts';
+import { COMPOSE_MAX_BYTES, isBounded } from './compose/document.ts';
 import { CONTEXT, type Task, type TaskFile } from './task.ts';
 import { configProblems } from './toml/parse.ts';
 import { TaskConfig } from './toml/schema.ts';
@@ -40,6 +41,15 @@ export const TaskMetadata = Type.Object({
   layout_sha256: hash('Links, permissions and empty folders, which a version does not tell.'),
   /** The parsed task.toml with all defaults filled in. */
   config: TaskConfig,
+  /** The parsed docker-compose.yaml, and the texts of the files of variables that it names, by their paths. Missing where there is none. */
+  compose: Type.Optional(
+    Type.Object({
+      document: Type.Record(Type.String(), Type.Unknown()),
+      env_files: Type.Optional(
+        Type.Record(text(1024, 'Path.'), text(COMPOSE_MAX_BYTES, 'Text.'), { maxProperties: 256 }),
+      ),
+    }),
+  ),
   /** Paths of those files that decide how the task is run: see `filesThatMatter`. */
   files: Type.Array(text(1024, 'Path.'), { maxItems: 1024 }),
 });
@@ -64,7 +74,7 @@ export function taskMetadata(task: Task, { contextSha256, testContexts }: Contex
     id: taskId(task),
     digest: taskDigest(task),
     environment_hash: environmentHash(task),
-    ...present({ context_sha256: contextSha256, test_contexts: testContexts }),
+    ...present({ context_sha256: contextSha256, test_contexts: testContexts, compose: task.compose }),
     layout_sha256: layoutHash(task),
     config: task.config,
     files: filesThatMatter(task.files),
@@ -120,10 +130,14 @@ export function readMetadata(contents: Uint8Array): MetadataRead {
   }
   if (!value.hash.startsWith(value.version))
     return { kind: 'faulty', message: 'has a version of another hash' };
-  const [problem] = configProblems(value.config);
-  return problem
-    ? { kind: 'faulty', message: `has a config in which ${problem.message}` }
-    : { kind: 'read', metadata: value };
+  const problem = problemOf(value);
+  return problem === undefined ? { kind: 'read', metadata: value } : { kind: 'faulty', message: problem };
+}
+
+function problemOf({ compose, config }: TaskMetadata): string | undefined {
+  if (compose && !isBounded(compose.document)) return 'has a larger compose document than anybody reads';
+  const [problem] = configProblems(config);
+  return problem && `has a config in which ${problem.message}`;
 }
 
 function parsed(contents: Uint8Array): unknown {

@@ -1,3 +1,4 @@
+import type { ComposeSource } from './compose/document.ts';
 import type { TaskConfig } from './toml/schema.ts';
 
 /** What lies below this is the build context. It is what `docker build` would see: links, empty folders and permissions are part of it. */
@@ -69,6 +70,8 @@ export interface Task {
   folders: TaskFolder[];
   /** Harbor's own digest of the task, in hex: see `taskDigest`. */
   digest: string;
+  /** Its docker-compose.yaml. Missing where there is none. */
+  compose?: ComposeSource;
 }
 
 /** The name without its organisation. */

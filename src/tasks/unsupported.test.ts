@@ -59,7 +59,7 @@ environment_mode = "shared"`;
   it('names Compose files', async () => {
     const { 'environment/Dockerfile': _, ...rest } = MINIMAL;
     const path = 'environment/docker-compose.yaml';
-    const dir = await taskFolder({ ...rest, [path]: '' });
+    const dir = await taskFolder({ ...rest, [path]: 'services: {}\n' });
     expect(unsupportedParts(await readTask(dir)).map(({ field }) => field)).to.deep.equal([path]);
     await removeTaskFolder(dir);
   });

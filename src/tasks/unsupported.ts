@@ -1,4 +1,7 @@
 /** What the format allows and this version of the operator does not run. Each row goes away when its feature comes. */
+import { COMPOSE_FILE } from './compose/document.ts';
+import { composeProblems, missingOfCompose, toldOf, type WithCompose } from './compose/of-task.ts';
+import type { ComposeProblem } from './compose/types.ts';
 import type { ArtifactConfig, EnvironmentConfig, StepConfig, TaskConfig } from './toml/schema.ts';
 import { hasFile } from './task.ts';
 
@@ -7,6 +10,8 @@ export interface Unsupported {
   field: string;
   /** Why it is refused, in a sentence that goes on after the field's name. */
   reason: string;
+  /** Harbor would not run it either. */
+  invalid?: true;
 }
 
 const environmentRows: [string, (environment: EnvironmentConfig) => boolean, string][] = [
@@ -43,15 +48,26 @@ export function unsupportedFields(config: TaskConfig): Unsupported[] {
   ];
 }
 
-const COMPOSE_FILE = 'environment/docker-compose.yaml';
-
 /** `unsupportedFields`, and the same for what lies in the task's folder. */
-export function unsupportedParts(task: {
-  config: TaskConfig;
-  files: readonly { path: string }[];
-}): Unsupported[] {
-  const parts = unsupportedFields(task.config);
-  if (hasFile(task, COMPOSE_FILE))
-    parts.push({ field: COMPOSE_FILE, reason: 'Docker Compose is not supported yet' });
-  return parts;
+export function unsupportedParts(task: WithCompose): Unsupported[] {
+  const ofCompose = composeProblems(task).map(partOf);
+  return [
+    ...unsupportedFields(task.config),
+    ...ofCompose,
+    ...(hasFile(task, COMPOSE_FILE) && ofCompose.length === 0 ? [NOT_YET] : []),
+  ];
 }
+
+/** What lies in no folder although it is asked for; of a task of which all files are known. */
+export const missingParts = (task: WithCompose): Unsupported[] => missingOfCompose(task).map(partOf);
+
+const partOf = (problem: ComposeProblem): Unsupported => ({
+  field: COMPOSE_FILE,
+  reason: toldOf(problem),
+  ...(problem.kind === 'invalid' && { invalid: true }),
+});
+
+const NOT_YET: Unsupported = {
+  field: COMPOSE_FILE,
+  reason: 'Docker Compose is not supported yet',
+};

@@ -1,8 +1,8 @@
 /** Rules about docker-compose.yaml. It is read as it stands: variables are not filled in. */
-import { load } from 'js-yaml';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { lstatSync, realpathSync } from 'node:fs';
 import { isRecord } from '../../text/json.ts';
+import { readDocument } from '../compose/document.ts';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';
 
@@ -31,18 +31,9 @@ export function composeFindings(
   text: string,
   { file, root }: { file: string; root: string },
 ): ComposeFinding[] {
-  let document: unknown;
-  try {
-    document = load(text);
-  } catch (error) {
-    return [
-      {
-        rule: 'invalid-task-config',
-        message: `not valid YAML: ${(error as Error).message.split('\n', 1)[0]}`,
-      },
-    ];
-  }
-  const { services, volumes } = isRecord(document) ? document : {};
+  const read = readDocument(text);
+  if ('fault' in read) return [{ rule: 'invalid-task-config', message: `the file ${read.fault}` }];
+  const { services, volumes } = read.document;
   const local = localBinds(volumes);
   const built = new Set(
     tables(services).flatMap(([, { build, image }]) => (build && typeof image === 'string' ? [image] : [])),

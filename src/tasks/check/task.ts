@@ -8,9 +8,13 @@ import {
   readTaskToml,
   refusedOf,
   stripCanary,
+  missingParts,
+  unsupportedFields,
   unsupportedParts,
   type TaskConfig,
 } from '../index.ts';
+import { COMPOSE_FILE } from '../compose/document.ts';
+import { readCompose } from '../folder/compose-source.ts';
 import { checkFiles } from '../folder/read.ts';
 import type { ReadConfig } from '../toml/parse.ts';
 import { readablePaths, walkTask, type Found } from '../folder/walk.ts';
@@ -39,7 +43,9 @@ export async function lintTask(folder: string): Promise<Linted> {
   const told = config ? misfits : undefined;
   const found = usable ? await findingsOf(folder, { config: usable, text, file }, told) : [];
   const unknown = unknownFindings(document, { text, file });
-  const located = problems.map((problem) => fromProblem(problem, { text, file }));
+  // A compose file that cannot be read has a rule of its own.
+  const others = problems.filter(({ field }) => field !== COMPOSE_FILE);
+  const located = others.map((problem) => fromProblem(problem, { text, file }));
   return { findings: [...located, ...unknown, ...found], document };
 }
 
@@ -168,7 +174,7 @@ async function findingsOf(
   return [
     ...(told?.length === 0 ? said : []),
     ...instructions,
-    ...unsupported(folder, toml, found),
+    ...(await unsupported(folder, toml, { root, found })),
     ...refusedByApi(toml, found, told),
     ...(await sourceFindings({ folder, root, config, found, paths, verifications: all })),
   ];
@@ -189,14 +195,17 @@ function refusedByApi(
     .map(({ path, message }) => ({ ...inToml('invalid-task-config', path, toml), message }));
 }
 
-function unsupported(
+async function unsupported(
   folder: string,
   toml: TomlFile & { config: TaskConfig },
-  { files }: Found,
-): LintMessage[] {
-  return unsupportedParts({ config: toml.config, files }).map(({ field, reason }) => {
+  { root, found }: { root: string; found: Found },
+): Promise<LintMessage[]> {
+  const { source, problem } = await readCompose(root, found);
+  const task = { config: toml.config, files: found.files, ...(source && { compose: source }) };
+  const parts = problem ? unsupportedFields(toml.config) : [...unsupportedParts(task), ...missingParts(task)];
+  return parts.map(({ field, reason, invalid }) => {
     const message = `${field}: ${reason}`;
-    const rule = 'unsupported-feature';
+    const rule = invalid ? 'invalid-task-config' : 'unsupported-feature';
     if (field.includes('/')) return { rule, severity: 'error', path: join(folder, field), message };
     return { ...inToml(rule, pathOfField(field), toml), message };
   });

@@ -47,6 +47,7 @@ import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
 import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { NetworkPhase, PhaseNetwork } from '../../wire/network.ts';
+import type { ComposeSource } from '../compose/document.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 
@@ -67,6 +68,8 @@ export interface CompilableTask {
   context?: StoredContext;
   /** Of each folder of tests with a Dockerfile. */
   testContexts?: Record<string, StoredContext>;
+  /** Its docker-compose.yaml. */
+  compose?: ComposeSource;
 }
 
 /** What holds where neither Trial nor task say anything; the namespace goes before the installation. */

@@ -33,7 +33,7 @@ export function readDocument(text: string): DocumentRead {
   if (bytes > COMPOSE_MAX_BYTES)
     return { fault: `has ${bytes} bytes; expected at most ${COMPOSE_MAX_BYTES}` };
   try {
-    const document = written(load(text, YAML), { left: VALUES_MAX }, DEPTH_MAX);
+    const document = bounded(load(text, YAML));
     if (!isRecord(document)) return { fault: 'is no mapping; expected one with services' };
     const size = Buffer.byteLength(JSON.stringify(document));
     if (size <= JSON_MAX_BYTES) return { document };
@@ -53,6 +53,19 @@ const YAML = {
   maxAliases: 1000,
   maxTotalMergeKeys: VALUES_MAX,
 };
+
+/** A copy of plain JSON within the bounds of a document. Throws TooMuch. */
+const bounded = (value: unknown): unknown => written(value, { left: VALUES_MAX }, DEPTH_MAX);
+
+/** Whether a document that somebody stored is within the bounds. */
+export function isBounded(document: Table): boolean {
+  try {
+    bounded(document);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 class TooMuch extends Error {
   override readonly name = 'TooMuch';

@@ -84,11 +84,13 @@ class Template {
     const operator = this.#take(OPERATOR);
     if (name === undefined || operator === undefined) return this.#valueOf(name, live);
     const isSet = this.#isSet(name, operator);
-    const takesWord = operator.endsWith('+') ? isSet : !isSet;
-    const isDemand = operator.endsWith('?');
-    const word = this.#word(live && takesWord && !isDemand, depth);
-    if (isDemand && takesWord && live) this.#missing(name);
-    return isSet && !operator.endsWith('+') ? this.#valueOf(name, live) : word;
+    if (operator.endsWith('?')) {
+      this.#word(false, depth);
+      return isSet || !live ? this.#valueOf(name, live) : this.#missing(name);
+    }
+    const isOther = operator.endsWith('+');
+    const word = this.#word(live && isSet === isOther, depth);
+    return isSet && !isOther ? this.#valueOf(name, live) : word;
   }
 
   /** With a colon, empty is not set. */
@@ -108,19 +110,19 @@ class Template {
       return this.#fail('has a "$" that begins no variable; write "$$" for the sign itself');
     const value = this.#variables(name);
     if (typeof value === 'string' || !live) return typeof value === 'string' ? value : '';
-    if (value === undefined) this.#missing(name);
-    else
-      this.#place.invalid(
-        `takes ${name} as a part of it, which is a Secret’s value; expected it as the whole value of a variable under environment`,
-      );
+    if (value === undefined) return this.#missing(name);
+    this.#place.invalid(
+      `takes ${name} as a part of it, which is a Secret’s value; expected it as the whole value of a variable under environment`,
+    );
     return '';
   }
 
-  #missing(name: string): void {
+  #missing(name: string): string {
     this.#place.invalid(
       `needs the variable ${name}: set it under [environment.env] in task.toml or in the Trial, or give a default as in \${${name}:-value}`,
       name,
     );
+    return '';
   }
 
   #take(pattern: RegExp): string | undefined {

@@ -1,10 +1,9 @@
 /** What a task folder must hold, depending on its task.toml. */
+import { COMPOSE_FILE } from '../compose/document.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { StepConfig, TaskConfig, VerifierConfig } from '../toml/schema.ts';
 import { readablePaths } from './walk.ts';
 import type { Found } from './walk.ts';
-
-const COMPOSE_FILE = 'environment/docker-compose.yaml';
 
 /** Every file that is missing. */
 export function checkLayout(

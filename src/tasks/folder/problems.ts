@@ -1,6 +1,6 @@
 /** Why a folder is no valid task. */
 import { basename, join, relative } from 'node:path';
-import { TaskFormatError, unsupportedParts, type Problem, type Task } from '../index.ts';
+import { TaskFormatError, missingParts, unsupportedParts, type Problem, type Task } from '../index.ts';
 import { safeLine } from '../../text/safe.ts';
 import { isFileError, unreadable } from './unreadable.ts';
 
@@ -38,7 +38,8 @@ export function problemsOf(folder: string, error: unknown): LocatedProblem[] {
 
 /** What this version does not run of a valid task, as problems of its folder; nothing where it runs all of it. */
 export function unsupported({ task }: { task: Task }): InvalidTask[] {
-  const problems = unsupportedParts(task).map(({ field, reason }) => ({
+  const parts = [...unsupportedParts(task), ...missingParts(task)];
+  const problems = parts.map(({ field, reason }) => ({
     file: field.includes('/') ? task.dir : join(task.dir, 'task.toml'),
     field,
     message: `${field}: ${reason}`,

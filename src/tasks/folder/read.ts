@@ -6,6 +6,7 @@ import { TaskFormatError } from '../toml/problems.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import type { Task, TaskFile } from '../task.ts';
+import { readCompose } from './compose-source.ts';
 import { harborDigest } from './digest.ts';
 import { sha256OfFile, sha256OfText } from './sha256.ts';
 import { stripCanary } from './instruction.ts';
@@ -27,6 +28,8 @@ export async function readTask(folder: string): Promise<Task> {
   const found = await walkTask(root);
   const name = config.task?.name ?? basename(dir);
   const { hashed, problems } = await checkFiles(root, { found, config, name });
+  const compose = await readCompose(root, found);
+  if (compose.problem) problems.push(compose.problem);
   if (problems.length > 0) throw new TaskFormatError(dir, problems);
 
   const several = config.steps !== undefined && config.steps.length > 0;
@@ -38,6 +41,7 @@ export async function readTask(folder: string): Promise<Task> {
     files: hashed.filter(({ path }) => !NOT_HASHED.includes(path)).map(asTaskFile),
     folders: found.folders,
     digest: await harborDigest(root, hashed),
+    ...(compose.source && { compose: compose.source }),
   };
 }
 

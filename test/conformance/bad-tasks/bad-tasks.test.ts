@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkTasks } from '../../../src/tasks/check/check.ts';
 import { below, folderOf, GOOD_TASK } from '../../support/folder.ts';
 import { GOOD_TOML } from './bad-task.ts';
+import { COMPOSE } from './compose.ts';
 import { DOCUMENTS } from './documents.ts';
 import { FILES } from './files.ts';
 import { VALUES } from './values.ts';
@@ -16,6 +17,7 @@ describe('a bad task', function () {
     ...DOCUMENTS,
     ...VALUES,
     ...FILES,
+    ...COMPOSE,
   ])
     it(`is told of: ${what}`, async () => {
       const folder = await folderOf(below(name, { ...GOOD, ...files }));

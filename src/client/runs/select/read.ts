@@ -77,7 +77,18 @@ async function withoutSecrets(task: Task): Promise<{ task: Task; leftOut: string
   const leftOut: string[] = [];
   for (const { path } of suspects) if (await isIgnored(join(task.dir, path))) leftOut.push(path);
   if (leftOut.length === 0) return { task, leftOut };
-  return { task: { ...task, files: task.files.filter(({ path }) => !leftOut.includes(path)) }, leftOut };
+  const files = task.files.filter(({ path }) => !leftOut.includes(path));
+  const compose = task.compose && { compose: composeWithout(task.compose, leftOut) };
+  return { task: { ...task, files, ...compose }, leftOut };
+}
+
+/** Files of variables are stored with the document, too. */
+function composeWithout(
+  { document, env_files: files = {} }: NonNullable<Task['compose']>,
+  leftOut: readonly string[],
+): NonNullable<Task['compose']> {
+  const kept = Object.entries(files).filter(([path]) => !leftOut.includes(path));
+  return { document, ...(kept.length > 0 && { env_files: Object.fromEntries(kept) }) };
 }
 
 /** Whether Git would ignore the file. The innermost `.gitignore` with a word about it decides. */

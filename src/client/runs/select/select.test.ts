@@ -8,6 +8,8 @@ import { MINIMAL, type Files } from '../../../../test/support/folder.ts';
 import { packContext, packTask, type Task } from '../../../tasks/index.ts';
 import { CliError } from '../../failures/error.ts';
 import { grouped, problemsOf } from '../../../tasks/folder/problems.ts';
+import { createBudget } from '../../../async/in-parallel.ts';
+import { readFolder } from './read.ts';
 import { selectTasks, fits, type SelectOptions } from './select.ts';
 
 describe('Selecting tasks', () => {
@@ -218,6 +220,19 @@ describe('Selecting tasks', () => {
     expect(names).to.not.include.members(selected?.leftOut ?? []);
     const context = Object.keys(unzipSync(await packContext(selected?.task as Task)));
     expect(context).to.deep.equal(['.env.example', 'Dockerfile']);
+  });
+
+  it('leaves what looks secret out of what is stored of a compose file, too', async () => {
+    await mkdir(join(root, '.git'));
+    await writeFile(join(root, '.gitignore'), '.env\n');
+    const folder = await write('composed', {
+      ...MINIMAL,
+      'environment/docker-compose.yaml': 'services: { db: { image: a, env_file: db.env } }\n',
+      'environment/.env': 'KEY=hush',
+      'environment/db.env': 'A=1',
+    });
+    const read = await readFolder(folder, createBudget(Infinity));
+    expect('task' in read && read.task.compose?.env_files).to.deep.equal({ 'environment/db.env': 'A=1' });
   });
 
   it('throws on what is a fault of its own', () => {

@@ -96,8 +96,9 @@ async function look(
   const contents = await store.get(keys.metadata, MAX_METADATA);
   const metadata = stored(contents);
   if (!metadata) return contents ? 'outdated' : 'nothing';
-  // Of an sb that stored no contexts of tests.
+  // Of an sb that stored no contexts of tests, or no compose file.
   if (selected.testContexts && !metadata.test_contexts) return 'outdated';
+  if (selected.task.compose && !metadata.compose) return 'outdated';
   await checkStored(selected, metadata, {
     uri: store.uri(keys.prefix),
     archive: () => store.get(keys.task, MAX_STORED),
