@@ -6,19 +6,21 @@ import type {
   AssignedAgent,
   AssignedPlace,
   AssignedRegrade,
+  AssignedService,
   AssignedSource,
   AssignedStep,
   AssignedVariable,
   Assignment,
 } from '../wire/assignment.ts';
+import type { ImageConfig } from '../crds/image-config.ts';
 import type { EnvVar } from '../crds/environment.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
-import type { VerifierRole } from '../crds/trial-status.ts';
+import type { ServiceRole, VerifierRole } from '../crds/trial-status.ts';
 import type { VerifierImages } from '../pods/verifier-images.ts';
 import type { Source } from '../results/source.ts';
 import { podNetworkOf } from '../tasks/index.ts';
-import type { Compiled, CompiledStep } from '../tasks/index.ts';
+import type { Compiled, CompiledService, CompiledStep } from '../tasks/index.ts';
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */
 const variables = (env: EnvVar[]): AssignedVariable[] =>
@@ -46,9 +48,8 @@ export function assignmentOf(
   { compiled, source, rules, probePort, regrade }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
-  const { user: own, healthcheck } = compiled.environments.agent;
-  const workdir = compiled.environments.agent.workdir ?? (image.workdir || '/');
-  const user = own ?? (image.user || '0');
+  const { healthcheck } = compiled.environments.agent;
+  const { workdir, user } = placeIn(compiled.environments.agent, image);
   const startSeconds = trial.spec.startTimeoutSeconds + OPERATOR_FIRST_SECONDS;
   const placeOf = (role: VerifierRole): AssignedPlace => ({
     ...verifierPlace(role, compiled, verifiers),
@@ -63,6 +64,9 @@ export function assignmentOf(
     workdir,
     user,
     ...present({ healthcheck, seeds: compiled.seeds }),
+    ...(compiled.services.length > 0 && {
+      services: compiled.services.map((service) => serviceFor(service, compiled, { image, verifiers })),
+    }),
     network: assignedNetwork(compiled, probePort),
     ...(regrade && { regrade: regradeOf(regrade) }),
     steps: [assigned(first), ...others.map(assigned)],
@@ -79,13 +83,51 @@ const regradeOf = ({ trial, manifestSha256, collected, shared }: Source): Assign
   shared,
 });
 
-function assignedNetwork({ environments, steps }: Compiled, probePort: number): Assignment['network'] {
+/** As Harbor runs main: its command only keeps the container alive, unless the file has another one. */
+const KEEPS_ALIVE = ['sh', '-c', 'sleep infinity'];
+
+/** A service with what its image says where the file says nothing: a command, a user, a directory. */
+function serviceFor(
+  service: CompiledService,
+  compiled: Compiled,
+  images: Pick<TrialSubject, 'image' | 'verifiers'>,
+): AssignedService {
+  const { name, role, copies, healthcheck, dependsOn, restart } = service;
+  const { environments } = compiled;
+  const { image, ...place } = role
+    ? containerOf(role, compiled, images.verifiers)
+    : placeIn(environments.agent, images.image);
+  return {
+    name,
+    ...present({ container: role, healthcheck }),
+    argv: argvOf(service, image),
+    ...place,
+    copies,
+    dependsOn,
+    // The container of main lives on without what it began with.
+    restart: role ? restart : { when: 'never' },
+  };
+}
+
+function argvOf({ role, entrypoint, command }: CompiledService, image: ImageConfig): string[] {
+  const begin = entrypoint ?? image.entrypoint;
+  if (command) return [...begin, ...command];
+  if (!role) return begin.length > 0 ? [...begin, ...KEEPS_ALIVE] : [];
+  // A new entrypoint takes the image's command away.
+  return entrypoint ? begin : [...begin, ...image.cmd];
+}
+
+function assignedNetwork(
+  { environments, steps, services }: Compiled,
+  probePort: number,
+): Assignment['network'] {
   const { env, network } = environments.agent;
   return {
     restricted: podNetworkOf(steps) === 'restricted',
     enforcement: network.enforcement,
     probePort,
     variables: env.map((variable) => variable.name),
+    ...(services.length > 0 && { local: services.flatMap(({ names }) => names) }),
   };
 }
 
@@ -98,20 +140,40 @@ type StepFacts = Pick<AssignmentFacts, 'rules'> & {
 /** The container of a separate verifier, by what its Pod was made of. */
 function verifierPlace(
   role: VerifierRole,
-  { environments }: Compiled,
+  compiled: Compiled,
   images: VerifierImages,
 ): Omit<AssignedPlace, 'startSeconds'> {
-  const [environment, image] = [environments[role], images[role]?.config];
-  if (!environment || !image) throw new Error(`the Pod has no container ${role}`);
+  const { hasTests = false, healthcheck } = compiled.environments[role] ?? {};
   return {
     container: role,
-    image,
-    workdir: environment.workdir ?? (image.workdir || '/'),
-    user: environment.user ?? (image.user || '0'),
-    hasTests: environment.hasTests === true,
-    ...present({ healthcheck: environment.healthcheck }),
+    ...containerOf(role, compiled, images),
+    hasTests,
+    ...present({ healthcheck }),
   };
 }
+
+/** Where something runs in a container, and as whom. */
+interface Place {
+  image: ImageConfig;
+  workdir: string;
+  user: string;
+}
+
+function containerOf(
+  role: VerifierRole | ServiceRole,
+  { environments }: Compiled,
+  images: VerifierImages,
+): Place {
+  const [environment, image] = [environments[role], images[role]?.config];
+  if (!environment || !image) throw new Error(`the Pod has no container ${role}`);
+  return placeIn(environment, image);
+}
+
+const placeIn = ({ workdir, user }: { workdir?: string; user?: string }, image: ImageConfig): Place => ({
+  image,
+  workdir: workdir ?? (image.workdir || '/'),
+  user: user ?? (image.user || '0'),
+});
 
 function stepOf(
   { name, healthcheck, agent, verifier, hooks, artifacts, uncopied, minRewards, networks }: CompiledStep,

@@ -13,13 +13,16 @@ import { HandGone } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
 import { networkOf } from './network/network.ts';
 import type { PodNetwork } from './network/network.ts';
-import type { Apart } from './phases/surroundings.ts';
+import { present } from '../crds/present.ts';
+import { isServiceRole } from '../crds/trial-status.ts';
+import type { Apart, PhaseDeps } from './phases/surroundings.ts';
 import { prepareSurroundings } from './phases/surroundings.ts';
 import { runSteps } from './phases/sequence.ts';
 import type { Ending, SequenceDeps } from './phases/sequence.ts';
 import type { Timeline } from './record/timeline.ts';
 import type { TrialLog } from './record/trial-log.ts';
 import { keepLogs, logsOf, type Kept } from './results/store.ts';
+import { Services } from './services/services.ts';
 import type { Settings } from './settings.ts';
 import type { Sequence } from './task/steps.ts';
 
@@ -29,7 +32,7 @@ export interface AttemptDeps {
   /** With the storage. */
   patience: Patience;
   hand: Hand;
-  /** Separate verifiers, by the name of the container. */
+  /** Separate verifiers and services, by the name of the container. */
   apart: ReadonlyMap<string, Apart>;
   findings: Findings;
   artifacts: ArtifactRecord;
@@ -62,22 +65,35 @@ export function attemptOf(podName: string): number {
 
 /** Runs all phases. Never throws: whatever goes wrong is in the outcome. */
 export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
-  const { settings, timeline, findings } = deps;
+  const { timeline } = deps;
   let given: Given | undefined;
+  let services: Services | undefined;
   let ending: Ending & Pick<Outcome, 'steps'>;
   try {
     const sequence = await timeline.during('environmentSetup', async () => {
       given = await askFor(deps);
-      return await setUpEnvironment(given, deps);
+      const prepared = await prepare(given, deps);
+      services = servicesIn(prepared, deps);
+      if (!given.assignment.regrade) await surround(prepared, { ...deps, ...present({ services }) });
+      return prepared.sequence;
     });
     if (!given) throw new Error('there is no assignment');
-    ending = await runAll(sequence, given, deps);
+    ending = await runAll(sequence, given, { ...deps, ...present({ services }) });
   } catch (error) {
     ending = endingOf(error, deps);
   }
+  await services?.end();
   await given?.network.close();
+  return { ...(given && { given }), outcome: outcomeOf(ending, given, deps) };
+}
+
+function outcomeOf(
+  ending: Ending & Pick<Outcome, 'steps'>,
+  given: Given | undefined,
+  { settings, timeline, findings }: AttemptDeps,
+): Outcome {
   const enforced = given?.network.enforced();
-  const outcome: Outcome = {
+  return {
     version: 1,
     attempt: given?.assignment.trial.attempt ?? attemptOf(settings.hostname),
     ...ending,
@@ -86,13 +102,12 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
     integrity: findings.list(),
     ...(findings.doubts().length > 0 && { doubts: findings.doubts() }),
   };
-  return { ...(given && { given }), outcome };
 }
 
 async function runAll(
   sequence: Sequence,
   given: Given,
-  deps: AttemptDeps,
+  deps: AttemptDeps & Pick<PhaseDeps, 'services'>,
 ): Promise<Ending & Pick<Outcome, 'steps'>> {
   const { assignment, network } = given;
   const { settings, broker, patience } = deps;
@@ -133,23 +148,55 @@ async function keep(
 }
 
 /** Fetches the task and waits for its container, whose image may still be on its way. */
-async function setUpEnvironment(given: Given, deps: AttemptDeps): Promise<Sequence> {
-  const { settings, hand, note } = deps;
+async function prepare(given: Given, deps: AttemptDeps): Promise<Prepared> {
+  const { hand, note } = deps;
   const { assignment, network } = given;
   note(
     `assignment for attempt ${assignment.trial.attempt} of ${assignment.trial.namespace}/${assignment.trial.name}`,
   );
   const isThere = assignment.regrade ? undefined : hand.ready();
   const [sequence] = await Promise.all([prepareTask(given, deps), isThere, network.begin()]);
-  if (assignment.regrade) return sequence;
-  note('the task container is ready');
-  const { surroundings } = sequence;
-  const around = { ...deps, hand: network.hand(hand), paths: settings.paths };
-  // Then the agent of the first step is set up.
+  if (isThere) note('the task container is ready');
+  return { sequence, network };
+}
+
+interface Prepared {
+  sequence: Sequence;
+  network: PodNetwork;
+}
+
+/** Then the agent of the first step is set up. */
+async function surround(
+  { sequence: { surroundings }, network }: Prepared,
+  deps: AttemptDeps & Pick<PhaseDeps, 'services'>,
+): Promise<void> {
+  const around = { ...deps, hand: network.hand(deps.hand), paths: deps.settings.paths };
   const phase = { phase: 'environment', step: 0, goesOn: true } as const;
   await network.during(phase, () => prepareSurroundings(surroundings, around));
-  return sequence;
 }
+
+/** Undefined where main is alone. */
+function servicesIn(
+  { sequence: { services }, network }: Prepared,
+  { hand, apart, settings, note, stop }: AttemptDeps,
+): Services | undefined {
+  if (!services) return undefined;
+  const homes = [...apart].filter(([container]) => isServiceRole(container));
+  for (const [, home] of homes) home.began = true;
+  return new Services(services, {
+    homes: {
+      main: { hand: network.hand(hand), logs: settings.paths.logs },
+      beside: new Map(
+        homes.map(([container, home]) => [container, { ...home, hand: network.hand(home.hand) }]),
+      ),
+    },
+    folder: taskFolder(settings),
+    note,
+    stop,
+  });
+}
+
+const taskFolder = ({ paths }: Settings): string => join(paths.scratch, 'task');
 
 async function prepareTask(
   { assignment, network: { storage } }: Given,
@@ -159,7 +206,7 @@ async function prepareTask(
   // Loaded only now: the first request should not wait for it.
   const { fetchTask, readReadyTask } = await import('./task/ready-task.ts');
   const { sequenceOf } = await import('./task/steps.ts');
-  const folder = join(paths.scratch, 'task');
+  const folder = taskFolder(settings);
   const archive = join(paths.scratch, 'task.zip');
   await fetchTask(assignment.task, { mount: paths.task, folder, archive, broker, storage, patience });
   const task = await readReadyTask(folder, assignment.steps);

@@ -1,7 +1,7 @@
 /** Entry point: `courier.js trial` beside a task container, `courier.js regrade` beside separate verifiers alone, `courier.js context [--configmap SHA256]` before a build. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { POD_PATHS, VERIFIERS, verifierPaths } from '../wire/pod-paths.ts';
+import { POD_PATHS, BESIDE, pathsBeside } from '../wire/pod-paths.ts';
 import { explain } from './failure.ts';
 import { SECRET_PREFIX } from '../wire/assignment.ts';
 import type { BrokerSettings, Settings } from './settings.ts';
@@ -35,7 +35,7 @@ function settingsOf(env: NodeJS.ProcessEnv): Settings {
       task,
       scratch: tmpdir(),
       terminationLog: TERMINATION_LOG,
-      verifiers: verifierVolumes(),
+      beside: volumesBeside(),
     },
     hostname: hostname(),
     secrets: Object.fromEntries(
@@ -46,9 +46,9 @@ function settingsOf(env: NodeJS.ProcessEnv): Settings {
   };
 }
 
-const verifierVolumes = (): Settings['paths']['verifiers'] => {
-  const names = existsSync(VERIFIERS) ? readdirSync(VERIFIERS) : [];
-  return Object.fromEntries(names.map((name) => [name, verifierPaths(name)]));
+const volumesBeside = (): Settings['paths']['beside'] => {
+  const names = existsSync(BESIDE) ? readdirSync(BESIDE) : [];
+  return Object.fromEntries(names.map((name) => [name, pathsBeside(name)]));
 };
 
 const write = (line: string): void => void process.stdout.write(line);

@@ -23,8 +23,8 @@ export interface Settings {
     /** Private folder for the unpacked task; the task container must never see it. */
     scratch: string;
     terminationLog: string;
-    /** Volumes of separate verifiers, by the name of the container. */
-    verifiers: Record<string, { control: string; logs: string }>;
+    /** Volumes of the containers beside the agent's, separate verifiers' and services', by their names. */
+    beside: Record<string, { control: string; logs: string }>;
   };
   /** The Pod's name, which ends in the attempt's number and five random characters. */
   hostname: string;

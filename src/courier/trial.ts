@@ -12,6 +12,7 @@ import { ABSENT } from './hand/absent.ts';
 import type { Hand } from './hand/hand.ts';
 import { openHand } from './hand/sbd-hand.ts';
 import type { Apart } from './phases/surroundings.ts';
+import { isServiceRole } from '../crds/trial-status.ts';
 import { CONTAINERS } from '../wire/pod-paths.ts';
 import { timeline as newTimeline } from './record/timeline.ts';
 import { outcomeMessage } from './results/outcome.ts';
@@ -42,7 +43,7 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const findings = newFindings();
   const restarted = !isFirstStart(control);
   const hand = settings.regrade ? ABSENT : openHand({ control, own: scratch, findings, stop });
-  const apart = openApart(settings, { findings, stop });
+  const apart = openApart(settings, { findings, stop, note: log.note });
   const message = restarted
     ? messageOfEarlier(settings)
     : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, apart, log, findings }));
@@ -51,17 +52,21 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   await endContainers(hand, apart, stop);
 }
 
-/** Waits for sbd in every container of a separate verifier, each in its own control volume. */
+/** Waits for sbd in every container of a separate verifier or a service, each in its own control volume. */
 function openApart(
-  { paths: { verifiers, scratch } }: Settings,
-  shared: Pick<Parts, 'findings' | 'stop'>,
+  { paths: { beside, scratch } }: Settings,
+  { findings, stop, note }: Pick<Parts, 'findings' | 'stop'> & { note: TrialLog['note'] },
 ): ReadonlyMap<string, Apart> {
+  // A service that is killed for its memory is started again by the kubelet, and its new sbd knows no secret.
+  const ofServices = { ...newFindings(), add: note };
+
   const open = ([name, { control, logs }]: [string, { control: string; logs: string }]): [string, Apart] => {
     const own = join(scratch, name);
     mkdirSync(own, { recursive: true });
-    return [name, { hand: openHand({ control, own, ...shared }), logs }];
+    const who = isServiceRole(name) ? ofServices : findings;
+    return [name, { hand: openHand({ control, own, stop, findings: who }), logs }];
   };
-  return new Map(Object.entries(verifiers).map(open));
+  return new Map(Object.entries(beside).map(open));
 }
 
 interface Parts extends Omit<TrialDeps, 'write'> {
@@ -169,7 +174,9 @@ async function endContainers(
   stop: AbortSignal,
 ): Promise<void> {
   const next = apart.get(CONTAINERS.verifier);
-  const all = [...apart.values()].map((verifier) => verifier.hand);
+  // Services end with the Pod: one that ends before it is started again.
+  const services = [...apart].flatMap(([name, one]) => (isServiceRole(name) ? [one.hand] : []));
+  const all = [...apart].flatMap(([name, one]) => (isServiceRole(name) ? [] : [one.hand]));
   hand.exit(next ? 1 : 0);
   for (const one of all) one.exit();
   const last = next && hand.isGone() ? [next.hand] : next ? [hand] : [hand, ...all];
@@ -179,5 +186,5 @@ async function endContainers(
   });
   await Promise.race([Promise.all(last.map(({ gone }) => gone)), told]);
   await sleep(AFTERWARDS_MS);
-  for (const one of [hand, ...all]) one.close();
+  for (const one of [hand, ...all, ...services]) one.close();
 }

@@ -40,7 +40,7 @@ export const ANNOTATION = {
   imageConfig: `${PREFIX}image-config`,
   /** The Trial that is judged again, on the Pod of a regrade: `Regraded` as JSON. */
   regraded: `${PREFIX}regraded`,
-  /** Images of separate verifiers, on a Trial's Pod: see `VerifierImages`. */
+  /** Images of separate verifiers and services, on a Trial's Pod: see `VerifierImages`. */
   verifierImages: `${PREFIX}verifier-images`,
 } as const;
 

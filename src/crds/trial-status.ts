@@ -33,19 +33,27 @@ export type Attempt = Type.Static<typeof Attempt>;
 /** A separate verifier: of the only step, or of the one with this number, counted from 1. Its container is called the same. */
 export type VerifierRole = 'verifier' | `verifier-${number}`;
 
+/** A service beside main, by its name in docker-compose.yaml. Its container is called the same. */
+export type ServiceRole = `service-${string}`;
+
 /** What a Trial runs images for. */
-export type ImageRole = 'agent' | VerifierRole;
+export type ImageRole = 'agent' | VerifierRole | ServiceRole;
 
 /** `step`: index of the step from 0; undefined for a task without `[[steps]]`. */
 export const verifierRole = (step: number | undefined): VerifierRole =>
   step === undefined ? 'verifier' : `verifier-${step + 1}`;
 
-/** One of each for the agent, and for every separate verifier. */
-export type ByRole<T> = { agent: T } & { [role in VerifierRole]?: T };
+export const serviceRole = (service: string): ServiceRole => `service-${service}`;
 
-const isRole = (key: string): key is ImageRole => key === 'agent' || key.startsWith('verifier');
+/** One of each for the agent, for every separate verifier, and for every service. */
+export type ByRole<T> = { agent: T } & { [role in VerifierRole | ServiceRole]?: T };
 
-/** The agent's first, then the verifiers' in the order of their steps. */
+export const isVerifierRole = (role: string): role is VerifierRole => role.startsWith('verifier');
+export const isServiceRole = (role: string): role is ServiceRole => role.startsWith('service-');
+const isRole = (key: string): key is ImageRole =>
+  key === 'agent' || isVerifierRole(key) || isServiceRole(key);
+
+/** The agent's first, then the verifiers' in the order of their steps, then the services' in the order in which they start. */
 export const rolesOf = <T>(byRole: ByRole<T>): [ImageRole, T][] =>
   Object.entries<T | undefined>(byRole).flatMap(([role, one]): [ImageRole, T][] =>
     isRole(role) && one !== undefined ? [[role, one]] : [],
@@ -58,9 +66,9 @@ export const mapRoles = <T, U>(byRole: ByRole<T>, make: (one: T, role: ImageRole
 export const TrialImage = Type.Object({
   role: Type.Unsafe<ImageRole>(
     text(
-      16,
-      'What it is run for. agent: the container that the agent works in; verifier: a separate verifier; verifier-2: that of the second step.',
-      { pattern: '^(agent|verifier(-[1-9][0-9]{0,3})?)$' },
+      63,
+      'What it is run for. agent: the container that the agent works in; verifier: a separate verifier; verifier-2: that of the second step; service-db: the service db of docker-compose.yaml.',
+      { pattern: '^(agent|verifier(-[1-9][0-9]{0,3})?|service-[a-z0-9]([-a-z0-9]*[a-z0-9])?)$' },
     ),
   ),
   image: Type.Optional(text(1024, 'The image, by digest, once it exists.')),

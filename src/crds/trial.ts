@@ -172,6 +172,11 @@ const Artifact = Type.Object({
     minLength: 1,
   }),
   destination: Type.Optional(text(1024, 'Path under `output/`; default: the source’s.')),
+  service: Type.Optional(
+    text(40, 'Service of docker-compose.yaml that has it; default: main.', {
+      pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+    }),
+  ),
   exclude: Type.Optional(
     atomicList(text(512, 'Pattern.'), {
       maxItems: 32,

@@ -1,10 +1,12 @@
-/** Pure: what a Trial's Pod says of the images of its separate verifiers, which whoever finds the Pod cannot see on its containers. */
+/** Pure: what a Trial's Pod says of the images of its separate verifiers and services, which whoever finds the Pod cannot see on its containers. */
 import type { ImageConfig } from '../crds/image-config.ts';
 import { ANNOTATION } from '../crds/names.ts';
-import type { VerifierRole } from '../crds/trial-status.ts';
+import type { ServiceRole, VerifierRole } from '../crds/trial-status.ts';
 
 /** By role. `taskBuild`: the TaskBuild that made it, where one did. */
-export type VerifierImages = { [role in VerifierRole]?: { config: ImageConfig; taskBuild?: string } };
+export type VerifierImages = {
+  [role in VerifierRole | ServiceRole]?: { config: ImageConfig; taskBuild?: string };
+};
 
 /** The annotations of a Pod with such images; none where it has none. */
 export const verifierAnnotations = (images: VerifierImages): Record<string, string> =>

@@ -13,7 +13,7 @@ export const taskPrefix = (dataset: string, name: string, version: string): stri
 /** The files of an uploaded task, below its prefix. */
 export const TASK_FILES = { task: 'task.zip', metadata: 'metadata.json', context: 'context.zip' } as const;
 
-/** The build context of a separate verifier, by the SHA-256 of its bytes in hex. */
+/** The build context of a separate verifier or a service, by the SHA-256 of its bytes in hex. */
 const testContextFile = (sha256: string): string => `context-${sha256.slice(0, 12)}.zip`;
 
 /** The build contexts of a stored task, by the hashes of what `packContext` makes; `uri` says where the object of a name lies. */

@@ -18,8 +18,11 @@ export { unpackedHash } from './folder/unpacked.ts';
 export { environmentHash, taskDigest, taskHash, taskId, taskVersion } from './hash.ts';
 export { filesThatMatter, layoutHash, METADATA_MAX_BYTES, readMetadata, taskMetadata } from './metadata.ts';
 export type { ContextHashes, TaskMetadata } from './metadata.ts';
-export { testContexts } from './task.ts';
+export { CONTEXT, testContexts } from './task.ts';
+export { composeContexts } from './compose/of-task.ts';
 export type { Task, TaskFile, TaskFolder } from './task.ts';
+export { COMPOSE_FILE } from './compose/document.ts';
+export { MAIN } from './compose/compose.ts';
 export { taskOfConfigMap } from './config-map.ts';
 export { compile, filledIn, refusalOf } from './compile/compile.ts';
 export { podNetworkOf } from './compile/network.ts';
@@ -30,9 +33,11 @@ export type {
   Compiled,
   CompileDefaults,
   CompiledEnvironment,
+  CompiledService,
   CompiledSpec,
   CompiledStep,
   CompileProblem,
+  EnvironmentMount,
 } from './compile/types.ts';
 export { missingParts, unsupportedFields, unsupportedParts } from './unsupported.ts';
 export type { Unsupported } from './unsupported.ts';

@@ -32,11 +32,15 @@ export const TaskMetadata = Type.Object({
   environment_hash: hash('What the build context hashes to.'),
   /** Missing where there is none. */
   context_sha256: Type.Optional(hash('SHA-256 of `context.zip`.')),
-  /** The same for each folder of tests with a Dockerfile, whose context is `context-<first 12 digits>.zip`. */
+  /** The same for each other folder that an image is built of, tests and those of the compose file; its context is `context-<first 12 digits>.zip`. */
   test_contexts: Type.Optional(
-    Type.Record(Type.String({ pattern: '^(steps/[^/]{1,255}/)?tests/$' }), hash('SHA-256 of the context.'), {
-      maxProperties: 257,
-    }),
+    Type.Record(
+      Type.String({ pattern: '^((steps/[^/]{1,255}/)?tests/|environment/.{1,1000}/)$' }),
+      hash('SHA-256 of the context.'),
+      {
+        maxProperties: 257,
+      },
+    ),
   ),
   layout_sha256: hash('Links, permissions and empty folders, which a version does not tell.'),
   /** The parsed task.toml with all defaults filled in. */
@@ -59,7 +63,7 @@ export type TaskMetadata = Type.Static<typeof TaskMetadata>;
 export interface ContextHashes {
   /** Of `environment/`; missing where the image is ready-made. */
   contextSha256?: string;
-  /** Of each folder of tests with a Dockerfile. Missing: there is none. */
+  /** Of each other folder that an image is built of: tests with a Dockerfile, and those that the compose file names. Missing: there is none. */
   testContexts?: Record<string, string>;
 }
 

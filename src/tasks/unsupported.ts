@@ -54,9 +54,13 @@ export function unsupportedParts(task: WithCompose): Unsupported[] {
   return [
     ...unsupportedFields(task.config),
     ...ofCompose,
-    ...(hasFile(task, COMPOSE_FILE) && ofCompose.length === 0 ? [NOT_YET] : []),
+    ...(ofCompose.length === 0 ? unrunFiles(task) : []),
   ];
 }
+
+/** Files that nobody reads yet. */
+export const unrunFiles = (task: Pick<WithCompose, 'files'>): Unsupported[] =>
+  hasFile(task, COMPOSE_FILE) ? [NOT_YET] : [];
 
 /** What lies in no folder although it is asked for; of a task of which all files are known. */
 export const missingParts = (task: WithCompose): Unsupported[] => missingOfCompose(task).map(partOf);

@@ -22,8 +22,10 @@ export const secretVariable = ({ name, key }: NonNullable<EnvVar['secretKeyRef']
 
 /** What is to be copied to `/logs/artifacts/<into>`. */
 export interface ArtifactCopy {
-  /** Absolute path in the task container. */
+  /** Absolute path in the task container, or in that of the service. */
   source: string;
+  /** Missing: main. */
+  service?: string;
   into: string;
   /** Patterns of what a folder is copied without, as of `tar --exclude`. */
   exclude?: string[];
@@ -31,8 +33,10 @@ export interface ArtifactCopy {
 
 /** An artifact that needs no copy. */
 export interface UncopiedArtifact {
-  /** Absolute path in the task container. */
+  /** Absolute path in the task container, or in that of the service. */
   source: string;
+  /** Missing: main. */
+  service?: string;
   /** Where it is, below the Trial's prefix. */
   place: string;
   /** `Kept`: as all of /logs. `Skipped`: another one has its place. */
@@ -43,8 +47,10 @@ export interface UncopiedArtifact {
 export interface Hook {
   command: string;
   timeoutSeconds: number;
-  /** Missing: that of the environment. */
+  /** Missing: that of the environment, or of the service. */
   user?: string;
+  /** Missing: main. */
+  service?: string;
 }
 
 export interface AssignedAgent {
@@ -87,6 +93,33 @@ export interface AssignedVerifier {
   user: string;
 }
 
+/** What a service waits for before it begins. */
+export interface AssignedDependency {
+  /** Its name. */
+  service: string;
+  condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
+}
+
+/** Whether a service begins again when it has ended. `tries`: at most so often. */
+export type AssignedRestart = { when: 'never' } | { when: 'always' } | { when: 'failed'; tries?: number };
+
+/** A service of docker-compose.yaml, main among them. */
+export interface AssignedService {
+  name: string;
+  /** Name of its container; missing: main, in the agent's. */
+  container?: string;
+  /** What it runs; empty for main where nothing begins by itself. */
+  argv: string[];
+  workdir: string;
+  user: string;
+  /** Paths in the task, and where their contents are put before it begins. */
+  copies: { from: string; to: string }[];
+  /** Seconds may be fractions. */
+  healthcheck?: Omit<Healthcheck, 'command'> & { argv: string[] };
+  dependsOn: AssignedDependency[];
+  restart: AssignedRestart;
+}
+
 /** One agent and one verifier. */
 export interface AssignedStep {
   /** Missing: the task has no `[[steps]]`, and this is all of it. */
@@ -117,6 +150,8 @@ export interface AssignedNetwork {
   probePort: number;
   /** Names of the container's variables, where Trial or task set them: none of them is set in their place. */
   variables: string[];
+  /** Names of services, which are on the Pod's own loopback; missing: none. */
+  local?: string[];
 }
 
 /** Where the task's files come from. */
@@ -154,6 +189,8 @@ export interface Assignment {
   /** User of all that names none. */
   user: string;
   healthcheck?: Healthcheck;
+  /** In the order in which they begin; missing: the task has no docker-compose.yaml, and main begins with the image's entrypoint. */
+  services?: AssignedService[];
   network: AssignedNetwork;
   /** Then no agent runs, and nothing of the agent's environment is there. */
   regrade?: AssignedRegrade;

@@ -21,22 +21,23 @@ export const SBD = `${POD_PATHS.control}/sbd`;
 /** The courier's socket in the control volume, which sbd connects to. */
 export const HAND_SOCKET = 'hand.sock';
 
-/** Names of the Pod's containers. `task`: the agent's, with a shared verifier in it. Separate verifiers of several steps: see `verifierRole`. */
+/** Names of the Pod's containers. `task`: the agent's, with a shared verifier in it. Separate verifiers of several steps: see `verifierRole`; services are called as their `serviceRole`. */
 export const CONTAINERS = {
   courier: 'courier',
   task: 'task',
   verifier: 'verifier',
+  service: 'service',
   context: 'context',
   build: 'build',
 } as const;
 
-/** Folder of the courier's with one for each separate verifier. */
-export const VERIFIERS = '/sb-verifiers';
+/** Folder of the courier's with one for each container beside the agent's: of separate verifiers and of services. */
+export const BESIDE = '/sb-beside';
 
-/** Where the courier has the volumes of a separate verifier, by the name of its container; in there they are `POD_PATHS.control` and `logs`. */
-export const verifierPaths = (container: string): Record<'control' | 'logs', string> => ({
-  control: `${VERIFIERS}/${container}/control`,
-  logs: `${VERIFIERS}/${container}/logs`,
+/** Where the courier has the volumes of such a container, by its name; in there they are `POD_PATHS.control` and `logs`. */
+export const pathsBeside = (container: string): Record<'control' | 'logs', string> => ({
+  control: `${BESIDE}/${container}/control`,
+  logs: `${BESIDE}/${container}/logs`,
 });
 
 /** Whether a path is a folder's, or the folder itself; both as they come from `posix.normalize`. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Manifest } from '../../src/wire/uploads.ts';
 import type { Outcome, StoredOutcome } from '../../src/wire/outcome.ts';
 import type { Settings } from '../../src/courier/settings.ts';
+import { isServiceRole } from '../../src/crds/trial-status.ts';
 import { packTask, readTask, type Compiled, type CompiledEnvironment } from '../../src/tasks/index.ts';
 import { startCourierServices, TOKEN } from './courier-services.ts';
 import type { CourierServices, ServicesOptions } from './courier-services.ts';
@@ -60,7 +61,7 @@ async function makeVerifiers(
   return pods;
 }
 
-const volumesOf = (verifiers: Record<string, TaskPod>): Settings['paths']['verifiers'] =>
+const volumesOf = (verifiers: Record<string, TaskPod>): Settings['paths']['beside'] =>
   Object.fromEntries(
     Object.entries(verifiers).map(([name, { paths }]) => [
       name,
@@ -72,7 +73,9 @@ const volumesOf = (verifiers: Record<string, TaskPod>): Settings['paths']['verif
 function startVerifiers(pod: TaskPod, verifiers: Record<string, TaskPod>): Promise<unknown> {
   const { verifier, ...beside } = verifiers;
   for (const one of Object.values(beside)) one.start();
-  if (!verifier) return Promise.all(Object.values(beside).map(({ exited }) => exited));
+  // Services end with the Pod.
+  const toTheEnd = Object.entries(beside).filter(([role]) => !isServiceRole(role));
+  if (!verifier) return Promise.all(toTheEnd.map(([, { exited }]) => exited));
   return pod.exited.then((code) => {
     if (code !== 0) return undefined;
     verifier.start();
@@ -104,7 +107,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const couriers = courierStarter({
     ...(options.again && { regrade: true }),
     broker: { url: services.url, ca: services.ca, tokenFile },
-    paths: { ...pod.paths, verifiers: volumesOf(verifiers) },
+    paths: { ...pod.paths, beside: volumesOf(verifiers) },
     hostname: 'hello-1-abcde',
     secrets: filled(options.secrets),
   });

@@ -7,6 +7,7 @@ import { rawLines } from './lines.ts';
 import type { LogPhase, LogPart, LogWish } from './parts.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
+import { isServiceRole, isVerifierRole } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 
 interface PodLogRequest {
@@ -103,12 +104,16 @@ export async function fromPod(
   const verifiers = verifiersOf(trial);
   if (phase === 'verifier' && verifiers.length > 0) return logsOf(podLog, verifiers, { ...wish, pod });
   if (phase === 'agent' || phase === 'verifier') return phaseOfPod(podLog, { ...wish, phase, pod });
-  return wholePod(podLog, { ...wish, pod, verifiers });
+  return wholePod(podLog, { ...wish, pod, beside: [...servicesOf(trial), ...verifiers] });
 }
 
 /** Containers of separate verifiers: each is called as the role of its image. */
 const verifiersOf = ({ status }: Trial): string[] =>
-  (status?.images ?? []).flatMap(({ role }) => (role === 'agent' ? [] : [role]));
+  (status?.images ?? []).flatMap(({ role }) => (isVerifierRole(role) ? [role] : []));
+
+/** Containers of services, likewise. */
+const servicesOf = ({ status }: Trial): string[] =>
+  (status?.images ?? []).flatMap(({ role }) => (isServiceRole(role) ? [role] : []));
 
 /** All that these containers have written; none of those that have not begun. */
 async function logsOf(
@@ -129,11 +134,11 @@ const titleOf = (container: string, pod: string): string => `container ${contain
 
 async function wholePod(
   podLog: PodLog,
-  { pod, follow, signal, tail, verifiers }: LogWish & { pod: string; verifiers: string[] },
+  { pod, follow, signal, tail, beside }: LogWish & { pod: string; beside: string[] },
 ): Promise<LogPart[]> {
   const base = { pod, signal, follow, ...(follow && tail !== undefined && { tail }) };
   const parts = await Promise.all(
-    [CONTAINERS.courier, CONTAINERS.task, ...verifiers].map(async (container) => {
+    [CONTAINERS.courier, CONTAINERS.task, ...beside].map(async (container) => {
       const lines = await podLog({ ...base, container });
       return lines ? [{ title: titleOf(container, pod), container, lines }] : [];
     }),

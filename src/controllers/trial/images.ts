@@ -1,7 +1,9 @@
 /** Pure: the images that a Trial runs: what it needs, and what its status says of them. */
 import { ANNOTATION, identityOf } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
+import { COMPOSE_FILE } from '../../tasks/index.ts';
 import {
+  isServiceRole,
   mapRoles,
   rolesOf,
   type ByRole,
@@ -21,13 +23,19 @@ export const imagesWanted = (trial: CompiledTrial): ByRole<ImageWanted> =>
   mapRoles(trial.spec.environments, (environment, role) => ({
     namespace: identityOf(trial).namespace,
     environment,
-    field: role === 'agent' ? 'spec.environment' : 'spec.verifier',
+    field: fieldOf(role),
     since: trial.metadata.creationTimestamp ?? '',
   }));
+
+const fieldOf = (role: ImageRole): string => {
+  if (isServiceRole(role)) return COMPOSE_FILE;
+  return role === 'agent' ? 'spec.environment' : 'spec.verifier';
+};
 
 /** What a message about an image begins with; nothing for the agent's, which most Trials have alone. */
 export function ofRole(role: ImageRole, message: string): string {
   if (role === 'agent') return message;
+  if (isServiceRole(role)) return `image of the ${role.replace('-', ' ')}: ${message}`;
   const [, step] = role.split('-');
   return `image of the verifier${step === undefined ? '' : ` of step ${step}`}: ${message}`;
 }

@@ -1,6 +1,6 @@
 /** Pure: the Kubernetes objects of a Trial. */
 import { secretVariable } from '../../wire/assignment.ts';
-import { POD_PATHS, verifierPaths } from '../../wire/pod-paths.ts';
+import { POD_PATHS, pathsBeside } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
@@ -31,6 +31,7 @@ import {
   CONTROL,
   COURIER_DISK,
   mountsOfCourier,
+  servicesOf,
   verifiersOf,
   workContainers,
   type Volume,
@@ -115,6 +116,12 @@ export function jobFor(trial: CompiledTrial, attempt: number, making: Making): J
 /** The cluster's name servers are closed to it like everything else: names are the broker's to look up. */
 const NO_NAMES: Partial<PodSpec> = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } };
 
+/** Every service is on the Pod's own loopback, whatever it is called. */
+function namesOf({ services }: CompiledTrial['spec']): Partial<PodSpec> {
+  const hostnames = [...new Set(services.flatMap(({ names }) => names))];
+  return hostnames.length === 0 ? {} : { hostAliases: [{ ip: '127.0.0.1', hostnames }] };
+}
+
 const verifierImages = (images: ByRole<ReadyImage>): VerifierImages =>
   Object.fromEntries(
     rolesOf(images).flatMap(([role, { config, taskBuild }]) =>
@@ -156,6 +163,7 @@ function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, given: AttemptS
     }),
     ...placement(trial.spec, settings),
     ...(podNetworkOf(trial.spec.work) === 'restricted' && NO_NAMES),
+    ...namesOf(trial.spec),
     containers: [courier(trial, settings), ...working.containers],
     volumes: {
       control: CONTROL,
@@ -222,7 +230,7 @@ const onAnyOf = (nodeSelectors: readonly Record<string, string>[]): NodeAffinity
 
 /** It runs before, beside and after the task container. */
 function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerLayout<Volume> {
-  const verifiers = verifiersOf(spec);
+  const beside = [...verifiersOf(spec), ...servicesOf(spec)];
   return {
     role: 'courier',
     image: settings.courierImage,
@@ -241,7 +249,7 @@ function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerL
             '/opt/sb/sbd',
             'copy',
             POD_PATHS.control,
-            ...verifiers.map((role) => verifierPaths(role).control),
+            ...beside.map((role) => pathsBeside(role).control),
           ],
         },
       },
@@ -254,7 +262,7 @@ function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerL
       { volume: 'scratch', path: '/tmp' },
       { volume: 'token', path: TOKEN_FOLDER, readOnly: true },
       { volume: 'task', path: POD_PATHS.task, readOnly: true },
-      ...verifiers.flatMap((role) => mountsOfCourier(role)),
+      ...beside.flatMap((role) => mountsOfCourier(role)),
     ],
   };
 }

@@ -1,7 +1,14 @@
 /** Pure: the one user of everything in a container of a Trial's, where there is one, and who it is in a namespace that has users of its own. */
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { ID_MAX, type UidRange } from '../../crds/namespace-rules.ts';
-import { rolesOf, type VerifierRole } from '../../crds/trial-status.ts';
+import {
+  isVerifierRole,
+  rolesOf,
+  serviceRole,
+  type ImageRole,
+  type ServiceRole,
+  type VerifierRole,
+} from '../../crds/trial-status.ts';
 import type { CompiledEnvironment, CompiledSpec } from '../../tasks/index.ts';
 
 /** By numbers; a name means what the image says, and whoever runs in it can say something else. */
@@ -23,7 +30,7 @@ export function agentUser(spec: CompiledSpec, image: Image): SoleUser | undefine
   const others = work.flatMap((step) => [
     step.agent,
     ...(step.verifier.disabled || step.verifier.role ? [] : [step.verifier]),
-    ...step.hooks,
+    ...step.hooks.filter(({ service }) => service === undefined),
   ]);
   return soleUser(environment, image, others);
 }
@@ -36,6 +43,23 @@ export function verifierUser(
 ): SoleUser | undefined {
   const verifiers = work.map(({ verifier }) => verifier).filter((verifier) => verifier.role === role);
   return soleUser(environments[role] ?? environments.agent, image, verifiers);
+}
+
+/** The same of the container of a service. */
+export function serviceUser(
+  { environments, work }: CompiledSpec,
+  role: ServiceRole,
+  image: Image,
+): SoleUser | undefined {
+  const hooks = work.flatMap((step) =>
+    step.hooks.filter(({ service }) => service !== undefined && serviceRole(service) === role),
+  );
+  return soleUser(environments[role] ?? environments.agent, image, hooks);
+}
+
+function userIn(spec: CompiledSpec, role: ImageRole, image: Image): SoleUser | undefined {
+  if (role === 'agent') return agentUser(spec, image);
+  return isVerifierRole(role) ? verifierUser(spec, role, image) : serviceUser(spec, role, image);
 }
 
 function soleUser(
@@ -70,10 +94,9 @@ export interface AssignedUsers {
 export function assignedUsers(spec: CompiledSpec, range: UidRange, draw: number): AssignedUsers | undefined {
   const { first, last } = range;
   const image = `${first}:0`;
-  const working = rolesOf(spec.environments).flatMap(([role]) => {
-    if (role !== 'agent') return [verifierUser(spec, role, { user: image })];
-    return spec.regrade ? [] : [agentUser(spec, { user: image })];
-  });
+  const working = rolesOf(spec.environments).flatMap(([role]) =>
+    role === 'agent' && spec.regrade ? [] : [userIn(spec, role, { user: image })],
+  );
   const users = new Set(working.map((one) => one?.user ?? 0));
   if ([...users].some((user) => user < first || user > last)) return undefined;
   const free = last - first + 1 - users.size;

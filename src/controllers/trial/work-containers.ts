@@ -2,18 +2,33 @@
 import { solves } from '../../crds/agents.ts';
 import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { Quantity } from '../../crds/schema.ts';
-import { rolesOf, type ByRole, type VerifierRole } from '../../crds/trial-status.ts';
+import {
+  isServiceRole,
+  isVerifierRole,
+  mapRoles,
+  rolesOf,
+  type ByRole,
+  type ServiceRole,
+  type VerifierRole,
+} from '../../crds/trial-status.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import { literal } from '../../pods/building/env.ts';
 import { ROLES, type ContainerLayout, type VolumeSource } from '../../pods/building/layout.ts';
-import type { CompiledEnvironment, CompiledSpec } from '../../tasks/index.ts';
-import { HAND_SOCKET, POD_PATHS, SBD, verifierPaths } from '../../wire/pod-paths.ts';
+import type { CompiledEnvironment, CompiledSpec, EnvironmentMount } from '../../tasks/index.ts';
+import { HAND_SOCKET, POD_PATHS, SBD, pathsBeside } from '../../wire/pod-paths.ts';
 import type { CompiledTrial } from './observed.ts';
-import { agentUser, verifierUser, type SoleUser } from './sole-user.ts';
+import { agentUser, serviceUser, verifierUser, type SoleUser } from './sole-user.ts';
 
 /** Of the agent's container; those of a verifier's end in its name. */
 type Own = 'control' | 'logs' | 'tests' | 'solution';
-export type Volume = Own | 'scratch' | 'token' | 'task' | `${Own}-${VerifierRole}`;
+export type Volume =
+  | Own
+  | 'scratch'
+  | 'token'
+  | 'task'
+  | `${Own}-${VerifierRole | ServiceRole}`
+  | `volume-${number}`
+  | `memory-${number}`;
 
 type Volumes = { [volume in Volume]?: VolumeSource };
 
@@ -25,11 +40,15 @@ export const CONTROL = PLACE;
 
 /** Separate verifiers, in the order of their steps. */
 export const verifiersOf = ({ environments }: CompiledSpec): VerifierRole[] =>
-  rolesOf(environments).flatMap(([role]) => (role === 'agent' ? [] : [role]));
+  rolesOf(environments).flatMap(([role]) => (isVerifierRole(role) ? [role] : []));
 
-/** Where the courier has the volumes of a verifier's container. */
-export function mountsOfCourier(role: VerifierRole): ContainerLayout<Volume>['mounts'] {
-  const { control, logs } = verifierPaths(role);
+/** Services beside main, in the order in which they start. */
+export const servicesOf = ({ environments }: CompiledSpec): ServiceRole[] =>
+  rolesOf(environments).flatMap(([role]) => (isServiceRole(role) ? [role] : []));
+
+/** Where the courier has the volumes of the container of a verifier or a service. */
+export function mountsOfCourier(role: VerifierRole | ServiceRole): ContainerLayout<Volume>['mounts'] {
+  const { control, logs } = pathsBeside(role);
   return [
     { volume: `control-${role}`, path: control },
     { volume: `logs-${role}`, path: logs, readOnly: true },
@@ -50,15 +69,19 @@ interface Working {
 /**
  * The agent's container, and those of separate verifiers, which share no volume with it. The verifier of the only step is the main container, and
  * the agent's ends before it starts: so the Pod requests the larger of both, and nothing of the agent is left when the tests come. An agent of
- * several steps goes on in its container, beside those of the verifiers. The Pod of a regrade has the verifiers' alone.
+ * several steps goes on in its container, beside those of the verifiers. Services are beside all of them, from before the agent's starts. The Pod
+ * of a regrade has the verifiers' alone.
  */
 export function workContainers({ spec }: CompiledTrial, making: Making): Working {
   const roles = verifiersOf(spec);
-  const agent = spec.regrade ? agentsPlace(spec) : agentContainer(spec, making, roles);
+  const shared = sharedMounts(spec);
+  const services = servicesOf(spec).map((role) => serviceContainer(spec, { ...making, shared }, role));
+  const agent = spec.regrade ? agentsPlace(spec) : agentContainer(spec, { ...making, shared }, roles);
   const verifiers = roles.map((role) => verifierContainer(spec, making, role));
+  const all = [...services, agent, ...verifiers];
   return {
-    containers: [agent, ...verifiers].flatMap(({ containers }) => containers),
-    volumes: Object.assign({}, ...[agent, ...verifiers].map(({ volumes }) => volumes)) as Volumes,
+    containers: all.flatMap(({ containers }) => containers),
+    volumes: Object.assign(shared.volumes, ...all.map(({ volumes }) => volumes)) as Volumes,
   };
 }
 
@@ -68,7 +91,72 @@ const agentsPlace = ({ environment }: CompiledSpec): Working => ({
   volumes: { control: CONTROL, logs: logsOf(environment) },
 });
 
-function agentContainer(spec: CompiledSpec, { images, gpus }: Making, verifiers: VerifierRole[]): Working {
+type Mounts = ContainerLayout<Volume>['mounts'];
+
+/** What the compose file mounts, by the role of the container. */
+interface Shared {
+  volumes: Volumes;
+  mounts: ByRole<Mounts>;
+}
+
+/** A folder of the Pod for each volume that has a name, and one in memory for each tmpfs. Folders hold as much as the agent's container may write. */
+function sharedMounts({ environments }: CompiledSpec): Shared {
+  const volumes: Volumes = {};
+  const named = new Map<string, Volume>();
+  const volumeOf = (mount: EnvironmentMount): Volume => {
+    const at = Object.keys(volumes).length + 1;
+    if (mount.kind === 'tmpfs') {
+      const { bytes } = mount;
+      volumes[`memory-${at}`] = {
+        emptyDir: { medium: 'Memory', ...(bytes !== undefined && { sizeLimit: String(bytes) }) },
+      };
+      return `memory-${at}`;
+    }
+    const known = named.get(mount.volume) ?? (`volume-${at}` as const);
+    named.set(mount.volume, known);
+    volumes[known] = logsOf(environments.agent);
+    return known;
+  };
+  const mounts = mapRoles(environments, ({ mounts: list = [] }) =>
+    list.map((mount): Mounts[number] => ({
+      volume: volumeOf(mount),
+      path: mount.path,
+      ...(mount.kind === 'volume' && mount.readOnly && { readOnly: true }),
+    })),
+  );
+  return { volumes, mounts };
+}
+
+function serviceContainer(
+  spec: CompiledSpec,
+  { images, gpus, shared }: Making & { shared: Shared },
+  role: ServiceRole,
+): Working {
+  const [environment, image] = [spec.environments[role], images[role]];
+  if (!environment || !image) throw new Error(`there is no image of ${role}`);
+  const one = serviceUser(spec, role, image.config);
+  return {
+    containers: [
+      {
+        role: 'service',
+        name: role,
+        ...containerOf(environment, { image, gpus, one }),
+        mounts: [
+          { volume: `control-${role}`, path: POD_PATHS.control, readOnly: true },
+          { volume: `logs-${role}`, path: POD_PATHS.logs },
+          ...(shared.mounts[role] ?? []),
+        ],
+      },
+    ],
+    volumes: { [`control-${role}`]: CONTROL, [`logs-${role}`]: logsOf(environment) },
+  };
+}
+
+function agentContainer(
+  spec: CompiledSpec,
+  { images, gpus, shared }: Making & { shared: Shared },
+  verifiers: VerifierRole[],
+): Working {
   const image = images.agent;
   const { environment, agent, work } = spec;
   const one = agentUser(spec, image.config);
@@ -85,6 +173,7 @@ function agentContainer(spec: CompiledSpec, { images, gpus }: Making, verifiers:
           { volume: 'logs', path: POD_PATHS.logs },
           { volume: 'tests', path: POD_PATHS.tests },
           { volume: 'solution', path: POD_PATHS.solution },
+          ...shared.mounts.agent,
         ],
       },
     ],

@@ -29,7 +29,7 @@ export function tunnelledWay(
       handWith(hand, ({ env }) =>
         phases.mode === undefined || phases.mode === 'None'
           ? {}
-          : proxyVariables(FORWARDER_PORT, [...network.variables, ...Object.keys(env)]),
+          : proxyVariables(FORWARDER_PORT, [...network.variables, ...Object.keys(env)], network.local),
       ),
     async close() {
       phases.end();

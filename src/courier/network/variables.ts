@@ -6,10 +6,10 @@ type Env = Record<string, string>;
 /** What is on the Pod's own loopback is reached without the proxy. */
 const LOCAL = 'localhost,127.0.0.1,::1';
 
-/** For a proxy on 127.0.0.1; those that `taken` has in either case are left to whoever set them. */
-export function proxyVariables(port: number, taken: Iterable<string>): Env {
+/** For a proxy on 127.0.0.1; those that `taken` has in either case are left to whoever set them. `local`: other names of the Pod's own loopback. */
+export function proxyVariables(port: number, taken: Iterable<string>, local: readonly string[] = []): Env {
   const url = `http://127.0.0.1:${port}`;
-  const values = { HTTP_PROXY: url, HTTPS_PROXY: url, NO_PROXY: LOCAL };
+  const values = { HTTP_PROXY: url, HTTPS_PROXY: url, NO_PROXY: [LOCAL, ...local].join() };
   const isTaken = inEitherCase(taken);
   const both = Object.entries(values).flatMap(([name, value]) => [
     [name, value] as const,

@@ -1,4 +1,5 @@
 /** A separate verifier: in a container of its own, where nothing of the agent's is but the artifacts. */
+import { present } from '../../crds/present.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { AttemptFailure, explain, VerifierObstructed } from '../failure.ts';
 import { HandGone, type Hand } from '../hand/hand.ts';
@@ -7,6 +8,7 @@ import { within } from '../hand/within.ts';
 import { crossings, type Crossing } from '../results/crossing.ts';
 import type { Reward } from '../reward/reward.ts';
 import type { Step, VerifierPlace } from '../task/steps.ts';
+import { collectFromServices } from './artifacts.ts';
 import { prepareSurroundings, type Apart, type PhaseDeps } from './surroundings.ts';
 import { stageTests } from './stage.ts';
 import { verify } from './verifier.ts';
@@ -18,15 +20,23 @@ const END_SECONDS = 120;
  * Leaves the agent's container, once nothing in it is needed for this step: that of the only step ends, and with it all that the agent left
  * running; one that others follow in is halted until they do. Throws what counts as the agent's doing.
  */
-export async function partFromAgent({ container }: VerifierPlace, { hand, note }: PhaseDeps): Promise<void> {
-  if (container !== CONTAINERS.verifier) {
+export async function partFromAgent(step: PartingStep, deps: PhaseDeps): Promise<void> {
+  const { hand, note, services } = deps;
+  if (step.place.container !== CONTAINERS.verifier) {
     if (!(await hand.halt())) note('a process of the agent could not be halted while the verifier runs');
+    await collectFromServices(step, deps);
+    // Nobody but the agent sees services, and the verifier has the same network.
+    await services?.halt();
     return;
   }
   await hand.freeze();
   hand.exit();
   await within(END_SECONDS, hand.gone, new VerifierObstructed('it did not end'));
+  await collectFromServices(step, deps);
+  await services?.end();
 }
+
+type PartingStep = Parameters<typeof collectFromServices>[0] & { place: VerifierPlace };
 
 /** Lets the verifier judge in its own container. Throws AttemptFailure where that yields no reward, and HandGone where the container ends. */
 export async function judgeApart(
@@ -42,11 +52,12 @@ export async function judgeApart(
   await within(startSeconds, hand.ready(), new AttemptFailure('StartTimeout', never));
   apart.began = true;
   note(`container ${container} is ready`);
-  await prepareSurroundings(surroundings, { ...deps, hand });
+  const { services: _ofAgent, ...own } = deps;
+  await prepareSurroundings(surroundings, { ...own, hand });
   const checked = await hand.check({ ...verifier.command, workdir: '/' });
   const owner = 'uid' in checked ? checked.uid : 0;
   for (const doubt of doubtsOf(step)) findings.doubt(doubt);
-  await bringArtifacts(step, { hand, owner, logs: deps.paths.logs, note });
+  await bringArtifacts(step, { ...deps, hand, owner, logs: deps.paths.logs });
   try {
     if (!hasTests) await stageTests(hand, verifier.tests, { owner });
     const ground = { verifier, prior: { agentUids: [] }, background: 0 };
@@ -77,28 +88,37 @@ const doubtsOf = ({ artifacts }: Step): string[] =>
 const LOGS = '/logs/';
 
 /** Pure: what of the agent's crosses, and where it goes. What was left out for another artifact is not there. */
-export function crossingsOf({ artifacts, uncopied = [] }: Pick<Step, 'artifacts' | 'uncopied'>): Crossing[] {
+export function crossingsOf({
+  artifacts,
+  uncopied = [],
+}: Pick<Step, 'artifacts' | 'uncopied'>): (Crossing & { service?: string })[] {
   const kept = uncopied.filter(({ why, source }) => why === 'Kept' && source.startsWith(LOGS));
   return [
     { from: 'artifacts', to: '/logs/artifacts', without: artifacts.map(({ into }) => into) },
     ...kept
       .filter(({ source }) => !/^\/logs\/artifacts(\/|$)/.test(source))
       .map(({ source }) => ({ from: source.slice(LOGS.length), to: source })),
-    ...artifacts.map(({ source, into }) => ({ from: `artifacts/${into}`, to: source })),
+    ...artifacts.map(({ source, into, service }) => ({
+      from: `artifacts/${into}`,
+      to: source,
+      ...present({ service }),
+    })),
   ];
 }
 
-interface Bringing {
-  hand: Hand;
+interface Bringing extends Pick<PhaseDeps, 'hand' | 'note' | 'services'> {
   owner: number;
   /** The agent's. */
   logs: string;
-  note: (line: string) => void;
 }
 
 /** What cannot be brought is missing there, as what the agent has not made. */
-async function bringArtifacts(step: Step, { hand, owner, logs, note }: Bringing): Promise<void> {
-  for (const { crossing, found } of crossings(logs, crossingsOf(step))) {
+async function bringArtifacts(step: Step, { hand, owner, logs, note, services }: Bringing): Promise<void> {
+  const list = crossingsOf(step).map(({ service, ...crossing }): Crossing => {
+    const home = service === undefined ? undefined : services?.find(service);
+    return { ...crossing, ...present({ logs: home?.logs }) };
+  });
+  for (const { crossing, found } of crossings(logs, list)) {
     const { to } = crossing;
     for (const { path, reason } of found.skipped.slice(0, 20))
       note(`artifact ${to}: ${path} is left out (${reason})`);

@@ -1,8 +1,11 @@
 /** Waits until the services of the image are ready, with Docker's meaning of the fields. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AttemptFailure } from '../failure.ts';
-import type { Ended, Hand } from '../hand/hand.ts';
-import type { Surroundings } from '../task/steps.ts';
+import type { Healthcheck } from '../../crds/environment.ts';
+import type { Command, Ended, Hand } from '../hand/hand.ts';
+
+/** A healthcheck and what it runs. Seconds may be fractions. */
+export type Probe = Omit<Healthcheck, 'command'> & { probe: Command };
 
 export interface HealthcheckDeps {
   hand: Pick<Hand, 'run'>;
@@ -12,10 +15,7 @@ export interface HealthcheckDeps {
 }
 
 /** Resolves when a probe has passed; throws HealthcheckFailed after `retries` failures in a row outside the start period. */
-export async function awaitHealthy(
-  healthcheck: NonNullable<Surroundings['healthcheck']>,
-  { hand, note, stop }: HealthcheckDeps,
-): Promise<void> {
+export async function awaitHealthy(healthcheck: Probe, { hand, note, stop }: HealthcheckDeps): Promise<void> {
   const { probe, timeoutSeconds, startPeriodSeconds, startIntervalSeconds, intervalSeconds } = healthcheck;
   const retries = Math.max(1, healthcheck.retries);
   const began = performance.now();

@@ -10,7 +10,7 @@ import type { Step } from '../task/steps.ts';
 import { runAgent, setUpAgent } from './agent.ts';
 import { judgeApart, partFromAgent } from './apart.ts';
 import { awaitHealthy } from './healthcheck.ts';
-import { collectArtifacts } from './artifacts.ts';
+import { collectArtifacts, collectFromServices } from './artifacts.ts';
 import { prepareGround, type Prior } from './ground.ts';
 import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { PhaseDeps } from './surroundings.ts';
@@ -75,7 +75,7 @@ async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<W
   if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
   const { place } = verifier;
   if (place) {
-    await timeline.during('verifier', () => partFromAgent(place, deps));
+    await timeline.during('verifier', () => partFromAgent({ ...step, place }, deps));
     return soFar;
   }
   const reward = await timeline.during('verifier', async () => {
@@ -94,6 +94,8 @@ async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'e
   const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
   const soFar = present({ exception, usage: step.agent && usageOf(step.agent, paths.logs) });
   await collectArtifacts(step, deps);
+  // A separate verifier's agent is left first: nobody is there to meddle with what services tell.
+  if (!step.verifier?.place) await collectFromServices(step, deps);
   return soFar;
 }
 

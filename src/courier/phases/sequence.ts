@@ -68,7 +68,7 @@ export async function runSteps(
 /** Takes away what a step leaves that is not the next one's to see: its files are stored first. What runs in the container lives on. */
 async function leave(
   { name = '', agent, verifier }: Step,
-  { hand, findings, keep }: SequenceDeps,
+  { hand, findings, keep, services }: SequenceDeps,
 ): Promise<void> {
   if (!(await hand.halt()))
     findings.doubt(
@@ -79,6 +79,7 @@ async function leave(
     throw new VerifierObstructed('/tests and /logs could not be emptied after a step');
   if (!(await hand.resume()))
     findings.doubt('processes went on before the files of a step were stored, and may have changed them');
+  await services?.resume();
   if (agent && verifier && !verifier.place)
     findings.doubt(
       'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',

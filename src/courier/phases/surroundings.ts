@@ -3,6 +3,7 @@ import type { Hand } from '../hand/hand.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Timeline } from '../record/timeline.ts';
+import type { Services } from '../services/services.ts';
 import type { Surroundings } from '../task/steps.ts';
 import { demandPlace } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
@@ -27,14 +28,17 @@ export interface PhaseDeps {
   paths: { control: string; logs: string };
   /** Separate verifiers, by the name of the container. */
   apart: ReadonlyMap<string, Apart>;
+  /** Missing: main is alone. */
+  services?: Pick<Services, 'begin' | 'find' | 'halt' | 'resume' | 'end'>;
 }
 
 /** Makes the container what the image means it to be. */
 export async function prepareSurroundings(
   { seeds, entrypoint, healthcheck }: Surroundings,
-  { hand, note, stop }: PhaseDeps,
+  { hand, note, stop, services }: Omit<PhaseDeps, 'apart'>,
 ): Promise<void> {
   if (seeds) await placeSeeds(hand, seeds);
+  await services?.begin();
   if (entrypoint) {
     demandPlace(await hand.start(entrypoint), entrypoint);
     note(`entrypoint started: ${entrypoint.argv[0]}`);

@@ -18,6 +18,8 @@ export interface ArtifactEntry {
 
 /** An entry, or one that is there if files of its place are stored. */
 export type RecordedArtifact = Omit<ArtifactEntry, 'service' | 'destination' | 'status'> & {
+  /** Missing: main. */
+  service?: string;
   /** Below the Trial's prefix. */
   place: string;
   status: ArtifactEntry['status'] | 'kept';
@@ -53,7 +55,9 @@ export function artifactManifest(
   stored: readonly string[],
 ): ArtifactEntry[] {
   const copied = recorded.filter(({ status }) => status !== 'kept').map(({ place }) => place);
-  const isDeclared = recorded.some(({ source }) => source === CONVENTION.source);
+  const isDeclared = recorded.some(
+    ({ source, service }) => source === CONVENTION.source && service === undefined,
+  );
   const own = stored.filter(
     (path) => isWithin(path, 'output') && !copied.some((place) => isWithin(path, place)),
   );
@@ -67,11 +71,11 @@ function entryOf(
   stored: readonly string[],
   own: readonly string[],
 ): ArtifactEntry {
-  const { source, place, type, status, exclude } = artifact;
+  const { source, place, type, status, exclude, service = null } = artifact;
   const entry = {
     source,
     destination: place.replace(/^output(?=\/|$)/, 'artifacts'),
-    service: null,
+    service,
     exclude,
   };
   if (status !== 'kept') return { ...entry, type, status };

@@ -1,7 +1,8 @@
 /** What the containers of a Trial left in /logs, as it is to be stored. All of it is hostile: see safe-open.ts. */
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Skipped, StoredLink } from '../../wire/uploads.ts';
-import { below, lookAt, openSafely, withOpened } from './safe-open.ts';
+import { isWithin } from '../../wire/pod-paths.ts';
+import { below, lookAt, openParents, openSafely, withOpened } from './safe-open.ts';
 import { MAX_SKIPPED, Walk, type FoundFile, type Limits } from './walk.ts';
 
 export interface Collected {
@@ -47,7 +48,8 @@ export function limitsAfter({ files, links = [], folders = [] }: Stored, under: 
 }
 
 /** Where the folders of /logs go. */
-const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', artifacts: 'output' };
+const OUTPUT = 'output';
+const PLACES: Record<string, string> = { agent: 'agent', verifier: 'verifier', artifacts: OUTPUT };
 /** Where everything else goes. What lies under this name among the artifacts is skipped, so no two files have one key. */
 const REST = 'output/.logs';
 
@@ -62,11 +64,19 @@ const besideOurs = (path: string): string =>
 export interface Logs {
   agent: string;
   verifier?: string;
+  /** What the courier has copied out of services: the /logs of each, and the path below its artifacts. */
+  services?: { logs: string; into: string }[];
 }
 
 /** Everything in them that can be stored, and what was left out and why. */
-export function collectLogs({ agent: logs, verifier }: Logs, limits: Limits = LIMITS): Collected {
-  const walk = new Walk(limits, { reserved: REST, layout: true });
+export function collectLogs(
+  { agent: logs, verifier, services = [] }: Logs,
+  limits: Limits = LIMITS,
+): Collected {
+  // What main has under the name of a service's artifact is not that artifact.
+  const ofServices = (path: string): boolean =>
+    services.some(({ into }) => isWithin(path, posix.join(OUTPUT, into)));
+  const walk = new Walk(limits, { reserved: REST, layout: true, without: ofServices });
   const root = openSafely(logs, 'folder');
   // The container can take the right to read from its own folder, and has nothing stored then.
   if (typeof root === 'string')
@@ -85,22 +95,39 @@ export function collectLogs({ agent: logs, verifier }: Logs, limits: Limits = LI
     });
   });
   if (verifier !== undefined) collectVerifier(verifier, walk);
+  const more = new Walk(walk.left, { reserved: REST, layout: true });
+  for (const service of services) collectService(service, more);
+  return together(walk, more);
+}
+
+function together(...walks: Walk[]): Collected {
   const moved = <T extends { path: string }>(one: T): T => ({ ...one, path: besideOurs(one.path) });
+  const links = walks.flatMap((walk) => walk.links);
   return {
-    files: walk.files.map(moved),
-    skipped: withLinks(walk),
-    links: walk.links.map(moved),
-    folders: walk.folders.map(besideOurs),
+    files: walks.flatMap(({ files }) => files).map(moved),
+    skipped: withLinks({ skipped: walks.flatMap(({ skipped }) => skipped), links }),
+    links: links.map(moved),
+    folders: walks.flatMap(({ folders }) => folders).map(besideOurs),
   };
 }
 
 /** What was skipped, links last: should they be too many to be listed, they hide nothing else. */
-function withLinks({ skipped, links }: Walk): Skipped[] {
+function withLinks({ skipped, links }: Pick<Walk, 'skipped' | 'links'>): Skipped[] {
   const listed: Skipped[] = links
     .slice(0, Math.max(0, MAX_SKIPPED - skipped.length))
     .map(({ path }) => ({ path, reason: 'Symlink' }));
   const isWhole = listed.length === links.length || skipped.length > MAX_SKIPPED;
   return [...skipped, ...listed, ...(isWhole ? [] : [{ path: 'and more', reason: 'Symlink' as const }])];
+}
+
+/** Only what was asked for: the service writes there, too. */
+function collectService({ logs, into }: { logs: string; into: string }, walk: Walk): void {
+  const name = posix.basename(into);
+  openParents(logs, posix.join('artifacts', posix.dirname(into)).split('/'), (folder) => {
+    if (lookAt(below(folder, name)) === 'Missing') return;
+    const source = join(logs, 'artifacts', into);
+    walk.entry({ folder, name, source, path: posix.join(OUTPUT, into), depth: 1 });
+  });
 }
 
 /** A separate verifier's own folder alone: the rest of its /logs is the agent's again, or nobody's. */

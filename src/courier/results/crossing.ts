@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 import { isWithin } from '../../wire/pod-paths.ts';
 import type { Skipped } from '../../wire/uploads.ts';
 import { bodyOf } from './contents.ts';
-import { below, lookAt, openSafely, withOpened } from './safe-open.ts';
+import { below, lookAt, openParents } from './safe-open.ts';
 import { tarOf, type TarEntry } from './tar.ts';
 import { LIMITS } from './collect.ts';
 import { Walk, type Limits } from './walk.ts';
@@ -18,6 +18,8 @@ export interface Crossing {
   from: string;
   without?: string[];
   to: string;
+  /** The /logs that it is in, where these are not the agent's. */
+  logs?: string;
 }
 
 /** What was found of a crossing; undefined where there is nothing. */
@@ -41,7 +43,7 @@ export function* crossings(
     // Not even made anew: the image may have the tests there.
     if (isReserved(crossing.to)) continue;
     const walk = walkOf(crossing, limits);
-    const found = find(logs, crossing, walk);
+    const found = find(crossing.logs ?? logs, crossing, walk);
     limits = walk.left;
     if (found) yield { crossing, found };
   }
@@ -99,17 +101,4 @@ function find(logs: string, { from, to }: Crossing, walk: Walk): Found | undefin
 function staysWithin(root: string, path: string, target: string): boolean {
   const leadsTo = posix.relative(root, posix.join(posix.dirname(path), target));
   return !posix.isAbsolute(target) && target !== '' && !/^\.\.(\/|$)/.test(leadsTo);
-}
-
-/** Opens folder after folder, none of which may be a link. */
-function openParents<T>(logs: string, [first, ...rest]: string[], use: (folder: number) => T): T | undefined {
-  const into = (path: string, segments: string[]): T | undefined => {
-    const opened = openSafely(path, 'folder');
-    if (typeof opened === 'string') return undefined;
-    return withOpened(opened, ({ fd }) => {
-      const [next, ...others] = segments;
-      return next === undefined ? use(fd) : into(below(fd, next), others);
-    });
-  };
-  return into(logs, first === undefined || first === '.' ? rest : [first, ...rest]);
 }

@@ -65,3 +65,20 @@ export function withOpened<T>(opened: Opened, use: (opened: Opened) => T): T {
     closeSync(opened.fd);
   }
 }
+
+/** Opens folder after folder, none of which may be a link. */
+export function openParents<T>(
+  logs: string,
+  [first, ...rest]: string[],
+  use: (folder: number) => T,
+): T | undefined {
+  const into = (path: string, segments: string[]): T | undefined => {
+    const opened = openSafely(path, 'folder');
+    if (typeof opened === 'string') return undefined;
+    return withOpened(opened, ({ fd }) => {
+      const [next, ...others] = segments;
+      return next === undefined ? use(fd) : into(below(fd, next), others);
+    });
+  };
+  return into(logs, first === undefined || first === '.' ? rest : [first, ...rest]);
+}

@@ -29,10 +29,23 @@ interface KeepDeps extends UploadOptions {
 }
 
 /** Where the files of a step lie; without a name, of the only one. */
-export function logsOf({ steps }: Assignment, name: string | undefined, paths: Settings['paths']): Logs {
-  const { verifier } = steps.find((step) => step.name === name) ?? {};
-  const volumes = verifier?.place && paths.verifiers[verifier.place.container];
-  return { agent: paths.logs, ...(volumes && { verifier: volumes.logs }) };
+export function logsOf(
+  { steps, services = [] }: Assignment,
+  name: string | undefined,
+  paths: Settings['paths'],
+): Logs {
+  const { verifier, artifacts = [] } = steps.find((step) => step.name === name) ?? {};
+  const volumes = verifier?.place && paths.beside[verifier.place.container];
+  const copied = artifacts.flatMap(({ service, into }) => {
+    const { container = '' } = services.find((one) => one.name === service) ?? {};
+    const logs = paths.beside[container]?.logs;
+    return logs === undefined ? [] : [{ logs, into }];
+  });
+  return {
+    agent: paths.logs,
+    ...(volumes && { verifier: volumes.logs }),
+    ...(copied.length > 0 && { services: copied }),
+  };
 }
 
 export interface StoreDeps extends Omit<KeepDeps, 'logs'> {

@@ -9,15 +9,18 @@ import { present } from '../../crds/present.ts';
 import type {
   ArtifactCopy,
   AssignedPlace,
+  AssignedService,
   AssignedStep,
   AssignedVariable,
   Assignment,
+  Hook,
   UncopiedArtifact,
 } from '../../wire/assignment.ts';
 import { POD_PATHS } from '../../wire/pod-paths.ts';
 import { SETUP } from '../../tasks/step-files.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
+import type { Service } from '../services/service.ts';
 import { scriptCommand } from './interpreter.ts';
 import type { ReadyStep, ReadyTask } from './ready-task.ts';
 
@@ -36,6 +39,9 @@ export interface Seeds {
 }
 
 export type Probed = Healthcheck & { probe: Command };
+
+/** A command between agent and verifier. `service`: where it runs, if that is not main. */
+export type StepHook = Limited & { service?: string };
 
 /** What happens once, before the first step. */
 export interface Surroundings {
@@ -85,7 +91,7 @@ export interface Step {
   /** What the agent leaves running is ended before the tests appear. */
   stopBackground: boolean;
   /** Run after the agent, before the artifacts are copied. */
-  hooks: Limited[];
+  hooks: StepHook[];
   artifacts: ArtifactCopy[];
   uncopied?: UncopiedArtifact[];
   /** Copies them: the agent's user, because the agent chooses what lies there. */
@@ -103,6 +109,8 @@ export interface Step {
 
 export interface Sequence {
   surroundings: Surroundings;
+  /** Of docker-compose.yaml, in the order in which they begin; missing: the task has none. */
+  services?: Service[];
   steps: Step[];
   rewardStrategy: Assignment['rewardStrategy'];
 }
@@ -126,13 +134,20 @@ export function sequenceOf(assignment: Assignment, task: ReadyTask, secrets: Env
     const { setup, ...made } = stepOf(step, task.steps[index] ?? NOTHING, around);
     return index === 0 && setup ? { setup, ...made } : made;
   });
-  return { surroundings: surroundingsOf(assignment, task), steps, rewardStrategy };
+  const services = assignment.services?.map((service) => serviceOf(service, task.folder));
+  return {
+    surroundings: surroundingsOf(assignment, task),
+    ...present({ services }),
+    steps,
+    rewardStrategy,
+  };
 }
 
 const NOTHING: ReadyStep = { solution: '', tests: [], setup: false };
 
 /** What all commands share. */
-type Around = Pick<Assignment, 'workdir' | 'user' | 'seeds'> & Pick<ReadyTask, 'folder'> & { secrets: Env };
+type Around = Pick<Assignment, 'workdir' | 'user' | 'seeds' | 'services'> &
+  Pick<ReadyTask, 'folder'> & { secrets: Env };
 
 const limited = (command: Command, limitSeconds: number | undefined): Limited =>
   limitSeconds === undefined ? { command } : { command, limitSeconds };
@@ -153,18 +168,32 @@ function surroundingsOf(
     workdir,
     user,
     healthcheck,
-  }: Omit<AssignedPlace, 'container' | 'hasTests' | 'startSeconds'> & Pick<Assignment, 'seeds'>,
+    services,
+  }: Omit<AssignedPlace, 'container' | 'hasTests' | 'startSeconds'> & Pick<Assignment, 'seeds' | 'services'>,
   { folder }: Pick<ReadyTask, 'folder'>,
 ): Surroundings {
   return {
     ...(seeds && { seeds: { from: join(folder, CONTEXT), to: workdir } }),
-    // As Harbor runs it: the image's command gives way to one that only keeps the container alive.
-    ...(entrypoint.length > 0 && {
-      entrypoint: { argv: [...entrypoint, 'sh', '-c', 'sleep infinity'], user, workdir, env: {} },
-    }),
+    // As Harbor runs it: the image's command gives way to one that only keeps the container alive. Among services main begins as one of them.
+    ...(entrypoint.length > 0 &&
+      !services && {
+        entrypoint: { argv: [...entrypoint, 'sh', '-c', 'sleep infinity'], user, workdir, env: {} },
+      }),
     ...(healthcheck && {
       healthcheck: probed(healthcheck, { workdir, user }),
     }),
+  };
+}
+
+/** A service’s image is begun as it is; that of main, as Harbor does. */
+function serviceOf({ argv, healthcheck, copies, ...service }: AssignedService, folder: string): Service {
+  const { user, workdir } = service;
+  const own = { user, workdir, env: {} };
+  return {
+    ...service,
+    ...(argv.length > 0 && { command: { ...own, argv } }),
+    copies: copies.map(({ from, to }) => ({ from: join(folder, from), to })),
+    ...(healthcheck && { healthcheck: { ...healthcheck, probe: { ...own, argv: healthcheck.argv } } }),
   };
 }
 
@@ -185,14 +214,20 @@ function stepOf(assigned: AssignedStep, ready: ReadyStep, around: Around): Step 
     }),
     ...agentPartsOf(agent, ready, around),
     stopBackground: agent.backgroundProcesses === 'Stop',
-    hooks: hooks.map(({ command, timeoutSeconds, user = around.user }) =>
-      limited(shellCommand(command, { ...around, user }), timeoutSeconds),
-    ),
+    hooks: hooks.map((hook) => hookOf(hook, around)),
     artifacts,
     ...present({ uncopied }),
     artifactsUser: agentFacts(agent.name)?.reads === 'nothing' ? around.user : agent.user,
     ...(verifier && { verifier: verifierOf(verifier, ready, around) }),
   };
+}
+
+/** In a service it runs as that service’s user and where its image says, by `sh` as in Harbor. */
+function hookOf({ command, timeoutSeconds, user, service }: Hook, around: Around): StepHook {
+  const place = around.services?.find(({ name }) => name === service) ?? around;
+  const { user: own, workdir } = place;
+  const run = shellCommand(command, { workdir, user: user ?? own });
+  return { ...limited(run, timeoutSeconds), ...present({ service }) };
 }
 
 function workdirOf(

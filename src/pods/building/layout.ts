@@ -38,6 +38,7 @@ export const ROLES = {
   },
   task: { place: 'main', runs: 'image', ownMemory: SBD_MEMORY },
   verifier: { place: 'main', runs: 'image', ownMemory: SBD_MEMORY },
+  service: { place: 'sidecar', runs: 'image', ownMemory: SBD_MEMORY },
   context: { place: 'init', runs: 'ours', resources: BUILDING },
   build: { place: 'main', runs: 'ours', resources: BUILDING },
 } as const satisfies Record<Role, Traits>;

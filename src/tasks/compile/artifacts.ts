@@ -1,9 +1,11 @@
 /** Files of the container that are to be kept under `output/`. */
 import { posix } from 'node:path';
+import { present } from '../../crds/present.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { ArtifactCopy, UncopiedArtifact } from '../../wire/assignment.ts';
 import { isWithin, POD_PATHS } from '../../wire/pod-paths.ts';
 import { artifactPlace } from '../artifact-place.ts';
+import { besideMain } from './of-task.ts';
 
 type Artifact = NonNullable<TrialSpec['artifacts']>[number];
 
@@ -23,11 +25,12 @@ const isKept = (source: string): boolean =>
 /** What is to be copied of a list of artifacts. A relative source stays one: what it is relative to only the image may say. */
 export function artifactCopies(list: readonly Artifact[]): Artifacts {
   const found: Artifacts = { artifacts: [], uncopied: [], notes: [], faults: [] };
-  for (const { source, destination, exclude } of list) {
+  for (const { source, destination, exclude, service: named } of list) {
+    const service = besideMain(named);
     const from = posix.normalize(source).replace(/(.)\/$/, '$1');
     const into = artifactPlace(from, destination);
-    const copy = { source: from, into, ...(exclude?.length && { exclude }) };
-    if (destination === undefined && isKept(from)) keep(copy, found);
+    const copy = { source: from, into, ...present({ service }), ...(exclude?.length && { exclude }) };
+    if (destination === undefined && service === undefined && isKept(from)) keep(copy, found);
     else if (isUnderOutput(into, from)) claim(copy, found);
     else
       found.faults.push(
@@ -52,16 +55,17 @@ function placeOfLogs(path: string): string {
 
 /** The first has its place, with all above and below it. */
 function claim(copy: ArtifactCopy, { artifacts, uncopied, notes }: Artifacts): void {
-  const { source, into } = copy;
+  const { source, into, service } = copy;
   const prior = artifacts.find((one) => isWithin(into, one.into) || isWithin(one.into, into));
   if (!prior) return void artifacts.push(copy);
-  uncopied.push({ source, place: posix.join('output', into), why: 'Skipped' });
+  uncopied.push({ source, ...present({ service }), place: posix.join('output', into), why: 'Skipped' });
   if (!isCovered(copy, prior))
     notes.push(`artifact ${source} is left out: ${prior.source} goes to output/${prior.into}`);
 }
 
 /** Whether the prior one brings all of it to the very same place. */
-function isCovered({ source, into, exclude = [] }: ArtifactCopy, prior: ArtifactCopy): boolean {
+function isCovered({ source, into, service, exclude = [] }: ArtifactCopy, prior: ArtifactCopy): boolean {
+  if (service !== prior.service) return false;
   const { exclude: without = [] } = prior;
   if (source === prior.source && into === prior.into) return String(without) === String(exclude);
   const rest = posix.relative(prior.source, source);

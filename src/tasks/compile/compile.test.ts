@@ -46,6 +46,7 @@ describe('compile', () => {
           env: [],
         },
       },
+      services: [],
       steps: [
         {
           agent: { name: 'oracle', setupTimeoutSeconds: 360, env: [] },

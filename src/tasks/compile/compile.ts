@@ -15,7 +15,15 @@ import {
   tooManyVariables,
   unsupportedProblems,
 } from './problems.ts';
-import { completeResources } from './resources.ts';
+import { completeResources, mainResources } from './resources.ts';
+import {
+  composedOf,
+  mainImage,
+  ownEnvironment,
+  servicesOf,
+  unknownServices,
+  type Composed,
+} from './services.ts';
 import { stepsOf, unknownSteps, type MadeStep } from './steps.ts';
 import { toolsFor } from './tools.ts';
 import type {
@@ -33,7 +41,10 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
   const spec = given.regrade ? withoutAgent(given) : given;
   const { config } = task;
   const variables = tableOf(config.environment.env);
-  const environment = environmentFor(spec, task, variables.env);
+  const composed = composedOf(task, merged(spec.environment.env, variables.env));
+  const environment = environmentFor(spec, task, { env: variables.env, composed });
+  // What the agent left is there without what was beside it.
+  const beside = spec.regrade ? NOTHING : servicesOf(composed, { spec, task, agent: environment });
   const [first, ...others] = stepsOf({ spec, task, environment, defaults });
   const all = [first, ...others];
   const { rewardStrategy = config.multi_step_reward_strategy === 'final' ? 'Final' : 'Mean' } = spec;
@@ -46,7 +57,8 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
     agent: { ...step.agent, ...tools.given },
   });
   return {
-    environments: { agent: environment, ...verifierEnvironments(all) },
+    environments: { agent: environment, ...verifierEnvironments(all), ...beside.environments },
+    services: beside.services,
     ...(hasSeeds(task) && { seeds: true }),
     steps: [equipped(first.step), ...others.map(({ step }) => equipped(step))],
     rewardStrategy,
@@ -54,6 +66,12 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
     notes: [...new Set(all.flatMap(({ notes }) => notes))],
     problems: onceEach([
       ...unsupportedProblems(task),
+      ...composed.problems,
+      ...beside.problems,
+      ...unknownServices(
+        all.map(({ step }) => step),
+        composed,
+      ),
       ...unknownSteps(spec, config),
       ...badHosts(spec),
       ...all.flatMap(({ step: { name, verifier }, environment: own }) =>
@@ -65,7 +83,7 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
       ...tools.problems,
       ...all.flatMap(({ problems }) => problems),
       ...(spec.regrade ? all.flatMap(({ step }) => notSeparate(step)) : []),
-      ...tooManyVariables(tablesOf(config)),
+      ...tooManyVariables([...tablesOf(config), ...composed.services]),
     ]),
   };
 }
@@ -79,6 +97,8 @@ function withoutAgent({ agent, steps, ...spec }: TrialSpec): TrialSpec {
     ...(steps && { steps: steps.map(({ agent: _agent, ...step }) => step) }),
   };
 }
+
+const NOTHING: ReturnType<typeof servicesOf> = { environments: {}, services: [], problems: [] };
 
 const verifierEnvironments = (
   steps: Pick<MadeStep, 'step' | 'environment'>[],
@@ -98,24 +118,35 @@ const tablesOf = ({ environment, solution, verifier, steps = [] }: TaskConfig): 
 const hasImage = ({ image, buildRef, build }: TrialSpec['environment']): boolean =>
   (image ?? buildRef ?? build) !== undefined;
 
+/** Of Trial, then of task.toml, then of what the compose file says of main; of amounts and image that goes before task.toml, as in Harbor. */
 function environmentFor(
-  { environment: own, task: { name } }: TrialSpec,
+  spec: TrialSpec,
   task: CompilableTask,
-  env: EnvVar[],
+  { env, composed }: { env: EnvVar[]; composed: Composed },
 ): CompiledEnvironment {
+  const { environment: own } = spec;
   const ofTask = environmentOf(task.config.environment);
-  return {
-    ...(hasImage(own) ? {} : imageOf(task, name)),
+  const environment = {
+    ...(hasImage(own) ? {} : (mainImage(composed, spec, task) ?? imageOf(task, spec.task.name))),
     ...ofTask,
     ...own,
     resources: completeResources(own.resources, ofTask.resources),
     env: merged(own.env, env),
   };
+  const { main } = composed;
+  if (!main) return environment;
+  return {
+    ...ownEnvironment(main),
+    ...environment,
+    allowPrivilegeEscalation: own.allowPrivilegeEscalation && !main.noNewPrivileges,
+    resources: completeResources(own.resources, mainResources(main.resources, ofTask.resources)),
+    env: merged(environment.env, main.env),
+  };
 }
 
 /** The Trial's spec with everything said, for one step, else the first. */
 export function filledIn(spec: TrialSpec, compiled: Compiled, step = compiled.steps[0]): CompiledSpec {
-  const { environments, steps } = compiled;
+  const { environments, steps, services } = compiled;
   return {
     ...spec,
     environment: environments.agent,
@@ -123,6 +154,7 @@ export function filledIn(spec: TrialSpec, compiled: Compiled, step = compiled.st
     agent: step.agent,
     verifier: step.verifier,
     work: steps,
+    services,
   };
 }
 

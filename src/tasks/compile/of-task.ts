@@ -4,6 +4,7 @@ import type { EnvVar, Healthcheck } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import { BuildTemplate } from '../../crds/task-build.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
+import { MAIN } from '../compose/compose.ts';
 import { CONTEXT, hasFile } from '../task.ts';
 import type { EnvironmentConfig, TaskConfig } from '../toml/schema.ts';
 import { resolveEnv, type MissingVariable } from '../toml/variables.ts';
@@ -93,6 +94,10 @@ export const phaseOf = (said: { timeout_sec?: number; user?: User } = {}) =>
     user: userOf(said),
   });
 
+/** Missing: main. */
+export const besideMain = (service: string | undefined): string | undefined =>
+  service === MAIN ? undefined : service;
+
 /** Artifacts of a task or of one of its steps. */
 export const artifactsOf = (
   { artifacts }: Pick<TaskConfig, 'artifacts'> = { artifacts: [] },
@@ -102,7 +107,7 @@ export const artifactsOf = (
       ? { source: artifact }
       : {
           source: artifact.source,
-          ...present({ destination: artifact.destination }),
+          ...present({ destination: artifact.destination, service: besideMain(artifact.service) }),
           ...(artifact.exclude?.length && { exclude: artifact.exclude }),
         },
   );

@@ -3,7 +3,7 @@ import { agentFacts } from '../../crds/agents.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { SOLVE, stepFiles } from '../step-files.ts';
 import { hasFile } from '../task.ts';
-import { unsupportedParts } from '../unsupported.ts';
+import { unrunFiles, unsupportedFields } from '../unsupported.ts';
 import type { Table } from './of-task.ts';
 import type { CompilableTask, CompiledStep, CompileProblem } from './types.ts';
 
@@ -15,7 +15,7 @@ export const invalid = (field: string, message: string): CompileProblem => ({
 
 /** What the task asks for and this version does not run. */
 export const unsupportedProblems = (task: CompilableTask): CompileProblem[] =>
-  unsupportedParts(task).map(({ field, reason }) => ({
+  [...unsupportedFields(task.config), ...unrunFiles(task)].map(({ field, reason }) => ({
     reason: 'TaskUnsupported',
     field,
     message: `${field}: ${reason}`,
@@ -59,6 +59,20 @@ export const badDefault = (message: string): CompileProblem => ({
   message,
 });
 
+export const testsComposed = (): CompileProblem => ({
+  reason: 'TaskUnsupported',
+  field: 'verifier',
+  message:
+    'a separate verifier with a docker-compose.yaml of its own is not supported: give its container a Dockerfile or docker_image',
+});
+
+export const servicesApart = (): CompileProblem => ({
+  reason: 'TaskUnsupported',
+  field: 'verifier',
+  message:
+    'a separate verifier in the image of environment/ would have all services of docker-compose.yaml once more, which is not supported: give its container a Dockerfile under tests/ or docker_image, or let it share the agent’s',
+});
+
 export const badArtifact = (message: string): CompileProblem => invalid('artifacts', message);
 
 /** Nothing is left of the container that a shared verifier judges in. */
@@ -77,7 +91,7 @@ export const notSeparate = ({ name, verifier }: Pick<CompiledStep, 'name' | 'ver
 const VARIABLES_MAX_BYTES = 128 * 1024;
 
 /** Variables of the task that are too large together. */
-export function tooManyVariables(tables: readonly Table[]): CompileProblem[] {
+export function tooManyVariables(tables: readonly Pick<Table, 'env'>[]): CompileProblem[] {
   const variables = tables.flatMap(({ env }) => env);
   const bytes = variables.reduce(
     (sum, { name, value = '' }) => sum + Buffer.byteLength(name) + Buffer.byteLength(value),

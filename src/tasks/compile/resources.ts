@@ -1,7 +1,9 @@
 /** Requests and limits of the task container. */
 import { amountOf } from '../../crds/refusals.ts';
 import type { Environment } from '../../crds/environment.ts';
+import { present } from '../../crds/present.ts';
 import type { Quantity } from '../../crds/schema.ts';
+import type { ComposeResources } from '../compose/types.ts';
 import type { EnvironmentConfig } from '../toml/schema.ts';
 import type { CompleteResources } from './types.ts';
 
@@ -68,3 +70,51 @@ const lesser = (amount: Quantity, limit: Quantity | undefined): Quantity =>
 
 const greater = (amount: Quantity | undefined, request: Quantity): Quantity | undefined =>
   amount !== undefined && amountOf(request) > amountOf(amount) ? request : amount;
+
+/** What a service beside main gets where the file says nothing: databases and web servers of tasks are small. */
+export const SERVICE_RESOURCES = {
+  requests: { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '256Mi' },
+  limits: { 'ephemeral-storage': '8Gi' },
+} as const;
+
+/** Of a service beside main. Limits hold as the file says them; what is set aside is what it reserves, else little. */
+export function serviceResources(said: ComposeResources): CompleteResources {
+  const { requests, limits } = composeAmounts(said);
+  const request = (name: 'cpu' | 'memory'): Quantity =>
+    requests[name] ?? lesser(SERVICE_RESOURCES.requests[name], limits[name]);
+  const disk = SERVICE_RESOURCES.requests['ephemeral-storage'];
+  return {
+    requests: { cpu: request('cpu'), memory: request('memory'), 'ephemeral-storage': disk },
+    limits: { ...limits, ...SERVICE_RESOURCES.limits },
+  };
+}
+
+/** Of main: what its file says, then what task.toml does, as in Harbor. */
+export const mainResources = (said: ComposeResources, ofTask: Amounts = {}): Amounts => {
+  const { requests, limits } = composeAmounts(said);
+  const own = new Set([...Object.keys(requests), ...Object.keys(limits)]);
+  const others = (amounts: Record<string, Quantity | undefined> = {}) =>
+    Object.fromEntries(Object.entries(amounts).filter(([name]) => !own.has(name)));
+  return {
+    requests: { ...others(ofTask.requests), ...requests },
+    limits: { ...others(ofTask.limits), ...limits },
+  };
+};
+
+/** A reservation beyond the limit would be refused as late as in the Job. */
+function composeAmounts({ limits, reservations }: ComposeResources): {
+  requests: { cpu?: string; memory?: string };
+  limits: { cpu?: string; memory?: string };
+} {
+  const within = (amount: number | undefined, limit: number | undefined): number | undefined =>
+    amount === undefined ? undefined : Math.min(amount, limit ?? amount);
+  const cores = (cpus: number | undefined) => (cpus === undefined ? undefined : `${Math.ceil(cpus * 1000)}m`);
+  const bytes = (memory: number | undefined) => (memory === undefined ? undefined : String(memory));
+  return {
+    requests: present({
+      cpu: cores(within(reservations.cpus, limits.cpus)),
+      memory: bytes(within(reservations.memory, limits.memory)),
+    }),
+    limits: present({ cpu: cores(limits.cpus), memory: bytes(limits.memory) }),
+  };
+}

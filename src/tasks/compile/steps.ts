@@ -7,7 +7,7 @@ import type { Hook } from '../../wire/assignment.ts';
 import { POD_PATHS } from '../../wire/pod-paths.ts';
 import type { StepConfig, TaskConfig } from '../toml/schema.ts';
 import { artifactCopies } from './artifacts.ts';
-import { artifactsOf, healthcheckOf, merged, phaseOf, tableOf, userOf } from './of-task.ts';
+import { artifactsOf, besideMain, healthcheckOf, merged, phaseOf, tableOf, userOf } from './of-task.ts';
 import { networksOf } from './network.ts';
 import { badArtifact, badDefault, invalid, openVariables } from './problems.ts';
 import type {
@@ -167,7 +167,7 @@ const hooksOf = (said: Pick<StepConfig, 'verifier'> | undefined): Hook[] =>
   (said?.verifier.collect ?? []).map(({ command, timeout_sec: timeoutSeconds, ...hook }) => ({
     command,
     timeoutSeconds,
-    ...present({ user: userOf(hook) }),
+    ...present({ user: userOf(hook), service: besideMain(hook.service) }),
   }));
 
 /** A number is the least `reward`. */

@@ -12,7 +12,7 @@
  *
  * | value | Trial (`spec`) | task.toml | else |
  * |---|---|---|---|
- * | image | `environment.image`, `buildRef`, `build` | `environment.docker_image` | a build of `context.zip` |
+ * | image | `environment.image`, `buildRef`, `build` | `build` of main, then its `image`, then `environment.docker_image` | a build of `context.zip` |
  * | request and limit of cpu, memory, disk; each pair as a whole | `environment.resources` | `environment.cpus`, `memory_mb`, `storage_mb` | 500m, 512Mi, 8Gi of at most 16Gi |
  * | GPUs, their types, workdir, healthcheck | `environment` | `environment` | none, any, the image's, none |
  * | a variable of all phases | `environment.env` | `environment.env` | |
@@ -42,12 +42,13 @@ import type { McpServer } from '../../crds/agents.ts';
 import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import type { Quantity } from '../../crds/schema.ts';
-import type { ByRole, VerifierRole } from '../../crds/trial-status.ts';
+import type { ByRole, ServiceRole, VerifierRole } from '../../crds/trial-status.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
 import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { NetworkPhase, PhaseNetwork } from '../../wire/network.ts';
 import type { ComposeSource } from '../compose/document.ts';
+import type { ComposeMount, ComposeService } from '../compose/types.ts';
 import type { Problem } from '../toml/problems.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 
@@ -66,7 +67,7 @@ export interface CompilableTask {
   version?: string;
   /** Of its environment. Missing where there is none. */
   context?: StoredContext;
-  /** Of each folder of tests with a Dockerfile. */
+  /** Of each other folder that an image is built of, with its closing slash: tests with a Dockerfile, and those that the compose file names. */
   testContexts?: Record<string, StoredContext>;
   /** Its docker-compose.yaml. */
   compose?: ComposeSource;
@@ -90,7 +91,23 @@ export type CompiledEnvironment = Omit<Environment, 'resources' | 'env'> & {
   env: EnvVar[];
   /** Of a separate verifier: its image has the tests. */
   hasTests?: true;
+  /** Of docker-compose.yaml. */
+  mounts?: EnvironmentMount[];
 };
+
+/** A volume is one folder for all that name it. */
+export type EnvironmentMount = Exclude<ComposeMount, { kind: 'copy' }>;
+
+/** A service of docker-compose.yaml, main among them. What its container is made of is in `environments`. */
+export interface CompiledService extends Pick<
+  ComposeService,
+  'name' | 'names' | 'entrypoint' | 'command' | 'healthcheck' | 'dependsOn' | 'restart'
+> {
+  /** Missing: of main, which is the agent's. */
+  role?: ServiceRole;
+  /** Files and folders of the task that it finds in its container. */
+  copies: { from: string; to: string }[];
+}
 
 /** `skillsDir` is a path in the container, absolute or relative to the workdir. Both are missing for an agent that ignores them. */
 export type CompiledAgent = TrialSpec['agent'] & {
@@ -134,6 +151,8 @@ export interface CompileProblem extends Problem {
 export interface Compiled {
   /** By role: `agent` is the container that agent and shared verifiers work in; each separate verifier has one of its own. */
   environments: ByRole<CompiledEnvironment>;
+  /** Of docker-compose.yaml, in the order in which they start, main among them; empty for a task without it. */
+  services: CompiledService[];
   /** The files of `environment/` are put into the agent's working directory. */
   seeds?: true;
   /** In their order; a task without `[[steps]]` has one. */
@@ -157,4 +176,5 @@ export type CompiledSpec = TrialSpec & {
   verifier: CompiledVerifier;
   /** What is done in it. */
   work: Compiled['steps'];
+  services: CompiledService[];
 };

@@ -4,10 +4,11 @@ import { present } from '../../crds/present.ts';
 import { BuildTemplate } from '../../crds/task-build.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
+import { supposedCompose } from '../compose/of-task.ts';
 import { hasFile, TESTS } from '../task.ts';
 import type { EnvironmentConfig, StepConfig, TaskConfig, VerifierConfig } from '../toml/schema.ts';
 import { environmentOf, merged, tableOf } from './of-task.ts';
-import { noVerifierImage, openVariables } from './problems.ts';
+import { noVerifierImage, openVariables, servicesApart, testsComposed } from './problems.ts';
 import { completeResources } from './resources.ts';
 import type {
   CompilableTask,
@@ -57,14 +58,18 @@ interface Made {
  */
 export function verifierEnvironment({ spec, task, ofTask, agent }: Asked): Made {
   const table = ofTask?.verifier.environment ?? task.config.verifier.environment;
-  const { image: _image, build: _build, buildRef: _buildRef, ...rest } = agent;
+  const { image: _image, build: _build, buildRef: _buildRef, mounts: _mounts, ...rest } = agent;
   const { environment, problems } = table
     ? ownEnvironment(rest, table, spec)
     : { environment: rest, problems: [] };
   const image = imageFor(spec, task, ofTask);
   if (image === 'unstored') return { environment, problems: [...problems, noVerifierImage()] };
+  if (image === 'composed') return { environment, problems: [...problems, testsComposed()] };
   if (image) return { environment: { ...environment, ...image, hasTests: true }, problems };
-  return { environment: { ...environment, ...imageFields(agent) }, problems };
+  return {
+    environment: { ...environment, ...imageFields(agent) },
+    problems: [...problems, ...(hasServices(task) ? [servicesApart()] : [])],
+  };
 }
 
 const imageFields = ({ image, build, buildRef }: CompiledEnvironment) => present({ image, build, buildRef });
@@ -93,29 +98,40 @@ function ownEnvironment(agent: CompiledEnvironment, table: EnvironmentConfig, { 
 
 type Image = Pick<CompiledEnvironment, 'image' | 'build'>;
 
-/** Of the images that have the tests; undefined where there is none. `unstored`: one would be built, and its context is nowhere. */
+/** In Harbor it would have services of its own. */
+const hasServices = (task: CompilableTask): boolean => (supposedCompose(task)?.services.length ?? 0) > 1;
+
+/**
+ * Of the images that have the tests; undefined where there is none. `unstored`: one would be built, and its context is nowhere; `composed`: it
+ * would have services of its own.
+ */
 function imageFor(
   { verifier: { image, build }, task: { name } }: TrialSpec,
   task: CompilableTask,
   ofTask: StepConfig | undefined,
-): Image | 'unstored' | undefined {
+): Image | 'unstored' | 'composed' | undefined {
   if (image !== undefined) return { image };
   if (build) return { build };
-  const { verifier } = task.config;
-  const places = [
-    ...(ofTask
-      ? [{ environment: ofTask.verifier.environment, folder: `steps/${ofTask.name}/${TESTS}` }]
-      : []),
-    { environment: verifier.environment, folder: TESTS },
-  ];
-  for (const { environment, folder } of places) {
+  for (const { environment, folder } of placesOf(task, ofTask)) {
     if (environment?.docker_image !== undefined) return { image: environment.docker_image };
+    if (hasFile(task, `${folder}docker-compose.yaml`)) return 'composed';
     if (!hasFile(task, `${folder}Dockerfile`)) continue;
     const context = task.testContexts?.[folder];
     return context ? { build: buildOf(context, name, environment) } : 'unstored';
   }
   return undefined;
 }
+
+interface Place {
+  environment: EnvironmentConfig | undefined;
+  /** Of the tests. */
+  folder: string;
+}
+
+const placesOf = ({ config: { verifier } }: CompilableTask, ofTask: StepConfig | undefined): Place[] => [
+  ...(ofTask ? [{ environment: ofTask.verifier.environment, folder: `steps/${ofTask.name}/${TESTS}` }] : []),
+  { environment: verifier.environment, folder: TESTS },
+];
 
 function buildOf(
   context: StoredContext,

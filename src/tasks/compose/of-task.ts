@@ -1,5 +1,5 @@
 /** The docker-compose.yaml of a task, before anybody runs it. */
-import { CONTEXT, hasFile } from '../task.ts';
+import { hasFile } from '../task.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { templateOf } from '../toml/variables.ts';
 import { composeOf } from './compose.ts';
@@ -32,7 +32,7 @@ export function composeProblems(task: WithCompose): ComposeProblem[] {
   return supposedCompose(task)?.problems ?? [notStored()];
 }
 
-const notStored = (): ComposeProblem => ({
+export const notStored = (): ComposeProblem => ({
   kind: 'invalid',
   field: '',
   says: 'it was not stored with the task; store the task again with sb task push or sb cloud run',
@@ -67,13 +67,9 @@ const missing = ({ name }: ComposeService, key: string, says: string): ComposePr
   says,
 });
 
-/** Folders that images of services are built of, other than all of `environment/`, each with its closing slash. */
+/** Folders that images of services are built of, each with its closing slash. */
 export const composeContexts = (task: WithCompose): string[] => [
-  ...new Set(
-    (supposedCompose(task)?.services ?? []).flatMap(({ build }) =>
-      build && build.context !== CONTEXT ? [build.context] : [],
-    ),
-  ),
+  ...new Set((supposedCompose(task)?.services ?? []).flatMap(({ build }) => build?.context ?? [])),
 ];
 
 /** As one sentence: the field, and what is wrong with it. */

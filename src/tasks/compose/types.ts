@@ -1,5 +1,6 @@
 /** What a task's docker-compose.yaml comes to: see `compose.ts`. */
 import type { EnvVar } from '../../crds/environment.ts';
+import type { AssignedDependency, AssignedRestart, AssignedService } from '../../wire/assignment.ts';
 
 /** Why a file cannot be run. */
 export interface ComposeProblem {
@@ -26,23 +27,16 @@ export interface ComposeBuild {
   args: Record<string, string>;
 }
 
-/** Seconds may be fractions. */
-export interface ComposeHealthcheck {
-  argv: string[];
-  intervalSeconds: number;
-  timeoutSeconds: number;
-  startPeriodSeconds: number;
-  startIntervalSeconds: number;
-  retries: number;
-}
+export type ComposeHealthcheck = NonNullable<AssignedService['healthcheck']>;
 
-export const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const;
-export type Condition = (typeof CONDITIONS)[number];
+export type Condition = AssignedDependency['condition'];
+export const CONDITIONS: readonly Condition[] = [
+  'service_started',
+  'service_healthy',
+  'service_completed_successfully',
+];
 
-export interface Dependency {
-  service: string;
-  condition: Condition;
-}
+export type Dependency = AssignedDependency;
 
 export type ComposeMount =
   /** One folder for all that mount it, which is empty at first. */
@@ -52,8 +46,7 @@ export type ComposeMount =
   /** A file or folder of the task, which each container gets a copy of. */
   | { kind: 'copy'; from: string; path: string };
 
-/** `tries`: of `on-failure`, how often at most; missing: without end. */
-export type Restart = { when: 'never' } | { when: 'always' } | { when: 'failed'; tries?: number };
+export type Restart = AssignedRestart;
 
 /** Amounts as Compose has them: CPUs and bytes. */
 export interface ComposeResources {

@@ -19,6 +19,7 @@ const compilable = (
 ): CompilableTask => ({
   config: task.config,
   files: task.files,
+  ...(task.compose && { compose: task.compose }),
   ...storedContexts(hashes, (name) => `${source?.s3?.uri}${name}`),
 });
 

@@ -1,6 +1,6 @@
 /** A plan in numbers, before it costs anything. */
 import { contextFiles } from '../../../tasks/hash.ts';
-import { rolesOf } from '../../../crds/trial-status.ts';
+import { isVerifierRole, rolesOf } from '../../../crds/trial-status.ts';
 import { amountOf } from '../../../crds/refusals.ts';
 import { effectiveSpecs } from './effective.ts';
 import { trialCount, type RunPlan } from './types.ts';
@@ -13,7 +13,7 @@ export interface PlanSummary {
   builds: string[];
   /** Ready-made images. */
   images: string[];
-  /** What all task containers request together, the couriers' own not counted. */
+  /** What all task containers and services request together, the couriers' own not counted. */
   requests: { cores: number; memoryBytes: number; storageBytes: number };
   /** Bytes of the tasks' files before packing. */
   bytes: number;
@@ -21,7 +21,11 @@ export interface PlanSummary {
 
 export function summary(plan: RunPlan): PlanSummary {
   const specs = effectiveSpecs(plan);
-  const wanted = specs.map(({ environment }) => environment.resources.requests);
+  const wanted = specs.flatMap(({ environments }) =>
+    rolesOf(environments).flatMap(([role, { resources }]) =>
+      isVerifierRole(role) ? [] : [resources.requests],
+    ),
+  );
   const environments = specs.flatMap((spec) => rolesOf(spec.environments).map(([, one]) => one));
   const builds = [...environments.map(({ build }) => build), ...plan.tasks.map(({ build }) => build?.spec)];
   const files = plan.tasks.flatMap(({ task, testContexts = {} }) => [

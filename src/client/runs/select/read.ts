@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 import ignore, { type Ignore } from 'ignore';
 import { sha256 } from '../../../crds/names.ts';
 import {
+  composeContexts,
+  CONTEXT,
   packContext,
   readTask,
   readTaskToml,
@@ -53,13 +55,14 @@ async function unsupportedBeside(folder: string): Promise<LocatedProblem[]> {
 }
 
 async function contextHashes(task: Task): Promise<ContextHashes> {
-  const builds = task.config.environment.docker_image === undefined;
-  const tests = testContexts(task);
+  const services = composeContexts(task);
+  const builds = task.config.environment.docker_image === undefined || services.includes(CONTEXT);
+  const others = [...testContexts(task), ...services.filter((folder) => folder !== CONTEXT)];
   const of: Record<string, string> = {};
-  for (const folder of tests) of[folder] = sha256(await packContext(task, folder));
+  for (const folder of others) of[folder] = sha256(await packContext(task, folder));
   return {
     ...(builds && { contextSha256: sha256(await packContext(task)) }),
-    ...(tests.length > 0 && { testContexts: of }),
+    ...(others.length > 0 && { testContexts: of }),
   };
 }
 
