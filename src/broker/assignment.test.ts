@@ -6,7 +6,8 @@ import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
 import { taskKey } from '../providers/artifact-store/port.ts';
-import { compile, parseTaskToml } from '../tasks/index.ts';
+import { compile, COMPOSE_FILE, parseTaskToml, type CompilableTask } from '../tasks/index.ts';
+import { readDocument } from '../tasks/compose/document.ts';
 import { secretVariable } from '../wire/assignment.ts';
 import { assignmentOf } from './assignment.ts';
 import { IMAGE, trialWith } from '../../test/support/broker/objects.ts';
@@ -19,6 +20,7 @@ interface Given {
   image?: ImageConfig;
   verifiers?: VerifierImages;
   rules?: NamespaceRules;
+  compose?: CompilableTask['compose'];
 }
 
 function assignment({
@@ -27,9 +29,11 @@ function assignment({
   image = IMAGE,
   verifiers = {},
   rules = NO_RULES,
+  compose,
 }: Given = {}) {
-  const files = Object.keys(SOLVED_FILES).map((path) => ({ path }));
-  const compiled = compile(trial.spec, { config: parseTaskToml(toml), files });
+  const paths = [...Object.keys(SOLVED_FILES), ...(compose ? [COMPOSE_FILE] : [])];
+  const files = paths.map((path) => ({ path }));
+  const compiled = compile(trial.spec, { config: parseTaskToml(toml), files, ...present({ compose }) });
   return assignmentOf(
     { trial, attempt: 2, image, verifiers },
     { compiled, source: ARCHIVE, rules, probePort: 8444 },
@@ -163,6 +167,29 @@ describe('assignment', () => {
         startSeconds: 2100,
       },
     });
+  });
+
+  it('says how services begin: with what their images have where the file says nothing', () => {
+    const read = readDocument(
+      'services: { main: { command: serve }, db: { image: db, restart: always }, new: { image: db, entrypoint: own }, run: { image: db, command: [x] } }',
+    );
+    const compose = 'document' in read ? { document: read.document } : undefined;
+    const config = { user: 'postgres', workdir: '/db', entrypoint: ['begin'], cmd: ['postgres'] };
+    const images = Object.fromEntries(['db', 'new', 'run'].map((name) => [`service-${name}`, { config }]));
+    const begin = { ...IMAGE, entrypoint: ['main'] };
+    const { services = [], network } = assignment({
+      ...present({ compose }),
+      verifiers: images,
+      image: begin,
+    });
+    expect(services.map(({ name, argv, restart }) => [name, argv.join(' '), restart.when])).to.deep.equal([
+      ['main', 'main serve', 'never'],
+      ['db', 'begin postgres', 'always'],
+      ['new', 'own', 'never'],
+      ['run', 'begin x', 'never'],
+    ]);
+    expect(services[1]).to.deep.include({ container: 'service-db', user: 'postgres', workdir: '/db' });
+    expect(network.local).to.deep.equal(['main', 'db', 'new', 'run']);
   });
 
   it('names the courier’s variable in place of a secret value', () => {

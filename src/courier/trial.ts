@@ -43,7 +43,7 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const findings = newFindings();
   const restarted = !isFirstStart(control);
   const hand = settings.regrade ? ABSENT : openHand({ control, own: scratch, findings, stop });
-  const apart = openApart(settings, { findings, stop, note: log.note });
+  const apart = openApart(settings, { findings, stop });
   const message = restarted
     ? messageOfEarlier(settings)
     : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, apart, log, findings }));
@@ -55,10 +55,10 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
 /** Waits for sbd in every container of a separate verifier or a service, each in its own control volume. */
 function openApart(
   { paths: { beside, scratch } }: Settings,
-  { findings, stop, note }: Pick<Parts, 'findings' | 'stop'> & { note: TrialLog['note'] },
+  { findings, stop }: Pick<Parts, 'findings' | 'stop'>,
 ): ReadonlyMap<string, Apart> {
-  // A service that is killed for its memory is started again by the kubelet, and its new sbd knows no secret.
-  const ofServices = { ...newFindings(), add: note };
+  // A service that is killed for its memory is started again by the kubelet, and its new sbd knows no secret. That is no sign of tampering.
+  const ofServices = newFindings();
 
   const open = ([name, { control, logs }]: [string, { control: string; logs: string }]): [string, Apart] => {
     const own = join(scratch, name);

@@ -122,11 +122,7 @@ const verifier: FieldRow[] = [
   ),
   row('verifier.environment', 'Container of a separate verifier, with the fields of `environment`'),
   row('verifier.collect[].command', 'Run by the shell after the agent, before the artifacts are copied'),
-  row(
-    'verifier.collect[].service',
-    '`main`',
-    but('[[verifier.collect]]\ncommand = "x"\nservice = "db"', 'another service'),
-  ),
+  row('verifier.collect[].service', 'Service of `docker-compose.yaml` that it runs in; default: `main`'),
   row('verifier.collect[].timeout_sec', 'Timeout; default: 60'),
   row('verifier.collect[].user', 'User; default: the image’s'),
 ];
@@ -136,11 +132,7 @@ const artifacts: FieldRow[] = [
   row('artifacts[].source', 'Path in the container, absolute or relative to the workdir'),
   row('artifacts[].destination', 'Path under `output/`; default: the source’s'),
   row('artifacts[].exclude', 'What a folder is copied without, in patterns of `tar --exclude`'),
-  row(
-    'artifacts[].service',
-    '`main`',
-    but('[[artifacts]]\nsource = "/a"\nservice = "db"', 'another service'),
-  ),
+  row('artifacts[].service', 'Service of `docker-compose.yaml` that has it; default: `main`'),
 ];
 
 const steps: FieldRow[] = [

@@ -39,28 +39,50 @@ environment_mode = "shared"`;
   });
 
   const refused: [string, string][] = [
-    ['steps[1].artifacts', `${TWO}artifacts = [{ source = "/a", service = "db" }]`],
-    ['verifier.collect', '[[verifier.collect]]\ncommand = "x"\nservice = "db"'],
     ['environment.os', '[environment]\nos = "windows"'],
     ['environment.tpu', '[environment.tpu]\ntype = "v4"\ntopology = "2x2"'],
-    ['artifacts', '[[artifacts]]\nsource = "/a"\nservice = "db"'],
   ];
   for (const [field, text] of refused)
     it(`names ${field} of ${JSON.stringify(text)}`, () => {
       expect(fields(text)).to.deep.equal([field]);
     });
 
-  it('names services of steps', () => {
-    const text =
-      '[[steps]]\nname = "a"\nartifacts = [{ source = "/a", service = "db" }]\n[[steps.verifier.collect]]\ncommand = "x"\nservice = "db"';
-    expect(fields(text)).to.include.members(['steps[0].artifacts', 'steps[0].verifier.collect']);
+  const COMPOSE = 'environment/docker-compose.yaml';
+  const partsOf = async (files: Record<string, string>): Promise<string[]> => {
+    const dir = await taskFolder({ ...MINIMAL, ...files });
+    const parts = unsupportedParts(await readTask(dir)).map(({ field, reason }) => `${field}: ${reason}`);
+    await removeTaskFolder(dir);
+    return parts;
+  };
+  const OF_SERVICE = [
+    '[[verifier.collect]]\ncommand = "x"\nservice = "db"\n[[artifacts]]\nsource = "/a"\nservice = "db"\n',
+    `${TWO.replace('"b"', '"b"\nartifacts = [{ source = "/a", service = "db" }]')}[[steps.verifier.collect]]\ncommand = "x"\nservice = "db"\n`,
+  ];
+  const STEPS = { 'steps/a/instruction.md': 'Do it.\n', 'steps/b/instruction.md': 'Do it.\n' };
+
+  it('names services that are not there, of the task and of its steps', async () => {
+    const why = `names the service db, which ${COMPOSE} has not`;
+    const [whole = '', steps = ''] = OF_SERVICE;
+    expect(await partsOf({ 'task.toml': whole })).to.deep.equal([
+      `verifier.collect: ${why}`,
+      `artifacts: ${why}`,
+    ]);
+    expect(await partsOf({ 'task.toml': steps, ...STEPS })).to.have.members([
+      `steps[1].artifacts: ${why}`,
+      `steps[1].verifier.collect: ${why}`,
+    ]);
   });
 
-  it('names Compose files', async () => {
-    const { 'environment/Dockerfile': _, ...rest } = MINIMAL;
-    const path = 'environment/docker-compose.yaml';
-    const dir = await taskFolder({ ...rest, [path]: 'services: {}\n' });
-    expect(unsupportedParts(await readTask(dir)).map(({ field }) => field)).to.deep.equal([path]);
-    await removeTaskFolder(dir);
+  it('has nothing to say of services that are there', async () => {
+    for (const text of OF_SERVICE)
+      expect(
+        await partsOf({ 'task.toml': text, ...STEPS, [COMPOSE]: 'services: { db: { image: postgres } }\n' }),
+      ).to.deep.equal([]);
+  });
+
+  it('names what of a compose file is not run', async () => {
+    expect(await partsOf({ [COMPOSE]: 'services: { db: { image: postgres, pid: host } }\n' })).to.deep.equal([
+      `${COMPOSE}: services.db.pid: a container has its own processes and users, and no others; leave it out`,
+    ]);
   });
 });

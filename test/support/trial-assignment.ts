@@ -34,7 +34,11 @@ export interface Wish {
   workdir?: string;
   healthcheck?: Assignment['healthcheck'];
   agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string };
-  verifier?: Partial<Omit<AssignedVerifier, 'place'>> & { disabled: boolean; mode?: VerifierMode };
+  verifier?: Partial<Omit<AssignedVerifier, 'place'>> & {
+    disabled: boolean;
+    mode?: VerifierMode;
+    /** Has the tests. */ image?: string;
+  };
   /** Of separate verifiers. */
   verifierImage?: Assignment['image'];
   upload?: boolean;

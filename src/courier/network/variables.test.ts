@@ -14,6 +14,13 @@ describe('the variables of the proxy', () => {
     });
   });
 
+  it('leave the Pod’s services out, by their names', () => {
+    expect(proxyVariables(7, [], ['db', 'web'])).to.deep.include({
+      NO_PROXY: 'localhost,127.0.0.1,::1,db,web',
+      no_proxy: 'localhost,127.0.0.1,::1,db,web',
+    });
+  });
+
   it('leave alone what is set already, in either case', () => {
     expect(proxyVariables(7, ['http_proxy', 'No_Proxy', 'NODE_USE_ENV_PROXY'])).to.have.all.keys(
       'HTTPS_PROXY',

@@ -84,6 +84,27 @@ describe('collectLogs', () => {
     });
   });
 
+  it('takes of a service what was asked for, in place of what main has under that name', () => {
+    const service = at('../of-service');
+    for (const path of ['artifacts/db/dump', 'artifacts/db/more', 'artifacts/own']) {
+      mkdirSync(join(service, path, '..'), { recursive: true });
+      writeFileSync(join(service, path), 'service');
+    }
+    for (const path of ['artifacts/db/dump', 'artifacts/db/other', 'artifacts/kept']) write(path, 'main');
+    const services = [
+      { logs: service, into: 'db/dump' },
+      { logs: service, into: 'none' },
+    ];
+    const { files, skipped: left } = collectLogs({ agent: logs, services });
+    expect(left).to.deep.equal([]);
+    expect(files.map(({ path, size }) => [path, size])).to.have.deep.members([
+      ['output/db/dump', 7],
+      ['output/db/other', 4],
+      ['output/kept', 4],
+    ]);
+    rmSync(service, { recursive: true });
+  });
+
   it('finds no more than a manifest may hold, whatever the names are made of', () => {
     const long = Math.floor(LIMITS.pathBytes / LIMITS.files);
     const file = { path: '"'.repeat(long), size: LIMITS.fileBytes, sha256: 'a'.repeat(64) };

@@ -7,7 +7,7 @@ import type { AssignedDependency, AssignedRestart } from '../../wire/assignment.
 import { AttemptFailure, explain } from '../failure.ts';
 import { HandGone, type Ended, type Hand } from '../hand/hand.ts';
 import { exitText, interpreterMissing } from '../phases/agent.ts';
-import { awaitHealthy } from '../phases/healthcheck.ts';
+import { awaitHealthy, type Probe } from '../phases/healthcheck.ts';
 import { placeCopies } from './copies.ts';
 import type { Service } from './service.ts';
 
@@ -164,7 +164,7 @@ export class Services {
       throw failed(`service ${name} ended before it was healthy`);
     });
     gone.catch(() => {});
-    await Promise.race([gone, awaitHealthy(healthcheck, { hand, note: telling, stop })]).catch(
+    await Promise.race([gone, awaitHealthy(soon(healthcheck), { hand, note: telling, stop })]).catch(
       (error: unknown) => {
         if (!(error instanceof AttemptFailure) || error.message.startsWith('service ')) throw error;
         throw failed(`service ${name}: ${error.message}`);
@@ -172,6 +172,13 @@ export class Services {
     );
   }
 }
+
+/** Pure: Docker tries for the first time after one interval. Here that happens sooner, but no failure counts before. */
+export const soon = (probe: Probe): Probe => ({
+  ...probe,
+  startPeriodSeconds: Math.max(probe.startPeriodSeconds, probe.intervalSeconds),
+  startIntervalSeconds: Math.min(probe.startIntervalSeconds, probe.intervalSeconds),
+});
 
 const NEVER = new Promise<never>(() => {});
 

@@ -3,7 +3,7 @@ import { agentFacts } from '../../crds/agents.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import { SOLVE, stepFiles } from '../step-files.ts';
 import { hasFile } from '../task.ts';
-import { unrunFiles, unsupportedFields } from '../unsupported.ts';
+import { unsupportedFields } from '../unsupported.ts';
 import type { Table } from './of-task.ts';
 import type { CompilableTask, CompiledStep, CompileProblem } from './types.ts';
 
@@ -15,7 +15,7 @@ export const invalid = (field: string, message: string): CompileProblem => ({
 
 /** What the task asks for and this version does not run. */
 export const unsupportedProblems = (task: CompilableTask): CompileProblem[] =>
-  [...unsupportedFields(task.config), ...unrunFiles(task)].map(({ field, reason }) => ({
+  unsupportedFields(task.config).map(({ field, reason }) => ({
     reason: 'TaskUnsupported',
     field,
     message: `${field}: ${reason}`,

@@ -44,7 +44,6 @@ const asProblem = (problem: ComposeProblem): CompileProblem => ({
   reason: problem.kind === 'invalid' ? 'TaskInvalid' : 'TaskUnsupported',
   field: COMPOSE_FILE,
   message: `${COMPOSE_FILE}: ${toldOf(problem)}`,
-  ...present({ variable: problem.variable }),
 });
 
 type Image = Pick<CompiledEnvironment, 'image' | 'build' | 'buildRef'>;

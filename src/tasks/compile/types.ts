@@ -12,10 +12,11 @@
  *
  * | value | Trial (`spec`) | task.toml | else |
  * |---|---|---|---|
- * | image | `environment.image`, `buildRef`, `build` | `build` of main, then its `image`, then `environment.docker_image` | a build of `context.zip` |
- * | request and limit of cpu, memory, disk; each pair as a whole | `environment.resources` | `environment.cpus`, `memory_mb`, `storage_mb` | 500m, 512Mi, 8Gi of at most 16Gi |
- * | GPUs, their types, workdir, healthcheck | `environment` | `environment` | none, any, the image's, none |
- * | a variable of all phases | `environment.env` | `environment.env` | |
+ * | image | `environment.image`, `buildRef`, `build` | `build` of main in the compose file, then its `image`, then `environment.docker_image` | a build of `context.zip` |
+ * | request and limit of cpu, memory, disk; each pair as a whole | `environment.resources` | of main in the compose file, then `environment.cpus`, `memory_mb`, `storage_mb` | 500m, 512Mi, 8Gi of at most 16Gi |
+ * | GPUs, their types, workdir, healthcheck | `environment` | `environment`; workdir then of main in the compose file, healthcheck beside its own | none, any, the image's, none |
+ * | a variable of all phases | `environment.env` | `environment.env`, then of main in the compose file | |
+ * | a service beside main | | the compose file alone, with variables of `environment.env` | its image's |
  * | a variable of the agent | `agent.env` | `solution.env`, for the oracle | |
  * | skills, MCP servers; not for oracle and nop | | `environment.skills_dir`, `mcp_servers` | none |
  * | a variable of an MCP server's header | `agent.env`, `environment.env` | `environment.env`, else its default in the header | |
@@ -25,7 +26,7 @@
  * | all else of its container | | `steps[].verifier.environment`, `verifier.environment`, each as a whole | as the agent's |
  * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
  * | timeout of the verifier | `steps[].verifier.timeoutSeconds`, `verifier.timeoutSeconds` | `steps[].verifier.timeout_sec`; without steps `verifier.timeout_sec` | 600 s |
- * | user of a phase | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `environment.user`, then the image's |
+ * | user of a phase | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `environment.user`, then of main in the compose file, then the image's |
  * | network of a phase | `environment.network.mode`, of all phases | `steps[].agent`, `agent`, then `environment`; `steps[].verifier`, `verifier`, then the `environment` of its container: `network_mode` | Public |
  * | artifacts of a step | `artifacts`, unless empty | `artifacts`, and `steps[].artifacts` | none |
  * | hooks of a step | | `verifier.collect`, and `steps[].verifier.collect` | none |

@@ -120,7 +120,6 @@ class Template {
   #missing(name: string): string {
     this.#place.invalid(
       `needs the variable ${name}: set it under [environment.env] in task.toml or in the Trial, or give a default as in \${${name}:-value}`,
-      name,
     );
     return '';
   }

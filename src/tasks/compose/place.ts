@@ -17,8 +17,8 @@ export class Place {
   }
 
   /** Compose would not take it either. The sentence goes on after the field's name and a colon. */
-  invalid(says: string, variable?: string): void {
-    this.#tell({ kind: 'invalid', says, ...(variable !== undefined && { variable }) });
+  invalid(says: string): void {
+    this.#tell({ kind: 'invalid', says });
   }
 
   /** It does not map to containers of one Pod. */

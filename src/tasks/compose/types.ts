@@ -10,8 +10,6 @@ export interface ComposeProblem {
   field: string;
   /** A sentence that goes on after the field's name and a colon. */
   says: string;
-  /** The variable that nobody has set, where that is the problem. */
-  variable?: string;
 }
 
 /** Of a Secret nobody here knows the value: it can only be the whole value of a variable. */

@@ -1,5 +1,5 @@
 /** What surrounds agent and tests: variables, healthcheck, image, files beside it, tools. */
-import { checks, earns, ENVIRONMENT, fails, from, refused } from './rule.ts';
+import { checks, earns, ENVIRONMENT, fails, from } from './rule.ts';
 import type { Rule } from './rule.ts';
 
 /** Never set on a machine that tests run on. */
@@ -137,14 +137,6 @@ const images = from('environments/docker/docker.py; models/task/task.py: is_vali
       'for try in 1 2 3 4 5; do [ -e /tmp/started ] || sleep 1; done; [ "$(cat /tmp/started)" = own ]',
     ),
     nop: earns(1),
-  },
-  {
-    task: 'compose',
-    rule: 'environment/docker-compose.yaml may take the place of a Dockerfile.',
-    toml: '[environment]\n',
-    files: { 'environment/docker-compose.yaml': 'services:\n  main:\n    image: debian:bookworm-slim\n' },
-    nop: refused('environment/docker-compose.yaml'),
-    differs: { harbor: 'runs the services', because: 'Docker Compose is not supported yet' },
   },
 ]);
 

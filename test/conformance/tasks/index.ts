@@ -7,12 +7,14 @@ import { REWARDS } from './rewards.ts';
 import type { Rule } from './rule.ts';
 import { SCRIPTS } from './scripts.ts';
 import { SEPARATE_VERIFIER } from './separate.ts';
+import { SERVICES } from './services.ts';
 import { STEPS } from './steps.ts';
 
 export const CHAPTERS: Record<string, Rule[]> = {
   Rewards: REWARDS,
   'Solution and tests': SCRIPTS,
   Environment: ENVIRONMENTS,
+  Services: SERVICES,
   'The task’s folder': DOCUMENTS,
   Artifacts: ARTIFACTS,
   Steps: STEPS,
