@@ -79,7 +79,7 @@ async function leave(
     throw new VerifierObstructed('/tests and /logs could not be emptied after a step');
   if (!(await hand.resume()))
     findings.doubt('processes went on before the files of a step were stored, and may have changed them');
-  await services?.resume();
+  await services?.goOn();
   if (agent && verifier && !verifier.place)
     findings.doubt(
       'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',

@@ -29,7 +29,7 @@ export interface PhaseDeps {
   /** Separate verifiers, by the name of the container. */
   apart: ReadonlyMap<string, Apart>;
   /** Missing: main is alone. */
-  services?: Pick<Services, 'begin' | 'find' | 'halt' | 'resume' | 'end'>;
+  services?: Pick<Services, 'begin' | 'find' | 'halt' | 'goOn' | 'end'>;
 }
 
 /** Makes the container what the image means it to be. */

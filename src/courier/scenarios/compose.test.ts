@@ -112,4 +112,29 @@ main: { depends_on: [again] }`.replaceAll('$', '$$$$'),
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
     expect(run.said()).to.match(/service again ended with exit code 1 and is started again/);
   });
+
+  it('live on from step to step, and tell each what they know then', async () => {
+    const step = (name: string) => ({
+      [`steps/${name}/instruction.md`]: 'Do it.\n',
+      [`steps/${name}/solution/solve.sh`]: '#!/bin/bash\ntrue\n',
+      [`steps/${name}/tests/test.sh`]: `#!/bin/bash\n${reward('true')}\n`,
+    });
+    const hook = (name: string): string =>
+      `[[steps]]\nname = "${name}"\nartifacts = [{ source = "/tmp/count", service = "db" }, { source = "/tmp/only-one", service = "db" }]\n[[steps.verifier.collect]]\ncommand = "echo ${name} >> /tmp/count; touch /tmp/only-one; [ ${name} = one ] || rm /tmp/only-one"\nservice = "db"\n`;
+    const { files = {}, ...options } = composed(DB, {
+      solve: ['true'],
+      test: ['true'],
+      files: { ...SEEDS, ...step('one'), ...step('two') },
+      toml: hook('one') + hook('two'),
+    });
+    const { 'instruction.md': _text, 'tests/test.sh': _test, 'solution/solve.sh': _solve, ...rest } = files;
+    const run = await make({ ...options, files: rest });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
+    expect(run.text('steps/one/output/tmp/count')).to.equal('one\n');
+    expect(run.text('steps/two/output/tmp/count')).to.equal('one\ntwo\n');
+    const stored = [...run.services.stored.keys()];
+    expect(stored).to.include('steps/one/output/tmp/only-one');
+    expect(stored).not.to.include('steps/two/output/tmp/only-one');
+  });
 });

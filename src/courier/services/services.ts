@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AssignedDependency, AssignedRestart } from '../../wire/assignment.ts';
+import { POD_PATHS } from '../../wire/pod-paths.ts';
 import { AttemptFailure, explain } from '../failure.ts';
 import { HandGone, type Ended, type Hand } from '../hand/hand.ts';
 import { exitText, interpreterMissing } from '../phases/agent.ts';
@@ -65,12 +66,14 @@ export class Services {
     return service && { ...this.#homeOf(service), user: service.user, workdir: service.workdir };
   }
 
-  /** Halts all but main until `resume`. */
+  /** Halts all but main until `goOn`. */
   async halt(): Promise<void> {
     await this.#each((hand) => hand.halt());
   }
 
-  async resume(): Promise<void> {
+  /** Lets them go on, without the copies of what a step has kept of them. */
+  async goOn(): Promise<void> {
+    await this.#each((hand) => hand.empty([POD_PATHS.logs]));
     await this.#each((hand) => hand.resume());
   }
 
