@@ -27,7 +27,7 @@ export { taskOfConfigMap } from './config-map.ts';
 export { compile, filledIn, refusalOf } from './compile/compile.ts';
 export { podNetworkOf } from './compile/network.ts';
 export { headerVariables } from './compile/tools.ts';
-export { refusedBySpec, refusedOf, storedSpec } from './compile/refusals.ts';
+export { refusedBySpec, refusedOf, storedSpec, unrunVerifiers } from './compile/refusals.ts';
 export type {
   CompilableTask,
   Compiled,

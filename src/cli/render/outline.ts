@@ -24,11 +24,12 @@ export function outlineLines(outlines: readonly TaskOutline[]): string[] {
 const isInPart = ({ task }: TaskOutline, outlines: readonly TaskOutline[]): boolean =>
   outlines.filter((other) => other.task === task).length > 1;
 
-function linesOf({ task, agents, gpus, steps }: TaskOutline, isOfAgents: boolean): string[] {
+function linesOf({ task, agents, gpus, services, steps }: TaskOutline, isOfAgents: boolean): string[] {
   const head = [
     task,
     ...(isOfAgents ? [`with ${agents.join(', ')}`] : []),
     ...(gpus ? [gpusText(gpus)] : []),
+    ...(services ? [`beside ${services.join(', ')}`] : []),
   ];
   const [only] = steps;
   if (only?.name === null) return [safeLine(`${head.join(', ')}: ${stepText(only)}`)];

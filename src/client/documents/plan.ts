@@ -44,11 +44,12 @@ const Step = Fields({
 });
 export type StepOutline = Type.Static<typeof Step>;
 
-/** A task that has steps, GPUs, a separate verifier or less than the internet. */
+/** A task that has steps, GPUs, services, a separate verifier or less than the internet. */
 export const TaskOutline = Fields({
   task: Text('Its name.'),
   agents: Texts('Who does it that way.'),
   gpus: Type.Optional(Gpus),
+  services: Type.Optional(Texts('Services beside main, in the order in which they start.')),
   steps: Type.Array(Step),
 });
 export type TaskOutline = Type.Static<typeof TaskOutline>;

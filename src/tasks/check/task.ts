@@ -9,9 +9,11 @@ import {
   refusedOf,
   stripCanary,
   missingParts,
+  unrunVerifiers,
   unsupportedFields,
   unsupportedParts,
   type TaskConfig,
+  type Unsupported,
 } from '../index.ts';
 import { COMPOSE_FILE } from '../compose/document.ts';
 import { readCompose } from '../folder/compose-source.ts';
@@ -203,12 +205,20 @@ async function unsupported(
   const { source, problem } = await readCompose(root, found);
   const task = { config: toml.config, files: found.files, ...(source && { compose: source }) };
   const parts = problem ? unsupportedFields(toml.config) : [...unsupportedParts(task), ...missingParts(task)];
-  return parts.map(({ field, reason, invalid }) => {
-    const message = `${field}: ${reason}`;
-    const rule = invalid ? 'invalid-task-config' : 'unsupported-feature';
-    if (field.includes('/')) return { rule, severity: 'error', path: join(folder, field), message };
-    return { ...inToml(rule, pathOfField(field), toml), message };
-  });
+  return [
+    ...parts.map((part) => fromPart(part, folder, toml)),
+    ...unrunVerifiers(task).map(({ field, message }) => ({
+      ...inToml('unsupported-feature', [field], toml),
+      message,
+    })),
+  ];
+}
+
+function fromPart({ field, reason, invalid }: Unsupported, folder: string, toml: TomlFile): LintMessage {
+  const message = `${field}: ${reason}`;
+  const rule = invalid ? 'invalid-task-config' : 'unsupported-feature';
+  if (field.includes('/')) return { rule, severity: 'error', path: join(folder, field), message };
+  return { ...inToml(rule, pathOfField(field), toml), message };
 }
 
 /** `steps[0].agent` → `['steps', 0, 'agent']`. */

@@ -65,6 +65,14 @@ export function refusedOf(task: CompilableTask, name = 'task'): LocatedRefusal[]
   ]);
 }
 
+/** What of the verifiers of a task is not run, whoever asks for it: by the task alone. */
+export function unrunVerifiers(task: CompilableTask): Problem[] {
+  const asked = storedSpec({ task: { name: 'task', s3: { uri: 's3://bucket/tasks/task' } } });
+  return compile(asked, task).problems.filter(
+    ({ reason, field }) => reason === 'TaskUnsupported' && field === 'verifier',
+  );
+}
+
 /** Values for the variables of a table that have none. */
 const setOpen = ({ env }: { env: Record<string, string> }): EnvVar[] =>
   tableOf(env).open.map(({ key }) => ({ name: key, value: '' }));

@@ -161,4 +161,32 @@ const lives: BadTask[] = [
   ),
 ];
 
-export const COMPOSE: readonly BadTask[] = [...documents, ...rights, ...networks, ...mounts, ...lives];
+const verifiers: BadTask[] = [
+  {
+    what: 'services that a separate verifier would have once more',
+    files: {
+      [FILE]: SERVICE,
+      'task.toml': '[agent]\nuser = "agent"\n[verifier]\nenvironment_mode = "separate"\n',
+    },
+    at: 'task.toml',
+    says: /would have all services of docker-compose\.yaml once more/,
+  },
+  {
+    what: 'services of a separate verifier alone',
+    files: {
+      'tests/docker-compose.yaml': SERVICE,
+      'task.toml': '[agent]\nuser = "agent"\n[verifier]\nenvironment_mode = "separate"\n',
+    },
+    at: 'task.toml',
+    says: /a separate verifier with a docker-compose\.yaml of its own is not supported/,
+  },
+];
+
+export const COMPOSE: readonly BadTask[] = [
+  ...documents,
+  ...rights,
+  ...networks,
+  ...mounts,
+  ...lives,
+  ...verifiers,
+];

@@ -82,6 +82,15 @@ describe('the outline of a plan', () => {
     ]);
   });
 
+  it('names the services that are beside main', async () => {
+    const compose =
+      'services: { web: { image: web, depends_on: [db] }, db: { image: postgres }, main: {} }\n';
+    const files = { 'environment/docker-compose.yaml': compose };
+    expect(await lines({ files, defaults: {} })).to.deep.equal([
+      'acme/a, beside db, web: agent without timeout; verifier 600 s',
+    ]);
+  });
+
   describe('of a separate verifier', () => {
     const text = async (wanted: Wanted): Promise<string | undefined> =>
       (await lines(wanted))[0]?.replace('acme/a: agent without timeout; ', '');

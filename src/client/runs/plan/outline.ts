@@ -19,8 +19,9 @@ import type { PlannedTask, RunPlan, TrialManifest } from './types.ts';
 export const outlines = ({ tasks, defaults }: Pick<RunPlan, 'tasks' | 'defaults'>): TaskOutline[] =>
   tasks.flatMap((planned) => outlinesOf(planned, defaults).filter(isWorthTelling));
 
-const isWorthTelling = ({ gpus, steps }: TaskOutline): boolean =>
+const isWorthTelling = ({ gpus, services, steps }: TaskOutline): boolean =>
   gpus !== undefined ||
+  services !== undefined ||
   steps.some(
     ({ name, verifier, networks }) => name !== null || networks !== undefined || verifier.mode === 'Separate',
   );
@@ -29,7 +30,7 @@ function outlinesOf(planned: PlannedTask, defaults: CompileDefaults | undefined)
   const found: TaskOutline[] = [];
   for (const [agent, spec] of ofAgents(planned)) {
     const outline = told(planned, spec, defaults);
-    const same = found.find(({ gpus, steps }) => isDeepStrictEqual({ steps, ...present({ gpus }) }, outline));
+    const same = found.find(({ task: _task, agents: _agents, ...one }) => isDeepStrictEqual(one, outline));
     if (same) same.agents.push(agent);
     else found.push({ task: planned.task.name, agents: [agent], ...outline });
   }
@@ -44,7 +45,7 @@ function told(
   planned: PlannedTask,
   spec: TrialManifest['spec'],
   defaults: CompileDefaults | undefined,
-): Pick<TaskOutline, 'gpus' | 'steps'> {
+): Omit<TaskOutline, 'task' | 'agents'> {
   // What is the same whatever the defaults are does not depend on them.
   const asked = defaults
     ? [defaults]
@@ -52,13 +53,18 @@ function told(
   const [first, ...others] = asked.map((one) => effective(planned, spec, one).spec);
   if (!first) throw new Error('nothing was compiled');
   return {
-    ...present({ gpus: gpusOf(first.environment) }),
+    ...present({ gpus: gpusOf(first.environment), services: servicesOf(first) }),
     steps: first.work.map((step, index) => {
       const outline = stepOf(planned, first, step);
       const isSame = others.every(({ work }) => work[index]?.verifier.mode === step.verifier.mode);
       return isSame ? outline : { ...outline, verifier: { ...outline.verifier, mode: null } };
     }),
   };
+}
+
+function servicesOf({ services }: CompiledSpec): string[] | undefined {
+  const beside = services.flatMap(({ name, role }) => (role ? [name] : []));
+  return beside.length === 0 ? undefined : beside;
 }
 
 const gpusOf = ({ gpus = 0, gpuTypes = [] }: CompiledEnvironment): GpusOutline | undefined =>
