@@ -22,6 +22,7 @@ var version = "0.1.0"
 const usage = `usage:
   sbd serve --socket PATH [--readable DIR] [--grace DURATION]   the first process of a container
   sbd copy DIR...                                               puts itself there, as DIR/sbd
+  sbd fill DIR VOLUME...                                        puts what an image has in a folder into an empty volume
   sbd shell DIR [COMMAND...]                                    becomes the image's shell, or a command, in a folder
   #!/sb/sbd sleep SECONDS                                       a script that only waits: it needs nothing of the image
   sbd --version
@@ -56,6 +57,15 @@ func run(args []string) error {
 			}
 		}
 		if len(args) > 1 {
+			return nil
+		}
+	case "fill":
+		for pair := args[1:]; len(pair) >= 2; pair = pair[2:] {
+			if err := fill(pair[0], pair[1]); err != nil {
+				return err
+			}
+		}
+		if len(args) > 2 && len(args)%2 == 1 {
 			return nil
 		}
 	case "shell":

@@ -27,9 +27,17 @@ export const CONTAINERS = {
   task: 'task',
   verifier: 'verifier',
   service: 'service',
+  fill: 'fill',
   context: 'context',
   build: 'build',
 } as const;
+
+/** Where a container that fills volumes has them, each under its own name. */
+export const VOLUMES = '/sb-volumes';
+
+/** The container that puts what the image of a service has into its volumes, before anything else begins. */
+export const fillName = (service: string): string => `${CONTAINERS.fill}-${service}`;
+export const isFilling = (container: string): boolean => container.startsWith(`${CONTAINERS.fill}-`);
 
 /** Folder of the courier's with one for each container beside the agent's: of separate verifiers and of services. */
 export const BESIDE = '/sb-beside';

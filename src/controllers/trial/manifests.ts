@@ -27,15 +27,8 @@ import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { Source } from '../../results/source.ts';
 import { podNetworkOf, type CompiledEnvironment } from '../../tasks/index.ts';
 import type { CompiledTrial } from './observed.ts';
-import {
-  CONTROL,
-  COURIER_DISK,
-  mountsOfCourier,
-  servicesOf,
-  verifiersOf,
-  workContainers,
-  type Volume,
-} from './work-containers.ts';
+import { CONTROL, COURIER_DISK, type Volume } from './volumes.ts';
+import { mountsOfCourier, servicesOf, verifiersOf, workContainers } from './work-containers.ts';
 
 /** What every Pod needs to know of this installation. */
 export interface PodSettings extends Broker {

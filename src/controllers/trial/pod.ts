@@ -1,6 +1,7 @@
 /** Pure: what the state of its Pod means for a Trial. */
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { Pod } from '../../kube/kinds.ts';
+import { isFilling } from '../../wire/pod-paths.ts';
 import { causeOf, type Exit } from '../../pods/reading/cause.ts';
 import { refusalOf, securityRefusal, userRefusal } from '../../pods/reading/refusal.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
@@ -36,11 +37,12 @@ export function failureOf(pod: Pod): Failure {
   }
 }
 
-function exitFailure({ exitCode, reason }: Exit): Failure {
-  if (reason === 'OOMKilled') return { reason, message: 'the task container exceeded its memory limit' };
+function exitFailure({ container, exitCode, reason }: Exit): Failure {
+  const who = isFilling(container) ? `container ${container}, which fills volumes,` : 'the task container';
+  if (reason === 'OOMKilled') return { reason, message: `${who} exceeded its memory limit` };
   return {
     reason: 'TaskContainerExited',
-    message: `the task container ended with exit code ${exitCode} (${reason})`,
+    message: `${who} ended with exit code ${exitCode} (${reason})`,
   };
 }
 

@@ -68,6 +68,7 @@ describe('the Pod of a Trial with services', () => {
     const pod = podOf(TWO, { spec: { verifier: { mode: 'Separate', image: 'judge' } } });
     expect(pod?.initContainers?.map(({ name, restartPolicy }) => [name, restartPolicy])).to.deep.equal([
       ['courier', 'Always'],
+      ['fill-db', undefined],
       ['service-db', 'Always'],
       ['service-web', 'Always'],
       ['task', undefined],
@@ -75,6 +76,18 @@ describe('the Pod of a Trial with services', () => {
     expect(pod?.containers.map(({ name }) => name)).to.deep.equal(['verifier']);
     const mounts = pod?.containers[0]?.volumeMounts?.map(({ name }) => name);
     expect(mounts).to.deep.equal(['control-verifier', 'logs-verifier']);
+  });
+
+  it('fills a volume from the first image that has it, unless the file says no', () => {
+    const fills = (services: string) =>
+      podOf(services)?.initContainers?.flatMap(({ name, command }) =>
+        name.startsWith('fill-') ? [`${name}: ${command?.slice(2).join(' ')}`] : [],
+      );
+    expect(fills(TWO)).to.deep.equal(['fill-db: /var/lib/data /sb-volumes/volume-1']);
+    expect(
+      fills('{ main: { volumes: ["data:/app", "/own"] }, web: { image: x, volumes: ["data:/x"] } }'),
+    ).to.deep.equal(['fill-main: /app /sb-volumes/volume-1 /own /sb-volumes/volume-2']);
+    expect(fills('{ web: { image: x, volumes: ["data:/x:nocopy"] } }')).to.deep.equal([]);
   });
 
   it('knows each by its names, and says which image it has', () => {

@@ -1,11 +1,10 @@
-/** Pure: the containers of a Trial's Pod that run images of the task: the agent's, and one for each separate verifier; and their volumes. */
+/** Pure: the containers of a Trial's Pod that run images of the task: the agent's, and one for each separate verifier and each service. */
 import { solves } from '../../crds/agents.ts';
 import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import {
   isServiceRole,
   isVerifierRole,
-  mapRoles,
   rolesOf,
   type ByRole,
   type ServiceRole,
@@ -13,30 +12,21 @@ import {
 } from '../../crds/trial-status.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import { literal } from '../../pods/building/env.ts';
-import { ROLES, type ContainerLayout, type VolumeSource } from '../../pods/building/layout.ts';
-import type { CompiledEnvironment, CompiledSpec, EnvironmentMount } from '../../tasks/index.ts';
-import { HAND_SOCKET, POD_PATHS, SBD, pathsBeside } from '../../wire/pod-paths.ts';
+import type { ContainerLayout } from '../../pods/building/layout.ts';
+import type { CompiledEnvironment, CompiledSpec } from '../../tasks/index.ts';
+import { HAND_SOCKET, pathsBeside, POD_PATHS, SBD } from '../../wire/pod-paths.ts';
 import type { CompiledTrial } from './observed.ts';
 import { agentUser, serviceUser, verifierUser, type SoleUser } from './sole-user.ts';
-
-/** Of the agent's container; those of a verifier's end in its name. */
-type Own = 'control' | 'logs' | 'tests' | 'solution';
-export type Volume =
-  | Own
-  | 'scratch'
-  | 'token'
-  | 'task'
-  | `${Own}-${VerifierRole | ServiceRole}`
-  | `volume-${number}`
-  | `memory-${number}`;
-
-type Volumes = { [volume in Volume]?: VolumeSource };
-
-/** Disk for what the courier unpacks, and again for what it stages of that. */
-export const COURIER_DISK = ROLES.courier.resources.limits['ephemeral-storage'];
-const PLACE = { emptyDir: { sizeLimit: COURIER_DISK } };
-/** For sbd, the courier's socket and the agent's files. */
-export const CONTROL = PLACE;
+import {
+  CONTROL,
+  fillContainers,
+  logsOf,
+  PLACE,
+  sharedMounts,
+  type Shared,
+  type Volume,
+  type Volumes,
+} from './volumes.ts';
 
 /** Separate verifiers, in the order of their steps. */
 export const verifiersOf = ({ environments }: CompiledSpec): VerifierRole[] =>
@@ -80,7 +70,10 @@ export function workContainers({ spec }: CompiledTrial, making: Making): Working
   const verifiers = roles.map((role) => verifierContainer(spec, making, role));
   const all = [...services, agent, ...verifiers];
   return {
-    containers: all.flatMap(({ containers }) => containers),
+    containers: [
+      ...fillContainers(spec, { ...making, shared }),
+      ...all.flatMap(({ containers }) => containers),
+    ],
     volumes: Object.assign(shared.volumes, ...all.map(({ volumes }) => volumes)) as Volumes,
   };
 }
@@ -90,42 +83,6 @@ const agentsPlace = ({ environment }: CompiledSpec): Working => ({
   containers: [],
   volumes: { control: CONTROL, logs: logsOf(environment) },
 });
-
-type Mounts = ContainerLayout<Volume>['mounts'];
-
-/** What the compose file mounts, by the role of the container. */
-interface Shared {
-  volumes: Volumes;
-  mounts: ByRole<Mounts>;
-}
-
-/** A folder of the Pod for each volume that has a name, and one in memory for each tmpfs. Folders hold as much as the agent's container may write. */
-function sharedMounts({ environments }: CompiledSpec): Shared {
-  const volumes: Volumes = {};
-  const named = new Map<string, Volume>();
-  const volumeOf = (mount: EnvironmentMount): Volume => {
-    const at = Object.keys(volumes).length + 1;
-    if (mount.kind === 'tmpfs') {
-      const { bytes } = mount;
-      volumes[`memory-${at}`] = {
-        emptyDir: { medium: 'Memory', ...(bytes !== undefined && { sizeLimit: String(bytes) }) },
-      };
-      return `memory-${at}`;
-    }
-    const known = named.get(mount.volume) ?? (`volume-${at}` as const);
-    named.set(mount.volume, known);
-    volumes[known] = logsOf(environments.agent);
-    return known;
-  };
-  const mounts = mapRoles(environments, ({ mounts: list = [] }) =>
-    list.map((mount): Mounts[number] => ({
-      volume: volumeOf(mount),
-      path: mount.path,
-      ...(mount.kind === 'volume' && mount.readOnly && { readOnly: true }),
-    })),
-  );
-  return { volumes, mounts };
-}
 
 function serviceContainer(
   spec: CompiledSpec,
@@ -211,11 +168,6 @@ function verifierContainer(spec: CompiledSpec, { images, gpus }: Making, role: V
     },
   };
 }
-
-/** As much as the container may write elsewhere; beyond it the kubelet evicts, and that is the doing of who works there. */
-const logsOf = ({ resources }: CompiledEnvironment): VolumeSource => ({
-  emptyDir: { sizeLimit: String(resources.limits['ephemeral-storage']) },
-});
 
 /** A container of the task's, which gets no credential. */
 function containerOf(

@@ -39,6 +39,14 @@ export const ROLES = {
   task: { place: 'main', runs: 'image', ownMemory: SBD_MEMORY },
   verifier: { place: 'main', runs: 'image', ownMemory: SBD_MEMORY },
   service: { place: 'sidecar', runs: 'image', ownMemory: SBD_MEMORY },
+  fill: {
+    place: 'init',
+    runs: 'image',
+    resources: {
+      requests: { cpu: '50m', memory: '32Mi', 'ephemeral-storage': '64Mi' },
+      limits: { 'ephemeral-storage': '1Gi' },
+    },
+  },
   context: { place: 'init', runs: 'ours', resources: BUILDING },
   build: { place: 'main', runs: 'ours', resources: BUILDING },
 } as const satisfies Record<Role, Traits>;

@@ -1,5 +1,6 @@
 /** Pure: a Pod's containers, by what they are there for. */
 import type { Pod } from '../../kube/kinds.ts';
+import { isFilling } from '../../wire/pod-paths.ts';
 
 export type PodSpec = NonNullable<Pod['spec']>;
 export type Container = PodSpec['containers'][number];
@@ -19,13 +20,16 @@ export const isSidecar = ({ restartPolicy }: Container): boolean => restartPolic
 
 export const hasSidecar = ({ spec }: Pod): boolean => spec?.initContainers?.some(isSidecar) ?? false;
 
-/** Init containers that do a part of the Pod's work: all but sidecars. */
+/** Init containers that have to end well: all but sidecars. */
 export const preparing = ({ spec }: Pod): Container[] =>
   (spec?.initContainers ?? []).filter((container) => !isSidecar(container));
 
-/** When the first container that is no sidecar began to run; undefined before. */
+/** Of them, those that do a part of the Pod's work. */
+export const firstToWork = (pod: Pod): Container[] => preparing(pod).filter(({ name }) => !isFilling(name));
+
+/** When the first container began to run that does a part of the work; undefined before. */
 export function startedAt(pod: Pod): string | undefined {
-  const [first] = [...preparing(pod), ...(pod.spec?.containers ?? [])];
+  const [first] = [...firstToWork(pod), ...(pod.spec?.containers ?? [])];
   const { state, lastState } = (first && statusOf(pod, first.name)) ?? {};
   return beginOf(state) ?? beginOf(lastState);
 }

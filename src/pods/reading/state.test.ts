@@ -16,7 +16,7 @@ import { awaitedOf, type Awaited, type Waiting } from './waiting.ts';
 type Status = NonNullable<Pod['status']>;
 type State = NonNullable<ReturnType<typeof containerStatus>['state']>;
 
-const CONTAINERS = ['courier', 'task', 'context', 'build', 'operator'] as const;
+const CONTAINERS = ['courier', 'fill-db', 'task', 'context', 'build', 'operator'] as const;
 type Name = (typeof CONTAINERS)[number];
 
 /** A courier beside a task. */
@@ -24,6 +24,11 @@ const TRIAL: Pod['spec'] = {
   restartPolicy: 'Never',
   initContainers: [{ name: 'courier', restartPolicy: 'Always' }],
   containers: [{ name: 'task' }],
+};
+/** The same where an image fills a volume first. */
+const FILLED: Pod['spec'] = {
+  ...TRIAL,
+  initContainers: [{ name: 'courier', restartPolicy: 'Always' }, { name: 'fill-db' }],
 };
 /** One container after the other. */
 const BUILD: Pod['spec'] = {
@@ -96,6 +101,15 @@ describe('a Pod that waits', () => {
     [
       'for its kubelet',
       pod(TRIAL, { courier: running, task: waits('PodInitializing') }, scheduled('True')),
+      { on: 'kubelet', since },
+    ],
+    [
+      'while its volumes are filled',
+      pod(
+        FILLED,
+        { courier: running, 'fill-db': running, task: waits('PodInitializing') },
+        scheduled('True'),
+      ),
       { on: 'kubelet', since },
     ],
     ...(

@@ -1,7 +1,7 @@
 /** Pure: why a Pod waits. */
 import { present } from '../../crds/present.ts';
 import type { Pod } from '../../kube/kinds.ts';
-import { containerStatuses, preparing, startedAt, statusOf, type ContainerStatus } from './containers.ts';
+import { containerStatuses, firstToWork, startedAt, statusOf, type ContainerStatus } from './containers.ts';
 
 /**
  * A container that the kubelet does not start; `reason` and `message` are its own. `ImagePull`: it tries to pull the image again and again ·
@@ -89,7 +89,7 @@ export function awaitedOf(pod: Pod): Awaited | undefined {
 
 /** When main containers could start: beside the first that did, or when the last of those before them had ended well. Undefined before. */
 function turnOf(pod: Pod): string | undefined {
-  const before = preparing(pod);
+  const before = firstToWork(pod);
   if (before.length === 0) return startedAt(pod);
   const ends = before.map(({ name }) => statusOf(pod, name)?.state?.terminated);
   const ended = ends.flatMap((end) => (end?.exitCode === 0 ? (end.finishedAt ?? []) : []));

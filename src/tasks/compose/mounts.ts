@@ -63,6 +63,8 @@ interface Wanted {
   source: string | undefined;
   target: string;
   readOnly: boolean;
+  /** Nothing of the image is put into the volume. */
+  nocopy: boolean;
   isBind: boolean;
 }
 
@@ -83,7 +85,7 @@ function volumeMount(
 
 /** An anonymous volume is one that nobody else can name. */
 function folderMount(
-  { source, target, readOnly }: Wanted,
+  { source, target, readOnly, nocopy }: Wanted,
   { name, declared }: Around,
   place: Place,
 ): Mounted[] {
@@ -91,8 +93,9 @@ function folderMount(
     place.invalid(`the volume ${source} is not among those under volumes of the file`);
     return [];
   }
-  const volumeName = source ?? `${name} ${target}`;
-  return [{ mount: { kind: 'volume', volume: volumeName, path: target, readOnly }, writable: false, place }];
+  const volume = source ?? `${name} ${target}`;
+  const mount = { kind: 'volume' as const, volume, path: target, readOnly, ...(nocopy && { nocopy }) };
+  return [{ mount, writable: false, place }];
 }
 
 /** `source:/target:options`, `/target`. */
@@ -110,8 +113,9 @@ function shortForm(text: string, place: Place): Wanted | undefined {
     return undefined;
   }
   const readOnly = modes.includes('ro');
-  if (parts.length === 1) return { source: undefined, target, readOnly, isBind: false };
-  return { source, target, readOnly, isBind: /^[./~\\]/.test(source) };
+  const nocopy = modes.includes('nocopy');
+  if (parts.length === 1) return { source: undefined, target, readOnly, nocopy, isBind: false };
+  return { source, target, readOnly, nocopy, isBind: /^[./~\\]/.test(source) };
 }
 
 const LONG_OPTIONS = { bind: ['create_host_path', 'selinux'], volume: ['nocopy'] };
@@ -129,7 +133,8 @@ function longForm(volume: VolumeMount, place: Place): Wanted | undefined {
     place.at(type, odd[0]).unsupported('it is not kept of a mount; leave it out');
     return undefined;
   }
-  return { source, target, readOnly: String(readOnly) === 'true', isBind: type === 'bind' };
+  const nocopy = volume.volume?.['nocopy'] === true;
+  return { source, target, readOnly: String(readOnly) === 'true', nocopy, isBind: type === 'bind' };
 }
 
 function targetOf(target: string, place: Place): string | undefined {

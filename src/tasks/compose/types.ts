@@ -37,8 +37,8 @@ export const CONDITIONS: readonly Condition[] = [
 export type Dependency = AssignedDependency;
 
 export type ComposeMount =
-  /** One folder for all that mount it, which is empty at first. */
-  | { kind: 'volume'; volume: string; path: string; readOnly: boolean }
+  /** One folder for all that mount it. The first of them has put there what its image has at the path, unless `nocopy`. */
+  | { kind: 'volume'; volume: string; path: string; readOnly: boolean; nocopy?: true }
   /** Memory. Without a size it is bounded by the container's limit alone. */
   | { kind: 'tmpfs'; path: string; bytes?: number }
   /** A file or folder of the task, which each container gets a copy of. */

@@ -77,6 +77,28 @@ volumes: { shared: }
     nop: earns(1),
   },
   {
+    task: 'compose-volumes',
+    rule: 'A named volume begins with what the image has at its path, and is one for all that mount it.',
+    toml: '[environment]\n',
+    files: {
+      'environment/Dockerfile': `FROM ${IMAGE}\nRUN mkdir -m 700 /srv/data && echo own > /srv/data/seed && chown -R games /srv/data\n`,
+      [FILE]: `services:
+  main: { volumes: ["data:/srv/data"] }
+  side:
+    image: ${IMAGE}
+    command: [bash, -c, "until [ -e /d/seed ]; do sleep 0.1; done; echo side > /d/more; exec sleep infinity"]
+    volumes: ["data:/d"]
+    depends_on: [main]
+    healthcheck: { test: test -e /d/more, interval: 1s }
+volumes: { data: }
+`,
+    },
+    tests: checks(
+      '[ "$(cd /srv/data; cat seed more; stat -c "%U %a" .)" = "$(printf "own\\nside\\ngames 700")" ]',
+    ),
+    nop: earns(1),
+  },
+  {
     task: 'compose-build',
     rule: 'A service may be built of a folder of environment/.',
     toml: '[environment]\n',

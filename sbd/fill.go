@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// fill puts into an empty volume what the image has at the place where it will be mounted, with owners, permissions and times, as Docker does.
+// A volume that holds something is left alone; so is one for a place that the image does not have.
+func fill(from, to string) error {
+	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+		return nil
+	}
+	// A link to a folder is followed, as it is where something is mounted there.
+	from, err := filepath.EvalSymlinks(from)
+	if err != nil {
+		return err
+	}
+	if there, err := os.ReadDir(to); err != nil || len(there) > 0 {
+		return err
+	}
+	buffer := make([]byte, 32<<10)
+	var folders []string
+	err = filepath.WalkDir(from, func(at string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, at)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, name)
+		if entry.IsDir() {
+			folders = append(folders, name)
+		}
+		if name == "." {
+			return nil
+		}
+		if err := copyOne(at, target, entry, buffer); err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return nil
+		}
+		return alike(at, target)
+	})
+	// From the innermost out: what is put into a folder changes its time, and what it permits may keep us out.
+	for i := len(folders) - 1; i >= 0 && err == nil; i-- {
+		err = alike(filepath.Join(from, folders[i]), filepath.Join(to, folders[i]))
+	}
+	return err
+}
+
+// alike gives a copy the owner, permissions and time of what it was made of. Who is not root owns all of it, whatever it was.
+func alike(at, target string) error {
+	info, err := os.Lstat(at)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type()&^(fs.ModeDir|fs.ModeSymlink) != 0 {
+		return nil // nothing was copied
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	if err := unlessForbidden(os.Lchown(target, int(stat.Uid), int(stat.Gid))); err != nil {
+		return err
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		return nil
+	}
+	// After the owner, for a change of that takes setuid away.
+	mode := info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
+	if err := unlessForbidden(os.Chmod(target, mode)); err != nil {
+		return err
+	}
+	return unlessForbidden(os.Chtimes(target, time.Time{}, info.ModTime()))
+}
+
+func unlessForbidden(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
