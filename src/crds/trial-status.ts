@@ -142,7 +142,7 @@ export const TrialStatus = Type.Object(
       }),
     ),
     images: Type.Optional(
-      listMap(TrialImage, 'role', { maxItems: 257, description: 'Every image of the Trial.' }),
+      listMap(TrialImage, 'role', { maxItems: 272, description: 'Every image of the Trial.' }),
     ),
     image: Type.Optional(text(1024, 'Image that the agent works in, as in `images`.')),
     imageDigest: Type.Optional(text(128, 'Its digest.')),

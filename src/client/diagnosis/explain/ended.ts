@@ -144,8 +144,8 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'set environment.network.enforcement to BestEffort    (then it runs, and its result says so)',
   ),
   HealthcheckFailed: say(
-    'the task’s healthcheck never passed',
-    'sb trial logs <trial>    (what the image’s entrypoint says)',
+    'a healthcheck of the task never passed, or one of its services ended',
+    'sb trial logs <trial>    (what the image’s entrypoint and the services say)',
     DEBUG,
   ),
   StepSetupFailed: say(
