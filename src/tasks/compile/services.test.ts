@@ -126,6 +126,14 @@ describe('the services of a task', () => {
       { toml: '[environment]\ndocker_image = "toml"', compose: 'services: { main: { image: file } }' },
       'file',
     ],
+    [
+      'docker_image in place of Harbor’s own name',
+      {
+        toml: '[environment]\ndocker_image = "toml"',
+        compose: 'services: { main: { image: "${MAIN_IMAGE_NAME}" } }',
+      },
+      'toml',
+    ],
     ['docker_image', { toml: '[environment]\ndocker_image = "toml"', compose: DB }, 'toml'],
     ['the one of the file without a Dockerfile', { compose: 'services: { main: { image: file } }' }, 'file'],
     [

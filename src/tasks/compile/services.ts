@@ -9,7 +9,7 @@ import { MAIN, composeOf } from '../compose/compose.ts';
 import { COMPOSE_FILE } from '../compose/document.ts';
 import { notStored, toldOf } from '../compose/of-task.ts';
 import type { ComposeBuild, ComposeMount, ComposeProblem, ComposeService } from '../compose/types.ts';
-import { composeVariables } from '../compose/variables.ts';
+import { composeVariables, MAIN_IMAGE } from '../compose/variables.ts';
 import { CONTEXT, hasFile } from '../task.ts';
 import { invalid } from './problems.ts';
 import { serviceResources } from './resources.ts';
@@ -54,7 +54,8 @@ export function mainImage({ main }: Composed, spec: TrialSpec, task: CompilableT
   if (main.build) return builtImage(main.build, { spec, task, service: MAIN });
   const { docker_image: ready } = task.config.environment;
   const isReady = ready !== undefined || !hasFile(task, `${CONTEXT}Dockerfile`);
-  return main.image !== undefined && isReady ? { image: main.image } : undefined;
+  const { image = MAIN_IMAGE } = main;
+  return isReady && image !== MAIN_IMAGE ? { image } : undefined;
 }
 
 interface Building {

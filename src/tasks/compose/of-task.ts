@@ -1,11 +1,11 @@
 /** The docker-compose.yaml of a task, before anybody runs it. */
-import { hasFile } from '../task.ts';
+import { CONTEXT, hasFile } from '../task.ts';
 import type { TaskConfig } from '../toml/schema.ts';
 import { templateOf } from '../toml/variables.ts';
-import { composeOf } from './compose.ts';
+import { composeOf, MAIN } from './compose.ts';
 import { COMPOSE_FILE, type ComposeSource } from './document.ts';
 import type { Compose, ComposeProblem, ComposeService } from './types.ts';
-import { composeVariables } from './variables.ts';
+import { composeVariables, MAIN_IMAGE } from './variables.ts';
 
 export interface WithCompose {
   config: TaskConfig;
@@ -39,33 +39,35 @@ export const notStored = (): ComposeProblem => ({
 });
 
 /** Files that its services need and that the task has not. `files` are all of the task's. */
-export function missingOfCompose({ files, ...task }: WithCompose): ComposeProblem[] {
-  const { services = [] } = supposedCompose({ files, ...task }) ?? {};
+export function missingOfCompose(task: WithCompose): ComposeProblem[] {
+  const { files, config } = task;
+  const { services = [] } = supposedCompose(task) ?? {};
   const has = (path: string): boolean =>
     files.some((file) => file.path === path || file.path.startsWith(`${path}/`));
-  return services.flatMap((service) => [
-    ...copiesOf(service).flatMap((from) =>
-      has(from) ? [] : [missing(service, 'volumes', `${from} is not in the task`)],
-    ),
-    ...(service.build ? dockerfilesOf(service.build) : []).flatMap((path) =>
-      has(path) ? [] : [missing(service, 'build', `${path} is not in the task`)],
-    ),
-  ]);
+  const isReady = config.environment.docker_image !== undefined;
+  return services
+    .flatMap((service) => neededBy(service, isReady))
+    .filter(({ path }) => !has(path))
+    .map(({ field, path }) => ({ kind: 'invalid', field, says: `${path} is not in the task` }));
 }
 
-const copiesOf = ({ mounts }: ComposeService): string[] =>
-  mounts.flatMap((mount) => (mount.kind === 'copy' ? [mount.from] : []));
+interface Needed {
+  field: string;
+  path: string;
+}
 
-const dockerfilesOf = ({
-  context,
-  dockerfile = 'Dockerfile',
-}: NonNullable<ComposeService['build']>): string[] => [`${context}${dockerfile}`];
-
-const missing = ({ name }: ComposeService, key: string, says: string): ComposeProblem => ({
-  kind: 'invalid',
-  field: `services.${name}.${key}`,
-  says,
-});
+/** `isReady`: main has an image by task.toml. */
+function neededBy({ name, image, build, mounts }: ComposeService, isReady: boolean): Needed[] {
+  const field = `services.${name}`;
+  const isBuilt = name === MAIN && !isReady && (image ?? MAIN_IMAGE) === MAIN_IMAGE;
+  const { context, dockerfile = 'Dockerfile' } = build ?? { context: CONTEXT };
+  return [
+    ...mounts.flatMap((mount) =>
+      mount.kind === 'copy' ? [{ field: `${field}.volumes`, path: mount.from }] : [],
+    ),
+    ...(build || isBuilt ? [{ field: `${field}.build`, path: `${context}${dockerfile}` }] : []),
+  ];
+}
 
 /** Folders that images of services are built of, each with its closing slash. */
 export const composeContexts = (task: WithCompose): string[] => [

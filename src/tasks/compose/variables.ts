@@ -5,8 +5,8 @@ import type { Variables, VariableValue } from './types.ts';
 
 /** What the paths of Harbor’s own folders for logs on its machine begin with: no such path is there. */
 export const HARBOR_LOGS = '/harbor-logs/';
-/** What an image that Harbor builds for main is called. */
-const MAIN_IMAGE = 'harbor-main';
+/** What an image that Harbor builds for main is called: no registry has it. */
+export const MAIN_IMAGE = 'harbor-main';
 
 const LOGS: Record<string, string> = {
   AGENT_LOGS: 'agent',

@@ -136,6 +136,12 @@ const mounts: BadTask[] = [
 ];
 
 const lives: BadTask[] = [
+  {
+    what: 'a compose file that says nothing of main’s image',
+    files: { [FILE]: SERVICE, 'environment/Dockerfile': undefined },
+    at: FILE,
+    says: /services\.main\.build: environment\/Dockerfile is not in the task/,
+  },
   db('extends: { file: other.yaml }', /services\.db\.extends: only this one file is read/),
   db('profiles: [debug]', /services\.db\.profiles: no profile is active/),
   db('scale: 2', /services\.db\.scale: a service is one container/),
