@@ -145,7 +145,7 @@ class SbdHand implements Hand {
       );
       return { kind: 'exited', code: codeOf(exit), timedOut: exit.timedOut, oomKills: exit.oomKills };
     });
-    this.#running = undefined;
+    if (this.#running === start.id) this.#running = undefined;
     if (ended.kind === 'exited' && ended.code !== 0 && command.exitFile !== undefined)
       await this.#leave(command.exitFile, `${ended.code}\n`);
     return ended;

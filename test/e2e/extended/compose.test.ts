@@ -9,7 +9,7 @@ const FILE = 'environment__docker-compose.yaml';
 const IMAGE = 'debian:bookworm-slim';
 
 /** Answers each connection with a line, and dies of the word `die`. */
-const SERVER = `use IO::Socket::INET;
+const SERVER = `use IO::Socket::INET; $SIG{PIPE} = "IGNORE";
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 7777, Listen => 5, ReuseAddr => 1) or die;
 print "listening\\n";
 while (my $client = $server->accept) { my $word = <$client>; exit 3 if $word =~ /die/; print $client "heard $word"; close $client; }
