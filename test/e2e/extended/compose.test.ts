@@ -89,7 +89,8 @@ service = "side"
     const key = { namespace: metadata.namespace ?? '', name: status?.podName ?? '' };
     const pod = await world().kube.get(Pod, key);
     const names = pod?.spec?.initContainers?.map(({ name }) => name);
-    expect(names).to.deep.equal(['courier', 'service-first', 'service-side']);
+    // What fills a volume is an init container before all services.
+    expect(names).to.deep.equal(['courier', 'fill-first', 'service-first', 'service-side']);
     expect(pod?.status?.phase).to.equal('Succeeded');
   });
 
