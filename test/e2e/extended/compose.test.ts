@@ -3,6 +3,7 @@ import { Pod } from '../../../src/kube/kinds.ts';
 import { storedJson, storedText } from '../support/stored.ts';
 import { trial } from '../support/stories.ts';
 import { rewardIf } from '../support/task.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
 import { world } from '../support/world.ts';
 
 const FILE = 'environment__docker-compose.yaml';
@@ -91,7 +92,9 @@ service = "side"
     const names = pod?.spec?.initContainers?.map(({ name }) => name);
     // What fills a volume is an init container before all services.
     expect(names).to.deep.equal(['courier', 'fill-first', 'service-first', 'service-side']);
-    expect(pod?.status?.phase).to.equal('Succeeded');
+    const hasEnded = async (): Promise<boolean> =>
+      (await world().kube.get(Pod, key))?.status?.phase === 'Succeeded';
+    await eventuallyTrue('the Pod has ended with its services', hasEnded, 30);
   });
 
   it('fails where a service cannot be had, and says which', async () => {
