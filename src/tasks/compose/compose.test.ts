@@ -236,13 +236,14 @@ services:
   });
 
   it('refuses names that a Pod cannot look up, or that are hosts of others', () => {
-    for (const name of ['api.example.com', 'my_db', 'localhost'])
+    for (const name of ['api.example.com', 'my_db', 'localhost', 'sb-s3'])
       expect(faults(ofDb(`hostname: ${name}`)).map(([field]) => field)).to.deep.equal([
         'services.db.hostname',
       ]);
-    expect(faults('services: { my_db: { image: x } }').map(([field]) => field)).to.deep.equal([
-      'services.my_db',
-    ]);
+    for (const name of ['my_db', 'sb-s3'])
+      expect(faults(`services: { ${name}: { image: x } }`).map(([field]) => field)).to.deep.equal([
+        `services.${name}`,
+      ]);
     expect(db('networks: { default: { aliases: [other] } }').names).to.deep.equal(['db', 'other']);
   });
 

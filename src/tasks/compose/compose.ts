@@ -73,7 +73,7 @@ function namedServices({ services = {} }: Whole, place: Place): Named[] {
     const own = place.at(name);
     if (!NAME.test(name))
       own.unsupported(
-        'no container and no host of a Pod can be called so; expected at most 40 lower-case letters, digits and hyphens',
+        'no container and no host of a Pod can be called so; expected at most 40 lower-case letters, digits and hyphens, and no sb- at the beginning',
       );
     return { name, service: usable(Service, table ?? {}, own), place: own };
   });

@@ -11,9 +11,12 @@ export interface Named {
   place: Place;
 }
 
-/** A single label: a name with dots would hide a host of the internet from everybody in the Pod, the courier too. */
-export const NAME = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
-const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/**
+ * A single label: a name with dots would hide a host of the internet from everybody in the Pod, the courier too. So would one that begins with
+ * `sb-` hide a server of the installation, such as the store of a local cluster.
+ */
+export const NAME = /^(?!sb-)[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
+const LABEL = /^(?!sb-)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Everything that a service is called, each name once. Links are names for other services. */
 export function namesOf(all: readonly Named[]): Map<string, string[]> {
@@ -24,7 +27,7 @@ export function namesOf(all: readonly Named[]): Map<string, string[]> {
       if (!known) place.invalid(`there is no service ${of}`);
       else if (!LABEL.test(name) || name === 'localhost')
         place.unsupported(
-          `the name ${JSON.stringify(name)} cannot be looked up in a Pod; expected lower-case letters, digits and hyphens`,
+          `the name ${JSON.stringify(name)} cannot be looked up in a Pod; expected lower-case letters, digits and hyphens, and no sb- at the beginning`,
         );
       else if (!known.includes(name)) known.push(name);
     }
