@@ -47,6 +47,11 @@ const copies = from('trial/artifact_handler.py', [
     tests: checks('[ -e /srv/made/a.txt ]'),
     oracle: earns(1),
     results: { 'output/made/a.txt': /^a\n$/ },
+    differs: {
+      harbor:
+        'on local Docker copies what is there below /, so that the artifact fails; on GKE below the workdir',
+      because: 'that is where solution and tests begin, and what the path means there',
+    },
   },
   {
     task: 'artifacts-missing',
@@ -70,6 +75,12 @@ const copies = from('trial/artifact_handler.py', [
     solution: 'mkdir /tmp/made; ln -s /etc/passwd /tmp/made/out; echo a > /tmp/made/a.txt',
     oracle: earns(1),
     results: { 'output/tmp/made/out': false, 'output/manifest.json': /"failed"/ },
+    differs: {
+      harbor:
+        'keeps an absolute link, which then leads into the machine that it runs on; after one that leads out by .. it copies no more of the folder',
+      because:
+        'whoever opens the results would read files that are not the task’s; one link costs no other file',
+    },
   },
   {
     task: 'artifacts-large',

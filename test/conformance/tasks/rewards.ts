@@ -193,7 +193,7 @@ const ofFiles = from('verifier/verifier.py: verify', [
     tests: 'echo 1 > /tmp/reward; ln -s /tmp/reward /logs/verifier/reward.txt',
     nop: fails('RewardInvalid', 'RewardInvalidError'),
     differs: {
-      harbor: 'follows the link on the machine that it runs on',
+      harbor: 'follows the link on the machine that it runs on, where this one leads nowhere',
       because: 'it may lead to files that are not the task’s',
     },
   },

@@ -89,7 +89,7 @@ const interpreters = from('utils/scripts.py: build_execution_command, needs_chmo
     tests: DONE,
     oracle: earns(0, 'InterpreterNotFoundError'),
     differs: {
-      harbor: 'the shell’s exit code 126 in agent/exit-code.txt, no exception',
+      harbor: 'the shell’s exit code 127 in agent/exit-code.txt, no exception',
       because: 'a solution that never ran is told as such',
     },
   },
@@ -217,7 +217,10 @@ const users = from('models/task/config.py: AgentConfig.user, VerifierConfig.user
     rule: 'A user that the image does not know is an error before the tests.',
     toml: '[verifier]\nuser = "no-such-user"\n',
     nop: fails('TaskInvalid', 'TaskInvalid'),
-    differs: { harbor: 'RuntimeError', because: 'no reward either way; the reason names the user' },
+    differs: {
+      harbor: 'RewardFileNotFoundError, since the tests do not start',
+      because: 'no reward either way; the reason names the user',
+    },
   },
   {
     task: 'workdir',

@@ -36,6 +36,12 @@ function stepped(head: Head, steps: Steps): Rule {
   };
 }
 
+const IN_STEP = {
+  harbor: 'exception_info of the step has it, that of the Trial is null',
+  because:
+    'the same rewards; that of the Trial names the first of its steps’, so that lists and counts of errors show it',
+};
+
 const order: Rule[] = [
   stepped(
     {
@@ -127,7 +133,7 @@ const ends: Rule[] = [
       task: 'steps-setup-fails',
       rule: 'A setup.sh that fails ends the steps; the rewards of those before count.',
       nop: earns(1, 'StepSetupError'),
-      differs: { harbor: 'RuntimeError', because: 'the same rewards; the exception says what failed' },
+      differs: { ...IN_STEP, harbor: `RuntimeError: ${IN_STEP.harbor}` },
     },
     { one: {}, two: { files: { 'workdir/setup.sh': 'exit 3\n' } }, three: { tests: text('0') } },
   ),
@@ -179,6 +185,7 @@ const ends: Rule[] = [
       task: 'steps-timeout',
       rule: 'An agent that exceeds its step’s timeout is recorded, judged, and followed by the next step.',
       oracle: earns(1, 'AgentTimeoutError'),
+      differs: IN_STEP,
     },
     {
       one: {
@@ -194,6 +201,7 @@ const ends: Rule[] = [
       task: 'steps-no-reward',
       rule: 'A step without a reward ends the steps; the rewards of those before count.',
       nop: earns(0.5, 'RewardFileNotFoundError'),
+      differs: IN_STEP,
     },
     { one: { tests: text('0.5') }, two: { tests: ':' }, three: {} },
   ),
@@ -221,6 +229,7 @@ const own: Rule[] = [
       task: 'steps-healthcheck',
       rule: 'A step’s healthcheck is passed before its agent begins; one that never passes ends the steps.',
       oracle: earns(1, 'HealthcheckError'),
+      differs: IN_STEP,
     },
     {
       one: {
