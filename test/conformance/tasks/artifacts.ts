@@ -49,7 +49,7 @@ const copies = from('trial/artifact_handler.py', [
     results: { 'output/made/a.txt': /^a\n$/ },
     differs: {
       harbor:
-        'on local Docker copies what is there below /, so that the artifact fails; on GKE below the workdir',
+        'on local Docker copies what is there below /, so that the artifact fails; on GKE below the image’s WORKDIR',
       because: 'that is where solution and tests begin, and what the path means there',
     },
   },

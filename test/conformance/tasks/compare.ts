@@ -1,5 +1,6 @@
 /** What has come of a task, held against its rule. Pure. */
-import type { Expected, Rule } from './rule.ts';
+import { AGENTS } from './rule.ts';
+import type { AgentName, Expected, HarborRun, HarborResult, Rule } from './rule.ts';
 
 /** One Trial, as its result.json and the files beside it say. */
 export interface Found {
@@ -23,7 +24,7 @@ export function difference(
 ): string | undefined {
   const agrees =
     found !== undefined && ('refused' in expected ? isRefused(expected, found) : isResult(expected, found));
-  const odd = found && 'files' in found ? wrongFiles(results, found.files) : [];
+  const odd = found && 'files' in found ? wrongFiles(results, found.files).map(({ told }) => told) : [];
   if (agrees && odd.length === 0) return undefined;
   const { files: _, ...told } = { files: undefined, ...found };
   return [
@@ -48,13 +49,38 @@ function isResult(expected: Exclude<Expected, Refused>, found: Found | Refused):
 const sorted = (rewards: Record<string, number> | null): string =>
   JSON.stringify(rewards && Object.entries(rewards).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-const wrongFiles = (results: NonNullable<Rule['results']>, files: Found['files']): string[] =>
+/** What Harbor comes to that is not as the rule has it, by agent. Reasons are ours alone, and count for nothing. */
+export const otherInHarbor = (
+  rule: Rule,
+  results: Partial<Record<AgentName, HarborResult>> = {},
+): [AgentName, HarborRun][] =>
+  AGENTS.flatMap((agent): [AgentName, HarborRun][] => {
+    const [expected, result] = [rule[agent], results[agent]];
+    if (!expected || !result || result === 'not run here' || isAsInHarbor(expected, result)) return [];
+    return [[agent, result]];
+  });
+
+function isAsInHarbor(expected: Expected, harbor: HarborRun): boolean {
+  return (
+    !('refused' in expected) &&
+    sorted(harbor.rewards ?? null) === sorted(expected.rewards ?? null) &&
+    harbor.exception === expected.exception &&
+    harbor.files === undefined
+  );
+}
+
+/** Those files that are not as a rule has them, each with a line that says so. */
+export const wrongFiles = (
+  results: NonNullable<Rule['results']>,
+  files: Found['files'],
+): { path: string; told: string }[] =>
   Object.entries(results)
     .filter(([path, wanted]) => !fits(wanted, files[path]))
     .map(([path, wanted]) => {
       const there =
         files[path] === undefined ? 'is missing' : `has ${JSON.stringify(files[path].slice(0, 500))}`;
-      return `${path} ${there}; expected ${typeof wanted === 'boolean' ? (wanted ? 'a file' : 'no file') : String(wanted)}`;
+      const what = typeof wanted === 'boolean' ? (wanted ? 'a file' : 'no file') : String(wanted);
+      return { path, told: `${path} ${there}; expected ${what}` };
     });
 
 const fits = (wanted: RegExp | boolean, contents: string | undefined): boolean =>

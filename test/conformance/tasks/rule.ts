@@ -20,6 +20,27 @@ export type Expected =
       exception?: string;
     };
 
+/** What Harbor itself comes to with one agent; see harbor.ts. */
+export interface HarborRun {
+  /** Missing: there is no reward. */
+  rewards?: Record<string, number>;
+  /** Of the Trial. */
+  exception?: string;
+  /** Exceptions of steps by their names, which Harbor does not take for the Trial's. */
+  steps?: Record<string, string>;
+  /** Those of a rule's `results` that are not as the rule has them. */
+  files?: string[];
+}
+
+/** Not run: what it needs was not on the machine. */
+export type HarborResult = HarborRun | 'not run here';
+
+/** `harbor.json`. */
+export interface HarborResults {
+  version: string;
+  tasks: Record<string, Partial<Record<AgentName, HarborResult>>>;
+}
+
 export interface Rule {
   /** Name of the task's folder. */
   task: string;

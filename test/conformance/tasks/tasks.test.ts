@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readTask, unsupportedParts } from '../../../src/tasks/index.ts';
-import { difference } from './compare.ts';
-import { RULES } from './index.ts';
+import { difference, otherInHarbor } from './compare.ts';
+import { HARBOR, RULES } from './index.ts';
 import { rulesPage } from './page.ts';
-import { earns, fails, refused } from './rule.ts';
-import type { Rule } from './rule.ts';
+import { AGENTS, earns, fails, refused } from './rule.ts';
+import type { HarborRun, Rule } from './rule.ts';
 import { writeTasks } from './write.ts';
 
 const PAGE = join(import.meta.dirname, '../../../docs/conformance.md');
@@ -39,6 +39,33 @@ describe('the tasks of the conformance suite', () => {
 
   it('are listed in docs/conformance.md; otherwise run npm run generate', async () => {
     expect(plain(await readFile(PAGE, 'utf8'))).to.equal(plain(rulesPage()));
+  });
+});
+
+describe('what Harbor makes of a task', () => {
+  it('is known for every rule and agent, and for nothing else; otherwise see harbor.ts', () => {
+    const agents = (rule: Rule) => AGENTS.filter((agent) => rule[agent]);
+    const known = Object.entries(HARBOR.tasks).map(([task, results]) => [task, Object.keys(results).sort()]);
+    expect(Object.fromEntries(known)).to.deep.equal(
+      Object.fromEntries(RULES.map((rule) => [rule.task, agents(rule).sort()])),
+    );
+  });
+
+  it('is what we make of it, unless the rule says why not', () => {
+    const unexplained = RULES.filter(({ differs }) => !differs).flatMap((rule) =>
+      otherInHarbor(rule, HARBOR.tasks[rule.task]).map(([agent, result]) => [rule.task, agent, result]),
+    );
+    expect(unexplained).to.deep.equal([]);
+  });
+
+  it('is another where rewards, exception or files are', () => {
+    const rule: Rule = { task: 'a', rule: 'A rule.', source: 'a.py', oracle: refused('f'), nop: earns(1) };
+    const same = { rewards: { reward: 1 } };
+    expect(otherInHarbor(rule, { nop: same })).to.deep.equal([]);
+    expect(otherInHarbor(rule, { nop: 'not run here' })).to.deep.equal([]);
+    const others: HarborRun[] = [{}, { ...same, exception: 'E' }, { ...same, files: ['x'] }];
+    for (const nop of others) expect(otherInHarbor(rule, { nop })).to.deep.equal([['nop', nop]]);
+    expect(otherInHarbor(rule, { oracle: same })).to.deep.equal([['oracle', same]]);
   });
 });
 
