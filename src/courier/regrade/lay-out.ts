@@ -3,10 +3,11 @@ import { chmod, mkdir, readdir, readFile, rm, symlink, unlink } from 'node:fs/pr
 import { dirname, join } from 'node:path';
 import { inParallel } from '../../async/in-parallel.ts';
 import { TRIAL_FILES } from '../../results/keys.ts';
-import { MANIFEST_MAX_BYTES, UPLOAD_BATCH } from '../../wire/uploads.ts';
+import { MANIFEST_MAX_BYTES } from '../../wire/uploads.ts';
 import type { BrokerClient } from '../broker/broker-client.ts';
 import { download, HttpFailure, TooLong, type StorageAgents } from '../broker/http.ts';
 import { expiredFewTimes, patiently, type Patience } from '../broker/retry.ts';
+import { batches } from '../results/upload.ts';
 import { unusable, type Layout } from './layout.ts';
 
 export interface FetchDeps {
@@ -28,8 +29,6 @@ interface Wanted {
 }
 
 const FETCHING = 16;
-/** URLs are good for a minute, so that few bytes at a time are asked for. */
-const BATCH_BYTES = 256 * 2 ** 20;
 
 /** Downloads a file to `target`. Throws SourceUnusable where it is gone or another. */
 async function fetchFile(
@@ -122,18 +121,4 @@ async function fetchBatch(batch: Layout['files'], logs: string, deps: FetchDeps)
     await chmod(target, file.executable ? 0o755 : 0o644);
   };
   await inParallel(batch, fetchOne, { width: FETCHING });
-}
-
-function* batches(files: Layout['files']): Generator<Layout['files']> {
-  let batch: Layout['files'] = [];
-  let bytes = 0;
-  for (const file of files) {
-    if (batch.length === UPLOAD_BATCH || (batch.length > 0 && bytes + file.size > BATCH_BYTES)) {
-      yield batch;
-      [batch, bytes] = [[], 0];
-    }
-    batch.push(file);
-    bytes += file.size;
-  }
-  if (batch.length > 0) yield batch;
 }

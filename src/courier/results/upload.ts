@@ -79,10 +79,11 @@ export async function uploadText(path: string, text: string, options: UploadOpti
   return file;
 }
 
-function* batches(found: FoundFile[]): Generator<FoundFile[]> {
-  let batch: FoundFile[] = [];
+/** Files in their order, so many at a time as one answer of the broker is good for. */
+export function* batches<T extends { size: number }>(files: readonly T[]): Generator<T[]> {
+  let batch: T[] = [];
   let bytes = 0;
-  for (const file of found) {
+  for (const file of files) {
     if (batch.length === UPLOAD_BATCH || (batch.length > 0 && bytes + file.size > BATCH_BYTES)) {
       yield batch;
       batch = [];
