@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { anImageConfig, aTrial, compiledTrial, GPUS } from '../../../test/support/builders/objects.ts';
+import {
+  anImageConfig,
+  aTrial,
+  compiledTrial,
+  POD_SETTINGS,
+} from '../../../test/support/builders/objects.ts';
 import { secretVariable } from '../../wire/assignment.ts';
 import { GRANT_SECONDS } from '../../wire/uploads.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
@@ -9,17 +14,9 @@ import type { TrialSpec } from '../../crds/trial.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
 import { jobFor } from './manifests.ts';
 
-const settings = {
-  courierImage: 'registry/sb-operator:1',
-  imagePullSecrets: [],
-  brokerUrl: 'https://broker:8443',
-  brokerCa: 'PEM',
-  userNamespaces: false,
-  gpus: GPUS,
-};
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig() };
 const job = (spec: Partial<TrialSpec> = {}, name = 'hello') =>
-  jobFor(compiledTrial(aTrial({ spec, name })), 1, { images: { agent: image }, settings });
+  jobFor(compiledTrial(aTrial({ spec, name })), 1, { images: { agent: image }, settings: POD_SETTINGS });
 const pod = (spec: Partial<TrialSpec> = {}) => job(spec).spec?.template.spec;
 
 const secret = { name: 'KEY', secretKeyRef: { name: 'keys', key: 'a' } };
@@ -62,7 +59,7 @@ describe('the Job of a Trial', () => {
       'trial-job-full.yaml',
       jobFor(compiledTrial(trial), 2, {
         images: { agent: { ...image, taskBuild: 'train-0123456789abcdef' } },
-        settings: { ...settings, userNamespaces: true, imagePullSecrets: ['ecr'] },
+        settings: { ...POD_SETTINGS, userNamespaces: true, imagePullSecrets: ['ecr'] },
         taskContent: 'ab'.repeat(32),
       }),
     );
@@ -75,7 +72,7 @@ describe('the Job of a Trial', () => {
       const trial = compiledTrial(aTrial({ spec }));
       const { template } = jobFor(trial, 1, {
         images: { agent: image },
-        settings: { ...settings, brokerAddress: '10.96.0.9' },
+        settings: { ...POD_SETTINGS, brokerAddress: '10.96.0.9' },
       }).spec!;
       return { labels: template.metadata?.labels, pod: template.spec! };
     };
@@ -164,7 +161,7 @@ describe('the Job of a Trial', () => {
           }),
         ),
         1,
-        { images: { agent: { ...image, config: anImageConfig({ user }) } }, settings },
+        { images: { agent: { ...image, config: anImageConfig({ user }) } }, settings: POD_SETTINGS },
       );
 
     it('meets Pod Security restricted', async () => {
@@ -187,7 +184,7 @@ describe('the Job of a Trial', () => {
     const made = (config: Partial<ImageConfig>) =>
       jobFor(compiledTrial(aTrial({ spec: { environment } })), 1, {
         images: { agent: { ...image, config: anImageConfig(config) } },
-        settings: { ...settings, userNamespaces: true },
+        settings: { ...POD_SETTINGS, userNamespaces: true },
         users,
       });
 
@@ -201,7 +198,7 @@ describe('the Job of a Trial', () => {
 
     it('is what it would be elsewhere where root has to be there', () => {
       const trial = compiledTrial(aTrial());
-      const making = { images: { agent: image }, settings };
+      const making = { images: { agent: image }, settings: POD_SETTINGS };
       expect(jobFor(trial, 1, { ...making, users })).to.deep.equal(jobFor(trial, 1, making));
     });
   });
@@ -209,7 +206,7 @@ describe('the Job of a Trial', () => {
   it('pulls with the Secrets that the operator was told of', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
       images: { agent: image },
-      settings: { ...settings, imagePullSecrets: ['ecr'] },
+      settings: { ...POD_SETTINGS, imagePullSecrets: ['ecr'] },
     });
     expect(made.spec?.template.spec?.imagePullSecrets).to.deep.equal([{ name: 'ecr' }]);
   });
@@ -267,7 +264,7 @@ describe('the Job of a Trial', () => {
   it('tells the courier of a broker whose address has dollar signs', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
       images: { agent: image },
-      settings: { ...settings, brokerUrl: 'https://a/$(B)' },
+      settings: { ...POD_SETTINGS, brokerUrl: 'https://a/$(B)' },
     });
     const env = made.spec?.template.spec?.initContainers?.[0]?.env;
     expect(env?.[0]).to.deep.equal({ name: 'SB_BROKER_URL', value: 'https://a/$$(B)' });
@@ -291,8 +288,8 @@ describe('the Job of a Trial', () => {
 
   it('has a user for each courier that no image has, the same whoever renders it', () => {
     const userOf = (attempt: number) =>
-      jobFor(compiledTrial(aTrial()), attempt, { images: { agent: image }, settings }).spec?.template.spec
-        ?.initContainers?.[0]?.securityContext?.runAsUser ?? 0;
+      jobFor(compiledTrial(aTrial()), attempt, { images: { agent: image }, settings: POD_SETTINGS }).spec
+        ?.template.spec?.initContainers?.[0]?.securityContext?.runAsUser ?? 0;
     const users = Array.from({ length: 50 }, (_, at) => userOf(at + 1));
     expect(users.every((user) => user >= 65_000 && user < 65_500)).to.equal(true);
     expect(new Set(users).size).to.be.greaterThan(40);
@@ -302,7 +299,7 @@ describe('the Job of a Trial', () => {
   it('runs in a user namespace where the installation says that nodes have them', () => {
     const made = jobFor(compiledTrial(aTrial()), 1, {
       images: { agent: image },
-      settings: { ...settings, userNamespaces: true },
+      settings: { ...POD_SETTINGS, userNamespaces: true },
     });
     const { hostUsers, securityContext } = made.spec?.template.spec ?? {};
     expect(hostUsers).to.equal(false);

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import {
   aJob,
-  anImageConfig,
+  aReadyImage,
   anOutcome,
   aTrial,
   after,
   compiledTrial,
-  GPUS,
+  POD_SETTINGS,
 } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import { aTrialSeen, READY } from '../../../test/support/builders/trial-seen.ts';
@@ -189,22 +189,10 @@ const source: Source = {
 const regraded = { trial: 'first__1234567', uri: URI, reward: 0.5, rewards: { reward: 0.5 } };
 
 describe('the Job of a regrade', () => {
-  const settings = {
-    courierImage: 'registry/sb-operator:1',
-    imagePullSecrets: [],
-    brokerUrl: 'https://broker:8443',
-    brokerCa: 'PEM',
-    userNamespaces: false,
-    gpus: GPUS,
-  };
   const jobOf = (trial = again(), more: object = {}) => {
     const compiled = compiledTrial(trial);
-    const images = mapRoles(compiled.spec.environments, (_, role) => ({
-      reference: `${role}@sha256:${role}`,
-      digest: `sha256:${role}`,
-      config: anImageConfig(),
-    }));
-    return jobFor(compiled, 1, { images, settings, source, ...more });
+    const images = mapRoles(compiled.spec.environments, (_, role) => aReadyImage(role));
+    return jobFor(compiled, 1, { images, settings: POD_SETTINGS, source, ...more });
   };
 
   it('looks as it always did', async () => {

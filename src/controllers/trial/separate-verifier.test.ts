@@ -1,30 +1,14 @@
 import { expect } from 'chai';
-import { GPUS } from '../../../test/support/builders/objects.ts';
-import { anImageConfig, aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
+import { aReadyImage, aTrial, compiledTrial, POD_SETTINGS } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import { mapRoles, type VerifierRole } from '../../crds/trial-status.ts';
-import type { ReadyImage } from '../../images/image.ts';
 import type { CompiledEnvironment } from '../../tasks/index.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
 import { verifierImagesOf } from '../../pods/verifier-images.ts';
 import { jobFor } from './manifests.ts';
 import type { CompiledTrial } from './observed.ts';
-
-const settings = {
-  courierImage: 'registry/sb-operator:1',
-  imagePullSecrets: [],
-  brokerUrl: 'https://broker:8443',
-  brokerCa: 'PEM',
-  userNamespaces: false,
-  gpus: GPUS,
-};
-const anImage = (name: string, user = ''): ReadyImage => ({
-  reference: `${name}@sha256:${name}`,
-  digest: `sha256:${name}`,
-  config: anImageConfig({ user }),
-});
 
 /** A Trial with separate verifiers, each in the agent's environment with changes. */
 function aTrialWith(
@@ -46,23 +30,23 @@ function aTrialWith(
   };
 }
 
-const templateOf = (trial: CompiledTrial, image = anImage, users?: UidRange) =>
+const templateOf = (trial: CompiledTrial, image = aReadyImage, users?: UidRange) =>
   jobFor(trial, 1, {
     images: mapRoles(trial.spec.environments, (_, role) => image(role)),
-    settings,
+    settings: POD_SETTINGS,
     ...present({ users }),
   }).spec?.template;
-const podOf = (trial: CompiledTrial, image = anImage, users?: UidRange) =>
+const podOf = (trial: CompiledTrial, image = aReadyImage, users?: UidRange) =>
   templateOf(trial, image, users)?.spec;
 
 describe('the Pod of a Trial with separate verifiers', () => {
   it('looks as it always did where there is one step', async () => {
     const trial = aTrialWith({ verifier: { hasTests: true, env: [{ name: 'JUDGE', value: '1' }] } });
     const images = {
-      agent: { ...anImage('agent'), taskBuild: 'hello-1' },
-      verifier: { ...anImage('verifier'), taskBuild: 'hello-2' },
+      agent: { ...aReadyImage('agent'), taskBuild: 'hello-1' },
+      verifier: { ...aReadyImage('verifier'), taskBuild: 'hello-2' },
     };
-    await expectGolden('trial-job-separate.yaml', jobFor(trial, 1, { images, settings }));
+    await expectGolden('trial-job-separate.yaml', jobFor(trial, 1, { images, settings: POD_SETTINGS }));
   });
 
   it('looks as it always did where there are several steps', async () => {
@@ -83,7 +67,7 @@ describe('the Pod of a Trial with separate verifiers', () => {
   it('gives each container its own one user, and mounts /tests for who is not root only where the image has none', () => {
     const restricted = { allowPrivilegeEscalation: false };
     const mountsOf = (verifier: Partial<CompiledEnvironment>): (string | undefined)[] => {
-      const pod = podOf(aTrialWith({ verifier }, restricted), (name) => anImage(name, '1000'));
+      const pod = podOf(aTrialWith({ verifier }, restricted), (name) => aReadyImage(name, '1000'));
       const { initContainers = [], containers = [] } = pod ?? {};
       return [initContainers[1], containers[0]].map((container) =>
         container?.volumeMounts?.map(({ mountPath }) => mountPath).join(' '),
@@ -99,7 +83,7 @@ describe('the Pod of a Trial with separate verifiers', () => {
     const restricted = { allowPrivilegeEscalation: false };
     const startAs = (verifier: Partial<CompiledEnvironment>) => {
       const { initContainers = [], containers = [] } =
-        podOf(aTrialWith({ verifier }, restricted), anImage, users) ?? {};
+        podOf(aTrialWith({ verifier }, restricted), aReadyImage, users) ?? {};
       return Object.fromEntries(
         [...initContainers, ...containers].map(({ name, securityContext }) => [
           name,
@@ -116,14 +100,14 @@ describe('the Pod of a Trial with separate verifiers', () => {
     });
 
     it('says of every image that it has that user, and meets Pod Security restricted', () => {
-      const template = templateOf(aTrialWith({ verifier: {} }, restricted), anImage, users);
+      const template = templateOf(aTrialWith({ verifier: {} }, restricted), aReadyImage, users);
       expect(verifierImagesOf(template?.metadata?.annotations)?.verifier?.config.user).to.equal('1000:0');
       expect(template?.spec && securityLevelOf(template.spec)).to.equal('restricted');
     });
 
     it('is what it would be elsewhere where one container needs root', () => {
       const trial = aTrialWith({ verifier: { user: '0' } }, restricted);
-      expect(podOf(trial, anImage, users)).to.deep.equal(podOf(trial));
+      expect(podOf(trial, aReadyImage, users)).to.deep.equal(podOf(trial));
     });
   });
 });

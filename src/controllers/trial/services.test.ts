@@ -1,28 +1,13 @@
 import { expect } from 'chai';
-import { anImageConfig, aTrial, GPUS } from '../../../test/support/builders/objects.ts';
+import { aReadyImage, aTrial, POD_SETTINGS } from '../../../test/support/builders/objects.ts';
 import { expectGolden } from '../../../test/support/golden.ts';
 import { mapRoles } from '../../crds/trial-status.ts';
-import type { ReadyImage } from '../../images/image.ts';
 import { securityLevelOf } from '../../pods/reading/security-level.ts';
 import { verifierImagesOf } from '../../pods/verifier-images.ts';
 import { compile, filledIn, parseTaskToml, storedSpec } from '../../tasks/index.ts';
 import { readDocument } from '../../tasks/compose/document.ts';
 import { jobFor } from './manifests.ts';
 import { ofRole } from './images.ts';
-
-const settings = {
-  courierImage: 'registry/sb-operator:1',
-  imagePullSecrets: [],
-  brokerUrl: 'https://broker:8443',
-  brokerCa: 'PEM',
-  userNamespaces: false,
-  gpus: GPUS,
-};
-const anImage = (name: string, user = ''): ReadyImage => ({
-  reference: `${name}@sha256:${name}`,
-  digest: `sha256:${name}`,
-  config: anImageConfig({ user }),
-});
 
 /** The Pod of a Trial whose task has these services. */
 function jobOf(services: string, { spec = {}, user = '' }: { spec?: object; user?: string } = {}) {
@@ -41,8 +26,8 @@ function jobOf(services: string, { spec = {}, user = '' }: { spec?: object; user
   });
   expect(compiled.problems).to.deep.equal([]);
   return jobFor({ ...trial, spec: filledIn(asked, compiled) }, 1, {
-    images: mapRoles(compiled.environments, (_, role) => anImage(role, user)),
-    settings,
+    images: mapRoles(compiled.environments, (_, role) => aReadyImage(role, user)),
+    settings: POD_SETTINGS,
   });
 }
 

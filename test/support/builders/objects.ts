@@ -1,5 +1,6 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
 import type { ImageRules, Origin } from '../../../src/controllers/task-build/image.ts';
+import type { PodSettings } from '../../../src/controllers/trial/manifests.ts';
 import type { Gpus } from '../../../src/crds/gpus.ts';
 import type { ImageConfig } from '../../../src/crds/image-config.ts';
 import type { Outcome, StoredOutcome } from '../../../src/wire/outcome.ts';
@@ -7,6 +8,7 @@ import { API_VERSION, jobName, LABEL } from '../../../src/crds/names.ts';
 import { namespaceRules } from '../../../src/crds/namespace-rules.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
+import type { ReadyImage } from '../../../src/images/image.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import {
   compile,
@@ -281,3 +283,20 @@ export const GPUS: Gpus = {
     h100: { nodeSelectors: [{ gpu: 'h100', big: '1' }, { accelerator: 'h' }], resource: 'nvidia.com/gpu' },
   },
 };
+
+/** What every Pod of a Trial needs to know of an installation. */
+export const POD_SETTINGS: PodSettings = {
+  courierImage: 'registry/sb-operator:1',
+  imagePullSecrets: [],
+  brokerUrl: 'https://broker:8443',
+  brokerCa: 'PEM',
+  userNamespaces: false,
+  gpus: GPUS,
+};
+
+/** An image that is there, `user` being its own. */
+export const aReadyImage = (name: string, user = ''): ReadyImage => ({
+  reference: `${name}@sha256:${name}`,
+  digest: `sha256:${name}`,
+  config: anImageConfig({ user }),
+});
