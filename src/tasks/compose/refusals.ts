@@ -116,7 +116,6 @@ const OF_BUILD: Record<string, string> = Object.fromEntries(
 );
 const IGNORED_OF_BUILD = new Set(['cache_from', 'cache_to', 'labels', 'no_cache', 'pull', 'tags']);
 
-const OF_DEPLOY: Record<string, string> = {};
 /** Of a swarm, which Compose without one takes no notice of. */
 const IGNORED_OF_DEPLOY = new Set([
   'endpoint_mode',
@@ -147,7 +146,7 @@ const BUILD: Known = {
 };
 const DEPLOY: Known = {
   maps: ['replicas', 'mode', 'resources', 'restart_policy'],
-  refused: OF_DEPLOY,
+  refused: {},
   ignored: IGNORED_OF_DEPLOY,
 };
 const AMOUNTS = ['cpus', 'memory'];
