@@ -8,12 +8,13 @@ import { paths } from './machine/paths.ts';
 import { docker, succeeds } from './machine/process.ts';
 import { say, step } from './machine/progress.ts';
 import { removeNodes } from './parts/kind.ts';
+import { emptyStore } from './parts/services.ts';
 import { awsBuildkit } from './aws/buildkit.ts';
 import { serviceNames } from './versions.ts';
 
 const containers = [...serviceNames, awsBuildkit];
 
-/** Removes the cluster and what stands beside it. Images and the services' data stay for the next start, except with `purge`. */
+/** Removes the cluster and what stands beside it, results included. Images and the builder's cache stay for the next start, except with `purge`. */
 export async function down({ purge = false } = {}): Promise<void> {
   using _ = acquireLock();
   // A crashed engine has to live once more, to end the containers that outlived it.
@@ -30,7 +31,8 @@ export async function down({ purge = false } = {}): Promise<void> {
 }
 
 async function removeContainers(purge: boolean): Promise<void> {
-  await Promise.all([removeNodes(), succeeds('docker', ['rm', '-f', ...containers])]);
+  await Promise.all([removeNodes(), emptyStore()]);
+  await succeeds('docker', ['rm', '-f', ...containers]);
   if (!purge) return;
   await succeeds('docker', ['volume', 'rm', ...containers]);
   for (const image of [nodeImage(), servicesImage]) await succeeds('docker', ['rmi', image]);

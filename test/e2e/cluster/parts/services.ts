@@ -35,6 +35,7 @@ log: {level: warn}
 /** What every BuildKit beside the cluster is configured with; one registry answers for all. */
 export const buildkitConfig = `[worker.oci]
   networkMode = "host"
+  maxUsedSpace = "8GB"
 [worker.containerd]
   enabled = false
 [registry."docker.io"]
@@ -81,6 +82,19 @@ export function services(flavour: Flavour): Service[] {
     },
   ];
 }
+
+/** What the store keeps when the cluster goes: by which images that the registry keeps were built of what is known. */
+const KEPT = 'builds';
+
+/** Empties the store of everything that belonged to Trials of the cluster. */
+export const emptyStore = (): Promise<boolean> =>
+  succeeds('docker', [
+    'exec',
+    'sb-s3',
+    'sh',
+    '-c',
+    `rm -rf /data/v/${s3.bucket}/*; cd /data/b/${s3.bucket} && for each in *; do [ "$each" = ${KEPT} ] || rm -rf "$each"; done`,
+  ]);
 
 /** Brings one service to health: as it is, else started again, else made again. Its data is in a volume of its name. */
 export async function ensureService(service: Service): Promise<void> {
