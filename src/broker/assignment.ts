@@ -211,6 +211,8 @@ function agentOf(agent: CompiledStep['agent'], { user, workdir, rules }: StepFac
   const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run, skillsDir, mcpServers } = agent;
   return {
     name,
+    // Set where the compile knows the model.
+    webTools: true,
     env: variables(agent.env),
     setupTimeoutSeconds,
     user: agent.user ?? user,

@@ -19,12 +19,13 @@ import type { Apart, PhaseDeps } from './phases/surroundings.ts';
 import { prepareSurroundings } from './phases/surroundings.ts';
 import { runSteps } from './phases/sequence.ts';
 import type { Ending, SequenceDeps } from './phases/sequence.ts';
+import type { TrajectoryRecord } from './record/trajectory.ts';
 import type { Timeline } from './record/timeline.ts';
 import type { TrialLog } from './record/trial-log.ts';
 import { keepLogs, logsOf, type Kept } from './results/store.ts';
 import { Services } from './services/services.ts';
 import type { Settings } from './settings.ts';
-import type { Sequence } from './task/steps.ts';
+import type { Sequence } from './task/sequence.ts';
 
 export interface AttemptDeps {
   settings: Settings;
@@ -36,6 +37,7 @@ export interface AttemptDeps {
   apart: ReadonlyMap<string, Apart>;
   findings: Findings;
   artifacts: ArtifactRecord;
+  trajectory: TrajectoryRecord;
   timeline: Timeline;
   log: TrialLog;
   note: TrialLog['note'];

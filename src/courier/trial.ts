@@ -7,6 +7,7 @@ import { attemptOf, attemptTrial } from './attempt.ts';
 import { brokerClient } from './broker/broker-client.ts';
 import { explain } from './failure.ts';
 import { artifactRecord } from './record/artifacts.ts';
+import { trajectoryRecord } from './record/trajectory.ts';
 import { findings as newFindings } from './record/findings.ts';
 import { ABSENT } from './hand/absent.ts';
 import type { Hand } from './hand/hand.ts';
@@ -82,6 +83,7 @@ async function attemptAndStore({ settings, stop, now, hand, apart, log, findings
   const patience = { totalMs: PATIENCE_MS, note, stop };
   const broker = brokerClient(settings.broker, patience);
   const artifacts = artifactRecord();
+  const trajectory = trajectoryRecord();
   const kept = nothingKept();
   const deps = {
     settings,
@@ -91,6 +93,7 @@ async function attemptAndStore({ settings, stop, now, hand, apart, log, findings
     apart,
     findings,
     artifacts,
+    trajectory,
     timeline,
     log,
     note,
@@ -106,6 +109,7 @@ async function attemptAndStore({ settings, stop, now, hand, apart, log, findings
       apart,
       log,
       artifacts,
+      trajectory,
       timeline,
       kept,
       paths: settings.paths,

@@ -24,9 +24,9 @@ export const TRIAL_DONE = {
 /**
  * Whose fault a failure is, the difference between data and a run that has to be repeated. `agent`: it had its try and spoilt it ·
  * `verifier`: the tests left no reward · `definition`: task, image or Secret are wrong, so the agent never ran · `infrastructure`: cluster,
- * node, builder or store · `user`: somebody cancelled it.
+ * node, builder or store · `model`: the model's provider · `user`: somebody cancelled it.
  */
-export const FAULTS = ['agent', 'verifier', 'definition', 'infrastructure', 'user'] as const;
+export const FAULTS = ['agent', 'verifier', 'definition', 'infrastructure', 'model', 'user'] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** What is known of a reason to fail, of Trials and TaskBuilds alike. */

@@ -87,16 +87,39 @@ export const Exception = Type.Object(
 
 export type Exception = Type.Static<typeof Exception>;
 
+const tokensAndCost = {
+  inputTokens: Type.Optional(
+    Type.Integer({ format: 'int64', description: 'Input tokens, including cached ones.' }),
+  ),
+  cacheTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens read from a cache.' })),
+  outputTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens written.' })),
+  costUsd: Type.Optional(
+    Type.Number({ description: 'Cost in US dollars; missing where no price is known.' }),
+  ),
+};
+
+/** Models in a usage; those that follow are in the total alone. */
+export const USAGE_MODELS_MAX = 8;
+
+export const COUNTED_BY = ['Agent', 'Courier'] as const;
+
 export const Usage = Type.Object(
   {
-    inputTokens: Type.Optional(
-      Type.Integer({ format: 'int64', description: 'Input tokens, including cached ones.' }),
+    ...tokensAndCost,
+    models: Type.Optional(
+      atomicList(Type.Object({ model: text(256, 'The model.'), ...tokensAndCost }), {
+        maxItems: USAGE_MODELS_MAX,
+        description: 'The same by model, where more than the total is known.',
+      }),
     ),
-    cacheTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens read from a cache.' })),
-    outputTokens: Type.Optional(Type.Integer({ format: 'int64', description: 'Tokens written.' })),
-    costUsd: Type.Optional(Type.Number({ description: 'Cost in US dollars.' })),
+    countedBy: Type.Optional(
+      choice(
+        [...COUNTED_BY],
+        'Agent: as the agent says, which could say anything; Courier: counted outside of the agent’s reach, in the calls of its model.',
+      ),
+    ),
   },
-  { description: 'What the agent used, as reported by the agent.' },
+  { description: 'What the agent used.' },
 );
 export type Usage = Type.Static<typeof Usage>;
 

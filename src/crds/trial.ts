@@ -1,5 +1,5 @@
 /** Trial: run this task once with this agent, and write the reward onto the object. */
-import { AGENTS, agentNames, agentsThatTake } from './agents.ts';
+import { Agent, among, RUN_REQUIRED, WITH_SCRIPTS } from './agent.ts';
 import type { ObjectMeta } from '../kube/types.ts';
 import { Environment, EnvVars, User } from './environment.ts';
 import { Regrade } from './regrade.ts';
@@ -53,70 +53,6 @@ const Task = Type.Object(
       message: 'give either s3 or configMap',
       reason: 'FieldValueInvalid',
     }),
-  },
-);
-
-const SCRIPT_MAX = 65_536;
-
-const among = (names: readonly string[]): string =>
-  `self.name in [${names.map((name) => `'${name}'`).join(', ')}]`;
-const [WITH_SCRIPTS, WITH_MODEL] = [agentsThatTake('scripts'), agentsThatTake('model')];
-const RUN_REQUIRED = `run is required for agent ${WITH_SCRIPTS.join(', ')} and has no meaning for others`;
-
-/** What becomes of the processes that an agent leaves running. */
-export const BACKGROUND_PROCESSES = ['Keep', 'Stop'] as const;
-export type BackgroundProcesses = (typeof BACKGROUND_PROCESSES)[number];
-
-const Agent = Type.Object(
-  {
-    name: text(64, `${agentNames.map((name) => `${name} ${AGENTS[name].does}`).join(', ')}.`, {
-      default: 'oracle',
-      minLength: 1,
-    }),
-    model: Type.Optional(text(256, 'Model; a custom agent gets it as SB_MODEL.')),
-    env: Type.Optional(EnvVars('Variables for the agent only.')),
-    timeoutSeconds: Type.Optional(
-      seconds(
-        'Timeout of the agent; default: the one in task.toml, else none. The verifier runs even if it is exceeded.',
-        { minimum: 1 },
-      ),
-    ),
-    setupTimeoutSeconds: seconds('Timeout of the install script.', { minimum: 1, default: 360 }),
-    user: Type.Optional(
-      User('User of the agent; default: the one in task.toml, then the one in environment.'),
-    ),
-    backgroundProcesses: Type.Optional(
-      choice(
-        [...BACKGROUND_PROCESSES],
-        'The agent’s background processes: Keep lets them run during the tests, Stop ends them before the tests appear; default: Keep.',
-      ),
-    ),
-    install: Type.Optional(text(SCRIPT_MAX, 'Script that installs a custom agent, run as root.')),
-    run: Type.Optional(
-      text(SCRIPT_MAX, 'Script that runs a custom agent; SB_INSTRUCTION names the instruction’s file.'),
-    ),
-  },
-  {
-    default: {},
-    description: 'Who does it.',
-    ...rules(
-      {
-        rule: among(agentNames),
-        message: `agent.name: only ${agentNames.join(', ')} are supported yet`,
-        reason: 'FieldValueInvalid',
-        fieldPath: '.name',
-      },
-      {
-        rule: `(${among(WITH_SCRIPTS)}) || !has(self.run)`,
-        message: RUN_REQUIRED,
-        reason: 'FieldValueInvalid',
-      },
-      {
-        rule: `(${among(WITH_SCRIPTS)} || !has(self.install)) && (${among(WITH_MODEL)} || !has(self.model))`,
-        message: `install is for agent ${WITH_SCRIPTS.join(', ')} only, model for ${WITH_MODEL.join(', ')}`,
-        reason: 'FieldValueInvalid',
-      },
-    ),
   },
 );
 

@@ -3,11 +3,14 @@
  * the bearer. Both ends are of one image, so there is one version. Failures are `{ "error": string }` with 401 (token), 403 (not this
  * Pod's), 404 (no task), 409 (another task than the Job was made for), 422 (a task that cannot be run), 503 (retry).
  */
-import type { McpServer } from '../crds/agents.ts';
+import type { McpServer } from '../crds/agent-facts.ts';
 import type { EnvVar, Healthcheck } from '../crds/environment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import { sha256 } from '../crds/names.ts';
-import type { BackgroundProcesses, RewardStrategy } from '../crds/trial.ts';
+import type { ModelPrice } from '../crds/model-prices.ts';
+import type { ModelNamed } from '../crds/providers.ts';
+import type { BackgroundProcesses, ModelAccess } from '../crds/agent.ts';
+import type { RewardStrategy } from '../crds/trial.ts';
 import type { NetworkPhase, PhaseNetwork } from './network.ts';
 
 /** A variable for a phase: its value, or the name of the courier's own variable that the kubelet filled from a Secret. */
@@ -53,9 +56,29 @@ export interface Hook {
   service?: string;
 }
 
+/** The model of an agent, and how it comes to it. */
+export interface AssignedEndpoint extends ModelNamed {
+  access: ModelAccess;
+  /** Where the model answers: of the Trial, else the provider's own. */
+  baseUrl: string;
+  /** The agent's variable with the key; where the access is Proxy, the courier keeps it to itself. */
+  key: string;
+  /** Of all steps together; of the access Proxy alone. */
+  maxTokens?: number;
+  maxCostUsd?: number;
+  /** Those of the installation, before the ones that are built in. */
+  prices: ModelPrice[];
+}
+
 export interface AssignedAgent {
   name: string;
+  /** Of its program, where it has one. */
+  version?: string;
   model?: string;
+  /** Missing: no model, or one of which nothing more is known. */
+  endpoint?: AssignedEndpoint;
+  /** It may search and fetch from the web by tools of its own. */
+  webTools: boolean;
   env: AssignedVariable[];
   /** Missing: no limit. */
   timeoutSeconds?: number;

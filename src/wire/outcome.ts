@@ -7,7 +7,7 @@ import Value from 'typebox/value';
 import { TRIAL_FAILED } from '../crds/reasons.ts';
 import type { TrialFailedReason } from '../crds/reasons.ts';
 import { choice, text, Type } from '../crds/schema.ts';
-import { Exception, PHASES } from '../crds/trial-status.ts';
+import { COUNTED_BY, Exception, PHASES, USAGE_MODELS_MAX } from '../crds/trial-status.ts';
 import type { Phase } from '../crds/trial-status.ts';
 import { sha256 as digestOf } from '../crds/names.ts';
 import { MESSAGE_MAX_BYTES, STEPS_LISTED_MAX } from './limits.ts';
@@ -45,6 +45,13 @@ const Result = Type.Union([
   }),
 ]);
 
+const tokensAndCost = {
+  inputTokens: Type.Optional(Count),
+  cacheTokens: Type.Optional(Count),
+  outputTokens: Type.Optional(Count),
+  costUsd: Type.Optional(Type.Number({ minimum: 0 })),
+};
+
 /** What steps and attempts have in common. */
 const end = {
   result: Result,
@@ -64,10 +71,13 @@ const end = {
   ),
   usage: Type.Optional(
     Type.Object({
-      inputTokens: Type.Optional(Count),
-      cacheTokens: Type.Optional(Count),
-      outputTokens: Type.Optional(Count),
-      costUsd: Type.Optional(Type.Number()),
+      ...tokensAndCost,
+      models: Type.Optional(
+        Type.Array(Type.Object({ model: text(256, 'The model.'), ...tokensAndCost }), {
+          maxItems: USAGE_MODELS_MAX,
+        }),
+      ),
+      countedBy: Type.Optional(choice([...COUNTED_BY], 'Who counted.')),
     }),
   ),
 };

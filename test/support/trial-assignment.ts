@@ -75,7 +75,14 @@ const anImage: Assignment['image'] = { user: '', workdir: '/app', entrypoint: []
 
 /** The oracle and its verifier, with changes. */
 export const aStep = (over: Partial<AssignedStep> = {}): AssignedStep => ({
-  agent: { name: 'oracle', env: [], setupTimeoutSeconds: 360, user: '0', backgroundProcesses: 'Keep' },
+  agent: {
+    name: 'oracle',
+    env: [],
+    setupTimeoutSeconds: 360,
+    user: '0',
+    webTools: true,
+    backgroundProcesses: 'Keep',
+  },
   hooks: [],
   artifacts: [],
   verifier: { env: [], timeoutSeconds: 600, user: '0' },

@@ -3,7 +3,7 @@ import type { Exception } from '../../crds/trial-status.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Ended, Hand, Refusal } from '../hand/hand.ts';
 import type { Command } from '../hand/hand.ts';
-import type { Limited, Step } from '../task/steps.ts';
+import type { Limited, Step } from '../task/sequence.ts';
 
 const LACKS: Record<Exclude<Refusal, 'interpreter'>, (command: Command) => string> = {
   user: ({ user }) => `the image has no user ${user}`,

@@ -7,7 +7,7 @@ import { Refused } from '../hand/sbd/stream.ts';
 import { within } from '../hand/within.ts';
 import { crossings, type Crossing } from '../results/crossing.ts';
 import type { Reward } from '../reward/reward.ts';
-import type { Step, VerifierPlace } from '../task/steps.ts';
+import type { Step, VerifierPlace } from '../task/sequence.ts';
 import { collectFromServices } from './artifacts.ts';
 import { prepareSurroundings, type Apart, type PhaseDeps } from './surroundings.ts';
 import { stageTests } from './stage.ts';

@@ -8,7 +8,7 @@ import { HandGone, type Copy, type Hand } from '../hand/hand.ts';
 import { Refused } from '../hand/sbd/stream.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Services } from '../services/services.ts';
-import type { Limited, Step } from '../task/steps.ts';
+import type { Limited, Step } from '../task/sequence.ts';
 import type { PhaseDeps } from './surroundings.ts';
 
 /** For all artifacts together; what is not copied by then is left out. */

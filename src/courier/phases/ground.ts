@@ -4,7 +4,7 @@ import type { Findings } from '../record/findings.ts';
 import { VerifierObstructed } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
 import type { Checked, Hand, Refusal } from '../hand/hand.ts';
-import type { Limited, Step } from '../task/steps.ts';
+import type { Limited, Step } from '../task/sequence.ts';
 import { demandPlace } from './agent.ts';
 import { stageTests } from './stage.ts';
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { artifactRecord } from '../record/artifacts.ts';
+import { trajectoryRecord } from '../record/trajectory.ts';
 import { findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
 import { runStep } from './phases.ts';
@@ -32,6 +33,7 @@ describe('a disk that the agent has filled', () => {
       hand: hand as unknown as Hand,
       findings: findings(),
       artifacts: artifactRecord(),
+      trajectory: trajectoryRecord(),
       timeline: {
         during: (_phase, work) => work(),
         current: () => 'verifier',

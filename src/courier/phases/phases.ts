@@ -1,4 +1,5 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
+import type { AgentReport } from '../../agents/agent.ts';
 import type { NetworkPhase } from '../../wire/network.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
@@ -6,7 +7,7 @@ import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/hand.ts';
 import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
 import type { Hand } from '../hand/hand.ts';
-import type { Step } from '../task/steps.ts';
+import type { Step } from '../task/sequence.ts';
 import { runAgent, setUpAgent } from './agent.ts';
 import { judgeApart, partFromAgent } from './apart.ts';
 import { awaitHealthy } from './healthcheck.ts';
@@ -14,7 +15,7 @@ import { collectArtifacts, collectFromServices } from './artifacts.ts';
 import { prepareGround, type Prior } from './ground.ts';
 import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { PhaseDeps } from './surroundings.ts';
-import { usageOf } from './usage.ts';
+import { reportOf } from './report.ts';
 import { verify } from './verifier.ts';
 
 /** What a step needs to know of the others. */
@@ -88,16 +89,23 @@ async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<W
 
 /** Lets the agent work and keeps what it leaves. */
 async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
-  const { hand, timeline, note, paths } = deps;
-  const trouble = await timeline.during('agentExecution', () => work(step, hand));
+  const { hand, timeline, note, paths, trajectory } = deps;
+  const ended = await timeline.during('agentExecution', () => work(step, hand));
+  const { usage, failure, trajectory: told } = step.agent ? reportOf(step.agent, paths.logs) : {};
+  if (told) trajectory.put(told);
+  const trouble = troubleOf(ended, failure);
   if (trouble) note(`${trouble.type}: ${trouble.message}`);
   const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
-  const soFar = present({ exception, usage: step.agent && usageOf(step.agent, paths.logs) });
+  const soFar = present({ exception, usage });
   await collectArtifacts(step, deps);
   // A separate verifier's agent is left first: nobody is there to meddle with what services tell.
   if (!step.verifier?.place) await collectFromServices(step, deps);
   return soFar;
 }
+
+/** Why the agent ended tells more than its exit code does; of one that was cut short the last word is that. */
+const troubleOf = (ended: Exception | undefined, failure: AgentReport['failure']): Exception | undefined =>
+  failure && (!ended || ended.type === 'NonZeroAgentExitCodeError') ? failure : ended;
 
 async function work({ name, agent }: Step, hand: Hand): Promise<Exception | undefined> {
   if (!agent) return undefined;

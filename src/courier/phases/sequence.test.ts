@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { artifactRecord } from '../record/artifacts.ts';
+import { trajectoryRecord } from '../record/trajectory.ts';
 import { findings } from '../record/findings.ts';
 import { timeline } from '../record/timeline.ts';
 import type { Hand } from '../hand/hand.ts';
-import type { Step } from '../task/steps.ts';
+import type { Step } from '../task/sequence.ts';
 import { runSteps, together as togetherOf } from './sequence.ts';
 import type { Ending } from './sequence.ts';
 
@@ -117,6 +118,7 @@ describe('the steps of a task', () => {
         hand: hand as unknown as Hand,
         findings: findings(),
         artifacts: artifactRecord(),
+        trajectory: trajectoryRecord(),
         timeline: timeline(
           () => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds++)),
           () => {},

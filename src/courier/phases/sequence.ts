@@ -6,11 +6,11 @@ import { POD_PATHS } from '../../wire/pod-paths.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { meanReward } from '../reward/reward.ts';
 import type { Way } from '../network/network.ts';
-import type { Sequence, Step } from '../task/steps.ts';
+import type { Sequence, Step } from '../task/sequence.ts';
 import { lookBeforehand, type Prior } from './ground.ts';
 import { runStep } from './phases.ts';
 import type { PhaseDeps } from './surroundings.ts';
-import { totalUsage } from './usage.ts';
+import { totalUsage } from './report.ts';
 
 /** What came of one step or of all. */
 export type Ending = Pick<Outcome, 'result' | 'exception' | 'usage'>;

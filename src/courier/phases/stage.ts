@@ -5,8 +5,8 @@ import { AttemptFailure, VerifierObstructed } from '../failure.ts';
 import type { Ground, Hand } from '../hand/hand.ts';
 import { demandPlace, exitText, interpreterMissing } from './agent.ts';
 import { Refused } from '../hand/sbd/stream.ts';
-import { CONTAINER } from '../task/steps.ts';
-import type { Seeds, Workdir } from '../task/steps.ts';
+import { CONTAINER } from '../task/sequence.ts';
+import type { Seeds, Workdir } from '../task/sequence.ts';
 
 /** Puts files of the task into the working directory. Throws TaskInvalid where they do not fit what the image has there. */
 export async function placeSeeds(hand: Hand, seeds: Seeds): Promise<void> {

@@ -2,9 +2,10 @@
 import type { Hand } from '../hand/hand.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Findings } from '../record/findings.ts';
+import type { TrajectoryRecord } from '../record/trajectory.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { Services } from '../services/services.ts';
-import type { Surroundings } from '../task/steps.ts';
+import type { Surroundings } from '../task/sequence.ts';
 import { demandPlace } from './agent.ts';
 import { awaitHealthy } from './healthcheck.ts';
 import { placeSeeds } from './stage.ts';
@@ -22,6 +23,7 @@ export interface PhaseDeps {
   hand: Hand;
   findings: Findings;
   artifacts: ArtifactRecord;
+  trajectory: TrajectoryRecord;
   timeline: Timeline;
   note: (line: string) => void;
   stop: AbortSignal;

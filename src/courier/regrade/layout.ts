@@ -4,7 +4,7 @@
  */
 import { crossingsOf } from '../phases/apart.ts';
 import { ARTIFACT_MANIFEST, LIMITS } from '../results/collect.ts';
-import type { Step } from '../task/steps.ts';
+import type { Step } from '../task/sequence.ts';
 import { isWithin } from '../../wire/pod-paths.ts';
 import { problemOfName, problemOfPath, stepFolder } from '../../wire/upload-paths.ts';
 import type { Manifest, Skipped, StoredFile, StoredLink } from '../../wire/uploads.ts';

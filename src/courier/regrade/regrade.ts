@@ -7,7 +7,7 @@ import { resultApart, type PhaseResult, type StepDeps } from '../phases/phases.t
 import { runSteps, type Ending, type SequenceDeps } from '../phases/sequence.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import { ARTIFACT_MANIFEST } from '../results/collect.ts';
-import type { Sequence, Step } from '../task/steps.ts';
+import type { Sequence, Step } from '../task/sequence.ts';
 import { fetchManifest, fetchText, layOut, type FetchDeps } from './lay-out.ts';
 import {
   entriesOf,

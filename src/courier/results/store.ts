@@ -10,6 +10,7 @@ import type { Apart } from '../phases/surroundings.ts';
 import type { Settings } from '../settings.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
+import { TRAJECTORY_FILE, type TrajectoryRecord } from '../record/trajectory.ts';
 import { artifactManifest, type ArtifactRecord } from '../record/artifacts.ts';
 import { ARTIFACT_MANIFEST, collectLogs, limitsAfter, type Logs } from './collect.ts';
 import { MAX_SKIPPED } from './walk.ts';
@@ -26,6 +27,7 @@ interface KeepDeps extends UploadOptions {
   logs: Logs;
   log: TrialLog;
   artifacts: ArtifactRecord;
+  trajectory: TrajectoryRecord;
 }
 
 /** Where the files of a step lie; without a name, of the only one. */
@@ -61,7 +63,9 @@ export interface StoreDeps extends Omit<KeepDeps, 'logs'> {
 export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepDeps): Promise<void> {
   const { log, logs, artifacts } = deps;
   const under = step === undefined ? '' : stepFolder(step);
+  const trajectory = deps.trajectory.take();
   const found = collectLogs(logs, limitsAfter(kept, under));
+  if (trajectory !== undefined) found.files = found.files.filter(({ path }) => path !== TRAJECTORY_FILE);
   const paths = found.files.map(({ path }) => path);
   const listed = artifactManifest(artifacts.take(), paths);
   const below = <T extends { path: string }>(file: T): T => ({ ...file, path: under + file.path });
@@ -70,6 +74,7 @@ export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepD
   for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
   log.note(`${uploaded.files.length} files stored${step === undefined ? '' : ` of step ${step}`}`);
   kept.files.push(...uploaded.files);
+  if (trajectory !== undefined) kept.files.push(await uploadText(under + TRAJECTORY_FILE, trajectory, deps));
   if (listed.length > 0)
     kept.files.push(
       await uploadText(under + ARTIFACT_MANIFEST, `${JSON.stringify(listed, null, 2)}\n`, deps),

@@ -3,7 +3,7 @@ import type { AssignedStep, Assignment } from '../../wire/assignment.ts';
 import { anAssignment, aStep } from '../../../test/support/trial-assignment.ts';
 import type { ReadyStep } from './ready-task.ts';
 import { sequenceOf } from './steps.ts';
-import type { Step } from './steps.ts';
+import type { Step } from './sequence.ts';
 
 const aTask = (over: Partial<ReadyStep> = {}): ReadyStep => ({
   solution: '/task/solution',

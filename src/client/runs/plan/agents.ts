@@ -32,7 +32,7 @@ export function contenders({ agents = [{ name: 'oracle' }], models = [] }: RunOp
 /** A name and nothing else: `-a nop -a nop` means it once. */
 const isPlain = (agent: AgentOption): boolean => Object.keys(agent).length === 1;
 
-const takesModel = (name: string): boolean => agentFacts(name)?.model === true;
+const takesModel = (name: string): boolean => agentsThatTake('model').some((one) => one === name);
 
 function checkAgent({ name, run, install, models }: AgentOption): void {
   const facts = agentFacts(name);
@@ -45,7 +45,7 @@ function checkAgent({ name, run, install, models }: AgentOption): void {
     );
   if (!facts.scripts && (run ?? install) !== undefined)
     throw unusable(name, `run and install are for ${listOf('scripts')}`, 'remove them from the run file');
-  if (!facts.model && models !== undefined)
+  if (facts.model === 'none' && models !== undefined)
     throw unusable(name, `models are for ${listOf('model')}`, 'remove them from the run file');
 }
 

@@ -1,5 +1,16 @@
-import type { McpServer } from '../crds/agents.ts';
-import type { Agent, AgentGiven } from './agent.ts';
+import type { AgentFacts, McpServer } from '../../crds/agent-facts.ts';
+import type { Agent, AgentGiven } from '../agent.ts';
+
+export const facts: AgentFacts = {
+  does: 'runs your own scripts',
+  reads: 'instruction.md',
+  scripts: true,
+  model: 'optional',
+  providers: [],
+  skills: true,
+  mcp: true,
+  mcpHeaders: true,
+};
 
 const MCP_FILE = 'mcp.json';
 
@@ -28,7 +39,7 @@ function entryOf(server: McpServer): object {
 }
 
 /** Runs the scripts of the Trial. */
-export const custom: Agent = {
+export const agent: Agent = {
   install: (given) =>
     given.install === undefined
       ? undefined

@@ -1,7 +1,19 @@
-import type { Agent } from './agent.ts';
+import type { AgentFacts } from '../../crds/agent-facts.ts';
+import type { Agent } from '../agent.ts';
+
+export const facts: AgentFacts = {
+  does: 'runs the task’s solution',
+  reads: 'solution/solve.sh',
+  scripts: false,
+  model: 'none',
+  providers: [],
+  skills: false,
+  mcp: false,
+  mcpHeaders: false,
+};
 
 /** Runs the task's solution, as Harbor's agent of that name does: the same files under /logs/agent. */
-export const oracle: Agent = {
+export const agent: Agent = {
   run: ({ solution, solve }) => ({
     path: `${solution}/solve.sh`,
     text: solve,

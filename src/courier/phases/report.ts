@@ -1,0 +1,114 @@
+/** What an agent used, did and failed with, by what it wrote itself: so all of it is checked before it goes anywhere. */
+import { readSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { AgentReport } from '../../agents/agent.ts';
+import { present } from '../../crds/present.ts';
+import { USAGE_MODELS_MAX } from '../../crds/trial-status.ts';
+import type { Usage } from '../../crds/trial-status.ts';
+import { below, openSafely, withOpened } from '../results/safe-open.ts';
+import type { Opened } from '../results/safe-open.ts';
+import type { Step } from '../task/sequence.ts';
+
+/** What is read of a transcript: its end, where it is longer. */
+const READ_BYTES = 64 * 2 ** 20;
+/** Of one line, in characters. */
+const LINE_CHARS = 2 ** 20;
+const CHUNK_BYTES = 64 * 1024;
+
+/** What can be read of the transcript of an agent; empty where there is none. `logs`: the courier's own path of `/logs`. */
+export function reportOf({ transcript }: NonNullable<Step['agent']>, logs: string): AgentReport {
+  if (!transcript) return {};
+  const { usage, ...report } =
+    withTranscript(logs, relative('/logs/agent', transcript.path), transcript.read) ?? {};
+  const checked = usage && checkedUsage(usage);
+  return { ...report, ...(checked && { usage: { ...checked, countedBy: 'Agent' } }) };
+}
+
+/** Undefined where there is no such file that can be read. */
+function withTranscript<T>(logs: string, name: string, read: (lines: Iterable<string>) => T): T | undefined {
+  const folder = openSafely(join(logs, 'agent'), 'folder');
+  if (typeof folder === 'string') return undefined;
+  return withOpened(folder, ({ fd }) => {
+    const file = openSafely(below(fd, name), 'file');
+    return typeof file === 'string' ? undefined : withOpened(file, (opened) => read(linesOf(opened)));
+  });
+}
+
+/** Lines without their ends; of a very long one its beginning. */
+function* linesOf({ fd, stats }: Opened): Generator<string> {
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  const decoder = new TextDecoder();
+  let at = Math.max(0, stats.size - READ_BYTES);
+  // What is left of a line that began before is none.
+  let skips = at > 0;
+  let line = '';
+  while (at < stats.size) {
+    const length = readSync(fd, chunk, 0, Math.min(chunk.length, stats.size - at), at);
+    if (length === 0) break;
+    at += length;
+    const [rest = '', ...more] = decoder.decode(chunk.subarray(0, length), { stream: true }).split('\n');
+    line = grown(line, rest);
+    for (const next of more) {
+      if (!skips) yield line;
+      skips = false;
+      line = grown('', next);
+    }
+  }
+  if (line !== '' && !skips) yield line;
+}
+
+const grown = (line: string, more: string): string =>
+  line.length + more.length <= LINE_CHARS ? line + more : (line + more).slice(0, LINE_CHARS);
+
+/** Without what is no count and no cost; undefined where nothing is left. */
+function checkedUsage({ models = [], ...total }: Usage): Usage | undefined {
+  const counted = models.flatMap(({ model, ...used }) => {
+    const counts = countsOf(used);
+    return counts && model !== '' ? [{ model: model.slice(0, 256), ...counts }] : [];
+  });
+  const counts = countsOf(total);
+  return counts && { ...counts, ...(counted.length > 0 && { models: counted.slice(0, USAGE_MODELS_MAX) }) };
+}
+
+type Counts = Pick<Usage, 'inputTokens' | 'cacheTokens' | 'outputTokens' | 'costUsd'>;
+
+function countsOf({ inputTokens, cacheTokens, outputTokens, costUsd }: Counts): Counts | undefined {
+  const counts = present({
+    inputTokens: count(inputTokens),
+    cacheTokens: count(cacheTokens),
+    outputTokens: count(outputTokens),
+    costUsd: costUsd !== undefined && Number.isFinite(costUsd) && costUsd >= 0 ? costUsd : undefined,
+  });
+  return Object.keys(counts).length > 0 ? counts : undefined;
+}
+
+const count = (tokens: number | undefined): number | undefined =>
+  tokens !== undefined && Number.isSafeInteger(tokens) && tokens >= 0 ? tokens : undefined;
+
+const COUNTS = ['inputTokens', 'cacheTokens', 'outputTokens', 'costUsd'] as const;
+
+/** The sum of what steps used. */
+export function totalUsage(usages: Usage[]): Usage | undefined {
+  const [first] = usages;
+  if (!first) return undefined;
+  const models = Map.groupBy(
+    usages.flatMap((usage) => usage.models ?? []),
+    ({ model }) => model,
+  );
+  const byModel = [...models].map(([model, used]) => ({ model, ...sumOf(used) }));
+  return {
+    ...sumOf(usages),
+    ...(byModel.length > 0 && { models: byModel.slice(0, USAGE_MODELS_MAX) }),
+    // Less can be relied on where one of them is the agent's own word.
+    ...present({
+      countedBy: usages.find(({ countedBy }) => countedBy === 'Agent')?.countedBy ?? first.countedBy,
+    }),
+  };
+}
+
+function sumOf(used: readonly Counts[]): Counts {
+  const total: Counts = {};
+  for (const one of used)
+    for (const name of COUNTS) if (one[name] !== undefined) total[name] = (total[name] ?? 0) + one[name];
+  return total;
+}
