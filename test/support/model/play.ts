@@ -14,8 +14,8 @@ import {
   type Usage,
 } from './script.ts';
 
-/** How a reply reaches the client: as a whole, in half, or with so many seconds of silence in the middle. */
-export type Delivery = 'whole' | 'cut' | { stall: number };
+/** How a reply reaches the client: as a whole, in half, not at all, or with so many seconds of silence in the middle. */
+export type Delivery = 'whole' | 'cut' | 'drop' | { stall: number };
 
 interface Where {
   script?: string;
@@ -64,7 +64,8 @@ function replyOf(turn: ReplyTurn, request: ModelRequest, position: number): Repl
 
 function deliveryOf(fault: FaultTurn | undefined): Delivery {
   if (fault === undefined || 'fail' in fault) return 'whole';
-  return 'cut' in fault ? 'cut' : { stall: fault.stall };
+  if ('stall' in fault) return { stall: fault.stall };
+  return 'cut' in fault ? 'cut' : 'drop';
 }
 
 /** Plays scripts. All it remembers is how often each fault with `times` came, for each key and model. */

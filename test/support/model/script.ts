@@ -77,6 +77,8 @@ export type FaultTurn = { times?: number; delay?: number } & (
     }
   /** Half of the next reply, then the connection ends. */
   | { cut: true }
+  /** The connection ends without a byte. */
+  | { drop: true }
   /** Half of the next reply, so many seconds of silence, then the rest. */
   | { stall: number }
 );
@@ -110,7 +112,7 @@ export const commandsOf = (turn: ReplyTurn): string[] => [turn.shell ?? []].flat
 export const editsOf = (turn: ReplyTurn): FileEdit[] => [turn.edit ?? []].flat();
 
 const replyFields = new Set(['say', 'think', 'shell', 'edit', 'call', 'ends', 'usage', 'delay', 'repeat']);
-const faultFields = new Set(['fail', 'retryAfter', 'midstream', 'cut', 'stall', 'times', 'delay']);
+const faultFields = new Set(['fail', 'retryAfter', 'midstream', 'cut', 'drop', 'stall', 'times', 'delay']);
 
 /** The failure that `fail` of a script names. @throws when nothing has that name or status. */
 export function failureOf(fail: FailureName | number): FailureName {
@@ -120,7 +122,8 @@ export function failureOf(fail: FailureName | number): FailureName {
   return name;
 }
 
-const isFault = (turn: Turn): turn is FaultTurn => 'fail' in turn || 'cut' in turn || 'stall' in turn;
+const isFault = (turn: Turn): turn is FaultTurn =>
+  ['fail', 'cut', 'drop', 'stall'].some((field) => field in turn);
 
 function checkTurn(turn: Turn, where: string): void {
   const known = isFault(turn) ? faultFields : replyFields;

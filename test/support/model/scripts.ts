@@ -43,9 +43,13 @@ export const standardScripts: ScriptSources = {
   forbidden: [{ fail: 403 }],
   'bad-request': [{ fail: 400 }],
   'too-long': [{ fail: 'context-length' }],
+  /** What comes of an agent that makes its conversation shorter and tries again. */
+  'too-long-once': [{ fail: 'context-length', times: 1 }, ...solve],
   'too-long-late': [solve[0]!, { fail: 'context-length' }],
   'cut-once': [{ cut: true, times: 1 }, ...solve],
   'cut-always': [{ cut: true }, ...solve],
+  'dropped-once': [{ drop: true, times: 1 }, ...solve],
+  'dropped-always': [{ drop: true }, ...solve],
   stalls: [{ stall: 600 }, ...solve],
   slow: [{ shell: 'echo solved > answer.txt', delay: 20 }],
   refuses: [{ say: 'I will not do that.', ends: 'refusal' }],

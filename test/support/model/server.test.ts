@@ -20,6 +20,7 @@ describe('the scripted model server', () => {
     solve: [{ shell: 'touch answer.txt' }, { say: 'Done.' }],
     'limited-twice': [{ fail: 429, times: 2, retryAfter: 3 }, { say: 'Done.' }],
     'fails-in-turn': [{ fail: 500, times: 1 }, { fail: 529, times: 1 }, { shell: 'true' }, { cut: true }],
+    dropped: [{ drop: true, times: 1 }, { say: 'Done.' }],
     cut: [{ cut: true, times: 1 }, { say: 'A reply that is long enough to be cut.' }],
     stalls: [{ stall: 0.2, times: 1 }, { say: 'Done.' }],
     'stalls-long': [{ stall: 600 }, { say: 'Done.' }],
@@ -80,23 +81,32 @@ describe('the scripted model server', () => {
       { role: 'assistant', content: [{ type: 'tool_use', id: 'scripted_0_0', name: 'Bash', input: {} }] },
       { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'scripted_0_0', content: '' }] },
     ];
-    await expectCut(ask('fails-in-turn', { messages }));
+    const error = await ask('fails-in-turn', { messages }).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(TypeError);
+    expect(served.server.log().at(-1)).to.include({ outcome: 'cut', turn: 1 });
   });
 
-  async function expectCut(answer: Promise<unknown>): Promise<void> {
-    const error: unknown = await answer.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    expect(error).to.be.instanceOf(TypeError);
-    expect(served.server.log().at(-1)).to.include({ outcome: 'cut', status: 200 });
-    expect(served.server.log().at(-1)).not.to.have.property('usage');
-  }
+  it('ends the connection without a byte', async () => {
+    const error: unknown = await ask('dropped').catch((reason: unknown) => reason);
+    expect(error).to.have.property('message', 'fetch failed');
+    expect((await ask('dropped')).json.content[0]?.text).to.equal('Done.');
+  });
 
   for (const stream of [true, false]) {
     it(`cuts a reply in the middle ${stream ? 'of its stream' : 'of its document'}`, async () => {
-      await expectCut(ask('cut', { stream }));
-      expect((await ask('cut', { stream })).text).to.contain(stream ? 'message_stop' : 'to be cut.');
+      const response = await fetch(`${served.server.url}/v1/messages`, {
+        method: 'POST',
+        headers: ofAlice,
+        body: JSON.stringify({ model: 'cut', stream, messages: [], tools: [bash] }),
+      });
+      const { value } = await response.body!.getReader().read();
+      const half = Buffer.from(value ?? []).toString();
+      expect(half).to.contain('"role":"assistant"');
+      expect(half).not.to.match(/message_stop|}}$/);
+      expect(served.server.log().at(-1)).to.include({ outcome: 'cut', status: 200 });
+      expect(served.server.log().at(-1)).not.to.have.property('usage');
+      const again = await ask('cut', { stream });
+      expect(again.text).to.contain(stream ? 'message_stop' : 'to be cut.');
     });
 
     it(`falls silent in the middle of a reply ${stream ? 'with' : 'without'} streaming and then goes on`, async () => {

@@ -251,12 +251,17 @@ async function deliver(
 ): Promise<void> {
   const { response, entry, signal } = exchange;
   const middle = Math.ceil(frames.length / 2);
+  if (delivery === 'drop') {
+    entry.outcome = 'cut';
+    return void response.destroy();
+  }
   begin(exchange, 200, frames[0]?.startsWith('{') ? 'application/json' : 'text/event-stream');
-  response.write(frames.slice(0, middle).join(''));
+  const half = new Promise((resolve) => response.write(frames.slice(0, middle).join(''), resolve));
   if (delivery === 'cut') {
     entry.outcome = 'cut';
-    response.socket?.end();
-    return;
+    // Before this, the half is still corked, and the client would see nothing of it.
+    await half;
+    return void response.socket?.end();
   }
   if (delivery !== 'whole') await sleep(delivery.stall * 1000, undefined, { signal });
   entry.outcome = 'answered';
