@@ -25,7 +25,8 @@ function keysIn(path: string): Record<string, string> {
 }
 
 if (values.keys === '') throw new Error('say where the keys are: --keys FILE|FOLDER or MODEL_KEYS');
-const [, host = '', port = ''] = /^\[?(.+?)\]?:(\d+)$/.exec(values.listen) ?? [];
+const [, host, port] = /^\[?(.+?)\]?:(\d+)$/.exec(values.listen) ?? [];
+if (host === undefined) throw new Error(`--listen takes ADDRESS:PORT, not "${values.listen}"`);
 const own = values.scripts === '' ? {} : (json(values.scripts) as ScriptSources);
 const server = await startModelServer({
   scripts: { ...standardScripts, ...own },

@@ -52,8 +52,8 @@ export const standardScripts: ScriptSources = {
   'dropped-always': [{ drop: true }, ...solve],
   stalls: [{ stall: 600 }, ...solve],
   slow: [{ shell: 'echo solved > answer.txt', delay: 20 }],
-  refuses: [{ say: 'I will not do that.', ends: 'refusal' }],
-  filtered: [{ ends: 'filter' }],
+  refuses: [{ say: 'I will not do that.', ends: 'refusal', repeat: 20 }],
+  filtered: [{ ends: 'filter', repeat: 20 }],
   /** The reply reaches the limit of tokens. */
   'cut-short': [{ say: 'The first thing that I would', ends: 'length' }],
   'unknown-tool': [{ call: { tool: 'no_such_tool', arguments: { reason: 'scripted' } } }, ...solve],

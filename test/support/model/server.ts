@@ -157,13 +157,7 @@ class Desk {
   async #generate(exchange: Exchange, protocol: Protocol, request: ModelRequest): Promise<void> {
     const { entry, signal } = exchange;
     const played = this.#player.play(request, entry.key ?? '');
-    const { model, stream, tools } = request;
-    Object.assign(entry, {
-      model,
-      stream,
-      tools: tools.map(({ name }) => name),
-      side: played.turn === undefined,
-    });
+    Object.assign(entry, asked(request), { side: played.turn === undefined });
     if (played.script !== undefined) Object.assign(entry, { script: played.script, turn: played.turn });
     await sleep(played.delay * 1000, undefined, { signal });
     if (played.kind === 'failure') return failAsPlayed(exchange, protocol, { played, request });
@@ -174,6 +168,13 @@ class Desk {
     if (entry.outcome === 'answered' && request.reportsUsage) entry.usage = played.reply.usage;
   }
 }
+
+/** What the log keeps of a request: names, and no more of them than any agent has. */
+const asked = ({ model, stream, tools }: ModelRequest): Pick<LogEntry, 'model' | 'stream' | 'tools'> => ({
+  model: model.slice(0, 200),
+  stream,
+  tools: tools.slice(0, 200).map(({ name }) => name.slice(0, 100)),
+});
 
 function failAsPlayed(
   exchange: Exchange,
