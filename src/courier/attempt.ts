@@ -101,8 +101,7 @@ function outcomeOf(
     ...ending,
     timings: timeline.timings(),
     ...(enforced !== undefined && { network: { enforced } }),
-    integrity: findings.list(),
-    ...(findings.doubts().length > 0 && { doubts: findings.doubts() }),
+    findings: findings.list(),
   };
 }
 

@@ -136,7 +136,7 @@ const courierFailed = ({ hostname }: Settings, message: string): Outcome => ({
   attempt: attemptOf(hostname),
   result: { kind: 'failed', reason: 'CourierFailed', message: message.slice(0, 1024) },
   timings: {},
-  integrity: [],
+  findings: [],
 });
 
 /** False when the kubelet has started a courier in this Pod before: what that one knew is lost. */

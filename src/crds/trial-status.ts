@@ -1,5 +1,7 @@
 /** What the operator reports on a Trial. */
 import { Conditions } from './conditions.ts';
+import { FINDING_MESSAGE_MAX, FINDINGS, FINDINGS_MAX, VERDICTS } from './findings.ts';
+import type { FindingCode } from './findings.ts';
 import { Regraded } from './regrade.ts';
 import { atomicList, choice, listMap, text, time, Type } from './schema.ts';
 
@@ -103,6 +105,14 @@ export const USAGE_MODELS_MAX = 8;
 
 export const COUNTED_BY = ['Agent', 'Courier'] as const;
 
+export const Finding = Type.Object({
+  code: choice(
+    Object.keys(FINDINGS) as FindingCode[],
+    'What kind of sign it is; docs/integrity has a page on each.',
+  ),
+  message: text(FINDING_MESSAGE_MAX, 'What was seen.'),
+});
+
 export const Usage = Type.Object(
   {
     ...tokensAndCost,
@@ -200,11 +210,14 @@ export const TrialStatus = Type.Object(
       Type.Object(
         {
           verdict: choice(
-            ['Clean', 'Unknown', 'Suspicious'],
+            VERDICTS,
             'Clean: nothing looked like tampering, and the agent had no means to interfere. Unknown: the agent could have interfered unnoticed. Suspicious: something looked like tampering.',
           ),
           findings: Type.Optional(
-            atomicList(text(256, 'Finding.'), { maxItems: 16, description: 'What was seen.' }),
+            atomicList(Finding, {
+              maxItems: FINDINGS_MAX,
+              description: 'Why, what looked like tampering first.',
+            }),
           ),
         },
         { description: 'Whether the result can be trusted.' },

@@ -6,6 +6,7 @@ import { readMessage, readStoredOutcome } from './outcome.ts';
 const message = (over: object): string => JSON.stringify({ ...anOutcome(), ...over });
 const failed = (reason: string) => ({ kind: 'failed', reason, message: 'm' });
 const rewarded = (reward: unknown, rewards: unknown = {}) => ({ kind: 'rewarded', reward, rewards });
+const found = (text: string, code = 'AgentWasRoot') => ({ code, message: text });
 const at = (startTime: unknown) => ({ timings: { verifier: { startTime } } });
 
 describe('The message of a courier', () => {
@@ -13,7 +14,7 @@ describe('The message of a courier', () => {
     const outcome = anOutcome({
       exception: { type: 'AgentTimeoutError', message: 'late', phase: 'agentExecution' },
       usage: { inputTokens: 1, costUsd: 0.5 },
-      integrity: ['odd'],
+      findings: [{ code: 'RewardRewritten', message: 'odd' }],
     });
     expect(readMessage(JSON.stringify(outcome), 1)).to.deep.equal(outcome);
     expect(readMessage(JSON.stringify(outcome), 2)).to.equal(undefined);
@@ -41,9 +42,11 @@ describe('The message of a courier', () => {
       'with too many rewards',
       message({ result: rewarded(0, Object.fromEntries(Array(65).fill(0).entries())) }),
     ],
-    ['with findings that are no texts', message({ integrity: [{}] })],
-    ['with too many findings', message({ integrity: Array(17).fill('x') })],
-    ['with a finding that is too long', message({ integrity: ['x'.repeat(257)] })],
+    ['without findings', message({ findings: undefined })],
+    ['with findings that have no code', message({ findings: [{ message: 'x' }] })],
+    ['with findings of a code that no list has', message({ findings: [found('x', 'Gremlins')] })],
+    ['with too many findings', message({ findings: Array(17).fill(found('x')) })],
+    ['with a finding that is too long', message({ findings: [found('x'.repeat(257))] })],
     ['with tokens that no int64 holds', message({ usage: { inputTokens: 1e300 } })],
     ['with an exception in no phase', message({ exception: { type: 'E', message: 'm', phase: 'x' } })],
     ['with an exception of no name', message({ exception: { type: 'a b', message: 'm', phase: 'upload' } })],

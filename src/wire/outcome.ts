@@ -7,7 +7,8 @@ import Value from 'typebox/value';
 import { TRIAL_FAILED } from '../crds/reasons.ts';
 import type { TrialFailedReason } from '../crds/reasons.ts';
 import { choice, text, Type } from '../crds/schema.ts';
-import { COUNTED_BY, Exception, PHASES, USAGE_MODELS_MAX } from '../crds/trial-status.ts';
+import { FINDINGS_MAX } from '../crds/findings.ts';
+import { COUNTED_BY, Exception, Finding, PHASES, USAGE_MODELS_MAX } from '../crds/trial-status.ts';
 import type { Phase } from '../crds/trial-status.ts';
 import { sha256 as digestOf } from '../crds/names.ts';
 import { MESSAGE_MAX_BYTES, STEPS_LISTED_MAX } from './limits.ts';
@@ -22,8 +23,6 @@ const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** Harbor's bound of a step's name, in characters. */
 const STEP_NAME_MAX = 255;
 const FAILED_REASONS = Object.keys(TRIAL_FAILED) as TrialFailedReason[];
-
-const Findings = Type.Array(text(256, 'Finding.'), { maxItems: 16 });
 
 const Result = Type.Union([
   Type.Object({
@@ -107,10 +106,8 @@ export const Outcome = Type.Object({
   ),
   /** Whether the cluster enforced the Pod's network policy. Missing where that was not tried. */
   network: Type.Optional(Type.Object({ enforced: Type.Boolean() })),
-  /** Findings that look like tampering. */
-  integrity: Findings,
-  /** Reasons why it cannot be told whether somebody interfered with the verifier. */
-  doubts: Type.Optional(Findings),
+  /** What speaks against the reward. */
+  findings: Type.Array(Finding, { maxItems: FINDINGS_MAX }),
   /**
    * Files stored, their bytes, how many entries were skipped, and of how many steps the artifacts were collected (1 of a task without steps).
    * Missing where nothing was to be uploaded. The SHA-256 of `manifest.json`, and in the message also that of `outcome.json`, in hex.

@@ -150,7 +150,7 @@ describe('results that somebody made up to bring the operator down', () => {
     await stuffed.reaches('bomb');
     const uid = stuffed.seen?.metadata.uid ?? '';
     const result = { kind: 'failed', reason: 'Gremlins', message: 'made up' };
-    const forged = { version: 1, attempt: 1, result, timings: {}, integrity: [] };
+    const forged = { version: 1, attempt: 1, result, timings: {}, findings: [] };
     const text = JSON.stringify({ version: 1, trial: { uid, attempt: 1 }, outcome: forged });
     expect(await upload(stuffed, 'outcome.json', text)).to.equal(200);
     await forceDelete(stuffed);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import { findingText } from '../../src/crds/findings.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import type { Spec } from './support/story.ts';
 import { checkedManifest } from './support/stored.ts';
@@ -26,10 +27,11 @@ const SECRET = {
 const as = (agent: NonNullable<Spec['agent']>): { spec: Spec } => ({ spec: { agent } });
 const NOBODY_SPECIAL = as({ user: '1000' });
 
-const findingsOf = (done: Trial): string => done.status?.integrity?.findings?.join('; ') ?? '';
+const findingsOf = (done: Trial): string =>
+  (done.status?.integrity?.findings ?? []).map(findingText).join('; ');
 
-/** One attempt, and a verdict that keeps its doubts. */
-function expectDoubt(done: Trial, finding: RegExp): void {
+/** One attempt, and a verdict that says what is not known. */
+function expectUnknown(done: Trial, finding: RegExp): void {
   expect(done.status?.attempts).to.have.lengthOf(1);
   expect(done.status?.integrity?.verdict).to.equal('Unknown');
   expect(findingsOf(done)).to.match(finding);
@@ -85,20 +87,20 @@ describe('an agent without root that lives on into the verification', () => {
     tests: `a=$(cat /tmp/beat); sleep 1; ${rewardIf('[ "$a" = "$(cat /tmp/beat)" ]')}`,
   });
 
-  it('does not rewrite the reward', async () => expectDoubt(await rewriting.earns(0), RAN_ON));
-  it('does not read the tests', async () => expectDoubt(await reading.earns(0), RAN_ON));
-  it('does not swap the verifier’s folder', async () => expectDoubt(await swapping.earns(0), RAN_ON));
+  it('does not rewrite the reward', async () => expectUnknown(await rewriting.earns(0), RAN_ON));
+  it('does not read the tests', async () => expectUnknown(await reading.earns(0), RAN_ON));
+  it('does not swap the verifier’s folder', async () => expectUnknown(await swapping.earns(0), RAN_ON));
   it('does not lead the verifier’s output elsewhere', async () => {
     const done = await linking.earns(1);
-    expectDoubt(done, RAN_ON);
+    expectUnknown(done, RAN_ON);
     const { files } = await checkedManifest(done);
     expect(files.map(({ path }) => path)).to.include('verifier/test-stdout.txt');
   });
   it('does not obstruct the tests, nor earn another attempt', async () =>
-    expectDoubt(await obstructing.earns(0.5), RAN_ON));
+    expectUnknown(await obstructing.earns(0.5), RAN_ON));
   it('does not win by outliving its time', async () => {
     const done = await outliving.earns(0);
-    expectDoubt(done, RAN_ON);
+    expectUnknown(done, RAN_ON);
     expect(done.status?.exception?.type).to.equal('AgentTimeoutError');
   });
   it('is ended before the tests where the Trial says so, and then nothing is in doubt', async () => {
@@ -133,14 +135,15 @@ describe('an agent that is root', () => {
     spec: { agent: { install: '#!/bin/sh\ncp /bin/sh /opt/judge\n' } },
   });
 
-  it('ends nothing by signals to the first process', async () => expectDoubt(await forging.earns(0.5), ROOT));
+  it('ends nothing by signals to the first process', async () =>
+    expectUnknown(await forging.earns(0.5), ROOT));
   it('is verified when it has killed everything', async () => {
     const done = await killing.earns(0.5);
     expect(done.status?.attempts).to.have.lengthOf(1);
-    expectDoubt(done, ROOT);
+    expectUnknown(done, ROOT);
   });
   it('reads and writes nothing of the first process, which stands between verifier and reward', async () =>
-    expectDoubt(await takingOver.earns(1), ROOT));
+    expectUnknown(await takingOver.earns(1), ROOT));
   it('is verified when it has removed working directory and user', async () => {
     const done = await removing.earns(1);
     expect(findingsOf(done))
@@ -163,6 +166,6 @@ describe('an agent that does no harm', () => {
   it('leaves a clean verdict only where it could do none', async () => {
     expect((await plain.earns(1)).status?.integrity).to.deep.equal({ verdict: 'Clean' });
     expect((await idle.earns(1)).status?.integrity).to.deep.equal({ verdict: 'Clean' });
-    expectDoubt(await rooted.earns(1), ROOT);
+    expectUnknown(await rooted.earns(1), ROOT);
   });
 });

@@ -1,4 +1,6 @@
 /** Scripts and Trials for scenarios. */
+import { severityOf, type Severity } from '../../src/crds/findings.ts';
+import type { Outcome } from '../../src/wire/outcome.ts';
 import type { Files } from './folder.ts';
 import { needTaskPods } from './task-pod.ts';
 import { anAgent, SOLVED } from './trial-assignment.ts';
@@ -26,6 +28,10 @@ export const custom = (
   ...anAgent({ name: 'custom', run }),
   ...over,
 });
+
+/** Messages of what looked like tampering, and of what could not be told. */
+export const saidBy = (severity: Severity, { findings }: Pick<Outcome, 'findings'>): string[] =>
+  findings.flatMap((finding) => (severityOf(finding) === severity ? [finding.message] : []));
 
 /** Line of a test: the reward is 1 where the check passes. */
 export const reward = (check: string): string =>

@@ -1,5 +1,6 @@
 /** `sb trial show` and `sb trial explain`: one Trial, as much of it as somebody reads, and why it is where it is. */
 import { conditionOf } from '../../crds/conditions.ts';
+import { findingText } from '../../crds/findings.ts';
 import { PHASES, type TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { lineOf } from '../../client/runs/follow/line.ts';
@@ -131,7 +132,7 @@ const stepRows = ({ steps = [] }: TrialStatus): Row[] => {
 
 function integrityOf({ integrity }: TrialStatus): string | undefined {
   if (!integrity || integrity.verdict === 'Clean') return integrity?.verdict;
-  return `${integrity.verdict}: ${(integrity.findings ?? []).join('; ')}`;
+  return `${integrity.verdict}: ${(integrity.findings ?? []).map(findingText).join('; ')}`;
 }
 
 function rewardOf({ reward, rewards = {} }: Pick<TrialStatus, 'reward' | 'rewards'>): string | undefined {

@@ -250,7 +250,7 @@ const EVERYTHING: TrialStatus = {
   logs: { url: 'https://logs', group: 'g', stream: 's' },
   timings: { agentExecution: { startTime: at, completionTime: at } },
   usage: { inputTokens: 1, costUsd: 0.5 },
-  integrity: { verdict: 'Suspicious', findings: ['f'] },
+  integrity: { verdict: 'Suspicious', findings: [{ code: 'PreloadPlanted', message: 'f' }] },
   regraded: {
     trial: 'first__1234567',
     uri: 's3://b/trials/first__1234567/',

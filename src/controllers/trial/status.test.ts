@@ -13,6 +13,7 @@ import {
 import { aTrialSeen, READY } from '../../../test/support/builders/trial-seen.ts';
 import type { TrialKnown } from '../../../test/support/builders/trial-seen.ts';
 import { conditionOf } from '../../crds/conditions.ts';
+import type { Finding } from '../../crds/findings.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
@@ -287,14 +288,18 @@ describe('the status of a Trial', () => {
     expect(status).not.to.have.any.keys('s3TrialUri', 'logs');
   });
 
-  it('says Unknown where the courier has nothing but doubts, and tells both where something looked odd', () => {
-    const doubts = ['the agent was root'];
+  it('says Unknown where nothing looked like tampering, and Suspicious where something did', () => {
+    const root: Finding = { code: 'AgentWasRoot', message: 'the agent was root' };
+    const odd: Finding = { code: 'RewardRewritten', message: 'a report came twice' };
     const integrityOf = (outcome: Outcome) =>
       trialStatus(ended(outcome), { kind: 'succeed', outcome }, links).integrity;
-    expect(integrityOf(anOutcome({ doubts }))).to.deep.equal({ verdict: 'Unknown', findings: doubts });
-    expect(integrityOf(anOutcome({ doubts, integrity: ['odd'] }))).to.deep.equal({
+    expect(integrityOf(anOutcome({ findings: [root] }))).to.deep.equal({
+      verdict: 'Unknown',
+      findings: [root],
+    });
+    expect(integrityOf(anOutcome({ findings: [odd, root] }))).to.deep.equal({
       verdict: 'Suspicious',
-      findings: [...doubts, 'odd'],
+      findings: [odd, root],
     });
     expect(integrityOf(anOutcome({}))).to.deep.equal({ verdict: 'Clean' });
   });
@@ -309,12 +314,6 @@ describe('the status of a Trial', () => {
     const said = (type: string) => conditionOf({ status }, type);
     expect(said('Succeeded')).to.deep.include({ status: 'True', reason: 'VerifierObstructed' });
     expect(said('Verified')).to.deep.include({ status: 'False', reason: 'VerifierObstructed' });
-  });
-
-  it('calls findings of the courier suspicious', () => {
-    const outcome = anOutcome({ integrity: ['a report came twice'] });
-    const status = trialStatus(ended(outcome), { kind: 'succeed', outcome }, links);
-    expect(status.integrity).to.deep.equal({ verdict: 'Suspicious', findings: ['a report came twice'] });
   });
 
   it('moves lastTransitionTime only when a status flips', () => {

@@ -4,6 +4,7 @@ import { stamp } from '../../crds/conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { identityOf, trialName } from '../../crds/names.ts';
 import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
+import { verdictOf } from '../../crds/findings.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialActiveReason } from '../../crds/reasons.ts';
 import { STATUS_STEPS_MAX } from '../../crds/trial-status.ts';
@@ -110,14 +111,10 @@ function stepsOf({ listed, skipped = [] }: NonNullable<Outcome['steps']>): StepS
   return [...ran, ...skipped.map((name) => ({ name, reason: 'NotRun' }))].slice(0, STATUS_STEPS_MAX);
 }
 
-function integrityOf({ integrity, doubts = [] }: Outcome): NonNullable<TrialStatus['integrity']> {
-  const all = [...doubts, ...integrity].slice(0, FINDINGS_MAX);
-  if (integrity.length > 0) return { verdict: 'Suspicious', findings: all };
-  return all.length > 0 ? { verdict: 'Unknown', findings: all } : { verdict: 'Clean' };
-}
-
-/** As many as the API takes. */
-const FINDINGS_MAX = 16;
+const integrityOf = ({ findings }: Outcome): NonNullable<TrialStatus['integrity']> => ({
+  verdict: verdictOf(findings),
+  ...(findings.length > 0 && { findings }),
+});
 
 /** What becomes of a status: whether it is written, and after how long the Trial is looked at again, whatever happens. */
 export interface Report {

@@ -56,7 +56,12 @@ export interface HandOptions {
 
 /** Waits for sbd from now on. Its promises reject with Stopped or HandGone. */
 export function openHand({ control, own, findings, stop }: HandOptions): Hand {
-  const sbd = new Sbd({ control, own, mode: SOCKET_MODE, onStranger: (what) => findings.add(what) });
+  const sbd = new Sbd({
+    control,
+    own,
+    mode: SOCKET_MODE,
+    onStranger: (what) => findings.add('StrangerConnected', what),
+  });
   return new SbdHand({ sbd, findings, stop });
 }
 
@@ -270,6 +275,7 @@ class SbdHand implements Hand {
       } catch (error) {
         if (!(error instanceof Refused) || !NO_ROOM.has(error.reason)) throw error;
         this.#findings.add(
+          'ProcessLimitReached',
           'no process could be started in the task container before what was left running was killed',
         );
         await this.#again(() => this.#sbd.whileHalted({ left: 'kill' }, async () => {}));

@@ -56,7 +56,8 @@ export async function judgeApart(
   await prepareSurroundings(surroundings, { ...own, hand });
   const checked = await hand.check({ ...verifier.command, workdir: '/' });
   const owner = 'uid' in checked ? checked.uid : 0;
-  for (const doubt of doubtsOf(step)) findings.doubt(doubt);
+  if (bringsPrograms(step))
+    findings.add('ArtifactsAmongPrograms', 'artifacts of the agent lie among the programs of the verifier');
   await bringArtifacts(step, { ...deps, hand, owner, logs: deps.paths.logs });
   try {
     if (!hasTests) await stageTests(hand, verifier.tests, { owner });
@@ -80,10 +81,7 @@ async function end(hand: Hand, note: PhaseDeps['note']): Promise<void> {
 const SYSTEM = /^\/((bin|sbin|lib[^/]*|usr|etc|root)(\/.*)?)?$/;
 
 /** What an agent may do to a verifier by its artifacts alone. */
-const doubtsOf = ({ artifacts }: Step): string[] =>
-  artifacts.some(({ source }) => SYSTEM.test(source))
-    ? ['artifacts of the agent lie among the programs of the verifier']
-    : [];
+const bringsPrograms = ({ artifacts }: Step): boolean => artifacts.some(({ source }) => SYSTEM.test(source));
 
 const LOGS = '/logs/';
 

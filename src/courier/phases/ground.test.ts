@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Hand } from '../hand/hand.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { findings as newFindings } from '../record/findings.ts';
-import { doubtsOf, lookBeforehand, without } from './ground.ts';
+import { findingsOf, lookBeforehand, without } from './ground.ts';
 import { verify } from './verifier.ts';
 
 const ROOT = 'the agent was root beside a shared verifier and could have interfered unnoticed';
@@ -15,20 +15,23 @@ const command = {
   interpreter: '/bin/bash',
 };
 
-describe('the doubts about a verdict', () => {
+describe('what an agent had the means for', () => {
   it('are none without an agent, and none where it was another user that left nothing running', () => {
-    expect(doubtsOf({ agentUid: undefined, owner: 0, background: 0 })).to.deep.equal([]);
-    expect(doubtsOf({ agentUid: 1000, owner: 0, background: 0 })).to.deep.equal([]);
+    expect(findingsOf({ agentUid: undefined, owner: 0, background: 0 })).to.deep.equal([]);
+    expect(findingsOf({ agentUid: 1000, owner: 0, background: 0 })).to.deep.equal([]);
   });
 
   it('name root before the same user, and count what ran on', () => {
-    expect(doubtsOf({ agentUid: 0, owner: 0, background: 2 })).to.deep.equal([
-      ROOT,
-      '2 processes of the agent ran on beside the verifier',
+    expect(findingsOf({ agentUid: 0, owner: 0, background: 2 })).to.deep.equal([
+      { code: 'AgentWasRoot', message: ROOT },
+      { code: 'ProcessesLeft', message: '2 processes of the agent ran on beside the verifier' },
     ]);
-    expect(doubtsOf({ agentUid: 7, owner: 7, background: 1 })).to.deep.equal([
-      'the agent was the verifier’s own user and could have interfered unnoticed',
-      '1 process of the agent ran on beside the verifier',
+    expect(findingsOf({ agentUid: 7, owner: 7, background: 1 })).to.deep.equal([
+      {
+        code: 'AgentWasVerifiersUser',
+        message: 'the agent was the verifier’s own user and could have interfered unnoticed',
+      },
+      { code: 'ProcessesLeft', message: '1 process of the agent ran on beside the verifier' },
     ]);
   });
 });
@@ -36,9 +39,17 @@ describe('the doubts about a verdict', () => {
 describe('the means of an agent that is not root', () => {
   it('are an installation as root, and sudo', () => {
     const other = { agentUid: 1000, owner: 0, background: 0 };
-    expect(doubtsOf({ ...other, installed: true, sudo: true })).to.deep.equal([
-      'the agent was installed as root beside a shared verifier and could have interfered unnoticed',
-      'the agent could become root by sudo beside a shared verifier and could have interfered unnoticed',
+    expect(findingsOf({ ...other, installed: true, sudo: true })).to.deep.equal([
+      {
+        code: 'AgentInstalledAsRoot',
+        message:
+          'the agent was installed as root beside a shared verifier and could have interfered unnoticed',
+      },
+      {
+        code: 'AgentMayBecomeRoot',
+        message:
+          'the agent could become root by sudo beside a shared verifier and could have interfered unnoticed',
+      },
     ]);
   });
 });
@@ -64,14 +75,14 @@ describe('what is known before the agent begins', () => {
         : { uid: user === 'root' ? 0 : 1001, gid: 0 };
     const [prior] = await lookBeforehand([asked], { hand: { check }, findings });
     expect(prior?.agentUids).to.deep.equal([0]);
-    expect(findings.doubts()).to.deep.equal([ROOT]);
+    expect(findings.list()).to.deep.equal([{ code: 'AgentWasRoot', message: ROOT }]);
   });
 
-  it('is in doubt where it cannot be told who the agent is', async () => {
+  it('is root where it cannot be told who the agent is', async () => {
     const findings = newFindings();
     const check = async () => ({ refusal: 'user' as const });
     await lookBeforehand([asked], { hand: { check }, findings });
-    expect(findings.doubts()).to.deep.equal([ROOT]);
+    expect(findings.list()).to.deep.equal([{ code: 'AgentWasRoot', message: ROOT }]);
   });
 
   it('counts the agents of earlier steps: what they left running may outlive them', async () => {
@@ -85,8 +96,11 @@ describe('what is known before the agent begins', () => {
     const steps = [as('1', '9'), as('2', '9'), as('1', '2')];
     const priors = await lookBeforehand(steps, { hand: { check }, findings });
     expect(priors.map(({ agentUids }) => agentUids)).to.deep.equal([[1], [1, 2], [2, 1]]);
-    expect(findings.doubts()).to.deep.equal([
-      'the agent was the verifier’s own user and could have interfered unnoticed',
+    expect(findings.list()).to.deep.equal([
+      {
+        code: 'AgentWasVerifiersUser',
+        message: 'the agent was the verifier’s own user and could have interfered unnoticed',
+      },
     ]);
   });
 });

@@ -1,5 +1,6 @@
 /** The ground that a verifier stands on after an agent: what it was before, what is left of it, and what cannot be told. */
 import { present } from '../../crds/present.ts';
+import type { Finding, FindingCode } from '../../crds/findings.ts';
 import type { Findings } from '../record/findings.ts';
 import { VerifierObstructed } from '../failure.ts';
 import type { Command } from '../hand/hand.ts';
@@ -48,8 +49,7 @@ async function lookAt(
   if ('refusal' in checked && checked.refusal === 'courier')
     demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);
   const means = { owner: uidOf(checked), background: 0, installed: setup !== undefined, sudo: who.sudo };
-  for (const agentUid of agentUids)
-    for (const doubt of doubtsOf({ ...means, agentUid })) findings.doubt(doubt);
+  for (const agentUid of agentUids) tell(findingsOf({ ...means, agentUid }), findings);
   return { agentUids, verifier: checked };
 }
 
@@ -63,7 +63,7 @@ async function identityOf(
   return 'uid' in checked ? { uid: checked.uid, sudo: checked.sudo === true } : { uid: 0, sudo: false };
 }
 
-type LookDeps = { hand: Pick<Hand, 'check'>; findings: Pick<Findings, 'doubt'> };
+type LookDeps = { hand: Pick<Hand, 'check'>; findings: Pick<Findings, 'add'> };
 
 /** The command where every container can run it. */
 const anywhere = ({ interpreter: _interpreter, ...command }: Command): Command => ({
@@ -101,8 +101,7 @@ export async function prepareGround(
     stopBackground,
     ...present({ agent: agentUids.at(-1) }),
   });
-  for (const agentUid of agentUids)
-    for (const doubt of doubtsOf({ agentUid, owner, background })) findings.doubt(doubt);
+  for (const agentUid of agentUids) tell(findingsOf({ agentUid, owner, background }), findings);
   return { verifier: { ...verifier, command }, prior, background };
 }
 
@@ -120,22 +119,25 @@ interface Means {
 }
 
 /** Pure: why it cannot be told whether the agent interfered with a verifier in its own container. */
-export function doubtsOf({ agentUid, owner, background, installed = false, sudo = false }: Means): string[] {
+export function findingsOf({ agentUid, owner, background, installed, sudo }: Means): Finding[] {
   if (agentUid === undefined) return [];
   const untold = (who: string): string => `the agent ${who} and could have interfered unnoticed`;
-  if (agentUid === 0) return [untold('was root beside a shared verifier'), ...ranOn(background)];
-  return [
-    ...(installed ? [untold('was installed as root beside a shared verifier')] : []),
-    ...(sudo ? [untold('could become root by sudo beside a shared verifier')] : []),
-    ...(agentUid === owner ? [untold('was the verifier’s own user')] : []),
-    ...ranOn(background),
+  const ofRoot = agentUid === 0;
+  const told: [FindingCode, string, boolean | undefined][] = [
+    ['AgentWasRoot', untold('was root beside a shared verifier'), ofRoot],
+    ['AgentInstalledAsRoot', untold('was installed as root beside a shared verifier'), !ofRoot && installed],
+    ['AgentMayBecomeRoot', untold('could become root by sudo beside a shared verifier'), !ofRoot && sudo],
+    ['AgentWasVerifiersUser', untold('was the verifier’s own user'), !ofRoot && agentUid === owner],
+    ['ProcessesLeft', `${processes(background)} of the agent ran on beside the verifier`, background > 0],
   ];
+  return told.flatMap(([code, message, isSo]) => (isSo === true ? [{ code, message }] : []));
 }
 
-const ranOn = (count: number): string[] =>
-  count > 0
-    ? [`${count} ${count === 1 ? 'process' : 'processes'} of the agent ran on beside the verifier`]
-    : [];
+const processes = (count: number): string => `${count} ${count === 1 ? 'process' : 'processes'}`;
+
+const tell = (told: Finding[], findings: Pick<Findings, 'add'>): void => {
+  for (const { code, message } of told) findings.add(code, message);
+};
 
 /** The command as it can be run after the agent, and the number of its user. */
 async function standing(command: Command, { verifier: before }: Prior, deps: GroundDeps): Promise<Standing> {
@@ -147,7 +149,10 @@ async function standing(command: Command, { verifier: before }: Prior, deps: Gro
     // The task's own fault, which running it tells.
     if (!isGone({ verifier: before }, now.refusal)) return { command: usable, owner: 0 };
     const next = without(usable, now.refusal);
-    deps.findings.add(`the agent removed the verifier's ${now.refusal}: ${lost(usable, now.refusal)}`);
+    deps.findings.add(
+      'VerifierGroundRemoved',
+      `the agent removed the verifier's ${now.refusal}: ${lost(usable, now.refusal)}`,
+    );
     usable = next;
   }
 }
@@ -169,7 +174,7 @@ async function numbered(command: Command, before: Checked, { hand, findings }: G
   const alone = { ...command, user: String(before.uid) };
   const now = await hand.check(anywhere(alone));
   if ('gid' in now && now.gid === before.gid) return alone;
-  findings.add(`the agent removed or changed the verifier's user ${command.user}`);
+  findings.add('VerifierUserChanged', `the agent removed or changed the verifier's user ${command.user}`);
   return pair;
 }
 

@@ -130,7 +130,7 @@ async function judgedAllTheSame(
     if (!agent || !isObstruction(error, hand)) throw error;
     const message = `the agent’s container kept the verifier from running: ${error.message}`;
     note(message);
-    findings.add(message);
+    findings.add('VerifierObstructed', message);
     const exception = { type: 'VerifierObstructedError', message, phase: timeline.current() };
     if (!verifier) return { result: { kind: 'unverified' }, exception };
     return {

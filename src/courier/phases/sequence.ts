@@ -71,17 +71,22 @@ async function leave(
   { hand, findings, keep, services }: SequenceDeps,
 ): Promise<void> {
   if (!(await hand.halt()))
-    findings.doubt(
+    findings.add(
+      'ProcessNotStopped',
       'a process could not be halted while the files of a step were stored, and may have changed them',
     );
   await keep(name);
   if (!(await hand.empty([POD_PATHS.tests, POD_PATHS.logs])))
     throw new VerifierObstructed('/tests and /logs could not be emptied after a step');
   if (!(await hand.resume()))
-    findings.doubt('processes went on before the files of a step were stored, and may have changed them');
+    findings.add(
+      'ProcessNotStopped',
+      'processes went on before the files of a step were stored, and may have changed them',
+    );
   await services?.goOn();
   if (agent && verifier && !verifier.place)
-    findings.doubt(
+    findings.add(
+      'AgentWentOn',
       'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',
     );
 }

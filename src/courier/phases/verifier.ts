@@ -37,7 +37,7 @@ export async function verify(
     });
   const { reward, findings: odd } = readReward(logs, endedAt);
   if (reward.kind === 'failed') throw failureOf(reward, ended, background);
-  for (const finding of odd) findings.add(finding);
+  for (const { code, message } of odd) findings.add(code, message);
   return { reward: reward.reward, rewards: reward.rewards };
 }
 
@@ -48,7 +48,10 @@ async function standStill(
 ): Promise<void> {
   if (await (livesOn ? hand.halt() : hand.freeze())) return;
   const what = livesOn ? 'halted' : 'ended';
-  findings.doubt(`a process could not be ${what} before the reward was read, and may have changed it`);
+  findings.add(
+    'ProcessNotStopped',
+    `a process could not be ${what} before the reward was read, and may have changed it`,
+  );
 }
 
 /** By signal 9. */

@@ -35,7 +35,8 @@ export async function regradeSteps(
     throw mismatch(`${trial} ran ${collected} steps, and the task has ${sequence.steps.length}`);
   note(`judging again what the agent of ${trial} left`);
   if (shared)
-    findings.doubt(
+    findings.add(
+      'SourceSharedVerifier',
       'a verifier ran in the agent’s container before the files of the source were stored, and may have changed them',
     );
   const text = await timeline.during('environmentSetup', () => fetchManifest(manifestSha256, source));

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { FINDINGS, verdictOf, type FindingCode } from '../../crds/findings.ts';
 import { MESSAGE_MAX_BYTES, OUTCOME_MAX_BYTES } from '../../wire/limits.ts';
 import type { Outcome, StepOutcome } from '../../wire/outcome.ts';
 import { readMessage, readStoredOutcome } from '../../wire/outcome.ts';
@@ -10,9 +11,10 @@ const outcomeOf = (over: Partial<Outcome>): Outcome => ({
   attempt: 1,
   result: { kind: 'rewarded', reward: 1, rewards: { reward: 1 } },
   timings: {},
-  integrity: [],
+  findings: [],
   ...over,
 });
+const CODES = Object.keys(FINDINGS) as FindingCode[];
 const parsed = (outcome: Outcome): Outcome => JSON.parse(outcomeMessage(outcome)) as Outcome;
 
 /** How an attempt or a step may end, with any texts. */
@@ -41,7 +43,10 @@ const ends = (text: fc.Arbitrary<string>) => ({
 
 describe('outcomeMessage', () => {
   it('leaves a short outcome as it is', () => {
-    const outcome = outcomeOf({ integrity: ['odd'], stored: { files: 1, bytes: 2, skipped: 0 } });
+    const outcome = outcomeOf({
+      findings: [{ code: 'RewardRewritten', message: 'odd' }],
+      stored: { files: 1, bytes: 2, skipped: 0 },
+    });
     expect(parsed(outcome)).to.deep.equal(outcome);
   });
 
@@ -57,8 +62,7 @@ describe('outcomeMessage', () => {
     });
     const outcomes = fc.record({
       ...ends(text),
-      integrity: fc.array(text, { maxLength: 16 }),
-      doubts: fc.array(text, { maxLength: 16 }),
+      findings: fc.array(fc.record({ code: fc.constantFrom(...CODES), message: text }), { maxLength: 16 }),
       timings,
     });
     fc.assert(
@@ -66,7 +70,8 @@ describe('outcomeMessage', () => {
         const outcome = outcomeOf(over);
         const message = outcomeMessage(outcome);
         expect(Buffer.byteLength(message)).to.be.at.most(MESSAGE_MAX_BYTES);
-        const { result } = JSON.parse(message) as Outcome;
+        const { result, findings } = JSON.parse(message) as Outcome;
+        expect(verdictOf(findings)).to.equal(verdictOf(outcome.findings));
         expect(readMessage(message, 1)).to.deep.equal(JSON.parse(message));
         expect(result.kind).to.equal(outcome.result.kind);
         if (result.kind === 'rewarded' && outcome.result.kind === 'rewarded')
@@ -75,16 +80,31 @@ describe('outcomeMessage', () => {
     );
   });
 
+  it('says of each kind of finding what there is room for, and beside another exception how many rewards are left out', () => {
+    const exception = { type: 'AgentTimeoutError', message: 'late', phase: 'agentExecution' as const };
+    const rewards = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i}`.repeat(60), i]));
+    const long = CODES.slice(0, 16).map((code) => ({ code, message: 'x'.repeat(256) }));
+    const outcome = outcomeOf({
+      result: { kind: 'rewarded', reward: 3, rewards },
+      exception,
+      findings: long,
+    });
+    const said = parsed(outcome);
+    expect(said.exception?.message).to.match(/^late; \d+ of 64 rewards are left out for their length/);
+    expect(said.findings.map(({ code }) => code)).to.deep.equal(long.map(({ code }) => code));
+    expect(said.findings[0]?.message).to.have.length(64);
+  });
+
   it('notes the rewards that it leaves out, without making them look like tampering', () => {
     const rewards = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i}`.repeat(60), i]));
-    const { result, exception, integrity } = parsed(
+    const { result, exception, findings } = parsed(
       outcomeOf({ result: { kind: 'rewarded', reward: 3, rewards } }),
     );
     expect(result).to.include({ kind: 'rewarded', reward: 3 });
     expect(exception?.message).to.match(
       /^\d+ of 64 rewards are left out for their length; the reward file has all$/,
     );
-    expect(integrity).to.deep.equal([]);
+    expect(findings).to.deep.equal([]);
   });
 });
 
@@ -103,7 +123,7 @@ describe('outcomeFile', () => {
   };
 
   it('says nothing of steps where the task has none', () => {
-    const outcome = outcomeOf({ integrity: ['odd'] });
+    const outcome = outcomeOf({ findings: [{ code: 'RewardRewritten', message: 'odd' }] });
     expect(readStoredOutcome(Buffer.from(outcomeFile(trial, outcome)), trial)).to.deep.equal(outcome);
   });
 

@@ -1,12 +1,11 @@
 /** Pure: the outcome as a termination message and as `outcome.json`. */
+import { FINDING_MESSAGE_MAX, FINDINGS_MAX } from '../../crds/findings.ts';
+import type { Finding } from '../../crds/findings.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import { MESSAGE_MAX_BYTES, OUTCOME_MAX_BYTES, STEPS_LISTED_MAX } from '../../wire/limits.ts';
 import type { Outcome, StepOutcome, StoredOutcome } from '../../wire/outcome.ts';
 
 const FINDING_SHORT = 64;
-/** Bounds of the API. */
-const FINDING_MAX = 256;
-const FINDINGS_MAX = 16;
 
 const cut = (text: string, chars: number): string => {
   if (text.length <= chars) return text;
@@ -33,22 +32,15 @@ function shortResult(result: Outcome['result'], chars: number): Outcome['result'
   return { ...result, obstructed: cut(result.obstructed, chars) };
 }
 
-/** Both lists of findings, made shorter. */
-const withFindings = (outcome: Outcome, short: (findings: string[]) => string[]): Outcome => ({
-  ...outcome,
-  integrity: short(outcome.integrity),
-  ...(outcome.doubts && { doubts: short(outcome.doubts) }),
-});
-
-/** No longer than the operator takes. */
-const asTheApiTakes = (findings: string[]): string[] =>
-  findings.slice(0, FINDINGS_MAX).map((text) => cut(text, FINDING_MAX));
-
-function shortList(findings: string[], count: number): string[] {
-  if (findings.length <= count && findings.every((text) => text.length <= FINDING_SHORT)) return findings;
-  const kept = findings.slice(0, count).map((text) => cut(text, FINDING_SHORT));
-  const dropped = findings.length - kept.length;
-  return dropped > 0 ? [...kept, `${dropped} more findings`] : kept;
+/** With shorter messages; below what the API takes, one of each code. */
+function withFindings(outcome: Outcome, chars: number): Outcome {
+  const short = outcome.findings.slice(0, FINDINGS_MAX).map(({ code, message }) => ({
+    code,
+    message: chars > 0 ? cut(message, chars) : '',
+  }));
+  const isOther = ({ code }: Finding, index: number): boolean =>
+    chars === FINDING_MESSAGE_MAX || short.findIndex((first) => first.code === code) === index;
+  return { ...outcome, findings: short.filter(isOther) };
 }
 
 /** Only the first `count` rewards; `reward` itself is a field of its own. An exception says so where there is none already. */
@@ -64,12 +56,13 @@ function withRewards<T extends End>(end: T, count: number): T {
   };
 }
 
-/** The same, and a finding says so where the exception is another. */
+/** The same, and an exception that is another one says so too. */
 function withNotedRewards(outcome: Outcome, count: number): Outcome {
   const shortened = withRewards(outcome, count);
-  const { result, exception, integrity } = outcome;
+  const { result, exception } = outcome;
   if (shortened === outcome || !exception || result.kind !== 'rewarded') return shortened;
-  return { ...shortened, integrity: [...integrity, leftOut(result, count)] };
+  const message = `${exception.message}; ${leftOut(result, count)}`;
+  return { ...shortened, exception: { ...exception, message } };
 }
 
 const leftOut = ({ rewards }: Outcome['result'] & { kind: 'rewarded' }, kept: number): string => {
@@ -81,15 +74,12 @@ const bytes = (outcome: Outcome): number => Buffer.byteLength(JSON.stringify(out
 
 /** Ever shorter versions; the last has no text that anybody else chose the length of. */
 function* shorter(outcome: Outcome): Generator<Outcome> {
-  yield withFindings(withTexts(outcome, 1024), asTheApiTakes);
-  const brief = withFindings(withTexts(outcome, 256), (findings) => shortList(findings, 4));
+  yield withFindings(withTexts(outcome, 1024), FINDING_MESSAGE_MAX);
+  const brief = withFindings(withTexts(outcome, 256), FINDING_SHORT);
   yield brief;
   const count = outcome.result.kind === 'rewarded' ? Object.keys(outcome.result.rewards).length : 0;
   for (let kept = count; kept > 0; kept = Math.floor(kept / 2)) yield withNotedRewards(brief, kept);
-  yield withRewards(
-    withFindings(withTexts(outcome, 64), (findings) => shortList(findings, 0)),
-    0,
-  );
+  yield withRewards(withFindings(withTexts(outcome, 64), 0), 0);
 }
 
 /** The first of `versions` that is small enough, else the last. */

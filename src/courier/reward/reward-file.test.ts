@@ -21,14 +21,14 @@ describe('readReward', () => {
     writeFileSync(at('reward.json'), '{"reward": 1}');
     expect(read()).to.deep.equal({
       reward: { kind: 'rewarded', reward: 1, rewards: { reward: 1 } },
-      findings: ['reward.json says 1, reward.txt says 0'],
+      findings: [{ code: 'RewardFilesDisagree', message: 'reward.json says 1, reward.txt says 0' }],
     });
   });
 
   it('tells a reward that was written after the verifier had ended', () => {
     writeFileSync(at('reward.txt'), '1');
     expect(readReward(logs, Date.now() - 5000).findings).to.deep.equal([
-      'reward.txt was written after the verifier had ended',
+      { code: 'RewardRewritten', message: 'reward.txt was written after the verifier had ended' },
     ]);
   });
 

@@ -1,6 +1,7 @@
 /** Reads the reward that the verifier left, past everything that may lie in its place. */
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Finding } from '../../crds/findings.ts';
 import { disagreement, parseRewardJson, parseRewardText, rewardFailure } from './reward.ts';
 import type { Reward } from './reward.ts';
 import { below, openSafely, withOpened } from '../results/safe-open.ts';
@@ -16,7 +17,7 @@ const NOUNS: Record<string, string> = {
 };
 
 /** The reward in `<logs>/verifier`, and what looks odd about it. `endedAt`: when the verifier was through, in ms since 1970. */
-export function readReward(logs: string, endedAt: number): { reward: Reward; findings: string[] } {
+export function readReward(logs: string, endedAt: number): { reward: Reward; findings: Finding[] } {
   const folder = openSafely(join(logs, 'verifier'), 'folder');
   if (typeof folder === 'string')
     return {
@@ -30,7 +31,10 @@ export function readReward(logs: string, endedAt: number): { reward: Reward; fin
     const odd = json && text && disagreement(json.reward, text.reward);
     return {
       reward: read[0]?.reward ?? MISSING,
-      findings: [...read.flatMap(({ findings }) => findings), ...(odd === undefined ? [] : [odd])],
+      findings: [
+        ...read.flatMap(({ findings }) => findings),
+        ...(odd === undefined ? [] : [{ code: 'RewardFilesDisagree' as const, message: odd }]),
+      ],
     };
   });
 }
@@ -42,7 +46,11 @@ interface Reading {
   endedAt: number;
 }
 
-function readOne(folder: number, name: string, { parse, endedAt }: Reading) {
+function readOne(
+  folder: number,
+  name: string,
+  { parse, endedAt }: Reading,
+): { reward: Reward; findings: Finding[] } | undefined {
   const opened = openSafely(below(folder, name), 'file');
   if (opened === 'Missing') return undefined;
   if (typeof opened === 'string')
@@ -54,7 +62,9 @@ function readOne(folder: number, name: string, { parse, endedAt }: Reading) {
     reward: contentsOf(file, name, parse),
     // `endedAt` has no fractions of a millisecond, and the verifier may write in its last.
     findings:
-      Math.floor(file.stats.mtimeMs) > endedAt ? [`${name} was written after the verifier had ended`] : [],
+      Math.floor(file.stats.mtimeMs) > endedAt
+        ? [{ code: 'RewardRewritten', message: `${name} was written after the verifier had ended` }]
+        : [],
   }));
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { reward, REWARD_1, saidBy, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 import type { Files } from '../../../test/support/folder.ts';
 import type { RunOptions } from '../../../test/support/trial-run.ts';
 
@@ -44,7 +44,7 @@ service = "db"
     );
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
-    expect(outcome.integrity).to.deep.equal([]);
+    expect(saidBy('suspicious', outcome)).to.deep.equal([]);
     expect(run.text('output/tmp/dump')).to.equal('hello\na\none\n');
     expect(run.text('output/srv/seed/deep/a.txt')).to.equal('a\n');
     const manifest = JSON.parse(run.text('output/manifest.json')) as Record<string, unknown>[];

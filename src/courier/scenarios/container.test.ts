@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
-import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import {
+  bash,
+  custom,
+  reward,
+  REWARD_1,
+  saidBy,
+  taskOf,
+  useTrialRuns,
+} from '../../../test/support/trial-scripts.ts';
 
 describe('the task container', function () {
   const make = useTrialRuns();
@@ -176,7 +184,7 @@ describe('the task container', function () {
     expect(outcome.result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(run.text('verifier/test-stdout.txt')).to.equal('1000\nNoNewPrivs:\t1\n/tmp\n');
     expect(run.text('output/x')).to.equal('x\n');
-    expect(outcome.doubts).to.include(
+    expect(saidBy('unknown', outcome)).to.include(
       'the agent was the verifier’s own user and could have interfered unnoticed',
     );
   });

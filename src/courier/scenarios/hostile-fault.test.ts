@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
 import { canLimitProcesses, COURIER_UID } from '../../../test/support/task-pod.ts';
-import { bash, custom, reward, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { bash, custom, reward, saidBy, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 const ROOT = 'the agent was root beside a shared verifier and could have interfered unnoticed';
 
@@ -17,7 +17,7 @@ describe('what an agent does to its container', function () {
       reward: earned,
       rewards: { reward: earned },
     });
-    return outcome.integrity;
+    return saidBy('suspicious', outcome);
   };
 
   for (const signal of ['TERM', 'KILL', 'STOP', 'QUIT', 'ABRT', 'SEGV'])
@@ -113,7 +113,8 @@ describe('what an agent does to its container', function () {
         }),
       },
     });
-    const { result, exception, integrity } = await run.finish();
+    const outcome = await run.finish();
+    const { result, exception, findings } = outcome;
     expect(result).to.deep.equal({
       kind: 'rewarded',
       reward: 0,
@@ -122,7 +123,7 @@ describe('what an agent does to its container', function () {
         "the agent’s container kept the verifier from running: the verifier's interpreter /opt/bin/judge is gone",
     });
     expect(exception?.type).to.equal('VerifierObstructedError');
-    expect(integrity).to.have.length(1);
+    expect(findings.map(({ code }) => code)).to.deep.equal(['VerifierObstructed', 'AgentWasRoot']);
     expect(run.storedOutcome().outcome.result).to.deep.equal(result);
   });
 
@@ -188,10 +189,13 @@ describe('the verdict', function () {
 
   it('is in doubt where the agent was root, and where it was the verifier’s own user', async () => {
     const root = await make();
-    expect((await root.finish()).doubts).to.deep.equal([ROOT]);
+    expect((await root.finish()).findings).to.deep.equal([{ code: 'AgentWasRoot', message: ROOT }]);
     const same = await make({ assignment: { user: 'agent', agent: custom('true') } });
-    expect((await same.finish()).doubts).to.deep.equal([
-      'the agent was the verifier’s own user and could have interfered unnoticed',
+    expect((await same.finish()).findings).to.deep.equal([
+      {
+        code: 'AgentWasVerifiersUser',
+        message: 'the agent was the verifier’s own user and could have interfered unnoticed',
+      },
     ]);
   });
 
@@ -208,9 +212,17 @@ describe('the verdict', function () {
         }),
       },
     });
-    expect((await run.finish()).doubts, run.said()).to.deep.equal([
-      'the agent was installed as root beside a shared verifier and could have interfered unnoticed',
-      'the agent could become root by sudo beside a shared verifier and could have interfered unnoticed',
+    expect((await run.finish()).findings, run.said()).to.deep.equal([
+      {
+        code: 'AgentInstalledAsRoot',
+        message:
+          'the agent was installed as root beside a shared verifier and could have interfered unnoticed',
+      },
+      {
+        code: 'AgentMayBecomeRoot',
+        message:
+          'the agent could become root by sudo beside a shared verifier and could have interfered unnoticed',
+      },
     ]);
   });
 
@@ -219,8 +231,8 @@ describe('the verdict', function () {
     const none = await make({ assignment: { agent: anAgent({ name: 'nop' }) } });
     const unjudged = await make({ assignment: { verifier: { disabled: true, env: [] } } });
     for (const run of [other, none, unjudged]) {
-      const { doubts, integrity } = await run.finish();
-      expect([doubts, integrity]).to.deep.equal([undefined, []]);
+      const { findings } = await run.finish();
+      expect(findings).to.deep.equal([]);
     }
   });
 });
@@ -248,6 +260,6 @@ describe('an agent that has run out of time', function () {
       });
       const outcome = await run.finish();
       expect(outcome.result).to.deep.include({ reward: stays ? 1 : 0 });
-      expect(outcome.doubts?.some((doubt) => doubt.includes('ran on'))).to.equal(stays);
+      expect(outcome.findings.some(({ code }) => code === 'ProcessesLeft')).to.equal(stays);
     });
 });

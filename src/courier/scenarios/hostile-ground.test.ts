@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import type { RunOptions } from '../../../test/support/trial-run.ts';
-import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { bash, custom, reward, REWARD_1, saidBy, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 const R = '/logs/verifier/reward.txt';
 
@@ -40,8 +40,8 @@ describe('an agent that is not root and lives on beside the verifier', function 
     );
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal({ kind: 'rewarded', reward: 0, rewards: { reward: 0 } });
-    expect(outcome.doubts).to.have.length(1);
-    expect(outcome.doubts?.[0]).to.match(RAN_ON);
+    expect(outcome.findings).to.have.length(1);
+    expect(outcome.findings[0]?.message).to.match(RAN_ON);
   });
 
   it('cannot read the tests when they appear', async () => {
@@ -86,7 +86,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const outcome = await run.finish();
     expect(outcome.result).to.deep.include({ kind: 'rewarded' });
     expect([...run.services.stored.keys()]).not.to.include('verifier/written');
-    expect(outcome.doubts).to.include(
+    expect(saidBy('unknown', outcome)).to.include(
       'the agent was the verifier’s own user and could have interfered unnoticed',
     );
   });
@@ -116,7 +116,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal({ kind: 'rewarded', reward: 0, rewards: { reward: 0 } });
     expect(run.manifest().files.map(({ path }) => path)).not.to.match(/\/x\d/);
-    expect(outcome.doubts?.[0]).to.match(RAN_ON);
+    expect(outcome.findings[0]?.message).to.match(RAN_ON);
   });
 
   it('is not in the way of a verifier that is not root either', async () => {
@@ -140,8 +140,8 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const outcome = await run.finish();
     expect(outcome.result).to.deep.include({ reward: 0 });
     expect(outcome.exception?.type).to.equal('AgentTimeoutError');
-    expect(outcome.doubts).to.have.length(1);
-    expect(outcome.doubts?.[0]).to.match(RAN_ON);
+    expect(outcome.findings).to.have.length(1);
+    expect(outcome.findings[0]?.message).to.match(RAN_ON);
   });
 
   it('is ended before the tests appear where the Trial says so', async () => {
@@ -152,8 +152,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     const agent = custom(assignment?.agent?.run ?? '', { user: '1000', backgroundProcesses: 'Stop' });
     const run = await make({ ...(files && { files }), assignment: { agent } });
     const outcome = await run.finish();
-    expect(outcome.doubts).to.equal(undefined);
-    expect(outcome.integrity).to.deep.equal([]);
+    expect(outcome.findings).to.deep.equal([]);
     expect(run.text('verifier/ps.txt')).not.to.include('nohup');
   });
 
@@ -172,10 +171,10 @@ describe('an agent that is not root and lives on beside the verifier', function 
         },
         assignment: { agent: custom(bash(chain, 'sleep 0.3'), { user: '1000', backgroundProcesses }) },
       });
-      const { result, doubts } = await run.finish();
+      const outcome = await run.finish();
       const kept = backgroundProcesses === 'Keep';
-      expect(result).to.deep.include({ reward: kept ? 0 : 1 });
-      expect((doubts ?? []).filter((doubt) => RAN_ON.test(doubt))).to.have.length(kept ? 1 : 0);
+      expect(outcome.result).to.deep.include({ reward: kept ? 0 : 1 });
+      expect(saidBy('unknown', outcome).filter((text) => RAN_ON.test(text))).to.have.length(kept ? 1 : 0);
     }
   });
 
@@ -187,7 +186,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
       cmd: [],
     };
     const run = await make({ assignment: { image, agent: custom('true', { user: '1000' }) } });
-    expect((await run.finish()).doubts?.[0]).to.match(RAN_ON);
+    expect((await run.finish()).findings[0]?.message).to.match(RAN_ON);
   });
 
   it('is counted where a service of the image runs it', async () => {
@@ -200,14 +199,16 @@ describe('an agent that is not root and lives on beside the verifier', function 
         agent: custom(bash('echo "sleep 100; true" > /tmp/job; sleep 0.3'), { user: '1000' }),
       },
     });
-    expect((await run.finish()).doubts?.[0]).to.match(RAN_ON);
+    expect((await run.finish()).findings[0]?.message).to.match(RAN_ON);
   });
 
   it('is counted where its installation started it, as root', async () => {
     const run = await make({
       assignment: { agent: custom('true', { user: '1000', install: 'setsid sleep 100 >/dev/null 2>&1 &' }) },
     });
-    expect((await run.finish()).doubts).to.include('1 process of the agent ran on beside the verifier');
+    expect(saidBy('unknown', await run.finish())).to.include(
+      '1 process of the agent ran on beside the verifier',
+    );
   });
 
   it('has a limit of processes that root has not', async () => {
@@ -261,7 +262,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
     });
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
-    expect(outcome.doubts?.[0]).to.match(/^(1 process|2 processes) of the agent/);
+    expect(outcome.findings[0]?.message).to.match(/^(1 process|2 processes) of the agent/);
   });
 });
 

@@ -2,7 +2,15 @@ import { expect } from 'chai';
 import { sha256 } from '../../crds/names.ts';
 import { SIGNATURE, TOKEN } from '../../../test/support/courier-services.ts';
 import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
-import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import {
+  bash,
+  custom,
+  reward,
+  REWARD_1,
+  saidBy,
+  taskOf,
+  useTrialRuns,
+} from '../../../test/support/trial-scripts.ts';
 
 describe('the phases of a Trial', function () {
   const make = useTrialRuns();
@@ -17,7 +25,7 @@ describe('the phases of a Trial', function () {
     const outcome = await run.finish();
     expect(outcome.result, run.said() + run.pod.output()).to.deep.equal(REWARD_1);
     expect(outcome.exception).to.equal(undefined);
-    expect(outcome.integrity).to.deep.equal([]);
+    expect(saidBy('suspicious', outcome)).to.deep.equal([]);
     expect(outcome.stored).to.include({
       files: 5,
       skipped: 0,

@@ -46,7 +46,7 @@ describe('a regrade', function () {
     expect(run.text('verifier/seen.txt')).to.equal(source.text('verifier/seen.txt'));
     expect(run.text('verifier/seen.txt')).to.match(/-rwxr-xr-x run/);
     expect(outcome).not.to.have.any.keys('usage', 'exception');
-    expect([outcome.integrity, outcome.doubts]).to.deep.equal([[], undefined]);
+    expect(outcome.findings).to.deep.equal([]);
     expect(outcome.timings).not.to.have.any.keys('agentSetup', 'agentExecution');
     const own = ({ files: all, links, folders }: Manifest) => ({
       files: all
@@ -141,7 +141,8 @@ describe('a regrade', function () {
     const run = await again(source, files);
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
-    expect(outcome.doubts?.[0]).to.match(
+    expect(outcome.findings[0]).to.deep.include({ code: 'SourceSharedVerifier' });
+    expect(outcome.findings[0]?.message).to.match(
       /in the agent’s container before the files of the source were stored/,
     );
     expect(outcome.stored?.sharedVerifier).to.equal(true);

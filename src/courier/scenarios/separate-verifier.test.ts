@@ -34,7 +34,7 @@ describe('a separate verifier', function () {
     );
     const outcome = await run.finish();
     expect(outcome.result, run.said() + run.text('verifier/all.txt')).to.deep.equal(REWARD_1);
-    expect([outcome.integrity, outcome.doubts]).to.deep.equal([[], undefined]);
+    expect(outcome.findings).to.deep.equal([]);
     const stored = [...run.services.stored.keys()];
     expect(stored).to.include.members([
       'output/app/answer',
@@ -61,7 +61,7 @@ describe('a separate verifier', function () {
     );
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.include({ kind: 'rewarded', reward: 0 });
-    expect(outcome.doubts).to.equal(undefined);
+    expect(outcome.findings).to.deep.equal([]);
     expect(run.text('verifier/ps.txt')).not.to.match(/sleep 0\.01/);
     expect(run.text('output/.logs/verifier/reward.txt')).to.equal('1\n');
   });
@@ -161,7 +161,7 @@ describe('a separate verifier', function () {
     });
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
-    expect([outcome.integrity, outcome.doubts]).to.deep.equal([[], undefined]);
+    expect(outcome.findings).to.deep.equal([]);
     expect([...run.services.stored.keys()]).to.include.members([
       'steps/one/verifier/reward.txt',
       'steps/two/verifier/reward.txt',

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { anAgent } from '../../../test/support/trial-assignment.ts';
-import { bash, custom, reward, REWARD_1, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { bash, custom, reward, REWARD_1, saidBy, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 import type { Files } from '../../../test/support/folder.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 
@@ -126,10 +126,10 @@ describe('the steps of a task', function () {
     });
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
-    expect(outcome.doubts).to.include(
+    expect(saidBy('unknown', outcome)).to.include(
       'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',
     );
-    expect(outcome.doubts?.join()).to.not.match(/could not be halted|went on before/);
+    expect(saidBy('unknown', outcome).join()).to.not.match(/could not be halted|went on before/);
   });
 
   it('find their working directory as the step says, and its setup.sh has run as the agent’s user', async () => {

@@ -189,7 +189,7 @@ export const anOutcome = (over: Partial<Outcome> = {}): Outcome => ({
     agentExecution: { startTime: stampOf(after(1)), completionTime: stampOf(after(2)) },
     verifier: { startTime: stampOf(after(2)), completionTime: stampOf(after(3)) },
   },
-  integrity: [],
+  findings: [],
   stored: { files: 3, bytes: 42, skipped: 0 },
   ...over,
 });

@@ -121,17 +121,27 @@ describe('An explanation', () => {
   it('says what looked like tampering', () => {
     const status = {
       ...rewarded(1).status,
-      integrity: { verdict: 'Suspicious' as const, findings: ['marker twice'] },
+      integrity: {
+        verdict: 'Suspicious' as const,
+        findings: [{ code: 'StrangerConnected' as const, message: 'marker twice' }],
+      },
     };
-    expect(text(explained(rewarded(1, { status })))).to.include('suspicious: marker twice');
+    expect(text(explained(rewarded(1, { status })))).to.include(
+      'suspicious: StrangerConnected: marker twice',
+    );
   });
 
   it('says why it cannot be told whether the agent interfered', () => {
     const status = {
       ...rewarded(1).status,
-      integrity: { verdict: 'Unknown' as const, findings: ['the agent was root'] },
+      integrity: {
+        verdict: 'Unknown' as const,
+        findings: [{ code: 'AgentWasRoot' as const, message: 'the agent was root' }],
+      },
     };
-    expect(text(explained(rewarded(1, { status })))).to.include('is unknown: the agent was root');
+    expect(text(explained(rewarded(1, { status })))).to.include(
+      'is unknown: AgentWasRoot: the agent was root',
+    );
   });
 
   it('says which phase runs', () => {

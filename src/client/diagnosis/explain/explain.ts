@@ -21,6 +21,7 @@ import type { Explanation } from '../../documents/trial.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { gather } from './gather.ts';
 import { conditionOf } from '../../../crds/conditions.ts';
+import { findingText } from '../../../crds/findings.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
 import { buildFinding } from './build.ts';
 import { podFindings } from './pod.ts';
@@ -112,8 +113,9 @@ function since({ trial, now }: Evidence): string {
 
 function tampering({ trial: { status } }: Evidence): string[] {
   const { verdict, findings = [] } = status?.integrity ?? {};
-  if (verdict === 'Suspicious') return [`its result is suspicious: ${findings.join('; ')}`];
-  return verdict === 'Unknown' ? [`whether its result is honest is unknown: ${findings.join('; ')}`] : [];
+  const said = findings.map(findingText).join('; ');
+  if (verdict === 'Suspicious') return [`its result is suspicious: ${said}`];
+  return verdict === 'Unknown' ? [`whether its result is honest is unknown: ${said}`] : [];
 }
 
 const downloading = ({ download }: Evidence): string[] =>
