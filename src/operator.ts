@@ -63,6 +63,7 @@ async function main(): Promise<void> {
     rulesOf: operator.rulesOf,
     presignSeconds: PRESIGN_SECONDS,
     probePort: config.broker.probePort,
+    modelPrices: config.modelPrices,
     log,
     metrics: brokerMetrics(registry),
   });

@@ -88,6 +88,7 @@ export class SbOperator extends WatchingOperator {
         tasks,
         gpus,
         verifierMode: config.verifierMode,
+        modelPrices: config.modelPrices,
         lookups,
         logLinks,
         platform,

@@ -36,7 +36,7 @@ function assignment({
   const compiled = compile(trial.spec, { config: parseTaskToml(toml), files, ...present({ compose }) });
   return assignmentOf(
     { trial, attempt: 2, image, verifiers },
-    { compiled, source: ARCHIVE, rules, probePort: 8444 },
+    { compiled, source: ARCHIVE, rules, probePort: 8444, modelPrices: [] },
   );
 }
 const step = (given: Given = {}) => assignment(given).steps[0];
@@ -65,7 +65,12 @@ describe('assignment', () => {
           networks: { environment: 'Public', agent: 'Public', verifier: 'Public' },
         },
       ],
-      network: { restricted: false, enforcement: 'BestEffort', probePort: 8444, variables: [] },
+      network: {
+        restricted: false,
+        enforcement: 'BestEffort',
+        probePort: 8444,
+        variables: [],
+      },
       rewardStrategy: 'Mean',
       notes: [],
       upload: true,
@@ -235,5 +240,31 @@ describe('assignment', () => {
       '',
     ])
       expect(taskKey(uri, 'bucket'), uri).to.equal(undefined);
+  });
+
+  it('names the agent’s model, its limits and the installation’s prices, never the key', () => {
+    const agent = {
+      name: 'custom',
+      run: 'x',
+      version: '1',
+      model: 'openai/gpt-5',
+      modelAccess: 'Proxy' as const,
+      maxTokens: 10,
+      setupTimeoutSeconds: 1,
+      env: [{ name: 'OPENAI_API_KEY', secretKeyRef: { name: 'keys', key: 'openai' } }],
+    };
+    const network = { mode: 'None' as const, enforcement: 'BestEffort' as const };
+    const { environment } = trialWith().spec;
+    const given = step({ trial: trialWith({ agent, environment: { ...environment, network } }) });
+    expect(given.agent.endpoint).to.deep.equal({
+      provider: 'openai',
+      name: 'gpt-5',
+      access: 'Proxy',
+      baseUrl: 'https://api.openai.com/v1',
+      key: 'OPENAI_API_KEY',
+      maxTokens: 10,
+      prices: [],
+    });
+    expect(given.agent).to.include({ version: '1', webTools: false });
   });
 });

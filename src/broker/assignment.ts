@@ -14,6 +14,7 @@ import type {
 } from '../wire/assignment.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import type { EnvVar } from '../crds/environment.ts';
+import type { ModelPrice } from '../crds/model-prices.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import type { ServiceRole, VerifierRole } from '../crds/trial-status.ts';
@@ -36,6 +37,8 @@ export interface AssignmentFacts {
   rules: NamespaceRules;
   /** The broker's port that the policies of Trials close. */
   probePort: number;
+  /** Of models, before what is built in. */
+  modelPrices: readonly ModelPrice[];
   /** Of a regrade. */
   regrade?: Source;
 }
@@ -45,7 +48,7 @@ const OPERATOR_FIRST_SECONDS = 300;
 
 export function assignmentOf(
   { trial, attempt, image, verifiers }: TrialSubject,
-  { compiled, source, rules, probePort, regrade }: AssignmentFacts,
+  { compiled, source, rules, probePort, modelPrices, regrade }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
   const { healthcheck } = compiled.environments.agent;
@@ -55,7 +58,8 @@ export function assignmentOf(
     ...verifierPlace(role, compiled, verifiers),
     startSeconds,
   });
-  const assigned = (step: CompiledStep): AssignedStep => stepOf(step, { user, workdir, rules, placeOf });
+  const assigned = (step: CompiledStep): AssignedStep =>
+    stepOf(step, { user, workdir, rules, modelPrices, placeOf });
   const [first, ...others] = compiled.steps;
   return {
     trial: { namespace, name, uid, attempt },
@@ -131,7 +135,7 @@ function assignedNetwork(
   };
 }
 
-type StepFacts = Pick<AssignmentFacts, 'rules'> & {
+type StepFacts = Pick<AssignmentFacts, 'rules' | 'modelPrices'> & {
   user: string;
   workdir: string;
   placeOf: (role: VerifierRole) => AssignedPlace;
@@ -187,7 +191,7 @@ function stepOf(
   });
   return {
     ...present({ name, healthcheck, minRewards }),
-    agent: agentOf(agent, facts),
+    agent: agentOf(agent, facts, networks.agent.mode === 'Public'),
     hooks,
     artifacts: artifacts.map(absolute),
     ...present({ uncopied: uncopied?.map(absolute) }),
@@ -207,18 +211,23 @@ function stepOf(
   };
 }
 
-function agentOf(agent: CompiledStep['agent'], { user, workdir, rules }: StepFacts): AssignedAgent {
-  const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run, skillsDir, mcpServers } = agent;
+function agentOf(
+  agent: CompiledStep['agent'],
+  { user, workdir, rules, modelPrices }: StepFacts,
+  webTools: boolean,
+): AssignedAgent {
+  const { name, version, model, timeoutSeconds, setupTimeoutSeconds, install, run } = agent;
+  const { endpoint, skillsDir, mcpServers } = agent;
   return {
     name,
-    // Set where the compile knows the model.
-    webTools: true,
+    webTools,
     env: variables(agent.env),
     setupTimeoutSeconds,
     user: agent.user ?? user,
     // Either may have them stopped.
     backgroundProcesses: [agent, rules].some((of) => of.backgroundProcesses === 'Stop') ? 'Stop' : 'Keep',
-    ...present({ model, timeoutSeconds, install, run, mcpServers }),
+    ...present({ version, model, timeoutSeconds, install, run, mcpServers }),
+    ...(endpoint && { endpoint: { ...endpoint, prices: [...modelPrices] } }),
     ...(skillsDir !== undefined && { skillsDir: posix.resolve(workdir, skillsDir) }),
   };
 }

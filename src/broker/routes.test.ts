@@ -30,6 +30,7 @@ describe('the assignment of a task in a ConfigMap', () => {
       rulesOf: async () => NO_RULES,
       presignSeconds: 300,
       probePort: 8444,
+      modelPrices: [],
     })['GET /v1/assignment'];
     return route?.(POD, {} as IncomingMessage) ?? expect.fail('there is no such route');
   }

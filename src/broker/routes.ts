@@ -9,6 +9,7 @@ import {
 } from '../wire/uploads.ts';
 import type { Assignment, AssignedSource } from '../wire/assignment.ts';
 import { TASKS, unreadable } from '../crds/namespace-rules.ts';
+import type { ModelPrice } from '../crds/model-prices.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
 import { present } from '../crds/present.ts';
 import { PRESIGN_MAX_SECONDS, taskKey } from '../providers/artifact-store/port.ts';
@@ -37,6 +38,8 @@ export interface RouteDeps {
   presignSeconds: number;
   /** Where it accepts and says nothing, on the same addresses. */
   probePort: number;
+  /** Of models, before what is built in. */
+  modelPrices: readonly ModelPrice[];
 }
 
 /** Resolves the JSON to answer with. The request's body has not been read yet. */
@@ -73,6 +76,7 @@ function assignmentRoute({
   rulesOf,
   presignSeconds,
   probePort,
+  modelPrices,
   now,
   sourceOf: regradedBy,
 }: RouteDeps & { sourceOf: SourceOf }): (pod: PodIdentity) => Promise<Assignment | Refused> {
@@ -95,6 +99,7 @@ function assignmentRoute({
       source,
       rules,
       probePort,
+      modelPrices,
       ...present({ regrade }),
     });
   };

@@ -110,6 +110,7 @@ describe('broker', () => {
       rulesOf: async () => rules,
       presignSeconds: 300,
       probePort: 8444,
+      modelPrices: [],
       log: quiet,
       metrics: brokerMetrics(registry),
     });

@@ -65,6 +65,7 @@ async function world(over: { trial?: Trial; uri?: string; result?: object } = {}
     rulesOf: async () => NO_RULES,
     presignSeconds: 300,
     probePort: 8444,
+    modelPrices: [],
   });
   const ask = async (route: string, body: unknown = {}): Promise<Record<string, unknown>> => {
     const request = Readable.from([Buffer.from(JSON.stringify(body))]) as IncomingMessage;

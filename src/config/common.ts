@@ -2,8 +2,10 @@
 import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
 import { egressRuleOf } from '../wire/egress.ts';
 import type { EgressRule } from '../wire/egress.ts';
+import type { ModelPrice } from '../crds/model-prices.ts';
 import type { Gpus } from '../crds/gpus.ts';
 import { VERIFIER_MODES, type VerifierMode } from '../crds/verifier.ts';
+import { modelPricesOf } from './model-prices.ts';
 import { gpuSettings } from './gpus.ts';
 import type { Pattern, Reader } from './reader.ts';
 
@@ -54,6 +56,8 @@ export interface CommonConfig {
   };
   /** `SB_EGRESS_ALLOWED`: what Trials may reach though its address is not public, as `10.0.5.0/24,10.0.5.7/32:443,[fd00:5::/64]:443`. */
   egressAllowed: EgressRule[];
+  /** `SB_MODEL_PRICES`: what models cost, before what is built in (src/crds/model-prices.ts); JSON: `[{"model":"my-model*","input":1,"cached":0.1,"output":5}]`. */
+  modelPrices: ModelPrice[];
   /** `SB_WORK_FOLDER`: a folder that outlives the process, not the Pod, to note in what is being worked on; nothing is noted without it. */
   workFolder?: string;
   /** `SB_METRICS_PORT`: /metrics, /healthz, /readyz. */
@@ -92,6 +96,12 @@ const REPOSITORIES: Pattern = {
 const MIRROR_URL: Pattern = { is: /^https?:\/\/.+$/, called: 'host=url' };
 const IMAGE_MIRROR: Pattern = { is: new RegExp(`^${IMAGE_PREFIX}$`), called: 'from=to with image names' };
 
+const PRICES = {
+  fallback: [],
+  called:
+    'a list of prices in US dollars for a million tokens, as in [{"model":"my-model*","input":1,"cached":0.1,"output":5}]; cached and cacheWrite may be left out',
+};
+
 export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
   const workFolder = read.optional('SB_WORK_FOLDER');
   return {
@@ -116,6 +126,7 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
       probePort: read.integer('SB_PROBE_PORT', BROKER.probePort, PORTS),
     },
     egressAllowed: read.parsed('SB_EGRESS_ALLOWED', egressRuleOf),
+    modelPrices: read.json('SB_MODEL_PRICES', modelPricesOf, PRICES),
     metricsPort: read.integer('SB_METRICS_PORT', METRICS_PORT, PORTS),
     logLevel: read.choice('SB_LOG_LEVEL', ['info', 'debug', 'warn', 'error'] as const),
   };

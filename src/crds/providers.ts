@@ -46,6 +46,8 @@ export const PROVIDERS = {
 
 export type ProviderName = keyof typeof PROVIDERS;
 
+export const providerNames = Object.keys(PROVIDERS) as ProviderName[];
+
 const isProvider = (name: string): name is ProviderName => Object.hasOwn(PROVIDERS, name);
 
 /** A model as a Trial names it, taken apart. */

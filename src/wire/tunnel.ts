@@ -14,6 +14,8 @@
  * not allowed: says which host, which phase and what the list is), 404, 409 or 422 (the task, as at `GET /v1/assignment`), 429 (too many tunnels
  * of this Pod), 500, 502 (nobody there), 503 (retry), 504 (no answer in time).
  *
+ * `sb-purpose: model` is for the courier's own calls of the model of the Trial's agent: it leads to host and port of that alone.
+ *
  * Where the phase has a list, the first bytes that the client sends are held against it: the names in a TLS ClientHello (SNI), target and Host of a
  * plain HTTP request. A name that the list does not have ends the connection, after a 403 in HTTP.
  */
@@ -26,12 +28,16 @@ export const TUNNEL_HEADERS = { purpose: 'sb-purpose', phase: 'sb-phase', step: 
 /** Where the courier's proxy listens on 127.0.0.1 of a Pod with a restricted network. Below the ports that the kernel gives to connections. */
 export const FORWARDER_PORT = 28_171;
 
+/** Where the courier's model proxy listens on 127.0.0.1, likewise. */
+export const MODEL_PORT = 28_172;
+
 /** Tunnels of one Pod at the same time; the next one is answered with 429. */
 export const TUNNELS_PER_POD = 32;
 
-/** Whose traffic it is: the courier's own, to the store alone, or that of what runs in a phase. */
+/** Whose traffic it is: the courier's own, to the store or to the model of the agent alone, or that of what runs in a phase. */
 export type TunnelPurpose =
   | { kind: 'store' }
+  | { kind: 'model' }
   /** `step`: index from 0; 0 where the task has no `[[steps]]`. */
   | { kind: 'phase'; phase: NetworkPhase; step: number };
 
@@ -52,6 +58,12 @@ export function targetOf(authority: string): TunnelTarget | undefined {
   // No name has a colon, so what stood in brackets is an address.
   if (!host || Number(port) > PORT_MAX) return undefined;
   return { host, port: Number(port) };
+}
+
+/** Where a URL with `http:` or `https:` leads; undefined for a host that is none. */
+export function targetOfUrl(url: string): TunnelTarget | undefined {
+  const { protocol, hostname, port } = URL.parse(url) ?? { hostname: '' };
+  return targetOf(`${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`);
 }
 
 /** The same as text: what `targetOf` reads. */
@@ -75,7 +87,8 @@ const STEP = /^(?:0|[1-9]\d{0,3})$/;
 export function purposeOf(headers: Record<string, string | string[] | undefined>): TunnelPurpose | undefined {
   const { purpose, phase: phaseHeader, step: stepHeader } = TUNNEL_HEADERS;
   const [kind, phase, step] = [headers[purpose], headers[phaseHeader], headers[stepHeader]];
-  if (kind === 'store') return phase === undefined && step === undefined ? { kind } : undefined;
+  if (kind === 'store' || kind === 'model')
+    return phase === undefined && step === undefined ? { kind } : undefined;
   const known = NETWORK_PHASES.find((name) => name === phase);
   if (kind !== 'phase' || known === undefined || typeof step !== 'string' || !STEP.test(step))
     return undefined;

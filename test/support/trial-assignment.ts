@@ -183,6 +183,7 @@ export function assignmentFor(
       source,
       rules: NO_RULES,
       probePort: CLOSED_PORT,
+      modelPrices: [],
       ...(again && { regrade: sourceOf(again) }),
     },
   );

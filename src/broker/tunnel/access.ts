@@ -1,8 +1,9 @@
 /** Who may have a tunnel, and where to. */
 import { Lru } from '../../async/lru.ts';
+import { present } from '../../crds/present.ts';
 import { hostText, mayReach } from '../../wire/network.ts';
 import type { PhaseNetwork } from '../../wire/network.ts';
-import { authorityOf, targetOf } from '../../wire/tunnel.ts';
+import { authorityOf, targetOf, targetOfUrl } from '../../wire/tunnel.ts';
 import type { TunnelPurpose, TunnelTarget } from '../../wire/tunnel.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { Subjects, TrialSubject } from '../identity/subjects.ts';
@@ -16,8 +17,8 @@ export interface Wanted {
   purpose: TunnelPurpose;
 }
 
-/** A tunnel that may be: to the store as the operator itself reaches it, or into the world as the phase may see it. */
-export type Grant = { kind: 'store' } | { kind: 'phase'; network: PhaseNetwork };
+/** A tunnel that may be: to the store as the operator itself reaches it, to the agent's model, or into the world as the phase may see it. */
+export type Grant = { kind: 'store' } | { kind: 'model' } | { kind: 'phase'; network: PhaseNetwork };
 
 export interface AccessDeps {
   subjects: Pick<Subjects, 'trialOf'>;
@@ -34,6 +35,7 @@ const REMEMBERED = 4096;
 /** Says whether a Pod may have what it wants. Rejects with `ApiError` or `ProviderError` where cluster or store do not answer. */
 export function tunnelAccess({ subjects, taskOf, store }: AccessDeps) {
   const known = new Lru<PhaseNetwork>(REMEMBERED);
+  const models = new Lru<ModelPlace>(REMEMBERED);
 
   const lookUp = async (subject: TrialSubject, { phase, step }: InPhase): Promise<PhaseNetwork | Refused> => {
     const task = await taskOf(subject);
@@ -51,10 +53,26 @@ export function tunnelAccess({ subjects, taskOf, store }: AccessDeps) {
     return network;
   };
 
+  const modelFor = async ({ podUid }: PodIdentity, subject: TrialSubject): Promise<ModelPlace | Refused> => {
+    const remembered = models.get(podUid);
+    if (remembered) return remembered;
+    const task = await taskOf(subject);
+    if (isRefused(task)) return task;
+    const { endpoint } = task.compiled.steps[0].agent;
+    const model: ModelPlace =
+      endpoint?.access === 'Proxy' ? present({ target: targetOfUrl(endpoint.baseUrl) }) : {};
+    models.set(podUid, model);
+    return model;
+  };
+
   return async (pod: PodIdentity, { target, purpose }: Wanted): Promise<Grant | Refused> => {
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
     if (purpose.kind === 'store') return problemOfStore(target, await store.origins()) ?? { kind: 'store' };
+    if (purpose.kind === 'model') {
+      const model = await modelFor(pod, subject);
+      return isRefused(model) ? model : (problemOfModel(target, model) ?? { kind: 'model' });
+    }
     const network = await networkFor(pod, { subject, purpose });
     if (isRefused(network)) return network;
     return problemOfPhase(target, network, purpose) ?? { kind: 'phase', network };
@@ -69,6 +87,23 @@ function problemOfStore(target: TunnelTarget, origins: string[]): Refused | unde
   });
   if (isOrigin) return undefined;
   return refused(403, 'HostRefused', `${authority} is not the store, which is ${origins.join(', ')}`);
+}
+
+/** Where the agent's model is, if the courier calls it. */
+interface ModelPlace {
+  target?: TunnelTarget;
+}
+
+function problemOfModel(target: TunnelTarget, { target: model }: ModelPlace): Refused | undefined {
+  const authority = authorityOf(target);
+  if (!model)
+    return refused(403, 'HostRefused', `${authority} is not allowed: the agent has no model behind a proxy`);
+  if (authorityOf(model) === authority) return undefined;
+  return refused(
+    403,
+    'HostRefused',
+    `${authority} is not the model of the agent, which is at ${authorityOf(model)}`,
+  );
 }
 
 /** A list may have hundreds of entries; the courier passes this on to whoever wonders. */

@@ -67,7 +67,7 @@ async function addressesOf({ host }: TunnelTarget, resolve: Resolve): Promise<Ad
   }
 }
 
-/** Where a phase may really be led: those of the host's addresses that no policy forbids. */
+/** Where a phase, or a call of a model, may really be led: those of the host's addresses that no policy forbids. */
 async function checkedAddresses(
   target: TunnelTarget,
   { resolve, egress }: DialDeps,

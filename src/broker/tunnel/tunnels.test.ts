@@ -296,3 +296,59 @@ describe('A broker that closes', () => {
     await world.close();
   });
 });
+
+describe('A tunnel for the model of an agent', () => {
+  let world: TunnelWorld;
+  let port = 0;
+  const purpose = { kind: 'model' } as const;
+  before(async () => {
+    world = new TunnelWorld();
+    await world.start([NONE, NONE, NONE]);
+    port = await world.serve(echo);
+    const agent = { name: 'custom', run: 'x', model: 'openai/gpt-5', setupTimeoutSeconds: 1, env: [] };
+    const hosts = ['model.test', 'turning.test'];
+    for (const [index, host] of hosts.entries())
+      world.tenants[index]!.trial.spec.agent = {
+        ...agent,
+        baseUrl: `http://${host}:${port}/v1`,
+        modelAccess: 'Proxy',
+      };
+    world.names.records.set('model.test', ['127.0.0.1']).set('other.test', ['127.0.0.1']);
+    world.names.records.set('turning.test', ['127.0.0.1']);
+  });
+  after(() => world.close());
+  const as = (tenant: number) => ({ token: world.tenants[tenant]?.token ?? '', purpose });
+
+  it('leads to that alone, though the agent’s phase has no network', async () => {
+    const { status, socket } = await world.tunnel(`model.test:${port}`, { ...as(0), more: 'hello' });
+    socket.end();
+    expect([status, await rest(socket)]).to.deep.equal([200, 'hello']);
+    expect((await world.refusal(`model.test:${port}`, { token: as(0).token }))[0]).to.equal(403);
+    for (const other of [
+      `other.test:${port}`,
+      `model.test:${port + 1}`,
+      `127.0.0.1:${port}`,
+      'kubernetes.default.svc:443',
+    ])
+      expect(await world.refusal(other, as(0)), other).to.deep.equal([
+        403,
+        `${other} is not the model of the agent, which is at model.test:${port}`,
+      ]);
+    expect(await world.registry.metrics()).to.include('purpose="model"');
+  });
+
+  it('is for no Pod whose courier calls no model', async () => {
+    expect(await world.refusal(`model.test:${port}`, as(2))).to.deep.equal([
+      403,
+      `model.test:${port} is not allowed: the agent has no model behind a proxy`,
+    ]);
+  });
+
+  it('leads to no private address that its name turns to', async () => {
+    expect((await world.tunnel(`turning.test:${port}`, as(1))).status).to.equal(200);
+    world.names.records.set('turning.test', ['10.0.0.1', '169.254.169.254']);
+    const [status, why] = await world.refusal(`turning.test:${port}`, as(1));
+    expect(status).to.equal(403);
+    expect(why).to.match(/neither public nor among the exceptions of this installation$/);
+  });
+});

@@ -111,6 +111,7 @@ function look(world: World = {}) {
     artifacts,
     gpus: GPUS,
     verifierMode,
+    modelPrices: [],
     tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
     rulesOf: async () => rules,
     platform: 'linux/amd64',

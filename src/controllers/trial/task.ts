@@ -3,6 +3,7 @@ import { isFinished } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
 import { gpuFault, type Gpus } from '../../crds/gpus.ts';
 import { ADHOC_RUN, identityOf } from '../../crds/names.ts';
+import type { ModelPrice } from '../../crds/model-prices.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
@@ -27,17 +28,20 @@ export interface TaskSources {
   gpus: Gpus;
   /** Where verifiers run for which neither Trial, task nor namespace says it. */
   verifierMode: VerifierMode;
+  /** Of the installation, before what is built in. */
+  modelPrices: readonly ModelPrice[];
 }
 
 /** `rules`: of the Trial's namespace. */
 export async function seeTask(
-  { tasks, gpus, verifierMode }: TaskSources,
+  { tasks, gpus, verifierMode, modelPrices }: TaskSources,
   trial: Trial,
   rules: NamespaceRules,
 ): Promise<TaskSeen> {
   const read = await tasks.read(trial);
   if (read.kind === 'faulty') return { taskFault: { reason: read.reason, message: read.message } };
-  const compiled = compile(trial.spec, read.task, { namespace: rules, installation: { verifierMode } });
+  const installation = { verifierMode, modelPrices };
+  const compiled = compile(trial.spec, read.task, { namespace: rules, installation });
   const taskFault = refusalOf(compiled) ?? unknownGpu(compiled.environments.agent, gpus);
   const content = present({ taskContent: read.content });
   if (taskFault) return { taskFault, ...content };

@@ -4,6 +4,7 @@ import type { EnvVar } from '../../crds/environment.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { TaskConfig } from '../toml/schema.ts';
+import { modelFor, reaching } from './endpoint.ts';
 import { environmentOf, hasSeeds, imageOf, merged, tableOf, type Table } from './of-task.ts';
 import { badHosts } from './network.ts';
 import {
@@ -52,9 +53,11 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
     agent: spec.agent.name,
     variables: new Set([...environment.env, ...first.step.agent.env].map(({ name }) => name)),
   });
+  const model = modelFor(first.step.agent, defaults.installation);
   const equipped = (step: CompiledStep): CompiledStep => ({
     ...step,
-    agent: { ...step.agent, ...tools.given },
+    agent: { ...step.agent, ...tools.given, ...present({ endpoint: model.endpoint }) },
+    networks: reaching(step.networks, model.hosts),
   });
   return {
     environments: { agent: environment, ...verifierEnvironments(all), ...beside.environments },
@@ -63,7 +66,7 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
     steps: [equipped(first.step), ...others.map(({ step }) => equipped(step))],
     rewardStrategy,
     ...present({ version: spec.task.version ?? task.version }),
-    notes: [...new Set(all.flatMap(({ notes }) => notes))],
+    notes: [...new Set([...all.flatMap(({ notes }) => notes), ...model.notes])],
     problems: onceEach([
       ...unsupportedProblems(task),
       ...composed.problems,
@@ -81,6 +84,7 @@ export function compile(given: TrialSpec, task: CompilableTask, defaults: Compil
       ...openVariables(() => 'environment.env', variables, spec.environment.env),
       ...openOfSolution(spec.agent, config),
       ...tools.problems,
+      ...model.problems,
       ...all.flatMap(({ problems }) => problems),
       ...(spec.regrade ? all.flatMap(({ step }) => notSeparate(step)) : []),
       ...tooManyVariables([...tablesOf(config), ...composed.services]),

@@ -18,6 +18,8 @@
  * | a variable of all phases | `environment.env` | `environment.env`, then of main in the compose file | |
  * | a service beside main | | the compose file alone, with variables of `environment.env` | its image's |
  * | a variable of the agent | `agent.env` | `solution.env`, for the oracle | |
+ * | model of the agent, where it answers, its limits | `agent.model`, `baseUrl`, `maxTokens`, `maxCostUsd` | | none; the provider's; none |
+ * | way to the model | `agent.modelAccess` | | Proxy; for custom agents none that is known |
  * | skills, MCP servers; not for oracle and nop | | `environment.skills_dir`, `mcp_servers` | none |
  * | a variable of an MCP server's header | `agent.env`, `environment.env` | `environment.env`, else its default in the header | |
  * | a variable of the verifier | `steps[].verifier.env`, `verifier.env` | `steps[].verifier.env`, `verifier.env` | |
@@ -27,7 +29,7 @@
  * | timeout of the agent | `steps[].agent.timeoutSeconds`, `agent.timeoutSeconds` | `steps[].agent.timeout_sec`, `agent.timeout_sec` | none |
  * | timeout of the verifier | `steps[].verifier.timeoutSeconds`, `verifier.timeoutSeconds` | `steps[].verifier.timeout_sec`; without steps `verifier.timeout_sec` | 600 s |
  * | user of a phase | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `steps[].agent.user`, `agent.user`; likewise of `verifier` | `environment.user`, then of main in the compose file, then the image's |
- * | network of a phase | `environment.network.mode`, of all phases | `steps[].agent`, `agent`, then `environment`; `steps[].verifier`, `verifier`, then the `environment` of its container: `network_mode` | Public |
+ * | network of a phase | `environment.network.mode`, of all phases | `steps[].agent`, `agent`, then `environment`; `steps[].verifier`, `verifier`, then the `environment` of its container: `network_mode` | Public; of the agent and its own way to the model also the model's host |
  * | artifacts of a step | `artifacts`, unless empty | `artifacts`, and `steps[].artifacts` | none |
  * | hooks of a step | | `verifier.collect`, and `steps[].verifier.collect` | none |
  * | healthcheck of a step | | `steps[].healthcheck` | none |
@@ -42,11 +44,12 @@
 import type { McpServer } from '../../crds/agents.ts';
 import type { Environment, EnvVar, Healthcheck } from '../../crds/environment.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
+import type { ModelPrice } from '../../crds/model-prices.ts';
 import type { Quantity } from '../../crds/schema.ts';
 import type { ByRole, ServiceRole, VerifierRole } from '../../crds/trial-status.ts';
 import type { RewardStrategy, TrialSpec } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
-import type { ArtifactCopy, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
+import type { ArtifactCopy, AssignedEndpoint, Hook, UncopiedArtifact } from '../../wire/assignment.ts';
 import type { NetworkPhase, PhaseNetwork } from '../../wire/network.ts';
 import type { ComposeSource } from '../compose/document.ts';
 import type { ComposeMount, ComposeService } from '../compose/types.ts';
@@ -77,7 +80,11 @@ export interface CompilableTask {
 /** What holds where neither Trial nor task say anything; the namespace goes before the installation. */
 export interface CompileDefaults {
   namespace?: Pick<NamespaceRules, 'verifierMode'>;
-  installation?: { verifierMode?: VerifierMode };
+  installation?: {
+    verifierMode?: VerifierMode;
+    /** Of models, before what is built in. Missing: not known here. */
+    modelPrices?: readonly ModelPrice[];
+  };
 }
 
 /** Amounts by resource, as a container has them. */
@@ -115,7 +122,13 @@ export type CompiledAgent = TrialSpec['agent'] & {
   env: EnvVar[];
   skillsDir?: string;
   mcpServers?: McpServer[];
+  /** Missing: no model, or one of which nothing more is known. */
+  endpoint?: CompiledEndpoint;
 };
+
+/** Prices are the installation's. */
+export type CompiledEndpoint = Omit<AssignedEndpoint, 'prices'>;
+
 export type CompiledVerifier = TrialSpec['verifier'] & {
   env: EnvVar[];
   timeoutSeconds: number;

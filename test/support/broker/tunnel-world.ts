@@ -130,6 +130,7 @@ export class TunnelWorld {
       rulesOf: async () => NO_RULES,
       presignSeconds: 300,
       probePort: 9,
+      modelPrices: [],
       log: quiet,
       metrics: brokerMetrics(this.registry),
       ...options,
