@@ -25,7 +25,7 @@ export const AGENT_FAILURES = {
 export type AgentFailureType = keyof typeof AGENT_FAILURES;
 
 /** Whose fault an exception is that a reward came with, where it tells. */
-export const faultOfException = (type: string | undefined): Fault | undefined =>
-  type !== undefined && Object.hasOwn(AGENT_FAILURES, type)
+export const faultOfException = (type: string | null | undefined): Fault | undefined =>
+  typeof type === 'string' && Object.hasOwn(AGENT_FAILURES, type)
     ? AGENT_FAILURES[type as AgentFailureType].fault
     : undefined;

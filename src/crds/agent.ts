@@ -5,8 +5,9 @@ import { choice, rules, seconds, text, Type } from './schema.ts';
 
 const SCRIPT_MAX = 65_536;
 
-export const among = (names: readonly string[]): string =>
-  `self.name in [${names.map((name) => `'${name}'`).join(', ')}]`;
+const listed = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
+
+export const among = (names: readonly string[]): string => `self.name in [${listed(names)}]`;
 export const WITH_SCRIPTS = agentsThatTake('scripts');
 const WITH_MODEL = agentsThatTake('model');
 export const RUN_REQUIRED = `run is required for agent ${WITH_SCRIPTS.join(', ')} and has no meaning for others`;
@@ -25,6 +26,12 @@ export const Agent = Type.Object(
       default: 'oracle',
       minLength: 1,
     }),
+    title: Type.Optional(
+      text(64, 'What a custom agent is called in results and tables; default: custom.', {
+        minLength: 1,
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+      }),
+    ),
     version: Type.Optional(
       text(128, 'Version of the agent’s program; default: the one that this operator knows.', {
         pattern: '^[0-9A-Za-z][0-9A-Za-z.+_-]*$',
@@ -104,6 +111,12 @@ export const Agent = Type.Object(
         rule: `(${among(WITH_SCRIPTS)} || !has(self.install)) && (${among(WITH_MODEL)} || !has(self.model))`,
         message: `install is for agent ${WITH_SCRIPTS.join(', ')} only, model for ${WITH_MODEL.join(', ')}`,
         reason: 'FieldValueInvalid',
+      },
+      {
+        rule: `!has(self.title) || (${among(WITH_SCRIPTS)} && !(self.title in [${listed(agentNames)}]))`,
+        message: `title is for agent ${WITH_SCRIPTS.join(', ')} only, and no other agent’s name`,
+        reason: 'FieldValueInvalid',
+        fieldPath: '.title',
       },
       {
         rule: `${among(agentsThatTake('program'))} || !has(self.version)`,

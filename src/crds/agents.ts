@@ -13,6 +13,10 @@ export const agentNames = Object.keys(AGENTS) as AgentName[];
 export const agentFacts = (name: string): AgentFacts | undefined =>
   Object.hasOwn(AGENTS, name) ? AGENTS[name as AgentName] : undefined;
 
+/** What it is called wherever it is told of. */
+export const shownName = ({ name, title }: { name: string; title?: string | undefined }): string =>
+  title ?? name;
+
 /** Whether the agent works from the task's solution. */
 export const solves = (name: string): boolean => agentFacts(name)?.reads === 'solution/solve.sh';
 

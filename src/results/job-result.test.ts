@@ -47,7 +47,34 @@ describe('Aggregate of a job', () => {
           Cancelled: [nameOf('d')],
           OOMKilled: [nameOf('c')],
         },
+        usage: { n_input_tokens: 7, n_cache_tokens: null, n_output_tokens: null, cost_usd: null },
       },
+    });
+  });
+
+  it('adds up tokens and costs by agent and model, and counts failures of models apart', () => {
+    const used = (model: string, costUsd: number, type?: string): Trial =>
+      rewarded(0, {
+        name: `${model}-${type ?? 'fine'}`.toLowerCase(),
+        agent: { name: 'custom', title: 'mine', model },
+        status: {
+          usage: { inputTokens: 10, cacheTokens: 4, outputTokens: 2, costUsd },
+          ...(type !== undefined && { exception: { type, message: 'HTTP 429' } }),
+        },
+      });
+    const records = recordsOf([
+      used('v/small', 0.1, 'ApiRateLimitError'),
+      used('v/small', 0.2, 'BudgetExceededError'),
+      used('v/large', 3),
+    ]);
+    const { stats } = jobResult(records, progress);
+    expect(stats).to.include({ n_input_tokens: 30, n_output_tokens: 6, cost_usd: 3.3, n_model_failures: 1 });
+    expect(Object.keys(stats.evals)).to.deep.equal(['mine__large__local', 'mine__small__local']);
+    expect(stats.evals['mine__small__local']?.usage).to.deep.equal({
+      n_input_tokens: 20,
+      n_cache_tokens: 8,
+      n_output_tokens: 4,
+      cost_usd: 0.3,
     });
   });
 

@@ -1,20 +1,21 @@
 /** Pure: a job's `result.json` as Harbor 0.25 writes it (models/job/result.py, metrics/mean.py), out of its Trials. */
 import { createHash } from 'node:crypto';
 import Value from 'typebox/value';
+import { faultOfException } from '../crds/agent-failures.ts';
 import { Type } from '../crds/schema.ts';
 import { byText } from '../text/figures.ts';
 import { parsedJson } from '../text/json.ts';
 import { evalKey, PassAtK } from './pass-at-k.ts';
 import { retriesOf, rewardOf, type TrialRecord } from './record.ts';
+import { USAGE_FIELDS, UsageFold, usageFields } from './usage.ts';
 
 const Count = Type.Integer({ minimum: 0 });
-const CountOrNull = Type.Union([Count, Type.Null()]);
 /** Without a zone, as Python writes it. */
 const Stamp = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}$' });
 const Means = Type.Record(Type.String(), Type.Number());
 const Names = Type.Record(Type.String(), Type.Array(Type.String()));
 
-/** Harbor's AgentDatasetStats. */
+/** Harbor's AgentDatasetStats; what is optional is ours. */
 const EvalStats = Type.Object({
   /** Trials with rewards; the means are over all of them, though. */
   n_trials: Count,
@@ -24,6 +25,8 @@ const EvalStats = Type.Object({
   /** Key of the reward file → value → names of Trials. */
   reward_stats: Type.Record(Type.String(), Names),
   exception_stats: Names,
+  /** What those Trials used whose usage is known. */
+  usage: Type.Optional(Type.Object(USAGE_FIELDS)),
 });
 export type EvalStats = Type.Static<typeof EvalStats>;
 
@@ -43,10 +46,9 @@ const JobResult = Type.Object({
     n_cancelled_trials: Count,
     n_retries: Count,
     evals: Type.Record(Type.String(), EvalStats),
-    n_input_tokens: CountOrNull,
-    n_cache_tokens: CountOrNull,
-    n_output_tokens: CountOrNull,
-    cost_usd: Type.Union([Type.Number(), Type.Null()]),
+    ...USAGE_FIELDS,
+    /** Trials that met a failure of their model's provider; ours, and missing in older ones. */
+    n_model_failures: Type.Optional(Count),
   }),
   /** Of Trials that judged others again; missing where there are none. */
   regrade: Type.Optional(
@@ -89,40 +91,31 @@ export function jobResult(records: Iterable<TrialRecord>, progress: JobProgress)
   return fold.result(progress);
 }
 
-const USAGE = ['n_input_tokens', 'n_cache_tokens', 'n_output_tokens'] as const;
-/** Costs are added as whole billionths of a dollar, so that their sum is the same in any order. */
-const BILLION = 1e9;
-
 /** Adds records up, each in the same time however many there were. Keeps of each its name, and counts by task. */
 export class JobFold {
   readonly #evals = new Map<string, EvalFold>();
-  readonly #usage: Record<(typeof USAGE)[number], number | null> = {
-    n_input_tokens: null,
-    n_cache_tokens: null,
-    n_output_tokens: null,
-  };
-  #cost: number | null = null;
+  readonly #usage = new UsageFold();
   readonly #regrades: Compared[] = [];
   #hasRegrades = false;
   #errored = 0;
   #cancelled = 0;
   #retries = 0;
+  #modelFailures = 0;
   #firstStart = Infinity;
   #lastEnd = -Infinity;
   completed = 0;
 
   add(record: TrialRecord): void {
-    const { agent, model, source, started_at, finished_at, cost_usd } = record;
+    const { agent, model, source, started_at, finished_at, exception_type } = record;
     this.completed += 1;
     this.#errored += Number(isErrored(record));
     this.#cancelled += Number(record.state === 'cancelled');
     this.#retries += retriesOf(record);
     this.#firstStart = Math.min(this.#firstStart, Date.parse(started_at));
     this.#lastEnd = Math.max(this.#lastEnd, Date.parse(finished_at));
-    for (const field of USAGE)
-      if (record[field] !== null) this.#usage[field] = (this.#usage[field] ?? 0) + record[field];
+    this.#modelFailures += Number(faultOfException(exception_type) === 'model');
+    this.#usage.add(record);
     this.#compare(record);
-    if (cost_usd !== null) this.#cost = (this.#cost ?? 0) + Math.round(cost_usd * BILLION);
     const key = evalKey(agent, model ?? undefined, source);
     const group = this.#evals.get(key) ?? new EvalFold();
     this.#evals.set(key, group);
@@ -157,8 +150,8 @@ export class JobFold {
         n_cancelled_trials: this.#cancelled,
         n_retries: this.#retries,
         evals: Object.fromEntries(evals.map(([key, group]) => [key, group.stats()])),
-        ...this.#usage,
-        cost_usd: this.#cost === null ? null : this.#cost / BILLION,
+        ...(this.#usage.sum() ?? usageFields()),
+        n_model_failures: this.#modelFailures,
       },
       ...(this.#hasRegrades && { regrade: compared(this.#regrades) }),
     };
@@ -225,6 +218,7 @@ class EvalFold {
   /** Key of the reward file → value → names of Trials. */
   readonly #rewards = new Map<string, Map<number, string[]>>();
   readonly #exceptions = new Map<string, string[]>();
+  readonly #usage = new UsageFold();
   #trials = 0;
   #rewarded = 0;
   #errors = 0;
@@ -235,6 +229,7 @@ class EvalFold {
     this.#rewarded += Number(rewards !== null);
     this.#errors += Number(isErrored(record));
     this.#attempts.add(task_name, rewards ?? undefined);
+    this.#usage.add(record);
     for (const [key, value] of Object.entries(rewards ?? {})) {
       const values = this.#rewards.get(key) ?? new Map<number, string[]>();
       this.#rewards.set(key, values);
@@ -246,6 +241,7 @@ class EvalFold {
   stats(): EvalStats {
     const byKey = [...this.#rewards].sort(([a], [b]) => byText(a, b));
     const exceptions = [...this.#exceptions].sort(([a], [b]) => byText(a, b));
+    const usage = this.#usage.sum();
     return {
       n_trials: this.#rewarded,
       n_errors: this.#errors,
@@ -253,6 +249,7 @@ class EvalFold {
       pass_at_k: this.#attempts.result(),
       reward_stats: Object.fromEntries(byKey.map(([key, values]) => [key, namesByValue(values)])),
       exception_stats: Object.fromEntries(exceptions.map(([type, names]) => [type, sorted(names)])),
+      ...(usage && { usage }),
     };
   }
 

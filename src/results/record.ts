@@ -2,6 +2,7 @@
 import { byText } from '../text/figures.ts';
 import { Compile } from 'typebox/compile';
 import Value from 'typebox/value';
+import { shownName } from '../crds/agents.ts';
 import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
 import { isFinished } from '../crds/conditions.ts';
 import { choice, Type } from '../crds/schema.ts';
@@ -9,10 +10,10 @@ import type { TrialStatus } from '../crds/trial-status.ts';
 import type { Trial } from '../crds/trial.ts';
 import { STATE_NAMES } from './state-names.ts';
 import { stateOf } from './state.ts';
+import { USAGE_FIELDS, usageFields } from './usage.ts';
 
 const Word = Type.String({ maxLength: 1024 });
 const WordOrNull = Type.Union([Word, Type.Null()]);
-const CountOrNull = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]);
 const Rewards = Type.Unsafe<Record<string, number>>({
   type: 'object',
   maxProperties: 64,
@@ -38,13 +39,6 @@ const shared = {
   s3_trial_uri: WordOrNull,
 };
 
-const usage = {
-  n_input_tokens: CountOrNull,
-  n_cache_tokens: CountOrNull,
-  n_output_tokens: CountOrNull,
-  cost_usd: Type.Union([Type.Number(), Type.Null()]),
-};
-
 /** The record of a Trial: a line of a run's index, an object of its task's index; in Harbor's words. */
 export const TrialRecord = Type.Object({
   schema_version: Type.Literal(1),
@@ -56,7 +50,7 @@ export const TrialRecord = Type.Object({
   rewards: Type.Union([Rewards, Type.Null()]),
   exception_type: WordOrNull,
   n_attempts: Type.Integer({ minimum: 0 }),
-  ...usage,
+  ...USAGE_FIELDS,
   /** The Trial that this one judged again, and the reward that it has itself. Missing of a Trial with an agent of its own. */
   regraded: Type.Optional(
     Type.Object({
@@ -88,7 +82,7 @@ export function recordOf(trial: Trial): TrialRecord | undefined {
     ...identityOf(trial),
     trial_name: trialName(identityOf(trial)),
     ...taskOf(spec.task),
-    agent: spec.agent.name,
+    agent: shownName(spec.agent),
     model: spec.agent.model ?? null,
     state,
     reason,
@@ -128,7 +122,7 @@ const resultOf = ({
   rewards: rewards ?? null,
   exception_type: exception?.type ?? null,
   n_attempts: attempts?.length ?? 0,
-  ...usageOf(used),
+  ...usageFields(used),
   s3_task_uri: s3TaskUri ?? null,
   s3_trial_uri: s3TrialUri ?? null,
   ...(regraded && { regraded: { trial_name: regraded.trial, reward: regraded.reward ?? null } }),
@@ -148,21 +142,15 @@ const taskOf = ({
   source: dataset,
 });
 
-const usageOf = (used: TrialStatus['usage'] = {}) => ({
-  n_input_tokens: used.inputTokens ?? null,
-  n_cache_tokens: used.cacheTokens ?? null,
-  n_output_tokens: used.outputTokens ?? null,
-  cost_usd: used.costUsd ?? null,
-});
-
 /** Of a Trial's `result.json`, what its record is made of. */
 const StoredResult = Type.Object({
   ...shared,
   id: Type.String({ minLength: 1, maxLength: 64 }),
-  config: Type.Object({ agent: Type.Object({ name: Word, model_name: WordOrNull }) }),
+  agent_info: Type.Object({ name: Word }),
+  config: Type.Object({ agent: Type.Object({ model_name: WordOrNull }) }),
   /** Null of a task with steps, which have it each. */
-  agent_result: Type.Union([Type.Object(usage), Type.Null()]),
-  usage: Type.Optional(Type.Object(usage)),
+  agent_result: Type.Union([Type.Object(USAGE_FIELDS), Type.Null()]),
+  usage: Type.Optional(Type.Object(USAGE_FIELDS)),
   verifier_result: Type.Union([Type.Object({ rewards: Rewards }), Type.Null()]),
   exception_info: Type.Union([Type.Object({ exception_type: Word }), Type.Null()]),
   attempts: Type.Array(Type.Unknown(), { maxItems: 32 }),
@@ -180,18 +168,26 @@ const StoredResult = Type.Object({
 /** The record that a stored `result.json` tells: the same as `recordOf`. Undefined for what is no result of an operator that stores records. */
 export function recordOfResult(result: unknown): TrialRecord | undefined {
   if (!Value.Check(StoredResult, result)) return undefined;
-  const { config, agent_result, verifier_result, exception_info, attempts, regraded_from: from } = result;
+  const {
+    config,
+    agent_info,
+    agent_result,
+    verifier_result,
+    exception_info,
+    attempts,
+    regraded_from: from,
+  } = result;
   const kept = Object.fromEntries(
     Object.keys(shared).map((key) => [key, result[key as keyof typeof shared]]),
   ) as Pick<TrialRecord, keyof typeof shared>;
-  const used = agent_result ?? result.usage ?? usageOf();
+  const used = agent_result ?? result.usage ?? usageFields();
   const { n_input_tokens, n_cache_tokens, n_output_tokens, cost_usd } = used;
   return asRecord({
     schema_version: 1,
     ...kept,
     uid: result.id,
     task_id: taskId(result.task_name, result.task_version),
-    agent: config.agent.name,
+    agent: agent_info.name,
     model: config.agent.model_name,
     rewards: verifier_result?.rewards ?? null,
     exception_type: exception_info?.exception_type ?? null,

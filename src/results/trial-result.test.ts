@@ -118,6 +118,34 @@ describe('result.json', () => {
     ],
   };
 
+  const used = {
+    inputTokens: 9,
+    costUsd: 0.5,
+    models: [{ model: 'large', inputTokens: 9, costUsd: 0.5 }, { model: 'small' }],
+    countedBy: 'Courier' as const,
+  };
+
+  it('tells what each model was used for, who counted, and which agent it was', () => {
+    const { spec } = trial;
+    const mine = { ...trial, spec: { ...spec, agent: { ...spec.agent, title: 'mine', version: '2.1' } } };
+    const result = trialResult({ trial: mine, status: { ...status, usage: used } });
+    expect(result).to.have.property('agent_info').that.includes({ name: 'mine', version: '2.1' });
+    expect(result).to.have.nested.property('config.agent.name', 'custom');
+    expect(result)
+      .to.have.property('agent_result')
+      .that.deep.equals({
+        n_input_tokens: 9,
+        n_cache_tokens: null,
+        n_output_tokens: null,
+        cost_usd: 0.5,
+        model_usage: {
+          large: { n_input_tokens: 9, n_cache_tokens: 0, n_output_tokens: 0, cost_usd: 0.5 },
+          small: { n_input_tokens: 0, n_cache_tokens: 0, n_output_tokens: 0, cost_usd: null },
+        },
+        counted_by: 'Courier',
+      });
+  });
+
   it('tells of each step as Harbor does, and how many ran', () => {
     const result = trialResult({ trial, status, outcome: anOutcome({ steps }) });
     expect(result).to.deep.include({
@@ -197,6 +225,7 @@ describe('result.json', () => {
     const validate = await harborValidator(this);
     validate('trial-result', trialResult({ trial: regrade, status: { ...status, regraded } }));
     validate('trial-config', trialConfig(regrade, { regraded }));
+    validate('trial-result', trialResult({ trial, status: { ...status, usage: used } }));
     validate('trial-result', trialResult({ trial, status, outcome: anOutcome({ steps }) }));
     validate('trial-result', trialResult({ trial, status, outcome: anOutcome() }));
     validate('trial-result', trialResult({ trial: aTrial(), status: { s3TrialUri: 's3://a/b' } }));

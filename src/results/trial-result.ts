@@ -1,11 +1,13 @@
 /** Pure: `config.json` and `result.json` of a Trial, in Harbor's field names (its TrialConfig and TrialResult models, 0.25). */
 import type { Outcome, StepOutcome } from '../wire/outcome.ts';
+import { agentFacts, shownName } from '../crds/agents.ts';
 import { present } from '../crds/present.ts';
 import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
 import type { BuildAttempt, TaskBuild, TaskBuildStatus } from '../crds/task-build.ts';
-import type { Interval, Phase, TrialStatus } from '../crds/trial-status.ts';
+import type { Interval, Phase, TrialStatus, Usage } from '../crds/trial-status.ts';
 import type { Trial } from '../crds/trial.ts';
 import { stateOf } from './state.ts';
+import { usageFields } from './usage.ts';
 import { versionOf } from '../tasks/index.ts';
 
 /** A finished Trial: its object and the status that is about to be written. */
@@ -72,12 +74,8 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     source: spec.task.dataset,
     task_checksum: version ?? 'unversioned',
     config: trialConfig(trial, status),
-    agent_info: {
-      name: spec.agent.name,
-      version: 'unknown',
-      model_info: modelInfo(spec.agent.model),
-    },
-    agent_result: outcome?.steps ? null : usage(status.usage),
+    agent_info: agentInfo(spec.agent),
+    agent_result: outcome?.steps ? null : agentResult(status.usage),
     verifier_result: status.rewards ? { rewards: status.rewards } : null,
     verifier_environment_mode: spec.verifier.disabled ? null : verifierMode(status),
     exception_info: exceptionInfo(status),
@@ -85,7 +83,7 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     finished_at: status.finishedAt ?? null,
     ...phases(outcome),
     ...stepResults(outcome, status),
-    usage: usage(status.usage),
+    usage: agentResult(status.usage),
     task_version: version,
     ...places(status),
     ...buildPlaces(status, taskBuild),
@@ -96,6 +94,13 @@ export function trialResult({ trial, status, outcome, taskBuild }: FinishedTrial
     regraded_from: regradedFrom(status),
   };
 }
+
+/** Harbor's AgentInfo. */
+const agentInfo = (agent: Trial['spec']['agent']) => ({
+  name: shownName(agent),
+  version: agent.version ?? agentFacts(agent.name)?.program?.version ?? 'unknown',
+  model_info: modelInfo(agent.model),
+});
 
 /** A separate verifier has an image of its own. */
 const verifierMode = ({ images = [] }: TrialStatus): 'shared' | 'separate' =>
@@ -175,12 +180,25 @@ function modelInfo(model: string | undefined): { name: string; provider: string 
     : { name: model.slice(slash + 1), provider: model.slice(0, slash) };
 }
 
-const usage = (seen: TrialStatus['usage']) => ({
-  n_input_tokens: seen?.inputTokens ?? null,
-  n_cache_tokens: seen?.cacheTokens ?? null,
-  n_output_tokens: seen?.outputTokens ?? null,
-  cost_usd: seen?.costUsd ?? null,
+/** Harbor's AgentContext, and who counted. */
+const agentResult = (used: Usage | undefined) => ({
+  ...usageFields(used),
+  ...present({ model_usage: used?.models && modelUsage(used.models), counted_by: used?.countedBy }),
 });
+
+/** Harbor's ModelUsage of each model. Its counts are numbers always. */
+const modelUsage = (models: NonNullable<Usage['models']>) =>
+  Object.fromEntries(
+    models.map(({ model, inputTokens = 0, cacheTokens = 0, outputTokens = 0, costUsd = null }) => [
+      model,
+      {
+        n_input_tokens: inputTokens,
+        n_cache_tokens: cacheTokens,
+        n_output_tokens: outputTokens,
+        cost_usd: costUsd,
+      },
+    ]),
+  );
 
 /**
  * Harbor's list of a task with `[[steps]]`, which alone has what a step has of its own; `steps_run` says how many ran, should the outcome have
@@ -206,7 +224,7 @@ const stepResult = (
   { finishedAt }: TrialStatus,
 ) => ({
   step_name: name,
-  agent_result: used ? usage(used) : null,
+  agent_result: used ? agentResult(used) : null,
   verifier_result: result.kind === 'rewarded' ? { rewards: result.rewards } : null,
   exception_info: exceptionInfo({ ...present({ exception, finishedAt }) }),
   agent_execution: timing(timings.agentExecution),

@@ -21,3 +21,15 @@ export const counted = (count: number, noun: string): string => `${count} ${noun
 
 /** Texts by code unit: the same order on every machine. */
 export const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+/** `1,234,567`. */
+export const grouped = (count: number): string => count.toLocaleString('en-US');
+
+/** US dollars: `$12.30`, `$0.0042`. */
+export function dollars(value: number): string {
+  const digits =
+    value >= 0.1 || value === 0
+      ? { minimumFractionDigits: 2, maximumFractionDigits: 2 }
+      : { maximumSignificantDigits: 2 };
+  return `$${value.toLocaleString('en-US', digits)}`;
+}

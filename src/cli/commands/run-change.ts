@@ -118,7 +118,7 @@ const rerun = (cli: Cli): Command =>
       )
       .option(
         '--only <which>',
-        'infra, error=<reason or exception>, or reward with < <= > >= = and a number; repeatable (default: all)',
+        'infra, model, error=<reason or exception>, or reward with < <= > >= = and a number; repeatable (default: all)',
         several,
       )
       .option('--run-name <name>', 'name of the new run')
@@ -146,6 +146,7 @@ const rerun = (cli: Cli): Command =>
       ),
     [
       ['sb run rerun nightly --only infra', 'Trials lost to cluster, node, builder or store'],
+      ['sb run rerun nightly --only model', 'Trials whose model’s provider failed, whatever their reward'],
       ['sb run rerun nightly --only error=OOMKilled', 'by reason or exception'],
       ["sb run rerun nightly --only 'reward<0.5'", 'by reward'],
     ],

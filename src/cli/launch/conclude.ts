@@ -1,7 +1,13 @@
 /** How a run ended that was attended: the last words on it, its document or table on stdout, and the exit code. */
 import { printFailure } from '../render/failure.ts';
-import { regradeLine, rewardedNop, type RunSummary } from '../../client/runs/follow/summary.ts';
+import {
+  modelFailureLine,
+  regradeLine,
+  rewardedNop,
+  type RunSummary,
+} from '../../client/runs/follow/summary.ts';
 import { incomplete } from '../../client/runs/mirror/problem.ts';
+import { namespaceToSay } from '../../client/session/namespace.ts';
 import { safe } from '../../text/safe.ts';
 import { counted, duration, figure } from '../../text/figures.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
@@ -65,6 +71,8 @@ export async function conclude(ended: Attended, options: ConcludeOptions): Promi
   if (warning !== undefined) terminal.err(safe(`${warning}\n`));
   const regraded = regradeLine(summary);
   if (regraded !== undefined) terminal.err(safe(`${regraded}\n`));
+  const failures = modelFailureLine(summary, namespaceToSay(session));
+  if (failures !== undefined) terminal.err(safe(`${failures}\n`));
   await printOutcome(terminal, output, { ...ended, run, namespace: session.namespace });
   return exitCodeOf({
     ending,

@@ -1,11 +1,18 @@
 /** What is printed of runs: all of a namespace, one with its Trials, and what was copied or repeated of one. */
 import type { Trial } from '../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../client/runs/follow/line.ts';
-import { regradeLine, rewardedNop, summarize, type RunSummary } from '../../client/runs/follow/summary.ts';
+import {
+  modelFailureLine,
+  regradeLine,
+  rewardedNop,
+  summarize,
+  type RunSummary,
+} from '../../client/runs/follow/summary.ts';
 import { STATE_NAMES, type TrialState } from '../../results/state-names.ts';
 import { lineDocument, summaryDocument } from '../../client/runs/documents.ts';
 import { printListing, printDocument, type Column } from '../render/output.ts';
 import { safeLine, safe } from '../../text/safe.ts';
+import { contenderLines } from '../render/contenders.ts';
 import { style } from '../render/style.ts';
 import { byText, duration, figure, counted } from '../../text/figures.ts';
 import type {
@@ -78,21 +85,17 @@ type Summarized = ShowOptions & { summary: RunSummary };
 function headLines(terminal: Terminal, options: Summarized): string {
   const { run, trials, summary } = options;
   const { warn, strong } = style({ color: terminal.color && terminal.outIsTTY });
-  const { counts, ended, total, mean, passAtK, elapsedMs } = summary;
+  const { counts, ended, total, mean, elapsedMs } = summary;
   const states = STATE_NAMES.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`);
   const regraded = regradeLine(summary);
-  const evals = Object.entries(passAtK).map(
-    ([key, values]) =>
-      `${key}: ${Object.entries(values)
-        .map(([k, value]) => `pass@${k} ${figure(value)}`)
-        .join(', ')}`,
-  );
+  const failures = modelFailureLine(summary, options.sayNamespace);
   return [
     strong(safeLine(`run ${run}: ${ended}/${total} ended, ${states.join(', ')}, ${duration(elapsedMs)}`)),
     ...(mean === undefined ? [] : [`mean reward ${figure(mean)}`]),
-    ...evals.map(safeLine),
+    ...contenderLines(summary),
     ...(regraded === undefined ? [] : [safeLine(regraded)]),
     ...errorClasses(trials).flatMap((one) => errorLines(one, options, warn)),
+    ...(failures === undefined ? [] : [warn(safeLine(failures))]),
     '',
   ]
     .map((line) => `${line}\n`)

@@ -15,6 +15,7 @@ import type { OutputFormat } from '../types.ts';
 import { attachRun } from '../launch/cloud-run.ts';
 import { cancelRun, deleteRun } from './end.ts';
 import { downloadRun } from '../../client/runs/mirror/download.ts';
+import type { RunShown } from '../../client/documents/run.ts';
 import { listRuns } from '../../client/runs/documents.ts';
 import { runColumns, showRun } from './report.ts';
 import { rerun } from '../../client/runs/rerun/rerun.ts';
@@ -131,6 +132,58 @@ describe('Runs in a cluster', () => {
       expect(stdout).to.not.include('\u001b');
       expect(stdout.split('\n').filter((line) => /^(t\d+|x|y) /.test(line))).to.have.length(39);
       expect(stderr).to.equal('');
+    });
+
+    const used = (
+      name: string,
+      model: string,
+      { reward = 0, costUsd }: { reward?: number; costUsd?: number },
+    ) =>
+      rewarded(reward, {
+        name,
+        agent: { name: 'custom', title: 'mine', model },
+        task: { name: `task-${name.slice(0, 1)}` },
+        status: {
+          usage: { inputTokens: 12_000, cacheTokens: 9000, outputTokens: 345, ...(costUsd && { costUsd }) },
+        },
+      });
+
+    it('sets agents and models beside each other, with what they used and what a solved task cost', async () => {
+      w.have(
+        used('a1', 'v/small', { reward: 1, costUsd: 0.002 }),
+        used('a2', 'v/small', { costUsd: 0.002 }),
+        used('b1', 'v/large', { reward: 1, costUsd: 1.5 }),
+        used('b2', 'v/large', { reward: 1 }),
+      );
+      const { stdout } = await show('table');
+      const rows = stdout.split('\n').filter((line) => /^(AGENT|mine)/.test(line));
+      expect(rows.map((row) => row.replace(/ {2,}/g, ' | '))).to.deep.equal([
+        'AGENT | MODEL | ENDED | SOLVED | MEAN | PASS@2 | TOKENS IN | CACHED | OUT | COST | PER SOLVED',
+        'mine | v/large | 2 | 2 | 1 | 1 | 24,000 | 18,000 | 690 | ≥$1.50 | -',
+        'mine | v/small | 2 | 1 | 0.5 | 1 | 24,000 | 18,000 | 690 | $0.004 | $0.004',
+      ]);
+      const { by_agent } = JSON.parse((await show('json')).stdout) as RunShown;
+      expect(by_agent[1]).to.deep.include({ model: 'v/small', cost_usd: 0.004, cost_per_passed: 0.004 });
+      expect(by_agent[0]).to.deep.include({ n_input_tokens: 24_000, n_priced: 1, cost_per_passed: null });
+    });
+
+    it('counts failures of the model apart, and says how to run those again', async () => {
+      const failed = (name: string, type: string) =>
+        rewarded(0, { name, status: { exception: { type, message: 'HTTP 429\u001b[2J' } } });
+      w.have(failed('a', 'ApiRateLimitError'), failed('b', 'ApiRateLimitError'));
+      w.have(failed('c', 'ApiOverloadedError'), failed('d', 'BudgetExceededError'));
+      const { stdout } = await show('table');
+      expect(stdout).to.include(
+        `3 Trials met failures of the model (2 ApiRateLimitError, 1 ApiOverloadedError): sb run rerun ${RUN} --only model\n`,
+      );
+      expect(stdout).to.not.include('\u001b');
+      const { model_failures, errors } = JSON.parse((await show('json')).stdout) as RunShown;
+      expect(model_failures).to.equal(3);
+      expect(errors.map(({ class: word, fault }) => [word, fault])).to.deep.equal([
+        ['ApiRateLimitError', 'model'],
+        ['ApiOverloadedError', 'model'],
+        ['BudgetExceededError', 'agent'],
+      ]);
     });
 
     it('cuts a long table, unless it is to be wide', async () => {
@@ -302,7 +355,7 @@ describe('Runs in a cluster', () => {
 
     it('says what --only takes, and when nothing fits', async () => {
       w.have(rewarded(1, { name: 'a' }));
-      expect((await failureOf(again(['infr']))).why).to.include('expected infra, error=');
+      expect((await failureOf(again(['infr']))).why).to.include('expected infra, model, error=');
       expect(await failureOf(again(['infra']))).to.include({ code: 'SB-E092', fix: `sb run show ${RUN}` });
     });
   });

@@ -1,15 +1,20 @@
 /** `sb trial show` and `sb trial explain`: one Trial, as much of it as somebody reads, and why it is where it is. */
+import { faultOfException } from '../../crds/agent-failures.ts';
+import { shownName } from '../../crds/agents.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { findingText } from '../../crds/findings.ts';
+import type { Fault } from '../../crds/reasons.ts';
 import { PHASES, type TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { lineOf } from '../../client/runs/follow/line.ts';
 import { lineDocument } from '../../client/runs/documents.ts';
+import { usageText } from '../render/contenders.ts';
 import { printDocument } from '../render/output.ts';
 import { safeJson, safeLine } from '../../text/safe.ts';
 import { style } from '../render/style.ts';
 import { duration, figure } from '../../text/figures.ts';
 import { runOf } from '../../client/runs/find/runs.ts';
+import { usageFields } from '../../results/usage.ts';
 import type { TrialShown, Explanation } from '../../client/documents/trial.ts';
 import type { OutputFormat, Terminal } from '../types.ts';
 
@@ -57,11 +62,16 @@ const resultOf = ({
   conditions: conditions ?? [],
   attempt_list: attempts ?? [],
   exception_info: exception ?? null,
+  ...faultIn(exception),
   steps: steps ?? [],
   timings: timings ?? {},
   usage: usage ?? null,
   integrity: integrity ?? null,
   regraded: regraded ?? null,
+});
+
+const faultIn = (exception: TrialStatus['exception']) => ({
+  exception_fault: faultOfException(exception?.type) ?? null,
 });
 
 const placesOf = ({ image, imageDigest, taskBuild, s3TaskUri, s3TrialUri, logs }: TrialStatus) => ({
@@ -90,7 +100,7 @@ function identityRows(trial: Trial): Row[] {
     ['Trial', trial.metadata.name],
     ['Run', runOf(trial) || run],
     ['Task', `${task.name}${task.version === undefined ? '' : `@${task.version}`}`],
-    ['Agent', [agent.name, agent.model].filter(Boolean).join(' ')],
+    ['Agent', [shownName(agent), agent.model].filter(Boolean).join(' ')],
   ];
 }
 
@@ -102,7 +112,8 @@ function statusRows(trial: Trial, now: Date): Row[] {
     ['Reward', rewardOf(status)],
     ['Regrade of', regradedText(status)],
     ...stepRows(status),
-    ['Exception', status.exception && `${status.exception.type}: ${status.exception.message}`],
+    ['Exception', exceptionText(status)],
+    ['Used', usedText(status)],
     ['Took', duration((endedAt ?? now.getTime()) - createdAt)],
     ['Phases', phasesOf(status.timings)],
     ['Attempts', attemptsOf(trial)],
@@ -112,6 +123,31 @@ function statusRows(trial: Trial, now: Date): Row[] {
     ['Files', status.s3TrialUri],
     ['Log', status.logs?.url],
   ];
+}
+
+/** With whose doing it is, where the exception tells. */
+function exceptionText({ exception }: TrialStatus): string | undefined {
+  if (!exception) return undefined;
+  const fault = faultOfException(exception.type);
+  return `${exception.type}${fault === undefined ? '' : ` (${WHOSE[fault]})`}: ${exception.message}`;
+}
+
+const WHOSE: Record<Fault, string> = {
+  agent: 'the agent’s doing',
+  verifier: 'the tests’ doing',
+  definition: 'key or model are wrong',
+  infrastructure: 'the cluster’s doing',
+  model: 'the model’s provider; counted apart',
+  user: 'a user’s doing',
+};
+
+/** Tokens and cost, by model where there are several, and whose word it is. */
+function usedText({ usage }: TrialStatus): string | undefined {
+  if (!usage) return undefined;
+  const { models = [], countedBy } = usage;
+  const parts = models.length < 2 ? [] : models.map((one) => `${one.model}: ${usageText(usageFields(one))}`);
+  const who = countedBy === undefined ? '' : ` (counted by the ${countedBy.toLowerCase()})`;
+  return `${[usageText(usageFields(usage)), ...parts].join('; ')}${who}`;
 }
 
 /** The Trial that was judged again, and its own reward. */

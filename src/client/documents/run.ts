@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { FAULTS } from '../../crds/reasons.ts';
 import { STATE_NAMES } from '../../results/state-names.ts';
-import { TrialDocument } from './trial.ts';
+import { TrialDocument, usageFields } from './trial.ts';
 import { Fields, Flag, Numbers, OneOf, OrNull, Text, Texts, Time, Whole, type Documents } from './words.ts';
 
 const name = { run: Text('Its name.'), namespace: Text('Of its Trials.') };
@@ -28,6 +28,25 @@ const summaryFields = {
   pass_at_k: Type.Record(Type.String(), Numbers('By k.'), {
     description: 'By agent, model and dataset; only where every task was tried at least twice.',
   }),
+  model_failures: Whole('Trials that met a failure of their model’s provider.'),
+  by_agent: Type.Array(
+    Fields({
+      agent: Text('Its name.'),
+      model: OrNull(Type.String()),
+      eval: Text('Harbor’s name of agent, model and dataset.'),
+      ended: Whole('Trials that have ended.'),
+      passed: Whole('Of them, those with full reward.'),
+      mean: Type.Number({ description: 'Reward over all that ended.' }),
+      ...usageFields,
+      n_priced: Whole('Trials whose cost is known.'),
+      cost_per_passed: OrNull(
+        Type.Number({
+          description: 'US dollars; null where the cost of a Trial is not known, or none passed.',
+        }),
+      ),
+    }),
+    { description: 'Agents and models, and what they used as far as it is known.' },
+  ),
   created_at: OrNull(Time('Of the first Trial.')),
   elapsed_seconds: Whole('From the first Trial’s creation to the last end, or to now.'),
   regrade: Type.Optional(
@@ -58,7 +77,10 @@ const ErrorClass = Fields({
   ...groupFields,
   trials: Texts('Names of all, in order.'),
   fault: Type.Optional(
-    OneOf(FAULTS, 'Missing where the Trials have not ended, or have a reward all the same.'),
+    OneOf(
+      FAULTS,
+      'Missing where the Trials have not ended, or have a reward and an exception that does not tell.',
+    ),
   ),
   ended: Flag('The Trials have ended.'),
   shared: Texts('`same digest sha256:…`, `same node n`, … where there are at least two.'),

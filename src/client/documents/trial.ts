@@ -1,6 +1,7 @@
 /** A Trial in documents: one form wherever one is listed, and what single commands add to it. */
 import { Type } from 'typebox';
 import { Conditions } from '../../crds/conditions.ts';
+import { FAULTS } from '../../crds/reasons.ts';
 import { Exception, TrialStatus, Attempt } from '../../crds/trial-status.ts';
 import { STATE_NAMES } from '../../results/state-names.ts';
 import {
@@ -18,6 +19,14 @@ import {
 } from './words.ts';
 
 const State = OneOf(STATE_NAMES, 'How far the Trial is.');
+
+/** What an agent used, in Harbor’s words. */
+export const usageFields = {
+  n_input_tokens: OrNull(Whole('Including cached ones.')),
+  n_cache_tokens: OrNull(Whole('Read from a cache.')),
+  n_output_tokens: OrNull(Whole('Written.')),
+  cost_usd: OrNull(Type.Number({ description: 'US dollars; null where no price is known.' })),
+};
 
 /** The one form. */
 const trialFields = {
@@ -37,6 +46,7 @@ const trialFields = {
   reward: OrNull(Type.Number({ description: 'Of a Trial that has ended.' })),
   rewards: OrNull(Numbers('By key.')),
   exception: OrNull(Type.String({ description: 'Harbor’s name of what went wrong.' })),
+  ...usageFields,
   original_reward: Type.Optional(
     Type.Number({
       description: 'Of a regrade: the reward of the Trial that was regraded, where it has one.',
@@ -55,6 +65,7 @@ const TrialShown = Fields({
   conditions: OfApi(Conditions),
   attempt_list: Type.Array(OfApi(Attempt), { description: 'The latest last.' }),
   exception_info: OrNull(OfApi(Exception)),
+  exception_fault: OrNull(OneOf(FAULTS, 'Whose doing the exception is; null where it does not tell.')),
   steps: OfApi(steps),
   timings: OfApi(timings),
   usage: OrNull(OfApi(usage)),

@@ -4,9 +4,11 @@ import { byText } from '../../text/figures.ts';
 import type { RunRow, RunSummaryDocument } from '../documents/run.ts';
 import type { TrialDocument } from '../documents/trial.ts';
 import { eachTrial, runOf } from './find/runs.ts';
+import { costPerPassed, type ContenderSummary } from './follow/contenders.ts';
 import { lineOf, type TrialLine } from './follow/line.ts';
 import type { Session } from '../session/types.ts';
 import { isEnded } from '../../results/state.ts';
+import { usageFields } from '../../results/usage.ts';
 import { summarize, type RunSummary } from './follow/summary.ts';
 
 const stamp = (at: number): string => new Date(at).toISOString();
@@ -20,9 +22,23 @@ export const summaryDocument = (summary: RunSummary): RunSummaryDocument => ({
   counts: summary.counts,
   mean: summary.mean ?? null,
   pass_at_k: summary.passAtK,
+  model_failures: summary.modelFailures.reduce((sum, [, count]) => sum + count, 0),
+  by_agent: summary.contenders.map(contenderDocument),
   created_at: stampOrNull(summary.createdAt),
   elapsed_seconds: Math.round(summary.elapsedMs / 1000),
   ...present({ regrade: summary.regrade }),
+});
+
+const contenderDocument = (one: ContenderSummary): RunSummaryDocument['by_agent'][number] => ({
+  agent: one.agent,
+  model: one.model ?? null,
+  eval: one.eval,
+  ended: one.ended,
+  passed: one.passed,
+  mean: one.mean,
+  ...(one.usage ?? usageFields()),
+  n_priced: one.priced,
+  cost_per_passed: costPerPassed(one) ?? null,
 });
 
 /** A Trial's line. */
@@ -43,6 +59,7 @@ export const lineDocument = (line: TrialLine): TrialDocument => ({
   reward: isEnded(line.state) ? (line.reward ?? null) : null,
   rewards: line.rewards ?? null,
   exception: line.exception ?? null,
+  ...(line.usage ?? usageFields()),
   ...present({ original_reward: line.original }),
 });
 

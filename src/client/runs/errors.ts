@@ -1,7 +1,9 @@
 /** Pure: Trials in trouble, by class: what they came to, and what they have in common. */
 import { byText } from '../../text/figures.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { faultOf } from '../../crds/reasons.ts';
+import { faultOfException } from '../../crds/agent-failures.ts';
+import { present } from '../../crds/present.ts';
+import { faultOf, type Fault } from '../../crds/reasons.ts';
 import { isEnded, stateOf, type StateSeen } from '../../results/state.ts';
 import type { ErrorClass } from '../documents/run.ts';
 
@@ -37,18 +39,17 @@ function seenOf(trial: Trial): Seen | undefined {
 /** The trouble in a word; undefined where there is none. */
 function wordOf({ status }: Trial, { state, reason, message }: StateSeen): string | undefined {
   if (state === 'cancelled') return undefined;
-  if (reason === 'RewardObtained' || reason === 'VerifierDisabled') return status?.exception?.type;
+  if (hasResult(reason)) return status?.exception?.type;
   const telling = TELLING.flatMap((pattern) => pattern.exec(message)?.[1] ?? [])[0];
   return telling ?? (isEnded(state) || state === 'retrying' ? reason : undefined);
 }
 
 function classOf(group: Seen[]): ErrorClass {
   const [first] = group as [Seen, ...Seen[]];
-  const lost = first.ended && group.every(({ trial }) => trial.status?.reward === undefined);
   return {
     class: first.class,
     reason: first.reason,
-    ...(lost && { fault: faultOf(first.reason, first.message) }),
+    ...present({ fault: faultIn(group, first) }),
     ended: first.ended,
     count: group.length,
     shared: group.length > 1 ? sharedBy(group.map(({ trial }) => trial)) : [],
@@ -56,6 +57,15 @@ function classOf(group: Seen[]): ErrorClass {
     trials: group.map(({ trial }) => trial.metadata.name).sort(byText),
   };
 }
+
+/** Of Trials with a result, that of their exception, where it tells. */
+function faultIn(group: Seen[], { ended, class: word, reason, message }: Seen): Fault | undefined {
+  if (hasResult(reason)) return faultOfException(word);
+  const lost = ended && group.every(({ trial }) => trial.status?.reward === undefined);
+  return lost ? faultOf(reason, message) : undefined;
+}
+
+const hasResult = (reason: string): boolean => reason === 'RewardObtained' || reason === 'VerifierDisabled';
 
 /** From the most telling to the least; one of an image's names is enough. */
 function sharedBy(trials: Trial[]): string[] {

@@ -14,6 +14,7 @@ import { isEnded } from '../../../results/state.ts';
 import { STATE_NAMES } from '../../../results/state-names.ts';
 import type { RunSummary } from '../../../client/runs/follow/summary.ts';
 import { duration, figure } from '../../../text/figures.ts';
+import { contenderLines } from '../contenders.ts';
 
 type ProgressMode = 'live' | 'plain' | 'jsonl' | 'quiet';
 
@@ -173,20 +174,14 @@ const countsOf = ({ counts }: RunSummary): string =>
 
 /** The last words on a run, for people: counts, rewards, errors by class. */
 function closingLines(summary: RunSummary): string[] {
-  const { run, ended, total, elapsedMs, mean, rewarded, passAtK, errors } = summary;
-  const evals = Object.entries(passAtK).map(
-    ([key, values]) =>
-      `${key}: ${Object.entries(values)
-        .map(([k, value]) => `pass@${k} ${figure(value)}`)
-        .join(', ')}`,
-  );
-  return [
+  const { run, ended, total, elapsedMs, mean, rewarded, errors } = summary;
+  const head = [
     `run ${run}: ${ended}/${total} ended in ${duration(elapsedMs)}: ${countsOf(summary)}`,
     ...(mean === undefined ? [] : [`mean reward ${figure(mean)} (${rewarded} of ${ended} rewarded)`]),
-    ...evals,
-    ...errors.map(({ count, reason, message, trials }) => {
-      const names = `${trials.join(', ')}${count > trials.length ? ', …' : ''}`;
-      return `${count} × ${reason}: ${message} (${names})`;
-    }),
-  ].map(safeLine);
+  ];
+  const troubles = errors.map(({ count, reason, message, trials }) => {
+    const names = `${trials.join(', ')}${count > trials.length ? ', …' : ''}`;
+    return `${count} × ${reason}: ${message} (${names})`;
+  });
+  return [...head.map(safeLine), ...contenderLines(summary), ...troubles.map(safeLine)];
 }

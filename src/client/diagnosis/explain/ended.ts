@@ -2,6 +2,7 @@
 import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
 import { refusalOf } from '../../../pods/reading/refusal.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
+import { agentFailureFinding } from './agent-failures.ts';
 import { buildFinding, imageFinding } from './build.ts';
 import { askedAmount, type Evidence, type Explained } from './evidence.ts';
 import { podFindings } from './pod.ts';
@@ -42,6 +43,9 @@ const attempts =
 export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
   RewardObtained: ({ trial }) => {
     const { reward, exception } = trial.status ?? {};
+    const failure = agentFailureFinding(trial);
+    if (failure)
+      return [{ why: [`the tests gave it reward ${reward}`], next: [] }, failure, { why: [], next: [TESTS] }];
     const aside = exception ? [`also: ${exception.type}: ${exception.message}`] : [];
     if ((reward ?? 0) >= 1 && aside.length === 0)
       return [{ why: ['the tests gave it full reward'], next: ['nothing to do'] }];
@@ -52,7 +56,10 @@ export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
       },
     ];
   },
-  VerifierDisabled: say('the agent ran; the verifier is disabled (spec.verifier.disabled)', AGENT),
+  VerifierDisabled: ({ trial }) => [
+    { why: ['the agent ran; the verifier is disabled (spec.verifier.disabled)'], next: [AGENT] },
+    ...[agentFailureFinding(trial) ?? []].flat(),
+  ],
   VerifierObstructed: ({ message }) => [
     {
       why: [`${message}; this counts as reward 0 and is not retried`],

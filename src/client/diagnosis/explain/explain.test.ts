@@ -15,6 +15,7 @@ import {
   TRIAL_FAILED,
   type TrialReason,
 } from '../../../crds/reasons.ts';
+import { AGENT_FAILURES } from '../../../crds/agent-failures.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import type { Event, Node, Pod } from '../../../kube/kinds.ts';
 import { active, broken, inRun, rewarded, RUN } from '../../../../test/support/builders/run-trials.ts';
@@ -54,6 +55,19 @@ const node = (over: Pick<Node, 'status'> = {}): Node => ({
   kind: 'Node',
   metadata: { name: 'sb-worker' },
   ...over,
+});
+
+describe('An explanation of an agent that failed for its model', () => {
+  for (const [type, { means, fault }] of Object.entries(AGENT_FAILURES))
+    it(`says of ${type} what it means and what to do`, () => {
+      const exception = { type, message: 'in its own words' };
+      const agent = { name: 'custom', model: 'v/large' };
+      const explanation = explained(rewarded(0, { agent, status: { exception } }));
+      expect(text(explanation)).to.include(means).and.include('in its own words').and.include('reward 0');
+      expect(explanation.next.length).to.be.at.least(2);
+      expect(text(explanation)).to.not.match(/<(trial|run|agent|model)>/);
+      expect(explanation.next.some((line) => line.includes('--only model'))).to.equal(fault === 'model');
+    });
 });
 
 describe('An explanation', () => {

@@ -1,10 +1,12 @@
 /** Pure: what is kept of a Trial while its run is followed. */
+import { shownName } from '../../../crds/agents.ts';
 import { conditionOf } from '../../../crds/conditions.ts';
 import { identityOf, trialName } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { evalKey } from '../../../results/pass-at-k.ts';
 import { isEnded, stateOf } from '../../../results/state.ts';
+import { usageFields, type UsageFields } from '../../../results/usage.ts';
 import type { TrialState } from '../../../results/state-names.ts';
 
 /** A Trial of the run, as small as it can be: there may be ten thousand. Texts are as they came: printing makes them safe. */
@@ -32,6 +34,8 @@ export interface TrialLine {
   rewards?: Record<string, number>;
   /** Of a regrade: the reward of what was regraded, where that has one. */
   original?: number;
+  /** What the agent used, in Harbor's words; missing where nothing is known. */
+  usage?: UsageFields;
   /** Harbor's name of what went wrong, a reward notwithstanding. */
   exception?: string;
   /** The same for all Trials that came to the same trouble; missing where nothing went wrong. */
@@ -52,8 +56,8 @@ export function lineOf(trial: Trial): TrialLine {
     uid: metadata.uid ?? '',
     trialName: trialName(identityOf(trial)),
     task: spec.task.name,
-    agent: spec.agent.name,
-    eval: evalKey(spec.agent.name, spec.agent.model, spec.task.dataset),
+    agent: shownName(spec.agent),
+    eval: evalKey(shownName(spec.agent), spec.agent.model, spec.task.dataset),
     ...seen,
     createdAt,
     since: since(trial, seen.state, createdAt),
@@ -73,6 +77,7 @@ function optional({ spec, status = {} }: Trial) {
     reward: status.reward,
     rewards: status.rewards,
     original: status.regraded?.reward,
+    usage: status.usage && usageFields(status.usage),
   });
 }
 

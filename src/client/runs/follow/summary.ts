@@ -1,8 +1,11 @@
 /** Pure: the Trials of a run → what is said of the run. */
+import { faultOfException } from '../../../crds/agent-failures.ts';
 import { agentFacts } from '../../../crds/agents.ts';
 import { present } from '../../../crds/present.ts';
 import { byText, counted, figure } from '../../../text/figures.ts';
+import { inNamespace } from '../../session/namespace.ts';
 import type { ErrorGroup, RunSummaryDocument } from '../../documents/run.ts';
+import { ContenderFold, type ContenderSummary } from './contenders.ts';
 import type { TrialLine } from './line.ts';
 import { compared, type Compared } from '../../../results/job-result.ts';
 import { PassAtK } from '../../../results/pass-at-k.ts';
@@ -21,6 +24,10 @@ export interface RunSummary {
   mean?: number;
   /** By agent, model and dataset, then by k. Only where every task was tried at least twice, with rewards of 0 and 1. */
   passAtK: Record<string, Record<string, number>>;
+  /** Agents and models, with what they used. */
+  contenders: ContenderSummary[];
+  /** Trials that met a failure of their model's provider, by its name; the most frequent first. */
+  modelFailures: [type: string, count: number][];
   /** Of the first Trial, milliseconds since the epoch; undefined where there is none yet. */
   createdAt?: number;
   /** From the first Trial's creation to now, or to the last end. */
@@ -51,6 +58,8 @@ class Fold {
   readonly #evals = new Map<string, PassAtK>();
   readonly #regrades: Compared[] = [];
   readonly #errors = new Map<string, ErrorGroup>();
+  readonly contenders = new ContenderFold();
+  readonly #modelFailures = new Map<string, number>();
   seen = 0;
   ended = 0;
   rewarded = 0;
@@ -81,7 +90,18 @@ class Fold {
     const attempts = this.#evals.get(key) ?? new PassAtK();
     this.#evals.set(key, attempts);
     attempts.add(task, rewards);
+    this.contenders.add(line);
+    this.#modelFailed(line.exception);
     keepBest(this.latest, line, { size: LATEST, compare: laterFirst });
+  }
+
+  #modelFailed(exception: string | undefined): void {
+    if (exception === undefined || faultOfException(exception) !== 'model') return;
+    this.#modelFailures.set(exception, (this.#modelFailures.get(exception) ?? 0) + 1);
+  }
+
+  modelFailures(): RunSummary['modelFailures'] {
+    return [...this.#modelFailures].sort(([a, m], [b, n]) => n - m || byText(a, b));
   }
 
   #troubled(line: TrialLine, trouble: string): void {
@@ -141,6 +161,8 @@ export function summarize(
     rewarded,
     ...(mean !== undefined && { mean }),
     passAtK: fold.passAtK(),
+    contenders: fold.contenders.all(),
+    modelFailures: fold.modelFailures(),
     ...(fold.seen > 0 && { createdAt: fold.startedAt }),
     elapsedMs: Math.max(0, (through ? fold.lastEndedAt : now) - startedAt),
     ...(remainingMs && { remainingMs }),
@@ -220,3 +242,15 @@ export function rewardedNop(
 export const regradeLine = ({ regrade }: Pick<RunSummary, 'regrade'>): string | undefined =>
   regrade &&
   `${counted(regrade.compared, 'Trial')} compared: ${regrade.up} up, ${regrade.down} down; mean reward ${figure(regrade.mean_original)} → ${figure(regrade.mean_regraded)}`;
+
+/** What to tell of Trials that met failures of their model, which are zeros that no agent earned; undefined where none did. `namespace`: see `namespaceToSay`. */
+export function modelFailureLine(
+  { run, modelFailures }: Pick<RunSummary, 'run' | 'modelFailures'>,
+  namespace: string | undefined,
+): string | undefined {
+  const all = modelFailures.reduce((sum, [, count]) => sum + count, 0);
+  if (all === 0) return undefined;
+  const types = modelFailures.map(([type, count]) => `${count} ${type}`).join(', ');
+  const again = inNamespace(`sb run rerun ${run} --only model`, namespace);
+  return `${counted(all, 'Trial')} met failures of the model (${types}): ${again}`;
+}

@@ -21,3 +21,20 @@ describe('The Trials that were lost to infrastructure', () => {
       expect(isInfra(trial)).to.equal(false);
   });
 });
+
+describe('The Trials that met a failure of their model', () => {
+  const isModel = selectionOf(['model']);
+  const met = (type: string, reward = 0) =>
+    rewarded(reward, { status: { exception: { type, message: 'HTTP 429' } } });
+
+  it('are selected whatever their reward', () => {
+    expect(isModel(met('ApiRateLimitError'))).to.equal(true);
+    expect(isModel(met('ApiOverloadedError', 1))).to.equal(true);
+  });
+
+  it('are not those that failed by key, budget or time, or that the cluster lost', () => {
+    for (const type of ['AgentAuthenticationError', 'BudgetExceededError', 'AgentTimeoutError'])
+      expect(isModel(met(type)), type).to.equal(false);
+    expect([isModel(rewarded(0)), isModel(broken('NodeLost'))]).to.deep.equal([false, false]);
+  });
+});

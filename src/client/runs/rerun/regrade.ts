@@ -100,9 +100,9 @@ interface Tests {
   separate: boolean;
 }
 
-/** Of the agent its name and model alone: it does not run, so that nothing that it needed has to be there. */
+/** Of the agent its names and model alone: it does not run, so that nothing that it needed has to be there. */
 function specOf(spec: TrialSpec, { metadata, spec: before }: Trial, { pushed, separate }: Tests): TrialSpec {
-  const { name, model, setupTimeoutSeconds } = spec.agent;
+  const { name, title, model, setupTimeoutSeconds } = spec.agent;
   const { name: task, dataset } = spec.task;
   const newer = pushed?.find((one) => one.name === task);
   return {
@@ -110,7 +110,7 @@ function specOf(spec: TrialSpec, { metadata, spec: before }: Trial, { pushed, se
     ...(newer && {
       task: { name: task, dataset, version: newer.task_version, s3: { uri: newer.s3_task_uri } },
     }),
-    agent: { name, setupTimeoutSeconds, ...present({ model }) },
+    agent: { name, setupTimeoutSeconds, ...present({ title, model }) },
     verifier: { ...spec.verifier, disabled: false, ...(separate && { mode: 'Separate' as const }) },
     uploadResults: true,
     // Of one that is known by its results alone this is said already.

@@ -24,6 +24,7 @@ const StoredResult = Type.Object({
   /** Dataset. */
   source: Type.String(),
   reason: Type.String(),
+  agent_info: Type.Optional(Type.Object({ name: Type.String() })),
   config: Type.Object({
     task: Type.Object({ path: Type.String() }),
     agent: Type.Object({ name: Type.String(), model_name: Type.Union([Type.String(), Type.Null()]) }),
@@ -74,11 +75,12 @@ async function resultAt(store: ArtifactStore, prefix: string): Promise<StoredRes
 }
 
 function trialOf(result: StoredResult, uri: string, { namespace }: Session): Trial {
-  const { run, trial_name, task_name: name, source: dataset, config } = result;
+  const { run, trial_name, task_name: name, source: dataset, config, agent_info } = result;
   const { name: agent, model_name: model } = config.agent;
+  const title = agent_info === undefined || agent_info.name === agent ? undefined : agent_info.name;
   const spec = Value.Default(TrialSpec, {
     task: { name, dataset, ...placeOf(config.task.path) },
-    agent: { name: agent, ...(model !== null && { model }) },
+    agent: { name: agent, ...present({ title }), ...(model !== null && { model }) },
     regrade: { s3: { uri } },
     run,
   }) as TrialSpec;
