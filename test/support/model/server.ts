@@ -11,7 +11,7 @@ import { chat } from './protocols/chat.ts';
 import { gemini } from './protocols/gemini.ts';
 import type { Body, Failure, Protocol, Route } from './protocols/protocol.ts';
 import { responses } from './protocols/responses.ts';
-import type { FailureName, ScriptSources } from './script.ts';
+import type { ScriptSources } from './script.ts';
 
 const protocols: readonly Protocol[] = [anthropic, responses, chat, gemini];
 const largestBody = 64 * 1024 * 1024;
@@ -79,6 +79,12 @@ class Desk {
   readonly #player: Player;
   /** Names by value. */
   readonly #keys: ReadonlyMap<string, string>;
+  /** What tests and probes read; it holds no key's value, so it demands none. */
+  readonly #ownPages: Partial<Record<string, () => string>> = {
+    '/log': () => lines(this.log.entries()),
+    '/totals': () => JSON.stringify(this.log.totals()),
+    '/healthz': () => 'ok',
+  };
 
   constructor(player: Player, keys: ReadonlyMap<string, string>) {
     this.#player = player;
@@ -87,8 +93,8 @@ class Desk {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(`http://model${request.url ?? '/'}`);
-    const own = this.#ownPages()[url.pathname];
-    if (own !== undefined) return void response.end(own);
+    const own = this.#ownPages[url.pathname];
+    if (own !== undefined) return void response.end(own());
     const left = new AbortController();
     response.once('close', () => left.abort());
     const entry: LogEntry = {
@@ -111,32 +117,22 @@ class Desk {
     }
   }
 
-  /** What tests and probes read; it holds no key's value, so it demands none. */
-  #ownPages(): Record<string, string> {
-    return {
-      '/log': this.log
-        .entries()
-        .map((entry) => `${JSON.stringify(entry)}\n`)
-        .join(''),
-      '/totals': JSON.stringify(this.log.totals()),
-      '/healthz': 'ok',
-    };
-  }
-
   async #answer(exchange: Exchange): Promise<void> {
     const { request, url, entry } = exchange;
     const [protocol, route] = routed(url, request);
     entry.protocol = protocol.name;
     const body = await read(request);
     entry.bytes = body?.length ?? largestBody;
-    if (body === undefined) return fail(exchange, protocol, 'too-large');
+    if (body === undefined) return fail(exchange, protocol.failure('too-large'));
     const key = this.#keys.get(keyOf(request, url));
-    if (key === undefined) return fail(exchange, protocol, 'auth');
+    if (key === undefined) return fail(exchange, protocol.failure('auth'));
     entry.key = key;
     if (route === undefined) return this.#list(exchange, protocol);
     const parsed = parse(body);
-    if (parsed === undefined) return fail(exchange, protocol, 'bad-request');
-    if (route.does === 'count') return send(exchange, 200, protocol.count(Math.ceil(body.length / 4)));
+    if (parsed === undefined) return fail(exchange, protocol.failure('bad-request'));
+    if (route.does === 'count') {
+      return send(exchange, 200, protocol.count?.(Math.ceil(body.length / 4)));
+    }
     await this.#generate(exchange, protocol, protocol.read(parsed, route));
   }
 
@@ -150,7 +146,7 @@ class Desk {
     const named = /\/models\/(.+)$/.exec(exchange.url.pathname)?.[1];
     const one = protocol.models(names.filter((name) => name === named));
     const [found] = Object.values(one).find((value) => Array.isArray(value)) ?? [];
-    if (method !== 'GET' || found === undefined) return fail(exchange, protocol, 'no-model');
+    if (method !== 'GET' || found === undefined) return fail(exchange, protocol.failure('no-model'));
     send(exchange, 200, found);
   }
 
@@ -181,7 +177,9 @@ function failAsPlayed(
   protocol: Protocol,
   { played, request }: { played: Played & { kind: 'failure' }; request: ModelRequest },
 ): void {
-  if (!played.midstream || !request.stream) return fail(exchange, protocol, played.name, played.retryAfter);
+  if (!played.midstream || !request.stream) {
+    return fail(exchange, protocol.failure(played.name, played.retryAfter));
+  }
   begin(exchange, 200, 'text/event-stream');
   exchange.entry.outcome = 'failed';
   exchange.response.end(protocol.failedFrames(played.name, request).join(''));
@@ -235,12 +233,12 @@ function send(exchange: Exchange, status: number, body: unknown): void {
   exchange.response.end(JSON.stringify(body));
 }
 
-// oxlint-disable-next-line max-params
-function fail(exchange: Exchange, protocol: Protocol, name: FailureName, retryAfter?: number): void {
-  const { status, body, headers = {} }: Failure = protocol.failure(name, retryAfter);
+function fail(exchange: Exchange, { status, body, headers = {} }: Failure): void {
   for (const [header, value] of Object.entries(headers)) exchange.response.setHeader(header, value);
   send(exchange, status, body);
 }
+
+const lines = (entries: LogEntry[]): string => entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 
 const halves = (text: string): string[] => [text.slice(0, text.length / 2), text.slice(text.length / 2)];
 

@@ -160,12 +160,10 @@ function frames(reply: Reply): string[] {
 
 export const anthropic: Protocol = {
   name: 'anthropic',
-  route: (path) =>
-    path.endsWith('/messages')
-      ? { does: 'generate' }
-      : path.endsWith('/messages/count_tokens')
-        ? { does: 'count' }
-        : undefined,
+  route: (path) => {
+    if (path.endsWith('/messages/count_tokens')) return { does: 'count' };
+    return path.endsWith('/messages') ? { does: 'generate' } : undefined;
+  },
   read,
   answer: envelope,
   frames,

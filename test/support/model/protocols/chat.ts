@@ -108,6 +108,5 @@ export const chat: Protocol = {
   frames,
   failure: openaiFailure,
   failedFrames: (name) => [frame({ error: openaiError(name) })],
-  count: (tokens) => ({ total_tokens: tokens }),
   models: openaiModels,
 };

@@ -31,8 +31,8 @@ export interface Protocol {
   failure(name: FailureName, retryAfter?: number): Failure;
   /** What a stream holds that began well and then fails. */
   failedFrames(name: FailureName, request: ModelRequest): string[];
-  /** Answer to a request that only counts the tokens of its input. */
-  count(tokens: number): Body;
+  /** Answer to a request that only counts the tokens of its input, if the protocol has such requests. */
+  count?(tokens: number): Body;
   models(names: readonly string[]): Body;
 }
 

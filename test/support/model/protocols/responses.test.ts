@@ -162,6 +162,12 @@ describe('Responses of the scripted model', () => {
     expect((await ask<ErrorBody>('out-of-quota')).json.error.code).to.equal('insufficient_quota');
   });
 
+  it('counts tokens', async () => {
+    const body = { model: 'solve-edit', input: 'Solve it.' };
+    const { json } = await served.post('/v1/responses/input_tokens', body, headers);
+    expect(json).to.deep.equal({ object: 'response.input_tokens', input_tokens: 11 });
+  });
+
   it('breaks off a stream that began well with a failed response', async () => {
     const events = documents<StreamEvent>((await ask('overloaded-midstream', { stream: true })).text);
     expect(events.map(({ type }) => type)).to.deep.equal([

@@ -175,7 +175,10 @@ function frames(reply: Reply): string[] {
 
 export const responses: Protocol = {
   name: 'responses',
-  route: (path) => (path.endsWith('/responses') ? { does: 'generate' } : undefined),
+  route: (path) => {
+    if (path.endsWith('/responses/input_tokens')) return { does: 'count' };
+    return path.endsWith('/responses') ? { does: 'generate' } : undefined;
+  },
   read,
   answer,
   frames,
