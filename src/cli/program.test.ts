@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Command } from 'commander';
 import { contenders } from '../client/runs/plan/agents.ts';
+import { isAgentFile } from '../client/runs/plan/run-file.ts';
 import { examplesOf } from './commands/command.ts';
 import { callOf, everyCommand, program, run } from './program.ts';
 import { cliPage } from './reference.ts';
@@ -47,7 +48,9 @@ describe('The program', () => {
         const { call, options } = await parsed(wordsOf(typed));
         expect(typed).to.include(call);
         const { agent = [], model = [] } = options as { agent?: string[]; model?: string[] };
-        const agents = agent.map((name) => ({ name }));
+        const agents = agent.map((name) =>
+          isAgentFile(name) || name === 'custom' ? { name: 'custom', run: 'true' } : { name },
+        );
         // Throws for an agent or a model that a run could not have.
         if (agents.length > 0 || model.length > 0)
           expect(contenders({ ...(agents.length > 0 && { agents }), models: model })).to.not.be.empty;

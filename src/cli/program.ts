@@ -1,5 +1,6 @@
 import { Command, CommanderError, type Option } from 'commander';
 import { isRepeatable, type Cli, type CommandOf } from './commands/command.ts';
+import { agent } from './commands/agent.ts';
 import { cloud } from './commands/cloud.ts';
 import { complete, completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
@@ -12,7 +13,7 @@ import { explain } from '../client/failures/explain.ts';
 import { printFailure } from './render/failure.ts';
 import type { Io } from './types.ts';
 
-const COMMANDS: readonly CommandOf[] = [cloud, runs, trial, task, doctor, version, completion];
+const COMMANDS: readonly CommandOf[] = [cloud, runs, trial, task, agent, doctor, version, completion];
 
 /** What `sb` says when it is asked nothing. */
 const GREETING = `sb runs tasks for AI agents on Kubernetes and brings their rewards back.

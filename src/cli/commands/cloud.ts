@@ -1,17 +1,17 @@
 import { Command, Option } from 'commander';
 import type { RunFlags } from '../launch/wish.ts';
+import { withAgents, withAgentVariables, withModels } from './agent-options.ts';
 import { duration, examples, number, several, withCluster, withOutput, type Cli } from './command.ts';
 
 /** Which tasks, with whom, how often. */
 const withSelection = (command: Command): Command =>
-  command
-    .option('-t, --tasks <path>', 'a task folder, or a folder of tasks at any depth; repeatable', several)
-    .option('-a, --agent <name>', 'agent to run them with; repeatable (default: oracle)', several)
-    .option(
-      '-m, --model <name>',
-      'model for the agents; repeatable: every agent runs with every model',
+  withAgents(
+    command.option(
+      '-t, --tasks <path>',
+      'a task folder, or a folder of tasks at any depth; repeatable',
       several,
-    )
+    ),
+  )
     .option('-k, --attempts <number>', 'Trials of each task, agent and model (default: 1)', number)
     .option('-i, --include <pattern>', 'only tasks whose name matches, such as "git-*"; repeatable', several)
     .option('-x, --exclude <pattern>', 'no task whose name matches; repeatable', several)
@@ -21,21 +21,11 @@ const withSelection = (command: Command): Command =>
 
 /** What their containers get. */
 const withEnvironment = (command: Command): Command =>
-  command
-    .option(
-      '--ae <KEY=VALUE>',
-      'variable for the agent; repeatable; values that look secret are stored in a Secret',
-      several,
-    )
-    .option('--ve <KEY=VALUE>', 'the same for the verifier', several)
-    .option(
-      '--env-file <file>',
-      'variables for the agent, one KEY=VALUE per line; always stored in a Secret; repeatable, later files override',
-      several,
-    )
+  withAgentVariables(withModels(command))
+    .option('--ve <KEY[=VALUE]>', 'the same for the verifier', several)
     .option(
       '--allow-env <name>',
-      'variable of this shell that tasks and the run file may use as ${NAME}; repeatable (default: ask)',
+      'variable of this shell that agents may have as their key, and tasks and the run file as ${NAME}; repeatable (default: ask)',
       several,
     )
     .option('--timeout-multiplier <number>', 'multiplies all timeouts', number)
@@ -116,6 +106,14 @@ const run = ({ io, finish }: Cli): Command =>
       [
         'sb cloud run -t tasks -a oracle -a nop -k 5 --env-file .env',
         'every task five times with each agent',
+      ],
+      [
+        'sb cloud run -t tasks -a custom -c run.yaml -m anthropic/claude-opus-4-1',
+        'an agent of the run file’s, with a model',
+      ],
+      [
+        'sb cloud run -t tasks -a ./my-agent.yaml --ae ANTHROPIC_API_KEY',
+        'your own agent, with a key of this shell',
       ],
       [
         'sb cloud run -t tasks --separate-verifier',

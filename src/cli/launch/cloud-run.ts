@@ -1,5 +1,7 @@
 /** `sb cloud run`: select, plan, submit, follow, mirror, in this order and mostly at once. `sb run attach`: the last two, as if that command had never ended. */
 import { relative, resolve } from 'node:path';
+import { expectReady } from '../../client/runs/agents/check.ts';
+import { contenders } from '../../client/runs/plan/agents.ts';
 import { clashNotes } from '../../client/runs/plan/clashes.ts';
 import { planRun } from '../../client/runs/plan/plan.ts';
 import { taskDefaults } from '../../client/runs/plan/defaults.ts';
@@ -32,6 +34,7 @@ const BUCKET = 'abundant-sb-artifacts';
 /** Does what the flags say; resolves to the exit code. Throws CliError for what keeps the run from being. */
 export async function cloudRun(flags: RunFlags, io: Io): Promise<ExitCode> {
   const wish = await wishOf(flags, io);
+  expectReady({ ...wish, contenders: contenders(wish.options), environment: io.env });
   if (wish.dryRun === 'client') {
     const bucket = io.env['SB_S3_BUCKET'] || BUCKET;
     const selection = await select(wish, io);

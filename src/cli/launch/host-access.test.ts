@@ -138,6 +138,40 @@ describe('A variable of the caller', () => {
     expect((await dry({ files: listed, args: '-c run.yaml' })).stderr).to.not.include('would ask');
   });
 
+  const MINE = { 'mine.yaml': 'run: "true"\nproviders: [anthropic]\nmodelAccess: Direct\n' };
+
+  it('is asked for as the key of an agent’s model, and then in the run’s Secret', async () => {
+    const env = { ANTHROPIC_API_KEY: 'hush-key', OPENAI_API_KEY: 'hush-other' };
+    const args = '-a ./mine.yaml -m anthropic/large';
+    const { code, stdout, stderr } = await dry({ files: { ...task(''), ...MINE }, args, env });
+    expect(code).to.equal(0);
+    expect(stderr)
+      .to.include('ANTHROPIC_API_KEY: the agent mine\n')
+      .and.include('--allow-env ANTHROPIC_API_KEY')
+      .and.not.include('OPENAI_API_KEY');
+    expect(specOf(stdout).agent).to.deep.equal({
+      name: 'custom',
+      title: 'mine',
+      run: 'true',
+      modelAccess: 'Direct',
+      model: 'anthropic/large',
+      env: [{ name: 'ANTHROPIC_API_KEY', secretKeyRef: { name: 'r-env', key: 'var.ANTHROPIC_API_KEY' } }],
+    });
+  });
+
+  it('is not asked for where the run gives the key itself', async () => {
+    const env = { ANTHROPIC_API_KEY: 'hush-key' };
+    for (const given of ['--ae ANTHROPIC_API_KEY', '--ae ANTHROPIC_API_KEY=mine', '--env-file .env']) {
+      const files = { ...task(''), ...MINE, '.env': 'ANTHROPIC_API_KEY=hush-mine\n' };
+      const args = `-a ./mine.yaml -m anthropic/large ${given}`;
+      const { code, stdout, stderr } = await dry({ files, args, env });
+      expect([code, stderr.includes('would use')], given).to.deep.equal([0, false]);
+      const [variable, ...others] = specOf(stdout).agent.env ?? [];
+      expect([variable?.name, others.length]).to.deep.equal(['ANTHROPIC_API_KEY', 0]);
+      expect(variable?.secretKeyRef?.name).to.equal('r-env');
+    }
+  });
+
   it('is allowed by its whole name alone', async () => {
     for (const name of ['AWS_*', 'A=B', '']) {
       const { code, stderr } = await dry({

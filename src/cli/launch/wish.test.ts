@@ -16,6 +16,8 @@ describe('What a run is wished to be', () => {
         'tasks: tasks\nagents: [oracle, {name: custom, run: "true"}]\nattempts: 3\nrunName: filed\nnamespace: agents\ncontext: staging\nquiet: true\nfailUnder: 1\n',
       '.env': 'API_KEY=x\n',
       'more.env': 'API_KEY=y\nB=z\n',
+      'my agent.yaml': 'run: go "$SB_INSTRUCTION"\nenv: {PORT: 80}\nproviders: [openai]\nmaxTokens: 5\n',
+      'bad.yaml': 'runs: go\nmodels: x\nmaxCost: 0\n',
     });
   });
   after(() => folder.remove());
@@ -40,6 +42,36 @@ describe('What a run is wished to be', () => {
     expect([paths[0], run, quiet]).to.deep.equal([join(folder.path, 'tasks'), 'mine', true]);
     expect(session).to.deep.equal({ context: 'staging', namespace: 'agents' });
     expect([options.attempts, options.agents?.length]).to.deep.equal([5, 2]);
+  });
+
+  it('has agents of files of the user’s, called after them, several at once', async () => {
+    const agent = ['./my agent.yaml', 'nop'];
+    const { options } = await wish({ tasks: ['x'], agent, model: ['m'], maxTokens: 7, modelAccess: 'Proxy' });
+    expect(options.agents).to.deep.equal([
+      {
+        name: 'custom',
+        title: 'my-agent',
+        run: 'go "$SB_INSTRUCTION"',
+        env: { PORT: '80' },
+        providers: ['openai'],
+      },
+      { name: 'nop' },
+    ]);
+    expect(options).to.include({ maxTokens: 7, modelAccess: 'Proxy' });
+    expect(await codeOf({ tasks: ['x'], agent: ['none.yaml'] })).to.equal('SB-E013');
+    const error = await wish({ tasks: ['x'], agent: ['./bad.yaml'] }).catch((thrown: unknown) => thrown);
+    expect(error).to.have.property('code', 'SB-E033');
+    expect((error as CliError).why.split('\n')).to.have.members([
+      'runs is not known',
+      'models is "x"; expected a list of models',
+      'maxCost is 0; expected a number of US dollars greater than 0',
+    ]);
+  });
+
+  it('takes a variable of the shell where --ae names it alone', async () => {
+    const { options, allowed } = await wish({ tasks: ['x'], ae: ['MY_KEY', 'A=1'] });
+    expect(options.agentEnv).to.deep.equal({ MY_KEY: '${MY_KEY}', A: '1' });
+    expect(allowed).to.deep.equal(['MY_KEY']);
   });
 
   it('takes a policy of Harbor’s for one wherever Harbor does', async () => {
@@ -84,7 +116,7 @@ describe('What a run is wished to be', () => {
     expect(await codeOf({ tasks: ['x'], detach: true, failUnder: 1 })).to.equal('SB-E036');
     expect(await codeOf({ tasks: ['x'], agent: ['claud'] })).to.equal('SB-E037');
     expect(await codeOf({ tasks: ['x'], runName: 'a/b' })).to.equal('SB-E034');
-    expect(await codeOf({ tasks: ['x'], ae: ['nonsense'] })).to.equal('SB-E035');
+    expect(await codeOf({ tasks: ['x'], ae: ['non-sense'] })).to.equal('SB-E035');
     expect(await codeOf({ config: 'none.yaml' })).to.equal('SB-E013');
   });
 

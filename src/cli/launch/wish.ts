@@ -5,8 +5,14 @@ import { contenders } from '../../client/runs/plan/agents.ts';
 import { optionProblems, writtenOut } from '../../client/runs/plan/check-options.ts';
 import { variablesIn } from '../../client/runs/plan/host-variables.ts';
 import { checkRunName, defaultRunName } from '../../client/runs/plan/names.ts';
-import type { RunOptions } from '../../client/documents/run-options.ts';
-import { checkEnvFiles, mergeOptions, readRunFile } from '../../client/runs/plan/run-file.ts';
+import type { AgentOption, RunOptions } from '../../client/documents/run-options.ts';
+import {
+  checkEnvFiles,
+  isAgentFile,
+  mergeOptions,
+  readAgentFile,
+  readRunFile,
+} from '../../client/runs/plan/run-file.ts';
 import { parseAssignments, readEnvFiles, type Variables } from '../../client/runs/plan/variables.ts';
 import { checkNamespaceName } from '../../client/session/namespace.ts';
 import type { Io, OutputFormat } from '../types.ts';
@@ -24,16 +30,10 @@ export interface RunFlags
   dryRun?: 'client' | 'server';
 }
 
-export interface Wish {
-  /** Flags and file together, checked. */
-  options: RunOptions;
+export interface Wish extends Settings {
   /** Absolute paths of the tasks. */
   paths: string[];
   run: string;
-  /** Out of --env-file. */
-  envFile: Variables;
-  /** Names of the caller's variables that may be read: of --allow-env, and those that --ae and --ve name. */
-  allowed: string[];
   session: SessionOptions;
   output: OutputFormat;
   quiet: boolean;
@@ -42,21 +42,15 @@ export interface Wish {
 
 /** Throws CliError SB-E001, E009, E013, E033 to E037, E041. */
 export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'now'>): Promise<Wish> {
-  const file = await filed(flags, cwd);
   checkDetached(flags);
-  const typed = optionsOf(flags, cwd);
-  const options = mergeOptions(typed, file);
-  const { tasks, envFile, context, namespace, runName, quiet = false } = options;
+  const settings = await settingsOf(flags, cwd);
+  const { tasks, context, namespace, runName, quiet = false } = settings.options;
   if (tasks?.[0] === undefined) throw withoutTasks();
-  // As early as the other options, for reading the tasks takes a while.
-  contenders(options);
   const { kubeconfig, output, dryRun } = flags;
   return {
-    options,
+    ...settings,
     paths: tasks,
     run: checkRunName(runName ?? defaultRunName(tasks[0], now())),
-    envFile: await readEnvFiles(envFile),
-    allowed: allowedBy(options, typed),
     session: {
       ...(context !== undefined && { context }),
       ...(kubeconfig !== undefined && { kubeconfig }),
@@ -66,6 +60,26 @@ export async function wishOf(flags: RunFlags, { cwd, now }: Pick<Io, 'cwd' | 'no
     quiet,
     ...(dryRun && { dryRun }),
   };
+}
+
+/** Of a run, and of a check whether its agents could run. */
+export interface Settings {
+  /** Flags and file together, checked. */
+  options: RunOptions;
+  /** Out of --env-file. */
+  envFile: Variables;
+  /** Names of the caller's variables that may be read: of --allow-env, and those that --ae and --ve name. */
+  allowed: string[];
+}
+
+/** Throws CliError SB-E013, E033, E035 to E037, E041. */
+export async function settingsOf(flags: RunFlags, cwd: string): Promise<Settings> {
+  const file = await filed(flags, cwd);
+  const typed = await optionsOf(flags, cwd);
+  const options = mergeOptions(typed, file);
+  // As early as the other options, for reading the tasks takes a while.
+  contenders(options);
+  return { options, envFile: await readEnvFiles(options.envFile), allowed: allowedBy(options, typed) };
 }
 
 /** Options of the run file; what its env files may be is asked where no flag names others. */
@@ -83,7 +97,7 @@ const allowedBy = ({ allowEnv = [] }: RunOptions, { agentEnv, verifierEnv }: Run
   ...variablesIn(verifierEnv),
 ];
 
-function optionsOf(flags: RunFlags, cwd: string): RunOptions {
+async function optionsOf(flags: RunFlags, cwd: string): Promise<RunOptions> {
   const { agent, model, ae, ve, tasks, envFile, provision } = flags;
   const { kubeconfig: _k, output: _o, dryRun: _d, config: _f, ...kept } = flags;
   // An empty path is none, and not the current folder.
@@ -91,7 +105,7 @@ function optionsOf(flags: RunFlags, cwd: string): RunOptions {
     paths?.map((path) => path && resolve(cwd, path));
   const options = writtenOut({
     ...withoutFlags(kept),
-    agents: agent,
+    agents: agent && (await Promise.all(agent.map((one) => agentOf(one, cwd)))),
     models: model,
     agentEnv: ae && parseAssignments(ae, '--ae'),
     verifierEnv: ve && parseAssignments(ve, '--ve'),
@@ -107,6 +121,9 @@ function optionsOf(flags: RunFlags, cwd: string): RunOptions {
     fix: 'sb cloud run --help',
   });
 }
+
+const agentOf = async (agent: string, cwd: string): Promise<string | AgentOption> =>
+  isAgentFile(agent) ? readAgentFile(resolve(cwd, agent)) : agent;
 
 /** Without the flags that have another name as an option. */
 function withoutFlags({ agent: _a, model: _m, ae: _e, ve: _v, ...options }: Partial<RunFlags>): RunOptions {

@@ -2,6 +2,7 @@ import { reindex } from '../../cli/runs/reindex.ts';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { expect } from 'chai';
+import { writeFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
 import { join } from 'node:path';
 import type { TrialStatus } from '../../crds/trial-status.ts';
@@ -143,6 +144,14 @@ describe('What programs read', () => {
       await printDocument(terminal, 'json', await pushTasks(w.session, options));
       return parsed(terminal.stdout);
     },
+    'sb agent ls -o json': () => local('agent', 'ls', '-o', 'json'),
+    'sb agent show -o json': () => local('agent', 'show', 'custom', '-o', 'json'),
+    'sb agent check -o json': async () => {
+      const file = join(folder.path, 'mine.yaml');
+      await writeFile(file, 'run: go\nproviders: [anthropic]\n');
+      const check = ['agent', 'check', '-a', file, '-a', 'nop', '-m', 'large', '-o', 'json'];
+      return [...(await local(...check)), ...(await local(...check, '--ae', 'ANTHROPIC_API_KEY=x'))];
+    },
     'sb version -o json': async () => [
       ...(await local('version', '-o', 'json')),
       ...(await sb('version', '-o', 'json')),
@@ -263,6 +272,7 @@ const RUN_FILES = {
   taken: [
     '{ tasks: t, agents: oracle, models: m, include: "a*", exclude: [b, c], cpus: 2, memory: 4Gi }',
     '{ agents: [nop, { name: custom, run: ./agent.sh, models: [x], env: { PORT: 80, DEBUG: true } }] }',
+    '{ agents: [{ name: custom, title: mine, run: x, providers: [openai], maxCost: 0.5 }], maxTokens: 5, modelAccess: Proxy, baseUrl: "http://gate:4000/v1", agentVersion: 2.1.0 }',
     '{ agents: { name: custom, run: x }, agentEnv: { A: 1 }, verifierEnv: { B: b }, cpus: 500m }',
     '{ runName: r, attempts: 3, failUnder: 0.5, waitTimeout: 2h, detach: true, scheduling: { queueName: q } }',
   ],
@@ -270,6 +280,9 @@ const RUN_FILES = {
     '{ attempt: 3 }',
     '{ attempts: many }',
     '{ memory: 4 }',
+    '{ maxCost: 0 }',
+    '{ baseUrl: gate }',
+    '{ agents: [{ name: custom, run: x, providers: [nobody] }] }',
     '{ agents: [{ run: x }] }',
     '{ agents: [{ name: oracle, kwargs: {} }] }',
     '{ agentEnv: { A: [1] } }',

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { CustomResourceDefinition } from '../../crds/definition.ts';
 import { definitions } from '../../crds/kinds.ts';
 import { API_VERSION } from '../../crds/names.ts';
+import { AGENT_DOCUMENTS } from './agent.ts';
 import { CLUSTER_DOCUMENTS } from './cluster.ts';
 import { TaskOutline } from './plan.ts';
 import { RUN_DOCUMENTS } from './run.ts';
@@ -47,6 +48,7 @@ export const SCHEMAS = {
   ...RUN_FILE_DOCUMENTS,
   ...TRIAL_DOCUMENTS,
   ...TASK_DOCUMENTS,
+  ...AGENT_DOCUMENTS,
   ...CLUSTER_DOCUMENTS,
   manifests: { title: 'What a run would apply', schema: Manifests },
 } as const satisfies Documents;

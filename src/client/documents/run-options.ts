@@ -1,5 +1,7 @@
 /** What a run may be told, by flags or by a run file. The keys are the flags' names in camelCase. */
 import { Type, type TSchema } from 'typebox';
+import { MODEL_ACCESS, type ModelAccess } from '../../crds/agent.ts';
+import { PROVIDERS, type ProviderName } from '../../crds/providers.ts';
 import { Scheduling } from '../../crds/scheduling.ts';
 import { MAX_SECONDS } from '../../crds/schema.ts';
 import { plain, type Documents } from './words.ts';
@@ -32,9 +34,51 @@ const Policy = Type.Unsafe<ResourcePolicy>({
 });
 const Variables = Type.Record(Type.String(), Type.String(expected('a text')), expected('a table of texts'));
 
+/** How agents come to their models, and how much of them they may use. */
+const modelSettings = {
+  baseUrl: Type.String({
+    pattern: '^https?://[^\\s/?#@]+(/[^\\s?#@]*)?$',
+    ...expected('a URL, such as https://gateway.example.com/v1'),
+  }),
+  modelAccess: Type.Unsafe<ModelAccess>({
+    type: 'string',
+    enum: [...MODEL_ACCESS],
+    ...expected(`one of ${MODEL_ACCESS.join(', ')}`),
+  }),
+  maxTokens: Whole(1, Number.MAX_SAFE_INTEGER),
+  /** US dollars. */
+  maxCost: Type.Number({ exclusiveMinimum: 0, ...expected('a number of US dollars greater than 0') }),
+};
+
+const Version = Type.String({
+  pattern: '^[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}$',
+  ...expected('a version, such as 2.1.0'),
+});
+
 const Agent = Type.Object(
   {
     name: Text('the name of an agent'),
+    /** Of a custom agent: what it is called in results and tables. */
+    title: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+        ...expected('a name of letters, digits, dots, underscores and hyphens'),
+      }),
+    ),
+    /** Of its program; default: the one that the operator knows. */
+    version: Type.Optional(Version),
+    /** Of a custom agent: whose models it can use, so that it gets their keys. */
+    providers: Type.Optional(
+      Type.Array(
+        Type.Unsafe<ProviderName>({
+          type: 'string',
+          enum: Object.keys(PROVIDERS),
+          ...expected(`one of ${Object.keys(PROVIDERS).join(', ')}`),
+        }),
+        expected('a list of providers'),
+      ),
+    ),
+    ...Type.Partial(Type.Object(modelSettings)).properties,
     /** Models of this agent alone; default: those of the run. */
     models: Type.Optional(Texts('models')),
     install: Type.Optional(Text('a script')),
@@ -59,6 +103,8 @@ export const RunOptions = Type.Object(
     /** Default: oracle. */
     agents: Type.Array(Agent, expected('a list of agents')),
     models: Texts('models'),
+    agentVersion: Version,
+    ...modelSettings,
     attempts: Whole(1, 10_000),
     /** Values may be `${VAR}` or `${VAR:-default}`. */
     agentEnv: Variables,

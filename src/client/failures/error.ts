@@ -48,6 +48,7 @@ export const CATALOGUE = {
   'SB-E039': { title: 'The store has other contents for this version of a task', exit: 3 },
   'SB-E040': { title: 'The API server refuses a Trial', exit: 3 },
   'SB-E041': { title: 'A run asks for variables that are not allowed', exit: 2 },
+  'SB-E042': { title: 'An agent lacks what it needs', exit: 2 },
   // Following, mirroring, naming runs and Trials: 060–089.
   'SB-E060': { title: 'Not all results could be copied', exit: 3 },
   'SB-E061': { title: 'A stored file does not match its manifest', exit: 3 },

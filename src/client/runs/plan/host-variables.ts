@@ -1,7 +1,8 @@
 /** Which variables of the caller's environment a run asks for, and who does. Whoever writes a task or a run file could name any of them. */
-import { solves } from '../../../crds/agents.ts';
+import { shownName, solves } from '../../../crds/agents.ts';
 import { headerVariables, templateOf } from '../../../tasks/index.ts';
 import type { SelectedTask } from '../select/select.ts';
+import { keysOf } from '../agents/model.ts';
 import type { Contender } from './agents.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
 import type { Variables } from './variables.ts';
@@ -9,13 +10,13 @@ import type { Variables } from './variables.ts';
 /** A variable of the caller's that is asked for. */
 export interface HostVariable {
   name: string;
-  /** Names of tasks, or `the run file`, each once. */
+  /** Names of tasks, `the run file`, or `the agent <name>`, each once. */
   by: string[];
 }
 
 interface HostVariablesOptions {
   tasks: readonly Pick<SelectedTask, 'task'>[];
-  contenders: readonly Pick<Contender, 'agent'>[];
+  contenders: readonly Contender[];
   /** Flags and run file together. */
   options: RunOptions;
   /** Out of --env-file: these are the run's own. */
@@ -28,7 +29,7 @@ interface HostVariablesOptions {
 const RUN_FILE = 'the run file';
 
 /**
- * The variables that are set in the caller's environment, that a task or the run file asks for, and that nobody allowed; by name. A variable
+ * The variables that are set in the caller's environment, that a task, the run file or an agent for its model asks for, and that nobody allowed; by name. A variable
  * with a default counts, too: it is read where it is set. One that is not set gives nothing away.
  */
 export function hostVariables(wish: HostVariablesOptions): HostVariable[] {
@@ -55,11 +56,12 @@ export const readable = (
 export const variablesIn = (table: Variables = {}): string[] =>
   Object.values(table).flatMap((value) => templateOf(value)?.variable ?? []);
 
-function* asked({ tasks, contenders, options, envFile }: HostVariablesOptions) {
+function* asked(wish: HostVariablesOptions) {
+  const { tasks, contenders, options, envFile } = wish;
   const { agentEnv = {}, verifierEnv = {} } = options;
-  const ownOfAgents = contenders.map(({ agent }) => agent.env ?? {});
-  for (const table of [agentEnv, verifierEnv, ...ownOfAgents])
-    for (const variable of variablesIn(table)) yield { variable, by: RUN_FILE };
+  for (const variable of [...variablesIn(agentEnv), ...variablesIn(verifierEnv)])
+    yield { variable, by: RUN_FILE };
+  for (const contender of contenders) yield* askedByAgent(contender, wish);
   for (const { task } of tasks) {
     const { environment, solution, verifier, steps = [] } = task.config;
     for (const { agent } of contenders) {
@@ -74,6 +76,21 @@ function* asked({ tasks, contenders, options, envFile }: HostVariablesOptions) {
       yield* askedFor(env, { by: task.name, given: verifierEnv, overridden: verifierEnv });
   }
 }
+
+/** What its own table asks for, and the key of its model where nobody gives it. */
+function* askedByAgent(
+  contender: Contender,
+  { envFile, options: { agentEnv } }: Pick<HostVariablesOptions, 'envFile' | 'options'>,
+) {
+  const { agent } = contender;
+  const by = agent.title === undefined ? RUN_FILE : whose(agent);
+  for (const variable of variablesIn(agent.env)) yield { variable, by };
+  for (const variable of keysOf(contender))
+    if (!Object.hasOwn({ ...envFile, ...agentEnv, ...agent.env }, variable))
+      yield { variable, by: whose(agent) };
+}
+
+const whose = (agent: Contender['agent']): string => `the agent ${shownName(agent)}`;
 
 /** What a task's table asks for beyond what the run gives; a value that the run overrides asks for nothing. */
 function* askedFor(

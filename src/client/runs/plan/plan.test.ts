@@ -173,12 +173,46 @@ describe('Planning a run', () => {
     );
   });
 
+  it('tells agents of one name apart by their titles, and gives each what the run says of models', () => {
+    const mine = { name: 'custom', run: 'true', modelAccess: 'Proxy' as const };
+    const agents = [{ name: 'nop' }, { ...mine, title: 'a' }, { ...mine, title: 'b', maxTokens: 5 }];
+    const env = { OPENAI_API_KEY: 'hush' };
+    const made = plan(
+      { agents, models: ['openai/m'], maxTokens: 9, maxCost: 0.5, baseUrl: 'http://gate:4000' },
+      { environment: env },
+    );
+    const trials = made.tasks.flatMap((task) => task.trials);
+    expect(new Set(trials.map(({ metadata }) => metadata.name)).size).to.equal(3);
+    const shared = { baseUrl: 'http://gate:4000', maxCostUsd: 0.5, modelAccess: 'Proxy', model: 'openai/m' };
+    expect(trials.map(({ spec }) => spec.agent)).to.deep.equal([
+      { name: 'nop' },
+      ...[
+        { title: 'a', maxTokens: 9 },
+        { title: 'b', maxTokens: 5 },
+      ].map((own) => ({
+        name: 'custom',
+        run: 'true',
+        ...shared,
+        ...own,
+        env: [{ name: 'OPENAI_API_KEY', secretKeyRef: { name: 'run-1-env', key: 'var.OPENAI_API_KEY' } }],
+      })),
+    ]);
+    for (const { spec } of trials) expect(faultsOf(TrialSpec, spec)).to.deep.equal([]);
+    expect([...yamlDocuments(made)].join('')).to.not.include('hush');
+  });
+
   it('refuses agents that cannot be run', () => {
     const cases: [RunOptions, RegExp][] = [
       [{ agents: [{ name: 'claude' }] }, /there is no such agent/],
       [{ agents: [{ name: 'custom' }] }, /it has no script/],
       [{ agents: [{ name: 'oracle', run: 'x' }] }, /for the agent custom only/],
       [{ models: ['m'] }, /no model is used, yet m is given/],
+      [{ baseUrl: 'http://x' }, /no model is used, yet baseUrl is given/],
+      [{ agentVersion: '1.0' }, /none of them has a program/],
+      [{ agents: [{ name: 'oracle', title: 'x', maxTokens: 1 }] }, /title is for the agent custom only/],
+      [{ agents: [{ name: 'custom', run: 'x', title: 'nop' }] }, /the name of another agent/],
+      [{ agents: [{ name: 'custom', run: 'x' }], maxCost: 1 }, /maxCost needs model access Proxy/],
+      [{ agents: [{ name: 'custom', run: 'x', modelAccess: 'Direct', maxTokens: 1 }] }, /maxTokens needs/],
       [
         {
           agents: [

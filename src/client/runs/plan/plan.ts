@@ -1,5 +1,6 @@
 /** Tasks × agents × models × attempts → manifests. Nothing here reads or writes anything, and the same wish gives the same bytes. */
 import { join } from 'node:path';
+import { shownName } from '../../../crds/agents.ts';
 import { API_VERSION, LABEL } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
 import {
@@ -190,10 +191,11 @@ function manifestOf(selected: SelectedTask, contender: Contender, shared: Shared
   };
 }
 
-function specOf({ task }: SelectedTask, { agent, model }: Contender, shared: Shared): TrialManifest['spec'] {
+function specOf({ task }: SelectedTask, contender: Contender, shared: Shared): TrialManifest['spec'] {
   const { bucket, options } = shared;
-  const { env: _env, models: _models, ...choice } = agent;
-  const { steps, ...env } = variablesOf(task, agent, shared);
+  const { agent, model } = contender;
+  const { env: _env, models: _models, providers: _providers, maxCost: maxCostUsd, ...choice } = agent;
+  const { steps, ...env } = variablesOf(task, contender, shared);
   const version = taskVersion(taskHash(task));
   const uri = `s3://${bucket}/${taskPrefix(DATASET, task.name, version)}`;
   const environment = {
@@ -203,7 +205,7 @@ function specOf({ task }: SelectedTask, { agent, model }: Contender, shared: Sha
   return {
     task: { name: task.name, dataset: DATASET, version, s3: { uri } },
     ...filled('environment', environment),
-    agent: { ...choice, ...present({ model }), ...listed(env.agent) },
+    agent: { ...choice, ...present({ model, maxCostUsd }), ...listed(env.agent) },
     ...filled('verifier', listed(env.verifier)),
     ...(steps.length > 0 && { steps }),
   };
@@ -219,7 +221,7 @@ function attempts(
 ): TrialManifest[] {
   const { run, options } = shared;
   const { agent, model } = contender;
-  const identity = { run, taskId: taskId(selected.task), agent: agent.name, model };
+  const identity = { run, taskId: taskId(selected.task), agent: shownName(agent), model };
   return Array.from({ length: options.attempts ?? 1 }, (_, index) => ({
     ...manifest,
     metadata: { ...manifest.metadata, name: trialObjectName({ ...identity, attempt: index + 1 }) },

@@ -51,6 +51,11 @@ export class RunSecrets {
     });
   }
 
+  /** Those of the names that have a value, be it the caller's or of --env-file. */
+  known(names: readonly string[]): EnvVar[] {
+    return names.flatMap((name) => this.#filled(name, `\${${name}}`, []) ?? []);
+  }
+
   /** Those variables of a task's table that the run fills in; the others are the task's own. The ones that the run gives to the same phase may be asked for, too. */
   ofTask(table: Variables, given: readonly EnvVar[]): EnvVar[] {
     return Object.entries(table).flatMap(([name, value]) => this.#filled(name, value, given) ?? []);

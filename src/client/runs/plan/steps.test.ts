@@ -47,7 +47,7 @@ describe('a run of a task with steps', () => {
 
   it('fills in what a step asks for in that step alone', () => {
     const secrets = new RunSecrets({ run: 'r', namespace: 'ns', envFile: {}, environment });
-    const { verifier, steps } = variablesOf(task, { name: 'nop' }, { options: {}, secrets });
+    const { verifier, steps } = variablesOf(task, { agent: { name: 'nop' } }, { options: {}, secrets });
     const reference = (name: string, variable: string) => [name, `var.${variable}`];
     const told = (env: typeof verifier) => env.map(({ name, secretKeyRef }) => [name, secretKeyRef?.key]);
     expect(told(verifier)).to.deep.equal([reference('ALL', 'X')]);

@@ -1,22 +1,26 @@
 /** The variables that a planned Trial sets: what the run gives, and what it fills in of the task's own. */
-import { solves } from '../../../crds/agents.ts';
+import { shownName, solves } from '../../../crds/agents.ts';
 import type { EnvVar } from '../../../crds/environment.ts';
+import { present } from '../../../crds/present.ts';
 import { headerVariables, type Task } from '../../../tasks/index.ts';
-import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
+import type { RunOptions } from '../../documents/run-options.ts';
+import { keysOf } from '../agents/model.ts';
+import type { Contender } from './agents.ts';
 import type { RunSecrets } from './secrets.ts';
 import type { Variables } from './variables.ts';
 
 /** Those of the environment, of the agent, of the verifier, and of the verifiers of single steps. */
 export function variablesOf(
   task: Task,
-  agent: AgentOption,
+  { agent, model }: Contender,
   { options, secrets }: { options: RunOptions; secrets: RunSecrets },
 ) {
   const { environment, solution, verifier, steps = [] } = task.config;
   const ofAgent = [
+    ...secrets.known(keysOf({ agent, ...present({ model }) })),
     ...secrets.envFile(),
     ...secrets.given(options.agentEnv ?? {}, 'agent'),
-    ...secrets.given(agent.env ?? {}, `agent-${agent.name}`),
+    ...secrets.given(agent.env ?? {}, `agent-${shownName(agent)}`),
   ];
   const ofVerifier = secrets.given(options.verifierEnv ?? {}, 'verifier');
   // What the Trial says of all steps goes before what the task says of one.

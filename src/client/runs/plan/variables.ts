@@ -28,16 +28,20 @@ function faultOf(name: string, value: string): string | undefined {
   return value.includes('\0') ? 'its value has a NUL character' : undefined;
 }
 
-/** `['KEY=VALUE', …]` of a flag → a table; the last of a name wins. Throws CliError SB-E035; the message has no value in it. */
+/** `['KEY=VALUE', 'NAME', …]` of a flag → a table; a name alone is the caller's variable of that name, and the last of a name wins. Throws CliError SB-E035; the message has no value in it. */
 export function parseAssignments(assignments: readonly string[], flag: string): Variables {
   return Object.fromEntries(
     assignments.map((assignment) => {
       const at = assignment.indexOf('=');
+      if (NAME.test(assignment)) return [assignment, `\${${assignment}}`];
       if (at < 1)
         throw new CliError('SB-E035', {
           what: `cannot use a value of ${flag}`,
-          why: at < 0 ? `it has no "=": ${assignment.slice(0, 3)}…` : 'it begins with "="',
-          fix: `${flag} KEY=VALUE, or ${flag} 'KEY=\${KEY}' to take the value from this shell`,
+          why:
+            at < 0
+              ? `it is no name of a variable and has no "=": ${assignment.slice(0, 3)}…`
+              : 'it begins with "="',
+          fix: `${flag} KEY=VALUE, or ${flag} KEY to take the value from this shell`,
         });
       const [name, value] = [assignment.slice(0, at), assignment.slice(at + 1)];
       checkVariable(name, value, flag);
