@@ -75,18 +75,15 @@ describe('What an agent needs', () => {
     expect(needs['endpoint']?.[1]).to.include('http://gate:4000').and.include('(Proxy)');
   });
 
-  it('is a price where its cost is limited', () => {
-    const isPriced = (model: string): boolean => model === 'anthropic/large';
-    const environment = { [KEY]: 'hush' };
-    const priceOf = (model: string, maxCost?: number) =>
-      check({
-        contenders: [{ agent: { name: 'solver', ...(maxCost && { maxCost }) }, model }],
-        environment,
-        isPriced,
-      });
-    expect(priceOf('large').needs['price']?.[0]).to.equal('there');
-    expect(priceOf('small').needs['price']?.[0]).to.equal('unknown');
-    expect([priceOf('small').ok, priceOf('small', 1).ok]).to.deep.equal([true, false]);
+  it('is a price, which the installation may know where this side does not', () => {
+    const priceFor = (model: string, maxCost?: number) => {
+      const agent = { name: 'solver', ...(maxCost && { maxCost }) };
+      return check({ contenders: [{ agent, model }], environment: { [KEY]: 'hush' } });
+    };
+    expect(priceFor('anthropic/claude-sonnet-4-5').needs['price']).to.deep.equal(['there', 'known']);
+    expect(priceFor('large').needs['price']?.[0]).to.equal('unknown');
+    expect(priceFor('large', 1).needs['price']?.[1]).to.include('maxCost needs it');
+    expect(priceFor('large', 1).ok).to.equal(true);
   });
 
   it('is nothing for an agent without a model, and all that is missing is in one error', () => {

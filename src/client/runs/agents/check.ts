@@ -1,5 +1,6 @@
 /** Pure: what agents need before they can run, and whether it is there. Says where a key would come from, never what it is. */
 import { agentFacts, shownName, type AgentFacts } from '../../../crds/agents.ts';
+import { priceOf } from '../../../crds/model-prices.ts';
 import { templateOf } from '../../../tasks/index.ts';
 import type { AgentCheck, AgentNeed } from '../../documents/agent.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
@@ -18,8 +19,6 @@ export interface CheckOptions {
   environment: Record<string, string | undefined>;
   /** Names that may be read without asking. */
   allowed: readonly string[];
-  /** Whether the price of a model is known, by its name with its provider. */
-  isPriced?: (model: string) => boolean;
   /** Default: what is known of agents. */
   factsOf?: (name: string) => AgentFacts | undefined;
 }
@@ -110,13 +109,13 @@ const anyOf = ([first = '<provider>']: readonly string[]): string => `-m ${first
 type Known = ModelSeen & { kind: 'known' };
 
 function reachNeeds(contender: Contender, seen: Known, options: CheckOptions): AgentNeed[] {
-  const { access, baseUrl } = seen;
+  const { access, baseUrl, name } = seen;
   const way =
     access === 'Proxy' ? 'the courier calls it, and the container has no key' : 'the agent calls it';
   return [
     keyNeed(contender, seen, options),
     there('endpoint', `${baseUrl}, where ${way} (${access})`),
-    ...priceNeeds(contender, seen, options),
+    ...(name === undefined ? [] : [priceNeed(contender.agent, name)]),
   ];
 }
 
@@ -168,22 +167,15 @@ function nonEmpty(value: string | undefined, from: string): Source {
   return value.trim() === '' ? { why: 'is empty' } : { from };
 }
 
-function priceNeeds(
-  { agent, model }: Contender,
-  { provider, name }: Known,
-  { isPriced }: CheckOptions,
-): AgentNeed[] {
-  if (!isPriced || name === undefined) return [];
-  if (isPriced(`${provider}/${name}`)) return [there('price', 'known')];
-  if (agent.maxCost === undefined)
-    return [unknown('price', 'not known here: costs are told where the installation knows it')];
-  return [
-    missing(
-      'price',
-      `maxCost is given, and the price of ${model ?? name} is not known`,
-      '--max-tokens <number> in place of --max-cost',
-    ),
-  ];
+/** The installation may know more prices than this side does, so nothing is missing here. */
+function priceNeed({ maxCost }: Contender['agent'], name: string): AgentNeed {
+  if (priceOf(name)) return there('price', 'known');
+  return unknown(
+    'price',
+    maxCost === undefined
+      ? 'not known here: the cost is told where the installation knows it'
+      : 'not known here, and maxCost needs it: the Trial is refused unless the installation knows it',
+  );
 }
 
 function programNeeds({ version }: Contender['agent'], { program }: AgentFacts): AgentNeed[] {

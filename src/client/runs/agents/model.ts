@@ -1,7 +1,7 @@
 /** Pure: the model of an agent, as far as this side knows it: whose it is, where it answers, and which variable has its key. */
 import { agentFacts, type AgentFacts } from '../../../crds/agents.ts';
 import type { ModelAccess } from '../../../crds/agent.ts';
-import { modelNamed, PROVIDERS, type ProviderName } from '../../../crds/providers.ts';
+import { modelNamed, providerNames, PROVIDERS, type ProviderName } from '../../../crds/providers.ts';
 import type { Contender } from '../plan/agents.ts';
 
 export type ModelSeen =
@@ -36,11 +36,9 @@ function providersOf(
   { providers, modelAccess }: Contender['agent'],
   facts: AgentFacts,
 ): readonly ProviderName[] {
-  const all = facts.scripts && modelAccess !== undefined ? NAMES : facts.providers;
+  const all = facts.scripts && modelAccess !== undefined ? providerNames : facts.providers;
   return providers ?? all;
 }
-
-const NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
 /** What is known of a contender's model. */
 export function modelOf(
