@@ -275,7 +275,8 @@ func (s *session) short(r *request) (any, error) {
 	case "commands":
 		return map[string]any{"commands": s.commands.list()}, nil
 	case "check":
-		return s.check(r)
+		id, err := s.check(r)
+		return checked{id, os.Getenv("PATH")}, err
 	case "end":
 		return s.commands.end(r.ID, ending{r.Scope, r.GraceMs})
 	case "halt":

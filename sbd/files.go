@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // File operations have the rights of the user that they name, and then run in a process of their own; or those of sbd, and then run within it,
@@ -340,7 +341,7 @@ func entryOf(info fs.FileInfo, path string) entry {
 	stat := info.Sys().(*syscall.Stat_t)
 	e := entry{
 		Name: info.Name(), Kind: kindOf(info.Mode()), Size: info.Size(), Mode: stat.Mode & 0o7777, UID: stat.Uid, GID: stat.Gid,
-		Modified: info.ModTime().UnixMilli(),
+		Modified: info.ModTime().UnixMilli(), Changed: time.Unix(stat.Ctim.Unix()).UnixMilli(),
 	}
 	if e.Kind == "link" {
 		e.Target, _ = os.Readlink(path)

@@ -239,6 +239,11 @@ type identity struct {
 	more []int  // supplementary groups
 }
 
+type checked struct {
+	identity
+	Path string `json:"path,omitempty"` // the container's own
+}
+
 type started struct {
 	identity
 	PID    int    `json:"pid"`
@@ -277,6 +282,7 @@ type entry struct {
 	UID      uint32 `json:"uid"`
 	GID      uint32 `json:"gid"`
 	Modified int64  `json:"modified"`
+	Changed  int64  `json:"changed"`
 	Target   string `json:"target,omitempty"`
 }
 

@@ -61,9 +61,14 @@ export const FINDINGS = {
     means: 'a file that interpreters and test runners load unasked has appeared, or has changed',
     closedBy: OWN_USER,
   },
+  TestsLinked: {
+    severity: 'suspicious',
+    means: 'a link among the agent’s files leads to the tests or their results',
+    closedBy: 'a separate verifier, where such links stay behind',
+  },
   TranscriptReplaced: {
     severity: 'suspicious',
-    means: 'the file of the agent’s output is not the one that was opened for it, or has been cut',
+    means: 'the file of the agent’s output is not the one that was opened for it',
     closedBy: 'nothing; what an agent says of its own usage is not proved',
   },
   ProcessLimitReached: {

@@ -31,6 +31,8 @@ export interface TaskPodOptions {
   image?: 'debian' | 'busybox' | 'bare';
   /** Folders of the image, and who owns them. */
   folders?: Record<string, number>;
+  /** The programs are the container's own, which root may replace. */
+  writable?: boolean;
   /** Variables of the container. */
   env?: Record<string, string>;
   /** The one user of everything, without any right, in place of root; then /tests and /solution are mounts. */
@@ -61,17 +63,21 @@ const PASSWD =
   'root:x:0:0:root:/root:/bin/bash\nagent:x:1000:1000::/home/agent:/bin/bash\njudge:x:1001:1001::/home/judge:/bin/sh\n';
 const GROUP = 'root:x:0:\nagent:x:1000:\njudge:x:1001:\nhelpers:x:2000:agent\n';
 
-/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image, $3: cgroup or nothing, $4: user; the rest are variables. */
+/** Makes the container's root and becomes its first process. $1: the Pod's folder, $2: image, $3: cgroup or nothing, $4: user, $5: `writable` or nothing; the rest are variables. */
 const SETUP = `
 set -e
-pod=$1 image=$2 cgroup=$3 user=$4; shift 4
+pod=$1 image=$2 cgroup=$3 user=$4 writable=$5; shift 5
 [ -z "$cgroup" ] || echo 0 > $cgroup/cgroup.procs
-mount -t tmpfs none $pod/root
+mount -t tmpfs -o mode=755 none $pod/root
 cd $pod/root
 mkdir -p dev proc sb logs
 if [ $image = debian ]; then
   mkdir -p usr etc tmp root home/agent home/judge app
   ${OWN_PROGRAMS}
+  if [ "$writable" ]; then
+    mount -t tmpfs none $pod/over; mkdir $pod/over/upper $pod/over/work
+    umount -R usr; mount -t overlay none -o lowerdir=/usr,upperdir=$pod/over/upper,workdir=$pod/over/work usr
+  fi
   cp $pod/passwd etc/passwd; cp $pod/group etc/group
   chmod 1777 tmp; chown 1000:1000 home/agent app; chown 1001:1001 home/judge
 fi
@@ -100,11 +106,12 @@ export async function makeTaskPod({
   env = {},
   processes,
   user = 0,
+  writable = false,
 }: TaskPodOptions = {}): Promise<TaskPod> {
   const folder = await mkdtemp(join(tmpdir(), 'sb-pod-'));
   await chmod(folder, 0o711);
   const place = (name: string): string => join(folder, name);
-  for (const name of ['root', 'sb', 'logs', 'task', 'scratch']) await mkdir(place(name));
+  for (const name of ['root', 'over', 'sb', 'logs', 'task', 'scratch']) await mkdir(place(name));
   for (const name of ['sb', 'logs', 'scratch']) await chmod(place(name), 0o777);
   const files = { passwd: PASSWD, group: GROUP, folders: linesOf(folders), 'termination-log': '' };
   for (const [name, text] of Object.entries(files)) await writeFile(place(name), text);
@@ -126,7 +133,14 @@ export async function makeTaskPod({
     output: () => output,
     start() {
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-      container = inNamespaces(SETUP, [folder, image, cgroup, String(user), ...variables]);
+      container = inNamespaces(SETUP, [
+        folder,
+        image,
+        cgroup,
+        String(user),
+        writable ? 'writable' : '',
+        ...variables,
+      ]);
       for (const stream of [container.stdout, container.stderr])
         stream?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
       container.once('close', (code) => exited.resolve(code));

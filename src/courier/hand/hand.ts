@@ -1,6 +1,7 @@
 /** The courier's hand inside the task container: what phases ask for. */
 import type { Readable } from 'node:stream';
 import type { Copied, FilesRequest } from '../../wire/hand/protocol.ts';
+import type { Files } from './files.ts';
 
 /** A process to run in the task container. */
 export interface Command {
@@ -32,13 +33,17 @@ export class HandGone extends Error {
 /** What kept a command from starting: there is no such directory, user or interpreter, or the user is the courier’s own. */
 export type Refusal = 'workdir' | 'user' | 'interpreter' | 'courier';
 
-/** How a command ended. A `code` above 128 is a signal's number plus 128. */
+/** How a command ended. A `code` above 128 is a signal's number plus 128; `signal`: it ended the command itself. */
 export type Ended =
-  | { kind: 'exited'; code: number; timedOut: boolean; oomKills: number }
+  | { kind: 'exited'; code: number; signal?: number; timedOut: boolean; oomKills: number }
   | { kind: 'refused'; refusal: Refusal };
 
-/** As which user a command would run, or why it could not. `sudo`: of an agent, that it may become root without a password. */
-export type Checked = { uid: number; gid: number; sudo?: boolean } | { refusal: Refusal };
+/**
+ * As which user a command would run, or why it could not. `path`: the container's own PATH. `sudo`: of an agent, that it may become root without
+ * a password.
+ */
+export type Checked =
+  { uid: number; gid: number; home?: string; path?: string; sudo?: boolean } | { refusal: Refusal };
 
 /** What is put into the task container. */
 export interface Staged {
@@ -114,6 +119,7 @@ export interface Hand {
   stage(what: Staged, ground?: Ground): Promise<StageResult>;
   /** Empties folders of which no other user's must remain; /logs has its own folders again then. False where something stays. */
   empty(folders: string[]): Promise<boolean>;
+  files: Files;
   /** Copies a file or folder within the container, with a user's rights. Rejects with Refused, or with the reason of `signal`. */
   copy(copy: Copy, signal: AbortSignal): Promise<Copied>;
   /** Ends every process but sbd, and makes all of /logs readable; false when somebody is left. Works when the courier was told to stop, too. */

@@ -1,5 +1,6 @@
 /** The hand as `sbd` carries it out. */
 import type { Copied, Exit, Sink } from '../../wire/hand/protocol.ts';
+import { present } from '../../crds/present.ts';
 import type { Findings } from '../record/findings.ts';
 import { HandGone } from './hand.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   Staged,
   StageResult,
 } from './hand.ts';
+import { filesOf, type Files } from './files.ts';
 import { ContainerGround } from './container-ground.ts';
 import { asShellsSay, codeOf, isOutOfReach, NO_ROOM, refusedAs, REFUSALS } from './refusals.ts';
 import { Sbd } from './sbd/client.ts';
@@ -66,6 +68,7 @@ export function openHand({ control, own, findings, stop }: HandOptions): Hand {
 }
 
 class SbdHand implements Hand {
+  readonly files: Files;
   readonly #sbd: Sbd;
   readonly #ground: ContainerGround;
   readonly #findings: Findings;
@@ -80,6 +83,7 @@ class SbdHand implements Hand {
     this.#sbd = sbd;
     this.#ground = new ContainerGround(sbd);
     this.#findings = findings;
+    this.files = filesOf(sbd, (work) => this.#answer(work));
     this.#stopped = new Promise<never>((_resolve, reject) => {
       const leave = (): void => reject(new Stopped('the courier was told to stop'));
       if (stop.aborted) leave();
@@ -118,8 +122,9 @@ class SbdHand implements Hand {
   async check({ user, workdir, interpreter, agent }: Command): Promise<Checked> {
     return await this.#unlessRefused<Checked>(async () => {
       const asked = { user, workdir, ...(interpreter !== undefined && { interpreter }) };
-      const { uid, gid } = await this.#answer(() => this.#sbd.check(asked));
-      return { uid, gid, ...(agent && uid !== 0 && (await this.#mayBeRoot(user)) && { sudo: true }) };
+      const { uid, gid, home, path } = await this.#answer(() => this.#sbd.check(asked));
+      const who = { uid, gid, home, ...present({ path }) };
+      return { ...who, ...(agent && uid !== 0 && (await this.#mayBeRoot(user)) && { sudo: true }) };
     });
   }
 
@@ -148,7 +153,8 @@ class SbdHand implements Hand {
       const exit = await Promise.race([this.#stopped, this.#toItsEnd({ ...start, ...limit })]).catch(
         asShellsSay(command),
       );
-      return { kind: 'exited', code: codeOf(exit), timedOut: exit.timedOut, oomKills: exit.oomKills };
+      const { signal, timedOut, oomKills } = exit;
+      return { kind: 'exited', code: codeOf(exit), ...present({ signal }), timedOut, oomKills };
     });
     if (this.#running === start.id) this.#running = undefined;
     if (ended.kind === 'exited' && ended.code !== 0 && command.exitFile !== undefined)

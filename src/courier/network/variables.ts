@@ -45,6 +45,7 @@ export function handWith(hand: Hand, variables: (command: Command) => Env): Hand
     empty: (folders) => hand.empty(folders),
     halt: () => hand.halt(),
     resume: () => hand.resume(),
+    files: hand.files,
     copy: (copy, signal) => hand.copy(copy, signal),
     freeze: () => hand.freeze(),
     exit: (code) => hand.exit(code),

@@ -10,6 +10,8 @@ import type { Reward } from '../reward/reward.ts';
 import type { Step, VerifierPlace } from '../task/sequence.ts';
 import { collectFromServices } from './artifacts.ts';
 import { prepareSurroundings, type Apart, type PhaseDeps } from './surroundings.ts';
+import { tell, type Prior } from './ground.ts';
+import { broughtUnasked, unaskedIn } from './loaded.ts';
 import { stageTests } from './stage.ts';
 import { verify } from './verifier.ts';
 
@@ -42,7 +44,7 @@ type PartingStep = Parameters<typeof collectFromServices>[0] & { place: Verifier
 export async function judgeApart(
   step: Step & { verifier: { place: VerifierPlace } },
   apart: Apart,
-  deps: PhaseDeps,
+  deps: PhaseDeps & Pick<Prior, 'unasked'>,
 ): Promise<Pick<Reward & { kind: 'rewarded' }, 'reward' | 'rewards'>> {
   const { verifier } = step;
   const { surroundings, hasTests, container, startSeconds } = verifier.place;
@@ -52,13 +54,17 @@ export async function judgeApart(
   await within(startSeconds, hand.ready(), new AttemptFailure('StartTimeout', never));
   apart.began = true;
   note(`container ${container} is ready`);
-  const { services: _ofAgent, ...own } = deps;
-  await prepareSurroundings(surroundings, { ...own, hand });
+  const { services: _ofAgent, ...around } = deps;
+  await prepareSurroundings(surroundings, { ...around, hand });
   const checked = await hand.check({ ...verifier.command, workdir: '/' });
   const owner = 'uid' in checked ? checked.uid : 0;
   if (bringsPrograms(step))
     findings.add('ArtifactsAmongPrograms', 'artifacts of the agent lie among the programs of the verifier');
+  const { workdir } = verifier.command;
+  const own = deps.unasked && (await unaskedIn(workdir, hand.files));
   await bringArtifacts(step, { ...deps, hand, owner, logs: deps.paths.logs });
+  if (deps.unasked && own)
+    tell(broughtUnasked(await unaskedIn(workdir, hand.files), deps.unasked, own), findings);
   try {
     if (!hasTests) await stageTests(hand, verifier.tests, { owner });
     const ground = { verifier, prior: { agentUids: [] }, background: 0 };

@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Hand } from '../hand/hand.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { findings as newFindings } from '../record/findings.ts';
@@ -54,6 +57,9 @@ describe('the means of an agent that is not root', () => {
   });
 });
 
+/** A container with no files. */
+const bare = { files: { list: async () => [], stat: async () => undefined, read: async () => undefined } };
+
 describe('what is known before the agent begins', () => {
   const step = {
     agent: { exitCodeTells: true, command: { ...command, user: 'root' } },
@@ -73,7 +79,7 @@ describe('what is known before the agent begins', () => {
       interpreter === '/bin/bash' && user === 'root'
         ? { refusal: 'interpreter' as const }
         : { uid: user === 'root' ? 0 : 1001, gid: 0 };
-    const [prior] = await lookBeforehand([asked], { hand: { check }, findings });
+    const [prior] = await lookBeforehand([asked], { hand: { ...bare, check }, findings });
     expect(prior?.agentUids).to.deep.equal([0]);
     expect(findings.list()).to.deep.equal([{ code: 'AgentWasRoot', message: ROOT }]);
   });
@@ -81,7 +87,7 @@ describe('what is known before the agent begins', () => {
   it('is root where it cannot be told who the agent is', async () => {
     const findings = newFindings();
     const check = async () => ({ refusal: 'user' as const });
-    await lookBeforehand([asked], { hand: { check }, findings });
+    await lookBeforehand([asked], { hand: { ...bare, check }, findings });
     expect(findings.list()).to.deep.equal([{ code: 'AgentWasRoot', message: ROOT }]);
   });
 
@@ -94,7 +100,7 @@ describe('what is known before the agent begins', () => {
     const check = async ({ user }: { user: string }) => ({ uid: Number(user), gid: 0 });
     const findings = newFindings();
     const steps = [as('1', '9'), as('2', '9'), as('1', '2')];
-    const priors = await lookBeforehand(steps, { hand: { check }, findings });
+    const priors = await lookBeforehand(steps, { hand: { ...bare, check }, findings });
     expect(priors.map(({ agentUids }) => agentUids)).to.deep.equal([[1], [1, 2], [2, 1]]);
     expect(findings.list()).to.deep.equal([
       {
@@ -116,6 +122,26 @@ describe('a verifier that could be run a moment ago', () => {
   it('is obstructed where its directory is gone now, and the task’s own fault where no agent was there', async () => {
     expect(await judged({ uid: 0, gid: 0 })).to.be.instanceOf(VerifierObstructed);
     expect(await judged(undefined)).to.deep.include({ reason: 'TaskInvalid' });
+  });
+});
+
+describe('a reward that somebody may still write', () => {
+  it('is told where a process could not be ended', async () => {
+    const logs = mkdtempSync(join(tmpdir(), 'sb-logs-'));
+    mkdirSync(join(logs, 'verifier'));
+    writeFileSync(join(logs, 'verifier/reward.txt'), '1');
+    const exited = { kind: 'exited' as const, code: 0, timedOut: false, oomKills: 0 };
+    const hand = { run: async () => exited, freeze: async () => false } as unknown as Hand;
+    const findings = newFindings();
+    const ground = { verifier: { command }, prior: { agentUids: [] }, background: 0 };
+    expect(await verify(ground, { hand, findings, logs })).to.deep.include({ reward: 1 });
+    expect(findings.list()).to.deep.equal([
+      {
+        code: 'ProcessNotStopped',
+        message: 'a process could not be ended before the reward was read, and may have changed it',
+      },
+    ]);
+    rmSync(logs, { recursive: true });
   });
 });
 

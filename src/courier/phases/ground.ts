@@ -7,6 +7,15 @@ import type { Command } from '../hand/hand.ts';
 import type { Checked, Hand, Refusal } from '../hand/hand.ts';
 import type { Limited, Step } from '../task/sequence.ts';
 import { demandPlace } from './agent.ts';
+import {
+  changesBetween,
+  linksToTests,
+  lookAround,
+  unaskedIn,
+  type Loaded,
+  type Surround,
+  type Unasked,
+} from './loaded.ts';
 import { stageTests } from './stage.ts';
 
 /** What was known before the first agent began. */
@@ -15,6 +24,10 @@ export interface Prior {
   agentUids: number[];
   /** What would have become of the verifier's command then. */
   verifier?: Checked;
+  /** What it would have loaded unasked. */
+  loaded?: Loaded;
+  /** The same of a separate one, in the working directory: it may come there as an artifact. */
+  unasked?: Unasked;
 }
 
 /** A verifier that can be run. */
@@ -31,27 +44,51 @@ export interface Ground {
  */
 export async function lookBeforehand(steps: readonly Step[], deps: LookDeps): Promise<Prior[]> {
   const priors: Prior[] = [];
-  for (const step of steps) priors.push(await lookAt(step, priors.at(-1)?.agentUids ?? [], deps));
+  const around = eachOnce((surround: Surround) => lookAround(surround, deps.hand.files));
+  for (const step of steps)
+    priors.push(await lookAt(step, priors.at(-1)?.agentUids ?? [], { ...deps, around }));
   return priors;
 }
 
 async function lookAt(
   { setup, agent, verifier }: Step,
   earlier: number[],
-  { hand, findings }: LookDeps,
+  { hand, findings, around }: LookDeps & { around: (surround: Surround) => Promise<Loaded> },
 ): Promise<Prior> {
   if (!agent) return { agentUids: earlier };
   const who = await identityOf(agent.command, hand);
   const agentUids = [...earlier.filter((uid) => uid !== who.uid), who.uid];
   // In a container of its own nobody of the agent's comes near it.
-  if (!verifier || verifier.place) return { agentUids };
+  if (!verifier) return { agentUids };
+  if (verifier.place) return { agentUids, unasked: await unaskedIn(verifier.command.workdir, hand.files) };
   const checked = await hand.check(verifier.command);
   if ('refusal' in checked && checked.refusal === 'courier')
     demandPlace({ kind: 'refused', refusal: 'courier' }, verifier.command);
   const means = { owner: uidOf(checked), background: 0, installed: setup !== undefined, sudo: who.sudo };
   for (const agentUid of agentUids) tell(findingsOf({ ...means, agentUid }), findings);
-  return { agentUids, verifier: checked };
+  return {
+    agentUids,
+    verifier: checked,
+    loaded: await around(surroundOf(verifier.command, checked)),
+  };
 }
+
+async function seenSince(before: Loaded, hand: Hand): Promise<Finding[]> {
+  const [after, links] = await Promise.all([
+    lookAround(before.around, hand.files),
+    linksToTests(before.around, hand.files),
+  ]);
+  return [...changesBetween(before, after), ...links];
+}
+
+/** As the verifier's programs see it. */
+function surroundOf({ workdir, env }: Command, checked: Checked): Surround {
+  const { home = '/root', path = USUAL_PATH } = 'uid' in checked ? checked : {};
+  const folders = (env['PATH'] ?? path).split(':').filter((folder) => folder.startsWith('/'));
+  return { workdir, home: env['HOME'] ?? home, path: folders };
+}
+
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Directory and interpreter may come and go meanwhile; who the agent is does not hang on them. Of nobody whom the image knows root is assumed. */
 async function identityOf(
@@ -63,7 +100,18 @@ async function identityOf(
   return 'uid' in checked ? { uid: checked.uid, sudo: checked.sudo === true } : { uid: 0, sudo: false };
 }
 
-type LookDeps = { hand: Pick<Hand, 'check'>; findings: Pick<Findings, 'add'> };
+/** Verifiers of several steps look around themselves alike. */
+function eachOnce(look: (surround: Surround) => Promise<Loaded>): (surround: Surround) => Promise<Loaded> {
+  const looks = new Map<string, Promise<Loaded>>();
+  return (surround) => {
+    const key = JSON.stringify(surround);
+    const known = looks.get(key) ?? look(surround);
+    looks.set(key, known);
+    return known;
+  };
+}
+
+type LookDeps = { hand: Pick<Hand, 'check' | 'files'>; findings: Pick<Findings, 'add'> };
 
 /** The command where every container can run it. */
 const anywhere = ({ interpreter: _interpreter, ...command }: Command): Command => ({
@@ -102,6 +150,8 @@ export async function prepareGround(
     ...present({ agent: agentUids.at(-1) }),
   });
   for (const agentUid of agentUids) tell(findingsOf({ agentUid, owner, background }), findings);
+  // Whoever of the agent's is still there was counted.
+  if (prior.loaded) tell(await seenSince(prior.loaded, hand), findings);
   return { verifier: { ...verifier, command }, prior, background };
 }
 
@@ -135,7 +185,7 @@ export function findingsOf({ agentUid, owner, background, installed, sudo }: Mea
 
 const processes = (count: number): string => `${count} ${count === 1 ? 'process' : 'processes'}`;
 
-const tell = (told: Finding[], findings: Pick<Findings, 'add'>): void => {
+export const tell = (told: Finding[], findings: Pick<Findings, 'add'>): void => {
   for (const { code, message } of told) findings.add(code, message);
 };
 

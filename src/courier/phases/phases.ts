@@ -1,4 +1,5 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
+import { basename, join } from 'node:path';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { NetworkPhase } from '../../wire/network.ts';
 import type { Outcome } from '../../wire/outcome.ts';
@@ -16,6 +17,7 @@ import { prepareGround, type Prior } from './ground.ts';
 import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { PhaseDeps } from './surroundings.ts';
 import { reportOf } from './report.ts';
+import { below, openSafely, withOpened } from '../results/safe-open.ts';
 import { verify } from './verifier.ts';
 
 /** What a step needs to know of the others. */
@@ -49,13 +51,15 @@ export async function runStep(step: Step, deps: StepDeps): Promise<PhaseResult> 
     return await judgedAllTheSame(step, deps, () => workAndJudge(step, prior, deps));
   };
   const done = leave ? await judgedAllTheSame(step, deps, whole) : await whole();
-  return done.result ? done : { ...done, result: await resultApart(step, deps) };
+  if (done.result) return done;
+  const { unasked } = await deps.prior();
+  return { ...done, result: await resultApart(step, { ...deps, ...present({ unasked }) }) };
 }
 
 /** What of a separate verifier's container goes wrong is not the agent's doing. */
 export async function resultApart(
   { verifier, ...step }: Step,
-  deps: StepDeps,
+  deps: StepDeps & Pick<Prior, 'unasked'>,
 ): Promise<PhaseResult['result']> {
   const { place } = verifier ?? {};
   const apart = place && deps.apart.get(place.container);
@@ -72,6 +76,9 @@ type Worked = PhaseResult | (Omit<PhaseResult, 'result'> & { result?: undefined 
 async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<Worked> {
   const { hand, timeline, findings, paths, livesOn, withNetworkOf } = deps;
   const soFar = await withNetworkOf('agent', () => letWork(step, deps));
+  const agentUid = prior.agentUids.at(-1);
+  if (step.agent && isReplaced(step.agent.command.stdout, paths.logs, agentUid))
+    findings.add('TranscriptReplaced', `${step.agent.command.stdout} is a file that the agent made itself`);
   const { verifier, stopBackground } = step;
   if (!verifier) return { result: { kind: 'unverified' }, ...soFar };
   const { place } = verifier;
@@ -85,6 +92,19 @@ async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<W
     return await withNetworkOf('verifier', judge);
   });
   return { result: { kind: 'rewarded', ...reward }, ...soFar };
+}
+
+/** Whether what lies in place of the agent's output is the agent's own: sbd makes it, as root. Of an agent that is root nobody can tell. */
+function isReplaced(stdout: string | undefined, logs: string, agentUid: number | undefined): boolean {
+  if (stdout === undefined || agentUid === undefined || agentUid === 0) return false;
+  const folder = openSafely(join(logs, 'agent'), 'folder');
+  if (typeof folder === 'string') return false;
+  return withOpened(folder, ({ fd, stats: { uid } }) => {
+    const file = openSafely(below(fd, basename(stdout)), 'file');
+    if (typeof file === 'string') return file !== 'Missing';
+    // Where everybody is one user, so is whoever makes the file.
+    return withOpened(file, ({ stats }) => stats.uid === agentUid && uid !== agentUid);
+  });
 }
 
 /** Lets the agent work and keeps what it leaves. */

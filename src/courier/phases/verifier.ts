@@ -1,11 +1,12 @@
 /** Lets the tests judge and reads the reward. */
 import { AttemptFailure, VerifierObstructed } from '../failure.ts';
+import type { Finding } from '../../crds/findings.ts';
 import type { Findings } from '../record/findings.ts';
 import type { Ended, Hand } from '../hand/hand.ts';
 import { readReward } from '../reward/reward-file.ts';
 import type { Reward } from '../reward/reward.ts';
 import { demandPlace, exitText, interpreterMissing, memoryText } from './agent.ts';
-import { isGone } from './ground.ts';
+import { isGone, tell } from './ground.ts';
 import type { Ground } from './ground.ts';
 
 export interface VerifierDeps {
@@ -31,15 +32,20 @@ export async function verify(
       type: 'InterpreterNotFoundError',
     });
   await standStill({ hand, findings }, livesOn);
-  if (ended.kind === 'exited' && ended.timedOut)
+  if (ended.timedOut)
     throw new AttemptFailure('VerifierTimeout', `the verifier did not end within ${limitSeconds} s`, {
       type: 'VerifierTimeoutError',
     });
   const { reward, findings: odd } = readReward(logs, endedAt);
   if (reward.kind === 'failed') throw failureOf(reward, ended, background);
-  for (const { code, message } of odd) findings.add(code, message);
+  tell([...odd, ...killed(ended)], findings);
   return { reward: reward.reward, rewards: reward.rewards };
 }
+
+const killed = ({ signal, oomKills }: Exclude<Ended, { kind: 'refused' }>): Finding[] =>
+  signal === undefined || oomKills > 0
+    ? []
+    : [{ code: 'VerifierKilled', message: `signal ${signal} ended the verifier, and a reward was there` }];
 
 /** Nobody may write the reward between its reading and its storing. */
 async function standStill(

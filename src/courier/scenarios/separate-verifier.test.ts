@@ -80,6 +80,20 @@ describe('a separate verifier', function () {
     expect(run.text('verifier/seen.txt')).not.to.match(/helper|reward/);
   });
 
+  it('is told of artifacts that lie among its programs', async () => {
+    const run = await make({
+      files: taskOf(
+        ['mkdir /etc/own; echo x > /etc/own/x'],
+        [reward('[ -e /etc/own/x ]')],
+        'artifacts = ["/etc/own"]\n',
+      ),
+      assignment: { verifier: { disabled: false, mode: 'Separate' } },
+    });
+    const outcome = await run.finish();
+    expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
+    expect(outcome.findings.map(({ code }) => code)).to.deep.equal(['ArtifactsAmongPrograms']);
+  });
+
   it('runs as its image says, with an entrypoint of its own', async () => {
     const run = await make(
       separate(

@@ -126,9 +126,11 @@ describe('the steps of a task', function () {
     });
     const outcome = await run.finish();
     expect(outcome.result, run.said()).to.deep.equal(REWARD_1);
-    expect(saidBy('unknown', outcome)).to.include(
-      'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',
-    );
+    expect(outcome.findings).to.deep.include({
+      code: 'AgentWentOn',
+      message:
+        'the agent went on after the verifier of a step, and could see what that left outside /tests and /logs',
+    });
     expect(saidBy('unknown', outcome).join()).to.not.match(/could not be halted|went on before/);
   });
 

@@ -182,7 +182,7 @@ export interface AttachRequest {
 /** Requests that are answered by one `result`; `FilesRequest` may bring or yield bytes before. */
 export type ShortRequest =
   | { op: 'commands' }
-  /** What would `run` do? Fails as that would. → Identity */
+  /** What would `run` do? Fails as that would. → CheckedIdentity */
   | { op: 'check'; user?: string; workdir?: string; interpreter?: string }
   /** Ends a command: TERM, then KILL, to everybody in its scope. → Left */
   | ({ op: 'end'; id: string } & Ending)
@@ -239,6 +239,12 @@ export interface Identity {
   home: string;
 }
 
+/** Answer to `check`. */
+export interface CheckedIdentity extends Identity {
+  /** The container's own PATH; missing where that is empty. */
+  path?: string;
+}
+
 /** Answer to `run` and `attach`. */
 export interface Started extends Identity {
   pid: number;
@@ -275,6 +281,8 @@ export interface Entry {
   gid: number;
   /** Milliseconds since 1970. */
   modified: number;
+  /** The same of its contents, rights, owner or name: by the kernel's clock, which nobody in the container sets. */
+  changed: number;
   /** Of a link. */
   target?: string;
 }

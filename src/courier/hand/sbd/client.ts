@@ -8,13 +8,13 @@ import { pipeline } from 'node:stream/promises';
 import type { Frame } from '../../../wire/hand/frames.ts';
 import type {
   AttachRequest,
+  CheckedIdentity,
   CommandState,
   Copied,
   Ending,
   Entry,
   Exit,
   FilesRequest,
-  Identity,
   Request,
   RunRequest,
   ShortRequest,
@@ -123,8 +123,8 @@ export class Sbd {
   }
 
   /** Says as whom a command would run. Rejects with what `run` would. */
-  async check(command: Pick<Start, 'user' | 'workdir' | 'interpreter'>): Promise<Identity> {
-    return (await this.#short({ op: 'check', ...command })) as unknown as Identity;
+  async check(command: Pick<Start, 'user' | 'workdir' | 'interpreter'>): Promise<CheckedIdentity> {
+    return (await this.#short({ op: 'check', ...command })) as unknown as CheckedIdentity;
   }
 
   async commands(): Promise<CommandState[]> {
