@@ -51,11 +51,11 @@ export async function lookAround(asked: Surround, files: Looking): Promise<Loade
     for (const [index, folder] of fresh.entries()) folders.set(folder, lists[index] ?? []);
   };
   await read(['/']);
-  const path = foldersOnce(asked.path, folders.get('/') ?? []);
-  const around = { workdir, home, path };
-  const bases = basesOf(around);
+  const root = folders.get('/') ?? [];
+  const around = { workdir, home, path: foldersOnce(asked.path.slice(0, PATH_FOLDERS_MAX), root) };
+  const bases = foldersOnce(basesOf(around), root);
   await read(['/etc', workdir, ...UNASKED.map((folder) => folder.replace('~', home))]);
-  await read([...path, ...bases]);
+  await read([...around.path, ...bases]);
   await read(bases.flatMap((base) => librariesIn(base, folders.get(base) ?? [])).slice(0, LIBRARIES_MAX));
   const found = await inParallel(PACKAGE_LISTS, (file) => files.stat(file), { width: WIDTH });
   const packages = PACKAGE_LISTS.flatMap((file, index): [string, Entry][] => {
@@ -70,7 +70,7 @@ function foldersOnce(path: readonly string[], root: readonly Entry[]): string[] 
   const links = new Map(
     root.flatMap(({ name, target }) => (target === undefined ? [] : [[name, target] as const])),
   );
-  const real = path.slice(0, PATH_FOLDERS_MAX).map((folder) => {
+  const real = path.map((folder) => {
     const [, first = '', ...rest] = folder.split('/');
     const target = links.get(first);
     return target === undefined ? folder : posix.join('/', target, ...rest);
@@ -80,7 +80,7 @@ function foldersOnce(path: readonly string[], root: readonly Entry[]): string[] 
 
 /** `lib` beside every `bin`, and the user's own. */
 const basesOf = ({ path, home }: Surround): string[] => [
-  ...path.map((folder) => posix.join(posix.dirname(folder), 'lib')),
+  ...path.flatMap((folder) => ['lib', 'lib64'].map((name) => posix.join(posix.dirname(folder), name))),
   posix.join(home, '.local/lib'),
 ];
 
@@ -228,7 +228,7 @@ const isHook = (dir: string, base: string): boolean =>
   isBelowPython(dir) ? /^(site|user)customize(\.pyc?)?$/.test(base) : dir === '/' && isRunnersFile(base);
 
 const isOfSystem = (dir: string, base: string): boolean =>
-  dir === '/' ? /^(usr|s?bin|lib(x?\d+)?)$/.test(base) : /\/(lib|alternatives)(\/|$)/.test(dir);
+  dir === '/' ? /^(usr|s?bin|lib(x?\d+)?)$/.test(base) : /\/(lib(64)?|alternatives)(\/|$)/.test(dir);
 
 /** By their names, as a shell finds them: replaced, gone, or hidden behind another of the name. */
 function ofPrograms(before: Loaded, after: Loaded): Change[] {

@@ -1,12 +1,29 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { format, resolveConfig } from 'prettier';
+import { TRIED_ELSEWHERE } from './elsewhere.ts';
+import { integrityPage } from './page.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const page = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8');
 const rows = page.split('\n').filter((line) => line.startsWith('|') && !/^\| (attack|---)/.test(line));
 /** `file` “title”. */
 const CITED = /`([^`]+\.test\.ts)` “([^”]+)”/g;
+
+describe('docs/integrity.md', () => {
+  const file = join(root, 'docs/integrity.md');
+
+  it('is what the attacks say; otherwise run npm run generate', async () => {
+    const made = await format(`${integrityPage()}\n`, { ...(await resolveConfig(file)), filepath: file });
+    expect(readFileSync(file, 'utf8')).to.equal(made);
+  });
+
+  it('names no test that is gone', () => {
+    for (const { file: test, title } of TRIED_ELSEWHERE)
+      expect(readFileSync(join(root, test), 'utf8'), test).to.include(title);
+  });
+});
 
 describe('The list of attacks', () => {
   it('names the test that tries each, and no test that is gone', () => {
