@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Usage } from '../../crds/trial-status.ts';
-import { reportOf, totalUsage } from './report.ts';
+import { reportOf } from './report.ts';
 
 const agent = (read?: (lines: Iterable<string>) => AgentReport) => ({
   exitCodeTells: true,
@@ -85,25 +85,5 @@ describe('what an agent says of itself', () => {
     writeFileSync(join(logs, 'elsewhere/out.txt'), '{"inputTokens":5}');
     symlinkSync('elsewhere', join(logs, 'agent'));
     expect(read(lastLine)).to.deep.equal({});
-  });
-
-  it('adds up over steps, by model, and is an agent’s word where any of it is', () => {
-    expect(totalUsage([])).to.equal(undefined);
-    expect(
-      totalUsage([
-        { inputTokens: 1, models: [{ model: 'a', inputTokens: 1 }], countedBy: 'Courier' },
-        {
-          inputTokens: 2,
-          costUsd: 1,
-          models: [{ model: 'a', inputTokens: 2, costUsd: 1 }],
-          countedBy: 'Agent',
-        },
-      ]),
-    ).to.deep.equal({
-      inputTokens: 3,
-      costUsd: 1,
-      models: [{ model: 'a', inputTokens: 3, costUsd: 1 }],
-      countedBy: 'Agent',
-    });
   });
 });

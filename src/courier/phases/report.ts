@@ -2,6 +2,7 @@
 import { readSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { AgentReport } from '../../agents/agent.ts';
+import type { Counts } from '../../agents/transcripts/usage.ts';
 import { present } from '../../crds/present.ts';
 import { USAGE_MODELS_MAX } from '../../crds/trial-status.ts';
 import type { Usage } from '../../crds/trial-status.ts';
@@ -70,8 +71,6 @@ function checkedUsage({ models = [], ...total }: Usage): Usage | undefined {
   return counts && { ...counts, ...(counted.length > 0 && { models: counted.slice(0, USAGE_MODELS_MAX) }) };
 }
 
-type Counts = Pick<Usage, 'inputTokens' | 'cacheTokens' | 'outputTokens' | 'costUsd'>;
-
 function countsOf({ inputTokens, cacheTokens, outputTokens, costUsd }: Counts): Counts | undefined {
   const counts = present({
     inputTokens: count(inputTokens),
@@ -84,31 +83,3 @@ function countsOf({ inputTokens, cacheTokens, outputTokens, costUsd }: Counts): 
 
 const count = (tokens: number | undefined): number | undefined =>
   tokens !== undefined && Number.isSafeInteger(tokens) && tokens >= 0 ? tokens : undefined;
-
-const COUNTS = ['inputTokens', 'cacheTokens', 'outputTokens', 'costUsd'] as const;
-
-/** The sum of what steps used. */
-export function totalUsage(usages: Usage[]): Usage | undefined {
-  const [first] = usages;
-  if (!first) return undefined;
-  const models = Map.groupBy(
-    usages.flatMap((usage) => usage.models ?? []),
-    ({ model }) => model,
-  );
-  const byModel = [...models].map(([model, used]) => ({ model, ...sumOf(used) }));
-  return {
-    ...sumOf(usages),
-    ...(byModel.length > 0 && { models: byModel.slice(0, USAGE_MODELS_MAX) }),
-    // Less can be relied on where one of them is the agent's own word.
-    ...present({
-      countedBy: usages.find(({ countedBy }) => countedBy === 'Agent')?.countedBy ?? first.countedBy,
-    }),
-  };
-}
-
-function sumOf(used: readonly Counts[]): Counts {
-  const total: Counts = {};
-  for (const one of used)
-    for (const name of COUNTS) if (one[name] !== undefined) total[name] = (total[name] ?? 0) + one[name];
-  return total;
-}

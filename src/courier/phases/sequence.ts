@@ -1,4 +1,5 @@
 /** Runs the steps of a task in their order, and says what comes of them together. */
+import { totalUsage } from '../../agents/transcripts/usage.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { Outcome, StepOutcome } from '../../wire/outcome.ts';
@@ -10,7 +11,6 @@ import type { Sequence, Step } from '../task/sequence.ts';
 import { lookBeforehand, type Prior } from './ground.ts';
 import { runStep } from './phases.ts';
 import type { PhaseDeps } from './surroundings.ts';
-import { totalUsage } from './report.ts';
 
 /** What came of one step or of all. */
 export type Ending = Pick<Outcome, 'result' | 'exception' | 'usage'>;
