@@ -1,0 +1,184 @@
+/** Real agent programs, from their registries, against a scripted model in the cluster. */
+import { expect } from 'chai';
+import { randomUUID } from 'node:crypto';
+import { agentFacts, agentNames, type AgentName } from '../../../src/crds/agents.ts';
+import { PROVIDERS, type ProviderName } from '../../../src/crds/providers.ts';
+import { Secret } from '../../../src/kube/kinds.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import type { Trajectory } from '../../../src/wire/trajectory.ts';
+import { validateTrajectory } from '../../support/atif.ts';
+import { startModels, MODELS_URL, type Models } from '../support/models.ts';
+import { ownTrial } from '../support/stories.ts';
+import { storedJson, storedText } from '../support/stored.ts';
+import type { Spec, Story } from '../support/story.ts';
+import { rewardIf } from '../support/task.ts';
+import { world } from '../support/world.ts';
+
+const SECRET = 'model-keys';
+const MINUTE = 60;
+
+const installed = agentNames.filter((name) => agentFacts(name)?.program !== undefined);
+
+/** What is tried with every agent. */
+interface Case {
+  name: string;
+  /** Name of the script that the model plays. */
+  script: string;
+  agent?: Spec['agent'];
+  environment?: Spec['environment'];
+}
+
+const CASES = {
+  /** One edit, as root. */
+  edit: { name: 'edit', script: 'solve-edit' },
+  /** Several calls, as a user of no name. */
+  several: { name: 'several', script: 'several-calls', agent: { user: '1234' } },
+  /** A model that falls silent in the middle of an answer. */
+  stalls: { name: 'stalls', script: 'stalls', agent: { timeoutSeconds: 20 } },
+  /** A key that the model refuses. */
+  denied: { name: 'denied', script: 'denied', agent: { timeoutSeconds: 2 * MINUTE } },
+  /** Nothing of the network but the model, by the courier. */
+  offline: { name: 'offline', script: 'solve-edit', environment: { network: { mode: 'None' } } },
+  /** The same, by the agent itself with the key. */
+  direct: {
+    name: 'direct',
+    script: 'several-calls',
+    agent: { modelAccess: 'Direct' },
+    environment: { network: { mode: 'None' } },
+  },
+} as const satisfies Record<string, Case>;
+
+const keyOf = (agent: string, { name }: Case): string => `${agent}.${name}`;
+
+describe('agents that people use', function () {
+  this.timeout(900_000);
+  const keys = Object.fromEntries(
+    installed.flatMap((agent) =>
+      Object.values(CASES).map((one) => [keyOf(agent, one), `sk-scripted-${randomUUID()}`]),
+    ),
+  );
+  let models: Models;
+  let namespace = '';
+
+  before(async () => {
+    namespace = await world().makeNamespace();
+    models = await startModels(keys);
+    await world().kube.create(Secret, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: SECRET },
+      data: Object.fromEntries(
+        Object.entries(keys).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+      ),
+    } as Secret);
+  });
+  after(() => models?.close());
+
+  const provider = (agent: AgentName): ProviderName => agentFacts(agent)?.providers[0] ?? 'openai';
+
+  function story(agent: AgentName, one: Case): Story {
+    const of = provider(agent);
+    const { key, baseUrl } = PROVIDERS[of];
+    const path = new URL(baseUrl).pathname.replace(/\/$/, '');
+    return ownTrial(
+      `${agent}-${one.name}`,
+      {
+        instruction: 'Write the word solved into the file answer.txt.',
+        tests: rewardIf('[ "$(cat /work/answer.txt 2>/dev/null)" = solved ]'),
+        spec: {
+          run: 'agents',
+          agent: {
+            name: agent,
+            model: `${of}/${one.script}`,
+            baseUrl: `${MODELS_URL}${path}`,
+            env: [{ name: key, secretKeyRef: { name: SECRET, key: keyOf(agent, one) } }],
+            timeoutSeconds: 5 * MINUTE,
+            ...one.agent,
+          },
+          environment: {
+            workdir: '/work',
+            resources: {
+              requests: { cpu: '100m', memory: '256Mi', 'ephemeral-storage': '1Gi' },
+              limits: { 'ephemeral-storage': '4Gi' },
+            },
+            ...one.environment,
+          },
+        },
+      },
+      namespace,
+    );
+  }
+
+  for (const agent of installed)
+    describe(agent, () => {
+      const stories = Object.fromEntries(
+        Object.entries(CASES).map(([name, one]) => [name, story(agent, one)]),
+      ) as Record<keyof typeof CASES, Story>;
+
+      before(async () => {
+        // Its program is built by the first, and the others run beside each other.
+        await stories.edit.done(10 * MINUTE);
+        await Promise.all(Object.values(stories).map((one) => one.start()));
+      });
+
+      async function checkUsage(trial: Trial, one: Case): Promise<void> {
+        const given = (await models.totals())[keyOf(agent, one)];
+        expect(given, 'asked the model').to.not.equal(undefined);
+        const { input = 0, cacheRead = 0, cacheWrite = 0, output = 0 } = given ?? {};
+        expect(trial.status?.usage).to.include({
+          inputTokens: input + cacheRead + cacheWrite,
+          outputTokens: output,
+        });
+      }
+
+      async function checkTrajectory(trial: Trial): Promise<void> {
+        const trajectory = await storedJson<Trajectory>(trial, 'agent/trajectory.json');
+        validateTrajectory(trajectory);
+        const calls = trajectory.steps.flatMap((step) => step.tool_calls ?? []);
+        const seen = JSON.stringify([calls, trajectory.steps]);
+        expect(seen, 'what it did').to.contain('answer.txt');
+      }
+
+      it('solves a task with one edit, as root, and is counted', async () => {
+        const done = await stories.edit.earns(1, 10 * MINUTE);
+        await checkUsage(done, CASES.edit);
+        expect(done.status?.usage?.countedBy).to.equal('Courier');
+        await checkTrajectory(done);
+      });
+
+      it('solves one of several calls as a user without a name', async () => {
+        const done = await stories.several.earns(1, 10 * MINUTE);
+        await checkUsage(done, CASES.several);
+        await checkTrajectory(done);
+      });
+
+      it('is ended at its limit where the model falls silent', async () => {
+        const done = await stories.stalls.earns(0, 10 * MINUTE);
+        expect(done.status?.exception?.type).to.equal('AgentTimeoutError');
+      });
+
+      it('ends with a typed error where the model refuses its key', async () => {
+        const done = await stories.denied.earns(0, 10 * MINUTE);
+        expect(done.status?.exception?.type).to.equal('AgentAuthenticationError');
+      });
+
+      it('needs no network of its own', async () => {
+        await stories.offline.earns(1, 10 * MINUTE);
+      });
+
+      it('calls by itself through the one host that it needs, and says what it used', async () => {
+        const done = await stories.direct.earns(1, 10 * MINUTE);
+        expect(done.status?.usage?.countedBy).to.equal('Agent');
+        await checkUsage(done, CASES.direct);
+      });
+
+      it('leaves its key nowhere', async () => {
+        for (const [name, one] of Object.entries(CASES)) {
+          const value = keys[keyOf(agent, one)] ?? '';
+          const trial = await stories[name as keyof typeof CASES].done();
+          const texts = [JSON.stringify(trial), await storedText(trial, 'result.json')];
+          expect(texts.join('\n').includes(value), name).to.equal(false);
+        }
+      });
+    });
+});
