@@ -1,5 +1,6 @@
-import type { AgentFacts, McpServer } from '../../crds/agent-facts.ts';
+import type { AgentFacts } from '../../crds/agent-facts.ts';
 import type { Agent, AgentGiven } from '../agent.ts';
+import { mcpServersOf } from '../mcp.ts';
 
 export const facts: AgentFacts = {
   does: 'runs your own scripts',
@@ -28,16 +29,6 @@ const variables = ({
   ...(mcpServers && { SB_MCP_CONFIG: `${folder}/${MCP_FILE}` }),
 });
 
-/** Servers as most agents read them. Headers keep their `${NAME}`: the file can be read by every user of the container. */
-const mcpConfig = (servers: readonly McpServer[]): string =>
-  JSON.stringify({ mcpServers: Object.fromEntries(servers.map((server) => [server.name, entryOf(server)])) });
-
-function entryOf(server: McpServer): object {
-  if (server.transport === 'stdio') return { type: 'stdio', command: server.command, args: server.args };
-  const { transport, url, headers } = server;
-  return { type: transport === 'sse' ? 'sse' : 'http', url, headers };
-}
-
 /** Runs the scripts of the Trial. */
 export const agent: Agent = {
   install: (given) =>
@@ -59,7 +50,7 @@ export const agent: Agent = {
   files: ({ install, run = '', mcpServers }) => ({
     run,
     ...(install !== undefined && { install }),
-    ...(mcpServers && { [MCP_FILE]: mcpConfig(mcpServers) }),
+    ...(mcpServers && { [MCP_FILE]: JSON.stringify({ mcpServers: mcpServersOf(mcpServers) }) }),
   }),
   exitCodeTells: true,
 };

@@ -48,8 +48,8 @@ export interface Steps extends Conversation {
   readonly steps: Unnumbered[];
   /** Steps there were, with those that were left out since. */
   readonly count: number;
-  /** Says where the trajectory of the sub-agent is that a call began; nothing where the call is not known. */
-  refer(callId: string, trajectoryId: string): void;
+  /** Says where the trajectory of the sub-agent is that a call began, and whether that call is known. */
+  refer(callId: string, trajectoryId: string): boolean;
   /** Replaces the steps by shorter ones; those that are gone take their calls along. */
   replace(steps: Unnumbered[]): void;
 }
@@ -101,6 +101,7 @@ export function conversation(grown: (chars: number) => void): Steps {
     refer: (callId, trajectoryId) => {
       const step = calls.get(callId);
       if (step) resultIn(step, callId).subagent_trajectory_ref = [{ trajectory_id: trajectoryId }];
+      return step !== undefined;
     },
     replace: (shorter) => {
       steps = shorter;

@@ -21,7 +21,7 @@ const WORDS: readonly (readonly [AgentFailureType, RegExp])[] = [
   ],
   [
     'AgentSafetyRefusalError',
-    /\brefus(al|ed to)\b|content[ _-]?filter|usage policy|blocked by (our )?safety|unable to respond to this request/i,
+    /\brefus(al|ed to)\b|content[ _-]?filter|usage policy|(blocked|flagged) .{0,20}safety|safety (classifier|measures|system)|safeguards|unable to respond to this request/i,
   ],
   // Reasons of Gemini's, of why an answer ended.
   ['OutputTokenExceededError', /\bMAX_TOKENS\b/],
@@ -42,18 +42,22 @@ const WORDS: readonly (readonly [AgentFailureType, RegExp])[] = [
     'ApiOverloadedError',
     /overloaded|at capacity|service unavailable|ServiceUnavailable|\bunavailable\b|high demand/i,
   ],
-  ['ApiRateLimitError', /rate[ _-]?limit|too many requests|RESOURCE_EXHAUSTED|throttl/i],
+  [
+    'ApiRateLimitError',
+    /rate[ _-]?limit|too many requests|RESOURCE_EXHAUSTED|throttl|resource has been exhausted/i,
+  ],
   [
     'ApiResponseStalledError',
     /stall|idle timeout|stream .{0,20}timed? ?out|no (data|response) .{0,30}received/i,
   ],
+  ['NetworkConnectionError', /error sending request|fetch failed|ECONNREFUSED|ENOTFOUND|EAI_AGAIN/i],
   [
     'ApiConnectionClosedError',
-    /mid-(response|stream)|stream (was )?(disconnected|closed|ended|aborted|interrupted)|connection .{0,30}(closed|lost|reset|dropped)|closed (the )?connection|\bterminated\b|premature|socket hang up|other side closed|ECONNRESET|EPIPE|incomplete (chunked|json|stream|response)|peer closed|unexpected end|ended (without|before)|without (a )?finish reason|empty (response|stream)|no finish/i,
+    /mid-(response|stream)|stream (was )?(disconnected|closed|aborted|interrupted|ended(?! with empty))|connection .{0,30}(closed|lost|reset|dropped)|closed (the )?connection|\bterminated\b|premature|socket hang up|other side closed|ECONNRESET|EPIPE|incomplete (chunked|json|stream|response)|peer closed|unexpected end|ended (without|before)|without (a )?finish reason|no finish/i,
   ],
   [
     'NetworkConnectionError',
-    /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|fetch failed|connection (error|refused|timed out)|could not (connect|resolve)|unable to connect|cannot connect|failed to connect|error sending request|network (error|connection)|timed? ?out|certificate|\bSSL\b|\bTLS\b/i,
+    /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|connection (error|refused|timed out)|could not (connect|resolve)|unable to connect|cannot connect|failed to connect|network (error|connection)|timed? ?out|certificate|\bSSL\b|\bTLS\b/i,
   ],
   [
     'ApiInternalServerError',

@@ -3,14 +3,18 @@ import { isRecord, parsedJson } from '../../text/json.ts';
 
 export type Fields = Record<string, unknown>;
 
-/** The JSON objects among the lines. Programs print other lines between them, and a line that was cut is no JSON. */
-export function* objectsIn(lines: Iterable<string>): Generator<Fields> {
+/** Each line as the JSON object that it holds, or as the text that it is otherwise: a line that was cut is no JSON. */
+export function* eventsIn(lines: Iterable<string>): Generator<Fields | string> {
   for (const line of lines) {
     // Quicker than an exception for each line of plain text.
-    if (!line.trimStart().startsWith('{')) continue;
-    const value = parsedJson(line);
-    if (isRecord(value)) yield value;
+    const value = line.trimStart().startsWith('{') ? parsedJson(line) : undefined;
+    yield isRecord(value) ? value : line;
   }
+}
+
+/** The JSON objects among the lines; programs print other lines between them. */
+export function* objectsIn(lines: Iterable<string>): Generator<Fields> {
+  for (const event of eventsIn(lines)) if (typeof event !== 'string') yield event;
 }
 
 /** Empty where the value is no object. */
@@ -23,6 +27,9 @@ export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? val
 export const objectsOf = (value: unknown): Fields[] => listOf(value).filter(isRecord);
 
 export const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** Empty where the value is no text. */
+export const wordsOf = (value: unknown): string => textOf(value) ?? '';
 
 export const countOf = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;

@@ -34,7 +34,7 @@ describe('a report that is made of a transcript', () => {
       report.result('2', 'root');
       report.agent({ message: 'Done.', time: 1_795_938_000_000 });
     });
-    expect(agent).to.deep.equal({ name: 'claude-code', version: '1.2.3', model_name: 'anthropic/m' });
+    expect(agent).to.deep.equal({ name: 'claude-code', version: '1.2.3', model_name: 'm' });
     expect(steps).to.deep.equal([
       { step_id: 1, timestamp: '2026-11-29T07:39:53.634Z', source: 'user', message: 'do it' },
       {

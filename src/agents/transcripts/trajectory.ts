@@ -92,7 +92,8 @@ interface Finished {
 
 function trajectoryOf({ about, usage, notes, main, subAgents }: Finished): Trajectory | undefined {
   const apart = [...subAgents].filter(([, { steps }]) => steps.length > 0);
-  for (const [id] of apart) for (const one of [main, ...subAgents.values()]) one.refer(id, id);
+  for (const [id, own] of apart)
+    [main, ...subAgents.values()].some((one) => one !== own && one.refer(id, id));
   if (main.steps.length === 0) return undefined;
   const made = headOf(about);
   return {
