@@ -39,8 +39,7 @@ export function garbledLines(agent: string): fc.Arbitrary<string[]> {
 function replaced(line: string, at: number, value: unknown): string {
   if (!line.startsWith('{')) return line;
   let seen = 0;
-  const count = new RegExp(/"[^"]*":/g);
-  const places = [...line.matchAll(count)].length;
+  const places = [...line.matchAll(/"[^"]*":/g)].length;
   if (places === 0) return line;
   return JSON.stringify(
     JSON.parse(line, (key, old: unknown) => (key !== '' && seen++ === at % places ? value : old)),
