@@ -4,11 +4,19 @@ import type { Agent } from './agent.ts';
 import { agent as oracle } from './known/oracle.ts';
 import { agent as nop } from './known/nop.ts';
 import { agent as custom } from './known/custom.ts';
+import { agent as claudeCode } from './known/claude-code.ts';
+import { agent as codex } from './known/codex.ts';
+import { agent as geminiCli } from './known/gemini-cli.ts';
+import { agent as qwenCode } from './known/qwen-code.ts';
 
 const registry = {
   oracle: oracle,
   nop: nop,
   custom: custom,
+  'claude-code': claudeCode,
+  codex: codex,
+  'gemini-cli': geminiCli,
+  'qwen-code': qwenCode,
 } satisfies Record<AgentName, Agent>;
 
 /** How the agent of that name is run; undefined where there is none. */

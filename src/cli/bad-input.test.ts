@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { chmod, mkdir, readFile, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { agentNames } from '../crds/agents.ts';
 import { run } from './program.ts';
 import { fixedApi, healthy, type Answer, type FixedApi } from '../../test/support/client/api.ts';
 import { below, folderOf, type Folder } from '../../test/support/folder.ts';
@@ -89,7 +90,7 @@ const OF_TASKS: Record<string, Mistake> = {
     says: [
       'cannot run the agent claud',
       'there is no such agent',
-      'choose one of oracle, nop, custom',
+      `choose one of ${agentNames.join(', ')}`,
       'SB-E037',
     ],
   },

@@ -35,7 +35,7 @@ const many = (count: number, item: (index: number) => unknown): unknown[] =>
 /** What the API describes and this version does not run yet. */
 export const unsupported: Refusal[] = [
   ['sidecars', { environment: { sidecars: [{ name: 'db', image: 'postgres' }] } }, 'sidecars'],
-  ['an agent that this version does not bring', { agent: { name: 'claude-code' } }, 'agent.name'],
+  ['an agent that this version does not bring', { agent: { name: 'no-such-agent' } }, 'agent.name'],
   ['two platforms of a build', build({ platforms: ['linux/amd64', 'linux/arm64'] }), 'platforms'],
 ];
 

@@ -187,8 +187,8 @@ describe('sequenceOf', () => {
     ],
     [
       'an agent that nobody knows',
-      () => sequence(agent({ name: 'codex' })),
-      /agent codex is not supported yet/,
+      () => sequence(agent({ name: 'no-such-agent' })),
+      /agent no-such-agent is not supported yet/,
     ],
   ];
   for (const [what, make, message] of refused)
