@@ -4,18 +4,28 @@ import type { Agent } from './agent.ts';
 import { agent as oracle } from './known/oracle.ts';
 import { agent as nop } from './known/nop.ts';
 import { agent as custom } from './known/custom.ts';
+import { agent as aider } from './known/aider.ts';
 import { agent as claudeCode } from './known/claude-code.ts';
 import { agent as codex } from './known/codex.ts';
 import { agent as geminiCli } from './known/gemini-cli.ts';
+import { agent as kimiCode } from './known/kimi-code.ts';
+import { agent as miniSweAgent } from './known/mini-swe-agent.ts';
+import { agent as opencode } from './known/opencode.ts';
+import { agent as pi } from './known/pi.ts';
 import { agent as qwenCode } from './known/qwen-code.ts';
 
 const registry = {
   oracle: oracle,
   nop: nop,
   custom: custom,
+  aider: aider,
   'claude-code': claudeCode,
   codex: codex,
   'gemini-cli': geminiCli,
+  'kimi-code': kimiCode,
+  'mini-swe-agent': miniSweAgent,
+  opencode: opencode,
+  pi: pi,
   'qwen-code': qwenCode,
 } satisfies Record<AgentName, Agent>;
 

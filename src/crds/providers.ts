@@ -45,6 +45,7 @@ export const PROVIDERS = {
 } as const satisfies Record<string, ModelProvider>;
 
 export type ProviderName = keyof typeof PROVIDERS;
+export const PROVIDER_NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
 export const providerNames = Object.keys(PROVIDERS) as ProviderName[];
 

@@ -92,7 +92,7 @@ describe('what the real programs wrote', () => {
   });
 
   it('counts once what Aider wrote to a cache', () => {
-    expect(reportOf('aider', 'cached').usage).to.deep.equal({
+    expect(reportOf('aider', 'cached').usage).to.include({
       inputTokens: 860,
       cacheTokens: 450,
       outputTokens: 100,
