@@ -25,6 +25,7 @@ const SAID: Record<string, string[]> = {
   ApiInternalServerError: [
     'API Error: 500 Internal server error',
     'unexpected status 502 Bad Gateway',
+    'litellm.InternalServerError: OpenAIException - something happened',
     '{"error":{"code":500,"status":"INTERNAL"}}',
   ],
   ApiConnectionClosedError: [
@@ -33,11 +34,13 @@ const SAID: Record<string, string[]> = {
     '[API Error: terminated]',
     'Model stream ended without a finish reason.',
     'socket hang up',
+    'litellm.InternalServerError: AnthropicException - Server disconnected without sending a response.',
   ],
   ApiResponseStalledError: ['API Error: Response stalled mid-stream', 'stream idle timeout', 'status 504'],
   NetworkConnectionError: [
     'API Error: Unable to connect to API (ECONNREFUSED)',
     '[API Error: Connection error.]',
+    'litellm.APIConnectionError: OpenAIException - something happened',
     'error sending request for url (http://127.0.0.1:1/v1/responses)',
     'exception TypeError: fetch failed sending request',
   ],

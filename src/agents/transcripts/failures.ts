@@ -53,16 +53,13 @@ const WORDS: readonly (readonly [AgentFailureType, RegExp])[] = [
   ['NetworkConnectionError', /error sending request|fetch failed|ECONNREFUSED|ENOTFOUND|EAI_AGAIN/i],
   [
     'ApiConnectionClosedError',
-    /mid-(response|stream)|stream (was )?(disconnected|closed|aborted|interrupted|ended(?! with empty))|connection .{0,30}(closed|lost|reset|dropped)|closed (the )?connection|\bterminated\b|premature|socket hang up|other side closed|ECONNRESET|EPIPE|incomplete (chunked|json|stream|response)|peer closed|unexpected end|ended (without|before)|without (a )?finish reason|no finish/i,
+    /mid-(response|stream)|stream (was )?(disconnected|closed|aborted|interrupted|ended(?! with empty))|connection .{0,30}(closed|lost|reset|dropped)|closed (the )?connection|\bterminated\b|premature|socket hang up|other side closed|ECONNRESET|EPIPE|incomplete (chunked|json|stream|response)|peer closed|server disconnected|unexpected end|ended (without|before)|without (a )?finish reason|no finish/i,
   ],
   [
     'NetworkConnectionError',
-    /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|connection (error|refused|timed out)|could not (connect|resolve)|unable to connect|cannot connect|failed to connect|network (error|connection)|timed? ?out|certificate|\bSSL\b|\bTLS\b/i,
+    /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|connection ?error|connection (refused|timed out)|could not (connect|resolve)|unable to connect|cannot connect|failed to connect|network (error|connection)|timed? ?out|certificate|\bSSL\b|\bTLS\b/i,
   ],
-  [
-    'ApiInternalServerError',
-    /internal[ _]server[ _]error|server[ _]error|\binternal error|api_error|bad gateway/i,
-  ],
+  ['ApiInternalServerError', /server[ _]?error|\binternal error|api_error|bad gateway/i],
   ['ApiInternalServerError', /\bINTERNAL\b/],
 ];
 
