@@ -108,6 +108,21 @@ describe('Gemini of the scripted model', () => {
     throw new Error('the conversation does not end');
   }
 
+  it('knows tools whose list is written with an underscore', async () => {
+    const [{ functionDeclarations }] = tools as [(typeof tools)[number]];
+    const { parts } = wholeOf(
+      await served.post<Generated>(
+        '/v1beta/models/solve-edit:generateContent',
+        {
+          contents: [{ role: 'user', parts: [{ text: 'Solve it.' }] }],
+          tools: [{ function_declarations: functionDeclarations }],
+        },
+        headers,
+      ),
+    );
+    expect(parts.map(({ functionCall }) => functionCall?.name)).to.deep.equal(['run_shell_command']);
+  });
+
   for (const [stream, ids] of [
     [true, true],
     [false, true],

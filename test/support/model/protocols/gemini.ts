@@ -82,8 +82,11 @@ const past = (content: Body): PastReply => ({
   strings: stringsIn(content['parts']),
 });
 
+/** Gemini takes names in either way of writing them; LiteLLM writes these with an underscore. */
 function declared(body: Body): Body[] {
-  return listIn(body, 'tools').flatMap((tool) => listIn(tool, 'functionDeclarations'));
+  return listIn(body, 'tools').flatMap((tool) =>
+    ['functionDeclarations', 'function_declarations'].flatMap((name) => listIn(tool, name)),
+  );
 }
 
 function read(body: Body, { model = '', stream = false }: Route): ModelRequest {
