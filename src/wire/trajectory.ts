@@ -30,6 +30,7 @@ export const ObservationResult = Type.Object({
   /** Of a call of another agent: its trajectory, by `trajectory_id`, in `subagent_trajectories`. */
   subagent_trajectory_ref: Optional(Type.Array(Type.Object({ trajectory_id: Type.String() }))),
 });
+export type ObservationResult = Type.Static<typeof ObservationResult>;
 
 export const TrajectoryStep = Type.Object({
   /** Counts from 1. */

@@ -116,7 +116,9 @@ export interface LogOptions {
 /** `--phase`, `--tail` and `-f`; `follow` says how long. */
 export const withLogs = (command: Command, follow: string): Command =>
   command
-    .addOption(new Option('--phase <phase>', 'only this phase').choices(['build', 'agent', 'verifier']))
+    .addOption(
+      new Option('--phase <phase>', 'only this phase').choices(['build', 'setup', 'agent', 'verifier']),
+    )
     .option('--tail <lines>', 'number of last lines to print of each file', wholeNumber)
     .option('-f, --follow', follow, false);
 

@@ -18,18 +18,48 @@ import {
 } from './command.ts';
 import { regradeTrial } from './regrade.ts';
 
+interface StepsOptions {
+  steps: boolean;
+  full: boolean;
+  jobsDir: string;
+}
+
 /** `sb trial show` */
 const show = (cli: Cli): Command =>
   examples(
-    withCluster(withOutput(withNewest(new Command('show'), 'trial'), { '-o json': 'trial-show' }))
-      .description('Shows a Trial: state, reward, phases, attempts, image, and where its files and log are.')
+    withCluster(
+      withOutput(withNewest(new Command('show'), 'trial'), {
+        '-o json': 'trial-show',
+        '--steps -o json': 'trial-steps',
+      }),
+    )
+      .description(
+        'Shows a Trial: state, reward, usage, phases, attempts, image, and where its files and log are. With --steps, what its agent did, from the copy in <jobs-dir> or from the store.',
+      )
+      .option('--steps', 'what the agent said and did, step by step', false)
+      .option('--full', 'with --steps: cut nothing', false)
+      .option('--jobs-dir <folder>', 'with --steps: where results were copied to', 'jobs')
       .action(
         inCluster(
           cli,
-          () => Promise.all([import('../../client/runs/find/trial.ts'), import('../runs/trial.ts')]),
-          async (given: OnNamed, [{ resolveTrial }, { showTrial }]) => {
+          () =>
+            Promise.all([
+              import('node:path'),
+              import('../../client/runs/find/trial.ts'),
+              import('../runs/trial.ts'),
+            ]),
+          async (given: OnNamed<StepsOptions>, [{ resolve }, { resolveTrial }, { showSteps, showTrial }]) => {
             const { session, options } = given;
+            const { steps, full, jobsDir, output: format } = options;
             const trial = await resolveTrial(session, meant(given));
+            if (steps)
+              return showSteps(session, {
+                trial,
+                format,
+                full,
+                io: cli.io,
+                jobsDir: resolve(cli.io.cwd, jobsDir),
+              });
             await showTrial(cli.io.terminal, { trial, format: options.output, now: cli.io.now() });
           },
         ),
@@ -37,6 +67,8 @@ const show = (cli: Cli): Command =>
     [
       ['sb trial show', 'the latest'],
       ['sb trial show hello-oracle-1a2b -o wide', 'with its conditions'],
+      ['sb trial show hello-claude-c-1a2b --steps', 'what its agent said and did'],
+      ['sb trial show --steps --full | less', 'all of it'],
     ],
   );
 

@@ -15,8 +15,11 @@ import { style } from '../render/style.ts';
 import { duration, figure } from '../../text/figures.ts';
 import { runOf } from '../../client/runs/find/runs.ts';
 import { usageFields } from '../../results/usage.ts';
-import type { TrialShown, Explanation } from '../../client/documents/trial.ts';
-import type { OutputFormat, Terminal } from '../types.ts';
+import type { TrialShown, TrialSteps, Explanation } from '../../client/documents/trial.ts';
+import { trajectoriesOf } from '../../client/logs/trajectory.ts';
+import type { Session } from '../../client/session/types.ts';
+import { trajectoryLines } from '../render/trajectory.ts';
+import type { Io, OutputFormat, Terminal } from '../types.ts';
 
 export async function showTrial(
   terminal: Terminal,
@@ -36,6 +39,34 @@ export async function showTrial(
     default:
       format satisfies never;
   }
+}
+
+/** `sb trial show --steps`: what the agent did, as people read it or as it is stored. */
+export async function showSteps(
+  session: Session,
+  { trial, format, full, io, jobsDir }: StepsOptions,
+): Promise<void> {
+  const found = await trajectoriesOf(trial, { store: () => session.store(), jobsDir });
+  const { terminal } = io;
+  const { name } = trial.metadata;
+  const document: TrialSteps = {
+    trial: name,
+    trajectories: found.map(({ step, trajectory }) => ({ step: step ?? null, trajectory })),
+  };
+  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, document);
+  if (format === 'jsonl') return terminal.out(`${safeJson(document)}\n`);
+  if (format === 'name') return terminal.out(`${name}\n`);
+  const styles = style({ color: terminal.color && terminal.outIsTTY });
+  for (const one of found) for (const line of trajectoryLines(one, { full, styles })) terminal.out(line);
+}
+
+interface StepsOptions {
+  trial: Trial;
+  format: OutputFormat;
+  full: boolean;
+  io: Io;
+  /** Absolute. */
+  jobsDir: string;
 }
 
 /** The form that it has everywhere, and everything that status tells beyond it. */

@@ -9,6 +9,8 @@ import type { TrialStatus } from '../../crds/trial-status.ts';
 import { documentsOf } from '../../cli/commands/command.ts';
 import { everythingFine, REVIEWS } from '../../../test/support/client/doctor.ts';
 import { active, broken, collected, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { showSteps } from '../../cli/runs/trial.ts';
+import { trialPrefix } from '../../results/keys.ts';
 import { RunView } from '../runs/follow/view.ts';
 import { printOutcome, printSubmitted } from '../../cli/launch/conclude.ts';
 import { storeTrial } from '../../../test/support/client/stored-trial.ts';
@@ -129,6 +131,18 @@ describe('What programs read', () => {
     'sb trial regrade -o jsonl': async () => lines(await attached('jsonl')),
     'sb trial show -o json': async () =>
       Promise.all(['a', 'b', 'c'].map(async (name) => (await sb('trial', 'show', name, '-o', 'json'))[0])),
+    'sb trial show --steps -o json': async () => {
+      const io = recordedIo();
+      const trial = rewarded(1, { name: 'a' });
+      const trajectory = {
+        schema_version: 'ATIF-v1.8',
+        agent: { name: 'a', version: '1' },
+        steps: [{ step_id: 1, source: 'user', message: 'go' }],
+      };
+      await w.store.put(`${trialPrefix(trial)}agent/trajectory.json`, JSON.stringify(trajectory));
+      await showSteps(w.session, { trial, format: 'json', full: false, io, jobsDir: folder.path });
+      return parsed(io.terminal.stdout);
+    },
     'sb trial explain -o json': () => sb('trial', 'explain', 'c', '-o', 'json'),
     'sb trial cancel -o json': async () => [
       ...(await sb('trial', 'cancel', 'c', '--yes', '-o', 'json')),

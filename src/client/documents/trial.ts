@@ -4,11 +4,13 @@ import { Conditions } from '../../crds/conditions.ts';
 import { FAULTS } from '../../crds/reasons.ts';
 import { Exception, TrialStatus, Attempt } from '../../crds/trial-status.ts';
 import { STATE_NAMES } from '../../results/state-names.ts';
+import { Trajectory } from '../../wire/trajectory.ts';
 import {
   Fields,
   Flag,
   Numbers,
   OfApi,
+  OfFormat,
   OneOf,
   OrNull,
   Text,
@@ -92,6 +94,18 @@ const Explanation = Fields({
 });
 export type Explanation = Type.Static<typeof Explanation>;
 
+/** `sb trial show --steps`. */
+const TrialSteps = Fields({
+  trial: Text('Name of the object.'),
+  trajectories: Type.Array(
+    Fields({
+      step: OrNull(Text('Of a task with [[steps]].')),
+      trajectory: OfFormat(Trajectory),
+    }),
+  ),
+});
+export type TrialSteps = Type.Static<typeof TrialSteps>;
+
 /** `sb trial cancel`. */
 const TrialCancelled = Fields({
   trial: Text('Name of the object.'),
@@ -105,6 +119,7 @@ export type TrialCancelled = Type.Static<typeof TrialCancelled>;
 export const TRIAL_DOCUMENTS = {
   'run-trial': { title: 'A Trial of a run', schema: TrialDocument },
   'trial-show': { title: 'A Trial', schema: TrialShown },
+  'trial-steps': { title: 'What the agent of a Trial did', schema: TrialSteps },
   'trial-explain': { title: 'Why a Trial is where it is', schema: Explanation },
   'trial-cancel': { title: 'A Trial that was to be cancelled', schema: TrialCancelled },
 } as const satisfies Documents;

@@ -24,6 +24,9 @@ export const Fields = <T extends Record<string, TSchema>>(
 /** A schema of the API, as the API server hands its objects out. */
 export const OfApi = <T extends TSchema>(schema: T) => Type.Unsafe<Type.Static<T>>(plain(structural(schema)));
 
+/** A schema of a format of its own, such as Harbor’s trajectories. */
+export const OfFormat = <T extends TSchema>(schema: T) => Type.Unsafe<Type.Static<T>>(plain(schema));
+
 /** A structural schema in the words of JSON Schema, without what only Kubernetes understands. */
 export const plain = (schema: object): TSchema =>
   JSON.parse(

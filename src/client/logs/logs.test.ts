@@ -81,6 +81,22 @@ describe('The log of a Trial', () => {
     expect((await print(running(), { phase: 'verifier' })).stdout).to.equal('1 passed\n');
   });
 
+  it('has the agent’s installation apart, in the Pod and in the store', async () => {
+    pods = ['p'];
+    const podLog: LogSources['podLog'] = async ({ container }) =>
+      container === 'courier'
+        ? each(`${at(3)} ${at(3)} agentExecution began`, `${at(5)} ${at(5)} verifier began`)
+        : each(`${at(2)} installing`, `${at(4)} solving`, `${at(6)} 1 passed`);
+    expect((await print(running(), { phase: 'setup' }, { podLog })).stdout).to.equal('installing\n');
+    expect((await print(running(), { phase: 'verifier' }, { podLog })).stdout).to.equal('1 passed\n');
+    const trial = rewarded(1);
+    await keep(trial);
+    await store.put(`${trialPrefix(trial)}agent/install.txt`, 'installed\n');
+    expect((await print(trial, { phase: 'setup' })).stdout).to.equal('installed\n');
+    expect((await print(trial, { phase: 'agent' })).stdout).to.equal('solving\ndone\n');
+    expect((await print(trial)).stdout).to.include('installed\nsolving\n');
+  });
+
   it('is that of their own containers where verifiers are separate', async () => {
     pods = ['p'];
     const images = [{ role: 'agent' as const }, { role: 'verifier-2' as const }];

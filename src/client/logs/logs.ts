@@ -78,6 +78,20 @@ async function* endOf(lines: AsyncIterable<string>, count: number): AsyncGenerat
 const isLog = (path: string): boolean =>
   /^[^/]+\.(txt|log)$/.test(path) && path !== 'exit-code.txt' && path !== 'reward.txt';
 
+/** What the agent's installation printed. */
+const SETUP_LOG = 'agent/install.txt';
+
+/** Which logs below a Trial's or a step's folder belong to a phase, by the folder that they are in. */
+const PHASE_FOLDERS = {
+  setup: { folder: 'agent/', has: (path: string) => path === SETUP_LOG },
+  agent: { folder: 'agent/', has: (path: string) => path !== SETUP_LOG },
+  verifier: { folder: 'verifier/', has: () => true },
+} as const;
+type StoredPhase = keyof typeof PHASE_FOLDERS;
+
+const phasesOf = ({ phase }: LogWish): StoredPhase[] =>
+  (['setup', 'agent', 'verifier'] as const).filter((one) => (phase ?? one) === one);
+
 async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Promise<LogPart[]> {
   const { uploadResults } = trial.spec;
   if (!uploadResults) return [];
@@ -87,8 +101,7 @@ async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Prom
   if (prefix === undefined) return [];
   const paths = [
     ...(wish.phase === undefined ? [TRIAL_FILES.log] : []),
-    ...(wish.phase === 'verifier' ? [] : await logsBelow(store, prefix, 'agent/')),
-    ...(wish.phase === 'agent' ? [] : await logsBelow(store, prefix, 'verifier/')),
+    ...(await logsOfPhases(store, prefix, wish)),
     ...(await logsOfSteps(store, prefix, { trial, wish })),
   ];
   const options = { signal: wish.signal, endOnly: wish.tail !== undefined };
@@ -107,11 +120,20 @@ async function logsOfSteps(
   prefix: string,
   { trial: { status }, wish }: { trial: Trial; wish: LogWish },
 ): Promise<string[]> {
-  const phases = ['agent', 'verifier'].filter((phase) => (wish.phase ?? phase) === phase);
   const paths: string[] = [];
-  for (const { name } of status?.steps ?? [])
-    for (const phase of phases)
-      paths.push(...(await logsBelow(store, prefix, `${stepFolder(name)}${phase}/`)));
+  for (const { name } of status?.steps ?? []) {
+    const own = await logsOfPhases(store, `${prefix}${stepFolder(name)}`, wish);
+    paths.push(...own.map((path) => `${stepFolder(name)}${path}`));
+  }
+  return paths;
+}
+
+async function logsOfPhases(store: ArtifactStore, prefix: string, wish: LogWish): Promise<string[]> {
+  const paths: string[] = [];
+  for (const phase of phasesOf(wish)) {
+    const { folder, has } = PHASE_FOLDERS[phase];
+    paths.push(...(await logsBelow(store, prefix, folder)).filter(has));
+  }
   return paths;
 }
 

@@ -5,7 +5,7 @@ import { sleep } from '../../async/clock.ts';
 import type { Session } from '../session/types.ts';
 import { resolveTrial } from '../runs/find/trial.ts';
 
-const LOG_PHASES = ['build', 'agent', 'verifier'] as const;
+const LOG_PHASES = ['build', 'setup', 'agent', 'verifier'] as const;
 export type LogPhase = (typeof LOG_PHASES)[number];
 
 /** One file or stream of a log. Lines are as they came: printing makes them safe. */

@@ -4,7 +4,7 @@ import { objectPath, queryString } from '../../kube/http/paths.ts';
 import { Pod } from '../../kube/kinds.ts';
 import type { Session } from '../session/types.ts';
 import { rawLines } from './lines.ts';
-import type { LogPhase, LogPart, LogWish } from './parts.ts';
+import type { LogPart, LogWish } from './parts.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { isServiceRole, isVerifierRole } from '../../crds/trial-status.ts';
@@ -53,13 +53,19 @@ async function* untilBroken(
   }
 }
 
-/** The courier's line at the beginning of the verifier's phase, after the kubelet's time and its own. */
-const VERIFIER_BEGAN = /^(\S+) \S+ verifier began$/;
+/** What the container printed in a phase: before a phase began, or since then. */
+const SIDES = {
+  setup: { began: 'agentExecution', isAfter: false },
+  agent: { began: 'verifier', isAfter: false },
+  verifier: { began: 'verifier', isAfter: true },
+} as const;
+type PodPhase = keyof typeof SIDES;
 
-/** When the verifier began, in milliseconds since the epoch, where this line of the courier's log (with timestamps) says so. */
-function verifierBegan(courierLine: string): number | undefined {
-  const stamp = VERIFIER_BEGAN.exec(courierLine)?.[1];
-  return stamp === undefined ? undefined : Date.parse(stamp);
+/** When that phase began, in milliseconds since the epoch, where this line of the courier's log (with timestamps) says so. */
+function beganAt(phase: PodPhase, courierLine: string): number | undefined {
+  // After the kubelet's time and the courier's own.
+  const [, stamp, name] = /^(\S+) \S+ (\w+) began$/.exec(courierLine) ?? [];
+  return name === SIDES[phase].began && stamp !== undefined ? Date.parse(stamp) : undefined;
 }
 
 interface Boundary {
@@ -68,7 +74,7 @@ interface Boundary {
 }
 
 interface PhaseLines {
-  phase: Exclude<LogPhase, 'build'>;
+  phase: PodPhase;
   /** May become known while lines arrive. */
   boundary: Readonly<Boundary>;
   /** Resolves when the boundary is known, if it lies before this time (milliseconds since the epoch). */
@@ -86,9 +92,9 @@ async function* phaseLines(
   for await (const line of lines) {
     const [stamp = '', ...rest] = line.split(' ');
     if (boundary.at === undefined) await whenKnown(Date.parse(stamp));
-    const isVerifiers = boundary.at !== undefined && Date.parse(stamp) >= boundary.at;
-    if (isVerifiers && phase === 'agent') return;
-    if (isVerifiers === (phase === 'verifier')) yield rest.join(' ');
+    const isAfter = boundary.at !== undefined && Date.parse(stamp) >= boundary.at;
+    if (isAfter && !SIDES[phase].isAfter) return;
+    if (isAfter === SIDES[phase].isAfter) yield rest.join(' ');
   }
 }
 
@@ -103,7 +109,7 @@ export async function fromPod(
   const { phase } = wish;
   const verifiers = verifiersOf(trial);
   if (phase === 'verifier' && verifiers.length > 0) return logsOf(podLog, verifiers, { ...wish, pod });
-  if (phase === 'agent' || phase === 'verifier') return phaseOfPod(podLog, { ...wish, phase, pod });
+  if (phase !== undefined && phase !== 'build') return phaseOfPod(podLog, { ...wish, phase, pod });
   return wholePod(podLog, { ...wish, pod, beside: [...servicesOf(trial), ...verifiers] });
 }
 
@@ -159,18 +165,18 @@ async function* named(lines: AsyncIterable<string>, name: string): AsyncGenerato
 
 async function phaseOfPod(
   podLog: PodLog,
-  { phase, pod, follow, signal }: LogWish & { phase: 'agent' | 'verifier'; pod: string },
+  { phase, pod, follow, signal }: LogWish & { phase: PodPhase; pod: string },
 ): Promise<LogPart[]> {
   const base = { pod, signal, timestamps: true };
   const courier = { ...base, container: CONTAINERS.courier };
   const boundary: Boundary = { at: undefined };
   // What is past is read first: two streams keep no order between them.
-  await findBoundary(await podLog(courier), boundary);
+  await findBoundary(phase, await podLog(courier), boundary);
   const task = await podLog({ ...base, container: CONTAINERS.task, follow });
   if (!task) return [];
   // While it is followed the courier's stream does not end.
   if (follow && boundary.at === undefined)
-    findBoundary(await podLog({ ...courier, follow }), boundary).catch(() => {});
+    findBoundary(phase, await podLog({ ...courier, follow }), boundary).catch(() => {});
   const whenKnown = follow ? settled : async (): Promise<void> => {};
   return [{ title: titleOf(CONTAINERS.task, pod), lines: phaseLines(task, { phase, boundary, whenKnown }) }];
 }
@@ -184,9 +190,13 @@ async function settled(at: number): Promise<void> {
   if (age >= 0 && age < LATE_MS) await sleep(LATE_MS - age);
 }
 
-async function findBoundary(timeline: AsyncIterable<string> | undefined, boundary: Boundary): Promise<void> {
+async function findBoundary(
+  phase: PodPhase,
+  timeline: AsyncIterable<string> | undefined,
+  boundary: Boundary,
+): Promise<void> {
   for await (const line of timeline ?? none()) {
-    boundary.at ??= verifierBegan(line);
+    boundary.at ??= beganAt(phase, line);
     if (boundary.at !== undefined) return;
   }
 }

@@ -16,6 +16,7 @@ const say =
 
 const INFRA = 'sb run rerun <run> --only infra';
 const TESTS = 'sb trial logs <trial> --phase verifier';
+const SETUP = 'sb trial logs <trial> --phase setup';
 const AGENT = 'sb trial logs <trial> --phase agent';
 const RERUN_THIS = 'sb run rerun <run> --only error=<reason>';
 const DEBUG = 'sb trial debug <trial>    (a copy of its container, with a shell)';
@@ -160,11 +161,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     'look at setup.sh in steps/<step>/workdir/ of the task',
     'sb trial logs <trial>    (what it wrote)',
   ),
-  AgentSetupFailed: say('the agent’s install script failed', AGENT, DEBUG),
+  AgentSetupFailed: say('the agent’s install script failed', SETUP, DEBUG),
   AgentSetupTimeout: say(
     'the agent’s install script took too long',
     'sb cloud run … --agent-setup-timeout-multiplier 2',
-    AGENT,
+    SETUP,
   ),
   VerifierTimeout: say('the tests took too long', 'sb cloud run … --verifier-timeout-multiplier 2', TESTS),
   RewardMissing: say('the tests ended without writing a reward: did they get that far?', TESTS, DEBUG),
