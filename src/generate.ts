@@ -1,4 +1,4 @@
-/** Entry point of `npm run generate`: writes config, docs/reference and the tables of rooms and of fields out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
+/** Entry point of `npm run generate`: writes config, docs/reference and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
 import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { cliPage } from './cli/reference.ts';
 import { publishedSchema, schemaNames } from './client/documents/index.ts';
 import { ownVersion } from './client/session/versions.ts';
 import { definitions } from './crds/kinds.ts';
+import { withAgents } from './generate/agents-page.ts';
 import { permissionsPage } from './generate/aws-permissions.ts';
 import { configFolders } from './generate/config.ts';
 import { NOTICE, type Files } from './generate/kustomize.ts';
@@ -75,6 +76,7 @@ async function write(): Promise<void> {
   }
   await rewrite('docs/architecture.md', (page) => withTable(page, readHouse(ROOT)));
   await rewrite('docs/tasks.md', withFields);
+  await rewrite('docs/agents.md', withAgents);
 }
 
 async function rewrite(file: string, change: (page: string) => string): Promise<void> {
