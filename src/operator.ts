@@ -9,6 +9,7 @@ import { brokerMetrics } from './broker/metrics.ts';
 import { startProbe } from './broker/probe.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
+import { trialMetrics } from './controllers/runs/metrics.ts';
 import { readConfig } from './config.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
 import { connect } from './kube/connect.ts';
@@ -43,7 +44,14 @@ async function main(): Promise<void> {
   const certificate = await brokerCertificate({ kube: kube.client, ...installed, names, now, log });
   const brokerCa = (): string => certificate.ca();
   const adapters = await openAdapters(config, { kube, brokerCa, metrics: providerMetrics(registry) });
-  const operator = new SbOperator({ config, kube, brokerCa, addressesOf, ...adapters });
+  const operator = new SbOperator({
+    config,
+    kube,
+    brokerCa,
+    addressesOf,
+    countTrial: trialMetrics(registry),
+    ...adapters,
+  });
   const ready = { caches: () => operator.ready };
   const health = await serveHealth({ port: config.metricsPort, registry, ready });
   await operator.start();

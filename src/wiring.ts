@@ -6,6 +6,7 @@ import { networkControl, Standing } from './controllers/network/controller.ts';
 import { surroundingsReader } from './controllers/network/observe.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
+import type { CountTrial } from './controllers/runs/metrics.ts';
 import { Known } from './controllers/runs/known.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
@@ -21,6 +22,8 @@ export interface Parts extends Adapters {
   config: Config;
   kube: Kube;
   brokerCa: () => string;
+  /** Of the metrics. */
+  countTrial: CountTrial;
   /** IP addresses of a host. */
   addressesOf: (host: string) => Promise<string[]>;
 }
@@ -68,7 +71,8 @@ export class SbOperator extends WatchingOperator {
   }
 
   protected override async init(): Promise<void> {
-    const { config, artifacts, registry, builder, repository, logLinks, brokerCa, kube } = this.#parts;
+    const { config, artifacts, registry, builder, repository, logLinks, brokerCa, countTrial, kube } =
+      this.#parts;
     const { clock } = kube;
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(clock);
@@ -115,7 +119,7 @@ export class SbOperator extends WatchingOperator {
     );
     this.control(abandonedBuildsControl({ ...sources, builder }));
     const known = new Known();
-    this.control(runsControl({ ...sources, known, clock }));
+    this.control(runsControl({ ...sources, known, clock, count: countTrial }));
     const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
     this.control({ name: 'expiry', store: trials, reconcile: expiry });
     const orphans = orphansController(sources);

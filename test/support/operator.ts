@@ -31,6 +31,7 @@ export class TestOperator extends SbOperator {
       ...parts,
       config: { ...config, ...present({ maxConcurrentBuilds }) },
       brokerCa: () => 'CA',
+      countTrial: () => undefined,
       addressesOf: async () => ['10.0.0.2'],
     });
     this.#now = now;
