@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// fill puts into an empty volume what the image has at the place where it will be mounted, with owners, permissions and times, as Docker does.
+// fill puts into an empty volume, or a folder of one, what the image has at the place where it will be mounted, with owners, permissions and times, as Docker does.
 // A volume that holds something is left alone; so is one for a place that the image does not have.
 func fill(from, to string) error {
 	if info, err := os.Stat(from); err != nil || !info.IsDir() {
@@ -18,6 +18,9 @@ func fill(from, to string) error {
 	// A link to a folder is followed, as it is where something is mounted there.
 	from, err := filepath.EvalSymlinks(from)
 	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(to, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if there, err := os.ReadDir(to); err != nil || len(there) > 0 {

@@ -65,6 +65,9 @@ func TestLeavesOtherVolumesAlone(t *testing.T) {
 	if err := fill(filepath.Join(from, "file"), to); err != nil {
 		t.Fatal(err)
 	}
+	if there, _ := os.ReadDir(to); len(there) > 0 {
+		t.Errorf("it holds %v", there)
+	}
 	made(t, filepath.Join(to, "own"), 0o644, 0)
 	if err := fill(from, to); err != nil {
 		t.Fatal(err)
@@ -72,5 +75,16 @@ func TestLeavesOtherVolumesAlone(t *testing.T) {
 	there, _ := os.ReadDir(to)
 	if len(there) != 1 || there[0].Name() != "own" {
 		t.Errorf("it holds %v", there)
+	}
+}
+
+func TestFillsAFolderOfAVolume(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "bin"), filepath.Join(t.TempDir(), "bin")
+	made(t, filepath.Join(from, "program"), 0o755, 0)
+	if err := fill(from, to); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(to, "program")); string(text) != "program" {
+		t.Errorf("the file holds %q", text)
 	}
 }

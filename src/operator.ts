@@ -1,5 +1,6 @@
 /** Composition root: starts controllers and broker. Every replica serves the broker; the leader reconciles. */
 import { lookup as lookUpAddresses } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -31,6 +32,24 @@ const addressesOf = async (host: string): Promise<string[]> =>
 const ownAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address));
 
+/** A build's context holds them; a bundle of all authorities that there are has a quarter of that. */
+const AUTHORITIES_MAX_BYTES = 1024 * 1024;
+
+/** What is in the file of certificates; undefined where there is none. Throws where it holds anything else. */
+async function authoritiesIn(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    const text = await readFile(file, 'utf8');
+    if (text.length <= AUTHORITIES_MAX_BYTES && text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  throw new Error(
+    `SB_AGENT_CA_FILE: ${file} holds no certificates in PEM, or more than ${AUTHORITIES_MAX_BYTES} bytes`,
+  );
+}
+
 /** Starts everything; at a signal it ends in order: work and broker, health, connections. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -44,10 +63,12 @@ async function main(): Promise<void> {
   const certificate = await brokerCertificate({ kube: kube.client, ...installed, names, now, log });
   const brokerCa = (): string => certificate.ca();
   const adapters = await openAdapters(config, { kube, brokerCa, metrics: providerMetrics(registry) });
+  const authorities = await authoritiesIn(config.agents.authoritiesFile);
   const operator = new SbOperator({
     config,
     kube,
     brokerCa,
+    authorities,
     addressesOf,
     countTrial: trialMetrics(registry),
     ...adapters,

@@ -10,6 +10,8 @@ import type { CountTrial } from './controllers/runs/metrics.ts';
 import { Known } from './controllers/runs/known.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { trialController } from './controllers/trial/controller.ts';
+import type { PodSettings } from './controllers/trial/manifests.ts';
+import { Programs } from './controllers/trial/program.ts';
 import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
 import { OPERATOR, OPERATOR_LABELS } from './installation/names.ts';
@@ -24,6 +26,8 @@ export interface Parts extends Adapters {
   brokerCa: () => string;
   /** Of the metrics. */
   countTrial: CountTrial;
+  /** Certificates in PEM that builds of agents' programs trust besides. */
+  authorities: string | undefined;
   /** IP addresses of a host. */
   addressesOf: (host: string) => Promise<string[]>;
 }
@@ -76,9 +80,8 @@ export class SbOperator extends WatchingOperator {
     const { clock } = kube;
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(clock);
-    const { courierImage, imagePullSecrets, userNamespaces, gpus, broker, imagePlatform: platform } = config;
-    const pods = { courierImage, imagePullSecrets, userNamespaces, gpus, brokerUrl: broker.url };
-    const settings = () => ({ ...pods, brokerCa: brokerCa() });
+    const platform = config.imagePlatform;
+    const settings = () => this.#podSettings(brokerCa());
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const network = { policiesOf: this.#keepPolicies(), brokerAddress: () => this.#brokerAddress() };
     this.control({
@@ -90,9 +93,10 @@ export class SbOperator extends WatchingOperator {
         ...sources,
         ...network,
         tasks,
-        gpus,
+        gpus: config.gpus,
         verifierMode: config.verifierMode,
         modelPrices: config.modelPrices,
+        programs: new Programs({ ...config.agents, authorities: this.#parts.authorities }),
         lookups,
         logLinks,
         platform,
@@ -111,7 +115,7 @@ export class SbOperator extends WatchingOperator {
         rules: {
           repository,
           repositories: config.imageRepositories,
-          ownImage: courierImage,
+          ownImage: config.courierImage,
           platform,
           sharing: config.imageSharing,
         },
@@ -124,6 +128,12 @@ export class SbOperator extends WatchingOperator {
     this.control({ name: 'expiry', store: trials, reconcile: expiry });
     const orphans = orphansController(sources);
     this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
+  }
+
+  #podSettings(brokerCa: string): PodSettings {
+    const { courierImage, imagePullSecrets, userNamespaces, gpus, agents, broker } = this.#parts.config;
+    const own = { courierImage, imagePullSecrets, userNamespaces, gpus, agentVolumes: agents.volumes };
+    return { ...own, brokerUrl: broker.url, brokerCa };
   }
 
   async #brokerAddress(): Promise<string | undefined> {

@@ -68,6 +68,9 @@ export interface AgentScript {
 /** Where an agent's program is found in the task container, from its image or from its `install`: `bin` has its programs. */
 export const PROGRAM_FOLDER = '/opt/sb-agent';
 
+/** What can lie in it. An image has them at `/`. */
+export const PROGRAM_PARTS = ['bin', 'lib', 'node', 'npm', 'python', 'venv'] as const;
+
 /** How its program comes to it. */
 export interface Program {
   /**

@@ -12,6 +12,7 @@ import type {
   AssignedVariable,
   Assignment,
 } from '../wire/assignment.ts';
+import { agentFacts } from '../crds/agents.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import type { EnvVar } from '../crds/environment.ts';
 import type { ModelPrice } from '../crds/model-prices.ts';
@@ -22,6 +23,16 @@ import type { VerifierImages } from '../pods/verifier-images.ts';
 import type { Source } from '../results/source.ts';
 import { podNetworkOf } from '../tasks/index.ts';
 import type { Compiled, CompiledService, CompiledStep } from '../tasks/index.ts';
+
+/** Which version of its program the agent has, and whether it has to be installed first. */
+function programOf(
+  { name, version }: CompiledStep['agent'],
+  hasProgram: boolean,
+): Pick<AssignedAgent, 'version' | 'installs'> {
+  const program = agentFacts(name)?.program;
+  if (!program) return {};
+  return { version: version ?? program.version, ...(!hasProgram && { installs: true }) };
+}
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */
 const variables = (env: EnvVar[]): AssignedVariable[] =>
@@ -47,7 +58,7 @@ export interface AssignmentFacts {
 const OPERATOR_FIRST_SECONDS = 300;
 
 export function assignmentOf(
-  { trial, attempt, image, verifiers }: TrialSubject,
+  { trial, attempt, image, verifiers, hasProgram }: TrialSubject,
   { compiled, source, rules, probePort, modelPrices, regrade }: AssignmentFacts,
 ): Assignment {
   const { namespace = '', name, uid = '' } = trial.metadata;
@@ -59,7 +70,7 @@ export function assignmentOf(
     startSeconds,
   });
   const assigned = (step: CompiledStep): AssignedStep =>
-    stepOf(step, { user, workdir, rules, modelPrices, placeOf });
+    stepOf(step, { user, workdir, rules, modelPrices, hasProgram: hasProgram === true, placeOf });
   const [first, ...others] = compiled.steps;
   return {
     trial: { namespace, name, uid, attempt },
@@ -136,6 +147,7 @@ function assignedNetwork(
 }
 
 type StepFacts = Pick<AssignmentFacts, 'rules' | 'modelPrices'> & {
+  hasProgram: boolean;
   user: string;
   workdir: string;
   placeOf: (role: VerifierRole) => AssignedPlace;
@@ -213,10 +225,10 @@ function stepOf(
 
 function agentOf(
   agent: CompiledStep['agent'],
-  { user, workdir, rules, modelPrices }: StepFacts,
+  { user, workdir, rules, modelPrices, hasProgram }: StepFacts,
   webTools: boolean,
 ): AssignedAgent {
-  const { name, version, model, timeoutSeconds, setupTimeoutSeconds, install, run } = agent;
+  const { name, model, timeoutSeconds, setupTimeoutSeconds, install, run } = agent;
   const { endpoint, skillsDir, mcpServers } = agent;
   return {
     name,
@@ -226,8 +238,9 @@ function agentOf(
     user: agent.user ?? user,
     // Either may have them stopped.
     backgroundProcesses: [agent, rules].some((of) => of.backgroundProcesses === 'Stop') ? 'Stop' : 'Keep',
-    ...present({ version, model, timeoutSeconds, install, run, mcpServers }),
+    ...present({ model, timeoutSeconds, install, run, mcpServers }),
     ...(endpoint && { endpoint: { ...endpoint, prices: [...modelPrices] } }),
+    ...programOf(agent, hasProgram),
     ...(skillsDir !== undefined && { skillsDir: posix.resolve(workdir, skillsDir) }),
   };
 }

@@ -5,6 +5,7 @@ import type { EgressRule } from '../wire/egress.ts';
 import type { ModelPrice } from '../crds/model-prices.ts';
 import type { Gpus } from '../crds/gpus.ts';
 import { VERIFIER_MODES, type VerifierMode } from '../crds/verifier.ts';
+import { agentSettings, type AgentSettings } from './agents.ts';
 import { modelPricesOf } from './model-prices.ts';
 import { gpuSettings } from './gpus.ts';
 import type { Pattern, Reader } from './reader.ts';
@@ -46,6 +47,7 @@ export interface CommonConfig {
   userNamespaces: boolean;
   /** `SB_GPU_RESOURCE` and `SB_GPU_TYPES`: what a container asks for, and on which nodes each type of GPU is. */
   gpus: Gpus;
+  agents: AgentSettings;
   broker: {
     /** `SB_BROKER_URL`: what couriers reach. */
     url: string;
@@ -120,6 +122,7 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
     verifierMode: read.choice('SB_VERIFIER_MODE', VERIFIER_MODES),
     userNamespaces: read.choice('SB_USER_NAMESPACES', ['false', 'true'] as const) === 'true',
     gpus: gpuSettings(read),
+    agents: agentSettings(read),
     broker: {
       url: read.url('SB_BROKER_URL', /^https:$/),
       port: read.integer('SB_BROKER_PORT', BROKER.port, PORTS),

@@ -11,6 +11,7 @@ import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
 import { bySlot } from './task-build/queue.ts';
 import { byTaskBuild, keptOf } from './trial/ended.ts';
+import { byAsker } from './trial/program.ts';
 
 const OF_TRIALS = {
   labelSelector: LABEL.trial,
@@ -38,7 +39,10 @@ export abstract class WatchingOperator extends Operator {
     indexers: { taskBuild: byTaskBuild, run: byRun, namespace: byNamespace },
     transform: keptOf,
   });
-  readonly taskBuilds = this.watch(TaskBuild, { indexers: { slot: bySlot }, transform: withOwnMarks });
+  readonly taskBuilds = this.watch(TaskBuild, {
+    indexers: { slot: bySlot, askedBy: byAsker },
+    transform: withOwnMarks,
+  });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);
   readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });

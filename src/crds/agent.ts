@@ -33,8 +33,8 @@ export const Agent = Type.Object(
       }),
     ),
     version: Type.Optional(
-      text(128, 'Version of the agent’s program; default: the one that this operator knows.', {
-        pattern: '^[0-9A-Za-z][0-9A-Za-z.+_-]*$',
+      text(128, 'Version of the agent’s program, no tag; default: the one that this operator knows.', {
+        pattern: '^[0-9][0-9A-Za-z.+_-]*$',
       }),
     ),
     model: Type.Optional(

@@ -17,9 +17,15 @@ export const LABEL = {
   attempt: `${PREFIX}attempt`,
   /** The run ("job id") that a Trial belongs to. */
   run: `${PREFIX}run`,
+  /** The agent whose program a TaskBuild makes, and the namespace whose Trial asked for a version that is not the operator's choice. */
+  agent: `${PREFIX}agent`,
+  askedBy: `${PREFIX}asked-by`,
   /** On the Pod of a Trial: which of the namespace's network policies is its own. */
   network: `${PREFIX}network`,
 } as const;
+
+/** Where the programs of agents are built, for Trials of all namespaces: no tenant has a right in it. */
+export const AGENTS_NAMESPACE = 'sb-agents';
 
 /** Values of the label `network`: what a Pod may reach directly. `public`: the internet · `restricted`: the broker alone. */
 export const NETWORKS = ['public', 'restricted'] as const;

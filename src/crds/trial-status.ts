@@ -39,7 +39,8 @@ export type VerifierRole = 'verifier' | `verifier-${number}`;
 export type ServiceRole = `service-${string}`;
 
 /** What a Trial runs images for. */
-export type ImageRole = 'agent' | VerifierRole | ServiceRole;
+/** `program`: the image of the agent's own program, whose files are put into its container. */
+export type ImageRole = 'agent' | 'program' | VerifierRole | ServiceRole;
 
 /** `step`: index of the step from 0; undefined for a task without `[[steps]]`. */
 export const verifierRole = (step: number | undefined): VerifierRole =>
@@ -48,12 +49,12 @@ export const verifierRole = (step: number | undefined): VerifierRole =>
 export const serviceRole = (service: string): ServiceRole => `service-${service}`;
 
 /** One of each for the agent, for every separate verifier, and for every service. */
-export type ByRole<T> = { agent: T } & { [role in VerifierRole | ServiceRole]?: T };
+export type ByRole<T> = { agent: T; program?: T } & { [role in VerifierRole | ServiceRole]?: T };
 
 export const isVerifierRole = (role: string): role is VerifierRole => role.startsWith('verifier');
 export const isServiceRole = (role: string): role is ServiceRole => role.startsWith('service-');
 const isRole = (key: string): key is ImageRole =>
-  key === 'agent' || isVerifierRole(key) || isServiceRole(key);
+  key === 'agent' || key === 'program' || isVerifierRole(key) || isServiceRole(key);
 
 /** The agent's first, then the verifiers' in the order of their steps, then the services' in the order in which they start. */
 export const rolesOf = <T>(byRole: ByRole<T>): [ImageRole, T][] =>
@@ -69,13 +70,18 @@ export const TrialImage = Type.Object({
   role: Type.Unsafe<ImageRole>(
     text(
       63,
-      'What it is run for. agent: the container that the agent works in; verifier: a separate verifier; verifier-2: that of the second step; service-db: the service db of docker-compose.yaml.',
-      { pattern: '^(agent|verifier(-[1-9][0-9]{0,3})?|service-[a-z0-9]([-a-z0-9]*[a-z0-9])?)$' },
+      'What it is run for. agent: the container that the agent works in; verifier: a separate verifier; verifier-2: that of the second step; program: the agent’s own program; service-db: the service db of docker-compose.yaml.',
+      { pattern: '^(agent|program|verifier(-[1-9][0-9]{0,3})?|service-[a-z0-9]([-a-z0-9]*[a-z0-9])?)$' },
     ),
   ),
   image: Type.Optional(text(1024, 'The image, by digest, once it exists.')),
   digest: Type.Optional(text(128, 'Its digest.')),
-  taskBuild: Type.Optional(text(253, 'TaskBuild that makes it, or made it.')),
+  taskBuild: Type.Optional(
+    text(
+      253,
+      'TaskBuild that makes it, or made it; with its namespace before a slash, if that is another one.',
+    ),
+  ),
 });
 export type TrialImage = Type.Static<typeof TrialImage>;
 

@@ -1,6 +1,7 @@
 /** The operator's Deployment. */
 import type { Deployment, Pod } from '../kube/kinds.ts';
 import {
+  AUTHORITIES,
   BROKER,
   CONTAINER,
   COURIER_IMAGE,
@@ -19,6 +20,7 @@ type Container = PodSpec['containers'][number];
 const USER = 10_001;
 /** Outlives the process, so that what killed it is not first in line again. */
 const WORK_FOLDER = '/var/run/sb-operator';
+const AUTHORITIES_FOLDER = '/etc/sb-operator/ca';
 
 export const deployment = (values: Values): Deployment => ({
   apiVersion: 'apps/v1',
@@ -57,7 +59,10 @@ const podSpec = (values: Values): PodSpec => ({
     seccompProfile: { type: 'RuntimeDefault' },
   },
   containers: [container(values)],
-  volumes: [{ name: 'work', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } }],
+  volumes: [
+    { name: 'work', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
+    { name: 'ca', configMap: { name: AUTHORITIES, optional: true } },
+  ],
 });
 
 const container = ({ image, resources }: Values): Container => ({
@@ -86,7 +91,10 @@ const container = ({ image, resources }: Values): Container => ({
     readOnlyRootFilesystem: true,
     capabilities: { drop: ['ALL'] },
   },
-  volumeMounts: [{ name: 'work', mountPath: WORK_FOLDER }],
+  volumeMounts: [
+    { name: 'work', mountPath: WORK_FOLDER },
+    { name: 'ca', mountPath: AUTHORITIES_FOLDER, readOnly: true },
+  ],
 });
 
 const environment = (image: string): NonNullable<Container['env']> => [
@@ -94,6 +102,7 @@ const environment = (image: string): NonNullable<Container['env']> => [
   { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
   { name: COURIER_IMAGE, value: image },
   { name: 'SB_WORK_FOLDER', value: WORK_FOLDER },
+  { name: 'SB_AGENT_CA_FILE', value: `${AUTHORITIES_FOLDER}/ca.crt` },
   // Half of these threads look up names. Trials name registries whose name servers may never answer, and each such name keeps one busy.
   { name: 'UV_THREADPOOL_SIZE', value: '128' },
 ];

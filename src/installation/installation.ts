@@ -1,6 +1,7 @@
 /** An installation as objects: whatever writes, renders or applies one begins here. */
 import type { CustomResourceDefinition } from '../crds/definition.ts';
 import { definitions } from '../crds/kinds.ts';
+import { AGENTS_NAMESPACE } from '../crds/names.ts';
 import type { ConfigMap } from '../kube/kinds.ts';
 import type { KubeObject, Permission } from '../kube/types.ts';
 import { policies } from './admission/policies.ts';
@@ -13,6 +14,7 @@ import {
   serviceAccount,
   settings,
   systemNamespace,
+  trialNamespace,
 } from './operator.ts';
 import { clientAccess, roles } from './roles.ts';
 import type { Values } from './values.ts';
@@ -38,6 +40,7 @@ export const installation = (permissions: readonly Permission[], values: Values)
   policies: policies(values.namespace),
   operator: {
     namespace: systemNamespace(values),
+    'agents-namespace': trialNamespace(AGENTS_NAMESPACE),
     'priority-class': priorityClass(),
     'service-account': serviceAccount(values),
     deployment: deployment(values),

@@ -41,6 +41,8 @@ export const METRICS_PORT = 8080;
 export const SETTINGS = 'sb-operator-settings';
 /** Secret with credentials for the store, where no cloud gives the Pod an identity. */
 export const STORE_SECRET = 'sb-s3';
+/** ConfigMap with certificates, under the key `ca.crt`, that builds of agents' programs trust beside those of everybody; there may be none. */
+export const AUTHORITIES = 'sb-build-ca';
 /** ConfigMap with what clients must know, and the Role of those who may read it. */
 export const CLIENT_CONFIG = 'sb-client';
 

@@ -1,6 +1,6 @@
 /** The Harbor task format: folders, `task.toml`, versions, archives, and the Trial that runs a task. */
 export { ArchiveError } from './archive/directory.ts';
-export { packContext, packTask } from './archive/pack.ts';
+export { packContext, packTask, packTexts } from './archive/pack.ts';
 export { unpack } from './archive/unpack.ts';
 export type { UnpackLimits, UnpackOptions } from './archive/unpack.ts';
 export { artifactPlace } from './artifact-place.ts';

@@ -87,6 +87,8 @@ export interface AssignedAgent {
   /** What the agent leaves running: kept for the tests, or ended before they appear. */
   backgroundProcesses: BackgroundProcesses;
   install?: string;
+  /** Its program is not in its container: it is installed first, by a script that the courier knows. */
+  installs?: true;
   run?: string;
   /** Absolute path in the task container. */
   skillsDir?: string;

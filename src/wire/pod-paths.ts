@@ -37,7 +37,10 @@ export const VOLUMES = '/sb-volumes';
 
 /** The container that puts what the image of a service has into its volumes, before anything else begins. */
 export const fillName = (service: string): string => `${CONTAINERS.fill}-${service}`;
-export const isFilling = (container: string): boolean => container.startsWith(`${CONTAINERS.fill}-`);
+/** The volume with the files of the agent's program, and the container that puts them there. */
+export const PROGRAM = 'program';
+export const isFilling = (container: string): boolean =>
+  container === PROGRAM || container.startsWith(`${CONTAINERS.fill}-`);
 
 /** Folder of the courier's with one for each container beside the agent's: of separate verifiers and of services. */
 export const BESIDE = '/sb-beside';

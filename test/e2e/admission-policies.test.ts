@@ -28,6 +28,7 @@ const settings = {
   brokerCa: 'PEM',
   userNamespaces: false,
   gpus: { resource: 'nvidia.com/gpu', types: {} },
+  agentVolumes: 'Copy' as const,
 };
 const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig(), taskBuild: 'b' };
 /** Nothing of these tests is to run. */

@@ -32,6 +32,7 @@ export class TestOperator extends SbOperator {
       config: { ...config, ...present({ maxConcurrentBuilds }) },
       brokerCa: () => 'CA',
       countTrial: () => undefined,
+      authorities: undefined,
       addressesOf: async () => ['10.0.0.2'],
     });
     this.#now = now;

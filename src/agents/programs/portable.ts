@@ -65,7 +65,8 @@ export const portable = ({
     `RUN apt-get update && apt-get install -y --no-install-recommends ${['ca-certificates', 'patchelf', ...packages].join(' ')} && rm -rf /var/lib/apt/lists/*`,
     ...copies,
     `ENV SB=${PROGRAM_FOLDER} HOME=/tmp/home`,
-    "RUN --mount=type=bind,target=/context <<'SB_SCRIPT'",
+    // A file of its own: a failure names the instruction, and this one is short.
+    "COPY <<'SB_SCRIPT' /program.sh",
     'set -eu',
     'mkdir -p "$SB/bin" "$HOME"',
     TRUST,
@@ -74,6 +75,7 @@ export const portable = ({
     'chmod -R u=rwX,go=rX "$SB"',
     check,
     'SB_SCRIPT',
+    'RUN --mount=type=bind,target=/context sh /program.sh',
     'FROM scratch',
     `COPY --from=program ${PROGRAM_FOLDER} /`,
     '',

@@ -15,7 +15,7 @@ const python = pypiProgram({ package: 'agent', bin: 'agent', check: '--help' });
 
 /** The shell that a Dockerfile runs to make the program. */
 const scriptOf = (dockerfile: string): string => {
-  const [, text] = /<<'SB_SCRIPT'\n([^]*?)\nSB_SCRIPT\n/.exec(dockerfile) ?? [];
+  const [, text] = /<<'SB_SCRIPT' \/program\.sh\n([^]*?)\nSB_SCRIPT\n/.exec(dockerfile) ?? [];
   return text ?? '';
 };
 

@@ -1,5 +1,5 @@
 /** What a Pod may act for: the Trial whose current attempt it runs, or the TaskBuild that it builds. */
-import { CONTAINERS } from '../../wire/pod-paths.ts';
+import { CONTAINERS, PROGRAM } from '../../wire/pod-paths.ts';
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
@@ -30,6 +30,8 @@ export interface TrialSubject {
   regraded?: Regraded;
   /** `ANNOTATION.taskContent` of the Job: what the task's ConfigMap was when it was made. */
   taskContent?: string;
+  /** Whether its agent's program is in the agent's container: an image of it was there when the Job was made. */
+  hasProgram?: true;
 }
 
 /** Both reject with `ApiError` where only the API server could tell and does not answer. */
@@ -77,7 +79,18 @@ async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSu
   const images = imagesOf(annotations);
   if (isRefused(images)) return images;
   const taskContent = job.metadata.annotations?.[ANNOTATION.taskContent];
-  return { trial, attempt, ...images, ...present({ taskContent, regraded: regradedOf(annotations) }) };
+  return {
+    trial,
+    attempt,
+    ...images,
+    ...programIn(job),
+    ...present({ taskContent, regraded: regradedOf(annotations) }),
+  };
+}
+
+function programIn({ spec }: Job): Pick<TrialSubject, 'hasProgram'> {
+  const { volumes = [] } = spec?.template.spec ?? {};
+  return volumes.some(({ name }) => name === PROGRAM) ? { hasProgram: true } : {};
 }
 
 async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {

@@ -7,7 +7,7 @@ import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds
 import { present } from '../../crds/present.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
+import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../kube/errors.ts';
 import type { ApiError } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
@@ -99,17 +99,22 @@ async function createJob(
 }
 
 async function createBuild(
-  { kube }: TrialDeps,
-  { compiled, role, taskBuild, stale }: Action & { kind: 'createBuild' },
+  deps: TrialDeps,
+  { compiled, role, taskBuild: name, stale }: Action & { kind: 'createBuild' },
 ): Promise<Done> {
-  const build = taskBuildFor(compiled, role, taskBuild);
-  const key = { namespace: build.metadata.namespace ?? '', name: taskBuild };
+  const { kube, programs } = deps;
+  const build =
+    role === 'program' ? await programs.prepare(deps, compiled, name) : taskBuildFor(compiled, role, name);
+  const { namespace = '' } = build.metadata;
+  const key = { namespace, name };
+  const taskBuild = namespace === compiled.metadata.namespace ? name : `${namespace}/${name}`;
   const staleUid = stale?.metadata.uid;
   if (staleUid !== undefined) await kube.delete(TaskBuildKind, key, { uid: staleUid });
   try {
     await kube.create(TaskBuildKind, build);
   } catch (error) {
-    if (isRefused(error)) return afterBuildRefused({ role, taskBuild }, error.message);
+    // The namespace of agents' programs comes with the installation, and may be missing in an older one.
+    if (isRefused(error) || isNotFound(error)) return afterBuildRefused({ role, taskBuild }, error.message);
     // Otherwise another Trial of the same content was faster.
     if (!isAlreadyExists(error)) throw error;
   }

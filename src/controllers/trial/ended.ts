@@ -20,10 +20,10 @@ export function withoutScripts(trial: Trial): Trial {
   return { ...trial, spec: { ...spec, agent, verifier, environment } };
 }
 
-/** Index of Trials by the TaskBuilds that make their images. */
+/** Index of Trials by the TaskBuilds that make their images; those of another namespace are called so. */
 export function byTaskBuild({ metadata, status = {} }: Trial): string[] {
   const names = [status.taskBuild, ...(status.images ?? []).map(({ taskBuild }) => taskBuild)];
   return [...new Set(names)]
     .filter((name) => name !== undefined)
-    .map((name) => keyString({ namespace: metadata.namespace ?? '', name }));
+    .map((name) => (name.includes('/') ? name : keyString({ namespace: metadata.namespace ?? '', name })));
 }

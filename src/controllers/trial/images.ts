@@ -32,9 +32,9 @@ const fieldOf = (role: ImageRole): string => {
   return role === 'agent' ? 'spec.environment' : 'spec.verifier';
 };
 
-/** What a message about an image begins with; nothing for the agent's, which most Trials have alone. */
+/** What a message about an image begins with; nothing for the agent's, which most Trials have alone, and for its program's, which says so itself. */
 export function ofRole(role: ImageRole, message: string): string {
-  if (role === 'agent') return message;
+  if (role === 'agent' || role === 'program') return message;
   if (isServiceRole(role)) return `image of the ${role.replace('-', ' ')}: ${message}`;
   const [, step] = role.split('-');
   return `image of the verifier${step === undefined ? '' : ` of step ${step}`}: ${message}`;

@@ -1,4 +1,5 @@
 /** Pure: the Kubernetes objects of a Trial. */
+import { agentFacts } from '../../crds/agents.ts';
 import { secretVariable } from '../../wire/assignment.ts';
 import { POD_PATHS, pathsBeside } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
@@ -27,7 +28,7 @@ import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { Source } from '../../results/source.ts';
 import { podNetworkOf, type CompiledEnvironment } from '../../tasks/index.ts';
 import type { CompiledTrial } from './observed.ts';
-import { CONTROL, COURIER_DISK, type Volume } from './volumes.ts';
+import { CONTROL, COURIER_DISK, type AgentVolumes, type Volume } from './volumes.ts';
 import { mountsOfCourier, servicesOf, verifiersOf, workContainers } from './work-containers.ts';
 
 /** What every Pod needs to know of this installation. */
@@ -39,6 +40,8 @@ export interface PodSettings extends Broker {
   /** Whether the cluster's nodes can give a Pod a user namespace of its own. */
   userNamespaces: boolean;
   gpus: Gpus;
+  /** How the files of an agent's program come into its container: an image is mounted, or its files are copied. */
+  agentVolumes: AgentVolumes;
 }
 
 /**
@@ -65,7 +68,8 @@ interface Making {
 }
 
 /** The Job of one attempt. */
-export function jobFor(trial: CompiledTrial, attempt: number, making: Making): Job {
+export function jobFor(given: CompiledTrial, attempt: number, making: Making): Job {
+  const trial = making.images.program ? given : asInstalled(given);
   const { spec, metadata } = trial;
   const { settings, taskContent, users, source } = making;
   const draw = drawn(trial, attempt);
@@ -106,6 +110,13 @@ export function jobFor(trial: CompiledTrial, attempt: number, making: Making): J
   });
 }
 
+/** A program of which there is no image is installed by root, as by a script of the Trial's. */
+const asInstalled = (trial: CompiledTrial): CompiledTrial => {
+  const { agent, regrade } = trial.spec;
+  const installs = !regrade && agentFacts(agent.name)?.program !== undefined;
+  return installs ? { ...trial, spec: { ...trial.spec, agent: { ...agent, install: '' } } } : trial;
+};
+
 /** The cluster's name servers are closed to it like everything else: names are the broker's to look up. */
 const NO_NAMES: Partial<PodSpec> = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } };
 
@@ -118,7 +129,7 @@ function namesOf({ services }: CompiledTrial['spec']): Partial<PodSpec> {
 const verifierImages = (images: ByRole<ReadyImage>): VerifierImages =>
   Object.fromEntries(
     rolesOf(images).flatMap(([role, { config, taskBuild }]) =>
-      role === 'agent' ? [] : [[role, { config, ...present({ taskBuild }) }]],
+      role === 'agent' || role === 'program' ? [] : [[role, { config, ...present({ taskBuild }) }]],
     ),
   );
 
@@ -143,7 +154,7 @@ const MAPPED_MAX = 65_535;
 
 function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, given: AttemptSettings): PodSpec {
   const { task } = trial.spec;
-  const working = workContainers(trial, { images, gpus: given.gpus });
+  const working = workContainers(trial, { images, gpus: given.gpus, agentVolumes: given.agentVolumes });
   const ids = working.containers.flatMap(({ user = 0, group = 0 }) => [user, group]);
   const areMapped = Math.max(given.courierUid, ...ids) <= MAPPED_MAX;
   const settings = { ...given, userNamespaces: given.userNamespaces && areMapped };

@@ -31,6 +31,7 @@ import { systemClock } from '../../async/clock.ts';
 import { Lookups } from '../../images/lookups.ts';
 import { TaskReader } from '../../task-source/read.ts';
 import { observe } from './observe.ts';
+import { Programs } from './program.ts';
 import type { AttemptReport, AttemptSeen, CompiledTask, FaultyTask, RunnableTask } from './observed.ts';
 
 /** A filled cache; `by` files objects under the UID of their controller. */
@@ -115,6 +116,7 @@ function look(world: World = {}) {
     tasks: new TaskReader({ kube, artifacts, rulesOf: async () => rules }),
     rulesOf: async () => rules,
     platform: 'linux/amd64',
+    programs: new Programs({ how: 'Image', authorities: undefined, versionsPerNamespace: 2 }),
     policiesOf: () => ({ kind: 'inPlace' as const }),
     log: {
       warn: (fields: object, message: string) =>

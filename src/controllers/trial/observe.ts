@@ -30,6 +30,7 @@ import type {
 import { currentAttempt, hasVanished } from './attempts.ts';
 import { startsNoPod } from '../../pods/reading/job.ts';
 import { imagesOf, imagesWanted } from './images.ts';
+import type { Programs } from './program.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
 import { POD_EXPECTED_MS } from './pod.ts';
@@ -46,6 +47,7 @@ export interface TrialSources extends TaskSources, Omit<ImageSources, 'filesOf'>
   artifacts: ArtifactStore;
   policiesOf: (namespace: string) => PoliciesSeen;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
+  programs: Programs;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -129,7 +131,8 @@ async function seeImages(sources: TrialSources, trial: CompiledTrial): Promise<B
   const asked = rolesOf(imagesWanted(trial)).map(
     async ([role, wanted]) => [role, await seeImage({ ...sources, filesOf }, wanted)] as const,
   );
-  return Object.fromEntries(await Promise.all(asked)) as ByRole<ImageSeen>;
+  const [program, ...images] = await Promise.all([sources.programs.see(sources, trial), ...asked]);
+  return { ...(Object.fromEntries(images) as ByRole<ImageSeen>), ...present({ program }) };
 }
 
 /** Its result tells where the image comes from. */

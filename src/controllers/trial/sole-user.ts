@@ -58,7 +58,7 @@ export function serviceUser(
 }
 
 function userIn(spec: CompiledSpec, role: ImageRole, image: Image): SoleUser | undefined {
-  if (role === 'agent') return agentUser(spec, image);
+  if (role === 'agent' || role === 'program') return agentUser(spec, image);
   return isVerifierRole(role) ? verifierUser(spec, role, image) : serviceUser(spec, role, image);
 }
 

@@ -2,9 +2,10 @@
 import { mapRoles, type ByRole, type ServiceRole, type VerifierRole } from '../../crds/trial-status.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import { literal } from '../../pods/building/env.ts';
-import { ROLES, type ContainerLayout, type VolumeSource } from '../../pods/building/layout.ts';
+import { more, ROLES, type ContainerLayout, type VolumeSource } from '../../pods/building/layout.ts';
+import { PROGRAM_FOLDER, PROGRAM_PARTS } from '../../agents/agent.ts';
 import type { CompiledEnvironment, CompiledSpec, EnvironmentMount } from '../../tasks/index.ts';
-import { fillName, POD_PATHS, SBD, VOLUMES } from '../../wire/pod-paths.ts';
+import { fillName, POD_PATHS, PROGRAM, SBD, VOLUMES } from '../../wire/pod-paths.ts';
 import { agentUser, serviceUser } from './sole-user.ts';
 
 /** Of the agent's container; those of a verifier's end in its name. */
@@ -14,6 +15,7 @@ export type Volume =
   | 'scratch'
   | 'token'
   | 'task'
+  | 'program'
   | `${Own}-${VerifierRole | ServiceRole}`
   | `volume-${number}`
   | `memory-${number}`;
@@ -112,3 +114,64 @@ function fillContainer(spec: CompiledSpec, { name, role, image, own }: Filling):
     ],
   };
 }
+
+/** How the files of an agent's program come into its container. `Image` needs nodes that mount images (Kubernetes 1.35, containerd 2.1). */
+export const AGENT_VOLUMES = ['Copy', 'Image'] as const;
+export type AgentVolumes = (typeof AGENT_VOLUMES)[number];
+
+/** The largest that is known of is under a gigabyte. */
+const PROGRAM_DISK = { requests: 2 ** 30, limits: 2 ** 31 };
+
+export interface ProgramParts {
+  /** What copies it. */
+  containers: ContainerLayout<Volume>[];
+  volumes: Volumes;
+  mounts: Mounts;
+  /** Of the agent's container: what is copied is on the Pod's account, and the agent has no less for it. */
+  roomFor: (environment: CompiledEnvironment) => CompiledEnvironment;
+}
+
+/** The agent's program, read-only in its container and in no other. */
+export function programParts(
+  spec: CompiledSpec,
+  { images, agentVolumes }: { images: ByRole<ReadyImage>; agentVolumes: AgentVolumes },
+): ProgramParts {
+  const { program } = images;
+  if (!program) return { containers: [], volumes: {}, mounts: [], roomFor: (environment) => environment };
+  const mounts: Mounts = [{ volume: 'program', path: PROGRAM_FOLDER, readOnly: true }];
+  if (agentVolumes === 'Image') {
+    const image = { reference: program.reference, pullPolicy: 'IfNotPresent' };
+    return { containers: [], volumes: { program: { image } }, mounts, roomFor: (environment) => environment };
+  }
+  const to = `${VOLUMES}/program`;
+  const container: ContainerLayout<Volume> = {
+    role: 'fill',
+    name: PROGRAM,
+    image: program.reference,
+    command: [SBD, 'fill', ...PROGRAM_PARTS.flatMap((part) => [`/${part}`, `${to}/${part}`])],
+    workingDir: '/',
+    allowPrivilegeEscalation: false,
+    ...agentUser(spec, images.agent.config),
+    mounts: [
+      { volume: 'control', path: POD_PATHS.control, readOnly: true },
+      { volume: 'program', path: to },
+    ],
+  };
+  return {
+    containers: [container],
+    volumes: { program: { emptyDir: { sizeLimit: String(PROGRAM_DISK.limits) } } },
+    mounts,
+    roomFor: withRoom,
+  };
+}
+
+const withRoom = (environment: CompiledEnvironment): CompiledEnvironment => {
+  const { requests, limits } = environment.resources;
+  return {
+    ...environment,
+    resources: {
+      requests: more(requests, 'ephemeral-storage', PROGRAM_DISK.requests),
+      limits: more(limits, 'ephemeral-storage', PROGRAM_DISK.limits),
+    },
+  };
+};

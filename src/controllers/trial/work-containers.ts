@@ -21,8 +21,11 @@ import {
   CONTROL,
   fillContainers,
   logsOf,
+  programParts,
   PLACE,
   sharedMounts,
+  type AgentVolumes,
+  type ProgramParts,
   type Shared,
   type Volume,
   type Volumes,
@@ -49,6 +52,7 @@ export function mountsOfCourier(role: VerifierRole | ServiceRole): ContainerLayo
 interface Making {
   images: ByRole<ReadyImage>;
   gpus: Gpus;
+  agentVolumes: AgentVolumes;
 }
 
 interface Working {
@@ -66,15 +70,19 @@ export function workContainers({ spec }: CompiledTrial, making: Making): Working
   const roles = verifiersOf(spec);
   const shared = sharedMounts(spec);
   const services = servicesOf(spec).map((role) => serviceContainer(spec, { ...making, shared }, role));
-  const agent = spec.regrade ? agentsPlace(spec) : agentContainer(spec, { ...making, shared }, roles);
+  const program = programParts(spec, making);
+  const agent = spec.regrade
+    ? agentsPlace(spec)
+    : agentContainer(spec, { ...making, shared, program }, roles);
   const verifiers = roles.map((role) => verifierContainer(spec, making, role));
   const all = [...services, agent, ...verifiers];
   return {
     containers: [
       ...fillContainers(spec, { ...making, shared }),
+      ...program.containers,
       ...all.flatMap(({ containers }) => containers),
     ],
-    volumes: Object.assign(shared.volumes, ...all.map(({ volumes }) => volumes)) as Volumes,
+    volumes: Object.assign(shared.volumes, program.volumes, ...all.map(({ volumes }) => volumes)) as Volumes,
   };
 }
 
@@ -111,7 +119,7 @@ function serviceContainer(
 
 function agentContainer(
   spec: CompiledSpec,
-  { images, gpus, shared }: Making & { shared: Shared },
+  { images, gpus, shared, program }: Making & { shared: Shared; program: ProgramParts },
   verifiers: VerifierRole[],
 ): Working {
   const image = images.agent;
@@ -124,12 +132,13 @@ function agentContainer(
       {
         role: 'task',
         ...(isFirst && { first: true }),
-        ...containerOf(environment, { image, gpus, one }),
+        ...containerOf(program.roomFor(environment), { image, gpus, one }),
         mounts: [
           { volume: 'control', path: POD_PATHS.control, readOnly: true },
           { volume: 'logs', path: POD_PATHS.logs },
           { volume: 'tests', path: POD_PATHS.tests },
           { volume: 'solution', path: POD_PATHS.solution },
+          ...program.mounts,
           ...shared.mounts.agent,
         ],
       },

@@ -23,9 +23,8 @@ export function agentPartsOf(
   if (!agent || !facts) throw new AttemptFailure('TaskUnsupported', `agent ${name} is not supported yet`);
   const given = givenTo(assigned, ready);
   const shared = { workdir: around.workdir, env: assignedEnv(assigned.env, around.secrets) };
-  const install = agent.install?.(given);
+  const install = assigned.installs ? installOf(agent, given) : agent.install?.(given);
   const run = agent.run?.(given);
-  const files = agent.files?.(given);
   return {
     ...(install && { setup: limited(commandOf(install, { ...shared, user: '0' }), setupTimeoutSeconds) }),
     ...(run && {
@@ -35,9 +34,31 @@ export function agentPartsOf(
         ...limited(commandOf(run, { ...shared, user }), timeoutSeconds),
       },
     }),
-    ...(files && { agentFiles: { 'instruction.md': ready.instruction ?? '', ...files } }),
+    ...filesOf(agent, given, { instruction: ready.instruction, program: assigned.installs && install }),
   };
 }
+
+/** `program`: what installs it, where that has to be done. */
+function filesOf(
+  agent: Agent,
+  given: AgentGiven,
+  { instruction = '', program }: { instruction: string | undefined; program: AgentScript | undefined },
+): Pick<AgentParts, 'agentFiles'> {
+  const own = agent.files?.(given);
+  if (!own && !program) return {};
+  return {
+    agentFiles: { 'instruction.md': instruction, ...own, ...(program && { [INSTALL]: program.text }) },
+  };
+}
+
+/** Of a program of which there is no image. */
+function installOf({ program }: Agent, { folder, version }: AgentGiven): AgentScript | undefined {
+  if (!program || version === undefined) return undefined;
+  return { path: `${folder}/${INSTALL}`, text: program.install(version), stdout: '/logs/agent/install.txt' };
+}
+
+/** Beside the agent's own files. */
+const INSTALL = 'install-program';
 
 const transcriptOf = ({ transcript }: Agent, given: AgentGiven): NonNullable<Step['agent']>['transcript'] =>
   transcript && { path: transcript.path, read: (lines) => transcript.read(lines, given) };

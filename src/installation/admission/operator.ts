@@ -26,6 +26,8 @@ const harmlessVolume = [
   'has(volume.emptyDir)',
   'has(volume.configMap)',
   'has(volume.secret)',
+  // Read-only, and of what a registry gives to anybody who may pull it.
+  'has(volume.image)',
   `${listAt('volume.?projected.?sources')}.map(source, source.?serviceAccountToken.?audience.orValue('')) == ['${BROKER_AUDIENCE}']`,
 ].join(' || ');
 
@@ -107,7 +109,7 @@ const isRendered: Rule[] = [
   },
   {
     rule: unlessDeleted(`${listAt('variables.pod.?volumes')}.all(volume, ${harmlessVolume})`),
-    message: `the volumes of a Job of the operator are emptyDirs, ConfigMaps, Secrets and the token for ${BROKER_AUDIENCE}`,
+    message: `the volumes of a Job of the operator are emptyDirs, ConfigMaps, Secrets, images and the token for ${BROKER_AUDIENCE}`,
   },
 ];
 

@@ -1,5 +1,6 @@
 /** Pure: a Pod, rendered from the list of its containers. Another kind of container is another role here and another entry in such a list. */
 import { amountOf } from '../../crds/refusals.ts';
+import type { Quantity } from '../../crds/schema.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import type { Container, PodSpec } from '../reading/containers.ts';
 
@@ -160,12 +161,22 @@ const asUser = (runs: Traits['runs'], user: number, group?: number): Security =>
 };
 
 /** So many bytes more, of the request and of the limit, where there is one. */
-function withMemory({ requests, limits, ...rest }: Resources, bytes: number): Resources {
-  const more = (amounts: NonNullable<Resources['requests']>): NonNullable<Resources['requests']> =>
-    amounts['memory'] === undefined || bytes === 0
-      ? amounts
-      : { ...amounts, memory: quantityOf(amountOf(amounts['memory']) + bytes) };
-  return { ...rest, ...(requests && { requests: more(requests) }), ...(limits && { limits: more(limits) }) };
+const withMemory = ({ requests, limits, ...rest }: Resources, bytes: number): Resources => ({
+  ...rest,
+  ...(requests && { requests: more(requests, 'memory', bytes) }),
+  ...(limits && { limits: more(limits, 'memory', bytes) }),
+});
+
+/** Amounts with so many bytes more of one resource, where there is an amount of it. */
+export function more<T extends Record<string, Quantity | undefined>>(
+  amounts: T,
+  resource: string,
+  bytes: number,
+): T {
+  const amount = amounts[resource];
+  return amount === undefined || bytes === 0
+    ? amounts
+    : { ...amounts, [resource]: quantityOf(amountOf(amount) + bytes) };
 }
 
 const MEBIBYTE = 2 ** 20;

@@ -23,6 +23,7 @@ export const RESOURCES = {
   registry: '*',
   bucket: bucket(),
   tasks: bucket('/tasks/*'),
+  agentContexts: bucket('/tasks/_agents/*'),
   trials: bucket('/trials/*'),
   builds: bucket('/builds/*'),
   jobs: bucket('/jobs/*'),
@@ -62,6 +63,12 @@ const OPERATOR = [
     on: 'tasks',
     by: 'GetObject, HeadObject',
     why: 'couriers fetch tasks by presigned URLs; build contexts are looked up',
+  },
+  {
+    action: 's3:PutObject',
+    on: 'agentContexts',
+    by: 'PutObject',
+    why: 'the contexts that programs of agents are built of',
   },
   {
     action: 's3:GetObject',

@@ -19,18 +19,35 @@ export const packTask = (task: Task): Promise<Uint8Array> => pack(task.dir, task
 export const packContext = (task: Task, folder = CONTEXT): Promise<Uint8Array> =>
   pack(join(task.dir, folder), { files: contextFiles(task, folder), folders: contextFolders(task, folder) });
 
-async function pack(root: string, { files, folders }: Pick<Task, 'files' | 'folders'>): Promise<Uint8Array> {
+/** Zip of files by path, in that order. */
+export function packTexts(files: Record<string, string>): Uint8Array {
+  const { zip, bytes } = archive();
+  for (const [path, text] of Object.entries(files))
+    add(zip, { path, mode: REGULAR | 0o644 }, new TextEncoder().encode(text));
+  return bytes();
+}
+
+/** An archive to add to, and its bytes once all is in it. */
+function archive(): { zip: Zip; bytes: () => Uint8Array } {
   const chunks: Uint8Array[] = [];
   const zip = new Zip((error, chunk) => {
     if (error) throw error;
     chunks.push(chunk);
   });
+  const bytes = (): Uint8Array => {
+    zip.end();
+    return Buffer.concat(chunks);
+  };
+  return { zip, bytes };
+}
+
+async function pack(root: string, { files, folders }: Pick<Task, 'files' | 'folders'>): Promise<Uint8Array> {
+  const { zip, bytes } = archive();
   // Before what is in them, for Info-ZIP’s unzip gives no mode to a folder that is there already.
   for (const { path, mode = 0o755 } of folders)
     add(zip, { path: `${path}/`, mode: FOLDER | mode }, new Uint8Array());
   for (const file of files) add(zip, { ...file, mode: modeOf(file) }, await readUnchanged(root, file));
-  zip.end();
-  return Buffer.concat(chunks);
+  return bytes();
 }
 
 function add(zip: Zip, { path, mode }: { path: string; mode: number }, contents: Uint8Array): void {

@@ -286,6 +286,7 @@ export const GPUS: Gpus = {
 
 /** What every Pod of a Trial needs to know of an installation. */
 export const POD_SETTINGS: PodSettings = {
+  agentVolumes: 'Copy',
   courierImage: 'registry/sb-operator:1',
   imagePullSecrets: [],
   brokerUrl: 'https://broker:8443',

@@ -38,13 +38,15 @@ function contentHash(): string {
   return digest(...files.sort().flatMap((file) => [file.slice(paths.root.length), readFileSync(file)]));
 }
 
+/** File of the certificates that npm trusts on this machine beside its own; undefined where there are none. */
+export async function machineAuthorities(): Promise<string | undefined> {
+  const configured = (await run('npm', ['config', 'get', 'cafile'], { cwd: paths.root })).trim();
+  return configured === 'null' ? process.env['NODE_EXTRA_CA_CERTS'] : configured;
+}
+
 // What npm needs to reach its registry from here, it needs inside the build as well.
 async function npmSecrets(): Promise<Record<string, string>> {
-  const configured = (await run('npm', ['config', 'get', 'cafile'], { cwd: paths.root })).trim();
-  const files = {
-    npmrc: join(homedir(), '.npmrc'),
-    ca: configured === 'null' ? process.env['NODE_EXTRA_CA_CERTS'] : configured,
-  };
+  const files = { npmrc: join(homedir(), '.npmrc'), ca: await machineAuthorities() };
   return Object.fromEntries(Object.entries(files).filter(([, file]) => file && existsSync(file))) as Record<
     string,
     string

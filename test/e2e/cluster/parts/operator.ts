@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { OPERATOR, OPERATOR_SELECTOR } from '../../../../src/installation/names.ts';
+import { AUTHORITIES, OPERATOR, OPERATOR_SELECTOR } from '../../../../src/installation/names.ts';
+import { machineAuthorities } from '../images/operator-image.ts';
 import { paths } from '../machine/paths.ts';
 import { CommandFailed, kubectl, until } from '../machine/process.ts';
 
@@ -30,6 +31,7 @@ export async function deployOperator(
     '--ignore-not-found',
     ...chosen.flatMap((file) => ['-f', join(paths.root, file)]),
   ]);
+  await trustAsHere();
   // Server-side: the schemas of the CRDs are larger than the annotation of a client-side apply may be.
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
   try {
@@ -38,6 +40,16 @@ export async function deployOperator(
   } catch (cause) {
     throw new CommandFailed(`the operator does not become ready:\n${await whatPodsSay()}`, { cause });
   }
+}
+
+/** What this machine needs to reach a package registry, builds of agents' programs need as well. */
+async function trustAsHere(): Promise<void> {
+  const file = await machineAuthorities();
+  if (file === undefined) return;
+  const namespace = ['create', 'namespace', OPERATOR.namespace, '--dry-run=client', '-o', 'yaml'];
+  const authorities = ['create', 'configmap', AUTHORITIES, ...inSystem, `--from-file=ca.crt=${file}`];
+  for (const made of [namespace, [...authorities, '--dry-run=client', '-o', 'yaml']])
+    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: await kubectl(made) });
 }
 
 /** A replica is ready when its caches are, whether or not it may be leader. */
