@@ -10,6 +10,7 @@ import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
+import { agents } from './agents.ts';
 import { attach } from './attach.ts';
 import { builds } from './builds.ts';
 import { courier } from './courier.ts';
@@ -41,6 +42,7 @@ const benches: Record<string, Bench> = {
   submit: submission,
   attach,
   'start-up': startUp,
+  agents,
 };
 
 /** Facts about the cluster and the operator in it. */
