@@ -51,7 +51,7 @@ async function untilAgent(world: World, name: string, spec: object): Promise<num
 }
 
 /** With nothing of ours: a Pod that says when it began. */
-async function untilBarePod({ kube, namespace, pods }: World, name: string): Promise<number> {
+async function untilBarePod({ kube, namespace }: World, name: string): Promise<number> {
   const began = Date.now();
   const container = { name: 'task', image: IMAGE, command: ['date', '+%s%3N'], resources: SMALL };
   await kube.create(Pod, {

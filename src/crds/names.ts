@@ -26,6 +26,8 @@ export const LABEL = {
 
 /** Where the programs of agents are built, for Trials of all namespaces: no tenant has a right in it. */
 export const AGENTS_NAMESPACE = 'sb-agents';
+/** Prefix in the bucket of what they are built of, which the operator writes. Tasks lie deeper. */
+export const AGENT_CONTEXTS = 'tasks/_agents/';
 
 /** Values of the label `network`: what a Pod may reach directly. `public`: the internet · `restricted`: the broker alone. */
 export const NETWORKS = ['public', 'restricted'] as const;

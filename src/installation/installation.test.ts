@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { AGENTS_NAMESPACE } from '../crds/names.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { installation } from './installation.ts';
 import { OVERLAYS, valuesOf } from './overlays.ts';
@@ -26,11 +27,11 @@ describe('An installation', () => {
     expect(new Set(names).size).to.equal(names.length);
   });
 
-  it('is in the namespace that it is given, and names no other', () => {
+  it('is in the namespace that it is given and that of agents’ programs, and names no other', () => {
     const elsewhere = installed({ namespace: 'elsewhere' });
     const objects = objectsOf(elsewhere);
     const namespaces = new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []));
-    expect([...namespaces]).to.deep.equal(['elsewhere']);
+    expect([...namespaces]).to.have.members(['elsewhere', AGENTS_NAMESPACE]);
     expect(JSON.stringify(objects)).not.to.contain('sb-system');
     expect(elsewhere.settings.data).to.include({ SB_BROKER_URL: 'https://sb-broker.elsewhere.svc:8443' });
   });

@@ -1,12 +1,12 @@
 /** An installation as objects: whatever writes, renders or applies one begins here. */
 import type { CustomResourceDefinition } from '../crds/definition.ts';
 import { definitions } from '../crds/kinds.ts';
-import { AGENTS_NAMESPACE } from '../crds/names.ts';
 import type { ConfigMap } from '../kube/kinds.ts';
 import type { KubeObject, Permission } from '../kube/types.ts';
 import { policies } from './admission/policies.ts';
 import { deployment } from './deployment.ts';
 import {
+  agentsNamespace,
   brokerService,
   clientConfig,
   podDisruptionBudget,
@@ -14,9 +14,8 @@ import {
   serviceAccount,
   settings,
   systemNamespace,
-  trialNamespace,
 } from './operator.ts';
-import { clientAccess, roles } from './roles.ts';
+import { agentsBinding, clientAccess, roles } from './roles.ts';
 import type { Values } from './values.ts';
 
 /** Objects, each under a short name that is its own among those beside it. */
@@ -40,7 +39,8 @@ export const installation = (permissions: readonly Permission[], values: Values)
   policies: policies(values.namespace),
   operator: {
     namespace: systemNamespace(values),
-    'agents-namespace': trialNamespace(AGENTS_NAMESPACE),
+    'agents-namespace': agentsNamespace(),
+    'agents-role-binding': agentsBinding(values.namespace),
     'priority-class': priorityClass(),
     'service-account': serviceAccount(values),
     deployment: deployment(values),

@@ -1,4 +1,6 @@
 /** The operator's own objects, but for its Deployment and its roles. */
+import { AGENT_CONTEXTS, AGENTS_NAMESPACE } from '../crds/names.ts';
+import { NAMESPACE_ANNOTATION } from '../crds/namespace-rules.ts';
 import type { ConfigMap, Namespace, PodDisruptionBudget, PriorityClass, Service } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/types.ts';
 import {
@@ -69,6 +71,15 @@ export const clientConfig = (values: Values): ConfigMap => ({
   metadata: { name: CLIENT_CONFIG, namespace: values.namespace },
   data: clientConfigOf(values),
 });
+
+/** Where programs of agents are built. What they are made of is all that builds there may read. */
+export function agentsNamespace(): Namespace {
+  const { metadata, ...rest } = trialNamespace(AGENTS_NAMESPACE);
+  return {
+    ...rest,
+    metadata: { ...metadata, annotations: { [NAMESPACE_ANNOTATION.taskPrefixes]: AGENT_CONTEXTS } },
+  };
+}
 
 /** A namespace that is open to Trials, and in which every Pod keeps to what theirs keep to. */
 export const trialNamespace = (name: string): Namespace => ({

@@ -1,5 +1,5 @@
 /** RBAC, made of what the parts of the operator say they do. */
-import { GROUP } from '../crds/names.ts';
+import { AGENTS_NAMESPACE, GROUP } from '../crds/names.ts';
 import type { KubeObject, ObjectMeta, Permission } from '../kube/types.ts';
 import { CLIENT_CONFIG, EDIT_ROLE, OPERATOR, VIEW_ROLE, WORK_ROLE } from './names.ts';
 
@@ -108,6 +108,12 @@ export const workBinding = (namespace: string): Binding =>
 export const namespaceBinding = (namespace: string): Binding => ({
   ...bindingOf({ metadata: { name: OPERATOR.name }, role: WORK_ROLE, namespace }),
   kind: 'RoleBinding',
+});
+
+/** The same where programs of agents are built, whatever an admin allows in others. */
+export const agentsBinding = (namespace: string): Binding => ({
+  ...namespaceBinding(namespace),
+  metadata: { name: WORK_ROLE, namespace: AGENTS_NAMESPACE },
 });
 
 /** A Role where `metadata` names a namespace, else a ClusterRole. */

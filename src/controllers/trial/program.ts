@@ -7,14 +7,20 @@ import { AUTHORITIES } from '../../agents/programs/portable.ts';
 import { agentOf } from '../../agents/registry.ts';
 import { Lru } from '../../async/lru.ts';
 import { agentFacts } from '../../crds/agents.ts';
-import { AGENTS_NAMESPACE, API_VERSION, identityOf, LABEL, sha256 } from '../../crds/names.ts';
+import {
+  AGENT_CONTEXTS,
+  AGENTS_NAMESPACE,
+  API_VERSION,
+  identityOf,
+  LABEL,
+  sha256,
+} from '../../crds/names.ts';
 import type { BuildTemplate, TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import { seeImage, type ImageSources } from '../../images/see.ts';
 import type { Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { TASKS } from '../../crds/namespace-rules.ts';
 import { packTexts } from '../../tasks/index.ts';
 
 /** What an installation says of the programs of agents. */
@@ -39,8 +45,6 @@ interface ProgramBuild {
   template: BuildTemplate;
 }
 
-/** Below it lie the contexts that the operator writes; tasks lie one folder deeper. */
-const CONTEXTS = `${TASKS}_agents/`;
 const BUILD_SECONDS = 1800;
 /** An archive is some 200 KB with authorities, and one a kilobyte without. */
 const REMEMBERED = 50;
@@ -105,7 +109,7 @@ export class Programs {
     if (before) return before;
     const archive = archiveOf(program.dockerfile(version), this.#rules.authorities);
     const hash = sha256(archive);
-    const key = `${CONTEXTS}${hash}.zip`;
+    const key = `${AGENT_CONTEXTS}${hash}.zip`;
     const template = templateOf(artifacts.uri(key), hash);
     const build = { agent, version, isKnown: version === known, archive, key, template };
     this.#remembered.set(id, build);
