@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { NO_RULES, SOLVED_FILES } from '../../test/support/builders/objects.ts';
+import { agentFacts, agentsThatTake } from '../crds/agents.ts';
 import type { ImageConfig } from '../crds/image-config.ts';
 import type { VerifierImages } from '../pods/verifier-images.ts';
 import type { NamespaceRules } from '../crds/namespace-rules.ts';
@@ -21,6 +22,7 @@ interface Given {
   verifiers?: VerifierImages;
   rules?: NamespaceRules;
   compose?: CompilableTask['compose'];
+  hasProgram?: true;
 }
 
 function assignment({
@@ -30,12 +32,13 @@ function assignment({
   verifiers = {},
   rules = NO_RULES,
   compose,
+  ...more
 }: Given = {}) {
   const paths = [...Object.keys(SOLVED_FILES), ...(compose ? [COMPOSE_FILE] : [])];
   const files = paths.map((path) => ({ path }));
   const compiled = compile(trial.spec, { config: parseTaskToml(toml), files, ...present({ compose }) });
   return assignmentOf(
-    { trial, attempt: 2, image, verifiers },
+    { trial, attempt: 2, image, verifiers, ...more },
     { compiled, source: ARCHIVE, rules, probePort: 8444, modelPrices: [] },
   );
 }
@@ -106,6 +109,17 @@ describe('assignment', () => {
     });
     expect(upload).to.equal(false);
   });
+
+  for (const name of agentsThatTake('program'))
+    it(`has the program of ${name} installed where its Pod has none`, () => {
+      const trial = trialWith({ agent: { name, setupTimeoutSeconds: 360 } });
+      const known = agentFacts(name)?.program?.version;
+      const given = (more: Given) => assignment({ trial, ...more }).steps[0]?.agent;
+      expect(given({})).to.include({ version: known, installs: true });
+      expect(given({ hasProgram: true }))
+        .to.include({ version: known })
+        .and.not.to.have.property('installs');
+    });
 
   it('says what the phases may reach, and which variables are set already', () => {
     const trial = trialWith();

@@ -2,7 +2,7 @@
 import { PROGRAM_FOLDER } from '../agent.ts';
 
 /**
- * The beginning of such a script, which ends at once where the program is there, from an earlier step. `give_up SENTENCE` ends it; `packages NAME…` installs packages of the image's distribution, and tells by its
+ * The beginning of such a script,  `give_up SENTENCE` ends it; `packages NAME…` installs packages of the image's distribution, and tells by its
  * exit code whether that was possible.
  */
 export const inContainer = (program: string): string => `#!/bin/sh
@@ -25,5 +25,4 @@ packages() {
     return 1
   fi
 }
-[ ! -x "$SB/bin/${program}" ] || exit 0
 mkdir -p "$SB/bin"`;

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { agentOf } from '../../agents/registry.ts';
+import { agentsThatTake } from '../../crds/agents.ts';
 import type { AssignedStep, Assignment } from '../../wire/assignment.ts';
 import { anAssignment, aStep } from '../../../test/support/trial-assignment.ts';
 import type { ReadyStep } from './ready-task.ts';
@@ -125,6 +127,20 @@ describe('sequenceOf', () => {
       run: 'go',
     });
   });
+
+  for (const name of agentsThatTake('program'))
+    it(`installs the program of ${name} as root where no image of it is there, and only there`, () => {
+      const installed = step(agent({ name, version: '1.2.3', model: 'm', installs: true }));
+      expect(installed.setup?.command).to.include({ user: '0', interpreter: '/bin/sh' });
+      expect(installed.setup?.command.argv).to.deep.equal(['/sb/agent/install-program']);
+      expect(installed.agentFiles).to.have.property(
+        'install-program',
+        agentOf(name)?.program?.install('1.2.3'),
+      );
+      expect(step(agent({ name, version: '1.2.3', model: 'm' })).agentFiles ?? {}).not.to.have.property(
+        'install-program',
+      );
+    });
 
   it('has no agent for nop and no verifier where that is disabled', () => {
     const { verifier: _, ...unjudged } = aStep({ agent: { ...aStep().agent, name: 'nop' } });
