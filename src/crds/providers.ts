@@ -6,6 +6,8 @@ export type ModelProtocol = 'anthropic-messages' | 'openai-responses' | 'openai-
 export interface ModelProvider {
   /** The variable that programs read its key from. */
   key: string;
+  /** The variable that its own programs read another base URL from. */
+  baseUrlVariable?: string;
   /** Where it answers, as its own programs take it: with the path that theirs begin with, without a slash at the end. */
   baseUrl: string;
   protocols: readonly ModelProtocol[];
@@ -14,16 +16,19 @@ export interface ModelProvider {
 export const PROVIDERS = {
   anthropic: {
     key: 'ANTHROPIC_API_KEY',
+    baseUrlVariable: 'ANTHROPIC_BASE_URL',
     baseUrl: 'https://api.anthropic.com',
     protocols: ['anthropic-messages'],
   },
   openai: {
     key: 'OPENAI_API_KEY',
+    baseUrlVariable: 'OPENAI_BASE_URL',
     baseUrl: 'https://api.openai.com/v1',
     protocols: ['openai-responses', 'openai-chat'],
   },
   gemini: {
     key: 'GEMINI_API_KEY',
+    baseUrlVariable: 'GOOGLE_GEMINI_BASE_URL',
     baseUrl: 'https://generativelanguage.googleapis.com',
     protocols: ['gemini'],
   },
