@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TrialFailedReason } from '../crds/reasons.ts';
 import type { Outcome } from '../wire/outcome.ts';
 import type { Assignment } from '../wire/assignment.ts';
+import { MODEL_PORT } from '../wire/tunnel.ts';
 import type { BrokerClient } from './broker/broker-client.ts';
 import { HttpFailure } from './broker/http.ts';
 import type { Patience } from './broker/retry.ts';
@@ -11,6 +12,8 @@ import type { ArtifactRecord } from './record/artifacts.ts';
 import type { Findings } from './record/findings.ts';
 import { HandGone } from './hand/hand.ts';
 import type { Hand } from './hand/hand.ts';
+import { proxiedEndpoint } from './model-proxy/assigned.ts';
+import type { ModelProxy } from './model-proxy/proxy.ts';
 import { networkOf } from './network/network.ts';
 import type { PodNetwork } from './network/network.ts';
 import { present } from '../crds/present.ts';
@@ -21,6 +24,7 @@ import { runSteps } from './phases/sequence.ts';
 import type { Ending, SequenceDeps } from './phases/sequence.ts';
 import type { TrajectoryRecord } from './record/trajectory.ts';
 import type { Timeline } from './record/timeline.ts';
+import type { Scrubber } from './record/scrub.ts';
 import type { TrialLog } from './record/trial-log.ts';
 import { keepLogs, logsOf, type Kept } from './results/store.ts';
 import { Services } from './services/services.ts';
@@ -40,6 +44,8 @@ export interface AttemptDeps {
   trajectory: TrajectoryRecord;
   timeline: Timeline;
   log: TrialLog;
+  /** Takes the Trial's secrets out of what is stored and shown. */
+  scrub: Scrubber;
   note: TrialLog['note'];
   /** What has been stored of earlier steps. */
   kept: Kept;
@@ -69,21 +75,24 @@ export function attemptOf(podName: string): number {
 export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
   const { timeline } = deps;
   let given: Given | undefined;
+  let model: ModelProxy | undefined;
   let services: Services | undefined;
   let ending: Ending & Pick<Outcome, 'steps'>;
   try {
     const sequence = await timeline.during('environmentSetup', async () => {
       given = await askFor(deps);
+      ({ given, model } = await withModel(given, deps));
       const prepared = await prepare(given, deps);
       services = servicesIn(prepared, deps);
       if (!given.assignment.regrade) await surround(prepared, { ...deps, ...present({ services }) });
       return prepared.sequence;
     });
     if (!given) throw new Error('there is no assignment');
-    ending = await runAll(sequence, given, { ...deps, ...present({ services }) });
+    ending = await runAll(sequence, given, { ...deps, ...present({ services, model }) });
   } catch (error) {
     ending = endingOf(error, deps);
   }
+  await model?.close();
   await services?.end();
   await given?.network.close();
   return { ...(given && { given }), outcome: outcomeOf(ending, given, deps) };
@@ -108,7 +117,7 @@ function outcomeOf(
 async function runAll(
   sequence: Sequence,
   given: Given,
-  deps: AttemptDeps & Pick<PhaseDeps, 'services'>,
+  deps: AttemptDeps & Pick<PhaseDeps, 'services' | 'model'>,
 ): Promise<Ending & Pick<Outcome, 'steps'>> {
   const { assignment, network } = given;
   const { settings, broker, patience } = deps;
@@ -133,6 +142,24 @@ async function runAll(
 async function askFor({ broker, settings, note }: AttemptDeps): Promise<Given> {
   const assignment = await broker.assignment();
   return { assignment, network: await networkOf({ assignment, broker: settings.broker, note }) };
+}
+
+/** Where the courier calls the agent's model. Its port is taken before anything of the task runs. */
+async function withModel(
+  given: Given,
+  { settings, note, scrub }: AttemptDeps,
+): Promise<{ given: Given; model?: ModelProxy }> {
+  const { assignment, network } = given;
+  if (!proxiedEndpoint(assignment)) return { given };
+  const { openModel } = await import('./model-proxy/open.ts');
+  const opened = await openModel(assignment, {
+    secrets: settings.secrets,
+    agents: network.model,
+    port: MODEL_PORT,
+    note,
+    ...(!scrub.isIdle && { clean: () => scrub.stream() }),
+  });
+  return { model: opened.model, given: { ...given, assignment: opened.assignment } };
 }
 
 async function keep(

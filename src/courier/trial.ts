@@ -16,9 +16,10 @@ import type { Apart } from './phases/surroundings.ts';
 import { isServiceRole } from '../crds/trial-status.ts';
 import { CONTAINERS } from '../wire/pod-paths.ts';
 import { timeline as newTimeline } from './record/timeline.ts';
-import { outcomeMessage } from './results/outcome.ts';
+import { outcomeMessage, withoutSecrets } from './results/outcome.ts';
 import { nothingKept, storeResults } from './results/store.ts';
 import type { Settings } from './settings.ts';
+import { scrubber, type Scrubber } from './record/scrub.ts';
 import { trialLog } from './record/trial-log.ts';
 import type { TrialLog } from './record/trial-log.ts';
 
@@ -40,14 +41,16 @@ const AFTERWARDS_MS = 150;
 /** Resolves when the outcome is in the termination message and the task container has ended. */
 export async function runTrial({ settings, stop, now, write }: TrialDeps): Promise<void> {
   const { control, scratch } = settings.paths;
-  const log = trialLog({ now, write, secrets: Object.values(settings.secrets) });
+  const secrets = Object.values(settings.secrets);
+  const log = trialLog({ now, write, secrets });
+  const scrub = scrubber(secrets);
   const findings = newFindings();
   const restarted = !isFirstStart(control);
   const hand = settings.regrade ? ABSENT : openHand({ control, own: scratch, findings, stop });
   const apart = openApart(settings, { findings, stop });
   const message = restarted
     ? messageOfEarlier(settings)
-    : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, apart, log, findings }));
+    : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, apart, log, scrub, findings }));
   leaveMessage(settings, message, log.note);
   log.note(`outcome: ${message}`);
   await endContainers(hand, apart, stop);
@@ -74,10 +77,20 @@ interface Parts extends Omit<TrialDeps, 'write'> {
   hand: Hand;
   apart: ReadonlyMap<string, Apart>;
   log: TrialLog;
+  scrub: Scrubber;
   findings: ReturnType<typeof newFindings>;
 }
 
-async function attemptAndStore({ settings, stop, now, hand, apart, log, findings }: Parts): Promise<Outcome> {
+async function attemptAndStore({
+  settings,
+  stop,
+  now,
+  hand,
+  apart,
+  log,
+  scrub,
+  findings,
+}: Parts): Promise<Outcome> {
   const { note } = log;
   const timeline = newTimeline(now, note);
   const patience = { totalMs: PATIENCE_MS, note, stop };
@@ -96,18 +109,21 @@ async function attemptAndStore({ settings, stop, now, hand, apart, log, findings
     trajectory,
     timeline,
     log,
+    scrub,
     note,
     kept,
     stop,
   };
   try {
-    const { given, outcome } = await attemptTrial(deps);
+    const { given, ...attempted } = await attemptTrial(deps);
+    const outcome = withoutSecrets(attempted.outcome, log.clean);
     if (!given?.assignment.upload) return outcome;
     const storing = { ...patience, stop: afterwards(stop, STORE_AFTER_STOP_MS) };
     return await storeResults(given.assignment, outcome, {
       hand,
       apart,
       log,
+      scrub,
       artifacts,
       trajectory,
       timeline,
@@ -118,7 +134,7 @@ async function attemptAndStore({ settings, stop, now, hand, apart, log, findings
       patience: storing,
     });
   } catch (error) {
-    return courierFailed(settings, explain(error));
+    return courierFailed(settings, log.clean(explain(error)));
   }
 }
 

@@ -66,6 +66,8 @@ export interface Skipped {
     /** A name that a store keeps for itself, or that no listing shows. */
     | 'Reserved'
     | 'Changed'
+    /** Its name has the value of a secret in it. */
+    | 'Secret'
     /** The store took other files and not this one. */
     | 'Refused';
 }
@@ -74,6 +76,8 @@ export interface Skipped {
 export interface StoredFile extends UploadFile {
   /** Somebody may execute it. */
   executable?: true;
+  /** Values of secrets were in it, and gave way to asterisks. */
+  scrubbed?: true;
 }
 
 /** A link that a container left; stored as these words alone. */

@@ -12,6 +12,7 @@ import { assignmentOf } from '../../src/broker/assignment.ts';
 import { configMapHash } from '../../src/crds/content.ts';
 import { present } from '../../src/crds/present.ts';
 import type { Source } from '../../src/results/source.ts';
+import type { TrialSpec } from '../../src/crds/trial.ts';
 import { rolesOf } from '../../src/crds/trial-status.ts';
 import type { VerifierMode } from '../../src/crds/verifier.ts';
 import type { VerifierImages } from '../../src/pods/verifier-images.ts';
@@ -33,7 +34,9 @@ export interface Wish {
   user?: string;
   workdir?: string;
   healthcheck?: Assignment['healthcheck'];
-  agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string };
+  agent?: Partial<Omit<AssignedAgent, 'name'>> & { name: string } & Partial<
+      Pick<TrialSpec['agent'], 'baseUrl' | 'modelAccess' | 'maxTokens' | 'maxCostUsd'>
+    >;
   verifier?: Partial<Omit<AssignedVerifier, 'place'>> & {
     disabled: boolean;
     mode?: VerifierMode;

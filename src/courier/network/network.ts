@@ -22,6 +22,8 @@ export interface PhaseOfStep {
 /** How a Pod reaches what is outside of it. */
 export interface Way {
   storage: StorageAgents;
+  /** For the courier's own calls of the agent's model. */
+  model: StorageAgents;
   /** Before anything of the task runs. */
   begin(): Promise<void>;
   /** Does the work of a phase with that phase's network. */
@@ -40,6 +42,7 @@ export interface PodNetwork extends Way {
 
 const OPEN: Way = {
   storage: DIRECTLY,
+  model: DIRECTLY,
   begin: async () => {},
   during: (_of, work) => work(),
   hand: (hand) => hand,

@@ -4,7 +4,7 @@ import { startForwarder } from './forwarder.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { NetworkOptions, Way } from './network.ts';
 import { PhaseTunnels } from './phase-tunnels.ts';
-import { storageThrough } from './storage.ts';
+import { agentsThrough } from './storage.ts';
 import { tunnels } from './tunnel.ts';
 import { handWith, proxyVariables } from './variables.ts';
 
@@ -17,7 +17,8 @@ export function tunnelledWay(
   const phases = new PhaseTunnels(open);
   let forwarder: Forwarder | undefined;
   return {
-    storage: storageThrough(open),
+    storage: agentsThrough(open, { kind: 'store' }),
+    model: agentsThrough(open, { kind: 'model' }),
     async begin() {
       forwarder = await startForwarder(phases, FORWARDER_PORT);
     },

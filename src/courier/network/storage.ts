@@ -1,4 +1,4 @@
-/** The storage through tunnels: presigned URLs stay as they are, only the connections beneath are others. */
+/** The courier's own requests through tunnels: URLs stay as they are, only the connections beneath are others. */
 import { Agent as HttpAgent } from 'node:http';
 import type { ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { hostOf } from '../../wire/network.ts';
 import { SOCKETS } from '../broker/http.ts';
 import type { StorageAgents } from '../broker/http.ts';
+import type { TunnelPurpose } from '../../wire/tunnel.ts';
 import type { OpenTunnel } from './tunnel.ts';
 
 type Callback = (error: Error | null, stream: Duplex) => void;
@@ -16,27 +17,32 @@ type Callback = (error: Error | null, stream: Duplex) => void;
 const POOL = { keepAlive: true, maxSockets: SOCKETS, timeout: 10_000 };
 
 /** Agents whose connections are tunnels. */
-export const storageThrough = (open: OpenTunnel): StorageAgents => ({
-  http: new TunnelledHttp(open),
-  https: new TunnelledHttps(open),
-});
+export function agentsThrough(open: OpenTunnel, purpose: TunnelPurpose): StorageAgents {
+  const way = { open, purpose };
+  return { http: new TunnelledHttp(way), https: new TunnelledHttps(way) };
+}
 
-async function tunnelTo({ host, port }: ClientRequestArgs, open: OpenTunnel): Promise<Socket> {
+interface TunnelWay {
+  open: OpenTunnel;
+  purpose: TunnelPurpose;
+}
+
+async function tunnelTo({ host, port }: ClientRequestArgs, { open, purpose }: TunnelWay): Promise<Socket> {
   const known = hostOf(host ?? '');
-  if (!known) throw new Error(`the storage's host ${JSON.stringify(host)} is no plain name or address`);
-  return await open({ target: { host: known, port: Number(port) }, purpose: { kind: 'store' } });
+  if (!known) throw new Error(`the host ${JSON.stringify(host)} is no plain name or address`);
+  return await open({ target: { host: known, port: Number(port) }, purpose });
 }
 
 class TunnelledHttp extends HttpAgent {
-  readonly #open: OpenTunnel;
+  readonly #way: TunnelWay;
 
-  constructor(open: OpenTunnel) {
+  constructor(way: TunnelWay) {
     super(POOL);
-    this.#open = open;
+    this.#way = way;
   }
 
   override createConnection(options: ClientRequestArgs, callback?: Callback): undefined {
-    tunnelTo(options, this.#open).then(
+    tunnelTo(options, this.#way).then(
       (tunnel) => callback?.(null, tunnel),
       (error: Error) => callback?.(error, undefined as never),
     );
@@ -45,15 +51,15 @@ class TunnelledHttp extends HttpAgent {
 
 /** TLS with the storage within the broker's. */
 class TunnelledHttps extends HttpsAgent {
-  readonly #open: OpenTunnel;
+  readonly #way: TunnelWay;
 
-  constructor(open: OpenTunnel) {
+  constructor(way: TunnelWay) {
     super(POOL);
-    this.#open = open;
+    this.#way = way;
   }
 
   override createConnection(options: RequestOptions, callback?: Callback): undefined {
-    tunnelTo(options, this.#open).then(
+    tunnelTo(options, this.#way).then(
       (socket) =>
         callback?.(null, super.createConnection({ ...options, socket } as RequestOptions) as Duplex),
       (error: Error) => callback?.(error, undefined as never),

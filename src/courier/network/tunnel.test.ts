@@ -12,7 +12,7 @@ import { startTunnelBroker } from '../../../test/support/tunnel-broker.ts';
 import type { TunnelBroker } from '../../../test/support/tunnel-broker.ts';
 import { until } from '../../../test/support/kube.ts';
 import { download, send } from '../broker/http.ts';
-import { storageThrough } from './storage.ts';
+import { agentsThrough } from './storage.ts';
 import { TunnelRefused, tunnels } from './tunnel.ts';
 
 const target = (name: string, port = 443) => {
@@ -124,7 +124,7 @@ describe('a tunnel through the broker', () => {
     const leaf = await issueLeaf({ authority, names: ['secure.test'], now });
     broker.rules.hosts['plain.test:80'] = await serve(createHttpServer(answering));
     broker.rules.hosts['secure.test:443'] = await serve(createHttpsServer(leaf, answering));
-    const agents = storageThrough(open());
+    const agents = agentsThrough(open(), { kind: 'store' });
     Object.assign(agents.https.options, { ca: authority.cert });
     for (const url of ['http://plain.test/a?signed', 'https://secure.test/a?signed'])
       for (const body of [Buffer.from('buffer'), Readable.from([Buffer.from('stream')])])
@@ -147,7 +147,7 @@ describe('a tunnel through the broker', () => {
     const now = new Date();
     const leaf = await issueLeaf({ authority: await issueAuthority(now), names: ['secure.test'], now });
     broker.rules.hosts['secure.test:443'] = await serve(createHttpsServer(leaf));
-    const agents = storageThrough(open());
+    const agents = agentsThrough(open(), { kind: 'store' });
     const failure = await send('https://secure.test/', { method: 'GET', agents }).catch(String);
     expect(failure).to.match(/certificate/);
   });

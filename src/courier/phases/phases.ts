@@ -1,11 +1,11 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
 import { basename, join } from 'node:path';
-import type { AgentReport } from '../../agents/agent.ts';
 import type { NetworkPhase } from '../../wire/network.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
 import { VerifierObstructed } from '../failure.ts';
 import { HandGone } from '../hand/hand.ts';
+import type { ModelSeen } from '../model-proxy/proxy.ts';
 import type { Exception, Phase, Usage } from '../../crds/trial-status.ts';
 import type { Hand } from '../hand/hand.ts';
 import type { Step } from '../task/sequence.ts';
@@ -16,7 +16,7 @@ import { collectArtifacts, collectFromServices } from './artifacts.ts';
 import { prepareGround, type Prior } from './ground.ts';
 import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { PhaseDeps } from './surroundings.ts';
-import { reportOf } from './report.ts';
+import { believed, reportOf, troubleOf } from './report.ts';
 import { below, openSafely, withOpened } from '../results/safe-open.ts';
 import { verify } from './verifier.ts';
 
@@ -109,10 +109,11 @@ function isReplaced(stdout: string | undefined, logs: string, agentUid: number |
 
 /** Lets the agent work and keeps what it leaves. */
 async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
-  const { hand, timeline, note, paths, trajectory } = deps;
-  const ended = await timeline.during('agentExecution', () => work(step, hand));
-  const { usage, failure, trajectory: told } = step.agent ? reportOf(step.agent, paths.logs) : {};
+  const { timeline, note, paths, trajectory } = deps;
+  const { done: ended, seen } = await timeline.during('agentExecution', () => workWithModel(step, deps));
+  const { trajectory: told, ...said } = step.agent ? reportOf(step.agent, paths.logs) : {};
   if (told) trajectory.put(told);
+  const { usage, failure } = seen ? believed(seen, said) : said;
   const trouble = troubleOf(ended, failure);
   if (trouble) note(`${trouble.type}: ${trouble.message}`);
   const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
@@ -123,9 +124,14 @@ async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'e
   return soFar;
 }
 
-/** Why the agent ended tells more than its exit code does; of one that was cut short the last word is that. */
-const troubleOf = (ended: Exception | undefined, failure: AgentReport['failure']): Exception | undefined =>
-  failure && (!ended || ended.type === 'NonZeroAgentExitCodeError') ? failure : ended;
+/** `seen`: by the courier, where it is the one who calls the model. The model is out of reach again before anything else is done. */
+async function workWithModel(
+  step: Step,
+  { hand, model }: StepDeps,
+): Promise<{ done: Exception | undefined; seen?: ModelSeen }> {
+  const working = (): Promise<Exception | undefined> => work(step, hand);
+  return model && step.agent ? await model.during(working) : { done: await working() };
+}
 
 async function work({ name, agent }: Step, hand: Hand): Promise<Exception | undefined> {
   if (!agent) return undefined;

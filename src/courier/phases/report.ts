@@ -3,9 +3,11 @@ import { readSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Counts } from '../../agents/transcripts/usage.ts';
+import { AGENT_FAILURES } from '../../crds/agent-failures.ts';
 import { present } from '../../crds/present.ts';
 import { USAGE_MODELS_MAX } from '../../crds/trial-status.ts';
-import type { Usage } from '../../crds/trial-status.ts';
+import type { Exception, Usage } from '../../crds/trial-status.ts';
+import type { ModelSeen } from '../model-proxy/proxy.ts';
 import { below, openSafely, withOpened } from '../results/safe-open.ts';
 import type { Opened } from '../results/safe-open.ts';
 import type { Step } from '../task/sequence.ts';
@@ -23,6 +25,32 @@ export function reportOf({ transcript }: NonNullable<Step['agent']>, logs: strin
     withTranscript(logs, relative('/logs/agent', transcript.path), transcript.read) ?? {};
   const checked = usage && checkedUsage(usage);
   return { ...report, ...(checked && { usage: { ...checked, countedBy: 'Agent' } }) };
+}
+
+type Failure = NonNullable<AgentReport['failure']> & { lasting?: boolean };
+
+/**
+ * What is believed where the courier has seen the calls of the model: its own count, and its own word on what went wrong with the model, or that
+ * nothing did. What an agent says of its own failures stands.
+ */
+export function believed(
+  { usage, failure }: ModelSeen,
+  said: Pick<AgentReport, 'failure'>,
+): { usage: Usage; failure?: Failure } {
+  const isOwn = said.failure && AGENT_FAILURES[said.failure.type].fault === 'agent';
+  const own = isOwn && said.failure?.type !== 'BudgetExceededError' ? said.failure : undefined;
+  return { usage, ...present({ failure: failure ?? own }) };
+}
+
+/**
+ * Why the agent ended tells more than its exit code does. Of one that was cut short the last word is that, unless the model had failed it for long
+ * before.
+ */
+export function troubleOf(ended: Exception | undefined, failure: Failure | undefined): Exception | undefined {
+  if (!failure) return ended;
+  const { type, message, lasting } = failure;
+  const isOpen = !ended || ended.type === 'NonZeroAgentExitCodeError';
+  return isOpen || (lasting && ended.type === 'AgentTimeoutError') ? { type, message } : ended;
 }
 
 /** Undefined where there is no such file that can be read. */

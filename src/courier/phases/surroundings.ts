@@ -1,5 +1,6 @@
 /** What phases work with, and what comes before the first of them. */
 import type { Hand } from '../hand/hand.ts';
+import type { ModelProxy } from '../model-proxy/proxy.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Findings } from '../record/findings.ts';
 import type { TrajectoryRecord } from '../record/trajectory.ts';
@@ -28,6 +29,8 @@ export interface PhaseDeps {
   note: (line: string) => void;
   stop: AbortSignal;
   paths: { control: string; logs: string };
+  /** The courier calls the agent's model; missing: the agent does, or has none. */
+  model?: Pick<ModelProxy, 'during'>;
   /** Separate verifiers, by the name of the container. */
   apart: ReadonlyMap<string, Apart>;
   /** Missing: main is alone. */

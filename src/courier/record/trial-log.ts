@@ -1,21 +1,17 @@
 /** The courier's timeline: on its stdout at once, in `trial.log` at the end. */
+import { scrubber } from './scrub.ts';
 
 const URL_QUERY = /(https?:\/\/[^\s?"']+)\?[^\s"']+/g;
-/** Shorter values would tear holes into ordinary words. */
-const SECRET_MIN_LENGTH = 6;
 const KEPT_MAX_CHARS = 1024 * 1024;
 
-/** Presigned URLs without what makes them work, and without the values of secrets. */
-export function redact(text: string, secrets: readonly string[] = []): string {
-  const known = secrets.filter(({ length }) => length >= SECRET_MIN_LENGTH);
-  return known.reduce((clean, secret) => clean.replaceAll(secret, '***'), text).replace(URL_QUERY, '$1?…');
-}
+/** Presigned URLs without what makes them work. */
+export const redact = (text: string): string => text.replace(URL_QUERY, '$1?…');
 
 export interface TrialLog {
   note: (line: string) => void;
   /** Everything noted so far, one line an entry. */
   text: () => string;
-  /** A text without secrets. */
+  /** A text without secrets, in whatever form, and without what makes URLs work. */
   clean: (text: string) => string;
 }
 
@@ -25,7 +21,8 @@ export function trialLog(options: {
   secrets: readonly string[];
 }): TrialLog {
   let kept = '';
-  const clean = (text: string): string => redact(text, options.secrets);
+  const scrub = scrubber(options.secrets);
+  const clean = (text: string): string => redact(scrub.text(text));
   return {
     note(line) {
       const entry = `${options.now().toISOString()} ${clean(line).replaceAll('\n', '\n  ')}\n`;

@@ -4,12 +4,15 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import type { Scrubber } from '../record/scrub.ts';
 import type { FoundFile } from './walk.ts';
 
 /** The file is no longer what it was when it was found. */
 export class FileChanged extends Error {
   override readonly name = 'FileChanged';
 }
+
+const AS_IT_IS: Scrubs = { chunks: (bytes) => bytes };
 
 const SMALL_BYTES = 256 * 1024;
 const CHUNK_BYTES = 64 * 1024;
@@ -37,12 +40,20 @@ async function* chunksOf(file: FileHandle, size: number): AsyncGenerator<Buffer>
   }
 }
 
-/** SHA-256 in hex. Throws FileChanged. */
-export async function sha256Of(found: FoundFile): Promise<string> {
+/** What is taken out of contents. */
+export type Scrubs = Pick<Scrubber, 'chunks'>;
+
+/** SHA-256 in hex of what is left without secrets, and whether there were any. Throws FileChanged. */
+export async function sha256Of(
+  found: FoundFile,
+  scrub: Scrubs = AS_IT_IS,
+): Promise<{ sha256: string; scrubbed: boolean }> {
   await using file = await reopen(found);
   const hash = createHash('sha256');
-  for await (const chunk of chunksOf(file, found.size)) hash.update(chunk);
-  return hash.digest('hex');
+  let scrubbed = false;
+  const chunks = scrub.chunks(chunksOf(file, found.size), () => (scrubbed = true));
+  for await (const chunk of chunks) hash.update(chunk);
+  return { sha256: hash.digest('hex'), scrubbed };
 }
 
 async function* unlessHalted(chunks: AsyncIterable<Buffer>, clock: () => number): AsyncGenerator<Buffer> {
@@ -57,18 +68,24 @@ async function* unlessHalted(chunks: AsyncIterable<Buffer>, clock: () => number)
 /**
  * The contents as a request's body. Throws FileChanged, or its stream does. The stream also fails where more than a minute lies between two chunks:
  * a node that was lost goes on in the middle of a body, and another attempt may have stored the file since. `clock`: milliseconds since any moment.
+ * `scrub`: missing where nothing is to be taken out.
  */
-export async function bodyOf(found: FoundFile, clock: () => number): Promise<Buffer | Readable> {
+export async function bodyOf(
+  found: FoundFile,
+  clock: () => number,
+  scrub: Scrubs = AS_IT_IS,
+): Promise<Buffer | Readable> {
   const file = await reopen(found);
+  const chunks = scrub.chunks(chunksOf(file, found.size));
   const close = (): void => void file.close().catch(() => {});
   if (found.size > SMALL_BYTES)
     // Nothing is read before it is wanted: what waits here would be sent however late it is.
-    return Readable.from(unlessHalted(chunksOf(file, found.size), clock), {
+    return Readable.from(unlessHalted(chunks, clock), {
       objectMode: false,
       highWaterMark: 0,
     }).once('close', close);
   try {
-    return Buffer.concat(await Array.fromAsync(chunksOf(file, found.size)));
+    return Buffer.concat(await Array.fromAsync(chunks));
   } finally {
     close();
   }

@@ -32,6 +32,37 @@ function shortResult(result: Outcome['result'], chars: number): Outcome['result'
   return { ...result, obstructed: cut(result.obstructed, chars) };
 }
 
+/** Free texts of an outcome, which may quote what an agent or a test wrote, without the values of secrets. */
+export function withoutSecrets(outcome: Outcome, clean: (text: string) => string): Outcome {
+  const findings = outcome.findings.map((finding) => ({ ...finding, message: clean(finding.message) }));
+  const cleaned = { ...cleanEnd(outcome, clean), findings };
+  const { steps } = cleaned;
+  if (!steps) return cleaned;
+  const { stopped } = steps;
+  return {
+    ...cleaned,
+    steps: {
+      ...steps,
+      listed: steps.listed.map((step) => cleanEnd(step, clean)),
+      ...(stopped !== undefined && { stopped: clean(stopped) }),
+    },
+  };
+}
+
+function cleanEnd<T extends End>(end: T, clean: (text: string) => string): T {
+  const { result, exception } = end;
+  const text =
+    result.kind === 'failed'
+      ? { message: clean(result.message) }
+      : result.kind === 'rewarded' &&
+        result.obstructed !== undefined && { obstructed: clean(result.obstructed) };
+  return {
+    ...end,
+    result: { ...result, ...text },
+    ...(exception && { exception: { ...exception, message: clean(exception.message) } }),
+  };
+}
+
 /** With shorter messages; below what the API takes, one of each code. */
 function withFindings(outcome: Outcome, chars: number): Outcome {
   const short = outcome.findings.slice(0, FINDINGS_MAX).map(({ code, message }) => ({

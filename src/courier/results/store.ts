@@ -10,9 +10,10 @@ import type { Apart } from '../phases/surroundings.ts';
 import type { Settings } from '../settings.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { TrialLog } from '../record/trial-log.ts';
+import type { Scrubber } from '../record/scrub.ts';
 import { TRAJECTORY_FILE, type TrajectoryRecord } from '../record/trajectory.ts';
 import { artifactManifest, type ArtifactRecord } from '../record/artifacts.ts';
-import { ARTIFACT_MANIFEST, collectLogs, limitsAfter, type Logs } from './collect.ts';
+import { ARTIFACT_MANIFEST, collectLogs, limitsAfter, type Collected, type Logs } from './collect.ts';
 import { MAX_SKIPPED } from './walk.ts';
 import { outcomeFile } from './outcome.ts';
 import { uploadFiles, uploadText } from './upload.ts';
@@ -26,6 +27,7 @@ export const nothingKept = (): Kept => ({ files: [], skipped: [], links: [], fol
 interface KeepDeps extends UploadOptions {
   logs: Logs;
   log: TrialLog;
+  scrub: Scrubber;
   artifacts: ArtifactRecord;
   trajectory: TrajectoryRecord;
 }
@@ -64,7 +66,7 @@ export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepD
   const { log, logs, artifacts } = deps;
   const under = step === undefined ? '' : stepFolder(step);
   const trajectory = deps.trajectory.take();
-  const found = collectLogs(logs, limitsAfter(kept, under));
+  const found = withoutNames(collectLogs(logs, limitsAfter(kept, under)), deps.scrub);
   if (trajectory !== undefined) found.files = found.files.filter(({ path }) => path !== TRAJECTORY_FILE);
   const paths = found.files.map(({ path }) => path);
   const listed = artifactManifest(artifacts.take(), paths);
@@ -74,7 +76,8 @@ export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepD
   for (const { path, reason } of skipped.slice(0, 100)) log.note(`not stored: ${path} (${reason})`);
   log.note(`${uploaded.files.length} files stored${step === undefined ? '' : ` of step ${step}`}`);
   kept.files.push(...uploaded.files);
-  if (trajectory !== undefined) kept.files.push(await uploadText(under + TRAJECTORY_FILE, trajectory, deps));
+  if (trajectory !== undefined)
+    kept.files.push(await uploadText(under + TRAJECTORY_FILE, deps.scrub.text(trajectory), deps));
   if (listed.length > 0)
     kept.files.push(
       await uploadText(under + ARTIFACT_MANIFEST, `${JSON.stringify(listed, null, 2)}\n`, deps),
@@ -82,6 +85,22 @@ export async function keepLogs(kept: Kept, step: string | undefined, deps: KeepD
   kept.links.push(...found.links.map(below));
   kept.folders.push(...found.folders.map((path) => under + path));
   keepSkipped(kept, skipped);
+}
+
+/** A name with the value of a secret in it is shown to everyone who may list the files. */
+function withoutNames(found: Collected, { text }: Pick<Scrubber, 'text'>): Collected {
+  const { open = [], secret = [] } = Object.groupBy(found.files, ({ path }) =>
+    text(path) === path ? 'open' : 'secret',
+  );
+  return {
+    files: open,
+    skipped: [
+      ...found.skipped.map(({ path, reason }) => ({ path: text(path), reason })),
+      ...secret.map(({ path }) => ({ path: text(path), reason: 'Secret' as const })),
+    ],
+    links: found.links.map(({ path, target }) => ({ path: text(path), target: text(target) })),
+    folders: found.folders.map(text),
+  };
 }
 
 const MORE = { path: 'and more', reason: 'TooMany' } as const;

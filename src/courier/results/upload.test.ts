@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { useScriptedServer } from '../../../test/support/http.ts';
 import type { UploadFile } from '../../wire/uploads.ts';
 import { DIRECTLY, HttpFailure } from '../broker/http.ts';
+import { scrubber } from '../record/scrub.ts';
 import { collectLogs } from './collect.ts';
 import { uploadFiles } from './upload.ts';
 
@@ -32,7 +33,14 @@ describe('files that are stored', () => {
     const patience = { totalMs: 1000, note: () => {} };
     const storesOwn = () => Promise.reject(new Error('nothing is refused'));
     const { files } = collectLogs({ agent: logs });
-    const options = { broker: { uploads }, storage: DIRECTLY, patience, clock: () => now, storesOwn };
+    const options = {
+      broker: { uploads },
+      storage: DIRECTLY,
+      patience,
+      clock: () => now,
+      storesOwn,
+      scrub: scrubber([]),
+    };
     const uploading = uploadFiles(files, options);
     expect(await uploading.catch((error: Error) => error.message)).to.equal('the attempt has ended');
     // Those that were on their way when it froze.
@@ -62,7 +70,14 @@ describe('files that are stored', () => {
     const patience = { totalMs: 1000, note: () => {} };
     const storesOwn = () => Promise.reject(new Error('nothing is refused'));
     const { files } = collectLogs({ agent: large });
-    const options = { broker: { uploads }, storage: DIRECTLY, patience, clock: () => now, storesOwn };
+    const options = {
+      broker: { uploads },
+      storage: DIRECTLY,
+      patience,
+      clock: () => now,
+      storesOwn,
+      scrub: scrubber([]),
+    };
     const uploading = uploadFiles(files, options);
     expect(await uploading.catch((error: Error) => error.message)).to.equal('the attempt has ended');
     expect(await ended.promise).to.equal(false);

@@ -8,6 +8,7 @@ import { HttpFailure, send } from '../broker/http.ts';
 import type { StorageAgents } from '../broker/http.ts';
 import { expiredFewTimes, isTransient, patiently } from '../broker/retry.ts';
 import type { Patience } from '../broker/retry.ts';
+import type { Scrubber } from '../record/scrub.ts';
 import type { FoundFile } from './walk.ts';
 import { bodyOf, FileChanged, sha256Of } from './contents.ts';
 import { inParallel } from '../../async/in-parallel.ts';
@@ -36,6 +37,7 @@ export interface UploadOptions {
 export interface FilesOptions extends UploadOptions {
   /** Stores something of our own, or throws. A store that takes it refuses a file for that file's sake. */
   storesOwn: () => Promise<unknown>;
+  scrub: Pick<Scrubber, 'chunks'>;
 }
 
 export interface Uploaded {
@@ -95,12 +97,20 @@ export function* batches<T extends { size: number }>(files: readonly T[]): Gener
   if (batch.length > 0) yield batch;
 }
 
-async function itemOf(found: FoundFile, { clock = monotonic }: UploadOptions): Promise<Item | undefined> {
+async function itemOf(
+  found: FoundFile,
+  { clock = monotonic, scrub }: FilesOptions,
+): Promise<Item | undefined> {
   try {
-    const sha256 = await sha256Of(found);
+    const { sha256, scrubbed } = await sha256Of(found, scrub);
     const { path, size, executable } = found;
-    const file = { path, size, sha256, ...(executable && { executable: true as const }) };
-    return { file, body: () => bodyOf(found, clock) };
+    const marks = {
+      ...(executable && { executable: true as const }),
+      ...(scrubbed && { scrubbed: true as const }),
+    };
+    // What had none when it was read is sent as it is: had it changed since, the store would not take it.
+    const body = (): Promise<Buffer | Readable> => bodyOf(found, clock, scrubbed ? scrub : undefined);
+    return { file: { path, size, sha256, ...marks }, body };
   } catch (error) {
     if (error instanceof FileChanged) return undefined;
     throw error;
