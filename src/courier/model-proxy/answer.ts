@@ -39,7 +39,7 @@ export class AnswerReader {
     });
   }
 
-  feed(bytes: Uint8Array): void {
+  feed(bytes: Buffer): void {
     this.#bytes += bytes.length;
     if (this.#stream) this.#events.feed(bytes);
     else this.#whole.feed(bytes);

@@ -17,7 +17,7 @@ export class EventReader {
     this.#onEvent = onEvent;
   }
 
-  feed(bytes: Uint8Array): void {
+  feed(bytes: Buffer): void {
     let index = 0;
     while (index < bytes.length) {
       if (this.#isData && this.#seen < DATA.length) index = this.#begin(bytes, index);
@@ -32,7 +32,7 @@ export class EventReader {
   }
 
   /** Whether the line is one of data. */
-  #begin(bytes: Uint8Array, index: number): number {
+  #begin(bytes: Buffer, index: number): number {
     const byte = bytes[index];
     if (byte === NEWLINE) this.#line();
     // Before the end of a line; within data it is white space.
@@ -43,7 +43,7 @@ export class EventReader {
     return index + 1;
   }
 
-  #rest(bytes: Uint8Array, from: number): number {
+  #rest(bytes: Buffer, from: number): number {
     const newline = bytes.indexOf(NEWLINE, from);
     const end = newline < 0 ? bytes.length : newline;
     if (this.#isData) (this.#data ??= new JsonPicker(this.#wanted)).feed(bytes.subarray(from, end));

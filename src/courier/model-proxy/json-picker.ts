@@ -21,6 +21,8 @@ const isScalar = (byte: number): boolean =>
 
 export class JsonPicker {
   readonly #wanted: ReadonlySet<string>;
+  /** Of most values the name alone tells that they are not wanted. */
+  readonly #lastNames: ReadonlySet<string>;
   readonly #depthMax: number;
   readonly #values = new Map<string, string>();
   /** By depth from 1, as far as it is looked at: whether an object is open, and the name of the value that is read. */
@@ -39,6 +41,7 @@ export class JsonPicker {
   /** Paths such as `model` and `response.usage`; `*` stands for all of a list. */
   constructor(wanted: readonly string[]) {
     this.#wanted = new Set(wanted);
+    this.#lastNames = new Set(wanted.map((path) => path.slice(path.lastIndexOf('.') + 1)));
     this.#depthMax = Math.max(...wanted.map((path) => path.split('.').length));
   }
 
@@ -62,7 +65,7 @@ export class JsonPicker {
     }
   }
 
-  feed(bytes: Uint8Array): void {
+  feed(bytes: Buffer): void {
     let from = 0;
     for (let index = 0; index < bytes.length; index += 1) {
       if (this.#inString) {
@@ -80,7 +83,7 @@ export class JsonPicker {
   }
 
   /** Goes on to the end of a string, or of the bytes. */
-  #string(bytes: Uint8Array, start: number): number {
+  #string(bytes: Buffer, start: number): number {
     let index = start;
     for (; index < bytes.length; index += 1) {
       const byte = bytes[index];
@@ -92,7 +95,7 @@ export class JsonPicker {
       }
     }
     if (this.#name !== undefined && this.#name.length < NAME_MAX_BYTES)
-      this.#name += Buffer.from(bytes.subarray(start, index)).toString('latin1', 0, NAME_MAX_BYTES);
+      this.#name += bytes.toString('latin1', start, Math.min(index, start + NAME_MAX_BYTES));
     return index;
   }
 
@@ -148,20 +151,21 @@ export class JsonPicker {
     this.#name = undefined;
     this.#expectsName = false;
     this.#names[this.#depth] = name;
+    if (!this.#lastNames.has(name)) return;
     const path = this.#names.slice(1, this.#depth + 1).join('.');
     if (!this.#wanted.has(path)) return;
     if (this.#depth === 1 && this.#values.has(path)) this.#odd(`${path} is there twice`);
     this.#taking = { path, depth: this.#depth, text: '' };
   }
 
-  #take(bytes: Uint8Array): void {
+  #take(bytes: Buffer): void {
     const { text = '' } = this.#taking ?? {};
     // Names and numbers of ours are ASCII; what else there is may be garbled where a chunk ends in the middle of a letter.
     if (this.#taking && text.length <= VALUE_MAX_BYTES)
-      this.#taking.text = text + Buffer.from(bytes).toString('latin1', 0, VALUE_MAX_BYTES + 1);
+      this.#taking.text = text + bytes.toString('latin1', 0, VALUE_MAX_BYTES + 1);
   }
 
-  #took(bytes: Uint8Array): void {
+  #took(bytes: Buffer): void {
     this.#take(bytes);
     const { path, text } = this.#taking ?? { path: '', text: '' };
     this.#taking = undefined;
