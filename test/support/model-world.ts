@@ -92,6 +92,7 @@ export function useModelWorld(): ModelWorld {
         key: KEY,
         agents: DIRECTLY,
         port: 0,
+        webTools: true,
         note: (line) => void world.notes.push(line),
         ...options,
       });

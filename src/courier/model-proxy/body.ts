@@ -3,6 +3,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { JsonPicker } from './json-picker.ts';
 import type { ErrorKind } from './errors.ts';
 import type { Route } from './routes.ts';
+import { isWebTool, searchesByItself, webToolPlaces } from './web-tools.ts';
 
 export const BODY_MAX_BYTES = 64 * 2 ** 20;
 
@@ -29,11 +30,14 @@ export interface BodyOptions {
   route: Route;
   /** Why a model may not be called; undefined where it may. */
   problemOfModel: (model: string) => string | undefined;
+  /** The provider may search and fetch for it. */
+  webTools: boolean;
 }
 
 export class CallBody extends Transform {
   readonly #options: BodyOptions;
-  readonly #picker = new JsonPicker(['model', 'stream', 'stream_options']);
+  readonly #picker: JsonPicker;
+  #webTool: string | undefined;
   /** The last brace, held back. */
   #last: Buffer | undefined;
   #bytes = 0;
@@ -43,6 +47,11 @@ export class CallBody extends Transform {
   constructor(options: BodyOptions) {
     super();
     this.#options = options;
+    const { protocol } = options.route;
+    const places = options.webTools ? [] : webToolPlaces(protocol);
+    this.#picker = new JsonPicker(['model', 'stream', 'stream_options', ...places], (path, value) => {
+      if (places.includes(path) && isWebTool(protocol, path, value)) this.#webTool ??= path;
+    });
   }
 
   /** So far. */
@@ -94,6 +103,14 @@ export class CallBody extends Transform {
     const options = this.#picker.value('stream_options') as { include_usage?: unknown } | undefined;
     const streams = this.#picker.value('stream') === true && options?.include_usage !== true;
     this.#asks = grownBy(route) > 0 && streams;
-    return problemOfModel(model);
+    return this.#problemOfTools() ?? problemOfModel(model);
+  }
+
+  #problemOfTools(): string | undefined {
+    const { route, webTools } = this.#options;
+    const searches = !webTools && searchesByItself(route.protocol, this.#model) ? this.#model : this.#webTool;
+    return searches === undefined
+      ? undefined
+      : `${searches} reaches the internet, which this agent may not: leave it out`;
   }
 }

@@ -7,9 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import type { StorageAgents } from '../broker/http.ts';
 import { explain } from '../failure.ts';
 import { AnswerReader, type AnswerRead } from './answer.ts';
-import { BodyRefused, CallBody, grownBy } from './body.ts';
+import { BodyRefused, CallBody, grownBy, type BodyOptions } from './body.ts';
 import { sentHeaders, shownHeaders } from './heads.ts';
-import type { Route } from './routes.ts';
 import type { CallEnd } from './trouble.ts';
 import type { TokenCounts } from '../../crds/model-prices.ts';
 import { WithoutUsageChunk } from './usage-chunk.ts';
@@ -20,15 +19,13 @@ const BODY_MS = 120_000;
 const SILENCE_MS = 15 * 60_000;
 const HEAD_MAX_BYTES = 64 * 1024;
 
-export interface Call {
+export interface Call extends BodyOptions {
   request: IncomingMessage;
   response: ServerResponse;
-  route: Route;
   /** Path and query at the provider. */
   url: URL;
   headers: string[];
   agents: StorageAgents;
-  problemOfModel: (model: string) => string | undefined;
   /** Aborted when the agent has left, or may not call any more. */
   gone: AbortSignal;
   /** Takes the key out of what is shown to the agent. */
@@ -44,8 +41,8 @@ export interface Called {
 
 /** Resolves at its end. Rejects with BodyRefused before anything was answered; what else goes wrong is in the end. */
 export async function forward(call: Call): Promise<Called> {
-  const { request, route, problemOfModel, gone } = call;
-  const body = route.does === 'list' ? undefined : new CallBody({ route, problemOfModel });
+  const { request, route, gone } = call;
+  const body = route.does === 'list' ? undefined : new CallBody(call);
   const outgoing = open(call);
   const late = setTimeout(() => request.destroy(), BODY_MS);
   const abort = (): unknown => outgoing.destroy();

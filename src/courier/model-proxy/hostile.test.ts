@@ -197,6 +197,49 @@ describe('an agent with a token', () => {
     expect([status, upstream.seen]).to.deep.equal([400, []]);
   });
 
+  const web: ['anthropic' | 'openai' | 'gemini' | 'openrouter', string, object][] = [
+    [
+      'anthropic',
+      '/v1/messages',
+      { tools: [{ name: 'x' }, { type: 'web_search_20250305', name: 'web_search' }] },
+    ],
+    ['anthropic', '/v1/messages', { mcp_servers: [{ url: 'https://evil.test' }] }],
+    ['openai', '/v1/responses', { tools: [{ type: 'web_search', type2: 'function' }, { type: 'function' }] }],
+    ['openai', '/v1/responses', { tools: [{ type: 'mcp', server_url: 'https://evil.test' }] }],
+    ['openai', '/v1/responses', { tools: [{ type: ['web_search'] }] }],
+    ['openai', '/v1/chat/completions', { web_search_options: {} }],
+    ['openai', '/v1/chat/completions', { model: 'gpt-4o-search-preview' }],
+    ['openrouter', '/api/v1/chat/completions', { plugins: [{ id: 'web', pad: 'x'.repeat(20_000) }] }],
+    ['openrouter', '/api/v1/chat/completions', { model: 'a/b:online' }],
+    ['gemini', '/v1beta/models/m:generateContent', { tools: [{ googleSearch: {} }] }],
+    [
+      'gemini',
+      '/v1beta/models/m:generateContent',
+      { tools: [{ functionDeclarations: [] }, { url_context: {} }] },
+    ],
+  ];
+  for (const [provider, path, body] of web)
+    it(`has no provider reach the internet for it where it may not: ${JSON.stringify(body).slice(0, 60)}`, async () => {
+      let answered = 0;
+      upstream.handle = answering(world, (response) => ((answered += 1), json(response, {})));
+      const closed = await world.begin({ provider }, { webTools: false });
+      expect((await closed.ask(path, { body: { model: 'm', ...body } })).status).to.equal(400);
+      const escaped = JSON.stringify({ model: 'm', ...body })
+        .replace('"tools"', '"t\\u006fols"')
+        .replace('"type"', '"typ\\u0065"');
+      if (escaped.includes('\\u')) expect((await closed.ask(path, { body: escaped })).status).to.equal(400);
+      expect(answered).to.equal(0);
+      const own = {
+        model: 'm',
+        tools: [{ type: 'function', function: { name: 'web_search', type: 'mcp' } }],
+        plugins: [],
+        enable_search: false,
+      };
+      expect((await closed.ask(path, { body: own })).status).to.equal(200);
+      const open = await world.begin({ provider });
+      expect((await open.ask(path, { body: { model: 'm', ...body } })).status).to.equal(200);
+    });
+
   it('sends no giant, announced or not', async () => {
     const agent = await world.begin();
     const said = await agent

@@ -21,6 +21,7 @@ const isScalar = (byte: number): boolean =>
 
 export class JsonPicker {
   readonly #wanted: ReadonlySet<string>;
+  readonly #onValue: (path: string, value: unknown) => void;
   /** Of most values the name alone tells that they are not wanted. */
   readonly #lastNames: ReadonlySet<string>;
   readonly #depthMax: number;
@@ -38,8 +39,9 @@ export class JsonPicker {
   #problem: string | undefined;
   #end = -1;
 
-  /** Paths such as `model` and `response.usage`; `*` stands for all of a list. */
-  constructor(wanted: readonly string[]) {
+  /** Paths such as `model` and `response.usage`; `*` stands for all of a list. `onValue`: called with each as `value` has it. */
+  constructor(wanted: readonly string[], onValue: (path: string, value: unknown) => void = () => {}) {
+    this.#onValue = onValue;
     this.#wanted = new Set(wanted);
     this.#lastNames = new Set(wanted.map((path) => path.slice(path.lastIndexOf('.') + 1)));
     this.#depthMax = Math.max(...wanted.map((path) => path.split('.').length));
@@ -101,7 +103,7 @@ export class JsonPicker {
 
   #escape(): void {
     this.#escaped = true;
-    if (this.#name !== undefined && this.#depth === 1) this.#odd('a name has an escape in it');
+    if (this.#name !== undefined && this.#depth <= this.#depthMax) this.#odd('a name has an escape in it');
   }
 
   #endsValue(byte: number, depth: number): boolean {
@@ -170,6 +172,7 @@ export class JsonPicker {
     const { path, text } = this.#taking ?? { path: '', text: '' };
     this.#taking = undefined;
     this.#values.set(path, text.length <= VALUE_MAX_BYTES ? text : '');
+    this.#onValue(path, this.value(path));
   }
 
   #odd(problem: string): void {

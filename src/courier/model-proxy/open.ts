@@ -21,6 +21,8 @@ export async function openModel(
   const variables = assignment.steps[0].agent.env.filter(({ name }) => name === endpoint.key);
   const key = assignedEnv(variables, secrets)[endpoint.key];
   const token = `sb-${randomBytes(TOKEN_BYTES).toString('base64url')}`;
-  const model = await startModelProxy({ ...options, endpoint, token, key: key === '' ? undefined : key });
+  const webTools = assignment.steps.every(({ agent }) => agent.webTools);
+  const own = { endpoint, token, webTools, key: key === '' ? undefined : key };
+  const model = await startModelProxy({ ...options, ...own });
   return { model, assignment: throughProxy(assignment, { port: model.port, token }) };
 }

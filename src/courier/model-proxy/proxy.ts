@@ -20,9 +20,9 @@
  * | the agent | more than its limits | a call is let in only where it fits (ledger.ts); an answer that is cut off, or tells of no tokens, counts by its size; bodies that could be read in two ways are refused |
  * | the agent | to fail the courier, and gain another attempt | nothing is kept of bodies and answers but single numbers; connections, calls, heads, bodies and times are bounded |
  * | the agent | to look like a victim of its model | refusals of a request tell nothing (trouble.ts) |
+ * | the agent, in a phase without the internet | the internet, by tools that the provider itself runs | those that are known are refused (web-tools.ts) |
  *
- * Not prevented: tools that the provider itself runs (web search, connectors) reach the internet in the name of the key, also for an agent whose
- * phase has no network.
+ * Not prevented: a provider fetches pictures and files that a message names by URL.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -62,6 +62,8 @@ export interface ModelProxyOptions {
   agents: StorageAgents;
   /** 0 takes a free one. */
   port: number;
+  /** The provider may search and fetch for the agent, which may itself. */
+  webTools: boolean;
   note: (line: string) => void;
   /** Takes secrets out of an answer. */
   clean?: () => Transform;
@@ -193,19 +195,25 @@ class Desk {
     call: Pick<Call, 'request' | 'response' | 'gone' | 'route' | 'url' | 'headers'>,
     leave: Leave,
   ): Promise<void> {
-    const { agents, clean } = this.#options;
+    const { agents, clean, webTools } = this.#options;
     const { route, response } = call;
     try {
       const {
         model,
         tokens,
         end: ended,
-      } = await forward({ ...call, agents, clean, problemOfModel: (name) => this.#problemOf(name) });
+      } = await forward({
+        ...call,
+        agents,
+        clean,
+        webTools,
+        problemOfModel: (name) => this.#problemOf(name),
+      });
       leave(tokens && { model, tokens });
-      if (!ended || route.does !== 'generate') return void (response.headersSent || response.destroy());
-      this.#trouble.ended(ended);
-      if (ended.kind === 'unreachable')
+      if (ended && route.does === 'generate') this.#trouble.ended(ended);
+      if (ended?.kind === 'unreachable')
         this.#refuse(response, { kind: 'upstream', message: ended.why, route });
+      else if (!response.headersSent) response.destroy();
     } catch (error) {
       leave();
       if (!(error instanceof BodyRefused)) throw error;
