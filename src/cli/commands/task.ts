@@ -18,6 +18,7 @@ import {
 
 interface CheckOptions {
   strict: boolean;
+  integrity: boolean;
   json?: true;
   select?: string[];
   extendSelect?: string[];
@@ -34,6 +35,14 @@ const check = ({ io, finish }: Cli): Command =>
       )
       .argument('<path...>', 'task folders, or folders of tasks at any depth')
       .option('--strict', 'enable every rule and treat warnings as errors', false)
+      .addOption(
+        new Option(
+          '--integrity',
+          'check instead what each task lets an agent do to its reward; each message says what closes that. What tasks select and ignore does not count',
+        )
+          .default(false)
+          .conflicts('select'),
+      )
       .option(
         '--select <rule>',
         'use this rule instead of the default ones, as an error; repeatable; ALL selects all rules',
@@ -61,6 +70,8 @@ const check = ({ io, finish }: Cli): Command =>
       ['sb task check examples/tasks', 'all tasks in there'],
       ['sb task check --strict tasks', 'as a CI job would'],
       ['sb task check --select unpinned-image tasks', 'one rule'],
+      ['sb task check --integrity tasks', 'could a reward be faked?'],
+      ['sb task check --integrity --strict -o jsonl tasks', 'the same, and fail if so'],
       ['sb task check --ignore shared-verifier --json tasks', 'for programs'],
     ],
   );

@@ -3,8 +3,8 @@ import { Type } from 'typebox';
 import { ruleNames } from '../../tasks/check/rules.ts';
 import { Fields, OneOf, OrNull, Text, Texts, Whole, type Documents } from './words.ts';
 
-/** A finding of `sb task check`, as `harbor lint --json` has it, and the severity. */
-const CheckFinding = Fields({
+/** What `sb task check` says, as `harbor lint --json` has it, and the severity. */
+const CheckMessage = Fields({
   rule: OneOf(ruleNames, 'As `harbor lint` calls it, where it knows it.'),
   severity: OneOf(['error', 'warning'], 'An error keeps the task from being run.'),
   path: Text('Relative to where the command was started.'),
@@ -12,7 +12,7 @@ const CheckFinding = Fields({
   line: OrNull(Whole('From 1.')),
   column: OrNull(Whole('From 1.')),
 });
-export type CheckFinding = Type.Static<typeof CheckFinding>;
+export type CheckMessage = Type.Static<typeof CheckMessage>;
 
 const version = {
   name: Text('`[task].name`, else the folder’s name.'),
@@ -48,7 +48,7 @@ export type PackedTask = Type.Static<typeof PackedTask>;
 
 /** Its documents, by the name of their schema. */
 export const TASK_DOCUMENTS = {
-  'task-check': { title: 'What is wrong with tasks', schema: Type.Array(CheckFinding) },
+  'task-check': { title: 'What is wrong with tasks', schema: Type.Array(CheckMessage) },
   'task-hash': { title: 'Versions of tasks', schema: Type.Array(HashedTask) },
   'task-push': { title: 'Tasks in the bucket', schema: Type.Array(PushedTask) },
   'task-pack': { title: 'What was packed of a task', schema: PackedTask },

@@ -23,14 +23,14 @@ describe('sb task check', () => {
       // What the operator runs changes; what the rules say does not.
       ignore: ['unsupported-feature', ...(options.ignore ?? [])],
     });
-  /** `rule file:line:column` of each finding. */
+  /** `rule file:line:column` of each message. */
   const found = async (
     files: Record<string, string | undefined>,
     options: Partial<CheckOptions> = {},
   ): Promise<string[]> => {
     const path = await make({ ...GOOD_TASK, ...files });
-    const { findings } = await check(path, { strict: true, ...options });
-    return findings.map(({ rule, path: file, line, column }) =>
+    const { messages } = await check(path, { strict: true, ...options });
+    return messages.map(({ rule, path: file, line, column }) =>
       [`${rule} ${relative(path, file)}`, line, column].filter((part) => part !== undefined).join(':'),
     );
   };
@@ -68,8 +68,8 @@ describe('sb task check', () => {
   it('tells where text stops to be TOML, and what is wrong with the files all the same', async () => {
     const path = await make({ ...GOOD_TASK, 'task.toml': 'a = 1\nb = = 2\n' });
     await symlink('/etc/passwd', join(path, 'tests/passwd'));
-    const { findings, failed } = await check(path);
-    expect(findings.map(({ rule, line, column }) => [rule, line, column])).to.deep.equal([
+    const { messages, failed } = await check(path);
+    expect(messages.map(({ rule, line, column }) => [rule, line, column])).to.deep.equal([
       ['invalid-task-config', 2, 5],
       ['invalid-task-files', undefined, undefined],
     ]);
@@ -98,8 +98,8 @@ describe('sb task check', () => {
       ...GOOD_TASK,
       'task.toml': `${toml('').replace('cpus = 1', 'cpus = "two"')}\n[environment.tpu]\ntype = "a"\ntopology = "2x4"\n`,
     });
-    const { findings } = await checkTasks([path], { strict: false, cwd: path });
-    const errors = findings.filter(({ severity }) => severity === 'error');
+    const { messages } = await checkTasks([path], { strict: false, cwd: path });
+    const errors = messages.filter(({ severity }) => severity === 'error');
     expect(errors.map(({ message }) => message)).to.deep.equal([
       'environment.cpus is "two"; expected a number of CPUs greater than 0',
       'environment.tpu: TPUs are not supported',
@@ -113,8 +113,8 @@ describe('sb task check', () => {
       'tests/test.sh': undefined,
       'environment/Dockerfile': 'FROM windows\nCOPY app\\x C:\\app\\x\n',
     });
-    const { findings } = await checkTasks([path], { strict: false, cwd: path });
-    const errors = findings.filter(({ severity }) => severity === 'error');
+    const { messages } = await checkTasks([path], { strict: false, cwd: path });
+    const errors = messages.filter(({ severity }) => severity === 'error');
     expect(errors.map(({ message }) => message)).to.deep.equal(['environment.os: only linux is supported']);
   });
 
@@ -123,9 +123,9 @@ describe('sb task check', () => {
     await writeFile(Buffer.concat([Buffer.from(join(path, 'a/tests/caf')), Buffer.of(0xe9)]), 'x');
     await rm(join(path, 'b/tests/test.sh'));
     await symlink('test.sh', join(path, 'b/tests/test.sh'));
-    const { tasks, findings } = await check(path);
+    const { tasks, messages } = await check(path);
     expect(tasks).to.equal(3);
-    expect(findings.map(({ message }) => message)).to.deep.equal([
+    expect(messages.map(({ message }) => message)).to.deep.equal([
       '"tests/caf\ufffd" has a backslash, a control character or broken UTF-8 in its path; rename it',
       'tests/test.sh is a link that leads nowhere; remove it',
       'tests/test.sh is missing; expected the script that writes the reward',
@@ -136,8 +136,8 @@ describe('sb task check', () => {
     const shared = '[verifier]\nenvironment_mode = "shared"\n';
     for (const broken of ['[environment]\ncpus = 0\n', 'broken\n']) {
       const path = await make({ ...GOOD_TASK, 'task.toml': shared + broken, 'tests/test.sh': undefined });
-      const { findings } = await check(path);
-      expect(findings.map(({ message }) => message)).to.include(
+      const { messages } = await check(path);
+      expect(messages.map(({ message }) => message)).to.include(
         'tests/test.sh is missing; expected the script that writes the reward',
       );
     }
@@ -152,8 +152,8 @@ describe('sb task check', () => {
       { 'task.toml': `${env}[environment.tpu]\ntype = "a"\ntopology = "2x4"\n` },
       { 'task.toml': `${env}[[steps]]\nname = "one"\n` },
     ]) {
-      const { findings } = await check(await make({ ...GOOD_TASK, ...files }));
-      expect(findings.filter(({ message }) => message.startsWith(said))).to.have.length(1);
+      const { messages } = await check(await make({ ...GOOD_TASK, ...files }));
+      expect(messages.filter(({ message }) => message.startsWith(said))).to.have.length(1);
     }
   });
 
@@ -162,9 +162,9 @@ describe('sb task check', () => {
     await rm(join(path, 'a/task.toml'));
     await mkdir(join(path, 'a/task.toml'));
     await mkdir(join(path, 'dataset.toml'));
-    const { tasks, findings } = await check(path);
+    const { tasks, messages } = await check(path);
     expect(tasks).to.equal(2);
-    expect(findings.map(({ path: file, message }) => [relative(path, file), message])).to.deep.equal([
+    expect(messages.map(({ path: file, message }) => [relative(path, file), message])).to.deep.equal([
       ['a/task.toml', 'task.toml is no file; expected one'],
     ]);
   });
@@ -194,9 +194,9 @@ describe('sb task check', () => {
       ...below('deep/er/b', GOOD_TASK),
       ...below('c', { ...GOOD_TASK, 'tests/test.sh': undefined, 'environment/Dockerfile': undefined }),
     });
-    const { tasks, findings } = await check(path);
+    const { tasks, messages } = await check(path);
     expect(tasks).to.equal(3);
-    expect(findings.map(({ path: file }) => relative(path, file))).to.deep.equal([
+    expect(messages.map(({ path: file }) => relative(path, file))).to.deep.equal([
       'a/instruction.md',
       'c/environment/Dockerfile',
       'c/tests/test.sh',
@@ -205,8 +205,8 @@ describe('sb task check', () => {
 
   it('finds fault with a folder that holds no task, and with a file', async () => {
     const path = await make({ 'notes.txt': 'x' });
-    const { findings } = await checkTasks([path, join(path, 'notes.txt')], { strict: false, cwd: path });
-    expect(findings.map(({ message }) => message.split(';')[0])).to.deep.equal([
+    const { messages } = await checkTasks([path, join(path, 'notes.txt')], { strict: false, cwd: path });
+    expect(messages.map(({ message }) => message.split(';')[0])).to.deep.equal([
       'holds no task',
       'is not a folder',
     ]);
@@ -222,8 +222,8 @@ describe('sb task check', () => {
       ...GOOD_TASK,
       'task.toml': toml('docker_imag = "x"\n[metadata]\nanything = 1\n[surprise]\na = 1\n'),
     });
-    const { findings, failed } = await check(path);
-    expect(findings.map(({ message, line }) => [message, line])).to.deep.equal([
+    const { messages, failed } = await check(path);
+    expect(messages.map(({ message, line }) => [message, line])).to.deep.equal([
       ['environment.docker_imag means nothing; expected perhaps docker_image', 11],
       ['surprise means nothing; expected it to be left out', 14],
     ]);
@@ -248,7 +248,7 @@ describe('sb task check', () => {
   it('says of a shared verifier that a default could move it, unless the task says where it runs', async () => {
     const told = async (says: string): Promise<string | undefined> => {
       const path = await make({ ...GOOD_TASK, 'task.toml': `schema_version = "1.4"\n[verifier]\n${says}` });
-      return (await check(path, { strict: true })).findings.find(({ rule }) => rule === 'shared-verifier')
+      return (await check(path, { strict: true })).messages.find(({ rule }) => rule === 'shared-verifier')
         ?.message;
     };
     expect(await told('timeout_sec = 5\n')).to.match(
@@ -278,7 +278,7 @@ describe('sb task check', () => {
       }),
     });
     const files = async (options: Partial<CheckOptions>): Promise<string[]> =>
-      (await check(path, options)).findings.map(({ path: file }) => relative(path, file));
+      (await check(path, options)).messages.map(({ path: file }) => relative(path, file));
     expect(await files({})).to.deep.equal(['a/environment/Dockerfile']);
     expect(await files({ extendSelect: ['unpinned-image'] })).to.have.length(2);
     expect(await files({ ignore: ['unpinned-image'] })).to.deep.equal([]);
@@ -318,9 +318,9 @@ describe('sb task check', () => {
 
   it('tells of what the operator does not run', async () => {
     const path = await make({ ...GOOD_TASK, 'task.toml': toml('os = "windows"\n') });
-    const { findings, failed } = await checkTasks([path], { strict: false, cwd: path });
-    const [finding] = findings.filter(({ message }) => message.startsWith('environment.os'));
-    expect(finding).to.include({ rule: 'unsupported-feature', severity: 'error', line: 11, column: 1 });
+    const { messages, failed } = await checkTasks([path], { strict: false, cwd: path });
+    const [first] = messages.filter(({ message }) => message.startsWith('environment.os'));
+    expect(first).to.include({ rule: 'unsupported-feature', severity: 'error', line: 11, column: 1 });
     expect(failed).to.equal(true);
   });
 

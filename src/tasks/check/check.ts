@@ -11,6 +11,8 @@ import { lintTask } from './task.ts';
 interface CheckOptions extends Wish {
   /** Every rule, and warnings fail. */
   strict: boolean;
+  /** Only what keeps the task from running, and what the agent could do to its reward. */
+  integrity?: boolean;
   cwd: string;
 }
 
@@ -18,7 +20,7 @@ export interface CheckReport {
   /** Task folders that were looked at. */
   tasks: number;
   /** By path, line, column, rule. */
-  findings: LintMessage[];
+  messages: LintMessage[];
   /** The exit code is 1: an error, a warning with --strict, or a rule that was asked for. */
   failed: boolean;
   /** What paths are printed relative to. */
@@ -31,18 +33,18 @@ const PARALLEL = 8;
 export async function checkTasks(paths: readonly string[], options: CheckOptions): Promise<CheckReport> {
   const { strict, cwd, select = [], extendSelect = [] } = options;
   const folders = new Set<string>();
-  const findings: LintMessage[] = [];
+  const messages: LintMessage[] = [];
   for (const path of paths) {
     const found = await tasksBelow(resolve(cwd, path));
     for (const folder of found.folders) folders.add(folder);
-    findings.push(...found.findings);
+    messages.push(...found.messages);
   }
-  const linted = await inParallel([...folders], (folder) => findingsIn(folder, options), { width: PARALLEL });
-  findings.push(...linted.flat());
+  const linted = await inParallel([...folders], (folder) => messagesIn(folder, options), { width: PARALLEL });
+  messages.push(...linted.flat());
   const asked = new Set<string>([...select, ...extendSelect]);
   const fails = ({ severity, rule }: LintMessage): boolean =>
     strict || severity === 'error' || asked.has(rule) || asked.has('ALL');
-  return { tasks: folders.size, findings: findings.sort(inOrder), failed: findings.some(fails), cwd };
+  return { tasks: folders.size, messages: messages.sort(inOrder), failed: messages.some(fails), cwd };
 }
 
 const inOrder = (a: LintMessage, b: LintMessage): number =>
@@ -59,33 +61,33 @@ const unusable = (path: string, message: string): LintMessage => ({
   message,
 });
 
-async function tasksBelow(path: string): Promise<{ folders: string[]; findings: LintMessage[] }> {
+async function tasksBelow(path: string): Promise<{ folders: string[]; messages: LintMessage[] }> {
   // Rejects where there is nothing of that name.
   if (!(await stat(path)).isDirectory())
     return {
       folders: [],
-      findings: [unusable(path, 'is not a folder; expected a task folder, or one that holds tasks')],
+      messages: [unusable(path, 'is not a folder; expected a task folder, or one that holds tasks')],
     };
   const found = await Array.fromAsync(findCandidates(path));
   if (found.length === 0)
     return {
       folders: [],
-      findings: [unusable(path, 'holds no task; expected a folder with a task.toml in it, at any depth')],
+      messages: [unusable(path, 'holds no task; expected a folder with a task.toml in it, at any depth')],
     };
   return {
     folders: found.flatMap((one) => ('problems' in one ? [] : [one.folder])),
-    findings: found.flatMap((one) =>
+    messages: found.flatMap((one) =>
       'problems' in one ? one.problems.map(({ file, message }) => unusable(file, message)) : [],
     ),
   };
 }
 
 /** What was found in a folder of the rules that are looked for there. */
-async function findingsIn(folder: string, options: CheckOptions): Promise<LintMessage[]> {
-  const { findings, document } = await lintTask(folder).catch((error: unknown) => ({
-    findings: problemsOf(folder, error).map(({ message }) => unusable(folder, message)),
+async function messagesIn(folder: string, options: CheckOptions): Promise<LintMessage[]> {
+  const { messages, document } = await lintTask(folder).catch((error: unknown) => ({
+    messages: problemsOf(folder, error).map(({ message }) => unusable(folder, message)),
     document: {},
   }));
   const rules = rulesFor(folder, document, options);
-  return findings.filter(({ rule }) => rules.has(rule));
+  return messages.filter(({ rule }) => rules.has(rule));
 }

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { commandFindings } from './commands.ts';
+import { commandMessages } from './commands.ts';
 import { logicalLines } from './shell.ts';
 
 const rules = (text: string, separate = true): string[] =>
-  commandFindings(text, { separate }).map(({ rule }) => rule);
+  commandMessages(text, { separate }).map(({ rule }) => rule);
 
 describe('What a script runs', () => {
   for (const line of [
@@ -76,7 +76,7 @@ describe('What a script runs', () => {
     });
 
   it('names packages alone, and never where their output goes', () => {
-    const [{ message } = { message: '' }] = commandFindings('pip install a==1 requests 2>/dev/null >log', {
+    const [{ message } = { message: '' }] = commandMessages('pip install a==1 requests 2>/dev/null >log', {
       separate: false,
     });
     expect(message).to.match(/^"requests" may become/);

@@ -2,13 +2,13 @@
 import type { RuleName } from './rules.ts';
 import { commandsOf, type ShellCommand } from './shell.ts';
 
-interface CommandFinding {
+interface CommandMessage {
   rule: RuleName;
   message: string;
 }
 
 /** What is to be said against a line; `separate`: it is part of the script of a verifier with an image of its own. */
-export function commandFindings(text: string, { separate }: { separate: boolean }): CommandFinding[] {
+export function commandMessages(text: string, { separate }: { separate: boolean }): CommandMessage[] {
   const commands = commandsOf(text);
   return commands.flatMap((command, index) => [
     ...unpinnedPackages(command),
@@ -19,7 +19,7 @@ export function commandFindings(text: string, { separate }: { separate: boolean 
 const hasOption = (words: readonly string[], ...names: string[]): boolean =>
   words.some((word) => names.includes(word.split('=', 1)[0] ?? ''));
 
-function unpinnedPackages({ words }: ShellCommand): CommandFinding[] {
+function unpinnedPackages({ words }: ShellCommand): CommandMessage[] {
   if (hasOption(words, '-c', '--constraint')) return [];
   const open = packagesOf(words).filter(isUnpinned);
   if (open.length === 0) return [];
@@ -28,9 +28,9 @@ function unpinnedPackages({ words }: ShellCommand): CommandFinding[] {
   return [{ rule: 'unpinned-python-dependency', message }];
 }
 
-function atTrialTime(command: ShellCommand, next: ShellCommand | undefined): CommandFinding[] {
+function atTrialTime(command: ShellCommand, next: ShellCommand | undefined): CommandMessage[] {
   const { words, output, separator } = command;
-  const found: CommandFinding[] = [];
+  const found: CommandMessage[] = [];
   const tools = packagesOf(words).filter((name) =>
     ['pytest', 'pytest-json-ctrf'].includes(
       (name.split(/[<>=!~[]/)[0] ?? '').toLowerCase().replaceAll('_', '-'),
@@ -73,7 +73,7 @@ const INSTALLERS: readonly RegExp[] = [
 ];
 
 /** Requirements that a command installs from an index. */
-function packagesOf(words: readonly string[]): string[] {
+export function packagesOf(words: readonly string[]): string[] {
   const call = `${words.join(' ')} `;
   const [installer] = INSTALLERS.flatMap((pattern) => pattern.exec(call)?.[0] ?? []);
   if (installer === undefined) return [];
@@ -121,7 +121,7 @@ interface Call {
   output: string | undefined;
 }
 
-function downloads({ words: [name = '', ...args], output }: Call, piped: readonly string[]): boolean {
+export function downloads({ words: [name = '', ...args], output }: Call, piped: readonly string[]): boolean {
   if (!DOWNLOADERS.includes(name) || !args.some(isExternal)) return false;
   if (name === 'git') return args[0] === 'clone';
   if (['sh', 'bash'].includes(piped[0] ?? '')) return true;

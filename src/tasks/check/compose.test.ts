@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
-import { composeFindings } from './compose.ts';
+import { composeMessages } from './compose.ts';
 
 describe('A compose file', () => {
   let folder: Folder;
@@ -12,7 +12,7 @@ describe('A compose file', () => {
   });
   after(() => folder.remove());
   const rules = (text: string): string[] =>
-    composeFindings(text, {
+    composeMessages(text, {
       file: join(folder.path, 'environment/docker-compose.yaml'),
       root: folder.path,
     }).map(({ rule }) => rule);

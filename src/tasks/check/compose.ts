@@ -6,7 +6,7 @@ import { readDocument } from '../compose/document.ts';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';
 
-interface ComposeFinding {
+interface ComposeMessage {
   rule: RuleName;
   message: string;
 }
@@ -27,10 +27,10 @@ interface Bind {
 }
 
 /** `file` is the absolute path of the compose file, `root` that of its task. */
-export function composeFindings(
+export function composeMessages(
   text: string,
   { file, root }: { file: string; root: string },
-): ComposeFinding[] {
+): ComposeMessage[] {
   const read = readDocument(text);
   if ('fault' in read) return [{ rule: 'invalid-task-config', message: `the file ${read.fault}` }];
   const { services, volumes } = read.document;
@@ -41,20 +41,26 @@ export function composeFindings(
   return tables(services).flatMap(([name, service]) => {
     const field = `services.${name}`;
     return [
-      ...imageFindings(service, field, built),
-      ...privilegeFindings(service, field),
-      ...bindsOf(service, field, local).flatMap((bind) => bindFindings(bind, { file, root })),
+      ...imageMessages(service, field, built),
+      ...privilegeMessages(service, field),
+      ...bindsOf(service, field, local).flatMap((bind) => bindMessages(bind, { file, root })),
     ];
   });
 }
 
-function imageFindings({ image }: Table, field: string, built: Set<string>): ComposeFinding[] {
+/** Names of all services; none where the file cannot be read. */
+export function servicesIn(text: string): string[] {
+  const read = readDocument(text);
+  return 'fault' in read ? [] : tables(read.document.services).map(([name]) => name);
+}
+
+function imageMessages({ image }: Table, field: string, built: Set<string>): ComposeMessage[] {
   if (typeof image !== 'string' || built.has(image) || isPinned(image)) return [];
   const message = `${field}.image ${image} may become another at any time; expected image@sha256:<digest>`;
   return [{ rule: 'unpinned-image', message }];
 }
 
-function privilegeFindings(service: Table, field: string): ComposeFinding[] {
+function privilegeMessages(service: Table, field: string): ComposeMessage[] {
   const places: [string, unknown][] = [
     [field, service],
     ...['post_start', 'pre_stop'].flatMap((hook) =>
@@ -63,7 +69,7 @@ function privilegeFindings(service: Table, field: string): ComposeFinding[] {
   ];
   const privileged = places
     .filter(([, item]) => isRecord(item) && item['privileged'] === true)
-    .map(([place]): ComposeFinding => ({
+    .map(([place]): ComposeMessage => ({
       rule: 'compose-privileged',
       message: `${place}.privileged is true; expected it to be left out`,
     }));
@@ -115,11 +121,11 @@ function longMount(volume: unknown): Mount | undefined {
   };
 }
 
-function bindFindings(
+function bindMessages(
   { source, field, readOnly }: Bind,
   { file, root }: { file: string; root: string },
-): ComposeFinding[] {
-  const found: ComposeFinding[] = [];
+): ComposeMessage[] {
+  const found: ComposeMessage[] = [];
   if (!readOnly)
     found.push({
       rule: 'compose-writable-bind-mount',

@@ -1,25 +1,27 @@
 /** Rules about what task.toml says. */
 import type { TaskConfig, StepConfig, VerifierConfig } from '../index.ts';
+import { shapeMessages } from './integrity.ts';
 import type { RuleName } from './rules.ts';
 import type { ArtifactConfig } from '../toml/schema.ts';
 
 /** Something that a field of task.toml says. */
-interface FieldFinding {
+export interface FieldMessage {
   rule: RuleName;
   path: (string | number)[];
   message: string;
 }
 
-export function configFindings(config: TaskConfig, verifications: readonly Verification[]): FieldFinding[] {
+export function configMessages(config: TaskConfig, verifications: readonly Verification[]): FieldMessage[] {
   return [
     ...sharedVerifier(verifications),
     ...rootAgent(config),
     ...overlaps(config, verifications),
     ...unpinned(config),
+    ...shapeMessages(config, verifications),
   ];
 }
 
-function sharedVerifier(verifications: readonly Verification[]): FieldFinding[] {
+function sharedVerifier(verifications: readonly Verification[]): FieldMessage[] {
   const first = verifications.find(({ separate }) => !separate);
   if (!first) return [];
   return [
@@ -34,7 +36,7 @@ function sharedVerifier(verifications: readonly Verification[]): FieldFinding[] 
 const isRoot = (user: string | number | undefined): boolean =>
   user === undefined || ['0', 'root'].includes(String(user).split(':')[0] ?? '');
 
-function rootAgent({ agent, steps = [] }: TaskConfig): FieldFinding[] {
+function rootAgent({ agent, steps = [] }: TaskConfig): FieldMessage[] {
   const users: { path: (string | number)[]; user: string | number | undefined }[] =
     steps.length === 0
       ? [{ path: ['agent', 'user'], user: agent.user }]
@@ -55,7 +57,7 @@ function rootAgent({ agent, steps = [] }: TaskConfig): FieldFinding[] {
 export const isPinned = (image: string): boolean =>
   image === 'scratch' || image.includes('$') || /@sha256:[0-9a-f]{64}$/i.test(image);
 
-function unpinned({ environment, verifier, steps = [] }: TaskConfig): FieldFinding[] {
+function unpinned({ environment, verifier, steps = [] }: TaskConfig): FieldMessage[] {
   const images = [
     { path: ['environment'], image: environment.docker_image },
     { path: ['verifier', 'environment'], image: verifier.environment?.docker_image },
@@ -64,7 +66,7 @@ function unpinned({ environment, verifier, steps = [] }: TaskConfig): FieldFindi
       image: own.environment?.docker_image,
     })),
   ];
-  return images.flatMap(({ path, image }): FieldFinding[] =>
+  return images.flatMap(({ path, image }): FieldMessage[] =>
     image === undefined || isPinned(image)
       ? []
       : [
@@ -83,7 +85,7 @@ type Artifact = Exclude<ArtifactConfig, string> & { path: (string | number)[] };
 const CONVENTION = '/logs/artifacts';
 const PROTECTED = ['/logs/verifier', '/logs/agent'];
 
-const overlaps = (config: TaskConfig, verifications: readonly Verification[]): FieldFinding[] => [
+const overlaps = (config: TaskConfig, verifications: readonly Verification[]): FieldMessage[] => [
   ...sameDestination(config),
   ...withLogs(config, verifications),
 ];
@@ -109,13 +111,13 @@ const outputOf = ({ source, destination }: Artifact): string => destination ?? s
 const serviceOf = ({ service }: Artifact): string => service || 'main';
 
 /** Each pair that wants the same place, named once. */
-function sameDestination(config: TaskConfig): FieldFinding[] {
+function sameDestination(config: TaskConfig): FieldMessage[] {
   const ofTask = listed(config.artifacts, ['artifacts']);
   const sets = [
     ofTask,
     ...(config.steps ?? []).map((_, index) => [...ofTask, ...stepArtifacts(config, index)]),
   ];
-  const found = new Map<string, FieldFinding>();
+  const found = new Map<string, FieldMessage>();
   for (const set of sets)
     for (const [first, second] of pairs(withConvention(set))) {
       if (covers(first, second) || !touch(outputOf(first), outputOf(second))) continue;
@@ -149,7 +151,7 @@ function covers(first: Artifact, second: Artifact): boolean {
 }
 
 /** Only a separate verifier gets the agent's artifacts put back into its file system. */
-function withLogs(config: TaskConfig, verifications: readonly Verification[]): FieldFinding[] {
+function withLogs(config: TaskConfig, verifications: readonly Verification[]): FieldMessage[] {
   const separate = verifications.filter((one) => one.separate);
   if (separate.length === 0) return [];
   const artifacts = [

@@ -1,25 +1,25 @@
 /** Rules about Dockerfiles. */
 import { posix } from 'node:path';
 import { quoted } from '../../text/safe.ts';
-import { commandFindings } from './commands.ts';
+import { commandMessages } from './commands.ts';
 import { isPinned } from './config.ts';
 import type { RuleName } from './rules.ts';
 import { logicalLines, words } from './shell.ts';
 
-interface DockerfileFinding {
+interface DockerfileMessage {
   rule: RuleName;
   line: number;
   message: string;
 }
 
 /** `agent`: the image is the agent's, who must not see the tests. */
-export function dockerfileFindings(text: string, { agent }: { agent: boolean }): DockerfileFinding[] {
+export function dockerfileMessages(text: string, { agent }: { agent: boolean }): DockerfileMessage[] {
   const stages = new Set<string>();
   return [...instructionsOf(text)].flatMap(({ line, instruction, value }) => {
     const args = argumentsOf(value);
     return args
-      ? instructionFindings({ instruction, value, args }, { agent, stages }).map((finding) => ({
-          ...finding,
+      ? instructionMessages({ instruction, value, args }, { agent, stages }).map((one) => ({
+          ...one,
           line,
         }))
       : [];
@@ -43,13 +43,13 @@ interface Instruction {
   args: string[];
 }
 
-function instructionFindings(
+function instructionMessages(
   { instruction, value, args }: Instruction,
   { agent, stages }: { agent: boolean; stages: Set<string> },
-): Omit<DockerfileFinding, 'line'>[] {
-  if (instruction === 'FROM') return fromFindings(args, stages);
+): Omit<DockerfileMessage, 'line'>[] {
+  if (instruction === 'FROM') return fromMessages(args, stages);
   if (instruction === 'RUN')
-    return commandFindings(value.startsWith('[') ? args.map(quoted).join(' ') : value, { separate: false });
+    return commandMessages(value.startsWith('[') ? args.map(quoted).join(' ') : value, { separate: false });
   return agent && (instruction === 'COPY' || instruction === 'ADD') ? leaks(args.slice(0, -1)) : [];
 }
 
@@ -64,10 +64,10 @@ function argumentsOf(value: string): string[] | undefined {
   }
 }
 
-function fromFindings(
+function fromMessages(
   [image = '', as = '', name]: readonly string[],
   stages: Set<string>,
-): Omit<DockerfileFinding, 'line'>[] {
+): Omit<DockerfileMessage, 'line'>[] {
   const own = stages.has(image.toLowerCase());
   if (as.toUpperCase() === 'AS' && name !== undefined) stages.add(name.toLowerCase());
   if (own || isPinned(image)) return [];
@@ -78,7 +78,7 @@ function fromFindings(
 /** What an agent must not see; that it is in an image is told, be it there or not. */
 const HIDDEN = /(?:^|\/)(?:solution\/solve\.sh|tests\/(?:test\.sh|test_[^/]+\.py))$/;
 
-const leaks = (sources: readonly string[]): Omit<DockerfileFinding, 'line'>[] =>
+const leaks = (sources: readonly string[]): Omit<DockerfileMessage, 'line'>[] =>
   sources
     .filter((source) => HIDDEN.test(source))
     .slice(0, 1)
@@ -100,7 +100,7 @@ export interface BuildContext {
  * Each source of COPY and ADD that the context does not have. What only the build knows is left alone: other stages and images, URLs,
  * here-documents, variables. So are patterns, since BuildKit copies nothing where nothing fits one.
  */
-export function missingSources(text: string, { paths, isWhole, ignored }: BuildContext): DockerfileFinding[] {
+export function missingSources(text: string, { paths, isWhole, ignored }: BuildContext): DockerfileMessage[] {
   // Patterns with sets and escapes, and another character to escape with, are beyond this.
   if (!isWhole || /[[\\]/.test(ignored) || /^\s*#\s*escape\s*=/im.test(text)) return [];
   const isLeftOut = dockerignore(ignored);

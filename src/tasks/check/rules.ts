@@ -1,4 +1,4 @@
-/** Names of what can be wrong with a task, and which of them are looked for. All but `unsupported-feature`, `carriage-return`, `unusable-script` and `missing-copy-source` are those of `harbor lint` 0.25. */
+/** Names of what can be wrong with a task, and which of them are looked for. All but `unsupported-feature`, `carriage-return`, `unusable-script`, `missing-copy-source` and those with `integrity: 'only'` are those of `harbor lint` 0.25. */
 import { parse } from 'smol-toml';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,8 @@ interface Rule {
   about: string;
   /** Looked for only with --strict or when it is asked for, as in Harbor. */
   optional?: true;
+  /** About what the agent could do to its reward. `only`: looked for where that is asked for, or the rule itself. */
+  integrity?: 'also' | 'only';
 }
 
 export const RULES = {
@@ -24,8 +26,12 @@ export const RULES = {
   'unusable-script': { severity: 'error', about: 'a script that is empty or no text' },
   'missing-copy-source': { severity: 'warning', about: 'a Dockerfile copies what the context lacks' },
   'unknown-config-field': { severity: 'warning', about: 'a field of task.toml that means nothing' },
-  'shared-verifier': { severity: 'warning', about: 'the verifier runs where the agent was root' },
-  'root-agent': { severity: 'warning', about: 'the agent runs as root', optional: true },
+  'shared-verifier': {
+    severity: 'warning',
+    about: 'the verifier runs where the agent was root',
+    integrity: 'also',
+  },
+  'root-agent': { severity: 'warning', about: 'the agent runs as root', optional: true, integrity: 'also' },
   'overlapping-artifacts': { severity: 'warning', about: 'two artifacts want the same place' },
   'artifact-log-overlap': { severity: 'warning', about: 'an artifact holds the logs of agent or verifier' },
   'compose-privileged': { severity: 'warning', about: 'a service is privileged' },
@@ -33,8 +39,17 @@ export const RULES = {
   'compose-writable-bind-mount': { severity: 'warning', about: 'a service may write files of the host' },
   'compose-external-bind-mount': { severity: 'warning', about: 'a mount from outside the task' },
   'compose-symlink-bind-mount': { severity: 'warning', about: 'a mount through a link out of the task' },
-  'unpinned-image': { severity: 'warning', about: 'an image without a digest', optional: true },
-  'unpinned-python-dependency': { severity: 'warning', about: 'a Python package without an exact version' },
+  'unpinned-image': {
+    severity: 'warning',
+    about: 'an image without a digest',
+    optional: true,
+    integrity: 'also',
+  },
+  'unpinned-python-dependency': {
+    severity: 'warning',
+    about: 'a Python package without an exact version',
+    integrity: 'also',
+  },
   'verifier-runtime-install': {
     severity: 'warning',
     about: 'a separate verifier installs pytest at each trial',
@@ -43,6 +58,34 @@ export const RULES = {
   'agent-image-test-leak': {
     severity: 'warning',
     about: 'tests or solution are copied into the agent’s image',
+    integrity: 'also',
+  },
+  'hidden-files-in-context': {
+    severity: 'warning',
+    about: 'environment/ has what is in tests/ or solution/',
+    integrity: 'only',
+  },
+  'same-user': { severity: 'warning', about: 'agent and verifier are one user', integrity: 'only' },
+  'shared-steps': {
+    severity: 'warning',
+    about: 'an agent comes after the tests of another step',
+    integrity: 'only',
+  },
+  'public-network': { severity: 'warning', about: 'the agent has the internet', integrity: 'only' },
+  'verifier-download': {
+    severity: 'warning',
+    about: 'a verifier, shared or separate, downloads at each trial',
+    integrity: 'only',
+  },
+  'agent-reaches-services': {
+    severity: 'warning',
+    about: 'services that the agent may change',
+    integrity: 'only',
+  },
+  'two-reward-files': {
+    severity: 'warning',
+    about: 'the tests write reward.json and reward.txt',
+    integrity: 'only',
   },
 } as const satisfies Record<string, Rule>;
 
@@ -70,11 +113,22 @@ export interface Wish {
   ignore?: readonly string[];
 }
 
-const isOptional = (name: RuleName): boolean => (RULES[name] as Rule).optional === true;
-
 /** Rules that are looked for where nobody says anything. */
 const usualRules = (strict: boolean): Set<RuleName> =>
-  new Set(ruleNames.filter((name) => strict || !isOptional(name)));
+  new Set(
+    ruleNames.filter((name) => {
+      const { optional, integrity }: Rule = RULES[name];
+      return integrity !== 'only' && (strict || !optional);
+    }),
+  );
+
+/** What keeps a task from running, and what the agent could do to its reward. */
+const integrityRules = new Set(
+  ruleNames.filter((name) => {
+    const { severity, integrity }: Rule = RULES[name];
+    return severity === 'error' || integrity !== undefined;
+  }),
+);
 
 /** The rules after a wish. */
 function applied(
@@ -131,13 +185,18 @@ function wishIn(document: unknown): Wish {
   return { ...(select && { select }), ...(extendSelect && { extendSelect }), ...(ignore && { ignore }) };
 }
 
-/** The rules that are looked for in a task: by its folder, by its parsed task.toml, and by the command line. */
+/**
+ * The rules that are looked for in a task: by its folder, by its parsed task.toml, and by the command line. Where integrity is asked for a task
+ * has no say.
+ */
 export const rulesFor = (
   folder: string,
   document: unknown,
-  options: Wish & { strict: boolean },
+  options: Wish & { strict: boolean; integrity?: boolean },
 ): Set<RuleName> =>
-  [wishOfDataset(folder), wishIn(document), options].reduce<Set<RuleName>>(
-    applied,
-    usualRules(options.strict),
-  );
+  options.integrity
+    ? applied(integrityRules, options)
+    : [wishOfDataset(folder), wishIn(document), options].reduce<Set<RuleName>>(
+        applied,
+        usualRules(options.strict),
+      );

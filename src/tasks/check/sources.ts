@@ -2,17 +2,19 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskConfig } from '../index.ts';
-import type { Found } from '../folder/walk.ts';
+import { sha256 } from '../../crds/names.ts';
+import type { Found, FoundFile } from '../folder/walk.ts';
 import { CONTEXT } from '../task.ts';
-import { commandFindings } from './commands.ts';
-import { composeFindings } from './compose.ts';
-import { missingSources, dockerfileFindings, type BuildContext } from './dockerfile.ts';
+import { commandMessages } from './commands.ts';
+import { composeMessages, servicesIn } from './compose.ts';
+import { missingSources, dockerfileMessages, type BuildContext } from './dockerfile.ts';
+import { hiddenInContext, scriptMessages, serviceMessages } from './integrity.ts';
 import { RULES, type LintMessage, type RuleName } from './rules.ts';
 import { logicalLines } from './shell.ts';
 import type { Verification } from './config.ts';
 
 interface Sources {
-  /** As the user named it; findings are told of below it. */
+  /** As the user named it; messages are told of below it. */
   folder: string;
   /** The same without links. */
   root: string;
@@ -23,16 +25,21 @@ interface Sources {
   verifications: readonly Verification[];
 }
 
-export async function sourceFindings(sources: Sources): Promise<LintMessage[]> {
+export async function sourceMessages(sources: Sources): Promise<LintMessage[]> {
   const found = await Promise.all([
     ...dockerfiles(sources).map((path) => inDockerfile(sources, path)),
     ...[...scripts(sources)].map(([path, separate]) => inScript(sources, path, separate)),
     ...composeFiles(sources).map((path) => inCompose(sources, path)),
+    inContext(sources),
   ]);
   return found.flat();
 }
 
-const finding = (rule: RuleName, path: string, rest: { line?: number; message: string }): LintMessage => ({
+const lintMessage = (
+  rule: RuleName,
+  path: string,
+  rest: { line?: number; message: string },
+): LintMessage => ({
   rule,
   severity: RULES[rule].severity,
   path,
@@ -54,7 +61,7 @@ async function inDockerfile(sources: Sources, path: string): Promise<LintMessage
   const context = path.slice(0, -'Dockerfile'.length);
   const agent = context === CONTEXT;
   const text = await textOf(sources, path);
-  const said = dockerfileFindings(text, { agent });
+  const said = dockerfileMessages(text, { agent });
   // Windows has other paths, and another Dockerfile may be the one that is built.
   const isJudged = agent && config.environment.os !== 'windows';
   const [ignoring] = [`${path}.dockerignore`, `${context}.dockerignore`].filter((one) =>
@@ -62,7 +69,7 @@ async function inDockerfile(sources: Sources, path: string): Promise<LintMessage
   );
   const ignored = ignoring === undefined ? '' : await textOf(sources, ignoring);
   const missing = isJudged ? missingSources(text, { ...contextOf(found), ignored }) : [];
-  return [...said, ...missing].map(({ rule, ...rest }) => finding(rule, join(folder, path), rest));
+  return [...said, ...missing].map(({ rule, ...rest }) => lintMessage(rule, join(folder, path), rest));
 }
 
 /** Paths of the build context, as the Dockerfile sees them. */
@@ -91,16 +98,19 @@ function scripts({ paths, verifications }: Sources): Map<string, boolean> {
 async function inScript(sources: Sources, path: string, separate: boolean): Promise<LintMessage[]> {
   const file = join(sources.folder, path);
   const fault = scriptFault(await readFile(file).catch(() => undefined));
-  if (fault !== undefined) return [finding('unusable-script', file, { line: 1, message: fault })];
+  if (fault !== undefined) return [lintMessage('unusable-script', file, { line: 1, message: fault })];
   const text = await textOf(sources, path);
   const [shebang = ''] = text.split('\n', 1);
   const returns = shebang.startsWith('#!') && shebang.endsWith('\r');
   return [
-    ...(returns ? [finding('carriage-return', file, { line: 1, message: RETURNS })] : []),
+    ...(returns ? [lintMessage('carriage-return', file, { line: 1, message: RETURNS })] : []),
     ...[...logicalLines(text)].flatMap(({ line, text: statement }) =>
-      commandFindings(statement, { separate }).map(({ rule, message }) =>
-        finding(rule, file, { line, message }),
+      commandMessages(statement, { separate }).map(({ rule, message }) =>
+        lintMessage(rule, file, { line, message }),
       ),
+    ),
+    ...(path.endsWith('test.sh') ? scriptMessages(text, { separate }) : []).map(({ rule, ...rest }) =>
+      lintMessage(rule, file, rest),
     ),
   ];
 }
@@ -120,12 +130,30 @@ function scriptFault(bytes: Buffer | undefined): string | undefined {
 const RETURNS =
   'the first line ends in a carriage return, so no such interpreter is found; expected lines that end as Unix has them (sed -i "s/\\r$//")';
 
+/** Files of the build context that are to stay hidden. */
+async function inContext({ folder, root, found }: Sources): Promise<LintMessage[]> {
+  const digestOf = async ({ path }: FoundFile): Promise<string | undefined> =>
+    readFile(join(root, path)).then(sha256, () => undefined);
+  const isSame = async (one: FoundFile, other: FoundFile): Promise<boolean> => {
+    const digest = await digestOf(one);
+    return digest !== undefined && digest === (await digestOf(other));
+  };
+  const alike = await hiddenInContext(found.files, isSame);
+  return alike.map(({ path, message }) =>
+    lintMessage('hidden-files-in-context', join(folder, path), { message }),
+  );
+}
+
 const composeFiles = ({ paths }: Sources): string[] =>
   [...paths].filter((path) => /^(environment|tests|steps\/[^/]+\/tests)\/docker-compose\.yaml$/.test(path));
 
 async function inCompose(sources: Sources, path: string): Promise<LintMessage[]> {
   const place = { file: join(sources.root, path), root: sources.root };
-  return composeFindings(await textOf(sources, path), place).map(({ rule, message }) =>
-    finding(rule, join(sources.folder, path), { message }),
-  );
+  const text = await textOf(sources, path);
+  const reached = path.startsWith(CONTEXT) ? serviceMessages(servicesIn(text)) : [];
+  const said = [
+    ...composeMessages(text, place),
+    ...reached.map((message) => ({ rule: 'agent-reaches-services' as const, message })),
+  ];
+  return said.map(({ rule, message }) => lintMessage(rule, join(sources.folder, path), { message }));
 }

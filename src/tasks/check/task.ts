@@ -24,31 +24,32 @@ import { textOfFile } from '../folder/text.ts';
 import { lineFinder } from '../toml/lines.ts';
 import { fieldName, type Problem } from '../toml/problems.ts';
 import { problemsOf, type LocatedProblem } from '../folder/problems.ts';
-import { configFindings, verificationsOf } from './config.ts';
+import { configMessages, verificationsOf } from './config.ts';
 import { RULES, type LintMessage, type RuleName } from './rules.ts';
-import { sourceFindings } from './sources.ts';
+import { sourceMessages } from './sources.ts';
 import { unknownFields } from './unknown-fields.ts';
 
 /** What was found in a folder, and what its task.toml holds, as far as it could be read. */
 interface Linted {
-  findings: LintMessage[];
+  messages: LintMessage[];
   document: TomlTable;
 }
 
 export async function lintTask(folder: string): Promise<Linted> {
   const file = join(folder, 'task.toml');
-  const text = (await textOfFile(file).catch(() => undefined)) ?? '';
+  const read = await textOfFile(file).catch(() => undefined);
+  const text = read ?? '';
   const document = documentOf(text);
-  const { config, problems: misfits = [] } = configOf(text, file);
+  const { config, problems: misfits = [] } = read === undefined ? {} : configOf(read, file);
   const usable = config ?? supposed(document, text);
   const problems = await problemsIn(folder, { document, text, config: usable });
   const told = config ? misfits : undefined;
-  const found = usable ? await findingsOf(folder, { config: usable, text, file }, told) : [];
-  const unknown = unknownFindings(document, { text, file });
+  const found = usable ? await messagesOf(folder, { config: usable, text, file }, told) : [];
+  const unknown = unknownMessages(document, { text, file });
   // A compose file that cannot be read has a rule of its own.
   const others = problems.filter(({ field }) => field !== COMPOSE_FILE);
   const located = others.map((problem) => fromProblem(problem, { text, file }));
-  return { findings: [...located, ...unknown, ...found], document };
+  return { messages: [...located, ...unknown, ...found], document };
 }
 
 function documentOf(text: string): TomlTable {
@@ -62,7 +63,7 @@ function documentOf(text: string): TomlTable {
 /** What can be used of a task.toml: a field that does not fit hides nothing of the others. */
 function configOf(text: string, file: string): Partial<ReadConfig> {
   try {
-    return text === '' ? {} : readTaskToml(text, file);
+    return readTaskToml(text, file);
   } catch {
     return {};
   }
@@ -148,7 +149,7 @@ function inToml(rule: RuleName, path: (string | number)[], toml: TomlFile): Omit
   return { rule, severity: severityOf(rule), path: toml.file, ...place };
 }
 
-const unknownFindings = (document: TomlTable, toml: TomlFile): LintMessage[] =>
+const unknownMessages = (document: TomlTable, toml: TomlFile): LintMessage[] =>
   unknownFields(document).map(({ path, meant }) => ({
     ...inToml('unknown-config-field', path, toml),
     message: `${fieldName(path)} means nothing; expected ${meant === undefined ? 'it to be left out' : `perhaps ${meant}`}`,
@@ -158,7 +159,7 @@ const unknownFindings = (document: TomlTable, toml: TomlFile): LintMessage[] =>
  * What is to be said of a task beyond what keeps it from being one; of what its task.toml says only where all of that can be used. `told` is
  * what is wrong with it; undefined where it cannot be used at all.
  */
-async function findingsOf(
+async function messagesOf(
   folder: string,
   toml: TomlFile & { config: TaskConfig },
   told: readonly Problem[] | undefined,
@@ -168,7 +169,7 @@ async function findingsOf(
   const found = await walkTask(root);
   const paths = readablePaths(found);
   const all = verificationsOf(config, (path) => paths.has(path));
-  const said = configFindings(config, all).map(({ rule, path, message }) => ({
+  const said = configMessages(config, all).map(({ rule, path, message }) => ({
     ...inToml(rule, path, toml),
     message,
   }));
@@ -178,7 +179,7 @@ async function findingsOf(
     ...instructions,
     ...(await unsupported(folder, toml, { root, found })),
     ...refusedByApi(toml, found, told),
-    ...(await sourceFindings({ folder, root, config, found, paths, verifications: all })),
+    ...(await sourceMessages({ folder, root, config, found, paths, verifications: all })),
   ];
 }
 

@@ -24,8 +24,8 @@ describe('a bad task', function () {
       try {
         const path = join(folder.path, name);
         make(path);
-        const { findings } = await checkTasks([path], { strict: false, cwd: folder.path });
-        const errors = findings.filter(({ severity }) => severity === 'error');
+        const { messages } = await checkTasks([path], { strict: false, cwd: folder.path });
+        const errors = messages.filter(({ severity }) => severity === 'error');
         const told = errors.map(({ path: file, message }) => [file, message]);
         const found = errors.filter(({ message }) => says.test(message));
         expect(found, JSON.stringify(told).slice(0, 500)).not.to.deep.equal([]);
