@@ -117,6 +117,24 @@ describe('what a verifier loads unasked', () => {
     ).to.deep.equal([['StartupFilesChanged', '/app/conftest.py, /root/.bashrc']]);
   });
 
+  it('is told of modules that the work hides: files and packages of the name, and no others', async () => {
+    const folder = (name: string, over: Partial<Entry> = {}) => entry(name, { kind: 'directory', ...over });
+    expect(
+      await changed({
+        '/app': [entry('time'), entry('json.py'), folder('http'), folder('data'), folder('os.py')],
+      }),
+    ).to.deep.equal([['StartupFilesChanged', '/app/json.py, /app/http']]);
+    const was = await look({ ...DEBIAN, '/app': [folder('http')], '/root/.cache': [folder('pip')] });
+    const now = await look({
+      ...DEBIAN,
+      '/app': [folder('http', { changed: 2 })],
+      '/root/.cache': [folder('pip', { changed: 2 })],
+    });
+    expect(changesBetween(was, now).map(({ message }) => message)).to.deep.equal([
+      'changed since the agent began: /root/.cache/pip',
+    ]);
+  });
+
   it('names three and counts the others', async () => {
     const all = ['.bashrc', '.profile', '.npmrc', '.netrc', '.curlrc'].map((name) => entry(name));
     expect(await changed({ '/root': all })).to.deep.equal([

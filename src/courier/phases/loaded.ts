@@ -135,12 +135,13 @@ const READ_MAX = 64 * 1024;
 /** Reads what a separate verifier would load of a working directory. */
 export async function unaskedIn(workdir: string, files: Pick<Files, 'list' | 'read'>): Promise<Unasked> {
   const entries = await files.list(workdir, ENTRIES_MAX);
-  const found = entries.filter(({ name }) => isStartupFile(posix.join(workdir, name), { workdir, home: '' }));
+  const found = entries.filter((entry) => isStartupFile(pathOf(workdir, entry), { workdir, home: '' }));
   const told = await inParallel(
     found.slice(0, UNASKED_MAX),
     async ({ name, kind, size, target = '' }): Promise<[string, string]> => {
       const contents = kind === 'file' ? await files.read(posix.join(workdir, name), READ_MAX) : undefined;
-      return [name, [kind, size, target, contents && sha256(contents)].join(' ')];
+      const what = kind === 'directory' ? [kind] : [kind, size, target, contents && sha256(contents)];
+      return [name, what.join(' ')];
     },
     { width: WIDTH },
   );
@@ -190,17 +191,19 @@ const signOf = (entry: Entry | undefined, dated = false): string => {
 function ofFiles(before: Loaded, after: Loaded): Change[] {
   const { around } = after;
   const programs = new Set(around.path);
+  const { home, workdir } = around;
   const ofFolder = (folder: string): Change[] => {
     if (programs.has(folder)) return [];
+    // Of caches it counts that something was put into them. Other folders are what the agent is to work on.
+    const isDated = [home, posix.join(home, '.cache')].includes(folder) && folder !== workdir;
     const was = byName(before.folders.get(folder));
     const is = byName(after.folders.get(folder));
     return [...new Set([...was.keys(), ...is.keys()])].flatMap((name): Change[] => {
-      const path = posix.join(folder, name);
-      const code = codeOf(path, { around, wasThere: was.has(name) });
-      const isSame =
-        signOf(was.get(name), code === 'StartupFilesChanged') ===
-        signOf(is.get(name), code === 'StartupFilesChanged');
-      return code === undefined || isSame ? [] : [[code, path]];
+      const [old, now] = [was.get(name), is.get(name)];
+      if (signOf(old, isDated) === signOf(now, isDated)) return [];
+      const path = pathOf(folder, now ?? old ?? { name });
+      const code = codeOf(path, { around, wasThere: old !== undefined });
+      return code === undefined ? [] : [[code, path.replace(/(.)\/$/, '$1')]];
     });
   };
   return [...new Set([...before.folders.keys(), ...after.folders.keys()])].flatMap(ofFolder);
@@ -208,6 +211,10 @@ function ofFiles(before: Loaded, after: Loaded): Change[] {
 
 const byName = (entries: readonly Entry[] = []): Map<string, Entry> =>
   new Map(entries.map((entry) => [entry.name, entry]));
+
+/** A folder's ends in a slash. */
+const pathOf = (folder: string, { name, kind }: Pick<Entry, 'name'> & Partial<Pick<Entry, 'kind'>>): string =>
+  posix.join(folder, kind === 'directory' ? `${name}/` : name);
 
 interface Changed {
   around: Surround;

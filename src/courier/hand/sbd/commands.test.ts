@@ -83,6 +83,7 @@ describe('commands that sbd runs', function () {
       uid: 1000,
       gid: 1000,
       home: '/home/agent',
+      path: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     });
   });
 

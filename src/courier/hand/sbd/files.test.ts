@@ -44,6 +44,23 @@ describe('files that sbd works with', function () {
       expect(await reasonOf(hand.stat({ path: place, ...as }))).to.equal('NotFound');
     });
 
+    it(`tell as ${who} when they were changed, whatever date they are given`, async () => {
+      const { hand, said } = container();
+      const path = `${place}-dated`;
+      await hand.writeFile({ path, ...as }, Buffer.from('before'));
+      const before = await hand.stat({ path, ...as });
+      await said({
+        argv: [
+          'sh',
+          '-c',
+          `sleep 0.05; touch -r ${path} /tmp/date; printf behind >${path}; touch -r /tmp/date ${path}`,
+        ],
+      });
+      const after = await hand.stat({ path, ...as });
+      expect({ ...after, changed: 0 }).to.deep.equal({ ...before, changed: 0 });
+      expect(after.changed).to.be.above(before.changed);
+    });
+
     it(`go down and up as a tar as ${who}`, async () => {
       const { hand, said } = container();
       const made = `mkdir -p ${place}/a/b; echo one >${place}/a/one; ln -s ../../x ${place}/a/b/link; mkfifo ${place}/a/fifo; chmod 700 ${place}/a/b`;
