@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Event } from '../src/kube/kinds.ts';
 import type { World } from '../test/e2e/support/world.ts';
-import { atMost, type Bench, type Findings } from './support/bench.ts';
+import { atMost, type Bench, type BenchResult } from './support/bench.ts';
 import { ms, percentile, seconds, summary } from './support/figures.ts';
 import { difference, operatorWrites } from './support/metrics.ts';
 import { allEnd, between, createTrial, makeTask, stopwatch, type Marks } from './support/trials.ts';
@@ -47,7 +47,7 @@ async function measure(world: World, { prefix, count, start }: Load) {
 
 type Measured = Awaited<ReturnType<typeof measure>>;
 
-function figures({ marks, writes, events, tookMs }: Measured, what: string): Findings {
+function figures({ marks, writes, events, tookMs }: Measured, what: string): BenchResult {
   const toJob = between(marks, 'created', 'job');
   const toEnd = between(marks, 'podEnded', 'terminal');
   const changes = marks.map((found) => found.changes ?? 0);

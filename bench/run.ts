@@ -19,7 +19,7 @@ import { burst, single } from './latency.ts';
 import { operatorMemory } from './memory.ts';
 import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
-import type { Bench, Figure, Findings } from './support/bench.ts';
+import type { Bench, Figure, BenchResult } from './support/bench.ts';
 import { machine } from './support/machine.ts';
 import { shapes } from './shapes.ts';
 import { startUp } from './start-up.ts';
@@ -81,7 +81,7 @@ function keep(name: string, content: object): string {
 }
 
 /** Runs `work` in a world of its own, whose namespace goes with it. */
-async function inWorld(work: (world: World) => Promise<Findings>): Promise<Findings> {
+async function inWorld(work: (world: World) => Promise<BenchResult>): Promise<BenchResult> {
   const world = await openWorld();
   try {
     return await work(world);

@@ -12,15 +12,15 @@ export interface Figure {
   met?: boolean;
 }
 
-export interface Findings {
+export interface BenchResult {
   figures: Figure[];
   /** Every sample, for the file. */
   raw: object;
 }
 
 export type Bench =
-  | { needs: 'nothing'; run: () => Promise<Findings> }
-  | { needs: 'cluster'; run: (world: World) => Promise<Findings> };
+  | { needs: 'nothing'; run: () => Promise<BenchResult> }
+  | { needs: 'cluster'; run: (world: World) => Promise<BenchResult> };
 
 /** A figure with an upper limit. */
 export const atMost = (

@@ -43,8 +43,8 @@ describe('sb doctor', () => {
   }
   const diagnosis = async (config?: string): Promise<Diagnosis> =>
     JSON.parse((await sb(['-o', 'json'], config)).stdout) as Diagnosis;
-  const of = ({ findings }: Diagnosis, check: string): CheckResult[] =>
-    findings.filter((finding) => finding.check === check);
+  const of = ({ results }: Diagnosis, check: string): CheckResult[] =>
+    results.filter((result) => result.check === check);
 
   it('finds nothing wrong with this cluster, and may write to its store', async () => {
     const { code, stdout } = await sb(['--write-probe']);

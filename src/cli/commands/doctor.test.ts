@@ -87,8 +87,8 @@ describe('sb doctor', function () {
     return sb(args);
   }
 
-  const statesOf = ({ findings }: Diagnosis, state: string): string[] => [
-    ...new Set(findings.filter((finding) => finding.state === state).map(({ check }) => check)),
+  const statesOf = ({ results }: Diagnosis, state: string): string[] => [
+    ...new Set(results.filter((result) => result.state === state).map(({ check }) => check)),
   ];
 
   it('has a line for each check and 0 where all is fine', async () => {
@@ -136,7 +136,7 @@ describe('sb doctor', function () {
   it('warns of nodes where an agent may have any number of processes, or says that it may not look', async () => {
     const found = async (answer: object): Promise<CheckResult | undefined> => {
       const { diagnosis } = await doctor({ [configzOf('two')]: answer }, '-o', 'json');
-      return diagnosis().findings.find(({ check }) => check === 'processes');
+      return diagnosis().results.find(({ check }) => check === 'processes');
     };
     expect(await found({ kubeletconfig: { podPidsLimit: 1024 } })).to.include({
       state: 'fine',
@@ -165,7 +165,7 @@ describe('sb doctor', function () {
     const blind =
       'namespace, operator, broker, network, registry, quota, nodes, processes, autoscaling, image-pulls';
     expect(statesOf(diagnosis(), 'warning').join(', ')).to.equal(blind);
-    const room = diagnosis().findings.find(({ check }) => check === 'nodes');
+    const room = diagnosis().results.find(({ check }) => check === 'nodes');
     expect(room?.why).to.equal('you may not list nodes');
     expect(room?.fix).to.include('kubectl create clusterrole sb-list-nodes --verb=list --resource=nodes\n');
   });
@@ -190,7 +190,7 @@ describe('sb doctor', function () {
     silent.close();
     expect(Date.now() - began).to.be.above(9_000);
     expect([code, ...statesOf(diagnosis(), 'problem')]).to.deep.equal([3, 'api-server']);
-    expect(diagnosis().findings.find(({ check }) => check === 'api-server')?.why).to.include('within 10 s');
+    expect(diagnosis().results.find(({ check }) => check === 'api-server')?.why).to.include('within 10 s');
   });
 
   it('looks at this machine even where there is no kubeconfig', async () => {

@@ -13,7 +13,7 @@ const MARK: Record<State, readonly [mark: string, style: keyof Style]> = {
   skipped: ['-', 'faint'],
 };
 
-/** The findings on stdout, a line each with what to do under it; how many there are on stderr. */
+/** The results on stdout, a line each with what to do under it; how many there are on stderr. */
 export async function printDiagnosis(
   terminal: Terminal,
   format: OutputFormat,
@@ -21,8 +21,8 @@ export async function printDiagnosis(
 ): Promise<void> {
   if (format === 'json' || format === 'yaml') return printDocument(terminal, format, diagnosis);
   const styles = style({ color: terminal.color && terminal.outIsTTY });
-  terminal.out(diagnosis.findings.map((finding) => linesOf(finding, styles)).join(''));
-  terminal.err(`${closingLine(diagnosis.findings)}\n`);
+  terminal.out(diagnosis.results.map((result) => linesOf(result, styles)).join(''));
+  terminal.err(`${closingLine(diagnosis.results)}\n`);
 }
 
 /** `✗ check: what: why`, and the fix under it as it is to be typed. */
@@ -45,8 +45,8 @@ const indented = (text: string): string =>
 const applied = (manifest: string): string =>
   `    kubectl apply -f - <<'EOF'\n${safe(manifest).trimEnd()}\nEOF\n`;
 
-function closingLine(findings: readonly CheckResult[]): string {
-  const count = (state: State): number => findings.filter((finding) => finding.state === state).length;
+function closingLine(results: readonly CheckResult[]): string {
+  const count = (state: State): number => results.filter((result) => result.state === state).length;
   const parts = [
     [count('problem'), 'wrong'],
     [count('warning'), 'to look at'],

@@ -23,7 +23,7 @@ const CheckResult = Fields({
   check: Text('Name of the check, one word; never changed.'),
   state: OneOf(
     ['fine', 'warning', 'problem', 'skipped'],
-    '`skipped`: it could not be looked at, for a reason that another finding names.',
+    '`skipped`: it could not be looked at, for a reason that another result names.',
   ),
   what: Text('`the broker has 2 endpoints`.'),
   why: Type.Optional(Text('What is behind it.')),
@@ -38,7 +38,7 @@ const Diagnosis = Fields({
   fine: Flag('Nothing is wrong; warnings there may be.'),
   context: Type.Optional(Text('Of the kubeconfig.')),
   namespace: Type.Optional(Text('That was looked at.')),
-  findings: Type.Array(CheckResult),
+  results: Type.Array(CheckResult),
 });
 export type Diagnosis = Type.Static<typeof Diagnosis>;
 

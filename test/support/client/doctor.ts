@@ -112,7 +112,7 @@ interface Looks {
 }
 
 /** What a check finds where jane looks at namespace `a` of a cluster with this in it. There is no installation unless `session` has one. */
-export const findingsOf = (
+export const resultsOf = (
   check: Check<Patient> | undefined,
   { objects = {}, raw = () => undefined, kube, session, patient }: Looks = {},
 ): Promise<Found[]> => {

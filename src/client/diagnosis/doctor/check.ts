@@ -23,7 +23,7 @@ export const problem = (what: string, why: string, fix: string): Found => ({
 });
 export const skipped = (what: string, why: string): Found => ({ state: 'skipped', what, why });
 
-/** One thing to look at. What it throws is a finding as well: a 403 says which permission it wants. */
+/** One thing to look at. What it throws is a result as well: a 403 says which permission it wants. */
 export interface Check<Of> {
   /** One word, for `-o json`; never changed. */
   name: string;
@@ -102,12 +102,12 @@ export function failed(check: { subject: string }, error: unknown): Found {
     : { state: 'problem', what, why, fix, code };
 }
 
-/** The findings, with what follows from an API server that cannot be used kept short. `api`: the check that asks just that. */
-export function withoutEchoes(findings: readonly CheckResult[], api: string): CheckResult[] {
-  if (!findings.some(({ check, state }) => check === api && state === 'problem')) return [...findings];
-  return findings.map((finding) =>
-    finding.check === api || finding.state === 'fine' || finding.why === undefined
-      ? finding
-      : { check: finding.check, ...skipped(finding.what, 'the API server cannot be used') },
+/** The results, with what follows from an API server that cannot be used kept short. `api`: the check that asks just that. */
+export function withoutEchoes(results: readonly CheckResult[], api: string): CheckResult[] {
+  if (!results.some(({ check, state }) => check === api && state === 'problem')) return [...results];
+  return results.map((result) =>
+    result.check === api || result.state === 'fine' || result.why === undefined
+      ? result
+      : { check: result.check, ...skipped(result.what, 'the API server cannot be used') },
   );
 }

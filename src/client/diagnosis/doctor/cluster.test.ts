@@ -2,17 +2,17 @@ import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import type { Namespace } from '../../../kube/kinds.ts';
 import type { Found } from './check.ts';
-import { findingsOf } from '../../../../test/support/client/doctor.ts';
+import { resultsOf } from '../../../../test/support/client/doctor.ts';
 import { clusterChecks, judgeLatency } from './cluster.ts';
 import { permissions } from './permissions.ts';
 
-type Looks = Parameters<typeof findingsOf>[1];
+type Looks = Parameters<typeof resultsOf>[1];
 
 const states = (found: readonly Found[]): string[] => found.map(({ state }) => state);
 
 describe('sb doctor about the cluster', () => {
   const found = (name: string, looks: Looks): Promise<Found[]> =>
-    findingsOf(
+    resultsOf(
       clusterChecks.find((check) => check.name === name),
       looks,
     );
@@ -97,7 +97,7 @@ describe('sb doctor about the cluster', () => {
 describe('sb doctor about permissions', () => {
   type Want = Record<'verb' | 'resource', string>;
   const judged = (lacks: (want: Want) => boolean, user = 'jane'): Promise<Found[]> =>
-    findingsOf(permissions, {
+    resultsOf(permissions, {
       kube: {
         create: async (_kind: unknown, review: object) => {
           const { resourceAttributes } = (review as { spec: { resourceAttributes: Want } }).spec;

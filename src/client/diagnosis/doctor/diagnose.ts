@@ -67,17 +67,17 @@ export async function diagnose(options: DoctorOptions, io: Surroundings): Promis
   try {
     const identity = once(() => identityOf(session));
     const patient = { session, identity, env: io.env, writeProbe: options.writeProbe };
-    const findings = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
+    const results = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
     const { context, namespace } = session;
-    return { context, namespace, ...diagnosis([kubeconfigOf(session), ...findings, ...(await machine)]) };
+    return { context, namespace, ...diagnosis([kubeconfigOf(session), ...results, ...(await machine)]) };
   } finally {
     await session.close();
   }
 }
 
-const diagnosis = (findings: CheckResult[]): Diagnosis => ({
-  fine: !findings.some(({ state }) => state === 'problem'),
-  findings,
+const diagnosis = (results: CheckResult[]): Diagnosis => ({
+  fine: !results.some(({ state }) => state === 'problem'),
+  results,
 });
 
 /** A session, or why there is none. */

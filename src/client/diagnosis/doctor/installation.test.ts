@@ -4,7 +4,7 @@ import { ProviderError } from '../../../providers/errors.ts';
 import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
 import type { Found } from './check.ts';
 import { certificate } from '../../../../test/support/client/certificate.ts';
-import { findingsOf, lease, pod } from '../../../../test/support/client/doctor.ts';
+import { resultsOf, lease, pod } from '../../../../test/support/client/doctor.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import type { Lease } from '../../../kube/kinds.ts';
 import { broker } from './broker.ts';
@@ -18,7 +18,7 @@ const said = (found: readonly Found[]): string[] =>
 
 describe('sb doctor about the operator', () => {
   const looks = (objects: Record<string, readonly KubeObject[]>): Promise<Found[]> =>
-    findingsOf(operator, { objects, session: { now: () => NOW } });
+    resultsOf(operator, { objects, session: { now: () => NOW } });
   const ofDeployment = async (found: KubeObject | undefined, pods: readonly Pod[]): Promise<Found[]> =>
     (await looks({ Deployment: found ? [found] : [], Pod: pods })).slice(0, 1);
   const ofLease = async (found?: Lease): Promise<Found[]> =>
@@ -119,7 +119,7 @@ describe('sb doctor about the broker', () => {
       endpoints: ready.map((one) => ({ conditions: one === undefined ? {} : { ready: one } })),
     });
     const judged = async (...slices: KubeObject[]): Promise<Found | undefined> =>
-      (await findingsOf(broker, { objects: { EndpointSlice: slices } }))[0];
+      (await resultsOf(broker, { objects: { EndpointSlice: slices } }))[0];
     expect((await judged(slice(true, undefined), slice(false)))?.what).to.equal('the broker has 2 endpoints');
     expect((await judged(slice(false)))?.state).to.equal('problem');
     expect((await judged())?.state).to.equal('problem');
@@ -135,7 +135,7 @@ describe('sb doctor about the broker', () => {
     const pem = certificate();
     const now = new Date();
     const judged = async (at: Date, ...secrets: KubeObject[]): Promise<Found | undefined> =>
-      (await findingsOf(broker, { objects: { Secret: secrets }, session: { now: () => at } }))[1];
+      (await resultsOf(broker, { objects: { Secret: secrets }, session: { now: () => at } }))[1];
     expect((await judged(now, secret(pem)))?.state).to.equal('fine');
     const later = new Date(now.getTime() + 7 * 86_400_000);
     expect((await judged(later, secret(pem)))?.why).to.include('it ended');
@@ -154,7 +154,7 @@ const installed = (profile: 'local' | 'aws') => async () => ({
 
 describe('sb doctor about the registry', () => {
   const judged = (trials: readonly object[], profile?: 'local' | 'aws'): Promise<Found[]> =>
-    findingsOf(storeCheck('registry'), {
+    resultsOf(storeCheck('registry'), {
       raw: (path) => ({ items: path.includes('/trials') ? trials : [] }),
       session: { now: () => NOW, ...(profile && { client: installed(profile) }) },
     });
@@ -209,7 +209,7 @@ describe('sb doctor about the registry', () => {
 describe('sb doctor about the store', () => {
   it('leaves nothing of what it wrote', async () => {
     const store = memoryArtifactStore();
-    const found = await findingsOf(storeCheck('store'), {
+    const found = await resultsOf(storeCheck('store'), {
       session: { client: installed('aws'), store: async () => store },
       patient: { writeProbe: true },
     });
@@ -223,7 +223,7 @@ describe('sb doctor about the store', () => {
     const store = memoryArtifactStore({ fault: () => error });
     const fixOf = async (profile: 'local' | 'aws', env: Record<string, string>) =>
       (
-        await findingsOf(storeCheck('store'), {
+        await resultsOf(storeCheck('store'), {
           session: { client: installed(profile), store: async () => store },
           patient: { env },
         })

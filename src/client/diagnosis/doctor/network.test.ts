@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { aTrial, after, stampOf } from '../../../../test/support/builders/objects.ts';
-import { findingsOf } from '../../../../test/support/client/doctor.ts';
+import { resultsOf } from '../../../../test/support/client/doctor.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { network } from './network.ts';
 
@@ -18,7 +18,7 @@ const tried = (status: 'True' | 'False', seconds: number) => {
 };
 
 const told = async (objects: Record<string, KubeObject[]>): Promise<string[]> =>
-  (await findingsOf(network, { objects })).map(({ state, what }) => `${state}: ${what}`);
+  (await resultsOf(network, { objects })).map(({ state, what }) => `${state}: ${what}`);
 
 describe('sb doctor about the network of Trials', () => {
   it('finds both policies', async () => {

@@ -76,7 +76,7 @@ function words(wants: readonly Want[]): string {
   return [...byResource].map(([name, all]) => `${all.map(({ verb }) => verb).join(', ')} ${name}`).join('; ');
 }
 
-/** One Role for everything that is missing: the first finding that names it has it. */
+/** One Role for everything that is missing: the first result that names it has it. */
 function judgePermissions({ user, namespace, missing }: Allowed): Found[] {
   const lacking = missing.filter(({ lacks }) => lacks.length > 0);
   if (lacking.length === 0) return [fine(`${user} may do everything that sb does in namespace ${namespace}`)];

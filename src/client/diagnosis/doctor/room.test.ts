@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Pod } from '../../../kube/kinds.ts';
 import type { Found } from './check.ts';
-import { findingsOf, node, pod } from '../../../../test/support/client/doctor.ts';
+import { resultsOf, node, pod } from '../../../../test/support/client/doctor.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { imagePulls, nodeChecks } from './nodes.ts';
 import { fitting, obstacle, quota, requestsOf } from './room.ts';
@@ -56,7 +56,7 @@ describe('The room on a node', () => {
 describe('sb doctor about the nodes', () => {
   const full = [on('n', '2')];
   const looked = (nodes: KubeObject[], pods: Pod[] = [], grows = false): Promise<Found[]> =>
-    findingsOf(
+    resultsOf(
       nodeChecks.find(({ name }) => name === 'nodes'),
       {
         objects: { Node: nodes, Pod: pods },
@@ -111,7 +111,7 @@ describe('sb doctor about quotas', () => {
     status: { hard, used },
   });
   const looked = (...quotas: KubeObject[]): Promise<Found[]> =>
-    findingsOf(quota, { objects: { ResourceQuota: quotas } });
+    resultsOf(quota, { objects: { ResourceQuota: quotas } });
   const judged = (hard: string, used: string, resource = 'requests.cpu'): Promise<Found[]> =>
     looked(having({ [resource]: hard }, { [resource]: used }));
 
@@ -135,7 +135,7 @@ describe('sb doctor about pulls of images', () => {
     lastTimestamp: new Date(NOW.getTime() - minutes * 60_000).toISOString(),
   });
   const judged = (...events: object[]): Promise<Found[]> =>
-    findingsOf(imagePulls, { objects: { Event: events as KubeObject[] }, session: { now: () => NOW } });
+    resultsOf(imagePulls, { objects: { Event: events as KubeObject[] }, session: { now: () => NOW } });
   const HUB =
     'Failed to pull image "debian:12": httpReadSeeker: failed open: unexpected status code 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.';
 

@@ -126,14 +126,14 @@ async function page({ kube, namespace }: Session, kind: Resource & { kind: strin
   return (items ?? []).map((item) => ({ ...item, kind: kind.kind }));
 }
 
-/** None where the installation does not say what it is; that is another check's finding. */
+/** None where the installation does not say what it is; that is another check's result. */
 const hintsFor = (session: Session): Promise<Hints> =>
   session.client().then(
     ({ profile }) => profileOf(profile).hints,
     () => ({}),
   );
 
-/** Without the custom resources there is nothing to be held up; that is another check's finding. */
+/** Without the custom resources there is nothing to be held up; that is another check's result. */
 const registry: Check<Patient> = {
   name: 'registry',
   subject: 'the registry',

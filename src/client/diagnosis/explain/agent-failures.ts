@@ -55,7 +55,7 @@ const ADVICE: Record<AgentFailureType, readonly [why: string, ...next: string[]]
 const isKnown = (type: string): type is AgentFailureType => Object.hasOwn(AGENT_FAILURES, type);
 
 /** Why a Trial has such an exception beside its result; undefined where it has none. */
-export function agentFailureFinding({ spec: { agent }, status = {} }: Trial): Explained | undefined {
+export function agentFailureExplained({ spec: { agent }, status = {} }: Trial): Explained | undefined {
   const { exception } = status;
   if (!exception || !isKnown(exception.type)) return undefined;
   const { means, fault } = AGENT_FAILURES[exception.type];

@@ -58,7 +58,7 @@ const BUILD_ADVICE: Record<BuildReason, Advice> = {
     'leave the line # syntax= out of environment/Dockerfile, or correct it',
     buildLog,
   ),
-  BaseImageRateLimited: () => imageFinding('toomanyrequests'),
+  BaseImageRateLimited: () => imageExplained('toomanyrequests'),
   PushDenied: say(
     'the registry refuses the image',
     'give the builder the right to push to the repository',
@@ -112,7 +112,7 @@ function failedStep(build: TaskBuild): Explained {
 }
 
 /** What there is to say of a build, its own sentence included. */
-export function buildFinding(build: TaskBuild | undefined): Explained | undefined {
+export function buildExplained(build: TaskBuild | undefined): Explained | undefined {
   if (!build) return undefined;
   const { reason = 'Pending', message = '' } = conditionOf(build, 'Succeeded') ?? {};
   const advice = Object.hasOwn(BUILD_ADVICE, reason) ? BUILD_ADVICE[reason as BuildReason] : undefined;
@@ -172,7 +172,7 @@ const PULL_FAILURES: PullFailure[] = [
 ];
 
 /** What a message about an image comes to; the last word is general where nothing in it is known. */
-export function imageFinding(message: string): Explained {
+export function imageExplained(message: string): Explained {
   const known = PULL_FAILURES.find(({ pattern }) => pattern.test(message));
   if (known) return { why: [known.why], next: [known.next] };
   return {

@@ -2,11 +2,11 @@
 import { faultOf, type TrialDoneReason, type TrialFailedReason } from '../../../crds/reasons.ts';
 import { refusalOf } from '../../../pods/reading/refusal.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
-import { agentFailureFinding } from './agent-failures.ts';
-import { buildFinding, imageFinding } from './build.ts';
+import { agentFailureExplained } from './agent-failures.ts';
+import { buildExplained, imageExplained } from './build.ts';
 import { askedAmount, type Evidence, type Explained } from './evidence.ts';
-import { podFindings } from './pod.ts';
-import { schedulingFindings } from './scheduling.ts';
+import { podExplained } from './pod.ts';
+import { schedulingExplained } from './scheduling.ts';
 
 type Advice = (evidence: Evidence & { message: string }) => Explained[];
 
@@ -44,7 +44,7 @@ const attempts =
 export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
   RewardObtained: ({ trial }) => {
     const { reward, exception } = trial.status ?? {};
-    const failure = agentFailureFinding(trial);
+    const failure = agentFailureExplained(trial);
     if (failure)
       return [{ why: [`the tests gave it reward ${reward}`], next: [] }, failure, { why: [], next: [TESTS] }];
     const aside = exception ? [`also: ${exception.type}: ${exception.message}`] : [];
@@ -59,7 +59,7 @@ export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
   },
   VerifierDisabled: ({ trial }) => [
     { why: ['the agent ran; the verifier is disabled (spec.verifier.disabled)'], next: [AGENT] },
-    ...[agentFailureFinding(trial) ?? []].flat(),
+    ...[agentFailureExplained(trial) ?? []].flat(),
   ],
   VerifierObstructed: ({ message }) => [
     {
@@ -86,11 +86,11 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
     INFRA,
   ),
   ImagePullFailed: ({ message, ...evidence }) => [
-    ...podOr(evidence, imageFinding(message)),
+    ...podOr(evidence, imageExplained(message)),
     { why: [], next: [INFRA] },
   ],
   BuildFailed: ({ build, message }) => [
-    buildFinding(build) ?? {
+    buildExplained(build) ?? {
       why: ['its image could not be built'],
       next: ['sb trial logs <trial> --phase build'],
     },
@@ -210,12 +210,12 @@ export const FAILED_ADVICE: Record<TrialFailedReason, Advice> = {
 function startTimeout({ message, ...evidence }: Evidence & { message: string }): Explained[] {
   const { startTimeoutSeconds } = evidence.trial.spec;
   const first: Explained = { why: [`its Pod did not start within ${startTimeoutSeconds} s`], next: [] };
-  const found = podFindings(evidence);
-  return [first, ...(found.length > 0 ? found : schedulingFindings(message, evidence))];
+  const found = podExplained(evidence);
+  return [first, ...(found.length > 0 ? found : schedulingExplained(message, evidence))];
 }
 
 const podOr = (evidence: Evidence, otherwise: Explained): Explained[] => {
-  const found = podFindings(evidence);
+  const found = podExplained(evidence);
   return found.length > 0 ? found : [otherwise];
 };
 

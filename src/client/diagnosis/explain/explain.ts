@@ -23,8 +23,8 @@ import { gather } from './gather.ts';
 import { conditionOf } from '../../../crds/conditions.ts';
 import { findingText } from '../../../crds/findings.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
-import { buildFinding } from './build.ts';
-import { podFindings } from './pod.ts';
+import { buildExplained } from './build.ts';
+import { podExplained } from './pod.ts';
 
 /**
  * Why a Trial is where it is, and what to do next: reads its build, Job, Pod, node, events and log. What the user may not read is named in
@@ -39,9 +39,9 @@ export async function explain(session: Session, trial: Trial, signal: AbortSigna
 export function explainTrial(evidence: Evidence, namespace?: string): Explanation {
   const { trial, log, unread } = evidence;
   const { state, reason, message } = stateOf(trial);
-  const findings = findingsOf(evidence, { reason, message });
+  const told = explainedOf(evidence, { reason, message });
   const why = distinct([
-    ...findings.flatMap((finding) => finding.why),
+    ...told.flatMap((one) => one.why),
     ...tampering(evidence),
     ...downloading(evidence),
     ...unread.map((what) => `you may not read ${what}, which might explain more`),
@@ -54,9 +54,7 @@ export function explainTrial(evidence: Evidence, namespace?: string): Explanatio
     where: `${state}: ${meaningOf(reason) ?? STATES[state]} (${reason}${isSaid ? '' : `: ${message}`})${since(evidence)}`,
     why,
     next: distinct(
-      findings
-        .flatMap((finding) => finding.next)
-        .map((line) => inNamespace(filledIn(line, evidence), namespace)),
+      told.flatMap((one) => one.next).map((line) => inNamespace(filledIn(line, evidence), namespace)),
     ),
     ...(log && { log }),
   };
@@ -67,7 +65,7 @@ const distinct = (lines: string[]): string[] => [...new Set(lines)];
 const has = <K extends string>(table: Record<K, unknown>, reason: string): reason is K =>
   Object.hasOwn(table, reason);
 
-function findingsOf(
+function explainedOf(
   evidence: Evidence,
   { reason, message }: { reason: string; message: string },
 ): Explained[] {
@@ -147,7 +145,7 @@ const say =
 const ofPod =
   (fine: string, ...next: string[]): Advice =>
   (evidence) => {
-    const found = podFindings(evidence);
+    const found = podExplained(evidence);
     return found.length > 0 ? found : [{ why: [fine], next }];
   };
 
@@ -170,7 +168,7 @@ const ACTIVE_ADVICE: Record<TrialActiveReason, Advice> = {
     `kubectl patch trial <trial> --type=merge -p '{"spec":{"suspend":false}}'`,
   ),
   BuildingImage: ({ build }) => [
-    buildFinding(build) ?? {
+    buildExplained(build) ?? {
       why: ['its image is being built'],
       next: ['sb trial logs <trial> --phase build -f'],
     },
@@ -187,7 +185,7 @@ const ACTIVE_ADVICE: Record<TrialActiveReason, Advice> = {
   ),
   Unschedulable: ofPod('no node had room when it was last seen', 'kubectl describe pod <pod>'),
   PullingImage: ofPod('the kubelet pulls the image; large ones take minutes', 'kubectl describe pod <pod>'),
-  Running: (evidence) => [...runningWhere(evidence), ...podFindings(evidence)],
+  Running: (evidence) => [...runningWhere(evidence), ...podExplained(evidence)],
   Retrying: (evidence) => [afterAttempt(evidence)],
   Stopping: ({ trial }) => [
     {

@@ -5,11 +5,11 @@ import { refusalOf, securityRefusal, userRefusal, type Refusal } from '../../../
 import { podState } from '../../../pods/reading/state.ts';
 import type { Held, Waiting } from '../../../pods/reading/waiting.ts';
 import type { Evidence, Explained } from './evidence.ts';
-import { imageFinding, isAboutImage } from './build.ts';
-import { schedulingFindings } from './scheduling.ts';
+import { imageExplained, isAboutImage } from './build.ts';
+import { schedulingExplained } from './scheduling.ts';
 
 /** Everything found, the most telling first; empty where nothing is known to be wrong. */
-export function podFindings(evidence: Evidence): Explained[] {
+export function podExplained(evidence: Evidence): Explained[] {
   return [...creation(evidence), ...starting(evidence), ...nodeTrouble(evidence.node)];
 }
 
@@ -64,18 +64,18 @@ function refusal(words: string, rendered: PodSpec | undefined): Explained {
 
 function starting(evidence: Evidence): Explained[] {
   const state = evidence.pod && podState(evidence.pod);
-  if (state?.kind === 'waiting') return waitingFindings(state, evidence);
-  return state?.kind === 'running' && state.held ? [heldFinding(state.held, evidence.events)] : [];
+  if (state?.kind === 'waiting') return waitingExplained(state, evidence);
+  return state?.kind === 'running' && state.held ? [heldExplained(state.held, evidence.events)] : [];
 }
 
-function waitingFindings(waiting: Waiting, evidence: Evidence): Explained[] {
+function waitingExplained(waiting: Waiting, evidence: Evidence): Explained[] {
   switch (waiting.on) {
     case 'node':
       return waiting.why === 'Gated'
         ? [heldBack]
         : unscheduled(waiting.message ?? 'no node has room', evidence);
     case 'container':
-      return [heldFinding(waiting.held, evidence.events)];
+      return [heldExplained(waiting.held, evidence.events)];
     case 'scheduler':
     case 'kubelet':
       return unprepared(evidence.events);
@@ -85,7 +85,7 @@ function waitingFindings(waiting: Waiting, evidence: Evidence): Explained[] {
 }
 
 function unscheduled(message: string, evidence: Evidence): Explained[] {
-  const [first, ...more] = schedulingFindings(message, evidence);
+  const [first, ...more] = schedulingExplained(message, evidence);
   if (!first) return [{ why: [message], next: ['kubectl describe pod'] }];
   return [{ why: [...first.why, message], next: first.next }, ...more, ...autoscaler(evidence)];
 }
@@ -109,7 +109,7 @@ function unprepared(events: readonly Event[]): Explained[] {
   return [{ why: [`the kubelet cannot prepare the Pod: ${event.message}`], next: ['kubectl describe pod'] }];
 }
 
-function heldFinding({ why, reason, message = '' }: Held, events: readonly Event[]): Explained {
+function heldExplained({ why, reason, message = '' }: Held, events: readonly Event[]): Explained {
   const said = `${reason}: ${message}`;
   switch (why) {
     case 'ConfigMissing':
@@ -135,7 +135,7 @@ function imageHeld(said: string, events: readonly Event[]): Explained {
     (event) =>
       event.reason === 'Failed' && isAboutImage(event.message) && !event.message.endsWith('ImagePullBackOff'),
   );
-  const { why, next } = imageFinding(`${said} ${answer?.message ?? ''}`);
+  const { why, next } = imageExplained(`${said} ${answer?.message ?? ''}`);
   return { why: [...why, answer?.message ?? said], next };
 }
 

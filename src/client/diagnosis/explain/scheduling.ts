@@ -72,7 +72,7 @@ const OBSTACLES: Obstacle[] = [
 ];
 
 /** Every obstacle that the scheduler's message names; empty where it names none that is known. */
-export function schedulingFindings(message: string, evidence: Evidence): Explained[] {
+export function schedulingExplained(message: string, evidence: Evidence): Explained[] {
   const found = OBSTACLES.flatMap(({ pattern, explain }) => {
     const match = pattern.exec(message);
     return match ? [explain(match, evidence)] : [];
