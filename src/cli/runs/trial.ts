@@ -150,7 +150,7 @@ function statusRows(trial: Trial, now: Date): Row[] {
     ['Attempts', attemptsOf(trial)],
     ['Image', status.image],
     ['TaskBuild', status.taskBuild],
-    ['Integrity', integrityOf(status)],
+    ...integrityRows(status),
     ['Files', status.s3TrialUri],
     ['Log', status.logs?.url],
   ];
@@ -197,10 +197,11 @@ const stepRows = ({ steps = [] }: TrialStatus): Row[] => {
   });
 };
 
-function integrityOf({ integrity }: TrialStatus): string | undefined {
-  if (!integrity || integrity.verdict === 'Clean') return integrity?.verdict;
-  return `${integrity.verdict}: ${(integrity.findings ?? []).map(findingText).join('; ')}`;
-}
+/** One line a finding. */
+const integrityRows = ({ integrity }: TrialStatus): Row[] => [
+  ['Integrity', integrity?.verdict],
+  ...(integrity?.findings ?? []).map((finding): Row => [' ', findingText(finding)]),
+];
 
 function rewardOf({ reward, rewards = {} }: Pick<TrialStatus, 'reward' | 'rewards'>): string | undefined {
   if (reward === undefined) return undefined;

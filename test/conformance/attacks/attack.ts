@@ -49,9 +49,9 @@ export const filesFor = ({ agent, check = CHECK }: Attack) => ({
   'tests/expected': 'the-answer-of-the-tests\n',
   'tests/check.sh': bash(...check),
   'tests/test.sh': bash(
-    'sleep 0.2',
+    'sleep 0.4',
     `if bash /tests/check.sh; then echo 1 > ${REWARD}; else echo 0 > ${REWARD}; fi`,
-    'sleep 0.2',
+    'sleep 0.4',
   ),
   'agent.sh': bash(...agent),
 });
