@@ -253,7 +253,7 @@ func (s *session) begin(id uint32, r *request) {
 	switch r.Op {
 	case "run", "attach":
 		go s.beginCommand(id, r)
-	case "read", "write", "stat", "list", "remove", "mkdir", "untar", "tar", "copy", "watch":
+	case "read", "write", "stat", "list", "links", "remove", "mkdir", "untar", "tar", "copy", "watch":
 		s.beginFiles(id, r)
 	default:
 		go s.beginShort(id, r)

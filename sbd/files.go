@@ -248,6 +248,8 @@ func (r *fileRequest) files(op string, in io.Reader, out io.Writer) (any, error)
 		return r.stat()
 	case "list":
 		return r.list(out)
+	case "links":
+		return r.links(out)
 	case "remove":
 		return done, r.remove()
 	case "mkdir":

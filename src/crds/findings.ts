@@ -129,7 +129,7 @@ export const FINDINGS = {
   },
   GroundUnread: {
     severity: 'unknown',
-    means: 'what a verifier loads could not be compared with how it was before the agent began',
+    means: 'there was too much to compare what a verifier loads with how it was before the agent began',
     closedBy: SEPARATE,
   },
   ArtifactsAmongPrograms: {

@@ -14,7 +14,7 @@ export const ABSENT: Hand = {
   place: nobody,
   bring: nobody,
   stage: nobody,
-  files: { list: nobody, stat: nobody, read: nobody },
+  files: { list: nobody, links: nobody, stat: nobody, read: nobody },
   copy: nobody,
   empty: async () => true,
   freeze: async () => true,

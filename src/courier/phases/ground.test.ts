@@ -58,7 +58,14 @@ describe('the means of an agent that is not root', () => {
 });
 
 /** A container with no files. */
-const bare = { files: { list: async () => [], stat: async () => undefined, read: async () => undefined } };
+const bare = {
+  files: {
+    list: async () => [],
+    links: async () => ({ links: [], more: false }),
+    stat: async () => undefined,
+    read: async () => undefined,
+  },
+};
 
 describe('what is known before the agent begins', () => {
   const step = {

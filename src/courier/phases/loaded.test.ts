@@ -149,23 +149,33 @@ describe('what a verifier loads unasked', () => {
 });
 
 describe('links of the agent', () => {
-  it('are told where they lead to the tests, at any depth, and not where they lead elsewhere', async () => {
-    const tree = {
-      '/app': [entry('src', { kind: 'directory' }), link('data', '/var/data'), link('own', 'src')],
-      '/app/src': [link('answer', '../../tests/expected'), entry('node_modules', { kind: 'directory' })],
-      '/app/src/node_modules': [link('vendored', '/tests')],
-      '/tmp': [link('all', '/proc/self/root/tests')],
+  const found = (links: Record<string, [string, string][]>, more = '') =>
+    linksToTests(AROUND, {
+      links: async (folder) => ({
+        links: (links[folder] ?? []).map(([name, target]) => ({ name, target })),
+        more: folder === more,
+      }),
+    });
+
+  it('are told where they lead to the tests, and not where they lead elsewhere', async () => {
+    const links: Record<string, [string, string][]> = {
+      '/app': [
+        ['src/answer', '../../tests/expected'],
+        ['data', '/var/data'],
+        ['own', 'tests'],
+        ['contest', '/tests-of-old'],
+      ],
+      '/tmp': [['all', '/proc/self/root/tests']],
     };
-    expect(await linksToTests(AROUND, handOf(tree))).to.deep.equal([
-      { code: 'TestsLinked', message: 'links lead to the tests: /tmp/all, /app/src/answer' },
+    expect(await found(links)).to.deep.equal([
+      { code: 'TestsLinked', message: 'links lead to the tests: /app/src/answer, /tmp/all' },
     ]);
   });
 
-  it('are looked for in so many folders and no more', async () => {
-    let asked = 0;
-    const list = async () => ((asked += 1), [entry('deeper', { kind: 'directory' as const })]);
-    expect(await linksToTests(AROUND, { ...handOf({}), list })).to.deep.equal([]);
-    expect(asked).to.equal(128);
+  it('cannot be told where there is more than is looked at', async () => {
+    expect(await found({}, '/app')).to.deep.equal([
+      { code: 'GroundUnread', message: 'too many files to compare: /app' },
+    ]);
   });
 });
 
@@ -181,5 +191,9 @@ describe('what comes to a separate verifier’s working directory', () => {
       { code: 'StartupFilesChanged', message: 'the agent’s artifacts bring json.py' },
     ]);
     expect(broughtUnasked(was, was)).to.deep.equal([]);
+    const many = Array.from({ length: ENTRIES_MAX }, (_, index) => entry(`file-${index}`));
+    expect(broughtUnasked(await unaskedIn('/app', handOf({ '/app': many })), was)).to.deep.equal([
+      { code: 'GroundUnread', message: 'too many files to compare: /app' },
+    ]);
   });
 });

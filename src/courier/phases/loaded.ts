@@ -93,41 +93,58 @@ function librariesIn(base: string, entries: readonly Entry[]): string[] {
   });
 }
 
-/** Folders of the working directory that are looked into, and entries there. */
-const WALKED_MAX = 128;
-const VENDORED = /^(node_modules|\.git|\.venv|venv|__pycache__)$/;
+/** Where no tests look for what an agent was to make, and of the root, where that is the working directory. */
+const VENDORED = ['node_modules', '.git', '.venv', '__pycache__'];
+const OF_SYSTEM = [
+  'proc',
+  'sys',
+  'dev',
+  'usr',
+  'lib',
+  'lib64',
+  'bin',
+  'sbin',
+  'etc',
+  'var',
+  'tests',
+  'logs',
+  'sb',
+];
 const OF_TESTS = /^\/(tests|solution|logs\/verifier|proc)(\/|$)/;
 
-/** Links that give the verifier its own files for the agent's work: in the working directory, as deep as it is small, and where anybody may write. */
-export async function linksToTests({ workdir }: Surround, files: Looking): Promise<Finding[]> {
-  const found: string[] = [];
-  let left = WALKED_MAX;
-  let level = [workdir, '/tmp', '/var/tmp', '/dev/shm'];
-  while (level.length > 0) {
-    const read = level.slice(0, left);
-    left -= read.length;
-    const lists = await inParallel(read, (folder) => files.list(folder, ENTRIES_MAX), { width: WIDTH });
-    const below = lists.flatMap((entries, index) =>
-      entries.map((entry) => ({ ...entry, folder: read[index] ?? '/' })),
-    );
-    for (const { folder, name, target } of below)
-      if (target !== undefined && OF_TESTS.test(posix.resolve(folder, target)))
-        found.push(posix.join(folder, name));
-    const deeper = below.filter(({ kind, name, folder }) => kind === 'directory' && isWalked(folder, name));
-    level = deeper.map(({ folder, name }) => posix.join(folder, name));
-  }
-  return found.length === 0
-    ? []
-    : [{ code: 'TestsLinked', message: `links lead to the tests: ${listed(found)}` }];
+/** Links that give the verifier its own files for the agent's work: in the working directory, and where anybody may write. */
+export async function linksToTests({ workdir }: Surround, files: Pick<Files, 'links'>): Promise<Finding[]> {
+  const folders = [...new Set([workdir, '/tmp', '/var/tmp', '/dev/shm'])];
+  const looks = await inParallel(
+    folders,
+    (folder) => files.links(folder, folder === '/' ? [...VENDORED, ...OF_SYSTEM] : VENDORED),
+    { width: WIDTH },
+  );
+  const paths = looks.flatMap(({ links }, index) =>
+    links.flatMap(({ name, target }) => {
+      const path = posix.join(folders[index] ?? '/', name);
+      return OF_TESTS.test(posix.resolve(posix.dirname(path), target)) ? [path] : [];
+    }),
+  );
+  return [
+    ...(paths.length > 0
+      ? [{ code: 'TestsLinked' as const, message: `links lead to the tests: ${listed(paths)}` }]
+      : []),
+    ...unreadOf(folders.filter((_, index) => looks[index]?.more === true)),
+  ];
 }
 
-/** A working directory may be / itself. */
-const isWalked = (folder: string, name: string): boolean =>
-  !VENDORED.test(name) &&
-  !(folder === '/' && /^(proc|sys|dev|usr|lib|lib64|bin|sbin|etc|var|tests|logs|sb)$/.test(name));
+const unreadOf = (folders: readonly string[]): Finding[] =>
+  folders.length > 0
+    ? [{ code: 'GroundUnread', message: `too many files to compare: ${listed(folders)}` }]
+    : [];
 
 /** Files of the working directory that programs load unasked, each with what it is: of a folder that, of a file its beginning. */
-export type Unasked = ReadonlyMap<string, string>;
+export interface Unasked {
+  files: ReadonlyMap<string, string>;
+  /** Folders with more than was read. */
+  unread: string[];
+}
 
 const UNASKED_MAX = 64;
 const READ_MAX = 64 * 1024;
@@ -145,15 +162,26 @@ export async function unaskedIn(workdir: string, files: Pick<Files, 'list' | 're
     },
     { width: WIDTH },
   );
-  return new Map(told);
+  return { files: new Map(told), unread: entries.length < ENTRIES_MAX ? [] : [workdir] };
 }
 
 /** Pure: what is neither as it was before the agent began nor as the verifier's own image has it. */
 export function broughtUnasked(now: Unasked, ...known: readonly Unasked[]): Finding[] {
-  const brought = [...now].filter(([name, what]) => !known.some((one) => one.get(name) === what));
+  const brought = [...now.files].filter(
+    ([name, what]) => !known.some(({ files }) => files.get(name) === what),
+  );
   const names = brought.map(([name]) => name);
-  if (names.length === 0) return [];
-  return [{ code: 'StartupFilesChanged', message: `the agent’s artifacts bring ${listed(names)}` }];
+  return [
+    ...(names.length > 0
+      ? [
+          {
+            code: 'StartupFilesChanged' as const,
+            message: `the agent’s artifacts bring ${listed(names)}`,
+          },
+        ]
+      : []),
+    ...unreadOf(now.unread),
+  ];
 }
 
 /** Pure: what has changed between two looks. */
@@ -167,9 +195,7 @@ export function changesBetween(before: Loaded, after: Loaded): Finding[] {
       code,
       message: `changed since the agent began: ${listed([...new Set(paths)])}`,
     })),
-    ...(unread.length > 0
-      ? [{ code: 'GroundUnread' as const, message: `too many files to compare: ${listed(unread)}` }]
-      : []),
+    ...unreadOf(unread),
   ];
 }
 

@@ -69,7 +69,7 @@ async function regradeStep(step: Step, deps: Judging): Promise<PhaseResult> {
     await deps.leave?.();
     await restore(step, deps);
   });
-  return { result: await resultApart(step, { ...deps, unasked: new Map() }) };
+  return { result: await resultApart(step, { ...deps, unasked: { files: new Map(), unread: [] } }) };
 }
 
 /** Makes /logs what it was when the agent of this step had ended and its artifacts were collected. */

@@ -206,6 +206,11 @@ export type FilesRequest = { user?: string } & (
   | { op: 'stat'; path: string }
   /** Yields one Entry as JSON a line; at most `max`, by default 10,000. */
   | { op: 'list'; path: string; max?: number }
+  /**
+   * Yields one Link as JSON a line: all below a folder, but what lies in folders of these names. Looks at `max` entries, by default and at most
+   * 50,000. → Looked
+   */
+  | { op: 'links'; path: string; exclude?: string[]; max?: number }
   | { op: 'remove'; path: string; recursive?: boolean }
   | { op: 'mkdir'; path: string; mode?: number; owner?: number; parents?: boolean; fresh?: boolean }
   /** Brings a tar, which is unpacked below the directory `path`. `owner` owns all of it. */
@@ -285,6 +290,17 @@ export interface Entry {
   changed: number;
   /** Of a link. */
   target?: string;
+}
+
+/** A link below a folder, by its path from there. */
+export interface Link {
+  name: string;
+  target: string;
+}
+
+/** Answer to `links`: whether there are entries that it did not look at. */
+export interface Looked {
+  more: boolean;
 }
 
 /** Answer to `copy`. */

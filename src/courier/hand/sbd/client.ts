@@ -15,6 +15,8 @@ import type {
   Entry,
   Exit,
   FilesRequest,
+  Link,
+  Looked,
   Request,
   RunRequest,
   ShortRequest,
@@ -200,10 +202,14 @@ export class Sbd {
 
   /** At most `max` entries, 10,000 by default. */
   async list(list: Of<'list'>): Promise<Entry[]> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of this.#outputOf({ op: 'list', ...list })) chunks.push(chunk as Buffer);
-    const lines = Buffer.concat(chunks).toString().split('\n');
-    return lines.filter(Boolean).map((line) => JSON.parse(line) as Entry);
+    return await linesOf<Entry>(this.#outputOf({ op: 'list', ...list }));
+  }
+
+  /** Links below a folder, and whether there may be more. */
+  async links(links: Of<'links'>): Promise<Looked & { links: Link[] }> {
+    const stream = this.#open({ op: 'links', ...links });
+    const [found, ended] = await Promise.all([linesOf<Link>(stream.output), stream.ended]);
+    return { links: found, more: ended.kind !== 'result' || ended.result['more'] !== false };
   }
 
   /**
@@ -330,6 +336,12 @@ export class Sbd {
     const [ended] = await Promise.all([stream.ended, sending]);
     return ended.kind === 'result' ? ended.result : {};
   }
+}
+
+async function linesOf<T>(output: Readable): Promise<T[]> {
+  const chunks = (await Array.fromAsync(output)) as Buffer[];
+  const lines = Buffer.concat(chunks).toString().split('\n');
+  return lines.filter(Boolean).map((line) => JSON.parse(line) as T);
 }
 
 const nowhere = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -19,6 +19,22 @@ describe('files that sbd works with', function () {
   const container = useSbd();
   const big = Buffer.alloc(1_500_000, 'abcdefg');
 
+  it('are searched for links, as far as it was asked for and no further', async () => {
+    const { hand, said } = container();
+    const made =
+      'mkdir -p /tmp/l/a/b /tmp/l/skip; ln -s /tests /tmp/l/a/b/one; ln -s ../a /tmp/l/two; ln -s /x /tmp/l/skip/three; ln -s skip /tmp/l/four; echo x > /tmp/l/a/file';
+    await said({ argv: ['sh', '-c', made] });
+    const { links, more } = await hand.links({ path: '/tmp/l', exclude: ['skip'] });
+    expect(more).to.equal(false);
+    expect(links).to.have.deep.members([
+      { name: 'a/b/one', target: '/tests' },
+      { name: 'two', target: '../a' },
+      { name: 'four', target: 'skip' },
+    ]);
+    expect((await hand.links({ path: '/tmp/l', max: 3 })).more).to.equal(true);
+    expect(await hand.links({ path: '/tmp/none' })).to.deep.equal({ links: [], more: false });
+  });
+
   for (const user of [undefined, 'agent']) {
     const as = user ? { user } : {};
     const who = user ?? 'sbd itself';
