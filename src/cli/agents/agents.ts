@@ -10,7 +10,13 @@ import { printDocument, printListing, type Column } from '../render/output.ts';
 import { style, type Style } from '../render/style.ts';
 import type { Io, OutputFormat, Terminal } from '../types.ts';
 
-const listed = (words: readonly string[]): string | undefined => words.join(', ') || undefined;
+const SHOWN = 2;
+
+/** The first of many: sb agent show has all. */
+function listed(words: readonly string[]): string | undefined {
+  const more = words.length > SHOWN ? [`… (${words.length})`] : [];
+  return [...words.slice(0, SHOWN), ...more].join(', ') || undefined;
+}
 
 const columns: Column<AgentRow>[] = [
   { header: 'agent', value: ({ agent }) => agent },

@@ -71,6 +71,6 @@ export function usageText(used: UsageFields): string {
   return [
     `${count(n_input_tokens) ?? '–'} in${cached === undefined ? '' : ` (${cached} cached)`}`,
     `${count(n_output_tokens) ?? '–'} out`,
-    cost_usd === null ? '–' : dollars(cost_usd),
+    cost_usd === null ? 'cost –' : dollars(cost_usd),
   ].join(', ');
 }

@@ -8,7 +8,7 @@ import { active, broken, rewarded, RUN } from '../../../test/support/builders/ru
 import { stateOf } from '../../results/state.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { Session } from '../../client/session/types.ts';
-import { printRunLogs } from './logs.ts';
+import { printRunLogs, printTrialLog } from './logs.ts';
 import { failureOf, world, type World } from '../../../test/support/client/world.ts';
 
 type RunLogs = Parameters<typeof printRunLogs>[1];
@@ -51,6 +51,20 @@ describe('The logs of a run', () => {
     const trial = rewarded(1, { name });
     return { ...trial, status: { ...trial.status, podName: `${name}-pod` } };
   };
+
+  it('of one agent that used a model name the command that shows what it did', async () => {
+    const [used, plain] = [
+      rewarded(1, { name: 'a', status: { usage: { inputTokens: 1 } } }),
+      rewarded(1, { name: 'b' }),
+    ];
+    w.have(used, plain);
+    await store(used, '{"type":"assistant"}\n');
+    await store(plain, 'solving\n');
+    await printTrialLog(w.session, { io, trial: 'a', wish: { follow: false, phase: 'agent' } });
+    expect(io.terminal.stderr).to.include('sb trial show a --steps\n');
+    await printTrialLog(w.session, { io, trial: 'b', wish: { follow: false, phase: 'agent' } });
+    expect(io.terminal.stderr).to.not.include('sb trial show b');
+  });
 
   it('have the Trials’ names before their lines', async () => {
     const trial = rewarded(1, { name: 'a' });

@@ -11,6 +11,7 @@ import { logSources, trialLog, type LogSources } from '../../client/logs/logs.ts
 import { mayHaveLog, whenLogged, type LogWish } from '../../client/logs/parts.ts';
 import type { Io, Terminal } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
+import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import { resolveTrial } from '../../client/runs/find/trial.ts';
 import { resolveRun, trialsOf } from '../../client/runs/find/runs.ts';
 import { style } from '../render/style.ts';
@@ -115,6 +116,11 @@ export async function printTrialLog(
   const say = (text: string): void => terminal.err(`${safeLine(text)}\n`);
   const trial = wish.follow ? await whenLogged(session, found, { wish: whole, say }) : found;
   await printLog(terminal, { trial, sources: logSources(session), wish: whole });
+  // What a program prints of its conversation is made for programs.
+  if (wish.phase === 'agent' && trial.status?.usage && isEnded(stateOf(trial).state))
+    say(
+      `what the agent did, step by step: ${inNamespace(`sb trial show ${trial.metadata.name} --steps`, namespaceToSay(session))}`,
+    );
 }
 
 /** Prints a Trial's log: lines on stdout, what they are on stderr. With a prefix every line begins with it. */

@@ -94,7 +94,7 @@ function modelNeeds({ model = 'its model' }: Contender, seen: ModelSeen): AgentN
         missing(
           'model',
           `${model} is of no provider that it knows: ${seen.providers.join(', ')}`,
-          anyOf(seen.providers),
+          `${anyOf(seen.providers)}    (or models of each agent in a run file: every agent runs with every -m)`,
         ),
       ];
     case 'known':
