@@ -70,7 +70,7 @@ describe('agents that people use', function () {
       data: Object.fromEntries(
         Object.entries(keys).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
       ),
-    } as Secret);
+    });
   });
   after(() => models?.close());
 
