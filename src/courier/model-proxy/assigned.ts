@@ -2,7 +2,6 @@
 import { agentFacts } from '../../crds/agents.ts';
 import { PROVIDERS } from '../../crds/providers.ts';
 import type { AssignedAgent, AssignedEndpoint, AssignedVariable, Assignment } from '../../wire/assignment.ts';
-import { basePath } from './gate.ts';
 
 /** The model that the courier calls; undefined where the agent does that by itself, or has none. Agents of all steps have the same. */
 export function proxiedEndpoint({
@@ -12,6 +11,9 @@ export function proxiedEndpoint({
   const { endpoint } = steps[0].agent;
   return !regrade && endpoint?.access === 'Proxy' ? endpoint : undefined;
 }
+
+/** Of a base URL, without a slash at its end. */
+export const basePath = (baseUrl: string): string => new URL(baseUrl).pathname.replace(/\/$/, '');
 
 export interface Stand {
   port: number;

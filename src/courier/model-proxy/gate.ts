@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { PROVIDERS } from '../../crds/providers.ts';
 import type { AssignedEndpoint } from '../../wire/assignment.ts';
+import { basePath } from './assigned.ts';
 import { BODY_MAX_BYTES } from './body.ts';
 import type { ErrorKind } from './errors.ts';
 import { withKey } from './heads.ts';
@@ -53,9 +54,6 @@ function problemOfBody(request: AskedHead, route: Route): Refusal | undefined {
   if (length === Infinity || length <= BODY_MAX_BYTES) return undefined;
   return { kind: 'large', message: `a request has at most ${BODY_MAX_BYTES} bytes`, route };
 }
-
-/** Of a base URL, without a slash at its end. */
-export const basePath = (baseUrl: string): string => new URL(baseUrl).pathname.replace(/\/$/, '');
 
 /** Infinity where it is not told. */
 export const lengthOf = ({ headers }: Pick<IncomingMessage, 'headers'>): number =>
