@@ -18,6 +18,11 @@ export type { PlanOptions, RunPlan } from './runs/plan/types.ts';
 export { dryRunServer, submitRun, type Submitted, type SubmitOptions } from './runs/submit/submit.ts';
 export type { RunOptions } from './documents/run-options.ts';
 
+// Agents: what is known of them, and whether they have what they need.
+export { agentRows, agentShown } from './runs/agents/shown.ts';
+export { checkAgents, type CheckOptions } from './runs/agents/check.ts';
+export type { AgentCheck, AgentRow, AgentShown } from './documents/agent.ts';
+
 // Runs that are there.
 export { resolveRun, runOf, trialsOf } from './runs/find/runs.ts';
 export { resolveTrial } from './runs/find/trial.ts';
@@ -39,6 +44,9 @@ export { downloadRun } from './runs/mirror/download.ts';
 // Logs: lines as they came.
 export { logSources, trialLog } from './logs/logs.ts';
 export { whenLogged, type LogPart, type LogPhase, type LogWish, type TrialLog } from './logs/parts.ts';
+
+// What agents did, step by step, in Harbor's format.
+export { trajectoriesOf, type StepTrajectory, type TrajectorySources } from './logs/trajectory.ts';
 
 // Why something is not as it should be: one Trial, or the whole installation.
 export { explain } from './diagnosis/explain/explain.ts';

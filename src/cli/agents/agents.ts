@@ -1,9 +1,12 @@
 /** `sb agent`: what is printed of agents, and of what they need. */
 import { checkAgents } from '../../client/runs/agents/check.ts';
 import { agentRows, agentShown } from '../../client/runs/agents/shown.ts';
+import { programsBuilt, type Programs } from '../../client/runs/agents/programs.ts';
 import { contenders } from '../../client/runs/plan/agents.ts';
 import type { AgentCheck, AgentNeed, AgentRow, AgentShown } from '../../client/documents/agent.ts';
 import type { ExitCode } from '../../client/failures/error.ts';
+import { withSession } from '../../client/session/session.ts';
+import { agentFacts } from '../../crds/agents.ts';
 import { safeJson, safeLine } from '../../text/safe.ts';
 import { settingsOf, type RunFlags } from '../launch/wish.ts';
 import { printDocument, printListing, type Column } from '../render/output.ts';
@@ -88,16 +91,24 @@ function rowsOf(agent: AgentShown): [string, string][] {
 }
 
 /** `sb agent check`; resolves to 1 where something is missing. */
-export async function checkOfAgents(flags: RunFlags, { terminal, cwd, env }: Io): Promise<ExitCode> {
+export async function checkOfAgents(flags: RunFlags, io: Io): Promise<ExitCode> {
+  const { terminal, cwd, env } = io;
   const settings = await settingsOf(flags, cwd);
+  const who = contenders(settings.options);
+  const asks = who.some(({ agent }) => agentFacts(agent.name)?.program);
   const checks = checkAgents({
     ...settings,
-    contenders: contenders(settings.options),
+    contenders: who,
     environment: env,
+    ...(asks && { programs: await programsIn(flags, io) }),
   });
   await printChecks(terminal, flags.output, checks);
   return checks.every(({ ok }) => ok) ? 0 : 1;
 }
+
+/** None where there is no cluster: nothing else of the check needs one. */
+const programsIn = (flags: RunFlags, io: Io): Promise<Programs> =>
+  withSession(flags, io, programsBuilt).catch(() => new Map());
 
 const MARK: Record<AgentNeed['state'], readonly [mark: string, style: keyof Style]> = {
   there: ['✓', 'good'],

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { RunFlags } from '../launch/wish.ts';
 import { withAgents, withAgentVariables, withModels } from './agent-options.ts';
-import { examples, several, withOutput, type Cli, type OutputOptions } from './command.ts';
+import { examples, several, withCluster, withOutput, type Cli, type OutputOptions } from './command.ts';
 
 /** `sb agent ls` */
 const ls = ({ io }: Cli): Command =>
@@ -40,14 +40,21 @@ const check = ({ io, finish }: Cli): Command =>
     withAgentVariables(
       withModels(
         withAgents(
-          withOutput(new Command('check'), { '-o json': 'agent-check' }, ['table', 'json', 'yaml', 'jsonl']),
+          withCluster(
+            withOutput(new Command('check'), { '-o json': 'agent-check' }, [
+              'table',
+              'json',
+              'yaml',
+              'jsonl',
+            ]),
+          ),
         ),
       ),
     )
       .option('--allow-env <name>', 'variable of this shell that agents may have; repeatable', several)
       .option('-c, --config <file>', 'run file, as of sb cloud run')
       .description(
-        'Says what agents need and whether it is there: model, key and where it would come from, where the model answers, its price, the program. Starts nothing, sends nothing, and never prints a key. sb cloud run checks the same first. Exits with 1 if something is missing.',
+        'Says what agents need and whether it is there: model, key and where it would come from, where the model answers, its price, the program, and whether the cluster has that built, if you may see it. Starts nothing, and never prints or sends a key. sb cloud run checks the same first. Exits with 1 if something is missing.',
       )
       .action(async (flags: RunFlags) => {
         const { checkOfAgents } = await import('../agents/agents.ts');

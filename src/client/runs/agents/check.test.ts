@@ -2,6 +2,9 @@ import { expect } from 'chai';
 import type { AgentFacts } from '../../../crds/agents.ts';
 import { CliError } from '../../failures/error.ts';
 import { checkAgents, expectReady, type CheckOptions } from './check.ts';
+import { aTaskBuild } from '../../../../test/support/builders/objects.ts';
+import { LABEL } from '../../../crds/names.ts';
+import { programsOf } from './programs.ts';
 import { agentRows, agentShown } from './shown.ts';
 
 const FACTS: AgentFacts = {
@@ -84,6 +87,36 @@ describe('What an agent needs', () => {
     expect(priceFor('large').needs['price']?.[0]).to.equal('unknown');
     expect(priceFor('large', 1).needs['price']?.[1]).to.include('maxCost needs it');
     expect(priceFor('large', 1).ok).to.equal(true);
+  });
+
+  it('is a program, which the operator may have built already in the version that it knows', () => {
+    const build = (name: string, status: 'True' | 'False', over: object = {}) => ({
+      ...aTaskBuild({
+        status: {
+          conditions: [{ type: 'Succeeded', status, reason: 'Built', message: '', lastTransitionTime: '' }],
+        },
+      }),
+      metadata: {
+        name,
+        labels: { [LABEL.agent]: 'solver', ...over },
+        creationTimestamp: `2026-01-0${name}T00:00:00Z`,
+      },
+    });
+    const programs = programsOf([
+      build('2', 'True'),
+      build('1', 'False'),
+      build('3', 'False', { [LABEL.askedBy]: 'a' }),
+    ]);
+    const says = (version?: string): string | undefined =>
+      check({
+        contenders: [
+          { agent: { name: 'solver', ...(version !== undefined && { version }) }, model: 'large' },
+        ],
+        programs,
+      }).needs['program']?.[1];
+    expect(says()).to.equal('npm @acme/solver 2.1.0, in glibc and musl images; its image is built');
+    expect(says('1.0')).to.equal('npm @acme/solver 1.0, in glibc and musl images; the operator brings it');
+    expect(programsOf([build('1', 'False')]).get('solver')).to.equal('its build failed: Built');
   });
 
   it('is nothing for an agent without a model, and all that is missing is in one error', () => {

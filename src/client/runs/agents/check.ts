@@ -8,6 +8,7 @@ import { CliError } from '../../failures/error.ts';
 import type { Contender } from '../plan/agents.ts';
 import type { Variables } from '../plan/variables.ts';
 import { modelOf, type ModelSeen } from './model.ts';
+import type { Programs } from './programs.ts';
 
 export interface CheckOptions {
   contenders: readonly Contender[];
@@ -19,6 +20,8 @@ export interface CheckOptions {
   environment: Record<string, string | undefined>;
   /** Names that may be read without asking. */
   allowed: readonly string[];
+  /** How far the operator has built their programs, as far as that is known. */
+  programs?: Programs;
   /** Default: what is known of agents. */
   factsOf?: (name: string) => AgentFacts | undefined;
 }
@@ -77,7 +80,7 @@ function needsOf(contender: Contender, options: CheckOptions): AgentNeed[] {
   return [
     ...modelNeeds(contender, seen),
     ...(seen.kind === 'known' ? reachNeeds(contender, seen, options) : []),
-    ...programNeeds(agent, facts),
+    ...programNeeds(agent, facts, options.programs),
   ];
 }
 
@@ -178,13 +181,16 @@ function priceNeed({ maxCost }: Contender['agent'], name: string): AgentNeed {
   );
 }
 
-function programNeeds({ version }: Contender['agent'], { program }: AgentFacts): AgentNeed[] {
+function programNeeds(
+  { name: agent, version }: Contender['agent'],
+  { program }: AgentFacts,
+  programs: Programs | undefined,
+): AgentNeed[] {
   if (!program) return [];
   const { registry, package: name, version: usual, libc } = program;
+  const isUsual = version === undefined || version === usual;
+  const built = (isUsual ? programs?.get(agent) : undefined) ?? 'the operator brings it';
   return [
-    there(
-      'program',
-      `${registry} ${name} ${version ?? usual}, in ${libc.join(' and ')} images; the operator brings it`,
-    ),
+    there('program', `${registry} ${name} ${version ?? usual}, in ${libc.join(' and ')} images; ${built}`),
   ];
 }
