@@ -30,8 +30,10 @@ function programOf(
   hasProgram: boolean,
 ): Pick<AssignedAgent, 'version' | 'installs'> {
   const program = agentFacts(name)?.program;
-  if (!program) return {};
-  return { version: version ?? program.version, ...(!hasProgram && { installs: true }) };
+  return {
+    ...present({ version: version ?? program?.version }),
+    ...(program && !hasProgram && { installs: true }),
+  };
 }
 
 /** A secret's value is in the courier already, put there by the kubelet; the assignment only says under which name. */
