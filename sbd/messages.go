@@ -286,6 +286,12 @@ type entry struct {
 	Target   string `json:"target,omitempty"`
 }
 
+type symlink struct {
+	Name    string `json:"name"`
+	Target  string `json:"target"`
+	LeadsTo string `json:"leadsTo,omitempty"`
+}
+
 type commandState struct {
 	ID      string `json:"id"`
 	PID     int    `json:"pid"`

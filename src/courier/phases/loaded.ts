@@ -121,9 +121,10 @@ export async function linksToTests({ workdir }: Surround, files: Pick<Files, 'li
     { width: WIDTH },
   );
   const paths = looks.flatMap(({ links }, index) =>
-    links.flatMap(({ name, target }) => {
+    links.flatMap(({ name, target, leadsTo = '' }) => {
       const path = posix.join(folders[index] ?? '/', name);
-      return OF_TESTS.test(posix.resolve(posix.dirname(path), target)) ? [path] : [];
+      const places = [leadsTo, posix.resolve(posix.dirname(path), target)];
+      return places.some((place) => OF_TESTS.test(place)) ? [path] : [];
     }),
   );
   return [

@@ -207,7 +207,7 @@ export type FilesRequest = { user?: string } & (
   /** Yields one Entry as JSON a line; at most `max`, by default 10,000. */
   | { op: 'list'; path: string; max?: number }
   /**
-   * Yields one Link as JSON a line: all below a folder, but what lies in folders of these names. Looks at `max` entries, by default and at most
+   * Yields one Link as JSON a line: all below a folder and below those that they lead to, but what lies in folders of these names. Looks at `max` entries, by default and at most
    * 50,000. → Looked
    */
   | { op: 'links'; path: string; exclude?: string[]; max?: number }
@@ -296,6 +296,8 @@ export interface Entry {
 export interface Link {
   name: string;
   target: string;
+  /** The path of what it leads to in the end; missing where that is not there. */
+  leadsTo?: string;
 }
 
 /** Answer to `links`: whether there are entries that it did not look at. */

@@ -22,14 +22,17 @@ describe('files that sbd works with', function () {
   it('are searched for links, as far as it was asked for and no further', async () => {
     const { hand, said } = container();
     const made =
-      'mkdir -p /tmp/l/a/b /tmp/l/skip; ln -s /tests /tmp/l/a/b/one; ln -s ../a /tmp/l/two; ln -s /x /tmp/l/skip/three; ln -s skip /tmp/l/four; echo x > /tmp/l/a/file';
+      'mkdir -p /tmp/l/a/b /tmp/l/skip; ln -s /nothing /tmp/l/a/b/one; ln -s ../l/a /tmp/l/two; ln -s /x /tmp/l/skip/three; ln -s skip /tmp/l/four; echo x > /tmp/l/a/file; mkdir /tmp/m; ln -s /tmp/m /tmp/l/five; ln -s /proc/self/root/etc/passwd /tmp/m/six; ln -s /tmp/l /tmp/m/seven';
     await said({ argv: ['sh', '-c', made] });
     const { links, more } = await hand.links({ path: '/tmp/l', exclude: ['skip'] });
     expect(more).to.equal(false);
     expect(links).to.have.deep.members([
-      { name: 'a/b/one', target: '/tests' },
-      { name: 'two', target: '../a' },
-      { name: 'four', target: 'skip' },
+      { name: 'a/b/one', target: '/nothing' },
+      { name: 'two', target: '../l/a', leadsTo: '/tmp/l/a' },
+      { name: 'four', target: 'skip', leadsTo: '/tmp/l/skip' },
+      { name: 'five', target: '/tmp/m', leadsTo: '/tmp/m' },
+      { name: '../m/six', target: '/proc/self/root/etc/passwd', leadsTo: '/etc/passwd' },
+      { name: '../m/seven', target: '/tmp/l', leadsTo: '/tmp/l' },
     ]);
     expect((await hand.links({ path: '/tmp/l', max: 3 })).more).to.equal(true);
     expect(await hand.links({ path: '/tmp/none' })).to.deep.equal({ links: [], more: false });
