@@ -112,7 +112,7 @@ export interface Agent {
   install?: (given: AgentGiven) => AgentScript | undefined;
   /** Run as the agent's user. Missing: it does nothing. */
   run?: (given: AgentGiven) => AgentScript;
-  /** Files of its own that are put into its folder beside the instruction, by name. No secrets: every user of the container can read them. */
+  /** Files that are put into its folder beside the instruction and its scripts, by name. No secrets: every user of the container can read them. */
   files?: (given: AgentGiven) => Record<string, string>;
   /** Whether an exit code other than 0 is told as `NonZeroAgentExitCodeError`. */
   exitCodeTells: boolean;

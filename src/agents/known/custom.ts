@@ -60,10 +60,7 @@ export const agent: Agent = {
     stdout: '/logs/agent/stdout.txt',
     stderr: '/logs/agent/stderr.txt',
   }),
-  files: ({ install, run = '', mcpServers }) => ({
-    run,
-    ...(install !== undefined && { install }),
-    ...(mcpServers && { [MCP_FILE]: JSON.stringify({ mcpServers: mcpServersOf(mcpServers) }) }),
-  }),
+  files: ({ mcpServers }) =>
+    mcpServers ? { [MCP_FILE]: JSON.stringify({ mcpServers: mcpServersOf(mcpServers) }) } : {},
   exitCodeTells: true,
 };

@@ -22,7 +22,7 @@ const TRANSCRIPT = { path: '/logs/agent/gemini-cli.txt', read: readGeminiCli };
 const SETTINGS_FILE = 'settings.json';
 const WEB_TOOLS = ['google_web_search', 'web_fetch'];
 
-/** Settings of the system, by the names of Gemini CLI's documentation (configuration): no user's own can undo them. */
+/** By the names of Gemini CLI's documentation (configuration). Those of the system would have to lie in a folder of root's. */
 const settings = ({ webTools, mcpServers }: AgentGiven): object => ({
   general: { enableAutoUpdate: false, enableAutoUpdateNotification: false },
   security: { auth: { selectedType: 'gemini-api-key' } },
@@ -32,10 +32,9 @@ const settings = ({ webTools, mcpServers }: AgentGiven): object => ({
   ...(mcpServers && { mcpServers: geminiServersOf(mcpServers) }),
 });
 
-const variables = ({ endpoint, model, skills, folder }: AgentGiven): Record<string, string> => ({
+const variables = ({ endpoint, model, skills }: AgentGiven): Record<string, string> => ({
   // `.gemini` is made in it instead of in the user's home.
   GEMINI_CLI_HOME: writable('gemini-cli'),
-  GEMINI_CLI_SYSTEM_SETTINGS_PATH: `${folder}/${SETTINGS_FILE}`,
   GEMINI_CLI_TRUST_WORKSPACE: 'true',
   // It does not start itself again with another limit of memory.
   GEMINI_CLI_NO_RELAUNCH: 'true',
@@ -53,6 +52,7 @@ export const agent: Agent = {
     text: lines(
       ...begin('gemini-cli'),
       ...bashOrSh('gemini-cli'),
+      `mkdir -p "$GEMINI_CLI_HOME/.gemini" && cp ${given.folder}/${SETTINGS_FILE} "$GEMINI_CLI_HOME/.gemini/" || exit`,
       ...copiedSkills(given.skills, '$GEMINI_CLI_HOME/.gemini/skills'),
       `exec ${program('gemini')} --yolo --output-format stream-json < ${given.instruction}`,
     ),

@@ -35,8 +35,10 @@ describe('the task container', function () {
       },
     });
     expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+    // It printed the secret, which is not stored.
+    const secret = '*'.repeat("o'secret\nline".length);
     expect(run.text('agent/stdout.txt')).to.equal(
-      "uid=1000(agent) gid=1000(agent) groups=1000(agent),2000(helpers)\n/home/agent|o'secret\nline||toml|image\nDo it.\nm-1\n",
+      `uid=1000(agent) gid=1000(agent) groups=1000(agent),2000(helpers)\n/home/agent|${secret}||toml|image\nDo it.\nm-1\n`,
     );
     expect(run.text('agent/stderr.txt')).to.match(
       /Permission denied[^]*Permission denied[^]*Read-only file system/,

@@ -34,20 +34,26 @@ export function agentPartsOf(
         ...limited(commandOf(run, { ...shared, user }), timeoutSeconds),
       },
     }),
-    ...filesOf(agent, given, { instruction: ready.instruction, program: assigned.installs && install }),
+    ...filesOf(agent, given, { instruction: ready.instruction, scripts: [install, run] }),
   };
 }
 
-/** `program`: what installs it, where that has to be done. */
+/** What is put into its folder: the instruction, its scripts, and what it has there besides. */
 function filesOf(
   agent: Agent,
   given: AgentGiven,
-  { instruction = '', program }: { instruction: string | undefined; program: AgentScript | undefined },
+  {
+    instruction = '',
+    scripts,
+  }: { instruction: string | undefined; scripts: readonly (AgentScript | undefined)[] },
 ): Pick<AgentParts, 'agentFiles'> {
-  const own = agent.files?.(given);
-  if (!own && !program) return {};
+  const within = `${given.folder}/`;
+  const own = scripts.flatMap((script) =>
+    script?.path.startsWith(within) ? [[script.path.slice(within.length), script.text]] : [],
+  );
+  if (own.length === 0) return {};
   return {
-    agentFiles: { 'instruction.md': instruction, ...own, ...(program && { [INSTALL]: program.text }) },
+    agentFiles: { 'instruction.md': instruction, ...agent.files?.(given), ...Object.fromEntries(own) },
   };
 }
 

@@ -20,6 +20,8 @@ export interface Attack {
   check?: string[];
   /** Programs can be replaced by root. */
   writable?: boolean;
+  /** It holds a port: no other may run beside it. */
+  alone?: true;
   /** The agent has a user of its own, the verifier is root. */
   user: Earned;
   /** Both are root. */

@@ -50,6 +50,7 @@ const LIVING: Attack[] = [
   },
   {
     what: 'answers on the port that the tests talk to',
+    alone: true,
     agent: [
       daemon(
         'exec perl -MIO::Socket::INET -e \'$s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:47113", ReuseAddr => 1); while ($c = $s->accept) { print $c "the-answer-of-the-tests\\n"; close $c }\'',

@@ -11,7 +11,7 @@ import { jobResultKey } from '../../../src/results/keys.ts';
 import { kubectl, kubectlOk } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { removeTaskFolder, taskFolder, type Files } from '../../support/folder.ts';
-import { ensureBaseImages } from '../cluster/index.ts';
+import { smallImage } from '../support/images.ts';
 import { MODELS_URL, startModels, type Models } from '../support/models.ts';
 import { startSb } from '../support/sb.ts';
 import { rewardIf } from '../support/task.ts';
@@ -27,9 +27,10 @@ const TASKS = ['first', 'second', 'third', 'fourth', 'fifth'];
 /** The one that no agent solves. */
 const UNSOLVED = 'fifth';
 const REPEATS = 2;
+const IMAGE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
 
 const task = (name: string): Files => ({
-  [`${name}/task.toml`]: `[task]\nname = "e2e/${name}"\n[agent]\ntimeout_sec = 300\n[environment]\ndocker_image = "debian:bookworm-slim"\ncpus = 0.1\nmemory_mb = 512\nstorage_mb = 4096\nworkdir = "/work"\n`,
+  [`${name}/task.toml`]: `[task]\nname = "e2e/${name}"\n[agent]\ntimeout_sec = 300\n[environment]\ndocker_image = "${IMAGE.reference}"\ncpus = 0.1\nmemory_mb = 512\nstorage_mb = 4096\nworkdir = "/work"\n`,
   [`${name}/instruction.md`]: 'Write the word solved into the file answer.txt.\n',
   [`${name}/tests/test.sh`]: `#!/bin/sh\n${rewardIf(`[ "$(cat answer.txt)" = ${name === UNSOLVED ? 'unsolvable' : 'solved'} ]`)}\n`,
 });
@@ -53,7 +54,7 @@ describe('a run of three agents', function () {
     models = await startModels(keys);
     cwd = await mkdtemp(join(tmpdir(), 'sb-agents-'));
     tasks = await taskFolder(Object.assign({}, ...TASKS.map(task)) as Files);
-    await ensureBaseImages(['debian:bookworm-slim']);
+    await IMAGE.ensure();
   });
   after(async () => {
     await models?.close();

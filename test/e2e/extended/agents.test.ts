@@ -7,14 +7,17 @@ import { Secret } from '../../../src/kube/kinds.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Trajectory } from '../../../src/wire/trajectory.ts';
 import { validateTrajectory } from '../../support/atif.ts';
+import { smallImage } from '../support/images.ts';
 import { startModels, MODELS_URL, type Models } from '../support/models.ts';
-import { ownTrial } from '../support/stories.ts';
-import { storedJson, storedText } from '../support/stored.ts';
+import { trial } from '../support/stories.ts';
+import { storedJson, storedKeys, storedText } from '../support/stored.ts';
 import type { Spec, Story } from '../support/story.ts';
 import { rewardIf } from '../support/task.ts';
 import { world } from '../support/world.ts';
 
 const SECRET = 'model-keys';
+/** A folder that everybody may work in. */
+const IMAGE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
 const MINUTE = 60;
 
 const installed = agentNames.filter((name) => agentFacts(name)?.program !== undefined);
@@ -36,7 +39,7 @@ const CASES = {
   /** A model that falls silent in the middle of an answer. */
   stalls: { name: 'stalls', script: 'stalls', agent: { timeoutSeconds: 20 } },
   /** A key that the model refuses. */
-  denied: { name: 'denied', script: 'denied', agent: { timeoutSeconds: 2 * MINUTE } },
+  denied: { name: 'denied', script: 'denied' },
   /** Nothing of the network but the model, by the courier. */
   offline: { name: 'offline', script: 'solve-edit', environment: { network: { mode: 'None' } } },
   /** The same, by the agent itself with the key. */
@@ -50,6 +53,18 @@ const CASES = {
 
 const keyOf = (agent: string, { name }: Case): string => `${agent}.${name}`;
 
+async function openModels(keys: Record<string, string>): Promise<Models> {
+  const models = await startModels(keys);
+  const values = Object.entries(keys).map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
+  await world().kube.create(Secret, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace: world().namespace, name: SECRET },
+    data: Object.fromEntries(values),
+  });
+  return models;
+}
+
 describe('agents that people use', function () {
   this.timeout(900_000);
   const keys = Object.fromEntries(
@@ -57,82 +72,73 @@ describe('agents that people use', function () {
       Object.values(CASES).map((one) => [keyOf(agent, one), `sk-scripted-${randomUUID()}`]),
     ),
   );
-  let models: Models;
-  let namespace = '';
+  let opened: Promise<Models> | undefined;
+  /** Of all stories; the first one starts them. */
+  const models = (): Promise<Models> => (opened ??= openModels(keys));
+  after(async () => (await opened)?.close());
 
-  before(async () => {
-    namespace = await world().makeNamespace();
-    models = await startModels(keys);
-    await world().kube.create(Secret, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { namespace, name: SECRET },
-      data: Object.fromEntries(
-        Object.entries(keys).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-      ),
-    });
-  });
-  after(() => models?.close());
-
-  const provider = (agent: AgentName): ProviderName => agentFacts(agent)?.providers[0] ?? 'openai';
+  function provider(agent: AgentName): ProviderName {
+    return agentFacts(agent)?.providers[0] ?? 'openai';
+  }
 
   function story(agent: AgentName, one: Case): Story {
     const of = provider(agent);
     const { key, baseUrl } = PROVIDERS[of];
     const path = new URL(baseUrl).pathname.replace(/\/$/, '');
-    return ownTrial(
-      `${agent}-${one.name}`,
-      {
-        instruction: 'Write the word solved into the file answer.txt.',
-        tests: rewardIf('[ "$(cat /work/answer.txt 2>/dev/null)" = solved ]'),
-        spec: {
-          run: 'agents',
-          agent: {
-            name: agent,
-            model: `${of}/${one.script}`,
-            baseUrl: `${MODELS_URL}${path}`,
-            env: [{ name: key, secretKeyRef: { name: SECRET, key: keyOf(agent, one) } }],
-            timeoutSeconds: 5 * MINUTE,
-            ...one.agent,
+    return trial(`${agent}-${one.name}`, {
+      given: models,
+      image: IMAGE,
+      instruction: 'Write the word solved into the file answer.txt.',
+      tests: rewardIf('[ "$(cat /work/answer.txt 2>/dev/null)" = solved ]'),
+      spec: {
+        run: 'agents',
+        agent: {
+          name: agent,
+          model: `${of}/${one.script}`,
+          baseUrl: `${MODELS_URL}${path}`,
+          env: [{ name: key, secretKeyRef: { name: SECRET, key: keyOf(agent, one) } }],
+          timeoutSeconds: 5 * MINUTE,
+          ...one.agent,
+        },
+        environment: {
+          workdir: '/work',
+          resources: {
+            requests: { cpu: '100m', memory: '256Mi', 'ephemeral-storage': '1Gi' },
+            limits: { 'ephemeral-storage': '4Gi' },
           },
-          environment: {
-            workdir: '/work',
-            resources: {
-              requests: { cpu: '100m', memory: '256Mi', 'ephemeral-storage': '1Gi' },
-              limits: { 'ephemeral-storage': '4Gi' },
-            },
-            ...one.environment,
-          },
+          ...one.environment,
         },
       },
-      namespace,
-    );
+    });
+  }
+
+  // Programs are built beside each other, by these.
+  const edits = new Map(installed.map((agent) => [agent, story(agent, CASES.edit)]));
+
+  function storiesOf(agent: AgentName): Record<keyof typeof CASES, Story> {
+    const made = Object.entries(CASES).map(([name, one]) => [
+      name,
+      (one === CASES.edit && edits.get(agent)) || story(agent, one),
+    ]);
+    return Object.fromEntries(made) as Record<keyof typeof CASES, Story>;
   }
 
   for (const agent of installed)
     describe(agent, () => {
-      const stories = Object.fromEntries(
-        Object.entries(CASES).map(([name, one]) => [name, story(agent, one)]),
-      ) as Record<keyof typeof CASES, Story>;
+      const own = storiesOf(agent);
 
-      before(async () => {
-        // Its program is built by the first, and the others run beside each other.
-        await stories.edit.done(10 * MINUTE);
-        await Promise.all(Object.values(stories).map((one) => one.start()));
-      });
-
-      async function checkUsage(trial: Trial, one: Case): Promise<void> {
-        const given = (await models.totals())[keyOf(agent, one)];
+      async function checkUsage({ status }: Trial, one: Case): Promise<void> {
+        const given = (await (await models()).totals())[keyOf(agent, one)];
         expect(given, 'asked the model').to.not.equal(undefined);
         const { input = 0, cacheRead = 0, cacheWrite = 0, output = 0 } = given ?? {};
-        expect(trial.status?.usage).to.include({
+        expect(status?.usage).to.include({
           inputTokens: input + cacheRead + cacheWrite,
           outputTokens: output,
         });
       }
 
-      async function checkTrajectory(trial: Trial): Promise<void> {
-        const trajectory = await storedJson<Trajectory>(trial, 'agent/trajectory.json');
+      async function checkTrajectory(done: Trial): Promise<void> {
+        const trajectory = await storedJson<Trajectory>(done, 'agent/trajectory.json');
         validateTrajectory(trajectory);
         const calls = trajectory.steps.flatMap((step) => step.tool_calls ?? []);
         const seen = JSON.stringify([calls, trajectory.steps]);
@@ -140,34 +146,34 @@ describe('agents that people use', function () {
       }
 
       it('solves a task with one edit, as root, and is counted', async () => {
-        const done = await stories.edit.earns(1, 10 * MINUTE);
+        const done = await own.edit.earns(1, 10 * MINUTE);
         await checkUsage(done, CASES.edit);
         expect(done.status?.usage?.countedBy).to.equal('Courier');
         await checkTrajectory(done);
       });
 
       it('solves one of several calls as a user without a name', async () => {
-        const done = await stories.several.earns(1, 10 * MINUTE);
+        const done = await own.several.earns(1, 10 * MINUTE);
         await checkUsage(done, CASES.several);
         await checkTrajectory(done);
       });
 
       it('is ended at its limit where the model falls silent', async () => {
-        const done = await stories.stalls.earns(0, 10 * MINUTE);
+        const done = await own.stalls.earns(0, 10 * MINUTE);
         expect(done.status?.exception?.type).to.equal('AgentTimeoutError');
       });
 
       it('ends with a typed error where the model refuses its key', async () => {
-        const done = await stories.denied.earns(0, 10 * MINUTE);
+        const done = await own.denied.earns(0, 10 * MINUTE);
         expect(done.status?.exception?.type).to.equal('AgentAuthenticationError');
       });
 
       it('needs no network of its own', async () => {
-        await stories.offline.earns(1, 10 * MINUTE);
+        await own.offline.earns(1, 10 * MINUTE);
       });
 
       it('calls by itself through the one host that it needs, and says what it used', async () => {
-        const done = await stories.direct.earns(1, 10 * MINUTE);
+        const done = await own.direct.earns(1, 10 * MINUTE);
         expect(done.status?.usage?.countedBy).to.equal('Agent');
         await checkUsage(done, CASES.direct);
       });
@@ -175,9 +181,10 @@ describe('agents that people use', function () {
       it('leaves its key nowhere', async () => {
         for (const [name, one] of Object.entries(CASES)) {
           const value = keys[keyOf(agent, one)] ?? '';
-          const trial = await stories[name as keyof typeof CASES].done();
-          const texts = [JSON.stringify(trial), await storedText(trial, 'result.json')];
-          expect(texts.join('\n').includes(value), name).to.equal(false);
+          const done = await own[name as keyof typeof CASES].done();
+          expect(JSON.stringify(done).includes(value), name).to.equal(false);
+          for (const path of (await storedKeys(done)).keys())
+            expect((await storedText(done, path)).includes(value), `${name}: ${path}`).to.equal(false);
         }
       });
     });
