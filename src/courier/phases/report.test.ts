@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Usage } from '../../crds/trial-status.ts';
-import { reportOf } from './report.ts';
+import type { AgentFailureType } from '../../crds/agent-failures.ts';
+import { believed, reportOf } from './report.ts';
 
 const agent = (read?: (lines: Iterable<string>) => AgentReport) => ({
   exitCodeTells: true,
@@ -85,5 +86,14 @@ describe('what an agent says of itself', () => {
     writeFileSync(join(logs, 'elsewhere/out.txt'), '{"inputTokens":5}');
     symlinkSync('elsewhere', join(logs, 'agent'));
     expect(read(lastLine)).to.deep.equal({});
+  });
+
+  it('cannot claim a failure of the model where the courier has seen its calls, but a key that was refused', () => {
+    const claimed = (type: AgentFailureType) =>
+      believed({ usage: {} }, { failure: { type, message: 'so it says' } }).failure?.type;
+    expect(claimed('ApiRateLimitError')).to.equal(undefined);
+    expect(claimed('BudgetExceededError')).to.equal(undefined);
+    expect(claimed('ContextWindowExceededError')).to.equal('ContextWindowExceededError');
+    expect(claimed('AgentAuthenticationError')).to.equal('AgentAuthenticationError');
   });
 });

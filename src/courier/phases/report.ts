@@ -31,13 +31,13 @@ type Failure = NonNullable<AgentReport['failure']> & { lasting?: boolean };
 
 /**
  * What is believed where the courier has seen the calls of the model: its own count, and its own word on what went wrong with the model, or that
- * nothing did. What an agent says of its own failures stands.
+ * nothing did. What an agent says of its own failures stands, and of a key or a model that was refused: that excuses no Trial from its reward.
  */
 export function believed(
   { usage, failure }: ModelSeen,
   said: Pick<AgentReport, 'failure'>,
 ): { usage: Usage; failure?: Failure } {
-  const isOwn = said.failure && AGENT_FAILURES[said.failure.type].fault === 'agent';
+  const isOwn = said.failure && AGENT_FAILURES[said.failure.type].fault !== 'model';
   const own = isOwn && said.failure?.type !== 'BudgetExceededError' ? said.failure : undefined;
   return { usage, ...present({ failure: failure ?? own }) };
 }

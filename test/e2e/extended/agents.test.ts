@@ -7,7 +7,7 @@ import { Secret } from '../../../src/kube/kinds.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Trajectory } from '../../../src/wire/trajectory.ts';
 import { validateTrajectory } from '../../support/atif.ts';
-import { smallImage } from '../support/images.ts';
+import { smallImage, type SmallImage } from '../support/images.ts';
 import { startModels, MODELS_URL, type Models } from '../support/models.ts';
 import { trial } from '../support/stories.ts';
 import { storedJson, storedKeys, storedText } from '../support/stored.ts';
@@ -18,6 +18,20 @@ import { world } from '../support/world.ts';
 const SECRET = 'model-keys';
 /** A folder that everybody may work in. */
 const IMAGE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
+/** musl in place of glibc, and neither bash nor anything else that an agent might count on. */
+const MUSL = smallImage(
+  'agents-musl',
+  `FROM debian:bookworm-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends busybox-static musl
+RUN mkdir -p /out/bin /out/etc /out/lib /out/root /out/usr/lib && mkdir -m 1777 /out/tmp /out/work \\
+ && cp /bin/busybox /out/bin/ && chroot /out /bin/busybox --install -s /bin \\
+ && cp -L /lib/ld-musl-*.so.1 /out/lib/ \\
+ && echo "root:x:0:0:root:/root:/bin/sh" > /out/etc/passwd && echo "root:x:0:" > /out/etc/group
+FROM scratch
+COPY --from=build /out /
+CMD ["sh"]
+`,
+);
 const MINUTE = 60;
 
 const installed = agentNames.filter((name) => agentFacts(name)?.program !== undefined);
@@ -27,6 +41,7 @@ interface Case {
   name: string;
   /** Name of the script that the model plays. */
   script: string;
+  image?: SmallImage;
   agent?: Spec['agent'];
   environment?: Spec['environment'];
 }
@@ -36,6 +51,8 @@ const CASES = {
   edit: { name: 'edit', script: 'solve-edit' },
   /** Several calls, as a user of no name. */
   several: { name: 'several', script: 'several-calls', agent: { user: '1234' } },
+  /** In an image of another C library, without bash. */
+  musl: { name: 'musl', script: 'solve-edit', image: MUSL },
   /** A model that falls silent in the middle of an answer. */
   stalls: { name: 'stalls', script: 'stalls', agent: { timeoutSeconds: 20 } },
   /** A key that the model refuses. */
@@ -87,7 +104,7 @@ describe('agents that people use', function () {
     const path = new URL(baseUrl).pathname.replace(/\/$/, '');
     return trial(`${agent}-${one.name}`, {
       given: models,
-      image: IMAGE,
+      image: one.image ?? IMAGE,
       instruction: 'Write the word solved into the file answer.txt.',
       tests: rewardIf('[ "$(cat /work/answer.txt 2>/dev/null)" = solved ]'),
       spec: {
@@ -156,6 +173,10 @@ describe('agents that people use', function () {
         const done = await own.several.earns(1, 10 * MINUTE);
         await checkUsage(done, CASES.several);
         await checkTrajectory(done);
+      });
+
+      it('solves one in an image with musl and without bash', async () => {
+        await own.musl.earns(1, 10 * MINUTE);
       });
 
       it('is ended at its limit where the model falls silent', async () => {
