@@ -63,7 +63,7 @@ export const AGENTS = {
     does: 'runs Claude Code',
     reads: 'instruction.md',
     scripts: false,
-    model: 'optional',
+    model: 'required',
     providers: ['anthropic'],
     program: {
       registry: 'npm',
@@ -79,7 +79,7 @@ export const AGENTS = {
     does: 'runs Codex',
     reads: 'instruction.md',
     scripts: false,
-    model: 'optional',
+    model: 'required',
     providers: ['openai'],
     program: {
       registry: 'npm',
@@ -95,7 +95,7 @@ export const AGENTS = {
     does: 'runs Gemini CLI',
     reads: 'instruction.md',
     scripts: false,
-    model: 'optional',
+    model: 'required',
     providers: ['gemini'],
     program: {
       registry: 'npm',

@@ -10,7 +10,7 @@ export const facts: AgentFacts = {
   does: 'runs Claude Code',
   reads: 'instruction.md',
   scripts: false,
-  model: 'optional',
+  model: 'required',
   providers: ['anthropic'],
   program: {
     registry: 'npm',

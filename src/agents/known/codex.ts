@@ -10,7 +10,7 @@ export const facts: AgentFacts = {
   does: 'runs Codex',
   reads: 'instruction.md',
   scripts: false,
-  model: 'optional',
+  model: 'required',
   providers: ['openai'],
   program: { registry: 'npm', package: '@openai/codex', version: '0.171.0', libc: ['glibc', 'musl'] },
   skills: true,

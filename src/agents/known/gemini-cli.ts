@@ -10,7 +10,7 @@ export const facts: AgentFacts = {
   does: 'runs Gemini CLI',
   reads: 'instruction.md',
   scripts: false,
-  model: 'optional',
+  model: 'required',
   providers: ['gemini'],
   program: { registry: 'npm', package: '@google/gemini-cli', version: '0.61.0', libc: ['glibc', 'musl'] },
   skills: true,

@@ -12,7 +12,7 @@ import { kubectl, kubectlOk } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { removeTaskFolder, taskFolder, type Files } from '../../support/folder.ts';
 import { smallImage } from '../support/images.ts';
-import { MODELS_URL, startModels, type Models } from '../support/models.ts';
+import { modelsUrl, startModels, type Models } from '../support/models.ts';
 import { startSb } from '../support/sb.ts';
 import { rewardIf } from '../support/task.ts';
 import { world } from '../support/world.ts';
@@ -27,18 +27,18 @@ const TASKS = ['first', 'second', 'third', 'fourth', 'fifth'];
 /** The one that no agent solves. */
 const UNSOLVED = 'fifth';
 const REPEATS = 2;
+const PLACE = { name: 'sb-e2e-models-run', port: 7998 };
 const IMAGE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
 
 const task = (name: string): Files => ({
-  [`${name}/task.toml`]: `[task]\nname = "e2e/${name}"\n[agent]\ntimeout_sec = 300\n[environment]\ndocker_image = "${IMAGE.reference}"\ncpus = 0.1\nmemory_mb = 512\nstorage_mb = 4096\nworkdir = "/work"\n`,
+  [`${name}/task.toml`]: `[task]\nname = "e2e/${name}"\n[agent]\ntimeout_sec = 300\n[environment]\ndocker_image = "${IMAGE.reference}"\ncpus = 0.1\nmemory_mb = 512\nstorage_mb = 1024\nworkdir = "/work"\n`,
   [`${name}/instruction.md`]: 'Write the word solved into the file answer.txt.\n',
   [`${name}/tests/test.sh`]: `#!/bin/sh\n${rewardIf(`[ "$(cat answer.txt)" = ${name === UNSOLVED ? 'unsolvable' : 'solved'} ]`)}\n`,
 });
 
 const optionOf = (name: keyof typeof AGENTS): object => {
   const provider = AGENTS[name];
-  const path = new URL(PROVIDERS[provider].baseUrl).pathname.replace(/\/$/, '');
-  return { name, models: [`${provider}/solve-edit`], baseUrl: `${MODELS_URL}${path}` };
+  return { name, models: [`${provider}/solve-edit`], baseUrl: modelsUrl(PLACE, provider) };
 };
 
 describe('a run of three agents', function () {
@@ -51,7 +51,7 @@ describe('a run of three agents', function () {
 
   before(async () => {
     namespace = await world().makeNamespace();
-    models = await startModels(keys);
+    models = await startModels(PLACE, keys);
     cwd = await mkdtemp(join(tmpdir(), 'sb-agents-'));
     tasks = await taskFolder(Object.assign({}, ...TASKS.map(task)) as Files);
     await IMAGE.ensure();

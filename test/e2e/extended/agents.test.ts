@@ -8,7 +8,7 @@ import type { Trial } from '../../../src/crds/trial.ts';
 import type { Trajectory } from '../../../src/wire/trajectory.ts';
 import { validateTrajectory } from '../../support/atif.ts';
 import { smallImage, type SmallImage } from '../support/images.ts';
-import { startModels, MODELS_URL, type Models } from '../support/models.ts';
+import { modelsUrl, startModels, type Models } from '../support/models.ts';
 import { trial } from '../support/stories.ts';
 import { storedJson, storedKeys, storedText } from '../support/stored.ts';
 import type { Spec, Story } from '../support/story.ts';
@@ -33,6 +33,7 @@ CMD ["sh"]
 `,
 );
 const MINUTE = 60;
+const PLACE = { name: 'sb-e2e-models', port: 7999 };
 
 const installed = agentNames.filter((name) => agentFacts(name)?.program !== undefined);
 
@@ -55,6 +56,8 @@ const CASES = {
   musl: { name: 'musl', script: 'solve-edit', image: MUSL },
   /** A model that falls silent in the middle of an answer. */
   stalls: { name: 'stalls', script: 'stalls', agent: { timeoutSeconds: 20 } },
+  /** A model that has enough of it, twice. */
+  limited: { name: 'limited', script: 'limited-twice' },
   /** A key that the model refuses. */
   denied: { name: 'denied', script: 'denied' },
   /** Nothing of the network but the model, by the courier. */
@@ -68,10 +71,17 @@ const CASES = {
   },
 } as const satisfies Record<string, Case>;
 
+/** Of one agent alone. */
+const BUDGETS = {
+  priced: { name: 'priced', script: 'claude-sonnet-4-5', agent: { maxCostUsd: 1 } },
+  spent: { name: 'spent', script: 'several-calls', agent: { maxTokens: 300 } },
+} as const satisfies Record<string, Case>;
+const WITH_BUDGET = 'claude-code';
+
 const keyOf = (agent: string, { name }: Case): string => `${agent}.${name}`;
 
 async function openModels(keys: Record<string, string>): Promise<Models> {
-  const models = await startModels(keys);
+  const models = await startModels(PLACE, keys);
   const values = Object.entries(keys).map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
   await world().kube.create(Secret, {
     apiVersion: 'v1',
@@ -86,7 +96,10 @@ describe('agents that people use', function () {
   this.timeout(900_000);
   const keys = Object.fromEntries(
     installed.flatMap((agent) =>
-      Object.values(CASES).map((one) => [keyOf(agent, one), `sk-scripted-${randomUUID()}`]),
+      Object.values({ ...CASES, ...BUDGETS }).map((one) => [
+        keyOf(agent, one),
+        `sk-scripted-${randomUUID()}`,
+      ]),
     ),
   );
   let opened: Promise<Models> | undefined;
@@ -100,8 +113,7 @@ describe('agents that people use', function () {
 
   function story(agent: AgentName, one: Case): Story {
     const of = provider(agent);
-    const { key, baseUrl } = PROVIDERS[of];
-    const path = new URL(baseUrl).pathname.replace(/\/$/, '');
+    const { key } = PROVIDERS[of];
     return trial(`${agent}-${one.name}`, {
       given: models,
       image: one.image ?? IMAGE,
@@ -112,7 +124,7 @@ describe('agents that people use', function () {
         agent: {
           name: agent,
           model: `${of}/${one.script}`,
-          baseUrl: `${MODELS_URL}${path}`,
+          baseUrl: modelsUrl(PLACE, of),
           env: [{ name: key, secretKeyRef: { name: SECRET, key: keyOf(agent, one) } }],
           timeoutSeconds: 5 * MINUTE,
           ...one.agent,
@@ -139,6 +151,24 @@ describe('agents that people use', function () {
     ]);
     return Object.fromEntries(made) as Record<keyof typeof CASES, Story>;
   }
+
+  describe('a budget', () => {
+    const priced = story(WITH_BUDGET, BUDGETS.priced);
+    const spent = story(WITH_BUDGET, BUDGETS.spent);
+
+    it('counts what a model costs whose price is known', async () => {
+      const { status } = await priced.earns(1, 10 * MINUTE);
+      // 130 tokens of plain input, 40 into a cache, 140 out of it, 27 of output.
+      expect(status?.usage?.costUsd).to.be.closeTo((130 * 3 + 40 * 3.75 + 140 * 0.3 + 27 * 15) / 1e6, 1e-9);
+    });
+
+    it('that is spent ends the agent’s calls, and what it has done is judged', async () => {
+      const { status } = await spent.earns(0, 10 * MINUTE);
+      expect(status?.exception?.type).to.equal('BudgetExceededError');
+      const { inputTokens = 0, outputTokens = 0 } = status?.usage ?? {};
+      expect(inputTokens + outputTokens).to.be.within(300, 700);
+    });
+  });
 
   for (const agent of installed)
     describe(agent, () => {
@@ -177,6 +207,10 @@ describe('agents that people use', function () {
 
       it('solves one in an image with musl and without bash', async () => {
         await own.musl.earns(1, 10 * MINUTE);
+      });
+
+      it('tries again where the model has had enough of it', async () => {
+        await own.limited.earns(1, 10 * MINUTE);
       });
 
       it('is ended at its limit where the model falls silent', async () => {

@@ -1,15 +1,28 @@
 /** A scripted model server in the cluster, under an address of the internet on the loopback of every node. */
+import { PROVIDERS, type ProviderName } from '../../../src/crds/providers.ts';
 import { OPERATOR } from '../../../src/installation/names.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { modelServerProgram } from '../../support/model/bundle.ts';
+import { standardScripts } from '../../support/model/scripts.ts';
 import type { KeyTotals } from '../../support/model/log.ts';
 import { docker, nodes } from '../cluster/index.ts';
 
-const [ADDRESS, PORT] = ['8.8.4.6', 7999];
-const NAME = 'sb-e2e-models';
+const ADDRESS = '8.8.4.6';
 
-/** Without the path that a provider's programs take. */
-export const MODELS_URL = `http://${ADDRESS}:${PORT}`;
+/** Several may run beside each other: each has its own name and port. */
+export interface ModelsPlace {
+  name: string;
+  port: number;
+}
+
+/** Where a provider's programs find it, with the path that theirs begin with. */
+export function modelsUrl({ port }: ModelsPlace, provider: ProviderName): string {
+  const { pathname } = new URL(PROVIDERS[provider].baseUrl);
+  return `http://${ADDRESS}:${port}${pathname.replace(/\/$/, '')}`;
+}
+
+/** Scripts under names whose prices are known. */
+const PRICED = { 'claude-sonnet-4-5': standardScripts['solve-edit'] };
 
 export interface Models {
   /** What each key was given, by its name. */
@@ -18,7 +31,8 @@ export interface Models {
 }
 
 /** Starts it with these keys: values by name. */
-export async function startModels(keys: Record<string, string>): Promise<Models> {
+export async function startModels(place: ModelsPlace, keys: Record<string, string>): Promise<Models> {
+  const { name } = place;
   for (const node of nodes)
     await docker(['exec', node, 'ip', 'address', 'replace', `${ADDRESS}/32`, 'dev', 'lo']);
   const image = await kubectlOk([
@@ -33,25 +47,23 @@ export async function startModels(keys: Record<string, string>): Promise<Models>
   await kubectlOk(['apply', '-f', '-'], {
     apiVersion: 'v1',
     kind: 'List',
-    items: await objects(image, keys),
+    items: await objects(image, place, keys),
   });
-  await kubectlOk(['rollout', 'status', `daemonset/${NAME}`, '-n', NAME, '--timeout=90s']);
+  await kubectlOk(['rollout', 'status', `daemonset/${name}`, '-n', name, '--timeout=90s']);
   return {
     totals: async () => {
-      const pods = (await kubectlOk(['get', 'pods', '-n', NAME, '-o', 'name'])).trim().split('\n');
-      return sumOf(await Promise.all(pods.map(totalsAt)));
+      const pods = (await kubectlOk(['get', 'pods', '-n', name, '-o', 'name'])).trim().split('\n');
+      return sumOf(await Promise.all(pods.map((pod) => totalsAt(place, pod))));
     },
     close: async () => {
-      await kubectlOk(['delete', 'namespace', NAME, '--ignore-not-found']);
-      for (const node of nodes)
-        await docker(['exec', node, 'ip', 'address', 'del', `${ADDRESS}/32`, 'dev', 'lo']);
+      await kubectlOk(['delete', 'namespace', name, '--ignore-not-found']);
     },
   };
 }
 
-async function totalsAt(pod: string): Promise<Record<string, KeyTotals>> {
-  const program = `fetch('${MODELS_URL}/totals').then((answer) => answer.text()).then(console.log)`;
-  const said = await kubectlOk(['exec', '-n', NAME, pod, '--', 'node', '-e', program]);
+async function totalsAt({ name, port }: ModelsPlace, pod: string): Promise<Record<string, KeyTotals>> {
+  const program = `fetch('http://${ADDRESS}:${port}/totals').then((answer) => answer.text()).then(console.log)`;
+  const said = await kubectlOk(['exec', '-n', name, pod, '--', 'node', '-e', program]);
   return JSON.parse(said) as Record<string, KeyTotals>;
 }
 
@@ -76,12 +88,21 @@ const added = (one: KeyTotals, other: KeyTotals): KeyTotals => ({
   reasoning: one.reasoning + other.reasoning,
 });
 
-async function objects(image: string, keys: Record<string, string>): Promise<object[]> {
-  const labels = { app: NAME };
-  const metadata = { name: NAME, namespace: NAME };
+async function objects(
+  image: string,
+  { name, port }: ModelsPlace,
+  keys: Record<string, string>,
+): Promise<object[]> {
+  const labels = { app: name };
+  const metadata = { name, namespace: name };
   return [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAME } },
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'server.mjs': await modelServerProgram() } },
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata,
+      data: { 'server.mjs': await modelServerProgram(), 'scripts.json': JSON.stringify(PRICED) },
+    },
     { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { 'keys.json': JSON.stringify(keys) } },
     {
       apiVersion: 'apps/v1',
@@ -103,9 +124,11 @@ async function objects(image: string, keys: Record<string, string>): Promise<obj
                   'node',
                   '/model/server.mjs',
                   '--listen',
-                  `${ADDRESS}:${PORT}`,
+                  `${ADDRESS}:${port}`,
                   '--keys',
                   '/keys/keys.json',
+                  '--scripts',
+                  '/model/scripts.json',
                 ],
                 volumeMounts: [
                   { name: 'program', mountPath: '/model' },
@@ -114,8 +137,8 @@ async function objects(image: string, keys: Record<string, string>): Promise<obj
               },
             ],
             volumes: [
-              { name: 'program', configMap: { name: NAME } },
-              { name: 'keys', secret: { secretName: NAME } },
+              { name: 'program', configMap: { name } },
+              { name: 'keys', secret: { secretName: name } },
             ],
           },
         },
