@@ -30,6 +30,14 @@ SB_BASH
 fi`,
 ];
 
+/** For a program that has all commands of its model run by bash or zsh, in words that `sh` does not know. */
+export const needsBash = (
+  who: string,
+): string => `command -v bash >/dev/null || command -v zsh >/dev/null || {
+  echo '${who} needs bash or zsh, and the image has neither: put one into it, or choose another agent'
+  exit 1
+}`;
+
 /** A program by its full path: its folder is not in PATH, so that what the task brings is not shadowed. */
 export const program = (bin: string): string => `${PROGRAM_FOLDER}/bin/${bin}`;
 

@@ -3,7 +3,7 @@ import { present } from '../../crds/present.ts';
 import type { Agent, AgentGiven } from '../agent.ts';
 import { mcpServersOf } from '../mcp.ts';
 import { npmProgram } from '../programs/npm.ts';
-import { begin, copiedSkills, lines, program, skillsVariable, writable } from '../run.ts';
+import { begin, copiedSkills, lines, needsBash, program, skillsVariable, writable } from '../run.ts';
 import { readClaudeCode } from '../transcripts/claude-code.ts';
 
 export const facts: AgentFacts = {
@@ -61,6 +61,7 @@ export const agent: Agent = {
     path: `${given.folder}/run`,
     text: lines(
       ...begin('claude-code'),
+      needsBash('Claude Code'),
       ...copiedSkills(given.skills, '$CLAUDE_CONFIG_DIR/skills'),
       [
         `exec ${program('claude')} ${FLAGS}`,

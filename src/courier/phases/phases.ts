@@ -16,7 +16,7 @@ import { collectArtifacts, collectFromServices } from './artifacts.ts';
 import { prepareGround, type Prior } from './ground.ts';
 import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { PhaseDeps } from './surroundings.ts';
-import { believed, reportOf, troubleOf } from './report.ts';
+import { believed, reportOf, troubleOf, withLastLine, type AgentSaid } from './report.ts';
 import { below, openSafely, withOpened } from '../results/safe-open.ts';
 import { verify } from './verifier.ts';
 
@@ -111,10 +111,10 @@ function isReplaced(stdout: string | undefined, logs: string, agentUid: number |
 async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
   const { timeline, note, paths, trajectory } = deps;
   const { done: ended, seen } = await timeline.during('agentExecution', () => workWithModel(step, deps));
-  const { trajectory: told, ...said } = step.agent ? reportOf(step.agent, paths.logs) : {};
-  if (told) trajectory.put(told);
+  const said: AgentSaid = step.agent ? reportOf(step.agent, paths.logs) : {};
+  if (said.trajectory) trajectory.put(said.trajectory);
   const { usage, failure } = seen ? believed(seen, said) : said;
-  const trouble = troubleOf(ended, failure);
+  const trouble = troubleOf(withLastLine(ended, said), failure);
   if (trouble) note(`${trouble.type}: ${trouble.message}`);
   const exception = trouble && { ...trouble, phase: 'agentExecution' as const };
   const soFar = present({ exception, usage });

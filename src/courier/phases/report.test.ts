@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Usage } from '../../crds/trial-status.ts';
 import type { AgentFailureType } from '../../crds/agent-failures.ts';
-import { believed, reportOf } from './report.ts';
+import { believed, reportOf, withLastLine, type AgentSaid } from './report.ts';
 
 const agent = (read?: (lines: Iterable<string>) => AgentReport) => ({
   exitCodeTells: true,
@@ -20,7 +20,7 @@ const lastLine = (lines: Iterable<string>): AgentReport => ({
 describe('what an agent says of itself', () => {
   let logs: string;
   const out = (): string => join(logs, 'agent/out.txt');
-  const read = (wanted: Parameters<typeof agent>[0]): AgentReport => reportOf(agent(wanted), logs);
+  const read = (wanted: Parameters<typeof agent>[0]): AgentSaid => reportOf(agent(wanted), logs);
   const usage = (used: unknown): Usage | undefined => read(() => ({ usage: used as Usage })).usage;
   beforeEach(() => {
     logs = mkdtempSync(join(tmpdir(), 'sb-report-'));
@@ -68,6 +68,14 @@ describe('what an agent says of itself', () => {
   it('has no more models than a status has room for', () => {
     const models = Array.from({ length: 20 }, (_, index) => ({ model: `m${index}`, inputTokens: 1 }));
     expect(usage({ inputTokens: 20, models })?.models).to.have.length(8);
+  });
+
+  it('has its last plain line beside an exit code that says nothing', () => {
+    writeFileSync(out(), 'it needs bash\n{"type":"result"}\n\n');
+    const said = read((lines) => ({ usage: { inputTokens: [...lines].length } }));
+    const ended = { type: 'NonZeroAgentExitCodeError', message: 'the agent ended with exit code 1' };
+    expect(withLastLine(ended, said)?.message).to.equal('the agent ended with exit code 1: it needs bash');
+    expect(withLastLine({ ...ended, type: 'AgentTimeoutError' }, said)?.message).to.equal(ended.message);
   });
 
   it('is nothing where no parser is, or nothing to read', () => {

@@ -17,14 +17,30 @@ const READ_BYTES = 64 * 2 ** 20;
 /** Of one line, in characters. */
 const LINE_CHARS = 2 ** 20;
 const CHUNK_BYTES = 64 * 1024;
+/** Of its last line, in a message. */
+const LAST_CHARS = 300;
+
+/** What an agent says of itself. `lastLine`: of plain text, as programs write it before they give up. */
+export type AgentSaid = AgentReport & { lastLine?: string };
 
 /** What can be read of the transcript of an agent; empty where there is none. `logs`: the courier's own path of `/logs`. */
-export function reportOf({ transcript }: NonNullable<Step['agent']>, logs: string): AgentReport {
+export function reportOf({ transcript }: NonNullable<Step['agent']>, logs: string): AgentSaid {
   if (!transcript) return {};
-  const { usage, ...report } =
-    withTranscript(logs, relative('/logs/agent', transcript.path), transcript.read) ?? {};
+  let lastLine: string | undefined;
+  function* watched(lines: Iterable<string>): Generator<string> {
+    for (const line of lines) {
+      if (/^\s*[^\s{[]/.test(line)) lastLine = line.trim().slice(0, LAST_CHARS);
+      yield line;
+    }
+  }
+  const path = relative('/logs/agent', transcript.path);
+  const { usage, ...report } = withTranscript(logs, path, (lines) => transcript.read(watched(lines))) ?? {};
   const checked = usage && checkedUsage(usage);
-  return { ...report, ...(checked && { usage: { ...checked, countedBy: 'Agent' } }) };
+  return {
+    ...report,
+    ...(checked && { usage: { ...checked, countedBy: 'Agent' } }),
+    ...present({ lastLine }),
+  };
 }
 
 type Failure = NonNullable<AgentReport['failure']> & { lasting?: boolean };
@@ -52,6 +68,15 @@ export function troubleOf(ended: Exception | undefined, failure: Failure | undef
   const isOpen = !ended || ended.type === 'NonZeroAgentExitCodeError';
   return isOpen || (lasting && ended.type === 'AgentTimeoutError') ? { type, message } : ended;
 }
+
+/** An exit code means little without what the program said last. */
+export const withLastLine = (
+  ended: Exception | undefined,
+  { lastLine }: Pick<AgentSaid, 'lastLine'>,
+): Exception | undefined =>
+  ended?.type === 'NonZeroAgentExitCodeError' && lastLine !== undefined
+    ? { ...ended, message: `${ended.message}: ${lastLine}` }
+    : ended;
 
 /** Undefined where there is no such file that can be read. */
 function withTranscript<T>(logs: string, name: string, read: (lines: Iterable<string>) => T): T | undefined {
