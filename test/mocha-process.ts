@@ -10,9 +10,9 @@ const MINUTE = 60_000;
 
 /** Kill and restart the operator at every write. */
 const isCrash = (file: string): boolean => file.startsWith('test/crash/');
-/** Whole attempts in a container: they take as long as all other unit tests, and run beside them. */
-const isAttempt = (file: string): boolean =>
-  file.startsWith('src/courier/scenarios/') || file.startsWith('test/conformance/attacks/on-');
+const ATTEMPTS = ['src/courier/scenarios/', 'test/conformance/attacks/on-', 'test/crash/random-kills'];
+/** Whole attempts, in a container or of an operator that is killed at random: they take as long as all other unit tests, and run beside them. */
+const isAttempt = (file: string): boolean => ATTEMPTS.some((start) => file.startsWith(start));
 
 /** `npm run test:unit` runs both parts in one process. */
 function unitSuite(part: 'unit' | 'attempts'): Mocha {
