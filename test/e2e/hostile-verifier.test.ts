@@ -31,9 +31,11 @@ const findingsOf = (done: Trial): string =>
   (done.status?.integrity?.findings ?? []).map(findingText).join('; ');
 
 /** One attempt, and a verdict that says what is not known. */
-function expectUnknown(done: Trial, finding: RegExp): void {
+const expectUnknown = (done: Trial, finding: RegExp): void => expectVerdict(done, 'Unknown', finding);
+
+function expectVerdict(done: Trial, verdict: 'Unknown' | 'Suspicious', finding: RegExp): void {
   expect(done.status?.attempts).to.have.lengthOf(1);
-  expect(done.status?.integrity?.verdict).to.equal('Unknown');
+  expect(done.status?.integrity?.verdict).to.equal(verdict);
   expect(findingsOf(done)).to.match(finding);
 }
 
@@ -92,7 +94,8 @@ describe('an agent without root that lives on into the verification', () => {
   it('does not swap the verifier’s folder', async () => expectUnknown(await swapping.earns(0), RAN_ON));
   it('does not lead the verifier’s output elsewhere', async () => {
     const done = await linking.earns(1);
-    expectUnknown(done, RAN_ON);
+    expectVerdict(done, 'Suspicious', RAN_ON);
+    expect(findingsOf(done)).to.contain('/logs/agent/stdout.txt is a file that the agent made itself');
     const { files } = await checkedManifest(done);
     expect(files.map(({ path }) => path)).to.include('verifier/test-stdout.txt');
   });
