@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { artifactRecord } from '../record/artifacts.ts';
+import { scrubber } from '../record/scrub.ts';
 import { trajectoryRecord } from '../record/trajectory.ts';
 import { findings } from '../record/findings.ts';
 import type { Hand } from '../hand/hand.ts';
@@ -34,6 +35,7 @@ describe('a disk that the agent has filled', () => {
       findings: findings(),
       artifacts: artifactRecord(),
       trajectory: trajectoryRecord(),
+      scrub: scrubber([]),
       timeline: {
         during: (_phase, work) => work(),
         current: () => 'verifier',

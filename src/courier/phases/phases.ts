@@ -109,9 +109,9 @@ function isReplaced(stdout: string | undefined, logs: string, agentUid: number |
 
 /** Lets the agent work and keeps what it leaves. */
 async function letWork(step: Step, deps: StepDeps): Promise<Pick<PhaseResult, 'exception' | 'usage'>> {
-  const { timeline, note, paths, trajectory } = deps;
+  const { timeline, note, paths, trajectory, scrub } = deps;
   const { done: ended, seen } = await timeline.during('agentExecution', () => workWithModel(step, deps));
-  const said: AgentSaid = step.agent ? reportOf(step.agent, paths.logs) : {};
+  const said: AgentSaid = step.agent ? reportOf(step.agent, paths.logs, (line) => scrub.text(line)) : {};
   if (said.trajectory) trajectory.put(said.trajectory);
   const { usage, failure } = seen ? believed(seen, said) : said;
   const trouble = troubleOf(withLastLine(ended, said), failure);

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Usage } from '../../crds/trial-status.ts';
 import type { AgentFailureType } from '../../crds/agent-failures.ts';
+import { scrubber } from '../record/scrub.ts';
 import { believed, reportOf, withLastLine, type AgentSaid } from './report.ts';
 
 const agent = (read?: (lines: Iterable<string>) => AgentReport) => ({
@@ -12,6 +13,9 @@ const agent = (read?: (lines: Iterable<string>) => AgentReport) => ({
   command: { argv: ['/x'], user: '0', workdir: '/', env: {} },
   ...(read && { transcript: { path: '/logs/agent/out.txt', read } }),
 });
+const SECRET = 'sk-0123456789-abcdef';
+const scrub = scrubber([SECRET]);
+
 /** Reads the last line as JSON, as an agent's parser may. */
 const lastLine = (lines: Iterable<string>): AgentReport => ({
   usage: JSON.parse([...lines].at(-1) ?? '{}') as Usage,
@@ -20,7 +24,8 @@ const lastLine = (lines: Iterable<string>): AgentReport => ({
 describe('what an agent says of itself', () => {
   let logs: string;
   const out = (): string => join(logs, 'agent/out.txt');
-  const read = (wanted: Parameters<typeof agent>[0]): AgentSaid => reportOf(agent(wanted), logs);
+  const read = (wanted: Parameters<typeof agent>[0]): AgentSaid =>
+    reportOf(agent(wanted), logs, (line) => scrub.text(line));
   const usage = (used: unknown): Usage | undefined => read(() => ({ usage: used as Usage })).usage;
   beforeEach(() => {
     logs = mkdtempSync(join(tmpdir(), 'sb-report-'));
@@ -76,6 +81,12 @@ describe('what an agent says of itself', () => {
     const ended = { type: 'NonZeroAgentExitCodeError', message: 'the agent ended with exit code 1' };
     expect(withLastLine(ended, said)?.message).to.equal('the agent ended with exit code 1: it needs bash');
     expect(withLastLine({ ...ended, type: 'AgentTimeoutError' }, said)?.message).to.equal(ended.message);
+  });
+
+  it('keeps no part of a secret where a line is cut', () => {
+    writeFileSync(out(), `${'x'.repeat(290)}${SECRET}\n`);
+    const said = read((lines) => ({ usage: { inputTokens: [...lines].length } }));
+    expect(said.lastLine).to.equal(`${'x'.repeat(290)}***`);
   });
 
   it('is nothing where no parser is, or nothing to read', () => {

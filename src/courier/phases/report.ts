@@ -23,12 +23,20 @@ const LAST_CHARS = 300;
 /** What an agent says of itself. `lastLine`: of plain text, as programs write it before they give up. */
 export type AgentSaid = AgentReport & { lastLine?: string };
 
-/** What can be read of the transcript of an agent; empty where there is none. `logs`: the courier's own path of `/logs`. */
-export function reportOf({ transcript }: NonNullable<Step['agent']>, logs: string): AgentSaid {
+/**
+ * What can be read of the transcript of an agent; empty where there is none. `logs`: the courier's own path of `/logs`. `clean` takes secrets out of
+ * whole lines: of a text that was cut, half a secret would stay.
+ */
+export function reportOf(
+  { transcript }: NonNullable<Step['agent']>,
+  logs: string,
+  clean: (line: string) => string,
+): AgentSaid {
   if (!transcript) return {};
   let lastLine: string | undefined;
   function* watched(lines: Iterable<string>): Generator<string> {
-    for (const line of lines) {
+    for (const raw of lines) {
+      const line = clean(raw);
       if (/^\s*[^\s{[]/.test(line)) lastLine = line.trim().slice(0, LAST_CHARS);
       yield line;
     }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { artifactRecord } from '../record/artifacts.ts';
+import { scrubber } from '../record/scrub.ts';
 import { trajectoryRecord } from '../record/trajectory.ts';
 import { findings } from '../record/findings.ts';
 import { timeline } from '../record/timeline.ts';
@@ -119,6 +120,7 @@ describe('the steps of a task', () => {
         findings: findings(),
         artifacts: artifactRecord(),
         trajectory: trajectoryRecord(),
+        scrub: scrubber([]),
         timeline: timeline(
           () => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds++)),
           () => {},

@@ -3,6 +3,7 @@ import type { Hand } from '../hand/hand.ts';
 import type { ModelProxy } from '../model-proxy/proxy.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Findings } from '../record/findings.ts';
+import type { Scrubber } from '../record/scrub.ts';
 import type { TrajectoryRecord } from '../record/trajectory.ts';
 import type { Timeline } from '../record/timeline.ts';
 import type { Services } from '../services/services.ts';
@@ -25,6 +26,7 @@ export interface PhaseDeps {
   findings: Findings;
   artifacts: ArtifactRecord;
   trajectory: TrajectoryRecord;
+  scrub: Pick<Scrubber, 'text'>;
   timeline: Timeline;
   note: (line: string) => void;
   stop: AbortSignal;
