@@ -11,8 +11,7 @@ import { jobResultKey } from '../../../src/results/keys.ts';
 import { kubectl, kubectlOk } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { removeTaskFolder, taskFolder, type Files } from '../../support/folder.ts';
-import { smallImage } from '../support/images.ts';
-import { modelsUrl, startModels, type Models } from '../support/models.ts';
+import { modelsUrl, startModels, WORKPLACE, type Models } from '../support/models.ts';
 import { startSb } from '../support/sb.ts';
 import { rewardIf } from '../support/task.ts';
 import { world } from '../support/world.ts';
@@ -28,10 +27,9 @@ const TASKS = ['first', 'second', 'third', 'fourth', 'fifth'];
 const UNSOLVED = 'fifth';
 const REPEATS = 2;
 const PLACE = { name: 'sb-e2e-models-run', port: 7998 };
-const IMAGE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
 
 const task = (name: string): Files => ({
-  [`${name}/task.toml`]: `[task]\nname = "e2e/${name}"\n[agent]\ntimeout_sec = 300\n[environment]\ndocker_image = "${IMAGE.reference}"\ncpus = 0.1\nmemory_mb = 512\nstorage_mb = 1024\nworkdir = "/work"\n`,
+  [`${name}/task.toml`]: `[task]\nname = "e2e/${name}"\n[agent]\ntimeout_sec = 300\n[environment]\ndocker_image = "${WORKPLACE.reference}"\ncpus = 0.1\nmemory_mb = 512\nstorage_mb = 1024\nworkdir = "/work"\n`,
   [`${name}/instruction.md`]: 'Write the word solved into the file answer.txt.\n',
   [`${name}/tests/test.sh`]: `#!/bin/sh\n${rewardIf(`[ "$(cat answer.txt)" = ${name === UNSOLVED ? 'unsolvable' : 'solved'} ]`)}\n`,
 });
@@ -54,7 +52,7 @@ describe('a run of three agents', function () {
     models = await startModels(PLACE, keys);
     cwd = await mkdtemp(join(tmpdir(), 'sb-agents-'));
     tasks = await taskFolder(Object.assign({}, ...TASKS.map(task)) as Files);
-    await IMAGE.ensure();
+    await WORKPLACE.ensure();
   });
   after(async () => {
     await models?.close();

@@ -8,7 +8,7 @@ import type { Trial } from '../../../src/crds/trial.ts';
 import type { Trajectory } from '../../../src/wire/trajectory.ts';
 import { validateTrajectory } from '../../support/atif.ts';
 import { smallImage, type SmallImage } from '../support/images.ts';
-import { modelsUrl, startModels, type Models } from '../support/models.ts';
+import { modelsUrl, startModels, WORKPLACE, type Models } from '../support/models.ts';
 import { trial } from '../support/stories.ts';
 import { storedJson, storedKeys, storedText } from '../support/stored.ts';
 import type { Spec, Story } from '../support/story.ts';
@@ -16,8 +16,6 @@ import { rewardIf } from '../support/task.ts';
 import { world } from '../support/world.ts';
 
 const SECRET = 'model-keys';
-/** A folder that everybody may work in. */
-const IMAGE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
 /** musl in place of glibc, and neither bash nor anything else that an agent might count on. */
 const MUSL = smallImage(
   'agents-musl',
@@ -117,7 +115,7 @@ describe('agents that people use', function () {
     const { key } = PROVIDERS[of];
     return trial(`${agent}-${one.name}`, {
       given: models,
-      image: one.image ?? IMAGE,
+      image: one.image ?? WORKPLACE,
       instruction: 'Write the word solved into the file answer.txt.',
       tests: rewardIf('[ "$(cat /work/answer.txt 2>/dev/null)" = solved ]'),
       spec: {

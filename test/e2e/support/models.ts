@@ -1,4 +1,5 @@
 /** A scripted model server in the cluster, under an address of the internet on the loopback of every node. */
+import { basePath } from '../../../src/courier/model-proxy/assigned.ts';
 import { PROVIDERS, type ProviderName } from '../../../src/crds/providers.ts';
 import { OPERATOR } from '../../../src/installation/names.ts';
 import { kubectlOk } from '../../support/cluster.ts';
@@ -6,6 +7,10 @@ import { modelServerProgram } from '../../support/model/bundle.ts';
 import { standardScripts } from '../../support/model/scripts.ts';
 import type { KeyTotals } from '../../support/model/log.ts';
 import { docker, nodes } from '../cluster/index.ts';
+import { smallImage } from './images.ts';
+
+/** With a folder that everybody may work in: `/work`. */
+export const WORKPLACE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
 
 const ADDRESS = '8.8.4.6';
 
@@ -17,8 +22,7 @@ export interface ModelsPlace {
 
 /** Where a provider's programs find it, with the path that theirs begin with. */
 export function modelsUrl({ port }: ModelsPlace, provider: ProviderName): string {
-  const { pathname } = new URL(PROVIDERS[provider].baseUrl);
-  return `http://${ADDRESS}:${port}${pathname.replace(/\/$/, '')}`;
+  return `http://${ADDRESS}:${port}${basePath(PROVIDERS[provider].baseUrl)}`;
 }
 
 /** Scripts under names whose prices are known. */
