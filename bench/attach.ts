@@ -9,7 +9,7 @@ import type { Trial } from '../src/crds/trial.ts';
 import { kubectlOk } from '../test/support/cluster.ts';
 import type { World } from '../test/e2e/support/world.ts';
 import { atMost, type Bench, type Figure } from './support/bench.ts';
-import { bundled } from './support/bundle.ts';
+import { bundled } from '../test/support/bundle.ts';
 import { mebibytes, percentile, seconds, summary } from './support/figures.ts';
 import { endedStatus, largeRun, writeStatus } from './support/large-run.ts';
 import { inTerminal, timed, type TerminalProcess, type Usage } from './support/sb-process.ts';

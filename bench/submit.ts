@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { kubeconfig, root } from '../test/support/cluster.ts';
 import { atMost, type Bench, type Figure } from './support/bench.ts';
-import { bundled, FLAGS } from './support/bundle.ts';
+import { bundled, FLAGS } from '../test/support/bundle.ts';
 import { mebibytes, seconds } from './support/figures.ts';
 import type { Submission } from './support/submission.ts';
 import { writeTasks } from './support/tiny-tasks.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { kubeconfig, root } from '../../test/support/cluster.ts';
-import { FLAGS } from './bundle.ts';
+import { FLAGS } from '../../test/support/bundle.ts';
 
 const environment = (): NodeJS.ProcessEnv => ({ ...process.env, KUBECONFIG: kubeconfig, TERM: 'xterm' });
 /** A document of ten thousand Trials has several megabytes. */

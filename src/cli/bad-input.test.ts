@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { agentNames } from '../crds/agents.ts';
 import { run } from './program.ts';
+import { programOf } from '../../test/support/bundle.ts';
 import { fixedApi, healthy, type Answer, type FixedApi } from '../../test/support/client/api.ts';
 import { below, folderOf, type Folder } from '../../test/support/folder.ts';
 import { recordedIo } from '../../test/support/terminal/recorded.ts';
@@ -23,7 +24,6 @@ const TASK = {
 const SHARED = { ...TASK, 'task.toml': '[task]\nname = "acme/same"\n' };
 const NO_BUCKET =
   '<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>';
-const MAIN = join(import.meta.dirname, 'main.ts');
 const LONG = 'x'.repeat(201);
 
 interface Mistake {
@@ -329,8 +329,9 @@ describe('Bad input is told in four lines:', () => {
   it('a file that cannot be read', async function () {
     folder = await folderOf(task());
     await chmod(join(folder.path, 'task/tests/test.sh'), 0o000);
+    const main = await programOf('src/cli/main.ts');
     const sb = async (...words: string[]) => {
-      const [command = '', ...args] = [...unprivileged(this), process.execPath, MAIN, ...words];
+      const [command = '', ...args] = [...unprivileged(this), process.execPath, main, ...words];
       const child = spawn(command, args, { cwd: folder.path, env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
       const ended = once(child, 'close') as Promise<[number]>;
       const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);

@@ -4,10 +4,13 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { programOf } from '../../test/support/bundle.ts';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../../test/support/folder.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+const SOURCE = 'src/cli/main.ts';
+let program: string;
 
 interface Ended {
   code: number | null;
@@ -15,9 +18,9 @@ interface Ended {
   stderr: string;
 }
 
-/** `sb` as a process of its own, on pipes. */
-async function sb(args: string[], env: Record<string, string> = {}, node: string[] = []): Promise<Ended> {
-  const child = spawn(process.execPath, [...node, join(ROOT, 'src/cli/main.ts'), ...args], {
+/** `sb` as a process of its own, on pipes; `node` are words before it. */
+async function sb(args: string[], env: Record<string, string> = {}, node = [program]): Promise<Ended> {
+  const child = spawn(process.execPath, [...node, ...args], {
     env: { HOME: '/nonexistent', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -31,6 +34,7 @@ async function sb(args: string[], env: Record<string, string> = {}, node: string
 describe('sb as a process', function () {
   let folder: Folder;
   before(async () => {
+    program = await programOf(SOURCE);
     folder = await folderOf({
       ...below('good', GOOD_TASK),
       ...below('runs', { ...GOOD_TASK, 'task.toml': '' }),
@@ -86,7 +90,7 @@ describe('sb as a process', function () {
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
     const slow = await folderOf({ config: kubeconfigFor(`http://127.0.0.1:${port}`) });
-    const args = [join(ROOT, 'src/cli/main.ts'), 'version', '--kubeconfig', join(slow.path, 'config')];
+    const args = [program, 'version', '--kubeconfig', join(slow.path, 'config')];
     const child = spawn(process.execPath, args, { stdio: 'ignore' });
     await once(silent, 'connection');
     child.kill('SIGINT');
@@ -109,7 +113,7 @@ describe('sb as a process', function () {
   });
 
   it('ends quietly when its reader is gone', async () => {
-    const command = `${process.execPath} ${join(ROOT, 'src/cli/main.ts')} completion bash | true; echo "\${PIPESTATUS[0]}"`;
+    const command = `${process.execPath} ${program} completion bash | true; echo "\${PIPESTATUS[0]}"`;
     const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
@@ -128,7 +132,7 @@ describe('sb as a process', function () {
       const words = command
         .replace('GOOD', join(folder.path, 'runs'))
         .replace('BAD', join(folder.path, 'bad'));
-      const line = `${process.execPath} ${join(ROOT, 'src/cli/main.ts')} ${words} > /dev/full; echo $?`;
+      const line = `${process.execPath} ${program} ${words} > /dev/full; echo $?`;
       const child = spawn('bash', ['-c', line], { stdio: ['ignore', 'pipe', 'pipe'] });
       let said = '';
       let told = '';
@@ -141,7 +145,7 @@ describe('sb as a process', function () {
 
   it('says that the folder it was started in is gone, and does without it where it can', async () => {
     const inGone = async (words: string) => {
-      const line = `mkdir gone && cd gone && rmdir ../gone && ${process.execPath} ${join(ROOT, 'src/cli/main.ts')} ${words}`;
+      const line = `mkdir gone && cd gone && rmdir ../gone && ${process.execPath} ${program} ${words}`;
       const child = spawn('bash', ['-c', line], {
         cwd: folder.path,
         env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },
@@ -166,7 +170,7 @@ describe('sb as a process', function () {
       ...Array.from({ length: 400 }, (_, index) => below(`t${index}`, { 'task.toml': '= 1\n' })),
     );
     const many = await folderOf(tasks as Record<string, string>);
-    const command = `${process.execPath} ${join(ROOT, 'src/cli/main.ts')} task check --json ${many.path} | (sleep 1; cat)`;
+    const command = `${process.execPath} ${program} task check --json ${many.path} | (sleep 1; cat)`;
     const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
     child.stdout.on('data', (chunk) => (said += chunk));
@@ -179,10 +183,8 @@ describe('sb as a process', function () {
   it('loads for its help nothing that only running a command needs', async () => {
     const hook = `import { registerHooks } from 'node:module';
       registerHooks({ load(url, context, next) { process.stderr.write(url + '\\n'); return next(url, context); } });`;
-    const { stderr, stdout } = await sb(['--help'], {}, [
-      '--import',
-      `data:text/javascript,${encodeURIComponent(hook)}`,
-    ]);
+    const imported = `data:text/javascript,${encodeURIComponent(hook)}`;
+    const { stderr, stdout } = await sb(['--help'], {}, ['--import', imported, join(ROOT, SOURCE)]);
     expect(stdout).to.include('Usage: sb');
     const packages = new Set(stderr.match(/(?<=node_modules\/)(@[^/]+\/)?[^/]+/g));
     expect([...packages]).to.deep.equal(['commander']);

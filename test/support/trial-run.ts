@@ -1,4 +1,5 @@
 /** A whole attempt in a Pod without Kubernetes: services, task container and courier. */
+import { programOf } from './bundle.ts';
 import { assignmentFor, compiledFor, filled, separate, SOLVED, type Asked } from './trial-assignment.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -104,7 +105,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const verifiers = await makeVerifiers(options, compiled);
   const tokenFile = join(pod.paths.scratch, 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
-  const couriers = courierStarter({
+  const couriers = courierStarter(await programOf('test/support/courier-process.ts'), {
     ...(options.again && { regrade: true }),
     broker: { url: services.url, ca: services.ca, tokenFile },
     paths: { ...pod.paths, beside: volumesOf(verifiers) },
@@ -147,8 +148,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
 }
 
 /** Couriers as processes of their own, with their own user. */
-function courierStarter(settings: Settings) {
-  const script = join(import.meta.dirname, 'courier-process.ts');
+function courierStarter(program: string, settings: Settings) {
   const couriers: ChildProcess[] = [];
   const end = Promise.withResolvers<number | null>();
   let said = '';
@@ -161,7 +161,7 @@ function courierStarter(settings: Settings) {
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0);
     },
     start: (): ChildProcess => {
-      const courier = spawn(process.execPath, [script, JSON.stringify(settings)], {
+      const courier = spawn(process.execPath, [program, JSON.stringify(settings)], {
         uid: COURIER_UID,
         gid: COURIER_UID,
         env: { PATH: process.env['PATH'] },

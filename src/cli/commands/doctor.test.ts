@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { programOf } from '../../../test/support/bundle.ts';
 import { fixedApi, kubeconfigFor, type FixedApi } from '../../../test/support/client/api.ts';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { startVersitygw, VERSITYGW } from '../../../test/support/versitygw.ts';
@@ -19,7 +20,6 @@ import {
   REVIEWS,
 } from '../../../test/support/client/doctor.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
 
 interface Ended {
@@ -51,7 +51,7 @@ describe('sb doctor', function () {
       AWS_ACCESS_KEY_ID: VERSITYGW.accessKeyId,
       AWS_SECRET_ACCESS_KEY: VERSITYGW.secretAccessKey,
     };
-    const main = join(ROOT, 'src/cli/main.ts');
+    const main = await programOf('src/cli/main.ts');
     const command = [main, 'doctor', '--kubeconfig', join(folder.path, 'config'), ...args];
     const child = spawn(process.execPath, command, {
       env,

@@ -1,7 +1,8 @@
 /** Programs as they are installed: source that is compiled while it is read takes a second and 50 MiB more. */
 import { build } from 'esbuild';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { root } from '../../test/support/cluster.ts';
+import { root } from './cluster.ts';
 
 /** As `bin/sb.mjs` starts `sb`. */
 export const FLAGS = ['--max-semi-space-size=4'];
@@ -25,4 +26,23 @@ export async function bundled(source: string, folder: string): Promise<string> {
     logLevel: 'error',
   });
   return join(folder, basename(source, '.ts') + '.mjs');
+}
+
+const programs = new Map<string, Promise<string>>();
+
+/** The bundle of a program: made once for all tests of this process, removed at its end, and readable for every user. */
+export function programOf(source: string): Promise<string> {
+  const program = programs.get(source) ?? bundled(source, ownFolder());
+  programs.set(source, program);
+  return program;
+}
+
+/** In the checkout, where `sb` finds its version. */
+function ownFolder(): string {
+  const dist = join(root, 'dist');
+  mkdirSync(dist, { recursive: true });
+  const folder = mkdtempSync(join(dist, 'test-'));
+  chmodSync(folder, 0o755);
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
