@@ -1,4 +1,4 @@
-/** One suite in a process of its own: `unit`, `attempts`, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
+/** One suite in a process of its own: `unit`, `attempts`, `crash`, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -8,22 +8,31 @@ import type { Totals } from './support/totals.ts';
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-/** Kill and restart the operator at every write. */
-const isCrash = (file: string): boolean => file.startsWith('test/crash/');
-const ATTEMPTS = ['src/courier/scenarios/', 'test/conformance/attacks/on-', 'test/crash/random-kills'];
-/** Whole attempts, in a container or of an operator that is killed at random: they take as long as all other unit tests, and run beside them. */
-const isAttempt = (file: string): boolean => ATTEMPTS.some((start) => file.startsWith(start));
+/** Where the unit tests of each part begin; all others are `unit`. */
+const PARTS = {
+  // Whole attempts, each in a container: most of their time is waiting.
+  attempts: ['src/courier/scenarios/', 'test/conformance/attacks/on-'],
+  // Kill and restart the operator at every write, and at random.
+  crash: ['test/crash/'],
+};
+type Part = 'unit' | keyof typeof PARTS;
+const PART_NAMES = Object.keys(PARTS) as (keyof typeof PARTS)[];
 
-/** `npm run test:unit` runs both parts in one process. */
-function unitSuite(part: 'unit' | 'attempts'): Mocha {
+const partOf = (file: string): Part =>
+  PART_NAMES.find((part) => PARTS[part].some((start) => file.startsWith(start))) ?? 'unit';
+
+const isPart = (suite: string | undefined): suite is Part =>
+  suite === 'unit' || PART_NAMES.some((part) => part === suite);
+
+/** `npm run test:unit` runs all parts in one process. */
+function unitSuite(part: Part): Mocha {
   const { spec, timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as {
     spec: string[];
     timeout: number;
   };
   const mocha = new Mocha({ timeout, reporter: 'spec', color: true });
-  const files = globSync(spec, { cwd: root }).filter((file) => isAttempt(file) === (part === 'attempts'));
-  const sorted = files.sort((a, b) => Number(isCrash(a)) - Number(isCrash(b)) || a.localeCompare(b));
-  for (const file of sorted) mocha.addFile(join(root, file));
+  const files = globSync(spec, { cwd: root }).filter((file) => partOf(file) === part);
+  for (const file of files.sort()) mocha.addFile(join(root, file));
   return mocha;
 }
 
@@ -66,7 +75,7 @@ async function run(mocha: Mocha): Promise<Totals> {
 const [suite, ...patterns] = process.argv.slice(2);
 interruptible();
 const totals = await run(
-  suite === 'unit' || suite === 'attempts'
+  isPart(suite)
     ? unitSuite(suite)
     : storySuite(suite === 'extended' ? STORIES.extended : STORIES.e2e, patterns),
 );

@@ -7,7 +7,7 @@ import { closing, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
-type Suite = 'unit' | 'attempts' | 'e2e' | 'extended';
+type Suite = 'unit' | 'attempts' | 'crash' | 'e2e' | 'extended';
 
 interface SuiteOptions {
   /** Tests to choose. */
@@ -45,9 +45,15 @@ export async function runSuite(
   return totals;
 }
 
-/** All unit tests, in two processes: each would leave one of two cores idle. */
+/** All unit tests, in three processes: two compute, and the third one waits most of its time. */
 export const runUnitSuites = async (): Promise<Totals> =>
-  sum(await Promise.all([runSuite('unit'), runSuite('attempts', { later: true })]));
+  sum(
+    await Promise.all([
+      runSuite('unit'),
+      runSuite('attempts', { later: true }),
+      runSuite('crash', { later: true }),
+    ]),
+  );
 
 /** Brings the cluster up, does the work, and takes the cluster down again if it was not there before. */
 async function withCluster(work: () => Promise<void>): Promise<void> {

@@ -7,10 +7,12 @@ import type { Death } from '../support/mortal.ts';
 import { seeded } from '../support/random.ts';
 import { breaches } from './invariants.ts';
 import { built } from './scripts.ts';
+import { THOROUGH } from './thorough.ts';
 import { World } from './world.ts';
 
-const KILLS = 500;
-const WORLDS = 5;
+const WORLDS = THOROUGH ? 5 : 2;
+/** In each of them. */
+const KILLS = 100;
 /** Share of requests that go wrong. */
 const FAULTY = 0.04;
 /** Longest life of an operator, in milliseconds. */
@@ -90,7 +92,7 @@ function resumeAll(world: World): void {
 
 /** One operator after another is killed: at an effect, or at any moment. */
 async function torment(world: World, random: Random): Promise<void> {
-  for (let kill = 0; kill < KILLS / WORLDS; kill++) {
+  for (let kill = 0; kill < KILLS; kill++) {
     const life = await world.startOperator(random() < 0.7 ? randomDeath(random) : undefined);
     const died = new Promise<void>((resolve) => life.onDeath(resolve));
     await wait((random() * LIFE_MS) / 2);
@@ -109,7 +111,7 @@ async function recover(world: World): Promise<void> {
   await world.rest(400);
 }
 
-describe('an operator that is killed 500 times at random', function () {
+describe(`an operator that is killed ${WORLDS * KILLS} times at random`, function () {
   // Of a machine that is busy with other work.
   this.timeout(300_000);
   for (let seed = 1; seed <= WORLDS; seed++)

@@ -1,6 +1,6 @@
 /**
  * `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. `npm run test:extended`:
- * those that take longer, which `npm test` leaves out.
+ * those that take longer, which `npm test` leaves out, and without patterns all kills of the operator.
  */
 import { main, runSuite } from '../suites.ts';
 import { canInstall } from '../support/can-install.ts';
@@ -11,4 +11,9 @@ const [suite, ...patterns] = process.argv.slice(2);
 // Without it the stories in a terminal are skipped.
 if (canInstall()) await installPackages(['tmux']);
 
-await main([() => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns })]);
+const kills = () => {
+  process.env['SB_THOROUGH'] = '1';
+  return runSuite('crash');
+};
+const stories = () => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns });
+await main(suite === 'extended' && patterns.length === 0 ? [kills, stories] : [stories]);
