@@ -1,4 +1,4 @@
-/** One suite in a process of its own: `unit`, `attempts`, `crash`, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
+/** One suite in a process of its own: `unit`, `attempts`, `attacks`, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -8,12 +8,12 @@ import type { Totals } from './support/totals.ts';
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-/** Where the unit tests of each part begin; all others are `unit`. */
+/** How the files of each part begin; all others are `unit`. Alone, each part takes about as long as the others. */
 const PARTS = {
   // Whole attempts, each in a container: most of their time is waiting.
-  attempts: ['src/courier/scenarios/', 'test/conformance/attacks/on-'],
-  // Kill and restart the operator at every write, and at random.
-  crash: ['test/crash/'],
+  attempts: ['src/courier/scenarios/'],
+  // On rewards, in such attempts, and on the operator, which is killed at every write and at random: that computes.
+  attacks: ['test/conformance/attacks/on-', 'test/crash/'],
 };
 type Part = 'unit' | keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS) as (keyof typeof PARTS)[];

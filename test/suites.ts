@@ -7,7 +7,7 @@ import { closing, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
-type Suite = 'unit' | 'attempts' | 'crash' | 'e2e' | 'extended';
+type Suite = 'unit' | 'attempts' | 'attacks' | 'e2e' | 'extended';
 
 interface SuiteOptions {
   /** Tests to choose. */
@@ -45,13 +45,13 @@ export async function runSuite(
   return totals;
 }
 
-/** All unit tests, in three processes: two compute, and the third one waits most of its time. */
+/** All unit tests, in three processes: each waits so often that two would leave cores idle. */
 export const runUnitSuites = async (): Promise<Totals> =>
   sum(
     await Promise.all([
       runSuite('unit'),
       runSuite('attempts', { later: true }),
-      runSuite('crash', { later: true }),
+      runSuite('attacks', { later: true }),
     ]),
   );
 

@@ -1,6 +1,6 @@
 /**
  * `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. `npm run test:extended`:
- * those that take longer, which `npm test` leaves out, and without patterns all kills of the operator.
+ * those that take longer, which `npm test` leaves out, and without patterns all attacks.
  */
 import { main, runSuite } from '../suites.ts';
 import { canInstall } from '../support/can-install.ts';
@@ -11,9 +11,9 @@ const [suite, ...patterns] = process.argv.slice(2);
 // Without it the stories in a terminal are skipped.
 if (canInstall()) await installPackages(['tmux']);
 
-const kills = () => {
+const attacks = () => {
   process.env['SB_THOROUGH'] = '1';
-  return runSuite('crash');
+  return runSuite('attacks');
 };
 const stories = () => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns });
-await main(suite === 'extended' && patterns.length === 0 ? [kills, stories] : [stories]);
+await main(suite === 'extended' && patterns.length === 0 ? [attacks, stories] : [stories]);
