@@ -76,7 +76,7 @@ service = "db"
   });
 
   it('end the Trial where one is never healthy, or ends', async () => {
-    for (const [service, says] of [
+    const services: [service: string, says: RegExp][] = [
       [
         'healthcheck: { test: "false", interval: 50ms, retries: 2 }',
         /service db: the healthcheck failed 2 times/,
@@ -84,14 +84,16 @@ service = "db"
       ['command: [bash, -c, "exit 3"]', /service db ended with exit code 3/],
       ['command: [/no/such/program]', /service db ended with exit code 127/],
       ['volumes: ["./none:/x:ro"]', /service db: environment\/none cannot be put to \/x/],
-    ] as const) {
+    ];
+    const ended = async ([service, says]: (typeof services)[number]): Promise<void> => {
       const base = service.startsWith('command') ? 'image: a' : 'image: a\n  command: [sleep, infinity]';
       const run = await make(
         composed(`db:\n  ${base}\n  ${service}`, { solve: ['true'], test: [reward('true')] }),
       );
       const { result } = await run.finish();
       expect(result.kind === 'failed' && result.message, run.said()).to.match(says);
-    }
+    };
+    await Promise.all(services.map(ended));
   });
 
   it('may end well before others begin, and are started again by their policy', async () => {

@@ -240,36 +240,40 @@ describe('the verdict', function () {
     const other = await make({ assignment: { agent: custom('true', { user: 'agent' }) } });
     const none = await make({ assignment: { agent: anAgent({ name: 'nop' }) } });
     const unjudged = await make({ assignment: { verifier: { disabled: true, env: [] } } });
-    for (const run of [other, none, unjudged]) {
-      const { findings } = await run.finish();
-      expect(findings).to.deep.equal([]);
-    }
+    const outcomes = await Promise.all([other, none, unjudged].map((run) => run.finish()));
+    for (const { findings } of outcomes) expect(findings).to.deep.equal([]);
   });
 });
 
 describe('an agent that has run out of time', function () {
   const make = useTrialRuns();
-  const ways: [string, string, boolean][] = [
+  const ways: [name: string, start: string, stays: boolean][] = [
     ['nohup', 'nohup sh -c "$beat" >/dev/null 2>&1 &', true],
     ['setsid', 'setsid sh -c "$beat" &', true],
     ['a double fork', '(setsid sh -c "$beat" &)', true],
     ['a double fork in its own session', '(sh -c "$beat" &)', true],
     ['a plain &', 'sh -c "$beat" &', false],
   ];
-  for (const [name, start, stays] of ways)
-    it(`${stays ? 'leaves' : 'does not leave'} behind what it has put into the background by ${name}`, async () => {
-      const run = await make({
-        files: taskOf(
-          ["beat='while :; do date +%N > /tmp/beat; sleep 0.1; done'", start, 'sleep 100'],
-          [
-            'a=$(cat /tmp/beat); for i in $(seq 20); do sleep 0.1; [ "$a" = "$(cat /tmp/beat)" ] || break; done',
-            reward('[ "$a" != "$(cat /tmp/beat)" ]'),
-          ],
-        ),
-        assignment: { agent: anAgent({ timeoutSeconds: 2 }) },
-      });
-      const outcome = await run.finish();
-      expect(outcome.result).to.deep.include({ reward: stays ? 1 : 0 });
-      expect(outcome.findings.some(({ code }) => code === 'ProcessesLeft')).to.equal(stays);
+
+  async function leavesBehind([name, start, stays]: (typeof ways)[number]): Promise<void> {
+    const run = await make({
+      files: taskOf(
+        ["beat='while :; do date +%N > /tmp/beat; sleep 0.1; done'", start, 'sleep 100'],
+        [
+          'a=$(cat /tmp/beat); for i in $(seq 20); do sleep 0.1; [ "$a" = "$(cat /tmp/beat)" ] || break; done',
+          reward('[ "$a" != "$(cat /tmp/beat)" ]'),
+        ],
+      ),
+      assignment: { agent: anAgent({ timeoutSeconds: 2 }) },
     });
+    const outcome = await run.finish();
+    expect(outcome.result, name).to.deep.include({ reward: stays ? 1 : 0 });
+    expect(
+      outcome.findings.some(({ code }) => code === 'ProcessesLeft'),
+      name,
+    ).to.equal(stays);
+  }
+
+  it('leaves behind what it has put into the background by nohup, setsid or a double fork, and not by a plain &', () =>
+    Promise.all(ways.map(leavesBehind)));
 });

@@ -291,12 +291,13 @@ describe('a regrade', function () {
           /was not collected as output\/else/,
         ],
       ];
-      for (const [toml, why] of others) {
+      const mismatched = async ([toml, why]: (typeof others)[number]): Promise<void> => {
         const run = await again(source, taskOf([], [reward('true')], toml));
         const { result } = await run.finish();
         expect(result, run.said()).to.deep.include({ kind: 'failed', reason: 'SourceMismatch' });
         expect(result.kind === 'failed' && result.message).to.match(why);
-      }
+      };
+      await Promise.all(others.map(mismatched));
     });
 
     it('asks again for a URL that has expired', async () => {
