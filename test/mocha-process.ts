@@ -8,10 +8,10 @@ import type { Totals } from './support/totals.ts';
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-/** How the files of each part begin; all others are `unit`. Alone, each part takes about as long as the others. */
+/** How the files of each part begin; all others are `unit`. */
 const PARTS = {
-  // Whole attempts, each in a container: most of their time is waiting.
-  attempts: ['src/courier/scenarios/'],
+  // Whole attempts, and the hand that they work with, in containers: most of their time is waiting.
+  attempts: ['src/courier/scenarios/', 'src/courier/hand/'],
   // On rewards, in such attempts, and on the operator, which is killed at every write and at random: that computes.
   attacks: ['test/conformance/attacks/on-', 'test/crash/'],
 };
