@@ -5,6 +5,9 @@ describe('the price of a model', () => {
   it('is that of its name, of dated ones too, and of no model to come', () => {
     expect(priceOf('claude-sonnet-4-5-20250929')).to.include({ input: 3, cached: 0.3, output: 15 });
     expect(priceOf('anthropic/claude-sonnet-4-5')).to.include({ input: 3 });
+    expect(priceOf('claude-opus-5-5')).to.include({ cached: 0.2, cacheWrite: 5 });
+    expect(priceOf('claude-fable-5-1')).to.include({ cached: 0.25, cacheWrite: 12.5 });
+    expect(priceOf('gpt-6.1-sol')).to.include({ cached: 0.1, cacheWrite: 2.5 });
     expect(priceOf('gpt-5')).to.include({ input: 1.25 });
     expect(priceOf('gpt-5-mini-2025-08-07')).to.include({ input: 0.25 });
     for (const unknown of ['gpt-5-pro', 'gpt-5.9', 'claude-opus-4-9', '', 'o3-pro'])
