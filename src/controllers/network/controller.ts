@@ -11,9 +11,9 @@ import type { Namespace } from '../../kube/kinds.ts';
 import { NetworkPolicy } from '../../kube/kinds.ts';
 import { feed, type ControlOptions } from '../../kube/operator.ts';
 import type { KubeClient, KubeObject, ObjectKey, Permission, Reconcile } from '../../kube/types.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import { nextAction, type NetworkAction } from './decide.ts';
 import { AGAIN_MS, observe, policiesIn, type NetworkSources } from './observe.ts';
-import type { PoliciesSeen } from './observed.ts';
 
 export interface NetworkDeps extends NetworkSources {
   kube: Pick<KubeClient, 'get' | 'create' | 'replace'>;

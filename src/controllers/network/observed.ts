@@ -20,10 +20,3 @@ export interface ObservedNamespace {
   /** What is there of them, by name. */
   found: ReadonlyMap<string, NetworkPolicy>;
 }
-
-/** How the policies of a namespace stand, for a Pod that needs them. */
-export type PoliciesSeen =
-  | { kind: 'inPlace' }
-  | { kind: 'awaited' }
-  /** The API server does not take them, in its words. */
-  | { kind: 'refused'; message: string };

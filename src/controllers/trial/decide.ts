@@ -22,9 +22,9 @@ import type {
   CompiledTrial,
   Inputs,
   Observed,
-  PoliciesSeen,
   RunnableTask,
 } from './observed.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import { SETTLE_MS } from '../../pods/reading/courier.ts';
 import { refusalOf } from '../../pods/reading/refusal.ts';
 import { startedAt } from '../../pods/reading/containers.ts';

@@ -11,6 +11,7 @@ import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import { isControlledBy, isLeftover, isOwnedBy } from '../../pods/ownership.ts';
 import { type ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
@@ -18,15 +19,7 @@ import { isFinished } from '../../crds/conditions.ts';
 import { seeImage } from '../../images/see.ts';
 import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
-import type {
-  Answers,
-  AttemptSeen,
-  JobSeen,
-  Observed,
-  Inputs,
-  CompiledTrial,
-  PoliciesSeen,
-} from './observed.ts';
+import type { Answers, AttemptSeen, JobSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
 import { startsNoPod } from '../../pods/reading/job.ts';
 import { imagesOf, imagesWanted } from './images.ts';

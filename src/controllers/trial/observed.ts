@@ -5,6 +5,7 @@ import type { Attempt, ByRole } from '../../crds/trial-status.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
 import type { TrialFailedReason } from '../../crds/reasons.ts';
@@ -17,13 +18,6 @@ export type JobSeen =
   /** Of an earlier Trial of this name; the garbage collector is about to remove it. */
   | { kind: 'leftover' }
   | { kind: 'foreign' };
-
-/** How the NetworkPolicies of its namespace stand, without which no Pod is made. */
-export type PoliciesSeen =
-  | { kind: 'inPlace' }
-  | { kind: 'awaited' }
-  /** The API server does not take them, in its words. */
-  | { kind: 'refused'; message: string };
 
 /** Where a Trial stands: what its current attempt has of Job and Pod. */
 export interface AttemptSeen {

@@ -1,5 +1,4 @@
 /** The order of things, Harbor's: surroundings, agent setup, agent, collection, verifier. */
-import { basename, join } from 'node:path';
 import type { NetworkPhase } from '../../wire/network.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { present } from '../../crds/present.ts';
@@ -16,8 +15,7 @@ import { collectArtifacts, collectFromServices } from './artifacts.ts';
 import { prepareGround, type Prior } from './ground.ts';
 import { stageSolution, stageWorkdir, unstageSolution, writeAgentFiles } from './stage.ts';
 import type { PhaseDeps } from './surroundings.ts';
-import { believed, reportOf, troubleOf, withLastLine, type AgentSaid } from './report.ts';
-import { below, openSafely, withOpened } from '../results/safe-open.ts';
+import { believed, isReplaced, reportOf, troubleOf, withLastLine, type AgentSaid } from './report.ts';
 import { verify } from './verifier.ts';
 
 /** What a step needs to know of the others. */
@@ -92,19 +90,6 @@ async function workAndJudge(step: Step, prior: Prior, deps: StepDeps): Promise<W
     return await withNetworkOf('verifier', judge);
   });
   return { result: { kind: 'rewarded', ...reward }, ...soFar };
-}
-
-/** Whether what lies in place of the agent's output is the agent's own: sbd makes it, as root. Of an agent that is root nobody can tell. */
-function isReplaced(stdout: string | undefined, logs: string, agentUid: number | undefined): boolean {
-  if (stdout === undefined || agentUid === undefined || agentUid === 0) return false;
-  const folder = openSafely(join(logs, 'agent'), 'folder');
-  if (typeof folder === 'string') return false;
-  return withOpened(folder, ({ fd, stats: { uid } }) => {
-    const file = openSafely(below(fd, basename(stdout)), 'file');
-    if (typeof file === 'string') return file !== 'Missing';
-    // Where everybody is one user, so is whoever makes the file.
-    return withOpened(file, ({ stats }) => stats.uid === agentUid && uid !== agentUid);
-  });
 }
 
 /** Lets the agent work and keeps what it leaves. */

@@ -1,6 +1,6 @@
 /** What an agent used, did and failed with, by what it wrote itself: so all of it is checked before it goes anywhere. */
 import { readSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Counts } from '../../agents/transcripts/usage.ts';
 import { AGENT_FAILURES } from '../../crds/agent-failures.ts';
@@ -85,6 +85,19 @@ export const withLastLine = (
   ended?.type === 'NonZeroAgentExitCodeError' && lastLine !== undefined
     ? { ...ended, message: `${ended.message}: ${lastLine}` }
     : ended;
+
+/** Whether what lies in place of the agent's output is the agent's own: sbd makes it, as root. Of an agent that is root nobody can tell. */
+export function isReplaced(stdout: string | undefined, logs: string, agentUid: number | undefined): boolean {
+  if (stdout === undefined || agentUid === undefined || agentUid === 0) return false;
+  const folder = openSafely(join(logs, 'agent'), 'folder');
+  if (typeof folder === 'string') return false;
+  return withOpened(folder, ({ fd, stats: { uid } }) => {
+    const file = openSafely(below(fd, basename(stdout)), 'file');
+    if (typeof file === 'string') return file !== 'Missing';
+    // Where everybody is one user, so is whoever makes the file.
+    return withOpened(file, ({ stats }) => stats.uid === agentUid && uid !== agentUid);
+  });
+}
 
 /** Undefined where there is no such file that can be read. */
 function withTranscript<T>(logs: string, name: string, read: (lines: Iterable<string>) => T): T | undefined {
