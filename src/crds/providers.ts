@@ -52,8 +52,6 @@ export const PROVIDERS = {
 export type ProviderName = keyof typeof PROVIDERS;
 export const PROVIDER_NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
-export const providerNames = Object.keys(PROVIDERS) as ProviderName[];
-
 const isProvider = (name: string): name is ProviderName => Object.hasOwn(PROVIDERS, name);
 
 /** A model as a Trial names it, taken apart. */

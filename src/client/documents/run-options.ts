@@ -1,7 +1,7 @@
 /** What a run may be told, by flags or by a run file. The keys are the flags' names in camelCase. */
 import { Type, type TSchema } from 'typebox';
 import { MODEL_ACCESS, type ModelAccess } from '../../crds/agent.ts';
-import { providerNames, type ProviderName } from '../../crds/providers.ts';
+import { PROVIDER_NAMES, type ProviderName } from '../../crds/providers.ts';
 import { Scheduling } from '../../crds/scheduling.ts';
 import { MAX_SECONDS } from '../../crds/schema.ts';
 import { plain, type Documents } from './words.ts';
@@ -72,8 +72,8 @@ const Agent = Type.Object(
       Type.Array(
         Type.Unsafe<ProviderName>({
           type: 'string',
-          enum: [...providerNames],
-          ...expected(`one of ${providerNames.join(', ')}`),
+          enum: [...PROVIDER_NAMES],
+          ...expected(`one of ${PROVIDER_NAMES.join(', ')}`),
         }),
         expected('a list of providers'),
       ),

@@ -1,9 +1,9 @@
 /** How an agent comes to its model: by the courier's proxy, which has the key, or by itself. */
-import type { ModelAccess } from '../../crds/agent.ts';
-import { agentFacts, type AgentFacts } from '../../crds/agents.ts';
+import { modelOf, type KnownModel } from '../../crds/agent-model.ts';
+import type { AgentFacts } from '../../crds/agents.ts';
 import { priceOf, type ModelPrice } from '../../crds/model-prices.ts';
 import { present } from '../../crds/present.ts';
-import { modelNamed, PROVIDERS, providerNames, type ModelNamed } from '../../crds/providers.ts';
+import type { ModelNamed } from '../../crds/providers.ts';
 import { problemOfAllowedHost } from '../../wire/network.ts';
 import type { Networks } from './network.ts';
 import { invalid } from './problems.ts';
@@ -26,49 +26,31 @@ interface ModelFacts {
   facts?: AgentFacts | undefined;
 }
 
-export function modelFor(
-  agent: CompiledAgent,
-  { modelPrices, facts = agentFacts(agent.name) }: ModelFacts = {},
-): ModelMade {
-  const way = wayOf(agent, facts);
-  if (!way) return nothing(limitless(agent));
-  const { access, providers, scripts } = way;
-  const { name, model } = agent;
-  if (model === undefined) return nothing([unnamed(name, providers)]);
-  const named = modelNamed(model, providers);
-  // A custom agent has no provider of its own choice, so its model has to name one.
-  if (!named || (scripts && named.name === model))
-    return nothing([unknown({ agent: name, model, providers })]);
-  return reachable(agent, endpointOf(agent, named, access), modelPrices);
+/** What of it goes into a Pod. Of an agent whose model is its own affair nothing does. */
+export function modelFor(agent: CompiledAgent, { modelPrices, facts }: ModelFacts = {}): ModelMade {
+  const { name, model = '' } = agent;
+  const seen = modelOf(agent, facts);
+  switch (seen.kind) {
+    case 'none':
+    case 'open':
+      return nothing(limitless(agent));
+    case 'unnamed':
+      return nothing([unnamed(name, seen.providers)]);
+    case 'foreign':
+      return nothing([unknown({ agent: name, model, providers: seen.providers })]);
+    case 'known':
+      return seen.name === undefined
+        ? nothing(limitless(agent))
+        : reachable(agent, endpointOf(agent, { ...seen, name: seen.name }), modelPrices);
+    default:
+      return seen satisfies never;
+  }
 }
 
-interface ModelWay extends Pick<AgentFacts, 'providers' | 'scripts'> {
-  access: ModelAccess;
-}
-
-/** Undefined where the agent has no model, or the way to it is its own affair: a custom agent's, unless it asks for one. */
-function wayOf(
-  { modelAccess: access, model }: CompiledAgent,
-  facts: AgentFacts | undefined,
-): ModelWay | undefined {
-  if (!facts || facts.model === 'none') return undefined;
-  const { scripts, providers } = facts;
-  if (scripts) return access && { scripts, access, providers: providerNames };
-  const goesWithout = model === undefined && facts.model === 'optional';
-  return goesWithout || providers.length === 0
-    ? undefined
-    : { scripts, access: access ?? 'Proxy', providers };
-}
-
-function endpointOf(
-  { baseUrl, maxTokens, maxCostUsd }: CompiledAgent,
-  named: ModelNamed,
-  access: ModelAccess,
-): CompiledEndpoint {
-  const { key, baseUrl: itsOwn } = PROVIDERS[named.provider];
-  const place = { access, baseUrl: (baseUrl ?? itsOwn).replace(/\/+$/, ''), key };
-  return { ...named, ...place, ...present({ maxTokens, maxCostUsd }) };
-}
+const endpointOf = (
+  { maxTokens, maxCostUsd }: CompiledAgent,
+  { provider, name, access, baseUrl, key }: KnownModel & ModelNamed,
+): CompiledEndpoint => ({ provider, name, access, baseUrl, key, ...present({ maxTokens, maxCostUsd }) });
 
 function reachable(
   agent: CompiledAgent,

@@ -1,4 +1,5 @@
 /** Pure: what agents need before they can run, and whether it is there. Says where a key would come from, never what it is. */
+import { modelOf, type AgentModel, type KnownModel } from '../../../crds/agent-model.ts';
 import { agentFacts, shownName, type AgentFacts } from '../../../crds/agents.ts';
 import { priceOf } from '../../../crds/model-prices.ts';
 import { templateOf } from '../../../tasks/index.ts';
@@ -7,7 +8,6 @@ import type { RunOptions } from '../../documents/run-options.ts';
 import { CliError } from '../../failures/error.ts';
 import type { Contender } from '../plan/agents.ts';
 import type { Variables } from '../plan/variables.ts';
-import { modelOf, type ModelSeen } from './model.ts';
 import type { Programs } from './programs.ts';
 
 export interface CheckOptions {
@@ -73,10 +73,10 @@ const missing = (need: AgentNeed['need'], says: string, fix: string): AgentNeed 
 });
 
 function needsOf(contender: Contender, options: CheckOptions): AgentNeed[] {
-  const { agent } = contender;
+  const { agent, model } = contender;
   const facts = (options.factsOf ?? agentFacts)(agent.name);
   if (!facts) return [];
-  const seen = modelOf(contender, facts);
+  const seen = modelOf({ ...agent, model }, facts);
   return [
     ...modelNeeds(contender, seen),
     ...(seen.kind === 'known' ? reachNeeds(contender, seen, options) : []),
@@ -84,7 +84,7 @@ function needsOf(contender: Contender, options: CheckOptions): AgentNeed[] {
   ];
 }
 
-function modelNeeds({ model = 'its model' }: Contender, seen: ModelSeen): AgentNeed[] {
+function modelNeeds({ model = 'its model' }: Contender, seen: AgentModel): AgentNeed[] {
   switch (seen.kind) {
     case 'none':
       return [];
@@ -109,9 +109,7 @@ function modelNeeds({ model = 'its model' }: Contender, seen: ModelSeen): AgentN
 
 const anyOf = ([first = '<provider>']: readonly string[]): string => `-m ${first}/<model>`;
 
-type Known = ModelSeen & { kind: 'known' };
-
-function reachNeeds(contender: Contender, seen: Known, options: CheckOptions): AgentNeed[] {
+function reachNeeds(contender: Contender, seen: KnownModel, options: CheckOptions): AgentNeed[] {
   const { access, baseUrl, name } = seen;
   const way =
     access === 'Proxy' ? 'the courier calls it, and the container has no key' : 'the agent calls it';
@@ -122,7 +120,7 @@ function reachNeeds(contender: Contender, seen: Known, options: CheckOptions): A
   ];
 }
 
-function keyNeed({ agent }: Contender, { key }: Known, options: CheckOptions): AgentNeed {
+function keyNeed({ agent }: Contender, { key }: KnownModel, options: CheckOptions): AgentNeed {
   const source = sourceOf(key, { own: agent.env ?? {}, ...options });
   if ('from' in source) return there('key', `${key}, from ${source.from}`);
   if (agent.baseUrl !== undefined) return unknown('key', `${key} ${source.why}; the gateway may need none`);

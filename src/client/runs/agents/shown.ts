@@ -1,9 +1,9 @@
 /** Pure: what is known of agents, as documents. */
+import { accessOf } from '../../../crds/agent-model.ts';
 import { AGENTS, type AgentFacts } from '../../../crds/agents.ts';
 import { PROVIDERS } from '../../../crds/providers.ts';
 import type { AgentRow, AgentShown } from '../../documents/agent.ts';
 import { CliError } from '../../failures/error.ts';
-import { accessOf } from './model.ts';
 
 export type AgentTable = Readonly<Record<string, AgentFacts>>;
 
@@ -44,7 +44,7 @@ export function agentShown(name: string, table: AgentTable = AGENTS): AgentShown
     skills,
     mcp,
     mcp_headers: mcpHeaders,
-    model_access: facts.model === 'none' ? 'None' : accessOf({ name }, facts),
+    model_access: facts.model === 'none' ? 'None' : accessOf({}, facts),
     example: exampleOf(name, facts),
   };
 }

@@ -1,9 +1,9 @@
 /** Agents × models. */
+import { accessOf } from '../../../crds/agent-model.ts';
 import { agentFacts, agentNames, agentsThatTake, shownName, type AgentFacts } from '../../../crds/agents.ts';
 import { present } from '../../../crds/present.ts';
 import { CliError } from '../../failures/error.ts';
 import type { AgentOption, RunOptions } from '../../documents/run-options.ts';
-import { accessOf } from '../agents/model.ts';
 
 /** One agent with one model, or with none; what the run says of all agents is in the agent. */
 export interface Contender {

@@ -1,8 +1,8 @@
 /** Which variables of the caller's environment a run asks for, and who does. Whoever writes a task or a run file could name any of them. */
+import { keysOf } from '../../../crds/agent-model.ts';
 import { shownName, solves } from '../../../crds/agents.ts';
 import { headerVariables, templateOf } from '../../../tasks/index.ts';
 import type { SelectedTask } from '../select/select.ts';
-import { keysOf } from '../agents/model.ts';
 import type { Contender } from './agents.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
 import type { Variables } from './variables.ts';
@@ -82,10 +82,10 @@ function* askedByAgent(
   contender: Contender,
   { envFile, options: { agentEnv } }: Pick<HostVariablesOptions, 'envFile' | 'options'>,
 ) {
-  const { agent } = contender;
+  const { agent, model } = contender;
   const by = agent.title === undefined ? RUN_FILE : whose(agent);
   for (const variable of variablesIn(agent.env)) yield { variable, by };
-  for (const variable of keysOf(contender))
+  for (const variable of keysOf({ ...agent, model }))
     if (!Object.hasOwn({ ...envFile, ...agentEnv, ...agent.env }, variable))
       yield { variable, by: whose(agent) };
 }

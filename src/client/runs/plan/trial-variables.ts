@@ -1,10 +1,9 @@
 /** The variables that a planned Trial sets: what the run gives, and what it fills in of the task's own. */
+import { keysOf } from '../../../crds/agent-model.ts';
 import { shownName, solves } from '../../../crds/agents.ts';
 import type { EnvVar } from '../../../crds/environment.ts';
-import { present } from '../../../crds/present.ts';
 import { headerVariables, type Task } from '../../../tasks/index.ts';
 import type { RunOptions } from '../../documents/run-options.ts';
-import { keysOf } from '../agents/model.ts';
 import type { Contender } from './agents.ts';
 import type { RunSecrets } from './secrets.ts';
 import type { Variables } from './variables.ts';
@@ -17,7 +16,7 @@ export function variablesOf(
 ) {
   const { environment, solution, verifier, steps = [] } = task.config;
   const ofAgent = [
-    ...secrets.known(keysOf({ agent, ...present({ model }) })),
+    ...secrets.known(keysOf({ ...agent, model })),
     ...secrets.envFile(),
     ...secrets.given(options.agentEnv ?? {}, 'agent'),
     ...secrets.given(agent.env ?? {}, `agent-${shownName(agent)}`),
