@@ -73,10 +73,7 @@ export const PROGRAM_PARTS = ['bin', 'lib', 'node', 'npm', 'python', 'venv'] as 
 
 /** How its program comes to it. */
 export interface Program {
-  /**
-   * Makes an image of the program's files alone, `/` of it what `PROGRAM_FOLDER` is to be: the text of a Dockerfile with no context. `libc`
-   * of the facts says for which images; a wrapper in `bin` chooses where it has more than one.
-   */
+  /** Makes an image of the program's files alone, `/` of it what `PROGRAM_FOLDER` is to be: the text of a Dockerfile with no context. */
   dockerfile: (version: string) => string;
   /** Puts the same into `PROGRAM_FOLDER` of a running container, by `bash` or `sh` as root, where there is no such image. */
   install: (version: string) => string;

@@ -1,17 +1,12 @@
 /** What is known of an agent, as data: each has its own in its file under `src/agents/known`. */
 import type { ProviderName } from './providers.ts';
 
-/** What an image's programs are linked against. */
-export type Libc = 'glibc' | 'musl';
-
-/** Where an agent's program comes from. */
+/** Where an agent's program comes from. It runs in every Linux image. */
 export interface AgentProgram {
   registry: 'npm' | 'PyPI';
   package: string;
   /** The one that runs where the Trial names none. */
   version: string;
-  /** Images that it runs in. */
-  libc: readonly Libc[];
 }
 
 export interface AgentFacts {

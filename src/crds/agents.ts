@@ -3,7 +3,7 @@ import type { AgentFacts } from './agent-facts.ts';
 import { AGENTS } from './agent-table.ts';
 
 export { AGENTS };
-export type { AgentFacts, AgentProgram, Libc, McpServer } from './agent-facts.ts';
+export type { AgentFacts, AgentProgram, McpServer } from './agent-facts.ts';
 
 export type AgentName = keyof typeof AGENTS;
 

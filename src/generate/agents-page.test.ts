@@ -17,13 +17,13 @@ describe('docs/agents.md', () => {
       scripts: false,
       model: 'required',
       providers: ['anthropic'],
-      program: { registry: 'npm', package: '@acme/solver', version: '2.1.0', libc: ['glibc'] },
+      program: { registry: 'npm', package: '@acme/solver', version: '2.1.0' },
       skills: true,
       mcp: true,
       mcpHeaders: false,
     } as const;
     expect(agentTable({ solver: facts }).split('\n')[2]).to.equal(
-      '| `solver` | solves it | npm `@acme/solver` 2.1.0 | glibc | anthropic (required) | skills, MCP servers without headers |',
+      '| `solver` | solves it | npm `@acme/solver` 2.1.0 | anthropic (required) | skills, MCP servers without headers |',
     );
   });
 });

@@ -31,12 +31,11 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 /** One row an agent. */
 export const agentTable = (agents: Readonly<Record<string, AgentFacts>>): string =>
   table(
-    ['agent', 'what it does', 'program', 'images', 'model', 'takes'],
+    ['agent', 'what it does', 'program', 'model', 'takes'],
     Object.entries(agents).map(([name, facts]) => [
       `\`${name}\``,
       facts.does,
       programOf(facts),
-      (facts.program?.libc ?? []).join(', '),
       modelsOf(facts),
       takenBy(facts),
     ]),

@@ -2,7 +2,7 @@ import type { AgentFacts } from '../../crds/agent-facts.ts';
 import { PROVIDER_NAMES } from '../../crds/providers.ts';
 import type { Agent, AgentGiven } from '../agent.ts';
 import { baseUrlOf } from '../endpoint.ts';
-import { pypiProgram } from '../programs/pypi.ts';
+import { LITELLM_SERVER, pypiProgram } from '../programs/pypi.ts';
 import { begin, lines, program } from '../run.ts';
 import { readAider } from '../transcripts/aider.ts';
 
@@ -12,7 +12,7 @@ export const facts: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: PROVIDER_NAMES,
-  program: { registry: 'PyPI', package: 'aider-chat', version: '0.86.2', libc: ['glibc', 'musl'] },
+  program: { registry: 'PyPI', package: 'aider-chat', version: '0.86.2' },
   skills: false,
   mcp: false,
   mcpHeaders: false,
@@ -41,7 +41,12 @@ const settings = ({ endpoint }: AgentGiven): object[] =>
 
 export const agent: Agent = {
   // It refuses Python 3.13.
-  program: pypiProgram({ package: 'aider-chat', bin: 'aider', python: '3.11' }),
+  program: pypiProgram({
+    package: 'aider-chat',
+    bin: 'aider',
+    without: ['hf_xet', ...LITELLM_SERVER],
+    python: '3.11',
+  }),
   run: (given) => ({
     path: `${given.folder}/run`,
     text: lines(

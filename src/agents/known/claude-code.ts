@@ -16,7 +16,6 @@ export const facts: AgentFacts = {
     registry: 'npm',
     package: '@anthropic-ai/claude-code',
     version: '2.1.332',
-    libc: ['glibc', 'musl'],
   },
   skills: true,
   mcp: true,

@@ -12,7 +12,7 @@ export const facts: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: ['openai'],
-  program: { registry: 'npm', package: '@openai/codex', version: '0.171.0', libc: ['glibc', 'musl'] },
+  program: { registry: 'npm', package: '@openai/codex', version: '0.171.0' },
   skills: true,
   mcp: true,
   mcpHeaders: true,

@@ -12,7 +12,7 @@ export const facts: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: ['gemini'],
-  program: { registry: 'npm', package: '@google/gemini-cli', version: '0.61.0', libc: ['glibc', 'musl'] },
+  program: { registry: 'npm', package: '@google/gemini-cli', version: '0.61.0' },
   skills: true,
   mcp: true,
   mcpHeaders: true,

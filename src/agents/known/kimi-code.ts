@@ -12,7 +12,7 @@ export const facts: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: ['moonshot', ...PROVIDER_NAMES.filter((name) => name !== 'moonshot' && name !== 'gemini')],
-  program: { registry: 'npm', package: '@moonshot-ai/kimi-code', version: '2.1.0', libc: ['glibc', 'musl'] },
+  program: { registry: 'npm', package: '@moonshot-ai/kimi-code', version: '2.1.0' },
   skills: true,
   mcp: true,
   // It has no place for them but a file, where no secret may be.

@@ -2,7 +2,7 @@ import type { AgentFacts } from '../../crds/agent-facts.ts';
 import { PROVIDER_NAMES } from '../../crds/providers.ts';
 import type { Agent, AgentGiven } from '../agent.ts';
 import { baseUrlOf } from '../endpoint.ts';
-import { pypiProgram } from '../programs/pypi.ts';
+import { LITELLM_SERVER, pypiProgram } from '../programs/pypi.ts';
 import { begin, lines, program, writable } from '../run.ts';
 import { readMiniSweAgent } from '../transcripts/mini-swe-agent.ts';
 
@@ -12,13 +12,17 @@ export const facts: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: PROVIDER_NAMES,
-  program: { registry: 'PyPI', package: 'mini-swe-agent', version: '2.4.6', libc: ['glibc', 'musl'] },
+  program: { registry: 'PyPI', package: 'mini-swe-agent', version: '2.4.6' },
   skills: false,
   mcp: false,
   mcpHeaders: false,
 };
 
 const TRANSCRIPT = { path: '/logs/agent/mini-swe-agent.json', read: readMiniSweAgent };
+
+/** What it loads for benchmarks of its own, and LiteLLM for Bedrock. */
+const WITHOUT =
+  'datasets pandas pandas.libs pyarrow pyarrow.libs numpy numpy.libs hf_xet boto3 botocore s3transfer jmespath setuptools pip';
 
 /** By the names of mini-swe-agent's documentation (global configuration), and of LiteLLM's. */
 const variables = ({ endpoint }: AgentGiven): Record<string, string> => ({
@@ -35,7 +39,12 @@ const variables = ({ endpoint }: AgentGiven): Record<string, string> => ({
 });
 
 export const agent: Agent = {
-  program: pypiProgram({ package: 'mini-swe-agent', bin: 'mini', check: '--help' }),
+  program: pypiProgram({
+    package: 'mini-swe-agent',
+    bin: 'mini',
+    without: [...WITHOUT.split(' '), ...LITELLM_SERVER],
+    check: '--help',
+  }),
   run: (given) => ({
     path: `${given.folder}/run`,
     text: lines(

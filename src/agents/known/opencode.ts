@@ -12,7 +12,7 @@ export const facts: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: PROVIDER_NAMES,
-  program: { registry: 'npm', package: 'opencode-ai', version: '1.18.33', libc: ['glibc', 'musl'] },
+  program: { registry: 'npm', package: 'opencode-ai', version: '1.18.33' },
   skills: true,
   mcp: true,
   mcpHeaders: true,
@@ -57,7 +57,12 @@ const modelOf = (endpoint: AgentGiven['endpoint']): [provider: string, model: st
   endpoint ? [NAMES[endpoint.provider] ?? endpoint.provider, endpoint.name] : ['', ''];
 
 export const agent: Agent = {
-  program: npmProgram({ package: 'opencode-ai', bin: 'opencode', native: ['opencode-linux-*/bin/opencode'] }),
+  program: npmProgram({
+    package: 'opencode-ai',
+    bin: 'opencode',
+    // One image is for all nodes, and some have no AVX2, which the other binary needs.
+    native: ['opencode-linux-*-baseline/bin/opencode', 'opencode-linux-*/bin/opencode'],
+  }),
   run: (given) => ({
     path: `${given.folder}/run`,
     text: lines(

@@ -16,7 +16,6 @@ export const facts: AgentFacts = {
     registry: 'npm',
     package: '@mariozechner/pi-coding-agent',
     version: '0.73.1',
-    libc: ['glibc', 'musl'],
   },
   skills: true,
   // It has none of its own.

@@ -13,7 +13,7 @@ export const facts: AgentFacts = {
   model: 'required',
   // All that speak the protocol of OpenAI's chats.
   providers: ['dashscope', 'openai', 'openrouter', 'deepseek', 'moonshot', 'mistral', 'xai', 'groq'],
-  program: { registry: 'npm', package: '@qwen-code/qwen-code', version: '0.24.4', libc: ['glibc', 'musl'] },
+  program: { registry: 'npm', package: '@qwen-code/qwen-code', version: '0.24.4' },
   skills: true,
   mcp: true,
   mcpHeaders: true,

@@ -66,7 +66,8 @@ function started(program: NpmPackage): string {
   ].join('\n');
 }
 
-const TRIM = `find "${MODULES}" -type f \\( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \\) -delete
+/** Maps, and TypeScript, which Node reads none of below `node_modules`. */
+const TRIM = `find "${MODULES}" -type f \\( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \\) -delete
 find "${MODULES}" -depth -type d \\( -path '*/prebuilds/darwin-*' -o -path '*/prebuilds/win32-*' \\) -exec rm -rf {} +`;
 
 const dropped = ({ without = [] }: NpmPackage): string =>

@@ -1,5 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { agent as opencode } from '../known/opencode.ts';
 import { npmProgram } from './npm.ts';
 import { pypiProgram } from './pypi.ts';
 
@@ -18,6 +22,30 @@ const scriptOf = (dockerfile: string): string => {
   const [, text] = /<<'SB_SCRIPT' \/program\.sh\n([^]*?)\nSB_SCRIPT\n/.exec(dockerfile) ?? [];
   return text ?? '';
 };
+
+/** Runs lines of such a script, from one that holds `first` to one that holds `last`, over a folder with these files; what is there then. */
+function left(
+  dockerfile: string,
+  [first, last]: [string, string],
+  files: Record<string, string>,
+): (name: string) => boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'sb-program-'));
+  after(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(folder, dirname(name)), { recursive: true });
+    writeFileSync(join(folder, name), text, { mode: 0o755 });
+  }
+  const lines = scriptOf(dockerfile).split('\n');
+  const begin = lines.findIndex((line) => line.includes(first));
+  const end = lines.findIndex((line, at) => at >= begin && line.includes(last));
+  const input = ['set -eu', ...lines.slice(begin, end + 1)].join('\n');
+  execFileSync('sh', {
+    input,
+    env: { PATH: '/usr/bin:/bin', SB: folder },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  return (name) => existsSync(join(folder, name));
+}
 
 describe('The program of an agent', () => {
   for (const [name, program] of Object.entries({ script, native, python })) {
@@ -86,6 +114,35 @@ describe('The program of an agent', () => {
     expect(made).not.to.include('$SB/node');
     expect(made).to.include('exec env "PATH=\\$PATH$tools" $program "\\$@"');
     expect(made).to.include('rm -rf "$SB/npm/node_modules"/@maker/native-linux-*/voice');
+  });
+
+  it('of OpenCode is the one for every processor, where the package has two', () => {
+    const files = (...names: string[]) =>
+      Object.fromEntries(
+        names.map((name) => [`npm/node_modules/opencode-linux-${name}/bin/opencode`, '#!/bin/sh\n']),
+      );
+    const dockerfile = opencode.program?.dockerfile('1.2.3') ?? '';
+    const both = left(dockerfile, ['program=', 'done'], files('x64', 'x64-baseline'));
+    expect(both('npm/node_modules/opencode-linux-x64-baseline/bin/opencode')).to.equal(true);
+    expect(both('npm/node_modules/opencode-linux-x64/bin/opencode')).to.equal(false);
+    const one = left(dockerfile, ['program=', 'done'], files('arm64'));
+    expect(one('npm/node_modules/opencode-linux-arm64/bin/opencode')).to.equal(true);
+  });
+
+  it('of PyPI has what was compiled of its modules, and sources of nothing else', () => {
+    const compiler = '#!/bin/sh\ntouch "$SB/python/lib/a b.pyc" "$SB/venv/lib/c.pyc"\n';
+    const there = left(python.dockerfile('1.2.3'), ['__pycache__', 'xargs'], {
+      'venv/bin/python': compiler,
+      'python/lib/a b.py': '',
+      'python/lib/__pycache__/a b.cpython-313.pyc': '',
+      'venv/lib/c.py': '',
+      'venv/lib/no-python.py': 'class {{ name }}:',
+      'venv/lib/data.yaml': '',
+    });
+    const names = ['python/lib/a b.pyc', 'venv/lib/c.pyc', 'venv/lib/no-python.py', 'venv/lib/data.yaml'];
+    for (const name of names) expect(there(name), name).to.equal(true);
+    for (const name of ['python/lib/a b.py', 'venv/lib/c.py', 'python/lib/__pycache__'])
+      expect(there(name), name).to.equal(false);
   });
 
   it('runs no scripts of its packages', () => {

@@ -26,7 +26,6 @@ const columns: Column<AgentRow>[] = [
   { header: 'what it does', value: ({ does }) => does },
   { header: 'version', value: ({ version }) => version ?? undefined },
   { header: 'providers', value: ({ providers }) => listed(providers.map(({ provider }) => provider)) },
-  { header: 'images', value: ({ libc }) => listed(libc) },
   { header: 'keys', value: ({ keys }) => listed(keys) },
   { header: 'program', value: ({ program }) => program ?? undefined, wide: true },
 ];
@@ -65,7 +64,7 @@ const ACCESS: Record<AgentShown['model_access'], string> = {
 };
 
 function rowsOf(agent: AgentShown): [string, string][] {
-  const { program, version, libc, providers, reads, skills, mcp, mcp_headers } = agent;
+  const { program, version, providers, reads, skills, mcp, mcp_headers } = agent;
   const takes = [
     ...(agent.scripts ? ['scripts of yours (install, run)'] : []),
     ...(skills ? ['skills'] : []),
@@ -76,7 +75,6 @@ function rowsOf(agent: AgentShown): [string, string][] {
     ['Does', agent.does],
     ['Works from', reads],
     ['Program', program === null ? '' : `${program} ${version ?? ''} (another: --agent-version)`],
-    ['Runs in', libc.length === 0 ? '' : `${libc.join(' and ')} images`],
     ['Takes', takes.join(', ')],
     ['Web tools', program === null ? '' : 'only where its phase has all of the network'],
     ['Model', TAKES[agent.model]],

@@ -13,7 +13,6 @@ const agentFields = {
   does: Text('What it does, as `<agent> <does>`.'),
   version: OrNull(Text('Of its program, where a Trial names none; null where it has no program.')),
   program: OrNull(Text('Where the program comes from: `npm @openai/codex`.')),
-  libc: Texts('Images that the program runs in: glibc, musl.'),
   model: OneOf(['none', 'optional', 'required'], 'Whether it takes a model.'),
   providers: Type.Array(Provider, {
     description: 'Whose models it can use; of the first where a model names none.',

@@ -13,7 +13,7 @@ const FACTS: AgentFacts = {
   scripts: false,
   model: 'required',
   providers: ['anthropic', 'openai'],
-  program: { registry: 'npm', package: '@acme/solver', version: '2.1.0', libc: ['glibc', 'musl'] },
+  program: { registry: 'npm', package: '@acme/solver', version: '2.1.0' },
   skills: true,
   mcp: true,
   mcpHeaders: false,
@@ -114,8 +114,8 @@ describe('What an agent needs', () => {
         ],
         programs,
       }).needs['program']?.[1];
-    expect(says()).to.equal('npm @acme/solver 2.1.0, in glibc and musl images; its image is built');
-    expect(says('1.0')).to.equal('npm @acme/solver 1.0, in glibc and musl images; the operator brings it');
+    expect(says()).to.equal('npm @acme/solver 2.1.0; its image is built');
+    expect(says('1.0')).to.equal('npm @acme/solver 1.0; the operator brings it');
     expect(programsOf([build('1', 'False')]).get('solver')).to.equal('its build failed: Built');
   });
 

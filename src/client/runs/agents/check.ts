@@ -185,10 +185,8 @@ function programNeeds(
   programs: Programs | undefined,
 ): AgentNeed[] {
   if (!program) return [];
-  const { registry, package: name, version: usual, libc } = program;
+  const { registry, package: name, version: usual } = program;
   const isUsual = version === undefined || version === usual;
   const built = (isUsual ? programs?.get(agent) : undefined) ?? 'the operator brings it';
-  return [
-    there('program', `${registry} ${name} ${version ?? usual}, in ${libc.join(' and ')} images; ${built}`),
-  ];
+  return [there('program', `${registry} ${name} ${version ?? usual}; ${built}`)];
 }

@@ -16,7 +16,6 @@ function rowOf(agent: string, { does, program, model, providers }: AgentFacts): 
     does,
     version: program?.version ?? null,
     program: program ? `${program.registry} ${program.package}` : null,
-    libc: [...(program?.libc ?? [])],
     model,
     providers: providers.map((provider) => ({
       provider,
