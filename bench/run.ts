@@ -10,7 +10,7 @@ import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
-import { agents } from './agents.ts';
+import { agents, installedAgents } from './agents.ts';
 import { attach } from './attach.ts';
 import { builds } from './builds.ts';
 import { courier } from './courier.ts';
@@ -43,6 +43,7 @@ const benches: Record<string, Bench> = {
   attach,
   'start-up': startUp,
   agents,
+  'agents-installed': installedAgents,
 };
 
 /** Facts about the cluster and the operator in it. */
