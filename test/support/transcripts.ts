@@ -11,6 +11,10 @@ const FOLDER = join(import.meta.dirname, '../../src/agents/transcripts/fixtures'
 export const recording = (agent: string, name: string): string[] =>
   readFileSync(join(FOLDER, agent, `${name}.txt`), 'utf8').split('\n');
 
+/** Names of an agent's recordings. */
+export const recordings = (agent: string): string[] =>
+  readdirSync(join(FOLDER, agent)).map((file) => file.replace(/\.txt$/, ''));
+
 /** What a parser says of lines. Throws where the trajectory is none of Harbor's format, or too large. */
 export function reported(read: Transcript['read'], lines: readonly string[]): AgentReport {
   const report = read(lines, { model: 'openai/the-model', version: '1.2.3' });
@@ -24,8 +28,9 @@ export function reported(read: Transcript['read'], lines: readonly string[]): Ag
 
 /** Lines of an agent's recordings, with any of their values replaced, cut anywhere, in any order. */
 export function garbledLines(agent: string): fc.Arbitrary<string[]> {
-  const names = readdirSync(join(FOLDER, agent)).map((file) => file.replace(/\.txt$/, ''));
-  const lines = names.flatMap((name) => recording(agent, name)).filter((line) => line !== '');
+  const lines = recordings(agent)
+    .flatMap((name) => recording(agent, name))
+    .filter((line) => line !== '');
   const garbled = fc
     .tuple(fc.constantFrom(...lines), fc.array(fc.tuple(fc.nat(200), fc.jsonValue()), { maxLength: 3 }))
     .map(([line, changes]) => changes.reduce((text, [at, value]) => replaced(text, at, value), line));
@@ -35,13 +40,22 @@ export function garbledLines(agent: string): fc.Arbitrary<string[]> {
   });
 }
 
-/** The line with the value at that place, counted through all that are nested in it, replaced; any other line as it is. */
+/** The line with the value at that place, counted through all that are nested in it, replaced. */
 function replaced(line: string, at: number, value: unknown): string {
-  if (!line.startsWith('{')) return line;
+  if (!line.startsWith('{')) return replacedInText(line, at, value);
   let seen = 0;
   const places = [...line.matchAll(/"[^"]*":/g)].length;
   if (places === 0) return line;
   return JSON.stringify(
     JSON.parse(line, (key, old: unknown) => (key !== '' && seen++ === at % places ? value : old)),
   );
+}
+
+/** The same for a line that is a part of a document, or has values in the midst of text. */
+function replacedInText(line: string, at: number, value: unknown): string {
+  const values = [...line.matchAll(/(?<=:\s*)("[^"]*"|-?[\d.]+|true|false)/g)];
+  const old = values[at % Math.max(1, values.length)];
+  return old
+    ? line.slice(0, old.index) + JSON.stringify(value) + line.slice(old.index + old[0].length)
+    : line;
 }
