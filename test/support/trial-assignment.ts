@@ -45,6 +45,8 @@ export interface Wish {
   /** Of separate verifiers. */
   verifierImage?: Assignment['image'];
   upload?: boolean;
+  /** The agent's program lies in the container already. */
+  hasProgram?: boolean;
   network?: NetworkWish;
 }
 
@@ -180,6 +182,7 @@ export function assignmentFor(
       attempt: 1,
       image: wish.image ?? anImage,
       verifiers: verifierImages(compiled, wish.verifierImage),
+      ...(wish.hasProgram === true && { hasProgram: true }),
     },
     {
       compiled,

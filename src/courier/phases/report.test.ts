@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { AgentReport } from '../../agents/agent.ts';
 import type { Usage } from '../../crds/trial-status.ts';
-import type { AgentFailureType } from '../../crds/agent-failures.ts';
+import { AGENT_FAILURES, type AgentFailureType } from '../../crds/agent-failures.ts';
 import { scrubber } from '../record/scrub.ts';
 import { believed, reportOf, withLastLine, type AgentSaid } from './report.ts';
 
@@ -110,7 +110,9 @@ describe('what an agent says of itself', () => {
   it('cannot claim a failure of the model where the courier has seen its calls, but a key that was refused', () => {
     const claimed = (type: AgentFailureType) =>
       believed({ usage: {} }, { failure: { type, message: 'so it says' } }).failure?.type;
-    expect(claimed('ApiRateLimitError')).to.equal(undefined);
+    const types = Object.keys(AGENT_FAILURES) as AgentFailureType[];
+    for (const type of types.filter((one) => AGENT_FAILURES[one].fault === 'model'))
+      expect(claimed(type), type).to.equal(undefined);
     expect(claimed('BudgetExceededError')).to.equal(undefined);
     expect(claimed('ContextWindowExceededError')).to.equal('ContextWindowExceededError');
     expect(claimed('AgentAuthenticationError')).to.equal('AgentAuthenticationError');

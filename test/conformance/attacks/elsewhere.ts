@@ -57,6 +57,18 @@ export const TRIED_ELSEWHERE: TriedElsewhere[] = [
     title: 'costs no reward and no attempt where two files would have had one key, and each is stored once',
   },
   {
+    what: 'forges what its program writes: no usage, and an overloaded model, where the courier calls the model',
+    outcome: '0, one attempt; usage and errors of the model are what the courier saw',
+    file: 'src/courier/scenarios/hostile-model.test.ts',
+    title: 'has used and met what the courier saw, where the courier calls the model',
+  },
+  {
+    what: 'forges the same where it calls the model itself',
+    outcome: '0, one attempt; counted as a failure of the model, with the usage that it claims',
+    file: 'src/courier/scenarios/hostile-model.test.ts',
+    title: 'is counted apart, at reward 0 and without another attempt, where it calls the model itself',
+  },
+  {
     what: 'takes every process that the Pod may have',
     outcome: 'verified; Suspicious: ProcessLimitReached',
     file: 'src/courier/scenarios/hostile-fault.test.ts',
