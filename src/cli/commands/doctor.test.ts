@@ -94,7 +94,7 @@ describe('sb doctor', function () {
   it('has a line for each check and 0 where all is fine', async () => {
     const { code, stdout, stderr } = await doctor({}, '--write-probe');
     expect(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('✓ '))).to.deep.equal([]);
-    expect([code, stderr]).to.deep.equal([0, '22 fine\n']);
+    expect([code, stderr]).to.deep.equal([0, '23 fine\n']);
     expect(stdout).to.include('✓ operator: 2 of 2 replicas of the operator are ready\n');
     expect(stdout).to.include('✓ store: you may write, read and delete objects below tasks/\n');
     expect(stdout).to.include('✓ permissions: jane may do everything that sb does in namespace default\n');

@@ -1,5 +1,6 @@
 /** Objects of a cluster in which nothing is wrong, and an API server that answers with them. */
-import { GROUP, networkPolicyName, NETWORKS, VERSION } from '../../../src/crds/names.ts';
+import { AGENTS_NAMESPACE, GROUP, networkPolicyName, NETWORKS, VERSION } from '../../../src/crds/names.ts';
+import { agentsNamespace } from '../../../src/installation/operator.ts';
 import type { Lease, Node, Pod } from '../../../src/kube/kinds.ts';
 import type { KubeClient, KubeObject } from '../../../src/kube/types.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
@@ -87,6 +88,8 @@ export const everythingFine = (certificate: string): FixedApi['answers'] => ({
   [inDefault('api/v1', 'resourcequotas')]: list(),
   [inDefault('api/v1', 'pods')]: list(),
   [inDefault('api/v1', 'events')]: list(),
+  [`/api/v1/namespaces/${AGENTS_NAMESPACE}`]: agentsNamespace(),
+  [`/apis/${GROUP}/${VERSION}/namespaces/${AGENTS_NAMESPACE}/taskbuilds`]: list(),
   [NODES]: list(node('one'), node('two')),
   [configzOf('one')]: { kubeletconfig: { podPidsLimit: 16_384 } },
   [configzOf('two')]: { kubeletconfig: { podPidsLimit: 16_384 } },

@@ -13,6 +13,7 @@ import { network } from './network.ts';
 import { permissions } from './permissions.ts';
 import { broker } from './broker.ts';
 import { operator } from './operator.ts';
+import { programs } from './programs.ts';
 import { storeChecks } from './store.ts';
 import { disk } from './disk.ts';
 
@@ -45,6 +46,7 @@ const CHECKS: readonly Check<Patient>[] = [
   broker,
   network,
   ...storeChecks,
+  programs,
   quota,
   ...nodeChecks,
   autoscaling,
