@@ -2,8 +2,9 @@
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { interruptible, storyHooks } from './e2e/support/hooks.ts';
-import type { Totals } from './support/totals.ts';
+import { aroundStories, storyHooks } from './e2e/support/hooks.ts';
+import { stagesOf, type Stage } from './e2e/stages.ts';
+import { sum, type Totals } from './support/totals.ts';
 
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
@@ -36,25 +37,37 @@ function unitSuite(part: Part): Mocha {
   return mocha;
 }
 
-/** Stories that run beside each other, then the faults, which come one after another, then those of another profile, and at last what must hold after all. */
-function inOrder(files: string[]): string[] {
-  const rank = (file: string): number =>
-    ['faults-', 'aws', 'invariants'].findIndex((start) => basename(file).startsWith(start));
-  return files.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+const STORIES = { e2e: 'test/e2e/*.test.ts', extended: 'test/e2e/extended/*.test.ts' };
+/** Trials that run at once where no other files go on. */
+const WIDTH = 8;
+const HOOKS = join(import.meta.dirname, 'e2e/support/hooks.ts');
+
+function stageSuite({ files, jobs }: Stage, titles: string[] = []): Mocha {
+  const parallel = jobs > 1;
+  const mocha = new Mocha({
+    timeout: 6 * MINUTE,
+    slow: 10_000,
+    reporter: 'spec',
+    color: true,
+    ...(parallel && { parallel, jobs, require: [HOOKS] }),
+  });
+  if (!parallel) mocha.rootHooks(storyHooks(titles.length === 0 ? WIDTH : 0));
+  if (titles.length > 0) mocha.grep(new RegExp(titles.join('|'), 'i'));
+  for (const file of files) mocha.addFile(join(root, file));
+  return mocha;
 }
 
-const STORIES = { e2e: 'test/e2e/*.test.ts', extended: 'test/e2e/extended/*.test.ts' };
-
-/** A pattern that is part of a file's name chooses the file, any other is looked for in the tests' titles. */
-function storySuite(files: string, patterns: string[]): Mocha {
-  const all = inOrder(globSync(files, { cwd: root }));
+/** A pattern that is part of a file's name chooses the file, any other is looked for in the tests' titles: those are run one after another. */
+async function runStories(suite: keyof typeof STORIES, patterns: string[]): Promise<Totals> {
+  const stages = stagesOf(globSync(STORIES[suite], { cwd: root }).sort());
+  const all = stages.flatMap(({ files }) => files);
   const chosen = all.filter((file) => patterns.some((pattern) => basename(file).includes(pattern)));
   const titles = patterns.filter((pattern) => !all.some((file) => basename(file).includes(pattern)));
-  const mocha = new Mocha({ timeout: 6 * MINUTE, slow: 10_000, reporter: 'spec', color: true });
-  mocha.rootHooks(storyHooks(titles.length === 0));
-  if (titles.length > 0) mocha.grep(new RegExp(titles.join('|'), 'i'));
-  for (const file of chosen.length > 0 ? chosen : all) mocha.addFile(join(root, file));
-  return mocha;
+  if (patterns.length > 0 || suite === 'extended')
+    return run(stageSuite({ files: chosen.length > 0 ? chosen : all, jobs: 1 }, titles));
+  const totals: Totals[] = [];
+  for (const stage of stages) totals.push(await run(stageSuite(stage)));
+  return sum(totals);
 }
 
 async function run(mocha: Mocha): Promise<Totals> {
@@ -73,12 +86,9 @@ async function run(mocha: Mocha): Promise<Totals> {
 }
 
 const [suite, ...patterns] = process.argv.slice(2);
-interruptible();
-const totals = await run(
-  isPart(suite)
-    ? unitSuite(suite)
-    : storySuite(suite === 'extended' ? STORIES.extended : STORIES.e2e, patterns),
-);
+const totals = isPart(suite)
+  ? await run(unitSuite(suite))
+  : await aroundStories(() => runStories(suite === 'extended' ? 'extended' : 'e2e', patterns));
 const code = totals.failed.length > 0 ? 1 : 0;
 if (process.send) process.send(totals, () => process.exit(code));
 else process.exit(code);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventuallyTrue } from '../support/eventually.ts';
+import { diagnosis, doctor } from './support/doctor.ts';
 import {
   killOperator,
   leader,
@@ -9,17 +10,10 @@ import {
   scaleOperator,
   withFrozenLeader,
 } from './support/faults.ts';
-import { inEveryPhase, uploadBegins, uploadsForLong } from './support/phases.ts';
-import { hold, type Story } from './support/story.ts';
-import { checkedManifest } from './support/stored.ts';
+import { allEarn, inEveryPhase } from './support/phases.ts';
+import { hold } from './support/story.ts';
 import { ownTrial } from './support/stories.ts';
-import { reward } from './support/task.ts';
-
-/** Every Trial has its reward, out of one attempt with one Job. */
-async function allEarn(stories: Story[], seconds = 180): Promise<void> {
-  const done = await Promise.all(stories.map((story) => story.earnsAtOnce(1, seconds)));
-  for (const trial of done) await checkedManifest(trial);
-}
+import { world } from './support/world.ts';
 
 describe('the operator', () => {
   afterEach(async function () {
@@ -33,25 +27,6 @@ describe('the operator', () => {
     await killOperator('every replica');
     await trials.release();
     await allEarn(trials.all);
-  });
-
-  it('may be killed as the leader again and again while Trials begin and end', async () => {
-    const stories = Array.from({ length: 6 }, (_, index) =>
-      ownTrial(`shot-${index}`, { agent: `sleep ${1 + index}`, tests: `sleep 1; ${reward(1)}` }),
-    );
-    for (const pair of [stories.slice(0, 2), stories.slice(2, 4), stories.slice(4)]) {
-      await Promise.all(pair.map((story) => story.start()));
-      await sleep(1500);
-      await killOperator('the leader');
-    }
-    await allEarn(stories);
-  });
-
-  it('may be killed while a Trial uploads', async () => {
-    const story = uploadsForLong('killed-uploading');
-    await uploadBegins(story);
-    await killOperator('every replica');
-    await allEarn([story]);
   });
 
   it('may freeze as the leader: another takes over, and the one that thaws starts nothing again', async () => {
@@ -78,15 +53,46 @@ describe('the operator', () => {
     const { status } = await suspended.earns(1);
     expect(status?.attempts?.map(({ reason }) => reason)).to.deep.equal(['Suspended', undefined]);
   });
+});
 
-  it('may be away for a minute, both replicas, while Trials go through all their phases', async () => {
-    const trials = inEveryPhase('away');
+describe('the operator, both replicas away for a minute', function () {
+  this.timeout(300_000);
+  const trials = inEveryPhase('away');
+  let minute: Promise<void>;
+  let place: { cwd: string; namespace: string };
+
+  before(async () => {
+    place = { cwd: '/', namespace: await world().makeNamespace() };
     await trials.arrive();
     await scaleOperator(0);
     await eventuallyTrue('no replica is left', async () => (await operatorPods()).length === 0, 120);
+    minute = sleep(60_000);
     await trials.release();
-    await sleep(60_000);
+  });
+  after(async () => {
+    await scaleOperator(2);
+    await operatorIsWell();
+  });
+
+  it('is switched off, says sb doctor, and how to switch it on', async () => {
+    const { code, stdout } = await doctor([], place);
+    expect(code).to.equal(3);
+    expect(stdout).to.include(
+      '✗ operator: the operator is switched off: its Deployment is scaled to 0, so no Trial makes progress\n' +
+        '    kubectl -n sb-system scale deployment/sb-operator --replicas=2\n',
+    );
+    expect(stdout)
+      .to.include('✗ operator: no operator leads: ')
+      .and.include('✗ broker: the broker cannot be reached: ');
+  });
+
+  it('loses no Trial of those that went through all their phases meanwhile', async () => {
+    await minute;
     await scaleOperator(2);
     await allEarn(trials.all, 240);
+    await operatorIsWell();
   });
+
+  it('leaves nothing wrong when it is back, says sb doctor', () =>
+    eventuallyTrue('nothing is wrong any more', async () => (await diagnosis(place)).fine, 30));
 });

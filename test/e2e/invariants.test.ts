@@ -13,7 +13,7 @@ describe('what always holds', () => {
   it('every Trial of the run has reached a terminal condition', () => {
     const open = world()
       .trials.list()
-      .filter(({ metadata }) => world().namespaces.includes(metadata.namespace ?? ''))
+      .filter(({ metadata }) => world().isOurs(metadata.namespace ?? ''))
       .filter((trial) => !isTerminal(trial))
       .map(({ metadata }) => metadata.name);
     expect(open).to.deep.equal([]);

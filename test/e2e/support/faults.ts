@@ -129,12 +129,6 @@ export async function apiServerAnswers(): Promise<void> {
   await eventuallyTrue('the API server answers', answers, 120);
 }
 
-/** Resolves when the API server was killed and answers again. */
-export async function restartApiServer(): Promise<void> {
-  await killApiServer();
-  await apiServerAnswers();
-}
-
 /** Freezes a node while `work` runs: it neither answers nor ends anything. */
 export async function withFrozenNode(node: string, work: () => Promise<void>): Promise<void> {
   await docker(['pause', node]);

@@ -1,4 +1,4 @@
-/** Mocha's root hooks of the stories. */
+/** Mocha's root hooks of the stories, and what the process that leads a run does around them. */
 import type { Context, RootHookObject } from 'mocha';
 import { needCluster } from '../../support/cluster.ts';
 import { diagnose } from './diagnose.ts';
@@ -7,19 +7,13 @@ import { startStories } from './stories.ts';
 import { touched } from './story.ts';
 import { openWorld, world } from './world.ts';
 
-let invariants: Invariants | undefined;
-let told = 0;
-
-/** Breaches seen so far. */
-export const breaches = (): string[] => invariants?.breaches ?? [];
-
-/** Hooks for a run of stories; `waves`: start the registered Trials at once, else each when its test asks for it. */
-export const storyHooks = (waves: boolean): RootHookObject => ({
+/** `width`: how many of the registered Trials run at once; 0: each starts when its test asks for it. */
+export const storyHooks = (width: number): RootHookObject => ({
   async beforeAll(this: Context) {
     this.timeout(120_000);
     await needCluster(this);
-    invariants = new Invariants(await openWorld());
-    if (waves) startStories();
+    await openWorld();
+    startStories(width);
   },
   beforeEach() {
     touched.clear();
@@ -28,22 +22,32 @@ export const storyHooks = (waves: boolean): RootHookObject => ({
     this.timeout(60_000);
     if (this.currentTest?.state === 'failed')
       for (const story of touched) process.stdout.write(`\n${await diagnose(story.key)}`);
-    // A failing root hook would end the run; the last file's tests fail of these.
-    for (const breach of breaches().slice(told)) process.stdout.write(`\na promise was broken: ${breach}\n`);
-    told = breaches().length;
-  },
-  async afterAll(this: Context) {
-    this.timeout(60_000);
-    if (invariants) await world().close();
   },
 });
 
-/** An interrupted run takes its namespaces with it. */
-export function interruptible(): void {
+/** Those of the processes that run files beside each other: Mocha takes them from here by this name. */
+export const mochaHooks = storyHooks(4);
+
+let invariants: Invariants | undefined;
+
+/** Breaches seen so far, of whichever process's Trials. The tests of the last file fail of these. */
+export const breaches = (): string[] => invariants?.breaches ?? [];
+
+/** Watches over all Trials of a run, and removes its namespaces when it has ended or is interrupted. */
+export async function aroundStories<Result>(work: () => Promise<Result>): Promise<Result> {
+  let leaving = false;
   const leave = (): void => {
-    process.off('SIGINT', leave).off('SIGTERM', leave);
+    if (leaving) return;
+    leaving = true;
     const closed = invariants ? world().close() : Promise.resolve();
     void closed.catch(() => {}).then(() => process.exit(130));
   };
+  // Stays: Mocha sends SIGINT a second time.
   process.on('SIGINT', leave).on('SIGTERM', leave);
+  invariants = new Invariants(await openWorld());
+  try {
+    return await work();
+  } finally {
+    await world().close();
+  }
 }

@@ -5,7 +5,7 @@ import { LABEL } from '../../../src/crds/names.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Job } from '../../../src/kube/kinds.ts';
 import type { KubeObject } from '../../../src/kube/types.ts';
-import type { WatchedStore } from '../../../src/kube/operator.ts';
+import type { World } from './world.ts';
 
 /** What stays as it is once it is written. */
 function settled({ status }: Trial) {
@@ -22,25 +22,18 @@ function settled({ status }: Trial) {
 
 type Settled = ReturnType<typeof settled>;
 
-interface Watched {
-  trials: WatchedStore<Trial>;
-  jobs: WatchedStore<Job>;
-  namespaces: readonly string[];
-}
-
 /** What the operator writes of a Trial in bytes, at most: outputs, logs and tasks never go through the API server. */
 const LARGEST = 16 * 1024;
 
 /** The promises: one Job an attempt, terminal is final, a reward never changes, no bulk data at the API server. */
 export class Invariants {
-  /** One sentence for each breach. */
+  /** One sentence for each breach, which is printed at once. */
   readonly breaches: string[] = [];
   readonly #seen = new Map<string, Settled>();
   readonly #jobs = new Map<string, Set<string>>();
 
-  constructor({ trials, jobs, namespaces }: Watched) {
-    // Other tests write what they like into namespaces of their own.
-    const ours = ({ metadata }: KubeObject): boolean => namespaces.includes(metadata.namespace ?? '');
+  constructor({ trials, jobs, isOurs }: Pick<World, 'trials' | 'jobs' | 'isOurs'>) {
+    const ours = ({ metadata }: KubeObject): boolean => isOurs(metadata.namespace ?? '');
     trials.subscribe(({ type, object }) => type !== 'deleted' && ours(object) && this.#seeTrial(object));
     jobs.subscribe(({ type, object }) => type !== 'deleted' && ours(object) && this.#seeJob(object));
   }
@@ -75,6 +68,8 @@ export class Invariants {
   }
 
   #breach(what: string, ...values: unknown[]): void {
-    this.breaches.push(`${what}: ${values.map((value) => JSON.stringify(value)).join(' → ')}`);
+    const breach = `${what}: ${values.map((value) => JSON.stringify(value)).join(' → ')}`;
+    this.breaches.push(breach);
+    process.stdout.write(`\na promise was broken: ${breach}\n`);
   }
 }

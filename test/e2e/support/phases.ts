@@ -5,6 +5,7 @@ import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import { ConfigMap } from '../../../src/kube/kinds.ts';
 import { trialPrefix } from '../../../src/results/keys.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
+import { checkedManifest } from './stored.ts';
 import { hold, type Story } from './story.ts';
 import { ownTrial } from './stories.ts';
 import { reward } from './task.ts';
@@ -17,6 +18,12 @@ export interface Held {
 }
 
 const SEPARATE = '[verifier]\nenvironment_mode = "separate"\n';
+
+/** Every Trial has its reward, out of one attempt with one Job, and its files. */
+export async function allEarn(stories: readonly Story[], seconds = 180): Promise<void> {
+  const done = await Promise.all(stories.map((story) => story.earnsAtOnce(1, seconds)));
+  for (const trial of done) await checkedManifest(trial);
+}
 
 /** Trials whose Pods wait in one phase each until the test lets them go on. */
 function heldInPods(prefix: string) {
@@ -74,9 +81,10 @@ function heldInPods(prefix: string) {
   };
 }
 
-/** A Trial in each phase, and how each goes on when it is let go. */
+/** A Trial in each phase, from the build to the upload, and how each goes on when it is let go. */
 export function inEveryPhase(prefix: string) {
   const { held, arrive, release } = heldInPods(prefix);
+  const uploading = uploadsForLong(`${prefix}-uploading`, hold('fill'));
   const building = ownTrial(`${prefix}-building`, {
     spec: { environment: { build: { context: { configMap: { name: `${prefix}-context` } } } } },
     given: ({ namespace }) =>
@@ -89,10 +97,14 @@ export function inEveryPhase(prefix: string) {
   });
   const fresh = ownTrial(`${prefix}-fresh`);
   return {
-    all: [building, ...Object.values(held), fresh],
+    all: [building, ...Object.values(held), uploading, fresh],
     /** Resolves when each is where it should be; the last one was made just now. */
     arrive: async (): Promise<void> => {
-      await Promise.all([arrive(), building.says('BuildingImage')]);
+      await Promise.all([arrive(), uploading.reaches('fill')]);
+      // What nobody can hold comes last.
+      await building.says('BuildingImage');
+      await uploading.release('fill');
+      await uploadBegins(uploading);
       await fresh.start();
     },
     release: (): Promise<void> => release(),

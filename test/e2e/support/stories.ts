@@ -1,7 +1,6 @@
-/** Trials that are known before the tests begin run beside each other, in waves, while the tests wait for theirs one by one. */
+/** Trials that are known before the tests of a file begin run beside each other, in waves, while the tests wait for theirs one by one. */
 import { Story, type StoryOptions } from './story.ts';
 
-const WIDTH = 8;
 const queue: Pick<Story, 'ended'>[] = [];
 
 /** A Trial that needs nobody while it runs; made by and by, in the order in which they are written. */
@@ -30,8 +29,8 @@ async function worker(next: Iterator<Pick<Story, 'ended'>>): Promise<void> {
   }
 }
 
-/** Begins with what was registered, so much at a time. */
-export function startStories(): void {
-  const stories = queue.values();
-  for (let index = 0; index < WIDTH; index++) void worker(stories);
+/** Begins with what was registered since it was last called, so much at a time. */
+export function startStories(width: number): void {
+  const stories = queue.splice(0).values();
+  for (let index = 0; index < width; index++) void worker(stories);
 }

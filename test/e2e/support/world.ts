@@ -1,8 +1,8 @@
-/** The real cluster as the stories see it: one connection, one watch of each kind, one namespace a run. */
+/** The real cluster as the stories see it: one connection, one watch of each kind and one namespace in each process of a run. */
 import { KubeConfig } from '@kubernetes/client-node';
 import { TaskBuild, Trial } from '../../../src/crds/kinds.ts';
 import { connect } from '../../../src/kube/connect.ts';
-import { Job, Pod } from '../../../src/kube/kinds.ts';
+import { Job, Namespace, Pod } from '../../../src/kube/kinds.ts';
 import { Operator } from '../../../src/kube/operator.ts';
 import type { KubeClient } from '../../../src/kube/types.ts';
 import { byControllerUid } from '../../../src/pods/ownership.ts';
@@ -28,12 +28,16 @@ export interface World extends Pick<Observatory, 'trials' | 'taskBuilds' | 'jobs
   kube: KubeClient;
   artifacts: ArtifactStore;
   namespace: string;
-  /** Every namespace of this run. */
-  namespaces: readonly string[];
   /** A further namespace, which goes with the others. */
   makeNamespace(): Promise<string>;
+  /** Whether any process of this run made the namespace. */
+  isOurs(namespace: string): boolean;
+  /** Removes all namespaces of the run. */
   close(): Promise<void>;
 }
+
+/** What the names of the stories' namespaces begin with; other tests write what they like into namespaces of their own. */
+const PREFIX = 'e2e';
 
 let opened: World | undefined;
 
@@ -43,8 +47,12 @@ export function world(): World {
   return opened;
 }
 
-/** Connects, waits until everything in the cluster is known, and makes the run's namespace. */
+/** Connects, waits until everything in the cluster is known, and makes the namespace; once in a process. */
 export async function openWorld(): Promise<World> {
+  return (opened ??= await connectedWorld());
+}
+
+async function connectedWorld(): Promise<World> {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeconfig);
   const kube = connect({ kubeConfig, log: recordingLog() });
@@ -59,27 +67,28 @@ export async function openWorld(): Promise<World> {
     bucket,
     credentials: { accessKeyId, secretAccessKey },
   });
-  const namespace = await makeNamespace('e2e');
-  const namespaces = [namespace];
-  opened = {
+  const theirs = new Set(await storyNamespaces(kube.client));
+  const makeOne = (): Promise<string> => makeNamespace(PREFIX);
+  return {
     kube: kube.client,
     trials,
     taskBuilds,
     jobs,
     pods,
     artifacts,
-    namespace,
-    namespaces,
-    makeNamespace: async () => {
-      const name = await makeNamespace('e2e');
-      namespaces.push(name);
-      return name;
-    },
+    namespace: await makeOne(),
+    makeNamespace: makeOne,
+    isOurs: (name) => isOfStories(name) && !theirs.has(name),
     close: async () => {
       await observatory.stop();
-      await Promise.all(namespaces.map(dropNamespace));
+      const all = await storyNamespaces(kube.client);
+      await Promise.all(all.filter((name) => !theirs.has(name)).map(dropNamespace));
       await kube.close();
     },
   };
-  return opened;
 }
+
+const isOfStories = (namespace: string): boolean => namespace.startsWith(`${PREFIX}-`);
+
+const storyNamespaces = async (kube: KubeClient): Promise<string[]> =>
+  (await kube.list(Namespace)).map(({ metadata }) => metadata.name).filter(isOfStories);
