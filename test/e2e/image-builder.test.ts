@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig, type V1DeploymentSpec } from '@kubernetes/client-node';
 import { configMapHash } from '../../src/crds/content.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
-import { operatorUser } from '../../src/installation/names.ts';
+import { OPERATOR, operatorUser } from '../../src/installation/names.ts';
 import { connect, type Kube } from '../../src/kube/connect.ts';
+import type { ConfigMap } from '../../src/kube/kinds.ts';
 import { buildkitImageBuilder } from '../../src/providers/image-builder/buildkit.ts';
 import { DOCKERFILES, imageBuilderContract } from '../../src/providers/image-builder/contract.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from '../../src/providers/image-builder/port.ts';
@@ -18,19 +19,18 @@ const LIMIT_MS = 180_000;
 let namespace = '';
 let kube: Kube;
 let builder: ImageBuilder;
+let setting: (name: string) => string;
 
-/** A setting of the operator that runs in the cluster. */
-const setting = (name: string): Promise<string> =>
-  kubectlOk([
-    'exec',
-    '-n',
-    'sb-system',
-    'deploy/sb-operator',
-    '--',
-    'node',
-    '-e',
-    `process.stdout.write(process.env.${name})`,
-  ]);
+/** What the operator in the cluster is set to, whether or not it runs. */
+async function operatorSettings(): Promise<(name: string) => string> {
+  const read = async <T>(kind: string, name: string): Promise<T> =>
+    JSON.parse(await kubectlOk(['get', kind, name, '-n', OPERATOR.namespace, '-o', 'json'])) as T;
+  const { spec } = await read<{ spec: V1DeploymentSpec }>('deployment', OPERATOR.name);
+  const { envFrom = [], env = [] } = spec.template.spec?.containers[0] ?? {};
+  const { data } = await read<ConfigMap>('configmap', envFrom[0]?.configMapRef?.name ?? '');
+  const all = { ...data, ...Object.fromEntries(env.map(({ name, value }) => [name, value])) };
+  return (name) => all[name] ?? expect.fail(`the operator has no ${name}`);
+}
 
 /** Under the operator's name: admission takes the Jobs of builds from nobody else. */
 function connectToCluster(): Kube {
@@ -65,7 +65,7 @@ async function prepare(dockerfile: string, change: Partial<Build> = {}): Promise
     token,
     owner: await makeOwner(token, token),
     attempt: 1,
-    image: `${await setting('SB_IMAGE_REPOSITORY')}/e2e:${token}`,
+    image: `${setting('SB_IMAGE_REPOSITORY')}/e2e:${token}`,
     context: { kind: 'configMap', name: token, sha256: configMapHash({ data }) },
     dockerfile: 'Dockerfile',
     platform: 'linux/amd64',
@@ -103,12 +103,13 @@ describe('buildkit ImageBuilder', function () {
     await kubectlOk(['apply', '--server-side', '-k', 'config/crd']);
     namespace = await makeNamespace('builds');
     kube = connectToCluster();
+    setting = await operatorSettings();
     builder = buildkitImageBuilder({
       kube: kube.client,
-      address: await setting('SB_BUILDKIT_ADDR'),
-      buildctlImage: await setting('SB_BUILDCTL_IMAGE'),
-      courierImage: await setting('SB_COURIER_IMAGE'),
-      brokerUrl: await setting('SB_BROKER_URL'),
+      address: setting('SB_BUILDKIT_ADDR'),
+      buildctlImage: setting('SB_BUILDCTL_IMAGE'),
+      courierImage: setting('SB_COURIER_IMAGE'),
+      brokerUrl: setting('SB_BROKER_URL'),
       brokerCa: () => '',
     });
   });
@@ -136,7 +137,7 @@ describe('buildkit ImageBuilder', function () {
   });
 
   it('says PushDenied for a repository that no registry takes', async () => {
-    const image = (await setting('SB_IMAGE_REPOSITORY')).replace(/\/.*/, '/UPPER:1');
+    const image = setting('SB_IMAGE_REPOSITORY').replace(/\/.*/, '/UPPER:1');
     expect(await end(await start(DOCKERFILES.good, { image }))).to.include({
       kind: 'failed',
       reason: 'PushDenied',
