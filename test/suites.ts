@@ -1,4 +1,4 @@
-/** Runs suites, each in a process of its own, around a cluster that is left as it was found. */
+/** Runs suites, each in a process of its own; those that need a cluster leave it as they found it. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ export const runUnitSuites = async (): Promise<Totals> =>
 const bundleSb = (): Promise<unknown> => promisify(execFile)('npm', ['run', '--silent', 'bundle:cli']);
 
 /** Brings the cluster up, does the work, and takes the cluster down again if it was not there before. */
-async function withCluster(work: () => Promise<void>): Promise<void> {
+export async function withCluster<Result>(work: () => Promise<Result>): Promise<Result> {
   const wasThere = (await status()).some(
     ({ part, health }) => (nodes as readonly string[]).includes(part) && health !== 'missing',
   );
@@ -68,7 +68,7 @@ async function withCluster(work: () => Promise<void>): Promise<void> {
     await Promise.all([up(), bundleSb()]);
     // What cannot be had here is missing to the tests against AWS alone, which say so again.
     await ensureAwsTools().catch((error: Error) => process.stderr.write(`${error.message}\n`));
-    await work();
+    return await work();
   } finally {
     if (!wasThere) await down();
   }
@@ -81,9 +81,7 @@ export async function main(suites: (() => Promise<Totals>)[], before: Totals[] =
   const stop = (): void => void (interrupted = true);
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    await withCluster(async () => {
-      for (const suite of suites) if (!interrupted) parts.push(await suite());
-    });
+    for (const suite of suites) if (!interrupted) parts.push(await suite());
   } catch (error) {
     parts.push(failure(error instanceof Error ? error.message : String(error)));
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

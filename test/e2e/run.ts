@@ -2,7 +2,7 @@
  * `npm run test:e2e [-- pattern…]`: the stories on the real cluster; patterns choose files by name, or tests by title. `npm run test:extended`:
  * those that take longer, which `npm test` leaves out, and without patterns all attacks.
  */
-import { main, runSuite } from '../suites.ts';
+import { main, runSuite, withCluster } from '../suites.ts';
 import { canInstall } from '../support/can-install.ts';
 import { installPackages } from './cluster/machine/packages.ts';
 
@@ -15,5 +15,5 @@ const attacks = () => {
   process.env['SB_THOROUGH'] = '1';
   return runSuite('attacks');
 };
-const stories = () => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns });
+const stories = () => withCluster(() => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns }));
 await main(suite === 'extended' && patterns.length === 0 ? [attacks, stories] : [stories]);
