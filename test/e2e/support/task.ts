@@ -18,6 +18,9 @@ export const REWARD = '/logs/verifier/reward.txt';
 /** A script that ends its task with this reward. */
 export const reward = (value: number | string): string => `echo ${value} > ${REWARD}`;
 
+/** A script that writes this as `reward.json`. */
+export const rewardJson = (text: string): string => `printf '%s' '${text}' > /logs/verifier/reward.json`;
+
 /** Reward 1 where the condition of the shell holds, else 0. */
 export const rewardIf = (condition: string): string =>
   `if ${condition}; then ${reward(1)}; else ${reward(0)}; fi`;
