@@ -31,8 +31,10 @@ export async function up({ enforcing = true } = {}): Promise<void> {
   await ensureNetwork();
   const cluster = images.cluster.then(() => step('kind cluster', () => ensureCluster(flavour)));
   const [image] = await Promise.all([standBeside(flavour), cluster]);
-  if (image) await step('operator', () => deployOperator(image));
-  if (enforcing) await step('policy engine', () => ensurePolicyEngine(flavour));
+  await Promise.all([
+    image !== undefined && step('operator', () => deployOperator(image)),
+    enforcing && step('policy engine', () => ensurePolicyEngine(flavour)),
+  ]);
 }
 
 type Images = { beside: Promise<void>; cluster: Promise<void> };
