@@ -59,7 +59,7 @@ function stageSuite({ files, jobs }: Stage, titles: string[] = []): Mocha {
 
 /** A pattern that is part of a file's name chooses the file, any other is looked for in the tests' titles: those are run one after another. */
 async function runStories(suite: keyof typeof STORIES, patterns: string[]): Promise<Totals> {
-  const stages = stagesOf(globSync(STORIES[suite], { cwd: root }).sort());
+  const stages = stagesOf(globSync(STORIES[suite], { cwd: root }));
   const all = stages.flatMap(({ files }) => files);
   const chosen = all.filter((file) => patterns.some((pattern) => basename(file).includes(pattern)));
   const titles = patterns.filter((pattern) => !all.some((file) => basename(file).includes(pattern)));

@@ -1,4 +1,4 @@
-/** In which order the files of stories come, and which of them go on beside each other. */
+/** In which order the files of stories come, and which of them go on beside each other. Files are named by how their names begin. */
 import { basename } from 'node:path';
 
 export interface Stage {
@@ -9,38 +9,34 @@ export interface Stage {
 
 const JOBS = 3;
 /** Come first, so that none of them is waited for alone at the end. */
-const LONGEST = ['cli-terminal', 'lifecycle', 'cli', 'builds', 'admission'];
+const LONGEST = ['cli-terminal', 'lifecycle', 'cli.', 'builds', 'admission.'];
 /** What takes the operator away, and beside it what can do without. */
 const WITHOUT_OPERATOR = [
   'faults-operator',
   'faults-sb',
   'image-builder',
   'aws-codebuild',
-  'api',
+  'api.',
   'admission-policies',
 ];
 /** What needs the whole cluster for itself, and at last what must hold after all. */
-const ALONE = [
-  'cli-doctor',
-  'faults-api-server',
-  'faults-broker',
-  'faults-cluster',
-  'faults-storage',
-  'aws',
-  'invariants',
-];
+const ALONE = ['cli-doctor', 'faults-', 'aws', 'invariants'];
 
-/** Those of the files that have these names, in the order of the names. */
-const named = (files: string[], names: string[]): string[] =>
-  names.flatMap((name) => files.filter((file) => basename(file) === `${name}.test.ts`));
+/** Takes the files with these names out, in the order of the names. */
+function taken(files: string[], names: string[]): string[] {
+  const found = names.flatMap((name) => files.filter((file) => basename(file).startsWith(name)));
+  files.splice(0, files.length, ...files.filter((file) => !found.includes(file)));
+  return found;
+}
 
-/** Each file is in one stage: in the first one, where it has no place of its own. */
-export function stagesOf(files: string[]): Stage[] {
-  const withoutOperator = named(files, WITHOUT_OPERATOR);
-  const alone = named(files, ALONE);
-  const others = files.filter((file) => ![...withoutOperator, ...alone].includes(file));
+/** Each file is in one stage. */
+export function stagesOf(files: readonly string[]): Stage[] {
+  const others = files.toSorted();
+  const withoutOperator = taken(others, WITHOUT_OPERATOR);
+  const alone = taken(others, ALONE);
+  const longest = taken(others, LONGEST);
   return [
-    { files: [...new Set([...named(others, LONGEST), ...others])], jobs: JOBS },
+    { files: [...longest, ...others], jobs: JOBS },
     { files: withoutOperator, jobs: JOBS },
     { files: alone, jobs: 1 },
   ];
