@@ -1,5 +1,18 @@
-/** Pure: the attempts of Trials and TaskBuilds alike, and the pause between two of them. */
+/** Pure: the attempts of Trials, TaskBuilds and Sandboxes alike, and the pause between two of them. */
 import { sha256 } from './names.ts';
+import { text, time, Type } from './schema.ts';
+
+/** What the status of a Trial or a Sandbox says of one of its Jobs. */
+export const attemptFields = {
+  number: Type.Integer({ minimum: 1, format: 'int32', description: 'Counts from 1.' }),
+  jobName: text(63, 'Its Job.'),
+  podName: Type.Optional(text(253, 'Its Pod.')),
+  nodeName: Type.Optional(text(253, 'Node that ran it.')),
+  startTime: Type.Optional(time('When its Job was created.')),
+  completionTime: Type.Optional(time('When it ended.')),
+  reason: Type.Optional(text(64, 'Why it ended without a result, or is being stopped.')),
+  message: Type.Optional(text(1024, 'The same in one sentence.')),
+};
 
 /** The attempt that is under way: the last one, as long as it has not ended. */
 export function openAttempt<T extends { completionTime?: string }>(object: {

@@ -16,7 +16,7 @@ import { BuildTemplate } from './task-build.ts';
 
 export const SecretKeyRef = Type.Object(
   {
-    name: objectName('Name of the Secret, in the Trial’s namespace.'),
+    name: objectName('Name of the Secret, in the same namespace.'),
     key: text(253, 'Key within the Secret.', { minLength: 1 }),
   },
   { description: 'A value from a Secret; it never appears in a Pod’s spec in plain text.' },
@@ -54,47 +54,47 @@ function withinLimit(resource: string): Rule {
   };
 }
 
-/** No defaults: what is left out is the task's to say. */
-export const Resources = Type.Object(
-  {
-    requests: Type.Optional(
-      Type.Object(
-        {
-          cpu: Type.Optional(quantity('cores', 'Cores; default: of task.toml, else 500m.')),
-          memory: Type.Optional(
-            quantity(
-              'bytes',
-              'Memory; default: of task.toml, else 512Mi. The container requests 8Mi more, for its first process.',
-            ),
-          ),
-          'ephemeral-storage': Type.Optional(quantity('bytes', 'Disk; default: of task.toml, else 8Gi.')),
-        },
-        { description: 'Resources that the scheduler reserves.' },
-      ),
+/** What is said of each amount: of its default above all. */
+type Amounts = Record<'cpu' | 'memory' | 'disk', string>;
+
+const amounts = (said: Amounts, description: string) =>
+  Type.Optional(
+    Type.Object(
+      {
+        cpu: Type.Optional(quantity('cores', said.cpu)),
+        memory: Type.Optional(quantity('bytes', said.memory)),
+        'ephemeral-storage': Type.Optional(quantity('bytes', said.disk)),
+      },
+      { description },
     ),
-    limits: Type.Optional(
-      Type.Object(
-        {
-          cpu: Type.Optional(quantity('cores', 'Cores.')),
-          memory: Type.Optional(
-            quantity(
-              'bytes',
-              'Memory; beyond it the kernel kills; default: of task.toml, else none. The container gets 8Mi more, for its first process.',
-            ),
-          ),
-          'ephemeral-storage': Type.Optional(
-            quantity('bytes', 'Disk; beyond it the kubelet evicts; default: of task.toml, else 16Gi.'),
-          ),
-        },
-        { description: 'Maximum resources that the container may use.' },
-      ),
-    ),
-  },
+  );
+
+/** Requests and limits of a container. No defaults: what is left out is another's to say. */
+export const resources = (said: { requests: Amounts; limits: Amounts }, description: string) =>
+  Type.Object(
+    {
+      requests: amounts(said.requests, 'Resources that the scheduler reserves.'),
+      limits: amounts(said.limits, 'Maximum resources that the container may use.'),
+    },
+    { description, ...rules(...['cpu', 'memory', 'ephemeral-storage'].map(withinLimit)) },
+  );
+
+export const Resources = resources(
   {
-    description:
-      'Resources of the task container. A request or limit that is given here takes the place of both that task.toml has for it.',
-    ...rules(...['cpu', 'memory', 'ephemeral-storage'].map(withinLimit)),
+    requests: {
+      cpu: 'Cores; default: of task.toml, else 500m.',
+      memory:
+        'Memory; default: of task.toml, else 512Mi. The container requests 8Mi more, for its first process.',
+      disk: 'Disk; default: of task.toml, else 8Gi.',
+    },
+    limits: {
+      cpu: 'Cores.',
+      memory:
+        'Memory; beyond it the kernel kills; default: of task.toml, else none. The container gets 8Mi more, for its first process.',
+      disk: 'Disk; beyond it the kubelet evicts; default: of task.toml, else 16Gi.',
+    },
   },
+  'Resources of the task container. A request or limit that is given here takes the place of both that task.toml has for it.',
 );
 
 export const Healthcheck = Type.Object(
@@ -118,38 +118,37 @@ export const Healthcheck = Type.Object(
 );
 export type Healthcheck = Type.Static<typeof Healthcheck>;
 
-export const Network = Type.Object(
-  {
-    mode: Type.Optional(
-      choice(
-        ['Public', 'None', 'Allowlist'],
-        'What every phase may reach: Public the internet, None nothing, Allowlist the hosts of the list; default: of each phase what task.toml says, else Public.',
+/** What a container may reach. `said`: of the two that mean something else for each kind. */
+export const network = (said: { mode: string; enforcement: string }, options: object = {}) =>
+  Type.Object(
+    {
+      mode: Type.Optional(choice(['Public', 'None', 'Allowlist'], said.mode)),
+      allowedHosts: Type.Optional(
+        atomicList(text(253, 'Host, `*.`-host, IP or CIDR.'), {
+          maxItems: 64,
+          description: 'Hosts of the allowlist.',
+        }),
       ),
-    ),
-    allowedHosts: Type.Optional(
-      atomicList(text(253, 'Host, `*.`-host, IP or CIDR.'), {
-        maxItems: 64,
-        description: 'Hosts of the allowlist.',
+      enforcement: choice(['BestEffort', 'Required'], said.enforcement, { default: 'BestEffort' }),
+    },
+    {
+      ...options,
+      description: 'Network of the task container.',
+      ...rules({
+        rule: "!has(self.allowedHosts) || (has(self.mode) && self.mode == 'Allowlist')",
+        message: 'allowedHosts is the list of mode Allowlist, and has no meaning for another',
+        reason: 'FieldValueInvalid',
+        fieldPath: '.allowedHosts',
       }),
-    ),
-    enforcement: choice(
-      ['BestEffort', 'Required'],
-      'Whether the agent runs if the cluster does not enforce network policies.',
-      {
-        default: 'BestEffort',
-      },
-    ),
-  },
+    },
+  );
+
+export const Network = network(
   {
-    default: {},
-    description: 'Network of the task container.',
-    ...rules({
-      rule: "!has(self.allowedHosts) || (has(self.mode) && self.mode == 'Allowlist')",
-      message: 'allowedHosts is the list of mode Allowlist, and has no meaning for another',
-      reason: 'FieldValueInvalid',
-      fieldPath: '.allowedHosts',
-    }),
+    mode: 'What every phase may reach: Public the internet, None nothing, Allowlist the hosts of the list; default: of each phase what task.toml says, else Public.',
+    enforcement: 'Whether the agent runs if the cluster does not enforce network policies.',
   },
+  { default: {} },
 );
 
 export const Sidecar = Type.Object({
@@ -164,6 +163,11 @@ export const Sidecar = Type.Object({
   env: Type.Optional(EnvVars('Variables.')),
 });
 
+export const BuildRef = Type.Object(
+  { name: objectName('Name of a TaskBuild in the same namespace.') },
+  { description: 'Image of an existing TaskBuild.' },
+);
+
 export const Environment = Type.Object(
   {
     image: Type.Optional(
@@ -171,12 +175,7 @@ export const Environment = Type.Object(
         minLength: 1,
       }),
     ),
-    buildRef: Type.Optional(
-      Type.Object(
-        { name: objectName('Name of a TaskBuild in the same namespace.') },
-        { description: 'Image of an existing TaskBuild.' },
-      ),
-    ),
+    buildRef: Type.Optional(BuildRef),
     build: Type.Optional(BuildTemplate),
     resources: Type.Optional(Resources),
     gpus: Type.Optional(

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { definitions, taskBuildDefinition, trialDefinition } from './kinds.ts';
+import { definitions } from './kinds.ts';
 import { fields, structural, type Structural } from './structural.ts';
 import { Type } from './schema.ts';
 
@@ -83,6 +83,7 @@ describe('The CustomResourceDefinitions', () => {
     expect(definitions.map(({ metadata }) => metadata.name)).to.deep.equal([
       'trials.sb.abundant.ai',
       'taskbuilds.sb.abundant.ai',
+      'sandboxes.sb.abundant.ai',
     ]);
     for (const { spec } of definitions) {
       expect(spec.versions.map(({ subresources }) => subresources)).to.deep.equal([{ status: {} }]);
@@ -91,7 +92,7 @@ describe('The CustomResourceDefinitions', () => {
   });
 
   it('point columns and selectable fields at fields that exist', () => {
-    for (const { spec } of [trialDefinition, taskBuildDefinition]) {
+    for (const { spec } of definitions) {
       const paths = described.map(({ path }) => path.replace(spec.names.kind, '').replaceAll('[]', ''));
       const { additionalPrinterColumns, selectableFields = [] } = spec.versions[0] ?? {
         additionalPrinterColumns: [],

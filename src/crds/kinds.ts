@@ -2,6 +2,7 @@
 import type { Kind, KubeObject } from '../kube/types.ts';
 import { definition, type Column, type CustomResourceDefinition } from './definition.ts';
 import { GROUP, VERSION } from './names.ts';
+import { SandboxSpec, SandboxStatus, type Sandbox as SandboxObject } from './sandbox.ts';
 import { TaskBuildSpec, TaskBuildStatus, type TaskBuild as TaskBuildObject } from './task-build.ts';
 import { TrialStatus } from './trial-status.ts';
 import { TrialSpec, type Trial as TrialObject } from './trial.ts';
@@ -65,8 +66,43 @@ export const taskBuildDefinition = definition({
   selectable: ['.spec.repository', '.spec.tag'],
 });
 
+const READY = '.status.conditions[?(@.type=="Ready")]';
+
+export const sandboxDefinition = definition({
+  kind: 'Sandbox',
+  singular: 'sandbox',
+  plural: 'sandboxes',
+  shortNames: ['sbx'],
+  description: 'Sandbox keeps a container ready for commands and files until it expires.',
+  spec: SandboxSpec,
+  status: SandboxStatus,
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: `${READY}.status`,
+      description: 'Status of the condition Ready.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: `${READY}.reason`,
+      description: 'Reason of the condition Ready.',
+    },
+    { name: 'Mode', type: 'string', jsonPath: '.spec.operatingMode' },
+    { name: 'Node', type: 'string', jsonPath: '.status.nodeName' },
+    { name: 'Expires', type: 'string', jsonPath: '.status.expiresAt' },
+    age,
+    { name: 'Owner', type: 'string', jsonPath: '.spec.owner', priority: 1 },
+    { name: 'Pool', type: 'string', jsonPath: '.spec.poolRef.name', priority: 1 },
+    { name: 'Pod', type: 'string', jsonPath: '.status.podName', priority: 1 },
+    { name: 'Image', type: 'string', jsonPath: '.status.image', priority: 1 },
+  ],
+  selectable: ['.spec.owner', '.spec.poolRef.name', '.spec.operatingMode'],
+});
+
 /** All of them. */
-export const definitions = [trialDefinition, taskBuildDefinition];
+export const definitions = [trialDefinition, taskBuildDefinition, sandboxDefinition];
 
 const kindOf = <T extends KubeObject>({ spec }: CustomResourceDefinition): Kind<T> => ({
   group: GROUP,
@@ -79,3 +115,4 @@ const kindOf = <T extends KubeObject>({ spec }: CustomResourceDefinition): Kind<
 /** As the Kubernetes client knows them. */
 export const Trial: Kind<TrialObject> = kindOf(trialDefinition);
 export const TaskBuild: Kind<TaskBuildObject> = kindOf(taskBuildDefinition);
+export const Sandbox: Kind<SandboxObject> = kindOf(sandboxDefinition);

@@ -13,6 +13,10 @@ export const LABEL = {
   trial: `${PREFIX}trial`,
   /** Name of the TaskBuild that a Job or Pod builds. */
   taskBuild: `${PREFIX}task-build`,
+  /** Name of the Sandbox that a Job or Pod runs; of one that was taken from a pool, on the Job alone. */
+  sandbox: `${PREFIX}sandbox`,
+  /** Name of the pool that a Job or Pod was made for; it stays when a Sandbox takes them. */
+  pool: `${PREFIX}pool`,
   /** Attempt number, starting with 1. */
   attempt: `${PREFIX}attempt`,
   /** The run ("job id") that a Trial belongs to. */

@@ -1,4 +1,5 @@
 /** What the operator reports on a Trial. */
+import { attemptFields } from './attempts.ts';
 import { Conditions } from './conditions.ts';
 import { FINDING_MESSAGE_MAX, FINDINGS, FINDINGS_MAX, VERDICTS } from './findings.ts';
 import type { FindingCode } from './findings.ts';
@@ -18,17 +19,10 @@ export const PHASES = ['environmentSetup', 'agentSetup', 'agentExecution', 'veri
 export type Phase = (typeof PHASES)[number];
 
 export const Attempt = Type.Object({
-  number: Type.Integer({ minimum: 1, format: 'int32', description: 'Counts from 1.' }),
-  jobName: text(63, 'Its Job.'),
-  podName: Type.Optional(text(253, 'Its Pod.')),
-  nodeName: Type.Optional(text(253, 'Node that ran it.')),
+  ...attemptFields,
   taskContent: Type.Optional(
     text(64, 'Hash of the task’s ConfigMap when the Job was created; later attempts must have the same.'),
   ),
-  startTime: Type.Optional(time('When its Job was created.')),
-  completionTime: Type.Optional(time('When it ended.')),
-  reason: Type.Optional(text(64, 'Why it ended without a result, or is being stopped.')),
-  message: Type.Optional(text(1024, 'The same in one sentence.')),
 });
 export type Attempt = Type.Static<typeof Attempt>;
 

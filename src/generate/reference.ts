@@ -9,6 +9,7 @@ import {
   TRIAL_DONE,
   TRIAL_FAILED,
 } from '../crds/reasons.ts';
+import { SANDBOX_LOST, SANDBOX_READY, SANDBOX_STOPPED, SANDBOX_WAITING } from '../crds/sandbox-reasons.ts';
 import { fields, type Field, type Structural } from '../crds/structural.ts';
 
 /** One page for a kind: its fields, the rules between them, its columns. */
@@ -110,6 +111,17 @@ export function conditionsPage(): string {
       ]),
     ),
     ...verdictSection('TaskBuild', { active: BUILD_ACTIVE, done: BUILD_DONE, failed: BUILD_FAILED }),
+    '## Sandbox: `Ready`',
+    'True while commands can be run. It is False for a reason that passes, or until something is changed; `recreatePolicy: OnLoss` makes another Pod for one that was lost.',
+    table(
+      ['Reason', 'Status', 'Until', 'Meaning'],
+      [
+        ...readyRows('True', '', SANDBOX_READY),
+        ...readyRows('False', 'it passes', SANDBOX_WAITING),
+        ...readyRows('False', 'something is changed', SANDBOX_STOPPED),
+        ...readyRows('False', 'another Pod is made', SANDBOX_LOST),
+      ],
+    ),
   ].join('\n\n');
 }
 
@@ -121,6 +133,9 @@ interface Verdicts {
 
 const rowsOf = (status: string, list: Record<string, string>): string[][] =>
   Object.entries(list).map(([reason, means]) => [code(reason), status, '', '', means]);
+
+const readyRows = (status: string, until: string, list: Record<string, string>): string[][] =>
+  Object.entries(list).map(([reason, means]) => [code(reason), status, until, means]);
 
 function verdictSection(kind: string, { active, done, failed }: Verdicts): string[] {
   const failures = Object.entries(failed).map(([reason, { retried, fault, means }]) => [

@@ -6,7 +6,11 @@ import type { KubeObject, OwnerReference } from '../kube/types.ts';
 export type Owner = Pick<KubeObject, 'kind' | 'metadata'>;
 
 /** The label that the operator puts on Jobs and Pods, by the kind that they are made for. */
-export const OWNER_LABEL = { Trial: LABEL.trial, TaskBuild: LABEL.taskBuild } as const;
+export const OWNER_LABEL = {
+  Trial: LABEL.trial,
+  TaskBuild: LABEL.taskBuild,
+  Sandbox: LABEL.sandbox,
+} as const;
 export type OwnerKind = keyof typeof OWNER_LABEL;
 
 /** The reference to the object that controls this one; the API server takes one at most. */

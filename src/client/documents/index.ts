@@ -1,7 +1,7 @@
 /** What programs may rely on: a schema for each document. `npm run generate` writes them to docs/reference/schemas. */
 import { Type } from 'typebox';
 import type { CustomResourceDefinition } from '../../crds/definition.ts';
-import { definitions } from '../../crds/kinds.ts';
+import { taskBuildDefinition, trialDefinition } from '../../crds/kinds.ts';
 import { API_VERSION } from '../../crds/names.ts';
 import { AGENT_DOCUMENTS } from './agent.ts';
 import { CLUSTER_DOCUMENTS } from './cluster.ts';
@@ -31,7 +31,7 @@ function manifest({ spec: { names, versions } }: CustomResourceDefinition) {
 const Manifests = Fields({
   apiVersion: Type.Literal('v1'),
   kind: Type.Literal('List'),
-  items: Type.Array(Type.Union(definitions.map(manifest)), {
+  items: Type.Array(Type.Union([trialDefinition, taskBuildDefinition].map(manifest)), {
     description: 'Builds before the Trials that wait for them.',
   }),
   tasks: Type.Optional(
