@@ -144,6 +144,48 @@ describe('certificate of the broker', () => {
     expect(isGoodAuthority({ key: after.current().key, cert: after.current().cert }, now())).to.equal(false);
   });
 
+  it('comes with a key for session tokens that all replicas share and remember', async () => {
+    const [one, two] = await Promise.all([replica(), replica()]);
+    const key32 = one.sessionKey();
+    expect(key32).to.have.length(32);
+    expect(two.sessionKey()).to.deep.equal(key32);
+    expect(secret().data?.['session.key']).to.equal(key32.toString('base64'));
+    change({ 'session.key': '' });
+    await one.refresh();
+    expect((await replica()).sessionKey()).to.deep.equal(key32);
+    cluster.remove(Secret, key);
+    await two.refresh();
+    expect((await replica()).sessionKey()).to.deep.equal(key32);
+  });
+
+  it('gets that key where an earlier version left none, and leaves the rest alone', async () => {
+    const before = (await replica()).current();
+    change({ 'session.key': '' });
+    const after = await replica();
+    expect(after.sessionKey()).to.have.length(32);
+    expect(after.current()).to.deep.equal(before);
+  });
+
+  it('tells nobody of a new certificate where the key alone was written', async () => {
+    const certificate = await replica();
+    const heard: TlsMaterial[] = [];
+    certificate.onChange((material) => heard.push(material));
+    change({ 'session.key': Buffer.alloc(32, 7).toString('base64') });
+    await certificate.refresh();
+    expect(certificate.sessionKey()).to.deep.equal(Buffer.alloc(32, 7));
+    expect(heard).to.deep.equal([]);
+  });
+
+  it('lets couriers have certificates of its CA', async () => {
+    const certificate = await replica();
+    const dnsName = 'sandbox-uid.pod-uid.sandbox.sb.abundant.ai';
+    const { cert, notAfter } = await certificate.issueCourier(dnsName);
+    const [leaf, ca] = [new X509Certificate(cert), new X509Certificate(certificate.ca())];
+    expect(leaf.verify(ca.publicKey) && leaf.checkIssued(ca)).to.equal(true);
+    expect(leaf.checkHost(dnsName)).to.equal(dnsName);
+    expect(Date.parse(notAfter) - clock).to.equal(DAY_MS);
+  });
+
   it('yields to whoever writes at the same moment', async () => {
     const certificate = await replica();
     change({ 'tls.crt': '' });

@@ -1,9 +1,13 @@
-/** The broker's certificate: kept in a Secret that all replicas share, made by whichever comes first, renewed by any. */
+/**
+ * The broker's certificate, its CA and the key of its session tokens: kept in a Secret that all replicas share, made by whichever comes first,
+ * renewed by any.
+ */
+import { randomBytes } from 'node:crypto';
 import { sleep, systemClock, type Clock } from '../../async/clock.ts';
 import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
 import { Secret } from '../../kube/kinds.ts';
 import type { KubeClient, Log } from '../../kube/types.ts';
-import { issueAuthority, issueLeaf } from './issue.ts';
+import { issueAuthority, issueCourierLeaf, issueLeaf, type CourierLeaf } from './issue.ts';
 import { isGoodAuthority, isGoodLeaf } from './material.ts';
 import type { KeyPair, TlsMaterial } from './material.ts';
 
@@ -25,6 +29,10 @@ export interface BrokerCertificate {
   current(): TlsMaterial;
   /** PEM of the CA, for couriers. */
   ca(): string;
+  /** What a courier shows to the broker: as a server of that DNS name, for a day. */
+  issueCourier(dnsName: string): Promise<CourierLeaf>;
+  /** 32 bytes that all replicas sign session tokens with. Another one where somebody took the old one out of the Secret and no replica knew it. */
+  sessionKey(): Buffer;
   /** Calls `listener` after every later change; the returned function ends that. */
   onChange(listener: (material: TlsMaterial) => void): () => void;
   /** Looks at the Secret, and puts right what is missing, wrong or about to expire. */
@@ -40,11 +48,14 @@ const MAX_ROUNDS = 5;
 interface Bundle {
   authority: KeyPair;
   leaf: KeyPair;
+  session: Buffer;
 }
 
 type Fields = readonly [key: string, cert: string];
 const AUTHORITY: Fields = ['ca.key', 'ca.crt'];
 const LEAF: Fields = ['tls.key', 'tls.crt'];
+const SESSION = 'session.key';
+const SESSION_BYTES = 32;
 
 const read = (secret: Secret | undefined, [key, cert]: Fields): KeyPair => ({
   key: Buffer.from(secret?.data?.[key] ?? '', 'base64').toString(),
@@ -54,6 +65,12 @@ const read = (secret: Secret | undefined, [key, cert]: Fields): KeyPair => ({
 const written = (pair: KeyPair, [key, cert]: Fields): Record<string, string> => ({
   [key]: Buffer.from(pair.key).toString('base64'),
   [cert]: Buffer.from(pair.cert).toString('base64'),
+});
+
+const contentOf = ({ authority, leaf, session }: Bundle): Record<string, string> => ({
+  ...written(authority, AUTHORITY),
+  ...written(leaf, LEAF),
+  [SESSION]: session.toString('base64'),
 });
 
 const isSame = (one: KeyPair, other: KeyPair): boolean => one.key === other.key && one.cert === other.cert;
@@ -71,9 +88,9 @@ async function store(kube: KubeClient, secret: Secret, isNew: boolean): Promise<
 async function authorityFor(
   { now, log }: CertificateOptions,
   secret: Secret | undefined,
-  remembered: KeyPair | undefined,
+  remembered: Bundle | undefined,
 ): Promise<KeyPair> {
-  const candidates = [read(secret, AUTHORITY), ...(remembered ? [remembered] : [])];
+  const candidates = [read(secret, AUTHORITY), ...(remembered ? [remembered.authority] : [])];
   const good = candidates.find((pair) => isGoodAuthority(pair, now()));
   if (good) return good;
   if (secret)
@@ -84,29 +101,37 @@ async function authorityFor(
   return issueAuthority(now());
 }
 
+/** Remembered like the CA, so that no session ends with the Secret. */
+function sessionKeyFor(secret: Secret | undefined, remembered: Bundle | undefined): Buffer {
+  const found = Buffer.from(secret?.data?.[SESSION] ?? '', 'base64');
+  return found.length === SESSION_BYTES ? found : (remembered?.session ?? randomBytes(SESSION_BYTES));
+}
+
 /** What the Secret holds after it was made good. Rejects with a conflict where another replica wrote first. */
-async function settle(options: CertificateOptions, remembered: KeyPair | undefined): Promise<Bundle> {
+async function settle(options: CertificateOptions, remembered: Bundle | undefined): Promise<Bundle> {
   const { kube, namespace, secret: name, now, log } = options;
   const secret = await kube.get(Secret, { namespace, name });
   const authority = await authorityFor(options, secret, remembered);
   const needs = { authority, names: hostNames(options), now: now() };
   const found = read(secret, LEAF);
   const leaf = isGoodLeaf(found, needs) ? found : await issueLeaf(needs);
-  if (isSame(leaf, found) && isSame(authority, read(secret, AUTHORITY))) return { authority, leaf };
-  const data = { ...secret?.data, ...written(authority, AUTHORITY), ...written(leaf, LEAF) };
+  const bundle: Bundle = { authority, leaf, session: sessionKeyFor(secret, remembered) };
+  const content = contentOf(bundle);
+  if (Object.entries(content).every(([key, value]) => secret?.data?.[key] === value)) return bundle;
+  const data = { ...secret?.data, ...content };
   const metadata = secret?.metadata ?? { name, namespace };
   await store(
     kube,
     { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata, data },
     secret === undefined,
   );
-  log.info({ secret: `${namespace}/${name}` }, 'broker: wrote a new certificate');
-  return { authority, leaf };
+  log.info({ secret: `${namespace}/${name}` }, 'broker: wrote its certificate and keys');
+  return bundle;
 }
 
 async function settleAgainstOthers(
   options: CertificateOptions,
-  remembered: KeyPair | undefined,
+  remembered: Bundle | undefined,
 ): Promise<Bundle> {
   for (let round = 1; ; round++) {
     try {
@@ -123,7 +148,7 @@ export async function brokerCertificate(options: CertificateOptions): Promise<Br
   let bundle = await settleAgainstOthers(options, undefined);
   const current = (): TlsMaterial => ({ ...bundle.leaf, ca: bundle.authority.cert });
   const refresh = async (): Promise<void> => {
-    const settled = await settleAgainstOthers(options, bundle.authority);
+    const settled = await settleAgainstOthers(options, bundle);
     const changed = !isSame(settled.leaf, bundle.leaf) || !isSame(settled.authority, bundle.authority);
     bundle = settled;
     if (changed) for (const listener of listeners) listener(current());
@@ -131,6 +156,8 @@ export async function brokerCertificate(options: CertificateOptions): Promise<Br
   return {
     current,
     ca: () => bundle.authority.cert,
+    issueCourier: (dnsName) => issueCourierLeaf(bundle.authority, { dnsName, now: options.now() }),
+    sessionKey: () => bundle.session,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
