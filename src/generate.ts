@@ -36,7 +36,7 @@ async function controllerPermissions(): Promise<Permission[]> {
 /** Everything that the operator does in the API; a part that is missing here is refused by the API server. */
 const permissions: Permission[] = [
   ...(await controllerPermissions()),
-  ...brokerPermissions(BROKER.certificate),
+  ...brokerPermissions(BROKER),
   ...buildKit,
   ...EVENT_PERMISSIONS,
   ...leasePermissions(OPERATOR.name),

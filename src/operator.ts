@@ -10,6 +10,7 @@ import { brokerMetrics } from './broker/metrics.ts';
 import { startProbe } from './broker/probe.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
+import { keepPublished } from './broker/tls/published.ts';
 import { trialMetrics } from './controllers/runs/metrics.ts';
 import { readConfig } from './config.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
@@ -98,7 +99,11 @@ async function main(): Promise<void> {
   });
   const probe = await startProbe({ port: config.broker.probePort });
   const stopping = new AbortController();
-  const keeping = certificate.keep(stopping.signal);
+  const published = { kube: kube.client, namespace: config.namespace, name: BROKER.authority };
+  const keeping = Promise.all([
+    certificate.keep(stopping.signal),
+    keepPublished({ ...published, ca: brokerCa, log }, stopping.signal),
+  ]);
   stopAtSignal(log, async () => {
     stopping.abort();
     await Promise.all([operator.stop(), broker.close(), probe.close(), keeping]);

@@ -45,7 +45,7 @@ export function configFolders(permissions: readonly Permission[], version: strin
       [deleting(workBinding(values.namespace))],
     ),
     'config/components/aggregate': patching(
-      'Anyone who may view or edit a namespace by Kubernetes’ own roles may do the same with its Trials and TaskBuilds.',
+      'Anyone who may view or edit a namespace by Kubernetes’ own roles may do the same with its Trials, TaskBuilds and Sandboxes.',
       aggregated(),
     ),
     ...Object.fromEntries(

@@ -27,11 +27,11 @@ describe('An installation', () => {
     expect(new Set(names).size).to.equal(names.length);
   });
 
-  it('is in the namespace that it is given and that of agents’ programs, and names no other', () => {
+  it('is in the namespace that it is given and that of agents’ programs, reads in one of Kubernetes, and names no other', () => {
     const elsewhere = installed({ namespace: 'elsewhere' });
     const objects = objectsOf(elsewhere);
     const namespaces = new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []));
-    expect([...namespaces]).to.have.members(['elsewhere', AGENTS_NAMESPACE]);
+    expect([...namespaces]).to.have.members(['elsewhere', AGENTS_NAMESPACE, 'kube-system']);
     expect(JSON.stringify(objects)).not.to.contain('sb-system');
     expect(elsewhere.settings.data).to.include({ SB_BROKER_URL: 'https://sb-broker.elsewhere.svc:8443' });
   });

@@ -32,6 +32,8 @@ export const BROKER = {
   probePortName: 'probe',
   /** The Secret with its certificate, which the operator makes. */
   certificate: 'sb-broker-tls',
+  /** The ConfigMap with the CA of that certificate, under the key `ca.crt`, which the operator keeps for clients. */
+  authority: 'sb-broker-ca',
 } as const;
 
 /** /metrics, /healthz, /readyz. */
@@ -43,7 +45,7 @@ export const SETTINGS = 'sb-operator-settings';
 export const STORE_SECRET = 'sb-s3';
 /** ConfigMap with certificates, under the key `ca.crt`, that builds of agents' programs trust beside those of everybody; there may be none. */
 export const AUTHORITIES = 'sb-build-ca';
-/** ConfigMap with what clients must know, and the Role of those who may read it. */
+/** ConfigMap with what clients must know, and the Role of those who may read it and the broker's CA. */
 export const CLIENT_CONFIG = 'sb-client';
 
 /** ClusterRole of what the operator does in a namespace of Trials. */

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { namespaceBinding, roles, rulesOf } from './roles.ts';
+import { brokerPermissions } from '../broker/permissions.ts';
+import { BROKER } from './names.ts';
+import { clientAccess, namespaceBinding, roles, rulesOf } from './roles.ts';
 
 describe('The roles', () => {
   it('name each resource once, with the verbs of all parts that use it', () => {
@@ -92,6 +94,67 @@ describe('The roles', () => {
   it('give nobody who may edit a namespace its Trials, unless the installation chooses so', () => {
     const { edit, view } = roles([], 'sb-system');
     for (const role of [edit, view]) expect(role).not.to.have.nested.property('metadata.labels');
+  });
+
+  it('let those who edit enter Sandboxes, and those who view only see them', () => {
+    const { edit, view } = roles([], 'sb-system');
+    expect(edit).to.have.deep.property('rules', [
+      {
+        apiGroups: ['sb.abundant.ai'],
+        resources: ['sandboxes', 'taskbuilds', 'trials'],
+        verbs: ['create', 'update', 'patch', 'delete'],
+      },
+      { apiGroups: ['sb.abundant.ai'], resources: ['sandboxes/exec'], verbs: ['create'] },
+    ]);
+    expect(view).to.have.deep.property('rules', [
+      {
+        apiGroups: ['sb.abundant.ai'],
+        resources: ['sandboxes', 'taskbuilds', 'trials'],
+        verbs: ['get', 'list', 'watch'],
+      },
+    ]);
+  });
+
+  it('let the broker ask who a caller is and what they may do, wherever it works', () => {
+    const made = roles(brokerPermissions(BROKER), 'elsewhere');
+    const rulesIn = (role: string) => (made[role] as { rules: object[] }).rules;
+    for (const [group, resource] of [
+      ['authentication.k8s.io', 'tokenreviews'],
+      ['authorization.k8s.io', 'subjectaccessreviews'],
+    ])
+      expect(rulesIn('cluster-role')).to.deep.include({
+        apiGroups: [group],
+        resources: [resource],
+        verbs: ['create'],
+      });
+    expect(made['authentication-reader-binding']).to.deep.include({
+      kind: 'RoleBinding',
+      metadata: { name: 'sb-operator-authentication-reader', namespace: 'kube-system' },
+      roleRef: {
+        apiGroup: 'rbac.authorization.k8s.io',
+        kind: 'Role',
+        name: 'extension-apiserver-authentication-reader',
+      },
+      subjects: [{ kind: 'ServiceAccount', name: 'sb-operator', namespace: 'elsewhere' }],
+    });
+  });
+
+  it('let everybody who is logged in read what clients must know, and change nothing of it', () => {
+    expect(clientAccess('sb-system')['client-role']).to.have.deep.property('rules', [
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['sb-broker-ca', 'sb-client'],
+        verbs: ['get'],
+      },
+    ]);
+    const own = (roles(brokerPermissions(BROKER), 'sb-system')['role'] as { rules: object[] }).rules;
+    expect(own).to.deep.include({
+      apiGroups: [''],
+      resources: ['configmaps'],
+      resourceNames: ['sb-broker-ca'],
+      verbs: ['get', 'update'],
+    });
   });
 
   it('refuse wildcards', () => {

@@ -1,7 +1,7 @@
 /** RBAC, made of what the parts of the operator say they do. */
 import { AGENTS_NAMESPACE, GROUP } from '../crds/names.ts';
 import type { KubeObject, ObjectMeta, Permission } from '../kube/types.ts';
-import { CLIENT_CONFIG, EDIT_ROLE, OPERATOR, VIEW_ROLE, WORK_ROLE } from './names.ts';
+import { BROKER, CLIENT_CONFIG, EDIT_ROLE, OPERATOR, VIEW_ROLE, WORK_ROLE } from './names.ts';
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
 const RBAC_VERSION = `${RBAC_GROUP}/v1`;
@@ -95,8 +95,9 @@ export function roles(permissions: readonly Permission[], namespace: string): Re
     'work-role-binding': workBinding(namespace),
     role: roleOf({ name, namespace }, rulesOf(scoped('own'))),
     'role-binding': binding({ name, namespace }, name),
-    view: userRole(VIEW_ROLE, ['get', 'list', 'watch']),
-    edit: userRole(EDIT_ROLE, ['create', 'update', 'patch', 'delete']),
+    'authentication-reader-binding': authenticationReader(namespace),
+    view: roleOf({ name: VIEW_ROLE }, [onOurKinds(['get', 'list', 'watch'])]),
+    edit: roleOf({ name: EDIT_ROLE }, [onOurKinds(['create', 'update', 'patch', 'delete']), ENTERS]),
   };
 }
 
@@ -115,6 +116,12 @@ export const agentsBinding = (namespace: string): Binding => ({
   ...namespaceBinding(namespace),
   metadata: { name: WORK_ROLE, namespace: AGENTS_NAMESPACE },
 });
+
+/** What Kubernetes itself keeps for servers that ask who a caller is: with which CA the cluster signs certificates of users. */
+const authenticationReader = (namespace: string): Binding => {
+  const metadata = { name: `${OPERATOR.name}-authentication-reader`, namespace: 'kube-system' };
+  return bindingOf({ metadata, role: 'extension-apiserver-authentication-reader', namespace });
+};
 
 /** A Role where `metadata` names a namespace, else a ClusterRole. */
 const roleOf = (metadata: ObjectMeta, rules: Rule[]): Role => ({
@@ -143,9 +150,15 @@ const bindingOf = ({ metadata, role, namespace }: Bound): Binding => ({
   subjects: [{ kind: 'ServiceAccount', name: OPERATOR.name, namespace }],
 });
 
-/** A role for people. */
-const userRole = (name: string, verbs: string[]): Role =>
-  roleOf({ name }, [{ apiGroups: [GROUP], resources: ['taskbuilds', 'trials'], verbs }]);
+/** A rule for people. */
+const onOurKinds = (verbs: string[]): Rule => ({
+  apiGroups: [GROUP],
+  resources: ['sandboxes', 'taskbuilds', 'trials'],
+  verbs,
+});
+
+/** Running commands and moving files: no such resource exists, but the broker asks the API server whether a caller may create it. */
+const ENTERS: Rule = { apiGroups: [GROUP], resources: ['sandboxes/exec'], verbs: ['create'] };
 
 /** Labels that have Kubernetes add the roles for people to its own `view`, and to `edit` and with it `admin`. */
 export const aggregated = (): KubeObject[] =>
@@ -158,12 +171,17 @@ export const aggregated = (): KubeObject[] =>
     metadata: { name, labels: { [`rbac.authorization.k8s.io/aggregate-to-${to}`]: 'true' } },
   }));
 
-/** Everybody who is logged in may read what clients must know: one ConfigMap by name, which holds no secret. Credentials are each user's own. */
+/** Everybody who is logged in may read what clients must know: two ConfigMaps by name, which hold no secret. Credentials are each user's own. */
 export function clientAccess(namespace: string): Record<string, Role | Binding> {
   const metadata = { name: CLIENT_CONFIG, namespace };
   return {
     'client-role': roleOf(metadata, [
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: [CLIENT_CONFIG], verbs: ['get'] },
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: [BROKER.authority, CLIENT_CONFIG],
+        verbs: ['get'],
+      },
     ]),
     'client-role-binding': {
       apiVersion: RBAC_VERSION,
