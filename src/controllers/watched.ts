@@ -1,5 +1,5 @@
 /** What the operator watches: controllers and broker read from these caches. */
-import { TaskBuild, Trial } from '../crds/kinds.ts';
+import { Sandbox, TaskBuild, Trial } from '../crds/kinds.ts';
 import { withOwnMarks } from '../crds/marks.ts';
 import { ANNOTATION, LABEL } from '../crds/names.ts';
 import { namespaceRules, UID_RANGE, type NamespaceRules } from '../crds/namespace-rules.ts';
@@ -43,6 +43,10 @@ export abstract class WatchingOperator extends Operator {
     indexers: { slot: bySlot, askedBy: byAsker },
     transform: withOwnMarks,
   });
+  readonly sandboxes = this.watch(Sandbox, {
+    indexers: { namespace: byNamespace },
+    transform: (found) => withOwnMarks(found),
+  });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);
   readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });
@@ -50,8 +54,9 @@ export abstract class WatchingOperator extends Operator {
 
   /** What controllers and broker read from. */
   get sources() {
-    const { trials, taskBuilds, jobs, pods, namespaces, policies, client: kube, rulesOf } = this;
-    return { kube, trials, taskBuilds, jobs, pods, namespaces, policies, rulesOf, log: this.log, now };
+    const { trials, taskBuilds, sandboxes, jobs, pods, namespaces, policies, rulesOf } = this;
+    const caches = { trials, taskBuilds, sandboxes, jobs, pods, namespaces, policies };
+    return { kube: this.client, ...caches, rulesOf, log: this.log, now };
   }
 
   /** What the admins decided for a namespace; one that the cache does not know yet is asked for, or it would be open for being new. */

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { aTrial, stampOf, T0 } from '../../../test/support/builders/objects.ts';
-import { Trial as TrialKind } from '../../crds/kinds.ts';
+import { Sandbox as SandboxKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { LABEL } from '../../crds/names.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
 import { ApiError } from '../../kube/errors.ts';
@@ -18,10 +19,18 @@ const namespace = (over: Partial<Namespace['metadata']> = {}): Namespace => ({
   metadata: { name: 'default', ...over },
 });
 
+const sandbox: Sandbox = {
+  apiVersion: 'sb.abundant.ai/v1alpha1',
+  kind: 'Sandbox',
+  metadata: { name: 'box', namespace: 'default', uid: 'box-uid', resourceVersion: '1' },
+  spec: { image: 'debian', operatingMode: 'Running', expiryAction: 'Delete', recreatePolicy: 'Never' },
+};
+
 /** A namespace with what a test puts into it, and an API server that has what the caches have. */
 class World {
   readonly namespaces = new ObjectCache<Namespace>(Namespace);
   readonly trials = new ObjectCache<Trial>(TrialKind);
+  readonly sandboxes = new ObjectCache<Sandbox>(SandboxKind);
   readonly policies = new ObjectCache<NetworkPolicy>(NetworkPolicy);
   readonly standing = new Standing(this.policies);
   readonly written: string[] = [];
@@ -34,6 +43,7 @@ class World {
 
   constructor() {
     this.trials.addIndex('namespace', byNamespace);
+    this.sandboxes.addIndex('namespace', byNamespace);
     this.namespaces.put(namespace());
     this.trials.put(aTrial());
   }
@@ -59,6 +69,7 @@ class World {
     kube: this.#kube,
     namespaces: this.namespaces,
     trials: this.trials,
+    sandboxes: this.sandboxes,
     policies: this.policies,
     standing: this.standing,
     surroundings: surroundingsReader({
@@ -114,6 +125,44 @@ describe('the network controller', () => {
     expect(world.news()).to.deep.equal(['create sb-trials-public', 'create sb-trials-restricted']);
     expect(world.standing.of('default')).to.deep.equal({ kind: 'inPlace' });
     expect(await world.pass()).to.deep.equal({ requeueAfterMs: 30_000 });
+    expect(world.news()).to.deep.equal([]);
+  });
+
+  it('lets the broker in where there is a Sandbox, whose Pods wait for that', async () => {
+    await world.pass();
+    world.news();
+    expect(world.standing.of('default')).to.deep.equal({ kind: 'inPlace' });
+    expect(world.standing.of('default', 'Sandbox')).to.deep.equal({ kind: 'awaited' });
+    world.sandboxes.put(sandbox);
+    await world.pass();
+    expect(world.news()).to.deep.equal(['create sb-sandbox-pools', 'create sb-sandboxes']);
+    expect(world.standing.of('default', 'Sandbox')).to.deep.equal({ kind: 'inPlace' });
+  });
+
+  it('makes all policies where there are Sandboxes alone', async () => {
+    world.trials.remove(aTrial());
+    world.sandboxes.put(sandbox);
+    expect(await world.pass()).to.deep.equal({ requeueAfterMs: 30_000 });
+    expect(world.news()).to.deep.equal([
+      'create sb-sandbox-pools',
+      'create sb-sandboxes',
+      'create sb-trials-public',
+      'create sb-trials-restricted',
+    ]);
+  });
+
+  it('puts back what lets the broker in, and nothing of it once the last Sandbox has gone', async () => {
+    world.sandboxes.put(sandbox);
+    await world.pass();
+    world.news();
+    world.remove('sb-sandboxes');
+    expect(world.standing.of('default', 'Sandbox')).to.deep.equal({ kind: 'awaited' });
+    await world.pass();
+    expect(world.news()).to.deep.equal(['create sb-sandboxes']);
+    world.sandboxes.remove(sandbox);
+    await world.pass();
+    world.remove('sb-sandboxes');
+    await world.pass();
     expect(world.news()).to.deep.equal([]);
   });
 

@@ -1,10 +1,11 @@
 /**
- * The network controller: keeps the two NetworkPolicies of every namespace with Trials as they shall be. Its keys are namespaces. They stay when
- * the last Trial goes, for they choose nothing else; namespaces that are being deleted are left alone. Whether the policies stand is asked by
- * whoever makes a Pod that needs them.
+ * The network controller: keeps the NetworkPolicies of every namespace with Trials or Sandboxes as they shall be. Its keys are namespaces. They
+ * stay when the last of those goes, for they choose nothing else; namespaces that are being deleted are left alone. Whether the policies stand is
+ * asked by whoever makes a Pod that needs them.
  */
 import type { Trial } from '../../crds/trial.ts';
-import { networkPolicyName, NETWORKS } from '../../crds/names.ts';
+import { ENTRY_POLICIES, NETWORK_POLICIES } from '../../crds/names.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
 import type { WatchedStore } from '../../kube/cache/cache.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
 import type { Namespace } from '../../kube/kinds.ts';
@@ -23,13 +24,13 @@ export interface NetworkDeps extends NetworkSources {
 /** What this controller does at the API server. */
 export const permissions: Permission[] = [
   { group: '', resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
-  { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
+  { group: 'sb.abundant.ai', resources: ['trials', 'sandboxes'], verbs: ['get', 'list', 'watch'] },
   { group: 'networking.k8s.io', resources: ['networkpolicies'], verbs: ['get', 'list', 'watch', 'create'] },
   {
     group: 'networking.k8s.io',
     resources: ['networkpolicies'],
     verbs: ['update'],
-    names: NETWORKS.map(networkPolicyName),
+    names: [...NETWORK_POLICIES],
   },
   // Where the API server is.
   {
@@ -51,14 +52,15 @@ export class Standing {
     this.#policies = policies;
   }
 
-  of(namespace: string): PoliciesSeen {
+  /** Those that a Pod of a Trial needs, or of a Sandbox, which is to be entered besides. */
+  of(namespace: string, kind: 'Trial' | 'Sandbox' = 'Trial'): PoliciesSeen {
     const message = this.#refused.get(namespace);
     if (message !== undefined) return { kind: 'refused', message };
     const wanted = this.#wanted.get(namespace);
-    if (!wanted) return { kind: 'awaited' };
+    if (!wanted || (kind === 'Sandbox' && !wanted.some(isEntry))) return { kind: 'awaited' };
     const found = policiesIn(this.#policies, namespace);
-    const { kind } = nextAction({ hasTrials: true, wanted, found });
-    return { kind: kind === 'rest' ? 'inPlace' : 'awaited' };
+    const isInPlace = nextAction({ isUsed: true, wanted, found }).kind === 'rest';
+    return { kind: isInPlace ? 'inPlace' : 'awaited' };
   }
 
   want(namespace: string, wanted: readonly NetworkPolicy[]): void {
@@ -76,7 +78,9 @@ export class Standing {
   }
 }
 
-/** Index of Trials by their namespace. */
+const isEntry = ({ metadata }: NetworkPolicy): boolean => metadata.name in ENTRY_POLICIES;
+
+/** Index of objects by their namespace. */
 export const byNamespace = ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ''];
 
 const namespaceOf = ({ metadata }: KubeObject): ObjectKey[] => [
@@ -86,21 +90,23 @@ const namespaceOf = ({ metadata }: KubeObject): ObjectKey[] => [
 /** Namespaces looked at at the same time. */
 const WORKERS = 4;
 
-/** The controller and what wakes it: Trials that come or go, and policies that change. */
+/** The controller and what wakes it: Trials and Sandboxes that come or go, and policies that change. */
 export function networkControl(
   deps: NetworkDeps & {
     namespaces: WatchedStore<Namespace>;
     trials: WatchedStore<Trial>;
+    sandboxes: WatchedStore<Sandbox>;
     policies: WatchedStore<NetworkPolicy>;
   },
 ): ControlOptions<Namespace> {
-  const { namespaces, trials, policies } = deps;
+  const { namespaces, trials, sandboxes, policies } = deps;
   return {
     name: 'network',
     store: namespaces,
     matters: () => false,
     also: [
       feed({ store: trials, keys: namespaceOf, matters: () => false }),
+      feed({ store: sandboxes, keys: namespaceOf, matters: () => false }),
       feed({ store: policies, keys: namespaceOf }),
     ],
     reconcile: networkController(deps),
@@ -112,7 +118,7 @@ export function networkControl(
 export function networkController(deps: NetworkDeps): Reconcile {
   return async ({ name }) => {
     const seen = await observe(deps, name);
-    if (!seen.hasTrials) {
+    if (!seen.isUsed) {
       deps.standing.forget(name);
       return undefined;
     }

@@ -9,8 +9,8 @@ export type NetworkAction =
   /** Make what is missing, and write over what somebody changed. */
   | { kind: 'put'; missing: NetworkPolicy[]; changed: NetworkPolicy[] };
 
-export function nextAction({ hasTrials, wanted, found }: ObservedNamespace): NetworkAction {
-  if (!hasTrials) return { kind: 'rest' };
+export function nextAction({ isUsed, wanted, found }: ObservedNamespace): NetworkAction {
+  if (!isUsed) return { kind: 'rest' };
   const missing = wanted.filter(({ metadata }) => !found.has(metadata.name));
   const changed = wanted.flatMap((policy) => overwriting(policy, found.get(policy.metadata.name)) ?? []);
   return missing.length + changed.length === 0 ? { kind: 'rest' } : { kind: 'put', missing, changed };

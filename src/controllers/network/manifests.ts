@@ -1,10 +1,12 @@
 /**
- * Pure: the two NetworkPolicies of a namespace with Trials. They choose Pods by a label that the operator puts on those of Trials, so that they
- * never change with a Trial, and no Trial costs a write. Policies add up in Kubernetes: these close everything, and open what they name.
+ * Pure: the NetworkPolicies of a namespace with Trials or Sandboxes. They choose Pods by labels that the operator puts on those of Trials and
+ * Sandboxes, so that they never change with one, and none costs a write. Policies add up in Kubernetes: the first two close everything, and open
+ * what they name; the others open one port of a Sandbox besides.
  */
-import { LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
+import { ENTRY_POLICIES, LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
 import type { NetworkPolicy } from '../../kube/kinds.ts';
 import { addressOf } from '../../wire/addresses.ts';
+import { SANDBOX_PORT } from '../../wire/sandbox/names.ts';
 import { isPublic, NEVER_REACHED, PRIVATE, type EgressRule } from '../../wire/egress.ts';
 import type { Surroundings } from './observed.ts';
 
@@ -12,6 +14,7 @@ type Egress = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[number];
 type Peer = NonNullable<Egress['to']>[number];
 type Ports = NonNullable<Egress['ports']>;
 
+/** What the Pods of Trials and Sandboxes may connect to. */
 export const policiesOf = (namespace: string, surroundings: Surroundings): NetworkPolicy[] =>
   NETWORKS.map((network) => policy({ namespace, network, egress: EGRESS[network](surroundings) }));
 
@@ -35,11 +38,24 @@ const policy = (of: { namespace: string; network: PodNetwork; egress: Egress[] }
   },
   spec: {
     podSelector: { matchLabels: { [LABEL.network]: of.network } },
-    // No rule of ingress: nothing connects to a Pod of a Trial.
+    // No rule of ingress: nothing connects to a Pod, but for what another policy allows.
     policyTypes: ['Ingress', 'Egress'],
     egress: of.egress,
   },
 });
+
+/** The broker connects to the courier of a Sandbox: nobody else, and to no other port. */
+export const entryPoliciesOf = (namespace: string, { broker }: Surroundings): NetworkPolicy[] =>
+  Object.entries(ENTRY_POLICIES).map(([name, label]) => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace, labels: { [LABEL.network]: 'entry' } },
+    spec: {
+      podSelector: { matchExpressions: [{ key: label, operator: 'Exists' }] },
+      policyTypes: ['Ingress'],
+      ingress: [{ from: [inNamespace(broker.namespace, broker.labels)], ports: tcp(SANDBOX_PORT) }],
+    },
+  }));
 
 const tcp = (port: number): Ports => [{ protocol: 'TCP', port }];
 

@@ -1,5 +1,6 @@
 /** Every read of the network controller: caches for what is in a namespace; what policies are made of is asked for again every half minute. */
-import { networkPolicyName, NETWORKS } from '../../crds/names.ts';
+import { NETWORK_POLICIES } from '../../crds/names.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { EndpointSlice } from '../../kube/kinds.ts';
 import type { Namespace, NetworkPolicy } from '../../kube/kinds.ts';
@@ -7,7 +8,7 @@ import type { KubeClient, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { addressOf } from '../../wire/addresses.ts';
 import { isPublic, type EgressRule } from '../../wire/egress.ts';
-import { policiesOf, single } from './manifests.ts';
+import { entryPoliciesOf, policiesOf, single } from './manifests.ts';
 import type { ObservedNamespace, Surroundings } from './observed.ts';
 
 export interface SurroundingsSources {
@@ -26,27 +27,31 @@ export interface NetworkSources {
   namespaces: Store<Namespace>;
   /** Indexed by `namespace`. */
   trials: Store<Trial>;
+  /** Indexed by `namespace`. */
+  sandboxes: Store<Sandbox>;
   policies: Store<NetworkPolicy>;
   surroundings: () => Promise<Surroundings>;
 }
 
 export async function observe(sources: NetworkSources, name: string): Promise<ObservedNamespace> {
-  const { namespaces, trials, surroundings } = sources;
+  const { namespaces, trials, sandboxes } = sources;
   // One that the cache does not know is new.
   const isEnding = namespaces.get({ namespace: '', name })?.metadata.deletionTimestamp !== undefined;
-  const hasTrials = !isEnding && trials.by('namespace', name).length > 0;
-  if (!hasTrials) return { hasTrials, wanted: [], found: new Map() };
+  const hasSandboxes = sandboxes.by('namespace', name).length > 0;
+  const isUsed = !isEnding && (hasSandboxes || trials.by('namespace', name).length > 0);
+  if (!isUsed) return { isUsed, wanted: [], found: new Map() };
+  const surroundings = await sources.surroundings();
+  const entries = hasSandboxes ? entryPoliciesOf(name, surroundings) : [];
   return {
-    hasTrials,
-    wanted: policiesOf(name, await surroundings()),
+    isUsed,
+    wanted: [...policiesOf(name, surroundings), ...entries],
     found: policiesIn(sources.policies, name),
   };
 }
 
 /** Our policies of a namespace, by name. */
 export function policiesIn(policies: Store<NetworkPolicy>, namespace: string): Map<string, NetworkPolicy> {
-  const names = NETWORKS.map(networkPolicyName);
-  const found = names.flatMap((name) => policies.get({ namespace, name }) ?? []);
+  const found = NETWORK_POLICIES.flatMap((name) => policies.get({ namespace, name }) ?? []);
   return new Map(found.map((policy) => [policy.metadata.name, policy]));
 }
 

@@ -14,8 +14,8 @@ export interface Surroundings {
 
 /** Everything that a decision about a namespace rests on. */
 export interface ObservedNamespace {
-  /** Whether it has Trials, and goes on to exist. */
-  hasTrials: boolean;
+  /** Whether it has Trials or Sandboxes, and goes on to exist. */
+  isUsed: boolean;
   wanted: readonly NetworkPolicy[];
   /** What is there of them, by name. */
   found: ReadonlyMap<string, NetworkPolicy>;
