@@ -171,10 +171,10 @@ export function openFrames(stream: number, request: Request): Frame[] {
 }
 
 /**
- * Cuts bytes into frames, however they arrive, and hands on each. Types that this version does not know are skipped. Throws BadFrame; after
- * that it takes nothing more. Every byte is copied once: what a frame holds is its receiver's own, and no more than one frame is kept.
+ * Cuts bytes into whole frames, undecoded, however they arrive. Throws BadFrame for one that is too long; after that it takes nothing more. Every
+ * byte is copied once: a frame is its receiver's own, and no more than one is kept.
  */
-export function frameReader(onFrame: (frame: Frame) => void): (chunk: Uint8Array) => void {
+export function frameCutter(onFrame: (frame: Buffer) => void): (chunk: Uint8Array) => void {
   let frame = Buffer.alloc(HEADER_BYTES);
   let filled = 0;
   let broken: BadFrame | undefined;
@@ -195,10 +195,10 @@ export function frameReader(onFrame: (frame: Frame) => void): (chunk: Uint8Array
         rest = fill(rest);
       }
       if (filled < frame.length || filled < HEADER_BYTES) continue;
-      const whole = decodeFrame(frame);
+      const whole = frame;
       frame = Buffer.alloc(HEADER_BYTES);
       filled = 0;
-      if (whole) onFrame(whole);
+      onFrame(whole);
     }
   };
   return (chunk) => {
@@ -211,6 +211,13 @@ export function frameReader(onFrame: (frame: Frame) => void): (chunk: Uint8Array
     }
   };
 }
+
+/** Cuts bytes into frames and hands on what each means, as `frameCutter` does. Types that this version does not know are skipped. */
+export const frameReader = (onFrame: (frame: Frame) => void): ((chunk: Uint8Array) => void) =>
+  frameCutter((bytes) => {
+    const frame = decodeFrame(bytes);
+    if (frame) onFrame(frame);
+  });
 
 function payloadLength(head: Buffer): number {
   const length = head.readUInt32LE(0);

@@ -8,13 +8,19 @@
  */
 import { isRecord, parsedJson } from '../../text/json.ts';
 import { BadFrame, count, oneOf, optional, text, type Check } from '../hand/bodies.ts';
-import { HEADER_BYTES, PAYLOAD_MAX } from '../hand/frames.ts';
+import { HEADER_BYTES } from '../hand/frames.ts';
+
+export { frameCutter } from '../hand/frames.ts';
 
 /** Another `major` is refused. */
 export const LINK_VERSION = { major: 1, minor: 0 } as const;
 
 /** Bytes that are on their way or wait to be acknowledged; beyond it `isFull`. */
 export const UNACKNOWLEDGED_MAX = 8 * 1024 * 1024;
+/** What a frame costs that is kept, beyond its own bytes. */
+const FRAME_COST = 128;
+const cost = (frame: Buffer): number => frame.length + FRAME_COST;
+
 /** What is taken is acknowledged after so many bytes or frames, or so long. */
 const ACK_BYTES = 256 * 1024;
 const ACK_FRAMES = 256;
@@ -29,6 +35,7 @@ export const REFUSALS = {
   SessionUnknown:
     'the courier has no such session: it was restarted, or the session was without a connection for too long',
   TooManySessions: 'there are as many sessions as there may be',
+  Stopping: 'the Sandbox ends',
   BadFrame: 'the bytes are no frames of this protocol',
 } as const;
 export type RefusalReason = keyof typeof REFUSALS;
@@ -98,26 +105,9 @@ export function readGreeting<T extends keyof LinkBodies>(type: T, frame: Buffer)
   return body as unknown as LinkBodies[T];
 }
 
-/** Cuts bytes into whole frames, undecoded. What it hands on is the receiver's own. Throws BadFrame for a frame that is too long. */
-export function frameCutter(onFrame: (frame: Buffer) => void): (chunk: Uint8Array) => void {
-  let held = Buffer.alloc(0);
-  return (chunk) => {
-    held = held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
-    while (held.length >= HEADER_BYTES) {
-      const payload = held.readUInt32LE(0);
-      if (payload > PAYLOAD_MAX) throw new BadFrame(`a frame of ${payload} bytes is too long`);
-      const end = HEADER_BYTES + payload;
-      if (held.length < end) return;
-      const frame = held.subarray(0, end);
-      held = held.subarray(end);
-      onFrame(frame);
-    }
-  };
-}
-
 export const isOwn = (frame: Buffer): boolean => frame.readUInt8(4) >= FIRST_OWN_TYPE;
 
-/** Where a link sends what it has to send: one connection, which may break at any byte. */
+/** Where a link sends what it has to send: one connection, which may break at any byte. It must not call the link before it returns. */
 export type Write = (frame: Buffer) => void;
 
 export interface LinkEvents {
@@ -127,9 +117,13 @@ export interface LinkEvents {
   onRoom: () => void;
 }
 
-/** One end of a link. It does no I/O and outlives its connections. */
+/**
+ * One end of a link. It does no I/O and outlives its connections. Nothing of an earlier connection may reach `take` once a greeting has been
+ * made for the next one: that greeting says how many frames have arrived.
+ */
 export class Link {
   readonly #events: LinkEvents;
+  readonly #max: number;
   #write: Write | undefined;
   /** Frames that the other side may not have; the first is number `#acknowledged + 1`. */
   #kept: Buffer[] = [];
@@ -140,8 +134,10 @@ export class Link {
   #untoldBytes = 0;
   #ackTimer: NodeJS.Timeout | undefined;
 
-  constructor(events: LinkEvents) {
+  /** `max`: bytes beyond which it is full. */
+  constructor(events: LinkEvents, max = UNACKNOWLEDGED_MAX) {
     this.#events = events;
+    this.#max = max;
   }
 
   /** Frames that have arrived, for the greeting of the next connection. */
@@ -149,9 +145,14 @@ export class Link {
     return this.#received;
   }
 
+  /** Bytes that the other side may not have, and what keeping them costs. What answers the other side is sent however full it is. */
+  get unacknowledged(): number {
+    return this.#keptBytes;
+  }
+
   /** True where whoever has bytes to send should wait for `onRoom`. */
   isFull(): boolean {
-    return this.#keptBytes >= UNACKNOWLEDGED_MAX;
+    return this.#keptBytes >= this.#max;
   }
 
   isConnected(): boolean {
@@ -160,9 +161,11 @@ export class Link {
 
   /** Goes on over a new connection, on which both have greeted. Throws BadFrame where the other side counts what was never sent. */
   connect(write: Write, theyReceived: number): void {
+    this.disconnect();
     this.#acknowledge(theyReceived);
     this.#write = write;
     this.#told = this.#received;
+    this.#untoldBytes = 0;
     for (const frame of this.#kept) write(frame);
   }
 
@@ -175,12 +178,13 @@ export class Link {
 
   send(frame: Buffer): void {
     this.#kept.push(frame);
-    this.#keptBytes += frame.length;
+    this.#keptBytes += cost(frame);
     this.#write?.(frame);
   }
 
-  /** A whole frame from the connection, after the greeting. Throws BadFrame. */
+  /** A whole frame from the connection, after the greeting. Throws BadFrame. What comes after `disconnect` is not taken: it comes again. */
   take(frame: Buffer): void {
+    if (!this.#write) return;
     if (isOwn(frame)) return this.#takeOwn(frame);
     this.#received += 1;
     this.#untoldBytes += frame.length;
@@ -206,10 +210,9 @@ export class Link {
   #tell(): void {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
-    if (!this.#write) return;
     const payload = Buffer.alloc(8);
     payload.writeBigUInt64LE(BigInt(this.#received));
-    this.#write(rawFrame(LINK_TYPES.ack, 0, payload));
+    this.#write?.(rawFrame(LINK_TYPES.ack, 0, payload));
     this.#told = this.#received;
     this.#untoldBytes = 0;
   }
@@ -219,7 +222,7 @@ export class Link {
     if (had < 0 || had > this.#kept.length)
       throw new BadFrame(`frame ${theirs} was acknowledged, which was not sent`);
     const wasFull = this.isFull();
-    for (const frame of this.#kept.splice(0, had)) this.#keptBytes -= frame.length;
+    for (const frame of this.#kept.splice(0, had)) this.#keptBytes -= cost(frame);
     this.#acknowledged = theirs;
     if (wasFull && !this.isFull()) this.#events.onRoom();
   }
