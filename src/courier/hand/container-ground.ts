@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { packTar } from 'modern-tar/fs';
 import type { Brought, Ground, Placed, Staged } from './hand.ts';
 import type { Sbd } from './sbd/client.ts';
-import { Refused } from './sbd/stream.ts';
+import { Refused } from '../../hand/stream.ts';
 
 /** As under Harbor, where the folders of /logs are mounts below a folder of root's. */
 const LOGS = { path: '/logs', parents: true, owner: 0, group: 0, mode: 0o755 };

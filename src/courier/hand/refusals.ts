@@ -1,7 +1,7 @@
 /** Pure: what the refusals of sbd mean to phases. */
 import type { Exit, Reason } from '../../wire/hand/protocol.ts';
 import type { Command, Refusal } from './hand.ts';
-import { Refused } from './sbd/stream.ts';
+import { Refused } from '../../hand/stream.ts';
 
 /** What kept a command from starting, by the reason that sbd gives. */
 export const REFUSALS: Partial<Record<Reason, Refusal>> = {

@@ -21,7 +21,7 @@ import { ContainerGround } from './container-ground.ts';
 import { asShellsSay, codeOf, isOutOfReach, NO_ROOM, refusedAs, REFUSALS } from './refusals.ts';
 import { Sbd } from './sbd/client.ts';
 import type { Running, Start } from './sbd/client.ts';
-import { HandLost, Refused } from './sbd/stream.ts';
+import { HandLost, Refused } from '../../hand/stream.ts';
 import { within } from './within.ts';
 
 /** The courier was told to stop. */

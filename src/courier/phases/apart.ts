@@ -3,7 +3,7 @@ import { present } from '../../crds/present.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { AttemptFailure, explain, VerifierObstructed } from '../failure.ts';
 import { HandGone, type Hand } from '../hand/hand.ts';
-import { Refused } from '../hand/sbd/stream.ts';
+import { Refused } from '../../hand/stream.ts';
 import { within } from '../hand/within.ts';
 import { crossings, type Crossing } from '../results/crossing.ts';
 import type { Reward } from '../reward/reward.ts';

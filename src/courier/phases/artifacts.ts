@@ -5,7 +5,7 @@ import type { Reason } from '../../wire/hand/protocol.ts';
 import { explain } from '../failure.ts';
 import type { ArtifactCopy } from '../../wire/assignment.ts';
 import { HandGone, type Copy, type Hand } from '../hand/hand.ts';
-import { Refused } from '../hand/sbd/stream.ts';
+import { Refused } from '../../hand/stream.ts';
 import type { ArtifactRecord } from '../record/artifacts.ts';
 import type { Services } from '../services/services.ts';
 import type { Limited, Step } from '../task/sequence.ts';

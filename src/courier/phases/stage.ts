@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AttemptFailure, VerifierObstructed } from '../failure.ts';
 import type { Ground, Hand } from '../hand/hand.ts';
 import { demandPlace, exitText, interpreterMissing } from './agent.ts';
-import { Refused } from '../hand/sbd/stream.ts';
+import { Refused } from '../../hand/stream.ts';
 import { CONTAINER } from '../task/sequence.ts';
 import type { Seeds, Workdir } from '../task/sequence.ts';
 

@@ -6,7 +6,7 @@ import { packTar } from 'modern-tar/fs';
 import { isWithin } from '../../wire/pod-paths.ts';
 import { AttemptFailure } from '../failure.ts';
 import type { Brought, Hand } from '../hand/hand.ts';
-import { Refused } from '../hand/sbd/stream.ts';
+import { Refused } from '../../hand/stream.ts';
 import { tarOf } from '../results/tar.ts';
 import type { Copied, Service } from './service.ts';
 

@@ -28,8 +28,8 @@ import type {
 import { Connection } from './connection.ts';
 import { listen } from './listener.ts';
 import type { ListenerOptions, Proven } from './listener.ts';
-import { HandLost } from './stream.ts';
-import type { HandStream, Inflow, Outflow } from './stream.ts';
+import { HandLost } from '../../../hand/stream.ts';
+import type { HandStream, Inflow, Outflow } from '../../../hand/stream.ts';
 import { watchEvents } from './watch.ts';
 
 /** A command that has been started or attached to. */

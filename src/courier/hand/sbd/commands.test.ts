@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { until } from '../../../../test/support/kube.ts';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
-import { Refused } from './stream.ts';
+import { Refused } from '../../../hand/stream.ts';
 
 const sh = (script: string) => ['sh', '-c', script];
 

@@ -11,8 +11,8 @@ import type { SbdWorld } from '../../../../test/support/sbd-courier.ts';
 import type { Sbd } from './client.ts';
 import { HAND_SOCKET } from '../../../wire/pod-paths.ts';
 import { listen } from './listener.ts';
-import { HandLost } from './stream.ts';
-import type { Refused } from './stream.ts';
+import { HandLost } from '../../../hand/stream.ts';
+import type { Refused } from '../../../hand/stream.ts';
 
 const sh = (script: string) => ['sh', '-c', script];
 

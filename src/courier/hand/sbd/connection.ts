@@ -5,7 +5,7 @@ import type { Frame } from '../../../wire/hand/frames.ts';
 import { STREAMS_MAX } from '../../../wire/hand/protocol.ts';
 import type { Request } from '../../../wire/hand/protocol.ts';
 import type { Proven } from './listener.ts';
-import { HandLost, HandStream, Refused } from './stream.ts';
+import { HandLost, HandStream, Refused } from '../../../hand/stream.ts';
 
 const PING_MS = 15_000;
 /** A connection over which nothing came for so long is dead. */

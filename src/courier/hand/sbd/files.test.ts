@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
 import type { Sbd } from './client.ts';
-import type { Refused } from './stream.ts';
+import type { Refused } from '../../../hand/stream.ts';
 
 const reasonOf = (work: Promise<unknown>): Promise<string> =>
   work.then(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { buildAttacker } from '../../../../test/support/sbd-container.ts';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
-import type { Refused } from './stream.ts';
+import type { Refused } from '../../../hand/stream.ts';
 
 describe('a container without root or any capability', function () {
   const container = useSbd({ uid: 1000 });

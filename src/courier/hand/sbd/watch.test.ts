@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
 import type { WatchEvent } from '../../../wire/hand/protocol.ts';
 import type { Sbd } from './client.ts';
-import { HandLost } from './stream.ts';
-import type { Refused } from './stream.ts';
+import { HandLost } from '../../../hand/stream.ts';
+import type { Refused } from '../../../hand/stream.ts';
 import { watchEvents } from './watch.ts';
 
 type Watch = AsyncGenerator<WatchEvent>;

@@ -1,7 +1,7 @@
 /** The events of a watch, cut from the bytes that sbd sends. */
 import { EVENT_MAX, readWatchEvent } from '../../../wire/hand/watch-events.ts';
 import type { WatchEvent } from '../../../wire/hand/protocol.ts';
-import { HandLost } from './stream.ts';
+import { HandLost } from '../../../hand/stream.ts';
 
 const NEWLINE = 10;
 

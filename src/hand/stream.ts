@@ -1,9 +1,9 @@
 /** One stream to sbd: what arrives on its channels, as readable streams with back-pressure, and how it ended. */
 import { Readable } from 'node:stream';
-import { CHANNEL, STDIN_WINDOW, WINDOW } from '../../../wire/hand/protocol.ts';
-import type { Channel, Exit, Failure, Reason, Started } from '../../../wire/hand/protocol.ts';
-import { DATA_MAX } from '../../../wire/hand/frames.ts';
-import type { Frame } from '../../../wire/hand/frames.ts';
+import { CHANNEL, STDIN_WINDOW, WINDOW } from '../wire/hand/protocol.ts';
+import type { Channel, Exit, Failure, Reason, Started } from '../wire/hand/protocol.ts';
+import { DATA_MAX } from '../wire/hand/frames.ts';
+import type { Frame } from '../wire/hand/frames.ts';
 
 /** sbd says why it did not do something. */
 export class Refused extends Error {
