@@ -24,9 +24,10 @@ export class HandLost extends Error {
 /** What arrives on one channel. It reads no further than its reader does, and so nor does the program. */
 export class Inflow extends Readable {
   readonly #allow: (upTo: number) => void;
+  readonly #mayJump: boolean;
   /** Offset of the next byte that is to arrive. */
   offset = 0;
-  /** Bytes that sbd no longer had, since an earlier reader had taken them. */
+  /** Bytes that were no longer to be had: an earlier reader had taken them, or this one was too slow. */
   lost = 0;
   #granted = WINDOW;
   #held: Buffer[] = [];
@@ -34,9 +35,11 @@ export class Inflow extends Readable {
   #thirsty = false;
   #complete = false;
 
-  constructor(allow: (upTo: number) => void) {
+  /** `mayJump`: its reader only looks on, and is told of bytes that it missed by an offset further on. */
+  constructor(allow: (upTo: number) => void, mayJump = false) {
     super({ highWaterMark: DATA_MAX });
     this.#allow = allow;
+    this.#mayJump = mayJump;
   }
 
   /** Where the data begin; `wanted` is where they should. */
@@ -47,6 +50,7 @@ export class Inflow extends Readable {
   }
 
   arrive(offset: number, bytes: Uint8Array): void {
+    this.#jump(offset);
     if (offset !== this.offset || this.#heldBytes + bytes.length > WINDOW)
       return void this.destroy(new HandLost(`bytes from ${offset} arrived where ${this.offset} was due`));
     this.offset += bytes.length;
@@ -55,10 +59,17 @@ export class Inflow extends Readable {
     if (this.#thirsty) this.#pass();
   }
 
+  #jump(offset: number): void {
+    if (!this.#mayJump || offset <= this.offset) return;
+    this.lost += offset - this.offset;
+    this.offset = offset;
+  }
+
   /** No byte follows. Where some are missing, that is an error of the stream. */
   finish(total = this.offset): void {
     if (this.#complete) return;
     this.#complete = true;
+    this.#jump(total);
     if (total !== this.offset)
       return void this.destroy(new HandLost(`the output ended at ${this.offset} of ${total} bytes`));
     this.#held.push(Buffer.alloc(0));
@@ -155,6 +166,13 @@ export class Outflow {
 
 export type Ended = { kind: 'exit'; exit: Exit } | { kind: 'result'; result: Record<string, unknown> };
 
+/** Offsets from which output is wanted. `observe`: its reader only looks on, so there may be gaps, which `lost` counts. */
+export interface Wanted {
+  output: number;
+  error: number;
+  observe?: boolean;
+}
+
 /** A stream that is open. */
 export class HandStream {
   readonly id: number;
@@ -163,18 +181,18 @@ export class HandStream {
   readonly input: Outflow;
   readonly #started = Promise.withResolvers<Started>();
   readonly #ended = Promise.withResolvers<Ended>();
-  readonly #wanted: { output: number; error: number };
+  readonly #wanted: Wanted;
   #over = false;
 
   /** Rejects with Refused or HandLost. */
   readonly started = this.#started.promise;
   readonly ended = this.#ended.promise;
 
-  constructor(id: number, send: (frame: Frame) => void, wanted = { output: 0, error: 0 }) {
+  constructor(id: number, send: (frame: Frame) => void, wanted: Wanted = { output: 0, error: 0 }) {
     this.id = id;
     this.#wanted = wanted;
     const inflow = (channel: Channel): Inflow =>
-      new Inflow((upTo) => this.#over || send({ type: 'credit', stream: id, channel, upTo }));
+      new Inflow((upTo) => this.#over || send({ type: 'credit', stream: id, channel, upTo }), wanted.observe);
     this.output = inflow(CHANNEL.output);
     this.error = inflow(CHANNEL.error);
     this.input = new Outflow(id, (frame) => this.#over || send(frame));
