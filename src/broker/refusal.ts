@@ -14,6 +14,11 @@ export type RefusalReason =
   | 'UnknownKey'
   | 'BadSignature'
   | 'NotAPod'
+  // 401 of people and programs that want into a Sandbox.
+  | 'NoCredentials'
+  | 'NotLoggedIn'
+  | 'NotAServiceAccount'
+  | 'BadCertificate'
   // 403: a good token of a Pod that may not have this.
   | 'PodGone'
   | 'PodEnded'
@@ -29,6 +34,10 @@ export type RefusalReason =
   | 'PathRefused'
   | 'PrefixRefused'
   | 'SourceRefused'
+  // Of Sandboxes: to their couriers, and to whoever wants in.
+  | 'SandboxEnded'
+  | 'NotAllowed'
+  | 'OtherSandbox'
   // Of a tunnel: the network of the phase, the address, the client's first bytes.
   | 'HostRefused'
   | 'AddressRefused'
@@ -41,9 +50,13 @@ export type RefusalReason =
   | 'TaskUnsupported'
   | 'TaskMismatch'
   | 'ContextNotFound'
+  | 'NoSuchSandbox'
+  | 'NotReady'
+  | 'Stopped'
   | 'TooLarge'
-  // 429; 502, 504: the other end of a tunnel.
+  // 429; 502, 504: the other end of a tunnel, or of a Sandbox's connection.
   | 'TooManyTunnels'
+  | 'TooManyConnections'
   | 'Unreachable'
   | 'NoAnswer'
   // 500, 503: not the courier's fault.
@@ -62,6 +75,8 @@ export interface Refused {
   reason: RefusalReason;
   /** One sentence; it goes to the courier and holds nothing secret. */
   message: string;
+  /** What the answer says to programs besides. */
+  also?: object;
 }
 
 export const refused = (status: Refused['status'], reason: RefusalReason, message: string): Refused => ({

@@ -1,5 +1,6 @@
 /** Objects by UID: out of the watch caches, else asked for at the API server, which strangers cannot make us do often. */
 import type { Kind, KubeClient, KubeObject, Store } from '../../kube/types.ts';
+import { limiter } from '../rate.ts';
 import { refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 
@@ -33,7 +34,7 @@ interface Remembered {
 /** Rejects with `ApiError` where only the API server could tell and does not answer; that is not remembered. */
 export function finder({ kube, now }: { kube: KubeClient; now: () => Date }): Find {
   const remembered = new Map<string, Remembered>();
-  const allowed = limiter();
+  const allowed = limiter({ total: LIVE_PER_SECOND, each: LIVE_PER_NAMESPACE });
 
   const ask = (kind: Kind<KubeObject>, { namespace, name }: ObjectIdentity, id: string) => {
     const answer = kube.get(kind, { namespace, name });
@@ -72,19 +73,4 @@ function forget(remembered: Map<string, Remembered>, nowMs: number): void {
     if (untilMs > nowMs) return;
     remembered.delete(id);
   }
-}
-
-function limiter() {
-  let second = 0;
-  let total = 0;
-  let byNamespace = new Map<string, number>();
-  return (namespace: string, at: Date): boolean => {
-    const current = Math.floor(at.getTime() / 1000);
-    if (current !== second) [second, total, byNamespace] = [current, 0, new Map()];
-    const own = byNamespace.get(namespace) ?? 0;
-    if (total >= LIVE_PER_SECOND || own >= LIVE_PER_NAMESPACE) return false;
-    total += 1;
-    byNamespace.set(namespace, own + 1);
-    return true;
-  };
 }

@@ -17,9 +17,12 @@ export interface PodIdentity {
   serviceAccount: string;
 }
 
+/** Neither rejects: what is wrong with the token, or with our own knowledge of keys (503), is a value. */
 export interface TokenVerifier {
-  /** Never rejects: what is wrong with the token, or with our own knowledge of keys (503), is a value. */
+  /** The Pod of a token with audience `sb-broker`. */
   verify(token: string): Promise<PodIdentity | Refused>;
+  /** What a token says that is meant for `audience`. */
+  claimsOf(token: string, audience: string): Promise<JWTPayload | Refused>;
 }
 
 /** What kube-apiserver signs with; neither `none` nor a shared secret. */
@@ -29,20 +32,23 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 /** What jose calls it → our word and a sentence. */
 const REFUSALS: Record<string, [RefusalReason, string]> = {
   ERR_JWT_EXPIRED: ['Expired', 'the token has expired'],
-  ERR_JOSE_ALG_NOT_ALLOWED: ['WrongAlgorithm', 'the token is not signed with a key pair'],
+  ERR_JOSE_ALG_NOT_ALLOWED: ['WrongAlgorithm', 'the token is not signed in a way that counts here'],
   ERR_JWKS_NO_MATCHING_KEY: ['UnknownKey', 'the token is signed with a key that this cluster does not have'],
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: ['BadSignature', 'the token’s signature is wrong'],
 };
 const CLAIM_REFUSALS: Record<string, [RefusalReason, string]> = {
-  aud: ['WrongAudience', `the token is not meant for ${BROKER_AUDIENCE}`],
   iss: ['WrongIssuer', 'the token is not of this cluster'],
   nbf: ['NotYetValid', 'the token is not valid yet'],
   exp: ['Expired', 'the token does not say when it expires'],
 };
 
-function refusalOf(error: unknown): Refused {
-  const claim = error instanceof errors.JWTClaimValidationFailed ? CLAIM_REFUSALS[error.claim] : undefined;
-  const known = claim ?? (error instanceof errors.JOSEError ? REFUSALS[error.code] : undefined);
+/** What `jwtVerify` rejected with, as a refusal. */
+export function tokenRefusal(error: unknown, audience: string): Refused {
+  const claim = error instanceof errors.JWTClaimValidationFailed ? error.claim : undefined;
+  if (claim === 'aud') return refused(401, 'WrongAudience', `the token is not meant for ${audience}`);
+  const known =
+    (claim === undefined ? undefined : CLAIM_REFUSALS[claim]) ??
+    (error instanceof errors.JOSEError ? REFUSALS[error.code] : undefined);
   const [reason, message] = known ?? ['MalformedToken', 'that is no token'];
   return refused(401, reason, message);
 }
@@ -52,49 +58,68 @@ const nameOf = (object: unknown, field: 'name' | 'uid'): string => {
   return typeof value === 'string' ? value : '';
 };
 
-/** Kubernetes' private claims: `kubernetes.io` → `{ namespace, pod: { name, uid }, serviceaccount: { name } }`. */
-function podOf(claims: JWTPayload): PodIdentity | Refused {
+/** Kubernetes' private claims: `kubernetes.io` → `{ namespace, pod: { name, uid }, serviceaccount: { name, uid } }`; empty where they are missing. */
+export function boundTo(claims: JWTPayload): PodIdentity & { accountUid: string } {
   const { namespace, pod, serviceaccount } = (claims['kubernetes.io'] ?? {}) as Record<string, unknown>;
-  const identity = {
+  return {
     namespace: typeof namespace === 'string' ? namespace : '',
     podName: nameOf(pod, 'name'),
     podUid: nameOf(pod, 'uid'),
     serviceAccount: nameOf(serviceaccount, 'name'),
+    accountUid: nameOf(serviceaccount, 'uid'),
   };
+}
+
+function podOf(claims: JWTPayload): PodIdentity | Refused {
+  const { accountUid: _, ...identity } = boundTo(claims);
   if (Object.values(identity).includes('')) return refused(401, 'NotAPod', 'the token is not bound to a Pod');
   return identity;
 }
 
 /** Keys or issuer may have changed since they were read. */
-const mayBeOurs = (verdict: PodIdentity | Refused): boolean =>
+const mayBeOurs = (verdict: object): boolean =>
   isRefused(verdict) && (verdict.reason === 'UnknownKey' || verdict.reason === 'WrongIssuer');
 
 const keysUnavailable = (why: string): Refused => refused(503, 'KeysUnavailable', why);
 
-/** Checks tokens by signature, issuer, audience `sb-broker` and time. */
+/** Checks tokens by signature, issuer, audience and time. */
 export function tokenVerifier({ kube, now }: { kube: KubeClient; now: () => Date }): TokenVerifier {
   const keys = clusterKeys({ kube, now });
-  const check = async (token: string, { issuer, key }: Keys): Promise<PodIdentity | Refused> => {
+  const check = async (
+    token: string,
+    audience: string,
+    { issuer, key }: Keys,
+  ): Promise<JWTPayload | Refused> => {
     const rules = {
       issuer,
-      audience: BROKER_AUDIENCE,
+      audience,
       algorithms: ALGORITHMS,
       requiredClaims: ['exp'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: now(),
     };
-    return jwtVerify(token, key, rules).then(({ payload }) => podOf(payload), refusalOf);
+    return jwtVerify(token, key, rules).then(
+      ({ payload }) => payload,
+      (error: unknown) => tokenRefusal(error, audience),
+    );
+  };
+  const claimsOf = async (token: string, audience: string): Promise<JWTPayload | Refused> => {
+    try {
+      const verdict = await check(token, audience, await keys.current());
+      if (!mayBeOurs(verdict)) return verdict;
+      const renewed = await keys.renewed();
+      return renewed
+        ? await check(token, audience, renewed)
+        : keysUnavailable('the token’s key is not known yet');
+    } catch (error) {
+      return keysUnavailable(error instanceof Error ? error.message : String(error));
+    }
   };
   return {
+    claimsOf,
     async verify(token) {
-      try {
-        const verdict = await check(token, await keys.current());
-        if (!mayBeOurs(verdict)) return verdict;
-        const renewed = await keys.renewed();
-        return renewed ? await check(token, renewed) : keysUnavailable('the token’s key is not known yet');
-      } catch (error) {
-        return keysUnavailable(error instanceof Error ? error.message : String(error));
-      }
+      const claims = await claimsOf(token, BROKER_AUDIENCE);
+      return isRefused(claims) ? claims : podOf(claims);
     },
   };
 }

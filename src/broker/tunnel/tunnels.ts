@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import type { Log } from '../../kube/types.ts';
 import { authorityOf } from '../../wire/tunnel.ts';
 import type { BrokerMetrics } from '../metrics.ts';
-import { isRefused, refusalOf } from '../refusal.ts';
+import { isRefused, refusalOf, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
-import { endWith, ESTABLISHED, refusal } from './answer.ts';
+import { endWith, ESTABLISHED, refusalText } from '../answer.ts';
 import { judge } from './first-bytes.ts';
 import { opener } from './open.ts';
 import type { OpenDeps, Opened } from './open.ts';
@@ -66,12 +66,12 @@ export function tunnels(deps: TunnelDeps): Tunnels {
     ({ why, http }: TurnedAway): void => {
       metrics.turnedAway();
       log.debug({ target: authorityOf(wanted.target) }, `broker: tunnel ended: ${why}`);
-      endWith(client, http ? refusal(403, why) : undefined);
+      endWith(client, http ? refusalText(refused(403, 'FirstBytesRefused', why)) : undefined);
     };
 
-  const turnDown = (client: Socket, { status, reason, message }: Refused): void => {
-    log.debug({ reason }, `broker: no tunnel: ${message}`);
-    endWith(client, refusal(status, message));
+  const turnDown = (client: Socket, refusal: Refused): void => {
+    log.debug({ reason: refusal.reason }, `broker: no tunnel: ${refusal.message}`);
+    endWith(client, refusalText(refusal));
   };
 
   return {
