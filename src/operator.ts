@@ -94,6 +94,7 @@ async function main(): Promise<void> {
     presignSeconds: PRESIGN_SECONDS,
     probePort: config.broker.probePort,
     modelPrices: config.modelPrices,
+    sandbox: { ...operator.sources, brokerName: `${BROKER.service}.${config.namespace}.svc` },
     log,
     metrics: brokerMetrics(registry),
   });

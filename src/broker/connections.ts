@@ -88,7 +88,7 @@ class Counted {
 }
 
 export interface LimitedConnections {
-  /** Stops counting a connection: one that became a tunnel has limits of its own. Returns the TCP connection beneath it, if it was counted. */
+  /** Stops counting a connection: one that became a tunnel, or leads into a Sandbox, has limits of its own. Returns the TCP connection beneath it, if it was counted. */
   release(socket: Socket): Socket | undefined;
 }
 
@@ -116,9 +116,10 @@ export function limitConnections(server: Server, limits: ConnectionLimits): Limi
     });
   });
   // Until it is released or ended.
-  server.on('connect', ({ socket }: IncomingMessage) => {
+  const keep = ({ socket }: IncomingMessage): void => {
     const connection = counted.get(socket);
     if (connection) connection.running += 1;
-  });
+  };
+  server.on('connect', keep).on('upgrade', keep);
   return { release };
 }

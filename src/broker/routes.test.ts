@@ -23,6 +23,7 @@ describe('the assignment of a task in a ConfigMap', () => {
       subjects: {
         trialOf: async () => subject,
         taskBuildOf: async () => expect.fail('no build asks'),
+        sandboxOf: async () => expect.fail('no Sandbox asks'),
       },
       tasks: { read: async () => read },
       now: () => T0,

@@ -19,7 +19,15 @@ import { tokenVerifier } from './identity/token.ts';
 import { brokerMetrics } from './metrics.ts';
 import { startBroker } from './server.ts';
 import type { Broker } from './server.ts';
-import { cacheOf, INSTALLED, podClaims, signingKey, TestCluster } from '../../test/support/broker/cluster.ts';
+import {
+  BROKER_NAME,
+  cacheOf,
+  INSTALLED,
+  NO_SANDBOXES,
+  podClaims,
+  signingKey,
+  TestCluster,
+} from '../../test/support/broker/cluster.ts';
 import {
   buildJob,
   buildPod,
@@ -101,6 +109,7 @@ describe('broker', () => {
         jobs: cacheOf(trialJob(trial), buildJob),
         trials: cacheOf(trial),
         taskBuilds: cacheOf(taskBuild),
+        ...NO_SANDBOXES,
         now,
       }),
       tasks: new TaskReader({ kube: cluster.kube, artifacts: store, rulesOf: async () => rules }),
@@ -111,6 +120,7 @@ describe('broker', () => {
       presignSeconds: 300,
       probePort: 8444,
       modelPrices: [],
+      sandbox: { kube: cluster.kube, brokerName: BROKER_NAME, ...NO_SANDBOXES },
       log: quiet,
       metrics: brokerMetrics(registry),
     });

@@ -1,9 +1,10 @@
-/** The broker's HTTPS server: a Pod's token in, short-lived URLs out. Every replica of the operator runs one. */
+/** The broker's HTTPS server: a Pod's token in, short-lived URLs out; and the way into Sandboxes. Every replica of the operator runs one. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo, LookupFunction, Socket } from 'node:net';
 import type { Log } from '../kube/types.ts';
+import { answerTo } from './answer.ts';
 import { CONNECTION_LIMITS, limitConnections } from './connections.ts';
 import type { ConnectionLimits } from './connections.ts';
 import { identify } from './identity/token.ts';
@@ -13,7 +14,11 @@ import { isRefused, refusalOf, refused } from './refusal.ts';
 import type { Refused } from './refusal.ts';
 import { routes } from './routes.ts';
 import type { Route, RouteDeps } from './routes.ts';
+import { toPrograms } from './sandbox/connect.ts';
+import { sandboxDoors, type Doors, type SandboxOptions } from './sandbox/doors.ts';
+import { placeOf } from './sandbox/place.ts';
 import { compiledTasks } from './tasks.ts';
+import type { BrokerCertificate } from './tls/certificates.ts';
 import type { TlsMaterial } from './tls/material.ts';
 import { nameResolver } from './tunnel/dial.ts';
 import type { Resolve } from './tunnel/dial.ts';
@@ -26,7 +31,7 @@ export interface BrokerOptions extends RouteDeps {
   port: number;
   /** Default: all addresses. */
   host?: string;
-  certificate: { current(): TlsMaterial; onChange(listener: (material: TlsMaterial) => void): () => void };
+  certificate: BrokerCertificate;
   tokens: TokenVerifier;
   /** Default: `CONNECTION_LIMITS`. */
   limits?: ConnectionLimits;
@@ -37,6 +42,7 @@ export interface BrokerOptions extends RouteDeps {
   storeLookup?: LookupFunction;
   /** Default: `TUNNEL_TIMES`. */
   tunnelTimes?: TunnelTimes;
+  sandbox: SandboxOptions;
   log: Log;
   metrics: BrokerMetrics;
 }
@@ -44,7 +50,7 @@ export interface BrokerOptions extends RouteDeps {
 export interface Broker {
   /** The port it listens on. */
   port: number;
-  /** Takes no more connections, lets running requests and tunnels end (10 s at most). */
+  /** Takes no more connections, lets running requests and tunnels end (10 s at most), and sends those in Sandboxes to another replica. */
   close(): Promise<void>;
 }
 
@@ -62,8 +68,9 @@ const RUNNING_PER_POD = 8;
 const ANSWER_TIMEOUT_MS = 20_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** `METHOD /path`, without the query. */
-const routeOf = ({ method = '', url = '' }: IncomingMessage): string => `${method} ${url.split('?', 1)[0]}`;
+/** Without the query. */
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';
+const routeOf = (request: IncomingMessage): string => `${request.method} ${pathOf(request)}`;
 
 async function answerInTime(work: Promise<object>): Promise<object> {
   const { promise, resolve } = Promise.withResolvers<Refused>();
@@ -73,21 +80,31 @@ async function answerInTime(work: Promise<object>): Promise<object> {
 }
 
 function send(response: ServerResponse, answer: object, last: boolean): void {
-  const status = isRefused(answer) ? answer.status : 200;
-  const body = JSON.stringify(isRefused(answer) ? { error: answer.message } : answer);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
-    ...(status === 503 && { 'retry-after': '1' }),
+  const body = JSON.stringify(answer);
+  const good = {
+    body,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+    },
+  };
+  const sent = isRefused(answer) ? answerTo(answer) : good;
+  response.writeHead(isRefused(answer) ? answer.status : 200, {
+    ...sent.headers,
     ...(last && { connection: 'close' }),
   });
-  response.end(body);
+  response.end(sent.body);
 }
 
-/** Token first: nobody without one makes us read a body or look anything up. */
-function serving({ tokens }: BrokerOptions) {
+/** What answers a request: its name among the metrics, and its work. */
+interface Handler {
+  label: string;
+  serve: (request: IncomingMessage) => Promise<object>;
+}
+
+/** Of a courier. Token first: nobody without one makes us read a body or look anything up. */
+function forPods({ tokens }: BrokerOptions): (route: Route) => Handler['serve'] {
   const running = new Map<string, number>();
   const serve = async (route: Route, pod: PodIdentity, request: IncomingMessage): Promise<object> => {
     const others = running.get(pod.podUid) ?? 0;
@@ -102,42 +119,58 @@ function serving({ tokens }: BrokerOptions) {
       else running.delete(pod.podUid);
     }
   };
-  return async (route: Route | undefined, request: IncomingMessage): Promise<object> => {
-    if (!route) return refused(404, 'NoSuchRoute', `there is no ${routeOf(request).slice(0, 200)}`);
+  return (route) => async (request) => {
     const pod = await identify(request, tokens);
     return isRefused(pod) ? pod : serve(route, pod, request);
   };
 }
 
-function listener(options: BrokerOptions, isClosing: () => boolean) {
-  const { log, metrics } = options;
-  const table = new Map(Object.entries(routes(options)));
-  const serve = serving(options);
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const begin = performance.now();
+const SESSION = 'POST /v1/namespaces/…/sandboxes/…/session';
+
+function handlers(options: BrokerOptions, doors: Doors): (request: IncomingMessage) => Handler {
+  const pods = forPods(options);
+  const table = new Map(Object.entries({ ...routes(options), ...doors.courier }));
+  return (request) => {
     const name = routeOf(request);
     const route = table.get(name);
-    const answer = await answerInTime(serve(route, request)).catch((error: unknown) => {
+    if (route) return { label: name, serve: pods(route) };
+    const place = placeOf(pathOf(request));
+    if (place?.what === 'session' && request.method === 'POST')
+      return {
+        label: SESSION,
+        serve: async () => {
+          const answer = await doors.session(request, { namespace: place.namespace, name: place.name });
+          return isRefused(answer) ? toPrograms(answer) : answer;
+        },
+      };
+    const none = refused(404, 'NoSuchRoute', `there is no ${name.slice(0, 200)}`);
+    return { label: 'none', serve: () => Promise.resolve(none) };
+  };
+}
+
+function listener(options: BrokerOptions, doors: Doors, isClosing: () => boolean) {
+  const { log, metrics } = options;
+  const handlerOf = handlers(options, doors);
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const begin = performance.now();
+    const { label, serve } = handlerOf(request);
+    const answer = await answerInTime(serve(request)).catch((error: unknown) => {
       // Half a request is the client's end, not our failure.
-      if (!request.destroyed) log.error({ err: error, route: name }, 'broker: request failed');
+      if (!request.destroyed) log.error({ err: error, route: label }, 'broker: request failed');
       return refusalOf(error);
     });
     // What is left of a body that nobody reads ends with its connection.
     send(response, answer, isClosing() || !request.complete);
     const refusal = isRefused(answer) ? { status: answer.status, refusal: answer.reason } : { status: 200 };
-    if (isRefused(answer)) log.debug({ route: name, reason: answer.reason }, `broker: ${answer.message}`);
-    metrics.answered({
-      route: route ? name : 'none',
-      seconds: (performance.now() - begin) / 1000,
-      ...refusal,
-    });
+    if (isRefused(answer)) log.debug({ route: label, reason: answer.reason }, `broker: ${answer.message}`);
+    metrics.answered({ route: label, seconds: (performance.now() - begin) / 1000, ...refusal });
   };
 }
 
-async function close(server: Server, open: Tunnels): Promise<void> {
+async function close(server: Server, open: Pick<Tunnels, 'destroy'>[]): Promise<void> {
   const force = (): void => {
     server.closeAllConnections();
-    open.destroy();
+    for (const each of open) each.destroy();
   };
   const forced = setTimeout(force, CLOSE_TIMEOUT_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -153,7 +186,8 @@ function openTunnels(options: BrokerOptions, onOpen: TunnelDeps['onOpen']): Tunn
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { certificate, port, host, log, limits = CONNECTION_LIMITS } = options;
   let closing = false;
-  const serveRequest = listener(options, () => closing);
+  const doors = sandboxDoors(options);
+  const serveRequest = listener(options, doors, () => closing);
   const server = createServer(
     {
       ...secureContext(certificate.current()),
@@ -163,6 +197,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       handshakeTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CHECK_MS,
       maxHeaderSize: HEADERS_MAX_BYTES,
+      // Whoever has none is as welcome; `sandbox/certificate.ts` looks at what is shown.
+      requestCert: true,
+      rejectUnauthorized: false,
+      // All others are answered as if they had not asked for it.
+      shouldUpgradeCallback: (request) => isConnect(request),
     },
     (request, response) => void serveRequest(request, response),
   );
@@ -170,6 +209,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const open = openTunnels(options, (client) => connections.release(client));
   server.on('connect', (request, socket, head) => {
     void open.serve(request, socket as Socket, head);
+  });
+  server.on('upgrade', (request, socket: Socket, head) => {
+    connections.release(socket);
+    const { namespace = '', name = '' } = placeOf(pathOf(request)) ?? {};
+    void doors.connections.serve({ request, socket, head }, { namespace, name });
   });
   // New connections get the new certificate; those that are open stay as they are.
   const unsubscribe = certificate.onChange((material) => server.setSecureContext(secureContext(material)));
@@ -184,10 +228,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     close() {
       closing = true;
       unsubscribe();
-      return close(server, open);
+      doors.close();
+      return close(server, [open, doors]);
     },
   };
 }
 
-/** Couriers are of our own image, so nothing older than TLS 1.3 has to be spoken. */
-const secureContext = ({ key, cert }: TlsMaterial) => ({ key, cert, minVersion: 'TLSv1.3' as const });
+const isConnect = (request: IncomingMessage): boolean =>
+  request.method === 'GET' && placeOf(pathOf(request))?.what === 'connect';
+
+/** Couriers are of our own image, so nothing older than TLS 1.3 has to be spoken. No CA is one of clients here: nobody is let in for a certificate alone. */
+const secureContext = ({ key, cert }: TlsMaterial) => ({
+  key,
+  cert,
+  ca: [] as string[],
+  minVersion: 'TLSv1.3' as const,
+});

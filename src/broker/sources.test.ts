@@ -58,7 +58,11 @@ async function world(over: { trial?: Trial; uri?: string; result?: object } = {}
     return get(key, max);
   };
   const table = routes({
-    subjects: { trialOf: async () => subject, taskBuildOf: async () => expect.fail('no build asks') },
+    subjects: {
+      trialOf: async () => subject,
+      taskBuildOf: async () => expect.fail('no build asks'),
+      sandboxOf: async () => expect.fail('no Sandbox asks'),
+    },
     tasks: { read: async () => task },
     now: () => T0,
     store,

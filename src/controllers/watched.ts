@@ -19,6 +19,12 @@ const OF_TRIALS = {
   transform: withOwnMarks,
 };
 
+const OF_SANDBOXES = {
+  labelSelector: `${LABEL.attempt},!${LABEL.trial}`,
+  indexers: { owner: byControllerUid },
+  transform: withOwnMarks,
+};
+
 export interface WatchingOptions extends OperatorOptions {
   /** A namespace without the annotation `sb.abundant.ai/task-prefixes` may read no task. */
   requireTaskPrefixes: boolean;
@@ -49,14 +55,18 @@ export abstract class WatchingOperator extends Operator {
   });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);
+  readonly sandboxJobs = this.watch(Job, OF_SANDBOXES);
+  readonly sandboxPods = this.watch(Pod, OF_SANDBOXES);
   readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });
   readonly policies = this.watch(NetworkPolicy, { labelSelector: LABEL.network, transform: withOwnMarks });
 
   /** What controllers and broker read from. */
   get sources() {
-    const { trials, taskBuilds, sandboxes, jobs, pods, namespaces, policies, rulesOf } = this;
-    const caches = { trials, taskBuilds, sandboxes, jobs, pods, namespaces, policies };
-    return { kube: this.client, ...caches, rulesOf, log: this.log, now };
+    const { trials, taskBuilds, jobs, pods, namespaces, policies, client: kube, rulesOf } = this;
+    const { sandboxes, sandboxJobs, sandboxPods } = this;
+    const ofSandboxes = { sandboxes, sandboxJobs, sandboxPods };
+    const watched = { trials, taskBuilds, jobs, pods, namespaces, policies, ...ofSandboxes };
+    return { kube, ...watched, rulesOf, log: this.log, now };
   }
 
   /** What the admins decided for a namespace; one that the cache does not know yet is asked for, or it would be open for being new. */

@@ -3,7 +3,7 @@ import { containerStatus, stampOf, T0, after } from '../../../test/support/build
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
-import { cacheOf, TestCluster } from '../../../test/support/broker/cluster.ts';
+import { cacheOf, NO_SANDBOXES, TestCluster } from '../../../test/support/broker/cluster.ts';
 import {
   buildJob,
   buildPod,
@@ -29,6 +29,7 @@ describe('a courier that has no right any more', () => {
     jobs: cacheOf<Job>(trialJob(trial), buildJob),
     trials: cacheOf(seen.trial ?? trial),
     taskBuilds: cacheOf(seen.build ?? taskBuild),
+    ...NO_SANDBOXES,
     now: () => after(100),
   });
   const trialOf = (change: { pod?: Partial<Pod>; trial?: Partial<Trial> }) => {

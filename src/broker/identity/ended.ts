@@ -1,5 +1,6 @@
 /** Pure: whether what a courier acts for has ended. An outcome is the last that comes of an attempt, so nothing after it is the courier's. */
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Pod } from '../../kube/kinds.ts';
@@ -54,4 +55,24 @@ export function endOfBuild(build: TaskBuild, job: string): Refused | undefined {
   return attempt?.completionTime === undefined
     ? undefined
     : refused(403, 'AttemptEnded', `attempt ${attempt.number} ended at ${attempt.completionTime}`);
+}
+
+/** Refused where the Sandbox, or a pool, is not to have a Pod any more, or this Job is not that of its current attempt. */
+export function endOfSandbox(sandbox: Sandbox, job: string): Refused | undefined {
+  const { metadata, spec, status } = sandbox;
+  const end = (why: string): Refused => refused(403, 'SandboxEnded', `${nameOf(sandbox)} ${why}`);
+  if (metadata.deletionTimestamp !== undefined) return end('is being deleted');
+  if (spec.operatingMode === 'Suspended') return end('is suspended');
+  const attempts = status?.attempts ?? [];
+  const own = attempts.find(({ jobName }) => jobName === job);
+  if (own?.completionTime !== undefined)
+    return refused(
+      403,
+      'AttemptEnded',
+      `attempt ${own.number} ended at ${own.completionTime}: ${own.reason}`,
+    );
+  const latest = attempts.at(-1);
+  return own && latest && latest.number > own.number
+    ? refused(403, 'OlderAttempt', `attempt ${own.number} was followed by attempt ${latest.number}`)
+    : undefined;
 }

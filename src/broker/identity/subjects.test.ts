@@ -4,7 +4,7 @@ import { ANNOTATION, LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
-import { cacheOf, TestCluster } from '../../../test/support/broker/cluster.ts';
+import { cacheOf, NO_SANDBOXES, TestCluster } from '../../../test/support/broker/cluster.ts';
 import {
   afterAttempts,
   buildJob,
@@ -41,6 +41,7 @@ describe('subject of a Pod', () => {
     jobs: cacheOf<Job>(),
     trials: cacheOf<Trial>(),
     taskBuilds: cacheOf(taskBuild),
+    ...NO_SANDBOXES,
     now,
     ...seen,
   });

@@ -1,11 +1,12 @@
-/** What a Pod may act for: the Trial whose current attempt it runs, or the TaskBuild that it builds. */
+/** What a Pod may act for: the Trial or Sandbox whose current attempt it runs, or the TaskBuild that it builds. */
 import { CONTAINERS, PROGRAM } from '../../wire/pod-paths.ts';
 import type { ImageConfig } from '../../crds/image-config.ts';
-import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
+import { Sandbox as SandboxKind, TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../crds/kinds.ts';
 import { ANNOTATION, jobName, LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import { present } from '../../crds/present.ts';
 import type { Regraded } from '../../crds/regrade.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
@@ -15,7 +16,7 @@ import { regradedOf } from '../../pods/regraded.ts';
 import { verifierImagesOf, type VerifierImages } from '../../pods/verifier-images.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
-import { endOfAttempt, endOfBuild, endOfPod } from './ended.ts';
+import { endOfAttempt, endOfBuild, endOfPod, endOfSandbox } from './ended.ts';
 import { finder } from './lookup.ts';
 import type { Find, Kept } from './lookup.ts';
 import type { PodIdentity } from './token.ts';
@@ -34,13 +35,29 @@ export interface TrialSubject {
   hasProgram?: true;
 }
 
-/** Both reject with `ApiError` where only the API server could tell and does not answer. */
+/** A Sandbox, or a pool whose Pod nobody has taken yet. */
+export interface SandboxSubject {
+  sandbox: Sandbox;
+  /** Name of its Job. */
+  job: string;
+  image: ImageConfig;
+}
+
+/** All reject with `ApiError` where only the API server could tell and does not answer. */
 export interface Subjects {
+  sandboxOf(pod: PodIdentity): Promise<SandboxSubject | Refused>;
   trialOf(pod: PodIdentity): Promise<TrialSubject | Refused>;
   taskBuildOf(pod: PodIdentity): Promise<TaskBuild | Refused>;
 }
 
-export interface SubjectSources {
+/** Watch caches of Sandboxes and what runs them. */
+export interface SandboxStores {
+  sandboxes: Store<Sandbox>;
+  sandboxJobs: Store<Job>;
+  sandboxPods: Store<Pod>;
+}
+
+export interface SubjectSources extends SandboxStores {
   kube: KubeClient;
   pods: Store<Pod>;
   jobs: Store<Job>;
@@ -59,12 +76,13 @@ export function subjects(sources: SubjectSources): Subjects {
   return {
     trialOf: (identity) => trialOf(looking, identity),
     taskBuildOf: (identity) => taskBuildOf(looking, identity),
+    sandboxOf: (identity) => sandboxOf(looking, identity),
   };
 }
 
 async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSubject | Refused> {
   const run = await runOf(sources, identity, {
-    label: LABEL.trial,
+    labels: [LABEL.trial],
     carrier: CONTAINERS.courier,
     // A replica that was frozen, or is cut off, holds the Trial as it was: a later attempt may be under way elsewhere.
     kept: [TrialKind, sources.trials, 'lately'],
@@ -95,7 +113,7 @@ function programIn({ spec }: Job): Pick<TrialSubject, 'hasProgram'> {
 
 async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {
   const run = await runOf(sources, identity, {
-    label: LABEL.taskBuild,
+    labels: [LABEL.taskBuild],
     carrier: CONTAINERS.context,
     kept: [TaskBuildKind, sources.taskBuilds],
   });
@@ -103,12 +121,28 @@ async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<Tas
   return endOfBuild(run.owner, run.job.metadata.name) ?? run.owner;
 }
 
+async function sandboxOf(sources: Looking, identity: PodIdentity): Promise<SandboxSubject | Refused> {
+  const { sandboxes, sandboxJobs: jobs, sandboxPods: pods } = sources;
+  const run = await runOf({ ...sources, jobs, pods }, identity, {
+    // A Pod that was taken from a pool has the label of the pool alone.
+    labels: [LABEL.sandbox, LABEL.pool],
+    carrier: CONTAINERS.courier,
+    kept: [SandboxKind, sandboxes, 'lately'],
+  });
+  if (isRefused(run)) return run;
+  const { job, owner: sandbox } = run;
+  const end = endOfSandbox(sandbox, job.metadata.name);
+  if (end) return end;
+  const image = imageOf(job.spec?.template.metadata?.annotations);
+  return image ? { sandbox, job: job.metadata.name, image } : broken(ANNOTATION.imageConfig);
+}
+
 const notOurs = (what: string): Refused =>
   refused(403, 'NotOurPod', `this Pod does not run ${what} of this operator`);
 
 interface Wanted<T extends KubeObject> {
-  /** The label that Pods of this kind of owner have. */
-  label: string;
+  /** Pods of this kind of owner have one of them. */
+  labels: readonly string[];
   /** Name of the init container that has the token. */
   carrier: string;
   kept: Kept<T>;
@@ -119,19 +153,22 @@ interface Run<T extends KubeObject> {
   owner: T;
 }
 
+const hasOne = ({ metadata }: KubeObject, labels: readonly string[]): boolean =>
+  labels.some((label) => metadata.labels?.[label] !== undefined);
+
 /** The Pod's Job and the object that controls it. Labels and owner references anybody can write: the Pod has to be what the Job says, too. */
 async function runOf<T extends KubeObject>(
   sources: Looking,
   identity: PodIdentity,
-  { label, carrier, kept }: Wanted<T>,
+  { labels, carrier, kept }: Wanted<T>,
 ): Promise<Run<T> | Refused> {
   const pod = await podOf(sources, identity);
   if (isRefused(pod)) return pod;
-  if (pod.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
+  if (!hasOne(pod, labels)) return notOurs(`a ${kept[0].kind}`);
   const run = await ownersOf(sources, pod, kept);
   if (isRefused(run)) return run;
   // Admission policies let the operator alone put our labels on a Job; a Job without them may be anyone's, whatever its template says.
-  if (run.job.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
+  if (!hasOne(run.job, labels)) return notOurs(`a ${kept[0].kind}`);
   return endOfPod(pod, carrier, sources.now()) ?? forgeryOf(pod, run.job) ?? run;
 }
 
@@ -154,7 +191,8 @@ async function ownersOf<T extends KubeObject>(
   return isRefused(owner) ? owner : { job, owner };
 }
 
-function forgeryOf(pod: Pod, job: Job): Refused | undefined {
+/** Refused where a Pod is not what its Job says. */
+export function forgeryOf(pod: Pod, job: Job): Refused | undefined {
   const { namespace, name } = pod.metadata;
   // Nothing of ours adds one, and one can mount the token or enter the courier.
   const guest = pod.spec?.ephemeralContainers?.[0];
@@ -193,9 +231,11 @@ function imagesOf(
 ): Pick<TrialSubject, 'image' | 'verifiers'> | Refused {
   const [image, verifiers] = [imageOf(annotations), verifierImagesOf(annotations)];
   if (image && verifiers) return { image, verifiers };
-  const broken = image ? ANNOTATION.verifierImages : ANNOTATION.imageConfig;
-  return refused(403, 'BrokenPod', `the Job’s annotation ${broken} is not JSON`);
+  return broken(image ? ANNOTATION.verifierImages : ANNOTATION.imageConfig);
 }
+
+const broken = (annotation: string): Refused =>
+  refused(403, 'BrokenPod', `the Job’s annotation ${annotation} is not JSON`);
 
 function imageOf(annotations: Record<string, string> = {}): ImageConfig | undefined {
   try {

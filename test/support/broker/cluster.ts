@@ -1,7 +1,10 @@
 /** The part of a cluster that the broker sees, within the process: objects with resourceVersions, and keys that sign Pods' tokens. */
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { JWK, JWTPayload } from 'jose';
+import type { SandboxStores } from '../../../src/broker/identity/subjects.ts';
+import type { Sandbox } from '../../../src/crds/sandbox.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
+import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../../src/kube/types.ts';
 
 export const ISSUER = 'https://kubernetes.default.svc.cluster.local';
@@ -29,6 +32,8 @@ export class TestCluster {
   down = false;
   issuer = ISSUER;
   jwks: JWK[] = [];
+  /** What the API server makes of an object that is created only to be answered, by kind: a review. */
+  readonly reviews = new Map<string, (object: KubeObject) => object>();
   /** Runs before every write; a test can write first in it. */
   beforeWrite: () => void = () => undefined;
   #version = 0;
@@ -56,6 +61,8 @@ export class TestCluster {
     },
     create: async <T extends KubeObject>(kind: Kind<T>, object: T) => {
       this.#begin(`create ${idOf(kind, keyOf(object))}`);
+      const review = this.reviews.get(kind.kind);
+      if (review) return { ...structuredClone(object), ...review(object) };
       this.beforeWrite();
       if (this.found(kind, keyOf(object))) throw failure(409, 'AlreadyExists');
       return this.put(kind, object);
@@ -91,6 +98,16 @@ export function cacheOf<T extends KubeObject>(...objects: T[]): Store<T> {
     get: (key) => objects.find((object) => same(object, key)),
   };
 }
+
+/** For a broker that has nothing to do with Sandboxes. */
+export const NO_SANDBOXES: SandboxStores = {
+  sandboxes: cacheOf<Sandbox>(),
+  sandboxJobs: cacheOf<Job>(),
+  sandboxPods: cacheOf<Pod>(),
+};
+
+/** Name of the broker's Service in its certificate. */
+export const BROKER_NAME = `${INSTALLED.service}.${INSTALLED.namespace}.svc`;
 
 /** A key pair of the cluster's token signer. */
 export async function signingKey(kid: string, alg: 'RS256' | 'ES256' = 'RS256') {

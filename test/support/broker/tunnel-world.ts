@@ -19,7 +19,15 @@ import { TaskReader } from '../../../src/task-source/read.ts';
 import { headersOf } from '../../../src/wire/tunnel.ts';
 import type { TunnelPurpose } from '../../../src/wire/tunnel.ts';
 import { aMetadata, NO_RULES } from '../builders/objects.ts';
-import { cacheOf, INSTALLED, podClaims, signingKey, TestCluster } from './cluster.ts';
+import {
+  BROKER_NAME,
+  cacheOf,
+  INSTALLED,
+  NO_SANDBOXES,
+  podClaims,
+  signingKey,
+  TestCluster,
+} from './cluster.ts';
 import { startNames } from './names.ts';
 import type { NameServer } from './names.ts';
 import { buildJob, buildPod, taskBuild, trialJob, trialPod, trialWith } from './objects.ts';
@@ -120,6 +128,7 @@ export class TunnelWorld {
         jobs: cacheOf(buildJob, ...trials.map((trial) => trialJob(trial))),
         trials: cacheOf(...trials),
         taskBuilds: cacheOf(taskBuild),
+        ...NO_SANDBOXES,
         now,
       }),
       tasks: new TaskReader({ kube, artifacts: this.store, rulesOf: async () => NO_RULES }),
@@ -131,6 +140,7 @@ export class TunnelWorld {
       presignSeconds: 300,
       probePort: 9,
       modelPrices: [],
+      sandbox: { kube, brokerName: BROKER_NAME, ...NO_SANDBOXES },
       log: quiet,
       metrics: brokerMetrics(this.registry),
       ...options,

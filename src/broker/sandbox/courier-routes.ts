@@ -1,0 +1,107 @@
+/** What couriers of Sandboxes ask: what the Sandbox is to be, and a certificate to show to the broker. */
+import type { IncomingMessage } from 'node:http';
+import { present } from '../../crds/present.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
+import type { Store } from '../../kube/types.ts';
+import {
+  plainEnv,
+  type CourierCertificate,
+  type PooledAssignment,
+  type SandboxAssignment,
+} from '../../wire/sandbox/assignment.ts';
+import { courierName, SANDBOX_ROUTES } from '../../wire/sandbox/names.ts';
+import type { Subjects, SandboxSubject } from '../identity/subjects.ts';
+import type { PodIdentity } from '../identity/token.ts';
+import { isRefused, refused } from '../refusal.ts';
+import type { Refused } from '../refusal.ts';
+import type { Route } from '../routes.ts';
+import type { BrokerCertificate } from '../tls/certificates.ts';
+import type { Adoptions } from './adoption.ts';
+
+export interface CourierRouteDeps {
+  subjects: Pick<Subjects, 'sandboxOf'>;
+  sandboxes: Store<Sandbox>;
+  certificate: Pick<BrokerCertificate, 'ca' | 'issueCourier'>;
+  /** In the certificate that the broker shows to couriers. */
+  brokerName: string;
+  adoptions: Adoptions;
+}
+
+const isPool = ({ sandbox }: SandboxSubject): boolean => sandbox.spec.pool !== undefined;
+
+/** What the Pod's Sandbox is to be; what it leaves out its pool says. */
+function assignmentOf(
+  { sandbox, image }: SandboxSubject,
+  sandboxes: Store<Sandbox>,
+): SandboxAssignment | PooledAssignment {
+  const { metadata, spec } = sandbox;
+  if (spec.pool) return { kind: 'pooled', image };
+  const { name, namespace = '', uid = '' } = metadata;
+  const pool = spec.poolRef && sandboxes.get({ namespace, name: spec.poolRef.name });
+  const { user = pool?.spec.user, workdir = pool?.spec.workdir, idleTimeoutSeconds } = spec;
+  return {
+    kind: 'sandbox',
+    namespace,
+    name,
+    uid,
+    image,
+    env: { ...plainEnv(pool?.spec.env), ...plainEnv(spec.env) },
+    ...present({ user, workdir, idleTimeoutSeconds }),
+  };
+}
+
+/** `?wait=<seconds>`: how long a Pod of a pool waits for its Sandbox; undefined for anything else. */
+function waitOf({ url = '' }: IncomingMessage): number | undefined {
+  const wait = new URLSearchParams(url.split('?')[1]).get('wait') ?? '0';
+  return /^\d{1,4}$/.test(wait) ? Number(wait) * 1000 : undefined;
+}
+
+/** Does `work` with a signal that fires when the client goes away. */
+async function whileThere(
+  { socket }: IncomingMessage,
+  work: (gone: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  socket.once('close', onClose);
+  await work(gone.signal).finally(() => socket.off('close', onClose));
+}
+
+const badWait = (): Refused => refused(400, 'BadRequest', 'wait is no number of seconds, as in ?wait=30');
+
+export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
+  const { subjects, sandboxes, certificate, brokerName, adoptions } = deps;
+
+  const assignment: Route = async (pod, request) => {
+    const ms = waitOf(request);
+    if (ms === undefined) return badWait();
+    const subject = await subjects.sandboxOf(pod);
+    if (isRefused(subject)) return subject;
+    if (!isPool(subject) || ms === 0) return assignmentOf(subject, sandboxes);
+    const { metadata } = subject.sandbox;
+    const job = { namespace: pod.namespace, name: subject.job };
+    await whileThere(request, (signal) => adoptions.wait({ job, pool: metadata.uid ?? '', ms, signal }));
+    const after = await subjects.sandboxOf(pod);
+    return isRefused(after) ? after : assignmentOf(after, sandboxes);
+  };
+
+  /** Of the Sandbox that has the Pod: one of a pool gets it once it was taken. */
+  const issue = async (pod: PodIdentity): Promise<CourierCertificate | Refused> => {
+    const subject = await subjects.sandboxOf(pod);
+    if (isRefused(subject)) return subject;
+    const sandboxUid = subject.sandbox.metadata.uid ?? '';
+    if (isPool(subject))
+      return refused(
+        409,
+        'NotReady',
+        'no Sandbox has taken this Pod of a pool yet; ask for the assignment first',
+      );
+    const pair = await certificate.issueCourier(courierName({ sandboxUid, podUid: pod.podUid }));
+    return { ...pair, ca: certificate.ca(), brokerName };
+  };
+
+  return {
+    [`GET ${SANDBOX_ROUTES.assignment}`]: assignment,
+    [`POST ${SANDBOX_ROUTES.certificate}`]: issue,
+  };
+}

@@ -1,0 +1,79 @@
+/** The broker's connection to the courier in a Sandbox's Pod: TLS 1.3, each side with a certificate of the broker's CA. */
+import { connect, type TLSSocket } from 'node:tls';
+import { sleep, type Clock } from '../../async/clock.ts';
+import { courierName } from '../../wire/sandbox/names.ts';
+import { refused } from '../refusal.ts';
+import type { Refused } from '../refusal.ts';
+import type { TlsMaterial } from '../tls/material.ts';
+import type { Target } from './target.ts';
+
+export interface DialDeps {
+  material: () => TlsMaterial;
+  /** Where couriers listen. */
+  port: number;
+  clock: Clock;
+  /** For all tries together, in milliseconds. */
+  dialMs: number;
+}
+
+/** A courier that begins to run listens a moment later. */
+const PAUSE_MS = 200;
+const TRY_MS = 5000;
+const KEEP_ALIVE_MS = 15_000;
+
+/** What may be otherwise in a moment; a wrong certificate stays wrong. */
+const PASSING = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EPIPE']);
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'no answer';
+
+/** Resolves a connection to the very courier of that Sandbox and Pod, and nobody else. Rejects with a `code`. */
+function connected(target: Target, { material, port }: DialDeps): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const name = courierName(target);
+  const { key, cert, ca } = material();
+  const socket = connect({
+    ...{ host: target.podIP, port, key, cert, ca },
+    servername: name,
+    minVersion: 'TLSv1.3',
+    // One name, to the letter: no wildcard, and no certificate with others beside it.
+    checkServerIdentity: (_host, { subjectaltname }) =>
+      subjectaltname === `DNS:${name}`
+        ? undefined
+        : Object.assign(new Error('not that courier'), { code: 'OtherCourier' }),
+  });
+  const late = (): unknown => socket.destroy(Object.assign(new Error('late'), { code: 'ETIMEDOUT' }));
+  const timer = setTimeout(late, TRY_MS);
+  socket.once('secureConnect', () => resolve(socket));
+  socket.once('error', reject);
+  socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
+  socket.setNoDelay().setKeepAlive(true, KEEP_ALIVE_MS);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.off('error', reject);
+    socket.on('error', () => undefined);
+  });
+}
+
+function unreachable(error: unknown): Refused {
+  const code = codeOf(error);
+  const what = `the courier in the Sandbox’s Pod did not answer: ${code}`;
+  return code === 'ETIMEDOUT' ? refused(504, 'NoAnswer', what) : refused(502, 'Unreachable', what);
+}
+
+/** Tries again while the courier is only starting. */
+export async function dialCourier(
+  target: Target,
+  deps: DialDeps,
+  signal: AbortSignal,
+): Promise<TLSSocket | Refused> {
+  const until = deps.clock.monotonic() + deps.dialMs;
+  for (;;) {
+    try {
+      return await connected(target, deps);
+    } catch (error) {
+      const isLast = deps.clock.monotonic() + PAUSE_MS >= until;
+      if (isLast || signal.aborted || !PASSING.has(codeOf(error))) return unreachable(error);
+      await sleep(deps.clock, PAUSE_MS, signal);
+    }
+  }
+}
