@@ -52,6 +52,33 @@ export { trajectoriesOf, type StepTrajectory, type TrajectorySources } from './l
 export { explain } from './diagnosis/explain/explain.ts';
 export { diagnose } from './diagnosis/doctor/diagnose.ts';
 
+// Sandboxes: containers that are there when a program needs them.
+export { attachSandbox, createSandbox, SandboxEnvironment } from './sandbox/environment.ts';
+export { SandboxCommand } from './sandbox/commands/command.ts';
+export {
+  extendSandbox,
+  getSandbox,
+  listSandboxes,
+  removeSandbox,
+  resumeSandbox,
+  suspendSandbox,
+  type Extension,
+} from './sandbox/object/change.ts';
+export {
+  BrokerUnreachable,
+  CommandTimedOut,
+  NotAllowed,
+  SandboxEnded,
+  SandboxError,
+  SandboxLost,
+  SandboxNotFound,
+  SandboxNotReady,
+  SandboxRefused,
+  UnsafeDownload,
+} from './sandbox/errors.ts';
+export type * from './sandbox/types.ts';
+export type { WayName } from './sandbox/broker/ways.ts';
+
 // Failures, and the documents that functions resolve to.
 export { CliError, type Code } from './failures/error.ts';
 export { explain as describeError } from './failures/explain.ts';

@@ -38,6 +38,7 @@ describe('Attending a run', () => {
       context: 'test',
       client: () => Promise.reject(new Error('nobody asks for it')),
       store: async () => store,
+      env: {},
       now: () => new Date(),
       close: () => kubeParts.close(),
     };

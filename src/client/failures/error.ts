@@ -61,6 +61,16 @@ export const CATALOGUE = {
   'SB-E093': { title: 'There is no such log', exit: 2 },
   'SB-E094': { title: 'There is no terminal to ask on', exit: 2 },
   'SB-E095': { title: 'There is no container to open a shell in', exit: 2 },
+  // Sandboxes: 100–119.
+  'SB-E100': { title: 'There is no such Sandbox', exit: 2 },
+  'SB-E101': { title: 'The Sandbox is not ready', exit: 3 },
+  'SB-E102': { title: 'The Sandbox has ended', exit: 3 },
+  'SB-E103': { title: 'Contact with the Sandbox was lost', exit: 3 },
+  'SB-E104': { title: 'You may not use the Sandbox', exit: 3 },
+  'SB-E105': { title: 'No way leads to the broker', exit: 3 },
+  'SB-E106': { title: 'A command in a Sandbox took too long', exit: 124 },
+  'SB-E107': { title: 'The Sandbox refuses a command or file', exit: 3 },
+  'SB-E108': { title: 'A download from a Sandbox was stopped', exit: 3 },
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** `SB-E014`. */

@@ -21,7 +21,8 @@ export async function readClientConfig(kube: KubeClient): Promise<ClientConfig> 
 }
 
 function parse(data: Record<string, string>): ClientConfig {
-  const { profile, bucket, region, endpoint, publicEndpoint, operatorVersion, verifierMode } = data;
+  const { profile, bucket, region, endpoint, publicEndpoint, operatorVersion, verifierMode, brokerUrl } =
+    data;
   const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
     value === undefined || value === '' ? [key] : [],
   );
@@ -39,6 +40,7 @@ function parse(data: Record<string, string>): ClientConfig {
     ...(endpoint && { endpoint }),
     ...(publicEndpoint && { publicEndpoint }),
     ...(mode && { verifierMode: mode }),
+    ...(brokerUrl && { brokerUrl }),
   };
 }
 

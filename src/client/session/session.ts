@@ -1,5 +1,6 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { OPERATOR, STORE_SECRET } from '../../installation/names.ts';
@@ -35,6 +36,7 @@ export function openSession(options: SessionOptions, io: Surroundings): Session 
     client,
     store: once(async () => storeOf(await client(), { kube, env: io.env })),
     now: io.now,
+    env: io.env,
     close: () => kubeParts.close(),
   };
 }
@@ -77,14 +79,36 @@ function readKubeconfig(
   { kubeconfig, context }: SessionOptions,
   io: Pick<Surroundings, 'env' | 'cwd'>,
 ): KubeConfig {
-  const present = presentFiles(kubeconfig, io);
-  const config = merged(present);
+  const pod = kubeconfig === undefined && !io.env['KUBECONFIG'] ? podConfig(io) : undefined;
+  const present = pod ? [] : presentFiles(kubeconfig, io);
+  const config = pod ?? merged(present);
   const wanted = context ?? config.currentContext;
   const known = config.contexts.map(({ name }) => name);
   if (!known.includes(wanted)) throw withoutContext(wanted, known);
   config.setCurrentContext(wanted);
   if (!config.getCurrentCluster())
     throw unreadable(present, `context ${wanted} names a cluster that is not in it`);
+  return config;
+}
+
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The ServiceAccount of the Pod that this runs in, as kubectl takes it: where nobody has a kubeconfig. */
+function podConfig({ env, cwd }: Pick<Surroundings, 'env' | 'cwd'>): KubeConfig | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
+  const tokenFile = `${SERVICE_ACCOUNT}/token`;
+  if (!host || !existsSync(tokenFile) || filesOf(undefined, { env, cwd }).some((file) => existsSync(file)))
+    return undefined;
+  const name = 'in-cluster';
+  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const namespace = readFileSync(`${SERVICE_ACCOUNT}/namespace`, 'utf8').trim();
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: [{ name, server, caFile: `${SERVICE_ACCOUNT}/ca.crt`, skipTLSVerify: false }],
+    users: [{ name, authProvider: { name: 'tokenFile', config: { tokenFile } } }],
+    contexts: [{ name, cluster: name, user: name, namespace }],
+    currentContext: name,
+  });
   return config;
 }
 

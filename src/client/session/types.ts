@@ -12,6 +12,8 @@ export interface ClientConfig extends StorePlace {
   operatorVersion: string;
   /** Where verifiers run for which neither the Trial, the task nor the namespace says it. Missing: in the agent's container. */
   verifierMode?: VerifierMode;
+  /** Where programs outside the cluster reach the broker, for Sandboxes: an `https` URL. */
+  brokerUrl?: string;
 }
 
 /** The process that a client runs in. */
@@ -44,5 +46,7 @@ export interface Session {
   /** The bucket, retried; rejects as `client` does. Opened once, on first use. */
   store(): Promise<ArtifactStore>;
   now: () => Date;
+  /** Of the process. */
+  env: Surroundings['env'];
   close(): Promise<void>;
 }

@@ -51,6 +51,7 @@ export async function world({ now = () => after(60) }: { now?: () => Date } = {}
       client: async () => CONFIG,
       store: async () => store,
       now,
+      env: {},
       close: () => kubeParts.close(),
     },
     haveOf,

@@ -1,0 +1,106 @@
+/** The ways from a program to the broker, in the order in which they are tried. */
+import type { RequestOptions } from 'node:https';
+import { checkServerIdentity, connect as connectTls, rootCertificates, type PeerCertificate } from 'node:tls';
+import { once } from 'node:events';
+import { BROKER, OPERATOR } from '../../../installation/names.ts';
+import { ConfigMap } from '../../../kube/kinds.ts';
+import type { Session } from '../../session/types.ts';
+import type { Callers } from './caller.ts';
+import { forwardToBroker } from './port-forward.ts';
+
+/** `service`: within the cluster · `url`: configured · `api-server`: its proxy to the Service · `port-forward`: through it to a Pod. */
+export type WayName = 'service' | 'url' | 'api-server' | 'port-forward';
+
+/** Requests take it with these options to URLs that begin with `base`. */
+export interface Route {
+  base: string;
+  options: RequestOptions;
+}
+
+export interface Way {
+  name: WayName;
+  /** What one request, or one WebSocket, needs. Rejects where the way cannot be taken. */
+  route(): Promise<Route>;
+}
+
+/** The name in the broker's certificate. */
+const HOST = `${BROKER.service}.${OPERATOR.namespace}.svc`;
+
+export type WaySession = Pick<Session, 'kube' | 'kubeParts' | 'client' | 'env'>;
+
+/** All that there are for this program; the first that works is right. */
+export async function waysOf(session: WaySession, callers: Callers): Promise<Way[]> {
+  const { env } = session;
+  const url = env['SB_BROKER_URL'] || (await session.client().catch(() => undefined))?.brokerUrl;
+  const inCluster = Boolean(env['KUBERNETES_SERVICE_HOST']);
+  return [
+    ...(inCluster ? [service(session, callers)] : []),
+    ...(url ? [configured(url, session, callers)] : []),
+    apiServer(session, callers),
+    portForward(session, callers),
+  ];
+}
+
+const service = (session: WaySession, callers: Callers): Way => ({
+  name: 'service',
+  route: async () => ({
+    base: `https://${HOST}:${BROKER.port}`,
+    options: { ...(await directTls(session, callers)), servername: HOST },
+  }),
+});
+
+const configured = (url: string, session: WaySession, callers: Callers): Way => ({
+  name: 'url',
+  async route() {
+    if (!url.startsWith('https://')) throw new Error(`${url} is no https URL`);
+    const { ca, ...certificate } = await directTls(session, callers);
+    return {
+      base: url.replace(/\/+$/, ''),
+      // What stands before the broker may have a certificate of its own.
+      options: { ...certificate, ca: [...rootCertificates, ca], checkServerIdentity: isBrokerOrHost },
+    };
+  },
+});
+
+/** A load balancer may hand the connection on as it is: then the certificate is the broker's, whatever the URL calls it. */
+function isBrokerOrHost(host: string, certificate: PeerCertificate): Error | undefined {
+  const error = checkServerIdentity(host, certificate);
+  return error && checkServerIdentity(HOST, certificate) === undefined ? undefined : error;
+}
+
+const apiServer = ({ kubeParts }: WaySession, callers: Callers): Way => ({
+  name: 'api-server',
+  async route() {
+    const { token } = await callers.current();
+    if (token === undefined)
+      throw new Error('it passes no client certificate on, and this kubeconfig has no token');
+    const server = kubeParts.kubeConfig.getCurrentCluster()?.server.replace(/\/+$/, '') ?? '';
+    const path = `/api/v1/namespaces/${OPERATOR.namespace}/services/https:${BROKER.service}:${BROKER.port}/proxy`;
+    return { base: server + path, options: await callers.toApiServer() };
+  },
+});
+
+const portForward = (session: WaySession, callers: Callers): Way => ({
+  name: 'port-forward',
+  async route() {
+    const [tls, socket] = await Promise.all([
+      directTls(session, callers),
+      forwardToBroker(session.kube, session.kubeParts.kubeConfig),
+    ]);
+    const secure = connectTls({ ...tls, servername: HOST, socket });
+    socket.once('error', (error) => secure.destroy(error));
+    await once(secure, 'secureConnect');
+    return { base: `https://${HOST}`, options: { agent: false, createConnection: () => secure } };
+  },
+});
+
+/** TLS to the broker itself: its CA, and the caller's client certificate where there is one. */
+async function directTls({ kube }: WaySession, callers: Callers) {
+  const [found, { certificate }] = await Promise.all([
+    kube.get(ConfigMap, { namespace: OPERATOR.namespace, name: BROKER.authority }),
+    callers.current(),
+  ]);
+  const ca = found?.data?.['ca.crt'];
+  if (!ca) throw new Error(`there is no ConfigMap ${BROKER.authority} in ${OPERATOR.namespace}`);
+  return { ca, ...certificate };
+}

@@ -1,0 +1,263 @@
+/** A Sandbox as a program uses it. */
+import type { Readable } from 'node:stream';
+import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
+import { isAlreadyExists } from '../../kube/errors.ts';
+import type { SandboxCommand as CommandRow } from '../../wire/sandbox/requests.ts';
+import type { Session } from '../session/types.ts';
+import { brokerOf, type Broker } from './broker/broker.ts';
+import type { WayName } from './broker/ways.ts';
+import { SandboxCommand } from './commands/command.ts';
+import { runCommand, startRequest } from './commands/run.ts';
+import { Connection } from './connection/connection.ts';
+import { Files, again, ask, type FilesPlace } from './files/files.ts';
+import { download, upload } from './files/transfer.ts';
+import {
+  extendSandbox,
+  removeSandbox,
+  resumeSandbox,
+  suspendSandbox,
+  type Extension,
+} from './object/change.ts';
+import { manifestOf } from './object/manifest.ts';
+import { waitUntilReady, type WaitOptions } from './object/ready.ts';
+import type {
+  AttachSandboxOptions,
+  CommandResult,
+  Contents,
+  CreateOptions,
+  Downloaded,
+  DownloadOptions,
+  FileEntry,
+  FileOptions,
+  RunOptions,
+  StartOptions,
+  TransferLimits,
+  Transferred,
+  WriteOptions,
+} from './types.ts';
+
+export interface EnvironmentOptions extends WaitOptions {
+  /** To be created where it is not there; otherwise it has to be. */
+  manifest?: Sandbox;
+  /** Default: that of the session. */
+  broker?: Pick<Broker, 'connections' | 'way'>;
+}
+
+/**
+ * A container that is there when a program needs it. Nothing happens before `init`, which every other method calls by itself; whatever breaks
+ * between here and there, methods wait, and go on where they were. They reject with a `SandboxError`, or with the reason of their `signal`.
+ */
+export class SandboxEnvironment implements AsyncDisposable {
+  readonly name: string;
+  readonly namespace: string;
+  readonly #session: Session;
+  readonly #options: EnvironmentOptions;
+  readonly #broker: Pick<Broker, 'connections' | 'way'>;
+  readonly #files = new Files(() => this.#place());
+  #connection: Connection | undefined;
+  #ready: Promise<void> | undefined;
+
+  constructor(session: Session, name: string, options: EnvironmentOptions = {}) {
+    this.name = name;
+    this.namespace = session.namespace;
+    this.#session = session;
+    this.#options = options;
+    this.#broker = options.broker ?? brokerOf(session);
+  }
+
+  /** The way to the broker; undefined before the first connection. */
+  get way(): WayName | undefined {
+    return this.#broker.way();
+  }
+
+  /** Creates the Sandbox where that was asked for and it is not there, waits until it is Ready, and connects. Once: later calls wait for the first. */
+  async init(): Promise<this> {
+    if (this.#connection?.isOver()) this.#ready = undefined;
+    this.#ready ??= this.#open();
+    await this.#ready.catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this;
+  }
+
+  /**
+   * Runs a command to its end. A text is run by the image's bash, else its sh; a list is a program and its arguments. An exit code that is not 0
+   * is no error. Where `signal` fires, the command is ended with all of its session, and the call rejects at once.
+   */
+  async runCommand(command: string | readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+    return runCommand(await this.#place(), command, options);
+  }
+
+  /** Starts a command in the background. It goes on when this program ends; `attach` finds it by its id. */
+  async startCommand(
+    command: string | readonly string[],
+    options: StartOptions = {},
+  ): Promise<SandboxCommand> {
+    const started = new SandboxCommand(await this.#place(), startRequest(command, options));
+    await started.started;
+    return started;
+  }
+
+  /**
+   * Attaches to a command by its id, from as far back as its output is kept (256 KiB a channel). Whoever was attached before is no more, unless
+   * this one only observes: then it never holds the command back, brings no input, and misses what it reads too late.
+   */
+  async attach(id: string, { observe = false }: { observe?: boolean } = {}): Promise<SandboxCommand> {
+    const attached = new SandboxCommand(await this.#place(), {
+      op: 'attach',
+      id,
+      ...(observe && { observe }),
+    });
+    await attached.started;
+    return attached;
+  }
+
+  /** Those that run, and those that have ended and may still be attached to. */
+  async listCommands(): Promise<CommandRow[]> {
+    const place = await this.#place();
+    const { commands } = await again(place, { what: 'list its commands' }, () =>
+      ask(place, { op: 'commands' }),
+    );
+    return commands as CommandRow[];
+  }
+
+  /** Puts contents in place of what lies there, at once: no reader sees half of it. */
+  writeFile(path: string, contents: Contents, options?: WriteOptions): Promise<void> {
+    return this.#files.write(path, contents, options);
+  }
+
+  /** As UTF-8; what is none is replaced by U+FFFD. */
+  readFile(path: string, options?: FileOptions): Promise<string> {
+    return this.#files.text(path, options);
+  }
+
+  readBytes(path: string, options?: FileOptions): Promise<Buffer> {
+    return this.#files.bytes(path, options);
+  }
+
+  /** Errors come with the stream. */
+  readStream(path: string, options?: FileOptions): Readable {
+    return this.#files.stream(path, options);
+  }
+
+  /** At most `max` entries of a folder, by default 10,000. */
+  list(path: string, options?: FileOptions & { max?: number }): Promise<FileEntry[]> {
+    return this.#files.list(path, options);
+  }
+
+  /** Of a link, the link itself. Rejects with SandboxRefused, `NotFound`, where nothing is there. */
+  stat(path: string, options?: FileOptions): Promise<FileEntry> {
+    return this.#files.stat(path, options);
+  }
+
+  remove(path: string, options?: FileOptions & { recursive?: boolean }): Promise<void> {
+    return this.#files.remove(path, options);
+  }
+
+  /** With all that is missing above it, unless `parents` is false. */
+  mkdir(path: string, options?: WriteOptions & { parents?: boolean }): Promise<void> {
+    return this.#files.mkdir(path, options);
+  }
+
+  /** Puts what is in a folder of this machine into one there, or a file under its own name. */
+  async upload(local: string, remote: string, options?: FileOptions & TransferLimits): Promise<Transferred> {
+    return upload(await this.#place(), { local, remote }, options);
+  }
+
+  /**
+   * Puts what is in a folder there into one of this machine, or a file under its own name. Nothing comes to lie outside that folder, whatever the
+   * Sandbox sends; links that lead out of it are left out.
+   */
+  async download(remote: string, local: string, options?: DownloadOptions): Promise<Downloaded> {
+    return download(await this.#place(), { local, remote }, options);
+  }
+
+  /** Ends the Pod and keeps the volumes. */
+  async suspend(): Promise<void> {
+    await suspendSandbox(this.#session, this.name);
+    this.#forget();
+  }
+
+  /** Makes a Pod again, with the volumes, and waits until it is Ready. */
+  async resume(): Promise<void> {
+    await resumeSandbox(this.#session, this.name);
+    this.#forget();
+    await this.init();
+  }
+
+  /** Moves its end: see `Extension`. */
+  async extend(extension: Extension): Promise<void> {
+    await extendSandbox(this.#session, this.name, extension);
+  }
+
+  /** Closes the connection. The Sandbox and its commands go on. */
+  close(): void {
+    this.#forget();
+  }
+
+  /** Deletes the Sandbox with its volumes, whatever state it is in; is content where it is not there. */
+  async teardown(): Promise<void> {
+    this.#forget();
+    await removeSandbox(this.#session, this.name);
+  }
+
+  /** `await using` deletes a Sandbox that it created, and closes the connection to one that was attached to. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#options.manifest) await this.teardown();
+    else this.close();
+  }
+
+  #forget(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#ready = undefined;
+  }
+
+  async #open(): Promise<void> {
+    const { manifest, signal } = this.#options;
+    if (manifest) await this.#create(manifest);
+    await waitUntilReady(this.#session, this.name, this.#options);
+    const { namespace, name } = this;
+    const { clock, random } = this.#session.kubeParts;
+    const connect = this.#broker.connections({ namespace, name });
+    const connection = new Connection({ sandbox: name, connect, clock, random });
+    this.#connection = connection;
+    const stop = (): void => connection.close();
+    signal?.addEventListener('abort', stop, { once: true });
+    await connection.opened.finally(() => signal?.removeEventListener('abort', stop));
+  }
+
+  async #create(manifest: Sandbox): Promise<void> {
+    await this.#session.kube.create(SandboxKind, manifest).catch((error: unknown) => {
+      // An answer may have been lost; and whoever names a Sandbox means that one.
+      if (!isAlreadyExists(error)) throw error;
+    });
+  }
+
+  async #place(): Promise<FilesPlace> {
+    await this.init();
+    if (!this.#connection) throw new Error('the Sandbox was closed meanwhile');
+    return { sandbox: this.name, connection: this.#connection };
+  }
+}
+
+/** A Sandbox of the session's namespace, created at `init` or before the first command. */
+export function createSandbox(session: Session, options: CreateOptions): SandboxEnvironment {
+  const manifest = manifestOf(options, session.namespace);
+  const { signal, onProgress, readyTimeoutMs } = options;
+  return new SandboxEnvironment(session, manifest.metadata.name, {
+    manifest,
+    signal,
+    onProgress,
+    readyTimeoutMs,
+  });
+}
+
+/** A Sandbox that is there. Nothing is sent before `init` or the first command. */
+export const attachSandbox = (
+  session: Session,
+  name: string,
+  { signal, onProgress, readyTimeoutMs }: AttachSandboxOptions = {},
+): SandboxEnvironment => new SandboxEnvironment(session, name, { signal, onProgress, readyTimeoutMs });
