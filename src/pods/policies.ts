@@ -1,4 +1,4 @@
-/** How the NetworkPolicies of a namespace stand, without which no Pod of a Trial is made there. */
+/** How the NetworkPolicies of a namespace stand, without which no Pod of a Trial or a Sandbox is made there. */
 export type PoliciesSeen =
   | { kind: 'inPlace' }
   | { kind: 'awaited' }

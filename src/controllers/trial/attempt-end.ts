@@ -4,8 +4,7 @@ import type { Pod } from '../../kube/kinds.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { hasVanished } from './attempts.ts';
 import type { BegunAttempt } from './observed.ts';
-import { failureOf } from './pod.ts';
-import { failedCondition } from '../../pods/reading/job.ts';
+import { failureOf, failureWithoutPod, nodeLost } from '../../pods/reading/failure.ts';
 import { isOver, isStuck } from '../../pods/reading/state.ts';
 import { isSettled } from '../../pods/reading/courier.ts';
 import type { Failure } from './pod.ts';
@@ -56,11 +55,8 @@ function silentEnd(seen: BegunAttempt): AttemptEnd | undefined {
 function silentFailure(seen: BegunAttempt): Failure | undefined {
   const { pod, now, job } = seen;
   if (pod && isOver(pod)) return failureOf(pod);
-  if (pod && isStuck(pod, now))
-    return { reason: 'NodeLost', message: `the node of Pod ${pod.metadata.name} does not end it` };
+  if (pod && isStuck(pod, now)) return nodeLost(pod);
   if (!hasVanished(seen)) return undefined;
-  const condition = job.kind === 'own' ? failedCondition(job.job) : undefined;
-  if (condition?.reason === 'PodFailurePolicy')
-    return { reason: 'Evicted', message: condition.message ?? 'the Pod was disrupted' };
-  return { reason: 'PodLost', message: 'the Pod was deleted and left no result' };
+  const lost: Failure = { reason: 'PodLost', message: 'the Pod was deleted and left no result' };
+  return failureWithoutPod(job.kind === 'own' ? job.job : undefined) ?? lost;
 }

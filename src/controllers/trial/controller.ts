@@ -3,19 +3,20 @@
  * Killing the process between any two lines changes no outcome: names of children are deterministic, and what was done is observed again.
  */
 import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
-import { Trial as TrialKind, TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../../kube/errors.ts';
-import type { ApiError } from '../../kube/errors.ts';
+import { isAlreadyExists } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
 import { isFinished } from '../../crds/conditions.ts';
-import { observe, seeJob } from './observe.ts';
+import { seeJob } from '../attempts/observe.ts';
+import { createTaskBuild, deleteJob, isRefused } from '../attempts/start.ts';
+import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
 import { afterBuildRefused, afterJobRefused, whereNameIsTaken } from './done.ts';
@@ -65,7 +66,7 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
     case 'createBuild':
       return createBuild(deps, action);
     case 'stop':
-      if (seen.job.kind === 'own') await deleteJob(deps, seen.job.job);
+      if (seen.job.kind === 'own') await deleteJob(deps.kube, seen.job.job);
       return action;
     case 'wait':
     case 'recordStop':
@@ -92,7 +93,10 @@ async function createJob(
     return { kind: 'jobCreated' };
   } catch (error) {
     if (isAlreadyExists(error))
-      return whereNameIsTaken(seen, await seeJob(deps, { trial, attempt, live: true }));
+      return whereNameIsTaken(
+        seen,
+        await seeJob(deps, { owner: trial, name: job.metadata.name, live: true }),
+      );
     if (isRefused(error)) return afterJobRefused(error.message);
     throw error;
   }
@@ -106,30 +110,12 @@ async function createBuild(
   const build =
     role === 'program' ? await programs.prepare(deps, compiled, name) : taskBuildFor(compiled, role, name);
   const { namespace = '' } = build.metadata;
-  const key = { namespace, name };
   const taskBuild = namespace === compiled.metadata.namespace ? name : `${namespace}/${name}`;
-  const staleUid = stale?.metadata.uid;
-  if (staleUid !== undefined) await kube.delete(TaskBuildKind, key, { uid: staleUid });
-  try {
-    await kube.create(TaskBuildKind, build);
-  } catch (error) {
-    // The namespace of agents' programs comes with the installation, and may be missing in an older one.
-    if (isRefused(error) || isNotFound(error)) return afterBuildRefused({ role, taskBuild }, error.message);
-    // Otherwise another Trial of the same content was faster.
-    if (!isAlreadyExists(error)) throw error;
-  }
-  return { kind: 'buildCreated', role, taskBuild };
+  const refused = await createTaskBuild(kube, build, stale);
+  return refused === undefined
+    ? { kind: 'buildCreated', role, taskBuild }
+    : afterBuildRefused({ role, taskBuild }, refused);
 }
-
-const isRefused = (error: unknown): error is ApiError => isInvalid(error) || isForbidden(error);
-
-/** Foreground: the Job stays until its Pod is gone, so that the end of the Pod can be seen. */
-const deleteJob = ({ kube }: TrialDeps, { metadata }: Job): Promise<boolean> =>
-  kube.delete(
-    Job,
-    { namespace: metadata.namespace ?? '', name: metadata.name },
-    { uid: metadata.uid ?? '', propagation: 'Foreground' },
-  );
 
 async function report(deps: TrialDeps, seen: Observed, done: Done): Promise<Result | undefined> {
   const { trial } = seen;

@@ -3,7 +3,8 @@ import { fail, LEFTOVER, nameConflict, refused } from './decide.ts';
 import type { Action, Fail, Wait } from './decide.ts';
 import type { ImageRole } from '../../crds/trial-status.ts';
 import { ofRole } from './images.ts';
-import type { AttemptSeen, JobSeen } from './observed.ts';
+import type { JobSeen } from '../attempts/observed.ts';
+import type { AttemptSeen } from './observed.ts';
 
 /** What came of an action. */
 export type Done =

@@ -3,22 +3,25 @@ import { agentFacts } from '../../crds/agents.ts';
 import { secretVariable } from '../../wire/assignment.ts';
 import { POD_PATHS, pathsBeside } from '../../wire/pod-paths.ts';
 import type { EnvVar } from '../../crds/environment.ts';
-import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, sha256, trialName } from '../../crds/names.ts';
+import { ANNOTATION, API_VERSION, identityOf, jobName, LABEL, trialName } from '../../crds/names.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import { gpusFor, type Gpus } from '../../crds/gpus.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { mapRoles, rolesOf, type ByRole, type ImageRole } from '../../crds/trial-status.ts';
-import type { Trial } from '../../crds/trial.ts';
 import type { Job } from '../../kube/kinds.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import {
-  BROKER_TOKEN,
-  brokerEnv,
-  TOKEN_FOLDER,
-  type Broker,
-  type EnvEntry,
-} from '../../pods/building/env.ts';
+  courierContainer,
+  courierUidOf,
+  drawn,
+  GIVES_SILENT_NODES_UP,
+  NO_NAMES,
+  podBasis,
+  RUNS_ONCE,
+  type CourierSettings,
+} from '../../pods/building/beside-courier.ts';
+import { BROKER_TOKEN, TOKEN_FOLDER, type EnvEntry } from '../../pods/building/env.ts';
 import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, type ContainerLayout } from '../../pods/building/layout.ts';
 import { regradedAnnotation } from '../../pods/regraded.ts';
@@ -32,28 +35,14 @@ import { CONTROL, COURIER_DISK, type AgentVolumes, type Volume } from './volumes
 import { mountsOfCourier, servicesOf, verifiersOf, workContainers } from './work-containers.ts';
 
 /** What every Pod needs to know of this installation. */
-export interface PodSettings extends Broker {
-  /** The operator's own image, which brings the courier. */
-  courierImage: string;
-  /** Secrets of the Trial's namespace that both images are pulled with. */
-  imagePullSecrets: string[];
-  /** Whether the cluster's nodes can give a Pod a user namespace of its own. */
-  userNamespaces: boolean;
+export interface PodSettings extends CourierSettings {
   gpus: Gpus;
   /** How the files of an agent's program come into its container: an image is mounted, or its files are copied. */
   agentVolumes: AgentVolumes;
 }
 
-/**
- * User and group of the courier; nothing else in the Pod may run as it, for it could read what the courier stages. Debian reserves 65000 to
- * 65533, so that no image has users there by itself; distroless images have 65532; user namespaces map nothing above 65535. Which one is
- * drawn for each attempt, so that no image is made to meet it; two attempts may have the same.
- */
-const COURIER_UIDS = { first: 65_000, count: 500 };
 /** Time for a courier that is told to stop to store what there is. */
 const GRACE_SECONDS = 45;
-/** How long a node may be silent before its Pods are given up; Kubernetes' own default of 300 s makes every lost node cost five minutes. */
-const NODE_SILENCE_SECONDS = 30;
 const HOUR = 3600;
 
 /** What a Job is made of beside its Trial. */
@@ -72,10 +61,10 @@ export function jobFor(given: CompiledTrial, attempt: number, making: Making): J
   const trial = making.images.program ? given : asInstalled(given);
   const { spec, metadata } = trial;
   const { settings, taskContent, users, source } = making;
-  const draw = drawn(trial, attempt);
+  const draw = drawn(trial.metadata, attempt);
   const assigned = users && assignedUsers(spec, users, draw);
   const images = assigned ? runAs(making.images, assigned.image) : making.images;
-  const courierUid = assigned?.courier ?? COURIER_UIDS.first + (draw % COURIER_UIDS.count);
+  const courierUid = assigned?.courier ?? courierUidOf(draw);
   return attemptJob({
     owner: { kind: 'Trial', metadata },
     number: attempt,
@@ -97,12 +86,7 @@ export function jobFor(given: CompiledTrial, attempt: number, making: Making): J
       }),
       blocksOwner: true,
       spec: {
-        completions: 1,
-        parallelism: 1,
-        // Leaves the fact of a disruption on the Job, where it outlives the Pod.
-        podFailurePolicy: {
-          rules: [{ action: 'FailJob', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
-        },
+        ...RUNS_ONCE,
         // The reward is on the Trial long before; without files in the bucket the Pod's log is the only one.
         ttlSecondsAfterFinished: spec.uploadResults ? HOUR : 24 * HOUR,
       },
@@ -117,9 +101,6 @@ const asInstalled = (trial: CompiledTrial): CompiledTrial => {
   return installs ? { ...trial, spec: { ...trial.spec, agent: { ...agent, install: '' } } } : trial;
 };
 
-/** The cluster's name servers are closed to it like everything else: names are the broker's to look up. */
-const NO_NAMES: Partial<PodSpec> = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } };
-
 /** Every service is on the Pod's own loopback, whatever it is called. */
 function namesOf({ services }: CompiledTrial['spec']): Partial<PodSpec> {
   const hostnames = [...new Set(services.flatMap(({ names }) => names))];
@@ -133,38 +114,18 @@ const verifierImages = (images: ByRole<ReadyImage>): VerifierImages =>
     ),
   );
 
-/** A number for each attempt. */
-const drawn = ({ metadata }: Trial, attempt: number): number =>
-  Number.parseInt(sha256(`${metadata.uid} ${attempt}`).slice(0, 8), 16);
-
 const runAs = (images: ByRole<ReadyImage>, user: string): ByRole<ReadyImage> =>
   mapRoles(images, (image) => ({ ...image, config: { ...image.config, user } }));
 
 type AttemptSettings = PodSettings & { courierUid: number };
 
-/** What Docker sets for every container, and not every kubelet: everybody may ping and serve on any port. */
-const sysctls = ({ userNamespaces }: PodSettings) => [
-  // The kernel refuses groups that a user namespace does not have.
-  { name: 'net.ipv4.ping_group_range', value: userNamespaces ? '0 65535' : '0 2147483647' },
-  { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
-];
-
-/** User namespaces map no users and no groups above it. */
-const MAPPED_MAX = 65_535;
-
-function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, given: AttemptSettings): PodSpec {
+function podOf(trial: CompiledTrial, images: ByRole<ReadyImage>, settings: AttemptSettings): PodSpec {
   const { task } = trial.spec;
-  const working = workContainers(trial, { images, gpus: given.gpus, agentVolumes: given.agentVolumes });
+  const working = workContainers(trial, { images, gpus: settings.gpus, agentVolumes: settings.agentVolumes });
   const ids = working.containers.flatMap(({ user = 0, group = 0 }) => [user, group]);
-  const areMapped = Math.max(given.courierUid, ...ids) <= MAPPED_MAX;
-  const settings = { ...given, userNamespaces: given.userNamespaces && areMapped };
   return podSpec<Volume>({
     terminationGracePeriodSeconds: GRACE_SECONDS,
-    securityContext: { sysctls: sysctls(settings) },
-    ...(settings.userNamespaces && { hostUsers: false }),
-    ...(settings.imagePullSecrets.length > 0 && {
-      imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
-    }),
+    ...podBasis(settings, [settings.courierUid, ...ids]),
     ...placement(trial.spec, settings),
     ...(podNetworkOf(trial.spec.work) === 'restricted' && NO_NAMES),
     ...namesOf(trial.spec),
@@ -196,12 +157,7 @@ function placement(spec: CompiledTrial['spec'], { gpus: known }: PodSettings): P
     tolerations: [
       ...(scheduling.tolerations ?? []),
       ...tolerationOf(gpus, scheduling.tolerations),
-      ...['not-ready', 'unreachable'].map((state) => ({
-        key: `node.kubernetes.io/${state}`,
-        operator: 'Exists',
-        effect: 'NoExecute',
-        tolerationSeconds: NODE_SILENCE_SECONDS,
-      })),
+      ...GIVES_SILENT_NODES_UP,
     ],
   };
 }
@@ -236,28 +192,12 @@ const onAnyOf = (nodeSelectors: readonly Record<string, string>[]): NodeAffinity
 function courier({ spec }: CompiledTrial, settings: AttemptSettings): ContainerLayout<Volume> {
   const beside = [...verifiersOf(spec), ...servicesOf(spec)];
   return {
-    role: 'courier',
-    image: settings.courierImage,
-    user: settings.courierUid,
-    // A small young generation: with 10,000 output files V8 would otherwise let the heap grow by a third.
-    command: ['node', '--max-semi-space-size=1', '/app/courier.js', spec.regrade ? 'regrade' : 'trial'],
-    env: [
-      ...brokerEnv(settings),
-      ...secrets(spec.work.flatMap(({ agent, verifier }) => [...agent.env, ...verifier.env])),
-    ],
-    // The kubelet starts the task container only when this is through, so sbd is there.
-    lifecycle: {
-      postStart: {
-        exec: {
-          command: [
-            '/opt/sb/sbd',
-            'copy',
-            POD_PATHS.control,
-            ...beside.map((role) => pathsBeside(role).control),
-          ],
-        },
-      },
-    },
+    ...courierContainer(settings, {
+      uid: settings.courierUid,
+      program: spec.regrade ? 'regrade' : 'trial',
+      env: secrets(spec.work.flatMap(({ agent, verifier }) => [...agent.env, ...verifier.env])),
+      beside: beside.map((role) => pathsBeside(role).control),
+    }),
     mounts: [
       { volume: 'control', path: POD_PATHS.control },
       // Of a regrade it lays out there what the agent left.

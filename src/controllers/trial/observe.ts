@@ -4,39 +4,33 @@ import { readStoredOutcome } from '../../wire/outcome.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { identityOf, jobName, LABEL } from '../../crds/names.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
-import { alterationOf } from '../../pods/rendered.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { ConfigMap, Event, Job, Pod } from '../../kube/kinds.ts';
+import { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient, Log, ObjectKey, Store } from '../../kube/types.ts';
-import type { PoliciesSeen } from '../../pods/policies.ts';
-import { isControlledBy, isLeftover, isOwnedBy } from '../../pods/ownership.ts';
 import { type ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import { seeImage } from '../../images/see.ts';
 import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
-import type { Answers, AttemptSeen, JobSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
+import type { Answers, AttemptSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
+import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
-import { startsNoPod } from '../../pods/reading/job.ts';
 import { imagesOf, imagesWanted } from './images.ts';
 import type { Programs } from './program.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
-import { POD_EXPECTED_MS } from './pod.ts';
 import { seeSource, seeTask, type TaskSources } from './task.ts';
 import { rolesOf, type ByRole } from '../../crds/trial-status.ts';
 import type { ImageSeen } from '../../images/image.ts';
 
-export interface TrialSources extends TaskSources, Omit<ImageSources, 'filesOf'> {
+export interface TrialSources extends TaskSources, AttemptSources, Omit<ImageSources, 'filesOf'> {
   kube: KubeClient;
   trials: Store<Trial>;
-  jobs: Store<Job>;
-  /** Indexed by `owner`: UID of the controlling object. */
-  pods: Store<Pod>;
   artifacts: ArtifactStore;
   policiesOf: (namespace: string) => PoliciesSeen;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
@@ -71,7 +65,7 @@ async function answers(sources: TrialSources, attempt: AttemptSeen): Promise<Ans
 async function seeReport(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
   const [outcome, refusal] = await Promise.all([
     outcomeOfAttempt(sources, attempt),
-    seeRefusal(sources, attempt),
+    attempt.job.kind === 'own' ? seeRefusal(sources, { ...attempt, job: attempt.job.job }) : undefined,
   ]);
   return { need: 'report', ...present({ outcome, refusal }) };
 }
@@ -100,23 +94,11 @@ async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
 async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptSeen> {
   const { recorded, attempt } = currentAttempt(trial);
   // The status knows a Job that the cache does not: only the API server can say whether it is gone.
-  const job = await seeJob(sources, { trial, attempt, live: recorded !== undefined });
-  const pods = job.kind === 'own' ? genuineOf(await seePods(sources, job.job), job.job) : {};
+  const name = jobName(trial.metadata.name, attempt);
+  const job = await seeJob(sources, { owner: trial, name, live: recorded !== undefined });
+  const pods = job.kind === 'own' ? await seePod(sources, job.job, LABEL.trial) : {};
   const policies = sources.policiesOf(identityOf(trial).namespace);
   return { trial, attempt, job, policies, now: sources.now(), ...pods, ...present({ recorded }) };
-}
-
-/** The Job of an attempt, by its name. `live`: where the cache has none, the API server is asked. */
-export async function seeJob(
-  { kube, jobs }: Pick<TrialSources, 'kube' | 'jobs'>,
-  { trial, attempt, live }: Pick<AttemptSeen, 'trial' | 'attempt'> & { live: boolean },
-): Promise<JobSeen> {
-  const { namespace, name } = identityOf(trial);
-  const key = { namespace, name: jobName(name, attempt) };
-  const job = jobs.get(key) ?? (live ? await kube.get(Job, key) : undefined);
-  if (!job) return { kind: 'none' };
-  if (isOwnedBy(job, trial)) return { kind: 'own', job };
-  return { kind: isLeftover(job, trial) ? 'leftover' : 'foreign' };
 }
 
 async function seeImages(sources: TrialSources, trial: CompiledTrial): Promise<ByRole<ImageSeen>> {
@@ -137,50 +119,6 @@ function seeTaskBuild(
   const agent = imagesOf(seen).find(({ role }) => role === 'agent');
   const name = agent?.taskBuild ?? seen.trial.status?.taskBuild;
   return name === undefined ? undefined : taskBuilds.get({ namespace, name });
-}
-
-/** The two caches are two watches: a Job may have ended in one before its Pod is in the other, so that is asked for. */
-async function seePods({ kube, pods }: TrialSources, job: Job): Promise<Pod[]> {
-  const { namespace, uid } = identityOf(job);
-  const cached = pods.by('owner', uid);
-  if (cached.length > 0 || !startsNoPod(job)) return cached;
-  // The UID anybody can write on Pods, as many and as large as they like; our label is the Job controller's alone.
-  const labelSelector = `${LABEL.trial},batch.kubernetes.io/controller-uid=${uid}`;
-  const live = await kube.list(Pod, { namespace, labelSelector });
-  // Where the admission policies are not installed, the label is anybody's; the reference the Job controller checks, too.
-  return live.filter((pod) => isControlledBy(pod, job));
-}
-
-/** Whoever may create Pods can write one that names the Job as its owner, and an outcome into that: it has to be what the Job says. */
-function genuineOf(pods: Pod[], job: Job): Pick<AttemptSeen, 'pod' | 'altered'> {
-  const pod = pods.find((candidate) => alterationOf(candidate, job) === undefined);
-  const [other] = pods;
-  if (pod || !other) return present({ pod });
-  const alteration = alterationOf(other, job);
-  return { altered: `Pod ${other.metadata.name} is not what the operator rendered: ${alteration}` };
-}
-
-/** Each may be as large as an object can be, so few are read, and of each the beginning. */
-const EVENTS = 20;
-const EVENT_CHARS = 2048;
-
-/** A Job that has had no Pod for a while: in its events the Job controller says why. A Job that Kueue holds back is to have none. */
-async function seeRefusal(
-  { kube }: TrialSources,
-  { job, pod, now }: AttemptSeen,
-): Promise<string | undefined> {
-  if (pod || job.kind !== 'own' || startsNoPod(job.job) || job.job.spec?.suspend === true) return undefined;
-  const { namespace, uid } = identityOf(job.job);
-  const age = now.getTime() - Date.parse(job.job.metadata.creationTimestamp ?? now.toISOString());
-  if (age < POD_EXPECTED_MS) return undefined;
-  const fieldSelector = `involvedObject.uid=${uid},reason=FailedCreate`;
-  // Whoever may write events may leave out of them what others have.
-  const events: Partial<Event>[] = await kube.list(Event, { namespace, fieldSelector, limit: EVENTS });
-  return events
-    .filter(({ source }) => source?.component === 'job-controller')
-    .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
-    .at(-1)
-    ?.message?.slice(0, EVENT_CHARS);
 }
 
 /** What the courier said of an attempt that was begun. Where the Pod ended without a word, or is gone, what the courier stored last tells the same. */

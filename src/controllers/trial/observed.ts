@@ -4,7 +4,7 @@ import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Attempt, ByRole } from '../../crds/trial-status.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import type { Trial } from '../../crds/trial.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
+import type { JobSeen, PodSeen } from '../attempts/observed.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
@@ -12,15 +12,8 @@ import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { Source } from '../../results/source.ts';
 import type { CompiledSpec } from '../../tasks/index.ts';
 
-export type JobSeen =
-  | { kind: 'none' }
-  | { kind: 'own'; job: Job }
-  /** Of an earlier Trial of this name; the garbage collector is about to remove it. */
-  | { kind: 'leftover' }
-  | { kind: 'foreign' };
-
 /** Where a Trial stands: what its current attempt has of Job and Pod. */
-export interface AttemptSeen {
+export interface AttemptSeen extends PodSeen {
   trial: Trial;
   /** Number of the attempt that is open, else of the one that would come next. */
   attempt: number;
@@ -28,9 +21,6 @@ export interface AttemptSeen {
   recorded?: Attempt;
   job: JobSeen;
   policies: PoliciesSeen;
-  pod?: Pod;
-  /** Why none of the Pods that say they are the Job's is one that the operator rendered. */
-  altered?: string;
   now: Date;
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { aJob, aPod, aTrial, containerStatus } from '../../../test/support/builders/objects.ts';
 import type { Pod } from '../../kube/kinds.ts';
-import { failureOf, waitingOf, type Failure, type Obstacle } from './pod.ts';
+import { failureOf } from '../../pods/reading/failure.ts';
+import { waitingOf, type Failure, type Obstacle } from './pod.ts';
 
 const podWith = (status: Pod['status'] = {}): Pod => aPod(aJob(aTrial()), { status });
 const task = (state: Parameters<typeof containerStatus>[1]) => [containerStatus('task', state)];

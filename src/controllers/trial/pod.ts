@@ -1,8 +1,6 @@
 /** Pure: what the state of its Pod means for a Trial. */
 import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts';
 import type { Pod } from '../../kube/kinds.ts';
-import { isFilling } from '../../wire/pod-paths.ts';
-import { causeOf, type Exit } from '../../pods/reading/cause.ts';
 import { refusalOf, securityRefusal, userRefusal } from '../../pods/reading/refusal.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import type { SecurityLevel } from '../../pods/reading/security-level.ts';
@@ -13,37 +11,6 @@ import type { Held, Waiting } from '../../pods/reading/waiting.ts';
 export interface Failure {
   reason: TrialFailedReason;
   message: string;
-}
-
-/** What an attempt fails with whose Pod left no result. */
-export function failureOf(pod: Pod): Failure {
-  const cause = causeOf(pod);
-  const { exit, message = 'the Pod ended and left no result' } = cause;
-  switch (cause.why) {
-    case 'Disrupted':
-      return {
-        reason: cause.by === 'DeletionByTaintManager' ? 'NodeLost' : 'Evicted',
-        message: `${cause.by}: ${cause.message}`,
-      };
-    case 'OverLimit':
-      return { reason: 'EphemeralStorageExceeded', message };
-    case 'DeadlineExceeded':
-    case 'Stopped':
-    case 'Exited':
-    case 'Unknown':
-      return exit ? exitFailure(exit) : { reason: 'PodLost', message };
-    default:
-      return cause satisfies never;
-  }
-}
-
-function exitFailure({ container, exitCode, reason }: Exit): Failure {
-  const who = isFilling(container) ? `container ${container}, which fills volumes,` : 'the task container';
-  if (reason === 'OOMKilled') return { reason, message: `${who} exceeded its memory limit` };
-  return {
-    reason: 'TaskContainerExited',
-    message: `${who} ended with exit code ${exitCode} (${reason})`,
-  };
 }
 
 /** What keeps a Pod from starting, as the Trial says it. */
@@ -60,9 +27,6 @@ const BECOMES = {
   ImageUnusable: { reason: 'ImageNotFound', graceMs: 0 },
   ConfigMissing: { reason: 'SecretNotFound', graceMs: 20_000 },
 } as const satisfies Partial<Record<Held['why'], Obstacle['becomes']>>;
-
-/** How long the Job controller may take for a Pod before its events are asked why there is none. */
-export const POD_EXPECTED_MS = 3000;
 
 /** A Pod that the API server did not take. */
 export interface RefusedPod {

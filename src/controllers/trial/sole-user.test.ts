@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { aTrial, compiledTrial } from '../../../test/support/builders/objects.ts';
 import type { TrialSpec } from '../../crds/trial.ts';
 import type { CompiledSpec } from '../../tasks/index.ts';
-import { agentUser, assignedUsers, type AssignedUsers, type SoleUser } from './sole-user.ts';
+import type { AssignedUsers, SoleUser } from '../../pods/building/users.ts';
+import { agentUser, assignedUsers } from './sole-user.ts';
 
 type Users = {
   environment?: string;

@@ -1,6 +1,6 @@
 /** Pure: the one user of everything in a container of a Trial's, where there is one, and who it is in a namespace that has users of its own. */
 import type { ImageConfig } from '../../crds/image-config.ts';
-import { ID_MAX, type UidRange } from '../../crds/namespace-rules.ts';
+import type { UidRange } from '../../crds/namespace-rules.ts';
 import {
   isVerifierRole,
   rolesOf,
@@ -9,13 +9,14 @@ import {
   type ServiceRole,
   type VerifierRole,
 } from '../../crds/trial-status.ts';
+import {
+  imageUserIn,
+  numbersOf,
+  usersFrom,
+  type AssignedUsers,
+  type SoleUser,
+} from '../../pods/building/users.ts';
 import type { CompiledEnvironment, CompiledSpec } from '../../tasks/index.ts';
-
-/** By numbers; a name means what the image says, and whoever runs in it can say something else. */
-export interface SoleUser {
-  user: number;
-  group?: number;
-}
 
 type Image = Pick<ImageConfig, 'user'>;
 
@@ -72,42 +73,14 @@ function soleUser(
   return isOnly && !allowPrivilegeEscalation ? numbersOf(own) : undefined;
 }
 
-function numbersOf(user: string): SoleUser | undefined {
-  const [, uid, gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(user) ?? [];
-  if (uid === undefined || Number(uid) === 0 || [uid, gid ?? 0].some((id) => Number(id) > ID_MAX))
-    return undefined;
-  return { user: Number(uid), ...(gid !== undefined && { group: Number(gid) }) };
-}
-
-/** Who runs in a Pod of a namespace that has users of its own. */
-export interface AssignedUsers {
-  /** In the place of the images' own users, as `user:group`. */
-  image: string;
-  courier: number;
-}
-
 /**
- * Users out of the range, of a Trial each of whose containers can be one user's and names none outside of it; undefined for all others, which only
- * an SCC that allows more than `restricted-v2` takes. As on OpenShift, an image's own user gives way, and the group is root's: images made for
- * OpenShift let that group write what their user writes. `draw`: any number; decides which user the courier is, who is none of the others.
+ * Users out of the range, of a Trial each of whose containers can be one user's and names none outside of it; undefined for all others. `draw`: see
+ * `usersFrom`.
  */
 export function assignedUsers(spec: CompiledSpec, range: UidRange, draw: number): AssignedUsers | undefined {
-  const { first, last } = range;
-  const image = `${first}:0`;
+  const image = { user: imageUserIn(range) };
   const working = rolesOf(spec.environments).flatMap(([role]) =>
-    role === 'agent' && spec.regrade ? [] : [userIn(spec, role, { user: image })],
+    role === 'agent' && spec.regrade ? [] : [userIn(spec, role, image)],
   );
-  const users = new Set(working.map((one) => one?.user ?? 0));
-  if ([...users].some((user) => user < first || user > last)) return undefined;
-  const free = last - first + 1 - users.size;
-  return free > 0 ? { image, courier: drawFree({ first, free, users }, draw) } : undefined;
-}
-
-/** One of the numbers from `first` on that are not of `users`. */
-function drawFree(
-  { first, free, users }: { first: number; free: number; users: Set<number> },
-  draw: number,
-): number {
-  const taken = [...users].toSorted((one, other) => one - other);
-  return taken.reduce((uid, user) => (uid < user ? uid : uid + 1), first + (draw % free));
+  return usersFrom(range, working, draw);
 }

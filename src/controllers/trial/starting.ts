@@ -4,7 +4,8 @@ import type { Attempt } from '../../crds/trial-status.ts';
 import { awaitedOf } from '../../pods/reading/waiting.ts';
 import type { Fail, Wait } from './decide.ts';
 import type { BegunAttempt } from './observed.ts';
-import { heldBy, POD_EXPECTED_MS, waitingOf, type Failure, type Obstacle, type RefusedPod } from './pod.ts';
+import { POD_EXPECTED_MS } from '../attempts/observed.ts';
+import { heldBy, waitingOf, type Failure, type Obstacle, type RefusedPod } from './pod.ts';
 
 function jobAgeMs({ job, now }: BegunAttempt): number {
   const created = job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined;

@@ -1,7 +1,6 @@
 /** Pure: the containers of a Trial's Pod that run images of the task: the agent's, and one for each separate verifier and each service. */
 import { solves } from '../../crds/agents.ts';
 import { gpusFor, type Gpus } from '../../crds/gpus.ts';
-import type { Quantity } from '../../crds/schema.ts';
 import {
   isServiceRole,
   isVerifierRole,
@@ -11,12 +10,13 @@ import {
   type VerifierRole,
 } from '../../crds/trial-status.ts';
 import type { ReadyImage } from '../../images/image.ts';
-import { literal } from '../../pods/building/env.ts';
+import { envEntries, quantities, serves } from '../../pods/building/beside-courier.ts';
 import type { ContainerLayout } from '../../pods/building/layout.ts';
 import type { CompiledEnvironment, CompiledSpec } from '../../tasks/index.ts';
-import { HAND_SOCKET, pathsBeside, POD_PATHS, SBD } from '../../wire/pod-paths.ts';
+import { pathsBeside, POD_PATHS } from '../../wire/pod-paths.ts';
 import type { CompiledTrial } from './observed.ts';
-import { agentUser, serviceUser, verifierUser, type SoleUser } from './sole-user.ts';
+import type { SoleUser } from '../../pods/building/users.ts';
+import { agentUser, serviceUser, verifierUser } from './sole-user.ts';
 import {
   CONTROL,
   fillContainers,
@@ -187,14 +187,10 @@ function containerOf(
   const gpus = gpusFor(environment, known);
   return {
     image: image.reference,
-    command: [SBD, 'serve', '--socket', `${POD_PATHS.control}/${HAND_SOCKET}`, '--readable', POD_PATHS.logs],
+    command: serves(POD_PATHS.logs),
     workingDir: '/',
     allowPrivilegeEscalation,
-    env: env.map(({ name, value, secretKeyRef }) =>
-      secretKeyRef
-        ? { name, valueFrom: { secretKeyRef: { ...secretKeyRef } } }
-        : { name, value: literal(value ?? '') },
-    ),
+    env: envEntries(env),
     resources: {
       requests: quantities(resources.requests),
       limits: { ...quantities(resources.limits), ...(gpus && { [gpus.resource]: String(gpus.count) }) },
@@ -202,10 +198,3 @@ function containerOf(
     ...one,
   };
 }
-
-const quantities = (amounts: Record<string, Quantity | undefined>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(amounts).flatMap(([name, amount]) =>
-      amount === undefined ? [] : [[name, String(amount)]],
-    ),
-  );

@@ -79,7 +79,7 @@ interface Mount<Volume extends string> {
 /** One container of a Pod. `Volume`: the names of the Pod's volumes. */
 export interface ContainerLayout<Volume extends string> extends Pick<
   Container,
-  'command' | 'args' | 'workingDir' | 'env' | 'lifecycle' | 'resources' | 'terminationMessagePolicy'
+  'command' | 'args' | 'workingDir' | 'env' | 'lifecycle' | 'ports' | 'resources' | 'terminationMessagePolicy'
 > {
   role: Role;
   /** Missing: as its role. */
