@@ -8,8 +8,9 @@ import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
 import type { CountTrial } from './controllers/runs/metrics.ts';
 import { Known } from './controllers/runs/known.ts';
+import { sandboxController } from './controllers/sandbox/controller.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
-import { trialController } from './controllers/trial/controller.ts';
+import { trialController, type TrialDeps } from './controllers/trial/controller.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
 import { Programs } from './controllers/trial/program.ts';
 import { Lookups } from './images/lookups.ts';
@@ -32,6 +33,8 @@ export interface Parts extends Adapters {
   addressesOf: (host: string) => Promise<string[]>;
 }
 
+/** Sandboxes reconciled at the same time. */
+const SANDBOX_WORKERS = 32;
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
 const TRIAL_WORKERS = 32;
 
@@ -75,8 +78,7 @@ export class SbOperator extends WatchingOperator {
   }
 
   protected override async init(): Promise<void> {
-    const { config, artifacts, registry, builder, repository, logLinks, brokerCa, countTrial, kube } =
-      this.#parts;
+    const { config, artifacts, registry, logLinks, brokerCa, countTrial, kube } = this.#parts;
     const { clock } = kube;
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(clock);
@@ -104,11 +106,40 @@ export class SbOperator extends WatchingOperator {
       }),
       concurrency: TRIAL_WORKERS,
     });
+    this.control({
+      name: 'sandbox',
+      store: this.sandboxes,
+      owns: [this.sandboxJobs],
+      also: [this.sandboxesOfPods(), this.sandboxesOfBuilds(), this.sandboxesOfPolicies()],
+      reconcile: sandboxController({
+        ...sources,
+        ...network,
+        jobs: this.sandboxJobs,
+        pods: this.sandboxPods,
+        lookups,
+        platform,
+        settings,
+      }),
+      concurrency: SANDBOX_WORKERS,
+    });
+    this.#controlBuilds(sources);
+    const known = new Known();
+    this.control(runsControl({ ...sources, known, clock, count: countTrial }));
+    const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
+    this.control({ name: 'expiry', store: trials, reconcile: expiry });
+    const orphans = orphansController(sources);
+    this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
+  }
+
+  #controlBuilds(
+    sources: SbOperator['sources'] & Pick<TrialDeps, 'events' | 'registry' | 'artifacts'>,
+  ): void {
+    const { config, builder, repository, kube } = this.#parts;
     this.control(
       taskBuildControl({
         ...sources,
         builder,
-        clock,
+        clock: kube.clock,
         limits: config.buildLimits,
         maxConcurrent: config.maxConcurrentBuilds,
         maxPerNamespace: config.maxBuildsPerNamespace,
@@ -116,18 +147,12 @@ export class SbOperator extends WatchingOperator {
           repository,
           repositories: config.imageRepositories,
           ownImage: config.courierImage,
-          platform,
+          platform: config.imagePlatform,
           sharing: config.imageSharing,
         },
       }),
     );
     this.control(abandonedBuildsControl({ ...sources, builder }));
-    const known = new Known();
-    this.control(runsControl({ ...sources, known, clock, count: countTrial }));
-    const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
-    this.control({ name: 'expiry', store: trials, reconcile: expiry });
-    const orphans = orphansController(sources);
-    this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
   }
 
   #podSettings(brokerCa: string): PodSettings {

@@ -1,14 +1,16 @@
 /** What the operator watches: controllers and broker read from these caches. */
 import { Sandbox, TaskBuild, Trial } from '../crds/kinds.ts';
+import type { Sandbox as SandboxObject } from '../crds/sandbox.ts';
 import { withOwnMarks } from '../crds/marks.ts';
 import { ANNOTATION, LABEL } from '../crds/names.ts';
 import { namespaceRules, UID_RANGE, type NamespaceRules } from '../crds/namespace-rules.ts';
 import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
-import { byControllerUid } from '../pods/ownership.ts';
+import { byControllerUid, controllerOf } from '../pods/ownership.ts';
 import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
+import { poolIndex } from './sandbox/observe.ts';
 import { bySlot } from './task-build/queue.ts';
 import { byTaskBuild, keptOf } from './trial/ended.ts';
 import { byAsker } from './trial/program.ts';
@@ -19,11 +21,13 @@ const OF_TRIALS = {
   transform: withOwnMarks,
 };
 
-const OF_SANDBOXES = {
-  labelSelector: `${LABEL.attempt},!${LABEL.trial}`,
-  indexers: { owner: byControllerUid },
-  transform: withOwnMarks,
-};
+const OF_SANDBOXES = { ...OF_TRIALS, labelSelector: LABEL.sandbox };
+
+/** Index of Sandboxes by the TaskBuild that makes their image. */
+const ofBuild = ({ metadata, status = {} }: SandboxObject): string[] =>
+  status.taskBuild === undefined
+    ? []
+    : [keyString({ namespace: metadata.namespace ?? '', name: status.taskBuild })];
 
 export interface WatchingOptions extends OperatorOptions {
   /** A namespace without the annotation `sb.abundant.ai/task-prefixes` may read no task. */
@@ -49,13 +53,16 @@ export abstract class WatchingOperator extends Operator {
     indexers: { slot: bySlot, askedBy: byAsker },
     transform: withOwnMarks,
   });
-  readonly sandboxes = this.watch(Sandbox, {
-    indexers: { namespace: byNamespace },
-    transform: (found) => withOwnMarks(found),
-  });
   readonly jobs = this.watch(Job, OF_TRIALS);
   readonly pods = this.watch(Pod, OF_TRIALS);
-  readonly sandboxJobs = this.watch(Job, OF_SANDBOXES);
+  readonly sandboxes = this.watch(Sandbox, {
+    indexers: { taskBuild: ofBuild, namespace: byNamespace },
+    transform: withOwnMarks,
+  });
+  readonly sandboxJobs = this.watch(Job, {
+    ...OF_SANDBOXES,
+    indexers: { owner: byControllerUid, pool: poolIndex },
+  });
   readonly sandboxPods = this.watch(Pod, OF_SANDBOXES);
   readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });
   readonly policies = this.watch(NetworkPolicy, { labelSelector: LABEL.network, transform: withOwnMarks });
@@ -65,8 +72,8 @@ export abstract class WatchingOperator extends Operator {
     const { trials, taskBuilds, jobs, pods, namespaces, policies, client: kube, rulesOf } = this;
     const { sandboxes, sandboxJobs, sandboxPods } = this;
     const ofSandboxes = { sandboxes, sandboxJobs, sandboxPods };
-    const watched = { trials, taskBuilds, jobs, pods, namespaces, policies, ...ofSandboxes };
-    return { kube, ...watched, rulesOf, log: this.log, now };
+    const ofTrials = { trials, taskBuilds, jobs, pods };
+    return { kube, ...ofTrials, ...ofSandboxes, namespaces, policies, rulesOf, log: this.log, now };
   }
 
   /** What the admins decided for a namespace; one that the cache does not know yet is asked for, or it would be open for being new. */
@@ -100,6 +107,35 @@ export abstract class WatchingOperator extends Operator {
     return feed({
       store: this.taskBuilds,
       keys: (build) => this.trials.by('taskBuild', keyString(keyOf(build))).map(keyOf),
+    });
+  }
+
+  /** The Sandbox of each Pod that changes, or its pool: whoever has its Job. */
+  protected sandboxesOfPods() {
+    return feed({
+      store: this.sandboxPods,
+      keys: (pod) => {
+        const { namespace = '' } = pod.metadata;
+        const job = this.sandboxJobs.get({ namespace, name: controllerOf(pod)?.name ?? '' });
+        const owner = job && controllerOf(job);
+        return owner ? [{ namespace, name: owner.name }] : [];
+      },
+    });
+  }
+
+  /** The Sandboxes that wait for each TaskBuild that changes. */
+  protected sandboxesOfBuilds() {
+    return feed({
+      store: this.taskBuilds,
+      keys: (build) => this.sandboxes.by('taskBuild', keyString(keyOf(build))).map(keyOf),
+    });
+  }
+
+  /** The Sandboxes of each namespace whose network policies change. */
+  protected sandboxesOfPolicies() {
+    return feed({
+      store: this.policies,
+      keys: ({ metadata }) => this.sandboxes.by('namespace', metadata.namespace ?? '').map(keyOf),
     });
   }
 

@@ -85,6 +85,9 @@ export function bounded(name: string, max = LABEL_MAX): string {
 /** Name of the Job of one attempt: `<trial>-<attempt>`. A Job's pods append six characters, so it stays under 57. */
 export const jobName = (trial: string, attempt: number): string => `${bounded(trial, 52)}-${attempt}`;
 
+/** Name of the PersistentVolumeClaim of a Sandbox's volume: `<sandbox>-<volume>`. */
+export const claimName = (sandbox: string, volume: string): string => `${bounded(sandbox, 200)}-${volume}`;
+
 /**
  * Harbor's trial name: the object's name, two underscores, seven characters, here of the object's UID: a Trial deleted and
  * created again under its name, or one of another namespace, never writes over another's results.

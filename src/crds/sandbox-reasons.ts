@@ -2,7 +2,7 @@
 
 /** Why a Sandbox is ready (`Ready` is True). */
 export const SANDBOX_READY = {
-  Ready: 'commands can be run; of a pool: as many Pods as spec.pool.size can be taken',
+  Ready: 'commands can be run; of a pool: a Pod can be taken, or none is asked for',
 } as const;
 
 /** Why a Sandbox is not ready yet (`Ready` is False): it becomes ready when what is named passes. */
@@ -18,7 +18,7 @@ export const SANDBOX_WAITING = {
   CreateContainerConfigError: 'a Secret or key that env refers to does not exist; the kubelet retries',
   CreateContainerError: 'the container runtime cannot start the container; the kubelet retries',
   CrashLoopBackOff: 'the courier beside the container ends again and again; the kubelet retries',
-  FillingPool: 'of a pool: fewer Pods than spec.pool.size are ready',
+  FillingPool: 'of a pool: no Pod is ready yet',
   Retrying: 'its Pod was lost; the operator makes another after a pause',
   Stopping: 'the Pod is being stopped',
 } as const;
@@ -38,7 +38,7 @@ export const SANDBOX_STOPPED = {
   JobRejected: 'the API server refuses the Job, its Pod or a volume',
   OOMKilled: 'the container exceeded its memory limit',
   EphemeralStorageExceeded: 'the Pod used more disk than its limit',
-  ContainerExited: 'the first process of the container ended',
+  TaskContainerExited: 'the first process of the container ended',
 } as const;
 
 /** The same for a Pod that was lost; recreatePolicy OnLoss makes another. */

@@ -104,6 +104,18 @@ const shape = {
     listMap(Volume, 'name', {
       maxItems: 16,
       description: 'Disks that are kept while the Sandbox is suspended, and deleted with it.',
+      ...rules(
+        {
+          rule: "self.all(v, !(v.mountPath + '/').startsWith('/sb/'))",
+          message: '/sb is where the first process of the container lies; mount the volume elsewhere',
+          reason: 'FieldValueInvalid',
+        },
+        {
+          rule: 'self.all(v, self.exists_one(o, o.mountPath == v.mountPath))',
+          message: 'two volumes have the same mountPath',
+          reason: 'FieldValueInvalid',
+        },
+      ),
     }),
   ),
 };

@@ -39,11 +39,13 @@ function refuseIfFenced(request: { method: Method; path: string }): void {
 }
 
 function deleteBody(options: DeleteOptions): string {
-  const { uid, propagation, gracePeriodSeconds } = options;
+  const { uid, resourceVersion, propagation, gracePeriodSeconds } = options;
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'DeleteOptions',
-    ...(uid !== undefined && { preconditions: { uid } }),
+    ...(uid !== undefined && {
+      preconditions: { uid, ...(resourceVersion !== undefined && { resourceVersion }) },
+    }),
     propagationPolicy: propagation ?? 'Background',
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
   });

@@ -61,6 +61,8 @@ export interface ListOptions {
 export interface DeleteOptions {
   /** Delete only the object with this UID; another one of that name is left alone (409 → false). */
   uid?: string;
+  /** And only as it was seen; together with `uid`. */
+  resourceVersion?: string;
   propagation?: 'Background' | 'Foreground' | 'Orphan';
   gracePeriodSeconds?: number;
 }

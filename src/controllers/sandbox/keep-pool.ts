@@ -1,0 +1,102 @@
+/** A pool: a Sandbox that runs nothing itself, and keeps Pods ready for others. */
+import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import { LABEL } from '../../crds/names.ts';
+import { present } from '../../crds/present.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
+import { isAlreadyExists } from '../../kube/errors.ts';
+import { Job } from '../../kube/kinds.ts';
+import type { ObjectKey, Result } from '../../kube/types.ts';
+import { isRefused } from '../attempts/start.ts';
+import { afterRefusal, nameConflict, type Action } from './decide.ts';
+import { memberFor } from './manifests.ts';
+import { observePool } from './observe.ts';
+import type { PoolSeen } from './observed.ts';
+import { nextPoolAction, type PoolAction } from './pool.ts';
+import { createBuild, deleteSandbox, settingsFor, type SandboxDeps } from './start.ts';
+import { poolReportOf, poolStatus } from './status.ts';
+
+/** When the status of a pool was written last, in milliseconds since the epoch, by its UID. */
+export type WrittenAt = Map<string, number>;
+
+/** Observe, decide, act, report, of a pool. */
+export async function keepPool(
+  deps: SandboxDeps,
+  sandbox: Sandbox,
+  written: WrittenAt,
+): Promise<Result | undefined> {
+  const seen = await observePool(deps, sandbox);
+  const done = await actOnPool(deps, seen, nextPoolAction(seen));
+  if (done.kind === 'delete') return undefined;
+  const { uid = '' } = sandbox.metadata;
+  const status = poolStatus(seen, done);
+  const now = deps.now().getTime();
+  const writtenMs = now - (written.get(uid) ?? 0);
+  const { write, againMs } = poolReportOf(seen, { done, status, writtenMs });
+  if (write) {
+    await deps.kube.replaceStatus(SandboxKind, { ...sandbox, status });
+    written.set(uid, now);
+  }
+  return againMs === undefined ? undefined : { requeueAfterMs: againMs };
+}
+
+async function actOnPool(deps: SandboxDeps, seen: PoolSeen, action: PoolAction): Promise<PoolAction> {
+  const { sandbox } = seen;
+  if (action.kind === 'delete') {
+    await deleteSandbox(deps, sandbox, action);
+    return action;
+  }
+  if ('remove' in action)
+    await Promise.all(action.remove.map((job) => deps.kube.delete(Job, keyOf(job), seenAs(job))));
+  if (action.kind === 'createBuild') {
+    const done = await createBuild(deps, sandbox, action);
+    return done.kind === 'wait' ? { ...done, remove: [] } : action;
+  }
+  return action.kind === 'fill' ? fill(deps, sandbox, action) : action;
+}
+
+const keyOf = ({ metadata }: Job): ObjectKey => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});
+
+/** Not one that a Sandbox has taken meanwhile. */
+const seenAs = ({ metadata: { uid = '', resourceVersion } }: Job) => ({
+  uid,
+  propagation: 'Foreground' as const,
+  ...present({ resourceVersion }),
+});
+
+async function fill(
+  deps: SandboxDeps,
+  pool: Sandbox,
+  action: PoolAction & { kind: 'fill' },
+): Promise<PoolAction> {
+  const settings = await settingsFor(deps, pool);
+  const { image, numbers, users, remove } = action;
+  const making = { image, settings, ...present({ users }) };
+  const refusals = await Promise.all(
+    numbers.map((number) => createMember(deps, pool, memberFor(pool, { ...making, number }))),
+  );
+  const refused = refusals.find((one) => one !== undefined);
+  return refused ? { ...refused, remove } : action;
+}
+
+/** Resolves with what keeps it from being made. */
+async function createMember(
+  deps: SandboxDeps,
+  pool: Sandbox,
+  job: Job,
+): Promise<(Action & { kind: 'wait' }) | undefined> {
+  try {
+    await deps.kube.create(Job, job);
+    return undefined;
+  } catch (error) {
+    if (isRefused(error)) return afterRefusal(error.message);
+    if (!isAlreadyExists(error)) throw error;
+    // Of an earlier try, or taken since: it is counted next time.
+    const found = await deps.kube.get(Job, keyOf(job));
+    return found && found.metadata.labels?.[LABEL.pool] === undefined
+      ? nameConflict(job.metadata.name)
+      : undefined;
+  }
+}

@@ -1,0 +1,189 @@
+/** Every read of the Sandbox controller. Reads come from the watch caches; what they cannot know is read live, and only when an action needs it. */
+import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import { bounded, identityOf, jobName, LABEL } from '../../crds/names.ts';
+import { openAttempt } from '../../crds/attempts.ts';
+import type { NamespaceRules } from '../../crds/namespace-rules.ts';
+import { present } from '../../crds/present.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
+import type { ImageSeen } from '../../images/image.ts';
+import { seeImage, type ImageSources } from '../../images/see.ts';
+import { ConfigMap, Job } from '../../kube/kinds.ts';
+import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
+import { isOwnedBy } from '../../pods/ownership.ts';
+import { isActive, startsNoPod } from '../../pods/reading/job.ts';
+import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
+import type { PoliciesSeen } from '../attempts/observed.ts';
+import { needs } from './decide.ts';
+import { failuresOf, memberOf, numberOf } from './pool.ts';
+import { readPod, withoutPod } from './pod.ts';
+import type { AttemptSeen, Answers, Candidate, Inputs, Member, Observed, PoolSeen } from './observed.ts';
+
+export interface SandboxSources extends AttemptSources, Omit<ImageSources, 'filesOf'> {
+  kube: KubeClient;
+  sandboxes: Store<Sandbox>;
+  /** Those that have the label `sandbox`, indexed by `owner` and by `pool`: namespace and label, as `poolIndex` writes it. */
+  jobs: Store<Job>;
+  policiesOf: (namespace: string) => PoliciesSeen;
+  rulesOf: (namespace: string) => Promise<NamespaceRules>;
+  now: () => Date;
+}
+
+/** Index of Jobs by the pool that they were made for, whoever has them now. */
+export const poolIndex = ({ metadata }: Job): string[] => {
+  const pool = metadata.labels?.[LABEL.pool];
+  return pool === undefined ? [] : [`${metadata.namespace}/${pool}`];
+};
+
+const madeFor = ({ jobs }: SandboxSources, pool: Sandbox): Job[] => {
+  const { namespace, name } = identityOf(pool);
+  return jobs.by('pool', `${namespace}/${bounded(name)}`);
+};
+
+/** Everything that is known of a Sandbox that is no pool. */
+export async function observe(sources: SandboxSources, sandbox: Sandbox): Promise<Observed> {
+  const attempt = await seeAttempt(sources, sandbox);
+  return { ...attempt, ...(await answers(sources, attempt)) };
+}
+
+async function seeAttempt(sources: SandboxSources, sandbox: Sandbox): Promise<AttemptSeen> {
+  const { namespace, uid } = identityOf(sandbox);
+  const recorded = openAttempt(sandbox);
+  const number = recorded?.number ?? (sandbox.status?.attempts?.at(-1)?.number ?? 0) + 1;
+  const own = sources.jobs.by('owner', uid).filter((job) => isOwnedBy(job, sandbox));
+  const name = recorded?.jobName ?? nameOfNext(sandbox, number, own);
+  // The status knows a Job that the cache does not: only the API server can say whether it is gone.
+  const job = await seeJob(sources, { owner: sandbox, name, live: recorded !== undefined });
+  return {
+    sandbox,
+    number,
+    job,
+    others: own.filter(({ metadata }) => metadata.name !== name),
+    policies: sources.policiesOf(namespace),
+    now: sources.now(),
+    ...(job.kind === 'own' && (await seePod(sources, job.job, LABEL.sandbox))),
+    ...present({ recorded }),
+  };
+}
+
+/** One that was taken is not on the record yet where the operator died between the two. */
+function nameOfNext({ metadata, status }: Sandbox, number: number, own: readonly Job[]): string {
+  const known = new Set(status?.attempts?.map(({ jobName: of }) => of));
+  const taken = own.find(
+    (job) => job.metadata.labels?.[LABEL.pool] !== undefined && !known.has(job.metadata.name),
+  );
+  return taken?.metadata.name ?? jobName(metadata.name, number);
+}
+
+async function answers(sources: SandboxSources, attempt: AttemptSeen): Promise<Answers> {
+  const asked = needs(attempt);
+  const { job } = attempt;
+  switch (asked.need) {
+    case 'nothing':
+      return asked;
+    case 'report':
+      return {
+        ...asked,
+        ...present({
+          refusal: job.kind === 'own' ? await seeRefusal(sources, { ...attempt, job: job.job }) : undefined,
+        }),
+      };
+    case 'inputs':
+      return { ...asked, inputs: await seeInputs(sources, attempt.sandbox) };
+    default:
+      return asked satisfies never;
+  }
+}
+
+async function seeInputs(sources: SandboxSources, sandbox: Sandbox): Promise<Inputs> {
+  const { poolRef } = sandbox.spec;
+  if (!poolRef) return { from: 'image', ...(await seeMaking(sources, sandbox)) };
+  const pool = await seePool(sources, { namespace: identityOf(sandbox).namespace, name: poolRef.name });
+  if (!pool?.spec.pool)
+    return {
+      from: 'nothing',
+      said: {
+        reason: 'PoolNotFound',
+        message: `poolRef.name: there is no Sandbox ${poolRef.name} with spec.pool in this namespace`,
+      },
+    };
+  const candidates = await seeCandidates(sources, pool);
+  if (candidates.length > 0) return { from: 'pool', candidates };
+  return { from: 'image', pool, ...(await seeMaking(sources, pool)) };
+}
+
+/** Whoever makes both at once may have the other object seen first. */
+const seePool = async ({ sandboxes, kube }: SandboxSources, key: ObjectKey): Promise<Sandbox | undefined> =>
+  sandboxes.get(key) ?? (await kube.get(SandboxKind, key));
+
+async function seeMaking(sources: SandboxSources, shape: Sandbox) {
+  const { users } = await sources.rulesOf(identityOf(shape).namespace);
+  return { image: await seeOwnImage(sources, shape), ...present({ users }) };
+}
+
+function seeOwnImage(sources: SandboxSources, { metadata, spec }: Sandbox): Promise<ImageSeen> {
+  const filesOf = (configMap: ObjectKey) => sources.kube.get(ConfigMap, configMap);
+  const { namespace = '', creationTimestamp: since = '' } = metadata;
+  return seeImage({ ...sources, filesOf }, { namespace, environment: spec, field: 'spec', since });
+}
+
+/** Pods of the pool that nobody has taken, and that can be used at once. */
+async function seeCandidates(sources: SandboxSources, pool: Sandbox): Promise<Candidate[]> {
+  const free = madeFor(sources, pool).filter((job) => isOwnedBy(job, pool) && !startsNoPod(job));
+  const seen = await Promise.all(
+    free.map(async (job) => ({ job, ...(await seePod(sources, job, LABEL.sandbox)) })),
+  );
+  return seen
+    .flatMap(({ job, pod }) => {
+      const reading = pod && pod.metadata.deletionTimestamp === undefined ? readPod(pod) : undefined;
+      return pod && reading?.kind === 'ready' ? [{ job, pod, startedAt: reading.startedAt }] : [];
+    })
+    .toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
+}
+
+/** Everything that is known of a pool. */
+export async function observePool(sources: SandboxSources, sandbox: Sandbox): Promise<PoolSeen> {
+  const { namespace } = identityOf(sandbox);
+  const { size = 0 } = sandbox.spec.pool ?? {};
+  const cached = madeFor(sources, sandbox);
+  const isShort = unended(cached, sandbox).length < size && sandbox.spec.operatingMode === 'Running';
+  // A Job too many would be one Pod too many: what is about to be made more of is counted at the API server.
+  const jobs = isShort ? await listMadeFor(sources, sandbox) : cached;
+  const own = jobs.filter((job) => isOwnedBy(job, sandbox));
+  const now = sources.now();
+  const live = unended(jobs, sandbox).toSorted((a, b) => numberOf(a) - numberOf(b));
+  const members = await Promise.all(
+    live.map(async (job) => memberOf(job, await seePod(sources, job, LABEL.sandbox))),
+  );
+  const isStillShort = members.length < size;
+  return {
+    sandbox,
+    members: await withRefusal(sources, members, now),
+    failures: failuresOf(own),
+    highest: Math.max(0, ...jobs.map(numberOf)),
+    policies: sources.policiesOf(namespace),
+    now,
+    ...(isShort && isStillShort && (await seeMaking(sources, sandbox))),
+  };
+}
+
+/** Why the API server takes none of their Pods is asked of the first that has none: they are all alike. */
+async function withRefusal(sources: SandboxSources, members: Member[], now: Date): Promise<Member[]> {
+  const bare = members.find(({ pod, waits }) => !pod && waits?.reason === 'Pending');
+  const words = bare && (await seeRefusal(sources, { job: bare.job, now }));
+  return words === undefined
+    ? members
+    : members.map((member) =>
+        member === bare ? { ...member, waits: refusedPod(member.job, words) } : member,
+      );
+}
+
+const refusedPod = (job: Job, words: string) =>
+  withoutPod({ words, ...present({ rendered: job.spec?.template.spec }) });
+
+const unended = (jobs: readonly Job[], pool: Sandbox): Job[] =>
+  jobs.filter((job) => isOwnedBy(job, pool) && isActive(job));
+
+async function listMadeFor({ kube }: SandboxSources, pool: Sandbox): Promise<Job[]> {
+  const { namespace, name } = identityOf(pool);
+  return kube.list(Job, { namespace, labelSelector: `${LABEL.pool}=${bounded(name)}` });
+}

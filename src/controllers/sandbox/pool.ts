@@ -1,0 +1,142 @@
+/** Pure: what a pool does next about the Pods that it keeps ready. */
+import { pauseUntil } from '../../crds/attempts.ts';
+import { present } from '../../crds/present.ts';
+import type { UidRange } from '../../crds/namespace-rules.ts';
+import type { TaskBuild } from '../../crds/task-build.ts';
+import type { ReadyImage } from '../../images/image.ts';
+import type { Job } from '../../kube/kinds.ts';
+import { failedCondition } from '../../pods/reading/job.ts';
+import type { PodSeen } from '../attempts/observed.ts';
+import { withoutImage, withoutPolicies } from './decide.ts';
+import { expiresInMs } from './lifetime.ts';
+import type { Member, PoolSeen, Said } from './observed.ts';
+import { readPod, withoutPod } from './pod.ts';
+
+export type PoolAction =
+  | { kind: 'delete'; reason: 'Expired'; message: string }
+  /** As many as there are to be, or more. */
+  | { kind: 'keep'; remove: Job[] }
+  | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
+  /** Make Jobs of these numbers. */
+  | { kind: 'fill'; numbers: number[]; remove: Job[]; image: ReadyImage; users?: UidRange }
+  | ({ kind: 'wait'; againMs?: number; remove: Job[] } & Said)
+  | ({ kind: 'end'; remove: Job[] } & Said);
+
+/** The number of a Job in its pool, by its name; 0 for a name that is none of a pool's. */
+export function numberOf({ metadata }: Job): number {
+  const [, digits = '0'] = /-(\d{1,9})$/.exec(metadata.name) ?? [];
+  return Number(digits);
+}
+
+/** A Job of a pool, as it stands. */
+export function memberOf(job: Job, { pod, altered }: PodSeen): Member {
+  return { job, ...present({ pod, waits: waitsFor(job, { pod, altered }) }) };
+}
+
+type Seen = { [K in keyof PodSeen]: PodSeen[K] | undefined };
+
+function waitsFor(job: Job, { pod, altered }: Seen): Said | undefined {
+  if (altered !== undefined) return { reason: 'PodLost', message: altered };
+  if (job.metadata.deletionTimestamp !== undefined || pod?.metadata.deletionTimestamp !== undefined)
+    return { reason: 'Stopping', message: 'the Pod is being ended' };
+  if (!pod) return withoutPod({});
+  const reading = readPod(pod);
+  if (reading.kind === 'ready') return undefined;
+  return { reason: reading.reason, message: reading.message };
+}
+
+/** When Jobs of a pool failed by themselves, the latest last: a drain is no fault of theirs. */
+export const failuresOf = (jobs: readonly Job[]): string[] =>
+  jobs
+    .flatMap((job) => {
+      const { reason, lastTransitionTime } = failedCondition(job) ?? {};
+      return reason === 'PodFailurePolicy' ? [] : (lastTransitionTime ?? []);
+    })
+    .toSorted();
+
+const FIRST_PAUSE_MS = 10_000;
+const PAUSE_MAX_MS = 300_000;
+/** Failures before that say nothing of the next Pod. */
+const REMEMBERED_MS = 3_600_000;
+
+/** When another Job may be made, in milliseconds since the epoch: the pause doubles with every Pod that failed. */
+function notBefore({ failures, now }: PoolSeen): number {
+  const recent = failures.filter((at) => now.getTime() - Date.parse(at) < REMEMBERED_MS);
+  const last = recent.at(-1);
+  if (last === undefined) return 0;
+  return Date.parse(last) + Math.min(FIRST_PAUSE_MS * 2 ** Math.min(recent.length - 1, 9), PAUSE_MAX_MS);
+}
+
+/** A Pod that is held for so long is replaced: what it needs may be there for a new one. */
+const HOPELESS_MS = 600_000;
+const HOPELESS: readonly Said['reason'][] = [
+  'ImagePullBackOff',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'PodLost',
+];
+
+function isHopeless({ job, waits }: Member, now: Date): boolean {
+  const { creationTimestamp, deletionTimestamp } = job.metadata;
+  if (!waits || deletionTimestamp !== undefined || !HOPELESS.includes(waits.reason)) return false;
+  return now.getTime() - Date.parse(creationTimestamp ?? '') >= HOPELESS_MS;
+}
+
+/** Jobs made in one pass: the next one counts again. */
+const BATCH = 25;
+
+export function nextPoolAction(seen: PoolSeen): PoolAction {
+  const { sandbox, members, now } = seen;
+  const { spec } = sandbox;
+  const left = expiresInMs(sandbox, now);
+  const hasExpired = left !== undefined && left <= 0;
+  const expired = { reason: 'Expired', message: 'ttlSeconds or deadline have passed' } as const;
+  if (hasExpired && spec.expiryAction === 'Delete') return { kind: 'delete', ...expired };
+  const all = members
+    .map(({ job }) => job)
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  if (spec.operatingMode === 'Suspended')
+    return { kind: 'end', reason: 'Suspended', message: 'spec.operatingMode is Suspended', remove: all };
+  if (hasExpired) return { kind: 'end', ...expired, remove: all };
+  return toSize(seen, spec.pool?.size ?? 0);
+}
+
+function toSize(seen: PoolSeen, size: number): PoolAction {
+  const { members, image, users, highest, now, policies } = seen;
+  const hopeless = members.filter((member) => isHopeless(member, now));
+  const staying = members.filter(
+    (member) => !hopeless.includes(member) && member.job.metadata.deletionTimestamp === undefined,
+  );
+  const remove = [...surplus(staying, size), ...hopeless].map(({ job }) => job);
+  // Those that are on their way out are Pods, too.
+  const missing = size - members.length;
+  if (missing <= 0 || !image) return { kind: 'keep', remove };
+  const paused = pauseUntil(notBefore(seen), now);
+  if (paused) return { ...paused, remove };
+  const obstacle = withoutImage(image) ?? withoutPolicies(policies);
+  if (obstacle) return { ...obstacle, remove };
+  if (image.kind === 'toBuild')
+    return { kind: 'createBuild', taskBuild: image.taskBuild, ...present({ stale: image.stale }) };
+  const numbers = Array.from({ length: Math.min(missing, BATCH) }, (_, index) => highest + 1 + index);
+  if (image.kind !== 'ready') return { kind: 'keep', remove };
+  return { kind: 'fill', numbers, remove, image: image.image, ...present({ users }) };
+}
+
+/** Those that cannot be taken yet go first, then the newest. */
+const surplus = (members: readonly Member[], size: number): Member[] =>
+  members
+    .toSorted(
+      (a, b) =>
+        Number(b.waits !== undefined) - Number(a.waits !== undefined) || numberOf(b.job) - numberOf(a.job),
+    )
+    .slice(0, Math.max(0, members.length - size));
+
+/** Why a pool has no Pod that can be taken: what keeps its first, where that is known, else that it is being filled. */
+export function fillingOf({ members, sandbox }: PoolSeen): Said {
+  const { size = 0 } = sandbox.spec.pool ?? {};
+  const ready = members.filter(({ waits }) => !waits).length;
+  const held = members.find(({ waits }) => waits && !PASSING.includes(waits.reason))?.waits;
+  return held ?? { reason: 'FillingPool', message: `${ready} of ${size} Pods are ready` };
+}
+
+const PASSING: readonly Said['reason'][] = ['Pending', 'PullingImage', 'Stopping', 'VolumePending'];
