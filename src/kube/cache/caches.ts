@@ -22,10 +22,17 @@ export interface CachesOptions {
 interface Watched {
   kind: Kind<KubeObject>;
   namespace: string | undefined;
+  labelSelector: string | undefined;
   cache: WatchedStore<KubeObject>;
   whenSynced(): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
+
+/** A term of a selector that asks for a label, whatever its value. */
+const EXISTS = /^[\w./-]+$/;
+
+const hasLabels = ({ metadata: { labels = {} } }: KubeObject, selector = ''): boolean =>
+  selector.split(',').every((term) => !EXISTS.test(term) || Object.hasOwn(labels, term));
 
 /** All the caches of a process, one per kind and scope. */
 export class Caches {
@@ -64,6 +71,7 @@ export class Caches {
     const watched: Watched = {
       kind,
       namespace,
+      labelSelector,
       cache,
       whenSynced: () => cache.whenSynced(),
       run: (signal) => reflector.run(signal),
@@ -83,12 +91,13 @@ export class Caches {
     await Promise.all([...this.#watched.values()].map((watched) => watched.whenSynced()));
   }
 
-  /** The caches that see a write to `object`, whatever their selectors. */
+  /** The caches that see a write to `object`: not one whose selector names a label that it does not have, which would be waited for in vain. */
   of(kind: Kind<KubeObject>, object: KubeObject): WatchedStore<KubeObject>[] {
     const inScope = (watched: Watched): boolean =>
       watched.kind.plural === kind.plural &&
       watched.kind.group === kind.group &&
-      (watched.namespace === undefined || watched.namespace === object.metadata.namespace);
+      (watched.namespace === undefined || watched.namespace === object.metadata.namespace) &&
+      hasLabels(object, watched.labelSelector);
     return [...this.#watched.values()].filter(inScope).map(({ cache }) => cache);
   }
 
