@@ -1,5 +1,13 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
-import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL, NETWORKS, networkPolicyName } from '../../crds/names.ts';
+import {
+  API_VERSION,
+  BROKER_AUDIENCE,
+  ENTRY_POLICIES,
+  GROUP,
+  LABEL,
+  NETWORK_POLICIES,
+  NETWORKS,
+} from '../../crds/names.ts';
 import { NAMESPACE_LABEL, OPERATOR, operatorUser } from '../names.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -9,16 +17,37 @@ const unlessDeleted = (rule: string): string => `request.operation == 'DELETE' |
 
 /** As in `bounded`: a name that fits is the label itself. */
 const isOwnerName = `variables.owner.name.size() > 63 || variables.label == variables.owner.name`;
+/** Labels that say what a Job was made for. One of a pool that a Sandbox has taken has two; a Pod never has. */
+const MADE_FOR = [LABEL.trial, LABEL.taskBuild, LABEL.sandbox, LABEL.pool];
+/** Those of `MADE_FOR` that are in the map `labels`, in this order. */
+const madeFor = (labels: string): string => `${texts(MADE_FOR)}.filter(key, key in ${labels})`;
+const isNumbered = (name: string): string =>
+  `object.metadata.name.endsWith('-' + variables.labels['${LABEL.attempt}']) && (${name}.size() > 52 || object.metadata.name == ${name} + '-' + variables.labels['${LABEL.attempt}'])`;
+
 const attemptOfTrial = [
   `variables.owner.kind == 'Trial'`,
-  `object.metadata.name.endsWith('-' + variables.labels['${LABEL.attempt}'])`,
-  `(variables.owner.name.size() > 52 || object.metadata.name == variables.owner.name + '-' + variables.labels['${LABEL.attempt}'])`,
-  `'${LABEL.trial}' in variables.labels`,
+  isNumbered('variables.owner.name'),
+  `variables.madeFor == ${texts([LABEL.trial])}`,
 ].join(' && ');
 const attemptOfBuild = [
   `variables.owner.kind == 'TaskBuild'`,
   `object.metadata.name.matches('^sb-build-[0-9a-f]{20}$')`,
-  `'${LABEL.taskBuild}' in variables.labels`,
+  `variables.madeFor == ${texts([LABEL.taskBuild])}`,
+].join(' && ');
+/** Made for it, or for a pool; and one that a Sandbox takes from a pool keeps the pool's name. */
+const attemptOfSandbox = [
+  `variables.owner.kind == 'Sandbox'`,
+  isNumbered('variables.maker'),
+  `variables.madeFor in (request.operation == 'CREATE' ? [${texts([LABEL.sandbox])}, ${texts([LABEL.pool])}] : [${texts([LABEL.sandbox, LABEL.pool])}])`,
+].join(' && ');
+
+/** A PersistentVolumeClaim is called after the Sandbox that it was made for: `<sandbox>-<volume>`, which is shortened where it is long. */
+const isCalledAfterOwner = (name: string): string =>
+  `${name}.startsWith(variables.owner.name.size() > 200 ? variables.owner.name.substring(0, 180) : variables.owner.name + '-')`;
+const claimOfSandbox = [
+  'has(volume.persistentVolumeClaim)',
+  `variables.madeFor == ${texts([LABEL.sandbox])}`,
+  isCalledAfterOwner('volume.persistentVolumeClaim.claimName'),
 ].join(' && ');
 
 /** Volumes that hold nothing of a node, and no token but the broker's. */
@@ -28,6 +57,7 @@ const harmlessVolume = [
   'has(volume.secret)',
   // Read-only, and of what a registry gives to anybody who may pull it.
   'has(volume.image)',
+  `(${claimOfSandbox})`,
   `${listAt('volume.?projected.?sources')}.map(source, source.?serviceAccountToken.?audience.orValue('')) == ['${BROKER_AUDIENCE}']`,
 ].join(' || ');
 
@@ -44,8 +74,14 @@ const hardened = [
 type Rule = PolicyOptions['holds'][number];
 
 const deletesItsOwn: Rule = {
-  rule: `request.operation != 'DELETE' || ${mapAt('oldObject.?metadata.?labels')}.exists(key, key in ${texts([LABEL.trial, LABEL.taskBuild])})`,
-  message: `the operator deletes no Job but those of Trials and TaskBuilds`,
+  rule: `request.operation != 'DELETE' || ${mapAt('oldObject.?metadata.?labels')}.exists(key, key in ${texts(MADE_FOR)})`,
+  message: `the operator deletes no Job but those of Trials, TaskBuilds and Sandboxes`,
+};
+
+/** What that change may be, the policy `jobs` says. */
+const changesOne: Rule = {
+  rule: `request.operation != 'UPDATE' || (variables.owner.kind == 'Sandbox' && object.spec == oldObject.spec)`,
+  message: 'the operator changes no Job, but for one of a pool, which it gives to a Sandbox',
 };
 
 /** `namespace`: of the operator. */
@@ -53,7 +89,7 @@ const keepsOut = (namespace: string): Rule => ({
   rule: unlessDeleted(
     `!object.metadata.namespace.startsWith('kube-') && object.metadata.namespace != '${namespace}'`,
   ),
-  message: `no Trial and no build runs in a namespace of Kubernetes or of the operator: use another namespace`,
+  message: `no Trial, no build and no Sandbox runs in a namespace of Kubernetes or of the operator: use another namespace`,
 });
 
 const isRendered: Rule[] = [
@@ -61,17 +97,17 @@ const isRendered: Rule[] = [
     rule: unlessDeleted(
       `variables.owners.size() == 1 && variables.owner.apiVersion == '${API_VERSION}' && variables.owner.?controller.orValue(false)`,
     ),
-    message: 'a Job of the operator is owned by a Trial or a TaskBuild, and by nothing else',
+    message: 'a Job of the operator is owned by a Trial, a TaskBuild or a Sandbox, and by nothing else',
   },
   {
     rule: unlessDeleted(
-      `'${LABEL.attempt}' in variables.labels && (${isOwnerName}) && (${attemptOfTrial} || ${attemptOfBuild})`,
+      `'${LABEL.attempt}' in variables.labels && (${isOwnerName}) && (${attemptOfTrial} || ${attemptOfBuild} || ${attemptOfSandbox})`,
     ),
     message: 'a Job of the operator has the name and the labels of an attempt of its owner',
   },
   {
     rule: unlessDeleted(
-      `${mapAt('object.spec.template.?metadata.?labels')}.exists(key, key in ${texts([LABEL.trial, LABEL.taskBuild])} && object.spec.template.metadata.labels[key] == variables.label)`,
+      `variables.madeFor.size() > 0 && variables.podMadeFor == [variables.madeFor[variables.madeFor.size() - 1]] && variables.podMadeFor.all(key, variables.podLabels[key] == variables.labels[key])`,
     ),
     message: 'the Pods of a Job of the operator have its labels',
   },
@@ -105,15 +141,15 @@ const isRendered: Rule[] = [
       `!variables.priority.startsWith('system-') && variables.priority != '${OPERATOR.name}'`,
     ),
     message:
-      'no Trial comes before Kubernetes’ own Pods or the operator’s: choose another spec.scheduling.priorityClassName',
+      'no Trial and no Sandbox comes before Kubernetes’ own Pods or the operator’s: choose another spec.scheduling.priorityClassName',
   },
   {
     rule: unlessDeleted(`${listAt('variables.pod.?volumes')}.all(volume, ${harmlessVolume})`),
-    message: `the volumes of a Job of the operator are emptyDirs, ConfigMaps, Secrets, images and the token for ${BROKER_AUDIENCE}`,
+    message: `the volumes of a Job of the operator are emptyDirs, ConfigMaps, Secrets, images, the token for ${BROKER_AUDIENCE} and a Sandbox’s own PersistentVolumeClaims`,
   },
 ];
 
-/** A Job of the operator is one that it renders for a Trial or a TaskBuild. */
+/** A Job of the operator is one that it renders for a Trial, a TaskBuild or a Sandbox. */
 export const operatorJobs = (namespace: string): PolicyOptions => ({
   about: 'operator-jobs',
   match: { group: 'batch', resources: ['jobs'], operations: ['CREATE', 'UPDATE', 'DELETE'] },
@@ -122,28 +158,54 @@ export const operatorJobs = (namespace: string): PolicyOptions => ({
     labels: mapAt('object.?metadata.?labels'),
     owners: listAt('object.?metadata.?ownerReferences'),
     owner: 'variables.owners[0]',
-    label: `variables.labels[?(variables.owner.kind == 'Trial' ? '${LABEL.trial}' : '${LABEL.taskBuild}')].orValue('')`,
+    madeFor: madeFor('variables.labels'),
+    // Of a Job that a Sandbox has taken from a pool the first is the Sandbox's.
+    label: `variables.labels[?variables.madeFor[?0].orValue('')].orValue('')`,
+    maker: `variables.labels[?'${LABEL.pool}'].orValue(variables.owner.name)`,
+    podLabels: mapAt('object.spec.template.?metadata.?labels'),
+    podMadeFor: madeFor('variables.podLabels'),
     pod: 'object.spec.template.spec',
     seccomp: `variables.pod.?securityContext.?seccompProfile.?type.orValue('')`,
     priority: `variables.pod.?priorityClassName.orValue('')`,
     containers: `${listAt('variables.pod.?containers')} + ${listAt('variables.pod.?initContainers')}`,
   },
-  holds: [deletesItsOwn, keepsOut(namespace), ...isRendered],
+  holds: [deletesItsOwn, changesOne, keepsOut(namespace), ...isRendered],
 });
 
-/** A NetworkPolicy of the operator is one of two, and about the Pods of Trials alone: it opens and closes nobody else's. */
+/** A PersistentVolumeClaim of the operator is a new and empty one of a Sandbox: no volume that is there, and no copy of somebody's. */
+export const operatorClaims = (namespace: string): PolicyOptions => ({
+  about: 'operator-claims',
+  match: { group: '', resources: ['persistentvolumeclaims'], operations: ['CREATE'] },
+  when: isOperator(namespace),
+  variables: { owners: listAt('object.?metadata.?ownerReferences'), owner: 'variables.owners[0]' },
+  holds: [
+    keepsOut(namespace),
+    {
+      rule: `variables.owners.size() == 1 && variables.owner.apiVersion == '${API_VERSION}' && variables.owner.kind == 'Sandbox' && variables.owner.?controller.orValue(false) && ${isCalledAfterOwner('object.metadata.name')}`,
+      message: 'a PersistentVolumeClaim of the operator is owned by a Sandbox, and called after it',
+    },
+    {
+      rule: ['dataSource', 'dataSourceRef', 'volumeName']
+        .map((field) => `!has(object.spec.${field})`)
+        .join(' && '),
+      message: 'a PersistentVolumeClaim of the operator begins empty, on a volume of its own',
+    },
+  ],
+});
+
+/** A NetworkPolicy of the operator is one of a few, and about the Pods of Trials and Sandboxes alone: it opens and closes nobody else's. */
 export const operatorNetworkPolicies = (namespace: string): PolicyOptions => ({
   about: 'operator-networkpolicies',
   match: { group: 'networking.k8s.io', resources: ['networkpolicies'], operations: ['CREATE', 'UPDATE'] },
   when: isOperator(namespace),
   holds: [
     {
-      rule: `object.metadata.name in ${texts(NETWORKS.map(networkPolicyName))}`,
-      message: `the operator writes no NetworkPolicy but ${NETWORKS.map(networkPolicyName).join(' and ')}`,
+      rule: `object.metadata.name in ${texts(NETWORK_POLICIES)}`,
+      message: `the operator writes no NetworkPolicy but ${NETWORK_POLICIES.join(', ')}`,
     },
     {
-      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)}`,
-      message: 'a NetworkPolicy of the operator is about Pods of Trials',
+      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)} || ${listAt('object.?spec.?podSelector.?matchExpressions')}.exists(one, one.key in ${texts(Object.values(ENTRY_POLICIES))} && one.operator == 'Exists')`,
+      message: 'a NetworkPolicy of the operator is about Pods of Trials and Sandboxes',
     },
   ],
 });
@@ -151,11 +213,11 @@ export const operatorNetworkPolicies = (namespace: string): PolicyOptions => ({
 const isOpen = {
   rule: `${mapAt('namespaceObject.?metadata.?labels')}[?'${NAMESPACE_LABEL.key}'].orValue('') == '${NAMESPACE_LABEL.value}'`,
   message: `the namespace has not the label ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`,
-  messageExpression: `'namespace ' + object.metadata.namespace + ' is not open to Trials and builds; an admin opens it with: kubectl label namespace ' + object.metadata.namespace + ' ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}'`,
+  messageExpression: `'namespace ' + object.metadata.namespace + ' is not open to Trials, builds and Sandboxes; an admin opens it with: kubectl label namespace ' + object.metadata.namespace + ' ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}'`,
 };
 
 /**
- * Part of `config/components/labelled-namespaces`: Trials and builds where an admin has allowed them, and nowhere else. A build of CodeBuild takes no
+ * Part of `config/components/labelled-namespaces`: Trials, builds and Sandboxes where an admin has allowed them, and nowhere else. A build of CodeBuild takes no
  * Job, so that TaskBuilds are asked for themselves.
  */
 export const labelledNamespaces = (namespace: string): PolicyOptions[] => [

@@ -1,5 +1,5 @@
 /** Policies about who may write what the broker believes: labels and annotations of ours, and tokens for it. */
-import { BROKER_AUDIENCE, PREFIX } from '../../crds/names.ts';
+import { BROKER_AUDIENCE, LABEL, PREFIX } from '../../crds/names.ts';
 import { operatorUser } from '../names.ts';
 import {
   asksForToken,
@@ -7,6 +7,7 @@ import {
   isMarked,
   keepsMarks,
   listAt,
+  mapAt,
   texts,
   type PolicyOptions,
 } from './policy.ts';
@@ -37,10 +38,24 @@ const pods: PolicyOptions = {
     { rule: `request.operation != 'UPDATE' || (${keepsMarks('?metadata')})`, message: KEPT },
     {
       rule: `request.operation != 'UPDATE' || ${images('object')} == ${images('oldObject')}`,
-      message: 'the images of a Trial’s or TaskBuild’s Pod cannot be changed',
+      message: 'the images of a Trial’s, TaskBuild’s or Sandbox’s Pod cannot be changed',
     },
   ],
 };
+
+/** Of an ObjectMeta before and after a change. */
+const owners = (object: string): string => listAt(`${object}.?metadata.?ownerReferences`);
+
+/** A Job of a pool that no Sandbox has taken becomes one's, by the operator: it gets that label, and everything else in our name stays. */
+const taken = (namespace: string): string =>
+  [
+    `request.userInfo.username == '${operatorUser(namespace)}'`,
+    `${owners('oldObject')}.map(owner, owner.kind) == ['Sandbox']`,
+    `'${LABEL.pool}' in ${mapAt('oldObject.?metadata.?labels')}`,
+    `!('${LABEL.sandbox}' in ${mapAt('oldObject.?metadata.?labels')})`,
+    `'${LABEL.sandbox}' in ${mapAt('object.?metadata.?labels')}`,
+    keepsMarks('?metadata', LABEL.sandbox),
+  ].join(' && ');
 
 const jobs = (namespace: string): PolicyOptions => ({
   about: 'jobs',
@@ -52,14 +67,23 @@ const jobs = (namespace: string): PolicyOptions => ({
       asksForToken('it.?spec.?template.?spec'),
     ].join(' || '),
   ),
+  variables: {
+    taken: taken(namespace),
+    keepsOwners: `${owners('object')}.all(owner, owner.uid in ${owners('oldObject')}.map(before, before.uid))`,
+  },
   holds: [
     {
       rule: `request.operation != 'CREATE' || request.userInfo.username == '${operatorUser(namespace)}'`,
-      message: `labels and annotations ${PREFIX}… and tokens for ${BROKER_AUDIENCE} belong to Jobs of the operator; create a Trial or a TaskBuild`,
+      message: `labels and annotations ${PREFIX}… and tokens for ${BROKER_AUDIENCE} belong to Jobs of the operator; create a Trial, a TaskBuild or a Sandbox`,
     },
     {
-      rule: `request.operation != 'UPDATE' || (${keepsMarks('?metadata')} && ${keepsMarks('?spec.?template.?metadata')})`,
+      rule: `request.operation != 'UPDATE' || ((variables.taken || (${keepsMarks('?metadata')})) && ${keepsMarks('?spec.?template.?metadata')})`,
       message: KEPT,
+    },
+    {
+      rule: `request.operation != 'UPDATE' || variables.keepsOwners || variables.taken`,
+      message:
+        'a Job of the operator gets no other owner, but for one of a pool, which the operator gives to a Sandbox',
     },
   ],
 });
@@ -71,7 +95,7 @@ const tokens: PolicyOptions = {
   holds: [
     {
       rule: `'system:nodes' in ${listAt('request.userInfo.?groups')}`,
-      message: `a token for ${BROKER_AUDIENCE} is for the kubelet alone, which puts it into the Pod of a Trial or TaskBuild`,
+      message: `a token for ${BROKER_AUDIENCE} is for the kubelet alone, which puts it into the Pod of a Trial, TaskBuild or Sandbox`,
     },
   ],
 };

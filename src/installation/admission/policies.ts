@@ -1,6 +1,6 @@
 /** The policies of an installation. */
 import type { KubeObject } from '../../kube/types.ts';
-import { labelledNamespaces, operatorJobs, operatorNetworkPolicies } from './operator.ts';
+import { labelledNamespaces, operatorClaims, operatorJobs, operatorNetworkPolicies } from './operator.ts';
 import { origin } from './origin.ts';
 import { policyObjects, type PolicyOptions } from './policy.ts';
 import { SIZES } from './sizes.ts';
@@ -10,7 +10,13 @@ const objectsOf = (policies: readonly PolicyOptions[]): Record<string, KubeObjec
 
 /** In force wherever the operator is. `namespace`: its own. */
 export const policies = (namespace: string): Record<string, KubeObject> =>
-  objectsOf([...origin(namespace), operatorJobs(namespace), operatorNetworkPolicies(namespace), ...SIZES]);
+  objectsOf([
+    ...origin(namespace),
+    operatorJobs(namespace),
+    operatorClaims(namespace),
+    operatorNetworkPolicies(namespace),
+    ...SIZES,
+  ]);
 
 /** For installations in which an admin says in which namespaces Trials may be. */
 export const namespacePolicies = (namespace: string): Record<string, KubeObject> =>

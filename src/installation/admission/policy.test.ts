@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { OPERATOR } from '../names.ts';
-import { labelledNamespaces, operatorJobs } from './operator.ts';
+import { labelledNamespaces, operatorClaims, operatorJobs, operatorNetworkPolicies } from './operator.ts';
 import { origin } from './origin.ts';
 import { policyObjects } from './policy.ts';
 import { SIZES } from './sizes.ts';
@@ -12,13 +12,19 @@ interface Manifest {
     policyName?: string;
     failurePolicy?: string;
     validations?: { message: string; expression: string }[];
+    variables?: { name: string; expression: string }[];
   };
 }
 
 const { namespace } = OPERATOR;
-const all = [...origin(namespace), operatorJobs(namespace), ...SIZES, ...labelledNamespaces(namespace)].map(
-  (policy) => Object.values(policyObjects(policy)) as Manifest[],
-);
+const all = [
+  ...origin(namespace),
+  operatorJobs(namespace),
+  operatorClaims(namespace),
+  operatorNetworkPolicies(namespace),
+  ...SIZES,
+  ...labelledNamespaces(namespace),
+].map((policy) => Object.values(policyObjects(policy)) as Manifest[]);
 
 // What they do is seen by test/e2e/admission-policies.test.ts, on a real API server.
 describe('The admission policies', () => {
@@ -39,11 +45,14 @@ describe('The admission policies', () => {
   });
 
   it('keep to the size that Kubernetes takes of an expression and a message', () => {
-    for (const [policy] of all)
+    for (const [policy] of all) {
+      for (const { expression } of policy?.spec.variables ?? [])
+        expect(expression.length).to.be.below(16_384);
       for (const { expression, message } of policy?.spec.validations ?? []) {
         expect(expression.length).to.be.below(16_384);
         expect(message.length).to.be.below(1024);
       }
+    }
   });
 
   it('keep builds out of a namespace that no admin has opened, whether they take a Job or not', () => {

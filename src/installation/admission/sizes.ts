@@ -1,9 +1,11 @@
-/** Policies about how large a Trial and a TaskBuild may be: the operator keeps every one of them in memory. */
+/** Policies about how large a Trial, a TaskBuild and a Sandbox may be: the operator keeps every one of them in memory. */
 import { GROUP } from '../../crds/names.ts';
 import { listAt, mapAt, type PolicyOptions } from './policy.ts';
 
 /** Bytes of all that a user may write at length into one Trial: variables, scripts, commands, build arguments. */
 export const TRIAL_MAX_BYTES = 128 * 1024;
+/** The same of a Sandbox. */
+export const SANDBOX_MAX_BYTES = TRIAL_MAX_BYTES;
 /** Bytes of all build arguments. */
 export const BUILD_ARGS_MAX_BYTES = 64 * 1024;
 
@@ -35,10 +37,12 @@ const size = [
   'variables.buildArgs',
 ].join(' + ');
 
-const ARGS_RULE = {
+/** `field`: where they are. */
+const argsRule = (field: string): PolicyOptions['holds'][number] => ({
   rule: `variables.buildArgs <= ${BUILD_ARGS_MAX_BYTES}`,
   message: `more than ${BUILD_ARGS_MAX_BYTES} bytes of buildArgs`,
-};
+  messageExpression: `'${field}: ' + string(variables.buildArgs) + ' bytes of names and values, more than ${BUILD_ARGS_MAX_BYTES}; put them into files of the build context'`,
+});
 
 /** A spec is immutable, so that its size is asked for when it is created; what is there already can still be cancelled. */
 const trials: PolicyOptions = {
@@ -46,10 +50,7 @@ const trials: PolicyOptions = {
   match: { group: GROUP, resources: ['trials'], operations: ['CREATE'] },
   variables: { buildArgs: buildArgs('object.spec.?environment.?build.?buildArgs'), size },
   holds: [
-    {
-      ...ARGS_RULE,
-      messageExpression: `'spec.environment.build.buildArgs: ' + string(variables.buildArgs) + ' bytes of names and values, more than ${BUILD_ARGS_MAX_BYTES}; put them into files of the build context'`,
-    },
+    argsRule('spec.environment.build.buildArgs'),
     {
       rule: `variables.size <= ${TRIAL_MAX_BYTES}`,
       message: `more than ${TRIAL_MAX_BYTES} bytes of variables, scripts and commands`,
@@ -62,12 +63,24 @@ const taskBuilds: PolicyOptions = {
   about: 'taskbuilds',
   match: { group: GROUP, resources: ['taskbuilds'], operations: ['CREATE'] },
   variables: { buildArgs: buildArgs('object.spec.?buildArgs') },
+  holds: [argsRule('spec.buildArgs')],
+};
+
+const sandboxes: PolicyOptions = {
+  about: 'sandboxes',
+  match: { group: GROUP, resources: ['sandboxes'], operations: ['CREATE'] },
+  variables: {
+    buildArgs: buildArgs('object.spec.?build.?buildArgs'),
+    size: `${variables('object.spec')} + variables.buildArgs`,
+  },
   holds: [
+    argsRule('spec.build.buildArgs'),
     {
-      ...ARGS_RULE,
-      messageExpression: `'spec.buildArgs: ' + string(variables.buildArgs) + ' bytes of names and values, more than ${BUILD_ARGS_MAX_BYTES}; put them into files of the context'`,
+      rule: `variables.size <= ${SANDBOX_MAX_BYTES}`,
+      message: `more than ${SANDBOX_MAX_BYTES} bytes of variables`,
+      messageExpression: `'spec: ' + string(variables.size) + ' bytes of variables and build arguments, more than ${SANDBOX_MAX_BYTES}; write what is large into a file of the Sandbox, or put it into a Secret'`,
     },
   ],
 };
 
-export const SIZES: readonly PolicyOptions[] = [trials, taskBuilds];
+export const SIZES: readonly PolicyOptions[] = [trials, taskBuilds, sandboxes];
