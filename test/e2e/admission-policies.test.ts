@@ -1,12 +1,11 @@
 /** The policies of config/admission and the roles of config/rbac on a real API server: who may write what, with which token. Nearly everything is a dry run, which admission sees like any other request. */
 import { expect } from 'chai';
-import { jobFor } from '../../src/controllers/trial/manifests.ts';
 import { BROKER_AUDIENCE, LABEL } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { operatorUser } from '../../src/installation/names.ts';
 import type { Job } from '../../src/kube/kinds.ts';
 import { buildJob } from '../../src/providers/image-builder/buildkit/manifests.ts';
-import { aTrial, anImageConfig, compiledTrial } from '../support/builders/objects.ts';
+import { aTrial } from '../support/builders/objects.ts';
 import {
   dropNamespace,
   kubectl,
@@ -16,52 +15,28 @@ import {
   type Said,
 } from '../support/cluster.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
-
-type Json = { [key: string]: unknown };
-type PodSpec = NonNullable<NonNullable<Job['spec']>['template']['spec']>;
-
-const API_VERSION = 'sb.abundant.ai/v1alpha1';
-const settings = {
-  courierImage: 'sb-operator:none',
-  imagePullSecrets: ['ecr'],
-  brokerUrl: 'https://broker:8443',
-  brokerCa: 'PEM',
-  userNamespaces: false,
-  gpus: { resource: 'nvidia.com/gpu', types: {} },
-  agentVolumes: 'Copy' as const,
-};
-const image = { reference: 'debian@sha256:aa', digest: 'sha256:aa', config: anImageConfig(), taskBuild: 'b' };
-/** Nothing of these tests is to run. */
-const nowhere = { nodeSelector: { 'sb.test/nowhere': 'true' } };
+import {
+  accepts,
+  API_VERSION,
+  bind,
+  dryRun,
+  jobOf,
+  may as mayIn,
+  nowhere,
+  plainJobOf,
+  podOf as podIn,
+  refuses,
+  settings,
+  type Json,
+  type PodSpec,
+} from './support/admission.ts';
 
 let namespace = '';
 let trial: Trial;
 
-const dryRun = (manifest: object, user?: string): Promise<Said> =>
-  kubectl(
-    ['create', '--dry-run=server', '-f', '-', ...(user === undefined ? [] : [`--as=${user}`])],
-    manifest,
-  );
-const accepts = ({ code, stderr }: Said): void => void expect(code, stderr).to.equal(0);
-const refuses = ({ code, stderr }: Said, because: string): void => {
-  expect(code, stderr).not.to.equal(0);
-  expect(stderr).to.contain(because);
-};
-
-/** `asked`: `create pods/exec`. */
-async function may(user: string, asked: string, where = namespace): Promise<boolean> {
-  const [verb = '', resource = '', subresource] = asked.split(/[ /]/);
-  const of = subresource === undefined ? [] : [`--subresource=${subresource}`];
-  const { code } = await kubectl(['auth', 'can-i', verb, resource, ...of, '-n', where, `--as=${user}`]);
-  return code === 0;
-}
-
-/** The Job that the operator renders, as a change leaves it. */
-function rendered(change: (job: Job, pod: PodSpec) => void = () => {}): Job {
-  const job = jobFor(compiledTrial(trial), 1, { images: { agent: image }, settings });
-  change(job, job.spec!.template.spec!);
-  return job;
-}
+const may = (user: string, asked: string, where = namespace): Promise<boolean> => mayIn(user, asked, where);
+const rendered = (change?: (job: Job, pod: PodSpec) => void): Job => jobOf(trial, change);
+const podOf = (metadata: Json, spec?: Json): Json => podIn(namespace, metadata, spec);
 
 /** The Job of a TaskBuild, whose Pod no node takes. */
 function buildOf(owner: { name: string; uid: string }): Job {
@@ -86,12 +61,6 @@ function buildOf(owner: { name: string; uid: string }): Job {
   return job;
 }
 
-const podOf = (metadata: Json, spec: Json = {}): Json => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'forged', namespace, ...metadata },
-  spec: { containers: [{ name: 'main', image: 'debian' }], ...nowhere, ...spec },
-});
 const token = { audience: BROKER_AUDIENCE, path: 'token' };
 const tokenVolume = {
   volumes: [{ name: 'token', projected: { sources: [{ serviceAccountToken: token }] } }],
@@ -106,8 +75,7 @@ describe('The admission policies', function () {
     const made = aTrial({ spec: { suspend: true, scheduling: nowhere } });
     Object.assign(made.metadata, { namespace, uid: undefined, resourceVersion: undefined });
     trial = JSON.parse(await kubectlOk(['create', '-f', '-', '-o', 'json'], made)) as Trial;
-    const edit = ['create', 'rolebinding', 'mallory', '--clusterrole=edit', '--user=mallory'];
-    await kubectlOk([...edit, '-n', namespace]);
+    await bind(namespace, 'edit', 'mallory');
   });
   after(async () => {
     if (namespace) await dropNamespace(namespace);
@@ -240,8 +208,7 @@ describe('The admission policies', function () {
 
   describe('in a namespace of its own', () => {
     it('the operator may work by a RoleBinding, and nowhere else by it', async () => {
-      const bind = ['create', 'rolebinding', 'worker', '--clusterrole=sb-operator-work', '--user=worker'];
-      await kubectlOk([...bind, '-n', namespace]);
+      await bind(namespace, 'sb-operator-work', 'worker');
       for (const asked of [
         'create jobs',
         'delete jobs',
@@ -279,12 +246,7 @@ describe('The admission policies', function () {
 
     it('refuse a Job that makes such Pods', async () => {
       const because = 'belong to Jobs of the operator';
-      const job = (metadata: Json, template: Json): Json => ({
-        apiVersion: 'batch/v1',
-        kind: 'Job',
-        metadata: { name: 'forged', namespace, ...metadata },
-        spec: { template: { spec: { ...(podOf({})['spec'] as Json), restartPolicy: 'Never' }, ...template } },
-      });
+      const job = (metadata: Json, template: Json): Json => plainJobOf(namespace, metadata, template);
       refuses(await dryRun(job({ labels: { [LABEL.trial]: 'hello' } }, {}), 'mallory'), because);
       refuses(
         await dryRun(job({}, { metadata: { labels: { [LABEL.trial]: 'hello' } } }), 'mallory'),
