@@ -211,9 +211,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     void open.serve(request, socket as Socket, head);
   });
   server.on('upgrade', (request, socket: Socket, head) => {
-    connections.release(socket);
     const { namespace = '', name = '' } = placeOf(pathOf(request)) ?? {};
-    void doors.connections.serve({ request, socket, head }, { namespace, name });
+    const onOpen = (): unknown => connections.release(socket);
+    void doors.connections.serve({ request, socket, head, onOpen }, { namespace, name });
   });
   // New connections get the new certificate; those that are open stay as they are.
   const unsubscribe = certificate.onChange((material) => server.setSecureContext(secureContext(material)));

@@ -58,7 +58,7 @@ export function endOfBuild(build: TaskBuild, job: string): Refused | undefined {
 }
 
 /** Refused where the Sandbox, or a pool, is not to have a Pod any more, or this Job is not that of its current attempt. */
-export function endOfSandbox(sandbox: Sandbox, job: string): Refused | undefined {
+export function endOfSandbox(sandbox: Sandbox, job: string | undefined): Refused | undefined {
   const { metadata, spec, status } = sandbox;
   const end = (why: string): Refused => refused(403, 'SandboxEnded', `${nameOf(sandbox)} ${why}`);
   if (metadata.deletionTimestamp !== undefined) return end('is being deleted');

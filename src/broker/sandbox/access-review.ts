@@ -81,10 +81,8 @@ export function accessReviews({ kube, now }: { kube: KubeClient; now: () => Date
   };
   return async (caller: Caller, sandbox: ObjectKey): Promise<Refused | undefined> => {
     const { name: user, groups, uid, extra } = caller;
-    const resourceAttributes = {
-      ...{ ...sandbox, verb: 'create', group: GROUP },
-      ...{ resource: 'sandboxes', subresource: 'exec' },
-    };
+    const asked = { verb: 'create', group: GROUP, resource: 'sandboxes', subresource: 'exec' };
+    const resourceAttributes = { ...asked, namespace: sandbox.namespace, name: sandbox.name };
     const spec = { user, groups, ...present({ uid, extra }), resourceAttributes };
     const key = sha256(JSON.stringify(spec));
     const answer = known.get(key);

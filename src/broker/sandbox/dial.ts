@@ -30,9 +30,10 @@ const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code
 function connected(target: Target, { material, port }: DialDeps): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const name = courierName(target);
-  const { key, cert, ca } = material();
   const socket = connect({
-    ...{ host: target.podIP, port, key, cert, ca },
+    ...material(),
+    host: target.podIP,
+    port,
     servername: name,
     minVersion: 'TLSv1.3',
     // One name, to the letter: no wildcard, and no certificate with others beside it.

@@ -10,7 +10,7 @@ import type { BrokerCertificate } from '../tls/certificates.ts';
 import { accessReviews } from './access-review.ts';
 import { adoptions } from './adoption.ts';
 import { certificateCallers } from './certificate.ts';
-import { connections, type Connections } from './connect.ts';
+import { Connections } from './connect.ts';
 import { courierRoutes } from './courier-routes.ts';
 import type { PipeTimes } from './pipe.ts';
 import { CONNECTION_BOUNDS, type Bounds } from './places.ts';
@@ -72,7 +72,7 @@ export function sandboxDoors(deps: DoorDeps): Doors {
   const sessionKey = (): Uint8Array => certificate.sessionKey();
   const all = { ...rest, ...own, clock, times, port, bounds, sessionKey, certificate };
   const waiting = adoptions(all);
-  const open = connections({ ...all, dialMs: times.dialMs, material: () => certificate.current() });
+  const open = new Connections({ ...all, dialMs: times.dialMs, material: () => certificate.current() });
   return {
     courier: courierRoutes({ ...all, adoptions: waiting }),
     session: sessionRoute({

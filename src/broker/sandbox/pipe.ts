@@ -179,6 +179,6 @@ export class Pipe {
   }
 
   #cancelAll(): void {
-    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+    for (const name of this.#timers.keys()) this.#cancel(name);
   }
 }

@@ -61,22 +61,31 @@ function runOf(sandbox: Sandbox, { sandboxJobs, sandboxPods }: TargetDeps): Run 
 }
 
 /** The Pod of the very Sandbox that has this UID. */
-export function targetOf({ uid, ...key }: ObjectKey & { uid: string }, deps: TargetDeps): Target | Refused {
-  const sandbox = deps.sandboxes.get(key);
+export function targetOf(
+  { uid, namespace, name }: ObjectKey & { uid: string },
+  deps: TargetDeps,
+): Target | Refused {
+  const sandbox = deps.sandboxes.get({ namespace, name });
   if (sandbox?.metadata.uid !== uid)
     return refused(
       403,
       'SandboxEnded',
-      `Sandbox ${key.namespace}/${key.name} is not the one that this session is for; ask for a new session`,
+      `Sandbox ${namespace}/${name} is not the one that this session is for; ask for a new session`,
     );
   const run = runOf(sandbox, deps);
-  const end = endOfSandbox(sandbox, run?.job.metadata.name ?? '');
+  const end = endOfSandbox(sandbox, run?.job.metadata.name);
   if (end) return end;
-  if (!run) return notReady(sandbox, 'it has no Pod at the moment');
-  const { pod, job } = run;
-  const problem = endOfPod(pod, CONTAINERS.courier, deps.now()) ?? forgeryOf(pod, job);
+  return run ? inPod(run, { uid, sandbox }, deps) : notReady(sandbox, 'it has no Pod at the moment');
+}
+
+function inPod(
+  { pod, job }: Run,
+  { uid, sandbox }: { uid: string; sandbox: Sandbox },
+  { now }: TargetDeps,
+): Target | Refused {
+  const problem = endOfPod(pod, CONTAINERS.courier, now()) ?? forgeryOf(pod, job);
   if (problem) return problem;
-  const { podIP } = pod.status ?? {};
+  const podIP = pod.status?.podIP;
   if (podIP === undefined) return notReady(sandbox, 'its Pod has no address yet');
   return { sandboxUid: uid, podUid: pod.metadata.uid ?? '', podIP };
 }

@@ -99,6 +99,36 @@ export function cacheOf<T extends KubeObject>(...objects: T[]): Store<T> {
   };
 }
 
+/** A watch cache that a test writes into, as the reflector does. */
+export class WritableCache<T extends KubeObject> implements Store<T> {
+  readonly #objects = new Map<string, T>();
+  synced = true;
+  fresh = true;
+
+  get(key: ObjectKey): T | undefined {
+    return this.#objects.get(`${key.namespace}/${key.name}`);
+  }
+
+  list(): T[] {
+    return [...this.#objects.values()];
+  }
+
+  by(): T[] {
+    return [];
+  }
+
+  put(...objects: T[]): void {
+    for (const object of objects) {
+      const { namespace, name } = keyOf(object);
+      this.#objects.set(`${namespace}/${name}`, object);
+    }
+  }
+
+  remove({ namespace, name }: ObjectKey): void {
+    this.#objects.delete(`${namespace}/${name}`);
+  }
+}
+
 /** For a broker that has nothing to do with Sandboxes. */
 export const NO_SANDBOXES: SandboxStores = {
   sandboxes: cacheOf<Sandbox>(),

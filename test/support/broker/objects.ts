@@ -1,8 +1,9 @@
-/** A Trial, a TaskBuild, and the Jobs and Pods that the operator makes for them. */
+/** A Trial, a TaskBuild, a Sandbox, and the Jobs and Pods that the operator makes for them. */
 import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import type { ImageConfig } from '../../../src/crds/image-config.ts';
 import { aTaskBuild, aTrial, anImageConfig } from '../builders/objects.ts';
-import { ANNOTATION, jobName, LABEL } from '../../../src/crds/names.ts';
+import { ANNOTATION, API_VERSION, jobName, LABEL } from '../../../src/crds/names.ts';
+import type { Sandbox, SandboxSpec, SandboxStatus } from '../../../src/crds/sandbox.ts';
 import type { TaskBuild } from '../../../src/crds/task-build.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
@@ -103,6 +104,69 @@ export const buildJob: Job = jobOf(taskBuild, 'sb-build-0123', {
     containers: [{ name: CONTAINERS.build, image: 'buildctl:1', command: ['/bin/sh'] }],
   },
 });
+
+interface SandboxOver {
+  name?: string;
+  uid?: string;
+  spec?: Partial<SandboxSpec>;
+  status?: SandboxStatus;
+}
+
+/** One that is ready, in the Pod of its first Job. */
+export function sandboxWith({ name = 'box', uid = `${name}-uid`, spec, status }: SandboxOver = {}): Sandbox {
+  const job = jobName(name, 1);
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  const ready = {
+    type: 'Ready',
+    status: 'True' as const,
+    reason: 'Ready',
+    message: 'ready',
+    lastTransitionTime,
+  };
+  return {
+    apiVersion: API_VERSION,
+    kind: 'Sandbox',
+    metadata: { name, namespace, uid },
+    spec: {
+      image: 'debian',
+      operatingMode: 'Running',
+      expiryAction: 'Delete',
+      recreatePolicy: 'Never',
+      ...spec,
+    },
+    status: status ?? {
+      conditions: [ready],
+      attempts: [{ number: 1, jobName: job }],
+      jobName: job,
+      podName: `${job}-x7k2p`,
+    },
+  };
+}
+
+/** `taken`: of a pool, by that Sandbox. */
+export function sandboxJob(
+  sandbox: Sandbox,
+  { attempt = 1, taken }: { attempt?: number; taken?: Sandbox } = {},
+): Job {
+  const { name } = sandbox.metadata;
+  const own = { [sandbox.spec.pool ? LABEL.pool : LABEL.sandbox]: name, [LABEL.attempt]: String(attempt) };
+  const job = jobOf(sandbox, jobName(name, attempt), {
+    metadata: { labels: own, annotations: { [ANNOTATION.imageConfig]: JSON.stringify(IMAGE) } },
+    spec: {
+      ...withToken(CONTAINERS.courier),
+      containers: [{ name: CONTAINERS.task, image: 'debian@sha256:aa', command: ['/sb/sbd'] }],
+    },
+  });
+  if (!taken) return job;
+  const labels = { ...own, [LABEL.sandbox]: taken.metadata.name };
+  return { ...job, metadata: { ...job.metadata, labels, ownerReferences: [controlledBy(taken)] } };
+}
+
+export function sandboxPod(job: Job, podIP = '127.0.0.1'): Pod {
+  const pod = podOf(job, 'x7k2p');
+  const uid = `${pod.metadata.name}-uid`;
+  return { ...pod, metadata: { ...pod.metadata, uid }, status: { phase: 'Running', podIP } };
+}
 
 /** The Pod that the Job controller makes of a Job, and what API server and admission add to it. */
 function podOf({ metadata: { name, uid }, spec }: Job, suffix: string): Pod {

@@ -1,0 +1,86 @@
+/** From an upgrade to a Sandbox's courier: whose session it is, where the Sandbox runs, and the connection there. */
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { ObjectKey } from '../../kube/types.ts';
+import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../wire/sandbox/names.ts';
+import { isRefused, refused } from '../refusal.ts';
+import type { Refused } from '../refusal.ts';
+import { dialCourier, type DialDeps } from './dial.ts';
+import { Places, type Bounds } from './places.ts';
+import { readSession, type Granted, type SessionTokenDeps } from './session-token.ts';
+import { targetOf, type Target, type TargetDeps } from './target.ts';
+
+export interface ReachDeps extends DialDeps, SessionTokenDeps, TargetDeps {
+  bounds: Bounds;
+}
+
+/** The session token among the subprotocols that a program offers. */
+function tokenIn({ url = '', headers }: IncomingMessage): string | Refused {
+  if (url.includes('?'))
+    return refused(
+      400,
+      'BadRequest',
+      `a URL gets into logs: send the session token as subprotocol ${TOKEN_SUBPROTOCOL}<token>`,
+    );
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+  if (!offered.includes(SUBPROTOCOL))
+    return refused(
+      400,
+      'BadRequest',
+      `offer the subprotocol ${SUBPROTOCOL}, the only one that is spoken here`,
+    );
+  const token = offered.find((protocol) => protocol.startsWith(TOKEN_SUBPROTOCOL));
+  return (
+    token?.slice(TOKEN_SUBPROTOCOL.length) ??
+    refused(401, 'NoToken', `send the session token as subprotocol ${TOKEN_SUBPROTOCOL}<token>`)
+  );
+}
+
+async function sessionOf(
+  request: IncomingMessage,
+  key: ObjectKey,
+  deps: SessionTokenDeps,
+): Promise<Granted | Refused> {
+  const token = tokenIn(request);
+  if (typeof token !== 'string') return token;
+  const session = await readSession(token, deps);
+  if (isRefused(session)) return session;
+  return session.namespace === key.namespace && session.name === key.name
+    ? session
+    : refused(403, 'OtherSandbox', 'the session token is for another Sandbox; ask for one for this');
+}
+
+/** A courier that is reached, for a session. */
+export interface Reached {
+  session: Granted;
+  target: Target;
+  courier: TLSSocket;
+  /** Gives the connection's place back; may be called again. */
+  leave: () => void;
+}
+
+/** `closing` ends what is being tried. */
+export function reacher(deps: ReachDeps, closing: AbortSignal) {
+  const places = new Places(deps.bounds);
+  const reach = async (session: Granted): Promise<Omit<Reached, 'leave'> | Refused> => {
+    const target = targetOf(session, deps);
+    if (isRefused(target)) return target;
+    const courier = await dialCourier(target, deps, closing);
+    return isRefused(courier) ? courier : { session, target, courier };
+  };
+  return async (request: IncomingMessage, key: ObjectKey): Promise<Reached | Refused> => {
+    const session = await sessionOf(request, key, deps);
+    if (isRefused(session)) return session;
+    const leave = places.take(session);
+    if (typeof leave !== 'function') return leave;
+    try {
+      const reached = await reach(session);
+      if (!isRefused(reached)) return { ...reached, leave };
+      leave();
+      return reached;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  };
+}

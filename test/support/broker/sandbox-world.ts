@@ -1,0 +1,336 @@
+/** A broker with real TLS and WebSockets, couriers of Sandboxes that echo, and an API server that knows some people. */
+import { once } from 'node:events';
+import { request as httpsRequest } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { Registry } from 'prom-client';
+import { WebSocket } from 'ws';
+import { subjects } from '../../../src/broker/identity/subjects.ts';
+import { tokenVerifier } from '../../../src/broker/identity/token.ts';
+import { brokerMetrics } from '../../../src/broker/metrics.ts';
+import type { SubjectAccessReview } from '../../../src/broker/sandbox/access-review.ts';
+import type { SandboxOptions } from '../../../src/broker/sandbox/doors.ts';
+import type { TokenReview } from '../../../src/broker/sandbox/token-review.ts';
+import { startBroker, type Broker } from '../../../src/broker/server.ts';
+import { brokerCertificate, type BrokerCertificate } from '../../../src/broker/tls/certificates.ts';
+import type { KeyPair } from '../../../src/broker/tls/material.ts';
+import type { Sandbox } from '../../../src/crds/sandbox.ts';
+import type { TaskBuild } from '../../../src/crds/task-build.ts';
+import type { Trial } from '../../../src/crds/trial.ts';
+import { ConfigMap } from '../../../src/kube/kinds.ts';
+import type { Job, Pod } from '../../../src/kube/kinds.ts';
+import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
+import { TaskReader } from '../../../src/task-source/read.ts';
+import { courierName, sandboxPath, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../../src/wire/sandbox/names.ts';
+import { NO_RULES } from '../builders/objects.ts';
+import { clientAuthority } from './client-certificates.ts';
+import {
+  BROKER_NAME,
+  cacheOf,
+  INSTALLED,
+  podClaims,
+  signingKey,
+  TestCluster,
+  WritableCache,
+} from './cluster.ts';
+import { sandboxJob, sandboxPod, sandboxWith } from './objects.ts';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+export interface Answer {
+  status: number;
+  json: Record<string, unknown>;
+  headers: Record<string, string | string[] | undefined>;
+}
+
+export interface Asked {
+  sandbox?: Sandbox;
+  body?: unknown;
+  certificate?: KeyPair;
+  headers?: Record<string, string>;
+}
+
+/** What a courier has heard on one connection. */
+export interface Heard {
+  preface: Record<string, unknown>;
+  socket: TLSSocket;
+}
+
+export interface Dialed {
+  sandbox?: Sandbox;
+  token?: string;
+  protocols?: string[];
+  query?: string;
+}
+
+/** A refused upgrade: status and body. */
+export class RefusedUpgrade extends Error {
+  readonly status: number;
+  readonly json: Record<string, unknown>;
+  constructor(status: number, json: Record<string, unknown>) {
+    super(`${status} ${JSON.stringify(json)}`);
+    this.status = status;
+    this.json = json;
+  }
+}
+
+export class SandboxWorld {
+  readonly cluster = new TestCluster();
+  readonly registry = new Registry();
+  readonly sandboxes = new WritableCache<Sandbox>();
+  readonly sandboxJobs = new WritableCache<Job>();
+  readonly sandboxPods = new WritableCache<Pod>();
+  /** Users by token, and what each may: `namespace/name`, or `namespace/*`. */
+  readonly users = new Map<string, NonNullable<TokenReview['status']>['user']>();
+  readonly rules = new Map<string, string[]>();
+  readonly box = sandboxWith();
+  /** Connections that couriers have got from the broker, in order. */
+  readonly heard: Heard[] = [];
+  /** What a courier does with a connection, after the preface; default: it echoes. */
+  onConnection: (socket: TLSSocket) => void = (socket) => socket.pipe(socket);
+  now = (): Date => new Date();
+  broker!: Broker;
+  certificate!: BrokerCertificate;
+  key!: Awaited<ReturnType<typeof signingKey>>;
+  clientCa!: KeyPair;
+  courierPort = 0;
+  readonly #courier: { server?: Server } = {};
+  readonly #open: (WebSocket | Socket)[] = [];
+
+  async start(options: Partial<SandboxOptions> = {}): Promise<void> {
+    const { cluster, now } = this;
+    this.key = await signingKey('rsa-1');
+    cluster.jwks = [this.key.jwk];
+    this.clientCa = await clientAuthority();
+    this.#knowPeople();
+    this.certificate = await brokerCertificate({
+      ...{ kube: cluster.kube, ...INSTALLED, now: () => new Date(), log: quiet },
+    });
+    this.run(this.box);
+    await this.startCourier(courierName(this.#ids(this.box)));
+    await this.#startBroker(options);
+  }
+
+  async #startBroker(options: Partial<SandboxOptions>): Promise<void> {
+    const { cluster, sandboxes, sandboxJobs, sandboxPods } = this;
+    const { kube } = cluster;
+    const now = (): Date => this.now();
+    const store = memoryArtifactStore();
+    const stores = { sandboxes, sandboxJobs, sandboxPods };
+    const others = {
+      pods: cacheOf<Pod>(),
+      jobs: cacheOf<Job>(),
+      trials: cacheOf<Trial>(),
+      taskBuilds: cacheOf<TaskBuild>(),
+    };
+    this.broker = await startBroker({
+      port: 0,
+      host: '127.0.0.1',
+      certificate: this.certificate,
+      tokens: tokenVerifier({ kube, now }),
+      subjects: subjects({ kube, now, ...stores, ...others }),
+      tasks: new TaskReader({ kube, artifacts: store, rulesOf: async () => NO_RULES }),
+      ...{ now, store, rulesOf: async () => NO_RULES, presignSeconds: 300, probePort: 9, modelPrices: [] },
+      egress: async () => ({ allowed: [], refused: [] }),
+      sandbox: { kube, brokerName: BROKER_NAME, port: this.courierPort, ...stores, ...options },
+      log: quiet,
+      metrics: brokerMetrics(this.registry),
+    });
+  }
+
+  #knowPeople(): void {
+    const { cluster } = this;
+    const { cert } = this.clientCa;
+    cluster.put(ConfigMap, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'kube-system', name: 'extension-apiserver-authentication' },
+      data: { 'client-ca-file': cert },
+    });
+    cluster.reviews.set('TokenReview', (object) => {
+      const user = this.users.get((object as TokenReview).spec.token);
+      return { status: user ? { authenticated: true, user } : { authenticated: false, error: 'unknown' } };
+    });
+    cluster.reviews.set('SubjectAccessReview', (object) => {
+      const { user, groups, resourceAttributes: wanted } = (object as SubjectAccessReview).spec;
+      const may = [user, ...groups].flatMap((who) => this.rules.get(who) ?? []);
+      const isExec =
+        `${wanted.verb} ${wanted.resource}/${wanted.subresource}.${wanted.group}` ===
+        'create sandboxes/exec.sb.abundant.ai';
+      const places = [`${wanted.namespace}/${wanted.name}`, `${wanted.namespace}/*`];
+      return { status: { allowed: isExec && places.some((place) => may.includes(place)) } };
+    });
+    this.users.set('jane-token', { username: 'jane', groups: ['system:authenticated'] });
+    this.rules.set('jane', ['evals/*']);
+  }
+
+  #ids({ metadata, status }: Sandbox): { sandboxUid: string; podUid: string } {
+    return { sandboxUid: metadata.uid ?? '', podUid: `${status?.podName}-uid` };
+  }
+
+  /** Puts a Sandbox with its Job and Pod into the caches. */
+  run(sandbox: Sandbox): { job: Job; pod: Pod } {
+    const job = sandboxJob(sandbox);
+    const pod = sandboxPod(job);
+    this.sandboxes.put(sandbox);
+    this.sandboxJobs.put(job);
+    this.sandboxPods.put(pod);
+    return { job, pod };
+  }
+
+  /** A courier that shows a certificate of that name, made by the broker's CA. */
+  async startCourier(name: string): Promise<void> {
+    const { key, cert } = await this.certificate.issueCourier(name);
+    const server = createServer(
+      {
+        key,
+        cert,
+        ca: this.certificate.ca(),
+        requestCert: true,
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.3',
+      },
+      (socket) => this.#serve(socket),
+    );
+    server.listen(this.courierPort, '127.0.0.1');
+    await once(server, 'listening');
+    this.courierPort = (server.address() as AddressInfo).port;
+    this.#courier.server = server;
+  }
+
+  stopCourier(): void {
+    this.#courier.server?.close();
+    for (const { socket } of this.heard) socket.destroy();
+  }
+
+  #serve(socket: TLSSocket): void {
+    this.#open.push(socket);
+    socket.on('error', () => undefined);
+    let text = Buffer.alloc(0);
+    const onData = (part: Buffer): void => {
+      text = Buffer.concat([text, part]);
+      const end = text.indexOf('\n');
+      if (end < 0) return;
+      socket.off('data', onData).pause();
+      socket.unshift(text.subarray(end + 1));
+      this.heard.push({
+        preface: JSON.parse(text.toString('utf8', 0, end)) as Record<string, unknown>,
+        socket,
+      });
+      this.onConnection(socket);
+    };
+    socket.on('data', onData);
+  }
+
+  async close(): Promise<void> {
+    for (const one of this.#open) 'terminate' in one ? one.terminate() : one.destroy();
+    this.#courier.server?.close();
+    await this.broker.close();
+  }
+
+  /** The token of a Pod's courier. */
+  podToken({ metadata }: Pod): Promise<string> {
+    return this.key.sign(podClaims(this.now(), { name: metadata.name, uid: metadata.uid ?? '' }));
+  }
+
+  /** A request of a courier. */
+  ask(method: string, path: string, token: string): Promise<Answer> {
+    return this.#send({ method, path, headers: { authorization: `Bearer ${token}` } });
+  }
+
+  /** `POST …/session`. */
+  session({
+    sandbox = this.box,
+    body = { token: 'jane-token' },
+    certificate,
+    headers,
+  }: Asked = {}): Promise<Answer> {
+    const { name, namespace = '' } = sandbox.metadata;
+    return this.#send({
+      method: 'POST',
+      path: sandboxPath({ namespace, name }, 'session'),
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      ...(certificate && { certificate }),
+      ...(headers && { headers }),
+    });
+  }
+
+  #send(sent: {
+    method: string;
+    path: string;
+    body?: string;
+    headers?: Record<string, string>;
+    certificate?: KeyPair;
+  }): Promise<Answer> {
+    const { certificate, body, ...rest } = sent;
+    const options = { host: 'localhost', port: this.broker.port, agent: false, ca: this.certificate.ca() };
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest({ ...options, ...certificate, ...rest }, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => {
+          const json = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
+          resolve({ status: response.statusCode ?? 0, json, headers: response.headers });
+        });
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  async sessionToken(asked: Asked = {}): Promise<string> {
+    const { status, json } = await this.session(asked);
+    if (status !== 200) throw new Error(`${status} ${JSON.stringify(json)}`);
+    return json['token'] as string;
+  }
+
+  /** An open WebSocket; rejects with `RefusedUpgrade`. */
+  async dial({ sandbox = this.box, token, protocols, query = '' }: Dialed = {}): Promise<WebSocket> {
+    const { name, namespace = '' } = sandbox.metadata;
+    const own = token ?? (protocols ? '' : await this.sessionToken({ sandbox }));
+    const url = `wss://localhost:${this.broker.port}${sandboxPath({ namespace, name }, 'connect')}${query}`;
+    const offered = protocols ?? [SUBPROTOCOL, TOKEN_SUBPROTOCOL + own];
+    const socket = new WebSocket(url, offered, { ca: this.certificate.ca(), perMessageDeflate: false });
+    this.#open.push(socket);
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(socket));
+      socket.on('error', reject);
+      socket.once('unexpected-response', (_request, response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => {
+          const json = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
+          reject(new RefusedUpgrade(response.statusCode ?? 0, json));
+        });
+      });
+    });
+  }
+
+  /** Status and reason of an upgrade that is refused. */
+  async refusal(dialed: Dialed): Promise<[number, unknown]> {
+    const error: unknown = await this.dial(dialed).catch((caught: unknown) => caught);
+    return error instanceof RefusedUpgrade ? [error.status, error.json['reason']] : [0, error];
+  }
+}
+
+/** Bytes that come, until there are so many. */
+export function received(socket: WebSocket, bytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  return new Promise((resolve) => {
+    const onMessage = (data: Buffer): void => {
+      parts.push(data);
+      size += data.length;
+      if (size < bytes) return;
+      socket.off('message', onMessage);
+      resolve(Buffer.concat(parts));
+    };
+    socket.on('message', onMessage);
+  });
+}
+
+/** Close code and reason. */
+export async function closed(socket: WebSocket): Promise<[number, string]> {
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+  return [code, reason.toString()];
+}
