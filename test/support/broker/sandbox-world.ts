@@ -23,6 +23,7 @@ import { memoryArtifactStore } from '../../../src/providers/artifact-store/memor
 import { TaskReader } from '../../../src/task-source/read.ts';
 import { courierName, sandboxPath, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../../src/wire/sandbox/names.ts';
 import { NO_RULES } from '../builders/objects.ts';
+import { until } from '../kube.ts';
 import { clientAuthority } from './client-certificates.ts';
 import {
   BROKER_NAME,
@@ -198,6 +199,12 @@ export class SandboxWorld {
     this.#courier.server = server;
   }
 
+  /** The courier's end of that connection, once it has the preface. */
+  async courier(number = 0): Promise<TLSSocket> {
+    await until(`couriers have ${number + 1} connections`, () => this.heard.length > number);
+    return (this.heard[number] as Heard).socket;
+  }
+
   stopCourier(): void {
     this.#courier.server?.close();
     for (const { socket } of this.heard) socket.destroy();
@@ -218,6 +225,7 @@ export class SandboxWorld {
         socket,
       });
       this.onConnection(socket);
+      socket.resume();
     };
     socket.on('data', onData);
   }
