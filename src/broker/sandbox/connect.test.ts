@@ -145,13 +145,14 @@ describe('connection to a Sandbox', () => {
     });
 
     it('beyond so many of a Sandbox, of a caller and in all; a place is free again at an end', async () => {
-      const [first] = [await world.dial(), await world.dial()];
+      const first = await world.dial();
+      await world.dial();
       expect(await world.refusal({})).to.deep.equal([429, 'TooManyConnections']);
       const other = sandboxWith({ name: 'other' });
       world.run(other);
       expect(await world.refusal({ sandbox: other })).to.deep.equal([502, 'Unreachable']);
-      first?.close();
-      await closed(first as WebSocket);
+      first.close();
+      await closed(first);
       await until('there is a place', () => world.heard.some(({ socket }) => socket.destroyed));
       await world.dial();
     });

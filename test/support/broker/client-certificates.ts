@@ -1,7 +1,5 @@
 /** Certificates of people, as a cluster's client CA signs them. */
-import 'reflect-metadata';
 import { createPrivateKey, KeyObject } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
 import { issueAuthority } from '../../../src/broker/tls/issue.ts';
 import { CLIENT_AUTH, type KeyPair } from '../../../src/broker/tls/material.ts';
 
@@ -21,6 +19,8 @@ interface Person {
 
 export async function clientCertificate(authority: KeyPair, person: Person): Promise<KeyPair> {
   const { subject, usages = [CLIENT_AUTH], from = -1, to = 1 } = person;
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create({
     subject,

@@ -1,23 +1,20 @@
 /** A broker with real TLS and WebSockets, couriers of Sandboxes that echo, and an API server that knows some people. */
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
 import { WebSocket } from 'ws';
 import { subjects } from '../../../src/broker/identity/subjects.ts';
 import { tokenVerifier } from '../../../src/broker/identity/token.ts';
 import { brokerMetrics } from '../../../src/broker/metrics.ts';
-import type { SubjectAccessReview } from '../../../src/broker/sandbox/access-review.ts';
 import type { SandboxOptions } from '../../../src/broker/sandbox/doors.ts';
-import type { TokenReview } from '../../../src/broker/sandbox/token-review.ts';
 import { startBroker, type Broker } from '../../../src/broker/server.ts';
 import { brokerCertificate, type BrokerCertificate } from '../../../src/broker/tls/certificates.ts';
 import type { KeyPair } from '../../../src/broker/tls/material.ts';
 import type { Sandbox } from '../../../src/crds/sandbox.ts';
 import type { TaskBuild } from '../../../src/crds/task-build.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
-import { ConfigMap } from '../../../src/kube/kinds.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
 import { TaskReader } from '../../../src/task-source/read.ts';
@@ -35,6 +32,7 @@ import {
   WritableCache,
 } from './cluster.ts';
 import { sandboxJob, sandboxPod, sandboxWith } from './objects.ts';
+import { knowPeople, type People } from './people.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -81,8 +79,8 @@ export class SandboxWorld {
   readonly sandboxes = new WritableCache<Sandbox>();
   readonly sandboxJobs = new WritableCache<Job>();
   readonly sandboxPods = new WritableCache<Pod>();
-  /** Users by token, and what each may: `namespace/name`, or `namespace/*`. */
-  readonly users = new Map<string, NonNullable<TokenReview['status']>['user']>();
+  /** By token, and what each may: `namespace/name`, or `namespace/*`. */
+  readonly users: People['users'] = new Map();
   readonly rules = new Map<string, string[]>();
   readonly box = sandboxWith();
   /** Connections that couriers have got from the broker, in order. */
@@ -96,16 +94,19 @@ export class SandboxWorld {
   clientCa!: KeyPair;
   courierPort = 0;
   readonly #courier: { server?: Server } = {};
-  readonly #open: (WebSocket | Socket)[] = [];
+  readonly #open: (() => void)[] = [];
 
   async start(options: Partial<SandboxOptions> = {}): Promise<void> {
-    const { cluster, now } = this;
+    const { cluster } = this;
     this.key = await signingKey('rsa-1');
     cluster.jwks = [this.key.jwk];
     this.clientCa = await clientAuthority();
-    this.#knowPeople();
+    knowPeople(this);
     this.certificate = await brokerCertificate({
-      ...{ kube: cluster.kube, ...INSTALLED, now: () => new Date(), log: quiet },
+      kube: cluster.kube,
+      ...INSTALLED,
+      now: () => new Date(),
+      log: quiet,
     });
     this.run(this.box);
     await this.startCourier(courierName(this.#ids(this.box)));
@@ -131,38 +132,17 @@ export class SandboxWorld {
       tokens: tokenVerifier({ kube, now }),
       subjects: subjects({ kube, now, ...stores, ...others }),
       tasks: new TaskReader({ kube, artifacts: store, rulesOf: async () => NO_RULES }),
-      ...{ now, store, rulesOf: async () => NO_RULES, presignSeconds: 300, probePort: 9, modelPrices: [] },
+      now,
+      store,
+      rulesOf: async () => NO_RULES,
+      presignSeconds: 300,
+      probePort: 9,
+      modelPrices: [],
       egress: async () => ({ allowed: [], refused: [] }),
       sandbox: { kube, brokerName: BROKER_NAME, port: this.courierPort, ...stores, ...options },
       log: quiet,
       metrics: brokerMetrics(this.registry),
     });
-  }
-
-  #knowPeople(): void {
-    const { cluster } = this;
-    const { cert } = this.clientCa;
-    cluster.put(ConfigMap, {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace: 'kube-system', name: 'extension-apiserver-authentication' },
-      data: { 'client-ca-file': cert },
-    });
-    cluster.reviews.set('TokenReview', (object) => {
-      const user = this.users.get((object as TokenReview).spec.token);
-      return { status: user ? { authenticated: true, user } : { authenticated: false, error: 'unknown' } };
-    });
-    cluster.reviews.set('SubjectAccessReview', (object) => {
-      const { user, groups, resourceAttributes: wanted } = (object as SubjectAccessReview).spec;
-      const may = [user, ...groups].flatMap((who) => this.rules.get(who) ?? []);
-      const isExec =
-        `${wanted.verb} ${wanted.resource}/${wanted.subresource}.${wanted.group}` ===
-        'create sandboxes/exec.sb.abundant.ai';
-      const places = [`${wanted.namespace}/${wanted.name}`, `${wanted.namespace}/*`];
-      return { status: { allowed: isExec && places.some((place) => may.includes(place)) } };
-    });
-    this.users.set('jane-token', { username: 'jane', groups: ['system:authenticated'] });
-    this.rules.set('jane', ['evals/*']);
   }
 
   #ids({ metadata, status }: Sandbox): { sandboxUid: string; podUid: string } {
@@ -211,7 +191,7 @@ export class SandboxWorld {
   }
 
   #serve(socket: TLSSocket): void {
-    this.#open.push(socket);
+    this.#open.push(() => socket.destroy());
     socket.on('error', () => undefined);
     let text = Buffer.alloc(0);
     const onData = (part: Buffer): void => {
@@ -231,7 +211,7 @@ export class SandboxWorld {
   }
 
   async close(): Promise<void> {
-    for (const one of this.#open) 'terminate' in one ? one.terminate() : one.destroy();
+    for (const end of this.#open) end();
     this.#courier.server?.close();
     await this.broker.close();
   }
@@ -299,7 +279,7 @@ export class SandboxWorld {
     const url = `wss://localhost:${this.broker.port}${sandboxPath({ namespace, name }, 'connect')}${query}`;
     const offered = protocols ?? [SUBPROTOCOL, TOKEN_SUBPROTOCOL + own];
     const socket = new WebSocket(url, offered, { ca: this.certificate.ca(), perMessageDeflate: false });
-    this.#open.push(socket);
+    this.#open.push(() => socket.terminate());
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(socket));
       socket.on('error', reject);
