@@ -23,6 +23,7 @@ import type { Bench, Figure, BenchResult } from './support/bench.ts';
 import { machine } from './support/machine.ts';
 import { shapes } from './shapes.ts';
 import { startUp } from './start-up.ts';
+import { sandbox } from './sandbox.ts';
 import { submission } from './submit.ts';
 import { tunnel } from './tunnel.ts';
 import { wallTime } from './wall-time.ts';
@@ -38,6 +39,7 @@ const benches: Record<string, Bench> = {
   tunnel,
   courier,
   hand,
+  sandbox,
   burst,
   submit: submission,
   attach,

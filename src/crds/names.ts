@@ -40,14 +40,11 @@ export type PodNetwork = (typeof NETWORKS)[number];
 /** Name of the NetworkPolicy of the Pods with that label, in every namespace with Trials or Sandboxes. */
 export const networkPolicyName = (network: PodNetwork): string => `sb-trials-${network}`;
 
-/** NetworkPolicies that let the broker connect to the Pods of Sandboxes, by name, in every namespace with Sandboxes: the label of those Pods. */
-export const ENTRY_POLICIES = { 'sb-sandboxes': LABEL.sandbox, 'sb-sandbox-pools': LABEL.pool } as const;
+/** The NetworkPolicy that lets the broker connect to the Pods of Sandboxes, in every namespace with Sandboxes. */
+export const ENTRY_POLICY = 'sb-sandboxes';
 
 /** Names of all NetworkPolicies of the operator. */
-export const NETWORK_POLICIES: readonly string[] = [
-  ...NETWORKS.map(networkPolicyName),
-  ...Object.keys(ENTRY_POLICIES),
-];
+export const NETWORK_POLICIES: readonly string[] = [...NETWORKS.map(networkPolicyName), ENTRY_POLICY];
 
 export const ANNOTATION = {
   /** Full name of the Trial or TaskBuild, on its Pods; a label may be too short for it. */

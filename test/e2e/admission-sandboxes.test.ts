@@ -1,6 +1,6 @@
 /** The policies and roles about Sandboxes on a real API server: who may make their Jobs, Pods and disks, whose Jobs they may take, and who may enter them. */
 import { expect } from 'chai';
-import { entryPoliciesOf } from '../../src/controllers/network/manifests.ts';
+import { entryPolicyOf } from '../../src/controllers/network/manifests.ts';
 import { LABEL } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { BROKER, OPERATOR, OPERATOR_LABELS, operatorUser } from '../../src/installation/names.ts';
@@ -56,7 +56,12 @@ const ownerOf = ({ name, uid = NOBODY }: Pick<Made, 'name' | 'uid'>) =>
 /** The first Job of a Sandbox or a pool, as a change leaves it, whose Pod is a Trial's: the policies ask of both the same. */
 const jobFor = (made: Made, change: Change = () => {}): Job =>
   jobOf(trial, (job, pod) => {
-    const labels: Marks = { [LABEL[made.label]]: made.name, [LABEL.attempt]: '1', [LABEL.network]: 'public' };
+    const labels: Marks = {
+      [LABEL.sandbox]: made.name,
+      ...(made.label === 'pool' && { [LABEL.pool]: made.name }),
+      [LABEL.attempt]: '1',
+      [LABEL.network]: 'public',
+    };
     job.metadata = {
       name: `${made.name}-1`,
       namespace,
@@ -150,10 +155,13 @@ describe('The admission policies about Sandboxes', function () {
         (job) => (job.metadata.labels![LABEL.trial] = 'box'),
       ],
       [
-        'a Sandbox that has taken it already',
+        'another’s pool',
         'name and the labels',
-        { ...BOX, label: 'pool' },
-        (job) => (job.metadata.labels![LABEL.sandbox] = 'box'),
+        BOX,
+        (job) => {
+          job.metadata.name = 'pond-1';
+          job.metadata.labels![LABEL.pool] = 'pond';
+        },
       ],
       [
         'Pods of another Sandbox',
@@ -184,16 +192,16 @@ describe('The admission policies about Sandboxes', function () {
       refuses(await create(claim(({ metadata }) => (metadata.ownerReferences = []))), 'owned by a Sandbox');
     });
 
-    it('take the NetworkPolicies that let it into Sandboxes, and none that lets it into other Pods', async () => {
+    it('take the NetworkPolicy that lets it into Sandboxes, and none that lets it into other Pods', async () => {
       const broker = { namespace: OPERATOR.namespace, labels: { ...OPERATOR_LABELS }, port: BROKER.port };
-      const [policy] = entryPoliciesOf(namespace, { broker, apiServers: [], allowed: [] });
-      accepts(await create(policy!));
+      const policy = entryPolicyOf(namespace, { broker, apiServers: [], allowed: [] });
+      accepts(await create(policy));
       refuses(
-        await create({ ...policy, spec: { ...policy!.spec, podSelector: {} } }),
+        await create({ ...policy, spec: { ...policy.spec, podSelector: {} } }),
         'about Pods of Trials and Sandboxes',
       );
       refuses(
-        await create({ ...policy, metadata: { ...policy!.metadata, name: 'mine' } }),
+        await create({ ...policy, metadata: { ...policy.metadata, name: 'mine' } }),
         'writes no NetworkPolicy',
       );
     });
@@ -292,7 +300,7 @@ describe('The admission policies about Sandboxes', function () {
         pod = (await kubectlOk(args)).trim();
         return pod !== '';
       });
-      const label = ['label', pod, '-n', namespace, '--dry-run=server'];
+      const label = ['label', pod, '-n', namespace, '--overwrite', '--dry-run=server'];
       for (const user of ['mallory', operator])
         expect((await kubectl([...label, `${LABEL.sandbox}=box`, `--as=${user}`])).code).not.to.equal(0);
       refuses(await kubectl([...label, `${LABEL.sandbox}=box`, '--as=mallory']), 'cannot be changed');

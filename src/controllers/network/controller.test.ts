@@ -135,7 +135,7 @@ describe('the network controller', () => {
     expect(world.standing.of('default', 'Sandbox')).to.deep.equal({ kind: 'awaited' });
     world.sandboxes.put(sandbox);
     await world.pass();
-    expect(world.news()).to.deep.equal(['create sb-sandbox-pools', 'create sb-sandboxes']);
+    expect(world.news()).to.deep.equal(['create sb-sandboxes']);
     expect(world.standing.of('default', 'Sandbox')).to.deep.equal({ kind: 'inPlace' });
   });
 
@@ -144,7 +144,6 @@ describe('the network controller', () => {
     world.sandboxes.put(sandbox);
     expect(await world.pass()).to.deep.equal({ requeueAfterMs: 30_000 });
     expect(world.news()).to.deep.equal([
-      'create sb-sandbox-pools',
       'create sb-sandboxes',
       'create sb-trials-public',
       'create sb-trials-restricted',

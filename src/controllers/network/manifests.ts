@@ -3,7 +3,7 @@
  * Sandboxes, so that they never change with one, and none costs a write. Policies add up in Kubernetes: the first two close everything, and open
  * what they name; the others open one port of a Sandbox besides.
  */
-import { ENTRY_POLICIES, LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
+import { ENTRY_POLICY, LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
 import type { NetworkPolicy } from '../../kube/kinds.ts';
 import { addressOf } from '../../wire/addresses.ts';
 import { SANDBOX_PORT } from '../../wire/sandbox/names.ts';
@@ -45,17 +45,20 @@ const policy = (of: { namespace: string; network: PodNetwork; egress: Egress[] }
 });
 
 /** The broker connects to the courier of a Sandbox: nobody else, and to no other port. */
-export const entryPoliciesOf = (namespace: string, { broker }: Surroundings): NetworkPolicy[] =>
-  Object.entries(ENTRY_POLICIES).map(([name, label]) => ({
+export function entryPolicyOf(namespace: string, { broker }: Surroundings): NetworkPolicy {
+  // Kubernetes' own name of the field; the client's types call it `_from`.
+  const rule = { from: [inNamespace(broker.namespace, broker.labels)], ports: tcp(SANDBOX_PORT) };
+  return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: { name, namespace, labels: { [LABEL.network]: 'entry' } },
+    metadata: { name: ENTRY_POLICY, namespace, labels: { [LABEL.network]: 'entry' } },
     spec: {
-      podSelector: { matchExpressions: [{ key: label, operator: 'Exists' }] },
+      podSelector: { matchExpressions: [{ key: LABEL.sandbox, operator: 'Exists' }] },
       policyTypes: ['Ingress'],
-      ingress: [{ from: [inNamespace(broker.namespace, broker.labels)], ports: tcp(SANDBOX_PORT) }],
+      ingress: [rule],
     },
-  }));
+  };
+}
 
 const tcp = (port: number): Ports => [{ protocol: 'TCP', port }];
 

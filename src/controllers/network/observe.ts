@@ -8,7 +8,7 @@ import type { KubeClient, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { addressOf } from '../../wire/addresses.ts';
 import { isPublic, type EgressRule } from '../../wire/egress.ts';
-import { entryPoliciesOf, policiesOf, single } from './manifests.ts';
+import { entryPolicyOf, policiesOf, single } from './manifests.ts';
 import type { ObservedNamespace, Surroundings } from './observed.ts';
 
 export interface SurroundingsSources {
@@ -41,7 +41,7 @@ export async function observe(sources: NetworkSources, name: string): Promise<Ob
   const isUsed = !isEnding && (hasSandboxes || trials.by('namespace', name).length > 0);
   if (!isUsed) return { isUsed, wanted: [], found: new Map() };
   const surroundings = await sources.surroundings();
-  const entries = hasSandboxes ? entryPoliciesOf(name, surroundings) : [];
+  const entries = hasSandboxes ? [entryPolicyOf(name, surroundings)] : [];
   return {
     isUsed,
     wanted: [...policiesOf(name, surroundings), ...entries],

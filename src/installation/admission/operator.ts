@@ -1,13 +1,5 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
-import {
-  API_VERSION,
-  BROKER_AUDIENCE,
-  ENTRY_POLICIES,
-  GROUP,
-  LABEL,
-  NETWORK_POLICIES,
-  NETWORKS,
-} from '../../crds/names.ts';
+import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL, NETWORK_POLICIES, NETWORKS } from '../../crds/names.ts';
 import { NAMESPACE_LABEL, OPERATOR, operatorUser } from '../names.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -17,7 +9,7 @@ const unlessDeleted = (rule: string): string => `request.operation == 'DELETE' |
 
 /** As in `bounded`: a name that fits is the label itself. */
 const isOwnerName = `variables.owner.name.size() > 63 || variables.label == variables.owner.name`;
-/** Labels that say what a Job was made for. One of a pool that a Sandbox has taken has two; a Pod never has. */
+/** Labels that say what a Job was made for. One of a pool has two: of the Sandbox that has it, at first the pool itself, and of the pool. */
 const MADE_FOR = [LABEL.trial, LABEL.taskBuild, LABEL.sandbox, LABEL.pool];
 /** Those of `MADE_FOR` that are in the map `labels`, in this order. */
 const madeFor = (labels: string): string => `${texts(MADE_FOR)}.filter(key, key in ${labels})`;
@@ -38,7 +30,7 @@ const attemptOfBuild = [
 const attemptOfSandbox = [
   `variables.owner.kind == 'Sandbox'`,
   isNumbered('variables.maker'),
-  `variables.madeFor in (request.operation == 'CREATE' ? [${texts([LABEL.sandbox])}, ${texts([LABEL.pool])}] : [${texts([LABEL.sandbox, LABEL.pool])}])`,
+  `(request.operation == 'CREATE' ? variables.maker == variables.owner.name || variables.owner.name.size() > 63 : variables.madeFor == ${texts([LABEL.sandbox, LABEL.pool])})`,
 ].join(' && ');
 
 /** A PersistentVolumeClaim is called after the Sandbox that it was made for: `<sandbox>-<volume>`, which is shortened where it is long. */
@@ -107,7 +99,7 @@ const isRendered: Rule[] = [
   },
   {
     rule: unlessDeleted(
-      `variables.madeFor.size() > 0 && variables.podMadeFor == [variables.madeFor[variables.madeFor.size() - 1]] && variables.podMadeFor.all(key, variables.podLabels[key] == variables.labels[key])`,
+      `variables.madeFor.size() > 0 && variables.podMadeFor == variables.madeFor && variables.podMadeFor.all(key, variables.podLabels[key] == variables.labels[?'${LABEL.pool}'].orValue(variables.label))`,
     ),
     message: 'the Pods of a Job of the operator have its labels',
   },
@@ -204,7 +196,7 @@ export const operatorNetworkPolicies = (namespace: string): PolicyOptions => ({
       message: `the operator writes no NetworkPolicy but ${NETWORK_POLICIES.join(', ')}`,
     },
     {
-      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)} || ${listAt('object.?spec.?podSelector.?matchExpressions')}.exists(one, one.key in ${texts(Object.values(ENTRY_POLICIES))} && one.operator == 'Exists')`,
+      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)} || ${listAt('object.?spec.?podSelector.?matchExpressions')}.exists(one, one.key == '${LABEL.sandbox}' && one.operator == 'Exists')`,
       message: 'a NetworkPolicy of the operator is about Pods of Trials and Sandboxes',
     },
   ],

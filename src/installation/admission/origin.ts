@@ -46,13 +46,12 @@ const pods: PolicyOptions = {
 /** Of an ObjectMeta before and after a change. */
 const owners = (object: string): string => listAt(`${object}.?metadata.?ownerReferences`);
 
-/** A Job of a pool that no Sandbox has taken becomes one's, by the operator: it gets that label, and everything else in our name stays. */
+/** A Job of a pool that no Sandbox has taken becomes one's, by the operator: its label says so, and everything else in our name stays. */
 const taken = (namespace: string): string =>
   [
     `request.userInfo.username == '${operatorUser(namespace)}'`,
     `${owners('oldObject')}.map(owner, owner.kind) == ['Sandbox']`,
-    `'${LABEL.pool}' in ${mapAt('oldObject.?metadata.?labels')}`,
-    `!('${LABEL.sandbox}' in ${mapAt('oldObject.?metadata.?labels')})`,
+    `${mapAt('oldObject.?metadata.?labels')}[?'${LABEL.pool}'].orValue('') == ${mapAt('oldObject.?metadata.?labels')}[?'${LABEL.sandbox}'].orValue('-')`,
     `'${LABEL.sandbox}' in ${mapAt('object.?metadata.?labels')}`,
     keepsMarks('?metadata', LABEL.sandbox),
   ].join(' && ');

@@ -78,12 +78,12 @@ export const asksForToken = (podSpec: string): string =>
 export const beforeOrAfter = (expression: string): string =>
   `(request.operation == 'CREATE' ? [object] : [object, oldObject]).exists(it, ${expression})`;
 
-/** CEL: whether what is in our name is the same before and after, at a path such as `?metadata`, but for a label or annotation `gained`. */
-export const keepsMarks = (meta: string, gained?: string): string =>
+/** CEL: whether what is in our name is the same before and after, at a path such as `?metadata`, but for the value of a label or annotation `changed`. */
+export const keepsMarks = (meta: string, changed?: string): string =>
   ['labels', 'annotations']
     .map((field) => [mapAt(`oldObject.${meta}.?${field}`), mapAt(`object.${meta}.?${field}`)])
     .flatMap(([before = '', after = '']) => [
-      `${before}.all(key, !key.startsWith('${PREFIX}') || ${after}[?key] == ${before}[?key])`,
-      `${after}.all(key, !key.startsWith('${PREFIX}') || key in ${before}${gained === undefined ? '' : ` || key == '${gained}'`})`,
+      `${before}.all(key, !key.startsWith('${PREFIX}')${changed === undefined ? '' : ` || key == '${changed}'`} || ${after}[?key] == ${before}[?key])`,
+      `${after}.all(key, !key.startsWith('${PREFIX}') || key in ${before})`,
     ])
     .join(' && ');

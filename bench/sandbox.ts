@@ -1,0 +1,148 @@
+/** A Sandbox against `kubectl exec` and `kubectl cp` of the same Pod in the same run: round trips, throughput, and how long one takes to be ready. */
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { SandboxEnvironment } from '../src/client/sandbox/environment.ts';
+import type { Session } from '../src/client/index.ts';
+import { CONTAINERS } from '../src/wire/pod-paths.ts';
+import { kubectlOk } from '../test/support/cluster.ts';
+import { fullPool, podOf, pooled, small, userSession } from '../test/e2e/support/sandboxes.ts';
+import { atMost, type Bench, type Figure } from './support/bench.ts';
+import { ms, percentile, summary } from './support/figures.ts';
+import { difference, operatorWrites } from './support/metrics.ts';
+
+const ROUND_TRIPS = 200;
+const EXECS = 20;
+const BYTES = 256 * 2 ** 20;
+const COLD = 10;
+const POOL = 20;
+
+async function times(count: number, work: () => Promise<unknown>): Promise<number[]> {
+  const samples: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const began = performance.now();
+    await work();
+    samples.push(performance.now() - began);
+  }
+  return samples;
+}
+
+const atLeast = (name: string, measured: number, least: number): Figure => ({
+  name,
+  value: `${measured.toFixed(1)}×`,
+  target: `≥ ${least}×`,
+  met: measured >= least,
+});
+
+const exact = (value: number): string => `${value.toFixed(1)} ms`;
+
+async function roundTrips(sandbox: SandboxEnvironment, namespace: string) {
+  const pod = (await podOf(sandbox.name)).metadata.name;
+  await sandbox.runCommand(['true']);
+  const ours = await times(ROUND_TRIPS, () => sandbox.runCommand(['true']));
+  const theirs = await times(EXECS, () =>
+    kubectlOk(['exec', '-n', namespace, pod, '-c', CONTAINERS.task, '--', 'true']),
+  );
+  const [own, exec] = [percentile(ours, 0.5), percentile(theirs, 0.5)];
+  const figures: Figure[] = [
+    { name: 'round trip of /bin/true, p50', value: exact(own) },
+    { name: 'round trip of /bin/true, p99', value: exact(percentile(ours, 0.99)) },
+    { name: 'kubectl exec of /bin/true, p50', value: exact(exec) },
+    atLeast('kubectl exec against ours, p50', exec / own, 20),
+  ];
+  return { figures, raw: { ours: summary(ours), kubectlExec: summary(theirs) } };
+}
+
+/** Bytes a second of one file, both ways. */
+async function transfers(sandbox: SandboxEnvironment, namespace: string) {
+  const pod = (await podOf(sandbox.name)).metadata.name;
+  const folder = await mkdtemp(join(tmpdir(), 'sb-bench-'));
+  const file = join(folder, 'file');
+  try {
+    await sandbox.runCommand(`mkdir -p /transfer && head -c ${BYTES} /dev/urandom > /transfer/file`);
+    const seconds = async (work: () => Promise<unknown>): Promise<number> =>
+      (await times(1, work))[0]! / 1000;
+    const down = await seconds(() => sandbox.download('/transfer/file', folder));
+    if ((await stat(file)).size !== BYTES) throw new Error('the file is not whole');
+    const up = await seconds(() => sandbox.upload(file, '/uploaded'));
+    const remote = `${namespace}/${pod}:/transfer/file`;
+    const cp = ['cp', '-c', CONTAINERS.task];
+    const theirDown = await seconds(() => kubectlOk([...cp, remote, join(folder, 'theirs')]));
+    const theirUp = await seconds(() => kubectlOk([...cp, file, `${namespace}/${pod}:/theirs`]));
+    const rate = (took: number): string => `${Math.round(BYTES / 1e6 / took)} MB/s`;
+    const figures: Figure[] = [
+      { name: 'download, 256 MiB', value: rate(down) },
+      { name: 'upload, 256 MiB', value: rate(up) },
+      { name: 'kubectl cp, down and up', value: `${rate(theirDown)}, ${rate(theirUp)}` },
+      atLeast('download against kubectl cp', theirDown / down, 5),
+      atLeast('upload against kubectl cp', theirUp / up, 5),
+    ];
+    return { figures, raw: { bytes: BYTES, down, up, theirDown, theirUp } };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** One after another, each until it is Ready, then deleted. */
+async function cold(session: Session) {
+  const before = await operatorWrites();
+  const took: number[] = [];
+  for (let index = 0; index < COLD; index += 1) {
+    const began = performance.now();
+    const sandbox = await small(session, `cold-${index}`).init();
+    took.push(performance.now() - began);
+    await sandbox.teardown();
+  }
+  await wait(5000);
+  const writes = difference(await operatorWrites(), before);
+  const each = Object.values(writes).reduce((sum, count) => sum + count, 0) / COLD;
+  const figures: Figure[] = [
+    { name: 'create → ready and connected, cold, p50', value: ms(percentile(took, 0.5)) },
+    { name: 'create → ready and connected, cold, p99', value: ms(percentile(took, 0.99)) },
+    atMost('API writes of the operator per Sandbox', each, { is: 4, say: (value) => value.toFixed(1) }),
+  ];
+  return { figures, raw: { cold: took, writes } };
+}
+
+/** Ten a second from a pool that holds them all. */
+async function fromPool(session: Session) {
+  await fullPool('bench-pool', POOL, 300);
+  const began = Array.from({ length: POOL }, async (_, index) => {
+    await wait(index * 100);
+    const start = performance.now();
+    await pooled(session, `pooled-${index}`, { poolRef: 'bench-pool' }).init();
+    return performance.now() - start;
+  });
+  const took = await Promise.all(began);
+  const figures: Figure[] = [
+    { name: 'create → ready and connected, from a pool, p50', value: ms(percentile(took, 0.5)) },
+    atMost('the same, p99, at 10 a second', percentile(took, 0.99), { is: 500, say: ms }),
+  ];
+  return { figures, raw: { pooled: took } };
+}
+
+export const sandbox: Bench = {
+  needs: 'cluster',
+  async run({ namespace }) {
+    const session = userSession();
+    try {
+      const one = await small(session, 'bench').init();
+      const parts = [
+        await roundTrips(one, namespace),
+        await transfers(one, namespace),
+        await cold(session),
+        await fromPool(session),
+      ];
+      return {
+        figures: [
+          { name: 'way to the broker', value: one.way ?? '' },
+          ...parts.flatMap(({ figures }) => figures),
+        ],
+        raw: Object.assign({}, ...parts.map(({ raw }) => raw)),
+      };
+    } finally {
+      await session.close();
+    }
+  },
+};

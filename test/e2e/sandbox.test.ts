@@ -1,0 +1,395 @@
+import { expect } from 'chai';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { attachSandbox, type Session } from '../../src/client/index.ts';
+import type { SandboxEnvironment } from '../../src/client/sandbox/environment.ts';
+import { Job, Pod } from '../../src/kube/kinds.ts';
+import { kubectl, kubectlOk } from '../support/cluster.ts';
+import { eventually, eventuallyTrue } from '../support/eventually.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
+import { killContainer } from './support/faults.ts';
+import { becomes, fullPool, isFull, podOf, pooled, seen, small, userSession } from './support/sandboxes.ts';
+import { world } from './support/world.ts';
+
+const MIB = 2 ** 20;
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+describe('a Sandbox', () => {
+  let session: Session;
+  let sandbox: SandboxEnvironment;
+
+  before(async function () {
+    this.timeout(120_000);
+    session = userSession();
+    sandbox = await small(session, 'everyday', { env: { FROM_SPEC: 'yes' }, workdir: '/srv' }).init();
+  });
+
+  after(() => session.close());
+
+  it('runs a command and gives its output, its errors and its exit code apart', async () => {
+    const result = await sandbox.runCommand('echo out; echo err >&2; exit 3');
+    expect(result).to.deep.include({ exitCode: 3, stdout: 'out\n', stderr: 'err\n', timedOut: false });
+  });
+
+  it('runs a program with its arguments and no shell', async () => {
+    const { stdout } = await sandbox.runCommand(['echo', '$HOME', 'a b']);
+    expect(stdout).to.equal('$HOME a b\n');
+  });
+
+  it('has the directory, user and variables that it or the command names', async () => {
+    const own = await sandbox.runCommand('echo "$FROM_SPEC $(pwd) $(id -u)"');
+    expect(own.stdout).to.equal('yes /srv 0\n');
+    const named = await sandbox.runCommand('echo "$FROM_SPEC $MORE $(pwd) $(id -u)"', {
+      cwd: '/tmp',
+      user: '1000',
+      env: { MORE: 'more' },
+    });
+    expect(named.stdout).to.equal('yes more /tmp 1000\n');
+  });
+
+  it('reads nothing from stdin unless it is given', async () => {
+    expect((await sandbox.runCommand('cat')).stdout).to.equal('');
+    expect((await sandbox.runCommand('wc -c', { stdin: 'x'.repeat(MIB) })).stdout.trim()).to.equal(
+      String(MIB),
+    );
+  });
+
+  it('ends a command at its time limit with all that it started, SIGTERM ignored or not, and keeps its output', async () => {
+    const result = await sandbox.runCommand(
+      "trap '' TERM; (trap '' TERM; sleep 1000) & echo before; sleep 1000",
+      { timeoutMs: 500 },
+    );
+    expect(result).to.deep.include({ timedOut: true, stdout: 'before\n' });
+    const left = await sandbox.runCommand('cat /proc/[0-9]*/comm | grep -c sleep');
+    expect(left.stdout.trim()).to.equal('0');
+  });
+
+  it('keeps every byte: all 256 values, text that is no UTF-8, and a gigabyte in constant memory', async () => {
+    const all = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
+    await sandbox.writeFile('/tmp/all', all);
+    expect((await sandbox.readBytes('/tmp/all')).equals(all)).to.equal(true);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    let peak = 0;
+    const before = process.memoryUsage.rss();
+    const count = 1024;
+    await sandbox.runCommand(`head -c ${count}M /dev/zero`, {
+      maxOutputBytes: 1024,
+      onStdout: (chunk) => {
+        bytes += chunk.length;
+        hash.update(chunk);
+        peak = Math.max(peak, process.memoryUsage.rss());
+      },
+    });
+    expect(bytes).to.equal(count * MIB);
+    const expected = createHash('sha256');
+    for (let piece = 0; piece < count; piece += 1) expected.update(Buffer.alloc(MIB));
+    expect(hash.digest('hex')).to.equal(expected.digest('hex'));
+    expect((peak - before) / MIB).to.be.below(300);
+  });
+
+  it('writes, lists, looks at and removes files, as the user that is named', async () => {
+    await sandbox.mkdir('/work/deep');
+    await sandbox.runCommand('chown 1000 /work/deep');
+    await sandbox.writeFile('/work/deep/a', 'text', { user: '1000', mode: 0o640 });
+    expect(await sandbox.readFile('/work/deep/a')).to.equal('text');
+    expect(await sandbox.stat('/work/deep/a')).to.include({ kind: 'file', size: 4, uid: 1000 });
+    expect((await sandbox.list('/work/deep')).map(({ name }) => name)).to.deep.equal(['a']);
+    await sandbox.remove('/work', { recursive: true });
+    const failure: unknown = await sandbox.stat('/work').catch((error: unknown) => error);
+    expect(failure).to.include({ reason: 'NotFound' });
+  });
+
+  it('takes ten thousand files and gives them back as they were', async function () {
+    this.timeout(180_000);
+    const folder = await mkdtemp(join(tmpdir(), 'sb-files-'));
+    try {
+      const digests = new Map<string, string>();
+      for (let group = 0; group < 100; group += 1) {
+        await mkdir(join(folder, 'up', String(group)), { recursive: true });
+        await Promise.all(
+          Array.from({ length: 100 }, async (_, index) => {
+            const bytes = randomBytes(200);
+            digests.set(`${group}/${index}`, sha256(bytes));
+            await writeFile(join(folder, 'up', String(group), String(index)), bytes);
+          }),
+        );
+      }
+      expect(await sandbox.upload(join(folder, 'up'), '/many')).to.include({ bytes: 10_000 * 200 });
+      await sandbox.download('/many', join(folder, 'down'));
+      const groups = await readdir(join(folder, 'down'));
+      expect(groups).to.have.length(100);
+      for (const [path, digest] of digests)
+        expect(sha256(await readFile(join(folder, 'down', path)))).to.equal(digest);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('runs a terminal that knows its size, and gives Ctrl-C to what runs on it', async () => {
+    const command = await sandbox.startCommand('stty size; sleep 1000', {
+      pty: { rows: 40, columns: 132 },
+      stdin: true,
+    });
+    const said: Buffer[] = [];
+    command.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+    await eventuallyTrue('the terminal says its size', () => Buffer.concat(said).includes('40 132'), 20);
+    command.stdin.write('\u0003');
+    expect((await command.exited).exitCode).to.equal(130);
+  });
+
+  it('serves two programs at once, neither of which holds the other up', async () => {
+    const other = await attachSandbox(session, 'everyday').init();
+    try {
+      const slow = await sandbox.startCommand('yes', { id: 'slow' });
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => other.runCommand(`echo ${index}`)),
+      );
+      expect(answers.map(({ stdout }) => stdout.trim())).to.deep.equal(
+        answers.map((_, index) => String(index)),
+      );
+      slow.kill();
+      slow.stdout.resume();
+      await slow.exited;
+    } finally {
+      other.close();
+    }
+  });
+
+  it('lets a command go on without its program, and another attach to it', async () => {
+    const first = userSession();
+    const program = await attachSandbox(first, 'everyday').init();
+    await program.startCommand('for i in 1 2 3; do echo $i; sleep 0.2; done; exit 7', { id: 'alone' });
+    program.close();
+    await first.close();
+    const command = await sandbox.attach('alone');
+    const chunks = (await Array.fromAsync(command.stdout)) as Buffer[];
+    expect(Buffer.concat(chunks).toString()).to.equal('1\n2\n3\n');
+    expect((await command.exited).exitCode).to.equal(7);
+  });
+
+  it('survives a fork bomb', async () => {
+    await sandbox.runCommand('b() { b | b & }; b; sleep 1000', { timeoutMs: 5000, user: '1000' });
+    expect((await sandbox.runCommand('echo alive')).stdout).to.equal('alive\n');
+  });
+
+  it('says of a command that it ran out of memory, and lives on', async () => {
+    const { exitCode, oomKills } = await sandbox.runCommand('tail /dev/zero');
+    expect({ exitCode, killed: oomKills > 0 }).to.deep.equal({ exitCode: 137, killed: true });
+    expect((await sandbox.runCommand('echo alive')).stdout).to.equal('alive\n');
+  });
+
+  it('costs the operator three writes until it is deleted', async () => {
+    const { metadata } = (await seen('everyday'))!;
+    // Of the Job and of one status: a second status would have changed the version that the fields of the first say.
+    const managers = await kubectlOk([
+      'get',
+      'sandbox',
+      'everyday',
+      '-n',
+      world().namespace,
+      '-o',
+      'json',
+      '--show-managed-fields',
+    ]);
+    expect(metadata.generation).to.equal(1);
+    expect(managers).to.include('"subresource": "status"');
+  });
+
+  it('is gone with all that it had when it is torn down', async () => {
+    await sandbox.teardown();
+    const { namespace } = world();
+    await eventuallyTrue(
+      'nothing is left of it',
+      async () =>
+        (await seen('everyday')) === undefined &&
+        !(await world().kube.list(Job, { namespace })).some(({ metadata }) =>
+          metadata.name.startsWith('everyday'),
+        ) &&
+        !(await world().kube.list(Pod, { namespace })).some(({ metadata }) =>
+          metadata.name.startsWith('everyday'),
+        ),
+      90,
+    );
+  });
+});
+
+describe('a Sandbox that is suspended', () => {
+  it('frees its Pod, keeps its volume, and goes on with another', async function () {
+    this.timeout(240_000);
+    const session = userSession();
+    const sandbox = small(session, 'kept', {
+      volumes: [{ name: 'data', mountPath: '/data', size: '16Mi', accessMode: 'ReadWriteOnce' }],
+    });
+    try {
+      await sandbox.runCommand('echo kept > /data/file; echo lost > /tmp/file');
+      const before = await podOf('kept');
+      await sandbox.suspend();
+      await becomes('kept', 'Suspended');
+      await eventuallyTrue(
+        'its Pod is gone',
+        async () =>
+          !(await world().kube.get(Pod, { namespace: world().namespace, name: before.metadata.name })),
+        90,
+      );
+      await sandbox.resume();
+      expect((await sandbox.runCommand('cat /data/file')).stdout).to.equal('kept\n');
+      expect((await sandbox.runCommand('cat /tmp/file')).exitCode).to.equal(1);
+    } finally {
+      await sandbox.teardown();
+      await session.close();
+    }
+  });
+});
+
+describe('the end of a Sandbox', () => {
+  let session: Session;
+  before(() => (session = userSession()));
+  after(() => session.close());
+
+  it('comes two seconds around its time to live', async () => {
+    await small(session, 'short', { ttlSeconds: 20 }).init();
+    const { metadata } = (await seen('short'))!;
+    await eventually('it is deleted', async () => ((await seen('short')) ? undefined : true), 60);
+    const lived = (Date.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
+    expect(lived).to.be.within(18, 23);
+  });
+
+  it('comes when nothing ran and no byte moved for the idle timeout, and not while a command runs', async () => {
+    const sandbox = await small(session, 'idle', { idleTimeoutSeconds: 5, expiryAction: 'Suspend' }).init();
+    await sandbox.runCommand('sleep 8');
+    const ended = Date.now();
+    await becomes('idle', 'IdleTimeout');
+    expect((Date.now() - ended) / 1000).to.be.within(4, 9);
+    await sandbox.teardown();
+  });
+});
+
+describe('why a Sandbox is not ready', () => {
+  let session: Session;
+  before(() => (session = userSession()));
+  after(() => session.close());
+
+  for (const [name, reason, given] of [
+    ['no-image', 'ImageNotFound', { image: 'debian:there-is-no-such-tag' }],
+    ['too-large', 'Unschedulable', { resources: { requests: { cpu: '5000' }, limits: { cpu: '5000' } } }],
+    ['no-secret', 'CreateContainerConfigError', { env: { KEY: { secret: 'there-is-none', key: 'key' } } }],
+  ] as const)
+    it(`is told: ${reason}`, async () => {
+      const sandbox = small(session, name, given);
+      const waiting = sandbox.init().catch((error: unknown) => error);
+      await becomes(name, reason);
+      await sandbox.teardown();
+      expect(await waiting).to.be.instanceOf(Error);
+    });
+});
+
+describe('a Sandbox from a pool', () => {
+  it('is ready at once, never used before, and the pool is filled again', async function () {
+    this.timeout(240_000);
+    const session = userSession();
+    await fullPool('pool', 2);
+    const pods = new Set<string>();
+    try {
+      for (const name of ['first', 'second', 'third']) {
+        const began = performance.now();
+        const sandbox = pooled(session, name, { poolRef: 'pool', env: { WHO: name } });
+        const { stdout } = await sandbox.runCommand('echo $WHO; ls /tmp | wc -l; touch /tmp/used');
+        process.stdout.write(`      ready and run after ${Math.round(performance.now() - began)} ms\n`);
+        expect(stdout).to.equal(`${name}\n0\n`);
+        pods.add((await podOf(name)).metadata.name);
+        if (name === 'second') await isFull('pool', 2);
+      }
+      expect(pods.size).to.equal(3);
+    } finally {
+      for (const name of ['pool', 'first', 'second', 'third']) await attachSandbox(session, name).teardown();
+      await session.close();
+    }
+  });
+});
+
+describe('who may use a Sandbox', () => {
+  let session: Session;
+  before(async () => {
+    session = userSession();
+    await small(session, 'guarded').init();
+  });
+  after(async () => {
+    await attachSandbox(session, 'guarded').teardown();
+    await session.close();
+  });
+
+  it('is not who may look at it alone, nor who may use those of a namespace next door', async () => {
+    const { namespace } = world();
+    const next = await world().makeNamespace();
+    for (const [account, at, role] of [
+      ['looker', namespace, 'sb-view'],
+      ['neighbour', next, 'sb-edit'],
+    ] as const) {
+      await kubectlOk(['create', 'serviceaccount', account, '-n', at]);
+      await kubectlOk([
+        'create',
+        'rolebinding',
+        account,
+        '-n',
+        at,
+        `--clusterrole=${role}`,
+        `--serviceaccount=${at}:${account}`,
+      ]);
+      const token = (await kubectlOk(['create', 'token', account, '-n', at])).trim();
+      const folder = await mkdtemp(join(tmpdir(), 'sb-user-'));
+      const config = join(folder, 'kubeconfig');
+      await kubectlOk(['config', 'view', '--flatten', '--minify']).then((text) => writeFile(config, text));
+      await kubectlOk(['--kubeconfig', config, 'config', 'set-credentials', 'them', `--token=${token}`]);
+      await kubectlOk(['--kubeconfig', config, 'config', 'set-context', '--current', '--user=them']);
+      const theirs = userSession(namespace, config);
+      try {
+        const failure: unknown = await attachSandbox(theirs, 'guarded')
+          .runCommand('id')
+          .catch((error: unknown) => error);
+        expect(failure, account).to.be.instanceOf(Error);
+        expect(String((failure as Error).name)).to.match(/NotAllowed|CliError/);
+      } finally {
+        await theirs.close();
+        await rm(folder, { recursive: true });
+      }
+    }
+  });
+
+  it('gets no further with pods/exec, which nobody needs', async () => {
+    const pod = await podOf('guarded');
+    const answer = await kubectl([
+      'auth',
+      'can-i',
+      'create',
+      'pods/exec',
+      '-n',
+      world().namespace,
+      '--as=someone',
+      '--as-group=sb-edit',
+    ]);
+    expect(answer.stdout.trim()).to.equal('no');
+    expect(pod.spec?.automountServiceAccountToken).to.equal(false);
+  });
+});
+
+describe('a Sandbox whose courier is killed', () => {
+  it('loses no command and no byte', async function () {
+    this.timeout(120_000);
+    const session = userSession();
+    const sandbox = await small(session, 'courierless').init();
+    try {
+      const running = sandbox.runCommand('for i in $(seq 1 100); do echo line $i; sleep 0.1; done; exit 5');
+      await sandbox.runCommand('sleep 1');
+      await killContainer(await podOf('courierless'), CONTAINERS.courier);
+      const { exitCode, stdout } = await running;
+      expect(exitCode).to.equal(5);
+      expect(stdout).to.equal(Array.from({ length: 100 }, (_, index) => `line ${index + 1}\n`).join(''));
+    } finally {
+      await sandbox.teardown();
+      await session.close();
+    }
+  });
+});

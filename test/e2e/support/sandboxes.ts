@@ -1,0 +1,90 @@
+/** Sandboxes of the stories: made through the client, watched through the API. */
+import { Sandbox as SandboxKind } from '../../../src/crds/kinds.ts';
+import { conditionOf } from '../../../src/crds/conditions.ts';
+import { API_VERSION } from '../../../src/crds/names.ts';
+import type { Sandbox, SandboxSpec } from '../../../src/crds/sandbox.ts';
+import { createSandbox, openSession, type CreateOptions, type Session } from '../../../src/client/index.ts';
+import type { SandboxEnvironment } from '../../../src/client/sandbox/environment.ts';
+import { Pod } from '../../../src/kube/kinds.ts';
+import { eventually, eventuallyTrue } from '../../support/eventually.ts';
+import { kubeconfig, root } from '../../support/cluster.ts';
+import { world } from './world.ts';
+
+/** They share two cores with everything else. */
+const LITTLE = {
+  requests: { cpu: '10m', memory: '32Mi', 'ephemeral-storage': '64Mi' },
+  limits: { memory: '256Mi' },
+};
+
+/** A session as a user of the cluster has it, in the namespace of this run or another. */
+export function userSession(namespace = world().namespace, config = kubeconfig): Session {
+  const surroundings = { env: {}, cwd: root, now: () => new Date() };
+  return openSession({ namespace, kubeconfig: config }, surroundings);
+}
+
+type Given = Partial<Omit<Extract<CreateOptions, { image: string }>, 'executionBackend'>>;
+
+const IMAGE = 'debian:bookworm-slim';
+
+/** A small Sandbox, not yet created. */
+export const small = (session: Session, name: string, given: Given = {}): SandboxEnvironment =>
+  createSandbox(session, {
+    executionBackend: 'kubernetes',
+    image: IMAGE,
+    resources: LITTLE,
+    name,
+    ...given,
+  });
+
+/** One out of a pool, not yet created. */
+export const pooled = (
+  session: Session,
+  name: string,
+  { poolRef, env }: { poolRef: string; env?: Record<string, string> },
+): SandboxEnvironment =>
+  createSandbox(session, { executionBackend: 'kubernetes', poolRef, name, ...(env && { env }) });
+
+/** A pool of small Sandboxes; resolves when all of them are ready. */
+export async function fullPool(name: string, size: number, seconds = 120): Promise<void> {
+  const { kube, namespace } = world();
+  const spec = { image: IMAGE, resources: LITTLE, pool: { size } } as SandboxSpec;
+  await kube.create(SandboxKind, {
+    apiVersion: API_VERSION,
+    kind: 'Sandbox',
+    metadata: { name, namespace },
+    spec,
+  });
+  await isFull(name, size, seconds);
+}
+
+export const isFull = (name: string, size: number, seconds = 120): Promise<void> =>
+  eventuallyTrue(
+    `the pool ${name} has ${size} ready`,
+    async () => (await seen(name))?.status?.pool?.ready === size,
+    seconds,
+  );
+
+export const seen = (name: string, namespace = world().namespace): Promise<Sandbox | undefined> =>
+  world().kube.get(SandboxKind, { namespace, name });
+
+/** Waits until the condition Ready has that reason. */
+export const becomes = (name: string, reason: string, seconds = 60): Promise<Sandbox> =>
+  eventually(
+    `Sandbox ${name} is ${reason}`,
+    async () => {
+      const sandbox = await seen(name);
+      return sandbox && conditionOf(sandbox, 'Ready')?.reason === reason ? sandbox : undefined;
+    },
+    seconds,
+  );
+
+/** Its Pod, as the API server has it. */
+export async function podOf(name: string): Promise<Pod> {
+  const sandbox = await seen(name);
+  const pod = await world().kube.get(Pod, {
+    namespace: world().namespace,
+    name: sandbox?.status?.podName ?? '',
+  });
+  if (!pod) throw new Error(`Sandbox ${name} has no Pod`);
+  return pod;
+}
