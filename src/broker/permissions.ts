@@ -1,9 +1,9 @@
 import type { Permission } from '../kube/types.ts';
-import { AUTHORITIES_SOURCE } from './sandbox/certificate.ts';
 
 /**
  * What the broker does at the API server: it asks for what the caches do not hold yet, keeps its certificate in the Secret `certificate` and its
- * CA in the ConfigMap `authority`, and has the API server say who a caller is and what they may do.
+ * CA in the ConfigMap `authority`, and has the API server say who a caller is and what they may do. The CA of client certificates it may read by a Role
+ * of Kubernetes' own (`src/installation/roles.ts`).
  */
 export const brokerPermissions = ({
   certificate,
@@ -16,14 +16,6 @@ export const brokerPermissions = ({
   // A task may lie in one.
   { group: '', resources: ['configmaps'], verbs: ['get'] },
   { group: 'sb.abundant.ai', resources: ['trials', 'taskbuilds', 'sandboxes'], verbs: ['get'] },
-  // The CA of client certificates.
-  {
-    group: '',
-    resources: ['configmaps'],
-    verbs: ['get'],
-    names: [AUTHORITIES_SOURCE.name],
-    scope: 'beyond',
-  },
   { group: '', resources: ['secrets'], verbs: ['get', 'update'], names: [certificate], scope: 'own' },
   { group: '', resources: ['configmaps'], verbs: ['get', 'update'], names: [authority], scope: 'own' },
   { group: '', resources: ['configmaps', 'secrets'], verbs: ['create'], scope: 'own' },

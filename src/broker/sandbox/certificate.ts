@@ -12,7 +12,7 @@ import { AUTHENTICATED, type Caller } from './caller.ts';
 export type CertificateCaller = Caller | Refused | undefined;
 
 /** Where every API server says which CAs it takes for those of clients. */
-export const AUTHORITIES_SOURCE = {
+const AUTHORITIES_SOURCE = {
   namespace: 'kube-system',
   name: 'extension-apiserver-authentication',
   key: 'client-ca-file',
