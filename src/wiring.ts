@@ -85,7 +85,8 @@ export class SbOperator extends WatchingOperator {
     const platform = config.imagePlatform;
     const settings = () => this.#podSettings(brokerCa());
     const sources = { ...this.sources, events: this.events, registry, artifacts };
-    const network = { policiesOf: this.#keepPolicies(), brokerAddress: () => this.#brokerAddress() };
+    const standing = this.#keepPolicies();
+    const brokerAddress = () => this.#brokerAddress();
     this.control({
       name: 'trial',
       store: trials,
@@ -93,7 +94,8 @@ export class SbOperator extends WatchingOperator {
       also: [this.trialsOfPods(), this.trialsOfBuilds(), this.trialsOfPolicies()],
       reconcile: trialController({
         ...sources,
-        ...network,
+        policiesOf: (namespace) => standing.of(namespace),
+        brokerAddress,
         tasks,
         gpus: config.gpus,
         verifierMode: config.verifierMode,
@@ -113,7 +115,8 @@ export class SbOperator extends WatchingOperator {
       also: [this.sandboxesOfPods(), this.sandboxesOfBuilds(), this.sandboxesOfPolicies()],
       reconcile: sandboxController({
         ...sources,
-        ...network,
+        policiesOf: (namespace) => standing.of(namespace, 'Sandbox'),
+        brokerAddress,
         jobs: this.sandboxJobs,
         pods: this.sandboxPods,
         lookups,
@@ -171,6 +174,6 @@ export class SbOperator extends WatchingOperator {
   #keepPolicies() {
     const standing = new Standing(this.policies);
     this.control(networkControl({ ...this.sources, standing, surroundings: this.#surroundings }));
-    return (namespace: string) => standing.of(namespace);
+    return standing;
   }
 }
