@@ -208,7 +208,7 @@ func newInbox() *inbox {
 func (i *inbox) attach(l *link, stream uint32) {
 	i.mu.Lock()
 	i.link, i.stream = l, stream
-	i.granted = i.received - uint64(len(i.waiting)) + stdinWindow
+	i.granted = i.received + stdinWindow // whoever attaches knows no other limit
 	i.mu.Unlock()
 }
 

@@ -40,6 +40,19 @@ describe('commands that sbd runs', function () {
     expect((await said({ argv: ['env'], cleanEnv: true })).stdout).to.equal('HOME=/root\n');
   });
 
+  it('take a window of input from whoever attaches, whatever still waits to be read', async () => {
+    const { hand, text } = container();
+    const first = await hand.run({ id: 'waiting', argv: sh('sleep 0.5; cat | wc -c'), stdin: true });
+    const window = Buffer.alloc(64 * 1024);
+    await first.stdin.write(window);
+    const { started, stdin, stdout, exited } = await hand.attach({ id: 'waiting' });
+    expect(started.input).to.equal(window.length);
+    await stdin.write(window);
+    stdin.end();
+    expect(await text(stdout)).to.equal('131072\n');
+    expect(await exited).to.include({ code: 0 });
+  });
+
   it('can be given another name, fewer capabilities and no new privileges', async () => {
     const { said } = container();
     const argv = sh('echo $0; grep -E "CapBnd|CapEff|NoNewPrivs" /proc/self/status | cut -f 2');
