@@ -26,21 +26,28 @@ export interface BrokerClient {
   context(): Promise<ContextResponse>;
 }
 
+/** One request of the broker's. `waitSeconds`: it may take so much longer to answer. */
+export interface BrokerCall {
+  method: 'GET' | 'POST';
+  path: string;
+  body?: UploadRequest | SourceRequest;
+  waitSeconds?: number;
+}
+
 /** Waits out what passes; throws HttpFailure with the broker's own sentence for what it refuses. */
-export function brokerClient(settings: BrokerSettings, patience: Patience): BrokerClient {
+export function brokerCalls(
+  settings: BrokerSettings,
+  patience: Patience,
+): <T>(call: BrokerCall) => Promise<T> {
   const agents = { https: agentFor(settings, { keepAlive: true, maxSockets: 4 }) };
   const base = settings.url.replace(/\/$/, '');
 
-  const call = async <T>(
-    method: 'GET' | 'POST',
-    path: string,
-    body?: UploadRequest | SourceRequest,
-  ): Promise<T> => {
+  const call = async <T>({ method, path, body, waitSeconds = 0 }: BrokerCall): Promise<T> => {
     const token = (await readFile(settings.tokenFile, 'utf8')).trim();
     const reply = await send(`${base}${path}`, {
       method,
       agents,
-      idleMs: BROKER_IDLE_MS,
+      idleMs: BROKER_IDLE_MS + waitSeconds * 1000,
       headers: {
         authorization: `Bearer ${token}`,
         ...(body && { 'content-type': 'application/json' }),
@@ -51,17 +58,20 @@ export function brokerClient(settings: BrokerSettings, patience: Patience): Brok
     });
     return JSON.parse(reply.toString('utf8')) as T;
   };
-  const patient = <T>(
-    method: 'GET' | 'POST',
-    path: string,
-    body?: UploadRequest | SourceRequest,
-  ): Promise<T> => patiently(`${method} ${path}`, () => call<T>(method, path, body), patience);
+  return <T>(one: BrokerCall): Promise<T> =>
+    patiently(`${one.method} ${one.path}`, () => call<T>(one), patience);
+}
 
+/** What a Trial's courier asks for. */
+export function brokerClient(settings: BrokerSettings, patience: Patience): BrokerClient {
+  const call = brokerCalls(settings, patience);
   return {
-    assignment: () => patient('GET', '/v1/assignment'),
-    uploads: async (files) => (await patient<UploadResponse>('POST', '/v1/uploads', { files })).uploads,
-    source: async (paths) => (await patient<SourceResponse>('POST', '/v1/source', { paths })).urls,
-    context: () => patient('GET', '/v1/context'),
+    assignment: () => call({ method: 'GET', path: '/v1/assignment' }),
+    uploads: async (files) =>
+      (await call<UploadResponse>({ method: 'POST', path: '/v1/uploads', body: { files } })).uploads,
+    source: async (paths) =>
+      (await call<SourceResponse>({ method: 'POST', path: '/v1/source', body: { paths } })).urls,
+    context: () => call({ method: 'GET', path: '/v1/context' }),
   };
 }
 

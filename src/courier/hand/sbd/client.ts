@@ -26,6 +26,7 @@ import type {
   WatchEvent,
 } from '../../../wire/hand/protocol.ts';
 import { Connection } from './connection.ts';
+import type { Relay, StreamEnd } from './connection.ts';
 import { listen } from './listener.ts';
 import type { ListenerOptions, Proven } from './listener.ts';
 import { HandLost } from '../../../hand/stream.ts';
@@ -53,6 +54,8 @@ type Of<Op extends FilesRequest['op']> = Omit<Extract<FilesRequest, { op: Op }>,
 export interface SbdOptions extends Omit<ListenerOptions, 'onStranger'> {
   /** Somebody else has connected, or spoken where sbd should: a finding. */
   onStranger?: (what: string) => void;
+  /** The kubelet has told the container to end. */
+  onStopping?: () => void;
   /** Between the loss of the connection and the belief that the container has ended. sbd needs milliseconds to connect again. */
   goneAfterMs?: number;
 }
@@ -122,6 +125,12 @@ export class Sbd {
     } finally {
       running.close();
     }
+  }
+
+  /** Opens a stream whose frames go to `end` as they are. Throws HandLost or Refused. */
+  relay(request: Request, end: StreamEnd): Relay {
+    if (!this.#connection) throw new HandLost('sbd is not connected');
+    return this.#connection.relay(request, end);
   }
 
   /** Says as whom a command would run. Rejects with what `run` would. */
@@ -246,7 +255,10 @@ export class Sbd {
     clearTimeout(this.#goneTimer);
     this.#version = proven.version;
     const connection = new Connection(proven, {
-      onStopping: () => (this.#stopping = true),
+      onStopping: () => {
+        this.#stopping = true;
+        this.#options.onStopping?.();
+      },
       onBroken: (what) => this.#options.onStranger?.(what),
       onClose: () => this.#lost(connection),
     });

@@ -11,6 +11,22 @@ const PING_MS = 15_000;
 /** A connection over which nothing came for so long is dead. */
 const SILENCE_MS = 40_000;
 
+/** Takes what comes on one stream. */
+export interface StreamEnd {
+  /** True when nothing follows. */
+  receive: (frame: Frame) => boolean;
+  /** Nothing follows because the connection has ended. */
+  fail: (error: Error) => void;
+}
+
+/** A stream whose frames somebody else understands. Once it has ended, nothing is sent. */
+export interface Relay {
+  /** Whatever stream the frame names, it goes on this one. */
+  send: (frame: Frame) => void;
+  /** Without a word to its end. */
+  close: () => void;
+}
+
 interface ConnectionEvents {
   onStopping: () => void;
   onBroken: (what: string) => void;
@@ -19,7 +35,7 @@ interface ConnectionEvents {
 
 export class Connection {
   readonly #socket: Socket;
-  readonly #streams = new Map<number, HandStream>();
+  readonly #streams = new Map<number, StreamEnd>();
   readonly #events: ConnectionEvents;
   readonly #pinging: NodeJS.Timeout;
   #nextId = 0;
@@ -38,14 +54,38 @@ export class Connection {
   }
 
   open(request: Request, wanted?: { output: number; error: number }): HandStream {
+    const id = this.#newId();
+    const stream = new HandStream(id, (frame) => this.send(frame), wanted);
+    this.#begin(id, request, stream);
+    return stream;
+  }
+
+  /** Opens a stream whose frames go to `end` as they are. */
+  relay(request: Request, end: StreamEnd): Relay {
+    const id = this.#newId();
+    this.#begin(id, request, end);
+    return {
+      send: (frame) => {
+        if (this.#streams.has(id)) this.send({ ...frame, stream: id });
+      },
+      close: () => {
+        this.#streams.delete(id);
+        this.send({ type: 'close', stream: id });
+      },
+    };
+  }
+
+  #newId(): number {
     if (this.#streams.size >= STREAMS_MAX)
       throw new Refused({ reason: 'TooManyStreams', message: `${STREAMS_MAX} streams are open` });
     this.#nextId += 1;
-    const stream = new HandStream(this.#nextId, (frame) => this.send(frame), wanted);
-    for (const frame of openFrames(stream.id, request)) this.send(frame);
-    if (this.#over) stream.fail(this.#over);
-    else this.#streams.set(stream.id, stream);
-    return stream;
+    return this.#nextId;
+  }
+
+  #begin(id: number, request: Request, end: StreamEnd): void {
+    for (const frame of openFrames(id, request)) this.send(frame);
+    if (this.#over) end.fail(this.#over);
+    else this.#streams.set(id, end);
   }
 
   closeStream(stream: HandStream): void {
