@@ -1,4 +1,4 @@
-/** Entry point: `courier.js trial` beside a task container, `courier.js regrade` beside separate verifiers alone, `courier.js context [--configmap SHA256]` before a build. */
+/** Entry point: `courier.js trial` beside a task container, `courier.js sandbox` beside that of a Sandbox, `courier.js regrade` beside separate verifiers alone, `courier.js context [--configmap SHA256]` before a build. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { POD_PATHS, BESIDE, pathsBeside } from '../wire/pod-paths.ts';
@@ -78,11 +78,30 @@ async function context(filesSha256: string | undefined): Promise<number> {
   return 1;
 }
 
+async function sandbox(): Promise<number> {
+  const { runSandbox } = await import('./sandbox/sandbox.ts');
+  const { systemClock } = await import('../async/clock.ts');
+  const stop = new AbortController();
+  process.on('SIGTERM', () => stop.abort());
+  const { broker, paths } = settingsOf(process.env);
+  await runSandbox({
+    broker,
+    control: paths.control,
+    own: paths.scratch,
+    stop: stop.signal,
+    clock: systemClock,
+    note: (line) => write(`${redact(line)}\n`),
+    leaveMessage: (message) => writeFileSync(TERMINATION_LOG, message),
+  });
+  return 0;
+}
+
 async function main([command, option, value]: string[]): Promise<number> {
   if (command === 'trial') return await trial();
   if (command === 'regrade') return await trial({ regrade: true });
+  if (command === 'sandbox') return await sandbox();
   if (command === 'context') return await context(option === '--configmap' ? (value ?? '') : undefined);
-  throw new Error('usage: courier.js trial | regrade | context [--configmap SHA256]');
+  throw new Error('usage: courier.js trial | regrade | sandbox | context [--configmap SHA256]');
 }
 
 try {

@@ -1,0 +1,51 @@
+/** Where the broker, and nobody else, connects to this Pod: TLS 1.3, with a certificate on both sides. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { checkServerIdentity, createServer } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
+import type { CourierCertificate } from '../../wire/sandbox/assignment.ts';
+import { serve } from './connection.ts';
+import type { Sessions } from './sessions.ts';
+
+const HANDSHAKE_MS = 10_000;
+/** Each session has one connection; the others are about to greet. */
+const CONNECTIONS_MAX = 256;
+
+export interface Door {
+  port: number;
+  /** New connections get this certificate. Before the first one none comes in. */
+  use: (certificate: CourierCertificate) => void;
+  /** Takes no further connection. */
+  close: () => void;
+}
+
+/** Listens on all addresses of the Pod; `port` 0 for any. */
+export async function openDoor(port: number, sessions: Sessions): Promise<Door> {
+  let brokerName: string | undefined;
+  const server: Server = createServer({
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: HANDSHAKE_MS,
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (brokerName === undefined || !isBroker(socket, brokerName)) socket.destroy();
+    else serve(socket.setNoDelay(true), sessions);
+  });
+  // Whoever does not get through the handshake is nobody.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.listen(port);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    use: ({ key, cert, ca, brokerName: name }) => {
+      brokerName = name;
+      server.setSecureContext({ key, cert, ca, minVersion: 'TLSv1.3' });
+    },
+    close: () => server.close(),
+  };
+}
+
+const isBroker = (socket: TLSSocket, name: string): boolean =>
+  socket.authorized && checkServerIdentity(name, socket.getPeerCertificate()) === undefined;

@@ -1,0 +1,195 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { until } from '../../../test/support/kube.ts';
+import { fakeBroker } from '../../../test/support/sandbox-broker.ts';
+import type { FakeBroker } from '../../../test/support/sandbox-broker.ts';
+import { ran, SandboxProgram } from '../../../test/support/sandbox-program.ts';
+import type { Refusal } from '../../../test/support/sandbox-program.ts';
+import { needSbd, startSbdContainer } from '../../../test/support/sbd-container.ts';
+import type { SbdContainer } from '../../../test/support/sbd-container.ts';
+import { systemClock } from '../../async/clock.ts';
+import type { SandboxAssignment } from '../../wire/sandbox/assignment.ts';
+import { runSandbox } from '../sandbox/sandbox.ts';
+
+const ASSIGNMENT: SandboxAssignment = {
+  kind: 'sandbox',
+  namespace: 'default',
+  name: 'box',
+  uid: 'uid',
+  image: { user: '', workdir: '/app', entrypoint: [], cmd: [] },
+  user: 'agent',
+  env: { OF: 'sandbox' },
+};
+
+interface Courier {
+  port: number;
+  stop: () => void;
+  over: Promise<void>;
+  notes: string[];
+  messages: string[];
+}
+
+describe('The courier of a Sandbox', function () {
+  let folder: string;
+  let pod: SbdContainer;
+  let broker: FakeBroker;
+  const couriers: Courier[] = [];
+
+  before(function () {
+    needSbd(this);
+  });
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sandbox-'));
+    broker = await fakeBroker(folder, ASSIGNMENT);
+    pod = await startSbdContainer();
+  });
+  afterEach(async () => {
+    for (const courier of couriers.splice(0)) courier.stop();
+    broker.close();
+    await pod.remove();
+    await rm(folder, { recursive: true });
+  });
+
+  /** As the kubelet starts it, the first time and again. */
+  const start = async (): Promise<Courier> => {
+    const stop = new AbortController();
+    const opened = Promise.withResolvers<number>();
+    const [notes, messages]: string[][] = [[], []];
+    const over = runSandbox({
+      broker: broker.settings,
+      control: pod.control,
+      own: pod.own,
+      stop: stop.signal,
+      clock: systemClock,
+      note: (line) => void notes?.push(line),
+      leaveMessage: (message) => void messages?.push(message),
+      port: 0,
+      courierUid: 65_000,
+      onOpen: ({ port }) => opened.resolve(port),
+    });
+    over.catch((error: Error) => opened.reject(error));
+    const courier = {
+      stop: () => stop.abort(),
+      over,
+      notes: notes ?? [],
+      messages: messages ?? [],
+      port: await opened.promise,
+    };
+    couriers.push(courier);
+    return courier;
+  };
+  const programOn = (courier: () => Courier, as: { caller?: string } = {}): SandboxProgram =>
+    new SandboxProgram({ dial: () => broker.dial(courier().port, as) });
+
+  it('lets programs in that the broker sends, and nobody else', async () => {
+    const courier = await start();
+    const program = await programOn(() => courier).connect();
+    const { stdout } = await program.run({ id: 'a', command: 'id -un; pwd; echo $OF' });
+    expect(stdout).to.equal('agent\n/app\nsandbox\n');
+    for (const as of [{ stranger: true }, { name: 'somebody.else' }]) {
+      const socket = await broker.dial(courier.port, as).catch(() => undefined);
+      if (socket) await new Promise((resolve) => socket.on('error', () => {}).once('close', resolve));
+    }
+    expect(broker.asked).to.deep.equal(['GET /v1/sandbox', 'POST /v1/sandbox/certificate']);
+    program.leave();
+  });
+
+  it('waits in a pool until a Sandbox has its Pod', async () => {
+    broker.assignment = { kind: 'pooled', image: ASSIGNMENT.image };
+    const starting = start();
+    await until('it waits', () => broker.asked.includes('GET /v1/sandbox?wait=30'));
+    broker.assignment = { ...ASSIGNMENT, env: { OF: 'another' } };
+    const courier = await starting;
+    const program = await programOn(() => courier).connect();
+    expect((await program.run({ id: 'a', argv: ['printenv', 'OF'] })).stdout).to.equal('another\n');
+    program.leave();
+  });
+
+  it('starts the image’s entrypoint once, which is no activity and no program’s', async () => {
+    const entrypoint = ['sh', '-c', 'echo begun >> /tmp/entrypoint; exec "$@"', 'entrypoint'];
+    broker.assignment = { ...ASSIGNMENT, image: { ...ASSIGNMENT.image, entrypoint }, idleTimeoutSeconds: 3 };
+    const first = await start();
+    first.stop();
+    await first.over;
+    const courier = await start();
+    const program = await programOn(() => courier).connect();
+    expect((await program.run({ id: 'a', command: 'sleep 0.5; cat /tmp/entrypoint' })).stdout).to.equal(
+      'begun\n',
+    );
+    const { commands } = await program.ask({ op: 'commands' });
+    expect(commands).to.have.length(1);
+    program.leave();
+    await courier.over;
+    expect(courier.messages).to.have.length(1);
+    await pod.exited;
+  });
+
+  it('ends the Pod when nobody has used it for long enough, and not while a command runs', async () => {
+    broker.assignment = { ...ASSIGNMENT, idleTimeoutSeconds: 1 };
+    const courier = await start();
+    const program = await programOn(() => courier).connect();
+    const began = performance.now();
+    const run = await program.run({ id: 'a', command: 'sleep 2.5' });
+    expect(run.exit.code).to.equal(0);
+    const ended = Date.now();
+    await courier.over;
+    expect(performance.now() - began).to.be.within(3400, 6000);
+    const [message] = courier.messages.map((text) => JSON.parse(text) as Record<string, string>);
+    expect(message?.['ended']).to.equal('Idle');
+    expect(Date.parse(message?.['lastActivityTime'] ?? '')).to.be.within(ended - 500, ended + 500);
+    expect(await pod.exited).to.equal(0);
+    expect(program.notices).to.have.length(1);
+    program.leave();
+  });
+
+  it('goes on after it was started again: its commands live, and are read from where a program has come', async () => {
+    let courier = await start();
+    const program = programOn(() => courier);
+    const lost = new Promise<Refusal>((resolve) => (program.onRefused = resolve));
+    await program.connect();
+    const stream = program.open({
+      op: 'run',
+      id: 'lives',
+      command: 'echo first; read x; echo "then $x"; exit 9',
+      stdin: true,
+    });
+    await stream.started;
+    let seen = '';
+    stream.output.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    await until('it has begun', () => seen === 'first\n');
+    await program.run({ id: 'over', command: 'echo before; exit 3' });
+    courier.stop();
+    await courier.over;
+    courier = await start();
+    expect((await lost).reason).to.be.oneOf(['SessionUnknown', 'Stopping']);
+    const other = await programOn(() => courier).connect();
+    const again = other.open(
+      { op: 'attach', id: 'lives', output: seen.length },
+      { output: seen.length, error: 0 },
+    );
+    const { output, input } = await again.started;
+    expect({ output, input }).to.deep.equal({ output: 6, input: 0 });
+    await again.input.write(Buffer.from('second\n'));
+    const all = await ran(again);
+    expect(all.stdout).to.equal('then second\n');
+    expect(all.exit).to.include({ code: 9, output: 18 });
+    const late = await ran(other.open({ op: 'attach', id: 'over' }));
+    expect([late.stdout, late.exit.code]).to.deep.equal(['before\n', 3]);
+    other.leave();
+  });
+
+  it('tells programs when the kubelet stops the container, and ends with it', async () => {
+    const courier = await start();
+    const program = await programOn(() => courier).connect();
+    const running = program.open({ op: 'run', id: 'a', command: 'sleep 60' });
+    await running.started;
+    process.kill(pod.pid(), 'SIGTERM');
+    await courier.over;
+    expect(program.notices).to.have.length(1);
+    expect(await pod.exited).to.equal(143);
+    program.leave();
+  });
+});
