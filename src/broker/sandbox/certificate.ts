@@ -24,6 +24,15 @@ const PAUSE_MS = 10_000;
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
+/** One that Node cannot read takes none of the others away. */
+function certificateIn(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads the cluster's CAs of clients, and remembers them for five minutes. */
 function authorities({ kube, now }: { kube: KubeClient; now: () => Date }) {
   let known: X509Certificate[] = [];
@@ -33,7 +42,7 @@ function authorities({ kube, now }: { kube: KubeClient; now: () => Date }) {
     const { key, ...at } = AUTHORITIES_SOURCE;
     const found = await kube.get(ConfigMap, at);
     readMs = now().getTime();
-    known = (found?.data?.[key]?.match(PEM) ?? []).map((pem) => new X509Certificate(pem));
+    known = (found?.data?.[key]?.match(PEM) ?? []).flatMap((pem) => certificateIn(pem) ?? []);
     return known;
   };
   /** At most so old. */

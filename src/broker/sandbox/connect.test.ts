@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { sandboxPod, sandboxWith } from '../../../test/support/broker/objects.ts';
-import { closed, received, SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
+import { closed, received, SandboxWorld, standstill } from '../../../test/support/broker/sandbox-world.ts';
 import { until } from '../../../test/support/kube.ts';
 import { courierName, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../wire/sandbox/names.ts';
 import { SANDBOX_TIMES } from './doors.ts';
@@ -217,6 +218,20 @@ describe('connection to a Sandbox', () => {
     await until('both couriers’ ends are closed', () => world.heard.every(({ socket }) => socket.destroyed));
   });
 
+  it('ends in order where a program breaks the protocol, and gives the place back', async () => {
+    for (let time = 0; time < 3; time++) {
+      const socket = await world.dial();
+      const ending = closed(socket);
+      const beneath = Reflect.get(socket, '_socket') as TLSSocket;
+      // A frame without a mask, with bits that nobody has agreed upon.
+      beneath.write(Buffer.from([0xff, 0x01, 0x00]));
+      expect((await ending)[0]).to.equal(1002);
+    }
+    await until('nothing is open', () => world.heard.every(({ socket }) => socket.destroyed));
+    await wait(100);
+    expect(await world.registry.metrics()).to.contain('sb_broker_sandbox_connections_open 0');
+  });
+
   it('is sent to another replica when this one closes', async () => {
     const socket = await world.dial();
     const ending = closed(socket);
@@ -254,11 +269,7 @@ describe('connection to a Sandbox', () => {
     };
     const socket = await world.dial();
     socket.pause();
-    let before = -1;
-    while (before !== written) {
-      before = written;
-      await wait(500);
-    }
+    await standstill(() => written);
     expect(written).to.be.lessThan(24 * 1024 * 1024);
     const rest = received(socket, 32 * 1024 * 1024);
     socket.resume();
@@ -272,11 +283,7 @@ describe('connection to a Sandbox', () => {
     courier.pause();
     const total = 32 * 1024 * 1024;
     for (let sent = 0; sent < total; sent += 65_536) socket.send(Buffer.alloc(65_536, 7));
-    let before = -1;
-    while (before !== socket.bufferedAmount) {
-      before = socket.bufferedAmount;
-      await wait(500);
-    }
+    await standstill(() => socket.bufferedAmount);
     expect(socket.bufferedAmount).to.be.greaterThan(8 * 1024 * 1024);
     let got = 0;
     courier.on('data', (part: Buffer) => (got += part.length));

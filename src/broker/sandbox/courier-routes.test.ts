@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { IMAGE, sandboxJob, sandboxPod, sandboxWith } from '../../../test/support/broker/objects.ts';
 import { SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
+import { until } from '../../../test/support/kube.ts';
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import { courierName, SANDBOX_ROUTES } from '../../wire/sandbox/names.ts';
@@ -154,8 +155,14 @@ describe('courier of a Sandbox', () => {
       expect((await ask(`${assignment}?wait=1`, own)).json).to.have.property('kind', 'pooled');
       expect(performance.now() - began).to.be.within(950, 4000);
       expect((await ask(`${assignment}?wait=soon`, own)).status).to.equal(400);
+      const get = world.sandboxJobs.get.bind(world.sandboxJobs);
+      let looks = 0;
+      world.sandboxJobs.get = (key) => {
+        looks += 1;
+        return get(key);
+      };
       const waiting = ask(`${assignment}?wait=30`, own);
-      await wait(200);
+      await until('the courier waits', () => looks > 4);
       const closing = performance.now();
       await world.broker.close();
       expect((await waiting).json).to.have.property('kind', 'pooled');

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import { closed, received, SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
+import { closed, received, SandboxWorld, standstill } from '../../../test/support/broker/sandbox-world.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { PING_MS, SILENCE_MS } from '../../wire/sandbox/names.ts';
 
@@ -77,7 +77,7 @@ describe('silence on a connection to a Sandbox', () => {
     const courier = await world.courier();
     courier.unpipe(courier).pause();
     for (let sent = 0; sent < 32 * 1024 * 1024; sent += 65_536) socket.send(Buffer.alloc(65_536));
-    await wait(1500);
+    await standstill(() => socket.bufferedAmount);
     const ending = closed(socket);
     // It still speaks.
     for (let ms = 0; ms <= SILENCE_MS; ms += 10_000) {

@@ -1,5 +1,5 @@
 /** A program's WebSocket and the connection to a courier joined: bytes pass both ways, as they come. No more is held than what is on its way. */
-import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
@@ -38,6 +38,9 @@ export type PipeEnd = ClosingReason | 'Left';
 const HELD_MAX = 256 * 1024;
 const HELD_LOW = 64 * 1024;
 
+/** Whatever else it says before. */
+const whenClosed = (end: EventEmitter): Promise<void> => new Promise((resolve) => end.once('close', resolve));
+
 type End = 'client' | 'courier';
 /** What is over where an end says nothing for too long. */
 const LOST = { client: 'Silent', courier: 'CourierLost' } as const satisfies Record<End, ClosingReason>;
@@ -50,6 +53,7 @@ export class Pipe {
   readonly #heard: Record<End, number>;
   /** Ends that are not read, because the other one takes nothing. */
   readonly #held = new Set<End>();
+  readonly #closed: Promise<unknown>;
   #end: PipeEnd | undefined;
   #sent = 0;
   #received = 0;
@@ -59,6 +63,11 @@ export class Pipe {
     this.#options = options;
     const now = options.clock.monotonic();
     this.#heard = { client: now, courier: now };
+    const { client, courier } = ends;
+    this.#closed = Promise.all([
+      client.readyState === client.CLOSED || whenClosed(client),
+      courier.closed || whenClosed(courier),
+    ]);
     this.#joinClient();
     this.#joinCourier();
     this.#watch('client');
@@ -74,11 +83,7 @@ export class Pipe {
 
   /** Resolves why it ended, once both connections are closed. */
   async over(): Promise<PipeEnd> {
-    const { client, courier } = this.#ends;
-    await Promise.all([
-      client.readyState === client.CLOSED || once(client, 'close'),
-      courier.closed || once(courier, 'close'),
-    ]);
+    await this.#closed;
     this.#cancelAll();
     return this.#end ?? 'Left';
   }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
 import { WebSocket } from 'ws';
@@ -321,4 +322,12 @@ export function received(socket: WebSocket, bytes: number): Promise<Buffer> {
 export async function closed(socket: WebSocket): Promise<[number, string]> {
   const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
   return [code, reason.toString()];
+}
+
+/** Waits until a figure does not change any more for a second: nothing moves. */
+export async function standstill(figure: () => number): Promise<void> {
+  for (let [before, same] = [figure(), 0]; same < 4; same = figure() === before ? same + 1 : 0) {
+    before = figure();
+    await wait(250);
+  }
 }
