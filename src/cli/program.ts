@@ -5,15 +5,26 @@ import { cloud } from './commands/cloud.ts';
 import { complete, completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { runs } from './commands/run.ts';
+import { sandbox } from './commands/sandbox.ts';
 import { task } from './commands/task.ts';
 import { trial } from './commands/trial.ts';
 import { version } from './commands/version.ts';
-import { CliError, type ExitCode } from '../client/failures/error.ts';
+import { CliError } from '../client/failures/error.ts';
 import { explain } from '../client/failures/explain.ts';
 import { printFailure } from './render/failure.ts';
 import type { Io } from './types.ts';
 
-const COMMANDS: readonly CommandOf[] = [cloud, runs, trial, task, agent, doctor, version, completion];
+const COMMANDS: readonly CommandOf[] = [
+  cloud,
+  runs,
+  trial,
+  sandbox,
+  task,
+  agent,
+  doctor,
+  version,
+  completion,
+];
 
 /** What `sb` says when it is asked nothing. */
 const GREETING = `sb runs tasks for AI agents on Kubernetes and brings their rewards back.
@@ -104,12 +115,12 @@ function asUsage(error: CommanderError, command: Command): Error {
 }
 
 /** Runs `sb` with these arguments: the one place where a failure becomes four lines and an exit code. */
-export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
+export async function run(args: readonly string[], io: Io): Promise<number> {
   if (args.every((arg) => arg === '--no-input')) {
     io.terminal.out(GREETING);
     return 0;
   }
-  let code: ExitCode = 0;
+  let code = 0;
   const root = program({ io, finish: (wanted) => (code = wanted) });
   try {
     await root.parseAsync([...args], { from: 'user' });

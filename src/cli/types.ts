@@ -24,6 +24,7 @@ export interface Terminal {
 /** What a shell is connected to. */
 export interface Streams {
   stdin: Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+  /** Emits `resize` where it is a terminal. */
   stdout: Writable;
   stderr: Writable;
 }

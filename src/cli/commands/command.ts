@@ -1,7 +1,6 @@
 /** What every command is made of: options in common, values of options, and the way from an action to an exit code. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SchemaName } from '../../client/documents/index.ts';
-import type { ExitCode } from '../../client/failures/error.ts';
 import type { LogPhase } from '../../client/logs/parts.ts';
 import type { Session, SessionOptions } from '../../client/session/types.ts';
 import type { Io, OutputFormat } from '../types.ts';
@@ -9,8 +8,8 @@ import type { Io, OutputFormat } from '../types.ts';
 /** What a command is given: the process around it, and where its exit code goes. */
 export interface Cli {
   io: Io;
-  /** Default: 0. */
-  finish: (code: ExitCode) => void;
+  /** Default: 0. A command that runs another finishes with the code of that. */
+  finish: (code: number) => void;
 }
 
 /** A command's part of the program; whatever it needs beyond its options is imported when it runs. */
@@ -31,7 +30,7 @@ export const inCluster =
   <Modules, Options extends SessionOptions, Arguments extends readonly (string | string[])[]>(
     { io, finish }: Cli,
     modules: () => Promise<Modules>,
-    action: (given: InCluster<Options, Arguments>, loaded: Modules) => Promise<ExitCode | void>,
+    action: (given: InCluster<Options, Arguments>, loaded: Modules) => Promise<number | void>,
   ) =>
   async (...given: unknown[]): Promise<void> => {
     // Commander hands over the arguments, the options and the command.

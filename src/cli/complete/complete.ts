@@ -4,7 +4,7 @@ import { safeLine } from '../../text/safe.ts';
 import type { SessionOptions } from '../../client/session/types.ts';
 
 /** Names that only the cluster or the kubeconfig knows. */
-export type Names = 'contexts' | 'namespaces' | 'runs' | 'trials';
+export type Names = 'contexts' | 'namespaces' | 'runs' | 'trials' | 'sandboxes';
 
 /** What may stand where the cursor is. */
 type Candidates =
@@ -95,6 +95,7 @@ function byName(name: string): Candidates {
   if (['path', 'file', 'folder'].includes(name)) return { kind: 'files' };
   if (name === 'run') return { kind: 'names', names: 'runs' };
   if (name === 'trial') return { kind: 'names', names: 'trials' };
+  if (name === 'sandbox' || name === 'pool') return { kind: 'names', names: 'sandboxes' };
   return { kind: 'nothing' };
 }
 

@@ -1,5 +1,6 @@
 /** Names for shell completion: all of them, as far as a tab press has patience, and no word about what went wrong. */
 import { collectionPath, queryString } from '../../kube/http/paths.ts';
+import { Sandbox } from '../../crds/kinds.ts';
 import { Namespace } from '../../kube/kinds.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import type { Names } from './complete.ts';
@@ -39,6 +40,8 @@ async function namesIn(session: Session, names: Exclude<Names, 'contexts'>): Pro
       return namespaceNames(session, signal);
     case 'trials':
       return trialNames(session, signal);
+    case 'sandboxes':
+      return sandboxNames(session, signal);
     case 'runs': {
       const found = new Map<string, Named>();
       // What is found when patience ends is better than nothing.
@@ -50,8 +53,18 @@ async function namesIn(session: Session, names: Exclude<Names, 'contexts'>): Pro
   }
 }
 
-async function namespaceNames({ kubeParts }: Session, signal: AbortSignal): Promise<string[]> {
-  const path = collectionPath(Namespace) + queryString({ limit: LIMIT, resourceVersion: '0' });
+const namespaceNames = ({ kubeParts }: Session, signal: AbortSignal): Promise<string[]> =>
+  namesBelow(kubeParts, collectionPath(Namespace), signal);
+
+const sandboxNames = ({ kubeParts, namespace }: Session, signal: AbortSignal): Promise<string[]> =>
+  namesBelow(kubeParts, collectionPath(Sandbox, namespace), signal);
+
+async function namesBelow(
+  kubeParts: Session['kubeParts'],
+  collection: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const path = collection + queryString({ limit: LIMIT, resourceVersion: '0' });
   const answer = await kubeParts.transport.send({ method: 'GET', path, signal });
   return (JSON.parse(answer) as { items: KubeObject[] }).items.map(({ metadata }) => metadata.name);
 }

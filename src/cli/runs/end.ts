@@ -102,7 +102,7 @@ export async function cancelTrial(
 }
 
 /** Whether somebody says yes, beforehand or now. Throws SB-E094 where there is nobody to ask; `again` is the command that needs no answer. */
-async function agreed(
+export async function agreed(
   { terminal, confirm }: Pick<Io, 'terminal' | 'confirm'>,
   { yes, question, again }: { yes: boolean; question: string; again: string },
 ): Promise<boolean> {

@@ -4,6 +4,8 @@ import formats from 'ajv-formats';
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
+import { aSandbox } from '../../../test/support/sandbox/objects.ts';
+import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
 import { join } from 'node:path';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import { documentsOf } from '../../cli/commands/command.ts';
@@ -54,6 +56,7 @@ describe('What programs read', () => {
       active('Unschedulable', { name: 'c', message: '2 Insufficient cpu.' }),
     ];
     cluster.have(...trials);
+    cluster.server.collection(SandboxKind).objects.set('default/box', aSandbox());
     w.have(...trials.slice(0, 2));
   });
   afterEach(async () => void (await Promise.all([cluster.close(), w.close()])));
@@ -148,6 +151,13 @@ describe('What programs read', () => {
       ...(await sb('trial', 'cancel', 'c', '--yes', '-o', 'json')),
       ...(await sb('trial', 'cancel', 'a', '-o', 'json')),
     ],
+    'sb sandbox create -o json': () =>
+      sb('sandbox', 'create', 'new', '--image', 'debian:13', '--no-wait', '-o', 'json'),
+    'sb sandbox ls -o json': () => sb('sandbox', 'ls', '-o', 'json'),
+    'sb sandbox suspend -o json': () => sb('sandbox', 'suspend', 'box', '-o', 'json'),
+    'sb sandbox resume -o json': () => sb('sandbox', 'resume', 'box', '-o', 'json'),
+    'sb sandbox extend -o json': () => sb('sandbox', 'extend', 'box', '2h', '-o', 'json'),
+    'sb sandbox rm -o json': () => sb('sandbox', 'rm', 'box', 'none', '--yes', '-o', 'json'),
     'sb task check -o json': () => local('task', 'check', '--strict', '-o', 'json', folder.path),
     'sb task hash -o json': () => local('task', 'hash', '-o', 'json', folder.path),
     'sb task pack -o json': () =>

@@ -8,6 +8,7 @@ import { CLUSTER_DOCUMENTS } from './cluster.ts';
 import { TaskOutline } from './plan.ts';
 import { RUN_DOCUMENTS } from './run.ts';
 import { RUN_FILE_DOCUMENTS } from './run-options.ts';
+import { SANDBOX_DOCUMENTS } from './sandbox.ts';
 import { TASK_DOCUMENTS } from './task.ts';
 import { TRIAL_DOCUMENTS } from './trial.ts';
 import { Fields, plain, Text, type Documents } from './words.ts';
@@ -50,6 +51,7 @@ export const SCHEMAS = {
   ...TASK_DOCUMENTS,
   ...AGENT_DOCUMENTS,
   ...CLUSTER_DOCUMENTS,
+  ...SANDBOX_DOCUMENTS,
   manifests: { title: 'What a run would apply', schema: Manifests },
 } as const satisfies Documents;
 export type SchemaName = keyof typeof SCHEMAS;

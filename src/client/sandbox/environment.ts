@@ -71,6 +71,12 @@ export class SandboxEnvironment implements AsyncDisposable {
     return this.#broker.way();
   }
 
+  /** Creates the Sandbox where it is not there, and does not wait for it. Of one that was attached to, nothing. */
+  async create(): Promise<void> {
+    const { manifest } = this.#options;
+    if (manifest) await this.#create(manifest);
+  }
+
   /** Creates the Sandbox where that was asked for and it is not there, waits until it is Ready, and connects. Once: later calls wait for the first. */
   async init(): Promise<this> {
     if (this.#connection?.isOver()) this.#ready = undefined;
@@ -216,8 +222,8 @@ export class SandboxEnvironment implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { manifest, signal } = this.#options;
-    if (manifest) await this.#create(manifest);
+    const { signal } = this.#options;
+    await this.create();
     await waitUntilReady(this.#session, this.name, this.#options);
     const { namespace, name } = this;
     const { clock, random } = this.#session.kubeParts;

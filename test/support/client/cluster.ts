@@ -7,7 +7,6 @@ import { CLIENT_CONFIG, OPERATOR, STORE_SECRET } from '../../../src/installation
 import { ConfigMap, Secret } from '../../../src/kube/kinds.ts';
 import type { Kind, KubeObject } from '../../../src/kube/types.ts';
 import { run } from '../../../src/cli/program.ts';
-import type { ExitCode } from '../../../src/client/failures/error.ts';
 import { kubeconfigFor } from './api.ts';
 import { folderOf } from '../folder.ts';
 import { recordedIo } from '../terminal/recorded.ts';
@@ -16,7 +15,7 @@ export interface TestCluster {
   server: ApiServer;
   have(...trials: readonly Trial[]): void;
   /** Runs `sb` with these arguments in a folder of its own. */
-  sb(...args: string[]): Promise<{ exit: ExitCode; out: string; err: string }>;
+  sb(...args: string[]): Promise<{ exit: number; out: string; err: string }>;
   /** What Tab offers after these words; the last is the one under the cursor. */
   complete(...words: string[]): Promise<string[]>;
   close(): Promise<void>;

@@ -55,7 +55,7 @@ export class TestCourier {
       expiresAt: Date.now() + this.tokenMs,
       ...(breaksAfter !== undefined && { breaksAfter }),
     });
-    this.#greet(far);
+    this.accept(far);
     return near;
   };
 
@@ -76,7 +76,8 @@ export class TestCourier {
     this.cut();
   }
 
-  #greet(far: FarEnd): void {
+  /** A connection from the broker. */
+  accept(far: FarEnd): void {
     let session: PeerSession | undefined;
     const cut = frameCutter((frame) => {
       // Of an earlier connection nothing counts any more.

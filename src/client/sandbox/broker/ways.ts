@@ -90,7 +90,7 @@ const portForward = (session: WaySession, callers: Callers): Way => ({
     const secure = connectTls({ ...tls, servername: HOST, socket });
     socket.once('error', (error) => secure.destroy(error));
     await once(secure, 'secureConnect');
-    return { base: `https://${HOST}`, options: { agent: false, createConnection: () => secure } };
+    return { base: `https://${HOST}`, options: { createConnection: () => secure } };
   },
 });
 
