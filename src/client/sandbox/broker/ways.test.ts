@@ -37,12 +37,13 @@ describe('The way to the broker', () => {
       data: { 'ca.crt': broker.ca },
     };
     api.collection(ConfigMap).objects.set(`${namespace}/${BROKER.authority}`, authority);
-    api.collection(Pod).objects.set(`${namespace}/operator-1`, {
+    const pod: Pod = {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { namespace, name: 'operator-1', labels: OPERATOR_LABELS },
       status: { conditions: [{ type: 'Ready', status: 'True' }] },
-    } as never);
+    };
+    api.collection(Pod).objects.set(`${namespace}/operator-1`, pod);
     api.collection(SandboxKind).objects.set('default/box', aSandbox());
   });
   afterEach(async () => {
