@@ -70,6 +70,7 @@ export {
   NotAllowed,
   SandboxEnded,
   SandboxError,
+  SandboxExists,
   SandboxLost,
   SandboxNotFound,
   SandboxNotReady,

@@ -47,6 +47,8 @@ export const ENTRY_POLICY = 'sb-sandboxes';
 export const NETWORK_POLICIES: readonly string[] = [...NETWORKS.map(networkPolicyName), ENTRY_POLICY];
 
 export const ANNOTATION = {
+  /** On a Sandbox: random, by which whoever has created it knows it again where the answer was lost. */
+  creation: `${PREFIX}creation`,
   /** Full name of the Trial or TaskBuild, on its Pods; a label may be too short for it. */
   trialName: `${PREFIX}trial-name`,
   taskBuildName: `${PREFIX}task-build-name`,

@@ -71,6 +71,7 @@ export const CATALOGUE = {
   'SB-E106': { title: 'A command in a Sandbox took too long', exit: 124 },
   'SB-E107': { title: 'The Sandbox refuses a command or file', exit: 3 },
   'SB-E108': { title: 'A download from a Sandbox was stopped', exit: 3 },
+  'SB-E109': { title: 'A Sandbox of this name exists', exit: 2 },
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** `SB-E014`. */

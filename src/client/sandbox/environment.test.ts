@@ -10,7 +10,14 @@ import { world, type World } from '../../../test/support/client/world.ts';
 import { TestCourier } from '../../../test/support/sandbox/courier.ts';
 import { tarOf } from '../../../test/support/sandbox/tar.ts';
 import { createSandbox, SandboxEnvironment } from './environment.ts';
-import { SandboxEnded, SandboxNotFound, SandboxNotReady, SandboxRefused, UnsafeDownload } from './errors.ts';
+import {
+  SandboxEnded,
+  SandboxExists,
+  SandboxNotFound,
+  SandboxNotReady,
+  SandboxRefused,
+  UnsafeDownload,
+} from './errors.ts';
 import { listSandboxes } from './object/change.ts';
 
 const rejection = (work: Promise<unknown>): Promise<unknown> =>
@@ -129,6 +136,19 @@ describe('A SandboxEnvironment', () => {
     await environment[Symbol.asyncDispose]();
     expect(await listSandboxes(w.session)).to.deep.equal([]);
     await environment.teardown();
+  });
+
+  it('touches no other Sandbox that has its name', async () => {
+    w.haveOf(SandboxKind, sandboxOf(ready('True', 'Ready')));
+    const options = { executionBackend: 'kubernetes' as const, image: 'debian:13', name: 'box' };
+    {
+      await using environment = createSandbox(w.session, options);
+      expect(await rejection(environment.init()))
+        .to.be.instanceOf(SandboxExists)
+        .and.to.include({ code: 'SB-E109' });
+    }
+    await createSandbox(w.session, options)[Symbol.asyncDispose]();
+    expect(await listSandboxes(w.session)).to.have.length(1);
   });
 
   it('is suspended and extended by one patch each', async () => {

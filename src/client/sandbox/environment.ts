@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
+import { ANNOTATION } from '../../crds/names.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
 import type { SandboxCommand as CommandRow } from '../../wire/sandbox/requests.ts';
 import type { Session } from '../session/types.ts';
@@ -9,6 +10,7 @@ import { brokerOf, type Broker } from './broker/broker.ts';
 import type { WayName } from './broker/ways.ts';
 import { SandboxCommand } from './commands/command.ts';
 import { runCommand, startRequest } from './commands/run.ts';
+import { SandboxExists } from './errors.ts';
 import { Connection } from './connection/connection.ts';
 import { Files, again, ask, type FilesPlace } from './files/files.ts';
 import { download, upload } from './files/transfer.ts';
@@ -38,7 +40,7 @@ import type {
 } from './types.ts';
 
 export interface EnvironmentOptions extends WaitOptions {
-  /** To be created where it is not there; otherwise it has to be. */
+  /** To be created; otherwise it has to be there. */
   manifest?: Sandbox;
   /** Default: that of the session. */
   broker?: Pick<Broker, 'connections' | 'way'>;
@@ -56,6 +58,7 @@ export class SandboxEnvironment implements AsyncDisposable {
   readonly #broker: Pick<Broker, 'connections' | 'way'>;
   readonly #files = new Files(() => this.#place());
   #connection: Connection | undefined;
+  #mayBeOurs = false;
   #ready: Promise<void> | undefined;
 
   constructor(session: Session, name: string, options: EnvironmentOptions = {}) {
@@ -71,13 +74,13 @@ export class SandboxEnvironment implements AsyncDisposable {
     return this.#broker.way();
   }
 
-  /** Creates the Sandbox where it is not there, and does not wait for it. Of one that was attached to, nothing. */
+  /** Creates the Sandbox, and does not wait for it; one that was attached to is there. Rejects with SandboxExists where another has its name. */
   async create(): Promise<void> {
     const { manifest } = this.#options;
     if (manifest) await this.#create(manifest);
   }
 
-  /** Creates the Sandbox where that was asked for and it is not there, waits until it is Ready, and connects. Once: later calls wait for the first. */
+  /** Creates the Sandbox where that was asked for, waits until it is Ready, and connects. Once: later calls wait for the first. */
   async init(): Promise<this> {
     if (this.#connection?.isOver()) this.#ready = undefined;
     this.#ready ??= this.#open();
@@ -211,7 +214,7 @@ export class SandboxEnvironment implements AsyncDisposable {
 
   /** `await using` deletes a Sandbox that it created, and closes the connection to one that was attached to. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#options.manifest) await this.teardown();
+    if (this.#mayBeOurs) await this.teardown();
     else this.close();
   }
 
@@ -236,10 +239,20 @@ export class SandboxEnvironment implements AsyncDisposable {
   }
 
   async #create(manifest: Sandbox): Promise<void> {
-    await this.#session.kube.create(SandboxKind, manifest).catch((error: unknown) => {
-      // An answer may have been lost; and whoever names a Sandbox means that one.
+    const { kube } = this.#session;
+    try {
+      // Where the answer is lost, it may be there.
+      this.#mayBeOurs = true;
+      await kube.create(SandboxKind, manifest);
+    } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-    });
+      const { namespace, name } = this;
+      const found = await kube.get(SandboxKind, { namespace, name });
+      const [its, ours] = [found, manifest].map((one) => one?.metadata.annotations?.[ANNOTATION.creation]);
+      if (its === ours) return;
+      this.#mayBeOurs = false;
+      throw new SandboxExists(name);
+    }
   }
 
   async #place(): Promise<FilesPlace> {

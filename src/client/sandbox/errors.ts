@@ -25,6 +25,17 @@ export class SandboxNotFound extends SandboxError {
   }
 }
 
+/** Another Sandbox has the name; nothing was done to it. */
+export class SandboxExists extends SandboxError {
+  constructor(sandbox: string) {
+    super('SB-E109', sandbox, {
+      what: `cannot create Sandbox ${sandbox}`,
+      why: 'there is one of that name already, which this program has not created',
+      fix: `sb sandbox rm ${sandbox}    (or choose another name, or use that one: attachSandbox, sb sandbox exec)`,
+    });
+  }
+}
+
 /** It does not run, or not yet. `reason` is that of its condition Ready. */
 export class SandboxNotReady extends SandboxError {
   readonly reason: string;

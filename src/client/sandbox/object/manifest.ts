@@ -1,7 +1,7 @@
 /** The Sandbox object that options describe. Pure. */
 import { randomBytes } from 'node:crypto';
 import type { Sandbox, SandboxSpec } from '../../../crds/sandbox.ts';
-import { API_VERSION } from '../../../crds/names.ts';
+import { ANNOTATION, API_VERSION } from '../../../crds/names.ts';
 import type { CreateOptions, Source } from '../types.ts';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -18,7 +18,7 @@ export function manifestOf(
   return {
     apiVersion: API_VERSION,
     kind: 'Sandbox',
-    metadata: { name, namespace },
+    metadata: { name, namespace, annotations: { [ANNOTATION.creation]: randomBytes(12).toString('hex') } },
     // The API server puts what has a default, and says what is wrong.
     spec: { ...spec, ...sourceOf(options), ...(env && { env: variables(env) }) } as SandboxSpec,
   };
