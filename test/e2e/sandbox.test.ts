@@ -350,7 +350,7 @@ describe('who may use a Sandbox', () => {
           .runCommand('id')
           .catch((error: unknown) => error);
         expect(failure, account).to.be.instanceOf(Error);
-        expect(String((failure as Error).name)).to.match(/NotAllowed|CliError/);
+        expect((failure as Error).name).to.match(/NotAllowed|CliError/);
       } finally {
         await theirs.close();
         await rm(folder, { recursive: true });

@@ -12,7 +12,7 @@ import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
 import { isOwnedBy } from '../../pods/ownership.ts';
 import { isActive, startsNoPod } from '../../pods/reading/job.ts';
 import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
-import type { PoliciesSeen } from '../attempts/observed.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import { needs } from './decide.ts';
 import { failuresOf, memberOf, numberOf } from './pool.ts';
 import { readPod, withoutPod } from './pod.ts';

@@ -4,7 +4,8 @@ import type { Sandbox, SandboxAttempt } from '../../crds/sandbox.ts';
 import type { SandboxReason } from '../../crds/sandbox-reasons.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
-import type { JobSeen, PodSeen, PoliciesSeen } from '../attempts/observed.ts';
+import type { JobSeen, PodSeen } from '../attempts/observed.ts';
+import type { PoliciesSeen } from '../../pods/policies.ts';
 import type { Action } from './decide.ts';
 
 /** Why a Sandbox is not ready, and what to tell about it. */
