@@ -122,6 +122,8 @@ export class Kubelet {
   }
 
   #onJob({ type, object: job }: Recorded): void {
+    // Those of Sandboxes have a kubelet of their own.
+    if (job.metadata.labels?.[LABEL.sandbox] !== undefined) return;
     if (type === 'ADDED') this.#begin(job);
     if (type === 'MODIFIED' && isEnding(job)) this.#end(job);
   }

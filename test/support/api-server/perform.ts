@@ -38,8 +38,11 @@ function patch(collection: Collection, target: Target, change: { content: object
 }
 
 function remove(collection: Collection, { namespace, name = '' }: Target, options: object): Stored {
-  const { preconditions } = options as { preconditions?: { uid?: string } };
-  return collection.delete(namespace, name, preconditions?.uid);
+  const { preconditions = {} } = options as { preconditions?: { uid?: string; resourceVersion?: string } };
+  const { uid, resourceVersion } = preconditions;
+  const seen = resourceVersion ?? collection.get(namespace, name).metadata.resourceVersion;
+  if (seen !== collection.get(namespace, name).metadata.resourceVersion) throw new Refusal(409, 'Conflict');
+  return collection.delete(namespace, name, uid);
 }
 
 /** Carries out a request for one object. */

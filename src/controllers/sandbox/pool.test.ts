@@ -1,0 +1,126 @@
+import { expect } from 'chai';
+import { after, stampOf } from '../../../test/support/builders/objects.ts';
+import {
+  aPool,
+  aPoolJob,
+  aPoolSeen,
+  endedWith,
+  heldFor,
+  IMAGE_READY,
+  RUNNING,
+  SCHEDULED,
+} from '../../../test/support/builders/sandboxes.ts';
+import type { Job } from '../../kube/kinds.ts';
+import { failuresOf, fillingOf, memberOf, nextPoolAction, numberOf } from './pool.ts';
+
+const PENDING = { phase: 'Pending', conditions: [SCHEDULED] };
+const names = (jobs: Job[]): number[] => jobs.map(numberOf);
+const image = IMAGE_READY.kind === 'ready' ? IMAGE_READY.image : undefined;
+
+describe('the next action for a pool', () => {
+  it('is to make what is missing, with numbers that no Job has had', () => {
+    const seen = aPoolSeen([RUNNING], { highest: 7 });
+    expect(nextPoolAction(seen)).to.deep.equal({ kind: 'fill', numbers: [8, 9], remove: [], image });
+  });
+
+  it('makes a large pool in parts', () => {
+    const action = nextPoolAction(aPoolSeen([], { pool: aPool(100) }));
+    expect(action.kind === 'fill' && action.numbers).to.have.length(25);
+  });
+
+  it('counts Pods that are being ended', () => {
+    const pool = aPool(1);
+    const ending = memberOf(aPoolJob(pool, 1, { deletionTimestamp: stampOf(after(4)) }), {});
+    expect(nextPoolAction(aPoolSeen([], { pool, members: [ending], highest: 1 }))).to.deep.equal({
+      kind: 'keep',
+      remove: [],
+    });
+  });
+
+  it('is to delete what is too much: what is not ready first, then the newest', () => {
+    const action = nextPoolAction(aPoolSeen([RUNNING, PENDING, RUNNING, RUNNING], { pool: aPool(2) }));
+    expect(action.kind === 'keep' && names(action.remove)).to.deep.equal([2, 4]);
+  });
+
+  it('is to delete all where it is suspended or has expired, and itself where that is asked for', () => {
+    const of = (spec: object) => nextPoolAction(aPoolSeen([RUNNING, PENDING], { pool: aPool(2, { spec }) }));
+    const suspended = of({ operatingMode: 'Suspended' });
+    expect(suspended).to.include({ kind: 'end', reason: 'Suspended' });
+    expect(suspended.kind === 'end' && names(suspended.remove)).to.deep.equal([1, 2]);
+    expect(of({ ttlSeconds: 5, expiryAction: 'Suspend' })).to.include({ kind: 'end', reason: 'Expired' });
+    expect(of({ ttlSeconds: 5 })).to.include({ kind: 'delete', reason: 'Expired' });
+  });
+
+  it('is to replace a Pod that is held for ten minutes, once it is gone', () => {
+    const held = heldFor('CreateContainerConfigError', 'secret "keys" not found');
+    const of = (seconds: number) =>
+      nextPoolAction(aPoolSeen([held], { pool: aPool(1), now: after(seconds) }));
+    expect(of(599)).to.deep.equal({ kind: 'keep', remove: [] });
+    const late = of(600);
+    expect(late.kind === 'keep' && names(late.remove)).to.deep.equal([1]);
+  });
+
+  it('is to wait after Pods that failed: longer each time, and no longer than five minutes', () => {
+    const after_ = (count: number) =>
+      nextPoolAction(
+        aPoolSeen([], {
+          failures: Array.from({ length: count }, (_, at) => stampOf(after(at - count))),
+          now: after(0),
+        }),
+      );
+    const pauses = [1, 2, 3, 9].map((count) => {
+      const action = after_(count);
+      return action.kind === 'wait' && Math.round((action.againMs ?? 0) / 1000);
+    });
+    expect(pauses).to.deep.equal([9, 19, 39, 299]);
+    expect(nextPoolAction(aPoolSeen([], { failures: [stampOf(after(-3600))], now: after(0) }))).to.include({
+      kind: 'fill',
+    });
+  });
+
+  it('is to wait for its image and for the network’s policies', () => {
+    const building = { kind: 'building', taskBuild: 'b', message: 'TaskBuild b: Queued' } as const;
+    expect(nextPoolAction(aPoolSeen([], { image: building }))).to.include({
+      kind: 'wait',
+      reason: 'BuildingImage',
+    });
+    expect(nextPoolAction(aPoolSeen([], { policies: { kind: 'awaited' } }))).to.include({
+      reason: 'NetworkPending',
+    });
+    expect(nextPoolAction(aPoolSeen([], { image: { kind: 'toBuild', taskBuild: 'b' } }))).to.deep.equal({
+      kind: 'createBuild',
+      taskBuild: 'b',
+    });
+  });
+});
+
+describe('why a pool has no Pod to give', () => {
+  it('is FillingPool while Pods start, else what keeps the first', () => {
+    expect(fillingOf(aPoolSeen([PENDING, undefined]))).to.deep.equal({
+      reason: 'FillingPool',
+      message: '0 of 3 Pods are ready',
+    });
+    expect(fillingOf(aPoolSeen([PENDING, heldFor('ErrImagePull', 'denied')]))).to.include({
+      reason: 'ImagePullBackOff',
+    });
+  });
+});
+
+describe('failures of a pool’s Pods', () => {
+  it('are of those that ended by themselves, not of those that were disrupted', () => {
+    const of = (reason: string, at: number): Job => ({
+      ...aPoolJob(aPool(1), at),
+      status: {
+        conditions: [{ type: 'Failed', status: 'True', reason, lastTransitionTime: stampOf(after(at)) }],
+      },
+    });
+    const jobs = [of('BackoffLimitExceeded', 9), of('PodFailurePolicy', 5), of('BackoffLimitExceeded', 3)];
+    expect(failuresOf(jobs)).to.deep.equal([stampOf(after(3)), stampOf(after(9))]);
+  });
+
+  it('say nothing of a member that can be taken', () => {
+    expect(aPoolSeen([RUNNING]).members[0]).to.not.have.property('waits');
+    const ended = aPoolSeen([endedWith({ exitCode: 1, reason: 'Error' })]).members[0];
+    expect(ended?.waits).to.include({ reason: 'TaskContainerExited' });
+  });
+});

@@ -1,0 +1,323 @@
+import { expect } from 'chai';
+import { conditionOf } from '../../src/crds/conditions.ts';
+import { Sandbox as SandboxKind } from '../../src/crds/kinds.ts';
+import { LABEL } from '../../src/crds/names.ts';
+import type { Sandbox, SandboxSpec } from '../../src/crds/sandbox.ts';
+import { Job as JobKind } from '../../src/kube/kinds.ts';
+import { controllerOf } from '../../src/pods/ownership.ts';
+import { isActive } from '../../src/pods/reading/job.ts';
+import { aSandbox, DISRUPTED, endedWith, heldFor } from '../support/builders/sandboxes.ts';
+import { until } from '../support/kube.ts';
+import type { Death } from '../support/mortal.ts';
+import { SandboxKubelet } from '../support/sandbox-kubelet.ts';
+import { isWrite, World } from './world.ts';
+
+const data = { name: 'data', mountPath: '/data', size: '1Gi', accessMode: 'ReadWriteOnce' as const };
+const IDLE = '{"ended":"Idle","lastActivityTime":"2026-01-01T00:00:40Z"}';
+
+/** A cluster with Sandboxes. */
+class Boxes {
+  readonly world: World;
+  readonly kubelet: SandboxKubelet;
+  /** Of any pool: the most Jobs that it had at one time beyond its size. */
+  beyond = 0;
+
+  constructor(world: World) {
+    this.world = world;
+    this.kubelet = new SandboxKubelet(world.server);
+    world.server.collection(JobKind).watchers.add(() => this.#count());
+  }
+
+  static async start(): Promise<Boxes> {
+    return new Boxes(await World.start({ haste: 10 }));
+  }
+
+  #count(): void {
+    for (const pool of this.all.filter(({ spec }) => spec.pool))
+      this.beyond = Math.max(this.beyond, this.kubelet.jobsOf(pool).length - (pool.spec.pool?.size ?? 0));
+  }
+
+  get all(): Sandbox[] {
+    return [...this.world.server.collection(SandboxKind).objects.values()] as unknown as Sandbox[];
+  }
+
+  find(name: string): Sandbox | undefined {
+    return this.all.find(({ metadata }) => metadata.name === name);
+  }
+
+  add(name: string, spec: Partial<SandboxSpec> = {}): void {
+    const { metadata: _, ...sandbox } = aSandbox({ spec });
+    this.world.add(SandboxKind, { ...sandbox, metadata: { name, namespace: 'default' } });
+  }
+
+  change(name: string, spec: Partial<SandboxSpec>): void {
+    const found = this.find(name);
+    if (found)
+      this.world.server.collection(SandboxKind).update({ ...found, spec: { ...found.spec, ...spec } });
+  }
+
+  reason(name: string): string | undefined {
+    const found = this.find(name);
+    return found && conditionOf(found, 'Ready')?.reason;
+  }
+
+  async become(reason: string, ...names: string[]): Promise<void> {
+    await until(`${names.join()} are ${reason}`, () => names.every((name) => this.reason(name) === reason));
+  }
+
+  jobs(name: string): string[] {
+    const found = this.find(name);
+    return found ? this.kubelet.jobsOf(found).map(({ metadata }) => metadata.name) : [];
+  }
+
+  /** Writes about Sandboxes so far, one line each. */
+  get writes(): string[] {
+    return this.world.server.requests
+      .filter((request) => isWrite(request) && !/networkpolicies/.test(request.path))
+      .map(({ method, path }) => `${method} ${path.replace(/.*default\//, '')}`);
+  }
+}
+
+describe('a Sandbox', () => {
+  let boxes: Boxes;
+
+  beforeEach(async () => {
+    boxes = await Boxes.start();
+  });
+  afterEach(() => boxes.world.close());
+
+  it('costs four writes from its creation to its suspension, and as many for the next round', async () => {
+    await boxes.world.startOperator();
+    boxes.add('box');
+    await boxes.become('Ready', 'box');
+    expect(boxes.writes).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status']);
+    boxes.change('box', { operatingMode: 'Suspended' });
+    await until('the Job is gone', () => boxes.kubelet.jobs.length === 0);
+    expect(boxes.writes.slice(2)).to.deep.equal(['PUT sandboxes/box/status', 'DELETE jobs/box-1']);
+    boxes.change('box', { operatingMode: 'Running' });
+    await boxes.become('Ready', 'box');
+    expect(boxes.writes.slice(4)).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status']);
+    expect(boxes.find('box')?.status).to.include({ jobName: 'box-2' });
+  });
+
+  it('costs three where its container ends by itself, and stays as it ended', async () => {
+    await boxes.world.startOperator();
+    boxes.add('box');
+    await boxes.become('Ready', 'box');
+    boxes.kubelet.end('box-1', endedWith({ exitCode: 137, reason: 'OOMKilled' }));
+    await boxes.become('OOMKilled', 'box');
+    expect(boxes.writes).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status', 'PUT sandboxes/box/status']);
+    boxes.world.kill();
+    await boxes.world.startOperator();
+    boxes.change('box', { ttlSeconds: 3600 });
+    await until('its time is told', () => boxes.find('box')?.status?.expiresAt !== undefined);
+    expect(boxes.reason('box')).to.equal('OOMKilled');
+    expect(boxes.jobs('box')).to.deep.equal([]);
+  });
+
+  it('is made again after an eviction where it asks for that, with the same disk', async () => {
+    await boxes.world.startOperator();
+    boxes.add('box', { recreatePolicy: 'OnLoss', volumes: [data] });
+    await boxes.become('Ready', 'box');
+    const evicted = endedWith({ exitCode: 137, reason: 'Error' }, DISRUPTED('EvictionByEvictionAPI'));
+    boxes.kubelet.end('box-1', evicted, 'PodFailurePolicy');
+    await boxes.become('Retrying', 'box');
+    boxes.world.pass(10_000);
+    await boxes.become('Ready', 'box');
+    expect(boxes.find('box')?.status?.attempts?.map(({ reason }) => reason)).to.deep.equal([
+      'Evicted',
+      undefined,
+    ]);
+    expect(boxes.kubelet.claims).to.deep.equal(['box-data']);
+    expect(boxes.writes.filter((write) => write.includes('persistentvolumeclaims'))).to.have.length(1);
+  });
+
+  it('is deleted within two seconds of its time, with its disk', async () => {
+    await boxes.world.startOperator();
+    const created = Date.now();
+    boxes.add('box', { ttlSeconds: 2, volumes: [data] });
+    await boxes.become('Ready', 'box');
+    await until('it is gone', () => boxes.find('box') === undefined);
+    expect(Date.now() - created).to.be.within(1000, 4000);
+    expect(boxes.kubelet.claims).to.deep.equal([]);
+  });
+
+  it('has no Job while it is expired, and one again once its lifetime is extended', async () => {
+    await boxes.world.startOperator();
+    boxes.add('box', { ttlSeconds: 1, expiryAction: 'Suspend', volumes: [data] });
+    await boxes.become('Expired', 'box');
+    await until('the Job is gone', () => boxes.kubelet.jobs.length === 0);
+    boxes.change('box', { ttlSeconds: 3600 });
+    await boxes.become('Ready', 'box');
+    expect(boxes.kubelet.claims).to.deep.equal(['box-data']);
+  });
+
+  it('that nobody used goes, or says so', async () => {
+    await boxes.world.startOperator();
+    boxes.add('goes', { idleTimeoutSeconds: 5 });
+    boxes.add('stays', { idleTimeoutSeconds: 5, expiryAction: 'Suspend' });
+    await boxes.become('Ready', 'goes', 'stays');
+    for (const name of ['goes-1', 'stays-1'])
+      boxes.kubelet.end(name, endedWith({ exitCode: 0, reason: 'Completed' }, { lastWord: IDLE }));
+    await boxes.become('IdleTimeout', 'stays');
+    await until('the other is gone', () => boxes.find('goes') === undefined);
+    expect(boxes.find('stays')?.status?.lastActivityTime).to.equal('2026-01-01T00:00:40Z');
+  });
+
+  it('says within two seconds why it is not ready', async () => {
+    await boxes.world.startOperator();
+    boxes.kubelet.status = () => heldFor('ImagePullBackOff', 'not found');
+    const created = Date.now();
+    boxes.add('box');
+    await boxes.become('ImagePullBackOff', 'box');
+    expect(Date.now() - created).to.be.below(2000);
+  });
+
+  it('does not touch what another owner has under its name', async () => {
+    boxes.world.add(JobKind, {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'box-1', namespace: 'default', labels: { [LABEL.sandbox]: 'x' } },
+    });
+    await boxes.world.startOperator();
+    boxes.add('box');
+    await boxes.become('NameConflict', 'box');
+    expect(boxes.writes.filter((write) => write.startsWith('DELETE'))).to.deep.equal([]);
+  });
+});
+
+describe('a pool of Sandboxes', () => {
+  let boxes: Boxes;
+  const names = Array.from({ length: 5 }, (_, at) => `box-${at}`);
+
+  beforeEach(async () => {
+    boxes = await Boxes.start();
+  });
+  afterEach(() => boxes.world.close());
+
+  it('gives each Sandbox a Pod of its own, and is filled again', async () => {
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 3 } });
+    await until('it is full', () => boxes.find('pool')?.status?.pool?.ready === 3);
+    for (const name of names.slice(0, 3)) boxes.add(name, { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', ...names.slice(0, 3));
+    await until('it is full again', () => boxes.jobs('pool').length === 3);
+    const taken = names.slice(0, 3).flatMap((name) => boxes.jobs(name));
+    expect(taken.toSorted()).to.deep.equal(['pool-1', 'pool-2', 'pool-3']);
+    expect(boxes.jobs('pool').toSorted()).to.deep.equal(['pool-4', 'pool-5', 'pool-6']);
+    expect(boxes.beyond).to.equal(0);
+    for (const name of names.slice(0, 3)) {
+      const own = boxes.find(name);
+      expect(own?.status?.jobName).to.equal(boxes.jobs(name)[0]);
+      expect(boxes.writes.filter((write) => write.includes(`/${name}/`))).to.have.length(1);
+    }
+  });
+
+  it('leaves Sandboxes that find none to a start of their own, as the pool’s', async () => {
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 0 }, env: [{ name: 'A', value: '1' }] });
+    boxes.add('box', { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', 'box');
+    expect(boxes.jobs('box')).to.deep.equal(['box-1']);
+    const [job] = boxes.kubelet.jobs;
+    expect(job?.spec?.template.spec?.containers[0]?.env).to.deep.equal([{ name: 'A', value: '1' }]);
+  });
+
+  it('takes with it what nobody took, and leaves what somebody did', async () => {
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 2 } });
+    await until('it is full', () => boxes.find('pool')?.status?.pool?.ready === 2);
+    boxes.add('box', { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', 'box');
+    boxes.world.server.collection(SandboxKind).delete('default', 'pool');
+    await until('its own are gone', () => boxes.kubelet.jobs.length === 1);
+    expect(boxes.reason('box')).to.equal('Ready');
+    boxes.change('box', { operatingMode: 'Suspended' });
+    await boxes.become('Suspended', 'box');
+    boxes.change('box', { operatingMode: 'Running' });
+    await boxes.become('PoolNotFound', 'box');
+  });
+
+  it('follows its size', async () => {
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 4 } });
+    await until('it is full', () => boxes.find('pool')?.status?.pool?.ready === 4);
+    boxes.change('pool', { pool: { size: 1 } });
+    await until('the newest are gone', () => boxes.kubelet.jobs.length === 1);
+    expect(boxes.jobs('pool')).to.deep.equal(['pool-1']);
+    boxes.change('pool', { pool: { size: 2 } });
+    await until('it is full again', () => boxes.find('pool')?.status?.pool?.ready === 2);
+  });
+
+  it('makes no Pod after Pod where each ends at once', async () => {
+    await boxes.world.startOperator();
+    boxes.kubelet.status = () => endedWith({ exitCode: 1, reason: 'Error' });
+    boxes.add('pool', { pool: { size: 1 } });
+    await until('there is one', () => boxes.jobs('pool').length === 1);
+    boxes.kubelet.end('pool-1', endedWith({ exitCode: 1, reason: 'Error' }));
+    await boxes.become('Retrying', 'pool');
+    expect(boxes.kubelet.jobs).to.have.length(1);
+  });
+});
+
+describe('an operator that is killed at any write about Sandboxes', function () {
+  /** Plays one story to its end under operators of which the first dies; resolves with what is wrong then. */
+  async function play(death?: Death): Promise<{ effects: number; wrong: string[] }> {
+    const boxes = await Boxes.start();
+    try {
+      boxes.add('pool', { pool: { size: 2 } });
+      boxes.add('own', { volumes: [data] });
+      const life = await boxes.world.startOperator(death);
+      const revive = async (): Promise<void> => {
+        if (death && life.dead && boxes.world.lives === 1) await boxes.world.startOperator();
+      };
+      const reach = async (what: string, holds: () => boolean): Promise<void> => {
+        await until(what, () => holds() || (life.dead && boxes.world.lives === 1));
+        await revive();
+        await until(what, holds);
+      };
+      await reach('the pool is full', () => boxes.find('pool')?.status?.pool?.ready === 2);
+      for (const name of ['one', 'two']) boxes.add(name, { poolRef: { name: 'pool' } });
+      await reach('all are ready', () =>
+        ['own', 'one', 'two'].every((name) => boxes.reason(name) === 'Ready'),
+      );
+      for (const name of ['own', 'one']) boxes.change(name, { operatingMode: 'Suspended' });
+      await reach('they are suspended', () =>
+        ['own', 'one'].every((name) => boxes.reason(name) === 'Suspended' && boxes.jobs(name).length === 0),
+      );
+      boxes.change('own', { operatingMode: 'Running' });
+      await reach('one is ready again', () => boxes.reason('own') === 'Ready');
+      await reach('the pool is full again', () => boxes.jobs('pool').length === 2);
+      return { effects: life.effects, wrong: wrongIn(boxes) };
+    } finally {
+      await boxes.world.close();
+    }
+  }
+
+  function wrongIn(boxes: Boxes): string[] {
+    const many = ['own', 'two'].flatMap((name) =>
+      boxes.jobs(name).length === 1 ? [] : [`${name}: ${boxes.jobs(name)}`],
+    );
+    const unowned = boxes.kubelet.jobs
+      .filter(
+        (job) => isActive(job) && !boxes.all.some(({ metadata }) => metadata.uid === controllerOf(job)?.uid),
+      )
+      .map(({ metadata }) => `${metadata.name} is nobody's`);
+    return [
+      ...many,
+      ...unowned,
+      ...(boxes.beyond > 0 ? [`${boxes.beyond} Pods beyond the size of the pool`] : []),
+      ...(boxes.kubelet.claims.join() === 'own-data' ? [] : [`disks: ${boxes.kubelet.claims.join()}`]),
+    ];
+  }
+
+  it('leaves each Sandbox its one Job and each pool its size', async () => {
+    const undisturbed = await play();
+    expect(undisturbed.wrong, 'undisturbed').to.deep.equal([]);
+    for (let atEffect = 1; atEffect <= undisturbed.effects; atEffect++)
+      for (const when of ['before', 'after', 'late'] as const) {
+        const { wrong } = await play({ atEffect, when });
+        expect(wrong, `killed ${when} effect ${atEffect}`).to.deep.equal([]);
+      }
+  });
+});

@@ -1,0 +1,107 @@
+/**
+ * What stands between a Job of a Sandbox and its Pod, simulated behind the API server: Job controller, kubelet, garbage collector. A Job gets one
+ * Pod, which is ready within moments and runs until its Job goes, or the test ends it.
+ */
+import { Sandbox as SandboxKind } from '../../src/crds/kinds.ts';
+import { LABEL } from '../../src/crds/names.ts';
+import {
+  Job as JobKind,
+  PersistentVolumeClaim,
+  Pod as PodKind,
+  type Job,
+  type Pod,
+} from '../../src/kube/kinds.ts';
+import { controllerOf } from '../../src/pods/ownership.ts';
+import { isActive } from '../../src/pods/reading/job.ts';
+import type { ApiServer, Stored } from './api-server.ts';
+import type { Collection, Recorded } from './api-server/objects.ts';
+import { RUNNING } from './builders/sandboxes.ts';
+
+export class SandboxKubelet {
+  readonly #jobs: Collection;
+  readonly #pods: Collection;
+  readonly #claims: Collection;
+  /** What to do before a Pod is ready; by default nothing. */
+  status: (job: Job) => Pod['status'] = () => RUNNING;
+
+  constructor(server: ApiServer) {
+    this.#jobs = server.collection(JobKind);
+    this.#pods = server.collection(PodKind);
+    this.#claims = server.collection(PersistentVolumeClaim);
+    this.#jobs.watchers.add((change) => queueMicrotask(() => this.#onJob(change)));
+    server.collection(SandboxKind).watchers.add((change) => queueMicrotask(() => this.#onSandbox(change)));
+  }
+
+  get jobs(): Job[] {
+    return [...this.#jobs.objects.values()] as Job[];
+  }
+
+  /** Jobs that may have a Pod, and are of this object. */
+  jobsOf({ metadata }: { metadata: { uid?: string } }): Job[] {
+    return this.jobs.filter((job) => isActive(job) && controllerOf(job)?.uid === metadata.uid);
+  }
+
+  get claims(): string[] {
+    return [...this.#claims.objects.values()].map(({ metadata }) => metadata.name);
+  }
+
+  /** Ends the Pod of a Job. */
+  end(job: string, status: Pod['status'], reason = 'BackoffLimitExceeded'): void {
+    for (const pod of this.#podsOf(job)) this.#pods.update({ ...pod, status } as Stored, 'status');
+    const ended = this.#jobs.get('default', job) as Job;
+    const conditions = [
+      { type: 'Failed', status: 'True', reason, lastTransitionTime: new Date().toISOString() },
+    ];
+    this.#jobs.update({ ...ended, status: { conditions } } as Stored, 'status');
+  }
+
+  #podsOf(job: string): Stored[] {
+    return [...this.#pods.objects.values()].filter(
+      (pod) => controllerOf(pod)?.name === job && pod.metadata.labels?.[LABEL.sandbox] !== undefined,
+    );
+  }
+
+  #onJob({ type, object: job }: Recorded): void {
+    if (job.metadata.labels?.[LABEL.sandbox] === undefined) return;
+    if (type === 'ADDED') setTimeout(() => this.#begin(job as Job), 1);
+    if (type === 'DELETED')
+      for (const pod of this.#podsOf(job.metadata.name)) this.#pods.delete('default', pod.metadata.name);
+  }
+
+  #begin({ metadata, spec }: Job): void {
+    if (!this.#jobs.objects.has(`default/${metadata.name}`)) return;
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        namespace: 'default',
+        name: `${metadata.name}-abcde`,
+        labels: { ...spec?.template.metadata?.labels },
+        ownerReferences: [
+          {
+            apiVersion: 'batch/v1',
+            kind: 'Job',
+            name: metadata.name,
+            uid: metadata.uid ?? '',
+            controller: true,
+          },
+        ],
+      },
+      spec: { ...spec?.template.spec, nodeName: 'node-1' },
+    };
+    const made = this.#pods.create(pod as Stored);
+    const job = this.#jobs.get('default', metadata.name) as Job;
+    setTimeout(() => {
+      if (this.#pods.objects.has(`default/${made.metadata.name}`))
+        this.#pods.update({ ...made, status: this.status(job) } as Stored, 'status');
+    }, 1);
+  }
+
+  #onSandbox({ type, object }: Recorded): void {
+    if (type !== 'DELETED') return;
+    for (const collection of [this.#jobs, this.#claims])
+      for (const owned of collection.objects.values())
+        if (controllerOf(owned)?.uid === object.metadata.uid)
+          collection.delete('default', owned.metadata.name);
+  }
+}
