@@ -9,6 +9,12 @@ import {
   TRIAL_DONE,
   TRIAL_FAILED,
 } from '../../src/crds/reasons.ts';
+import {
+  SANDBOX_LOST,
+  SANDBOX_READY,
+  SANDBOX_STOPPED,
+  SANDBOX_WAITING,
+} from '../../src/crds/sandbox-reasons.ts';
 import { FINDINGS } from '../../src/crds/findings.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -29,6 +35,10 @@ describe('the closed lists of reasons and findings', () => {
 
   it('have a test for every reason of a Trial', () => {
     expect(unsaid(TRIAL_ACTIVE, TRIAL_DONE, TRIAL_FAILED)).to.deep.equal([]);
+  });
+
+  it('have a test for every reason of a Sandbox', () => {
+    expect(unsaid(SANDBOX_READY, SANDBOX_WAITING, SANDBOX_STOPPED, SANDBOX_LOST)).to.deep.equal([]);
   });
 
   it('have a test for every reason of a TaskBuild', () => {

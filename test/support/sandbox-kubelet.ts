@@ -41,6 +41,10 @@ export class SandboxKubelet {
     return this.jobs.filter((job) => isActive(job) && controllerOf(job)?.uid === metadata.uid);
   }
 
+  get pods(): number {
+    return this.#pods.objects.size;
+  }
+
   get claims(): string[] {
     return [...this.#claims.objects.values()].map(({ metadata }) => metadata.name);
   }
@@ -92,8 +96,9 @@ export class SandboxKubelet {
     const made = this.#pods.create(pod as Stored);
     const job = this.#jobs.get('default', metadata.name) as Job;
     setTimeout(() => {
-      if (this.#pods.objects.has(`default/${made.metadata.name}`))
-        this.#pods.update({ ...made, status: this.status(job) } as Stored, 'status');
+      const now = this.#pods.objects.get(`default/${made.metadata.name}`);
+      if (now && (now as Pod).status === undefined)
+        this.#pods.update({ ...now, status: this.status(job) } as Stored, 'status');
     }, 1);
   }
 

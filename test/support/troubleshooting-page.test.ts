@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SANDBOX_LOST, SANDBOX_STOPPED, SANDBOX_WAITING } from '../../src/crds/sandbox-reasons.ts';
 import { BUILD_ACTIVE, BUILD_FAILED, TRIAL_ACTIVE, TRIAL_FAILED } from '../../src/crds/reasons.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/troubleshooting.md'), 'utf8');
@@ -18,6 +19,7 @@ describe('docs/troubleshooting.md', () => {
     'The Trial ended without a result': TRIAL_FAILED,
     'The TaskBuild has not ended': BUILD_ACTIVE,
     'The build failed': BUILD_FAILED,
+    'The Sandbox is not ready': { ...SANDBOX_WAITING, ...SANDBOX_STOPPED, ...SANDBOX_LOST },
   };
   for (const [section, reasons] of Object.entries(sections))
     it(`says under “${section}” what to do about each reason`, () => {

@@ -38,10 +38,15 @@ export function removals(seen: Observed, done: Done): Removals {
   };
 }
 
+/** Whoever closed the attempt deletes its Job: it is only done again where that did not come to it. */
+const AGAIN_MS = 2000;
+
 const graceOf = (reason: string): number => (ENDED_BY_US.has(reason) ? 0 : GRACE_MS);
 
 function leftOf({ metadata }: Job, attempts: SandboxAttempt[] = [], now: Date): number {
   const attempt = attempts.find(({ jobName }) => jobName === metadata.name);
   if (!attempt?.completionTime) return 0;
-  return Date.parse(attempt.completionTime) + graceOf(attempt.reason ?? '') - now.getTime();
+  return (
+    Date.parse(attempt.completionTime) + Math.max(AGAIN_MS, graceOf(attempt.reason ?? '')) - now.getTime()
+  );
 }

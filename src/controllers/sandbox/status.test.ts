@@ -6,7 +6,6 @@ import {
   aPoolJob,
   aPoolSeen,
   aSandbox,
-  aSandboxJob,
   aSandboxSeen,
   DISRUPTED,
   endedWith,
