@@ -243,12 +243,14 @@ export function poolReportOf(
   const again = againIn(expiresInMs(sandbox, now), 'againMs' in done ? done.againMs : undefined);
   if (isSame(sandbox.status, status)) return { write: false, ...again };
   const isCount = isSame(withoutPool(sandbox.status ?? {}), withoutPool(status));
-  const quietMs = isCount || isPassingPool(status) ? POOL_PAUSE_MS - writtenMs : 0;
+  const ageMs = now.getTime() - Date.parse(sandbox.metadata.creationTimestamp ?? '');
+  const passesMs = isPassingPool(status) ? QUIET_MS - Math.min(writtenMs, ageMs) : 0;
+  const quietMs = isCount ? POOL_PAUSE_MS - writtenMs : passesMs;
   return quietMs <= 0 ? { write: true, ...again } : { write: false, ...againIn(quietMs, again.againMs) };
 }
 
 const isPassingPool = ({ conditions = [] }: SandboxStatus): boolean =>
-  conditions.some(({ reason }) => PASSING.has(reason) || reason === 'Ready');
+  conditions.some(({ reason }) => PASSING.has(reason));
 
 const withoutPool = ({ pool: _pool, ...rest }: SandboxStatus): SandboxStatus => rest;
 
