@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { findProgram, skipWithout } from '../../../test/support/programs.ts';
 import type { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject } from '../../kube/types.ts';
-import { CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
+import { BROKER, CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
 import { readClientConfig } from './client-config.ts';
 import { ownVersion } from './versions.ts';
 
@@ -55,11 +55,16 @@ describe('What an overlay tells clients', () => {
     });
   }
 
-  it('may be read by whoever is logged in, and nothing else', () => {
+  it('may be read by whoever is logged in, with the broker’s CA, and nothing else', () => {
     const own = render('local').filter(({ metadata }) => metadata.name === CLIENT_CONFIG);
     const rules = own.flatMap((object) => ('rules' in object ? object.rules : []));
     expect(rules).to.deep.equal([
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: [CLIENT_CONFIG], verbs: ['get'] },
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: [BROKER.authority, CLIENT_CONFIG],
+        verbs: ['get'],
+      },
     ]);
     const [binding] = own.filter(({ kind }) => kind === 'RoleBinding') as (KubeObject & {
       subjects: { name: string }[];
