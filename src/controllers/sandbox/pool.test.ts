@@ -61,7 +61,7 @@ describe('the next action for a pool', () => {
   });
 
   it('is to wait after Pods that failed: longer each time, and no longer than five minutes', () => {
-    const after_ = (count: number) =>
+    const afterFailures = (count: number) =>
       nextPoolAction(
         aPoolSeen([], {
           failures: Array.from({ length: count }, (_, at) => stampOf(after(at - count))),
@@ -69,7 +69,7 @@ describe('the next action for a pool', () => {
         }),
       );
     const pauses = [1, 2, 3, 9].map((count) => {
-      const action = after_(count);
+      const action = afterFailures(count);
       return action.kind === 'wait' && Math.round((action.againMs ?? 0) / 1000);
     });
     expect(pauses).to.deep.equal([9, 19, 39, 299]);
