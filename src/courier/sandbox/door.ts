@@ -12,15 +12,15 @@ const HANDSHAKE_MS = 10_000;
 const CONNECTIONS_MAX = 256;
 
 export interface Door {
-  port: number;
-  /** New connections get this certificate. Before the first one none comes in. */
+  /** Connections from now on get this certificate. */
   use: (certificate: CourierCertificate) => void;
+  /** Listens on all addresses of the Pod; 0 for any port. Resolves the port. Before it, whoever connects is refused at once, and tries again. */
+  open: (port: number) => Promise<number>;
   /** Takes no further connection. */
   close: () => void;
 }
 
-/** Listens on all addresses of the Pod; `port` 0 for any. */
-export async function openDoor(port: number, sessions: Sessions): Promise<Door> {
+export function makeDoor(sessions: Sessions): Door {
   let brokerName: string | undefined;
   const server: Server = createServer({
     minVersion: 'TLSv1.3',
@@ -35,13 +35,15 @@ export async function openDoor(port: number, sessions: Sessions): Promise<Door> 
   });
   // Whoever does not get through the handshake is nobody.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.listen(port);
-  await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
     use: ({ key, cert, ca, brokerName: name }) => {
       brokerName = name;
       server.setSecureContext({ key, cert, ca, minVersion: 'TLSv1.3' });
+    },
+    open: async (port) => {
+      server.listen(port);
+      await once(server, 'listening');
+      return (server.address() as AddressInfo).port;
     },
     close: () => server.close(),
   };

@@ -13,7 +13,7 @@ import type { BrokerSettings } from '../settings.ts';
 import { sandboxBroker, type SandboxBroker } from './broker.ts';
 import { keepCertificate } from './certificate.ts';
 import { Commands, OWN_PREFIX } from './commands.ts';
-import { openDoor } from './door.ts';
+import { makeDoor } from './door.ts';
 import { Idle } from './idle.ts';
 import { Sessions } from './sessions.ts';
 
@@ -113,14 +113,15 @@ class SandboxRun {
     const [first] = await this.#unlessOver(Promise.all([this.#broker.assignment(), this.#hand.ready()]));
     note(`sbd ${this.#hand.version()} is there`);
     await this.#unlessOver(this.#begin(first.image));
-    const door = await openDoor(port, this.#sessions);
     const assignment = first.kind === 'sandbox' ? first : await this.#unlessOver(this.#adopted());
     this.#take(assignment);
+    const door = makeDoor(this.#sessions);
     const issue = (): ReturnType<SandboxBroker['certificate']> => this.#broker.certificate();
     const endRenewal = await this.#unlessOver(keepCertificate({ clock, issue, use: door.use, note }));
+    const opened = await door.open(port);
     note(`Sandbox ${assignment.namespace}/${assignment.name} is open`);
     this.#watchIdle(assignment);
-    onOpen?.(door);
+    onOpen?.({ port: opened });
     await this.#untilOver();
     endRenewal();
     door.close();
