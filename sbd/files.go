@@ -414,6 +414,10 @@ func (r *fileRequest) mkdir() error {
 	_, missing := os.Lstat(r.Path)
 	make := os.Mkdir
 	if r.Parents || r.Fresh {
+		// What is missing above it is as others make it; only the directory itself is closed until it has its owner and mode.
+		if err := os.MkdirAll(path.Dir(r.Path), 0o755); err != nil {
+			return err
+		}
 		make = os.MkdirAll
 	}
 	if err := make(r.Path, 0o700); err != nil {

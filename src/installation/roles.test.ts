@@ -139,13 +139,19 @@ describe('The roles', () => {
     });
   });
 
-  it('let everybody who is logged in read what clients must know, and change nothing of it', () => {
+  it('let everybody who is logged in read what clients must know and reach the broker, and change nothing of it', () => {
     expect(clientAccess('sb-system')['client-role']).to.have.deep.property('rules', [
       {
         apiGroups: [''],
         resources: ['configmaps'],
         resourceNames: ['sb-broker-ca', 'sb-client'],
         verbs: ['get'],
+      },
+      {
+        apiGroups: [''],
+        resources: ['services/proxy'],
+        resourceNames: ['https:sb-broker:8443'],
+        verbs: ['get', 'create'],
       },
     ]);
     const own = (roles(brokerPermissions(BROKER), 'sb-system')['role'] as { rules: object[] }).rules;

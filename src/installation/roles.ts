@@ -171,7 +171,7 @@ export const aggregated = (): KubeObject[] =>
     metadata: { name, labels: { [`rbac.authorization.k8s.io/aggregate-to-${to}`]: 'true' } },
   }));
 
-/** Everybody who is logged in may read what clients must know: two ConfigMaps by name, which hold no secret. Credentials are each user's own. */
+/** Everybody who is logged in may read what clients must know, two ConfigMaps by name which hold no secret, and knock at the broker. Credentials are each user's own. */
 export function clientAccess(namespace: string): Record<string, Role | Binding> {
   const metadata = { name: CLIENT_CONFIG, namespace };
   return {
@@ -181,6 +181,13 @@ export function clientAccess(namespace: string): Record<string, Role | Binding> 
         resources: ['configmaps'],
         resourceNames: [BROKER.authority, CLIENT_CONFIG],
         verbs: ['get'],
+      },
+      // A way to the broker from outside of the cluster. Whom it lets into a Sandbox is for `sandboxes/exec` to say.
+      {
+        apiGroups: [''],
+        resources: ['services/proxy'],
+        resourceNames: [`https:${BROKER.service}:${BROKER.port}`],
+        verbs: ['get', 'create'],
       },
     ]),
     'client-role-binding': {

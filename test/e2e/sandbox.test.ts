@@ -10,7 +10,17 @@ import { kubectl, kubectlOk } from '../support/cluster.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { killContainer } from './support/faults.ts';
-import { becomes, fullPool, isFull, podOf, pooled, seen, small, userSession } from './support/sandboxes.ts';
+import {
+  becomes,
+  fullPool,
+  isFull,
+  LITTLE,
+  podOf,
+  pooled,
+  seen,
+  small,
+  userSession,
+} from './support/sandboxes.ts';
 import { world } from './support/world.ts';
 
 const MIB = 2 ** 20;
@@ -23,7 +33,12 @@ describe('a Sandbox', () => {
   before(async function () {
     this.timeout(120_000);
     session = userSession();
-    sandbox = await small(session, 'everyday', { env: { FROM_SPEC: 'yes' }, workdir: '/srv' }).init();
+    sandbox = await small(session, 'everyday', {
+      env: { FROM_SPEC: 'yes' },
+      workdir: '/srv',
+      // A fork bomb is to meet the limit of processes before that of memory.
+      resources: { limits: { memory: '2Gi' }, requests: LITTLE.requests },
+    }).init();
   });
 
   after(() => session.close());
@@ -66,28 +81,13 @@ describe('a Sandbox', () => {
     expect(left.stdout.trim()).to.equal('0');
   });
 
-  it('keeps every byte: all 256 values, text that is no UTF-8, and a gigabyte in constant memory', async () => {
+  it('keeps every byte: all 256 values, and text that is no UTF-8', async () => {
     const all = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
     await sandbox.writeFile('/tmp/all', all);
     expect((await sandbox.readBytes('/tmp/all')).equals(all)).to.equal(true);
-    const hash = createHash('sha256');
-    let bytes = 0;
-    let peak = 0;
-    const before = process.memoryUsage.rss();
-    const count = 1024;
-    await sandbox.runCommand(`head -c ${count}M /dev/zero`, {
-      maxOutputBytes: 1024,
-      onStdout: (chunk) => {
-        bytes += chunk.length;
-        hash.update(chunk);
-        peak = Math.max(peak, process.memoryUsage.rss());
-      },
-    });
-    expect(bytes).to.equal(count * MIB);
-    const expected = createHash('sha256');
-    for (let piece = 0; piece < count; piece += 1) expected.update(Buffer.alloc(MIB));
-    expect(hash.digest('hex')).to.equal(expected.digest('hex'));
-    expect((peak - before) / MIB).to.be.below(300);
+    const chunks: Buffer[] = [];
+    await sandbox.runCommand('cat /tmp/all', { onStdout: (chunk) => void chunks.push(chunk) });
+    expect(Buffer.concat(chunks).equals(all)).to.equal(true);
   });
 
   it('writes, lists, looks at and removes files, as the user that is named', async () => {
@@ -179,23 +179,6 @@ describe('a Sandbox', () => {
     const { exitCode, oomKills } = await sandbox.runCommand('tail /dev/zero');
     expect({ exitCode, killed: oomKills > 0 }).to.deep.equal({ exitCode: 137, killed: true });
     expect((await sandbox.runCommand('echo alive')).stdout).to.equal('alive\n');
-  });
-
-  it('costs the operator three writes until it is deleted', async () => {
-    const { metadata } = (await seen('everyday'))!;
-    // Of the Job and of one status: a second status would have changed the version that the fields of the first say.
-    const managers = await kubectlOk([
-      'get',
-      'sandbox',
-      'everyday',
-      '-n',
-      world().namespace,
-      '-o',
-      'json',
-      '--show-managed-fields',
-    ]);
-    expect(metadata.generation).to.equal(1);
-    expect(managers).to.include('"subresource": "status"');
   });
 
   it('is gone with all that it had when it is torn down', async () => {

@@ -55,7 +55,7 @@ describe('What an overlay tells clients', () => {
     });
   }
 
-  it('may be read by whoever is logged in, with the broker’s CA, and nothing else', () => {
+  it('may be read by whoever is logged in, with the broker’s CA, and leads to the broker, and to nothing else', () => {
     const own = render('local').filter(({ metadata }) => metadata.name === CLIENT_CONFIG);
     const rules = own.flatMap((object) => ('rules' in object ? object.rules : []));
     expect(rules).to.deep.equal([
@@ -64,6 +64,12 @@ describe('What an overlay tells clients', () => {
         resources: ['configmaps'],
         resourceNames: [BROKER.authority, CLIENT_CONFIG],
         verbs: ['get'],
+      },
+      {
+        apiGroups: [''],
+        resources: ['services/proxy'],
+        resourceNames: [`https:${BROKER.service}:${BROKER.port}`],
+        verbs: ['get', 'create'],
       },
     ]);
     const [binding] = own.filter(({ kind }) => kind === 'RoleBinding') as (KubeObject & {

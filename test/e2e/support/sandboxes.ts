@@ -11,7 +11,7 @@ import { kubeconfig, root } from '../../support/cluster.ts';
 import { world } from './world.ts';
 
 /** They share two cores with everything else. */
-const LITTLE = {
+export const LITTLE = {
   requests: { cpu: '10m', memory: '32Mi', 'ephemeral-storage': '64Mi' },
   limits: { memory: '256Mi' },
 };
