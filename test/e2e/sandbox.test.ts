@@ -102,12 +102,11 @@ describe('a Sandbox', () => {
     expect(failure).to.include({ reason: 'NotFound' });
   });
 
-  it('takes ten thousand files and gives them back as they were', async function () {
-    this.timeout(180_000);
+  it('takes a thousand files and gives them back as they were', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sb-files-'));
     try {
       const digests = new Map<string, string>();
-      for (let group = 0; group < 100; group += 1) {
+      for (let group = 0; group < 10; group += 1) {
         await mkdir(join(folder, 'up', String(group)), { recursive: true });
         await Promise.all(
           Array.from({ length: 100 }, async (_, index) => {
@@ -117,10 +116,10 @@ describe('a Sandbox', () => {
           }),
         );
       }
-      expect(await sandbox.upload(join(folder, 'up'), '/many')).to.include({ bytes: 10_000 * 200 });
+      expect(await sandbox.upload(join(folder, 'up'), '/many')).to.include({ bytes: 1000 * 200 });
       await sandbox.download('/many', join(folder, 'down'));
       const groups = await readdir(join(folder, 'down'));
-      expect(groups).to.have.length(100);
+      expect(groups).to.have.length(10);
       for (const [path, digest] of digests)
         expect(sha256(await readFile(join(folder, 'down', path)))).to.equal(digest);
     } finally {

@@ -51,12 +51,12 @@ export class SandboxKubelet {
 
   /** Ends the Pod of a Job. */
   end(job: string, status: Pod['status'], reason = 'BackoffLimitExceeded'): void {
-    for (const pod of this.#podsOf(job)) this.#pods.update({ ...pod, status } as Stored, 'status');
+    for (const pod of this.#podsOf(job)) this.#pods.update({ ...pod, status }, 'status');
     const ended = this.#jobs.get('default', job) as Job;
     const conditions = [
       { type: 'Failed', status: 'True', reason, lastTransitionTime: new Date().toISOString() },
     ];
-    this.#jobs.update({ ...ended, status: { conditions } } as Stored, 'status');
+    this.#jobs.update({ ...ended, status: { conditions } }, 'status');
   }
 
   #podsOf(job: string): Stored[] {
@@ -93,12 +93,12 @@ export class SandboxKubelet {
       },
       spec: { ...spec?.template.spec, nodeName: 'node-1' },
     };
-    const made = this.#pods.create(pod as Stored);
+    const made = this.#pods.create(pod);
     const job = this.#jobs.get('default', metadata.name) as Job;
     setTimeout(() => {
       const now = this.#pods.objects.get(`default/${made.metadata.name}`);
       if (now && (now as Pod).status === undefined)
-        this.#pods.update({ ...now, status: this.status(job) } as Stored, 'status');
+        this.#pods.update({ ...now, status: this.status(job) }, 'status');
     }, 1);
   }
 

@@ -4,9 +4,10 @@ import { Sandbox as SandboxKind } from '../../../crds/kinds.ts';
 import type { Sandbox } from '../../../crds/sandbox.ts';
 import { SANDBOX_LOST, SANDBOX_STOPPED } from '../../../crds/sandbox-reasons.ts';
 import { Caches } from '../../../kube/cache/caches.ts';
+import { isForbidden } from '../../../kube/errors.ts';
 import type { Log } from '../../../kube/types.ts';
 import type { Session } from '../../session/types.ts';
-import { SandboxEnded, SandboxNotFound, SandboxNotReady, type SandboxError } from '../errors.ts';
+import { NotAllowed, SandboxEnded, SandboxNotFound, SandboxNotReady, type SandboxError } from '../errors.ts';
 import type { OnProgress } from '../types.ts';
 
 const READY_MS = 10 * 60_000;
@@ -63,7 +64,10 @@ export async function waitUntilReady(
   { signal, onProgress, readyTimeoutMs = READY_MS }: WaitOptions = {},
 ): Promise<Sandbox> {
   // A refusal is told at once; the watch itself tries again for ever.
-  const first = await kube.get(SandboxKind, { namespace, name });
+  const first = await kube.get(SandboxKind, { namespace, name }).catch((error: unknown) => {
+    if (!isForbidden(error)) throw error;
+    throw new NotAllowed(name, { namespace, why: error.message });
+  });
   if (!first) throw new SandboxNotFound(name);
   const over = new AbortController();
   const done = Promise.withResolvers<Sandbox>();

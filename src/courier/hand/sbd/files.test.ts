@@ -43,6 +43,13 @@ describe('files that sbd works with', function () {
     const who = user ?? 'sbd itself';
     const place = `/tmp/${user ?? 'root'}`;
 
+    it(`are in folders whose missing parents others can enter, as ${who}`, async () => {
+      const { hand } = container();
+      await hand.mkdir({ path: `${place}-above/it`, parents: true, mode: 0o700, ...as });
+      expect((await hand.stat({ path: `${place}-above`, ...as })).mode).to.equal(0o755);
+      expect((await hand.stat({ path: `${place}-above/it`, ...as })).mode).to.equal(0o700);
+    });
+
     it(`are written, read, listed and removed as ${who}`, async () => {
       const { hand } = container();
       await hand.mkdir({ path: place, ...as });

@@ -10,6 +10,8 @@ describe('the set-up of a node', () => {
     expect(script).to.contain('"subnet":"10.244.0.0/24"');
     expect(script).to.contain('ip route replace 10.244.1.0/24 via 10.0.0.2');
     expect(script).not.to.contain('via 10.0.0.1');
+    for (const { podCidr } of [node, other])
+      expect(script).to.contain(`iptables -t nat -A SB-PODS -d ${podCidr} -j RETURN`);
   });
 
   it('leaves the network of a pulled node to kindnet, and still gives it the mirrors', () => {

@@ -67,10 +67,17 @@ export function nodeScript(node: Node, all: Node[], flavour: Flavour): string {
   const routes = all
     .filter((other) => other.name !== node.name)
     .map((other) => `ip route replace ${other.podCidr} via ${other.address}`);
-  return [...mirrors, ...routes, writing('/etc/cni/net.d/10-pods.conflist', podNetwork(node.podCidr))].join(
-    '\n',
-  );
+  const network = writing('/etc/cni/net.d/10-pods.conflist', podNetwork(node.podCidr));
+  return [...mirrors, ...routes, ...masquerade(node, all), network].join('\n');
 }
+
+/** What a Pod sends to another keeps its address, or no NetworkPolicy could tell from which Pod it came; all else has the node's. */
+const masquerade = ({ podCidr }: Node, all: Node[]): string[] => [
+  'iptables -t nat -N SB-PODS 2>/dev/null || iptables -t nat -F SB-PODS',
+  ...all.map((node) => `iptables -t nat -A SB-PODS -d ${node.podCidr} -j RETURN`),
+  'iptables -t nat -A SB-PODS -j MASQUERADE',
+  `iptables -t nat -C POSTROUTING -s ${podCidr} -j SB-PODS 2>/dev/null || iptables -t nat -A POSTROUTING -s ${podCidr} -j SB-PODS`,
+];
 
 const mirrorToml = `[host."http://sb-registry:5000"]
   capabilities = ["pull", "resolve"]
@@ -79,7 +86,7 @@ const mirrorToml = `[host."http://sb-registry:5000"]
 // One bridge a node and a route to the other node's pods: what kindnet does, without its image.
 function podNetwork(subnet: string): string {
   const ipam = { type: 'host-local', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] };
-  const bridge = { type: 'bridge', bridge: 'cni0', isGateway: true, ipMasq: true, hairpinMode: true, ipam };
+  const bridge = { type: 'bridge', bridge: 'cni0', isGateway: true, hairpinMode: true, ipam };
   const portmap = { type: 'portmap', capabilities: { portMappings: true } };
   return JSON.stringify({ cniVersion: '0.4.0', name: 'pods', plugins: [bridge, portmap] });
 }
