@@ -36,8 +36,7 @@ describe('a Sandbox', () => {
     sandbox = await small(session, 'everyday', {
       env: { FROM_SPEC: 'yes' },
       workdir: '/srv',
-      // A fork bomb is to meet the limit of processes before that of memory.
-      resources: { limits: { memory: '2Gi' }, requests: LITTLE.requests },
+      resources: { ...LITTLE, limits: { memory: '512Mi' } },
     }).init();
   });
 
@@ -169,8 +168,11 @@ describe('a Sandbox', () => {
     expect((await command.exited).exitCode).to.equal(7);
   });
 
-  it('survives a fork bomb', async () => {
-    await sandbox.runCommand('b() { b | b & }; b; sleep 1000', { timeoutMs: 5000, user: '1000' });
+  it('survives a fork bomb within a limit of processes, and ends all of it at its time limit', async () => {
+    await sandbox.runCommand('ulimit -u 200; b() { b | b & }; b; sleep 1000', {
+      timeoutMs: 3000,
+      user: '1000',
+    });
     expect((await sandbox.runCommand('echo alive')).stdout).to.equal('alive\n');
   });
 
