@@ -43,7 +43,8 @@ describe('silence on a connection to a Sandbox', () => {
     expect(why).to.equal(undefined);
     expect(pings).to.have.length.greaterThan(30);
     const ending = closed(socket);
-    await clock.advance(PING_MS);
+    // The token's time is whole seconds.
+    await clock.advance(PING_MS + 2000);
     expect(await ending).to.deep.equal([4001, 'TokenExpired']);
   });
 
@@ -91,7 +92,8 @@ describe('silence on a connection to a Sandbox', () => {
   it('ends it within 15 s after the Sandbox is gone, whatever its courier does', async () => {
     world.sandboxes.remove({ namespace: 'evals', name: 'box' });
     const ending = closed(socket);
-    await clock.advance(PING_MS);
+    // The token's time is whole seconds.
+    await clock.advance(PING_MS + 2000);
     expect(await ending).to.deep.equal([4002, 'SandboxEnded']);
   });
 });
