@@ -139,10 +139,15 @@ func oomKills() int {
 	return 0
 }
 
-// awakenForks lets children go on that somebody has halted between fork and exec, while sbd waits for them. Who halts them again and again is
-// halted for that moment, too.
-func awakenForks(h *helper) {
-	for round := 0; !h.forking.TryLock(); round++ {
+// awakenFork lets a child go on that somebody has halted between fork and exec, while sbd waits for it, until it is made. Who halts it again
+// and again is halted for that moment, too.
+func awakenFork(made <-chan struct{}) {
+	for round := 0; ; round++ {
+		select {
+		case <-made:
+			return
+		default:
+		}
 		before := everybody()
 		if round > 2 {
 			syscall.Kill(-1, syscall.SIGSTOP)
@@ -162,7 +167,6 @@ func awakenForks(h *helper) {
 		}
 		time.Sleep(80 * time.Millisecond)
 	}
-	h.forking.Unlock()
 }
 
 // finder finds those who are to be ended. What it has found once stays found for as long as it lives.

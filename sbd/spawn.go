@@ -48,12 +48,15 @@ func (c *children) spawn(mode string, spec any, files []*os.File, attr *syscall.
 		descriptors = append(descriptors, file.Fd())
 	}
 	h := &helper{children: c, exit: make(chan syscall.WaitStatus, 1), report: reportRead}
-	stuck := time.AfterFunc(time.Second, func() { awakenForks(h) })
 	c.forking.Lock()
+	made := make(chan struct{})
+	// Not before its turn: two who halt everybody would each take the other's halt for what was there before.
+	stuck := time.AfterFunc(time.Second, func() { awakenFork(made) })
 	// One thread: what it does is not much, and a Pod may have few processes left.
 	h.pid, err = syscall.ForkExec("/proc/self/exe", []string{"sbd", mode}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}, Files: descriptors, Sys: attr,
 	})
+	close(made)
 	if err == nil {
 		c.mu.Lock()
 		c.exits[h.pid] = h.exit

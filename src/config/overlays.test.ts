@@ -59,10 +59,11 @@ describe('the overlays of config/default', () => {
     });
   }
 
-  it('leave the Lease and the Secret that the operator may write their names', () => {
+  it('leave the ConfigMap, the Lease and the Secret that the operator may write their names', () => {
     // Kustomize puts a hash behind every name in a Role that is also the name of a ConfigMap that it makes.
     const { rules = [] } = one(render('local'), 'Role', /^sb-operator$/);
     expect(rules.flatMap(({ resourceNames = [] }) => resourceNames).sort()).to.deep.equal([
+      'sb-broker-ca',
       'sb-broker-tls',
       'sb-operator',
     ]);

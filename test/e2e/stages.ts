@@ -7,7 +7,7 @@ export interface Stage {
   jobs: number;
 }
 
-const JOBS = 3;
+const JOBS = 2;
 /** Come first, so that none of them is waited for alone at the end. */
 const LONGEST = ['cli-terminal', 'lifecycle', 'cli.', 'builds', 'admission.'];
 /** What takes the operator away, and beside it what can do without. */

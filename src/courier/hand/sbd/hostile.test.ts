@@ -82,6 +82,26 @@ describe('a hostile container', function () {
     expect((await said({ argv: ['echo', 'well'] })).stdout).to.equal('well\n');
   });
 
+  it('leaves nobody halted by sbd itself where many commands begin while each is halted', async function () {
+    this.timeout(40_000);
+    const { said, start } = container();
+    const stopper = await start({
+      argv: [
+        'bash',
+        '-c',
+        'end=$((SECONDS + 4)); while [ $SECONDS -lt $end ]; do kill -STOP -1 2>/dev/null; done',
+      ],
+      stdout: 'null',
+      stderr: 'null',
+    });
+    const begun = Array.from({ length: 30 }, () => start({ argv: ['sleep', '100'] }));
+    expect((await stopper.exited).code).to.equal(0);
+    const ends = await Promise.race([Promise.allSettled(begun), sleep(20_000, [])]);
+    // One may have been killed for taking too long; none waits for another.
+    expect(ends).to.have.length(30);
+    expect((await said({ argv: ['echo', 'well'] })).stdout).to.equal('well\n');
+  });
+
   it('cannot end it by taking every process that the Pod may have', async function () {
     const { canLimitProcesses } = await import('../../../../test/support/task-pod.ts');
     const { hand, pod, said, start } = container();
