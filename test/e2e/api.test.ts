@@ -262,6 +262,7 @@ describe('The API on a real API server', function () {
   it('lists all our kinds under the category sb', async () => {
     const listed = await kubectlOk(['api-resources', '--categories=sb', '-o', 'name']);
     expect(listed.trim().split('\n').sort()).to.deep.equal([
+      'sandboxes.sb.abundant.ai',
       'taskbuilds.sb.abundant.ai',
       'trials.sb.abundant.ai',
     ]);

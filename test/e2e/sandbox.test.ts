@@ -233,20 +233,22 @@ describe('the end of a Sandbox', () => {
   before(() => (session = userSession()));
   after(() => session.close());
 
-  it('comes two seconds around its time to live', async () => {
+  it('comes when its time to live is over, and not before', async () => {
     await small(session, 'short', { ttlSeconds: 20 }).init();
     const { metadata } = (await seen('short'))!;
     await eventually('it is deleted', async () => ((await seen('short')) ? undefined : true), 60);
     const lived = (Date.now() - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
-    expect(lived).to.be.within(18, 23);
+    expect(lived).to.be.within(18, 40);
   });
 
   it('comes when nothing ran and no byte moved for the idle timeout, and not while a command runs', async () => {
     const sandbox = await small(session, 'idle', { idleTimeoutSeconds: 5, expiryAction: 'Suspend' }).init();
     await sandbox.runCommand('sleep 8');
     const ended = Date.now();
-    await becomes('idle', 'IdleTimeout');
-    expect((Date.now() - ended) / 1000).to.be.within(4, 9);
+    const { status } = await becomes('idle', 'IdleTimeout');
+    expect((Date.now() - ended) / 1000).to.be.above(4);
+    // Its command was its last use: the Pod measures that, however busy the operator is. Status has whole seconds.
+    expect(Math.abs(Date.parse(status?.lastActivityTime ?? '') - ended) / 1000).to.be.below(4);
     await sandbox.teardown();
   });
 });
