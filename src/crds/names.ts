@@ -13,9 +13,9 @@ export const LABEL = {
   trial: `${PREFIX}trial`,
   /** Name of the TaskBuild that a Job or Pod builds. */
   taskBuild: `${PREFIX}task-build`,
-  /** Name of the Sandbox that a Job or Pod runs; of one that was taken from a pool, on the Job alone. */
+  /** Name of the Sandbox that a Job or Pod was made for, a pool among them; once a Sandbox takes a Job from a pool, its name is on the Job. */
   sandbox: `${PREFIX}sandbox`,
-  /** Name of the pool that a Job or Pod was made for; it stays when a Sandbox takes them. */
+  /** On what was made for a pool: the name of the pool, also after a Sandbox has taken it. */
   pool: `${PREFIX}pool`,
   /** Attempt number, starting with 1. */
   attempt: `${PREFIX}attempt`,

@@ -82,7 +82,7 @@ export function subjects(sources: SubjectSources): Subjects {
 
 async function trialOf(sources: Looking, identity: PodIdentity): Promise<TrialSubject | Refused> {
   const run = await runOf(sources, identity, {
-    labels: [LABEL.trial],
+    label: LABEL.trial,
     carrier: CONTAINERS.courier,
     // A replica that was frozen, or is cut off, holds the Trial as it was: a later attempt may be under way elsewhere.
     kept: [TrialKind, sources.trials, 'lately'],
@@ -113,7 +113,7 @@ function programIn({ spec }: Job): Pick<TrialSubject, 'hasProgram'> {
 
 async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<TaskBuild | Refused> {
   const run = await runOf(sources, identity, {
-    labels: [LABEL.taskBuild],
+    label: LABEL.taskBuild,
     carrier: CONTAINERS.context,
     kept: [TaskBuildKind, sources.taskBuilds],
   });
@@ -124,8 +124,7 @@ async function taskBuildOf(sources: Looking, identity: PodIdentity): Promise<Tas
 async function sandboxOf(sources: Looking, identity: PodIdentity): Promise<SandboxSubject | Refused> {
   const { sandboxes, sandboxJobs: jobs, sandboxPods: pods } = sources;
   const run = await runOf({ ...sources, jobs, pods }, identity, {
-    // A Pod that was taken from a pool has the label of the pool alone.
-    labels: [LABEL.sandbox, LABEL.pool],
+    label: LABEL.sandbox,
     carrier: CONTAINERS.courier,
     kept: [SandboxKind, sandboxes, 'lately'],
   });
@@ -141,8 +140,8 @@ const notOurs = (what: string): Refused =>
   refused(403, 'NotOurPod', `this Pod does not run ${what} of this operator`);
 
 interface Wanted<T extends KubeObject> {
-  /** Pods of this kind of owner have one of them. */
-  labels: readonly string[];
+  /** The label that Pods of this kind of owner have. */
+  label: string;
   /** Name of the init container that has the token. */
   carrier: string;
   kept: Kept<T>;
@@ -153,22 +152,19 @@ interface Run<T extends KubeObject> {
   owner: T;
 }
 
-const hasOne = ({ metadata }: KubeObject, labels: readonly string[]): boolean =>
-  labels.some((label) => metadata.labels?.[label] !== undefined);
-
 /** The Pod's Job and the object that controls it. Labels and owner references anybody can write: the Pod has to be what the Job says, too. */
 async function runOf<T extends KubeObject>(
   sources: Looking,
   identity: PodIdentity,
-  { labels, carrier, kept }: Wanted<T>,
+  { label, carrier, kept }: Wanted<T>,
 ): Promise<Run<T> | Refused> {
   const pod = await podOf(sources, identity);
   if (isRefused(pod)) return pod;
-  if (!hasOne(pod, labels)) return notOurs(`a ${kept[0].kind}`);
+  if (pod.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
   const run = await ownersOf(sources, pod, kept);
   if (isRefused(run)) return run;
   // Admission policies let the operator alone put our labels on a Job; a Job without them may be anyone's, whatever its template says.
-  if (!hasOne(run.job, labels)) return notOurs(`a ${kept[0].kind}`);
+  if (run.job.metadata.labels?.[label] === undefined) return notOurs(`a ${kept[0].kind}`);
   return endOfPod(pod, carrier, sources.now()) ?? forgeryOf(pod, run.job) ?? run;
 }
 

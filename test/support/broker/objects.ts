@@ -149,7 +149,11 @@ export function sandboxJob(
   { attempt = 1, taken }: { attempt?: number; taken?: Sandbox } = {},
 ): Job {
   const { name } = sandbox.metadata;
-  const own = { [sandbox.spec.pool ? LABEL.pool : LABEL.sandbox]: name, [LABEL.attempt]: String(attempt) };
+  const own = {
+    [LABEL.sandbox]: name,
+    ...(sandbox.spec.pool && { [LABEL.pool]: name }),
+    [LABEL.attempt]: String(attempt),
+  };
   const job = jobOf(sandbox, jobName(name, attempt), {
     metadata: { labels: own, annotations: { [ANNOTATION.imageConfig]: JSON.stringify(IMAGE) } },
     spec: {
