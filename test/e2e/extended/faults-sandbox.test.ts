@@ -3,12 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Session } from '../../../src/client/index.ts';
 import type { SandboxEnvironment } from '../../../src/client/sandbox/environment.ts';
 import { killApiServer, apiServerAnswers, killOperator, operatorIsWell } from '../support/faults.ts';
-import { small, userSession } from '../support/sandboxes.ts';
-
-const LINES = 300;
-/** Numbered lines for half a minute, an exit code of its own, and nothing else. */
-const COUNTING = `i=0; while [ $i -lt ${LINES} ]; do echo line $i; i=$((i + 1)); sleep 0.1; done; exit 9`;
-const COUNTED = Array.from({ length: LINES }, (_, index) => `line ${index}\n`).join('');
+import { commandSurvives, small, userSession } from '../support/sandboxes.ts';
 
 describe('a command in a Sandbox', () => {
   let session: Session;
@@ -23,18 +18,6 @@ describe('a command in a Sandbox', () => {
     await sandbox.teardown();
     await session.close();
   });
-
-  async function survives(fault: () => Promise<unknown>): Promise<void> {
-    const running = sandbox.runCommand(COUNTING);
-    await sandbox.runCommand('sleep 1');
-    await fault();
-    const { exitCode, stdout } = await running;
-    expect({ exitCode, whole: stdout === COUNTED, bytes: stdout.length }).to.deep.equal({
-      exitCode: 9,
-      whole: true,
-      bytes: COUNTED.length,
-    });
-  }
 
   it('gives a gigabyte in constant memory', async function () {
     this.timeout(300_000);
@@ -58,7 +41,7 @@ describe('a command in a Sandbox', () => {
 
   it('loses no byte when the API server restarts', async function () {
     this.timeout(240_000);
-    await survives(async () => {
+    await commandSurvives(sandbox, async () => {
       await killApiServer();
       await apiServerAnswers();
     });

@@ -1,4 +1,5 @@
 /** Sandboxes of the stories: made through the client, watched through the API. */
+import { expect } from 'chai';
 import { Sandbox as SandboxKind } from '../../../src/crds/kinds.ts';
 import { conditionOf } from '../../../src/crds/conditions.ts';
 import { API_VERSION } from '../../../src/crds/names.ts';
@@ -87,4 +88,25 @@ export async function podOf(name: string): Promise<Pod> {
   });
   if (!pod) throw new Error(`Sandbox ${name} has no Pod`);
   return pod;
+}
+
+const LINES = 300;
+/** Numbered lines for half a minute, an exit code of its own, and nothing else. */
+const COUNTING = `i=0; while [ $i -lt ${LINES} ]; do echo line $i; i=$((i + 1)); sleep 0.1; done; exit 9`;
+const COUNTED = Array.from({ length: LINES }, (_, index) => `line ${index}\n`).join('');
+
+/** A command that says something all the while goes through a fault, and nothing of it is lost or comes twice. */
+export async function commandSurvives(
+  sandbox: SandboxEnvironment,
+  fault: () => Promise<unknown>,
+): Promise<void> {
+  const running = sandbox.runCommand(COUNTING);
+  await sandbox.runCommand('sleep 1');
+  await fault();
+  const { exitCode, stdout } = await running;
+  expect({ exitCode, whole: stdout === COUNTED, bytes: stdout.length }).to.deep.equal({
+    exitCode: 9,
+    whole: true,
+    bytes: COUNTED.length,
+  });
 }
