@@ -85,9 +85,12 @@ export function accessReviews({ kube, now }: { kube: KubeClient; now: () => Date
     const resourceAttributes = { ...asked, namespace: sandbox.namespace, name: sandbox.name };
     const spec = { user, groups, ...present({ uid, extra }), resourceAttributes };
     const key = sha256(JSON.stringify(spec));
-    const answer = known.get(key);
-    if (!answer && !within(user, now()))
-      return refused(503, 'Busy', 'too many ask to be let in at the moment; try again');
-    return (await (answer ?? known.set(key, ask(spec)))) ? undefined : notAllowed(caller, sandbox);
+    const answer = known.answer(
+      key,
+      () => within(user, now()),
+      () => ask(spec),
+    );
+    if (!answer) return refused(503, 'Busy', 'too many ask to be let in at the moment; try again');
+    return (await answer) ? undefined : notAllowed(caller, sandbox);
   };
 }

@@ -25,15 +25,15 @@ export class Remembered<V> {
     this.#entries = new Lru(options.size);
   }
 
-  get(key: string): Promise<V> | undefined {
+  /** The answer that is known, else that of `ask`; undefined where it is not known and `mayAsk` says no. */
+  answer(key: string, mayAsk: () => boolean, ask: () => Promise<V>): Promise<V> | undefined {
     const entry = this.#entries.get(key);
-    if (!entry || entry.untilMs > this.#options.now().getTime()) return entry?.answer;
+    if (entry && entry.untilMs > this.#options.now().getTime()) return entry.answer;
     this.#entries.delete(key);
-    return undefined;
+    return mayAsk() ? this.#keep(key, ask()) : undefined;
   }
 
-  /** Gives `answer` back. */
-  set(key: string, answer: Promise<V>): Promise<V> {
+  #keep(key: string, answer: Promise<V>): Promise<V> {
     const { now, goodMs } = this.#options;
     const entry: Entry<V> = { answer, untilMs: Infinity };
     this.#entries.set(key, entry);

@@ -66,11 +66,11 @@ export function tokenReviews({ kube, now }: { kube: KubeClient; now: () => Date 
       }),
     );
   return async (token: string, from: string): Promise<Reviewed> => {
-    const key = sha256(token);
-    const answer = known.get(key);
-    if (answer) return answer;
-    if (!allowed(from, now()))
-      return refused(503, 'Busy', 'too many unknown tokens come at the moment; try again');
-    return known.set(key, ask(token));
+    const answer = known.answer(
+      sha256(token),
+      () => allowed(from, now()),
+      () => ask(token),
+    );
+    return answer ?? refused(503, 'Busy', 'too many unknown tokens come at the moment; try again');
   };
 }
