@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { after, aJob, aTrial, stampOf, T0 } from '../../../test/support/builders/objects.ts';
+import { after, aJob, aPod, aTrial, endedPod, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
 import { ObjectCache } from '../../kube/cache/cache.ts';
-import { Job } from '../../kube/kinds.ts';
+import { Job, Pod } from '../../kube/kinds.ts';
 import type { DeleteOptions, Kind, KubeClient, KubeObject, ObjectKey } from '../../kube/types.ts';
+import { byControllerUid } from '../../pods/ownership.ts';
 import { leftBehindInMs, orphansController } from './controller.ts';
 
 const KEY: ObjectKey = { namespace: 'default', name: 'hello-1' };
@@ -27,7 +28,10 @@ const endedJob = (type: 'Complete' | 'Failed'): Job => ({
 });
 
 /** Reconciles what the caches show, so many seconds after T0. */
-async function pass(seen: { job?: Job; trial?: Trial }, seconds = 60) {
+async function pass(seen: { job?: Job; trial?: Trial; pod?: Pod }, seconds = 60) {
+  const pods = new ObjectCache<Pod>(Pod);
+  pods.addIndex('owner', byControllerUid);
+  if (seen.pod) pods.put(seen.pod);
   const trials = new ObjectCache<Trial>(TrialKind);
   const jobs = new ObjectCache<Job>(Job);
   if (seen.trial) trials.put(seen.trial);
@@ -37,7 +41,7 @@ async function pass(seen: { job?: Job; trial?: Trial }, seconds = 60) {
     delete: async ({ kind }: Kind<KubeObject>, key: ObjectKey, options: DeleteOptions) =>
       deleted.push({ kind, key, options }) > 0,
   } as unknown as KubeClient;
-  const reconcile = orphansController({ kube, jobs, trials, now: () => after(seconds) });
+  const reconcile = orphansController({ kube, jobs, pods, trials, now: () => after(seconds) });
   return { again: await reconcile(KEY, new AbortController().signal), deleted };
 }
 
@@ -86,6 +90,19 @@ describe('the orphans controller', () => {
   it('leaves alone a Job that has ended: its Pod may still be read', async () => {
     for (const type of ['Complete', 'Failed'] as const)
       expect(await pass({ job: endedJob(type), trial: over(CLOSED) })).to.deep.equal(NOTHING);
+  });
+
+  it('leaves alone a Job whose Pod has ended while the Job controller was away: its log may be the only one', async () => {
+    const pod = aPod(job, { status: endedPod('') });
+    expect(await pass({ job, pod, trial: over(CLOSED) })).to.deep.equal(NOTHING);
+  });
+
+  it('deletes a Job whose Pod runs on, and one beside which somebody wrote a Pod that has ended', async () => {
+    const runs = aPod(job, { status: { phase: 'Running' } });
+    const ended = aPod(job, { status: endedPod('') });
+    const forged = { ...ended, spec: { containers: [] } };
+    for (const pod of [runs, forged])
+      expect((await pass({ job, pod, trial: over(CLOSED) })).deleted).to.have.length(1);
   });
 
   it('leaves alone a Job that is gone, or going', async () => {

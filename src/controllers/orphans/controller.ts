@@ -1,24 +1,28 @@
 /**
  * Deletes Jobs that a Trial has left behind: their attempt is closed on the record, but they still run. That is so after a crash between
  * the two, for a Pod that never started, and on a lost node. Or the Trial has ended without them: a dead operator's request to create
- * them arrived after that. Jobs of deleted Trials are the garbage collector's.
+ * them arrived after that. A Job whose Pod has ended starts no other and stays for who reads its log, however late the Job controller
+ * notices. Jobs of deleted Trials are the garbage collector's.
  */
 import { isFinished } from '../../crds/conditions.ts';
+import { LABEL } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job } from '../../kube/kinds.ts';
 import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
 import { isActive } from '../../pods/reading/job.ts';
-import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
+import { isOver } from '../../pods/reading/state.ts';
+import type { KubeClient, ObjectKey, Permission, Reconcile, Store } from '../../kube/types.ts';
+import { seePod, type AttemptSources } from '../attempts/observe.ts';
 
-export interface OrphansDeps {
+export interface OrphansDeps extends AttemptSources {
   kube: KubeClient;
-  jobs: Store<Job>;
   trials: Store<Trial>;
   now: () => Date;
 }
 
 export const permissions: Permission[] = [
   { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch', 'delete'] },
+  { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
   { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch'] },
 ];
 
@@ -34,18 +38,29 @@ export function leftBehindInMs(job: Job, trial: Trial, now: Date): number | unde
   return Date.parse(attempt.completionTime) + GRACE_MS - now.getTime();
 }
 
+/** The Trial that this Job is an attempt of; undefined where that is gone, or another of the name has come. */
+function trialOf({ trials }: OrphansDeps, { namespace }: ObjectKey, job: Job): Trial | undefined {
+  const owner = controllerOf(job);
+  if (owner?.kind !== 'Trial') return undefined;
+  const trial = trials.get({ namespace, name: owner.name });
+  return trial && isControlledBy(job, trial) ? trial : undefined;
+}
+
+async function removeLeftBehind(deps: OrphansDeps, key: ObjectKey, job: Job): Promise<void> {
+  const { pod } = await seePod(deps, job, LABEL.trial);
+  if (pod && isOver(pod)) return;
+  await deps.kube.delete(Job, key, { uid: job.metadata.uid ?? '', propagation: 'Background' });
+}
+
 /** The reconcile function of Jobs; enqueue a Trial's Jobs when the Trial changes, too. */
-export function orphansController({ kube, jobs, trials, now }: OrphansDeps): Reconcile {
+export function orphansController(deps: OrphansDeps): Reconcile {
   return async (key) => {
-    const job = jobs.get(key);
-    if (!job || job.metadata.deletionTimestamp !== undefined) return undefined;
-    const owner = controllerOf(job);
-    const trial = owner?.kind === 'Trial' && trials.get({ namespace: key.namespace, name: owner.name });
-    if (!trial || !isControlledBy(job, trial)) return undefined;
-    const left = leftBehindInMs(job, trial, now());
-    if (left === undefined) return undefined;
-    if (left > 0) return { requeueAfterMs: left };
-    await kube.delete(Job, key, { uid: job.metadata.uid ?? '', propagation: 'Background' });
+    const job = deps.jobs.get(key);
+    const trial = job && job.metadata.deletionTimestamp === undefined && trialOf(deps, key, job);
+    if (!trial) return undefined;
+    const left = leftBehindInMs(job, trial, deps.now());
+    if (left !== undefined && left > 0) return { requeueAfterMs: left };
+    if (left !== undefined) await removeLeftBehind(deps, key, job);
     return undefined;
   };
 }

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -221,9 +230,10 @@ describe('collectLogs', () => {
     const [a, b] = collectLogs({ agent: logs }).files.sort((x, y) => (x.path < y.path ? -1 : 1));
     rmSync(at('agent/a'));
     symlinkSync('/etc/passwd', at('agent/a'));
-    rmSync(at('agent'), { recursive: true });
+    // The very file, as far as its number tells: numbers of removed files are given again.
     mkdirSync(at('real'));
-    writeFileSync(at('real/b'), 'y');
+    renameSync(at('agent/b'), at('real/b'));
+    rmSync(at('agent'), { recursive: true });
     symlinkSync(at('real'), at('agent'));
     for (const found of [a, b]) {
       if (!found) throw new Error('two files were there');

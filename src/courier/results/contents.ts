@@ -1,7 +1,7 @@
 /** Contents of files that somebody else may still be writing. */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Scrubber } from '../record/scrub.ts';
@@ -24,8 +24,9 @@ async function reopen({ source, dev, ino, size }: FoundFile): Promise<FileHandle
   const file = await open(source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
     throw new FileChanged(`${source} cannot be opened any more`, { cause: error });
   });
-  const now = await file.stat();
-  if (now.isFile() && now.dev === dev && now.ino === ino && now.size === size) return file;
+  // A folder on the way may be a link by now, and behind it a file that has got the number of one that was removed.
+  const [now, path] = await Promise.all([file.stat(), readlink(`/proc/self/fd/${file.fd}`)]);
+  if (now.isFile() && now.dev === dev && now.ino === ino && now.size === size && path === source) return file;
   await file.close();
   throw new FileChanged(`${source} is another file now`);
 }
