@@ -17,7 +17,7 @@ import { clientConfigOf, settingsOf, type Values } from './values.ts';
 export const systemNamespace = ({ namespace: name }: Values): Namespace => ({
   apiVersion: 'v1',
   kind: 'Namespace',
-  metadata: { name, labels: { [POD_SECURITY.enforce]: 'baseline', [POD_SECURITY.warn]: 'restricted' } },
+  metadata: { name, labels: { [POD_SECURITY.enforce]: 'restricted' } },
 });
 
 export const serviceAccount = ({ namespace }: Values): KubeObject => ({

@@ -59,4 +59,31 @@ describe('a Pod that admission refuses', () => {
     await kubectlOk(['patch', 'quota', 'few', '-n', namespace, '-p', '{"spec":{"hard":{"pods":"5"}}}']);
     await story.earns(1);
   });
+
+  it('for no bound of the sample namespace, which it keeps to', async () => {
+    const namespace = await world().makeNamespace();
+    const sample = ['-n', namespace, '-f', 'config/samples/namespace.yaml'];
+    await kubectlOk(['apply', ...sample]);
+    try {
+      const story = ownTrial(
+        'bounded',
+        { spec: { scheduling: { priorityClassName: 'trials-low' } } },
+        namespace,
+      );
+      await story.earns(1);
+      expect(story.pods[0]?.spec?.priority).to.equal(-100);
+      const used = await kubectlOk([
+        'get',
+        'quota',
+        'trials',
+        '-n',
+        namespace,
+        '-o',
+        'jsonpath={.status.used}',
+      ]);
+      expect(JSON.parse(used)).to.include({ 'count/trials.sb.abundant.ai': '1' });
+    } finally {
+      await kubectlOk(['delete', ...sample]);
+    }
+  });
 });

@@ -223,6 +223,14 @@ describe('the Job of a Trial', () => {
     );
   });
 
+  it('has no label or annotation that somebody wrote on the Trial, in our name or another', () => {
+    const trial = aTrial();
+    const written = { [LABEL.network]: 'written', 'argocd.argoproj.io/tracking-id': 'written' };
+    Object.assign(trial.metadata, { labels: written, annotations: written });
+    const made = jobFor(compiledTrial(trial), 1, { images: { agent: image }, settings: POD_SETTINGS });
+    expect(JSON.stringify(made)).not.to.include('written');
+  });
+
   it('hands secrets of the agent to the courier by reference alone', () => {
     const spec = pod({
       agent: {

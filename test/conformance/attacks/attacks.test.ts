@@ -37,3 +37,14 @@ describe('The list of attacks', () => {
     expect(cited).to.have.length(rows.length - open.length);
   });
 });
+
+describe('docs/audit.md', () => {
+  it('names the test that answers each question, and no test that is gone', () => {
+    const audit = readFileSync(join(root, 'docs/audit.md'), 'utf8');
+    const cited = [...audit.matchAll(CITED)];
+    for (const [, file = '', title = ''] of cited)
+      expect(readFileSync(join(root, file), 'utf8'), file).to.include(title);
+    const questions = audit.split('\n').filter((line) => /^\| (?!question|---)/.test(line));
+    expect(cited).to.have.length(questions.length);
+  });
+});
