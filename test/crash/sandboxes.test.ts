@@ -9,6 +9,7 @@ import { controllerOf } from '../../src/pods/ownership.ts';
 import { isActive } from '../../src/pods/reading/job.ts';
 import { aSandbox, DISRUPTED, endedWith, heldFor } from '../support/builders/sandboxes.ts';
 import { until } from '../support/kube.ts';
+import type { SeenRequest } from '../support/api-server.ts';
 import type { Death } from '../support/mortal.ts';
 import { SandboxKubelet } from '../support/sandbox-kubelet.ts';
 import { THOROUGH } from './thorough.ts';
@@ -238,6 +239,23 @@ describe('a pool of Sandboxes', () => {
     await boxes.become('Suspended', 'box');
     boxes.change('box', { operatingMode: 'Running' });
     await boxes.become('PoolNotFound', 'box');
+  });
+
+  it('leaves nothing behind that was on its way when it was deleted', async () => {
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 1 } });
+    await until('it is full', () => boxes.find('pool')?.status?.pool?.ready === 1);
+    const isJob = ({ method, path }: SeenRequest): boolean => method === 'POST' && path.endsWith('/jobs');
+    boxes.world.server.faults.add({ on: isJob, fault: { kind: 'slow', ms: 300 } });
+    boxes.add('box', { poolRef: { name: 'pool' } });
+    const made = (): number => boxes.writes.filter((write) => write === 'POST jobs').length;
+    await until('another is on its way', () => made() === 2);
+    boxes.world.server.collection(SandboxKind).delete('default', 'pool');
+    await until('it has arrived', () =>
+      boxes.world.server.collection(JobKind).log.some(({ object }) => object.metadata.name === 'pool-2'),
+    );
+    await until('it is gone', () => boxes.kubelet.jobs.length === 1);
+    expect(boxes.jobs('box')).to.deep.equal(['pool-1']);
   });
 
   it('follows its size', async () => {

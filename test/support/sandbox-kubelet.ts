@@ -21,6 +21,7 @@ export class SandboxKubelet {
   readonly #jobs: Collection;
   readonly #pods: Collection;
   readonly #claims: Collection;
+  readonly #sandboxes: Collection;
   /** What to do before a Pod is ready; by default nothing. */
   status: (job: Job) => Pod['status'] = () => RUNNING;
 
@@ -28,8 +29,10 @@ export class SandboxKubelet {
     this.#jobs = server.collection(JobKind);
     this.#pods = server.collection(PodKind);
     this.#claims = server.collection(PersistentVolumeClaim);
+    this.#sandboxes = server.collection(SandboxKind);
     this.#jobs.watchers.add((change) => queueMicrotask(() => this.#onJob(change)));
-    server.collection(SandboxKind).watchers.add((change) => queueMicrotask(() => this.#onSandbox(change)));
+    this.#claims.watchers.add(({ object }) => queueMicrotask(() => this.#collect(this.#claims, object)));
+    this.#sandboxes.watchers.add((change) => queueMicrotask(() => this.#onSandbox(change)));
   }
 
   get jobs(): Job[] {
@@ -67,6 +70,7 @@ export class SandboxKubelet {
 
   #onJob({ type, object: job }: Recorded): void {
     if (job.metadata.labels?.[LABEL.sandbox] === undefined) return;
+    this.#collect(this.#jobs, job);
     if (type === 'ADDED') setTimeout(() => this.#begin(job as Job), 1);
     if (type === 'DELETED')
       for (const pod of this.#podsOf(job.metadata.name)) this.#pods.delete('default', pod.metadata.name);
@@ -102,11 +106,18 @@ export class SandboxKubelet {
     }, 1);
   }
 
-  #onSandbox({ type, object }: Recorded): void {
+  #onSandbox({ type }: Recorded): void {
     if (type !== 'DELETED') return;
     for (const collection of [this.#jobs, this.#claims])
-      for (const owned of collection.objects.values())
-        if (controllerOf(owned)?.uid === object.metadata.uid)
-          collection.delete('default', owned.metadata.name);
+      for (const owned of collection.objects.values()) this.#collect(collection, owned);
+  }
+
+  /** The garbage collector: it deletes what an absent Sandbox controls, also where that arrives after the deletion. */
+  #collect(collection: Collection, { metadata }: Stored): void {
+    const now = collection.objects.get(`default/${metadata.name}`);
+    const owner = now && controllerOf(now);
+    if (owner?.kind !== 'Sandbox') return;
+    const found = this.#sandboxes.objects.get(`default/${owner.name}`);
+    if (found?.metadata.uid !== owner.uid) collection.delete('default', metadata.name);
   }
 }
