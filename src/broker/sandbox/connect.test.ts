@@ -145,7 +145,7 @@ describe('connection to a Sandbox', () => {
       for (let time = 0; time < 3; time++) expect(await refused(token)).to.deep.equal([502, 'Unreachable']);
     });
 
-    it('beyond so many of a Sandbox, of a caller and in all; a place is free again at an end', async () => {
+    it('beyond so many of a Sandbox; a place is free again at an end', async () => {
       const first = await world.dial();
       await world.dial();
       expect(await world.refusal({})).to.deep.equal([429, 'TooManyConnections']);

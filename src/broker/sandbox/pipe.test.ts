@@ -89,6 +89,20 @@ describe('silence on a connection to a Sandbox', () => {
     expect(await ending).to.deep.equal([4003, 'CourierLost']);
   });
 
+  it('does not end it where the caller’s right is taken away: the session does, and there is no other', async () => {
+    world.rules.set('jane', []);
+    let why: string | undefined;
+    socket.once('close', (_code, reason: Buffer) => (why = reason.toString()));
+    for (let ms = 0; ms < 60_000; ms += PING_MS) {
+      await courierSays(10);
+      await clock.advance(PING_MS);
+      await wait(5);
+    }
+    expect(why).to.equal(undefined);
+    world.now = () => new Date(clock.now());
+    expect((await world.session()).status).to.equal(403);
+  });
+
   it('ends it within 15 s after the Sandbox is gone, whatever its courier does', async () => {
     world.sandboxes.remove({ namespace: 'evals', name: 'box' });
     const ending = closed(socket);

@@ -6,6 +6,7 @@ import { sandboxWith } from '../../../test/support/broker/objects.ts';
 import { SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import { SERVER_AUTH } from '../tls/material.ts';
+import type { SubjectAccessReview } from './access-review.ts';
 import { REVIEWS } from './token-review.ts';
 
 describe('session of a Sandbox', () => {
@@ -54,6 +55,53 @@ describe('session of a Sandbox', () => {
     expect((claims.exp ?? 0) - (claims.iat ?? 0)).to.equal(600);
     expect(json).to.include({ uid: 'box-uid' });
     expect(Date.parse(json['expiresAt'] as string)).to.equal((claims.exp ?? 0) * 1000);
+  });
+
+  it('asks Kubernetes for the very user that it knows: with UID, groups and what else it says', async () => {
+    const asked: object[] = [];
+    world.cluster.reviews.set('SubjectAccessReview', (review) => {
+      asked.push((review as SubjectAccessReview).spec);
+      return { status: { allowed: true } };
+    });
+    const extra = { 'example.org/tenant': ['a', 'b'], scopes: ['read'] };
+    const anna = { username: 'anna', uid: 'anna-uid', groups: ['devs', 'system:authenticated'], extra };
+    world.users.set('anna-token', anna);
+    const pod = { name: 'p', uid: 'u' };
+    const certificate = await clientCertificate(world.clientCa, { subject: 'CN=alice,O=ops' });
+    await world.session({ body: { token: 'anna-token' } });
+    await world.session({ body: { token: await accountToken({}, { pod }) } });
+    await world.session({ body: {}, certificate });
+    const resourceAttributes = {
+      namespace: 'evals',
+      name: 'box',
+      verb: 'create',
+      group: 'sb.abundant.ai',
+      resource: 'sandboxes',
+      subresource: 'exec',
+    };
+    const accounts = ['system:serviceaccounts', 'system:serviceaccounts:evals', 'system:authenticated'];
+    expect(asked).to.deep.equal([
+      { user: 'anna', uid: 'anna-uid', groups: anna.groups, extra, resourceAttributes },
+      {
+        user: 'system:serviceaccount:evals:robot',
+        uid: 'robot-uid',
+        groups: accounts,
+        extra: {
+          'authentication.kubernetes.io/pod-name': ['p'],
+          'authentication.kubernetes.io/pod-uid': ['u'],
+        },
+        resourceAttributes,
+      },
+      { user: 'alice', groups: ['ops', 'system:authenticated'], resourceAttributes },
+    ]);
+  });
+
+  it('is not taken over from somebody of the same name: whose groups differ is asked about anew', async () => {
+    world.users.set('jane-token', { username: 'jane', groups: ['devs'] });
+    world.rules.set('jane', []).set('devs', ['evals/*']);
+    expect((await world.session()).status).to.equal(200);
+    world.users.set('other-token', { username: 'jane', groups: [] });
+    expect(await reasonOf({ body: { token: 'other-token' } })).to.deep.equal([403, 'NotAllowed']);
   });
 
   it('costs the API server two reviews, however often somebody asks', async () => {

@@ -61,6 +61,8 @@ export interface Dialed {
   token?: string;
   protocols?: string[];
   query?: string;
+  /** Default: the broker's. */
+  port?: number;
 }
 
 /** A refused upgrade: status and body. */
@@ -274,10 +276,11 @@ export class SandboxWorld {
   }
 
   /** An open WebSocket; rejects with `RefusedUpgrade`. */
-  async dial({ sandbox = this.box, token, protocols, query = '' }: Dialed = {}): Promise<WebSocket> {
+  async dial(dialed: Dialed = {}): Promise<WebSocket> {
+    const { sandbox = this.box, token, protocols, query = '', port = this.broker.port } = dialed;
     const { name, namespace = '' } = sandbox.metadata;
     const own = token ?? (protocols ? '' : await this.sessionToken({ sandbox }));
-    const url = `wss://localhost:${this.broker.port}${sandboxPath({ namespace, name }, 'connect')}${query}`;
+    const url = `wss://localhost:${port}${sandboxPath({ namespace, name }, 'connect')}${query}`;
     const offered = protocols ?? [SUBPROTOCOL, TOKEN_SUBPROTOCOL + own];
     const socket = new WebSocket(url, offered, { ca: this.certificate.ca(), perMessageDeflate: false });
     this.#open.push(() => socket.terminate());
