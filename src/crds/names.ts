@@ -56,8 +56,10 @@ export const ANNOTATION = {
   taskContent: `${PREFIX}task-content`,
   /** Name of the log stream that is a Trial's own, on its Pod, for whoever ships the log. */
   logStream: `${PREFIX}log-stream`,
-  /** The image's `ImageConfig` as JSON, on a Trial's Pod, for the courier's plan. */
+  /** The image's `ImageConfig` as JSON, on the Pod of a Trial or a Sandbox, for its courier. */
   imageConfig: `${PREFIX}image-config`,
+  /** What a Sandbox's Pod was made with, on it: see `MadeWith`. */
+  madeWith: `${PREFIX}made-with`,
   /** The Trial that is judged again, on the Pod of a regrade: `Regraded` as JSON. */
   regraded: `${PREFIX}regraded`,
   /** Images of separate verifiers and services, on a Trial's Pod: see `VerifierImages`. */
@@ -84,8 +86,12 @@ export function bounded(name: string, max = LABEL_MAX): string {
 /** Name of the Job of one attempt: `<trial>-<attempt>`. A Job's pods append six characters, so it stays under 57. */
 export const jobName = (trial: string, attempt: number): string => `${bounded(trial, 52)}-${attempt}`;
 
-/** Name of the PersistentVolumeClaim of a Sandbox's volume: `<sandbox>-<volume>`. */
-export const claimName = (sandbox: string, volume: string): string => `${bounded(sandbox, 200)}-${volume}`;
+/** How the PersistentVolumeClaims of Sandboxes begin: admission lets nobody but the operator make one of such a name. */
+export const CLAIM_PREFIX = 'sb-sandbox-';
+
+/** Name of the PersistentVolumeClaim of a Sandbox's volume: `sb-sandbox-<sandbox>-<volume>`. */
+export const claimName = (sandbox: string, volume: string): string =>
+  `${CLAIM_PREFIX}${bounded(sandbox, 200)}-${volume}`;
 
 /**
  * Harbor's trial name: the object's name, two underscores, seven characters, here of the object's UID: a Trial deleted and

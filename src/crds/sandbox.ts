@@ -47,7 +47,7 @@ const Resources = resources(
 );
 
 const Volume = Type.Object({
-  name: text(32, 'Name of the volume; its PersistentVolumeClaim is called `<sandbox>-<name>`.', {
+  name: text(32, 'Name of the volume; its PersistentVolumeClaim is called `sb-sandbox-<sandbox>-<name>`.', {
     minLength: 1,
     pattern: '^[a-z]([-a-z0-9]*[a-z0-9])?$',
   }),

@@ -131,7 +131,7 @@ describe('a Sandbox', () => {
       'Evicted',
       undefined,
     ]);
-    expect(boxes.kubelet.claims).to.deep.equal(['box-data']);
+    expect(boxes.kubelet.claims).to.deep.equal(['sb-sandbox-box-data']);
     expect(boxes.writes.filter((write) => write.includes('persistentvolumeclaims'))).to.have.length(1);
   });
 
@@ -152,7 +152,7 @@ describe('a Sandbox', () => {
     await until('the Job is gone', () => boxes.kubelet.jobs.length === 0);
     boxes.change('box', { ttlSeconds: 3600 });
     await boxes.become('Ready', 'box');
-    expect(boxes.kubelet.claims).to.deep.equal(['box-data']);
+    expect(boxes.kubelet.claims).to.deep.equal(['sb-sandbox-box-data']);
   });
 
   it('that nobody used goes, or says so', async () => {
@@ -330,7 +330,7 @@ describe('an operator that is killed at any write about Sandboxes', function () 
       ...many,
       ...unowned,
       ...(boxes.beyond > 0 ? [`${boxes.beyond} Pods beyond the size of the pool`] : []),
-      ...(boxes.kubelet.claims.join() === 'own-data' ? [] : [`disks: ${boxes.kubelet.claims.join()}`]),
+      ...(boxes.kubelet.claims.join() === 'sb-sandbox-own-data' ? [] : [`disks: ${boxes.kubelet.claims.join()}`]),
     ];
   }
 

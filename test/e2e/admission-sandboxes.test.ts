@@ -1,7 +1,7 @@
 /** The policies and roles about Sandboxes on a real API server: who may make their Jobs, Pods and disks, whose Jobs they may take, and who may enter them. */
 import { expect } from 'chai';
 import { entryPolicyOf } from '../../src/controllers/network/manifests.ts';
-import { LABEL } from '../../src/crds/names.ts';
+import { claimName, LABEL } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { BROKER, OPERATOR, OPERATOR_LABELS, operatorUser } from '../../src/installation/names.ts';
 import type { Job, PersistentVolumeClaim } from '../../src/kube/kinds.ts';
@@ -72,15 +72,20 @@ const jobFor = (made: Made, change: Change = () => {}): Job =>
     change(job, pod);
   });
 
-const claimed = (pod: PodSpec, claimName: string): void =>
-  void pod.volumes!.push({ name: 'data', persistentVolumeClaim: { claimName } });
+const claimed = (pod: PodSpec, name: string): void =>
+  void pod.volumes!.push({ name: 'data', persistentVolumeClaim: { claimName: name } });
 
 /** The claim of a Sandbox's volume, as a change leaves it. */
 function claim(change: (claim: PersistentVolumeClaim) => void = () => {}): PersistentVolumeClaim {
   const made: PersistentVolumeClaim = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: 'box-data', namespace, ownerReferences: [ownerOf(BOX)] },
+    metadata: {
+      name: claimName('box', 'data'),
+      namespace,
+      labels: { [LABEL.sandbox]: 'box' },
+      ownerReferences: [ownerOf(BOX)],
+    },
     spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
   };
   change(made);
@@ -112,7 +117,7 @@ describe('The admission policies about Sandboxes', function () {
     it('take the Job of a Sandbox, that of a pool, and a Sandbox’s own disk in its Job', async () => {
       accepts(await create(jobFor(BOX)));
       accepts(await create(jobFor(POND)));
-      accepts(await create(jobFor(BOX, (_, pod) => claimed(pod, 'box-data'))));
+      accepts(await create(jobFor(BOX, (_, pod) => claimed(pod, claimName('box', 'data')))));
     });
 
     const forbidden: [title: string, because: string, made: Made, change: Change][] = [
@@ -122,9 +127,20 @@ describe('The admission policies about Sandboxes', function () {
         BOX,
         (_, pod) => pod.volumes!.push({ name: 'host', hostPath: { path: '/' } }),
       ],
-      ['the disk of another', 'volumes', BOX, (_, pod) => claimed(pod, 'other-data')],
-      ['the disk of one whose name begins so', 'volumes', BOX, (_, pod) => claimed(pod, 'boxer-data')],
-      ['a disk for a pool', 'volumes', POND, (_, pod) => claimed(pod, 'pond-data')],
+      ['the disk of another', 'volumes', BOX, (_, pod) => claimed(pod, claimName('other', 'data'))],
+      [
+        'the disk of one whose name begins so',
+        'volumes',
+        BOX,
+        (_, pod) => claimed(pod, claimName('boxer', 'data')),
+      ],
+      [
+        'a disk that is no Sandbox’s, though it is called so',
+        'volumes',
+        BOX,
+        (_, pod) => claimed(pod, 'box-data'),
+      ],
+      ['a disk for a pool', 'volumes', POND, (_, pod) => claimed(pod, claimName('pond', 'data'))],
       [
         'a disk for a Trial',
         // Where two policies refuse, the API server reports one.
@@ -133,7 +149,7 @@ describe('The admission policies about Sandboxes', function () {
         (job, pod) => {
           job.metadata.ownerReferences![0]!.kind = 'Trial';
           job.metadata.labels = { [LABEL.trial]: 'box', [LABEL.attempt]: '1' };
-          claimed(pod, 'box-data');
+          claimed(pod, claimName('box', 'data'));
         },
       ],
       [
@@ -225,6 +241,47 @@ describe('The admission policies about Sandboxes', function () {
         refuses(await dryRun(plainJobOf(namespace, {}, { metadata }), 'mallory'), because);
       }
       refuses(await dryRun(jobFor(BOX), 'mallory'), because);
+    });
+
+    it('refuse a disk that waits for a Sandbox to come, whoever it says it is of', async () => {
+      const because = 'belong to PersistentVolumeClaims of the operator';
+      const of = (change: (metadata: PersistentVolumeClaim['metadata']) => void) =>
+        dryRun(
+          claim(({ metadata }) => change(metadata)),
+          'mallory',
+        );
+      refuses(await of(() => {}), because);
+      refuses(
+        await of((metadata) => void (delete metadata.labels, delete metadata.ownerReferences)),
+        because,
+      );
+      refuses(await of((metadata) => (metadata.name = 'box-data')), because);
+      accepts(await of((metadata) => void ((metadata.name = 'box-data'), delete metadata.labels)));
+    });
+
+    it('keep the disk of a Sandbox its own', async () => {
+      // Its Sandbox is suspended, and no class provides for it.
+      const sandbox = {
+        apiVersion: API_VERSION,
+        kind: 'Sandbox',
+        metadata: { name: 'owner', namespace },
+        spec: { image: 'debian', operatingMode: 'Suspended' },
+      };
+      const made = JSON.parse(await kubectlOk(['create', '-f', '-', '-o', 'json'], sandbox)) as Job;
+      const disk = claim(({ metadata, spec }) => {
+        metadata.name = claimName('owner', 'data');
+        metadata.ownerReferences = [ownerOf({ name: 'owner', uid: made.metadata.uid ?? '' })];
+        spec!.storageClassName = 'none';
+      });
+      await kubectlOk(['create', '-f', '-', `--as=${operator}`], disk);
+      const patch = (change: object): Promise<Said> => {
+        const how = ['--type=merge', '--dry-run=server', '--as=mallory', '-p', JSON.stringify(change)];
+        return kubectl(['patch', 'pvc', disk.metadata.name, '-n', namespace, ...how]);
+      };
+      const because = 'cannot be changed';
+      refuses(await patch({ metadata: { ownerReferences: [ownerOf(BOX)] } }), because);
+      refuses(await patch({ metadata: { labels: { [LABEL.sandbox]: 'other' } } }), because);
+      accepts(await patch({ metadata: { labels: { app: 'own' } } }));
     });
   });
 

@@ -11,6 +11,7 @@ import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
+import { madeWithOf, type MadeWith } from '../../pods/made-with.ts';
 import { controllerOf, isControlledBy } from '../../pods/ownership.ts';
 import { regradedOf } from '../../pods/regraded.ts';
 import { verifierImagesOf, type VerifierImages } from '../../pods/verifier-images.ts';
@@ -41,6 +42,8 @@ export interface SandboxSubject {
   /** Name of its Job. */
   job: string;
   image: ImageConfig;
+  /** Its own, or those of the pool whose Pod it has. */
+  made: MadeWith;
 }
 
 /** All reject with `ApiError` where only the API server could tell and does not answer. */
@@ -132,8 +135,10 @@ async function sandboxOf(sources: Looking, identity: PodIdentity): Promise<Sandb
   const { job, owner: sandbox } = run;
   const end = endOfSandbox(sandbox, job.metadata.name);
   if (end) return end;
-  const image = imageOf(job.spec?.template.metadata?.annotations);
-  return image ? { sandbox, job: job.metadata.name, image } : broken(ANNOTATION.imageConfig);
+  const { annotations } = job.spec?.template.metadata ?? {};
+  const [image, made] = [imageOf(annotations), madeWithOf(annotations)];
+  if (image && made) return { sandbox, job: job.metadata.name, image, made };
+  return broken(image ? ANNOTATION.madeWith : ANNOTATION.imageConfig);
 }
 
 const notOurs = (what: string): Refused =>

@@ -150,6 +150,15 @@ describe('courier of a Sandbox', () => {
       expect(new X509Certificate(json['cert'] as string).subjectAltName).to.equal(`DNS:${name}`);
     });
 
+    it('keeps user and directory of the pool it is from, though the pool is gone', async () => {
+      const plain = sandboxWith({ name: 'plain', spec: { poolRef: { name: 'pool' } } });
+      world.sandboxes.put(plain);
+      world.sandboxJobs.put(sandboxJob(pool, { taken: plain }));
+      world.sandboxes.remove({ namespace: 'evals', name: 'pool' });
+      const { json } = await ask(assignment, own);
+      expect(json).to.include({ kind: 'sandbox', name: 'plain', user: '1000', workdir: '/src' });
+    });
+
     it('may ask again after a second where it does not wait longer, and does not keep a broker that closes', async () => {
       const began = performance.now();
       expect((await ask(`${assignment}?wait=1`, own)).json).to.have.property('kind', 'pooled');

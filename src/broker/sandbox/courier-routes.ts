@@ -1,8 +1,6 @@
 /** What couriers of Sandboxes ask: what the Sandbox is to be, and a certificate to show to the broker. */
 import type { IncomingMessage } from 'node:http';
 import { present } from '../../crds/present.ts';
-import type { Sandbox } from '../../crds/sandbox.ts';
-import type { Store } from '../../kube/types.ts';
 import {
   plainEnv,
   type CourierCertificate,
@@ -20,7 +18,6 @@ import type { Adoptions } from './adoption.ts';
 
 export interface CourierRouteDeps {
   subjects: Pick<Subjects, 'sandboxOf'>;
-  sandboxes: Store<Sandbox>;
   certificate: Pick<BrokerCertificate, 'ca' | 'issueCourier'>;
   /** In the certificate that the broker shows to couriers. */
   brokerName: string;
@@ -29,23 +26,19 @@ export interface CourierRouteDeps {
 
 const isPool = ({ sandbox }: SandboxSubject): boolean => sandbox.spec.pool !== undefined;
 
-/** What the Pod's Sandbox is to be; what it leaves out its pool says. */
-function assignmentOf(
-  { sandbox, image }: SandboxSubject,
-  sandboxes: Store<Sandbox>,
-): SandboxAssignment | PooledAssignment {
+/** What the Pod's Sandbox is to be. Where it leaves out user and directory, those count that the Pod was made with; so do variables, which the container has. */
+function assignmentOf({ sandbox, image, made }: SandboxSubject): SandboxAssignment | PooledAssignment {
   const { metadata, spec } = sandbox;
   if (spec.pool) return { kind: 'pooled', image };
   const { name, namespace = '', uid = '' } = metadata;
-  const pool = spec.poolRef && sandboxes.get({ namespace, name: spec.poolRef.name });
-  const { user = pool?.spec.user, workdir = pool?.spec.workdir, idleTimeoutSeconds } = spec;
+  const { user = made.user, workdir = made.workdir, idleTimeoutSeconds } = spec;
   return {
     kind: 'sandbox',
     namespace,
     name,
     uid,
     image,
-    env: { ...plainEnv(pool?.spec.env), ...plainEnv(spec.env) },
+    env: plainEnv(spec.env),
     ...present({ user, workdir, idleTimeoutSeconds }),
   };
 }
@@ -70,19 +63,19 @@ async function whileThere(
 const badWait = (): Refused => refused(400, 'BadRequest', 'wait is no number of seconds, as in ?wait=30');
 
 export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
-  const { subjects, sandboxes, certificate, brokerName, adoptions } = deps;
+  const { subjects, certificate, brokerName, adoptions } = deps;
 
   const assignment: Route = async (pod, request) => {
     const ms = waitOf(request);
     if (ms === undefined) return badWait();
     const subject = await subjects.sandboxOf(pod);
     if (isRefused(subject)) return subject;
-    if (!isPool(subject) || ms === 0) return assignmentOf(subject, sandboxes);
+    if (!isPool(subject) || ms === 0) return assignmentOf(subject);
     const { metadata } = subject.sandbox;
     const job = { namespace: pod.namespace, name: subject.job };
     await whileThere(request, (signal) => adoptions.wait({ job, pool: metadata.uid ?? '', ms, signal }));
     const after = await subjects.sandboxOf(pod);
-    return isRefused(after) ? after : assignmentOf(after, sandboxes);
+    return isRefused(after) ? after : assignmentOf(after);
   };
 
   /** Of the Sandbox that has the Pod: one of a pool gets it once it was taken. */

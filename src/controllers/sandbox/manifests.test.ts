@@ -106,7 +106,7 @@ describe('a disk of a Sandbox', () => {
   it('is its own, and goes with it', () => {
     const claim = claimFor(aSandbox(), { ...data, storageClassName: 'fast' });
     expect(claim).to.deep.include({ kind: 'PersistentVolumeClaim' });
-    expect(claim.metadata).to.deep.include({ name: 'box-data', namespace: 'default' });
+    expect(claim.metadata).to.deep.include({ name: 'sb-sandbox-box-data', namespace: 'default' });
     expect(claim.metadata.ownerReferences).to.have.length(1);
     expect(claim.spec).to.deep.equal({
       accessModes: ['ReadWriteOnce'],

@@ -26,6 +26,7 @@ import { BROKER_TOKEN, TOKEN_FOLDER } from '../../pods/building/env.ts';
 import { attemptJob } from '../../pods/building/job.ts';
 import { podSpec, type ContainerLayout, type VolumeSource } from '../../pods/building/layout.ts';
 import { imageUserIn, numbersOf, usersFrom, type SoleUser } from '../../pods/building/users.ts';
+import { madeWithAnnotation } from '../../pods/made-with.ts';
 import { controlledBy } from '../../pods/ownership.ts';
 import type { PodSpec } from '../../pods/reading/containers.ts';
 import { POD_PATHS } from '../../wire/pod-paths.ts';
@@ -75,7 +76,7 @@ function job(
     owner: ownerOf(owner),
     number,
     labels: { ...labels, [LABEL.network]: isPublic(shape) ? 'public' : 'restricted' },
-    annotations: { [ANNOTATION.imageConfig]: JSON.stringify(image.config) },
+    annotations: { [ANNOTATION.imageConfig]: JSON.stringify(image.config), ...madeWithAnnotation(shape) },
     pod: podOf({ shape, image, settings, sole, courierUid, claims: owner.metadata.name }),
     job: {
       name,

@@ -6,7 +6,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts';
 import { Job, PersistentVolumeClaim } from '../../kube/kinds.ts';
 import type { EventRecorder } from '../../kube/types.ts';
 import type { CourierSettings } from '../../pods/building/beside-courier.ts';
-import { isControlledBy } from '../../pods/ownership.ts';
+import { isOwnedBy } from '../../pods/ownership.ts';
 import { seeJob } from '../attempts/observe.ts';
 import { createTaskBuild, isRefused } from '../attempts/start.ts';
 import { afterRefusal, faulty, LEFTOVER, nameConflict, wait, type Action } from './decide.ts';
@@ -56,7 +56,7 @@ async function createClaims({ kube }: SandboxDeps, sandbox: Sandbox): Promise<st
     const found =
       (await kube.get(PersistentVolumeClaim, { namespace, name })) ??
       (await kube.create(PersistentVolumeClaim, claim));
-    if (!isControlledBy(found, sandbox))
+    if (!isOwnedBy(found, sandbox))
       return `PersistentVolumeClaim ${name} exists and is not this Sandbox's; delete it or rename the volume`;
   }
   return undefined;

@@ -1,5 +1,13 @@
 /** Policies about the operator itself: what its token is good for in the hands of somebody else. */
-import { API_VERSION, BROKER_AUDIENCE, GROUP, LABEL, NETWORK_POLICIES, NETWORKS } from '../../crds/names.ts';
+import {
+  API_VERSION,
+  BROKER_AUDIENCE,
+  CLAIM_PREFIX,
+  GROUP,
+  LABEL,
+  NETWORK_POLICIES,
+  NETWORKS,
+} from '../../crds/names.ts';
 import { NAMESPACE_LABEL, OPERATOR, operatorUser } from '../names.ts';
 import { listAt, mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -33,9 +41,9 @@ const attemptOfSandbox = [
   `(request.operation == 'CREATE' ? variables.maker == variables.owner.name || variables.owner.name.size() > 63 : variables.madeFor == ${texts([LABEL.sandbox, LABEL.pool])})`,
 ].join(' && ');
 
-/** A PersistentVolumeClaim is called after the Sandbox that it was made for: `<sandbox>-<volume>`, which is shortened where it is long. */
+/** A PersistentVolumeClaim is called after the Sandbox that it was made for, as in `claimName`, which shortens a long name. */
 const isCalledAfterOwner = (name: string): string =>
-  `${name}.startsWith(variables.owner.name.size() > 200 ? variables.owner.name.substring(0, 180) : variables.owner.name + '-')`;
+  `${name}.startsWith('${CLAIM_PREFIX}' + (variables.owner.name.size() > 200 ? variables.owner.name.substring(0, 180) : variables.owner.name + '-'))`;
 const claimOfSandbox = [
   'has(volume.persistentVolumeClaim)',
   `variables.madeFor == ${texts([LABEL.sandbox])}`,

@@ -1,5 +1,5 @@
 /** Policies about who may write what the broker believes: labels and annotations of ours, and tokens for it. */
-import { BROKER_AUDIENCE, LABEL, PREFIX } from '../../crds/names.ts';
+import { BROKER_AUDIENCE, CLAIM_PREFIX, LABEL, PREFIX } from '../../crds/names.ts';
 import { operatorUser } from '../names.ts';
 import {
   asksForToken,
@@ -56,6 +56,9 @@ const taken = (namespace: string): string =>
     keepsMarks('?metadata', LABEL.sandbox),
   ].join(' && ');
 
+/** Nobody else than those that the object had before. */
+const KEEPS_OWNERS = `${owners('object')}.all(owner, owner.uid in ${owners('oldObject')}.map(before, before.uid))`;
+
 const jobs = (namespace: string): PolicyOptions => ({
   about: 'jobs',
   match: { group: 'batch', resources: ['jobs'], operations: ['CREATE', 'UPDATE'] },
@@ -66,10 +69,7 @@ const jobs = (namespace: string): PolicyOptions => ({
       asksForToken('it.?spec.?template.?spec'),
     ].join(' || '),
   ),
-  variables: {
-    taken: taken(namespace),
-    keepsOwners: `${owners('object')}.all(owner, owner.uid in ${owners('oldObject')}.map(before, before.uid))`,
-  },
+  variables: { taken: taken(namespace) },
   holds: [
     {
       rule: `request.operation != 'CREATE' || request.userInfo.username == '${operatorUser(namespace)}'`,
@@ -80,9 +80,28 @@ const jobs = (namespace: string): PolicyOptions => ({
       message: KEPT,
     },
     {
-      rule: `request.operation != 'UPDATE' || variables.keepsOwners || variables.taken`,
+      rule: `request.operation != 'UPDATE' || variables.taken || ${KEEPS_OWNERS}`,
       message:
         'a Job of the operator gets no other owner, but for one of a pool, which the operator gives to a Sandbox',
+    },
+  ],
+});
+
+/** A disk of a Sandbox comes from the operator, empty, so that nobody lays one ready under the name of a Sandbox that is to come. */
+const claims = (namespace: string): PolicyOptions => ({
+  about: 'claims',
+  match: { group: '', resources: ['persistentvolumeclaims'], operations: ['CREATE', 'UPDATE'] },
+  when: beforeOrAfter(
+    `it.?metadata.?name.orValue('').startsWith('${CLAIM_PREFIX}') || ${isMarked('it.?metadata')}`,
+  ),
+  holds: [
+    {
+      rule: `request.operation != 'CREATE' || request.userInfo.username == '${operatorUser(namespace)}'`,
+      message: `names ${CLAIM_PREFIX}… and labels and annotations ${PREFIX}… belong to PersistentVolumeClaims of the operator; use another name, or create a Sandbox with spec.volumes`,
+    },
+    {
+      rule: `request.operation != 'UPDATE' || ((${keepsMarks('?metadata')}) && ${KEEPS_OWNERS})`,
+      message: `labels and annotations ${PREFIX}… and the owner of a Sandbox’s PersistentVolumeClaim cannot be changed`,
     },
   ],
 });
@@ -100,4 +119,9 @@ const tokens: PolicyOptions = {
 };
 
 /** `namespace`: of the operator. */
-export const origin = (namespace: string): PolicyOptions[] => [pods, jobs(namespace), tokens];
+export const origin = (namespace: string): PolicyOptions[] => [
+  pods,
+  jobs(namespace),
+  claims(namespace),
+  tokens,
+];

@@ -8,6 +8,7 @@ import type { TaskBuild } from '../../../src/crds/task-build.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import type { KubeObject } from '../../../src/kube/types.ts';
+import { madeWithAnnotation } from '../../../src/pods/made-with.ts';
 
 const namespace = 'evals';
 
@@ -155,7 +156,13 @@ export function sandboxJob(
     [LABEL.attempt]: String(attempt),
   };
   const job = jobOf(sandbox, jobName(name, attempt), {
-    metadata: { labels: own, annotations: { [ANNOTATION.imageConfig]: JSON.stringify(IMAGE) } },
+    metadata: {
+      labels: own,
+      annotations: {
+        [ANNOTATION.imageConfig]: JSON.stringify(IMAGE),
+        ...madeWithAnnotation(sandbox.spec),
+      },
+    },
     spec: {
       ...withToken(CONTAINERS.courier),
       containers: [{ name: CONTAINERS.task, image: 'debian@sha256:aa', command: ['/sb/sbd'] }],

@@ -1,0 +1,21 @@
+/** Pure: what the Pod of a Sandbox was made with. One that was taken from a pool keeps it, whatever becomes of the pool. */
+import { ANNOTATION } from '../crds/names.ts';
+import { present } from '../crds/present.ts';
+import type { SandboxSpec } from '../crds/sandbox.ts';
+
+/** Of every command that names none; default: the image's. */
+export type MadeWith = Pick<SandboxSpec, 'user' | 'workdir'>;
+
+export const madeWithAnnotation = ({ user, workdir }: SandboxSpec): Record<string, string> => ({
+  [ANNOTATION.madeWith]: JSON.stringify(present({ user, workdir }) satisfies MadeWith),
+});
+
+/** What the annotations of a Pod's template say; undefined where it is not JSON. Only of what the operator rendered. */
+export function madeWithOf(annotations: Record<string, string> = {}): MadeWith | undefined {
+  const { [ANNOTATION.madeWith]: text = '' } = annotations;
+  try {
+    return JSON.parse(text) as MadeWith;
+  } catch {
+    return undefined;
+  }
+}
