@@ -40,7 +40,7 @@ export async function aggregatesOf(
 export async function aggregateBreaches(
   artifacts: ArtifactStore,
   ended: Ended,
-  limitMs = 5000,
+  limitMs = 30_000,
 ): Promise<string[]> {
   const until = performance.now() + limitMs;
   for (;;) {

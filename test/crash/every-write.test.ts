@@ -51,6 +51,8 @@ function otherEnds({ trials }: World, { ends = ['RewardObtained'], attempts = 1 
 }
 
 describe('an operator that is killed at any write', function () {
+  this.timeout(5 * 60_000);
+
   for (const script of scripts) {
     it(`changes nothing: ${script.name}`, async () => {
       const undisturbed = await play(script);
