@@ -36,6 +36,9 @@ export const SANDBOX_STOPPED = {
   NameConflict:
     'an object of another owner has the name that this Sandbox needs for its Job, volume or TaskBuild',
   JobRejected: 'the API server refuses the Job, its Pod or a volume',
+  InvalidNetwork: 'an entry of network.allowedHosts is no host, address or range',
+  PolicyNotEnforced:
+    'network.enforcement is Required, and the cluster does not enforce network policies; nothing has run',
   OOMKilled: 'the container exceeded its memory limit',
   EphemeralStorageExceeded: 'the Pod used more disk than its limit',
   TaskContainerExited: 'the first process of the container ended',

@@ -212,12 +212,6 @@ export const SandboxSpec = Type.Object(fields, {
       reason: 'FieldValueInvalid',
       fieldPath: '.env',
     },
-    {
-      rule: "!has(self.network) || ((!has(self.network.mode) || self.network.mode != 'Allowlist') && self.network.enforcement != 'Required')",
-      message: 'network: mode Allowlist and enforcement Required are not supported for Sandboxes yet',
-      reason: 'FieldValueForbidden',
-      fieldPath: '.network',
-    },
     excludes('pool', 'poolRef', 'a pool makes its own Pods; give image, buildRef or build'),
     excludes('pool', 'volumes', 'the Pods of a pool have none'),
     excludes('pool', 'idleTimeoutSeconds', 'Pods of a pool wait to be taken; set it where poolRef is'),

@@ -2,20 +2,26 @@
 import { ANNOTATION } from '../crds/names.ts';
 import { present } from '../crds/present.ts';
 import type { SandboxSpec } from '../crds/sandbox.ts';
+import type { PhaseNetwork } from '../wire/network.ts';
 
-/** Of every command that names none; default: the image's. */
-export type MadeWith = Pick<SandboxSpec, 'user' | 'workdir'>;
+export type MadeWith = Pick<SandboxSpec, 'user' | 'workdir' | 'network'>;
 
-export const madeWithAnnotation = ({ user, workdir }: SandboxSpec): Record<string, string> => ({
-  [ANNOTATION.madeWith]: JSON.stringify(present({ user, workdir }) satisfies MadeWith),
+export const madeWithAnnotation = ({ user, workdir, network }: SandboxSpec): Record<string, string> => ({
+  [ANNOTATION.madeWith]: JSON.stringify(present({ user, workdir, network }) satisfies MadeWith),
 });
 
 /** What the annotations of a Pod's template say; undefined where it is not JSON. Only of what the operator rendered. */
 export function madeWithOf(annotations: Record<string, string> = {}): MadeWith | undefined {
-  const { [ANNOTATION.madeWith]: text = '' } = annotations;
+  const { [ANNOTATION.madeWith]: text = '{}' } = annotations;
   try {
     return JSON.parse(text) as MadeWith;
   } catch {
     return undefined;
   }
 }
+
+/** What commands may reach. */
+export const networkMadeWith = ({ network }: MadeWith): PhaseNetwork => ({
+  mode: network?.mode ?? 'Public',
+  hosts: network?.allowedHosts ?? [],
+});

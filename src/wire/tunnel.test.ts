@@ -66,6 +66,7 @@ describe('The purpose of a tunnel', () => {
   it('is read as it was written', () => {
     const purposes: TunnelPurpose[] = [
       { kind: 'store' },
+      { kind: 'sandbox' },
       ...NETWORK_PHASES.map((phase) => ({ kind: 'phase' as const, phase, step: 9999 })),
     ];
     for (const purpose of purposes) expect(purposeOf(headersOf(purpose))).to.deep.equal(purpose);
@@ -77,6 +78,7 @@ describe('The purpose of a tunnel', () => {
     { 'sb-purpose': 'Store' },
     { 'sb-purpose': 'store, phase' },
     { 'sb-purpose': 'store', 'sb-phase': 'agent' },
+    { 'sb-purpose': 'sandbox', 'sb-phase': 'agent', 'sb-step': '0' },
     { 'sb-purpose': 'phase' },
     { ...phase, 'sb-phase': 'constructor' },
     { ...phase, 'sb-phase': 'agent, verifier' },

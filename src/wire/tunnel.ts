@@ -14,6 +14,8 @@
  * not allowed: says which host, which phase and what the list is), 404, 409 or 422 (the task, as at `GET /v1/assignment`), 429 (too many tunnels
  * of this Pod), 500, 502 (nobody there), 503 (retry), 504 (no answer in time).
  *
+ * `sb-purpose: sandbox` is for what runs in a Sandbox whose network is a list: it has no phases.
+ *
  * `sb-purpose: model` is for the courier's own calls of the model of the Trial's agent: it leads to host and port of that alone.
  *
  * Where the phase has a list, the first bytes that the client sends are held against it: the names in a TLS ClientHello (SNI), target and Host of a
@@ -34,10 +36,11 @@ export const MODEL_PORT = 28_172;
 /** Tunnels of one Pod at the same time; the next one is answered with 429. */
 export const TUNNELS_PER_POD = 32;
 
-/** Whose traffic it is: the courier's own, to the store or to the model of the agent alone, or that of what runs in a phase. */
+/** Whose traffic it is: the courier's own, to the store or to the model of the agent alone, or that of what runs in a Sandbox or in a phase. */
 export type TunnelPurpose =
   | { kind: 'store' }
   | { kind: 'model' }
+  | { kind: 'sandbox' }
   /** `step`: index from 0; 0 where the task has no `[[steps]]`. */
   | { kind: 'phase'; phase: NetworkPhase; step: number };
 
@@ -87,7 +90,7 @@ const STEP = /^(?:0|[1-9]\d{0,3})$/;
 export function purposeOf(headers: Record<string, string | string[] | undefined>): TunnelPurpose | undefined {
   const { purpose, phase: phaseHeader, step: stepHeader } = TUNNEL_HEADERS;
   const [kind, phase, step] = [headers[purpose], headers[phaseHeader], headers[stepHeader]];
-  if (kind === 'store' || kind === 'model')
+  if (kind === 'store' || kind === 'model' || kind === 'sandbox')
     return phase === undefined && step === undefined ? { kind } : undefined;
   const known = NETWORK_PHASES.find((name) => name === phase);
   if (kind !== 'phase' || known === undefined || typeof step !== 'string' || !STEP.test(step))

@@ -176,6 +176,20 @@ describe('a Sandbox', () => {
     expect(Date.now() - created).to.be.below(2000);
   });
 
+  it('has no Job where its list of hosts has an entry that is none, or its pool’s has', async () => {
+    await boxes.world.startOperator();
+    const network = {
+      mode: 'Allowlist' as const,
+      allowedHosts: ['10.0.0.1/8'],
+      enforcement: 'BestEffort' as const,
+    };
+    boxes.add('box', { network });
+    boxes.add('pool', { network, pool: { size: 1 } });
+    boxes.add('from', { poolRef: { name: 'pool' } });
+    await boxes.become('InvalidNetwork', 'box', 'pool', 'from');
+    expect(boxes.kubelet.jobs).to.deep.equal([]);
+  });
+
   it('does not touch what another owner has under its name', async () => {
     boxes.world.add(JobKind, {
       apiVersion: 'batch/v1',
@@ -330,7 +344,9 @@ describe('an operator that is killed at any write about Sandboxes', function () 
       ...many,
       ...unowned,
       ...(boxes.beyond > 0 ? [`${boxes.beyond} Pods beyond the size of the pool`] : []),
-      ...(boxes.kubelet.claims.join() === 'sb-sandbox-own-data' ? [] : [`disks: ${boxes.kubelet.claims.join()}`]),
+      ...(boxes.kubelet.claims.join() === 'sb-sandbox-own-data'
+        ? []
+        : [`disks: ${boxes.kubelet.claims.join()}`]),
     ];
   }
 

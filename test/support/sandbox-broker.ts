@@ -12,6 +12,7 @@ import type {
   SandboxAssignment,
 } from '../../src/wire/sandbox/assignment.ts';
 import type { BrokerSettings } from '../../src/courier/settings.ts';
+import { acceptTunnels, type TunnelRules, type Tunnels } from './tunnel-broker.ts';
 
 export const BROKER_NAME = 'sb-broker.sb-system.svc';
 export const COURIER_NAME = 'uid.pod.sandbox.sb.abundant.ai';
@@ -61,16 +62,20 @@ export interface FakeBroker {
   asked: string[];
   /** Connects as the broker does, or as somebody whom another CA, name or purpose has. */
   dial: (port: number, as?: { caller?: string; name?: string; stranger?: boolean }) => Promise<TLSSocket>;
+  /** Where tunnels lead, and what was asked for. */
+  tunnels: Tunnels & { rules: TunnelRules };
   close: () => void;
 }
 
 export async function fakeBroker(folder: string, assignment: FakeBroker['assignment']): Promise<FakeBroker> {
   const [authority, other] = [new Authority(folder, 'ca'), new Authority(folder, 'other')];
   const server = createServer({ ...authority.issue('localhost', 'serverAuth') });
+  const rules: TunnelRules = { token: 'token', hosts: {} };
   const broker: FakeBroker = {
     settings: { url: '', ca: authority.cert, tokenFile: join(folder, 'token') },
     assignment,
     asked: [],
+    tunnels: { ...acceptTunnels(server, rules), rules },
     async dial(port, { caller = 'somebody', name = BROKER_NAME, stranger = false } = {}) {
       const pair = (stranger ? other : authority).issue(name, 'clientAuth');
       const socket = connect({

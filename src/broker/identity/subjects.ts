@@ -44,6 +44,8 @@ export interface SandboxSubject {
   image: ImageConfig;
   /** Its own, or those of the pool whose Pod it has. */
   made: MadeWith;
+  /** Names of the container's variables. */
+  variables: string[];
 }
 
 /** All reject with `ApiError` where only the API server could tell and does not answer. */
@@ -137,9 +139,14 @@ async function sandboxOf(sources: Looking, identity: PodIdentity): Promise<Sandb
   if (end) return end;
   const { annotations } = job.spec?.template.metadata ?? {};
   const [image, made] = [imageOf(annotations), madeWithOf(annotations)];
-  if (image && made) return { sandbox, job: job.metadata.name, image, made };
+  if (image && made) return { sandbox, job: job.metadata.name, image, made, variables: variablesIn(job) };
   return broken(image ? ANNOTATION.madeWith : ANNOTATION.imageConfig);
 }
+
+const variablesIn = ({ spec }: Job): string[] => {
+  const container = spec?.template.spec?.containers.find(({ name }) => name === CONTAINERS.task);
+  return (container?.env ?? []).map(({ name }) => name);
+};
 
 const notOurs = (what: string): Refused =>
   refused(403, 'NotOurPod', `this Pod does not run ${what} of this operator`);

@@ -5,6 +5,7 @@ import { IMAGE, sandboxJob, sandboxPod, sandboxWith } from '../../../test/suppor
 import { SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
 import { until } from '../../../test/support/kube.ts';
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import { LABEL } from '../../crds/names.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import { courierName, SANDBOX_ROUTES } from '../../wire/sandbox/names.ts';
 
@@ -47,6 +48,7 @@ describe('courier of a Sandbox', () => {
         user: '1000',
         workdir: '/src',
         idleTimeoutSeconds: 60,
+        network: { mode: 'Public', enforcement: 'BestEffort', probePort: 9, variables: [] },
       },
     });
     expect(world.cluster.calls.filter((call) => !call.startsWith('raw'))).to.deep.equal([]);
@@ -157,6 +159,24 @@ describe('courier of a Sandbox', () => {
       world.sandboxes.remove({ namespace: 'evals', name: 'pool' });
       const { json } = await ask(assignment, own);
       expect(json).to.include({ kind: 'sandbox', name: 'plain', user: '1000', workdir: '/src' });
+    });
+
+    it('learns of the network that it was made with, though the pool is gone; the list stays here', async () => {
+      const network = {
+        mode: 'Allowlist' as const,
+        allowedHosts: ['a.test'],
+        enforcement: 'Required' as const,
+      };
+      const listed = sandboxWith({ name: 'listed', spec: { pool: { size: 1 }, network } });
+      const plain = sandboxWith({ name: 'plain', spec: { poolRef: { name: 'listed' } } });
+      const { job, pod: waiting } = world.run(listed);
+      const as = await world.podToken(waiting);
+      const said = { mode: 'Allowlist', enforcement: 'Required', probePort: 9, variables: [] };
+      expect((await ask(assignment, as)).json['network']).to.deep.equal(said);
+      world.sandboxes.put(plain);
+      world.sandboxJobs.put(sandboxJob(listed, { taken: plain }));
+      world.sandboxes.remove({ namespace: 'evals', name: job.metadata.labels?.[LABEL.pool] ?? '' });
+      expect((await ask(assignment, as)).json).to.deep.include({ name: 'plain', network: said });
     });
 
     it('may ask again after a second where it does not wait longer, and does not keep a broker that closes', async () => {

@@ -8,6 +8,7 @@ import {
   type SandboxAssignment,
 } from '../../wire/sandbox/assignment.ts';
 import { courierName, SANDBOX_ROUTES } from '../../wire/sandbox/names.ts';
+import { networkMadeWith } from '../../pods/made-with.ts';
 import type { Subjects, SandboxSubject } from '../identity/subjects.ts';
 import type { PodIdentity } from '../identity/token.ts';
 import { isRefused, refused } from '../refusal.ts';
@@ -22,14 +23,19 @@ export interface CourierRouteDeps {
   /** In the certificate that the broker shows to couriers. */
   brokerName: string;
   adoptions: Adoptions;
+  /** The broker's port that every NetworkPolicy closes. */
+  probePort: number;
 }
 
 const isPool = ({ sandbox }: SandboxSubject): boolean => sandbox.spec.pool !== undefined;
 
 /** What the Pod's Sandbox is to be. Where it leaves out user and directory, those count that the Pod was made with; so do variables, which the container has. */
-function assignmentOf({ sandbox, image, made }: SandboxSubject): SandboxAssignment | PooledAssignment {
+function assignmentOf(subject: SandboxSubject, probePort: number): SandboxAssignment | PooledAssignment {
+  const { sandbox, image, made, variables } = subject;
+  const { mode } = networkMadeWith(made);
+  const network = { mode, enforcement: made.network?.enforcement ?? 'BestEffort', probePort, variables };
   const { metadata, spec } = sandbox;
-  if (spec.pool) return { kind: 'pooled', image };
+  if (spec.pool) return { kind: 'pooled', image, network };
   const { name, namespace = '', uid = '' } = metadata;
   const { user = made.user, workdir = made.workdir, idleTimeoutSeconds } = spec;
   return {
@@ -39,6 +45,7 @@ function assignmentOf({ sandbox, image, made }: SandboxSubject): SandboxAssignme
     uid,
     image,
     env: plainEnv(spec.env),
+    network,
     ...present({ user, workdir, idleTimeoutSeconds }),
   };
 }
@@ -63,19 +70,19 @@ async function whileThere(
 const badWait = (): Refused => refused(400, 'BadRequest', 'wait is no number of seconds, as in ?wait=30');
 
 export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
-  const { subjects, certificate, brokerName, adoptions } = deps;
+  const { subjects, certificate, brokerName, adoptions, probePort } = deps;
 
   const assignment: Route = async (pod, request) => {
     const ms = waitOf(request);
     if (ms === undefined) return badWait();
     const subject = await subjects.sandboxOf(pod);
     if (isRefused(subject)) return subject;
-    if (!isPool(subject) || ms === 0) return assignmentOf(subject);
+    if (!isPool(subject) || ms === 0) return assignmentOf(subject, probePort);
     const { metadata } = subject.sandbox;
     const job = { namespace: pod.namespace, name: subject.job };
     await whileThere(request, (signal) => adoptions.wait({ job, pool: metadata.uid ?? '', ms, signal }));
     const after = await subjects.sandboxOf(pod);
-    return isRefused(after) ? after : assignmentOf(after);
+    return isRefused(after) ? after : assignmentOf(after, probePort);
   };
 
   /** Of the Sandbox that has the Pod: one of a pool gets it once it was taken. */

@@ -48,6 +48,7 @@ export interface DoorDeps {
   subjects: Subjects;
   tokens: TokenVerifier;
   certificate: BrokerCertificate;
+  probePort: number;
   now: () => Date;
   log: Log;
   metrics: BrokerMetrics;

@@ -6,6 +6,7 @@ import type { PhaseNetwork } from '../../wire/network.ts';
 import { authorityOf, targetOf, targetOfUrl } from '../../wire/tunnel.ts';
 import type { TunnelPurpose, TunnelTarget } from '../../wire/tunnel.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
+import { networkMadeWith } from '../../pods/made-with.ts';
 import type { Subjects, TrialSubject } from '../identity/subjects.ts';
 import type { PodIdentity } from '../identity/token.ts';
 import { isRefused, refused } from '../refusal.ts';
@@ -17,11 +18,11 @@ export interface Wanted {
   purpose: TunnelPurpose;
 }
 
-/** A tunnel that may be: to the store as the operator itself reaches it, to the agent's model, or into the world as the phase may see it. */
-export type Grant = { kind: 'store' } | { kind: 'model' } | { kind: 'phase'; network: PhaseNetwork };
+/** A tunnel that may be: to the store as the operator itself reaches it, to the agent's model, or into the world as the phase or the Sandbox may see it. */
+export type Grant = { kind: 'store' } | { kind: 'model' } | { kind: 'world'; network: PhaseNetwork };
 
 export interface AccessDeps {
-  subjects: Pick<Subjects, 'trialOf'>;
+  subjects: Pick<Subjects, 'trialOf' | 'sandboxOf'>;
   /** The Trial's task, compiled. */
   taskOf: (subject: TrialSubject) => Promise<CompiledTask | Refused>;
   store: Pick<ArtifactStore, 'origins'>;
@@ -65,7 +66,15 @@ export function tunnelAccess({ subjects, taskOf, store }: AccessDeps) {
     return model;
   };
 
+  const forSandbox = async (pod: PodIdentity, target: TunnelTarget): Promise<Grant | Refused> => {
+    const subject = await subjects.sandboxOf(pod);
+    if (isRefused(subject)) return subject;
+    const network = networkMadeWith(subject.made);
+    return problemOf(target, network, 'the Sandbox') ?? { kind: 'world', network };
+  };
+
   return async (pod: PodIdentity, { target, purpose }: Wanted): Promise<Grant | Refused> => {
+    if (purpose.kind === 'sandbox') return forSandbox(pod, target);
     const subject = await subjects.trialOf(pod);
     if (isRefused(subject)) return subject;
     if (purpose.kind === 'store') return problemOfStore(target, await store.origins()) ?? { kind: 'store' };
@@ -75,7 +84,8 @@ export function tunnelAccess({ subjects, taskOf, store }: AccessDeps) {
     }
     const network = await networkFor(pod, { subject, purpose });
     if (isRefused(network)) return network;
-    return problemOfPhase(target, network, purpose) ?? { kind: 'phase', network };
+    const where = `phase ${purpose.phase} of step ${purpose.step}`;
+    return problemOf(target, network, where) ?? { kind: 'world', network };
   };
 }
 
@@ -109,13 +119,9 @@ function problemOfModel(target: TunnelTarget, { target: model }: ModelPlace): Re
 /** A list may have hundreds of entries; the courier passes this on to whoever wonders. */
 const SHOWN = 16;
 
-function problemOfPhase(
-  { host }: TunnelTarget,
-  network: PhaseNetwork,
-  { phase, step }: InPhase,
-): Refused | undefined {
+/** `where`: whose network it is. */
+function problemOf({ host }: TunnelTarget, network: PhaseNetwork, where: string): Refused | undefined {
   if (mayReach(network, hostText(host))) return undefined;
-  const where = `phase ${phase} of step ${step}`;
   if (network.mode === 'None')
     return refused(403, 'HostRefused', `${hostText(host)} is not allowed: ${where} has no network`);
   const [shown, left] = [network.hosts.slice(0, SHOWN).join(', '), network.hosts.length - SHOWN];

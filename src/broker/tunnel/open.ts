@@ -42,7 +42,7 @@ function wantedOf({ url = '', headers }: IncomingMessage): Wanted | Refused {
     return refused(
       400,
       'BadRequest',
-      'send sb-purpose: store or model, or sb-purpose: phase with sb-phase and sb-step',
+      'send sb-purpose: store, model or sandbox, or sb-purpose: phase with sb-phase and sb-step',
     );
   return { target, purpose };
 }

@@ -59,6 +59,49 @@ describe('A tunnel', () => {
       expect((await world.tunnel(`${host}:${port}`, { token: tokenOf(1) })).status, host).to.equal(200);
   });
 
+  describe('of a Sandbox', () => {
+    const purpose = { kind: 'sandbox' } as const;
+    const of = (box: number) => ({ token: world.boxes[box] ?? '', purpose });
+
+    it('leads to the hosts of its list, and says what that is', async () => {
+      const port = await world.serve(echo);
+      for (const host of ['a.test', 'x.b.test', '127.0.0.1']) {
+        const { status, socket } = await world.tunnel(`${host}:${port}`, of(1));
+        expect(status, host).to.equal(200);
+        socket.end('hello\n');
+        expect(await rest(socket), host).to.equal('hello\n');
+      }
+      expect(await world.refusal(`c.test:${port}`, of(1))).to.deep.equal([
+        403,
+        'c.test is not allowed: the list of the Sandbox is a.test, *.b.test, 127.0.0.1',
+      ]);
+      expect(await world.refusal('a.test:443', of(2))).to.deep.equal([
+        403,
+        'a.test is not allowed: the list of the Sandbox is empty',
+      ]);
+      expect(await world.refusal('a.test:443', of(3))).to.deep.equal([
+        403,
+        'a.test is not allowed: the Sandbox has no network',
+      ]);
+    });
+
+    it('ends where the first bytes name a host that the list does not have', async () => {
+      const port = await world.serve(echo);
+      const more = 'GET / HTTP/1.1\r\nHost: c.test\r\n\r\n';
+      const { socket } = await world.tunnel(`a.test:${port}`, { ...of(1), more });
+      expect(await rest(socket)).to.match(/^HTTP\/1.1 403 /);
+    });
+
+    it('is for Sandboxes alone, and they have no other', async () => {
+      const port = await world.serve(echo);
+      world.store.origins = async () => [`127.0.0.1:${port}`];
+      const target = `127.0.0.1:${port}`;
+      expect((await world.refusal(target, { token: tokenOf(0), purpose }))[0]).to.equal(403);
+      for (const other of [AGENT, { kind: 'store' }, { kind: 'model' }] as const)
+        expect((await world.refusal(target, { ...of(0), purpose: other }))[0], other.kind).to.equal(403);
+    });
+  });
+
   it('leads to the store and nowhere else where it is the store’s', async () => {
     const port = await world.serve(echo);
     world.store.origins = async () => [`127.0.0.1:${port}`];

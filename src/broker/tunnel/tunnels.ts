@@ -100,7 +100,7 @@ export function tunnels(deps: TunnelDeps): Tunnels {
 
 /** What holds a client's first bytes against the list, where there is one. */
 function judgeOf({ grant, wanted: { target } }: Opened): RelayOptions['judge'] {
-  if (grant.kind !== 'phase' || grant.network.mode !== 'Allowlist') return undefined;
+  if (grant.kind !== 'world' || grant.network.mode !== 'Allowlist') return undefined;
   const { network } = grant;
   return (bytes, ended) => judge(bytes, { network, target, ended });
 }

@@ -27,6 +27,17 @@ const printing = ({ io }: Cli, { options }: { options: OutputOptions }): Printin
 const objects = () => import('../sandbox/objects.ts');
 const NAME = 'name of the Sandbox';
 
+const CREATED: [string, string][] = [
+  ['sb sandbox create --image debian:13', 'one with a random name'],
+  ['sb sandbox create box --image python:3.14 --ttl 8h --memory 4Gi', 'one that ends after eight hours'],
+  ['box=$(sb sandbox create --pool python)', 'one that is ready at once, for a script'],
+  ['sb sandbox create dev --image debian:13 --volume home:/root:10Gi', 'with a disk that outlives its Pod'],
+  [
+    'sb sandbox create --image python:3.14 --allow-host pypi.org --allow-host files.pythonhosted.org',
+    'that reaches these hosts alone',
+  ],
+];
+
 /** `sb sandbox create` */
 const create = (cli: Cli): Command =>
   examples(
@@ -57,7 +68,12 @@ const create = (cli: Cli): Command =>
       .option('--ttl <duration>', 'ends it so long after its creation, such as 8h', duration)
       .option('--idle-timeout <duration>', 'ends it once nobody has used it for so long', duration)
       .addOption(new Option('--on-expiry <action>', 'what becomes of it then').choices(['Delete', 'Suspend']))
-      .addOption(new Option('--network <mode>', 'what it may reach').choices(['Public', 'None']))
+      .addOption(new Option('--network <mode>', 'what it may reach').choices(['Public', 'None', 'Allowlist']))
+      .option(
+        '--allow-host <host>',
+        'host, *.host, address or range that it may reach alone; repeatable',
+        several,
+      )
       .addOption(new Option('--recreate <policy>', 'after the loss of its node').choices(['Never', 'OnLoss']))
       .option('--owner <text>', 'who it is for, shown by ls')
       .option('--no-wait', 'return as soon as it is created')
@@ -76,15 +92,7 @@ const create = (cli: Cli): Command =>
           },
         ),
       ),
-    [
-      ['sb sandbox create --image debian:13', 'one with a random name'],
-      ['sb sandbox create box --image python:3.14 --ttl 8h --memory 4Gi', 'one that ends after eight hours'],
-      ['box=$(sb sandbox create --pool python)', 'one that is ready at once, for a script'],
-      [
-        'sb sandbox create dev --image debian:13 --volume home:/root:10Gi',
-        'with a disk that outlives its Pod',
-      ],
-    ],
+    CREATED,
   );
 
 /** `sb sandbox ls` */

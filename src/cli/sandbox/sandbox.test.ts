@@ -198,6 +198,17 @@ describe('What is typed of a Sandbox', () => {
     });
   });
 
+  it('has the network that is named, and a list where hosts are', () => {
+    const networkOf = (flags: object) => wishOf({ image: 'a', ...flags }, {}).network;
+    expect(networkOf({})).to.equal(undefined);
+    expect(networkOf({ network: 'None' })).to.deep.equal({ mode: 'None', enforcement: 'BestEffort' });
+    expect(networkOf({ allowHost: ['pypi.org', '*.test'] })).to.deep.equal({
+      mode: 'Allowlist',
+      allowedHosts: ['pypi.org', '*.test'],
+      enforcement: 'BestEffort',
+    });
+  });
+
   it('is refused where it means nothing', async () => {
     for (const flags of [
       {},

@@ -22,7 +22,8 @@ export interface CreateFlags {
   ttl?: string;
   idleTimeout?: string;
   onExpiry?: 'Delete' | 'Suspend';
-  network?: 'Public' | 'None';
+  network?: 'Public' | 'None' | 'Allowlist';
+  allowHost?: string[];
   recreate?: 'Never' | 'OnLoss';
   owner?: string;
 }
@@ -50,8 +51,13 @@ export function wishOf({ name, ...flags }: CreateFlags & { name?: string }, env:
     ...(flags.volume && { volumes: flags.volume.map(volumeOf) }),
     ...(flags.ttl && { ttlSeconds: seconds(flags.ttl) }),
     ...(flags.idleTimeout && { idleTimeoutSeconds: seconds(flags.idleTimeout) }),
-    ...(flags.network && { network: { mode: flags.network, enforcement: 'BestEffort' } }),
+    ...networkOf(flags),
   };
+}
+
+function networkOf({ network, allowHost: allowedHosts }: CreateFlags): Pick<CreateOptions, 'network'> {
+  const mode = network ?? (allowedHosts && 'Allowlist');
+  return mode ? { network: { mode, enforcement: 'BestEffort', ...given({ allowedHosts }) } } : {};
 }
 
 function sourceOf({ image, build, pool }: CreateFlags): Source {

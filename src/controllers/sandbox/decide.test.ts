@@ -55,6 +55,18 @@ describe('the next action for a Sandbox', () => {
     expect(next({ sandbox: box({ ttlSeconds: 6 }), podStatus: RUNNING })).to.include({ kind: 'ready' });
   });
 
+  it('is to end one whose courier let nothing run, for nothing closes its network, and to leave it so', () => {
+    const refused = { lastWord: '{"ended":"PolicyNotEnforced"}' };
+    const podStatus = endedWith({ exitCode: 1, reason: 'Error' }, refused);
+    expect(next({ podStatus })).to.deep.include({ kind: 'end', reason: 'PolicyNotEnforced' });
+    const ended = anAttempt({ completionTime: stampOf(after(4)), reason: 'PolicyNotEnforced' });
+    const sandbox = aSandbox({ status: statusWith('PolicyNotEnforced', [ended]) });
+    expect(next({ sandbox, number: 2 })).to.deep.include({ kind: 'end', reason: 'PolicyNotEnforced' });
+    // Who is no courier of ours cannot say so.
+    const forged = endedWith({ exitCode: 1, reason: 'PolicyNotEnforced' }, { lastWord: 'PolicyNotEnforced' });
+    expect(next({ podStatus: forged })).to.include({ reason: 'TaskContainerExited' });
+  });
+
   it('is to delete one that nobody used for its idle timeout', () => {
     expect(next({ podStatus: idle, now: after(70) })).to.deep.include({
       kind: 'delete',

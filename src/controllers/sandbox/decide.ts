@@ -15,7 +15,7 @@ import { refusalOf } from '../../pods/reading/refusal.ts';
 import { isStuck, stuckInMs } from '../../pods/reading/state.ts';
 import { POD_EXPECTED_MS } from '../attempts/observed.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
-import { expiresInMs, idleEnd, isIdleStill } from './lifetime.ts';
+import { expiresInMs, idleEnd, isIdleStill, isUnenforced } from './lifetime.ts';
 import type { AttemptSeen, BegunAttempt, Candidate, Inputs, Observed, Said } from './observed.ts';
 import { readPod, withoutPod } from './pod.ts';
 
@@ -245,9 +245,16 @@ function failureIn(seen: BegunAttempt): Said | undefined {
   if (altered !== undefined) return { reason: 'PodLost', message: altered };
   if (!pod) return vanished(seen);
   if (isStuck(pod, now)) return nodeLost(pod);
+  if (isUnenforced(pod)) return UNENFORCED;
   const reading = readPod(pod);
   return reading.kind === 'ended' ? ofEnd(reading, pod) : undefined;
 }
+
+const UNENFORCED: Said = {
+  reason: 'PolicyNotEnforced',
+  message:
+    'the cluster does not enforce the network policy of the Pod: a port that the policy closes answers, and network.enforcement is Required',
+};
 
 /** An attempt without a Pod that once had one. */
 function vanished({ job, recorded }: BegunAttempt): Said | undefined {

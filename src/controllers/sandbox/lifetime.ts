@@ -24,13 +24,17 @@ export function expiresInMs(sandbox: Sandbox, now: Date): number | undefined {
 }
 
 /** The last word of a courier that ended the Pod because nobody used it; undefined for any other end. */
-export function idleEnd(pod: Pod, now: Date): SandboxEnded | undefined {
+export function idleEnd(pod: Pod, now: Date): (SandboxEnded & { ended: 'Idle' }) | undefined {
   const said = pod.status?.phase === 'Succeeded' ? readSandboxEnded(lastWordOf(pod)) : undefined;
-  if (!said) return undefined;
+  if (said?.ended !== 'Idle') return undefined;
   // Nodes have clocks of their own.
   const at = Math.min(Date.parse(said.lastActivityTime), now.getTime());
   return { ...said, lastActivityTime: timestamp(new Date(at)) };
 }
+
+/** Whether its courier ended the Pod before anything ran in it, for nothing closes its network. */
+export const isUnenforced = (pod: Pod): boolean =>
+  pod.status?.phase === 'Failed' && readSandboxEnded(lastWordOf(pod))?.ended === 'PolicyNotEnforced';
 
 function lastWordOf(pod: Pod): string {
   const { state, lastState } = statusOf(pod, CONTAINERS.courier) ?? {};

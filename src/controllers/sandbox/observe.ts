@@ -14,6 +14,7 @@ import { isActive, startsNoPod } from '../../pods/reading/job.ts';
 import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import { needs } from './decide.ts';
+import { badHosts } from './hosts.ts';
 import { failuresOf, memberOf, numberOf } from './pool.ts';
 import { readPod, withoutPod } from './pod.ts';
 import type { AttemptSeen, Answers, Candidate, Inputs, Member, Observed, PoolSeen } from './observed.ts';
@@ -96,7 +97,7 @@ async function answers(sources: SandboxSources, attempt: AttemptSeen): Promise<A
 
 async function seeInputs(sources: SandboxSources, sandbox: Sandbox): Promise<Inputs> {
   const { poolRef } = sandbox.spec;
-  if (!poolRef) return { from: 'image', ...(await seeMaking(sources, sandbox)) };
+  if (!poolRef) return seeImageFor(sources, sandbox);
   const pool = await seePool(sources, { namespace: identityOf(sandbox).namespace, name: poolRef.name });
   if (!pool?.spec.pool)
     return {
@@ -108,7 +109,17 @@ async function seeInputs(sources: SandboxSources, sandbox: Sandbox): Promise<Inp
     };
   const candidates = await seeCandidates(sources, pool);
   if (candidates.length > 0) return { from: 'pool', candidates };
-  return { from: 'image', pool, ...(await seeMaking(sources, pool)) };
+  return seeImageFor(sources, pool, { pool });
+}
+
+/** For a Pod that has the shape of that Sandbox or pool. */
+async function seeImageFor(
+  sources: SandboxSources,
+  shape: Sandbox,
+  more: { pool?: Sandbox } = {},
+): Promise<Inputs> {
+  const said = badHosts(shape.spec);
+  return said ? { from: 'nothing', said } : { from: 'image', ...more, ...(await seeMaking(sources, shape)) };
 }
 
 /** Whoever makes both at once may have the other object seen first. */

@@ -23,6 +23,19 @@ describe('the next action for a pool', () => {
     expect(nextPoolAction(seen)).to.deep.equal({ kind: 'fill', numbers: [8, 9], remove: [], image });
   });
 
+  it('is nothing where its list of hosts has an entry that is none', () => {
+    const network = {
+      mode: 'Allowlist' as const,
+      allowedHosts: ['a.test', 'http://b.test'],
+      enforcement: 'BestEffort' as const,
+    };
+    const action = nextPoolAction(aPoolSeen([], { pool: aPool(2, { spec: { network } }) }));
+    expect(action).to.include({ kind: 'wait', reason: 'InvalidNetwork' });
+    expect(action.kind === 'wait' && action.message).to.match(
+      /^spec.network.allowedHosts\[1\] is "http:\/\/b.test"; expected a host, /,
+    );
+  });
+
   it('makes a large pool in parts', () => {
     const action = nextPoolAction(aPoolSeen([], { pool: aPool(100) }));
     expect(action.kind === 'fill' && action.numbers).to.have.length(25);

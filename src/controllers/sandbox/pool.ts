@@ -7,7 +7,8 @@ import type { ReadyImage } from '../../images/image.ts';
 import type { Job } from '../../kube/kinds.ts';
 import { failedCondition } from '../../pods/reading/job.ts';
 import type { PodSeen } from '../attempts/observed.ts';
-import { withoutImage, withoutPolicies } from './decide.ts';
+import { faulty, withoutImage, withoutPolicies } from './decide.ts';
+import { badHosts } from './hosts.ts';
 import { expiresInMs } from './lifetime.ts';
 import type { Member, PoolSeen, Said } from './observed.ts';
 import { readPod, withoutPod } from './pod.ts';
@@ -111,6 +112,8 @@ function toSize(seen: PoolSeen, size: number): PoolAction {
   // Those that are on their way out are Pods, too.
   const missing = size - members.length;
   if (missing <= 0 || !image) return { kind: 'keep', remove };
+  const bad = badHosts(seen.sandbox.spec);
+  if (bad) return { ...faulty(bad), remove };
   const paused = pauseUntil(notBefore(seen), now);
   if (paused) return { ...paused, remove };
   const obstacle = withoutImage(image) ?? withoutPolicies(policies);

@@ -1,6 +1,6 @@
 /**
  * The HTTP proxy on the Pod's own loopback, for what runs in the task container: CONNECT, and plain HTTP by whole URLs. Every connection goes
- * through a tunnel of the phase that runs. It shows nobody the courier's token, and believes nothing that it is sent:
+ * through a tunnel, of the phase that runs or of the Sandbox. It shows nobody the courier's token, and believes nothing that it is sent:
  *
  * ```
  * client ── CONNECT host:443 ──► forwarder ── CONNECT, token, phase ──► broker ──► host
@@ -13,7 +13,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { targetOf } from '../../wire/tunnel.ts';
-import type { PhaseTunnels } from './phase-tunnels.ts';
+import type { Ways } from './phase-tunnels.ts';
 import { passOn } from './plain.ts';
 import { reasonPhrase, refusalFor } from './refusal.ts';
 
@@ -32,7 +32,7 @@ const IDLE_MS = 15 * 60_000;
 const CHECK_MS = 1000;
 
 /** Listens on 127.0.0.1; `port` 0 takes a free one. */
-export async function startForwarder(phases: PhaseTunnels, port: number): Promise<Forwarder> {
+export async function startForwarder(ways: Ways, port: number): Promise<Forwarder> {
   const server = createServer(
     {
       maxHeaderSize: HEAD_MAX_BYTES,
@@ -42,7 +42,7 @@ export async function startForwarder(phases: PhaseTunnels, port: number): Promis
       connectionsCheckingInterval: CHECK_MS,
       insecureHTTPParser: false,
     },
-    (request, response) => void passOn(request, response, phases),
+    (request, response) => void passOn(request, response, ways),
   );
   server.maxConnections = CONNECTIONS;
   // What follows a request on its connection is never taken for another one.
@@ -51,7 +51,7 @@ export async function startForwarder(phases: PhaseTunnels, port: number): Promis
   const upgraded = new Set<Duplex>();
   server.on('connect', (request: IncomingMessage, client: Socket, head: Buffer) => {
     upgraded.add(client.once('close', () => upgraded.delete(client)));
-    void connectThrough({ request, client, head }, phases);
+    void connectThrough({ request, client, head }, ways);
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -76,14 +76,14 @@ interface Connecting {
   head: Buffer;
 }
 
-async function connectThrough({ request, client, head }: Connecting, phases: PhaseTunnels): Promise<void> {
+async function connectThrough({ request, client, head }: Connecting, ways: Ways): Promise<void> {
   const gone = new AbortController();
   client.on('error', () => {}).once('close', () => gone.abort());
   client.setTimeout(IDLE_MS, () => client.destroy());
   const target = targetOf(request.url ?? '');
   if (!target) return refuse(client, 400, 'CONNECT needs a plain host:port');
   try {
-    const tunnel = await phases.open(target, gone.signal);
+    const tunnel = await ways.open(target, gone.signal);
     client.write('HTTP/1.1 200 Connection established\r\n\r\n');
     if (head.length > 0) tunnel.write(head);
     join(client, tunnel);

@@ -15,7 +15,13 @@ interface Running extends NetworkedPhase {
   sockets: Set<Socket>;
 }
 
-export class PhaseTunnels {
+/** Where connections may lead now. */
+export interface Ways {
+  /** Rejects with TunnelRefused where they lead nowhere. */
+  open(target: TunnelTarget, gone: AbortSignal): Promise<Socket>;
+}
+
+export class PhaseTunnels implements Ways {
   readonly #openTunnel: OpenTunnel;
   #running: Running | undefined;
 

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { explain } from '../failure.ts';
 import { endToEnd, onwardOf } from './heads.ts';
-import type { PhaseTunnels } from './phase-tunnels.ts';
+import type { Ways } from './phase-tunnels.ts';
 import { reasonPhrase, refusalFor } from './refusal.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -14,18 +14,14 @@ const LAST = ['connection', 'close'];
 const HEAD_MAX_BYTES = 16 * 1024;
 
 /** Answers a request with what the other end answers, or with why it cannot be asked. Never rejects. */
-export async function passOn(
-  request: IncomingMessage,
-  response: ServerResponse,
-  phases: PhaseTunnels,
-): Promise<void> {
+export async function passOn(request: IncomingMessage, response: ServerResponse, ways: Ways): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const onward = onwardOf(request);
   if ('problem' in onward) return refuse(response, { status: 400, sentence: onward.problem });
   let tunnel: Socket;
   try {
-    tunnel = await phases.open(onward.target, gone.signal);
+    tunnel = await ways.open(onward.target, gone.signal);
   } catch (error) {
     return refuse(response, refusalFor(error));
   }

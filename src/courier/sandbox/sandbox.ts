@@ -15,6 +15,7 @@ import { keepCertificate } from './certificate.ts';
 import { Commands, OWN_PREFIX } from './commands.ts';
 import { makeDoor } from './door.ts';
 import { Idle } from './idle.ts';
+import { mayRun, wayOut, type SandboxWay } from './network.ts';
 import { Sessions } from './sessions.ts';
 
 export interface SandboxDeps {
@@ -86,7 +87,9 @@ class SandboxRun {
   readonly #sessions: Sessions;
   #defaults: SandboxDefaults = { user: '0', workdir: '/', env: {} };
   #idle: Idle | undefined;
-  #isIdle = false;
+  #way: SandboxWay | undefined;
+  /** Why this courier ends the Pod, where it does. */
+  #ended: SandboxEnded | undefined;
 
   constructor(
     deps: SandboxDeps,
@@ -112,6 +115,8 @@ class SandboxRun {
     const { port = SANDBOX_PORT, clock, note, onOpen } = this.#deps;
     const [first] = await this.#unlessOver(Promise.all([this.#broker.assignment(), this.#hand.ready()]));
     note(`sbd ${this.#hand.version()} is there`);
+    if (!(await this.#unlessOver(mayRun(first.network, this.#deps.broker)))) return await this.#refuse();
+    this.#way = await this.#unlessOver(wayOut(first.network, this.#deps.broker));
     await this.#unlessOver(this.#begin(first.image));
     const assignment = first.kind === 'sandbox' ? first : await this.#unlessOver(this.#adopted());
     this.#take(assignment);
@@ -141,6 +146,7 @@ class SandboxRun {
         argv: [...entrypoint, 'sh', '-c', 'sleep infinity'],
         user: user || '0',
         workdir: workdir || '/',
+        env: this.#way?.env ?? {},
         stdout: 'log',
         stderr: 'log',
       });
@@ -169,8 +175,21 @@ class SandboxRun {
     this.#defaults = {
       user: user ?? (image.user || '0'),
       workdir: workdir ?? (image.workdir || '/'),
-      env,
+      env: { ...this.#way?.env, ...env },
     };
+  }
+
+  /** Nothing of the Sandbox has run yet, and nothing will. */
+  async #refuse(): Promise<void> {
+    this.#end({ ended: 'PolicyNotEnforced' }, 'the cluster does not enforce the network policy of the Pod');
+    await this.#leave();
+  }
+
+  #end(ended: SandboxEnded, why: string): void {
+    this.#deps.note(why);
+    this.#deps.leaveMessage(JSON.stringify(ended));
+    this.#ended = ended;
+    this.#over.abort();
   }
 
   #watchIdle({ idleTimeoutSeconds }: SandboxAssignment): void {
@@ -196,11 +215,8 @@ class SandboxRun {
   }
 
   #endIdle(since: number): void {
-    const ended: SandboxEnded = { ended: 'Idle', lastActivityTime: new Date(since).toISOString() };
-    this.#deps.note(`nobody has used the Sandbox since ${ended.lastActivityTime}`);
-    this.#deps.leaveMessage(JSON.stringify(ended));
-    this.#isIdle = true;
-    this.#over.abort();
+    const lastActivityTime = new Date(since).toISOString();
+    this.#end({ ended: 'Idle', lastActivityTime }, `nobody has used the Sandbox since ${lastActivityTime}`);
   }
 
   /** Says good-bye to programs, and where it ends the Sandbox itself, ends the container. */
@@ -212,8 +228,10 @@ class SandboxRun {
     const until = clock.monotonic() + FAREWELL_MS;
     while (!this.#sessions.areThrough() && clock.monotonic() < until) await sleep(clock, 20);
     this.#sessions.close();
-    if (!this.#isIdle) return;
-    this.#hand.exit(0);
+    await this.#way?.close();
+    if (!this.#ended) return;
+    // A pool makes no Pod after Pod where each fails.
+    this.#hand.exit(this.#ended.ended === 'Idle' ? 0 : 1);
     await Promise.race([this.#hand.gone, sleep(clock, FAREWELL_MS)]);
   }
 

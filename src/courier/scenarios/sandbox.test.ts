@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -11,6 +15,7 @@ import type { Refusal } from '../../../test/support/sandbox-program.ts';
 import { needSbd, startSbdContainer } from '../../../test/support/sbd-container.ts';
 import type { SbdContainer } from '../../../test/support/sbd-container.ts';
 import { systemClock } from '../../async/clock.ts';
+import { FORWARDER_PORT } from '../../wire/tunnel.ts';
 import type { SandboxAssignment } from '../../wire/sandbox/assignment.ts';
 import { runSandbox } from '../sandbox/sandbox.ts';
 
@@ -22,6 +27,7 @@ const ASSIGNMENT: SandboxAssignment = {
   image: { user: '', workdir: '/app', entrypoint: [], cmd: [] },
   user: 'agent',
   env: { OF: 'sandbox' },
+  network: { mode: 'Public', enforcement: 'BestEffort', probePort: 9, variables: [] },
 };
 
 interface Courier {
@@ -55,6 +61,12 @@ describe('The courier of a Sandbox', function () {
 
   /** As the kubelet starts it, the first time and again. */
   const start = async (): Promise<Courier> => {
+    const { opened, ...courier } = begin();
+    const started = { ...courier, port: await opened };
+    couriers.push(started);
+    return started;
+  };
+  const begin = (): Omit<Courier, 'port'> & { opened: Promise<number> } => {
     const stop = new AbortController();
     const opened = Promise.withResolvers<number>();
     const [notes, messages]: string[][] = [[], []];
@@ -71,15 +83,13 @@ describe('The courier of a Sandbox', function () {
       onOpen: ({ port }) => opened.resolve(port),
     });
     over.catch((error: Error) => opened.reject(error));
-    const courier = {
+    return {
       stop: () => stop.abort(),
       over,
       notes: notes ?? [],
       messages: messages ?? [],
-      port: await opened.promise,
+      opened: opened.promise,
     };
-    couriers.push(courier);
-    return courier;
   };
   const programOn = (courier: () => Courier, as: { caller?: string } = {}): SandboxProgram =>
     new SandboxProgram({ dial: () => broker.dial(courier().port, as) });
@@ -97,8 +107,108 @@ describe('The courier of a Sandbox', function () {
     program.leave();
   });
 
+  describe('whose network is a list', () => {
+    const network = { ...ASSIGNMENT.network, mode: 'Allowlist' as const };
+    const proxy = `http://127.0.0.1:${FORWARDER_PORT}`;
+    let site: Server;
+
+    beforeEach(async () => {
+      site = createServer((request, response) => response.end(`${request.headers.host} says hello`));
+      site.listen(0, '127.0.0.1');
+      await once(site, 'listening');
+      const { rules } = broker.tunnels;
+      rules.hosts = { 'listed.test:80': (site.address() as AddressInfo).port };
+      rules.refusal = ({ authority }) =>
+        authority.startsWith('listed.') ? undefined : { status: 403, error: `${authority} is not allowed` };
+    });
+    afterEach(() => site.close());
+
+    it('gives commands and the entrypoint a proxy that asks the broker, and is gone with it', async () => {
+      const entrypoint = ['sh', '-c', 'echo "$http_proxy" > /tmp/entrypoint; exec "$@"', 'entrypoint'];
+      broker.assignment = { ...ASSIGNMENT, network, image: { ...ASSIGNMENT.image, entrypoint } };
+      const courier = await start();
+      const program = await programOn(() => courier).connect();
+      const say = async (command: string): Promise<string> =>
+        (await program.run({ id: randomUUID(), command })).stdout;
+      expect(await say('echo $HTTPS_PROXY $http_proxy $OF; sleep 0.3; cat /tmp/entrypoint')).to.equal(
+        `${proxy} ${proxy} sandbox\n${proxy}\n`,
+      );
+      expect(await say('curl -sS http://listed.test/')).to.equal('listed.test says hello');
+      expect(await say('curl -sS http://other.test/')).to.equal('other.test:80 is not allowed\n');
+      expect(broker.tunnels.asked.map(({ purpose }) => purpose)).to.deep.equal([
+        { kind: 'sandbox' },
+        { kind: 'sandbox' },
+      ]);
+      program.leave();
+      courier.stop();
+      await courier.over;
+      const gone = connect(FORWARDER_PORT, '127.0.0.1');
+      const [error] = (await once(gone, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).to.equal('ECONNREFUSED');
+    });
+
+    it('leaves a proxy to whoever set one, and gives nobody the token', async () => {
+      broker.assignment = {
+        ...ASSIGNMENT,
+        network: { ...network, variables: ['HTTP_PROXY'] },
+        env: { https_proxy: 'http://own.test:1' },
+      };
+      const courier = await start();
+      const program = await programOn(() => courier).connect();
+      const command = 'echo "<$HTTP_PROXY> <$http_proxy> <$https_proxy>"; env | grep -c token';
+      expect((await program.run({ id: 'a', command })).stdout).to.equal('<> <> <http://own.test:1>\n0\n');
+      program.leave();
+    });
+
+    it('is in a pool already', async () => {
+      broker.assignment = { kind: 'pooled', image: ASSIGNMENT.image, network };
+      const starting = start();
+      await until('it waits', () => broker.asked.includes('GET /v1/sandbox?wait=30'));
+      broker.assignment = { ...ASSIGNMENT, network };
+      const courier = await starting;
+      const program = await programOn(() => courier).connect();
+      const { stdout } = await program.run({ id: 'a', command: 'curl -sS http://listed.test/' });
+      expect(stdout).to.equal('listed.test says hello');
+      program.leave();
+    });
+  });
+
+  describe('that has to be held by a policy', () => {
+    let probe: Server;
+    beforeEach(async () => {
+      probe = createServer();
+      probe.listen(0, '127.0.0.1');
+      await once(probe, 'listening');
+      const { port: probePort } = probe.address() as AddressInfo;
+      const entrypoint = ['sh', '-c', 'touch /tmp/begun; exec "$@"', 'entrypoint'];
+      broker.assignment = {
+        ...ASSIGNMENT,
+        image: { ...ASSIGNMENT.image, entrypoint },
+        network: { mode: 'Public', enforcement: 'Required', probePort, variables: [] },
+      };
+    });
+    afterEach(() => probe.close());
+
+    it('lets nothing run where a port that the policy closes answers, and ends the Pod', async () => {
+      const courier = begin();
+      await courier.over;
+      expect(courier.messages).to.deep.equal(['{"ended":"PolicyNotEnforced"}']);
+      expect(courier.notes.join()).to.include('does not enforce').and.not.include('entrypoint started');
+      expect(broker.asked).to.deep.equal(['GET /v1/sandbox']);
+      await pod.exited;
+    });
+
+    it('begins once that port is closed', async () => {
+      setTimeout(() => probe.close(), 500);
+      const courier = await start();
+      const program = await programOn(() => courier).connect();
+      expect((await program.run({ id: 'a', command: 'echo $OF' })).stdout).to.equal('sandbox\n');
+      program.leave();
+    });
+  });
+
   it('waits in a pool until a Sandbox has its Pod', async () => {
-    broker.assignment = { kind: 'pooled', image: ASSIGNMENT.image };
+    broker.assignment = { kind: 'pooled', image: ASSIGNMENT.image, network: ASSIGNMENT.network };
     const starting = start();
     await until('it waits', () => broker.asked.includes('GET /v1/sandbox?wait=30'));
     broker.assignment = { ...ASSIGNMENT, env: { OF: 'another' } };

@@ -1,6 +1,8 @@
 /** What the broker answers the courier of a Sandbox. */
 import type { EnvVar } from '../../crds/environment.ts';
 import type { ImageConfig } from '../../crds/image-config.ts';
+import type { AssignedNetwork } from '../assignment.ts';
+import type { PhaseNetwork } from '../network.ts';
 
 /** What a Sandbox is to be, for its courier. */
 export interface SandboxAssignment {
@@ -16,12 +18,21 @@ export interface SandboxAssignment {
   env: Record<string, string>;
   /** The Pod ends itself after so many seconds in which nothing ran and no byte moved. */
   idleTimeoutSeconds?: number;
+  network: SandboxNetwork;
+}
+
+/** What the courier has to know of the Pod's network. Which hosts the list has, the broker looks up for every tunnel. */
+export interface SandboxNetwork extends Pick<AssignedNetwork, 'probePort' | 'variables'> {
+  mode: PhaseNetwork['mode'];
+  /** Whether commands may run where the cluster does not enforce the Pod's policy. */
+  enforcement: AssignedNetwork['enforcement'];
 }
 
 /** The Pod is one of a pool, and no Sandbox has it yet: ask again. */
 export interface PooledAssignment {
   kind: 'pooled';
   image: ImageConfig;
+  network: SandboxNetwork;
 }
 
 /** Answer to `SANDBOX_ROUTES.certificate`: PEM. */
@@ -44,11 +55,14 @@ export interface Preface {
 export const PREFACE_MAX = 4096;
 
 /** The courier's termination message where it ended the Pod itself. */
-export interface SandboxEnded {
-  ended: 'Idle';
-  /** RFC 3339, UTC. */
-  lastActivityTime: string;
-}
+export type SandboxEnded =
+  | {
+      ended: 'Idle';
+      /** RFC 3339, UTC. */
+      lastActivityTime: string;
+    }
+  /** Enforcement is Required, and a port that the Pod's policy closes answers. */
+  | { ended: 'PolicyNotEnforced' };
 
 /** Values of `env` that are no Secret's. */
 export const plainEnv = (env: readonly EnvVar[] = []): Record<string, string> =>

@@ -30,7 +30,17 @@ import {
 } from './cluster.ts';
 import { startNames } from './names.ts';
 import type { NameServer } from './names.ts';
-import { buildJob, buildPod, taskBuild, trialJob, trialPod, trialWith } from './objects.ts';
+import {
+  buildJob,
+  buildPod,
+  sandboxJob,
+  sandboxPod,
+  sandboxWith,
+  taskBuild,
+  trialJob,
+  trialPod,
+  trialWith,
+} from './objects.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -96,6 +106,8 @@ export class TunnelWorld {
   ca = '';
   /** A Trial with each of these networks. */
   readonly tenants: Tenant[] = [];
+  /** Tokens of the couriers of Sandboxes with the same networks. */
+  readonly boxes: string[] = [];
   buildToken = '';
   readonly #open: { destroy(): unknown }[] = [];
   readonly #servers: Server[] = [];
@@ -107,6 +119,11 @@ export class TunnelWorld {
     this.cluster.jwks = [key.jwk];
     for (const [index, network] of networks.entries())
       this.tenants.push(await tenantOf(index, network, key.sign));
+    const boxes = networks.map((network, index) => sandboxWith({ name: `box-${index}`, spec: { network } }));
+    const boxJobs = boxes.map((box) => sandboxJob(box));
+    const boxPods = boxJobs.map((job) => sandboxPod(job));
+    for (const { metadata } of boxPods)
+      this.boxes.push(await key.sign(podClaims(now(), { name: metadata.name, uid: metadata.uid ?? '' })));
     this.buildToken = await key.sign(
       podClaims(now(), { name: buildPod.metadata.name, uid: 'build-pod-uid' }),
     );
@@ -128,7 +145,9 @@ export class TunnelWorld {
         jobs: cacheOf(buildJob, ...trials.map((trial) => trialJob(trial))),
         trials: cacheOf(...trials),
         taskBuilds: cacheOf(taskBuild),
-        ...NO_SANDBOXES,
+        sandboxes: cacheOf(...boxes),
+        sandboxJobs: cacheOf(...boxJobs),
+        sandboxPods: cacheOf(...boxPods),
         now,
       }),
       tasks: new TaskReader({ kube, artifacts: this.store, rulesOf: async () => NO_RULES }),

@@ -51,6 +51,9 @@ const FIXES: Record<string, (name: string) => string> = {
   Suspended: (name) => `sb sandbox resume ${name}`,
   IdleTimeout: (name) => `sb sandbox suspend ${name}, then: sb sandbox resume ${name}`,
   Expired: (name) => `sb sandbox extend ${name} 1h`,
+  InvalidNetwork: () => 'create another with that entry put right',
+  PolicyNotEnforced: () =>
+    'create it with network.enforcement BestEffort, or in a cluster that enforces NetworkPolicies',
   OOMKilled: () => 'create it with a larger limit for memory',
   EphemeralStorageExceeded: () => 'create it with a larger limit for ephemeral-storage',
 };
