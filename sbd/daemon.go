@@ -152,9 +152,9 @@ func wellFormed(f frame) (err error) {
 		_, err = f.size()
 	case typeSignal:
 		_, _, err = f.signal()
-	case typeClose:
+	case typeClose, typeConnected:
 		if len(f.payload) != 0 {
-			err = failed(badFrame, "a close says something")
+			err = failed(badFrame, "a frame of type %d says something", f.kind)
 		}
 	case typeHello, typeWelcome, typeProof:
 		err = failed(badFrame, "the greeting is over")
@@ -255,6 +255,8 @@ func (s *session) begin(id uint32, r *request) {
 		go s.beginCommand(id, r)
 	case "read", "write", "stat", "list", "links", "remove", "mkdir", "untar", "tar", "copy", "watch":
 		s.beginFiles(id, r)
+	case "connect":
+		s.beginPort(id, r)
 	default:
 		go s.beginShort(id, r)
 	}

@@ -36,6 +36,7 @@ const (
 	typeResult
 	typeOpenPart
 	typeNotice
+	typeConnected
 )
 
 const (

@@ -20,6 +20,12 @@ type vectors struct {
 	Bad     []struct{ What, Hex string }
 	Skipped []struct{ What, Hex string }
 
+	ConnectRequests []struct {
+		Line    string
+		Request map[string]any
+	}
+	BadConnectRequests []struct{ What, Line string }
+
 	WatchRequests []struct {
 		Line    string
 		Request map[string]any
@@ -45,6 +51,7 @@ var typeNames = map[string]byte{
 	"hello": typeHello, "welcome": typeWelcome, "proof": typeProof, "open": typeOpen, "openPart": typeOpenPart, "data": typeData,
 	"credit": typeCredit, "eof": typeEOF, "resize": typeResize, "signal": typeSignal, "exit": typeExit, "error": typeError,
 	"started": typeStarted, "result": typeResult, "notice": typeNotice, "ping": typePing, "pong": typePong, "close": typeClose,
+	"connected": typeConnected,
 }
 
 func unhex(t testing.TB, text string) []byte {
@@ -122,10 +129,37 @@ func meaningOf(t *testing.T, f frame) map[string]any {
 	case typeSignal:
 		signal, scope, _ := f.signal()
 		return map[string]any{"signal": float64(signal), "scope": signalScopes[scope]}
-	case typeClose:
+	case typeClose, typeConnected:
 		return map[string]any{}
 	}
 	return map[string]any{"bytes": hex.EncodeToString(f.payload)}
+}
+
+func TestConnectionsAreAskedForAsTheVectorsSay(t *testing.T) {
+	v := readVectors(t)
+	for _, vector := range v.ConnectRequests {
+		var r request
+		if err := strict([]byte(vector.Line), &r); err != nil || r.demandPort() != nil {
+			t.Fatal(vector.Line, err)
+		}
+		read := map[string]any{"op": r.Op, "port": float64(r.Port)}
+		if r.User != "" {
+			read["user"] = r.User
+		}
+		if !reflect.DeepEqual(read, vector.Request) {
+			t.Errorf("%s was read as %v", vector.Line, read)
+		}
+	}
+	for _, vector := range v.BadConnectRequests {
+		var r request
+		err := strict([]byte(vector.Line), &r)
+		if err == nil {
+			err = r.demandPort()
+		}
+		if why, ok := err.(*failure); !ok || why.Reason != badRequest {
+			t.Errorf("%s: %v", vector.What, err)
+		}
+	}
 }
 
 func TestWatchesAreWhatTheVectorsSay(t *testing.T) {
@@ -223,7 +257,9 @@ func FuzzFrames(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s := &session{daemon: &daemon{commands: newCommands()}, link: &link{conn: null}, streams: map[uint32]stream{1: nothing{}}}
+		s := &session{daemon: &daemon{commands: newCommands()}, link: &link{conn: null}, streams: map[uint32]stream{
+			1: nothing{}, 11: &portStream{inbox: newInbox(), outlet: newOutlet(chOutput)},
+		}}
 		from, buffer := bytes.NewReader(raw), make([]byte, headerBytes+payloadMax)
 		for {
 			received, err := readFrame(from, buffer)
@@ -249,7 +285,7 @@ func FuzzRequests(f *testing.F) {
 	for _, seed := range []string{
 		`{"op":"run","id":"a","argv":["sh","-c","x"],"env":{"A":"b"},"pty":{"rows":1,"columns":2},"stdout":{"file":"/x"},"stderr":"log"}`,
 		`{"op":"attach","id":"a","output":1,"error":0}`, `{"op":"halt","left":"end","agentUid":0}`, `{"op":"end","id":"a","scope":"family","graceMs":1}`,
-		`{"op":"watch","path":"/x","recursive":true,"max":-1,"user":"a"}`, `{"op":"write","path":"/x","mode":420,"owner":-1}`, `{"op":"check","user":"a:b"}`, `{}`, `[]`, `{"op":1}`, `{"op":"x"} {}`, `{"stdout":7}`,
+		`{"op":"watch","path":"/x","recursive":true,"max":-1,"user":"a"}`, `{"op":"write","path":"/x","mode":420,"owner":-1}`, `{"op":"check","user":"a:b"}`, `{}`, `[]`, `{"op":"connect","port":65535,"user":"agent"}`, `{"op":"connect","port":-1}`, `{"op":1}`, `{"op":"x"} {}`, `{"stdout":7}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -54,6 +54,8 @@ const (
 	noSpace            reason = "NoSpace"
 	readOnly           reason = "ReadOnly"
 	badArchive         reason = "BadArchive"
+	connectionRefused  reason = "ConnectionRefused"
+	connectionReset    reason = "ConnectionReset"
 	internal           reason = "Internal"
 )
 
@@ -81,7 +83,7 @@ var reasonOfErrno = []struct {
 	{syscall.ENOTDIR, notDirectory}, {syscall.EISDIR, isDirectory}, {syscall.ENOTEMPTY, notEmpty}, {syscall.ENOSPC, noSpace},
 	{syscall.EDQUOT, noSpace}, {syscall.EROFS, readOnly}, {syscall.ENXIO, notRegular}, {syscall.ELOOP, notRegular},
 	{syscall.ENAMETOOLONG, tooLarge}, {syscall.E2BIG, tooLarge}, {syscall.EFBIG, tooLarge},
-	{syscall.EAGAIN, tooManyProcesses}, {syscall.ENOMEM, tooManyProcesses},
+	{syscall.EAGAIN, tooManyProcesses}, {syscall.ENOMEM, tooManyProcesses}, {syscall.ECONNRESET, connectionReset},
 }
 
 // failureOf finds the reason for any error.
@@ -208,6 +210,7 @@ type request struct {
 	Left     string  `json:"left"`
 	Readable bool    `json:"readable"`
 	Code     int     `json:"code"`
+	Port     int     `json:"port"`
 
 	fileRequest
 }

@@ -180,12 +180,14 @@ export class HandStream {
   readonly error: Inflow;
   readonly input: Outflow;
   readonly #started = Promise.withResolvers<Started>();
+  readonly #connected = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #wanted: Wanted;
   #over = false;
 
   /** Rejects with Refused or HandLost. */
   readonly started = this.#started.promise;
+  readonly connected = this.#connected.promise;
   readonly ended = this.#ended.promise;
 
   constructor(id: number, send: (frame: Frame) => void, wanted: Wanted = { output: 0, error: 0 }) {
@@ -198,6 +200,7 @@ export class HandStream {
     this.input = new Outflow(id, (frame) => this.#over || send(frame));
     for (const flow of [this.output, this.error]) flow.on('error', () => {});
     this.#started.promise.catch(() => {});
+    this.#connected.promise.catch(() => {});
     this.#ended.promise.catch(() => {});
   }
 
@@ -206,6 +209,9 @@ export class HandStream {
     switch (frame.type) {
       case 'started':
         this.#begin(frame.body);
+        return false;
+      case 'connected':
+        this.#connected.resolve();
         return false;
       case 'data':
         this.#flow(frame.channel)?.arrive(frame.offset, frame.bytes);
@@ -225,6 +231,7 @@ export class HandStream {
   fail(error: Error): void {
     this.#over = true;
     this.#started.reject(error);
+    this.#connected.reject(error);
     this.#ended.reject(error);
     this.input.refuse();
     this.output.destroy(error);

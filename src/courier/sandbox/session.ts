@@ -6,12 +6,12 @@ import { REQUEST_MAX } from '../../wire/hand/protocol.ts';
 import type { Reason } from '../../wire/hand/protocol.ts';
 import { Link } from '../../wire/sandbox/link.ts';
 import type { SessionKey } from '../../wire/sandbox/link.ts';
-import { BadRequest, filesRequest, readRequest } from '../../wire/sandbox/requests.ts';
+import { BadRequest, asUser, readRequest } from '../../wire/sandbox/requests.ts';
 import type { SandboxDefaults, SandboxRequest } from '../../wire/sandbox/requests.ts';
 import type { Sbd } from '../hand/sbd/client.ts';
 import type { Command } from './command.ts';
 import type { Commands } from './commands.ts';
-import { FileWork } from './file-work.ts';
+import { SbdWork } from './sbd-work.ts';
 import { Reader } from './reader.ts';
 import type { ToProgram } from './reader.ts';
 
@@ -149,13 +149,13 @@ export class Session {
       case 'end':
         return this.#ending(request, to);
       default:
-        return new FileWork(filesRequest(request, defaults()), to, this.#deps.hand);
+        return new SbdWork(asUser(request, defaults()), to, this.#deps.hand);
     }
   }
 
   #ending(request: Extract<SandboxRequest, { op: 'end' }>, to: ToProgram): Open {
     const command = this.#deps.commands.find(request.id);
-    if (command?.isRunning) return new FileWork(request, to, this.#deps.hand);
+    if (command?.isRunning) return new SbdWork(request, to, this.#deps.hand);
     if (command) to.send({ type: 'result', stream: 0, body: { left: 0 } });
     else {
       const message = `there is no command ${request.id}`;

@@ -5,13 +5,14 @@ import { BadFrame } from './bodies.ts';
 import { DATA_MAX, decodeFrame, encodeFrame, frameReader, openFrames, PAYLOAD_MAX } from './frames.ts';
 import type { Frame } from './frames.ts';
 import { LIMITS, REASONS, REQUEST_MAX, SIGNAL_SCOPES } from './protocol.ts';
-import type { Request } from './protocol.ts';
+import type { ConnectRequest, Request } from './protocol.ts';
 import { readWatchEvent } from './watch-events.ts';
 
 interface Vectors {
   good: { hex: string; frame: Record<string, unknown> }[];
   bad: { what: string; hex: string }[];
   skipped: { what: string; hex: string }[];
+  connectRequests: { line: string; request: ConnectRequest }[];
   watchRequests: { line: string; request: Extract<Request, { op: 'watch' }> }[];
   watchEvents: { line: string; event: Record<string, unknown> }[];
   badWatchEvents: { what: string; line: string }[];
@@ -55,7 +56,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     signal: fc.integer({ min: 1, max: 64 }),
     scope: fc.constantFrom(...SIGNAL_SCOPES),
   }),
-  fc.record({ type: fc.constant('close' as const), stream }),
+  fc.record({ type: fc.constantFrom('close' as const, 'connected'), stream }) as fc.Arbitrary<Frame>,
   fc.record({ type: fc.constant('proof' as const), stream, body: fc.record({ proof: hex64 }) }),
   fc.record({
     type: fc.constant('error' as const),
@@ -166,6 +167,13 @@ describe('a request', () => {
 
   it('is refused where it is beyond all measure', () => {
     expect(() => openFrames(3, request(REQUEST_MAX))).to.throw(BadFrame);
+  });
+
+  it('for a connection is as the vectors say', () => {
+    for (const { line, request: connect } of vectors.connectRequests) {
+      const [frame] = openFrames(1, connect);
+      expect(frame && 'bytes' in frame && Buffer.from(frame.bytes).toString()).to.equal(line);
+    }
   });
 });
 

@@ -32,6 +32,7 @@ const TYPES = {
   result: 16,
   openPart: 17,
   notice: 18,
+  connected: 19,
 } as const;
 type Type = keyof typeof TYPES;
 
@@ -60,6 +61,8 @@ interface Payloads {
   pong: { bytes: Uint8Array };
   /** The courier has no more interest: the stream ends; a command that has ended is forgotten, one that runs goes on. */
   close: object;
+  /** The answer to `connect`: the other end has taken the connection. */
+  connected: object;
 }
 
 export type Frame = { [T in Type]: { type: T; stream: number } & Payloads[T] }[Type];
@@ -94,6 +97,14 @@ const bytesCodec = {
   write: ({ bytes }: { bytes: Uint8Array }) => [bytes],
   read: (bytes: Buffer) => ({ bytes }),
 };
+
+const emptyCodec = (type: 'close' | 'connected') => ({
+  write: () => [],
+  read: (payload: Buffer) => {
+    demandLength(payload, type, 0);
+    return {};
+  },
+});
 
 const CODECS: { [T in Type]: Codec<T> } = {
   hello: bodyCodec('hello'),
@@ -137,13 +148,8 @@ const CODECS: { [T in Type]: Codec<T> } = {
     write: ({ signal, scope }) => [Buffer.from([signal, SIGNAL_SCOPES.indexOf(scope)])],
     read: readSignal,
   },
-  close: {
-    write: () => [],
-    read: (payload) => {
-      demandLength(payload, 'close', 0);
-      return {};
-    },
-  },
+  close: emptyCodec('close'),
+  connected: emptyCodec('connected'),
 };
 
 function onChannel(channel: number, offset: number): Buffer {

@@ -62,6 +62,8 @@ export const REASONS = {
   NoSpace: 'the disk is full, or a quota is reached',
   ReadOnly: 'the file system is read-only',
   BadArchive: 'the archive is cut, or holds what may not be unpacked',
+  ConnectionRefused: 'nothing answers on that port of localhost',
+  ConnectionReset: 'who listens there has cut the connection',
   Internal: 'sbd does not know what happened',
 } as const;
 export type Reason = keyof typeof REASONS;
@@ -236,7 +238,19 @@ export type FilesRequest = { user?: string } & (
     }
 );
 
-export type Request = RunRequest | AttachRequest | ShortRequest | FilesRequest;
+/**
+ * Connects to a port of the container's own localhost: 127.0.0.1, else ::1. Answered by `connected`; then data and `eof` go both ways as they do
+ * between the two ends, and `result` says that both are through. Whoever closes the stream before that cuts the connection.
+ */
+export interface ConnectRequest {
+  op: 'connect';
+  /** 1 to 65,535. */
+  port: number;
+  /** Whose the socket is; default: that of `sbd`. */
+  user?: string;
+}
+
+export type Request = RunRequest | AttachRequest | ShortRequest | FilesRequest | ConnectRequest;
 
 export interface Identity {
   uid: number;

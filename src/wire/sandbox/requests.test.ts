@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { BadRequest, filesRequest, readRequest, runRequest } from './requests.ts';
+import { readFileSync } from 'node:fs';
+import { SANDBOX_PORT } from './names.ts';
+import { asUser, BadRequest, readRequest, runRequest } from './requests.ts';
 import type { StartRequest } from './requests.ts';
+
+/** sbd refuses the same. */
+const vectors = JSON.parse(readFileSync(new URL('../hand/vectors.json', import.meta.url), 'utf8')) as {
+  badConnectRequests: { line: string }[];
+};
 
 const read = (request: unknown): object => readRequest(Buffer.from(JSON.stringify(request)));
 const defaults = { user: 'agent', workdir: '/app', env: { A: '1', B: '2' } };
@@ -34,6 +41,8 @@ describe('what a program may ask of a Sandbox', () => {
     { op: 'mkdir', path: '/x', mode: 0o700, owner: 1, parents: true, fresh: false },
     { op: 'untar', path: '/x', owner: 1, maxBytes: 1, maxEntries: 1 },
     { op: 'tar', path: '/x', maxBytes: 1, maxEntries: 1 },
+    { op: 'connect', port: 1 },
+    { op: 'connect', port: 65_535, user: 'agent' },
   ];
   for (const request of good)
     it(`is ${JSON.stringify(request)}`, () => expect(read(request)).to.deep.equal(request));
@@ -79,6 +88,13 @@ describe('what a program may ask of a Sandbox', () => {
     { op: 'stat', path: `/${'x'.repeat(5000)}` },
     { op: 'write', path: '/x', mode: 0o10000 },
     { op: 'list', path: '/x', max: 0 },
+    ...['host', 'address', 'path', 'localPort'].map((field) => ({
+      op: 'connect',
+      port: 80,
+      [field]: '10.0.0.1',
+    })),
+    { op: 'connect', port: SANDBOX_PORT },
+    ...vectors.badConnectRequests.map(({ line }) => JSON.parse(line) as unknown),
   ];
   for (const request of bad)
     it(`is not ${JSON.stringify(request)?.slice(0, 100)}`, () => {
@@ -99,6 +115,33 @@ describe('what a program may ask of a Sandbox', () => {
     );
   });
 });
+
+describe('a request for a connection', () => {
+  it('names a port and perhaps a user, and nothing else, whatever it is', () => {
+    const port = fc.oneof(fc.anything(), fc.integer({ min: -5, max: 70_000 }), fc.constant(SANDBOX_PORT));
+    const request = fc.record(
+      { port, user: fc.constantFrom('agent', '0'), host: fc.string(), address: fc.ipV4() },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(request, (fields) => {
+        try {
+          const taken = readRequest(Buffer.from(JSON.stringify({ op: 'connect', ...fields }, plainValue)));
+          expect(taken).not.to.have.any.keys('host', 'address');
+          expect((taken as { port: number }).port)
+            .to.be.within(1, 65_535)
+            .and.not.equal(SANDBOX_PORT);
+        } catch (error) {
+          expect(error).to.be.instanceOf(BadRequest);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+const plainValue = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? Number(value) : value;
 
 describe('what sbd is asked for in its place', () => {
   const start: StartRequest = { op: 'run', id: 'a', argv: ['id'], env: { B: '3' }, stdin: true };
@@ -131,7 +174,7 @@ describe('what sbd is asked for in its place', () => {
 
   it('works with files as the Sandbox’s user, or another', () => {
     const stat = { op: 'stat', path: '/x' } as const;
-    expect(filesRequest(stat, defaults)).to.deep.equal({ ...stat, user: 'agent' });
-    expect(filesRequest({ ...stat, user: '0' }, defaults)).to.deep.equal({ ...stat, user: '0' });
+    expect(asUser(stat, defaults)).to.deep.equal({ ...stat, user: 'agent' });
+    expect(asUser({ ...stat, user: '0' }, defaults)).to.deep.equal({ ...stat, user: '0' });
   });
 });

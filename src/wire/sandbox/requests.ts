@@ -5,7 +5,8 @@
  */
 import { isRecord, parsedJson } from '../../text/json.ts';
 import { count, oneOf, optional, text, type Check } from '../hand/bodies.ts';
-import type { Ending, FilesRequest, Request, RunRequest, Size } from '../hand/protocol.ts';
+import type { ConnectRequest, Ending, FilesRequest, Request, RunRequest, Size } from '../hand/protocol.ts';
+import { SANDBOX_PORT } from './names.ts';
 
 /** Starts a command; where one of that id was started with the same request, attaches to it as `attach` does. Answered by `started`. */
 export interface StartRequest {
@@ -71,6 +72,7 @@ export type SandboxRequest =
   | AttachedRequest
   | CommandsRequest
   | ({ op: 'end'; id: string } & Ending)
+  | ConnectRequest
   | Extract<FilesRequest, { op: OfFiles }>;
 
 /** A request that is not on the list; one sentence that says what is wrong. */
@@ -85,6 +87,7 @@ const NAME_MAX = 256;
 const GRACE_MAX_MS = 600_000;
 const YEAR_MS = 366 * 24 * 3600 * 1000;
 const MODE_MAX = 0o7777;
+const PORT_MAX = 65_535;
 
 const flag: Check = (value) => typeof value === 'boolean';
 const upTo =
@@ -141,6 +144,7 @@ const SHAPES: Record<SandboxRequest['op'], Shape> = {
   attach: { id: commandId, output: optional(count), error: optional(count), observe: optional(flag) },
   commands: {},
   end: { id: commandId, ...ending },
+  connect: { port: upTo(PORT_MAX, 1), user: optional(named) },
   read: { ...onFile, offset: optional(count), length: optional(count) },
   write: { ...onFile, ...owned, group: optional(count) },
   stat: onFile,
@@ -167,6 +171,8 @@ function faultOf({ op, ...fields }: Record<string, unknown>): string | undefined
   if (unknown !== undefined) return `a request ${op} has no field ${shown(unknown)}`;
   const improper = Object.keys(shape).find((field) => shape[field]?.(fields[field]) === false);
   if (improper !== undefined) return `a request ${op} has no proper ${improper}`;
+  if (op === 'connect' && fields['port'] === SANDBOX_PORT)
+    return `port ${SANDBOX_PORT} is the courier’s own, on which no program can listen`;
   const isTwo = op === 'run' && (fields['argv'] === undefined) === (fields['command'] === undefined);
   return isTwo ? 'a request run has either argv or command' : undefined;
 }
@@ -194,8 +200,8 @@ export function runRequest(
   return { user, workdir, ...start, ...program, env: { ...beneath, ...own } };
 }
 
-/** What `sbd` is asked for to work with files: always as a user, whose rights hold. */
-export const filesRequest = (
-  request: Extract<SandboxRequest, { op: OfFiles }>,
+/** What `sbd` is asked for to work with files, or to connect to a port: always as a user, whose rights hold. */
+export const asUser = (
+  request: Extract<SandboxRequest, { op: OfFiles | 'connect' }>,
   { user }: SandboxDefaults,
 ): Request => ({ user, ...request });

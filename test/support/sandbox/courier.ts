@@ -7,6 +7,7 @@ import { readRequest, type SandboxRequest } from '../../../src/wire/sandbox/requ
 import type { Connect } from '../../../src/client/sandbox/connection/socket.ts';
 import { PeerCommand, type PeerStream } from './commands.ts';
 import { fileWork, PeerRefusal } from './files.ts';
+import { PeerConnection } from './ports.ts';
 import { pipe, type FarEnd } from './pipe.ts';
 
 interface PeerSession {
@@ -19,7 +20,8 @@ interface PeerSession {
 
 interface OpenStream extends PeerStream {
   request: Buffer[];
-  command?: PeerCommand;
+  /** What goes on with it once it was asked for. */
+  at?: { receive(frame: Frame): void; drop(): void };
   /** What a file operation is brought. */
   input: { push(bytes: Uint8Array | null): void } | undefined;
 }
@@ -67,13 +69,21 @@ export class TestCourier {
   /** Forgets all sessions, and of commands what sbd does not keep. */
   restart(kept?: number): void {
     this.cut();
+    this.#cutConnections();
     this.#sessions = new Map();
     for (const command of this.commands.values()) command.forget(kept);
   }
 
   close(): void {
     for (const command of this.commands.values()) command.kill(9);
+    this.#cutConnections();
     this.cut();
+  }
+
+  /** As sbd does where it loses its courier. */
+  #cutConnections(): void {
+    for (const { streams } of this.#sessions.values())
+      for (const { at } of streams.values()) if (at instanceof PeerConnection) at.drop();
   }
 
   /** A connection from the broker. */
@@ -124,9 +134,9 @@ export class TestCourier {
     if (frame.type === 'openPart' || frame.type === 'open')
       this.#ask(stream ?? this.#newStream(session, frame.stream), frame);
     else if (frame.type === 'close') {
-      if (stream) stream.command?.detach(stream);
+      stream?.at?.drop();
       session.streams.delete(frame.stream);
-    } else if (stream?.command) stream.command.receive(frame);
+    } else if (stream?.at) stream.at.receive(frame);
     else if (stream) takeInput(stream, frame);
   }
 
@@ -173,9 +183,11 @@ export class TestCourier {
         return this.#run(request, stream);
       case 'attach': {
         const { output = 0, error = 0 } = request;
-        stream.command = this.#command(request.id);
-        return stream.command.attach(stream, { output, error });
+        return attach(stream, { command: this.#command(request.id), from: { output, error } });
       }
+      case 'connect':
+        stream.at = new PeerConnection(request.port, stream);
+        return;
       case 'commands':
         return result({
           commands: [...this.commands.values()].map(({ id, child }) => ({
@@ -203,8 +215,7 @@ export class TestCourier {
       throw new PeerRefusal('ProgramMissing', request.argv[0]);
     const command = known ?? new PeerCommand(request);
     this.commands.set(request.id, command);
-    stream.command = command;
-    command.attach(stream, { output: 0, error: 0 });
+    attach(stream, { command, from: { output: 0, error: 0 } });
   }
 
   #command(id: string): PeerCommand {
@@ -212,6 +223,14 @@ export class TestCourier {
     if (!command) throw new PeerRefusal('CommandMissing', `there is no ${id}`);
     return command;
   }
+}
+
+function attach(
+  stream: OpenStream,
+  { command, from }: { command: PeerCommand; from: Parameters<PeerCommand['attach']>[1] },
+): void {
+  stream.at = { receive: (frame) => command.receive(frame), drop: () => command.detach(stream) };
+  command.attach(stream, from);
 }
 
 function takeInput({ input }: OpenStream, frame: Frame): void {

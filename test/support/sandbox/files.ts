@@ -14,7 +14,7 @@ export class PeerRefusal extends Error {
   }
 }
 
-type FileRequest = Exclude<SandboxRequest, { op: 'run' | 'attach' | 'commands' | 'end' }>;
+type FileRequest = Exclude<SandboxRequest, { op: 'run' | 'attach' | 'commands' | 'end' | 'connect' }>;
 
 interface FileWork {
   /** What is brought; `null` is its end. */

@@ -1,4 +1,4 @@
-/** A file operation of a program: its frames go between the program and sbd as they are, with the credit of both ends. */
+/** What sbd does for a program that is no command: files, connections. Its frames go between the program and sbd as they are, with the credit of both ends. */
 import type { Frame } from '../../wire/hand/frames.ts';
 import type { Request } from '../../wire/hand/protocol.ts';
 import { Refused } from '../../hand/stream.ts';
@@ -7,7 +7,7 @@ import type { Sbd } from '../hand/sbd/client.ts';
 import { explain } from '../failure.ts';
 import type { ToProgram } from './reader.ts';
 
-export class FileWork {
+export class SbdWork {
   readonly #to: ToProgram;
   #relay: Relay | undefined;
   /** Credit of the program's that waits until less is on its way to it. */
