@@ -54,6 +54,7 @@ export { diagnose } from './diagnosis/doctor/diagnose.ts';
 
 // Sandboxes: containers that are there when a program needs them.
 export { attachSandbox, createSandbox, SandboxEnvironment } from './sandbox/environment.ts';
+export type { Forwarding, ForwardOptions } from './sandbox/ports/forward.ts';
 export { SandboxCommand } from './sandbox/commands/command.ts';
 export {
   extendSandbox,

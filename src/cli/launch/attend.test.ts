@@ -39,6 +39,7 @@ describe('Attending a run', () => {
       client: () => Promise.reject(new Error('nobody asks for it')),
       store: async () => store,
       env: {},
+      closed: new AbortController().signal,
       now: () => new Date(),
       close: () => kubeParts.close(),
     };

@@ -1,9 +1,6 @@
 /** A Sandbox as a program uses it. */
-import type { Readable } from 'node:stream';
-import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import type { Duplex, Readable } from 'node:stream';
 import type { Sandbox } from '../../crds/sandbox.ts';
-import { ANNOTATION } from '../../crds/names.ts';
-import { isAlreadyExists } from '../../kube/errors.ts';
 import type { SandboxCommand as CommandRow } from '../../wire/sandbox/requests.ts';
 import type { Session } from '../session/types.ts';
 import { brokerOf, type Broker } from './broker/broker.ts';
@@ -14,6 +11,8 @@ import { SandboxExists } from './errors.ts';
 import { Connection } from './connection/connection.ts';
 import { Files, again, ask, type FilesPlace } from './files/files.ts';
 import { download, upload } from './files/transfer.ts';
+import { connectTo } from './ports/connect.ts';
+import { forward, type Forwarding, type ForwardOptions } from './ports/forward.ts';
 import {
   extendSandbox,
   removeSandbox,
@@ -21,11 +20,13 @@ import {
   suspendSandbox,
   type Extension,
 } from './object/change.ts';
+import { createOnce } from './object/create.ts';
 import { manifestOf } from './object/manifest.ts';
 import { waitUntilReady, type WaitOptions } from './object/ready.ts';
 import type {
   AttachSandboxOptions,
   CommandResult,
+  ConnectOptions,
   Contents,
   CreateOptions,
   Downloaded,
@@ -77,7 +78,13 @@ export class SandboxEnvironment implements AsyncDisposable {
   /** Creates the Sandbox, and does not wait for it; one that was attached to is there. Rejects with SandboxExists where another has its name. */
   async create(): Promise<void> {
     const { manifest } = this.#options;
-    if (manifest) await this.#create(manifest);
+    if (!manifest) return;
+    // Where the answer is lost, it may be there.
+    this.#mayBeOurs = true;
+    await createOnce(this.#session, manifest).catch((error: unknown) => {
+      if (error instanceof SandboxExists) this.#mayBeOurs = false;
+      throw error;
+    });
   }
 
   /** Creates the Sandbox where that was asked for, waits until it is Ready, and connects. Once: later calls wait for the first. */
@@ -183,6 +190,19 @@ export class SandboxEnvironment implements AsyncDisposable {
     return download(await this.#place(), { local, remote }, options);
   }
 
+  /**
+   * Connects to a TCP port of the Sandbox's own localhost. Each half ends by itself; what is cut anywhere on the way is destroyed with an error.
+   * Rejects with SandboxRefused, `ConnectionRefused`, where nothing listens.
+   */
+  async connect(port: number, options?: ConnectOptions): Promise<Duplex> {
+    return connectTo(await this.#place(), port, options);
+  }
+
+  /** Lets programs of this machine connect to a port of the Sandbox's own localhost, until it is closed. */
+  async forward(port: number, options?: ForwardOptions): Promise<Forwarding> {
+    return forward(await this.#place(), port, options);
+  }
+
   /** Ends the Pod and keeps the volumes. */
   async suspend(): Promise<void> {
     await suspendSandbox(this.#session, this.name);
@@ -225,34 +245,22 @@ export class SandboxEnvironment implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { signal } = this.#options;
+    const { closed } = this.#session;
+    const { signal: own } = this.#options;
+    const signal = own ? AbortSignal.any([own, closed]) : closed;
+    signal.throwIfAborted();
     await this.create();
-    await waitUntilReady(this.#session, this.name, this.#options);
+    await waitUntilReady(this.#session, this.name, { ...this.#options, signal });
     const { namespace, name } = this;
     const { clock, random } = this.#session.kubeParts;
     const connect = this.#broker.connections({ namespace, name });
     const connection = new Connection({ sandbox: name, connect, clock, random });
     this.#connection = connection;
     const stop = (): void => connection.close();
-    signal?.addEventListener('abort', stop, { once: true });
-    await connection.opened.finally(() => signal?.removeEventListener('abort', stop));
-  }
-
-  async #create(manifest: Sandbox): Promise<void> {
-    const { kube } = this.#session;
-    try {
-      // Where the answer is lost, it may be there.
-      this.#mayBeOurs = true;
-      await kube.create(SandboxKind, manifest);
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-      const { namespace, name } = this;
-      const found = await kube.get(SandboxKind, { namespace, name });
-      const [its, ours] = [found, manifest].map((one) => one?.metadata.annotations?.[ANNOTATION.creation]);
-      if (its === ours) return;
-      this.#mayBeOurs = false;
-      throw new SandboxExists(name);
-    }
+    closed.addEventListener('abort', stop, { once: true });
+    void connection.over.then(() => closed.removeEventListener('abort', stop));
+    own?.addEventListener('abort', stop, { once: true });
+    await connection.opened.finally(() => own?.removeEventListener('abort', stop));
   }
 
   async #place(): Promise<FilesPlace> {

@@ -129,6 +129,9 @@ const FIXES: Partial<Record<Reason, string>> = {
   NotFound: 'list the folder above it to see what is there',
   NoSpace: 'remove files, or create the Sandbox with a larger limit for ephemeral-storage',
   TooManyCommands: 'end commands that still run, or wait until they end',
+  ConnectionRefused:
+    'start what is to listen there, on 127.0.0.1, ::1 or all addresses: sb sandbox exec <sandbox> -- …',
+  ConnectionReset: 'look why the program that listens there has ended the connection',
   TooManyStreams: 'do fewer things at the same time',
 };
 

@@ -120,6 +120,11 @@ export interface WriteOptions extends FileOptions {
   mode?: number;
 }
 
+export interface ConnectOptions extends Waiting {
+  /** Whose the socket is in there. Default: as for commands. */
+  user?: string;
+}
+
 export interface TransferLimits {
   /** Of all files together. Default: 16 GiB. */
   maxBytes?: number;

@@ -56,6 +56,15 @@ describe('A session', () => {
     expect(api.requests).to.deep.equal([]);
   });
 
+  it('says that it is closed', async () => {
+    await start();
+    const { closed } = await withSession(options, io, async (session) => {
+      expect(session.closed.aborted).to.equal(false);
+      return session;
+    });
+    expect(closed.reason).to.have.property('message', 'the session was closed');
+  });
+
   it('passes the preflight where everything is there and allowed', async () => {
     await start();
     await check();

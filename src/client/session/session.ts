@@ -25,6 +25,7 @@ export function openSession(options: SessionOptions, io: Surroundings): Session 
   const kubeParts = connect({ kubeConfig, fieldManager: FIELD_MANAGER, log: silent });
   const kube = kubeParts.client;
   const context = kubeConfig.currentContext;
+  const closing = new AbortController();
   const client = once(() => readClientConfig(kube));
   return {
     kube,
@@ -37,7 +38,11 @@ export function openSession(options: SessionOptions, io: Surroundings): Session 
     store: once(async () => storeOf(await client(), { kube, env: io.env })),
     now: io.now,
     env: io.env,
-    close: () => kubeParts.close(),
+    closed: closing.signal,
+    async close() {
+      closing.abort(new Error('the session was closed'));
+      await kubeParts.close();
+    },
   };
 }
 

@@ -48,5 +48,7 @@ export interface Session {
   now: () => Date;
   /** Of the process. */
   env: Surroundings['env'];
+  /** Fires when it is closed: nothing waits for anything of it any more. */
+  closed: AbortSignal;
   close(): Promise<void>;
 }

@@ -33,6 +33,7 @@ const CONFIG: ClientConfig = {
 export async function world({ now = () => after(60) }: { now?: () => Date } = {}): Promise<World> {
   const server = await ApiServer.start();
   const kubeParts = connectTo(server, { clock: fastClock(10), fieldManager: 'sb' });
+  const closing = new AbortController();
   const store = memoryArtifactStore();
   const haveOf: World['haveOf'] = (kind, ...objects) => {
     for (const object of objects) {
@@ -52,7 +53,11 @@ export async function world({ now = () => after(60) }: { now?: () => Date } = {}
       store: async () => store,
       now,
       env: {},
-      close: () => kubeParts.close(),
+      closed: closing.signal,
+      async close() {
+        closing.abort(new Error('the session was closed'));
+        await kubeParts.close();
+      },
     },
     haveOf,
     have: (...objects) => {

@@ -53,9 +53,12 @@ export class Connection {
   #room = Promise.withResolvers<void>();
   #over: Error | undefined;
   readonly #opened = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<Error>();
 
   /** Resolves at the first connection. Rejects with a SandboxError. */
   readonly opened = this.#opened.promise;
+  /** Resolves when all is lost, to why: a SandboxError. */
+  readonly over = this.#ended.promise;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -268,6 +271,7 @@ export class Connection {
     if (this.#over) return;
     this.#over = error;
     this.#opened.reject(error);
+    this.#ended.resolve(error);
     const gone = [...this.#streams.values()];
     this.#streams.clear();
     for (const stream of gone) stream.fail(error);
