@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { portForward } from './port-forward.ts';
 import type { CreateFlags } from '../sandbox/wish.ts';
 import type { Printing } from '../sandbox/objects.ts';
 import {
@@ -307,7 +308,7 @@ const remove = (cli: Cli): Command =>
 /** `sb sandbox` */
 export const sandbox = (cli: Cli): Command =>
   examples(
-    [create, list, exec, shell, copy, suspend, resume, extend, remove].reduce(
+    [create, list, exec, shell, copy, portForward, suspend, resume, extend, remove].reduce(
       (command, part) => command.addCommand(part(cli)),
       new Command('sandbox').description(
         'Manages Sandboxes: containers that are there to run commands in, for minutes or days.',

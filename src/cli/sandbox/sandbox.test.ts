@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventuallyTrue } from '../../../test/support/eventually.ts';
+import { eventually, eventuallyTrue } from '../../../test/support/eventually.ts';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { failureOf, world, type World } from '../../../test/support/client/world.ts';
 import { testBroker, type TestBroker } from '../../../test/support/sandbox/broker.ts';
@@ -15,6 +18,7 @@ import { BROKER, OPERATOR } from '../../installation/names.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import { copy, placeIn } from './copy.ts';
 import { exec } from './exec.ts';
+import { portForward, portPair } from './port-forward.ts';
 import { madeSafe } from './safe-output.ts';
 import { commandWish, extensionsOf, wishOf } from './wish.ts';
 
@@ -139,6 +143,36 @@ describe('A command in a Sandbox, from a terminal', () => {
     expect((await failureOf(run('sh', { tty: true }))).code).to.equal('SB-E095');
   });
 
+  it('reaches a port of it under one of this machine until Ctrl-C, and says which', async () => {
+    const server = createServer((socket) => void socket.end('from within'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port: remote } = server.address() as AddressInfo;
+    const forwarding = portForward(w.session, { io, sandbox: 'box', ports: [{ local: 0, remote }] });
+    try {
+      const local = await eventually(
+        'it says the port',
+        () => /127\.0\.0\.1:(\d+) to/.exec(io.terminal.stdout)?.[1],
+      );
+      const reach = () => text(connect({ host: '127.0.0.1', port: Number(local) }));
+      expect(await reach()).to.equal('from within');
+      const taken = portForward(w.session, { io, sandbox: 'box', ports: [{ local: Number(local), remote }] });
+      expect(await failureOf(taken)).to.include({
+        code: 'SB-E036',
+        why: `port ${local} of this machine is taken by another program`,
+      });
+      server.close();
+      await reach().catch(() => undefined);
+      await eventuallyTrue('it says why not', () => io.terminal.stderr.includes('ConnectionRefused'));
+      press();
+      expect(await forwarding).to.equal(130);
+      const refused = await reach().catch((error: NodeJS.ErrnoException) => error.code);
+      expect(refused).to.equal('ECONNREFUSED');
+    } finally {
+      server.close();
+    }
+  });
+
   it('copies files and folders both ways', async () => {
     const cp = (from: string, to: string): Promise<void> => copy(w.session, { io, from, to });
     await cp('here', 'box:/new');
@@ -166,6 +200,21 @@ describe('A command in a Sandbox, from a terminal', () => {
 });
 
 describe('What is typed of a Sandbox', () => {
+  it('is a port, or two', async () => {
+    const pairs = ['8080', '18080:8080', ':8080', '0:1', '65535:65535'].map((text) => portPair(text, 'box'));
+    expect(pairs.map(({ local, remote }) => [local, remote])).to.deep.equal([
+      [8080, 8080],
+      [18_080, 8080],
+      [0, 8080],
+      [0, 1],
+      [65_535, 65_535],
+    ]);
+    for (const text of ['0', '65536', '70000:80', '80:', 'a:80', '10.0.0.1:80', '1:2:3', '-1', ' 80', ''])
+      expect((await failureOf(Promise.resolve().then(() => portPair(text, 'box')))).code, text).to.equal(
+        'SB-E036',
+      );
+  });
+
   it('is a place in one, or a path here', () => {
     expect(placeIn('box:/app')).to.deep.equal({ sandbox: 'box', path: '/app' });
     expect(placeIn('./odd:name')).to.equal(undefined);
