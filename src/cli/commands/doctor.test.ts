@@ -94,9 +94,10 @@ describe('sb doctor', function () {
   it('has a line for each check and 0 where all is fine', async () => {
     const { code, stdout, stderr } = await doctor({}, '--write-probe');
     expect(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('✓ '))).to.deep.equal([]);
-    expect([code, stderr]).to.deep.equal([0, '23 fine\n']);
+    expect([code, stderr]).to.deep.equal([0, '24 fine\n']);
     expect(stdout).to.include('✓ operator: 2 of 2 replicas of the operator are ready\n');
     expect(stdout).to.include('✓ store: you may write, read and delete objects below tasks/\n');
+    expect(stdout).to.include('✓ sandboxes: Sandboxes are reached through the API server’s proxy\n');
     expect(stdout).to.include('✓ permissions: jane may do everything that sb does in namespace default\n');
   });
 
@@ -163,7 +164,7 @@ describe('sb doctor', function () {
     expect(code).to.equal(0);
     expect(statesOf(diagnosis(), 'problem')).to.deep.equal([]);
     const blind =
-      'namespace, operator, broker, network, registry, quota, nodes, processes, autoscaling, image-pulls';
+      'namespace, operator, broker, sandboxes, network, registry, quota, nodes, processes, autoscaling, image-pulls';
     expect(statesOf(diagnosis(), 'warning').join(', ')).to.equal(blind);
     const room = diagnosis().results.find(({ check }) => check === 'nodes');
     expect(room?.why).to.equal('you may not list nodes');

@@ -94,6 +94,13 @@ export const everythingFine = (certificate: string): FixedApi['answers'] => ({
   [configzOf('one')]: { kubeletconfig: { podPidsLimit: 16_384 } },
   [configzOf('two')]: { kubeletconfig: { podPidsLimit: 16_384 } },
   '/api/v1/pods': list(),
+  // The broker, through the API server's proxy.
+  [`/api/v1/${SYSTEM}/services/https:sb-broker:8443/proxy/v1/namespaces/default/sandboxes/sb-doctor/session`]:
+    {
+      token: 't',
+      expiresAt: '2030-01-01T00:00:00Z',
+      uid: 'u',
+    },
 });
 
 /** As the API server says it to somebody who has no right to. */

@@ -13,6 +13,7 @@ import { network } from './network.ts';
 import { permissions } from './permissions.ts';
 import { broker } from './broker.ts';
 import { operator } from './operator.ts';
+import { sandboxes } from './sandboxes.ts';
 import { programs } from './programs.ts';
 import { storeChecks } from './store.ts';
 import { disk } from './disk.ts';
@@ -44,6 +45,7 @@ const CHECKS: readonly Check<Patient>[] = [
   permissions,
   operator,
   broker,
+  sandboxes,
   network,
   ...storeChecks,
   programs,

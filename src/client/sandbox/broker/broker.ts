@@ -22,6 +22,19 @@ export interface BrokerOptions {
   ways?: (session: Session, callers: Callers) => Promise<Way[]>;
 }
 
+/** One way: it leads to the broker unless `why` says why not. */
+export interface Looked {
+  way: WayName;
+  why?: string;
+  /** The broker's own words, where it refuses. */
+  refused?: { status: number; message: string };
+}
+
+const lookedAt = (error: unknown): Omit<Looked, 'way'> =>
+  error instanceof BrokerSaid && error.refusal
+    ? { refused: { status: error.status, message: error.message } }
+    : { why: (error as Error).message };
+
 export class Broker {
   readonly #callers: Callers;
   readonly #ways: () => Promise<Way[]>;
@@ -35,6 +48,17 @@ export class Broker {
   /** The way that was taken last; undefined before the first. */
   way(): WayName | undefined {
     return this.#kept?.name;
+  }
+
+  /** What comes of asking for a session by each way, in the order in which they are tried. */
+  async look(place: Place, signal: AbortSignal): Promise<Looked[]> {
+    const ways = await this.#ways();
+    return Promise.all(
+      ways.map(async (way) => ({
+        way: way.name,
+        ...(await this.#session(place, way, signal).then(() => ({}), lookedAt)),
+      })),
+    );
   }
 
   /** Opens connections to one Sandbox, each with a session token that is good for some time yet. */

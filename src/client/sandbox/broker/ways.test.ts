@@ -161,6 +161,23 @@ describe('The way to the broker', () => {
       .and.to.match(/port-forward: .*403/);
   });
 
+  it('is looked for without using it: what comes of each, in their order', async () => {
+    front.forbids.proxy = true;
+    const refusal = { error: 'there is none', reason: 'NoSuchSandbox' };
+    broker.refusals.push({ status: 404, refusal });
+    const looked = await new Broker(session({ SB_BROKER_URL: 'https://127.0.0.1:1' })).look(
+      { namespace: 'default', name: 'none' },
+      new AbortController().signal,
+    );
+    expect(looked.map(({ way }) => way)).to.deep.equal(['url', 'api-server', 'port-forward']);
+    expect(looked[0]?.why).to.include('ECONNREFUSED');
+    expect(looked[1]?.why).to.include('403');
+    expect(looked[2]).to.deep.equal({
+      way: 'port-forward',
+      refused: { status: 404, message: 'there is none' },
+    });
+  });
+
   it('leads not through the proxy without a token, which takes no client certificate along', async () => {
     const config = JSON.parse(kubeconfigFor(front.url)) as { users: { user: object }[] };
     for (const user of config.users) user.user = {};
