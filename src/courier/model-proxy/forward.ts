@@ -112,7 +112,7 @@ async function passBack(answer: IncomingMessage, call: Call, body: CallBody | un
   const reader = new AnswerReader(route.protocol, headers['content-type']);
   answer.on('data', (bytes: Buffer) => reader.feed(bytes));
   response.sendDate = false;
-  response.writeHead(status, shownHeaders(answer.rawHeaders)).flushHeaders();
+  response.writeHead(status, shownHeaders(answer.rawHeaders, status)).flushHeaders();
   const through = [...(clean ? [clean()] : []), ...(body?.asksForUsage ? [new WithoutUsageChunk()] : [])];
   let broken: CallEnd | undefined;
   // Whoever goes first takes the other side along.

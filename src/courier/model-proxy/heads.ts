@@ -83,8 +83,19 @@ export const sentHeaders = (headers: RawHeaders): string[] => [
 const NOT_SHOWN =
   /^(?:set-cookie2?|location|refresh|link|alt-svc|strict-transport-security|via|server|cf-.*|.*-organization(?:-id)?|openai-project)$/;
 
-export const shownHeaders = (headers: RawHeaders): string[] =>
-  without(endToEnd(headers), (name) => NOT_SHOWN.test(name));
+/** Says whether to ask again. Anthropic's and OpenAI's own programs heed it. */
+const SHOULD_RETRY = 'x-should-retry';
+export const NO_RETRY = [SHOULD_RETRY, 'false'] as const;
+
+/** Claude Code asks for minutes with a key that was refused, unless it is told not to. What the provider says of it stays. */
+const refusedForGood = (headers: RawHeaders, status: number): readonly string[] =>
+  status === 401 && pairsOf(headers).every(([name]) => name.toLowerCase() !== SHOULD_RETRY) ? NO_RETRY : [];
+
+/** An answer's headers for the agent. */
+export const shownHeaders = (headers: RawHeaders, status: number): string[] => [
+  ...without(endToEnd(headers), (name) => NOT_SHOWN.test(name)),
+  ...refusedForGood(headers, status),
+];
 
 const without = (headers: RawHeaders, isDropped: (name: string) => boolean): string[] =>
   pairsOf(headers).flatMap(([name, value]) => (isDropped(name.toLowerCase()) ? [] : [name, value]));

@@ -316,6 +316,19 @@ describe('a model that fails', () => {
     expect(await failureAfter([529], [529], [200])).to.equal(undefined);
   });
 
+  it('tells the agent not to ask again with a key that is refused, where the provider says nothing of it', async () => {
+    const saidOf = async (status: number, headers: Record<string, string> = {}) => {
+      upstream.handle = answering(world, (response) => response.writeHead(status, headers).end());
+      const agent = await world.begin();
+      const answer = await agent.ask('/v1/chat/completions', { body: CHAT });
+      await agent.end();
+      return answer.headers['x-should-retry'];
+    };
+    expect(await saidOf(401)).to.equal('false');
+    expect(await saidOf(401, { 'X-Should-Retry': 'true' })).to.equal('true');
+    for (const status of [200, 403, 429, 529]) expect(await saidOf(status)).to.equal(undefined);
+  });
+
   it('is not what an agent brings about by asking for nonsense', async () => {
     for (const status of [400, 404, 413, 422])
       expect(await failureAfter([status, { type: 'overloaded_error' }])).to.equal(undefined);

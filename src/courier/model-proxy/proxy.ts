@@ -37,6 +37,7 @@ import { BodyRefused } from './body.ts';
 import { errorFor } from './errors.ts';
 import { forward, type Call } from './forward.ts';
 import { askedOf, lengthOf, type Refusal } from './gate.ts';
+import { NO_RETRY } from './heads.ts';
 import { Ledger, type Leave } from './ledger.ts';
 import { TroubleWatch, type Trouble } from './trouble.ts';
 
@@ -243,8 +244,7 @@ class Desk {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       connection: 'close',
-      // Anthropic's and OpenAI's own programs heed it.
-      ...(kind !== 'upstream' && { 'x-should-retry': 'false' }),
+      ...(kind !== 'upstream' && Object.fromEntries([NO_RETRY])),
     });
     response.end(body);
     response.req.resume();

@@ -218,9 +218,11 @@ describe('agents that people use', function () {
         expect(done.status?.exception?.type).to.equal('AgentTimeoutError');
       });
 
-      it('ends with a typed error where the model refuses its key', async () => {
+      it('ends with a typed error where the model refuses its key, after few calls', async () => {
         const done = await own.denied.earns(0, 10 * MINUTE);
         expect(done.status?.exception?.type).to.equal('AgentAuthenticationError');
+        const asked = (await (await models()).totals())[keyOf(agent, CASES.denied)];
+        expect(asked?.failures).to.be.within(1, 6);
       });
 
       it('needs no network of its own', async () => {
