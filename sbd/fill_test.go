@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func made(t *testing.T, name string, mode os.FileMode, uid int) {
@@ -53,6 +54,31 @@ func TestFillsAnEmptyVolumeAsDocker(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(filepath.Join(to, "deep/file")); string(text) != "file" {
 		t.Errorf("the file holds %q", text)
+	}
+}
+
+func TestLaysFoldersApart(t *testing.T) {
+	flagsOf := func(folder string) (flags uint32, err error) {
+		file, err := os.Open(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		err = ioctl(int(file.Fd()), getFlags, unsafe.Pointer(&flags))
+		return flags, err
+	}
+	from, to := t.TempDir(), t.TempDir()
+	made(t, filepath.Join(from, "packages/one/file"), 0o644, 0)
+	if _, err := flagsOf(to); err != nil {
+		t.Skipf("no flags in %s: %v", to, err)
+	}
+	if err := fill(from, to); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".", "packages", "packages/one"} {
+		if flags, err := flagsOf(filepath.Join(to, name)); err != nil || flags&topDir == 0 {
+			t.Errorf("%s has flags %#x (%v)", name, flags, err)
+		}
 	}
 }
 
