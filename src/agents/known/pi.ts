@@ -27,6 +27,9 @@ const TRANSCRIPT = { path: '/logs/agent/pi.jsonl', read: readPi };
 const MODELS_FILE = 'models.json';
 const NAMES: Record<string, string> = { gemini: 'google', moonshot: 'moonshotai' };
 
+/** What it loads for Bedrock and in Windows, and what only types are made of. */
+const WITHOUT = ['@aws', '@aws-sdk', '@smithy', 'koffi', '@babel', 'json-schema-to-ts', 'ts-algebra'];
+
 /** pi knows prices and limits of the models of its providers; one that it does not know has those of another. */
 const models = ({ endpoint }: AgentGiven): object => ({
   providers: endpoint && {
@@ -37,7 +40,7 @@ const models = ({ endpoint }: AgentGiven): object => ({
 const providerOf = ({ provider }: NonNullable<AgentGiven['endpoint']>): string => NAMES[provider] ?? provider;
 
 export const agent: Agent = {
-  program: npmProgram({ package: '@mariozechner/pi-coding-agent', bin: 'pi' }),
+  program: npmProgram({ package: '@mariozechner/pi-coding-agent', bin: 'pi', without: WITHOUT }),
   run: (given) => ({
     path: `${given.folder}/run`,
     text: lines(

@@ -66,9 +66,10 @@ function started(program: NpmPackage): string {
   ].join('\n');
 }
 
-/** Maps, and TypeScript, which Node reads none of below `node_modules`. */
+/** Maps, and TypeScript, which Node reads none of below `node_modules`; and folders that have nothing left. */
 const TRIM = `find "${MODULES}" -type f \\( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \\) -delete
-find "${MODULES}" -depth -type d \\( -path '*/prebuilds/darwin-*' -o -path '*/prebuilds/win32-*' \\) -exec rm -rf {} +`;
+find "${MODULES}" -depth -type d \\( -path '*/prebuilds/darwin-*' -o -path '*/prebuilds/win32-*' \\) -exec rm -rf {} +
+find "${MODULES}" -depth -type d -empty -delete`;
 
 const dropped = ({ without = [] }: NpmPackage): string =>
   without.length === 0 ? '' : `rm -rf ${paths(without)}`;

@@ -129,6 +129,23 @@ describe('The program of an agent', () => {
     expect(one('npm/node_modules/opencode-linux-arm64/bin/opencode')).to.equal(true);
   });
 
+  it('of npm has what Node reads, and no folder that is empty', () => {
+    const modules = 'npm/node_modules';
+    const there = left(native.dockerfile('1.2.3'), ['rm -rf', '-empty -delete'], {
+      [`${modules}/a/index.js`]: '',
+      [`${modules}/a/index.js.map`]: '',
+      [`${modules}/a/types/index.d.ts`]: '',
+      [`${modules}/a/prebuilds/darwin-x64/a.node`]: '',
+      [`${modules}/a/prebuilds/linux-x64/a.node`]: '',
+      [`${modules}/@maker/native-linux-x64/voice/a.wav`]: '',
+      [`${modules}/only-types/deep/index.ts`]: '',
+    });
+    for (const name of ['a/index.js', 'a/prebuilds/linux-x64/a.node'])
+      expect(there(`${modules}/${name}`), name).to.equal(true);
+    for (const name of ['a/index.js.map', 'a/types', 'a/prebuilds/darwin-x64', '@maker', 'only-types'])
+      expect(there(`${modules}/${name}`), name).to.equal(false);
+  });
+
   it('of PyPI has what was compiled of its modules, and sources of nothing else', () => {
     const compiler = '#!/bin/sh\ntouch "$SB/python/lib/a b.pyc" "$SB/venv/lib/c.pyc"\n';
     const there = left(python.dockerfile('1.2.3'), ['__pycache__', 'xargs'], {
