@@ -76,7 +76,13 @@ const show = (cli: Cli): Command =>
 const logs = (cli: Cli): Command =>
   examples(
     withLogs(
-      withCluster(withNewest(new Command('logs'), 'trial')),
+      withCluster(
+        withOutput(
+          withNewest(new Command('logs'), 'trial'),
+          { '-o json': 'trial-logs', '-o jsonl': 'trial-log-line' },
+          ['table', 'json', 'jsonl'],
+        ),
+      ),
       'wait for its container and follow until it ends',
     )
       .description(
@@ -92,6 +98,7 @@ const logs = (cli: Cli): Command =>
               io: cli.io,
               trial: meant(given),
               wish: logWish(options),
+              output: options.output,
             });
           },
         ),
@@ -100,6 +107,7 @@ const logs = (cli: Cli): Command =>
       ['sb trial logs hello-oracle-1a2b', 'everything but the build'],
       ['sb trial logs hello-oracle-1a2b --phase agent -f', 'what the agent does now'],
       ['sb trial logs hello-oracle-1a2b --phase build', 'how its image was built'],
+      ['sb trial logs hello-oracle-1a2b -f -o jsonl', 'line by line, for a program'],
     ],
   );
 

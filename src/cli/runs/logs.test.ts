@@ -66,6 +66,35 @@ describe('The logs of a run', () => {
     expect(io.terminal.stderr).to.not.include('sb trial show b');
   });
 
+  it('of one are a document for programs, or one for each line', async () => {
+    const trial = rewarded(1, { name: 'a', status: { usage: { inputTokens: 1 } } });
+    w.have(trial);
+    await store(trial, 'solving\n\u001b[2J"done"\n');
+    const logged = async (output: 'json' | 'jsonl'): Promise<string> => {
+      const own = recordedIo();
+      await printTrialLog(w.session, {
+        io: own,
+        trial: 'a',
+        wish: { follow: false, phase: 'agent' },
+        output,
+      });
+      expect(own.terminal.stdout).to.not.include('\u001b');
+      expect(own.terminal.stderr).to.equal('');
+      return own.terminal.stdout;
+    };
+    const lines = ['solving', '\u001b[2J"done"'];
+    const title = 'agent/oracle.txt';
+    expect(JSON.parse(await logged('json'))).to.deep.equal({
+      trial: 'a',
+      notes: [],
+      parts: [{ title, lines }],
+    });
+    const each = (await logged('jsonl')).trimEnd().split('\n');
+    expect(each.map((line) => JSON.parse(line) as object)).to.deep.equal(
+      lines.map((line) => ({ trial: 'a', title, line })),
+    );
+  });
+
   it('have the Trials’ names before their lines', async () => {
     const trial = rewarded(1, { name: 'a' });
     w.have(trial, broken('NodeLost', { name: 'b' }));

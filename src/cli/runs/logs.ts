@@ -5,11 +5,12 @@ import { followRun } from '../../client/runs/follow/follow.ts';
 import { stateOf, isEnded } from '../../results/state.ts';
 import type { TrialState } from '../../results/state-names.ts';
 import { RunView } from '../../client/runs/follow/view.ts';
-import { safe, safeLine } from '../../text/safe.ts';
+import { safe, safeJson, safeLine } from '../../text/safe.ts';
 import { createBudget } from '../../async/in-parallel.ts';
 import { logSources, trialLog, type LogSources } from '../../client/logs/logs.ts';
-import { mayHaveLog, whenLogged, type LogWish } from '../../client/logs/parts.ts';
-import type { Io, Terminal } from '../types.ts';
+import type { LogLine } from '../../client/documents/trial.ts';
+import { mayHaveLog, whenLogged, type LogWish, type TrialLog } from '../../client/logs/parts.ts';
+import type { Io, OutputFormat, Terminal } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import { resolveTrial } from '../../client/runs/find/trial.ts';
@@ -105,22 +106,63 @@ const noTrial = (run: string): CliError =>
     fix: `sb run show ${run}`,
   });
 
+interface OneLog {
+  io: Io;
+  /** As it was typed. */
+  trial: string;
+  wish: Omit<LogWish, 'signal'>;
+  /** Default: for people. */
+  output?: OutputFormat;
+}
+
 /** The log of one Trial; with `follow` as soon as there is one. Throws SB-E090, SB-E091, SB-E093. */
 export async function printTrialLog(
   session: Session,
-  { io, trial: wanted, wish }: { io: Io; trial: string; wish: Omit<LogWish, 'signal'> },
+  { io, trial: wanted, wish, output }: OneLog,
 ): Promise<void> {
   const { terminal, signal } = io;
   const whole = { ...wish, signal };
   const found = await resolveTrial(session, wanted);
   const say = (text: string): void => terminal.err(`${safeLine(text)}\n`);
   const trial = wish.follow ? await whenLogged(session, found, { wish: whole, say }) : found;
-  await printLog(terminal, { trial, sources: logSources(session), wish: whole });
+  const sources = logSources(session);
+  if (output === 'json' || output === 'jsonl') {
+    const name = trial.metadata.name;
+    return FOR_PROGRAMS[output](terminal, name, await trialLog(trial, sources, whole));
+  }
+  await printLog(terminal, { trial, sources, wish: whole });
   // What a program prints of its conversation is made for programs.
   if (wish.phase === 'agent' && trial.status?.usage && isEnded(stateOf(trial).state))
     say(
       `what the agent did, step by step: ${inNamespace(`sb trial show ${trial.metadata.name} --steps`, namespaceToSay(session))}`,
     );
+}
+
+/** Both are written as the log is read, which may be larger than memory. */
+const FOR_PROGRAMS = { json: printLogDocument, jsonl: printLogLines };
+
+async function printLogDocument(
+  terminal: Terminal,
+  trial: string,
+  { parts, notes }: TrialLog,
+): Promise<void> {
+  terminal.out(`{"trial":${safeJson(trial)},"notes":${safeJson(notes)},"parts":[`);
+  for (const [index, { title, lines }] of parts.entries()) {
+    terminal.out(`${index === 0 ? '' : ','}\n{"title":${safeJson(title)},"lines":[`);
+    let between = '\n';
+    for await (const line of lines) {
+      terminal.out(`${between}${safeJson(line)}`);
+      between = ',\n';
+    }
+    terminal.out(']}');
+  }
+  terminal.out(']}\n');
+}
+
+async function printLogLines(terminal: Terminal, trial: string, { parts, notes }: TrialLog): Promise<void> {
+  for (const note of notes) terminal.err(`${safeLine(note)}\n`);
+  for (const { title, lines } of parts)
+    for await (const line of lines) terminal.out(`${safeJson({ trial, title, line } satisfies LogLine)}\n`);
 }
 
 /** Prints a Trial's log: lines on stdout, what they are on stderr. With a prefix every line begins with it. */

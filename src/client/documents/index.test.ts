@@ -11,6 +11,7 @@ import type { TrialStatus } from '../../crds/trial-status.ts';
 import { documentsOf } from '../../cli/commands/command.ts';
 import { everythingFine, REVIEWS } from '../../../test/support/client/doctor.ts';
 import { active, broken, collected, rewarded, RUN } from '../../../test/support/builders/run-trials.ts';
+import { printTrialLog } from '../../cli/runs/logs.ts';
 import { showSteps } from '../../cli/runs/trial.ts';
 import { trialPrefix } from '../../results/keys.ts';
 import { RunView } from '../runs/follow/view.ts';
@@ -94,6 +95,15 @@ describe('What programs read', () => {
     await attachRun(w.session, { io, run: RUN, jobsDir, output, quiet: true, followAgents: false });
     return io.terminal.stdout;
   };
+  const logged = async (output: 'json' | 'jsonl'): Promise<string> => {
+    const io = recordedIo();
+    const files = { 'agent/oracle.txt': 'one\n\u001b[1mtwo', 'verifier/test-stdout.txt': '' };
+    const trial = rewarded(1, { name: 'logged' });
+    w.have(trial);
+    await storeTrial(w.store, trial, files);
+    await printTrialLog(w.session, { io, trial: 'logged', wish: { follow: false }, output });
+    return io.terminal.stdout;
+  };
   const view = (): RunView => {
     const seen = new RunView({ run: RUN, expected: 2 });
     seen.take({ trial: rewarded(0.5), deleted: false });
@@ -146,6 +156,8 @@ describe('What programs read', () => {
       await showSteps(w.session, { trial, format: 'json', full: false, io, jobsDir: folder.path });
       return parsed(io.terminal.stdout);
     },
+    'sb trial logs -o json': async () => parsed(await logged('json')),
+    'sb trial logs -o jsonl': async () => lines(await logged('jsonl')),
     'sb trial explain -o json': () => sb('trial', 'explain', 'c', '-o', 'json'),
     'sb trial cancel -o json': async () => [
       ...(await sb('trial', 'cancel', 'c', '--yes', '-o', 'json')),

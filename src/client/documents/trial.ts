@@ -106,6 +106,23 @@ const TrialSteps = Fields({
 });
 export type TrialSteps = Type.Static<typeof TrialSteps>;
 
+/** `sb trial logs`. */
+const LogPart = {
+  title: Text('Which file of the store or container of the Pod it is.'),
+  line: Type.String({
+    description: 'As it was written, without its end. One of more than 16,384 characters is several.',
+  }),
+};
+const TrialLogs = Fields({
+  trial: Text('Name of the object.'),
+  notes: Texts('What there is to know about where the log comes from.'),
+  parts: Type.Array(Fields({ title: LogPart.title, lines: Type.Array(LogPart.line) }), {
+    description: 'In the order of the phases; with --follow one that has the lines of all containers.',
+  }),
+});
+const LogLine = Fields({ trial: Text('Name of the object.'), ...LogPart });
+export type LogLine = Type.Static<typeof LogLine>;
+
 /** `sb trial cancel`. */
 const TrialCancelled = Fields({
   trial: Text('Name of the object.'),
@@ -121,5 +138,7 @@ export const TRIAL_DOCUMENTS = {
   'trial-show': { title: 'A Trial', schema: TrialShown },
   'trial-steps': { title: 'What the agent of a Trial did', schema: TrialSteps },
   'trial-explain': { title: 'Why a Trial is where it is', schema: Explanation },
+  'trial-logs': { title: 'The log of a Trial', schema: TrialLogs },
+  'trial-log-line': { title: 'A line of the log of a Trial', schema: LogLine },
   'trial-cancel': { title: 'A Trial that was to be cancelled', schema: TrialCancelled },
 } as const satisfies Documents;
