@@ -20,10 +20,8 @@ export interface PypiPackage {
   check?: string;
 }
 
-/** What LiteLLM has for a server of its own, for a program that only calls models with it. */
-export const LITELLM_SERVER = ['_experimental', 'guardrails', 'management_endpoints', 'swagger'].map(
-  (part) => `litellm/proxy/${part}`,
-);
+/** Pages of LiteLLM's server. Its modules stay: a call that fails loads some of them, and without them nobody learns why it did. */
+export const LITELLM_PAGES = ['litellm/proxy/_experimental/out', 'litellm/proxy/swagger'];
 
 /** Debian's Pythons. */
 const BASES = {
