@@ -18,7 +18,9 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc,required=false --mount=type
     if [ -f /run/secrets/ca ]; then export npm_config_cafile=/run/secrets/ca NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY src src
-RUN npm run --silent bundle && echo '{"type":"module"}' > dist/bundle/package.json
+# The operator tells its version by what lies beside it.
+RUN npm run --silent bundle \
+ && node -p "const { name, version } = require('./package.json'); JSON.stringify({ name, version, type: 'module' })" > dist/bundle/package.json
 
 # The first process of a task container. The compiler runs on the builder's own platform, whatever it builds for.
 # Where no golang image can be had, `--build-context sbd=dist/sbd` takes this stage's place; `npm run build:sbd` makes the folder.

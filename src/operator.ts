@@ -6,14 +6,14 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { subjects } from './broker/identity/subjects.ts';
 import { tokenVerifier } from './broker/identity/token.ts';
-import { brokerMetrics } from './broker/metrics.ts';
+import { brokerMetrics, certificateMetric } from './broker/metrics.ts';
 import { startProbe } from './broker/probe.ts';
 import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
 import { keepPublished } from './broker/tls/published.ts';
-import { trialMetrics } from './controllers/runs/metrics.ts';
 import { readConfig } from './config.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
+import { ownVersion } from './installation/version.ts';
 import { connect } from './kube/connect.ts';
 import { collectProcessMetrics, serveHealth } from './kube/health.ts';
 import { createMetrics } from './kube/metrics.ts';
@@ -56,12 +56,13 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = pino({ level: config.logLevel });
   const registry = new Registry();
-  collectProcessMetrics(registry);
+  collectProcessMetrics(registry, ownVersion());
   const kube = connect({ log, metrics: createMetrics(registry) });
   const now = (): Date => new Date();
   const installed = { namespace: config.namespace, secret: BROKER.certificate, service: BROKER.service };
   const names = [new URL(config.broker.url).hostname];
   const certificate = await brokerCertificate({ kube: kube.client, ...installed, names, now, log });
+  certificateMetric(registry, () => certificate.current());
   const brokerCa = (): string => certificate.ca();
   const adapters = await openAdapters(config, { kube, brokerCa, metrics: providerMetrics(registry) });
   const authorities = await authoritiesIn(config.agents.authoritiesFile);
@@ -71,7 +72,6 @@ async function main(): Promise<void> {
     brokerCa,
     authorities,
     addressesOf,
-    countTrial: trialMetrics(registry),
     ...adapters,
   });
   const ready = { caches: () => operator.ready };

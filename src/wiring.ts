@@ -2,11 +2,11 @@
 import type { Config } from './config.ts';
 import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
+import { businessMetrics } from './controllers/metrics/metrics.ts';
 import { networkControl, Standing } from './controllers/network/controller.ts';
 import { surroundingsReader } from './controllers/network/observe.ts';
 import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
-import type { CountTrial } from './controllers/runs/metrics.ts';
 import { Known } from './controllers/runs/known.ts';
 import { sandboxController } from './controllers/sandbox/controller.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
@@ -25,8 +25,6 @@ export interface Parts extends Adapters {
   config: Config;
   kube: Kube;
   brokerCa: () => string;
-  /** Of the metrics. */
-  countTrial: CountTrial;
   /** Certificates in PEM that builds of agents' programs trust besides. */
   authorities: string | undefined;
   /** IP addresses of a host. */
@@ -78,12 +76,13 @@ export class SbOperator extends WatchingOperator {
   }
 
   protected override async init(): Promise<void> {
-    const { config, artifacts, registry, logLinks, brokerCa, countTrial, kube } = this.#parts;
+    const { config, artifacts, registry, logLinks, brokerCa, kube } = this.#parts;
     const { clock } = kube;
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(clock);
     const platform = config.imagePlatform;
     const settings = () => this.#podSettings(brokerCa());
+    businessMetrics({ ...this.sources, metrics: kube.metrics.registry, leading: () => this.leading });
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const standing = this.#keepPolicies();
     const brokerAddress = () => this.#brokerAddress();
@@ -127,7 +126,7 @@ export class SbOperator extends WatchingOperator {
     });
     this.#controlBuilds(sources);
     const known = new Known();
-    this.control(runsControl({ ...sources, known, clock, count: countTrial }));
+    this.control(runsControl({ ...sources, known, clock }));
     const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
     this.control({ name: 'expiry', store: trials, reconcile: expiry });
     const orphans = orphansController(sources);

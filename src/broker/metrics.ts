@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { X509Certificate } from 'node:crypto';
 import type { Registry } from 'prom-client';
+import { counter, gauge, histogram } from '../metrics/table.ts';
 import type { TunnelPurpose } from '../wire/tunnel.ts';
 import type { RefusalReason } from './refusal.ts';
 import type { Way } from './sandbox/caller.ts';
@@ -16,6 +17,8 @@ export interface BrokerMetrics {
   answered(answer: { route: string; status: number; seconds: number; refusal?: RefusalReason }): void;
   /** The function returned is called once at its end. */
   tunnelOpened(purpose: TunnelPurpose['kind']): (bytes: TunnelBytes) => void;
+  /** A courier got URLs for files of so many bytes. */
+  granted(files: readonly { size: number }[]): void;
   /** A tunnel was ended for the first bytes of its client. */
   turnedAway(): void;
   /** A program is connected with a Sandbox. The function returned is called once at its end. */
@@ -23,29 +26,18 @@ export interface BrokerMetrics {
 }
 
 export function brokerMetrics(registry: Registry): BrokerMetrics {
-  const registers = [registry];
-  const requests = new Counter({
-    name: 'sb_broker_requests_total',
-    help: 'Requests of couriers, and for Sandboxes, by route and HTTP status',
-    labelNames: ['route', 'code'],
-    registers,
-  });
-  const refusals = new Counter({
-    name: 'sb_broker_refusals_total',
-    help: 'Requests that were not served, by reason',
-    labelNames: ['reason'],
-    registers,
-  });
-  const time = new Histogram({
-    name: 'sb_broker_request_seconds',
-    help: 'Time from the end of the request’s headers to the answer',
-    labelNames: ['route'],
-    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20],
-    registers,
-  });
+  const requests = counter(registry, 'sb_broker_requests_total');
+  const refusals = counter(registry, 'sb_broker_refusals_total');
+  const time = histogram(registry, 'sb_broker_request_seconds');
+  const files = counter(registry, 'sb_broker_upload_files_total');
+  const bytes = counter(registry, 'sb_broker_upload_bytes_total');
   return {
-    ...tunnelMetrics(registers),
-    ...sandboxMetrics(registers),
+    granted(uploads) {
+      files.inc(uploads.length);
+      bytes.inc(uploads.reduce((sum, { size }) => sum + size, 0));
+    },
+    ...tunnelMetrics(registry),
+    ...sandboxMetrics(registry),
     turnedAway: () => refusals.inc({ reason: 'FirstBytesRefused' satisfies RefusalReason }),
     answered({ route, status, seconds, refusal }) {
       requests.inc({ route, code: String(status) });
@@ -55,19 +47,9 @@ export function brokerMetrics(registry: Registry): BrokerMetrics {
   };
 }
 
-function tunnelMetrics(registers: Registry[]): Pick<BrokerMetrics, 'tunnelOpened'> {
-  const open = new Gauge({
-    name: 'sb_broker_tunnels_open',
-    help: 'Open tunnels of Pods, by purpose',
-    labelNames: ['purpose'],
-    registers,
-  });
-  const bytes = new Counter({
-    name: 'sb_broker_tunnel_bytes_total',
-    help: 'Bytes through tunnels that have ended, by purpose and direction as seen by the Pod',
-    labelNames: ['purpose', 'direction'],
-    registers,
-  });
+function tunnelMetrics(registry: Registry): Pick<BrokerMetrics, 'tunnelOpened'> {
+  const open = gauge(registry, 'sb_broker_tunnels_open');
+  const bytes = counter(registry, 'sb_broker_tunnel_bytes_total');
   return {
     tunnelOpened(purpose) {
       open.inc({ purpose });
@@ -80,30 +62,11 @@ function tunnelMetrics(registers: Registry[]): Pick<BrokerMetrics, 'tunnelOpened
   };
 }
 
-function sandboxMetrics(registers: Registry[]): Pick<BrokerMetrics, 'sandboxOpened'> {
-  const open = new Gauge({
-    name: 'sb_broker_sandbox_connections_open',
-    help: 'Open connections of programs to Sandboxes',
-    registers,
-  });
-  const opened = new Counter({
-    name: 'sb_broker_sandbox_connections_total',
-    help: 'Connections of programs to Sandboxes, by how the caller proved who it is',
-    labelNames: ['way'],
-    registers,
-  });
-  const closed = new Counter({
-    name: 'sb_broker_sandbox_closings_total',
-    help: 'Connections of programs to Sandboxes that have ended, by why',
-    labelNames: ['reason'],
-    registers,
-  });
-  const bytes = new Counter({
-    name: 'sb_broker_sandbox_bytes_total',
-    help: 'Bytes through connections of programs to Sandboxes that have ended, by direction as seen by the program',
-    labelNames: ['direction'],
-    registers,
-  });
+function sandboxMetrics(registry: Registry): Pick<BrokerMetrics, 'sandboxOpened'> {
+  const open = gauge(registry, 'sb_broker_sandbox_connections_open');
+  const opened = counter(registry, 'sb_broker_sandbox_connections_total');
+  const closed = counter(registry, 'sb_broker_sandbox_closings_total');
+  const bytes = counter(registry, 'sb_broker_sandbox_bytes_total');
   return {
     sandboxOpened(way) {
       open.inc();
@@ -116,4 +79,11 @@ function sandboxMetrics(registers: Registry[]): Pick<BrokerMetrics, 'sandboxOpen
       };
     },
   };
+}
+
+/** Tells when the certificate expires that the broker shows now. */
+export function certificateMetric(registry: Registry, current: () => { cert: string }): void {
+  gauge(registry, 'sb_broker_certificate_not_after_timestamp_seconds', (found) =>
+    found.set(new X509Certificate(current().cert).validToDate.getTime() / 1000),
+  );
 }

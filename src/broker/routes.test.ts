@@ -32,6 +32,7 @@ describe('the assignment of a task in a ConfigMap', () => {
       presignSeconds: 300,
       probePort: 8444,
       modelPrices: [],
+      metrics: { granted: () => expect.fail('nothing is uploaded') },
     })['GET /v1/assignment'];
     return route?.(POD, {} as IncomingMessage) ?? expect.fail('there is no such route');
   }

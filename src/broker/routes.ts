@@ -18,6 +18,7 @@ import type { TaskReader } from '../task-source/read.ts';
 import { readJson } from './body.ts';
 import type { Subjects } from './identity/subjects.ts';
 import type { PodIdentity } from './identity/token.ts';
+import type { BrokerMetrics } from './metrics.ts';
 import { assignmentOf } from './assignment.ts';
 import { isRefused, refused } from './refusal.ts';
 import { sourceKeys, sources, type SourceOf } from './sources.ts';
@@ -40,6 +41,7 @@ export interface RouteDeps {
   probePort: number;
   /** Of models, before what is built in. */
   modelPrices: readonly ModelPrice[];
+  metrics: Pick<BrokerMetrics, 'granted'>;
 }
 
 /** Resolves the JSON to answer with. The request's body has not been read yet. */
@@ -127,9 +129,11 @@ export function routes(given: RouteDeps): Record<string, Route> {
   const sourceOf = sources(store);
   const assignment = assignmentRoute({ ...deps, sourceOf });
 
-  const presign = async (uploads: Upload[]): Promise<UploadResponse> => ({
-    uploads: await inSlices(uploads, (file) => store.presignPut(file.key, file, grantSeconds)),
-  });
+  const presign = async (uploads: Upload[]): Promise<UploadResponse> => {
+    const signed = await inSlices(uploads, (file) => store.presignPut(file.key, file, grantSeconds));
+    given.metrics.granted(uploads);
+    return { uploads: signed };
+  };
 
   const source = async (pod: PodIdentity, request: IncomingMessage): Promise<SourceResponse | Refused> => {
     const subject = await subjects.trialOf(pod);

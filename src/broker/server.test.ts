@@ -195,6 +195,10 @@ describe('broker', () => {
       sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
     }));
     const { uploads } = (await upload(JSON.stringify({ files }))).json as unknown as UploadResponse;
+    const counted = await registry.metrics();
+    expect(counted)
+      .to.contain('sb_broker_upload_files_total 2')
+      .and.to.contain('sb_broker_upload_bytes_total 10');
     for (const { url } of uploads)
       expect(new URL(url).searchParams.get('X-Amz-Expires')).to.equal(String(GRANT_SECONDS));
     const put = (granted: UploadResponse['uploads'][number] | undefined, text: string) =>

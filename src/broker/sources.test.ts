@@ -70,6 +70,7 @@ async function world(over: { trial?: Trial; uri?: string; result?: object } = {}
     presignSeconds: 300,
     probePort: 8444,
     modelPrices: [],
+    metrics: { granted: () => expect.fail('nothing is uploaded') },
   });
   const ask = async (route: string, body: unknown = {}): Promise<Record<string, unknown>> => {
     const request = Readable.from([Buffer.from(JSON.stringify(body))]) as IncomingMessage;

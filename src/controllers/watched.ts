@@ -8,6 +8,7 @@ import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
 import { byControllerUid, controllerOf } from '../pods/ownership.ts';
+import { byOpen } from './metrics/standing.ts';
 import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
 import { poolIndex } from './sandbox/observe.ts';
@@ -46,7 +47,7 @@ export abstract class WatchingOperator extends Operator {
   }
 
   readonly trials = this.watch(Trial, {
-    indexers: { taskBuild: byTaskBuild, run: byRun, namespace: byNamespace },
+    indexers: { taskBuild: byTaskBuild, run: byRun, namespace: byNamespace, open: byOpen },
     transform: keptOf,
   });
   readonly taskBuilds = this.watch(TaskBuild, {

@@ -35,7 +35,7 @@ describe('health server', () => {
     return { status: statusCode, text: await body.text() };
   };
   before(async () => {
-    collectProcessMetrics(registry);
+    collectProcessMetrics(registry, '1.2.3');
     const checks = { caches: () => ready };
     health = await serveHealth({ port: 0, host: '127.0.0.1', registry, ready: checks });
   });
@@ -78,9 +78,13 @@ describe('health server', () => {
     controller.active(1);
     metrics.request('GET', '200');
     metrics.leader('sb-operator', true);
+    // Pods of Trials and of Sandboxes have a watch each.
+    for (const silentMs of [1500, 90_000, 20]) metrics.watched('pods', () => silentMs);
     const { text } = await get('/metrics');
     for (const name of NAMES) expect(text).to.match(new RegExp(`^${name}[{ ]`, 'm'));
     expect(text).to.include('workqueue_depth{name="trial",controller="trial",priority="-100"} 3');
+    expect(text).to.include('sb_watch_silent_seconds{resource="pods"} 90');
+    expect(text).to.include(`sb_build_info{version="1.2.3",node="${process.version}"} 1`);
     expect(text).to.match(/workqueue_longest_running_processor_seconds\{[^}]*\} 1\.0/);
   });
 

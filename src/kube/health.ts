@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { gauge } from '../metrics/table.ts';
 
 /** A named question; false or a throw means no. */
 export type Check = () => boolean;
@@ -48,9 +49,10 @@ async function writeMetrics(registry: Registry, response: ServerResponse): Promi
   }
 }
 
-/** Node's own metrics: memory, CPU, garbage collection, and the event loop's lag and its p99. */
-export function collectProcessMetrics(registry: Registry): void {
+/** Node's own metrics: memory, CPU, garbage collection, and the event loop's lag and its p99; and which version of the operator it is. */
+export function collectProcessMetrics(registry: Registry, version: string): void {
   collectDefaultMetrics({ register: registry });
+  gauge(registry, 'sb_build_info').set({ version, node: process.version }, 1);
 }
 
 /** Serves /healthz, /readyz and /metrics. Resolves once it listens; `port` 0 takes a free one. */

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Gauge, Registry } from 'prom-client';
+import { counter, gauge, histogram } from '../metrics/table.ts';
 import type { QueueMetrics } from './work/queue.ts';
 
 export type Outcome = 'success' | 'error' | 'requeue_after';
@@ -19,67 +20,49 @@ export interface Metrics {
   request(this: void, method: string, code: string): void;
   reflector(resource: string, what: 'list' | 'watch'): void;
   reflectorFailed(resource: string, reason: string): void;
+  /** `silentMs` gives the time since the API server said anything to a watch. */
+  watched(resource: string, silentMs: () => number): void;
   leader(lease: string, leading: boolean): void;
 }
 
-const RECONCILE_SECONDS = [
-  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 1.75, 2,
-  2.5, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
-];
-const QUEUE_SECONDS = Array.from({ length: 11 }, (_, power) => 10 ** (power - 7));
-
-type Described<L extends string> = {
-  name: string;
-  help: string;
-  labelNames: readonly L[];
-  registers: Registry[];
-};
-
-function describe<L extends string>(
-  registry: Registry,
-  text: [string, string],
-  labelNames: L[],
-): Described<L> {
-  return { name: text[0], help: text[1], labelNames, registers: [registry] };
-}
-
 function reconcileMetrics(registry: Registry) {
-  const prefix = 'controller_runtime';
-  const counter = (name: string, help: string) =>
-    new Counter(describe(registry, [`${prefix}_${name}`, help], ['controller']));
-  const gauge = (name: string, help: string) =>
-    new Gauge(describe(registry, [`${prefix}_${name}`, help], ['controller']));
   return {
-    total: new Counter(
-      describe(registry, [`${prefix}_reconcile_total`, 'Reconciles by result'], ['controller', 'result']),
-    ),
-    errors: counter('reconcile_errors_total', 'Reconciles that failed'),
-    terminal: counter('terminal_reconcile_errors_total', 'Reconciles that failed for good'),
-    panics: counter('reconcile_panics_total', 'Reconciles that failed by a programming error'),
-    timeouts: counter('reconcile_timeouts_total', 'Reconciles that ran into their deadline'),
-    time: new Histogram({
-      ...describe(registry, [`${prefix}_reconcile_time_seconds`, 'Length of reconciles'], ['controller']),
-      buckets: RECONCILE_SECONDS,
-    }),
-    active: gauge('active_workers', 'Workers that are reconciling'),
-    workers: gauge('max_concurrent_reconciles', 'Workers'),
+    total: counter(registry, 'controller_runtime_reconcile_total'),
+    errors: counter(registry, 'controller_runtime_reconcile_errors_total'),
+    terminal: counter(registry, 'controller_runtime_terminal_reconcile_errors_total'),
+    panics: counter(registry, 'controller_runtime_reconcile_panics_total'),
+    timeouts: counter(registry, 'controller_runtime_reconcile_timeouts_total'),
+    time: histogram(registry, 'controller_runtime_reconcile_time_seconds'),
+    active: gauge(registry, 'controller_runtime_active_workers'),
+    workers: gauge(registry, 'controller_runtime_max_concurrent_reconciles'),
   };
 }
 
-function workqueueMetrics(registry: Registry) {
-  const labels = ['name', 'controller'] as const;
-  const text = (name: string, help: string) => describe(registry, [`workqueue_${name}`, help], [...labels]);
-  const buckets = QUEUE_SECONDS;
+/** Of the keys being worked on, by controller: how many seconds each has taken so far. */
+type Ages = () => Iterable<readonly [controller: string, seconds: number[]]>;
+
+function workqueueMetrics(registry: Registry, ages: Ages) {
+  const ofAges =
+    (reduce: (seconds: number[]) => number) =>
+    (found: Gauge<'name' | 'controller'>): void => {
+      for (const [name, seconds] of ages()) found.set({ name, controller: name }, reduce(seconds));
+    };
+  gauge(
+    registry,
+    'workqueue_unfinished_work_seconds',
+    ofAges((seconds) => seconds.reduce((sum, age) => sum + age, 0)),
+  );
+  gauge(
+    registry,
+    'workqueue_longest_running_processor_seconds',
+    ofAges((seconds) => Math.max(0, ...seconds)),
+  );
   return {
-    depth: new Gauge(
-      describe(registry, ['workqueue_depth', 'Keys ready to run'], ['name', 'controller', 'priority']),
-    ),
-    adds: new Counter(text('adds_total', 'Keys added')),
-    retries: new Counter(text('retries_total', 'Keys added again after a failure')),
-    waited: new Histogram({ ...text('queue_duration_seconds', 'Time from ready to running'), buckets }),
-    worked: new Histogram({ ...text('work_duration_seconds', 'Time from running to done'), buckets }),
-    unfinished: new Gauge(text('unfinished_work_seconds', 'Time spent on keys not yet done')),
-    longest: new Gauge(text('longest_running_processor_seconds', 'Age of the oldest key not yet done')),
+    depth: gauge(registry, 'workqueue_depth'),
+    adds: counter(registry, 'workqueue_adds_total'),
+    retries: counter(registry, 'workqueue_retries_total'),
+    waited: histogram(registry, 'workqueue_queue_duration_seconds'),
+    worked: histogram(registry, 'workqueue_work_duration_seconds'),
   };
 }
 
@@ -88,7 +71,7 @@ type Workqueues = ReturnType<typeof workqueueMetrics>;
 
 function reconcileReporter(metrics: Reconciles, controller: string): Omit<ControllerMetrics, 'queue'> {
   const failures = { terminal: metrics.terminal, panic: metrics.panics, timeout: metrics.timeouts };
-  for (const counter of [metrics.errors, ...Object.values(failures)]) counter.inc({ controller }, 0);
+  for (const each of [metrics.errors, ...Object.values(failures)]) each.inc({ controller }, 0);
   return {
     reconciled(result, ms) {
       metrics.total.inc({ controller, result });
@@ -110,37 +93,35 @@ function queueReporter(metrics: Workqueues, controller: string): QueueMetrics {
   };
 }
 
-function requestMetrics(registry: Registry) {
-  const counter = <L extends string>(name: string, help: string, labels: L[]) =>
-    new Counter(describe(registry, [name, help], labels));
+/** Two caches may watch the same resource; the one that has heard nothing for longer is told of. */
+function watchMetrics(registry: Registry): Pick<Metrics, 'reflector' | 'reflectorFailed' | 'watched'> {
+  const rounds = counter(registry, 'sb_watch_rounds_total');
+  const failures = counter(registry, 'sb_watch_failures_total');
+  const silences: { resource: string; silentMs: () => number }[] = [];
+  gauge(registry, 'sb_watch_silent_seconds', (found) => {
+    found.reset();
+    for (const [resource, all] of Map.groupBy(silences, (one) => one.resource))
+      found.set({ resource }, Math.max(...all.map(({ silentMs }) => silentMs())) / 1000);
+  });
   return {
-    requests: counter('rest_client_requests_total', 'Requests to the API server', ['method', 'code']),
-    rounds: counter('reflector_rounds_total', 'Lists and watches begun', ['resource', 'verb']),
-    failures: counter('reflector_failures_total', 'Lists and watches that broke off', ['resource', 'reason']),
-    leader: new Gauge(
-      describe(registry, ['leader_election_master_status', 'Whether this process is leader'], ['name']),
-    ),
+    reflector: (resource, verb) => rounds.inc({ resource, verb }),
+    reflectorFailed: (resource, reason) => failures.inc({ resource, reason }),
+    watched: (resource, silentMs) => void silences.push({ resource, silentMs }),
   };
 }
 
 export function createMetrics(registry: Registry): Metrics {
-  const reconciles = reconcileMetrics(registry);
-  const queues = workqueueMetrics(registry);
-  const requests = requestMetrics(registry);
   const controllers = new Map<string, () => number[]>();
-  const ages = (name: string): number[] =>
-    (controllers.get(name)?.() ?? []).map((since) => (performance.now() - since) / 1000);
-  const collect = (gauge: Gauge<'name' | 'controller'>, reduce: (seconds: number[]) => number): void => {
-    Object.assign(gauge, {
-      collect() {
-        for (const name of controllers.keys()) gauge.set({ name, controller: name }, reduce(ages(name)));
-      },
-    });
-  };
-  collect(queues.unfinished, (seconds) => seconds.reduce((sum, age) => sum + age, 0));
-  collect(queues.longest, (seconds) => Math.max(0, ...seconds));
+  const seconds = (since: number): number => (performance.now() - since) / 1000;
+  const reconciles = reconcileMetrics(registry);
+  const queues = workqueueMetrics(registry, () =>
+    [...controllers].map(([name, started]) => [name, started().map(seconds)] as const),
+  );
+  const requests = counter(registry, 'rest_client_requests_total');
+  const leader = gauge(registry, 'leader_election_master_status');
   return {
     registry,
+    ...watchMetrics(registry),
     controller(name, { concurrency, started }) {
       controllers.set(name, started);
       reconciles.workers.set({ controller: name }, concurrency);
@@ -155,9 +136,7 @@ export function createMetrics(registry: Registry): Metrics {
         queue: queueReporter(queues, name),
       };
     },
-    request: (method, code) => requests.requests.inc({ method, code }),
-    reflector: (resource, verb) => requests.rounds.inc({ resource, verb }),
-    reflectorFailed: (resource, reason) => requests.failures.inc({ resource, reason }),
-    leader: (name, leading) => requests.leader.set({ name }, leading ? 1 : 0),
+    request: (method, code) => requests.inc({ method, code }),
+    leader: (name, leading) => leader.set({ name }, leading ? 1 : 0),
   };
 }

@@ -1,5 +1,6 @@
 /** Counts and times what providers are asked. */
-import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Counter, Histogram, Registry } from 'prom-client';
+import { counter, histogram } from '../metrics/table.ts';
 import { ProviderError } from './errors.ts';
 import { intercept } from './intercept.ts';
 
@@ -10,24 +11,10 @@ export interface ProviderMetrics {
 }
 
 /** Registers the metrics; once a registry. */
-export function providerMetrics(registry: Registry): ProviderMetrics {
-  const registers = [registry];
-  return {
-    seconds: new Histogram({
-      name: 'sb_provider_call_duration_seconds',
-      help: 'Duration of calls to object storage, image registry and image builder.',
-      labelNames: ['port', 'method'],
-      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
-      registers,
-    }),
-    failures: new Counter({
-      name: 'sb_provider_call_failures_total',
-      help: 'Calls to object storage, image registry and image builder that failed.',
-      labelNames: ['port', 'method', 'reason'],
-      registers,
-    }),
-  };
-}
+export const providerMetrics = (registry: Registry): ProviderMetrics => ({
+  seconds: histogram(registry, 'sb_provider_call_duration_seconds'),
+  failures: counter(registry, 'sb_provider_call_failures_total'),
+});
 
 const reasonOf = (error: unknown): string => (error instanceof ProviderError ? error.reason : 'Unknown');
 

@@ -31,7 +31,6 @@ export class TestOperator extends SbOperator {
       ...parts,
       config: { ...config, ...present({ maxConcurrentBuilds }) },
       brokerCa: () => 'CA',
-      countTrial: () => undefined,
       authorities: undefined,
       addressesOf: async () => ['10.0.0.2'],
     });

@@ -7,7 +7,7 @@ import type { ConfigMap } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject } from '../../kube/types.ts';
 import { BROKER, CLIENT_CONFIG, OPERATOR } from '../../installation/names.ts';
 import { readClientConfig } from './client-config.ts';
-import { ownVersion } from './versions.ts';
+import { ownVersion } from '../../installation/version.ts';
 
 const OVERLAYS = join(import.meta.dirname, '../../../config/overlays');
 

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { GROUP, VERSION } from '../../crds/names.ts';
+import { ownVersion } from '../../installation/version.ts';
 import { explain } from '../failures/explain.ts';
 import type { Versions } from '../documents/cluster.ts';
 import type { Surroundings, Session, SessionOptions } from './types.ts';
@@ -39,15 +38,4 @@ async function customResourcesOf({ kube }: Session): Promise<NonNullable<Version
   const served = await servedVersions(kube);
   const current = served.includes(VERSION) && (await missingFields(kube)).length === 0;
   return { served: served.map((version) => `${GROUP}/${version}`), current };
-}
-
-/** Version of this `sb`: that of the package it was installed with, wherever in it this file lies. */
-export function ownVersion(folder = import.meta.dirname): string {
-  const file = join(folder, 'package.json');
-  if (existsSync(file)) {
-    const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name?: string; version?: string };
-    if (name === 'sb-operator' && version !== undefined) return version;
-  }
-  const above = dirname(folder);
-  return above === folder ? 'unknown' : ownVersion(above);
 }

@@ -20,15 +20,12 @@ import {
 } from '../../results/write-index.ts';
 import { nextAction, pauseMs, type RunAction } from './decide.ts';
 import { runKeyOf } from './known.ts';
-import type { CountTrial } from './metrics.ts';
 import { observe, type RunSources } from './observe.ts';
 import type { ObservedRun } from './observed.ts';
 import { TaskRuns } from './task-runs.ts';
 
 export interface RunDeps extends RunSources {
   log: Pick<Log, 'warn'>;
-  /** Takes each record once that comes into an index. */
-  count: CountTrial;
 }
 
 /** What this controller does at the API server. */
@@ -145,7 +142,6 @@ async function extend(
     records.map(({ uid }) => uid),
   );
   taskRuns.add(records);
-  for (const record of records) deps.count(record);
 }
 
 /** The aggregate of all that is in the index, where it is not what is stored. */

@@ -42,36 +42,6 @@ describe('The runs controller', () => {
     expect(result?.finished_at).to.equal('2026-01-01T00:00:10.000000');
   });
 
-  it('counts what each Trial used once, by agents that the operator knows, whoever leads', async () => {
-    const used = (name: string, over: Partial<TrialInRun['status']>, agent = {}) =>
-      rewarded(0, {
-        name,
-        agent,
-        status: { usage: { inputTokens: 10, cacheTokens: 4, outputTokens: 2, costUsd: 0.5 }, ...over },
-      });
-    const exception = (type: string) => ({ exception: { type, message: 'HTTP 429' } });
-    const trials = [
-      used('a', exception('ApiRateLimitError')),
-      used('b', exception('AgentTimeoutError'), { name: 'custom', title: 'anything', model: 'v/large' }),
-      rewarded(1, { name: 'c' }),
-    ];
-    world.have(...trials);
-    await world.lead().reconcile(trials[0]!);
-    await world.lead().reconcile(trials[0]!);
-    const told = (await world.metrics.metrics()).split('\n').filter((line) => line.startsWith('sb_trial'));
-    expect(told).to.have.members([
-      'sb_trial_tokens_total{agent="oracle",kind="input"} 10',
-      'sb_trial_tokens_total{agent="oracle",kind="cached"} 4',
-      'sb_trial_tokens_total{agent="oracle",kind="output"} 2',
-      'sb_trial_tokens_total{agent="custom",kind="input"} 10',
-      'sb_trial_tokens_total{agent="custom",kind="cached"} 4',
-      'sb_trial_tokens_total{agent="custom",kind="output"} 2',
-      'sb_trial_cost_usd_total{agent="oracle"} 0.5',
-      'sb_trial_cost_usd_total{agent="custom"} 0.5',
-      'sb_trial_model_failures_total{agent="oracle",type="ApiRateLimitError"} 1',
-    ]);
-  });
-
   it('writes nothing before the first Trial has ended, and nothing where nothing changed', async () => {
     const going = active('Running', { name: 'a' });
     world.have(going);

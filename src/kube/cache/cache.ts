@@ -73,6 +73,7 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
   readonly #listeners = new Set<Listener<T>>();
   readonly #whenSynced = Promise.withResolvers<void>();
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #madeAt: number;
   #synced = false;
   #version: string | undefined;
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -81,11 +82,17 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
   constructor(kind: Kind<T>, clock: Pick<Clock, 'monotonic'> = systemClock) {
     this.kind = kind;
     this.#clock = clock;
+    this.#madeAt = clock.monotonic();
   }
 
   get fresh(): boolean {
     const now = this.#clock.monotonic();
     return now - this.#heardAt <= STALE_MS && now >= this.#settledAt;
+  }
+
+  /** Time since the API server said anything; before it did, since this cache was made. */
+  get silentMs(): number {
+    return this.#clock.monotonic() - Math.max(this.#heardAt, this.#madeAt);
   }
 
   /** The API server has said something, if only that nothing has changed. */

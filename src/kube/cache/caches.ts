@@ -67,6 +67,7 @@ export class Caches {
     const cache = known ?? new ObjectCache<T>(kind, this.#options.clock);
     for (const [name, indexer] of Object.entries(indexers)) cache.addIndex(name, indexer);
     if (known) return cache;
+    this.#options.metrics.watched(kind.plural, () => cache.silentMs);
     const reflector = this.#reflector(cache, options, transform);
     const watched: Watched = {
       kind,

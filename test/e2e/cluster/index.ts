@@ -10,6 +10,7 @@ export { ensureOperatorImage } from './images/operator-image.ts';
 export { paths } from './machine/paths.ts';
 export { docker, environment, kubectl } from './machine/process.ts';
 export { deployOperator } from './parts/operator.ts';
+export { ensurePrometheus } from './prometheus.ts';
 export { buildkitAddress, registry, s3 } from './parts/services.ts';
 export { isHealthy, status, table } from './status.ts';
 export { up } from './up.ts';

@@ -7,8 +7,6 @@ import type { Result } from '../../../src/kube/types.ts';
 import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
 import type { ArtifactStore } from '../../../src/providers/artifact-store/port.ts';
 import type { ProviderError } from '../../../src/providers/errors.ts';
-import { Registry } from 'prom-client';
-import { trialMetrics } from '../../../src/controllers/runs/metrics.ts';
 import { runsController } from '../../../src/controllers/runs/controller.ts';
 import { byRun, Known, runKeyOf } from '../../../src/controllers/runs/known.ts';
 import { TaskRuns } from '../../../src/controllers/runs/task-runs.ts';
@@ -41,9 +39,6 @@ export class RunsWorld {
     });
   }
 
-  readonly metrics = new Registry();
-  readonly count = trialMetrics(this.metrics);
-
   pass(ms: number): void {
     this.#ms += ms;
   }
@@ -74,7 +69,6 @@ export class RunsWorld {
       monotonic: () => this.#ms,
       now: () => after(60),
       log: { warn },
-      count: this.count,
     });
     return { known, reconcile: (trial) => reconcile(runKeyOf(trial), new AbortController().signal) };
   }

@@ -1,7 +1,7 @@
 /** Checks of the cluster itself: whether it answers, and whether it is one that Trials can run in. */
 import { checkReachable, checkInstalled } from '../../session/preflight.ts';
 import { fine, warning, problem, type Check, type Found, type Patient } from './check.ts';
-import { ownVersion } from '../../session/versions.ts';
+import { ownVersion } from '../../../installation/version.ts';
 import { APPLY } from '../../../installation/overlays.ts';
 import { API_VERSION } from '../../../crds/names.ts';
 import { uidRange } from '../../../crds/namespace-rules.ts';
