@@ -1,7 +1,7 @@
-/** Entry point of `npm run generate`: writes config, docs/reference and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
+/** Entry point of `npm run generate`: writes config, docs/reference, rules and dashboard of the chart, and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
 import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { brokerPermissions } from './broker/permissions.ts';
 import { program } from './cli/program.ts';
 import type { Cli } from './cli/commands/command.ts';
@@ -11,12 +11,15 @@ import { definitions } from './crds/kinds.ts';
 import { withAgents } from './generate/agents-page.ts';
 import { permissionsPage } from './generate/aws-permissions.ts';
 import { configFolders } from './generate/config.ts';
-import { NOTICE, type Files } from './generate/kustomize.ts';
+import { NOTICE, yaml, type Files } from './generate/kustomize.ts';
+import { metricsPage } from './generate/metrics-page.ts';
 import { conditionsPage, kindPage } from './generate/reference.ts';
 import { readHouse } from './generate/rooms/rooms.ts';
 import { withTable } from './generate/rooms/table.ts';
 import { withFields } from './generate/task-fields.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
+import { rulesFile } from './installation/monitoring/alerts.ts';
+import { dashboard } from './installation/monitoring/dashboard.ts';
 import { ownVersion } from './installation/version.ts';
 import { EVENT_PERMISSIONS, leasePermissions } from './kube/permissions.ts';
 import type { Permission } from './kube/types.ts';
@@ -62,17 +65,28 @@ export const folders: Record<string, Files> = {
     ),
     'conditions.md': markdown(conditionsPage()),
     'cli.md': markdown(cliPage(program(neverRun))),
+    'metrics.md': markdown(metricsPage()),
   },
   'docs/reference/schemas': Object.fromEntries(schemas),
 };
 
+/** What is written beside files that are not generated, by path. */
+export const files: Files = {
+  'charts/sb-operator/files/rules.yaml': yaml(rulesFile()),
+  'charts/sb-operator/dashboards/sb-operator.json': `${JSON.stringify(dashboard(), undefined, 2)}\n`,
+};
+
 async function write(): Promise<void> {
-  for (const [folder, files] of Object.entries(folders)) {
+  for (const [folder, texts] of Object.entries(folders)) {
     const path = join(ROOT, folder);
     // A file that is generated no longer must not stay behind.
     await rm(path, { recursive: true, force: true });
     await mkdir(path, { recursive: true });
-    for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
+    for (const [file, text] of Object.entries(texts)) await writeFile(join(path, file), text);
+  }
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(join(ROOT, dirname(file)), { recursive: true });
+    await writeFile(join(ROOT, file), text);
   }
   await rewrite('docs/architecture.md', (page) => withTable(page, readHouse(ROOT)));
   await rewrite('docs/tasks.md', withFields);
