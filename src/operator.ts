@@ -12,6 +12,7 @@ import { startBroker } from './broker/server.ts';
 import { brokerCertificate } from './broker/tls/certificates.ts';
 import { keepPublished } from './broker/tls/published.ts';
 import { readConfig } from './config.ts';
+import { traceExporter, type TraceOptions, type Traces } from './controllers/traces/export.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
 import { ownVersion } from './installation/version.ts';
 import { connect } from './kube/connect.ts';
@@ -51,12 +52,18 @@ async function authoritiesIn(file: string | undefined): Promise<string | undefin
   );
 }
 
+const tracesOf = (
+  endpoint: string | undefined,
+  options: Omit<TraceOptions, 'endpoint'>,
+): Traces | undefined => (endpoint === undefined ? undefined : traceExporter({ endpoint, ...options }));
+
 /** Starts everything; at a signal it ends in order: work and broker, health, connections. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = pino({ level: config.logLevel });
   const registry = new Registry();
-  collectProcessMetrics(registry, ownVersion());
+  const version = ownVersion();
+  collectProcessMetrics(registry, version);
   const kube = connect({ log, metrics: createMetrics(registry) });
   const now = (): Date => new Date();
   const installed = { namespace: config.namespace, secret: BROKER.certificate, service: BROKER.service };
@@ -66,14 +73,8 @@ async function main(): Promise<void> {
   const brokerCa = (): string => certificate.ca();
   const adapters = await openAdapters(config, { kube, brokerCa, metrics: providerMetrics(registry) });
   const authorities = await authoritiesIn(config.agents.authoritiesFile);
-  const operator = new SbOperator({
-    config,
-    kube,
-    brokerCa,
-    authorities,
-    addressesOf,
-    ...adapters,
-  });
+  const traces = tracesOf(config.traces, { version, metrics: registry, log });
+  const operator = new SbOperator({ config, kube, brokerCa, authorities, addressesOf, traces, ...adapters });
   const ready = { caches: () => operator.ready };
   const health = await serveHealth({ port: config.metricsPort, registry, ready });
   await operator.start();
@@ -108,6 +109,7 @@ async function main(): Promise<void> {
   stopAtSignal(log, async () => {
     stopping.abort();
     await Promise.all([operator.stop(), broker.close(), probe.close(), keeping]);
+    await traces?.close();
     await health.close();
     await kube.close();
   });

@@ -9,6 +9,7 @@ import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
 import { Known } from './controllers/runs/known.ts';
 import { sandboxController } from './controllers/sandbox/controller.ts';
+import type { Traces } from './controllers/traces/export.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { trialController, type TrialDeps } from './controllers/trial/controller.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
@@ -27,6 +28,8 @@ export interface Parts extends Adapters {
   brokerCa: () => string;
   /** Certificates in PEM that builds of agents' programs trust besides. */
   authorities: string | undefined;
+  /** Takes each Trial that has ended, where there is a collector of traces. */
+  traces?: Pick<Traces, 'send'> | undefined;
   /** IP addresses of a host. */
   addressesOf: (host: string) => Promise<string[]>;
 }
@@ -82,7 +85,7 @@ export class SbOperator extends WatchingOperator {
     const lookups = new Lookups(clock);
     const platform = config.imagePlatform;
     const settings = () => this.#podSettings(brokerCa());
-    businessMetrics({ ...this.sources, metrics: kube.metrics.registry, leading: () => this.leading });
+    this.#measure();
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const standing = this.#keepPolicies();
     const brokerAddress = () => this.#brokerAddress();
@@ -131,6 +134,16 @@ export class SbOperator extends WatchingOperator {
     this.control({ name: 'expiry', store: trials, reconcile: expiry });
     const orphans = orphansController(sources);
     this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
+  }
+
+  #measure(): void {
+    const { kube, traces } = this.#parts;
+    businessMetrics({
+      ...this.sources,
+      metrics: kube.metrics.registry,
+      leading: () => this.leading,
+      onEnd: traces && ((trial) => traces.send(trial)),
+    });
   }
 
   #controlBuilds(

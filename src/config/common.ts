@@ -3,6 +3,7 @@ import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
 import { egressRuleOf } from '../wire/egress.ts';
 import type { EgressRule } from '../wire/egress.ts';
 import type { ModelPrice } from '../crds/model-prices.ts';
+import { present } from '../crds/present.ts';
 import type { Gpus } from '../crds/gpus.ts';
 import { VERIFIER_MODES, type VerifierMode } from '../crds/verifier.ts';
 import { agentSettings, type AgentSettings } from './agents.ts';
@@ -64,6 +65,8 @@ export interface CommonConfig {
   workFolder?: string;
   /** `SB_METRICS_PORT`: /metrics, /healthz, /readyz. */
   metricsPort: number;
+  /** `OTEL_EXPORTER_OTLP_ENDPOINT`: where the trace of each Trial that ends is sent to, by OTLP over HTTP; without it there are no traces. */
+  traces?: string;
   /** `SB_LOG_LEVEL`. */
   logLevel: string;
 }
@@ -106,8 +109,9 @@ const PRICES = {
 
 export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
   const workFolder = read.optional('SB_WORK_FOLDER');
+  const traces = read.optionalUrl('OTEL_EXPORTER_OTLP_ENDPOINT', /^https?:$/);
   return {
-    ...(workFolder !== undefined && { workFolder }),
+    ...present({ workFolder, traces }),
     namespace: read.text('POD_NAMESPACE', OPERATOR.namespace),
     identity: read.text('POD_NAME'),
     imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),

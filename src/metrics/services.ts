@@ -15,6 +15,13 @@ export const SERVICES = {
     labels: ['port', 'method', 'reason'],
     stability: 'beta',
   },
+  sb_trace_exports_total: {
+    type: 'counter',
+    help: 'Traces of Trials for the collector, where there is one; result: sent or lost',
+    labels: ['result'],
+    stability: 'alpha',
+    of: 'leader',
+  },
   sb_broker_requests_total: {
     type: 'counter',
     help: 'Requests of couriers, and for Sandboxes, by route and HTTP status',

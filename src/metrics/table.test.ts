@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { Registry } from 'prom-client';
+import { recordingLog } from '../../test/support/kube.ts';
 import { promtool } from '../../test/support/prometheus.ts';
 import { brokerMetrics, certificateMetric } from '../broker/metrics.ts';
 import { issueAuthority } from '../broker/tls/issue.ts';
 import { businessMetrics } from '../controllers/metrics/metrics.ts';
 import { Sandbox, TaskBuild, Trial } from '../crds/kinds.ts';
 import { ObjectCache } from '../kube/cache/cache.ts';
+import { traceExporter } from '../controllers/traces/export.ts';
 import { collectProcessMetrics } from '../kube/health.ts';
 import { createMetrics } from '../kube/metrics.ts';
 import { providerMetrics } from '../providers/metered.ts';
@@ -30,6 +32,7 @@ async function everything(): Promise<Registry> {
     leading: () => false,
     now: () => now,
   });
+  traceExporter({ endpoint: 'http://127.0.0.1:1', version: '1.2.3', metrics: registry, log: recordingLog() });
   return registry;
 }
 

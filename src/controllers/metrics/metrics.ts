@@ -28,6 +28,8 @@ export interface MetricsDeps {
   /** Whether this process leads now. */
   leading: () => boolean;
   now: () => Date;
+  /** Hears of each Trial that ends while this process leads, once. */
+  onEnd?: ((trial: Trial) => void) | undefined;
 }
 
 /** A list from an API server that is behind shows objects as they were a moment ago, and what happened to them happens again. */
@@ -100,7 +102,7 @@ const buildEnd = listed(BUILD_DONE, BUILD_FAILED);
 const sandboxEnd = listed(SANDBOX_LOST, SANDBOX_STOPPED);
 
 function trialsHappening(tally: Tally): void {
-  const { metrics, trials, namespaces } = tally;
+  const { metrics, trials, namespaces, onEnd } = tally;
   const attempts = counter(metrics, 'sb_trial_attempts_total');
   const queue = histogram(metrics, 'sb_trial_queue_seconds');
   const start = histogram(metrics, 'sb_trial_start_seconds');
@@ -117,6 +119,7 @@ function trialsHappening(tally: Tally): void {
         case 'attemptEnded':
           return attempts.inc({ reason: endReason(happening.reason) });
         case 'ended':
+          onEnd?.(trial);
           return end(happening.end, { namespace, agent: agentLabel(trial.spec.agent) });
         default:
           return happening satisfies never;
