@@ -62,7 +62,7 @@ describe('the metrics of the operator, in a real Prometheus', () => {
     );
     const spec = { task: { name: 'e2e/none', configMap: { name: 'there-is-none' } } };
     const failed = ownTrial('failed', { spec }, namespace);
-    await Promise.all([built.earns(1), failed.fails('TaskNotFound'), small(session, 'measured').init()]);
+    await Promise.all([built.earns(1), failed.fails('TaskNotFound'), small(session, 'measured-box').init()]);
     await session.close();
     // A scrape later everybody has been asked.
     const ended = `sum(sb_trials_finished_total{namespace=~"${namespace}|other"})`;

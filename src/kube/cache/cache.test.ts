@@ -75,6 +75,17 @@ describe('object cache', () => {
     expect([await after(60_000), await after(1999), await after(1)]).to.deep.equal([false, false, true]);
   });
 
+  it('tells how long the API server has said nothing, also where it never did', async () => {
+    const clock = new ManualClock();
+    await clock.advance(5000);
+    const listening = new ObjectCache(ConfigMap, clock);
+    await clock.advance(3000);
+    expect(listening.silentMs).to.equal(3000);
+    listening.heard();
+    await clock.advance(70_000);
+    expect(listening.silentMs).to.equal(70_000);
+  });
+
   it('orders versions of any length', () => {
     expect(compareVersions('9', '10')).to.be.below(0);
     expect(compareVersions('18446744073709551617', '18446744073709551616')).to.be.above(0);
