@@ -31,6 +31,11 @@ export interface TrialEnd {
   result: string;
   reason: string;
   seconds: number;
+  /** What came of its attempts; undefined where it had none: a result without one was earned by another Trial, and counted then. */
+  work: TrialWork | undefined;
+}
+
+export interface TrialWork {
   /** Undefined where no courier reported. */
   finalizeSeconds: number | undefined;
   phases: [Phase, number][];
@@ -106,16 +111,25 @@ function started({ old, now, at }: Step<Trial>): TrialHappening[] {
 }
 
 function endOf(trial: Trial, at: Date): TrialEnd {
-  const { reward, usage = {}, finishedAt, timings, exception } = trial.status ?? {};
+  const { finishedAt, attempts = [] } = trial.status ?? {};
   const age = secondsBetween(createdAt(trial), at.getTime()) ?? 0;
+  return {
+    ...verdictOf(trial),
+    seconds: secondsBetween(createdAt(trial), ms(finishedAt), age) ?? age,
+    work: attempts.length > 0 ? workOf(trial.status ?? {}, { age, at }) : undefined,
+  };
+}
+
+function workOf(
+  { reward, usage = {}, finishedAt, timings, exception }: TrialStatus,
+  { age, at }: { age: number; at: Date },
+): TrialWork {
   const phases = PHASES.flatMap((phase): [Phase, number][] => {
     const { startTime, completionTime } = timings?.[phase] ?? {};
     const seconds = secondsBetween(ms(startTime), ms(completionTime), age);
     return seconds === undefined ? [] : [[phase, seconds]];
   });
   return {
-    ...verdictOf(trial),
-    seconds: secondsBetween(createdAt(trial), ms(finishedAt), age) ?? age,
     finalizeSeconds: timings && secondsBetween(ms(finishedAt), at.getTime(), age),
     phases,
     reward,

@@ -226,6 +226,12 @@ describe('The metrics of Trials', () => {
     ]);
   });
 
+  it('count no reward, tokens or phases of a Trial that had no attempt: they were another one’s', async () => {
+    finish('a', { attempts: [] });
+    expect(await process.lines('sb_trial_reward', 'sb_trial_tokens', 'sb_trial_cost')).to.deep.equal([]);
+    expect(await process.lines('sb_trials_finished')).to.have.length(1);
+  });
+
   it('are not spoilt by a courier that reports absurd figures', async () => {
     const never = { startTime: '1001-01-01T00:00:00Z', completionTime: '9999-01-01T00:00:00Z' };
     const backwards = { startTime: never.completionTime, completionTime: never.startTime };
@@ -268,7 +274,8 @@ describe('The metrics of Trials', () => {
     for (let index = 0; index < 200; index += 1) {
       const over = { name: `t${index}`, agent: { name: `agent-${index}` as 'custom' } };
       process.see(active('Running', over));
-      process.see(broken(`Reason${index}` as 'OOMKilled', { ...over, status: exception(`Error${index}`) }));
+      const status = { ...exception(`Error${index}`), attempts: [attempt(1, 1)] };
+      process.see(broken(`Reason${index}` as 'OOMKilled', { ...over, status }));
       process.see(active(`Waiting${index}` as 'Running', { name: `w${index}` }));
     }
     expect(await process.lines('sb_trials_finished', 'sb_trials{', 'sb_trial_cost')).to.deep.equal([

@@ -15,7 +15,7 @@ import type { WatchedStore } from '../../kube/cache/cache.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import { counter, gauge, histogram } from '../../metrics/table.ts';
 import { toBuild, toSandbox, toTrial } from './happened.ts';
-import type { Step, TrialEnd } from './happened.ts';
+import type { Step, TrialEnd, TrialWork } from './happened.ts';
 import { agentLabel, FirstValues, listed } from './labels.ts';
 import { buildStanding, OPEN, sandboxStanding, trialStanding } from './standing.ts';
 
@@ -140,14 +140,15 @@ function trialEnds(metrics: Registry): (end: TrialEnd, whose: Whose) => void {
   const finalize = histogram(metrics, 'sb_trial_finalize_seconds');
   const rewards = histogram(metrics, 'sb_trial_reward');
   const used = usage(metrics);
-  return (end, whose) => {
+  return ({ result, reason, seconds, work }, whose) => {
     const { namespace } = whose;
-    finished.inc({ namespace, result: end.result, reason: endReason(end.reason) });
-    duration.observe({ namespace }, end.seconds);
-    for (const [name, seconds] of end.phases) phase.observe({ namespace, phase: name }, seconds);
-    if (end.finalizeSeconds !== undefined) finalize.observe(end.finalizeSeconds);
-    if (end.reward !== undefined) rewards.observe(whose, Math.min(Math.max(0, end.reward), 1));
-    used(end, whose);
+    finished.inc({ namespace, result, reason: endReason(reason) });
+    duration.observe({ namespace }, seconds);
+    if (!work) return;
+    for (const [name, took] of work.phases) phase.observe({ namespace, phase: name }, took);
+    if (work.finalizeSeconds !== undefined) finalize.observe(work.finalizeSeconds);
+    if (work.reward !== undefined) rewards.observe(whose, Math.min(Math.max(0, work.reward), 1));
+    used(work, whose);
   };
 }
 
@@ -163,7 +164,7 @@ const KINDS = [
 
 const modelFailure = listed(AGENT_FAILURES);
 
-function usage(metrics: Registry): (end: TrialEnd, whose: Whose) => void {
+function usage(metrics: Registry): (work: TrialWork, whose: Whose) => void {
   const tokens = counter(metrics, 'sb_trial_tokens_total');
   const cost = counter(metrics, 'sb_trial_cost_usd_total');
   const failures = counter(metrics, 'sb_trial_model_failures_total');

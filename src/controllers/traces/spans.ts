@@ -104,9 +104,10 @@ const attemptOf = ({ number, startTime, completionTime, reason, message, ...rest
 /** They are of the last attempt. */
 function phasesOf({ status = {} }: Trial): Draft[] {
   const last = status.attempts?.at(-1);
+  if (!last) return [];
   return PHASES.map((phase) => ({
     id: phase,
-    parent: last ? attemptOf(last).id : ROOT,
+    parent: attemptOf(last).id,
     name: phase,
     from: ms(status.timings?.[phase]?.startTime),
     to: ms(status.timings?.[phase]?.completionTime),
