@@ -47,6 +47,8 @@ export const STORE_SECRET = 'sb-s3';
 export const AUTHORITIES = 'sb-build-ca';
 /** ConfigMap with what clients must know, and the Role of those who may read it and the broker's CA. */
 export const CLIENT_CONFIG = 'sb-client';
+/** On the ClusterRole `CLIENT_CONFIG`, which everybody may read and admins alone may write: the namespace of the installation. */
+export const INSTALLED_IN = `${PREFIX}installed-in`;
 
 /** ClusterRole of what the operator does in a namespace of Trials. */
 export const WORK_ROLE = `${OPERATOR.name}-work`;

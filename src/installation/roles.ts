@@ -1,7 +1,7 @@
 /** RBAC, made of what the parts of the operator say they do. */
 import { AGENTS_NAMESPACE, GROUP } from '../crds/names.ts';
 import type { KubeObject, ObjectMeta, Permission } from '../kube/types.ts';
-import { BROKER, CLIENT_CONFIG, EDIT_ROLE, OPERATOR, VIEW_ROLE, WORK_ROLE } from './names.ts';
+import { BROKER, CLIENT_CONFIG, EDIT_ROLE, INSTALLED_IN, OPERATOR, VIEW_ROLE, WORK_ROLE } from './names.ts';
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
 const RBAC_VERSION = `${RBAC_GROUP}/v1`;
@@ -171,10 +171,30 @@ export const aggregated = (): KubeObject[] =>
     metadata: { name, labels: { [`rbac.authorization.k8s.io/aggregate-to-${to}`]: 'true' } },
   }));
 
-/** Everybody who is logged in may read what clients must know, two ConfigMaps by name which hold no secret, and knock at the broker. Credentials are each user's own. */
+/**
+ * Everybody who is logged in may read what clients must know, two ConfigMaps by name which hold no secret, and knock at the broker. Credentials are each user's own.
+ * Where that is, a ClusterRole says that lets everybody read itself: no namespace has to have a certain name, and whoever may create namespaces can lead no client astray.
+ */
 export function clientAccess(namespace: string): Record<string, Role | Binding> {
   const metadata = { name: CLIENT_CONFIG, namespace };
+  const everybody = [{ apiGroup: RBAC_GROUP, kind: 'Group' as const, name: 'system:authenticated' }];
+  const place = { name: CLIENT_CONFIG, annotations: { [INSTALLED_IN]: namespace } };
   return {
+    'client-cluster-role': roleOf(place, [
+      {
+        apiGroups: [RBAC_GROUP],
+        resources: ['clusterroles'],
+        resourceNames: [CLIENT_CONFIG],
+        verbs: ['get'],
+      },
+    ]),
+    'client-cluster-role-binding': {
+      apiVersion: RBAC_VERSION,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: CLIENT_CONFIG },
+      roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: CLIENT_CONFIG },
+      subjects: everybody,
+    },
     'client-role': roleOf(metadata, [
       {
         apiGroups: [''],
@@ -195,7 +215,7 @@ export function clientAccess(namespace: string): Record<string, Role | Binding> 
       kind: 'RoleBinding',
       metadata,
       roleRef: { apiGroup: RBAC_GROUP, kind: 'Role', name: CLIENT_CONFIG },
-      subjects: [{ apiGroup: RBAC_GROUP, kind: 'Group', name: 'system:authenticated' }],
+      subjects: everybody,
     },
   };
 }

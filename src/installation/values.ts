@@ -5,7 +5,7 @@ import { BROKER, METRICS_PORT, OPERATOR } from './names.ts';
 export interface Values {
   /** Of the operator, as in package.json; clients compare it with their own. */
   version: string;
-  /** Where the operator is. Clients look for it in the default one. */
+  /** Where the operator is. */
   namespace: string;
   /** The operator's image, which is the courier's too. */
   image: string;

@@ -50,15 +50,22 @@ describe('What an overlay tells clients', () => {
         bucket: SB_S3_BUCKET,
         region: SB_S3_REGION || SB_AWS_REGION,
         operatorVersion: ownVersion(),
+        operatorNamespace: OPERATOR.namespace,
         ...(SB_S3_PUBLIC_ENDPOINT && { endpoint: SB_S3_PUBLIC_ENDPOINT }),
       });
     });
   }
 
-  it('may be read by whoever is logged in, with the broker’s CA, and leads to the broker, and to nothing else', () => {
+  it('may be read by whoever is logged in, with the broker’s CA and where both are, and leads to the broker, and to nothing else', () => {
     const own = render('local').filter(({ metadata }) => metadata.name === CLIENT_CONFIG);
     const rules = own.flatMap((object) => ('rules' in object ? object.rules : []));
-    expect(rules).to.deep.equal([
+    expect(rules).to.have.deep.members([
+      {
+        apiGroups: ['rbac.authorization.k8s.io'],
+        resources: ['clusterroles'],
+        resourceNames: [CLIENT_CONFIG],
+        verbs: ['get'],
+      },
       {
         apiGroups: [''],
         resources: ['configmaps'],

@@ -149,6 +149,55 @@ describe('A session', () => {
     expect(failure.why).to.equal('ConfigMap sb-client has no usable region, operatorVersion');
   });
 
+  describe('where the operator is not in the default namespace', () => {
+    const ROLE = '/apis/rbac.authorization.k8s.io/v1/clusterroles/sb-client';
+    const THERE = CLIENT.replace('sb-system', 'platform');
+    const data = { profile: 'local', bucket: 'theirs', region: 'r', operatorVersion: '1' };
+    const role = (namespace: string): object => ({
+      metadata: { name: 'sb-client', annotations: { 'sb.abundant.ai/installed-in': namespace } },
+    });
+    const client = () => withSession(options, io, (session) => session.client());
+    const no = (path: string) => ({ failure: 403, reason: 'Forbidden', message: `${path} is forbidden` });
+
+    it('finds it by what admins have said, also for somebody who may read nothing else', async () => {
+      await start({ [ROLE]: role('platform'), [THERE]: { metadata: {}, data }, [CLIENT]: no('configmaps') });
+      expect(await client()).to.include({ bucket: 'theirs', operatorNamespace: 'platform' });
+    });
+
+    it('believes nothing that lies in the default one, which others may have made', async () => {
+      await start({ [ROLE]: role('platform'), [THERE]: undefined });
+      const failure = await failureOf(client());
+      expect(failure).to.include({
+        code: 'SB-E008',
+        why: 'there is no ConfigMap sb-client in namespace platform',
+      });
+    });
+
+    it('goes nowhere for a name that is none', async () => {
+      await start({ [ROLE]: role('../../secrets') });
+      expect((await failureOf(client())).why).to.equal(
+        'ClusterRole sb-client names "../../secrets", which is no namespace',
+      );
+    });
+
+    it('takes the default one where nobody has said or may read it', async () => {
+      await start({ [ROLE]: no('clusterroles') });
+      expect(await client()).to.include({ bucket: 'b', operatorNamespace: 'sb-system' });
+    });
+
+    it('takes the credentials of the storage from its Secret there', async () => {
+      const secret = { metadata: {}, data: { AWS_ACCESS_KEY_ID: 'c2I=', AWS_SECRET_ACCESS_KEY: 'c2I=' } };
+      await start({
+        [ROLE]: role('platform'),
+        [THERE]: { metadata: {}, data: { ...data, endpoint: 'http://127.0.0.1:1' } },
+        '/api/v1/namespaces/platform/secrets/sb-s3': secret,
+      });
+      expect((await withSession(options, io, (session) => session.store())).uri('x')).to.equal(
+        's3://theirs/x',
+      );
+    });
+  });
+
   it('knows where the installation has verifiers run, and takes no other word', async () => {
     await start();
     const client = () => withSession(options, io, (session) => session.client());

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { OPERATOR, STORE_SECRET } from '../../installation/names.ts';
+import { STORE_SECRET } from '../../installation/names.ts';
 import { connect } from '../../kube/connect.ts';
 import type { KubeClient, Log } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
@@ -71,7 +71,7 @@ async function storeOf(
   client: ClientConfig,
   { kube, env }: { kube: KubeClient; env: Surroundings['env'] },
 ): Promise<ArtifactStore> {
-  const secret = { namespace: OPERATOR.namespace, name: STORE_SECRET };
+  const secret = { namespace: client.operatorNamespace, name: STORE_SECRET };
   try {
     return await openStore(client, { kube, env, secret });
   } catch (error) {

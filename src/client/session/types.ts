@@ -6,10 +6,12 @@ import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { ProfileName } from '../../providers/profiles/profiles.ts';
 import type { StorePlace } from '../../providers/profiles/s3.ts';
 
-/** What a client must know of an installation: ConfigMap `sb-client` in `sb-system`, readable by all who are logged in. */
+/** What a client must know of an installation: ConfigMap `sb-client` in the operator's namespace, readable by all who are logged in. */
 export interface ClientConfig extends StorePlace {
   profile: ProfileName;
   operatorVersion: string;
+  /** Where the operator is. */
+  operatorNamespace: string;
   /** Where verifiers run for which neither the Trial, the task nor the namespace says it. Missing: in the agent's container. */
   verifierMode?: VerifierMode;
   /** Where programs outside the cluster reach the broker, for Sandboxes: an `https` URL. */

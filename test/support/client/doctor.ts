@@ -68,6 +68,7 @@ export const everythingFine = (certificate: string): FixedApi['answers'] => ({
   }),
   [OPERATOR]: { metadata: { name: 'sb-operator' }, spec: { replicas: 2 }, status: { readyReplicas: 2 } },
   [OPERATOR_PODS]: list(),
+  '/api/v1/configmaps': list(),
   [LEASE]: () => lease(new Date()),
   [ENDPOINTS]: list({
     metadata: { name: 'a' },

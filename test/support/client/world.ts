@@ -28,6 +28,7 @@ const CONFIG: ClientConfig = {
   bucket: 'memory',
   region: 'us-east-1',
   operatorVersion: '0.1.0',
+  operatorNamespace: 'sb-system',
 };
 
 export async function world({ now = () => after(60) }: { now?: () => Date } = {}): Promise<World> {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { BROKER, KUBECTL, OPERATOR, OPERATOR_LOG } from '../../../installation/names.ts';
+import { BROKER, KUBECTL, OPERATOR_LOG } from '../../../installation/names.ts';
 import { EndpointSlice, Secret } from '../../../kube/kinds.ts';
+import { operatorNamespace } from '../../session/client-config.ts';
 import { fine, problem, failed, type Check, type Found, type Patient } from './check.ts';
 
 const LOG = `${OPERATOR_LOG} --tail=50`;
@@ -19,12 +20,12 @@ function judgeEndpoints(slices: readonly EndpointSlice[]): Found {
   );
 }
 
-function judgeCertificate(secret: Secret | undefined, now: Date): Found {
+function judgeCertificate(secret: Secret | undefined, namespace: string, now: Date): Found {
   const pem = Buffer.from(secret?.data?.['tls.crt'] ?? '', 'base64').toString();
   if (pem === '')
     return problem(
       'the broker has no certificate',
-      `there is none in Secret ${BROKER.certificate} of namespace ${OPERATOR.namespace}; the operator creates it when it starts`,
+      `there is none in Secret ${BROKER.certificate} of namespace ${namespace}; the operator creates it when it starts`,
       LOG,
     );
   const until = endOf(pem);
@@ -51,18 +52,20 @@ function endOf(pem: string): Date | undefined {
 export const broker: Check<Patient> = {
   name: 'broker',
   subject: 'the broker',
-  async run({ session: { kube, now } }) {
+  async run({ session }) {
+    const { kube, now } = session;
+    const namespace = await operatorNamespace(session);
     const slices = kube.list(EndpointSlice, {
-      namespace: OPERATOR.namespace,
+      namespace,
       labelSelector: `kubernetes.io/service-name=${BROKER.service}`,
     });
-    const secret = kube.get(Secret, { namespace: OPERATOR.namespace, name: BROKER.certificate });
+    const secret = kube.get(Secret, { namespace, name: BROKER.certificate });
     return Promise.all([
       slices
         .then(judgeEndpoints)
         .catch((error: unknown) => failed({ subject: 'the broker’s endpoints' }, error)),
       secret
-        .then((found) => judgeCertificate(found, now()))
+        .then((found) => judgeCertificate(found, namespace, now()))
         .catch((error: unknown) => failed({ subject: 'the broker’s certificate' }, error)),
     ]);
   },

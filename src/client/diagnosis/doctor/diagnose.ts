@@ -1,6 +1,7 @@
 /** `sb doctor`: everything that a run depends on, looked at from where the user is. */
 import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { explain } from '../../failures/explain.ts';
+import { inOperatorNamespace, operatorNamespace } from '../../session/client-config.ts';
 import { openSession } from '../../session/session.ts';
 import type { Diagnosis, CheckResult } from '../../documents/cluster.ts';
 import type { Surroundings, Session, SessionOptions } from '../../session/types.ts';
@@ -71,8 +72,13 @@ export async function diagnose(options: DoctorOptions, io: Surroundings): Promis
   try {
     const identity = once(() => identityOf(session));
     const patient = { session, identity, env: io.env, writeProbe: options.writeProbe };
-    const results = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
+    const examined = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
     const { context, namespace } = session;
+    const installedIn = await operatorNamespace(session);
+    const results = examined.map((result) => ({
+      ...result,
+      ...(result.fix !== undefined && { fix: inOperatorNamespace(result.fix, installedIn) }),
+    }));
     return { context, namespace, ...diagnosis([kubeconfigOf(session), ...results, ...(await machine)]) };
   } finally {
     await session.close();

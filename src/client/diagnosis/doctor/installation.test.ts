@@ -144,12 +144,35 @@ describe('sb doctor about the broker', () => {
   });
 });
 
+describe('sb doctor about several installations', () => {
+  const inNamespace = (namespace: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace, name: 'sb-client' },
+  });
+  const judged = async (...namespaces: string[]): Promise<Found | undefined> => {
+    const found = await resultsOf(operator, {
+      objects: { ConfigMap: namespaces.map(inNamespace) },
+      session: { client: installed('local') },
+    });
+    return found.find(({ what }) => what.includes('more than one'));
+  };
+
+  it('names where the others are, and nothing where there is one', async () => {
+    expect((await judged('sb-system', 'left-over'))?.why).to.equal(
+      'clients use the one in namespace sb-system; there is a ConfigMap sb-client in left-over too',
+    );
+    expect(await judged('sb-system')).to.equal(undefined);
+  });
+});
+
 const storeCheck = (name: string) => storeChecks.find((check) => check.name === name);
 const installed = (profile: 'local' | 'aws') => async () => ({
   profile,
   bucket: 'b',
   region: 'us-east-1',
   operatorVersion: '0.1.0',
+  operatorNamespace: 'sb-system',
 });
 
 describe('sb doctor about the registry', () => {

@@ -1,8 +1,17 @@
 import type { Kind, KubeObject } from '../../../kube/types.ts';
-import { Lease, Pod } from '../../../kube/kinds.ts';
-import { OPERATOR, OPERATOR_SELECTOR, KUBECTL, OPERATOR_LOG } from '../../../installation/names.ts';
+import { ConfigMap, Lease, Pod } from '../../../kube/kinds.ts';
+import {
+  CLIENT_CONFIG,
+  OPERATOR,
+  OPERATOR_SELECTOR,
+  KUBECTL,
+  OPERATOR_LOG,
+} from '../../../installation/names.ts';
 import { failed, fine, problem, warning, type Check, type Found, type Patient } from './check.ts';
 import { APPLY } from '../../../installation/overlays.ts';
+import { isForbidden } from '../../../kube/errors.ts';
+import { operatorNamespace } from '../../session/client-config.ts';
+import type { Session } from '../../session/types.ts';
 import { earlierExits } from '../../../pods/reading/cause.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import type { Waiting } from '../../../pods/reading/waiting.ts';
@@ -23,8 +32,11 @@ const Deployment: Kind<Deployment> = {
 export const operator: Check<Patient> = {
   name: 'operator',
   subject: 'the operator',
-  async run({ session: { kube, now }, identity }) {
-    const selector = { namespace: OPERATOR.namespace, labelSelector: OPERATOR_SELECTOR };
+  async run({ session, identity }) {
+    const { kube, now } = session;
+    const namespace = await operatorNamespace(session);
+    const key = { namespace, name: OPERATOR.name };
+    const selector = { namespace, labelSelector: OPERATOR_SELECTOR };
     const pods = kube.list(Pod, selector);
     const known = pods.catch(() => []);
     // The lease has the operator's time, which is the cluster's rather than ours.
@@ -35,13 +47,16 @@ export const operator: Check<Patient> = {
     const parts: [subject: string, found: Promise<Found[]>][] = [
       [
         'the operator’s Deployment',
-        kube.get(Deployment, OPERATOR).then(async (found) => judgeDeployment(found, await known)),
+        kube
+          .get(Deployment, key)
+          .then(async (found) => judgeDeployment(found, { namespace, pods: await known })),
       ],
       [
         'the operator’s lease',
-        kube.get(Lease, OPERATOR).then(async (found) => judgeLease(found, now().getTime() - (await ahead))),
+        kube.get(Lease, key).then(async (found) => judgeLease(found, now().getTime() - (await ahead))),
       ],
       ['the operator’s Pods', pods.then((found) => judgeRestarts(found, now()))],
+      ['other installations', othersThan(namespace, session)],
     ];
     const judged = parts.map(([subject, found]) =>
       found.catch((error: unknown) => [failed({ subject }, error)]),
@@ -50,16 +65,39 @@ export const operator: Check<Patient> = {
   },
 };
 
+/** Two operators would both run every Trial. Only an admin can see them all, and nobody else is to be warned for that. */
+async function othersThan(namespace: string, { kube }: Session): Promise<Found[]> {
+  const query = { fieldSelector: `metadata.name=${CLIENT_CONFIG}`, limit: 10 };
+  const found = await kube.list(ConfigMap, query).catch((error: unknown) => {
+    if (isForbidden(error)) return [];
+    throw error;
+  });
+  const others = found
+    .filter(({ metadata }) => metadata.name === CLIENT_CONFIG && metadata.namespace !== namespace)
+    .map((other) => other.metadata.namespace);
+  if (others.length === 0) return [];
+  return [
+    problem(
+      'the cluster has more than one installation',
+      `clients use the one in namespace ${namespace}; there is a ConfigMap ${CLIENT_CONFIG} in ${others.join(', ')} too`,
+      `remove what is left in namespace ${others.join(', ')}`,
+    ),
+  ];
+}
+
 /** Restarts of longer ago are history. */
 const RECENT_MS = 3_600_000;
 
 /** Ready replicas; the kubelet asks each for its /readyz every two seconds. */
-function judgeDeployment(deployment: Deployment | undefined, pods: readonly Pod[]): Found[] {
+function judgeDeployment(
+  deployment: Deployment | undefined,
+  { namespace, pods }: { namespace: string; pods: readonly Pod[] },
+): Found[] {
   if (!deployment)
     return [
       problem(
         'the operator is not installed',
-        `there is no Deployment ${OPERATOR.name} in namespace ${OPERATOR.namespace}`,
+        `there is no Deployment ${OPERATOR.name} in namespace ${namespace}`,
         `${APPLY}    (in a checkout of sb-operator)`,
       ),
     ];

@@ -1,14 +1,9 @@
 /** Whether programs of agents can be built: their namespace, what its builds trust, and how they went. */
 import { AGENTS_NAMESPACE, LABEL } from '../../../crds/names.ts';
-import {
-  AUTHORITIES,
-  KUBECTL,
-  NAMESPACE_LABEL,
-  OPERATOR,
-  OPERATOR_LOG,
-} from '../../../installation/names.ts';
+import { AUTHORITIES, KUBECTL, NAMESPACE_LABEL, OPERATOR_LOG } from '../../../installation/names.ts';
 import { agentsNamespace } from '../../../installation/operator.ts';
 import { APPLY } from '../../../installation/overlays.ts';
+import { operatorNamespace } from '../../session/client-config.ts';
 import { isForbidden } from '../../../kube/errors.ts';
 import { ConfigMap, Namespace } from '../../../kube/kinds.ts';
 import { programsBuilt, type Programs } from '../../runs/agents/programs.ts';
@@ -17,8 +12,12 @@ import { fine, problem, skipped, warning, type Check, type Found, type Patient }
 export const programs: Check<Patient> = {
   name: 'programs',
   subject: `namespace ${AGENTS_NAMESPACE}`,
-  async run({ session: { kube } }) {
-    const authorities = kube.get(ConfigMap, { namespace: OPERATOR.namespace, name: AUTHORITIES });
+  async run({ session }) {
+    const { kube } = session;
+    const authorities = kube.get(ConfigMap, {
+      namespace: await operatorNamespace(session),
+      name: AUTHORITIES,
+    });
     const [namespace, trusted, built] = await Promise.all([
       kube.get(Namespace, { namespace: '', name: AGENTS_NAMESPACE }).then(judgeNamespace).catch(unseen),
       authorities.then(judgeAuthorities).catch(unsaid),

@@ -13,6 +13,7 @@ import { lineOf } from '../../runs/follow/line.ts';
 import { duration } from '../../../text/figures.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { logSources } from '../../logs/logs.ts';
+import { inOperatorNamespace, operatorNamespace } from '../../session/client-config.ts';
 import { inNamespace, namespaceToSay } from '../../session/namespace.ts';
 import type { Session } from '../../session/types.ts';
 import { runOf } from '../../runs/find/runs.ts';
@@ -31,8 +32,12 @@ import { podExplained } from './pod.ts';
  * `why`. Rejects with an ApiError where the API server does not answer; `signal` ends it.
  */
 export async function explain(session: Session, trial: Trial, signal: AbortSignal): Promise<Explanation> {
-  const evidence = await gather(session, trial, { sources: logSources(session), signal });
-  return explainTrial(evidence, namespaceToSay(session));
+  const [evidence, installedIn] = await Promise.all([
+    gather(session, trial, { sources: logSources(session), signal }),
+    operatorNamespace(session),
+  ]);
+  const told = explainTrial(evidence, namespaceToSay(session));
+  return { ...told, next: told.next.map((line) => inOperatorNamespace(line, installedIn)) };
 }
 
 /** Pure. `namespace`: what commands have to name, see `namespaceToSay`. */

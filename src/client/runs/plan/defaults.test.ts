@@ -5,7 +5,13 @@ import type { ClientConfig } from '../../session/types.ts';
 import { taskDefaults } from './defaults.ts';
 
 describe('what holds for tasks that say nothing', () => {
-  const config: ClientConfig = { profile: 'local', bucket: 'b', region: 'r', operatorVersion: '1' };
+  const config: ClientConfig = {
+    profile: 'local',
+    bucket: 'b',
+    region: 'r',
+    operatorVersion: '1',
+    operatorNamespace: 'sb-system',
+  };
   const defaults = (get: () => Promise<unknown>, more: Partial<ClientConfig> = {}) =>
     taskDefaults({
       kube: { get } as unknown as KubeClient,

@@ -5,12 +5,15 @@ import { BROKER, OPERATOR, OPERATOR_SELECTOR } from '../../../installation/names
 import { Pod } from '../../../kube/kinds.ts';
 import type { KubeClient } from '../../../kube/types.ts';
 
-/** Opens one to a Pod that is ready. Rejects where there is none, or the API server refuses. */
-export async function forwardToBroker(kube: KubeClient, kubeConfig: KubeConfig): Promise<Duplex> {
-  const pods = await kube.list(Pod, { namespace: OPERATOR.namespace, labelSelector: OPERATOR_SELECTOR });
+/** Opens one to a Pod that is ready, of the operator in `namespace`. Rejects where there is none, or the API server refuses. */
+export async function forwardToBroker(
+  { kube, kubeConfig }: { kube: KubeClient; kubeConfig: KubeConfig },
+  namespace: string,
+): Promise<Duplex> {
+  const pods = await kube.list(Pod, { namespace, labelSelector: OPERATOR_SELECTOR });
   const ready = pods.filter(isReady);
   const pod = ready[Math.floor(Math.random() * ready.length)];
-  if (!pod) throw new Error(`no Pod of ${OPERATOR.name} is ready in ${OPERATOR.namespace}`);
+  if (!pod) throw new Error(`no Pod of ${OPERATOR.name} is ready in ${namespace}`);
   const toPod = new PassThrough();
   const forwarded = new Duplex({
     read: () => {},
@@ -29,9 +32,15 @@ export async function forwardToBroker(kube: KubeClient, kubeConfig: KubeConfig):
       done();
     },
   });
-  const { namespace, port } = { namespace: OPERATOR.namespace, port: BROKER.port };
   const forward = new PortForward(kubeConfig);
-  const socket = await forward.portForward(namespace, pod.metadata.name, [port], intoReadable, failed, toPod);
+  const socket = await forward.portForward(
+    namespace,
+    pod.metadata.name,
+    [BROKER.port],
+    intoReadable,
+    failed,
+    toPod,
+  );
   if (typeof socket === 'function') throw new Error('the port-forward has no connection');
   socket.addEventListener('close', () => forwarded.destroy());
   socket.addEventListener('error', (event) => forwarded.destroy(event.error as Error));

@@ -2,8 +2,9 @@
 import type { RequestOptions } from 'node:https';
 import { checkServerIdentity, connect as connectTls, rootCertificates, type PeerCertificate } from 'node:tls';
 import { once } from 'node:events';
-import { BROKER, OPERATOR } from '../../../installation/names.ts';
+import { BROKER } from '../../../installation/names.ts';
 import { ConfigMap } from '../../../kube/kinds.ts';
+import { operatorNamespace } from '../../session/client-config.ts';
 import type { Session } from '../../session/types.ts';
 import type { Callers } from './caller.ts';
 import { forwardToBroker } from './port-forward.ts';
@@ -23,84 +24,96 @@ export interface Way {
   route(): Promise<Route>;
 }
 
-/** The name in the broker's certificate. */
-const HOST = `${BROKER.service}.${OPERATOR.namespace}.svc`;
-
 export type WaySession = Pick<Session, 'kube' | 'kubeParts' | 'client' | 'env'>;
+
+/** What every way needs. */
+interface Start {
+  session: WaySession;
+  callers: Callers;
+  /** Of the operator. */
+  namespace: string;
+  /** The name in the broker's certificate. */
+  host: string;
+}
 
 /** All that there are for this program; the first that works is right. */
 export async function waysOf(session: WaySession, callers: Callers): Promise<Way[]> {
   const { env } = session;
+  const namespace = await operatorNamespace(session);
+  const start = { session, callers, namespace, host: `${BROKER.service}.${namespace}.svc` };
   const url = env['SB_BROKER_URL'] || (await session.client().catch(() => undefined))?.brokerUrl;
   const inCluster = Boolean(env['KUBERNETES_SERVICE_HOST']);
   return [
-    ...(inCluster ? [service(session, callers)] : []),
-    ...(url ? [configured(url, session, callers)] : []),
-    apiServer(session, callers),
-    portForward(session, callers),
+    ...(inCluster ? [service(start)] : []),
+    ...(url ? [configured(url, start)] : []),
+    apiServer(start),
+    portForward(start),
   ];
 }
 
-const service = (session: WaySession, callers: Callers): Way => ({
+const service = (start: Start): Way => ({
   name: 'service',
   route: async () => ({
-    base: `https://${HOST}:${BROKER.port}`,
-    options: { ...(await directTls(session, callers)), servername: HOST },
+    base: `https://${start.host}:${BROKER.port}`,
+    options: { ...(await directTls(start)), servername: start.host },
   }),
 });
 
-const configured = (url: string, session: WaySession, callers: Callers): Way => ({
+const configured = (url: string, start: Start): Way => ({
   name: 'url',
   async route() {
     if (!url.startsWith('https://')) throw new Error(`${url} is no https URL`);
-    const { ca, ...certificate } = await directTls(session, callers);
+    const { ca, ...certificate } = await directTls(start);
     return {
       base: url.replace(/\/+$/, ''),
       // What stands before the broker may have a certificate of its own.
-      options: { ...certificate, ca: [...rootCertificates, ca], checkServerIdentity: isBrokerOrHost },
+      options: { ...certificate, ca: [...rootCertificates, ca], checkServerIdentity: isBrokerOr(start.host) },
     };
   },
 });
 
 /** A load balancer may hand the connection on as it is: then the certificate is the broker's, whatever the URL calls it. */
-function isBrokerOrHost(host: string, certificate: PeerCertificate): Error | undefined {
-  const error = checkServerIdentity(host, certificate);
-  return error && checkServerIdentity(HOST, certificate) === undefined ? undefined : error;
-}
+const isBrokerOr =
+  (broker: string) =>
+  (host: string, certificate: PeerCertificate): Error | undefined => {
+    const error = checkServerIdentity(host, certificate);
+    return error && checkServerIdentity(broker, certificate) === undefined ? undefined : error;
+  };
 
-const apiServer = ({ kubeParts }: WaySession, callers: Callers): Way => ({
+const apiServer = ({ session: { kubeParts }, callers, namespace }: Start): Way => ({
   name: 'api-server',
   async route() {
     const { token } = await callers.current();
     if (token === undefined)
       throw new Error('it passes no client certificate on, and this kubeconfig has no token');
     const server = kubeParts.kubeConfig.getCurrentCluster()?.server.replace(/\/+$/, '') ?? '';
-    const path = `/api/v1/namespaces/${OPERATOR.namespace}/services/https:${BROKER.service}:${BROKER.port}/proxy`;
+    const path = `/api/v1/namespaces/${namespace}/services/https:${BROKER.service}:${BROKER.port}/proxy`;
     return { base: server + path, options: await callers.toApiServer() };
   },
 });
 
-const portForward = (session: WaySession, callers: Callers): Way => ({
+const portForward = (start: Start): Way => ({
   name: 'port-forward',
   async route() {
+    const { kube, kubeParts } = start.session;
     const [tls, socket] = await Promise.all([
-      directTls(session, callers),
-      forwardToBroker(session.kube, session.kubeParts.kubeConfig),
+      directTls(start),
+      forwardToBroker({ kube, kubeConfig: kubeParts.kubeConfig }, start.namespace),
     ]);
-    const secure = connectTls({ ...tls, servername: HOST, socket });
+    const secure = connectTls({ ...tls, servername: start.host, socket });
     socket.once('error', (error) => secure.destroy(error));
     await once(secure, 'secureConnect');
-    return { base: `https://${HOST}`, options: { createConnection: () => secure } };
+    return { base: `https://${start.host}`, options: { createConnection: () => secure } };
   },
 });
 
 /** TLS to the broker itself: its CA, and the caller's client certificate where there is one. */
-async function directTls({ kube }: WaySession, callers: Callers) {
+async function directTls({ session: { kube }, callers, namespace }: Start) {
   const [found, { certificate }] = await Promise.all([
-    kube.get(ConfigMap, { namespace: OPERATOR.namespace, name: BROKER.authority }),
+    kube.get(ConfigMap, { namespace, name: BROKER.authority }),
     callers.current(),
   ]);
   const ca = found?.data?.['ca.crt'];
-  if (!ca) throw new Error(`there is no ConfigMap ${BROKER.authority} in ${OPERATOR.namespace}`);
+  if (!ca) throw new Error(`there is no ConfigMap ${BROKER.authority} in ${namespace}`);
   return { ca, ...certificate };
 }
