@@ -1,4 +1,4 @@
-/** Entry point of `npm run generate`: writes config, docs/reference, rules and dashboard of the chart, and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the command line of sb and rooms.json. */
+/** Entry point of `npm run generate`: writes config, charts, docs/reference and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the alerts and panels, the command line of sb and rooms.json. */
 import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -10,6 +10,7 @@ import { publishedSchema, schemaNames } from './client/documents/index.ts';
 import { definitions } from './crds/kinds.ts';
 import { withAgents } from './generate/agents-page.ts';
 import { permissionsPage } from './generate/aws-permissions.ts';
+import { chartFiles, chartFolders, withChartValues } from './generate/chart/chart.ts';
 import { configFolders } from './generate/config.ts';
 import { NOTICE, yaml, type Files } from './generate/kustomize.ts';
 import { metricsPage } from './generate/metrics-page.ts';
@@ -58,6 +59,7 @@ const schemas = schemaNames.map((name) => [
 /** What is written, by folder. Prettier has the last word about how it looks. */
 export const folders: Record<string, Files> = {
   ...configFolders(permissions, ownVersion()),
+  ...chartFolders(permissions),
   'docs/reference': {
     'aws-permissions.md': markdown(permissionsPage()),
     ...Object.fromEntries(
@@ -72,6 +74,7 @@ export const folders: Record<string, Files> = {
 
 /** What is written beside files that are not generated, by path. */
 export const files: Files = {
+  ...chartFiles(ownVersion()),
   'charts/sb-operator/files/rules.yaml': yaml(rulesFile()),
   'charts/sb-operator/dashboards/sb-operator.json': `${JSON.stringify(dashboard(), undefined, 2)}\n`,
 };
@@ -88,6 +91,7 @@ async function write(): Promise<void> {
     await mkdir(join(ROOT, dirname(file)), { recursive: true });
     await writeFile(join(ROOT, file), text);
   }
+  await rewrite('charts/sb-operator/README.md', withChartValues);
   await rewrite('docs/architecture.md', (page) => withTable(page, readHouse(ROOT)));
   await rewrite('docs/tasks.md', withFields);
   await rewrite('docs/agents.md', withAgents);

@@ -57,8 +57,8 @@ export const inOperatorNamespace = (line: string, namespace: string): string =>
   line.replaceAll(`${KUBECTL} `, `kubectl -n ${namespace} `);
 
 function parse(data: Record<string, string>): Omit<ClientConfig, 'operatorNamespace'> {
-  const { profile, bucket, region, endpoint, publicEndpoint, operatorVersion, verifierMode, brokerUrl } =
-    data;
+  const { profile, bucket, region, operatorVersion, verifierMode } = data;
+  const { endpoint, publicEndpoint, brokerUrl, storeSecret } = data;
   const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
     value === undefined || value === '' ? [key] : [],
   );
@@ -77,6 +77,7 @@ function parse(data: Record<string, string>): Omit<ClientConfig, 'operatorNamesp
     ...(publicEndpoint && { publicEndpoint }),
     ...(mode && { verifierMode: mode }),
     ...(brokerUrl && { brokerUrl }),
+    ...(storeSecret && { storeSecret }),
   };
 }
 

@@ -185,12 +185,12 @@ describe('A session', () => {
       expect(await client()).to.include({ bucket: 'b', operatorNamespace: 'sb-system' });
     });
 
-    it('takes the credentials of the storage from its Secret there', async () => {
+    it('takes the credentials of the storage from the Secret there that it names', async () => {
       const secret = { metadata: {}, data: { AWS_ACCESS_KEY_ID: 'c2I=', AWS_SECRET_ACCESS_KEY: 'c2I=' } };
       await start({
         [ROLE]: role('platform'),
-        [THERE]: { metadata: {}, data: { ...data, endpoint: 'http://127.0.0.1:1' } },
-        '/api/v1/namespaces/platform/secrets/sb-s3': secret,
+        [THERE]: { metadata: {}, data: { ...data, endpoint: 'http://127.0.0.1:1', storeSecret: 'keys' } },
+        '/api/v1/namespaces/platform/secrets/keys': secret,
       });
       expect((await withSession(options, io, (session) => session.store())).uri('x')).to.equal(
         's3://theirs/x',

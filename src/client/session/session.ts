@@ -71,7 +71,7 @@ async function storeOf(
   client: ClientConfig,
   { kube, env }: { kube: KubeClient; env: Surroundings['env'] },
 ): Promise<ArtifactStore> {
-  const secret = { namespace: client.operatorNamespace, name: STORE_SECRET };
+  const secret = { namespace: client.operatorNamespace, name: client.storeSecret ?? STORE_SECRET };
   try {
     return await openStore(client, { kube, env, secret });
   } catch (error) {

@@ -14,6 +14,8 @@ export interface ClientConfig extends StorePlace {
   operatorNamespace: string;
   /** Where verifiers run for which neither the Trial, the task nor the namespace says it. Missing: in the agent's container. */
   verifierMode?: VerifierMode;
+  /** Secret there with credentials for the installation's own storage, where it is not the usual one. */
+  storeSecret?: string;
   /** Where programs outside the cluster reach the broker, for Sandboxes: an `https` URL. */
   brokerUrl?: string;
 }
