@@ -16,7 +16,9 @@ describe('The generated files', () => {
       const found = await readdir(path);
       expect(found.sort()).to.deep.equal(Object.keys(files).sort());
       for (const [file, text] of Object.entries(files))
-        expect(read(folder, await readFile(join(path, file), 'utf8')), file).to.deep.equal(read(folder, text));
+        expect(read(folder, await readFile(join(path, file), 'utf8')), file).to.deep.equal(
+          read(folder, text),
+        );
     });
 
   for (const [file, text] of Object.entries(single))

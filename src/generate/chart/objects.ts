@@ -66,7 +66,7 @@ function podWithValues({ metadata, spec }: Pod): Pod {
       labels: { ...metadata?.labels, ...entries('include "sb-operator.yaml" .Values.podLabels') },
       annotations: {
         // Kustomize puts a hash behind the name instead.
-        'checksum/config': text('include (print .Template.BasePath "/operator/settings.yaml") . | sha256sum'),
+        'checksum/config': text('include "sb-operator.settings" . | sha256sum'),
         ...entries('include "sb-operator.yaml" .Values.podAnnotations'),
       },
     },

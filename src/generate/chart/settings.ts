@@ -2,18 +2,7 @@
 import { Type } from 'typebox';
 import { STORE_SECRET } from '../../installation/names.ts';
 import { DEFAULTS } from '../../installation/values.ts';
-import {
-  Choice,
-  Flag,
-  Group,
-  List,
-  Matching,
-  sets,
-  Shape,
-  StringMap,
-  Text,
-  Whole,
-} from './shapes.ts';
+import { Choice, Flag, Group, List, Matching, sets, Shape, StringMap, Text, Whole } from './shapes.ts';
 
 const URL = 'https?://[^\\s]+';
 export const NAMESPACE = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
