@@ -48,14 +48,17 @@ export function valuesYaml(value: Value, indent = ''): string {
   return each.join(indent === '' ? '\n' : '');
 }
 
-/** JSON Schema of it: closed everywhere. */
-export const valuesSchema = (values: Value): object => ({
-  $schema: 'http://json-schema.org/draft-07/schema#',
-  title: 'Values of the chart sb-operator',
-  ...(JSON.parse(
-    JSON.stringify(values, (key, part: unknown) => (key === 'setting' ? undefined : part)),
-  ) as object),
-});
+/** JSON Schema of it: closed everywhere, but for what Helm hands to every chart that is part of another. */
+export function valuesSchema(values: Value): object {
+  const schema = JSON.stringify(values, (key, part: unknown) => (key === 'setting' ? undefined : part));
+  const { properties, ...rest } = JSON.parse(schema) as { properties: object };
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Values of the chart sb-operator',
+    ...rest,
+    properties: { ...properties, global: { type: 'object' } },
+  };
+}
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 

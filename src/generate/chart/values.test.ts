@@ -92,6 +92,8 @@ describe('The values of the chart', () => {
       {},
       ...Object.values(OVERLAYS).map(profileValues),
       at('image.digest', DIGEST),
+      // Where the chart is part of another.
+      at('global.imageRegistry', 'registry.example.com'),
       at('builds.maxConcurrent', null),
       at('trials.gpuTypes', { h100: { nodeSelectors: [{ gpu: 'h100' }] }, t4: {} }),
       at('serviceAccount.annotations', { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::123456789012:role/a' }),
@@ -109,7 +111,7 @@ describe('The values of the chart', () => {
       for (const [key, below] of Object.entries(part)) look(below, `${path}.${key}`);
     };
     look(schema, '');
-    expect(open).to.deep.equal([]);
+    expect(open).to.deep.equal(['.properties.global']);
     expect(JSON.stringify(schema)).not.to.contain('"additionalProperties":true');
   });
 
