@@ -1,8 +1,9 @@
 // `helm test`: waits for the Trial helm-test, and fails where its reward is not 1.
 import { readFileSync } from 'node:fs';
+import { env, exit, stdout } from 'node:process';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port, NAMESPACE } = process.env;
+const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port, NAMESPACE } = env;
 const token = readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/token', 'utf8');
 const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 const url = `${server}/apis/sb.abundant.ai/v1alpha1/namespaces/${NAMESPACE}/trials/helm-test`;
@@ -14,10 +15,11 @@ for (;;) {
   const now = trial
     ? `${succeeded?.reason ?? 'not looked at yet'}: ${succeeded?.message ?? ''}`
     : `the API server: ${answer.status ?? answer}`;
-  if (now !== said) console.log((said = now));
+  if (now !== said) stdout.write(`${now}\n`);
+  said = now;
   if (succeeded && succeeded.status !== 'Unknown') {
-    console.log(`reward ${trial.status.reward}`);
-    process.exit(trial.status.reward === 1 ? 0 : 1);
+    stdout.write(`reward ${trial.status.reward}\n`);
+    exit(trial.status.reward === 1 ? 0 : 1);
   }
   await wait(1000);
 }

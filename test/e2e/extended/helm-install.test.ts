@@ -38,10 +38,8 @@ async function makePlace(): Promise<string> {
   };
   const made = (await kubectlOk(['create', '-f', '-', '-o', 'name'], namespace)).trim();
   const name = made.replace('namespace/', '');
-  await kubectlOk([
-    ...['create', 'secret', 'generic', KEYS, '-n', name],
-    ...['--from-literal=AWS_ACCESS_KEY_ID=sb', '--from-literal=AWS_SECRET_ACCESS_KEY=sb-local-only'],
-  ]);
+  const keys = '--from-literal=AWS_ACCESS_KEY_ID=sb --from-literal=AWS_SECRET_ACCESS_KEY=sb-local-only';
+  await kubectlOk(`create secret generic ${KEYS} -n ${name} ${keys}`.split(' '));
   return name;
 }
 
@@ -96,7 +94,7 @@ describe('helm install', function () {
 
   it('lets everyone who is logged in find it, and see no other role', async () => {
     const may = async (name: string): Promise<number> =>
-      (await kubectl([...['auth', 'can-i', 'get', `clusterrole/${name}`], ...JANE])).code;
+      (await kubectl(['auth', 'can-i', 'get', `clusterrole/${name}`, ...JANE])).code;
     expect(await may('sb-client')).to.equal(0);
     expect(await may('cluster-admin')).to.equal(1);
     const said = await kubectlOk(['get', 'clusterrole', 'sb-client', '-o', 'json', ...JANE]);

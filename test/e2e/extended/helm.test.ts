@@ -28,7 +28,7 @@ describe('the Helm chart', function () {
   const named = async (kind: string, name: string, args: string[]): Promise<KubeObject | undefined> =>
     (await objects(...args)).find((object) => object.kind === kind && object.metadata.name === name);
   const operatorPod = async (...args: string[]) => {
-    const found = (await named('Deployment', 'sb-operator', args)) as Deployment | undefined;
+    const found: Deployment | undefined = await named('Deployment', 'sb-operator', args);
     return found?.spec?.template ?? expect.fail('there is no Deployment');
   };
 
@@ -121,8 +121,10 @@ describe('the Helm chart', function () {
 
   it('writes large numbers, lists and maps as the operator reads them', async () => {
     const settings = await named('ConfigMap', 'sb-operator-settings', [
-      ...['--set', 'builds.maxSeconds=2592000', '--set', 'trials.imagePullSecrets={one,two}'],
-      ...['--set-json', 'trials.gpuTypes={"h100":{"nodeSelectors":[{"gpu":"h100"}]}}'],
+      '--set',
+      'builds.maxSeconds=2592000,trials.imagePullSecrets={one,two}',
+      '--set-json',
+      'trials.gpuTypes={"h100":{"nodeSelectors":[{"gpu":"h100"}]}}',
     ]);
     expect(settings).to.have.property('data').that.includes({
       SB_MAX_BUILD_SECONDS: '2592000',
@@ -158,7 +160,7 @@ describe('the Helm chart', function () {
       all.some(({ kind, metadata }) => kind === 'ClusterRoleBinding' && metadata.name === 'sb-operator-work'),
     ).to.equal(false);
     const bound = all.filter(
-      ({ kind, metadata }) => kind === 'RoleBinding' && /^team-/.test(metadata.namespace ?? ''),
+      ({ kind, metadata }) => kind === 'RoleBinding' && metadata.namespace?.startsWith('team-'),
     );
     expect(bound.map(({ metadata }) => metadata.namespace)).to.deep.equal(['team-a', 'team-b']);
   });

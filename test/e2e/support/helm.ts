@@ -19,11 +19,14 @@ export async function ran(program: string, args: string[], input?: string): Prom
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   const running = promisify(execFile)(program, args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 });
   if (input !== undefined) running.child.stdin?.end(input);
-  const said = await running.then(
-    (done) => ({ ...done, code: 0 }),
-    (error: Error & Partial<Ran>) => error,
+  return running.then(
+    (said) => ({ ...said, code: 0 }),
+    ({ code, stdout = '', stderr, message }: Error & Partial<Ran>) => ({
+      code: code ?? -1,
+      stdout,
+      stderr: stderr || message,
+    }),
   );
-  return { code: said.code ?? -1, stdout: said.stdout ?? '', stderr: said.stderr || String(said) };
 }
 
 /** The same; throws where it fails. */

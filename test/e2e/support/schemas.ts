@@ -20,7 +20,7 @@ type Schema = Record<string, unknown>;
 function closed(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(closed);
   if (typeof part !== 'object' || part === null) return part;
-  const own = Object.fromEntries(Object.entries(part).map(([key, below]) => [key, closed(below)])) as Schema;
+  const own: Schema = Object.fromEntries(Object.entries(part).map(([key, below]) => [key, closed(below)]));
   if (own['x-kubernetes-int-or-string'] === true) return { ...own, type: ['string', 'number'] };
   const isOpen = own['x-kubernetes-preserve-unknown-fields'] === true || 'additionalProperties' in own;
   const isObject = typeof own['properties'] === 'object' && (own['type'] === 'object' || '$ref' in own);
