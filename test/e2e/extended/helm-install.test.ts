@@ -46,23 +46,24 @@ async function makePlace(): Promise<string> {
 describe('helm install', function () {
   this.timeout(600_000);
   let helm = '';
+  let helm3 = '';
   let image = '';
   let place = '';
   let namespace = '';
   let folder = '';
 
   before(async () => {
-    ({ helm } = await ensureHelm());
+    ({ helm, helm3 } = await ensureHelm());
     const of = ['deployment', OPERATOR.name, '-n', OPERATOR.namespace];
     image = await kubectlOk(['get', ...of, '-o', 'jsonpath={.spec.template.spec.containers[0].image}']);
     await ensureBaseImages(['debian:bookworm-slim']);
     namespace = await world().makeNamespace();
     folder = await mkdtemp(join(tmpdir(), 'sb-helm-'));
-    await kubectlOk(['delete', '--ignore-not-found', '-f', '-'], await byKubectl());
     place = await makePlace();
   });
   after(async () => {
-    await ran(helm, ['uninstall', RELEASE, '-n', place, '--ignore-not-found', '--wait']);
+    for (const where of [place, OPERATOR.namespace])
+      await ran(helm, ['uninstall', RELEASE, '-n', where, '--ignore-not-found', '--wait']);
     await dropNamespace(place);
     await deployOperator(image);
     await rm(folder, { recursive: true, force: true });
@@ -75,6 +76,18 @@ describe('helm install', function () {
     `image.digest=${image.split('@')[1]},s3.existingSecret=${KEYS},networkPolicy.enabled=true`,
   ];
   const sb = (...args: string[]): Promise<Said> => startSb(args, { cwd: folder, namespace }).end;
+
+  it('takes over what kubectl has applied, with Helm 3, and goes without it', async () => {
+    const where = ['-n', OPERATOR.namespace];
+    const pinned = ['--set', `image.digest=${image.split('@')[1]}`];
+    const install = ['install', RELEASE, CHART, ...where, ...profile('local'), ...pinned];
+    const { code, stderr } = await ran(helm3, [...install, '--take-ownership', '--wait']);
+    expect(code, stderr).to.equal(0);
+    const run = await sb('cloud', 'run', '-t', HELLO, '--run-name', `${place}-over`, '-o', 'json');
+    expect(run.code, run.stderr).to.equal(0);
+    expect((await ran(helm3, ['uninstall', RELEASE, ...where, '--wait'])).code).to.equal(0);
+    await kubectlOk(['delete', '--ignore-not-found', '-f', '-'], await byKubectl());
+  });
 
   it('brings the operator under any name, in any namespace, and says what comes next', async () => {
     const { code, stdout, stderr } = await release('install', RELEASE, '--take-ownership');
@@ -101,6 +114,15 @@ describe('helm install', function () {
     expect((JSON.parse(said) as KubeObject).metadata.annotations).to.include({
       'sb.abundant.ai/installed-in': place,
     });
+  });
+
+  it('deletes nobody’s namespace for a test that wants its name', async () => {
+    await kubectlOk(['create', 'namespace', `${place}-test`]);
+    const { code, stderr } = await ran(helm, ['test', RELEASE, '-n', place]);
+    const left = await kubectlOk(['get', 'namespace', `${place}-test`, '-o', 'jsonpath={.status.phase}']);
+    await kubectlOk(['delete', 'namespace', `${place}-test`]);
+    expect([code, left]).to.deep.equal([1, 'Active']);
+    expect(stderr).to.contain('already exists');
   });
 
   it('is tried with one Trial by helm test', async () => {
@@ -143,7 +165,9 @@ describe('helm install', function () {
       ),
     );
     const trials = await world().kube.list(TrialKind, { namespace });
-    expect(trials.map(({ status }) => status?.reward)).to.deep.equal([1, 1]);
+    expect(trials.map(({ status }) => status?.reward)).to.deep.equal([1, 1, 1]);
+    const theirs = await kubectlOk(['get', 'taskbuilds,networkpolicies', '-n', namespace, '-o', 'name']);
+    expect(theirs).to.contain('taskbuild').and.contain('networkpolicy');
     const own = await kubectlOk(['get', 'secrets,configmaps,leases', '-n', place, '-o', 'name']);
     expect(own.trim().split('\n').toSorted()).to.deep.equal([
       'configmap/kube-root-ca.crt',
