@@ -64,13 +64,10 @@ describe('the metrics of the operator, in a real Prometheus', () => {
     const failed = ownTrial('failed', { spec }, namespace);
     await Promise.all([built.earns(1), failed.fails('TaskNotFound'), small(session, 'measured-box').init()]);
     await session.close();
-    // A scrape later everybody has been asked.
-    const ended = `sum(sb_trials_finished_total{namespace=~"${namespace}|other"})`;
-    await eventuallyTrue(
-      'Prometheus has both ends',
-      async () => ((await prometheus.now(ended))[0]?.value ?? 0) >= 2,
-      30,
-    );
+    // A rate takes two samples.
+    const ends = `sb_trials_finished_total{namespace=~"${namespace}|other"}`;
+    const seen = `sum(${ends}) >= 2 and min(count_over_time(${ends}[5m])) >= 3`;
+    await eventuallyTrue('Prometheus has both ends', async () => (await prometheus.now(seen)).length > 0, 60);
   });
   after(() => prometheus?.stop());
 
