@@ -51,6 +51,17 @@ export const SANDBOX_LOST = {
   PodLost: 'someone deleted the Pod, or it disappeared',
 } as const;
 
+const MEANINGS: Readonly<Record<string, string>> = {
+  ...SANDBOX_READY,
+  ...SANDBOX_WAITING,
+  ...SANDBOX_STOPPED,
+  ...SANDBOX_LOST,
+};
+
+/** What a reason means; undefined for one that this version does not know. */
+export const sandboxReasonMeans = (reason: string): string | undefined =>
+  Object.hasOwn(MEANINGS, reason) ? MEANINGS[reason] : undefined;
+
 export type SandboxWaitingReason = keyof typeof SANDBOX_WAITING;
 export type SandboxLostReason = keyof typeof SANDBOX_LOST;
 export type SandboxStoppedReason = keyof typeof SANDBOX_STOPPED;

@@ -133,7 +133,7 @@ const explain = (cli: Cli): Command =>
             Promise.all([
               import('../../client/runs/find/trial.ts'),
               import('../../client/diagnosis/explain/explain.ts'),
-              import('../runs/trial.ts'),
+              import('../render/explanation.ts'),
             ]),
           async (given: OnNamed, [{ resolveTrial }, { explain: explained }, { printExplanation }]) => {
             const { session, options } = given;

@@ -15,7 +15,7 @@ import { style } from '../render/style.ts';
 import { duration, figure } from '../../text/figures.ts';
 import { runOf } from '../../client/runs/find/runs.ts';
 import { usageFields } from '../../results/usage.ts';
-import type { TrialShown, TrialSteps, Explanation } from '../../client/documents/trial.ts';
+import type { TrialShown, TrialSteps } from '../../client/documents/trial.ts';
 import { trajectoriesOf } from '../../client/logs/trajectory.ts';
 import type { Session } from '../../client/session/types.ts';
 import { trajectoryLines } from '../render/trajectory.ts';
@@ -231,34 +231,3 @@ const conditionRows = (trial: Trial): Row[] =>
     const { status = '', reason = '', message = '' } = conditionOf(trial, type) ?? {};
     return [type, `${status} ${reason}: ${message}`];
   });
-
-export async function printExplanation(
-  terminal: Terminal,
-  explanation: Explanation,
-  format: OutputFormat,
-): Promise<void> {
-  if (format === 'json' || format === 'yaml') return printDocument(terminal, format, explanation);
-  if (format === 'jsonl') return terminal.out(`${safeJson(explanation)}\n`);
-  if (format === 'name') return terminal.out(`${explanation.trial}\n`);
-  const { strong, faint } = style({ color: terminal.color && terminal.outIsTTY });
-  const { trial, where, why, next, log } = explanation;
-  const lines = [
-    strong(safeLine(`${trial} ${where}`)),
-    ...why.map((line) => `  ${safeLine(line)}`),
-    ...(log
-      ? [
-          faint(`  end of ${safeLine(log.title)}:`),
-          ...log.lines.map((line) => faint(`  | ${safeLine(line)}`)),
-        ]
-      : []),
-    ...(next.length > 0 ? ['do next:'] : []),
-    ...next.map((line) => `  ${stepLine(line)}`),
-  ];
-  terminal.out(lines.map((line) => `${line}\n`).join(''));
-}
-
-/** A remark behind a command is a comment for the shell: the line can be pasted as it is. */
-function stepLine(line: string): string {
-  const [, command = line, remark] = /^(.*\S) {4}\((.*)\)$/.exec(line) ?? [];
-  return remark === undefined ? safeLine(line) : `${safeLine(command)}    # ${safeLine(remark)}`;
-}

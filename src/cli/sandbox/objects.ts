@@ -11,6 +11,7 @@ import {
   type Extension,
 } from '../../client/sandbox/object/change.ts';
 import { createSandbox } from '../../client/sandbox/environment.ts';
+import { explainSandbox } from '../../client/sandbox/object/explain.ts';
 import { rowOf } from '../../client/sandbox/object/row.ts';
 import { waitUntilReady } from '../../client/sandbox/object/ready.ts';
 import type { CreateOptions } from '../../client/sandbox/types.ts';
@@ -18,6 +19,7 @@ import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
 import type { Session } from '../../client/session/types.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { safe } from '../../text/safe.ts';
+import { printExplanation } from '../render/explanation.ts';
 import { printDeed, printListing, type Column } from '../render/output.ts';
 import { agreed } from '../runs/end.ts';
 import type { Io, OutputFormat } from '../types.ts';
@@ -87,6 +89,14 @@ const columns = (now: number): Column<SandboxRow>[] => [
   { header: 'node', value: ({ node }) => node ?? undefined, wide: true },
   { header: 'message', value: ({ message }) => message, wide: true },
 ];
+
+export async function explain(
+  session: Session,
+  { name, io, format }: Printing & { name: string },
+): Promise<void> {
+  const sandbox = await getSandbox(session, name);
+  await printExplanation(io.terminal, explainSandbox(sandbox, namespaceToSay(session)), format);
+}
 
 export async function suspend(
   session: Session,

@@ -201,7 +201,9 @@ describe('A command in a Sandbox, from a terminal', () => {
 
 describe('What is typed of a Sandbox', () => {
   it('is a port, or two', async () => {
-    const pairs = ['8080', '18080:8080', ':8080', '0:1', '65535:65535'].map((text) => portPair(text, 'box'));
+    const pairs = ['8080', '18080:8080', ':8080', '0:1', '65535:65535'].map((typed) =>
+      portPair(typed, 'box'),
+    );
     expect(pairs.map(({ local, remote }) => [local, remote])).to.deep.equal([
       [8080, 8080],
       [18_080, 8080],
@@ -209,8 +211,8 @@ describe('What is typed of a Sandbox', () => {
       [0, 1],
       [65_535, 65_535],
     ]);
-    for (const text of ['0', '65536', '70000:80', '80:', 'a:80', '10.0.0.1:80', '1:2:3', '-1', ' 80', ''])
-      expect((await failureOf(Promise.resolve().then(() => portPair(text, 'box')))).code, text).to.equal(
+    for (const typed of ['0', '65536', '70000:80', '80:', 'a:80', '10.0.0.1:80', '1:2:3', '-1', ' 80', ''])
+      expect((await failureOf(Promise.resolve().then(() => portPair(typed, 'box')))).code, typed).to.equal(
         'SB-E036',
       );
   });

@@ -166,6 +166,7 @@ describe('What programs read', () => {
     'sb sandbox create -o json': () =>
       sb('sandbox', 'create', 'new', '--image', 'debian:13', '--no-wait', '-o', 'json'),
     'sb sandbox ls -o json': () => sb('sandbox', 'ls', '-o', 'json'),
+    'sb sandbox explain -o json': () => sb('sandbox', 'explain', 'box', '-o', 'json'),
     'sb sandbox suspend -o json': () => sb('sandbox', 'suspend', 'box', '-o', 'json'),
     'sb sandbox resume -o json': () => sb('sandbox', 'resume', 'box', '-o', 'json'),
     'sb sandbox extend -o json': () => sb('sandbox', 'extend', 'box', '2h', '-o', 'json'),

@@ -1,6 +1,6 @@
 /** Sandboxes in documents. */
 import { Type } from 'typebox';
-import { Fields, Flag, OneOf, OrNull, Text, Time, Whole, type Documents } from './words.ts';
+import { Fields, Flag, OneOf, OrNull, Text, Texts, Time, Whole, type Documents } from './words.ts';
 
 const SandboxRow = Fields({
   sandbox: Text('Its name.'),
@@ -29,9 +29,21 @@ const SandboxRemoved = Fields({
 });
 export type SandboxRemoved = Type.Static<typeof SandboxRemoved>;
 
+/** `sb sandbox explain`. */
+const SandboxExplanation = Fields({
+  sandbox: Text('Its name.'),
+  ready: Flag('Commands can be run in it.'),
+  reason: Text('Reason of the condition Ready.'),
+  where: Text('One sentence: what that means.'),
+  why: Texts('What is behind it.'),
+  next: Texts('What to do: a command, or a sentence.'),
+});
+export type SandboxExplanation = Type.Static<typeof SandboxExplanation>;
+
 /** Its documents, by the name of their schema. */
 export const SANDBOX_DOCUMENTS = {
   sandbox: { title: 'A Sandbox', schema: SandboxRow },
   'sandbox-list': { title: 'The Sandboxes of a namespace', schema: Type.Array(SandboxRow) },
+  'sandbox-explain': { title: 'Why a Sandbox is as it is', schema: SandboxExplanation },
   'sandbox-removed': { title: 'Sandboxes that were deleted', schema: Type.Array(SandboxRemoved) },
 } as const satisfies Documents;

@@ -40,11 +40,11 @@ export class SandboxExists extends SandboxError {
 export class SandboxNotReady extends SandboxError {
   readonly reason: string;
 
-  constructor(sandbox: string, ready: { reason: string; message: string }, fix?: string) {
+  constructor(sandbox: string, ready: { reason: string; message: string }, fix: string) {
     super('SB-E101', sandbox, {
       what: `Sandbox ${sandbox} is not ready`,
       why: `${ready.reason}: ${ready.message}`,
-      fix: fix ?? `kubectl describe sandbox ${sandbox}    (its condition Ready names what to change)`,
+      fix,
     });
     this.reason = ready.reason;
   }

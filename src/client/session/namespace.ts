@@ -35,6 +35,6 @@ export function namespaceToSay({
 export function inNamespace(line: string, namespace: string | undefined): string {
   if (namespace === undefined || ELSEWHERE.test(line)) return line;
   return line
-    .replace(/^(sb (?:run|trial) [a-z]+)/, `$1 -n ${namespace}`)
+    .replace(/^(sb (?:run|trial|sandbox) [a-z-]+)/, `$1 -n ${namespace}`)
     .replace(/^kubectl (?=[a-z])/, `kubectl -n ${namespace} `);
 }

@@ -27,7 +27,7 @@ import type { Explanation } from '../../documents/trial.ts';
 import type { Evidence } from './evidence.ts';
 import { explainTrial } from './explain.ts';
 import { gather } from './gather.ts';
-import { printExplanation } from '../../../cli/runs/trial.ts';
+import { printExplanation } from '../../../cli/render/explanation.ts';
 
 const NOW = secondsAfter(120);
 const explained = (trial: Trial, over: Partial<Evidence> = {}): Explanation =>

@@ -9,6 +9,7 @@ import type { Log } from '../../../kube/types.ts';
 import type { Session } from '../../session/types.ts';
 import { NotAllowed, SandboxEnded, SandboxNotFound, SandboxNotReady, type SandboxError } from '../errors.ts';
 import type { OnProgress } from '../types.ts';
+import { nextFor } from './explain.ts';
 
 const READY_MS = 10 * 60_000;
 
@@ -45,18 +46,7 @@ export const isOver = (reason: string): boolean =>
 
 /** Of a Sandbox that waits for a change, with the one that it waits for. */
 export const notReady = (name: string, ready: { reason: string; message: string }): SandboxNotReady =>
-  new SandboxNotReady(name, ready, FIXES[ready.reason]?.(name));
-
-const FIXES: Record<string, (name: string) => string> = {
-  Suspended: (name) => `sb sandbox resume ${name}`,
-  IdleTimeout: (name) => `sb sandbox suspend ${name}, then: sb sandbox resume ${name}`,
-  Expired: (name) => `sb sandbox extend ${name} 1h`,
-  InvalidNetwork: () => 'create another with that entry put right',
-  PolicyNotEnforced: () =>
-    'create it with network.enforcement BestEffort, or in a cluster that enforces NetworkPolicies',
-  OOMKilled: () => 'create it with a larger limit for memory',
-  EphemeralStorageExceeded: () => 'create it with a larger limit for ephemeral-storage',
-};
+  new SandboxNotReady(name, ready, nextFor(ready.reason, name).join('\n'));
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
