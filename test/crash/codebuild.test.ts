@@ -76,12 +76,7 @@ async function play({ death, outageMs = 0, names = ['hello'], script = SLOW }: S
     world.codebuild.inject({ kind: 'queued', ms: 60 });
     for (const name of names) addTaskBuild(world, name);
     const life = await world.startOperator(death);
-    if (death) {
-      await Promise.race([new Promise<void>((resolve) => life.onDeath(resolve)), world.rest()]);
-      world.pass(outageMs);
-      if (life.dead) await world.startOperator();
-    }
-    await world.rest();
+    await (death ? world.restAfter(life, outageMs) : world.rest());
     return {
       effects: life.effects,
       wrongs: await wrongs(world),

@@ -28,11 +28,7 @@ async function play(script: Script, death?: Death): Promise<{ effects: number; b
     for (const [name, spec] of Object.entries(script.trials ?? { hello: {} })) world.apply(name, spec);
     const outside = playOutside(world, script.meanwhile, done.signal);
     const life = await world.startOperator(death);
-    if (death) {
-      await Promise.race([new Promise<void>((resolve) => life.onDeath(resolve)), world.rest()]);
-      if (life.dead) await world.startOperator();
-    }
-    await world.rest();
+    await (death ? world.restAfter(life) : world.rest());
     done.abort();
     await outside;
     const found = [...(await breaches(world)), ...otherEnds(world, script), ...(script.wrong?.(world) ?? [])];

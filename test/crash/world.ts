@@ -225,6 +225,22 @@ export class World {
     this.registry.add(image, { digest });
   }
 
+  /**
+   * Rests, under another operator once this one has died, so long after its death. It may die late: on a slow machine it is still at the effect that
+   * it dies at when a rest is over in vain.
+   */
+  async restAfter(life: Life, outageMs = 0): Promise<void> {
+    const died = new Promise<void>((resolve) => life.onDeath(resolve));
+    await Promise.race([died, this.rest()]);
+    for (let again = 0; again < 2; again++) {
+      if (life.dead && this.#life === life) {
+        this.pass(outageMs);
+        await this.startOperator();
+      }
+      await this.rest();
+    }
+  }
+
   /** Ends the operator where it stands: its connections are cut, its timers are gone. */
   kill(): void {
     this.#life?.die();
