@@ -41,7 +41,8 @@ async function runHere() {
 // The package `node` brings the right one to a machine with an older Node.
 function runOnOwnNode() {
   const node = join(root, 'node_modules/node/bin/node');
-  if (!existsSync(node)) return fail(`sb needs Node ${OLDEST} or newer; this is ${process.versions.node}`);
+  const wanted = `sb needs Node ${OLDEST} or newer; this is ${process.versions.node}`;
+  if (!existsSync(node)) return fail(`${wanted}. With it: npx -p node@${OLDEST} -p sb-operator sb`);
   const child = spawn(node, [...FLAGS, '--', program, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both; the child decides what it means.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])

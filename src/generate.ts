@@ -1,4 +1,4 @@
-/** Entry point of `npm run generate`: writes config, charts, docs/reference and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the alerts and panels, the command line of sb and rooms.json. */
+/** Entry point of `npm run generate`: writes config, charts, docs/reference, the version of sbd and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the alerts and panels, the command line of sb and rooms.json. */
 import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -95,6 +95,10 @@ async function write(): Promise<void> {
   await rewrite('docs/architecture.md', (page) => withTable(page, readHouse(ROOT)));
   await rewrite('docs/tasks.md', withFields);
   await rewrite('docs/agents.md', withAgents);
+  // What sbd says of itself to couriers; it is compiled where no package.json is.
+  await rewrite('sbd/main.go', (text) =>
+    text.replace(/^var version = .*$/m, `var version = "${ownVersion()}"`),
+  );
 }
 
 async function rewrite(file: string, change: (page: string) => string): Promise<void> {

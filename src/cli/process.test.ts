@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { programOf } from '../../test/support/bundle.ts';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../../test/support/folder.ts';
+import { ownVersion } from '../client/session/versions.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SOURCE = 'src/cli/main.ts';
@@ -81,8 +82,13 @@ describe('sb as a process', function () {
     expect([code, stdout]).to.deep.equal([3, '']);
     expect(stderr).to.include('SB-E004');
     const version = await sb(['version', ...cluster]);
-    expect([version.code, version.stdout]).to.deep.equal([3, `sb                0.1.0\n`]);
+    expect([version.code, version.stdout]).to.deep.equal([3, `sb                ${ownVersion()}\n`]);
     expect(version.stderr).to.include('cannot talk to the cluster of context test');
+  });
+
+  it('says its own version without a cluster, as programs do', async () => {
+    const { code, stdout, stderr } = await sb(['--version']);
+    expect([code, stdout, stderr]).to.deep.equal([0, `sb                ${ownVersion()}\n`, '']);
   });
 
   it('exits with 130 at Ctrl-C, whatever it was waiting for', async () => {
@@ -161,7 +167,7 @@ describe('sb as a process', function () {
       said: 'error: cannot use the current folder\ncause: it is not there any more\nfix:   cd to a folder that is there\ncode:  SB-E013 (docs/errors/SB-E013.md)\n',
     });
     const { code, said } = await inGone('version --client');
-    expect([code, said]).to.deep.equal([0, 'sb                0.1.0\n']);
+    expect([code, said]).to.deep.equal([0, `sb                ${ownVersion()}\n`]);
   });
 
   it('prints all of a long document into a pipe whose reader takes its time', async () => {

@@ -114,6 +114,9 @@ function asUsage(error: CommanderError, command: Command): Error {
   return misused(command, error.message.replace(/^error: /, ''));
 }
 
+/** No option of `sb`: each command would have it, too. */
+const isVersionWish = (args: readonly string[]): boolean => args.length === 1 && args[0] === '--version';
+
 /** Runs `sb` with these arguments: the one place where a failure becomes four lines and an exit code. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   if (args.every((arg) => arg === '--no-input')) {
@@ -123,7 +126,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   let code = 0;
   const root = program({ io, finish: (wanted) => (code = wanted) });
   try {
-    await root.parseAsync([...args], { from: 'user' });
+    await root.parseAsync(isVersionWish(args) ? ['version', '--client'] : [...args], { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -14,6 +14,7 @@ import { Trial as TrialKind } from '../crds/kinds.ts';
 import { ConfigMap } from '../kube/kinds.ts';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
 import { below, folderOf, type Folder } from '../../test/support/folder.ts';
+import { ownVersion } from './session/versions.ts';
 
 const run = promisify(execFile);
 
@@ -49,7 +50,7 @@ describe('sb-operator/client', () => {
         bucket: 'results',
         region: VERSITYGW.region,
         endpoint: `http://${store.address}`,
-        operatorVersion: '0.1.0',
+        operatorVersion: ownVersion(),
       },
     };
     api.collection(ConfigMap).objects.set('sb-system/sb-client', config);

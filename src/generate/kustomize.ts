@@ -99,7 +99,7 @@ function commented(text: string, comments: readonly Comment[]): string {
 const ZEROS = `sha256:${'0'.repeat(64)}`;
 
 /** Copies the image of the operator's container to the variable that names the courier's. */
-const COURIER_TOO = {
+export const COURIER_TOO = {
   source: {
     kind: 'Deployment',
     name: OPERATOR.name,

@@ -25,10 +25,12 @@ export interface Kube {
   /** On its own sockets and impatient, so that a renewal never waits behind other work. */
   leaseClient: KubeClient;
   transport: Transport;
+  /** @internal */
   kubeConfig: KubeConfig;
   clock: Clock;
   random: () => number;
   log: Log;
+  /** @internal */
   metrics: Metrics;
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import { build } from 'esbuild';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { SETTINGS } from '../../release/npm/programs.ts';
 import { root } from './cluster.ts';
 
 /** As `bin/sb.mjs` starts `sb`. */
@@ -13,17 +14,7 @@ export async function bundled(source: string, folder: string): Promise<string> {
     entryPoints: [join(root, source)],
     outdir: folder,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    banner: {
-      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-    },
-    logLevel: 'error',
+    ...SETTINGS,
   });
   return join(folder, basename(source, '.ts') + '.mjs');
 }

@@ -19,6 +19,7 @@ import {
   OPERATOR,
   REVIEWS,
 } from '../../../test/support/client/doctor.ts';
+import { ownVersion } from '../../client/session/versions.ts';
 
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
 
@@ -79,7 +80,7 @@ describe('sb doctor', function () {
         bucket: 'bucket',
         region: VERSITYGW.region,
         endpoint: `http://${storage?.address}`,
-        operatorVersion: '0.1.0',
+        operatorVersion: ownVersion(),
       },
     };
     api = await fixedApi({ ...everythingFine(pem), [CLIENT]: client, ...changes });

@@ -8,7 +8,7 @@ import type { SessionOptions } from './types.ts';
 import { explain } from '../failures/explain.ts';
 import { checkReachable, preflight } from './preflight.ts';
 import { withSession } from './session.ts';
-import { versionsOf } from './versions.ts';
+import { ownVersion, versionsOf } from './versions.ts';
 
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const NEEDS = ['create', 'patch'].map((verb) => ({ verb, group: 'sb.abundant.ai', resource: 'trials' }));
@@ -231,7 +231,7 @@ describe('A session', () => {
     await start({ [CLIENT]: undefined });
     const versions = await versionsOf(options, io);
     expect(versions).to.deep.include({
-      client: '0.1.0',
+      client: ownVersion(),
       kubernetes: 'v1.36.1',
       customResources: { served: ['sb.abundant.ai/v1alpha1'], current: true },
     });

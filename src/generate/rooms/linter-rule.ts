@@ -21,6 +21,9 @@ interface Context {
   report: (problem: { node: object; message: string }) => void;
 }
 
+/** Folders whose files lie in rooms. */
+const WALLED = /^(src|release)\//;
+
 const houses = new Map<string, House>();
 
 function houseAt(root: string): House {
@@ -38,9 +41,10 @@ function isTypesOnly({ importKind, exportKind, specifiers = [] }: Importing): bo
 
 function create({ filename, report }: Context): Record<string, (node: Importing) => void> {
   const root = rootAbove(dirname(filename));
-  if (root === undefined || !relative(root, filename).startsWith('src/')) return {};
+  if (root === undefined) return {};
   const house = houseAt(root);
   const from = relative(root, filename);
+  if (!WALLED.test(from)) return {};
   const check = (node: Importing): void => {
     if (typeof node.source?.value !== 'string') return;
     const message = problemOf(house, { from, specifier: node.source.value, typesOnly: isTypesOnly(node) });

@@ -8,10 +8,14 @@ import { withTable } from './table.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const house = readHouse(ROOT);
-const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src'], {
-  cwd: ROOT,
-  encoding: 'utf8',
-})
+const sources = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard', 'src', 'release'],
+  {
+    cwd: ROOT,
+    encoding: 'utf8',
+  },
+)
   .split('\n')
   .filter((file) => file.endsWith('.ts') && !isTest(house, file));
 const roomOf = (file: string): Room | undefined => roomsOf(house, file)[0];
@@ -19,7 +23,7 @@ const walled = house.rooms.filter((room) => room.may !== 'anything');
 
 /** The import of `target`, a file of ours or a package, as a file of that room would write it. */
 const importOf = (from: string, target: string): string =>
-  `import * as planted from '${target.startsWith('src/') ? relative(dirname(from), target) : target}';\nexport { planted };\n`;
+  `import * as planted from '${/^(src|release)\//.test(target) ? relative(dirname(from), target) : target}';\nexport { planted };\n`;
 
 /** A file of the room that would have it, and of what it may not import the nearest: a room above, and a package. */
 function forbiddenTo(room: Room): { from: string; targets: string[] } {
@@ -101,7 +105,7 @@ describe('rooms.json', function () {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('has every file of src in exactly one room', () => {
+  it('has every file of src and release in exactly one room', () => {
     const lost = sources.filter((file) => roomsOf(house, file).length !== 1);
     expect(lost.map((file) => [file, roomsOf(house, file).map(({ name }) => name)])).to.deep.equal([]);
   });

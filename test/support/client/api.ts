@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { definitions } from '../../../src/crds/kinds.ts';
 import { API_VERSION, GROUP, VERSION } from '../../../src/crds/names.ts';
+import { ownVersion } from '../../../src/client/session/versions.ts';
 
 /** What a path answers: a document, or a failure with Kubernetes' status. */
 export type Answer = object | { failure: number; reason: string; message: string };
@@ -49,7 +50,7 @@ export const healthy = (): FixedApi['answers'] => ({
       bucket: 'b',
       region: 'us-east-1',
       endpoint: 'http://127.0.0.1:1',
-      operatorVersion: '0.1.0',
+      operatorVersion: ownVersion(),
     },
   },
   '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews': { status: { allowed: true } },

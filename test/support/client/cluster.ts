@@ -10,6 +10,7 @@ import { run } from '../../../src/cli/program.ts';
 import { kubeconfigFor } from './api.ts';
 import { folderOf } from '../folder.ts';
 import { recordedIo } from '../terminal/recorded.ts';
+import { ownVersion } from '../../../src/client/session/versions.ts';
 
 export interface TestCluster {
   server: ApiServer;
@@ -26,7 +27,7 @@ const CLIENT = {
   bucket: 'b',
   region: 'us-east-1',
   endpoint: 'http://127.0.0.1:1',
-  operatorVersion: '0.1.0',
+  operatorVersion: ownVersion(),
 };
 
 export async function testCluster(): Promise<TestCluster> {

@@ -10,6 +10,7 @@ import type { ArtifactStore } from '../../../src/providers/artifact-store/port.t
 import type { Kind, KubeObject } from '../../../src/kube/types.ts';
 import { CliError } from '../../../src/client/failures/error.ts';
 import type { ClientConfig, Session } from '../../../src/client/session/types.ts';
+import { ownVersion } from '../../../src/client/session/versions.ts';
 
 export interface World {
   server: ApiServer;
@@ -27,7 +28,7 @@ const CONFIG: ClientConfig = {
   profile: 'local',
   bucket: 'memory',
   region: 'us-east-1',
-  operatorVersion: '0.1.0',
+  operatorVersion: ownVersion(),
   operatorNamespace: 'sb-system',
 };
 

@@ -10,6 +10,7 @@ import type { Lease } from '../../../kube/kinds.ts';
 import { broker } from './broker.ts';
 import { operator } from './operator.ts';
 import { storeChecks } from './store.ts';
+import { ownVersion } from '../../session/versions.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const ago = (ms: number): Date => new Date(NOW.getTime() - ms);
@@ -171,7 +172,7 @@ const installed = (profile: 'local' | 'aws') => async () => ({
   profile,
   bucket: 'b',
   region: 'us-east-1',
-  operatorVersion: '0.1.0',
+  operatorVersion: ownVersion(),
   operatorNamespace: 'sb-system',
 });
 
