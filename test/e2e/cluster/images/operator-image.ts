@@ -44,8 +44,8 @@ export async function machineAuthorities(): Promise<string | undefined> {
   return configured === 'null' ? process.env['NODE_EXTRA_CA_CERTS'] : configured;
 }
 
-// What npm needs to reach its registry from here, it needs inside the build as well.
-async function npmSecrets(): Promise<Record<string, string>> {
+/** Files, by the names of the Dockerfile’s secrets: what npm needs to reach its registry from here, it needs inside the build as well. */
+export async function npmSecrets(): Promise<Record<string, string>> {
   const files = { npmrc: join(homedir(), '.npmrc'), ca: await machineAuthorities() };
   return Object.fromEntries(Object.entries(files).filter(([, file]) => file && existsSync(file))) as Record<
     string,
