@@ -10,7 +10,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils \
  && echo 'hosts: files dns' > /out/etc/nsswitch.conf \
  && chroot /out /usr/local/bin/node --version
 
-FROM node:26-slim AS build
+# Bundles are the same for every platform.
+FROM --platform=$BUILDPLATFORM node:26-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
 # Both secrets are optional: a registry configuration and the certificates of a network that brings its own.

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { programOf } from '../../test/support/bundle.ts';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
 import { below, folderOf, GOOD_TASK, type Folder } from '../../test/support/folder.ts';
-import { ownVersion } from '../client/session/versions.ts';
+import { ownVersion } from '../installation/version.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SOURCE = 'src/cli/main.ts';

@@ -14,7 +14,7 @@ import { Trial as TrialKind } from '../crds/kinds.ts';
 import { ConfigMap } from '../kube/kinds.ts';
 import { kubeconfigFor } from '../../test/support/client/api.ts';
 import { below, folderOf, type Folder } from '../../test/support/folder.ts';
-import { ownVersion } from './session/versions.ts';
+import { ownVersion } from '../installation/version.ts';
 
 const run = promisify(execFile);
 

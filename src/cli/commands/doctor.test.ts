@@ -19,7 +19,7 @@ import {
   OPERATOR,
   REVIEWS,
 } from '../../../test/support/client/doctor.ts';
-import { ownVersion } from '../../client/session/versions.ts';
+import { ownVersion } from '../../installation/version.ts';
 
 const CLIENT = '/api/v1/namespaces/sb-system/configmaps/sb-client';
 

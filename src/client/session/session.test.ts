@@ -8,7 +8,8 @@ import type { SessionOptions } from './types.ts';
 import { explain } from '../failures/explain.ts';
 import { checkReachable, preflight } from './preflight.ts';
 import { withSession } from './session.ts';
-import { ownVersion, versionsOf } from './versions.ts';
+import { ownVersion } from '../../installation/version.ts';
+import { versionsOf } from './versions.ts';
 
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const NEEDS = ['create', 'patch'].map((verb) => ({ verb, group: 'sb.abundant.ai', resource: 'trials' }));

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { definitions } from '../../../src/crds/kinds.ts';
 import { API_VERSION, GROUP, VERSION } from '../../../src/crds/names.ts';
-import { ownVersion } from '../../../src/client/session/versions.ts';
+import { ownVersion } from '../../../src/installation/version.ts';
 
 /** What a path answers: a document, or a failure with Kubernetes' status. */
 export type Answer = object | { failure: number; reason: string; message: string };

@@ -10,7 +10,7 @@ import { run } from '../../../src/cli/program.ts';
 import { kubeconfigFor } from './api.ts';
 import { folderOf } from '../folder.ts';
 import { recordedIo } from '../terminal/recorded.ts';
-import { ownVersion } from '../../../src/client/session/versions.ts';
+import { ownVersion } from '../../../src/installation/version.ts';
 
 export interface TestCluster {
   server: ApiServer;

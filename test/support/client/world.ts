@@ -10,7 +10,7 @@ import type { ArtifactStore } from '../../../src/providers/artifact-store/port.t
 import type { Kind, KubeObject } from '../../../src/kube/types.ts';
 import { CliError } from '../../../src/client/failures/error.ts';
 import type { ClientConfig, Session } from '../../../src/client/session/types.ts';
-import { ownVersion } from '../../../src/client/session/versions.ts';
+import { ownVersion } from '../../../src/installation/version.ts';
 
 export interface World {
   server: ApiServer;

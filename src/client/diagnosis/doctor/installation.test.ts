@@ -10,7 +10,7 @@ import type { Lease } from '../../../kube/kinds.ts';
 import { broker } from './broker.ts';
 import { operator } from './operator.ts';
 import { storeChecks } from './store.ts';
-import { ownVersion } from '../../session/versions.ts';
+import { ownVersion } from '../../../installation/version.ts';
 
 const NOW = new Date('2026-01-31T14:25:01Z');
 const ago = (ms: number): Date => new Date(NOW.getTime() - ms);
