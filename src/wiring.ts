@@ -11,6 +11,7 @@ import { Known } from './controllers/runs/known.ts';
 import { sandboxController } from './controllers/sandbox/controller.ts';
 import type { Traces } from './controllers/traces/export.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
+import { AppliedOutcomes } from './controllers/trial/record.ts';
 import { trialController, type TrialDeps } from './controllers/trial/controller.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
 import { Programs } from './controllers/trial/program.ts';
@@ -102,6 +103,7 @@ export class SbOperator extends WatchingOperator {
         gpus: config.gpus,
         verifierMode: config.verifierMode,
         modelPrices: config.modelPrices,
+        applied: new AppliedOutcomes({ artifacts, log: this.log }),
         programs: new Programs({ ...config.agents, authorities: this.#parts.authorities }),
         lookups,
         logLinks,

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { UPLOAD_BATCH } from '../wire/uploads.ts';
-import { trialPrefix } from '../results/keys.ts';
+import { identityOf } from '../crds/names.ts';
+import { appliedKey, trialPrefix } from '../results/keys.ts';
 import { isRefused } from './refusal.ts';
 import { trialWith } from '../../test/support/broker/objects.ts';
 import { uploadsOf } from './uploads.ts';
@@ -53,6 +54,24 @@ describe('uploads', () => {
       'output/x\uffff',
     ])
       expect(outcome([file(path)]), JSON.stringify(path)).to.equal('403 PathRefused');
+  });
+
+  it('forge no outcome that the Trial could take over when it comes again', () => {
+    const { namespace, name } = identityOf(trial);
+    const key = appliedKey({ namespace, name, hash: 'a'.repeat(64) });
+    for (const path of [
+      key,
+      `/${key}`,
+      `../../../${key}`,
+      `agent/../../../../${key}`,
+      `output/../../../${key}`,
+    ])
+      expect(outcome([file(path)]), path).to.equal('403 PathRefused');
+    // Whoever may write a status gains no other folder by it.
+    const adopted = { trial: 'other__7654321', uid: 'other', finishedAt: '2026-01-01T00:00:00Z' };
+    const files = [file('agent/x')];
+    const found = uploadsOf({ ...trial, status: { ...trial.status, adopted } }, { files });
+    expect(found).to.deep.equal([{ key: `${prefix}agent/x`, size: 1, sha256: 'a'.repeat(64) }]);
   });
 
   it('are plain keys under allowed folders, whatever is asked for', () => {

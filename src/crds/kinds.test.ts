@@ -29,7 +29,7 @@ const described = definitions.flatMap(({ spec }) => {
   const { spec: wanted, status } = spec.versions[0]?.schema.openAPIV3Schema.properties ?? {};
   return [
     ...(wanted ? fields(wanted, `${spec.names.kind}.spec`) : []),
-    ...(status ? fields(status, `${spec.names.kind}.status`) : []),
+    ...(status ? fields(status, `${spec.names.kind}.status`, false) : []),
   ];
 });
 

@@ -17,6 +17,7 @@ export const TRIAL_ACTIVE = {
 /** Why a Trial has its result (`Succeeded` is True). */
 export const TRIAL_DONE = {
   RewardObtained: 'the verifier left a reward',
+  AlreadyRan: 'a Trial of the same name and spec ended with this result before; nothing was run again',
   VerifierDisabled: 'the agent ran; spec.verifier.disabled is true',
   VerifierObstructed: 'the agent’s container kept the verifier from running; the reward is 0',
 } as const;
@@ -39,7 +40,7 @@ interface FailedReason {
 
 /** Why a Trial ended without a result (`Succeeded` is False). */
 export const TRIAL_FAILED = {
-  Cancelled: { retried: false, fault: 'user', means: 'spec.cancel is true' },
+  Cancelled: { retried: false, fault: 'user', means: 'spec.cancel was true' },
   StartTimeout: {
     retried: false,
     fault: 'infrastructure',
@@ -172,6 +173,10 @@ export type TrialDoneReason = keyof typeof TRIAL_DONE;
 export type TrialFailedReason = keyof typeof TRIAL_FAILED;
 export type TrialReason = TrialActiveReason | TrialDoneReason | TrialFailedReason;
 
+/** Whether a Trial with that reason has a result and, where something went wrong all the same, an exception that says what. */
+export const hasResult = (reason: string): boolean =>
+  ['RewardObtained', 'VerifierDisabled', 'AlreadyRan'].includes(reason);
+
 /** Whether a failure earns another attempt: infrastructure failure is not agent failure. */
 export const isRetried = (reason: TrialFailedReason): boolean => TRIAL_FAILED[reason].retried;
 
@@ -297,36 +302,3 @@ export function faultOf(reason: string, message = ''): Fault {
 
 const isOf = <Table extends object>(table: Table, reason: string): reason is keyof Table & string =>
   Object.hasOwn(table, reason);
-
-/** The conditions of a Trial beside `Succeeded`: what they say, and the reasons that are theirs alone. */
-export const TRIAL_CONDITIONS = {
-  ImageReady: {
-    means: 'the image exists and its digest is known',
-    reasons: { Resolved: 'the registry has the image' },
-  },
-  Started: {
-    means: 'the task container of the latest attempt was started',
-    reasons: { PodStarted: 'it was started', NotStarted: 'it was not started yet' },
-  },
-  NetworkRestricted: {
-    means:
-      'the cluster keeps the Pod to its network policy; missing while nobody has tried, and where the attempt ended before',
-    reasons: {
-      PolicyEnforced: 'a port that the policy closes did not answer',
-      PolicyNotEnforced:
-        'it answered; where environment.network.enforcement is Required, the agent did not run',
-    },
-  },
-  AgentFinished: {
-    means: 'the agent ran until it ended, failed or timed out',
-    reasons: { Completed: 'it ended by itself', NotRun: 'the attempt ended before the agent did' },
-  },
-  Verified: { means: 'the verifier left a reward', reasons: {} },
-  Uploaded: {
-    means: 'the files were stored',
-    reasons: {
-      Stored: 'outcome.json exists; it is stored last',
-      NotStored: 'there was nothing to store, or storing failed',
-    },
-  },
-} as const;

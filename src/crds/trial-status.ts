@@ -145,6 +145,19 @@ export const StepStatus = Type.Object({
 });
 export type StepStatus = Type.Static<typeof StepStatus>;
 
+/** `<object's name>__<seven characters of its UID>`: what a Trial is called in the bucket. */
+export const TRIAL_NAME_PATTERN = '^[a-z0-9][a-z0-9.-]*__[0-9a-f]{0,7}$';
+
+export const Adopted = Type.Object(
+  {
+    trial: text(100, 'What that Trial is called in the bucket.', { pattern: TRIAL_NAME_PATTERN }),
+    uid: text(64, 'Its UID.'),
+    finishedAt: time('When it ended.'),
+  },
+  { description: 'The Trial of the same name and spec whose outcome this is; nothing was run for it again.' },
+);
+export type Adopted = Type.Static<typeof Adopted>;
+
 export const TrialStatus = Type.Object(
   {
     conditions: Type.Optional(Conditions),
@@ -204,6 +217,7 @@ export const TrialStatus = Type.Object(
       ),
     ),
     regraded: Type.Optional(Regraded),
+    adopted: Type.Optional(Adopted),
     exception: Type.Optional(Exception),
     usage: Type.Optional(Usage),
     integrity: Type.Optional(
@@ -227,7 +241,11 @@ export const TrialStatus = Type.Object(
       time('When the Trial ended: when its courier reported, or when the operator gave up on it.'),
     ),
   },
-  { description: 'What the operator saw.' },
+  {
+    description: 'What the operator saw.',
+    // Whoever waits by generation knows a Trial that nobody has looked at yet by it, as of the kinds of Flux.
+    default: { observedGeneration: -1 },
+  },
 );
 export type TrialStatus = Type.Static<typeof TrialStatus>;
 export type Interval = Type.Static<typeof Interval>;

@@ -121,8 +121,10 @@ const Artifact = Type.Object({
   ),
 });
 
-/** Everything but these is immutable once the Trial exists. */
-const MUTABLE = ['suspend', 'cancel', 'ttlSecondsAfterFinished'];
+/** Everything but these is immutable once the Trial exists; they say how it is run and kept, not what is run. */
+export const MUTABLE: readonly string[] = ['suspend', 'cancel', 'ttlSecondsAfterFinished', 'rerun'];
+
+export const RERUNS = ['IfNotRan', 'Always'] as const;
 
 const fields = {
   task: Task,
@@ -167,9 +169,20 @@ const fields = {
   ),
   scheduling: Type.Optional(Scheduling),
   suspend: Type.Boolean({ default: false, description: 'true stops the Pod; false starts a new attempt.' }),
-  cancel: Type.Boolean({ default: false, description: 'Ends the Trial.' }),
+  cancel: Type.Boolean({
+    default: false,
+    description:
+      'Ends the Trial. Once the operator has seen it, setting it back to false is accepted and changes nothing.',
+  }),
   ttlSecondsAfterFinished: Type.Optional(
-    seconds('Deletes the Trial this many seconds after it ends; its files stay.'),
+    seconds(
+      'Deletes the Trial this many seconds after it ends; its files stay. A Trial that Argo CD or Flux applied is kept: they would create it again.',
+    ),
+  ),
+  rerun: choice(
+    RERUNS,
+    'Whether a Trial runs whose name and spec have ended before. IfNotRan: it takes over that outcome, and nothing runs; Always: it runs. Counts until the first attempt starts.',
+    { default: 'IfNotRan' },
   ),
   uploadResults: Type.Boolean({
     default: true,
@@ -178,7 +191,7 @@ const fields = {
 };
 
 export const TrialSpec = Type.Object(fields, {
-  description: 'What to run; immutable except suspend, cancel and ttlSecondsAfterFinished.',
+  description: `What to run; immutable except ${MUTABLE.join(', ')}.`,
   ...rules(
     ...Object.keys(fields)
       .filter((field) => !MUTABLE.includes(field))
@@ -198,11 +211,6 @@ export const TrialSpec = Type.Object(fields, {
       message: 'verifier.disabled leaves nothing to regrade',
       reason: 'FieldValueInvalid',
       fieldPath: '.verifier.disabled',
-    },
-    {
-      rule: 'oldSelf.cancel ? self.cancel : true',
-      message: 'cancel cannot be undone',
-      reason: 'FieldValueForbidden',
     },
   ),
 });

@@ -1,11 +1,11 @@
 /** The reference in Markdown, made of the CustomResourceDefinitions and the lists of reasons. */
+import { TRIAL_CONDITIONS } from '../crds/trial-conditions.ts';
 import type { CustomResourceDefinition } from '../crds/definition.ts';
 import {
   BUILD_ACTIVE,
   BUILD_DONE,
   BUILD_FAILED,
   TRIAL_ACTIVE,
-  TRIAL_CONDITIONS,
   TRIAL_DONE,
   TRIAL_FAILED,
 } from '../crds/reasons.ts';

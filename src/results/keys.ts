@@ -20,6 +20,16 @@ export interface TrialNames {
 export const trialPrefix = ({ metadata, spec }: TrialNames): string =>
   storedTrialPrefix(spec.run ?? ADHOC_RUN, trialName(identityOf({ metadata })));
 
+/** What a Trial is called in the bucket, where it may have taken over the outcome of another: for readers. Nothing is written under a name that a status gives. */
+export const resultsName = ({ metadata, status }: ResultNames): string =>
+  status?.adopted?.trial ?? trialName(identityOf({ metadata }));
+
+/** Prefix of the objects that say how a Trial ended, where it may have taken over the outcome of another: for readers. */
+export const resultsPrefix = (trial: ResultNames): string =>
+  storedTrialPrefix(trial.spec.run ?? ADHOC_RUN, resultsName(trial));
+
+type ResultNames = TrialNames & { status?: { adopted?: { trial: string } } };
+
 /** The files of a Trial that are not its container's, by what they are, below its prefix. */
 export const TRIAL_FILES = {
   /** The operator's. */
@@ -33,6 +43,17 @@ export const TRIAL_FILES = {
 
 /** `builds/<hash>.json`: which image was built of what. */
 export const buildRecordKey = (contentHash: string): string => `builds/${contentHash}.json`;
+
+/** `indexes/applied/<namespace>/<name>/<hash>.json`: the outcome of what was asked for under that name. */
+export const appliedKey = ({
+  namespace,
+  name,
+  hash,
+}: {
+  namespace: string;
+  name: string;
+  hash: string;
+}): string => `indexes/applied/${namespace}/${name}/${hash}.json`;
 
 const JOBS = 'jobs/';
 

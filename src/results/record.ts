@@ -6,7 +6,7 @@ import { shownName } from '../crds/agents.ts';
 import { ADHOC_RUN, identityOf, trialName } from '../crds/names.ts';
 import { isFinished } from '../crds/conditions.ts';
 import { choice, Type } from '../crds/schema.ts';
-import type { TrialStatus } from '../crds/trial-status.ts';
+import { TRIAL_NAME_PATTERN, type TrialStatus } from '../crds/trial-status.ts';
 import type { Trial } from '../crds/trial.ts';
 import { STATE_NAMES } from './state-names.ts';
 import { stateOf } from './state.ts';
@@ -26,7 +26,7 @@ const shared = {
   namespace: Type.String({ minLength: 1, maxLength: 63 }),
   /** Of the object. */
   name: Type.String({ minLength: 1, maxLength: 253 }),
-  trial_name: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*__[0-9a-f]{0,7}$', maxLength: 100 }),
+  trial_name: Type.String({ pattern: TRIAL_NAME_PATTERN, maxLength: 100 }),
   task_name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$' }),
   task_version: Type.Union([Type.String({ pattern: '^[0-9a-f]{12}$' }), Type.Null()]),
   /** Dataset. */
@@ -70,9 +70,9 @@ export const isTrialRecord = (value: unknown): value is TrialRecord =>
 /** Longest record, in characters of JSON: keys of rewards are as long as a verifier makes them. */
 const RECORD_MAX = 8192;
 
-/** The record of a Trial that has ended; undefined before. Told by the object alone, so it is the same whoever makes it. */
+/** The record of a Trial that has ended; undefined before, and of one that took over the outcome of another, which has a record. Told by the object alone, so it is the same whoever makes it. */
 export function recordOf(trial: Trial): TrialRecord | undefined {
-  if (!isFinished(trial)) return undefined;
+  if (!isFinished(trial) || trial.status?.adopted) return undefined;
   const { metadata, spec, status = {} } = trial;
   const { state, reason } = stateOf(trial);
   const started_at = metadata.creationTimestamp ?? '';

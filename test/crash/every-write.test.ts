@@ -15,7 +15,7 @@ const WHENS: readonly Death['when'][] = THOROUGH ? ['before', 'after', 'late'] :
 async function playOutside(world: World, acts: Script['meanwhile'], signal: AbortSignal): Promise<void> {
   const left = [...(acts ?? [])];
   while (left.length > 0 && !signal.aborted) {
-    if (left[0]?.(world)) left.shift();
+    if (await left[0]?.(world)) left.shift();
     else await wait(1);
   }
 }

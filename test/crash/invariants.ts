@@ -2,7 +2,9 @@
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
 import { ANNOTATION, LABEL, networkPolicyName, NETWORKS } from '../../src/crds/names.ts';
-import { trialPrefix } from '../../src/results/keys.ts';
+import type { TrialFailedReason } from '../../src/crds/reasons.ts';
+import { isLasting } from '../../src/results/applied.ts';
+import { resultsPrefix } from '../../src/results/keys.ts';
 import type { TaskBuild } from '../../src/crds/task-build.ts';
 import type { Attempt } from '../../src/crds/trial-status.ts';
 import type { Trial } from '../../src/crds/trial.ts';
@@ -23,12 +25,16 @@ export class Invariants {
   readonly breaches: string[] = [];
   /** Every Trial that ever ended, as it was then, by UID; whatever became of the object. */
   readonly ended = new Map<string, Trial>();
+  /** By namespace, name and spec of Trials that ended for good: the reward, if there was one. */
+  readonly #outcomes = new Map<string, number | undefined>();
+  readonly #trials: Collection;
   /** UIDs of the Jobs that every attempt ever had. */
   readonly #jobs = new Map<string, Set<string>>();
   readonly #policies: Collection;
 
   constructor(server: ApiServer) {
     this.#policies = server.collection(NetworkPolicy);
+    this.#trials = server.collection(TrialKind);
     server.collection(JobKind).watchers.add((change) => this.#onJob(change));
     server.collection(TrialKind).watchers.add((change) => this.#onTrial(change));
     server.collection(TaskBuildKind).watchers.add((change) => this.#onBuild(change));
@@ -40,16 +46,34 @@ export class Invariants {
     const uids = this.#jobs.get(attempt) ?? new Set();
     this.#jobs.set(attempt, uids.add(job.metadata.uid ?? ''));
     if (uids.size > 1) this.breaches.push(`${job.metadata.name} was created ${uids.size} times (${attempt})`);
+    this.#expectNew(job);
     for (const name of NETWORKS.map(networkPolicyName))
       if (!this.#policies.objects.has(`${job.metadata.namespace}/${name}`))
         this.breaches.push(`${job.metadata.name} was created before NetworkPolicy ${name}`);
   }
 
+  /** Nothing is run that ended for good before. */
+  #expectNew(job: KubeObject): void {
+    const trials = [...this.#trials.objects.values()] as Trial[];
+    const trial = trials.find(({ metadata }) => metadata.uid === ownerOf(job));
+    if (trial && trial.spec.rerun !== 'Always' && this.#outcomes.has(wishOf(trial)))
+      this.breaches.push(`${job.metadata.name} was created, though the same ended before`);
+  }
+
   #onTrial({ type, object, before }: Recorded): void {
     if (type !== 'MODIFIED' || !before) return;
     this.breaches.push(...broken(before as Trial, object as Trial));
-    if (!isTerminal(before as Trial) && isTerminal(object as Trial))
-      this.ended.set(object.metadata.uid ?? '', object as Trial);
+    if (!isTerminal(before as Trial) && isTerminal(object as Trial)) this.#onEnd(object as Trial);
+  }
+
+  #onEnd(trial: Trial): void {
+    const { metadata, status } = trial;
+    this.ended.set(metadata.uid ?? '', trial);
+    if (!isForGood(trial)) return;
+    const wish = wishOf(trial);
+    if (status?.adopted && this.#outcomes.has(wish) && this.#outcomes.get(wish) !== status.reward)
+      this.breaches.push(`${metadata.name} took over ${status.reward}, not ${this.#outcomes.get(wish)}`);
+    this.#outcomes.set(wish, status?.reward);
   }
 
   #onBuild({ type, object, before }: Recorded): void {
@@ -60,10 +84,26 @@ export class Invariants {
   }
 }
 
+/** A result, or a failure of the task or the agent. */
+function isForGood(trial: Trial): boolean {
+  const { status, reason } = conditionOf(trial, 'Succeeded') ?? {};
+  return status === 'True' || isLasting(reason as TrialFailedReason);
+}
+
+/** What a Trial asks for, under which name. */
+function wishOf({ metadata: { namespace, name }, spec }: Trial): string {
+  const { suspend: _, cancel: _c, ttlSecondsAfterFinished: _t, rerun: _r, ...lasting } = spec;
+  return JSON.stringify([namespace, name, lasting]);
+}
+
+/** The generation that was looked at says nothing of what was seen. */
+const saidBy = ({ status }: Trial): string =>
+  JSON.stringify(status, (key, value: unknown) => (key === 'observedGeneration' ? undefined : value));
+
 /** What one change of a Trial must never do. */
 function broken(old: Trial, now: Trial): string[] {
   const { name } = now.metadata;
-  const [then, status] = [JSON.stringify(old.status), JSON.stringify(now.status)];
+  const [then, status] = [saidBy(old), saidBy(now)];
   const reward = old.status?.reward;
   const closed = JSON.stringify(closedAttempts(old));
   const kept = JSON.stringify(now.status?.attempts?.slice(0, closedAttempts(old).length) ?? []);
@@ -119,8 +159,15 @@ async function falsehoods(world: Seen, trial: Trial): Promise<string[]> {
   return [...falseReward(world, trial), ...(await falseResult(world, trial))];
 }
 
-function falseReward({ kubelet }: Seen, trial: Trial): string[] {
-  const { reward, jobName = '' } = trial.status ?? {};
+function falseAdoption({ ended }: Invariants, { metadata, status = {} }: Trial, uid: string): string[] {
+  const ran = ended.get(uid);
+  if (ran && ran.status?.reward === status.reward) return [];
+  return [`${metadata.name}: took over ${status.reward}, but ${uid} had ${ran?.status?.reward}`];
+}
+
+function falseReward({ kubelet, invariants }: Seen, trial: Trial): string[] {
+  const { reward, jobName = '', adopted } = trial.status ?? {};
+  if (adopted) return falseAdoption(invariants, trial, adopted.uid);
   const said = kubelet.said.get(jobName)?.result;
   const truth = said?.kind === 'rewarded' ? said.reward : undefined;
   if (reward === truth || (reward === undefined && gaveUp(trial))) return [];
@@ -129,7 +176,7 @@ function falseReward({ kubelet }: Seen, trial: Trial): string[] {
 
 async function falseResult({ artifacts }: Seen, trial: Trial): Promise<string[]> {
   const { name } = trial.metadata;
-  const stored = await artifacts.get(`${trialPrefix(trial)}result.json`, 1e6);
+  const stored = await artifacts.get(`${resultsPrefix(trial)}result.json`, 1e6);
   if (!stored) return [`${name}: there is no result.json`];
   const result = JSON.parse(new TextDecoder().decode(stored)) as { verifier_result: object | null };
   const written = JSON.stringify(result.verifier_result);

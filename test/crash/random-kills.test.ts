@@ -5,7 +5,7 @@ import type { Fault } from '../support/api-server.ts';
 import type { Fate } from '../support/kubelet/fate.ts';
 import type { Death } from '../support/mortal.ts';
 import { seeded } from '../support/random.ts';
-import { breaches } from './invariants.ts';
+import { breaches, isTerminal } from './invariants.ts';
 import { built } from './scripts.ts';
 import { THOROUGH } from './thorough.ts';
 import { World } from './world.ts';
@@ -71,6 +71,19 @@ const randomDeath = (random: Random): Death => ({
   when: among(random, ['before', 'after', 'late']),
 });
 
+/** A Trial that has ended is deleted and applied again, as it was or, now and then, to run whatever came of it. */
+async function again(world: World, random: Random): Promise<void> {
+  const over = world.trials.filter(
+    (trial) => isTerminal(trial) && trial.spec.ttlSecondsAfterFinished === undefined,
+  );
+  const trial = over[Math.floor(random() * over.length)];
+  if (!trial || !(await world.isIndexed(trial))) return;
+  const { name } = trial.metadata;
+  world.remove(name);
+  if (world.trial(name)) return;
+  world.applyAgain(random() < 0.2 ? { ...trial, spec: { ...trial.spec, rerun: 'Always' } } : trial);
+}
+
 /** A Trial comes; a recent one is cancelled or suspended now and then, and goes on after a while. */
 function meddle(world: World, random: Random, round: number): void {
   const specs: [Partial<TrialSpec>, ...Partial<TrialSpec>[]] = [
@@ -83,6 +96,7 @@ function meddle(world: World, random: Random, round: number): void {
   if (random() < 0.1) world.change(recent, { cancel: true });
   if (random() < 0.3) world.change(recent, { suspend: true });
   if (random() < 0.3) resumeAll(world);
+  if (random() < 0.3) world.change(recent, { cancel: false });
 }
 
 function resumeAll(world: World): void {
@@ -97,6 +111,7 @@ async function torment(world: World, random: Random): Promise<void> {
     const died = new Promise<void>((resolve) => life.onDeath(resolve));
     await wait((random() * LIFE_MS) / 2);
     meddle(world, random, kill);
+    await again(world, random);
     await Promise.race([died, wait(random() * LIFE_MS)]);
     life.die();
   }

@@ -6,6 +6,7 @@ import type { TrialReason } from '../../src/crds/reasons.ts';
 import { Job as JobKind, type Pod } from '../../src/kube/kinds.ts';
 import type { Ended } from '../../src/providers/image-builder/memory.ts';
 import type { Fate } from '../support/kubelet/fate.ts';
+import { comingAgain } from './coming-again.ts';
 import type { World, WorldOptions } from './world.ts';
 
 export interface Script extends WorldOptions {
@@ -13,7 +14,7 @@ export interface Script extends WorldOptions {
   /** Trials by name; default: one, `hello`, as `aTrial` makes it. */
   trials?: Record<string, Partial<TrialSpec>>;
   /** What happens outside, each once, as soon as it can: true when it has happened. */
-  meanwhile?: ((world: World) => boolean)[];
+  meanwhile?: ((world: World) => boolean | Promise<boolean>)[];
   /** Reasons that the Trials may end with; default: a reward. Empty where they are deleted. */
   ends?: TrialReason[];
   /** Number of attempts at most; default 1. */
@@ -95,6 +96,13 @@ const resumeWhileStopping = (world: World): boolean => {
   return true;
 };
 
+/** As a GitOps tool does, as soon as the operator has seen it: before, nobody was asked anything. */
+const setBack = (world: World): boolean => {
+  if (world.trial('hello')?.status?.attempts?.[0]?.reason !== 'Cancelled') return false;
+  world.change('hello', { cancel: false });
+  return true;
+};
+
 const whenPending =
   (act: (world: World) => void) =>
   (world: World): boolean => {
@@ -128,6 +136,7 @@ const judgeAgain = (world: World): boolean => {
 };
 
 export const scripts: Script[] = [
+  ...comingAgain,
   { name: 'a Trial of an image' },
   {
     name: 'a Trial that is judged again once it has ended',
@@ -194,6 +203,12 @@ export const scripts: Script[] = [
     name: 'a Trial that is cancelled while it runs',
     fate: () => ({ kind: 'runs', whenStopped: 'cancelled' }),
     meanwhile: [cancel],
+    ends: ['Cancelled'],
+  },
+  {
+    name: 'a Trial whose cancellation is set back while its Pod ends',
+    fate: () => stopped,
+    meanwhile: [cancel, setBack],
     ends: ['Cancelled'],
   },
   {

@@ -1,6 +1,7 @@
 /** A cluster in memory whose operator dies and is started again: API server, kubelet, store, registry, builder, and one operator at a time. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { TaskBuild as TaskBuildKind, Trial as TrialKind } from '../../src/crds/kinds.ts';
+import { ADHOC_RUN } from '../../src/crds/names.ts';
 import { present } from '../../src/crds/present.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
@@ -24,7 +25,7 @@ import { Life, type Death } from '../support/mortal.ts';
 import { TestOperator } from '../support/operator.ts';
 import { seeded } from '../support/random.ts';
 import { codeBuildOf, mortalCodeBuild, type CodeBuildWorld } from './builders.ts';
-import { aggregateBreaches } from './aggregates.ts';
+import { aggregateBreaches, aggregatesOf } from './aggregates.ts';
 import { Invariants, isTerminal } from './invariants.ts';
 
 export interface WorldOptions {
@@ -38,6 +39,8 @@ export interface WorldOptions {
   maxConcurrentBuilds?: number;
   /** What a call of the registry or the bucket throws instead of answering. */
   fault?: (operation: string, of: string) => ProviderError | undefined;
+  /** Trials that end in all, those included that are deleted afterwards; default: those that there are. */
+  endings?: number;
   /** The operator's waits are so many times shorter; default 100. */
   haste?: number;
 }
@@ -156,6 +159,24 @@ export class World {
     if (trial) this.server.collection(TrialKind).update({ ...trial, spec: { ...trial.spec, ...spec } });
   }
 
+  /** Deletes a Trial. */
+  remove(name: string): void {
+    this.server.collection(TrialKind).delete('default', name);
+  }
+
+  /** Applies the manifest of a Trial again that was there, as a GitOps tool does once somebody has deleted it. */
+  applyAgain({ metadata: { name, namespace }, spec, apiVersion, kind }: Trial): void {
+    const metadata = { name, ...present({ namespace }) };
+    this.add(TrialKind, { apiVersion, kind, metadata, spec: { ...spec, suspend: false, cancel: false } });
+  }
+
+  /** Whether a Trial that has ended is in the index of its run: what is deleted before may be lost to it with its leader. */
+  async isIndexed({ metadata, spec }: Trial): Promise<boolean> {
+    const run = { namespace: metadata.namespace ?? '', run: spec.run ?? ADHOC_RUN };
+    const stored = await aggregatesOf(this.artifacts, run);
+    return stored?.records.some(({ uid }) => uid === metadata.uid) ?? false;
+  }
+
   /** What a user does to a TaskBuild. */
   changeTaskBuild(name: string, spec: Partial<TaskBuildSpec>): void {
     const build = this.taskBuilds.find(({ metadata }) => metadata.name === name);
@@ -254,7 +275,8 @@ export class World {
   /** Whether every Trial and TaskBuild has ended, and those that were to go are gone. */
   get ended(): boolean {
     const goes = this.trials.some(({ spec }) => spec.ttlSecondsAfterFinished !== undefined);
-    return !goes && [...this.trials, ...this.taskBuilds].every(isTerminal);
+    const isOver = this.invariants.ended.size >= (this.#options.endings ?? 0);
+    return isOver && !goes && [...this.trials, ...this.taskBuilds].every(isTerminal);
   }
 
   #versions(): string {

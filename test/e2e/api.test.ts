@@ -125,20 +125,15 @@ describe('The API on a real API server', function () {
       patch('trial', 'existing', change),
     );
 
-    it('takes changes of suspend and ttlSecondsAfterFinished', async () => {
-      expect(await patch('trial', 'existing', { suspend: false, ttlSecondsAfterFinished: 60 })).to.include({
-        code: 0,
-      });
+    it('takes changes of suspend, ttlSecondsAfterFinished and rerun', async () => {
+      const change = { suspend: false, ttlSecondsAfterFinished: 60, rerun: 'Always' };
+      expect(await patch('trial', 'existing', change)).to.include({ code: 0 });
     });
 
-    it('takes a cancel, and no way back', async () => {
+    it('takes a cancel, and what a GitOps tool writes over it', async () => {
       await kubectlOk(['create', '-f', '-'], trial('cancelled', { cancel: true }));
-      expect((await patch('trial', 'cancelled', { cancel: false })).stderr).to.contain(
-        'cancel cannot be undone',
-      );
-      expect((await patch('trial', 'cancelled', { cancel: null })).stderr).to.contain(
-        'cancel cannot be undone',
-      );
+      for (const cancel of [false, true, null])
+        expect(await patch('trial', 'cancelled', { cancel })).to.include({ code: 0 });
     });
   });
 
@@ -168,6 +163,7 @@ describe('The API on a real API server', function () {
       startTimeoutSeconds: 1800,
       suspend: false,
       cancel: false,
+      rerun: 'IfNotRan',
       uploadResults: true,
     });
   });

@@ -1,4 +1,5 @@
 /** What is printed of runs: all of a namespace, one with its Trials, and what was copied or repeated of one. */
+import { hasResult } from '../../crds/reasons.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { lineOf, type TrialLine } from '../../client/runs/follow/line.ts';
 import {
@@ -138,7 +139,7 @@ const columns = (now: Date): Column<TrialLine>[] => [
 ];
 
 function whyOf({ state, reason, message, exception }: TrialLine): string {
-  if (reason === 'RewardObtained' || reason === 'VerifierDisabled') return exception ?? '';
+  if (hasResult(reason)) return exception ?? '';
   return state === 'passed' ? '' : `${reason}: ${message}`;
 }
 

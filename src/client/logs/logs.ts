@@ -1,6 +1,6 @@
 /** The log of a Trial, by one command from its first second to long after its Pod is gone. */
 import { stepFolder } from '../../wire/upload-paths.ts';
-import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
+import { resultsPrefix, TRIAL_FILES } from '../../results/keys.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
@@ -97,7 +97,7 @@ async function fromStore(trial: Trial, sources: LogSources, wish: LogWish): Prom
   if (!uploadResults) return [];
   const store = await sources.store();
   const { s3TrialUri } = trial.status ?? {};
-  const prefix = s3TrialUri === undefined ? trialPrefix(trial) : keyOf(s3TrialUri, store.bucket);
+  const prefix = s3TrialUri === undefined ? resultsPrefix(trial) : keyOf(s3TrialUri, store.bucket);
   if (prefix === undefined) return [];
   const paths = [
     ...(wish.phase === undefined ? [TRIAL_FILES.log] : []),

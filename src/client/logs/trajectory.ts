@@ -2,11 +2,10 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import Value from 'typebox/value';
-import { identityOf, trialName } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
-import { trialPrefix } from '../../results/keys.ts';
+import { resultsName, resultsPrefix } from '../../results/keys.ts';
 import { stateOf } from '../../results/state.ts';
 import { parsedJson } from '../../text/json.ts';
 import { Trajectory, TRAJECTORY_MAX_BYTES } from '../../wire/trajectory.ts';
@@ -57,7 +56,7 @@ type Contents = string | null | undefined;
 
 /** No more than may be is read, however large the file is by now. */
 async function fromFolder(trial: Trial, path: string, { jobsDir }: TrajectorySources): Promise<Contents> {
-  const file = join(jobsDir, runOf(trial), trialName(identityOf(trial)), path);
+  const file = join(jobsDir, runOf(trial), resultsName(trial), path);
   const handle = await open(file).catch(() => undefined);
   if (!handle) return undefined;
   try {
@@ -75,7 +74,7 @@ async function fromStore(trial: Trial, path: string, sources: TrajectorySources)
   if (!trial.spec.uploadResults) return undefined;
   const store = await sources.store();
   const { s3TrialUri } = trial.status ?? {};
-  const prefix = s3TrialUri === undefined ? trialPrefix(trial) : keyOf(s3TrialUri, store.bucket);
+  const prefix = s3TrialUri === undefined ? resultsPrefix(trial) : keyOf(s3TrialUri, store.bucket);
   if (prefix === undefined) return undefined;
   try {
     const contents = await store.get(`${prefix}${path}`, TRAJECTORY_MAX_BYTES);

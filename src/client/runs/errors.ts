@@ -3,7 +3,7 @@ import { byText } from '../../text/figures.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { faultOfException } from '../../crds/agent-failures.ts';
 import { present } from '../../crds/present.ts';
-import { faultOf, type Fault } from '../../crds/reasons.ts';
+import { faultOf, type Fault, hasResult } from '../../crds/reasons.ts';
 import { isEnded, stateOf, type StateSeen } from '../../results/state.ts';
 import type { ErrorClass } from '../documents/run.ts';
 
@@ -64,8 +64,6 @@ function faultIn(group: Seen[], { ended, class: word, reason, message }: Seen): 
   const lost = ended && group.every(({ trial }) => trial.status?.reward === undefined);
   return lost ? faultOf(reason, message) : undefined;
 }
-
-const hasResult = (reason: string): boolean => reason === 'RewardObtained' || reason === 'VerifierDisabled';
 
 /** From the most telling to the least; one of an image's names is enough. */
 function sharedBy(trials: Trial[]): string[] {

@@ -1,11 +1,16 @@
-/** Deletes Trials that ended longer ago than their `ttlSecondsAfterFinished`; their files stay in the bucket. */
+/**
+ * Deletes Trials that ended longer ago than their `ttlSecondsAfterFinished`; their files stay in the bucket. One that a GitOps tool keeps stays,
+ * too: the tool would create it again.
+ */
+import { gitOpsTool } from '../../crds/gitops.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
-import type { KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
+import type { EventRecorder, KubeClient, Permission, Reconcile, Store } from '../../kube/types.ts';
 
 export interface ExpiryDeps {
   kube: KubeClient;
+  events: Pick<EventRecorder, 'normal'>;
   trials: Store<Trial>;
   /** Whether the Trial, by its UID, is in the index of its run: what is not would be lost with the object. */
   isRecorded: (uid: string) => boolean;
@@ -18,6 +23,11 @@ export const permissions: Permission[] = [
 
 /** The index takes in what ended within seconds; a store that is away keeps Trials in the cluster. */
 const UNRECORDED_MS = 2000;
+/** The event is for the moment at which the Trial would have gone: whoever leads next does not say it of all that were kept before. */
+const JUST_MS = 60_000;
+
+const keptFor = (tool: string): string =>
+  `ttlSecondsAfterFinished does not delete this Trial: ${tool} applied it and would create it again; remove it from Git instead`;
 
 /** Milliseconds until the Trial expires: 0 or less when it has; undefined where it never does. */
 export function expiresInMs({ spec, status }: Trial, now: Date): number | undefined {
@@ -26,15 +36,21 @@ export function expiresInMs({ spec, status }: Trial, now: Date): number | undefi
 }
 
 /** The reconcile function of expiry. */
-export function expiryController({ kube, trials, isRecorded, now }: ExpiryDeps): Reconcile {
+export function expiryController({ kube, events, trials, isRecorded, now }: ExpiryDeps): Reconcile {
   return async (key) => {
     const trial = trials.get(key);
     if (!trial || trial.metadata.deletionTimestamp !== undefined) return undefined;
     const left = expiresInMs(trial, now());
     if (left === undefined) return undefined;
     if (left > 0) return { requeueAfterMs: left };
+    const tool = gitOpsTool(trial);
+    if (tool !== undefined) {
+      if (left > -JUST_MS) events.normal(trial, 'KeptForGitOps', keptFor(tool));
+      return undefined;
+    }
     const { uid } = identityOf(trial);
-    if (!isRecorded(uid)) return { requeueAfterMs: UNRECORDED_MS };
+    // An outcome that was taken over is recorded as that of the Trial that ran.
+    if (!trial.status?.adopted && !isRecorded(uid)) return { requeueAfterMs: UNRECORDED_MS };
     await kube.delete(TrialKind, key, { uid, propagation: 'Background' });
     return undefined;
   };

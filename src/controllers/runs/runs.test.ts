@@ -287,6 +287,7 @@ describe('The runs controller', () => {
     const kube = { delete: async (_kind: unknown, { name }: { name: string }) => void deleted.push(name) };
     const expire = expiryController({
       kube: kube as unknown as KubeClient,
+      events: { normal: () => undefined },
       trials: world.trials,
       isRecorded: (uid) => leader.known.isRecorded(uid),
       now: () => new Date('2026-02-01'),

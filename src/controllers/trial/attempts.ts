@@ -63,14 +63,10 @@ function allAfter(seen: Observed, done: Done): Attempt[] {
   }
 }
 
-/** A cancellation needs none: the spec tells of it, and it cannot be taken back. */
-function stopMarks(stop: Stop): Pick<Attempt, 'reason' | 'message'> {
-  if (stop.because === 'Cancelled') return {};
-  return {
-    reason: stop.because,
-    ...('message' in stop && { message: stop.message.slice(0, MESSAGE_MAX) }),
-  };
-}
+const stopMarks = (stop: Stop): Pick<Attempt, 'reason' | 'message'> => ({
+  reason: stop.because,
+  ...('message' in stop && { message: stop.message.slice(0, MESSAGE_MAX) }),
+});
 
 /** The schema's bound. */
 const MESSAGE_MAX = 1024;

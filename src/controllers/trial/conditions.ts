@@ -4,7 +4,9 @@ import { rolesOf } from '../../crds/trial-status.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
+import type { TRIAL_CONDITIONS } from '../../crds/trial-conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
+import { adoptedVerdict } from './applied.ts';
 import type { Done } from './done.ts';
 import type { Observed } from './observed.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
@@ -23,13 +25,28 @@ const draft = (
 /** The conditions that this pass leaves behind. */
 export function conditionDrafts(seen: Observed, done: Done): ConditionDraft[] {
   const outcome = 'outcome' in done ? done.outcome : undefined;
-  return [
+  const [status, why] = verdict(done);
+  const ofAttempt = () => [
     imageReady(seen, done),
     started(seen, outcome),
     ...(outcome ? phaseDrafts(outcome) : []),
-    draft('Succeeded', ...verdict(done)),
+  ];
+  return [
+    ...(done.kind === 'adopt' ? done.applied.conditions : ofAttempt()),
+    draft('Succeeded', status, why),
+    ...FOR_OTHERS[status].map((type) => draft(type, 'True', why)),
   ];
 }
+
+/**
+ * The same as `Succeeded` for those who know no Trials: `kubectl wait` waits for True, so that there is one for each end, as of a Job; kstatus,
+ * which Flux and Helm wait by, takes an object for done that is neither Reconciling nor Stalled.
+ */
+const FOR_OTHERS: Record<ConditionDraft['status'], (keyof typeof TRIAL_CONDITIONS)[]> = {
+  Unknown: ['Reconciling'],
+  True: ['Complete'],
+  False: ['Failed', 'Stalled'],
+};
 
 function imageReady(seen: Observed, done: Done): ConditionDraft {
   const images = imagesSeen(seen);
@@ -120,6 +137,8 @@ const afterAttempt = ({ reason, message }: Done & { kind: 'endAttempt' }): [Tria
 
 function verdict(done: Done): [ConditionDraft['status'], [TrialReason, string]] {
   switch (done.kind) {
+    case 'adopt':
+      return adoptedVerdict(done.applied);
     case 'succeed':
       return ['True', success(done.outcome)];
     case 'fail':

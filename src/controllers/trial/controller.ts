@@ -9,13 +9,15 @@ import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
-import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
+import type { EventRecorder, ObjectKey, Permission, Reconcile, Result } from '../../kube/types.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
 import { isFinished } from '../../crds/conditions.ts';
 import { seeJob } from '../attempts/observe.ts';
 import { createTaskBuild, deleteJob, isRefused } from '../attempts/start.ts';
+import { adoptedVerdict } from './applied.ts';
+import { storeApplied } from './record.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { TrialSources } from './observe.ts';
@@ -25,7 +27,7 @@ import type { Action } from './decide.ts';
 import type { Done } from './done.ts';
 import { podNetworkOf } from '../../tasks/index.ts';
 import { trialConfig, trialResult } from '../../results/trial-result.ts';
-import { reportOf, trialStatus } from './status.ts';
+import { reportOf, seenAgain, trialStatus } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
@@ -53,10 +55,18 @@ export const permissions: Permission[] = [
 export function trialController(deps: TrialDeps): Reconcile {
   return async (key) => {
     const seen = await observe(deps, key);
-    if (!seen) return undefined;
+    if (!seen) return seeAgain(deps, key);
     const done = await act(deps, seen, nextAction(seen));
     return report(deps, seen, done);
   };
+}
+
+/** Of a Trial that has ended nothing is decided, but whoever waits for its generation has to see that it was looked at. */
+async function seeAgain({ kube, trials }: TrialDeps, key: ObjectKey): Promise<undefined> {
+  const trial = trials.get(key);
+  const status = trial && isFinished(trial) ? seenAgain(trial) : undefined;
+  if (trial && status && trial.metadata.deletionTimestamp === undefined)
+    await kube.replaceStatus(TrialKind, { ...trial, status });
 }
 
 async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Done> {
@@ -66,17 +76,26 @@ async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Don
     case 'createBuild':
       return createBuild(deps, action);
     case 'stop':
-      if (seen.job.kind === 'own') await deleteJob(deps.kube, seen.job.job);
-      return action;
+      return stop(deps, seen, action);
     case 'wait':
     case 'recordStop':
     case 'endAttempt':
+    case 'adopt':
     case 'succeed':
     case 'fail':
       return action;
     default:
       return action satisfies never;
   }
+}
+
+async function stop(
+  { kube }: TrialDeps,
+  { job }: Observed,
+  action: Action & { kind: 'stop' },
+): Promise<Done> {
+  if (job.kind === 'own') await deleteJob(kube, job.job);
+  return action;
 }
 
 async function createJob(
@@ -131,13 +150,17 @@ async function report(deps: TrialDeps, seen: Observed, done: Done): Promise<Resu
 
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** The files come first: a Trial that says where its result lies has it there. Of a courier's outcome, writing them twice writes the same. */
+/**
+ * The files come first: a Trial that says where its result lies has it there. Of a courier's outcome, writing them twice writes the same. The
+ * outcome for who asks again comes after them, and before the status: whoever has seen the Trial end may delete and create it.
+ */
 async function storeResult(
-  { artifacts }: TrialDeps,
+  deps: TrialDeps,
   { trial, taskBuild }: Observed,
   { done, status }: { done: Done; status: TrialStatus },
 ): Promise<void> {
-  if (!trial.spec.uploadResults) return;
+  if (!trial.spec.uploadResults || done.kind === 'adopt') return;
+  const { artifacts } = deps;
   const outcome = 'outcome' in done ? done.outcome : undefined;
   const prefix = trialPrefix(trial);
   const options = { contentType: 'application/json' };
@@ -146,11 +169,13 @@ async function storeResult(
     artifacts.put(`${prefix}${TRIAL_FILES.config}`, json(trialConfig(trial, status)), options),
     artifacts.put(`${prefix}${TRIAL_FILES.result}`, json(result), options),
   ]);
+  await storeApplied(deps, trial, status);
 }
 
 function announce(events: EventRecorder, trial: Trial, done: Done): void {
   if (done.kind === 'fail' || done.kind === 'endAttempt') events.warning(trial, done.reason, done.message);
   if (done.kind === 'succeed') events.normal(trial, ...resultEvent(done));
+  if (done.kind === 'adopt') events.normal(trial, ...adoptedVerdict(done.applied)[1]);
 }
 
 function resultEvent({ outcome: { result } }: Done & { kind: 'succeed' }): [string, string] {

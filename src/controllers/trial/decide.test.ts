@@ -244,18 +244,24 @@ describe('the next action of a Trial', () => {
 
     const suspended = { ...recorded, reason: 'Suspended' };
 
-    it('puts an attempt on the record before it stops it', () => {
+    const cancelled = { ...recorded, reason: 'Cancelled' };
+
+    it('puts an attempt and its cancellation on the record, then stops it', () => {
       const trial = aTrial({ spec: { cancel: true } });
       expect(nextAction(during(running, { trial }))).to.include({ kind: 'recordStop', because: 'Cancelled' });
+      const [first, then] = [recorded, cancelled].map((attempt) =>
+        nextAction(during(running, { recorded: attempt, trial })),
+      );
+      expect(first).to.include({ kind: 'recordStop', because: 'Cancelled' });
+      expect(then).to.include({ kind: 'stop', because: 'Cancelled' });
     });
 
-    it('stops it when cancelled', () => {
-      expect(nextAction(during(running, { recorded, trial: aTrial({ spec: { cancel: true } }) }))).to.include(
-        {
-          kind: 'stop',
-          because: 'Cancelled',
-        },
-      );
+    it('goes on cancelling it when the field is set back after that was recorded, whatever else is asked for', () => {
+      for (const trial of [aTrial(), aTrial({ spec: { suspend: true } })]) {
+        const known = { trial, recorded: cancelled };
+        expect(nextAction(during(running, known))).to.include({ kind: 'stop', because: 'Cancelled' });
+        expect(nextAction(aTrialSeen(known))).to.include(failed('Cancelled'));
+      }
     });
 
     it('puts a suspension on the record, then stops it', () => {

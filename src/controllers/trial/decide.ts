@@ -9,6 +9,7 @@ import type { TrialActiveReason, TrialFailedReason } from '../../crds/reasons.ts
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { ByRole, ImageRole } from '../../crds/trial-status.ts';
 import type { KubeObject } from '../../kube/types.ts';
+import type { AppliedOutcome } from '../../results/applied.ts';
 import type { Source } from '../../results/source.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import { attemptEnd } from './attempt-end.ts';
@@ -59,6 +60,8 @@ export type Action =
   | ({ kind: 'stop' } & Stop)
   /** Close this attempt; the Trial goes on. */
   | { kind: 'endAttempt'; reason: TrialFailedReason | 'Suspended'; message: string }
+  /** Take over how the same ended before. */
+  | { kind: 'adopt'; applied: AppliedOutcome }
   | { kind: 'succeed'; outcome: Outcome }
   | { kind: 'fail'; reason: TrialFailedReason; message: string; outcome?: Outcome };
 
@@ -82,7 +85,7 @@ export const LEFTOVER: Wait = {
   message: 'the Job of an earlier Trial of this name is being removed',
   againMs: 5000,
 };
-const CANCELLED = 'spec.cancel is true';
+const CANCELLED = 'spec.cancel was true';
 
 export const nameConflict = ({ trial, attempt }: AttemptSeen): Fail =>
   fail(
@@ -108,6 +111,8 @@ export function nextAction(seen: Observed): Action {
       return onceBegun(seen);
     case 'inputs':
       return startAttempt(seen);
+    case 'applied':
+      return { kind: 'adopt', applied: seen.applied };
     default:
       return seen satisfies never;
   }
@@ -198,7 +203,7 @@ function afterAttempt(seen: BegunAttempt, ended: AttemptEnd): Action {
   // A result that was obtained is recorded, whatever was asked for meanwhile.
   if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
   const kept = ended.outcome && { outcome: ended.outcome };
-  if (spec.cancel) return { ...fail('Cancelled', CANCELLED), ...kept };
+  if (isCancelled(seen)) return { ...fail('Cancelled', CANCELLED), ...kept };
   if (isSuspended(seen)) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
   const unstarted = recordedUnstarted(seen.recorded);
   if (unstarted)
@@ -224,9 +229,12 @@ const stoppedFor = (
 });
 
 /** Whether an attempt is being ended for a suspension, which may have been taken back since. */
-const isSuspending = ({ recorded }: BegunAttempt): boolean => recorded?.reason === 'Suspended';
+const isSuspended = ({ trial, recorded }: BegunAttempt): boolean =>
+  trial.spec.suspend || recorded?.reason === 'Suspended';
 
-const isSuspended = (seen: BegunAttempt): boolean => seen.trial.spec.suspend || isSuspending(seen);
+/** The same of a cancellation: a GitOps tool sets the field back within seconds. */
+const isCancelled = ({ trial, recorded }: BegunAttempt): boolean =>
+  trial.spec.cancel || recorded?.reason === 'Cancelled';
 
 function duringAttempt(seen: BegunAttempt): Action {
   const { pod } = seen;
@@ -241,7 +249,7 @@ function duringAttempt(seen: BegunAttempt): Action {
 }
 
 function stopOf(seen: BegunAttempt): Stop | undefined {
-  if (seen.trial.spec.cancel) return { because: 'Cancelled' };
+  if (isCancelled(seen)) return { because: 'Cancelled' };
   if (isSuspended(seen)) return { because: 'Suspended' };
   // A courier that has spoken waits for no verifier, and who ends the Pod already may be a drain.
   const isOpen = !seen.outcome && !isEnding(seen);
@@ -250,12 +258,10 @@ function stopOf(seen: BegunAttempt): Stop | undefined {
 }
 
 /**
- * An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. So is a
- * suspension, which the spec may not tell of any more when the Pod is gone, and a verifier that did not start, which then nothing tells of; a
- * cancellation cannot be taken back.
+ * An attempt is on the record before its Job is deleted: otherwise a crash in between would make the same attempt a second Job. So is why it is
+ * ended: the spec may not tell of a cancellation or a suspension any more when the Pod is gone, and nothing tells of a verifier that did not start.
  */
-const isOnRecord = ({ recorded }: BegunAttempt, { because }: Stop): boolean =>
-  because === 'Cancelled' ? recorded !== undefined : recorded?.reason === because;
+const isOnRecord = ({ recorded }: BegunAttempt, { because }: Stop): boolean => recorded?.reason === because;
 
 const isDeleted = (object: KubeObject | undefined): boolean =>
   object?.metadata.deletionTimestamp !== undefined;

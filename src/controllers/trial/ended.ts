@@ -1,11 +1,12 @@
 /** Pure: what is kept of a Trial. */
 import { isFinished } from '../../crds/conditions.ts';
+import { GITOPS_MARKS } from '../../crds/gitops.ts';
 import { withOwnMarks } from '../../crds/marks.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { keyString } from '../../kube/cache/cache.ts';
 
 /** The Trial as the watch cache keeps it. */
-export const keptOf = (trial: Trial): Trial => withOwnMarks(withoutScripts(trial));
+export const keptOf = (trial: Trial): Trial => withOwnMarks(withoutScripts(trial), GITOPS_MARKS);
 
 /**
  * The Trial without scripts, variables and whatever else may be long once it has ended. They are most of a Trial,

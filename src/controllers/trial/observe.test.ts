@@ -30,6 +30,7 @@ import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { systemClock } from '../../async/clock.ts';
 import { Lookups } from '../../images/lookups.ts';
 import { TaskReader } from '../../task-source/read.ts';
+import { AppliedOutcomes } from './record.ts';
 import { observe } from './observe.ts';
 import { Programs } from './program.ts';
 import type { AttemptReport, AttemptSeen, CompiledTask, FaultyTask, RunnableTask } from './observed.ts';
@@ -117,6 +118,7 @@ function look(world: World = {}) {
     rulesOf: async () => rules,
     platform: 'linux/amd64',
     programs: new Programs({ how: 'Image', authorities: undefined, versionsPerNamespace: 2 }),
+    applied: new AppliedOutcomes({ artifacts, log: { warn: () => undefined } }),
     policiesOf: () => ({ kind: 'inPlace' as const }),
     log: {
       warn: (fields: object, message: string) =>

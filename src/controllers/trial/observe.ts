@@ -4,7 +4,7 @@ import { readStoredOutcome } from '../../wire/outcome.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { identityOf, jobName, LABEL } from '../../crds/names.ts';
 import { TRIAL_FILES, trialPrefix } from '../../results/keys.ts';
-import type { NamespaceRules } from '../../crds/namespace-rules.ts';
+import type { NamespaceRules, UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import type { TaskBuild as TaskBuildObject } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -16,12 +16,16 @@ import { isFinished } from '../../crds/conditions.ts';
 import { seeImage } from '../../images/see.ts';
 import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
-import type { Answers, AttemptSeen, Observed, Inputs, CompiledTrial } from './observed.ts';
+import type { Answers, AttemptSeen, Observed, Inputs, CompiledTrial, TaskSeen } from './observed.ts';
 import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
+import { mayAdopt } from './applied.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
 import { imagesOf, imagesWanted } from './images.ts';
 import type { Programs } from './program.ts';
+import type { AppliedOutcomes } from './record.ts';
+import type { AppliedOutcome } from '../../results/applied.ts';
+import type { SourceRead } from '../../results/source.ts';
 import { isOver } from '../../pods/reading/state.ts';
 import { outcomeOf } from '../../pods/reading/courier.ts';
 import { seeSource, seeTask, type TaskSources } from './task.ts';
@@ -35,6 +39,7 @@ export interface TrialSources extends TaskSources, AttemptSources, Omit<ImageSou
   policiesOf: (namespace: string) => PoliciesSeen;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   programs: Programs;
+  applied: Pick<AppliedOutcomes, 'of'>;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -72,22 +77,49 @@ async function seeReport(sources: TrialSources, attempt: AttemptSeen): Promise<A
 
 /** The attempt may have run, and its Job be collected, while no operator was there to put it on the record: then it needs no inputs. */
 async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
-  const [outcome, inputs] = await Promise.all([
+  const reading = readInputs(sources, attempt.trial);
+  const [outcome, applied, inputs] = await Promise.all([
     storedOutcome(sources, attempt),
-    inputsOf(sources, attempt.trial),
+    seeApplied(sources, attempt.trial, reading),
+    reading.then((read) => inputsOf(sources, read)),
   ]);
-  return outcome ? { need: 'report', outcome } : { need: 'inputs', ...inputs };
+  if (outcome) return { need: 'report', outcome };
+  return applied ? { need: 'applied', applied } : { need: 'inputs', ...inputs };
+}
+
+/** What of its inputs a Trial says where to find. */
+interface InputsRead {
+  task: TaskSeen;
+  source?: SourceRead;
+  users?: UidRange;
+}
+
+async function readInputs(sources: TrialSources, trial: Trial): Promise<InputsRead> {
+  const rules = await sources.rulesOf(identityOf(trial).namespace);
+  const task = await seeTask(sources, trial, rules);
+  const isRegrade = trial.spec.regrade !== undefined && 'compiled' in task;
+  const source = isRegrade ? await seeSource(sources, trial, task.compiled) : undefined;
+  return { task, ...present({ source, users: rules.users }) };
+}
+
+/** Of a task in the bucket the spec says all, and nobody has to wait for it. */
+async function seeApplied(
+  { applied }: TrialSources,
+  trial: Trial,
+  reading: Promise<InputsRead>,
+): Promise<AppliedOutcome | undefined> {
+  if (!mayAdopt(trial)) return undefined;
+  if (trial.spec.task.s3 && !trial.spec.regrade) return applied.of(trial, {});
+  const { task, source } = await reading;
+  const regraded = source?.kind === 'found' ? source.uri : undefined;
+  return applied.of(trial, present({ taskContent: task.taskContent, regraded }));
 }
 
 /** The task, and then its images, which the task may name. */
-async function inputsOf(sources: TrialSources, trial: Trial): Promise<Inputs> {
-  const rules = await sources.rulesOf(identityOf(trial).namespace);
-  const task = await seeTask(sources, trial, rules);
+async function inputsOf(sources: TrialSources, { task, source, users }: InputsRead): Promise<Inputs> {
   if ('taskFault' in task) return task;
-  const source = trial.spec.regrade && (await seeSource(sources, trial, task.compiled));
   if (source?.kind === 'faulty')
     return { taskFault: { reason: source.reason, message: source.message }, ...task };
-  const { users } = rules;
   return { ...task, images: await seeImages(sources, task.compiled), ...present({ users, source }) };
 }
 

@@ -10,6 +10,7 @@ import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
 import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { Source } from '../../results/source.ts';
+import type { AppliedOutcome } from '../../results/applied.ts';
 import type { CompiledSpec } from '../../tasks/index.ts';
 
 /** Where a Trial stands: what its current attempt has of Job and Pod. */
@@ -68,7 +69,11 @@ export type Inputs = FaultyTask | RunnableTask;
 /** The answers to what `needs` asks. */
 export type Answers =
   /** Nothing was asked: this is the next action. */
-  { need: 'nothing'; action: Action } | ({ need: 'report' } & AttemptReport) | ({ need: 'inputs' } & Inputs);
+  | { need: 'nothing'; action: Action }
+  | ({ need: 'report' } & AttemptReport)
+  | ({ need: 'inputs' } & Inputs)
+  /** No inputs are needed: the same was asked for before, and ended so. */
+  | { need: 'applied'; applied: AppliedOutcome };
 
 /** Everything that a decision about a Trial rests on. */
 export type Observed = AttemptSeen &

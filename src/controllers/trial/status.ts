@@ -9,8 +9,10 @@ import { present } from '../../crds/present.ts';
 import type { TrialActiveReason } from '../../crds/reasons.ts';
 import { STATUS_STEPS_MAX } from '../../crds/trial-status.ts';
 import type { Attempt, StepStatus, TrialStatus } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
+import { adoptedFields } from './applied.ts';
 import { attemptsAfter, endedAt } from './attempts.ts';
 import { conditionDrafts } from './conditions.ts';
 import type { Done } from './done.ts';
@@ -43,6 +45,7 @@ export function trialStatus(seen: Observed, done: Done, links: Links): TrialStat
     ...(attempts.length > 0 && logOf(seen, links)),
     ...(outcome && resultOf(outcome)),
     ...endOf(seen, done, outcome),
+    ...(done.kind === 'adopt' && adoptedFields(done.applied, now, links.files)),
   };
 }
 
@@ -115,6 +118,14 @@ const integrityOf = ({ findings }: Outcome): NonNullable<TrialStatus['integrity'
   verdict: verdictOf(findings),
   ...(findings.length > 0 && { findings }),
 });
+
+/** The status of a Trial that has ended for the spec as it is now; undefined where it is that already. Only fields that change nothing any more may have changed. */
+export function seenAgain({ metadata, status }: Trial): TrialStatus | undefined {
+  const { generation = 1 } = metadata;
+  if (!status || status.observedGeneration === generation) return undefined;
+  const conditions = (status.conditions ?? []).map((one) => ({ ...one, observedGeneration: generation }));
+  return { ...status, observedGeneration: generation, conditions };
+}
 
 /** What becomes of a status: whether it is written, and after how long the Trial is looked at again, whatever happens. */
 export interface Report {

@@ -9,7 +9,7 @@ import type { Trial } from '../../crds/trial.ts';
 import type { VerifierMode } from '../../crds/verifier.ts';
 import type { Store } from '../../kube/types.ts';
 import { keyOf, type ArtifactStore } from '../../providers/artifact-store/port.ts';
-import { trialPrefix } from '../../results/keys.ts';
+import { resultsPrefix } from '../../results/keys.ts';
 import {
   faultySource,
   mismatchOf,
@@ -104,8 +104,9 @@ function placeOfObject(
   const unusable = unusableObject(found);
   if (unusable !== undefined)
     return { reason: 'SourceUnusable', message: `Trial ${namespace}/${name} ${unusable}` };
-  const key = trialPrefix(found);
-  return { key, uri: artifacts.uri(key), namespace, uid: identityOf(found).uid };
+  const key = resultsPrefix(found);
+  const uid = found.status?.adopted?.uid ?? identityOf(found).uid;
+  return { key, uri: artifacts.uri(key), namespace, uid };
 }
 
 function unusableObject({ metadata, spec }: Trial): string | undefined {

@@ -128,6 +128,12 @@ describe('the table of AWS permissions', () => {
 
   it('keeps results and the operator’s own calls away from untrusted Dockerfiles', () => {
     expect(rows('builder').map(({ on }) => on)).to.not.include.members(['trials']);
+    // Outcomes that Trials take over lie there.
+    for (const role of ['builder', 'node', 'logShipper'] as const)
+      expect(
+        rows(role).map(({ on }) => on),
+        role,
+      ).to.not.include('indexes');
     expect(
       [...granted('builder')].filter((action) => /s3:Put|s3:Delete|codebuild:|iam:|sts:/.test(action)),
     ).to.deep.equal([]);

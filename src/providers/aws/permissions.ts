@@ -110,13 +110,13 @@ const OPERATOR = [
     action: 's3:GetObject',
     on: 'indexes',
     by: 'GetObject, HeadObject',
-    why: 'the newest Trials of a task are added to those that are there',
+    why: 'the newest Trials of a task, to which others are added; how a Trial ended that comes again',
   },
   {
     action: 's3:PutObject',
     on: 'indexes',
     by: 'PutObject',
-    why: 'the record of each Trial that ended, by its task',
+    why: 'the record of each Trial that ended, by its task; its outcome, by what it asked for',
   },
   {
     action: 's3:ListBucket',

@@ -98,6 +98,7 @@ export function aTrial({
       startTimeoutSeconds: 1800,
       suspend: false,
       cancel: false,
+      rerun: 'IfNotRan',
       uploadResults: true,
       ...(spec as Partial<TrialSpec>),
       environment: {

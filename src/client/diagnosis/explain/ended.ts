@@ -57,6 +57,16 @@ export const DONE_ADVICE: Record<TrialDoneReason, Advice> = {
       },
     ];
   },
+  AlreadyRan: ({ trial, message }) => [
+    {
+      why: [message, ...(trial.status?.reward === undefined ? [] : [`the reward is ${trial.status.reward}`])],
+      next: [
+        'sb trial logs <trial>    (of the Trial that ran)',
+        'to run it again, create it with spec.rerun: Always, or with another spec.run',
+      ],
+    },
+    ...[agentFailureExplained(trial) ?? []].flat(),
+  ],
   VerifierDisabled: ({ trial }) => [
     { why: ['the agent ran; the verifier is disabled (spec.verifier.disabled)'], next: [AGENT] },
     ...[agentFailureExplained(trial) ?? []].flat(),

@@ -1,4 +1,5 @@
 /** Every read of `sb trial explain`. What the user may not read is left out, and named. */
+import { hasResult } from '../../../crds/reasons.ts';
 import { TaskBuild as TaskBuildKind } from '../../../crds/kinds.ts';
 import { jobName } from '../../../crds/names.ts';
 import { present } from '../../../crds/present.ts';
@@ -135,7 +136,7 @@ async function downloadOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { state, reason } = stateOf(trial);
-  if (state !== 'failed' || (reason !== 'RewardObtained' && TELLING[reason] !== 'verifier')) return undefined;
+  if (state !== 'failed' || (!hasResult(reason) && TELLING[reason] !== 'verifier')) return undefined;
   try {
     const wish = { follow: false, tail: VERIFIER_LINES, signal, phase: 'verifier' as const };
     const { parts } = await trialLog(trial, sources, wish);

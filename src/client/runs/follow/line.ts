@@ -1,7 +1,8 @@
 /** Pure: what is kept of a Trial while its run is followed. */
+import { hasResult } from '../../../crds/reasons.ts';
 import { shownName } from '../../../crds/agents.ts';
 import { conditionOf } from '../../../crds/conditions.ts';
-import { identityOf, trialName } from '../../../crds/names.ts';
+import { resultsName } from '../../../results/keys.ts';
 import { present } from '../../../crds/present.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { evalKey } from '../../../results/pass-at-k.ts';
@@ -54,7 +55,7 @@ export function lineOf(trial: Trial): TrialLine {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid ?? '',
-    trialName: trialName(identityOf(trial)),
+    trialName: resultsName(trial),
     task: spec.task.name,
     agent: shownName(spec.agent),
     eval: evalKey(shownName(spec.agent), spec.agent.model, spec.task.dataset),
@@ -96,7 +97,7 @@ type Seen = Pick<TrialLine, 'name' | 'state' | 'reason' | 'message'>;
 /** Class and sentence, without what is each Trial's own: its name and Pod, counters, times. */
 function troubleOf({ name, state, reason, message }: Seen, exception: string | undefined) {
   if (!isEnded(state) || state === 'cancelled') return undefined;
-  if (reason === 'RewardObtained' || reason === 'VerifierDisabled') return exception;
+  if (hasResult(reason)) return exception;
   const isOwn = (word: string): boolean => `${word.replace(/^\W+/, '')}-`.startsWith(`${name}-`);
   const words = message.split(/\s+/).map((word) => (isOwn(word) ? '…' : word));
   return `${reason}: ${words.join(' ').replace(/\d+(?:\.\d+)?/g, '#')}`;

@@ -1,4 +1,5 @@
 /** Pure: the Trials of a run → what is said of the run. */
+import { hasResult } from '../../../crds/reasons.ts';
 import { faultOfException } from '../../../crds/agent-failures.ts';
 import { agentFacts } from '../../../crds/agents.ts';
 import { present } from '../../../crds/present.ts';
@@ -105,7 +106,7 @@ class Fold {
   }
 
   #troubled(line: TrialLine, trouble: string): void {
-    const rewarded = line.reason === 'RewardObtained' || line.reason === 'VerifierDisabled';
+    const rewarded = hasResult(line.reason);
     const reason = rewarded ? (line.exception ?? line.reason) : line.reason;
     const group = this.#errors.get(trouble) ?? { reason, message: line.message, count: 0, trials: [] };
     group.count += 1;

@@ -1,6 +1,6 @@
 /** `sb run download`: what `sb cloud run` and `sb run attach` copy while a run goes on, for one that nobody watched. */
 import { join } from 'node:path';
-import { identityOf, trialName } from '../../../crds/names.ts';
+import { resultsName } from '../../../results/keys.ts';
 import { CliError } from '../../failures/error.ts';
 import { RunView } from '../follow/view.ts';
 import type { Downloaded } from '../../documents/run.ts';
@@ -41,7 +41,7 @@ export async function downloadRun(session: Session, options: Download): Promise<
     view.take({ trial, deleted: false });
     results.add(trial);
   }
-  const known = new Set(trials.map((trial) => trialName(identityOf(trial))));
+  const known = new Set(trials.map((trial) => resultsName(trial)));
   for (const trial of stored) if (!known.has(trial.trialName)) results.addStored(trial);
   const { problems, ...report } = await results.finish();
   signal.throwIfAborted();

@@ -1,8 +1,8 @@
 /** Everything that a run leaves behind: files of each Trial and the job's files on this disk. */
 import { join } from 'node:path';
-import { identityOf, trialName } from '../../../crds/names.ts';
+import { isFinished } from '../../../crds/conditions.ts';
 import { findJob, recordsOfShard } from '../../../results/read-index.ts';
-import { jobResultKey, trialPrefix } from '../../../results/keys.ts';
+import { jobResultKey, resultsName, resultsPrefix } from '../../../results/keys.ts';
 import type { Trial } from '../../../crds/trial.ts';
 import { inParallel } from '../../../async/in-parallel.ts';
 import { noneIfTooLarge } from '../../../providers/errors.ts';
@@ -112,12 +112,12 @@ class RunResults implements Results {
   }
 
   add(trial: Trial): void {
+    if (!isFinished(trial)) return;
     const record = recordOf(trial);
-    if (!record) return;
-    this.#seen.set(record.trial_name, record);
+    if (record) this.#seen.set(record.trial_name, record);
     this.#changed = true;
     if (trial.spec.uploadResults)
-      this.#mirror.add({ trialName: trialName(identityOf(trial)), prefix: trialPrefix(trial) });
+      this.#mirror.add({ trialName: resultsName(trial), prefix: resultsPrefix(trial) });
   }
 
   addStored(trial: StoredTrial): void {

@@ -240,6 +240,8 @@ function ownSpec(spec: TrialSpec, options: Repeating): TrialSpec {
     run,
     suspend: false,
     cancel: false,
+    // Whoever asks for it again does not want what a run of that name left, which may have been deleted.
+    rerun: 'Always',
     environment: {
       ...environment,
       ...moved(environment.env, secrets),

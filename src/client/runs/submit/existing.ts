@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import Value from 'typebox/value';
 import { Trial as TrialKind } from '../../../crds/kinds.ts';
 import { LABEL } from '../../../crds/names.ts';
-import { TrialSpec, type Trial } from '../../../crds/trial.ts';
+import { MUTABLE, TrialSpec, type Trial } from '../../../crds/trial.ts';
 import { listAll } from '../../../kube/cache/list.ts';
 import { isRecord } from '../../../text/json.ts';
 import { CliError } from '../../failures/error.ts';
@@ -76,9 +76,6 @@ export function refusal({ metadata: { name } }: Pick<TrialManifest, 'metadata'>,
   });
 }
 
-/** May be changed while the Trial is there, and so does not make it another. */
-const MUTABLE = new Set(['suspend', 'cancel', 'ttlSecondsAfterFinished']);
-
 /** Paths of the fields in which two specs differ, once the API's defaults are filled in; empty: they are the same. At most `max`. */
 export function specDifferences(wanted: object, found: object, max = 3): string[] {
   return differing(complete(wanted), complete(found)).slice(0, max);
@@ -86,9 +83,11 @@ export function specDifferences(wanted: object, found: object, max = 3): string[
 
 /** As the API server stores it. A field that this `sb` does not know is of a newer operator, which gave it a default. */
 function complete(spec: object): object {
-  const known = Object.entries(spec).filter(([name]) => name in TrialSpec.properties && !MUTABLE.has(name));
+  const known = Object.entries(spec).filter(
+    ([name]) => name in TrialSpec.properties && !MUTABLE.includes(name),
+  );
   const defaulted = Value.Default(TrialSpec, structuredClone(Object.fromEntries(known))) as object;
-  return Object.fromEntries(Object.entries(defaulted).filter(([name]) => !MUTABLE.has(name)));
+  return Object.fromEntries(Object.entries(defaulted).filter(([name]) => !MUTABLE.includes(name)));
 }
 
 type Table = Record<string, unknown>;
