@@ -6,7 +6,8 @@ import { canInstall } from '../support/can-install.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { recordedBlocks, type ConsoleBlock } from '../support/console-page.ts';
 import type { PseudoTerminal } from '../support/terminal/tmux.ts';
-import { ensureBaseImages, isHealthy, paths, status, up } from './cluster/index.ts';
+import { s3ArtifactStore } from '../../src/providers/artifact-store/s3.ts';
+import { ensureBaseImages, isHealthy, paths, s3, status, up } from './cluster/index.ts';
 import { installPackages } from './cluster/machine/packages.ts';
 import { openSbTerminal } from './support/sb-terminal.ts';
 
@@ -52,8 +53,11 @@ async function record(page: string, terminal: PseudoTerminal): Promise<void> {
   await writeFile(file, text);
 }
 
-/** An empty namespace, whatever an earlier recording left. */
+/** An empty namespace, whatever an earlier recording left; its Trials have to run, and not to take over what theirs came to. */
 async function emptyNamespace(): Promise<void> {
+  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = s3;
+  const store = s3ArtifactStore({ endpoint, region, bucket, credentials: { accessKeyId, secretAccessKey } });
+  for await (const { key } of store.list(`indexes/applied/${NAMESPACE}/`)) await store.delete(key);
   await kubectlOk(['delete', 'namespace', NAMESPACE, '--ignore-not-found']);
   await kubectlOk(['create', 'namespace', NAMESPACE]);
 }

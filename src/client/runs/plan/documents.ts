@@ -9,10 +9,20 @@ export function* manifests({ tasks }: RunPlan): Generator<TrialManifest | BuildM
   for (const { trials } of tasks) yield* trials;
 }
 
-/** The manifests as YAML documents, each with its `---` and a newline at the end. The same plan gives the same bytes. */
+/** As it is kept in Git: without a time to live, for a GitOps tool creates again what is missing. */
+function forGit(manifest: TrialManifest | BuildManifest): TrialManifest | BuildManifest {
+  if (manifest.kind !== 'Trial') return manifest;
+  const { ttlSecondsAfterFinished: _, ...spec } = manifest.spec;
+  return { ...manifest, spec };
+}
+
+/**
+ * The manifests as YAML documents for Git, each with its `---` and a newline at the end. The same plan gives the same bytes, and another version of
+ * a task another name: the API server refuses another spec under the name of a Trial that is there.
+ */
 export function* yamlDocuments(plan: RunPlan): Generator<string> {
   for (const manifest of manifests(plan))
-    yield `---\n${safeYaml(manifest, (value) => dump(value, { noRefs: true, lineWidth: -1 }))}`;
+    yield `---\n${safeYaml(forGit(manifest), (value) => dump(value, { noRefs: true, lineWidth: -1 }))}`;
 }
 
 /** How to make the Secret that the manifests refer to and that is never printed; undefined where there is none. */

@@ -113,6 +113,11 @@ describe('Planning a run', () => {
     expect(loadAll(bytes('run-1'))).to.deep.equal(plan({ attempts: 2 }).tasks[0]?.trials);
   });
 
+  it('writes manifests for Git without a time to live, after which a GitOps tool would create them again', () => {
+    const forGit = (options: RunOptions): string => [...yamlDocuments(plan(options))].join('');
+    expect(forGit({ ttlSecondsAfterFinished: 60 })).to.equal(forGit({}));
+  });
+
   it('makes manifests that the API takes', async () => {
     const ready = await selected(
       '[task]\nname = "acme/ready"\n[environment]\ndocker_image = "debian:13"\ncpus = 2\n',
