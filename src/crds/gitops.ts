@@ -11,6 +11,10 @@ const TOOLS: Readonly<Record<string, string>> = {
 /** The marks, which the watch cache has to keep. */
 export const GITOPS_MARKS: readonly string[] = Object.keys(TOOLS);
 
+/** Why a Trial's time to live does not delete it. */
+export const keptFor = (tool: string): string =>
+  `ttlSecondsAfterFinished does not delete this Trial: ${tool} applied it and would create it again; remove it from Git instead`;
+
 /** The tool that keeps the object, by name; undefined where none does. */
 export function gitOpsTool({ metadata }: { metadata: ObjectMeta }): string | undefined {
   const marks = { ...metadata.labels, ...metadata.annotations };

@@ -40,7 +40,7 @@ const messagesOf = async (
 ): Promise<string[]> => {
   const events = await world().kube.list(Event, { namespace });
   const own = events.filter((event) => event.involvedObject.uid === uid && event.reason === reason);
-  return own.map(({ message = '' }) => message);
+  return own.map(({ message }) => message);
 };
 
 describe('a Trial that is deleted after its end and applied again', function () {

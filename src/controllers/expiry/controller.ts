@@ -2,7 +2,7 @@
  * Deletes Trials that ended longer ago than their `ttlSecondsAfterFinished`; their files stay in the bucket. One that a GitOps tool keeps stays,
  * too: the tool would create it again.
  */
-import { gitOpsTool } from '../../crds/gitops.ts';
+import { gitOpsTool, keptFor } from '../../crds/gitops.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -25,9 +25,6 @@ export const permissions: Permission[] = [
 const UNRECORDED_MS = 2000;
 /** The event is for the moment at which the Trial would have gone: whoever leads next does not say it of all that were kept before. */
 const JUST_MS = 60_000;
-
-const keptFor = (tool: string): string =>
-  `ttlSecondsAfterFinished does not delete this Trial: ${tool} applied it and would create it again; remove it from Git instead`;
 
 /** Milliseconds until the Trial expires: 0 or less when it has; undefined where it never does. */
 export function expiresInMs({ spec, status }: Trial, now: Date): number | undefined {

@@ -107,6 +107,15 @@ describe('An explanation', () => {
       expect(next.join('\n')).to.not.match(/undefined|^$/);
     });
 
+  it('says why a Trial whose time is up is still there', () => {
+    const ended = rewarded(1);
+    const trial = { ...ended, spec: { ...ended.spec, ttlSecondsAfterFinished: 1 } };
+    const labels = { 'helm.toolkit.fluxcd.io/name': 'trials' };
+    const { why } = explained({ ...trial, metadata: { ...trial.metadata, labels } });
+    expect(why.join('\n')).to.contain('Flux applied it and would create it again');
+    expect(explained(trial).why.join('\n')).to.not.contain('again');
+  });
+
   it('names run and Trial in the commands, and says how long ago it was', () => {
     const { where, next } = explained(broken('NodeLost', { name: 'a', endedAt: 60 }));
     expect(where).to.include('lost').and.to.include(', 1m00s ago, after 1m00s');

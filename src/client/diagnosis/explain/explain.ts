@@ -21,7 +21,8 @@ import { DONE_ADVICE, FAILED_ADVICE } from './ended.ts';
 import type { Explanation } from '../../documents/trial.ts';
 import type { Evidence, Explained } from './evidence.ts';
 import { gather } from './gather.ts';
-import { conditionOf } from '../../../crds/conditions.ts';
+import { conditionOf, isFinished } from '../../../crds/conditions.ts';
+import { gitOpsTool, keptFor } from '../../../crds/gitops.ts';
 import { findingText } from '../../../crds/findings.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
 import { buildExplained } from './build.ts';
@@ -49,6 +50,7 @@ export function explainTrial(evidence: Evidence, namespace?: string): Explanatio
     ...told.flatMap((one) => one.why),
     ...tampering(evidence),
     ...downloading(evidence),
+    ...kept(evidence),
     ...unread.map((what) => `you may not read ${what}, which might explain more`),
   ]);
   const isSaid = why.some((line) => line.includes(message)) || message === '';
@@ -63,6 +65,13 @@ export function explainTrial(evidence: Evidence, namespace?: string): Explanatio
     ),
     ...(log && { log }),
   };
+}
+
+/** Somebody who expects it to be gone. */
+function kept({ trial }: Evidence): string[] {
+  const tool = gitOpsTool(trial);
+  const isDue = isFinished(trial) && trial.spec.ttlSecondsAfterFinished !== undefined;
+  return tool !== undefined && isDue ? [keptFor(tool)] : [];
 }
 
 const distinct = (lines: string[]): string[] => [...new Set(lines)];
