@@ -13,6 +13,8 @@ import { World } from './world.ts';
 const WORLDS = THOROUGH ? 5 : 2;
 /** In each of them. */
 const KILLS = 100;
+/** Besides, while Trials that have ended come again. */
+const KILLS_AGAIN = 25;
 /** Share of requests that go wrong. */
 const FAULTY = 0.04;
 /** Longest life of an operator, in milliseconds. */
@@ -71,17 +73,14 @@ const randomDeath = (random: Random): Death => ({
   when: among(random, ['before', 'after', 'late']),
 });
 
-/** A Trial that has ended is deleted and applied again, as it was or, now and then, to run whatever came of it. */
-async function again(world: World, random: Random): Promise<void> {
-  const over = world.trials.filter(
-    (trial) => isTerminal(trial) && trial.spec.ttlSecondsAfterFinished === undefined,
-  );
-  const trial = over[Math.floor(random() * over.length)];
-  if (!trial || !(await world.isIndexed(trial))) return;
-  const { name } = trial.metadata;
-  world.remove(name);
-  if (world.trial(name)) return;
-  world.applyAgain(random() < 0.2 ? { ...trial, spec: { ...trial.spec, rerun: 'Always' } } : trial);
+/** Trials that have ended are deleted and applied again, as they were or, now and then, to run whatever came of them. */
+async function comeAgain(world: World, random: Random): Promise<void> {
+  const over = world.trials.filter(isTerminal).filter(() => random() < 0.05);
+  for (const trial of over) {
+    if (trial.status?.adopted || !(await world.isIndexed(trial))) continue;
+    world.remove(trial.metadata.name);
+    world.applyAgain(random() < 0.2 ? { ...trial, spec: { ...trial.spec, rerun: 'Always' } } : trial);
+  }
 }
 
 /** A Trial comes; a recent one is cancelled or suspended now and then, and goes on after a while. */
@@ -104,14 +103,18 @@ function resumeAll(world: World): void {
     if (spec.suspend) world.change(metadata.name, { suspend: false });
 }
 
+/** What people do, in the round of a kill. */
+type Meddles = (world: World, random: Random, round: number) => unknown;
+
 /** One operator after another is killed: at an effect, or at any moment. */
-async function torment(world: World, random: Random): Promise<void> {
-  for (let kill = 0; kill < KILLS; kill++) {
+async function torment(world: World, random: Random, [kills, meddles]: [number, Meddles]): Promise<void> {
+  world.kill();
+  disturb(world, random);
+  for (let kill = 0; kill < kills; kill++) {
     const life = await world.startOperator(random() < 0.7 ? randomDeath(random) : undefined);
     const died = new Promise<void>((resolve) => life.onDeath(resolve));
     await wait((random() * LIFE_MS) / 2);
-    meddle(world, random, kill);
-    await again(world, random);
+    await meddles(world, random, kill);
     await Promise.race([died, wait(random() * LIFE_MS)]);
     life.die();
   }
@@ -126,7 +129,7 @@ async function recover(world: World): Promise<void> {
   await world.rest(400);
 }
 
-describe(`an operator that is killed ${WORLDS * KILLS} times at random`, function () {
+describe(`an operator that is killed ${WORLDS * (KILLS + KILLS_AGAIN)} times at random`, function () {
   // Of a machine that is busy with other work.
   this.timeout(300_000);
   for (let seed = 1; seed <= WORLDS; seed++)
@@ -134,10 +137,14 @@ describe(`an operator that is killed ${WORLDS * KILLS} times at random`, functio
       const random = seeded(seed);
       const world = await World.start({ seed, fate: () => among(random, FATES) });
       try {
-        disturb(world, random);
-        await torment(world, random);
+        await torment(world, random, [KILLS, meddle]);
         await recover(world);
         expect(await breaches(world)).to.deep.equal([]);
+        await torment(world, random, [KILLS_AGAIN, comeAgain]);
+        await recover(world);
+        expect(await breaches(world)).to.deep.equal([]);
+        const adopted = [...world.invariants.ended.values()].filter(({ status }) => status?.adopted);
+        expect(adopted, 'that took over an outcome').to.have.length.greaterThan(5);
       } finally {
         await world.close();
       }

@@ -289,7 +289,7 @@ describe('Runs in a cluster', () => {
       expect(made?.metadata.labels).to.deep.equal({ [LABEL.run]: `${RUN}-r1` });
       expect(made?.metadata.annotations).to.include({ 'sb.abundant.ai/rerun-of': 'b' });
       expect(made?.spec.agent).to.include({ name: 'oracle', model: 'm' });
-      expect(made?.status).to.equal(undefined);
+      expect(made?.status).to.deep.equal({ observedGeneration: -1 });
     });
 
     it('selects by reason, exception, class and reward', async () => {
