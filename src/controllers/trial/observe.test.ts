@@ -30,7 +30,7 @@ import { memoryImageRegistry } from '../../providers/image-registry/memory.ts';
 import { systemClock } from '../../async/clock.ts';
 import { Lookups } from '../../images/lookups.ts';
 import { TaskReader } from '../../task-source/read.ts';
-import { AppliedOutcomes } from './record.ts';
+import { AppliedOutcomes, storeApplied } from './record.ts';
 import { observe } from './observe.ts';
 import { Programs } from './program.ts';
 import type { AttemptReport, AttemptSeen, CompiledTask, FaultyTask, RunnableTask } from './observed.ts';
@@ -139,6 +139,33 @@ const storedOutcome = ({ uid = aTrial().metadata.uid, outcome = anOutcome() } = 
 const outcomeKey = `${trialPrefix(aTrial())}outcome.json`;
 
 describe('observing a Trial', () => {
+  it('takes over an outcome with one read more, although the task is gone from the bucket since', async () => {
+    const s3 = { uri: 's3://artifacts/tasks/local/hello/0123456789ab' };
+    const trial = aTrial({ spec: { task: { name: 'hello', dataset: 'local', s3 } } });
+    const { artifacts, read, seen } = look({
+      trial: { ...trial, metadata: { ...trial.metadata, uid: 'another' } },
+    });
+    expect(await seen()).to.have.property('taskFault');
+    const before = read.length;
+    const conditions = [
+      {
+        type: 'Succeeded',
+        status: 'True' as const,
+        reason: 'RewardObtained',
+        message: '',
+        lastTransitionTime: '',
+      },
+    ];
+    const status = { conditions, reward: 1, finishedAt: stampOf(after(5)) };
+    await storeApplied({ artifacts, log: { warn: () => undefined } }, trial, status);
+    expect(await seen(), 'once it is known that there is none').to.have.property('taskFault');
+    expect(read.slice(before).filter(([key]) => key.startsWith('indexes/'))).to.deep.equal([]);
+    const anew = look({ trial: { ...trial, metadata: { ...trial.metadata, uid: 'another' } } });
+    await storeApplied({ artifacts: anew.artifacts, log: { warn: () => undefined } }, trial, status);
+    expect(await anew.seen()).to.include({ need: 'applied' });
+    expect(anew.read.filter(([key]) => key.startsWith('indexes/'))).to.have.length(1);
+  });
+
   it('sees nothing to decide in one that has ended', async () => {
     const conditions = [
       {
