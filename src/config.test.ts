@@ -234,6 +234,7 @@ describe('config of the aws profile', () => {
       SB_BASE_IMAGE_MIRRORS: 'docker.io=https://mirror',
       SB_REGISTRY_MIRRORS: 'docker.io=mirror',
       SB_IMAGE_PULL_SECRETS: 'ecr,Not a name',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
       SB_COURIER_IMAGE: '',
     };
     expect(() => read(wrong))

@@ -20,6 +20,8 @@ class Process {
   readonly sandboxes = new ObjectCache<Sandbox>(SandboxKind);
   leading = true;
   at = 60;
+  /** Names of Trials whose end was told, for their traces. */
+  readonly told: string[] = [];
   readonly #registry = new Registry();
   #version = 0;
 
@@ -27,7 +29,8 @@ class Process {
     this.trials.addIndex('open', byOpen);
     const { trials, taskBuilds, sandboxes } = this;
     const when = { leading: () => this.leading, now: () => after(this.at) };
-    businessMetrics({ metrics: this.#registry, trials, taskBuilds, sandboxes, ...when });
+    const onEnd = ({ metadata }: Trial): void => void this.told.push(metadata.name);
+    businessMetrics({ metrics: this.#registry, trials, taskBuilds, sandboxes, onEnd, ...when });
   }
 
   #next<T extends KubeObject>(object: T): T {
@@ -145,6 +148,14 @@ describe('The metrics of Trials', () => {
       'sb_trial_duration_seconds_sum{namespace="default"} 10',
       'sb_trial_duration_seconds_count{namespace="default"} 1',
     ]);
+  });
+
+  it('go to whoever traces Trials once each, and from the leader alone', () => {
+    const [before, end] = [active('Running', { name: 'a' }), rewarded(1, { name: 'a' })];
+    process.see(before, end, before, end, active('Running', { name: 'b' }));
+    process.leading = false;
+    process.see(rewarded(1, { name: 'b' }));
+    expect(process.told).to.deep.equal(['a']);
   });
 
   it('count two Trials that had the same name one after the other', async () => {
