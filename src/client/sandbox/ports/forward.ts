@@ -40,7 +40,8 @@ export async function forward(
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    join(socket, connect).catch((error: unknown) => onError?.(error as Error));
+    // What is cut because this was closed is told as that.
+    join(socket, connect).catch((error: unknown) => server.listening && onError?.(error as Error));
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.listen(localPort, HOST);
