@@ -11,6 +11,7 @@ import { folderOf, type Folder } from '../test/support/folder.ts';
 import { readArguments } from './arguments.ts';
 import { withImage } from './chart.ts';
 import { krewManifest } from './krew.ts';
+import { packageManifest } from './npm/package.ts';
 import { checksumsOf, provenanceOf } from './provenance.ts';
 import { publish } from './publish.ts';
 import type { Release } from './release.ts';
@@ -205,6 +206,11 @@ describe('Publishing', () => {
 });
 
 describe('sb on an older Node', () => {
+  it('is warned of by npm when it is installed', () => {
+    const [, oldest] = /^const OLDEST = (\d+);$/m.exec(readFileSync(join(ROOT, 'bin/sb.mjs'), 'utf8')) ?? [];
+    expect(packageManifest(RELEASE)).to.deep.include({ engines: { node: `>=${oldest}` } });
+  });
+
   it('says which it needs, and how to have it for once', async () => {
     const folder = await folderOf({
       'bin/sb.mjs': readFileSync(join(ROOT, 'bin/sb.mjs')),

@@ -12,7 +12,7 @@ import { writeTypes } from './types.ts';
 const LIMIT = 5 * 2 ** 20;
 
 /** What users' package.json says of it: nothing that only a checkout needs. */
-const manifest = ({ name, version, description, license }: Release): object => ({
+export const packageManifest = ({ name, version, description, license }: Release): object => ({
   name,
   version,
   description,
@@ -42,7 +42,7 @@ export async function packPackage(release: Release, plugins: Plugin[] = []): Pro
   await writeTypes(join(folder, 'dist/client/index.d.ts'), scratch);
   for (const file of ['bin', 'README.md', 'LICENSE'])
     cpSync(join(root, file), join(folder, file), { recursive: true });
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(release), undefined, 2)}\n`);
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageManifest(release), undefined, 2)}\n`);
   return pack(folder, out);
 }
 
