@@ -1,4 +1,4 @@
-// `helm test`: waits for the Trial helm-test, and fails where its reward is not 1.
+// `helm test`: waits for the Trial sb-operator-test, and fails where its reward is not 1.
 import { readFileSync } from 'node:fs';
 import { env, exit, stdout } from 'node:process';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port, NAMESPACE } = env;
 const token = readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/token', 'utf8');
 const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
-const url = `${server}/apis/sb.abundant.ai/v1alpha1/namespaces/${NAMESPACE}/trials/helm-test`;
+const url = `${server}/apis/sb.abundant.ai/v1alpha1/namespaces/${NAMESPACE}/trials/sb-operator-test`;
 let said = '';
 for (;;) {
   const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } }).catch((error) => error);

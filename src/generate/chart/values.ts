@@ -155,6 +155,11 @@ export const VALUES: Value = Group({
     keep: Flag('They, and with them all Trials, stay when the chart is uninstalled.', true),
   }),
   test: Group({
+    namespace: Matching(
+      NAMESPACE,
+      'In which `helm test` has a Trial run: one that is there and open to Trials.',
+      'default',
+    ),
     image: Text('In which `helm test` has its Trial run: one with `sh`.', 'debian:bookworm-slim', {
       minLength: 1,
     }),
