@@ -1,6 +1,6 @@
 /**
  * What the broker hands a courier at its start: `GET /v1/assignment`, for Pods of Trials. JSON over HTTPS; the courier's projected token is
- * the bearer. Both ends are of one image, so there is one version. Failures are `{ "error": string }` with 401 (token), 403 (not this
+ * the bearer. A courier may be older than the broker, so that fields are only added (decision 0051). Failures are `{ "error": string }` with 401 (token), 403 (not this
  * Pod's), 404 (no task), 409 (another task than the Job was made for), 422 (a task that cannot be run), 503 (retry).
  */
 import type { McpServer } from '../crds/agent-facts.ts';

@@ -31,17 +31,17 @@ describe('the writes of an operator', () => {
   it('are at most three per Trial, and two per namespace', async () => {
     world = await startWorld();
     await world.startOperator();
-    applied(50);
+    applied(20);
     await allEnded();
     expect(await breaches(world)).to.deep.equal([]);
-    for (let number = 1; number <= 50; number++) {
+    for (let number = 1; number <= 20; number++) {
       const own = writes().filter((write) => write.includes(`/trial-${number}/`));
       expect(own, 'status writes').to.have.length.at.most(2);
     }
-    expect(writes().filter((write) => write === 'POST jobs')).to.have.length(50);
+    expect(writes().filter((write) => write === 'POST jobs')).to.have.length(20);
     const policies = writes().filter((write) => write === 'POST networkpolicies');
     expect(policies).to.have.length(2);
-    expect(writes().length - policies.length).to.be.at.most(150);
+    expect(writes().length - policies.length).to.be.at.most(60);
   });
 
   it('are none for Trials that have not changed, at a restart', async () => {
