@@ -129,6 +129,8 @@ export class Kubelet {
   }
 
   #begin(job: Stored): void {
+    // One of this name that a Trial had before says nothing about this.
+    this.said.delete(job.metadata.name);
     this.#edit(this.#jobs, job, (now) => ({
       ...now,
       metadata: { ...now.metadata, finalizers: [FINALIZER] },
