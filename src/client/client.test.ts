@@ -75,7 +75,7 @@ describe('sb-operator/client', () => {
     const trials = api.collection(TrialKind);
     while (!signal.aborted) {
       for (const trial of trials.objects.values()) {
-        if ((trial as { status?: object }).status) continue;
+        if ((trial as { status?: { conditions?: object } }).status?.conditions) continue;
         const now = stampOf(new Date());
         const { spec } = trial as unknown as { spec: { task: { name: string } } };
         const reward = spec.task.name === 'hello' ? 1 : 0.5;
