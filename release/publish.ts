@@ -8,6 +8,8 @@ import type { Release } from './release.ts';
 export async function publish({ root, out, version, commit }: Release, archive: string): Promise<void> {
   // What npm installs where no version is asked for is never a pre-release.
   const channel = version.includes('-') ? 'next' : 'latest';
-  await run('npm', ['publish', join(out, archive), '--access', 'public', '--tag', channel], { cwd: out });
+  // Under `npm run --silent` npm would not say why it failed.
+  const args = ['publish', join(out, archive), '--access', 'public', '--tag', channel, '--loglevel=error'];
+  await run('npm', args, { cwd: out });
   await run('git', ['tag', '--annotate', tagOf(version), '--message', tagOf(version), commit], { cwd: root });
 }
