@@ -1,17 +1,15 @@
 /** The chart's archive, with the image of this release in its values. */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './process.ts';
 import type { Image, Release } from './release.ts';
 
-/** Packs it and resolves to the archive's name; undefined in a checkout without a chart. */
-export async function packChart(release: Release, image: Image): Promise<string | undefined> {
+/** Packs it and resolves to the archive's name. */
+export async function packChart(release: Release, image: Image): Promise<string> {
   const { root, out, scratch, name, version } = release;
-  const source = join(root, 'charts', name);
-  if (!existsSync(source)) return undefined;
   const folder = join(scratch, name);
   rmSync(folder, { recursive: true, force: true });
-  cpSync(source, folder, { recursive: true });
+  cpSync(join(root, 'charts', name), folder, { recursive: true });
   const values = join(folder, 'values.yaml');
   writeFileSync(values, withImage(readFileSync(values, 'utf8'), image));
   const versions = ['--version', version, '--app-version', version];

@@ -68,7 +68,7 @@ async function makeImage(release: Release, { image: wish }: Wish): Promise<Image
   say(`image: ${image.repository}@${image.digest} for ${image.platforms.join(', ')}`);
   await writeInstall(release, image, join(out, 'install.yaml'));
   const chart = await packChart(release, image);
-  say(chart === undefined ? 'no chart: this checkout has none' : `chart: ${chart}`);
+  say(`chart: ${chart}`);
   return image;
 }
 

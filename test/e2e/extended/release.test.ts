@@ -4,7 +4,6 @@ import { execFile } from 'node:child_process';
 import {
   appendFileSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -22,7 +21,7 @@ import type { Deployment } from '../../../src/kube/kinds.ts';
 import { makeBuildHome, type BuildHome } from '../../support/aws/build-home.ts';
 import { kubectlOk, root } from '../../support/cluster.ts';
 import { buildSbd } from '../../support/sbd/build.ts';
-import { buildkitAddress, ensureAwsTools, environment, registry } from '../cluster/index.ts';
+import { buildkitAddress, ensureAwsTools, ensureHelm, environment, registry } from '../cluster/index.ts';
 import { npmSecrets } from '../cluster/images/operator-image.ts';
 import { world } from '../support/world.ts';
 
@@ -54,7 +53,10 @@ describe('a release', function () {
   const archive = `sb-operator-${version}.tgz`;
 
   const release = async (clone: string, ...args: string[]): Promise<string> => {
-    const env = { ...environment(), DOCKER_CONFIG: join(home.path, '.docker') };
+    const { helm } = await ensureHelm();
+    const own = environment();
+    const PATH = [dirname(helm), own['PATH']].join(delimiter);
+    const env = { ...own, PATH, DOCKER_CONFIG: join(home.path, '.docker') };
     const { stdout } = await run(process.execPath, ['release/main.ts', ...args], {
       cwd: clone,
       env,
@@ -86,10 +88,9 @@ describe('a release', function () {
     const { stdout } = await run('sha256sum', ['--check', 'SHA256SUMS'], {
       cwd: join(first, 'dist/release'),
     });
-    const chart = existsSync(join(root, 'charts/sb-operator')) ? [`sb-operator-chart-${version}.tgz`] : [];
     expect(stdout.trim().split('\n')).to.have.members(
       [
-        ...chart,
+        `sb-operator-chart-${version}.tgz`,
         'install.yaml',
         'provenance.intoto.json',
         `sb-operator-${version}.cdx.json`,
