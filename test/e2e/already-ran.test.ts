@@ -187,7 +187,8 @@ describe('a Trial that nobody has looked at', () => {
       metadata: { name: 'just-made' },
       spec: { suspend: true, task: { name: 'x', configMap: { name: 'none' } } },
     };
-    const made = await kubectlOk(['create', '-n', namespace, '-f', '-', '-o', 'json'], manifest);
+    const create = ['create', '--dry-run=server', '-o', 'json'];
+    const made = await kubectlOk([...create, '-n', namespace, '-f', '-'], manifest);
     expect((JSON.parse(made) as Trial).status?.observedGeneration).to.equal(-1);
   });
 });

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONTAINERS } from '../../src/wire/pod-paths.ts';
-import { withoutS3 } from './support/faults.ts';
-import { hold } from './support/story.ts';
-import { checkedManifest } from './support/stored.ts';
-import { ownTrial } from './support/stories.ts';
-import { reward } from './support/task.ts';
+import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
+import { withoutS3 } from '../support/faults.ts';
+import { hold } from '../support/story.ts';
+import { checkedManifest } from '../support/stored.ts';
+import { ownTrial } from '../support/stories.ts';
+import { reward } from '../support/task.ts';
 
 describe('S3 that refuses for 30 seconds while Trials upload', () => {
   const patient = ownTrial('storage-patient', { tests: `${hold('judge')}\n${reward(1)}` });
