@@ -24,11 +24,13 @@ async function bring({ input }: HandStream, bytes: Uint8Array): Promise<void> {
   input.end();
 }
 
-/** The uid of the socket at this end, as the kernel has it. */
-function ownerOf(localPort: number): string | undefined {
+/** The uid of the socket at the other end of this one, as the kernel has it. Others of this machine may have the same port to somewhere else. */
+function ownerOf({ remotePort = 0, localPort = 0 }: Socket): string | undefined {
   const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n');
-  const own = `:${localPort.toString(16).toUpperCase().padStart(4, '0')}`;
-  return rows.map((row) => row.trim().split(/\s+/)).find(([, local]) => local?.endsWith(own))?.[7];
+  const hex = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .find(([, own, other]) => own?.endsWith(hex(remotePort)) && other?.endsWith(hex(localPort)))?.[7];
 }
 
 /** They share the network with this machine. */
@@ -78,7 +80,7 @@ describe('ports of a Sandbox', function () {
       const opened = once(server, 'connection') as Promise<[Socket]>;
       const stream = program.open({ op: 'connect', port: port(), ...(user && { user }) });
       const [socket] = await opened;
-      const owner = ownerOf(socket.remotePort ?? 0);
+      const owner = ownerOf(socket);
       expect(await text(stream.output)).to.equal('hello');
       stream.input.end();
       await stream.ended;
