@@ -1,5 +1,6 @@
 /** The manifest by which krew installs `kubectl sb`: the npm package, which needs nothing else but Node. */
 import { dump } from 'js-yaml';
+import { tagOf } from './checks.ts';
 import type { Release } from './release.ts';
 
 export const PLUGIN = 'sb';
@@ -12,7 +13,7 @@ export const krewManifest = ({ version, description }: Release, url: string, sha
       kind: 'Plugin',
       metadata: { name: PLUGIN },
       spec: {
-        version: `v${version}`,
+        version: tagOf(version),
         shortDescription: 'Run Harbor tasks as Trials',
         description,
         caveats: 'It needs Node 24 or newer on PATH as node.\n',

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, statSync, readdirSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { readArguments, USAGE, type Wish } from './arguments.ts';
 import { packChart } from './chart.ts';
-import { objections } from './checks.ts';
+import { objections, tagOf } from './checks.ts';
 import { pushImage } from './images.ts';
 import { writeInstall } from './install.ts';
 import { krewManifest, PLUGIN } from './krew.ts';
@@ -51,7 +51,7 @@ async function makePackage(release: Release, downloads: string): Promise<string>
     bomPlugin(join(out, `${name}-${version}.cdx.json`)),
   ]);
   say(`npm package: ${archive}, ${(unpackedBytes / 1e6).toFixed(2)} MB unpacked`);
-  const url = `${downloads}/v${version}/${archive}`;
+  const url = `${downloads}/${tagOf(version)}/${archive}`;
   writeFileSync(join(out, `${PLUGIN}.yaml`), krewManifest(release, url, sha256Of(join(out, archive))));
   return archive;
 }

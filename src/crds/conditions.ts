@@ -24,6 +24,10 @@ export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'mes
 /** A point in time as the API server writes it: whole seconds, UTC. */
 export const timestamp = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');
 
+/** Milliseconds since the epoch; NaN of a time that is not known. */
+export const millisecondsOf = (at: string | undefined): number =>
+  at === undefined ? Number.NaN : Date.parse(at);
+
 const MESSAGE_MAX = 1024;
 
 /**

@@ -11,7 +11,7 @@ import {
   type InCluster,
 } from './command.ts';
 
-const NAME = 'name of the Sandbox';
+export const NAME = 'name of the Sandbox';
 
 interface ExecFlags extends ClusterOptions {
   tty?: boolean;

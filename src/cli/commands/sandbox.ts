@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { CreateFlags } from '../sandbox/wish.ts';
 import type { Printing } from '../sandbox/objects.ts';
-import { copy, exec, portForward, shell } from './sandbox-use.ts';
+import { copy, exec, NAME, portForward, shell } from './sandbox-use.ts';
 import {
   DEED,
   duration,
@@ -26,7 +26,6 @@ const printing = ({ io }: Cli, { options }: { options: OutputOptions }): Printin
   format: options.output,
 });
 const objects = () => import('../sandbox/objects.ts');
-const NAME = 'name of the Sandbox';
 
 const CREATED: [string, string][] = [
   ['sb sandbox create --image debian:13', 'one with a random name'],

@@ -1,6 +1,6 @@
 /** Pure: two versions of an object, and what happened between them that is counted. Times of Kubernetes are whole seconds. */
 import { faultOfException } from '../../crds/agent-failures.ts';
-import { conditionOf, isFinished } from '../../crds/conditions.ts';
+import { conditionOf, isFinished, millisecondsOf as ms } from '../../crds/conditions.ts';
 import { identityOf } from '../../crds/names.ts';
 import { BUILD_FAILED, faultOf } from '../../crds/reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
@@ -45,7 +45,6 @@ export interface TrialWork {
   modelFailure: string | undefined;
 }
 
-const ms = (time: string | undefined): number => (time === undefined ? Number.NaN : Date.parse(time));
 const createdAt = ({ metadata }: Trial | TaskBuild | Sandbox): number => ms(metadata.creationTimestamp);
 
 /**

@@ -2,7 +2,7 @@
  * Pure: a Trial that has ended → its OpenTelemetry trace, as OTLP's JSON has it. All times are those of the object and all ids are made of its
  * UID, so the same Trial is the same trace, whoever sends it and however often the operator was restarted meanwhile.
  */
-import { conditionOf } from '../../crds/conditions.ts';
+import { conditionOf, millisecondsOf as ms } from '../../crds/conditions.ts';
 import { identityOf, sha256 } from '../../crds/names.ts';
 import { PHASES, type Attempt } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -34,7 +34,6 @@ interface Draft {
   attributes?: Record<string, string | number | undefined>;
 }
 
-const ms = (time: string | undefined): number => (time === undefined ? Number.NaN : Date.parse(time));
 const nanos = (at: number): string => `${BigInt(Math.round(at)) * 1_000_000n}`;
 
 /** The spans of a Trial that has ended, its own first; none before. */
