@@ -72,7 +72,8 @@ async function runStories(suite: keyof typeof STORIES, patterns: string[]): Prom
 
 async function run(mocha: Mocha): Promise<Totals> {
   if (process.env['CI']) mocha.forbidOnly();
-  await mocha.loadFilesAsync();
+  // Files that run beside each other are loaded by their own processes: loaded here too, each of their Trials would be made again by the last stage.
+  if (!mocha.options.parallel) await mocha.loadFilesAsync();
   return new Promise((resolve) => {
     const failed: string[] = [];
     const runner = mocha.run(() => {
