@@ -7,11 +7,10 @@ import { ApiServer } from '../../../test/support/api-server.ts';
 import { kubeconfigFor } from '../../../test/support/client/api.ts';
 import { root } from '../../../test/support/cluster.ts';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
-import { testBroker, type TestBroker } from '../../../test/support/sandbox/broker.ts';
+import { published, testBroker, type TestBroker } from '../../../test/support/sandbox/broker.ts';
 import { TestCourier } from '../../../test/support/sandbox/courier.ts';
 import { aSandbox } from '../../../test/support/sandbox/objects.ts';
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
-import { BROKER, OPERATOR } from '../../installation/names.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 
 const run = promisify(execFile);
@@ -30,13 +29,8 @@ describe('The program with a Sandbox in docs/client.md', () => {
     });
     courier = new TestCourier(join(folder.path, 'root'));
     broker = await testBroker(courier);
-    const authority: ConfigMap = {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace: OPERATOR.namespace, name: BROKER.authority },
-      data: { 'ca.crt': broker.ca },
-    };
-    api.collection(ConfigMap).objects.set(`${OPERATOR.namespace}/${BROKER.authority}`, authority);
+    for (const map of published(broker.ca))
+      api.collection(ConfigMap).objects.set(`${map.metadata.namespace}/${map.metadata.name}`, map);
     // The operator, as far as a program notices it.
     const sandboxes = api.collection(SandboxKind);
     sandboxes.watchers.add(({ type, object }) => {

@@ -45,7 +45,7 @@ async function namespaceOf(kube: KubeClient): Promise<string | undefined> {
   throw absent(`ClusterRole ${CLIENT_CONFIG} names ${JSON.stringify(said)}, which is no namespace`);
 }
 
-/** The namespace of the operator; the default one where that cannot be found out. */
+/** The namespace of the operator for what is said to people; the default one where that cannot be found out, so nothing secret may go there. */
 export const operatorNamespace = (session: Pick<Session, 'client'>): Promise<string> =>
   session.client().then(
     (client) => client.operatorNamespace,

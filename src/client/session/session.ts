@@ -46,10 +46,14 @@ export function openSession(options: SessionOptions, io: Surroundings): Session 
   };
 }
 
-/** Calls it at the first use; everybody gets the same promise. */
+/** Calls it at the first use; everybody gets the same promise. What has failed is tried again: an API server comes back. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
-  return () => (made ??= make());
+  return () => {
+    const current = (made ??= make());
+    current.catch(() => made === current && (made = undefined));
+    return current;
+  };
 }
 
 /** Does something with a session and closes it. */

@@ -11,6 +11,9 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { issueAuthority, issueLeaf } from '../../../src/broker/tls/issue.ts';
+import { BROKER, CLIENT_CONFIG, OPERATOR } from '../../../src/installation/names.ts';
+import { ownVersion } from '../../../src/installation/version.ts';
+import type { ConfigMap } from '../../../src/kube/kinds.ts';
 import { CLOSINGS } from '../../../src/wire/sandbox/closings.ts';
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../../src/wire/sandbox/names.ts';
 import type { SandboxRefusal, SessionRequest } from '../../../src/wire/sandbox/session.ts';
@@ -32,7 +35,13 @@ export interface TestBroker {
   close(): void;
 }
 
-/** `host`: the name in its certificate beside that of the Service. */
+/** What an operator publishes in its namespace for those who look for its broker. */
+export const published = (ca: string, namespace: string = OPERATOR.namespace): ConfigMap[] =>
+  Object.entries({
+    [CLIENT_CONFIG]: { profile: 'local', bucket: 'b', region: 'us-east-1', operatorVersion: ownVersion() },
+    [BROKER.authority]: { 'ca.crt': ca },
+  }).map(([name, data]) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name }, data }));
+
 export async function testBroker(courier: TestCourier): Promise<TestBroker> {
   const now = new Date();
   const authority = await issueAuthority(now);

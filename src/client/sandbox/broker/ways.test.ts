@@ -4,12 +4,19 @@ import { join } from 'node:path';
 import { ApiServer } from '../../../../test/support/api-server.ts';
 import { kubeconfigFor } from '../../../../test/support/client/api.ts';
 import { folderOf, type Folder } from '../../../../test/support/folder.ts';
-import { frontOf, testBroker, type Front, type TestBroker } from '../../../../test/support/sandbox/broker.ts';
+import {
+  frontOf,
+  published,
+  testBroker,
+  type Front,
+  type TestBroker,
+} from '../../../../test/support/sandbox/broker.ts';
 import { TestCourier } from '../../../../test/support/sandbox/courier.ts';
 import { aSandbox } from '../../../../test/support/sandbox/objects.ts';
 import { Sandbox as SandboxKind } from '../../../crds/kinds.ts';
-import { BROKER, OPERATOR, OPERATOR_LABELS } from '../../../installation/names.ts';
+import { CLIENT_CONFIG, INSTALLED_IN, OPERATOR, OPERATOR_LABELS } from '../../../installation/names.ts';
 import { ConfigMap, Pod } from '../../../kube/kinds.ts';
+import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { openSession } from '../../session/session.ts';
 import type { Session } from '../../session/types.ts';
 import { attachSandbox } from '../environment.ts';
@@ -17,6 +24,13 @@ import { type BrokerUnreachable, NotAllowed, SandboxNotReady } from '../errors.t
 import { Broker } from './broker.ts';
 
 const { namespace } = OPERATOR;
+const ClusterRole: Kind<KubeObject> = {
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  namespaced: false,
+};
 
 describe('The way to the broker', () => {
   let api: ApiServer;
@@ -30,13 +44,7 @@ describe('The way to the broker', () => {
     [api, broker] = await Promise.all([ApiServer.start(), testBroker(courier)]);
     front = await frontOf(api.url, broker);
     folder = await folderOf({ config: kubeconfigFor(front.url), token: 'from a file\n' });
-    const authority: ConfigMap = {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace, name: BROKER.authority },
-      data: { 'ca.crt': broker.ca },
-    };
-    api.collection(ConfigMap).objects.set(`${namespace}/${BROKER.authority}`, authority);
+    publish(broker.ca);
     const pod: Pod = {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -55,6 +63,10 @@ describe('The way to the broker', () => {
     await folder.remove();
   });
 
+  const publish = (ca: string): void => {
+    for (const map of published(ca))
+      api.collection(ConfigMap).objects.set(`${namespace}/${map.metadata.name}`, map);
+  };
   const session = (env: Record<string, string> = {}): Session => {
     const io = { env: { HOME: folder.path, ...env }, cwd: folder.path, now: () => new Date() };
     const opened = openSession({ kubeconfig: join(folder.path, 'config') }, io);
@@ -176,6 +188,19 @@ describe('The way to the broker', () => {
       way: 'port-forward',
       refused: { status: 404, message: 'there is none' },
     });
+  });
+
+  it('is never one into the default namespace where the operator is in another: that may be anybody’s', async () => {
+    const metadata = { name: CLIENT_CONFIG, annotations: { [INSTALLED_IN]: 'platform' } };
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata };
+    api.collection(ClusterRole).objects.set(`/${CLIENT_CONFIG}`, role);
+    for (const env of [{}, { SB_BROKER_URL: broker.url }, { KUBERNETES_SERVICE_HOST: '127.0.0.1' }])
+      expect(await failure(hello(env))).to.include({
+        code: 'SB-E008',
+        why: 'there is no ConfigMap sb-client in namespace platform',
+      });
+    expect(broker.asked).to.deep.equal([]);
+    expect(front.passed).to.deep.equal([]);
   });
 
   it('leads not through the proxy without a token, which takes no client certificate along', async () => {

@@ -4,7 +4,6 @@ import { checkServerIdentity, connect as connectTls, rootCertificates, type Peer
 import { once } from 'node:events';
 import { BROKER } from '../../../installation/names.ts';
 import { ConfigMap } from '../../../kube/kinds.ts';
-import { operatorNamespace } from '../../session/client-config.ts';
 import type { Session } from '../../session/types.ts';
 import type { Callers } from './caller.ts';
 import { forwardToBroker } from './port-forward.ts';
@@ -36,12 +35,15 @@ interface Start {
   host: string;
 }
 
-/** All that there are for this program; the first that works is right. */
+/**
+ * All that there are for this program; the first that works is right. Rejects where the operator cannot be found: a namespace
+ * that is guessed may be somebody else's, with a broker that wants the caller's token.
+ */
 export async function waysOf(session: WaySession, callers: Callers): Promise<Way[]> {
   const { env } = session;
-  const namespace = await operatorNamespace(session);
+  const { operatorNamespace: namespace, brokerUrl } = await session.client();
   const start = { session, callers, namespace, host: `${BROKER.service}.${namespace}.svc` };
-  const url = env['SB_BROKER_URL'] || (await session.client().catch(() => undefined))?.brokerUrl;
+  const url = env['SB_BROKER_URL'] || brokerUrl;
   const inCluster = Boolean(env['KUBERNETES_SERVICE_HOST']);
   return [
     ...(inCluster ? [service(start)] : []),

@@ -10,7 +10,8 @@ import type { SandboxRequest } from '../../../wire/sandbox/requests.ts';
 import { PING_MS, SESSION_KEPT_MS, SILENCE_MS } from '../../../wire/sandbox/names.ts';
 import { Link, type SessionKey } from '../../../wire/sandbox/link.ts';
 import type { AfterClosing } from '../../../wire/sandbox/closings.ts';
-import { BrokerUnreachable, SandboxError, SandboxLost } from '../errors.ts';
+import { CliError } from '../../failures/error.ts';
+import { BrokerUnreachable, SandboxLost } from '../errors.ts';
 import { ConnectionClosed, greet, GreetingRefused, type Greeted } from './greet.ts';
 import type { Connect, Socket } from './socket.ts';
 
@@ -164,7 +165,7 @@ export class Connection {
   #failed(error: unknown, forMs: number): void {
     const { patienceMs = SESSION_KEPT_MS, firstPatienceMs = FIRST_PATIENCE_MS } = this.#options;
     const patience = this.#wasOpen ? patienceMs : firstPatienceMs;
-    const isPassing = !(error instanceof SandboxError) || error instanceof BrokerUnreachable;
+    const isPassing = !(error instanceof CliError) || error instanceof BrokerUnreachable;
     if (!isPassing) return this.#end(error);
     if (forMs <= patience) return;
     if (error instanceof BrokerUnreachable && !this.#wasOpen) this.#end(error);
