@@ -398,8 +398,8 @@ describe('the reason why a Sandbox is not ready', () => {
     const job = aSandboxJob();
     const pod = aPod(job, { status: RUNNING, deletionTimestamp: stampOf(after(30)) });
     const of = (seconds: number) => next({ job: { kind: 'own', job }, pod, now: after(seconds) });
-    expect(of(31)).to.include({ kind: 'wait', reason: 'Stopping' });
-    expect(of(36)).to.include({ kind: 'end', reason: 'NodeLost' });
+    expect(of(44)).to.include({ kind: 'wait', reason: 'Stopping' });
+    expect(of(46)).to.include({ kind: 'end', reason: 'NodeLost' });
   });
 
   it('is PodLost for a Pod that someone deleted, and Evicted where its Job says so', () => {

@@ -295,7 +295,7 @@ describe('the next action of a Trial', () => {
       const told = anOutcome({ result: { kind: 'failed', reason: 'Cancelled', message: 'told to stop' } });
       const ends: Observed[] = [
         during(endedPod(JSON.stringify(told)), { trial, recorded: suspended, outcome: told }),
-        during(running, { trial, recorded: suspended, deletionTimestamp: stampOf(T0), now: after(6) }),
+        during(running, { trial, recorded: suspended, deletionTimestamp: stampOf(T0), now: after(16) }),
         aTrialSeen({ trial, recorded: suspended }),
       ];
       for (const end of ends) expect(nextAction(end)).to.include({ kind: 'endAttempt', reason: 'Suspended' });
@@ -308,11 +308,11 @@ describe('the next action of a Trial', () => {
 
     it('looks again when a Pod that is being deleted should be gone', () => {
       const action = nextAction(during(running, { deletionTimestamp: stampOf(after(10)) }));
-      expect(action).to.deep.include({ kind: 'wait', reason: 'Stopping', againMs: 10_100 });
+      expect(action).to.deep.include({ kind: 'wait', reason: 'Stopping', againMs: 20_100 });
     });
 
     it('takes silence past the grace period as a lost node', () => {
-      const action = nextAction(during(running, { deletionTimestamp: stampOf(after(10)), now: after(16) }));
+      const action = nextAction(during(running, { deletionTimestamp: stampOf(after(10)), now: after(26) }));
       expect(action).to.include({ kind: 'endAttempt', reason: 'NodeLost' });
     });
   });

@@ -47,7 +47,7 @@ describe('what a courier has left', () => {
     expect(isSettled(podWith({ phase: 'Failed' }), after(0))).to.equal(true);
     const leaving = podWith({ phase: 'Running' }, { deletionTimestamp: stampOf(after(10)) });
     expect(isSettled(leaving, after(10))).to.equal(false);
-    expect(isSettled(leaving, after(16))).to.equal(true);
+    expect(isSettled(leaving, after(26))).to.equal(true);
   });
 
   const words: [what: string, courier: ReturnType<typeof containerStatus>, isLast: boolean][] = [

@@ -355,14 +355,14 @@ describe('a Pod that is being deleted', () => {
     aPod(aJob(aTrial()), { deletionTimestamp: stampOf(after(10)), ...(status && { status }) });
 
   it('is stuck when it has outlived its grace period by some seconds', () => {
-    expect(isStuck(leaving(), after(15))).to.equal(false);
-    expect(isStuck(leaving(), after(16))).to.equal(true);
-    expect(isStuck(leaving({ phase: 'Failed' }), after(16))).to.equal(false);
-    expect(isStuck(aPod(aJob(aTrial())), after(16))).to.equal(false);
+    expect(isStuck(leaving(), after(25))).to.equal(false);
+    expect(isStuck(leaving(), after(26))).to.equal(true);
+    expect(isStuck(leaving({ phase: 'Failed' }), after(26))).to.equal(false);
+    expect(isStuck(aPod(aJob(aTrial())), after(26))).to.equal(false);
   });
 
   it('is to be looked at again when it may be stuck', () => {
-    expect(stuckInMs(leaving(), after(0))).to.equal(15_100);
+    expect(stuckInMs(leaving(), after(0))).to.equal(25_100);
     expect(stuckInMs(leaving(), after(60))).to.equal(100);
     expect(stuckInMs(aPod(aJob(aTrial())), after(0))).to.equal(undefined);
   });

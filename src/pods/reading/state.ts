@@ -42,7 +42,8 @@ const isReady = ({ status }: Pod): boolean => status?.containerStatuses?.every((
 export const isOver = ({ status }: Pod): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
-const SILENCE_MS = 5000;
+/** A busy kubelet takes several seconds to end a Pod, and the Job controller to let go of it. */
+const SILENCE_MS = 15_000;
 
 /** A Pod that should have ended by now and has not: its kubelet does not answer. `deletionTimestamp` includes the grace period. */
 export const isStuck = (pod: Pod, now: Date): boolean =>
