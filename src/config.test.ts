@@ -181,6 +181,11 @@ describe('config of the aws profile', () => {
     expect(() => readConfig({ ...aws, SB_AWS_REGION: '' })).to.throw('SB_AWS_REGION: missing; set it');
   });
 
+  it('takes a region of every partition', () => {
+    for (const SB_AWS_REGION of ['cn-north-1', 'us-gov-west-1', 'eusc-de-east-1'])
+      expect(read({ SB_AWS_REGION }).region).to.equal(SB_AWS_REGION);
+  });
+
   it('takes an endpoint of S3, another region for the bucket, and a key', () => {
     const s3 = {
       SB_S3_ENDPOINT: 'http://s3:7070/',

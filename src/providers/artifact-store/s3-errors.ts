@@ -1,5 +1,6 @@
 /** What S3 throws, in the words of the ports. */
 import { awsError, type SdkError } from '../aws/errors.ts';
+import { arnIn } from '../aws/partition.ts';
 import type { ProviderError, ProviderReason } from '../errors.ts';
 
 const REASONS: Record<string, ProviderReason> = {
@@ -21,13 +22,13 @@ const ON_OBJECT: Record<string, string> = {
 /** `operation` is the store's own word, `place` what it was for: bucket and key, or prefix. */
 export function s3Error(
   operation: string,
-  place: { bucket: string; key: string },
+  place: { bucket: string; key: string; region: string },
   error: unknown,
 ): ProviderError {
-  const { bucket, key } = place;
+  const { bucket, key, region } = place;
   const action = ON_OBJECT[operation];
   const on = operation === 'list' ? bucket : `${bucket}/${key}`;
-  const needs = action === undefined ? {} : { needs: `${action} on arn:aws:s3:::${on}` };
+  const needs = action === undefined ? {} : { needs: `${action} on ${arnIn(region, `s3:::${on}`)}` };
   return awsError({ call: `${operation} s3://${bucket}/${key}`, reasons: REASONS, ...needs }, error);
 }
 

@@ -1,4 +1,5 @@
 /** Addresses of objects for a browser. */
+import { consoleUrl } from '../aws/partition.ts';
 
 interface Place {
   bucket: string;
@@ -17,5 +18,5 @@ export function objectLink({ bucket, region, endpoint, publicEndpoint }: Place, 
   const base = publicEndpoint ?? endpoint;
   if (base !== undefined) return `${base.replace(/\/+$/, '')}/${bucket}/${encodePath(key)}`;
   const page = key === '' || key.endsWith('/') ? 'buckets' : 'object';
-  return `https://${region}.console.aws.amazon.com/s3/${page}/${bucket}?region=${region}&prefix=${encodeURIComponent(key)}`;
+  return consoleUrl(region, `s3/${page}/${bucket}?region=${region}&prefix=${encodeURIComponent(key)}`);
 }

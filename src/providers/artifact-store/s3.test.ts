@@ -340,5 +340,8 @@ describe('link to an object', () => {
     const console = 'https://eu-west-1.console.aws.amazon.com/s3';
     expect(objectLink(place, 'a/x.json')).to.equal(`${console}/object/b?region=eu-west-1&prefix=a%2Fx.json`);
     expect(objectLink(place, 'a/')).to.equal(`${console}/buckets/b?region=eu-west-1&prefix=a%2F`);
+    expect(objectLink({ bucket: 'b', region: 'us-gov-west-1' }, 'a')).to.match(
+      /^https:\/\/us-gov-west-1\.console\.amazonaws-us-gov\.com\/s3\//,
+    );
   });
 });

@@ -146,7 +146,7 @@ class S3ArtifactStore implements ArtifactStore {
           yield { key: Key, size: Size, etag: unquoted(ETag) };
       }
     } catch (error) {
-      throw s3Error('list', { bucket: this.bucket, key: prefix }, error);
+      throw s3Error('list', this.#place(prefix), error);
     }
   }
 
@@ -214,6 +214,10 @@ class S3ArtifactStore implements ArtifactStore {
     }
   }
 
+  #place(key: string): { bucket: string; key: string; region: string } {
+    return { bucket: this.bucket, key, region: this.#settings.region };
+  }
+
   #object(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.bucket, Key: key };
   }
@@ -240,7 +244,7 @@ class S3ArtifactStore implements ArtifactStore {
     try {
       return await send();
     } catch (error) {
-      throw s3Error(operation, { bucket: this.bucket, key }, error);
+      throw s3Error(operation, this.#place(key), error);
     }
   }
 

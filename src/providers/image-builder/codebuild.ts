@@ -10,6 +10,7 @@ import {
   type CodeBuildClientConfig,
 } from '@aws-sdk/client-codebuild';
 import { httpWithin } from '../aws/http.ts';
+import { arnIn, consoleUrl } from '../aws/partition.ts';
 import type { AwsAction } from '../aws/permissions.ts';
 import { ProviderError } from '../errors.ts';
 import { codebuildError } from './codebuild/errors.ts';
@@ -115,7 +116,7 @@ class CodeBuildImageBuilder implements ImageBuilder {
     const { project, region } = this.#settings;
     const call = `${doing} in project ${project} of ${region}`;
     return codebuildError(
-      { call, action, on: `arn:aws:codebuild:${region}:<account>:project/${project}` },
+      { call, action, on: arnIn(region, `codebuild:${region}:<account>:project/${project}`) },
       error,
     );
   }
@@ -223,7 +224,7 @@ class CodeBuildImageBuilder implements ImageBuilder {
     return {
       id,
       namespace: owner.namespace,
-      consoleUrl: `https://${region}.console.aws.amazon.com/${page}/?region=${region}`,
+      consoleUrl: consoleUrl(region, `${page}/?region=${region}`),
     };
   }
 }

@@ -1,4 +1,5 @@
 /** Log links into CloudWatch Logs, which the cluster's Fluent Bit fills. */
+import { consoleUrl } from '../aws/partition.ts';
 import type { LogLinks } from './port.ts';
 
 export interface CloudWatchPlace {
@@ -12,7 +13,7 @@ const fragment = (text: string): string => encodeURIComponent(encodeURIComponent
 
 /** The console's page of a log stream. AWS documents no such address: this is what its own links look like. */
 export const streamUrl = ({ region, group }: CloudWatchPlace, stream: string): string =>
-  `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}` +
+  consoleUrl(region, `cloudwatch/home?region=${region}`) +
   `#logsV2:log-groups/log-group/${fragment(group)}/log-events/${fragment(stream)}`;
 
 /** Stream `/<trial_name>` of the group: what docs/aws.md has Fluent Bit write. */

@@ -1,6 +1,7 @@
 /** AWS: S3, ECR, CodeBuild and CloudWatch Logs of one region. Their other endpoints are the SDK's own `AWS_ENDPOINT_URL_…`. */
 import type { Pattern, Reader } from '../../config/reader.ts';
 import { s3ArtifactStore } from '../artifact-store/s3.ts';
+import { REGION } from '../aws/partition.ts';
 import { settling } from '../aws/settling.ts';
 import { cloudwatchLogLinks } from '../log-links/cloudwatch.ts';
 import type { AdapterNeeds, Profile } from './profile.ts';
@@ -28,7 +29,7 @@ export interface AwsSettings {
 const BUILDKIT_IMAGE = 'docker.io/moby/buildkit:v0.27.1';
 
 // Patterns of the services’ own API references.
-const REGION: Pattern = { is: /^[a-z]{2}(-[a-z]+)+-\d$/, called: 'an AWS region' };
+const AWS_REGION: Pattern = { is: REGION, called: 'an AWS region' };
 const STACK: Pattern = {
   is: /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/,
   called: 'a name of letters, digits and hyphens',
@@ -53,7 +54,7 @@ export const aws: Profile<AwsSettings> = {
     maxConcurrentBuilds: 20,
   },
   settings(read) {
-    const region = read.text('SB_AWS_REGION', undefined, REGION);
+    const region = read.text('SB_AWS_REGION', undefined, AWS_REGION);
     return {
       s3: bucketOf(read, region),
       region,

@@ -54,6 +54,14 @@ describe('record of a CodeBuild build', () => {
     });
   });
 
+  it('names a context that may not be read in the ARN of its own partition', () => {
+    const refused = {
+      ...failedIn('DOWNLOAD_SOURCE', client('AccessDenied: Access Denied')),
+      arn: 'arn:aws-us-gov:codebuild:us-gov-west-1:123456789012:build/b:1',
+    };
+    expect(judge(refused)).to.have.property('message').that.contains('arn:aws-us-gov:s3:::artifacts/tasks/');
+  });
+
   it('has AWS’s own address of the log, once there is a stream', () => {
     const deepLink = 'https://console.aws.amazon.com/cloudwatch';
     const running = { currentPhase: 'BUILD' } as const;

@@ -72,8 +72,8 @@ function timedOut(record: BuildRecord): Verdict {
 }
 
 /** S3 says neither which permission is missing nor for what. */
-const deniedSource = ({ source }: BuildRecord): string =>
-  `the project’s role may not read the context: s3:GetObject and s3:GetObjectVersion on arn:aws:s3:::${source?.location}; `;
+const deniedSource = ({ source, arn = '' }: BuildRecord): string =>
+  `the project’s role may not read the context: s3:GetObject and s3:GetObjectVersion on arn:${arn.split(':')[1] ?? 'aws'}:s3:::${source?.location}; `;
 
 function broken(record: BuildRecord): Verdict {
   const phase = failedPhase(record);

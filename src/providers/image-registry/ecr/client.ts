@@ -2,6 +2,7 @@
 import { ECRClient, type ECRClientConfig } from '@aws-sdk/client-ecr';
 import { awsError } from '../../aws/errors.ts';
 import { httpWithin } from '../../aws/http.ts';
+import { arnIn } from '../../aws/partition.ts';
 import type { AwsAction } from '../../aws/permissions.ts';
 import { ProviderError } from '../../errors.ts';
 
@@ -49,6 +50,7 @@ export function ecrError({ call, action, region, repository }: EcrCall, error: u
     const message = `${call}: there is no ECR repository ${repository} in ${region}; make it with: ${make}`;
     return new ProviderError('NotFound', message, { cause: error });
   }
-  const on = repository === undefined ? '*' : `arn:aws:ecr:${region}:<account>:repository/${repository}`;
+  const on =
+    repository === undefined ? '*' : arnIn(region, `ecr:${region}:<account>:repository/${repository}`);
   return awsError({ call, needs: `${action} on ${on}` }, error);
 }
