@@ -1,6 +1,7 @@
 /** IAM policies, made of the table of permissions. */
 import {
   AWS_PERMISSIONS,
+  CONDITIONS,
   RESOURCES,
   type AwsOption,
   type AwsPermission,
@@ -12,6 +13,7 @@ const FILES: Record<AwsRole, string> = {
   builder: 'builder',
   node: 'node',
   logShipper: 'log-shipper',
+  client: 'client',
 };
 const OPTIONS: Record<AwsOption, string> = { kms: 'kms', pullThrough: 'pull-through' };
 
@@ -24,6 +26,7 @@ interface Statement {
   Effect: 'Allow';
   Action: string[];
   Resource: string;
+  Condition?: (typeof CONDITIONS)[AwsPermission['on']];
 }
 
 const sid = (resource: string): string => resource.charAt(0).toUpperCase() + resource.slice(1);
@@ -35,6 +38,7 @@ function statements(permissions: readonly AwsPermission[]): Statement[] {
     Effect: 'Allow',
     Action: alike.map(({ action }) => action).sort(),
     Resource: RESOURCES[on],
+    ...(CONDITIONS[on] && { Condition: CONDITIONS[on] }),
   }));
 }
 

@@ -6,9 +6,13 @@ import { actionsOf, AWS_PERMISSIONS, RESOURCES, WITHHELD, type AwsRole } from '.
 
 const SRC = join(import.meta.dirname, '../..');
 /** The operator as it runs: no tests, no contracts for them, and not the programs that people run under their own names. */
-const sources = globSync('**/*.ts', { cwd: SRC })
-  .filter((file) => !/\.test\.ts$|contract\.ts$|^(cli|client)\//.test(file))
+const files = globSync('**/*.ts', { cwd: SRC })
+  .filter((file) => !/\.test\.ts$|contract\.ts$/.test(file))
   .map((file) => ({ file, text: readFileSync(join(SRC, file), 'utf8') }));
+const ofPeople = ({ file }: { file: string }): boolean => /^(cli|client|ui)\//.test(file);
+const sources = files.filter((one) => !ofPeople(one));
+/** The programs that people run, and what of theirs the rooms below do in the bucket. */
+const programs = files.filter(ofPeople);
 
 /** Prefixes of IAM actions by the SDK’s client, and by the first word of the `aws` command. */
 const CLIENTS: Record<string, string> = {
@@ -98,6 +102,8 @@ describe('the table of AWS permissions', () => {
     expect(all).to.include.members(Object.keys(WITHHELD));
     for (const role of ['operator', 'builder', 'node', 'logShipper'] as const)
       expect([...granted(role)]).to.not.include.members(Object.keys(WITHHELD));
+    const client = rows('client').filter(({ action }) => WITHHELD[action] !== undefined);
+    expect(client.map(({ on }) => on)).to.deep.equal(['doctorProbes']);
     const deleting = sources.filter(({ text }) => /\b(artifacts|store)\.delete\(/.test(text));
     expect(deleting.map(({ file }) => file)).to.deep.equal([]);
   });
@@ -114,15 +120,55 @@ describe('the table of AWS permissions', () => {
   });
 
   it('lets nodes pull and nothing else', () => {
-    // What AmazonEC2ContainerRegistryPullOnly allows, on every repository; here on two.
+    // What AmazonEC2ContainerRegistryPullOnly allows, on every repository; here on some.
     const pull = ['ecr:GetAuthorizationToken', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
-    expect([...granted('node')]).to.have.members(pull);
+    expect([...granted('node')]).to.have.members([...pull, 'ecr:BatchImportUpstreamImage']);
+  });
+
+  it('lists what sb does with the store for people, and nothing that it does not do', () => {
+    // Of the port; what each is in the API stands in the adapter.
+    const operations: Record<string, string[]> = {
+      put: ['PutObject'],
+      get: ['GetObject'],
+      head: ['HeadObject'],
+      list: ['ListObjectsV2'],
+      delete: ['DeleteObject'],
+      presignGet: ['GetObject'],
+    };
+    const called = new Set(
+      programs.flatMap(({ text }) =>
+        [...text.matchAll(/\b(?:store|artifacts|bucket)\.(\w+)\(/g)].map(([, method = '']) => method),
+      ),
+    );
+    const port = readFileSync(join(SRC, 'providers/artifact-store/port.ts'), 'utf8');
+    const local = ['uri', 'link', 'origins'];
+    const methods = [...called].filter(
+      (method) => port.includes(`\n  ${method}(`) && !local.includes(method),
+    );
+    expect(methods).to.have.members(Object.keys(operations));
+    const actions = new Set(
+      Object.values(operations)
+        .flat()
+        .flatMap((name) => actionsOf('s3', name)),
+    );
+    const plain = rows('client').filter(({ option }) => option === undefined);
+    expect([...new Set(plain.map(({ action }) => action))]).to.have.members([...actions]);
+  });
+
+  it('has people write neither results nor records, which are the operator’s', () => {
+    const written = rows('client').filter(({ action }) => /Put|Delete/.test(action));
+    expect(written.map(({ on }) => on)).to.have.members(['tasks', 'jobs', 'doctorProbes']);
   });
 
   it('names single actions, and all resources only for the action that takes no other', () => {
+    const logins = [
+      'ecr:GetAuthorizationToken',
+      'ecr-public:GetAuthorizationToken',
+      'sts:GetServiceBearerToken',
+    ];
     for (const { action, on } of AWS_PERMISSIONS) {
-      expect(action).to.match(/^[a-z0-9]+:[A-Z][A-Za-z]+$/);
-      expect(RESOURCES[on] === '*', action).to.equal(action === 'ecr:GetAuthorizationToken');
+      expect(action).to.match(/^[a-z0-9-]+:[A-Z][A-Za-z]+$/);
+      expect(RESOURCES[on] === '*', action).to.equal(logins.includes(action));
     }
   });
 
@@ -135,7 +181,7 @@ describe('the table of AWS permissions', () => {
         role,
       ).to.not.include('indexes');
     expect(
-      [...granted('builder')].filter((action) => /s3:Put|s3:Delete|codebuild:|iam:|sts:/.test(action)),
+      [...granted('builder')].filter((action) => /s3:Put|s3:Delete|codebuild:|iam:|sts:Assume/.test(action)),
     ).to.deep.equal([]);
   });
 });

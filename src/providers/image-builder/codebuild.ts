@@ -21,7 +21,6 @@ import { judge, type Verdict } from './codebuild/state.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from './port.ts';
 
 export interface CodeBuildSettings extends RequestSettings {
-  region: string;
   /** Base URL of a CodeBuild that is not AWS’s; default: the SDK’s own, `AWS_ENDPOINT_URL_CODEBUILD` among it. */
   endpoint?: string;
   /** Default: the SDK’s own search (environment, IRSA, Pod Identity, instance role). */

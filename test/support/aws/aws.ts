@@ -80,6 +80,7 @@ const access = (endpoint: string) => ({ region: REGION, endpoint, credentials: C
 const endpoints = (front: string): Record<string, string> => ({
   AWS_REGION: REGION,
   AWS_ENDPOINT_URL_ECR: front,
+  AWS_ENDPOINT_URL_ECR_PUBLIC: front,
   AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: front,
   AWS_ENDPOINT_URL_STS: front,
   AWS_ENDPOINT_URL_SECRETS_MANAGER: front,

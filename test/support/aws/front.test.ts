@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
 import {
   DescribeImagesCommand,
   DescribeRepositoriesCommand,
@@ -7,7 +9,7 @@ import {
 } from '@aws-sdk/client-ecr';
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { skipWithout, type Running } from '../programs.ts';
+import { findProgram, skipWithout, type Running } from '../programs.ts';
 import { startRegistry } from '../registry.ts';
 import { denied, throttled } from './calls.ts';
 import { CACHE_REPOSITORY, CREDENTIALS, REGION, REPOSITORY } from './facts.ts';
@@ -185,6 +187,21 @@ describe('the front of the tests’ AWS', function () {
       'ExpiredTokenException',
     );
     own.destroy();
+  });
+
+  it('has a login at ECR Public for the AWS command', async function () {
+    const aws = findProgram('aws') ?? skipWithout('aws', this);
+    const { stdout } = await promisify(execFile)(aws, ['ecr-public', 'get-authorization-token'], {
+      env: {
+        ...process.env,
+        AWS_ENDPOINT_URL_ECR_PUBLIC: front.url,
+        AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+        AWS_DEFAULT_REGION: REGION,
+      },
+    });
+    expect(JSON.parse(stdout)).to.have.nested.property('authorizationData.authorizationToken');
+    expect(front.calls.count('ecr-public:GetAuthorizationToken')).to.equal(1);
   });
 
   it('takes no keys that it does not know', async () => {

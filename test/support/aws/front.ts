@@ -85,15 +85,24 @@ async function callService(parts: Parts, request: IncomingMessage, target: strin
   const service = (Object.keys(TARGETS) as Service[]).find((name) => TARGETS[name] === prefix);
   if (!service) throw new AwsError('UnknownOperationException', target);
   const body = parsed((await bodyOf(request)).toString()) as object;
-  const made = { action: `${service}:${operation}`, request: body, agent: agentOf(request) };
+  const action = `${service}:${operation}`;
+  const made = { action, request: body, agent: agentOf(request) };
   return parts.calls.record(made, async () => {
     const { authorization = '', 'x-amz-security-token': token } = request.headers;
     parts.sessions.check(/Credential=([^/]+)/.exec(authorization)?.[1], token as string | undefined);
-    return service === 'ecr'
-      ? parts.ecr.api(operation, body)
-      : callAws(parts.moto, [service, operation], body);
+    if (service === 'ecr') return parts.ecr.api(operation, body);
+    if (action === 'ecr-public:GetAuthorizationToken') return publicToken();
+    return callAws(parts.moto, [service, operation], body);
   });
 }
+
+/** A login at ECR Public, which moto does not know; the layers' registry asks for none. */
+const publicToken = (): object => ({
+  authorizationData: {
+    authorizationToken: Buffer.from('AWS:public').toString('base64'),
+    expiresAt: Date.now() / 1000 + 12 * 3600,
+  },
+});
 
 /** STS speaks the older query protocol; what it is asked here needs no signature. */
 async function answerSts(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -8,6 +8,7 @@ import { CREDENTIALS, REGION } from './facts.ts';
 export const TARGETS = {
   codebuild: 'CodeBuild_20161006',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
+  'ecr-public': 'SpencerFrontendService',
   logs: 'Logs_20140328',
   secretsmanager: 'secretsmanager',
 } as const;

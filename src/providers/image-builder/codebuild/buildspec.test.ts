@@ -27,6 +27,7 @@ const AWS = `#!/bin/bash
 ${RECORD}
 case "$1 $2" in
   'ecr get-authorization-token') printf '%s\\t%s\\n' QVdTOnRva2Vu "$ENDPOINT" ;;
+  'ecr-public get-authorization-token') [ -z "$NO_PUBLIC" ] && echo QVdTOnB1YmxpYw== || exit 254 ;;
   's3api get-object') cp "$HOME/stored.zip" "\${@: -1}" ;;
 esac
 exit "\${AWS_EXIT:-0}"
@@ -72,6 +73,7 @@ const buildOf = (change: Partial<Build> = {}): Build => ({
 });
 
 const settings = {
+  region: 'us-east-1',
   project: 'abundant-sb-build',
   stack: 'abundant-sb',
   buildkitImage: 'moby/buildkit:v0.27.1',
@@ -161,12 +163,31 @@ describe('build specification', function () {
   it('logs in to the registry without a daemon, and writes the login for nobody else to read', () => {
     const ran = run({});
     expect(JSON.parse(readFileSync(join(home, '.docker/config.json'), 'utf8'))).to.deep.equal({
-      auths: { [REGISTRY]: { auth: Buffer.from('AWS:token').toString('base64') } },
+      auths: {
+        [REGISTRY]: { auth: Buffer.from('AWS:token').toString('base64') },
+        'public.ecr.aws': { auth: Buffer.from('AWS:public').toString('base64') },
+      },
     });
     expect(spawnSync('stat', ['-c', '%a', join(home, '.docker/config.json')]).stdout.toString()).to.equal(
       '600\n',
     );
     expect(ran.calls('docker').map(([, verb]) => verb)).to.deep.equal(['inspect', 'build']);
+  });
+
+  it('builds without a login at ECR Public where it gets none, and where the partition has none', () => {
+    const auths = () =>
+      Object.keys(
+        (JSON.parse(readFileSync(join(home, '.docker/config.json'), 'utf8')) as { auths: object }).auths,
+      );
+    const refused = run({}, { NO_PUBLIC: '1' });
+    expect([refused.status, auths()]).to.deep.equal([0, [REGISTRY]]);
+    expect(refused.output).to.contain('no login at public.ecr.aws');
+    const image = '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/x:hello-0123456789ab';
+    const { environmentVariablesOverride = [] } = startRequest(buildOf({ image }), {
+      ...settings,
+      region: 'cn-north-1',
+    });
+    expect(environmentVariablesOverride.map(({ name }) => name)).to.not.include('SB_PUBLIC_REGISTRY');
   });
 
   it('adds a login of Docker Hub, and does not show it to the build', () => {
@@ -340,7 +361,21 @@ describe('build specification', function () {
       },
     );
     expect([ran.status, ran.digest]).to.deep.equal([1, '']);
-    expect(ran.calls('aws').map(([, verb]) => verb)).to.deep.equal(['get-authorization-token', 'get-object']);
+    expect(ran.calls('aws').map(([service]) => service)).to.deep.equal(['ecr', 'ecr-public', 's3api']);
+  });
+
+  const builds = (ran: Ran): number => ran.calls('docker').filter(([, verb]) => verb === 'build').length;
+
+  it('logs in once more and pushes again where the registry refuses a push', () => {
+    const refused = 'failed to push x: unexpected status from PUT request to https://x: 403 Forbidden';
+    const ran = run({}, { DOCKER_EXIT: '1', SAYS: `ERROR: failed to build: failed to solve: ${refused}` });
+    expect([ran.status, builds(ran)]).to.deep.equal([1, 2]);
+  });
+
+  it('was built twice, with a second whole timeout, where a RUN step printed the words of a refused push', () => {
+    const said = '#8 0.312 failed to push it: 403 Forbidden\nERROR: failed to build: failed to solve: x';
+    const ran = run({}, { DOCKER_EXIT: '1', SAYS: said });
+    expect([ran.status, builds(ran)]).to.deep.equal([1, 1]);
   });
 
   it('passes the failure of a build on', () => {

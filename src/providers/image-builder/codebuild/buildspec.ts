@@ -11,6 +11,12 @@ fail() {
   return 1
 }
 
+# ECR Public serves those without a login once a second and counts what they pull. Its logins are made in one region alone, and a build that gets
+# none goes on without.
+public_token() {
+  timeout 60 aws ecr-public get-authorization-token --region us-east-1 --query authorizationData.authorizationToken --output text 2> /dev/null
+}
+
 # ECR's token is base64 of AWS:<password>, which is what Docker's own login writes; no daemon is needed. It is good for one registry, and no
 # other host may ever see it.
 login() {
@@ -22,6 +28,13 @@ login() {
     return 1
   fi
   logins="\\"$SB_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
+  if [ -n "$SB_PUBLIC_REGISTRY" ]; then
+    if token="$(public_token)"; then
+      logins="$logins,\\"$SB_PUBLIC_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
+    else
+      echo "no login at $SB_PUBLIC_REGISTRY: what is pulled from there is pulled without one"
+    fi
+  fi
   if [ -n "$SB_DOCKERHUB_USERNAME" ]; then
     token="$(printf '%s:%s' "$SB_DOCKERHUB_USERNAME" "$SB_DOCKERHUB_PASSWORD" | base64 | tr -d '\\n')"
     logins="$logins,\\"https://index.docker.io/v1/\\":{\\"auth\\":\\"$token\\"}"
@@ -65,7 +78,7 @@ builder() {
 }
 
 # A login to ECR lasts twelve hours and a build up to 36. The registry refuses an ended one without a word that would tell it from a missing
-# permission, so a push that is refused like that is made once more after a new login; the layers are there already.
+# permission, so a push that is refused like that is made once more after a new login; the layers are there already. What a RUN step prints has a number before it.
 build_and_push() {
   cd "$SB_WORK/context" || return
   timeout --kill-after=30 "$SB_TIMEOUT_SECONDS" \\
@@ -94,7 +107,7 @@ build() {
   started=$SECONDS
   build_and_push
   status=$?
-  if [ "$status" -ne 0 ] && grep -E 'failed to push .*(403 Forbidden|token has expired)' "$SB_WORK/log" > /dev/null; then
+  if [ "$status" -ne 0 ] && grep -E '^ERROR: .*failed to push .*(403 Forbidden|token has expired)' "$SB_WORK/log" > /dev/null; then
     login && build_and_push
     status=$?
   fi

@@ -15,6 +15,7 @@ const build: Build = {
   timeoutSeconds: 1800,
 };
 const settings = {
+  region: 'us-east-1',
   project: 'abundant-sb-build',
   stack: 'abundant-sb',
   buildkitImage: 'moby/buildkit:v0.27.1',

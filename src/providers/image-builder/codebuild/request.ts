@@ -1,12 +1,14 @@
 /** The request that starts a build. Pure. */
 import type { EnvironmentVariable, StartBuildCommandInput } from '@aws-sdk/client-codebuild';
 import { posix } from 'node:path';
+import { partitionOf } from '../../aws/partition.ts';
 import { ProviderError } from '../../errors.ts';
 import type { Build } from '../port.ts';
 import { sourcePolicy } from '../source-policy.ts';
 import { BUILDSPEC } from './buildspec.ts';
 
 export interface RequestSettings {
+  region: string;
   /** CodeBuild project. */
   project: string;
   /** Logins of base images are `<stack>/<name>` in Secrets Manager: JSON with `username` and `password` of Docker Hub. */
@@ -20,6 +22,9 @@ export interface RequestSettings {
 /** Names the build to those who lost its id; CodeBuild itself forgets its tokens after five minutes. */
 export const TOKEN_VARIABLE = 'SB_BUILD_TOKEN';
 export const OWNER_VARIABLE = 'SB_TASK_BUILD_UID';
+
+/** ECR Public. */
+const PUBLIC_REGISTRY = 'public.ecr.aws';
 
 /** What CodeBuild takes for its own limits; those of the port are kept inside them. */
 const TIMEOUT_MINUTES = { min: 5, max: 2160 };
@@ -75,6 +80,7 @@ function plainVariables(build: Build, settings: RequestSettings): Record<string,
     SB_TASK_BUILD: `${build.owner.namespace}/${build.owner.name}`,
     SB_IMAGE: build.image,
     SB_REGISTRY: registryOf(build),
+    SB_PUBLIC_REGISTRY: partitionOf(settings.region).publicRegistry ? PUBLIC_REGISTRY : undefined,
     SB_CACHE: build.layers?.reference,
     SB_KEEP_LAYERS: String(build.layers?.keep ?? false),
     SB_PLATFORM: build.platform,
