@@ -408,6 +408,16 @@ describe('what a build may not name', () => {
       });
   });
 
+  it('is more arguments than a program can be handed, which failed the build with “Argument list too long”', async () => {
+    const buildArgs = Object.fromEntries(
+      Array.from({ length: 40 }, (_, n) => [`A${n}`, 'x'.repeat(4096)] as const),
+    );
+    const { reason, message } = await told({ buildArgs });
+    expect(reason).to.equal('BuildRejected');
+    expect(message).to.match(/^spec\.buildArgs: \d+ bytes in all are more than the 65536 /);
+    expect(await told({ buildArgs: { A: 'x'.repeat(4096) } })).to.include({ status: 'Unknown' });
+  });
+
   it('is no argument for having the name of a property that every object has', async () => {
     for (const name of ['constructor', 'toString', '__proto__'])
       expect(await told({ buildArgs: { [name]: 'x' } }), name).to.include({ status: 'Unknown' });

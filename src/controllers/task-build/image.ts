@@ -28,6 +28,9 @@ const RESERVED = new Map([
   ['BUILDKIT_SYNTAX', 'is reserved for the operator; name the frontend in the Dockerfile'],
 ]);
 
+/** Linux hands a program no variable of more than 128 KiB, and builders hand arguments over in one, in base64. */
+const ARGUMENTS_MAX = 65_536;
+
 interface Refusal {
   reason: BuildFailedReason;
   message: string;
@@ -40,6 +43,12 @@ export function refusalOf({ spec }: TaskBuild, rules: ImageRules): Refusal | und
     return {
       reason: 'RepositoryNotAllowed',
       message: `spec.repository: ${repository} is not a repository that this operator pushes to; it allows ${[rules.repository, ...rules.repositories].join(', ')}`,
+    };
+  const size = Object.entries(buildArgs).reduce((sum, pair) => sum + Buffer.byteLength(pair.join('=')), 0);
+  if (size > ARGUMENTS_MAX)
+    return {
+      reason: 'BuildRejected',
+      message: `spec.buildArgs: ${size} bytes in all are more than the ${ARGUMENTS_MAX} that a program can be handed`,
     };
   for (const [name, value] of Object.entries(buildArgs)) {
     const why = problemOfArgument(name, value);
