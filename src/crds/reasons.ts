@@ -246,7 +246,7 @@ export const BUILD_FAILED = {
   QueueTimeout: {
     retried: false,
     fault: 'infrastructure',
-    means: 'the build did not start within queueTimeoutSeconds',
+    means: 'the build did not start within queueTimeoutSeconds; tried again on CodeBuild alone',
   },
   BuildTimeout: { retried: false, fault: 'infrastructure', means: 'the build exceeded timeoutSeconds' },
   BuildStopped: {

@@ -139,6 +139,12 @@ describe('a TaskBuild on CodeBuild', function () {
       says: 'BuilderNotAnswering',
       with: `it needs codebuild:BatchGetBuilds on ${PROJECT_ARN}`,
     },
+    'a queue that others had filled, with a second build': {
+      faults: [{ kind: 'end', status: 'TIMED_OUT', phase: 'QUEUED' }],
+      says: 'Retrying',
+      with: 'QueueTimeout',
+      attempts: 2,
+    },
     'a fault of CodeBuild’s own, with a second build': {
       faults: [{ kind: 'end', status: 'FAULT', phase: 'BUILD' }],
       says: 'Retrying',
@@ -199,11 +205,6 @@ describe('a TaskBuild on CodeBuild', function () {
       faults: [{ kind: 'end', status: 'TIMED_OUT', phase: 'BUILD' }],
       reason: 'BuildTimeout',
       message: 'the build outlived its timeout',
-    },
-    'a queue that takes too long': {
-      faults: [{ kind: 'end', status: 'TIMED_OUT', phase: 'QUEUED' }],
-      reason: 'QueueTimeout',
-      message: 'while it was queued',
     },
   };
   for (const [what, { reason, message, builds = 1, starts = 1, ...story }] of Object.entries(failures)) {

@@ -1,6 +1,7 @@
 /** The TaskBuild controller: does the image exist? If not: one build, started with a token that was written down before. */
 import type { Clock } from '../../async/clock.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
+import { present } from '../../crds/present.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { WatchedStore } from '../../kube/cache/cache.ts';
 import type { ControlOptions } from '../../kube/operator.ts';
@@ -11,7 +12,7 @@ import { observe } from './observe.ts';
 import type { TaskBuildSources } from './observe.ts';
 import type { Observed } from './observed.ts';
 import { nextAction, waitInQueue } from './decide.ts';
-import type { Action, Fail } from './decide.ts';
+import type { Action, Ending } from './decide.ts';
 import { afterUnrecorded, afterUnstopped, keepsSlot } from './done.ts';
 import type { Done } from './done.ts';
 import { writeRecord } from './record.ts';
@@ -48,7 +49,10 @@ export function taskBuildControl({
   maxPerNamespace: number | undefined;
 }): ControlOptions<TaskBuild> {
   const { taskBuilds, builder } = deps;
-  const slots = new Slots(taskBuilds, maxConcurrent, maxPerNamespace);
+  const slots = new Slots(taskBuilds, maxConcurrent, {
+    ...present({ share: maxPerNamespace }),
+    now: () => clock.monotonic(),
+  });
   const states = new BuildStates({ builder, taskBuilds, clock });
   return {
     name: 'task-build',
@@ -82,13 +86,13 @@ async function perform(deps: TaskBuildDeps, seen: Observed, action: Action): Pro
       return position ? waitInQueue(position) : { ...action, kind: 'opened' };
     }
     case 'start':
-      return startBuild(deps.builder, seen, action);
+      return start(deps, seen, action);
     case 'fail':
+    case 'endAttempt':
       return action.stop ? stopBuild(deps, seen, action) : action;
     case 'succeed':
       return action.cacheHit ? action : keepRecord(deps, seen, action);
     case 'wait':
-    case 'endAttempt':
       return action;
     default:
       return action satisfies never;
@@ -110,7 +114,19 @@ async function keepRecord(
   }
 }
 
-async function stopBuild({ builder }: TaskBuildDeps, { taskBuild }: Observed, action: Fail): Promise<Fail> {
+async function start(deps: TaskBuildDeps, seen: Observed, action: Action & { kind: 'start' }): Promise<Done> {
+  const done = await startBuild(deps.builder, seen, action);
+  const isFull = done.kind === 'wait' && done.reason === 'QuotaExceeded';
+  // What limits builds that are Pods is the quota of their namespace, which is no other's concern.
+  if (isFull && deps.builder.backend === 'CodeBuild') deps.slots.builderIsFull();
+  return done;
+}
+
+async function stopBuild<A extends Ending>(
+  { builder }: TaskBuildDeps,
+  { taskBuild }: Observed,
+  action: A,
+): Promise<A> {
   const handle = handleOf(taskBuild);
   try {
     if (handle) await builder.stop(handle);

@@ -256,6 +256,18 @@ describe('the next action of a TaskBuild', () => {
       expect(action.kind).to.equal(retried ? 'endAttempt' : 'fail');
     });
 
+  it('was given up where other builds of the account had all of CodeBuild for half an hour', () => {
+    const codebuild = { backend: 'CodeBuild', pollMs: 1000 } as const;
+    const buildkit = { backend: 'BuildKit', pollMs: 1000 } as const;
+    const overdue = (over: Parameters<typeof during>[1]) =>
+      nextAction(during({ kind: 'queued' }, { now: after(1801), ...over }));
+    expect(overdue({ builder: codebuild })).to.include({ kind: 'endAttempt', stop: true });
+    expect(overdue({ builder: codebuild, attempts: 3 })).to.include({ kind: 'fail', stop: true });
+    expect(overdue({ builder: buildkit })).to.include({ kind: 'fail', stop: true });
+    const ended: BuildState = { kind: 'failed', reason: 'QueueTimeout', message: 'm', logTail: [] };
+    expect(nextAction(during(ended, { builder: codebuild }))).to.include({ kind: 'endAttempt', stop: false });
+  });
+
   it('pauses between two attempts', () => {
     const attempts = [{ ...open, completionTime: stampOf(T0) }];
     const action = nextAction(aBuildSeen({ taskBuild: aTaskBuild({ status: { attempts } }) }));

@@ -4,7 +4,7 @@ import { timestamp } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
 import { BUILD_FAILED } from '../../crds/reasons.ts';
 import type { BuildActiveReason, BuildFailedReason } from '../../crds/reasons.ts';
-import type { BuildAttempt, TaskBuild } from '../../crds/task-build.ts';
+import type { BuildAttempt } from '../../crds/task-build.ts';
 import type { BuildFailure } from '../../providers/image-builder/port.ts';
 import type { StateSeen, BuildSeen, Handed, Inputs, Named, Observed, Progress } from './observed.ts';
 import { nextAttempt, recordedOrigin, refusalOf } from './image.ts';
@@ -18,9 +18,8 @@ export type Action =
   | ({ kind: 'openAttempt'; attempt: BuildAttempt } & Named)
   | ({ kind: 'start'; attempt: BuildAttempt } & Named)
   | ({ kind: 'succeed'; digest: string; cacheHit: boolean } & Named)
-  /** The builder failed, not the Dockerfile: close the attempt, another one follows. */
-  | { kind: 'endAttempt'; failure: Failure }
-  /** `stop`: something still runs at the builder. */
+  /** The builder failed, not the Dockerfile: close the attempt, another one follows. `stop`: something still runs at the builder. */
+  | { kind: 'endAttempt'; failure: Failure; stop: boolean }
   | { kind: 'fail'; failure: Failure; stop: boolean };
 
 /** What has to be known before the next action. */
@@ -34,6 +33,7 @@ export type Needs =
 
 export type Wait = Action & { kind: 'wait' };
 export type Fail = Action & { kind: 'fail' };
+export type Ending = Action & { kind: 'fail' | 'endAttempt' };
 
 export type Failure = Pick<BuildFailure, 'message' | 'failedStep'> & {
   reason: BuildFailedReason;
@@ -55,7 +55,7 @@ export function needs(seen: BuildSeen): Needs {
   const open = openAttempt(taskBuild);
   if (taskBuild.spec.cancelled)
     return decided({ ...fail('Cancelled', 'spec.cancelled is true'), stop: open?.buildId !== undefined });
-  if (open) return needsOfAttempt(taskBuild, open);
+  if (open) return needsOfAttempt(seen, open);
   const refusal = refusalOf(taskBuild, seen.rules);
   if (refusal) return decided(fail(refusal.reason, refusal.message));
   return position ? decided(waitInQueue(position)) : { need: 'inputs' };
@@ -64,11 +64,12 @@ export function needs(seen: BuildSeen): Needs {
 const decided = (action: Action): Needs => ({ need: 'nothing', action });
 
 /** What was written down with the attempt says what is to be built, and where it goes. */
-function needsOfAttempt(taskBuild: TaskBuild, attempt: BuildAttempt): Needs {
+function needsOfAttempt(seen: BuildSeen, attempt: BuildAttempt): Needs {
+  const { taskBuild } = seen;
   const image = taskBuild.status?.image;
   const origin = recordedOrigin(taskBuild);
   const { buildId } = attempt;
-  if (image === undefined || !origin) return decided(afterFailure(taskBuild, UNRECORDED));
+  if (image === undefined || !origin) return decided(afterFailure(seen, UNRECORDED));
   return buildId === undefined
     ? decided({ kind: 'start', image, origin, attempt })
     : { need: 'progress', handed: { buildId, attempt, image, origin } };
@@ -193,7 +194,7 @@ function afterState(seen: BuildSeen, progress: Progress): Action {
     case 'succeeded':
       return afterPush(progress, state);
     case 'failed':
-      return afterFailure(seen.taskBuild, state);
+      return afterFailure(seen, state);
     case 'unknown':
       return whileUnknown(seen, progress);
     case 'unanswered':
@@ -206,7 +207,10 @@ function afterState(seen: BuildSeen, progress: Progress): Action {
 function whileQueued(seen: BuildSeen, { buildId, attempt, againMs }: Progress): Action {
   const { queueTimeoutSeconds } = seen.taskBuild.spec;
   if (isOverdue(seen, attempt.startTime, queueTimeoutSeconds * 1000))
-    return { ...fail('QueueTimeout', `not begun within ${queueTimeoutSeconds} s`), stop: true };
+    return {
+      ...afterFailure(seen, { reason: 'QueueTimeout', message: `not begun within ${queueTimeoutSeconds} s` }),
+      stop: true,
+    };
   return { kind: 'wait', reason: 'Queued', message: `build ${buildId} waits`, againMs };
 }
 
@@ -224,7 +228,7 @@ function whileRunning(
 function whileUnknown(seen: BuildSeen, { buildId, attempt, againMs }: Progress): Action {
   const message = `the builder knows no build ${buildId}`;
   if (isOverdue(seen, attempt.startTime, UNKNOWN_MS))
-    return afterFailure(seen.taskBuild, { reason: 'BuilderUnavailable', message });
+    return afterFailure(seen, { reason: 'BuilderUnavailable', message });
   return { kind: 'wait', reason: 'Queued', message: `${message} yet`, againMs };
 }
 
@@ -241,13 +245,18 @@ function afterPush(
   return { kind: 'wait', reason: 'RegistryUnavailable', message, againMs: 2000 };
 }
 
-function afterFailure({ status }: TaskBuild, { reason, message, logTail, failedStep }: Failure): Action {
+/** In CodeBuild's queue a build waits for others of the account, which end; in a cluster for a node, which does not come. */
+const isRetried = ({ builder }: BuildSeen, reason: BuildFailedReason): boolean =>
+  BUILD_FAILED[reason].retried || (reason === 'QueueTimeout' && builder.backend === 'CodeBuild');
+
+function afterFailure(seen: BuildSeen, { reason, message, logTail, failedStep }: Failure): Ending {
   const failure = {
     reason,
     message,
     ...(logTail && { logTail }),
     ...(failedStep !== undefined && { failedStep }),
   };
-  const another = BUILD_FAILED[reason].retried && (status?.attempts?.length ?? 0) < MAX_ATTEMPTS;
-  return another ? { kind: 'endAttempt', failure } : { kind: 'fail', failure, stop: false };
+  const attempts = seen.taskBuild.status?.attempts ?? [];
+  const another = isRetried(seen, reason) && attempts.length < MAX_ATTEMPTS;
+  return { kind: another ? 'endAttempt' : 'fail', failure, stop: false };
 }

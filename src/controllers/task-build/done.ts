@@ -6,7 +6,7 @@ import type { BuildAttempt } from '../../crds/task-build.ts';
 import type { ProviderError, ProviderReason } from '../../providers/errors.ts';
 import type { BuildHandle } from '../../providers/image-builder/port.ts';
 import { ASK_AGAIN_MS, fail } from './decide.ts';
-import type { Action, Fail, Wait } from './decide.ts';
+import type { Action, Ending, Fail, Wait } from './decide.ts';
 import type { BuildSeen, Named } from './observed.ts';
 
 /** What came of an action. */
@@ -54,7 +54,7 @@ export const afterUnrecorded = (message: string): Wait => ({
 });
 
 /** What came of a build that we may not stop: it ends by itself some day, and the TaskBuild does not wait for that. */
-export const afterUnstopped = (action: Fail, message: string): Fail => ({
+export const afterUnstopped = <A extends Ending>(action: A, message: string): A => ({
   ...action,
   failure: { ...action.failure, message: `${action.failure.message}; it runs on: ${message}` },
 });

@@ -11,6 +11,7 @@ const condition = (status: 'Unknown' | 'True' | 'False', reason: string): TaskBu
   conditions: [{ type: 'Succeeded', status, reason, message: '', lastTransitionTime: stampOf(T0) }],
 });
 const OPEN: TaskBuildStatus = { attempts: [{ number: 1, token: 't' }] };
+const AT_BUILDER: TaskBuildStatus = { attempts: [{ number: 1, token: 't', buildId: 'b' }] };
 const WAITING = condition('Unknown', 'WaitingForSlot');
 const ENDED: TaskBuildStatus = {
   ...condition('True', 'Built'),
@@ -23,9 +24,14 @@ class Room {
   readonly woken: string[] = [];
   #version = 0;
 
+  now = 0;
+
   constructor(limit: number, share?: number) {
     this.taskBuilds.addIndex('slot', bySlot);
-    this.slots = new Slots(this.taskBuilds, limit, share);
+    this.slots = new Slots(this.taskBuilds, limit, {
+      ...(share !== undefined && { share }),
+      now: () => this.now,
+    });
     this.slots.feed().start(({ name }) => this.woken.push(name), recordingLog());
   }
 
@@ -148,6 +154,25 @@ describe('the slots for builds', () => {
     show('1@a', ENDED);
     expect(woken).to.include('2@a');
     expect(slots.enter(show('2@a', WAITING))).to.equal(undefined);
+  });
+
+  it('were twenty for a builder that takes six, of which the last ran out of time in its queue', () => {
+    const room = new Room(20);
+    const { slots, show } = bound(room);
+    for (let n = 1; n <= 20; n++) expect(slots.enter(show(`${n}`))).to.equal(undefined);
+    for (let n = 1; n <= 6; n++) show(`${n}`, AT_BUILDER);
+    for (let n = 7; n <= 20; n++) {
+      slots.builderIsFull();
+      slots.leave(show(`${n}`));
+    }
+    for (let n = 1; n <= 4; n++) show(`${n}`, ENDED);
+    expect(slots.enter(show('7'))).to.equal(undefined);
+    expect(slots.enter(show('8'))).to.include({ limit: 3 });
+    room.now += 300_000;
+    expect(slots.enter(show('8'))).to.equal(undefined);
+    expect(slots.enter(show('9'))).to.include({ limit: 4 });
+    room.now += 86_400_000;
+    expect(slots.enter(show('9'))).to.equal(undefined);
   });
 
   it('forget a build that leaves the queue', () => {

@@ -11,25 +11,44 @@ import type { TaskBuild } from '../../crds/task-build.ts';
 import { keyOf } from '../../kube/cache/cache.ts';
 import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
 import type { Feed } from '../../kube/work/feed.ts';
+import { Limit } from './limit.ts';
 import { bySlot, inTurn, isWaiting, perNamespace, roundedUp } from './queue.ts';
 import type { QueuePosition, Turn } from './queue.ts';
 
 export class Slots {
   /** Indexed by `slot`: `bySlot`. */
   readonly #taskBuilds: WatchedStore<TaskBuild>;
-  readonly #limit: number;
-  readonly #share: number;
+  readonly #most: Limit;
+  readonly #mostOfOne: number;
   /** By UID: a slot was given, and the cache does not show the attempt yet. */
   readonly #granted = new Map<string, TaskBuild>();
   /** By UID: told to wait, as of that version, and the cache does not show it yet. */
   readonly #joined = new Map<string, TaskBuild>();
   #wake: (build: TaskBuild) => void = () => {};
 
-  /** `limit`: builds at the same time; `share`: those of one namespace. */
-  constructor(taskBuilds: WatchedStore<TaskBuild>, limit: number, share = limit) {
+  /** `limit`: builds at the same time; `share`: those of one namespace; `now`: milliseconds that never jump. */
+  constructor(
+    taskBuilds: WatchedStore<TaskBuild>,
+    limit: number,
+    { share = limit, now = () => 0 }: { share?: number; now?: () => number } = {},
+  ) {
     this.#taskBuilds = taskBuilds;
-    this.#limit = limit;
-    this.#share = Math.min(share, limit);
+    this.#most = new Limit(limit, now);
+    this.#mostOfOne = share;
+  }
+
+  get #limit(): number {
+    return this.#most.value;
+  }
+
+  get #share(): number {
+    return Math.min(this.#mostOfOne, this.#limit);
+  }
+
+  /** A builder whose quota is for all namespaces takes no more just now: builds wait here, where no timeout counts, and not there. */
+  builderIsFull(): void {
+    const taken = this.#taskBuilds.by('slot', 'open').filter((build) => openAttempt(build)?.buildId);
+    this.#most.refused(taken.length);
   }
 
   /** Takes a slot for a build; its position in the queue where there is none, or where others are served first. */
