@@ -71,6 +71,7 @@ export async function mortalCodeBuild(
     region: PLACE.region,
     endpoint: front.url,
     credentials: KEY,
+    platform: 'linux/amd64',
     project: PROJECT,
     stack: 'abundant-sb',
     buildkitImage: 'moby/buildkit:latest',

@@ -26,6 +26,7 @@ describe('codebuild ImageBuilder', function () {
   const builderWith = (credentials: Credentials): ImageBuilder =>
     codebuildImageBuilder({
       region: REGION,
+      platform: 'linux/amd64',
       project: PROJECT,
       stack: STACK,
       endpoint: aws().codebuild.url,

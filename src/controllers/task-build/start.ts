@@ -1,4 +1,5 @@
 /** Hands a build over to the builder, with the token that was recorded before. */
+import { present } from '../../crds/present.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { Build, BuildContext, ImageBuilder } from '../../providers/image-builder/port.ts';
@@ -47,6 +48,7 @@ export function buildFor(
     timeoutSeconds: spec.timeoutSeconds,
     queueTimeoutSeconds: spec.queueTimeoutSeconds,
     ...(secret !== undefined && { secret }),
+    ...present({ openedTime: attempt.openedTime }),
     mayExist: !(now.getTime() - openedMs < tokenLifeMs),
   };
 }

@@ -27,6 +27,7 @@ const CLIENTS: Record<string, (endpoint: string) => Promise<unknown>> = {
       endpoint,
       credentials,
       timeoutMs,
+      platform: 'linux/amd64',
       project: 'build',
       stack: 'sb',
       buildkitImage: 'buildkit',

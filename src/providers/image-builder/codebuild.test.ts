@@ -98,6 +98,7 @@ describe('codebuild ImageBuilder', () => {
     });
     settings = {
       region: 'us-east-1',
+      platform: 'linux/amd64',
       project: PROJECT,
       stack: 'abundant-sb',
       buildkitImage: 'moby/buildkit:v0.27.1',
@@ -165,6 +166,23 @@ describe('codebuild ImageBuilder', () => {
         service.inject({ kind: 'accountLimit' });
         await failure(builder.start(build));
       }
+      expect(callsOf('ListBuildsForProject')).to.have.length(1);
+    });
+
+    it('cost twenty calls for each start that was refused from the beginning, and costs one', async () => {
+      const build = buildOf();
+      service.inject({ kind: 'accountLimit', times: 2 });
+      await failure(builder.start(build));
+      service.calls.length = 0;
+      await failure(builder.start({ ...build, mayExist: true }));
+      expect(service.calls).to.have.length(1);
+    });
+
+    it('is not searched for among builds that are older than its token', async () => {
+      for (let n = 0; n < 101; n++) await builder.start(buildOf());
+      leapMs = 3_600_000;
+      const openedTime = new Date(Date.now() + leapMs).toISOString();
+      await builder.start(buildOf({ mayExist: true, openedTime }));
       expect(callsOf('ListBuildsForProject')).to.have.length(1);
     });
 

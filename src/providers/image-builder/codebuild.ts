@@ -41,6 +41,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const TOKEN_LIFE_MS = 240_000;
 /** BatchGetBuilds takes no more at once. */
 const BATCH = 100;
+/** Clocks of operator and AWS may differ by as much: AWS takes no signature of one that is further off. */
+const SKEW_MS = 300_000;
 /** How far back a build is looked for whose id was lost: a thousand builds. */
 const LOST_PAGES = 10;
 /** A build’s last lines reach the log after its record says that it ended, and throttled reads are made again. */
@@ -52,6 +54,11 @@ const BUILD_ID = /^[A-Za-z0-9][\w-]*:[0-9a-f-]{36}$/;
 
 const variable = ({ environment }: BuildRecord, name: string): string | undefined =>
   environment?.environmentVariables?.find((candidate) => candidate.name === name)?.value;
+
+/** Newest come first, so what follows is older still. */
+const areAllOlder = (records: BuildRecord[], openedTime: string | undefined): boolean =>
+  openedTime !== undefined &&
+  records.every(({ startTime }) => (startTime?.getTime() ?? 0) < Date.parse(openedTime) - SKEW_MS);
 
 function remember(memory: Set<string>, id: string): void {
   if (memory.size >= REMEMBERED_MAX) memory.clear();
@@ -129,6 +136,8 @@ class CodeBuildImageBuilder implements ImageBuilder {
       const failure = this.#failure(`start build ${token}`, 'codebuild:StartBuild', error);
       // Without an answer, or with a broken one, it may have been started all the same.
       if (failure.reason === 'Unavailable') this.#unused.delete(token);
+      // A token that CodeBuild knows gets its build, however many there are: so it knows none.
+      if (failure.reason === 'QuotaExceeded') remember(this.#unused, token);
       throw failure;
     }
   }
@@ -142,18 +151,17 @@ class CodeBuildImageBuilder implements ImageBuilder {
     return found;
   }
 
-  async #search({ token, owner }: Build): Promise<BuildRecord | undefined> {
+  async #search({ token, owner, openedTime }: Build): Promise<BuildRecord | undefined> {
     let nextToken: string | undefined;
     for (let page = 0; page < LOST_PAGES; page++) {
       const { ids, next } = await this.#recent(nextToken);
-      const record = (await this.#records(ids)).find(
-        (candidate) => variable(candidate, TOKEN_VARIABLE) === token,
-      );
+      const records = await this.#records(ids);
+      const record = records.find((candidate) => variable(candidate, TOKEN_VARIABLE) === token);
       if (record) {
         if (variable(record, OWNER_VARIABLE) === owner.uid) return record;
         throw new ProviderError('Invalid', `start ${token}: the token belongs to another TaskBuild`);
       }
-      if (next === undefined) return undefined;
+      if (next === undefined || areAllOlder(records, openedTime)) return undefined;
       nextToken = next;
     }
     return undefined;

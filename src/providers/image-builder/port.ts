@@ -23,6 +23,8 @@ export interface Build {
   layers?: { reference: string; keep: boolean };
   /** Login for base images: name of what the builder keeps logins in. */
   secret?: string;
+  /** When the token was recorded, in ISO 8601: no build of its is older. */
+  openedTime?: string;
   /** `start` may have been called with this token before, longer than `tokenLifeMs` ago. */
   mayExist?: boolean;
 }

@@ -73,8 +73,9 @@ export const aws: Profile<AwsSettings> = {
     const { ecrImageRegistry, ecrRepositoryUri } = await import('../image-registry/ecr.ts');
     const { codebuildImageBuilder } = await import('../image-builder/codebuild.ts');
     const repository = await ecrRepositoryUri({ region, repository: settings.ecrRepository });
-    const project = settings.codebuildProject;
-    const builder = codebuildImageBuilder({ region, stack, project, buildkitImage, baseImageMirrors });
+    const [project, platform] = [settings.codebuildProject, settings.imagePlatform];
+    const own = { region, stack, project, platform };
+    const builder = codebuildImageBuilder({ ...own, buildkitImage, baseImageMirrors });
     const settled = settledBy(needs);
     return {
       artifacts: settled(s3ArtifactStore(settings.s3), 'artifact-store'),

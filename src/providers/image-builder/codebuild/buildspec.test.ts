@@ -74,6 +74,7 @@ const buildOf = (change: Partial<Build> = {}): Build => ({
 
 const settings = {
   region: 'us-east-1',
+  platform: 'linux/amd64',
   project: 'abundant-sb-build',
   stack: 'abundant-sb',
   buildkitImage: 'moby/buildkit:v0.27.1',

@@ -16,6 +16,7 @@ const build: Build = {
 };
 const settings = {
   region: 'us-east-1',
+  platform: 'linux/amd64',
   project: 'abundant-sb-build',
   stack: 'abundant-sb',
   buildkitImage: 'moby/buildkit:v0.27.1',
@@ -78,6 +79,21 @@ describe('request of a CodeBuild build', () => {
     expect(variable('SB_CACHE')).to.equal(undefined);
   });
 
+  it('has ARM images built on ARM, and asks for no other machine than the project’s for the project’s platform', () => {
+    const machineOf = (platform: string, ofProject: string) => {
+      const request = startRequest({ ...build, platform }, { ...settings, platform: ofProject });
+      return [request.environmentTypeOverride, request.imageOverride];
+    };
+    expect(machineOf('linux/amd64', 'linux/amd64')).to.deep.equal([undefined, undefined]);
+    expect(machineOf('linux/arm64', 'linux/arm64')).to.deep.equal([undefined, undefined]);
+    expect(machineOf('linux/arm64', 'linux/amd64')).to.deep.equal([
+      'ARM_CONTAINER',
+      'aws/codebuild/amazonlinux-aarch64-standard:4.0',
+    ]);
+    expect(machineOf('linux/amd64', 'linux/arm64')[0]).to.equal('LINUX_CONTAINER');
+    expect(machineOf('linux/riscv64', 'linux/amd64')).to.deep.equal([undefined, undefined]);
+  });
+
   it('refuses what CodeBuild cannot build, in the words of the API', () => {
     const configMap = refusal({ context: { kind: 'configMap', name: 'x', sha256: 'ab'.repeat(32) } });
     expect(configMap).to.include({
@@ -86,6 +102,11 @@ describe('request of a CodeBuild build', () => {
     });
     expect(refusal({ context: { kind: 's3', uri: 'https://x/y', sha256: 'ab'.repeat(32) } })).to.include({
       reason: 'Invalid',
+    });
+    const tar = { kind: 's3', uri: 's3://artifacts/tasks/context.tar.gz', sha256: 'ab' } as const;
+    expect(refusal({ context: tar })).to.include({
+      reason: 'Invalid',
+      message: 'spec.context.s3.uri: s3://artifacts/tasks/context.tar.gz does not end in .zip',
     });
     expect(refusal({ image: 'x,push=false:1' })).to.include({ reason: 'Invalid' });
   });

@@ -1,5 +1,5 @@
 /** The request that starts a build. Pure. */
-import type { EnvironmentVariable, StartBuildCommandInput } from '@aws-sdk/client-codebuild';
+import type { EnvironmentType, EnvironmentVariable, StartBuildCommandInput } from '@aws-sdk/client-codebuild';
 import { posix } from 'node:path';
 import { partitionOf } from '../../aws/partition.ts';
 import { ProviderError } from '../../errors.ts';
@@ -13,6 +13,8 @@ export interface RequestSettings {
   project: string;
   /** Logins of base images are `<stack>/<name>` in Secrets Manager: JSON with `username` and `password` of Docker Hub. */
   stack: string;
+  /** Platform that the project's machines are of. */
+  platform: string;
   /** Image of the builder, where the build environment brings none. */
   buildkitImage: string;
   /** Prefixes of base images' names, and what they are pulled from instead: `docker.io/library` → `public.ecr.aws/docker/library`. */
@@ -54,6 +56,8 @@ function contextOf({ context }: Build): Place & { versionId?: string; sha256: st
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(context.uri) ?? [];
   if (bucket === undefined || key === undefined)
     throw invalid(`spec.context.s3.uri: ${context.uri} is not s3://bucket/key`);
+  // Of anything else CodeBuild finds out only when the build runs, and that looks like a fault of its own.
+  if (!key.endsWith('.zip')) throw invalid(`spec.context.s3.uri: ${context.uri} does not end in .zip`);
   return { ...context, bucket, key };
 }
 
@@ -107,6 +111,26 @@ function secretVariables({ secret }: Build, { stack }: RequestSettings): Environ
   }));
 }
 
+/** CodeBuild's own machines by platform. */
+const MACHINES: Readonly<
+  Record<string, { environmentTypeOverride: EnvironmentType; imageOverride: string }>
+> = {
+  'linux/amd64': {
+    environmentTypeOverride: 'LINUX_CONTAINER',
+    imageOverride: 'aws/codebuild/standard:8.0',
+  },
+  'linux/arm64': {
+    environmentTypeOverride: 'ARM_CONTAINER',
+    imageOverride: 'aws/codebuild/amazonlinux-aarch64-standard:4.0',
+  },
+};
+
+/** A machine of another platform than the project's, where there is one: the project's would emulate it, many times slower. */
+function machineFor(platform: string, ofProject: string): Partial<StartBuildCommandInput> {
+  const machine = platform === ofProject ? undefined : MACHINES[platform];
+  return machine === undefined ? {} : { ...machine, imagePullCredentialsTypeOverride: 'CODEBUILD' };
+}
+
 /**
  * The same for the same build, since CodeBuild refuses a token that comes again with other parameters.
  * @throws ProviderError `Invalid` for a build that CodeBuild cannot do.
@@ -125,6 +149,7 @@ export function startRequest(build: Build, settings: RequestSettings): StartBuil
     buildspecOverride: BUILDSPEC,
     environmentVariablesOverride: [...plain, ...secretVariables(build, settings)],
     artifactsOverride: { type: 'NO_ARTIFACTS' },
+    ...machineFor(build.platform, settings.platform),
     privilegedModeOverride: true,
     timeoutInMinutesOverride: minutes(build.timeoutSeconds + PREPARATION_MINUTES * 60, TIMEOUT_MINUTES),
     ...(build.queueTimeoutSeconds === undefined
