@@ -28,7 +28,7 @@ export interface CommonConfig {
   imageRepositories: string[];
   /** `SB_REGISTRY_MIRRORS`: host → base URL, as `host=url,host=url`. */
   registryMirrors: Record<string, string>;
-  /** `SB_BASE_IMAGE_MIRRORS`: name prefix in a Dockerfile → where builds pull it from, as `docker.io/library=mirror/library`. */
+  /** `SB_BASE_IMAGE_MIRRORS`: prefix of an image's name, in a Dockerfile or a Trial → where it is pulled from, as `docker.io/library=mirror/library`. */
   baseImageMirrors: Record<string, string>;
   /** `SB_MAX_CONCURRENT_BUILDS`: builds that may be under way at the same time. */
   maxConcurrentBuilds: number;

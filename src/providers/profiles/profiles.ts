@@ -2,6 +2,7 @@
 import type { CommonConfig } from '../../config/common.ts';
 import type { Kube } from '../../kube/connect.ts';
 import type { ArtifactStore } from '../artifact-store/port.ts';
+import { mirroredRegistry } from '../image-registry/mirrored.ts';
 import { metered, type ProviderMetrics } from '../metered.ts';
 import { retried } from '../retry.ts';
 import { aws } from './aws.ts';
@@ -31,16 +32,17 @@ interface OperatorNeeds {
 }
 
 /** The operator's adapters, measured and repeated. Rejects where what they need is not there, naming it. */
-export function openAdapters(
+export async function openAdapters(
   config: CommonConfig & ProfileSettings,
   { kube, brokerCa, metrics }: OperatorNeeds,
 ): Promise<Adapters> {
-  return profileOf(config.profile).adapters(config, {
+  const adapters = await profileOf(config.profile).adapters(config, {
     kube: kube.client,
     brokerCa,
     steadied: (port, name) => retried(metered(port, name, metrics)),
     monotonic: () => kube.clock.monotonic(),
   });
+  return { ...adapters, registry: mirroredRegistry(adapters.registry, config.baseImageMirrors) };
 }
 
 /** A client's store, with the user's own credentials. Rejects with `StoreClosed` where there are none. */

@@ -131,7 +131,7 @@ const PULL_FAILURES: PullFailure[] = [
   {
     pattern: /\b429\b|toomanyrequests|rate limit/i,
     why: 'the registry limits pulls (429), as Docker Hub does for everyone who is not logged in',
-    next: 'wait, or pull through a mirror: SB_BASE_IMAGE_MIRRORS for builds, an ECR pull-through cache or a login for nodes',
+    next: 'wait, or pull through a mirror: SB_BASE_IMAGE_MIRRORS (docs/aws.md#base-images)',
   },
   {
     pattern: /no space left on device/i,
