@@ -110,6 +110,34 @@ describe('ecr ImageRegistry on moto and distribution’s registry', () => {
     expect(front.calls.all.map(({ action }) => action)).to.deep.equal(['ecr:GetAuthorizationToken']);
   });
 
+  it('read images of other accounts and regions without a login, though nodes may pull them', async () => {
+    const hosts = [
+      '210987654321.dkr.ecr.us-east-1.amazonaws.com',
+      '210987654321.dkr.ecr.eu-west-1.amazonaws.com',
+    ];
+    const mirrors = Object.fromEntries(hosts.map((host) => [host, front.url]));
+    const wide = ecrImageRegistry({ ...place(), repositoryUri: URI, mirrors, now: () => now });
+    const digest = await push(`${ECR_HOST}/other/app:wide`, bare);
+    for (const host of hosts)
+      expect((await wide.resolve(`${host}/other/app:wide`))?.digest, host).to.equal(digest);
+    expect(front.calls.count('ecr:GetAuthorizationToken')).to.equal(2);
+  });
+
+  it('shows a login to no host that only looks like one of AWS, nor to another partition', async () => {
+    const hosts = [
+      '210987654321.dkr.ecr.us-east-1.amazonaws.com.evil.example',
+      'x.210987654321.dkr.ecr.us-east-1.amazonaws.com',
+      '210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn',
+    ];
+    const mirrors = Object.fromEntries(hosts.map((host) => [host, front.url]));
+    const wide = ecrImageRegistry({ ...place(), repositoryUri: URI, mirrors, now: () => now });
+    for (const host of hosts)
+      expect(await failure(wide.resolve(`${host}/other/app:wide`)), host).to.include({
+        reason: 'AccessDenied',
+      });
+    expect(front.calls.count('ecr:GetAuthorizationToken')).to.equal(0);
+  });
+
   it('does not see an image whose API entry is not there yet', async () => {
     front.ecr.visibleAfterMs = 60_000;
     await push(`${URI}:late`, { ...bare, config: { user: 'late' } });

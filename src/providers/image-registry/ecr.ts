@@ -3,7 +3,7 @@ import { DescribeImagesCommand, DescribeRepositoriesCommand, type ECRClient } fr
 import type { ImageConfig } from '../../crds/image-config.ts';
 import { ProviderError } from '../errors.ts';
 import { ecrClient, ecrError, type EcrPlace } from './ecr/client.ts';
-import { ecrLogin } from './ecr/login.ts';
+import { ecrLogins } from './ecr/login.ts';
 import { ociImageRegistry } from './oci.ts';
 import type { ImageRegistry, ResolvedImage } from './port.ts';
 import { formatReference, parseReference, pinned, type ImageReference } from './reference.ts';
@@ -27,9 +27,8 @@ class EcrImageRegistry implements ImageRegistry {
     this.#region = place.region;
     this.#uri = repositoryUri;
     this.#client = ecrClient(place);
-    const login = ecrLogin({ client: this.#client, region: place.region, now });
-    const { host } = parseReference(repositoryUri);
-    this.#oci = ociImageRegistry({ mirrors, credentials: { [host]: login }, now });
+    const own = { client: this.#client, host: parseReference(repositoryUri).host };
+    this.#oci = ociImageRegistry({ mirrors, credentials: ecrLogins(place, own, now), now });
   }
 
   async resolve(text: string): Promise<ResolvedImage | undefined> {

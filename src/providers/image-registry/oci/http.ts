@@ -18,8 +18,8 @@ export interface Login {
 export interface RegistryHttpSettings {
   /** Base URL that answers for a host: `{"docker.io": "https://mirror/docker-hub"}`. */
   mirrors?: Record<string, string>;
-  /** Logins by host, or where to ask for one; without it everything is asked anonymously. */
-  credentials?: Record<string, Login | (() => Promise<Login>)>;
+  /** The login for a host; what has none is asked anonymously. */
+  credentials?: (host: string) => Login | undefined | Promise<Login | undefined>;
   timeoutMs?: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
@@ -132,8 +132,7 @@ export class RegistryHttp {
   }
 
   async #basic(host: string): Promise<Token | undefined> {
-    const known = valueOf(this.#settings.credentials, host);
-    const login = typeof known === 'function' ? await known() : known;
+    const login = await this.#settings.credentials?.(host);
     if (login === undefined) return undefined;
     const { username, password, expires = Infinity } = login;
     return { header: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`, expires };
