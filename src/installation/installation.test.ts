@@ -66,6 +66,12 @@ describe('An installation', () => {
     expect(told('local')).to.include({ profile: 'local', endpoint: 'http://127.0.0.1:7070' });
   });
 
+  it('tells clients the key that objects are encrypted with, which their uploads were without', () => {
+    const { clientConfig } = installed({ settings: { SB_KMS_KEY_ID: 'a-key' } });
+    expect(clientConfig.data).to.include({ kmsKeyId: 'a-key' });
+    expect(installed().clientConfig.data).not.to.have.property('kmsKeyId');
+  });
+
   it('tells clients where it has verifiers run, if it says that', () => {
     const { clientConfig } = installed({ settings: { SB_VERIFIER_MODE: 'Separate' } });
     expect(clientConfig.data).to.include({ verifierMode: 'Separate' });

@@ -46,12 +46,14 @@ export const settingsOf = ({ namespace, settings }: Values): Record<string, stri
 
 /** What clients must know (src/client/session/types.ts): it follows from the operator's own settings. */
 export function clientConfigOf({ settings, clientEndpoint, version }: Values): Record<string, string> {
-  const { SB_PROFILE = '', SB_S3_BUCKET = '', SB_S3_REGION, SB_AWS_REGION, SB_VERIFIER_MODE } = settings;
+  const { SB_PROFILE = '', SB_S3_BUCKET = '', SB_S3_REGION, SB_AWS_REGION } = settings;
+  const { SB_KMS_KEY_ID, SB_VERIFIER_MODE } = settings;
   return {
     profile: SB_PROFILE,
     bucket: SB_S3_BUCKET,
     region: SB_S3_REGION || SB_AWS_REGION || '',
     ...(clientEndpoint !== undefined && { endpoint: clientEndpoint }),
+    ...(SB_KMS_KEY_ID && { kmsKeyId: SB_KMS_KEY_ID }),
     ...(SB_VERIFIER_MODE !== undefined && { verifierMode: SB_VERIFIER_MODE }),
     operatorVersion: version,
   };

@@ -83,6 +83,9 @@ operatorVersion: {{ .Chart.AppVersion | quote }}
 {{- with .Values.s3.publicEndpoint }}
 endpoint: {{ . | quote }}
 {{- end }}
+{{- with .Values.s3.kmsKeyId }}
+kmsKeyId: {{ . | quote }}
+{{- end }}
 {{- with .Values.trials.verifierMode }}
 verifierMode: {{ . | quote }}
 {{- end }}

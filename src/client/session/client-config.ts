@@ -58,7 +58,7 @@ export const inOperatorNamespace = (line: string, namespace: string): string =>
 
 function parse(data: Record<string, string>): Omit<ClientConfig, 'operatorNamespace'> {
   const { profile, bucket, region, operatorVersion, verifierMode } = data;
-  const { endpoint, publicEndpoint, brokerUrl, storeSecret } = data;
+  const { endpoint, publicEndpoint, kmsKeyId, brokerUrl, storeSecret } = data;
   const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
     value === undefined || value === '' ? [key] : [],
   );
@@ -75,6 +75,7 @@ function parse(data: Record<string, string>): Omit<ClientConfig, 'operatorNamesp
     operatorVersion: operatorVersion as string,
     ...(endpoint && { endpoint }),
     ...(publicEndpoint && { publicEndpoint }),
+    ...(kmsKeyId && { kmsKeyId }),
     ...(mode && { verifierMode: mode }),
     ...(brokerUrl && { brokerUrl }),
     ...(storeSecret && { storeSecret }),

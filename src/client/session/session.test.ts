@@ -211,6 +211,20 @@ describe('A session', () => {
     expect((await failureOf(client())).why).to.equal('ConfigMap sb-client has no usable verifierMode');
   });
 
+  it('knows the key that the installation encrypts objects with', async () => {
+    await start();
+    const data = {
+      profile: 'aws',
+      bucket: 'b',
+      region: 'us-east-1',
+      operatorVersion: '1',
+      kmsKeyId: 'a-key',
+    };
+    api.answers[CLIENT] = { metadata: { name: 'sb-client' }, data };
+    const config = await withSession(options, io, (session) => session.client());
+    expect(config).to.have.property('kmsKeyId', 'a-key');
+  });
+
   it('says nothing of a namespace that it may not look at', async () => {
     await start();
     api.answers['/api/v1/namespaces/nowhere'] = { failure: 403, reason: 'Forbidden', message: 'no' };

@@ -39,6 +39,14 @@ describe('The profiles', () => {
     expect([local.uri('x'), aws.uri('x'), asked()]).to.deep.equal(['s3://b/x', 's3://b/x', 0]);
   });
 
+  it('have a client encrypt what it stores with the installation’s own key', async () => {
+    const { kube } = cluster({ AWS_ACCESS_KEY_ID: 'c2I=', AWS_SECRET_ACCESS_KEY: 'c2I=' });
+    const encrypted = { ...place, profile: 'local', kmsKeyId: 'a-key' } as const;
+    const store = await openStore(encrypted, { kube, secret, env: {} });
+    const { headers } = await store.presignPut('x', { size: 1, sha256: '0'.repeat(64) }, 60);
+    expect(headers).to.include({ 'x-amz-server-side-encryption-aws-kms-key-id': 'a-key' });
+  });
+
   it('know whose credentials take the place of the installation’s own', () => {
     const env = { AWS_PROFILE: 'me' };
     expect(profileOf('local').foreignCredentials(env)).to.deep.equal(['AWS_PROFILE']);

@@ -12,6 +12,8 @@ export interface StorePlace {
   endpoint?: string;
   /** Base URL of the store as browsers reach it, where that is another. */
   publicEndpoint?: string;
+  /** Id of the KMS key that objects are encrypted with; undefined: the bucket decides. */
+  kmsKeyId?: string;
 }
 
 /** The bucket as the operator knows it. */
@@ -45,7 +47,7 @@ export function bucketSettings(read: Reader, region: string): BucketSettings {
 
 /** A client's store, every call retried. Without `credentials` they come from where the SDK finds them. */
 export function clientStore(
-  { bucket, region, endpoint, publicEndpoint }: StorePlace,
+  { bucket, region, endpoint, publicEndpoint, kmsKeyId }: StorePlace,
   credentials?: S3Settings['credentials'],
 ): ArtifactStore {
   return retried(
@@ -54,6 +56,7 @@ export function clientStore(
       region,
       ...(endpoint !== undefined && { endpoint }),
       ...(publicEndpoint !== undefined && { publicEndpoint }),
+      ...(kmsKeyId !== undefined && { kmsKeyId }),
       ...(credentials && { credentials }),
     }),
   );
