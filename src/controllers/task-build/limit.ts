@@ -1,7 +1,7 @@
 /** How many builds may be under way: as many as the operator is set to, and no more than the builder takes. Its quota is the account's, and nobody says how much of that others use. */
 
 /** After so long without a refusal, one build more is tried. */
-const RAISE_MS = 300_000;
+const RAISE_MS = 60_000;
 
 export class Limit {
   readonly #most: number;

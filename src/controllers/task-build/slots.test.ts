@@ -168,7 +168,7 @@ describe('the slots for builds', () => {
     for (let n = 1; n <= 4; n++) show(`${n}`, ENDED);
     expect(slots.enter(show('7'))).to.equal(undefined);
     expect(slots.enter(show('8'))).to.include({ limit: 3 });
-    room.now += 300_000;
+    room.now += 60_000;
     expect(slots.enter(show('8'))).to.equal(undefined);
     expect(slots.enter(show('9'))).to.include({ limit: 4 });
     room.now += 86_400_000;
