@@ -2,11 +2,10 @@
 import { expect } from 'chai';
 import type { BuildReason } from '../../../src/crds/reasons.ts';
 import { ECR_HOST, LIMITED_HOST } from '../../support/aws/facts.ts';
-import { makeRepository, throttled, type Aws } from '../../support/aws/index.ts';
+import { CLOSED_REPOSITORY, makeRepository, throttled, type Aws } from '../../support/aws/index.ts';
 import { world } from '../support/world.ts';
 import { BASE, BuildStory, contextOf, NONCE } from './builds.ts';
 
-const CLOSED = 'closed-to-builds';
 /** `SB_MAX_CONCURRENT_BUILDS` of the overlay. */
 const MOST_BUILDS = 4;
 const VISIBLE_AFTER_MS = 3000;
@@ -28,7 +27,9 @@ async function startAll() {
     failing: await BuildStory.make('aws-failing', run('echo no such luck && exit 3')),
     baseless: await BuildStory.make('aws-baseless', `FROM debian:no-such-tag-${NONCE}\n`),
     mismatched: await BuildStory.make('aws-mismatched', '', { context: await mismatched() }),
-    denied: await BuildStory.make('aws-denied', run('true'), { repository: `${ECR_HOST}/${CLOSED}` }),
+    denied: await BuildStory.make('aws-denied', run('true'), {
+      repository: `${ECR_HOST}/${CLOSED_REPOSITORY}`,
+    }),
     stopped: await BuildStory.make('aws-stopped', run('sleep 60')),
     unprovisioned: await BuildStory.make('aws-unprovisioned', run('true')),
     late: await BuildStory.make('aws-late', run('echo late'), { tag: `late-${NONCE}` }),
@@ -52,8 +53,8 @@ export function faultStories(aws: () => Aws): void {
 
   before(async () => {
     const { front, codebuild } = aws();
-    await makeRepository(front.url, CLOSED);
-    front.ecr.closed.add(CLOSED);
+    await makeRepository(front.url, CLOSED_REPOSITORY);
+    front.ecr.closed.add(CLOSED_REPOSITORY);
     front.ecr.visibleAfterMs = VISIBLE_AFTER_MS;
     front.calls.refuse('ecr:DescribeImages', throttled, 3);
     injected = {
@@ -75,7 +76,7 @@ export function faultStories(aws: () => Aws): void {
   });
   after(() => {
     aws().front.ecr.visibleAfterMs = 0;
-    aws().front.ecr.closed.delete(CLOSED);
+    aws().front.ecr.closed.delete(CLOSED_REPOSITORY);
   });
 
   /** The end with this reason, after so many builds. */

@@ -4,9 +4,12 @@ import { cloudWatchLogs } from '../codebuild/cloudwatch.ts';
 import { startCodeBuild } from '../codebuild/index.ts';
 import { type CodeBuildOptions, type CodeBuildService } from '../codebuild/service.ts';
 import { makeBuildHome } from './build-home.ts';
-import { ACCOUNT, CREDENTIALS, ECR_HOST, PROJECT, REGION } from './facts.ts';
+import type { AwsRole } from '../../../src/providers/aws/permissions.ts';
+import { ACCOUNT, CLOSED_REPOSITORY, CREDENTIALS, ECR_HOST, PROJECT, REGION } from './facts.ts';
 import { startFront, type AwsFront } from './front.ts';
+import { refusalOf, roleOf, type Role } from './iam/roles.ts';
 import { startMoto, type Moto } from './moto.ts';
+import { openS3Door } from './s3-door.ts';
 
 export interface AwsOptions {
   /** Address that the services listen on, reachable for whoever calls them; default 127.0.0.1. */
@@ -28,6 +31,8 @@ export interface AwsOptions {
 
 export interface Aws {
   front: AwsFront;
+  /** The front as the operator enters it: held to its policies, as it is at CodeBuild. */
+  operatorUrl: string;
   codebuild: CodeBuildService;
   /** What points the SDK, the `aws` command and the operator at these services; S3 is not among them. */
   env: Record<string, string>;
@@ -42,6 +47,13 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
     const moto = ending.adopt(await motoOrThrow(), (server) => server.close());
     const front = ending.adopt(await startFront({ bind, moto: moto.url, registry }), (one) => one.close());
     const buildkit = ending.adopt(await options.startBuildkit(front.url), (one) => one.stop());
+    const [operator, builder] = [rolesOf('operator'), rolesOf('builder')];
+    const doors = {
+      front: await front.door(builder),
+      s3: ending.adopt(await openS3Door({ bind, upstream: options.s3, role: builder }), (door) =>
+        door.close(),
+      ).url,
+    };
     const home = ending.adopt(
       await makeBuildHome({ buildx: options.tools.buildx, buildkit: buildkit.address }),
       (one) => one.remove(),
@@ -54,15 +66,17 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
         account: ACCOUNT,
         credentials: front.sessions.known,
         projects: { [PROJECT]: {} },
-        executor: executorIn(home.path, options, front.url),
+        refusal: (asked) => refusalOf(operator, asked),
+        executor: executorIn(home.path, options.tools, doors),
         logs,
         ...options.codebuild,
       }),
       (one) => one.close(),
     );
     const env = { ...endpoints(front.url), AWS_ENDPOINT_URL_CODEBUILD: codebuild.url };
+    const operatorUrl = await front.door(operator);
     const all = ending.move();
-    return { front, codebuild, env, close: () => all.disposeAsync() };
+    return { front, operatorUrl, codebuild, env, close: () => all.disposeAsync() };
   } catch (error) {
     await ending.disposeAsync();
     throw error;
@@ -87,7 +101,15 @@ const endpoints = (front: string): Record<string, string> => ({
   SB_REGISTRY_MIRRORS: `${ECR_HOST}=${front}`,
 });
 
-const executorIn = (home: string, { tools, s3 }: AwsOptions, front: string) =>
+/** A role for the account's own repository and for the one that admins allow beside it. */
+function rolesOf(name: AwsRole): Role {
+  const role = roleOf(name);
+  const beside = roleOf(name, [], { SB_ECR_REPO: CLOSED_REPOSITORY });
+  return { ...role, policies: [...role.policies, ...beside.policies] };
+}
+
+/** `doors`: where builds find the services, held to the policies of the project's role. */
+const executorIn = (home: string, tools: AwsOptions['tools'], { front, s3 }: { front: string; s3: string }) =>
   bashExecutor({
     home,
     s3: access(s3),

@@ -4,6 +4,8 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { pipeline } from 'node:stream/promises';
 import type { Ecr } from './ecr.ts';
 import { ACCOUNT, ECR_HOST } from './facts.ts';
+import { repositoryArn } from './iam/authorize.ts';
+import { refusalOf } from './iam/roles.ts';
 import { AwsError, bodyOf } from './wire.ts';
 
 export interface EcrRegistry {
@@ -34,6 +36,7 @@ class Refused extends Error {
 export async function answerRegistry(registry: EcrRegistry, asked: Asked): Promise<void> {
   try {
     checkLogin(registry.ecr, asked);
+    checkPolicies(registry.ecr, asked);
     await perform(registry, asked);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -48,14 +51,41 @@ function refuse(response: ServerResponse, { status, code, message }: Refused): v
   response.end(JSON.stringify({ errors: [{ code, message }] }));
 }
 
-function checkLogin(ecr: Ecr, { request }: Asked): void {
-  const [scheme, value = ''] = (request.headers.authorization ?? '').split(' ');
-  if (scheme !== 'Basic') throw new Refused(401, 'UNAUTHORIZED', 'Not Authorized');
-  const password = Buffer.from(value, 'base64').toString().replace(/^AWS:/, '');
-  const login = ecr.login(password);
+const passwordOf = ({ request }: Asked): string =>
+  Buffer.from((request.headers.authorization ?? '').replace(/^Basic /, ''), 'base64')
+    .toString()
+    .replace(/^AWS:/, '');
+
+function checkLogin(ecr: Ecr, asked: Asked): void {
+  if (!asked.request.headers.authorization?.startsWith('Basic '))
+    throw new Refused(401, 'UNAUTHORIZED', 'Not Authorized');
+  const login = ecr.login(passwordOf(asked));
   if (login === 'unknown') throw new Refused(401, 'UNAUTHORIZED', 'Not Authorized');
   if (login === 'expired')
     throw new Refused(403, 'DENIED', 'Your authorization token has expired. Reauthenticate and try again.');
+}
+
+/** Requests of the OCI protocol, and the permission that each needs. Source: ECR User Guide, “IAM permissions for pushing” and “… pulling an image”. */
+const PERMISSIONS: { method: RegExp; path: RegExp; action: string }[] = [
+  { method: /^(GET|HEAD)$/, path: /\/manifests\//, action: 'ecr:BatchGetImage' },
+  { method: /^PUT$/, path: /\/manifests\//, action: 'ecr:PutImage' },
+  { method: /^POST$/, path: /\/blobs\/uploads\//, action: 'ecr:InitiateLayerUpload' },
+  { method: /^PATCH$/, path: /\/blobs\/uploads\//, action: 'ecr:UploadLayerPart' },
+  { method: /^PUT$/, path: /\/blobs\/uploads\//, action: 'ecr:CompleteLayerUpload' },
+  { method: /^HEAD$/, path: /\/blobs\/sha256:/, action: 'ecr:BatchCheckLayerAvailability' },
+  { method: /^GET$/, path: /\/blobs\/sha256:/, action: 'ecr:GetDownloadUrlForLayer' },
+];
+
+function checkPolicies(ecr: Ecr, asked: Asked): void {
+  const [, repository] = /^\/v2\/(.+?)\/(?:manifests|blobs)\//.exec(asked.path) ?? [];
+  const role = ecr.roleOf(passwordOf(asked));
+  if (repository === undefined || !role) return;
+  const { method = 'GET' } = asked.request;
+  const needed = PERMISSIONS.find((one) => one.method.test(method) && one.path.test(asked.path));
+  if (!needed) throw new Error(`${method} ${asked.path} has no rule here`);
+  const resource = repositoryArn(repository);
+  const why = refusalOf(role, { action: needed.action, resource });
+  if (why !== undefined) throw new Refused(403, 'DENIED', why);
 }
 
 async function perform({ ecr, upstream }: EcrRegistry, asked: Asked): Promise<void> {

@@ -1,6 +1,7 @@
 /** What ECR knows and moto does not: login tokens that expire, and images that its API shows some time after their push. */
 import { randomUUID } from 'node:crypto';
 import { matchesGlob } from 'node:path';
+import type { Role } from './iam/roles.ts';
 import { AwsError, callAws, type Service } from './wire.ts';
 
 type ImageId = { imageDigest?: string; imageTag?: string };
@@ -18,7 +19,7 @@ export class Ecr {
   /** Repositories into which the builds' role may not push. */
   readonly closed = new Set<string>();
   readonly #moto: string;
-  readonly #tokens = new Map<string, number>();
+  readonly #tokens = new Map<string, { expires: number; role: Role | undefined }>();
   /** From when on an image may be seen, by tag and by digest; nothing until somebody asks for it by the one or the other. */
   readonly #hidden = new Map<string, { until?: number }>();
 
@@ -27,9 +28,14 @@ export class Ecr {
   }
 
   login(password: string | undefined): Login {
-    const expires = this.#tokens.get(password ?? '');
-    if (expires === undefined) return 'unknown';
-    return expires > Date.now() ? 'good' : 'expired';
+    const token = this.#tokens.get(password ?? '');
+    if (token === undefined) return 'unknown';
+    return token.expires > Date.now() ? 'good' : 'expired';
+  }
+
+  /** Whose login it is; undefined for one that may do everything. */
+  roleOf(password: string): Role | undefined {
+    return this.#tokens.get(password)?.role;
   }
 
   /** Calls moto itself. */
@@ -41,7 +47,7 @@ export class Ecr {
   async api(operation: string, request: Request): Promise<Answer> {
     switch (operation) {
       case 'GetAuthorizationToken':
-        return this.#token();
+        return this.token();
       case 'DescribeImages':
         return this.#describe(request);
       case 'BatchGetImage':
@@ -51,11 +57,11 @@ export class Ecr {
     }
   }
 
-  async #token(): Promise<Answer> {
+  async token(role?: Role): Promise<Answer> {
     const answer = await this.call<{ authorizationData: Answer[] }>('GetAuthorizationToken', {});
     const password = randomUUID();
     const expires = Date.now() + this.tokenSeconds * 1000;
-    this.#tokens.set(password, expires);
+    this.#tokens.set(password, { expires, role });
     const authorizationToken = Buffer.from(`AWS:${password}`).toString('base64');
     const [data] = answer.authorizationData;
     return { authorizationData: [{ ...data, authorizationToken, expiresAt: expires / 1000 }] };

@@ -5,6 +5,8 @@ export const REGION = 'us-east-1';
 export const ECR_HOST = `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com`;
 export const REPOSITORY = 'abundant-sb-sandboxes';
 export const CACHE_REPOSITORY = `${REPOSITORY}-cache`;
+/** A repository that admins allow builds to name, and into which the builds' role may not push, where a test wants that. */
+export const CLOSED_REPOSITORY = 'closed-to-builds';
 export const PROJECT = 'abundant-sb-build';
 export const BUCKET = 'abundant-sb-artifacts';
 export const STACK = 'abundant-sb';

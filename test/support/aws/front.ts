@@ -3,18 +3,22 @@
  * at the same time the HTTP proxy under which BuildKit reaches ECR by its own host name.
  */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Calls } from './calls.ts';
 import { Ecr } from './ecr.ts';
 import { answerRegistry, forward } from './ecr-registry.ts';
 import { ECR_HOST, LIMITED_HOST } from './facts.ts';
+import { askedBy, authorize } from './iam/authorize.ts';
+import type { Role } from './iam/roles.ts';
 import { Sessions, withSession } from './sessions.ts';
 import { answerJson, AwsError, bodyOf, callAws, parsed, TARGETS, type Service } from './wire.ts';
 
 export interface AwsFront {
-  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS and Secrets Manager, and HTTP proxy. */
+  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS and Secrets Manager, and HTTP proxy. Who comes this way may do everything. */
   url: string;
+  /** Opens another address of the same, where everybody is held to the policies of this role; logins that are fetched there, too, wherever they are used. */
+  door(role: Role): Promise<string>;
   calls: Calls;
   ecr: Ecr;
   sessions: Sessions;
@@ -30,23 +34,33 @@ export interface FrontOptions {
   registry: string;
 }
 
-type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions'> & FrontOptions;
+type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions'> & FrontOptions & { role?: Role };
 
 export async function startFront(options: FrontOptions): Promise<AwsFront> {
   const { bind = '127.0.0.1', moto } = options;
   const parts: Parts = { ...options, calls: new Calls(), ecr: new Ecr(moto), sessions: new Sessions() };
-  const server = createServer((request, response) => {
-    answer(parts, request, response).catch((error: unknown) => fail(response, error));
-  });
-  await once(server.listen(0, bind), 'listening');
-  const { port } = server.address() as AddressInfo;
+  const servers: Server[] = [];
+  const listen = async (role?: Role): Promise<string> => {
+    const server = createServer((request, response) => {
+      answer({ ...parts, ...(role && { role }) }, request, response).catch((error: unknown) =>
+        fail(response, error),
+      );
+    });
+    servers.push(server);
+    await once(server.listen(0, bind), 'listening');
+    return `http://${bind}:${(server.address() as AddressInfo).port}`;
+  };
   const close = async (): Promise<void> => {
-    server.close();
-    server.closeAllConnections();
-    await once(server, 'close');
+    await Promise.all(servers.map(closed));
   };
   const { calls, ecr, sessions } = parts;
-  return { url: `http://${bind}:${port}`, calls, ecr, sessions, close };
+  return { url: await listen(), door: listen, calls, ecr, sessions, close };
+}
+
+async function closed(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
 }
 
 function fail(response: ServerResponse, error: unknown): void {
@@ -90,6 +104,8 @@ async function callService(parts: Parts, request: IncomingMessage, target: strin
   return parts.calls.record(made, async () => {
     const { authorization = '', 'x-amz-security-token': token } = request.headers;
     parts.sessions.check(/Credential=([^/]+)/.exec(authorization)?.[1], token as string | undefined);
+    authorize(parts.role, askedBy(action, body));
+    if (action === 'ecr:GetAuthorizationToken') return parts.ecr.token(parts.role);
     if (service === 'ecr') return parts.ecr.api(operation, body);
     if (action === 'ecr-public:GetAuthorizationToken') return publicToken();
     return callAws(parts.moto, [service, operation], body);

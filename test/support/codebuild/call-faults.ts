@@ -3,6 +3,7 @@ import { AwsError, expiredToken, internalFailure, limitExceeded, notFound, throt
 import type { CallFault, Faults } from './faults.ts';
 import type { Operation } from './operation.ts';
 import { projectArn, type Place } from './record.ts';
+import type { CodeBuildOptions } from './service.ts';
 
 export interface Caller extends Place {
   userName: string;
@@ -15,11 +16,23 @@ type Refusal = Extract<
   'throttle' | 'accountLimit' | 'accessDenied' | 'projectNotFound' | 'expiredToken' | 'internal'
 >;
 
-/** The project that a request is about, by which IAM decides. */
-function resource(caller: Caller): string {
-  const { projectName, id, ids, names } = caller.request as Record<string, unknown>;
-  const first = [projectName, id, ids, names].flat().find((name) => typeof name === 'string') ?? '*';
-  return projectArn(first.split(':')[0]!, caller);
+/** The projects that a request is about, by which IAM decides. */
+function resources(caller: Caller): string[] {
+  const { projectName, id, ids, names } = (caller.request ?? {}) as Record<string, unknown>;
+  const named = [projectName, id, ids, names].flat().filter((name) => typeof name === 'string');
+  const projects = new Set(named.map((name) => name.replace(/^arn:[^/]*\//, '').split(':')[0]!));
+  return projects.size > 0 ? [...projects].map((name) => projectArn(name, caller)) : ['*'];
+}
+
+const resource = (caller: Caller): string => resources(caller)[0]!;
+
+/** Throws AWS's refusal where a caller's policies do not allow the call on every project that it is about. */
+export function authorize(caller: Caller, { refusal }: Pick<CodeBuildOptions, 'refusal'>): void {
+  const action = `codebuild:${caller.operation}`;
+  for (const one of resources(caller)) {
+    const why = refusal?.({ action, resource: one });
+    if (why !== undefined) throw new AwsError('AccessDeniedException', why, 403);
+  }
 }
 
 function accessDenied(caller: Caller): AwsError {

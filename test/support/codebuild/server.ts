@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../src/async/clock.ts';
-import { losesResponse, refuse, staleness } from './call-faults.ts';
+import { authorize, losesResponse, refuse, staleness } from './call-faults.ts';
 import { AwsError, internalFailure } from './errors.ts';
 import { Faults } from './faults.ts';
 import type { Call, CodeBuildOptions, CodeBuildService } from './service.ts';
@@ -49,7 +49,9 @@ class Server {
     const operation = operationOf(wire);
     const userName = caller.userName ?? 'operator';
     await this.faults.hold(operation, 'before');
-    refuse(this.faults, { region, account, userName, operation, request: wire.json });
+    const call = { region, account, userName, operation, request: wire.json };
+    refuse(this.faults, call);
+    authorize(call, this.#settings);
     checkRequest(operation, wire.json);
     const body = this.operations.call(operation, wire.json, {
       ...caller,

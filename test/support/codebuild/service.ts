@@ -25,6 +25,8 @@ export interface CodeBuildOptions {
   /** Read anew for every request: changing an entry expires or adds credentials. */
   credentials: KnownCredentials | KnownCredentials[];
   projects: Record<string, Project>;
+  /** Why callers may not do this (`codebuild:StartBuild`, ARN of a project), by their policies; default: they may do everything. */
+  refusal?: (asked: { action: string; resource: string }) => string | undefined;
   /** Builds that run at the same time; default 60. */
   quota?: number;
   /** Builds that wait; default five times the quota. */
