@@ -1,6 +1,7 @@
 /** Counters of the API server and of the operator, read from their /metrics. */
-import { METRICS_PORT, OPERATOR } from '../../src/installation/names.ts';
+import { OPERATOR } from '../../src/installation/names.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
+import { metricsOf } from '../../test/support/operator-metrics.ts';
 
 /** One line of a metrics page. */
 export interface Sample {
@@ -60,8 +61,7 @@ export const leader = (): Promise<string> =>
 
 /** A gauge of the leading operator. */
 export async function operatorGauge(name: string): Promise<number> {
-  const path = `/api/v1/namespaces/${OPERATOR.namespace}/pods/${await leader()}:${METRICS_PORT}/proxy/metrics`;
-  const sample = parseMetrics(await kubectlOk(['get', '--raw', path])).find((found) => found.name === name);
+  const sample = parseMetrics(await metricsOf(await leader())).find((found) => found.name === name);
   if (!sample) throw new Error(`the operator tells no ${name}`);
   return sample.value;
 }

@@ -6,6 +6,7 @@ import {
   CONTAINER,
   COURIER_IMAGE,
   METRICS_PORT,
+  METRICS_PORT_NAME,
   OPERATOR,
   OPERATOR_LABELS,
   SETTINGS,
@@ -78,7 +79,7 @@ const container = ({ image, resources }: Values): Container => ({
   ports: [
     { name: BROKER.portName, containerPort: BROKER.port },
     { name: BROKER.probePortName, containerPort: BROKER.probePort },
-    { name: 'metrics', containerPort: METRICS_PORT },
+    { name: METRICS_PORT_NAME, containerPort: METRICS_PORT },
   ],
   // Where Trials want all of a node's cores, an answer takes seconds. A restart would help nobody: only a minute without any answer is one.
   livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 6 },
@@ -108,6 +109,6 @@ const environment = (image: string): NonNullable<Container['env']> => [
 ];
 
 const probe = (path: string): NonNullable<Container['livenessProbe']> => ({
-  httpGet: { path, port: 'metrics' },
+  httpGet: { path, port: METRICS_PORT_NAME },
   timeoutSeconds: 5,
 });

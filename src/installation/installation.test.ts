@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { AGENTS_NAMESPACE } from '../crds/names.ts';
+import type { Deployment, NetworkPolicy } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { installation } from './installation.ts';
 import { OVERLAYS, valuesOf } from './overlays.ts';
@@ -47,6 +48,24 @@ describe('An installation', () => {
     expect(deployment)
       .to.have.nested.property(`${path}.env`)
       .that.deep.includes({ name: 'SB_COURIER_IMAGE', value: 'host/operator@sha256:1' });
+  });
+
+  it('closes the operator’s Pods to all but the broker’s ports, and its metrics to all but namespaces with a label', () => {
+    const { operator } = installed();
+    const policies = Object.values(operator).filter(({ kind }) => kind === 'NetworkPolicy');
+    const labels = (operator['deployment'] as Deployment).spec?.template.metadata?.labels;
+    for (const policy of policies) {
+      expect(policy).to.have.deep.nested.property('spec.podSelector.matchLabels', labels);
+      expect(policy).to.have.deep.nested.property('spec.policyTypes', ['Ingress']);
+    }
+    const rules = policies.flatMap(({ spec }: NetworkPolicy) => spec?.ingress ?? []);
+    expect(rules).to.deep.equal([
+      { ports: [{ port: 'broker' }, { port: 'probe' }] },
+      {
+        from: [{ namespaceSelector: { matchLabels: { metrics: 'enabled' } } }],
+        ports: [{ port: 'metrics' }],
+      },
+    ]);
   });
 
   it('keeps what follows from its objects out of reach of settings', () => {

@@ -38,6 +38,9 @@ export const BROKER = {
 
 /** /metrics, /healthz, /readyz. */
 export const METRICS_PORT = 8080;
+export const METRICS_PORT_NAME = 'metrics';
+/** Labels of the namespaces whose Pods may read them, such as Prometheus': kubebuilder's own convention. */
+export const METRICS_READERS = { metrics: 'enabled' } as const;
 
 /** ConfigMap of the operator's environment; kustomize puts a hash behind it. */
 export const SETTINGS = 'sb-operator-settings';

@@ -1,11 +1,20 @@
 /** The operator's own objects, but for its Deployment and its roles. */
 import { AGENT_CONTEXTS, AGENTS_NAMESPACE } from '../crds/names.ts';
 import { NAMESPACE_ANNOTATION } from '../crds/namespace-rules.ts';
-import type { ConfigMap, Namespace, PodDisruptionBudget, PriorityClass, Service } from '../kube/kinds.ts';
+import type {
+  ConfigMap,
+  Namespace,
+  NetworkPolicy,
+  PodDisruptionBudget,
+  PriorityClass,
+  Service,
+} from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/types.ts';
 import {
   BROKER,
   CLIENT_CONFIG,
+  METRICS_PORT_NAME,
+  METRICS_READERS,
   NAMESPACE_LABEL,
   OPERATOR,
   OPERATOR_LABELS,
@@ -54,6 +63,37 @@ export const podDisruptionBudget = ({ namespace }: Values): PodDisruptionBudget 
   kind: 'PodDisruptionBudget',
   metadata: { name: OPERATOR.name, namespace },
   spec: { minAvailable: 1, selector: { matchLabels: { ...OPERATOR_LABELS } } },
+});
+
+type Peer = NonNullable<NonNullable<NonNullable<NetworkPolicy['spec']>['ingress']>[number]['_from']>[number];
+
+/** Who may read the metrics, unless an installation says so itself. */
+export const METRICS_PEERS: Peer[] = [{ namespaceSelector: { matchLabels: METRICS_READERS } }];
+
+/**
+ * What connects to the operator: couriers of all namespaces, and clients through the API server, whose address no selector knows. The broker itself asks who they are.
+ * What it connects to stays open: the API server, the store, and whatever registry a Trial names.
+ */
+export const networkPolicy = ({ namespace }: Values): NetworkPolicy =>
+  ingressPolicy({ name: OPERATOR.name, namespace }, [
+    { ports: [BROKER.portName, BROKER.probePortName].map((port) => ({ port })) },
+  ]);
+
+/** Who reads its metrics besides the node, which is never refused. */
+export const metricsNetworkPolicy = ({ namespace }: Values, peers: Peer[] = METRICS_PEERS): NetworkPolicy => {
+  // Kubernetes' own name of the field; the client's types call it `_from`.
+  const rule = { from: peers, ports: [{ port: METRICS_PORT_NAME }] };
+  return ingressPolicy({ name: `${OPERATOR.name}-metrics`, namespace }, [rule]);
+};
+
+const ingressPolicy = (
+  { name, namespace }: { name: string; namespace: string },
+  ingress: NonNullable<NonNullable<NetworkPolicy['spec']>['ingress']>,
+): NetworkPolicy => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name, namespace, labels: { ...OPERATOR_LABELS } },
+  spec: { podSelector: { matchLabels: { ...OPERATOR_LABELS } }, policyTypes: ['Ingress'], ingress },
 });
 
 /** The operator's environment. */

@@ -2,11 +2,12 @@ import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OPERATOR, METRICS_PORT } from '../../src/installation/names.ts';
+import { OPERATOR } from '../../src/installation/names.ts';
 import { ALERTS } from '../../src/installation/monitoring/alerts.ts';
 import { ConfigMap } from '../../src/kube/kinds.ts';
 import { kubectlOk, root } from '../support/cluster.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
+import { metricsOf } from '../support/operator-metrics.ts';
 import { promtool } from '../support/prometheus.ts';
 import { startPrometheus, type Prometheus } from './support/prometheus.ts';
 import { small, userSession } from './support/sandboxes.ts';
@@ -109,8 +110,7 @@ describe('the metrics of the operator, in a real Prometheus', () => {
     const tool = await promtool(this);
     const lease = ['get', 'lease', OPERATOR.name, '-n', OPERATOR.namespace];
     const leader = await kubectlOk([...lease, '-o', 'jsonpath={.spec.holderIdentity}']);
-    const path = `/api/v1/namespaces/${OPERATOR.namespace}/pods/${leader}:${METRICS_PORT}/proxy/metrics`;
-    const text = await kubectlOk(['get', '--raw', path]);
+    const text = await metricsOf(leader);
     // Node's own are not ours to name.
     const input = text.replace(/^.*\bnodejs_.*\n?/gm, '');
     expect(() => execFileSync(tool, ['check', 'metrics'], { input, stdio: 'pipe' })).not.to.throw();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LABEL, networkPolicyName, NETWORKS } from '../../src/crds/names.ts';
-import { BROKER, OPERATOR, OPERATOR_SELECTOR } from '../../src/installation/names.ts';
+import { BROKER, METRICS_PORT, OPERATOR, OPERATOR_SELECTOR } from '../../src/installation/names.ts';
 import { NetworkPolicy, Pod } from '../../src/kube/kinds.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
@@ -37,6 +37,8 @@ const jsonpath = (args: string[], path: string): Promise<string> =>
 const storeAddress = async (): Promise<string> =>
   (await docker(['inspect', '-f', '{{.NetworkSettings.Networks.kind.IPAddress}}', 'sb-s3'])).trim();
 
+const METRICS = 'the operator’s metrics';
+
 /** Everything of the cluster that a Trial must not reach, by what it is. */
 async function closedTargets(neighbour: Key): Promise<Record<string, string>> {
   const internal = '{.items[*].status.addresses[?(@.type=="InternalIP")].address}';
@@ -51,7 +53,7 @@ async function closedTargets(neighbour: Key): Promise<Record<string, string>> {
     'the API server’s node': `${first}:6443`,
     ...Object.fromEntries([first, ...others].map((node) => [`the kubelet of ${node}`, `${node}:${KUBELET}`])),
     'another Pod': `${await ipOf(neighbour)}:8000`,
-    'the operator’s metrics': `${operator}:8080`,
+    [METRICS]: `${operator}:${METRICS_PORT}`,
     'the port that tries whether this holds': `${operator}:${BROKER.probePort}`,
     'the registry': 'sb-registry:5000',
     'the builder': 'sb-buildkit:1234',
@@ -121,8 +123,18 @@ describe('the network of a Trial', () => {
   }
 
   it('is in nobody’s way but a Trial’s', async () => {
-    expect(await openOf(neighbour, closed)).to.deep.equal(Object.keys(closed));
+    const { [METRICS]: _, ...others } = closed;
+    expect(await openOf(neighbour, others)).to.deep.equal(Object.keys(others));
     expect(await reaches(neighbour, `${INTERNET}:${KUBELET}`)).to.equal(true);
+  });
+
+  it('is beside that of the operator, whose metrics only namespaces with a label may read', async () => {
+    const reads = () => reaches(neighbour, closed[METRICS] ?? '');
+    expect(await reads()).to.equal(false);
+    await kubectlOk(['label', 'namespace', namespace, 'metrics=enabled']);
+    await eventuallyTrue('the label opens them', reads, 30);
+    await kubectlOk(['label', 'namespace', namespace, 'metrics-']);
+    await eventuallyTrue('they are closed again', async () => !(await reads()), 30);
   });
 
   it('that is public has the internet, names, the store and the broker, and nothing else of the cluster', async () => {

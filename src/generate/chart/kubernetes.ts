@@ -105,7 +105,10 @@ const peer = Shape({
   podSelector: selector,
   ipBlock: Shape({ cidr: text, except: texts }, ['cidr']),
 });
-export const peers = (description: string): Value => List(peer, description);
+export const peers = (description: string, fallback: object[]): Value => ({
+  ...List(peer, description),
+  default: fallback,
+});
 
 export const pullSecrets = (description: string): Value =>
   List(Shape({ name: Type.String({ minLength: 1 }) }, ['name']), description);

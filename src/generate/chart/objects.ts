@@ -2,6 +2,7 @@
 import { policies, namespacePolicies } from '../../installation/admission/policies.ts';
 import { installation, type Objects } from '../../installation/installation.ts';
 import { OPERATOR, STORE_SECRET } from '../../installation/names.ts';
+import { metricsNetworkPolicy } from '../../installation/operator.ts';
 import { namespaceBinding } from '../../installation/roles.ts';
 import type { Deployment } from '../../kube/kinds.ts';
 import type { KubeObject, ObjectMeta, Permission } from '../../kube/types.ts';
@@ -19,6 +20,9 @@ const WHEN: Record<string, string> = {
   'work-role-binding': 'not .Values.rbac.namespaces',
   'priority-class': 'not .Values.priorityClassName',
   'pod-disruption-budget': 'and .Values.podDisruptionBudget.enabled (gt (int .Values.replicas) 1)',
+  'network-policy': '.Values.networkPolicy.enabled',
+  // A rule from no peers would be one from everybody.
+  'metrics-network-policy': 'and .Values.networkPolicy.enabled .Values.networkPolicy.metricsFrom',
 };
 
 /** Further metadata, by short name. */
@@ -96,14 +100,15 @@ function containerWithValues(container: Container): Container {
 
 /** Templates by folder and file. `permissions`: everything that the operator does in the API. */
 export function objectTemplates(permissions: readonly Permission[]): Record<string, Templates> {
-  const { definitions, roles, operator, settings, clientConfig } = installation(permissions, {
+  const values = {
     version: text('.Chart.AppVersion'),
     namespace: NAMESPACE,
     image: text('include "sb-operator.image" .'),
     replicas: scalar('int .Values.replicas'),
     resources: block('toYaml .Values.resources'),
     settings: {},
-  });
+  };
+  const { definitions, roles, operator, settings, clientConfig } = installation(permissions, values);
   const kept = Object.fromEntries(
     Object.entries(definitions).map(([name, crd]) => [
       name,
@@ -129,6 +134,10 @@ export function objectTemplates(permissions: readonly Permission[]): Record<stri
     operator: templates({
       ...Object.fromEntries(own),
       deployment,
+      'metrics-network-policy': metricsNetworkPolicy(
+        values,
+        block('toYaml .Values.networkPolicy.metricsFrom'),
+      ),
       settings: {
         ...settings,
         data: { ...data, ...entries('include "sb-operator.settings" .') },

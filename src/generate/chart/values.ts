@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import { deployment } from '../../installation/deployment.ts';
 import { OPERATOR } from '../../installation/names.ts';
+import { METRICS_PEERS } from '../../installation/operator.ts';
 import { DEFAULTS } from '../../installation/values.ts';
 import {
   affinity,
@@ -145,8 +146,9 @@ export const VALUES: Value = Group({
   networkPolicy: Group({
     enabled: Flag(
       'Nothing reaches the operator but what connects to the broker, and what may read its metrics.',
+      true,
     ),
-    metricsFrom: peers('Who may read them: peers of a NetworkPolicy.'),
+    metricsFrom: peers('Who may read them: peers of a NetworkPolicy. Empty: nobody.', METRICS_PEERS),
   }),
   broker,
   ...monitoring,

@@ -73,7 +73,7 @@ describe('helm install', function () {
     ran(helm, [...args, CHART, '-n', place, ...profile('local'), '--force-conflicts', '--wait', ...SET()]);
   const SET = (): string[] => [
     '--set',
-    `image.digest=${image.split('@')[1]},s3.existingSecret=${KEYS},networkPolicy.enabled=true,test.namespace=${namespace}`,
+    `image.digest=${image.split('@')[1]},s3.existingSecret=${KEYS},test.namespace=${namespace}`,
   ];
   const sb = (...args: string[]): Promise<Said> => startSb(args, { cwd: folder, namespace }).end;
 

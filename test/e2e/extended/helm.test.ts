@@ -165,6 +165,16 @@ describe('the Helm chart', function () {
     expect(bound.map(({ metadata }) => metadata.namespace)).to.deep.equal(['team-a', 'team-b']);
   });
 
+  it('has nobody read its metrics where nobody is named, and closes nothing where it is told so', async () => {
+    const policies = async (...args: string[]) =>
+      (await objects(...args))
+        .filter(({ kind }) => kind === 'NetworkPolicy')
+        .map(({ metadata }) => metadata.name);
+    expect(await policies()).to.have.members(['sb-operator', 'sb-operator-metrics']);
+    expect(await policies('--set-json', 'networkPolicy.metricsFrom=[]')).to.deep.equal(['sb-operator']);
+    expect(await policies('--set', 'networkPolicy.enabled=false')).to.deep.equal([]);
+  });
+
   it('leaves the CRDs out, or lets them go, only where it is told to', async () => {
     const crds = (all: KubeObject[]) => all.filter(({ kind }) => kind === 'CustomResourceDefinition');
     const kept = (all: KubeObject[]) =>
@@ -188,7 +198,7 @@ const EVERYTHING = [
   ...profile('aws'),
   ...PINNED,
   '--set',
-  'networkPolicy.enabled=true,serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboards.enabled=true',
+  'serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboards.enabled=true',
   '--set',
   'broker.url=https://b.example.com,broker.loadBalancer.enabled=true,broker.ingress.enabled=true',
   '--set',

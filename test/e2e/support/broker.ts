@@ -1,15 +1,13 @@
 /** The broker as a courier meets it, through a port-forward to one replica. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createInterface } from 'node:readline';
 import { json } from 'node:stream/consumers';
 import { BROKER_AUDIENCE } from '../../../src/crds/names.ts';
 import { BROKER, OPERATOR } from '../../../src/installation/names.ts';
 import { Secret, type Pod } from '../../../src/kube/kinds.ts';
-import { kubeconfig, kubectlOk } from '../../support/cluster.ts';
-import { findProgram } from '../../support/programs.ts';
+import { kubectlOk } from '../../support/cluster.ts';
+import { forwardTo } from '../../support/port-forward.ts';
 import { world } from './world.ts';
 
 export interface Answer {
@@ -35,23 +33,11 @@ export async function brokerSecret(): Promise<Record<string, string>> {
 
 /** Forwards a port of this machine to a Pod of the operator. */
 export async function brokerOf(pod: Pod): Promise<Broker> {
-  const { namespace = '', name } = pod.metadata;
-  const args = ['port-forward', '-n', namespace, `pod/${name}`, `:${BROKER.port}`];
-  const env = { ...process.env, KUBECONFIG: kubeconfig };
-  const forward = spawn(findProgram('kubectl') ?? 'kubectl', args, {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = (await once(createInterface(forward.stdout), 'line')) as [string];
-  const port = Number(/127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
-  forward.stdout.resume();
+  const forward = await forwardTo(pod.metadata, BROKER.port);
   const ca = (await brokerSecret())['ca.crt'];
   return {
-    ask: (call) => ask({ port, ca }, call),
-    [Symbol.asyncDispose]: async () => {
-      forward.kill();
-      if (forward.exitCode === null && forward.signalCode === null) await once(forward, 'exit');
-    },
+    ask: (call) => ask({ port: forward.port, ca }, call),
+    [Symbol.asyncDispose]: () => forward[Symbol.asyncDispose](),
   };
 }
 

@@ -1,10 +1,10 @@
-/** A real Prometheus on this machine, which scrapes the replicas of the operator through the API server and has the chart's rules. */
-import { KubeConfig } from '@kubernetes/client-node';
+/** A real Prometheus on this machine, which scrapes the replicas of the operator through ports of this machine and has the chart's rules. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { METRICS_PORT, OPERATOR, OPERATOR_SELECTOR } from '../../../src/installation/names.ts';
-import { kubeconfig, kubectlOk, root } from '../../support/cluster.ts';
+import { kubectlOk, root } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
+import { forwardTo } from '../../support/port-forward.ts';
 import { findProgram, skipWithout, startProgram } from '../../support/programs.ts';
 import { ensurePrometheus } from '../cluster/index.ts';
 
@@ -31,59 +31,55 @@ const podNames = async (): Promise<string[]> => {
   return (await kubectlOk([...list, '-o', 'jsonpath={.items[*].metadata.name}'])).split(' ');
 };
 
-/** Writes what it reads into the folder; gives its configuration. */
-async function configured(folder: string): Promise<object> {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  const [cluster, user] = [config.getCurrentCluster(), config.getCurrentUser()];
-  const file = async (name: string, data: string | undefined): Promise<string> => {
-    const path = join(folder, name);
-    await writeFile(path, Buffer.from(data ?? '', 'base64'), { mode: 0o600 });
-    return path;
-  };
-  const server = new URL(cluster?.server ?? '');
-  const { namespace } = OPERATOR;
-  const path = (pod: string): string =>
-    `/api/v1/namespaces/${namespace}/pods/${pod}:${METRICS_PORT}/proxy/metrics`;
-  return {
-    global: { scrape_interval: INTERVAL, evaluation_interval: INTERVAL },
-    rule_files: [join(root, 'charts/sb-operator/files/rules.yaml')],
-    scrape_configs: [
-      {
-        job_name: 'sb-operator',
-        scheme: server.protocol.replace(':', ''),
-        honor_labels: true,
-        tls_config: {
-          ca_file: await file('ca.crt', cluster?.caData),
-          cert_file: await file('client.crt', user?.certData),
-          key_file: await file('client.key', user?.keyData),
-        },
-        static_configs: (await podNames()).map((pod) => ({
-          targets: [server.host],
-          labels: { __metrics_path__: path(pod), pod, namespace },
-        })),
-      },
-    ],
-  };
+interface Target {
+  pod: string;
+  port: number;
 }
+
+const configured = (targets: Target[]): object => ({
+  global: { scrape_interval: INTERVAL, evaluation_interval: INTERVAL },
+  rule_files: [join(root, 'charts/sb-operator/files/rules.yaml')],
+  scrape_configs: [
+    {
+      job_name: 'sb-operator',
+      honor_labels: true,
+      static_configs: targets.map(({ pod, port }) => ({
+        targets: [`127.0.0.1:${port}`],
+        labels: { pod, namespace: OPERATOR.namespace },
+      })),
+    },
+  ],
+});
 
 /** Starts it and waits until all replicas are scraped; marks the tests as pending where it cannot be had. */
 export async function startPrometheus(context: Mocha.Context): Promise<Prometheus> {
   await ensurePrometheus().catch((error: Error) => process.stderr.write(`      ${error.message}\n`));
   if (findProgram('prometheus') === undefined) skipWithout('prometheus', context);
+  const forwards = new AsyncDisposableStack();
+  const targets = await Promise.all(
+    (await podNames()).map(async (name) => {
+      const { port } = forwards.use(await forwardTo({ ...OPERATOR, name }, METRICS_PORT));
+      return { pod: name, port };
+    }),
+  );
   const running = await startProgram('prometheus', async (address, folder) => {
     const file = join(folder, 'prometheus.yaml');
     // It reads YAML, which JSON is.
-    await writeFile(file, JSON.stringify(await configured(folder)), { mode: 0o600 });
+    await writeFile(file, JSON.stringify(configured(targets)));
     const data = `--storage.tsdb.path=${join(folder, 'data')}`;
     return { args: [`--config.file=${file}`, data, `--web.listen-address=${address}`] };
   });
-  if (!running) skipWithout('prometheus', context);
-  const prometheus = clientOf(running.address, () => running.stop());
-  const replicas = (await podNames()).length;
+  if (!running) {
+    await forwards.disposeAsync();
+    skipWithout('prometheus', context);
+  }
+  const prometheus = clientOf(running.address, async () => {
+    await running.stop();
+    await forwards.disposeAsync();
+  });
   await eventually(
     'all replicas of the operator are scraped',
-    async () => ((await prometheus.now('up == 1')).length === replicas ? true : undefined),
+    async () => ((await prometheus.now('up == 1')).length === targets.length ? true : undefined),
     30,
   ).catch(async (error: unknown) => {
     await prometheus.stop();
