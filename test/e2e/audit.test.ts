@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OPERATOR } from '../../src/installation/names.ts';
+import { OPERATOR, OPERATOR_SELECTOR } from '../../src/installation/names.ts';
 import { kubectl, kubectlOk } from '../support/cluster.ts';
 import { validTrial, merged } from './invalid-manifests.ts';
 import { ownTrial } from './support/stories.ts';
@@ -66,6 +66,16 @@ describe('an auditor of an installation', () => {
       const { code, stderr } = await kubectl([...request, '-n', namespace, AS_OPERATOR]);
       expect({ code, forbidden: stderr.includes('Forbidden') }).to.deep.equal({ code: 1, forbidden: true });
     }
+  });
+
+  it('sees it read no log of any Pod’s', async () => {
+    const pods = ['get', 'pods', '-n', OPERATOR.namespace, '-l', OPERATOR_SELECTOR, '-o', 'name'];
+    const [pod = ''] = (await kubectlOk(pods)).split('\n');
+    const log = ['logs', '-n', OPERATOR.namespace, pod, '--tail=1'];
+    expect(await kubectlOk(log)).not.to.equal('');
+    const { code, stderr } = await kubectl([...log, AS_OPERATOR]);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('cannot get resource "pods/log"');
   });
 
   it('sees no Trial with a way out of its container: the API has no field for any', async () => {

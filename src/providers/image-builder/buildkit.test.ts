@@ -172,13 +172,9 @@ describe('buildkit ImageBuilder’s builds', () => {
       );
   });
 
-  it('are explained by the termination message where the log is gone with its node', async () => {
+  it('are explained by the end of the log in the termination message, for the operator may read no log', async () => {
     const lastWords = 'error: failed to solve: dockerfile parse error on line 1: unknown instruction: X';
-    const builder = builderOn({
-      ...holding({ one: job('one') }, { one: brokenPod('one', lastWords) }),
-      log: () =>
-        Promise.reject(new ApiError({ status: 500, reason: 'InternalError', message: 'no route to host' })),
-    });
+    const builder = builderOn(holding({ one: job('one') }, { one: brokenPod('one', lastWords) }));
     const states = await builder.states([{ id: 'one/b-1', namespace: 'one' }]);
     expect(states.get('one/b-1')).to.deep.equal({
       kind: 'failed',
@@ -186,26 +182,5 @@ describe('buildkit ImageBuilder’s builds', () => {
       message: 'dockerfile parse error on line 1: unknown instruction: X',
       logTail: [lastWords],
     });
-  });
-
-  it('are not kept waiting by the log of another one, in whatever namespace', async () => {
-    const lastWords = 'error: failed to solve: x';
-    const both = Promise.withResolvers<void>();
-    let asked = 0;
-    const jobs = { one: job('one'), two: job('two') };
-    const builder = builderOn({
-      ...holding(jobs, { one: brokenPod('one', lastWords), two: brokenPod('two', lastWords) }),
-      log: async () => {
-        asked += 1;
-        if (asked === 2) both.resolve();
-        await both.promise;
-        return lastWords;
-      },
-    });
-    const handles = Object.keys(jobs).map((namespace) => ({ id: `${namespace}/b-1`, namespace }));
-    expect([...(await builder.states(handles)).values()].map(({ kind }) => kind)).to.deep.equal([
-      'failed',
-      'failed',
-    ]);
   });
 });

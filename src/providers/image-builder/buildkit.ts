@@ -1,5 +1,4 @@
 /** ImageBuilder over BuildKit: a Job per build, whose buildctl talks to buildkitd. */
-import { CONTAINERS } from '../../wire/pod-paths.ts';
 import { LABEL } from '../../crds/names.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import { ApiError, isAlreadyExists } from '../../kube/errors.ts';
@@ -7,9 +6,8 @@ import { Job, Pod } from '../../kube/kinds.ts';
 import { isControlledBy, isOwnedBy } from '../../pods/ownership.ts';
 import type { KubeClient, Permission } from '../../kube/types.ts';
 import { ProviderError, type ProviderReason } from '../errors.ts';
-import { classify } from './buildkit/failure.ts';
 import { buildJob, type JobSettings } from './buildkit/manifests.ts';
-import { readBuild, type BuildReading } from './buildkit/reading.ts';
+import { readBuild } from './buildkit/reading.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from './port.ts';
 
 export interface BuildKitSettings extends Omit<JobSettings, 'brokerCa'> {
@@ -22,14 +20,11 @@ export interface BuildKitSettings extends Omit<JobSettings, 'brokerCa'> {
 export const permissions: Permission[] = [
   { group: 'batch', resources: ['jobs'], verbs: ['get', 'create', 'delete'] },
   { group: '', resources: ['pods'], verbs: ['list'] },
-  { group: '', resources: ['pods/log'], verbs: ['get'] },
 ];
 
 const POLL_MS = 1_000;
 /** Names that fit into a request's address. */
 const SELECTED_MAX = 50;
-/** Enough to find the failed step’s heading above its excerpt. */
-const LOG_LINES = 200;
 
 const REASONS: Record<number, ProviderReason> = {
   400: 'Invalid',
@@ -148,15 +143,11 @@ class BuildKitImageBuilder implements ImageBuilder {
         names.filter((name) => name !== undefined),
       ),
     ]);
-    // Side by side: the log of one may be on a node that does not answer.
-    return Promise.all(
-      handles.map(async ({ id }, index): Promise<[string, BuildState]> => {
-        const job = jobs[index];
-        if (!job) return [id, { kind: 'unknown' }];
-        const pod = newest(pods.filter((candidate) => isOf(job, candidate)));
-        return [id, await this.#explain(readBuild(job, pod))];
-      }),
-    );
+    return handles.map(({ id }, index): [string, BuildState] => {
+      const job = jobs[index];
+      if (!job) return [id, { kind: 'unknown' }];
+      return [id, readBuild(job, newest(pods.filter((candidate) => isOf(job, candidate))))];
+    });
   }
 
   async #pods(namespace: string, jobs: string[]): Promise<Pod[]> {
@@ -164,16 +155,6 @@ class BuildKitImageBuilder implements ImageBuilder {
       this.#kube.list(Pod, { namespace, labelSelector: podsOf(names) }),
     );
     return (await Promise.all(pages)).flat();
-  }
-
-  async #explain(reading: BuildReading): Promise<BuildState> {
-    if (reading.kind !== 'broken') return reading;
-    const { namespace = '', name } = reading.pod.metadata;
-    const log = await this.#kube
-      .log({ namespace, name }, { container: CONTAINERS.build, tailLines: LOG_LINES })
-      // Its node may be gone; the kubelet put the log’s end into the termination message.
-      .catch(() => reading.lastWords);
-    return { kind: 'failed', ...classify(log || reading.lastWords) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectGolden } from '../../../../test/support/golden.ts';
@@ -85,23 +85,44 @@ describe('Job of a build', () => {
       .and.contain('docker-image://mirror/library/$${1}');
   });
 
-  describe('with a line # syntax', () => {
+  describe('whose buildctl is a script', () => {
     let folder: string;
-    beforeEach(() => {
-      folder = mkdtempSync(join(tmpdir(), 'sb-syntax-'));
-      writeFileSync(join(folder, 'buildctl'), '#!/bin/sh\necho "$@"\nexit 1\n', { mode: 0o755 });
-    });
+    beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'sb-build-'))));
     afterEach(() => rmSync(folder, { recursive: true }));
 
-    /** Arguments of buildctl for a Dockerfile. */
-    const called = (dockerfile: string, change: Partial<Build> = {}): string => {
+    /** Runs the container’s command, with what it writes in the folder. */
+    const run = (buildctl: string, { dockerfile = '', ...change }: Partial<Build> = {}) => {
       const [{ command, args } = {}] = buildJob({ ...build, ...change }, settings).spec!.template.spec!
         .containers;
       const file = join(folder, 'Dockerfile');
       writeFileSync(file, dockerfile);
+      writeFileSync(join(folder, 'buildctl'), `#!/bin/sh\n${buildctl}\n`, { mode: 0o755 });
+      const script = command![2]!.replaceAll(/\/tmp\/|\/dev\/(?=termination-log)/g, `${folder}/`);
       const env = { PATH: `${folder}:/usr/bin:/bin`, SB_DOCKERFILE: file };
-      return spawnSync(command![0]!, [...command!.slice(1), ...args!], { encoding: 'utf8', env }).stdout;
+      const { status, stdout } = spawnSync('/bin/sh', ['-c', script, 'build', ...args!], {
+        encoding: 'utf8',
+        env,
+      });
+      return { status, stdout, message: readFileSync(join(folder, 'termination-log'), 'utf8') };
     };
+    /** Arguments of buildctl for a Dockerfile. */
+    const called = (dockerfile: string, change: Partial<Build> = {}): string =>
+      run('echo "$@"; exit 1', { ...change, dockerfile }).stdout;
+
+    it('leaves the end of its log where it fails, as much as Kubernetes keeps, and its exit code', () => {
+      const { status, stdout, message } = run('yes working | head -n 5000; echo error: no >&2; exit 7');
+      expect(status).to.equal(7);
+      expect(stdout).to.match(/^(working\n){5000}error: no\n$/);
+      expect(message).to.equal(stdout.slice(-4096));
+    });
+
+    it('leaves the digest where it does not', () => {
+      const digest = `sha256:${'0'.repeat(64)}`;
+      const line = `  "containerimage.digest": "${digest}",`;
+      const { status, message } = run(`echo working; echo '${line}' > ${folder}/metadata.json`);
+      expect({ status, message }).to.deep.equal({ status: 0, message: `${digest}\n` });
+    });
+
     const BUILT_IN = '--opt cmdline=docker/dockerfile:1';
 
     it('has BuildKit take the frontend that it has in itself, where that is the one', () => {

@@ -32,11 +32,16 @@ const LOGIN = '/login';
 const UID = 10_001;
 
 /**
- * Runs buildctl with the container’s arguments, which never pass through the shell’s parser, and leaves the digest of what was pushed as
- * termination message. Only the outermost key counts: annotations, further in, are written by whoever writes a frontend.
+ * Runs buildctl with the container’s arguments, which never pass through the shell’s parser, and leaves a termination message: the digest of what was
+ * pushed, or as much of the log’s end as fits into one (4096 bytes; Kubernetes itself would take half of that), since the operator reads no logs. Only the outermost key counts: annotations, further in, are written by whoever writes a frontend.
  */
 const SCRIPT = [
-  'buildctl "$@" --metadata-file /tmp/metadata.json || exit',
+  '{ buildctl "$@" --metadata-file /tmp/metadata.json 2>&1; echo $? > /tmp/code; } | tee /tmp/log',
+  'read -r code < /tmp/code',
+  'if [ "$code" != 0 ]; then',
+  '  tail -c 4096 /tmp/log > /dev/termination-log',
+  '  exit "$code"',
+  'fi',
   `exec sed -n 's/^  "containerimage.digest": "\\(sha256:[0-9a-f]*\\)",\\{0,1\\}$/\\1/p' /tmp/metadata.json > /dev/termination-log`,
 ];
 

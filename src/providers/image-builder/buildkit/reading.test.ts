@@ -83,12 +83,11 @@ describe('state of a build', () => {
     );
   });
 
-  it('is broken where buildctl failed, and its log says why', () => {
-    const broken = pod(ended(0), ended(1, 'last words'), { phase: 'Failed' });
+  it('failed where buildctl did, for what the end of its log says', () => {
+    const broken = pod(ended(0), ended(1, '#5 DONE\nerror: failed to push h/a:1: 403'), { phase: 'Failed' });
     expect(readBuild(job(gaveUp), broken)).to.deep.equal({
-      kind: 'broken',
-      pod: broken,
-      lastWords: 'last words',
+      ...fails('PushDenied', 'failed to push h/a:1: 403'),
+      logTail: ['#5 DONE', 'error: failed to push h/a:1: 403'],
     });
   });
 

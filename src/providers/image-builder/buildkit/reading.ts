@@ -7,9 +7,7 @@ import { startedAt } from '../../../pods/reading/containers.ts';
 import { failedCondition } from '../../../pods/reading/job.ts';
 import { podState, type PodState } from '../../../pods/reading/state.ts';
 import type { BuildState } from '../port.ts';
-
-/** A state, or: buildctl failed, and its log says why. */
-export type BuildReading = BuildState | { kind: 'broken'; pod: Pod; lastWords: string };
+import { classify } from './failure.ts';
 
 const failed = (reason: BuildFailedReason, message: string): BuildState => ({
   kind: 'failed',
@@ -53,21 +51,22 @@ function contextFailure(message: string): BuildState {
   }
 }
 
-function buildEnd(pod: Pod, { exitCode, message = '' }: Exit): BuildReading {
-  if (exitCode !== 0) return { kind: 'broken', pod, lastWords: message };
+/** The message is the digest, or the end of buildctl’s log. */
+function buildEnd({ exitCode, message = '' }: Exit): BuildState {
+  if (exitCode !== 0) return { kind: 'failed', ...classify(message) };
   const [digest] = /sha256:[0-9a-f]{64}/.exec(message) ?? [];
   return digest === undefined ? lost('the build named no digest') : { kind: 'succeeded', digest };
 }
 
 /** How the build ended; undefined where nothing on the Pod says so. */
-function endOf(pod: Pod, state: PodState): BuildReading | undefined {
+function endOf(state: PodState): BuildState | undefined {
   if (state.kind !== 'ended') return undefined;
   const { succeeded, cause } = state;
   const failure = succeeded ? undefined : podFailure(cause);
   if (failure) return failure;
   const { exit } = cause;
   if (exit?.container === CONTAINERS.context) return contextFailure(exit.message ?? '');
-  return exit && buildEnd(pod, exit);
+  return exit && buildEnd(exit);
 }
 
 /** It runs from the start of the context container on. */
@@ -77,9 +76,9 @@ function progress(pod: Pod | undefined): BuildState {
 }
 
 /** What is known of a build whose Job exists; `pod` is its newest. */
-export function readBuild(job: Job, pod: Pod | undefined): BuildReading {
+export function readBuild(job: Job, pod: Pod | undefined): BuildState {
   if (job.metadata.deletionTimestamp !== undefined) return { kind: 'unknown' };
-  const ended = pod && endOf(pod, podState(pod));
+  const ended = pod && endOf(podState(pod));
   if (ended) return ended;
   // A Pod on a node that is gone never ends; the Job gives it up.
   const given = failedCondition(job);
