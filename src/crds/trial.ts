@@ -164,7 +164,7 @@ const fields = {
     default: 10,
   }),
   startTimeoutSeconds: seconds(
-    'Timeout for the Pod to start; does not count while the Trial is suspended or its image is built.',
+    'Timeout for the Pod to start; does not count while the Trial is suspended, its image is built, or a queue (Kueue) holds its Job back.',
     { minimum: 1, default: 1800 },
   ),
   scheduling: Type.Optional(Scheduling),

@@ -62,6 +62,38 @@ function action(pod: Pod, more: TrialKnown = {}) {
 const afterAgent = (verifier: State, more: TrialKnown = {}) =>
   action(aPodOf(ONE_STEP, { courier: running, task: ended, verifier }), more);
 
+describe('the Job of a Trial in a queue', () => {
+  const HOURS = 20_000;
+  const condition = (status: string) => ({ conditions: [{ type: 'Suspended', status }] });
+  function seenAs(suspend: boolean, status: object): object {
+    const trial = aTrial();
+    const job = aJob(trial);
+    const held = { ...job, spec: { ...job.spec!, suspend }, status };
+    return nextAction(aTrialSeen({ recorded, trial, job: { kind: 'own', job: held }, now: after(HOURS) }));
+  }
+  const waiting = {
+    kind: 'wait',
+    reason: 'Pending',
+    message: 'its Job is suspended: a queue (Kueue) has not admitted it yet',
+  };
+
+  it('is waited for as long as the queue holds it back, without a timeout', () => {
+    expect(seenAs(true, {})).to.deep.equal(waiting);
+    expect(seenAs(true, condition('True'))).to.deep.equal(waiting);
+  });
+
+  it('is not late in the moment in which it is admitted', () => {
+    expect(seenAs(false, condition('True'))).to.deep.equal(waiting);
+  });
+
+  it('has the whole timeout from then on', () => {
+    const admitted = (ago: number) =>
+      seenAs(false, { ...condition('False'), startTime: stampOf(after(HOURS - ago)) });
+    expect(admitted(1799)).to.include({ kind: 'wait', reason: 'Pending' });
+    expect(admitted(1801)).to.include({ kind: 'fail', reason: 'StartTimeout' });
+  });
+});
+
 describe('the container of a separate verifier', () => {
   it('is nobody’s trouble before its turn', () => {
     const during = { courier: running, task: running, verifier: waits('PodInitializing') };

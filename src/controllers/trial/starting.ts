@@ -7,10 +7,24 @@ import type { BegunAttempt } from './observed.ts';
 import { POD_EXPECTED_MS } from '../attempts/observed.ts';
 import { heldBy, waitingOf, type Failure, type Obstacle, type RefusedPod } from './pod.ts';
 
-function jobAgeMs({ job, now }: BegunAttempt): number {
-  const created = job.kind === 'own' ? job.job.metadata.creationTimestamp : undefined;
-  return created === undefined ? 0 : now.getTime() - Date.parse(created);
+/** For how long there could have been a Pod. Whoever resumes a Job starts this anew: a queue such as Kueue's may have held it back for hours. */
+function startingMs({ job, now }: BegunAttempt): number {
+  if (job.kind !== 'own') return 0;
+  const since = job.job.status?.startTime ?? job.job.metadata.creationTimestamp;
+  return since === undefined ? 0 : now.getTime() - Date.parse(since);
 }
+
+/** A queue has not admitted the Job, or it has just now, and the Job controller does not know yet. */
+const isHeldBack = ({ job }: BegunAttempt): boolean =>
+  job.kind === 'own' &&
+  (job.job.spec?.suspend === true ||
+    (job.job.status?.conditions ?? []).some(({ type, status }) => type === 'Suspended' && status === 'True'));
+
+const HELD_BACK: Wait = {
+  kind: 'wait',
+  reason: 'Pending',
+  message: 'its Job is suspended: a queue (Kueue) has not admitted it yet',
+};
 
 function refusedPod({ job, refusal: words }: BegunAttempt): RefusedPod | undefined {
   const rendered = job.kind === 'own' ? job.job.spec?.template.spec : undefined;
@@ -20,10 +34,11 @@ function refusedPod({ job, refusal: words }: BegunAttempt): RefusedPod | undefin
 /** The agent's container has not started, nor has any other. */
 export function whileStarting(seen: BegunAttempt): Wait | Fail {
   const { trial, pod } = seen;
+  if (!pod && isHeldBack(seen)) return HELD_BACK;
   const { reason, message, becomes } = waitingOf(pod, refusedPod(seen));
   if (becomes?.reason === 'JobRejected') return { kind: 'fail', reason: becomes.reason, message };
   const limitMs = limitOf(trial.spec, becomes);
-  const ageMs = jobAgeMs(seen);
+  const ageMs = startingMs(seen);
   const leftMs = limitMs - ageMs;
   // Nothing tells that there will be no Pod: the Job is asked about again, less often each time.
   const lookMs = pod ? Infinity : Math.max(POD_EXPECTED_MS, ageMs);
