@@ -20,7 +20,7 @@ const WITHOUT_OPERATOR = [
   'admission-policies',
 ];
 /** What needs the whole cluster for itself, and at last what must hold after all. */
-const ALONE = ['cli-doctor', 'helm-install', 'faults-', 'aws', 'invariants'];
+const ALONE = ['cli-doctor', 'helm-install', 'faults-', 'aws', 'invariants', 'operate'];
 
 /** Takes the files with these names out, in the order of the names. */
 function taken(files: string[], names: string[]): string[] {

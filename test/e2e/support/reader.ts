@@ -1,0 +1,126 @@
+/** Somebody who works through pages of docs: in a checkout of their own, with their own settings, each command as it stands there. */
+import { execFile } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { kubeconfig, root } from '../../support/cluster.ts';
+import { findProgram } from '../../support/programs.ts';
+import { s3 } from '../cluster/index.ts';
+
+/** The commands of a page in the order of the page, below which heading they stand. */
+interface Block {
+  page: string;
+  heading: string;
+  commands: string;
+}
+
+const FENCE = /^```(\w*)$/;
+
+/** The blocks of a page that are fenced as `sh`. */
+export function blocksOf(page: string, text: string): Block[] {
+  const blocks: Block[] = [];
+  let heading = '';
+  let fence: { language: string; lines: string[] } | undefined;
+  for (const line of text.split('\n')) {
+    const [marks, language = ''] = FENCE.exec(line) ?? [];
+    if (marks === undefined) {
+      if (fence) fence.lines.push(line);
+      else heading = /^#+ (.*)$/.exec(line)?.[1] ?? heading;
+    } else if (fence) {
+      if (fence.language === 'sh') blocks.push({ page, heading, commands: fence.lines.join('\n') });
+      fence = undefined;
+    } else fence = { language, lines: [] };
+  }
+  return blocks;
+}
+
+const pageOf = (page: string): Block[] => blocksOf(page, readFileSync(join(root, 'docs', page), 'utf8'));
+
+/** What a reader has of the checkout. */
+const FOLDERS = ['charts', 'config', 'examples'];
+
+export class Reader implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'sb-reader-'));
+  readonly #checkout = join(this.#folder, 'checkout');
+  readonly #programs = join(this.#folder, 'bin');
+  readonly #read = new Set<string>();
+
+  constructor(helm: string) {
+    for (const name of FOLDERS) cpSync(join(root, name), join(this.#checkout, name), { recursive: true });
+    mkdirSync(this.#programs);
+    symlinkSync(helm, join(this.#programs, 'helm'));
+    const kubectl = findProgram('kubectl');
+    if (kubectl !== undefined) symlinkSync(kubectl, join(this.#programs, 'kubectl'));
+    const sb = join(this.#programs, 'sb');
+    writeFileSync(sb, `#!/bin/sh\nexec ${process.execPath} ${join(root, 'bin/sb.mjs')} "$@"\n`);
+    chmodSync(sb, 0o755);
+  }
+
+  /** Puts a file into the checkout: what the page leaves to its reader. */
+  write(path: string, text: string): void {
+    const file = join(this.#checkout, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.#checkout, path), 'utf8');
+  }
+
+  /** Copies a folder of the checkout. */
+  copy(from: string, to: string): void {
+    cpSync(join(this.#checkout, from), join(this.#checkout, to), { recursive: true });
+  }
+
+  /** Runs all that stands below the heading. Resolves to what it printed; throws where a command fails. */
+  async does(page: string, heading: string): Promise<string> {
+    const blocks = pageOf(page).filter((block) => block.heading === heading);
+    if (blocks.length === 0) throw new Error(`${page} has no commands under “${heading}”`);
+    this.#read.add(keyOf({ page, heading }));
+    let printed = '';
+    for (const { commands } of blocks) printed += await this.#run(page, commands);
+    return printed;
+  }
+
+  /** Headings with commands that have not been run, as `page: heading`. */
+  unread(pages: readonly string[]): string[] {
+    const keys = new Set(pages.flatMap(pageOf).map(keyOf));
+    return [...keys].filter((key) => !this.#read.has(key));
+  }
+
+  async #run(page: string, commands: string): Promise<string> {
+    const { AWS_PROFILE: _, FORCE_COLOR: __, ...inherited } = process.env;
+    const env = {
+      ...inherited,
+      PATH: `${this.#programs}:${process.env['PATH']}`,
+      HOME: this.#folder,
+      KUBECONFIG: kubeconfig,
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    };
+    const options = { cwd: this.#checkout, env, maxBuffer: 2 ** 26 };
+    // As a shell would be that stops at the first command that fails.
+    return promisify(execFile)('bash', ['-euo', 'pipefail', '-c', commands], options).then(
+      ({ stdout, stderr }) => stdout + stderr,
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+        throw new Error(`${page}:\n${commands}\n${stdout}${stderr}`);
+      },
+    );
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const keyOf = ({ page, heading }: Pick<Block, 'page' | 'heading'>): string => `${page}: ${heading}`;
