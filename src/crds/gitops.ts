@@ -11,6 +11,9 @@ const TOOLS: Readonly<Record<string, string>> = {
 /** The marks, which the watch cache has to keep. */
 export const GITOPS_MARKS: readonly string[] = Object.keys(TOOLS);
 
+/** On what the operator makes of a Trial: Argo CD looks at an Application again whenever a Job or Pod below it changes, unless this is there. */
+export const ARGO_LOOKS_AWAY = { 'argocd.argoproj.io/ignore-resource-updates': 'true' } as const;
+
 /** Why a Trial's time to live does not delete it. */
 export const keptFor = (tool: string): string =>
   `ttlSecondsAfterFinished does not delete this Trial: ${tool} applied it and would create it again; remove it from Git instead`;

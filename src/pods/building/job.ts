@@ -1,4 +1,5 @@
 /** Pure: the Job of one attempt, of a Trial or of a TaskBuild. */
+import { ARGO_LOOKS_AWAY } from '../../crds/gitops.ts';
 import { bounded, LABEL } from '../../crds/names.ts';
 import type { Job } from '../../kube/kinds.ts';
 import { controlledBy, OWNER_LABEL, type Owner, type OwnerKind } from '../ownership.ts';
@@ -38,7 +39,7 @@ export function attemptJob({ owner, number, labels: more, annotations = {}, pod,
     metadata: {
       name: job.name,
       namespace: owner.metadata.namespace ?? '',
-      ...(Object.keys(job.annotations ?? {}).length > 0 && { annotations: job.annotations }),
+      annotations: { ...job.annotations, ...ARGO_LOOKS_AWAY },
       labels: { ...labels, ...job.labels },
       ownerReferences: [{ ...controlledBy(owner), ...(job.blocksOwner && { blockOwnerDeletion: true }) }],
     },
@@ -46,7 +47,10 @@ export function attemptJob({ owner, number, labels: more, annotations = {}, pod,
       backoffLimit: 0,
       ...job.spec,
       template: {
-        metadata: { labels, annotations: { ...annotations, 'karpenter.sh/do-not-disrupt': 'true' } },
+        metadata: {
+          labels,
+          annotations: { ...annotations, ...ARGO_LOOKS_AWAY, 'karpenter.sh/do-not-disrupt': 'true' },
+        },
         spec: pod,
       },
     },
