@@ -12,7 +12,7 @@ const { values } = parseArgs({
 });
 const before = { passed: Number(values.passed), failed: values.failed, skipped: 0 };
 
-// Without them the courier's tests in a container of their own, those in a terminal and those in other shells are skipped.
-if (canInstall()) await installPackages(['busybox-static', 'tmux', 'zsh', 'fish']);
+// Without them the courier's tests in a container of their own, those in a terminal, in other shells and in Lua are skipped.
+if (canInstall()) await installPackages(['busybox-static', 'tmux', 'zsh', 'fish', 'lua5.1']);
 // Not before: a cluster with nothing to do takes time from the unit tests, too.
 await main([runUnitSuites, () => withCluster(() => runSuite('e2e'))], [before]);

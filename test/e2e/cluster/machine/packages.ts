@@ -17,6 +17,8 @@ const programOf: Record<string, string> = {
   // Shells that sb completes command lines in.
   zsh: '/usr/bin/zsh',
   fish: '/usr/bin/fish',
+  // As Argo CD runs it.
+  'lua5.1': '/usr/bin/lua5.1',
 };
 
 /** Installs the Debian packages whose programs are missing; all of them need root. Throws a plain sentence where that cannot be done. */
