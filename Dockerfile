@@ -19,9 +19,15 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc,required=false --mount=type
     if [ -f /run/secrets/ca ]; then export npm_config_cafile=/run/secrets/ca NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY src src
-# The operator tells its version by what lies beside it.
-RUN npm run --silent bundle \
- && node -p "const { name, version } = require('./package.json'); JSON.stringify({ name, version, type: 'module' })" > dist/bundle/package.json
+COPY release/image release/image
+RUN npm run --silent bundle
+
+# What V8 compiles of them is good for this platform and this Node.
+FROM node AS compiled
+COPY --from=build /src/dist/bundle /out/app
+RUN chroot /out /usr/local/bin/node /app/compile.js operator \
+ && chroot /out /usr/local/bin/node /app/compile.js courier \
+ && rm /out/app/compile.js
 
 # The first process of a task container. The compiler runs on the builder's own platform, whatever it builds for.
 # Where no golang image can be had, `--build-context sbd=dist/sbd` takes this stage's place; `npm run build:sbd` makes the folder.
@@ -36,7 +42,7 @@ FROM scratch
 ARG TARGETARCH
 COPY --from=node /out /
 COPY --from=sbd --chmod=755 /linux-$TARGETARCH/sbd /opt/sb/
-COPY --from=build /src/dist/bundle /app
+COPY --from=compiled /out/app /app
 ENV NODE_ENV=production PATH=/usr/local/bin
 USER 10001:10001
 WORKDIR /app

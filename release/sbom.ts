@@ -1,9 +1,10 @@
 /** What is in what we hand out, as CycloneDX: of the bundles what esbuild took in, and beside it what no bundle shows. */
 import { cyclonedxEsbuildPlugin } from '@cyclonedx/cyclonedx-esbuild';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleImage } from './image/programs.ts';
 import type { Release } from './release.ts';
 
 const VERSION = Spec.Version.v1dot6;
@@ -34,19 +35,8 @@ export const bomPlugin = (outputFile: string): Plugin =>
   });
 
 /** Writes what is in the image: both programs, sbd with Go's library, and the image that Node comes from. */
-export async function writeImageBom({ root, version }: Release, file: string): Promise<void> {
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['src/operator.ts', 'src/courier/main.ts'],
-    outdir: 'dist/bundle',
-    bundle: true,
-    write: false,
-    metafile: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'error',
-    plugins: [bomPlugin(file)],
-  });
+export async function writeImageBom({ root, scratch, version }: Release, file: string): Promise<void> {
+  await bundleImage(join(scratch, 'image'), [bomPlugin(file)]);
   const bom = JSON.parse(readFileSync(file, 'utf8')) as Bom;
   const text = `${JSON.stringify(withOthers(bom, othersOf(root, version)), undefined, 2)}\n`;
   const problems = await new Validation.JsonStrictValidator(VERSION).validate(text);

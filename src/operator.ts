@@ -115,4 +115,4 @@ async function main(): Promise<void> {
   });
 }
 
-if (import.meta.main) await runOrDie(OPERATOR.name, main);
+if (import.meta.main) void runOrDie(OPERATOR.name, main);

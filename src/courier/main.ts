@@ -104,9 +104,10 @@ async function main([command, option, value]: string[]): Promise<number> {
   throw new Error('usage: courier.js trial | regrade | sandbox | context [--configmap SHA256]');
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
+/** The one place where nobody is left to handle an error. */
+function die(error: unknown): never {
   process.stderr.write(`${redact(explain(error))}\n`);
   process.exit(1);
 }
+
+main(process.argv.slice(2)).then((code) => process.exit(code), die);

@@ -4,6 +4,8 @@ import { smallImage } from './support/images.ts';
 import { trial } from './support/stories.ts';
 import { reward, rewardIf } from './support/task.ts';
 import { registry } from './cluster/index.ts';
+import { CONTAINER, OPERATOR } from '../../src/installation/names.ts';
+import { kubectlOk } from '../support/cluster.ts';
 
 const deaf = smallImage(
   'deaf-entrypoint',
@@ -135,4 +137,20 @@ describe('images that are not there', () => {
     expect(conditionOf(done, 'AgentFinished')?.status).to.equal('True');
     expect(conditionOf(done, 'Uploaded')?.status).to.equal('True');
   });
+});
+
+/** What the operator's image says of a program of its own: whether V8 refuses its code, who owns that, and who may do what with it. */
+const SAYS = (program: string): string => `
+  const { uid, mode } = fs.statSync('/app/${program}.code');
+  const { cachedDataRejected } = require('/app/start.js').scriptOf('${program}');
+  JSON.stringify({ cachedDataRejected, uid, mode: (mode & 0o777).toString(8) })`;
+
+describe('the image of the operator', () => {
+  for (const program of ['operator', 'courier'])
+    it(`has what V8 compiled of the ${program}, and V8 takes it`, async () => {
+      const flags = program === 'courier' ? ['--max-semi-space-size=1'] : [];
+      const pod = ['-n', OPERATOR.namespace, `deployment/${OPERATOR.name}`, '-c', CONTAINER];
+      const said = await kubectlOk(['exec', ...pod, '--', 'node', ...flags, '-p', SAYS(program)]);
+      expect(JSON.parse(said)).to.deep.equal({ cachedDataRejected: false, uid: 0, mode: '644' });
+    });
 });

@@ -11,7 +11,15 @@ import type { Flavour } from './flavour.ts';
 
 /** Of the cluster's nodes, which run on this machine. */
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-const inputs = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', 'sbd/**', 'src/**'];
+const inputs = [
+  'Dockerfile',
+  '.dockerignore',
+  'package.json',
+  'package-lock.json',
+  'release/image/**',
+  'sbd/**',
+  'src/**',
+];
 
 /** Builds the operator's image from this checkout where the registry has none of the same content; gives its name in the cluster, by digest. */
 export async function ensureOperatorImage(flavour: Flavour): Promise<string> {
