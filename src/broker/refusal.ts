@@ -38,6 +38,7 @@ export type RefusalReason =
   | 'SandboxEnded'
   | 'NotAllowed'
   | 'OtherSandbox'
+  | 'NoSuchTrial'
   // Of a tunnel: the network of the phase, the address, the client's first bytes.
   | 'HostRefused'
   | 'AddressRefused'

@@ -98,6 +98,11 @@ describe('broker', () => {
     };
     certificate = await brokerCertificate({ kube: cluster.kube, ...INSTALLED, now, log: quiet });
     registry = new Registry();
+    const ofTrials = {
+      pods: cacheOf(trialPod(trial), buildPod),
+      jobs: cacheOf(trialJob(trial), buildJob),
+      trials: cacheOf(trial),
+    };
     broker = await startBroker({
       port: 0,
       host: '127.0.0.1',
@@ -105,9 +110,7 @@ describe('broker', () => {
       tokens: tokenVerifier({ kube: cluster.kube, now }),
       subjects: subjects({
         kube: cluster.kube,
-        pods: cacheOf(trialPod(trial), buildPod),
-        jobs: cacheOf(trialJob(trial), buildJob),
-        trials: cacheOf(trial),
+        ...ofTrials,
         taskBuilds: cacheOf(taskBuild),
         ...NO_SANDBOXES,
         now,
@@ -120,7 +123,7 @@ describe('broker', () => {
       presignSeconds: 300,
       probePort: 8444,
       modelPrices: [],
-      sandbox: { kube: cluster.kube, brokerName: BROKER_NAME, ...NO_SANDBOXES },
+      sandbox: { kube: cluster.kube, brokerName: BROKER_NAME, ...NO_SANDBOXES, ...ofTrials },
       log: quiet,
       metrics: brokerMetrics(registry),
     });

@@ -125,8 +125,6 @@ function forPods({ tokens }: BrokerOptions): (route: Route) => Handler['serve'] 
   };
 }
 
-const SESSION = 'POST /v1/namespaces/…/sandboxes/…/session';
-
 function handlers(options: BrokerOptions, doors: Doors): (request: IncomingMessage) => Handler {
   const pods = forPods(options);
   const table = new Map(Object.entries({ ...routes(options), ...doors.courier }));
@@ -137,9 +135,9 @@ function handlers(options: BrokerOptions, doors: Doors): (request: IncomingMessa
     const place = placeOf(pathOf(request));
     if (place?.what === 'session' && request.method === 'POST')
       return {
-        label: SESSION,
+        label: `POST /v1/namespaces/…/${place.resource ?? 'sandboxes'}/…/session`,
         serve: async () => {
-          const answer = await doors.session(request, { namespace: place.namespace, name: place.name });
+          const answer = await doors.session(request, place);
           return isRefused(answer) ? toPrograms(answer) : answer;
         },
       };
@@ -211,9 +209,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     void open.serve(request, socket as Socket, head);
   });
   server.on('upgrade', (request, socket: Socket, head) => {
-    const { namespace = '', name = '' } = placeOf(pathOf(request)) ?? {};
+    const place = placeOf(pathOf(request)) ?? { namespace: '', name: '' };
     const onOpen = (): unknown => connections.release(socket);
-    void doors.connections.serve({ request, socket, head, onOpen }, { namespace, name });
+    void doors.connections.serve({ request, socket, head, onOpen }, place);
   });
   // New connections get the new certificate; those that are open stay as they are.
   const unsubscribe = certificate.onChange((material) => server.setSecureContext(secureContext(material)));

@@ -5,6 +5,7 @@ import type { Outcome } from '../wire/outcome.ts';
 import type { Assignment } from '../wire/assignment.ts';
 import { MODEL_PORT } from '../wire/tunnel.ts';
 import type { BrokerClient } from './broker/broker-client.ts';
+import type { Entry } from './entry/entry.ts';
 import { HttpFailure } from './broker/http.ts';
 import type { Patience } from './broker/retry.ts';
 import { AttemptFailure, explain } from './failure.ts';
@@ -37,6 +38,8 @@ export interface AttemptDeps {
   /** With the storage. */
   patience: Patience;
   hand: Hand;
+  /** Where people are let into the task container. */
+  entry?: Entry;
   /** Separate verifiers and services, by the name of the container. */
   apart: ReadonlyMap<string, Apart>;
   findings: Findings;
@@ -82,6 +85,8 @@ export async function attemptTrial(deps: AttemptDeps): Promise<Attempted> {
     const sequence = await timeline.during('environmentSetup', async () => {
       given = await askFor(deps);
       ({ given, model } = await withModel(given, deps));
+      // As the model's: the port is taken before anything of the task runs.
+      await deps.entry?.open();
       const prepared = await prepare(given, deps);
       services = servicesIn(prepared, deps);
       if (!given.assignment.regrade) await surround(prepared, { ...deps, ...present({ services }) });
@@ -177,7 +182,7 @@ async function keep(
 
 /** Fetches the task and waits for its container, whose image may still be on its way. */
 async function prepare(given: Given, deps: AttemptDeps): Promise<Prepared> {
-  const { hand, note } = deps;
+  const { hand, entry, note } = deps;
   const { assignment, network } = given;
   note(
     `assignment for attempt ${assignment.trial.attempt} of ${assignment.trial.namespace}/${assignment.trial.name}`,
@@ -185,6 +190,7 @@ async function prepare(given: Given, deps: AttemptDeps): Promise<Prepared> {
   const isThere = assignment.regrade ? undefined : hand.ready();
   const [sequence] = await Promise.all([prepareTask(given, deps), isThere, network.begin()]);
   if (isThere) note('the task container is ready');
+  entry?.admit({ user: assignment.steps[0].agent.user, workdir: assignment.workdir, env: {} });
   return { sequence, network };
 }
 

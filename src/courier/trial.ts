@@ -2,9 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../async/clock.ts';
 import type { Outcome } from '../wire/outcome.ts';
 import { attemptOf, attemptTrial } from './attempt.ts';
 import { brokerClient } from './broker/broker-client.ts';
+import { Entry, type EntryDeps } from './entry/entry.ts';
 import { explain } from './failure.ts';
 import { artifactRecord } from './record/artifacts.ts';
 import { trajectoryRecord } from './record/trajectory.ts';
@@ -13,6 +15,7 @@ import { ABSENT } from './hand/absent.ts';
 import type { Hand } from './hand/hand.ts';
 import { openHand } from './hand/sbd-hand.ts';
 import type { Apart } from './phases/surroundings.ts';
+import { present } from '../crds/present.ts';
 import { isServiceRole } from '../crds/trial-status.ts';
 import { CONTAINERS } from '../wire/pod-paths.ts';
 import { timeline as newTimeline } from './record/timeline.ts';
@@ -48,13 +51,17 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const restarted = !isFirstStart(control);
   const hand = settings.regrade ? ABSENT : openHand({ control, own: scratch, findings, stop });
   const apart = openApart(settings, { findings, stop });
-  const message = restarted
-    ? messageOfEarlier(settings)
-    : outcomeMessage(await attemptAndStore({ settings, stop, now, hand, apart, log, scrub, findings }));
+  const entry = entryTo(hand, { broker: settings.broker, stop, note: log.note });
+  const parts = { settings, stop, now, hand, apart, log, scrub, findings, ...present({ entry }) };
+  const message = restarted ? messageOfEarlier(settings) : outcomeMessage(await attemptAndStore(parts));
   leaveMessage(settings, message, log.note);
   log.note(`outcome: ${message}`);
+  await entry?.close();
   await endContainers(hand, apart, stop);
 }
+
+const entryTo = ({ entry }: Hand, deps: Pick<EntryDeps, 'broker' | 'stop' | 'note'>): Entry | undefined =>
+  entry && new Entry({ hand: entry, clock: systemClock, ...deps });
 
 /** Waits for sbd in every container of a separate verifier or a service, each in its own control volume. */
 function openApart(
@@ -75,6 +82,7 @@ function openApart(
 
 interface Parts extends Omit<TrialDeps, 'write'> {
   hand: Hand;
+  entry?: Entry;
   apart: ReadonlyMap<string, Apart>;
   log: TrialLog;
   scrub: Scrubber;
@@ -86,6 +94,7 @@ async function attemptAndStore({
   stop,
   now,
   hand,
+  entry,
   apart,
   log,
   scrub,
@@ -103,6 +112,7 @@ async function attemptAndStore({
     broker,
     patience,
     hand,
+    ...present({ entry }),
     apart,
     findings,
     artifacts,

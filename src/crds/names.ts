@@ -40,11 +40,14 @@ export type PodNetwork = (typeof NETWORKS)[number];
 /** Name of the NetworkPolicy of the Pods with that label, in every namespace with Trials or Sandboxes. */
 export const networkPolicyName = (network: PodNetwork): string => `sb-trials-${network}`;
 
-/** The NetworkPolicy that lets the broker connect to the Pods of Sandboxes, in every namespace with Sandboxes. */
-export const ENTRY_POLICY = 'sb-sandboxes';
+/** The NetworkPolicies that let the broker connect to the Pods of Sandboxes, in every namespace with Sandboxes, and to those of Trials. */
+export const ENTRY_POLICIES = { sandboxes: 'sb-sandboxes', trials: 'sb-trials-entry' } as const;
 
 /** Names of all NetworkPolicies of the operator. */
-export const NETWORK_POLICIES: readonly string[] = [...NETWORKS.map(networkPolicyName), ENTRY_POLICY];
+export const NETWORK_POLICIES: readonly string[] = [
+  ...NETWORKS.map(networkPolicyName),
+  ...Object.values(ENTRY_POLICIES),
+];
 
 export const ANNOTATION = {
   /** On a Sandbox: random, by which whoever has created it knows it again where the answer was lost. */

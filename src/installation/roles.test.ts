@@ -104,7 +104,7 @@ describe('The roles', () => {
         resources: ['sandboxes', 'taskbuilds', 'trials'],
         verbs: ['create', 'update', 'patch', 'delete'],
       },
-      { apiGroups: ['sb.abundant.ai'], resources: ['sandboxes/exec'], verbs: ['create'] },
+      { apiGroups: ['sb.abundant.ai'], resources: ['sandboxes/exec', 'trials/exec'], verbs: ['create'] },
     ]);
     expect(view).to.have.deep.property('rules', [
       {

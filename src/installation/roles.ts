@@ -158,7 +158,7 @@ const onOurKinds = (verbs: string[]): Rule => ({
 });
 
 /** Running commands and moving files: no such resource exists, but the broker asks the API server whether a caller may create it. */
-const ENTERS: Rule = { apiGroups: [GROUP], resources: ['sandboxes/exec'], verbs: ['create'] };
+const ENTERS: Rule = { apiGroups: [GROUP], resources: ['sandboxes/exec', 'trials/exec'], verbs: ['create'] };
 
 /** Labels that have Kubernetes add the roles for people to its own `view`, and to `edit` and with it `admin`. */
 export const aggregated = (): KubeObject[] =>
@@ -202,7 +202,7 @@ export function clientAccess(namespace: string): Record<string, Role | Binding> 
         resourceNames: [BROKER.authority, CLIENT_CONFIG],
         verbs: ['get'],
       },
-      // A way to the broker from outside of the cluster. Whom it lets into a Sandbox is for `sandboxes/exec` to say.
+      // A way to the broker from outside of the cluster. Whom it lets in is for `sandboxes/exec` and `trials/exec` to say.
       {
         apiGroups: [''],
         resources: ['services/proxy'],

@@ -211,7 +211,7 @@ describe('The admission policies about Sandboxes', function () {
 
     it('take the NetworkPolicy that lets it into Sandboxes, and none that lets it into other Pods', async () => {
       const broker = { namespace: OPERATOR.namespace, labels: { ...OPERATOR_LABELS }, port: BROKER.port };
-      const policy = entryPolicyOf(namespace, { broker, apiServers: [], allowed: [] });
+      const policy = entryPolicyOf('sandboxes', namespace, { broker, apiServers: [], allowed: [] });
       accepts(await create(policy));
       refuses(
         await create({ ...policy, spec: { ...policy.spec, podSelector: {} } }),

@@ -1,9 +1,10 @@
-/** May they? Kubernetes' own rules say: `create` on `sandboxes/exec` in the namespace. */
+/** May they? Kubernetes' own rules say: `create` on `sandboxes/exec`, or on `trials/exec`, in the namespace. */
 import { GROUP, sha256 } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import { EDIT_ROLE } from '../../installation/names.ts';
-import type { Kind, KubeClient, KubeObject, ObjectKey } from '../../kube/types.ts';
+import type { Kind, KubeClient, KubeObject } from '../../kube/types.ts';
 import { quoted } from '../../text/safe.ts';
+import type { EnteredKey } from '../../wire/sandbox/names.ts';
 import { limiter } from '../rate.ts';
 import { refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
@@ -52,9 +53,9 @@ function subjectOf(name: string): string {
   return account === undefined ? `--user=${quoted(name)}` : `--serviceaccount=${quoted(account)}`;
 }
 
-function notAllowed({ name }: Caller, { namespace }: ObjectKey): Refused {
-  const rule = `create on sandboxes/exec (${GROUP})`;
-  const fix = `kubectl create rolebinding sb-edit-sandboxes -n ${quoted(namespace)} --clusterrole=${EDIT_ROLE} ${subjectOf(name)}`;
+function notAllowed({ name }: Caller, { resource = 'sandboxes', namespace }: EnteredKey): Refused {
+  const rule = `create on ${resource}/exec (${GROUP})`;
+  const fix = `kubectl create rolebinding sb-edit-${resource} -n ${quoted(namespace)} --clusterrole=${EDIT_ROLE} ${subjectOf(name)}`;
   return refused(
     403,
     'NotAllowed',
@@ -79,10 +80,11 @@ export function accessReviews({ kube, now }: { kube: KubeClient; now: () => Date
     });
     return status?.allowed === true;
   };
-  return async (caller: Caller, sandbox: ObjectKey): Promise<Refused | undefined> => {
+  return async (caller: Caller, entered: EnteredKey): Promise<Refused | undefined> => {
     const { name: user, groups, uid, extra } = caller;
-    const asked = { verb: 'create', group: GROUP, resource: 'sandboxes', subresource: 'exec' };
-    const resourceAttributes = { ...asked, namespace: sandbox.namespace, name: sandbox.name };
+    const { resource = 'sandboxes', namespace, name } = entered;
+    const asked = { verb: 'create', group: GROUP, resource, subresource: 'exec' };
+    const resourceAttributes = { ...asked, namespace, name };
     const spec = { user, groups, ...present({ uid, extra }), resourceAttributes };
     const key = sha256(JSON.stringify(spec));
     const answer = known.answer(
@@ -91,6 +93,6 @@ export function accessReviews({ kube, now }: { kube: KubeClient; now: () => Date
       () => ask(spec),
     );
     if (!answer) return refused(503, 'Busy', 'too many ask to be let in at the moment; try again');
-    return (await answer) ? undefined : notAllowed(caller, sandbox);
+    return (await answer) ? undefined : notAllowed(caller, entered);
   };
 }

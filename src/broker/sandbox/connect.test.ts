@@ -54,7 +54,7 @@ describe('connection to a Sandbox', () => {
     const socket = await world.courier();
     expect(socket.getProtocol()).to.equal('TLSv1.3');
     expect(socket.getPeerCertificate().subjectaltname).to.contain('DNS:sb-broker.sb-system.svc');
-    expect(socket.servername).to.equal(courierName({ sandboxUid: 'box-uid', podUid: 'box-1-x7k2p-uid' }));
+    expect(socket.servername).to.equal(courierName({ ownerUid: 'box-uid', podUid: 'box-1-x7k2p-uid' }));
   });
 
   describe('is refused', () => {
@@ -134,7 +134,7 @@ describe('connection to a Sandbox', () => {
     it('where another courier answers, or one that is not ours', async () => {
       const token = await world.sessionToken();
       world.stopCourier();
-      await world.startCourier(courierName({ sandboxUid: 'box-uid', podUid: 'another-pod' }));
+      await world.startCourier(courierName({ ownerUid: 'box-uid', podUid: 'another-pod' }));
       expect(await refused(token)).to.deep.equal([502, 'Unreachable']);
       expect(world.heard).to.deep.equal([]);
     });
@@ -164,7 +164,7 @@ describe('connection to a Sandbox', () => {
     world.stopCourier();
     const dialed = world.dial({ token });
     await wait(500);
-    await world.startCourier(courierName({ sandboxUid: 'box-uid', podUid: 'box-1-x7k2p-uid' }));
+    await world.startCourier(courierName({ ownerUid: 'box-uid', podUid: 'box-1-x7k2p-uid' }));
     expect((await echo(await dialed, Buffer.from('hello'))).toString()).to.equal('hello');
   });
 

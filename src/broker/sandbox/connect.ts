@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
-import type { Log, ObjectKey } from '../../kube/types.ts';
+import type { Log } from '../../kube/types.ts';
 import type { Preface } from '../../wire/sandbox/assignment.ts';
-import { SUBPROTOCOL } from '../../wire/sandbox/names.ts';
+import { SUBPROTOCOL, type EnteredKey } from '../../wire/sandbox/names.ts';
 import { endWith, refusalText } from '../answer.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import { isRefused, refusalOf, refused } from '../refusal.ts';
@@ -28,7 +28,9 @@ export interface Upgrade {
   onOpen: () => void;
 }
 
-const ROUTE = 'GET /v1/namespaces/…/sandboxes/…/connect';
+/** Its name among the metrics. */
+const routeOf = ({ resource = 'sandboxes' }: EnteredKey): string =>
+  `GET /v1/namespaces/…/${resource}/…/connect`;
 /** Of a message, in bytes; programs send at most 64 KiB and headers. */
 const MESSAGE_MAX = 128 * 1024;
 
@@ -60,7 +62,7 @@ export class Connections {
   }
 
   /** Serves an upgrade. Resolves at its end, never rejects. */
-  async serve(upgrade: Upgrade, key: ObjectKey): Promise<void> {
+  async serve(upgrade: Upgrade, key: EnteredKey): Promise<void> {
     const { request, socket } = upgrade;
     socket.on('error', () => undefined);
     const result = await this.#answer(request, key);
@@ -82,7 +84,7 @@ export class Connections {
     for (const pipe of this.#open) pipe.destroy();
   }
 
-  async #answer(request: IncomingMessage, key: ObjectKey): Promise<Reached | Refused> {
+  async #answer(request: IncomingMessage, key: EnteredKey): Promise<Reached | Refused> {
     const { log, metrics } = this.#deps;
     const began = performance.now();
     const result = await this.#admit(request, key).catch((error: unknown) => {
@@ -91,11 +93,11 @@ export class Connections {
     });
     const refusal = isRefused(result) ? { status: result.status, refusal: result.reason } : { status: 101 };
     if (isRefused(result)) log.debug({ reason: result.reason }, `broker: no connection: ${result.message}`);
-    metrics.answered({ route: ROUTE, seconds: (performance.now() - began) / 1000, ...refusal });
+    metrics.answered({ route: routeOf(key), seconds: (performance.now() - began) / 1000, ...refusal });
     return result;
   }
 
-  async #admit(request: IncomingMessage, key: ObjectKey): Promise<Reached | Refused> {
+  async #admit(request: IncomingMessage, key: EnteredKey): Promise<Reached | Refused> {
     return this.#closing.signal.aborted ? RESTARTING : this.#reached(request, key);
   }
 

@@ -67,7 +67,7 @@ describe('courier of a Sandbox', () => {
   it('gets a certificate for its own name, and who may call it', async () => {
     const { status, json } = await world.ask('POST', certificate, token);
     expect(status).to.equal(200);
-    const name = courierName({ sandboxUid: 'box-uid', podUid: 'box-1-x7k2p-uid' });
+    const name = courierName({ ownerUid: 'box-uid', podUid: 'box-1-x7k2p-uid' });
     const leaf = new X509Certificate(json['cert'] as string);
     expect(leaf.subjectAltName).to.equal(`DNS:${name}`);
     expect(leaf.verify(new X509Certificate(json['ca'] as string).publicKey)).to.equal(true);
@@ -148,7 +148,7 @@ describe('courier of a Sandbox', () => {
       });
       expect(world.cluster.calls).to.deep.equal([]);
       const { json } = await world.ask('POST', certificate, own);
-      const name = courierName({ sandboxUid: 'taker-uid', podUid: pod.metadata.uid ?? '' });
+      const name = courierName({ ownerUid: 'taker-uid', podUid: pod.metadata.uid ?? '' });
       expect(new X509Certificate(json['cert'] as string).subjectAltName).to.equal(`DNS:${name}`);
     });
 

@@ -7,7 +7,7 @@ import {
   type PooledAssignment,
   type SandboxAssignment,
 } from '../../wire/sandbox/assignment.ts';
-import { courierName, SANDBOX_ROUTES } from '../../wire/sandbox/names.ts';
+import { courierName, SANDBOX_ROUTES, TRIAL_CERTIFICATE_ROUTE } from '../../wire/sandbox/names.ts';
 import { networkMadeWith } from '../../pods/made-with.ts';
 import type { Subjects, SandboxSubject } from '../identity/subjects.ts';
 import type { PodIdentity } from '../identity/token.ts';
@@ -18,7 +18,7 @@ import type { BrokerCertificate } from '../tls/certificates.ts';
 import type { Adoptions } from './adoption.ts';
 
 export interface CourierRouteDeps {
-  subjects: Pick<Subjects, 'sandboxOf'>;
+  subjects: Pick<Subjects, 'sandboxOf' | 'trialOf'>;
   certificate: Pick<BrokerCertificate, 'ca' | 'issueCourier'>;
   /** In the certificate that the broker shows to couriers. */
   brokerName: string;
@@ -85,23 +85,36 @@ export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
     return isRefused(after) ? after : assignmentOf(after, probePort);
   };
 
+  const issued = async (name: string): Promise<CourierCertificate> => ({
+    ...(await certificate.issueCourier(name)),
+    ca: certificate.ca(),
+    brokerName,
+  });
+
   /** Of the Sandbox that has the Pod: one of a pool gets it once it was taken. */
   const issue = async (pod: PodIdentity): Promise<CourierCertificate | Refused> => {
     const subject = await subjects.sandboxOf(pod);
     if (isRefused(subject)) return subject;
-    const sandboxUid = subject.sandbox.metadata.uid ?? '';
+    const ownerUid = subject.sandbox.metadata.uid ?? '';
     if (isPool(subject))
       return refused(
         409,
         'NotReady',
         'no Sandbox has taken this Pod of a pool yet; ask for the assignment first',
       );
-    const pair = await certificate.issueCourier(courierName({ sandboxUid, podUid: pod.podUid }));
-    return { ...pair, ca: certificate.ca(), brokerName };
+    return issued(courierName({ ownerUid, podUid: pod.podUid }));
+  };
+
+  const issueForTrial = async (pod: PodIdentity): Promise<CourierCertificate | Refused> => {
+    const subject = await subjects.trialOf(pod);
+    if (isRefused(subject)) return subject;
+    const ownerUid = subject.trial.metadata.uid ?? '';
+    return issued(courierName({ resource: 'trials', ownerUid, podUid: pod.podUid }));
   };
 
   return {
     [`GET ${SANDBOX_ROUTES.assignment}`]: assignment,
     [`POST ${SANDBOX_ROUTES.certificate}`]: issue,
+    [`POST ${TRIAL_CERTIFICATE_ROUTE}`]: issueForTrial,
   };
 }

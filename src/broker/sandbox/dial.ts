@@ -1,16 +1,20 @@
-/** The broker's connection to the courier in a Sandbox's Pod: TLS 1.3, each side with a certificate of the broker's CA. */
+/** The broker's connection to the courier in a Pod that is entered: TLS 1.3, each side with a certificate of the broker's CA. */
 import { connect, type TLSSocket } from 'node:tls';
 import { sleep, type Clock } from '../../async/clock.ts';
-import { courierName } from '../../wire/sandbox/names.ts';
+import { courierName, SANDBOX_PORT, TRIAL_ENTRY_PORT, type Entered } from '../../wire/sandbox/names.ts';
 import { refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import type { TlsMaterial } from '../tls/material.ts';
 import type { Target } from './target.ts';
 
+export type Ports = Record<Entered, number>;
+
+export const COURIER_PORTS: Ports = { sandboxes: SANDBOX_PORT, trials: TRIAL_ENTRY_PORT };
+
 export interface DialDeps {
   material: () => TlsMaterial;
   /** Where couriers listen. */
-  port: number;
+  ports: Ports;
   clock: Clock;
   /** For all tries together, in milliseconds. */
   dialMs: number;
@@ -26,14 +30,14 @@ const PASSING = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNRE
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'no answer';
 
-/** Resolves a connection to the very courier of that Sandbox and Pod, and nobody else. Rejects with a `code`. */
-function connected(target: Target, { material, port }: DialDeps): Promise<TLSSocket> {
+/** Resolves a connection to the very courier of that Sandbox or Trial and Pod, and nobody else. Rejects with a `code`. */
+function connected(target: Target, { material, ports }: DialDeps): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const name = courierName(target);
   const socket = connect({
     ...material(),
     host: target.podIP,
-    port,
+    port: ports[target.resource ?? 'sandboxes'],
     servername: name,
     minVersion: 'TLSv1.3',
     // One name, to the letter: no wildcard, and no certificate with others beside it.
@@ -57,7 +61,7 @@ function connected(target: Target, { material, port }: DialDeps): Promise<TLSSoc
 
 function unreachable(error: unknown): Refused {
   const code = codeOf(error);
-  const what = `the courier in the Sandbox’s Pod did not answer: ${code}`;
+  const what = `the courier in the Pod did not answer: ${code}`;
   return code === 'ETIMEDOUT' ? refused(504, 'NoAnswer', what) : refused(502, 'Unreachable', what);
 }
 

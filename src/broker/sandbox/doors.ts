@@ -1,7 +1,7 @@
-/** All that the broker does for Sandboxes: for the couriers in their Pods, and for whoever wants in. */
+/** All that the broker does for Sandboxes, and for Trials that are entered: for the couriers in their Pods, and for whoever wants in. */
 import { systemClock, type Clock } from '../../async/clock.ts';
 import type { KubeClient, Log } from '../../kube/types.ts';
-import { PING_MS, SANDBOX_PORT, SILENCE_MS } from '../../wire/sandbox/names.ts';
+import { PING_MS, SILENCE_MS } from '../../wire/sandbox/names.ts';
 import type { Subjects, SandboxStores } from '../identity/subjects.ts';
 import type { TokenVerifier } from '../identity/token.ts';
 import type { BrokerMetrics } from '../metrics.ts';
@@ -12,17 +12,19 @@ import { adoptions } from './adoption.ts';
 import { certificateCallers } from './certificate.ts';
 import { Connections } from './connect.ts';
 import { courierRoutes } from './courier-routes.ts';
+import { COURIER_PORTS, type Ports } from './dial.ts';
 import type { PipeTimes } from './pipe.ts';
 import { CONNECTION_BOUNDS, type Bounds } from './places.ts';
 import { sessionRoute, type SessionRoute } from './session.ts';
 import { tokenReviews } from './token-review.ts';
+import type { TrialStores } from './trial.ts';
 
-export interface SandboxOptions extends SandboxStores {
+export interface SandboxOptions extends SandboxStores, TrialStores {
   kube: KubeClient;
   /** Name of the broker's Service, as it stands in its certificate. */
   brokerName: string;
-  /** Where couriers listen; default: `SANDBOX_PORT`. */
-  port?: number;
+  /** Where couriers listen; default: `COURIER_PORTS`. */
+  ports?: Ports;
   /** Default: the system's. */
   clock?: Clock;
   /** Default: `SANDBOX_TIMES`. */
@@ -68,10 +70,10 @@ export interface Doors {
 export function sandboxDoors(deps: DoorDeps): Doors {
   const { sandbox, certificate, ...rest } = deps;
   const { clock = systemClock, times = SANDBOX_TIMES, ...own } = sandbox;
-  const { kube, port = SANDBOX_PORT, bounds = CONNECTION_BOUNDS } = own;
+  const { kube, ports = COURIER_PORTS, bounds = CONNECTION_BOUNDS } = own;
   const { now } = rest;
   const sessionKey = (): Uint8Array => certificate.sessionKey();
-  const all = { ...rest, ...own, clock, times, port, bounds, sessionKey, certificate };
+  const all = { ...rest, ...own, clock, times, ports, bounds, sessionKey, certificate };
   const waiting = adoptions(all);
   const open = new Connections({ ...all, dialMs: times.dialMs, material: () => certificate.current() });
   return {

@@ -1,7 +1,7 @@
-/** Pure: which Sandbox a request of a person or a program is about. */
-import type { ObjectKey } from '../../kube/types.ts';
+/** Pure: which Sandbox or Trial a request of a person or a program is about. */
+import { ENTERED, type Entered, type EnteredKey } from '../../wire/sandbox/names.ts';
 
-export interface Place extends ObjectKey {
+export interface Place extends EnteredKey {
   what: 'session' | 'connect';
 }
 
@@ -9,12 +9,13 @@ export interface Place extends ObjectKey {
 const NAMESPACE = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 const NAME = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
 const PATH = new RegExp(
-  `^/v1/namespaces/(?<namespace>${NAMESPACE})/sandboxes/(?<name>${NAME})/(?<what>session|connect)$`,
+  `^/v1/namespaces/(?<namespace>${NAMESPACE})/(?<resource>${ENTERED.join('|')})/(?<name>${NAME})/(?<what>session|connect)$`,
 );
 
 /** The place that a path without its query names. */
 export function placeOf(path: string): Place | undefined {
-  const { namespace, name, what } = PATH.exec(path)?.groups ?? {};
+  const { resource, namespace, name, what } = PATH.exec(path)?.groups ?? {};
   if (namespace === undefined || name === undefined) return undefined;
-  return { namespace, name, what: what as Place['what'] };
+  const kind = resource === 'sandboxes' ? {} : { resource: resource as Entered };
+  return { ...kind, namespace, name, what: what as Place['what'] };
 }

@@ -29,11 +29,7 @@ export class Places {
     if (this.#count(ofCaller) >= perCaller)
       return refused(429, 'TooManyConnections', `you have ${perCaller} connections here; close one first`);
     if (this.#count(ofSandbox) >= perSandbox)
-      return refused(
-        429,
-        'TooManyConnections',
-        `this Sandbox has ${perSandbox} connections here; close one first`,
-      );
+      return refused(429, 'TooManyConnections', `it has ${perSandbox} connections here; close one first`);
     const keys = [ofCaller, ofSandbox, all];
     for (const key of keys) this.#change(key, 1);
     return () => {

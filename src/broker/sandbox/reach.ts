@@ -1,8 +1,7 @@
-/** From an upgrade to a Sandbox's courier: whose session it is, where the Sandbox runs, and the connection there. */
+/** From an upgrade to a courier: whose session it is, where the Sandbox or Trial runs, and the connection there. */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { ObjectKey } from '../../kube/types.ts';
-import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../wire/sandbox/names.ts';
+import { SUBPROTOCOL, TOKEN_SUBPROTOCOL, type EnteredKey } from '../../wire/sandbox/names.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import { dialCourier, type DialDeps } from './dial.ts';
@@ -38,16 +37,16 @@ function tokenIn({ url = '', headers }: IncomingMessage): string | Refused {
 
 async function sessionOf(
   request: IncomingMessage,
-  key: ObjectKey,
+  key: EnteredKey,
   deps: SessionTokenDeps,
 ): Promise<Granted | Refused> {
   const token = tokenIn(request);
   if (typeof token !== 'string') return token;
   const session = await readSession(token, deps);
   if (isRefused(session)) return session;
-  return session.namespace === key.namespace && session.name === key.name
+  return session.resource === key.resource && session.namespace === key.namespace && session.name === key.name
     ? session
-    : refused(403, 'OtherSandbox', 'the session token is for another Sandbox; ask for one for this');
+    : refused(403, 'OtherSandbox', 'the session token is for another object; ask for one for this');
 }
 
 /** A courier that is reached, for a session. */
@@ -68,7 +67,7 @@ export function reacher(deps: ReachDeps, closing: AbortSignal) {
     const courier = await dialCourier(target, deps, closing);
     return isRefused(courier) ? courier : { session, target, courier };
   };
-  return async (request: IncomingMessage, key: ObjectKey): Promise<Reached | Refused> => {
+  return async (request: IncomingMessage, key: EnteredKey): Promise<Reached | Refused> => {
     const session = await sessionOf(request, key, deps);
     if (isRefused(session)) return session;
     const leave = places.take(session);

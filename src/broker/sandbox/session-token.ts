@@ -1,18 +1,17 @@
 /** Session tokens: what a program shows when it connects to a Sandbox. Any replica makes and checks them, with a key that all of them share. */
 import { jwtVerify, SignJWT } from 'jose';
-import { SESSION_SECONDS } from '../../wire/sandbox/names.ts';
+import { SESSION_SECONDS, type EnteredKey } from '../../wire/sandbox/names.ts';
 import { tokenRefusal } from '../identity/token.ts';
+import { present } from '../../crds/present.ts';
 import { refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import { WAYS, type Way } from './caller.ts';
 
 /** What a session token is about. */
-export interface Session {
+export interface Session extends EnteredKey {
   caller: string;
   way: Way;
-  namespace: string;
-  name: string;
-  /** Of the Sandbox. */
+  /** Of the Sandbox or the Trial. */
   uid: string;
 }
 
@@ -34,12 +33,22 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 
 /** Good for `SESSION_SECONDS`. */
 export async function signSession(
-  { caller, way, namespace, name, uid }: Session,
+  { caller, way, resource, namespace, name, uid }: Session,
   { sessionKey, now }: SessionTokenDeps,
 ): Promise<{ token: string; expiresMs: number }> {
   const seconds = Math.floor(now().getTime() / 1000);
   const exp = seconds + SESSION_SECONDS;
-  const claims = { aud: AUDIENCE, sub: caller, way, ns: namespace, name, uid, iat: seconds, exp };
+  const claims = {
+    aud: AUDIENCE,
+    sub: caller,
+    way,
+    ns: namespace,
+    name,
+    uid,
+    iat: seconds,
+    exp,
+    ...present({ resource }),
+  };
   const token = await new SignJWT(claims).setProtectedHeader({ alg: ALGORITHM }).sign(sessionKey());
   return { token, expiresMs: exp * 1000 };
 }
@@ -47,10 +56,20 @@ export async function signSession(
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 function grantedIn(claims: Record<string, unknown>): Granted | undefined {
-  const { sub: caller, way, ns: namespace, name, uid, exp } = claims;
+  const { sub: caller, way, ns: namespace, name, uid, exp, resource } = claims;
   const texts = [caller, namespace, name, uid];
   if (!texts.every(isText) || !WAYS.includes(way as Way)) return undefined;
-  return { caller, way, namespace, name, uid, expiresMs: Number(exp) * 1000 } as Granted;
+  // That of a Sandbox says nothing of its kind, as before there was another.
+  if (resource !== undefined && resource !== 'trials') return undefined;
+  return {
+    caller,
+    way,
+    ...present({ resource }),
+    namespace,
+    name,
+    uid,
+    expiresMs: Number(exp) * 1000,
+  } as Granted;
 }
 
 /** What a token grants, or 401. */

@@ -1,24 +1,29 @@
-/** `POST …/session`: who calls, whether they may, whether the Sandbox is there and ready; then a session token. */
+/** `POST …/session`: who calls, whether they may, whether the Sandbox or Trial is there and ready; then a session token. */
 import type { IncomingMessage } from 'node:http';
 import { timestamp } from '../../crds/conditions.ts';
-import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import { Sandbox as SandboxKind, Trial as TrialKind } from '../../crds/kinds.ts';
+import { present } from '../../crds/present.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
-import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Kind, KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { isRecord } from '../../text/json.ts';
+import type { EnteredKey } from '../../wire/sandbox/names.ts';
 import { SESSION_BODY_MAX, type SessionAnswer } from '../../wire/sandbox/session.ts';
 import { readJson } from '../body.ts';
 import { limiter } from '../rate.ts';
 import { isRefused, refused } from '../refusal.ts';
-import type { Refused } from '../refusal.ts';
+import type { RefusalReason, Refused } from '../refusal.ts';
 import { callerOf, type Caller, type CallerDeps } from './caller.ts';
 import { signSession, type SessionTokenDeps } from './session-token.ts';
 import { problemOf } from './target.ts';
+import { problemOfTrial } from './trial.ts';
 
 export interface SessionDeps extends CallerDeps, SessionTokenDeps {
   kube: KubeClient;
   sandboxes: Store<Sandbox>;
-  /** Undefined for whoever may use that Sandbox. */
-  access: (caller: Caller, sandbox: ObjectKey) => Promise<Refused | undefined>;
+  trials: Store<Trial>;
+  /** Undefined for whoever may enter that. */
+  access: (caller: Caller, entered: EnteredKey) => Promise<Refused | undefined>;
 }
 
 /** Requests at the same time. */
@@ -34,22 +39,47 @@ function tokenIn(json: unknown): { token?: string } | Refused {
   return typeof token === 'string' ? { token } : refused(400, 'BadRequest', 'token is no text');
 }
 
-/** Nobody learns which Sandboxes there are who may not use them: this comes last. */
-function finding({ kube, sandboxes, now }: SessionDeps) {
-  const within = limiter(UNKNOWN);
-  return async (key: ObjectKey, caller: Caller): Promise<Sandbox | Refused> => {
-    const cached = sandboxes.get(key);
-    if (cached) return cached;
-    if (!within(caller.name, now()))
-      return refused(503, 'Busy', 'too many ask for unknown Sandboxes at the moment; try again');
-    const live = await kube.get(SandboxKind, key);
-    const { namespace, name } = key;
-    const none = `there is no Sandbox ${name} in namespace ${namespace}; kubectl get sandboxes -n ${namespace} lists those that there are`;
-    return live ?? refused(404, 'NoSuchSandbox', none);
-  };
+/** What a session may begin with. */
+interface Begun {
+  uid: string;
 }
 
-export type SessionRoute = (request: IncomingMessage, key: ObjectKey) => Promise<SessionAnswer | Refused>;
+interface Looked<T extends KubeObject> {
+  kind: Kind<T>;
+  store: Store<T>;
+  missing: RefusalReason;
+  problemOf: (found: T) => Refused | undefined;
+}
+
+/** Nobody learns what there is who may not use it: this comes last. */
+function finding({ kube, sandboxes, trials, now }: SessionDeps) {
+  const within = limiter(UNKNOWN);
+  const ofKind = async <T extends KubeObject>(
+    key: EnteredKey,
+    caller: Caller,
+    { kind, store, missing, problemOf: problem }: Looked<T>,
+  ): Promise<Begun | Refused> => {
+    const { namespace, name } = key;
+    const cached = store.get({ namespace, name });
+    if (!cached && !within(caller.name, now()))
+      return refused(503, 'Busy', `too many ask for unknown ${kind.plural} at the moment; try again`);
+    const found = cached ?? (await kube.get(kind, { namespace, name }));
+    const none = `there is no ${kind.kind} ${name} in namespace ${namespace}; kubectl get ${kind.plural} -n ${namespace} lists those that there are`;
+    if (!found) return refused(404, missing, none);
+    return problem(found) ?? { uid: found.metadata.uid ?? '' };
+  };
+  return (key: EnteredKey, caller: Caller): Promise<Begun | Refused> =>
+    key.resource === 'trials'
+      ? ofKind(key, caller, {
+          kind: TrialKind,
+          store: trials,
+          missing: 'NoSuchTrial',
+          problemOf: problemOfTrial,
+        })
+      : ofKind(key, caller, { kind: SandboxKind, store: sandboxes, missing: 'NoSuchSandbox', problemOf });
+}
+
+export type SessionRoute = (request: IncomingMessage, key: EnteredKey) => Promise<SessionAnswer | Refused>;
 
 /** Rejects with `ApiError` where the API server does not answer. */
 export function sessionRoute(deps: SessionDeps): SessionRoute {
@@ -66,13 +96,11 @@ export function sessionRoute(deps: SessionDeps): SessionRoute {
     if (isRefused(caller)) return caller;
     const refusal = await access(caller, key);
     if (refusal) return refusal;
-    const sandbox = await found(key, caller);
-    if (isRefused(sandbox)) return sandbox;
-    const problem = problemOf(sandbox);
-    if (problem) return problem;
-    const { uid = '' } = sandbox.metadata;
-    const { namespace, name } = key;
-    const session = { caller: caller.name, way: caller.way, namespace, name, uid };
+    const begun = await found(key, caller);
+    if (isRefused(begun)) return begun;
+    const { uid } = begun;
+    const { resource, namespace, name } = key;
+    const session = { caller: caller.name, way: caller.way, ...present({ resource }), namespace, name, uid };
     const { token, expiresMs } = await signSession(session, deps);
     return { token, expiresAt: timestamp(new Date(expiresMs)), uid };
   };

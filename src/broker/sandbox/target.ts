@@ -1,25 +1,28 @@
-/** Where a Sandbox runs: a Pod that is ours. Out of the watch caches alone. */
+/** Where a Sandbox runs, or a Trial that is entered: a Pod that is ours. Out of the watch caches alone. */
 import { conditionOf } from '../../crds/conditions.ts';
 import { SANDBOX_STOPPED } from '../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
-import type { Job, Pod } from '../../kube/kinds.ts';
-import type { ObjectKey } from '../../kube/types.ts';
-import { isControlledBy, isOwnedBy } from '../../pods/ownership.ts';
-import { CONTAINERS } from '../../wire/pod-paths.ts';
-import { endOfPod, endOfSandbox } from '../identity/ended.ts';
-import { forgeryOf, type SandboxStores } from '../identity/subjects.ts';
+import type { Entered, EnteredKey } from '../../wire/sandbox/names.ts';
+import { endOfSandbox } from '../identity/ended.ts';
+import type { SandboxStores } from '../identity/subjects.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
+import { problemOfRun, runOf, type Run } from './run.ts';
+import { targetOfTrial, type TrialStores } from './trial.ts';
 
-export interface TargetDeps extends SandboxStores {
+export interface TargetDeps extends SandboxStores, TrialStores {
   now: () => Date;
 }
 
 export interface Target {
-  sandboxUid: string;
+  /** Missing: a Sandbox. */
+  resource?: Entered | undefined;
+  ownerUid: string;
   podUid: string;
   podIP: string;
 }
+
+type Entering = EnteredKey & { uid: string };
 
 /** Why nobody can work in it now. `NotReady` passes; `Stopped` waits for a change. */
 export function notReady(sandbox: Sandbox, why?: string): Refused {
@@ -46,25 +49,11 @@ export function problemOf(sandbox: Sandbox): Refused | undefined {
   return conditionOf(sandbox, 'Ready')?.status === 'True' ? undefined : notReady(sandbox);
 }
 
-interface Run {
-  job: Job;
-  pod: Pod;
-}
+/** The Pod of the very object that has this UID. */
+export const targetOf = (entering: Entering, deps: TargetDeps): Target | Refused =>
+  entering.resource === 'trials' ? targetOfTrial(entering, deps) : targetOfSandbox(entering, deps);
 
-/** The Job and the Pod that its status names, where they are its own. */
-function runOf(sandbox: Sandbox, { sandboxJobs, sandboxPods }: TargetDeps): Run | undefined {
-  const { namespace = '' } = sandbox.metadata;
-  const { jobName = '', podName = '' } = sandbox.status ?? {};
-  const job = sandboxJobs.get({ namespace, name: jobName });
-  const pod = sandboxPods.get({ namespace, name: podName });
-  return job && pod && isOwnedBy(job, sandbox) && isControlledBy(pod, job) ? { job, pod } : undefined;
-}
-
-/** The Pod of the very Sandbox that has this UID. */
-export function targetOf(
-  { uid, namespace, name }: ObjectKey & { uid: string },
-  deps: TargetDeps,
-): Target | Refused {
+function targetOfSandbox({ uid, namespace, name }: Entering, deps: TargetDeps): Target | Refused {
   const sandbox = deps.sandboxes.get({ namespace, name });
   if (sandbox?.metadata.uid !== uid)
     return refused(
@@ -72,26 +61,26 @@ export function targetOf(
       'SandboxEnded',
       `Sandbox ${namespace}/${name} is not the one that this session is for; ask for a new session`,
     );
-  const run = runOf(sandbox, deps);
+  const run = runOf(sandbox, { jobs: deps.sandboxJobs, pods: deps.sandboxPods });
   const end = endOfSandbox(sandbox, run?.job.metadata.name);
   if (end) return end;
   return run ? inPod(run, { uid, sandbox }, deps) : notReady(sandbox, 'it has no Pod at the moment');
 }
 
 function inPod(
-  { pod, job }: Run,
+  run: Run,
   { uid, sandbox }: { uid: string; sandbox: Sandbox },
   { now }: TargetDeps,
 ): Target | Refused {
-  const problem = endOfPod(pod, CONTAINERS.courier, now()) ?? forgeryOf(pod, job);
+  const problem = problemOfRun(run, now());
   if (problem) return problem;
-  const podIP = pod.status?.podIP;
+  const podIP = run.pod.status?.podIP;
   if (podIP === undefined) return notReady(sandbox, 'its Pod has no address yet');
-  return { sandboxUid: uid, podUid: pod.metadata.uid ?? '', podIP };
+  return { ownerUid: uid, podUid: run.pod.metadata.uid ?? '', podIP };
 }
 
 /** Whether a connection to `target` has nothing left to reach. */
-export function isEnded({ podUid }: Target, session: ObjectKey & { uid: string }, deps: TargetDeps): boolean {
+export function isEnded({ podUid }: Target, session: Entering, deps: TargetDeps): boolean {
   const now = targetOf(session, deps);
   return isRefused(now) ? now.reason !== 'NotReady' : now.podUid !== podUid;
 }

@@ -119,10 +119,14 @@ describe('the network controller', () => {
     world = new World();
   });
 
-  it('makes both policies of a namespace with Trials, once, and they are in place when the cache has them', async () => {
+  it('makes the policies of a namespace with Trials, once, and they are in place when the cache has them', async () => {
     expect(world.standing.of('default')).to.deep.equal({ kind: 'awaited' });
     await world.pass();
-    expect(world.news()).to.deep.equal(['create sb-trials-public', 'create sb-trials-restricted']);
+    expect(world.news()).to.deep.equal([
+      'create sb-trials-entry',
+      'create sb-trials-public',
+      'create sb-trials-restricted',
+    ]);
     expect(world.standing.of('default')).to.deep.equal({ kind: 'inPlace' });
     expect(await world.pass()).to.deep.equal({ requeueAfterMs: 30_000 });
     expect(world.news()).to.deep.equal([]);

@@ -4,7 +4,7 @@
  * asked by whoever makes a Pod that needs them.
  */
 import type { Trial } from '../../crds/trial.ts';
-import { ENTRY_POLICY, NETWORK_POLICIES } from '../../crds/names.ts';
+import { ENTRY_POLICIES, NETWORK_POLICIES } from '../../crds/names.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import type { WatchedStore } from '../../kube/cache/cache.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
@@ -78,7 +78,7 @@ export class Standing {
   }
 }
 
-const isEntry = ({ metadata }: NetworkPolicy): boolean => metadata.name === ENTRY_POLICY;
+const isEntry = ({ metadata }: NetworkPolicy): boolean => metadata.name === ENTRY_POLICIES.sandboxes;
 
 /** Index of objects by their namespace. */
 export const byNamespace = ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ''];

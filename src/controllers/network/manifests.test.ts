@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { expectGolden } from '../../../test/support/golden.ts';
 import { LABEL } from '../../crds/names.ts';
+import { ENTERED } from '../../wire/sandbox/names.ts';
 import { entryPolicyOf, policiesOf } from './manifests.ts';
 import type { Surroundings } from './observed.ts';
 
@@ -18,23 +19,29 @@ describe('the NetworkPolicies of a namespace', () => {
   });
 
   it('look as they always did for those who enter', async () => {
-    await expectGolden('network-policy-sandboxes.yaml', entryPolicyOf('team-a', surroundings));
+    for (const kind of ENTERED)
+      await expectGolden(`network-policy-${kind}.yaml`, entryPolicyOf(kind, 'team-a', surroundings));
   });
 
   it('let nobody but the operator in, at no port but the courier’s, and out nowhere', () => {
-    const { spec } = entryPolicyOf('team-a', surroundings);
-    expect(spec?.policyTypes).to.deep.equal(['Ingress']);
-    expect(spec?.ingress).to.deep.equal([
-      {
-        from: [
-          {
-            namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'sb-system' } },
-            podSelector: { matchLabels: { 'app.kubernetes.io/name': 'sb-operator' } },
-          },
-        ],
-        ports: [{ protocol: 'TCP', port: 8443 }],
-      },
-    ]);
+    for (const [kind, port] of [
+      ['sandboxes', 8443],
+      ['trials', 28_173],
+    ] as const) {
+      const { spec } = entryPolicyOf(kind, 'team-a', surroundings);
+      expect(spec?.policyTypes).to.deep.equal(['Ingress']);
+      expect(spec?.ingress).to.deep.equal([
+        {
+          from: [
+            {
+              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'sb-system' } },
+              podSelector: { matchLabels: { 'app.kubernetes.io/name': 'sb-operator' } },
+            },
+          ],
+          ports: [{ protocol: 'TCP', port }],
+        },
+      ]);
+    }
   });
 
   it('choose the Pods with the label of their name, and let nothing in', () => {

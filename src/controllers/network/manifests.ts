@@ -1,12 +1,12 @@
 /**
  * Pure: the NetworkPolicies of a namespace with Trials or Sandboxes. They choose Pods by labels that the operator puts on those of Trials and
  * Sandboxes, so that they never change with one, and none costs a write. Policies add up in Kubernetes: the first two close everything, and open
- * what they name; the others open one port of a Sandbox besides.
+ * what they name; the others open one port besides, at which the broker enters.
  */
-import { ENTRY_POLICY, LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
+import { ENTRY_POLICIES, LABEL, NETWORKS, networkPolicyName, type PodNetwork } from '../../crds/names.ts';
 import type { NetworkPolicy } from '../../kube/kinds.ts';
 import { addressOf } from '../../wire/addresses.ts';
-import { SANDBOX_PORT } from '../../wire/sandbox/names.ts';
+import { SANDBOX_PORT, TRIAL_ENTRY_PORT, type Entered } from '../../wire/sandbox/names.ts';
 import { isPublic, NEVER_REACHED, PRIVATE, type EgressRule } from '../../wire/egress.ts';
 import type { Surroundings } from './observed.ts';
 
@@ -44,16 +44,22 @@ const policy = (of: { namespace: string; network: PodNetwork; egress: Egress[] }
   },
 });
 
-/** The broker connects to the courier of a Sandbox: nobody else, and to no other port. */
-export function entryPolicyOf(namespace: string, { broker }: Surroundings): NetworkPolicy {
+const ENTRIES = {
+  sandboxes: { label: LABEL.sandbox, port: SANDBOX_PORT, mark: 'entry' },
+  trials: { label: LABEL.trial, port: TRIAL_ENTRY_PORT, mark: 'trials-entry' },
+} as const;
+
+/** The broker connects to the courier of a Sandbox, or of a Trial that is entered: nobody else, and to no other port. */
+export function entryPolicyOf(entered: Entered, namespace: string, { broker }: Surroundings): NetworkPolicy {
+  const { label, port, mark } = ENTRIES[entered];
   // Kubernetes' own name of the field; the client's types call it `_from`.
-  const rule = { from: [inNamespace(broker.namespace, broker.labels)], ports: tcp(SANDBOX_PORT) };
+  const rule = { from: [inNamespace(broker.namespace, broker.labels)], ports: tcp(port) };
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: { name: ENTRY_POLICY, namespace, labels: { [LABEL.network]: 'entry' } },
+    metadata: { name: ENTRY_POLICIES[entered], namespace, labels: { [LABEL.network]: mark } },
     spec: {
-      podSelector: { matchExpressions: [{ key: LABEL.sandbox, operator: 'Exists' }] },
+      podSelector: { matchExpressions: [{ key: label, operator: 'Exists' }] },
       policyTypes: ['Ingress'],
       ingress: [rule],
     },

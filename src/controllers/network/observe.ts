@@ -8,6 +8,7 @@ import type { KubeClient, Store } from '../../kube/types.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import { addressOf } from '../../wire/addresses.ts';
 import { isPublic, type EgressRule } from '../../wire/egress.ts';
+import { ENTERED } from '../../wire/sandbox/names.ts';
 import { entryPolicyOf, policiesOf, single } from './manifests.ts';
 import type { ObservedNamespace, Surroundings } from './observed.ts';
 
@@ -38,10 +39,13 @@ export async function observe(sources: NetworkSources, name: string): Promise<Ob
   // One that the cache does not know is new.
   const isEnding = namespaces.get({ namespace: '', name })?.metadata.deletionTimestamp !== undefined;
   const hasSandboxes = sandboxes.by('namespace', name).length > 0;
-  const isUsed = !isEnding && (hasSandboxes || trials.by('namespace', name).length > 0);
+  const hasTrials = trials.by('namespace', name).length > 0;
+  const isUsed = !isEnding && (hasSandboxes || hasTrials);
   if (!isUsed) return { isUsed, wanted: [], found: new Map() };
   const surroundings = await sources.surroundings();
-  const entries = hasSandboxes ? [entryPolicyOf(name, surroundings)] : [];
+  const entries = ENTERED.filter((kind) => (kind === 'trials' ? hasTrials : hasSandboxes)).map((kind) =>
+    entryPolicyOf(kind, name, surroundings),
+  );
   return {
     isUsed,
     wanted: [...policiesOf(name, surroundings), ...entries],

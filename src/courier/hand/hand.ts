@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Copied, FilesRequest } from '../../wire/hand/protocol.ts';
 import type { Files } from './files.ts';
+import type { EntryHand } from './entry-hand.ts';
 
 /** A process to run in the task container. */
 export interface Command {
@@ -98,6 +99,8 @@ export interface StageResult {
 export type Copy = Omit<Extract<FilesRequest, { op: 'copy' }>, 'op'>;
 
 export interface Hand {
+  /** Missing where nobody can enter. It refuses what is begun while everybody is halted, or after everybody was ended. */
+  entry?: EntryHand;
   /** Resolves when sbd is there, and the folders of /logs. */
   ready(): Promise<void>;
   /** Resolves when the task container has ended. */

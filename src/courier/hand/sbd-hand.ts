@@ -16,13 +16,13 @@ import type {
   Staged,
   StageResult,
 } from './hand.ts';
+import { entryHand, type EntryHand } from './entry-hand.ts';
 import { filesOf, type Files } from './files.ts';
 import { ContainerGround } from './container-ground.ts';
 import { asShellsSay, codeOf, isOutOfReach, NO_ROOM, refusedAs, REFUSALS } from './refusals.ts';
-import { Sbd } from './sbd/client.ts';
-import type { Running, Start } from './sbd/client.ts';
+import { Sbd, type Running, type Start } from './sbd/client.ts';
 import { HandLost, Refused } from '../../hand/stream.ts';
-import { within } from './within.ts';
+import { answered } from './within.ts';
 
 /** The courier was told to stop. */
 class Stopped extends Error {
@@ -69,6 +69,7 @@ export function openHand({ control, own, findings, stop }: HandOptions): Hand {
 
 class SbdHand implements Hand {
   readonly files: Files;
+  readonly entry: EntryHand;
   readonly #sbd: Sbd;
   readonly #ground: ContainerGround;
   readonly #findings: Findings;
@@ -84,6 +85,7 @@ class SbdHand implements Hand {
     this.#ground = new ContainerGround(sbd);
     this.#findings = findings;
     this.files = filesOf(sbd, (work) => this.#answer(work));
+    this.entry = entryHand(sbd, () => Boolean(this.#frozen ?? this.#halted));
     this.#stopped = new Promise<never>((_resolve, reject) => {
       const leave = (): void => reject(new Stopped('the courier was told to stop'));
       if (stop.aborted) leave();
@@ -250,7 +252,8 @@ class SbdHand implements Hand {
 
   #name(): string {
     this.#serial += 1;
-    return `${process.pid}-${this.#serial}`;
+    // No program that enters can name a command like that.
+    return `sb-${process.pid}-${this.#serial}`;
   }
 
   #startOf(command: Command): Start {
@@ -355,6 +358,3 @@ class SbdHand implements Hand {
     }
   }
 }
-
-const answered = <T>(seconds: number, work: Promise<T>): Promise<T> =>
-  within(seconds, work, new HandGone(`the task container did not answer within ${seconds} s`));

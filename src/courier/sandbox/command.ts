@@ -43,6 +43,7 @@ export class Command {
   #isReleased = false;
   #started: Started | undefined;
   #exit: Exit | undefined;
+  #failure: Failure | undefined;
 
   constructor(options: CommandOptions) {
     this.id = options.id;
@@ -66,6 +67,7 @@ export class Command {
 
   /** Adds a reader; one that does not only look on takes the place of the follower. */
   attach(reader: Reader): void {
+    if (this.#failure) return reader.fail(this.#failure.reason, this.#failure.message);
     if (!reader.observes) {
       const before = this.#follower;
       this.#follower = reader;
@@ -284,6 +286,7 @@ export class Command {
   #fail({ reason, message }: Failure): void {
     const had = this.#started !== undefined;
     this.#state = 'failed';
+    this.#failure = { reason, message };
     for (const reader of this.#readers) {
       this.#forget(reader);
       reader.fail(reason, message);

@@ -1,6 +1,6 @@
 /** Where the broker, and nobody else, connects to this Pod: TLS 1.3, with a certificate on both sides. */
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { checkServerIdentity, createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
 import type { CourierCertificate } from '../../wire/sandbox/assignment.ts';
@@ -14,6 +14,8 @@ const CONNECTIONS_MAX = 256;
 export interface Door {
   /** Connections from now on get this certificate. */
   use: (certificate: CourierCertificate) => void;
+  /** Serves a connection that has come elsewhere, and of which nothing was read. */
+  take: (socket: Socket) => void;
   /** Listens on all addresses of the Pod; 0 for any port. Resolves the port. Before it, whoever connects is refused at once, and tries again. */
   open: (port: number) => Promise<number>;
   /** Takes no further connection. */
@@ -40,6 +42,7 @@ export function makeDoor(sessions: Sessions): Door {
       brokerName = name;
       server.setSecureContext({ key, cert, ca, minVersion: 'TLSv1.3' });
     },
+    take: (socket) => void server.emit('connection', socket),
     open: async (port) => {
       server.listen(port);
       await once(server, 'listening');

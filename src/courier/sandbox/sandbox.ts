@@ -43,7 +43,7 @@ const SOCKET_MODE = 0o666;
 const PATIENCE_MS = 24 * 3600 * 1000;
 const ASK_MS = 20_000;
 const POOLED_WAIT_SECONDS = 30;
-/** For the last words to programs. */
+/** For the container to end. */
 const FAREWELL_MS = 2000;
 const ENTRYPOINT = `${OWN_PREFIX}entrypoint`;
 
@@ -224,10 +224,7 @@ class SandboxRun {
     const { clock } = this.#deps;
     this.#idle?.close();
     this.#commands.close();
-    this.#sessions.stop();
-    const until = clock.monotonic() + FAREWELL_MS;
-    while (!this.#sessions.areThrough() && clock.monotonic() < until) await sleep(clock, 20);
-    this.#sessions.close();
+    await this.#sessions.dismiss();
     await this.#way?.close();
     if (!this.#ended) return;
     // A pool makes no Pod after Pod where each fails.

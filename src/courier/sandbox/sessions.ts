@@ -1,6 +1,6 @@
 /** The sessions of programs in this Pod. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Cancel, Clock } from '../../async/clock.ts';
+import { sleep, type Cancel, type Clock } from '../../async/clock.ts';
 import { STREAMS_MAX } from '../../wire/hand/protocol.ts';
 import { LINK_VERSION } from '../../wire/sandbox/link.ts';
 import type { LinkHello, RefusalReason } from '../../wire/sandbox/link.ts';
@@ -9,6 +9,8 @@ import { Session } from './session.ts';
 import type { SessionDeps } from './session.ts';
 
 export const SESSIONS_MAX = 64;
+/** For the last words to programs. */
+const FAREWELL_MS = 2000;
 
 interface Kept {
   session: Session;
@@ -20,6 +22,8 @@ interface Kept {
 
 export interface SessionsDeps extends Omit<SessionDeps, 'takeStream' | 'giveStream'> {
   clock: Clock;
+  /** A session begins. */
+  onEnter?: (caller: string) => void;
 }
 
 export class Sessions {
@@ -68,6 +72,15 @@ export class Sessions {
     kept.displace?.();
   }
 
+  /** Says good-bye to all programs, and ends their sessions. */
+  async dismiss(): Promise<void> {
+    const { clock } = this.#deps;
+    this.stop();
+    const until = clock.monotonic() + FAREWELL_MS;
+    while (!this.areThrough() && clock.monotonic() < until) await sleep(clock, 20);
+    this.close();
+  }
+
   /** Tells everybody that the Sandbox ends. */
   stop(): void {
     if (this.#isStopping) return;
@@ -104,6 +117,7 @@ export class Sessions {
     );
     const kept = { session };
     this.#kept.set(key.id, kept);
+    this.#deps.onEnter?.(caller);
     return kept;
   }
 

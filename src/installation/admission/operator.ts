@@ -204,7 +204,7 @@ export const operatorNetworkPolicies = (namespace: string): PolicyOptions => ({
       message: `the operator writes no NetworkPolicy but ${NETWORK_POLICIES.join(', ')}`,
     },
     {
-      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)} || ${listAt('object.?spec.?podSelector.?matchExpressions')}.exists(one, one.key == '${LABEL.sandbox}' && one.operator == 'Exists')`,
+      rule: `${mapAt('object.?spec.?podSelector.?matchLabels')}[?'${LABEL.network}'].orValue('') in ${texts(NETWORKS)} || ${listAt('object.?spec.?podSelector.?matchExpressions')}.exists(one, one.key in ${texts([LABEL.sandbox, LABEL.trial])} && one.operator == 'Exists')`,
       message: 'a NetworkPolicy of the operator is about Pods of Trials and Sandboxes',
     },
   ],

@@ -9,7 +9,7 @@ export interface People {
   cluster: TestCluster;
   /** Users by token. */
   users: Map<string, NonNullable<TokenReview['status']>['user']>;
-  /** Where users and groups may work: `namespace/name`, or `namespace/*`. */
+  /** Where users and groups may enter what is a Sandbox: `namespace/name`, or `namespace/*`. Of Trials behind `trials:`. */
   rules: Map<string, string[]>;
   /** Signs client certificates. */
   clientCa: KeyPair;
@@ -30,9 +30,10 @@ export function knowPeople({ cluster, users, rules, clientCa }: People): void {
   cluster.reviews.set('SubjectAccessReview', (object) => {
     const { user, groups, resourceAttributes: wanted } = (object as SubjectAccessReview).spec;
     const { verb, resource, subresource, group, namespace, name } = wanted;
-    const isExec = `${verb} ${resource}/${subresource}.${group}` === 'create sandboxes/exec.sb.abundant.ai';
+    const isExec = `${verb} ${subresource}.${group}` === 'create exec.sb.abundant.ai';
     const may = [user, ...groups].flatMap((who) => rules.get(who) ?? []);
-    const places = [`${namespace}/${name}`, `${namespace}/*`];
+    const kind = resource === 'sandboxes' ? '' : `${resource}:`;
+    const places = [`${kind}${namespace}/${name}`, `${kind}${namespace}/*`];
     return { status: { allowed: isExec && places.some((place) => may.includes(place)) } };
   });
   users.set('jane-token', { username: 'jane', groups: ['system:authenticated'] });

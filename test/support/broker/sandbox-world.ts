@@ -1,4 +1,4 @@
-/** A broker with real TLS and WebSockets, couriers of Sandboxes that echo, and an API server that knows some people. */
+/** A broker with real TLS and WebSockets, couriers of Sandboxes and Trials that echo, and an API server that knows some people. */
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -19,7 +19,13 @@ import type { Trial } from '../../../src/crds/trial.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
 import { TaskReader } from '../../../src/task-source/read.ts';
-import { courierName, sandboxPath, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../../src/wire/sandbox/names.ts';
+import {
+  courierName,
+  sandboxPath,
+  SUBPROTOCOL,
+  TOKEN_SUBPROTOCOL,
+  type EnteredKey,
+} from '../../../src/wire/sandbox/names.ts';
 import { NO_RULES } from '../builders/objects.ts';
 import { until } from '../kube.ts';
 import { clientAuthority } from './client-certificates.ts';
@@ -45,6 +51,8 @@ export interface Answer {
 
 export interface Asked {
   sandbox?: Sandbox;
+  /** In its place. */
+  trial?: Trial;
   body?: unknown;
   certificate?: KeyPair;
   headers?: Record<string, string>;
@@ -58,6 +66,8 @@ export interface Heard {
 
 export interface Dialed {
   sandbox?: Sandbox;
+  /** In its place. */
+  trial?: Trial;
   token?: string;
   protocols?: string[];
   query?: string;
@@ -82,6 +92,9 @@ export class SandboxWorld {
   readonly sandboxes = new WritableCache<Sandbox>();
   readonly sandboxJobs = new WritableCache<Job>();
   readonly sandboxPods = new WritableCache<Pod>();
+  readonly trials = new WritableCache<Trial>();
+  readonly jobs = new WritableCache<Job>();
+  readonly pods = new WritableCache<Pod>();
   /** By token, and what each may: `namespace/name`, or `namespace/*`. */
   readonly users: People['users'] = new Map();
   readonly rules = new Map<string, string[]>();
@@ -122,18 +135,14 @@ export class SandboxWorld {
     const now = (): Date => this.now();
     const store = memoryArtifactStore();
     const stores = { sandboxes, sandboxJobs, sandboxPods };
-    const others = {
-      pods: cacheOf<Pod>(),
-      jobs: cacheOf<Job>(),
-      trials: cacheOf<Trial>(),
-      taskBuilds: cacheOf<TaskBuild>(),
-    };
+    const ofTrials = { trials: this.trials, jobs: this.jobs, pods: this.pods };
+    const ports = { sandboxes: this.courierPort, trials: this.courierPort };
     this.broker = await startBroker({
       port: 0,
       host: '127.0.0.1',
       certificate: this.certificate,
       tokens: tokenVerifier({ kube, now }),
-      subjects: subjects({ kube, now, ...stores, ...others }),
+      subjects: subjects({ kube, now, ...stores, ...ofTrials, taskBuilds: cacheOf<TaskBuild>() }),
       tasks: new TaskReader({ kube, artifacts: store, rulesOf: async () => NO_RULES }),
       now,
       store,
@@ -142,14 +151,14 @@ export class SandboxWorld {
       probePort: 9,
       modelPrices: [],
       egress: async () => ({ allowed: [], refused: [] }),
-      sandbox: { kube, brokerName: BROKER_NAME, port: this.courierPort, ...stores, ...options },
+      sandbox: { kube, brokerName: BROKER_NAME, ports, ...stores, ...ofTrials, ...options },
       log: quiet,
       metrics: brokerMetrics(this.registry),
     });
   }
 
-  #ids({ metadata, status }: Sandbox): { sandboxUid: string; podUid: string } {
-    return { sandboxUid: metadata.uid ?? '', podUid: `${status?.podName}-uid` };
+  #ids({ metadata, status }: Sandbox): { ownerUid: string; podUid: string } {
+    return { ownerUid: metadata.uid ?? '', podUid: `${status?.podName}-uid` };
   }
 
   /** Puts a Sandbox with its Job and Pod into the caches. */
@@ -232,14 +241,14 @@ export class SandboxWorld {
   /** `POST …/session`. */
   session({
     sandbox = this.box,
+    trial,
     body = { token: 'jane-token' },
     certificate,
     headers,
   }: Asked = {}): Promise<Answer> {
-    const { name, namespace = '' } = sandbox.metadata;
     return this.#send({
       method: 'POST',
-      path: sandboxPath({ namespace, name }, 'session'),
+      path: sandboxPath(placeOf(trial ?? sandbox), 'session'),
       body: typeof body === 'string' ? body : JSON.stringify(body),
       ...(certificate && { certificate }),
       ...(headers && { headers }),
@@ -277,10 +286,9 @@ export class SandboxWorld {
 
   /** An open WebSocket; rejects with `RefusedUpgrade`. */
   async dial(dialed: Dialed = {}): Promise<WebSocket> {
-    const { sandbox = this.box, token, protocols, query = '', port = this.broker.port } = dialed;
-    const { name, namespace = '' } = sandbox.metadata;
-    const own = token ?? (protocols ? '' : await this.sessionToken({ sandbox }));
-    const url = `wss://localhost:${port}${sandboxPath({ namespace, name }, 'connect')}${query}`;
+    const { sandbox = this.box, trial, token, protocols, query = '', port = this.broker.port } = dialed;
+    const own = token ?? (protocols ? '' : await this.sessionToken({ sandbox, ...(trial && { trial }) }));
+    const url = `wss://localhost:${port}${sandboxPath(placeOf(trial ?? sandbox), 'connect')}${query}`;
     const offered = protocols ?? [SUBPROTOCOL, TOKEN_SUBPROTOCOL + own];
     const socket = new WebSocket(url, offered, { ca: this.certificate.ca(), perMessageDeflate: false });
     this.#open.push(() => socket.terminate());
@@ -304,6 +312,12 @@ export class SandboxWorld {
     return error instanceof RefusedUpgrade ? [error.status, error.json['reason']] : [0, error];
   }
 }
+
+const placeOf = ({ kind, metadata: { namespace = '', name } }: Sandbox | Trial): EnteredKey => ({
+  ...(kind === 'Trial' && { resource: 'trials' as const }),
+  namespace,
+  name,
+});
 
 /** Bytes that come, until there are so many. */
 export function received(socket: WebSocket, bytes: number): Promise<Buffer> {

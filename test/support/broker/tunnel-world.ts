@@ -134,6 +134,11 @@ export class TunnelWorld {
     this.ca = certificate.ca();
     const builder: Pod = { ...buildPod, metadata: { ...buildPod.metadata, uid: 'build-pod-uid' } };
     const trials = this.tenants.map(({ trial }) => trial);
+    const ofTrials = {
+      pods: cacheOf(builder, ...this.tenants.map(({ pod }) => pod)),
+      jobs: cacheOf(buildJob, ...trials.map((trial) => trialJob(trial))),
+      trials: cacheOf(...trials),
+    };
     this.broker = await startBroker({
       port: 0,
       host: '127.0.0.1',
@@ -141,9 +146,7 @@ export class TunnelWorld {
       tokens: tokenVerifier({ kube, now }),
       subjects: subjects({
         kube,
-        pods: cacheOf(builder, ...this.tenants.map(({ pod }) => pod)),
-        jobs: cacheOf(buildJob, ...trials.map((trial) => trialJob(trial))),
-        trials: cacheOf(...trials),
+        ...ofTrials,
         taskBuilds: cacheOf(taskBuild),
         sandboxes: cacheOf(...boxes),
         sandboxJobs: cacheOf(...boxJobs),
@@ -159,7 +162,7 @@ export class TunnelWorld {
       presignSeconds: 300,
       probePort: 9,
       modelPrices: [],
-      sandbox: { kube, brokerName: BROKER_NAME, ...NO_SANDBOXES },
+      sandbox: { kube, brokerName: BROKER_NAME, ...NO_SANDBOXES, ...ofTrials },
       log: quiet,
       metrics: brokerMetrics(this.registry),
       ...options,

@@ -1,0 +1,30 @@
+/** Pure: the Job and the Pod of what is entered, where they are its own. */
+import type { Job, Pod } from '../../kube/kinds.ts';
+import type { KubeObject, Store } from '../../kube/types.ts';
+import { isControlledBy, isOwnedBy } from '../../pods/ownership.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
+import { endOfPod } from '../identity/ended.ts';
+import { forgeryOf } from '../identity/subjects.ts';
+import type { Refused } from '../refusal.ts';
+
+export interface Run {
+  job: Job;
+  pod: Pod;
+}
+
+interface Owner extends KubeObject {
+  status?: { jobName?: string; podName?: string };
+}
+
+/** Those that its status names. */
+export function runOf(owner: Owner, { jobs, pods }: { jobs: Store<Job>; pods: Store<Pod> }): Run | undefined {
+  const { namespace = '' } = owner.metadata;
+  const { jobName = '', podName = '' } = owner.status ?? {};
+  const job = jobs.get({ namespace, name: jobName });
+  const pod = pods.get({ namespace, name: podName });
+  return job && pod && isOwnedBy(job, owner) && isControlledBy(pod, job) ? { job, pod } : undefined;
+}
+
+/** Refused where the Pod is over, or is not what its Job says. */
+export const problemOfRun = ({ pod, job }: Run, now: Date): Refused | undefined =>
+  endOfPod(pod, CONTAINERS.courier, now) ?? forgeryOf(pod, job);
