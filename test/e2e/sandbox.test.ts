@@ -9,6 +9,7 @@ import { Job, Pod } from '../../src/kube/kinds.ts';
 import { kubectl, kubectlOk } from '../support/cluster.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
+import { accountWith } from './support/account.ts';
 import { killContainer } from './support/faults.ts';
 import {
   becomes,
@@ -314,22 +315,7 @@ describe('who may use a Sandbox', () => {
       ['looker', namespace, 'sb-view'],
       ['neighbour', next, 'sb-edit'],
     ] as const) {
-      await kubectlOk(['create', 'serviceaccount', account, '-n', at]);
-      await kubectlOk([
-        'create',
-        'rolebinding',
-        account,
-        '-n',
-        at,
-        `--clusterrole=${role}`,
-        `--serviceaccount=${at}:${account}`,
-      ]);
-      const token = (await kubectlOk(['create', 'token', account, '-n', at])).trim();
-      const folder = await mkdtemp(join(tmpdir(), 'sb-user-'));
-      const config = join(folder, 'kubeconfig');
-      await kubectlOk(['config', 'view', '--flatten', '--minify']).then((text) => writeFile(config, text));
-      await kubectlOk(['--kubeconfig', config, 'config', 'set-credentials', 'them', `--token=${token}`]);
-      await kubectlOk(['--kubeconfig', config, 'config', 'set-context', '--current', '--user=them']);
+      const config = await accountWith({ account, namespace: at }, role);
       const theirs = userSession(namespace, config);
       try {
         const failure: unknown = await attachSandbox(theirs, 'guarded')
@@ -339,7 +325,6 @@ describe('who may use a Sandbox', () => {
         expect((failure as Error).name).to.match(/NotAllowed|CliError/);
       } finally {
         await theirs.close();
-        await rm(folder, { recursive: true });
       }
     }
   });

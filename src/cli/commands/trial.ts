@@ -171,6 +171,7 @@ const cancel = (cli: Cli): Command =>
   );
 
 interface DebugOptions extends ClusterOptions {
+  user?: string;
   copy: boolean;
   seconds: number;
   rm: boolean;
@@ -181,34 +182,35 @@ const debug = (cli: Cli): Command =>
   examples(
     withCluster(new Command('debug'))
       .description(
-        'Opens a shell in the task container of a Trial. If the Trial is not running, the shell opens in <trial>-debug: a copy with the same image and resources whose agent only waits. The copy stays until its time is over, counts in no run and stores nothing. Neither solution nor tests are in a copy. After -- stands a command to run instead of a shell.',
+        'Opens a shell in the task container of a Trial. If the Trial is not running, the shell opens in <trial>-debug: a copy with the same image and resources whose agent only waits. The copy stays until its time is over, counts in no run and stores nothing. Neither solution nor tests are in a copy. After -- stands a command to run instead of a shell; its exit code is that of sb. You need the permission create on trials/exec, and none on Pods.',
       )
       .argument('<trial>', 'name of the Trial, its unique beginning, or @latest')
       .argument('[command...]', 'command to run, after --')
+      .option('--user <user>', 'as this user, name or number (default: the agent’s)')
       .option('--copy', 'use a copy even if the Trial is running, so that nothing changes its result', false)
       .option('--seconds <number>', 'how long a copy lives', wholeNumber, 3600)
       .option('--rm', 'delete the copy when the shell ends', false)
       .action(
         inCluster(
           cli,
-          () => Promise.all([import('../runs/shell.ts'), import('../runs/debug.ts')]),
+          () => import('../runs/debug.ts'),
           async (
             {
               session,
-              options: { copy, seconds, rm: remove },
+              options: { user, copy, seconds, rm: remove },
               arguments: [trial, command],
             }: InCluster<DebugOptions, [trial: string, command: string[]]>,
-            [{ shellIn }, { debugTrial }],
+            { debugTrial },
           ) => {
-            const shell = shellIn(session);
-            const wish = { io: cli.io, shell, trial, command, copy, seconds, remove };
-            return (await debugTrial(session, wish)) === 0 ? undefined : 1;
+            const wish = { io: cli.io, trial, command, copy, seconds, remove };
+            return debugTrial(session, { ...wish, ...(user !== undefined && { user }) });
           },
         ),
       ),
     [
       ['sb trial debug hello-oracle-1a2b', 'look around where it runs, or ran'],
       ['sb trial debug hello-oracle-1a2b --copy --rm', 'in a copy that is deleted afterwards'],
+      ['sb trial debug hello-oracle-1a2b --user 0', 'as root'],
       ['sb trial debug hello-oracle-1a2b -- ls -l /app', 'one command, without a terminal'],
     ],
   );

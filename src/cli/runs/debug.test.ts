@@ -1,19 +1,25 @@
-import { type Shell } from './shell.ts';
 import { expect } from 'chai';
-import { aJob, aPod } from '../../../test/support/builders/objects.ts';
+import { PassThrough } from 'node:stream';
+import { join } from 'node:path';
+import { eventuallyTrue } from '../../../test/support/eventually.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
-import { ANNOTATION } from '../../crds/names.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { Pod as PodKind } from '../../kube/kinds.ts';
+import { BROKER, OPERATOR } from '../../installation/names.ts';
+import { ConfigMap } from '../../kube/kinds.ts';
+import type { Kind, KubeObject } from '../../kube/types.ts';
+import type { StartRequest } from '../../wire/sandbox/requests.ts';
 import { active, broken, rewarded } from '../../../test/support/builders/run-trials.ts';
 import { failureOf, world, type World } from '../../../test/support/client/world.ts';
+import { testBroker, type TestBroker } from '../../../test/support/sandbox/broker.ts';
+import { TestCourier } from '../../../test/support/sandbox/courier.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import { debugName, debugTrial } from './debug.ts';
 
-type ShellRequest = Parameters<Shell>[0];
-
 type DebugOptions = Parameters<typeof debugTrial>[1];
+
+const PLAIN = { trial: 'hello', copy: false, seconds: 600, remove: false };
 
 /** Status of a Trial whose container runs. */
 const started = (podName: string): TrialStatus => ({
@@ -27,29 +33,57 @@ const started = (podName: string): TrialStatus => ({
 
 describe('A shell for a Trial', () => {
   let w: World;
-  let asked: ShellRequest[];
+  let courier: TestCourier;
+  let broker: TestBroker;
+  let folder: Folder;
+  /** What Kubernetes says of `create` on `trials/exec`. */
+  let mayEnter: boolean;
+
   beforeEach(async () => {
-    w = await world();
-    asked = [];
+    mayEnter = true;
+    folder = await folderOf({ 'root/app/file': 'there' });
+    courier = new TestCourier(join(folder.path, 'root'));
+    [w, broker] = await Promise.all([world(), testBroker(courier)]);
+    w.session.env = { SB_BROKER_URL: broker.url };
+    w.haveOf(ConfigMap, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: OPERATOR.namespace, name: BROKER.authority },
+      data: { 'ca.crt': broker.ca },
+    });
+    const { kube } = w.session;
+    const made = kube.create.bind(kube);
+    const isAsked = (object: object): boolean =>
+      JSON.stringify(object).includes('"resource":"trials","subresource":"exec"');
+    kube.create = async <T extends KubeObject>(kind: Kind<T>, object: T): Promise<T> =>
+      kind.kind === 'SelfSubjectAccessReview'
+        ? { ...object, status: { allowed: mayEnter || !isAsked(object) } }
+        : made(kind, object);
   });
-  afterEach(() => w.close());
+  afterEach(async () => {
+    courier.close();
+    broker.close();
+    await w.close();
+    await folder.remove();
+  });
 
   const debug = async (trial: string, over: Partial<DebugOptions> = {}) => {
-    const io = recordedIo();
-    Object.assign(io.terminal, { input: true });
-    const shell = async (request: ShellRequest) => (asked.push(request), 7);
-    const code = await debugTrial(w.session, {
-      io,
-      shell,
-      trial,
-      command: [],
-      copy: false,
-      seconds: 600,
-      remove: false,
-      ...over,
+    const typed = Object.assign(new PassThrough(), { setRawMode: () => undefined });
+    const io = recordedIo({
+      streams: { stdin: typed, stdout: new PassThrough().resume(), stderr: new PassThrough().resume() },
     });
+    Object.assign(io.terminal, { input: true });
+    typed.end('exit 7\n');
+    const wish = { io, trial, command: [], copy: false, seconds: 600, remove: false, ...over };
+    const code = await debugTrial(w.session, wish);
     return { code, said: io.terminal.stderr };
   };
+  /** Trials that were entered, in order. */
+  const entered = (): string[] =>
+    broker.paths.flatMap(
+      (path) => /^\/v1\/namespaces\/default\/trials\/(.+)\/connect$/.exec(path)?.[1] ?? [],
+    );
+  const asked = (): StartRequest[] => courier.requests.filter((request) => request.op === 'run');
   const copies = (): Trial[] => w.trials().filter(({ metadata }) => metadata.name.includes('-debug'));
   /** The operator, as far as a copy needs one. */
   const startCopies = (): void =>
@@ -60,22 +94,62 @@ describe('A shell for a Trial', () => {
         );
     });
 
-  it('is one in its own container while it runs, in the image’s folder', async () => {
-    const trial = active('Running', { status: started('p') });
-    const pod = aPod(aJob(trial));
-    pod.metadata = {
-      ...pod.metadata,
-      name: 'p',
-      annotations: { [ANNOTATION.imageConfig]: '{"workdir":"/app"}' },
-    };
-    w.have(trial);
-    w.haveOf(PodKind, pod);
+  it('is one in its own container while it runs, on a terminal, as whom and where the courier says', async () => {
+    w.have(active('Running', { status: started('p') }));
     const { code, said } = await debug('hello');
     expect(code).to.equal(7);
-    expect(asked[0]).to.include({ pod: 'p', container: 'task', tty: true });
-    expect(asked[0]?.command.slice(-1)).to.deep.equal(['/app']);
+    expect(entered()).to.deep.equal(['hello']);
+    expect(asked()[0]).to.include.keys('command', 'pty').and.not.to.include.any.keys('user', 'workdir');
     expect(said).to.include('may change its result');
     expect(copies()).to.deep.equal([]);
+  });
+
+  it('is another user’s where one is named', async () => {
+    w.have(active('Running', { status: started('p') }));
+    await debug('hello', { user: '0', command: ['true'] });
+    expect(asked()[0]).to.deep.include({ user: '0', argv: ['true'] });
+  });
+
+  it('asks for no right on Pods', async () => {
+    w.have(active('Running', { status: started('p') }));
+    await debug('hello', { command: ['true'] });
+    expect(w.server.requests.filter(({ path }) => path.includes('/pods'))).to.deep.equal([]);
+  });
+
+  it('is for nobody without create on trials/exec, who starts no copy either', async () => {
+    const refusal = { error: 'user "jane" has no rule', reason: 'NotAllowed' };
+    broker.refusals.push({ status: 403, refusal });
+    w.have(active('Running', { status: started('p') }));
+    const refused = await failureOf(debug('hello'));
+    expect(refused).to.include({
+      code: 'SB-E104',
+      what: 'you may not enter the Trial hello',
+      why: refusal.error,
+    });
+    mayEnter = false;
+    w.have(rewarded(0));
+    const { code, why, fix } = await failureOf(debug('hello'));
+    expect({ code, why }).to.deep.equal({
+      code: 'SB-E104',
+      why: 'you lack create on trials/exec (sb.abundant.ai) in default',
+    });
+    expect(fix).to.include('--clusterrole=sb-edit');
+    expect(copies()).to.deep.equal([]);
+  });
+
+  it('says that the Trial has ended, or that the operator knows of no such way', async () => {
+    w.have(active('Running', { status: started('p') }));
+    for (const [status, reason] of [
+      [409, 'Stopped'],
+      [404, 'NoSuchRoute'],
+    ] as const) {
+      broker.refusals.push({ status, refusal: { error: 'it has ended: Rewarded', reason } });
+      expect(await failureOf(debug('hello'))).to.include({
+        code: 'SB-E095',
+        why: `${reason}: it has ended: Rewarded`,
+        fix: 'sb trial explain hello',
+      });
+    }
   });
 
   it('is one in a copy of a regrade, which has no container of an agent', async () => {
@@ -84,7 +158,7 @@ describe('A shell for a Trial', () => {
     w.have(trial);
     startCopies();
     await debug('hello');
-    expect(asked[0]).to.include({ pod: 'copy-pod', container: 'task' });
+    expect(entered()).to.deep.equal(['hello-debug']);
     expect(copies()[0]?.spec).not.to.have.property('regrade');
   });
 
@@ -106,7 +180,7 @@ describe('A shell for a Trial', () => {
     expect(copy?.spec.environment.healthcheck).to.include({ command: 'true' });
     expect(copy?.spec.agent).to.include({ name: 'custom', run: '#!/sb/sbd sleep 600' });
     expect(copy?.spec.run).to.equal(undefined);
-    expect(asked[0]?.pod).to.equal('copy-pod');
+    expect(entered()).to.deep.equal(['hello-debug']);
     expect(said)
       .to.include('it ends by itself after 600 s')
       .and.to.include('sb trial cancel hello-debug --yes');
@@ -115,11 +189,12 @@ describe('A shell for a Trial', () => {
   it('goes back into the copy that lives, and makes another beside one that has ended', async () => {
     w.have(rewarded(0), active('Running', { name: 'hello-debug', status: started('first') }));
     await debug('hello');
-    expect(asked[0]?.pod).to.equal('first');
+    expect(entered()).to.deep.equal(['hello-debug']);
+    expect(w.trials()).to.have.length(2);
     w.have(broken('Cancelled', { name: 'hello-debug' }));
     startCopies();
     await debug('hello', { remove: true });
-    expect(asked[1]?.pod).to.equal('copy-pod');
+    expect(entered()).to.deep.equal(['hello-debug', 'hello-debug-2']);
     expect(copies().map(({ metadata }) => metadata.name)).to.deep.equal(['hello-debug']);
   });
 
@@ -148,9 +223,9 @@ describe('A shell for a Trial', () => {
       code: 'SB-E095',
       fix: 'sb trial debug hello -- <command>',
     });
-    await debug('hello', { io, command: ['ls', '-l'] });
-    expect(asked[0]?.tty).to.equal(false);
-    expect(asked[0]?.command.slice(-3)).to.deep.equal(['/', 'ls', '-l']);
+    io.streams.stdout.on('data', () => undefined);
+    expect(await debugTrial(w.session, { ...PLAIN, io, command: ['sh', '-c', 'exit 9'] })).to.equal(9);
+    expect(asked()[0]).to.include({ stdin: true }).and.not.to.include.any.keys('pty');
   });
 
   it('has a copy whose name is never too long for a Job’s', () => {

@@ -1,28 +1,28 @@
 /** `sb trial debug`: a shell where the agent works, or worked. */
-import { CONTAINERS, SBD } from '../../wire/pod-paths.ts';
-import type { ImageConfig } from '../../crds/image-config.ts';
+import { SBD } from '../../wire/pod-paths.ts';
 import { conditionOf } from '../../crds/conditions.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
-import { ANNOTATION, API_VERSION, bounded, PREFIX } from '../../crds/names.ts';
+import { API_VERSION, bounded, PREFIX } from '../../crds/names.ts';
 import type { Trial, TrialSpec } from '../../crds/trial.ts';
 import { sleep } from '../../async/clock.ts';
-import { Pod as PodKind } from '../../kube/kinds.ts';
 import { CliError } from '../../client/failures/error.ts';
 import { isEnded, stateOf } from '../../results/state.ts';
 import { safe } from '../../text/safe.ts';
 import { inNamespace, namespaceToSay } from '../../client/session/namespace.ts';
-import type { Shell } from './shell.ts';
+import { aboutTrial, demandEntry, enterTrial } from '../../client/sandbox/trial.ts';
+import { attend, LOGIN_SHELL } from '../sandbox/exec.ts';
 import type { Io } from '../types.ts';
 import type { Session } from '../../client/session/types.ts';
 import { resolveTrial } from '../../client/runs/find/trial.ts';
 
 interface DebugOptions {
   io: Io;
-  shell: Shell;
   /** As it was typed. */
   trial: string;
   /** What to run; empty: a shell. */
   command: readonly string[];
+  /** Default: the agent's. */
+  user?: string;
   /** A copy even where the Trial itself runs. */
   copy: boolean;
   /** How long a copy lives. */
@@ -33,7 +33,7 @@ interface DebugOptions {
 
 /**
  * A running Trial's own container, else that of a copy of it, which is made where there is none. Resolves to the exit code of shell or
- * command. Throws SB-E095 where there is nothing to open a shell in, or nobody to type into it.
+ * command. Throws SB-E095 where there is nothing to open a shell in, or nobody to type into it, and SB-E104 for whoever may not.
  */
 export async function debugTrial(session: Session, options: DebugOptions): Promise<number> {
   const { io, command } = options;
@@ -65,10 +65,11 @@ type Say = { say: (text: string) => void };
 
 /** The copy that lives already, or a new one. */
 async function copyOf(
-  { kube, namespace }: Session,
+  session: Session,
   trial: Trial,
   { seconds, say }: Pick<DebugOptions, 'seconds'> & Say,
 ): Promise<Trial> {
+  const { kube, namespace } = session;
   // The copy of a copy is the copy.
   if (trial.metadata.annotations?.[DEBUG_OF] !== undefined && !isEnded(stateOf(trial).state)) return trial;
   for (let number = 1; ; number += 1) {
@@ -76,12 +77,16 @@ async function copyOf(
     const found = await kube.get(TrialKind, { namespace, name });
     // An ended one may still have a Job of the name that another of its name would need.
     if (found && isEnded(stateOf(found).state)) continue;
-    if (found) say(`Trial ${name} is there already, a copy of ${trial.metadata.name}`);
-    else
-      say(
-        `Trial ${trial.metadata.name} has no running container: starting ${name}, a copy whose agent only waits; it ends by itself after ${seconds} s, counts in no run and stores nothing`,
-      );
-    return found ?? kube.create(TrialKind, debugCopy(trial, { name, seconds }));
+    if (found) {
+      say(`Trial ${name} is there already, a copy of ${trial.metadata.name}`);
+      return found;
+    }
+    // Whoever may not enter it is told before anything starts.
+    await demandEntry(session, name);
+    say(
+      `Trial ${trial.metadata.name} has no running container: starting ${name}, a copy whose agent only waits; it ends by itself after ${seconds} s, counts in no run and stores nothing`,
+    );
+    return kube.create(TrialKind, debugCopy(trial, { name, seconds }));
   }
 }
 
@@ -110,26 +115,22 @@ async function started(
 }
 
 async function inContainer(
-  { kube, namespace }: Session,
-  trial: Trial,
-  { command, io, shell }: DebugOptions,
+  session: Session,
+  { metadata: { name } }: Trial,
+  { command, io, user }: DebugOptions,
 ): Promise<number> {
-  const pod = trial.status?.podName;
-  if (pod === undefined) throw notRunning(trial.metadata.name, 'it has no Pod');
-  const found = await kube.get(PodKind, { namespace, name: pod });
-  return shell({
-    pod,
-    container: CONTAINERS.task,
-    // bash or sh, in the image's folder.
-    command: [SBD, 'shell', workdirOf(found?.metadata.annotations), ...command],
-    tty: command.length === 0,
-    streams: io.streams,
-  });
-}
-
-function workdirOf(annotations: Record<string, string> = {}): string {
-  const { [ANNOTATION.imageConfig]: config } = annotations;
-  return config === undefined ? '/' : (JSON.parse(config) as ImageConfig).workdir || '/';
+  const isShell = command.length === 0;
+  try {
+    return await attend(enterTrial(session, name, io.signal), {
+      io,
+      command: isShell ? LOGIN_SHELL : command,
+      tty: isShell,
+      input: true,
+      ...(user !== undefined && { user }),
+    });
+  } catch (error) {
+    throw aboutTrial(error, { name, namespace: session.namespace });
+  }
 }
 
 async function afterwards(

@@ -1,6 +1,6 @@
 /** `sb sandbox exec` and `shell`: a command in a Sandbox, connected to this terminal. */
 import type { SandboxCommand } from '../../client/sandbox/commands/command.ts';
-import { attachSandbox } from '../../client/sandbox/environment.ts';
+import { attachSandbox, type SandboxEnvironment } from '../../client/sandbox/environment.ts';
 import type { CommandExit, CommandOptions } from '../../client/sandbox/types.ts';
 import { CliError } from '../../client/failures/error.ts';
 import type { Session } from '../../client/session/types.ts';
@@ -27,23 +27,32 @@ export const LOGIN_SHELL = 'if command -v bash >/dev/null 2>&1; then exec bash -
 
 /** Runs it to its end; resolves to its exit code. Rejects with a SandboxError where that is not known. */
 export async function exec(session: Session, options: ExecOptions): Promise<number> {
-  const { io, sandbox, command, tty, input, ...rest } = options;
+  const { io, sandbox, tty } = options;
   if (tty && !io.terminal.input) throw noTerminal(sandbox);
   const environment = attachSandbox(session, sandbox, {
     signal: io.signal,
     onProgress: ({ reason, message }) => io.terminal.err(`${safe(`${reason}: ${message}`)}\n`),
   });
+  return attend(environment, options);
+}
+
+/** The same, wherever that leads; closes it. */
+export async function attend(
+  place: Pick<SandboxEnvironment, 'startCommand' | 'close'>,
+  options: Omit<ExecOptions, 'sandbox'>,
+): Promise<number> {
+  const { io, command, tty, input, ...rest } = options;
   try {
     const size = { rows: io.terminal.rows(), columns: io.terminal.columns() };
     const { TERM } = io.env;
-    const running = await environment.startCommand(command, {
+    const running = await place.startCommand(command, {
       ...rest,
       stdin: tty || input,
       ...(tty && { pty: size, env: { ...(TERM && { TERM }), ...rest.env } }),
     });
     return await (tty ? onTerminal(running, io) : onPipes(running, { io, input }));
   } finally {
-    environment.close();
+    place.close();
   }
 }
 

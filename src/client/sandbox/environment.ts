@@ -8,7 +8,8 @@ import type { WayName } from './broker/ways.ts';
 import { SandboxCommand } from './commands/command.ts';
 import { runCommand, startRequest } from './commands/run.ts';
 import { SandboxExists } from './errors.ts';
-import { Connection } from './connection/connection.ts';
+import type { Connection } from './connection/connection.ts';
+import { connectionTo } from './connection/open.ts';
 import { Files, again, ask, type FilesPlace } from './files/files.ts';
 import { download, upload } from './files/transfer.ts';
 import { connectTo } from './ports/connect.ts';
@@ -252,15 +253,9 @@ export class SandboxEnvironment implements AsyncDisposable {
     await this.create();
     await waitUntilReady(this.#session, this.name, { ...this.#options, signal });
     const { namespace, name } = this;
-    const { clock, random } = this.#session.kubeParts;
-    const connect = this.#broker.connections({ namespace, name });
-    const connection = new Connection({ sandbox: name, connect, clock, random });
-    this.#connection = connection;
-    const stop = (): void => connection.close();
-    closed.addEventListener('abort', stop, { once: true });
-    void connection.over.then(() => closed.removeEventListener('abort', stop));
-    own?.addEventListener('abort', stop, { once: true });
-    await connection.opened.finally(() => own?.removeEventListener('abort', stop));
+    const opening = { broker: this.#broker, signal: own };
+    this.#connection = connectionTo(this.#session, { namespace, name }, opening);
+    await this.#connection.opened;
   }
 
   async #place(): Promise<FilesPlace> {

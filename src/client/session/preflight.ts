@@ -12,6 +12,10 @@ export interface Need {
   verb: string;
   group: string;
   resource: string;
+  /** Default: the resource itself. */
+  subresource?: string;
+  /** Default: any of the namespace. */
+  name?: string;
 }
 
 /** How long the first request may take: a cluster behind a dead VPN never refuses. */
@@ -59,7 +63,7 @@ async function checkNamespace({ kube, namespace, context }: Session): Promise<vo
 }
 
 interface AccessReview extends KubeObject {
-  spec: { resourceAttributes: { namespace: string; verb: string; group: string; resource: string } };
+  spec: { resourceAttributes: Need & { namespace: string } };
   status?: { allowed: boolean; reason?: string };
 }
 

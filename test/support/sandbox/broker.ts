@@ -30,6 +30,8 @@ export interface TestBroker {
   ca: string;
   /** Bodies of requests for a session, in order, and whether a client certificate was shown. */
   asked: (SessionRequest & { certificate: boolean })[];
+  /** Paths of those, and of connections. */
+  paths: string[];
   /** Answers the next requests for a session. */
   refusals: { status: number; refusal: SandboxRefusal }[];
   close(): void;
@@ -48,11 +50,13 @@ export async function testBroker(courier: TestCourier): Promise<TestBroker> {
   const leaf = await issueLeaf({ authority, names: ['sb-broker.sb-system.svc'], now });
   const asked: TestBroker['asked'] = [];
   const refusals: TestBroker['refusals'] = [];
+  const paths: string[] = [];
   const sockets = new Set<Duplex>();
   const server = createServer(
     { ...leaf, requestCert: true, rejectUnauthorized: false },
     (request, response) => {
       let body = '';
+      paths.push(request.url ?? '');
       request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       request.on('end', () => {
         const certificate = Object.keys((request.socket as TLSSocket).getPeerCertificate()).length > 0;
@@ -66,6 +70,7 @@ export async function testBroker(courier: TestCourier): Promise<TestBroker> {
   );
   const webSockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    paths.push(request.url ?? '');
     const offered = request.headers['sec-websocket-protocol'] ?? '';
     if (!offered.includes(`${TOKEN_SUBPROTOCOL}session-token`)) socket.destroy();
     else
@@ -89,6 +94,7 @@ export async function testBroker(courier: TestCourier): Promise<TestBroker> {
     port,
     ca: authority.cert,
     asked,
+    paths,
     refusals,
     close() {
       for (const socket of sockets) socket.destroy();

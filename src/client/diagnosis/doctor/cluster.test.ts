@@ -95,7 +95,7 @@ describe('sb doctor about the cluster', () => {
 });
 
 describe('sb doctor about permissions', () => {
-  type Want = Record<'verb' | 'resource', string>;
+  type Want = Record<'verb' | 'resource', string> & { subresource?: string };
   const judged = (lacks: (want: Want) => boolean, user = 'jane'): Promise<Found[]> =>
     resultsOf(permissions, {
       kube: {
@@ -127,7 +127,9 @@ describe('sb doctor about permissions', () => {
   });
 
   it('gives all of it by one Role, each verb once, under the last of them', async () => {
-    const found = await judged(({ resource }) => resource === 'pods' || resource === 'secrets');
+    const found = await judged(
+      ({ resource, subresource }) => resource === 'pods' || resource === 'secrets' || subresource === 'exec',
+    );
     expect(found.map(({ manifest }) => manifest !== undefined)).to.deep.equal([
       false,
       false,
@@ -136,7 +138,7 @@ describe('sb doctor about permissions', () => {
       false,
       true,
     ]);
-    const metadata = { name: 'sb-user-d94c2c07', namespace: 'a' };
+    const metadata = { name: 'sb-user-d65548af', namespace: 'a' };
     expect(loadAll(found.at(-1)?.manifest ?? '')).to.deep.equal([
       {
         apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -146,7 +148,7 @@ describe('sb doctor about permissions', () => {
           { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch', 'get', 'delete'] },
           { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] },
           { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
-          { apiGroups: [''], resources: ['pods/exec'], verbs: ['create'] },
+          { apiGroups: ['sb.abundant.ai'], resources: ['trials/exec'], verbs: ['create'] },
         ],
       },
       {

@@ -4,18 +4,15 @@ import { GROUP, sha256 } from '../../../crds/names.ts';
 import { missingOf, type Need } from '../../session/preflight.ts';
 import { fine, type Check, type Found, type Patient } from './check.ts';
 
-/** A permission, on a subresource where there is one. */
-type Want = Need & { subresource?: string };
-
 interface Purpose {
   /** `sb cloud run`. */
   command: string;
-  wants: readonly Want[];
+  wants: readonly Need[];
   /** Nothing can be run without it. */
   essential: boolean;
 }
 
-const on = (group: string, resource: string, verbs: readonly string[]): Want[] =>
+const on = (group: string, resource: string, verbs: readonly string[]): Need[] =>
   verbs.map((verb) => ({ verb, group, resource }));
 
 const PURPOSES: readonly Purpose[] = [
@@ -57,7 +54,7 @@ const PURPOSES: readonly Purpose[] = [
   {
     command: 'sb trial debug',
     essential: false,
-    wants: [{ verb: 'create', group: '', resource: 'pods', subresource: 'exec' }],
+    wants: [{ verb: 'create', group: GROUP, resource: 'trials', subresource: 'exec' }],
   },
 ];
 
@@ -65,11 +62,11 @@ const PURPOSES: readonly Purpose[] = [
 interface Allowed {
   user: string;
   namespace: string;
-  missing: readonly (Purpose & { lacks: readonly Want[] })[];
+  missing: readonly (Purpose & { lacks: readonly Need[] })[];
 }
 
 /** `create, patch trials.sb.abundant.ai; get pods/log`. */
-function words(wants: readonly Want[]): string {
+function words(wants: readonly Need[]): string {
   const byResource = Map.groupBy(wants, ({ group, resource, subresource }) =>
     [`${resource}${group && `.${group}`}`, subresource].filter((part) => part !== undefined).join('/'),
   );
@@ -114,16 +111,16 @@ export const permissions: Check<Patient> = {
 interface Grant {
   namespace: string;
   user: string;
-  wants: readonly Want[];
+  wants: readonly Need[];
 }
 
 const API = 'rbac.authorization.k8s.io';
 
-const resourceOf = ({ resource, subresource }: Want): string =>
+const resourceOf = ({ resource, subresource }: Need): string =>
   subresource === undefined ? resource : `${resource}/${subresource}`;
 
 /** One rule a resource, its verbs in the order in which they are wanted, each once. */
-function rulesOf(wants: readonly Want[]): object[] {
+function rulesOf(wants: readonly Need[]): object[] {
   const byResource = new Map<string, { group: string; verbs: Set<string> }>();
   for (const want of wants) {
     const key = resourceOf(want);

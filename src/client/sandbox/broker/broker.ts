@@ -1,5 +1,5 @@
 /** The broker as one program reaches it: the way that works is found once, and kept for all of its Sandboxes. */
-import { sandboxPath } from '../../../wire/sandbox/names.ts';
+import { sandboxPath, type EnteredKey } from '../../../wire/sandbox/names.ts';
 import type { SessionAnswer } from '../../../wire/sandbox/session.ts';
 import type { Session } from '../../session/types.ts';
 import { BrokerUnreachable, NotAllowed, SandboxEnded, SandboxNotFound } from '../errors.ts';
@@ -8,7 +8,7 @@ import type { Connect, Socket } from '../connection/socket.ts';
 import { isOver, notReady } from '../object/ready.ts';
 import { BrokerSaid } from './answer.ts';
 import { Callers } from './caller.ts';
-import { askForSession, type Place } from './request.ts';
+import { askForSession } from './request.ts';
 import { waysOf, type Way, type WayName } from './ways.ts';
 import { openWebSocket } from './web-socket.ts';
 
@@ -51,7 +51,7 @@ export class Broker {
   }
 
   /** What comes of asking for a session by each way, in the order in which they are tried. */
-  async look(place: Place, signal: AbortSignal): Promise<Looked[]> {
+  async look(place: EnteredKey, signal: AbortSignal): Promise<Looked[]> {
     const ways = await this.#ways();
     return Promise.all(
       ways.map(async (way) => ({
@@ -61,8 +61,8 @@ export class Broker {
     );
   }
 
-  /** Opens connections to one Sandbox, each with a session token that is good for some time yet. */
-  connections(place: Place): Connect {
+  /** Opens connections to one Sandbox or Trial, each with a session token that is good for some time yet. */
+  connections(place: EnteredKey): Connect {
     let held: SessionAnswer | undefined;
     let seen = false;
     const goodFor = (answer: SessionAnswer): number => Date.parse(answer.expiresAt) - Date.now();
@@ -82,7 +82,11 @@ export class Broker {
   }
 
   /** By the way that works, which is looked for where there is none yet, or no more. */
-  async #first({ name }: Place, signal: AbortSignal, work: (way: Way) => Promise<Socket>): Promise<Socket> {
+  async #first(
+    { name }: EnteredKey,
+    signal: AbortSignal,
+    work: (way: Way) => Promise<Socket>,
+  ): Promise<Socket> {
     const all = await this.#ways();
     const kept = all.find((way) => way.name === this.#kept?.name);
     const tried: { way: WayName; why: string }[] = [];
@@ -103,7 +107,7 @@ export class Broker {
     throw new BrokerUnreachable(name, tried);
   }
 
-  async #session(place: Place, way: Way, signal: AbortSignal): Promise<SessionAnswer> {
+  async #session(place: EnteredKey, way: Way, signal: AbortSignal): Promise<SessionAnswer> {
     const ask = async (): Promise<SessionAnswer> => {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
       const [route, caller] = await within(limited, Promise.all([way.route(), this.#callers.current()]));
@@ -130,7 +134,7 @@ async function socketOver(
     place,
     session: { token, expiresAt },
     signal,
-  }: { place: Place; session: SessionAnswer; signal: AbortSignal },
+  }: { place: EnteredKey; session: SessionAnswer; signal: AbortSignal },
 ): Promise<Socket> {
   const { base, options } = await within(
     AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
@@ -154,15 +158,24 @@ function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 }
 
 /** What an answer of the broker means; undefined where it passes. `seen`: the caller was let in before. */
-function meaningOf({ status, refusal, message }: BrokerSaid, { namespace, name }: Place, seen: boolean) {
+function meaningOf(said: BrokerSaid, place: EnteredKey, seen: boolean) {
+  const { status, refusal, message } = said;
+  const { resource, namespace, name } = place;
   if (!refusal) return undefined;
   if (status === 401 || status === 403) return new NotAllowed(name, { namespace, why: message });
+  if (resource === 'trials') return meaningOfTrial(said, name);
   if (status === 404)
     return seen
       ? new SandboxEnded(name, { reason: 'Deleted', message: 'it is not there any more' })
       : new SandboxNotFound(name);
   const { ready } = refusal;
   return ready && isOver(ready.reason) ? stopped(name, ready, seen) : undefined;
+}
+
+/** A Trial waits for no change: whatever stops it has ended it. */
+function meaningOfTrial({ status, refusal, message }: BrokerSaid, name: string) {
+  const reason = refusal?.reason ?? '';
+  return status === 404 || reason === 'Stopped' ? new SandboxEnded(name, { reason, message }) : undefined;
 }
 
 function stopped(name: string, ready: { reason: string; message: string }, seen: boolean): SandboxError {

@@ -2,20 +2,15 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isRecord, parsedJson } from '../../../text/json.ts';
-import { sandboxPath } from '../../../wire/sandbox/names.ts';
+import { sandboxPath, type EnteredKey } from '../../../wire/sandbox/names.ts';
 import type { SessionAnswer, SessionRequest } from '../../../wire/sandbox/session.ts';
 import { answerOf, BrokerSaid, type Answer } from './answer.ts';
 import type { Caller } from './caller.ts';
 import type { Route } from './ways.ts';
 
-export interface Place {
-  namespace: string;
-  name: string;
-}
-
-/** A session token for a Sandbox. Rejects with BrokerSaid, or with what kept the request from being answered. */
+/** A session token for a Sandbox or a Trial. Rejects with BrokerSaid, or with what kept the request from being answered. */
 export async function askForSession(
-  place: Place,
+  place: EnteredKey,
   { route, caller, signal }: { route: Route; caller: Caller; signal: AbortSignal },
 ): Promise<SessionAnswer> {
   const body: SessionRequest = { ...(caller.token !== undefined && { token: caller.token }) };
