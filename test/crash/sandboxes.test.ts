@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inParallel } from '../../src/async/in-parallel.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { Sandbox as SandboxKind } from '../../src/crds/kinds.ts';
@@ -7,7 +8,14 @@ import type { Sandbox, SandboxSpec } from '../../src/crds/sandbox.ts';
 import { Job as JobKind } from '../../src/kube/kinds.ts';
 import { controllerOf } from '../../src/pods/ownership.ts';
 import { isActive } from '../../src/pods/reading/job.ts';
-import { aSandbox, DISRUPTED, endedWith, heldFor } from '../support/builders/sandboxes.ts';
+import {
+  aSandbox,
+  DISRUPTED,
+  endedWith,
+  heldFor,
+  RUNNING,
+  SCHEDULED,
+} from '../support/builders/sandboxes.ts';
 import { until } from '../support/kube.ts';
 import type { SeenRequest } from '../support/api-server.ts';
 import type { Death } from '../support/mortal.ts';
@@ -123,7 +131,7 @@ describe('a Sandbox', () => {
     boxes.add('box', { recreatePolicy: 'OnLoss', volumes: [data] });
     await boxes.become('Ready', 'box');
     const evicted = endedWith({ exitCode: 137, reason: 'Error' }, DISRUPTED('EvictionByEvictionAPI'));
-    boxes.kubelet.end('box-1', evicted, 'PodFailurePolicy');
+    boxes.kubelet.end('box-1', evicted, { reason: 'PodFailurePolicy' });
     await boxes.become('Retrying', 'box');
     boxes.world.pass(10_000);
     await boxes.become('Ready', 'box');
@@ -289,8 +297,33 @@ describe('a pool of Sandboxes', () => {
     boxes.add('pool', { pool: { size: 1 } });
     await until('it has a Pod', () => boxes.kubelet.pods === 1);
     boxes.kubelet.end('pool-1', endedWith({ exitCode: 1, reason: 'Error' }));
-    await boxes.become('Retrying', 'pool');
+    await boxes.become('TaskContainerExited', 'pool');
     expect(boxes.kubelet.jobs).to.have.length(1);
+  });
+
+  it('says what ended its Pods, also while the next one starts, until one can be taken', async () => {
+    await boxes.world.startOperator();
+    const refused = endedWith(
+      { exitCode: 1, reason: 'Error' },
+      { lastWord: '{"ended":"PolicyNotEnforced"}' },
+    );
+    boxes.kubelet.status = (job) =>
+      job.metadata.name === 'pool-1' ? refused : { phase: 'Pending', conditions: [SCHEDULED] };
+    boxes.add('pool', { pool: { size: 1 } });
+    await boxes.become('PolicyNotEnforced', 'pool');
+    // So long ago that the pause is over.
+    boxes.kubelet.end('pool-1', refused, { at: new Date(Date.now() - 10_000) });
+    await until('the next one starts', () => boxes.kubelet.pods === 2);
+    // Longer than any state that passes is kept back.
+    await sleep(1000);
+    expect(boxes.reason('pool')).to.equal('PolicyNotEnforced');
+    boxes.kubelet.end('pool-2', undefined, { reason: 'PodFailurePolicy' });
+    boxes.kubelet.status = () => RUNNING;
+    await boxes.become('Ready', 'pool');
+    const said = boxes.world.server
+      .collection(SandboxKind)
+      .log.flatMap(({ object }) => conditionOf(object as unknown as Sandbox, 'Ready')?.reason ?? []);
+    expect([...new Set(said)]).to.deep.equal(['PolicyNotEnforced', 'Ready']);
   });
 });
 

@@ -52,13 +52,11 @@ export class SandboxKubelet {
     return [...this.#claims.objects.values()].map(({ metadata }) => metadata.name);
   }
 
-  /** Ends the Pod of a Job. */
-  end(job: string, status: Pod['status'], reason = 'BackoffLimitExceeded'): void {
+  /** Ends the Pod of a Job, and the Job, which says when. */
+  end(job: string, status: Pod['status'], { reason = 'BackoffLimitExceeded', at = new Date() } = {}): void {
     for (const pod of this.#podsOf(job)) this.#pods.update({ ...pod, status }, 'status');
     const ended = this.#jobs.get('default', job) as Job;
-    const conditions = [
-      { type: 'Failed', status: 'True', reason, lastTransitionTime: new Date().toISOString() },
-    ];
+    const conditions = [{ type: 'Failed', status: 'True', reason, lastTransitionTime: at.toISOString() }];
     this.#jobs.update({ ...ended, status: { conditions } }, 'status');
   }
 

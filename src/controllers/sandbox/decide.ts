@@ -245,6 +245,11 @@ function failureIn(seen: BegunAttempt): Said | undefined {
   if (altered !== undefined) return { reason: 'PodLost', message: altered };
   if (!pod) return vanished(seen);
   if (isStuck(pod, now)) return nodeLost(pod);
+  return endOf(pod);
+}
+
+/** Why a Pod has ended; undefined where it has not. */
+export function endOf(pod: Pod): Said | undefined {
   if (isUnenforced(pod)) return UNENFORCED;
   const reading = readPod(pod);
   return reading.kind === 'ended' ? ofEnd(reading, pod) : undefined;

@@ -13,9 +13,9 @@ import { isOwnedBy } from '../../pods/ownership.ts';
 import { isActive, startsNoPod } from '../../pods/reading/job.ts';
 import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
-import { needs } from './decide.ts';
+import { endOf, needs } from './decide.ts';
 import { badHosts } from './hosts.ts';
-import { failuresOf, memberOf, numberOf } from './pool.ts';
+import { failuresOf, lastFailed, memberOf, numberOf } from './pool.ts';
 import { readPod, withoutPod } from './pod.ts';
 import type { AttemptSeen, Answers, Candidate, Inputs, Member, Observed, PoolSeen } from './observed.ts';
 
@@ -170,11 +170,23 @@ export async function observePool(sources: SandboxSources, sandbox: Sandbox): Pr
     sandbox,
     members: await withRefusal(sources, members, now),
     failures: failuresOf(own),
+    ...(members.every(({ waits }) => waits) && (await seeLastFailure(sources, jobs, sandbox))),
     highest: Math.max(0, ...jobs.map(numberOf)),
     policies: sources.policiesOf(namespace),
     now,
     ...(isShort && isStillShort && (await seeMaking(sources, sandbox))),
   };
+}
+
+/** The Job goes an hour after its end, and its Pod with it. */
+async function seeLastFailure(
+  sources: SandboxSources,
+  jobs: readonly Job[],
+  pool: Sandbox,
+): Promise<Pick<PoolSeen, 'lastFailure'>> {
+  const job = lastFailed(jobs, pool);
+  const { pod } = job ? await seePod(sources, job, LABEL.sandbox) : {};
+  return present({ lastFailure: pod && endOf(pod) });
 }
 
 /** Why the API server takes none of their Pods is asked of the first that has none: they are all alike. */

@@ -71,6 +71,8 @@ export interface PoolSeen {
   members: Member[];
   /** When members that failed by themselves ended, the latest last; RFC 3339. */
   failures: string[];
+  /** Why the latest of them failed, where no later one has been of use and none is ready. */
+  lastFailure?: Said;
   /** The highest number that a Job of this pool has, taken ones included. */
   highest: number;
   /** Looked up where there are fewer than there are to be. */

@@ -11,7 +11,8 @@ import {
   SCHEDULED,
 } from '../../../test/support/builders/sandboxes.ts';
 import type { Job } from '../../kube/kinds.ts';
-import { failuresOf, fillingOf, memberOf, nextPoolAction, numberOf } from './pool.ts';
+import { controllerOf } from '../../pods/ownership.ts';
+import { failuresOf, fillingOf, lastFailed, memberOf, nextPoolAction, numberOf } from './pool.ts';
 
 const PENDING = { phase: 'Pending', conditions: [SCHEDULED] };
 const names = (jobs: Job[]): number[] => jobs.map(numberOf);
@@ -120,14 +121,49 @@ describe('why a pool has no Pod to give', () => {
 });
 
 describe('failures of a pool’s Pods', () => {
+  const failedAt = (at: number, reason: string): Job => ({
+    ...aPoolJob(aPool(1), at),
+    status: {
+      conditions: [{ type: 'Failed', status: 'True', reason, lastTransitionTime: stampOf(after(at)) }],
+    },
+  });
+  const lastFailure = { reason: 'PolicyNotEnforced', message: 'nothing closes it' } as const;
+
+  it('are what it says while it waits, and while the next Pod starts', () => {
+    const known = { lastFailure, failures: [stampOf(after(4))] };
+    expect(nextPoolAction(aPoolSeen([], known))).to.deep.include({ kind: 'wait', ...lastFailure });
+    expect(fillingOf(aPoolSeen([PENDING], known))).to.deep.equal(lastFailure);
+    const held = aPoolSeen([PENDING, heldFor('ErrImagePull', 'denied')], known);
+    expect(fillingOf(held)).to.include({ reason: 'ImagePullBackOff' });
+  });
+
+  it('are told by their courier’s last word, before the Job controller has seen them and after', () => {
+    const refused = { lastWord: '{"ended":"PolicyNotEnforced"}' };
+    const ended = endedWith({ exitCode: 1, reason: 'Error' }, refused);
+    expect(aPoolSeen([ended]).members[0]?.waits).to.include({ reason: 'PolicyNotEnforced' });
+  });
+
+  it('count for nothing once a later Pod was taken', () => {
+    const pool = aPool(1);
+    const jobs = [
+      failedAt(2, 'BackoffLimitExceeded'),
+      failedAt(3, 'BackoffLimitExceeded'),
+      aPoolJob(pool, 4),
+    ];
+    expect(lastFailed(jobs, pool)?.metadata.name).to.equal('pool-3');
+    const ownerReferences = [{ ...controllerOf(aPoolJob(pool, 1))!, uid: 'of-a-sandbox' }];
+    const taken = (number: number): Job => aPoolJob(pool, number, { ownerReferences });
+    expect(lastFailed([...jobs, taken(1)], pool)?.metadata.name).to.equal('pool-3');
+    expect(lastFailed([...jobs, taken(5)], pool)).to.equal(undefined);
+    expect(lastFailed([failedAt(2, 'PodFailurePolicy')], pool)).to.equal(undefined);
+  });
+
   it('are of those that ended by themselves, not of those that were disrupted', () => {
-    const of = (reason: string, at: number): Job => ({
-      ...aPoolJob(aPool(1), at),
-      status: {
-        conditions: [{ type: 'Failed', status: 'True', reason, lastTransitionTime: stampOf(after(at)) }],
-      },
-    });
-    const jobs = [of('BackoffLimitExceeded', 9), of('PodFailurePolicy', 5), of('BackoffLimitExceeded', 3)];
+    const jobs = [
+      failedAt(9, 'BackoffLimitExceeded'),
+      failedAt(5, 'PodFailurePolicy'),
+      failedAt(3, 'BackoffLimitExceeded'),
+    ];
     expect(failuresOf(jobs)).to.deep.equal([stampOf(after(3)), stampOf(after(9))]);
   });
 

@@ -2,12 +2,14 @@
 import { pauseUntil } from '../../crds/attempts.ts';
 import { present } from '../../crds/present.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
+import type { Sandbox } from '../../crds/sandbox.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { ReadyImage } from '../../images/image.ts';
 import type { Job } from '../../kube/kinds.ts';
+import { isOwnedBy } from '../../pods/ownership.ts';
 import { failedCondition } from '../../pods/reading/job.ts';
 import type { PodSeen } from '../attempts/observed.ts';
-import { faulty, withoutImage, withoutPolicies } from './decide.ts';
+import { endOf, faulty, withoutImage, withoutPolicies } from './decide.ts';
 import { badHosts } from './hosts.ts';
 import { expiresInMs } from './lifetime.ts';
 import type { Member, PoolSeen, Said } from './observed.ts';
@@ -43,17 +45,24 @@ function waitsFor(job: Job, { pod, altered }: Seen): Said | undefined {
   if (!pod) return withoutPod({});
   const reading = readPod(pod);
   if (reading.kind === 'ready') return undefined;
-  return { reason: reading.reason, message: reading.message };
+  return endOf(pod) ?? { reason: reading.reason, message: reading.message };
 }
 
 /** When Jobs of a pool failed by themselves, the latest last: a drain is no fault of theirs. */
-export const failuresOf = (jobs: readonly Job[]): string[] =>
-  jobs
-    .flatMap((job) => {
-      const { reason, lastTransitionTime } = failedCondition(job) ?? {};
-      return reason === 'PodFailurePolicy' ? [] : (lastTransitionTime ?? []);
-    })
-    .toSorted();
+export const failuresOf = (jobs: readonly Job[]): string[] => jobs.flatMap(failedAt).toSorted();
+
+function failedAt(job: Job): string[] {
+  const { reason, lastTransitionTime } = failedCondition(job) ?? {};
+  return reason === 'PodFailurePolicy' || lastTransitionTime === undefined ? [] : [lastTransitionTime];
+}
+
+/** The latest Job of a pool that failed by itself; undefined where a later one was taken, so that whatever was wrong has passed. */
+export function lastFailed(jobs: readonly Job[], pool: Sandbox): Job | undefined {
+  const own = jobs.filter((job) => isOwnedBy(job, pool) && failedAt(job).length > 0);
+  const taken = jobs.filter((job) => !isOwnedBy(job, pool)).map(numberOf);
+  const last = own.toSorted((a, b) => numberOf(a) - numberOf(b)).at(-1);
+  return last && taken.every((number) => number < numberOf(last)) ? last : undefined;
+}
 
 const FIRST_PAUSE_MS = 10_000;
 const PAUSE_MAX_MS = 300_000;
@@ -115,7 +124,7 @@ function toSize(seen: PoolSeen, size: number): PoolAction {
   const bad = badHosts(seen.sandbox.spec);
   if (bad) return { ...faulty(bad), remove };
   const paused = pauseUntil(notBefore(seen), now);
-  if (paused) return { ...paused, remove };
+  if (paused) return { ...paused, ...seen.lastFailure, remove };
   const obstacle = withoutImage(image) ?? withoutPolicies(policies);
   if (obstacle) return { ...obstacle, remove };
   if (image.kind === 'toBuild')
@@ -134,12 +143,12 @@ const surplus = (members: readonly Member[], size: number): Member[] =>
     )
     .slice(0, Math.max(0, members.length - size));
 
-/** Why a pool has no Pod that can be taken: what keeps its first, where that is known, else that it is being filled. */
-export function fillingOf({ members, sandbox }: PoolSeen): Said {
+/** Why a pool has no Pod that can be taken: what keeps its first, where that is known, else what ended its last, else that it is being filled. */
+export function fillingOf({ members, sandbox, lastFailure }: PoolSeen): Said {
   const { size = 0 } = sandbox.spec.pool ?? {};
   const ready = members.filter(({ waits }) => !waits).length;
   const held = members.find(({ waits }) => waits && !PASSING.includes(waits.reason))?.waits;
-  return held ?? { reason: 'FillingPool', message: `${ready} of ${size} Pods are ready` };
+  return held ?? lastFailure ?? { reason: 'FillingPool', message: `${ready} of ${size} Pods are ready` };
 }
 
 const PASSING: readonly Said['reason'][] = ['Pending', 'PullingImage', 'Stopping', 'VolumePending'];
