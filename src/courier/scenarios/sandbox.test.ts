@@ -291,6 +291,21 @@ describe('The courier of a Sandbox', function () {
     other.leave();
   });
 
+  it('has no exit for a command whose whole container the kernel ends, as for memory under cgroup v2', async () => {
+    const courier = await start();
+    const program = await programOn(() => courier).connect();
+    const running = program.open({ op: 'run', id: 'a', command: 'echo begun; sleep 60' });
+    await running.started;
+    process.kill(pod.pid(), 'SIGKILL');
+    await courier.over;
+    expect(courier.notes.join()).to.include('its container has ended');
+    const end = await running.ended.catch((error: unknown) => error);
+    expect(end).to.be.instanceOf(Error);
+    // Why it ended is the kubelet's to say, and no word of the courier's stands in the way.
+    expect(courier.messages).to.deep.equal([]);
+    program.leave();
+  });
+
   it('tells programs when the kubelet stops the container, and ends with it', async () => {
     const courier = await start();
     const program = await programOn(() => courier).connect();

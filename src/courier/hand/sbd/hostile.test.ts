@@ -141,6 +141,28 @@ describe('a hostile container', function () {
     expect(stdout).to.equal('0 1 2 3 ');
   });
 
+  it('writes into the output of commands of its own user alone, as in any container', async () => {
+    const { said, start, text } = container();
+    const bash = (line: string): string[] => ['bash', '-c', line];
+    const other = await start({
+      argv: bash('echo $$ > /tmp/other; read; echo own'),
+      user: '1000',
+      stdin: true,
+    });
+    const forge = (user: string) =>
+      said({
+        argv: bash(
+          'until [ -s /tmp/other ]; do sleep 0.01; done; echo "of $(id -u)" > /proc/$(cat /tmp/other)/fd/1',
+        ),
+        user,
+      });
+    for (const user of ['0', '1001', '1000']) await forge(user);
+    await other.stdin.write(Buffer.from('go on\n'));
+    expect(await text(other.stdout)).to.equal('of 1000\nown\n');
+    expect((await other.exited).code).to.equal(0);
+    other.close();
+  });
+
   it('is reaped', async () => {
     const { said } = container();
     await said({ argv: ['bash', '-c', 'for i in $(seq 1 300); do (setsid true &) ; done'] });
