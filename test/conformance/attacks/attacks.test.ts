@@ -25,6 +25,21 @@ describe('docs/integrity.md', () => {
   });
 });
 
+describe('docs/security.md', () => {
+  it('names the tests that try what a Sandbox could do, and none that is gone', () => {
+    const security = readFileSync(join(root, 'docs/security.md'), 'utf8');
+    const table = security.slice(security.indexOf('| it can try to')).split('\n\n')[0] ?? '';
+    const tried = table.split('\n').slice(2);
+    expect(tried).to.have.length(13);
+    for (const row of tried) {
+      const cited = [...row.matchAll(CITED)];
+      expect(cited, row).not.to.have.length(0);
+      for (const [, file = '', title = ''] of cited)
+        expect(readFileSync(join(root, file), 'utf8'), file).to.include(title);
+    }
+  });
+});
+
 describe('The list of attacks', () => {
   it('names the test that tries each, and no test that is gone', () => {
     const cited = [...page.matchAll(CITED)];
