@@ -5,7 +5,10 @@ import { Sandbox as SandboxKind } from '../../src/crds/kinds.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
 import type { SandboxSpec } from '../../src/crds/sandbox.ts';
 import { FORWARDER_PORT } from '../../src/wire/tunnel.ts';
+import { Job, NetworkPolicy } from '../../src/kube/kinds.ts';
+import { failedCondition } from '../../src/pods/reading/job.ts';
 import { kubectlOk } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { docker, nodes } from './cluster/index.ts';
 import { becomes, isFull, LITTLE, pooled, small, userSession } from './support/sandboxes.ts';
 import { world } from './support/world.ts';
@@ -82,6 +85,42 @@ describe('a Sandbox whose network is a list', () => {
     await attachSandbox(session, 'listed-pool').teardown();
     await expectHeld(sandbox);
     expect(await say(sandbox, 'id -u')).to.equal('1000');
+  });
+
+  it('lets nothing run where the cluster does not enforce its policy and has to, and its pool says so, too', async function () {
+    this.timeout(120_000);
+    const { kube } = world();
+    const namespace = await world().makeNamespace();
+    // Policies add up: with this one, what the Pod's own closes is open.
+    await kube.create(NetworkPolicy, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { namespace, name: 'open' },
+      spec: { podSelector: {}, policyTypes: ['Egress'], egress: [{}] },
+    });
+    const required = { mode: 'Public', enforcement: 'Required' } as const;
+    const spec = { image: 'debian:bookworm-slim', resources: LITTLE, network: required } as SandboxSpec;
+    const metadata = { name: 'unheld-pool', namespace };
+    const pool = { ...spec, pool: { size: 1 } } as SandboxSpec;
+    await kube.create(SandboxKind, { apiVersion: API_VERSION, kind: 'Sandbox', metadata, spec: pool });
+    const own = userSession(namespace);
+    try {
+      const sandbox = small(own, 'unheld', { network: required });
+      const failure: unknown = await sandbox.runCommand('true').catch((error: unknown) => error);
+      expect(String(failure)).to.include('PolicyNotEnforced').and.include('network.enforcement is Required');
+      await becomes('unheld', 'PolicyNotEnforced', { namespace });
+      await becomes('unheld-pool', 'PolicyNotEnforced', { namespace });
+      await eventually(
+        'the pool waits before the next Pod',
+        async () =>
+          (await kube.list(Job, { namespace })).some(
+            (job) => job.metadata.name === 'unheld-pool-1' && failedCondition(job),
+          ) || undefined,
+      );
+      await becomes('unheld-pool', 'PolicyNotEnforced', { namespace });
+    } finally {
+      await own.close();
+    }
   });
 
   it('says which entry of its list is none', async () => {

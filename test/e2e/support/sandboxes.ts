@@ -69,11 +69,15 @@ export const seen = (name: string, namespace = world().namespace): Promise<Sandb
   world().kube.get(SandboxKind, { namespace, name });
 
 /** Waits until the condition Ready has that reason. */
-export const becomes = (name: string, reason: string, seconds = 60): Promise<Sandbox> =>
+export const becomes = (
+  name: string,
+  reason: string,
+  { seconds = 60, namespace }: { seconds?: number; namespace?: string } = {},
+): Promise<Sandbox> =>
   eventually(
     `Sandbox ${name} is ${reason}`,
     async () => {
-      const sandbox = await seen(name);
+      const sandbox = await seen(name, namespace);
       return sandbox && conditionOf(sandbox, 'Ready')?.reason === reason ? sandbox : undefined;
     },
     seconds,
