@@ -123,6 +123,13 @@ export class PseudoTerminal {
     await this.#tmux('send-keys', ...keys);
   }
 
+  /** Pastes a text as it is, whatever its size. */
+  async paste(text: string): Promise<void> {
+    await writeFile(this.#path('pasted'), text);
+    await this.#tmux('load-buffer', this.#path('pasted'));
+    await this.#tmux('paste-buffer', '-d', '-r');
+  }
+
   async resize(columns: number, rows: number): Promise<void> {
     await this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
   }
