@@ -4,8 +4,8 @@ import { LABEL } from '../src/crds/names.ts';
 import { CONTAINERS } from '../src/wire/pod-paths.ts';
 import { eventually } from '../test/support/eventually.ts';
 import type { World } from '../test/e2e/support/world.ts';
-import { kubectlOk } from '../test/support/cluster.ts';
 import { atMost, type Bench } from './support/bench.ts';
+import { bytesOf, courierFile } from './support/processes.ts';
 import { mebibytes, ms, percentile, summary } from './support/figures.ts';
 import { allEnd, createTrial, makeTask } from './support/trials.ts';
 
@@ -16,21 +16,6 @@ const TICK_MS = 10;
 /** Milliseconds since the epoch at which the machine started; the nodes share its kernel. */
 const bootTime = (): number => Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
 
-const ofCourier = (world: World, pod: string, file: string): Promise<string> =>
-  kubectlOk([
-    'exec',
-    '-n',
-    world.namespace,
-    pod,
-    '-c',
-    CONTAINERS.courier,
-    '--',
-    'node',
-    '-p',
-    'fs.readFileSync(process.argv[1], "utf8")',
-    file,
-  ]);
-
 interface Seen {
   peakRss: number;
   rss: number;
@@ -38,9 +23,6 @@ interface Seen {
   /** By user and system, until the agent runs. */
   processorMs: number;
 }
-
-const kibibytes = (status: string, field: string): number =>
-  Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
 
 async function look(world: World, name: string): Promise<Seen> {
   await createTrial(world, name, { agent: { name: 'custom', run: 'sleep 4; echo solved > /tmp/answer' } });
@@ -58,9 +40,10 @@ async function look(world: World, name: string): Promise<Seen> {
     return log.includes('agentExecution began') ? log : undefined;
   };
   const log = await eventually('the agent runs', said);
+  const key = { namespace: world.namespace, pod };
   const [stat, status, boot] = [
-    await ofCourier(world, pod, '/proc/1/stat'),
-    await ofCourier(world, pod, '/proc/1/status'),
+    await courierFile(key, '/proc/1/stat'),
+    await courierFile(key, '/proc/1/status'),
     bootTime(),
   ];
   // Fields 14, 15 and 22, counted behind the program's name, which may hold spaces.
@@ -73,8 +56,8 @@ async function look(world: World, name: string): Promise<Seen> {
   const firstRequest = Date.parse(log.slice(0, log.indexOf(' ')));
   await allEnd(world, [name]);
   return {
-    peakRss: kibibytes(status, 'VmHWM'),
-    rss: kibibytes(status, 'VmRSS'),
+    peakRss: bytesOf(status, 'VmHWM'),
+    rss: bytesOf(status, 'VmRSS'),
     firstRequestMs: firstRequest - (boot + startTicks * TICK_MS),
     processorMs: (user + system) * TICK_MS,
   };

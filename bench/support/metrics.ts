@@ -36,8 +36,14 @@ export async function operatorWrites(): Promise<Record<string, number>> {
   return counts;
 }
 
-/** What only the operator does here: Trials are made by the bench, and Jobs are deleted by the garbage collector. */
-const OPERATOR_WRITES = ['PUT trials/status', 'PUT taskbuilds/status', 'POST taskbuilds', 'POST jobs'];
+/** What only the operator does here: Trials and Sandboxes are made by the bench, and Jobs are deleted by the garbage collector. */
+const OPERATOR_WRITES = [
+  'PUT trials/status',
+  'PUT sandboxes/status',
+  'PUT taskbuilds/status',
+  'POST taskbuilds',
+  'POST jobs',
+];
 
 const isOperatorWrite = ({ verb, resource, subresource }: Sample['labels']): boolean =>
   OPERATOR_WRITES.includes(`${verb} ${resource}${subresource ? `/${subresource}` : ''}`);
