@@ -1,4 +1,4 @@
-/** Entry point of `npm run generate`: writes config, charts, docs/reference, the version of sbd and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the alerts and panels, the command line of sb and rooms.json. */
+/** Entry point of `npm run generate`: writes config, charts, docs/reference, the version of sbd, the types of AWS's resources and the tables of rooms, fields and agents out of the types, the objects of an installation, the declared permissions, the alerts and panels, the command line of sb and rooms.json. */
 import { globSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,7 @@ import { cliPage } from './cli/reference.ts';
 import { publishedSchema, schemaNames } from './client/documents/index.ts';
 import { definitions } from './crds/kinds.ts';
 import { withAgents } from './generate/agents-page.ts';
+import { resourceTypes } from './generate/cloudformation.ts';
 import { permissionsPage } from './generate/aws-permissions.ts';
 import { chartFiles, chartFolders, withChartValues } from './generate/chart/chart.ts';
 import { configFolders } from './generate/config.ts';
@@ -95,6 +96,7 @@ async function write(): Promise<void> {
   await rewrite('docs/architecture.md', (page) => withTable(page, readHouse(ROOT)));
   await rewrite('docs/tasks.md', withFields);
   await rewrite('docs/agents.md', withAgents);
+  await rewrite('src/installation/aws/stacks/resource-types.ts', () => resourceTypes());
   // What sbd says of itself to couriers; it is compiled where no package.json is.
   await rewrite('sbd/main.go', (text) =>
     text.replace(/^var version = .*$/m, `var version = "${ownVersion()}"`),

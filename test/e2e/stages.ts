@@ -16,6 +16,7 @@ const WITHOUT_OPERATOR = [
   'faults-sb',
   'image-builder',
   'aws-codebuild',
+  'stacks-on-aws',
   'api.',
   'admission-policies',
 ];

@@ -1,4 +1,4 @@
-/** moto and the aws command, in a Python environment of their own in the harness's cache. */
+/** moto, the aws command and cfn-lint, in a Python environment of their own in the harness's cache. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canInstall } from '../../../support/can-install.ts';
@@ -10,7 +10,7 @@ import { step } from '../machine/progress.ts';
 const requirements = join(paths.root, 'test/support/aws/requirements.txt');
 const COMPLETE = 'complete';
 
-/** Holds `bin/moto_server` and `bin/aws`; its name begins with moto's version, so that the newest sorts last. */
+/** Holds `bin/moto_server`, `bin/aws` and `bin/cfn-lint`; its name begins with moto's version, so that the newest sorts last. */
 function pythonFolder(): string {
   const wanted = readFileSync(requirements, 'utf8');
   const moto = /^moto==(.+)$/m.exec(wanted)?.[1];
@@ -19,10 +19,10 @@ function pythonFolder(): string {
 
 export const hasPython = (): boolean => existsSync(join(pythonFolder(), COMPLETE));
 
-/** Installs them where they are missing: once, half a minute. */
+/** Installs them where they are missing: once, about a minute. */
 export async function ensurePython(): Promise<string> {
   const folder = pythonFolder();
-  if (!hasPython()) await step('moto and aws (Python)', () => install(folder));
+  if (!hasPython()) await step('moto, aws and cfn-lint (Python)', () => install(folder));
   return folder;
 }
 
