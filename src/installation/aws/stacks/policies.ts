@@ -1,4 +1,5 @@
 /** The table of AWS permissions as policies of roles in a template. */
+import { isRecord } from '../../../text/json.ts';
 import { policyDocuments } from '../iam.ts';
 import { NAMES, ref, sub, type ConditionName, type Resource } from './template.ts';
 
@@ -17,7 +18,7 @@ const PLACEHOLDERS: Record<string, string> = {
   SB_KMS_KEY_ID: '${KeyId}',
 };
 
-type Document = { Version: string; Statement: { Resource: string }[] };
+type Document = { Version: string; Statement: { Resource: unknown }[] };
 
 const documents = (): Record<string, Document | undefined> => policyDocuments() as Record<string, Document>;
 
@@ -46,19 +47,17 @@ export function optionsOf(role: string, id: string): Record<string, Resource> {
   return Object.fromEntries(options);
 }
 
-const inTemplate = ({ Version, Statement }: Document) => ({
-  Version,
-  Statement: Statement.map((statement) => ({ ...statement, Resource: arnOf(statement.Resource) })),
-});
+const inTemplate = (document: Document): Document => filled(document) as Document;
 
-/** `arn:aws:` is one partition's; there are four. */
-function arnOf(pattern: string) {
-  if (pattern === '*') return pattern;
-  return sub(
-    pattern
-      .replace(/^arn:aws:/, 'arn:${AWS::Partition}:')
-      .replace(/\$\{(\w+)\}/g, (_, name: string) => PLACEHOLDERS[name] ?? unknown(name)),
-  );
+/** The same with every placeholder filled, in resources and conditions alike. */
+function filled(value: unknown): unknown {
+  if (typeof value === 'string')
+    return value.includes('${')
+      ? sub(value.replace(/\$\{(\w+)\}/g, (_, name: string) => PLACEHOLDERS[name] ?? unknown(name)))
+      : value;
+  if (Array.isArray(value)) return value.map(filled);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, filled(part)]));
 }
 
 function unknown(name: string): never {

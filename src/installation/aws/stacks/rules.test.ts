@@ -79,6 +79,8 @@ const AUTO_MODE = 'what Auto Mode does, which AWS changes with Auto Mode';
 const ACKNOWLEDGED: Record<string, Record<string, string>> = {
   'a right to more than one resource': {
     'artifacts/BuilderRole Registry': TAKES_NO_RESOURCE,
+    'artifacts/BuilderRole PublicRegistry': TAKES_NO_RESOURCE,
+    'artifacts/BuilderRole BearerToken': TAKES_NO_RESOURCE,
     'cluster/OperatorRole Registry': TAKES_NO_RESOURCE,
     'cluster/ClusterRole Nodes': ONLY_ITS_OWN,
     'cluster/ClusterRole Volumes': ONLY_ITS_OWN,
