@@ -142,6 +142,20 @@ describe('observing a TaskBuild', () => {
     expect(room.calls).to.deep.equal(['store get', 'registry resolve', 'store head']);
   });
 
+  it('pushed three times to the tag of an archived image, which nobody sees and nobody can overwrite', async () => {
+    const room = new Room();
+    await room.storeContext();
+    const attempts = [{ number: 1, token: 't', completionTime: stampOf(T0), reason: 'TagImmutable' }];
+    const seen = await room.see({}, { attempts });
+    const inputs = seen?.need === 'inputs' ? seen.inputs : undefined;
+    const image = inputs && 'image' in inputs ? inputs.image : '';
+    expect(image).to.match(/:hello-1-[0-9a-f]{12}-[0-9a-f]{20}$/);
+    const other = new Room();
+    await other.storeContext();
+    const first = await other.inputs();
+    expect(first && 'image' in first && first.image).to.match(/:hello-1-[0-9a-f]{12}$/);
+  });
+
   it('looks for the context of a forced build, whatever exists', async () => {
     const room = new Room();
     await room.build();

@@ -113,6 +113,9 @@ async function seeExisting(
   if (taskBuild.spec.force) return { image: names.ownImage, existing: { kind: 'absent' } };
   const found = await asImageSeen(() => seeBuilt(sources, names.repository, origin));
   if (found.existing.kind !== 'absent') return { image: names.image, ...found };
+  // What has a tag may be no image that anybody can pull: ECR keeps the tags of those that it has archived.
+  const isTaken = taskBuild.status?.attempts?.some(({ reason }) => reason === 'TagImmutable');
+  if (isTaken) return { image: names.ownImage, existing: { kind: 'absent' } };
   // What has the tag without being on record may be anybody's: it is neither believed nor overwritten.
   const { existing } = await asImageSeen(() => seeImage(sources, names.image));
   if (existing.kind === 'present') return { image: names.ownImage, existing: { kind: 'absent' } };
