@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { ACCOUNT, CREDENTIALS, ECR_HOST, REGION, REPOSITORY } from './aws/facts.ts';
+import { ACCOUNT, BUCKET, CREDENTIALS, ECR_HOST, REGION, REPOSITORY } from './aws/facts.ts';
+import { decide, type Policy } from './aws/iam/evaluate.ts';
 import { needMoto, type Moto } from './aws/moto.ts';
 import { findProgram, skipWithout } from './programs.ts';
 import { ecrRepositoryUri } from '../../src/providers/image-registry/ecr.ts';
@@ -11,11 +12,11 @@ import { ecrRepositoryUri } from '../../src/providers/image-registry/ecr.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-/** What the page has people type, without what moto does not have: EKS’s associations and pull-through caches. */
+/** What the page has people type, without what moto does not have: EKS’s associations, pull-through caches and archives of images. */
 const commands = (): string =>
   [...readFileSync(join(ROOT, 'docs/aws.md'), 'utf8').matchAll(/```bash\n(.*?)```/gs)]
     .map(([, block = '']) => block)
-    .filter((block) => !/aws eks|create-pull-through-cache-rule/.test(block))
+    .filter((block) => !/aws eks|create-pull-through-cache-rule|sinceImagePulled/.test(block))
     .join('\n');
 
 describe('docs/aws.md', () => {
@@ -63,6 +64,37 @@ describe('docs/aws.md', () => {
     expect(project.environment.privilegedMode).to.equal(true);
     expect(project.serviceRole).to.equal(`arn:aws:iam::${ACCOUNT}:role/abundant-sb-builder`);
     expect(project).to.not.have.property('concurrentBuildLimit');
+  });
+
+  it('lets nobody reach the bucket without TLS, and has it forget uploads that were never ended', async () => {
+    const { Policy: text } = (await ask('s3api', 'get-bucket-policy', '--bucket', BUCKET)) as {
+      Policy: string;
+    };
+    // A bucket's policy names who it is for; this one is for everybody.
+    const policy = JSON.parse(text.replace('"Principal":"*",', '')) as Policy;
+    const over = (tls: string) =>
+      decide([policy], {
+        action: 's3:GetObject',
+        resource: `arn:aws:s3:::${BUCKET}/tasks/x`,
+        context: { 'aws:SecureTransport': tls },
+      });
+    expect([over('false'), over('true')]).to.deep.equal(['explicitDeny', 'implicitDeny']);
+    const rules = await ask('s3api', 'get-bucket-lifecycle-configuration', '--bucket', BUCKET);
+    expect(rules).to.have.nested.property('Rules[0].AbortIncompleteMultipartUpload.DaysAfterInitiation', 7);
+  });
+
+  it('trusts the ServiceAccount of the operator in this cluster, and no other Pod', async () => {
+    const { Role } = (await ask('iam', 'get-role', '--role-name', 'abundant-sb-operator')) as {
+      Role: { AssumeRolePolicyDocument: { Statement: { Condition: object }[] } };
+    };
+    expect(Role.AssumeRolePolicyDocument.Statement[0]?.Condition).to.deep.equal({
+      StringEquals: {
+        'aws:SourceAccount': ACCOUNT,
+        'aws:RequestTag/eks-cluster-name': 'sb',
+        'aws:RequestTag/kubernetes-namespace': 'sb-system',
+        'aws:RequestTag/kubernetes-service-account': 'sb-operator',
+      },
+    });
   });
 
   it('fills in every placeholder of the policies', async () => {
