@@ -27,7 +27,7 @@ interface Block {
 const FENCE = /^```(\w*)$/;
 
 /** The blocks of a page that are fenced as `sh`. */
-export function blocksOf(page: string, text: string): Block[] {
+function blocksOf(page: string, text: string): Block[] {
   const blocks: Block[] = [];
   let heading = '';
   let fence: { language: string; lines: string[] } | undefined;
@@ -44,7 +44,14 @@ export function blocksOf(page: string, text: string): Block[] {
   return blocks;
 }
 
-const pageOf = (page: string): Block[] => blocksOf(page, readFileSync(join(root, 'docs', page), 'utf8'));
+/** Throws where a block is fenced in a way that is not understood: it would never be run. */
+function pageOf(page: string): Block[] {
+  const text = readFileSync(join(root, 'docs', page), 'utf8');
+  const blocks = blocksOf(page, text);
+  const fences = text.match(/^\W*sh\b/gm)?.length ?? 0;
+  if (fences !== blocks.length) throw new Error(`${page}: ${fences} blocks of sh, ${blocks.length} read`);
+  return blocks;
+}
 
 /** What a reader has of the checkout. */
 const FOLDERS = ['charts', 'config', 'examples'];
