@@ -1,11 +1,11 @@
 /** Real servers for tests: found where the cluster harness builds them, started on loopback, ended by process id. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, globSync } from 'node:fs';
+import { accessSync, closeSync, constants, globSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect, type AddressInfo } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Running {
@@ -71,20 +71,29 @@ const running = new Set<ChildProcess>();
 // A test run that is interrupted leaves no server behind.
 process.on('exit', () => running.forEach((server) => server.kill('SIGKILL')));
 
-/** What to start: arguments and environment, given the address to listen on and an empty folder. */
+/** What to start: arguments and environment, given the address to listen on and an empty folder. What it says goes into the file `log`, or nowhere. */
 export type Command = (
   address: string,
   folder: string,
-) => Promise<{ args: string[]; env?: Record<string, string> }>;
+) => Promise<{ args: string[]; env?: Record<string, string>; log?: string }>;
 
 /** Starts a server on a free loopback port; undefined where its program was never built. */
 export async function startProgram(name: string, command: Command): Promise<Running | undefined> {
   const program = findProgram(name);
-  if (!program) return undefined;
-  const folder = await mkdtemp(join(tmpdir(), `sb-${name}-`));
+  return program ? startServer(program, command) : undefined;
+}
+
+/** The same, of a program by its path. */
+export async function startServer(program: string, command: Command): Promise<Running> {
+  const folder = await mkdtemp(join(tmpdir(), `sb-${basename(program)}-`));
   const port = await freePort();
-  const { args, env = {} } = await command(`127.0.0.1:${port}`, folder);
-  const server = spawn(program, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } });
+  const { args, env = {}, log } = await command(`127.0.0.1:${port}`, folder);
+  const out = log === undefined ? 'ignore' : openSync(log, 'w');
+  const server = spawn(program, args, {
+    stdio: ['ignore', out, out],
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+  });
+  if (typeof out === 'number') closeSync(out);
   running.add(server);
   const stop = async (): Promise<void> => {
     await end(server);

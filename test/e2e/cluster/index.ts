@@ -2,6 +2,7 @@
 export { startAwsBuildkit } from './aws/buildkit.ts';
 export { ensureAwsTools, type AwsTools } from './aws/tools.ts';
 export { down } from './down.ts';
+export { ensureGitOps, type GitOpsProgram } from './gitops.ts';
 export { ensureHelm, type HelmTools } from './helm.ts';
 export { ensureBaseImages, standIns } from './images/base-images.ts';
 export { hostAddress } from './machine/containers.ts';

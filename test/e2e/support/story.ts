@@ -6,6 +6,7 @@ import { API_VERSION } from '../../../src/crds/names.ts';
 import type { TrialFailedReason, TrialReason } from '../../../src/crds/reasons.ts';
 import type { Trial, TrialSpec } from '../../../src/crds/trial.ts';
 import { ConfigMap, Job, type Pod } from '../../../src/kube/kinds.ts';
+import type { KubeObject } from '../../../src/kube/types.ts';
 import type { Sparse } from '../../../src/client/runs/plan/types.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { eventually, eventuallyTrue } from '../../support/eventually.ts';
@@ -21,8 +22,12 @@ export interface StoryOptions extends TaskFiles {
   /** An image made for the stories; default: debian:bookworm-slim. */
   image?: SmallImage;
   spec?: Spec;
+  /** Of the Trial. */
+  annotations?: Record<string, string>;
   /** What must be there before the Trial is made. */
   given?: (key: { namespace: string; name: string }) => Promise<unknown>;
+  /** How the Trial and the ConfigMap of its task come into the cluster; by default they are created. */
+  through?: (objects: KubeObject[]) => Promise<unknown>;
 }
 
 /** Small enough for twenty Pods on two nodes. */
@@ -59,6 +64,19 @@ const specOf = (name: string, options: StoryOptions): Spec => ({
   environment: environmentOf(options),
 });
 
+/** The Trial of a story, and its task where that is a ConfigMap of its own. */
+export function manifestsOf(
+  key: { namespace: string; name: string },
+  options: StoryOptions,
+): { task?: ConfigMap; trial: Trial } {
+  const { namespace, name } = key;
+  const spec = specOf(name, options);
+  const metadata = { ...key, ...(options.annotations && { annotations: options.annotations }) };
+  const trial = { apiVersion: API_VERSION, kind: 'Trial', metadata, spec } as Trial;
+  if (spec.task?.configMap?.name !== `${name}-task`) return { trial };
+  return { trial, task: taskConfigMap({ namespace, name: `${name}-task` }, options) };
+}
+
 export const isTerminal = (trial: Trial): boolean =>
   ['True', 'False'].includes(conditionOf(trial, 'Succeeded')?.status ?? 'Unknown');
 
@@ -93,16 +111,17 @@ export class Story {
   }
 
   async #create(): Promise<Trial> {
-    const { image, given } = this.#options;
-    const { kube } = world();
-    const { namespace, name } = this.key;
+    const { image, given, through } = this.#options;
     await image?.ensure();
     await given?.(this.key);
-    const spec = specOf(name, this.#options);
-    if (spec.task?.configMap?.name === `${name}-task`)
-      await kube.create(ConfigMap, taskConfigMap({ namespace, name: `${name}-task` }, this.#options));
-    const manifest = { apiVersion: API_VERSION, kind: 'Trial', metadata: { namespace, name }, spec };
-    return kube.create(TrialKind, manifest as Trial);
+    const { task, trial } = manifestsOf(this.key, this.#options);
+    if (through) {
+      await through([...(task ? [task] : []), trial]);
+      return this.#eventually('is there', () => true);
+    }
+    const { kube } = world();
+    if (task) await kube.create(ConfigMap, task);
+    return kube.create(TrialKind, trial);
   }
 
   /** The object as last seen; undefined before it is made and after it is deleted. */
