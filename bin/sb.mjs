@@ -3,6 +3,7 @@
 // The -- above and below: Node takes --env-file for its own wherever else it stands, and would read secrets into the environment.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import * as modules from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -35,6 +36,8 @@ else runOnOwnNode();
 
 async function runHere() {
   for (const flag of FLAGS) setFlagsFromString(flag);
+  // What V8 compiles stays beside the bundle and goes with it. Where nothing can be written there, it is compiled each time.
+  if (program === bundle) modules.enableCompileCache(join(dirname(bundle), 'compiled'));
   await import(pathToFileURL(program).href);
 }
 
