@@ -8,7 +8,7 @@ import { SandboxCommand } from './commands/command.ts';
 import { startRequest } from './commands/run.ts';
 import { connectionTo } from './connection/open.ts';
 import type { Connection } from './connection/connection.ts';
-import { BrokerUnreachable, NotAllowed, SandboxEnded, SandboxError } from './errors.ts';
+import { BrokerUnreachable, NotAllowed, SandboxEnded, SandboxError, SandboxLost } from './errors.ts';
 import type { StartOptions } from './types.ts';
 
 /** Where commands are started until it is closed. */
@@ -64,12 +64,13 @@ export function aboutTrial(
   if (error instanceof NotAllowed) return mayNotEnter(name, { namespace, why });
   const hasEnded = error instanceof SandboxEnded;
   const explain = `sb trial explain ${name}`;
+  const older = `a Trial that began before an upgrade of the operator may have no way in: sb trial debug ${name} --copy`;
+  const isLost = error instanceof SandboxLost;
+  const fix = hasEnded ? explain : isLost ? `${explain}    (${older})` : error.fix;
   return new CliError(hasEnded ? 'SB-E095' : code, {
     what: `no shell or command in the Trial ${name}, or no more`,
     why,
-    fix: hasEnded
-      ? explain
-      : `${explain}    (a Trial that has begun before an upgrade of the operator cannot be entered: sb trial debug ${name} --copy)`,
+    fix,
     cause: error,
   });
 }
