@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { attachSandbox, type Session } from '../../src/client/index.ts';
 import type { SandboxEnvironment } from '../../src/client/sandbox/environment.ts';
 import { Job, Pod } from '../../src/kube/kinds.ts';
-import { kubectl, kubectlOk } from '../support/cluster.ts';
+import { kubectl } from '../support/cluster.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { accountWith } from './support/account.ts';

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { PassThrough } from 'node:stream';
 import { join } from 'node:path';
-import { eventuallyTrue } from '../../../test/support/eventually.ts';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';

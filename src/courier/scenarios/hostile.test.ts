@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
+import { TRIAL_ENTRY_PORT } from '../../wire/sandbox/names.ts';
 import { SOLVED } from '../../../test/support/trial-assignment.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
@@ -18,6 +19,18 @@ describe('a hostile task container', function () {
     });
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
     expect(run.text('verifier/test-stdout.txt')).to.equal('test-stdout.txt\n');
+  });
+
+  it('knocks in vain at the door for people: the courier says nothing, asks the broker for nothing, and goes on', async () => {
+    const knock = `exec 3<>/dev/tcp/127.0.0.1/${TRIAL_ENTRY_PORT} && cat <&3 | wc -c`;
+    const run = await make({
+      files: taskOf([`for i in $(seq 40); do (${knock}) & done; wait`], [reward('true'), `(${knock})`]),
+    });
+    expect((await run.finish()).result).to.deep.equal(REWARD_1);
+    expect(run.text('agent/oracle.txt').trim().split('\n')).to.deep.equal(Array(40).fill('0'));
+    expect(run.text('verifier/test-stdout.txt')).to.equal('0\n');
+    expect(run.services.seen.filter((route) => route.includes('certificate'))).to.deep.equal([]);
+    expect(run.said()).not.to.match(/let in|has entered/);
   });
 
   it('follows no link of the agent when it puts the tests in place', async () => {

@@ -19,13 +19,8 @@ import type { Trial } from '../../../src/crds/trial.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import { memoryArtifactStore } from '../../../src/providers/artifact-store/memory.ts';
 import { TaskReader } from '../../../src/task-source/read.ts';
-import {
-  courierName,
-  sandboxPath,
-  SUBPROTOCOL,
-  TOKEN_SUBPROTOCOL,
-  type EnteredKey,
-} from '../../../src/wire/sandbox/names.ts';
+import { courierName, sandboxPath, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../../src/wire/sandbox/names.ts';
+import type { EnteredKey } from '../../../src/wire/sandbox/names.ts';
 import { NO_RULES } from '../builders/objects.ts';
 import { until } from '../kube.ts';
 import { clientAuthority } from './client-certificates.ts';
