@@ -25,6 +25,7 @@ export class HandLost extends Error {
 export class Inflow extends Readable {
   readonly #allow: (upTo: number) => void;
   readonly #mayJump: boolean;
+  readonly #window: number;
   /** Offset of the next byte that is to arrive. */
   offset = 0;
   /** Bytes that were no longer to be had: an earlier reader had taken them, or this one was too slow. */
@@ -35,11 +36,12 @@ export class Inflow extends Readable {
   #thirsty = false;
   #complete = false;
 
-  /** `mayJump`: its reader only looks on, and is told of bytes that it missed by an offset further on. */
-  constructor(allow: (upTo: number) => void, mayJump = false) {
+  /** Where its reader only looks on, it is told of bytes that it missed by an offset further on. */
+  constructor(allow: (upTo: number) => void, { observe = false, window = WINDOW }: Partial<Wanted> = {}) {
     super({ highWaterMark: DATA_MAX });
     this.#allow = allow;
-    this.#mayJump = mayJump;
+    this.#mayJump = observe;
+    this.#window = window;
   }
 
   /** Where the data begin; `wanted` is where they should. */
@@ -51,7 +53,7 @@ export class Inflow extends Readable {
 
   arrive(offset: number, bytes: Uint8Array): void {
     this.#jump(offset);
-    if (offset !== this.offset || this.#heldBytes + bytes.length > WINDOW)
+    if (offset !== this.offset || this.#heldBytes + bytes.length > this.#window)
       return void this.destroy(new HandLost(`bytes from ${offset} arrived where ${this.offset} was due`));
     this.offset += bytes.length;
     this.#held.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
@@ -92,7 +94,7 @@ export class Inflow extends Readable {
   }
 
   #grant(): void {
-    const upTo = this.offset - this.#heldBytes + WINDOW;
+    const upTo = this.offset - this.#heldBytes + this.#window;
     if (upTo < this.#granted + WINDOW / 4) return;
     this.#granted = upTo;
     this.#allow(upTo);
@@ -171,6 +173,8 @@ export interface Wanted {
   output: number;
   error: number;
   observe?: boolean;
+  /** Bytes that may be on their way on a channel, where that is more than the protocol’s window: whoever sends has to know of it. */
+  window?: number;
 }
 
 /** A stream that is open. */
@@ -194,7 +198,7 @@ export class HandStream {
     this.id = id;
     this.#wanted = wanted;
     const inflow = (channel: Channel): Inflow =>
-      new Inflow((upTo) => this.#over || send({ type: 'credit', stream: id, channel, upTo }), wanted.observe);
+      new Inflow((upTo) => this.#over || send({ type: 'credit', stream: id, channel, upTo }), wanted);
     this.output = inflow(CHANNEL.output);
     this.error = inflow(CHANNEL.error);
     this.input = new Outflow(id, (frame) => this.#over || send(frame));

@@ -5,6 +5,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
+import { eventuallyTrue } from '../../../test/support/eventually.ts';
+import { WINDOW } from '../../wire/hand/protocol.ts';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import { world, type World } from '../../../test/support/client/world.ts';
 import { TestCourier } from '../../../test/support/sandbox/courier.ts';
@@ -175,6 +177,22 @@ describe('A SandboxEnvironment', () => {
     await environment.remove('/a', { recursive: true });
     const failure = await rejection(environment.stat('/a'));
     expect(failure).to.be.instanceOf(SandboxRefused).and.to.include({ reason: 'NotFound' });
+  });
+
+  it('lets files come from afar by a wide window, and no further than an older courier can', async () => {
+    const size = WINDOW - 1;
+    writeFileSync(root('large'), Buffer.alloc(size, 'x'));
+    for (const [minor, least, most] of [
+      [0, WINDOW, size + WINDOW],
+      [1, size + WINDOW, Infinity],
+    ] as const) {
+      Object.assign(courier, { minor, credits: [] });
+      const environment = attached();
+      expect(await environment.readBytes('/large')).to.have.length(size);
+      await eventuallyTrue('it lets more come', () => courier.credits.length > 0);
+      expect(Math.max(...courier.credits), `minor ${minor}`).to.be.within(least, most);
+      environment.close();
+    }
   });
 
   it('reads files again where contact was lost before anything was handed out', async () => {

@@ -7,6 +7,7 @@ import { ran } from '../../../test/support/sandbox-program.ts';
 import { serveSandbox } from '../../../test/support/sandbox-courier.ts';
 import type { Served } from '../../../test/support/sandbox-courier.ts';
 import type { Refused } from '../../hand/stream.ts';
+import { WINDOW } from '../../wire/hand/protocol.ts';
 
 let serial = 0;
 const id = (): string => `c${(serial += 1)}`;
@@ -283,8 +284,10 @@ describe('commands of a Sandbox', function () {
       size: contents.length,
       mode: 0o640,
     });
-    const read = program.open({ op: 'read', path: '/tmp/file' });
-    expect(Buffer.concat((await read.output.toArray()) as Buffer[]).equals(contents)).to.equal(true);
+    for (const window of [WINDOW, 8 * WINDOW]) {
+      const read = program.open({ op: 'read', path: '/tmp/file' }, { output: 0, error: 0, window });
+      expect(Buffer.concat((await read.output.toArray()) as Buffer[]).equals(contents)).to.equal(true);
+    }
     expect(await reasonOf(program.ask({ op: 'stat', path: '/tmp/none' }))).to.equal('NotFound');
     expect(await reasonOf(program.ask({ op: 'mkdir', path: '/root/x', user: 'agent' }))).to.equal(
       'NotPermitted',

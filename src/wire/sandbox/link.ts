@@ -13,7 +13,9 @@ import { HEADER_BYTES } from '../hand/frames.ts';
 export { frameCutter } from '../hand/frames.ts';
 
 /** Another `major` is refused. */
-export const LINK_VERSION = { major: 1, minor: 0 } as const;
+export const LINK_VERSION = { major: 1, minor: 1 } as const;
+/** A courier from this `minor` on takes any credit for what is no command. */
+export const ANY_CREDIT_MINOR = 1;
 
 /** Bytes that are on their way or wait to be acknowledged; beyond it `isFull`. */
 export const UNACKNOWLEDGED_MAX = 8 * 1024 * 1024;

@@ -34,6 +34,10 @@ export class TestCourier {
   connections = 0;
   greetings: ('new' | 'resumed' | 'refused')[] = [];
   requests: SandboxRequest[] = [];
+  /** Says this of its version. */
+  minor: number = LINK_VERSION.minor;
+  /** How far programs have let file operations go. */
+  credits: number[] = [];
   /** For the next connections: when they break. */
   breaks: number[] = [];
   /** In milliseconds, of the session token. */
@@ -102,7 +106,14 @@ export class TestCourier {
       this.greetings.push(hello.session ? 'resumed' : 'new');
       session.over = far;
       const { id, secret, link } = session;
-      far.send(greeting('welcome', { ...LINK_VERSION, session: { id, secret }, received: link.received }));
+      far.send(
+        greeting('welcome', {
+          ...LINK_VERSION,
+          minor: this.minor,
+          session: { id, secret },
+          received: link.received,
+        }),
+      );
       link.connect((bytes) => far.send(bytes), hello.received);
     });
     far.onBytes = cut;
@@ -137,6 +148,12 @@ export class TestCourier {
       stream?.at?.drop();
       session.streams.delete(frame.stream);
     } else if (stream?.at) stream.at.receive(frame);
+    else this.#ofFile(stream, frame);
+  }
+
+  /** Credit may come when all is sent already. */
+  #ofFile(stream: OpenStream | undefined, frame: Frame): void {
+    if (frame.type === 'credit') this.credits.push(frame.upTo);
     else if (stream) takeInput(stream, frame);
   }
 

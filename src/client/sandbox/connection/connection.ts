@@ -8,7 +8,7 @@ import { decodeFrame, encodeFrame, openFrames, type Frame } from '../../../wire/
 import { STREAMS_MAX, type Request } from '../../../wire/hand/protocol.ts';
 import type { SandboxRequest } from '../../../wire/sandbox/requests.ts';
 import { PING_MS, SESSION_KEPT_MS, SILENCE_MS } from '../../../wire/sandbox/names.ts';
-import { Link, type SessionKey } from '../../../wire/sandbox/link.ts';
+import { ANY_CREDIT_MINOR, Link, type SessionKey } from '../../../wire/sandbox/link.ts';
 import type { AfterClosing } from '../../../wire/sandbox/closings.ts';
 import { CliError } from '../../failures/error.ts';
 import { BrokerUnreachable, SandboxLost } from '../errors.ts';
@@ -25,6 +25,9 @@ const FIRST_PATIENCE_MS = 45_000;
 const BACKOFF = { firstMs: 100, lastMs: 5000 };
 /** A new connection is made so long before the session token of the old one expires. */
 const RENEW_MS = 60_000;
+
+/** On its way of what is no command: the way here may be long, and would stand empty with less. */
+const WIDE_WINDOW = 2 * 1024 * 1024;
 
 export interface ConnectionOptions {
   sandbox: string;
@@ -49,6 +52,8 @@ export class Connection {
   readonly #streams = new Map<number, HandStream>();
   #link = this.#newLink();
   #session: SessionKey | undefined;
+  /** Of the courier’s version. */
+  #minor = 0;
   #nextId = 0;
   #wasOpen = false;
   #room = Promise.withResolvers<void>();
@@ -73,12 +78,16 @@ export class Connection {
   }
 
   /** Throws a SandboxError where all is lost, and Refused where too many streams are open. */
-  open(request: SandboxRequest, wanted?: Wanted): HandStream {
+  open(request: SandboxRequest, wanted: Wanted = { output: 0, error: 0 }): HandStream {
     if (this.#over) throw this.#over;
     if (this.#streams.size >= STREAMS_MAX)
       throw new Refused({ reason: 'TooManyStreams', message: `${STREAMS_MAX} streams are open` });
     this.#nextId += 1;
-    const stream = new HandStream(this.#nextId, (frame) => this.send(frame), wanted);
+    const isWide = this.#minor >= ANY_CREDIT_MINOR && request.op !== 'run' && request.op !== 'attach';
+    const stream = new HandStream(this.#nextId, (frame) => this.send(frame), {
+      ...wanted,
+      ...(isWide && { window: WIDE_WINDOW }),
+    });
     for (const frame of openFrames(stream.id, request as Request)) this.send(frame);
     this.#streams.set(stream.id, stream);
     return stream;
@@ -190,6 +199,7 @@ export class Connection {
       throw error;
     });
     this.#session = greeted.welcome.session;
+    this.#minor = greeted.welcome.minor;
     return greeted;
   }
 
