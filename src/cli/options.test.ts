@@ -29,8 +29,11 @@ async function parsed(call: string, words: string[]): Promise<Command | CliError
   const needed = (command?.registeredArguments ?? []).flatMap((argument) =>
     argument.required ? [argument.argChoices?.[0] ?? 'x'] : [],
   );
+  const mandatory = (command?.options ?? []).flatMap(({ mandatory: must, long }) =>
+    must && long && !words.includes(long) ? [long] : [],
+  );
   try {
-    await root.parseAsync([...call.split(' ').slice(1), ...needed, ...words], { from: 'user' });
+    await root.parseAsync([...call.split(' ').slice(1), ...needed, ...mandatory, ...words], { from: 'user' });
   } catch (error) {
     if (error instanceof CliError) return error;
     throw error;
