@@ -58,7 +58,6 @@ export const inOperatorNamespace = (line: string, namespace: string): string =>
 
 function parse(data: Record<string, string>): Omit<ClientConfig, 'operatorNamespace'> {
   const { profile, bucket, region, operatorVersion, verifierMode } = data;
-  const { endpoint, publicEndpoint, kmsKeyId, brokerUrl, storeSecret } = data;
   const wrong = Object.entries({ profile, bucket, region, operatorVersion }).flatMap(([key, value]) =>
     value === undefined || value === '' ? [key] : [],
   );
@@ -73,13 +72,15 @@ function parse(data: Record<string, string>): Omit<ClientConfig, 'operatorNamesp
     bucket: bucket as string,
     region: region as string,
     operatorVersion: operatorVersion as string,
-    ...(endpoint && { endpoint }),
-    ...(publicEndpoint && { publicEndpoint }),
-    ...(kmsKeyId && { kmsKeyId }),
     ...(mode && { verifierMode: mode }),
-    ...(brokerUrl && { brokerUrl }),
-    ...(storeSecret && { storeSecret }),
+    ...optional(data),
   };
+}
+
+/** What an installation need not say; nothing is said by an empty value. */
+function optional({ endpoint, publicEndpoint, kmsKeyId, brokerUrl, storeSecret }: Record<string, string>) {
+  const all = { endpoint, publicEndpoint, kmsKeyId, brokerUrl, storeSecret };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value)) as Partial<typeof all>;
 }
 
 const absent = (why: string, cause?: unknown): CliError =>

@@ -1,5 +1,4 @@
 /** The table of AWS permissions as policies of roles in a template. */
-import { isRecord } from '../../../text/json.ts';
 import { policyDocuments } from '../iam.ts';
 import { NAMES, ref, sub, type ConditionName, type Resource } from './template.ts';
 
@@ -56,7 +55,7 @@ function filled(value: unknown): unknown {
       ? sub(value.replace(/\$\{(\w+)\}/g, (_, name: string) => PLACEHOLDERS[name] ?? unknown(name)))
       : value;
   if (Array.isArray(value)) return value.map(filled);
-  if (!isRecord(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, filled(part)]));
 }
 
