@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { systemClock, type Clock } from '../../src/async/clock.ts';
 import { codebuildImageBuilder } from '../../src/providers/image-builder/codebuild.ts';
 import type { ImageBuilder } from '../../src/providers/image-builder/port.ts';
+import { refusalOf, roleOf } from '../support/aws/iam/roles.ts';
 import { scriptedExecutor, startCodeBuild, memoryLogs } from '../support/codebuild/index.ts';
 import type { Build, Script } from '../support/codebuild/index.ts';
 import type { CodeBuildOptions, CodeBuildService } from '../support/codebuild/service.ts';
@@ -12,6 +13,7 @@ import { mortalFront } from './mortal-front.ts';
 const PLACE = { region: 'us-east-1', account: '123456789012' };
 const KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG' };
 const PROJECT = 'abundant-sb-build';
+const OPERATOR = roleOf('operator');
 
 export interface CodeBuildWorld {
   /** What happens in a build beside its push. */
@@ -53,6 +55,7 @@ export function codeBuildOf({ now, push }: World, options: CodeBuildWorld): Prom
     ...PLACE,
     credentials: KEY,
     projects: { [PROJECT]: {} },
+    refusal: (asked) => refusalOf(OPERATOR, asked),
     executor,
     logs: memoryLogs(),
     clock: leaping(now),

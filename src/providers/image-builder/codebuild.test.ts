@@ -8,6 +8,7 @@ import {
   type CodeBuildService,
   type Script,
 } from '../../../test/support/codebuild/index.ts';
+import { refusalOf, roleOf } from '../../../test/support/aws/iam/roles.ts';
 import { systemClock, type Clock } from '../../async/clock.ts';
 import { ProviderError } from '../errors.ts';
 import { codebuildImageBuilder, type CodeBuildSettings } from './codebuild.ts';
@@ -15,6 +16,7 @@ import { DOCKERFILES, imageBuilderContract } from './contract.ts';
 import type { Build, BuildHandle, BuildState, ImageBuilder } from './port.ts';
 
 const PROJECT = 'abundant-sb-build';
+const OPERATOR = roleOf('operator');
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const KEYS = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'example' };
 
@@ -91,6 +93,7 @@ describe('codebuild ImageBuilder', () => {
       region: 'us-east-1',
       account: '123456789012',
       credentials: KEYS,
+      refusal: (asked) => refusalOf(OPERATOR, asked),
       projects,
       executor,
       logs,
