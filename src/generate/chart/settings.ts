@@ -39,7 +39,10 @@ export const s3 = Group(
 
 export const aws = Group(
   {
-    region: sets('SB_AWS_REGION', Matching('[a-z]{2,4}(-[a-z]+)+-\\d{1,2}', 'Required for the profile `aws`.')),
+    region: sets(
+      'SB_AWS_REGION',
+      Matching('[a-z]{2,4}(-[a-z]+)+-\\d{1,2}', 'Required for the profile `aws`.'),
+    ),
     stack: sets('SB_STACK', Text('Prefix of what belongs together.')),
     ecrRepository: sets('SB_ECR_REPO', Text('Name of the ECR repository of built images: no host, no tag.')),
     codebuildProject: sets('SB_CODEBUILD_PROJECT', Text('Name of the CodeBuild project.')),
