@@ -362,7 +362,7 @@ describe('build specification', function () {
       },
     );
     expect([ran.status, ran.digest]).to.deep.equal([1, '']);
-    expect(ran.calls('aws').map(([service]) => service)).to.deep.equal(['ecr', 'ecr-public', 's3api']);
+    expect(ran.calls('aws').map(([service]) => service)).to.deep.equal(['ecr-public', 'ecr', 's3api']);
   });
 
   const builds = (ran: Ran): number => ran.calls('docker').filter(([, verb]) => verb === 'build').length;

@@ -20,21 +20,22 @@ public_token() {
 # ECR's token is base64 of AWS:<password>, which is what Docker's own login writes; no daemon is needed. It is good for one registry, and no
 # other host may ever see it.
 login() {
-  local answer token endpoint logins
+  local answer token endpoint logins public=""
+  # Before the other login, which a build that takes long needs as fresh as it can be.
+  if [ -n "$SB_PUBLIC_REGISTRY" ]; then
+    if token="$(public_token)"; then
+      public=",\\"$SB_PUBLIC_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
+    else
+      echo "no login at $SB_PUBLIC_REGISTRY: what is pulled from there is pulled without one"
+    fi
+  fi
   answer="$(aws ecr get-authorization-token --query 'authorizationData[0].[authorizationToken,proxyEndpoint]' --output text)" || return
   read -r token endpoint <<< "$answer"
   if [ "$endpoint" != "https://$SB_REGISTRY" ]; then
     fail RepositoryNotAllowed "spec.repository: $SB_REGISTRY is not $endpoint, the registry that builds are logged in to"
     return 1
   fi
-  logins="\\"$SB_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
-  if [ -n "$SB_PUBLIC_REGISTRY" ]; then
-    if token="$(public_token)"; then
-      logins="$logins,\\"$SB_PUBLIC_REGISTRY\\":{\\"auth\\":\\"$token\\"}"
-    else
-      echo "no login at $SB_PUBLIC_REGISTRY: what is pulled from there is pulled without one"
-    fi
-  fi
+  logins="\\"$SB_REGISTRY\\":{\\"auth\\":\\"$token\\"}$public"
   if [ -n "$SB_DOCKERHUB_USERNAME" ]; then
     token="$(printf '%s:%s' "$SB_DOCKERHUB_USERNAME" "$SB_DOCKERHUB_PASSWORD" | base64 | tr -d '\\n')"
     logins="$logins,\\"https://index.docker.io/v1/\\":{\\"auth\\":\\"$token\\"}"
