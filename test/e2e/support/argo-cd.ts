@@ -17,6 +17,7 @@ const REFRESH = 'argocd.argoproj.io/refresh';
 interface Operation {
   phase: string;
   message?: string;
+  retryCount?: number;
   startedAt?: string;
   finishedAt?: string;
   syncResult?: { revision: string; resources?: { kind: string; name: string; message?: string }[] };
@@ -70,6 +71,12 @@ const OBJECTS: KubeObject[] = [
     },
   } as KubeObject,
 ];
+
+/** What went wrong, also where it is tried again; empty where nothing did. */
+function failureOf({ phase, retryCount = 0, message = '', syncResult }: Operation): string {
+  if (phase !== 'Failed' && retryCount === 0) return '';
+  return [message, ...(syncResult?.resources ?? []).map((each) => each.message)].join('\n');
+}
 
 /** An Application, and what is in Git for it. */
 export class ArgoApplication implements Place {
@@ -130,18 +137,24 @@ export class ArgoApplication implements Place {
     );
   }
 
-  async refuses(revision: string): Promise<string> {
-    const { message = '', syncResult } = await this.operation(revision, 'Failed');
-    return [message, ...(syncResult?.resources ?? []).map((each) => each.message)].join('\n');
+  async refuses(revision: string, says: RegExp): Promise<void> {
+    await this.#eventually(
+      `the sync of ${revision.slice(0, 7)} fails with ${says}`,
+      ({ status }) =>
+        status?.operationState?.syncResult?.revision === revision &&
+        says.test(failureOf(status.operationState)),
+    );
   }
 
-  /** Waits until the sync of the commit has this phase. */
-  async operation(revision: string, phase: 'Succeeded' | 'Failed'): Promise<Operation> {
-    const { status } = await this.#eventually(`the sync of ${revision.slice(0, 7)} has ${phase}`, (seen) => {
-      const { operationState } = seen.status ?? {};
-      return operationState?.phase === phase && operationState.syncResult?.revision === revision;
-    });
-    return status?.operationState ?? { phase };
+  /** Waits until the sync of the commit is over, hooks among it. */
+  async ends(revision: string): Promise<Operation | undefined> {
+    const { status } = await this.#eventually(
+      `the sync of ${revision.slice(0, 7)} succeeds`,
+      (seen) =>
+        seen.status?.operationState?.phase === 'Succeeded' &&
+        seen.status.operationState.syncResult?.revision === revision,
+    );
+    return status?.operationState;
   }
 
   /** What it shows of a Trial. */
@@ -223,9 +236,14 @@ async function startProcesses(program: string): Promise<Running[]> {
   return [controller, repositories, redis];
 }
 
+/** Without finalizers: what the Applications brought stays until its namespace goes. */
+const clear = (): Promise<string> =>
+  kubectlOk(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s']);
+
 /** Installs what it needs in the cluster, with the health of config/gitops as its header says, and starts it. */
 export async function startArgoCd(): Promise<ArgoCd> {
   const { program, crds } = await ensureGitOps('argo-cd');
+  await clear();
   const definitions = ['application', 'appproject'].flatMap((name) => ['-f', join(crds, `${name}-crd.yaml`)]);
   await kubectlOk(['apply', '--server-side', '--force-conflicts', ...definitions]);
   await kubectlOk(['wait', '--for=condition=Established', ...definitions]);
@@ -254,8 +272,7 @@ export async function startArgoCd(): Promise<ArgoCd> {
     async stop() {
       for (const each of processes) await each.stop();
       await git.stop();
-      // Without a finalizer: the objects of the Applications stay until their namespaces go.
-      await kubectlOk(['delete', 'namespace', NAMESPACE, '--wait=false']);
+      await clear();
       await kubectlOk(['delete', '--wait=false', ...definitions]);
     },
   };

@@ -136,12 +136,11 @@ export class FluxPlace implements Place {
     );
   }
 
-  async refuses(revision: string): Promise<string> {
-    const seen = await this.#eventually(
-      'refused',
-      (object) => object.status?.lastAttemptedRevision === revision && readyOf(object)?.status === 'False',
-    );
-    return readyOf(seen)?.message ?? '';
+  async refuses(revision: string, says: RegExp): Promise<void> {
+    await this.#eventually(`${revision} fails with ${says}`, (seen) => {
+      const { status, message = '' } = readyOf(seen) ?? {};
+      return status === 'False' && seen.status?.lastAttemptedRevision === revision && says.test(message);
+    });
   }
 
   async message(): Promise<string> {
@@ -194,12 +193,23 @@ async function startProcesses(sources: GitOpsProgram, kustomize: GitOpsProgram):
 /** Without it a commit waits until the Trials of the one before have ended. */
 const GATE = 'CancelHealthCheckOnNewRevision';
 
+/** What the Kustomizations brought goes with the stories' namespaces; their finalizers would wait for controllers that are gone. */
+async function clear(): Promise<void> {
+  for (const kind of [Kustomization, GitRepository])
+    for (const { metadata } of await world().kube.list(kind, { namespace: NAMESPACE }))
+      await world().kube.patch(kind, { namespace: NAMESPACE, name: metadata.name }, NO_FINALIZERS);
+  await kubectlOk(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s']);
+}
+
+const NO_FINALIZERS = { metadata: { finalizers: null } };
+
 export async function startFlux(): Promise<Flux> {
   const sources = await ensureGitOps('source-controller');
   const kustomize = await ensureGitOps('kustomize-controller');
   const definitions = [sources, kustomize].flatMap(({ crds }) => ['-f', crds]);
   await kubectlOk(['apply', '--server-side', '--force-conflicts', ...definitions]);
   await kubectlOk(['wait', '--for=condition=Established', ...definitions]);
+  await clear();
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
   await kubectlOk(['apply', '-f', '-'], namespace);
   const git = await startGitServer();
@@ -222,15 +232,7 @@ export async function startFlux(): Promise<Flux> {
     async stop() {
       for (const each of processes) await each.stop();
       await git.stop();
-      // Their finalizers would wait for controllers that are gone; the objects that they brought go with the stories' namespaces.
-      for (const kind of [Kustomization, GitRepository])
-        for (const { metadata } of await world().kube.list(kind, { namespace: NAMESPACE }))
-          await world().kube.patch(
-            kind,
-            { namespace: NAMESPACE, name: metadata.name },
-            { metadata: { finalizers: null } },
-          );
-      await kubectlOk(['delete', 'namespace', NAMESPACE, '--wait=false']);
+      await clear();
       await kubectlOk(['delete', '--wait=false', ...definitions]);
     },
   };
