@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { anyCharacter } from '../../test/support/any-character.ts';
 import { UPLOAD_BATCH } from '../wire/uploads.ts';
 import { identityOf } from '../crds/names.ts';
 import { appliedKey, trialPrefix } from '../results/keys.ts';
@@ -88,7 +89,7 @@ describe('uploads', () => {
         '..\\',
         '\u2024\u2024',
       ),
-      fc.string({ unit: 'binary', maxLength: 6 }),
+      fc.string({ unit: anyCharacter, maxLength: 6 }),
     );
     const path = fc.array(segment, { maxLength: 6 }).map((segments) => segments.join('/'));
     fc.assert(

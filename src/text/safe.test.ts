@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { dump, load } from 'js-yaml';
+import { anyCharacter } from '../../test/support/any-character.ts';
 import { safe, safeJson, safeLine, safeYaml } from './safe.ts';
 
 describe('Text from outside', () => {
@@ -45,7 +46,7 @@ describe('Text from outside', () => {
       '"a\\u202eb":\n  - "x\\u3164"\n  - "two\\nlines\\U000e0041"\n  - "\\x01202e\\x02"\n  - plain\n',
     );
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (raw) => {
+      fc.property(fc.string({ unit: anyCharacter }), (raw) => {
         const text = raw.toWellFormed();
         const written = yaml({ text, [`${text}-`]: [text] });
         expect(safe(written)).to.equal(written);
@@ -64,7 +65,7 @@ describe('Text from outside', () => {
 
   it('has never a control character left, and is safe already', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.string({ unit: anyCharacter }), (text) => {
         const once = safe(text);
         // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
         expect(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(once)).to.equal(false);
@@ -75,7 +76,7 @@ describe('Text from outside', () => {
 
   it('is the same JSON document with its dangerous characters escaped', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.string({ unit: anyCharacter }), (text) => {
         const json = safeJson({ text }, 2);
         expect(safe(json)).to.equal(json);
         expect(JSON.parse(json)).to.deep.equal({ text });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { anyCharacter } from '../../test/support/any-character.ts';
 import { aStoredOutcome, anOutcome, aTrial } from '../../test/support/builders/objects.ts';
 import { readMessage, readStoredOutcome } from './outcome.ts';
 
@@ -64,7 +65,7 @@ describe('The message of a courier', () => {
 
   it('throws for no bytes', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.json(), fc.string({ unit: 'binary' })), (text) => {
+      fc.property(fc.oneof(fc.json(), fc.string({ unit: anyCharacter })), (text) => {
         expect(readMessage(text, 1)).to.equal(undefined);
         expect(readStoredOutcome(Buffer.from(text), { uid: 'u', attempt: 1 })).to.equal(undefined);
       }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { AgentReport, Transcript } from '../../src/agents/agent.ts';
 import { TRAJECTORY_MAX_BYTES } from '../../src/wire/trajectory.ts';
+import { anyCharacter } from './any-character.ts';
 import { validateTrajectory } from './atif.ts';
 
 const FOLDER = join(import.meta.dirname, '../../src/agents/transcripts/fixtures');
@@ -35,7 +36,7 @@ export function garbledLines(agent: string): fc.Arbitrary<string[]> {
     .tuple(fc.constantFrom(...lines), fc.array(fc.tuple(fc.nat(200), fc.jsonValue()), { maxLength: 3 }))
     .map(([line, changes]) => changes.reduce((text, [at, value]) => replaced(text, at, value), line));
   const cut = fc.tuple(garbled, fc.nat(2_000)).map(([line, at]) => line.slice(0, at));
-  return fc.array(fc.oneof(garbled, garbled, cut, fc.string({ unit: 'binary' }), fc.json()), {
+  return fc.array(fc.oneof(garbled, garbled, cut, fc.string({ unit: anyCharacter }), fc.json()), {
     maxLength: 40,
   });
 }

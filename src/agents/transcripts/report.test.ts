@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { anyCharacter } from '../../../test/support/any-character.ts';
 import { validateTrajectory } from '../../../test/support/atif.ts';
 import type { Trajectory } from '../../wire/trajectory.ts';
 import type { AgentReport } from '../agent.ts';
@@ -156,8 +157,8 @@ describe('a report that is made of a transcript', () => {
   });
 
   it('is a trajectory of Harbor’s format within its bounds, whatever is said', () => {
-    const id = fc.oneof(fc.constantFrom('a', 'b', ''), fc.string({ unit: 'binary', maxLength: 400 }));
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constant('\ud800'.repeat(3_000)));
+    const id = fc.oneof(fc.constantFrom('a', 'b', ''), fc.string({ unit: anyCharacter, maxLength: 400 }));
+    const text = fc.oneof(fc.string({ unit: anyCharacter }), fc.constant('\ud800'.repeat(3_000)));
     const given = fc.oneof(
       fc.jsonValue({ maxDepth: 20 }),
       fc.constant(JSON.parse('['.repeat(5_000) + ']'.repeat(5_000))),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { anyCharacter } from '../../../test/support/any-character.ts';
 import { FINDINGS, verdictOf, type FindingCode } from '../../crds/findings.ts';
 import { MESSAGE_MAX_BYTES, OUTCOME_MAX_BYTES } from '../../wire/limits.ts';
 import type { Outcome, StepOutcome } from '../../wire/outcome.ts';
@@ -51,7 +52,7 @@ describe('outcomeMessage', () => {
   });
 
   it('never exceeds what the kubelet keeps, always keeps the reward, and is what the operator reads', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 5000 });
+    const text = fc.string({ unit: anyCharacter, maxLength: 5000 });
     const interval = { startTime: '2026-01-01T00:00:00.000Z', completionTime: '2026-01-01T00:00:00.000Z' };
     const timings = fc.constant({
       environmentSetup: interval,
@@ -169,9 +170,9 @@ describe('outcomeFile', () => {
   });
 
   it('is what the operator reads, whatever the steps', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 2000 });
+    const text = fc.string({ unit: anyCharacter, maxLength: 2000 });
     const step = fc.record({
-      name: fc.string({ unit: 'binary', minLength: 1, maxLength: 255 }),
+      name: fc.string({ unit: anyCharacter, minLength: 1, maxLength: 255 }),
       ...ends(text),
       timings: fc.constant({}),
     });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { anyCharacter } from '../../../../test/support/any-character.ts';
 import { jobName } from '../../../crds/names.ts';
 import { CliError } from '../../failures/error.ts';
 import { buildObjectName, checkRunName, defaultRunName, secretObjectName, trialObjectName } from './names.ts';
@@ -9,7 +10,7 @@ const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** Anything that somebody may call a task: emoji, slashes, very long, empty. */
 const anyText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 250 }),
+  fc.string({ unit: anyCharacter, maxLength: 250 }),
   fc.string({ unit: 'grapheme', maxLength: 250 }),
   fc.stringMatching(/^[A-Za-z0-9._/-]{0,250}$/),
 );
