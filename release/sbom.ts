@@ -36,7 +36,7 @@ export const bomPlugin = (outputFile: string): Plugin =>
 
 /** Writes what is in the image: both programs, sbd with Go's library, and the image that Node comes from. */
 export async function writeImageBom({ root, scratch, version }: Release, file: string): Promise<void> {
-  await bundleImage(join(scratch, 'image'), [bomPlugin(file)]);
+  await bundleImage(join(scratch, 'image'), { plugins: [bomPlugin(file)] });
   const bom = JSON.parse(readFileSync(file, 'utf8')) as Bom;
   const text = `${JSON.stringify(withOthers(bom, othersOf(root, version)), undefined, 2)}\n`;
   const problems = await new Validation.JsonStrictValidator(VERSION).validate(text);

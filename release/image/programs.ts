@@ -7,13 +7,13 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PROGRAMS = { operator: 'src/operator.ts', courier: 'src/courier/main.ts' };
+const PROGRAMS: Programs = { operator: 'src/operator.ts', courier: 'src/courier/main.ts' };
+
+/** Their sources in the checkout. */
+export type Programs = Record<string, string>;
 
 const SETTINGS = {
   absWorkingDir: ROOT,
-  entryPoints: Object.fromEntries(
-    Object.entries(PROGRAMS).map(([name, source]) => [`${name}.bundle`, source]),
-  ),
   bundle: true,
   platform: 'node',
   target: 'node26',
@@ -31,13 +31,20 @@ const SETTINGS = {
   logLevel: 'error',
 } as const satisfies BuildOptions;
 
-/** Bundles both into the folder `out`. `plugins` see what is bundled. */
-export async function bundleImage(out: string, plugins: Plugin[] = []): Promise<void> {
+/** Bundles both, or others in their place, into the folder `out`. `plugins` see what is bundled. */
+export async function bundleImage(
+  out: string,
+  { programs = PROGRAMS, plugins = [] }: { programs?: Programs; plugins?: Plugin[] } = {},
+): Promise<void> {
   rmSync(out, { recursive: true, force: true });
-  await build({ ...SETTINGS, outdir: out, plugins });
+  const entryPoints = Object.entries(programs).map(([name, source]) => ({
+    in: source,
+    out: `${name}.bundle`,
+  }));
+  await build({ ...SETTINGS, entryPoints, outdir: out, plugins });
   for (const file of ['start', 'compile'])
     copyFileSync(join(import.meta.dirname, `${file}.cjs`), join(out, `${file}.js`));
-  for (const name of Object.keys(PROGRAMS))
+  for (const name of Object.keys(programs))
     writeFileSync(
       join(out, `${name}.js`),
       `const { run, scriptOf } = require('./start.js');\nrun(scriptOf('${name}'));\n`,

@@ -1,7 +1,9 @@
 /** Programs as they are installed: source that is compiled while it is read takes a second and 50 MiB more. */
 import { build } from 'esbuild';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { bundleImage } from '../../release/image/programs.ts';
 import { SETTINGS } from '../../release/npm/programs.ts';
 import { root } from './cluster.ts';
 
@@ -26,6 +28,20 @@ export function programOf(source: string): Promise<string> {
   const program = programs.get(source) ?? bundled(source, ownFolder());
   programs.set(source, program);
   return program;
+}
+
+/** A program that is bundled, compiled and started as those of the image are; kept like other bundles. */
+export function imageProgramOf(source: string): Promise<string> {
+  const program = programs.get(source) ?? compiled(source, ownFolder());
+  programs.set(source, program);
+  return program;
+}
+
+async function compiled(source: string, folder: string): Promise<string> {
+  const name = basename(source, '.ts');
+  await bundleImage(folder, { programs: { [name]: source } });
+  execFileSync(process.execPath, [join(folder, 'compile.js'), name]);
+  return join(folder, `${name}.js`);
 }
 
 /** In the checkout, where `sb` finds its version. */

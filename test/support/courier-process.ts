@@ -2,13 +2,18 @@
 import type { Settings } from '../../src/courier/settings.ts';
 import { runTrial } from '../../src/courier/trial.ts';
 
-const settings = JSON.parse(process.argv[2] ?? '') as Settings;
-const stop = new AbortController();
-process.on('SIGTERM', () => stop.abort());
-await runTrial({
-  settings,
-  stop: stop.signal,
-  now: () => new Date(),
-  write: (line) => void process.stdout.write(line),
-});
-process.exit(0);
+/** Without settings it has loaded what it begins with, and ends: so it is compiled, as the image's is. */
+async function main([settings]: string[]): Promise<void> {
+  if (settings === undefined) return;
+  const stop = new AbortController();
+  process.on('SIGTERM', () => stop.abort());
+  await runTrial({
+    settings: JSON.parse(settings) as Settings,
+    stop: stop.signal,
+    now: () => new Date(),
+    write: (line) => void process.stdout.write(line),
+  });
+  process.exit(0);
+}
+
+void main(process.argv.slice(2));

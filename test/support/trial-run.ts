@@ -1,5 +1,5 @@
 /** A whole attempt in a Pod without Kubernetes: services, task container and courier. */
-import { programOf } from './bundle.ts';
+import { imageProgramOf } from './bundle.ts';
 import { assignmentFor, compiledFor, filled, separate, SOLVED, type Asked } from './trial-assignment.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -105,7 +105,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const verifiers = await makeVerifiers(options, compiled);
   const tokenFile = join(pod.paths.scratch, 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
-  const couriers = courierStarter(await programOf('test/support/courier-process.ts'), {
+  const couriers = courierStarter(await imageProgramOf('test/support/courier-process.ts'), {
     ...(options.again && { regrade: true }),
     broker: { url: services.url, ca: services.ca, tokenFile },
     paths: { ...pod.paths, beside: volumesOf(verifiers) },
