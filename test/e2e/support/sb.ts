@@ -28,7 +28,10 @@ export interface RunningSb {
 /** Starts `sb` without the credentials and colours of whoever runs the tests. */
 export function startSb(args: string[], { cwd, namespace, config = kubeconfig }: SbPlace): RunningSb {
   const { AWS_ACCESS_KEY_ID: _, AWS_PROFILE: __, FORCE_COLOR: ___, ...env } = process.env;
-  const all = [join(root, 'bin/sb.mjs'), ...args, '--kubeconfig', config, '-n', namespace];
+  // What stands after `--` is the command's own.
+  const at = args.includes('--') ? args.indexOf('--') : args.length;
+  const place = ['--kubeconfig', config, '-n', namespace];
+  const all = [join(root, 'bin/sb.mjs'), ...args.slice(0, at), ...place, ...args.slice(at)];
   const child = spawn(process.execPath, all, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said: Said = { code: -1, stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (said.stdout += chunk));
