@@ -195,7 +195,7 @@ export const artifacts = template({
     Bucket: output('SB_S3_BUCKET', 'Bucket'),
     Images: output('SB_ECR_REPO', 'Images'),
     Operator: {
-      Description: 'Where the operator’s image is pushed to.',
+      Description: 'Where the image of the operator is pushed to.',
       Value: attribute('Operator', 'RepositoryUri'),
     },
     Tools: {

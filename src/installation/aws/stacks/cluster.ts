@@ -176,7 +176,7 @@ export const cluster = template({
     Cluster: { Description: 'Name of the cluster.', Value: ref('Cluster') },
     Endpoint: { Description: 'The API server.', Value: attribute('Cluster', 'Endpoint') },
     Authority: {
-      Description: 'Certificate of the API server’s CA, in base64.',
+      Description: 'Certificate of the CA of the API server, in base64.',
       Value: attribute('Cluster', 'CertificateAuthorityData'),
     },
     NodeRole: { Description: 'Name of the role that NodeClasses name.', Value: ref('NodeRole') },

@@ -27,6 +27,11 @@ describe('The stacks on AWS', () => {
       expect(JSON.stringify(template).length, stack).to.be.below(51_200);
   });
 
+  it('say everything in ASCII: CloudFormation shows a question mark for the rest, and IAM refuses it', () => {
+    for (const [stack, template] of stacks)
+      expect(JSON.stringify(template), stack).to.match(/^[\x20-\x7e]*$/);
+  });
+
   it('refer to nothing that they do not have', () => {
     for (const [stack, { Parameters, Resources, Conditions, Outputs }] of stacks) {
       const known = [...Object.keys(Parameters), ...Object.keys(Resources)];
