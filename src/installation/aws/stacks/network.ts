@@ -130,6 +130,8 @@ const privateSide: Record<string, Resource> = {
   },
 };
 
+const joined = (...ids: Zone['id'][]) => ({ 'Fn::Join': [',', ids.map((id) => ref(`Subnet${id}`))] });
+
 export const network = template({
   Description:
     'sb-operator: a VPC whose nodes are private, with one NAT gateway and a gateway endpoint for S3.',
@@ -151,9 +153,7 @@ export const network = template({
     VpcId: { Description: 'The VPC.', Value: ref('Vpc') },
     SubnetIds: {
       Description: 'Private subnets, for the stack of the cluster.',
-      Value: {
-        'Fn::Join': [',', [ref('SubnetA'), ref('SubnetB'), when('HasZoneC', ref('SubnetC'))]],
-      },
+      Value: when('HasZoneC', joined('A', 'B', 'C'), joined('A', 'B')),
     },
   },
 });
