@@ -112,7 +112,7 @@ describe('docs/aws-stacks.md', () => {
     expect(JSON.stringify(encryption)).to.contain('"SSEAlgorithm":"AES256"');
   });
 
-  it('makes repositories whose tags stay, but for the cache', async () => {
+  it('makes repositories whose tags stay, but for layers and frontends', async () => {
     const { repositories } = (await ask('ecr', 'describe-repositories')) as {
       repositories: { repositoryName: string; imageTagMutability: string }[];
     };
@@ -121,7 +121,8 @@ describe('docs/aws-stacks.md', () => {
       [names.images]: 'IMMUTABLE',
       [names.cache]: 'MUTABLE',
       [names.operator]: 'IMMUTABLE',
-      [names.tools]: 'IMMUTABLE',
+      [names.buildKit]: 'IMMUTABLE',
+      [names.frontends]: 'MUTABLE',
     });
   });
 

@@ -17,7 +17,10 @@ export const awsNames = ({ stack, account, region }: AwsPlace = TEMPLATE) => ({
   images: `${stack}-sandboxes`,
   cache: `${stack}-sandboxes-cache`,
   operator: `${stack}-operator`,
+  /** What copies of images that builds begin with have in common: builds may pull all of them. */
   tools: `${stack}-tools`,
+  buildKit: `${stack}-tools/buildkit`,
+  frontends: `${stack}-tools/dockerfile`,
   project: `${stack}-build`,
   buildLogs: `/aws/codebuild/${stack}-build`,
   cluster: stack,

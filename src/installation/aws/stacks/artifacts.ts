@@ -5,7 +5,7 @@ import { attribute, KEPT, NAMES, ref, sub, tags, template, trust, when, type Res
 const PART = 'artifacts';
 
 /** How long builds and uploads that nobody ended, and what was overwritten, are kept. */
-const DAYS = { upload: 7, oldVersion: 30, untagged: 14, image: 180, cache: 30 } as const;
+const DAYS = { upload: 7, oldVersion: 30, untagged: 14, unused: 90, archived: 90, cache: 30 } as const;
 const RELEASES = 100;
 
 const bucket: Resource = {
@@ -80,50 +80,60 @@ const bucketPolicy: Resource = {
   },
 };
 
-const rule = (description: string, selection: object, rulePriority: number) => ({
-  rulePriority,
+const rule = (description: string, selection: object, action: object = { type: 'expire' }) => ({
   description,
   selection,
-  action: { type: 'expire' },
+  action,
 });
-const sincePushed = (tagStatus: 'any' | 'untagged', days: number) => ({
-  tagStatus,
-  countType: 'sinceImagePushed',
+const since = (event: 'Pushed' | 'Pulled' | 'Transitioned', days: number) => ({
+  tagStatus: 'any',
+  countType: `sinceImage${event}`,
   countUnit: 'days',
   countNumber: days,
 });
-const untagged = rule('untagged', sincePushed('untagged', DAYS.untagged), 1);
+const untagged = rule('untagged', { ...since('Pushed', DAYS.untagged), tagStatus: 'untagged' });
 
-/** `tags`: whether a tag can be pushed anew. */
+/** The first rule that fits an image holds for it. */
 const repository = (
   name: string,
   mutability: 'MUTABLE' | 'IMMUTABLE',
-  rules: readonly object[],
+  rules: readonly ReturnType<typeof rule>[],
 ): Resource => ({
   Type: 'AWS::ECR::Repository',
   ...KEPT,
   Properties: {
     RepositoryName: sub(name),
     ImageTagMutability: mutability,
-    LifecyclePolicy: { LifecyclePolicyText: JSON.stringify({ rules }) },
+    LifecyclePolicy: {
+      LifecyclePolicyText: JSON.stringify({
+        rules: rules.map((one, index) => ({ rulePriority: index + 1, ...one })),
+      }),
+    },
     Tags: tags(PART),
   },
 });
 
 const releases = [
   untagged,
-  rule('all but the newest', { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: RELEASES }, 2),
+  rule('all but the newest', {
+    tagStatus: 'any',
+    countType: 'imageCountMoreThan',
+    countNumber: RELEASES,
+  }),
 ];
 
 const repositories = {
-  // By the day of the push: `sinceImagePulled` can only archive, and an archived image holds its tag, which the next build could not push.
+  // Built again when a Trial asks for it. ECR cannot delete by the last pull, only archive.
   Images: repository(NAMES.images, 'IMMUTABLE', [
     untagged,
-    rule('built again when a Trial asks for it', sincePushed('any', DAYS.image), 2),
+    rule('not used', since('Pulled', DAYS.unused), { type: 'transition', targetStorageClass: 'archive' }),
+    rule('archived', { ...since('Transitioned', DAYS.archived), storageClass: 'archive' }),
   ]),
-  Cache: repository(NAMES.cache, 'MUTABLE', [rule('layers', sincePushed('any', DAYS.cache), 1)]),
+  Cache: repository(NAMES.cache, 'MUTABLE', [rule('layers', since('Pushed', DAYS.cache))]),
   Operator: repository(NAMES.operator, 'IMMUTABLE', releases),
-  Tools: repository(NAMES.tools, 'IMMUTABLE', releases),
+  BuildKit: repository(NAMES.buildKit, 'IMMUTABLE', releases),
+  // `dockerfile:1` is pushed anew with every release of it.
+  Frontends: repository(NAMES.frontends, 'MUTABLE', releases),
 };
 
 const projectArn = sub(
@@ -198,9 +208,13 @@ export const artifacts = template({
       Description: 'Where the image of the operator is pushed to.',
       Value: attribute('Operator', 'RepositoryUri'),
     },
+    BuildKit: {
+      Description: 'Where a copy of BuildKit is pushed to, for SB_BUILDKIT_IMAGE.',
+      Value: attribute('BuildKit', 'RepositoryUri'),
+    },
     Tools: {
-      Description: 'Copies of images that builds begin with.',
-      Value: attribute('Tools', 'RepositoryUri'),
+      Description: 'Mirror of docker.io/docker, for SB_BASE_IMAGE_MIRRORS.',
+      Value: sub(`\${AWS::AccountId}.dkr.ecr.\${AWS::Region}.\${AWS::URLSuffix}/${NAMES.tools}`),
     },
     Project: output('SB_CODEBUILD_PROJECT', 'Project'),
     PodLogs: output('SB_LOG_GROUP', 'PodLogs'),

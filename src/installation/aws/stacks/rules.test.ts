@@ -103,6 +103,7 @@ const ACKNOWLEDGED: Record<string, Record<string, string>> = {
   },
   'tags that can be pushed anew': {
     'artifacts/Cache': 'a layer cache has the name of its environment; Pods take images by digest alone',
+    'artifacts/Frontends': 'copies of tags that are pushed anew; no role of a stack may push them',
   },
   'builds that are root on their machine': {
     'artifacts/Project': 'Docker needs it; each build has a machine of its own, and a role that only builds',
@@ -157,6 +158,14 @@ describe('Access to the stacks on AWS', () => {
     expect(conditional).to.have.lengthOf(4);
     for (const { id, Condition } of conditional)
       expect(Condition, id).to.have.property('StringEquals').with.property('aws:SourceAccount');
+  });
+
+  it('lets no role push the images that builds begin with', () => {
+    const pushes = statements.filter(({ Action }) => textsIn(Action).includes('ecr:PutImage'));
+    expect(pushes.map(named)).to.deep.equal([
+      'artifacts/BuilderRole Repository',
+      'artifacts/BuilderRole CacheRepository',
+    ]);
   });
 
   it('is what the table of permissions says, in the names that the stacks give', () => {
