@@ -16,7 +16,6 @@ const WITHOUT_OPERATOR = [
   'faults-sb',
   'image-builder',
   'aws-codebuild',
-  'stacks-on-aws',
   'api.',
   'admission-policies',
 ];

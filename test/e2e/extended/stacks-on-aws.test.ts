@@ -3,18 +3,18 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { awsNames } from '../../src/installation/aws/names.ts';
-import { ACCOUNT, CREDENTIALS, REGION, STACK } from '../support/aws/facts.ts';
-import { needMoto, type Moto } from '../support/aws/moto.ts';
-import { stacks } from '../support/aws/templates.ts';
-import { ensurePython } from './cluster/aws/python.ts';
+import { awsNames } from '../../../src/installation/aws/names.ts';
+import { ACCOUNT, CREDENTIALS, REGION, STACK } from '../../support/aws/facts.ts';
+import { needMoto, type Moto } from '../../support/aws/moto.ts';
+import { stacks } from '../../support/aws/templates.ts';
+import { ensurePython } from '../cluster/aws/python.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 /** Path of a Python program; the tests are pending where no Python packages can be had. */
 async function programOf(name: string, context: Mocha.Context): Promise<string> {
   context.timeout(600_000);
-  const folder = await ensurePython().catch((error: Error) => {
+  const folder = await ensurePython('stacks').catch((error: Error) => {
     process.stderr.write(`      ${error.message}: tests with ${name} are pending\n`);
     return context.skip();
   });
@@ -81,6 +81,7 @@ describe('docs/aws-stacks.md', () => {
 
   before(async function () {
     const aws = await programOf('aws', this);
+    process.env['SB_MOTO_SERVER'] = join(dirname(aws), 'moto_server');
     moto = await needMoto(this, { prepared: false });
     const env = {
       PATH: `${dirname(aws)}:${process.env['PATH']}`,
@@ -96,7 +97,10 @@ describe('docs/aws-stacks.md', () => {
     const page = await readFile(join(ROOT, 'docs/aws-stacks.md'), 'utf8');
     await run('bash', ['-euo', 'pipefail', '-c', commands(page)], { cwd: ROOT, env });
   });
-  after(() => moto?.close());
+  after(async () => {
+    delete process.env['SB_MOTO_SERVER'];
+    await moto?.close();
+  });
 
   const outputsOf = async (stack: string): Promise<Record<string, string>> => {
     const seen = (await ask('cloudformation', 'describe-stacks', '--stack-name', `${STACK}-${stack}`)) as {
