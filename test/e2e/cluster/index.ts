@@ -11,6 +11,7 @@ export { imageFlavour } from './images/flavour.ts';
 export { ensureOperatorImage } from './images/operator-image.ts';
 export { paths } from './machine/paths.ts';
 export { docker, environment, kubectl } from './machine/process.ts';
+export { startKueue } from './parts/kueue.ts';
 export { deployOperator } from './parts/operator.ts';
 export { ensurePrometheus } from './prometheus.ts';
 export { buildkitAddress, registry, s3 } from './parts/services.ts';
