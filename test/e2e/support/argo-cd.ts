@@ -273,7 +273,7 @@ export async function startArgoCd(): Promise<ArgoCd> {
       for (const each of processes) await each.stop();
       await git.stop();
       await clear();
-      await kubectlOk(['delete', '--wait=false', ...definitions]);
+      await kubectlOk(['delete', '--timeout=60s', ...definitions]);
     },
   };
 }
