@@ -109,13 +109,24 @@ export interface Front {
   passed: string[];
   /** Neither is allowed. */
   forbids: { proxy: boolean; portForward: boolean };
+  /** The next port-forwards find nobody who listens in the Pod: the API server says so after so many milliseconds each. */
+  deadForwards: number[];
   close(): void;
 }
 
 /** Before an API server: what that cannot do, proxy to a Service and port-forward to a Pod, both to the broker. */
 export async function frontOf(api: string, broker: TestBroker): Promise<Front> {
   const sockets = new Set<Duplex>();
-  const front: Omit<Front, 'url' | 'close'> = { passed: [], forbids: { proxy: false, portForward: false } };
+  const front: Front = {
+    url: '',
+    passed: [],
+    forbids: { proxy: false, portForward: false },
+    deadForwards: [],
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
   const target = (url: string): { to: string; isProxy: boolean } => {
     const [, below] = /services\/https:sb-broker:\d+\/proxy(\/.*)$/.exec(url) ?? [];
     return below === undefined
@@ -131,22 +142,21 @@ export async function frontOf(api: string, broker: TestBroker): Promise<Front> {
   const forwards = new WebSocketServer({ noServer: true, handleProtocols: () => 'v4.channel.k8s.io' });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { to, isProxy } = target(request.url ?? '');
-    if (isProxy) return proxied(request, { socket, to });
-    front.passed.push('port-forward');
-    if (front.forbids.portForward) socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
-    else forwards.handleUpgrade(request, socket, head, (web) => forwarded(web, broker.port));
-    return undefined;
+    if (!isProxy) front.passed.push('port-forward');
+    if (isProxy ? front.forbids.proxy : front.forbids.portForward)
+      socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
+    else if (isProxy) proxied(request, { socket, to });
+    else
+      forwards.handleUpgrade(request, socket, head, (web) => {
+        const diesMs = front.deadForwards.shift();
+        if (diesMs === undefined) forwarded(web, broker.port);
+        else deadForward(web, { port: broker.port, diesMs });
+      });
   });
   server.on('connection', (socket) => void sockets.add(socket));
   await listening(server);
-  return {
-    ...front,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
+  front.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return front;
 }
 
 function forbid(response: ServerResponse): void {
@@ -176,8 +186,18 @@ function handOn(
 }
 
 /** Channel 0 is the connection, channel 1 its errors; each begins with the port. */
-function forwarded(web: WebSocket, port: number): void {
+function beginForward(web: WebSocket, port: number): void {
   for (const channel of [0, 1]) web.send(Buffer.from([channel, port & 0xff, port >> 8]));
+}
+
+function deadForward(web: WebSocket, { port, diesMs }: { port: number; diesMs: number }): void {
+  beginForward(web, port);
+  const error = Buffer.from(`\u0001error forwarding port ${port}: nobody listens`);
+  setTimeout(() => web.send(error), diesMs);
+}
+
+function forwarded(web: WebSocket, port: number): void {
+  beginForward(web, port);
   const onward = connect(port, '127.0.0.1');
   onward.on('data', (chunk: Buffer) => web.send(Buffer.concat([Buffer.from([0]), chunk])));
   onward.on('error', () => {});

@@ -20,6 +20,8 @@ export async function forwardToBroker(
     write: (chunk: Buffer, _encoding, done) => void toPod.write(chunk, () => done()),
     final: (done) => void toPod.end(done),
   });
+  // It may fail before whoever asked for it looks; `errored` tells them.
+  forwarded.on('error', () => {});
   const intoReadable = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       forwarded.push(chunk);

@@ -112,6 +112,19 @@ describe('The way to the broker', () => {
     expect(await hello()).to.equal('port-forward');
   });
 
+  it('is tried again where a port-forward leads to a replica that is gone, and costs nobody but its own attempt', async () => {
+    front.forbids.proxy = true;
+    const environment = attachSandbox(session(), 'box');
+    await environment.init();
+    const running = environment.runCommand('for i in 1 2 3; do echo $i; sleep 0.5; done');
+    front.deadForwards.push(0, 100);
+    const cutting = setInterval(() => courier.cut('look'), 300);
+    expect((await running).stdout).to.equal('1\n2\n3\n');
+    clearInterval(cutting);
+    expect(front.deadForwards).to.deep.equal([]);
+    environment.close();
+  });
+
   it('is kept once it was found', async () => {
     front.forbids.proxy = true;
     const shared = session();

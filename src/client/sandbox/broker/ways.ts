@@ -1,7 +1,14 @@
 /** The ways from a program to the broker, in the order in which they are tried. */
 import type { RequestOptions } from 'node:https';
-import { checkServerIdentity, connect as connectTls, rootCertificates, type PeerCertificate } from 'node:tls';
-import { once } from 'node:events';
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  rootCertificates,
+  type ConnectionOptions,
+  type PeerCertificate,
+  type TLSSocket,
+} from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { BROKER } from '../../../installation/names.ts';
 import { ConfigMap } from '../../../kube/kinds.ts';
 import type { Session } from '../../session/types.ts';
@@ -102,12 +109,27 @@ const portForward = (start: Start): Way => ({
       directTls(start),
       forwardToBroker({ kube, kubeConfig: kubeParts.kubeConfig }, start.namespace),
     ]);
-    const secure = connectTls({ ...tls, servername: start.host, socket });
-    socket.once('error', (error) => secure.destroy(error));
-    await once(secure, 'secureConnect');
+    const secure = await secured(socket, { ...tls, servername: start.host });
     return { base: `https://${start.host}`, options: { createConnection: () => secure } };
   },
 });
+
+const HANDSHAKE_MS = 10_000;
+
+/** TLS over a connection that may fail at any time, before anybody uses it and after: whoever does hears that it is closed. */
+async function secured(socket: Duplex, options: ConnectionOptions): Promise<TLSSocket> {
+  if (socket.destroyed) throw socket.errored ?? new Error('the port-forward was closed');
+  const secure = connectTls({ ...options, socket });
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  // Stays: a socket over another says twice that this has failed.
+  secure.on('error', reject);
+  secure.once('secureConnect', () => resolve(secure));
+  secure.once('close', () => reject(new Error('the port-forward was closed')));
+  socket.once('error', (error) => secure.destroy(error));
+  socket.once('close', () => secure.destroy());
+  const late = setTimeout(() => secure.destroy(new Error('no answer')), HANDSHAKE_MS);
+  return promise.finally(() => clearTimeout(late));
+}
 
 /** TLS to the broker itself: its CA, and the caller's client certificate where there is one. */
 async function directTls({ session: { kube }, callers, namespace }: Start) {
