@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { attachSandbox, type Session } from '../../src/client/index.ts';
@@ -11,6 +10,7 @@ import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { accountWith } from './support/account.ts';
 import { killContainer } from './support/faults.ts';
+import { filesGoThere } from './support/files.ts';
 import {
   becomes,
   fullPool,
@@ -25,7 +25,6 @@ import {
 import { world } from './support/world.ts';
 
 const MIB = 2 ** 20;
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 describe('a Sandbox', () => {
   let session: Session;
@@ -102,30 +101,7 @@ describe('a Sandbox', () => {
     expect(failure).to.include({ reason: 'NotFound' });
   });
 
-  it('takes a thousand files and gives them back as they were', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sb-files-'));
-    try {
-      const digests = new Map<string, string>();
-      for (let group = 0; group < 10; group += 1) {
-        await mkdir(join(folder, 'up', String(group)), { recursive: true });
-        await Promise.all(
-          Array.from({ length: 100 }, async (_, index) => {
-            const bytes = randomBytes(200);
-            digests.set(`${group}/${index}`, sha256(bytes));
-            await writeFile(join(folder, 'up', String(group), String(index)), bytes);
-          }),
-        );
-      }
-      expect(await sandbox.upload(join(folder, 'up'), '/many')).to.include({ bytes: 1000 * 200 });
-      await sandbox.download('/many', join(folder, 'down'));
-      const groups = await readdir(join(folder, 'down'));
-      expect(groups).to.have.length(10);
-      for (const [path, digest] of digests)
-        expect(sha256(await readFile(join(folder, 'down', path)))).to.equal(digest);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
+  it('takes a thousand files and gives them back as they were', () => filesGoThere(sandbox, 1000));
 
   it('runs a terminal that knows its size, and gives Ctrl-C to what runs on it', async () => {
     const command = await sandbox.startCommand('stty size; sleep 1000', {

@@ -67,8 +67,11 @@ const leadingPod = (): Promise<Pod> =>
   });
 
 /** SIGKILL for the operator: every replica, or the leader alone. The Pods go too, so that no backoff delays their successors. */
-export async function killOperator(which: 'every replica' | 'the leader'): Promise<void> {
-  const pods = which === 'the leader' ? [await leadingPod()] : await operatorPods();
+export const killOperator = async (which: 'every replica' | 'the leader'): Promise<void> =>
+  killReplicas(which === 'the leader' ? [await leadingPod()] : await operatorPods());
+
+/** The same for some of its Pods. */
+export async function killReplicas(pods: readonly Pod[]): Promise<void> {
   const killed = await Promise.allSettled(pods.map((pod) => killContainer(pod, CONTAINER)));
   if (!killed.some(({ status }) => status === 'fulfilled')) throw new Error('no operator was there to kill');
   const remove = ['delete', '-n', OPERATOR.namespace, '--grace-period=0', '--force', '--wait=false', 'pod'];
