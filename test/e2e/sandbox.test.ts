@@ -1,7 +1,4 @@
 import { expect } from 'chai';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { attachSandbox, type Session } from '../../src/client/index.ts';
 import type { SandboxEnvironment } from '../../src/client/sandbox/environment.ts';
 import { Job, Pod } from '../../src/kube/kinds.ts';
