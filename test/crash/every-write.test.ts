@@ -66,8 +66,8 @@ describe('an operator that is killed at any write', function () {
     const world = await World.start();
     try {
       world.apply('hello');
-      // The two policies of the namespace, then the Job.
-      await world.startOperator({ atEffect: 3, when: 'after' });
+      // The three policies of the namespace, then the Job.
+      await world.startOperator({ atEffect: 4, when: 'after' });
       await until('the Job has ended', () => world.kubelet.ended > 0);
       world.kubelet.expireJobs();
       await until('the Job is gone', () => world.kubelet.jobs === 0);

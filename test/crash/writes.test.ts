@@ -28,7 +28,7 @@ describe('the writes of an operator', () => {
   const allEnded = (): Promise<void> =>
     until('all have ended', () => world.ended && world.kubelet.unfinished.length === 0);
 
-  it('are at most three per Trial, and two per namespace', async () => {
+  it('are at most three per Trial, and three per namespace', async () => {
     world = await startWorld();
     await world.startOperator();
     applied(20);
@@ -40,7 +40,7 @@ describe('the writes of an operator', () => {
     }
     expect(writes().filter((write) => write === 'POST jobs')).to.have.length(20);
     const policies = writes().filter((write) => write === 'POST networkpolicies');
-    expect(policies).to.have.length(2);
+    expect(policies).to.have.length(3);
     expect(writes().length - policies.length).to.be.at.most(60);
   });
 
