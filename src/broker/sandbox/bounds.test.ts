@@ -32,7 +32,7 @@ describe('connections to Sandboxes are bounded', () => {
     await world.start({
       bounds: { ...FREE, ...bounds },
       times: { ...SANDBOX_TIMES, dialMs: 1500, closeMs: 500 },
-      ...(relay && { port: relay.port }),
+      ...(relay && { ports: { sandboxes: relay.port, trials: relay.port } }),
     });
     if (relay) relay.target = world.courierPort;
   };

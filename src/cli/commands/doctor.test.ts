@@ -182,15 +182,16 @@ describe('sb doctor', function () {
   });
 
   it('ends in little more than ten seconds where nothing ever answers', async () => {
+    const began = performance.now();
     const silent = createServer(() => undefined);
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as { port: number };
     folder = await folderOf({ config: kubeconfigFor(`http://127.0.0.1:${port}`) });
-    const began = Date.now();
     const { code, diagnosis } = await sb(['-o', 'json']);
     silent.close();
-    expect(Date.now() - began).to.be.above(9_000);
+    // An answer that is waited for after the limit takes twenty seconds more.
+    expect(performance.now() - began).to.be.within(9_000, 25_000);
     expect([code, ...statesOf(diagnosis(), 'problem')]).to.deep.equal([3, 'api-server']);
     expect(diagnosis().results.find(({ check }) => check === 'api-server')?.why).to.include('within 10 s');
   });

@@ -1,6 +1,7 @@
 /** `sb doctor`: everything that a run depends on, looked at from where the user is. */
 import type { Kind, KubeObject } from '../../../kube/types.ts';
 import { explain } from '../../failures/explain.ts';
+import { OPERATOR } from '../../../installation/names.ts';
 import { inOperatorNamespace, operatorNamespace } from '../../session/client-config.ts';
 import { openSession } from '../../session/session.ts';
 import type { Diagnosis, CheckResult } from '../../documents/cluster.ts';
@@ -72,9 +73,11 @@ export async function diagnose(options: DoctorOptions, io: Surroundings): Promis
   try {
     const identity = once(() => identityOf(session));
     const patient = { session, identity, env: io.env, writeProbe: options.writeProbe };
+    // Asked with everything else, and not waited for: an API server that does not answer has had its time then.
+    let installedIn: string = OPERATOR.namespace;
+    void operatorNamespace(session).then((found) => (installedIn = found));
     const examined = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
     const { context, namespace } = session;
-    const installedIn = await operatorNamespace(session);
     const results = examined.map((result) => ({
       ...result,
       ...(result.fix !== undefined && { fix: inOperatorNamespace(result.fix, installedIn) }),
