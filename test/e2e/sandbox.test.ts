@@ -216,11 +216,12 @@ describe('the end of a Sandbox', () => {
   });
 
   it('comes when nothing ran and no byte moved for the idle timeout, and not while a command runs', async () => {
-    const sandbox = await small(session, 'idle', { idleTimeoutSeconds: 5, expiryAction: 'Suspend' }).init();
-    await sandbox.runCommand('sleep 8');
+    // A busy machine takes some seconds to begin a command, in which nobody uses it.
+    const sandbox = await small(session, 'idle', { idleTimeoutSeconds: 8, expiryAction: 'Suspend' }).init();
+    await sandbox.runCommand('sleep 11');
     const ended = Date.now();
     const { status } = await becomes('idle', 'IdleTimeout');
-    expect((Date.now() - ended) / 1000).to.be.above(4);
+    expect((Date.now() - ended) / 1000).to.be.above(7);
     // Its command was its last use: the Pod measures that, however busy the operator is. Status has whole seconds.
     expect(Math.abs(Date.parse(status?.lastActivityTime ?? '') - ended) / 1000).to.be.below(4);
     await sandbox.teardown();

@@ -77,9 +77,11 @@ export async function startPrometheus(context: Mocha.Context): Promise<Prometheu
     await running.stop();
     await forwards.disposeAsync();
   });
+  const isReady = async (): Promise<boolean> => (await fetch(`http://${running.address}/-/ready`)).ok;
   await eventually(
     'all replicas of the operator are scraped',
-    async () => ((await prometheus.now('up == 1')).length === targets.length ? true : undefined),
+    async () =>
+      (await isReady()) && (await prometheus.now('up == 1')).length === targets.length ? true : undefined,
     30,
   ).catch(async (error: unknown) => {
     await prometheus.stop();
