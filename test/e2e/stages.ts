@@ -9,7 +9,7 @@ export interface Stage {
 
 const JOBS = 2;
 /** Come first, so that none of them is waited for alone at the end. */
-const LONGEST = ['cli-terminal', 'lifecycle', 'cli.', 'builds', 'admission.'];
+const LONGEST = ['cli-terminal', 'lifecycle', 'cli.', 'builds', 'sandbox.', 'admission.'];
 /** What takes the operator away, and beside it what can do without. */
 const WITHOUT_OPERATOR = [
   'faults-operator',
