@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AWS_PERMISSIONS } from '../../src/providers/aws/permissions.ts';
-import { faultStories } from './aws/faults.ts';
+import { faultStories, fullAccountStory } from './aws/faults.ts';
 import { interruptionStories } from './aws/interruptions.ts';
 import { trialStories } from './aws/trials.ts';
 import { useAws } from './aws/world.ts';
@@ -24,6 +24,7 @@ describe('on AWS', () => {
     });
 
     interruptionStories(aws);
+    fullAccountStory(aws);
 
     it('has called nothing that its policy does not allow', () => {
       const { front, codebuild } = aws();
