@@ -12,6 +12,10 @@ export const REWARD_1 = { kind: 'rewarded', reward: 1, rewards: { reward: 1 } };
 
 export const bash = (...lines: string[]): string => ['#!/bin/bash', ...lines, ''].join('\n');
 
+/** A loop that writes what is new each time into a file: in one step, so that nobody reads one that is empty for the moment. */
+export const beating = (file: string): string =>
+  `while :; do date +%N > ${file}.new; mv ${file}.new ${file}; sleep 0.05; done`;
+
 /** A task whose agent is this script and whose verifier that one. */
 export const taskOf = (solve: string[], test: string[], toml = ''): Files => ({
   ...SOLVED,

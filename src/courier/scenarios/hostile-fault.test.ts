@@ -3,7 +3,7 @@ import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import { severityOf, type Finding } from '../../crds/findings.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
 import { canLimitProcesses, COURIER_UID } from '../../../test/support/task-pod.ts';
-import { bash, custom, reward, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import { bash, beating, custom, reward, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
 const ROOT = 'the agent was root beside a shared verifier and could have interfered unnoticed';
 
@@ -258,7 +258,7 @@ describe('an agent that has run out of time', function () {
   async function leavesBehind([name, start, stays]: (typeof ways)[number]): Promise<void> {
     const run = await make({
       files: taskOf(
-        ["beat='while :; do date +%N > /tmp/beat; sleep 0.1; done'", start, 'sleep 100'],
+        [`beat='${beating('/tmp/beat')}'`, start, 'sleep 100'],
         [
           'a=$(cat /tmp/beat); for i in $(seq 20); do sleep 0.1; [ "$a" = "$(cat /tmp/beat)" ] || break; done',
           reward('[ "$a" != "$(cat /tmp/beat)" ]'),

@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import type { RunOptions } from '../../../test/support/trial-run.ts';
-import { bash, custom, reward, REWARD_1, saidBy, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import {
+  bash,
+  beating,
+  custom,
+  reward,
+  REWARD_1,
+  saidBy,
+  useTrialRuns,
+} from '../../../test/support/trial-scripts.ts';
 
 const R = '/logs/verifier/reward.txt';
 
@@ -252,10 +260,10 @@ describe('an agent that is not root and lives on beside the verifier', function 
         image: {
           user: '',
           workdir: '/app',
-          entrypoint: ['/bin/bash', '-c', 'while :; do date +%N > /tmp/image; sleep 0.05; done'],
+          entrypoint: ['/bin/bash', '-c', beating('/tmp/image')],
           cmd: [],
         },
-        agent: custom(bash(living('while :; do date +%N > /tmp/agent; sleep 0.05; done'), 'sleep 0.5'), {
+        agent: custom(bash(living(beating('/tmp/agent')), 'sleep 0.5'), {
           user: '1000',
         }),
       },

@@ -4,6 +4,7 @@ import { SIGNATURE, TOKEN } from '../../../test/support/courier-services.ts';
 import { anAgent, SOLVED } from '../../../test/support/trial-assignment.ts';
 import {
   bash,
+  beating,
   custom,
   reward,
   REWARD_1,
@@ -84,7 +85,7 @@ describe('the phases of a Trial', function () {
   it('lets what a finished agent left behind serve the verifier', async () => {
     const run = await make({
       files: taskOf(
-        ['(while :; do date +%N > /app/beat; sleep 0.05; done) &', 'sleep 0.2'],
+        [`(${beating('/app/beat')}) &`, 'sleep 0.2'],
         ['a=$(cat /app/beat); sleep 0.3', reward('[ "$a" != "$(cat /app/beat)" ]')],
       ),
     });

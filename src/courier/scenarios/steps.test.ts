@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import { anAgent } from '../../../test/support/trial-assignment.ts';
-import { bash, custom, reward, REWARD_1, saidBy, useTrialRuns } from '../../../test/support/trial-scripts.ts';
+import {
+  bash,
+  beating,
+  custom,
+  reward,
+  REWARD_1,
+  saidBy,
+  useTrialRuns,
+} from '../../../test/support/trial-scripts.ts';
 import type { Files } from '../../../test/support/folder.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 
@@ -117,7 +125,7 @@ describe('the steps of a task', function () {
   it('keep what runs alive from step to step, and halt it only while results are read', async () => {
     const run = await make({
       files: stepsOf({
-        one: { solve: ['(while :; do date +%N > /app/beat; sleep 0.05; done) > /dev/null 2>&1 &'] },
+        one: { solve: [`(${beating('/app/beat')}) > /dev/null 2>&1 &`] },
         two: {
           solve: ['a=$(cat /app/beat); sleep 0.3; [ "$a" != "$(cat /app/beat)" ] && touch /app/alive'],
           test: [reward('[ -f /app/alive ]')],
