@@ -269,4 +269,19 @@ describe('leader election', () => {
     await clock.advance(2001);
     expect(second.elector.isLeader()).to.equal(true);
   });
+
+  it('gives it away also where a renewal was on its way when it stopped, and came first', async () => {
+    const clock = new ManualClock();
+    const link: Link = { state: 'up' };
+    const { stop, run } = stand('a', clock, link);
+    await clock.advance(1);
+    const arrival = Promise.withResolvers<void>();
+    link.held = { verb: 'replace', until: arrival.promise };
+    await clock.advance(2500);
+    stop.abort();
+    await clock.advance(1);
+    arrival.resolve();
+    await run;
+    expect(server.lease?.spec?.holderIdentity).to.equal('');
+  });
 });

@@ -26,6 +26,8 @@ export interface ElectorOptions {
 }
 
 const ACQUIRE_JITTER = 1.2;
+/** How often the lease is given away once more: a renewal that was on its way then has changed it in between. */
+const RELEASES = 2;
 
 type Try = 'held' | 'taken' | 'failed';
 
@@ -135,7 +137,7 @@ export class Elector {
     return clock.monotonic() - this.#seen.at < durationMs;
   }
 
-  async #release(): Promise<void> {
+  async #release(tries = RELEASES): Promise<void> {
     const { client, namespace, name, identity, clock, log } = this.#options;
     try {
       const lease = await client.get(Lease, { namespace, name });
@@ -143,6 +145,7 @@ export class Elector {
       await client.replace(Lease, { ...lease, spec: released(lease.spec, clock.now()) });
       log.info(this.#name(), 'released the lease');
     } catch (error) {
+      if (isConflict(error) && tries > 0) return this.#release(tries - 1);
       log.warn({ ...this.#name(), err: error }, 'lease not released; others take it over when it expires');
     }
   }
