@@ -152,7 +152,7 @@ export function faultStories(aws: () => Aws): void {
 export const fullAccountStory = (aws: () => Aws): unknown =>
   it('a full account: waited out, and told', async () => {
     const refused = aws().codebuild.inject({ kind: 'accountLimit', times: 4 });
-    const full = await BuildStory.make('aws-full', run('true'));
+    const full = await BuildStory.make('aws-full', run('echo full'));
     await full.reaches('QuotaExceeded');
     await full.reaches('Built', 180);
     expect(refused.hits).to.equal(4);
