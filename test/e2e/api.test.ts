@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dropNamespace, kubectl, kubectlOk, makeNamespace, needCluster } from '../support/cluster.ts';
+import {
+  areEstablished,
+  dropNamespace,
+  kubectl,
+  kubectlOk,
+  makeNamespace,
+  needCluster,
+} from '../support/cluster.ts';
 import {
   contradictory,
   invalidTaskBuilds,
@@ -85,15 +92,7 @@ describe('The API on a real API server', function () {
   before(async function () {
     await needCluster(this);
     await kubectlOk(['apply', '-k', 'config/crd']);
-    await kubectlOk([
-      'wait',
-      '--for=condition=Established',
-      '--timeout=30s',
-      '-f',
-      'config/crd/trials.yaml',
-      '-f',
-      'config/crd/taskbuilds.yaml',
-    ]);
+    await areEstablished(['-f', 'config/crd/trials.yaml', '-f', 'config/crd/taskbuilds.yaml']);
     namespace = await makeNamespace('api');
   });
 

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { NAMESPACE_LABEL } from '../../src/installation/names.ts';
+import { eventuallyTrue } from './eventually.ts';
 import { findProgram } from './programs.ts';
 
 /** The checkout. */
@@ -40,6 +41,15 @@ export async function kubectlOk(args: string[], input?: object): Promise<string>
   if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr || stdout}`);
   return stdout;
 }
+
+/** Waits until the API server serves the CRDs of `which`. One that has no conditions yet is an error to kubectl, which then waits for nothing. */
+export const areEstablished = (which: string[]): Promise<void> =>
+  eventuallyTrue(
+    `CRDs are established: ${which.join(' ')}`,
+    async () =>
+      (await kubectl(['wait', '--for=condition=Established', '--timeout=10s', ...which])).code === 0,
+    30,
+  );
 
 /** Makes a namespace with a name of its own and resolves to that name. */
 export async function makeNamespace(prefix: string): Promise<string> {

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kind, KubeObject } from '../../../src/kube/types.ts';
-import { kubeconfig, kubectlOk } from '../../support/cluster.ts';
+import { areEstablished, kubeconfig, kubectlOk } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { gitopsFile, gitopsManifests } from '../../support/gitops.ts';
 import { startServer, type Running } from '../../support/programs.ts';
@@ -246,7 +246,7 @@ export async function startArgoCd(): Promise<ArgoCd> {
   await clear();
   const definitions = ['application', 'appproject'].flatMap((name) => ['-f', join(crds, `${name}-crd.yaml`)]);
   await kubectlOk(['apply', '--server-side', '--force-conflicts', ...definitions]);
-  await kubectlOk(['wait', '--for=condition=Established', ...definitions]);
+  await areEstablished(definitions);
   await kubectlOk(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: OBJECTS });
   const patch = ['--patch-file', gitopsFile('argo-cd/health.yaml')];
   await kubectlOk(['patch', 'configmap', 'argocd-cm', '-n', NAMESPACE, ...patch]);

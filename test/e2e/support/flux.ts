@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kind, KubeObject } from '../../../src/kube/types.ts';
-import { kubeconfig, kubectlOk } from '../../support/cluster.ts';
+import { areEstablished, kubeconfig, kubectlOk } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { gitopsManifests } from '../../support/gitops.ts';
 import { startServer, type Running } from '../../support/programs.ts';
@@ -208,7 +208,7 @@ export async function startFlux(): Promise<Flux> {
   const kustomize = await ensureGitOps('kustomize-controller');
   const definitions = [sources, kustomize].flatMap(({ crds }) => ['-f', crds]);
   await kubectlOk(['apply', '--server-side', '--force-conflicts', ...definitions]);
-  await kubectlOk(['wait', '--for=condition=Established', ...definitions]);
+  await areEstablished(definitions);
   await clear();
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
   await kubectlOk(['apply', '-f', '-'], namespace);
