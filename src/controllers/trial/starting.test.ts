@@ -65,11 +65,19 @@ const afterAgent = (verifier: State, more: TrialKnown = {}) =>
 describe('the Job of a Trial in a queue', () => {
   const HOURS = 20_000;
   const condition = (status: string) => ({ conditions: [{ type: 'Suspended', status }] });
-  function seenAs(suspend: boolean, status: object): object {
+  function seenAs(suspend: boolean, status: object, pod?: Pod): object {
     const trial = aTrial();
     const job = aJob(trial);
     const held = { ...job, spec: { ...job.spec!, suspend }, status };
-    return nextAction(aTrialSeen({ recorded, trial, job: { kind: 'own', job: held }, now: after(HOURS) }));
+    return nextAction(
+      aTrialSeen({
+        recorded,
+        trial,
+        job: { kind: 'own', job: held },
+        now: after(HOURS),
+        ...(pod && { pod }),
+      }),
+    );
   }
   const waiting = {
     kind: 'wait',
@@ -84,6 +92,11 @@ describe('the Job of a Trial in a queue', () => {
 
   it('is not late in the moment in which it is admitted', () => {
     expect(seenAs(false, condition('True'))).to.deep.equal(waiting);
+  });
+
+  it('is not late where its Pod is seen before the Job is known to be admitted', () => {
+    const pod = aPodOf(ONE_STEP, {});
+    expect(seenAs(false, condition('True'), pod)).to.include({ kind: 'wait' });
   });
 
   it('has the whole timeout from then on', () => {

@@ -7,18 +7,19 @@ import type { BegunAttempt } from './observed.ts';
 import { POD_EXPECTED_MS } from '../attempts/observed.ts';
 import { heldBy, waitingOf, type Failure, type Obstacle, type RefusedPod } from './pod.ts';
 
-/** For how long there could have been a Pod. Whoever resumes a Job starts this anew: a queue such as Kueue's may have held it back for hours. */
-function startingMs({ job, now }: BegunAttempt): number {
-  if (job.kind !== 'own') return 0;
-  const since = job.job.status?.startTime ?? job.job.metadata.creationTimestamp;
-  return since === undefined ? 0 : now.getTime() - Date.parse(since);
-}
-
 /** A queue has not admitted the Job, or it has just now, and the Job controller does not know yet. */
 const isHeldBack = ({ job }: BegunAttempt): boolean =>
   job.kind === 'own' &&
   (job.job.spec?.suspend === true ||
     (job.job.status?.conditions ?? []).some(({ type, status }) => type === 'Suspended' && status === 'True'));
+
+/** For how long there could have been a Pod. Whoever resumes a Job starts this anew: a queue such as Kueue's may have held it back for hours. Its Pod may be seen before that. */
+function startingMs(seen: BegunAttempt): number {
+  const { job, now } = seen;
+  if (job.kind !== 'own' || isHeldBack(seen)) return 0;
+  const since = job.job.status?.startTime ?? job.job.metadata.creationTimestamp;
+  return since === undefined ? 0 : now.getTime() - Date.parse(since);
+}
 
 const HELD_BACK: Wait = {
   kind: 'wait',
