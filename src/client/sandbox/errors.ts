@@ -1,4 +1,5 @@
 /** What goes wrong with a Sandbox: one family. Each says what was not done, why, and what to do, and has a code with a page. */
+import { EDIT_ROLE } from '../../installation/names.ts';
 import { CliError, type Code, type FailureText } from '../failures/error.ts';
 import type { Reason } from '../../wire/hand/protocol.ts';
 
@@ -76,15 +77,18 @@ export class SandboxLost extends SandboxError {
   }
 }
 
+/** How somebody gets the right to enter what is in a namespace. */
+export const letIn = (namespace: string): string =>
+  'an administrator runs, with your name as printed by kubectl auth whoami:\n' +
+  `kubectl create rolebinding sb-edit-<you> -n ${namespace} --clusterrole=${EDIT_ROLE} --user=<you>`;
+
 /** The caller may not use it. */
 export class NotAllowed extends SandboxError {
   constructor(sandbox: string, { namespace, why }: { namespace: string; why: string }) {
     super('SB-E104', sandbox, {
       what: `you may not use Sandbox ${sandbox}`,
       why,
-      fix:
-        'an administrator runs, with your name as printed by kubectl auth whoami:\n' +
-        `kubectl create rolebinding sb-edit-<you> -n ${namespace} --clusterrole=sb-edit --user=<you>`,
+      fix: letIn(namespace),
     });
   }
 }

@@ -2,13 +2,12 @@
 import { CliError } from '../failures/error.ts';
 import { missingOf } from '../session/preflight.ts';
 import type { Session } from '../session/types.ts';
-import { EDIT_ROLE } from '../../installation/names.ts';
 import { GROUP } from '../../crds/names.ts';
 import { SandboxCommand } from './commands/command.ts';
 import { startRequest } from './commands/run.ts';
 import { connectionTo } from './connection/open.ts';
 import type { Connection } from './connection/connection.ts';
-import { BrokerUnreachable, NotAllowed, SandboxEnded, SandboxError, SandboxLost } from './errors.ts';
+import { BrokerUnreachable, letIn, NotAllowed, SandboxEnded, SandboxError, SandboxLost } from './errors.ts';
 import type { StartOptions } from './types.ts';
 
 /** Where commands are started until it is closed. */
@@ -41,9 +40,7 @@ const mayNotEnter = (name: string, { namespace, why }: { namespace: string; why:
   new CliError('SB-E104', {
     what: `you may not enter the Trial ${name}`,
     why,
-    fix:
-      'an administrator runs, with your name as printed by kubectl auth whoami:\n' +
-      `kubectl create rolebinding sb-edit-<you> -n ${namespace} --clusterrole=${EDIT_ROLE} --user=<you>`,
+    fix: letIn(namespace),
   });
 
 /** Throws SB-E104 for whoever the broker would not let in. */

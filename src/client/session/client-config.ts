@@ -9,7 +9,8 @@ import { CliError } from '../failures/error.ts';
 import { isNamespaceName } from './namespace.ts';
 import type { ClientConfig, Session } from './types.ts';
 
-const ClusterRole: Kind<KubeObject> = {
+/** As far as an installation says with one where it is. */
+export const ClusterRole: Kind<KubeObject> = {
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   kind: 'ClusterRole',

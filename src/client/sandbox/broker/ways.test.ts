@@ -16,7 +16,7 @@ import { aSandbox } from '../../../../test/support/sandbox/objects.ts';
 import { Sandbox as SandboxKind } from '../../../crds/kinds.ts';
 import { CLIENT_CONFIG, INSTALLED_IN, OPERATOR, OPERATOR_LABELS } from '../../../installation/names.ts';
 import { ConfigMap, Pod } from '../../../kube/kinds.ts';
-import type { Kind, KubeObject } from '../../../kube/types.ts';
+import { ClusterRole } from '../../session/client-config.ts';
 import { openSession } from '../../session/session.ts';
 import type { Session } from '../../session/types.ts';
 import { attachSandbox } from '../environment.ts';
@@ -24,13 +24,6 @@ import { type BrokerUnreachable, NotAllowed, SandboxNotReady } from '../errors.t
 import { Broker } from './broker.ts';
 
 const { namespace } = OPERATOR;
-const ClusterRole: Kind<KubeObject> = {
-  group: 'rbac.authorization.k8s.io',
-  version: 'v1',
-  kind: 'ClusterRole',
-  plural: 'clusterroles',
-  namespaced: false,
-};
 
 describe('The way to the broker', () => {
   let api: ApiServer;
