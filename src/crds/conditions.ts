@@ -18,6 +18,9 @@ export const Conditions = listMap(Condition, 'type', {
   description: 'Latest observations of the object’s state.',
 });
 
+/** A status before anybody has looked: whoever waits by generation knows it by this, as of the kinds of Flux. */
+export const UNSEEN = { observedGeneration: -1 };
+
 /** A condition before it is stamped with time and generation. */
 export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
@@ -52,6 +55,21 @@ export function stamp(
   });
 }
 
+const COMMON: Record<ConditionDraft['status'], ('Reconciling' | 'Complete' | 'Failed' | 'Stalled')[]> = {
+  Unknown: ['Reconciling'],
+  True: ['Complete'],
+  False: ['Failed', 'Stalled'],
+};
+
+/**
+ * `Succeeded`, and the same for those who know no such object: `kubectl wait` waits for True, so that there is one for each end, as of a Job; kstatus,
+ * which Flux and Helm wait by, takes an object for done that is neither Reconciling nor Stalled.
+ */
+export const forEverybody = (succeeded: ConditionDraft): ConditionDraft[] => [
+  succeeded,
+  ...COMMON[succeeded.status].map((type) => ({ ...succeeded, type, status: 'True' as const })),
+];
+
 /** The condition of that type, if the object has it. */
 export const conditionOf = (
   object: { status?: { conditions?: Condition[] } },
@@ -62,4 +80,25 @@ export const conditionOf = (
 export function isFinished(object: { status?: { conditions?: Condition[] } }): boolean {
   const status = conditionOf(object, 'Succeeded')?.status;
   return status === 'True' || status === 'False';
+}
+
+interface Observed {
+  observedGeneration?: number;
+  conditions?: Condition[];
+}
+
+/**
+ * The status of an object that has ended for the spec as it is now; undefined where it is that already, or the object goes on. Nothing is decided of
+ * it, and only fields that change nothing any more may have changed, but whoever waits for its generation has to see that it was looked at.
+ */
+export function seenAgain<S extends Observed>(object: {
+  metadata: { generation?: number; deletionTimestamp?: string };
+  status?: S;
+}): S | undefined {
+  const { metadata, status } = object;
+  const { generation = 1, deletionTimestamp } = metadata;
+  if (!status || !isFinished(object) || deletionTimestamp !== undefined) return undefined;
+  if (status.observedGeneration === generation) return undefined;
+  const conditions = (status.conditions ?? []).map((one) => ({ ...one, observedGeneration: generation }));
+  return { ...status, observedGeneration: generation, conditions };
 }

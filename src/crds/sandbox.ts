@@ -1,7 +1,7 @@
 /** Sandbox: keep a container ready for commands and files until it expires. */
 import type { ObjectMeta } from '../kube/types.ts';
 import { attemptFields } from './attempts.ts';
-import { Conditions } from './conditions.ts';
+import { Conditions, UNSEEN } from './conditions.ts';
 import { BuildRef, EnvVars, network, resources, User } from './environment.ts';
 import {
   atomicList,
@@ -261,7 +261,7 @@ export const SandboxStatus = Type.Object(
       ),
     ),
   },
-  { description: 'What the operator saw.' },
+  { description: 'What the operator saw.', default: UNSEEN },
 );
 export type SandboxStatus = Type.Static<typeof SandboxStatus>;
 

@@ -1,6 +1,6 @@
 /** TaskBuild: make sure that the image of this build context exists in the registry. */
 import type { ObjectMeta } from '../kube/types.ts';
-import { Conditions } from './conditions.ts';
+import { Conditions, UNSEEN } from './conditions.ts';
 import { atomicList, choice, objectName, rules, seconds, stringMap, text, time, Type } from './schema.ts';
 
 const Context = Type.Object(
@@ -185,7 +185,7 @@ export const TaskBuildStatus = Type.Object(
       atomicList(BuildAttempt, { maxItems: 10, description: 'Builds that were started.' }),
     ),
   },
-  { description: 'What the operator saw.' },
+  { description: 'What the operator saw.', default: UNSEEN },
 );
 export type TaskBuildStatus = Type.Static<typeof TaskBuildStatus>;
 

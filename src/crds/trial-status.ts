@@ -1,6 +1,6 @@
 /** What the operator reports on a Trial. */
 import { attemptFields } from './attempts.ts';
-import { Conditions } from './conditions.ts';
+import { Conditions, UNSEEN } from './conditions.ts';
 import { FINDING_MESSAGE_MAX, FINDINGS, FINDINGS_MAX, VERDICTS } from './findings.ts';
 import type { FindingCode } from './findings.ts';
 import { Regraded } from './regrade.ts';
@@ -243,8 +243,7 @@ export const TrialStatus = Type.Object(
   },
   {
     description: 'What the operator saw.',
-    // Whoever waits by generation knows a Trial that nobody has looked at yet by it, as of the kinds of Flux.
-    default: { observedGeneration: -1 },
+    default: UNSEEN,
   },
 );
 export type TrialStatus = Type.Static<typeof TrialStatus>;

@@ -111,6 +111,7 @@ export function conditionsPage(): string {
       ]),
     ),
     ...verdictSection('TaskBuild', { active: BUILD_ACTIVE, done: BUILD_DONE, failed: BUILD_FAILED }),
+    'A TaskBuild has `Reconciling`, `Complete`, `Failed` and `Stalled` as a Trial has them.',
     '## Sandbox: `Ready`',
     'True while commands can be run. It is False for a reason that passes, or until something is changed; `recreatePolicy: OnLoss` makes another Pod for one that was lost.',
     table(

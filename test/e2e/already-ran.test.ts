@@ -178,17 +178,37 @@ describe('a Trial whose cancellation a GitOps tool sets back', () => {
   });
 });
 
-describe('a Trial that nobody has looked at', () => {
-  it('says so by its observedGeneration, for tools that wait by it', async () => {
+describe('an object that nobody has looked at', () => {
+  const task = { name: 'x', configMap: { name: 'none' } };
+  for (const [kind, spec] of [
+    ['Trial', { suspend: true, task }],
+    ['TaskBuild', { context: { configMap: { name: 'none' } } }],
+    ['Sandbox', { image: 'debian:bookworm-slim' }],
+  ] as const)
+    it(`says so by its observedGeneration, for tools that wait by it: ${kind}`, async () => {
+      const manifest = { apiVersion: 'sb.abundant.ai/v1alpha1', kind, metadata: { name: 'just-made' }, spec };
+      const create = ['create', '--dry-run=server', '-o', 'json', '-n', world().namespace, '-f', '-'];
+      const made = JSON.parse(await kubectlOk(create, manifest)) as Trial;
+      expect(made.status?.observedGeneration).to.equal(-1);
+    });
+});
+
+describe('a TaskBuild that is cancelled after its end', () => {
+  it('stays what it came to, and says that it was looked at, for tools that wait by it', async () => {
     const { namespace } = world();
-    const manifest = {
+    const key = { namespace, name: 'cancelled-late' };
+    const build = ['taskbuild', key.name, '-n', namespace];
+    await kubectlOk(['create', '-f', '-'], {
       apiVersion: 'sb.abundant.ai/v1alpha1',
-      kind: 'Trial',
-      metadata: { name: 'just-made' },
-      spec: { suspend: true, task: { name: 'x', configMap: { name: 'none' } } },
-    };
-    const create = ['create', '--dry-run=server', '-o', 'json'];
-    const made = await kubectlOk([...create, '-n', namespace, '-f', '-'], manifest);
-    expect((JSON.parse(made) as Trial).status?.observedGeneration).to.equal(-1);
+      kind: 'TaskBuild',
+      metadata: key,
+      spec: { context: { configMap: { name: 'there-is-none' } } },
+    });
+    const wait = ['wait', ...build, '--timeout=60s'];
+    await kubectlOk([...wait, '--for=condition=Failed']);
+    await kubectlOk(['patch', ...build, '--type=merge', '-p', '{"spec":{"cancelled":true}}']);
+    await kubectlOk([...wait, '--for=jsonpath={.status.observedGeneration}=2']);
+    const now = JSON.parse(await kubectlOk(['get', ...build, '-o', 'json'])) as Trial;
+    expect(reasonOf(now)).to.equal('ContextNotFound');
   });
 });

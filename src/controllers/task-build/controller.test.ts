@@ -177,6 +177,30 @@ describe('the TaskBuild controller', () => {
     });
   });
 
+  it('is Reconciling for tools that know no TaskBuilds until its end, and then Complete, or Failed and Stalled', async () => {
+    const room = new Room();
+    const types = ({ conditions = [] }: TaskBuildStatus = {}): string[] => conditions.map(({ type }) => type);
+    room.add('a');
+    expect(types((await room.pass('a')).status)).to.deep.equal(['Succeeded', 'Reconciling']);
+    expect(types((await room.end('a')).status)).to.deep.equal(['Succeeded', 'Complete']);
+    room.add('b', { cancelled: true });
+    expect(types((await room.end('b')).status)).to.deep.equal(['Succeeded', 'Failed', 'Stalled']);
+  });
+
+  it('tells of a build that has ended that it was looked at again when somebody cancels it too late', async () => {
+    const room = new Room();
+    room.add('a');
+    const { status = {} } = await room.end('a');
+    const late = aTaskBuild({ name: 'a', spec: { tag: 'a', cancelled: true }, status });
+    room.show({ ...late, metadata: { ...late.metadata, generation: 2 } });
+    const seen = await room.pass('a');
+    expect(seen.said).to.include({ status: 'True', reason: 'Built', observedGeneration: 2 });
+    const { observedGeneration, conditions: _, ...rest } = seen.status ?? {};
+    const { observedGeneration: _o, conditions: _c, ...before } = status;
+    expect({ observedGeneration, ...rest }).to.deep.equal({ observedGeneration: 2, ...before });
+    expect((await room.pass('a')).status).to.equal(seen.status);
+  });
+
   it('tries again to stop a build where the builder does not answer', async () => {
     const room = new Room();
     room.add('a', { cancelled: true }, { status: STARTED });

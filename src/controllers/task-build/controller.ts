@@ -1,11 +1,12 @@
 /** The TaskBuild controller: does the image exist? If not: one build, started with a token that was written down before. */
 import type { Clock } from '../../async/clock.ts';
+import { seenAgain } from '../../crds/conditions.ts';
 import { TaskBuild as TaskBuildKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { WatchedStore } from '../../kube/cache/cache.ts';
 import type { ControlOptions } from '../../kube/operator.ts';
-import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
+import type { EventRecorder, ObjectKey, Permission, Reconcile, Result } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { BuildStates, handleOf } from './build-states.ts';
 import { observe } from './observe.ts';
@@ -67,10 +68,16 @@ export function taskBuildControl({
 export function taskBuildController(deps: TaskBuildDeps): Reconcile {
   return async (key) => {
     const seen = await observe(deps, key);
-    if (!seen) return undefined;
+    if (!seen) return seeAgain(deps, key);
     const done = await act(deps, seen, nextAction(seen));
     return report(deps, seen, done);
   };
+}
+
+async function seeAgain({ kube, taskBuilds }: TaskBuildDeps, key: ObjectKey): Promise<undefined> {
+  const taskBuild = taskBuilds.get(key);
+  const status = taskBuild && seenAgain(taskBuild);
+  if (status) await kube.replaceStatus(TaskBuildKind, { ...taskBuild, status });
 }
 
 async function act(deps: TaskBuildDeps, seen: Observed, action: Action): Promise<Done> {

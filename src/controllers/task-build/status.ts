@@ -1,7 +1,7 @@
 /** Pure: what was observed and done → the TaskBuild's status. */
 import { isDeepStrictEqual } from 'node:util';
 import { openAttempt } from '../../crds/attempts.ts';
-import { stamp, timestamp } from '../../crds/conditions.ts';
+import { forEverybody, stamp, timestamp } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import { present } from '../../crds/present.ts';
 import type { BuildReason } from '../../crds/reasons.ts';
@@ -20,7 +20,7 @@ export function taskBuildStatus(seen: Observed, done: Done): TaskBuildStatus {
   return {
     ...before,
     observedGeneration: generation,
-    conditions: stamp([succeeded(done)], before.conditions, { generation, now }),
+    conditions: stamp(forEverybody(succeeded(done)), before.conditions, { generation, now }),
     ...('origin' in done && { image: done.image, ...done.origin }),
     ...(done.kind === 'succeed' && { digest: done.digest, cacheHit: done.cacheHit }),
     ...(attempts.length > 0 && { attempts }),

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { after, anOutcome, aTrial, stampOf } from '../../../test/support/builders/objects.ts';
 import { aTrialSeen } from '../../../test/support/builders/trial-seen.ts';
-import { conditionOf } from '../../crds/conditions.ts';
+import { conditionOf, seenAgain } from '../../crds/conditions.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
@@ -13,7 +13,7 @@ import { nextAction } from './decide.ts';
 import type { Done } from './done.ts';
 import type { Observed } from './observed.ts';
 import { AppliedOutcomes, storeApplied } from './record.ts';
-import { seenAgain, trialStatus } from './status.ts';
+import { trialStatus } from './status.ts';
 
 const NAMED = { taskContent: 'abc' };
 

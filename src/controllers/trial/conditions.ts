@@ -1,10 +1,9 @@
 /** Pure: what was observed and done → the conditions of a Trial. */
 import { imagesSeen } from './images.ts';
 import { rolesOf } from '../../crds/trial-status.ts';
-import { conditionOf } from '../../crds/conditions.ts';
+import { conditionOf, forEverybody } from '../../crds/conditions.ts';
 import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
-import type { TRIAL_CONDITIONS } from '../../crds/trial-conditions.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { adoptedVerdict } from './applied.ts';
 import type { Done } from './done.ts';
@@ -33,20 +32,9 @@ export function conditionDrafts(seen: Observed, done: Done): ConditionDraft[] {
   ];
   return [
     ...(done.kind === 'adopt' ? done.applied.conditions : ofAttempt()),
-    draft('Succeeded', status, why),
-    ...FOR_OTHERS[status].map((type) => draft(type, 'True', why)),
+    ...forEverybody(draft('Succeeded', status, why)),
   ];
 }
-
-/**
- * The same as `Succeeded` for those who know no Trials: `kubectl wait` waits for True, so that there is one for each end, as of a Job; kstatus,
- * which Flux and Helm wait by, takes an object for done that is neither Reconciling nor Stalled.
- */
-const FOR_OTHERS: Record<ConditionDraft['status'], (keyof typeof TRIAL_CONDITIONS)[]> = {
-  Unknown: ['Reconciling'],
-  True: ['Complete'],
-  False: ['Failed', 'Stalled'],
-};
 
 function imageReady(seen: Observed, done: Done): ConditionDraft {
   const images = imagesSeen(seen);

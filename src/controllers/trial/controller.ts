@@ -13,7 +13,7 @@ import type { EventRecorder, ObjectKey, Permission, Reconcile, Result } from '..
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { jobFor, taskBuildFor } from './manifests.ts';
 import type { PodSettings } from './manifests.ts';
-import { isFinished } from '../../crds/conditions.ts';
+import { isFinished, seenAgain } from '../../crds/conditions.ts';
 import { seeJob } from '../attempts/observe.ts';
 import { createTaskBuild, deleteJob, isRefused } from '../attempts/start.ts';
 import { adoptedVerdict } from './applied.ts';
@@ -27,7 +27,7 @@ import type { Action } from './decide.ts';
 import type { Done } from './done.ts';
 import { podNetworkOf } from '../../tasks/index.ts';
 import { trialConfig, trialResult } from '../../results/trial-result.ts';
-import { reportOf, seenAgain, trialStatus } from './status.ts';
+import { reportOf, trialStatus } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
@@ -61,12 +61,10 @@ export function trialController(deps: TrialDeps): Reconcile {
   };
 }
 
-/** Of a Trial that has ended nothing is decided, but whoever waits for its generation has to see that it was looked at. */
 async function seeAgain({ kube, trials }: TrialDeps, key: ObjectKey): Promise<undefined> {
   const trial = trials.get(key);
-  const status = trial && isFinished(trial) ? seenAgain(trial) : undefined;
-  if (trial && status && trial.metadata.deletionTimestamp === undefined)
-    await kube.replaceStatus(TrialKind, { ...trial, status });
+  const status = trial && seenAgain(trial);
+  if (status) await kube.replaceStatus(TrialKind, { ...trial, status });
 }
 
 async function act(deps: TrialDeps, seen: Observed, action: Action): Promise<Done> {

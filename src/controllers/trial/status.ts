@@ -119,14 +119,6 @@ const integrityOf = ({ findings }: Outcome): NonNullable<TrialStatus['integrity'
   ...(findings.length > 0 && { findings }),
 });
 
-/** The status of a Trial that has ended for the spec as it is now; undefined where it is that already. Only fields that change nothing any more may have changed. */
-export function seenAgain({ metadata, status }: Trial): TrialStatus | undefined {
-  const { generation = 1 } = metadata;
-  if (!status || status.observedGeneration === generation) return undefined;
-  const conditions = (status.conditions ?? []).map((one) => ({ ...one, observedGeneration: generation }));
-  return { ...status, observedGeneration: generation, conditions };
-}
-
 /** What becomes of a status: whether it is written, and after how long the Trial is looked at again, whatever happens. */
 export interface Report {
   write: boolean;
