@@ -20,6 +20,7 @@ export type Phase = (typeof PHASES)[number];
 
 export const Attempt = Type.Object({
   ...attemptFields,
+  admittedTime: Type.Optional(time('When a queue let its Job start; missing of one that no queue has held.')),
   taskContent: Type.Optional(
     text(64, 'Hash of the task’s ConfigMap when the Job was created; later attempts must have the same.'),
   ),

@@ -16,7 +16,7 @@ export const WORK = {
   },
   sb_trial_oldest_seconds: {
     type: 'gauge',
-    help: 'Age of the oldest Trial in a state, since its latest attempt began or ended, else since it was created',
+    help: 'Age of the oldest Trial in a state, since its latest attempt began, was admitted by its queue or ended, else since it was created',
     labels: ['namespace', 'state'],
     stability: 'beta',
     of: 'leader',

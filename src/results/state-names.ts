@@ -2,6 +2,7 @@
 export const STATES = {
   queued: 'waits for the operator',
   building: 'its image is being built',
+  held: 'a queue (Kueue) has not admitted its Job',
   pending: 'no node has room for its Pod, or the Pod is not there yet',
   pulling: 'the kubelet pulls its image',
   running: 'its phases run',

@@ -10,6 +10,7 @@ describe('State of a Trial', () => {
 
   it('is told by the reason of its condition while it goes on', () => {
     expect(stateFor('BuildingImage')).to.equal('building');
+    expect(stateFor('HeldByQueue')).to.equal('held');
     expect(stateFor('Unschedulable')).to.equal('pending');
     expect(stateFor('PullingImage')).to.equal('pulling');
     expect(stateFor('Running')).to.equal('running');

@@ -20,6 +20,7 @@ const ACTIVE: Record<TrialActiveReason, TrialState> = {
   BuildingImage: 'building',
   RegistryUnavailable: 'queued',
   NetworkPending: 'queued',
+  HeldByQueue: 'held',
   Unschedulable: 'pending',
   PullingImage: 'pulling',
   Running: 'running',

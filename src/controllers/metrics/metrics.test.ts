@@ -101,6 +101,18 @@ describe('The metrics of Trials', () => {
     ]);
   });
 
+  it('count a Trial’s age from when its queue admitted it, however long that held it', async () => {
+    const held = (name: string, over: object) => ({ name, status: { attempts: [attempt(1, 0, over)] } });
+    process.see(
+      active('HeldByQueue', held('a', {})),
+      active('PullingImage', held('b', { admittedTime: stampOf(after(50)) })),
+    );
+    expect(await process.lines('sb_trial_oldest')).to.have.members([
+      'sb_trial_oldest_seconds{namespace="default",state="held"} 60',
+      'sb_trial_oldest_seconds{namespace="default",state="pulling"} 10',
+    ]);
+  });
+
   it('forget a state that no Trial is in any more', async () => {
     process.see(active('Pending', { name: 'a' }));
     expect(await process.lines('sb_trials{')).to.have.length(1);

@@ -29,7 +29,8 @@ export interface TrialStanding {
 export function trialStanding(trial: Trial, now: Date): TrialStanding {
   const { state, reason } = stateOf(trial);
   const { namespace = '', creationTimestamp } = trial.metadata;
-  const begun = openAttempt(trial)?.startTime ?? trial.status?.attempts?.at(-1)?.completionTime;
+  const { admittedTime, startTime } = openAttempt(trial) ?? {};
+  const begun = admittedTime ?? startTime ?? trial.status?.attempts?.at(-1)?.completionTime;
   const since = Date.parse(begun ?? creationTimestamp ?? '') || now.getTime();
   return {
     namespace,

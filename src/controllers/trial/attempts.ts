@@ -1,6 +1,6 @@
 /** Pure: where a Trial stands in its attempts, and what is recorded of them. */
 import { nextAttemptAt, openAttempt } from '../../crds/attempts.ts';
-import { timestamp } from '../../crds/conditions.ts';
+import { conditionOf, timestamp } from '../../crds/conditions.ts';
 import { ANNOTATION, jobName } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
@@ -11,7 +11,7 @@ import type { Stop } from './decide.ts';
 import type { Done } from './done.ts';
 import type { AttemptSeen, Observed } from './observed.ts';
 import { courierEndedAt } from '../../pods/reading/courier.ts';
-import { startsNoPod } from '../../pods/reading/job.ts';
+import { isHeldBack, startsNoPod } from '../../pods/reading/job.ts';
 
 /** The attempts that ended without a result. One that was suspended did not fail. */
 export const failedAttempts = ({ status }: Trial): Attempt[] =>
@@ -80,8 +80,19 @@ function attemptUnderWay(seen: Observed): Attempt | undefined {
     jobName: jobName(trial.metadata.name, attempt),
     ...(job.kind === 'own' && ofJob(job.job)),
     ...recorded,
-    ...present({ podName: pod?.metadata.name, nodeName: pod?.spec?.nodeName }),
+    ...present({
+      podName: pod?.metadata.name,
+      nodeName: pod?.spec?.nodeName,
+      admittedTime: admittedAt(seen),
+    }),
   };
+}
+
+/** Undefined of one that no queue was seen to hold, that one holds still, and that was seen to be admitted before. */
+function admittedAt({ trial, job, pod, now }: Observed): string | undefined {
+  const wasHeld = conditionOf(trial, 'Succeeded')?.reason === 'HeldByQueue';
+  if (!wasHeld || job.kind !== 'own' || (!pod && isHeldBack(job.job))) return undefined;
+  return job.job.status?.startTime ?? timestamp(now);
 }
 
 const ofJob = ({ metadata: { creationTimestamp, annotations = {} } }: Job): Partial<Attempt> =>

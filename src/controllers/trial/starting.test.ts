@@ -81,7 +81,7 @@ describe('the Job of a Trial in a queue', () => {
   }
   const waiting = {
     kind: 'wait',
-    reason: 'Pending',
+    reason: 'HeldByQueue',
     message: 'its Job is suspended: a queue (Kueue) has not admitted it yet',
   };
 

@@ -1,29 +1,23 @@
 /** Pure: containers of an attempt that have not started, and how long each may take for that. */
 import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
+import { isHeldBack } from '../../pods/reading/job.ts';
 import { awaitedOf } from '../../pods/reading/waiting.ts';
 import type { Fail, Wait } from './decide.ts';
 import type { BegunAttempt } from './observed.ts';
 import { POD_EXPECTED_MS } from '../attempts/observed.ts';
 import { heldBy, waitingOf, type Failure, type Obstacle, type RefusedPod } from './pod.ts';
 
-/** A queue has not admitted the Job, or it has just now, and the Job controller does not know yet. */
-const isHeldBack = ({ job }: BegunAttempt): boolean =>
-  job.kind === 'own' &&
-  (job.job.spec?.suspend === true ||
-    (job.job.status?.conditions ?? []).some(({ type, status }) => type === 'Suspended' && status === 'True'));
-
 /** For how long there could have been a Pod. Whoever resumes a Job starts this anew: a queue such as Kueue's may have held it back for hours. Its Pod may be seen before that. */
-function startingMs(seen: BegunAttempt): number {
-  const { job, now } = seen;
-  if (job.kind !== 'own' || isHeldBack(seen)) return 0;
+function startingMs({ job, now }: BegunAttempt): number {
+  if (job.kind !== 'own' || isHeldBack(job.job)) return 0;
   const since = job.job.status?.startTime ?? job.job.metadata.creationTimestamp;
   return since === undefined ? 0 : now.getTime() - Date.parse(since);
 }
 
 const HELD_BACK: Wait = {
   kind: 'wait',
-  reason: 'Pending',
+  reason: 'HeldByQueue',
   message: 'its Job is suspended: a queue (Kueue) has not admitted it yet',
 };
 
@@ -34,8 +28,8 @@ function refusedPod({ job, refusal: words }: BegunAttempt): RefusedPod | undefin
 
 /** The agent's container has not started, nor has any other. */
 export function whileStarting(seen: BegunAttempt): Wait | Fail {
-  const { trial, pod } = seen;
-  if (!pod && isHeldBack(seen)) return HELD_BACK;
+  const { trial, job, pod } = seen;
+  if (!pod && job.kind === 'own' && isHeldBack(job.job)) return HELD_BACK;
   const { reason, message, becomes } = waitingOf(pod, refusedPod(seen));
   if (becomes?.reason === 'JobRejected') return { kind: 'fail', reason: becomes.reason, message };
   const limitMs = limitOf(trial.spec, becomes);

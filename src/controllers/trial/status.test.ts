@@ -16,6 +16,8 @@ import { conditionOf } from '../../crds/conditions.ts';
 import type { Finding } from '../../crds/findings.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
+import type { Trial } from '../../crds/trial.ts';
+import type { Job } from '../../kube/kinds.ts';
 import { cloudwatchLogLinks } from '../../providers/log-links/cloudwatch.ts';
 import { storedLogLinks } from '../../providers/log-links/stored.ts';
 import type { Done } from './done.ts';
@@ -192,6 +194,33 @@ describe('the status of a Trial', () => {
     const stopped = trialStatus(seen({ recorded: open }), { kind: 'recordStop', because, message }, links);
     expect(stopped.attempts).to.deep.equal([{ ...open, reason: because, message }]);
     expect(condition(stopped, 'Succeeded')).to.equal('Unknown Stopping');
+  });
+
+  it('remembers when the queue that held its Job let it start, once', () => {
+    const open = { number: 1, jobName: 'hello-1', startTime: stampOf(T0) };
+    const held = aTrial();
+    const saidOf = (trial: Trial, reason: 'HeldByQueue' | 'PullingImage', job: Partial<Job>): TrialStatus => {
+      const under = { ...aJob(trial), ...job };
+      const recorded = trial.status?.attempts?.[0] ?? open;
+      return trialStatus(
+        seen({ trial, recorded, job: { kind: 'own', job: under } }),
+        { kind: 'wait', reason, message: 'm' },
+        links,
+      );
+    };
+    const suspended: Partial<Job> = { spec: { ...aJob(held).spec!, suspend: true } };
+    const waiting = saidOf(held, 'HeldByQueue', suspended);
+    expect(waiting.attempts).to.deep.equal([open]);
+    expect(saidOf({ ...held, status: waiting }, 'HeldByQueue', suspended).attempts).to.deep.equal([open]);
+    const admitted = saidOf({ ...held, status: waiting }, 'PullingImage', {
+      status: { startTime: stampOf(after(7)) },
+    });
+    const expected = [{ ...open, admittedTime: stampOf(after(7)) }];
+    expect(admitted.attempts).to.deep.equal(expected);
+    const later = saidOf({ ...held, status: admitted }, 'PullingImage', {
+      status: { startTime: stampOf(after(8)) },
+    });
+    expect(later.attempts).to.deep.equal(expected);
   });
 
   it('keeps at most 32 attempts, of which the oldest suspended ones go first', () => {

@@ -9,7 +9,6 @@ import { present } from '../../crds/present.ts';
 import type { TrialActiveReason } from '../../crds/reasons.ts';
 import { STATUS_STEPS_MAX } from '../../crds/trial-status.ts';
 import type { Attempt, StepStatus, TrialStatus } from '../../crds/trial-status.ts';
-import type { Trial } from '../../crds/trial.ts';
 import type { ArtifactStore } from '../../providers/artifact-store/port.ts';
 import type { LogLinks } from '../../providers/log-links/port.ts';
 import { adoptedFields } from './applied.ts';
@@ -127,7 +126,13 @@ export interface Report {
 
 /** A state that passes by itself is written once it has lasted so long: an attempt that starts at once needs no word in between. */
 const QUIET_MS = 5000;
-const PASSING: TrialActiveReason[] = ['Pending', 'NetworkPending', 'Unschedulable', 'PullingImage'];
+const PASSING: TrialActiveReason[] = [
+  'Pending',
+  'NetworkPending',
+  'HeldByQueue',
+  'Unschedulable',
+  'PullingImage',
+];
 
 /** Whether `status` is worth a write now. */
 export function reportOf(seen: Observed, done: Done, status: TrialStatus): Report {

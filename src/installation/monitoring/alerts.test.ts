@@ -128,6 +128,7 @@ const CASES: Record<string, Case> = {
     quiet: {
       'sb_trial_oldest_seconds{namespace="evals",state="running"}': '9000x60',
       'sb_trial_oldest_seconds{namespace="evals",state="suspended"}': '90000x60',
+      'sb_trial_oldest_seconds{namespace="evals",state="held"}': '90000x60',
     },
   },
   SbModelsFail: {

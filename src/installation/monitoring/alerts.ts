@@ -16,7 +16,7 @@ export const JOB = 'job=~".*sb-operator.*"';
 
 /** Reasons of refusals that are no fault of whoever asked. */
 const OWN_FAULT = 'Failed|Busy|KeysUnavailable|ClusterUnavailable|StoreUnavailable|TooSlow';
-/** A Trial that is in one of these states waits for somebody else. */
+/** A Trial that is in one of these states waits for somebody else; one that is `held` or `suspended` waits on purpose. */
 const WAITING = 'queued|building|pending|pulling|retrying';
 
 const share = (part: string, whole: string): string => `${part}\n  /\n${whole}`;

@@ -19,5 +19,9 @@ export const startsNoPod = (job: Job): boolean =>
 /** Whether the Job is not over: it may have Pods that run, even where its end is decided or it is being deleted. */
 export const isActive = (job: Job): boolean => conditionIn(job, OVER) === undefined;
 
+/** Whether a queue has not admitted the Job, or has just now, and the Job controller does not know yet. */
+export const isHeldBack = (job: Job): boolean =>
+  job.spec?.suspend === true || conditionIn(job, ['Suspended']) !== undefined;
+
 /** Why the Job failed; undefined until its last Pod has ended. */
 export const failedCondition = (job: Job): Condition | undefined => conditionIn(job, ['Failed']);

@@ -1,5 +1,6 @@
 /** Trials in a queue of Kueue, which says when each may start. */
 import { expect } from 'chai';
+import { conditionOf } from '../../../src/crds/conditions.ts';
 import { kubectlOk, makeNamespace } from '../../support/cluster.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { startKueue } from '../cluster/index.ts';
@@ -82,7 +83,7 @@ describe('Trials in a queue of Kueue', function () {
     await first.reaches('work');
     const waiting = await second.until(
       'it says that it is in the queue',
-      ({ status }) => /queue \(Kueue\) has not admitted/.test(JSON.stringify(status?.conditions ?? [])),
+      (trial) => conditionOf(trial, 'Succeeded')?.reason === 'HeldByQueue',
       60,
     );
     await eventuallyTrue(
@@ -97,5 +98,8 @@ describe('Trials in a queue of Kueue', function () {
     const ended = Date.parse(one.status?.timings?.verifier?.completionTime ?? '');
     const begun = Date.parse(other.status?.timings?.agentExecution?.startTime ?? '');
     expect(begun).to.be.above(ended);
+    const [attempt] = other.status?.attempts ?? [];
+    expect(Date.parse(attempt?.admittedTime ?? '')).to.be.within(Math.floor(ended / 1000) * 1000, begun);
+    expect(one.status?.attempts?.[0]).not.to.have.property('admittedTime');
   });
 });

@@ -120,6 +120,7 @@ const RANK: Partial<Record<TrialState, number>> = {
   running: 2,
   verifying: 2,
   queued: 3,
+  held: 3,
 };
 
 const rank = ({ state }: TrialLine): number => RANK[state] ?? 4;

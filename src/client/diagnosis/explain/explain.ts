@@ -197,6 +197,10 @@ const ACTIVE_ADVICE: Record<TrialActiveReason, Advice> = {
     'kubectl get networkpolicies',
     OPERATOR_LOG,
   ),
+  HeldByQueue: ofPod(
+    'a queue (Kueue) has not admitted its Job when it was last seen',
+    'kubectl get workloads,localqueues    (is there quota left in the queue?)',
+  ),
   Unschedulable: ofPod('no node had room when it was last seen', 'kubectl describe pod <pod>'),
   PullingImage: ofPod('the kubelet pulls the image; large ones take minutes', 'kubectl describe pod <pod>'),
   Running: (evidence) => [...runningWhere(evidence), ...podExplained(evidence)],

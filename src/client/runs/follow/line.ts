@@ -89,7 +89,8 @@ function since(trial: Trial, state: TrialState, createdAt: number): number {
   const started = conditionOf(trial, 'Started');
   if ((state === 'running' || state === 'verifying') && started?.status === 'True')
     return time(started.lastTransitionTime, createdAt);
-  return time(status?.attempts?.at(-1)?.startTime, createdAt);
+  const { admittedTime, startTime } = status?.attempts?.at(-1) ?? {};
+  return time(admittedTime ?? startTime, createdAt);
 }
 
 type Seen = Pick<TrialLine, 'name' | 'state' | 'reason' | 'message'>;
