@@ -22,6 +22,11 @@ export function openAttempt<T extends { completionTime?: string }>(object: {
   return last?.completionTime === undefined ? last : undefined;
 }
 
+/** Since when an attempt might have started: its queue may have held its Job before. */
+export const mayStartSince = (
+  attempt: { admittedTime?: string; startTime?: string } | undefined,
+): string | undefined => attempt?.admittedTime ?? attempt?.startTime;
+
 /** When the next attempt may begin, in milliseconds since the epoch: the pause doubles with every failed attempt. 0: at once. */
 export function nextAttemptAt(failed: { completionTime?: string }[], firstPauseMs: number): number {
   const ended = failed.at(-1)?.completionTime;

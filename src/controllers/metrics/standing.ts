@@ -1,6 +1,6 @@
 /** Pure: what there is in the cluster, counted by what it waits for. */
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
-import { openAttempt } from '../../crds/attempts.ts';
+import { mayStartSince, openAttempt } from '../../crds/attempts.ts';
 import { BUILD_ACTIVE, TRIAL_ACTIVE } from '../../crds/reasons.ts';
 import { SANDBOX_LOST, SANDBOX_READY, SANDBOX_STOPPED, SANDBOX_WAITING } from '../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
@@ -29,8 +29,7 @@ export interface TrialStanding {
 export function trialStanding(trial: Trial, now: Date): TrialStanding {
   const { state, reason } = stateOf(trial);
   const { namespace = '', creationTimestamp } = trial.metadata;
-  const { admittedTime, startTime } = openAttempt(trial) ?? {};
-  const begun = admittedTime ?? startTime ?? trial.status?.attempts?.at(-1)?.completionTime;
+  const begun = mayStartSince(openAttempt(trial)) ?? trial.status?.attempts?.at(-1)?.completionTime;
   const since = Date.parse(begun ?? creationTimestamp ?? '') || now.getTime();
   return {
     namespace,

@@ -1,6 +1,7 @@
 /** Pure: what is kept of a Trial while its run is followed. */
 import { hasResult } from '../../../crds/reasons.ts';
 import { shownName } from '../../../crds/agents.ts';
+import { mayStartSince } from '../../../crds/attempts.ts';
 import { conditionOf } from '../../../crds/conditions.ts';
 import { resultsName } from '../../../results/keys.ts';
 import { present } from '../../../crds/present.ts';
@@ -89,8 +90,7 @@ function since(trial: Trial, state: TrialState, createdAt: number): number {
   const started = conditionOf(trial, 'Started');
   if ((state === 'running' || state === 'verifying') && started?.status === 'True')
     return time(started.lastTransitionTime, createdAt);
-  const { admittedTime, startTime } = status?.attempts?.at(-1) ?? {};
-  return time(admittedTime ?? startTime, createdAt);
+  return time(mayStartSince(status?.attempts?.at(-1)), createdAt);
 }
 
 type Seen = Pick<TrialLine, 'name' | 'state' | 'reason' | 'message'>;
