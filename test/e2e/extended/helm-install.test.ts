@@ -9,22 +9,13 @@ import type { KubeObject } from '../../../src/kube/types.ts';
 import { dropNamespace, kubectl, kubectlOk, root, type Said } from '../../support/cluster.ts';
 import { deployOperator, ensureBaseImages, ensureHelm } from '../cluster/index.ts';
 import { objectsOf } from '../support/chart.ts';
-import { CHART, done, kustomized, profile, ran, type Ran } from '../support/helm.ts';
+import { CHART, done, operatorImage, profile, ran, removeOperator, type Ran } from '../support/helm.ts';
 import { startSb } from '../support/sb.ts';
 import { world } from '../support/world.ts';
 
 const HELLO = join(root, 'examples/tasks/hello');
 const RELEASE = 'runner';
 const KEYS = 'store-keys';
-
-/** The objects of config/overlays/local but for the CRDs, with which every Trial would go. */
-const byKubectl = async (): Promise<object> => ({
-  apiVersion: 'v1',
-  kind: 'List',
-  items: objectsOf(await kustomized('config/overlays/local')).filter(
-    ({ kind }) => kind !== 'CustomResourceDefinition',
-  ),
-});
 
 /** A namespace whose Pods have to be harmless, with the store's credentials in a Secret of another name. */
 async function makePlace(): Promise<string> {
@@ -54,8 +45,7 @@ describe('helm install', function () {
 
   before(async () => {
     ({ helm, helm3 } = await ensureHelm());
-    const of = ['deployment', OPERATOR.name, '-n', OPERATOR.namespace];
-    image = await kubectlOk(['get', ...of, '-o', 'jsonpath={.spec.template.spec.containers[0].image}']);
+    image = await operatorImage();
     await ensureBaseImages(['debian:bookworm-slim']);
     namespace = await world().makeNamespace();
     folder = await mkdtemp(join(tmpdir(), 'sb-helm-'));
@@ -86,7 +76,7 @@ describe('helm install', function () {
     const run = await sb('cloud', 'run', '-t', HELLO, '--run-name', `${place}-over`, '-o', 'json');
     expect(run.code, run.stderr).to.equal(0);
     expect((await ran(helm3, ['uninstall', RELEASE, ...where, '--wait'])).code).to.equal(0);
-    await kubectlOk(['delete', '--ignore-not-found', '-f', '-'], await byKubectl());
+    await removeOperator();
   });
 
   it('brings the operator under any name, in any namespace, and says what comes next', async () => {

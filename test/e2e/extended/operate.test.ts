@@ -8,7 +8,7 @@ import type { KubeObject } from '../../../src/kube/types.ts';
 import { kubectl, kubectlOk } from '../../support/cluster.ts';
 import { deployOperator, ensureBaseImages, ensureHelm } from '../cluster/index.ts';
 import { objectsOf } from '../support/chart.ts';
-import { kustomized } from '../support/helm.ts';
+import { kustomized, operatorImage } from '../support/helm.ts';
 import { Reader } from '../support/reader.ts';
 
 const PAGES = ['install.md', 'operate.md', 'gitops.md'];
@@ -35,8 +35,7 @@ describe('docs/operate.md, install.md and gitops.md', function () {
 
   before(async () => {
     const { helm } = await ensureHelm();
-    const of = ['deployment', OPERATOR.name, '-n', OPERATOR.namespace];
-    image = await kubectlOk(['get', ...of, '-o', 'jsonpath={.spec.template.spec.containers[0].image}']);
+    image = await operatorImage();
     const digest = image.split('@')[1] ?? expect.fail(`no digest: ${image}`);
     await ensureBaseImages(['debian:bookworm-slim']);
     reader = new Reader(helm);
@@ -76,6 +75,10 @@ describe('docs/operate.md, install.md and gitops.md', function () {
     expect(said)
       .to.contain('mean reward 1')
       .and.to.match(/Phase: +Succeeded/);
+    // A figure for people: what a busy machine needs is no promise.
+    for (const { command, seconds } of reader.took('helm install', 'sb ', 'helm test'))
+      process.stderr.write(`      ${seconds.toFixed(1)} s: ${command}\n`);
+    expect(reader.took('helm install', 'sb cloud run')).to.have.length(2);
     expect(await reader.does('operate.md', 'Install')).to.match(
       /hello +sb\/hello +oracle +1 +RewardObtained/,
     );

@@ -2,8 +2,10 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { kubeconfig, root } from '../../support/cluster.ts';
+import { OPERATOR } from '../../../src/installation/names.ts';
+import { kubeconfig, kubectlOk, root } from '../../support/cluster.ts';
 import { findProgram } from '../../support/programs.ts';
+import { objectsOf } from './chart.ts';
 
 export const CHART = join(root, 'charts/sb-operator');
 export const profile = (name: string): string[] => ['-f', join(CHART, `profiles/${name}.yaml`)];
@@ -52,3 +54,23 @@ export async function refusal(helm: string, args: string[]): Promise<string> {
 
 export const kustomized = (folder: string): Promise<string> =>
   done(findProgram('kubectl') ?? 'kubectl', ['kustomize', join(root, folder)]);
+
+/** Image of the operator that is installed. */
+export const operatorImage = (): Promise<string> =>
+  kubectlOk([
+    'get',
+    'deployment',
+    OPERATOR.name,
+    '-n',
+    OPERATOR.namespace,
+    '-o',
+    'jsonpath={.spec.template.spec.containers[0].image}',
+  ]);
+
+/** Takes away what kubectl has applied of config/overlays/local, but for the CRDs, with which every Trial would go. */
+export async function removeOperator(): Promise<void> {
+  const items = objectsOf(await kustomized('config/overlays/local')).filter(
+    ({ kind }) => kind !== 'CustomResourceDefinition',
+  );
+  await kubectlOk(['delete', '--ignore-not-found', '-f', '-'], { apiVersion: 'v1', kind: 'List', items });
+}

@@ -53,6 +53,20 @@ function pageOf(page: string): Block[] {
   return blocks;
 }
 
+interface Timing {
+  command: string;
+  seconds: number;
+}
+
+/** Of what bash wrote down as it began with each command. */
+function timingsOf(trace: string, end: number): Timing[] {
+  const begun = trace.split('\n').flatMap((line) => {
+    const [, at, command] = /^\+ ([\d.]+) (.*)$/.exec(line) ?? [];
+    return at === undefined || command === undefined ? [] : [{ command, at: Number(at) }];
+  });
+  return begun.map(({ command, at }, index) => ({ command, seconds: (begun[index + 1]?.at ?? end) - at }));
+}
+
 /** What a reader has of the checkout. */
 const FOLDERS = ['charts', 'config', 'examples'];
 
@@ -60,7 +74,9 @@ export class Reader implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sb-reader-'));
   readonly #checkout = join(this.#folder, 'checkout');
   readonly #programs = join(this.#folder, 'bin');
+  readonly #trace = join(this.#folder, 'trace');
   readonly #read = new Set<string>();
+  readonly #timings: Timing[] = [];
 
   constructor(helm: string) {
     for (const name of FOLDERS) cpSync(join(root, name), join(this.#checkout, name), { recursive: true });
@@ -105,6 +121,11 @@ export class Reader implements Disposable {
     return [...keys].filter((key) => !this.#read.has(key));
   }
 
+  /** How long the commands took that begin so, in the order in which they were run. */
+  took(...beginnings: string[]): Timing[] {
+    return this.#timings.filter(({ command }) => beginnings.some((words) => command.startsWith(words)));
+  }
+
   async #run(page: string, commands: string): Promise<string> {
     const { AWS_PROFILE: _, FORCE_COLOR: __, ...inherited } = process.env;
     const env = {
@@ -116,9 +137,13 @@ export class Reader implements Disposable {
       AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
     };
     const options = { cwd: this.#checkout, env, maxBuffer: 2 ** 26 };
+    const traced = `exec 9> ${this.#trace}\nBASH_XTRACEFD=9 PS4='+ $EPOCHREALTIME '\nset -x\n${commands}`;
     // As a shell would be that stops at the first command that fails.
-    return promisify(execFile)('bash', ['-euo', 'pipefail', '-c', commands], options).then(
-      ({ stdout, stderr }) => stdout + stderr,
+    return promisify(execFile)('bash', ['-euo', 'pipefail', '-c', traced], options).then(
+      ({ stdout, stderr }) => {
+        this.#timings.push(...timingsOf(readFileSync(this.#trace, 'utf8'), Date.now() / 1000));
+        return stdout + stderr;
+      },
       ({ stdout, stderr }: { stdout: string; stderr: string }) => {
         throw new Error(`${page}:\n${commands}\n${stdout}${stderr}`);
       },
