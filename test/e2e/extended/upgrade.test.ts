@@ -92,7 +92,7 @@ class Stories {
         }),
       spec: { environment: { build: { context: { configMap: { name: context } } } } },
     });
-    this.retries = ownTrial(name('retries'), { agent: hold('work'), spec: { backoffSeconds: 150 } });
+    this.retries = ownTrial(name('retries'), { agent: hold('work'), spec: { backoffSeconds: 60 } });
     this.ended = ownTrial(name('ended'));
     this.failed = ownTrial(name('failed'), { tests: 'true' });
     this.cancelled = ownTrial(name('cancelled'), { agent: hold('work') });
@@ -105,12 +105,13 @@ class Stories {
       this.judges.reaches('judged'),
       this.starts.until('its Pod waits for a node', () => this.starts.pods.length === 1),
       this.suspended.says('Suspended'),
-      this.#losesItsPod(),
+      this.retries.reaches('work'),
       this.ended.earns(1),
       this.failed.fails('RewardMissing'),
       this.#isCancelled(),
     ]);
     await this.builds.says('BuildingImage');
+    await this.#losesItsPod();
     for (const story of this.#over) this.#records.set(story, recordOf(story));
   }
 
