@@ -173,6 +173,15 @@ describe('docs/operate.md, install.md and gitops.md', function () {
     ]);
   });
 
+  it('remove with kubectl what it brought, with all Trials, and leave nothing of it', async () => {
+    await kubectlOk(['apply', '-n', 'evals', '-f', 'config/samples/trial.yaml']);
+    await kubectlOk('wait -n evals --for=condition=Complete trial/hello --timeout=5m'.split(' '));
+    const said = await reader.does('operate.md', 'What kubectl applied');
+    expect(said).to.contain('"trials.sb.abundant.ai" deleted');
+    expect(said.slice(said.lastIndexOf('deleted'))).not.to.match(/\/sb-|sb\.abundant\.ai/);
+    expect((await kubectl(['get', 'trials'])).code).to.equal(1);
+  });
+
   it('have no command that was not run here', () => {
     expect(reader.unread(PAGES)).to.deep.equal([]);
   });
