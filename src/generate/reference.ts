@@ -114,6 +114,7 @@ export function conditionsPage(): string {
     'A TaskBuild has `Reconciling`, `Complete`, `Failed` and `Stalled` as a Trial has them.',
     '## Sandbox: `Ready`',
     'True while commands can be run. It is False for a reason that passes, or until something is changed; `recreatePolicy: OnLoss` makes another Pod for one that was lost.',
+    'Where something has to be changed, it has `Stalled` as well, unless its spec asked for that: not with `Suspended`, `Expired` and `IdleTimeout`. Tools that wait by kstatus give up then.',
     table(
       ['Reason', 'Status', 'Until', 'Meaning'],
       [

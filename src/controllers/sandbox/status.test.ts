@@ -71,6 +71,20 @@ describe('the status of a Sandbox', () => {
     expect(status).to.not.have.any.keys('podIP', 'nodeName', 'podName', 'jobName', 'startedTime');
   });
 
+  it('is Stalled for tools that know no Sandboxes where nothing but a change helps, and not where its spec asks for its end', () => {
+    const left = (done: Done) => pass({}, done).status.conditions?.map(({ type, reason }) => [type, reason]);
+    for (const reason of ['OOMKilled', 'PodLost'] as const)
+      expect(left({ kind: 'end', reason, message: 'm' })).to.deep.equal([
+        ['Ready', reason],
+        ['Stalled', reason],
+      ]);
+    for (const reason of ['Suspended', 'Expired', 'IdleTimeout'] as const)
+      expect(left({ kind: 'end', reason, message: 'm' })).to.deep.equal([['Ready', reason]]);
+    expect(left({ kind: 'wait', reason: 'Unschedulable', message: 'm' })).to.deep.equal([
+      ['Ready', 'Unschedulable'],
+    ]);
+  });
+
   it('says Retrying after the loss of a Pod that is to be replaced', () => {
     const sandbox = aSandbox({ spec: { recreatePolicy: 'OnLoss' } });
     const podStatus = endedWith({ exitCode: 137, reason: 'Error' }, DISRUPTED('EvictionByEvictionAPI'));
