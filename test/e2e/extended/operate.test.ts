@@ -4,8 +4,10 @@ import { dump, load } from 'js-yaml';
 import { conditionOf } from '../../../src/crds/conditions.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
 import { OPERATOR } from '../../../src/installation/names.ts';
+import type { ConfigMap } from '../../../src/kube/kinds.ts';
 import type { KubeObject } from '../../../src/kube/types.ts';
 import { kubectl, kubectlOk } from '../../support/cluster.ts';
+import { argoSettings } from '../../support/gitops.ts';
 import { deployOperator, ensureBaseImages, ensureHelm } from '../cluster/index.ts';
 import { objectsOf } from '../support/chart.ts';
 import { kustomized, operatorImage } from '../support/helm.ts';
@@ -63,7 +65,7 @@ describe('docs/operate.md, install.md and gitops.md', function () {
 
   after(async () => {
     if (image !== '') await deployOperator(image);
-    for (const name of ['evals', 'monitoring'])
+    for (const name of ['evals', 'monitoring', 'argocd'])
       await kubectlOk(['delete', 'namespace', name, '--ignore-not-found']);
     const rest = ['priorityclass/trials-low', 'secret/sh.helm.release.v1.nightly.v1', 'configmap/hello-task'];
     await kubectlOk(['delete', '--ignore-not-found', '-n', 'default', ...rest]);
@@ -147,6 +149,14 @@ describe('docs/operate.md, install.md and gitops.md', function () {
     expect(nightly.map((trial) => conditionOf(trial, 'Complete')?.status)).to.deep.equal(
       nightly.map(() => 'True'),
     );
+  });
+
+  it('tell Argo CD the health of Trials', async () => {
+    await kubectlOk(['create', 'namespace', 'argocd']);
+    await kubectlOk(['create', 'configmap', 'argocd-cm', '-n', 'argocd', '--from-literal=url=kept']);
+    await reader.does('gitops.md', 'With Argo CD');
+    const { data = {} } = await json<ConfigMap>('configmap', 'argocd-cm', '-n', 'argocd');
+    expect(data).to.deep.equal({ url: 'kept', ...argoSettings() });
   });
 
   it('remove it, say what is left, and leave nothing of it', async () => {
