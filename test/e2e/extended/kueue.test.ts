@@ -64,16 +64,10 @@ describe('Trials in a queue of Kueue', function () {
     second = ownTrial('queued-second', { spec: hurried }, namespace);
     kueue = await startKueue([namespace]);
     const list = { apiVersion: 'v1', kind: 'List', items: queues(namespace) };
-    // Its webhooks are there a moment after it is ready.
-    await eventuallyTrue(
-      'Kueue takes queues',
-      () =>
-        kubectlOk(['apply', '-f', '-'], list).then(
-          () => true,
-          () => false,
-        ),
-      120,
-    );
+    const make = () => kubectlOk(['apply', '-f', '-'], list);
+    const isTaken = () => make().then(Boolean, () => false);
+    // Its webhooks are there a moment after it is ready. The last try says why they are not.
+    await eventuallyTrue('Kueue takes queues', isTaken, 120).catch(make);
   });
   after(async () => {
     if (namespace !== '') await kubectlOk(['delete', 'namespace', namespace, '--ignore-not-found']);
