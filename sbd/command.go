@@ -18,6 +18,7 @@ type command struct {
 	inbox    *inbox
 	master   *os.File // of its terminal
 	ending   ending
+	guest    bool // of somebody who has entered
 
 	mu       sync.Mutex
 	link     *link
@@ -160,7 +161,7 @@ func (t *commands) launch(s *session, r *request) (*command, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &command{id: r.ID, identity: id, done: make(chan struct{}), ending: ending{"session", 5000}}
+	c := &command{id: r.ID, identity: id, done: make(chan struct{}), ending: ending{"session", 5000}, guest: r.Guest}
 	if r.Ending != nil {
 		c.ending = *r.Ending
 	}

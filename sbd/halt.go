@@ -24,13 +24,13 @@ func (t *commands) mark() {
 }
 
 // leftBehind finds what was left since the mark: everybody who was not there, and neither descends from those nor runs as the agent's user.
-// shared is how many of those who were there run as that user, who may have made them its own.
-func (t *commands) leftBehind(agentUID *uint32) (found []process, shared int) {
+// shared are those of them who were there and run as that user, who may have made them its own.
+func (t *commands) leftBehind(agentUID *uint32) (found, shared []process) {
 	t.mu.Lock()
 	marked, isMarked := t.marked, t.isMarked
 	t.mu.Unlock()
 	if !isMarked {
-		return nil, 0
+		return nil, nil
 	}
 	isAgents := func(p process) bool { return agentUID != nil && *agentUID != 0 && runsAs(p.pid, *agentUID) }
 	all, images := everybody(), map[int]bool{}
@@ -38,7 +38,7 @@ func (t *commands) leftBehind(agentUID *uint32) (found []process, shared int) {
 		if marked[p.key()] {
 			images[p.pid] = true
 			if isAgents(p) {
-				shared++
+				shared = append(shared, p)
 			}
 		}
 	}
@@ -69,7 +69,34 @@ func (t *commands) halt(r *request) (any, error) {
 	if r.Left != "keep" {
 		killHalted(find)
 	}
-	return halted{left{t.countLeft(r.AgentUID)}, acting}, nil
+	count, guests := t.countLeft(r.AgentUID)
+	return halted{left{count}, guests, acting}, nil
+}
+
+// guests is how many of them belong to commands of people who have entered.
+func (t *commands) guests(of []process) (count int) {
+	t.mu.Lock()
+	sessions, theirs := map[int]bool{}, map[int]bool{}
+	for _, c := range t.all {
+		if c != nil && c.guest {
+			sessions[c.pid] = true
+		}
+	}
+	t.mu.Unlock()
+	if len(sessions) == 0 {
+		return 0
+	}
+	all := everybody()
+	for _, p := range all {
+		theirs[p.pid] = sessions[p.session]
+	}
+	related(all, theirs, func(process) bool { return true })
+	for _, p := range of {
+		if theirs[p.pid] {
+			count++
+		}
+	}
+	return count
 }
 
 // haltAll: who forks fast enough is seen by nobody, so everybody is halted and not those who were seen. It returns how many act all the same.
@@ -112,24 +139,26 @@ func killHalted(find finder) {
 }
 
 // countLeft: everybody is halted, so the youngest pid stays what it is. Where it does not, somebody forks faster than anybody can look.
-func (t *commands) countLeft(agentUID *uint32) int {
+// guests is how many of those who are left belong to people who have entered.
+func (t *commands) countLeft(agentUID *uint32) (count, guests int) {
 	t.mu.Lock()
 	isMarked := t.isMarked
 	t.mu.Unlock()
-	count, quiet := 0, false
+	quiet := false
 	for range 10 {
 		before := youngest()
 		found, shared := t.leftBehind(agentUID)
-		count = len(found) + shared
+		found = append(found, shared...)
+		count, guests = len(found), t.guests(found)
 		if quiet = youngest() == before; quiet {
 			break
 		}
 		syscall.Kill(-1, syscall.SIGSTOP)
 	}
 	if count == 0 && !quiet && isMarked {
-		return 1
+		return 1, 0
 	}
-	return count
+	return count, guests
 }
 
 func youngest() string {

@@ -200,6 +200,7 @@ type request struct {
 	TimeoutMs        int64             `json:"timeoutMs"`
 	Ending           *ending           `json:"ending"`
 	Marks            bool              `json:"marks"`
+	Guest            bool              `json:"guest"`
 
 	Output *uint64 `json:"output"`
 	Error  *uint64 `json:"error"`
@@ -270,6 +271,7 @@ type left struct {
 
 type halted struct {
 	left
+	Guests int `json:"guests"`
 	Acting int `json:"acting"`
 }
 

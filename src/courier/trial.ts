@@ -51,7 +51,10 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const restarted = !isFirstStart(control);
   const hand = settings.regrade ? ABSENT : openHand({ control, own: scratch, findings, stop });
   const apart = openApart(settings, { findings, stop });
-  const entry = entryTo(hand, { broker: settings.broker, stop, note: log.note });
+  const onAct = (callers: readonly string[]): void => {
+    for (const caller of callers) findings.add('TrialEntered', `${caller} entered the task container`);
+  };
+  const entry = entryTo(hand, { broker: settings.broker, stop, note: log.note, onAct });
   const parts = { settings, stop, now, hand, apart, log, scrub, findings, ...present({ entry }) };
   const message = restarted ? messageOfEarlier(settings) : outcomeMessage(await attemptAndStore(parts));
   leaveMessage(settings, message, log.note);
@@ -60,8 +63,10 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   await endContainers(hand, apart, stop);
 }
 
-const entryTo = ({ entry }: Hand, deps: Pick<EntryDeps, 'broker' | 'stop' | 'note'>): Entry | undefined =>
-  entry && new Entry({ hand: entry, clock: systemClock, ...deps });
+const entryTo = (
+  { entry }: Hand,
+  deps: Pick<EntryDeps, 'broker' | 'stop' | 'note' | 'onAct'>,
+): Entry | undefined => entry && new Entry({ hand: entry, clock: systemClock, ...deps });
 
 /** Waits for sbd in every container of a separate verifier or a service, each in its own control volume. */
 function openApart(

@@ -111,6 +111,11 @@ export const FINDINGS = {
     means: 'a process could not be ended or halted before something was read that it may have changed',
     closedBy: SEPARATE,
   },
+  TrialEntered: {
+    severity: 'unknown',
+    means: 'somebody entered the task container while it could still be changed',
+    closedBy: '`sb trial debug --copy`, which opens a copy of the Trial',
+  },
   AgentWentOn: {
     severity: 'unknown',
     means: 'the agent of a later step worked in the container in which an earlier step was judged',

@@ -79,7 +79,11 @@ describe('a shell for a Trial', function () {
 
   it('leaves the Trial to end as it would; afterwards it opens in a copy, which can go with it', async () => {
     await story.release('agent');
-    await story.earns(1);
+    const { status } = await story.earns(1);
+    // What the tests looked for was made by somebody who came in.
+    const message = `system:serviceaccount:${namespace}:debugger entered the task container`;
+    expect(status?.integrity?.verdict).to.equal('Unknown');
+    expect(status?.integrity?.findings).to.deep.include({ code: 'TrialEntered', message });
     const { stderr, code } = await debug(
       'debugger',
       story.name,

@@ -45,7 +45,7 @@ export async function debugTrial(session: Session, options: DebugOptions): Promi
   const own = !options.copy && !trial.spec.regrade && isRunning(trial);
   if (own) {
     say(
-      `Trial ${name} is running: what you do in there may change its result, and its phases end your shell when they end`,
+      `Trial ${name} is running: what you do in there may change its result, its verdict is no longer Clean, and its phases end your shell when they end`,
     );
     return inContainer(session, trial, options);
   }

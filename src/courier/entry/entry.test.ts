@@ -29,6 +29,8 @@ describe('The door of a Trial', function () {
   let broker: FakeBroker;
   let hand: Hand;
   let notes: string[];
+  /** Who had entered whenever something began. */
+  let acts: string[][];
   const left: (() => unknown)[] = [];
 
   before(function () {
@@ -36,6 +38,7 @@ describe('The door of a Trial', function () {
   });
   beforeEach(async () => {
     notes = [];
+    acts = [];
     folder = mkdtempSync(join(tmpdir(), 'entry-'));
     broker = await fakeBroker(folder, ASSIGNMENT);
     pod = await startSbdContainer();
@@ -54,8 +57,9 @@ describe('The door of a Trial', function () {
   const entryWith = async (over: Partial<EntryDeps> = {}): Promise<{ entry: Entry; port: number }> => {
     const { signal: stop } = new AbortController();
     const note = (line: string): void => void notes.push(line);
-    const own = { hand: hand.entry!, broker: broker.settings, clock: systemClock, note, stop, port: 0 };
-    const entry = new Entry({ ...own, isOwn: () => false, ...over });
+    const onAct = (callers: readonly string[]): void => void acts.push([...callers]);
+    const own = { hand: hand.entry!, broker: broker.settings, clock: systemClock, note, onAct, stop };
+    const entry = new Entry({ ...own, port: 0, isOwn: () => false, ...over });
     left.push(() => entry.close());
     return { entry, port: (await entry.open()) ?? 0 };
   };
@@ -82,6 +86,7 @@ describe('The door of a Trial', function () {
     expect(stdout).to.equal('agent\n/app\n');
     expect((await program.run({ id: 'b', command: 'id -u', user: '0' })).stdout).to.equal('0\n');
     expect(notes).to.deep.equal(['"jane\\n" has entered the task container']);
+    expect(acts).to.deep.equal([['jane\n'], ['jane\n']]);
     expect(broker.asked).to.deep.equal([CERTIFICATE]);
   });
 
@@ -160,6 +165,7 @@ describe('The door of a Trial', function () {
     expect(await hand.halt()).to.equal(true);
     const failed = await program.run({ id: 'during', command: 'echo no' }).catch((error: unknown) => error);
     expect(failed).to.include({ reason: 'NotPermitted' });
+    const begun = acts.length;
     await hand.resume();
     expect((await program.run({ id: 'again', command: 'echo yes' })).stdout).to.equal('yes\n');
     expect(await hand.freeze()).to.equal(true);
@@ -168,6 +174,30 @@ describe('The door of a Trial', function () {
       .run({ id: 'late', command: 'touch /app/late' })
       .catch((error: unknown) => error);
     expect(late).to.include({ reason: 'NotPermitted' });
+    expect(acts).to.have.length(begun + 1);
+  });
+
+  it('tells the agent’s processes from those of a shell that is open when the tests come', async () => {
+    const { entry, port } = await entryWith();
+    entry.admit(DEFAULTS);
+    const program = await enter(port);
+    const agent = { user: 'agent', workdir: '/', env: {}, agent: true };
+    await hand.run({ ...agent, argv: ['sh', '-c', 'setsid nohup sleep 300 > /dev/null 2>&1 &'] });
+    void program.run({ id: 'shell', command: 'sleep 301; true' }).catch(() => {});
+    await program.run({ id: 'left', command: 'sleep 302 > /dev/null 2>&1 & sleep 0.1' });
+    let said = '';
+    while (!said.includes('\n')) {
+      const id = `look-${performance.now()}`;
+      said = (await program.run({ id, command: 'pgrep -fx "sleep 301" > /dev/null && echo' })).stdout;
+    }
+    await writeFile(join(folder, 'test.sh'), '#!/bin/sh\n');
+    const tests = { from: folder, script: 'test.sh', to: '/tests' };
+    // The shell, and what it runs; what another one has left.
+    expect(await hand.stage(tests, { verifier: true, agent: 1000 })).to.deep.equal({
+      done: true,
+      background: 1,
+      guests: 3,
+    });
   });
 
   it('gives nobody the name of a command of the phases', async () => {

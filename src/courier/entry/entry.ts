@@ -15,6 +15,8 @@ export interface EntryDeps {
   broker: BrokerSettings;
   clock: Clock;
   note: (line: string) => void;
+  /** Something begins in the container: these have entered so far. */
+  onAct: (callers: readonly string[]) => void;
   /** Aborted when the courier is told to stop. */
   stop: AbortSignal;
   /** Default: `TRIAL_ENTRY_PORT`; 0 for any. */

@@ -8,6 +8,7 @@ import { keepCertificate } from '../sandbox/certificate.ts';
 import { Commands } from '../sandbox/commands.ts';
 import { makeDoor } from '../sandbox/door.ts';
 import { Sessions } from '../sandbox/sessions.ts';
+import type { EntryHand } from '../hand/entry-hand.ts';
 import type { EntryDeps } from './entry.ts';
 
 export interface Inside {
@@ -20,9 +21,18 @@ const PATIENCE_MS = 10_000;
 
 /** Resolves once the courier has its certificate. Rejects where it gets none. */
 export async function openInside(
-  { hand, broker, clock, note, stop }: EntryDeps,
+  { hand: open, broker, clock, note, onAct, stop }: EntryDeps,
   defaults: SandboxDefaults,
 ): Promise<Inside> {
+  const callers = new Set<string>();
+  const hand: EntryHand = {
+    ...open,
+    relay: (request, end) => {
+      const relay = open.relay(request, end);
+      onAct([...callers]);
+      return relay;
+    },
+  };
   const commands = new Commands({ hand, clock, onEnd: () => {} });
   const sessions = new Sessions({
     hand,
@@ -30,7 +40,10 @@ export async function openInside(
     commands,
     defaults: () => defaults,
     onBytes: () => {},
-    onEnter: (caller) => note(`${JSON.stringify(caller)} has entered the task container`),
+    onEnter: (caller) => {
+      callers.add(caller);
+      note(`${JSON.stringify(caller)} has entered the task container`);
+    },
   });
   const door = makeDoor(sessions);
   const call = brokerCalls(broker, { totalMs: PATIENCE_MS, note, stop });

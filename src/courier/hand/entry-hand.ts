@@ -13,7 +13,7 @@ const NOT_NOW = {
 export const entryHand = (sbd: Sbd, isClosed: () => boolean): EntryHand => ({
   relay: (request, end) => {
     if (isClosed()) throw new Refused(NOT_NOW);
-    return sbd.relay(request, end);
+    return sbd.relay(request.op === 'run' ? { ...request, guest: true } : request, end);
   },
   ready: () => sbd.ready(),
   commands: () => sbd.commands(),

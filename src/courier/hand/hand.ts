@@ -90,10 +90,11 @@ export interface Ground {
   stopBackground?: boolean;
 }
 
-/** `background`: how many processes the agent has left running. */
+/** `background`: how many processes the agent has left running; `guests`: how many run on of those who have entered. */
 export interface StageResult {
   done: boolean;
   background: number;
+  guests: number;
 }
 
 export type Copy = Omit<Extract<FilesRequest, { op: 'copy' }>, 'op'>;

@@ -191,13 +191,13 @@ class SbdHand implements Hand {
       ...(agent !== undefined && { agentUid: agent }),
     };
     return await this.#answer(() =>
-      this.#sbd.whileHalted(halted, async (left, killLeft) => {
+      this.#sbd.whileHalted(halted, async ({ left, guests }, killLeft) => {
         let done = await lay();
         if (!done && verifier) {
           await killLeft();
           done = await lay();
         }
-        return { done, background: verifier ? left : 0 };
+        return verifier ? { done, background: left - guests, guests } : { done, background: 0, guests: 0 };
       }),
     );
   }

@@ -143,13 +143,15 @@ export async function prepareGround(
   const { agentUids } = prior;
   // An agent that is root, or the verifier's own user, can enter whatever the verifier can.
   const hidden = agentUids.length > 0 && !agentUids.some((uid) => uid === 0 || uid === owner);
-  const background = await stageTests(hand, tests, {
+  const { background, guests } = await stageTests(hand, tests, {
     owner,
     hidden,
     stopBackground,
     ...present({ agent: agentUids.at(-1) }),
   });
   for (const agentUid of agentUids) tell(findingsOf({ agentUid, owner, background }), findings);
+  if (guests > 0)
+    findings.add('TrialEntered', `${processes(guests)} of somebody who entered ran on beside the verifier`);
   // Whoever of the agent's is still there was counted.
   if (prior.loaded) tell(await seenSince(prior.loaded, hand), findings);
   return { verifier: { ...verifier, command }, prior, background };

@@ -21,7 +21,7 @@ describe('the tests of a step', () => {
     const hand = {
       stage: async ({ from }: { from: string }) => {
         staged.push(readdirSync(from).sort());
-        return { done: true, background: 0 };
+        return { done: true, background: 0, guests: 0 };
       },
     } as unknown as Hand;
     for (const step of ['one', 'two', 'three']) {

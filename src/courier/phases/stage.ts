@@ -2,7 +2,7 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttemptFailure, VerifierObstructed } from '../failure.ts';
-import type { Ground, Hand } from '../hand/hand.ts';
+import type { Ground, Hand, StageResult } from '../hand/hand.ts';
 import { demandPlace, exitText, interpreterMissing } from './agent.ts';
 import { Refused } from '../../hand/stream.ts';
 import { CONTAINER } from '../task/sequence.ts';
@@ -36,17 +36,20 @@ export async function unstageSolution(hand: Hand): Promise<void> {
 }
 
 /**
- * The verifier's ground, `/tests` and its logs, made anew of folders of the task. Resolves the number of processes that the agent has left
- * running; throws VerifierObstructed where the container does not let it be made.
+ * The verifier's ground, `/tests` and its logs, made anew of folders of the task. Resolves what runs on beside it; throws VerifierObstructed where the container does not let it be made.
  */
-export async function stageTests(hand: Hand, folders: string[], ground: Ground): Promise<number> {
+export async function stageTests(
+  hand: Hand,
+  folders: string[],
+  ground: Ground,
+): Promise<Omit<StageResult, 'done'>> {
   const tests = { from: await overlaid(folders), script: 'test.sh', to: CONTAINER.tests };
-  const { done, background } = await hand.stage(tests, { ...ground, verifier: true });
+  const { done, ...beside } = await hand.stage(tests, { ...ground, verifier: true });
   if (!done)
     throw new VerifierObstructed(
       `${CONTAINER.tests} and /logs/verifier could not be made in the task container`,
     );
-  return background;
+  return beside;
 }
 
 /** One folder with the files of all, a later one's over an earlier one's; the same for each step, or the disk would fill. Throws TaskInvalid where a file is to lie in place of a folder. */

@@ -170,6 +170,8 @@ export interface RunRequest {
   ending?: Ending;
   /** Whoever is there at the first such command is not counted as left behind by it. */
   marks?: boolean;
+  /** Of somebody who has entered the container: what belongs to it is left by them, and not by the agent. */
+  guest?: boolean;
 }
 
 /** Attaches to a command that runs or has ended, in place of the stream that was attached before. Answered as `run` is. */
@@ -282,6 +284,8 @@ export interface Left {
 export const KINDS = ['file', 'directory', 'link', 'fifo', 'socket', 'device'] as const;
 
 export interface Halted extends Left {
+  /** How many of those who are left belong to commands of guests. */
+  guests: number;
   /** How many processes act all the same. */
   acting: number;
 }

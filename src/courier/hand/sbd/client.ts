@@ -15,6 +15,7 @@ import type {
   Entry,
   Exit,
   FilesRequest,
+  Halted,
   Link,
   Looked,
   Request,
@@ -147,14 +148,15 @@ export class Sbd {
     return await this.#left({ op: 'end', id, ...ending });
   }
 
-  /** Does something while everybody in the container is halted. It is told how many processes were left since the mark. */
+  /** Does something while everybody in the container is halted. It is told how many processes were left since the mark, and how many of those are guests’. */
   async whileHalted<T>(
     { left = 'keep', agentUid }: { left?: 'keep' | 'end' | 'kill'; agentUid?: number },
-    work: (left: number, killLeft: () => Promise<number>) => Promise<T>,
+    work: (left: Pick<Halted, 'left' | 'guests'>, killLeft: () => Promise<number>) => Promise<T>,
   ): Promise<T> {
     const agent = agentUid === undefined ? {} : { agentUid };
-    const count = await this.#left({ op: 'halt', left, ...agent });
+    const halted = await this.#short({ op: 'halt', left, ...agent });
     try {
+      const count = { left: Number(halted['left']), guests: Number(halted['guests']) };
       return await work(count, () => this.#left({ op: 'halt', left: 'kill', ...agent }));
     } finally {
       await this.#short({ op: 'resume' });

@@ -113,7 +113,7 @@ describe('freezing', function () {
       'import threading,time,ctypes;threading.Thread(target=time.sleep,args=(100,)).start();ctypes.CDLL(None).syscall(60,0)';
     const hidden = await world.start({ argv: ['python3', '-c', python], marks: true });
     await sleep(500);
-    await world.hand.whileHalted({}, async (left) => expect(left).to.equal(1));
+    await world.hand.whileHalted({}, async ({ left }) => expect(left).to.equal(1));
     expect(await world.hand.freeze()).to.equal(0);
     hidden.close();
   });
@@ -141,7 +141,7 @@ describe('halting', function () {
       stdout: 'null',
       stderr: 'null',
     });
-    await world.hand.whileHalted({ agentUid: 1000 }, async (left) => {
+    await world.hand.whileHalted({ agentUid: 1000 }, async ({ left }) => {
       expect(left).to.be.within(1, 2);
       const before = (await world.hand.stat({ path: '/tmp/image' })).modified;
       await sleep(200);
@@ -149,7 +149,9 @@ describe('halting', function () {
     });
     expect(await moves(world, 'image')).to.equal(true);
     expect(await moves(world, 'agent')).to.equal(true);
-    await world.hand.whileHalted({ agentUid: 1000, left: 'end' }, async (left) => expect(left).to.equal(0));
+    await world.hand.whileHalted({ agentUid: 1000, left: 'end' }, async ({ left }) =>
+      expect(left).to.equal(0),
+    );
     expect(await moves(world, 'image')).to.equal(true);
     expect(await moves(world, 'agent')).to.equal(false);
   });
@@ -186,7 +188,7 @@ describe('halting', function () {
     const world = container();
     const argv = bash(`setsid perl -e 'for (1..100000) { exit if fork }' & sleep 0.2`);
     await world.said({ argv, marks: true, user: 'agent', stdout: 'null', stderr: 'null' });
-    await world.hand.whileHalted({ agentUid: 1000 }, async (left, killLeft) => {
+    await world.hand.whileHalted({ agentUid: 1000 }, async ({ left }, killLeft) => {
       expect(left).to.be.greaterThan(0);
       await killLeft();
     });
