@@ -2,7 +2,7 @@ import type { AgentFacts } from '../../crds/agent-facts.ts';
 import { PROVIDER_NAMES } from '../../crds/providers.ts';
 import type { Agent, AgentGiven } from '../agent.ts';
 import { baseUrlOf } from '../endpoint.ts';
-import { LITELLM_PAGES, pypiProgram } from '../programs/pypi.ts';
+import { LARGE, LITELLM_PAGES, pypiProgram } from '../programs/pypi.ts';
 import { begin, lines, program } from '../run.ts';
 import { readAider } from '../transcripts/aider.ts';
 
@@ -44,6 +44,7 @@ export const agent: Agent = {
   program: pypiProgram({
     package: 'aider-chat',
     bin: 'aider',
+    packed: [...LARGE, 'scipy', 'networkx'],
     without: ['hf_xet', ...LITELLM_PAGES],
     python: '3.11',
   }),

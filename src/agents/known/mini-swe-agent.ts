@@ -2,7 +2,7 @@ import type { AgentFacts } from '../../crds/agent-facts.ts';
 import { PROVIDER_NAMES } from '../../crds/providers.ts';
 import type { Agent, AgentGiven } from '../agent.ts';
 import { baseUrlOf } from '../endpoint.ts';
-import { LITELLM_PAGES, pypiProgram } from '../programs/pypi.ts';
+import { LARGE, LITELLM_PAGES, pypiProgram } from '../programs/pypi.ts';
 import { begin, lines, program, writable } from '../run.ts';
 import { readMiniSweAgent } from '../transcripts/mini-swe-agent.ts';
 
@@ -42,6 +42,7 @@ export const agent: Agent = {
   program: pypiProgram({
     package: 'mini-swe-agent',
     bin: 'mini',
+    packed: LARGE,
     without: [...WITHOUT.split(' '), ...LITELLM_PAGES],
     check: '--help',
   }),

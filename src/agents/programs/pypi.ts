@@ -1,6 +1,7 @@
 /** Pure: programs of the Python Package Index. */
 import type { Program } from '../agent.ts';
 import { inContainer } from './container.ts';
+import { packing } from './packed.ts';
 import { exact, portable, type Base } from './portable.ts';
 
 /** A package of PyPI, and which program of it is wanted. */
@@ -12,6 +13,8 @@ export interface PypiPackage {
   with?: readonly string[];
   /** What nothing needs: patterns below `site-packages`. */
   without?: readonly string[];
+  /** Packages of many modules, of which none lists its own folder: those modules become one file. */
+  packed?: readonly string[];
   /** The Python that its image brings; default: 3.13. */
   python?: keyof typeof BASES;
   /** The oldest one that it can be installed with in a container; default: 3.10. */
@@ -22,6 +25,17 @@ export interface PypiPackage {
 
 /** Pages of LiteLLM's server. Its modules stay: a call that fails loads some of them, and without them nobody learns why it did. */
 export const LITELLM_PAGES = ['litellm/proxy/_experimental/out', 'litellm/proxy/swagger'];
+
+/** What LiteLLM and programs in a terminal load most of their modules from. */
+export const LARGE = [
+  'litellm',
+  'openai',
+  'huggingface_hub',
+  'pydantic',
+  'prompt_toolkit',
+  'pygments',
+  'rich',
+];
 
 /** Debian's Pythons. */
 const BASES = {
@@ -69,6 +83,7 @@ const dockerfile = (program: PypiPackage, version: string): string =>
       ...(program.without ?? []).map((pattern) => `rm -rf "$site"/${pattern}`),
       'find "$site" -depth -type d \\( -name tests -o -name test \\) -exec rm -rf {} +',
       COMPILED,
+      ...(program.packed ? [packing(program.packed)] : []),
       `ln -s "../venv/bin/${program.bin}" "$SB/bin/${program.bin}"`,
     ].join('\n'),
     check: `"$SB/bin/${program.bin}" ${program.check ?? '--version'}`,
