@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -28,7 +29,21 @@ func fill(from, to string) error {
 		return err
 	}
 	apart(to)
-	buffer := make([]byte, 32<<10)
+	var crew sync.WaitGroup
+	files, wrong := make(chan found), make(chan error, fillers)
+	for range fillers {
+		crew.Go(func() {
+			buffer := make([]byte, 32<<10)
+			var err error
+			// What comes after a failure is taken all the same: whoever finds it would wait.
+			for file := range files {
+				if err == nil {
+					err = file.fill(filepath.Join(from, file.name), filepath.Join(to, file.name), buffer)
+				}
+			}
+			wrong <- err
+		})
+	}
 	var folders []string
 	err = filepath.WalkDir(from, func(at string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -38,27 +53,46 @@ func fill(from, to string) error {
 		if err != nil {
 			return err
 		}
-		target := filepath.Join(to, name)
-		if entry.IsDir() {
-			folders = append(folders, name)
+		if !entry.IsDir() {
+			files <- found{name, entry}
+			return nil
 		}
+		folders = append(folders, name)
 		if name == "." {
 			return nil
 		}
-		if err := copyOne(at, target, entry, buffer); err != nil {
+		target := filepath.Join(to, name)
+		if err := os.Mkdir(target, 0o755); err != nil {
 			return err
 		}
-		if entry.IsDir() {
-			apart(target)
-			return nil
-		}
-		return alike(at, target)
+		apart(target)
+		return nil
 	})
+	close(files)
+	crew.Wait()
+	for range fillers {
+		err = errors.Join(err, <-wrong)
+	}
 	// From the innermost out: what is put into a folder changes its time, and what it permits may keep us out.
 	for i := len(folders) - 1; i >= 0 && err == nil; i-- {
 		err = alike(filepath.Join(from, folders[i]), filepath.Join(to, folders[i]))
 	}
 	return err
+}
+
+// fillers make files beside each other: each of them waits for the file system as much as for a processor.
+const fillers = 4
+
+type found struct {
+	name  string
+	entry fs.DirEntry
+}
+
+func (f found) fill(at, target string, buffer []byte) error {
+	if err := copyOne(at, target, f.entry, buffer); err != nil {
+		return err
+	}
+	return alike(at, target)
 }
 
 const (

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -54,6 +56,21 @@ func TestFillsAnEmptyVolumeAsDocker(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(filepath.Join(to, "deep/file")); string(text) != "file" {
 		t.Errorf("the file holds %q", text)
+	}
+}
+
+func TestEndsWithWhatCouldNotBeCopied(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	for i := range 200 {
+		made(t, filepath.Join(from, fmt.Sprintf("%d/%d", i%7, i)), 0o644, 0)
+	}
+	var space syscall.Rlimit
+	syscall.Getrlimit(syscall.RLIMIT_NOFILE, &space)
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &space)
+	open, _ := os.ReadDir("/proc/self/fd")
+	syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(len(open)) + 1, Max: space.Max})
+	if err := fill(from, to); !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("it ended with %v", err)
 	}
 }
 
