@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { AUTHORITIES } from '../../src/agents/programs/portable.ts';
+import { pypiProgram } from '../../src/agents/programs/pypi.ts';
 import { codebuildImageBuilder } from '../../src/providers/image-builder/codebuild.ts';
 import { cloudWatchLog } from '../../src/providers/image-builder/codebuild/log.ts';
 import { DOCKERFILES, imageBuilderContract } from '../../src/providers/image-builder/contract.ts';
@@ -10,9 +13,12 @@ import { assumeRole, callAws, PROJECT } from '../support/aws/index.ts';
 import { CREDENTIALS, ECR_HOST, LIMITED_HOST, REGION, REPOSITORY, STACK } from '../support/aws/facts.ts';
 import { storeContext } from './aws/context.ts';
 import { useAws } from './aws/world.ts';
+import { machineAuthorities } from './cluster/images/operator-image.ts';
 
 /** Long enough for a busy machine. */
 const LIMIT_MS = 120_000;
+/** It asks a mirror of Debian and the Python Package Index. */
+const PROGRAM_LIMIT_MS = 280_000;
 const LIBRARY = { 'docker.io/library': 'public.ecr.aws/docker/library' };
 
 describe('codebuild ImageBuilder', function () {
@@ -38,9 +44,13 @@ describe('codebuild ImageBuilder', function () {
       ),
     });
 
-  async function prepare(dockerfile: string, change: Partial<Build> = {}): Promise<Build> {
+  async function prepare(
+    dockerfile: string,
+    change: Partial<Build> = {},
+    files: Record<string, string> = {},
+  ): Promise<Build> {
     const token = `build-${randomBytes(4).toString('hex')}`;
-    const { uri, versionId, sha256 } = await storeContext(token, { Dockerfile: dockerfile });
+    const { uri, versionId, sha256 } = await storeContext(token, { ...files, Dockerfile: dockerfile });
     return {
       token,
       owner: { namespace: 'builds', name: token, uid: `uid-${token}` },
@@ -56,8 +66,8 @@ describe('codebuild ImageBuilder', function () {
     };
   }
 
-  async function end(handle: BuildHandle, asked = builder): Promise<BuildState> {
-    for (const limit = Date.now() + LIMIT_MS; Date.now() < limit; await sleep(300)) {
+  async function end(handle: BuildHandle, asked = builder, limitMs = LIMIT_MS): Promise<BuildState> {
+    for (const limit = Date.now() + limitMs; Date.now() < limit; await sleep(300)) {
       const state = (await asked.states([handle])).get(handle.id)!;
       if (state.kind !== 'queued' && state.kind !== 'running') return state;
     }
@@ -71,6 +81,24 @@ describe('codebuild ImageBuilder', function () {
     aws().front.ecr.tagged(REPOSITORY, tag);
 
   imageBuilderContract(() => ({ builder, prepare, end }));
+
+  it('makes the program of an agent, as the operator writes its Dockerfile', async function () {
+    this.timeout(PROGRAM_LIMIT_MS + 30_000);
+    // A small one, which takes the way of all Python agents; it starts at the end of its build.
+    const program = pypiProgram({
+      package: 'markdown-it-py',
+      bin: 'markdown-it',
+      python: '3.11',
+      packed: ['markdown_it'],
+    });
+    const trusted = await machineAuthorities();
+    const files = trusted === undefined ? {} : { [AUTHORITIES]: readFileSync(trusted, 'utf8') };
+    const build = await prepare(program.dockerfile('3.0.0'), {}, files);
+    const state = await end(await builder.start(build), builder, PROGRAM_LIMIT_MS);
+    expect(state, JSON.stringify(state)).to.have.property('kind', 'succeeded');
+    const { images } = await imageOf(build.token);
+    expect(images).to.have.length(1);
+  });
 
   it('names the digest that ECR has', async () => {
     const build = await prepare(DOCKERFILES.good);

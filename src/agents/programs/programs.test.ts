@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { agentsThatTake } from '../../crds/agents.ts';
 import { agent as opencode } from '../known/opencode.ts';
+import { agentOf } from '../registry.ts';
 import { npmProgram } from './npm.ts';
 import { pypiProgram } from './pypi.ts';
 
@@ -16,6 +18,11 @@ const native = npmProgram({
   without: ['@maker/native-linux-*/voice'],
 });
 const python = pypiProgram({ package: 'agent', bin: 'agent', check: '--help' });
+
+const AGENTS_WITH_PROGRAMS = agentsThatTake('program').flatMap((name) => {
+  const { program } = agentOf(name) ?? {};
+  return program ? [[name, { program }] as const] : [];
+});
 
 /** The shell that a Dockerfile runs to make the program. */
 const scriptOf = (dockerfile: string): string => {
@@ -128,6 +135,29 @@ describe('The program of an agent', () => {
     const one = left(dockerfile, ['program=', 'done'], files('arm64'));
     expect(one('npm/node_modules/opencode-linux-arm64/bin/opencode')).to.equal(true);
   });
+
+  const OF_PROCESSORS: Record<string, string> = {
+    'claude-code': '@anthropic-ai/claude-code-linux-PROCESSOR/claude',
+    codex: '@openai/codex-linux-PROCESSOR/vendor/any/bin/codex',
+    opencode: 'opencode-linux-PROCESSOR/bin/opencode',
+  };
+  for (const [name, { program }] of AGENTS_WITH_PROGRAMS) {
+    const text = program.dockerfile('1.2.3') + program.install('1.2.3');
+    it(`of ${name} names no processor: its registry and Debian give what is for the one that builds it`, () => {
+      expect(text.match(/x86|amd64|x64|aarch64|arm64/g) ?? []).to.deep.equal([]);
+    });
+
+    const binary = OF_PROCESSORS[name];
+    if (text.includes('for candidate in'))
+      for (const processor of ['x64', 'arm64'])
+        it(`of ${name} is the registry’s own binary for ${processor}`, () => {
+          const path = `npm/node_modules/${binary?.replace('PROCESSOR', processor)}`;
+          const there = left(program.dockerfile('1.2.3'), ['program=', '[ -n "$program" ]'], {
+            [path]: '#!/bin/sh\n',
+          });
+          expect(there(path)).to.equal(true);
+        });
+  }
 
   it('of npm has what Node reads, and no folder that is empty', () => {
     const modules = 'npm/node_modules';
