@@ -17,6 +17,8 @@ import { courier } from './courier.ts';
 import { hand } from './hand.ts';
 import { burst, single } from './latency.ts';
 import { operatorMemory } from './memory.ts';
+import { simulatedPool } from './pool-simulated.ts';
+import { pool } from './pool.ts';
 import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, BenchResult } from './support/bench.ts';
@@ -30,6 +32,7 @@ import { wallTime } from './wall-time.ts';
 
 const benches: Record<string, Bench> = {
   reconcile,
+  'pool-simulated': simulatedPool,
   builds,
   memory: operatorMemory,
   single,
@@ -40,6 +43,7 @@ const benches: Record<string, Bench> = {
   courier,
   hand,
   sandbox,
+  pool,
   burst,
   submit: submission,
   attach,

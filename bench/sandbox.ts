@@ -7,7 +7,7 @@ import type { SandboxEnvironment } from '../src/client/sandbox/environment.ts';
 import type { Session } from '../src/client/index.ts';
 import { CONTAINERS } from '../src/wire/pod-paths.ts';
 import { kubectl, kubectlOk } from '../test/support/cluster.ts';
-import { fullPool, podOf, pooled, small, userSession } from '../test/e2e/support/sandboxes.ts';
+import { podOf, small, userSession } from '../test/e2e/support/sandboxes.ts';
 import { atMost, type Bench, type Figure } from './support/bench.ts';
 import { mebibytes, ms, percentile, summary } from './support/figures.ts';
 import { difference, operatorWrites } from './support/metrics.ts';
@@ -18,7 +18,6 @@ const EXECS = 20;
 const MIB = 2 ** 20;
 const BYTES = 256 * MIB;
 const COLD = 10;
-const POOL = 20;
 
 async function times(count: number, work: () => Promise<unknown>): Promise<number[]> {
   const samples: number[] = [];
@@ -138,23 +137,6 @@ async function cold(session: Session) {
   return { figures, raw: { cold: took, writes } };
 }
 
-/** Ten a second from a pool that holds them all. */
-async function fromPool(session: Session) {
-  await fullPool('bench-pool', POOL, 300);
-  const began = Array.from({ length: POOL }, async (_, index) => {
-    await wait(index * 100);
-    const start = performance.now();
-    await pooled(session, `pooled-${index}`, { poolRef: 'bench-pool' }).init();
-    return performance.now() - start;
-  });
-  const took = await Promise.all(began);
-  const figures: Figure[] = [
-    { name: 'create → ready and connected, from a pool, p50', value: ms(percentile(took, 0.5)) },
-    atMost('the same, p99, at 10 a second', percentile(took, 0.99), { is: 500, say: ms }),
-  ];
-  return { figures, raw: { pooled: took } };
-}
-
 export const sandbox: Bench = {
   needs: 'cluster',
   async run({ namespace }) {
@@ -166,7 +148,6 @@ export const sandbox: Bench = {
         await transfers(one, namespace),
         await memory(one, namespace),
         await cold(session),
-        await fromPool(session),
       ];
       return {
         figures: [

@@ -9,6 +9,8 @@ import { orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
 import { Known } from './controllers/runs/known.ts';
 import { sandboxController } from './controllers/sandbox/controller.ts';
+import { poolController } from './controllers/sandbox/keep-pool.ts';
+import type { SandboxDeps } from './controllers/sandbox/start.ts';
 import type { Traces } from './controllers/traces/export.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { AppliedOutcomes } from './controllers/trial/record.ts';
@@ -37,6 +39,8 @@ export interface Parts extends Adapters {
 
 /** Sandboxes reconciled at the same time. */
 const SANDBOX_WORKERS = 32;
+/** Pools filled at the same time: however many there are, Sandboxes have the API server's time before them. */
+const POOL_WORKERS = 4;
 /** Trials reconciled at the same time; each waits for the API server or the store most of the while. */
 const TRIAL_WORKERS = 32;
 
@@ -112,22 +116,15 @@ export class SbOperator extends WatchingOperator {
       }),
       concurrency: TRIAL_WORKERS,
     });
-    this.control({
-      name: 'sandbox',
-      store: this.sandboxes,
-      owns: [this.sandboxJobs],
-      also: [this.sandboxesOfPods(), this.sandboxesOfBuilds(), this.sandboxesOfPolicies()],
-      reconcile: sandboxController({
-        ...sources,
-        policiesOf: (namespace) => standing.of(namespace, 'Sandbox'),
-        brokerAddress,
-        jobs: this.sandboxJobs,
-        pods: this.sandboxPods,
-        lookups,
-        platform,
-        settings,
-      }),
-      concurrency: SANDBOX_WORKERS,
+    this.#controlSandboxes({
+      ...sources,
+      policiesOf: (namespace) => standing.of(namespace, 'Sandbox'),
+      brokerAddress,
+      jobs: this.sandboxJobs,
+      pods: this.sandboxPods,
+      lookups,
+      platform,
+      settings,
     });
     this.#controlBuilds(sources);
     const known = new Known();
@@ -146,6 +143,17 @@ export class SbOperator extends WatchingOperator {
       leading: () => this.leading,
       onEnd: traces && ((trial) => traces.send(trial)),
     });
+  }
+
+  #controlSandboxes(deps: SandboxDeps): void {
+    const both = {
+      store: this.sandboxes,
+      owns: [this.sandboxJobs],
+      also: [this.sandboxesOfPods(), this.sandboxesOfBuilds(), this.sandboxesOfPolicies()],
+    };
+    const sandbox = { name: 'sandbox', reconcile: sandboxController(deps), concurrency: SANDBOX_WORKERS };
+    this.control({ ...both, ...sandbox });
+    this.control({ ...both, name: 'pool', reconcile: poolController(deps), concurrency: POOL_WORKERS });
   }
 
   #controlBuilds(

@@ -72,11 +72,22 @@ const networkOf = ({ metadata }: Labelled = {}): string | undefined => metadata?
 const accountOf = ({ serviceAccountName = 'default' }: PodSpec): string => serviceAccountName;
 type Labelled = { metadata?: { labels?: Record<string, string> } };
 
+/** What came of the last comparison of each Pod: a pool of many is looked at whenever one of them changes. */
+const COMPARED = new WeakMap<Pod, { job: Job['spec']; alteration: string | undefined }>();
+
 /**
  * What in `pod` is not as `job` says, in words without values; undefined where nothing is. Labels, annotations, placing and resources may differ,
- * but for the label by which the policy of its network finds it.
+ * but for the label by which the policy of its network finds it. Neither is changed in place.
  */
 export function alterationOf(pod: Pod, job: Job): string | undefined {
+  const known = COMPARED.get(pod);
+  if (known && known.job === job.spec) return known.alteration;
+  const alteration = compared(pod, job);
+  COMPARED.set(pod, { job: job.spec, alteration });
+  return alteration;
+}
+
+function compared(pod: Pod, job: Job): string | undefined {
   const [spec, rendered] = [pod.spec, job.spec?.template.spec];
   if (!spec || !rendered) return 'one of them has no Pod spec';
   if (networkOf(pod) !== networkOf(job.spec?.template)) return `label ${LABEL.network} differs`;

@@ -238,6 +238,42 @@ describe('a pool of Sandboxes', () => {
     }
   });
 
+  it('has two of its Pods start at the same time, while some are taken, too', async () => {
+    boxes.kubelet.startMs = 20;
+    await boxes.world.startOperator();
+    let most = 0;
+    const starting = (): number =>
+      boxes.jobs('pool').length - (boxes.find('pool') ? boxes.kubelet.readyOf(boxes.find('pool')!) : 0);
+    boxes.world.server.collection(JobKind).watchers.add(() => (most = Math.max(most, starting())));
+    boxes.add('pool', { pool: { size: 8 } });
+    await until('it is full', () => boxes.jobs('pool').length === 8 && starting() === 0);
+    for (const name of names) boxes.add(name, { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', ...names);
+    await until('it is full again', () => boxes.jobs('pool').length === 8);
+    expect(names.flatMap((name) => boxes.jobs(name))).to.have.members(
+      [1, 2, 3, 4, 5].map((at) => `pool-${at}`),
+    );
+    expect(most).to.equal(2);
+  });
+
+  it('keeps no Sandbox waiting, however many pools have the API server take their Jobs slowly', async () => {
+    await boxes.world.close();
+    // In real time: a worker that gets no answer is free after a minute.
+    boxes = await Boxes.start(1);
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 1 } });
+    await until('it is full', () => boxes.jobs('pool').length === 1 && boxes.reason('pool') === 'Ready');
+    const isJobOf = ({ method, path }: SeenRequest): boolean => method === 'POST' && path.endsWith('/jobs');
+    boxes.world.server.faults.add({ on: isJobOf, fault: { kind: 'stall' }, times: 1000 });
+    // More than there are workers for Sandboxes.
+    for (let index = 0; index < 40; index += 1) boxes.add(`slow-${index}`, { pool: { size: 2 } });
+    await until('some are made', () => boxes.world.server.requests.filter(isJobOf).length >= 5);
+    boxes.add('box', { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', 'box');
+    expect(boxes.jobs('box')).to.deep.equal(['pool-1']);
+    boxes.world.server.faults.clear();
+  });
+
   it('leaves Sandboxes that find none to a start of their own, as the pool’s', async () => {
     await boxes.world.startOperator();
     boxes.add('pool', { pool: { size: 0 }, env: [{ name: 'A', value: '1' }] });

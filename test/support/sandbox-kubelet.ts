@@ -22,6 +22,8 @@ export class SandboxKubelet {
   readonly #pods: Collection;
   readonly #claims: Collection;
   readonly #sandboxes: Collection;
+  /** From a Pod's creation to the first word of its kubelet. */
+  startMs = 1;
   /** What to do before a Pod is ready; by default nothing. */
   status: (job: Job) => Pod['status'] = () => RUNNING;
 
@@ -42,6 +44,12 @@ export class SandboxKubelet {
   /** Jobs that may have a Pod, and are of this object. */
   jobsOf({ metadata }: { metadata: { uid?: string } }): Job[] {
     return this.jobs.filter((job) => isActive(job) && controllerOf(job)?.uid === metadata.uid);
+  }
+
+  /** How many of its Pods are ready. */
+  readyOf(owner: { metadata: { uid?: string } }): number {
+    return this.jobsOf(owner).filter((job) => this.#podsOf(job.metadata.name).some((pod) => 'status' in pod))
+      .length;
   }
 
   get pods(): number {
@@ -101,7 +109,7 @@ export class SandboxKubelet {
       const now = this.#pods.objects.get(`default/${made.metadata.name}`);
       if (now && (now as Pod).status === undefined)
         this.#pods.update({ ...now, status: this.status(job) }, 'status');
-    }, 1);
+    }, this.startMs);
   }
 
   #onSandbox({ type }: Recorded): void {

@@ -8,7 +8,6 @@ import type { Sandbox } from '../../crds/sandbox.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import { deleteJob } from '../attempts/start.ts';
 import { nextAction, type Action } from './decide.ts';
-import { keepPool, type WrittenAt } from './keep-pool.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
 import { removals } from './removals.ts';
@@ -31,14 +30,12 @@ export const permissions: Permission[] = [
   { group: '', resources: ['events'], verbs: ['list'] },
 ];
 
-/** The reconcile function of Sandboxes. */
+/** The reconcile function of Sandboxes that are no pools. */
 export function sandboxController(deps: SandboxDeps): Reconcile {
   const taken: Taken = new Map();
-  const written: WrittenAt = new Map();
   return async (key) => {
     const sandbox = deps.sandboxes.get(key);
-    if (!sandbox || sandbox.metadata.deletionTimestamp !== undefined) return undefined;
-    if (sandbox.spec.pool) return keepPool(deps, sandbox, written);
+    if (!sandbox || sandbox.metadata.deletionTimestamp !== undefined || sandbox.spec.pool) return undefined;
     const seen = await observe(deps, sandbox);
     const done = await act(deps, { seen, taken }, nextAction(seen));
     return report(deps, seen, done);

@@ -5,7 +5,7 @@ import { present } from '../../crds/present.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
 import { Job } from '../../kube/kinds.ts';
-import type { ObjectKey, Result } from '../../kube/types.ts';
+import type { ObjectKey, Reconcile, Result } from '../../kube/types.ts';
 import { isRefused } from '../attempts/start.ts';
 import { afterRefusal, nameConflict, type Action } from './decide.ts';
 import { memberFor } from './manifests.ts';
@@ -15,28 +15,59 @@ import { nextPoolAction, type PoolAction } from './pool.ts';
 import { createBuild, deleteSandbox, settingsFor, type SandboxDeps } from './start.ts';
 import { poolReportOf, poolStatus } from './status.ts';
 
-/** When the status of a pool was written last, in milliseconds since the epoch, by its UID. */
-export type WrittenAt = Map<string, number>;
+/** A pass looks at all of a pool's Pods, and each of them that starts or is taken asks for one: so often at most. */
+const PASS_MS = 100;
+/**
+ * A Job too many would be one Pod too many. Where the cache is behind, the names exist already; but what another leader has made and others have
+ * taken and deleted since, only the API server knows.
+ */
+const COUNT_MS = 10_000;
+
+/** When this process did so last for a pool, in milliseconds since the epoch. */
+interface Last {
+  looked: number;
+  /** Its Jobs, at the API server. */
+  counted: number;
+  /** Its status. */
+  written: number;
+}
+
+/** The reconcile function of pools: with a queue of its own, so that whoever takes a Pod never waits behind those that are being made. */
+export function poolController(deps: SandboxDeps): Reconcile {
+  const known = new Map<string, Last>();
+  return async (key) => {
+    const sandbox = deps.sandboxes.get(key);
+    if (!sandbox?.spec.pool || sandbox.metadata.deletionTimestamp !== undefined) return undefined;
+    const { uid = '' } = sandbox.metadata;
+    const last = known.get(uid) ?? { looked: 0, counted: 0, written: 0 };
+    const now = deps.now().getTime();
+    const since = now - last.looked;
+    if (since >= 0 && since < PASS_MS) return { requeueAfterMs: PASS_MS - since };
+    known.set(uid, last);
+    last.looked = now;
+    return keepPool(deps, sandbox, last);
+  };
+}
 
 /** Observe, decide, act, report, of a pool. */
-export async function keepPool(
-  deps: SandboxDeps,
-  sandbox: Sandbox,
-  written: WrittenAt,
-): Promise<Result | undefined> {
-  const seen = await observePool(deps, sandbox);
+async function keepPool(deps: SandboxDeps, sandbox: Sandbox, last: Last): Promise<Result | undefined> {
+  const seen = await observePool(deps, sandbox, () => isCountDue(last));
   const done = await actOnPool(deps, seen, nextPoolAction(seen));
   if (done.kind === 'delete') return undefined;
-  const { uid = '' } = sandbox.metadata;
   const status = poolStatus(seen, done);
   const now = deps.now().getTime();
-  const writtenMs = now - (written.get(uid) ?? 0);
-  const { write, againMs } = poolReportOf(seen, { done, status, writtenMs });
+  const { write, againMs } = poolReportOf(seen, { done, status, writtenMs: now - last.written });
   if (write) {
     await deps.kube.replaceStatus(SandboxKind, { ...sandbox, status });
-    written.set(uid, now);
+    last.written = now;
   }
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
+}
+
+function isCountDue(last: Last): boolean {
+  const isDue = Math.abs(last.looked - last.counted) >= COUNT_MS;
+  if (isDue) last.counted = last.looked;
+  return isDue;
 }
 
 async function actOnPool(deps: SandboxDeps, seen: PoolSeen, action: PoolAction): Promise<PoolAction> {

@@ -15,7 +15,7 @@ import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/obs
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import { endOf, needs } from './decide.ts';
 import { badHosts } from './hosts.ts';
-import { failuresOf, lastFailed, memberOf, numberOf } from './pool.ts';
+import { failuresOf, lastFailed, memberOf, numberOf, roomIn } from './pool.ts';
 import { readPod, withoutPod } from './pod.ts';
 import type { AttemptSeen, Answers, Candidate, Inputs, Member, Observed, PoolSeen } from './observed.ts';
 
@@ -137,46 +137,55 @@ function seeOwnImage(sources: SandboxSources, { metadata, spec }: Sandbox): Prom
   return seeImage({ ...sources, filesOf }, { namespace, environment: spec, field: 'spec', since });
 }
 
+/** More than are taken before the cache shows that; a pool may have thousands. */
+const CANDIDATES = 100;
+
 /** Pods of the pool that nobody has taken, and that can be used at once. */
 async function seeCandidates(sources: SandboxSources, pool: Sandbox): Promise<Candidate[]> {
-  const free = madeFor(sources, pool).filter((job) => isOwnedBy(job, pool) && !startsNoPod(job));
-  const seen = await Promise.all(
-    free.map(async (job) => ({ job, ...(await seePod(sources, job, LABEL.sandbox)) })),
-  );
-  return seen
-    .flatMap(({ job, pod }) => {
-      const reading = pod && pod.metadata.deletionTimestamp === undefined ? readPod(pod) : undefined;
-      return pod && reading?.kind === 'ready' ? [{ job, pod, startedAt: reading.startedAt }] : [];
-    })
-    .toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
+  const candidates: Candidate[] = [];
+  for (const job of sources.jobs.by('owner', identityOf(pool).uid)) {
+    if (candidates.length === CANDIDATES) break;
+    if (!isOwnedBy(job, pool) || startsNoPod(job)) continue;
+    const { pod } = await seePod(sources, job, LABEL.sandbox);
+    const reading = pod && pod.metadata.deletionTimestamp === undefined ? readPod(pod) : undefined;
+    if (pod && reading?.kind === 'ready') candidates.push({ job, pod, startedAt: reading.startedAt });
+  }
+  return candidates.toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
 }
 
-/** Everything that is known of a pool. */
-export async function observePool(sources: SandboxSources, sandbox: Sandbox): Promise<PoolSeen> {
+/** Everything that is known of a pool. `isCountDue`: at the API server; asked where more is to be made. */
+export async function observePool(
+  sources: SandboxSources,
+  sandbox: Sandbox,
+  isCountDue: () => boolean,
+): Promise<PoolSeen> {
   const { namespace } = identityOf(sandbox);
-  const { size = 0 } = sandbox.spec.pool ?? {};
-  const cached = madeFor(sources, sandbox);
-  const isShort = unended(cached, sandbox).length < size && sandbox.spec.operatingMode === 'Running';
-  // A Job too many would be one Pod too many: what is about to be made more of is counted at the API server.
-  const jobs = isShort ? await listMadeFor(sources, sandbox) : cached;
-  const own = jobs.filter((job) => isOwnedBy(job, sandbox));
   const now = sources.now();
-  const live = unended(jobs, sandbox).toSorted((a, b) => numberOf(a) - numberOf(b));
-  const members = await Promise.all(
-    live.map(async (job) => memberOf(job, await seePod(sources, job, LABEL.sandbox))),
-  );
-  const isStillShort = members.length < size;
+  const cached = madeFor(sources, sandbox);
+  const known = await seeMembers(sources, sandbox, cached);
+  const mayStart = (members: readonly Member[]): boolean =>
+    sandbox.spec.operatingMode === 'Running' && roomIn(sandbox.spec.pool?.size ?? 0, members, now).room > 0;
+  const isShort = mayStart(known);
+  const jobs = isShort && isCountDue() ? await counted(sources, sandbox, cached) : cached;
+  const members = jobs === cached ? known : await seeMembers(sources, sandbox, jobs);
   return {
     sandbox,
     members: await withRefusal(sources, members, now),
-    failures: failuresOf(own),
+    failures: failuresOf(jobs.filter((job) => isOwnedBy(job, sandbox))),
     ...(members.every(({ waits }) => waits) && (await seeLastFailure(sources, jobs, sandbox))),
-    highest: Math.max(0, ...jobs.map(numberOf)),
+    highest: Math.max(0, ...[...cached, ...jobs].map(numberOf)),
     policies: sources.policiesOf(namespace),
     now,
-    ...(isShort && isStillShort && (await seeMaking(sources, sandbox))),
+    ...(isShort && mayStart(members) && (await seeMaking(sources, sandbox))),
   };
 }
+
+const seeMembers = (sources: SandboxSources, pool: Sandbox, jobs: readonly Job[]): Promise<Member[]> =>
+  Promise.all(
+    unended(jobs, pool)
+      .toSorted((a, b) => numberOf(a) - numberOf(b))
+      .map(async (job) => memberOf(job, await seePod(sources, job, LABEL.sandbox))),
+  );
 
 /** The Job goes an hour after its end, and its Pod with it. */
 async function seeLastFailure(
@@ -206,7 +215,10 @@ const refusedPod = (job: Job, words: string) =>
 const unended = (jobs: readonly Job[], pool: Sandbox): Job[] =>
   jobs.filter((job) => isOwnedBy(job, pool) && isActive(job));
 
-async function listMadeFor({ kube }: SandboxSources, pool: Sandbox): Promise<Job[]> {
+/** Those that were made for a pool: the ones that nobody has taken, as the API server has them, and of the others, as the cache does. */
+async function counted({ kube }: SandboxSources, pool: Sandbox, cached: readonly Job[]): Promise<Job[]> {
   const { namespace, name } = identityOf(pool);
-  return kube.list(Job, { namespace, labelSelector: `${LABEL.pool}=${bounded(name)}` });
+  const [its, label] = [`${LABEL.pool}=${bounded(name)}`, `${LABEL.sandbox}=${bounded(name)}`];
+  const free = await kube.list(Job, { namespace, labelSelector: `${its},${label}` });
+  return [...free, ...cached.filter((job) => !isOwnedBy(job, pool))];
 }

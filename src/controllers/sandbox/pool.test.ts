@@ -37,9 +37,28 @@ describe('the next action for a pool', () => {
     );
   });
 
-  it('makes a large pool in parts', () => {
-    const action = nextPoolAction(aPoolSeen([], { pool: aPool(100) }));
-    expect(action.kind === 'fill' && action.numbers).to.have.length(25);
+  it('starts a tenth of it at the same time, two at least and 25 at most, so that nodes have time for those that are taken', () => {
+    const begun = (size: number): number[] => {
+      const action = nextPoolAction(aPoolSeen([], { pool: aPool(size) }));
+      return action.kind === 'fill' ? action.numbers : [];
+    };
+    expect([1, 3, 20, 95, 1000].map((size) => begun(size).length)).to.deep.equal([1, 2, 2, 10, 25]);
+    expect(nextPoolAction(aPoolSeen([PENDING, undefined], { pool: aPool(9) }))).to.deep.equal({
+      kind: 'keep',
+      remove: [],
+      againMs: 5000,
+    });
+    const next = nextPoolAction(aPoolSeen([RUNNING, RUNNING, PENDING], { pool: aPool(9) }));
+    expect(next.kind === 'fill' && next.numbers).to.deep.equal([4]);
+  });
+
+  it('is held back by no Pod that waits for something else than its node’s time, or has had that', () => {
+    const pool = aPool(9);
+    const late = nextPoolAction(aPoolSeen([PENDING, PENDING], { pool, now: after(10) }));
+    expect(late.kind === 'fill' && late.numbers).to.deep.equal([3, 4]);
+    const held = heldFor('ErrImagePull', 'denied');
+    const action = nextPoolAction(aPoolSeen([held, held, PENDING], { pool }));
+    expect(action.kind === 'fill' && action.numbers).to.deep.equal([4]);
   });
 
   it('counts Pods that are being ended', () => {

@@ -17,8 +17,8 @@ import { readPod, withoutPod } from './pod.ts';
 
 export type PoolAction =
   | { kind: 'delete'; reason: 'Expired'; message: string }
-  /** As many as there are to be, or more. */
-  | { kind: 'keep'; remove: Job[] }
+  /** As many as there are to be, or more, or as many as may start at the same time. */
+  | { kind: 'keep'; againMs?: number; remove: Job[] }
   | { kind: 'createBuild'; taskBuild: string; stale?: TaskBuild }
   /** Make Jobs of these numbers. */
   | { kind: 'fill'; numbers: number[]; remove: Job[]; image: ReadyImage; users?: UidRange }
@@ -94,6 +94,29 @@ function isHopeless({ job, waits }: Member, now: Date): boolean {
 
 /** Jobs made in one pass: the next one counts again. */
 const BATCH = 25;
+/** A Pod that is not ready by then waits for something else than for a processor: it holds back no other. */
+const STARTING_MS = 10_000;
+
+/** How many of a pool's Pods start at the same time: a node that starts all at once serves nobody meanwhile. */
+const startingMax = (size: number): number => Math.max(2, Math.ceil(size / 10));
+
+/** Why a Pod is not ready that only needs its node's time to be. */
+const STARTING: readonly Said['reason'][] = ['Pending', 'PullingImage'];
+
+/** How many more Pods a pool may have start now; `againMs`: where more may without any event. */
+export function roomIn(
+  size: number,
+  members: readonly Member[],
+  now: Date,
+): { room: number; againMs?: number } {
+  const missing = Math.max(0, size - members.length);
+  const ages = members
+    .filter(({ waits }) => waits && STARTING.includes(waits.reason))
+    .map(({ job }) => now.getTime() - Date.parse(job.metadata.creationTimestamp ?? ''))
+    .filter((age) => age < STARTING_MS);
+  const room = Math.min(missing, BATCH, Math.max(0, startingMax(size) - ages.length));
+  return missing > 0 && room === 0 ? { room, againMs: STARTING_MS - Math.max(...ages) } : { room };
+}
 
 export function nextPoolAction(seen: PoolSeen): PoolAction {
   const { sandbox, members, now } = seen;
@@ -119,8 +142,8 @@ function toSize(seen: PoolSeen, size: number): PoolAction {
   );
   const remove = [...surplus(staying, size), ...hopeless].map(({ job }) => job);
   // Those that are on their way out are Pods, too.
-  const missing = size - members.length;
-  if (missing <= 0 || !image) return { kind: 'keep', remove };
+  const { room, ...again } = roomIn(size, members, now);
+  if (room === 0 || !image) return { kind: 'keep', remove, ...again };
   const bad = badHosts(seen.sandbox.spec);
   if (bad) return { ...faulty(bad), remove };
   const paused = pauseUntil(notBefore(seen), now);
@@ -129,7 +152,7 @@ function toSize(seen: PoolSeen, size: number): PoolAction {
   if (obstacle) return { ...obstacle, remove };
   if (image.kind === 'toBuild')
     return { kind: 'createBuild', taskBuild: image.taskBuild, ...present({ stale: image.stale }) };
-  const numbers = Array.from({ length: Math.min(missing, BATCH) }, (_, index) => highest + 1 + index);
+  const numbers = Array.from({ length: room }, (_, index) => highest + 1 + index);
   if (image.kind !== 'ready') return { kind: 'keep', remove };
   return { kind: 'fill', numbers, remove, image: image.image, ...present({ users }) };
 }
