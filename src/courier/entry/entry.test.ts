@@ -128,6 +128,24 @@ describe('The door of a Trial', function () {
     expect(notes).to.deep.equal([]);
   });
 
+  it('lets the broker in while somebody holds all places, and takes another for each that is lost', async () => {
+    const { entry, port } = await entryWith();
+    entry.admit(DEFAULTS);
+    let held = 0;
+    const flood = (): void => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }, () => (held += 1));
+      socket.on('error', () => {}).resume();
+      const again = setTimeout(() => socket.once('close', () => setTimeout(flood, 20)), 0);
+      left.push(() => (clearTimeout(again), socket.removeAllListeners('close').destroy()));
+    };
+    for (let index = 0; index < 40; index += 1) flood();
+    await until('the places are held', () => held >= 40);
+    const program = await enter(port);
+    expect((await program.run({ id: 'a', command: 'echo in' })).stdout).to.equal('in\n');
+    await until('others have come meanwhile', () => held >= 60);
+    expect((await program.run({ id: 'b', command: 'echo still' })).stdout).to.equal('still\n');
+  });
+
   it('tells once why nobody can be let in, however often somebody knocks, and lets them in when that is over', async () => {
     const tokenFile = join(folder, 'other-token');
     await writeFile(tokenFile, 'of nobody');

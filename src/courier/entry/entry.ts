@@ -7,6 +7,7 @@ import { TRIAL_ENTRY_PORT } from '../../wire/sandbox/names.ts';
 import type { SandboxDefaults } from '../../wire/sandbox/requests.ts';
 import { explain } from '../failure.ts';
 import type { EntryHand } from '../hand/entry-hand.ts';
+import { Unproven } from '../sandbox/unproven.ts';
 import type { BrokerSettings } from '../settings.ts';
 import type { Inside } from './inside.ts';
 
@@ -25,7 +26,7 @@ export interface EntryDeps {
   isOwn?: (address: string) => boolean;
 }
 
-/** A person has one or two; each that is about to greet takes memory that the Trial needs. */
+/** Of those who are in and of those who may be anybody: a person has one or two, and each takes memory that the Trial needs. */
 const CONNECTIONS_MAX = 16;
 
 export class Entry {
@@ -35,12 +36,12 @@ export class Entry {
   #defaults: SandboxDefaults | undefined;
   #inside: Promise<Inside> | undefined;
   #hasFailed = false;
+  readonly #unproven = new Unproven(CONNECTIONS_MAX);
 
   constructor(deps: EntryDeps) {
     this.#deps = deps;
     // Nothing is read before TLS takes it.
     this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#take(socket));
-    this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
   /** Takes the port; resolves to it. Where it is taken already, nobody comes in, and the Trial goes on. */
@@ -74,13 +75,17 @@ export class Entry {
     socket.on('error', () => {});
     // What runs in the Pod has no business here, and is to have no work of the courier's.
     if (!this.#defaults || !socket.remoteAddress || isOwn(socket.remoteAddress)) socket.destroy();
-    else void this.#letIn(socket, this.#defaults);
+    else if (this.#unproven.enter(socket)) void this.#letIn(socket, this.#defaults);
   }
 
   async #letIn(socket: Socket, defaults: SandboxDefaults): Promise<void> {
     try {
-      this.#inside ??= import('./inside.ts').then(({ openInside }) => openInside(this.#deps, defaults));
-      (await this.#inside).take(socket);
+      const bounds = { unproven: this.#unproven, provenMax: CONNECTIONS_MAX };
+      this.#inside ??= import('./inside.ts').then(({ openInside }) =>
+        openInside(this.#deps, { defaults, bounds }),
+      );
+      const inside = await this.#inside;
+      if (!socket.destroyed) inside.take(socket);
     } catch (error) {
       this.#inside = undefined;
       socket.destroy();

@@ -6,7 +6,7 @@ import type { SandboxDefaults } from '../../wire/sandbox/requests.ts';
 import { brokerCalls } from '../broker/broker-client.ts';
 import { keepCertificate } from '../sandbox/certificate.ts';
 import { Commands } from '../sandbox/commands.ts';
-import { makeDoor } from '../sandbox/door.ts';
+import { makeDoor, type DoorBounds } from '../sandbox/door.ts';
 import { Sessions } from '../sandbox/sessions.ts';
 import type { EntryHand } from '../hand/entry-hand.ts';
 import type { EntryDeps } from './entry.ts';
@@ -22,7 +22,7 @@ const PATIENCE_MS = 10_000;
 /** Resolves once the courier has its certificate. Rejects where it gets none. */
 export async function openInside(
   { hand: open, broker, clock, note, onAct, stop }: EntryDeps,
-  defaults: SandboxDefaults,
+  { defaults, bounds }: { defaults: SandboxDefaults; bounds: DoorBounds },
 ): Promise<Inside> {
   const callers = new Set<string>();
   const hand: EntryHand = {
@@ -45,7 +45,7 @@ export async function openInside(
       note(`${JSON.stringify(caller)} has entered the task container`);
     },
   });
-  const door = makeDoor(sessions);
+  const door = makeDoor(sessions, bounds);
   const call = brokerCalls(broker, { totalMs: PATIENCE_MS, note, stop });
   const issue = (): Promise<CourierCertificate> => call({ method: 'POST', path: TRIAL_CERTIFICATE_ROUTE });
   const endRenewal = await keepCertificate({ clock, issue, use: door.use, note });
