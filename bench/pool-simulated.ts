@@ -41,6 +41,7 @@ async function draw(world: World) {
   const ready = watchReady(world);
   const created = new Map<string, number>();
   const before = world.server.requests.length;
+  const cpu = process.cpuUsage();
   const began = performance.now();
   for (let index = 0; index < SANDBOXES; index += 1) {
     const due = began + (index * 1000) / A_SECOND;
@@ -50,6 +51,7 @@ async function draw(world: World) {
     add(world, name, { poolRef: { name: 'pool' } });
   }
   await until('all are Ready', () => [...created.keys()].every((name) => ready.has(name)), 120_000);
+  const { user, system } = process.cpuUsage(cpu);
   const took = [...created].map(([name, at]) => ready.get(name)! - at);
   const writes = world.server.requests.slice(before).filter(isWrite);
   const owned = [...world.server.collection(JobKind).objects.values()];
@@ -57,7 +59,7 @@ async function draw(world: World) {
     ({ metadata: { labels = {} } }) =>
       labels[LABEL.pool] !== undefined && labels[LABEL.sandbox] !== labels[LABEL.pool],
   );
-  return { took, writes: writes.length, taken: taken.length };
+  return { took, writes: writes.length, taken: taken.length, cpuMs: (user + system) / 1000 / SANDBOXES };
 }
 
 export const simulatedPool: Bench = {
@@ -71,19 +73,28 @@ export const simulatedPool: Bench = {
       const filling = performance.now();
       await until('the pool is full', () => poolOf(world)?.status?.pool?.ready === SIZE, 300_000);
       const filledMs = performance.now() - filling;
-      const { took, writes, taken } = await draw(world);
+      const { took, writes, taken, cpuMs } = await draw(world);
       return {
         figures: [
           { name: `a pool of ${SIZE} filled, Pods ready after ${START_MS / 1000} s`, value: ms(filledMs) },
           { name: `create → Ready from a pool, p50, ${A_SECOND} a second`, value: ms(percentile(took, 0.5)) },
           atMost(`the same, p99`, percentile(took, 0.99), { is: 500, say: ms }),
           { name: 'taken from the pool, of all', value: `${taken} of ${SANDBOXES}` },
+          { name: 'CPU per Sandbox, of the API server and the Pods, too', value: `${cpuMs.toFixed(1)} ms` },
           atMost('API writes per Sandbox, the pool filled again', writes / SANDBOXES, {
             is: 4,
             say: (value) => value.toFixed(2),
           }),
         ],
-        raw: { size: SIZE, sandboxes: SANDBOXES, startMs: START_MS, filledMs, took: summary(took), writes },
+        raw: {
+          size: SIZE,
+          sandboxes: SANDBOXES,
+          startMs: START_MS,
+          filledMs,
+          took: summary(took),
+          writes,
+          cpuMs,
+        },
       };
     } finally {
       await world.close();

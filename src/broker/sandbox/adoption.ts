@@ -34,24 +34,59 @@ export interface Adoptions {
 
 export function adoptions({ sandboxJobs, clock }: AdoptionDeps): Adoptions {
   const closing = new AbortController();
-  let waiting = 0;
+  const places = new Places();
   const isOfPool = ({ job, pool }: Wait): boolean => {
     const found = sandboxJobs.get(job);
     // One that this cache does not hold yet may be a pool's.
     return found === undefined || controllerOf(found)?.uid === pool;
   };
-  const look = async (wait: Wait): Promise<void> => {
+  const look = async (wait: Wait, sent: AbortSignal): Promise<void> => {
     const until = clock.monotonic() + Math.min(wait.ms, WAIT_MAX_MS);
-    const signal = AbortSignal.any([wait.signal, closing.signal]);
+    const signal = AbortSignal.any([wait.signal, closing.signal, sent]);
     while (isOfPool(wait) && clock.monotonic() < until && !signal.aborted)
       await sleep(clock, LOOK_MS, signal);
   };
   return {
     async wait(wait) {
-      if (waiting >= WAITING_MAX) return;
-      waiting += 1;
-      await look(wait).finally(() => (waiting -= 1));
+      const { namespace } = wait.job;
+      const place = places.take(namespace);
+      if (place) await look(wait, place.signal).finally(() => places.leave(namespace, place));
     },
     close: () => closing.abort(),
   };
+}
+
+/** Where couriers wait, by namespace: one of many Pods is not to have those of others learn late that they were taken. */
+class Places {
+  /** The oldest first. */
+  readonly #taken = new Map<string, AbortController[]>();
+  #count = 0;
+
+  /** Aborted where it has to go. Undefined where there is none. */
+  take(namespace: string): AbortController | undefined {
+    const own = this.#taken.get(namespace) ?? [];
+    if (this.#count >= WAITING_MAX && !this.#makeWay(own.length)) return undefined;
+    const place = new AbortController();
+    this.#taken.set(namespace, [...own, place]);
+    this.#count += 1;
+    return place;
+  }
+
+  leave(namespace: string, place: AbortController): void {
+    const own = this.#taken.get(namespace) ?? [];
+    const left = own.filter((one) => one !== place);
+    this.#count -= own.length - left.length;
+    if (left.length > 0) this.#taken.set(namespace, left);
+    else this.#taken.delete(namespace);
+  }
+
+  /** The oldest goes of the namespace that has most, for one that has fewer. */
+  #makeWay(ofNewcomer: number): boolean {
+    const [most] = [...this.#taken].toSorted(([, a], [, b]) => b.length - a.length);
+    const [oldest] = most?.[1] ?? [];
+    if (!most || !oldest || ofNewcomer + 1 >= most[1].length) return false;
+    this.leave(most[0], oldest);
+    oldest.abort();
+    return true;
+  }
 }

@@ -193,6 +193,20 @@ describe('Pods of a pool that wait at the broker', () => {
     await Promise.all([...all, next]);
   });
 
+  it('of a namespace with most of them make way for those of another, until both have as many', async () => {
+    const clock = new ManualClock();
+    const waiting = adoptions({ sandboxJobs: cacheOf<Job>(sandboxJob(pool)), clock });
+    const gone = { evals: 0, next: 0 };
+    const begin = (namespace: keyof typeof gone): Promise<number> =>
+      waiting.wait({ ...wait, job: { namespace, name: 'pool-1' } }).then(() => (gone[namespace] += 1));
+    const all = Array.from({ length: WAITING_MAX }, () => begin('evals'));
+    all.push(...Array.from({ length: WAITING_MAX / 2 + 10 }, () => begin('next')));
+    await clock.advance(100);
+    expect(gone).to.deep.equal({ evals: WAITING_MAX / 2, next: 10 });
+    await clock.advance(200);
+    await Promise.all(all);
+  });
+
   it('all go when the broker closes', async () => {
     const sandboxJobs = new WritableCache<Job>();
     sandboxJobs.put(sandboxJob(pool));
