@@ -61,6 +61,21 @@ describe('A command in a Sandbox', () => {
     expect((await runCommand(place(), 'cat', { stdin: 'hello' })).stdout).to.equal('hello');
   });
 
+  it('has characters whole that frames cut, every mark, and U+FFFD for what is no UTF-8; its listener has the bytes', async () => {
+    const mark = '\uFEFF';
+    const bytes = Buffer.concat([
+      Buffer.from(`${mark}a${'€'.repeat(50_000)}`),
+      Buffer.from([0xff, 0xe2, 0x82]),
+      Buffer.from('z'),
+    ]);
+    const heard: Buffer[] = [];
+    const onStdout = (chunk: Buffer): void => void heard.push(chunk);
+    const { stdout } = await runCommand(place(), 'cat', { stdin: bytes, onStdout });
+    expect(heard.length).to.be.above(1);
+    expect(Buffer.concat(heard).equals(bytes)).to.equal(true);
+    expect(stdout === `${mark}a${'€'.repeat(50_000)}\uFFFD\uFFFDz`).to.equal(true);
+  });
+
   it('gets variables and a folder', async () => {
     const { stdout } = await runCommand(place(), 'echo $A; pwd', { env: { A: 'b' }, cwd: '/usr' });
     expect(stdout).to.equal('b\n/usr\n');

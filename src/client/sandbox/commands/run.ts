@@ -123,7 +123,8 @@ async function collect(
   }
   const last = Buffer.concat(kept);
   return {
-    text: new TextDecoder().decode(last.subarray(Math.max(0, last.length - max))),
+    // A byte order mark is of the text as any character is.
+    text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(last.subarray(Math.max(0, last.length - max))),
     truncated: total > max,
   };
 }
