@@ -27,7 +27,7 @@ try {
   // Deleted at the end of the block, whatever happens in it; and after an hour where this program does not get there.
   await using box = createSandbox(session, {
     executionBackend: 'kubernetes',
-    image: 'python:3.14-slim',
+    image: 'python:3.13-slim',
     ttlSeconds: 3600,
     onProgress: ({ reason, message }) => console.log(`${reason}: ${message}`),
   });

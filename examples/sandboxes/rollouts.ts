@@ -11,7 +11,7 @@ async function rollout(seed: number): Promise<number> {
   await using box = createSandbox(session, {
     executionBackend: 'kubernetes',
     // With a pool of this image it is ready at once: poolRef: 'rollouts'.
-    image: 'python:3.14-slim',
+    image: 'python:3.13-slim',
     resources: { limits: { cpu: '500m', memory: '256Mi' }, requests: { cpu: '100m', memory: '64Mi' } },
     network: { mode: 'None', enforcement: 'BestEffort' },
     ttlSeconds: 900,

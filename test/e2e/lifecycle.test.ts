@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { conditionOf } from '../../src/crds/conditions.ts';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import type { Trial } from '../../src/crds/trial.ts';
-import { ConfigMap, type Pod } from '../../src/kube/kinds.ts';
+import { ConfigMap } from '../../src/kube/kinds.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
-import { killContainer } from './support/faults.ts';
+import { evict, killContainer } from './support/faults.ts';
 import { hold, SMALL } from './support/story.ts';
 import { storedKeys } from './support/stored.ts';
 import { ownTrial, trial } from './support/stories.ts';
@@ -193,22 +193,6 @@ describe('an attempt that is lost through no fault of the agent', () => {
   const removed = ownTrial('removed', { agent: hold('work') });
   const orphaned = ownTrial('courier-killed', { agent: hold('work') });
   const hopeless = ownTrial('evicted-for-good', { agent: hold('work'), spec: { maxAttempts: 1 } });
-
-  const evict = ({ metadata }: Pod): Promise<string> =>
-    kubectlOk(
-      [
-        'create',
-        '-f',
-        '-',
-        '--raw',
-        `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/eviction`,
-      ],
-      {
-        apiVersion: 'policy/v1',
-        kind: 'Eviction',
-        metadata: { name: metadata.name, namespace: metadata.namespace },
-      },
-    );
 
   /** The second attempt goes through; the first is kept with its reason. */
   async function goesOn(story: typeof evicted, reason: string): Promise<void> {

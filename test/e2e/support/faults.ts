@@ -161,3 +161,11 @@ export const moveDnsTo = (node: string): Promise<void> =>
     await kubectlOk(['rollout', 'restart', ...deployment]);
     await kubectlOk(['rollout', 'status', ...deployment, '--timeout=120s']);
   });
+
+/** Has the API server evict a Pod, as a drain does. */
+export const evict = ({ metadata: { namespace = '', name } }: Pod): Promise<string> =>
+  kubectlOk(['create', '-f', '-', '--raw', `/api/v1/namespaces/${namespace}/pods/${name}/eviction`], {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, namespace },
+  });
