@@ -53,7 +53,7 @@ func (r *fileRequest) untar(in io.Reader) (any, error) {
 	m := r.measure()
 	whole := &ending512{from: in}
 	archive := tar.NewReader(whole)
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, fileBuffer)
 	for {
 		header, err := archive.Next()
 		if err == io.EOF {
@@ -160,7 +160,7 @@ func (r *fileRequest) tar(out io.Writer) (any, error) {
 	}
 	m, skipped := r.measure(), 0
 	archive := tar.NewWriter(out)
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, fileBuffer)
 	err := filepath.WalkDir(r.Path, func(at string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			skipped++

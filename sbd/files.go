@@ -18,6 +18,15 @@ import (
 
 const filesMax = 64
 
+const (
+	// What of a file may wait here: a frame is taken whole while the one before is written.
+	fileWindow = 128 << 10
+	// At a time, from and to files.
+	fileBuffer = 64 << 10
+	// Between sbd and a process that works with files: what fits into it needs no turn of the other one.
+	pipeBytes = 256 << 10
+)
+
 var filesBusy atomic.Int32
 
 // fileStream is a stream of one file operation.
@@ -40,7 +49,11 @@ func (s *session) beginFiles(id uint32, r *request) {
 		s.fail(id, full)
 		return
 	}
-	f := &fileStream{session: s, inbox: newInbox(), outlet: newOutlet(chOutput)}
+	brought := uint64(stdinWindow)
+	if r.Op == "write" || r.Op == "untar" {
+		brought = fileWindow
+	}
+	f := &fileStream{session: s, inbox: newInbox(brought), outlet: newOutlet(chOutput)}
 	f.inbox.attach(s.link, id)
 	f.outlet.mu.Lock()
 	f.outlet.attach(s.link, id, 0)
@@ -104,12 +117,12 @@ func (f *fileStream) workAs(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	inRead, inWrite, err := os.Pipe()
+	inRead, inWrite, err := filePipe()
 	if err != nil {
 		return nil, err
 	}
 	defer inRead.Close()
-	outRead, outWrite, err := os.Pipe()
+	outRead, outWrite, err := filePipe()
 	if err != nil {
 		inWrite.Close()
 		return nil, err
@@ -130,11 +143,11 @@ func (f *fileStream) workAs(r *request) (any, error) {
 		go f.session.commands.keepGoing(h)
 	}
 	go func() {
-		io.Copy(onlyWriter{inWrite}, onlyReader{f.inbox})
+		io.CopyBuffer(onlyWriter{inWrite}, onlyReader{f.inbox}, make([]byte, fileBuffer))
 		inWrite.Close()
 		f.inbox.refuse()
 	}()
-	_, copying := io.CopyBuffer(onlyWriter{f.outlet}, onlyReader{outRead}, make([]byte, 32<<10))
+	copying := f.outlet.drain(outRead)
 	said, err := h.outcome(0)
 	f.inbox.close(failed(cancelled, "the operation is over"))
 	if err == nil {
@@ -157,6 +170,18 @@ func (f *fileStream) workAs(r *request) (any, error) {
 		return nil, answer.Failure
 	}
 	return answer.Result, nil
+}
+
+// filePipe is a pipe with room for several frames, where the kernel lets it have that.
+func filePipe() (read, write *os.File, err error) {
+	if read, write, err = os.Pipe(); err == nil {
+		const setPipeSize = 1031
+		control(write, func(fd int) error {
+			syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), setPipeSize, pipeBytes)
+			return nil
+		})
+	}
+	return read, write, err
 }
 
 // They hide ReadFrom and WriteTo, which would take the buffer's place.
@@ -281,7 +306,7 @@ func (r *fileRequest) read(out io.Writer) (any, error) {
 	if r.Length != nil {
 		from = io.LimitReader(file, *r.Length)
 	}
-	bytes, err := io.CopyBuffer(onlyWriter{out}, onlyReader{from}, make([]byte, 32<<10))
+	bytes, err := io.CopyBuffer(onlyWriter{out}, onlyReader{from}, make([]byte, fileBuffer))
 	return map[string]int64{"size": info.Size(), "bytes": bytes}, err
 }
 
@@ -296,7 +321,7 @@ func (r *fileRequest) write(in io.Reader) error {
 		return err
 	}
 	defer file.Close()
-	if _, err = io.CopyBuffer(onlyWriter{file}, onlyReader{in}, make([]byte, 32<<10)); err == nil {
+	if _, err = io.CopyBuffer(onlyWriter{file}, onlyReader{in}, make([]byte, fileBuffer)); err == nil {
 		err = r.own(file)
 	}
 	if err == nil {

@@ -258,7 +258,7 @@ func FuzzFrames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s := &session{daemon: &daemon{commands: newCommands()}, link: &link{conn: null}, streams: map[uint32]stream{
-			1: nothing{}, 11: &portStream{inbox: newInbox(), outlet: newOutlet(chOutput)},
+			1: nothing{}, 11: &portStream{inbox: newInbox(stdinWindow), outlet: newOutlet(chOutput)},
 		}}
 		from, buffer := bytes.NewReader(raw), make([]byte, headerBytes+payloadMax)
 		for {

@@ -229,7 +229,7 @@ func TestOutletStopsWhereNobodyReads(t *testing.T) {
 }
 
 func TestInboxTakesWhatIsAllowed(t *testing.T) {
-	i := newInbox()
+	i := newInbox(stdinWindow)
 	if err := i.put(0, make([]byte, stdinWindow)); err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func (c *command) take(t *commands, io *streams, r *request) {
 		input = io.master
 	}
 	if input != nil {
-		c.inbox = newInbox()
+		c.inbox = newInbox(stdinWindow)
 		go c.feed(input)
 	}
 	c.streams(t, io)

@@ -37,7 +37,7 @@ func (s *session) beginPort(id uint32, r *request) {
 		s.fail(id, failed(tooManyStreams, "%d connections are open", connectionsMax))
 		return
 	}
-	p := &portStream{inbox: newInbox(), outlet: newOutlet(chOutput)}
+	p := &portStream{inbox: newInbox(stdinWindow), outlet: newOutlet(chOutput)}
 	p.inbox.attach(s.link, id)
 	p.outlet.mu.Lock()
 	p.outlet.attach(s.link, id, 0)

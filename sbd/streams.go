@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"sync"
 )
 
@@ -124,6 +125,17 @@ func (o *outlet) Write(bytes []byte) (int, error) {
 	return len(bytes), nil
 }
 
+// drain hands on all that can be read.
+func (o *outlet) drain(from *os.File) error {
+	for {
+		if _, err := o.fill(from.Read); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
 // attach begins to send to l, from the offset from on. Called with the lock.
 func (o *outlet) attach(l *link, stream uint32, from uint64) {
 	o.link, o.stream, o.limit = l, stream, from+window
@@ -191,6 +203,8 @@ type inbox struct {
 	mu       sync.Mutex
 	moved    sync.Cond
 	waiting  []byte
+	taken    int    // of waiting
+	window   uint64 // what of it may be on its way or wait here
 	received uint64
 	granted  uint64
 	closed   bool
@@ -199,8 +213,8 @@ type inbox struct {
 	stream   uint32
 }
 
-func newInbox() *inbox {
-	i := &inbox{granted: stdinWindow}
+func newInbox(window uint64) *inbox {
+	i := &inbox{window: window, granted: stdinWindow}
 	i.moved.L = &i.mu
 	return i
 }
@@ -209,6 +223,7 @@ func (i *inbox) attach(l *link, stream uint32) {
 	i.mu.Lock()
 	i.link, i.stream = l, stream
 	i.granted = i.received + stdinWindow // whoever attaches knows no other limit
+	i.grant()
 	i.mu.Unlock()
 }
 
@@ -220,6 +235,10 @@ func (i *inbox) put(offset uint64, bytes []byte) error {
 	}
 	if offset != i.received || offset+uint64(len(bytes)) > i.granted {
 		return failed(badRequest, "input at %d was not expected: %d bytes are here, %d may be", offset, i.received, i.granted)
+	}
+	if len(i.waiting)+len(bytes) > cap(i.waiting) {
+		i.waiting = i.waiting[:copy(i.waiting, i.waiting[i.taken:])]
+		i.taken = 0
 	}
 	i.waiting = append(i.waiting, bytes...)
 	i.received += uint64(len(bytes))
@@ -241,24 +260,34 @@ func (i *inbox) close(why error) {
 func (i *inbox) Read(into []byte) (int, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for len(i.waiting) == 0 && !i.closed && i.broken == nil {
+	for i.taken == len(i.waiting) && !i.closed && i.broken == nil {
 		i.moved.Wait()
 	}
 	if i.broken != nil {
 		return 0, i.broken
 	}
-	if len(i.waiting) == 0 {
+	if i.taken == len(i.waiting) {
 		return 0, io.EOF
 	}
-	n := copy(into, i.waiting)
-	i.waiting = i.waiting[:copy(i.waiting, i.waiting[n:])]
-	if upTo := i.received - uint64(len(i.waiting)) + stdinWindow; upTo >= i.granted+stdinWindow/2 {
-		i.granted = upTo
-		if i.link != nil {
-			i.link.sendOnChannel(typeCredit, i.stream, chInput, upTo, nil)
-		}
+	n := copy(into, i.waiting[i.taken:])
+	i.taken += n
+	if i.taken == len(i.waiting) {
+		i.waiting, i.taken = i.waiting[:0], 0
 	}
+	i.grant()
 	return n, nil
+}
+
+// grant lets the courier go on, by half a window or more. Called with the lock.
+func (i *inbox) grant() {
+	upTo := i.received - uint64(len(i.waiting)-i.taken) + i.window
+	if upTo < i.granted+i.window/2 {
+		return
+	}
+	i.granted = upTo
+	if i.link != nil {
+		i.link.sendOnChannel(typeCredit, i.stream, chInput, upTo, nil)
+	}
 }
 
 // refuse tells the courier that nobody reads any more.
@@ -268,7 +297,7 @@ func (i *inbox) refuse() {
 	if i.closed || i.broken != nil {
 		return
 	}
-	i.closed, i.waiting = true, nil
+	i.closed, i.waiting, i.taken = true, nil, 0
 	if i.link != nil {
 		i.link.sendOnChannel(typeEOF, i.stream, chInput, i.received, nil)
 	}

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
 import type { Cancel, Clock } from '../../async/clock.ts';
+import { release } from '../../wire/hand/release.ts';
 import { CLOSINGS, type ClosingReason } from '../../wire/sandbox/closings.ts';
 
 export interface PipeTimes {
@@ -115,7 +116,7 @@ export class Pipe {
       if (!isBinary) return this.close('NotBinary');
       const bytes = data as Buffer;
       this.#sent += bytes.length;
-      if (!courier.write(bytes)) this.#hold('client', client);
+      if (!courier.write(bytes, () => release(bytes))) this.#hold('client', client);
     });
     courier.on('drain', () => this.#release('client', client));
     socket.on('data', () => (this.#heard.client = this.#options.clock.monotonic()));

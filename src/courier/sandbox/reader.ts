@@ -9,6 +9,8 @@ import type { Journal } from './journal.ts';
 export interface ToProgram {
   /** Whatever stream the frame names, it goes on this one. */
   send: (frame: Frame) => void;
+  /** The same for a frame as it came from sbd, which is the way's from then on. */
+  pass: (whole: Buffer) => void;
   /** Too much is on its way already. */
   isFull: () => boolean;
   /** Nothing follows. */

@@ -19,10 +19,14 @@ export class SbdWork {
 
   constructor(request: Request, to: ToProgram, hand: Pick<Sbd, 'relay'>) {
     this.#to = to;
-    const toSbd = (frame: Frame): void => this.#relay?.send(frame);
+    const toSbd = (frame: Frame, whole?: Buffer): void =>
+      whole ? this.#relay?.pass(whole) : this.#relay?.send(frame);
     this.#incoming = new Incoming({ toSbd, toProgram: to.send });
     this.#outgoing = new Outgoing({ toSbd, isFull: to.isFull });
-    const end = { receive: (frame: Frame) => this.#take(frame), fail: (error: Error) => this.#fail(error) };
+    const end = {
+      receive: (frame: Frame, whole: Buffer) => this.#take(frame, whole),
+      fail: (error: Error) => this.#fail(error),
+    };
     try {
       this.#relay = hand.relay(request, end);
       if (BRINGING.has(request.op)) this.#incoming.goAhead();
@@ -32,10 +36,10 @@ export class SbdWork {
   }
 
   /** A frame from the program. */
-  receive(frame: Frame): void {
+  receive(frame: Frame, whole: Buffer): void {
     if (frame.type === 'close') this.drop();
     else if (frame.type === 'credit') this.#want(frame);
-    else if (frame.type === 'data' || frame.type === 'eof') this.#bring(frame);
+    else if (frame.type === 'data' || frame.type === 'eof') this.#bring(frame, whole);
   }
 
   /** There is room again for what goes to the program. */
@@ -53,15 +57,15 @@ export class SbdWork {
     if (channel === CHANNEL.output) this.#outgoing.want(upTo);
   }
 
-  #bring(frame: Extract<Frame, { type: 'data' | 'eof' }>): void {
+  #bring(frame: Extract<Frame, { type: 'data' | 'eof' }>, whole: Buffer): void {
     // Of another channel it says that nobody reads there any more.
-    if (frame.channel === CHANNEL.input) this.#incoming.take(frame);
+    if (frame.channel === CHANNEL.input) this.#incoming.take(frame, whole);
     else this.#relay?.send(frame);
   }
 
-  #take(frame: Frame): boolean {
+  #take(frame: Frame, whole: Buffer): boolean {
     if (frame.type === 'credit') this.#incoming.allow(frame.upTo);
-    else this.#to.send(frame);
+    else this.#to.pass(whole);
     if (frame.type === 'data' && frame.channel === CHANNEL.output)
       this.#outgoing.passed(frame.offset + frame.bytes.length);
     else if (frame.type === 'eof' && frame.channel === CHANNEL.input) this.#incoming.close();

@@ -1,6 +1,6 @@
 /** One session of a program: its link, and what is open on it. Connections come and go below. */
 import { BadFrame } from '../../wire/hand/bodies.ts';
-import { decodeFrame, encodeFrame } from '../../wire/hand/frames.ts';
+import { decodeFrame, encodeFrame, onStream } from '../../wire/hand/frames.ts';
 import type { Frame } from '../../wire/hand/frames.ts';
 import { REQUEST_MAX } from '../../wire/hand/protocol.ts';
 import type { Reason } from '../../wire/hand/protocol.ts';
@@ -33,7 +33,8 @@ export interface SessionDeps {
 }
 
 interface Open {
-  receive: (frame: Frame) => void;
+  /** `whole`: the frame as it came, for whoever hands it on. */
+  receive: (frame: Frame, whole: Buffer) => void;
   /** There is room again. */
   pump: () => void;
   /** The program has gone. */
@@ -96,7 +97,7 @@ export class Session {
     const open = this.#open.get(frame.stream);
     if (!open) return;
     if (frame.type === 'close') this.#forget(frame.stream);
-    open.receive(frame);
+    open.receive(frame, bytes);
   }
 
   #takeOpening({ type, stream, bytes }: Extract<Frame, { type: 'open' | 'openPart' }>): void {
@@ -171,6 +172,11 @@ export class Session {
         if (!this.#open.has(stream)) return;
         this.#deps.onBytes();
         this.link.send(encodeFrame({ ...frame, stream }));
+      },
+      pass: (whole) => {
+        if (!this.#open.has(stream)) return;
+        this.#deps.onBytes();
+        this.link.send(onStream(whole, stream));
       },
       isFull: () => this.link.isFull(),
       over: () => this.#forget(stream),

@@ -11,14 +11,16 @@ export const AHEAD = 1024 * 1024;
 const ALL_AHEAD = 4 * AHEAD;
 let taken = 0;
 
-type Send = (frame: Frame) => void;
+/** `whole`: the frame as it came, where nothing was taken from it. */
+type Send = (frame: Frame, whole?: Buffer) => void;
 type Input = Extract<Frame, { type: 'data' | 'eof' }>;
+type Waiting = [frame: Input, whole?: Buffer];
 
 /** What comes from a program: waits here until sbd has room. */
 export class Incoming {
   readonly #toSbd: Send;
   readonly #toProgram: Send;
-  readonly #waiting: Input[] = [];
+  readonly #waiting: Waiting[] = [];
   #ahead = 0;
   #limit = STDIN_WINDOW;
 
@@ -35,11 +37,11 @@ export class Incoming {
     this.#allow();
   }
 
-  take(frame: Input): void {
+  take(...[frame, whole]: Waiting): void {
     // More than was allowed is not kept: sbd says what is wrong with it.
     const isTooMuch = frame.type === 'data' && frame.offset + frame.bytes.length > this.#limit + this.#ahead;
-    if (isTooMuch) return this.#toSbd(frame);
-    this.#waiting.push(frame);
+    if (isTooMuch) return this.#toSbd(frame, whole);
+    this.#waiting.push(whole ? [frame, whole] : [frame]);
     this.#pass();
   }
 
@@ -63,17 +65,18 @@ export class Incoming {
   }
 
   #pass(): void {
-    for (let [next] = this.#waiting; next; [next] = this.#waiting) {
+    for (let [first] = this.#waiting; first; [first] = this.#waiting) {
+      const [next, whole] = first;
       const room = next.type === 'eof' ? Infinity : this.#limit - next.offset;
       if (room <= 0) return;
       if (next.type === 'data' && next.bytes.length > room) {
         const { bytes, offset } = next;
         this.#toSbd({ ...next, bytes: bytes.subarray(0, room) });
-        this.#waiting[0] = { ...next, bytes: bytes.subarray(room), offset: offset + room };
+        this.#waiting[0] = [{ ...next, bytes: bytes.subarray(room), offset: offset + room }];
         return;
       }
       this.#waiting.shift();
-      this.#toSbd(next);
+      this.#toSbd(next, whole);
     }
   }
 }

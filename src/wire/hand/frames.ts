@@ -218,12 +218,18 @@ export function frameCutter(onFrame: (frame: Buffer) => void): (chunk: Uint8Arra
   };
 }
 
-/** Cuts bytes into frames and hands on what each means, as `frameCutter` does. Types that this version does not know are skipped. */
-export const frameReader = (onFrame: (frame: Frame) => void): ((chunk: Uint8Array) => void) =>
+/** Cuts bytes into frames and hands on what each means, as `frameCutter` does, and as it came. Types that this version does not know are skipped. */
+export const frameReader = (onFrame: (frame: Frame, whole: Buffer) => void): ((chunk: Uint8Array) => void) =>
   frameCutter((bytes) => {
     const frame = decodeFrame(bytes);
-    if (frame) onFrame(frame);
+    if (frame) onFrame(frame, bytes);
   });
+
+/** The same frame for another stream, in the same memory. */
+export function onStream(whole: Buffer, stream: number): Buffer {
+  whole.writeUInt32LE(stream, 5);
+  return whole;
+}
 
 function payloadLength(head: Buffer): number {
   const length = head.readUInt32LE(0);

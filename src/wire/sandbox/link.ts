@@ -8,6 +8,7 @@
  */
 import { isRecord, parsedJson } from '../../text/json.ts';
 import { BadFrame, count, oneOf, optional, text, type Check } from '../hand/bodies.ts';
+import { release } from '../hand/release.ts';
 import { HEADER_BYTES } from '../hand/frames.ts';
 
 export { frameCutter } from '../hand/frames.ts';
@@ -224,7 +225,10 @@ export class Link {
     if (had < 0 || had > this.#kept.length)
       throw new BadFrame(`frame ${theirs} was acknowledged, which was not sent`);
     const wasFull = this.isFull();
-    for (const frame of this.#kept.splice(0, had)) this.#keptBytes -= cost(frame);
+    for (const frame of this.#kept.splice(0, had)) {
+      this.#keptBytes -= cost(frame);
+      release(frame);
+    }
     this.#acknowledged = theirs;
     if (wasFull && !this.isFull()) this.#events.onRoom();
   }

@@ -1,4 +1,5 @@
 /** The greeting with which a connection begins, and the frames after it. */
+import { release } from '../../../wire/hand/release.ts';
 import { frameCutter, greeting, LINK_TYPES, LINK_VERSION, readGreeting } from '../../../wire/sandbox/link.ts';
 import type { LinkHello, LinkRefused, LinkWelcome } from '../../../wire/sandbox/link.ts';
 import type { Closed, Socket } from './socket.ts';
@@ -26,6 +27,7 @@ export class ConnectionClosed extends Error {
 }
 
 const GREETING_MS = 15_000;
+const NO_GREETING: Closed = { after: 'retry', why: 'the Sandbox did not greet' };
 
 export interface Greeted {
   welcome: LinkWelcome;
@@ -66,6 +68,7 @@ export async function greet(
       heard = performance.now();
       try {
         cut(chunk);
+        release(chunk);
       } catch (error) {
         end(error as Error);
       }
@@ -75,10 +78,7 @@ export async function greet(
   socket.send(greeting('hello', { ...LINK_VERSION, ...hello }));
   const giveUp = (): void => end(signal.reason as Error);
   signal.addEventListener('abort', giveUp, { once: true });
-  const late = setTimeout(
-    () => end(new ConnectionClosed({ after: 'retry', why: 'the Sandbox did not greet' })),
-    GREETING_MS,
-  );
+  const late = setTimeout(() => end(new ConnectionClosed(NO_GREETING)), GREETING_MS);
   const welcome = await first.promise.finally(() => {
     clearTimeout(late);
     signal.removeEventListener('abort', giveUp);

@@ -9,6 +9,9 @@ import { again, ask, bring, yielded, type FilesPlace } from './files.ts';
 import { BadTar } from './tar-entries.ts';
 import { Harmful, unpackTar } from './unpack.ts';
 
+/** At a time, from a file: each turn is one of another thread's as well. */
+const READ_BYTES = 256 * 1024;
+
 const LIMITS = { maxBytes: 16 * 2 ** 30, maxEntries: 200_000 } satisfies TransferLimits;
 
 const limitsOf = ({ maxBytes = LIMITS.maxBytes, maxEntries = LIMITS.maxEntries }: TransferLimits) => ({
@@ -31,7 +34,7 @@ export async function upload(
       : packTar([
           {
             type: 'stream',
-            content: createReadStream(local),
+            content: createReadStream(local, { highWaterMark: READ_BYTES }),
             size: stats.size,
             target: basename(local),
             mode: stats.mode & 0o777,

@@ -1,7 +1,8 @@
 /** One proven connection to sbd, and the streams on it. */
 import type { Socket } from 'node:net';
-import { encodeFrame, openFrames } from '../../../wire/hand/frames.ts';
+import { encodeFrame, onStream, openFrames } from '../../../wire/hand/frames.ts';
 import type { Frame } from '../../../wire/hand/frames.ts';
+import { release } from '../../../wire/hand/release.ts';
 import { STREAMS_MAX } from '../../../wire/hand/protocol.ts';
 import type { Request } from '../../../wire/hand/protocol.ts';
 import type { Proven } from './listener.ts';
@@ -13,8 +14,8 @@ const SILENCE_MS = 40_000;
 
 /** Takes what comes on one stream. */
 export interface StreamEnd {
-  /** True when nothing follows. */
-  receive: (frame: Frame) => boolean;
+  /** True when nothing follows. `whole`: the frame as it came, for whoever hands it on; it is the receiver's own. */
+  receive: (frame: Frame, whole: Buffer) => boolean;
   /** Nothing follows because the connection has ended. */
   fail: (error: Error) => void;
 }
@@ -23,6 +24,8 @@ export interface StreamEnd {
 export interface Relay {
   /** Whatever stream the frame names, it goes on this one. */
   send: (frame: Frame) => void;
+  /** The same for a frame as it came, which is the relay's from then on. */
+  pass: (whole: Buffer) => void;
   /** Without a word to its end. */
   close: () => void;
 }
@@ -48,7 +51,7 @@ export class Connection {
     socket.once('close', () => this.#end(new HandLost('the connection to the task container was lost')));
     this.#pinging = setInterval(() => this.#ping(), PING_MS).unref();
     read(
-      (frame) => this.#receive(frame),
+      (frame, whole) => this.#receive(frame, whole),
       (error) => this.#break(error.message),
     );
   }
@@ -67,6 +70,9 @@ export class Connection {
     return {
       send: (frame) => {
         if (this.#streams.has(id)) this.send({ ...frame, stream: id });
+      },
+      pass: (whole) => {
+        if (this.#streams.has(id)) this.#write(onStream(whole, id));
       },
       close: () => {
         this.#streams.delete(id);
@@ -95,7 +101,12 @@ export class Connection {
   }
 
   send(frame: Frame): void {
-    if (!this.#over) this.#socket.write(encodeFrame(frame));
+    this.#write(encodeFrame(frame));
+  }
+
+  /** Its bytes are nobody else's. */
+  #write(frame: Buffer): void {
+    if (!this.#over) this.#socket.write(frame, () => release(frame));
   }
 
   destroy(error: Error): void {
@@ -103,11 +114,11 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #receive(frame: Frame): void {
+  #receive(frame: Frame, whole: Buffer): void {
     this.#heard = performance.now();
     if (frame.stream !== 0) {
       const stream = this.#streams.get(frame.stream);
-      if (stream?.receive(frame)) this.#streams.delete(frame.stream);
+      if (stream?.receive(frame, whole)) this.#streams.delete(frame.stream);
     } else if (frame.type === 'notice') this.#events.onStopping();
     else if (frame.type === 'ping') this.send({ type: 'pong', stream: 0, bytes: frame.bytes });
     else if (frame.type === 'error') this.#break(frame.body.message);

@@ -12,6 +12,7 @@ import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { BadFrame } from '../../../wire/hand/bodies.ts';
 import { encodeFrame, frameReader } from '../../../wire/hand/frames.ts';
+import { release } from '../../../wire/hand/release.ts';
 import type { Frame } from '../../../wire/hand/frames.ts';
 import { isProof, proofOf } from '../../../wire/hand/proof.ts';
 import type { Nonces } from '../../../wire/hand/proof.ts';
@@ -36,7 +37,7 @@ export interface Proven {
   socket: Socket;
   version: string;
   /** Hands on what arrives from now on. Called once. */
-  read: (onFrame: (frame: Frame) => void, onBroken: (error: BadFrame) => void) => void;
+  read: (onFrame: (frame: Frame, whole: Buffer) => void, onBroken: (error: BadFrame) => void) => void;
 }
 
 /** How long a stranger may take to prove itself. */
@@ -191,17 +192,18 @@ function demandVersion({ major, version }: Hello): void {
 
 /** The frames of a connection, one by one until it is handed over. */
 class Inbox {
-  readonly #waiting: Frame[] = [];
+  readonly #waiting: [Frame, Buffer][] = [];
   #next: PromiseWithResolvers<Frame> | undefined;
   #broken: Error | undefined;
-  #onFrame: ((frame: Frame) => void) | undefined;
+  #onFrame: ((frame: Frame, whole: Buffer) => void) | undefined;
   #onBroken: ((error: BadFrame) => void) | undefined;
 
   constructor(socket: Socket) {
-    const read = frameReader((frame) => this.#take(frame));
+    const read = frameReader((frame, whole) => this.#take(frame, whole));
     socket.on('data', (chunk: Buffer) => {
       try {
         read(chunk);
+        release(chunk);
       } catch (error) {
         if (!(error instanceof BadFrame)) throw error;
         this.fail(error);
@@ -212,7 +214,7 @@ class Inbox {
   }
 
   next(): Promise<Frame> {
-    const frame = this.#waiting.shift();
+    const [frame] = this.#waiting.shift() ?? [];
     if (frame) return Promise.resolve(frame);
     if (this.#broken) return Promise.reject(this.#broken);
     this.#next = Promise.withResolvers<Frame>();
@@ -229,14 +231,14 @@ class Inbox {
   readonly handOver: Proven['read'] = (onFrame, onBroken) => {
     this.#onFrame = onFrame;
     this.#onBroken = onBroken;
-    for (const frame of this.#waiting.splice(0)) onFrame(frame);
+    for (const [frame, whole] of this.#waiting.splice(0)) onFrame(frame, whole);
   };
 
-  #take(frame: Frame): void {
-    if (this.#onFrame) return this.#onFrame(frame);
+  #take(frame: Frame, whole: Buffer): void {
+    if (this.#onFrame) return this.#onFrame(frame, whole);
     // A greeting is three frames; whoever says more before it is over is not sbd.
     if (this.#waiting.length >= 4) return this.fail(new BadFrame('too much was said before the greeting'));
-    if (!this.#next) return void this.#waiting.push(frame);
+    if (!this.#next) return void this.#waiting.push([frame, whole]);
     this.#next.resolve(frame);
     this.#next = undefined;
   }
