@@ -26,7 +26,7 @@ RUN npm run --silent bundle
 FROM node AS compiled
 COPY --from=build /src/dist/bundle /out/app
 RUN chroot /out /usr/local/bin/node /app/compile.js operator \
- && chroot /out /usr/local/bin/node /app/compile.js courier \
+ && chroot /out /usr/local/bin/node --no-turbofan /app/compile.js courier \
  && rm /out/app/compile.js
 
 # The first process of a task container. The compiler runs on the builder's own platform, whatever it builds for.

@@ -7,6 +7,8 @@ import { courierContainer } from '../../src/pods/building/beside-courier.ts';
 import { POD_SETTINGS } from '../../test/support/builders/objects.ts';
 import { bundleImage } from './programs.ts';
 
+/** As in the Dockerfile. */
+const COMPILED_WITH = ['--no-turbofan'];
 const USAGE = 'usage: courier.js trial | regrade | sandbox | context [--configmap SHA256]\n';
 
 describe('The programs of the image', () => {
@@ -15,8 +17,9 @@ describe('The programs of the image', () => {
   before(async () => {
     made = mkdtempSync(join(tmpdir(), 'sb-image-'));
     await bundleImage(made);
-    for (const program of ['operator', 'courier']) {
-      const { status, stderr } = node(made, ['compile.js', program]);
+    const builds = [['compile.js', 'operator'], [...COMPILED_WITH, 'compile.js', 'courier']];
+    for (const words of builds) {
+      const { status, stderr } = node(made, words);
       expect(status, stderr).to.equal(0);
     }
   });
@@ -67,7 +70,7 @@ describe('The programs of the image', () => {
   for (const [what, said, harmIt] of harm)
     it(`start without their code where it is ${what}`, () => {
       harmIt();
-      expect(refused('courier')).to.equal(said);
+      expect(refused('courier', COMPILED_WITH)).to.equal(said);
       expect(node(folder, ['courier.js']).stderr).to.equal(USAGE);
     });
 });
