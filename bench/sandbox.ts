@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { SandboxEnvironment } from '../src/client/sandbox/environment.ts';
-import type { Session } from '../src/client/index.ts';
+import { attachSandbox, type Session } from '../src/client/index.ts';
 import { CONTAINERS } from '../src/wire/pod-paths.ts';
-import { kubectl, kubectlOk } from '../test/support/cluster.ts';
+import { kubeconfig, kubectl, kubectlOk } from '../test/support/cluster.ts';
 import { podOf, small, userSession } from '../test/e2e/support/sandboxes.ts';
 import { atMost, type Bench, type Figure } from './support/bench.ts';
 import { mebibytes, ms, percentile, summary } from './support/figures.ts';
+import { directBroker } from './support/direct-broker.ts';
 import { difference, operatorWrites } from './support/metrics.ts';
 import { bytesOf, courierFile } from './support/processes.ts';
 
@@ -72,32 +73,45 @@ async function copied(args: string[], arrived: () => Promise<number>) {
   throw new Error(`kubectl cp ${args.join(' ')} failed ${COPY_TRIES} times: ${failures.join('; ')}`);
 }
 
-/** Bytes a second of one file, both ways. */
-async function transfers(sandbox: SandboxEnvironment, namespace: string) {
+const rate = (seconds: number): string => `${Math.round(BYTES / 1e6 / seconds)} MB/s`;
+
+/** Seconds of one file, both ways. */
+async function moved(sandbox: SandboxEnvironment, folder: string) {
+  const seconds = async (work: () => Promise<unknown>): Promise<number> => (await times(1, work))[0]! / 1000;
+  const file = join(folder, 'file');
+  await rm(file, { force: true });
+  const down = await seconds(() => sandbox.download('/transfer/file', folder));
+  if ((await stat(file)).size !== BYTES) throw new Error('the file is not whole');
+  const up = await seconds(() => sandbox.upload(file, '/uploaded'));
+  return { down, up };
+}
+
+/** A file both ways: as a program in the cluster has it, straight to the broker; as one outside has it; and by `kubectl cp`, which is outside too. */
+async function transfers(sandbox: SandboxEnvironment, near: SandboxEnvironment) {
+  const { namespace } = sandbox;
   const pod = (await podOf(sandbox.name)).metadata.name;
   const folder = await mkdtemp(join(tmpdir(), 'sb-bench-'));
   const file = join(folder, 'file');
   try {
     await sandbox.runCommand(`mkdir -p /transfer && head -c ${BYTES} /dev/urandom > /transfer/file`);
-    const seconds = async (work: () => Promise<unknown>): Promise<number> =>
-      (await times(1, work))[0]! / 1000;
-    const down = await seconds(() => sandbox.download('/transfer/file', folder));
-    if ((await stat(file)).size !== BYTES) throw new Error('the file is not whole');
-    const up = await seconds(() => sandbox.upload(file, '/uploaded'));
+    const ways = { outside: await moved(sandbox, folder), inside: await moved(near, folder) };
     const [there, here] = [`${namespace}/${pod}:`, join(folder, 'theirs')];
     const theirDown = await copied([`${there}/transfer/file`, here], async () => (await stat(here)).size);
     const theirUp = await copied([file, `${there}/theirs`], async () => (await sandbox.stat('/theirs')).size);
     const failures = [...theirDown.failures, ...theirUp.failures];
-    const rate = (took: number): string => `${Math.round(BYTES / 1e6 / took)} MB/s`;
     const figures: Figure[] = [
-      { name: 'download, 256 MiB', value: rate(down) },
-      { name: 'upload, 256 MiB', value: rate(up) },
       { name: 'kubectl cp, down and up', value: `${rate(theirDown.seconds)}, ${rate(theirUp.seconds)}` },
       { name: 'kubectl cp, failed', value: `${failures.length} of ${failures.length + 2}` },
-      atLeast('download against kubectl cp', theirDown.seconds / down, 5),
-      atLeast('upload against kubectl cp', theirUp.seconds / up, 5),
+      ...[sandbox, near].flatMap(({ way }, index) => {
+        const { down, up } = [ways.outside, ways.inside][index]!;
+        return [
+          { name: `${way}: down and up, 256 MiB`, value: `${rate(down)}, ${rate(up)}` },
+          atLeast(`${way}: download against kubectl cp`, theirDown.seconds / down, 5),
+          atLeast(`${way}: upload against kubectl cp`, theirUp.seconds / up, 5),
+        ];
+      }),
     ];
-    return { figures, raw: { bytes: BYTES, down, up, theirDown, theirUp } };
+    return { figures, raw: { bytes: BYTES, ways, theirDown, theirUp } };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -141,11 +155,14 @@ export const sandbox: Bench = {
   needs: 'cluster',
   async run({ namespace }) {
     const session = userSession();
+    const direct = await directBroker();
+    const within = userSession(namespace, kubeconfig, { SB_BROKER_URL: direct.url });
     try {
       const one = await small(session, 'bench').init();
+      const near = await attachSandbox(within, one.name).init();
       const parts = [
         await roundTrips(one, namespace),
-        await transfers(one, namespace),
+        await transfers(one, near),
         await memory(one, namespace),
         await cold(session),
       ];
@@ -157,7 +174,9 @@ export const sandbox: Bench = {
         raw: Object.assign({}, ...parts.map(({ raw }) => raw)),
       };
     } finally {
+      await within.close();
       await session.close();
+      await direct.remove();
     }
   },
 };

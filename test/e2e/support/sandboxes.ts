@@ -18,8 +18,12 @@ export const LITTLE = {
 };
 
 /** A session as a user of the cluster has it, in the namespace of this run or another. */
-export function userSession(namespace = world().namespace, config = kubeconfig): Session {
-  const surroundings = { env: {}, cwd: root, now: () => new Date() };
+export function userSession(
+  namespace = world().namespace,
+  config = kubeconfig,
+  env: Record<string, string> = {},
+): Session {
+  const surroundings = { env, cwd: root, now: () => new Date() };
   return openSession({ namespace, kubeconfig: config }, surroundings);
 }
 
