@@ -14,6 +14,7 @@ import { agents, installedAgents } from './agents.ts';
 import { attach } from './attach.ts';
 import { builds } from './builds.ts';
 import { courier } from './courier.ts';
+import { files } from './files.ts';
 import { hand } from './hand.ts';
 import { burst, single } from './latency.ts';
 import { operatorMemory } from './memory.ts';
@@ -42,6 +43,7 @@ const benches: Record<string, Bench> = {
   tunnel,
   courier,
   hand,
+  files,
   sandbox,
   pool,
   burst,

@@ -17,7 +17,10 @@ describe('The programs of the image', () => {
   before(async () => {
     made = mkdtempSync(join(tmpdir(), 'sb-image-'));
     await bundleImage(made);
-    const builds = [['compile.js', 'operator'], [...COMPILED_WITH, 'compile.js', 'courier']];
+    const builds = [
+      ['compile.js', 'operator'],
+      [...COMPILED_WITH, 'compile.js', 'courier'],
+    ];
     for (const words of builds) {
       const { status, stderr } = node(made, words);
       expect(status, stderr).to.equal(0);
