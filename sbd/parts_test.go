@@ -251,6 +251,44 @@ func TestInboxTakesWhatIsAllowed(t *testing.T) {
 	}
 }
 
+func TestInboxOfAFileTakesTwoFramesAndGivesThemBackInAnyPieces(t *testing.T) {
+	i := newInbox(fileWindow)
+	i.attach(nil, 1)
+	if i.granted != fileWindow {
+		t.Fatal(i.granted)
+	}
+	var sent, came []byte
+	piece := make([]byte, 7000)
+	for round := range 200 {
+		frame := bytes.Repeat([]byte{byte(round)}, min(dataMax, int(i.granted-i.received)))
+		if err := i.put(i.received, frame); err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, frame...)
+		for range 1 + round%12 {
+			if i.taken == len(i.waiting) {
+				break
+			}
+			n, err := i.Read(piece)
+			if err != nil {
+				t.Fatal(err)
+			}
+			came = append(came, piece[:n]...)
+		}
+		if cap(i.waiting) > 2*fileWindow {
+			t.Fatalf("it holds %d bytes", cap(i.waiting))
+		}
+	}
+	i.close(nil)
+	rest, err := io.ReadAll(i)
+	if err != nil || !bytes.Equal(append(came, rest...), sent) {
+		t.Fatal("other bytes came out than went in", err)
+	}
+	if len(sent) < 8*fileWindow {
+		t.Fatal(len(sent))
+	}
+}
+
 func TestReasonsOfErrors(t *testing.T) {
 	for err, want := range map[error]reason{
 		&os.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}: notFound, syscall.ENOSPC: noSpace, syscall.EAGAIN: tooManyProcesses,

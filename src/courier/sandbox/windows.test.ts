@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { encodeFrame } from '../../wire/hand/frames.ts';
 import type { Frame } from '../../wire/hand/frames.ts';
 import { CHANNEL, STDIN_WINDOW, WINDOW } from '../../wire/hand/protocol.ts';
 import { AHEAD, Incoming, Outgoing } from './windows.ts';
@@ -22,12 +23,16 @@ describe('what comes for sbd', () => {
   let toSbd: Frame[];
   let toProgram: Frame[];
   let open: Incoming[];
-  beforeEach(() => ([toSbd, toProgram, open] = [[], [], []]));
+  let passed: Buffer[];
+  beforeEach(() => ([toSbd, toProgram, open, passed] = [[], [], [], []]));
   afterEach(() => open.forEach((incoming) => incoming.close()));
 
   const incoming = (): Incoming => {
     const made = new Incoming({
-      toSbd: (frame) => void toSbd.push(frame),
+      toSbd: (frame, whole) => {
+        toSbd.push(frame);
+        if (whole) passed.push(whole);
+      },
       toProgram: (frame) => void toProgram.push(frame),
     });
     open.push(made);
@@ -61,6 +66,20 @@ describe('what comes for sbd', () => {
     expect(bytes().equals(Buffer.concat(sent))).to.equal(true);
     expect(toSbd.at(-1)).to.deep.equal(eof(offset));
     expect(toSbd.filter(({ type }) => type === 'eof')).to.have.length(1);
+  });
+
+  it('is handed on as it came where there is room for all of it, and never where a part of it went before', () => {
+    const file = incoming();
+    file.goAhead();
+    const [first, second, third] = [0, PIECE, 2 * PIECE].map((offset) => data(offset));
+    const wholes = [first, second, third].map((frame) => encodeFrame(frame!));
+    file.take(first!, wholes[0]);
+    file.take(second!, wholes[1]);
+    file.take(third!, wholes[2]);
+    file.allow(2 * PIECE);
+    file.allow(3 * PIECE);
+    expect(passed).to.deep.equal([wholes[0], wholes[2]]);
+    expect(bytes()).to.have.length(3 * PIECE);
   });
 
   it('is ahead of four at a time', () => {
