@@ -1,18 +1,22 @@
-/** `npm test`: unit tests, then every story on the real cluster. Checks that were made before are counted with `--passed N` and `--failed NAME` each. */
+/** `npm test`: unit tests, then every story on the real cluster. With `--checks` also all that holds of the sources, which is looked at beside the unit tests. */
 import { parseArgs } from 'node:util';
+import { checkGenerated, checkSources } from './checks.ts';
 import { installPackages } from './e2e/cluster/machine/packages.ts';
-import { main, runSuite, runUnitSuites, withCluster } from './suites.ts';
+import { main, runSuite, withCluster } from './suites.ts';
 import { canInstall } from './support/can-install.ts';
+import { sum } from './support/totals.ts';
 
-const { values } = parseArgs({
-  options: {
-    passed: { type: 'string', default: '0' },
-    failed: { type: 'string', multiple: true, default: [] },
-  },
-});
-const before = { passed: Number(values.passed), failed: values.failed, skipped: 0 };
+const { values } = parseArgs({ options: { checks: { type: 'boolean', default: false } } });
 
-// Without them the courier's tests in a container of their own, those in a terminal, in other shells and in Lua are skipped.
-if (canInstall()) await installPackages(['busybox-static', 'tmux', 'zsh', 'fish', 'lua5.1']);
-// Not before: a cluster with nothing to do takes time from the unit tests, too.
-await main([runUnitSuites, () => withCluster(() => runSuite('e2e'))], [before]);
+// Without the first the courier's tests in a container of their own, those in a terminal, in other shells and in Lua are skipped; the others are for sbd.
+const PACKAGES = ['busybox-static', 'tmux', 'zsh', 'fish', 'lua5.1', 'gcc', 'libc6-dev'];
+
+const unit = () => runSuite('unit');
+const unitAndSources = async () => sum(await Promise.all([checkSources(), unit()]));
+
+if (canInstall()) await installPackages(PACKAGES);
+// The stories not before: a cluster with nothing to do takes time from the unit tests, too.
+await main([
+  ...(values.checks ? [checkGenerated, unitAndSources] : [unit]),
+  () => withCluster(() => runSuite('e2e')),
+]);

@@ -1,4 +1,4 @@
-/** One suite in a process of its own: `unit`, `attempts`, `attacks`, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
+/** One suite in a process of its own: `unit`, of its tests the `attacks` alone, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -9,33 +9,37 @@ import { sum, type Totals } from './support/totals.ts';
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-/** How the files of each part begin; all others are `unit`. */
-const PARTS = {
-  // Whole attempts, and the hand that they work with, in containers: most of their time is waiting.
-  attempts: ['src/courier/scenarios/', 'src/courier/hand/'],
-  // On rewards, in such attempts, and on the operator, which is killed at every write and at random: that computes.
-  attacks: ['test/conformance/attacks/on-', 'test/crash/'],
-};
-type Part = 'unit' | keyof typeof PARTS;
-const PART_NAMES = Object.keys(PARTS) as (keyof typeof PARTS)[];
+/** How unit tests begin that come first, so that none of them is waited for alone at the end. Those of the operator that is killed compute; whole attempts in containers, which come between them, mostly wait. */
+const LONGEST = [
+  'test/crash/every-write',
+  'src/courier/scenarios/',
+  'test/conformance/attacks/on-',
+  'test/crash/',
+  'src/courier/hand/',
+  'src/cli/',
+  'src/client/',
+  'src/broker/',
+];
+/** How the attacks begin: on the operator, and on rewards. */
+const ATTACKS = ['test/conformance/attacks/on-', 'test/crash/'];
+/** They wait so often that fewer processes would leave cores idle. */
+const UNIT_JOBS = 4;
 
-const partOf = (file: string): Part =>
-  PART_NAMES.find((part) => PARTS[part].some((start) => file.startsWith(start))) ?? 'unit';
+const rank = (file: string): number => [...LONGEST, ''].findIndex((start) => file.startsWith(start));
 
-const isPart = (suite: string | undefined): suite is Part =>
-  suite === 'unit' || PART_NAMES.some((part) => part === suite);
-
-/** `npm run test:unit` runs all parts in one process. */
-function unitSuite(part: Part): Mocha {
+/** `npm run test:unit` runs all of them in one process. */
+function unitSuite(isChosen: (file: string) => boolean): Mocha {
   const { spec, timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as {
     spec: string[];
     timeout: number;
   };
-  const mocha = new Mocha({ timeout, reporter: 'spec', color: true });
-  const files = globSync(spec, { cwd: root }).filter((file) => partOf(file) === part);
-  for (const file of files.sort()) mocha.addFile(join(root, file));
+  const mocha = new Mocha({ timeout, reporter: 'spec', color: true, parallel: true, jobs: UNIT_JOBS });
+  const files = globSync(spec, { cwd: root }).filter(isChosen).sort();
+  for (const file of files.toSorted((one, other) => rank(one) - rank(other))) mocha.addFile(join(root, file));
   return mocha;
 }
+
+const isAttack = (file: string): boolean => ATTACKS.some((start) => file.startsWith(start));
 
 const STORIES = { e2e: 'test/e2e/*.test.ts', extended: 'test/e2e/extended/*.test.ts' };
 /** Trials that run at once where no other files go on. */
@@ -87,9 +91,10 @@ async function run(mocha: Mocha): Promise<Totals> {
 }
 
 const [suite, ...patterns] = process.argv.slice(2);
-const totals = isPart(suite)
-  ? await run(unitSuite(suite))
-  : await aroundStories(() => runStories(suite === 'extended' ? 'extended' : 'e2e', patterns));
+const totals =
+  suite === 'unit' || suite === 'attacks'
+    ? await run(unitSuite(suite === 'unit' ? () => true : isAttack))
+    : await aroundStories(() => runStories(suite === 'extended' ? 'extended' : 'e2e', patterns));
 const code = totals.failed.length > 0 ? 1 : 0;
 if (process.send) process.send(totals, () => process.exit(code));
 else process.exit(code);

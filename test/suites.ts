@@ -8,53 +8,25 @@ import { closing, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
-type Suite = 'unit' | 'attempts' | 'attacks' | 'e2e' | 'extended';
+type Suite = 'unit' | 'attacks' | 'e2e' | 'extended';
 
-interface SuiteOptions {
-  /** Tests to choose. */
-  patterns?: string[];
-  /** Shows what it says at its end, because another suite runs beside it. */
-  later?: boolean;
-}
-
-/** Runs one suite and shows what it says. A suite that dies counts as one failure. */
-export async function runSuite(
-  name: Suite,
-  { patterns = [], later = false }: SuiteOptions = {},
-): Promise<Totals> {
-  const title = `\n=== ${name} tests ===\n`;
-  if (!later) process.stdout.write(title);
+/** Runs one suite, of it the tests that `patterns` choose, and shows what it says. A suite that dies counts as one failure. */
+export async function runSuite(name: Suite, patterns: string[] = []): Promise<Totals> {
+  process.stdout.write(`\n=== ${name} tests ===\n`);
   const child = spawn(
     process.execPath,
     [join(import.meta.dirname, 'mocha-process.ts'), name, ...patterns],
     // A test that needs the cluster fails without it; `npm run test:unit` alone skips it.
-    {
-      stdio: ['ignore', later ? 'pipe' : 'inherit', later ? 'pipe' : 'inherit', 'ipc'],
-      env: { ...process.env, SB_E2E: '1' },
-    },
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SB_E2E: '1' } },
   );
-  const said: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => void said.push(chunk));
   let totals = failure(`the ${name} tests ended before they had told a result`);
   child.on('message', (message) => void (totals = message as Totals));
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
   await once(child, 'close');
   process.off('SIGINT', pass).off('SIGTERM', pass);
-  if (later) process.stdout.write(Buffer.concat([Buffer.from(title), ...said]));
   return totals;
 }
-
-/** All unit tests, in three processes: each waits so often that two would leave cores idle. */
-export const runUnitSuites = async (): Promise<Totals> =>
-  sum(
-    await Promise.all([
-      runSuite('unit'),
-      runSuite('attempts', { later: true }),
-      runSuite('attacks', { later: true }),
-    ]),
-  );
 
 /** What the stories start as `sb`: the bundle, as it is shipped, takes half the time of the source. */
 const bundleSb = (): Promise<unknown> => promisify(execFile)('npm', ['run', '--silent', 'bundle:cli']);
@@ -75,8 +47,8 @@ export async function withCluster<Result>(work: () => Promise<Result>): Promise<
 }
 
 /** Runs the suites one after another, ends with the closing line, and sets the exit code. */
-export async function main(suites: (() => Promise<Totals>)[], before: Totals[] = []): Promise<void> {
-  const parts = [...before];
+export async function main(suites: (() => Promise<Totals>)[]): Promise<void> {
+  const parts: Totals[] = [];
   let interrupted = false;
   const stop = (): void => void (interrupted = true);
   process.on('SIGINT', stop).on('SIGTERM', stop);
