@@ -7,7 +7,8 @@ export interface Stage {
   jobs: number;
 }
 
-const JOBS = 2;
+/** They mostly wait for Pods. */
+const JOBS = 3;
 /** Come first, so that none of them is waited for alone at the end. */
 const LONGEST = ['cli-terminal', 'lifecycle', 'cli.', 'builds', 'sandbox.', 'admission.'];
 /** What takes the operator away, and beside it what can do without. */

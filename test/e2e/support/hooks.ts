@@ -26,7 +26,7 @@ export const storyHooks = (width: number): RootHookObject => ({
 });
 
 /** Those of the processes that run files beside each other: Mocha takes them from here by this name. */
-export const mochaHooks = storyHooks(4);
+export const mochaHooks = storyHooks(3);
 
 let invariants: Invariants | undefined;
 
