@@ -67,12 +67,18 @@ async function runStories(suite: keyof typeof STORIES, patterns: string[]): Prom
   const all = stages.flatMap(({ files }) => files);
   const chosen = all.filter((file) => patterns.some((pattern) => basename(file).includes(pattern)));
   const titles = patterns.filter((pattern) => !all.some((file) => basename(file).includes(pattern)));
-  if (patterns.length > 0 || suite === 'extended')
-    return run(stageSuite({ files: chosen.length > 0 ? chosen : all, jobs: 1 }, titles));
+  if (patterns.length > 0 || suite === 'extended') {
+    const totals = await run(stageSuite({ files: chosen.length > 0 ? chosen : all, jobs: 1 }, titles));
+    return isEmpty(totals)
+      ? { ...totals, failed: [`no file or test has ${patterns.join(', ')} in its name`] }
+      : totals;
+  }
   const totals: Totals[] = [];
   for (const stage of stages) totals.push(await run(stageSuite(stage)));
   return sum(totals);
 }
+
+const isEmpty = ({ passed, failed, skipped }: Totals): boolean => passed + failed.length + skipped === 0;
 
 async function run(mocha: Mocha): Promise<Totals> {
   if (process.env['CI']) mocha.forbidOnly();
