@@ -11,7 +11,7 @@ import { jobResultKey } from '../../../src/results/keys.ts';
 import { kubectl, kubectlOk } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { removeTaskFolder, taskFolder, type Files } from '../../support/folder.ts';
-import { modelsUrl, startModels, WORKPLACE, type Models } from '../support/models.ts';
+import { ensureProgramBases, modelsUrl, startModels, WORKPLACE, type Models } from '../support/models.ts';
 import { startSb } from '../support/sb.ts';
 import { rewardIf } from '../support/task.ts';
 import { world } from '../support/world.ts';
@@ -49,6 +49,7 @@ describe('a run of three agents', function () {
 
   before(async () => {
     namespace = await world().makeNamespace();
+    await ensureProgramBases();
     models = await startModels(PLACE, keys);
     cwd = await mkdtemp(join(tmpdir(), 'sb-agents-'));
     tasks = await taskFolder(Object.assign({}, ...TASKS.map(task)) as Files);

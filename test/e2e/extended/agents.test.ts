@@ -8,7 +8,7 @@ import type { Trial } from '../../../src/crds/trial.ts';
 import type { Trajectory } from '../../../src/wire/trajectory.ts';
 import { validateTrajectory } from '../../support/atif.ts';
 import { smallImage, type SmallImage } from '../support/images.ts';
-import { modelsUrl, startModels, WORKPLACE, type Models } from '../support/models.ts';
+import { ensureProgramBases, modelsUrl, startModels, WORKPLACE, type Models } from '../support/models.ts';
 import { trial } from '../support/stories.ts';
 import { storedJson, storedKeys, storedText } from '../support/stored.ts';
 import type { Spec, Story } from '../support/story.ts';
@@ -80,6 +80,7 @@ const NEEDS_BASH = 'claude-code';
 const keyOf = (agent: string, { name }: Case): string => `${agent}.${name}`;
 
 async function openModels(keys: Record<string, string>): Promise<Models> {
+  await ensureProgramBases();
   const models = await startModels(PLACE, keys);
   const values = Object.entries(keys).map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
   await world().kube.create(Secret, {

@@ -1,16 +1,24 @@
 /** A scripted model server in the cluster, under an address of the internet on the loopback of every node. */
+import { agentOf } from '../../../src/agents/registry.ts';
 import { basePath } from '../../../src/courier/model-proxy/assigned.ts';
+import { agentsThatTake } from '../../../src/crds/agents.ts';
 import { PROVIDERS, type ProviderName } from '../../../src/crds/providers.ts';
 import { OPERATOR } from '../../../src/installation/names.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { modelServerProgram } from '../../support/model/bundle.ts';
 import { standardScripts } from '../../support/model/scripts.ts';
 import type { KeyTotals } from '../../support/model/log.ts';
-import { docker, nodes } from '../cluster/index.ts';
-import { smallImage } from './images.ts';
+import { docker, ensureBaseImages, nodes } from '../cluster/index.ts';
+import { basesOf, smallImage } from './images.ts';
 
 /** With a folder that everybody may work in: `/work`. */
 export const WORKPLACE = smallImage('agents', 'FROM debian:bookworm-slim\nRUN mkdir -m 1777 /work\n');
+
+/** What the programs of agents are built on. */
+export async function ensureProgramBases(): Promise<void> {
+  const texts = agentsThatTake('program').map((agent) => agentOf(agent)?.program?.dockerfile('1') ?? '');
+  await ensureBaseImages([...new Set(texts.flatMap(basesOf))]);
+}
 
 const ADDRESS = '8.8.4.6';
 
@@ -37,6 +45,8 @@ export interface Models {
 /** Starts it with these keys: values by name. */
 export async function startModels(place: ModelsPlace, keys: Record<string, string>): Promise<Models> {
   const { name } = place;
+  // One that a run has left which was ended has other keys.
+  await kubectlOk(['delete', 'namespace', name, '--ignore-not-found']);
   for (const node of nodes)
     await docker(['exec', node, 'ip', 'address', 'replace', `${ADDRESS}/32`, 'dev', 'lo']);
   const image = await kubectlOk([
