@@ -1,4 +1,5 @@
 /** Failures that a test asks the service for. */
+import { FaultList, type Injected } from '../fault-list.ts';
 import type { Operation } from './operation.ts';
 import type { Build, BuildStatus, PhaseContext, PhaseType } from './model.ts';
 
@@ -39,80 +40,12 @@ export type BuildFault =
     };
 
 export type Fault = CallFault | BuildFault;
-
-export interface Injected {
-  /** Calls or builds met so far. */
-  readonly hits: number;
-  /** Resolves at the first hit. */
-  readonly reached: Promise<void>;
-  /** Lets held calls go on, and takes the fault away. */
-  release(): void;
-}
-
-type Kind = Fault['kind'];
-type FaultOf<K extends Kind> = Extract<Fault, { kind: K }>;
-
-class Entry {
-  readonly fault: Fault;
-  hits = 0;
-  readonly reached = Promise.withResolvers<void>();
-  readonly released = Promise.withResolvers<void>();
-
-  constructor(fault: Fault) {
-    this.fault = fault;
-  }
-
-  get spent(): boolean {
-    return this.hits >= (this.fault.times ?? 1);
-  }
-
-  hit(): void {
-    this.hits++;
-    this.reached.resolve();
-  }
-}
+export type { Injected };
 
 /** The faults that are still to come. */
-export class Faults {
-  #entries: Entry[] = [];
-
-  inject(fault: Fault): Injected {
-    const entry = new Entry(fault);
-    this.#entries.push(entry);
-    const release = (): void => {
-      this.#entries = this.#entries.filter((other) => other !== entry);
-      entry.released.resolve();
-    };
-    return {
-      get hits() {
-        return entry.hits;
-      },
-      reached: entry.reached.promise,
-      release,
-    };
-  }
-
-  /** Counts the first fault of this kind that applies, if there is one. */
-  take<K extends Kind>(kind: K, applies: (fault: FaultOf<K>) => boolean): FaultOf<K> | undefined {
-    return this.#take(kind, applies)?.fault as FaultOf<K> | undefined;
-  }
-
+export class Faults extends FaultList<Fault> {
   /** Waits where the call is to be held. */
-  async hold(operation: Operation, when: 'before' | 'after'): Promise<void> {
-    const held = this.#take('hold', (fault) => fault.operation === operation && fault.when === when);
-    await held?.released.promise;
-  }
-
-  /** Lets go whatever is held. */
-  close(): void {
-    for (const { released } of this.#entries) released.resolve();
-  }
-
-  #take<K extends Kind>(kind: K, applies: (fault: FaultOf<K>) => boolean): Entry | undefined {
-    const matches = ({ fault, spent }: Entry): boolean =>
-      !spent && fault.kind === kind && applies(fault as FaultOf<K>);
-    const entry = this.#entries.find(matches);
-    entry?.hit();
-    return entry;
+  hold(operation: Operation, when: 'before' | 'after'): Promise<void> {
+    return this.wait('hold', (fault) => fault.operation === operation && fault.when === when);
   }
 }

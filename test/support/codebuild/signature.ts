@@ -19,6 +19,12 @@ interface Authorization {
   signature: string;
 }
 
+/** What a signature is for. */
+interface Endpoint {
+  region: string;
+  service: string;
+}
+
 const SKEW_MS = 5 * 60_000;
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/;
@@ -88,15 +94,15 @@ function checkDate(date: string, now: number): void {
     throw wrongSignature(`Signature not yet current: ${date} is still later than 5 min. from now`);
 }
 
-function checkScope(scope: string, date: string, region: string): void {
+function checkScope(scope: string, date: string, { region, service }: Endpoint): void {
   const [day, ...place] = scope.split('/');
   if (day !== date.slice(0, 8))
     throw wrongSignature(
       'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP',
     );
-  if (place.join('/') !== `${region}/codebuild/aws4_request`) {
+  if (place.join('/') !== `${region}/${service}/aws4_request`) {
     throw wrongSignature(
-      `Credential should be scoped to a valid region and to service 'codebuild'; got '${scope}'.`,
+      `Credential should be scoped to a valid region and to service '${service}'; got '${scope}'.`,
     );
   }
 }
@@ -110,12 +116,17 @@ function checkSignedHeaders({ signedHeaders }: Authorization, request: SignedReq
 /** Who sent this request. Throws the `AwsError` that AWS answers to a request that is not signed, or not signed well. */
 export function authenticate(
   request: SignedRequest,
-  { region, known, now }: { region: string; known: KnownCredentials[]; now: number },
+  {
+    region,
+    service = 'codebuild',
+    known,
+    now,
+  }: { region: string; service?: string; known: KnownCredentials[]; now: number },
 ): KnownCredentials {
   const given = authorization(request);
   const date = header(request, 'x-amz-date');
   checkDate(date, now);
-  checkScope(given.scope, date, region);
+  checkScope(given.scope, date, { region, service });
   checkSignedHeaders(given, request);
   const caller = known.find(({ accessKeyId }) => accessKeyId === given.accessKeyId);
   if (!caller) throw unrecognized();
