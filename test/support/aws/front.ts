@@ -11,7 +11,8 @@ import { answerRegistry, forward } from './ecr-registry.ts';
 import { ECR_HOST, LIMITED_HOST } from './facts.ts';
 import { askedBy, authorize } from './iam/authorize.ts';
 import type { Role } from './iam/roles.ts';
-import { Sessions, withSession } from './sessions.ts';
+import { Sessions } from './sessions.ts';
+import { answerSts } from './sts.ts';
 import { answerJson, AwsError, bodyOf, callAws, parsed, TARGETS, type Service } from './wire.ts';
 
 export interface AwsFront {
@@ -119,25 +120,3 @@ const publicToken = (): object => ({
     expiresAt: Date.now() / 1000 + 12 * 3600,
   },
 });
-
-/** STS speaks the older query protocol; what it is asked here needs no signature. */
-async function answerSts(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { calls, moto, sessions } = parts;
-  const body = (await bodyOf(request)).toString();
-  const form = new URLSearchParams(body);
-  const made = {
-    action: `sts:${form.get('Action')}`,
-    request: Object.fromEntries(form),
-    agent: agentOf(request),
-  };
-  const xml = await calls.record(made, async () => {
-    const { authorization, 'content-type': type = 'application/x-www-form-urlencoded' } = request.headers;
-    const headers = { 'content-type': type, ...(authorization !== undefined && { authorization }) };
-    const said = await fetch(moto, { method: 'POST', body, headers });
-    if (!said.ok) throw new AwsError('InternalFailure', await said.text(), said.status);
-    return said.text();
-  });
-  const isLogin = form.get('Action') === 'AssumeRoleWithWebIdentity';
-  response.writeHead(200, { 'content-type': 'text/xml' });
-  response.end(isLogin ? withSession(xml, sessions.open()) : xml);
-}

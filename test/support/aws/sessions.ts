@@ -8,24 +8,30 @@ export interface Session {
   sessionToken?: string;
   /** Epoch milliseconds. */
   expiration?: number;
+  /** Whose keys these are. */
+  arn?: string;
 }
+
+/** Whose the keys without an end are. */
+export const USER_ARN = `arn:aws:iam::${ACCOUNT}:user/admin`;
 
 const EXPIRED = 'The security token included in the request is expired';
 const INVALID = 'The security token included in the request is invalid.';
 
 export class Sessions {
   /** Every set of keys that was ever given, the ones without an end first. */
-  readonly known: Session[] = [{ ...CREDENTIALS }];
+  readonly known: Session[] = [{ ...CREDENTIALS, arn: USER_ARN }];
   /** How long new ones live. */
   lifeSeconds = 3600;
 
-  open(): Required<Session> {
+  open(arn: string): Required<Session> {
     const number = this.known.length;
     const session = {
       accessKeyId: `ASIASESSION${String(number).padStart(9, '0')}`,
       secretAccessKey: `secret-of-session-${number}`,
       sessionToken: `token-of-session-${number}`,
       expiration: Date.now() + this.lifeSeconds * 1000,
+      arn,
     };
     this.known.push(session);
     return session;
@@ -40,21 +46,6 @@ export class Sessions {
     if (session.expiration !== undefined && session.expiration <= Date.now())
       throw new AwsError('ExpiredTokenException', EXPIRED);
   }
-}
-
-/** moto's answer to AssumeRoleWithWebIdentity with credentials that the other services know. */
-export function withSession(xml: string, session: Required<Session>): string {
-  const values = {
-    AccessKeyId: session.accessKeyId,
-    SecretAccessKey: session.secretAccessKey,
-    SessionToken: session.sessionToken,
-    Expiration: new Date(session.expiration).toISOString(),
-  };
-  return Object.entries(values).reduce(
-    (text, [name, value]) =>
-      text.replace(new RegExp(`<${name}>[^<]*</${name}>`), `<${name}>${value}</${name}>`),
-    xml,
-  );
 }
 
 export interface Assumed {

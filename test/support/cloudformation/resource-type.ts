@@ -1,4 +1,5 @@
 /** How a type of resource is made, changed and taken away. */
+import type { Doing } from './faults.ts';
 import type { Values } from './model.ts';
 
 export interface Thing {
@@ -19,8 +20,8 @@ export interface ResourceType {
   /** A change of one of these makes another one of it. */
   replacedBy: readonly string[];
   create(making: Making): Promise<{ physicalId: string; attributes?: Readonly<Record<string, string>> }>;
-  /** Called when it is complete. */
-  settle?(thing: Thing): void;
+  /** Called when what was done to it is complete. */
+  settle?(thing: Thing, doing: Doing): Promise<void>;
   update(thing: Thing, next: Values): Promise<void>;
   remove(thing: Thing): Promise<void>;
 }

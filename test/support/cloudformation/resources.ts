@@ -116,7 +116,7 @@ export async function create(work: Work, logicalId: string, desired: Desired): P
   if (!(await perform(work, subject, { doing: 'create', properties, act, signal: giveUp.signal })))
     return false;
   const made = stack.made.get(logicalId)!;
-  type.settle?.(made);
+  await type.settle?.(made, 'create');
   complete(work, made, 'CREATE_COMPLETE');
   return true;
 }
@@ -140,6 +140,7 @@ export async function change(work: Work, made: Made, properties: Values): Promis
     stack.made.set(made.logicalId, { ...made, properties });
   };
   if (!(await perform(work, made, { doing: 'update', act }))) return false;
+  await type.settle?.(made, 'update');
   complete(work, made, 'UPDATE_COMPLETE');
   return true;
 }
@@ -155,8 +156,10 @@ export async function remove(work: Work, made: Made, isKept: boolean): Promise<b
     complete(work, made, 'DELETE_SKIPPED');
     return true;
   }
-  const act = (): Promise<void> => world.types[made.type]!.remove(made);
+  const type = world.types[made.type]!;
+  const act = (): Promise<void> => type.remove(made);
   if (!(await perform(work, made, { doing: 'delete', act }))) return false;
+  await type.settle?.(made, 'delete');
   forget();
   complete(work, made, 'DELETE_COMPLETE');
   return true;

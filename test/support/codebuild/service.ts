@@ -13,6 +13,8 @@ export interface KnownCredentials {
   expiration?: number;
   /** Shown as the builds' initiator and in refusals; default `operator`. */
   userName?: string;
+  /** Whose keys these are; default: the user of that name. */
+  arn?: string;
 }
 
 export interface CodeBuildOptions {

@@ -57,12 +57,15 @@ function canonicalQuery(query: string): string {
     .join('&');
 }
 
+/** Services other than S3 encode every part of the path once more. */
+const canonicalPath = (path: string): string => path.split('/').map(encodeURIComponent).join('/');
+
 function canonicalRequest(request: SignedRequest, signedHeaders: string[]): string {
   const [path = '/', query = ''] = request.url.split('?');
   const headers = signedHeaders.map(
     (name) => `${name}:${header(request, name).trim().replace(/\s+/g, ' ')}\n`,
   );
-  const parts = [request.method, path, canonicalQuery(query), headers.join('')];
+  const parts = [request.method, canonicalPath(path), canonicalQuery(query), headers.join('')];
   return [...parts, signedHeaders.join(';'), sha256(request.body)].join('\n');
 }
 

@@ -1,13 +1,16 @@
 /** The types of resources that our templates have. S3, ECR, IAM, CloudWatch Logs and EC2 are made where their services are; see docs/testing-aws.md. */
 import { callAws, AwsError } from '../../aws/wire.ts';
+import type { EksService } from '../../eks/index.ts';
 import type { Project } from '../../codebuild/model.ts';
 import { handlerFailure, type ResourceTypes } from '../resource-type.ts';
 import type { Values } from '../model.ts';
 import { codeBuildProject } from './codebuild.ts';
+import { eksTypes } from './eks.ts';
 import { motoType, query, type MotoKind } from './moto.ts';
 import { bucketPolicyType, bucketType, type S3Access } from './s3.ts';
 
 export interface AccountOptions {
+  eks: EksService;
   /** moto's URL: ECR, IAM, CloudWatch Logs, EC2. */
   moto: string;
   /** Where buckets are made; default: moto. */
@@ -90,10 +93,11 @@ const KINDS: Readonly<Record<string, MotoKind>> = {
   'AWS::EC2::VPCEndpoint': { replacedBy: ['VpcId', 'VpcEndpointType', 'ServiceName'] },
 };
 
-export function accountTypes({ moto, s3 = { url: moto }, projects }: AccountOptions): ResourceTypes {
+export function accountTypes({ moto, s3 = { url: moto }, projects, eks }: AccountOptions): ResourceTypes {
   const made = Object.entries(KINDS).map(([type, kind]) => [type, motoType(moto, type, kind)] as const);
   return {
     ...Object.fromEntries(made),
+    ...eksTypes(eks),
     'AWS::S3::Bucket': bucketType(s3),
     'AWS::S3::BucketPolicy': bucketPolicyType(s3),
     'AWS::CodeBuild::Project': codeBuildProject(projects),
