@@ -5,6 +5,7 @@ import type { Values } from './model.ts';
 export interface Thing {
   physicalId: string;
   properties: Values;
+  attributes?: Readonly<Record<string, string>>;
 }
 
 export interface Making {

@@ -110,6 +110,39 @@ export function functionOf(value: unknown): [name: string, argument: unknown] | 
   return isOne && more.length === 0 ? [name, argument] : undefined;
 }
 
+const FUNCTIONS = [
+  'Condition',
+  'Fn::And',
+  'Fn::Equals',
+  'Fn::GetAtt',
+  'Fn::If',
+  'Fn::Join',
+  'Fn::Not',
+  'Fn::Or',
+  'Fn::Select',
+  'Fn::Sub',
+  'Ref',
+];
+
+function checkFunctions(value: unknown): void {
+  const [name, argument] = functionOf(value) ?? ['Ref', undefined];
+  if (!FUNCTIONS.includes(name)) throw unsupported(name);
+  if (name === 'Fn::Sub' && typeof argument !== 'string') throw unsupported('Fn::Sub with a map');
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(checkFunctions);
+}
+
+/** What GetAtt asks for has to be known of the type. */
+function checkAttributes({ Resources, Outputs }: Template, types: ResourceTypes): void {
+  for (const one of referencesIn({ Resources, Outputs })) {
+    if (one.kind !== 'attribute') continue;
+    const resource = Resources[one.name];
+    if (!resource || !types[resource.Type]!.attributes.includes(one.attribute))
+      throw invalid(
+        `Template error: resource ${one.name} does not support attribute type ${one.attribute} in Fn::GetAtt`,
+      );
+  }
+}
+
 function ofFunction([name, argument]: [string, unknown]): Reference[] {
   if (name === 'Ref') return [{ kind: 'ref', name: String(argument) }];
   if (name === 'Condition') return [{ kind: 'condition', name: String(argument) }];
@@ -191,7 +224,9 @@ export function templateOf(body: string, types: ResourceTypes): Template {
     only(OF_PARAMETER, one, `/Parameters/${name}`);
   for (const [name, one] of Object.entries(template.Outputs)) only(OF_OUTPUT, one, `/Outputs/${name}`);
   checkResources(template, types);
+  checkFunctions(template);
   checkReferences(template);
+  checkAttributes(template, types);
   checkCircles(template);
   return template;
 }

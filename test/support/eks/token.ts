@@ -69,30 +69,40 @@ function checkWhat(url: URL, given: Record<string, string>, { region }: TokenRul
     throw new TokenRefused('unexpected action parameter in pre-signed URL');
 }
 
+const refusedByAws = (code: string): TokenRefused =>
+  new TokenRefused(`error from AWS (expected 200, got 403): ${code}`);
+
 /** The caller. Throws `TokenRefused` for a token that is not right, not right for this cluster, or not any more. */
 export function callerOfToken(token: string, rules: TokenRules): KnownCredentials {
   const url = urlIn(token);
   const given = parametersIn(url);
   checkWhat(url, given, rules);
-  const signedHeaders = (given['x-amz-signedheaders'] ?? '').split(';');
+  const {
+    'x-amz-signedheaders': names = '',
+    'x-amz-date': date = '',
+    'x-amz-expires': expires = '',
+    'x-amz-credential': credential = '',
+  } = given;
+  const signedHeaders = names.split(';');
   if (!signedHeaders.includes('x-k8s-aws-id') || !signedHeaders.includes('host'))
     throw new TokenRefused('client did not sign the x-k8s-aws-id header in the request');
-  checkTime(given['x-amz-date'] ?? '', given['x-amz-expires'] ?? '', rules.now);
-  const [accessKeyId, ...scope] = (given['x-amz-credential'] ?? '').split('/');
+  checkTime(date, expires, rules.now);
+  const [accessKeyId, ...scope] = credential.split('/');
   const caller = rules.known.find((one) => one.accessKeyId === accessKeyId);
-  if (!caller) throw new TokenRefused('error from AWS (expected 200, got 403): InvalidClientTokenId');
+  if (!caller) throw refusedByAws('InvalidClientTokenId');
   const { clusterName } = rules;
-  checkSignature(url, caller, {
-    scope: scope.join('/'),
-    signedHeaders,
-    date: given['x-amz-date'] ?? '',
-    clusterName,
-  });
-  if (given['x-amz-security-token'] !== caller.sessionToken)
-    throw new TokenRefused('error from AWS (expected 200, got 403): InvalidClientTokenId');
-  if (caller.expiration !== undefined && caller.expiration <= rules.now)
-    throw new TokenRefused('error from AWS (expected 200, got 403): ExpiredToken');
+  checkSignature(url, caller, { scope: scope.join('/'), signedHeaders, date, clusterName });
+  checkSession(caller, given['x-amz-security-token'], rules);
   return caller;
+}
+
+function checkSession(
+  { sessionToken, expiration = Infinity }: KnownCredentials,
+  given: string | undefined,
+  { now }: TokenRules,
+): void {
+  if (given !== sessionToken) throw refusedByAws('InvalidClientTokenId');
+  if (expiration <= now) throw refusedByAws('ExpiredToken');
 }
 
 /** As STS does it. The server sends the name of its own cluster, so that a token for another one has another signature. */
@@ -119,5 +129,5 @@ function checkSignature(
   const isSame =
     signature.length === expected.length && timingSafeEqual(Buffer.from(signature), Buffer.from(expected));
   if (!isSame || !/^\d{8}\/[a-z0-9-]+\/sts\/aws4_request$/.test(scope))
-    throw new TokenRefused('error from AWS (expected 200, got 403): SignatureDoesNotMatch');
+    throw refusedByAws('SignatureDoesNotMatch');
 }

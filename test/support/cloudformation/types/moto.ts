@@ -1,7 +1,13 @@
 /** Types of resources that moto makes, each by a stack of its own there: moto's stacks know no rollback, no protection and no capabilities, and are nobody else's business. */
 import { randomUUID } from 'node:crypto';
 import { CREDENTIALS, REGION } from '../../aws/facts.ts';
-import { handlerFailure, nameTaken, ResourceFailure, type ResourceType } from '../resource-type.ts';
+import {
+  handlerFailure,
+  nameTaken,
+  ResourceFailure,
+  type ResourceType,
+  type Thing,
+} from '../resource-type.ts';
 import type { Values } from '../model.ts';
 
 /** A call of the query protocol at a server that checks no signature; throws what it answers to a call that fails. */
@@ -35,9 +41,9 @@ export interface MotoKind {
   replacedBy?: readonly string[];
   attributes?: readonly string[];
   /** Changes it in moto. Without it, a change is only what its stack knows: no stack's update reaches these things in moto. */
-  update?: (url: string, physicalId: string, next: Values) => Promise<void>;
-  /** Where moto's stacks delete what AWS would not. */
-  remove?: (url: string, physicalId: string) => Promise<void>;
+  update?: (url: string, thing: Thing, next: Values) => Promise<void>;
+  /** Where moto's stacks do not delete it, or where AWS would not. */
+  remove?: (url: string, thing: Thing) => Promise<unknown>;
 }
 
 const templateOf = (type: string, Properties: Values, attributes: readonly string[]): string =>
@@ -82,11 +88,12 @@ export function motoType(url: string, type: string, kind: MotoKind): ResourceTyp
       const stacks = await formation(url, { Action: 'DescribeStacks', StackName: own });
       return { physicalId, attributes: outputsIn(stacks, attributes) };
     },
-    async update({ physicalId }, next) {
-      await kind.update?.(url, physicalId, next);
+    async update(thing, next) {
+      await kind.update?.(url, thing, next);
     },
-    async remove({ physicalId }) {
-      await kind.remove?.(url, physicalId);
+    async remove(thing) {
+      const { physicalId } = thing;
+      await kind.remove?.(url, thing);
       if (!kind.remove)
         await formation(url, { Action: 'DeleteStack', StackName: inner.get(physicalId) ?? physicalId });
       inner.delete(physicalId);
