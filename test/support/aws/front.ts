@@ -11,12 +11,13 @@ import { answerRegistry, forward } from './ecr-registry.ts';
 import { ECR_HOST, LIMITED_HOST } from './facts.ts';
 import { askedBy, authorize } from './iam/authorize.ts';
 import type { Role } from './iam/roles.ts';
+import { answerQueryService, queryServiceOf } from './query-services.ts';
 import { Sessions } from './sessions.ts';
 import { answerSts } from './sts.ts';
 import { answerJson, AwsError, bodyOf, callAws, parsed, TARGETS, type Service } from './wire.ts';
 
 export interface AwsFront {
-  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS and Secrets Manager, and HTTP proxy. Who comes this way may do everything. */
+  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS, EC2, IAM, the tagging API and Secrets Manager, and HTTP proxy. Who comes this way may do everything. */
   url: string;
   /** Opens another address of the same, where everybody is held to the policies of this role; logins that are fetched there, too, wherever they are used. */
   door(role: Role): Promise<string>;
@@ -26,6 +27,11 @@ export interface AwsFront {
   close(): Promise<void>;
 }
 
+export interface TaggedResource {
+  ResourceARN: string;
+  Tags: { Key: string; Value: string }[];
+}
+
 export interface FrontOptions {
   /** Address to listen on; default 127.0.0.1. */
   bind?: string;
@@ -33,13 +39,23 @@ export interface FrontOptions {
   moto: string;
   /** `http://host:port` of the registry that keeps layers. */
   registry: string;
+  /** What has tags and is not moto's. */
+  tagged?: () => TaggedResource[];
 }
 
-type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions'> & FrontOptions & { role?: Role };
+type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions'> &
+  Required<Pick<FrontOptions, 'tagged'>> &
+  FrontOptions & { role?: Role };
 
 export async function startFront(options: FrontOptions): Promise<AwsFront> {
   const { bind = '127.0.0.1', moto } = options;
-  const parts: Parts = { ...options, calls: new Calls(), ecr: new Ecr(moto), sessions: new Sessions() };
+  const parts: Parts = {
+    ...options,
+    calls: new Calls(),
+    ecr: new Ecr(moto),
+    sessions: new Sessions(),
+    tagged: options.tagged ?? (() => []),
+  };
   const servers: Server[] = [];
   const listen = async (role?: Role): Promise<string> => {
     const server = createServer((request, response) => {
@@ -82,6 +98,8 @@ async function answer(parts: Parts, request: IncomingMessage, response: ServerRe
   if (url.pathname.startsWith('/v2/')) return answerRegistry({ ecr, upstream }, asked);
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') return answerJson(response, 200, await callService(parts, request, target));
+  const service = queryServiceOf(request);
+  if (service) return answerQueryService(parts, { request, response, service });
   return answerSts(parts, request, response);
 }
 
@@ -109,8 +127,27 @@ async function callService(parts: Parts, request: IncomingMessage, target: strin
     if (action === 'ecr:GetAuthorizationToken') return parts.ecr.token(parts.role);
     if (service === 'ecr') return parts.ecr.api(operation, body);
     if (action === 'ecr-public:GetAuthorizationToken') return publicToken();
+    if (action === 'tag:GetResources')
+      return withOwn(parts.tagged, body, await callAws(parts.moto, [service, operation], body));
     return callAws(parts.moto, [service, operation], body);
   });
+}
+
+interface Found {
+  PaginationToken?: string;
+  ResourceTagMappingList?: TaggedResource[];
+}
+
+/** What moto finds by tag, and in the last page what it does not have. */
+function withOwn(tagged: Parts['tagged'], asked: object, found: Found): object {
+  if (found.PaginationToken) return found;
+  const { TagFilters = [] } = asked as { TagFilters?: { Key: string; Values?: string[] }[] };
+  const own = tagged().filter(({ Tags }) =>
+    TagFilters.every(({ Key, Values = [] }) =>
+      Tags.some((tag) => tag.Key === Key && (Values.length === 0 || Values.includes(tag.Value))),
+    ),
+  );
+  return { ...found, ResourceTagMappingList: [...(found.ResourceTagMappingList ?? []), ...own] };
 }
 
 /** A login at ECR Public, which moto does not know; the layers' registry asks for none. */

@@ -6,3 +6,4 @@ export { startAws, type Aws, type AwsOptions } from './aws.ts';
 export { denied, throttled, type AwsCall, type Refusal } from './calls.ts';
 export { startFront, type AwsFront } from './front.ts';
 export { assumeRole } from './sessions.ts';
+export { startCloud, type Cloud, type CloudOptions } from './cloud.ts';

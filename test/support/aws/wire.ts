@@ -11,6 +11,7 @@ export const TARGETS = {
   'ecr-public': 'SpencerFrontendService',
   logs: 'Logs_20140328',
   secretsmanager: 'secretsmanager',
+  tag: 'ResourceGroupsTaggingAPI_20170126',
 } as const;
 
 export type Service = keyof typeof TARGETS;
@@ -20,7 +21,7 @@ export { AwsError };
 const JSON_TYPE = 'application/x-amz-json-1.1';
 const scope = (service: Service): string => {
   const date = new Date().toISOString().slice(0, 10).replaceAll('-', '');
-  return `Credential=${CREDENTIALS.accessKeyId}/${date}/${REGION}/${service}/aws4_request`;
+  return `Credential=${CREDENTIALS.accessKeyId}/${date}/${REGION}/${service === 'tag' ? 'tagging' : service}/aws4_request`;
 };
 
 /** Calls an operation of a service that checks no signatures; throws `AwsError` for a refusal. */
