@@ -166,9 +166,9 @@ describe('A SandboxEnvironment', () => {
     const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, at) => at & 0xff));
     await environment.mkdir('/a/b');
     await environment.writeFile('/a/b/bytes', bytes, { mode: 0o755 });
-    await environment.writeFile('/a/b/text', 'grüße');
+    await environment.writeFile('/a/b/text', '\ufeffgrüße');
     expect(await environment.readBytes('/a/b/bytes')).to.deep.equal(bytes);
-    expect(await environment.readFile('/a/b/text')).to.equal('grüße');
+    expect(await environment.readFile('/a/b/text')).to.equal('\ufeffgrüße');
     expect(
       Buffer.concat(await Array.fromAsync(environment.readStream('/a/b/bytes') as AsyncIterable<Buffer>)),
     ).to.deep.equal(bytes);

@@ -127,7 +127,7 @@ export class Files {
 
   /** As UTF-8; what is none is replaced by U+FFFD. */
   async text(path: string, options: FileOptions = {}): Promise<string> {
-    return new TextDecoder().decode(await this.bytes(path, options));
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await this.bytes(path, options));
   }
 
   async bytes(path: string, options: FileOptions = {}): Promise<Buffer> {
