@@ -68,18 +68,21 @@ function interrupts(): Pick<Io, 'signal' | 'onInterrupt'> {
 }
 
 endWithReader();
-/** The answer to a question that is asked on stderr; Ctrl-C and Ctrl-D are a no. */
-async function confirm(question: string): Promise<boolean> {
-  if (!terminal.input) return false;
+/** The answer to a question that is asked on stderr; Ctrl-C and Ctrl-D are none. */
+async function ask(question: string): Promise<string> {
+  if (!terminal.input) return '';
   const { createInterface } = await import('node:readline/promises');
   const asking = createInterface({ input: process.stdin, output: process.stderr });
   const given = new Promise<string>((resolve) =>
     asking.on('SIGINT', () => resolve('')).on('close', () => resolve('')),
   );
-  const answer = await Promise.race([asking.question(`${question} [y/N] `), given]);
+  const answer = await Promise.race([asking.question(`${question} `), given]);
   asking.close();
-  return /^y(es)?$/i.test(answer.trim());
+  return answer.trim();
 }
+
+const confirm = async (question: string): Promise<boolean> =>
+  /^y(es)?$/i.test(await ask(`${question} [y/N]`));
 
 const args = process.argv.slice(2);
 const { env } = process;
@@ -88,6 +91,7 @@ const io: Io = {
   ...interrupts(),
   terminal,
   confirm,
+  ask,
   streams: process,
   env,
   get cwd() {

@@ -41,6 +41,8 @@ export interface Io extends Surroundings {
   onInterrupt: (listener: () => void) => () => void;
   /** Asks on the terminal; false where nobody is there to answer, and for anything but y or yes. */
   confirm: (question: string) => Promise<boolean>;
+  /** As `confirm`, for an answer in words; empty where nobody is there to answer. */
+  ask: (question: string) => Promise<string>;
   /** The process's own, for a shell in a container; everybody else prints through `terminal`. */
   streams: Streams;
 }

@@ -1,48 +1,200 @@
 import { expect } from 'chai';
+import { ACCOUNT, CREDENTIALS, REGION } from '../../../test/support/aws/facts.ts';
+import { accountServer, type AccountServer } from '../../../test/support/client/account-server.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
+import type { Io } from '../types.ts';
 import { run } from '../program.ts';
 
-describe('sb cloud init --dry-run', () => {
-  const init = async (env: Record<string, string>, ...args: string[]) => {
-    const io = recordedIo({ env: { HOME: '/nonexistent', ...env } });
-    const code = await run(['cloud', 'init', ...args], io);
-    return { code, ...io.terminal };
-  };
-  const KEYS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+const KEYS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
 
-  it('shows what would be made and what it costs, and that nothing is missing', async () => {
-    const { code, stdout, stderr } = await init(KEYS, '--dry-run', '--region', 'us-east-1');
-    expect([code, stderr]).to.deep.equal([0, '']);
+/** `sb` with these arguments, in a home without anything. */
+async function sb(env: Record<string, string>, args: string[], io: Partial<Io> = {}) {
+  const around = recordedIo({ env: { HOME: '/nonexistent', ...env }, ...io });
+  if (io.terminal) Object.assign(around.terminal, io.terminal);
+  const code = await run(args, around);
+  return { code, stdout: around.terminal.stdout, stderr: around.terminal.stderr };
+}
+
+describe('sb cloud init', () => {
+  it('says without credentials what would be made, and what is missing in a line each, and exits with 3', async () => {
+    const { code, stdout, stderr } = await sb({}, ['cloud', 'init', '--dry-run']);
+    expect(code).to.equal(3);
     expect(stdout).to.match(
       /^abundant-sb-artifacts \(stays when the rest goes\)\n {2}S3 bucket +\$0\.023 per GB/,
     );
-    expect(stdout).to.match(/NAT gateway +\$0\.045 per hour, \$0\.045 per GB\n/);
-    expect(stdout).to.contain(
-      'While no Trial runs: $0.15 per hour, about $109.50 a month, and the operator’s node.\n',
-    );
-  });
-
-  it('says without credentials what is missing, in a line each, and exits with 3', async () => {
-    const { code, stderr } = await init({}, '--dry-run');
-    expect(code).to.equal(3);
     expect(stderr).to.match(/^missing: credentials: .+\nmissing: region: .+\n$/);
   });
 
   it('prints no control characters of a name', async () => {
-    const { stdout, stderr } = await init(
-      KEYS,
-      '--dry-run',
-      '--region',
-      'a\u001b[2J',
-      '--stack',
-      'b\u001b[2J',
-    );
+    const args = ['cloud', 'init', '--dry-run', '--region', 'a\u001b[2J', '--stack', 'b\u001b[2J'];
+    const { stdout, stderr } = await sb(KEYS, args);
     expect(stdout + stderr).to.not.contain('\u001b');
   });
 
-  it('makes nothing: without --dry-run it is refused', async () => {
-    const { code, stderr } = await init(KEYS, '--region', 'us-east-1');
-    expect(code).to.equal(2);
-    expect(stderr).to.contain("required option '--dry-run' not specified");
+  for (const command of ['init', 'down', 'status'])
+    it(`refuses ${command} without credentials, and asks AWS nothing`, async () => {
+      const { code, stderr } = await sb({}, ['cloud', command]);
+      expect(code).to.equal(3);
+      expect(stderr).to.contain('cause: credentials: there are none');
+      expect(stderr).to.contain('SB-E120');
+    });
+});
+
+describe('sb cloud, with an account', () => {
+  let aws: AccountServer;
+  let before: NodeJS.ProcessEnv;
+  beforeEach(async () => {
+    aws = await accountServer();
+    before = { ...process.env };
+    // The SDK reads the process's own.
+    Object.assign(process.env, envOf(aws));
   });
+  afterEach(async () => {
+    process.env = before;
+    await aws.close();
+  });
+
+  const at = (args: string[], io: Partial<Io> = {}) => sb(envOf(aws), ['cloud', ...args], io);
+  const onTerminal = (answers: { confirm?: boolean; typed?: string[] }) => {
+    const asked: string[] = [];
+    const typed = [...(answers.typed ?? [])];
+    const io = {
+      terminal: { input: true } as Io['terminal'],
+      confirm: async (question: string) => (asked.push(question), answers.confirm === true),
+      ask: async (question: string) => (asked.push(question), typed.shift() ?? ''),
+    };
+    return { io, asked };
+  };
+  const stacks = () => aws.formation.stacks.map(({ name, status }) => `${name} ${status}`);
+
+  it('shows the changes of a dry run, and leaves nothing', async () => {
+    const { code, stdout } = await at(['init', '--dry-run']);
+    expect(code, stdout).to.equal(0);
+    expect(stdout).to.contain(
+      `in account ${ACCOUNT} (arn:aws:iam::${ACCOUNT}:user/admin), region ${REGION}:`,
+    );
+    expect(stdout).to.match(/stack artifacts: \d+ changes\n/);
+    expect(stdout).to.contain('  + Bucket (AWS::S3::Bucket)\n');
+    await aws.formation.idle();
+    expect(stacks().filter((line) => !line.endsWith('DELETE_COMPLETE'))).to.deep.equal([]);
+  });
+
+  it('makes nothing in CI without --yes, and says how', async () => {
+    const { code, stdout, stderr } = await at(['init']);
+    expect(code).to.equal(2);
+    expect(stdout).to.contain('While no Trial runs: $0.15 per hour');
+    expect(stderr).to.contain('fix:   sb cloud init --yes\n').and.to.contain('SB-E128');
+    expect(stacks()).to.deep.equal([]);
+  });
+
+  it('makes nothing when the answer is no, having said where it would be', async () => {
+    const { io, asked } = onTerminal({ confirm: false });
+    expect((await at(['init'], io)).code).to.equal(2);
+    expect(asked).to.deep.equal([
+      `Make this in account ${ACCOUNT} (arn:aws:iam::${ACCOUNT}:user/admin), region ${REGION}?`,
+    ]);
+    expect(stacks()).to.deep.equal([]);
+  });
+
+  it('goes from nothing to an installation to nothing', async () => {
+    const made = await at(['init', '--yes']);
+    expect(made.code, made.stderr).to.equal(0);
+    expect(made.stdout).to.contain('installation abundant-sb is ready\n').and.to.contain('sb cloud run -t');
+    expect(made.stderr).to.contain('abundant-sb-cluster Cluster (AWS::EKS::Cluster): CREATE_COMPLETE\n');
+
+    const again = await at(['init']);
+    expect(again.code, again.stderr).to.equal(0);
+
+    const status = await at(['status']);
+    expect(status.stdout).to.match(/abundant-sb-cluster +CREATE_COMPLETE\n\$0\.15 per hour/);
+
+    const { io, asked } = onTerminal({ typed: ['abundant-sb'] });
+    const down = await at(['down'], io);
+    expect(down.code, down.stderr).to.equal(0);
+    expect(down.stdout).to.contain('  EKS cluster\n').and.to.contain('stack artifacts stays');
+    expect(asked).to.deep.equal(['To delete this, type the name of the installation:']);
+
+    const nothing = await at(['down']);
+    expect(nothing.stdout).to.match(/^nothing of abundant-sb is there in account/);
+    expect(stacks().filter((line) => !line.endsWith('DELETE_COMPLETE'))).to.deep.equal([
+      'abundant-sb-artifacts CREATE_COMPLETE',
+    ]);
+  });
+
+  it('deletes nothing where a name is missing or wrong', async () => {
+    await at(['init', '--yes']);
+    aws.bucket = true;
+    for (const [args, typed] of [
+      [['down'], ['abundant']],
+      [['down'], []],
+      // Of the bucket, too.
+      [['down', '--purge', '--confirm', 'abundant-sb'], []],
+      [
+        ['down', '--purge'],
+        ['abundant-sb', 'abundant-sb'],
+      ],
+    ] as const) {
+      const { code, stderr } = await at([...args], onTerminal({ typed: [...typed] }).io);
+      expect([code, /SB-E128/.test(stderr)], stderr).to.deep.equal([2, true]);
+    }
+    expect(stacks().filter((line) => line.endsWith('CREATE_COMPLETE'))).to.have.lengthOf(3);
+  });
+
+  it('says what the caller may not do, and goes on with another admin', async () => {
+    aws.arn = `arn:aws:sts::${ACCOUNT}:assumed-role/AWSReservedSSO_admin/jane`;
+    aws.denied.add('iam:GetRole');
+    const { code, stderr } = await at(['init', '--yes']);
+    expect(code).to.equal(2);
+    expect(stderr)
+      .to.contain('cannot use --admin-role')
+      .and.to.contain('not authorized to perform: iam:GetRole');
+    const arn = `arn:aws:iam::${ACCOUNT}:role/aws-reserved/admin`;
+    const again = await at(['init', '--yes', '--admin-role', arn]);
+    expect(again.code, again.stderr).to.equal(0);
+  });
+
+  it('puts nothing into a zone that EKS refuses', async () => {
+    await at(['init', '--yes', '--zones', '2']);
+    const { ZoneA, ZoneB, ZoneC } =
+      aws.formation.stacks.find(({ name }) => name.endsWith('-network'))?.desired.parameters ?? {};
+    expect([ZoneA, ZoneB, ZoneC]).to.deep.equal(['us-east-1a', 'us-east-1c', '']);
+  });
+
+  it('takes no credentials that AWS does not know', async () => {
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'wrong';
+    const { code, stderr } = await at(['status']);
+    expect([code, /SB-E121/.test(stderr)], stderr).to.deep.equal([3, true]);
+  });
+
+  it('says of sb cloud run in CI what init would make and costs', async () => {
+    const { code, stderr } = await at(['run', '-t', 'examples/tasks/hello']);
+    expect(code).to.equal(3);
+    expect(stderr).to.contain('there is no kubeconfig');
+    expect(stderr).to.contain(
+      'sb cloud init would make installation abundant-sb in us-east-1, for $0.15 per hour and the nodes',
+    );
+    expect(stderr).to.contain('SB-E130');
+  });
+
+  it('offers nothing of the kind with --no-provision', async () => {
+    const { code, stderr } = await at(['run', '-t', 'examples/tasks/hello', '--no-provision']);
+    expect([code, /SB-E002/.test(stderr), /cloud init/.test(stderr)]).to.deep.equal([3, true, false]);
+  });
+
+  it('asks on a terminal whether to make one, and leaves it when the answer is no', async () => {
+    const { io, asked } = onTerminal({ confirm: false });
+    const { stderr } = await at(['run', '-t', 'examples/tasks/hello'], io);
+    expect(asked).to.deep.equal(['See what it makes in detail?']);
+    expect(stderr).to.contain('for $0.15 per hour').and.to.contain('SB-E002');
+  });
+});
+
+const envOf = ({ url, formation }: AccountServer): Record<string, string> => ({
+  AWS_ENDPOINT_URL: url,
+  AWS_ENDPOINT_URL_CLOUDFORMATION: formation.url,
+  AWS_REGION: REGION,
+  AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  AWS_CONFIG_FILE: '/nonexistent',
+  AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
 });

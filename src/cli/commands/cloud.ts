@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
-import type { CloudOptions } from '../../client/cloud/seen.ts';
 import type { RunFlags } from '../launch/wish.ts';
 import { withAgents, withAgentVariables, withModels } from './agent-options.ts';
+import { down, init, status } from './cloud-installation.ts';
 import { duration, examples, number, several, withCluster, withOutput, type Cli } from './command.ts';
 
 /** Which tasks, with whom, how often. */
@@ -73,7 +73,11 @@ const withAttendance = (command: Command): Command =>
     .option('--fail-under <reward>', 'exit with 4 where the mean reward is below', number)
     .option('--wait-timeout <duration>', 'exit with 124 after, such as 30m; the run goes on', duration)
     .option('-q, --quiet', 'no progress')
-    .option('--no-provision', 'do not wait for new nodes: refuse tasks that no existing node can hold')
+    .option(
+      '--no-provision',
+      'use what is there: do not offer to make an installation on AWS where there is none',
+    )
+    .option('--no-new-nodes', 'do not wait for new nodes: refuse tasks that no existing node can hold')
     .addOption(
       new Option(
         '--dry-run [where]',
@@ -127,49 +131,17 @@ const run = ({ io, finish }: Cli): Command =>
     ],
   );
 
-interface InitOptions extends CloudOptions {
-  dryRun: true;
-  network: boolean;
-  zones: '2' | '3';
-}
-
-const SOMETHING_IS_MISSING = 3;
-
-/** `sb cloud init` */
-const init = ({ io, finish }: Cli): Command =>
-  examples(
-    new Command('init')
-      .description(
-        'Shows what an installation on AWS consists of, what it costs, and what this machine lacks for it. It makes nothing and asks AWS nothing: docs/aws-stacks.md has the commands that do. Exits with 3 if something is missing.',
-      )
-      .requiredOption('--dry-run', 'only show it; required')
-      .addOption(new Option('--provider <name>', 'the cloud').choices(['aws']).default('aws'))
-      .option('--stack <name>', 'name of the installation (default: SB_STACK, else abundant-sb)')
-      .option('--region <name>', 'region (default: SB_AWS_REGION, else AWS_REGION)')
-      .option('--no-network', 'without a network: you have a VPC')
-      .addOption(new Option('--zones <number>', 'zones that nodes are in').choices(['2', '3']).default('3'))
-      .action(async ({ network, zones, ...options }: InitOptions) => {
-        const [{ seenHere }, { missing }, { cloudStacks }, { printCloud }] = await Promise.all([
-          import('../../client/cloud/seen.ts'),
-          import('../../client/cloud/missing.ts'),
-          import('../../client/cloud/things.ts'),
-          import('../render/cloud.ts'),
-        ]);
-        const seen = await seenHere(options, io.env);
-        const stacks = cloudStacks({ stack: seen.stack, network, zones: zones === '3' ? 3 : 2 });
-        const lacks = missing(seen);
-        printCloud(io.terminal, { stacks, missing: lacks });
-        if (lacks.length > 0) finish(SOMETHING_IS_MISSING);
-      }),
-    [
-      ['sb cloud init --dry-run', 'what is made, and what does it cost?'],
-      ['sb cloud init --dry-run --no-network --region eu-central-1', 'in a VPC of yours'],
-    ],
-  );
-
 /** `sb cloud` */
 export const cloud = (cli: Cli): Command =>
   examples(
-    new Command('cloud').description('Runs tasks in a cluster.').addCommand(run(cli)).addCommand(init(cli)),
-    [['sb cloud run -t examples/tasks', 'run these tasks']],
+    [run, init, status, down].reduce(
+      (command, part) => command.addCommand(part(cli)),
+      new Command('cloud').description(
+        'Runs tasks in a cluster; makes an installation on AWS, and takes it away.',
+      ),
+    ),
+    [
+      ['sb cloud run -t examples/tasks', 'run these tasks'],
+      ['sb cloud init', 'make an installation on AWS to run them in'],
+    ],
   );

@@ -41,9 +41,13 @@ export async function cloudRun(flags: RunFlags, io: Io): Promise<ExitCode> {
     return printDryRun(await planOf(wish, io, { selection, bucket }), { wish, io });
   }
   // First, for reading thousands of tasks takes a while and a wrong context is told at once.
-  return withSession(wish.session, io, async (session) =>
-    inCluster(session, { wish, io, selection: await select(wish, io) }),
-  );
+  const run = (): Promise<ExitCode> =>
+    withSession(wish.session, io, async (session) =>
+      inCluster(session, { wish, io, selection: await select(wish, io) }),
+    );
+  if (wish.options.provision === false || wish.dryRun) return run();
+  const { orOffer } = await import('../cloud/offer.ts');
+  return orOffer(io, run);
 }
 
 /** As it would be typed here: absolute only where it lies elsewhere. */
@@ -95,7 +99,7 @@ async function inCluster(session: Session, { wish, io, selection }: Launch): Pro
   const defaults = await taskDefaults(session);
   const plan = await planOf(wish, io, { selection, bucket, ...present({ defaults }) });
   await preflight(session, needsOf(plan));
-  if (wish.options.provision === false) await checkNodes(session, plan);
+  if (wish.options.newNodes === false) await checkNodes(session, plan);
   else for (const line of await nodeLines(session, plan)) io.terminal.err(safe(`${line}\n`));
   if (wish.dryRun === 'server') return printDryRun(plan, { wish, io, session });
   for (const line of await checkQuotas(session, plan, io.signal)) io.terminal.err(safe(`${line}\n`));

@@ -12,7 +12,7 @@ import type { Trial } from '../../crds/trial.ts';
 import { ResourceQuota } from '../../client/diagnosis/doctor/room.ts';
 import type { RunPlan } from '../../client/runs/plan/types.ts';
 
-describe('--no-provision', () => {
+describe('--no-new-nodes', () => {
   let w: World;
   let folder: string;
   let selection: Selection;

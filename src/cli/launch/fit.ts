@@ -22,7 +22,7 @@ const GPU = 'nvidia.com/gpu';
 const SHOWN = 5;
 
 /**
- * `--no-provision`, a run that is to do with the nodes that are there: throws SB-E018 for tasks that none of the nodes could hold even if nothing else ran there, SB-E006 where the user may not list nodes. What
+ * `--no-new-nodes`, a run that is to do with the nodes that are there: throws SB-E018 for tasks that none of the nodes could hold even if nothing else ran there, SB-E006 where the user may not list nodes. What
  * other Pods take is not counted: Trials wait for that.
  */
 export async function checkNodes({ kube }: Pick<Session, 'kube'>, plan: RunPlan): Promise<void> {
@@ -108,7 +108,7 @@ const nowhere = (tasks: readonly PlannedTask[], nodes: readonly Node[]): CliErro
     why:
       [...firstOf(tasks.map(wantedOf)), ...firstOf(nodes.map(roomOf))].join('\n') ||
       'the cluster has no node',
-    fix: `leave out --no-provision where nodes are added as they are needed, or ${lessFor(tasks, nodes)}`,
+    fix: `leave out --no-new-nodes where nodes are added as they are needed, or ${lessFor(tasks, nodes)}`,
   });
 
 const firstOf = (lines: readonly string[]): string[] =>

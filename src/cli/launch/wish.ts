@@ -98,7 +98,7 @@ const allowedBy = ({ allowEnv = [] }: RunOptions, { agentEnv, verifierEnv }: Run
 ];
 
 async function optionsOf(flags: RunFlags, cwd: string): Promise<RunOptions> {
-  const { agent, model, ae, ve, tasks, envFile, provision } = flags;
+  const { agent, model, ae, ve, tasks, envFile, provision, newNodes } = flags;
   const { kubeconfig: _k, output: _o, dryRun: _d, config: _f, ...kept } = flags;
   // An empty path is none, and not the current folder.
   const absolute = (paths: string[] | undefined): string[] | undefined =>
@@ -112,6 +112,7 @@ async function optionsOf(flags: RunFlags, cwd: string): Promise<RunOptions> {
     tasks: absolute(tasks),
     envFile: absolute(envFile),
     provision: provision === false ? false : undefined,
+    newNodes: newNodes === false ? false : undefined,
   });
   const problems = optionProblems(options);
   if (problems.length === 0) return options as RunOptions;

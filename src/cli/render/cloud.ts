@@ -1,7 +1,11 @@
-import { HOURS_A_MONTH, PRICED_REGION, type Price } from '../../client/cloud/prices.ts';
+import type { Doomed } from '../../client/cloud/down.ts';
+import type { Preview, Standing } from '../../client/cloud/init.ts';
+import { HOURS_A_MONTH, PRICED_REGION, PRICES, type Price } from '../../client/cloud/prices.ts';
+import type { StackStatus } from '../../client/cloud/status.ts';
 import { hourly, type CloudStack, type Thing } from '../../client/cloud/things.ts';
 import { dollars } from '../../text/figures.ts';
 import { safeLine } from '../../text/safe.ts';
+import type { Change } from '../../providers/stacks/port.ts';
 import { style } from './style.ts';
 import type { Terminal } from '../types.ts';
 
@@ -41,4 +45,93 @@ function totalOf(stacks: readonly CloudStack[]): string {
     `While no Trial runs: ${dollars(usd)} per hour, about ${dollars(usd * HOURS_A_MONTH)} a month, and the operator’s node.`,
     `List prices of ${PRICED_REGION}, last seen between ${seen[0]} and ${seen.at(-1)}: other regions cost more or less.`,
   ].join('\n');
+}
+
+const STATES: Record<Standing['state'], string> = {
+  there: 'is there',
+  missing: 'will be made',
+  differs: 'will be changed',
+  'at work': 'something else is at work on it; sb waits for it',
+};
+
+/** What becomes of each step, on stdout. */
+export function printStandings(terminal: Terminal, found: readonly Standing[]): void {
+  terminal.out('\n');
+  for (const { step, state } of found) terminal.out(`${safeLine(step.name)}: ${STATES[state]}\n`);
+}
+
+const CHANGES: Record<Change['action'], string> = {
+  Add: '+',
+  Import: '+',
+  Modify: '~',
+  Remove: '-',
+  Dynamic: '?',
+};
+
+/** The changes of each stack, a line each. */
+export function printPreviews(terminal: Terminal, previews: readonly Preview[]): void {
+  for (const { step, changes, why } of previews) {
+    const head = why ?? (changes.length === 0 ? 'nothing to change' : `${changes.length} changes`);
+    terminal.out(`${step.name}: ${safeLine(head)}\n`);
+    for (const { action, resource, type, replaces } of changes)
+      terminal.out(
+        `  ${CHANGES[action]} ${safeLine(`${resource} (${type})`)}${action === 'Import' ? ', which is there' : ''}${replaces ? ', in place of what is there' : ''}\n`,
+      );
+  }
+}
+
+/** What is going to be deleted, and what is kept. */
+export function printDoomed(
+  terminal: Terminal,
+  { place, found, purge }: { place: string; found: Doomed; purge: boolean },
+): void {
+  terminal.out(`to be deleted in ${place}:\n`);
+  for (const { step, shows } of found.steps) {
+    terminal.out(`${safeLine(step.name)}\n`);
+    for (const line of shows) terminal.out(`  ${safeLine(line)}\n`);
+  }
+  for (const { kind, name, contents } of found.kept)
+    terminal.out(
+      `${kind} ${safeLine(name)}${contents ? ` with ${contents.more ? 'more than ' : ''}${contents.count} versions of objects` : ''}\n`,
+    );
+  if (!purge) terminal.out('stack artifacts stays, with results, images and logs; --purge deletes them\n');
+}
+
+/** By a part of its ARN: what costs by the hour. */
+const COSTLY: readonly (readonly [RegExp, number])[] = [
+  [/:natgateway\//, PRICES.natGateway.usd],
+  [/:elastic-ip\//, PRICES.publicAddress.usd],
+  [/^arn:[^:]*:eks:.*:cluster\//, PRICES.controlPlane.usd],
+];
+const LEFT_SHOWN = 20;
+
+/** What has the installation's tag still. */
+export function printLeftovers(terminal: Terminal, arns: readonly string[]): void {
+  if (arns.length === 0) return;
+  const price = (arn: string): number => COSTLY.find(([part]) => part.test(arn))?.[1] ?? 0;
+  const sum = arns.reduce((all, arn) => all + price(arn), 0);
+  terminal.out(
+    `${arns.length} more with its tag, about ${dollars(sum)} per hour without instances (AWS lists what is gone for some minutes more):\n`,
+  );
+  for (const arn of arns.slice(0, LEFT_SHOWN)) terminal.out(`  ${safeLine(arn)}\n`);
+  if (arns.length > LEFT_SHOWN) terminal.out(`  … and ${arns.length - LEFT_SHOWN} more\n`);
+}
+
+const DIFFERENCES_SHOWN = 10;
+
+/** How each stack stands, and what all of it costs. */
+export function printCloudStatus(terminal: Terminal, place: string, found: readonly StackStatus[]): void {
+  terminal.out(`in ${place}:\n`);
+  const width = Math.max(...found.map(({ name }) => name.length));
+  for (const { name, status, reason, differs } of found) {
+    const line = `${safeLine(name).padEnd(width)}  ${safeLine(status ?? 'is not there')}`;
+    terminal.out(`${line}${reason === undefined ? '' : `: ${safeLine(reason)}`}\n`);
+    if (differs.length === 0) continue;
+    const more =
+      differs.length > DIFFERENCES_SHOWN ? `, … and ${differs.length - DIFFERENCES_SHOWN} more` : '';
+    const shown = differs.slice(0, DIFFERENCES_SHOWN).map(safeLine).join(', ');
+    terminal.out(`  differs from what this sb makes: ${shown}${more}; sb cloud init changes it\n`);
+  }
+  const usd = found.reduce((sum, stack) => sum + stack.hourly, 0);
+  terminal.out(`${dollars(usd)} per hour without nodes, at list prices of ${PRICED_REGION}\n`);
 }

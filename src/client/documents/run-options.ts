@@ -141,6 +141,7 @@ export const RunOptions = Type.Object(
     scheduling: Type.Object(Scheduling.properties, { additionalProperties: false, ...expected('a table') }),
     // What follows is for the command, not for the Trials.
     provision: Flag,
+    newNodes: Flag,
     runName: Text('a name'),
     context: Text('the name of a context'),
     namespace: Text('the name of a namespace'),

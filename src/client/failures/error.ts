@@ -72,6 +72,18 @@ export const CATALOGUE = {
   'SB-E107': { title: 'The Sandbox or Trial refuses a command or file', exit: 3 },
   'SB-E108': { title: 'A download from a Sandbox was stopped', exit: 3 },
   'SB-E109': { title: 'A Sandbox of this name exists', exit: 2 },
+  // Installations on a cloud: 120–139.
+  'SB-E120': { title: 'Something that sb cloud needs is missing on this machine', exit: 3 },
+  'SB-E121': { title: 'AWS does not take the credentials', exit: 3 },
+  'SB-E122': { title: 'AWS refuses a request', exit: 3 },
+  'SB-E123': { title: 'AWS does not answer', exit: 3 },
+  'SB-E124': { title: 'A stack of this name belongs to something else', exit: 3 },
+  'SB-E125': { title: 'A stack cannot be made or changed', exit: 3 },
+  'SB-E126': { title: 'A stack is stuck', exit: 3 },
+  'SB-E127': { title: 'Another command is at work on the installation', exit: 3 },
+  'SB-E128': { title: 'Nobody agreed to it', exit: 2 },
+  'SB-E129': { title: 'Trials or Sandboxes are running', exit: 3 },
+  'SB-E130': { title: 'There is no installation to run in', exit: 3 },
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** `SB-E014`. */

@@ -30,6 +30,25 @@ const REASONS: Record<string, ProviderReason> = {
   IDPCommunicationError: 'Unavailable',
 };
 
+/** Codes that mean, of a person's credentials, that logging in anew is all that helps. */
+export const LOGIN_CODES = [
+  'AuthFailure',
+  'CredentialsProviderError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+  'RequestExpired',
+  'SignatureDoesNotMatch',
+  'TokenProviderError',
+  'UnrecognizedClientException',
+] as const;
+
+/** For `Doing.reasons` where the caller is a person: waiting does not bring other credentials. */
+export const OF_A_PERSON: Record<string, ProviderReason> = Object.fromEntries(
+  LOGIN_CODES.map((code) => [code, 'AccessDenied'] as const),
+);
+
 const BY_STATUS: Record<number, ProviderReason> = {
   401: 'AccessDenied',
   403: 'AccessDenied',

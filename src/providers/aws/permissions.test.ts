@@ -5,11 +5,12 @@ import { BUILDSPEC } from '../image-builder/codebuild/buildspec.ts';
 import { actionsOf, AWS_PERMISSIONS, RESOURCES, WITHHELD, type AwsRole } from './permissions.ts';
 
 const SRC = join(import.meta.dirname, '../..');
-/** The operator as it runs: no tests, no contracts for them, and not the programs that people run under their own names. */
+/** The operator as it runs: no tests, no contracts for them, and not the programs that people run under their own names, nor what these alone call. */
 const files = globSync('**/*.ts', { cwd: SRC })
   .filter((file) => !/\.test\.ts$|contract\.ts$/.test(file))
   .map((file) => ({ file, text: readFileSync(join(SRC, file), 'utf8') }));
-const ofPeople = ({ file }: { file: string }): boolean => /^(cli|client|ui)\//.test(file);
+const ofPeople = ({ file }: { file: string }): boolean =>
+  /^(cli|client|ui|providers\/(account|stacks))\//.test(file);
 const sources = files.filter((one) => !ofPeople(one));
 /** The programs that people run, and what of theirs the rooms below do in the bucket. */
 const programs = files.filter(ofPeople);

@@ -32,6 +32,7 @@ export function recordedIo(overrides: Partial<Io> = {}): Io & { terminal: Record
     signal: new AbortController().signal,
     onInterrupt: () => () => undefined,
     confirm: async () => false,
+    ask: async () => '',
     streams: { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() },
     now: () => new Date('2026-01-31T14:25:01Z'),
     ...overrides,

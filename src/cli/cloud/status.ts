@@ -1,0 +1,16 @@
+/** `sb cloud status`. */
+import { leftovers } from '../../client/cloud/down.ts';
+import { statusOf } from '../../client/cloud/status.ts';
+import { printCloudStatus, printLeftovers } from '../render/cloud.ts';
+import type { Io } from '../types.ts';
+import { placeOf, withCloud, type CloudFlags } from './open.ts';
+
+export const cloudStatus = (flags: CloudFlags, io: Io): Promise<number> =>
+  withCloud(flags, io, async (installation) => {
+    const found = await statusOf(installation);
+    printCloudStatus(io.terminal, placeOf(installation), found);
+    // What is left while there are stacks belongs to them.
+    if (found.every(({ name, status }) => status === undefined || name.endsWith('-artifacts')))
+      printLeftovers(io.terminal, await leftovers(installation));
+    return 0;
+  });

@@ -1,0 +1,162 @@
+import { expect } from 'chai';
+import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
+import { ACCOUNT, REGION, STACK } from '../../../test/support/aws/facts.ts';
+import { CliError } from '../failures/error.ts';
+import { doomed, leftovers, takeAway, type DownWish } from './down.ts';
+import { makeAll } from './init.ts';
+
+const failureOf = async (work: Promise<unknown>): Promise<CliError> =>
+  work.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => {
+      expect(error).to.be.instanceOf(CliError);
+      return error as CliError;
+    },
+  );
+
+const BUCKET = `${STACK}-artifacts-${ACCOUNT}-${REGION}`;
+
+describe('sb cloud down', () => {
+  let w: CloudWorld;
+  beforeEach(async () => void (w = await cloudWorld()));
+  afterEach(() => w.close());
+
+  const init = (): Promise<void> => w.with(makeAll);
+  const down = (wish: Partial<DownWish> = {}): Promise<void> =>
+    w.with(async (installation) =>
+      takeAway(installation, await doomed(installation, { force: false, purge: false, ...wish })),
+    );
+  const listed = (wish: Partial<DownWish> = {}) =>
+    w.with((installation) => doomed(installation, { force: false, purge: false, ...wish }));
+  const stack = (part: string) => w.formation.stacks.findLast(({ name }) => name === `${STACK}-${part}`);
+  const statuses = () => ['artifacts', 'network', 'cluster'].map((part) => stack(part)?.status);
+  const DOWN = ['CREATE_COMPLETE', 'DELETE_COMPLETE', 'DELETE_COMPLETE'];
+
+  it('deletes the cluster, then the network, and keeps what holds results', async () => {
+    await init();
+    await down();
+    expect(statuses()).to.deep.equal(DOWN);
+    expect(w.things.some(({ physicalId }) => physicalId === BUCKET)).to.equal(true);
+    const deleted = w.formation.calls.filter(({ operation }) => operation === 'DeleteStack');
+    expect(deleted.map(({ request }) => /stack\/([^/]+)/.exec(JSON.stringify(request))?.[1])).to.deep.equal([
+      `${STACK}-cluster`,
+      `${STACK}-network`,
+    ]);
+  });
+
+  it('finds nothing to do the second time', async () => {
+    await init();
+    await down();
+    expect(await listed()).to.deep.equal({ steps: [], kept: [] });
+  });
+
+  it('finds nothing to do where nothing ever was', async () => {
+    expect(await listed({ purge: true })).to.deep.equal({ steps: [], kept: [] });
+  });
+
+  it('brings everything back with what was kept, when init is run again', async () => {
+    await init();
+    await down();
+    await init();
+    expect(statuses()).to.deep.equal(['CREATE_COMPLETE', 'CREATE_COMPLETE', 'CREATE_COMPLETE']);
+    expect(w.formation.stacks.filter(({ name }) => name.endsWith('artifacts'))).to.have.lengthOf(1);
+  });
+
+  it('refuses while Trials run, deletes nothing, and does it with force', async () => {
+    await init();
+    w.says.running = Array.from({ length: 7 }, (_, index) => `agents/trial-${index}`);
+    const { code, why } = await failureOf(down());
+    expect(code).to.equal('SB-E129');
+    expect(why).to.match(/^agents\/trial-0\n.*… and 2 more$/s);
+    expect(stack('cluster')?.status).to.equal('CREATE_COMPLETE');
+    await down({ force: true });
+    expect(statuses()).to.deep.equal(DOWN);
+  });
+
+  it('refuses while init makes a stack', async () => {
+    const stalled = w.formation.inject({ kind: 'stall', resource: 'Nat' });
+    const making = init();
+    await stalled.reached;
+    const { code } = await failureOf(down());
+    expect(code).to.equal('SB-E127');
+    stalled.release();
+    await making;
+  });
+
+  it('joins another down, and both succeed', async () => {
+    await init();
+    await Promise.all([down(), down()]);
+    expect(statuses()).to.deep.equal(DOWN);
+  });
+
+  it('goes on after the laptop is lost', async () => {
+    await init();
+    const stalled = w.formation.inject({ kind: 'stall', resource: 'Cluster', doing: 'delete' });
+    const first = down().catch((error: Error) => error.message);
+    await stalled.reached;
+    w.interrupt();
+    expect(await first).to.equal('interrupted');
+    stalled.release();
+    await down();
+    expect(statuses()).to.deep.equal(DOWN);
+  });
+
+  it('says what cannot be deleted and why, and goes on once that is repaired', async () => {
+    await init();
+    const vpc = w.things.find(({ type }) => type === 'AWS::EC2::VPC')?.physicalId ?? '';
+    w.held.set(vpc, `The vpc '${vpc}' has dependencies and cannot be deleted.`);
+    const { code, why, fix } = await failureOf(down());
+    expect(code).to.equal('SB-E126');
+    expect(why).to.match(/^Vpc \(AWS::EC2::VPC\): .*has dependencies/);
+    expect(fix).to.contain('sb cloud down');
+    const again = await failureOf(init());
+    expect(again.code).to.equal('SB-E126');
+    w.held.clear();
+    await down();
+    expect(statuses()).to.deep.equal(DOWN);
+  });
+
+  it('deletes no stack of our name that is not ours', async () => {
+    await init();
+    stack('network')!.desired = { ...stack('network')!.desired, tags: [{ Key: 'sb:stack', Value: 'other' }] };
+    const { code } = await failureOf(down());
+    expect(code).to.equal('SB-E124');
+    expect(statuses()).to.deep.equal(['CREATE_COMPLETE', 'CREATE_COMPLETE', 'CREATE_COMPLETE']);
+  });
+
+  describe('--purge', () => {
+    it('lists the bucket with how much it holds, and deletes it with images, logs and the stack', async () => {
+      await init();
+      w.says.buckets.set(BUCKET, 12);
+      const { kept } = await listed({ purge: true });
+      expect(kept[0]).to.deep.equal({ kind: 'bucket', name: BUCKET, contents: { count: 12, more: false } });
+      await down({ purge: true });
+      expect(w.purged).to.include.members([
+        `bucket ${BUCKET}`,
+        `repository ${STACK}-sandboxes`,
+        `repository ${STACK}-tools/buildkit`,
+        'log group /sb/eks/logs',
+      ]);
+      expect(statuses()).to.deep.equal(['DELETE_COMPLETE', 'DELETE_COMPLETE', 'DELETE_COMPLETE']);
+    });
+
+    it('deletes nothing of those names once their stack is gone, unless they have our tag', async () => {
+      w.says.buckets.set(BUCKET, 1);
+      await down({ purge: true });
+      expect(w.purged).to.deep.equal([]);
+      w.says.tagged = [`arn:aws:s3:::${BUCKET}`];
+      await down({ purge: true });
+      expect(w.purged).to.deep.equal([`bucket ${BUCKET}`]);
+    });
+  });
+
+  it('lists what has our tag still, but not what is kept', async () => {
+    await init();
+    await down();
+    const nat = `arn:aws:ec2:${REGION}:${ACCOUNT}:natgateway/nat-1`;
+    w.says.tagged = [nat];
+    w.says.taggedParts = [`arn:aws:s3:::${BUCKET}`];
+    w.says.tagged.push(...w.says.taggedParts);
+    expect(await w.with(leftovers)).to.deep.equal([nat]);
+  });
+});

@@ -1,0 +1,360 @@
+import { expect } from 'chai';
+import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
+import { eventuallyTrue } from '../../../test/support/eventually.ts';
+import { STACK } from '../../../test/support/aws/facts.ts';
+import { STACKS } from '../../installation/aws/stacks/stacks.ts';
+import { CliError } from '../failures/error.ts';
+import { makeAll, preview, survey } from './init.ts';
+
+const failureOf = async (work: Promise<unknown>): Promise<CliError> =>
+  work.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => {
+      expect(error).to.be.instanceOf(CliError);
+      return error as CliError;
+    },
+  );
+
+const RESOURCES = Object.values(STACKS).flatMap(({ Resources }) =>
+  Object.values(Resources as Record<string, { Condition?: string }>).filter(
+    ({ Condition }) => Condition === undefined || Condition === 'HasZoneC',
+  ),
+).length;
+
+describe('sb cloud init', () => {
+  let w: CloudWorld;
+  beforeEach(async () => void (w = await cloudWorld()));
+  afterEach(() => w.close());
+
+  const init = (): Promise<void> => w.with(makeAll);
+  const stack = (part: string) => w.formation.stacks.findLast(({ name }) => name === `${STACK}-${part}`);
+  const operations = (name: string) => w.formation.calls.filter(({ operation }) => operation === name);
+  const statuses = () => ['artifacts', 'network', 'cluster'].map((part) => stack(part)?.status);
+  const ALL_MADE = ['CREATE_COMPLETE', 'CREATE_COMPLETE', 'CREATE_COMPLETE'];
+
+  it('makes all three stacks from nothing, each with our tags, and protects what holds results', async () => {
+    await init();
+    expect(statuses()).to.deep.equal(ALL_MADE);
+    expect(w.things).to.have.lengthOf(RESOURCES);
+    expect(stack('artifacts')?.isProtected).to.equal(true);
+    expect(stack('cluster')?.isProtected).to.equal(false);
+    expect(stack('network')?.desired.tags).to.deep.include({ Key: 'sb:stack', Value: STACK });
+  });
+
+  it('hands the network’s subnets and the caller’s role to the cluster', async () => {
+    w.says.arn = 'arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_admin/jane';
+    await init();
+    const { SubnetIds = '', AdminArn } = stack('cluster')?.desired.parameters ?? {};
+    expect(SubnetIds.split(',')).to.have.lengthOf(3);
+    expect(AdminArn).to.equal('arn:aws:iam::123456789012:role/with/path/AWSReservedSSO_admin');
+  });
+
+  it('changes nothing the second time, and says that everything is there', async () => {
+    await init();
+    w.formation.calls.length = 0;
+    const found = await w.with(survey);
+    expect(found.map(({ state }) => state)).to.deep.equal(['there', 'there', 'there']);
+    await init();
+    expect(operations('CreateChangeSet')).to.have.lengthOf(0);
+  });
+
+  it('keeps zones where they are when AWS names others', async () => {
+    await init();
+    w.says.zones = ['us-east-1d', 'us-east-1e', 'us-east-1f'];
+    expect((await w.with(survey)).map(({ state }) => state)).to.deep.equal(['there', 'there', 'there']);
+  });
+
+  it('shows every event once, in order, though pages are short', async () => {
+    await init();
+    const events = w.formation.stacks.flatMap(({ name, events: all }) =>
+      all
+        .filter(({ ResourceStatus }) => ResourceStatus !== 'REVIEW_IN_PROGRESS')
+        .map(({ LogicalResourceId, ResourceStatus }) =>
+          LogicalResourceId === name ? `stack: ${ResourceStatus}` : `${LogicalResourceId} ${ResourceStatus}`,
+        ),
+    );
+    const shown = w.said.flatMap((line) => {
+      const [, resource, whole] = /^\S+ (?:(\S+) \(\S+\)|(stack)): [A-Z_]+/.exec(line) ?? [];
+      const status = /: ([A-Z_]+)/.exec(line)?.[1];
+      if (resource === undefined && whole === undefined) return [];
+      return [whole ? `stack: ${status}` : `${resource} ${status}`];
+    });
+    expect(shown).to.deep.equal(events);
+  });
+
+  it('makes no network in a VPC of the user’s, and does not make one later without being told', async () => {
+    w.says.subnets = ['a', 'b'].map((zone, index) => ({
+      id: `subnet-0000000${index}`,
+      zone,
+      public: false,
+      internal: true,
+    }));
+    await w.with(makeAll, { vpc: 'vpc-00000000' });
+    await init();
+    expect(statuses()).to.deep.equal(['CREATE_COMPLETE', undefined, 'CREATE_COMPLETE']);
+    expect(stack('cluster')?.desired.parameters['SubnetIds']).to.equal('subnet-00000000,subnet-00000001');
+  });
+
+  it('refuses a VPC whose private subnets are in one zone', async () => {
+    w.says.subnets = [
+      { id: 'subnet-00000001', zone: 'a', public: false, internal: false },
+      { id: 'subnet-00000002', zone: 'b', public: true, internal: false },
+    ];
+    const { code, why } = await failureOf(w.with(makeAll, { vpc: 'vpc-00000000' }));
+    expect([code, why]).to.deep.equal([
+      'SB-E036',
+      'vpc-00000000 has no private subnets in two zones, but only subnet-00000001 (a), subnet-00000002 (b)',
+    ]);
+  });
+
+  it('refuses root as admin of the cluster before the cluster is made', async () => {
+    w.says.arn = 'arn:aws:iam::123456789012:root';
+    const { what } = await failureOf(init());
+    expect(what).to.equal('cannot use --admin-role');
+    expect(stack('cluster')).to.equal(undefined);
+  });
+
+  for (const [adminRole, why] of [
+    ['admin', /is no ARN/],
+    ['arn:aws:sts::123456789012:assumed-role/admin/jane', /is no ARN/],
+  ] as const)
+    it(`refuses ${adminRole} as admin before it asks AWS anything`, async () => {
+      expect((await failureOf(w.with(makeAll, { adminRole }))).why).to.match(why);
+      expect(w.formation.calls).to.have.lengthOf(0);
+    });
+
+  describe('where a resource fails', () => {
+    it('leaves nothing behind, names the first cause, and the same command goes on', async () => {
+      const reason = 'The maximum number of addresses has been reached.';
+      w.formation.inject({ kind: 'fail', resource: 'NatAddress', reason });
+      const { code, why, fix } = await failureOf(init());
+      expect(code).to.equal('SB-E125');
+      expect(why).to.match(/^NatAddress \(AWS::EC2::EIP\): .*maximum number of addresses/);
+      expect(fix).to.contain('Service Quotas');
+      expect(stack('network')?.status).to.equal('DELETE_COMPLETE');
+      expect(w.things.filter(({ type }) => type === 'AWS::EC2::VPC')).to.have.lengthOf(0);
+      await init();
+      expect(statuses()).to.deep.equal(ALL_MADE);
+      expect(w.things).to.have.lengthOf(RESOURCES);
+    });
+
+    it('leaves nothing retained in the way of the next try', async () => {
+      w.formation.inject({ kind: 'fail', resource: 'Project', reason: 'oh' });
+      await failureOf(init());
+      expect(w.things.map(({ physicalId }) => physicalId)).to.deep.equal([]);
+      await init();
+      expect(statuses()).to.deep.equal(ALL_MADE);
+    });
+
+    it('says of a bucket’s name that somebody else has it, and what to do', async () => {
+      const bucket = `${STACK}-artifacts-123456789012-us-east-1`;
+      w.things.push({ type: 'AWS::S3::Bucket', physicalId: bucket, properties: {} });
+      const { why, fix } = await failureOf(init());
+      expect(why).to.contain(bucket).and.to.contain('already exists');
+      expect(fix).to.contain('--stack');
+    });
+  });
+
+  describe('where AWS refuses a call', () => {
+    it('names the action that is missing', async () => {
+      w.formation.inject({ kind: 'accessDenied', operation: 'CreateChangeSet' });
+      const { code, what } = await failureOf(init());
+      expect([code, what]).to.deep.equal(['SB-E122', 'you may not cloudformation:CreateChangeSet']);
+      await init();
+      expect(statuses()).to.deep.equal(ALL_MADE);
+    });
+
+    it('says of expired credentials that one logs in again, and goes on afterwards', async () => {
+      w.formation.inject({ kind: 'expiredToken', operation: 'ExecuteChangeSet' });
+      const { code, fix } = await failureOf(init());
+      expect(code).to.equal('SB-E121');
+      expect(fix).to.contain('aws sso login');
+      await init();
+      expect(statuses()).to.deep.equal(ALL_MADE);
+    });
+
+    it('says of a limit of stacks that it is a quota', async () => {
+      w.formation.inject({ kind: 'limit', operation: 'CreateChangeSet', times: 9 });
+      const { code, what } = await failureOf(init());
+      expect([code, what]).to.deep.equal(['SB-E125', 'a quota of the account is reached']);
+    });
+
+    for (const kind of ['throttle', 'internal', 'unavailable'] as const)
+      it(`tries again what passes: ${kind}`, async () => {
+        for (const operation of ['CreateChangeSet', 'DescribeStackEvents', 'DescribeStacks'] as const)
+          w.formation.inject({ kind, operation, times: 2 });
+        await init();
+        expect(statuses()).to.deep.equal(ALL_MADE);
+      });
+
+    for (const operation of ['CreateChangeSet', 'ExecuteChangeSet', 'UpdateTerminationProtection'] as const)
+      it(`makes nothing twice when the answer to ${operation} is lost`, async () => {
+        w.formation.inject({ kind: 'loseResponse', operation });
+        await init();
+        expect(statuses()).to.deep.equal(ALL_MADE);
+        expect(w.things).to.have.lengthOf(RESOURCES);
+      });
+  });
+
+  describe('where a stack of our name is somebody else’s', () => {
+    for (const [what, tags, description, said] of [
+      ['without our tag', [], 'sb-operator: x', 'it has no tag sb:stack'],
+      [
+        'of another installation',
+        [{ Key: 'sb:stack', Value: 'other' }],
+        'sb-operator: x',
+        'its tag sb:stack is "other", not "abundant-sb"',
+      ],
+      [
+        'with our tag and another’s template',
+        [{ Key: 'sb:stack', Value: STACK }],
+        'payroll\u001b[2J',
+        'its description is "payroll\\u001b[2J", not one of sb-operator’s',
+      ],
+    ] as const)
+      it(`refuses one ${what}, and changes nothing`, async () => {
+        await foreignStack(w, tags, description);
+        w.formation.calls.length = 0;
+        const { code, why } = await failureOf(init());
+        expect([code, why]).to.deep.equal(['SB-E124', said]);
+        expect(w.formation.calls.map(({ operation }) => operation)).to.not.include('CreateChangeSet');
+      });
+  });
+
+  describe('where something else is at work', () => {
+    it('attaches to another init, and both succeed', async () => {
+      await Promise.all([init(), init()]);
+      expect(statuses()).to.deep.equal(ALL_MADE);
+      expect(w.formation.stacks.filter(({ status }) => status === 'CREATE_COMPLETE')).to.have.lengthOf(3);
+      expect(w.things).to.have.lengthOf(RESOURCES);
+    });
+
+    it('says that the stack is being deleted while down deletes it', async () => {
+      await init();
+      const stalled = w.formation.inject({ kind: 'stall', resource: 'Cluster', doing: 'delete' });
+      const down = w.with(({ stacks, context }) => stacks.cluster.remove(context));
+      await stalled.reached;
+      const { code, why } = await failureOf(init());
+      expect([code, why]).to.deep.equal(['SB-E127', 'it is being deleted (DELETE_IN_PROGRESS)']);
+      stalled.release();
+      await down;
+      await init();
+      expect(statuses()).to.deep.equal(ALL_MADE);
+    });
+
+    it('goes on after the laptop is lost in the middle of a stack', async () => {
+      const stalled = w.formation.inject({ kind: 'stall', resource: 'Nat', doing: 'create' });
+      const first = init().catch((error: Error) => error.message);
+      await stalled.reached;
+      w.interrupt();
+      expect(await first).to.equal('interrupted');
+      w.said.length = 0;
+      const second = init();
+      await eventuallyTrue('the second one has seen the first', () =>
+        w.said.some((line) => line.includes('another command is at work on it')),
+      );
+      stalled.release();
+      await second;
+      expect(statuses()).to.deep.equal(ALL_MADE);
+      // What happened before it came is shown once more: nobody has seen the end of it.
+      expect(
+        w.said.filter((line) => line === `${STACK}-network Vpc (AWS::EC2::VPC): CREATE_COMPLETE`),
+      ).to.have.lengthOf(1);
+    });
+  });
+
+  describe('with an installation of an older version', () => {
+    it('brings it to this version by a change set, and says so before', async () => {
+      await init();
+      await change(w, 'artifacts', ({ Resources: { BucketPolicy: _policy, ...Resources }, ...template }) => ({
+        ...template,
+        Resources,
+      }));
+      expect((await w.with(survey)).map(({ state }) => state)).to.deep.equal(['differs', 'there', 'there']);
+      const [{ changes } = { changes: [] }] = await w.with(preview);
+      expect(changes.map(({ action, resource }) => `${action} ${resource}`)).to.include('Add BucketPolicy');
+      await init();
+      expect(stack('artifacts')?.status).to.equal('UPDATE_COMPLETE');
+      expect((await w.with(survey)).map(({ state }) => state)).to.deep.equal(['there', 'there', 'there']);
+    });
+
+    it('does not take a repository away: it says so, and leaves no change set', async () => {
+      await init();
+      await change(w, 'artifacts', ({ Resources, ...template }) => ({
+        ...template,
+        Resources: { ...Resources, Old: { Type: 'AWS::ECR::Repository', Properties: {} } },
+      }));
+      const { code, why } = await failureOf(init());
+      expect(code).to.equal('SB-E125');
+      expect(why).to.equal('the change would take away or replace Old (AWS::ECR::Repository)');
+      const left = stack('artifacts')?.changeSets.filter(({ execution }) => execution === 'AVAILABLE');
+      expect(left).to.deep.equal([]);
+    });
+
+    it('says of an update that was set back what failed, and goes on', async () => {
+      await init();
+      await change(w, 'artifacts', ({ Resources: { BucketPolicy: _policy, ...Resources }, ...template }) => ({
+        ...template,
+        Resources,
+      }));
+      w.formation.inject({ kind: 'fail', resource: 'BucketPolicy', reason: 'Rate exceeded' });
+      const { code, what, fix } = await failureOf(init());
+      expect([code, what]).to.deep.equal([
+        'SB-E125',
+        'stack abundant-sb-artifacts could not be made (UPDATE_ROLLBACK_COMPLETE)',
+      ]);
+      expect(fix).to.contain('in a minute');
+      await init();
+      expect(stack('artifacts')?.status).to.equal('UPDATE_COMPLETE');
+    });
+  });
+
+  describe('--dry-run', () => {
+    it('shows the changes of stacks, and leaves neither stack nor change set', async () => {
+      const previews = await w.with(preview);
+      expect(previews.map(({ changes }) => changes.length > 0)).to.deep.equal([true, true, false]);
+      expect(previews[2]?.why).to.contain('abundant-sb-network has to be there first');
+      expect(w.things).to.deep.equal([]);
+      await w.formation.idle();
+      expect(w.formation.stacks.filter(({ status }) => status !== 'DELETE_COMPLETE')).to.deep.equal([]);
+    });
+
+    it('shows nothing to change where everything is there', async () => {
+      await init();
+      expect((await w.with(preview)).map(({ changes }) => changes)).to.deep.equal([[], [], []]);
+    });
+  });
+});
+
+/** A stack of our name, made by others. */
+async function foreignStack(
+  w: CloudWorld,
+  tags: readonly { Key: string; Value: string }[],
+  Description: string,
+): Promise<void> {
+  const template = JSON.stringify({
+    Description,
+    Resources: { A: { Type: 'AWS::EC2::InternetGateway', Properties: {} } },
+  });
+  await w.with(async ({ ports }) => {
+    const named = Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
+    const wish = { name: `${STACK}-artifacts`, template, parameters: {}, tags: named };
+    const changes = await ports.stacks.plan(wish, 'create');
+    await ports.stacks.execute(changes!, 'create');
+    await w.formation.idle();
+  });
+}
+
+type Changed = { Resources: Record<string, object> };
+
+/** A stack of ours as another version of `sb` makes it. */
+async function change(w: CloudWorld, part: 'artifacts', alter: (template: Changed) => object): Promise<void> {
+  await w.with(async ({ ports, stacks, context }) => {
+    const found = await stacks[part].find(context);
+    const template = JSON.stringify(alter(STACKS[part]));
+    const { name, parameters, tags } = found!;
+    const changes = await ports.stacks.plan({ name, template, parameters, tags }, 'update');
+    await ports.stacks.execute(changes!, 'update');
+    await w.formation.idle();
+  });
+}

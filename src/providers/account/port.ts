@@ -1,0 +1,76 @@
+/** An account of a cloud as its user sees it: who one is, what is there, and what was left. Failures are `ProviderError`. */
+
+export interface Identity {
+  /** Twelve digits. */
+  account: string;
+  /** As AWS knows the caller, a session perhaps: `arn:aws:sts::…:assumed-role/admin/jane`. */
+  arn: string;
+}
+
+/** An EKS cluster that is there. */
+export interface Cluster {
+  name: string;
+  arn: string;
+  /** `CREATING`, `ACTIVE`, … */
+  status: string;
+  version: string;
+  /** Empty while it is made. */
+  endpoint: string;
+  /** PEM in base64; empty while it is made. */
+  authority: string;
+  autoMode: boolean;
+  tags: Readonly<Record<string, string>>;
+}
+
+export interface Subnet {
+  id: string;
+  zone: string;
+  /** What runs there gets a public address. */
+  public: boolean;
+  /** Tagged for nodes and internal load balancers (`kubernetes.io/role/internal-elb`). */
+  internal: boolean;
+}
+
+/** As the SDK takes them. */
+export interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+  expiration?: Date;
+}
+
+export interface Account {
+  identity(): Promise<Identity>;
+  /** Fresh. Throws `AccessDenied` where there are none. */
+  credentials(): Promise<Credentials>;
+  /** ARN of a role with its path, which a session's does not have. Throws `NotFound`. */
+  role(name: string): Promise<string>;
+  /** Names of the zones in which EKS can put a control plane, in order. */
+  zones(): Promise<string[]>;
+  /** Of a VPC; empty where there is none of that id. */
+  subnets(vpc: string): Promise<Subnet[]>;
+  /** Undefined where there is none. */
+  cluster(name: string): Promise<Cluster | undefined>;
+  /** ARNs of what has the tag; the first thousand. A while after something is gone, it may still be among them. */
+  tagged(key: string, value: string): Promise<string[]>;
+}
+
+/** What is in a bucket: to be shown before it goes. */
+export interface Contents {
+  /** Objects, versions and marks of deletion; counted up to a limit. */
+  count: number;
+  /** There are more. */
+  more: boolean;
+}
+
+/** What deletes for good. */
+export interface Purge {
+  /** Undefined where there is no such bucket, or it is another account's. */
+  contents(bucket: string): Promise<Contents | undefined>;
+  /** Deletes every version of every object, every unfinished upload, and then the bucket. Nothing to do where there is none. `report`: how many are gone. */
+  bucket(name: string, report: (gone: number) => void): Promise<void>;
+  /** Deletes a repository of images with what is in it. Nothing to do where there is none. */
+  repository(name: string): Promise<void>;
+  /** Deletes a log group. Nothing to do where there is none. */
+  logGroup(name: string): Promise<void>;
+}
