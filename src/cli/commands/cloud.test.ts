@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import { ACCOUNT, CREDENTIALS, REGION } from '../../../test/support/aws/facts.ts';
-import { accountServer, type AccountServer } from '../../../test/support/client/account-server.ts';
+import {
+  accountServer,
+  withVariables,
+  type AccountServer,
+} from '../../../test/support/client/account-server.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { Io } from '../types.ts';
 import { run } from '../program.ts';
@@ -42,15 +46,14 @@ describe('sb cloud init', () => {
 
 describe('sb cloud, with an account', () => {
   let aws: AccountServer;
-  let before: NodeJS.ProcessEnv;
+  let leave: () => void;
   beforeEach(async () => {
     aws = await accountServer();
-    before = { ...process.env };
     // The SDK reads the process's own.
-    Object.assign(process.env, envOf(aws));
+    leave = withVariables(envOf(aws));
   });
   afterEach(async () => {
-    process.env = before;
+    leave();
     await aws.close();
   });
 
@@ -161,8 +164,9 @@ describe('sb cloud, with an account', () => {
   });
 
   it('takes no credentials that AWS does not know', async () => {
-    process.env['AWS_SECRET_ACCESS_KEY'] = 'wrong';
+    const right = withVariables({ AWS_SECRET_ACCESS_KEY: 'wrong' });
     const { code, stderr } = await at(['status']);
+    right();
     expect([code, /SB-E121/.test(stderr)], stderr).to.deep.equal([3, true]);
   });
 

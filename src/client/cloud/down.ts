@@ -105,7 +105,7 @@ export async function takeAway(installation: Installation, { steps, kept }: Doom
     await removeStep(step, installation);
   for (const thing of kept) await purgeThing(thing, installation);
   for (const { step } of last) await removeStep(step, installation);
-  context.say('all of it is gone');
+  context.say('done: all that was listed is gone');
 }
 
 async function removeStep(step: CloudStep, { context }: Installation): Promise<void> {

@@ -150,3 +150,13 @@ function answerS3({ bucket }: AccountServer, { searchParams }: URL, response: Se
     searchParams.has('versions') ? `<ListVersionsResult>${version}</ListVersionsResult>` : '<Result/>',
   );
 }
+
+/** Gives this process variables, until the returned function is called. */
+export function withVariables(variables: Readonly<Record<string, string>>): () => void {
+  const before = { ...process.env };
+  Object.assign(process.env, variables);
+  return () => {
+    for (const name of Object.keys(variables)) delete process.env[name];
+    Object.assign(process.env, before);
+  };
+}

@@ -67,7 +67,12 @@ export interface CloudWorld extends Pick<MemoryTypes, 'things' | 'held'> {
   interrupt(): void;
   /** Milliseconds that a pause of `sb` takes at most; default 2. */
   pauseMs: number;
-  with<T>(work: (installation: Installation) => Promise<T>, wish?: Partial<CloudWish>): Promise<T>;
+  /** `changed`: ports that do something else around their calls. */
+  with<T>(
+    work: (installation: Installation) => Promise<T>,
+    wish?: Partial<CloudWish>,
+    changed?: (ports: CloudPorts) => CloudPorts,
+  ): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -110,7 +115,7 @@ export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
     purged,
     pauseMs: 2,
     interrupt: () => controller.abort(new Error('interrupted')),
-    async with(work, wish = {}) {
+    async with(work, wish = {}, changed = (ports) => ports) {
       controller = new AbortController();
       const around = {
         env: {},
@@ -121,7 +126,7 @@ export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
       };
       const sleep = (ms: number): Promise<void> =>
         new Promise((resolve) => setTimeout(resolve, Math.min(ms, world.pauseMs)));
-      const open = async () => portsOf(world, sleep);
+      const open = async () => changed(portsOf(world, sleep));
       return withInstallation(
         { stack: STACK, region: REGION, zones: 3, ...wish },
         { around, inside: insideOf(world), open, sleep },
