@@ -1,7 +1,7 @@
 /** The folders of `config`: an installation's objects, for kubectl and kustomize. */
 import { namespacePolicies } from '../installation/admission/policies.ts';
 import { policyDocuments } from '../installation/aws/iam.ts';
-import { STACKS } from '../installation/aws/stacks/stacks.ts';
+import { TEMPLATES } from '../installation/aws/stacks/stacks.ts';
 import { installation } from '../installation/installation.ts';
 import { IRSA, OVERLAYS } from '../installation/overlays.ts';
 import { aggregated, namespaceBinding, workBinding } from '../installation/roles.ts';
@@ -58,7 +58,7 @@ export function configFolders(permissions: readonly Permission[], version: strin
     'config/overlays/aws-irsa': overlayOver(IRSA),
     'config/aws/iam': json(policyDocuments()),
     'config/aws/stacks': json(
-      Object.fromEntries(Object.entries(STACKS).map(([name, stack]) => [`${name}.json`, stack])),
+      Object.fromEntries(Object.entries(TEMPLATES).map(([name, stack]) => [`${name}.json`, stack])),
     ),
   };
 }

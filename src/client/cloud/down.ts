@@ -42,12 +42,8 @@ export async function doomed(installation: Installation, { force, purge }: DownW
 
 /** In the order in which they go. */
 async function presentStacks(installation: Installation, purge: boolean): Promise<StackStep[]> {
-  const { context, stacks, wish } = installation;
-  const order = [
-    ...(wish.cluster === undefined ? [stacks.cluster] : []),
-    stacks.network,
-    ...(purge ? [stacks.artifacts] : []),
-  ];
+  const { context, stacks } = installation;
+  const order = [stacks.cluster, stacks.network, ...(purge ? [stacks.artifacts] : [])];
   const present: StackStep[] = [];
   for (const step of order) {
     const stack = await step.find(context);

@@ -3,6 +3,7 @@ import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-
 import { eventuallyTrue } from '../../../test/support/eventually.ts';
 import { STACK } from '../../../test/support/aws/facts.ts';
 import { STACKS } from '../../installation/aws/stacks/stacks.ts';
+import type { Cluster } from '../../providers/account/port.ts';
 import { CliError } from '../failures/error.ts';
 import { makeAll, preview, survey } from './init.ts';
 
@@ -105,6 +106,26 @@ describe('sb cloud init', () => {
       'SB-E036',
       'vpc-00000000 has no private subnets in two zones, but only subnet-00000001 (a), subnet-00000002 (b)',
     ]);
+  });
+
+  it('makes roles in a cluster of the user’s and neither cluster nor network, and remembers whose it is', async () => {
+    w.says.clusters = [clusterOf('theirs')];
+    await w.with(makeAll, { cluster: 'theirs' });
+    await init();
+    expect(statuses()).to.deep.equal(['CREATE_COMPLETE', undefined, 'CREATE_COMPLETE']);
+    expect(w.things.filter(({ type }) => type === 'AWS::EKS::Cluster')).to.deep.equal([]);
+    expect(await w.with(({ context }) => context.cluster())).to.include({ name: 'theirs' });
+    const trust = w.things.find(
+      ({ type, physicalId }) => type === 'AWS::IAM::Role' && /Operator/.test(physicalId),
+    );
+    expect(JSON.stringify(trust?.properties)).to.contain('"aws:RequestTag/eks-cluster-name":"theirs"');
+  });
+
+  it('does not put another cluster in the place of its own', async () => {
+    await init();
+    const { code, why } = await failureOf(w.with(makeAll, { cluster: 'theirs' }));
+    expect(code).to.equal('SB-E125');
+    expect(why).to.contain('Cluster (AWS::EKS::Cluster)');
   });
 
   it('refuses root as admin of the cluster before the cluster is made', async () => {
@@ -358,3 +379,14 @@ async function change(w: CloudWorld, part: 'artifacts', alter: (template: Change
     await w.formation.idle();
   });
 }
+
+const clusterOf = (name: string): Cluster => ({
+  name,
+  arn: `arn:aws:eks:us-east-1:123456789012:cluster/${name}`,
+  status: 'ACTIVE',
+  version: '1.35',
+  endpoint: 'https://theirs.test',
+  authority: 'Y2E=',
+  autoMode: false,
+  tags: {},
+});

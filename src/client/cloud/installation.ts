@@ -5,7 +5,7 @@ import type { Account, Identity } from '../../providers/account/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { openCloud, type CloudPorts } from '../../providers/profiles/cloud.ts';
 import { explainCloud } from './failures.ts';
-import { checkChoice, stacksOf, type Choice, type InstallationStacks } from './stacks/parameters.ts';
+import { checkChoice, guestOf, stacksOf, type Choice, type InstallationStacks } from './stacks/parameters.ts';
 import { phaseOf } from './stacks/phase.ts';
 import type { StackStep } from './stacks/step.ts';
 import type { ClusterAddress, ClusterPart, CloudContext, CloudStep } from './steps.ts';
@@ -15,8 +15,6 @@ import { cloudStacks } from './things.ts';
 export interface CloudWish extends Choice {
   stack: string;
   region: string;
-  /** A cluster of the user's: no stack makes one, nor a network. */
-  cluster?: string;
 }
 
 export interface CloudSurroundings {
@@ -102,7 +100,7 @@ async function opened(wish: CloudWish, { ports, around, inside, sleep }: Parts):
   const stackSteps = async (): Promise<StackStep[]> => [
     stacks.artifacts,
     ...((await hasOwnNetwork(context, { stacks, wish })) ? [stacks.network] : []),
-    ...(wish.cluster === undefined ? [stacks.cluster] : []),
+    stacks.cluster,
   ];
   return { wish, identity, context, ports, stacks, inside, stackSteps };
 }
@@ -114,7 +112,8 @@ async function hasOwnNetwork(
 ): Promise<boolean> {
   if (wish.cluster !== undefined || wish.vpc !== undefined || wish.subnets !== undefined) return false;
   const [network, cluster] = await Promise.all([stacks.network.find(context), stacks.cluster.find(context)]);
-  return network !== undefined || cluster?.parameters['SubnetIds'] === undefined;
+  if (network !== undefined) return true;
+  return cluster?.parameters['SubnetIds'] === undefined && guestOf(wish, cluster) === undefined;
 }
 
 async function outputsOf(step: StackStep, context: CloudContext): Promise<Readonly<Record<string, string>>> {
@@ -132,8 +131,10 @@ async function clusterOf(
   context: CloudContext,
   { account, stacks, wish }: { account: Account; stacks: InstallationStacks; wish: CloudWish },
 ): Promise<ClusterAddress | undefined> {
-  if (wish.cluster === undefined && !(await stacks.cluster.find(context))) return undefined;
-  const found = await account.cluster(wish.cluster ?? awsNames(context).cluster);
+  const stack = await stacks.cluster.find(context);
+  const guest = guestOf(wish, stack);
+  if (guest === undefined && !stack) return undefined;
+  const found = await account.cluster(guest ?? awsNames(context).cluster);
   // While it is made it has no address, and while it goes nobody should talk to it.
   if (!found || found.endpoint === '' || found.status === 'DELETING') return undefined;
   const { name, arn, endpoint, authority, version, autoMode } = found;

@@ -1,8 +1,9 @@
 /** `sb cloud status`: what is there, how it stands, how it differs from what this version makes, and what it costs. Changes nothing. */
 import { isDeepStrictEqual } from 'node:util';
-import { STACKS } from '../../installation/aws/stacks/stacks.ts';
+import type { Template } from '../../installation/aws/stacks/template.ts';
 import type { Stack } from '../../providers/stacks/port.ts';
 import type { Installation } from './installation.ts';
+import { guestOf, templateOf } from './stacks/parameters.ts';
 import { phaseOf } from './stacks/phase.ts';
 import type { StackPart } from './steps.ts';
 import { cloudStacks, hourly } from './things.ts';
@@ -40,15 +41,17 @@ async function standing({ ports, wish }: Installation, stack: Stack, part: Stack
     name,
     status,
     ...(reason !== undefined && { reason }),
-    differs: hasResources ? differences(await ports.stacks.template(stack.id), part) : [],
-    hourly: hasResources ? hourly(things) : 0,
+    differs: hasResources
+      ? differences(await ports.stacks.template(stack.id), templateOf(part, guestOf({}, stack)))
+      : [],
+    hourly: hasResources && guestOf({}, stack) === undefined ? hourly(things) : 0,
   };
 }
 
 /** Resources that the template has otherwise than this version's. */
-export function differences(text: string, part: StackPart): string[] {
+export function differences(text: string, template: Template): string[] {
   const theirs = resourcesOf(text);
-  const ours: Readonly<Record<string, unknown>> = STACKS[part].Resources;
+  const ours: Readonly<Record<string, unknown>> = template.Resources;
   const names = [...new Set([...Object.keys(ours), ...Object.keys(theirs)])].sort();
   const lines = names.flatMap((name) => {
     if (!Object.hasOwn(theirs, name)) return [`+ ${name}`];
@@ -56,7 +59,7 @@ export function differences(text: string, part: StackPart): string[] {
     return isDeepStrictEqual(theirs[name], ours[name]) ? [] : [`~ ${name}`];
   });
   if (lines.length > 0) return lines;
-  return isDeepStrictEqual(parsed(text), STACKS[part]) ? [] : ['~ parameters or outputs'];
+  return isDeepStrictEqual(parsed(text), template) ? [] : ['~ parameters or outputs'];
 }
 
 function parsed(text: string): unknown {

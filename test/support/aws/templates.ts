@@ -1,8 +1,8 @@
 /** The stacks on AWS, taken apart for tests. */
-import { STACKS } from '../../../src/installation/aws/stacks/stacks.ts';
+import { TEMPLATES } from '../../../src/installation/aws/stacks/stacks.ts';
 import type { Template } from '../../../src/installation/aws/stacks/template.ts';
 
-export const stacks: [name: string, Template][] = Object.entries(STACKS);
+export const stacks: [name: string, Template][] = Object.entries(TEMPLATES);
 
 /** Every resource; `id` is `<stack>/<name in the template>`. */
 export const resources = stacks.flatMap(([stack, { Resources }]) =>

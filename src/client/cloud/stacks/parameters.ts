@@ -1,4 +1,6 @@
 /** What the stacks of an installation are told: by options, else as they are, else as the account has it. */
+import { TEMPLATES } from '../../../installation/aws/stacks/stacks.ts';
+import type { Template } from '../../../installation/aws/stacks/template.ts';
 import type { Account, Subnet } from '../../../providers/account/port.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Stack, Stacks } from '../../../providers/stacks/port.ts';
@@ -14,6 +16,8 @@ export interface Choice {
   vpc?: string;
   /** Private subnets of the user's, of two zones or more. */
   subnets?: readonly string[];
+  /** A cluster of the user's. */
+  cluster?: string;
   /** Who is admin of the cluster; default: the caller. */
   adminRole?: string;
   zones: 2 | 3;
@@ -91,10 +95,16 @@ async function callersArn(account: Account): Promise<string> {
   });
 }
 
+/** The cluster of the user's that an installation is in: as an option says, or as it was when it was made. */
+export const guestOf = ({ cluster }: Pick<Choice, 'cluster'>, now: Stack | undefined): string | undefined =>
+  cluster ?? now?.parameters['ClusterName'];
+
 const clusterParameters =
   (needs: Needs, network: StackStep): Parameters =>
   async (cloud, now) => {
     const { account, choice } = needs;
+    const guest = guestOf(choice, now);
+    if (guest !== undefined) return { ClusterName: guest, ...(await ofVariables(cloud, now)) };
     const own = await ownSubnets(needs);
     const made = own ?? (await outputsNow(network, cloud))['SubnetIds'] ?? now?.parameters['SubnetIds'];
     if (made === undefined)
@@ -145,7 +155,14 @@ export function stacksOf(
 ): InstallationStacks {
   const { stacks } = needs;
   const step = (part: StackStep['part'], parameters: Parameters): StackStep =>
-    new StackOfInstallation({ stacks, part, parameters, shows: shows(part), kept: part === 'artifacts' });
+    new StackOfInstallation({
+      stacks,
+      part,
+      parameters,
+      template: (now) => templateOf(part, guestOf(needs.choice, now)),
+      shows: shows(part),
+      kept: part === 'artifacts',
+    });
   const network = step('network', zones(needs));
   return {
     artifacts: step('artifacts', ofVariables),
@@ -153,3 +170,7 @@ export function stacksOf(
     cluster: step('cluster', clusterParameters(needs, network)),
   };
 }
+
+/** The template of a part. `guest`: the cluster is the user's. */
+export const templateOf = (part: StackStep['part'], guest: string | undefined): Template =>
+  part === 'cluster' && guest !== undefined ? TEMPLATES['cluster-roles'] : TEMPLATES[part];

@@ -1,7 +1,7 @@
 /** A stack as a step: made, changed and followed by one loop that starts from whatever it finds. */
 import { isDeepStrictEqual } from 'node:util';
 import { TAGS } from '../../../installation/aws/names.ts';
-import { STACKS } from '../../../installation/aws/stacks/stacks.ts';
+import type { Template } from '../../../installation/aws/stacks/template.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Change, ChangeSet, Stack, Stacks, StackWish } from '../../../providers/stacks/port.ts';
 import { couldNotMake, notOurs, otherAtWork, stuck, wouldReplace } from '../failures.ts';
@@ -28,6 +28,8 @@ interface StackStepNeeds {
   stacks: Stacks;
   part: StackPart;
   shows: readonly string[];
+  /** Of a stack that is there, or is to be. */
+  template: (now: Stack | undefined) => Template;
   parameters: Parameters;
   /** Of a stack that stays when the rest goes. */
   kept: boolean;
@@ -83,7 +85,8 @@ export class StackOfInstallation implements StackStep {
     const wish = await this.#wish(cloud, stack);
     const changed = Object.entries(wish.parameters).some(([name, value]) => stack.parameters[name] !== value);
     return (
-      !changed && isDeepStrictEqual(parsed(await this.#needs.stacks.template(stack.id)), STACKS[this.part])
+      !changed &&
+      isDeepStrictEqual(parsed(await this.#needs.stacks.template(stack.id)), this.#needs.template(stack))
     );
   }
 
@@ -181,7 +184,7 @@ export class StackOfInstallation implements StackStep {
   }
 
   async #wish(cloud: CloudContext, stack: Stack | undefined): Promise<StackWish> {
-    const template = STACKS[this.part];
+    const template = this.#needs.template(stack);
     const known = new Set(Object.keys(template.Parameters));
     const before = Object.entries(stack?.parameters ?? {}).filter(([name]) => known.has(name));
     const wanted = await this.#needs.parameters(cloud, stack);

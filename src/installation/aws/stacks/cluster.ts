@@ -2,7 +2,7 @@
 import { OPERATOR } from '../../names.ts';
 import { LOG_SHIPPER } from '../names.ts';
 import { optionsOf, policyOf } from './policies.ts';
-import { attribute, NAMES, ref, sub, tags, template, trust, type Resource } from './template.ts';
+import { attribute, NAMES, ref, sub, tags, template, trust, type Resource, type Value } from './template.ts';
 
 const PART = 'cluster';
 
@@ -130,34 +130,43 @@ interface Identity {
   namespace: string;
 }
 
-/** A role that one ServiceAccount of this cluster can have, and no other. */
-const podRole = (Description: string, role: string, { name, namespace }: Identity): Resource => ({
-  Type: 'AWS::IAM::Role',
-  Properties: {
-    Description,
-    AssumeRolePolicyDocument: trust('pods.eks', ['sts:AssumeRole', 'sts:TagSession'], {
-      StringEquals: {
-        'aws:SourceAccount': ref('AWS::AccountId'),
-        'aws:RequestTag/eks-cluster-name': sub(NAMES.cluster),
-        'aws:RequestTag/kubernetes-namespace': namespace,
-        'aws:RequestTag/kubernetes-service-account': name,
-      },
-    }),
-    Policies: [policyOf(role)],
-    Tags: tags(PART),
-  },
-});
-
-const association = (role: string, { name, namespace }: Identity): Resource => ({
-  Type: 'AWS::EKS::PodIdentityAssociation',
-  Properties: {
-    ClusterName: ref('Cluster'),
-    Namespace: namespace,
-    ServiceAccount: name,
-    RoleArn: attribute(role, 'Arn'),
-    Tags: tags(PART),
-  },
-});
+/** Roles of what runs in a cluster. `id`: what the template calls it; `name`: as EKS does. */
+function rolesIn(id: { Ref: string }, name: Value<string>): Record<string, Resource> {
+  /** A role that one ServiceAccount of this cluster can have, and no other. */
+  const podRole = (Description: string, role: string, identity: Identity): Resource => ({
+    Type: 'AWS::IAM::Role',
+    Properties: {
+      Description,
+      AssumeRolePolicyDocument: trust('pods.eks', ['sts:AssumeRole', 'sts:TagSession'], {
+        StringEquals: {
+          'aws:SourceAccount': ref('AWS::AccountId'),
+          'aws:RequestTag/eks-cluster-name': name,
+          'aws:RequestTag/kubernetes-namespace': identity.namespace,
+          'aws:RequestTag/kubernetes-service-account': identity.name,
+        },
+      }),
+      Policies: [policyOf(role)],
+      Tags: tags(PART),
+    },
+  });
+  const association = (role: string, identity: Identity): Resource => ({
+    Type: 'AWS::EKS::PodIdentityAssociation',
+    Properties: {
+      ClusterName: id,
+      Namespace: identity.namespace,
+      ServiceAccount: identity.name,
+      RoleArn: attribute(role, 'Arn'),
+      Tags: tags(PART),
+    },
+  });
+  return {
+    OperatorRole: podRole('The operator and its broker.', 'operator', OPERATOR),
+    ...optionsOf('operator', 'OperatorRole'),
+    OperatorIdentity: association('OperatorRole', OPERATOR),
+    LogShipperRole: podRole('Fluent Bit: logs of Pods to CloudWatch.', 'log-shipper', LOG_SHIPPER),
+    LogShipperIdentity: association('LogShipperRole', LOG_SHIPPER),
+  };
+}
 
 export const cluster = template({
   Description: 'sb-operator: EKS Auto Mode, who may use it, and the roles of what runs in it.',
@@ -166,11 +175,7 @@ export const cluster = template({
     NodeRole: nodeRole,
     Cluster: eks,
     Admin: admin,
-    OperatorRole: podRole('The operator and its broker.', 'operator', OPERATOR),
-    ...optionsOf('operator', 'OperatorRole'),
-    OperatorIdentity: association('OperatorRole', OPERATOR),
-    LogShipperRole: podRole('Fluent Bit: logs of Pods to CloudWatch.', 'log-shipper', LOG_SHIPPER),
-    LogShipperIdentity: association('LogShipperRole', LOG_SHIPPER),
+    ...rolesIn(ref('Cluster'), sub(NAMES.cluster)),
   },
   Outputs: {
     Cluster: { Description: 'Name of the cluster.', Value: ref('Cluster') },
@@ -185,4 +190,11 @@ export const cluster = template({
       Value: attribute('Cluster', 'ClusterSecurityGroupId'),
     },
   },
+});
+
+/** The same stack for a cluster of the user's, which needs the EKS Pod Identity Agent. */
+export const clusterRoles = template({
+  Description: 'sb-operator: roles of what runs in an EKS cluster of yours.',
+  Resources: rolesIn(ref('ClusterName'), ref('ClusterName')),
+  Outputs: { Cluster: { Description: 'Name of the cluster.', Value: ref('ClusterName') } },
 });

@@ -58,6 +58,7 @@ describe('The stacks on AWS', () => {
       'network/ZoneB',
       'cluster/SubnetIds',
       'cluster/AdminArn',
+      'cluster-roles/ClusterName',
     ]);
     expect(STACKS.network.Outputs).to.have.property('SubnetIds');
   });
@@ -70,7 +71,7 @@ describe('The stacks on AWS', () => {
     });
     for (const { id, tags } of taggable) {
       expect(tags, id).to.deep.include({ Key: TAGS.stack, Value: { Ref: 'Stack' } });
-      expect(tags, id).to.deep.include({ Key: TAGS.part, Value: id.split('/')[0] });
+      expect(tags, id).to.deep.include({ Key: TAGS.part, Value: id.split(/[/-]/)[0] });
     }
     expect(taggable.length).to.be.above(20);
   });

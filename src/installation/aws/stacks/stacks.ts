@@ -1,7 +1,10 @@
 /** The stacks of an installation on AWS, by what follows its name and a hyphen in theirs; in the order in which they are made. */
 import { artifacts } from './artifacts.ts';
-import { cluster } from './cluster.ts';
+import { cluster, clusterRoles } from './cluster.ts';
 import { network } from './network.ts';
 import type { Template } from './template.ts';
 
 export const STACKS = { artifacts, network, cluster } as const satisfies Record<string, Template>;
+
+/** As files: with that in the place of `cluster` where the cluster is the user's. */
+export const TEMPLATES = { ...STACKS, 'cluster-roles': clusterRoles } as const;

@@ -124,6 +124,11 @@ const PARAMETERS = {
     Type: 'List<AWS::EC2::Subnet::Id>',
     Description: 'Private subnets of at least two zones: those of the network stack, or your own.',
   },
+  ClusterName: {
+    Type: 'String',
+    Description: 'Name of an EKS cluster of yours.',
+    AllowedPattern: '[A-Za-z0-9][A-Za-z0-9_-]{0,99}',
+  },
   KubernetesVersion: {
     Type: 'String',
     Description: 'Version of Kubernetes, with standard support.',
