@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiServer } from '../../test/support/api-server.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { configMap, connectTo, until } from '../../test/support/kube.ts';
 import { createKubeClient } from './client.ts';
 import type { Kube } from './connect.ts';
@@ -218,6 +219,27 @@ describe('client', () => {
     expect(await failure(client.list(ConfigMap))).to.include({ status: 401, reason: 'Unauthorized' });
     expect(guarded.requests.length - before).to.equal(2);
     rmSync(folder, { recursive: true });
+  });
+
+  it('asks for a new token of our own making once a minute, and after a refusal, and says nothing of the kubeconfig’s user', async () => {
+    const clock = new ManualClock();
+    const tokens = new Set(['t0']);
+    const guarded = await open({ tokens });
+    let made = 0;
+    const kubeConfig = guarded.kubeConfig({ token: 'of-the-kubeconfig' });
+    const { client } = link(guarded, { kubeConfig, clock, token: async () => `t${made++}` });
+    const shown = () => guarded.requests.map(({ authorization }) => authorization);
+    await client.list(ConfigMap);
+    await client.list(ConfigMap);
+    expect(shown()).to.deep.equal(['Bearer t0', 'Bearer t0']);
+    tokens.add('t1');
+    clock.stall(60_000);
+    await client.list(ConfigMap);
+    expect(shown().at(-1)).to.equal('Bearer t1');
+    tokens.clear();
+    tokens.add('t2');
+    await client.list(ConfigMap);
+    expect(shown().slice(-2)).to.deep.equal(['Bearer t1', 'Bearer t2']);
   });
 
   it('serves a thousand calls over a few connections (regression: one TLS connection a call)', async () => {

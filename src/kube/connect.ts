@@ -2,7 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { Registry } from 'prom-client';
 import { createKubeClient } from './client.ts';
 import { systemClock, type Clock } from '../async/clock.ts';
-import { kubeConfigCredentials } from './http/credentials.ts';
+import { kubeConfigCredentials, type TokenSource } from './http/credentials.ts';
 import { createPools, type Lane } from './http/pools.ts';
 import { createTransport, type Transport } from './http/transport.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -11,6 +11,8 @@ import type { KubeClient, Log } from './types.ts';
 export interface ConnectOptions {
   /** Default: KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount. */
   kubeConfig?: KubeConfig;
+  /** Tokens of our own making, in the place of the user that the kubeconfig names. */
+  token?: TokenSource;
   /** Owner of the fields that `client.apply` writes; default: the operator's. */
   fieldManager?: string;
   log: Log;
@@ -55,7 +57,7 @@ export function connect(options: ConnectOptions): Kube {
   const shared = {
     server: cluster.server,
     pools,
-    credentials: kubeConfigCredentials(kubeConfig, clock),
+    credentials: kubeConfigCredentials(kubeConfig, clock, options.token),
     clock,
     random,
     onAnswer: metrics.request,

@@ -44,6 +44,11 @@ async function readIdentity(config: KubeConfig): Promise<Identity> {
   return { headers, tls: tlsOf(options) };
 }
 
+async function withToken(config: KubeConfig, token: TokenSource): Promise<Identity> {
+  const [{ tls }, bearer] = await Promise.all([readIdentity(config), token()]);
+  return { headers: { Authorization: `Bearer ${bearer}` }, tls };
+}
+
 /** A copy whose authenticators remember nothing: they cache tokens and offer no way to drop them. */
 function forgetful(config: KubeConfig): KubeConfig {
   const copy = new KubeConfig();
@@ -52,12 +57,19 @@ function forgetful(config: KubeConfig): KubeConfig {
   return copy;
 }
 
-/** Credentials of a kubeconfig's current context: client certificate, token, token file, exec plugin, basic. */
-export function kubeConfigCredentials(kubeConfig: KubeConfig, clock: Clock): Credentials {
+/** A bearer token that whoever connects makes: asked for once a minute, and after a refusal, so it must be good for longer than that. */
+export type TokenSource = () => Promise<string>;
+
+/** Credentials of a kubeconfig's current context: client certificate, token, token file, exec plugin, basic. `token`: in the place of what it says of the user. */
+export function kubeConfigCredentials(
+  kubeConfig: KubeConfig,
+  clock: Clock,
+  token?: TokenSource,
+): Credentials {
   let config = kubeConfig;
   let cached: { identity: Promise<Identity>; readAt: number } | undefined;
   const read = (): Promise<Identity> => {
-    const identity = readIdentity(config);
+    const identity = token ? withToken(config, token) : readIdentity(config);
     const entry = { identity, readAt: clock.monotonic() };
     cached = entry;
     identity.catch(() => {

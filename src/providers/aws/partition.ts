@@ -5,17 +5,39 @@ export interface Partition {
   name: string;
   /** Host of the console, without the region before it. */
   console: string;
+  /** How hosts of its services end. */
+  services: string;
   /** Whether ECR Public has logins for its accounts. */
   publicRegistry: boolean;
 }
 
-const COMMERCIAL: Partition = { name: 'aws', console: 'console.aws.amazon.com', publicRegistry: true };
+const COMMERCIAL: Partition = {
+  name: 'aws',
+  console: 'console.aws.amazon.com',
+  services: 'amazonaws.com',
+  publicRegistry: true,
+};
 
 /** By how their regions begin. */
 const OTHERS: Readonly<Record<string, Partition>> = {
-  'cn-': { name: 'aws-cn', console: 'console.amazonaws.cn', publicRegistry: false },
-  'us-gov-': { name: 'aws-us-gov', console: 'console.amazonaws-us-gov.com', publicRegistry: false },
-  'eusc-': { name: 'aws-eusc', console: 'console.amazonaws-eusc.eu', publicRegistry: false },
+  'cn-': {
+    name: 'aws-cn',
+    console: 'console.amazonaws.cn',
+    services: 'amazonaws.com.cn',
+    publicRegistry: false,
+  },
+  'us-gov-': {
+    name: 'aws-us-gov',
+    console: 'console.amazonaws-us-gov.com',
+    services: 'amazonaws.com',
+    publicRegistry: false,
+  },
+  'eusc-': {
+    name: 'aws-eusc',
+    console: 'console.amazonaws-eusc.eu',
+    services: 'amazonaws.eu',
+    publicRegistry: false,
+  },
 };
 
 export const partitionOf = (region: string): Partition =>
