@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { updatesGolden } from '../../../test/support/golden.ts';
 import { findProgram, skipWithout } from '../../../test/support/programs.ts';
 import { eksToken, type AwsCredentials } from './eks-token.ts';
 
@@ -81,7 +82,7 @@ describe('A token for an API server of EKS', () => {
     const aws = findProgram('aws') ?? skipWithout('aws', this);
     this.timeout(120_000);
     const made = byTheCli(aws);
-    if (process.env['UPDATE_GOLDEN']) writeFileSync(GOLDEN, `${JSON.stringify(made, undefined, 2)}\n`);
+    if (updatesGolden()) writeFileSync(GOLDEN, `${JSON.stringify(made, undefined, 2)}\n`);
     expect(made).to.deep.equal(golden());
   });
 

@@ -63,10 +63,9 @@ function presigned({ cluster, region }: EksCluster, credentials: AwsCredentials,
   const canonicalQuery = joined(query.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1)));
   const request = ['GET', '/', canonicalQuery, `host:${host}`, `x-k8s-aws-id:${cluster}`, '', SIGNED_HEADERS];
   const signed = [ALGORITHM, time, scope, sha256([...request, sha256('')].join('\n'))].join('\n');
-  const key = [...scope.split('/')].reduce<string | Buffer>(
-    (secret, part) => hmac(secret, part),
-    `AWS4${credentials.secretAccessKey}`,
-  );
+  const key = scope
+    .split('/')
+    .reduce<string | Buffer>((secret, part) => hmac(secret, part), `AWS4${credentials.secretAccessKey}`);
   const signature = hmac(key, signed).toString('hex');
   return `https://${host}/?${joined([...inUrl(query), ['X-Amz-Signature', signature]])}`;
 }
