@@ -17,6 +17,7 @@ import { NOTICE, yaml, type Files } from './generate/kustomize.ts';
 import { metricsPage } from './generate/metrics-page.ts';
 import { conditionsPage, kindPage } from './generate/reference.ts';
 import { readHouse } from './generate/rooms/rooms.ts';
+import { permissionsModule } from './generate/operator-permissions.ts';
 import { withTable } from './generate/rooms/table.ts';
 import { withFields } from './generate/task-fields.ts';
 import { BROKER, OPERATOR } from './installation/names.ts';
@@ -39,7 +40,7 @@ async function controllerPermissions(): Promise<Permission[]> {
 }
 
 /** Everything that the operator does in the API; a part that is missing here is refused by the API server. */
-const permissions: Permission[] = [
+export const permissions: Permission[] = [
   ...(await controllerPermissions()),
   ...brokerPermissions(BROKER),
   ...buildKit,
@@ -97,6 +98,7 @@ async function write(): Promise<void> {
   await rewrite('docs/tasks.md', withFields);
   await rewrite('docs/agents.md', withAgents);
   await rewrite('src/installation/aws/stacks/resource-types.ts', () => resourceTypes());
+  await rewrite('src/installation/operator-permissions.ts', () => permissionsModule(permissions));
   // What sbd says of itself to couriers; it is compiled where no package.json is.
   await rewrite('sbd/main.go', (text) =>
     text.replace(/^var version = .*$/m, `var version = "${ownVersion()}"`),

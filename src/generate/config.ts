@@ -1,6 +1,8 @@
 /** The folders of `config`: an installation's objects, for kubectl and kustomize. */
 import { namespacePolicies } from '../installation/admission/policies.ts';
 import { policyDocuments } from '../installation/aws/iam.ts';
+import { clusterObjects } from '../installation/aws/cluster/objects.ts';
+import { EXAMPLE } from '../installation/aws/cluster/values.ts';
 import { TEMPLATES } from '../installation/aws/stacks/stacks.ts';
 import { installation } from '../installation/installation.ts';
 import { IRSA, OVERLAYS } from '../installation/overlays.ts';
@@ -56,6 +58,10 @@ export function configFolders(permissions: readonly Permission[], version: strin
       ]),
     ),
     'config/overlays/aws-irsa': overlayOver(IRSA),
+    'config/aws/cluster': folder(clusterObjects(EXAMPLE), {
+      about:
+        'What a cluster of EKS Auto Mode has beside the operator: nodes for Trials, volumes, logs. Put the outputs of your stacks in the place of these; `npm run generate` puts them back.',
+    }),
     'config/aws/iam': json(policyDocuments()),
     'config/aws/stacks': json(
       Object.fromEntries(Object.entries(TEMPLATES).map(([name, stack]) => [`${name}.json`, stack])),

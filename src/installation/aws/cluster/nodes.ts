@@ -1,0 +1,97 @@
+/** Where Pods of Trials run: nodes that EKS Auto Mode makes as they are asked for, and takes away when nothing is on them. */
+import type { KubeObject } from '../../../kube/types.ts';
+import { TAGS } from '../names.ts';
+import type { AwsClusterValues } from './values.ts';
+
+/** Name of the pool, and of the class of its nodes. */
+export const TRIAL_NODES = 'sb-trials';
+
+/** On each of their nodes: Karpenter's own label. */
+export const POOL_LABEL = 'karpenter.sh/nodepool';
+
+/** The pool of EKS itself, for what belongs to the cluster: on demand, and closed to Pods that do not tolerate its taint. */
+export const SYSTEM_POOL = { name: 'system', taint: 'CriticalAddonsOnly' } as const;
+
+const HOURS = { lifetime: 24, drain: 24 } as const;
+
+/** As Auto Mode gives no way to attach a disk of another size later. */
+const DISK = '100Gi';
+/** What all nodes together may have, so that a mistake has a price that is known. */
+const LIMITS = { cpu: '1000', memory: '4000Gi', nodes: '100' } as const;
+
+/** `eks.amazonaws.com/v1`: EKS publishes no schema of it; the fields are those of its user guide. */
+export interface NodeClass extends KubeObject {
+  spec: {
+    role: string;
+    subnetSelectorTerms: { id: string }[];
+    securityGroupSelectorTerms: { id: string }[];
+    networkPolicy: 'DefaultAllow' | 'DefaultDeny';
+    ephemeralStorage: { size: string };
+    tags: Record<string, string>;
+  };
+}
+
+export const nodeClass = (values: AwsClusterValues): NodeClass => ({
+  apiVersion: 'eks.amazonaws.com/v1',
+  kind: 'NodeClass',
+  metadata: { name: TRIAL_NODES },
+  spec: {
+    role: values.nodeRole,
+    subnetSelectorTerms: values.subnetIds.map((id) => ({ id })),
+    securityGroupSelectorTerms: [{ id: values.securityGroup }],
+    networkPolicy: 'DefaultAllow',
+    ephemeralStorage: { size: DISK },
+    tags: { [TAGS.stack]: values.stack, [TAGS.part]: 'nodes' },
+  },
+});
+
+export interface NodePool extends KubeObject {
+  spec: {
+    template: {
+      spec: {
+        nodeClassRef: { group: string; kind: string; name: string };
+        requirements: { key: string; operator: string; values: string[] }[];
+        expireAfter: string;
+        terminationGracePeriod: string;
+      };
+    };
+    limits: Record<string, string>;
+    disruption: { consolidationPolicy: 'WhenEmpty'; consolidateAfter: string };
+  };
+}
+
+const anyOf = (key: string, ...values: string[]) => ({ key, operator: 'In', values });
+
+export const nodePool = (): NodePool => ({
+  apiVersion: 'karpenter.sh/v1',
+  kind: 'NodePool',
+  metadata: { name: TRIAL_NODES },
+  spec: {
+    template: {
+      spec: {
+        nodeClassRef: { group: 'eks.amazonaws.com', kind: 'NodeClass', name: TRIAL_NODES },
+        // No taint: Trials tolerate what they themselves name, and nothing else.
+        requirements: [
+          anyOf('karpenter.sh/capacity-type', 'spot', 'on-demand'),
+          anyOf('kubernetes.io/arch', 'amd64'),
+          anyOf('eks.amazonaws.com/instance-category', 'c', 'm', 'r'),
+          { key: 'eks.amazonaws.com/instance-generation', operator: 'Gt', values: ['4'] },
+        ],
+        expireAfter: `${HOURS.lifetime}h`,
+        // Pods of Trials ask not to be disturbed; after so long a node goes all the same. EKS itself ends one after 21 days.
+        terminationGracePeriod: `${HOURS.drain}h`,
+      },
+    },
+    limits: { ...LIMITS },
+    // Moving a Trial to another node would begin it anew.
+    disruption: { consolidationPolicy: 'WhenEmpty', consolidateAfter: '60s' },
+  },
+});
+
+/** Without it NetworkPolicies are not enforced by EKS Auto Mode. */
+export const networkPolicies = (): KubeObject & { data: Record<string, string> } => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'amazon-vpc-cni', namespace: 'kube-system' },
+  data: { 'enable-network-policy-controller': 'true' },
+});
