@@ -37,6 +37,7 @@ export const deployment = (values: Values): Deployment => ({
 const podSpec = (values: Values): PodSpec => ({
   serviceAccountName: OPERATOR.name,
   priorityClassName: OPERATOR.name,
+  ...values.placing,
   enableServiceLinks: false,
   // Reconciles in flight get 30 seconds to end before the lease is given back.
   terminationGracePeriodSeconds: 45,

@@ -11,6 +11,8 @@ export interface Values {
   image: string;
   replicas: number;
   resources: NonNullable<NonNullable<Pod['spec']>['containers'][number]['resources']>;
+  /** Where its Pods may be; default: anywhere that is open to all. */
+  placing?: Pick<NonNullable<Pod['spec']>, 'nodeSelector' | 'tolerations'>;
   /** The operator's environment, by name of the variable (src/config.ts): what comes beside or instead of `commonSettings`. */
   settings: Record<string, string>;
   /** Base URL of the store as clients reach it; undefined: AWS. */

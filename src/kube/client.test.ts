@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { objectPath } from './http/paths.ts';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiServer } from '../../test/support/api-server.ts';
+import { selfSigned } from '../../test/support/client/certificate.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { configMap, connectTo, until } from '../../test/support/kube.ts';
 import { createKubeClient } from './client.ts';
@@ -281,15 +281,4 @@ function transportOptions(server: ApiServer): Omit<TransportOptions, 'pools'> {
     clock: systemClock,
     random: () => 0,
   };
-}
-
-function selfSigned(): { key: string; cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'cert-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const what = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const where = ['-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=127.0.0.1'];
-  execFileSync('openssl', [...what, ...where], { stdio: 'ignore' });
-  const pair = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-  rmSync(folder, { recursive: true });
-  return pair;
 }

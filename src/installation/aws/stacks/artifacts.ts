@@ -218,5 +218,6 @@ export const artifacts = template({
     },
     Project: output('SB_CODEBUILD_PROJECT', 'Project'),
     PodLogs: output('SB_LOG_GROUP', 'PodLogs'),
+    Key: { ...output('SB_KMS_KEY_ID', 'KeyId'), Condition: 'HasKey' },
   },
 });

@@ -185,6 +185,10 @@ export const cluster = template({
       Value: attribute('Cluster', 'CertificateAuthorityData'),
     },
     NodeRole: { Description: 'Name of the role that NodeClasses name.', Value: ref('NodeRole') },
+    Subnets: {
+      Description: 'Where nodes are, for NodeClasses.',
+      Value: { 'Fn::Join': [',', ref('SubnetIds')] },
+    },
     SecurityGroup: {
       Description: 'Of nodes and control plane, for NodeClasses.',
       Value: attribute('Cluster', 'ClusterSecurityGroupId'),

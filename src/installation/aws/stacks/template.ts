@@ -7,7 +7,7 @@ export type Intrinsic =
   | { Ref: string }
   | { 'Fn::GetAtt': readonly [resource: string, attribute: string] }
   | { 'Fn::Sub': string }
-  | { 'Fn::Join': readonly [separator: string, parts: readonly unknown[]] }
+  | { 'Fn::Join': readonly [separator: string, parts: readonly unknown[] | Intrinsic] }
   | { 'Fn::If': readonly [condition: string, then: unknown, otherwise: unknown] };
 
 export type Value<T> = T | Intrinsic;
