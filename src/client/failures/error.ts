@@ -85,6 +85,7 @@ export const CATALOGUE = {
   'SB-E129': { title: 'Trials or Sandboxes are running', exit: 3 },
   'SB-E130': { title: 'There is no installation to run in', exit: 3 },
   'SB-E131': { title: 'Something in the cluster does not go', exit: 3 },
+  'SB-E132': { title: 'An image could not be made', exit: 3 },
   'SB-E133': { title: 'The operator does not become ready', exit: 3 },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -11,6 +11,7 @@ import {
 const FILES: Record<AwsRole, string> = {
   operator: 'operator',
   builder: 'builder',
+  installer: 'installer',
   node: 'node',
   logShipper: 'log-shipper',
   client: 'client',

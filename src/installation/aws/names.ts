@@ -21,6 +21,9 @@ export const awsNames = ({ stack, account, region }: AwsPlace = TEMPLATE) => ({
   tools: `${stack}-tools`,
   buildKit: `${stack}-tools/buildkit`,
   frontends: `${stack}-tools/dockerfile`,
+  fluentBit: `${stack}-tools/fluent-bit`,
+  /** Keys in the bucket of what the operator's image is built of. */
+  contexts: 'install',
   project: `${stack}-build`,
   buildLogs: `/aws/codebuild/${stack}-build`,
   cluster: stack,

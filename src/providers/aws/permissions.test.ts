@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TOOLS_BUILDSPEC } from '../image-builder/tools/buildspec.ts';
 import { BUILDSPEC } from '../image-builder/codebuild/buildspec.ts';
 import { actionsOf, AWS_PERMISSIONS, RESOURCES, WITHHELD, type AwsRole } from './permissions.ts';
 
@@ -118,6 +119,27 @@ describe('the table of AWS permissions', () => {
     const commands = [...listed].filter((by) => by.startsWith('aws '));
     expect(commands.sort()).to.deep.equal([...new Set(called.map(({ command }) => command))].sort());
     for (const by of listed) if (by.startsWith('docker ')) expect(BUILDSPEC).to.contain(by);
+  });
+
+  it('lists what the build of the installation’s images calls, and nothing that it does not call', () => {
+    const called = commandsIn(TOOLS_BUILDSPEC);
+    expect(
+      lacking(
+        'installer',
+        called.map(({ operation }) => operation),
+      ),
+    ).to.deep.equal([]);
+    const listed = new Set(rows('installer').map(({ by }) => by));
+    const commands = [...listed].filter((by) => by.startsWith('aws '));
+    expect(commands.sort()).to.deep.equal([...new Set(called.map(({ command }) => command))].sort());
+    for (const by of listed) if (by.startsWith('docker ')) expect(TOOLS_BUILDSPEC).to.contain(by);
+  });
+
+  it('lets no build of a task push the operator’s image or what builds begin with', () => {
+    const pushed = (role: AwsRole) =>
+      rows(role).flatMap(({ action, on }) => (action === 'ecr:PutImage' ? [on] : []));
+    expect(pushed('builder')).to.have.members(['repository', 'cacheRepository']);
+    expect(pushed('installer')).to.have.members(['tools', 'operatorRepository']);
   });
 
   it('lets nodes pull and nothing else', () => {

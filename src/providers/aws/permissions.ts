@@ -1,6 +1,7 @@
 /** Who calls what of AWS on which resource, and why. `npm run generate` makes the policies in config/aws/iam of it; `permissions.test.ts` holds it against the code. */
 
 import { BUILDER } from './permissions/builder.ts';
+import { INSTALLER } from './permissions/installer.ts';
 import { OPERATOR } from './permissions/operator.ts';
 import { PULL_THROUGH } from './permissions/pull-through.ts';
 import type { AwsPermission, AwsRole, Permissions } from './permissions/resources.ts';
@@ -80,6 +81,7 @@ const of = (role: AwsRole, permissions: Permissions): AwsPermission[] =>
 export const AWS_PERMISSIONS: readonly AwsPermission[] = [
   ...of('operator', OPERATOR),
   ...of('builder', BUILDER),
+  ...of('installer', INSTALLER),
   ...of('node', NODE),
   ...of('logShipper', LOG_SHIPPER),
   ...of('client', CLIENT),

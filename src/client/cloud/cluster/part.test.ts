@@ -21,6 +21,8 @@ const IMAGES: ToolImages = {
     fluentBit: `${ARTIFACTS.Tools}/fluent-bit@${DIGEST}`,
   }),
 };
+const never = () => Promise.reject(new Error('the images are there'));
+const OPTIONS = { version: '1.2.3', operator: never, open: never };
 const [DEPLOYMENT, CRD, SERVICE, POOL] = [
   ['apps/v1', 'Deployment'],
   ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'],
@@ -35,7 +37,8 @@ const authority = Buffer.from(tls.cert).toString('base64');
 describe('What is in a cluster on AWS', () => {
   let server: ApiServer;
   let home: Folder;
-  const part = clusterPart({ version: '1.2.3', images: IMAGES });
+  const part = clusterPart(OPTIONS, IMAGES);
+  const inCluster = part.steps.filter(({ name }) => name !== 'images');
   const step = (name: string): CloudStep => part.steps.find((one) => one.name === name)!;
   const cloud = (
     change: Partial<ClusterAddress> = {},
@@ -92,12 +95,18 @@ describe('What is in a cluster on AWS', () => {
   });
 
   it('comes in an order in which the kubeconfig is first, and so goes last', () => {
-    expect(part.steps.map(({ name }) => name)).to.deep.equal(['kubeconfig', 'operator', 'nodes', 'logs']);
+    expect(part.steps.map(({ name }) => name)).to.deep.equal([
+      'kubeconfig',
+      'images',
+      'operator',
+      'nodes',
+      'logs',
+    ]);
   });
 
   it('is nothing where there is no cluster yet', async () => {
     const none = cloudOf({});
-    for (const one of part.steps) {
+    for (const one of inCluster) {
       expect(await one.isDone(none), one.name).to.equal(false);
       await one.remove(none);
     }
@@ -107,7 +116,7 @@ describe('What is in a cluster on AWS', () => {
   it('is made in every step, is then there, and is made again by nobody', async () => {
     const context = cloud();
     context.onSleep = live;
-    for (const one of part.steps) {
+    for (const one of inCluster) {
       expect(await one.isDone(context), `${one.name}, before`).to.equal(false);
       await one.make(context);
       expect(await one.isDone(context), `${one.name}, after`).to.equal(true);
@@ -277,7 +286,7 @@ describe('What is in a cluster on AWS', () => {
   it('takes from a cluster that was there before only what is its own', async () => {
     const mine = cloud();
     mine.onSleep = live;
-    for (const one of part.steps) await one.make(mine);
+    for (const one of inCluster) await one.make(mine);
     put(SERVICE!, { metadata: at('web', 'lb'), spec: { type: 'LoadBalancer' } });
     put(PersistentVolumeClaim, { metadata: at('web', 'disk') });
     const theirs = cloudOf({

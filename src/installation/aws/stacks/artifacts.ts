@@ -132,6 +132,7 @@ const repositories = {
   Cache: repository(NAMES.cache, 'MUTABLE', [rule('layers', since('Pushed', DAYS.cache))]),
   Operator: repository(NAMES.operator, 'IMMUTABLE', releases),
   BuildKit: repository(NAMES.buildKit, 'IMMUTABLE', releases),
+  FluentBit: repository(NAMES.fluentBit, 'IMMUTABLE', releases),
   // `dockerfile:1` is pushed anew with every release of it.
   Frontends: repository(NAMES.frontends, 'MUTABLE', releases),
 };
@@ -148,6 +149,19 @@ const builderRole: Resource = {
       StringEquals: { 'aws:SourceArn': projectArn, 'aws:SourceAccount': ref('AWS::AccountId') },
     }),
     Policies: [policyOf('builder')],
+    Tags: tags(PART),
+  },
+};
+
+/** A role of its own, since a Dockerfile of a task that could push the operator's image would run everywhere. */
+const installerRole: Resource = {
+  Type: 'AWS::IAM::Role',
+  Properties: {
+    Description: 'CodeBuild brings the images of the installation along; nothing of others runs beside it.',
+    AssumeRolePolicyDocument: trust('codebuild', ['sts:AssumeRole'], {
+      StringEquals: { 'aws:SourceArn': projectArn, 'aws:SourceAccount': ref('AWS::AccountId') },
+    }),
+    Policies: [policyOf('installer')],
     Tags: tags(PART),
   },
 };
@@ -195,6 +209,8 @@ export const artifacts = template({
     ...repositories,
     BuilderRole: builderRole,
     ...optionsOf('builder', 'BuilderRole'),
+    InstallerRole: installerRole,
+    ...optionsOf('installer', 'InstallerRole'),
     Project: project,
     BuildLogs: logGroup(sub(NAMES.buildLogs)),
     PodLogs: logGroup(ref('LogGroup')),
@@ -215,6 +231,10 @@ export const artifacts = template({
     Tools: {
       Description: 'Mirror of docker.io/docker, for SB_BASE_IMAGE_MIRRORS.',
       Value: sub(`\${AWS::AccountId}.dkr.ecr.\${AWS::Region}.\${AWS::URLSuffix}/${NAMES.tools}`),
+    },
+    Installer: {
+      Description: 'Role of the build that brings images along.',
+      Value: attribute('InstallerRole', 'Arn'),
     },
     Project: output('SB_CODEBUILD_PROJECT', 'Project'),
     PodLogs: output('SB_LOG_GROUP', 'PodLogs'),

@@ -81,6 +81,9 @@ const ACKNOWLEDGED: Record<string, Record<string, string>> = {
     'artifacts/BuilderRole Registry': TAKES_NO_RESOURCE,
     'artifacts/BuilderRole PublicRegistry': TAKES_NO_RESOURCE,
     'artifacts/BuilderRole BearerToken': TAKES_NO_RESOURCE,
+    'artifacts/InstallerRole Registry': TAKES_NO_RESOURCE,
+    'artifacts/InstallerRole PublicRegistry': TAKES_NO_RESOURCE,
+    'artifacts/InstallerRole BearerToken': TAKES_NO_RESOURCE,
     'cluster/OperatorRole Registry': TAKES_NO_RESOURCE,
     'cluster-roles/OperatorRole Registry': TAKES_NO_RESOURCE,
     'cluster/ClusterRole Nodes': ONLY_ITS_OWN,
@@ -104,7 +107,8 @@ const ACKNOWLEDGED: Record<string, Record<string, string>> = {
   },
   'tags that can be pushed anew': {
     'artifacts/Cache': 'a layer cache has the name of its environment; Pods take images by digest alone',
-    'artifacts/Frontends': 'copies of tags that are pushed anew; no role of a stack may push them',
+    'artifacts/Frontends':
+      'copies of tags that are pushed anew; none but the build that copies them may push them',
   },
   'builds that are root on their machine': {
     'artifacts/Project': 'Docker needs it; each build has a machine of its own, and a role that only builds',
@@ -157,16 +161,18 @@ describe('Access to the stacks on AWS', () => {
   it('is given to services that act for this account', () => {
     const conditional = statements.filter((one) => isTrust(one) && one.Condition);
     // Two of them in the place of two others, where the cluster is the user's.
-    expect(conditional).to.have.lengthOf(4 + 2);
+    expect(conditional).to.have.lengthOf(5 + 2);
     for (const { id, Condition } of conditional)
       expect(Condition, id).to.have.property('StringEquals').with.property('aws:SourceAccount');
   });
 
-  it('lets no role push the images that builds begin with', () => {
+  it('lets no role push the images that builds begin with but that of the build that brings them along', () => {
     const pushes = statements.filter(({ Action }) => textsIn(Action).includes('ecr:PutImage'));
     expect(pushes.map(named)).to.deep.equal([
       'artifacts/BuilderRole Repository',
       'artifacts/BuilderRole CacheRepository',
+      'artifacts/InstallerRole Tools',
+      'artifacts/InstallerRole OperatorRepository',
     ]);
   });
 

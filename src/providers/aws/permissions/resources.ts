@@ -6,6 +6,8 @@ export type AwsRole =
   | 'operator'
   /** The service role of the CodeBuild project; untrusted Dockerfiles run beside its credentials. */
   | 'builder'
+  /** The build that brings an installation’s images along: it alone may push the operator’s. */
+  | 'installer'
   /** The nodes that run Trials. */
   | 'node'
   /** Fluent Bit, which ships the Pods' logs. */
@@ -31,6 +33,7 @@ export const RESOURCES = {
   agentContexts: bucket('/tasks/_agents/*'),
   doctorProbes: bucket('/tasks/.doctor/*'),
   trials: bucket('/trials/*'),
+  installContexts: bucket('/install/*'),
   builds: bucket('/builds/*'),
   jobs: bucket('/jobs/*'),
   indexes: bucket('/indexes/*'),

@@ -3,8 +3,8 @@
  * read by a shell. CodeBuild repeats every command in the log, so the commands are short and the steps stand in a file.
  */
 
-/** Sourced by each command: CodeBuild keeps variables from one to the next, and does not promise to keep functions. */
-const STEPS = `\
+/** How a build that runs commands logs in, and says why it failed. */
+export const LOGIN_STEPS = `\
 # The line that the operator reads where the build knows better than its log why it failed.
 fail() {
   printf 'sb-build: %s: %s\\n' "$1" "$2"
@@ -44,7 +44,11 @@ login() {
   mkdir -p "$DOCKER_CONFIG"
   (umask 077 && printf '{"auths":{%s}}\\n' "$logins" > "$DOCKER_CONFIG/config.json")
 }
+`;
 
+/** Sourced by each command: CodeBuild keeps variables from one to the next, and does not promise to keep functions. */
+const STEPS = `\
+${LOGIN_STEPS}
 # What is built is the archive whose bytes were checked, and not what CodeBuild has unpacked of its own copy.
 context() {
   local version=() archive="$SB_WORK/context.zip"
@@ -124,7 +128,8 @@ build() {
 }
 `;
 
-const indented = (text: string, by: number): string => text.replaceAll(/^(?=.)/gm, ' '.repeat(by));
+/** Every line that is not empty, by so many spaces. */
+export const indented = (text: string, by: number): string => text.replaceAll(/^(?=.)/gm, ' '.repeat(by));
 
 /** The build specification, for bash. */
 export const BUILDSPEC = `\
