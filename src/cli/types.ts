@@ -1,4 +1,5 @@
 /** What the parts of `sb` hand each other: the terminal and the process around a command. No vendor types, no behaviour. */
+import type { ClusterPart } from '../client/cloud/steps.ts';
 import type { Readable, Writable } from 'node:stream';
 import type { Surroundings } from '../client/session/types.ts';
 
@@ -43,6 +44,8 @@ export interface Io extends Surroundings {
   confirm: (question: string) => Promise<boolean>;
   /** As `confirm`, for an answer in words; empty where nobody is there to answer. */
   ask: (question: string) => Promise<string>;
+  /** What an installation has in its cluster; default: all that belongs there. For tests without a cluster. */
+  inside?: ClusterPart;
   /** The process's own, for a shell in a container; everybody else prints through `terminal`. */
   streams: Streams;
 }

@@ -47,7 +47,7 @@ export async function withCloud<T>(
   );
   try {
     const around = { env, cwd, signal, now, say };
-    return await withInstallation(wish, { around, inside: await clusterPart() }, work);
+    return await withInstallation(wish, { around, inside: io.inside ?? (await clusterPart(env)) }, work);
   } finally {
     listening();
   }

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { DownFlags } from '../cloud/down.ts';
 import type { InitFlags } from '../cloud/init.ts';
+import type { TokenFlags } from '../cloud/token.ts';
 import type { CloudFlags } from '../cloud/open.ts';
 import { examples, several, type Cli } from './command.ts';
 
@@ -75,4 +76,20 @@ export const down = ({ io, finish }: Cli): Command =>
       ['sb cloud down --confirm abundant-sb', 'without a terminal'],
       ['sb cloud down --purge', 'delete everything'],
     ],
+  );
+
+/** `sb cloud token` */
+export const token = ({ io, finish }: Cli): Command =>
+  examples(
+    new Command('token')
+      .description(
+        'Prints a token for the API server of an EKS cluster, good for a quarter of an hour. The context that sb cloud init writes into a kubeconfig calls it.',
+      )
+      .requiredOption('--cluster <name>', 'name of the cluster')
+      .requiredOption('--region <name>', 'its region')
+      .action(async (flags: TokenFlags) => {
+        const { cloudToken } = await import('../cloud/token.ts');
+        finish(await cloudToken(flags, io));
+      }),
+    [['sb cloud token --cluster abundant-sb --region us-east-1', 'as kubectl calls it']],
   );

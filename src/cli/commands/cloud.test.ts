@@ -9,11 +9,13 @@ import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { Io } from '../types.ts';
 import { run } from '../program.ts';
 
+/** What stacks are about; what is in a cluster has its own tests. */
+const NOTHING_INSIDE = { steps: [], running: async () => [] };
 const KEYS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
 
 /** `sb` with these arguments, in a home without anything. */
 async function sb(env: Record<string, string>, args: string[], io: Partial<Io> = {}) {
-  const around = recordedIo({ env: { HOME: '/nonexistent', ...env }, ...io });
+  const around = recordedIo({ env: { HOME: '/nonexistent', ...env }, inside: NOTHING_INSIDE, ...io });
   if (io.terminal) Object.assign(around.terminal, io.terminal);
   const code = await run(args, around);
   return { code, stdout: around.terminal.stdout, stderr: around.terminal.stderr };
@@ -80,6 +82,31 @@ describe('sb cloud, with an account', () => {
     expect(stdout).to.contain('  + Bucket (AWS::S3::Bucket)\n');
     await aws.formation.idle();
     expect(stacks().filter((line) => !line.endsWith('DELETE_COMPLETE'))).to.deep.equal([]);
+  });
+
+  const place = ['--cluster', 'sb', '--region', 'us-east-1'];
+
+  it('prints the token that kubectl wants of an exec plugin, in the version that it asks for', async () => {
+    const asked = JSON.stringify({
+      apiVersion: 'client.authentication.k8s.io/v1beta1',
+      kind: 'ExecCredential',
+    });
+    const env = { ...envOf(aws), KUBERNETES_EXEC_INFO: asked };
+    const { code, stdout } = await sb(env, ['cloud', 'token', ...place]);
+    const { apiVersion, kind, status } = JSON.parse(stdout) as {
+      apiVersion: string;
+      kind: string;
+      status: { token: string; expirationTimestamp: string };
+    };
+    const wanted = [0, 'client.authentication.k8s.io/v1beta1', 'ExecCredential'];
+    expect([code, apiVersion, kind]).to.deep.equal(wanted);
+    expect(status.token).to.match(/^k8s-aws-v1\.[\w-]+$/);
+    expect(status.expirationTimestamp).to.equal('2026-01-31T14:39:01Z');
+  });
+
+  it('makes no token for a name that is none of a cluster', async () => {
+    const { code, stdout } = await at(['token', '--cluster', 'a b', '--region', 'us-east-1']);
+    expect([code, stdout]).to.deep.equal([3, '']);
   });
 
   it('makes nothing in CI without --yes, and says how', async () => {
