@@ -85,8 +85,8 @@ export const token = ({ io, finish }: Cli): Command =>
       .description(
         'Prints a token for the API server of an EKS cluster, good for a quarter of an hour. The context that sb cloud init writes into a kubeconfig calls it.',
       )
-      .requiredOption('--cluster <name>', 'name of the cluster')
-      .requiredOption('--region <name>', 'its region')
+      .option('--cluster <name>', 'name of the cluster (default: SB_STACK, else abundant-sb)')
+      .option('--region <name>', 'its region (default: SB_AWS_REGION, else AWS_REGION)')
       .action(async (flags: TokenFlags) => {
         const { cloudToken } = await import('../cloud/token.ts');
         finish(await cloudToken(flags, io));
