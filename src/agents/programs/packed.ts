@@ -3,11 +3,11 @@
  * was, and a module says that it lies where it would lie without this.
  */
 
-/** Found before folders are searched: of a package, a folder with its data is left, which Python would take for a package without modules. */
-const FINDER = `import marshal, os, sys
-from importlib.machinery import ModuleSpec
-from importlib.readers import FileReader
-from types import SimpleNamespace
+/**
+ * It comes before the search of folders: of a package, a folder with its data is left, which Python would take for a package without modules.
+ * No line begins as an instruction of a Dockerfile does.
+ */
+const FINDER = `import importlib.machinery, importlib.readers, marshal, os, sys, types
 
 SITE = os.path.dirname(__file__)
 
@@ -21,7 +21,7 @@ class Packed:
         if name not in self.index:
             return None
         is_package = self.is_package(name)
-        spec = ModuleSpec(name, self, origin=self.get_filename(name), is_package=is_package)
+        spec = importlib.machinery.ModuleSpec(name, self, origin=self.get_filename(name), is_package=is_package)
         spec.has_location = True
         if is_package:
             spec.submodule_search_locations.append(os.path.dirname(spec.origin))
@@ -47,7 +47,7 @@ class Packed:
             return file.read()
 
     def get_resource_reader(self, name):
-        return FileReader(SimpleNamespace(path=self.get_filename(name)))
+        return importlib.readers.FileReader(types.SimpleNamespace(path=self.get_filename(name)))
 
     def is_package(self, name):
         return self.index[name][2]
