@@ -83,6 +83,22 @@ describe('sb cloud init', () => {
     expect(shown).to.deep.equal(events);
   });
 
+  it('has the events of a look in their order, though others come in between its pages', async () => {
+    await init();
+    const { id, events } = w.formation.stacks[0]!;
+    for (const more of [2, 7, 20]) {
+      const reading = w.with(({ ports }) => ports.stacks.events(id, events[0]!.EventId));
+      const held = w.formation.inject({ kind: 'hold', operation: 'DescribeStackEvents', when: 'after' });
+      await held.reached;
+      const known = events.map(({ EventId }) => EventId).slice(1);
+      events.push(
+        ...events.slice(0, more).map((event) => ({ ...event, EventId: `${event.EventId}-${more}` })),
+      );
+      held.release();
+      expect((await reading).map((event) => event.id)).to.deep.equal(known);
+    }
+  });
+
   it('makes no network in a VPC of the user’s, and does not make one later without being told', async () => {
     w.says.subnets = ['a', 'b'].map((zone, index) => ({
       id: `subnet-0000000${index}`,

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { useCourierPorts } from '../../../test/support/courier-ports.ts';
 import { useScriptedServer } from '../../../test/support/http.ts';
 import { answering, json, KEY, type ModelWorld } from '../../../test/support/model-world.ts';
 import { recording } from '../../../test/support/transcripts.ts';
@@ -23,6 +24,7 @@ const PROGRAM = `${PROGRAM_FOLDER}/bin/claude`;
 const PLANTED = `echo ${Buffer.from(FORGER).toString('base64')} | base64 -d > ${PROGRAM} && chmod 755 ${PROGRAM}`;
 
 describe('an agent that forges what its program writes of an overloaded model', function () {
+  useCourierPorts();
   const make = useTrialRuns();
   const upstream = useScriptedServer();
   beforeEach(() => {

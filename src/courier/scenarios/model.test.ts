@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { useCourierPorts } from '../../../test/support/courier-ports.ts';
 import { useScriptedServer } from '../../../test/support/http.ts';
 import { answering, json, KEY, type ModelWorld } from '../../../test/support/model-world.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
@@ -9,6 +10,7 @@ const CURL = `curl -sS --max-time 10 -o /dev/null -w "%{http_code}\\n" -H 'conte
 const CALL = `${CURL} -H "Authorization: Bearer $OPENAI_API_KEY" $SB_MODEL_BASE_URL/chat/completions`;
 
 describe('an agent whose model the courier calls', function () {
+  useCourierPorts();
   const make = useTrialRuns();
   const upstream = useScriptedServer();
   const seen: Pick<ModelWorld, 'bodies' | 'heads'> = { bodies: [], heads: [] };

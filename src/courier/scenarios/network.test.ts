@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
+import { useCourierPorts } from '../../../test/support/courier-ports.ts';
 import { TOKEN } from '../../../test/support/courier-services.ts';
 import { until } from '../../../test/support/kube.ts';
 import type { TrialRun } from '../../../test/support/trial-run.ts';
@@ -14,6 +15,7 @@ const PROXY = `http://127.0.0.1:${FORWARDER_PORT}`;
 const CURL = 'curl -sS --max-time 5 -w " %{http_code}\\n"';
 
 describe('a Pod whose network is restricted', function () {
+  useCourierPorts();
   const make = useTrialRuns();
   const servers: Server[] = [];
   afterEach(() => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { sha256 } from '../../crds/names.ts';
+import { useCourierPorts } from '../../../test/support/courier-ports.ts';
 import { until } from '../../../test/support/kube.ts';
 import { bash, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 import type { AgainOptions } from '../../../test/support/trial-assignment.ts';
@@ -62,17 +63,21 @@ describe('a regrade', function () {
     expect(third.text('verifier/seen.txt')).to.equal(source.text('verifier/seen.txt'));
   });
 
-  it('fetches what is judged again through the tunnel, where the Pod has no other way', async () => {
-    const files = taskOf(SOLVE, [reward('[ -f /app/answer ]')], ARTIFACTS);
-    const source = await first(files);
-    const none = { environment: 'None', agent: 'None', verifier: 'None' } as const;
-    const run = await make({
-      files,
-      assignment: { ...SEPARATE, network: { phases: none } },
-      again: { stored: source.services.stored },
+  describe('where the Pod has no way but the tunnel', () => {
+    useCourierPorts();
+
+    it('fetches what is judged again through it', async () => {
+      const files = taskOf(SOLVE, [reward('[ -f /app/answer ]')], ARTIFACTS);
+      const source = await first(files);
+      const none = { environment: 'None', agent: 'None', verifier: 'None' } as const;
+      const run = await make({
+        files,
+        assignment: { ...SEPARATE, network: { phases: none } },
+        again: { stored: source.services.stored },
+      });
+      expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
+      expect(run.services.tunnels.asked.map(({ purpose }) => purpose.kind)).to.include('store');
     });
-    expect((await run.finish()).result, run.said()).to.deep.equal(REWARD_1);
-    expect(run.services.tunnels.asked.map(({ purpose }) => purpose.kind)).to.include('store');
   });
 
   it('ends with CourierFailed where its courier is killed, for another attempt', async () => {

@@ -7,6 +7,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { useCourierPorts } from '../../../test/support/courier-ports.ts';
 import { until } from '../../../test/support/kube.ts';
 import { fakeBroker } from '../../../test/support/sandbox-broker.ts';
 import type { FakeBroker } from '../../../test/support/sandbox-broker.ts';
@@ -108,6 +109,7 @@ describe('The courier of a Sandbox', function () {
   });
 
   describe('whose network is a list', () => {
+    useCourierPorts();
     const network = { ...ASSIGNMENT.network, mode: 'Allowlist' as const };
     const proxy = `http://127.0.0.1:${FORWARDER_PORT}`;
     let site: Server;

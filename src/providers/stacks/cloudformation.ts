@@ -164,6 +164,7 @@ class CloudFormation implements Stacks {
 
   async events(stackId: string, after?: string): Promise<StackEvent[]> {
     const newest = new Map<string, StackEvent>();
+    let first: string | undefined;
     let token: string | undefined;
     for (let page = 0; page < MOST_PAGES; page++) {
       const command = new DescribeStackEventsCommand({
@@ -175,7 +176,9 @@ class CloudFormation implements Stacks {
       );
       for (const event of StackEvents.map(eventOf)) {
         if (event.id === after) return [...newest.values()].toReversed();
-        // What comes in between two pages shifts the second one: the same event is on both.
+        // What comes in between two pages shifts the second one: up to where it begins anew is what the next look brings.
+        first ??= event.id;
+        if (event.id === first) newest.clear();
         newest.set(event.id, event);
       }
       if (NextToken === undefined) break;
