@@ -183,7 +183,7 @@ export const scripts: Script[] = [
   {
     name: 'a node that fell silent, then a reward',
     fate: first({ kind: 'nodeLost' }),
-    meanwhile: [passWhen(isMarked, 6000)],
+    meanwhile: [passWhen(isMarked, 16_000)],
     attempts: 2,
   },
   {
