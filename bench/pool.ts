@@ -4,7 +4,8 @@ import type { Session } from '../src/client/index.ts';
 import { conditionOf } from '../src/crds/conditions.ts';
 import { Sandbox as SandboxKind } from '../src/crds/kinds.ts';
 import { Caches } from '../src/kube/cache/caches.ts';
-import { fullPool, isFull, pooled, userSession } from '../test/e2e/support/sandboxes.ts';
+import { fullPool, isFull, pooled, seen, userSession } from '../test/e2e/support/sandboxes.ts';
+import { eventuallyTrue } from '../test/support/eventually.ts';
 import { atMost, type Bench } from './support/bench.ts';
 import { ms, percentile, seconds, summary } from './support/figures.ts';
 import { difference, operatorWrites } from './support/metrics.ts';
@@ -62,6 +63,11 @@ export const pool: Bench = {
       const before = await operatorWrites();
       const took = await draw(session);
       const began = performance.now();
+      // Its status says so some seconds later.
+      await eventuallyTrue(
+        'the pool lacks what was taken',
+        async () => (await seen('bench-pool'))?.status?.pool?.ready !== SIZE,
+      );
       await isFull('bench-pool', SIZE, FULL_SECONDS);
       const filledMs = performance.now() - began;
       const writes = difference(await operatorWrites(), before);
