@@ -274,6 +274,19 @@ describe('a pool of Sandboxes', () => {
     boxes.world.server.faults.clear();
   });
 
+  it('makes none before its Jobs were counted, though the API server refuses to list them at first', async () => {
+    await boxes.world.startOperator();
+    const isCount = ({ method, path }: SeenRequest): boolean =>
+      method === 'GET' && path.endsWith('/namespaces/default/jobs');
+    const fault = { kind: 'status', status: 403, reason: 'Forbidden' } as const;
+    boxes.world.server.faults.add({ on: isCount, fault, times: 2 });
+    boxes.add('pool', { pool: { size: 2 } });
+    await until('it is full', () => boxes.jobs('pool').length === 2);
+    const asked = boxes.world.server.requests;
+    const first = asked.findIndex(({ method, path }) => method === 'POST' && path.endsWith('/jobs'));
+    expect(asked.slice(0, first).filter(isCount)).to.have.length(3);
+  });
+
   it('leaves Sandboxes that find none to a start of their own, as the pool’s', async () => {
     await boxes.world.startOperator();
     boxes.add('pool', { pool: { size: 0 }, env: [{ name: 'A', value: '1' }] });

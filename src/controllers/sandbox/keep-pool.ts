@@ -1,6 +1,6 @@
 /** A pool: a Sandbox that runs nothing itself, and keeps Pods ready for others. */
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
-import { LABEL } from '../../crds/names.ts';
+import { identityOf, LABEL } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
@@ -9,7 +9,7 @@ import type { ObjectKey, Reconcile, Result } from '../../kube/types.ts';
 import { isRefused } from '../attempts/start.ts';
 import { afterRefusal, nameConflict, type Action } from './decide.ts';
 import { memberFor } from './manifests.ts';
-import { observePool } from './observe.ts';
+import { observePool, type PoolCount } from './observe.ts';
 import type { PoolSeen } from './observed.ts';
 import { nextPoolAction, type PoolAction } from './pool.ts';
 import { createBuild, deleteSandbox, settingsFor, type SandboxDeps } from './start.ts';
@@ -25,6 +25,7 @@ const COUNT_MS = 10_000;
 
 /** When this process did so last for a pool, in milliseconds since the epoch. */
 interface Last {
+  uid: string;
   looked: number;
   /** Its Jobs, at the API server. */
   counted: number;
@@ -37,13 +38,16 @@ export function poolController(deps: SandboxDeps): Reconcile {
   const known = new Map<string, Last>();
   return async (key) => {
     const sandbox = deps.sandboxes.get(key);
+    const name = `${key.namespace}/${key.name}`;
+    if (!sandbox) known.delete(name);
     if (!sandbox?.spec.pool || sandbox.metadata.deletionTimestamp !== undefined) return undefined;
-    const { uid = '' } = sandbox.metadata;
-    const last = known.get(uid) ?? { looked: 0, counted: 0, written: 0 };
+    const { uid } = identityOf(sandbox);
+    const before = known.get(name);
+    const last = before?.uid === uid ? before : { uid, looked: 0, counted: 0, written: 0 };
     const now = deps.now().getTime();
     const since = now - last.looked;
     if (since >= 0 && since < PASS_MS) return { requeueAfterMs: PASS_MS - since };
-    known.set(uid, last);
+    known.set(name, last);
     last.looked = now;
     return keepPool(deps, sandbox, last);
   };
@@ -51,7 +55,7 @@ export function poolController(deps: SandboxDeps): Reconcile {
 
 /** Observe, decide, act, report, of a pool. */
 async function keepPool(deps: SandboxDeps, sandbox: Sandbox, last: Last): Promise<Result | undefined> {
-  const seen = await observePool(deps, sandbox, () => isCountDue(last));
+  const seen = await observePool(deps, sandbox, countOf(last));
   const done = await actOnPool(deps, seen, nextPoolAction(seen));
   if (done.kind === 'delete') return undefined;
   const status = poolStatus(seen, done);
@@ -64,11 +68,10 @@ async function keepPool(deps: SandboxDeps, sandbox: Sandbox, last: Last): Promis
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
 }
 
-function isCountDue(last: Last): boolean {
-  const isDue = Math.abs(last.looked - last.counted) >= COUNT_MS;
-  if (isDue) last.counted = last.looked;
-  return isDue;
-}
+const countOf = (last: Last): PoolCount => ({
+  isDue: Math.abs(last.looked - last.counted) >= COUNT_MS,
+  counted: () => void (last.counted = last.looked),
+});
 
 async function actOnPool(deps: SandboxDeps, seen: PoolSeen, action: PoolAction): Promise<PoolAction> {
   const { sandbox } = seen;

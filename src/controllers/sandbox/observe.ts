@@ -153,11 +153,17 @@ async function seeCandidates(sources: SandboxSources, pool: Sandbox): Promise<Ca
   return candidates.toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
 }
 
-/** Everything that is known of a pool. `isCountDue`: at the API server; asked where more is to be made. */
+/** Whether a pool's Jobs are to be counted at the API server where more are to be made, and what is told once they are. */
+export interface PoolCount {
+  isDue: boolean;
+  counted: () => void;
+}
+
+/** Everything that is known of a pool. */
 export async function observePool(
   sources: SandboxSources,
   sandbox: Sandbox,
-  isCountDue: () => boolean,
+  count: PoolCount,
 ): Promise<PoolSeen> {
   const { namespace } = identityOf(sandbox);
   const now = sources.now();
@@ -166,7 +172,8 @@ export async function observePool(
   const mayStart = (members: readonly Member[]): boolean =>
     sandbox.spec.operatingMode === 'Running' && roomIn(sandbox.spec.pool?.size ?? 0, members, now).room > 0;
   const isShort = mayStart(known);
-  const jobs = isShort && isCountDue() ? await counted(sources, sandbox, cached) : cached;
+  const jobs = isShort && count.isDue ? await counted(sources, sandbox, cached) : cached;
+  if (jobs !== cached) count.counted();
   const members = jobs === cached ? known : await seeMembers(sources, sandbox, jobs);
   return {
     sandbox,
