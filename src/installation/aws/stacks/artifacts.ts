@@ -141,30 +141,28 @@ const projectArn = sub(
   `arn:\${AWS::Partition}:codebuild:\${AWS::Region}:\${AWS::AccountId}:project/${NAMES.project}`,
 );
 
-const builderRole: Resource = {
+const roleOfBuilds = (policy: Parameters<typeof policyOf>[0], Description: string): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
-    Description: 'CodeBuild builds images of tasks; untrusted Dockerfiles run beside its credentials.',
+    Description,
     AssumeRolePolicyDocument: trust('codebuild', ['sts:AssumeRole'], {
       StringEquals: { 'aws:SourceArn': projectArn, 'aws:SourceAccount': ref('AWS::AccountId') },
     }),
-    Policies: [policyOf('builder')],
+    Policies: [policyOf(policy)],
     Tags: tags(PART),
   },
-};
+});
+
+const builderRole = roleOfBuilds(
+  'builder',
+  'CodeBuild builds images of tasks; untrusted Dockerfiles run beside its credentials.',
+);
 
 /** A role of its own, since a Dockerfile of a task that could push the operator's image would run everywhere. */
-const installerRole: Resource = {
-  Type: 'AWS::IAM::Role',
-  Properties: {
-    Description: 'CodeBuild brings the images of the installation along; nothing of others runs beside it.',
-    AssumeRolePolicyDocument: trust('codebuild', ['sts:AssumeRole'], {
-      StringEquals: { 'aws:SourceArn': projectArn, 'aws:SourceAccount': ref('AWS::AccountId') },
-    }),
-    Policies: [policyOf('installer')],
-    Tags: tags(PART),
-  },
-};
+const installerRole = roleOfBuilds(
+  'installer',
+  'CodeBuild brings the images of the installation along; nothing of others runs beside it.',
+);
 
 const project: Resource = {
   Type: 'AWS::CodeBuild::Project',
