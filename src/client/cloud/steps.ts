@@ -2,6 +2,7 @@
  * What `sb cloud init` makes and `sb cloud down` takes away, as a list of steps: stacks first, then what is in the cluster. AWS and the
  * cluster keep all state; a step finds out by itself how far an earlier `init` came, so that the same command goes on from anywhere.
  */
+import type { AwsCredentials } from '../../providers/account/port.ts';
 
 /** One thing that is made, and taken away again. */
 export interface CloudStep {
@@ -34,14 +35,6 @@ export interface ClusterAddress {
   autoMode: boolean;
 }
 
-/** As the SDK takes them; of the user, never of ours. */
-export interface AwsCredentials {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-  expiration?: Date;
-}
-
 /** What a step works with. */
 export interface CloudContext {
   /** `SB_STACK`: name of the installation. */
@@ -53,7 +46,7 @@ export interface CloudContext {
   outputs(part: StackPart): Promise<Readonly<Record<string, string>>>;
   /** Undefined where there is none yet, or none any more. Asked anew each time. */
   cluster(): Promise<ClusterAddress | undefined>;
-  /** For clients of further services and for the token; fresh at each call. Endpoints are the SDK's own `AWS_ENDPOINT_URL_…`. */
+  /** Of the user, never of ours, for clients of further services and for the token; fresh at each call. Endpoints are the SDK's own `AWS_ENDPOINT_URL_…`. */
   credentials(): Promise<AwsCredentials>;
   /** Shows a line of progress. Text of others may be in it: printing makes it safe. */
   say(line: string): void;

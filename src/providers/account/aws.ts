@@ -6,14 +6,14 @@ import {
 } from '@aws-sdk/client-resource-groups-tagging-api';
 import { awsError, OF_A_PERSON } from '../aws/errors.ts';
 import { httpWithin } from '../aws/http.ts';
-import type { Account, Cluster, Credentials, Identity, Subnet } from './port.ts';
+import type { Account, AwsCredentials, Cluster, Identity, Subnet } from './port.ts';
 import { listAt, query, textAt, type QueryPlace, type Xml } from './query.ts';
 
 export interface AccountSettings {
   region: string;
   env: Readonly<Record<string, string | undefined>>;
   /** Default: those that the SDK finds. */
-  credentials?: Credentials;
+  credentials?: AwsCredentials;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -39,7 +39,7 @@ class AwsAccount implements Account {
     this.#place = { region, env, credentials: () => this.credentials() };
   }
 
-  async credentials(): Promise<Credentials> {
+  async credentials(): Promise<AwsCredentials> {
     try {
       return await this.#eks.config.credentials();
     } catch (error) {

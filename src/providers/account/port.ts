@@ -32,7 +32,7 @@ export interface Subnet {
 }
 
 /** As the SDK takes them. */
-export interface Credentials {
+export interface AwsCredentials {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
@@ -42,7 +42,7 @@ export interface Credentials {
 export interface Account {
   identity(): Promise<Identity>;
   /** Fresh. Throws `AccessDenied` where there are none. */
-  credentials(): Promise<Credentials>;
+  credentials(): Promise<AwsCredentials>;
   /** ARN of a role with its path, which a session's does not have. Throws `NotFound`. */
   role(name: string): Promise<string>;
   /** Names of the zones in which EKS can put a control plane, in order. */

@@ -13,14 +13,14 @@ import {
 import { awsError, OF_A_PERSON } from '../aws/errors.ts';
 import { httpWithin } from '../aws/http.ts';
 import { ProviderError } from '../errors.ts';
-import type { Contents, Credentials, Purge } from './port.ts';
+import type { AwsCredentials, Contents, Purge } from './port.ts';
 
 export interface PurgeSettings {
   region: string;
   /** Whose buckets these are: one of that name in another account is refused by S3. */
   account: string;
   /** Default: those that the SDK finds. */
-  credentials?: Credentials;
+  credentials?: AwsCredentials;
   /** S3 by path instead of by host, as its stand-ins want it. */
   byPath?: boolean;
 }

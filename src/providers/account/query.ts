@@ -6,11 +6,11 @@ import { createHash, createHmac } from 'node:crypto';
 import { awsError, OF_A_PERSON } from '../aws/errors.ts';
 import { partitionOf } from '../aws/partition.ts';
 import { ProviderError, type ProviderReason } from '../errors.ts';
-import type { Credentials } from './port.ts';
+import type { AwsCredentials } from './port.ts';
 
 export interface QueryPlace {
   region: string;
-  credentials: () => Promise<Credentials>;
+  credentials: () => Promise<AwsCredentials>;
   /** For `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, as the SDK has them. */
   env: Readonly<Record<string, string | undefined>>;
 }
@@ -38,15 +38,11 @@ const IAM: Readonly<Record<string, readonly [host: string, region: string]>> = {
   'aws-us-gov': ['iam.us-gov.amazonaws.com', 'us-gov-west-1'],
   'aws-eusc': ['iam.eusc-de-east-1.amazonaws.eu', 'eusc-de-east-1'],
 };
-const SUFFIXES: Readonly<Record<string, string>> = {
-  'aws-cn': 'amazonaws.com.cn',
-  'aws-eusc': 'amazonaws.eu',
-};
 
 function placeOf(service: Service, { region, env }: QueryPlace): { url: string; region: string } {
-  const { name } = partitionOf(region);
+  const { name, services } = partitionOf(region);
   const [iamHost, iamRegion] = IAM[name] ?? ['', ''];
-  const host = service === 'iam' ? iamHost : `${service}.${region}.${SUFFIXES[name] ?? 'amazonaws.com'}`;
+  const host = service === 'iam' ? iamHost : `${service}.${region}.${services}`;
   const url =
     env[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || env['AWS_ENDPOINT_URL'] || `https://${host}`;
   return { url, region: service === 'iam' ? iamRegion : region };
