@@ -182,7 +182,7 @@ describe('courier of a Sandbox', () => {
     it('may ask again after a second where it does not wait longer, and does not keep a broker that closes', async () => {
       const began = performance.now();
       expect((await ask(`${assignment}?wait=1`, own)).json).to.have.property('kind', 'pooled');
-      expect(performance.now() - began).to.be.within(950, 4000);
+      expect(performance.now() - began).to.be.within(950, 20_000);
       expect((await ask(`${assignment}?wait=soon`, own)).status).to.equal(400);
       const get = world.sandboxJobs.get.bind(world.sandboxJobs);
       let looks = 0;
@@ -195,7 +195,7 @@ describe('courier of a Sandbox', () => {
       const closing = performance.now();
       await world.broker.close();
       expect((await waiting).json).to.have.property('kind', 'pooled');
-      expect(performance.now() - closing).to.be.lessThan(3000);
+      expect(performance.now() - closing).to.be.lessThan(15_000);
     });
   });
 });

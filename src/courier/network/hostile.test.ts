@@ -134,7 +134,7 @@ describe('the forwarder, to a hostile container', () => {
     const began = performance.now();
     await Promise.all([over(silent), over(slow)]);
     clearInterval(drip);
-    expect(performance.now() - began).to.be.within(9000, 13_000);
+    expect(performance.now() - began).to.be.within(9000, 20_000);
   });
 
   it('outlives a flood of connections, and serves whoever comes afterwards', async () => {
