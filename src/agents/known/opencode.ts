@@ -26,18 +26,14 @@ const PATHS = { anthropic: '/v1', gemini: '/v1beta' };
 /** Settings by the names of OpenCode's documentation. `{env:NAME}` is filled in by the program. */
 function config({ endpoint, webTools, skills, mcpServers = [] }: AgentGiven): object {
   const [provider, model] = modelOf(endpoint);
+  const options = endpoint && { baseURL: baseUrlOf(endpoint, PATHS), apiKey: `{env:${endpoint.key}}` };
   return {
     autoupdate: false,
     share: 'disabled',
     // Each step would copy what it changed into a repository of OpenCode's own.
     snapshot: false,
     enabled_providers: [provider],
-    provider: endpoint && {
-      [provider]: {
-        options: { baseURL: baseUrlOf(endpoint, PATHS), apiKey: `{env:${endpoint.key}}` },
-        models: { [model]: {} },
-      },
-    },
+    provider: endpoint && { [provider]: { options, models: { [model]: {} } } },
     // Nobody reads the title of a session. All else keeps to the model of the Trial: it may be the only one that the endpoint knows.
     agent: { title: { disable: true } },
     small_model: `${provider}/${model}`,
