@@ -142,6 +142,7 @@ function applyTrials(world: World, count: number, environments: number): void {
 }
 
 describe('200 Trials over 20 environments on CodeBuild', function () {
+  this.timeout(180_000);
   const LIMIT = 6;
   /** Of real time. */
   const POLL_MS = 50;

@@ -76,7 +76,9 @@ describe('an operator among people who write what they may', () => {
     await world.startOperator();
     const { image: _, ...environment } = aTrial().spec.environment;
     const { force: _force, cancelled: _cancelled, ...build } = aTaskBuild().spec;
-    server.faults.add({ on: makesBuild, fault: { kind: 'status', status: 422, reason: 'Invalid' } });
+    // Always: an operator that lost its lease for a moment asks again.
+    const fault = { kind: 'status', status: 422, reason: 'Invalid' } as const;
+    server.faults.add({ on: makesBuild, fault, times: Number.POSITIVE_INFINITY });
     world.apply('refused', { environment: { ...environment, build } });
     await world.rest();
     expect(endOf('refused')).to.include({ status: 'False', reason: 'BuildFailed' });

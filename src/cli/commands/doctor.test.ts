@@ -166,7 +166,9 @@ describe('sb doctor', function () {
     expect(statesOf(diagnosis(), 'problem')).to.deep.equal([]);
     const blind =
       'namespace, operator, broker, sandboxes, network, registry, quota, nodes, processes, autoscaling, image-pulls';
-    expect(statesOf(diagnosis(), 'warning').join(', ')).to.equal(blind);
+    // A machine that does other things may find its API server slow.
+    const warned = statesOf(diagnosis(), 'warning').filter((check) => check !== 'api-server');
+    expect(warned.join(', ')).to.equal(blind);
     const room = diagnosis().results.find(({ check }) => check === 'nodes');
     expect(room?.why).to.equal('you may not list nodes');
     expect(room?.fix).to.include('kubectl create clusterrole sb-list-nodes --verb=list --resource=nodes\n');

@@ -144,7 +144,7 @@ describe('The runs controller', () => {
   });
 
   it('costs a run of 10,000 Trials one object for each Trial, and a ninth of one besides', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const task = (index: number) => ({ task: { name: `org/task-${index % 500}`, version: VERSION } });
     const trials = many(10_000, task);
     const leader = world.lead();
