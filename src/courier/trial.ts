@@ -32,6 +32,8 @@ export interface TrialDeps {
   stop: AbortSignal;
   now: () => Date;
   write: (line: string) => void;
+  /** Of the door for people; default: the one that brokers know. */
+  entryPort?: number;
 }
 
 /** Both replicas of the operator may be gone for a minute, and the storage may refuse for a while. */
@@ -42,7 +44,7 @@ const STORE_AFTER_STOP_MS = 35_000;
 const AFTERWARDS_MS = 150;
 
 /** Resolves when the outcome is in the termination message and the task container has ended. */
-export async function runTrial({ settings, stop, now, write }: TrialDeps): Promise<void> {
+export async function runTrial({ settings, stop, now, write, entryPort }: TrialDeps): Promise<void> {
   const { control, scratch } = settings.paths;
   const secrets = Object.values(settings.secrets);
   const log = trialLog({ now, write, secrets });
@@ -54,7 +56,13 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
   const onAct = (callers: readonly string[]): void => {
     for (const caller of callers) findings.add('TrialEntered', `${caller} entered the task container`);
   };
-  const entry = entryTo(hand, { broker: settings.broker, stop, note: log.note, onAct });
+  const entry = entryTo(hand, {
+    broker: settings.broker,
+    stop,
+    note: log.note,
+    onAct,
+    ...present({ port: entryPort }),
+  });
   const parts = { settings, stop, now, hand, apart, log, scrub, findings, ...present({ entry }) };
   const message = restarted ? messageOfEarlier(settings) : outcomeMessage(await attemptAndStore(parts));
   leaveMessage(settings, message, log.note);
@@ -65,7 +73,7 @@ export async function runTrial({ settings, stop, now, write }: TrialDeps): Promi
 
 const entryTo = (
   { entry }: Hand,
-  deps: Pick<EntryDeps, 'broker' | 'stop' | 'note' | 'onAct'>,
+  deps: Pick<EntryDeps, 'broker' | 'stop' | 'note' | 'onAct' | 'port'>,
 ): Entry | undefined => entry && new Entry({ hand: entry, clock: systemClock, ...deps });
 
 /** Waits for sbd in every container of a separate verifier or a service, each in its own control volume. */
@@ -85,7 +93,7 @@ function openApart(
   return new Map(Object.entries(beside).map(open));
 }
 
-interface Parts extends Omit<TrialDeps, 'write'> {
+interface Parts extends Omit<TrialDeps, 'write' | 'entryPort'> {
   hand: Hand;
   entry?: Entry;
   apart: ReadonlyMap<string, Apart>;

@@ -36,7 +36,7 @@ export function findProgram(name: string): string | undefined {
     .at(-1);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

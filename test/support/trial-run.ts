@@ -22,6 +22,8 @@ export interface RunOptions extends Asked {
   /** By the `courierVariable` of the wish. */
   secrets?: Record<string, string>;
   services?: Partial<ServicesOptions>;
+  /** Of the courier's door for people; default: any, as couriers of other tests have doors on this machine, too. */
+  entryPort?: number;
 }
 
 export interface TrialRun {
@@ -105,13 +107,15 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
   const verifiers = await makeVerifiers(options, compiled);
   const tokenFile = join(pod.paths.scratch, 'token');
   writeFileSync(tokenFile, `${TOKEN}\n`);
-  const couriers = courierStarter(await imageProgramOf('test/support/courier-process.ts'), {
+  const settings: Settings = {
     ...(options.again && { regrade: true }),
     broker: { url: services.url, ca: services.ca, tokenFile },
     paths: { ...pod.paths, beside: volumesOf(verifiers) },
     hostname: 'hello-1-abcde',
     secrets: filled(options.secrets),
-  });
+  };
+  const program = await imageProgramOf('test/support/courier-process.ts');
+  const couriers = courierStarter(program, settings, options.entryPort ?? 0);
   const outcome = (): Outcome => JSON.parse(readFileSync(pod.paths.terminationLog, 'utf8')) as Outcome;
   const text = (path: string): string => {
     const contents = services.stored.get(path);
@@ -148,7 +152,7 @@ export async function makeTrialRun(options: RunOptions = {}): Promise<TrialRun> 
 }
 
 /** Couriers as processes of their own, with their own user. */
-function courierStarter(program: string, settings: Settings) {
+function courierStarter(program: string, settings: Settings, entryPort: number) {
   const couriers: ChildProcess[] = [];
   const end = Promise.withResolvers<number | null>();
   let said = '';
@@ -161,7 +165,7 @@ function courierStarter(program: string, settings: Settings) {
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0);
     },
     start: (): ChildProcess => {
-      const courier = spawn(process.execPath, [program, JSON.stringify(settings)], {
+      const courier = spawn(process.execPath, [program, JSON.stringify(settings), String(entryPort)], {
         uid: COURIER_UID,
         gid: COURIER_UID,
         env: { PATH: process.env['PATH'] },

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
-import { TRIAL_ENTRY_PORT } from '../../wire/sandbox/names.ts';
+import { freePort } from '../../../test/support/programs.ts';
 import { SOLVED } from '../../../test/support/trial-assignment.ts';
 import { bash, custom, reward, REWARD_1, taskOf, useTrialRuns } from '../../../test/support/trial-scripts.ts';
 
@@ -22,9 +22,11 @@ describe('a hostile task container', function () {
   });
 
   it('knocks in vain at the door for people: the courier says nothing, asks the broker for nothing, and goes on', async () => {
-    const knock = `exec 3<>/dev/tcp/127.0.0.1/${TRIAL_ENTRY_PORT} && cat <&3 2>/dev/null | wc -c`;
+    const entryPort = await freePort();
+    const knock = `exec 3<>/dev/tcp/127.0.0.1/${entryPort} && cat <&3 2>/dev/null | wc -c`;
     const run = await make({
       files: taskOf([`for i in $(seq 40); do (${knock}) & done; wait`], [reward('true'), `(${knock})`]),
+      entryPort,
     });
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
     expect(run.text('agent/oracle.txt').trim().split('\n')).to.deep.equal(Array(40).fill('0'));
