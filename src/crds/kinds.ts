@@ -66,8 +66,6 @@ export const taskBuildDefinition = definition({
   selectable: ['.spec.repository', '.spec.tag'],
 });
 
-const READY = '.status.conditions[?(@.type=="Ready")]';
-
 export const sandboxDefinition = definition({
   kind: 'Sandbox',
   singular: 'sandbox',
@@ -80,14 +78,15 @@ export const sandboxDefinition = definition({
     {
       name: 'Ready',
       type: 'string',
-      jsonPath: `${READY}.status`,
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
       description: 'Status of the condition Ready.',
     },
     {
       name: 'Reason',
       type: 'string',
-      jsonPath: `${READY}.reason`,
-      description: 'Reason of the condition Ready.',
+      // The first one: Ready, or Suspended in its place.
+      jsonPath: '.status.conditions[0].reason',
+      description: 'Reason of the condition Ready, or Suspended in its place.',
     },
     { name: 'Mode', type: 'string', jsonPath: '.spec.operatingMode' },
     { name: 'Node', type: 'string', jsonPath: '.status.nodeName' },

@@ -1,4 +1,5 @@
-/** The closed lists of reasons of a Sandbox’s condition `Ready`. Every word here is API: scripts compare it. */
+/** The closed lists of reasons of a Sandbox’s conditions `Ready` and `Suspended`. Every word here is API: scripts compare it. */
+import { conditionOf, type Condition } from './conditions.ts';
 
 /** Why a Sandbox is ready (`Ready` is True). */
 export const SANDBOX_READY = {
@@ -23,11 +24,15 @@ export const SANDBOX_WAITING = {
   Stopping: 'the Pod is being stopped',
 } as const;
 
-/** Why a Sandbox is not ready (`Ready` is False) and waits for nothing but a change: of its spec, or of what the message names. */
-export const SANDBOX_STOPPED = {
+/** Why nothing runs, as the spec asks (`Suspended` is True, and there is no `Ready`). */
+export const SANDBOX_SUSPENDED = {
   Suspended: 'spec.operatingMode is Suspended',
   Expired: 'ttlSeconds or deadline have passed; extending them starts it again',
   IdleTimeout: 'nobody used it for idleTimeoutSeconds; suspending and resuming it starts it again',
+} as const;
+
+/** Why a Sandbox is not ready (`Ready` is False) and waits for nothing but a change: of its spec, or of what the message names. */
+export const SANDBOX_FAILED = {
   ImageNotFound: 'the registry has no such image',
   ImageAccessDenied: 'the registry refuses to show the image',
   BuildFailed: 'the TaskBuild failed',
@@ -44,12 +49,19 @@ export const SANDBOX_STOPPED = {
   TaskContainerExited: 'the first process of the container ended',
 } as const;
 
+/** All that passes with a change alone. */
+export const SANDBOX_STOPPED = { ...SANDBOX_SUSPENDED, ...SANDBOX_FAILED } as const;
+
 /** The same for a Pod that was lost; recreatePolicy OnLoss makes another. */
 export const SANDBOX_LOST = {
   Evicted: 'the node, the scheduler or a drain evicted the Pod',
   NodeLost: 'the node stopped answering',
   PodLost: 'someone deleted the Pod, or it disappeared',
 } as const;
+
+/** The condition whose reason says how a Sandbox stands: `Ready`, or `Suspended` in its place. */
+export const standingOf = (sandbox: { status?: { conditions?: Condition[] } }): Condition | undefined =>
+  conditionOf(sandbox, 'Ready') ?? conditionOf(sandbox, 'Suspended');
 
 const MEANINGS: Readonly<Record<string, string>> = {
   ...SANDBOX_READY,

@@ -9,7 +9,13 @@ import {
   TRIAL_DONE,
   TRIAL_FAILED,
 } from '../crds/reasons.ts';
-import { SANDBOX_LOST, SANDBOX_READY, SANDBOX_STOPPED, SANDBOX_WAITING } from '../crds/sandbox-reasons.ts';
+import {
+  SANDBOX_FAILED,
+  SANDBOX_LOST,
+  SANDBOX_READY,
+  SANDBOX_SUSPENDED,
+  SANDBOX_WAITING,
+} from '../crds/sandbox-reasons.ts';
 import { fields, type Field, type Structural } from '../crds/structural.ts';
 
 /** One page for a kind: its fields, the rules between them, its columns. */
@@ -112,16 +118,17 @@ export function conditionsPage(): string {
     ),
     ...verdictSection('TaskBuild', { active: BUILD_ACTIVE, done: BUILD_DONE, failed: BUILD_FAILED }),
     'A TaskBuild has `Reconciling`, `Complete`, `Failed` and `Stalled` as a Trial has them.',
-    '## Sandbox: `Ready`',
-    'True while commands can be run. It is False for a reason that passes, or until something is changed; `recreatePolicy: OnLoss` makes another Pod for one that was lost.',
-    'Where something has to be changed, it has `Stalled` as well, unless its spec asked for that: not with `Suspended`, `Expired` and `IdleTimeout`. Tools that wait by kstatus give up then.',
+    '## Sandbox: `Ready` and `Suspended`',
+    '`Ready` is True while commands can be run. It is False for a reason that passes, or until something is changed; `recreatePolicy: OnLoss` makes another Pod for one that was lost.',
+    'Where nothing runs because the spec asks for that, there is `Suspended`, which is True, and no `Ready`: tools that wait by kstatus take the Sandbox for done, as a Job that is suspended. Where something has to be changed, `Ready` has `Stalled` beside it, and they give up.',
     table(
-      ['Reason', 'Status', 'Until', 'Meaning'],
+      ['Reason', 'Condition', 'Until', 'Meaning'],
       [
-        ...readyRows('True', '', SANDBOX_READY),
-        ...readyRows('False', 'it passes', SANDBOX_WAITING),
-        ...readyRows('False', 'something is changed', SANDBOX_STOPPED),
-        ...readyRows('False', 'another Pod is made', SANDBOX_LOST),
+        ...standingRows('`Ready` True', '', SANDBOX_READY),
+        ...standingRows('`Ready` False', 'it passes', SANDBOX_WAITING),
+        ...standingRows('`Suspended` True', 'something is changed', SANDBOX_SUSPENDED),
+        ...standingRows('`Ready` False', 'something is changed', SANDBOX_FAILED),
+        ...standingRows('`Ready` False', 'another Pod is made', SANDBOX_LOST),
       ],
     ),
   ].join('\n\n');
@@ -136,8 +143,8 @@ interface Verdicts {
 const rowsOf = (status: string, list: Record<string, string>): string[][] =>
   Object.entries(list).map(([reason, means]) => [code(reason), status, '', '', means]);
 
-const readyRows = (status: string, until: string, list: Record<string, string>): string[][] =>
-  Object.entries(list).map(([reason, means]) => [code(reason), status, until, means]);
+const standingRows = (condition: string, until: string, list: Record<string, string>): string[][] =>
+  Object.entries(list).map(([reason, means]) => [code(reason), condition, until, means]);
 
 function verdictSection(kind: string, { active, done, failed }: Verdicts): string[] {
   const failures = Object.entries(failed).map(([reason, { retried, fault, means }]) => [

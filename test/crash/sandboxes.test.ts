@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inParallel } from '../../src/async/in-parallel.ts';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import { standingOf } from '../../src/crds/sandbox-reasons.ts';
 import { Sandbox as SandboxKind } from '../../src/crds/kinds.ts';
 import { LABEL } from '../../src/crds/names.ts';
 import type { Sandbox, SandboxSpec } from '../../src/crds/sandbox.ts';
@@ -69,7 +70,7 @@ class Boxes {
 
   reason(name: string): string | undefined {
     const found = this.find(name);
-    return found && conditionOf(found, 'Ready')?.reason;
+    return found && standingOf(found)?.reason;
   }
 
   async become(reason: string, ...names: string[]): Promise<void> {

@@ -4,6 +4,7 @@ import { clientAuthority, clientCertificate } from '../../../test/support/broker
 import { ISSUER } from '../../../test/support/broker/cluster.ts';
 import { sandboxWith } from '../../../test/support/broker/objects.ts';
 import { SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
+import { standing } from '../../../test/support/builders/sandboxes.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import { SERVER_AUTH } from '../tls/material.ts';
 import type { SubjectAccessReview } from './access-review.ts';
@@ -278,10 +279,10 @@ describe('session of a Sandbox', () => {
   });
 
   it('answers 409 with the condition while the Sandbox is not ready, and when to come again', async () => {
-    const ready = (reason: string, message: string) => ({
-      conditions: [{ type: 'Ready', status: 'False' as const, reason, message, lastTransitionTime: '' }],
+    const stands = (reason: string, message: string) => ({
+      conditions: [{ ...standing(reason), message, lastTransitionTime: '' }],
     });
-    world.sandboxes.put(sandboxWith({ status: ready('PullingImage', 'pulling debian') }));
+    world.sandboxes.put(sandboxWith({ status: stands('PullingImage', 'pulling debian') }));
     const waiting = await world.session();
     expect(waiting.status).to.equal(409);
     expect(waiting.json).to.deep.equal({
@@ -290,7 +291,7 @@ describe('session of a Sandbox', () => {
       ready: { reason: 'PullingImage', message: 'pulling debian' },
     });
     expect(waiting.headers['retry-after']).to.equal('1');
-    world.sandboxes.put(sandboxWith({ status: ready('Suspended', 'spec.operatingMode is Suspended') }));
+    world.sandboxes.put(sandboxWith({ status: stands('Suspended', 'spec.operatingMode is Suspended') }));
     const stopped = await world.session();
     expect([stopped.status, stopped.json['reason'], stopped.headers['retry-after']]).to.deep.equal([
       409,

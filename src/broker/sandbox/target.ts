@@ -1,6 +1,6 @@
 /** Where a Sandbox runs, or a Trial that is entered: a Pod that is ours. Out of the watch caches alone. */
 import { conditionOf } from '../../crds/conditions.ts';
-import { SANDBOX_STOPPED } from '../../crds/sandbox-reasons.ts';
+import { SANDBOX_STOPPED, standingOf } from '../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import type { Entered, EnteredKey } from '../../wire/sandbox/names.ts';
 import { endOfSandbox } from '../identity/ended.ts';
@@ -27,7 +27,7 @@ type Entering = EnteredKey & { uid: string };
 /** Why nobody can work in it now. `NotReady` passes; `Stopped` waits for a change. */
 export function notReady(sandbox: Sandbox, why?: string): Refused {
   const { namespace, name } = sandbox.metadata;
-  const { reason, message } = conditionOf(sandbox, 'Ready') ?? { reason: 'Pending', message: '' };
+  const { reason, message } = standingOf(sandbox) ?? { reason: 'Pending', message: '' };
   const kind = Object.hasOwn(SANDBOX_STOPPED, reason) ? 'Stopped' : 'NotReady';
   const said = why ?? [reason, message].filter(Boolean).join(': ');
   return {

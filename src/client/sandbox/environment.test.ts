@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
+import { standing } from '../../../test/support/builders/sandboxes.ts';
 import { eventuallyTrue } from '../../../test/support/eventually.ts';
 import { WINDOW } from '../../wire/hand/protocol.ts';
 import { folderOf, type Folder } from '../../../test/support/folder.ts';
@@ -36,13 +37,11 @@ const sandboxOf = (over: Partial<Sandbox> = {}): Sandbox => ({
   ...over,
 });
 
-const ready = (status: 'True' | 'False', reason: string): Pick<Sandbox, 'status'> => ({
+const stands = (reason: string): Pick<Sandbox, 'status'> => ({
   status: {
     conditions: [
       {
-        type: 'Ready',
-        status,
-        reason,
+        ...standing(reason),
         message: `because of ${reason}`,
         lastTransitionTime: '',
         observedGeneration: 1,
@@ -69,7 +68,7 @@ describe('A SandboxEnvironment', () => {
   });
 
   const broker = () => ({ connections: () => courier.connect, way: () => 'url' as const });
-  const attached = (over: Partial<Sandbox> = ready('True', 'Ready')): SandboxEnvironment => {
+  const attached = (over: Partial<Sandbox> = stands('Ready')): SandboxEnvironment => {
     w.haveOf(SandboxKind, sandboxOf(over));
     const environment = new SandboxEnvironment(w.session, 'box', { broker: broker() });
     open.push(environment);
@@ -78,15 +77,13 @@ describe('A SandboxEnvironment', () => {
   const root = (path: string): string => join(folder.path, 'root', path);
 
   it('waits until its Sandbox is ready, telling what it waits for', async () => {
-    w.haveOf(SandboxKind, sandboxOf(ready('False', 'PullingImage')));
+    w.haveOf(SandboxKind, sandboxOf(stands('PullingImage')));
     const told: string[] = [];
     const environment = new SandboxEnvironment(w.session, 'box', {
       broker: broker(),
       onProgress: ({ reason, message }) => {
         told.push(`${reason}: ${message}`);
-        queueMicrotask(() =>
-          w.server.collection(SandboxKind).update(sandboxOf(ready('True', 'Ready')), 'status'),
-        );
+        queueMicrotask(() => w.server.collection(SandboxKind).update(sandboxOf(stands('Ready')), 'status'));
       },
     });
     open.push(environment);
@@ -96,7 +93,7 @@ describe('A SandboxEnvironment', () => {
   });
 
   it('says at once what no waiting cures, and how', async () => {
-    const failure = await rejection(attached(ready('False', 'Suspended')).init());
+    const failure = await rejection(attached(stands('Suspended')).init());
     expect(failure)
       .to.be.instanceOf(SandboxNotReady)
       .and.to.include({ reason: 'Suspended', code: 'SB-E101' });
@@ -108,7 +105,7 @@ describe('A SandboxEnvironment', () => {
   });
 
   it('waits no longer than it may', async () => {
-    w.haveOf(SandboxKind, sandboxOf(ready('False', 'Unschedulable')));
+    w.haveOf(SandboxKind, sandboxOf(stands('Unschedulable')));
     const options = { broker: broker(), readyTimeoutMs: 200 };
     const failure = await rejection(new SandboxEnvironment(w.session, 'box', options).init());
     expect(failure).to.be.instanceOf(SandboxNotReady).and.to.include({ reason: 'Unschedulable' });
@@ -141,7 +138,7 @@ describe('A SandboxEnvironment', () => {
   });
 
   it('touches no other Sandbox that has its name', async () => {
-    w.haveOf(SandboxKind, sandboxOf(ready('True', 'Ready')));
+    w.haveOf(SandboxKind, sandboxOf(stands('Ready')));
     const options = { executionBackend: 'kubernetes' as const, image: 'debian:13', name: 'box' };
     {
       await using environment = createSandbox(w.session, options);

@@ -2,7 +2,13 @@
 import { conditionOf, isFinished } from '../../crds/conditions.ts';
 import { mayStartSince, openAttempt } from '../../crds/attempts.ts';
 import { BUILD_ACTIVE, TRIAL_ACTIVE } from '../../crds/reasons.ts';
-import { SANDBOX_LOST, SANDBOX_READY, SANDBOX_STOPPED, SANDBOX_WAITING } from '../../crds/sandbox-reasons.ts';
+import {
+  SANDBOX_LOST,
+  SANDBOX_READY,
+  SANDBOX_STOPPED,
+  SANDBOX_WAITING,
+  standingOf,
+} from '../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
@@ -47,9 +53,13 @@ export function buildStanding(build: TaskBuild): { namespace: string; reason: st
 }
 
 export function sandboxStanding(sandbox: Sandbox): { namespace: string; state: string; reason: string } {
-  const { status, reason = 'Pending' } = conditionOf(sandbox, 'Ready') ?? {};
+  const { reason = 'Pending' } = standingOf(sandbox) ?? {};
   const { namespace = '' } = sandbox.metadata;
-  return { namespace, state: status === 'True' ? 'ready' : unready(reason), reason: sandboxReason(reason) };
+  return {
+    namespace,
+    state: conditionOf(sandbox, 'Ready')?.status === 'True' ? 'ready' : unready(reason),
+    reason: sandboxReason(reason),
+  };
 }
 
 function unready(reason: string): string {

@@ -4,6 +4,7 @@
  * deterministic, and what was done is observed again.
  */
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import { SANDBOX_SUSPENDED } from '../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import type { EventRecorder, Permission, Reconcile, Result } from '../../kube/types.ts';
 import { deleteJob } from '../attempts/start.ts';
@@ -82,12 +83,10 @@ async function report(deps: SandboxDeps, seen: Observed, done: Done): Promise<Re
   return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
 }
 
-/** What spec and time ask for is no warning. */
-const ORDERLY = new Set(['Suspended', 'Expired', 'IdleTimeout']);
-
 function announce(events: EventRecorder, sandbox: Sandbox, done: Done): void {
   if (done.kind === 'retry') events.warning(sandbox, done.reason, done.message);
   if (done.kind !== 'end') return;
-  if (ORDERLY.has(done.reason)) events.normal(sandbox, done.reason, done.message);
+  // What spec and time ask for is no warning.
+  if (Object.hasOwn(SANDBOX_SUSPENDED, done.reason)) events.normal(sandbox, done.reason, done.message);
   else events.warning(sandbox, done.reason, done.message);
 }

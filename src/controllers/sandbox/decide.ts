@@ -1,10 +1,9 @@
 /** Pure: what was observed → the one next action. `needs` says beforehand what has to be known for it. */
 import { pauseUntil } from '../../crds/attempts.ts';
-import { conditionOf } from '../../crds/conditions.ts';
 import { jobName } from '../../crds/names.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
-import { SANDBOX_LOST, type SandboxLostReason } from '../../crds/sandbox-reasons.ts';
+import { SANDBOX_LOST, standingOf, type SandboxLostReason } from '../../crds/sandbox-reasons.ts';
 import type { Sandbox, SandboxAttempt } from '../../crds/sandbox.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { ImageSeen, ReadyImage } from '../../images/image.ts';
@@ -108,11 +107,11 @@ function beforeAttempt(seen: AttemptSeen): Action | undefined {
 
 /** What it ended with for good: until it is suspended and resumed, or used for longer. */
 function endedWith(sandbox: Sandbox, now: Date): Said | undefined {
-  const ready = conditionOf(sandbox, 'Ready');
+  const standing = standingOf(sandbox);
   const last = lastEnd(sandbox);
-  if (!ready || !last || ready.reason !== last.reason || STOPS.has(last.reason)) return undefined;
+  if (!standing || !last || standing.reason !== last.reason || STOPS.has(last.reason)) return undefined;
   if (last.reason === 'IdleTimeout' && !isIdleStill(sandbox, now)) return undefined;
-  return { reason: last.reason as Said['reason'], message: ready.message };
+  return { reason: last.reason as Said['reason'], message: standing.message };
 }
 
 /** Ends of attempts that spec and time tell of. */

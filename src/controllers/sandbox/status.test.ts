@@ -71,15 +71,16 @@ describe('the status of a Sandbox', () => {
     expect(status).to.not.have.any.keys('podIP', 'nodeName', 'podName', 'jobName', 'startedTime');
   });
 
-  it('is Stalled for tools that know no Sandboxes where nothing but a change helps, and not where its spec asks for its end', () => {
+  it('says to tools that know no Sandboxes that nothing but a change helps, or that all is as its spec asks', () => {
     const left = (done: Done) => pass({}, done).status.conditions?.map(({ type, reason }) => [type, reason]);
     for (const reason of ['OOMKilled', 'PodLost'] as const)
       expect(left({ kind: 'end', reason, message: 'm' })).to.deep.equal([
         ['Ready', reason],
         ['Stalled', reason],
       ]);
+    // kstatus takes it for done where it has neither Stalled nor a Ready that is not True.
     for (const reason of ['Suspended', 'Expired', 'IdleTimeout'] as const)
-      expect(left({ kind: 'end', reason, message: 'm' })).to.deep.equal([['Ready', reason]]);
+      expect(left({ kind: 'end', reason, message: 'm' })).to.deep.equal([['Suspended', reason]]);
     expect(left({ kind: 'wait', reason: 'Unschedulable', message: 'm' })).to.deep.equal([
       ['Ready', 'Unschedulable'],
     ]);

@@ -4,7 +4,7 @@ import { stamp, timestamp } from '../../crds/conditions.ts';
 import type { Condition, ConditionDraft } from '../../crds/conditions.ts';
 import { ANNOTATION } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
-import { SANDBOX_LOST, SANDBOX_STOPPED } from '../../crds/sandbox-reasons.ts';
+import { SANDBOX_FAILED, SANDBOX_LOST, SANDBOX_SUSPENDED } from '../../crds/sandbox-reasons.ts';
 import { SANDBOX_ATTEMPTS_MAX } from '../../crds/sandbox.ts';
 import type { Sandbox, SandboxAttempt, SandboxStatus } from '../../crds/sandbox.ts';
 import type { ImageSeen } from '../../images/image.ts';
@@ -55,18 +55,21 @@ function common(
   now: Date,
 ): Pick<SandboxStatus, 'conditions' | 'observedGeneration' | 'expiresAt'> {
   const { generation = 1 } = sandbox.metadata;
-  const conditions = stamp([ready, ...stalled(ready)], sandbox.status?.conditions, { generation, now });
+  const conditions = stamp(forTools(ready), sandbox.status?.conditions, { generation, now });
   // Spelt out where it is not, so that one of an earlier limit goes.
   return { observedGeneration: generation, conditions, expiresAt: expiresAt(sandbox) } as SandboxStatus;
 }
 
-/** What a spec asks for, in its own words, keeps no tool from waiting. */
-const ASKED_FOR = new Set(['Suspended', 'Expired', 'IdleTimeout']);
-
-/** For tools that know no Sandboxes, which wait for `Ready` until then: nothing becomes of it unless somebody changes something. */
-function stalled({ reason, message }: ConditionDraft): ConditionDraft[] {
-  const isOver = Object.hasOwn(SANDBOX_STOPPED, reason) || Object.hasOwn(SANDBOX_LOST, reason);
-  return isOver && !ASKED_FOR.has(reason) ? [{ type: 'Stalled', status: 'True', reason, message }] : [];
+/**
+ * For tools that know no Sandboxes. kstatus waits for a `Ready` that is False until it is Stalled: nothing becomes of it unless somebody changes
+ * something. What stands still because its spec asks for that is as it should be, which kstatus believes only where there is no `Ready`; a Job that is
+ * suspended says so by the same condition.
+ */
+function forTools(ready: ConditionDraft): ConditionDraft[] {
+  const { reason } = ready;
+  if (Object.hasOwn(SANDBOX_SUSPENDED, reason)) return [{ ...ready, type: 'Suspended', status: 'True' }];
+  const isOver = Object.hasOwn(SANDBOX_FAILED, reason) || Object.hasOwn(SANDBOX_LOST, reason);
+  return isOver ? [ready, { ...ready, type: 'Stalled', status: 'True' }] : [ready];
 }
 
 const draft = (status: ConditionDraft['status'], reason: string, message: string): ConditionDraft => ({

@@ -1,5 +1,7 @@
 /** By the controllers of Flux, with the files of config/gitops/flux. */
 import { expect } from 'chai';
+import { API_VERSION } from '../../../src/crds/names.ts';
+import type { SandboxSpec } from '../../../src/crds/sandbox.ts';
 import { kubectl } from '../../support/cluster.ts';
 import { ensureBaseImages } from '../cluster/index.ts';
 import { startFlux, type Flux, type FluxPlace } from '../support/flux.ts';
@@ -41,6 +43,22 @@ describe('Trials that Flux brings from Git', function () {
       await shown.shows('Degraded');
       expect(await shown.message()).to.contain(`Trial/${world().namespace}/flux-fails status: 'Failed'`);
     });
+  });
+
+  it('are done beside a Sandbox that is suspended, as its spec asks, and not beside one that cannot be used', async () => {
+    const beside = await place('flux-beside');
+    const sandbox = (name: string, spec: Partial<SandboxSpec>) => ({
+      [`${name}.yaml`]: documents([
+        { apiVersion: API_VERSION, kind: 'Sandbox', metadata: { name }, spec } as never,
+      ]),
+    });
+    await beside.commit(
+      sandbox('flux-suspended', { image: 'debian:bookworm-slim', operatingMode: 'Suspended' }),
+    );
+    await beside.shows('Healthy');
+    await beside.commit(sandbox('flux-broken', { image: 'debian:there-is-no-such-tag' }));
+    await beside.shows('Degraded');
+    expect(await beside.message()).to.contain(`Sandbox/${world().namespace}/flux-broken status: 'Failed'`);
   });
 
   describeTrialsInGit({ prefix: 'flux', place });

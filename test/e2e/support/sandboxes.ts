@@ -1,8 +1,8 @@
 /** Sandboxes of the stories: made through the client, watched through the API. */
 import { expect } from 'chai';
 import { Sandbox as SandboxKind } from '../../../src/crds/kinds.ts';
-import { conditionOf } from '../../../src/crds/conditions.ts';
 import { API_VERSION } from '../../../src/crds/names.ts';
+import { standingOf } from '../../../src/crds/sandbox-reasons.ts';
 import type { Sandbox, SandboxSpec } from '../../../src/crds/sandbox.ts';
 import { createSandbox, openSession, type CreateOptions, type Session } from '../../../src/client/index.ts';
 import type { SandboxEnvironment } from '../../../src/client/sandbox/environment.ts';
@@ -72,7 +72,7 @@ export const isFull = (name: string, size: number, seconds = 120): Promise<void>
 export const seen = (name: string, namespace = world().namespace): Promise<Sandbox | undefined> =>
   world().kube.get(SandboxKind, { namespace, name });
 
-/** Waits until the condition Ready has that reason. */
+/** Waits until it stands so: by the reason of its condition. */
 export const becomes = (
   name: string,
   reason: string,
@@ -82,7 +82,7 @@ export const becomes = (
     `Sandbox ${name} is ${reason}`,
     async () => {
       const sandbox = await seen(name, namespace);
-      return sandbox && conditionOf(sandbox, 'Ready')?.reason === reason ? sandbox : undefined;
+      return sandbox && standingOf(sandbox)?.reason === reason ? sandbox : undefined;
     },
     seconds,
   );

@@ -3,7 +3,9 @@ import { claimFor, jobFor, memberFor } from '../../../src/controllers/sandbox/ma
 import type { AttemptSeen, Inputs, Observed, PoolSeen } from '../../../src/controllers/sandbox/observed.ts';
 import { needs } from '../../../src/controllers/sandbox/decide.ts';
 import { memberOf } from '../../../src/controllers/sandbox/pool.ts';
+import type { Condition } from '../../../src/crds/conditions.ts';
 import { API_VERSION } from '../../../src/crds/names.ts';
+import { SANDBOX_SUSPENDED } from '../../../src/crds/sandbox-reasons.ts';
 import type { Sandbox, SandboxAttempt, SandboxSpec, SandboxStatus } from '../../../src/crds/sandbox.ts';
 import type { ImageSeen } from '../../../src/images/image.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
@@ -122,6 +124,12 @@ export const anAttempt = (over: Partial<SandboxAttempt> = {}): SandboxAttempt =>
   ...over,
 });
 
+/** The condition that a Sandbox has for `reason`, but for its words and times. */
+export const standing = (reason: string): Pick<Condition, 'type' | 'status' | 'reason'> =>
+  Object.hasOwn(SANDBOX_SUSPENDED, reason)
+    ? { type: 'Suspended', status: 'True', reason }
+    : { type: 'Ready', status: reason === 'Ready' ? 'True' : 'False', reason };
+
 /** The status of a Sandbox whose attempts those are, and that is ready or not for `reason`. */
 export const statusWith = (
   reason: string,
@@ -131,9 +139,7 @@ export const statusWith = (
   observedGeneration: 1,
   conditions: [
     {
-      type: 'Ready',
-      status: reason === 'Ready' ? 'True' : 'False',
-      reason,
+      ...standing(reason),
       message: 'so it was',
       observedGeneration: 1,
       lastTransitionTime: stampOf(T0),

@@ -1,6 +1,7 @@
 import type { Sandbox } from '../../../src/crds/sandbox.ts';
+import { standing } from '../builders/sandboxes.ts';
 
-/** A Sandbox `box` in `default`, whose condition Ready has this reason. */
+/** A Sandbox `box` in `default`, that stands so by this reason. */
 export const aSandbox = (reason = 'Ready', over: Partial<Sandbox> = {}): Sandbox => ({
   apiVersion: 'sb.abundant.ai/v1alpha1',
   kind: 'Sandbox',
@@ -15,9 +16,7 @@ export const aSandbox = (reason = 'Ready', over: Partial<Sandbox> = {}): Sandbox
   status: {
     conditions: [
       {
-        type: 'Ready',
-        status: reason === 'Ready' ? 'True' : 'False',
-        reason,
+        ...standing(reason),
         message: `because of ${reason}`,
         lastTransitionTime: '2026-01-31T14:00:00Z',
         observedGeneration: 99,

@@ -1,8 +1,7 @@
 /** Waits until a Sandbox can be used, and says what it waits for. */
-import { conditionOf } from '../../../crds/conditions.ts';
 import { Sandbox as SandboxKind } from '../../../crds/kinds.ts';
 import type { Sandbox } from '../../../crds/sandbox.ts';
-import { SANDBOX_LOST, SANDBOX_STOPPED } from '../../../crds/sandbox-reasons.ts';
+import { SANDBOX_LOST, SANDBOX_STOPPED, standingOf } from '../../../crds/sandbox-reasons.ts';
 import { Caches } from '../../../kube/cache/caches.ts';
 import { isForbidden } from '../../../kube/errors.ts';
 import type { Log } from '../../../kube/types.ts';
@@ -25,17 +24,17 @@ type Verdict =
   | { kind: 'waiting'; reason: string; message: string }
   | { kind: 'failed'; error: SandboxError };
 
-/** What its condition Ready means to whoever waits. Pure. */
+/** What its condition means to whoever waits. Pure. */
 export function verdictOf(sandbox: Sandbox): Verdict {
   const { name, deletionTimestamp, generation = 0 } = sandbox.metadata;
   const ended = { reason: 'Deleted', message: 'it is being deleted' };
   if (deletionTimestamp !== undefined) return { kind: 'failed', error: new SandboxEnded(name, ended) };
-  const ready = conditionOf(sandbox, 'Ready');
+  const standing = standingOf(sandbox);
   // What was said of an earlier spec, such as a suspended one, says nothing of this one.
-  if (!ready || (ready.observedGeneration ?? generation) < generation)
+  if (!standing || (standing.observedGeneration ?? generation) < generation)
     return { kind: 'waiting', reason: 'Pending', message: 'the operator has not looked at it yet' };
-  const { status, reason, message } = ready;
-  if (status === 'True') return { kind: 'ready' };
+  const { type, status, reason, message } = standing;
+  if (type === 'Ready' && status === 'True') return { kind: 'ready' };
   if (isOver(reason)) return { kind: 'failed', error: notReady(name, { reason, message }) };
   return { kind: 'waiting', reason, message };
 }

@@ -1,4 +1,4 @@
-import { conditionOf } from '../../../crds/conditions.ts';
+import { standingOf } from '../../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../../crds/sandbox.ts';
 import type { SandboxRow } from '../../documents/sandbox.ts';
 
@@ -22,8 +22,8 @@ export function rowOf({ metadata, spec, status = {} }: Sandbox): SandboxRow {
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
 
 function readyOf(status: NonNullable<Sandbox['status']>): Pick<SandboxRow, 'ready' | 'reason' | 'message'> {
-  const ready = conditionOf({ status }, 'Ready');
-  return ready
-    ? { ready: ready.status === 'True', reason: ready.reason, message: ready.message }
-    : { ready: false, reason: 'Pending', message: '' };
+  const standing = standingOf({ status });
+  if (!standing) return { ready: false, reason: 'Pending', message: '' };
+  const { type, status: holds, reason, message } = standing;
+  return { ready: type === 'Ready' && holds === 'True', reason, message };
 }
