@@ -89,6 +89,10 @@ export function bounded(name: string, max = LABEL_MAX): string {
 /** Name of the Job of one attempt: `<trial>-<attempt>`. A Job's pods append six characters, so it stays under 57. */
 export const jobName = (trial: string, attempt: number): string => `${bounded(trial, 52)}-${attempt}`;
 
+/** Name of the Job of one attempt of a Sandbox, or of one Pod of a pool: `<sandbox>-s<n>`, which no Trial's Job ends in. */
+export const sandboxJobName = (sandbox: string, number: number): string =>
+  `${bounded(sandbox, 51)}-s${number}`;
+
 /** How the PersistentVolumeClaims of Sandboxes begin: admission lets nobody but the operator make one of such a name. */
 export const CLAIM_PREFIX = 'sb-sandbox-';
 

@@ -18,6 +18,7 @@ import {
   SCHEDULED,
 } from '../support/builders/sandboxes.ts';
 import { until } from '../support/kube.ts';
+import { isTerminal } from './invariants.ts';
 import type { SeenRequest } from '../support/api-server.ts';
 import type { Death } from '../support/mortal.ts';
 import { SandboxKubelet } from '../support/sandbox-kubelet.ts';
@@ -105,18 +106,18 @@ describe('a Sandbox', () => {
     expect(boxes.writes).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status']);
     boxes.change('box', { operatingMode: 'Suspended' });
     await until('the Job is gone', () => boxes.kubelet.jobs.length === 0);
-    expect(boxes.writes.slice(2)).to.deep.equal(['PUT sandboxes/box/status', 'DELETE jobs/box-1']);
+    expect(boxes.writes.slice(2)).to.deep.equal(['PUT sandboxes/box/status', 'DELETE jobs/box-s1']);
     boxes.change('box', { operatingMode: 'Running' });
     await boxes.become('Ready', 'box');
     expect(boxes.writes.slice(4)).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status']);
-    expect(boxes.find('box')?.status).to.include({ jobName: 'box-2' });
+    expect(boxes.find('box')?.status).to.include({ jobName: 'box-s2' });
   });
 
   it('costs three where its container ends by itself, and stays as it ended', async () => {
     await boxes.world.startOperator();
     boxes.add('box');
     await boxes.become('Ready', 'box');
-    boxes.kubelet.end('box-1', endedWith({ exitCode: 137, reason: 'OOMKilled' }));
+    boxes.kubelet.end('box-s1', endedWith({ exitCode: 137, reason: 'OOMKilled' }));
     await boxes.become('OOMKilled', 'box');
     expect(boxes.writes).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status', 'PUT sandboxes/box/status']);
     boxes.world.kill();
@@ -132,7 +133,7 @@ describe('a Sandbox', () => {
     boxes.add('box', { recreatePolicy: 'OnLoss', volumes: [data] });
     await boxes.become('Ready', 'box');
     const evicted = endedWith({ exitCode: 137, reason: 'Error' }, DISRUPTED('EvictionByEvictionAPI'));
-    boxes.kubelet.end('box-1', evicted, { reason: 'PodFailurePolicy' });
+    boxes.kubelet.end('box-s1', evicted, { reason: 'PodFailurePolicy' });
     await boxes.become('Retrying', 'box');
     boxes.world.pass(10_000);
     await boxes.become('Ready', 'box');
@@ -169,7 +170,7 @@ describe('a Sandbox', () => {
     boxes.add('goes', { idleTimeoutSeconds: 5 });
     boxes.add('stays', { idleTimeoutSeconds: 5, expiryAction: 'Suspend' });
     await boxes.become('Ready', 'goes', 'stays');
-    for (const name of ['goes-1', 'stays-1'])
+    for (const name of ['goes-s1', 'stays-s1'])
       boxes.kubelet.end(name, endedWith({ exitCode: 0, reason: 'Completed' }, { lastWord: IDLE }));
     await boxes.become('IdleTimeout', 'stays');
     await until('the other is gone', () => boxes.find('goes') === undefined);
@@ -203,12 +204,26 @@ describe('a Sandbox', () => {
     boxes.world.add(JobKind, {
       apiVersion: 'batch/v1',
       kind: 'Job',
-      metadata: { name: 'box-1', namespace: 'default', labels: { [LABEL.sandbox]: 'x' } },
+      metadata: { name: 'box-s1', namespace: 'default', labels: { [LABEL.sandbox]: 'x' } },
     });
     await boxes.world.startOperator();
     boxes.add('box');
     await boxes.become('NameConflict', 'box');
     expect(boxes.writes.filter((write) => write.startsWith('DELETE'))).to.deep.equal([]);
+  });
+
+  it('runs beside a Trial of its name, whichever came first', async () => {
+    const { world } = boxes;
+    await world.startOperator();
+    boxes.add('box');
+    await boxes.become('Ready', 'box');
+    world.apply('box');
+    world.apply('late');
+    await until('the Trials have ended', () => world.trials.every(isTerminal));
+    for (const trial of world.trials)
+      expect(conditionOf(trial, 'Succeeded'), trial.metadata.name).to.include({ reason: 'RewardObtained' });
+    boxes.add('late');
+    await boxes.become('Ready', 'box', 'late');
   });
 });
 
@@ -229,8 +244,8 @@ describe('a pool of Sandboxes', () => {
     await boxes.become('Ready', ...names.slice(0, 3));
     await until('it is full again', () => boxes.jobs('pool').length === 3);
     const taken = names.slice(0, 3).flatMap((name) => boxes.jobs(name));
-    expect(taken.toSorted()).to.deep.equal(['pool-1', 'pool-2', 'pool-3']);
-    expect(boxes.jobs('pool').toSorted()).to.deep.equal(['pool-4', 'pool-5', 'pool-6']);
+    expect(taken.toSorted()).to.deep.equal(['pool-s1', 'pool-s2', 'pool-s3']);
+    expect(boxes.jobs('pool').toSorted()).to.deep.equal(['pool-s4', 'pool-s5', 'pool-s6']);
     expect(boxes.beyond).to.equal(0);
     for (const name of names.slice(0, 3)) {
       const own = boxes.find(name);
@@ -252,7 +267,7 @@ describe('a pool of Sandboxes', () => {
     await boxes.become('Ready', ...names);
     await until('it is full again', () => boxes.jobs('pool').length === 8);
     expect(names.flatMap((name) => boxes.jobs(name))).to.have.members(
-      [1, 2, 3, 4, 5].map((at) => `pool-${at}`),
+      [1, 2, 3, 4, 5].map((at) => `pool-s${at}`),
     );
     expect(most).to.equal(2);
   });
@@ -271,7 +286,7 @@ describe('a pool of Sandboxes', () => {
     await until('some are made', () => boxes.world.server.requests.filter(isJobOf).length >= 5);
     boxes.add('box', { poolRef: { name: 'pool' } });
     await boxes.become('Ready', 'box');
-    expect(boxes.jobs('box')).to.deep.equal(['pool-1']);
+    expect(boxes.jobs('box')).to.deep.equal(['pool-s1']);
     boxes.world.server.faults.clear();
   });
 
@@ -293,7 +308,7 @@ describe('a pool of Sandboxes', () => {
     boxes.add('pool', { pool: { size: 0 }, env: [{ name: 'A', value: '1' }] });
     boxes.add('box', { poolRef: { name: 'pool' } });
     await boxes.become('Ready', 'box');
-    expect(boxes.jobs('box')).to.deep.equal(['box-1']);
+    expect(boxes.jobs('box')).to.deep.equal(['box-s1']);
     const [job] = boxes.kubelet.jobs;
     expect(job?.spec?.template.spec?.containers[0]?.env).to.deep.equal([{ name: 'A', value: '1' }]);
   });
@@ -324,10 +339,10 @@ describe('a pool of Sandboxes', () => {
     await until('another is on its way', () => made() === 2);
     boxes.world.server.collection(SandboxKind).delete('default', 'pool');
     await until('it has arrived', () =>
-      boxes.world.server.collection(JobKind).log.some(({ object }) => object.metadata.name === 'pool-2'),
+      boxes.world.server.collection(JobKind).log.some(({ object }) => object.metadata.name === 'pool-s2'),
     );
     await until('it is gone', () => boxes.kubelet.jobs.length === 1);
-    expect(boxes.jobs('box')).to.deep.equal(['pool-1']);
+    expect(boxes.jobs('box')).to.deep.equal(['pool-s1']);
   });
 
   it('follows its size', async () => {
@@ -336,7 +351,7 @@ describe('a pool of Sandboxes', () => {
     await until('it is full', () => boxes.find('pool')?.status?.pool?.ready === 4);
     boxes.change('pool', { pool: { size: 1 } });
     await until('the newest are gone', () => boxes.kubelet.jobs.length === 1);
-    expect(boxes.jobs('pool')).to.deep.equal(['pool-1']);
+    expect(boxes.jobs('pool')).to.deep.equal(['pool-s1']);
     boxes.change('pool', { pool: { size: 2 } });
     await until('it is full again', () => boxes.find('pool')?.status?.pool?.ready === 2);
   });
@@ -346,7 +361,7 @@ describe('a pool of Sandboxes', () => {
     boxes.kubelet.status = () => endedWith({ exitCode: 1, reason: 'Error' });
     boxes.add('pool', { pool: { size: 1 } });
     await until('it has a Pod', () => boxes.kubelet.pods === 1);
-    boxes.kubelet.end('pool-1', endedWith({ exitCode: 1, reason: 'Error' }));
+    boxes.kubelet.end('pool-s1', endedWith({ exitCode: 1, reason: 'Error' }));
     await boxes.become('TaskContainerExited', 'pool');
     expect(boxes.kubelet.jobs).to.have.length(1);
   });
@@ -358,16 +373,16 @@ describe('a pool of Sandboxes', () => {
       { lastWord: '{"ended":"PolicyNotEnforced"}' },
     );
     boxes.kubelet.status = (job) =>
-      job.metadata.name === 'pool-1' ? refused : { phase: 'Pending', conditions: [SCHEDULED] };
+      job.metadata.name === 'pool-s1' ? refused : { phase: 'Pending', conditions: [SCHEDULED] };
     boxes.add('pool', { pool: { size: 1 } });
     await boxes.become('PolicyNotEnforced', 'pool');
     // So long ago that the pause is over.
-    boxes.kubelet.end('pool-1', refused, { at: new Date(Date.now() - 10_000) });
+    boxes.kubelet.end('pool-s1', refused, { at: new Date(Date.now() - 10_000) });
     await until('the next one starts', () => boxes.kubelet.pods === 2);
     // Longer than any state that passes is kept back.
     await sleep(1000);
     expect(boxes.reason('pool')).to.equal('PolicyNotEnforced');
-    boxes.kubelet.end('pool-2', undefined, { reason: 'PodFailurePolicy' });
+    boxes.kubelet.end('pool-s2', undefined, { reason: 'PodFailurePolicy' });
     boxes.kubelet.status = () => RUNNING;
     await boxes.become('Ready', 'pool');
     const said = boxes.world.server

@@ -1,7 +1,7 @@
 /** The policies and roles about Sandboxes on a real API server: who may make their Jobs, Pods and disks, whose Jobs they may take, and who may enter them. */
 import { expect } from 'chai';
 import { entryPolicyOf } from '../../src/controllers/network/manifests.ts';
-import { claimName, LABEL } from '../../src/crds/names.ts';
+import { claimName, LABEL, sandboxJobName } from '../../src/crds/names.ts';
 import type { Trial } from '../../src/crds/trial.ts';
 import { BROKER, OPERATOR, OPERATOR_LABELS, operatorUser } from '../../src/installation/names.ts';
 import type { Job, PersistentVolumeClaim } from '../../src/kube/kinds.ts';
@@ -63,7 +63,7 @@ const jobFor = (made: Made, change: Change = () => {}): Job =>
       [LABEL.network]: 'public',
     };
     job.metadata = {
-      name: `${made.name}-1`,
+      name: sandboxJobName(made.name, 1),
       namespace,
       labels: { ...labels },
       ownerReferences: [ownerOf(made)],
@@ -120,6 +120,10 @@ describe('The admission policies about Sandboxes', function () {
       accepts(await create(jobFor(BOX, (_, pod) => claimed(pod, claimName('box', 'data')))));
     });
 
+    it('take the Job of a Sandbox as earlier versions called it, which lead until they are replaced', async () => {
+      accepts(await create(jobFor(BOX, (job) => (job.metadata.name = 'box-1'))));
+    });
+
     const forbidden: [title: string, because: string, made: Made, change: Change][] = [
       [
         'a folder of the node',
@@ -158,7 +162,13 @@ describe('The admission policies about Sandboxes', function () {
         BOX,
         (_, pod) => (pod.containers[0]!.securityContext = { privileged: true }),
       ],
-      ['another name', 'name and the labels', BOX, (job) => (job.metadata.name = 'other-1')],
+      ['another name', 'name and the labels', BOX, (job) => (job.metadata.name = sandboxJobName('other', 1))],
+      [
+        'the name of another attempt',
+        'name and the labels',
+        BOX,
+        (job) => (job.metadata.name = sandboxJobName('box', 2)),
+      ],
       [
         'another Sandbox’s label',
         'name and the labels',
@@ -176,7 +186,7 @@ describe('The admission policies about Sandboxes', function () {
         'name and the labels',
         BOX,
         (job) => {
-          job.metadata.name = 'pond-1';
+          job.metadata.name = sandboxJobName('pond', 1);
           job.metadata.labels![LABEL.pool] = 'pond';
         },
       ],
@@ -319,28 +329,28 @@ describe('The admission policies about Sandboxes', function () {
     });
 
     it('let the operator give it to a Sandbox', async () => {
-      accepts(await patch('pond-1', taking(), operator));
+      accepts(await patch('pond-s1', taking(), operator));
     });
 
     it('let nobody else do so', async () => {
-      refuses(await patch('pond-1', taking(), 'mallory'), 'cannot be changed');
+      refuses(await patch('pond-s1', taking(), 'mallory'), 'cannot be changed');
       const owners = { metadata: { ownerReferences: [ownerOf(BOX)] } };
-      refuses(await patch('pond-1', owners, 'mallory'), 'gets no other owner');
-      accepts(await patch('pond-1', { metadata: { labels: { app: 'own' } } }, 'mallory'));
+      refuses(await patch('pond-s1', owners, 'mallory'), 'gets no other owner');
+      accepts(await patch('pond-s1', { metadata: { labels: { app: 'own' } } }, 'mallory'));
     });
 
     it('let the operator change nothing else of it', async () => {
       const owners = { metadata: { ownerReferences: [ownerOf(BOX)] } };
-      refuses(await patch('pond-1', owners, operator), 'name and the labels');
+      refuses(await patch('pond-s1', owners, operator), 'name and the labels');
       const label = { metadata: { labels: { [LABEL.sandbox]: 'box' } } };
-      refuses(await patch('pond-1', label, operator), 'name and the labels');
-      refuses(await patch('pond-1', taking({ [LABEL.sandbox]: 'else' }), operator), 'name and the labels');
+      refuses(await patch('pond-s1', label, operator), 'name and the labels');
+      refuses(await patch('pond-s1', taking({ [LABEL.sandbox]: 'else' }), operator), 'name and the labels');
       // Two policies refuse these, and the API server reports one.
       for (const labels of [{ [LABEL.pool]: null }, { [LABEL.attempt]: '2' }])
-        refuses(await patch('pond-1', taking(labels), operator), 'ValidatingAdmissionPolicy');
+        refuses(await patch('pond-s1', taking(labels), operator), 'ValidatingAdmissionPolicy');
       const two = [ownerOf(BOX), { ...ownerOf(POND), controller: false }];
-      refuses(await patch('pond-1', taking({}, two), operator), 'by nothing else');
-      refuses(await patch('pond-1', { ...taking(), spec: { parallelism: 5 } }, operator), 'changes no Job');
+      refuses(await patch('pond-s1', taking({}, two), operator), 'by nothing else');
+      refuses(await patch('pond-s1', { ...taking(), spec: { parallelism: 5 } }, operator), 'changes no Job');
     });
 
     it('let it take no Job of a Trial', async () => {

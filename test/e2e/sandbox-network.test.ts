@@ -114,7 +114,7 @@ describe('a Sandbox whose network is a list', () => {
         'the pool waits before the next Pod',
         async () =>
           (await kube.list(Job, { namespace })).some(
-            (job) => job.metadata.name === 'unheld-pool-1' && failedCondition(job),
+            (job) => job.metadata.name === 'unheld-pool-s1' && failedCondition(job),
           ) || undefined,
       );
       await becomes('unheld-pool', 'PolicyNotEnforced', { namespace });

@@ -169,7 +169,7 @@ describe('questions to the API server whether somebody may enter a Sandbox', () 
 
 describe('Pods of a pool that wait at the broker', () => {
   const pool = sandboxWith({ name: 'pool', spec: { pool: { size: 1 } } });
-  const job = { namespace: 'evals', name: 'pool-1' };
+  const job = { namespace: 'evals', name: 'pool-s1' };
   const wait = { job, pool: 'pool-uid', ms: 200, signal: new AbortController().signal };
 
   it(`are ${WAITING_MAX} at most: the next one asks again, until another has gone`, async () => {
@@ -198,7 +198,7 @@ describe('Pods of a pool that wait at the broker', () => {
     const waiting = adoptions({ sandboxJobs: cacheOf<Job>(sandboxJob(pool)), clock });
     const gone = { evals: 0, next: 0 };
     const begin = (namespace: keyof typeof gone): Promise<number> =>
-      waiting.wait({ ...wait, job: { namespace, name: 'pool-1' } }).then(() => (gone[namespace] += 1));
+      waiting.wait({ ...wait, job: { namespace, name: 'pool-s1' } }).then(() => (gone[namespace] += 1));
     const all = Array.from({ length: WAITING_MAX }, () => begin('evals'));
     all.push(...Array.from({ length: WAITING_MAX / 2 + 10 }, () => begin('next')));
     await clock.advance(100);

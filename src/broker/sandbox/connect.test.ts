@@ -54,7 +54,7 @@ describe('connection to a Sandbox', () => {
     const socket = await world.courier();
     expect(socket.getProtocol()).to.equal('TLSv1.3');
     expect(socket.getPeerCertificate().subjectaltname).to.contain('DNS:sb-broker.sb-system.svc');
-    expect(socket.servername).to.equal(courierName({ ownerUid: 'box-uid', podUid: 'box-1-x7k2p-uid' }));
+    expect(socket.servername).to.equal(courierName({ ownerUid: 'box-uid', podUid: 'box-s1-x7k2p-uid' }));
   });
 
   describe('is refused', () => {
@@ -114,7 +114,7 @@ describe('connection to a Sandbox', () => {
       world.sandboxes.put({ ...box, metadata: { ...box.metadata, deletionTimestamp } });
       expect(await refused(token)).to.deep.equal([403, 'SandboxEnded']);
       world.sandboxes.put(box);
-      world.sandboxPods.remove({ namespace: 'evals', name: 'box-1-x7k2p' });
+      world.sandboxPods.remove({ namespace: 'evals', name: 'box-s1-x7k2p' });
       expect(await refused(token)).to.deep.equal([409, 'NotReady']);
     });
 
@@ -164,7 +164,7 @@ describe('connection to a Sandbox', () => {
     world.stopCourier();
     const dialed = world.dial({ token });
     await wait(500);
-    await world.startCourier(courierName({ ownerUid: 'box-uid', podUid: 'box-1-x7k2p-uid' }));
+    await world.startCourier(courierName({ ownerUid: 'box-uid', podUid: 'box-s1-x7k2p-uid' }));
     expect((await echo(await dialed, Buffer.from('hello'))).toString()).to.equal('hello');
   });
 

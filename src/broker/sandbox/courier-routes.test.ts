@@ -67,7 +67,7 @@ describe('courier of a Sandbox', () => {
   it('gets a certificate for its own name, and who may call it', async () => {
     const { status, json } = await world.ask('POST', certificate, token);
     expect(status).to.equal(200);
-    const name = courierName({ ownerUid: 'box-uid', podUid: 'box-1-x7k2p-uid' });
+    const name = courierName({ ownerUid: 'box-uid', podUid: 'box-s1-x7k2p-uid' });
     const leaf = new X509Certificate(json['cert'] as string);
     expect(leaf.subjectAltName).to.equal(`DNS:${name}`);
     expect(leaf.verify(new X509Certificate(json['ca'] as string).publicKey)).to.equal(true);
@@ -84,18 +84,18 @@ describe('courier of a Sandbox', () => {
     world.sandboxes.put(sandboxWith({ spec: { operatingMode: 'Suspended' } }));
     expect(await refusal()).to.deep.equal([403, 'Sandbox evals/box is suspended']);
     const attempts = [
-      { number: 1, jobName: 'box-1' },
-      { number: 2, jobName: 'box-2' },
+      { number: 1, jobName: 'box-s1' },
+      { number: 2, jobName: 'box-s2' },
     ];
     world.sandboxes.put(sandboxWith({ status: { attempts } }));
     expect(await refusal()).to.deep.equal([403, 'attempt 1 was followed by attempt 2']);
     const ended = [
-      { number: 1, jobName: 'box-1', completionTime: '2026-01-01T00:00:00Z', reason: 'Evicted' },
+      { number: 1, jobName: 'box-s1', completionTime: '2026-01-01T00:00:00Z', reason: 'Evicted' },
     ];
     world.sandboxes.put(sandboxWith({ status: { attempts: ended } }));
     expect(await refusal()).to.deep.equal([403, 'attempt 1 ended at 2026-01-01T00:00:00Z: Evicted']);
     world.sandboxes.put(sandboxWith({ uid: 'again-uid' }));
-    expect(await refusal()).to.deep.equal([403, 'no Sandbox has a Job with the Pod evals/box-1-x7k2p']);
+    expect(await refusal()).to.deep.equal([403, 'no Sandbox has a Job with the Pod evals/box-s1-x7k2p']);
     expect((await world.ask('POST', certificate, token)).status).to.equal(403);
   });
 

@@ -189,7 +189,7 @@ const CAUSES: [reason: string, known: SandboxKnown, message: RegExp][] = [
     'Pending',
     {
       job: { kind: 'own', job: aSandboxJob() },
-      refusal: 'pods "box-1-x" is forbidden: exceeded quota: few, used: pods=1',
+      refusal: 'pods "box-s1-x" is forbidden: exceeded quota: few, used: pods=1',
     },
     /exceeded quota/,
   ],
@@ -215,7 +215,7 @@ const CAUSES: [reason: string, known: SandboxKnown, message: RegExp][] = [
     'JobRejected',
     {
       job: { kind: 'own', job: aSandboxJob() },
-      refusal: 'pods "box-1-x" is forbidden: violates PodSecurity "restricted:latest": no',
+      refusal: 'pods "box-s1-x" is forbidden: violates PodSecurity "restricted:latest": no',
     },
     /enforces Pod Security restricted.*allowPrivilegeEscalation/,
   ],
@@ -298,7 +298,7 @@ const CAUSES: [reason: string, known: SandboxKnown, message: RegExp][] = [
     { inputs: { from: 'nothing', said: { reason: 'PoolNotFound', message: 'there is none' } } },
     /there is none/,
   ],
-  ['NameConflict', { job: { kind: 'foreign' } }, /Job box-1 exists/],
+  ['NameConflict', { job: { kind: 'foreign' } }, /Job box-s1 exists/],
   [
     'ImageNotFound',
     { inputs: { from: 'image', image: { kind: 'failed', reason: 'ImageNotFound', message: 'no image' } } },

@@ -1,6 +1,6 @@
 /** Pure: what was observed → the one next action. `needs` says beforehand what has to be known for it. */
 import { pauseUntil } from '../../crds/attempts.ts';
-import { jobName } from '../../crds/names.ts';
+import { sandboxJobName } from '../../crds/names.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
 import { SANDBOX_LOST, standingOf, type SandboxLostReason } from '../../crds/sandbox-reasons.ts';
@@ -101,7 +101,7 @@ function beforeAttempt(seen: AttemptSeen): Action | undefined {
   const stopped = stopOf(seen) ?? endedWith(sandbox, now);
   if (stopped) return { kind: 'end', ...stopped };
   if (isEnding(seen)) return wait({ reason: 'Stopping', message: 'the Pod before is being ended' });
-  if (job.kind === 'foreign') return nameConflict(jobName(sandbox.metadata.name, number));
+  if (job.kind === 'foreign') return nameConflict(sandboxJobName(sandbox.metadata.name, number));
   return pauseUntil(notBefore(sandbox), now) ?? (job.kind === 'leftover' ? LEFTOVER : undefined);
 }
 

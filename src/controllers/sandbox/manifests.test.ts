@@ -75,7 +75,7 @@ describe('the Job of a Sandbox', () => {
     });
     const sandbox = aSandbox({ spec: { poolRef: { name: 'pool' }, env: [{ name: 'B', value: '3' }] } });
     const cold = jobFor(sandbox, { ...making, pool });
-    expect(cold.metadata.name).to.equal('box-1');
+    expect(cold.metadata.name).to.equal('box-s1');
     expect(cold.metadata.labels).to.not.have.property(LABEL.pool);
     const [container] = cold.spec?.template.spec?.containers ?? [];
     expect(container?.env).to.deep.equal([

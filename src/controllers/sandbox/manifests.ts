@@ -1,5 +1,5 @@
 /** Pure: the Kubernetes objects of a Sandbox. */
-import { ANNOTATION, API_VERSION, bounded, claimName, jobName, LABEL } from '../../crds/names.ts';
+import { ANNOTATION, API_VERSION, bounded, claimName, LABEL, sandboxJobName } from '../../crds/names.ts';
 import type { EnvVar } from '../../crds/environment.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
@@ -71,7 +71,7 @@ function job(
 ): Job {
   const draw = drawn(owner.metadata, number);
   const { sole, courierUid } = usersOf(shape, image, { users, draw });
-  const name = jobName(owner.metadata.name, number);
+  const name = sandboxJobName(owner.metadata.name, number);
   return attemptJob({
     owner: ownerOf(owner),
     number,

@@ -1,6 +1,6 @@
 /** Every read of the Sandbox controller. Reads come from the watch caches; what they cannot know is read live, and only when an action needs it. */
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
-import { bounded, identityOf, jobName, LABEL } from '../../crds/names.ts';
+import { bounded, identityOf, LABEL, sandboxJobName } from '../../crds/names.ts';
 import { openAttempt } from '../../crds/attempts.ts';
 import type { NamespaceRules } from '../../crds/namespace-rules.ts';
 import { present } from '../../crds/present.ts';
@@ -72,7 +72,7 @@ function nameOfNext({ metadata, status }: Sandbox, number: number, own: readonly
   const taken = own.find(
     (job) => job.metadata.labels?.[LABEL.pool] !== undefined && !known.has(job.metadata.name),
   );
-  return taken?.metadata.name ?? jobName(metadata.name, number);
+  return taken?.metadata.name ?? sandboxJobName(metadata.name, number);
 }
 
 async function answers(sources: SandboxSources, attempt: AttemptSeen): Promise<Answers> {

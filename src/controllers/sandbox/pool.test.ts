@@ -169,12 +169,20 @@ describe('failures of a pool’s Pods', () => {
       failedAt(3, 'BackoffLimitExceeded'),
       aPoolJob(pool, 4),
     ];
-    expect(lastFailed(jobs, pool)?.metadata.name).to.equal('pool-3');
+    expect(lastFailed(jobs, pool)?.metadata.name).to.equal('pool-s3');
     const ownerReferences = [{ ...controllerOf(aPoolJob(pool, 1))!, uid: 'of-a-sandbox' }];
     const taken = (number: number): Job => aPoolJob(pool, number, { ownerReferences });
-    expect(lastFailed([...jobs, taken(1)], pool)?.metadata.name).to.equal('pool-3');
+    expect(lastFailed([...jobs, taken(1)], pool)?.metadata.name).to.equal('pool-s3');
     expect(lastFailed([...jobs, taken(5)], pool)).to.equal(undefined);
     expect(lastFailed([failedAt(2, 'PodFailurePolicy')], pool)).to.equal(undefined);
+  });
+
+  it('are counted on from the numbers that an earlier version gave, whose names had no letter', () => {
+    const named = (name: string): Job => {
+      const job = aPoolJob(aPool(1), 1);
+      return { ...job, metadata: { ...job.metadata, name } };
+    };
+    expect(['pool-7', 'pool-s8', 'pool'].map((name) => numberOf(named(name)))).to.deep.equal([7, 8, 0]);
   });
 
   it('are of those that ended by themselves, not of those that were disrupted', () => {

@@ -27,7 +27,8 @@ export type PoolAction =
 
 /** The number of a Job in its pool, by its name; 0 for a name that is none of a pool's. */
 export function numberOf({ metadata }: Job): number {
-  const [, digits = '0'] = /-(\d{1,9})$/.exec(metadata.name) ?? [];
+  // Without the letter they were called by earlier versions.
+  const [, digits = '0'] = /-s?(\d{1,9})$/.exec(metadata.name) ?? [];
   return Number(digits);
 }
 

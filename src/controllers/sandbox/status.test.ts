@@ -38,8 +38,8 @@ describe('the status of a Sandbox', () => {
     expect(status).to.deep.include({
       image: 'debian@sha256:debian',
       imageDigest: 'sha256:debian',
-      jobName: 'box-1',
-      podName: 'box-1-abcde',
+      jobName: 'box-s1',
+      podName: 'box-s1-abcde',
       nodeName: 'sb-worker',
       podIP: '10.1.2.3',
       startedTime: stampOf(after(3)),
@@ -47,9 +47,9 @@ describe('the status of a Sandbox', () => {
       attempts: [
         {
           number: 1,
-          jobName: 'box-1',
+          jobName: 'box-s1',
           startTime: stampOf(T0),
-          podName: 'box-1-abcde',
+          podName: 'box-s1-abcde',
           nodeName: 'sb-worker',
         },
       ],
@@ -113,8 +113,8 @@ describe('the status of a Sandbox', () => {
     const pod = aPod(job, { status: RUNNING });
     const { status, ready, report } = pass({}, { kind: 'adopted', job, pod, startedAt: stampOf(after(3)) });
     expect(ready).to.include({ status: 'True' });
-    expect(status).to.include({ jobName: 'pool-4', podName: 'pool-4-abcde' });
-    expect(status.attempts?.[0]).to.include({ number: 1, jobName: 'pool-4', startTime: stampOf(after(5)) });
+    expect(status).to.include({ jobName: 'pool-s4', podName: 'pool-s4-abcde' });
+    expect(status.attempts?.[0]).to.include({ number: 1, jobName: 'pool-s4', startTime: stampOf(after(5)) });
     expect(report.write).to.equal(true);
   });
 

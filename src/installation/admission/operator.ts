@@ -21,12 +21,13 @@ const isOwnerName = `variables.owner.name.size() > 63 || variables.label == vari
 const MADE_FOR = [LABEL.trial, LABEL.taskBuild, LABEL.sandbox, LABEL.pool];
 /** Those of `MADE_FOR` that are in the map `labels`, in this order. */
 const madeFor = (labels: string): string => `${texts(MADE_FOR)}.filter(key, key in ${labels})`;
-const isNumbered = (name: string): string =>
-  `object.metadata.name.endsWith('-' + variables.labels['${LABEL.attempt}']) && (${name}.size() > 52 || object.metadata.name == ${name} + '-' + variables.labels['${LABEL.attempt}'])`;
+/** As in `jobName` and `sandboxJobName`, which shorten a long name; `mark`: what is between the name and the number. */
+const isNumbered = (name: string, mark: string): string =>
+  `object.metadata.name.endsWith('${mark}' + variables.labels['${LABEL.attempt}']) && (${name}.size() > ${53 - mark.length} || object.metadata.name == ${name} + '${mark}' + variables.labels['${LABEL.attempt}'])`;
 
 const attemptOfTrial = [
   `variables.owner.kind == 'Trial'`,
-  isNumbered('variables.owner.name'),
+  isNumbered('variables.owner.name', '-'),
   `variables.madeFor == ${texts([LABEL.trial])}`,
 ].join(' && ');
 const attemptOfBuild = [
@@ -37,7 +38,8 @@ const attemptOfBuild = [
 /** Made for it, or for a pool; and one that a Sandbox takes from a pool keeps the pool's name. */
 const attemptOfSandbox = [
   `variables.owner.kind == 'Sandbox'`,
-  isNumbered('variables.maker'),
+  // Earlier versions called them without the letter: their pools are still taken from, and they may lead until they are replaced.
+  `(${isNumbered('variables.maker', '-s')} || ${isNumbered('variables.maker', '-')})`,
   `(request.operation == 'CREATE' ? variables.maker == variables.owner.name || variables.owner.name.size() > 63 : variables.madeFor == ${texts([LABEL.sandbox, LABEL.pool])})`,
 ].join(' && ');
 

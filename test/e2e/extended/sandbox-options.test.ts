@@ -5,6 +5,8 @@ import { ConfigMap } from '../../../src/kube/kinds.ts';
 import { eventually } from '../../support/eventually.ts';
 import { evict } from '../support/faults.ts';
 import { becomes, LITTLE, podOf, seen, small, userSession } from '../support/sandboxes.ts';
+import { ownTrial } from '../support/stories.ts';
+import { reward } from '../support/task.ts';
 import { world } from '../support/world.ts';
 
 const secondsSince = (at: number): number => (Date.now() - at) / 1000;
@@ -41,6 +43,13 @@ describe('a Sandbox', function () {
     });
     expect(await says(same)).to.equal('built\n');
     expect((await seen('built-too'))?.status).to.include({ imageDigest });
+  });
+
+  it('runs beside a Trial of its name', async () => {
+    await using sandbox = small(session, 'namesake');
+    expect((await sandbox.runCommand('echo alive')).stdout).to.equal('alive\n');
+    await ownTrial('namesake', { tests: reward(1) }).earns(1);
+    expect((await sandbox.runCommand('echo alive')).stdout).to.equal('alive\n');
   });
 
   it('ends at its deadline, and not at one that was moved', async () => {

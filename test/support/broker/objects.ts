@@ -2,7 +2,7 @@
 import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import type { ImageConfig } from '../../../src/crds/image-config.ts';
 import { aTaskBuild, aTrial, anImageConfig } from '../builders/objects.ts';
-import { ANNOTATION, API_VERSION, jobName, LABEL } from '../../../src/crds/names.ts';
+import { ANNOTATION, API_VERSION, jobName, LABEL, sandboxJobName } from '../../../src/crds/names.ts';
 import type { Sandbox, SandboxSpec, SandboxStatus } from '../../../src/crds/sandbox.ts';
 import type { TaskBuild } from '../../../src/crds/task-build.ts';
 import type { Trial } from '../../../src/crds/trial.ts';
@@ -115,7 +115,7 @@ interface SandboxOver {
 
 /** One that is ready, in the Pod of its first Job. */
 export function sandboxWith({ name = 'box', uid = `${name}-uid`, spec, status }: SandboxOver = {}): Sandbox {
-  const job = jobName(name, 1);
+  const job = sandboxJobName(name, 1);
   const lastTransitionTime = '2026-01-01T00:00:00Z';
   const ready = {
     type: 'Ready',
@@ -155,7 +155,7 @@ export function sandboxJob(
     ...(sandbox.spec.pool && { [LABEL.pool]: name }),
     [LABEL.attempt]: String(attempt),
   };
-  const job = jobOf(sandbox, jobName(name, attempt), {
+  const job = jobOf(sandbox, sandboxJobName(name, attempt), {
     metadata: {
       labels: own,
       annotations: {

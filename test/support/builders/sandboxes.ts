@@ -119,7 +119,7 @@ export const DISRUPTED = (reason: string): Partial<Status> => ({
 
 export const anAttempt = (over: Partial<SandboxAttempt> = {}): SandboxAttempt => ({
   number: 1,
-  jobName: 'box-1',
+  jobName: 'box-s1',
   startTime: stampOf(T0),
   ...over,
 });
