@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { namespaceRules, UID_RANGE, uidRange, unreadable } from './namespace-rules.ts';
+import { monthlyBudget, namespaceRules, UID_RANGE, uidRange, unreadable } from './namespace-rules.ts';
 
 const PREFIXES = 'sb.abundant.ai/task-prefixes';
 
@@ -84,6 +84,24 @@ describe('where the verifiers of a namespace run', () => {
     for (const value of ['separate', '', 'x'.repeat(1000)])
       expect(rule(value)).to.deep.equal({
         refused: `the Namespace’s annotation sb.abundant.ai/verifier-mode is ${JSON.stringify(value.slice(0, 100))}; expected Shared or Separate`,
+      });
+  });
+});
+
+describe('the budget of a namespace', () => {
+  const budget = (value?: string) =>
+    monthlyBudget(value === undefined ? {} : { 'sb.abundant.ai/monthly-budget': value });
+
+  it('is an amount of dollars, and refused where it is none', () => {
+    expect([budget(), budget('0'), budget('200'), budget('12.50')]).to.deep.equal([
+      undefined,
+      0,
+      200_000_000,
+      12_500_000,
+    ]);
+    for (const value of ['', '-1', '1e9', '$5', '1.234', ' 5', 'x'.repeat(1000)])
+      expect(budget(value)).to.deep.equal({
+        refused: `the Namespace’s annotation sb.abundant.ai/monthly-budget is ${JSON.stringify(value.slice(0, 100))}; expected US dollars such as 200 or 12.50`,
       });
   });
 });

@@ -13,6 +13,8 @@ export const NAMESPACE_ANNOTATION = {
   backgroundProcesses: `${PREFIX}background-processes`,
   /** `Shared` or `Separate`: where verifiers run for which neither the Trial nor the task says it. */
   verifierMode: `${PREFIX}verifier-mode`,
+  /** US dollars, as `200` or `12.50`: what Trials and Sandboxes of the namespace may cost in a month. */
+  monthlyBudget: `${PREFIX}monthly-budget`,
 } as const;
 
 /** Where tasks lie in the bucket; nothing else of it is read for a Trial. */
@@ -35,6 +37,8 @@ export interface NamespaceRules {
   backgroundProcesses?: 'Keep' | 'Stop';
   /** Undefined where the namespace has no rule. A sentence says why its word is not taken. */
   verifierMode?: VerifierMode | { refused: string };
+  /** Millionths of a dollar a month. Undefined where the namespace has none. A sentence says why its word is not taken. */
+  monthlyBudget?: number | { refused: string };
   /** Without root. Undefined where the namespace has none. */
   users?: UidRange;
 }
@@ -52,7 +56,11 @@ export function namespaceRules(
     taskPrefixes: taskPrefixes(annotations?.[NAMESPACE_ANNOTATION.taskPrefixes], requirePrefixes),
     // A word that nobody knows was meant as a rule: the stricter one holds.
     ...(background !== undefined && { backgroundProcesses: background === 'Keep' ? 'Keep' : 'Stop' }),
-    ...present({ verifierMode: verifierMode(annotations), users: uidRange(annotations) }),
+    ...present({
+      verifierMode: verifierMode(annotations),
+      monthlyBudget: monthlyBudget(annotations),
+      users: uidRange(annotations),
+    }),
   };
 }
 
@@ -65,6 +73,25 @@ function verifierMode(annotations: Annotations): NamespaceRules['verifierMode'] 
   return {
     refused: `the Namespace’s annotation ${name} is ${quoted}; expected ${VERIFIER_MODES.join(' or ')}`,
   };
+}
+
+const DOLLARS = /^\d{1,8}(\.\d{1,2})?$/;
+
+/** What somebody wrote as a budget in millionths of a dollar; undefined where it is no amount. */
+export const budgetOf = (dollars: string): number | undefined =>
+  DOLLARS.test(dollars) ? Math.round(Number(dollars) * 1_000_000) : undefined;
+
+/** A budget that nobody can read was meant as one. */
+export function monthlyBudget(annotations: Annotations): NamespaceRules['monthlyBudget'] {
+  const name = NAMESPACE_ANNOTATION.monthlyBudget;
+  const value = annotations?.[name];
+  if (value === undefined) return undefined;
+  const quoted = JSON.stringify(value.slice(0, 100));
+  return (
+    budgetOf(value) ?? {
+      refused: `the Namespace’s annotation ${name} is ${quoted}; expected US dollars such as 200 or 12.50`,
+    }
+  );
 }
 
 /** The largest number of a user or group that the API server takes. */

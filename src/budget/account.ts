@@ -1,0 +1,171 @@
+/**
+ * Pure: the account of a namespace, what its Jobs have cost in this month. A hold is opened before its Job is made and closed once its Pod has
+ * ended, so that nobody gets anything for nothing by deleting a Job while no operator looks.
+ */
+import { MICROS } from './prices.ts';
+
+const HOUR_MS = 3_600_000;
+
+export interface Hold {
+  /** Milliseconds since the epoch up to which it is paid, or is known to have cost nothing. */
+  since: number;
+  /** Millionths of a dollar an hour. */
+  rate: number;
+  /** Its Pod was seen on a node. */
+  on?: true;
+}
+
+export interface Account {
+  /** Of the year, as `2026-11`, in UTC: a budget is for each. */
+  month: string;
+  /** Millionths of a dollar. */
+  spent: number;
+  /** When that was counted, in milliseconds since the epoch. */
+  at: number;
+  /** By UID of the Job, or by its name as long as nobody has seen it. */
+  holds: Record<string, Hold>;
+  /** Since when the budget is spent, in milliseconds since the epoch. */
+  spentSince?: number;
+  /** The warning was given. */
+  warned?: true;
+}
+
+/** What is seen of the Pod of a Job. */
+export type Seen =
+  /** No node is taken up. */
+  | { kind: 'waiting' }
+  /** Milliseconds since the epoch; undefined where the Pod does not say. */
+  | { kind: 'running'; since: number | undefined }
+  | { kind: 'ended'; since: number | undefined; at: number | undefined }
+  /** Neither Job nor Pod is there. */
+  | { kind: 'gone' }
+  /** Its Job is about to be made. */
+  | { kind: 'opening' };
+
+/** A Job as it was seen, with what it costs where no hold knows it. */
+export interface SeenJob {
+  /** Undefined of one that nobody has seen. */
+  uid?: string;
+  /** Undefined of one that is gone. */
+  name?: string;
+  rate: number;
+  seen: Seen;
+}
+
+export const monthOf = (ms: number): string => new Date(ms).toISOString().slice(0, 7);
+
+/** When the month after that begins, in milliseconds since the epoch. */
+export function nextMonth(ms: number): number {
+  const date = new Date(ms);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
+}
+
+const beginOf = (month: string): number => Date.parse(`${month}-01T00:00:00Z`);
+
+export const newAccount = (now: number): Account => ({ month: monthOf(now), spent: 0, at: now, holds: {} });
+
+/** The account with a hold for a Job that is about to be made. Of an earlier try nobody knows whether its Job was: one hold is for both. */
+export function opened(account: Account, name: string, hold: Hold): Account {
+  const { since, rate } = account.holds[name] ?? hold;
+  const both = { since: Math.min(since, hold.since), rate: Math.max(rate, hold.rate) };
+  return { ...account, holds: { ...account.holds, [name]: both } };
+}
+
+/** The account without the hold of a Job that was not made after all. */
+export function cancelled(account: Account, name: string): Account {
+  const { [name]: _, ...holds } = account.holds;
+  return { ...account, holds };
+}
+
+/** What becomes of a hold: until when it is charged, and what stays of it. */
+interface Settled {
+  from: number;
+  to: number;
+  stays?: Hold;
+}
+
+/** Nobody pays for what is to come. */
+function settledHold(hold: Hold, seen: Seen, now: number): Settled {
+  const { on, ...idle } = hold;
+  // A Pod that says it was on its node before it was last seen to wait was: the two were seen by two watches.
+  const begun = (since: number | undefined): number => (on ? hold.since : (since ?? hold.since));
+  switch (seen.kind) {
+    case 'opening':
+      return { from: now, to: now, stays: hold };
+    case 'waiting':
+      // One that had a node and has none was there until just now.
+      return { from: on ? hold.since : now, to: now, stays: { ...idle, since: now } };
+    case 'running':
+      return { from: begun(seen.since), to: now, stays: { ...hold, since: now, on: true } };
+    case 'ended':
+      return { from: begun(seen.since), to: Math.min(seen.at ?? now, now) };
+    case 'gone':
+      return { from: hold.since, to: now };
+    default:
+      return seen satisfies never;
+  }
+}
+
+/** In millionths of a dollar. */
+const costOf = (rate: number, ms: number): number => (rate * Math.max(0, ms)) / HOUR_MS;
+
+/** What holds cost up to now, by what was seen of their Jobs; a Job without a hold gets one, and a hold of whose Job nothing is said stays as it is. */
+export function settled(account: Account, jobs: readonly SeenJob[], now: number): Account {
+  const base = inMonth(account, now);
+  const begin = beginOf(base.month);
+  const holds = { ...base.holds };
+  let spent = base.spent;
+  for (const { uid = '', name = '', rate, seen } of jobs) {
+    const key = uid in holds ? uid : name;
+    const hold = holds[key] ?? newcomer(rate, seen, now);
+    delete holds[key];
+    if (!hold) continue;
+    const { from, to, stays } = settledHold(hold, seen, now);
+    spent += costOf(hold.rate, to - Math.max(from, begin));
+    if (stays) holds[uid === '' ? name : uid] = stays;
+  }
+  return { ...base, spent, holds, at: Math.max(base.at, now) };
+}
+
+/** A clock that goes back makes no month new. */
+function inMonth(account: Account, now: number): Account {
+  const month = monthOf(now);
+  if (month <= account.month) return account;
+  return { month, spent: 0, at: account.at, holds: account.holds };
+}
+
+/** A Job that was there before the namespace had a budget is paid for from now on. */
+const newcomer = (rate: number, { kind }: Seen, now: number): Hold | undefined =>
+  kind === 'running' || kind === 'waiting'
+    ? { since: now, rate, ...(kind === 'running' && { on: true as const }) }
+    : undefined;
+
+/** Millionths of a dollar an hour, if all that may run does. */
+export const rateOfAll = ({ holds }: Account): number =>
+  Object.values(holds).reduce((sum, { rate }) => sum + rate, 0);
+
+/** How long what is left lasts at most, in milliseconds. */
+export const lastsMs = (account: Account, budget: number): number => {
+  const rate = rateOfAll(account);
+  return rate === 0 ? Infinity : Math.max(0, ((budget - account.spent) / rate) * HOUR_MS);
+};
+
+/**
+ * What was counted, with the time at which the budget was spent. `before`: the account as it was counted the time before: while nobody looked the
+ * money went on, and what runs gets no other grace for that.
+ */
+export function marked(account: Account, before: Account, budget: number): Account {
+  const { spentSince, ...rest } = account;
+  if (account.spent < budget) return rest;
+  if (spentSince !== undefined) return account;
+  const isSame = before.month === account.month;
+  const had = isSame ? before.spent : 0;
+  // It was lowered.
+  if (had >= budget) return { ...rest, spentSince: account.at };
+  const from = isSame ? before.at : Math.max(before.at, beginOf(account.month));
+  const share = (budget - had) / (account.spent - had);
+  return { ...rest, spentSince: Math.floor(from + (account.at - from) * share) };
+}
+
+/** `$12.34`. */
+export const dollars = (micros: number): string => `$${(micros / MICROS).toFixed(2)}`;
