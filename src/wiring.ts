@@ -2,6 +2,8 @@
 import type { Config } from './config.ts';
 import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
+import { budgetControl, Standings } from './controllers/budget/controller.ts';
+import { Ledger } from './controllers/budget/record.ts';
 import { businessMetrics } from './controllers/metrics/metrics.ts';
 import { networkControl, Standing } from './controllers/network/controller.ts';
 import { surroundingsReader } from './controllers/network/observe.ts';
@@ -93,15 +95,17 @@ export class SbOperator extends WatchingOperator {
     this.#measure();
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const standing = this.#keepPolicies();
+    const budgets = this.#keepBudgets();
     const brokerAddress = () => this.#brokerAddress();
     this.control({
       name: 'trial',
       store: trials,
       owns: [jobs],
-      also: [this.trialsOfPods(), this.trialsOfBuilds(), this.trialsOfPolicies()],
+      also: [this.trialsOfPods(), this.trialsOfBuilds(), this.trialsOfPolicies(), budgets.feed(trials)],
       reconcile: trialController({
         ...sources,
         policiesOf: (namespace) => standing.of(namespace),
+        budgets,
         brokerAddress,
         tasks,
         gpus: config.gpus,
@@ -119,6 +123,7 @@ export class SbOperator extends WatchingOperator {
     this.#controlSandboxes({
       ...sources,
       policiesOf: (namespace) => standing.of(namespace, 'Sandbox'),
+      budgets,
       brokerAddress,
       jobs: this.sandboxJobs,
       pods: this.sandboxPods,
@@ -145,11 +150,16 @@ export class SbOperator extends WatchingOperator {
     });
   }
 
-  #controlSandboxes(deps: SandboxDeps): void {
+  #controlSandboxes(deps: SandboxDeps & { budgets: Standings }): void {
     const both = {
       store: this.sandboxes,
       owns: [this.sandboxJobs],
-      also: [this.sandboxesOfPods(), this.sandboxesOfBuilds(), this.sandboxesOfPolicies()],
+      also: [
+        this.sandboxesOfPods(),
+        this.sandboxesOfBuilds(),
+        this.sandboxesOfPolicies(),
+        deps.budgets.feed(this.sandboxes),
+      ],
     };
     const sandbox = { name: 'sandbox', reconcile: sandboxController(deps), concurrency: SANDBOX_WORKERS };
     this.control({ ...both, ...sandbox });
@@ -190,6 +200,17 @@ export class SbOperator extends WatchingOperator {
     const { config, addressesOf } = this.#parts;
     const [address] = await addressesOf(new URL(config.broker.url).hostname);
     return address;
+  }
+
+  /** Gives what knows how the budgets of namespaces stand. */
+  #keepBudgets(): Standings {
+    const { sources, events } = this;
+    const { namespace, prices, budgetGraceSeconds } = this.#parts.config;
+    const ledger = new Ledger({ kube: sources.kube, namespace, prices, now: sources.now });
+    const standings = new Standings(sources.namespaces, ledger);
+    const own = { ledger, standings, graceMs: budgetGraceSeconds * 1000, events };
+    this.control(budgetControl({ ...sources, ...own }));
+    return standings;
   }
 
   /** Gives what knows how the policies of a namespace stand. */

@@ -2,12 +2,14 @@
 import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
 import { egressRuleOf } from '../wire/egress.ts';
 import type { EgressRule } from '../wire/egress.ts';
+import type { Prices } from '../budget/prices.ts';
 import type { ModelPrice } from '../crds/model-prices.ts';
 import { present } from '../crds/present.ts';
 import type { Gpus } from '../crds/gpus.ts';
 import { VERIFIER_MODES, type VerifierMode } from '../crds/verifier.ts';
 import { agentSettings, type AgentSettings } from './agents.ts';
 import { modelPricesOf } from './model-prices.ts';
+import { budgetSettings } from './budget.ts';
 import { gpuSettings } from './gpus.ts';
 import type { Pattern, Reader } from './reader.ts';
 
@@ -61,6 +63,10 @@ export interface CommonConfig {
   egressAllowed: EgressRule[];
   /** `SB_MODEL_PRICES`: what models cost, before what is built in (src/crds/model-prices.ts); JSON: `[{"model":"my-model*","input":1,"cached":0.1,"output":5}]`. */
   modelPrices: ModelPrice[];
+  /** `SB_PRICES`: what Pods cost, for budgets of namespaces, in US dollars an hour by resource; JSON: `{"cpu":0.04,"memory":0.0045,"nvidia.com/gpu":1}`. */
+  prices: Prices;
+  /** `SB_BUDGET_GRACE_SECONDS`: what runs when a budget is spent has ended by then. */
+  budgetGraceSeconds: number;
   /** `SB_WORK_FOLDER`: a folder that outlives the process, not the Pod, to note in what is being worked on; nothing is noted without it. */
   workFolder?: string;
   /** `SB_METRICS_PORT`: /metrics, /healthz, /readyz. */
@@ -134,6 +140,7 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
     },
     egressAllowed: read.parsed('SB_EGRESS_ALLOWED', egressRuleOf),
     modelPrices: read.json('SB_MODEL_PRICES', modelPricesOf, PRICES),
+    ...budgetSettings(read),
     metricsPort: read.integer('SB_METRICS_PORT', METRICS_PORT, PORTS),
     logLevel: read.choice('SB_LOG_LEVEL', ['info', 'debug', 'warn', 'error'] as const),
   };

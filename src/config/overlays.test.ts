@@ -65,6 +65,7 @@ describe('the overlays of config/default', () => {
     expect(rules.flatMap(({ resourceNames = [] }) => resourceNames).sort()).to.deep.equal([
       'sb-broker-ca',
       'sb-broker-tls',
+      'sb-budgets',
       'sb-operator',
     ]);
   });

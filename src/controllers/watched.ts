@@ -18,7 +18,7 @@ import { byAsker } from './trial/program.ts';
 
 const OF_TRIALS = {
   labelSelector: LABEL.trial,
-  indexers: { owner: byControllerUid },
+  indexers: { owner: byControllerUid, namespace: byNamespace },
   transform: withOwnMarks,
 };
 
@@ -62,7 +62,7 @@ export abstract class WatchingOperator extends Operator {
   });
   readonly sandboxJobs = this.watch(Job, {
     ...OF_SANDBOXES,
-    indexers: { owner: byControllerUid, pool: poolIndex },
+    indexers: { ...OF_SANDBOXES.indexers, pool: poolIndex },
   });
   readonly sandboxPods = this.watch(Pod, OF_SANDBOXES);
   readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });

@@ -69,6 +69,9 @@ export const ANNOTATION = {
   verifierImages: `${PREFIX}verifier-images`,
 } as const;
 
+/** ConfigMap in the operator's namespace: what namespaces with a budget have spent. */
+export const LEDGER = 'sb-budgets';
+
 /** Audience of the projected token that a courier shows to the broker. */
 export const BROKER_AUDIENCE = 'sb-broker';
 

@@ -7,6 +7,7 @@ export const TRIAL_ACTIVE = {
   BuildingImage: 'its TaskBuild has not ended',
   RegistryUnavailable: 'the registry does not answer; the operator retries with backoff',
   NetworkPending: 'the network policies of its namespace are not in place yet',
+  BudgetExceeded: 'the budget of its namespace is spent; it starts with a higher one, or with the next month',
   HeldByQueue: 'a queue (Kueue) has not admitted its Job',
   Unschedulable: 'no node has room for its Pod',
   PullingImage: 'the kubelet is preparing the containers',

@@ -33,6 +33,7 @@ export const SANDBOX_SUSPENDED = {
 
 /** Why a Sandbox is not ready (`Ready` is False) and waits for nothing but a change: of its spec, or of what the message names. */
 export const SANDBOX_FAILED = {
+  BudgetExceeded: 'the budget of its namespace is spent; a higher one, or the next month, starts it again',
   ImageNotFound: 'the registry has no such image',
   ImageAccessDenied: 'the registry refuses to show the image',
   BuildFailed: 'the TaskBuild failed',

@@ -3,6 +3,11 @@ import type { Permission } from '../kube/types.ts';
 
 export const OPERATOR_PERMISSIONS: readonly Permission[] = [
   { group: 'sb.abundant.ai', resources: ['taskbuilds'], verbs: ['get', 'list', 'watch'] },
+  { group: '', resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
+  { group: 'batch', resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
+  { group: '', resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+  { group: '', resources: ['configmaps'], verbs: ['create'], scope: 'own' },
+  { group: '', resources: ['configmaps'], verbs: ['get', 'update'], names: ['sb-budgets'], scope: 'own' },
   { group: 'sb.abundant.ai', resources: ['trials'], verbs: ['get', 'list', 'watch', 'delete'] },
   { group: '', resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   { group: 'sb.abundant.ai', resources: ['trials', 'sandboxes'], verbs: ['get', 'list', 'watch'] },

@@ -21,6 +21,7 @@ const ACTIVE: Record<TrialActiveReason, TrialState> = {
   RegistryUnavailable: 'queued',
   NetworkPending: 'queued',
   HeldByQueue: 'held',
+  BudgetExceeded: 'held',
   Unschedulable: 'pending',
   PullingImage: 'pulling',
   Running: 'running',

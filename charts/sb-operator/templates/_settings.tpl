@@ -96,6 +96,12 @@ SB_EGRESS_ALLOWED: {{ join "," . | quote }}
 {{- with .Values.trials.modelPrices }}
 SB_MODEL_PRICES: {{ toJson . | quote }}
 {{- end }}
+{{- with .Values.trials.prices }}
+SB_PRICES: {{ toJson . | quote }}
+{{- end }}
+{{- with .Values.trials.budgetGraceSeconds }}
+SB_BUDGET_GRACE_SECONDS: {{ int64 . | quote }}
+{{- end }}
 {{- with .Values.trials.gpuResource }}
 SB_GPU_RESOURCE: {{ . | quote }}
 {{- end }}

@@ -85,8 +85,14 @@ describe('the next action for a Sandbox', () => {
     expect(next({ sandbox, podStatus })).to.include({ kind: 'end', reason: 'OOMKilled' });
   });
 
+  it('goes on in the grace period of a budget, and takes no Pod of a pool in it', () => {
+    const budget = { kind: 'spent', message: '' } as const;
+    expect(next({ budget, podStatus: RUNNING })).to.include({ kind: 'ready' });
+    expect(next({ budget, inputs: { from: 'pool', candidates: [] } })).to.include({ kind: 'wait' });
+  });
+
   it('starts again what was suspended, and what ended once it was suspended since', () => {
-    for (const reason of ['Suspended', 'OOMKilled']) {
+    for (const reason of ['Suspended', 'BudgetExceeded', 'OOMKilled']) {
       const ended = anAttempt({ completionTime: stampOf(after(1)), reason });
       const sandbox = aSandbox({ status: statusWith('Suspended', [ended]) });
       expect(next({ sandbox, number: 2 }), reason).to.include({ kind: 'createJob' });
@@ -324,12 +330,16 @@ const CAUSES: [reason: string, known: SandboxKnown, message: RegExp][] = [
     { inputs: { from: 'image', image: { kind: 'failed', reason: 'BuildNotFound', message: 'none' } } },
     /none/,
   ],
+  ['BudgetExceeded', { budget: { kind: 'spent', message: '$5 of $5' } }, /\$5 of \$5/],
+  ['Pending', { budget: { kind: 'awaited' } }, /not counted yet/],
 ];
 
 /** What ends it, and what it is told as. */
 const ENDS: [reason: string, known: SandboxKnown, message: RegExp][] = [
   ['Suspended', { sandbox: box({ operatingMode: 'Suspended' }) }, /operatingMode/],
   ['Suspended', { sandbox: box({ operatingMode: 'Suspended' }), podStatus: RUNNING }, /operatingMode/],
+  ['BudgetExceeded', { budget: { kind: 'over', message: '$5 of $5' }, podStatus: RUNNING }, /\$5 of \$5/],
+  ['BudgetExceeded', { budget: { kind: 'over', message: '$5 of $5' } }, /\$5 of \$5/],
   [
     'Expired',
     { sandbox: box({ ttlSeconds: 5, expiryAction: 'Suspend' }), podStatus: RUNNING },

@@ -13,6 +13,7 @@ import { isActive, startsNoPod } from '../../pods/reading/job.ts';
 import { refusalOf } from '../../pods/reading/refusal.ts';
 import { isStuck, stuckInMs } from '../../pods/reading/state.ts';
 import { POD_EXPECTED_MS } from '../attempts/observed.ts';
+import type { BudgetSeen } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import { expiresInMs, idleEnd, isIdleStill, isUnenforced } from './lifetime.ts';
 import type { AttemptSeen, BegunAttempt, Candidate, Inputs, Observed, Said } from './observed.ts';
@@ -88,12 +89,15 @@ export function needs(seen: AttemptSeen): Needs {
 const EXPIRED = { reason: 'Expired', message: 'ttlSeconds or deadline have passed' } as const;
 const SUSPENDED = { reason: 'Suspended', message: 'spec.operatingMode is Suspended' } as const;
 
-/** Why no Pod is to run, as spec and time say. */
-function stopOf({ sandbox, now }: AttemptSeen): Said | undefined {
+/** Why no Pod is to run, as spec, time and budget say. */
+function stopOf({ sandbox, budget, now }: AttemptSeen): Said | undefined {
   if (sandbox.spec.operatingMode === 'Suspended') return SUSPENDED;
   const left = expiresInMs(sandbox, now);
-  return left !== undefined && left <= 0 ? EXPIRED : undefined;
+  if (left !== undefined && left <= 0) return EXPIRED;
+  return budget.kind === 'over' ? unpaid(budget.message) : undefined;
 }
+
+export const unpaid = (message: string): Said => ({ reason: 'BudgetExceeded', message });
 
 /** What keeps the next attempt from starting; undefined where nothing does. */
 function beforeAttempt(seen: AttemptSeen): Action | undefined {
@@ -114,8 +118,8 @@ function endedWith(sandbox: Sandbox, now: Date): Said | undefined {
   return { reason: last.reason as Said['reason'], message: standing.message };
 }
 
-/** Ends of attempts that spec and time tell of. */
-const STOPS = new Set(['Suspended', 'Expired']);
+/** Ends of attempts that spec, time and budget tell of. */
+const STOPS = new Set(['Suspended', 'Expired', 'BudgetExceeded']);
 
 type EndedAttempt = SandboxAttempt & { completionTime: string; reason: string };
 
@@ -160,7 +164,7 @@ export function nextAction(seen: Observed): Action {
     case 'report':
       return onceBegun(seen);
     case 'inputs':
-      return startAttempt(seen.inputs, seen.policies);
+      return withoutBudget(seen.budget) ?? startAttempt(seen.inputs, seen.policies);
     default:
       return seen satisfies never;
   }
@@ -203,6 +207,24 @@ export function withoutImage(image: ImageSeen): (Action & { kind: 'wait' }) | un
       return image satisfies never;
   }
 }
+
+/** Why no Pod may be made or taken, for nobody pays for it; undefined where somebody does. */
+export function withoutBudget(budget: BudgetSeen): (Action & { kind: 'wait' }) | undefined {
+  switch (budget.kind) {
+    case 'none':
+    case 'within':
+      return undefined;
+    case 'awaited':
+      return wait({ reason: 'Pending', message: UNCOUNTED });
+    case 'spent':
+    case 'over':
+      return wait(unpaid(budget.message));
+    default:
+      return budget satisfies never;
+  }
+}
+
+const UNCOUNTED = 'what the namespace has spent of its budget is not counted yet';
 
 /** Why no Pod may be made, for nothing would close its network; undefined where it may. Of a new leader no event tells. */
 export function withoutPolicies(policies: PoliciesSeen): (Action & { kind: 'wait' }) | undefined {

@@ -122,7 +122,7 @@ async function createMember(
   job: Job,
 ): Promise<(Action & { kind: 'wait' }) | undefined> {
   try {
-    await deps.kube.create(Job, job);
+    await deps.budgets.making(job, () => deps.kube.create(Job, job));
     return undefined;
   } catch (error) {
     if (isRefused(error)) return afterRefusal(error.message);

@@ -12,6 +12,7 @@ import type { KubeClient, ObjectKey, Store } from '../../kube/types.ts';
 import { isOwnedBy } from '../../pods/ownership.ts';
 import { isActive, startsNoPod } from '../../pods/reading/job.ts';
 import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
+import type { Budgets } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import { endOf, needs } from './decide.ts';
 import { badHosts } from './hosts.ts';
@@ -25,6 +26,7 @@ export interface SandboxSources extends AttemptSources, Omit<ImageSources, 'file
   /** Those that have the label `sandbox`, indexed by `owner` and by `pool`: namespace and label, as `poolIndex` writes it. */
   jobs: Store<Job>;
   policiesOf: (namespace: string) => PoliciesSeen;
+  budgets: Budgets;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   now: () => Date;
 }
@@ -60,6 +62,7 @@ async function seeAttempt(sources: SandboxSources, sandbox: Sandbox): Promise<At
     job,
     others: own.filter(({ metadata }) => metadata.name !== name),
     policies: sources.policiesOf(namespace),
+    budget: sources.budgets.of(namespace),
     now: sources.now(),
     ...(job.kind === 'own' && (await seePod(sources, job.job, LABEL.sandbox))),
     ...present({ recorded }),
@@ -182,6 +185,7 @@ export async function observePool(
     ...(members.every(({ waits }) => waits) && (await seeLastFailure(sources, jobs, sandbox))),
     highest: Math.max(0, ...[...cached, ...jobs].map(numberOf)),
     policies: sources.policiesOf(namespace),
+    budget: sources.budgets.of(namespace),
     now,
     ...(isShort && mayStart(members) && (await seeMaking(sources, sandbox))),
   };

@@ -5,6 +5,7 @@ import type { SandboxReason } from '../../crds/sandbox-reasons.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Job, Pod } from '../../kube/kinds.ts';
 import type { JobSeen, PodSeen } from '../attempts/observed.ts';
+import type { BudgetSeen } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import type { Action } from './decide.ts';
 
@@ -25,6 +26,7 @@ export interface AttemptSeen extends PodSeen {
   /** Its other Jobs, as far as the cache shows them: of attempts that are closed, or of nobody's. */
   others: Job[];
   policies: PoliciesSeen;
+  budget: BudgetSeen;
   now: Date;
 }
 
@@ -79,5 +81,6 @@ export interface PoolSeen {
   image?: ImageSeen;
   users?: UidRange;
   policies: PoliciesSeen;
+  budget: BudgetSeen;
   now: Date;
 }

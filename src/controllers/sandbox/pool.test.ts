@@ -24,6 +24,19 @@ describe('the next action for a pool', () => {
     expect(nextPoolAction(seen)).to.deep.equal({ kind: 'fill', numbers: [8, 9], remove: [], image });
   });
 
+  it('is to make no more once the budget is spent, and to end them all once it is over', () => {
+    const seen = aPoolSeen([RUNNING]);
+    const spent = { kind: 'spent', message: '$5 of $5' } as const;
+    expect(nextPoolAction({ ...seen, budget: spent })).to.deep.include({
+      kind: 'wait',
+      reason: 'BudgetExceeded',
+      remove: [],
+    });
+    const over = nextPoolAction({ ...seen, budget: { ...spent, kind: 'over' } });
+    expect(over).to.include({ kind: 'end', reason: 'BudgetExceeded' });
+    expect(over.kind === 'end' && over.remove).to.have.length(1);
+  });
+
   it('is nothing where its list of hosts has an entry that is none', () => {
     const network = {
       mode: 'Allowlist' as const,

@@ -9,7 +9,7 @@ import type { Job } from '../../kube/kinds.ts';
 import { isOwnedBy } from '../../pods/ownership.ts';
 import { failedCondition } from '../../pods/reading/job.ts';
 import type { PodSeen } from '../attempts/observed.ts';
-import { endOf, faulty, withoutImage, withoutPolicies } from './decide.ts';
+import { endOf, faulty, unpaid, withoutBudget, withoutImage, withoutPolicies } from './decide.ts';
 import { badHosts } from './hosts.ts';
 import { expiresInMs } from './lifetime.ts';
 import type { Member, PoolSeen, Said } from './observed.ts';
@@ -132,11 +132,12 @@ export function nextPoolAction(seen: PoolSeen): PoolAction {
   if (spec.operatingMode === 'Suspended')
     return { kind: 'end', reason: 'Suspended', message: 'spec.operatingMode is Suspended', remove: all };
   if (hasExpired) return { kind: 'end', ...expired, remove: all };
+  if (seen.budget.kind === 'over') return { kind: 'end', ...unpaid(seen.budget.message), remove: all };
   return toSize(seen, spec.pool?.size ?? 0);
 }
 
 function toSize(seen: PoolSeen, size: number): PoolAction {
-  const { members, image, users, highest, now, policies } = seen;
+  const { members, image, users, highest, now, policies, budget } = seen;
   const hopeless = members.filter((member) => isHopeless(member, now));
   const staying = members.filter(
     (member) => !hopeless.includes(member) && member.job.metadata.deletionTimestamp === undefined,
@@ -149,7 +150,7 @@ function toSize(seen: PoolSeen, size: number): PoolAction {
   if (bad) return { ...faulty(bad), remove };
   const paused = pauseUntil(notBefore(seen), now);
   if (paused) return { ...paused, ...seen.lastFailure, remove };
-  const obstacle = withoutImage(image) ?? withoutPolicies(policies);
+  const obstacle = withoutBudget(budget) ?? withoutImage(image) ?? withoutPolicies(policies);
   if (obstacle) return { ...obstacle, remove };
   if (image.kind === 'toBuild')
     return { kind: 'createBuild', taskBuild: image.taskBuild, ...present({ stale: image.stale }) };

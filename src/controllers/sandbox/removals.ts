@@ -8,7 +8,7 @@ import type { Done } from './status.ts';
 /** The Job controller needs a moment to see that a Pod has ended. */
 const GRACE_MS = 15_000;
 /** Ends that no Pod comes to by itself. */
-const ENDED_BY_US = new Set(['Suspended', 'Expired', 'NodeLost', 'PodLost']);
+const ENDED_BY_US = new Set(['Suspended', 'Expired', 'BudgetExceeded', 'NodeLost', 'PodLost']);
 
 export interface Removals {
   jobs: Job[];

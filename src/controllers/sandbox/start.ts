@@ -33,7 +33,7 @@ export async function createJob(
   try {
     const taken = await createClaims(deps, sandbox);
     if (taken !== undefined) return faulty({ reason: 'NameConflict', message: taken });
-    await deps.kube.create(Job, job);
+    await deps.budgets.making(job, () => deps.kube.create(Job, job));
     return { kind: 'jobCreated' };
   } catch (error) {
     if (isAlreadyExists(error)) return whereNameIsTaken(deps, sandbox, job.metadata.name);

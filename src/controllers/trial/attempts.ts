@@ -13,11 +13,16 @@ import type { AttemptSeen, Observed } from './observed.ts';
 import { courierEndedAt } from '../../pods/reading/courier.ts';
 import { isHeldBack, startsNoPod } from '../../pods/reading/job.ts';
 
-/** The attempts that ended without a result. One that was suspended did not fail. */
+/** Why an attempt was ended that did not fail: another follows once what ended it has passed. */
+const PAUSES = ['Suspended', 'BudgetExceeded'] as const;
+export type PauseReason = (typeof PAUSES)[number];
+
+export const isPause = (reason: string): reason is PauseReason => PAUSES.some((one) => one === reason);
+
+/** The attempts that ended without a result, and for a fault. */
 export const failedAttempts = ({ status }: Trial): Attempt[] =>
   (status?.attempts ?? []).filter(
-    ({ completionTime, reason }) =>
-      completionTime !== undefined && reason !== undefined && reason !== 'Suspended',
+    ({ completionTime, reason }) => completionTime !== undefined && reason !== undefined && !isPause(reason),
   );
 
 /** When the next attempt may start, in milliseconds since the epoch. */
@@ -98,12 +103,12 @@ function admittedAt({ trial, job, pod, now }: Observed): string | undefined {
 const ofJob = ({ metadata: { creationTimestamp, annotations = {} } }: Job): Partial<Attempt> =>
   present({ startTime: creationTimestamp, taskContent: annotations[ANNOTATION.taskContent] });
 
-/** The schema's bound. Attempts that failed are fewer; suspensions are not bounded, so of these the oldest go. */
+/** The schema's bound. Attempts that failed are fewer; pauses are not bounded, so of these the oldest go. */
 const ATTEMPTS_MAX = 32;
 
 function bounded(attempts: Attempt[]): Attempt[] {
   if (attempts.length <= ATTEMPTS_MAX) return attempts;
-  const oldest = attempts.findIndex(({ reason }) => reason === 'Suspended');
+  const oldest = attempts.findIndex(({ reason = '' }) => isPause(reason));
   return bounded(attempts.toSpliced(oldest, 1));
 }
 

@@ -6,6 +6,7 @@ import type { ConditionDraft } from '../../crds/conditions.ts';
 import type { TrialReason } from '../../crds/reasons.ts';
 import type { Outcome } from '../../wire/outcome.ts';
 import { adoptedVerdict } from './applied.ts';
+import { isPause } from './attempts.ts';
 import type { Done } from './done.ts';
 import type { Observed } from './observed.ts';
 import { startedAt } from '../../pods/reading/containers.ts';
@@ -119,7 +120,7 @@ function success({ result, exception }: Outcome): [TrialReason, string] {
 }
 
 const afterAttempt = ({ reason, message }: Done & { kind: 'endAttempt' }): [TrialReason, string] => [
-  reason === 'Suspended' ? 'Suspended' : 'Retrying',
+  isPause(reason) ? reason : 'Retrying',
   `${reason}: ${message}`,
 ];
 

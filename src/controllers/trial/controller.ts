@@ -106,7 +106,7 @@ async function createJob(
   const settings = { ...deps.settings(), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
   const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent, users, source }) });
   try {
-    await deps.kube.create(Job, job);
+    await deps.budgets.making(job, () => deps.kube.create(Job, job));
     return { kind: 'jobCreated' };
   } catch (error) {
     if (isAlreadyExists(error))

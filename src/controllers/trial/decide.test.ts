@@ -344,11 +344,11 @@ describe('the next action of a Trial', () => {
       );
     });
 
-    it('does not count suspended attempts as failures', () => {
-      const attempts = [1, 2].map((number) => ({
-        number,
-        jobName: `hello-${number}`,
-        reason: 'Suspended',
+    it('does not count attempts as failures that were suspended, or for which nobody paid', () => {
+      const attempts = ['Suspended', 'BudgetExceeded'].map((reason, index) => ({
+        number: index + 1,
+        jobName: `hello-${index + 1}`,
+        reason,
         completionTime: stampOf(T0),
       }));
       const outcome = anOutcome({

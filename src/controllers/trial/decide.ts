@@ -12,6 +12,8 @@ import type { KubeObject } from '../../kube/types.ts';
 import type { AppliedOutcome } from '../../results/applied.ts';
 import type { Source } from '../../results/source.ts';
 import type { ReadyImage } from '../../images/image.ts';
+import type { PauseReason } from './attempts.ts';
+import { unpaidOf, withoutBudget } from './budget.ts';
 import { attemptEnd } from './attempt-end.ts';
 import type { AttemptEnd } from './attempt-end.ts';
 import { failedAttempts, notBefore } from './attempts.ts';
@@ -40,7 +42,8 @@ import {
 } from './starting.ts';
 
 /** Why an attempt is ended before its courier ends it. `message`: of a verifier that does not start. */
-export type Stop = { because: 'Cancelled' | 'Suspended' } | { because: UnstartedReason; message: string };
+export type Stop =
+  { because: 'Cancelled' | 'Suspended' } | { because: UnstartedReason | 'BudgetExceeded'; message: string };
 
 export type Action =
   /** Nothing can be done now. `reason` is what the user reads; `againMs` where no event will tell. */
@@ -59,7 +62,7 @@ export type Action =
   /** End the Pod in an orderly way; what becomes of the Trial is decided when it is gone. */
   | ({ kind: 'stop' } & Stop)
   /** Close this attempt; the Trial goes on. */
-  | { kind: 'endAttempt'; reason: TrialFailedReason | 'Suspended'; message: string }
+  | { kind: 'endAttempt'; reason: TrialFailedReason | PauseReason; message: string }
   /** Take over how the same ended before. */
   | { kind: 'adopt'; applied: AppliedOutcome }
   | { kind: 'succeed'; outcome: Outcome }
@@ -150,7 +153,10 @@ function withImages({
   users,
   source,
   policies,
-}: RunnableTask & Pick<AttemptSeen, 'policies'>): Action {
+  budget,
+}: RunnableTask & Pick<AttemptSeen, 'policies' | 'budget'>): Action {
+  const unpaid = withoutBudget(budget);
+  if (unpaid) return unpaid;
   const found = readyImages(images, compiled);
   if (found.kind !== 'ready') return found;
   return (
@@ -204,7 +210,8 @@ function afterAttempt(seen: BegunAttempt, ended: AttemptEnd): Action {
   if (ended.kind === 'result') return { kind: 'succeed', outcome: ended.outcome };
   const kept = ended.outcome && { outcome: ended.outcome };
   if (isCancelled(seen)) return { ...fail('Cancelled', CANCELLED), ...kept };
-  if (isSuspended(seen)) return { kind: 'endAttempt', reason: 'Suspended', message: 'spec.suspend was true' };
+  const paused = pauseOf(seen);
+  if (paused) return { kind: 'endAttempt', ...paused };
   const unstarted = recordedUnstarted(seen.recorded);
   if (unstarted)
     return { ...fail(unstarted.reason, unstarted.message), ...(kept && stoppedFor(unstarted, kept)) };
@@ -214,6 +221,13 @@ function afterAttempt(seen: BegunAttempt, ended: AttemptEnd): Action {
   if (isRetried(reason) && failures < spec.maxAttempts)
     return { kind: 'endAttempt', reason, message: ended.message };
   return { ...fail(reason, ended.message), ...kept };
+}
+
+/** Why an attempt ended that did not fail. */
+function pauseOf(seen: BegunAttempt): { reason: PauseReason; message: string } | undefined {
+  if (isSuspended(seen)) return { reason: 'Suspended', message: 'spec.suspend was true' };
+  const unpaid = unpaidOf(seen);
+  return unpaid && isOnRecord(seen, unpaid) ? { reason: unpaid.because, message: unpaid.message } : undefined;
 }
 
 /** The courier only knows that it was told to stop. */
@@ -251,6 +265,8 @@ function duringAttempt(seen: BegunAttempt): Action {
 function stopOf(seen: BegunAttempt): Stop | undefined {
   if (isCancelled(seen)) return { because: 'Cancelled' };
   if (isSuspended(seen)) return { because: 'Suspended' };
+  const unpaid = unpaidOf(seen);
+  if (unpaid) return unpaid;
   // A courier that has spoken waits for no verifier, and who ends the Pod already may be a drain.
   const isOpen = !seen.outcome && !isEnding(seen);
   const unstarted = recordedUnstarted(seen.recorded) ?? (isOpen ? overdueVerifier(seen) : undefined);

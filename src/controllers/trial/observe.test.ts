@@ -10,6 +10,7 @@ import {
   endedPod,
   GPUS,
   aMetadata,
+  NO_BUDGETS,
   NO_RULES,
   SOLVED_DATA,
   stampOf,
@@ -120,6 +121,7 @@ function look(world: World = {}) {
     programs: new Programs({ how: 'Image', authorities: undefined, versionsPerNamespace: 2 }),
     applied: new AppliedOutcomes({ artifacts, log: { warn: () => undefined } }),
     policiesOf: () => ({ kind: 'inPlace' as const }),
+    budgets: NO_BUDGETS,
     log: {
       warn: (fields: object, message: string) =>
         void warnings.push(`${message}: ${(fields as { key: string }).key}`),

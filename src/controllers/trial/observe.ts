@@ -18,6 +18,7 @@ import type { ImageSources } from '../../images/see.ts';
 import { needs } from './decide.ts';
 import type { Answers, AttemptSeen, Observed, Inputs, CompiledTrial, TaskSeen } from './observed.ts';
 import { seeJob, seePod, seeRefusal, type AttemptSources } from '../attempts/observe.ts';
+import type { Budgets } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import { mayAdopt } from './applied.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
@@ -37,6 +38,7 @@ export interface TrialSources extends TaskSources, AttemptSources, Omit<ImageSou
   trials: Store<Trial>;
   artifacts: ArtifactStore;
   policiesOf: (namespace: string) => PoliciesSeen;
+  budgets: Budgets;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   programs: Programs;
   applied: Pick<AppliedOutcomes, 'of'>;
@@ -129,8 +131,10 @@ async function seeAttempt(sources: TrialSources, trial: Trial): Promise<AttemptS
   const name = jobName(trial.metadata.name, attempt);
   const job = await seeJob(sources, { owner: trial, name, live: recorded !== undefined });
   const pods = job.kind === 'own' ? await seePod(sources, job.job, LABEL.trial) : {};
-  const policies = sources.policiesOf(identityOf(trial).namespace);
-  return { trial, attempt, job, policies, now: sources.now(), ...pods, ...present({ recorded }) };
+  const { namespace } = identityOf(trial);
+  const policies = sources.policiesOf(namespace);
+  const budget = sources.budgets.of(namespace);
+  return { trial, attempt, job, policies, budget, now: sources.now(), ...pods, ...present({ recorded }) };
 }
 
 async function seeImages(sources: TrialSources, trial: CompiledTrial): Promise<ByRole<ImageSeen>> {

@@ -5,6 +5,7 @@ import type { Attempt, ByRole } from '../../crds/trial-status.ts';
 import type { UidRange } from '../../crds/namespace-rules.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { JobSeen, PodSeen } from '../attempts/observed.ts';
+import type { BudgetSeen } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import type { ImageSeen } from '../../images/image.ts';
 import type { Action } from './decide.ts';
@@ -22,6 +23,7 @@ export interface AttemptSeen extends PodSeen {
   recorded?: Attempt;
   job: JobSeen;
   policies: PoliciesSeen;
+  budget: BudgetSeen;
   now: Date;
 }
 

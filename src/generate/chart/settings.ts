@@ -156,6 +156,22 @@ export const trials = Group(
       List(modelPrice, 'What models cost, in US dollars for a million tokens, before what is built in.'),
       'json',
     ),
+    prices: sets(
+      'SB_PRICES',
+      Type.Unsafe({
+        type: 'object',
+        additionalProperties: price,
+        description:
+          'What Pods cost, for budgets of namespaces, in US dollars an hour by resource: of one CPU, one GiB of memory, one GPU. Empty: the operator’s own.',
+        default: {},
+      }),
+      'json',
+    ),
+    budgetGraceSeconds: sets(
+      'SB_BUDGET_GRACE_SECONDS',
+      Whole(120, 86_400, 'What runs when the budget of its namespace is spent has ended by then.'),
+      'number',
+    ),
     gpuResource: sets(
       'SB_GPU_RESOURCE',
       Text('What a container with a GPU asks for. Empty: `nvidia.com/gpu`.'),

@@ -13,7 +13,7 @@ import {
 } from './policy.ts';
 
 /** The Job controller with credentials of its own, as kubeadm, kind and EKS run it, and without. */
-const JOB_CONTROLLERS = [
+export const JOB_CONTROLLERS = [
   'system:serviceaccount:kube-system:job-controller',
   'system:kube-controller-manager',
 ];

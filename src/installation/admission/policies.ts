@@ -1,5 +1,6 @@
 /** The policies of an installation. */
 import type { KubeObject } from '../../kube/types.ts';
+import { budgets } from './budgets.ts';
 import { labelledNamespaces, operatorClaims, operatorJobs, operatorNetworkPolicies } from './operator.ts';
 import { origin } from './origin.ts';
 import { policyObjects, type PolicyOptions } from './policy.ts';
@@ -15,6 +16,7 @@ export const policies = (namespace: string): Record<string, KubeObject> =>
     operatorJobs(namespace),
     operatorClaims(namespace),
     operatorNetworkPolicies(namespace),
+    budgets,
     ...SIZES,
   ]);
 

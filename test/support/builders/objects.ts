@@ -1,4 +1,5 @@
 /** Builders: objects that are complete and plain, with only what a test is about said aloud. */
+import type { Budgets } from '../../../src/budget/standing.ts';
 import type { ImageRules, Origin } from '../../../src/controllers/task-build/image.ts';
 import type { PodSettings } from '../../../src/controllers/trial/manifests.ts';
 import type { Gpus } from '../../../src/crds/gpus.ts';
@@ -64,6 +65,9 @@ export const compiledTrial = (trial: Trial): Trial & { spec: CompiledSpec } => (
 
 /** A namespace whose admins decided nothing: every task may be read. */
 export const NO_RULES = namespaceRules({}, { requirePrefixes: false });
+
+/** Of namespaces that have none. */
+export const NO_BUDGETS: Budgets = { of: () => ({ kind: 'none' }), making: (_job, make) => make() };
 
 export const T0 = new Date('2026-01-01T00:00:00Z');
 

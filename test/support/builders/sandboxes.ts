@@ -161,6 +161,7 @@ export function aSandboxSeen({ inputs, refusal, podStatus, ...known }: SandboxKn
     job: podStatus ? { kind: 'own', job } : { kind: 'none' },
     others: [],
     policies: { kind: 'inPlace' },
+    budget: { kind: 'none' },
     now: after(5),
     ...(podStatus && { pod: aPod(job, { status: podStatus }) }),
     ...known,
@@ -199,6 +200,7 @@ export function aPoolSeen(
     highest: members.length,
     image: IMAGE_READY,
     policies: { kind: 'inPlace' },
+    budget: { kind: 'none' },
     now: after(5),
     ...known,
   };

@@ -25,6 +25,7 @@ export function aTrialSeen(known: TrialKnown = {}): Observed {
     attempt: 1,
     job: { kind: 'none' },
     policies: { kind: 'inPlace' },
+    budget: { kind: 'none' },
     now: after(5),
     ...over,
   };

@@ -197,6 +197,11 @@ const ACTIVE_ADVICE: Record<TrialActiveReason, Advice> = {
     'kubectl get networkpolicies',
     OPERATOR_LOG,
   ),
+  BudgetExceeded: say(
+    'nothing is started, and what ran was ended after the grace period; nothing is lost: it goes on by itself',
+    'sb cloud researcher budget <namespace> --monthly <dollars>    (an admin’s to say)',
+    'sb trial cancel <trial>    (if it is not to wait for that)',
+  ),
   HeldByQueue: ofPod(
     'a queue (Kueue) has not admitted its Job when it was last seen',
     'kubectl get workloads,localqueues    (is there quota left in the queue?)',

@@ -70,6 +70,9 @@ const NEXT: Record<SandboxReason, (name: string) => string[]> = {
   Suspended: (name) => [`sb sandbox resume ${name}`],
   Expired: (name) => [`sb sandbox extend ${name} 1h`],
   IdleTimeout: again,
+  BudgetExceeded: say(
+    'wait for the next month, or have an admin raise it: sb cloud researcher budget <namespace> --monthly <dollars>',
+  ),
   ImageNotFound: (name) => another(name, '--image <an image that is there>'),
   ImageAccessDenied: operatorLog,
   BuildFailed: say('kubectl get taskbuilds', 'kubectl describe taskbuild <taskbuild>'),

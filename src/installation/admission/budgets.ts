@@ -1,0 +1,46 @@
+/** The policy about Pods where there is a budget: what is not counted would cost nothing. */
+import { LABEL } from '../../crds/names.ts';
+import { NAMESPACE_ANNOTATION } from '../../crds/namespace-rules.ts';
+import { JOB_CONTROLLERS } from './origin.ts';
+import { mapAt, texts, type PolicyOptions } from './policy.ts';
+
+const OURS = [LABEL.trial, LABEL.sandbox, LABEL.taskBuild];
+
+/** CEL: whether the request is about that part of a Pod; '' for the Pod itself. */
+const isAbout = (part: string): string => `request.?subResource.orValue('') == '${part}'`;
+const unless = (exception: string, rule: string): string => `${exception} || (${rule})`;
+const UNCOUNTED = '!variables.hasBudget';
+
+/** Kubelets and what runs in the cluster's own namespace; ServiceAccounts of other namespaces are people's. */
+const isSystem = `request.userInfo.username.startsWith('system:') && (!request.userInfo.username.startsWith('system:serviceaccount:') || request.userInfo.username.startsWith('system:serviceaccount:kube-system:'))`;
+
+/** Pods of the namespace are those that the operator counts, as large as it counts them, and it is told the truth about when they run. */
+export const budgets: PolicyOptions = {
+  about: 'budgets',
+  match: {
+    group: '',
+    resources: ['pods', 'pods/resize', 'pods/status'],
+    operations: ['CREATE', 'UPDATE'],
+  },
+  variables: {
+    hasBudget: `'${NAMESPACE_ANNOTATION.monthlyBudget}' in ${mapAt('namespaceObject.?metadata.?annotations')}`,
+  },
+  holds: [
+    {
+      rule: unless(
+        `${UNCOUNTED} || request.operation != 'CREATE'`,
+        `request.userInfo.username in ${texts(JOB_CONTROLLERS)} && ${mapAt('object.?metadata.?labels')}.exists(key, key in ${texts(OURS)})`,
+      ),
+      message:
+        'the namespace has a budget: its Pods are those of Trials, TaskBuilds and Sandboxes; create one of these',
+    },
+    {
+      rule: unless(UNCOUNTED, `!(${isAbout('resize')})`),
+      message: 'the namespace has a budget: a Pod stays as large as it was made',
+    },
+    {
+      rule: unless(`${UNCOUNTED} || !(${isAbout('status')})`, isSystem),
+      message: 'the namespace has a budget: the status of a Pod is for the cluster itself to write',
+    },
+  ],
+};
