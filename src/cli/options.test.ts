@@ -29,9 +29,11 @@ async function parsed(call: string, words: string[]): Promise<Command | CliError
   const needed = (command?.registeredArguments ?? []).flatMap((argument) =>
     argument.required ? [argument.argChoices?.[0] ?? 'x'] : [],
   );
-  const mandatory = (command?.options ?? []).flatMap(({ mandatory: must, long }) =>
-    must && long && !words.includes(long) ? [long] : [],
-  );
+  const mandatory = (command?.options ?? []).flatMap((option) => {
+    const { mandatory: must, long, required } = option;
+    if (!must || !long || words.includes(long)) return [];
+    return required ? [long, valuesOf(option)[0]] : [long];
+  });
   try {
     await root.parseAsync([...call.split(' ').slice(1), ...needed, ...mandatory, ...words], { from: 'user' });
   } catch (error) {

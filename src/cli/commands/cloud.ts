@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { RunFlags } from '../launch/wish.ts';
 import { withAgents, withAgentVariables, withModels } from './agent-options.ts';
 import { down, init, status, token } from './cloud-installation.ts';
+import { researcher } from './researcher.ts';
 import { duration, examples, number, several, withCluster, withOutput, type Cli } from './command.ts';
 
 /** Which tasks, with whom, how often. */
@@ -134,7 +135,7 @@ const run = ({ io, finish }: Cli): Command =>
 /** `sb cloud` */
 export const cloud = (cli: Cli): Command =>
   examples(
-    [run, init, status, down, token].reduce(
+    [run, init, status, down, researcher, token].reduce(
       (command, part) => command.addCommand(part(cli)),
       new Command('cloud').description(
         'Runs tasks in a cluster; makes an installation on AWS, and takes it away.',

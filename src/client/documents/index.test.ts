@@ -25,6 +25,12 @@ import { progress } from '../../cli/render/progress/progress.ts';
 import { attachRun } from '../../cli/launch/cloud-run.ts';
 import { downloadRun } from '../runs/mirror/download.ts';
 import { world, type World } from '../../../test/support/client/world.ts';
+import {
+  add as addResearcher,
+  budget,
+  list as listResearchers,
+  remove as removeResearcher,
+} from '../../cli/cloud/researcher.ts';
 import { publishedSchema, schemaNames, type SchemaName } from './index.ts';
 import { pushTasks } from '../tasks/push.ts';
 import { fixedApi } from '../../../test/support/client/api.ts';
@@ -39,6 +45,17 @@ const documents = commands.flatMap((command) =>
     schema,
   })),
 );
+
+const ADA = { monthly: '200', cpu: '64', memory: '256Gi', gpus: '0', storage: '500Gi' };
+
+/** What a command about researchers prints. */
+async function researchers(
+  act: (printing: { io: ReturnType<typeof recordedIo>; format: 'json' }) => Promise<void>,
+): Promise<unknown[]> {
+  const io = recordedIo();
+  await act({ io, format: 'json' });
+  return [JSON.parse(io.terminal.stdout)];
+}
 
 describe('What programs read', () => {
   let folder: Folder;
@@ -247,6 +264,22 @@ describe('What programs read', () => {
         ...(await local(...dry, '--force-build', '--cpus', '2')),
         ...(await local(...dry, '--separate-verifier')),
       ];
+    },
+    'sb cloud researcher add -o json': async () =>
+      researchers((printing) => addResearcher(w.session, 'ada', { flags: ADA, ...printing })),
+    'sb cloud researcher ls -o json': async () => {
+      await researchers((printing) => addResearcher(w.session, 'ada', { flags: ADA, ...printing }));
+      return researchers((printing) => listResearchers(w.session, printing));
+    },
+    'sb cloud researcher budget -o json': async () => {
+      await researchers((printing) => addResearcher(w.session, 'ada', { flags: ADA, ...printing }));
+      return researchers((printing) => budget(w.session, 'ada', { monthly: '5', ...printing }));
+    },
+    'sb cloud researcher rm -o json': async () => {
+      await researchers((printing) => addResearcher(w.session, 'ada', { flags: ADA, ...printing }));
+      return researchers((printing) =>
+        removeResearcher(w.session, 'ada', { flags: { confirm: 'ada' }, ...printing }),
+      );
     },
     'sb cloud run -c <file>': async () => RUN_FILES.taken.map((text) => load(text)),
   };

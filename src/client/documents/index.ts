@@ -6,6 +6,7 @@ import { API_VERSION } from '../../crds/names.ts';
 import { AGENT_DOCUMENTS } from './agent.ts';
 import { CLUSTER_DOCUMENTS } from './cluster.ts';
 import { TaskOutline } from './plan.ts';
+import { RESEARCHER_DOCUMENTS } from './researcher.ts';
 import { RUN_DOCUMENTS } from './run.ts';
 import { RUN_FILE_DOCUMENTS } from './run-options.ts';
 import { SANDBOX_DOCUMENTS } from './sandbox.ts';
@@ -52,6 +53,7 @@ export const SCHEMAS = {
   ...AGENT_DOCUMENTS,
   ...CLUSTER_DOCUMENTS,
   ...SANDBOX_DOCUMENTS,
+  ...RESEARCHER_DOCUMENTS,
   manifests: { title: 'What a run would apply', schema: Manifests },
 } as const satisfies Documents;
 export type SchemaName = keyof typeof SCHEMAS;

@@ -87,6 +87,7 @@ export const CATALOGUE = {
   'SB-E131': { title: 'Something in the cluster does not go', exit: 3 },
   'SB-E132': { title: 'An image could not be made', exit: 3 },
   'SB-E133': { title: 'The operator does not become ready', exit: 3 },
+  'SB-E134': { title: 'There is no such researcher, or the name is somebody else’s', exit: 2 },
 } as const satisfies Record<string, CatalogueEntry>;
 
 /** `SB-E014`. */

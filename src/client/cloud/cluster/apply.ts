@@ -23,6 +23,7 @@ const KINDS: readonly (readonly [apiVersion: string, kind: string, plural: strin
   ],
   ['v1', 'ConfigMap', 'configmaps', true],
   ['v1', 'LimitRange', 'limitranges', true],
+  ['v1', 'ResourceQuota', 'resourcequotas', true],
   ['v1', 'Service', 'services', true],
   ['networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies', true],
   ['policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets', true],
