@@ -77,6 +77,13 @@ export function cancelled(account: Account, name: string): Account {
   return { ...account, holds };
 }
 
+/** Clocks differ a little, and Kubernetes counts whole seconds. */
+const SKEW_MS = 5000;
+
+/** Whether a hold was opened for another Job of that name than one that was there before. */
+export const isOlder = (createdAt: string | undefined, { since }: Hold): boolean =>
+  createdAt !== undefined && Date.parse(createdAt) < since - SKEW_MS;
+
 /** What becomes of a hold: until when it is charged, and what stays of it. */
 interface Settled {
   from: number;

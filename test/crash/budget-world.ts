@@ -104,12 +104,14 @@ export class BudgetWorld {
   async want(cpus: number, name = `job-${this.#made + 1}`): Promise<boolean> {
     this.#made += 1;
     const uid = `uid-${this.#made}`;
-    if (this.standing.kind !== 'within' || this.#job(name)) return false;
-    const job = aJob(name, cpus, uid);
+    if (this.standing.kind !== 'within') return false;
+    const job = aJob(name, cpus, { uid, now: this.now });
     const life = this.#life;
     await this.#mortal(() =>
       life.standings.making(job, () =>
         this.#call(life, () => {
+          if (this.#job(name))
+            throw new ApiError({ status: 409, reason: 'AlreadyExists', message: `Job ${name} is there` });
           this.#running.set(uid, { job, pod: aPod(job), use: { rate: cpus * PRICES.cpu * MICROS } });
         }),
       ),
@@ -123,7 +125,7 @@ export class BudgetWorld {
     if (!one?.pod || one.use.from !== undefined) return;
     one.use.from = this.now;
     this.#uses.push(one.use);
-    const lastTransitionTime = new Date(Math.floor(this.now / 1000) * 1000).toISOString();
+    const lastTransitionTime = secondOf(this.now);
     one.pod = {
       ...one.pod,
       spec: { containers: [], nodeName: 'node' },
@@ -298,13 +300,16 @@ export class BudgetWorld {
   }
 }
 
-function aJob(name: string, cpus: number, uid: string): Job {
+const secondOf = (ms: number): string => new Date(Math.floor(ms / 1000) * 1000).toISOString();
+
+function aJob(name: string, cpus: number, { uid, now }: { uid: string; now: number }): Job {
+  const creationTimestamp = secondOf(now);
   const resources = { requests: { cpu: String(cpus) } };
   const template = { spec: { containers: [{ name: 'task', resources }] } };
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    metadata: { name, namespace: NAMESPACE, uid },
+    metadata: { name, namespace: NAMESPACE, uid, creationTimestamp },
     spec: { template },
   };
 }

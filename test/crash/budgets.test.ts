@@ -109,6 +109,19 @@ describe('budgets of namespaces', () => {
     expect(world.account?.spent).to.be.closeTo(600_000, ROUNDING);
   });
 
+  it('take nothing for a Job whose name another one has, however often it is tried', async () => {
+    const world = new BudgetWorld(5, seeded(1));
+    await world.look();
+    await world.want(1, 'job');
+    await world.pass(60_000);
+    for (let times = 0; times < 10; times++) {
+      await world.want(16, 'job');
+      await world.pass(30_000);
+    }
+    expect(world.account?.spent).to.equal(0);
+    expect(Object.keys(world.account?.holds ?? {})).to.deep.equal(['uid-1']);
+  });
+
   it('give no new grace to what runs when an operator dies', async () => {
     const world = new BudgetWorld(1, seeded(1));
     await world.look();

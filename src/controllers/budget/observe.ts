@@ -1,5 +1,5 @@
 /** Every read of the budget controller. Jobs and Pods come from the watch caches; a Job that they never had is asked for. */
-import type { Account, Seen, SeenJob } from '../../budget/account.ts';
+import { isOlder, type Account, type Seen, type SeenJob } from '../../budget/account.ts';
 import { rateOf, type Prices } from '../../budget/prices.ts';
 import { identityOf } from '../../crds/names.ts';
 import { Job, type Pod } from '../../kube/kinds.ts';
@@ -29,18 +29,23 @@ export async function seeJobs(
   { holds }: Account,
 ): Promise<SeenJob[]> {
   const cached = [sources.jobs, sources.sandboxJobs].flatMap((store) => store.by('namespace', namespace));
-  const seen = cached.map((job) => seeJob(sources, job));
+  const seen = cached.map((job) => seeJob(sources, job, holds));
   const known = new Set(seen.flatMap(({ uid = '', name = '' }) => [uid, name]));
   const rest = Object.keys(holds).filter((key) => !known.has(key));
-  const unseen = await Promise.all(rest.map((key) => seeUncached(sources, namespace, key)));
+  const unseen = await Promise.all(rest.map((key) => seeUncached(sources, { namespace, key, holds })));
   return [...seen, ...unseen];
 }
 
-function seeJob(sources: BudgetSources, job: Job): SeenJob {
+type Holds = Account['holds'];
+
+/** One that is older than the hold of its name is not the Job of that. */
+function seeJob(sources: BudgetSources, job: Job, holds: Holds): SeenJob {
   const { uid, name } = identityOf(job);
   const { containers = [], ...pod } = job.spec?.template.spec ?? {};
   const rate = rateOf({ ...pod, containers }, sources.prices);
-  return { uid, name, rate, seen: seePods(podsOf(sources, uid), isActive(job)) };
+  const hold = holds[name];
+  const isAnother = hold !== undefined && isOlder(job.metadata.creationTimestamp, hold);
+  return { uid, ...(!isAnother && { name }), rate, seen: seePods(podsOf(sources, uid), isActive(job)) };
 }
 
 const podsOf = ({ pods, sandboxPods }: BudgetSources, uid: string): Pod[] => [
@@ -49,13 +54,17 @@ const podsOf = ({ pods, sandboxPods }: BudgetSources, uid: string): Pod[] => [
 ];
 
 /** `key`: UID of a Job that was seen once, or name of one that was not. */
-async function seeUncached(sources: BudgetSources, namespace: string, key: string): Promise<SeenJob> {
+async function seeUncached(
+  sources: BudgetSources,
+  { namespace, key, holds }: { namespace: string; key: string; holds: Holds },
+): Promise<SeenJob> {
   const pods = podsOf(sources, key);
   // Whoever deletes a Job in the background leaves its Pod for a while.
   if (pods.length > 0) return { uid: key, rate: 0, seen: seePods(pods, false) };
   if (sources.isOpening(namespace, key)) return { name: key, rate: 0, seen: { kind: 'opening' } };
   const job = await sources.kube.get(Job, { namespace, name: key });
-  if (job) return seeJob(sources, job);
+  const seen = job && seeJob(sources, job, holds);
+  if (seen?.name !== undefined) return seen;
   const [left] = podsLeft(sources, namespace, key);
   const uid = left && controllerOf(left)?.uid;
   if (uid !== undefined) return { uid, name: key, rate: 0, seen: seePods(podsOf(sources, uid), false) };

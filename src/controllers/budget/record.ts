@@ -2,13 +2,13 @@
  * The ledger: the accounts of all namespaces with a budget, in one ConfigMap of the operator's namespace, where nobody whose budget it is may write.
  * What is written is compared with what was read (its resourceVersion), so that an operator that leads no longer counts nothing.
  */
-import { cancelled, newAccount, opened, type Account } from '../../budget/account.ts';
+import { cancelled, isOlder, newAccount, opened, type Account } from '../../budget/account.ts';
 import { rateOf, type Prices } from '../../budget/prices.ts';
 import { readAccounts, writtenAccounts } from '../../budget/stored.ts';
 
 import { identityOf, LEDGER } from '../../crds/names.ts';
-import { isForbidden, isInvalid } from '../../kube/errors.ts';
-import { ConfigMap, type Job } from '../../kube/kinds.ts';
+import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
+import { ConfigMap, Job } from '../../kube/kinds.ts';
 import type { KubeClient } from '../../kube/types.ts';
 
 /** Together they fit into a ConfigMap; one namespace leaves room for others. */
@@ -77,12 +77,21 @@ export class Ledger {
       await this.#open(job);
       return await make();
     } catch (error) {
-      // Of any other failure nobody knows whether the Job is there.
-      if (isForbidden(error) || isInvalid(error)) await this.change(namespace, (one) => cancelled(one, name));
+      if (await this.#wasNotMade(job, error)) await this.change(namespace, (one) => cancelled(one, name));
       throw error;
     } finally {
       this.#opening.delete(key);
     }
+  }
+
+  /** Of most failures nobody knows. A Job of that name may be ours, where the answer to an earlier request was lost. */
+  async #wasNotMade(job: Job, error: unknown): Promise<boolean> {
+    if (isForbidden(error) || isInvalid(error)) return true;
+    if (!isAlreadyExists(error)) return false;
+    const { namespace, name } = identityOf(job);
+    const found = await this.#options.kube.get(Job, { namespace, name });
+    const hold = (await this.of(namespace)).holds[name];
+    return found !== undefined && hold !== undefined && isOlder(found.metadata.creationTimestamp, hold);
   }
 
   async #open(job: Job): Promise<void> {
