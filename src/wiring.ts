@@ -19,6 +19,7 @@ import { AppliedOutcomes } from './controllers/trial/record.ts';
 import { trialController, type TrialDeps } from './controllers/trial/controller.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
 import { Programs } from './controllers/trial/program.ts';
+import { costLabels } from './crds/namespace-rules.ts';
 import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
 import { OPERATOR, OPERATOR_LABELS } from './installation/names.ts';
@@ -91,7 +92,10 @@ export class SbOperator extends WatchingOperator {
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(clock);
     const platform = config.imagePlatform;
-    const settings = () => this.#podSettings(brokerCa());
+    const settings = (namespace: string) => ({
+      ...this.#podSettings(brokerCa()),
+      costLabels: costLabels(this.namespaces.get({ namespace: '', name: namespace })?.metadata),
+    });
     this.#measure();
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const standing = this.#keepPolicies();

@@ -1,5 +1,12 @@
 import { expect } from 'chai';
-import { monthlyBudget, namespaceRules, UID_RANGE, uidRange, unreadable } from './namespace-rules.ts';
+import {
+  costLabels,
+  monthlyBudget,
+  namespaceRules,
+  UID_RANGE,
+  uidRange,
+  unreadable,
+} from './namespace-rules.ts';
 
 const PREFIXES = 'sb.abundant.ai/task-prefixes';
 
@@ -85,6 +92,15 @@ describe('where the verifiers of a namespace run', () => {
       expect(rule(value)).to.deep.equal({
         refused: `the Namespace’s annotation sb.abundant.ai/verifier-mode is ${JSON.stringify(value.slice(0, 100))}; expected Shared or Separate`,
       });
+  });
+});
+
+describe('the labels of Pods for whoever adds up costs', () => {
+  it('are what an admin has said of the namespace', () => {
+    expect(costLabels({ labels: { 'sb.abundant.ai/user-id': 'ada', user_id: 'eve' } })).to.deep.equal({
+      user_id: 'ada',
+    });
+    expect([costLabels({}), costLabels(undefined)]).to.deep.equal([{}, {}]);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Pure: what the admins of a cluster decide for a namespace, in annotations of the Namespace object. Writing a Namespace is a right in the
- * whole cluster: the roles `edit` and `admin` of a namespace do not have it.
+ * Pure: what the admins of a cluster decide for a namespace, in annotations of the Namespace object. The roles
+ * `edit` and `admin` of a namespace may not write it, and of all others an admission policy lets those alone change them who may update every Namespace.
  */
 import { PREFIX } from './names.ts';
 import { present } from './present.ts';
@@ -16,6 +16,19 @@ export const NAMESPACE_ANNOTATION = {
   /** US dollars, as `200` or `12.50`: what Trials and Sandboxes of the namespace may cost in a month. */
   monthlyBudget: `${PREFIX}monthly-budget`,
 } as const;
+
+/** Label of a Namespace that an admin sets: whose the costs of its Trials and Sandboxes are. */
+export const USER_ID = `${PREFIX}user-id`;
+/** The same on their Pods, under the name of the cost allocation tag. */
+export const COST_TAG = 'user_id';
+
+/** What Pods of Trials and Sandboxes are labelled with for whoever adds up costs. */
+export const costLabels = (
+  namespace: { labels?: Record<string, string> } | undefined,
+): Record<string, string> => {
+  const user = namespace?.labels?.[USER_ID];
+  return user === undefined ? {} : { [COST_TAG]: user };
+};
 
 /** Where tasks lie in the bucket; nothing else of it is read for a Trial. */
 export const TASKS = 'tasks/';

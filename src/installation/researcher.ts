@@ -1,6 +1,6 @@
 /** What a researcher has in a cluster: a namespace of their own, its bounds, and who may work there. */
 import { LABEL, PREFIX } from '../crds/names.ts';
-import { NAMESPACE_ANNOTATION } from '../crds/namespace-rules.ts';
+import { NAMESPACE_ANNOTATION, USER_ID } from '../crds/namespace-rules.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { limitRange } from './aws/cluster/namespaces.ts';
 import { EDIT_ROLE, NAMESPACE_LABEL, VIEW_ROLE } from './names.ts';
@@ -53,7 +53,7 @@ const namespaceOf = ({ name, monthly, role }: Researcher): KubeObject => ({
   kind: 'Namespace',
   metadata: {
     name,
-    labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, [RESEARCHER]: name },
+    labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, [RESEARCHER]: name, [USER_ID]: name },
     annotations: {
       [NAMESPACE_ANNOTATION.monthlyBudget]: monthly,
       ...(role !== undefined && { [RESEARCHER_ROLE]: role }),

@@ -1,14 +1,22 @@
 /** A budget on a real API server: what a researcher with every right in their namespace cannot do to it, and what the operator does for it. */
 import { expect } from 'chai';
 import { LEDGER } from '../../src/crds/names.ts';
-import { NAMESPACE_ANNOTATION } from '../../src/crds/namespace-rules.ts';
+import { COST_TAG, NAMESPACE_ANNOTATION, USER_ID } from '../../src/crds/namespace-rules.ts';
 import { readAccounts } from '../../src/budget/stored.ts';
 import { OPERATOR } from '../../src/installation/names.ts';
 import { dropNamespace, kubectl, kubectlOk, makeNamespace, needCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { dryRun, may, podOf, refuses } from './support/admission.ts';
+import { API_VERSION, dryRun, may, podOf, refuses } from './support/admission.ts';
 
 const RESEARCHER = 'ada';
+const WHOSE = 'for those who may update every Namespace';
+
+const aSandbox = (namespace: string) => ({
+  apiVersion: API_VERSION,
+  kind: 'Sandbox',
+  metadata: { name: 'box', namespace },
+  spec: { image: 'debian:bookworm-slim', ttlSeconds: 600 },
+});
 
 describe('a namespace with a budget', function () {
   this.timeout(180_000);
@@ -27,6 +35,7 @@ describe('a namespace with a budget', function () {
     await needCluster(this);
     namespace = await makeNamespace('budget');
     await budget('0');
+    await kubectlOk(['label', 'namespace', namespace, `${USER_ID}=${RESEARCHER}`]);
     const role = ['create', 'role', 'everything', '--verb=*', '--resource=*.*'];
     await kubectlOk([...role, '-n', namespace]);
     const binding = ['create', 'rolebinding', RESEARCHER, '--role=everything', `--user=${RESEARCHER}`];
@@ -40,8 +49,10 @@ describe('a namespace with a budget', function () {
 
   it('has a researcher with every verb neither raise nor remove it', async () => {
     const annotation = NAMESPACE_ANNOTATION.monthlyBudget;
+    // RBAC lets them: to it a Namespace is in itself.
+    expect(await may(RESEARCHER, 'update namespaces', namespace)).to.equal(true);
     for (const change of [`${annotation}=9999`, `${annotation}-`])
-      refuses(await asResearcher('annotate', 'namespace', namespace, '--overwrite', change), 'forbidden');
+      refuses(await asResearcher('annotate', 'namespace', namespace, '--overwrite', change), WHOSE);
     refuses(await asResearcher('get', 'configmap', LEDGER, '-n', OPERATOR.namespace), 'forbidden');
     refuses(await asResearcher('delete', 'configmap', LEDGER, '-n', OPERATOR.namespace), 'forbidden');
     expect(await may(RESEARCHER, 'create pods', namespace)).to.equal(true);
@@ -92,8 +103,8 @@ describe('a namespace with a budget', function () {
     expect(spent).to.be.within(1, 10_000);
   });
 
-  it('has the status and the size of a Pod written by the cluster alone', async () => {
-    await kubectlOk(['apply', '-n', namespace, '-f', 'config/samples/sandbox.yaml']);
+  it('has the status, the size and the cost tag of a Pod written by the cluster alone', async () => {
+    await kubectlOk(['create', '-f', '-'], aSandbox(namespace));
     const pod = await eventually('the Sandbox has a Pod', async () => {
       const { stdout } = await kubectl([
         'get',
@@ -107,6 +118,12 @@ describe('a namespace with a budget', function () {
       ]);
       return stdout.trim() || undefined;
     });
+    const tag = ['get', pod, '-n', namespace, '-o', `jsonpath={.metadata.labels.${COST_TAG}}`];
+    expect(await kubectlOk(tag)).to.equal(RESEARCHER);
+    refuses(
+      await asResearcher('label', pod, '-n', namespace, '--overwrite', `${COST_TAG}=eve`),
+      'cannot be changed',
+    );
     const patch = (subresource: string, body: string, type = 'merge') =>
       asResearcher(
         'patch',

@@ -15,6 +15,15 @@ const pod = (spec: Partial<SandboxSpec> = {}) => job(spec).spec?.template.spec ?
 const data = { name: 'data', mountPath: '/data', size: '2Gi', accessMode: 'ReadWriteOnce' as const };
 
 describe('the Job of a Sandbox', () => {
+  it('says on the Pod whose its costs are, of a pool, too', () => {
+    const settings = { ...POD_SETTINGS, costLabels: { user_id: 'ada' } };
+    for (const made of [
+      jobFor(aSandbox(), { ...making, settings }),
+      memberFor(aPool(2), { ...making, settings }),
+    ])
+      expect(made.spec?.template.metadata?.labels).to.include({ user_id: 'ada' });
+  });
+
   it('looks as it always did', () => expectGolden('sandbox-job.yaml', job()));
 
   it('looks as it always did with everything that a spec can ask for', () =>

@@ -75,7 +75,7 @@ function job(
   return attemptJob({
     owner: ownerOf(owner),
     number,
-    labels: { ...labels, [LABEL.network]: isPublic(shape) ? 'public' : 'restricted' },
+    labels: { ...settings.costLabels, ...labels, [LABEL.network]: isPublic(shape) ? 'public' : 'restricted' },
     annotations: { [ANNOTATION.imageConfig]: JSON.stringify(image.config), ...madeWithAnnotation(shape) },
     pod: podOf({ shape, image, settings, sole, courierUid, claims: owner.metadata.name }),
     job: {

@@ -1,5 +1,6 @@
 /** The writes of the Sandbox controller, but for its status. */
 import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
+import { identityOf } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts';
@@ -17,7 +18,7 @@ import type { Done } from './status.ts';
 
 export interface SandboxDeps extends SandboxSources {
   events: EventRecorder;
-  settings: () => CourierSettings;
+  settings: (namespace: string) => CourierSettings;
   /** IP address of the broker. */
   brokerAddress: () => Promise<string | undefined>;
 }
@@ -44,7 +45,7 @@ export async function createJob(
 
 /** Only a Pod that has nothing but the broker has to be told its address. */
 export async function settingsFor(deps: SandboxDeps, shape: Sandbox): Promise<CourierSettings> {
-  const settings = deps.settings();
+  const settings = deps.settings(identityOf(shape).namespace);
   return isPublic(shape.spec) ? settings : { ...settings, brokerAddress: await deps.brokerAddress() };
 }
 

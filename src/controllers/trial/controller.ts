@@ -3,6 +3,7 @@
  * Killing the process between any two lines changes no outcome: names of children are deterministic, and what was done is observed again.
  */
 import { trialPrefix, TRIAL_FILES } from '../../results/keys.ts';
+import { identityOf } from '../../crds/names.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { present } from '../../crds/present.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
@@ -32,7 +33,7 @@ import { reportOf, trialStatus } from './status.ts';
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
   logLinks: LogLinks;
-  settings: () => PodSettings;
+  settings: (namespace: string) => PodSettings;
   /** IP address of the broker. */
   brokerAddress: () => Promise<string | undefined>;
 }
@@ -103,7 +104,8 @@ async function createJob(
 ): Promise<Done> {
   const { trial, attempt } = seen;
   const isRestricted = podNetworkOf(compiled.spec.work) === 'restricted';
-  const settings = { ...deps.settings(), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
+  const { namespace } = identityOf(trial);
+  const settings = { ...deps.settings(namespace), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
   const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent, users, source }) });
   try {
     await deps.budgets.making(job, () => deps.kube.create(Job, job));

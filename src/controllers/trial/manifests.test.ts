@@ -65,6 +65,14 @@ describe('the Job of a Trial', () => {
     );
   });
 
+  it('says on the Pod whose its costs are, whatever labels the Trial has', () => {
+    const trial = compiledTrial(aTrial());
+    Object.assign(trial.metadata, { labels: { user_id: 'eve' } });
+    const settings = { ...POD_SETTINGS, costLabels: { user_id: 'ada' } };
+    const { template } = jobFor(trial, 1, { images: { agent: image }, settings }).spec!;
+    expect(template.metadata?.labels).to.include({ user_id: 'ada' });
+  });
+
   describe('of a network', () => {
     const { environment } = aTrial().spec;
     const templateOf = (mode: 'Public' | 'None' | 'Allowlist') => {

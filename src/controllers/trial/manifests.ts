@@ -68,7 +68,11 @@ export function jobFor(given: CompiledTrial, attempt: number, making: Making): J
   return attemptJob({
     owner: { kind: 'Trial', metadata },
     number: attempt,
-    labels: { [LABEL.network]: podNetworkOf(spec.work), ...present({ [LABEL.run]: spec.run }) },
+    labels: {
+      ...settings.costLabels,
+      [LABEL.network]: podNetworkOf(spec.work),
+      ...present({ [LABEL.run]: spec.run }),
+    },
     annotations: {
       [ANNOTATION.trialName]: metadata.name,
       [ANNOTATION.logStream]: `/${trialName(identityOf(trial))}`,

@@ -1,6 +1,6 @@
 /** The policy about Pods where there is a budget: what is not counted would cost nothing. */
 import { LABEL } from '../../crds/names.ts';
-import { NAMESPACE_ANNOTATION } from '../../crds/namespace-rules.ts';
+import { COST_TAG, NAMESPACE_ANNOTATION, USER_ID } from '../../crds/namespace-rules.ts';
 import { JOB_CONTROLLERS } from './origin.ts';
 import { mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -10,6 +10,9 @@ const OURS = [LABEL.trial, LABEL.sandbox, LABEL.taskBuild];
 const isAbout = (part: string): string => `request.?subResource.orValue('') == '${part}'`;
 const unless = (exception: string, rule: string): string => `${exception} || (${rule})`;
 const UNCOUNTED = '!variables.hasBudget';
+
+const tagOf = (object: string): string =>
+  `${mapAt(`${object}.?metadata.?labels`)}[?'${COST_TAG}'].orValue('')`;
 
 /** Kubelets and what runs in the cluster's own namespace; ServiceAccounts of other namespaces are people's. */
 const isSystem = `request.userInfo.username.startsWith('system:') && (!request.userInfo.username.startsWith('system:serviceaccount:') || request.userInfo.username.startsWith('system:serviceaccount:kube-system:'))`;
@@ -23,9 +26,17 @@ export const budgets: PolicyOptions = {
     operations: ['CREATE', 'UPDATE'],
   },
   variables: {
+    user: `${mapAt('namespaceObject.?metadata.?labels')}[?'${USER_ID}'].orValue('')`,
+    tag: tagOf('object'),
+    tagBefore: `request.operation == 'CREATE' ? variables.user : ${tagOf('oldObject')}`,
     hasBudget: `'${NAMESPACE_ANNOTATION.monthlyBudget}' in ${mapAt('namespaceObject.?metadata.?annotations')}`,
   },
   holds: [
+    {
+      // A build has none, and a Pod keeps the one that it was made with.
+      rule: `variables.user == '' || variables.tag == variables.tagBefore || (request.operation == 'CREATE' && variables.tag == '')`,
+      message: `the label ${COST_TAG} of a Pod says whose its costs are: it is that of the namespace, and cannot be changed`,
+    },
     {
       rule: unless(
         `${UNCOUNTED} || request.operation != 'CREATE'`,

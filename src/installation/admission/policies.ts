@@ -1,6 +1,7 @@
 /** The policies of an installation. */
 import type { KubeObject } from '../../kube/types.ts';
 import { budgets } from './budgets.ts';
+import { namespaces } from './namespaces.ts';
 import { labelledNamespaces, operatorClaims, operatorJobs, operatorNetworkPolicies } from './operator.ts';
 import { origin } from './origin.ts';
 import { policyObjects, type PolicyOptions } from './policy.ts';
@@ -17,6 +18,7 @@ export const policies = (namespace: string): Record<string, KubeObject> =>
     operatorClaims(namespace),
     operatorNetworkPolicies(namespace),
     budgets,
+    namespaces,
     ...SIZES,
   ]);
 

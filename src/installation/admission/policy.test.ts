@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { OPERATOR } from '../names.ts';
 import { labelledNamespaces, operatorClaims, operatorJobs, operatorNetworkPolicies } from './operator.ts';
+import { budgets } from './budgets.ts';
+import { namespaces } from './namespaces.ts';
 import { origin } from './origin.ts';
 import { policyObjects } from './policy.ts';
 import { SIZES } from './sizes.ts';
@@ -22,6 +24,8 @@ const all = [
   operatorJobs(namespace),
   operatorClaims(namespace),
   operatorNetworkPolicies(namespace),
+  budgets,
+  namespaces,
   ...SIZES,
   ...labelledNamespaces(namespace),
 ].map((policy) => Object.values(policyObjects(policy)) as Manifest[]);

@@ -17,6 +17,8 @@ export interface CourierSettings extends Broker {
   imagePullSecrets: string[];
   /** Whether the cluster's nodes can give a Pod a user namespace of its own. */
   userNamespaces: boolean;
+  /** Labels of the Pod for whoever adds up costs. */
+  costLabels?: Record<string, string>;
 }
 
 /**
