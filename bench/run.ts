@@ -24,6 +24,7 @@ import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
 import type { Bench, Figure, BenchResult } from './support/bench.ts';
 import { machine } from './support/machine.ts';
+import { scale } from './scale/index.ts';
 import { shapes } from './shapes.ts';
 import { startUp } from './start-up.ts';
 import { sandbox } from './sandbox.ts';
@@ -47,6 +48,7 @@ const benches: Record<string, Bench> = {
   sandbox,
   pool,
   burst,
+  scale,
   submit: submission,
   attach,
   'start-up': startUp,

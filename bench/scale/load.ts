@@ -1,0 +1,191 @@
+/** One load on one way of running Jobs: when what happened, what it cost, and what it wrote. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { inParallel } from '../../src/async/in-parallel.ts';
+import type { Condition } from '../../src/crds/conditions.ts';
+import type { Job, Pod } from '../../src/kube/kinds.ts';
+import type { WatchedStore } from '../../src/kube/operator.ts';
+import type { KubeObject } from '../../src/kube/types.ts';
+import { CONTAINERS } from '../../src/wire/pod-paths.ts';
+import { kubectlOk } from '../../test/support/cluster.ts';
+import { eventuallyTrue } from '../../test/support/eventually.ts';
+import type { World } from '../../test/e2e/support/world.ts';
+import { percentile, summary } from '../support/figures.ts';
+import { difference, parseMetrics, type Sample } from '../support/metrics.ts';
+
+/** A way to run Jobs. The Job of `name` is called `<name>-1`. */
+export interface Way {
+  create: (name: string) => Promise<unknown>;
+  /** What a Job is made for; without it a Job is all there is. */
+  trials?: WatchedStore<KubeObject & { status?: { conditions?: Condition[] } }>;
+  /** What the processes say of themselves that do this, by what they are. */
+  metrics: () => Promise<Record<string, Sample[]>>;
+}
+
+/** How Trials come: as fast as the API server takes them, or so many a second. */
+export interface Load {
+  prefix: string;
+  count: number;
+  aSecond?: number;
+}
+
+interface Marks {
+  created?: number;
+  job?: number;
+  podEnded?: number;
+  terminal?: number;
+}
+
+/** Requests of ours under way at once. */
+const WIDTH = 20;
+const LIMIT_SECONDS = 3600;
+
+const conditionOf = (
+  { status }: { status?: { conditions?: { type: string; status: string }[] } },
+  ...types: string[]
+) => status?.conditions?.find(({ type }) => types.includes(type));
+
+const isOver = (job: Job): boolean => conditionOf(job, 'Complete', 'Failed')?.status === 'True';
+const hasEnded = ({ status }: Pod): boolean =>
+  status?.initContainerStatuses?.find(({ name }) => name === CONTAINERS.courier)?.state?.terminated !==
+  undefined;
+
+const madeFor = (job: string): string => job.replace(/-1$/, '');
+
+/** Notes when each of `names` came to each mark first. */
+function stopwatch({ jobs, pods }: World, { trials }: Way, names: string[]) {
+  const marks = new Map(names.map((name): [string, Marks] => [name, {}]));
+  const over = new Set<string>();
+  const note = (name: string, mark: keyof Marks): void => {
+    const found = marks.get(name);
+    if (found) found[mark] ??= performance.now();
+  };
+  const ends = [
+    trials?.subscribe(({ object }) => {
+      note(object.metadata.name, 'created');
+      if ((conditionOf(object, 'Succeeded')?.status ?? 'Unknown') !== 'Unknown')
+        note(object.metadata.name, 'terminal');
+    }),
+    jobs.subscribe(({ object }) => {
+      const name = madeFor(object.metadata.name);
+      note(name, 'job');
+      if (marks.has(name) && isOver(object)) over.add(name);
+    }),
+    pods.subscribe(({ object }) => {
+      const job = object.metadata.labels?.['batch.kubernetes.io/job-name'];
+      if (job !== undefined && hasEnded(object)) note(madeFor(job), 'podEnded');
+    }),
+  ];
+  return { marks, over, stop: () => ends.forEach((end) => end?.()) };
+}
+
+async function submit(way: Way, { aSecond }: Load, names: string[]): Promise<void> {
+  if (aSecond === undefined) {
+    await inParallel(names, way.create, { width: WIDTH });
+    return;
+  }
+  const began = performance.now();
+  const due = (index: number): number => began + (index * 1000) / aSecond - performance.now();
+  await Promise.all(
+    names.map(async (name, index) => {
+      await wait(Math.max(0, due(index)));
+      await way.create(name);
+    }),
+  );
+}
+
+const cpuOf = (samples: Sample[]): number =>
+  samples.find(({ name }) => name === 'process_cpu_seconds_total')?.value ?? NaN;
+
+/** Counts of `metric` by these labels. */
+function counts(samples: Sample[], metric: string, by: string[]): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const { name, labels, value } of samples) {
+    if (name !== metric) continue;
+    const key = by.map((label) => labels[label] ?? '').join(' ');
+    found[key] = (found[key] ?? 0) + value;
+  }
+  return found;
+}
+
+/** Processor seconds by process, calls at the API server by what they were, and calls of each process by method and answer. */
+async function usage(way: Way) {
+  const [server, own] = await Promise.all([kubectlOk(['get', '--raw', '/metrics']), way.metrics()]);
+  const apiServer = parseMetrics(server);
+  const processes = Object.entries({ apiServer, ...own });
+  return {
+    cpu: Object.fromEntries(processes.map(([name, samples]) => [name, cpuOf(samples)])),
+    calls: counts(apiServer, 'apiserver_request_total', ['verb', 'resource', 'subresource']),
+    own: Object.fromEntries(
+      Object.entries(own).map(([name, samples]) => [
+        name,
+        counts(samples, 'rest_client_requests_total', ['method', 'code']),
+      ]),
+    ),
+  };
+}
+
+type Usage = Awaited<ReturnType<typeof usage>>;
+
+const spent = (after: Usage, before: Usage): Usage => ({
+  cpu: difference(after.cpu, before.cpu),
+  calls: difference(after.calls, before.calls),
+  own: Object.fromEntries(
+    Object.entries(after.own).map(([name, calls]) => [name, difference(calls, before.own[name] ?? {})]),
+  ),
+});
+
+const sum = (of: Record<string, number>, counted: (key: string) => boolean): number =>
+  Object.entries(of).reduce((total, [key, value]) => total + (counted(key) ? value : 0), 0);
+
+const isWatch = (key: string): boolean => /^(WATCH|CONNECT) /.test(key);
+const isWrite = (key: string): boolean => /^(POST|PUT|PATCH|DELETE) /.test(key);
+
+/** Milliseconds between two marks, of every name that has both. */
+const between = (marks: Marks[], from: keyof Marks, to: keyof Marks): number[] =>
+  marks.flatMap((found) => {
+    const [start, end] = [found[from], found[to]];
+    return start === undefined || end === undefined ? [] : [end - start];
+  });
+
+/** From the first creation to the last Job that is over: what API server and controllers spend is that of the whole life. */
+export async function run(world: World, way: Way, load: Load) {
+  const names = Array.from({ length: load.count }, (_, index) => `${load.prefix}-${index}`);
+  const watch = stopwatch(world, way, names);
+  const last = way.trials ? 'terminal' : 'podEnded';
+  const before = await usage(way);
+  const began = performance.now();
+  await submit(way, load, names);
+  const marks = [...watch.marks.values()];
+  const isDone = (): boolean =>
+    watch.over.size === load.count && marks.every((found) => found[last] !== undefined);
+  await eventuallyTrue(`all of ${load.prefix} ended`, isDone, LIMIT_SECONDS);
+  watch.stop();
+  const { cpu, calls, own } = spent(await usage(way), before);
+  const tookMs = percentile(
+    marks.map((found) => found[last]! - began),
+    1,
+  );
+  return {
+    ...load,
+    tookMs,
+    perSecond: (load.count * 1000) / tookMs,
+    cpuPer1000: Object.fromEntries(
+      Object.entries(cpu).map(([name, seconds]) => [name, (seconds * 1000) / load.count]),
+    ),
+    callsPerTrial: sum(calls, (key) => !isWatch(key)) / load.count,
+    writesPerTrial: Object.fromEntries(
+      Object.entries(own).map(([name, made]) => [name, sum(made, isWrite) / load.count]),
+    ),
+    toJob: summary(between(marks, 'created', 'job')),
+    toEnd: summary(between(marks, 'podEnded', 'terminal')),
+    calls,
+    own,
+    marks: marks.map((found) =>
+      Object.fromEntries(
+        Object.entries(found).map(([mark, at]: [string, number]) => [mark, Math.round(at - began)]),
+      ),
+    ),
+  };
+}
+
+export type Measured = Awaited<ReturnType<typeof run>>;
