@@ -16,6 +16,7 @@ import {
   Type,
   type Rule,
 } from './schema.ts';
+import { immutable } from './immutable.ts';
 import { Scheduling } from './scheduling.ts';
 import { BuildTemplate } from './task-build.ts';
 
@@ -166,16 +167,7 @@ const fields = {
   pool: Type.Optional(Pool),
 };
 
-const isUnchanged = (field: string): string =>
-  `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`;
-
-const immutable = Object.keys(fields)
-  .filter((field) => !MUTABLE.includes(field))
-  .map((field) => ({
-    rule: isUnchanged(field),
-    message: `${field} is immutable; create another Sandbox`,
-    reason: 'FieldValueForbidden' as const,
-  }));
+const lasting = immutable(fields, { kind: 'Sandbox', except: MUTABLE });
 
 /** `field` means nothing where `where` is given. */
 const excludes = (where: 'poolRef' | 'pool', field: string, why: string): Rule => ({
@@ -187,11 +179,11 @@ const excludes = (where: 'poolRef' | 'pool', field: string, why: string): Rule =
 
 const SOURCES = ['image', 'buildRef', 'build', 'poolRef'];
 
-export const SandboxSpec = Type.Object(fields, {
+export const SandboxSpec = Type.Object(lasting.fields, {
   description:
     'What to keep ready; immutable except operatingMode, ttlSeconds, idleTimeoutSeconds, deadline and pool.size.',
   ...rules(
-    ...immutable,
+    lasting.rule,
     {
       rule: 'has(self.pool) == has(oldSelf.pool)',
       message: 'pool cannot be added or removed; create another Sandbox',

@@ -76,6 +76,8 @@ export const atomicList = <T extends TSchema>(item: T, options: object) =>
 export interface Rule {
   rule: string;
   message: string;
+  /** CEL for a message that says more. */
+  messageExpression?: string;
   reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired';
   fieldPath?: string;
 }

@@ -2,6 +2,7 @@
 import { Agent, among, RUN_REQUIRED, WITH_SCRIPTS } from './agent.ts';
 import type { ObjectMeta } from '../kube/types.ts';
 import { Environment, EnvVars, User } from './environment.ts';
+import { immutable } from './immutable.ts';
 import { Regrade } from './regrade.ts';
 import { atomicList, choice, listMap, objectName, rules, seconds, text, Type } from './schema.ts';
 import { Scheduling } from './scheduling.ts';
@@ -190,16 +191,12 @@ const fields = {
   }),
 };
 
-export const TrialSpec = Type.Object(fields, {
+const lasting = immutable(fields, { kind: 'Trial', except: MUTABLE });
+
+export const TrialSpec = Type.Object(lasting.fields, {
   description: `What to run; immutable except ${MUTABLE.join(', ')}.`,
   ...rules(
-    ...Object.keys(fields)
-      .filter((field) => !MUTABLE.includes(field))
-      .map((field) => ({
-        rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-        message: `${field} is immutable; create another Trial`,
-        reason: 'FieldValueForbidden' as const,
-      })),
+    lasting.rule,
     {
       rule: `has(self.regrade) || !(${among(WITH_SCRIPTS).replace('self', 'self.agent')}) || has(self.agent.run)`,
       message: RUN_REQUIRED,

@@ -27,7 +27,7 @@ describe('The reference of a kind', () => {
   });
 
   it('lists the rules that the API server checks', () => {
-    expect(page).to.contain('| `spec` | run is immutable; create another Trial |');
+    expect(page).to.contain('| `spec.run` | run is immutable; create another Trial |');
   });
 });
 
