@@ -28,7 +28,7 @@ import type { Action } from './decide.ts';
 import type { Done } from './done.ts';
 import { podNetworkOf } from '../../tasks/index.ts';
 import { trialConfig, trialResult } from '../../results/trial-result.ts';
-import { reportOf, trialStatus } from './status.ts';
+import { isPassing, reportOf, trialStatus } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
   events: EventRecorder;
@@ -54,11 +54,15 @@ export const permissions: Permission[] = [
 
 /** The reconcile function of Trials. */
 export function trialController(deps: TrialDeps): Reconcile {
+  /** The Trials that are in a state which passes. */
+  const passing = new Set<string>();
   return async (key) => {
+    const id = `${key.namespace}/${key.name}`;
     const seen = await observe(deps, key);
-    if (!seen) return seeAgain(deps, key);
-    const done = await act(deps, seen, nextAction(seen));
-    return report(deps, seen, done);
+    const done = seen && (await act(deps, seen, nextAction(seen)));
+    if (done && isPassing(done)) passing.add(id);
+    else passing.delete(id);
+    return done ? report(deps, seen, { done, passing: passing.size }) : seeAgain(deps, key);
   };
 }
 
@@ -136,10 +140,14 @@ async function createBuild(
     : afterBuildRefused({ role, taskBuild }, refused);
 }
 
-async function report(deps: TrialDeps, seen: Observed, done: Done): Promise<Result | undefined> {
+async function report(
+  deps: TrialDeps,
+  seen: Observed,
+  { done, passing }: { done: Done; passing: number },
+): Promise<Result | undefined> {
   const { trial } = seen;
   const status = trialStatus(seen, done, { files: deps.artifacts, logs: deps.logLinks });
-  const { write, againMs } = reportOf(seen, done, status);
+  const { write, againMs } = reportOf(seen, done, { status, passing });
   if (write) {
     if (isFinished({ ...trial, status })) await storeResult(deps, seen, { done, status });
     await deps.kube.replaceStatus(TrialKind, { ...trial, status });

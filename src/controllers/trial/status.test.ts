@@ -366,8 +366,8 @@ describe('the report on a Trial', () => {
     const pod = aPod(job, { status: { phase: 'Pending', conditions } });
     return aTrialSeen({ trial, job: { kind: 'own', job }, pod, now: after(seconds) });
   };
-  const reported = (observed: Observed, done: Done) =>
-    reportOf(observed, done, trialStatus(observed, done, links));
+  const reported = (observed: Observed, done: Done, passing = 1) =>
+    reportOf(observed, done, { status: trialStatus(observed, done, links), passing });
   const pending: Done = { kind: 'wait', reason: 'Unschedulable', message: 'no room', againMs: 60_000 };
 
   it('keeps a passing state back until it has lasted five seconds', () => {
@@ -379,11 +379,23 @@ describe('the report on a Trial', () => {
     expect(reported(starting(3), { ...pending, againMs: 100 })).to.deep.equal({ write: false, againMs: 100 });
   });
 
-  it('keeps back that the Job was created, counted from the Trial’s creation', () => {
-    expect(reported(aTrialSeen({ now: after(1) }), { kind: 'jobCreated' })).to.deep.equal({
-      write: false,
-      againMs: 4000,
-    });
+  it('keeps it back the longer the more Trials are in one', () => {
+    expect(reported(starting(3), pending, 100)).to.deep.equal({ write: false, againMs: 4000 });
+    expect(reported(starting(7), pending, 1000)).to.deep.equal({ write: false, againMs: 45_000 });
+    expect(reported(starting(52), pending, 1000)).to.deep.equal({ write: true, againMs: 60_000 });
+  });
+
+  it('keeps back that the Job was created, however long the Trial has waited for that', () => {
+    for (const seconds of [1, 100])
+      expect(reported(aTrialSeen({ now: after(seconds) }), { kind: 'jobCreated' })).to.deep.equal({
+        write: false,
+        againMs: 5000,
+      });
+  });
+
+  it('is written at once for what lasts, however many wait', () => {
+    const running: Done = { kind: 'wait', reason: 'Running', message: 'Pod hello runs' };
+    expect(reported(starting(3), running, 10_000)).to.deep.equal({ write: true });
   });
 
   it('is written at once for anything else', () => {

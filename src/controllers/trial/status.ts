@@ -124,8 +124,17 @@ export interface Report {
   againMs?: number;
 }
 
+/** What is known beside a Trial itself. */
+export interface Reporting {
+  status: TrialStatus;
+  /** How many Trials are in a state that passes, this one included. */
+  passing: number;
+}
+
 /** A state that passes by itself is written once it has lasted so long: an attempt that starts at once needs no word in between. */
 const QUIET_MS = 5000;
+/** And the later the more Trials are in one: all of them together are at most twenty writes a second. */
+const QUIET_EACH_MS = 50;
 const PASSING: TrialActiveReason[] = [
   'Pending',
   'NetworkPending',
@@ -135,22 +144,25 @@ const PASSING: TrialActiveReason[] = [
 ];
 
 /** Whether `status` is worth a write now. */
-export function reportOf(seen: Observed, done: Done, status: TrialStatus): Report {
+export function reportOf(seen: Observed, done: Done, { status, passing }: Reporting): Report {
   const againMs = done.kind === 'wait' ? done.againMs : undefined;
   if (isSame(seen.trial.status, status)) return { write: false, ...present({ againMs }) };
-  const quietMs = isPassing(done) ? QUIET_MS - (seen.now.getTime() - Date.parse(since(seen))) : 0;
+  const atLeastMs = Math.max(QUIET_MS, passing * QUIET_EACH_MS);
+  const quietMs = isPassing(done) ? atLeastMs - (seen.now.getTime() - Date.parse(since(seen, done))) : 0;
   if (quietMs <= 0) return { write: true, ...present({ againMs }) };
   return { write: false, againMs: Math.min(quietMs, againMs ?? quietMs) };
 }
 
-const isPassing = (done: Done): boolean =>
+/** Whether the Trial is on its way to something else, which comes without anybody's doing. */
+export const isPassing = (done: Done): boolean =>
   done.kind === 'jobCreated' || (done.kind === 'wait' && PASSING.includes(done.reason));
 
 /** When the Trial came to what it waits for now. */
-const since = ({ trial, job, pod, now }: Observed): string =>
-  (pod && scheduledAt(pod)) ??
-  (job.kind === 'own' ? job.job.metadata.creationTimestamp : trial.metadata.creationTimestamp) ??
-  now.toISOString();
+const since = ({ trial, job, pod, now }: Observed, done: Done): string => {
+  if (done.kind === 'jobCreated') return now.toISOString();
+  const { metadata } = job.kind === 'own' ? job.job : trial;
+  return (pod && scheduledAt(pod)) ?? metadata.creationTimestamp ?? now.toISOString();
+};
 
 /** Equal but for the wording: the kubelet's messages carry counters that would be written for ever. */
 const isSame = (before: TrialStatus | undefined, after: TrialStatus): boolean =>
