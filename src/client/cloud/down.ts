@@ -73,7 +73,7 @@ async function keptThings(installation: Installation): Promise<Kept[]> {
   const logs = stack?.outputs['PodLogs'];
   const all: Kept[] = [
     { kind: 'bucket', name: names.bucket },
-    ...[names.images, names.cache, names.operator, names.buildKit, names.frontends].map(
+    ...[names.images, names.cache, names.operator, names.buildKit, names.fluentBit, names.frontends].map(
       (name) => ({ kind: 'repository', name }) as const,
     ),
     ...[names.buildLogs, names.clusterLogs, ...(logs === undefined ? [] : [logs])].map(

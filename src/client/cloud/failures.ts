@@ -8,7 +8,7 @@ export function explainCloud(error: unknown): unknown {
   if (!(error instanceof ProviderError)) return error;
   const { cause } = error;
   if (error.reason === 'AccessDenied') return isLogin(cause) ? notLoggedIn(error) : refused(error);
-  const [code, what, fix] = BY_REASON[error.reason] ?? UNANSWERED;
+  const [code, what, fix] = unavailable(error) ?? BY_REASON[error.reason] ?? UNANSWERED;
   return new CliError(code, { what, why: error.message, fix, cause: error });
 }
 
@@ -20,7 +20,16 @@ const isLogin = (cause: unknown): boolean =>
 
 const AGAIN = 'run the same command again: it goes on from where it stopped, and makes nothing twice';
 
+const OTHER_REGION =
+  'choose another --region; what was made in this one goes by sb cloud down --purge with this --region';
+
 const UNANSWERED: readonly [Code, string, string] = ['SB-E123', 'AWS does not answer', AGAIN];
+
+/** CloudFormation knows in each region the types that there are there. */
+const unavailable = ({ message }: ProviderError): readonly [Code, string, string] | undefined =>
+  /Unrecognized resource types/.test(message)
+    ? ['SB-E125', 'the region lacks what an installation consists of', OTHER_REGION]
+    : undefined;
 
 const BY_REASON: Partial<Record<ProviderError['reason'], readonly [Code, string, string]>> = {
   Throttled: ['SB-E123', 'AWS does not keep up with this account’s requests', `wait a minute, then ${AGAIN}`],
@@ -45,7 +54,7 @@ const notLoggedIn = (error: ProviderError): CliError =>
   new CliError('SB-E121', {
     what: 'AWS does not take the credentials',
     why: error.message,
-    fix: `aws sso login    (or new keys, or another AWS_PROFILE; is the clock right?); then ${AGAIN}`,
+    fix: `aws sso login    (or new keys, or another AWS_PROFILE; is the clock right, and the region enabled in the account?); then ${AGAIN}`,
     cause: error,
   });
 
@@ -71,6 +80,10 @@ export const notOurs = (stack: Stack, why: string): CliError =>
 /** By what a resource said why it failed: what to do. The first that fits. */
 const FIXES: readonly (readonly [RegExp, string])[] = [
   [
+    /not authorized to perform: sts:AssumeRole on|conflicting conditional operation|Please try again/i,
+    'IAM and S3 take a while to know everywhere what was just made or deleted: run the same command again in a minute',
+  ],
+  [
     /not authorized to perform|AccessDenied|UnauthorizedOperation/,
     'an administrator allows what the cause names (docs/aws-cloud.md); then run the same command again',
   ],
@@ -79,13 +92,14 @@ const FIXES: readonly (readonly [RegExp, string])[] = [
     'the name is taken: choose another installation with --stack, or delete what has the name if it is a leftover of yours',
   ],
   [
-    /quota|limit.{0,20}(?:exceeded|reached)|LimitExceeded|maximum number|InsufficientCapacity|insufficient capacity/i,
+    /quota|exceed the limit|limit.{0,20}(?:exceeded|reached)|LimitExceeded|maximum number|InsufficientCapacity|insufficient capacity/i,
     'ask for more in the console of Service Quotas, or delete what is not needed; then run the same command again',
   ],
   [
-    /(?:does not support|UnsupportedAvailabilityZone).*zone/i,
+    /(?:does not support|UnsupportedAvailabilityZone).*zone|targeted availability zone/i,
     'name zones that EKS has with --subnets, or choose another --region',
   ],
+  [/unsupported Kubernetes version|not (?:supported|available) in (?:this|the|your) .*region/i, OTHER_REGION],
   [/ExpiredToken|token.*expired/i, 'log in again (aws sso login), then run the same command again'],
   [/Throttl|Rate exceeded|RequestLimitExceeded/i, 'run the same command again in a minute'],
 ];
@@ -125,7 +139,7 @@ export const stuck = (stack: Stack, failed: readonly StackEvent[]): CliError => 
     why,
     fix:
       stack.status === 'DELETE_FAILED'
-        ? `${fixOf(why)}\nto delete it: sb cloud down`
+        ? `${fixOf(why)}\n(sb cloud down deletes what is left of it, and sb cloud init makes it anew)`
         : `repair what the cause names, then: aws cloudformation continue-update-rollback --stack-name ${stack.name}`,
   });
 };

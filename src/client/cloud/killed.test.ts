@@ -1,6 +1,13 @@
 import { expect } from 'chai';
+import { join } from 'node:path';
+import { THOROUGH } from '../../../test/crash/thorough.ts';
+import { ApiServer } from '../../../test/support/api-server.ts';
+import { selfSigned } from '../../../test/support/client/certificate.ts';
 import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
+import { IMAGES, live } from '../../../test/support/client/living-cluster.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
 import type { CloudPorts } from '../../providers/profiles/cloud.ts';
+import { clusterPart } from './cluster/part.ts';
 import { doomed, takeAway } from './down.ts';
 import { makeAll } from './init.ts';
 import type { Installation } from './installation.ts';
@@ -8,50 +15,104 @@ import type { Installation } from './installation.ts';
 /** As the process that is gone: nothing it has not sent is ever sent. */
 class Killed extends Error {}
 
-/** Ports that are killed after so many calls that change something, each time after the call was made. */
-function killedAfter(ports: CloudPorts, changes: number): CloudPorts {
-  let left = changes;
-  const CHANGES = new Set(['plan', 'execute', 'discard', 'protect', 'remove']);
-  const stacks = new Proxy(ports.stacks, {
+/** Calls that change something, of AWS and of the API server, until the process is gone; the last of them is made. */
+class Life {
+  #left = Infinity;
+
+  begin(changes: number): void {
+    this.#left = changes;
+  }
+
+  get over(): boolean {
+    return this.#left < 0;
+  }
+
+  /** One more change was made. */
+  spend(): void {
+    this.#left -= 1;
+  }
+}
+
+const CHANGES = new Set(['plan', 'execute', 'discard', 'protect', 'remove']);
+
+const mortal = (ports: CloudPorts, life: Life): CloudPorts => ({
+  ...ports,
+  stacks: new Proxy(ports.stacks, {
     get(target, name: keyof CloudPorts['stacks']) {
       const method = target[name] as (...args: unknown[]) => Promise<unknown>;
       return async (...args: unknown[]) => {
-        if (left < 0) throw new Killed();
+        if (life.over) throw new Killed();
         const result = await method.apply(target, args);
-        if (CHANGES.has(name) && left-- === 0) throw new Killed();
+        if (CHANGES.has(name)) life.spend();
+        if (life.over) throw new Killed();
         return result;
       };
     },
-  });
-  return { ...ports, stacks };
-}
+  }),
+});
 
-describe('sb cloud, killed after every change and run again', () => {
+const tls = selfSigned();
+/** Of the changes in the cluster, which are many alike; all of them with SB_THOROUGH. */
+const STRIDE = THOROUGH ? 1 : 9;
+/** So many changes happen before the cluster is there. */
+const STACKS = 8;
+
+describe('sb cloud, killed after every change and run again', function () {
+  this.timeout(600_000);
   let w: CloudWorld;
-  beforeEach(async () => void (w = await cloudWorld({ pageSize: 50 })));
-  afterEach(() => w.close());
+  let server: ApiServer;
+  let home: Folder;
+  const life = new Life();
+  beforeEach(async () => {
+    w = await cloudWorld({ pageSize: 50 });
+    server = await ApiServer.start({ tls });
+    home = await folderOf({});
+    w.env = { HOME: home.path, KUBECONFIG: join(home.path, 'kubeconfig') };
+    w.says.cluster = { endpoint: server.url, authority: Buffer.from(tls.cert).toString('base64') };
+    const never = () => Promise.reject(new Error('the images are there'));
+    const { steps } = clusterPart({ version: '1.2.3', operator: never, open: never }, IMAGES);
+    w.says.inside = steps.filter(({ name }) => name !== 'images');
+    w.onSleep = () => live(server);
+    // A write that was sent is carried out; then there is nobody to read the answer, or to ask for anything else.
+    server.faults.add({ on: () => life.over, fault: { kind: 'drop' }, times: Infinity });
+    server.faults.add({
+      on: ({ method }) => {
+        if (method !== 'GET') life.spend();
+        return life.over;
+      },
+      fault: { kind: 'lose-reply' },
+      times: Infinity,
+    });
+  });
+  afterEach(async () => {
+    await w.close();
+    await server.close();
+    await home.remove();
+  });
 
-  /** Runs it until it is not killed any more, each time killed one change later; how often it was. */
+  /** Runs it until it is not killed any more, each time killed some changes later; how often it was. */
   async function untilDone(work: (installation: Installation) => Promise<void>): Promise<number> {
-    for (let changes = 0; ; changes++) {
+    for (let [times, changes] = [0, 0]; ; times++, changes += changes < STACKS ? 1 : STRIDE) {
+      life.begin(changes);
       const end = await w
-        .with(work, {}, (ports) => killedAfter(ports, changes))
+        .with(work, {}, (ports) => mortal(ports, life))
         .then(
           () => 'done',
           (error: unknown) => {
-            if (!(error instanceof Killed)) throw error;
+            if (!life.over) throw error;
             return 'killed';
           },
         );
-      if (end === 'done') return changes;
-      expect(changes).to.be.lessThan(50);
+      life.begin(Infinity);
+      if (end === 'done') return times;
+      expect(times).to.be.lessThan(200);
     }
   }
 
   const alive = () => w.formation.stacks.filter(({ status }) => status !== 'DELETE_COMPLETE');
 
   it('makes nothing twice, and leaves nothing', async () => {
-    expect(await untilDone(makeAll)).to.be.greaterThan(2);
+    expect(await untilDone(makeAll)).to.be.greaterThan(STACKS);
     expect(alive().map(({ name, status }) => `${name} ${status}`)).to.deep.equal([
       'abundant-sb-artifacts CREATE_COMPLETE',
       'abundant-sb-network CREATE_COMPLETE',
@@ -61,6 +122,9 @@ describe('sb cloud, killed after every change and run again', () => {
       ({ type, physicalId }) => `${type} ${physicalId.replace(/-[0-9a-f-]{12}$/, '')}`,
     );
     expect(names).to.deep.equal([...new Set(names)]);
+    await w.with(async ({ inside, context }) => {
+      for (const step of inside.steps) expect(await step.isDone(context), step.name).to.equal(true);
+    });
 
     const down = async (installation: Installation): Promise<void> =>
       takeAway(installation, await doomed(installation, { force: false, purge: true }));

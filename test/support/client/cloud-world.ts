@@ -11,7 +11,9 @@ import {
 } from '../../../src/client/cloud/installation.ts';
 import type { ClusterPart } from '../../../src/client/cloud/steps.ts';
 import { ACCOUNT, CREDENTIALS, REGION, STACK } from '../aws/facts.ts';
+import type { KnownCredentials } from '../codebuild/service.ts';
 import { memoryTypes, startCloudFormation, type CloudFormationService } from '../cloudformation/index.ts';
+import type { ResourceType } from '../cloudformation/resource-type.ts';
 import type { Kind, MemoryTypes } from '../cloudformation/types/memory.ts';
 
 /** Source of each: its page in the template reference, "Return values" and "Update requires". */
@@ -54,11 +56,26 @@ export interface Says {
   running: string[];
   /** By name: how many versions of objects a bucket holds. */
   buckets: Map<string, number>;
+  /** What calls of the account, of purging and of the cluster (`running`) fail with, by their names. */
+  refused: Map<keyof Account | keyof Purge | 'running', Error>;
+  /** Where the cluster of the stack is. */
+  cluster: Pick<Cluster, 'endpoint' | 'authority'>;
+  /** Keys that `sb` has; those that AWS knows are the world's. */
+  credentials: { accessKeyId: string; secretAccessKey: string };
+  /** In the cluster; default: nothing. */
+  inside: ClusterPart['steps'];
 }
 
 export interface CloudWorld extends Pick<MemoryTypes, 'things' | 'held'> {
+  /** Types that the region has. */
+  types: Record<string, ResourceType>;
   formation: CloudFormationService;
   says: Says;
+  /** Keys that AWS knows. */
+  keys: KnownCredentials;
+  env: Record<string, string>;
+  /** What happens while `sb` waits. */
+  onSleep: () => void;
   /** Lines of progress. */
   said: string[];
   /** What was deleted for good. */
@@ -78,22 +95,24 @@ export interface CloudWorld extends Pick<MemoryTypes, 'things' | 'held'> {
 
 /** CloudFormation whose resources are in memory, and quick. */
 export async function startFormation({ pageSize = 100 } = {}): Promise<
-  Pick<CloudWorld, 'formation' | 'things' | 'held'>
+  Pick<CloudWorld, 'formation' | 'things' | 'held' | 'types' | 'keys'>
 > {
-  const { types, things, held } = memoryTypes(KINDS);
+  const { types: all, things, held } = memoryTypes(KINDS);
+  const types = { ...all };
+  const keys: KnownCredentials = { ...CREDENTIALS, userName: 'admin' };
   const formation = await startCloudFormation({
     region: REGION,
     account: ACCOUNT,
-    credentials: { ...CREDENTIALS, userName: 'admin' },
+    credentials: keys,
     types,
     pageSize,
     millisecondsOf: () => 1,
   });
-  return { formation, things, held };
+  return { formation, things, held, types, keys };
 }
 
 export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
-  const { formation, things, held } = await startFormation({ pageSize });
+  const { formation, things, held, types, keys } = await startFormation({ pageSize });
   const says: Says = {
     arn: `arn:aws:iam::${ACCOUNT}:role/admin`,
     zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'],
@@ -103,14 +122,23 @@ export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
     taggedParts: [],
     running: [],
     buckets: new Map(),
+    refused: new Map(),
+    cluster: { endpoint: 'https://cluster.test', authority: 'Y2E=' },
+    credentials: CREDENTIALS,
+    inside: [],
   };
   const purged: string[] = [];
   let controller = new AbortController();
+  let elapsed = 0;
   const world: CloudWorld = {
     formation,
     things,
     held,
+    types,
     says,
+    keys,
+    env: {},
+    onSleep: () => {},
     said: [],
     purged,
     pauseMs: 2,
@@ -118,14 +146,17 @@ export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
     async with(work, wish = {}, changed = (ports) => ports) {
       controller = new AbortController();
       const around = {
-        env: {},
+        env: world.env,
         cwd: '/',
         signal: controller.signal,
-        now: () => new Date('2026-01-31T14:25:01Z'),
+        now: () => new Date(Date.parse('2026-01-31T14:25:01Z') + elapsed),
         say: (line: string) => void world.said.push(line),
       };
-      const sleep = (ms: number): Promise<void> =>
-        new Promise((resolve) => setTimeout(resolve, Math.min(ms, world.pauseMs)));
+      const sleep = (ms: number): Promise<void> => {
+        elapsed += ms;
+        world.onSleep();
+        return new Promise((resolve) => setTimeout(resolve, Math.min(ms, world.pauseMs)));
+      };
       const open = async () => changed(portsOf(world, sleep));
       return withInstallation(
         { stack: STACK, region: REGION, zones: 3, ...wish },
@@ -139,36 +170,52 @@ export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
 }
 
 const portsOf = (world: CloudWorld, sleep: (ms: number) => Promise<void>): CloudPorts => ({
-  account: accountOf(world),
+  account: refusing(accountOf(world), world.says),
   stacks: retried(
-    cloudFormation({ region: REGION, endpoint: world.formation.url, credentials: CREDENTIALS, sleep }),
+    cloudFormation({
+      region: REGION,
+      endpoint: world.formation.url,
+      credentials: world.says.credentials,
+      sleep,
+    }),
     { attempts: 4, sleep },
   ),
-  purge: async () => purgeOf(world),
+  purge: async () => refusing(purgeOf(world), world.says),
 });
 
-const insideOf = ({ says }: CloudWorld): ClusterPart => ({ steps: [], running: async () => says.running });
+const insideOf = ({ says }: CloudWorld): ClusterPart => ({
+  steps: says.inside,
+  running: refusing({ running: async () => says.running }, says).running,
+});
+
+/** The same, but what a test refuses. */
+const refusing = <T extends object>(port: T, { refused }: Says): T =>
+  new Proxy(port, {
+    get(target, name) {
+      const error = refused.get(name as keyof Account);
+      return error ? () => Promise.reject(error) : (Reflect.get(target, name) as unknown);
+    },
+  });
 
 const accountOf = ({ says, things }: CloudWorld): Account => ({
   identity: async () => ({ account: ACCOUNT, arn: says.arn }),
-  credentials: async () => CREDENTIALS,
+  credentials: async () => says.credentials,
   role: async (name) => `arn:aws:iam::${ACCOUNT}:role/with/path/${name}`,
   zones: async () => says.zones,
   subnets: async () => says.subnets,
-  cluster: async (name) => says.clusters.find((one) => one.name === name) ?? made(things, name),
+  cluster: async (name) => says.clusters.find((one) => one.name === name) ?? made(things, name, says),
   tagged: async (key) => (key === TAGS.stack ? says.tagged : says.taggedParts),
 });
 
 /** The cluster that a stack made. */
-const made = (things: MemoryTypes['things'], name: string): Cluster | undefined =>
+const made = (things: MemoryTypes['things'], name: string, { cluster }: Says): Cluster | undefined =>
   things.some(({ type, physicalId }) => type === 'AWS::EKS::Cluster' && physicalId === name)
     ? {
         name,
         arn: `arn:aws:eks:${REGION}:${ACCOUNT}:cluster/${name}`,
         status: 'ACTIVE',
         version: '1.35',
-        endpoint: 'https://cluster.test',
-        authority: 'Y2E=',
+        ...cluster,
         autoMode: true,
         tags: {},
       }

@@ -2,35 +2,29 @@ import { expect } from 'chai';
 import { ApiServer } from '../../../../test/support/api-server.ts';
 import { addressOf, ARTIFACTS, cloudOf, CLUSTER } from '../../../../test/support/cloud.ts';
 import { selfSigned } from '../../../../test/support/client/certificate.ts';
+import {
+  CLAIM,
+  CRD,
+  DEPLOYMENT,
+  DIGEST,
+  IMAGES,
+  live as happens,
+  POOL,
+  put as created,
+  SERVICE,
+  type Lives,
+} from '../../../../test/support/client/living-cluster.ts';
 import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import { Sandbox, TaskBuild, Trial } from '../../../crds/kinds.ts';
-import { OPERATOR, OPERATOR_LABELS } from '../../../installation/names.ts';
-import { Lease, PersistentVolumeClaim, Pod } from '../../../kube/kinds.ts';
-import type { KubeObject } from '../../../kube/types.ts';
+import { OPERATOR } from '../../../installation/names.ts';
+import { PersistentVolumeClaim } from '../../../kube/kinds.ts';
+import type { Kind, KubeObject } from '../../../kube/types.ts';
 import type { CloudStep, ClusterAddress } from '../steps.ts';
 import { kindOf } from './apply.ts';
-import type { ToolImages } from './images.ts';
 import { clusterPart } from './part.ts';
 
-const DIGEST = `sha256:${'1'.repeat(64)}`;
-const IMAGES: ToolImages = {
-  areThere: async () => true,
-  names: async () => ({
-    operator: `${ARTIFACTS.Operator}@${DIGEST}`,
-    buildKit: `${ARTIFACTS.BuildKit}@${DIGEST}`,
-    fluentBit: `${ARTIFACTS.Tools}/fluent-bit@${DIGEST}`,
-  }),
-};
 const never = () => Promise.reject(new Error('the images are there'));
 const OPTIONS = { version: '1.2.3', operator: never, open: never };
-const [DEPLOYMENT, CRD, SERVICE, POOL] = [
-  ['apps/v1', 'Deployment'],
-  ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'],
-  ['v1', 'Service'],
-  ['karpenter.sh/v1', 'NodePool'],
-].map(([apiVersion = '', kind = '']) => kindOf({ apiVersion, kind }));
-const CLAIM = { ...POOL!, kind: 'NodeClaim', plural: 'nodeclaims' };
-
 const tls = selfSigned();
 const authority = Buffer.from(tls.cert).toString('base64');
 
@@ -50,34 +44,11 @@ describe('What is in a cluster on AWS', () => {
       env: { HOME: home.path },
     });
   const at = (namespace: string, name: string) => ({ namespace, name });
-  const put = (kind: typeof CLAIM, object: object): KubeObject =>
-    server.collection(kind).create({ apiVersion: 'v1', kind: kind.kind, ...object } as never);
-  const has = (kind: typeof CLAIM, namespace: string, name: string): boolean =>
+  const put = (kind: Kind<KubeObject>, object: object): KubeObject => created(server, kind, object);
+  const has = (kind: Kind<KubeObject>, namespace: string, name: string): boolean =>
     server.collection(kind).objects.has(`${namespace}/${name}`);
 
-  /** What the API server, the controllers and the kubelets do of their own. */
-  const live = (what: { pod?: object; ready?: number } = {}) => {
-    for (const crd of server.collection(CRD!).objects.values())
-      (crd as { status?: object }).status = { conditions: [{ type: 'Established', status: 'True' }] };
-    const deployment = server.collection(DEPLOYMENT!).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
-    if (!deployment) return;
-    const { ready = 2 } = what;
-    (deployment as { status?: object }).status = {
-      observedGeneration: deployment.metadata.generation ?? 1,
-      replicas: 2,
-      updatedReplicas: 2,
-      readyReplicas: ready,
-    };
-    const key = `${OPERATOR.namespace}/op-1`;
-    const pods = server.collection(Pod);
-    if (!pods.objects.has(key))
-      put(Pod, {
-        metadata: { namespace: OPERATOR.namespace, name: 'op-1', labels: { ...OPERATOR_LABELS } },
-        ...what.pod,
-      });
-    if (ready === 2 && !has(Lease, OPERATOR.namespace, OPERATOR.name))
-      put(Lease, { metadata: at(OPERATOR.namespace, OPERATOR.name), spec: { holderIdentity: 'op-1' } });
-  };
+  const live = (lives?: Lives): void => happens(server, lives);
 
   const failure = async (work: Promise<unknown>): Promise<{ code: string; message: string }> =>
     work.then(
@@ -115,7 +86,7 @@ describe('What is in a cluster on AWS', () => {
 
   it('is made in every step, is then there, and is made again by nobody', async () => {
     const context = cloud();
-    context.onSleep = live;
+    context.onSleep = () => live();
     for (const one of inCluster) {
       expect(await one.isDone(context), `${one.name}, before`).to.equal(false);
       await one.make(context);
@@ -126,9 +97,9 @@ describe('What is in a cluster on AWS', () => {
 
   it('runs the operator by digest, with the names of the stacks, on the nodes of EKS itself', async () => {
     const context = cloud();
-    context.onSleep = live;
+    context.onSleep = () => live();
     await step('operator').make(context);
-    const found = server.collection(DEPLOYMENT!).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
+    const found = server.collection(DEPLOYMENT).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
     expect(found).to.have.nested.property(
       'spec.template.spec.containers[0].image',
       `${ARTIFACTS.Operator}@${DIGEST}`,
@@ -166,7 +137,7 @@ describe('What is in a cluster on AWS', () => {
 
   it('goes on after it was stopped anywhere', async () => {
     const context = cloud();
-    context.onSleep = live;
+    context.onSleep = () => live();
     for (let skip = 0; skip < 60; skip += 7) {
       server.faults.add({
         on: ({ method }) => method === 'PATCH',
@@ -184,9 +155,9 @@ describe('What is in a cluster on AWS', () => {
 
   it('puts back what somebody deleted or changed', async () => {
     const context = cloud();
-    context.onSleep = live;
+    context.onSleep = () => live();
     await step('nodes').make(context);
-    const pools = server.collection(POOL!);
+    const pools = server.collection(POOL);
     const pool = pools.get('', 'sb-trials');
     pools.update({ ...pool, spec: { ...(pool as { spec?: object }).spec, limits: { cpu: '9' } } }, 'main');
     expect(await step('nodes').isDone(context)).to.equal(false);
@@ -233,7 +204,7 @@ describe('What is in a cluster on AWS', () => {
   const trial = (name: string, status?: object) =>
     put(Trial, { metadata: at('agents', name), spec: {}, ...(status && { status }) });
   const ended = { conditions: [{ type: 'Succeeded', status: 'True' }] };
-  const pool = () => put(POOL!, { metadata: { name: 'sb-trials' } });
+  const pool = () => put(POOL, { metadata: { name: 'sb-trials' } });
 
   it('counts Trials and Sandboxes that are not at their end', async () => {
     trial('runs');
@@ -247,8 +218,8 @@ describe('What is in a cluster on AWS', () => {
   it('goes in an order in which nothing keeps what comes next: Trials, Sandboxes, load balancers, volumes, nodes', async () => {
     trial('runs');
     put(Sandbox, { metadata: at('agents', 'mine'), spec: { operatingMode: 'Running' } });
-    put(SERVICE!, { metadata: at('web', 'lb'), spec: { type: 'LoadBalancer' } });
-    put(SERVICE!, { metadata: at('web', 'inside'), spec: { type: 'ClusterIP' } });
+    put(SERVICE, { metadata: at('web', 'lb'), spec: { type: 'LoadBalancer' } });
+    put(SERVICE, { metadata: at('web', 'inside'), spec: { type: 'ClusterIP' } });
     put(PersistentVolumeClaim, { metadata: at('agents', 'disk') });
     pool();
     await step('nodes').remove(cloud());
@@ -256,7 +227,7 @@ describe('What is in a cluster on AWS', () => {
       .filter(({ method }) => method === 'DELETE')
       .map(({ path }) => path.split('/').at(-1));
     expect(gone).to.deep.equal(['runs', 'mine', 'lb', 'disk', 'sb-trials']);
-    expect(has(SERVICE!, 'web', 'inside')).to.equal(true);
+    expect(has(SERVICE, 'web', 'inside')).to.equal(true);
   });
 
   it('is gone only when the nodes are, and says meanwhile how many there are', async () => {
@@ -285,9 +256,9 @@ describe('What is in a cluster on AWS', () => {
 
   it('takes from a cluster that was there before only what is its own', async () => {
     const mine = cloud();
-    mine.onSleep = live;
+    mine.onSleep = () => live();
     for (const one of inCluster) await one.make(mine);
-    put(SERVICE!, { metadata: at('web', 'lb'), spec: { type: 'LoadBalancer' } });
+    put(SERVICE, { metadata: at('web', 'lb'), spec: { type: 'LoadBalancer' } });
     put(PersistentVolumeClaim, { metadata: at('web', 'disk') });
     const theirs = cloudOf({
       address: addressOf(server.url, { authority }),
@@ -295,10 +266,10 @@ describe('What is in a cluster on AWS', () => {
       env: { HOME: home.path },
     });
     for (const one of part.steps.toReversed()) await one.remove(theirs);
-    expect(has(SERVICE!, 'web', 'lb')).to.equal(true);
+    expect(has(SERVICE, 'web', 'lb')).to.equal(true);
     expect(has(PersistentVolumeClaim, 'web', 'disk')).to.equal(true);
-    expect(has(DEPLOYMENT!, OPERATOR.namespace, OPERATOR.name)).to.equal(false);
-    expect(server.collection(CRD!).objects.size).to.equal(0);
+    expect(has(DEPLOYMENT, OPERATOR.namespace, OPERATOR.name)).to.equal(false);
+    expect(server.collection(CRD).objects.size).to.equal(0);
     expect(has(kindOf({ apiVersion: 'v1', kind: 'Namespace' }), '', 'agents')).to.equal(true);
   });
 });

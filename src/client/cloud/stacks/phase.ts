@@ -12,10 +12,8 @@ export type Phase =
   /** It is deleted. */
   | 'going'
   | 'ready'
-  /** It never came to be, and can only be deleted. */
+  /** It never came to be, or could not be deleted whole: it can only be deleted. */
   | 'dead'
-  /** It could not be deleted. */
-  | 'half-gone'
   /** It could be neither changed nor set back. */
   | 'stuck';
 
@@ -23,7 +21,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   DELETE_COMPLETE: 'none',
   REVIEW_IN_PROGRESS: 'empty',
   DELETE_IN_PROGRESS: 'going',
-  DELETE_FAILED: 'half-gone',
+  DELETE_FAILED: 'dead',
   CREATE_FAILED: 'dead',
   ROLLBACK_COMPLETE: 'dead',
   ROLLBACK_FAILED: 'dead',

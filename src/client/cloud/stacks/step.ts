@@ -131,10 +131,9 @@ export class StackOfInstallation implements StackStep {
       case 'going':
         throw otherAtWork(stack, 'it is being deleted');
       case 'dead':
-        cloud.say(`${stack.name}: an earlier try failed (${stack.status}); what is left of it goes first`);
+        cloud.say(`${stack.name}: ${stack.status}: nothing but what is left of it; that goes first`);
         await this.#delete(cloud, stack);
         return false;
-      case 'half-gone':
       case 'stuck':
         throw stuck(stack, await this.#lastFailures(stack));
       default:
