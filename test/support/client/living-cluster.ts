@@ -9,6 +9,7 @@ import { ARTIFACTS } from '../cloud.ts';
 
 const kind = (apiVersion: string, name: string): Kind<KubeObject> => kindOf({ apiVersion, kind: name });
 export const DEPLOYMENT = kind('apps/v1', 'Deployment');
+export const DAEMON_SET = kind('apps/v1', 'DaemonSet');
 export const CRD = kind('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
 export const SERVICE = kind('v1', 'Service');
 export const POOL = kind('karpenter.sh/v1', 'NodePool');
@@ -32,22 +33,24 @@ export interface Lives {
   pod?: object;
   /** Replicas of the operator that are ready; default: both. */
   ready?: number;
+  /** Why no Pods of the operator are made. */
+  refused?: string;
   /** Whether CRDs are served; default: they are. */
   served?: boolean;
 }
 
 /** What happens meanwhile. */
-export function live(server: ApiServer, { pod, ready = 2, served = true }: Lives = {}): void {
+export function live(server: ApiServer, { served = true, ...lives }: Lives = {}): void {
   const status = { conditions: [{ type: 'Established', status: 'True' }] };
   if (served) for (const crd of server.collection(CRD).objects.values()) Object.assign(crd, { status });
   const deployment = server.collection(DEPLOYMENT).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
-  if (deployment) rollOut(server, deployment, { pod, ready });
+  if (deployment) rollOut(server, deployment, lives);
 }
 
 function rollOut(
   server: ApiServer,
   deployment: KubeObject,
-  { pod, ready }: { pod: object | undefined; ready: number },
+  { pod, ready = 2, refused: message }: Lives,
 ): void {
   Object.assign(deployment, {
     status: {
@@ -55,13 +58,15 @@ function rollOut(
       replicas: 2,
       updatedReplicas: 2,
       readyReplicas: ready,
+      conditions: message === undefined ? [] : [{ type: 'ReplicaFailure', status: 'True', message }],
     },
   });
   const { namespace, name } = OPERATOR;
   const pods = server.collection(Pod);
   // Another Pod takes the place of one that was seen in another state.
   if (pods.objects.has(`${namespace}/op-1`)) pods.delete(namespace, 'op-1');
-  put(server, Pod, { metadata: { namespace, name: 'op-1', labels: { ...OPERATOR_LABELS } }, ...pod });
+  if (message === undefined)
+    put(server, Pod, { metadata: { namespace, name: 'op-1', labels: { ...OPERATOR_LABELS } }, ...pod });
   if (ready === 2 && !server.collection(Lease).objects.has(`${namespace}/${name}`))
     put(server, Lease, { metadata: { namespace, name }, spec: { holderIdentity: 'op-1' } });
 }

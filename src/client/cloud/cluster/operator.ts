@@ -1,5 +1,6 @@
 /** The step that installs the operator: the objects that config/overlays/aws renders, with what the stacks are called. */
 import { namespacePolicies } from '../../../installation/admission/policies.ts';
+import { checksumOf, SETTINGS_CHECKSUM } from '../../../installation/aws/cluster/logs.ts';
 import { namespaceObjects } from '../../../installation/aws/cluster/objects.ts';
 import { awsValues } from '../../../installation/aws/values.ts';
 import { installation } from '../../../installation/installation.ts';
@@ -35,7 +36,8 @@ const withDeclaredPods =
   (object: KubeObject): KubeObject => {
     if (object.kind !== 'Deployment') return object;
     const { spec } = object as KubeObject & { spec: { template: { metadata: object } } };
-    const annotations = { 'sb.abundant.ai/settings': JSON.stringify(settings) };
+    // Not one of ours: on Pods those are for the operator's Jobs alone, and admission refuses them.
+    const annotations = { [SETTINGS_CHECKSUM]: checksumOf(JSON.stringify(settings)) };
     return {
       ...object,
       spec: { ...spec, template: { ...spec.template, metadata: { ...spec.template.metadata, annotations } } },

@@ -5,6 +5,7 @@ import { selfSigned } from '../../../../test/support/client/certificate.ts';
 import {
   CLAIM,
   CRD,
+  DAEMON_SET,
   DEPLOYMENT,
   DIGEST,
   IMAGES,
@@ -16,12 +17,17 @@ import {
 } from '../../../../test/support/client/living-cluster.ts';
 import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import { Sandbox, TaskBuild, Trial } from '../../../crds/kinds.ts';
-import { OPERATOR } from '../../../installation/names.ts';
-import { PersistentVolumeClaim } from '../../../kube/kinds.ts';
+import { PREFIX } from '../../../crds/names.ts';
+import { OPERATOR, SETTINGS } from '../../../installation/names.ts';
+import { ConfigMap, PersistentVolumeClaim } from '../../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
 import type { CloudStep, ClusterAddress } from '../steps.ts';
 import { kindOf } from './apply.ts';
 import { clusterPart } from './part.ts';
+
+interface Templated {
+  spec: { template: { metadata: { labels: object; annotations: object } } };
+}
 
 const never = () => Promise.reject(new Error('the images are there'));
 const OPTIONS = { version: '1.2.3', operator: never, open: never };
@@ -108,7 +114,24 @@ describe('What is in a cluster on AWS', () => {
       'karpenter.sh/nodepool': 'system',
       'kubernetes.io/arch': 'amd64',
     });
-    expect(JSON.stringify(found)).to.contain(ARTIFACTS.Bucket);
+    const settings = server.collection(ConfigMap).objects.get(`${OPERATOR.namespace}/${SETTINGS}`);
+    expect(settings).to.have.nested.property('data.SB_S3_BUCKET', ARTIFACTS.Bucket);
+  });
+
+  it('marks no Pod as only those of the operator’s Jobs are, which admission would refuse', async () => {
+    const context = cloud();
+    context.onSleep = () => live();
+    for (const one of inCluster) await one.make(context);
+    for (const kind of [DEPLOYMENT, DAEMON_SET])
+      for (const object of server.collection(kind).objects.values()) {
+        const { labels, annotations } = (object as unknown as Templated).spec.template.metadata;
+        const keys = Object.keys({ ...labels, ...annotations });
+        expect(
+          keys.filter((key) => key.startsWith(PREFIX)),
+          object.metadata.name,
+        ).to.deep.equal([]);
+        expect(keys, object.metadata.name).to.include('checksum/config');
+      }
   });
 
   it('applies each object after what it needs: namespaces, CRDs that are served, roles, policies, the operator', async () => {

@@ -16,6 +16,7 @@ interface Deployment extends KubeObject {
     updatedReplicas?: number;
     readyReplicas?: number;
     replicas?: number;
+    conditions?: { type: string; status: string; message?: string }[];
   };
 }
 
@@ -48,9 +49,16 @@ async function missing(kube: KubeClient, namespace: string): Promise<string | un
   if (hopeless) throw failure(hopeless, namespace);
   return [
     `operator: ${counted(found)} replicas are ready`,
+    ...(found ? refused(found) : []),
     ...new Set(pods.flatMap((pod) => waitsFor(pod) ?? [])),
   ].join('; ');
 }
+
+/** Why its Pods are not made: a policy or a quota. */
+const refused = ({ status }: Deployment): string[] =>
+  (status?.conditions ?? []).flatMap(({ type, status: is, message }) =>
+    type === 'ReplicaFailure' && is === 'True' && message ? [message] : [],
+  );
 
 const counted = (found: Deployment | undefined): string =>
   `${found?.status?.readyReplicas ?? 0} of ${found?.spec?.replicas ?? 0}`;

@@ -1,4 +1,5 @@
 /** Fluent Bit: what Pods of Trials print goes to CloudWatch, each Trial's to the stream that the operator wrote on its Pods and links to. */
+import { createHash } from 'node:crypto';
 import { ANNOTATION } from '../../../crds/names.ts';
 import type { ConfigMap, Namespace, Pod } from '../../../kube/kinds.ts';
 import type { KubeObject } from '../../../kube/types.ts';
@@ -60,11 +61,19 @@ interface DaemonSet extends KubeObject {
   spec: {
     selector: { matchLabels: Record<string, string> };
     updateStrategy: { rollingUpdate: { maxUnavailable: string } };
-    template: { metadata: { labels: Record<string, string> }; spec: PodSpec };
+    template: {
+      metadata: { labels: Record<string, string>; annotations: Record<string, string> };
+      spec: PodSpec;
+    };
   };
 }
 
 const RBAC = 'rbac.authorization.k8s.io';
+
+/** On Pods that read settings as they start: with other settings they are other Pods. As Helm's charts call it. */
+export const SETTINGS_CHECKSUM = 'checksum/config';
+export const checksumOf = (settings: string): string =>
+  createHash('sha256').update(settings).digest('hex').slice(0, 10);
 
 /** `settingsHash`: of `shipperSettings`, so that Pods begin anew with new ones. */
 export function logShipper(
@@ -115,7 +124,7 @@ const daemonSet = (image: string, settingsHash: string): DaemonSet => ({
     selector: { matchLabels: { ...LABELS } },
     updateStrategy: { rollingUpdate: { maxUnavailable: '10%' } },
     template: {
-      metadata: { labels: { ...LABELS, 'sb.abundant.ai/settings': settingsHash } },
+      metadata: { labels: { ...LABELS }, annotations: { [SETTINGS_CHECKSUM]: settingsHash } },
       spec: podSpec(image),
     },
   },

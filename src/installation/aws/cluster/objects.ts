@@ -1,7 +1,6 @@
 /** The objects of a cluster on AWS beside those of the operator, in the groups in which they are made and taken away. */
-import { createHash } from 'node:crypto';
 import type { Objects } from '../../installation.ts';
-import { logShipper, shipperSettings } from './logs.ts';
+import { checksumOf, logShipper, shipperSettings } from './logs.ts';
 import { limitRange, storageClass } from './namespaces.ts';
 import { networkPolicies, nodeClass, nodePool } from './nodes.ts';
 import type { AwsClusterValues } from './values.ts';
@@ -19,10 +18,8 @@ export const namespaceObjects = ({ namespaces }: Pick<AwsClusterValues, 'namespa
   Object.fromEntries(namespaces.map((namespace) => [`limit-range-${namespace}`, limitRange(namespace)]));
 
 /** What ships logs. */
-export function logObjects(values: AwsClusterValues): Objects {
-  const hash = createHash('sha256').update(shipperSettings(values)).digest('hex').slice(0, 10);
-  return logShipper(values, hash);
-}
+export const logObjects = (values: AwsClusterValues): Objects =>
+  logShipper(values, checksumOf(shipperSettings(values)));
 
 /** All of them. */
 export const clusterObjects = (values: AwsClusterValues): Objects => ({

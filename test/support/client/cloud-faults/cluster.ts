@@ -58,6 +58,13 @@ export const IN_CLUSTER: readonly Fault[] = [
     inside: true,
   },
   {
+    what: 'a policy of the cluster that refuses the operator’s Pods',
+    fault: lives({ ready: 0, refused: 'pods "sb-operator-1" is forbidden: exceeded quota: small' }),
+    code: 'SB-E133',
+    says: /operator: 0 of 2 replicas are ready; pods .* is forbidden: exceeded quota: small/,
+    inside: true,
+  },
+  {
     what: 'a kubeconfig that is none',
     fault: async (w) => {
       const file = join(w.home.path, 'kubeconfig');
