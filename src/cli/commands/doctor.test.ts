@@ -165,7 +165,7 @@ describe('sb doctor', function () {
     expect(code).to.equal(0);
     expect(statesOf(diagnosis(), 'problem')).to.deep.equal([]);
     const blind =
-      'namespace, operator, broker, sandboxes, network, registry, quota, nodes, processes, autoscaling, image-pulls';
+      'namespace, operator, broker, sandboxes, network, registry, quota, nodes, processes, lost-pods, autoscaling, image-pulls';
     // A machine that does other things may find its API server slow.
     const warned = statesOf(diagnosis(), 'warning').filter((check) => check !== 'api-server');
     expect(warned.join(', ')).to.equal(blind);

@@ -256,5 +256,7 @@ const clusterOf = (name: string): Cluster => ({
   endpoint: 'https://theirs.test',
   authority: 'Y2E=',
   autoMode: false,
+  vpc: 'vpc-1',
+  subnets: [],
   tags: {},
 });

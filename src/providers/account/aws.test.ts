@@ -16,7 +16,8 @@ import { ProviderError } from '../errors.ts';
 import { awsAccount } from './aws.ts';
 import type { Account, Purge } from './port.ts';
 import { awsPurge } from './purge.ts';
-import { listAt, query, textAt, type QueryPlace } from './query.ts';
+import { listAt, query, textAt } from './query.ts';
+import type { SignedPlace } from './signed.ts';
 
 const BUCKET = 'sb-artifacts';
 
@@ -24,7 +25,7 @@ describe('An account of AWS, at moto', () => {
   let moto: Moto;
   let leave: () => void;
   let account: Account;
-  let place: QueryPlace;
+  let place: SignedPlace;
   before(async function () {
     this.timeout(120_000);
     moto = await needMoto(this, { prepared: false });

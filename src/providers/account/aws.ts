@@ -7,7 +7,8 @@ import {
 import { awsError, OF_A_PERSON } from '../aws/errors.ts';
 import { httpWithin } from '../aws/http.ts';
 import type { Account, AwsCredentials, Cluster, Identity, Subnet } from './port.ts';
-import { listAt, query, textAt, type QueryPlace, type Xml } from './query.ts';
+import { listAt, query, textAt, type Xml } from './query.ts';
+import type { SignedPlace } from './signed.ts';
 
 export interface AccountSettings {
   region: string;
@@ -26,7 +27,7 @@ const REFUSED_ZONES = new Set(['use1-az3', 'usw1-az2', 'cac1-az3']);
 class AwsAccount implements Account {
   readonly #eks: EKSClient;
   readonly #tagging: ResourceGroupsTaggingAPIClient;
-  readonly #place: QueryPlace;
+  readonly #place: SignedPlace;
 
   constructor({ region, env, credentials }: AccountSettings) {
     const settings = {
@@ -125,6 +126,11 @@ const subnetOf = (item: Xml): Subnet => ({
   ),
 });
 
+const networkOf = ({ resourcesVpcConfig: network }: EksCluster): Pick<Cluster, 'vpc' | 'subnets'> => ({
+  vpc: network?.vpcId ?? '',
+  subnets: network?.subnetIds ?? [],
+});
+
 const clusterOf = (found: EksCluster): Cluster => ({
   name: found.name ?? '',
   arn: found.arn ?? '',
@@ -134,6 +140,7 @@ const clusterOf = (found: EksCluster): Cluster => ({
   authority: found.certificateAuthority?.data ?? '',
   autoMode: found.computeConfig?.enabled === true,
   tags: found.tags ?? {},
+  ...networkOf(found),
 });
 
 export const awsAccount = (settings: AccountSettings): Account => new AwsAccount(settings);

@@ -11,7 +11,9 @@ const source = globSync('src/providers/{account,stacks}/*.ts', { cwd: ROOT })
 
 const OPERATIONS: readonly (readonly [RegExp, string])[] = [
   [/this\.#call\(\['(\w+)'/g, 'cloudformation:'],
-  [/\['(sts|iam|ec2)', '(\w+)'\]/g, ''],
+  [/\['(sts|iam|ec2|codebuild|logs)', '(\w+)'\]/g, ''],
+  [/'(Get\w*ServiceQuota)'/g, 'servicequotas:'],
+  [/\b(eks:\w+PodIdentity\w+)/g, ''],
   [/needs: '([\w-]+:\w+)'/g, ''],
   [/\['((?:s3|ecr|logs):\w+)'/g, ''],
 ];

@@ -20,6 +20,9 @@ export interface Cluster {
   authority: string;
   autoMode: boolean;
   tags: Readonly<Record<string, string>>;
+  /** Where its nodes are; empty while it is made. */
+  vpc: string;
+  subnets: readonly string[];
 }
 
 export interface Subnet {
@@ -73,4 +76,47 @@ export interface Purge {
   repository(name: string): Promise<void>;
   /** Deletes a log group. Nothing to do where there is none. */
   logGroup(name: string): Promise<void>;
+}
+
+/** A quota of an account, by its code in Service Quotas. */
+export interface QuotaCode {
+  service: 'codebuild' | 'ec2';
+  code: string;
+}
+
+/** A CodeBuild project, as far as builds depend on it. */
+export interface BuildProject {
+  /** `BUILD_GENERAL1_MEDIUM`; each has a quota of its own. */
+  computeType: string;
+  /** `LINUX_CONTAINER`. */
+  type: string;
+  /** ARN. */
+  role: string;
+}
+
+/** A ServiceAccount of a cluster. */
+export interface PodIdentity {
+  cluster: string;
+  namespace: string;
+  name: string;
+}
+
+/** How a VPC reaches S3. */
+export interface S3Way {
+  /** Id of a gateway endpoint; undefined where there is none. */
+  endpoint?: string;
+  /** Of the subnets that were asked for: those route tables from which S3 is not reached by it. */
+  without: readonly string[];
+}
+
+/** What an installation depends on in its account, to be looked at. Changes nothing. */
+export interface Inspection {
+  /** The account's own value, else AWS's default; undefined where the region has no such quota. */
+  quota(quota: QuotaCode): Promise<number | undefined>;
+  /** Undefined where there is none. */
+  project(name: string): Promise<BuildProject | undefined>;
+  hasLogGroup(name: string): Promise<boolean>;
+  /** ARN of the role that EKS Pod Identity gives a ServiceAccount; undefined where it gives none. */
+  podRole(identity: PodIdentity): Promise<string | undefined>;
+  s3Way(vpc: string, subnets: readonly string[]): Promise<S3Way>;
 }

@@ -59,6 +59,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     'IAM',
     'RESOURCE_GROUPS_TAGGING_API',
     'SECRETS_MANAGER',
+    'SERVICE_QUOTAS',
   ];
   return {
     front,

@@ -13,17 +13,19 @@ import { askedBy, authorize } from './iam/authorize.ts';
 import type { Role } from './iam/roles.ts';
 import { answerQueryService, queryServiceOf } from './query-services.ts';
 import { Sessions } from './sessions.ts';
+import { ServiceQuotas } from './service-quotas.ts';
 import { answerSts } from './sts.ts';
 import { answerJson, AwsError, bodyOf, callAws, parsed, TARGETS, type Service } from './wire.ts';
 
 export interface AwsFront {
-  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS, EC2, IAM, the tagging API and Secrets Manager, and HTTP proxy. Who comes this way may do everything. */
+  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS, EC2, IAM, the tagging API, Secrets Manager and Service Quotas, and HTTP proxy. Who comes this way may do everything. */
   url: string;
   /** Opens another address of the same, where everybody is held to the policies of this role; logins that are fetched there, too, wherever they are used. */
   door(role: Role): Promise<string>;
   calls: Calls;
   ecr: Ecr;
   sessions: Sessions;
+  quotas: ServiceQuotas;
   close(): Promise<void>;
 }
 
@@ -43,7 +45,7 @@ export interface FrontOptions {
   tagged?: () => TaggedResource[];
 }
 
-type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions'> &
+type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions' | 'quotas'> &
   Required<Pick<FrontOptions, 'tagged'>> &
   FrontOptions & { role?: Role };
 
@@ -54,6 +56,7 @@ export async function startFront(options: FrontOptions): Promise<AwsFront> {
     calls: new Calls(),
     ecr: new Ecr(moto),
     sessions: new Sessions(),
+    quotas: new ServiceQuotas(),
     tagged: options.tagged ?? (() => []),
   };
   const servers: Server[] = [];
@@ -70,8 +73,8 @@ export async function startFront(options: FrontOptions): Promise<AwsFront> {
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(closed));
   };
-  const { calls, ecr, sessions } = parts;
-  return { url: await listen(), door: listen, calls, ecr, sessions, close };
+  const { calls, ecr, sessions, quotas } = parts;
+  return { url: await listen(), door: listen, calls, ecr, sessions, quotas, close };
 }
 
 async function closed(server: Server): Promise<void> {
@@ -126,6 +129,7 @@ async function callService(parts: Parts, request: IncomingMessage, target: strin
     authorize(parts.role, askedBy(action, body));
     if (action === 'ecr:GetAuthorizationToken') return parts.ecr.token(parts.role);
     if (service === 'ecr') return parts.ecr.api(operation, body);
+    if (service === 'servicequotas') return parts.quotas.call(operation, body);
     if (action === 'ecr-public:GetAuthorizationToken') return publicToken();
     if (action === 'tag:GetResources')
       return withOwn(parts.tagged, body, await callAws(parts.moto, [service, operation], body));

@@ -11,6 +11,7 @@ export const TARGETS = {
   'ecr-public': 'SpencerFrontendService',
   logs: 'Logs_20140328',
   secretsmanager: 'secretsmanager',
+  servicequotas: 'ServiceQuotasV20190624',
   tag: 'ResourceGroupsTaggingAPI_20170126',
 } as const;
 

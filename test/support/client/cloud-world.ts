@@ -1,6 +1,6 @@
 /** An account of AWS for `sb cloud`: CloudFormation on this machine, with resources in memory, and an account that says what a test wants. */
 import { TAGS } from '../../../src/installation/aws/names.ts';
-import type { Account, Cluster, Purge, Subnet } from '../../../src/providers/account/port.ts';
+import type { Account, Cluster, Inspection, Purge, Subnet } from '../../../src/providers/account/port.ts';
 import { cloudFormation } from '../../../src/providers/stacks/cloudformation.ts';
 import type { CloudPorts } from '../../../src/providers/profiles/cloud.ts';
 import { retried } from '../../../src/providers/retry.ts';
@@ -64,6 +64,8 @@ export interface Says {
   credentials: { accessKeyId: string; secretAccessKey: string };
   /** In the cluster; default: nothing. */
   inside: ClusterPart['steps'];
+  /** By code. */
+  quotas: Record<string, number>;
 }
 
 export interface CloudWorld extends Pick<MemoryTypes, 'things' | 'held'> {
@@ -126,6 +128,7 @@ export async function cloudWorld({ pageSize = 7 } = {}): Promise<CloudWorld> {
     cluster: { endpoint: 'https://cluster.test', authority: 'Y2E=' },
     credentials: CREDENTIALS,
     inside: [],
+    quotas: { 'L-2DC20C30': 60, 'L-1216C47A': 2000, 'L-34B43A08': 2000 },
   };
   const purged: string[] = [];
   let controller = new AbortController();
@@ -181,6 +184,7 @@ const portsOf = (world: CloudWorld, sleep: (ms: number) => Promise<void>): Cloud
     { attempts: 4, sleep },
   ),
   purge: async () => refusing(purgeOf(world), world.says),
+  inspection: async () => inspectionOf(world),
 });
 
 const insideOf = ({ says }: CloudWorld): ClusterPart => ({
@@ -218,8 +222,22 @@ const made = (things: MemoryTypes['things'], name: string, { cluster }: Says): C
         ...cluster,
         autoMode: true,
         tags: {},
+        vpc: 'vpc-1',
+        subnets: ['subnet-1', 'subnet-2'],
       }
     : undefined;
+
+/** Whatever the stacks have made is there. */
+const inspectionOf = ({ says, things }: CloudWorld): Inspection => ({
+  quota: async ({ code }) => says.quotas[code],
+  project: async (name) =>
+    things.some(({ type, physicalId }) => type === 'AWS::CodeBuild::Project' && physicalId === name)
+      ? { computeType: 'BUILD_GENERAL1_MEDIUM', type: 'LINUX_CONTAINER', role: '' }
+      : undefined,
+  hasLogGroup: async () => true,
+  podRole: async () => undefined,
+  s3Way: async () => ({ without: [] }),
+});
 
 const purgeOf = ({ says, purged }: CloudWorld): Purge => ({
   contents: async (bucket) => {

@@ -150,6 +150,7 @@ export const resultsOf = (
     identity: async () => ({ user: 'jane', aheadMs: 0 }),
     env: {},
     writeProbe: false,
+    aws: async () => undefined,
     ...patient,
   });
 };

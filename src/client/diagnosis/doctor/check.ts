@@ -4,6 +4,7 @@ import type { CheckResult } from '../../documents/cluster.ts';
 import type { Session } from '../../session/types.ts';
 import { ApiError, isForbidden } from '../../../kube/errors.ts';
 import { explain } from '../../failures/explain.ts';
+import type { AwsPlace } from './aws/place.ts';
 
 /** Something found, before it has the name of the check. */
 export type Found = Omit<CheckResult, 'check'>;
@@ -48,6 +49,8 @@ export interface Patient {
   env: Record<string, string | undefined>;
   /** Also put, read and delete an object in the store. */
   writeProbe: boolean;
+  /** The account of an installation on AWS; undefined where it is elsewhere. Rejects where the account cannot be asked. Opened once. */
+  aws: () => Promise<AwsPlace | undefined>;
 }
 
 /** How long a check may take. */

@@ -19,6 +19,8 @@ import { sandboxes } from './sandboxes.ts';
 import { programs } from './programs.ts';
 import { storeChecks } from './store.ts';
 import { disk } from './disk.ts';
+import { awsChecks } from './aws/checks.ts';
+import { awsPlace } from './aws/place.ts';
 
 /** The answer has the API server's clock in its creationTimestamp. */
 interface SelfSubjectReview extends KubeObject {
@@ -55,6 +57,7 @@ const CHECKS: readonly Check<Patient>[] = [
   ...nodeChecks,
   autoscaling,
   imagePulls,
+  ...awsChecks,
 ];
 
 /** Looks at everything at once. Takes little more than ten seconds, whatever hangs. */
@@ -72,7 +75,8 @@ export async function diagnose(options: DoctorOptions, io: Surroundings): Promis
     ]);
   try {
     const identity = once(() => identityOf(session));
-    const patient = { session, identity, env: io.env, writeProbe: options.writeProbe };
+    const aws = once(() => awsPlace(session));
+    const patient = { session, identity, env: io.env, writeProbe: options.writeProbe, aws };
     // Asked with everything else, and not waited for: an API server that does not answer has had its time then.
     let installedIn: string = OPERATOR.namespace;
     void operatorNamespace(session).then((found) => (installedIn = found));

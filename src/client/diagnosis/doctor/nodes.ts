@@ -1,4 +1,5 @@
 /** Checks of the nodes: their room, the processes that a Pod may have, and their pulls of images. */
+import { LABEL } from '../../../crds/names.ts';
 import { Node, Pod, Event } from '../../../kube/kinds.ts';
 import { fine, problem, warning, skipped, type Check, type Found, type Patient } from './check.ts';
 import { hasKarpenter } from './autoscaling.ts';
@@ -13,7 +14,7 @@ interface Seen {
   grows: boolean;
 }
 
-/** Pressure that makes the kubelet evict Pods, and what takes it away. */
+/** Pressure that makes the kubelet evict Pods, and what takes it away for good. */
 const PRESSURES: Record<string, string> = {
   DiskPressure:
     'its disk is nearly full: a larger root volume (Karpenter’s default of 20Gi holds two Trials), or fewer images',
@@ -21,14 +22,38 @@ const PRESSURES: Record<string, string> = {
   PIDPressure: 'its process IDs are nearly used up: stop the process that keeps starting others',
 };
 
-function pressuresOf({ metadata: { name }, status }: Node): Found[] {
+function pressuresOf({ metadata, status }: Node): Found[] {
   return (status?.conditions ?? []).flatMap(({ type, status: value }) => {
     const advice = PRESSURES[type];
     if (advice === undefined || value !== 'True') return [];
-    const what = `node ${name} has ${type}`;
-    return [problem(what, `${advice}; the kubelet evicts Pods until then`, `kubectl describe node ${name}`)];
+    const { name, labels = {} } = metadata;
+    const isReplaceable = labels[KARPENTER_POOL] !== undefined;
+    return [
+      problem(
+        `node ${name} has ${type}`,
+        `${advice}; the kubelet evicts Pods until then`,
+        type === 'DiskPressure' ? wayOut(name, isReplaceable) : `kubectl describe node ${name}`,
+      ),
+    ];
   });
 }
+
+/** On each node that Karpenter, or EKS Auto Mode, has made. */
+const KARPENTER_POOL = 'karpenter.sh/nodepool';
+
+/** Commands from a full disk to a usable node, to be copied. What runs there is lost at the kubelet’s next eviction in any case, and tried again elsewhere. */
+const wayOut = (name: string, isReplaceable: boolean): string =>
+  [
+    `kubectl cordon ${name}`,
+    `kubectl get pods -A -o wide --field-selector spec.nodeName=${name}    # let Trials that are nearly done end`,
+    ...(isReplaceable
+      ? [`kubectl delete node ${name}    # its pool ends the instance, and makes another for Pods that wait`]
+      : [
+          `kubectl drain ${name} --ignore-daemonsets --delete-emptydir-data --force`,
+          `kubectl debug node/${name} -it --profile=sysadmin --image=busybox -- chroot /host crictl rmi --prune`,
+          `kubectl uncordon ${name}`,
+        ]),
+  ].join('\n');
 
 /** Room for one default Trial: 500m, 512Mi, 8Gi of disk, and the courier. */
 function judgeRoom({ nodes, pods, grows }: Seen): Found {
@@ -168,4 +193,36 @@ export const imagePulls: Check<Patient> = {
     judgePulls(await kube.list(Event, { namespace, fieldSelector: 'reason=Failed' }), now()),
 };
 
-export const nodeChecks: readonly Check<Patient>[] = [nodes, processes];
+/** More are not named: who has that many deletes them all. */
+const NAMED = 20;
+const LOST = 'ContainerStatusUnknown';
+
+const isLost = ({ status }: Pod): boolean =>
+  [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
+    ({ state }) => state?.terminated?.reason === LOST,
+  );
+
+/** Pods that ended and whose containers the kubelet knows nothing of any more. */
+function judgeLost(pods: readonly Pod[], namespace: string): Found[] {
+  const lost = pods.filter(isLost).map(({ metadata }) => metadata.name);
+  if (lost.length === 0) return [];
+  const one = lost.length === 1;
+  return [
+    warning(
+      `${lost.length} ${one ? 'Pod is' : 'Pods are'} left as ${LOST}`,
+      'the kubelet lost their containers, most often as it evicted them from a full disk; the operator has counted these attempts as lost, and only the Pods are in the way',
+      `kubectl -n ${namespace} delete pods ${lost.slice(0, NAMED).join(' ')}${lost.length > NAMED ? `    (and ${lost.length - NAMED} more)` : ''}`,
+    ),
+  ];
+}
+
+const lostPods: Check<Patient> = {
+  name: 'lost-pods',
+  subject: 'Pods that were lost',
+  async run({ session: { kube, namespace } }) {
+    const query = { namespace, labelSelector: LABEL.trial, fieldSelector: 'status.phase=Failed', limit: 500 };
+    return judgeLost(await kube.list(Pod, query), namespace);
+  },
+};
+
+export const nodeChecks: readonly Check<Patient>[] = [nodes, processes, lostPods];

@@ -101,6 +101,56 @@ describe('sb doctor about the nodes', () => {
     expect(found.map(({ what }) => what)).to.include('node n has DiskPressure');
     expect(states(found)).to.deep.equal(['fine', 'problem']);
   });
+
+  it('gives the way out of DiskPressure as commands, and has a pool replace its own node', async () => {
+    const fixOf = async (labels: Record<string, string>): Promise<string[]> => {
+      const pressed = node('n', { conditions: [{ type: 'DiskPressure', status: 'True' }] });
+      pressed.metadata.labels = labels;
+      const found = (await looked([pressed])).find(({ what }) => what === 'node n has DiskPressure');
+      return (found?.fix ?? '').split('\n').map((line) => line.split('    #')[0] ?? '');
+    };
+    const pods = 'kubectl get pods -A -o wide --field-selector spec.nodeName=n';
+    expect(await fixOf({ 'karpenter.sh/nodepool': 'sb-trials' })).to.deep.equal([
+      'kubectl cordon n',
+      pods,
+      'kubectl delete node n',
+    ]);
+    const own = await fixOf({});
+    expect(own).to.include.members(['kubectl cordon n', pods, 'kubectl uncordon n']);
+    expect(own).to.not.include('kubectl delete node n');
+  });
+
+  it('finds Pods that are left as ContainerStatusUnknown, and no others that failed', async () => {
+    const ended = (name: string, reason: string) =>
+      pod(
+        name,
+        {},
+        {
+          phase: 'Failed',
+          containerStatuses: [
+            {
+              name: 'task',
+              image: 'a',
+              imageID: '',
+              ready: false,
+              restartCount: 0,
+              state: { terminated: { exitCode: 137, reason } },
+            },
+          ],
+        },
+      );
+    const found = (...pods: Pod[]) =>
+      resultsOf(
+        nodeChecks.find(({ name }) => name === 'lost-pods'),
+        { objects: { Pod: pods } },
+      );
+    expect(await found(ended('b', 'Error'))).to.deep.equal([]);
+    const [lost] = await found(ended('a', 'ContainerStatusUnknown'), ended('b', 'Error'));
+    expect(lost).to.include({ state: 'warning', what: '1 Pod is left as ContainerStatusUnknown' });
+    expect(lost?.fix).to.equal('kubectl -n a delete pods a');
+    const many = Array.from({ length: 25 }, (_, at) => ended(`p${at}`, 'ContainerStatusUnknown'));
+    expect((await found(...many))[0]?.fix).to.match(/ p19 {4}\(and 5 more\)$/);
+  });
 });
 
 describe('sb doctor about quotas', () => {

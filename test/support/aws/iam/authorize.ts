@@ -41,7 +41,7 @@ export function askedBy(action: string, request: Request): Asked[] {
   if (action === 'ecr-public:GetAuthorizationToken') return PUBLIC_LOGIN;
   if (action === 'ecr:GetAuthorizationToken') return [{ action, resource: '*' }];
   const [service] = action.split(':');
-  if (service === 'tag') return [{ action, resource: '*' }];
+  if (service === 'tag' || service === 'servicequotas') return [{ action, resource: '*' }];
   if (service === 'ecr') return repositoriesOf(request).map((resource) => ({ action, resource }));
   if (service === 'secretsmanager') return [{ action, resource: secretArn(request.SecretId ?? '') }];
   if (service === 'logs')

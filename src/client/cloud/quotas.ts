@@ -1,0 +1,101 @@
+/** What an account may have at once, against what an installation is set to have: pure, but for the asking. */
+import type { BuildProject, Inspection, QuotaCode } from '../../providers/account/port.ts';
+
+/** What an installation is set to have. */
+export interface Settings {
+  /** `SB_MAX_CONCURRENT_BUILDS`. */
+  builds: number;
+  /** CPUs that its NodePools may have together; undefined where they have no limit, or there are none. */
+  cpus: number | undefined;
+}
+
+/** What the account may have; undefined where that is not known. */
+export interface Quotas {
+  builds: number | undefined;
+  /** Of which builds it is, where Service Quotas has one for them. */
+  buildCode: string | undefined;
+  onDemand: number | undefined;
+  spot: number | undefined;
+}
+
+/** A quota that is too small. */
+export interface Shortfall {
+  /** Nothing works at all. */
+  isNone: boolean;
+  what: string;
+  why: string;
+  /** Commands. */
+  fix: string;
+}
+
+const ON_DEMAND = { service: 'ec2', code: 'L-1216C47A' } as const satisfies QuotaCode;
+const SPOT = { service: 'ec2', code: 'L-34B43A08' } as const satisfies QuotaCode;
+
+/** "Concurrently running builds for Linux/… environment", by compute type. */
+const BUILDS: Readonly<Record<string, string>> = {
+  BUILD_GENERAL1_SMALL: 'L-9D07B6EF',
+  BUILD_GENERAL1_MEDIUM: 'L-2DC20C30',
+  BUILD_GENERAL1_LARGE: 'L-4DDC4A99',
+  BUILD_GENERAL1_XLARGE: 'L-04E5CA62',
+  BUILD_GENERAL1_2XLARGE: 'L-0397D009',
+};
+
+const buildCodeOf = (project: BuildProject | undefined): string | undefined =>
+  project?.type === 'LINUX_CONTAINER' ? BUILDS[project.computeType] : undefined;
+
+export async function quotasOf(inspection: Inspection, project: BuildProject | undefined): Promise<Quotas> {
+  const buildCode = buildCodeOf(project);
+  const [builds, onDemand, spot] = await Promise.all([
+    buildCode === undefined ? undefined : inspection.quota({ service: 'codebuild', code: buildCode }),
+    inspection.quota(ON_DEMAND),
+    inspection.quota(SPOT),
+  ]);
+  return { builds, buildCode, onDemand, spot };
+}
+
+/** Whether a quota is too small for what is set. Empty: none is. */
+export const shortfalls = (quotas: Quotas, settings: Settings, region: string): Shortfall[] =>
+  [ofBuilds(quotas, settings, region), ofNodes(quotas, settings, region)].filter((one) => one !== undefined);
+
+const ask = ({ service, code }: QuotaCode, value: number, region: string): string =>
+  `aws service-quotas request-service-quota-increase --region ${region} --service-code ${service} --quota-code ${code} --desired-value ${value}`;
+
+function ofBuilds({ builds, buildCode }: Quotas, settings: Settings, region: string): Shortfall | undefined {
+  if (builds === undefined || buildCode === undefined || builds >= settings.builds) return undefined;
+  const more = ask({ service: 'codebuild', code: buildCode }, settings.builds, region);
+  if (builds < 1)
+    return {
+      isNone: true,
+      what: 'CodeBuild runs no build in this account',
+      why: 'its quota of builds at once is 0, as new accounts may have it',
+      fix: more,
+    };
+  return {
+    isNone: false,
+    what: `CodeBuild runs ${builds} ${builds === 1 ? 'build' : 'builds'} at once here, and the operator starts up to ${settings.builds}`,
+    why: 'the others wait in CodeBuild’s queue, or are refused and tried again',
+    fix: `${more}    (or set SB_MAX_CONCURRENT_BUILDS to ${builds})`,
+  };
+}
+
+/** The smallest node that NodePools of ours take. */
+const SMALLEST_NODE = 2;
+
+function ofNodes({ onDemand, spot }: Quotas, { cpus }: Settings, region: string): Shortfall | undefined {
+  if (onDemand === undefined || spot === undefined) return undefined;
+  const here = `${onDemand} vCPUs on demand and ${spot} of spot instances`;
+  if (onDemand < SMALLEST_NODE)
+    return {
+      isNone: true,
+      what: 'EC2 starts no node on demand in this account',
+      why: `its quotas are ${here}, and the operator’s node is one on demand`,
+      fix: ask(ON_DEMAND, cpus ?? SMALLEST_NODE, region),
+    };
+  if (cpus === undefined || onDemand + spot >= cpus) return undefined;
+  return {
+    isNone: false,
+    what: `EC2 gives this account fewer vCPUs than the NodePools may have: ${onDemand + spot} of ${cpus}`,
+    why: `its quotas are ${here}; Trials beyond that wait for nodes`,
+    fix: `${ask(SPOT, cpus, region)}\n${ask(ON_DEMAND, cpus, region)}`,
+  };
+}

@@ -1,0 +1,129 @@
+/** Where checks of AWS look: the account with the user's own credentials, the operator's settings, and the EKS cluster that the context is of. */
+import type { Account, Cluster, Identity, Inspection } from '../../../../providers/account/port.ts';
+import { openCloud } from '../../../../providers/profiles/cloud.ts';
+import { OPERATOR, SETTINGS } from '../../../../installation/names.ts';
+import { ConfigMap, type Deployment } from '../../../../kube/kinds.ts';
+import type { Kind } from '../../../../kube/types.ts';
+import { isForbidden } from '../../../../kube/errors.ts';
+import { CliError } from '../../../failures/error.ts';
+import { operatorNamespace } from '../../../session/client-config.ts';
+import type { Session } from '../../../session/types.ts';
+import { failed, skipped, warning, type Check, type Found, type Patient } from '../check.ts';
+import { explainCloud } from '../../../cloud/failures.ts';
+
+/** What the operator is told by its ConfigMap. */
+export type OperatorSettings = Readonly<Record<string, string>>;
+
+export interface AwsPlace {
+  region: string;
+  identity: Identity;
+  account: Account;
+  inspection: Inspection;
+  /** Undefined where the user may not read them. */
+  settings: OperatorSettings | undefined;
+  /** Undefined where it is not known which one it is. */
+  cluster: Cluster | undefined;
+  /** The operator's namespace. */
+  namespace: string;
+}
+
+/** A check that looks at AWS. It finds nothing where the installation is elsewhere, and is skipped where the account cannot be asked: `aws-account` says why. */
+export const awsCheck = (
+  { name, subject }: Pick<Check<Patient>, 'name' | 'subject'>,
+  run: (place: AwsPlace, patient: Patient) => Promise<Found[]>,
+): Check<Patient> => ({
+  name,
+  subject,
+  async run(patient) {
+    const place = await patient.aws().catch(() => 'closed' as const);
+    if (place === 'closed')
+      return [skipped(`${subject} could not be checked`, 'the account cannot be asked')];
+    if (!place) return [];
+    return run(place, patient).catch((error: unknown) => [unasked({ subject }, error)]);
+  },
+});
+
+/** What AWS did not say. Whoever may not ask is told so, and nothing is known to be wrong. */
+export function unasked(check: { subject: string }, error: unknown): Found {
+  const explained = explainCloud(error);
+  const found = failed(check, explained);
+  if (!(explained instanceof CliError) || explained.code !== 'SB-E122') return found;
+  const { why = '', fix = '' } = found;
+  return {
+    ...warning(`${check.subject} could not be checked`, `${explained.what}: ${why}`, fix),
+    code: explained.code,
+  };
+}
+
+/** Calls of a check, of which all take ten seconds at most. */
+const ATTEMPTS = 3;
+
+/** Opens it; undefined where the installation is not on AWS, or there is none. Rejects where the account cannot be asked. */
+export async function awsPlace(session: Session): Promise<AwsPlace | undefined> {
+  const client = await session.client().catch((error: unknown) => {
+    if (error instanceof CliError) return undefined;
+    throw error;
+  });
+  if (client?.profile !== 'aws') return undefined;
+  const { region } = client;
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+  const ports = await openCloud({ region, env: session.env, sleep, attempts: ATTEMPTS });
+  const { account } = ports;
+  const [identity, inspection, settings, namespace] = await Promise.all([
+    account.identity(),
+    ports.inspection(),
+    settingsOf(session),
+    operatorNamespace(session),
+  ]);
+  const cluster = await clusterOf(session, account, settings);
+  return { region, identity, account, inspection, settings, cluster, namespace };
+}
+
+const Deployment: Kind<Deployment> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  namespaced: true,
+};
+
+/** What the operator's ConfigMap says, and over it its Deployment. */
+async function settingsOf(session: Session): Promise<OperatorSettings | undefined> {
+  const { kube } = session;
+  const namespace = await operatorNamespace(session);
+  try {
+    const deployment = await kube.get(Deployment, { namespace, name: OPERATOR.name });
+    const containers = deployment?.spec?.template.spec?.containers ?? [];
+    // kustomize puts a hash behind its name.
+    const from = containers
+      .flatMap(({ envFrom = [] }) => envFrom)
+      .flatMap(({ configMapRef }) => configMapRef?.name ?? [])
+      .find((name) => name.startsWith(SETTINGS));
+    const found = from === undefined ? undefined : await kube.get(ConfigMap, { namespace, name: from });
+    const own = containers.flatMap(({ env = [] }) => env);
+    const set = own.flatMap(({ name, value }) => (value ? [[name, value] as const] : []));
+    return found && { ...found.data, ...Object.fromEntries(set) };
+  } catch (error) {
+    if (isForbidden(error)) return undefined;
+    throw error;
+  }
+}
+
+/** By the ARN that `aws eks` and `sb cloud init` call a cluster by in a kubeconfig, else by the installation's name; it must have the address that is talked to. */
+async function clusterOf(
+  { kubeParts: { kubeConfig }, context }: Session,
+  account: Account,
+  settings: OperatorSettings | undefined,
+): Promise<Cluster | undefined> {
+  const current = kubeConfig.getCurrentCluster();
+  const byArn = [current?.name ?? '', context].flatMap((name) => CLUSTER_ARN.exec(name)?.[1] ?? []);
+  for (const name of new Set([...byArn, ...(settings?.['SB_STACK'] ? [settings['SB_STACK']] : [])])) {
+    const found = await account.cluster(name).catch(() => undefined);
+    if (found && hostOf(found.endpoint) === hostOf(current?.server)) return found;
+  }
+  return undefined;
+}
+
+const CLUSTER_ARN = /^arn:[a-z-]+:eks:[a-z0-9-]+:\d{12}:cluster\/(.+)$/;
+
+const hostOf = (url = ''): string | undefined => (URL.canParse(url) ? new URL(url).host : undefined);
