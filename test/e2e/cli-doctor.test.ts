@@ -6,6 +6,7 @@ import { kubectlOk } from '../support/cluster.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { diagnosis, doctor } from './support/doctor.ts';
 import { operatorIsWell } from './support/faults.ts';
+import { says, startSb } from './support/sb.ts';
 import { world } from './support/world.ts';
 
 describe('sb doctor', () => {
@@ -51,6 +52,54 @@ describe('sb doctor', () => {
         .filter(({ check }) => check === 'permissions')
         .map(({ state }) => state);
     await eventuallyTrue('the Role counts', async () => (await states()).join() === 'fine', 20);
+  });
+
+  const leftOvers = async (): Promise<string[]> =>
+    (
+      await kubectlOk([
+        'get',
+        'jobs,pods',
+        '-n',
+        namespace,
+        '-l',
+        'app.kubernetes.io/name=sb-scale-test',
+        '-o',
+        'name',
+      ])
+    )
+      .split('\n')
+      .filter(Boolean);
+  const areGone = () =>
+    eventuallyTrue('nothing of the test is left', async () => (await leftOvers()).length === 0, 60);
+
+  it('finds a node for a Pod that fits, and takes it away again', async function () {
+    this.timeout(180_000);
+    const { code, stdout, stderr } = await doctor(['--scale-test', '1'], { cwd: folder, namespace });
+    expect(stderr).to.match(/scale test: Job sb-scale-test-\w{8} is deleted\n/);
+    expect(stdout).to.match(/^✓ scale-test: 1 Pod of a default Trial’s size got a node in \d+s$/m);
+    expect(code, stdout).to.equal(0);
+    await areGone();
+  });
+
+  it('says in one sentence that nothing adds nodes for the Pods that do not fit', async function () {
+    this.timeout(180_000);
+    const { code, stdout } = await doctor(['--scale-test', '200'], { cwd: folder, namespace });
+    expect(stdout).to.match(
+      /^! scale-test: \d+ of 200 Pods of a default Trial’s size fit on the nodes that are there, and nothing adds nodes: .*Insufficient.*; the cluster has neither Karpenter nor EKS Auto Mode$/m,
+    );
+    expect(code, stdout).to.equal(0);
+    await areGone();
+  });
+
+  it('takes its Pods away at Ctrl-C', async function () {
+    this.timeout(180_000);
+    const sb = startSb(['doctor', '--scale-test', '200'], { cwd: folder, namespace });
+    await says(sb, 'Ctrl-C takes them away');
+    sb.child.kill('SIGINT');
+    const { code, stderr } = await sb.end;
+    expect(code, stderr).to.equal(130);
+    expect(stderr).to.match(/scale test: Job sb-scale-test-\w{8} is deleted\n$/);
+    await areGone();
   });
 
   /** A kubeconfig for this cluster with the token of a ServiceAccount. */

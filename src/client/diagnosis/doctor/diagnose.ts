@@ -21,6 +21,7 @@ import { storeChecks } from './store.ts';
 import { disk } from './disk.ts';
 import { awsChecks } from './aws/checks.ts';
 import { awsPlace } from './aws/place.ts';
+import { scaleTest, type ScaleOptions } from '../scale/scale.ts';
 
 /** The answer has the API server's clock in its creationTimestamp. */
 interface SelfSubjectReview extends KubeObject {
@@ -39,6 +40,8 @@ interface DoctorOptions extends SessionOptions {
   jobsDir: string;
   /** Also put, read and delete an object in the store. */
   writeProbe: boolean;
+  /** Also make Pods, to see which nodes come for them. */
+  scale?: ScaleOptions;
   /** How long a check may take, in milliseconds. Default: ten seconds. */
   limitMs?: number;
 }
@@ -60,7 +63,7 @@ const CHECKS: readonly Check<Patient>[] = [
   ...awsChecks,
 ];
 
-/** Looks at everything at once. Takes little more than ten seconds, whatever hangs. */
+/** Looks at everything at once. Takes little more than ten seconds, whatever hangs; a scale test comes after that. Throws only where that is interrupted. */
 export async function diagnose(options: DoctorOptions, io: Surroundings): Promise<Diagnosis> {
   const machine = examine([disk], options, options.limitMs);
   const session = opened(options, io);
@@ -82,7 +85,8 @@ export async function diagnose(options: DoctorOptions, io: Surroundings): Promis
     void operatorNamespace(session).then((found) => (installedIn = found));
     const examined = withoutEchoes(await examine(CHECKS, patient, options.limitMs), apiServer.name);
     const { context, namespace } = session;
-    const results = examined.map((result) => ({
+    const scaled = options.scale ? await scaleTest(session, options.scale) : [];
+    const results = [...examined, ...scaled].map((result) => ({
       ...result,
       ...(result.fix !== undefined && { fix: inOperatorNamespace(result.fix, installedIn) }),
     }));
