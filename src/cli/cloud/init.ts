@@ -1,4 +1,5 @@
-/** `sb cloud init`: shows, asks, makes. */
+/** `sb cloud init`: shows, asks, makes, looks whether all is well. */
+import { resolve } from 'node:path';
 import { notAgreed } from '../../client/cloud/failures.ts';
 import { makeAll, preview, survey, type Standing } from '../../client/cloud/init.ts';
 import type { CloudWish, Installation } from '../../client/cloud/installation.ts';
@@ -25,7 +26,8 @@ export async function cloudInit(flags: InitFlags, io: Io): Promise<number> {
     if (found.some(({ state }) => state !== 'there'))
       await agree(installation, found, { io, yes: flags.yes });
     await makeAll(installation);
-    printNext(installation, io);
+    const isFine = await examined(installation, io);
+    printNext(installation, io, isFine);
     return 0;
   });
 }
@@ -55,14 +57,35 @@ async function agree(
     throw notAgreed(`installation ${installation.wish.stack} is not made`, 'sb cloud init --yes');
 }
 
+/** Where Trials run that name no other namespace. */
+const NAMESPACE = 'agents';
+
+/** What `sb doctor` finds, on the context that was written. It is said and no more: all that was to be made is there. */
+async function examined({ context }: Installation, io: Io): Promise<boolean> {
+  const cluster = await context.cluster();
+  if (!cluster) return true;
+  const [{ diagnose }, { printDiagnosis }] = await Promise.all([
+    import('../../client/diagnosis/doctor/diagnose.ts'),
+    import('../render/doctor.ts'),
+  ]);
+  const jobsDir = resolve(io.cwd, 'jobs');
+  const place = { context: cluster.arn, namespace: NAMESPACE, jobsDir, writeProbe: false };
+  const diagnosis = await diagnose(place, io);
+  await printDiagnosis(io.terminal, 'table', diagnosis);
+  return diagnosis.fine;
+}
+
 /** What comes next: three lines. */
-function printNext({ wish }: Installation, { terminal }: Io): void {
+function printNext({ wish }: Installation, { terminal }: Io, isFine: boolean): void {
+  const stack = safeLine(wish.stack);
   terminal.out(
     [
-      `installation ${safeLine(wish.stack)} is ready`,
-      '  sb doctor -n agents                      can Trials run there?',
-      '  sb cloud run -t <folder> -n agents       run tasks, fetch the results',
-      `  sb cloud down --stack ${safeLine(wish.stack).padEnd(19)}take it away again; results stay`,
+      isFine
+        ? `installation ${stack} is ready`
+        : `installation ${stack} is made; what is marked ✗ above may keep Trials from running`,
+      `  sb doctor -n ${NAMESPACE}                      can Trials run there?`,
+      `  sb cloud run -t <folder> -n ${NAMESPACE}       run tasks, fetch the results`,
+      `  sb cloud down --stack ${stack.padEnd(19)}take it away again; results stay`,
       '',
     ].join('\n'),
   );

@@ -1,7 +1,7 @@
 /** `sb cloud status`. */
 import { leftovers } from '../../client/cloud/down.ts';
-import { statusOf } from '../../client/cloud/status.ts';
-import { printCloudStatus, printLeftovers } from '../render/cloud.ts';
+import { insideOf, quotaStatus, statusOf } from '../../client/cloud/status.ts';
+import { printCloudStatus, printInside, printLeftovers, printQuotas } from '../render/cloud.ts';
 import type { Io } from '../types.ts';
 import { placeOf, withCloud, type CloudFlags } from './open.ts';
 
@@ -9,6 +9,8 @@ export const cloudStatus = (flags: CloudFlags, io: Io): Promise<number> =>
   withCloud(flags, io, async (installation) => {
     const found = await statusOf(installation);
     printCloudStatus(io.terminal, placeOf(installation), found);
+    printInside(io.terminal, await insideOf(installation));
+    printQuotas(io.terminal, await quotaStatus(installation));
     // What is left while there are stacks belongs to them.
     if (found.every(({ name, status }) => status === undefined || name.endsWith('-artifacts')))
       printLeftovers(io.terminal, await leftovers(installation));

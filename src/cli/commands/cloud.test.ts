@@ -5,6 +5,10 @@ import {
   withVariables,
   type AccountServer,
 } from '../../../test/support/client/account-server.ts';
+import { fixedApi } from '../../../test/support/client/api.ts';
+import { certificate } from '../../../test/support/client/certificate.ts';
+import { everythingFine } from '../../../test/support/client/doctor.ts';
+import { folderOf } from '../../../test/support/folder.ts';
 import { recordedIo } from '../../../test/support/terminal/recorded.ts';
 import type { Io } from '../types.ts';
 import { run } from '../program.ts';
@@ -129,14 +133,16 @@ describe('sb cloud, with an account', () => {
   it('goes from nothing to an installation to nothing', async () => {
     const made = await at(['init', '--yes']);
     expect(made.code, made.stderr).to.equal(0);
-    expect(made.stdout).to.contain('installation abundant-sb is ready\n').and.to.contain('sb cloud run -t');
+    expect(made.stdout).to.contain('installation abundant-sb is made').and.to.contain('sb cloud run -t');
     expect(made.stderr).to.contain('abundant-sb-cluster Cluster (AWS::EKS::Cluster): CREATE_COMPLETE\n');
 
     const again = await at(['init']);
     expect(again.code, again.stderr).to.equal(0);
 
     const status = await at(['status']);
-    expect(status.stdout).to.match(/abundant-sb-cluster +CREATE_COMPLETE\n\$0\.15 per hour/);
+    expect(status.stdout).to.match(
+      /abundant-sb-cluster +CREATE_COMPLETE\n\$0\.15 per hour, about \$\d+\S* a month, without nodes/,
+    );
 
     const { io, asked } = onTerminal({ typed: ['abundant-sb'] });
     const down = await at(['down'], io);
@@ -149,6 +155,62 @@ describe('sb cloud, with an account', () => {
     expect(stacks().filter((line) => !line.endsWith('DELETE_COMPLETE'))).to.deep.equal([
       'abundant-sb-artifacts CREATE_COMPLETE',
     ]);
+  });
+
+  it('ends with what sb doctor finds in the context that it wrote, and says what to do next all the same', async () => {
+    const api = await fixedApi(everythingFine(certificate()));
+    const context = `arn:aws:eks:${REGION}:${ACCOUNT}:cluster/abundant-sb`;
+    const home = await folderOf({ '.kube/config': api.kubeconfig.replaceAll('test', context) });
+    const { code, stdout, stderr } = await sb({ ...envOf(aws), HOME: home.path }, ['cloud', 'init', '--yes']);
+    await api.close();
+    await home.remove();
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.contain(`✓ kubeconfig: context ${context}, namespace agents, http`);
+    expect(stdout).to.contain('✓ operator: 2 of 2 replicas of the operator are ready\n');
+    // Of this cluster that has no storage.
+    expect(stdout).to.match(/✗ store: /);
+    expect(
+      stdout.split('installation abundant-sb is made; what is marked ✗ above')[1]?.split('\n  sb '),
+    ).to.have.lengthOf(4);
+  });
+
+  it('shows quotas against what it sets, with the commands that ask for more', async () => {
+    await at(['init', '--yes']);
+    const short = await at(['status']);
+    expect(short.stdout).to.contain(
+      'quotas: 1 builds at once (SB_MAX_CONCURRENT_BUILDS is 20), 5 vCPUs on demand and 5 of spot instances (nodes of Trials may have 1000)\n',
+    );
+    expect(short.stdout).to.match(
+      / {4}aws service-quotas request-service-quota-increase .* L-2DC20C30 --desired-value 20/,
+    );
+    for (const quota of Object.values(aws.quotas.all)) quota.applied = 1000;
+    expect((await at(['status'])).stdout).to.not.contain('request-service-quota-increase');
+    aws.denied.add('GetServiceQuota');
+    const denied = await at(['status']);
+    expect([denied.code, denied.stdout]).to.satisfy(
+      ([code, stdout]: [number, string]) =>
+        code === 0 && /quotas are not to be seen: .*servicequotas:GetServiceQuota/.test(stdout),
+      denied.stdout,
+    );
+  });
+
+  it('shows what of the cluster is not as it makes it, and what cannot be seen', async () => {
+    await at(['init', '--yes']);
+    const step = (name: string, isDone: () => Promise<boolean>) => ({
+      name,
+      isDone,
+      shows: () => [],
+      make: async () => {},
+      remove: async () => {},
+    });
+    const steps = [
+      step('operator', async () => true),
+      step('nodes', async () => false),
+      step('logs', () => Promise.reject(new Error('no answer'))),
+    ];
+    const { stdout } = await at(['status'], { inside: { ...NOTHING_INSIDE, steps } });
+    expect(stdout).to.contain('in the cluster, not as this sb makes it: nodes; sb cloud init changes it\n');
+    expect(stdout).to.contain('in the cluster, not to be seen: logs: no answer\n');
   });
 
   it('deletes nothing where a name is missing or wrong', async () => {

@@ -1,10 +1,10 @@
 import type { Doomed } from '../../client/cloud/down.ts';
 import type { Preview, Standing } from '../../client/cloud/init.ts';
 import { HOURS_A_MONTH, PRICED_REGION, PRICES, type Price } from '../../client/cloud/prices.ts';
-import type { StackStatus } from '../../client/cloud/status.ts';
+import type { InsideStatus, QuotaStatus, StackStatus } from '../../client/cloud/status.ts';
 import { hourly, type CloudStack, type Thing } from '../../client/cloud/things.ts';
 import { dollars } from '../../text/figures.ts';
-import { safeLine } from '../../text/safe.ts';
+import { safe, safeLine } from '../../text/safe.ts';
 import type { Change } from '../../providers/stacks/port.ts';
 import { style } from './style.ts';
 import type { Terminal } from '../types.ts';
@@ -133,5 +133,37 @@ export function printCloudStatus(terminal: Terminal, place: string, found: reado
     terminal.out(`  differs from what this sb makes: ${shown}${more}; sb cloud init changes it\n`);
   }
   const usd = found.reduce((sum, stack) => sum + stack.hourly, 0);
-  terminal.out(`${dollars(usd)} per hour without nodes, at list prices of ${PRICED_REGION}\n`);
+  terminal.out(
+    `${dollars(usd)} per hour, about ${dollars(usd * HOURS_A_MONTH)} a month, without nodes, at list prices of ${PRICED_REGION}\n`,
+  );
+}
+
+/** What of the cluster is not as this version makes it. */
+export function printInside(terminal: Terminal, found: InsideStatus | undefined): void {
+  if (!found) return;
+  const { differs, unknown } = found;
+  if (differs.length > 0)
+    terminal.out(
+      `in the cluster, not as this sb makes it: ${differs.map(safeLine).join(', ')}; sb cloud init changes it\n`,
+    );
+  if (unknown !== undefined) terminal.out(`in the cluster, not to be seen: ${safeLine(unknown)}\n`);
+}
+
+/** The account's quotas against the settings. */
+export function printQuotas(terminal: Terminal, found: QuotaStatus | undefined): void {
+  if (!found) return;
+  if ('why' in found) return terminal.out(`quotas are not to be seen: ${safeLine(found.why)}\n`);
+  const { quotas, settings, short } = found;
+  const count = (value: number | undefined): string => (value === undefined ? 'unknown' : String(value));
+  const nodes = `${count(quotas.onDemand)} vCPUs on demand and ${count(quotas.spot)} of spot instances`;
+  terminal.out(
+    `quotas: ${count(quotas.builds)} builds at once (SB_MAX_CONCURRENT_BUILDS is ${settings.builds}), ${nodes}${settings.cpus === undefined ? '' : ` (nodes of Trials may have ${settings.cpus})`}\n`,
+  );
+  for (const { what, why, fix } of short)
+    terminal.out(
+      `  ${safeLine(`${what}: ${why}`)}\n${fix
+        .split('\n')
+        .map((line) => `    ${safe(line)}\n`)
+        .join('')}`,
+    );
 }

@@ -1,8 +1,13 @@
-/** `sb cloud status`: what is there, how it stands, how it differs from what this version makes, and what it costs. Changes nothing. */
+/** `sb cloud status`: what is there, how it stands, how it differs from what this version makes, what it costs, and whether quotas allow it. Changes nothing. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Template } from '../../installation/aws/stacks/template.ts';
+import { nodePool } from '../../installation/aws/cluster/nodes.ts';
+import { awsNames } from '../../installation/aws/names.ts';
+import { OVERLAYS } from '../../installation/overlays.ts';
+import { ProviderError } from '../../providers/errors.ts';
 import type { Stack } from '../../providers/stacks/port.ts';
 import type { Installation } from './installation.ts';
+import { quotasOf, shortfalls, type Quotas, type Settings, type Shortfall } from './quotas.ts';
 import { guestOf, templateOf } from './stacks/parameters.ts';
 import { phaseOf } from './stacks/phase.ts';
 import type { StackPart } from './steps.ts';
@@ -19,6 +24,18 @@ export interface StackStatus {
   hourly: number;
 }
 
+/** What of the cluster is not as this version makes it; undefined where it is not looked at, since the stacks are not all there. */
+export interface InsideStatus {
+  /** Names of steps: `operator`, `nodes`. */
+  differs: readonly string[];
+  /** Why the rest is not known. */
+  unknown?: string;
+}
+
+/** The account's quotas against what `sb cloud init` sets. */
+export type QuotaStatus =
+  { quotas: Quotas; settings: Settings; short: readonly Shortfall[] } | { why: string };
+
 const PARTS: readonly StackPart[] = ['artifacts', 'network', 'cluster'];
 
 export async function statusOf(installation: Installation): Promise<StackStatus[]> {
@@ -30,6 +47,44 @@ export async function statusOf(installation: Installation): Promise<StackStatus[
     found.push(stack ? await standing(installation, stack, part) : { name, differs: [], hourly: 0 });
   }
   return found;
+}
+
+/** Looks at each step of the cluster, until one cannot be seen. */
+export async function insideOf({ context, inside, stacks }: Installation): Promise<InsideStatus | undefined> {
+  const cluster = await stacks.cluster.find(context);
+  if (phaseOf(cluster) !== 'ready') return undefined;
+  const differs: string[] = [];
+  for (const step of inside.steps) {
+    try {
+      if (!(await step.isDone(context))) differs.push(step.name);
+    } catch (error) {
+      return { differs, unknown: `${step.name}: ${error instanceof Error ? error.message : String(error)}` };
+    }
+  }
+  return { differs };
+}
+
+/** What `sb cloud init` sets: builds at once, and CPUs that the nodes of Trials may have together. */
+const SET: Settings = {
+  builds: Number(OVERLAYS['aws']?.settings.find(([name]) => name === 'SB_MAX_CONCURRENT_BUILDS')?.[1]),
+  cpus: Number(nodePool().spec.limits['cpu']),
+};
+
+/** Undefined where there is no project that quotas would be for. */
+export async function quotaStatus(installation: Installation): Promise<QuotaStatus | undefined> {
+  const { context, ports, stacks, wish } = installation;
+  const [artifacts, cluster] = [await stacks.artifacts.find(context), await stacks.cluster.find(context)];
+  if (phaseOf(artifacts) !== 'ready') return undefined;
+  // Nodes of a cluster of the user's own have other limits.
+  const settings = guestOf(wish, cluster) === undefined ? SET : { ...SET, cpus: undefined };
+  try {
+    const inspection = await ports.inspection();
+    const quotas = await quotasOf(inspection, await inspection.project(awsNames(context).project));
+    return { quotas, settings, short: shortfalls(quotas, settings, context.region) };
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return { why: error.message };
+  }
 }
 
 async function standing({ ports, wish }: Installation, stack: Stack, part: StackPart): Promise<StackStatus> {

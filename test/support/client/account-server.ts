@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ACCOUNT, CREDENTIALS, REGION } from '../aws/facts.ts';
+import { text } from 'node:stream/consumers';
+import { ServiceQuotas } from '../aws/service-quotas.ts';
 import { AwsError } from '../cloudformation/errors.ts';
 import type { CloudFormationService } from '../cloudformation/index.ts';
 import { answerFault, readQuery, xmlOf } from '../cloudformation/wire.ts';
@@ -20,6 +22,8 @@ export interface AccountServer {
   denied: Set<string>;
   /** As `GetCallerIdentity` says it. */
   arn: string;
+  /** Of the account. */
+  quotas: ServiceQuotas;
   /** Every call but those of CloudFormation: `ec2:DescribeSubnets`. */
   calls: string[];
   close(): Promise<void>;
@@ -36,6 +40,7 @@ export async function accountServer(): Promise<AccountServer> {
     bucket: false,
     denied: new Set(),
     arn: `arn:aws:iam::${ACCOUNT}:user/admin`,
+    quotas: new ServiceQuotas(),
     calls: [],
     async close() {
       http.closeAllConnections();
@@ -53,7 +58,7 @@ async function answer(
 ): Promise<void> {
   const path = new URL(request.url ?? '/', server.url);
   const target = request.headers['x-amz-target'];
-  if (typeof target === 'string') return answerJson(server, target, response);
+  if (typeof target === 'string') return answerJson(server, request, { target, response });
   if (path.pathname.startsWith('/clusters/')) return describeCluster(server, path.pathname, response);
   if (request.method === 'POST' && path.pathname === '/') return answerQueries(server, request, response);
   answerS3(server, path, response);
@@ -62,9 +67,38 @@ async function answer(
 const json = (response: ServerResponse, status: number, body: object): void =>
   void response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
 
-function answerJson(server: AccountServer, target: string, response: ServerResponse): void {
-  server.calls.push(target.split('.').at(-1) ?? '');
-  json(response, 200, target.endsWith('GetResources') ? { ResourceTagMappingList: [] } : {});
+async function answerJson(
+  server: AccountServer,
+  request: IncomingMessage,
+  { target, response }: { target: string; response: ServerResponse },
+): Promise<void> {
+  const [service = '', action = ''] = target.split('.');
+  server.calls.push(action);
+  try {
+    json(response, 200, resultOf(server, { service, action }, JSON.parse(await text(request)) as object));
+  } catch (error) {
+    const { code, message, status } = error as AwsError;
+    json(response, status, { __type: code, message });
+  }
+}
+
+function resultOf(
+  { things, quotas, denied }: AccountServer,
+  { service, action }: { service: string; action: string },
+  asked: object,
+): object {
+  if (denied.has(action)) throw new AwsError('AccessDeniedException', `not authorized to perform: ${action}`);
+  if (service.startsWith('ServiceQuotas')) return quotas.call(action, asked);
+  if (action === 'GetResources') return { ResourceTagMappingList: [] };
+  if (action !== 'BatchGetProjects') return {};
+  const { names } = asked as { names: string[] };
+  const environment = { type: 'LINUX_CONTAINER', computeType: 'BUILD_GENERAL1_MEDIUM' };
+  const made = things.filter(({ type }) => type === 'AWS::CodeBuild::Project');
+  return {
+    projects: made
+      .filter(({ physicalId }) => names.includes(physicalId))
+      .map(({ physicalId }) => ({ name: physicalId, environment })),
+  };
 }
 
 function describeCluster({ things, calls }: AccountServer, path: string, response: ServerResponse): void {
@@ -141,8 +175,8 @@ async function answerQueries(
 }
 
 function answerS3({ bucket }: AccountServer, { searchParams }: URL, response: ServerResponse): void {
-  const xml = (status: number, text: string): void =>
-    void response.writeHead(status, { 'content-type': 'application/xml' }).end(text);
+  const xml = (status: number, body: string): void =>
+    void response.writeHead(status, { 'content-type': 'application/xml' }).end(body);
   if (!bucket) return xml(404, '<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>');
   const version = '<Version><Key>a</Key><VersionId>1</VersionId></Version>';
   xml(
