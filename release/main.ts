@@ -45,9 +45,12 @@ async function begin(): Promise<Release> {
 }
 
 /** The npm package with its SBOM, and the plugin's manifest, which names its digest. Resolves to the archive's name. */
-async function makePackage(release: Release, downloads: string): Promise<string> {
+async function makePackage(
+  release: Release,
+  { downloads, image }: { downloads: string; image: Image | undefined },
+): Promise<string> {
   const { out, name, version } = release;
-  const { archive, unpackedBytes } = await packPackage(release, [
+  const { archive, unpackedBytes } = await packPackage(release, image, [
     bomPlugin(join(out, `${name}-${version}.cdx.json`)),
   ]);
   say(`npm package: ${archive}, ${(unpackedBytes / 1e6).toFixed(2)} MB unpacked`);
@@ -61,7 +64,7 @@ async function makeImage(release: Release, { image: wish }: Wish): Promise<Image
   const { out, name, version } = release;
   await writeImageBom(release, join(out, `${name}-image-${version}.cdx.json`));
   if (!wish) {
-    say('no image, install.yaml and chart: they need --registry');
+    say('no image, install.yaml and chart, and a package that names no image: they need --registry');
     return undefined;
   }
   const image = await pushImage(release, wish);
@@ -77,8 +80,9 @@ async function main(wish: Wish): Promise<void> {
   if (against.length > 0) throw new Error(against.join('\n'));
   const began = seconds();
   const release = await begin();
-  const archive = await makePackage(release, wish.downloads);
+  // The package names the image.
   const image = await makeImage(release, wish);
+  const archive = await makePackage(release, { downloads: wish.downloads, image });
   const { dryRun, builder, image: wished, downloads } = wish;
   const parameters = { dryRun, downloads, ...(wished && { image: wished }) };
   const statement = provenanceOf(release, { image, parameters, builder, began, ended: seconds() });

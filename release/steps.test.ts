@@ -12,6 +12,7 @@ import { readArguments } from './arguments.ts';
 import { withImage } from './chart.ts';
 import { krewManifest } from './krew.ts';
 import { packageManifest } from './npm/package.ts';
+import { operatorSource } from '../src/client/cloud/cluster/operator-source.ts';
 import { checksumsOf, provenanceOf } from './provenance.ts';
 import { publish } from './publish.ts';
 import type { Release } from './release.ts';
@@ -202,6 +203,21 @@ describe('Publishing', () => {
     );
     expect(said).to.match(/^npm publish failed \(1\): [\s\S]*403/);
     expect(git('tag', '--list')).to.equal('');
+  });
+});
+
+describe('The package’s manifest', () => {
+  it('names the image that sb cloud init installs, as it takes it, and none where none was pushed', async () => {
+    const digest = `sha256:${'1'.repeat(64)}`;
+    const image = { repository: 'registry.example.com/sb-operator', digest, platforms: [] };
+    const folder = await folderOf({ 'package.json': JSON.stringify(packageManifest(RELEASE, image)) });
+    const source = operatorSource(folder.path, {});
+    await folder.remove();
+    expect(source).to.deep.equal({
+      kind: 'image',
+      reference: `registry.example.com/sb-operator@${digest}`,
+    });
+    expect(packageManifest(RELEASE)).to.not.have.property('operatorImage');
   });
 });
 

@@ -3,7 +3,7 @@ import type { Plugin } from 'esbuild';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../process.ts';
-import type { Release } from '../release.ts';
+import type { Image, Release } from '../release.ts';
 import { licensesOf } from './licenses.ts';
 import { bundlePrograms } from './programs.ts';
 import { writeTypes } from './types.ts';
@@ -11,8 +11,8 @@ import { writeTypes } from './types.ts';
 /** Bytes that it may take on a user's disk. */
 const LIMIT = 5 * 2 ** 20;
 
-/** What users' package.json says of it: nothing that only a checkout needs. */
-export const packageManifest = ({ name, version, description, license }: Release): object => ({
+/** What users' package.json says of it: nothing that only a checkout needs. `image`: what `sb cloud init` installs. */
+export const packageManifest = ({ name, version, description, license }: Release, image?: Image): object => ({
   name,
   version,
   description,
@@ -22,6 +22,7 @@ export const packageManifest = ({ name, version, description, license }: Release
   engines: { node: '>=24' },
   bin: { sb: 'bin/sb.mjs', 'kubectl-sb': 'bin/sb.mjs' },
   exports: { './client': { types: './dist/client/index.d.ts', default: './dist/client/index.js' } },
+  ...(image && { operatorImage: `${image.repository}@${image.digest}` }),
 });
 
 export interface Packed {
@@ -32,7 +33,11 @@ export interface Packed {
 }
 
 /** Makes the package and packs it. `plugins` see what is bundled. */
-export async function packPackage(release: Release, plugins: Plugin[] = []): Promise<Packed> {
+export async function packPackage(
+  release: Release,
+  image: Image | undefined,
+  plugins: Plugin[] = [],
+): Promise<Packed> {
   const { root, out, scratch } = release;
   const folder = join(scratch, 'package');
   rmSync(folder, { recursive: true, force: true });
@@ -42,7 +47,10 @@ export async function packPackage(release: Release, plugins: Plugin[] = []): Pro
   await writeTypes(join(folder, 'dist/client/index.d.ts'), scratch);
   for (const file of ['bin', 'README.md', 'LICENSE'])
     cpSync(join(root, file), join(folder, file), { recursive: true });
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageManifest(release), undefined, 2)}\n`);
+  writeFileSync(
+    join(folder, 'package.json'),
+    `${JSON.stringify(packageManifest(release, image), undefined, 2)}\n`,
+  );
   return pack(folder, out);
 }
 

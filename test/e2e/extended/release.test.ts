@@ -16,6 +16,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
 import { manifestOf } from '../../../release/release.ts';
+import { operatorSource } from '../../../src/client/cloud/cluster/operator-source.ts';
 import { CONTAINER, COURIER_IMAGE, OPERATOR } from '../../../src/installation/names.ts';
 import type { Deployment } from '../../../src/kube/kinds.ts';
 import { makeBuildHome, type BuildHome } from '../../support/aws/build-home.ts';
@@ -103,14 +104,37 @@ describe('a release', function () {
     expect((await run('git', ['tag'], { cwd: first })).stdout).to.equal('');
   });
 
-  it('has the same package and the same SBOMs when it is made again', async () => {
+  it('has the same SBOMs when it is made again, and a package that differs by the name of its image alone', async () => {
     const second = await cloneInto(join(folder, 'second'));
     await release(second, '--dry-run');
-    for (const file of [archive, `sb-operator-${version}.cdx.json`, `sb-operator-image-${version}.cdx.json`])
+    for (const file of [`sb-operator-${version}.cdx.json`, `sb-operator-image-${version}.cdx.json`])
       expect(readFileSync(released(second, file)).equals(readFileSync(released(first, file))), file).to.equal(
         true,
       );
+    const [named, nameless] = await Promise.all([unpacked(first), unpacked(second)]);
+    const { stdout } = await run('diff', ['-rq', named, nameless]).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(stdout).to.equal(`Files ${named}/package.json and ${nameless}/package.json differ\n`);
+    const [with_, without] = [named, nameless].map(
+      (path) => JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Record<string, unknown>,
+    );
+    expect({ ...without, operatorImage: with_?.['operatorImage'] }).to.deep.equal(with_);
   });
+
+  it('has sb cloud init install the image that was pushed, without a word of the user’s', async () => {
+    const source = operatorSource(await unpacked(first), {});
+    const [image = ''] = /\S+@sha256:\w{64}/.exec(printed) ?? [];
+    expect(source).to.deep.equal({ kind: 'image', reference: image });
+    expect(image).to.match(new RegExp(`^${REPOSITORY}@sha256:`));
+  });
+
+  /** The package of a release, in a folder. */
+  async function unpacked(clone: string): Promise<string> {
+    const into = mkdtempSync(join(folder, 'package-'));
+    await run('tar', ['-xzf', released(clone, archive), '-C', into]);
+    return join(into, 'package');
+  }
 
   it('lists every package that is bundled, Go and the image of Node in valid SBOMs', () => {
     const namesIn = (file: string): string[] => {
