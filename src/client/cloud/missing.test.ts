@@ -14,6 +14,19 @@ describe('What sb cloud init lacks', () => {
     expect(missing(seen())).to.deep.equal([]);
   });
 
+  for (const region of [
+    'us-east-1',
+    'ap-southeast-2',
+    'il-central-1',
+    'cn-north-1',
+    'us-gov-west-1',
+    'eusc-de-east-1',
+    'ap-southeast-10',
+  ])
+    it(`is nothing in ${region}`, () => {
+      expect(missing(seen({ region }))).to.deep.equal([]);
+    });
+
   it('is said in one line each, all at once', () => {
     const lines = missing(seen({ env: {}, region: undefined, stack: 'Sb' }));
     expect(lines.map((line) => line.split(':')[0])).to.deep.equal(['credentials', 'region', 'name']);

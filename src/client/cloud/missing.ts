@@ -1,5 +1,6 @@
 /** What `sb cloud init` lacks, before anything is asked of AWS: pure, from what the shell and the user's files say. */
 import { LONGEST_STACK, STACK_PATTERN } from '../../installation/aws/names.ts';
+import { REGION } from '../../providers/aws/partition.ts';
 
 /** What was seen. */
 export interface AwsSeen {
@@ -47,7 +48,7 @@ const among = (profiles: readonly string[]): string =>
 
 const region: Look = (seen) => {
   if (!seen.region) return 'region: set --region or SB_AWS_REGION, such as us-east-1';
-  if (/^[a-z]{2,4}(-[a-z]+)+-\d$/.test(seen.region)) return undefined;
+  if (REGION.test(seen.region)) return undefined;
   return `region: ${JSON.stringify(seen.region)} is no region of AWS; set --region or SB_AWS_REGION, such as us-east-1`;
 };
 

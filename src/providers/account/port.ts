@@ -70,7 +70,7 @@ export interface Contents {
 export interface Purge {
   /** Undefined where there is no such bucket, or it is another account's. */
   contents(bucket: string): Promise<Contents | undefined>;
-  /** Deletes every version of every object, every unfinished upload, and then the bucket. Nothing to do where there is none. `report`: how many are gone. */
+  /** Deletes every version of every object, every unfinished upload, and then the bucket. Nothing to do where there is none. Rejects with `PreconditionFailed` where something keeps writing there. `report`: how many are gone. */
   bucket(name: string, report: (gone: number) => void): Promise<void>;
   /** Deletes a repository of images with what is in it. Nothing to do where there is none. */
   repository(name: string): Promise<void>;

@@ -8,6 +8,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
   S3Client,
+  type MultipartUpload,
   type ObjectIdentifier,
 } from '@aws-sdk/client-s3';
 import { awsError, OF_A_PERSON } from '../aws/errors.ts';
@@ -34,6 +35,62 @@ const ABSENT = new Set([
   'ResourceNotFoundException',
 ]);
 
+interface Owner {
+  Bucket: string;
+  ExpectedBucketOwner: string;
+}
+
+/** Where a page of a list begins: after this key, and this version or upload of it. */
+interface Markers {
+  KeyMarker?: string;
+  VersionIdMarker?: string;
+}
+
+interface Page<T> {
+  items: T[];
+  /** Undefined at the end. */
+  next: Markers | undefined;
+}
+
+const nextOf = (more = false, key?: string, version?: string): Markers | undefined =>
+  more
+    ? {
+        ...(key !== undefined && { KeyMarker: key }),
+        ...(version !== undefined && { VersionIdMarker: version }),
+      }
+    : undefined;
+
+/** How often a bucket is gone through: what comes while it is emptied is taken away twice more, and then somebody is told. */
+const MOST_WALKS = 3;
+
+/** Takes away all that is listed, until nothing is. False where there is no such bucket. Throws `PreconditionFailed` where something keeps writing there. */
+async function emptied<T>(
+  bucket: string,
+  {
+    page,
+    remove,
+  }: { page: (from: Markers) => Promise<Page<T> | undefined>; remove: (items: T[]) => Promise<void> },
+): Promise<boolean> {
+  for (let walk = 0; walk < MOST_WALKS; walk++) {
+    let found = 0;
+    for (let from: Markers | undefined = {}; from;) {
+      const seen: Page<T> | undefined = await page(from);
+      if (!seen) return false;
+      if (seen.items.length > 0) await remove(seen.items);
+      found += seen.items.length;
+      from = seen.next;
+    }
+    if (found === 0) return true;
+  }
+  throw beingWrittenTo(bucket, `it was emptied ${MOST_WALKS} times, and more came each time`);
+}
+
+const beingWrittenTo = (bucket: string, why: string): ProviderError =>
+  new ProviderError(
+    'PreconditionFailed',
+    `bucket ${bucket} is still being written to: ${why}; end what uploads there (sb, an operator in another cluster)`,
+  );
+
 class AwsPurge implements Purge {
   readonly #s3: S3Client;
   readonly #ecr: ECRClient;
@@ -54,11 +111,11 @@ class AwsPurge implements Purge {
 
   async contents(bucket: string): Promise<Contents | undefined> {
     let count = 0;
-    let from: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
+    let from: Markers | undefined = {};
     for (let page = 0; from && page < COUNTED_PAGES; page++) {
       const found = await this.#page(bucket, from);
       if (!found) return undefined;
-      count += found.versions.length;
+      count += found.items.length;
       from = found.next;
     }
     return { count, more: from !== undefined };
@@ -67,18 +124,24 @@ class AwsPurge implements Purge {
   async bucket(name: string, report: (gone: number) => void): Promise<void> {
     const owner = { Bucket: name, ExpectedBucketOwner: this.#account };
     let gone = 0;
-    for (;;) {
-      // From the beginning each time: what was listed before is gone.
-      const found = await this.#page(name, {});
-      if (!found) return;
-      if (found.versions.length === 0) break;
-      await this.#delete(name, found.versions);
-      gone += found.versions.length;
-      report(gone);
-    }
-    await this.#abortUploads(owner);
+    const isThere = await emptied(name, {
+      page: (from) => this.#page(name, from),
+      remove: async (versions: ObjectIdentifier[]) => {
+        await this.#delete(name, versions);
+        report((gone += versions.length));
+      },
+    });
+    if (!isThere) return;
+    await emptied(name, {
+      page: (from) => this.#uploads(owner, from),
+      remove: (uploads: MultipartUpload[]) => this.#abort(owner, uploads),
+    });
     const command = new DeleteBucketCommand(owner);
-    await this.#unlessAbsent(['s3:DeleteBucket', name], () => this.#s3.send(command));
+    await this.#unlessAbsent(['s3:DeleteBucket', name], () =>
+      this.#s3.send(command).catch((error: Error) => {
+        throw error.name === 'BucketNotEmpty' ? beingWrittenTo(name, error.message) : error;
+      }),
+    );
   }
 
   async #delete(name: string, versions: ObjectIdentifier[]): Promise<void> {
@@ -97,29 +160,31 @@ class AwsPurge implements Purge {
     );
   }
 
-  async #abortUploads(owner: { Bucket: string; ExpectedBucketOwner: string }): Promise<void> {
-    for (;;) {
-      const command = new ListMultipartUploadsCommand(owner);
-      const answer = await this.#unlessAbsent(['s3:ListBucketMultipartUploads', owner.Bucket], () =>
-        this.#s3.send(command),
-      );
-      const uploads = answer?.Uploads ?? [];
-      if (uploads.length === 0) return;
-      for (const { Key, UploadId } of uploads) {
-        const abort = new AbortMultipartUploadCommand({ ...owner, Key, UploadId });
-        await this.#unlessAbsent(['s3:AbortMultipartUpload', owner.Bucket], () => this.#s3.send(abort));
-      }
+  /** A page of the unfinished uploads; undefined where there is no such bucket. */
+  async #uploads(owner: Owner, from: Markers): Promise<Page<MultipartUpload> | undefined> {
+    const { KeyMarker, VersionIdMarker: UploadIdMarker } = from;
+    const command = new ListMultipartUploadsCommand({
+      ...owner,
+      ...(KeyMarker !== undefined && { KeyMarker }),
+      ...(UploadIdMarker !== undefined && { UploadIdMarker }),
+    });
+    const page = await this.#unlessAbsent(['s3:ListBucketMultipartUploads', owner.Bucket], () =>
+      this.#s3.send(command),
+    );
+    if (!page) return undefined;
+    const next = nextOf(page.IsTruncated, page.NextKeyMarker, page.NextUploadIdMarker);
+    return { items: page.Uploads ?? [], next };
+  }
+
+  async #abort(owner: Owner, uploads: readonly MultipartUpload[]): Promise<void> {
+    for (const { Key, UploadId } of uploads) {
+      const abort = new AbortMultipartUploadCommand({ ...owner, Key, UploadId });
+      await this.#unlessAbsent(['s3:AbortMultipartUpload', owner.Bucket], () => this.#s3.send(abort));
     }
   }
 
   /** A page of all versions; undefined where there is no such bucket. */
-  async #page(
-    bucket: string,
-    from: { KeyMarker?: string; VersionIdMarker?: string },
-  ): Promise<
-    | { versions: ObjectIdentifier[]; next: { KeyMarker?: string; VersionIdMarker?: string } | undefined }
-    | undefined
-  > {
+  async #page(bucket: string, from: Markers): Promise<Page<ObjectIdentifier> | undefined> {
     const command = new ListObjectVersionsCommand({
       Bucket: bucket,
       ExpectedBucketOwner: this.#account,
@@ -129,13 +194,8 @@ class AwsPurge implements Purge {
     if (!page) return undefined;
     const all = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])];
     return {
-      versions: all.map(({ Key, VersionId }) => ({ Key, VersionId })),
-      next: page.IsTruncated
-        ? {
-            ...(page.NextKeyMarker !== undefined && { KeyMarker: page.NextKeyMarker }),
-            ...(page.NextVersionIdMarker !== undefined && { VersionIdMarker: page.NextVersionIdMarker }),
-          }
-        : undefined,
+      items: all.map(({ Key, VersionId }) => ({ Key, VersionId })),
+      next: nextOf(page.IsTruncated, page.NextKeyMarker, page.NextVersionIdMarker),
     };
   }
 

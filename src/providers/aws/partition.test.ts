@@ -23,7 +23,14 @@ describe('a partition of AWS', () => {
   });
 
   it('has regions by which nobody is led to another host', () => {
-    for (const region of ['us-east-1.evil.example/', 'us_east_1', 'us-east', 'US-EAST-1'])
+    for (const region of [
+      'us-east-1.evil.example/',
+      'us_east_1',
+      'us-east',
+      'US-EAST-1',
+      'us-east-100',
+      'us-east-1\\n',
+    ])
       expect(region).to.not.match(REGION);
   });
 });

@@ -3,7 +3,7 @@
 import { BUILDER } from './permissions/builder.ts';
 import { INSTALLER } from './permissions/installer.ts';
 import { OPERATOR } from './permissions/operator.ts';
-import { PULL_THROUGH } from './permissions/pull-through.ts';
+import { PULL_THROUGH } from './permissions/registry.ts';
 import type { AwsPermission, AwsRole, Permissions } from './permissions/resources.ts';
 
 export { CONDITIONS, RESOURCES } from './permissions/resources.ts';

@@ -1,5 +1,5 @@
 /** The builds' part of the table. */
-import { PULL_THROUGH } from './pull-through.ts';
+import { PULL, PULL_THROUGH, PUSH } from './registry.ts';
 import type { Permissions } from './resources.ts';
 
 const SOURCE = 'CodeBuild (DOWNLOAD_SOURCE)';
@@ -7,14 +7,6 @@ const LOGIN = 'aws ecr get-authorization-token';
 const PUBLIC_LOGIN = 'aws ecr-public get-authorization-token';
 const BUILDX = 'docker buildx build';
 const TOOLS = 'copies of BuildKit and of the Dockerfile frontend, where there are any';
-
-const PUSH = [
-  'ecr:BatchCheckLayerAvailability',
-  'ecr:InitiateLayerUpload',
-  'ecr:UploadLayerPart',
-  'ecr:CompleteLayerUpload',
-  'ecr:PutImage',
-] as const;
 
 export const BUILDER = [
   { action: 's3:GetObject', on: 'tasks', by: `${SOURCE}, aws s3api get-object`, why: 'the build context' },
@@ -39,24 +31,17 @@ export const BUILDER = [
     by: PUBLIC_LOGIN,
     why: 'ECR Public’s tokens are made by STS',
   },
-  { action: 'ecr:BatchGetImage', on: 'tools', by: 'docker buildx create, docker buildx build', why: TOOLS },
-  {
-    action: 'ecr:GetDownloadUrlForLayer',
-    on: 'tools',
-    by: 'docker buildx create, docker buildx build',
-    why: TOOLS,
-  },
-  { action: 'ecr:BatchGetImage', on: 'repository', by: BUILDX, why: 'layers that are there already' },
-  {
-    action: 'ecr:GetDownloadUrlForLayer',
-    on: 'repository',
-    by: BUILDX,
-    why: 'layers that are there already',
-  },
+  ...PULL.map(
+    (action) =>
+      ({ action, on: 'tools', by: 'docker buildx create, docker buildx build', why: TOOLS }) as const,
+  ),
+  ...PULL.map(
+    (action) => ({ action, on: 'repository', by: BUILDX, why: 'layers that are there already' }) as const,
+  ),
   ...PUSH.map((action) => ({ action, on: 'repository', by: BUILDX, why: 'push' }) as const),
-  { action: 'ecr:BatchGetImage', on: 'cacheRepository', by: BUILDX, why: 'layer cache' },
-  { action: 'ecr:GetDownloadUrlForLayer', on: 'cacheRepository', by: BUILDX, why: 'layer cache' },
-  ...PUSH.map((action) => ({ action, on: 'cacheRepository', by: BUILDX, why: 'layer cache' }) as const),
+  ...[...PULL, ...PUSH].map(
+    (action) => ({ action, on: 'cacheRepository', by: BUILDX, why: 'layer cache' }) as const,
+  ),
   { action: 'logs:CreateLogStream', on: 'buildLogs', by: 'CodeBuild', why: "the build's log" },
   { action: 'logs:PutLogEvents', on: 'buildLogs', by: 'CodeBuild', why: "the build's log" },
   {

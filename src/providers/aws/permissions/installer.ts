@@ -1,4 +1,5 @@
 /** The part of the table for the build that brings an installation's images along. */
+import { PULL, PUSH } from './registry.ts';
 import type { Permissions } from './resources.ts';
 
 const LOGIN = 'aws ecr get-authorization-token';
@@ -6,15 +7,8 @@ const PUBLIC_LOGIN = 'aws ecr-public get-authorization-token';
 const COPY = 'docker buildx imagetools create';
 const BUILDX = 'docker buildx build';
 
-const PUSH = [
-  'ecr:BatchCheckLayerAvailability',
-  'ecr:BatchGetImage',
-  'ecr:CompleteLayerUpload',
-  'ecr:GetDownloadUrlForLayer',
-  'ecr:InitiateLayerUpload',
-  'ecr:PutImage',
-  'ecr:UploadLayerPart',
-] as const;
+/** What is there already is read, too. */
+const COPYING = [...PULL, ...PUSH] as const;
 
 export const INSTALLER = [
   { action: 'ecr:GetAuthorizationToken', on: 'registry', by: LOGIN, why: 'login of the OCI protocol' },
@@ -36,7 +30,7 @@ export const INSTALLER = [
     by: 'aws s3api get-object',
     why: 'what the operator’s image is built of, where it is',
   },
-  ...PUSH.map(
+  ...COPYING.map(
     (action) =>
       ({
         action,
@@ -45,7 +39,7 @@ export const INSTALLER = [
         why: 'copies of BuildKit, the Dockerfile frontend, Fluent Bit',
       }) as const,
   ),
-  ...PUSH.map(
+  ...COPYING.map(
     (action) => ({ action, on: 'operatorRepository', by: BUILDX, why: 'the operator’s image' }) as const,
   ),
   { action: 'logs:CreateLogStream', on: 'buildLogs', by: 'CodeBuild', why: "the build's log" },

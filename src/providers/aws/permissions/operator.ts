@@ -1,5 +1,5 @@
 /** The operator's part of the table. */
-import { PULL_THROUGH } from './pull-through.ts';
+import { PULL_THROUGH } from './registry.ts';
 import type { Permissions } from './resources.ts';
 
 const MANIFESTS = 'GET /v2/…/manifests';
