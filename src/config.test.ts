@@ -86,13 +86,18 @@ describe('config', () => {
       );
   });
 
-  it('knows GPUs of EKS and GKE, and those of SB_GPU_TYPES in their place', () => {
+  it('knows GPUs of EKS, by the labels of Karpenter and of Auto Mode, and of GKE, and those of SB_GPU_TYPES in their place', () => {
     const { gpus } = readConfig(complete);
     expect(gpus.resource).to.equal('nvidia.com/gpu');
     expect(gpus.types['h100']?.nodeSelectors).to.deep.equal([
       { 'karpenter.k8s.aws/instance-gpu-name': 'h100' },
+      { 'eks.amazonaws.com/instance-gpu-name': 'h100' },
       { 'cloud.google.com/gke-accelerator': 'nvidia-h100-80gb' },
     ]);
+    expect(gpus.types['a100-80gb']?.nodeSelectors).to.deep.include({
+      'eks.amazonaws.com/instance-gpu-name': 'a100',
+      'eks.amazonaws.com/instance-gpu-memory': '81920',
+    });
     const SB_GPU_TYPES = JSON.stringify({
       H100: { nodeSelectors: [{ gpu: 'h100' }] },
       MI300: { nodeSelectors: [{ gpu: 'mi300', 'big/memory': '' }], resource: 'amd.com/gpu' },

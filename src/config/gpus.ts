@@ -6,29 +6,30 @@ import type { Reader } from './reader.ts';
 const RESOURCE = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const NVIDIA = 'nvidia.com/gpu';
 
-/** Nodes of EKS that Karpenter made or EKS Auto Mode, and nodes of GKE. */
-const eks = (name: string, more: Record<string, string> = {}) => ({
-  'karpenter.k8s.aws/instance-gpu-name': name,
-  ...more,
-});
+/** Nodes of EKS that Karpenter made, and those of EKS Auto Mode, whose labels begin in another way. `mebibytes`: memory of the GPU. */
+const eks = (name: string, mebibytes?: number): Record<string, string>[] =>
+  ['karpenter.k8s.aws', 'eks.amazonaws.com'].map((prefix) => ({
+    [`${prefix}/instance-gpu-name`]: name,
+    ...(mebibytes !== undefined && { [`${prefix}/instance-gpu-memory`]: String(mebibytes) }),
+  }));
+/** Nodes of GKE. */
 const gke = (accelerator: string) => ({ 'cloud.google.com/gke-accelerator': accelerator });
-const eksMemory = (mebibytes: number) => ({ 'karpenter.k8s.aws/instance-gpu-memory': String(mebibytes) });
 
 /** The names are Harbor's, and those of EC2's other GPUs. */
 const DEFAULT_TYPES: Record<string, Record<string, string>[]> = {
-  t4: [eks('t4'), gke('nvidia-tesla-t4')],
-  l4: [eks('l4'), gke('nvidia-l4')],
-  l40s: [eks('l40s')],
-  a10g: [eks('a10g')],
-  v100: [eks('v100'), gke('nvidia-tesla-v100')],
-  a100: [eks('a100'), gke('nvidia-tesla-a100')],
-  'a100-40gb': [eks('a100', eksMemory(40_960)), gke('nvidia-tesla-a100')],
-  'a100-80gb': [eks('a100', eksMemory(81_920)), gke('nvidia-a100-80gb')],
+  t4: [...eks('t4'), gke('nvidia-tesla-t4')],
+  l4: [...eks('l4'), gke('nvidia-l4')],
+  l40s: [...eks('l40s')],
+  a10g: [...eks('a10g')],
+  v100: [...eks('v100'), gke('nvidia-tesla-v100')],
+  a100: [...eks('a100'), gke('nvidia-tesla-a100')],
+  'a100-40gb': [...eks('a100', 40_960), gke('nvidia-tesla-a100')],
+  'a100-80gb': [...eks('a100', 81_920), gke('nvidia-a100-80gb')],
   'rtx-pro-6000': [gke('nvidia-rtx-pro-6000')],
-  h100: [eks('h100'), gke('nvidia-h100-80gb')],
+  h100: [...eks('h100'), gke('nvidia-h100-80gb')],
   'h100-mega': [gke('nvidia-h100-mega-80gb')],
-  h200: [eks('h200'), gke('nvidia-h200-141gb')],
-  b200: [eks('b200'), gke('nvidia-b200')],
+  h200: [...eks('h200'), gke('nvidia-h200-141gb')],
+  b200: [...eks('b200'), gke('nvidia-b200')],
   gb200: [gke('nvidia-gb200')],
 };
 
