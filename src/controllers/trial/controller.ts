@@ -109,7 +109,10 @@ async function createJob(
   const { trial, attempt } = seen;
   const isRestricted = podNetworkOf(compiled.spec.work) === 'restricted';
   const { namespace } = identityOf(trial);
-  const settings = { ...deps.settings(namespace), ...(isRestricted && { brokerAddress: await deps.brokerAddress() }) };
+  const settings = {
+    ...deps.settings(namespace),
+    ...(isRestricted && { brokerAddress: await deps.brokerAddress() }),
+  };
   const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent, users, source }) });
   try {
     await deps.budgets.making(job, () => deps.kube.create(Job, job));
