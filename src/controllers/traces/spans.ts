@@ -41,17 +41,27 @@ export function trialSpans(trial: Trial): Span[] {
   const root = rootOf(trial);
   if (Number.isNaN(root.from) || Number.isNaN(root.to)) return [];
   const attempts = trial.status?.attempts ?? [];
-  const drafts = [root, ...queueOf(root, attempts), ...attempts.map(attemptOf), ...phasesOf(trial)];
+  const limits = { from: root.from, to: root.to + CUT_MS };
+  const phases = phasesOf(trial)
+    .filter(isKnown)
+    .map((draft) => within(limits, draft));
+  const end = Math.max(root.to, ...phases.map(({ to }) => to));
+  const last = attempts.length - 1;
+  const tries = attempts.map(attemptOf).map((draft, at) => (at === last ? { ...draft, to: end } : draft));
+  const drafts = [{ ...root, to: end }, ...queueOf(root, attempts), ...tries, ...phases];
   const { uid } = identityOf(trial);
-  return drafts
-    .filter(({ from, to }) => !Number.isNaN(from) && !Number.isNaN(to))
-    .map((draft) => spanOf(uid, within(root, draft)));
+  return drafts.filter(isKnown).map((draft) => spanOf(uid, within({ from: root.from, to: end }, draft)));
 }
 
+/** Times of Kubernetes are whole seconds, cut off; a courier's are not, and its last phases end within the last one. */
+const CUT_MS = 999;
+
+const isKnown = ({ from, to }: Draft): boolean => !Number.isNaN(from) && !Number.isNaN(to);
+
 /** Times of phases come from a tenant's Pod, which could say anything. */
-function within(root: Draft, draft: Draft): Draft {
-  const from = Math.min(Math.max(draft.from, root.from), root.to);
-  return { ...draft, from, to: Math.min(Math.max(draft.to, from), root.to) };
+function within(limits: Pick<Draft, 'from' | 'to'>, draft: Draft): Draft {
+  const from = Math.min(Math.max(draft.from, limits.from), limits.to);
+  return { ...draft, from, to: Math.min(Math.max(draft.to, from), limits.to) };
 }
 
 const ROOT = 'trial';

@@ -87,9 +87,23 @@ describe('The trace of a Trial', () => {
       .slice(-2)
       .map((span) => [seconds(span.startTimeUnixNano), seconds(span.endTimeUnixNano)]);
     expect(told).to.deep.equal([
-      [0, 60],
-      [60, 60],
+      [0, 60.999],
+      [60.999, 60.999],
     ]);
+  });
+
+  it('has the last phases as long as they were, though the Trial ends at a whole second', () => {
+    const short = trial();
+    const verifier = { startTime: '2026-01-01T00:01:00.100Z', completionTime: '2026-01-01T00:01:00.600Z' };
+    const spans = trialSpans({ ...short, status: { ...short.status, timings: { verifier } } });
+    expect(spans.map(({ name, endTimeUnixNano }) => [name, seconds(endTimeUnixNano)])).to.deep.equal([
+      ['trial', 60.6],
+      ['queue', 5],
+      ['attempt 1', 10],
+      ['attempt 2', 60.6],
+      ['verifier', 60.6],
+    ]);
+    expect(seconds(spans.at(-1)?.startTimeUnixNano ?? '')).to.equal(60.1);
   });
 
   it('is none of a Trial that has not ended', () => {
