@@ -150,8 +150,16 @@ class SandboxRun {
         stdout: 'log',
         stderr: 'log',
       });
-      running.close();
       this.#deps.note(`entrypoint started: ${entrypoint[0]}`);
+      // What it says is in the container's log; a later courier does not know how it ended.
+      void running.exited.then(
+        ({ code, signal }) => {
+          const how = code === undefined ? `signal ${signal}` : `exit code ${code}`;
+          this.#deps.note(`the image's entrypoint has ended: ${how}`);
+          running.close();
+        },
+        () => {},
+      );
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.#deps.note(`the image's entrypoint does not start: ${error.reason}: ${error.message}`);
