@@ -174,5 +174,9 @@ export function marked(account: Account, before: Account, budget: number): Accou
   return { ...rest, spentSince: Math.floor(from + (account.at - from) * share) };
 }
 
+/** Whether nobody will ask for it again. */
+export const isPast = ({ month, holds }: Account, now: string): boolean =>
+  month < now && Object.keys(holds).length === 0;
+
 /** `$12.34`. */
 export const dollars = (micros: number): string => `$${(micros / MICROS).toFixed(2)}`;

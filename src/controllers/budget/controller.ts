@@ -65,6 +65,17 @@ export class Standings implements Budgets {
     if (before !== standing?.kind) for (const wake of this.#wakes) wake(namespace);
   }
 
+  /** Feeds nothing: it is there for a term as leader, which begins with what others have written. */
+  fresh(): Feed {
+    return {
+      start: () => {
+        this.#known.clear();
+        this.#ledger.forget();
+        return () => undefined;
+      },
+    };
+  }
+
   /** The objects of a store whose budget stands otherwise than before. `store`: indexed by `namespace`. */
   feed(store: Store<KubeObject>): Feed {
     return {
@@ -111,7 +122,10 @@ export function budgetControl(deps: Omit<BudgetDeps, keyof Watched> & Watched): 
     name: 'budget',
     store: namespaces,
     matters: (before, after) => annotationOf(before) !== annotationOf(after),
-    also: [jobs, sandboxJobs, pods, sandboxPods].map((store) => comingAndGoing<KubeObject>(store)),
+    also: [
+      deps.standings.fresh(),
+      ...[jobs, sandboxJobs, pods, sandboxPods].map((store) => comingAndGoing<KubeObject>(store)),
+    ],
     reconcile: budgetController(deps),
     concurrency: WORKERS,
   };
@@ -130,6 +144,7 @@ export function budgetController(deps: BudgetDeps): Reconcile {
     const budget = budgetIn(deps.namespaces, name);
     if (!namespace || typeof budget !== 'number') {
       standings.set(name, unread(budget));
+      if (budget === undefined) await ledger.close(name);
       return undefined;
     }
     const terms: Terms = { budget, graceMs };

@@ -2,7 +2,15 @@
  * The ledger: the accounts of all namespaces with a budget, in one ConfigMap of the operator's namespace, where nobody whose budget it is may write.
  * What is written is compared with what was read (its resourceVersion), so that an operator that leads no longer counts nothing.
  */
-import { cancelled, isOlder, newAccount, opened, type Account } from '../../budget/account.ts';
+import {
+  cancelled,
+  isOlder,
+  isPast,
+  monthOf,
+  newAccount,
+  opened,
+  type Account,
+} from '../../budget/account.ts';
 import { rateOf, type Prices } from '../../budget/prices.ts';
 import { readAccounts, writtenAccounts } from '../../budget/stored.ts';
 
@@ -74,14 +82,31 @@ export class Ledger {
     const key = `${namespace}/${name}`;
     this.#opening.add(key);
     try {
+      const isFirst = !Object.hasOwn((await this.of(namespace)).holds, name);
       await this.#open(job);
-      return await make();
-    } catch (error) {
-      if (await this.#wasNotMade(job, error)) await this.change(namespace, (one) => cancelled(one, name));
-      throw error;
+      return await make().catch(async (error: unknown) => {
+        // Of an earlier try the Job may be there.
+        if (isFirst && (await this.#wasNotMade(job, error)))
+          await this.change(namespace, (one) => cancelled(one, name));
+        throw error;
+      });
     } finally {
       this.#opening.delete(key);
     }
+  }
+
+  /** Nobody counts there any more: what has been spent stays. */
+  async close(namespace: string): Promise<void> {
+    const { accounts } = await this.#load();
+    const account = accounts.get(namespace);
+    if (!account || Object.keys(account.holds).length === 0) return;
+    await this.change(namespace, (one) => ({ ...one, holds: {} }));
+    await this.write();
+  }
+
+  /** Of a leader that was, and is again: others have written meanwhile. */
+  forget(): void {
+    this.#known = undefined;
   }
 
   /** Of most failures nobody knows. A Job of that name may be ours, where the answer to an earlier request was lost. */
@@ -135,11 +160,15 @@ export class Ledger {
   async #put(): Promise<void> {
     try {
       const known = await this.#load();
+      const { kube, now } = this.#options;
+      const month = monthOf(now().getTime());
+      for (const [namespace, account] of known.accounts)
+        if (isPast(account, month)) known.accounts.delete(namespace);
       const written = new Map(known.accounts);
-      known.object = await this.#options.kube.replace(ConfigMap, {
-        ...known.object,
-        data: writtenAccounts(written),
-      });
+      const object = { ...known.object, data: writtenAccounts(written) };
+      known.object = await (object.metadata.resourceVersion === undefined
+        ? kube.create(ConfigMap, object)
+        : kube.replace(ConfigMap, object));
       for (const [namespace, account] of written) this.#written.set(namespace, account);
     } catch (error) {
       // Whether it was written, the API server knows.
@@ -163,9 +192,9 @@ export class Ledger {
   async #read(): Promise<Known> {
     const { kube, namespace } = this.#options;
     const key = { namespace, name: LEDGER };
-    const object =
-      (await kube.get(ConfigMap, key)) ??
-      (await kube.create(ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: key }));
+    // Without any budget there is no ledger.
+    const none: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: key };
+    const object = (await kube.get(ConfigMap, key)) ?? none;
     try {
       const accounts = readAccounts(object.data);
       this.#written.clear();
