@@ -1,22 +1,12 @@
 import { expect } from 'chai';
-import { load } from 'js-yaml';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { nodePool, type NodePool } from '../../../src/installation/aws/cluster/nodes.ts';
 import { clusterObjects } from '../../../src/installation/aws/cluster/objects.ts';
 import { EXAMPLE } from '../../../src/installation/aws/cluster/values.ts';
 import { areEstablished, kubectl, kubectlOk } from '../../support/cluster.ts';
-import { done } from '../support/helm.ts';
+import { karpenterCrd } from '../aws/empty-cluster.ts';
 import { world } from '../support/world.ts';
 
-/** Of the newest version whose Go is here. EKS publishes no CRD of its NodeClass, so ours meets no API server. */
-const KARPENTER = 'sigs.k8s.io/karpenter@v1.14.1';
 const CRD = 'nodepools.karpenter.sh';
-
-async function nodePoolCrd(): Promise<object> {
-  const { Dir } = JSON.parse(await done('go', ['mod', 'download', '-json', KARPENTER])) as { Dir: string };
-  return load(await readFile(join(Dir, 'pkg/apis/crds/karpenter.sh_nodepools.yaml'), 'utf8')) as object;
-}
 
 /** What the API server says of it, as if it were applied: schema, CEL and admission. */
 const tried = (object: object) => kubectl(['apply', '--server-side', '--dry-run=server', '-f', '-'], object);
@@ -24,7 +14,7 @@ const tried = (object: object) => kubectl(['apply', '--server-side', '--dry-run=
 describe('the NodePool of Trials', function () {
   this.timeout(300_000);
   before(async () => {
-    await kubectlOk(['apply', '--server-side', '-f', '-'], await nodePoolCrd());
+    await kubectlOk(['apply', '--server-side', '-f', '-'], await karpenterCrd('nodepools'));
     await areEstablished([`crd/${CRD}`]);
   });
   // Whoever looks for what adds nodes would find it and no pool.

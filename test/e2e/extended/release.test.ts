@@ -69,7 +69,7 @@ describe('a release', function () {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sb-release-'));
     const { buildx } = await ensureAwsTools();
-    home = await makeBuildHome({ buildx, buildkit: buildkitAddress });
+    home = await makeBuildHome({ buildx, buildkit: buildkitAddress, registry: registry.host });
     first = await cloneInto(join(folder, 'first'));
     const secrets = Object.entries(await npmSecrets()).flatMap(([id, file]) => [
       '--secret',

@@ -38,7 +38,7 @@ const unrecognized = (): AwsError =>
   new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.', 403);
 const wrongSignature = (why: string): AwsError => new AwsError('InvalidSignatureException', why, 403);
 
-function authorization(request: SignedRequest): Authorization {
+export function authorization(request: SignedRequest): Authorization {
   const given = header(request, 'authorization');
   if (!given) throw new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token', 403);
   const [, accessKeyId, scope, signedHeaders, signature] = AUTHORIZATION.exec(given) ?? [];
