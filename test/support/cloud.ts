@@ -33,6 +33,7 @@ export const addressOf = (endpoint: string, change: Partial<ClusterAddress> = {}
   authority: Buffer.from('authority').toString('base64'),
   version: '1.35',
   autoMode: true,
+  ours: true,
   ...change,
 });
 

@@ -138,5 +138,5 @@ async function clusterOf(
   // While it is made it has no address, and while it goes nobody should talk to it.
   if (!found || found.endpoint === '' || found.status === 'DELETING') return undefined;
   const { name, arn, endpoint, authority, version, autoMode } = found;
-  return { name, arn, endpoint, authority, version, autoMode };
+  return { name, arn, endpoint, authority, version, autoMode, ours: guest === undefined };
 }

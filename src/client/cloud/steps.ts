@@ -33,6 +33,8 @@ export interface ClusterAddress {
   version: string;
   /** False: nodes are the business of whoever made it; no NodePool or NodeClass of EKS Auto Mode can be applied. */
   autoMode: boolean;
+  /** Made by our stack, and goes with it; one that was there before stays, and others have things in it. */
+  ours: boolean;
 }
 
 /** What a step works with. */

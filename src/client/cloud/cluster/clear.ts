@@ -12,7 +12,7 @@ import type { Kind, KubeClient, KubeObject } from '../../../kube/types.ts';
 import { CliError } from '../../failures/error.ts';
 import type { CloudContext } from '../steps.ts';
 import { kindOf } from './apply.ts';
-import { inCluster, isOurs } from './connect.ts';
+import { inCluster } from './connect.ts';
 import { waitFor } from './wait.ts';
 
 const Service = kindOf({ apiVersion: 'v1', kind: 'Service' }) as Kind<ServiceObject>;
@@ -115,8 +115,7 @@ const GOES: readonly Goes[] = [
 
 /** Takes all of it away, and resolves when it is gone. Rejects with SB-E131 where something stays. */
 export async function clear(cloud: CloudContext): Promise<void> {
-  await inCluster(cloud, undefined, async ({ client }) => {
-    const ours = await isOurs(cloud);
+  await inCluster(cloud, undefined, async ({ client }, { ours }) => {
     for (const goes of GOES.filter(({ whole }) => ours || !whole)) {
       cloud.signal.throwIfAborted();
       await take(client, cloud, goes);

@@ -37,10 +37,3 @@ export async function inCluster<T>(
     await kube.close();
   }
 }
-
-/** Whether the cluster is of our stack, and goes with it; another one was there before, and stays. */
-export const isOurs = (cloud: CloudContext): Promise<boolean> =>
-  cloud.outputs('cluster').then(
-    () => true,
-    () => false,
-  );

@@ -1,38 +1,38 @@
 /** The steps that make nodes come, and ship what Pods on them print. */
 import { logObjects, nodeObjects } from '../../../installation/aws/cluster/objects.ts';
-import { EXAMPLE, type AwsClusterValues } from '../../../installation/aws/cluster/values.ts';
+import { EXAMPLE, type LogValues, type NodeValues } from '../../../installation/aws/cluster/values.ts';
 import { outputOf } from '../../../installation/aws/values.ts';
 import { OVERLAYS } from '../../../installation/overlays.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import type { CloudContext, CloudStep } from '../steps.ts';
 import { allThere, applyAll, deleteAll } from './apply.ts';
-import { inCluster, isOurs } from './connect.ts';
+import { inCluster } from './connect.ts';
 import { clear } from './clear.ts';
 import type { ToolImages } from './images.ts';
 
-/** Of a cluster that the stack made: nobody else's has these outputs. */
-async function valuesOf(cloud: CloudContext, images: ToolImages): Promise<AwsClusterValues> {
-  const [artifacts, cluster, { fluentBit }] = await Promise.all([
-    cloud.outputs('artifacts'),
-    cloud.outputs('cluster'),
-    images.names(cloud),
-  ]);
-  const { stack, account, region } = cloud;
-  const of = outputOf(cluster);
+/** Of any cluster. */
+async function logValues(cloud: CloudContext, images: ToolImages): Promise<LogValues> {
+  const [artifacts, { fluentBit }] = await Promise.all([cloud.outputs('artifacts'), images.names(cloud)]);
   return {
-    stack,
-    account,
-    region,
-    nodeRole: of('NodeRole'),
-    subnetIds: of('Subnets').split(','),
-    securityGroup: of('SecurityGroup'),
+    region: cloud.region,
     logGroup: outputOf(artifacts)('PodLogs'),
     namespaces: [OVERLAYS['aws']?.trials?.namespace.metadata.name ?? 'agents'],
     fluentBit,
   };
 }
 
-type Make = (values: AwsClusterValues) => Record<string, KubeObject>;
+/** Of a cluster that the stack made: nobody else's has these outputs. */
+async function nodeValues(cloud: CloudContext): Promise<NodeValues> {
+  const of = outputOf(await cloud.outputs('cluster'));
+  return {
+    stack: cloud.stack,
+    nodeRole: of('NodeRole'),
+    subnetIds: of('Subnets').split(','),
+    securityGroup: of('SecurityGroup'),
+  };
+}
+
+type Make = (cloud: CloudContext) => Promise<Record<string, KubeObject>>;
 
 /** A step whose objects need nothing else to be there. `wanted`: of which clusters. */
 function objectStep(
@@ -40,12 +40,12 @@ function objectStep(
   images: ToolImages,
   { make, everywhere }: { make: Make; everywhere: boolean },
 ): CloudStep {
-  const objects = async (cloud: CloudContext) => Object.values(make(await valuesOf(cloud, images)));
+  const objects = async (cloud: CloudContext) => Object.values(await make(cloud));
   return {
     ...step,
     isDone: (cloud) =>
-      inCluster(cloud, false, async ({ client }, { autoMode }) =>
-        !autoMode && !everywhere
+      inCluster(cloud, false, async ({ client }, { ours, autoMode }) =>
+        !(ours && autoMode) && !everywhere
           ? true
           : (await images.areThere(cloud)) && allThere(client, await objects(cloud)),
       ),
@@ -65,7 +65,7 @@ export const nodesStep = (images: ToolImages): CloudStep =>
       remove: clear,
     },
     images,
-    { make: nodeObjects, everywhere: false },
+    { make: async (cloud) => nodeObjects(await nodeValues(cloud)), everywhere: false },
   );
 
 export const logsStep = (images: ToolImages): CloudStep =>
@@ -73,14 +73,12 @@ export const logsStep = (images: ToolImages): CloudStep =>
     {
       name: 'logs',
       shows: () => ['Fluent Bit on every node, which ships what Pods of Trials print to CloudWatch'],
-      remove: async (cloud) => {
-        // A DaemonSet goes with its nodes.
-        if (await isOurs(cloud)) return;
-        await inCluster(cloud, undefined, ({ client }) =>
-          deleteAll(client, Object.values(logObjects(EXAMPLE))),
-        );
-      },
+      remove: (cloud) =>
+        inCluster(cloud, undefined, async ({ client }, { ours }) => {
+          // A DaemonSet goes with its nodes.
+          if (!ours) await deleteAll(client, Object.values(logObjects(EXAMPLE)));
+        }),
     },
     images,
-    { make: logObjects, everywhere: true },
+    { make: async (cloud) => logObjects(await logValues(cloud, images)), everywhere: true },
   );

@@ -12,7 +12,7 @@ import type { KubeClient, KubeObject } from '../../../kube/types.ts';
 import { CliError } from '../../failures/error.ts';
 import type { CloudContext, CloudStep, ClusterAddress } from '../steps.ts';
 import { allThere, applyAll, deleteAll, kindOf } from './apply.ts';
-import { inCluster, isOurs } from './connect.ts';
+import { inCluster } from './connect.ts';
 import type { ToolImages } from './images.ts';
 import { isRolledOut, operatorReady } from './rollout.ts';
 import { waitFor } from './wait.ts';
@@ -82,13 +82,11 @@ export function operatorStep({ version, images }: OperatorStep): CloudStep {
         await operatorReady(client, cloud, OPERATOR.namespace);
       });
     },
-    remove: async (cloud) => {
-      // It goes with its cluster, and until then ends what runs.
-      if (await isOurs(cloud)) return;
-      await inCluster(cloud, undefined, ({ client }) =>
-        deleteAll(client, operatorObjects({ ...DEFAULTS, version }).filter(isNobodyElses)),
-      );
-    },
+    remove: (cloud) =>
+      inCluster(cloud, undefined, async ({ client }, { ours }) => {
+        // It goes with its cluster, and until then ends what runs.
+        if (!ours) await deleteAll(client, operatorObjects({ ...DEFAULTS, version }).filter(isNobodyElses));
+      }),
   };
 }
 

@@ -220,8 +220,8 @@ describe('What is in a cluster on AWS', () => {
   });
 
   it('has no NodePool where EKS does not make the nodes', async () => {
-    const context = cloud({ autoMode: false });
-    expect(await step('nodes').isDone(context)).to.equal(true);
+    for (const change of [{ autoMode: false }, { ours: false }])
+      expect(await step('nodes').isDone(cloud(change))).to.equal(true);
   });
 
   const trial = (name: string, status?: object) =>
@@ -275,24 +275,5 @@ describe('What is in a cluster on AWS', () => {
     const { code, message } = await failure(step('nodes').remove(cloud()));
     expect(code).to.equal('SB-E131');
     expect(message).to.contain('1 node of Trials to go: stuck');
-  });
-
-  it('takes from a cluster that was there before only what is its own', async () => {
-    const mine = cloud();
-    mine.onSleep = () => live();
-    for (const one of inCluster) await one.make(mine);
-    put(SERVICE, { metadata: at('web', 'lb'), spec: { type: 'LoadBalancer' } });
-    put(PersistentVolumeClaim, { metadata: at('web', 'disk') });
-    const theirs = cloudOf({
-      address: addressOf(server.url, { authority }),
-      outputs: { artifacts: ARTIFACTS },
-      env: { HOME: home.path },
-    });
-    for (const one of part.steps.toReversed()) await one.remove(theirs);
-    expect(has(SERVICE, 'web', 'lb')).to.equal(true);
-    expect(has(PersistentVolumeClaim, 'web', 'disk')).to.equal(true);
-    expect(has(DEPLOYMENT, OPERATOR.namespace, OPERATOR.name)).to.equal(false);
-    expect(server.collection(CRD).objects.size).to.equal(0);
-    expect(has(kindOf({ apiVersion: 'v1', kind: 'Namespace' }), '', 'agents')).to.equal(true);
   });
 });

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../../kube/types.ts';
 import type { Binding, Role } from '../../roles.ts';
 import { POD_SECURITY } from '../../names.ts';
 import { LOG_SHIPPER } from '../names.ts';
-import type { AwsClusterValues } from './values.ts';
+import type { LogValues } from './values.ts';
 
 const { name, namespace } = LOG_SHIPPER;
 const LABELS = { 'app.kubernetes.io/name': name } as const;
@@ -27,7 +27,7 @@ const section = (title: string, entries: Record<string, string>): string =>
   );
 
 /** What Fluent Bit reads. A Trial's records are whole (no `log_key`): they say which container printed a line. */
-export const shipperSettings = ({ namespaces, region, logGroup }: AwsClusterValues): string =>
+export const shipperSettings = ({ namespaces, region, logGroup }: LogValues): string =>
   [
     section('SERVICE', { Flush: '1', HTTP_Server: 'On', HTTP_Listen: '0.0.0.0', HTTP_Port: String(PORT) }),
     ...namespaces.map((of) =>
@@ -77,7 +77,7 @@ export const checksumOf = (settings: string): string =>
 
 /** `settingsHash`: of `shipperSettings`, so that Pods begin anew with new ones. */
 export function logShipper(
-  values: AwsClusterValues,
+  values: LogValues,
   settingsHash: string,
 ): Record<string, KubeObject | ConfigMap | Role | Binding> {
   const metadata = { name, namespace };

@@ -1,7 +1,7 @@
 /** What a namespace of Trials and the volumes of its Sandboxes have on AWS. */
 import type { KubeObject } from '../../../kube/types.ts';
 import { TAGS } from '../names.ts';
-import type { AwsClusterValues } from './values.ts';
+import type { NodeValues } from './values.ts';
 
 /** Of Sandboxes' volumes that name no other. */
 export const STORAGE_CLASS = 'sb-gp3';
@@ -15,7 +15,7 @@ interface StorageClass extends KubeObject {
 }
 
 /** Of the driver of EKS Auto Mode, which has another name than the add-on's. */
-export const storageClass = ({ stack }: Pick<AwsClusterValues, 'stack'>): StorageClass => ({
+export const storageClass = ({ stack }: Pick<NodeValues, 'stack'>): StorageClass => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',
   metadata: {

@@ -1,7 +1,7 @@
 /** Where Pods of Trials run: nodes that EKS Auto Mode makes as they are asked for, and takes away when nothing is on them. */
 import type { KubeObject } from '../../../kube/types.ts';
 import { TAGS } from '../names.ts';
-import type { AwsClusterValues } from './values.ts';
+import type { NodeValues } from './values.ts';
 
 /** Name of the pool, and of the class of its nodes. */
 export const TRIAL_NODES = 'sb-trials';
@@ -31,7 +31,7 @@ export interface NodeClass extends KubeObject {
   };
 }
 
-export const nodeClass = (values: AwsClusterValues): NodeClass => ({
+export const nodeClass = (values: NodeValues): NodeClass => ({
   apiVersion: 'eks.amazonaws.com/v1',
   kind: 'NodeClass',
   metadata: { name: TRIAL_NODES },

@@ -3,10 +3,10 @@ import type { Objects } from '../../installation.ts';
 import { checksumOf, logShipper, shipperSettings } from './logs.ts';
 import { limitRange, storageClass } from './namespaces.ts';
 import { networkPolicies, nodeClass, nodePool } from './nodes.ts';
-import type { AwsClusterValues } from './values.ts';
+import type { AwsClusterValues, LogValues, NodeValues } from './values.ts';
 
 /** Only where EKS Auto Mode makes nodes and volumes. */
-export const nodeObjects = (values: AwsClusterValues): Objects => ({
+export const nodeObjects = (values: NodeValues): Objects => ({
   'network-policies': networkPolicies(),
   'node-class': nodeClass(values),
   'node-pool': nodePool(),
@@ -18,7 +18,7 @@ export const namespaceObjects = ({ namespaces }: Pick<AwsClusterValues, 'namespa
   Object.fromEntries(namespaces.map((namespace) => [`limit-range-${namespace}`, limitRange(namespace)]));
 
 /** What ships logs. */
-export const logObjects = (values: AwsClusterValues): Objects =>
+export const logObjects = (values: LogValues): Objects =>
   logShipper(values, checksumOf(shipperSettings(values)));
 
 /** All of them. */

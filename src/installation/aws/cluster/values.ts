@@ -1,12 +1,17 @@
 /** What the objects of a cluster on AWS are made of, beside the operator's own. */
 import type { AwsPlace } from '../names.ts';
 
-export interface AwsClusterValues extends AwsPlace {
+export interface NodeValues {
+  stack: string;
   /** Name of the role of nodes: the one that the cluster's own pools have, for which EKS has made the access entry. */
   nodeRole: string;
   subnetIds: readonly string[];
   /** Of nodes and control plane. */
   securityGroup: string;
+}
+
+export interface LogValues {
+  region: string;
   /** `SB_LOG_GROUP`. */
   logGroup: string;
   /** Namespaces of Trials. */
@@ -14,6 +19,8 @@ export interface AwsClusterValues extends AwsPlace {
   /** Image of Fluent Bit, by digest. */
   fluentBit: string;
 }
+
+export type AwsClusterValues = AwsPlace & NodeValues & LogValues;
 
 /** For `config/aws/cluster`, where an admin puts theirs in. */
 export const EXAMPLE: AwsClusterValues = {

@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import { join } from 'node:path';
+import { ApiServer } from '../../../test/support/api-server.ts';
+import { ACCOUNT, REGION } from '../../../test/support/aws/facts.ts';
+import { selfSigned } from '../../../test/support/client/certificate.ts';
+import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
+import {
+  CRD,
+  DAEMON_SET,
+  DEPLOYMENT,
+  IMAGES,
+  live,
+  POOL,
+  put,
+  SERVICE,
+} from '../../../test/support/client/living-cluster.ts';
+import { folderOf, type Folder } from '../../../test/support/folder.ts';
+import { Namespace, PersistentVolumeClaim } from '../../kube/kinds.ts';
+import { clusterPart } from './cluster/part.ts';
+import { doomed, takeAway } from './down.ts';
+import { makeAll, survey } from './init.ts';
+
+const tls = selfSigned();
+
+describe('sb cloud in a cluster of the user’s', () => {
+  let w: CloudWorld;
+  let server: ApiServer;
+  let home: Folder;
+  beforeEach(async () => {
+    w = await cloudWorld({ pageSize: 50 });
+    server = await ApiServer.start({ tls });
+    home = await folderOf({});
+    w.env = { HOME: home.path, KUBECONFIG: join(home.path, 'kubeconfig') };
+    const never = () => Promise.reject(new Error('the images are there'));
+    const { steps } = clusterPart({ version: '1.2.3', operator: never, open: never }, IMAGES);
+    w.says.inside = steps.filter(({ name }) => name !== 'images');
+    w.onSleep = () => live(server);
+    const shared = { status: 'ACTIVE', version: '1.35', endpoint: server.url, tags: {} };
+    const arn = `arn:aws:eks:${REGION}:${ACCOUNT}:cluster/theirs`;
+    const authority = Buffer.from(tls.cert).toString('base64');
+    w.says.clusters = [{ ...shared, name: 'theirs', arn, authority, autoMode: true }];
+    put(server, SERVICE, { metadata: { namespace: 'web', name: 'lb' }, spec: { type: 'LoadBalancer' } });
+    put(server, PersistentVolumeClaim, { metadata: { namespace: 'web', name: 'disk' } });
+    put(server, POOL, { metadata: { name: 'theirs' } });
+  });
+  afterEach(async () => {
+    await w.close();
+    await server.close();
+    await home.remove();
+  });
+
+  const names = (kind: typeof POOL): string[] => [...server.collection(kind).objects.keys()];
+
+  it('is made whole, without nodes of ours', async () => {
+    await w.with(makeAll, { cluster: 'theirs' });
+    const found = await w.with(survey);
+    expect(found.map(({ step, state }) => `${step.name} ${state}`)).to.deep.equal([
+      'stack artifacts there',
+      'stack cluster there',
+      'kubeconfig there',
+      'operator there',
+      'nodes there',
+      'logs there',
+    ]);
+    expect(names(POOL)).to.deep.equal(['/theirs']);
+  });
+
+  it('takes away what is ours, and nothing of anybody else’s', async () => {
+    await w.with(makeAll, { cluster: 'theirs' });
+    await w.with(async (installation) =>
+      takeAway(installation, await doomed(installation, { force: false, purge: false })),
+    );
+    expect([names(SERVICE), names(PersistentVolumeClaim), names(POOL)]).to.deep.equal([
+      ['web/lb'],
+      ['web/disk'],
+      ['/theirs'],
+    ]);
+    expect([names(DEPLOYMENT), names(DAEMON_SET), names(CRD)]).to.deep.equal([[], [], []]);
+    // Others may have something in it.
+    expect(names(Namespace)).to.deep.equal(['/agents']);
+  });
+});
