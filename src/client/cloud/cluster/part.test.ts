@@ -4,7 +4,6 @@ import { addressOf, ARTIFACTS, cloudOf, CLUSTER } from '../../../../test/support
 import { selfSigned } from '../../../../test/support/client/certificate.ts';
 import {
   CLAIM,
-  CRD,
   DAEMON_SET,
   DEPLOYMENT,
   DIGEST,
@@ -22,7 +21,6 @@ import { OPERATOR, SETTINGS } from '../../../installation/names.ts';
 import { ConfigMap, PersistentVolumeClaim } from '../../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
 import type { CloudStep, ClusterAddress } from '../steps.ts';
-import { kindOf } from './apply.ts';
 import { clusterPart } from './part.ts';
 
 interface Templated {
