@@ -4,7 +4,7 @@
  */
 import type { World } from '../../test/e2e/support/world.ts';
 import { atMost, type Bench, type BenchResult, type Figure } from '../support/bench.ts';
-import { ms } from '../support/figures.ts';
+import { ms, seconds } from '../support/figures.ts';
 import { run, type Load, type Measured, type Way } from './load.ts';
 import { startNodes } from './nodes.ts';
 import { foreignJob, startPeer } from './peer.ts';
@@ -20,10 +20,18 @@ const loads = (prefix: string): Load[] => [
   ...STEADY.map((aSecond) => ({ prefix: `${prefix}-${aSecond}`, count: aSecond * STEADY_SECONDS, aSecond })),
 ];
 
+/** Says a line as soon as there is one: a large run takes long. */
+async function told(running: Promise<Measured>): Promise<Measured> {
+  const measured = await running;
+  const { prefix, count, tookMs } = measured;
+  process.stdout.write(`${prefix}: ${count} in ${seconds(tookMs)}\n`);
+  return measured;
+}
+
 /** One load after the other. */
 async function under(world: World, way: Way, prefix: string): Promise<Measured[]> {
   const measured: Measured[] = [];
-  for (const load of loads(prefix)) measured.push(await run(world, way, load));
+  for (const load of loads(prefix)) measured.push(await told(run(world, way, load)));
   return measured;
 }
 
@@ -32,7 +40,7 @@ async function measure(world: World) {
   const job = foreignJob(await renderedJob(world));
   const operator = await under(world, ours(world), 'ours');
   const others = await withoutOperator(async () => {
-    const ceiling = await run(world, bare(world, job), { prefix: 'bare', count: BURST });
+    const ceiling = await told(run(world, bare(world, job), { prefix: 'bare', count: BURST }));
     await using started = await startPeer(job);
     return { ceiling, peer: await under(world, peers(world, started), 'peer') };
   });

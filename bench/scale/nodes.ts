@@ -34,9 +34,16 @@ const stage = (name: string, kind: 'Node' | 'Pod', spec: object) => ({
   spec: { resourceRef: { apiGroup: 'v1', kind }, ...spec },
 });
 
-const podStage = (name: string, phase: string, next: { ms: number; statusTemplate: string }) =>
+/** Those of DaemonSets, which come to every node, run for ever. */
+const ofJob = { key: '.metadata.ownerReferences.[].kind', operator: 'In', values: ['Job'] };
+
+const podStage = (
+  name: string,
+  phase: string,
+  next: { ms: number; statusTemplate: string; only?: object[] },
+) =>
   stage(name, 'Pod', {
-    selector: { matchExpressions: [kept, inPhase(phase)] },
+    selector: { matchExpressions: [kept, inPhase(phase), ...(next.only ?? [])] },
     delay: { durationMilliseconds: next.ms },
     next: { statusTemplate: next.statusTemplate },
   });
@@ -136,7 +143,7 @@ const config = ({ startMs, runMs }: Times): object[] => [
     next: { statusTemplate: nodeReady },
   }),
   podStage('pod-running', 'Pending', { ms: startMs, statusTemplate: running }),
-  podStage('pod-complete', 'Running', { ms: runMs, statusTemplate: complete }),
+  podStage('pod-complete', 'Running', { ms: runMs, statusTemplate: complete, only: [ofJob] }),
   stage('pod-delete', 'Pod', {
     selector: { matchExpressions: [{ ...kept, operator: 'Exists' }] },
     next: { delete: true },
