@@ -9,7 +9,7 @@ import { bundlePrograms } from './programs.ts';
 import { writeTypes } from './types.ts';
 
 /** Bytes that it may take on a user's disk. */
-const LIMIT = 5 * 2 ** 20;
+export const LIMIT = 5 * 2 ** 20;
 
 /** What users' package.json says of it: nothing that only a checkout needs. `image`: what `sb cloud init` installs. */
 export const packageManifest = ({ name, version, description, license }: Release, image?: Image): object => ({
