@@ -3,7 +3,7 @@ import { REGION } from '../../../../providers/aws/partition.ts';
 import { fine, skipped, warning, type Check, type Found, type Patient } from '../check.ts';
 import { unasked, type AwsPlace } from './place.ts';
 
-/** Says why nothing could be asked; the other checks are silent about it. A user who has no login at AWS can still run Trials. */
+/** Says why nothing could be asked; the other checks are silent about it. A warning: whether Trials can run without is the store's check to say. */
 export const awsAccount: Check<Patient> = {
   name: 'aws-account',
   subject: 'the account at AWS',
