@@ -1,7 +1,7 @@
 /** Whose account an installation on AWS is in, and whether cluster and installation are in one region. */
 import { REGION } from '../../../../providers/aws/partition.ts';
 import { fine, skipped, warning, type Check, type Found, type Patient } from '../check.ts';
-import { unasked, type AwsPlace } from './place.ts';
+import { isKnown, unasked, type AwsPlace } from './place.ts';
 
 /** Says why nothing could be asked; the other checks are silent about it. A warning: whether Trials can run without is the store's check to say. */
 export const awsAccount: Check<Patient> = {
@@ -19,11 +19,10 @@ export const awsAccount: Check<Patient> = {
 
 function judgeAccount({ identity: { account, arn }, region, cluster }: AwsPlace): Found[] {
   const found = fine(`you are ${arn} of account ${account}`);
-  return [found, ...judgeRegion(region, cluster?.arn)];
+  return [found, ...judgeRegion(region, cluster)];
 }
 
-/** `arn`: of the cluster. */
-export function judgeRegion(region: string, arn: string | undefined): Found[] {
+function judgeRegion(region: string, cluster: AwsPlace['cluster']): Found[] {
   if (!REGION.test(region))
     return [
       warning(
@@ -32,14 +31,8 @@ export function judgeRegion(region: string, arn: string | undefined): Found[] {
         'set SB_AWS_REGION of the operator, and install it again',
       ),
     ];
-  if (arn === undefined)
-    return [
-      skipped(
-        `bucket and builds are in ${region}`,
-        'which EKS cluster this is cannot be seen: the context’s cluster is not called by an ARN (aws eks update-kubeconfig)',
-      ),
-    ];
-  const there = arn.split(':')[3] ?? '';
+  if (!isKnown(cluster)) return [skipped(`bucket and builds are in ${region}`, cluster.unknown)];
+  const there = cluster.arn.split(':')[3] ?? '';
   if (there === region) return [fine(`cluster, bucket and builds are in ${region}`)];
   return [
     warning(

@@ -368,6 +368,14 @@ describe('sb doctor about AWS', function () {
     expect(found?.why).to.include(action);
   });
 
+  it('says which permission it lacks to see which cluster this is', async () => {
+    const allow = cloud.eks.calls.refuse('eks:*', { ...denied('eks:DescribeCluster'), status: 403 });
+    const found = await troubles();
+    allow();
+    expect(found.map(({ state }) => state)).to.deep.equal(['skipped', 'skipped', 'skipped']);
+    for (const { why } of found) expect(why).to.include('it needs eks:DescribeCluster');
+  });
+
   it('says once that AWS takes no credentials, and leaves the rest alone', async () => {
     const back = withVariables({ AWS_SECRET_ACCESS_KEY: 'x' });
     const found = await troubles();

@@ -2,6 +2,7 @@
 import type { Account, Cluster, Identity, Inspection } from '../../../../providers/account/port.ts';
 import { openCloud } from '../../../../providers/profiles/cloud.ts';
 import { OPERATOR, SETTINGS } from '../../../../installation/names.ts';
+import { ProviderError } from '../../../../providers/errors.ts';
 import { ConfigMap, type Deployment } from '../../../../kube/kinds.ts';
 import type { Kind } from '../../../../kube/types.ts';
 import { isForbidden } from '../../../../kube/errors.ts';
@@ -10,6 +11,13 @@ import { operatorNamespace } from '../../../session/client-config.ts';
 import type { Session } from '../../../session/types.ts';
 import { failed, skipped, warning, type Check, type Found, type Patient } from '../check.ts';
 import { explainCloud } from '../../../cloud/failures.ts';
+
+/** Why something is not known. */
+export interface Unknown {
+  unknown: string;
+}
+
+export const isKnown = (cluster: AwsPlace['cluster']): cluster is Cluster => !('unknown' in cluster);
 
 /** What the operator is told by its ConfigMap. */
 export type OperatorSettings = Readonly<Record<string, string>>;
@@ -21,8 +29,8 @@ export interface AwsPlace {
   inspection: Inspection;
   /** Undefined where the user may not read them. */
   settings: OperatorSettings | undefined;
-  /** Undefined where it is not known which one it is. */
-  cluster: Cluster | undefined;
+  /** Or why it is not known which one it is. */
+  cluster: Cluster | Unknown;
   /** The operator's namespace. */
   namespace: string;
 }
@@ -109,19 +117,39 @@ async function settingsOf(session: Session): Promise<OperatorSettings | undefine
   }
 }
 
-/** By the ARN that `aws eks` and `sb cloud init` call a cluster by in a kubeconfig, else by the installation's name; it must have the address that is talked to. */
+/** It must have the address that is talked to. */
 async function clusterOf(
-  { kubeParts: { kubeConfig }, context }: Session,
+  session: Session,
   account: Account,
   settings: OperatorSettings | undefined,
-): Promise<Cluster | undefined> {
-  const current = kubeConfig.getCurrentCluster();
-  const byArn = [current?.name ?? '', context].flatMap((name) => CLUSTER_ARN.exec(name)?.[1] ?? []);
-  for (const name of new Set([...byArn, ...(settings?.['SB_STACK'] ? [settings['SB_STACK']] : [])])) {
-    const found = await account.cluster(name).catch(() => undefined);
-    if (found && hostOf(found.endpoint) === hostOf(current?.server)) return found;
+): Promise<Cluster | Unknown> {
+  const here = hostOf(session.kubeParts.kubeConfig.getCurrentCluster()?.server);
+  try {
+    for (const name of namesOf(session, settings)) {
+      const found = await account.cluster(name);
+      if (found && hostOf(found.endpoint) === here) return found;
+    }
+  } catch (error) {
+    if (error instanceof ProviderError) return { unknown: error.message };
+    throw error;
   }
-  return undefined;
+  return NOT_FOUND;
+}
+
+const NOT_FOUND: Unknown = {
+  unknown:
+    'which EKS cluster this is cannot be seen: the context names none by its ARN, as aws eks update-kubeconfig does, and that of the installation’s name has another address',
+};
+
+/** By the ARN that `aws eks` and `sb cloud init` call a cluster by in a kubeconfig, else by the installation's name. */
+function namesOf(
+  { kubeParts: { kubeConfig }, context }: Session,
+  settings: OperatorSettings | undefined,
+): Set<string> {
+  const called = [kubeConfig.getCurrentCluster()?.name ?? '', context];
+  const byArn = called.flatMap((name) => CLUSTER_ARN.exec(name)?.[1] ?? []);
+  const stack = settings?.['SB_STACK'];
+  return new Set([...byArn, ...(stack ? [stack] : [])]);
 }
 
 const CLUSTER_ARN = /^arn:[a-z-]+:eks:[a-z0-9-]+:\d{12}:cluster\/(.+)$/;

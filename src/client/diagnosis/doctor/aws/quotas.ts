@@ -42,7 +42,7 @@ function cpusOf(autoscaler: Awaited<ReturnType<typeof autoscalerOf>>): number | 
     : limits.reduce<number>((sum, limit) => sum + amountOf(limit ?? 0), 0);
 }
 
-export function judgeQuotas(quotas: Quotas, settings: Settings, region: string): Found[] {
+function judgeQuotas(quotas: Quotas, settings: Settings, region: string): Found[] {
   const short = shortfalls(quotas, settings, region);
   if (short.length > 0)
     return short.map(({ isNone, what, why, fix }) => (isNone ? problem : warning)(what, why, fix));

@@ -1,11 +1,11 @@
 /** What acts for an installation on AWS: the CodeBuild project with its role, and the role that EKS gives the operator's Pods. */
 import { OPERATOR } from '../../../../installation/names.ts';
 import type { Kind, KubeClient, KubeObject } from '../../../../kube/types.ts';
-import type { Account } from '../../../../providers/account/port.ts';
+import type { Account, Cluster } from '../../../../providers/account/port.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
 import { quoted } from '../../../../text/safe.ts';
 import { fine, problem, skipped, type Found } from '../check.ts';
-import { awsCheck, type AwsPlace } from './place.ts';
+import { awsCheck, isKnown, type AwsPlace } from './place.ts';
 
 export const awsBuilds = awsCheck(
   { name: 'aws-builds', subject: 'the CodeBuild project' },
@@ -81,10 +81,7 @@ export const awsIdentity = awsCheck(
     const named = await kube.get(ServiceAccount, { namespace, name: OPERATOR.name });
     const byName = named?.metadata.annotations?.[IRSA];
     if (byName !== undefined) return [await judgeRole(account, byName, 'by its ServiceAccount (IRSA)')];
-    if (!cluster)
-      return [
-        skipped('the operator’s role could not be checked', 'which EKS cluster this is cannot be seen'),
-      ];
+    if (!isKnown(cluster)) return [skipped('the operator’s role could not be checked', cluster.unknown)];
     return byAgent(place, cluster, kube);
   },
 );
@@ -100,7 +97,7 @@ async function judgeRole(account: Account, arn: string, how: string): Promise<Fo
 
 async function byAgent(
   { namespace, region, account, inspection }: AwsPlace,
-  { name: cluster, autoMode }: NonNullable<AwsPlace['cluster']>,
+  { name: cluster, autoMode }: Cluster,
   kube: KubeClient,
 ): Promise<Found[]> {
   const arn = await inspection.podRole({ cluster, namespace, name: OPERATOR.name });
@@ -117,7 +114,7 @@ async function byAgent(
   return autoMode ? [role] : [role, judgeAgent(await kube.get(DaemonSet, AGENT), cluster, region)];
 }
 
-export function judgeAgent(agent: DaemonSet | undefined, cluster: string, region: string): Found {
+function judgeAgent(agent: DaemonSet | undefined, cluster: string, region: string): Found {
   if (!agent)
     return problem(
       'the EKS Pod Identity Agent is not installed',

@@ -2,7 +2,7 @@
 import { quoted } from '../../../../text/safe.ts';
 import { fine, skipped, warning, type Found } from '../check.ts';
 import type { S3Way } from '../../../../providers/account/port.ts';
-import { awsCheck } from './place.ts';
+import { awsCheck, isKnown } from './place.ts';
 
 export const awsLogs = awsCheck(
   { name: 'aws-logs', subject: 'the log group' },
@@ -25,16 +25,12 @@ export const awsLogs = awsCheck(
 export const awsNetwork = awsCheck(
   { name: 'aws-network', subject: 'the way to S3' },
   async ({ region, inspection, cluster }) => {
-    if (!cluster)
-      return [skipped('the way to S3 could not be checked', 'which EKS cluster this is cannot be seen')];
+    if (!isKnown(cluster)) return [skipped('the way to S3 could not be checked', cluster.unknown)];
     return [judgeS3(await inspection.s3Way(cluster.vpc, cluster.subnets), { vpc: cluster.vpc, region })];
   },
 );
 
-export function judgeS3(
-  { endpoint, without }: S3Way,
-  { vpc, region }: { vpc: string; region: string },
-): Found {
+function judgeS3({ endpoint, without }: S3Way, { vpc, region }: { vpc: string; region: string }): Found {
   if (endpoint !== undefined && without.length === 0)
     return fine(`the cluster’s subnets reach S3 by gateway endpoint ${endpoint}`);
   const why =
