@@ -38,7 +38,8 @@ describe('sb cloud in a cluster of the user’s', () => {
     const shared = { status: 'ACTIVE', version: '1.35', endpoint: server.url, tags: {} };
     const arn = `arn:aws:eks:${REGION}:${ACCOUNT}:cluster/theirs`;
     const authority = Buffer.from(tls.cert).toString('base64');
-    w.says.clusters = [{ ...shared, name: 'theirs', arn, authority, autoMode: true }];
+    const network = { vpc: 'vpc-1', subnets: ['subnet-1', 'subnet-2'] };
+    w.says.clusters = [{ ...shared, ...network, name: 'theirs', arn, authority, autoMode: true }];
     put(server, SERVICE, { metadata: { namespace: 'web', name: 'lb' }, spec: { type: 'LoadBalancer' } });
     put(server, PersistentVolumeClaim, { metadata: { namespace: 'web', name: 'disk' } });
     put(server, POOL, { metadata: { name: 'theirs' } });
