@@ -11,7 +11,7 @@ const files = globSync('**/*.ts', { cwd: SRC })
   .filter((file) => !/\.test\.ts$|contract\.ts$/.test(file))
   .map((file) => ({ file, text: readFileSync(join(SRC, file), 'utf8') }));
 const ofPeople = ({ file }: { file: string }): boolean =>
-  /^(cli|client|ui|providers\/(account|stacks))\//.test(file);
+  /^(cli|client|ui|providers\/(access|account|stacks))\//.test(file);
 const sources = files.filter((one) => !ofPeople(one));
 /** The programs that people run, and what of theirs the rooms below do in the bucket. */
 const programs = files.filter(ofPeople);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { useSbd } from '../../../../test/support/sbd-courier.ts';
 import type { SbdWorld } from '../../../../test/support/sbd-courier.ts';
+import { beating } from '../../../../test/support/trial-scripts.ts';
 
 const bash = (script: string) => ['bash', '-c', script];
 
@@ -121,11 +122,13 @@ describe('freezing', function () {
 
 describe('halting', function () {
   const container = useSbd({ each: true });
-  const clock = (name: string) => bash(`while :; do date +%N > /tmp/${name}; sleep 0.02; done`);
+  const clock = (name: string) => bash(beating(`/tmp/${name}`));
 
   async function moves({ said }: SbdWorld, name: string): Promise<boolean> {
     const { stdout } = await said({
-      argv: bash(`a=$(cat /tmp/${name}); sleep 0.3; [ "$a" != "$(cat /tmp/${name})" ] && echo yes`),
+      argv: bash(
+        `a=$(cat /tmp/${name}); for i in 1 2 3 4 5; do sleep 0.2; [ "$a" != "$(cat /tmp/${name})" ] && echo yes && break; done`,
+      ),
     });
     return stdout === 'yes\n';
   }
@@ -133,9 +136,9 @@ describe('halting', function () {
   it('halts everybody, counts what the agent has left, and lets them go on', async () => {
     const world = container();
     await world.start({ argv: clock('image'), stdout: 'null', stderr: 'null' });
-    await sleep(100);
+    expect(await moves(world, 'image')).to.equal(true);
     await world.said({
-      argv: bash('setsid bash -c "while :; do date +%N > /tmp/agent; sleep 0.02; done" & sleep 0.1'),
+      argv: bash(`setsid bash -c '${beating('/tmp/agent')}' & until [ -e /tmp/agent ]; do sleep 0.1; done`),
       marks: true,
       user: 'agent',
       stdout: 'null',
@@ -159,6 +162,7 @@ describe('halting', function () {
   it('lasts until they may go on, with readable logs meanwhile', async () => {
     const world = container();
     await world.start({ argv: clock('image'), stdout: 'null', stderr: 'null' });
+    expect(await moves(world, 'image')).to.equal(true);
     await world.said({ argv: bash('mkdir -m 0 /logs/x; umask 777; echo 1 > /logs/y') });
     expect(await world.hand.halt()).to.equal(0);
     const { statSync } = await import('node:fs');
@@ -197,7 +201,7 @@ describe('halting', function () {
   it('ends with the connection', async () => {
     const world = container();
     await world.start({ argv: clock('image'), stdout: 'null', stderr: 'null' });
-    await sleep(100);
+    expect(await moves(world, 'image')).to.equal(true);
     const { openSbd, runners } = await import('../../../../test/support/sbd-courier.ts');
     void world.hand.whileHalted({}, () => new Promise(() => {})).catch(() => {});
     await sleep(200);
