@@ -4,6 +4,7 @@ import { sandboxJob, sandboxWith } from '../../../test/support/broker/objects.ts
 import { cacheOf, TestCluster, WritableCache } from '../../../test/support/broker/cluster.ts';
 import { relayTo, type Relay } from '../../../test/support/broker/relay.ts';
 import {
+  BEYOND_SOCKETS,
   closed,
   RefusedUpgrade,
   SandboxWorld,
@@ -117,7 +118,7 @@ describe('connections to Sandboxes are bounded', () => {
     socket.pause();
     const before = written;
     await standstill(() => written);
-    expect(written - before).to.be.lessThan(24 * MIB);
+    expect(written - before).to.be.lessThan(BEYOND_SOCKETS);
     socket.terminate();
     const courier = await world.courier();
     await until('the courier is let go', () => courier.destroyed);

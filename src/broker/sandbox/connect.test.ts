@@ -6,7 +6,13 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { sandboxPod, sandboxWith } from '../../../test/support/broker/objects.ts';
-import { closed, received, SandboxWorld, standstill } from '../../../test/support/broker/sandbox-world.ts';
+import {
+  BEYOND_SOCKETS,
+  closed,
+  received,
+  SandboxWorld,
+  standstill,
+} from '../../../test/support/broker/sandbox-world.ts';
 import { until } from '../../../test/support/kube.ts';
 import { courierName, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../../wire/sandbox/names.ts';
 import { SANDBOX_TIMES } from './doors.ts';
@@ -261,7 +267,7 @@ describe('connection to a Sandbox', () => {
     let written = 0;
     world.onConnection = (courier) => {
       const more = (): void => {
-        for (let go = true; go && written < 32 * 1024 * 1024 && courier.writable; written += 65_536)
+        for (let go = true; go && written < BEYOND_SOCKETS && courier.writable; written += 65_536)
           go = courier.write(Buffer.alloc(65_536, 7));
       };
       courier.on('drain', more);
@@ -270,10 +276,10 @@ describe('connection to a Sandbox', () => {
     const socket = await world.dial();
     socket.pause();
     await standstill(() => written);
-    expect(written).to.be.lessThan(24 * 1024 * 1024);
-    const rest = received(socket, 32 * 1024 * 1024);
+    expect(written).to.be.lessThan(BEYOND_SOCKETS / 2);
+    const rest = received(socket, BEYOND_SOCKETS);
     socket.resume();
-    expect((await rest).length).to.equal(32 * 1024 * 1024);
+    expect((await rest).length).to.equal(BEYOND_SOCKETS);
   });
 
   it('holds what a courier does not take at the program, and goes on when it does', async () => {
@@ -281,14 +287,13 @@ describe('connection to a Sandbox', () => {
     const socket = await world.dial();
     const courier = await world.courier();
     courier.pause();
-    const total = 32 * 1024 * 1024;
-    for (let sent = 0; sent < total; sent += 65_536) socket.send(Buffer.alloc(65_536, 7));
+    for (let sent = 0; sent < BEYOND_SOCKETS; sent += 65_536) socket.send(Buffer.alloc(65_536, 7));
     await standstill(() => socket.bufferedAmount);
-    expect(socket.bufferedAmount).to.be.greaterThan(8 * 1024 * 1024);
+    expect(socket.bufferedAmount).to.be.greaterThan(BEYOND_SOCKETS / 2);
     let got = 0;
     courier.on('data', (part: Buffer) => (got += part.length));
     courier.resume();
-    await until('everything has arrived', () => got === total);
+    await until('everything has arrived', () => got === BEYOND_SOCKETS);
   });
 
   it('is counted: open, by way, by why it ended, bytes, and refusals by reason', async () => {

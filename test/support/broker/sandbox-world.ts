@@ -336,6 +336,9 @@ export async function closed(socket: WebSocket): Promise<[number, string]> {
   return [code, reason.toString()];
 }
 
+/** Far more bytes than the kernel keeps for all sockets of a connection, which were 24 MiB at times. */
+export const BEYOND_SOCKETS = 96 * 1024 * 1024;
+
 /** Waits until a figure does not change any more for a second: nothing moves. */
 export async function standstill(figure: () => number): Promise<void> {
   for (let [before, same] = [figure(), 0]; same < 4; same = figure() === before ? same + 1 : 0) {
