@@ -1,7 +1,7 @@
 /** What holds of the sources whatever the tests say: lint, format, generated files, the checks of sbd. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, homedir, setPriority } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { sum, type Totals } from './support/totals.ts';
 
@@ -13,10 +13,9 @@ const GENERATED =
     ' ',
   );
 
-/** Runs a command to its end with what nobody else needs of the processors; resolves to what it said and whether it ended well. */
+/** Runs a command to its end; resolves to what it said and whether it ended well. */
 async function ended(command: string, args: string[]): Promise<{ well: boolean; said: string }> {
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   const said: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => void said.push(chunk));
@@ -54,7 +53,7 @@ const CHECKS: [name: string, command: string, args: string[]][] = [
   ['sbd', 'npm', ['run', '--silent', 'test:sbd']],
 ];
 
-/** All the others, one after another, beside the last stories: they have the cluster for themselves, and leave a processor idle. */
+/** All the others, one after another: tests that run beside them leave no more idle. */
 export async function checkSources(): Promise<Totals> {
   const totals: Totals[] = [];
   let interrupted = false;

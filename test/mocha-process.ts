@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { aroundStories, storyHooks } from './e2e/support/hooks.ts';
 import { stagesOf, type Stage } from './e2e/stages.ts';
-import { LAST_STAGE, sum, type Totals } from './support/totals.ts';
+import { sum, type Totals } from './support/totals.ts';
 
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
@@ -74,10 +74,7 @@ async function runStories(suite: keyof typeof STORIES, patterns: string[]): Prom
       : totals;
   }
   const totals: Totals[] = [];
-  for (const stage of stages) {
-    if (stage === stages.at(-1)) process.send?.(LAST_STAGE);
-    totals.push(await run(stageSuite(stage)));
-  }
+  for (const stage of stages) totals.push(await run(stageSuite(stage)));
   return sum(totals);
 }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { down, ensureAwsTools, nodes, status, up } from './e2e/cluster/index.ts';
-import { closing, LAST_STAGE, sum, type Totals } from './support/totals.ts';
+import { closing, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
@@ -13,18 +13,8 @@ type Suite = 'unit' | 'attacks' | 'e2e' | 'extended';
 /** Worlds that last for moments leave so much behind that a fifth of the time went into collecting it; in MiB. */
 const FLAGS = ['--max-semi-space-size=32'];
 
-export interface SuiteOptions {
-  /** Which of its tests; all of them without any. */
-  patterns?: string[];
-  /** Called when the last stage of the stories begins. */
-  onLastStage?: () => void;
-}
-
-/** Runs one suite, and shows what it says. A suite that dies counts as one failure. */
-export async function runSuite(
-  name: Suite,
-  { patterns = [], onLastStage }: SuiteOptions = {},
-): Promise<Totals> {
+/** Runs one suite, of it the tests that `patterns` choose, and shows what it says. A suite that dies counts as one failure. */
+export async function runSuite(name: Suite, patterns: string[] = []): Promise<Totals> {
   process.stdout.write(`\n=== ${name} tests ===\n`);
   const child = spawn(
     process.execPath,
@@ -33,10 +23,7 @@ export async function runSuite(
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SB_E2E: '1' } },
   );
   let totals = failure(`the ${name} tests ended before they had told a result`);
-  child.on('message', (message) => {
-    if (message === LAST_STAGE) onLastStage?.();
-    else totals = message as Totals;
-  });
+  child.on('message', (message) => void (totals = message as Totals));
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
   await once(child, 'close');

@@ -6,9 +6,6 @@ export interface Totals {
   skipped: number;
 }
 
-/** What the process of the stories tells its parent besides, when the last stage begins. */
-export const LAST_STAGE = 'last stage';
-
 export const sum = (parts: Totals[]): Totals => ({
   passed: parts.reduce((count, { passed }) => count + passed, 0),
   failed: parts.flatMap(({ failed }) => failed),
