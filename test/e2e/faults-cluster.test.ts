@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OPERATOR } from '../../src/installation/names.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { docker, enginePid, isHealthy, paths, status, table, up } from './cluster/index.ts';
@@ -7,8 +8,13 @@ import { operatorIsWell, WORKER } from './support/faults.ts';
 import { hold } from './support/story.ts';
 import { ownTrial } from './support/stories.ts';
 
+/** At last: the kubelet of a node that comes back tells of its Pods as they were before. */
 async function allIsWell(): Promise<void> {
-  const parts = await status();
+  let parts = await status();
+  for (let tries = 0; tries < 30 && !isHealthy(parts); tries++) {
+    await sleep(2000);
+    parts = await status();
+  }
   expect(isHealthy(parts), `\n${table(parts)}\n`).to.equal(true);
   await operatorIsWell();
 }
