@@ -51,7 +51,7 @@ const REASONS: Record<string, ProviderReason> = {
 
 /** It has one code for all that is wrong with a request; these are the sentences of what passes. */
 const BUSY =
-  /is in [A-Z_]+ state and (?:can ?not|cannot) be|_IN_PROGRESS|TerminationProtection is enabled|\[REVIEW_IN_PROGRESS\]/;
+  /is in [A-Z_]+ state and (?:can ?not|cannot) be|_IN_PROGRESS|TerminationProtection is enabled|\[REVIEW_IN_PROGRESS\]|already exists and cannot be created again/;
 const ABSENT = /does not exist/;
 /** How it says that nothing would change. */
 const EMPTY = /didn't contain changes|No updates are to be performed|doesn't contain changes/;
