@@ -15,6 +15,24 @@ export type BudgetSeen =
   /** And what runs is ended: the grace period is over. */
   | { kind: 'over'; message: string };
 
+/** Why nothing may be started that costs something, in words of a condition; undefined where somebody pays for it. */
+export function withheld(
+  budget: BudgetSeen,
+): { reason: 'Pending' | 'BudgetExceeded'; message: string } | undefined {
+  switch (budget.kind) {
+    case 'none':
+    case 'within':
+      return undefined;
+    case 'awaited':
+      return { reason: 'Pending', message: 'what the namespace has spent of its budget is not counted yet' };
+    case 'spent':
+    case 'over':
+      return { reason: 'BudgetExceeded', message: budget.message };
+    default:
+      return budget satisfies never;
+  }
+}
+
 /** Beyond this share people are warned. */
 export const WARN_SHARE = 0.8;
 

@@ -13,7 +13,6 @@ import {
 } from '../../budget/account.ts';
 import { rateOf, type Prices } from '../../budget/prices.ts';
 import { readAccounts, writtenAccounts } from '../../budget/stored.ts';
-
 import { identityOf, LEDGER } from '../../crds/names.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
 import { ConfigMap, Job } from '../../kube/kinds.ts';

@@ -13,7 +13,7 @@ import { isActive, startsNoPod } from '../../pods/reading/job.ts';
 import { refusalOf } from '../../pods/reading/refusal.ts';
 import { isStuck, stuckInMs } from '../../pods/reading/state.ts';
 import { POD_EXPECTED_MS } from '../attempts/observed.ts';
-import type { BudgetSeen } from '../../budget/standing.ts';
+import { withheld, type BudgetSeen } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import { expiresInMs, idleEnd, isIdleStill, isUnenforced } from './lifetime.ts';
 import type { AttemptSeen, BegunAttempt, Candidate, Inputs, Observed, Said } from './observed.ts';
@@ -210,21 +210,9 @@ export function withoutImage(image: ImageSeen): (Action & { kind: 'wait' }) | un
 
 /** Why no Pod may be made or taken, for nobody pays for it; undefined where somebody does. */
 export function withoutBudget(budget: BudgetSeen): (Action & { kind: 'wait' }) | undefined {
-  switch (budget.kind) {
-    case 'none':
-    case 'within':
-      return undefined;
-    case 'awaited':
-      return wait({ reason: 'Pending', message: UNCOUNTED });
-    case 'spent':
-    case 'over':
-      return wait(unpaid(budget.message));
-    default:
-      return budget satisfies never;
-  }
+  const held = withheld(budget);
+  return held && wait(held);
 }
-
-const UNCOUNTED = 'what the namespace has spent of its budget is not counted yet';
 
 /** Why no Pod may be made, for nothing would close its network; undefined where it may. Of a new leader no event tells. */
 export function withoutPolicies(policies: PoliciesSeen): (Action & { kind: 'wait' }) | undefined {
