@@ -2,6 +2,7 @@
 import type {
   V1ConfigMap,
   V1DeploymentSpec,
+  V1DeploymentStatus,
   V1JobSpec,
   V1JobStatus,
   V1NamespaceStatus,
@@ -54,6 +55,7 @@ export interface PersistentVolumeClaim extends KubeObject {
 }
 export interface Deployment extends KubeObject {
   spec?: Wire<V1DeploymentSpec>;
+  status?: Wire<V1DeploymentStatus>;
 }
 export interface Service extends KubeObject {
   spec?: Wire<V1ServiceSpec>;
@@ -121,6 +123,12 @@ export const ConfigMap: Kind<ConfigMap> = {
 };
 export const Secret: Kind<Secret> = { ...namespaced, group: '', kind: 'Secret', plural: 'secrets' };
 export const Event: Kind<Event> = { ...namespaced, group: '', kind: 'Event', plural: 'events' };
+export const Deployment: Kind<Deployment> = {
+  ...namespaced,
+  group: 'apps',
+  kind: 'Deployment',
+  plural: 'deployments',
+};
 export const Job: Kind<Job> = { ...namespaced, group: 'batch', kind: 'Job', plural: 'jobs' };
 export const Lease: Kind<Lease> = {
   ...namespaced,

@@ -1,5 +1,4 @@
-import type { Kind, KubeObject } from '../../../kube/types.ts';
-import { ConfigMap, Lease, Pod } from '../../../kube/kinds.ts';
+import { ConfigMap, Deployment, Lease, Pod } from '../../../kube/kinds.ts';
 import {
   CLIENT_CONFIG,
   OPERATOR,
@@ -15,18 +14,6 @@ import type { Session } from '../../session/types.ts';
 import { earlierExits } from '../../../pods/reading/cause.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import type { Waiting } from '../../../pods/reading/waiting.ts';
-
-interface Deployment extends KubeObject {
-  spec?: { replicas?: number };
-  status?: { replicas?: number; readyReplicas?: number };
-}
-const Deployment: Kind<Deployment> = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
-  namespaced: true,
-};
 
 /** Deployment, lease and Pods, each looked at apart: whoever may read one of them learns that much. */
 export const operator: Check<Patient> = {

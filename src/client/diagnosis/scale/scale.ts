@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { sleep, systemClock } from '../../../async/clock.ts';
 import { OPERATOR } from '../../../installation/names.ts';
-import { Job, Node, Pod, type Deployment } from '../../../kube/kinds.ts';
-import type { Kind, KubeClient } from '../../../kube/types.ts';
+import { Deployment, Job, Node, Pod } from '../../../kube/kinds.ts';
+import type { KubeClient } from '../../../kube/types.ts';
 import type { CheckResult } from '../../documents/cluster.ts';
 import { CliError } from '../../failures/error.ts';
 import { explain } from '../../failures/explain.ts';
@@ -147,18 +147,10 @@ async function gone(
   }
 }
 
-const Deployments: Kind<Deployment> = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
-  namespaced: true,
-};
-
 /** Nodes can pull it, wherever they may pull from. */
 async function operatorImage(session: Session): Promise<string> {
   const key = { namespace: await operatorNamespace(session), name: OPERATOR.name };
-  const found = await session.kube.get(Deployments, key);
+  const found = await session.kube.get(Deployment, key);
   const image = found?.spec?.template.spec?.containers[0]?.image;
   if (image !== undefined) return image;
   throw new CliError('SB-E008', {

@@ -3,8 +3,7 @@ import type { Account, Cluster, Identity, Inspection } from '../../../../provide
 import { openCloud } from '../../../../providers/profiles/cloud.ts';
 import { OPERATOR, SETTINGS } from '../../../../installation/names.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
-import { ConfigMap, type Deployment } from '../../../../kube/kinds.ts';
-import type { Kind } from '../../../../kube/types.ts';
+import { ConfigMap, Deployment } from '../../../../kube/kinds.ts';
 import { isForbidden } from '../../../../kube/errors.ts';
 import { CliError } from '../../../failures/error.ts';
 import { operatorNamespace } from '../../../session/client-config.ts';
@@ -86,14 +85,6 @@ export async function awsPlace(session: Session): Promise<AwsPlace | undefined> 
   const cluster = await clusterOf(session, account, settings);
   return { region, identity, account, inspection, settings, cluster, namespace };
 }
-
-const Deployment: Kind<Deployment> = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
-  namespaced: true,
-};
 
 /** What the operator's ConfigMap says, and over it its Deployment. */
 async function settingsOf(session: Session): Promise<OperatorSettings | undefined> {
