@@ -104,6 +104,15 @@ describe('A SandboxEnvironment', () => {
     expect(await rejection(none.init())).to.be.instanceOf(SandboxNotFound);
   });
 
+  it('says that it is gone where it is deleted between a look at it and the watch of it', async () => {
+    w.haveOf(SandboxKind, sandboxOf(stands('PullingImage')));
+    const environment = new SandboxEnvironment(w.session, 'box', {
+      broker: broker(),
+      onProgress: () => w.server.collection(SandboxKind).delete('default', 'box'),
+    });
+    expect(await rejection(environment.init())).to.be.instanceOf(SandboxNotFound);
+  });
+
   it('waits no longer than it may', async () => {
     w.haveOf(SandboxKind, sandboxOf(stands('Unschedulable')));
     const options = { broker: broker(), readyTimeoutMs: 200 };

@@ -85,6 +85,10 @@ export async function waitUntilReady(
     signal?.throwIfAborted();
     look(first);
     caches.start(over.signal);
+    // Deleted since the first look, it is in no list and its end in no watch.
+    void cache.whenSynced().then(() => {
+      if (!cache.get({ namespace, name })) done.reject(new SandboxNotFound(name));
+    });
     return await done.promise;
   } finally {
     over.abort();
