@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digest, paths, scratchFolder } from '../machine/paths.ts';
 import { step } from '../machine/progress.ts';
@@ -13,7 +13,10 @@ const context = join(paths.assets, 'images/policy-engine');
 const folder = join(paths.cache, `kube-router-${version}-${digest(readFileSync(join(module, 'go.mod')))}`);
 const program = join(folder, 'kube-router');
 
-const name = `policy-engine:${digest(basename(folder), readFileSync(join(context, 'Dockerfile')))}`;
+const files = readdirSync(context)
+  .toSorted()
+  .map((file) => readFileSync(join(context, file)));
+const name = `policy-engine:${digest(basename(folder), ...files)}`;
 
 /** Builds the image of the policy engine where the registry has none (its program once, 3 minutes on 2 cores); gives its name in the cluster. */
 export async function ensurePolicyEngineImage(): Promise<string> {
