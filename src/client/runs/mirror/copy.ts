@@ -13,7 +13,7 @@ import { TRIAL_FILES } from '../../../results/keys.ts';
 import { writeTextWhole, writeWhole } from './files.ts';
 
 /** A file of a Trial in the store. */
-interface StoredFile {
+export interface StoredFile {
   key: string;
   /** Within the Trial's folder, with `/`. */
   path: string;

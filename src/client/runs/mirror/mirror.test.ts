@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ArtifactStore } from '../../../providers/artifact-store/port.ts';
@@ -160,6 +161,20 @@ describe('Mirror', function () {
     expect(codes(report)).to.deep.equal(['SB-E010']);
     expect(gets('oracle.txt')).to.equal(6);
     expect(await filesBelow(folder)).not.to.include(`${trial.trialName}/agent/oracle.txt`);
+  });
+
+  it('neither tries again nor ends while files of the try that failed are on their way', async () => {
+    const trial = await stored();
+    const onTheWay = Promise.withResolvers<undefined>();
+    front.fault = (line) =>
+      line.endsWith('oracle.txt') ? 'refuse' : line.endsWith('日本.bin') ? onTheWay.promise : undefined;
+    const ended = mirrored(trial);
+    await until('both were asked for', () => gets('oracle.txt') > 0 && gets('日本.bin') > 0);
+    // Several times as long as the pauses between tries.
+    await sleep(500);
+    expect([gets('oracle.txt'), gets('日本.bin')]).to.deep.equal([1, 1]);
+    onTheWay.resolve(undefined);
+    expect(codes(await ended)).to.deep.equal(['SB-E010']);
   });
 
   it('leaves no half file where the connection breaks, and has the whole one in the end', async () => {

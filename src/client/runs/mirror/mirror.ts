@@ -7,11 +7,11 @@ import Value from 'typebox/value';
 import { keyOf, type ArtifactStore } from '../../../providers/artifact-store/port.ts';
 import { noneIfTooLarge } from '../../../providers/errors.ts';
 import { mayPass, persistently } from '../../session/persistent.ts';
-import { copyFile, Mismatch, planCopy, type CopyPlan } from './copy.ts';
+import { copyFile, Mismatch, planCopy, type CopyPlan, type StoredFile } from './copy.ts';
 import { METADATA_MAX_BYTES, readMetadata, type TaskMetadata } from '../../../tasks/index.ts';
 import { TASK_FILES } from '../../../tasks/bucket.ts';
 import { readStoredConfig, trialLock, type StoredConfig, type TrialLock } from '../../../results/lock.ts';
-import { createBudget } from '../../../async/in-parallel.ts';
+import { createBudget, inParallel } from '../../../async/in-parallel.ts';
 import { parsedJson } from '../../../text/json.ts';
 import { problemOf, type ResultsProblem } from './problem.ts';
 import { removeLeftovers, removePartial, writeTextWhole } from './files.ts';
@@ -132,13 +132,15 @@ class TrialMirror implements Mirror {
     signal.throwIfAborted();
     if (this.#disk) return [{ ...this.#disk, trial: trial.trialName }];
     const plan = await planCopy(store, trial.prefix);
-    const copied = await Promise.all(plan.files.map((file) => this.#files(1, () => this.#file(trial, file))));
+    // What was begun has ended before this rejects: another try would write the same files beside it.
+    const copy = (file: StoredFile) => this.#files(1, () => this.#file(trial, file));
+    const copied = await inParallel(plan.files, copy, { width: FILES });
     const problems = [...copied.flat(), ...this.#promises(trial, plan)];
     if (problems.length === 0) await this.#complete(trial, plan);
     return problems;
   }
 
-  async #file(trial: StoredTrial, file: CopyPlan['files'][number]): Promise<ResultsProblem[]> {
+  async #file(trial: StoredTrial, file: StoredFile): Promise<ResultsProblem[]> {
     const { store, folder: root, signal } = this.#options;
     const place = { store, root, folder: join(root, trial.trialName), signal };
     try {
