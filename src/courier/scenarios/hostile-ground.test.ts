@@ -143,7 +143,7 @@ describe('an agent that is not root and lives on beside the verifier', function 
       living(`while :; do echo 1 > ${R}; cp /tests/expected /tmp/answer; done`),
       'sleep 100',
     ]);
-    const agent = custom(assignment?.agent?.run ?? '', { user: '1000', timeoutSeconds: 1 });
+    const agent = custom(assignment?.agent?.run ?? '', { user: '1000', timeoutSeconds: 4 });
     const run = await make({ ...(files && { files }), assignment: { agent } });
     const outcome = await run.finish();
     expect(outcome.result).to.deep.include({ reward: 0 });

@@ -85,8 +85,11 @@ describe('the phases of a Trial', function () {
   it('lets what a finished agent left behind serve the verifier', async () => {
     const run = await make({
       files: taskOf(
-        [`(${beating('/app/beat')}) &`, 'sleep 0.2'],
-        ['a=$(cat /app/beat); sleep 0.3', reward('[ "$a" != "$(cat /app/beat)" ]')],
+        [`(${beating('/app/beat')}) &`, 'until [ -s /app/beat ]; do sleep 0.1; done'],
+        [
+          'a=$(cat /app/beat); for i in $(seq 50); do sleep 0.1; [ "$a" = "$(cat /app/beat)" ] || break; done',
+          reward('[ "$a" != "$(cat /app/beat)" ]'),
+        ],
       ),
     });
     expect((await run.finish()).result).to.deep.equal(REWARD_1);
