@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { marked, newAccount, opened, settled, type Account, type Seen } from './account.ts';
-import { lookInMs, standingOf } from './standing.ts';
+import { corrected, marked, newAccount, opened, settled, type Account, type Seen } from './account.ts';
+import { counted, lookInMs, spentOf, standingOf } from './standing.ts';
 import { readAccounts, writtenAccounts } from './stored.ts';
 
 const NOON = Date.parse('2026-11-30T12:00:00Z');
@@ -72,6 +72,78 @@ describe('the account of a namespace', () => {
   });
 });
 
+describe('an account that is held against a bill', () => {
+  const TODAY = '2026-11-30';
+  const DOLLAR = 1_000_000;
+  /** Two dollars when the day began, three by now. */
+  const account: Account = { ...newAccount(NOON), spent: 3 * DOLLAR, day: { of: TODAY, spent: 2 * DOLLAR } };
+  const extraOf = (dollars: number, until = TODAY, before: Account = account): number =>
+    corrected(before, { until, micros: dollars * DOLLAR }).extra ?? 0;
+
+  it('takes what was charged beyond what had been counted when the day began, and all that was counted since', () => {
+    expect(extraOf(5)).to.equal(3 * DOLLAR);
+    expect(spentOf(corrected(account, { until: TODAY, micros: 5 * DOLLAR }), 10 * DOLLAR)).to.equal(
+      '$6.00 ($3.00 of it by the bill) of the namespace’s budget of $10.00 for 2026-11',
+    );
+  });
+
+  it('never says less than was counted, whatever the bill leaves out', () => {
+    for (const dollars of [2, 1, 0, -50]) expect(extraOf(dollars), `${dollars}`).to.equal(0);
+  });
+
+  it('takes no bill for what was not counted at all: it is for somebody else’s things', () => {
+    const idle = { ...newAccount(NOON), day: { of: TODAY, spent: 0 } };
+    expect(extraOf(1000, TODAY, idle)).to.equal(0);
+  });
+
+  it('takes at most four times what was counted', () => {
+    expect(extraOf(8)).to.equal(6 * DOLLAR);
+    expect(extraOf(1e9)).to.equal(6 * DOLLAR);
+  });
+
+  it('keeps what it knows where a later bill says less', () => {
+    const before = corrected(account, { until: TODAY, micros: 5 * DOLLAR });
+    expect(extraOf(3, TODAY, before)).to.equal(3 * DOLLAR);
+    expect(extraOf(6, TODAY, before)).to.equal(4 * DOLLAR);
+  });
+
+  it('compares no bill of yesterday with what was counted until today, and none of tomorrow', () => {
+    for (const until of ['2026-11-29', '2026-12-01', '2026-10-30'])
+      expect(extraOf(5, until), until).to.equal(0);
+  });
+
+  it('is not spoilt by a bill that is no number', () => {
+    for (const dollars of [NaN, -Infinity]) expect(extraOf(dollars), `${dollars}`).to.equal(0);
+    expect(extraOf(Infinity)).to.equal(6 * DOLLAR);
+  });
+
+  it('knows what had been counted by the first look of a day', () => {
+    const next = { ...account, spent: 4 * DOLLAR, at: Date.parse('2026-11-30T23:59:59Z') };
+    expect(corrected(next).day).to.deep.equal({ of: TODAY, spent: 2 * DOLLAR });
+    const yesterday = { ...next, day: { of: '2026-11-29', spent: DOLLAR } };
+    expect(corrected(yesterday).day).to.deep.equal({ of: TODAY, spent: 4 * DOLLAR });
+  });
+
+  it('takes nothing of a bill into the next month', () => {
+    const before = corrected(account, { until: TODAY, micros: 5 * DOLLAR });
+    const december = counted(before, { jobs: [], budget: DOLLAR, now: Date.parse('2026-12-01T00:00:10Z') });
+    expect(december).to.deep.equal({
+      ...newAccount(Date.parse('2026-12-01T00:00:10Z')),
+      day: { of: '2026-12-01', spent: 0 },
+    });
+  });
+
+  it('gives what runs its time where the bill spends the budget', () => {
+    const looked = { ...account, at: NOON - 20_000 };
+    const billed = { until: TODAY, micros: 5 * DOLLAR };
+    const now = counted(looked, { jobs: [], budget: 5 * DOLLAR, now: NOON, billed });
+    expect([now.extra, now.spentSince]).to.deep.equal([3 * DOLLAR, NOON]);
+    // And no other where it comes again.
+    const again = counted(now, { jobs: [], budget: 5 * DOLLAR, now: NOON + 30_000, billed });
+    expect(again.spentSince).to.equal(NOON);
+  });
+});
+
 describe('how a budget stands', () => {
   const terms = { budget: 1_000_000, graceMs: 600_000 };
   const spent = { ...newAccount(NOON), spent: 1_230_000, spentSince: NOON };
@@ -98,7 +170,18 @@ describe('how a budget stands', () => {
 
 describe('accounts that are written down', () => {
   it('are read as they were', () => {
-    const accounts = new Map([['ada', { ...held, spentSince: NOON, warned: true as const }]]);
+    const accounts = new Map([
+      [
+        'ada',
+        {
+          ...held,
+          spentSince: NOON,
+          warned: true as const,
+          extra: 5,
+          day: { of: '2026-11-30', spent: 0 },
+        },
+      ],
+    ]);
     expect(readAccounts(writtenAccounts(accounts))).to.deep.equal(accounts);
   });
 
@@ -107,6 +190,8 @@ describe('accounts that are written down', () => {
     '{}',
     'null',
     '{"month":"2026-11","spent":0,"at":0,"holds":{"a":{"since":0,"rate":-1}}}',
+    '{"month":"2026-11","spent":9,"at":0,"holds":{},"extra":-9}',
+    '{"month":"2026-11","spent":0,"at":0,"holds":{},"day":{"of":"today","spent":0}}',
   ])
     it(`are refused where somebody has written ${JSON.stringify(text)}`, () => {
       expect(() => readAccounts({ ada: text })).to.throw('key ada holds no account');

@@ -18,8 +18,12 @@ export interface Hold {
 export interface Account {
   /** Of the year, as `2026-11`, in UTC: a budget is for each. */
   month: string;
-  /** Millionths of a dollar. */
+  /** Millionths of a dollar that were counted. */
   spent: number;
+  /** And what a bill says beyond that, see `corrected`. */
+  extra?: number;
+  /** The day (UTC) on which it was counted last, as `2026-11-30`, and what had been counted when that began. */
+  day?: { of: string; spent: number };
   /** When that was counted, in milliseconds since the epoch. */
   at: number;
   /** By UID of the Job, or by its name as long as nobody has seen it. */
@@ -53,6 +57,10 @@ export interface SeenJob {
 }
 
 export const monthOf = (ms: number): string => new Date(ms).toISOString().slice(0, 7);
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
+/** Millionths of a dollar that are known to be spent. */
+export const spentIn = ({ spent, extra = 0 }: Account): number => spent + extra;
 
 /** When the month after that begins, in milliseconds since the epoch. */
 export function nextMonth(ms: number): number {
@@ -154,8 +162,32 @@ export const rateOfAll = ({ holds }: Account): number =>
 /** How long what is left lasts at most, in milliseconds. */
 export const lastsMs = (account: Account, budget: number): number => {
   const rate = rateOfAll(account);
-  return rate === 0 ? Infinity : Math.max(0, ((budget - account.spent) / rate) * HOUR_MS);
+  return rate === 0 ? Infinity : Math.max(0, ((budget - spentIn(account)) / rate) * HOUR_MS);
 };
+
+/** What is charged for a namespace. */
+export interface Billed {
+  /** With the beginning of that day (UTC) it ends, as `2026-11-30`. */
+  until: string;
+  /** Millionths of a dollar, for the days of the month before that. */
+  micros: number;
+}
+
+/** A bill is believed up to so many times what was counted: who has run nothing owes nothing, whatever carries their name. */
+export const BILLED_MOST = 4;
+
+/**
+ * The account with what a bill says beyond what had been counted when the day began with which the bill ends. What was known to be spent stays so for
+ * the month: a bill is late, and says less than there is. One that ends with another day than that of the account is compared with nothing.
+ */
+export function corrected(account: Account, billed?: Billed): Account {
+  const today = dayOf(account.at);
+  const day = account.day && account.day.of >= today ? account.day : { of: today, spent: account.spent };
+  const { extra = 0 } = account;
+  const most = day.spent * (BILLED_MOST - 1);
+  const beyond = billed?.until === day.of ? Math.min(billed.micros - day.spent, most) : 0;
+  return { ...account, day, ...(beyond > extra && { extra: beyond }) };
+}
 
 /**
  * What was counted, with the time at which the budget was spent. `before`: the account as it was counted the time before: while nobody looked the
@@ -163,14 +195,14 @@ export const lastsMs = (account: Account, budget: number): number => {
  */
 export function marked(account: Account, before: Account, budget: number): Account {
   const { spentSince, ...rest } = account;
-  if (account.spent < budget) return rest;
+  if (spentIn(account) < budget) return rest;
   if (spentSince !== undefined) return account;
   const isSame = before.month === account.month;
-  const had = isSame ? before.spent : 0;
-  // It was lowered.
+  const had = isSame ? spentIn(before) : 0;
+  // It was lowered, or a bill came.
   if (had >= budget) return { ...rest, spentSince: account.at };
   const from = isSame ? before.at : Math.max(before.at, beginOf(account.month));
-  const share = (budget - had) / (account.spent - had);
+  const share = (budget - had) / (spentIn(account) - had);
   return { ...rest, spentSince: Math.floor(from + (account.at - from) * share) };
 }
 

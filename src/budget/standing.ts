@@ -1,7 +1,19 @@
 /** Pure: what the account of a namespace means for what runs there, and for what would like to. */
 import { isDeepStrictEqual } from 'node:util';
+import { present } from '../crds/present.ts';
 import type { Job } from '../kube/kinds.ts';
-import { dollars, lastsMs, marked, nextMonth, settled, type Account, type SeenJob } from './account.ts';
+import {
+  corrected,
+  dollars,
+  lastsMs,
+  marked,
+  nextMonth,
+  settled,
+  spentIn,
+  type Account,
+  type Billed,
+  type SeenJob,
+} from './account.ts';
 
 /** What whoever makes Pods asks before it does. */
 export type BudgetSeen =
@@ -52,8 +64,11 @@ export const endsAt = (spentSince: number, { graceMs }: Terms): number =>
 const when = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** What was spent of it, in words. */
-export const spentOf = ({ spent, month }: Account, budget: number): string =>
-  `${dollars(spent)} of the namespace’s budget of ${dollars(budget)} for ${month}`;
+export function spentOf(account: Account, budget: number): string {
+  const { extra, month } = account;
+  const billed = extra === undefined ? '' : ` (${dollars(extra)} of it by the bill)`;
+  return `${dollars(spentIn(account))}${billed} of the namespace’s budget of ${dollars(budget)} for ${month}`;
+}
 
 export function standingOf(account: Account, terms: Terms, now: number): BudgetSeen {
   const { spentSince } = account;
@@ -78,14 +93,23 @@ export function lookInMs(account: Account, terms: Terms, now: number): number | 
   return Math.max(SOONEST_MS, Math.min(next, LOOK_MS, ofMonth));
 }
 
-/** The account as it is now, by what was seen of its Jobs. */
-export const counted = (
-  account: Account,
-  { jobs, budget, now }: { jobs: readonly SeenJob[]; budget: number; now: number },
-): Account => warnedOf(marked(settled(account, jobs, now), account, budget), budget);
+export interface Counting {
+  jobs: readonly SeenJob[];
+  budget: number;
+  now: number;
+  billed?: Billed | undefined;
+}
+
+/** The account as it is now, by what was seen of its Jobs, and what is charged for them. */
+export function counted(account: Account, { jobs, budget, now, billed }: Counting): Account {
+  const after = corrected(settled(account, jobs, now), billed);
+  // What a bill brings was not spent since the last look: what runs has all of its time from now on.
+  const before = { ...account, ...present({ extra: after.extra }) };
+  return warnedOf(marked(after, before, budget), budget);
+}
 
 function warnedOf(account: Account, budget: number): Account {
-  if (account.spent >= budget * WARN_SHARE) return { ...account, warned: true };
+  if (spentIn(account) >= budget * WARN_SHARE) return { ...account, warned: true };
   const { warned: _warned, ...rest } = account;
   return rest;
 }
@@ -96,6 +120,7 @@ export const isWorthWriting = (before: Account | undefined, after: Account): boo
   before.month !== after.month ||
   before.spentSince !== after.spentSince ||
   before.warned !== after.warned ||
+  before.extra !== after.extra ||
   (before.at + LOOK_MS <= after.at && before.spent !== after.spent) ||
   !isDeepStrictEqual(Object.keys(before.holds).toSorted(), Object.keys(after.holds).toSorted());
 

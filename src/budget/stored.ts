@@ -13,6 +13,9 @@ const isHold = (value: unknown): value is Hold =>
   value['rate'] >= 0 &&
   isLeftOut(value['on'], (on) => on === true);
 
+const isDay = (value: unknown): boolean =>
+  isRecord(value) && /^\d{4}-\d{2}-\d{2}$/.test(String(value['of'])) && isNumber(value['spent']);
+
 const isAccount = (value: unknown): value is Account =>
   isRecord(value) &&
   /^\d{4}-\d{2}$/.test(String(value['month'])) &&
@@ -21,6 +24,8 @@ const isAccount = (value: unknown): value is Account =>
   isRecord(value['holds']) &&
   Object.values(value['holds']).every(isHold) &&
   isLeftOut(value['spentSince'], isNumber) &&
+  isLeftOut(value['extra'], (extra) => isNumber(extra) && extra >= 0) &&
+  isLeftOut(value['day'], isDay) &&
   isLeftOut(value['warned'], (warned) => warned === true);
 
 /** By namespace. Throws where one of them is none: whoever cannot read what was spent lets nobody spend. */
