@@ -207,6 +207,12 @@ describe('config of the aws profile', () => {
     });
   });
 
+  it('has nobody ask what AWS charges, where nothing is said', () => {
+    expect(read().budgetCorrection).to.equal('Off');
+    expect(read({ SB_BUDGET_CORRECTION: 'CostExplorer' }).budgetCorrection).to.equal('CostExplorer');
+    expect(() => read({ SB_BUDGET_CORRECTION: 'true' })).to.throw('SB_BUDGET_CORRECTION: true is not one of');
+  });
+
   it('takes the names of pull secrets', () => {
     expect(read({ SB_IMAGE_PULL_SECRETS: 'ecr,hub' }).imagePullSecrets).to.deep.equal(['ecr', 'hub']);
     expect(read({}).imagePullSecrets).to.deep.equal([]);

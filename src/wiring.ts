@@ -2,6 +2,7 @@
 import type { Config } from './config.ts';
 import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
 import { expiryController } from './controllers/expiry/controller.ts';
+import { billControl, Bills } from './controllers/budget/bill.ts';
 import { budgetControl, Standings } from './controllers/budget/controller.ts';
 import { Ledger } from './controllers/budget/record.ts';
 import { businessMetrics } from './controllers/metrics/metrics.ts';
@@ -209,11 +210,15 @@ export class SbOperator extends WatchingOperator {
   /** Gives what knows how the budgets of namespaces stand. */
   #keepBudgets(): Standings {
     const { sources, events } = this;
-    const { namespace, prices, budgetGraceSeconds } = this.#parts.config;
+    const { costs, config } = this.#parts;
+    const { namespace, prices, budgetGraceSeconds } = config;
     const ledger = new Ledger({ kube: sources.kube, namespace, prices, now: sources.now });
     const standings = new Standings(sources.namespaces, ledger);
-    const own = { ledger, standings, graceMs: budgetGraceSeconds * 1000, events };
+    const bills = costs && new Bills();
+    const own = { ledger, standings, bills, graceMs: budgetGraceSeconds * 1000, events };
     this.control(budgetControl({ ...sources, ...own }));
+    if (costs && bills)
+      this.control(billControl({ ...sources, ledger, bills, costs, events, log: this.log }));
     return standings;
   }
 

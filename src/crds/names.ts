@@ -67,6 +67,8 @@ export const ANNOTATION = {
   regraded: `${PREFIX}regraded`,
   /** Images of separate verifiers and services, on a Trial's Pod: see `VerifierImages`. */
   verifierImages: `${PREFIX}verifier-images`,
+  /** On the ledger of budgets: when a bill was asked for last. */
+  billAsked: `${PREFIX}bill-asked`,
 } as const;
 
 /** ConfigMap in the operator's namespace: what namespaces with a budget have spent. */

@@ -1,21 +1,26 @@
 /** A namespace with a budget in memory: Jobs, Pods and the ledger, people who use it, and operators that die at any call. */
+import { billController, Bills, type BillDeps } from '../../src/controllers/budget/bill.ts';
 import { budgetController, Standings } from '../../src/controllers/budget/controller.ts';
 import { Ledger } from '../../src/controllers/budget/record.ts';
 import { monthOf, nextMonth } from '../../src/budget/account.ts';
 import { MICROS } from '../../src/budget/prices.ts';
 import { readAccounts } from '../../src/budget/stored.ts';
 import { LEDGER } from '../../src/crds/names.ts';
-import { NAMESPACE_ANNOTATION } from '../../src/crds/namespace-rules.ts';
+import { NAMESPACE_ANNOTATION, USER_ID } from '../../src/crds/namespace-rules.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { Job, type ConfigMap, type Namespace, type Pod } from '../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../src/kube/types.ts';
 import { controllerOf } from '../../src/pods/ownership.ts';
+import { memoryCosts } from '../../src/providers/costs/memory.ts';
 
-const NAMESPACE = 'ada';
+export const NAMESPACE = 'ada';
 const PRICES = { cpu: 0.36 };
 export const GRACE_MS = 600_000;
 /** A Pod of ours is ended within that. */
-const END_MS = 45_000;
+export const END_MS = 45_000;
+
+const silent = (): void => undefined;
+const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
 
 class Dead extends Error {}
 
@@ -37,6 +42,7 @@ interface Running {
 interface Life {
   standings: Standings;
   reconcile: () => Promise<number | undefined>;
+  askBill: () => Promise<unknown>;
   /** Calls of the API server that it lives to make. */
   left: number;
 }
@@ -49,6 +55,8 @@ export interface Warning {
 export class BudgetWorld {
   now = Date.parse('2026-11-29T12:00:00Z');
   readonly warnings: Warning[] = [];
+  /** What the cloud charges for what has the namespace’s tag; it may be anybody’s. */
+  readonly costs = memoryCosts();
   #budget: number;
   #map: ConfigMap | undefined;
   #made = 0;
@@ -82,6 +90,11 @@ export class BudgetWorld {
   /** UIDs of Jobs that are there, or whose Pod is. */
   get jobs(): string[] {
     return [...this.#running.keys()];
+  }
+
+  /** The bill is looked at; most times it is not due. */
+  async bill(): Promise<void> {
+    await this.#mortal(() => this.#life.askBill());
   }
 
   raise(dollars: number): void {
@@ -245,6 +258,7 @@ export class BudgetWorld {
     const now = (): Date => new Date(this.now);
     const ledger = new Ledger({ kube, namespace: 'sb-system', prices: PRICES, now });
     const standings = new Standings(namespaces, ledger);
+    const bills = new Bills();
     const none = <T extends KubeObject>(): Store<T> => this.#store<T>(() => []);
     const reconcile = budgetController({
       kube,
@@ -255,18 +269,33 @@ export class BudgetWorld {
       sandboxPods: none<Pod>(),
       ledger,
       standings,
+      bills,
       graceMs: GRACE_MS,
       events: { warning: (_, reason, message) => void this.warnings.push({ reason, message }) },
       now,
     });
     const looks = async (): Promise<number | undefined> =>
       (await reconcile({ namespace: '', name: NAMESPACE }, new AbortController().signal))?.requeueAfterMs;
-    return Object.assign(life, { standings, reconcile: looks });
+    const askBill = this.#asking(life as Life, { bills, ledger, namespaces });
+    return Object.assign(life, { standings, reconcile: looks, askBill });
+  }
+
+  #asking(life: Life, own: Pick<BillDeps, 'bills' | 'ledger' | 'namespaces'>): Life['askBill'] {
+    const ask = billController({
+      ...own,
+      costs: { ofMonth: async (asked) => this.#call(life, () => this.costs.ofMonth(asked)) },
+      events: { warning: silent },
+      log: SILENT,
+      now: () => new Date(this.now),
+    });
+    own.bills.feed().start(() => void (this.#look = this.now), SILENT);
+    return () => ask({ namespace: '', name: 'bill' }, new AbortController().signal);
   }
 
   #namespace(): Namespace {
     const annotations = { [NAMESPACE_ANNOTATION.monthlyBudget]: String(this.#budget) };
-    return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, annotations } };
+    const labels = { [USER_ID]: NAMESPACE };
+    return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels, annotations } };
   }
 
   #store<T extends KubeObject>(list: () => T[]): Store<T> {

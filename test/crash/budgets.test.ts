@@ -1,13 +1,16 @@
 import { expect } from 'chai';
-import { monthOf } from '../../src/budget/account.ts';
+import { BILLED_MOST, monthOf, newAccount, spentIn, type Account } from '../../src/budget/account.ts';
 import { seeded } from '../support/random.ts';
-import { BudgetWorld, GRACE_MS } from './budget-world.ts';
+import { BudgetWorld, END_MS, GRACE_MS, NAMESPACE } from './budget-world.ts';
 import { THOROUGH } from './thorough.ts';
 
 const WORLDS = THOROUGH ? 400 : 60;
+/** Days pass in these. */
+const WORLDS_WITH_BILLS = WORLDS / 3;
 const STEPS = 250;
 /** Millionths of a dollar: an answer may come a look later than the second that it is about. */
 const ROUNDING = 200;
+const DAY_MS = 86_400_000;
 
 type Random = () => number;
 
@@ -47,7 +50,8 @@ class Watch {
 
   check(world: BudgetWorld, where: string): void {
     const month = monthOf(world.now);
-    if (month !== this.#month) this.#peak = 0;
+    // Between two looks at it there may be less of what runs, and never more.
+    if (month !== this.#month) this.#peak = world.rateAt(Date.parse(`${month}-01T00:00:00Z`));
     this.#month = month;
     this.#peak = Math.max(this.#peak, world.rateAt(world.now));
     const beyond = world.trueCost() - world.budget;
@@ -55,14 +59,57 @@ class Watch {
   }
 }
 
-async function live(seed: number): Promise<BudgetWorld> {
+/** What the cloud charges for a day before this one, or for this. */
+const charge = (world: BudgetWorld, micros: number, daysAgo = 1): void => {
+  const day = new Date(world.now - daysAgo * DAY_MS).toISOString().slice(0, 10);
+  world.costs.charge({ day, tag: NAMESPACE, micros });
+};
+
+/** Bills come, too: late, too low, and with what is not the namespace’s at all. */
+const STEPS_WITH_BILLS: readonly Step[] = [
+  ...STEPS_OF,
+  (world) => world.bill(),
+  (world) => world.bill(),
+  (world, random) =>
+    charge(world, among(random, [0, -1e6, 1e6, 3e6, random() * 1e7, 1e12]) ?? 0, below(random, 3)),
+  (world, random) => world.pass(random() * 43_200_000),
+];
+
+/** What must hold of a ledger into which bills come. */
+class Ledger {
+  #before = newAccount(0);
+  /** By when what runs has ended. */
+  #end = Infinity;
+
+  check(world: BudgetWorld, where: string): void {
+    const { now, account } = world;
+    if (!account) return;
+    const before = this.#before.month === account.month ? this.#before : newAccount(now);
+    if (account.spentSince !== before.spentSince) this.#end = endOf(account, now);
+    this.#before = account;
+    expect(extraOf(account), `known to be charged, ${where}`).to.be.at.least(extraOf(before));
+    expect(account.spent, `counted, ${where}`).to.be.at.least(before.spent);
+    expect(spentIn(account), `believed, ${where}`).to.be.at.most(account.spent * BILLED_MOST + 1);
+    if (account.month === monthOf(now) && spentIn(account) >= world.budget && this.#end < now)
+      expect(world.rateAt(now), `still runs after the grace period, ${where}`).to.equal(0);
+  }
+}
+
+const extraOf = (account: Account): number => spentIn(account) - account.spent;
+
+/** When the grace period is over; where it was when that came out, as soon as a Pod can end. */
+const endOf = ({ spentSince = Infinity }: Account, now: number): number =>
+  Math.max(spentSince + GRACE_MS, now + END_MS);
+
+async function live(seed: number, steps = STEPS_OF): Promise<BudgetWorld> {
   const random = seeded(seed);
   const world = new BudgetWorld(5, random);
-  const watch = new Watch();
+  const [watch, ledger] = [new Watch(), new Ledger()];
   await world.look();
   for (let step = 0; step < STEPS; step++) {
-    await among(random, STEPS_OF)?.(world, random);
+    await among(random, steps)?.(world, random);
     watch.check(world, `world ${seed}, step ${step}`);
+    ledger.check(world, `world ${seed}, step ${step}`);
   }
   return world;
 }
@@ -70,6 +117,40 @@ async function live(seed: number): Promise<BudgetWorld> {
 describe('budgets of namespaces', () => {
   it('are never exceeded by more than one grace period, whatever the order of events and kills', async () => {
     for (let seed = 1; seed <= WORLDS; seed++) await live(seed);
+  });
+
+  it('are not exceeded by more than that whatever bills come, and each day asks for one', async () => {
+    let [asked, raised] = [0, 0];
+    for (let seed = 1; seed <= WORLDS_WITH_BILLS; seed++) {
+      const world = await live(seed, STEPS_WITH_BILLS);
+      const times = world.costs.asked.map((time) => time.getTime());
+      for (const [index, time] of times.slice(1).entries())
+        expect(time - times[index]!, `world ${seed}`).to.be.at.least(DAY_MS);
+      asked += times.length;
+      raised += world.account?.extra === undefined ? 0 : 1;
+    }
+    // Else nothing was tried.
+    expect(asked).to.be.greaterThan(WORLDS_WITH_BILLS);
+    expect(raised).to.be.greaterThan(WORLDS_WITH_BILLS / 10);
+  });
+
+  it('end what runs one grace period after a bill has spent them', async () => {
+    const world = new BudgetWorld(10, seeded(1));
+    await world.look();
+    await world.want(1);
+    world.schedule('uid-1');
+    // $4.32 by midnight.
+    await world.pass(13 * 3_600_000);
+    charge(world, 12_000_000);
+    await world.bill();
+    await world.look();
+    expect(world.standing.kind).to.equal('spent');
+    expect(world.account?.spentSince).to.equal(world.now);
+    await world.pass(GRACE_MS - 100_000);
+    expect(world.jobs).to.deep.equal(['uid-1']);
+    world.kill();
+    await world.pass(100_000);
+    expect(world.jobs).to.deep.equal([]);
   });
 
   it('count no less than what was taken up', async () => {

@@ -42,6 +42,9 @@ SB_K8S_NAMESPACE: {{ . | quote }}
 {{- with .Values.aws.logGroup }}
 SB_LOG_GROUP: {{ . | quote }}
 {{- end }}
+{{- with .Values.aws.budgetCorrection }}
+SB_BUDGET_CORRECTION: {{ . | quote }}
+{{- end }}
 {{- with .Values.local.imageRepository }}
 SB_IMAGE_REPOSITORY: {{ . | quote }}
 {{- end }}

@@ -13,6 +13,7 @@ import { feed, type ControlOptions } from '../../kube/operator.ts';
 import type { EventRecorder, KubeObject, ObjectKey, Permission, Reconcile, Store } from '../../kube/types.ts';
 import type { Enqueue, Feed } from '../../kube/work/feed.ts';
 import { LIVE } from '../../kube/work/queue.ts';
+import type { Bills } from './bill.ts';
 import { seeJobs, type BudgetSources } from './observe.ts';
 import type { Ledger } from './record.ts';
 
@@ -29,6 +30,8 @@ export interface BudgetDeps extends Omit<BudgetSources, 'prices' | 'isOpening'> 
   namespaces: Store<Namespace>;
   ledger: Ledger;
   standings: Standings;
+  /** What is charged for namespaces; undefined where nobody asks. */
+  bills?: Bills | undefined;
   graceMs: number;
   events: Pick<EventRecorder, 'warning'>;
   now: () => Date;
@@ -124,6 +127,7 @@ export function budgetControl(deps: Omit<BudgetDeps, keyof Watched> & Watched): 
     matters: (before, after) => annotationOf(before) !== annotationOf(after),
     also: [
       deps.standings.fresh(),
+      ...(deps.bills ? [deps.bills.feed()] : []),
       ...[jobs, sandboxJobs, pods, sandboxPods].map((store) => comingAndGoing<KubeObject>(store)),
     ],
     reconcile: budgetController(deps),
@@ -150,7 +154,8 @@ export function budgetController(deps: BudgetDeps): Reconcile {
     const terms: Terms = { budget, graceMs };
     const jobs = await seeJobs(sources, name, await ledger.of(name));
     const now = deps.now().getTime();
-    const account = await ledger.change(name, (one) => counted(one, { jobs, budget, now }));
+    const billed = deps.bills?.of(name);
+    const account = await ledger.change(name, (one) => counted(one, { jobs, budget, now, billed }));
     const written = ledger.written(name);
     announce(deps.events, { namespace, account, written, budget });
     if (isWorthWriting(written, account)) await ledger.write();

@@ -53,6 +53,41 @@ describe('The ledger', () => {
     expect(writes).to.be.within(1, 5);
   });
 
+  it('says when a bill was asked for, to whoever leads next, and before it is', async () => {
+    await ledgerOf().askingBill();
+    expect(await ledgerOf().billAskedAt()).to.equal(now.getTime());
+    expect((await stored())?.data, 'no account is made of it').to.deep.equal({});
+  });
+
+  it('keeps that beside accounts that are written at the same time', async () => {
+    const ledger = ledgerOf();
+    const making = Array.from({ length: 20 }, (_, index) =>
+      ledger.making(job(`job-${index}`), async () => undefined),
+    );
+    await Promise.all([...making, ledger.askingBill()]);
+    await ledger.making(job('later'), async () => undefined);
+    expect(await ledgerOf().billAskedAt()).to.equal(now.getTime());
+    expect(await holds()).to.have.length(21);
+  });
+
+  it('has nobody ask for a bill who led once', async () => {
+    const [first, second] = [ledgerOf(), ledgerOf()];
+    await first.billAskedAt();
+    await second.askingBill();
+    expect(await failure(first.askingBill())).to.be.instanceOf(ApiError);
+    expect(await first.billAskedAt()).to.equal(now.getTime());
+  });
+
+  it('knows no time of a bill where somebody has written what is none', async () => {
+    const metadata = {
+      namespace: 'sb-system',
+      name: LEDGER,
+      annotations: { 'sb.abundant.ai/bill-asked': 'today' },
+    };
+    await kube.client.create(ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
+    expect(await ledgerOf().billAskedAt()).to.equal(undefined);
+  });
+
   it('is not there where nobody has a budget', async () => {
     await ledgerOf().close('default');
     expect(await stored()).to.equal(undefined);

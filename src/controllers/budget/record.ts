@@ -13,7 +13,7 @@ import {
 } from '../../budget/account.ts';
 import { rateOf, type Prices } from '../../budget/prices.ts';
 import { readAccounts, writtenAccounts } from '../../budget/stored.ts';
-import { identityOf, LEDGER } from '../../crds/names.ts';
+import { ANNOTATION, identityOf, LEDGER } from '../../crds/names.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
 import { ConfigMap, Job } from '../../kube/kinds.ts';
 import type { KubeClient } from '../../kube/types.ts';
@@ -34,6 +34,8 @@ interface Known {
   accounts: Map<string, Account>;
   /** As it was read or written last. */
   object: ConfigMap;
+  /** When a bill was asked for, in ISO 8601. */
+  askedAt: string | undefined;
 }
 
 export class Ledger {
@@ -92,6 +94,22 @@ export class Ledger {
     } finally {
       this.#opening.delete(key);
     }
+  }
+
+  /** When a bill was asked for last, in milliseconds since the epoch; undefined where nobody knows. */
+  async billAskedAt(): Promise<number | undefined> {
+    const ms = Date.parse((await this.#load()).askedAt ?? '');
+    return Number.isNaN(ms) ? undefined : ms;
+  }
+
+  /** Writes down that a bill is about to be asked for: whoever leads next does not ask again. Rejects where that was not written. */
+  async askingBill(): Promise<void> {
+    const askedAt = this.#options.now().toISOString();
+    (await this.#load()).askedAt = askedAt;
+    await this.write();
+    // A write that failed meanwhile had everything read again.
+    if ((await this.#load()).askedAt !== askedAt)
+      throw new Error('that a bill is asked for was not written down');
   }
 
   /** Nobody counts there any more: what has been spent stays. */
@@ -164,7 +182,7 @@ export class Ledger {
       for (const [namespace, account] of known.accounts)
         if (isPast(account, month)) known.accounts.delete(namespace);
       const written = new Map(known.accounts);
-      const object = { ...known.object, data: writtenAccounts(written) };
+      const object = { ...withAsked(known), data: writtenAccounts(written) };
       known.object = await (object.metadata.resourceVersion === undefined
         ? kube.create(ConfigMap, object)
         : kube.replace(ConfigMap, object));
@@ -198,9 +216,20 @@ export class Ledger {
       const accounts = readAccounts(object.data);
       this.#written.clear();
       for (const [of, account] of accounts) this.#written.set(of, account);
-      return { accounts, object };
+      return { accounts, object, askedAt: object.metadata.annotations?.[ANNOTATION.billAsked] };
     } catch (error) {
       throw new Error(`ConfigMap ${namespace}/${LEDGER}: ${(error as Error).message}`, { cause: error });
     }
   }
 }
+
+/** The object with the time of the bill as an annotation: keys of its data are namespaces, and an older operator leaves annotations alone. */
+const withAsked = ({ object, askedAt }: Known): ConfigMap => ({
+  ...object,
+  metadata: {
+    ...object.metadata,
+    ...(askedAt !== undefined && {
+      annotations: { ...object.metadata.annotations, [ANNOTATION.billAsked]: askedAt },
+    }),
+  },
+});

@@ -52,6 +52,13 @@ export const aws = Group(
       Matching(NAMESPACE, 'Where Trials are when nothing else is said.'),
     ),
     logGroup: sets('SB_LOG_GROUP', Text('CloudWatch log group with the Pods’ logs.')),
+    budgetCorrection: sets(
+      'SB_BUDGET_CORRECTION',
+      Choice(
+        ['Off', 'CostExplorer'],
+        'Whether budgets of namespaces are held once a day against what AWS charges (docs/researchers.md).',
+      ),
+    ),
   },
   'The profile `aws`. Empty: the operator’s own defaults (docs/aws.md).',
 );

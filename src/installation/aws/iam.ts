@@ -16,7 +16,11 @@ const FILES: Record<AwsRole, string> = {
   logShipper: 'log-shipper',
   client: 'client',
 };
-const OPTIONS: Record<AwsOption, string> = { kms: 'kms', pullThrough: 'pull-through' };
+const OPTIONS: Record<AwsOption, string> = {
+  kms: 'kms',
+  pullThrough: 'pull-through',
+  costExplorer: 'cost-explorer',
+};
 
 /** Name of the policy's file. */
 export const fileOf = ({ role, option }: Pick<AwsPermission, 'role' | 'option'>): string =>

@@ -1,4 +1,5 @@
 /** What an installation has at AWS is called, once: stacks, `sb cloud` and doctor read these. */
+import { STACK_TAG } from '../../providers/aws/partition.ts';
 
 /** What the names are made of. */
 export interface AwsPlace {
@@ -40,4 +41,4 @@ export const STACK_PATTERN = '[a-z][a-z0-9-]*[a-z0-9]';
 export const LOG_SHIPPER = { name: 'fluent-bit', namespace: 'logging' } as const;
 
 /** On everything that can have tags: whose it is, and by which stack it came. */
-export const TAGS = { stack: 'sb:stack', part: 'sb:part' } as const;
+export const TAGS = { stack: STACK_TAG, part: 'sb:part' } as const;

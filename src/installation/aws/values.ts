@@ -31,7 +31,7 @@ export function awsValues(installation: AwsInstallation): Values {
   const { version, stack, region, image, buildKit, autoMode } = installation;
   const values = valuesOf(OVERLAYS['aws']!, version);
   const output = outputOf(installation.outputs);
-  const key = installation.outputs['Key'];
+  const { Key: key, BudgetCorrection: correction } = installation.outputs;
   return {
     ...values,
     image,
@@ -47,6 +47,7 @@ export function awsValues(installation: AwsInstallation): Values {
       SB_BUILDKIT_IMAGE: buildKit,
       SB_BASE_IMAGE_MIRRORS: `docker.io/library=public.ecr.aws/docker/library,docker.io/docker=${output('Tools')}`,
       ...(key && { SB_KMS_KEY_ID: key }),
+      ...(correction && { SB_BUDGET_CORRECTION: correction }),
     },
   };
 }

@@ -43,6 +43,9 @@ const OTHERS: Readonly<Record<string, Partition>> = {
 export const partitionOf = (region: string): Partition =>
   Object.entries(OTHERS).find(([prefix]) => region.startsWith(prefix))?.[1] ?? COMMERCIAL;
 
+/** Tag of all that belongs to an installation; its value is the installation’s name. */
+export const STACK_TAG = 'sb:stack';
+
 /** `us-east-1`, `us-gov-west-1`, `eusc-de-east-1`. */
 export const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/;
 

@@ -23,6 +23,7 @@ const CLIENTS: Record<string, string> = {
   codebuild: 'codebuild',
   'cloudwatch-logs': 'logs',
   'secrets-manager': 'secretsmanager',
+  'cost-explorer': 'ce',
 };
 const COMMANDS: Record<string, string> = {
   ...CLIENTS,
@@ -184,14 +185,15 @@ describe('the table of AWS permissions', () => {
   });
 
   it('names single actions, and all resources only for the action that takes no other', () => {
-    const logins = [
+    const ofAccounts = [
       'ecr:GetAuthorizationToken',
       'ecr-public:GetAuthorizationToken',
       'sts:GetServiceBearerToken',
+      'ce:GetCostAndUsage',
     ];
     for (const { action, on } of AWS_PERMISSIONS) {
       expect(action).to.match(/^[a-z0-9-]+:[A-Z][A-Za-z]+$/);
-      expect(RESOURCES[on] === '*', action).to.equal(logins.includes(action));
+      expect(RESOURCES[on] === '*', action).to.equal(ofAccounts.includes(action));
     }
   });
 

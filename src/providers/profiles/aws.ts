@@ -3,6 +3,7 @@ import type { Pattern, Reader } from '../../config/reader.ts';
 import { s3ArtifactStore } from '../artifact-store/s3.ts';
 import { REGION } from '../aws/partition.ts';
 import { settling } from '../aws/settling.ts';
+import type { Costs } from '../costs/port.ts';
 import { cloudwatchLogLinks } from '../log-links/cloudwatch.ts';
 import type { AdapterNeeds, Profile } from './profile.ts';
 import { bucketSettings, clientStore, HTTP, type BucketSettings } from './s3.ts';
@@ -23,6 +24,8 @@ export interface AwsSettings {
   trialNamespace: string;
   /** `SB_LOG_GROUP`: CloudWatch log group into which the cluster ships the Pods' logs. */
   logGroup: string;
+  /** `SB_BUDGET_CORRECTION`: whether budgets of namespaces are held against what AWS charges. */
+  budgetCorrection: 'Off' | 'CostExplorer';
 }
 
 /** BuildKit that understands `EXPERIMENTAL_BUILDKIT_SOURCE_POLICY` and writes cache manifests that ECR takes. */
@@ -64,6 +67,7 @@ export const aws: Profile<AwsSettings> = {
       buildkitImage: read.text('SB_BUILDKIT_IMAGE', BUILDKIT_IMAGE),
       trialNamespace: read.text('SB_K8S_NAMESPACE', 'agents', NAMESPACE),
       logGroup: read.text('SB_LOG_GROUP', '/sb/eks/logs', LOG_GROUP),
+      budgetCorrection: read.choice('SB_BUDGET_CORRECTION', ['Off', 'CostExplorer'] as const),
     };
   },
   repository: ({ ecrRepository }) => ['SB_ECR_REPO', ecrRepository],
@@ -83,6 +87,7 @@ export const aws: Profile<AwsSettings> = {
       builder: settled(builder, 'image-builder'),
       logLinks: cloudwatchLogLinks({ region, group: settings.logGroup }),
       repository,
+      ...(await costsOf(settings, needs)),
     };
   },
   store: async (place) => clientStore(place),
@@ -95,6 +100,15 @@ export const aws: Profile<AwsSettings> = {
   },
   foreignCredentials: () => [],
 };
+
+async function costsOf(
+  { budgetCorrection, region, stack }: AwsSettings,
+  { steadied }: AdapterNeeds,
+): Promise<{ costs?: Costs }> {
+  if (budgetCorrection === 'Off') return {};
+  const { costExplorer } = await import('../costs/cost-explorer.ts');
+  return { costs: steadied(costExplorer({ region, stack }), 'costs') };
+}
 
 function bucketOf(read: Reader, region: string): BucketSettings {
   const endpoint = read.optionalUrl('SB_S3_ENDPOINT', HTTP);

@@ -4,6 +4,7 @@ import type { CommonConfig, Defaults } from '../../config/common.ts';
 import type { BuildReason } from '../../crds/reasons.ts';
 import type { KubeClient, ObjectKey } from '../../kube/types.ts';
 import type { ArtifactStore } from '../artifact-store/port.ts';
+import type { Costs } from '../costs/port.ts';
 import type { ImageBuilder } from '../image-builder/port.ts';
 import type { ImageRegistry } from '../image-registry/port.ts';
 import type { LogLinks } from '../log-links/port.ts';
@@ -15,6 +16,8 @@ export interface Adapters {
   registry: ImageRegistry;
   builder: ImageBuilder;
   logLinks: LogLinks;
+  /** What is charged; undefined where nobody is to ask. */
+  costs?: Costs;
   /** Where built images go that name no repository. */
   repository: string;
 }

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Calls } from './calls.ts';
+import { CostExplorer } from './cost-explorer.ts';
 import { Ecr } from './ecr.ts';
 import { answerRegistry, forward } from './ecr-registry.ts';
 import { ECR_HOST, LIMITED_HOST } from './facts.ts';
@@ -18,7 +19,7 @@ import { answerSts } from './sts.ts';
 import { answerJson, AwsError, bodyOf, callAws, parsed, TARGETS, type Service } from './wire.ts';
 
 export interface AwsFront {
-  /** `http://host:port`: endpoint of ECR, CloudWatch Logs, STS, EC2, IAM, the tagging API, Secrets Manager and Service Quotas, and HTTP proxy. Who comes this way may do everything. */
+  /** `http://host:port`: endpoint of Cost Explorer, ECR, CloudWatch Logs, STS, EC2, IAM, the tagging API, Secrets Manager and Service Quotas, and HTTP proxy. Who comes this way may do everything. */
   url: string;
   /** Opens another address of the same, where everybody is held to the policies of this role; logins that are fetched there, too, wherever they are used. */
   door(role: Role): Promise<string>;
@@ -26,6 +27,7 @@ export interface AwsFront {
   ecr: Ecr;
   sessions: Sessions;
   quotas: ServiceQuotas;
+  bill: CostExplorer;
   close(): Promise<void>;
 }
 
@@ -45,7 +47,7 @@ export interface FrontOptions {
   tagged?: () => TaggedResource[];
 }
 
-type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions' | 'quotas'> &
+type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions' | 'quotas' | 'bill'> &
   Required<Pick<FrontOptions, 'tagged'>> &
   FrontOptions & { role?: Role };
 
@@ -57,6 +59,7 @@ export async function startFront(options: FrontOptions): Promise<AwsFront> {
     ecr: new Ecr(moto),
     sessions: new Sessions(),
     quotas: new ServiceQuotas(),
+    bill: new CostExplorer(),
     tagged: options.tagged ?? (() => []),
   };
   const servers: Server[] = [];
@@ -73,8 +76,8 @@ export async function startFront(options: FrontOptions): Promise<AwsFront> {
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(closed));
   };
-  const { calls, ecr, sessions, quotas } = parts;
-  return { url: await listen(), door: listen, calls, ecr, sessions, quotas, close };
+  const { calls, ecr, sessions, quotas, bill } = parts;
+  return { url: await listen(), door: listen, calls, ecr, sessions, quotas, bill, close };
 }
 
 async function closed(server: Server): Promise<void> {
@@ -130,6 +133,7 @@ async function callService(parts: Parts, request: IncomingMessage, target: strin
     if (action === 'ecr:GetAuthorizationToken') return parts.ecr.token(parts.role);
     if (service === 'ecr') return parts.ecr.api(operation, body);
     if (service === 'servicequotas') return parts.quotas.call(operation, body);
+    if (service === 'ce') return parts.bill.call(operation, body);
     if (action === 'ecr-public:GetAuthorizationToken') return publicToken();
     if (action === 'tag:GetResources')
       return withOwn(parts.tagged, body, await callAws(parts.moto, [service, operation], body));

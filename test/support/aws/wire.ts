@@ -6,6 +6,7 @@ import { CREDENTIALS, REGION } from './facts.ts';
 
 /** Prefix of `X-Amz-Target` by the service's name in IAM actions. */
 export const TARGETS = {
+  ce: 'AWSInsightsIndexService',
   codebuild: 'CodeBuild_20161006',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   'ecr-public': 'SpencerFrontendService',

@@ -32,8 +32,8 @@ describe('Researchers', () => {
     return error instanceof CliError ? error : expect.fail(`no CliError: ${String(error)}`);
   };
 
-  const spend = (micros: number): void => {
-    const account = { ...newAccount(w.session.now().getTime()), spent: micros };
+  const spend = (micros: number, extra = 0): void => {
+    const account = { ...newAccount(w.session.now().getTime()), spent: micros, extra };
     const { metadata, ...ledger } = configMap(LEDGER, writtenAccounts(new Map([['ada', account]])));
     w.haveOf(ConfigMap, {
       ...ledger,
@@ -105,7 +105,7 @@ describe('Researchers', () => {
 
   it('are listed with what they have spent of this month', async () => {
     await add(w.session, 'ada', { flags, ...printing() });
-    spend(150_000_000);
+    spend(100_000_000, 50_000_000);
     const table = printing();
     await list(w.session, table);
     expect(table.io.terminal.stdout).to.match(/ada +\$150\.00 of \$200\.00 \(75 %\) +2026-01 +ok/);

@@ -1,5 +1,5 @@
 /** Researchers: namespaces with a budget, and who may work in them. */
-import { dollars, monthOf } from '../../../budget/account.ts';
+import { dollars, monthOf, spentIn } from '../../../budget/account.ts';
 import { MICROS } from '../../../budget/prices.ts';
 import { readAccounts } from '../../../budget/stored.ts';
 import { LEDGER } from '../../../crds/names.ts';
@@ -112,7 +112,7 @@ export async function findResearchers(
         month,
         budget: typeof budget === 'number' ? budget : undefined,
         // Of an earlier month nothing counts.
-        spent: account?.month === month ? account.spent : 0,
+        spent: account?.month === month ? spentIn(account) : 0,
         ...(role !== undefined && { role }),
       };
     })

@@ -30,7 +30,11 @@ interface Needs {
 }
 
 /** By parameter: variables that the operator has as well. */
-const VARIABLES = { LogGroup: 'SB_LOG_GROUP', KeyId: 'SB_KMS_KEY_ID' } as const;
+const VARIABLES = {
+  LogGroup: 'SB_LOG_GROUP',
+  KeyId: 'SB_KMS_KEY_ID',
+  BudgetCorrection: 'SB_BUDGET_CORRECTION',
+} as const;
 
 const ofVariables: Parameters = async ({ env }) =>
   Object.fromEntries(

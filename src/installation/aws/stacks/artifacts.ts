@@ -237,5 +237,9 @@ export const artifacts = template({
     Project: output('SB_CODEBUILD_PROJECT', 'Project'),
     PodLogs: output('SB_LOG_GROUP', 'PodLogs'),
     Key: { ...output('SB_KMS_KEY_ID', 'KeyId'), Condition: 'HasKey' },
+    BudgetCorrection: {
+      ...output('SB_BUDGET_CORRECTION', 'BudgetCorrection'),
+      Condition: 'HasCostExplorer',
+    },
   },
 });

@@ -32,6 +32,7 @@ export function policyOf(role: string) {
 const OPTIONS: readonly (readonly [file: string, condition: ConditionName, resource: string])[] = [
   ['kms', 'HasKey', 'Key'],
   ['pull-through', 'HasPullThrough', 'PullThrough'],
+  ['cost-explorer', 'HasCostExplorer', 'CostExplorer'],
 ];
 
 /** Those of a role, as resources beside it. `id`: what the template calls the role. */

@@ -72,6 +72,7 @@ const FINDINGS: Record<string, () => string[]> = {
 };
 
 const TAKES_NO_RESOURCE = 'ecr:GetAuthorizationToken takes no resource';
+const OF_ACCOUNTS = 'ce:GetCostAndUsage takes no resource; only where it is asked for';
 const ONLY_ITS_OWN = 'AWS’s condition holds it to what carries the tag of this cluster';
 const AUTO_MODE = 'what Auto Mode does, which AWS changes with Auto Mode';
 
@@ -86,6 +87,8 @@ const ACKNOWLEDGED: Record<string, Record<string, string>> = {
     'artifacts/InstallerRole BearerToken': TAKES_NO_RESOURCE,
     'cluster/OperatorRole Registry': TAKES_NO_RESOURCE,
     'cluster-roles/OperatorRole Registry': TAKES_NO_RESOURCE,
+    'cluster/OperatorRoleCostExplorer Bill': OF_ACCOUNTS,
+    'cluster-roles/OperatorRoleCostExplorer Bill': OF_ACCOUNTS,
     'cluster/ClusterRole Nodes': ONLY_ITS_OWN,
     'cluster/ClusterRole Volumes': ONLY_ITS_OWN,
     'cluster/ClusterRole NetworkInterfaces': ONLY_ITS_OWN,

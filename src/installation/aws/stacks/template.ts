@@ -102,6 +102,13 @@ const PARAMETERS = {
     Default: '',
     AllowedPattern: '([a-z0-9][a-z0-9._/-]{1,29})?',
   },
+  BudgetCorrection: {
+    Type: 'String',
+    Description:
+      'Whether the operator holds budgets of namespaces against what AWS charges (SB_BUDGET_CORRECTION). Each day costs a cent.',
+    Default: 'Off',
+    AllowedValues: ['Off', 'CostExplorer'],
+  },
   BuildCompute: {
     Type: 'String',
     Description: 'Machines that images are built on.',
@@ -155,6 +162,7 @@ const isSet = (parameter: keyof typeof PARAMETERS) => ({
 const CONDITIONS = {
   HasKey: isSet('KeyId'),
   HasPullThrough: isSet('PullThroughPrefix'),
+  HasCostExplorer: { 'Fn::Equals': [ref('BudgetCorrection'), 'CostExplorer'] },
   HasZoneC: isSet('ZoneC'),
 } as const;
 

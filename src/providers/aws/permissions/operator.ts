@@ -125,6 +125,13 @@ export const OPERATOR = [
     option: 'kms',
   },
   { action: 'kms:Decrypt', on: 'key', by: 'GetObject', why: 'S3 decrypts with the key', option: 'kms' },
+  {
+    action: 'ce:GetCostAndUsage',
+    on: 'bill',
+    by: 'GetCostAndUsage',
+    why: 'what AWS charges for what carries the cost tag, once a day, to correct budgets of namespaces',
+    option: 'costExplorer',
+  },
   ...PULL_THROUGH.map(
     (action) =>
       ({

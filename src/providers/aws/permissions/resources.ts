@@ -16,7 +16,7 @@ export type AwsRole =
   | 'client';
 
 /** Extra policies for what not every installation has. */
-export type AwsOption = 'kms' | 'pullThrough';
+export type AwsOption = 'kms' | 'pullThrough' | 'costExplorer';
 
 const account = (service: string, rest: string): string =>
   `arn:\${AWS_PARTITION}:${service}:\${SB_AWS_REGION}:\${AWS_ACCOUNT_ID}:${rest}`;
@@ -28,6 +28,8 @@ export const RESOURCES = {
   /** ECR Public. */
   publicRegistry: '*',
   bearerToken: '*',
+  /** Cost Explorer knows accounts alone. */
+  bill: '*',
   bucket: bucket(),
   tasks: bucket('/tasks/*'),
   agentContexts: bucket('/tasks/_agents/*'),

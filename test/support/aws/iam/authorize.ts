@@ -36,12 +36,15 @@ const PUBLIC_LOGIN: Asked[] = [
   },
 ];
 
+/** Services whose calls take no resource. */
+const OF_ACCOUNTS = new Set<string | undefined>(['ce', 'servicequotas', 'tag']);
+
 /** What a call of the JSON protocol asks for. */
 export function askedBy(action: string, request: Request): Asked[] {
   if (action === 'ecr-public:GetAuthorizationToken') return PUBLIC_LOGIN;
   if (action === 'ecr:GetAuthorizationToken') return [{ action, resource: '*' }];
   const [service] = action.split(':');
-  if (service === 'tag' || service === 'servicequotas') return [{ action, resource: '*' }];
+  if (OF_ACCOUNTS.has(service)) return [{ action, resource: '*' }];
   if (service === 'ecr') return repositoriesOf(request).map((resource) => ({ action, resource }));
   if (service === 'secretsmanager') return [{ action, resource: secretArn(request.SecretId ?? '') }];
   if (service === 'logs')
