@@ -4,6 +4,7 @@ import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 
 /** Resources that a stack may have. One that is not here does not compile. */
 export const RESOURCE_TYPES = [
+  'AWS::Budgets::Budget',
   'AWS::CodeBuild::Project',
   'AWS::EC2::EIP',
   'AWS::EC2::InternetGateway',

@@ -13,6 +13,7 @@ const kind = (one: string, many: string, ...prices: Price[]): Kind => ({ one, ma
 
 /** Every type that a stack may have. `undefined`: a detail of another one. */
 const KINDS: Record<ResourceType, Kind | undefined> = {
+  'AWS::Budgets::Budget': kind('alarm on the bill', 'alarms on the bill'),
   'AWS::CodeBuild::Project': kind('CodeBuild project', 'CodeBuild projects', PRICES.build),
   'AWS::EC2::EIP': kind('public address', 'public addresses', PRICES.publicAddress),
   'AWS::EC2::InternetGateway': undefined,

@@ -1,6 +1,6 @@
 import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import { expect } from 'chai';
-import { resources, stacks, textsIn, valuesIn } from '../../../../test/support/aws/templates.ts';
+import { ofType, resources, stacks, textsIn, valuesIn } from '../../../../test/support/aws/templates.ts';
 import { schemaOf } from '../../../generate/cloudformation.ts';
 import { LONGEST_STACK, TAGS, awsNames } from '../names.ts';
 import { STACKS } from './stacks.ts';
@@ -20,6 +20,28 @@ function referredTo(key: string, value: unknown): string[] {
   if (key === 'Fn::GetAtt') return Array.isArray(value) ? [first] : [];
   return key === 'Fn::Sub' ? [...first.matchAll(/\$\{([\w:]+)\}/g)].map(([, name = '']) => name) : [];
 }
+
+describe('The alarm on the bill', () => {
+  it('is no part of an installation: a region without AWS Budgets would refuse the whole', () => {
+    for (const stack of Object.values(STACKS)) expect(JSON.stringify(stack)).not.to.contain('AWS::Budgets::');
+  });
+
+  it('is about what carries the tag of the installation, or of one researcher', () => {
+    const [{ properties } = { properties: {} }, ...others] = ofType('AWS::Budgets::Budget');
+    expect(others).to.deep.equal([]);
+    expect((properties as Record<string, unknown>)['Budget']).to.have.deep.property('CostFilters', {
+      TagKeyValue: [
+        {
+          'Fn::If': [
+            'HasUser',
+            { 'Fn::Join': ['$', ['user:user_id', { Ref: 'User' }]] },
+            { 'Fn::Join': ['$', ['user:sb:stack', { Ref: 'Stack' }]] },
+          ],
+        },
+      ],
+    });
+  });
+});
 
 describe('The stacks on AWS', () => {
   it('are small enough to be sent to CloudFormation as they are', () => {
@@ -59,6 +81,8 @@ describe('The stacks on AWS', () => {
       'cluster/SubnetIds',
       'cluster/AdminArn',
       'cluster-roles/ClusterName',
+      'alarm/Dollars',
+      'alarm/Email',
     ]);
     expect(STACKS.network.Outputs).to.have.property('SubnetIds');
   });

@@ -109,6 +109,18 @@ const PARAMETERS = {
     Default: 'Off',
     AllowedValues: ['Off', 'CostExplorer'],
   },
+  Dollars: { Type: 'Number', Description: 'US dollars a month, at 80 and 100 % of which a mail comes.' },
+  Email: {
+    Type: 'String',
+    Description: 'Who gets the mail.',
+    AllowedPattern: '[^@ ]+@[^@ ]+',
+  },
+  User: {
+    Type: 'String',
+    Description: 'Researcher (tag user_id) whose costs are meant. Empty: those of the whole installation.',
+    Default: '',
+    AllowedPattern: '([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?',
+  },
   BuildCompute: {
     Type: 'String',
     Description: 'Machines that images are built on.',
@@ -162,6 +174,7 @@ const isSet = (parameter: keyof typeof PARAMETERS) => ({
 const CONDITIONS = {
   HasKey: isSet('KeyId'),
   HasPullThrough: isSet('PullThroughPrefix'),
+  HasUser: isSet('User'),
   HasCostExplorer: { 'Fn::Equals': [ref('BudgetCorrection'), 'CostExplorer'] },
   HasZoneC: isSet('ZoneC'),
 } as const;
