@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
 import { eventuallyTrue } from '../../../test/support/eventually.ts';
 import { STACK } from '../../../test/support/aws/facts.ts';
+import { awsValues } from '../../installation/aws/values.ts';
 import { STACKS } from '../../installation/aws/stacks/stacks.ts';
 import type { Cluster } from '../../providers/account/port.ts';
 import { CliError } from '../failures/error.ts';
@@ -48,6 +49,25 @@ describe('sb cloud init', () => {
     const { SubnetIds = '', AdminArn } = stack('cluster')?.desired.parameters ?? {};
     expect(SubnetIds.split(',')).to.have.lengthOf(3);
     expect(AdminArn).to.equal('arn:aws:iam::123456789012:role/with/path/AWSReservedSSO_admin');
+  });
+
+  it('lets the operator ask for the bill where a variable says so, and tells it', async () => {
+    w.env['SB_BUDGET_CORRECTION'] = 'CostExplorer';
+    await init();
+    expect(w.things).to.have.lengthOf(RESOURCES + 1);
+    const outputs = Object.fromEntries(
+      (stack('artifacts')?.outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
+    );
+    const made = {
+      version: '1',
+      stack: STACK,
+      region: 'us-east-1',
+      image: 'i',
+      buildKit: 'b',
+      autoMode: true,
+    };
+    const { settings } = awsValues({ ...made, outputs });
+    expect(settings).to.include({ SB_BUDGET_CORRECTION: 'CostExplorer' });
   });
 
   it('changes nothing the second time, and says that everything is there', async () => {
