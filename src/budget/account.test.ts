@@ -122,6 +122,8 @@ describe('an account that is held against a bill', () => {
     expect(corrected(next).day).to.deep.equal({ of: TODAY, spent: 2 * DOLLAR });
     const yesterday = { ...next, day: { of: '2026-11-29', spent: DOLLAR } };
     expect(corrected(yesterday).day).to.deep.equal({ of: TODAY, spent: 4 * DOLLAR });
+    // A clock that goes back makes no day new.
+    expect(corrected({ ...next, at: NOON - 86_400_000 }).day).to.deep.equal(next.day);
   });
 
   it('takes nothing of a bill into the next month', () => {
