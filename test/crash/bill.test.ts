@@ -42,7 +42,7 @@ async function cluster() {
   });
   const ledger = (): ConfigMap =>
     [...server.collection(ConfigMap).objects.values()].find(
-      ({ metadata }) => metadata.name === LEDGER,
+      (object) => object.metadata.name === LEDGER,
     ) as unknown as ConfigMap;
   return { server, costs, ledger, account: () => readAccounts(ledger().data).get('ada') };
 }
