@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { corrected, marked, newAccount, opened, settled, type Account, type Seen } from './account.ts';
-import { counted, lookInMs, spentOf, standingOf } from './standing.ts';
+import { counted, isWorthWriting, lookInMs, spentOf, standingOf } from './standing.ts';
 import { readAccounts, writtenAccounts } from './stored.ts';
 
 const NOON = Date.parse('2026-11-30T12:00:00Z');
@@ -171,6 +171,13 @@ describe('how a budget stands', () => {
 });
 
 describe('accounts that are written down', () => {
+  it('were charged for hours of waiting where a Job was missed that nobody but its last operator had seen wait', () => {
+    const waiting = (hours: number) => after(held, hours, { kind: 'waiting' });
+    expect(isWorthWriting(waiting(1), waiting(1))).to.equal(false);
+    expect(isWorthWriting(waiting(1), waiting(1.001))).to.equal(false);
+    expect(isWorthWriting(waiting(1), waiting(1.01))).to.equal(true);
+  });
+
   it('are read as they were', () => {
     const accounts = new Map([
       [

@@ -121,7 +121,8 @@ export const isWorthWriting = (before: Account | undefined, after: Account): boo
   before.spentSince !== after.spentSince ||
   before.warned !== after.warned ||
   before.extra !== after.extra ||
-  (before.at + LOOK_MS <= after.at && before.spent !== after.spent) ||
+  // A Pod that only waits spends nothing. Up to when it did is to be known, or a Job that is missed is charged for all of that time.
+  (before.at + LOOK_MS <= after.at && !isDeepStrictEqual(before.holds, after.holds)) ||
   !isDeepStrictEqual(Object.keys(before.holds).toSorted(), Object.keys(after.holds).toSorted());
 
 /** What whoever makes Pods needs of budgets. */
