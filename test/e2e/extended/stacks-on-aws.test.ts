@@ -130,6 +130,7 @@ describe('docs/aws-stacks.md', () => {
       [names.operator]: 'IMMUTABLE',
       [names.buildKit]: 'IMMUTABLE',
       [names.frontends]: 'MUTABLE',
+      [names.fluentBit]: 'IMMUTABLE',
     });
   });
 
