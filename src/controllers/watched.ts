@@ -8,6 +8,7 @@ import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
 import { byControllerUid, controllerOf } from '../pods/ownership.ts';
+import { isOver } from '../pods/reading/state.ts';
 import { byOpen } from './metrics/standing.ts';
 import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
@@ -84,10 +85,11 @@ export abstract class WatchingOperator extends Operator {
     return namespaceRules(found?.metadata.annotations, { requirePrefixes: this.#requirePrefixes });
   };
 
-  /** The Trial of each Pod that changes. */
+  /** The Trial of each Pod that changes. What has ended is put on record before other Trials begin. */
   protected trialsOfPods() {
     return feed({
       store: this.pods,
+      sooner: isOver,
       keys: ({ metadata }) => {
         const name = metadata.annotations?.[ANNOTATION.trialName];
         return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];

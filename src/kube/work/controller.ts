@@ -111,7 +111,7 @@ class Workers implements Controller {
   async #work(): Promise<void> {
     const turn = createTurns();
     for (let key = await this.#queue.take(); key !== undefined; key = await this.#queue.take()) {
-      if (this.#options.ownWrites?.isAhead(key)) this.#queue.add(key, { afterMs: CACHE_LAG_MS });
+      if (this.#options.ownWrites?.isAhead(key)) this.#queue.putBack(key, CACHE_LAG_MS);
       else await this.#process(key);
       this.#queue.done(key);
       // Ten thousand reconciles that find nothing to do would otherwise be one long stall.

@@ -1,7 +1,7 @@
 import type { Change, WatchedStore } from '../cache/cache.ts';
 import { apiVersionOf } from '../http/paths.ts';
 import type { Kind, KubeObject, Log, ObjectKey } from '../types.ts';
-import { BACKLOG, LIVE, type AddOptions } from './queue.ts';
+import { BACKLOG, LIVE, SOONER, type AddOptions } from './queue.ts';
 
 export type Enqueue = (key: ObjectKey, options: AddOptions) => void;
 
@@ -16,6 +16,8 @@ export interface FeedOptions<T extends KubeObject> {
   keys: (object: T) => ObjectKey[];
   /** False for changes nobody needs to look at. */
   matters?: (old: T, now: T) => boolean;
+  /** Whether what this object is about is to be finished before others of its namespace are begun. */
+  sooner?: (object: T) => boolean;
 }
 
 function objectsOf<T extends KubeObject>(change: Change<T>): T[] {
@@ -23,13 +25,14 @@ function objectsOf<T extends KubeObject>(change: Change<T>): T[] {
   return change.type === 'modified' ? [change.object, change.old] : [change.object];
 }
 
-export function feed<T extends KubeObject>({ store, keys, matters }: FeedOptions<T>): Feed {
+export function feed<T extends KubeObject>({ store, keys, matters, sooner }: FeedOptions<T>): Feed {
   return {
     start(enqueue, log) {
       const enqueueAll = (objects: T[], priority: number): void => {
         for (const object of objects) {
           try {
-            for (const key of keys(object)) enqueue(key, { priority });
+            const own = sooner?.(object) ? priority + SOONER : priority;
+            for (const key of keys(object)) enqueue(key, { priority: own });
           } catch (error) {
             log.error(
               { kind: store.kind.kind, object: object.metadata, err: error },

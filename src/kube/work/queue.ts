@@ -1,14 +1,17 @@
 import type { Cancel, Clock } from '../../async/clock.ts';
+import { ReadyKeys } from './ready.ts';
 
 /** Changes that happened just now. */
 export const LIVE = 0;
 /** What was there when we started: nobody waits for it (controller-runtime's LowPriority). */
 export const BACKLOG = -100;
-/** What was being worked on when a process died. */
+/** What was being worked on when a process died: it comes after everything else, whoever's that is. */
 export const SUSPECT = -200;
+/** Added to the priority of what is to be finished before others of its namespace are begun. */
+export const SOONER = 50;
 
 export interface AddOptions {
-  /** Higher runs first; a key that is added twice keeps the higher one. */
+  /** Higher runs first within a namespace; a key that is added twice keeps the higher one. */
   priority?: number;
   /** Not before this many milliseconds; a key that is added twice keeps the shorter wait. */
   afterMs?: number;
@@ -29,6 +32,12 @@ interface Delayed {
   cancel: Cancel;
 }
 
+interface Ready {
+  priority: number;
+  /** When it came. */
+  since: number;
+}
+
 export interface QueueOptions {
   clock: Clock;
   metrics?: QueueMetrics;
@@ -39,16 +48,19 @@ const RETRY_MAX_MS = 1_000_000;
 
 /**
  * Keys to work on. A key is in here once, whatever the number of its events; one that is being worked on is parked and
- * comes back after `done`. Failed keys come back after 5 ms, doubled up to 1000 s, each by its own count.
+ * comes back after `done`. Failed keys come back after 5 ms, doubled up to 1000 s, each by its own count. Namespaces take turns.
  */
 export class Queue {
   readonly #clock: Clock;
   readonly #metrics: QueueMetrics | undefined;
-  /** Ready keys by priority, in order of arrival, with the time of arrival. */
-  readonly #ready = new Map<number, Map<string, number>>();
-  readonly #priorityOf = new Map<string, number>();
+  readonly #ready = new Map<string, Ready>();
+  readonly #inTurn = new ReadyKeys();
+  readonly #suspects = new ReadyKeys();
+  /** Number of ready keys by priority. */
+  readonly #depths = new Map<number, number>();
   readonly #delayed = new Map<string, Delayed>();
-  readonly #working = new Set<string>();
+  /** With the priority that they had. */
+  readonly #working = new Map<string, number>();
   /** Added while being worked on. */
   readonly #parked = new Map<string, number>();
   readonly #failures = new Map<string, number>();
@@ -62,7 +74,7 @@ export class Queue {
 
   /** Number of keys that are ready to run. */
   get depth(): number {
-    return this.#priorityOf.size;
+    return this.#ready.size;
   }
 
   add(key: string, { priority = LIVE, afterMs = 0 }: AddOptions = {}): void {
@@ -77,6 +89,11 @@ export class Queue {
     this.#failures.set(key, failures + 1);
     this.#metrics?.retried();
     this.add(key, { afterMs: Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** failures) });
+  }
+
+  /** The key cannot be worked on yet: it comes again with the priority that it had. */
+  putBack(key: string, afterMs: number): void {
+    this.add(key, { priority: this.#working.get(key) ?? LIVE, afterMs });
   }
 
   /** The key went well: its next failure counts as the first. */
@@ -106,9 +123,7 @@ export class Queue {
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
     this.#parked.clear();
-    this.#priorityOf.clear();
-    for (const [priority] of this.#ready) this.#metrics?.depth(priority, 0);
-    this.#ready.clear();
+    for (const [key, { priority }] of this.#ready) this.#unqueue(key, priority);
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
@@ -118,7 +133,7 @@ export class Queue {
   }
 
   #delay(key: string, priority: number, afterMs: number): void {
-    if (this.#priorityOf.has(key) || this.#parked.has(key)) {
+    if (this.#ready.has(key) || this.#parked.has(key)) {
       this.#addNow(key, priority);
       return;
     }
@@ -139,40 +154,43 @@ export class Queue {
   }
 
   #enqueue(key: string, priority: number): void {
-    const before = this.#priorityOf.get(key);
-    if (before !== undefined && before >= priority) return;
-    const since = before === undefined ? this.#arrived() : this.#unqueue(key, before);
-    const level = this.#ready.get(priority) ?? new Map<string, number>();
-    this.#ready.set(priority, level.set(key, since));
-    this.#priorityOf.set(key, priority);
-    this.#metrics?.depth(priority, level.size);
+    const before = this.#ready.get(key);
+    if (before && before.priority >= priority) return;
+    if (before) this.#unqueue(key, before.priority);
+    else this.#metrics?.added();
+    this.#ready.set(key, { priority, since: before?.since ?? this.#clock.monotonic() });
+    this.#keysOf(priority).add(key, priority);
+    this.#count(priority, 1);
     this.#takers.shift()?.(this.#next());
   }
 
-  #arrived(): number {
-    this.#metrics?.added();
-    return this.#clock.monotonic();
+  #unqueue(key: string, priority: number): void {
+    this.#keysOf(priority).delete(key, priority);
+    this.#leave(key, priority);
   }
 
-  #unqueue(key: string, priority: number): number {
-    const level = this.#ready.get(priority);
-    const since = level?.get(key) ?? this.#clock.monotonic();
-    level?.delete(key);
-    this.#priorityOf.delete(key);
-    this.#metrics?.depth(priority, level?.size ?? 0);
-    return since;
+  #keysOf(priority: number): ReadyKeys {
+    return priority <= SUSPECT ? this.#suspects : this.#inTurn;
+  }
+
+  #leave(key: string, priority: number): void {
+    this.#ready.delete(key);
+    this.#count(priority, -1);
+  }
+
+  #count(priority: number, more: number): void {
+    const keys = (this.#depths.get(priority) ?? 0) + more;
+    this.#depths.set(priority, keys);
+    this.#metrics?.depth(priority, keys);
   }
 
   #next(): string | undefined {
-    const levels = [...this.#ready.keys()].sort((a, b) => b - a);
-    for (const priority of levels) {
-      const key = this.#ready.get(priority)?.keys().next().value;
-      if (key === undefined) continue;
-      const since = this.#unqueue(key, priority);
-      this.#metrics?.waited(this.#clock.monotonic() - since);
-      this.#working.add(key);
-      return key;
-    }
-    return undefined;
+    const key = this.#inTurn.shift() ?? this.#suspects.shift();
+    const ready = key === undefined ? undefined : this.#ready.get(key);
+    if (key === undefined || !ready) return undefined;
+    this.#leave(key, ready.priority);
+    this.#metrics?.waited(this.#clock.monotonic() - ready.since);
+    this.#working.set(key, ready.priority);
+    return key;
   }
 }
