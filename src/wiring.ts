@@ -16,6 +16,7 @@ import { poolController } from './controllers/sandbox/keep-pool.ts';
 import type { SandboxDeps } from './controllers/sandbox/start.ts';
 import type { Traces } from './controllers/traces/export.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
+import { InTerm } from './controllers/trial/in-term.ts';
 import { AppliedOutcomes } from './controllers/trial/record.ts';
 import { trialController, type TrialDeps } from './controllers/trial/controller.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
@@ -89,9 +90,8 @@ export class SbOperator extends WatchingOperator {
 
   protected override async init(): Promise<void> {
     const { config, artifacts, registry, logLinks, brokerCa, kube } = this.#parts;
-    const { clock } = kube;
     const { trials, jobs, tasks } = this;
-    const lookups = new Lookups(clock);
+    const lookups = new Lookups(kube.clock);
     const platform = config.imagePlatform;
     const settings = (namespace: string) => ({
       ...this.#podSettings(brokerCa()),
@@ -102,15 +102,23 @@ export class SbOperator extends WatchingOperator {
     const standing = this.#keepPolicies();
     const budgets = this.#keepBudgets();
     const brokerAddress = () => this.#brokerAddress();
+    const inTerm = new InTerm(sources);
     this.control({
       name: 'trial',
       store: trials,
       owns: [jobs],
-      also: [this.trialsOfPods(), this.trialsOfBuilds(), this.trialsOfPolicies(), budgets.feed(trials)],
+      also: [
+        inTerm.feed(),
+        this.trialsOfPods(),
+        this.trialsOfBuilds(),
+        this.trialsOfPolicies(),
+        budgets.feed(trials),
+      ],
       reconcile: trialController({
         ...sources,
         policiesOf: (namespace) => standing.of(namespace),
         budgets,
+        inTerm,
         brokerAddress,
         tasks,
         gpus: config.gpus,
@@ -137,12 +145,7 @@ export class SbOperator extends WatchingOperator {
       settings,
     });
     this.#controlBuilds(sources);
-    const known = new Known();
-    this.control(runsControl({ ...sources, known, clock }));
-    const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
-    this.control({ name: 'expiry', store: trials, reconcile: expiry });
-    const orphans = orphansController(sources);
-    this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
+    this.#controlEnds(sources);
   }
 
   #measure(): void {
@@ -193,6 +196,17 @@ export class SbOperator extends WatchingOperator {
       }),
     );
     this.control(abandonedBuildsControl({ ...sources, builder }));
+  }
+
+  /** What is done about Trials that have ended. */
+  #controlEnds(sources: SbOperator['sources'] & Pick<TrialDeps, 'events' | 'artifacts'>): void {
+    const { trials, jobs } = this;
+    const known = new Known();
+    this.control(runsControl({ ...sources, known, clock: this.#parts.kube.clock }));
+    const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
+    this.control({ name: 'expiry', store: trials, reconcile: expiry });
+    const orphans = orphansController(sources);
+    this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
   }
 
   #podSettings(brokerCa: string): PodSettings {

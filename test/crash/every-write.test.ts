@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as wait } from 'node:timers/promises';
 import { conditionOf } from '../../src/crds/conditions.ts';
+import { Job as JobKind } from '../../src/kube/kinds.ts';
 import { until } from '../support/kube.ts';
 import type { Death } from '../support/mortal.ts';
 import { breaches } from './invariants.ts';
@@ -65,9 +66,10 @@ describe('an operator that is killed at any write', function () {
   it('recovers the result of a Job that was removed while nobody watched', async () => {
     const world = await World.start();
     try {
+      // Before the operator has read that the Job is made.
+      world.server.collection(JobKind).watchers.add(({ type }) => type === 'ADDED' && world.kill());
       world.apply('hello');
-      // The three policies of the namespace, then the Job.
-      await world.startOperator({ atEffect: 4, when: 'after' });
+      await world.startOperator();
       await until('the Job has ended', () => world.kubelet.ended > 0);
       world.kubelet.expireJobs();
       await until('the Job is gone', () => world.kubelet.jobs === 0);

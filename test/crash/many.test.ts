@@ -1,6 +1,7 @@
-/** An operator with much to do: whom it serves next. */
+/** An operator with much to do: whom it serves next, and what it asks for. */
 import { expect } from 'chai';
 import { Trial as TrialKind } from '../../src/crds/kinds.ts';
+import { trialPrefix, TRIAL_FILES } from '../../src/results/keys.ts';
 import { ConfigMap as ConfigMapKind, Job as JobKind } from '../../src/kube/kinds.ts';
 import { aTrial, SOLVED_DATA } from '../support/builders/objects.ts';
 import { configMap, until } from '../support/kube.ts';
@@ -52,5 +53,31 @@ describe('an operator for which 2,000 Trials of one namespace wait', function ()
     await world.startOperator();
     await until('a Job of bob is made', () => madeOf('bob') === 1);
     expect(madeOf('default')).to.be.below(MANY / 2);
+  });
+});
+
+describe('the store', () => {
+  it('is asked for no outcome of a Trial that comes while the operator leads, and of one that was there', async () => {
+    const asked: string[] = [];
+    const world = await World.start({
+      // A lease that ends within moments is lost on a busy machine, and with it the certainty.
+      haste: 1,
+      fault: (operation, key) => {
+        if (operation === 'get') asked.push(key);
+        return undefined;
+      },
+    });
+    try {
+      world.apply('there');
+      await world.startOperator();
+      await until('the first has ended', () => world.ended);
+      world.apply('new');
+      await until('the second has ended', () => world.ended);
+      expect(world.trials.map(({ status = {} }) => typeof status.reward)).to.deep.equal(['number', 'number']);
+      const keys = world.trials.map((trial) => `${trialPrefix(trial)}${TRIAL_FILES.outcome}`);
+      expect(keys.map((key) => asked.includes(key))).to.deep.equal([true, false]);
+    } finally {
+      await world.close();
+    }
   });
 });

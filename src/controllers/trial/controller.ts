@@ -18,6 +18,7 @@ import { isFinished, seenAgain } from '../../crds/conditions.ts';
 import { seeJob } from '../attempts/observe.ts';
 import { createTaskBuild, deleteJob, isRefused } from '../attempts/start.ts';
 import { adoptedVerdict } from './applied.ts';
+import type { InTerm } from './in-term.ts';
 import { storeApplied } from './record.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observed.ts';
@@ -31,6 +32,7 @@ import { trialConfig, trialResult } from '../../results/trial-result.ts';
 import { isPassing, reportOf, trialStatus } from './status.ts';
 
 export interface TrialDeps extends TrialSources {
+  inTerm: Pick<InTerm, 'isUnbegun' | 'begins' | 'passes'>;
   events: EventRecorder;
   logLinks: LogLinks;
   settings: (namespace: string) => PodSettings;
@@ -54,15 +56,11 @@ export const permissions: Permission[] = [
 
 /** The reconcile function of Trials. */
 export function trialController(deps: TrialDeps): Reconcile {
-  /** The Trials that are in a state which passes. */
-  const passing = new Set<string>();
   return async (key) => {
-    const id = `${key.namespace}/${key.name}`;
     const seen = await observe(deps, key);
     const done = seen && (await act(deps, seen, nextAction(seen)));
-    if (done && isPassing(done)) passing.add(id);
-    else passing.delete(id);
-    return done ? report(deps, seen, { done, passing: passing.size }) : seeAgain(deps, key);
+    const passing = deps.inTerm.passes(key, done !== undefined && isPassing(done));
+    return done ? report(deps, seen, { done, passing }) : seeAgain(deps, key);
   };
 }
 
@@ -114,6 +112,7 @@ async function createJob(
     ...(isRestricted && { brokerAddress: await deps.brokerAddress() }),
   };
   const job = jobFor(compiled, attempt, { images, settings, ...present({ taskContent, users, source }) });
+  deps.inTerm.begins(trial);
   try {
     await deps.budgets.making(job, () => deps.kube.create(Job, job));
     return { kind: 'jobCreated' };

@@ -83,11 +83,13 @@ interface World {
   rules?: NamespaceRules;
   /** Of the installation. */
   verifierMode?: VerifierMode;
+  /** It is certain that no attempt at it was ever begun. */
+  isUnbegun?: boolean;
 }
 
 function look(world: World = {}) {
   const { trial = aTrial(), cached = [], live = [configMap], fault } = world;
-  const { rules = NO_RULES, verifierMode = 'Shared' } = world;
+  const { rules = NO_RULES, verifierMode = 'Shared', isUnbegun = false } = world;
   const artifacts = memoryArtifactStore({ bucket: 'artifacts' });
   const warnings: string[] = [];
   const read: [string, number][] = [];
@@ -122,6 +124,7 @@ function look(world: World = {}) {
     applied: new AppliedOutcomes({ artifacts, log: { warn: () => undefined } }),
     policiesOf: () => ({ kind: 'inPlace' as const }),
     budgets: NO_BUDGETS,
+    inTerm: { isUnbegun: () => isUnbegun },
     log: {
       warn: (fields: object, message: string) =>
         void warnings.push(`${message}: ${(fields as { key: string }).key}`),
@@ -460,6 +463,16 @@ describe('observing a Trial', () => {
       const { artifacts, seen } = look({ trial });
       await artifacts.put(outcomeKey, storedOutcome());
       expect((await seen())?.outcome).to.deep.equal(anOutcome());
+    });
+
+    it('asks the store for no outcome of an attempt that was certainly never begun', async () => {
+      const before = look({ trial });
+      await before.seen();
+      expect(before.read.map(([key]) => key)).to.include(outcomeKey);
+      const { artifacts, seen, read } = look({ trial, isUnbegun: true });
+      await artifacts.put(outcomeKey, storedOutcome());
+      expect((await seen())?.images).to.have.property('agent');
+      expect(read.map(([key]) => key)).not.to.include(outcomeKey);
     });
 
     it('recovers the result of a vanished Pod from the store, and only its own', async () => {

@@ -23,6 +23,7 @@ import type { PoliciesSeen } from '../../pods/policies.ts';
 import { mayAdopt } from './applied.ts';
 import { currentAttempt, hasVanished } from './attempts.ts';
 import { imagesOf, imagesWanted } from './images.ts';
+import type { InTerm } from './in-term.ts';
 import type { Programs } from './program.ts';
 import type { AppliedOutcomes } from './record.ts';
 import type { AppliedOutcome } from '../../results/applied.ts';
@@ -42,6 +43,7 @@ export interface TrialSources extends TaskSources, AttemptSources, Omit<ImageSou
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   programs: Programs;
   applied: Pick<AppliedOutcomes, 'of'>;
+  inTerm: Pick<InTerm, 'isUnbegun'>;
   log: Pick<Log, 'warn'>;
   now: () => Date;
 }
@@ -77,11 +79,14 @@ async function seeReport(sources: TrialSources, attempt: AttemptSeen): Promise<A
   return { need: 'report', ...present({ outcome, refusal }) };
 }
 
-/** The attempt may have run, and its Job be collected, while no operator was there to put it on the record: then it needs no inputs. */
+/**
+ * The attempt may have run, and its Job be collected, while no operator was there to put it on the record: then it needs no inputs. The store is
+ * not asked about one of which it is certain that it was never begun.
+ */
 async function seeInputs(sources: TrialSources, attempt: AttemptSeen): Promise<Answers> {
   const reading = readInputs(sources, attempt.trial);
   const [outcome, applied, inputs] = await Promise.all([
-    storedOutcome(sources, attempt),
+    sources.inTerm.isUnbegun(attempt.trial) ? undefined : storedOutcome(sources, attempt),
     seeApplied(sources, attempt.trial, reading),
     reading.then((read) => inputsOf(sources, read)),
   ]);

@@ -127,7 +127,7 @@ export interface Report {
 /** What is known beside a Trial itself. */
 export interface Reporting {
   status: TrialStatus;
-  /** How many Trials are in a state that passes, this one included. */
+  /** How many Trials are in a state that passes, this one included, if every namespace has as many as its own. */
   passing: number;
 }
 

@@ -2,7 +2,7 @@ import { systemClock, type Clock } from '../../async/clock.ts';
 import type { Kind, KubeObject, ObjectKey, Store } from '../types.ts';
 import { compareVersions } from './versions.ts';
 
-/** What happened to one object of a cache. `initial`: it was there before we looked, nothing changed just now. */
+/** What happened to one object of a cache. `initial`: a list had it, so that it may have been there for long; else it was made just now. */
 export type Change<T extends KubeObject> =
   | { type: 'added'; object: T; initial: boolean }
   | { type: 'modified'; object: T; old: T; initial: false }
@@ -148,11 +148,15 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
     const known = this.get(keyOf(object));
     if (known && compareVersions(object.metadata.resourceVersion, known.metadata.resourceVersion) <= 0)
       return;
-    this.put(object);
+    this.#take(object, false);
   }
 
   /** Takes in a listed object as the truth, even an older one (etcd may have been restored from a backup). */
   put(object: T): void {
+    this.#take(object, true);
+  }
+
+  #take(object: T, initial: boolean): void {
     const key = keyString(keyOf(object));
     const known = this.#objects.get(key);
     if (known?.metadata.uid === object.metadata.uid) {
@@ -161,7 +165,7 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
       // Deleted and created again while we did not look: two objects, two changes.
       this.#drop(key, known);
     }
-    this.#file(key, object);
+    this.#file(key, object, initial);
   }
 
   /** Forgets an object, unless the cache holds a later one of that name. */
@@ -186,7 +190,7 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
     if (version !== undefined) this.#version = version;
   }
 
-  #file(key: string, object: T): void {
+  #file(key: string, object: T, initial: boolean): void {
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
     for (const index of this.#indexes.values()) {
@@ -194,7 +198,7 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
       index.add(key, object);
     }
     if (old) this.#tell({ type: 'modified', object, old, initial: false });
-    else this.#tell({ type: 'added', object, initial: !this.#synced });
+    else this.#tell({ type: 'added', object, initial });
   }
 
   #drop(key: string, known: T, last: T = known): void {

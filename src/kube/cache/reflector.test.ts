@@ -129,6 +129,8 @@ describe('reflector', () => {
       await until('the list is taken in', () => told().length === 4);
       expect(names()).to.deep.equal(['new', 'stays']);
       expect(told()).to.include.members(['deleted gone', 'added new']);
+      const found = changes.find(({ object }) => object.metadata.name === 'new');
+      expect(found?.initial, 'it may have been there for long').to.equal(true);
     });
   }
 
