@@ -3,6 +3,7 @@ import { Lru } from '../../async/lru.ts';
 /** What somebody wants to tell about an object. `about` identifies the object. */
 export interface Note {
   about: string;
+  namespace: string;
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
@@ -23,9 +24,16 @@ const CACHE = 4096;
 /** Similar events (same object, type and reason, other message) before they are combined, and for how long. */
 const SIMILAR = 10;
 const SIMILAR_MS = 600_000;
-/** Events of one object: so many at once, then one in five minutes. */
-const BURST = 25;
-const REFILL_MS = 300_000;
+interface Rate {
+  /** So many at once, */
+  burst: number;
+  /** then one in this time, in milliseconds. */
+  refillMs: number;
+}
+
+const OF_ONE_OBJECT: Rate = { burst: 25, refillMs: 300_000 };
+/** Of thousands of objects of a namespace to which the same happens: each event is a write, and says what its object says itself. */
+const OF_ONE_REASON: Rate = { burst: 100, refillMs: 1000 };
 
 interface Known {
   count: number;
@@ -33,7 +41,7 @@ interface Known {
   name: string | undefined;
 }
 
-/** client-go's EventCorrelator: rate limit by object, combination of similar events, counting of equal ones. */
+/** client-go's EventCorrelator: rate limit by object, combination of similar events, counting of equal ones. Ours: a rate limit by namespace and reason. */
 export class Correlator {
   readonly #now: () => number;
   readonly #buckets = new Lru<{ tokens: number; at: number }>(CACHE);
@@ -44,13 +52,14 @@ export class Correlator {
     this.#now = now;
   }
 
-  /** What to write for this note; undefined when its object has said too much already. */
+  /** What to write for this note; undefined when its object has said too much already, or too many of its namespace the same. */
   correlate(note: Note): Correlated | undefined {
     const group = [note.about, note.type, note.reason].join('\n');
     const combined = this.#isCombined(group, note.message);
     const message = combined ? `(combined from similar events): ${note.message}` : note.message;
     const known = this.#count(combined ? group : `${group}\n${note.message}`);
-    if (!this.#allowed(note.about)) return undefined;
+    if (!this.#allowed(note.about, OF_ONE_OBJECT)) return undefined;
+    if (!this.#allowed([note.namespace, note.type, note.reason].join('\n'), OF_ONE_REASON)) return undefined;
     const { count, name, firstSeen } = known;
     return { message, count, name, firstSeen, written: (written) => (known.name = written) };
   }
@@ -72,12 +81,12 @@ export class Correlator {
     return known;
   }
 
-  #allowed(about: string): boolean {
+  #allowed(whose: string, { burst, refillMs }: Rate): boolean {
     const now = this.#now();
-    const bucket = this.#buckets.get(about) ?? { tokens: BURST, at: now };
-    const tokens = Math.min(BURST, bucket.tokens + (now - bucket.at) / REFILL_MS);
+    const bucket = this.#buckets.get(whose) ?? { tokens: burst, at: now };
+    const tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / refillMs);
     const allowed = tokens >= 1;
-    this.#buckets.set(about, { tokens: allowed ? tokens - 1 : tokens, at: now });
+    this.#buckets.set(whose, { tokens: allowed ? tokens - 1 : tokens, at: now });
     return allowed;
   }
 }

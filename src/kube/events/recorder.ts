@@ -63,12 +63,13 @@ class Recorder implements EventRecorder {
     return this.#idle;
   }
 
-  #record(object: KubeObject, text: Omit<Note, 'about'>): void {
+  #record(object: KubeObject, text: Omit<Note, 'about' | 'namespace'>): void {
     if (this.#pending.length >= BACKLOG) return;
     const about = reference(object);
     const identity = [about.kind, about.namespace, about.name, about.uid].join('/');
     const message = text.message.slice(0, MESSAGE_LENGTH);
-    this.#pending.push({ about, note: { ...text, message, about: identity } });
+    const { namespace = '' } = about;
+    this.#pending.push({ about, note: { ...text, message, about: identity, namespace } });
     if (this.#busy) return;
     this.#busy = true;
     this.#idle = outsideReconciliation(() => this.#drain());
