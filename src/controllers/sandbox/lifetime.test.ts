@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { after, aPod } from '../../../test/support/builders/objects.ts';
-import { aSandbox, aSandboxJob, endedWith } from '../../../test/support/builders/sandboxes.ts';
+import { aSandbox, aSandboxJob, endedWith, RUNNING } from '../../../test/support/builders/sandboxes.ts';
 import type { SandboxSpec } from '../../crds/sandbox.ts';
 import { expiresAt, idleEnd } from './lifetime.ts';
 
@@ -28,6 +28,15 @@ describe('the last word of a courier', () => {
       ended: 'Idle',
       lastActivityTime: '2026-01-01T00:00:40Z',
     });
+  });
+
+  it('is heard as soon as the container has ended, not only when the Pod has', () => {
+    const lastWord = message('2026-01-01T00:00:40Z');
+    const of = (status: ReturnType<typeof endedWith>) =>
+      idleEnd(aPod(aSandboxJob(), { status: { ...status, phase: 'Running' } }), after(70));
+    const status = endedWith({ exitCode: 0, reason: 'Completed' }, { lastWord });
+    expect(of(status)).to.include({ ended: 'Idle' });
+    expect(of({ ...status, containerStatuses: RUNNING.containerStatuses ?? [] })).to.equal(undefined);
   });
 
   it('does not lie in the future', () => {

@@ -25,7 +25,7 @@ export function expiresInMs(sandbox: Sandbox, now: Date): number | undefined {
 
 /** The last word of a courier that ended the Pod because nobody used it; undefined for any other end. */
 export function idleEnd(pod: Pod, now: Date): (SandboxEnded & { ended: 'Idle' }) | undefined {
-  const said = pod.status?.phase === 'Succeeded' ? readSandboxEnded(lastWordOf(pod)) : undefined;
+  const said = exitCodeOf(pod) === 0 ? readSandboxEnded(lastWordOf(pod)) : undefined;
   if (said?.ended !== 'Idle') return undefined;
   // Nodes have clocks of their own.
   const at = Math.min(Date.parse(said.lastActivityTime), now.getTime());
@@ -34,7 +34,11 @@ export function idleEnd(pod: Pod, now: Date): (SandboxEnded & { ended: 'Idle' })
 
 /** Whether its courier ended the Pod before anything ran in it, for nothing closes its network. */
 export const isUnenforced = (pod: Pod): boolean =>
-  pod.status?.phase === 'Failed' && readSandboxEnded(lastWordOf(pod))?.ended === 'PolicyNotEnforced';
+  (exitCodeOf(pod) ?? 0) !== 0 && readSandboxEnded(lastWordOf(pod))?.ended === 'PolicyNotEnforced';
+
+/** What its container ended with. The kubelet says that before the Pod's phase, which waits until the Pod's network is gone. */
+const exitCodeOf = (pod: Pod): number | undefined =>
+  statusOf(pod, CONTAINERS.task)?.state?.terminated?.exitCode;
 
 function lastWordOf(pod: Pod): string {
   const { state, lastState } = statusOf(pod, CONTAINERS.courier) ?? {};

@@ -170,6 +170,14 @@ describe('a link', () => {
     expect(link.unacknowledged).to.equal(0);
   });
 
+  it('lets a good-bye go at once: whoever says it ends then', () => {
+    const world = new World();
+    const { link } = world.courier;
+    link.send(rawFrame(18, 0, Buffer.from('{"event":"stopping"}')));
+    world.deliverAll();
+    expect(link.unacknowledged).to.equal(0);
+  });
+
   it('is full at its limit, tiny frames counted with what they cost, and says when it has room', () => {
     const world = new World(64 * 1024);
     const { link } = world.courier;

@@ -120,6 +120,9 @@ export interface LinkEvents {
   onRoom: () => void;
 }
 
+/** It is of no stream: the courier says good-bye, and ends once that has arrived. */
+const isNotice = (frame: Buffer): boolean => frame.readUInt32LE(5) === 0;
+
 /**
  * One end of a link. It does no I/O and outlives its connections. Nothing of an earlier connection may reach `take` once a greeting has been
  * made for the next one: that greeting says how many frames have arrived.
@@ -191,7 +194,8 @@ export class Link {
     if (isOwn(frame)) return this.#takeOwn(frame);
     this.#received += 1;
     this.#untoldBytes += frame.length;
-    if (this.#untoldBytes >= ACK_BYTES || this.#received - this.#told >= ACK_FRAMES) this.#tell();
+    const isMany = this.#untoldBytes >= ACK_BYTES || this.#received - this.#told >= ACK_FRAMES;
+    if (isMany || isNotice(frame)) this.#tell();
     else this.#ackTimer ??= setTimeout(() => this.#tell(), ACK_MS).unref();
     this.#events.onFrame(frame);
   }
