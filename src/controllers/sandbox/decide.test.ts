@@ -5,6 +5,7 @@ import {
   aSandbox,
   aSandboxJob,
   aSandboxSeen,
+  courierless,
   DISRUPTED,
   endedWith,
   heldFor,
@@ -283,6 +284,21 @@ const CAUSES: [reason: string, known: SandboxKnown, message: RegExp][] = [
       },
     },
     /container courier: CrashLoopBackOff/,
+  ],
+  [
+    'CrashLoopBackOff',
+    { podStatus: courierless({ exitCode: 137, reason: 'OOMKilled' }) },
+    /container courier ended with exit code 137 \(OOMKilled\); the kubelet starts it again$/,
+  ],
+  [
+    'CrashLoopBackOff',
+    {
+      podStatus: courierless(
+        { exitCode: 1, reason: 'Error' },
+        { reason: 'CrashLoopBackOff', message: 'back-off 20s restarting failed container=courier' },
+      ),
+    },
+    /container courier ended with exit code 1 \(Error\); the kubelet starts it again: back-off 20s/,
   ],
   [
     'Stopping',

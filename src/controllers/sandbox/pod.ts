@@ -3,9 +3,10 @@ import { present } from '../../crds/present.ts';
 import type { Pod } from '../../kube/kinds.ts';
 import { failureOf, type PodFailure } from '../../pods/reading/failure.ts';
 import { refusalOf, securityRefusal, userRefusal } from '../../pods/reading/refusal.ts';
-import type { PodSpec } from '../../pods/reading/containers.ts';
+import { statusOf, type PodSpec } from '../../pods/reading/containers.ts';
 import { podState } from '../../pods/reading/state.ts';
 import type { Held, Waiting } from '../../pods/reading/waiting.ts';
+import { CONTAINERS } from '../../wire/pod-paths.ts';
 import type { Said } from './observed.ts';
 
 /** What a Pod is to whoever wants to run commands in it. */
@@ -21,10 +22,8 @@ export function readPod(pod: Pod): PodReading {
     case 'waiting':
       return { kind: 'waiting', ...waitingFor(state, pod) };
     case 'running':
-      if (state.held) return { kind: 'waiting', ...heldBy(state.held) };
-      if (conditionIs(pod, 'Ready', 'False') || !state.ready)
-        return { kind: 'waiting', ...unready(pod, state.ready) };
-      return { kind: 'ready', startedAt: state.startedAt };
+      if (state.held) return { kind: 'waiting', ...heldBy(state.held, pod) };
+      return running(pod, state);
     case 'ended':
       return { kind: 'ended', succeeded: state.succeeded, ...failureOf(pod) };
     default:
@@ -35,11 +34,19 @@ export function readPod(pod: Pod): PodReading {
 const conditionIs = ({ status }: Pod, type: string, holds: string): boolean =>
   status?.conditions?.some((one) => one.type === type && one.status === holds) ?? false;
 
-/** The kubelet sets the containers’ states and the condition; the node controller, where the kubelet is silent, the condition alone. */
-const unready = (pod: Pod, containersAreReady: boolean): Said =>
-  containersAreReady && pod.metadata.deletionTimestamp === undefined
-    ? { reason: 'NodeLost', message: `node ${pod.spec?.nodeName} does not answer` }
-    : { reason: 'Stopping', message: 'the container is ending' };
+function running(pod: Pod, { ready, startedAt }: { ready: boolean; startedAt: string }): PodReading {
+  if (!ready || pod.metadata.deletionTimestamp !== undefined)
+    return { kind: 'waiting', reason: 'Stopping', message: 'the container is ending' };
+  const end = statusOf(pod, CONTAINERS.courier)?.state?.terminated;
+  if (end) return { kind: 'waiting', reason: 'CrashLoopBackOff', message: endedSo(CONTAINERS.courier, end) };
+  // The kubelet sets the containers’ states and the condition; the node controller, where the kubelet is silent, the condition alone.
+  if (conditionIs(pod, 'Ready', 'False'))
+    return { kind: 'waiting', reason: 'NodeLost', message: `node ${pod.spec?.nodeName} does not answer` };
+  return { kind: 'ready', startedAt };
+}
+
+const endedSo = (container: string, { exitCode, reason }: { exitCode: number; reason?: string }): string =>
+  `container ${container} ended with exit code ${exitCode} (${reason}); the kubelet starts it again`;
 
 function waitingFor(waiting: Waiting, pod: Pod): Said {
   switch (waiting.on) {
@@ -48,7 +55,7 @@ function waitingFor(waiting: Waiting, pod: Pod): Said {
     case 'node':
       return waitingForNode(waiting.why === 'Gated', waiting.message);
     case 'container':
-      return heldBy(waiting.held);
+      return heldBy(waiting.held, pod);
     case 'kubelet':
       return preparing(pod);
     default:
@@ -76,7 +83,10 @@ const HELD = {
 } as const satisfies Partial<Record<Held['why'], Said['reason']>>;
 
 /** What a container that the kubelet does not start means. */
-function heldBy({ why, container, reason, message = reason }: Held): Said {
+function heldBy({ why, container, reason, message = reason }: Held, pod: Pod): Said {
+  const end = statusOf(pod, container)?.lastState?.terminated;
+  if (reason === 'CrashLoopBackOff' && end)
+    return { reason, message: `${endedSo(container, end)}: ${message}` };
   const other = reason === 'CrashLoopBackOff' ? reason : 'CreateContainerError';
   return {
     reason: why === 'Other' ? other : HELD[why],

@@ -7,6 +7,7 @@ import {
   aPoolSeen,
   aSandbox,
   aSandboxSeen,
+  courierless,
   DISRUPTED,
   endedWith,
   RUNNING,
@@ -156,6 +157,26 @@ describe('a write of a Sandbox’s status', () => {
       ],
     };
     expect(pass({ podStatus, now: after(1) }).report.write).to.equal(true);
+  });
+
+  it('is not made for a courier that was killed and is started again within two seconds, but for one that is not', () => {
+    const sandbox = aSandbox({ status: pass({ podStatus: RUNNING }).status });
+    const killed = courierless({ exitCode: 137, reason: 'Error' });
+    const backOff = courierless(
+      { exitCode: 137, reason: 'Error' },
+      { reason: 'CrashLoopBackOff', message: 'back-off 10s' },
+    );
+    const at = (seconds: number, podStatus = killed, of = sandbox) =>
+      pass({ sandbox: of, recorded: anAttempt(), podStatus, now: after(seconds) });
+    expect(at(61).report).to.deep.equal({ write: false, againMs: 1000 });
+    const late = at(62);
+    expect(late.report.write).to.equal(true);
+    expect(late.ready).to.include({ status: 'False', reason: 'CrashLoopBackOff' });
+    const told = aSandbox({ status: late.status });
+    expect(at(63, backOff, told).report.write).to.equal(false);
+    const again = at(80, RUNNING, told);
+    expect(again.report.write).to.equal(true);
+    expect(again.ready).to.include({ status: 'True', reason: 'Ready' });
   });
 
   it('is not made twice for one state, whatever the kubelet’s words are', () => {

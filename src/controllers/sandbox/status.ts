@@ -212,6 +212,8 @@ const PASSING = new Set<string>([
   'PullingImage',
   'Stopping',
   'FillingPool',
+  // Of a courier that was killed once, and is started again at once.
+  'CrashLoopBackOff',
 ] satisfies Said['reason'][]);
 
 /** Timers take no more than some 24 days. */
@@ -240,10 +242,15 @@ function since(seen: Observed): number {
     sandbox.metadata.creationTimestamp,
     sandbox.status?.attempts?.at(-1)?.completionTime,
     ...(job.kind === 'own' ? [job.job.metadata.creationTimestamp] : []),
-    ...(pod ? [scheduledAt(pod), statusOf(pod, CONTAINERS.task)?.state?.terminated?.finishedAt] : []),
+    ...(pod ? [scheduledAt(pod), endIn(pod, CONTAINERS.task), endIn(pod, CONTAINERS.courier)] : []),
   ].flatMap((time) => (time === undefined ? [] : [Date.parse(time)]));
   return times.length === 0 ? now.getTime() : Math.max(...times);
 }
+
+const endIn = (pod: Pod, container: string): string | undefined => {
+  const { state, lastState } = statusOf(pod, container) ?? {};
+  return (state?.terminated ?? lastState?.terminated)?.finishedAt;
+};
 
 /** A pool’s numbers change with every Pod that is taken: they are written at most so often. */
 const POOL_PAUSE_MS = 5000;

@@ -1,17 +1,50 @@
 import { expect } from 'chai';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../../../src/client/index.ts';
+import type { Condition } from '../../../src/crds/conditions.ts';
+import { Sandbox as SandboxKind } from '../../../src/crds/kinds.ts';
 import { standingOf } from '../../../src/crds/sandbox-reasons.ts';
+import { Caches } from '../../../src/kube/cache/caches.ts';
+import { statusOf } from '../../../src/pods/reading/containers.ts';
 import { CONTAINERS } from '../../../src/wire/pod-paths.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
+import { recordingLog } from '../../support/kube.ts';
+import { killContainer } from '../support/faults.ts';
 import { smallImage } from '../support/images.ts';
-import { podOf, seen, small, userSession } from '../support/sandboxes.ts';
+import { becomes, commandSurvives, podOf, seen, small, userSession } from '../support/sandboxes.ts';
 import { world } from '../support/world.ts';
 
 const broken = smallImage(
   'sandbox-broken-entrypoint',
   'FROM debian:bookworm-slim\nENTRYPOINT ["sh", "-c", "echo broken by itself >&2; exit 7"]\n',
 );
+
+/** How a Sandbox stands, each time that a watch says something new. */
+async function standings({ kubeParts, namespace }: Session, name: string) {
+  const told: Condition[] = [];
+  const over = new AbortController();
+  const caches = new Caches({ ...kubeParts, log: recordingLog() });
+  caches.watch(SandboxKind, { namespace, fieldSelector: `metadata.name=${name}` }).subscribe((change) => {
+    const standing = standingOf(change.object);
+    if (standing && standing.reason !== told.at(-1)?.reason) told.push(standing);
+  });
+  caches.start(over.signal);
+  await caches.whenSynced();
+  return { told, stop: () => over.abort() };
+}
+
+/** Kills the courier whenever it runs, until `enough`. */
+async function crash(name: string, enough: () => boolean): Promise<void> {
+  const end = Date.now() + 60_000;
+  while (!enough() && Date.now() < end) {
+    const pod = await podOf(name);
+    if (statusOf(pod, CONTAINERS.courier)?.state?.running)
+      // The kubelet may not have said yet that this one is gone.
+      await killContainer(pod, CONTAINERS.courier).catch(() => {});
+    await sleep(200);
+  }
+}
 
 describe('a Sandbox', function () {
   this.timeout(240_000);
@@ -33,5 +66,24 @@ describe('a Sandbox', function () {
     );
     expect(await log(CONTAINERS.task)).to.contain('broken by itself');
     expect(standingOf((await seen('broken-entrypoint'))!)).to.include({ type: 'Ready', status: 'True' });
+  });
+
+  it('says so while its courier crashes again and again, is Ready once that has passed, and loses nothing of a command', async () => {
+    await using sandbox = await small(session, 'crashing').init();
+    const { told, stop } = await standings(session, 'crashing');
+    try {
+      const isCrashing = (): boolean => told.some(({ reason }) => reason === 'CrashLoopBackOff');
+      await commandSurvives(sandbox, async () => {
+        await crash('crashing', isCrashing);
+        await becomes('crashing', 'Ready');
+      });
+      const crashing = told.find(({ reason }) => reason === 'CrashLoopBackOff');
+      expect(crashing).to.include({ type: 'Ready', status: 'False' });
+      expect(crashing?.message).to.match(/^container courier ended with exit code 137 /);
+      expect([...new Set(told.map(({ reason }) => reason))]).to.deep.equal(['Ready', 'CrashLoopBackOff']);
+      expect(told.at(-1)).to.include({ reason: 'Ready', status: 'True' });
+    } finally {
+      stop();
+    }
   });
 });

@@ -84,6 +84,22 @@ export const RUNNING: Status = {
   ],
 };
 
+/** A Pod that goes on without its courier, which the kubelet is to start again. `waiting`: its words, once it has any. */
+export const courierless = (
+  end: { exitCode: number; reason: string },
+  waiting?: { reason: string; message: string },
+): Status => {
+  const terminated = { ...end, startedAt: stampOf(after(2)), finishedAt: stampOf(after(60)) };
+  const courier = waiting
+    ? { ...containerStatus('courier', { waiting }), lastState: { terminated } }
+    : containerStatus('courier', { terminated });
+  return {
+    ...RUNNING,
+    conditions: [SCHEDULED, { type: 'Ready', status: 'False', reason: 'ContainersNotReady' }],
+    initContainerStatuses: [courier],
+  };
+};
+
 /** A Pod of whose containers one waits for this. */
 export const heldFor = (reason: string, message?: string, container = 'task'): Status => ({
   phase: 'Pending',

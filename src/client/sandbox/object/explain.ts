@@ -9,6 +9,7 @@ import {
 } from '../../../crds/sandbox-reasons.ts';
 import { OPERATOR_LOG } from '../../../installation/names.ts';
 import type { SandboxExplanation } from '../../documents/sandbox.ts';
+import { CONTAINERS } from '../../../wire/pod-paths.ts';
 import { inNamespace } from '../../session/namespace.ts';
 import { rowOf } from './row.ts';
 
@@ -40,6 +41,7 @@ export const nextFor = (reason: string, name: string): string[] =>
 const describe = (name: string): string => `kubectl describe sandbox ${name}`;
 const labelled = (name: string): string => `-l ${LABEL.sandbox}=${bounded(name)}`;
 const describePod = (name: string): string => `kubectl describe pod ${labelled(name)}`;
+const courierLog = (name: string): string => `kubectl logs ${labelled(name)} -c ${CONTAINERS.courier}`;
 const again = (name: string): string[] => [`sb sandbox suspend ${name}`, `sb sandbox resume ${name}`];
 const another = (name: string, how: string): string[] => [
   `sb sandbox rm ${name}`,
@@ -52,7 +54,10 @@ const say =
     lines;
 
 const NEXT: Record<SandboxReason, (name: string) => string[]> = {
-  Ready: (name) => [`sb sandbox shell ${name}`],
+  Ready: (name) => [
+    `sb sandbox shell ${name}`,
+    `${courierLog(name)}    (has the image's own program, its ENTRYPOINT, ended? It says how)`,
+  ],
   Pending: say('wait a few seconds', 'sb doctor    (if it stays so: is the operator up?)'),
   BuildingImage: say('kubectl get taskbuilds'),
   RegistryUnavailable: operatorLog,
@@ -63,7 +68,7 @@ const NEXT: Record<SandboxReason, (name: string) => string[]> = {
   ImagePullBackOff: (name) => [describePod(name)],
   CreateContainerConfigError: (name) => ['create the Secret that the cause names', describePod(name)],
   CreateContainerError: (name) => [describePod(name)],
-  CrashLoopBackOff: operatorLog,
+  CrashLoopBackOff: (name) => [`${courierLog(name)} --previous`, ...operatorLog()],
   FillingPool: (name) => [describePod(name)],
   Retrying: say('wait: the operator makes another Pod after at most five minutes'),
   Stopping: say('wait: this takes up to 45 s'),
