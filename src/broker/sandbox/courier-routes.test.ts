@@ -152,6 +152,15 @@ describe('courier of a Sandbox', () => {
       expect(new X509Certificate(json['cert'] as string).subjectAltName).to.equal(`DNS:${name}`);
     });
 
+    it('has the broker get ready for its certificate while it waits, not when somebody waits for it', async () => {
+      let prepared = 0;
+      world.certificate.prepareCouriers = async () => void (prepared += 1);
+      await ask();
+      expect(prepared).to.equal(0);
+      await ask(assignment, own);
+      expect(prepared).to.equal(1);
+    });
+
     it('keeps user and directory of the pool it is from, though the pool is gone', async () => {
       const plain = sandboxWith({ name: 'plain', spec: { poolRef: { name: 'pool' } } });
       world.sandboxes.put(plain);

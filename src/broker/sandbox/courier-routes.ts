@@ -19,7 +19,7 @@ import type { Adoptions } from './adoption.ts';
 
 export interface CourierRouteDeps {
   subjects: Pick<Subjects, 'sandboxOf' | 'trialOf'>;
-  certificate: Pick<BrokerCertificate, 'ca' | 'issueCourier'>;
+  certificate: Pick<BrokerCertificate, 'ca' | 'issueCourier' | 'prepareCouriers'>;
   /** In the certificate that the broker shows to couriers. */
   brokerName: string;
   adoptions: Adoptions;
@@ -77,6 +77,8 @@ export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
     if (ms === undefined) return badWait();
     const subject = await subjects.sandboxOf(pod);
     if (isRefused(subject)) return subject;
+    // What goes wrong now goes wrong again when it is needed, and is told then.
+    if (isPool(subject)) void certificate.prepareCouriers().catch(() => {});
     if (!isPool(subject) || ms === 0) return assignmentOf(subject, probePort);
     const { metadata } = subject.sandbox;
     const job = { namespace: pod.namespace, name: subject.job };

@@ -7,7 +7,7 @@ import { sleep, systemClock, type Clock } from '../../async/clock.ts';
 import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
 import { Secret } from '../../kube/kinds.ts';
 import type { KubeClient, Log } from '../../kube/types.ts';
-import { issueAuthority, issueCourierLeaf, issueLeaf, type CourierLeaf } from './issue.ts';
+import { issueAuthority, issueCourierLeaf, issueLeaf, prepareToIssue, type CourierLeaf } from './issue.ts';
 import { isGoodAuthority, isGoodLeaf } from './material.ts';
 import type { KeyPair, TlsMaterial } from './material.ts';
 
@@ -31,6 +31,8 @@ export interface BrokerCertificate {
   ca(): string;
   /** What a courier shows to the broker: as a server of that DNS name, for a day. */
   issueCourier(dnsName: string): Promise<CourierLeaf>;
+  /** Before couriers are in a hurry for the first one. */
+  prepareCouriers(): Promise<void>;
   /** 32 bytes that all replicas sign session tokens with. Another one where somebody took the old one out of the Secret and no replica knew it. */
   sessionKey(): Buffer;
   /** Calls `listener` after every later change; the returned function ends that. */
@@ -157,6 +159,7 @@ export async function brokerCertificate(options: CertificateOptions): Promise<Br
     current,
     ca: () => bundle.authority.cert,
     issueCourier: (dnsName) => issueCourierLeaf(bundle.authority, { dnsName, now: options.now() }),
+    prepareCouriers: prepareToIssue,
     sessionKey: () => bundle.session,
     onChange(listener) {
       listeners.add(listener);

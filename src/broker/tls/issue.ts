@@ -6,11 +6,14 @@ import type { KeyPair, LeafNeeds } from './material.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Twenty-some megabytes that most replicas never need: a certificate is made once in two months. */
+/** Twenty-some megabytes that a replica without Sandboxes never needs: the broker's own certificate is made once in two months. */
 async function loadX509() {
   await import('reflect-metadata');
   return import('@peculiar/x509');
 }
+
+/** Loads what makes certificates; the first would wait for that, and with it everything else in this process. */
+export const prepareToIssue = async (): Promise<void> => void (await loadX509());
 
 const newKeys = () => crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 
