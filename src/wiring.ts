@@ -14,6 +14,7 @@ import { Known } from './controllers/runs/known.ts';
 import { sandboxController } from './controllers/sandbox/controller.ts';
 import { poolController } from './controllers/sandbox/keep-pool.ts';
 import type { SandboxDeps } from './controllers/sandbox/start.ts';
+import { Takings } from './controllers/sandbox/takings.ts';
 import type { Traces } from './controllers/traces/export.ts';
 import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { InTerm } from './controllers/trial/in-term.ts';
@@ -138,6 +139,7 @@ export class SbOperator extends WatchingOperator {
       policiesOf: (namespace) => standing.of(namespace, 'Sandbox'),
       budgets,
       brokerAddress,
+      takings: new Takings(),
       jobs: this.sandboxJobs,
       pods: this.sandboxPods,
       lookups,

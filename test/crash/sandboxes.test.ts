@@ -254,6 +254,20 @@ describe('a pool of Sandboxes', () => {
     }
   });
 
+  it('makes no Job while some are taken, and as many as it lacks once they are', async () => {
+    await boxes.world.startOperator();
+    boxes.add('pool', { pool: { size: 9 } });
+    const ready = (): number => boxes.kubelet.readyOf(boxes.find('pool')!);
+    await until('it is full', () => ready() === 9);
+    for (const name of names) boxes.add(name, { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', ...names);
+    const before = boxes.writes;
+    expect(before.filter((write) => write === 'POST jobs')).to.have.length(9);
+    await until('it is full again', () => boxes.jobs('pool').length === 9);
+    const since = boxes.writes.slice(before.length);
+    expect(since.filter((write) => write === 'POST jobs')).to.have.length(names.length);
+  });
+
   it('has two of its Pods start at the same time, while some are taken, too', async () => {
     boxes.kubelet.startMs = 20;
     await boxes.world.startOperator();

@@ -36,10 +36,14 @@ interface Last {
 /** The reconcile function of pools: with a queue of its own, so that whoever takes a Pod never waits behind those that are being made. */
 export function poolController(deps: SandboxDeps): Reconcile {
   const known = new Map<string, Last>();
+  const forget = (name: string): void => {
+    deps.takings.forget(known.get(name)?.uid ?? '');
+    known.delete(name);
+  };
   return async (key) => {
     const sandbox = deps.sandboxes.get(key);
     const name = `${key.namespace}/${key.name}`;
-    if (!sandbox) known.delete(name);
+    if (!sandbox) forget(name);
     if (!sandbox?.spec.pool || sandbox.metadata.deletionTimestamp !== undefined) return undefined;
     const { uid } = identityOf(sandbox);
     const before = known.get(name);

@@ -19,6 +19,7 @@ import { badHosts } from './hosts.ts';
 import { failuresOf, lastFailed, memberOf, numberOf, roomIn } from './pool.ts';
 import { readPod, withoutPod } from './pod.ts';
 import type { AttemptSeen, Answers, Candidate, Inputs, Member, Observed, PoolSeen } from './observed.ts';
+import type { Takings } from './takings.ts';
 
 export interface SandboxSources extends AttemptSources, Omit<ImageSources, 'filesOf'> {
   kube: KubeClient;
@@ -27,6 +28,7 @@ export interface SandboxSources extends AttemptSources, Omit<ImageSources, 'file
   jobs: Store<Job>;
   policiesOf: (namespace: string) => PoliciesSeen;
   budgets: Budgets;
+  takings: Takings;
   rulesOf: (namespace: string) => Promise<NamespaceRules>;
   now: () => Date;
 }
@@ -168,12 +170,15 @@ export async function observePool(
   sandbox: Sandbox,
   count: PoolCount,
 ): Promise<PoolSeen> {
-  const { namespace } = identityOf(sandbox);
+  const { namespace, uid } = identityOf(sandbox);
   const now = sources.now();
+  const burst = sources.takings.of(uid);
+  const size = sandbox.spec.pool?.size ?? 0;
   const cached = madeFor(sources, sandbox);
   const known = await seeMembers(sources, sandbox, cached);
   const mayStart = (members: readonly Member[]): boolean =>
-    sandbox.spec.operatingMode === 'Running' && roomIn(sandbox.spec.pool?.size ?? 0, members, now).room > 0;
+    sandbox.spec.operatingMode === 'Running' &&
+    roomIn({ size, members, now, ...present({ burst }) }).room > 0;
   const isShort = mayStart(known);
   const jobs = isShort && count.isDue ? await counted(sources, sandbox, cached) : cached;
   if (jobs !== cached) count.counted();
@@ -187,6 +192,7 @@ export async function observePool(
     policies: sources.policiesOf(namespace),
     budget: sources.budgets.of(namespace),
     now,
+    ...present({ burst }),
     ...(isShort && mayStart(members) && (await seeMaking(sources, sandbox))),
   };
 }

@@ -8,6 +8,7 @@ import type { JobSeen, PodSeen } from '../attempts/observed.ts';
 import type { BudgetSeen } from '../../budget/standing.ts';
 import type { PoliciesSeen } from '../../pods/policies.ts';
 import type { Action } from './decide.ts';
+import type { Burst } from './takings.ts';
 
 /** Why a Sandbox is not ready, and what to tell about it. */
 export interface Said {
@@ -80,6 +81,8 @@ export interface PoolSeen {
   /** Looked up where there are fewer than there are to be. */
   image?: ImageSeen;
   users?: UidRange;
+  /** When its Pods were taken last. */
+  burst?: Burst;
   policies: PoliciesSeen;
   budget: BudgetSeen;
   now: Date;

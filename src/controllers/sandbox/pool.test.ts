@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { after, stampOf } from '../../../test/support/builders/objects.ts';
+import { after, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import {
   aPool,
   aPoolJob,
@@ -72,6 +72,27 @@ describe('the next action for a pool', () => {
     const held = heldFor('ErrImagePull', 'denied');
     const action = nextPoolAction(aPoolSeen([held, held, PENDING], { pool }));
     expect(action.kind === 'fill' && action.numbers).to.deep.equal([4]);
+  });
+
+  it('is to start none while some are taken, so that those have the node’s time', () => {
+    const at = (ms: number) => T0.getTime() + ms;
+    const of = (ready: number, last: number, now = 2000) =>
+      nextPoolAction(
+        aPoolSeen(
+          Array.from({ length: ready }, () => RUNNING),
+          {
+            pool: aPool(9),
+            burst: { since: at(0), last: at(last) },
+            now: new Date(at(now)),
+          },
+        ),
+      );
+    expect(of(3, 1800)).to.deep.equal({ kind: 'keep', remove: [], againMs: 800 });
+    expect(of(3, 1000), 'a second after the last').to.include({ kind: 'fill' });
+    expect(of(2, 1800), 'less than a third is ready').to.include({ kind: 'fill' });
+    expect(of(8, 4900, 4950), 'for five seconds at most').to.deep.include({ againMs: 50 });
+    expect(of(8, 4900, 5000)).to.include({ kind: 'fill' });
+    expect(of(9, 1800)).to.deep.equal({ kind: 'keep', remove: [] });
   });
 
   it('counts Pods that are being ended', () => {

@@ -14,6 +14,7 @@ import { badHosts } from './hosts.ts';
 import { expiresInMs } from './lifetime.ts';
 import type { Member, PoolSeen, Said } from './observed.ts';
 import { readPod, withoutPod } from './pod.ts';
+import { burstLeftMs } from './takings.ts';
 
 export type PoolAction =
   | { kind: 'delete'; reason: 'Expired'; message: string }
@@ -104,13 +105,20 @@ const startingMax = (size: number): number => Math.max(2, Math.ceil(size / 10));
 /** Why a Pod is not ready that only needs its node's time to be. */
 const STARTING: readonly Said['reason'][] = ['Pending', 'PullingImage'];
 
+type Filling = Pick<PoolSeen, 'burst' | 'now'> & { size: number; members: readonly Member[] };
+
+/** Pods that start take the processors that those need which are taken: while there are enough of these, that waits. */
+function heldBackMs({ size, members, burst, now }: Filling): number | undefined {
+  const ready = members.filter(({ waits }) => !waits).length;
+  return burst && ready * 3 >= size ? burstLeftMs(burst, now) : undefined;
+}
+
 /** How many more Pods a pool may have start now; `againMs`: where more may without any event. */
-export function roomIn(
-  size: number,
-  members: readonly Member[],
-  now: Date,
-): { room: number; againMs?: number } {
+export function roomIn(filling: Filling): { room: number; againMs?: number } {
+  const { size, members, now } = filling;
   const missing = Math.max(0, size - members.length);
+  const leftMs = heldBackMs(filling);
+  if (missing > 0 && leftMs !== undefined) return { room: 0, againMs: leftMs };
   const ages = members
     .filter(({ waits }) => waits && STARTING.includes(waits.reason))
     .map(({ job }) => now.getTime() - Date.parse(job.metadata.creationTimestamp ?? ''))
@@ -144,7 +152,7 @@ function toSize(seen: PoolSeen, size: number): PoolAction {
   );
   const remove = [...surplus(staying, size), ...hopeless].map(({ job }) => job);
   // Those that are on their way out are Pods, too.
-  const { room, ...again } = roomIn(size, members, now);
+  const { room, ...again } = roomIn({ ...seen, size });
   if (room === 0 || !image) return { kind: 'keep', remove, ...again };
   const bad = badHosts(seen.sandbox.spec);
   if (bad) return { ...faulty(bad), remove };

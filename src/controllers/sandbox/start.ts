@@ -7,7 +7,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts';
 import { Job, PersistentVolumeClaim } from '../../kube/kinds.ts';
 import type { EventRecorder } from '../../kube/types.ts';
 import type { CourierSettings } from '../../pods/building/beside-courier.ts';
-import { isOwnedBy } from '../../pods/ownership.ts';
+import { controllerOf, isOwnedBy } from '../../pods/ownership.ts';
 import { seeJob } from '../attempts/observe.ts';
 import { createTaskBuild, isRefused } from '../attempts/start.ts';
 import { afterRefusal, faulty, LEFTOVER, nameConflict, wait, type Action } from './decide.ts';
@@ -111,6 +111,7 @@ export async function adopt(
     const { uid = '' } = candidate.job.metadata;
     if (taken.has(uid)) continue;
     taken.set(uid, at);
+    deps.takings.note(controllerOf(candidate.job)?.uid ?? '', at);
     const job = await take(deps, sandbox, candidate.job);
     if (job) return { kind: 'adopted', ...candidate, job };
   }
