@@ -179,6 +179,16 @@ describe('a write of a Sandbox’s status', () => {
     expect(again.ready).to.include({ status: 'True', reason: 'Ready' });
   });
 
+  it('is not made for a container that has ended before the kubelet says why, unless that takes five seconds', () => {
+    const ended = endedWith({ exitCode: 0, reason: 'Completed' }).containerStatuses ?? [];
+    const podStatus = { ...RUNNING, containerStatuses: ended };
+    const sandbox = aSandbox({ status: pass({ podStatus: RUNNING }).status });
+    const at = (seconds: number) => pass({ sandbox, recorded: anAttempt(), podStatus, now: after(seconds) });
+    expect(at(63).report).to.deep.equal({ write: false, againMs: 2000 });
+    expect(at(65).report.write).to.equal(true);
+    expect(at(65).ready).to.include({ status: 'False', reason: 'Stopping' });
+  });
+
   it('is not made twice for one state, whatever the kubelet’s words are', () => {
     const { status } = pass({ podStatus: RUNNING });
     const sandbox = aSandbox({ status });

@@ -204,6 +204,8 @@ export interface Report {
 
 /** A state that passes by itself is written once it has lasted so long. Times of Kubernetes are whole seconds, cut off. */
 const QUIET_MS = 2000;
+/** The kubelet may say first that a container has ended, and why only when it has ended what is beside it. */
+const ENDING_MS = 5000;
 const PASSING = new Set<string>([
   'Pending',
   'NetworkPending',
@@ -224,10 +226,16 @@ export function reportOf(seen: Observed, done: Done, status: SandboxStatus): Rep
   const { sandbox, now } = seen;
   const again = againIn(expiresInMs(sandbox, now), 'againMs' in done ? done.againMs : undefined);
   if (isSame(sandbox.status, status)) return { write: false, ...again };
-  const isPassing = done.kind === 'jobCreated' || (done.kind === 'wait' && PASSING.has(done.reason));
-  const quietMs = isPassing ? QUIET_MS - (now.getTime() - since(seen)) : 0;
+  const quiet = quietOf(done);
+  const quietMs = quiet > 0 ? quiet - (now.getTime() - since(seen)) : 0;
   if (quietMs <= 0) return { write: true, ...again };
   return { write: false, ...againIn(quietMs, again.againMs) };
+}
+
+function quietOf(done: Done): number {
+  if (done.kind === 'jobCreated') return QUIET_MS;
+  if (done.kind !== 'wait' || !PASSING.has(done.reason)) return 0;
+  return done.reason === 'Stopping' ? ENDING_MS : QUIET_MS;
 }
 
 const againIn = (...waits: (number | undefined)[]): { againMs?: number } => {

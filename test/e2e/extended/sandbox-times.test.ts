@@ -80,10 +80,10 @@ describe('the end of a Sandbox', function () {
       });
       const all = await Promise.all(late);
       expectOnTime(all.map(({ stopped }) => stopped));
-      // The kubelet looks at its containers every second, and tells of the courier's end after that of the other.
+      // The kubelet looks at its containers every second, and may tell of the courier's end after that of the other.
       expectOnTime(
         all.map(({ told }) => told),
-        10,
+        5,
       );
     } finally {
       await teardown(names);
