@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { after, aPod } from '../../../test/support/builders/objects.ts';
 import { aSandbox, aSandboxJob, endedWith, RUNNING } from '../../../test/support/builders/sandboxes.ts';
 import type { SandboxSpec } from '../../crds/sandbox.ts';
-import { expiresAt, idleEnd } from './lifetime.ts';
+import { expiresAt, idleEnd, isUnenforced } from './lifetime.ts';
 
 describe('when a Sandbox expires', () => {
   const of = (spec: Partial<SandboxSpec>) => expiresAt(aSandbox({ spec }));
@@ -37,6 +37,18 @@ describe('the last word of a courier', () => {
     const status = endedWith({ exitCode: 0, reason: 'Completed' }, { lastWord });
     expect(of(status)).to.include({ ended: 'Idle' });
     expect(of({ ...status, containerStatuses: RUNNING.containerStatuses ?? [] })).to.equal(undefined);
+  });
+
+  it('says, too, that nothing has run for nothing closes its network, where the container has failed', () => {
+    const lastWord = '{"ended":"PolicyNotEnforced"}';
+    const ended = (exitCode: number) => ({
+      ...endedWith({ exitCode, reason: 'Error' }, { lastWord }),
+      phase: 'Running',
+    });
+    const of = (status: ReturnType<typeof endedWith>) => isUnenforced(aPod(aSandboxJob(), { status }));
+    expect(of(ended(1))).to.equal(true);
+    expect(of(ended(0))).to.equal(false);
+    expect(of({ ...ended(1), containerStatuses: RUNNING.containerStatuses ?? [] })).to.equal(false);
   });
 
   it('does not lie in the future', () => {
