@@ -1,7 +1,8 @@
 /** `sb cloud status`. */
 import { leftovers } from '../../client/cloud/down.ts';
-import { insideOf, quotaStatus, statusOf } from '../../client/cloud/status.ts';
+import { insideOf, nodesOf, quotaStatus, statusOf } from '../../client/cloud/status.ts';
 import { printCloudStatus, printInside, printLeftovers, printQuotas } from '../render/cloud.ts';
+import { printNodes } from '../render/nodes.ts';
 import type { Io } from '../types.ts';
 import { placeOf, withCloud, type CloudFlags } from './open.ts';
 
@@ -9,6 +10,7 @@ export const cloudStatus = (flags: CloudFlags, io: Io): Promise<number> =>
   withCloud(flags, io, async (installation) => {
     const found = await statusOf(installation);
     printCloudStatus(io.terminal, placeOf(installation), found);
+    printNodes(io.terminal, await nodesOf(installation), found);
     printInside(io.terminal, await insideOf(installation));
     printQuotas(io.terminal, await quotaStatus(installation));
     // What is left while there are stacks belongs to them.

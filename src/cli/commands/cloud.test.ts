@@ -14,7 +14,7 @@ import type { Io } from '../types.ts';
 import { run } from '../program.ts';
 
 /** What stacks are about; what is in a cluster has its own tests. */
-const NOTHING_INSIDE = { steps: [], running: async () => [] };
+const NOTHING_INSIDE = { steps: [], running: async () => [], nodes: async () => [] };
 const KEYS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
 
 /** `sb` with these arguments, in a home without anything. */
@@ -192,6 +192,40 @@ describe('sb cloud, with an account', () => {
         code === 0 && /quotas are not to be seen: .*servicequotas:GetServiceQuota/.test(stdout),
       denied.stdout,
     );
+  });
+
+  it('shows the nodes that there are now, with what they and all else cost', async () => {
+    await at(['init', '--yes']);
+    const none = await at(['status']);
+    expect(none.stdout).to.contain('nodes: none now\n');
+    const node = (type: string, capacity: string) => ({
+      'node.kubernetes.io/instance-type': type,
+      'karpenter.sh/capacity-type': capacity,
+      'topology.kubernetes.io/zone': 'us-east-1a',
+      'eks.amazonaws.com/compute-type': 'auto',
+    });
+    const nodes = async () => [
+      node('c6a.large', 'on-demand'),
+      node('m7i.xlarge', 'spot'),
+      node('m7i.xlarge', 'spot'),
+      node('new9.\u001b[2Jlarge', 'spot'),
+    ];
+    const { stdout } = await at(['status'], { inside: { ...NOTHING_INSIDE, nodes } });
+    expect(stdout).to.contain(
+      [
+        'nodes now:',
+        '  2 × m7i.xlarge, spot, us-east-1a      at most $0.23 per hour each',
+        '  1 × c6a.large, on-demand, us-east-1a  $0.086 per hour each',
+        '  1 × new9.large, spot, us-east-1a      –',
+        'nodes: at most $0.54 per hour, about $392.20 a month if they stay; with about 12 % on top for Auto Mode; spot instances at their price on demand, which they do not exceed; without 1 node whose price sb does not know (–)',
+        'all of it now: at most $0.69 per hour, about $501.70 a month',
+        '',
+      ].join('\n'),
+    );
+    const refused = () => Promise.reject(new Error('no answer'));
+    const unseen = await at(['status'], { inside: { ...NOTHING_INSIDE, nodes: refused } });
+    expect(unseen.stdout).to.contain('nodes are not to be seen: no answer\n');
+    expect(unseen.code).to.equal(0);
   });
 
   it('shows what of the cluster is not as it makes it, and what cannot be seen', async () => {

@@ -7,6 +7,7 @@ import { OVERLAYS } from '../../installation/overlays.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { Stack } from '../../providers/stacks/port.ts';
 import type { Installation } from './installation.ts';
+import { nodeCost, type NodeCost } from './nodes/cost.ts';
 import { quotasOf, shortfalls, type Quotas, type Settings, type Shortfall } from './quotas.ts';
 import { guestOf, templateOf } from './stacks/parameters.ts';
 import { phaseOf } from './stacks/phase.ts';
@@ -36,6 +37,9 @@ export interface InsideStatus {
 export type QuotaStatus =
   { quotas: Quotas; settings: Settings; short: readonly Shortfall[] } | { why: string };
 
+/** What the nodes cost that there are now, or why they cannot be seen. */
+export type NodesStatus = NodeCost | { why: string };
+
 const PARTS: readonly StackPart[] = ['artifacts', 'network', 'cluster'];
 
 export async function statusOf(installation: Installation): Promise<StackStatus[]> {
@@ -62,6 +66,17 @@ export async function insideOf({ context, inside, stacks }: Installation): Promi
     }
   }
   return { differs };
+}
+
+/** Undefined where there is no cluster of ours to have nodes. */
+export async function nodesOf({ context, inside, stacks }: Installation): Promise<NodesStatus | undefined> {
+  const cluster = await stacks.cluster.find(context);
+  if (phaseOf(cluster) !== 'ready' || guestOf({}, cluster) !== undefined) return undefined;
+  try {
+    return nodeCost(await inside.nodes(context));
+  } catch (error) {
+    return { why: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** What `sb cloud init` sets: builds at once, and CPUs that the nodes of Trials may have together. */

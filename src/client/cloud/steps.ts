@@ -67,4 +67,6 @@ export interface ClusterPart {
   readonly steps: readonly CloudStep[];
   /** Names of Trials and Sandboxes that would be lost with the cluster, as `namespace/name`; at most a few hundred. Empty where nothing is installed. Rejects where the cluster does not answer. */
   running(cloud: CloudContext): Promise<readonly string[]>;
+  /** Labels of each node of a cluster that is ours. Empty where there is none. Rejects where the cluster does not answer. */
+  nodes(cloud: CloudContext): Promise<readonly Readonly<Record<string, string>>[]>;
 }

@@ -190,6 +190,7 @@ const portsOf = (world: CloudWorld, sleep: (ms: number) => Promise<void>): Cloud
 const insideOf = ({ says }: CloudWorld): ClusterPart => ({
   steps: says.inside,
   running: refusing({ running: async () => says.running }, says).running,
+  nodes: async () => [],
 });
 
 /** The same, but what a test refuses. */

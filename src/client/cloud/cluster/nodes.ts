@@ -1,9 +1,11 @@
-/** The steps that make nodes come, and ship what Pods on them print. */
+/** The steps that make nodes come, and ship what Pods on them print; and which nodes there are. */
 import { logObjects, nodeObjects } from '../../../installation/aws/cluster/objects.ts';
 import { EXAMPLE, type LogValues, type NodeValues } from '../../../installation/aws/cluster/values.ts';
 import { outputOf } from '../../../installation/aws/values.ts';
 import { OVERLAYS } from '../../../installation/overlays.ts';
+import { Node } from '../../../kube/kinds.ts';
 import type { KubeObject } from '../../../kube/types.ts';
+import type { NodeLabels } from '../nodes/cost.ts';
 import type { CloudContext, CloudStep } from '../steps.ts';
 import { allThere, applyAll, deleteAll } from './apply.ts';
 import { inCluster } from './connect.ts';
@@ -81,4 +83,10 @@ export const logsStep = (images: ToolImages): CloudStep =>
     },
     images,
     { make: async (cloud) => logObjects(await logValues(cloud, images)), everywhere: true },
+  );
+
+/** Those of a cluster of the user's are none of ours. */
+export const labelsOfNodes = (cloud: CloudContext): Promise<NodeLabels[]> =>
+  inCluster(cloud, [], async ({ client }, { ours }) =>
+    ours ? (await client.list(Node)).map(({ metadata }) => metadata.labels ?? {}) : [],
   );

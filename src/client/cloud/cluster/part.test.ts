@@ -18,7 +18,7 @@ import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import { Sandbox, TaskBuild, Trial } from '../../../crds/kinds.ts';
 import { PREFIX } from '../../../crds/names.ts';
 import { OPERATOR, SETTINGS } from '../../../installation/names.ts';
-import { ConfigMap, PersistentVolumeClaim } from '../../../kube/kinds.ts';
+import { ConfigMap, Node, PersistentVolumeClaim } from '../../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
 import type { CloudStep, ClusterAddress } from '../steps.ts';
 import { clusterPart } from './part.ts';
@@ -86,6 +86,15 @@ describe('What is in a cluster on AWS', () => {
       await one.remove(none);
     }
     expect(await part.running(none)).to.deep.equal([]);
+    expect(await part.nodes(none)).to.deep.equal([]);
+  });
+
+  it('has nodes, unless it is somebody else’s', async () => {
+    const labels = { 'node.kubernetes.io/instance-type': 'c6a.large' };
+    put(Node, { metadata: { name: 'one', labels } });
+    put(Node, { metadata: { name: 'two' } });
+    expect(await part.nodes(cloud())).to.deep.equal([labels, {}]);
+    expect(await part.nodes(cloud({ ours: false }))).to.deep.equal([]);
   });
 
   it('is made in every step, is then there, and is made again by nobody', async () => {

@@ -3,7 +3,7 @@ import type { ClusterPart } from '../steps.ts';
 import { running } from './clear.ts';
 import { imagesStep, toolImages, type ImagesOptions } from './images.ts';
 import { kubeconfigStep } from './kubeconfig-step.ts';
-import { logsStep, nodesStep } from './nodes.ts';
+import { labelsOfNodes, logsStep, nodesStep } from './nodes.ts';
 import { operatorStep } from './operator.ts';
 
 /** The kubeconfig is first, and so the last to go: whoever looks why a step does not end needs it. */
@@ -16,4 +16,5 @@ export const clusterPart = (options: ImagesOptions, images = toolImages(options)
     logsStep(images),
   ],
   running,
+  nodes: labelsOfNodes,
 });
