@@ -27,7 +27,7 @@ export const doctor = ({ io, finish }: Cli): Command =>
   examples(
     withOutput(withCluster(new Command('doctor')), { '-o json': 'doctor' }, ['table', 'json', 'yaml'])
       .description(
-        'Checks everything that a run depends on: cluster, permissions, operator, broker, store, registry, room, disk and clock; on AWS also quotas, roles, logs and the way to S3. Reports problems and how to fix them; changes nothing, but for what --write-probe and --scale-test make and take away. Exits with 3 if it finds a problem.',
+        'Checks everything that a run depends on: cluster, permissions, operator, broker, store, registry, room, disk and clock; on AWS also quotas, roles and what they may do, logs and the way to S3. Reports problems and how to fix them; changes nothing, but for what --write-probe and --scale-test make and take away. Exits with 3 if it finds a problem.',
       )
       .option('--jobs-dir <folder>', 'folder to which results are copied', 'jobs')
       .option('--write-probe', 'also write, read and delete an object in the store', false)

@@ -26,12 +26,18 @@ const OPTIONS: Record<AwsOption, string> = {
 export const fileOf = ({ role, option }: Pick<AwsPermission, 'role' | 'option'>): string =>
   option === undefined ? `${FILES[role]}.json` : `${FILES[role]}-${OPTIONS[option]}.json`;
 
-interface Statement {
+/** Of a policy: what is allowed on one resource. */
+export interface Statement {
   Sid: string;
   Effect: 'Allow';
   Action: string[];
   Resource: string;
-  Condition?: (typeof CONDITIONS)[AwsPermission['on']];
+  Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export interface PolicyDocument {
+  Version: string;
+  Statement: Statement[];
 }
 
 const sid = (resource: string): string => resource.charAt(0).toUpperCase() + resource.slice(1);
@@ -48,7 +54,7 @@ function statements(permissions: readonly AwsPermission[]): Statement[] {
 }
 
 /** Policy documents by file name. Their `${…}` are for `envsubst`; docs/aws.md says what each one is. */
-export function policyDocuments(): Record<string, object> {
+export function policyDocuments(): Record<string, PolicyDocument> {
   const files = Map.groupBy(AWS_PERMISSIONS, fileOf);
   return Object.fromEntries(
     [...files].map(([file, permissions]) => [

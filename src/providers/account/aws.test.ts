@@ -71,8 +71,12 @@ describe('An account of AWS, at moto', () => {
       RoleName: 'AWSReservedSSO_admin',
       Path: '/aws-reserved/sso.amazonaws.com/',
       AssumeRolePolicyDocument: '{"Version":"2012-10-17","Statement":[]}',
+      'Tags.member.1.Key': 'sb:stack',
+      'Tags.member.1.Value': 'sb',
     });
-    expect(await account.role('AWSReservedSSO_admin')).to.match(
+    const found = await account.role('AWSReservedSSO_admin');
+    expect(found.tags).to.deep.equal({ 'sb:stack': 'sb' });
+    expect(found.arn).to.match(
       /^arn:aws:iam::\d{12}:role\/aws-reserved\/sso\.amazonaws\.com\/AWSReservedSSO_admin$/,
     );
     const error = await account.role('nobody').catch((failure: unknown) => failure as ProviderError);

@@ -6,8 +6,8 @@ import {
 } from '@aws-sdk/client-resource-groups-tagging-api';
 import { awsError, OF_A_PERSON } from '../aws/errors.ts';
 import { httpWithin } from '../aws/http.ts';
-import type { Account, AwsCredentials, Cluster, Identity, Subnet } from './port.ts';
-import { listAt, query, textAt, type Xml } from './query.ts';
+import type { Account, AwsCredentials, Cluster, Identity, Role, Subnet } from './port.ts';
+import { at, listAt, query, textAt, type Xml } from './query.ts';
 import type { SignedPlace } from './signed.ts';
 
 export interface AccountSettings {
@@ -54,9 +54,14 @@ class AwsAccount implements Account {
     return { account: result('Account'), arn: result('Arn') };
   }
 
-  async role(name: string): Promise<string> {
-    const said = await query(this.#place, ['iam', 'GetRole'], { RoleName: name });
-    return textAt(said, 'GetRoleResult', 'Role', 'Arn');
+  async role(name: string): Promise<Role> {
+    const role = at(
+      await query(this.#place, ['iam', 'GetRole'], { RoleName: name }),
+      'GetRoleResult',
+      'Role',
+    );
+    const tags = listAt(role, 'Tags', 'member').map((tag) => [textAt(tag, 'Key'), textAt(tag, 'Value')]);
+    return { arn: textAt(role, 'Arn'), tags: Object.fromEntries(tags) as Record<string, string> };
   }
 
   async zones(): Promise<string[]> {
@@ -131,6 +136,11 @@ const networkOf = ({ resourcesVpcConfig: network }: EksCluster): Pick<Cluster, '
   subnets: network?.subnetIds ?? [],
 });
 
+const autoModeOf = ({ computeConfig: compute }: EksCluster): Pick<Cluster, 'autoMode' | 'nodeRole'> => ({
+  autoMode: compute?.enabled === true,
+  ...(compute?.enabled && compute.nodeRoleArn && { nodeRole: compute.nodeRoleArn }),
+});
+
 const clusterOf = (found: EksCluster): Cluster => ({
   name: found.name ?? '',
   arn: found.arn ?? '',
@@ -138,8 +148,8 @@ const clusterOf = (found: EksCluster): Cluster => ({
   version: found.version ?? '',
   endpoint: found.endpoint ?? '',
   authority: found.certificateAuthority?.data ?? '',
-  autoMode: found.computeConfig?.enabled === true,
   tags: found.tags ?? {},
+  ...autoModeOf(found),
   ...networkOf(found),
 });
 

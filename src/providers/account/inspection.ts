@@ -1,4 +1,4 @@
-/** What `sb doctor` looks at in an account of AWS: quotas, the CodeBuild project, log groups, roles of Pods, the way to S3. */
+/** What `sb doctor` looks at in an account of AWS: quotas, the CodeBuild project, log groups, roles of Pods and what they may do, the way to S3. */
 import {
   DescribePodIdentityAssociationCommand,
   EKSClient,
@@ -9,9 +9,19 @@ import { awsError, OF_A_PERSON } from '../aws/errors.ts';
 import { httpWithin } from '../aws/http.ts';
 import { ProviderError } from '../errors.ts';
 import { callJson } from './json.ts';
-import type { AwsCredentials, BuildProject, Inspection, PodIdentity, QuotaCode, S3Way } from './port.ts';
+import type {
+  AwsCredentials,
+  BuildProject,
+  Inspection,
+  PodIdentity,
+  QuotaCode,
+  S3Way,
+  Simulation,
+  Verdict,
+} from './port.ts';
 import { at, listAt, query, textAt, type Xml } from './query.ts';
 import type { SignedPlace } from './signed.ts';
+import { simulate } from './simulate.ts';
 
 export interface InspectionSettings {
   region: string;
@@ -114,6 +124,10 @@ class AwsInspection implements Inspection {
     );
     const [first] = gateways;
     return { ...(first !== undefined && { endpoint: textAt(first, 'vpcEndpointId') }), without };
+  }
+
+  simulate(principal: string, asked: Simulation): Promise<Verdict[]> {
+    return simulate(this.#place, principal, asked);
   }
 }
 

@@ -19,10 +19,19 @@ export interface Cluster {
   /** PEM in base64; empty while it is made. */
   authority: string;
   autoMode: boolean;
+  /** ARN of the role of the nodes that Auto Mode makes; undefined without it. */
+  nodeRole?: string;
   tags: Readonly<Record<string, string>>;
   /** Where its nodes are; empty while it is made. */
   vpc: string;
   subnets: readonly string[];
+}
+
+/** A role of IAM. */
+export interface Role {
+  /** With its path, which a session's does not have. */
+  arn: string;
+  tags: Readonly<Record<string, string>>;
 }
 
 export interface Subnet {
@@ -46,8 +55,8 @@ export interface Account {
   identity(): Promise<Identity>;
   /** Fresh. Throws `AccessDenied` where there are none. */
   credentials(): Promise<AwsCredentials>;
-  /** ARN of a role with its path, which a session's does not have. Throws `NotFound`. */
-  role(name: string): Promise<string>;
+  /** Throws `NotFound`. */
+  role(name: string): Promise<Role>;
   /** Names of the zones in which EKS can put a control plane, in order. */
   zones(): Promise<string[]>;
   /** Of a VPC; empty where there is none of that id. */
@@ -109,6 +118,37 @@ export interface S3Way {
   without: readonly string[];
 }
 
+/** What IAM is asked to decide: each of these actions on each of these resources. */
+export interface Simulation {
+  actions: readonly string[];
+  resources: readonly string[];
+  /** Condition keys that the request has, and their values. */
+  context: Readonly<Record<string, string>>;
+}
+
+/** What keeps somebody from something. */
+export type Denial =
+  /** No policy of theirs allows it. */
+  | 'not allowed'
+  /** A policy of theirs denies it. */
+  | 'denied'
+  /** Their permissions boundary. */
+  | 'boundary'
+  /** A service control policy of the organization. */
+  | 'organization';
+
+/** What IAM decides about an action on a resource. */
+export interface Verdict {
+  action: string;
+  resource: string;
+  /** Undefined: it is allowed. */
+  denial?: Denial;
+  /** The policy that denies it, where IAM names one. */
+  by?: string;
+  /** Condition keys that the policies ask for and the simulation did not have. */
+  missing: readonly string[];
+}
+
 /** What an installation depends on in its account, to be looked at. Changes nothing. */
 export interface Inspection {
   /** The account's own value, else AWS's default; undefined where the region has no such quota. */
@@ -119,4 +159,6 @@ export interface Inspection {
   /** ARN of the role that EKS Pod Identity gives a ServiceAccount; undefined where it gives none. */
   podRole(identity: PodIdentity): Promise<string | undefined>;
   s3Way(vpc: string, subnets: readonly string[]): Promise<S3Way>;
+  /** By the policies of a role or user, given by its ARN, and those that limit it; not by those of resources. Throws `AccessDenied` where the caller may not ask, `NotFound` where nobody is called that. */
+  simulate(principal: string, asked: Simulation): Promise<Verdict[]>;
 }

@@ -12,6 +12,7 @@ import { answerRegistry, forward } from './ecr-registry.ts';
 import { ECR_HOST, LIMITED_HOST } from './facts.ts';
 import { askedBy, authorize } from './iam/authorize.ts';
 import type { Role } from './iam/roles.ts';
+import { Simulator } from './iam/simulator.ts';
 import { answerQueryService, queryServiceOf } from './query-services.ts';
 import { Sessions } from './sessions.ts';
 import { ServiceQuotas } from './service-quotas.ts';
@@ -28,6 +29,7 @@ export interface AwsFront {
   sessions: Sessions;
   quotas: ServiceQuotas;
   bill: CostExplorer;
+  simulator: Simulator;
   close(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export interface FrontOptions {
   tagged?: () => TaggedResource[];
 }
 
-type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions' | 'quotas' | 'bill'> &
+type Parts = Pick<AwsFront, 'calls' | 'ecr' | 'sessions' | 'quotas' | 'bill' | 'simulator'> &
   Required<Pick<FrontOptions, 'tagged'>> &
   FrontOptions & { role?: Role };
 
@@ -60,6 +62,7 @@ export async function startFront(options: FrontOptions): Promise<AwsFront> {
     sessions: new Sessions(),
     quotas: new ServiceQuotas(),
     bill: new CostExplorer(),
+    simulator: new Simulator(moto),
     tagged: options.tagged ?? (() => []),
   };
   const servers: Server[] = [];
@@ -76,8 +79,8 @@ export async function startFront(options: FrontOptions): Promise<AwsFront> {
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(closed));
   };
-  const { calls, ecr, sessions, quotas, bill } = parts;
-  return { url: await listen(), door: listen, calls, ecr, sessions, quotas, bill, close };
+  const { calls, ecr, sessions, quotas, bill, simulator } = parts;
+  return { url: await listen(), door: listen, calls, ecr, sessions, quotas, bill, simulator, close };
 }
 
 async function closed(server: Server): Promise<void> {

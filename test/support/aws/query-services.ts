@@ -1,10 +1,11 @@
 /** EC2 and IAM, whose state is moto's, for callers that are somebody. Both speak the query protocol, as STS does. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inQuery } from '../cloudformation/errors.ts';
-import { answerFault, readQuery, xmlOf } from '../cloudformation/wire.ts';
+import { answerFault, answerQuery, readQuery, xmlOf } from '../cloudformation/wire.ts';
 import { authenticate } from '../codebuild/signature.ts';
 import type { Calls } from './calls.ts';
 import { REGION } from './facts.ts';
+import type { Simulator } from './iam/simulator.ts';
 import type { Sessions } from './sessions.ts';
 import { AwsError } from './wire.ts';
 
@@ -19,11 +20,14 @@ interface Parts {
   calls: Calls;
   sessions: Sessions;
   moto: string;
+  simulator: Simulator;
 }
+
+const IAM = 'https://iam.amazonaws.com/doc/2010-05-08/';
 
 /** EC2's errors are wrapped differently. Source: EC2 API reference, “Error codes”. */
 function answerError(response: ServerResponse, service: QueryService, error: AwsError): void {
-  if (service === 'iam') return answerFault(response, 'https://iam.amazonaws.com/doc/2010-05-08/', error);
+  if (service === 'iam') return answerFault(response, IAM, error);
   const { code, message, status } = error;
   const EC2_CODES: Readonly<Record<string, string>> = {
     AccessDenied: 'UnauthorizedOperation',
@@ -35,7 +39,7 @@ function answerError(response: ServerResponse, service: QueryService, error: Aws
 }
 
 export async function answerQueryService(
-  { calls, sessions, moto }: Parts,
+  { calls, sessions, moto, simulator }: Parts,
   {
     request,
     response,
@@ -48,12 +52,17 @@ export async function answerQueryService(
   try {
     const said = await calls.record(made, async () => {
       authenticate(wire, { region: REGION, service, known: sessions.known, now: Date.now() });
+      // moto has no simulator.
+      if (made.action === 'iam:SimulatePrincipalPolicy') return simulator.simulate(wire.members);
+      simulator.forget();
       return fetch(moto, {
         method: 'POST',
         body: wire.body.toString(),
         headers: { authorization, 'content-type': type },
       });
     });
+    if (!(said instanceof Response))
+      return answerQuery(response, { namespace: IAM, action: wire.action }, said);
     response.writeHead(said.status, { 'content-type': 'text/xml' }).end(await said.text());
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;

@@ -205,7 +205,7 @@ const refusing = <T extends object>(port: T, { refused }: Says): T =>
 const accountOf = ({ says, things }: CloudWorld): Account => ({
   identity: async () => ({ account: ACCOUNT, arn: says.arn }),
   credentials: async () => says.credentials,
-  role: async (name) => `arn:aws:iam::${ACCOUNT}:role/with/path/${name}`,
+  role: async (name) => ({ arn: `arn:aws:iam::${ACCOUNT}:role/with/path/${name}`, tags: {} }),
   zones: async () => says.zones,
   subnets: async () => says.subnets,
   cluster: async (name) => says.clusters.find((one) => one.name === name) ?? made(things, name, says),
@@ -238,6 +238,7 @@ const inspectionOf = ({ says, things }: CloudWorld): Inspection => ({
   hasLogGroup: async () => true,
   podRole: async () => undefined,
   s3Way: async () => ({ without: [] }),
+  simulate: async () => [],
 });
 
 const purgeOf = ({ says, purged }: CloudWorld): Purge => ({

@@ -6,6 +6,7 @@ import { ProviderError } from '../../../providers/errors.ts';
 import type { Stack, Stacks } from '../../../providers/stacks/port.ts';
 import type { CliError } from '../../failures/error.ts';
 import { wrongOption } from '../failures.ts';
+import { PRINCIPAL, principalOf } from '../principal.ts';
 import { phaseOf } from './phase.ts';
 import { StackOfInstallation, type Parameters, type StackStep } from './step.ts';
 import type { CloudContext } from '../steps.ts';
@@ -79,23 +80,19 @@ const outputsNow = async (step: StackStep, cloud: CloudContext): Promise<Stack['
   return stack && phaseOf(stack) === 'ready' ? stack.outputs : {};
 };
 
-const ADMIN = /^arn:[a-z-]+:iam::\d{12}:(role|user)\/.+$/;
-
-/** The caller as IAM knows it, without the session: admins of clusters are roles and users. */
+/** The caller as IAM knows it: admins of clusters are roles and users. */
 async function callersArn(account: Account): Promise<string> {
   const { arn } = await account.identity();
-  if (ADMIN.test(arn)) return arn;
-  const role = /:assumed-role\/([^/]+)\//.exec(arn)?.[1];
-  if (role === undefined)
+  const found = await principalOf(account, arn).catch((cause: unknown) => {
     throw wrongOption('--admin-role', {
-      why: `${arn} cannot be admin of a cluster: it is neither role nor user`,
-      fix: '--admin-role arn:aws:iam::<account>:role/<name>',
-    });
-  return account.role(role).catch((cause: unknown) => {
-    throw wrongOption('--admin-role', {
-      why: `the ARN of your role ${role} cannot be found out: ${(cause as Error).message}`,
+      why: `the ARN of your role cannot be found out: ${(cause as Error).message}`,
       fix: '--admin-role arn:aws:iam::<account>:role/<name>    (with its path, where it has one)',
     });
+  });
+  if (found !== undefined) return found;
+  throw wrongOption('--admin-role', {
+    why: `${arn} cannot be admin of a cluster: it is neither role nor user`,
+    fix: '--admin-role arn:aws:iam::<account>:role/<name>',
   });
 }
 
@@ -125,7 +122,7 @@ async function ownSubnets({ account, choice: { vpc, subnets } }: Needs): Promise
 
 /** Throws SB-E036 for an admin that EKS would refuse after minutes. */
 export function checkChoice({ adminRole, vpc, subnets }: Choice): void {
-  if (adminRole !== undefined && !ADMIN.test(adminRole))
+  if (adminRole !== undefined && !PRINCIPAL.test(adminRole))
     throw wrongOption('--admin-role', {
       why: `${JSON.stringify(adminRole)} is no ARN of a role or user`,
       fix: '--admin-role arn:aws:iam::<account>:role/<name>',

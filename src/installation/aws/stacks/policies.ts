@@ -19,7 +19,7 @@ const PLACEHOLDERS: Record<string, string> = {
 
 type Document = { Version: string; Statement: { Resource: unknown }[] };
 
-const documents = (): Record<string, Document | undefined> => policyDocuments() as Record<string, Document>;
+const documents = (): Record<string, Document | undefined> => policyDocuments();
 
 /** The policy of a role, by the name of its file in `config/aws/iam`. */
 export function policyOf(role: string) {

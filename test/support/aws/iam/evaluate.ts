@@ -96,6 +96,16 @@ function applies(statement: Statement, { action, resource, context = {} }: Asked
   );
 }
 
+/** Condition keys that statements about this action and resource name, and that the request has not. */
+export function missingKeys(policies: readonly Policy[], { context = {}, ...asked }: Asked): string[] {
+  const has = new Set(Object.keys(context).map((key) => key.toLowerCase()));
+  const about = policies.flatMap(({ Statement }) =>
+    Statement.filter((one) => applies({ ...one, Condition: {} }, asked)),
+  );
+  const named = about.flatMap(({ Condition = {} }) => Object.values(Condition).flatMap(Object.keys));
+  return [...new Set(named)].filter((key) => !has.has(key.toLowerCase()));
+}
+
 /** A Deny that applies decides; else an Allow does; else nobody has allowed it. */
 export function decide(policies: readonly Policy[], asked: Asked): Decision {
   const applying = policies.flatMap(({ Statement }) => Statement.filter((one) => applies(one, asked)));

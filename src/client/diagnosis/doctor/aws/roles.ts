@@ -74,12 +74,22 @@ const DaemonSet: Kind<DaemonSet> = {
 const IRSA = 'eks.amazonaws.com/role-arn';
 const AGENT = { namespace: 'kube-system', name: 'eks-pod-identity-agent' } as const;
 
+const namedRole = async ({ namespace }: AwsPlace, kube: KubeClient): Promise<string | undefined> =>
+  (await kube.get(ServiceAccount, { namespace, name: OPERATOR.name }))?.metadata.annotations?.[IRSA];
+
+/** ARN of the role that the operator's Pods have, one way or the other. */
+export async function operatorRole(place: AwsPlace, kube: KubeClient): Promise<string | undefined> {
+  const byName = await namedRole(place, kube);
+  const { cluster, namespace, inspection } = place;
+  if (byName !== undefined || !isKnown(cluster)) return byName;
+  return inspection.podRole({ cluster: cluster.name, namespace, name: OPERATOR.name });
+}
+
 export const awsIdentity = awsCheck(
   { name: 'aws-identity', subject: 'the operator’s role' },
   async (place, { session: { kube } }) => {
-    const { namespace, cluster, account } = place;
-    const named = await kube.get(ServiceAccount, { namespace, name: OPERATOR.name });
-    const byName = named?.metadata.annotations?.[IRSA];
+    const { cluster, account } = place;
+    const byName = await namedRole(place, kube);
     if (byName !== undefined) return [await judgeRole(account, byName, 'by its ServiceAccount (IRSA)')];
     if (!isKnown(cluster)) return [skipped('the operator’s role could not be checked', cluster.unknown)];
     return byAgent(place, cluster, kube);
