@@ -8,7 +8,7 @@ import { scriptedExecutor, startCodeBuild, memoryLogs } from '../support/codebui
 import type { Build, Script } from '../support/codebuild/index.ts';
 import type { CodeBuildOptions, CodeBuildService } from '../support/codebuild/service.ts';
 import type { Life } from '../support/mortal.ts';
-import { mortalFront } from './mortal-front.ts';
+import { mortalFront } from '../support/mortal-front.ts';
 
 const PLACE = { region: 'us-east-1', account: '123456789012' };
 const KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG' };

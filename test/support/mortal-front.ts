@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { Life } from '../support/mortal.ts';
+import type { Life } from './mortal.ts';
 
 interface Message {
   method: string;
@@ -28,7 +28,7 @@ async function send(target: string, { method, path, headers, body }: Message): P
 
 /** Stands before `target` for one life; each request is an effect. After the death nothing is answered. */
 export async function mortalFront(
-  life: Life,
+  life: Pick<Life, 'view'>,
   target: string,
 ): Promise<{ url: string; close: () => Promise<void> }> {
   const seen = life.view({ send: (message: Message) => send(target, message) }, () => true);
