@@ -222,6 +222,10 @@ describe('sb cloud, with an account', () => {
         '',
       ].join('\n'),
     );
+    const strange = await at(['status'], {
+      inside: { ...NOTHING_INSIDE, nodes: async () => [node('new9.large', 'spot')] },
+    });
+    expect(strange.stdout).to.contain('–\nnodes: –, sb knows the price of none\n');
     const refused = () => Promise.reject(new Error('no answer'));
     const unseen = await at(['status'], { inside: { ...NOTHING_INSIDE, nodes: refused } });
     expect(unseen.stdout).to.contain('nodes are not to be seen: no answer\n');

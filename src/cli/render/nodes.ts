@@ -34,7 +34,9 @@ const eachOf = ({ each, atMost }: NodeGroup): string =>
 const sums = (usd: number): string =>
   `${dollars(usd)} per hour, about ${dollars(usd * HOURS_A_MONTH)} a month`;
 
-function sumsOf({ hourly, atMost, unknown, autoMode }: NodeCost, stacks: readonly StackStatus[]): string {
+function sumsOf({ groups, ...cost }: NodeCost, stacks: readonly StackStatus[]): string {
+  const { hourly, atMost, unknown, autoMode } = cost;
+  if (groups.every(({ each }) => each === undefined)) return 'nodes: –, sb knows the price of none\n';
   const most = atMost ? 'at most ' : '';
   const notes = [
     ...(autoMode ? [`with about ${AUTO_MODE_SHARE * 100} % on top for Auto Mode`] : []),

@@ -113,7 +113,8 @@ describe('an account of AWS, from nothing to a reward and back, by sb alone', fu
   });
 
   it('is an installation after init: a cluster with its admin, a bucket, a project', async () => {
-    await succeeds('init', '--yes');
+    const { stdout: said } = await succeeds('init', '--yes');
+    expect(said).to.match(/aws-policies: IAM allows the operator, builds\b.* all that is needed/);
     expect(stacks()).to.deep.equal(made);
     const { status, entries } = aws.cloud.eks.clusters.get({ clusterName: STACK });
     expect([status, entries.map(({ type }) => type)]).to.deep.equal(['ACTIVE', ['EC2', 'STANDARD']]);
@@ -150,6 +151,8 @@ describe('an account of AWS, from nothing to a reward and back, by sb alone', fu
   it('says what there is, and what it costs', async () => {
     const { stdout } = await succeeds('status');
     expect(stdout).to.contain(`${STACK}-cluster`).and.contain('per hour');
+    // Those of the local cluster are of no type that AWS has.
+    expect(stdout).to.match(/nodes now:\n( {2}\d+ × .* –\n)+nodes: –, sb knows the price of none/);
   });
 
   it('gives a task its reward, by an image that its own project has built', async () => {
