@@ -182,6 +182,8 @@ export class Simulator {
   }
 }
 
-/** IAM writes documents as a part of an address. */
-const documentOf = (text: string): Policy =>
-  JSON.parse(text.startsWith('%') ? decodeURIComponent(text) : text) as Policy;
+/** IAM writes documents as a part of an address; moto writes those that its own CloudFormation has made as Python does. */
+function documentOf(text: string): Policy {
+  const plain = text.startsWith('%') ? decodeURIComponent(text) : text;
+  return JSON.parse(plain.startsWith(`{'`) ? plain.replaceAll(`'`, '"') : plain) as Policy;
+}

@@ -60,8 +60,8 @@ const OWNERS: Readonly<Record<string, string>> = {
   kms: 'the key',
   secretsmanager: 'the secret',
 };
-const ownerOf = ({ Action: [action = ''] }: Statement): string | undefined =>
-  OWNERS[action.split(':')[0] ?? ''];
+const ownerOf = ({ Action: [action = ''], Resource }: Statement): string | undefined =>
+  Resource === '*' ? undefined : OWNERS[action.split(':')[0] ?? ''];
 
 /** Without these no Trial runs. */
 const ESSENTIAL: ReadonlySet<AwsRole> = new Set(['operator', 'builder']);
