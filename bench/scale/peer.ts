@@ -10,8 +10,8 @@ import type { Kind, KubeObject, Store } from '../../src/kube/types.ts';
 import { areEstablished, kubeconfig, kubectlOk } from '../../test/support/cluster.ts';
 import { recordingLog } from '../../test/support/kube.ts';
 import { startServer } from '../../test/support/programs.ts';
+import { ensureTool } from '../../test/e2e/cluster/index.ts';
 import { parseMetrics, type Sample } from '../support/metrics.ts';
-import { ensureProgram } from './programs.ts';
 
 const GROUP = 'peer.bench';
 const CRD = join(import.meta.dirname, 'peer/crd.yaml');
@@ -53,7 +53,7 @@ export function foreignJob({ spec }: Job): NonNullable<Job['spec']> {
 
 /** Installs its kind and starts it; disposed of, both are gone. */
 export async function startPeer(job: NonNullable<Job['spec']>): Promise<Peer> {
-  const program = await ensureProgram('peer');
+  const program = await ensureTool('peer', { module: join(import.meta.dirname, 'peer'), path: '.' });
   await kubectlOk(['apply', '--server-side', '-f', CRD]);
   await areEstablished([`crd/${PeerTrial.plural}.${GROUP}`]);
   const kubeConfig = new KubeConfig();

@@ -15,6 +15,7 @@ export { paths } from './machine/paths.ts';
 export { docker, environment, kubectl } from './machine/process.ts';
 export { startKueue } from './parts/kueue.ts';
 export { deployOperator } from './parts/operator.ts';
+export { ensureTool } from './programs.ts';
 export { ensurePrometheus } from './prometheus.ts';
 export { buildkitAddress, registry, s3 } from './parts/services.ts';
 export { isHealthy, status, table } from './status.ts';

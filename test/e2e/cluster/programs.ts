@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { goEnvironment, goFlags as flags } from './machine/compiler.ts';
 import { compilation, type Compilation } from './machine/compilation.ts';
-import { paths } from './machine/paths.ts';
+import { digest, paths } from './machine/paths.ts';
 import { run } from './machine/process.ts';
 import { step } from './machine/progress.ts';
 
@@ -99,6 +99,21 @@ export async function buildTool({ module, path, target, ldflags = '-s -w' }: Too
   const args = ['build', '-trimpath', ...compiler, '-ldflags', ldflags, '-o', part, path];
   await run('go', args, { cwd: module, env: goEnvironment });
   renameSync(part, target);
+}
+
+/** The same into the cache, where it is missing there: minutes of processor time. Gives the program's path. */
+export async function ensureTool(
+  name: string,
+  { module, path }: Pick<Tool, 'module' | 'path'>,
+): Promise<string> {
+  const sources = globSync('{go.mod,*.go}', { cwd: module }).sort();
+  const made = sources.map((file) => readFileSync(join(module, file)));
+  const folder = join(paths.cache, `${name}-${digest(...made)}`);
+  const target = join(folder, name);
+  if (existsSync(target)) return target;
+  mkdirSync(folder, { recursive: true });
+  await step(name, () => buildTool({ module, path, target }));
+  return target;
 }
 
 function removeParts(): void {
