@@ -16,8 +16,13 @@ export interface InitFlags extends CloudFlags {
 
 const SOMETHING_IS_MISSING = 3;
 
-export const stacksOf = ({ stack, zones, vpc, subnets, cluster }: CloudWish): CloudStack[] =>
-  cloudStacks({ stack, zones, network: vpc === undefined && subnets === undefined && cluster === undefined });
+export const stacksOf = ({ stack, zones, gpus, vpc, subnets, cluster }: CloudWish): CloudStack[] =>
+  cloudStacks({
+    stack,
+    zones,
+    gpus,
+    network: vpc === undefined && subnets === undefined && cluster === undefined,
+  });
 
 export async function cloudInit(flags: InitFlags, io: Io): Promise<number> {
   if (flags.dryRun) return dryRun(flags, io);

@@ -13,12 +13,13 @@ export interface CloudFlags extends CloudOptions {
   cluster?: string;
   adminRole?: string;
   zones?: '2' | '3';
+  gpus?: number;
 }
 
 /** What is wished, and what this machine lacks for it, a line each. */
 export async function wishedOf(flags: CloudFlags, io: Io): Promise<{ wish: CloudWish; lacks: string[] }> {
   const seen = await seenHere(flags, io.env);
-  const { vpc, subnets, cluster, adminRole, zones } = flags;
+  const { vpc, subnets, cluster, adminRole, zones, gpus } = flags;
   const wish: CloudWish = {
     stack: seen.stack,
     region: seen.region ?? '',
@@ -27,6 +28,7 @@ export async function wishedOf(flags: CloudFlags, io: Io): Promise<{ wish: Cloud
     ...(subnets && { subnets }),
     ...(cluster !== undefined && { cluster }),
     ...(adminRole !== undefined && { adminRole }),
+    ...(gpus !== undefined && { gpus }),
   };
   return { wish, lacks: missing(seen) };
 }
@@ -47,7 +49,11 @@ export async function withCloud<T>(
   );
   try {
     const around = { env, cwd, signal, now, say };
-    return await withInstallation(wish, { around, inside: io.inside ?? (await clusterPart(env)) }, work);
+    return await withInstallation(
+      wish,
+      { around, inside: io.inside ?? (await clusterPart(env, wish)) },
+      work,
+    );
   } finally {
     listening();
   }

@@ -4,7 +4,7 @@ import type { DownFlags } from '../cloud/down.ts';
 import type { InitFlags } from '../cloud/init.ts';
 import type { TokenFlags } from '../cloud/token.ts';
 import type { CloudFlags } from '../cloud/open.ts';
-import { examples, several, type Cli } from './command.ts';
+import { examples, several, wholeNumber, type Cli } from './command.ts';
 
 /** Which installation, and where. */
 const withPlace = (command: Command): Command =>
@@ -25,6 +25,11 @@ export const init = ({ io, finish }: Cli): Command =>
       .option('--cluster <name>', 'an EKS cluster of yours instead of a new one')
       .option('--admin-role <arn>', 'role or user that is admin of the cluster (default: yours)')
       .addOption(new Option('--zones <number>', 'zones that nodes are in').choices(['2', '3']).default('3'))
+      .option(
+        '--gpus <number>',
+        'nodes with GPUs as well, for Trials that ask for some: so many GPUs together at most (default: none, or as it is)',
+        wholeNumber,
+      )
       .option('--yes', 'do not ask')
       .option(
         '--dry-run',
@@ -38,6 +43,7 @@ export const init = ({ io, finish }: Cli): Command =>
       ['sb cloud init --dry-run', 'what is made, and what does it cost?'],
       ['sb cloud init', 'make it, or go on with it'],
       ['sb cloud init --vpc vpc-0123456789abcdef0 --region eu-central-1', 'in a VPC of yours'],
+      ['sb cloud init --gpus 4', 'with nodes for Trials that ask for GPUs'],
       ['sb cloud init --yes', 'in CI'],
     ],
   );

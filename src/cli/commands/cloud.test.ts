@@ -35,6 +35,14 @@ describe('sb cloud init', () => {
     expect(stderr).to.match(/^missing: credentials: .+\nmissing: region: .+\n$/);
   });
 
+  it('says what nodes with GPUs cost, where some are asked for', async () => {
+    const priced = async (...more: string[]) =>
+      (await sb({}, ['cloud', 'init', '--dry-run', ...more])).stdout.match(/^.*GPUs.*$/gm) ?? [];
+    expect(await priced()).to.deep.equal([]);
+    const [line] = await priced('--gpus', '4');
+    expect(line).to.match(/^ {2}nodes with GPUs: .*4 at most +about \$1\.01 per hour/);
+  });
+
   it('prints no control characters of a name', async () => {
     const args = ['cloud', 'init', '--dry-run', '--region', 'a\u001b[2J', '--stack', 'b\u001b[2J'];
     const { stdout, stderr } = await sb(KEYS, args);

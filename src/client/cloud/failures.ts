@@ -164,6 +164,13 @@ export const wouldReplace = (name: string, what: readonly string[]): CliError =>
 export const wrongOption = (option: string, { why, fix }: { why: string; fix: string }): CliError =>
   new CliError('SB-E036', { what: `cannot use ${option}`, why, fix });
 
+/** Nodes with GPUs for a cluster whose nodes somebody else sees to. */
+export const noNodesOfOurs = (): CliError =>
+  wrongOption('--gpus', {
+    why: 'EKS makes no nodes for sb in a cluster of yours: they are your own',
+    fix: 'leave --gpus out, and add a NodePool yourself (docs/aws-nodes.md)',
+  });
+
 /** What this machine lacks, a line each. */
 export const lacking = (lines: readonly string[]): CliError =>
   new CliError('SB-E120', {

@@ -154,6 +154,18 @@ describe('sb cloud init', () => {
       expect(w.formation.calls).to.have.lengthOf(0);
     });
 
+  for (const [wish, why] of [
+    [{ gpus: 0 }, /^0 is not between 1 and 1000/],
+    [{ gpus: 1001 }, /^1001 is not between 1 and 1000/],
+    [{ gpus: 4, cluster: 'theirs' }, /no nodes for sb in a cluster of yours/],
+  ] as const)
+    it(`refuses ${JSON.stringify(wish)} before it asks AWS anything`, async () => {
+      const failure = await failureOf(w.with(makeAll, wish));
+      expect(failure.what).to.equal('cannot use --gpus');
+      expect(failure.why).to.match(why);
+      expect(w.formation.calls).to.have.lengthOf(0);
+    });
+
   describe('where a resource fails', () => {
     it('leaves nothing behind', async () => {
       w.formation.inject({ kind: 'fail', resource: 'NatAddress', reason: 'oh' });

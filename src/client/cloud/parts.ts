@@ -2,15 +2,20 @@
 import { ownFolder, ownVersion } from '../../installation/version.ts';
 import { outputOf } from '../../installation/aws/values.ts';
 import type { ToolPorts } from '../../providers/profiles/tools.ts';
+import type { Choice } from './stacks/parameters.ts';
 import type { CloudContext, ClusterPart } from './steps.ts';
 
-export async function clusterPart(env: CloudContext['env']): Promise<ClusterPart> {
+export async function clusterPart(
+  env: CloudContext['env'],
+  { gpus }: Pick<Choice, 'gpus'>,
+): Promise<ClusterPart> {
   const [{ clusterPart: inside }, { operatorSource }] = await Promise.all([
     import('./cluster/part.ts'),
     import('./cluster/operator-source.ts'),
   ]);
   return inside({
     version: ownVersion(),
+    gpus,
     operator: async () => operatorSource(ownFolder(), env),
     open: openedTools,
   });

@@ -7,6 +7,8 @@ export interface Settings {
   builds: number;
   /** CPUs that its NodePools may have together; undefined where they have no limit, or there are none. */
   cpus: number | undefined;
+  /** The same of the NodePool with GPUs, where there is one. */
+  gpuCpus?: number | undefined;
 }
 
 /** What the account may have; undefined where that is not known. */
@@ -16,6 +18,8 @@ export interface Quotas {
   buildCode: string | undefined;
   onDemand: number | undefined;
   spot: number | undefined;
+  /** vCPUs on demand of the families G and VT. */
+  gpus?: number | undefined;
 }
 
 /** A quota that is too small. */
@@ -31,6 +35,8 @@ export interface Shortfall {
 const ON_DEMAND = { service: 'ec2', code: 'L-1216C47A' } as const satisfies QuotaCode;
 const SPOT = { service: 'ec2', code: 'L-34B43A08' } as const satisfies QuotaCode;
 
+const GPUS = { service: 'ec2', code: 'L-DB2E81BA' } as const satisfies QuotaCode;
+
 /** "Concurrently running builds for Linux/… environment", by compute type. */
 const BUILDS: Readonly<Record<string, string>> = {
   BUILD_GENERAL1_SMALL: 'L-9D07B6EF',
@@ -45,17 +51,18 @@ const buildCodeOf = (project: BuildProject | undefined): string | undefined =>
 
 export async function quotasOf(inspection: Inspection, project: BuildProject | undefined): Promise<Quotas> {
   const buildCode = buildCodeOf(project);
-  const [builds, onDemand, spot] = await Promise.all([
+  const [builds, onDemand, spot, gpus] = await Promise.all([
     buildCode === undefined ? undefined : inspection.quota({ service: 'codebuild', code: buildCode }),
     inspection.quota(ON_DEMAND),
     inspection.quota(SPOT),
+    inspection.quota(GPUS),
   ]);
-  return { builds, buildCode, onDemand, spot };
+  return { builds, buildCode, onDemand, spot, gpus };
 }
 
 /** Whether a quota is too small for what is set. Empty: none is. */
 export const shortfalls = (quotas: Quotas, settings: Settings, region: string): Shortfall[] =>
-  [ofBuilds(quotas, settings, region), ofNodes(quotas, settings, region)].filter((one) => one !== undefined);
+  [ofBuilds, ofNodes, ofGpus].flatMap((look) => look(quotas, settings, region) ?? []);
 
 const ask = ({ service, code }: QuotaCode, value: number, region: string): string =>
   `aws service-quotas request-service-quota-increase --region ${region} --service-code ${service} --quota-code ${code} --desired-value ${value}`;
@@ -97,5 +104,15 @@ function ofNodes({ onDemand, spot }: Quotas, { cpus }: Settings, region: string)
     what: `EC2 gives this account fewer vCPUs than the NodePools may have: ${onDemand + spot} of ${cpus}`,
     why: `its quotas are ${here}; Trials beyond that wait for nodes`,
     fix: `${ask(SPOT, cpus, region)}\n${ask(ON_DEMAND, cpus, region)}`,
+  };
+}
+
+function ofGpus({ gpus }: Quotas, { gpuCpus }: Settings, region: string): Shortfall | undefined {
+  if (gpus === undefined || gpuCpus === undefined || gpus >= gpuCpus) return undefined;
+  return {
+    isNone: false,
+    what: `EC2 gives this account fewer vCPUs of nodes with GPUs than their NodePool may have: ${gpus} of ${gpuCpus}`,
+    why: 'Trials that ask for GPUs beyond that wait for nodes; a new account has a quota of 0 for the families G and VT',
+    fix: ask(GPUS, gpuCpus, region),
   };
 }

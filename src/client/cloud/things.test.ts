@@ -46,6 +46,16 @@ describe('What an installation on AWS consists of', () => {
       'price of the instances, and about 12 % for Auto Mode',
     ]);
   });
+
+  it('says of nodes with GPUs what one costs, and counts none while no Trial asks for it', () => {
+    const withGpus = cloudStacks({ ...EVERYTHING, gpus: 4 });
+    const [, gpus] = withGpus.flatMap(({ things }) => things.filter(({ cost }) => cost));
+    expect(gpus).to.include({
+      what: 'nodes with GPUs: while there are Trials that ask for some, 4 at most',
+      cost: 'about $1.01 per hour for one with an A10G, and about 12 % for Auto Mode',
+    });
+    expect(hourly(withGpus)).to.equal(hourly(cloudStacks(EVERYTHING)));
+  });
 });
 
 describe('A price', () => {

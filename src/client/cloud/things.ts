@@ -1,6 +1,7 @@
 /** What an installation on AWS consists of, as people read it: the resources of the stacks, in words, with what they cost. */
 import { STACKS } from '../../installation/aws/stacks/stacks.ts';
 import type { Resource, ResourceType } from '../../installation/aws/stacks/template.ts';
+import { dollars } from '../../text/figures.ts';
 import { AUTO_MODE_SHARE, PRICES, type Price } from './prices.ts';
 
 interface Kind {
@@ -62,6 +63,8 @@ export interface CloudChoice {
   /** Whether a network is made; your own VPC otherwise. */
   network: boolean;
   zones: 2 | 3;
+  /** How many GPUs nodes may have together; undefined: none. */
+  gpus?: number | undefined;
 }
 
 /** Nodes are in no stack: EKS makes them as Pods ask for them. The operator always does. */
@@ -72,8 +75,15 @@ const NODES: Thing = {
   cost: `price of the instances, and about ${AUTO_MODE_SHARE * 100} % for Auto Mode`,
 };
 
+const gpuNodes = (gpus: number): Thing => ({
+  what: `nodes with GPUs: while there are Trials that ask for some, ${gpus} at most`,
+  count: 0,
+  prices: [PRICES.nodeWithA10g],
+  cost: `about ${dollars(PRICES.nodeWithA10g.usd)} per hour for one with an A10G, and about ${AUTO_MODE_SHARE * 100} % for Auto Mode`,
+});
+
 /** The stacks in the order in which they are made. */
-export function cloudStacks({ stack, network, zones }: CloudChoice): CloudStack[] {
+export function cloudStacks({ stack, network, zones, gpus }: CloudChoice): CloudStack[] {
   const isMade = ({ Condition }: Resource): boolean => Condition !== 'HasZoneC' || zones === 3;
   return Object.entries(STACKS)
     .filter(([part]) => network || part !== 'network')
@@ -82,7 +92,7 @@ export function cloudStacks({ stack, network, zones }: CloudChoice): CloudStack[
       kept: part === 'artifacts',
       things: [
         ...thingsOf(Object.values<Resource>(Resources).filter(isMade)),
-        ...(part === 'cluster' ? [NODES] : []),
+        ...(part === 'cluster' ? [NODES, ...(gpus === undefined ? [] : [gpuNodes(gpus)])] : []),
       ],
     }));
 }

@@ -30,6 +30,7 @@ const NEW: Readonly<Record<string, Quota>> = {
     name: 'All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests',
     default: 5,
   },
+  'L-DB2E81BA': { service: 'ec2', name: 'Running On-Demand G and VT instances', default: 0 },
 };
 
 export class ServiceQuotas {

@@ -4,7 +4,7 @@
  */
 import { isFinished } from '../../../crds/conditions.ts';
 import { Sandbox, Trial } from '../../../crds/kinds.ts';
-import { TRIAL_NODES, POOL_LABEL } from '../../../installation/aws/cluster/nodes.ts';
+import { GPU_NODES, POOL_LABEL, TRIAL_NODES } from '../../../installation/aws/cluster/nodes.ts';
 import { isNotFound } from '../../../kube/errors.ts';
 import { PersistentVolumeClaim } from '../../../kube/kinds.ts';
 import type { Service as ServiceObject } from '../../../kube/kinds.ts';
@@ -47,12 +47,8 @@ interface Goes {
 }
 
 /** Objects of a kind; none where the API server does not know it. */
-const listed = <T extends KubeObject>(
-  kube: KubeClient,
-  kind: Kind<T>,
-  labelSelector?: string,
-): Promise<T[]> =>
-  kube.list(kind, labelSelector === undefined ? {} : { labelSelector }).catch((error: unknown) => {
+const listed = <T extends KubeObject>(kube: KubeClient, kind: Kind<T>): Promise<T[]> =>
+  kube.list(kind).catch((error: unknown) => {
     if (isNotFound(error)) return [];
     throw error;
   });
@@ -78,6 +74,8 @@ export const running = (cloud: CloudContext): Promise<readonly string[]> =>
       .slice(0, SHOWN)
       .map(({ metadata: { namespace = '', name } }) => `${namespace}/${name}`),
   );
+
+const isOurs = (pool: string | undefined): boolean => pool === TRIAL_NODES || pool === GPU_NODES;
 
 /** In this order: Pods keep volumes, and nodes keep Pods. */
 const GOES: readonly Goes[] = [
@@ -107,9 +105,9 @@ const GOES: readonly Goes[] = [
   {
     words: ['node of Trials', 'nodes of Trials'],
     kind: NodePool,
-    find: async (kube) =>
-      (await listed(kube, NodePool)).filter(({ metadata }) => metadata.name === TRIAL_NODES),
-    until: (kube) => listed(kube, NodeClaim, `${POOL_LABEL}=${TRIAL_NODES}`),
+    find: async (kube) => (await listed(kube, NodePool)).filter(({ metadata }) => isOurs(metadata.name)),
+    until: async (kube) =>
+      (await listed(kube, NodeClaim)).filter(({ metadata }) => isOurs(metadata.labels?.[POOL_LABEL])),
   },
 ];
 

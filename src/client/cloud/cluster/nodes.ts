@@ -5,6 +5,7 @@ import { outputOf } from '../../../installation/aws/values.ts';
 import { OVERLAYS } from '../../../installation/overlays.ts';
 import { Node } from '../../../kube/kinds.ts';
 import type { KubeObject } from '../../../kube/types.ts';
+import { noNodesOfOurs } from '../failures.ts';
 import type { NodeLabels } from '../nodes/cost.ts';
 import type { CloudContext, CloudStep } from '../steps.ts';
 import { allThere, applyAll, deleteAll } from './apply.ts';
@@ -24,9 +25,10 @@ async function logValues(cloud: CloudContext, images: ToolImages): Promise<LogVa
 }
 
 /** Of a cluster that the stack made: nobody else's has these outputs. */
-async function nodeValues(cloud: CloudContext): Promise<NodeValues> {
+async function nodeValues(cloud: CloudContext, gpus: number | undefined): Promise<NodeValues> {
   const of = outputOf(await cloud.outputs('cluster'));
   return {
+    gpus,
     stack: cloud.stack,
     nodeRole: of('NodeRole'),
     subnetIds: of('Subnets').split(','),
@@ -56,19 +58,32 @@ function objectStep(
   };
 }
 
-export const nodesStep = (images: ToolImages): CloudStep =>
-  objectStep(
+/** `gpus`: how many GPUs nodes may have together. Undefined: a pool of them is left as it is. */
+export function nodesStep(images: ToolImages, gpus?: number): CloudStep {
+  const step = objectStep(
     {
       name: 'nodes',
       shows: () => [
         'a NodePool for Trials: spot and on demand, at most 100 nodes and 1000 CPUs',
+        'a NodePool for Trials with GPUs, where one was asked for',
         'a StorageClass',
       ],
       remove: clear,
     },
     images,
-    { make: async (cloud) => nodeObjects(await nodeValues(cloud)), everywhere: false },
+    { make: async (cloud) => nodeObjects(await nodeValues(cloud, gpus)), everywhere: false },
   );
+  if (gpus === undefined) return step;
+  return {
+    ...step,
+    isDone: async (cloud) => {
+      await inCluster(cloud, undefined, async (_, { ours, autoMode }) => {
+        if (!(ours && autoMode)) throw noNodesOfOurs();
+      });
+      return step.isDone(cloud);
+    },
+  };
+}
 
 export const logsStep = (images: ToolImages): CloudStep =>
   objectStep(

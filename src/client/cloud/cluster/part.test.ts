@@ -226,6 +226,34 @@ describe('What is in a cluster on AWS', () => {
     expect(context.said, 'each line once').to.have.lengthOf(new Set(context.said).size);
   });
 
+  it('has nodes with GPUs where they are asked for, and leaves them as they are where nothing is said', async () => {
+    const nodesWith = (gpus: number) =>
+      clusterPart({ ...OPTIONS, gpus }, IMAGES).steps.find(({ name }) => name === 'nodes')!;
+    const limit = () =>
+      (server.collection(POOL).objects.get('/sb-gpus') as { spec?: { limits: Record<string, string> } })?.spec
+        ?.limits['nvidia.com/gpu'];
+    const context = cloud();
+    await step('nodes').make(context);
+    expect(limit()).to.equal(undefined);
+    for (const gpus of [4, 2]) {
+      expect(await nodesWith(gpus).isDone(context)).to.equal(false);
+      await nodesWith(gpus).make(context);
+      expect(limit()).to.equal(String(gpus));
+    }
+    expect(await step('nodes').isDone(context)).to.equal(true);
+    await step('nodes').make(context);
+    expect(limit()).to.equal('2');
+  });
+
+  it('refuses nodes with GPUs where EKS does not make the nodes', async () => {
+    const [, , , nodes] = clusterPart({ ...OPTIONS, gpus: 4 }, IMAGES).steps;
+    for (const change of [{ autoMode: false }, { ours: false }]) {
+      const { code, message } = await failure(nodes!.isDone(cloud(change)));
+      expect(code).to.equal('SB-E036');
+      expect(message).to.contain('--gpus');
+    }
+  });
+
   it('has no NodePool where EKS does not make the nodes', async () => {
     for (const change of [{ autoMode: false }, { ours: false }])
       expect(await step('nodes').isDone(cloud(change))).to.equal(true);
@@ -274,6 +302,20 @@ describe('What is in a cluster on AWS', () => {
     await step('nodes').remove(context);
     expect(context.said).to.deep.equal(['2 nodes of Trials to go: a, b', '1 node of Trials to go: b']);
     expect(has(CLAIM, '', 'other')).to.equal(true);
+  });
+
+  it('takes nodes with GPUs away as well, and no pool of anybody else', async () => {
+    for (const name of ['sb-gpus', 'sb-trials', 'mine']) {
+      put(POOL, { metadata: { name } });
+      put(CLAIM, { metadata: { name: `of-${name}`, labels: { 'karpenter.sh/nodepool': name } } });
+    }
+    const context = cloud();
+    context.onSleep = () => {
+      for (const name of ['of-sb-gpus', 'of-sb-trials']) server.collection(CLAIM).delete('', name);
+    };
+    await step('nodes').remove(context);
+    expect(context.said).to.deep.equal(['2 nodes of Trials to go: of-sb-gpus, of-sb-trials']);
+    expect([...server.collection(POOL).objects.keys()]).to.deep.equal(['/mine']);
   });
 
   it('says what stays where something never goes', async () => {

@@ -7,12 +7,15 @@ import { labelsOfNodes, logsStep, nodesStep } from './nodes.ts';
 import { operatorStep } from './operator.ts';
 
 /** The kubeconfig is first, and so the last to go: whoever looks why a step does not end needs it. */
-export const clusterPart = (options: ImagesOptions, images = toolImages(options)): ClusterPart => ({
+export const clusterPart = (
+  options: ImagesOptions & { gpus?: number | undefined },
+  images = toolImages(options),
+): ClusterPart => ({
   steps: [
     kubeconfigStep(),
     imagesStep(options, images),
     operatorStep({ version: options.version, images }),
-    nodesStep(images),
+    nodesStep(images, options.gpus),
     logsStep(images),
   ],
   running,

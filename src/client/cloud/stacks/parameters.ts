@@ -5,7 +5,7 @@ import type { Account, Subnet } from '../../../providers/account/port.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Stack, Stacks } from '../../../providers/stacks/port.ts';
 import type { CliError } from '../../failures/error.ts';
-import { wrongOption } from '../failures.ts';
+import { noNodesOfOurs, wrongOption } from '../failures.ts';
 import { PRINCIPAL, principalOf } from '../principal.ts';
 import { phaseOf } from './phase.ts';
 import { StackOfInstallation, type Parameters, type StackStep } from './step.ts';
@@ -22,6 +22,8 @@ export interface Choice {
   /** Who is admin of the cluster; default: the caller. */
   adminRole?: string;
   zones: 2 | 3;
+  /** Nodes with GPUs as well: so many GPUs together at most. */
+  gpus?: number;
 }
 
 interface Needs {
@@ -120,8 +122,10 @@ async function ownSubnets({ account, choice: { vpc, subnets } }: Needs): Promise
   return vpc === undefined ? undefined : (await subnetsOf(account, vpc)).join(',');
 }
 
-/** Throws SB-E036 for an admin that EKS would refuse after minutes. */
-export function checkChoice({ adminRole, vpc, subnets }: Choice): void {
+/** Throws SB-E036 for what AWS would refuse after minutes. */
+export function checkChoice(choice: Choice): void {
+  checkGpus(choice);
+  const { adminRole, vpc, subnets } = choice;
   if (adminRole !== undefined && !PRINCIPAL.test(adminRole))
     throw wrongOption('--admin-role', {
       why: `${JSON.stringify(adminRole)} is no ARN of a role or user`,
@@ -140,6 +144,19 @@ export function checkChoice({ adminRole, vpc, subnets }: Choice): void {
           ? 'EKS takes subnets of at least two zones'
           : `${JSON.stringify(wrong)} is no id of a subnet`,
       fix: '--subnets subnet-0123456789abcdef0 --subnets subnet-0fedcba9876543210',
+    });
+}
+
+/** A mistake in it is dear. */
+const MOST_GPUS = 1000;
+
+function checkGpus({ gpus, cluster }: Choice): void {
+  if (gpus === undefined) return;
+  if (cluster !== undefined) throw noNodesOfOurs();
+  if (gpus < 1 || gpus > MOST_GPUS)
+    throw wrongOption('--gpus', {
+      why: `${gpus} is not between 1 and ${MOST_GPUS}`,
+      fix: '--gpus 4; without the option there are none, or those stay that there are',
     });
 }
 

@@ -6,6 +6,9 @@ import type { NodeValues } from './values.ts';
 /** Name of the pool, and of the class of its nodes. */
 export const TRIAL_NODES = 'sb-trials';
 
+/** Name of the pool of nodes with GPUs, which are of the same class. */
+export const GPU_NODES = 'sb-gpus';
+
 /** On each of their nodes: Karpenter's own label. */
 export const POOL_LABEL = 'karpenter.sh/nodepool';
 
@@ -51,42 +54,92 @@ export interface NodePool extends KubeObject {
       spec: {
         nodeClassRef: { group: string; kind: string; name: string };
         requirements: { key: string; operator: string; values: string[] }[];
+        taints?: { key: string; effect: 'NoSchedule' }[];
         expireAfter: string;
         terminationGracePeriod: string;
       };
     };
     limits: Record<string, string>;
-    disruption: { consolidationPolicy: 'WhenEmpty'; consolidateAfter: string };
+    disruption: {
+      consolidationPolicy: 'WhenEmpty';
+      consolidateAfter: string;
+      budgets: { nodes: string; reasons: ('Empty' | 'Drifted')[] }[];
+    };
   };
 }
 
+type Requirements = NodePool['spec']['template']['spec']['requirements'];
+
 const anyOf = (key: string, ...values: string[]) => ({ key, operator: 'In', values });
 
-export const nodePool = (): NodePool => ({
+interface Wish {
+  requirements: Requirements;
+  limits: Record<string, string>;
+  taints?: { key: string; effect: 'NoSchedule' }[];
+}
+
+const pool = (name: string, { requirements, limits, taints }: Wish): NodePool => ({
   apiVersion: 'karpenter.sh/v1',
   kind: 'NodePool',
-  metadata: { name: TRIAL_NODES },
+  metadata: { name },
   spec: {
     template: {
       spec: {
         nodeClassRef: { group: 'eks.amazonaws.com', kind: 'NodeClass', name: TRIAL_NODES },
-        // No taint: Trials tolerate what they themselves name, and nothing else.
-        requirements: [
-          anyOf('karpenter.sh/capacity-type', 'spot', 'on-demand'),
-          anyOf('kubernetes.io/arch', 'amd64'),
-          anyOf('eks.amazonaws.com/instance-category', 'c', 'm', 'r'),
-          { key: 'eks.amazonaws.com/instance-generation', operator: 'Gt', values: ['4'] },
-        ],
+        ...(taints && { taints }),
+        requirements: [anyOf('kubernetes.io/arch', 'amd64'), ...requirements],
         expireAfter: `${HOURS.lifetime}h`,
         // Pods of Trials ask not to be disturbed; after so long a node goes all the same. EKS itself ends one after 21 days.
         terminationGracePeriod: `${HOURS.drain}h`,
       },
     },
-    limits: { ...LIMITS },
-    // Moving a Trial to another node would begin it anew.
-    disruption: { consolidationPolicy: 'WhenEmpty', consolidateAfter: '60s' },
+    limits,
+    disruption: {
+      // Moving a Trial to another node would begin it anew.
+      consolidationPolicy: 'WhenEmpty',
+      consolidateAfter: '60s',
+      // By default a tenth of the nodes goes at a time: the last of a hundred idle ones would be paid for ten minutes longer.
+      budgets: [
+        { nodes: '100%', reasons: ['Empty'] },
+        { nodes: '10%', reasons: ['Drifted'] },
+      ],
+    },
   },
 });
+
+/** No taint: Trials tolerate what they themselves name, and nothing else. */
+export const nodePool = (): NodePool =>
+  pool(TRIAL_NODES, {
+    requirements: [
+      anyOf('karpenter.sh/capacity-type', 'spot', 'on-demand'),
+      anyOf('eks.amazonaws.com/instance-category', 'c', 'm', 'r'),
+      { key: 'eks.amazonaws.com/instance-generation', operator: 'Gt', values: ['4'] },
+    ],
+    limits: { ...LIMITS },
+  });
+
+/** What NVIDIA's device plugin calls them, and the taint of nodes that have some. */
+const GPU = 'nvidia.com/gpu';
+/** As tasks call them: those of EC2's families G, which a new account gets on demand by one quota. */
+const GPU_TYPES = ['t4', 'l4', 'a10g'] as const;
+/** What a node has beside each of its GPUs at most. */
+const BESIDE_GPU = { cpus: 16, gibibytes: 64 } as const;
+
+/** So many GPUs together at most. Trials that ask for some tolerate the taint; nothing else goes to these nodes. On demand: few of them are to be had as spot instances. */
+export const gpuPool = (gpus: number): NodePool =>
+  pool(GPU_NODES, {
+    taints: [{ key: GPU, effect: 'NoSchedule' }],
+    requirements: [
+      anyOf('karpenter.sh/capacity-type', 'on-demand'),
+      anyOf('eks.amazonaws.com/instance-gpu-name', ...GPU_TYPES),
+    ],
+    limits: {
+      cpu: String(gpus * BESIDE_GPU.cpus),
+      memory: `${gpus * BESIDE_GPU.gibibytes}Gi`,
+      [GPU]: String(gpus),
+      nodes: String(gpus),
+    },
+  });
 
 /** Without it NetworkPolicies are not enforced by EKS Auto Mode. */
 export const networkPolicies = (): KubeObject & { data: Record<string, string> } => ({

@@ -54,6 +54,22 @@ describe('Objects of a cluster on AWS', () => {
     expect(hours.reduce((sum, one) => sum + one)).to.be.below(21 * 24);
   });
 
+  it('let all empty nodes go at once, and move no more than a tenth to newer ones', () => {
+    expect(nodePool().spec.disruption.budgets).to.deep.equal([
+      { nodes: '100%', reasons: ['Empty'] },
+      { nodes: '10%', reasons: ['Drifted'] },
+    ]);
+  });
+
+  it('have no nodes with GPUs unless so many were asked for', () => {
+    const pools = (gpus?: number) =>
+      Object.values(clusterObjects({ ...EXAMPLE, gpus })).flatMap(({ kind, metadata }) =>
+        kind === 'NodePool' ? [metadata.name] : [],
+      );
+    expect(pools()).to.deep.equal(['sb-trials']);
+    expect(pools(4)).to.deep.equal(['sb-trials', 'sb-gpus']);
+  });
+
   it('take Pods that tolerate nothing, as Trials do', () => {
     expect(nodePool().spec.template.spec).to.not.have.property('taints');
   });

@@ -2,7 +2,7 @@
 import type { Objects } from '../../installation.ts';
 import { checksumOf, logShipper, shipperSettings } from './logs.ts';
 import { limitRange, storageClass } from './namespaces.ts';
-import { networkPolicies, nodeClass, nodePool } from './nodes.ts';
+import { gpuPool, networkPolicies, nodeClass, nodePool } from './nodes.ts';
 import type { AwsClusterValues, LogValues, NodeValues } from './values.ts';
 
 /** Only where EKS Auto Mode makes nodes and volumes. */
@@ -10,6 +10,7 @@ export const nodeObjects = (values: NodeValues): Objects => ({
   'network-policies': networkPolicies(),
   'node-class': nodeClass(values),
   'node-pool': nodePool(),
+  ...(values.gpus !== undefined && { 'gpu-node-pool': gpuPool(values.gpus) }),
   'storage-class': storageClass(values),
 });
 

@@ -8,6 +8,8 @@ export interface NodeValues {
   subnetIds: readonly string[];
   /** Of nodes and control plane. */
   securityGroup: string;
+  /** How many GPUs nodes may have together; undefined: there is no pool of nodes with GPUs, or it stays as it is. */
+  gpus?: number | undefined;
 }
 
 export interface LogValues {

@@ -300,6 +300,26 @@ describe('sb doctor about AWS', function () {
     });
   });
 
+  it('holds vCPUs of nodes with GPUs against their own quota, which is 0 in a new account', async () => {
+    delete cloud.front.quotas.all['L-DB2E81BA']!.applied;
+    const raw = (path: string) =>
+      path === '/apis/karpenter.sh' ? { preferredVersion: { version: 'v1' } } : undefined;
+    const pool = (name: string, cpu: string) => object('NodePool', name, { spec: { limits: { cpu } } });
+    const pools = [pool('sb-trials', '1000'), pool('sb-gpus', '64')];
+    const [found, ...others] = await troubles({ objects: { ...installed(), NodePool: pools }, raw });
+    expect(others).to.deep.equal([]);
+    expect(found).to.include({
+      state: 'warning',
+      what: 'EC2 gives this account fewer vCPUs of nodes with GPUs than their NodePool may have: 0 of 64',
+    });
+    expect(found?.fix).to.equal(
+      'aws service-quotas request-service-quota-increase --region us-east-1 --service-code ec2 --quota-code L-DB2E81BA --desired-value 64',
+    );
+    expect(await troubles({ objects: { ...installed(), NodePool: pools.slice(0, 1) }, raw })).to.deep.equal(
+      [],
+    );
+  });
+
   it('misses the CodeBuild project, and its role', async () => {
     await deleteRole('builder');
     const [without] = await troubles();

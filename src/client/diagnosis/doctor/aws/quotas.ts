@@ -1,4 +1,5 @@
 /** Whether the account's quotas are large enough for what the installation is set to do. */
+import { GPU_NODES, SYSTEM_POOL } from '../../../../installation/aws/cluster/nodes.ts';
 import { quotasOf, shortfalls, type Quotas, type Settings } from '../../../cloud/quotas.ts';
 import { amountOf } from '../../../../crds/refusals.ts';
 import { autoscalerOf } from '../autoscaling.ts';
@@ -10,13 +11,14 @@ export const awsQuotas = awsCheck(
   async ({ region, inspection, settings }, { session: { kube } }) => {
     if (!settings) return [unseen];
     const project = settings['SB_CODEBUILD_PROJECT'];
-    const [found, cpus] = await Promise.all([
+    const [found, autoscaler] = await Promise.all([
       (project ? inspection.project(project) : Promise.resolve(undefined)).then((seen) =>
         quotasOf(inspection, seen),
       ),
-      autoscalerOf(kube).then(cpusOf),
+      autoscalerOf(kube),
     ]);
-    return judgeQuotas(found, { builds: buildsOf(settings), cpus }, region);
+    const wanted = { builds: buildsOf(settings), cpus: cpusOf(autoscaler), gpuCpus: gpuCpusOf(autoscaler) };
+    return judgeQuotas(found, wanted, region);
   },
 );
 
@@ -30,16 +32,26 @@ const BUILDS = 20;
 const buildsOf = (settings: OperatorSettings): number =>
   Number(settings['SB_MAX_CONCURRENT_BUILDS'] || BUILDS);
 
+type Autoscaler = Awaited<ReturnType<typeof autoscalerOf>>;
+
+/** EKS's own pool for what belongs to the cluster has no limit, and a node or two. Nodes with GPUs have a quota of their own. */
+const APART: readonly string[] = [SYSTEM_POOL.name, GPU_NODES];
+
 /** CPUs that all NodePools may have; undefined where one has no limit, or there are none. */
-function cpusOf(autoscaler: Awaited<ReturnType<typeof autoscalerOf>>): number | undefined {
+function cpusOf(autoscaler: Autoscaler): number | undefined {
   if (autoscaler.kind !== 'karpenter' || autoscaler.pools.length === 0) return undefined;
   const limits = autoscaler.pools.flatMap(({ pool }) =>
-    // EKS's own pool for what belongs to the cluster has no limit, and a node or two.
-    pool.metadata.name === 'system' ? [] : [pool.spec?.limits?.['cpu']],
+    APART.includes(pool.metadata.name) ? [] : [pool.spec?.limits?.['cpu']],
   );
   return limits.includes(undefined)
     ? undefined
     : limits.reduce<number>((sum, limit) => sum + amountOf(limit ?? 0), 0);
+}
+
+function gpuCpusOf(autoscaler: Autoscaler): number | undefined {
+  const pools = autoscaler.kind === 'karpenter' ? autoscaler.pools : [];
+  const limit = pools.find(({ pool }) => pool.metadata.name === GPU_NODES)?.pool.spec?.limits?.['cpu'];
+  return limit === undefined ? undefined : amountOf(limit);
 }
 
 function judgeQuotas(quotas: Quotas, settings: Settings, region: string): Found[] {
