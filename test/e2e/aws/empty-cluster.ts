@@ -1,7 +1,4 @@
 /** The local cluster as EKS Auto Mode hands one over: without an operator, with the CRDs of nodes, and with Pods that get at AWS. */
-import { load } from 'js-yaml';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { operatorObjects } from '../../../src/client/cloud/cluster/operator.ts';
 import { POOL_LABEL, SYSTEM_POOL } from '../../../src/installation/aws/cluster/nodes.ts';
 import { clusterObjects } from '../../../src/installation/aws/cluster/objects.ts';
@@ -12,17 +9,9 @@ import { ownVersion } from '../../../src/installation/version.ts';
 import type { KubeObject } from '../../../src/kube/types.ts';
 import { areEstablished, kubectl, kubectlOk } from '../../support/cluster.ts';
 import { nodes } from '../cluster/index.ts';
-import { done, removeOperator } from '../support/helm.ts';
+import { removeOperator } from '../support/helm.ts';
+import { karpenterCrd } from '../support/karpenter.ts';
 import { deployLocal } from './account.ts';
-
-/** Of the newest version whose Go is here. */
-const KARPENTER = 'sigs.k8s.io/karpenter@v1.14.1';
-
-/** Karpenter's own definition of a kind. */
-export async function karpenterCrd(plural: 'nodepools' | 'nodeclaims'): Promise<KubeObject> {
-  const { Dir } = JSON.parse(await done('go', ['mod', 'download', '-json', KARPENTER])) as { Dir: string };
-  return load(await readFile(join(Dir, `pkg/apis/crds/karpenter.sh_${plural}.yaml`), 'utf8')) as KubeObject;
-}
 
 /** EKS publishes no definition of its NodeClass: this one takes whatever is said. */
 const nodeClassCrd = (): object => ({

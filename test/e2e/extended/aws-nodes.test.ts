@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { nodePool, type NodePool } from '../../../src/installation/aws/cluster/nodes.ts';
+import { gpuPool, nodePool, type NodePool } from '../../../src/installation/aws/cluster/nodes.ts';
 import { clusterObjects } from '../../../src/installation/aws/cluster/objects.ts';
 import { EXAMPLE } from '../../../src/installation/aws/cluster/values.ts';
 import { areEstablished, kubectl, kubectlOk } from '../../support/cluster.ts';
-import { karpenterCrd } from '../aws/empty-cluster.ts';
+import { karpenterCrd } from '../support/karpenter.ts';
 import { world } from '../support/world.ts';
 
 const CRD = 'nodepools.karpenter.sh';
@@ -20,10 +20,11 @@ describe('the NodePool of Trials', function () {
   // Whoever looks for what adds nodes would find it and no pool.
   after(() => kubectlOk(['delete', 'crd', CRD, '--ignore-not-found']));
 
-  it('passes the rules of Karpenter', async () => {
-    const said = await tried(nodePool());
-    expect(said.code, said.stderr).to.equal(0);
-  });
+  for (const pool of [nodePool(), gpuPool(4)])
+    it(`passes the rules of Karpenter: ${pool.metadata.name}`, async () => {
+      const said = await tried(pool);
+      expect(said.code, said.stderr).to.equal(0);
+    });
 
   for (const [what, change, why] of [
     [
@@ -47,6 +48,12 @@ describe('the NodePool of Trials', function () {
       'a limit that is no amount',
       (spec: NodePool['spec']) => (spec.limits['cpu'] = 'many'),
       /spec\.limits\.cpu/,
+    ],
+    [
+      'a budget for a reason that there is not',
+      ({ disruption }: NodePool['spec']) =>
+        disruption.budgets.push({ nodes: '100%', reasons: ['Idle'] as never }),
+      /budgets.*Unsupported value: "Idle"/,
     ],
     [
       'a life of no length',
