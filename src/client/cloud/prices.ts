@@ -36,7 +36,5 @@ export const PRICES = {
   images: price(0.1, 'GB and month', ['ecr', '2026-06']),
   /** `BUILD_GENERAL1_MEDIUM`. */
   build: price(0.01, 'minute', ['codebuild', '2026-03']),
-  /** `g5.xlarge`: four CPUs beside it. */
-  nodeWithA10g: price(1.006, 'hour', ['ec2', '2026-06']),
   logs: price(0.5, 'GB', ['cloudwatch', '2026-06']),
 } as const satisfies Record<string, Price>;

@@ -51,8 +51,8 @@ describe('What an installation on AWS consists of', () => {
     const withGpus = cloudStacks({ ...EVERYTHING, gpus: 4 });
     const [, gpus] = withGpus.flatMap(({ things }) => things.filter(({ cost }) => cost));
     expect(gpus).to.include({
-      what: 'nodes with GPUs: while there are Trials that ask for some, 4 at most',
-      cost: 'about $1.01 per hour for one with an A10G, and about 12 % for Auto Mode',
+      what: 'nodes with GPUs: while there are Trials that ask for some, 4 GPUs at most',
+      cost: 'about $0.53 to $1.01 per hour for one with one GPU, and about 12 % for Auto Mode',
     });
     expect(hourly(withGpus)).to.equal(hourly(cloudStacks(EVERYTHING)));
   });

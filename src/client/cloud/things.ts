@@ -2,6 +2,7 @@
 import { STACKS } from '../../installation/aws/stacks/stacks.ts';
 import type { Resource, ResourceType } from '../../installation/aws/stacks/template.ts';
 import { dollars } from '../../text/figures.ts';
+import { instancePrice } from './nodes/instance-prices.ts';
 import { AUTO_MODE_SHARE, PRICES, type Price } from './prices.ts';
 
 interface Kind {
@@ -75,12 +76,19 @@ const NODES: Thing = {
   cost: `price of the instances, and about ${AUTO_MODE_SHARE * 100} % for Auto Mode`,
 };
 
-const gpuNodes = (gpus: number): Thing => ({
-  what: `nodes with GPUs: while there are Trials that ask for some, ${gpus} at most`,
-  count: 0,
-  prices: [PRICES.nodeWithA10g],
-  cost: `about ${dollars(PRICES.nodeWithA10g.usd)} per hour for one with an A10G, and about ${AUTO_MODE_SHARE * 100} % for Auto Mode`,
-});
+/** The smallest with a T4, an L4 and an A10G, of which the pool takes what is to be had. */
+const WITH_GPU = ['g4dn.xlarge', 'g6.xlarge', 'g5.xlarge'];
+
+function gpuNodes(gpus: number): Thing {
+  const prices = WITH_GPU.flatMap((type) => instancePrice(type) ?? []);
+  const [least, most] = [Math.min, Math.max].map((of) => dollars(of(...prices.map(({ usd }) => usd))));
+  return {
+    what: `nodes with GPUs: while there are Trials that ask for some, ${gpus} GPUs at most`,
+    count: 0,
+    prices,
+    cost: `about ${least} to ${most} per hour for one with one GPU, and about ${AUTO_MODE_SHARE * 100} % for Auto Mode`,
+  };
+}
 
 /** The stacks in the order in which they are made. */
 export function cloudStacks({ stack, network, zones, gpus }: CloudChoice): CloudStack[] {
