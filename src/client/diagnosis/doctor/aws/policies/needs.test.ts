@@ -35,6 +35,15 @@ describe('What a role needs in an installation', () => {
     });
   });
 
+  it('has the right to ask for the bill where the operator is to ask for it', () => {
+    const actions = (over: Record<string, string>) =>
+      needsOf('operator', { ...names, settings: { ...settings, ...over } }).flatMap(
+        ({ statement }) => statement.Action,
+      );
+    expect(actions({ SB_BUDGET_CORRECTION: 'Off' })).not.to.include('ce:GetCostAndUsage');
+    expect(actions({ SB_BUDGET_CORRECTION: 'CostExplorer' })).to.include('ce:GetCostAndUsage');
+  });
+
   it('takes no name with a wildcard or a quote out of the settings: an admin would allow it by copying the fix', () => {
     for (const name of ['*', 'a?', '${aws:username}', `x'; rm -rf ~ #`, 'a","Resource":"*', ''])
       expect(

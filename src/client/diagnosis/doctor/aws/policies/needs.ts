@@ -1,7 +1,7 @@
 /** Pure: what somebody has to be allowed in this installation, by the one table of permissions. */
 import { fileOf, policyDocuments, type Statement } from '../../../../../installation/aws/iam.ts';
 import { partitionOf } from '../../../../../providers/aws/partition.ts';
-import type { AwsRole } from '../../../../../providers/aws/permissions.ts';
+import type { AwsOption, AwsRole } from '../../../../../providers/aws/permissions.ts';
 import type { Simulation } from '../../../../../providers/account/port.ts';
 import type { OperatorSettings } from '../place.ts';
 
@@ -69,7 +69,9 @@ const contextOf = ({ Condition = {} }: Statement, region: string): Need['context
 
 export function needsOf(role: AwsRole, names: Names): Need[] {
   const documents = policyDocuments();
-  const files = [fileOf({ role }), fileOf({ role, option: 'kms' })];
+  const options: AwsOption[] = ['kms'];
+  if (names.settings['SB_BUDGET_CORRECTION'] === 'CostExplorer') options.push('costExplorer');
+  const files = [fileOf({ role }), ...options.map((option) => fileOf({ role, option }))];
   const values = valuesOf(names);
   return files
     .flatMap((file) => documents[file]?.Statement ?? [])

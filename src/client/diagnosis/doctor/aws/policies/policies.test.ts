@@ -18,7 +18,7 @@ import { awsAccount } from '../../../../../providers/account/aws.ts';
 import { awsInspection } from '../../../../../providers/account/inspection.ts';
 import type { Inspection } from '../../../../../providers/account/port.ts';
 import { query, textAt } from '../../../../../providers/account/query.ts';
-import { AWS_PERMISSIONS, type AwsRole } from '../../../../../providers/aws/permissions.ts';
+import { AWS_PERMISSIONS, type AwsOption, type AwsRole } from '../../../../../providers/aws/permissions.ts';
 import type { Found } from '../../check.ts';
 import type { AwsPlace } from '../place.ts';
 import { awsPolicies } from './policies.ts';
@@ -36,15 +36,19 @@ const SETTINGS = {
   SB_CODEBUILD_PROJECT: PROJECT,
   SB_LOG_GROUP: '/sb/eks/logs',
   SB_KMS_KEY_ID: KEY,
+  SB_BUDGET_CORRECTION: 'CostExplorer',
 };
 const document = (statements: readonly object[]): string =>
   JSON.stringify({ Version: '2012-10-17', Statement: statements });
 
 /** The generated policies of a role, as one. */
 const statementsOf = (role: AwsRole): Statement[] =>
-  roleOf(role, role === 'node' || role === 'logShipper' ? [] : ['kms']).policies.flatMap(
-    ({ Statement }) => Statement,
-  );
+  roleOf(role, optionsOf(role)).policies.flatMap(({ Statement }) => Statement);
+
+const optionsOf = (role: AwsRole): AwsOption[] => {
+  if (role === 'node' || role === 'logShipper') return [];
+  return role === 'operator' ? ['kms', 'costExplorer'] : ['kms'];
+};
 
 describe('sb doctor about what roles may do', function () {
   this.timeout(120_000);
