@@ -170,8 +170,9 @@ func youngest() string {
 	return fields[4]
 }
 
-// resume: children first, since a shell with job control would believe that they had been stopped by themselves. It returns whether they were
-// halted until now: they go on where the connection ends, too.
+// resume: children first, since a shell with job control would believe that they had been stopped by themselves. Those too that are not stopped:
+// who waits in the kernel for a child to become another program stops only once it has, if nothing takes the signal back. It returns whether they
+// were halted until now: they go on where the connection ends, too.
 func (t *commands) resume() bool {
 	t.mu.Lock()
 	already, halted := t.halted, t.halted != nil
@@ -182,7 +183,7 @@ func (t *commands) resume() bool {
 	}
 	all := everybody()
 	for at := len(all) - 1; at >= 0; at-- {
-		if p := all[at]; p.stopped() && !already[p.pid] {
+		if p := all[at]; !already[p.pid] {
 			syscall.Kill(p.pid, syscall.SIGCONT)
 		}
 	}

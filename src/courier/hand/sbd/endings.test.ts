@@ -176,6 +176,21 @@ describe('halting', function () {
     expect(await world.hand.resume(), 'they go on already').to.equal(false);
   });
 
+  it('left those halted for ever who waited for a child to become another program, as a shell does for each command', async () => {
+    const world = container();
+    const spawn = [
+      'import os',
+      "os.mkfifo('/tmp/gate')",
+      "gate = [(os.POSIX_SPAWN_OPEN, 0, '/tmp/gate', os.O_RDONLY, 0)]",
+      "os.posix_spawn('/bin/true', ['true'], {}, file_actions=gate)",
+    ].join('\n');
+    const spawning = await world.start({ argv: ['python3', '-c', spawn], stdout: 'null', stderr: 'null' });
+    await world.said({ argv: bash('until grep -qs "^State:.D" /proc/[0-9]*/status; do sleep 0.1; done') });
+    await world.hand.whileHalted({}, async () => {});
+    await world.said({ argv: bash('echo > /tmp/gate') });
+    expect(await Promise.race([spawning.exited, sleep(10_000, 'still halted')])).to.include({ code: 0 });
+  });
+
   it('leaves those halted who were', async () => {
     const world = container();
     const stopped = await world.start({ argv: bash('kill -STOP $$; echo woken') });
