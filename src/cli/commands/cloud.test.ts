@@ -40,7 +40,7 @@ describe('sb cloud init', () => {
       (await sb({}, ['cloud', 'init', '--dry-run', ...more])).stdout.match(/^.*GPUs.*$/gm) ?? [];
     expect(await priced()).to.deep.equal([]);
     const [line] = await priced('--gpus', '4');
-    expect(line).to.match(/^ {2}nodes with GPUs: .*4 at most +about \$1\.01 per hour/);
+    expect(line).to.match(/^ {2}nodes with GPUs: .*4 GPUs at most +about \$0\.53 to \$1\.01 per hour/);
   });
 
   it('prints no control characters of a name', async () => {
