@@ -17,6 +17,12 @@ const tagOf = (object: string): string =>
 /** Kubelets and what runs in the cluster's own namespace; ServiceAccounts of other namespaces are people's. */
 const isSystem = `request.userInfo.username.startsWith('system:') && (!request.userInfo.username.startsWith('system:serviceaccount:') || request.userInfo.username.startsWith('system:serviceaccount:kube-system:'))`;
 
+const IS_COUNTED = `request.userInfo.username in ${texts(JOB_CONTROLLERS)} && ${mapAt('object.?metadata.?labels')}.exists(key, key in ${texts(OURS)})`;
+const TAG_CHANGES = `${tagOf('object')} != ${tagOf('oldObject')}`;
+
+/** CEL: false of what nothing here can refuse, whatever the namespace is: nearly all that kubelets and the Job controller write. */
+const isConcerned = `request.operation == 'CREATE' ? !(${IS_COUNTED}) || ${tagOf('object')} != '' : ${isAbout('resize')} || (${isAbout('status')} && !(${isSystem})) || ${TAG_CHANGES}`;
+
 /** Pods of the namespace are those that the operator counts, as large as it counts them, and it is told the truth about when they run. */
 export const budgets: PolicyOptions = {
   about: 'budgets',
@@ -25,6 +31,7 @@ export const budgets: PolicyOptions = {
     resources: ['pods', 'pods/resize', 'pods/status'],
     operations: ['CREATE', 'UPDATE'],
   },
+  when: isConcerned,
   variables: {
     user: `${mapAt('namespaceObject.?metadata.?labels')}[?'${USER_ID}'].orValue('')`,
     tag: tagOf('object'),
@@ -38,10 +45,7 @@ export const budgets: PolicyOptions = {
       message: `the label ${COST_TAG} of a Pod says whose its costs are: it is that of the namespace, and cannot be changed`,
     },
     {
-      rule: unless(
-        `${UNCOUNTED} || request.operation != 'CREATE'`,
-        `request.userInfo.username in ${texts(JOB_CONTROLLERS)} && ${mapAt('object.?metadata.?labels')}.exists(key, key in ${texts(OURS)})`,
-      ),
+      rule: unless(`${UNCOUNTED} || request.operation != 'CREATE'`, IS_COUNTED),
       message:
         'the namespace has a budget: its Pods are those of Trials, TaskBuilds and Sandboxes; create one of these',
     },

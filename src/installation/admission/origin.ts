@@ -25,19 +25,23 @@ const images = (object: string): string =>
     .map((field) => `${listAt(`${object}.spec.?${field}`)}.map(container, container.?image.orValue(''))`)
     .join(' + ');
 
+const IS_FROM_JOB = `request.userInfo.username in ${texts(JOB_CONTROLLERS)} && ${listAt('object.?metadata.?ownerReferences')}.exists(owner, owner.apiVersion == 'batch/v1' && owner.kind == 'Job' && owner.?controller.orValue(false))`;
+const KEEPS_MARKS = keepsMarks('?metadata');
+const KEEPS_IMAGES = `${images('object')} == ${images('oldObject')}`;
+
 /** A Pod in our name has come from a Job, and Jobs in our name come from the operator. */
 const pods: PolicyOptions = {
   about: 'pods',
   match: { group: '', resources: ['pods'], operations: ['CREATE', 'UPDATE'] },
-  when: beforeOrAfter(`${isMarked('it.?metadata')} || ${asksForToken('it.?spec')}`),
+  when: `${beforeOrAfter(`${isMarked('it.?metadata')} || ${asksForToken('it.?spec')}`)} && (request.operation == 'CREATE' ? !(${IS_FROM_JOB}) : !(${KEEPS_MARKS} && ${KEEPS_IMAGES}))`,
   holds: [
     {
-      rule: `request.operation != 'CREATE' || (request.userInfo.username in ${texts(JOB_CONTROLLERS)} && ${listAt('object.?metadata.?ownerReferences')}.exists(owner, owner.apiVersion == 'batch/v1' && owner.kind == 'Job' && owner.?controller.orValue(false)))`,
+      rule: `request.operation != 'CREATE' || (${IS_FROM_JOB})`,
       message: `labels and annotations ${PREFIX}… and tokens for ${BROKER_AUDIENCE} belong to Pods of the operator's Jobs, which the Job controller creates`,
     },
-    { rule: `request.operation != 'UPDATE' || (${keepsMarks('?metadata')})`, message: KEPT },
+    { rule: `request.operation != 'UPDATE' || (${KEEPS_MARKS})`, message: KEPT },
     {
-      rule: `request.operation != 'UPDATE' || ${images('object')} == ${images('oldObject')}`,
+      rule: `request.operation != 'UPDATE' || ${KEEPS_IMAGES}`,
       message: 'the images of a Trial’s, TaskBuild’s or Sandbox’s Pod cannot be changed',
     },
   ],
@@ -59,20 +63,23 @@ const taken = (namespace: string): string =>
 /** Nobody else than those that the object had before. */
 const KEEPS_OWNERS = `${owners('object')}.all(owner, owner.uid in ${owners('oldObject')}.map(before, before.uid))`;
 
+const isCreatedByOperator = (namespace: string): string =>
+  `request.operation == 'CREATE' && request.userInfo.username == '${operatorUser(namespace)}'`;
+
 const jobs = (namespace: string): PolicyOptions => ({
   about: 'jobs',
   match: { group: 'batch', resources: ['jobs'], operations: ['CREATE', 'UPDATE'] },
-  when: beforeOrAfter(
+  when: `!(${isCreatedByOperator(namespace)}) && ${beforeOrAfter(
     [
       isMarked('it.?metadata'),
       isMarked('it.?spec.?template.?metadata'),
       asksForToken('it.?spec.?template.?spec'),
     ].join(' || '),
-  ),
+  )}`,
   variables: { taken: taken(namespace) },
   holds: [
     {
-      rule: `request.operation != 'CREATE' || request.userInfo.username == '${operatorUser(namespace)}'`,
+      rule: `request.operation != 'CREATE' || ${isCreatedByOperator(namespace)}`,
       message: `labels and annotations ${PREFIX}… and tokens for ${BROKER_AUDIENCE} belong to Jobs of the operator; create a Trial, a TaskBuild or a Sandbox`,
     },
     {

@@ -8,7 +8,10 @@ export interface PolicyOptions {
   /** What it is about: the policy is called `<about>.sb.abundant.ai`. */
   about: string;
   match: { group: string; resources: string[]; operations: ('CREATE' | 'UPDATE' | 'DELETE')[] };
-  /** CEL; where it is false, the policy has nothing to say. */
+  /**
+   * CEL; where it is false, the policy has nothing to say. For each policy that concerns a request the API server makes CEL's values of both objects
+   * four times over, and once for one that does not: so where requests are many, this is false of what no rule would refuse.
+   */
   when?: string;
   /** CEL by name, for `variables.<name>`. */
   variables?: Record<string, string>;
