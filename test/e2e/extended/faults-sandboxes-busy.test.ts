@@ -15,6 +15,8 @@ const SEED = Number(process.env['SB_BUSY_SEED'] ?? Date.now() % 1e6);
 const MINUTE_MS = 60_000;
 /** Later kills would leave no time to see what comes of them. */
 const QUIET_MS = 20_000;
+/** Of what went wrong, in its order. */
+const SHOWN = 40;
 
 describe('Sandboxes that a program keeps busy while replicas of the operator are killed at random', () => {
   let session: Session;
@@ -64,7 +66,8 @@ describe('Sandboxes that a program keeps busy while replicas of the operator are
     process.stdout.write(
       `      seed ${SEED}: ${COUNT} Sandboxes, ${MINUTES} minutes, ${commands} commands, ${Math.round(bytes / 1e6)} MB, ${killed} replicas killed, ${wrong.length} wrong\n`,
     );
-    expect(wrong).to.deep.equal([]);
+    // Chai would count them and say no more.
+    expect(wrong.slice(0, SHOWN).join('\n')).to.equal('');
     expect(killed).to.be.above(0);
     expect(commands).to.be.above(COUNT);
     await operatorIsWell();
