@@ -23,7 +23,7 @@ const LONGEST = [
 /** How the attacks begin: on the operator, and on rewards. */
 const ATTACKS = ['test/conformance/attacks/on-', 'test/crash/'];
 /** They wait so often that fewer processes would leave cores idle. */
-const UNIT_JOBS = 4;
+const UNIT_JOBS = 5;
 
 const rank = (file: string): number => [...LONGEST, ''].findIndex((start) => file.startsWith(start));
 

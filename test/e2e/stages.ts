@@ -10,16 +10,9 @@ export interface Stage {
 /** They mostly wait for Pods. */
 const JOBS = 3;
 /** Come first, so that none of them is waited for alone at the end. */
-const LONGEST = ['cli-terminal', 'lifecycle', 'cli.', 'builds', 'sandbox.', 'admission.'];
+const LONGEST = ['faults-sb.', 'cli-terminal', 'lifecycle', 'cli.', 'builds', 'sandbox.', 'admission.'];
 /** What takes the operator away, and beside it what can do without. */
-const WITHOUT_OPERATOR = [
-  'faults-operator',
-  'faults-sb',
-  'image-builder',
-  'aws-codebuild',
-  'api.',
-  'admission-policies',
-];
+const WITHOUT_OPERATOR = ['faults-operator', 'image-builder', 'aws-codebuild', 'api.', 'admission-policies'];
 /** What needs the whole cluster for itself, and at last what must hold after all. */
 const ALONE = ['cli-doctor', 'helm-install', 'faults-', 'aws', 'invariants', 'operate'];
 
@@ -33,9 +26,9 @@ function taken(files: string[], names: string[]): string[] {
 /** Each file is in one stage. */
 export function stagesOf(files: readonly string[]): Stage[] {
   const others = files.toSorted();
+  const longest = taken(others, LONGEST);
   const withoutOperator = taken(others, WITHOUT_OPERATOR);
   const alone = taken(others, ALONE);
-  const longest = taken(others, LONGEST);
   return [
     { files: [...longest, ...others], jobs: JOBS },
     { files: withoutOperator, jobs: JOBS },

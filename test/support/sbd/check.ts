@@ -1,4 +1,4 @@
-/** `npm run test:sbd`: format, vet, tests with the race detector, and some inputs of every fuzz target. */
+/** `npm run test:sbd [tests | fuzz]`: format, vet and tests with the race detector; some inputs of every fuzz target; by default both. */
 import { installPackages } from '../../e2e/cluster/machine/packages.ts';
 import { canInstall } from '../can-install.ts';
 import { findGo, type Go } from './go.ts';
@@ -22,9 +22,12 @@ async function fuzzed(go: Go): Promise<void> {
     await go.run(['go', 'test', '-run', '^$', '-fuzz', `^${target}$`, ...FUZZ, '.'], { shown: true });
 }
 
+const [part] = process.argv.slice(2);
 if (canInstall()) await installPackages(['gcc', 'libc6-dev']);
 const go = findGo();
-await formatted(go);
-await go.run(['go', 'vet', './...'], { shown: true });
-await tested(go);
-await fuzzed(go);
+if (part !== 'fuzz') {
+  await formatted(go);
+  await go.run(['go', 'vet', './...'], { shown: true });
+  await tested(go);
+}
+if (part !== 'tests') await fuzzed(go);
