@@ -55,7 +55,6 @@ export function codeBuildOf({ now, push }: World, options: CodeBuildWorld): Prom
     ...PLACE,
     credentials: KEY,
     projects: { [PROJECT]: {} },
-    refusal: (asked) => refusalOf(OPERATOR, asked),
     executor,
     logs: memoryLogs(),
     clock: leaping(now),
@@ -69,7 +68,7 @@ export async function mortalCodeBuild(
   service: CodeBuildService,
   { now, pollMs }: { now: () => Date; pollMs: number | undefined },
 ): Promise<{ builder: ImageBuilder; close: () => Promise<void> }> {
-  const front = await mortalFront(life, service.url);
+  const front = await mortalFront(life, await service.door((asked) => refusalOf(OPERATOR, asked)));
   const builder = codebuildImageBuilder({
     region: PLACE.region,
     endpoint: front.url,

@@ -35,7 +35,7 @@ describe('codebuild ImageBuilder', function () {
       platform: 'linux/amd64',
       project: PROJECT,
       stack: STACK,
-      endpoint: aws().codebuild.url,
+      endpoint: aws().operatorUrls.codebuild,
       credentials,
       buildkitImage: 'brought-by-the-build-machine',
       baseImageMirrors: LIBRARY,

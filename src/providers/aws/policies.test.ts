@@ -21,7 +21,6 @@ import { decide } from '../../../test/support/aws/iam/evaluate.ts';
 import { refusalOf, roleOf } from '../../../test/support/aws/iam/roles.ts';
 import { openS3Door, type S3Door } from '../../../test/support/aws/s3-door.ts';
 import { memoryLogs, scriptedExecutor, startCodeBuild } from '../../../test/support/codebuild/index.ts';
-import type { CodeBuildService } from '../../../test/support/codebuild/service.ts';
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
 import { startRegistry } from '../../../test/support/registry.ts';
 import { startVersitygw } from '../../../test/support/versitygw.ts';
@@ -181,19 +180,18 @@ describe('the generated policies', function () {
         region: REGION,
         account: '123456789012',
         credentials: CREDENTIALS,
-        refusal: (one) => refusalOf(role, one),
         projects: { [PROJECT]: {}, other: {} },
         executor: scriptedExecutor(),
         logs: memoryLogs(),
       });
       try {
-        await usesProject(codebuild);
+        await usesProject(await codebuild.door((one) => refusalOf(role, one)));
       } finally {
         await codebuild.close();
       }
     });
 
-    async function usesProject(codebuild: CodeBuildService): Promise<void> {
+    async function usesProject(endpoint: string): Promise<void> {
       const builderOf = (project: string): ImageBuilder =>
         codebuildImageBuilder({
           region: REGION,
@@ -202,7 +200,7 @@ describe('the generated policies', function () {
           stack: STACK,
           buildkitImage: 'buildkit',
           baseImageMirrors: {},
-          endpoint: codebuild.url,
+          endpoint,
           credentials: CREDENTIALS,
           readLog: async () => '',
         });

@@ -93,7 +93,6 @@ describe('codebuild ImageBuilder', () => {
       region: 'us-east-1',
       account: '123456789012',
       credentials: KEYS,
-      refusal: (asked) => refusalOf(OPERATOR, asked),
       projects,
       executor,
       logs,
@@ -106,7 +105,7 @@ describe('codebuild ImageBuilder', () => {
       stack: 'abundant-sb',
       buildkitImage: 'moby/buildkit:v0.27.1',
       baseImageMirrors: { 'docker.io/library': 'public.ecr.aws/docker/library' },
-      endpoint: service.url,
+      endpoint: await service.door((asked) => refusalOf(OPERATOR, asked)),
       credentials: KEYS,
       readLog: async (group, stream) => logs.lines(group, stream).join('\n'),
     };

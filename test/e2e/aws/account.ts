@@ -28,10 +28,10 @@ export async function openAws(): Promise<Aws> {
 const operatorImage = async (): Promise<string> => ensureOperatorImage(await imageFlavour());
 
 /** The operator through config/overlays/aws, pointed at these services. */
-export const deployOn = async ({ operatorUrl, codebuild }: Aws): Promise<void> =>
+export const deployOn = async ({ operatorUrls: { front, codebuild } }: Aws): Promise<void> =>
   deployOperator(await operatorImage(), {
     overlay: 'test/e2e/aws',
-    values: { 'http://front.invalid': operatorUrl, 'http://codebuild.invalid': codebuild.url },
+    values: { 'http://front.invalid': front, 'http://codebuild.invalid': codebuild },
   });
 
 /** The cluster's own operator again. */

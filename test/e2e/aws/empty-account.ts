@@ -58,7 +58,8 @@ export async function openEmptyAccount(): Promise<EmptyAccount> {
       roles,
       projects,
     };
-    const { codebuild } = ending.adopt(await startBuilds(options), (one) => one.close());
+    const builds = ending.adopt(await startBuilds(options), (one) => one.close());
+    const { codebuild } = builds;
     const owned = ending.adopt(await openS3Owner(s3.endpoint), (one) => one.close());
     const [operatorUrl, logsUrl] = [await front.door(roles.operator), await front.door(role('logShipper'))];
     const all = ending.move();
@@ -73,7 +74,7 @@ export async function openEmptyAccount(): Promise<EmptyAccount> {
         AWS_ENDPOINT_URL_CODEBUILD: codebuild.url,
         AWS_ENDPOINT_URL_S3: owned.url,
       },
-      operatorEnv: operatorEnv(operatorUrl, codebuild.url),
+      operatorEnv: operatorEnv(operatorUrl, builds.operatorUrl),
       close: () => all.disposeAsync(),
     };
   } catch (error) {

@@ -114,7 +114,8 @@ describe('an account of AWS, from nothing to a reward and back, by sb alone', fu
 
   it('is an installation after init: a cluster with its admin, a bucket, a project', async () => {
     const { stdout: said } = await succeeds('init', '--yes');
-    expect(said).to.match(/aws-policies: IAM allows the operator, builds\b.* all that is needed/);
+    // What was printed, whole: chai cuts it short.
+    expect(said, said).to.match(/aws-policies: IAM allows the operator, builds\b.* all that is needed/);
     expect(stacks()).to.deep.equal(made);
     const { status, entries } = aws.cloud.eks.clusters.get({ clusterName: STACK });
     expect([status, entries.map(({ type }) => type)]).to.deep.equal(['ACTIVE', ['EC2', 'STANDARD']]);

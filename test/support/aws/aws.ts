@@ -15,8 +15,8 @@ export interface AwsOptions extends Pick<
 
 export interface Aws {
   front: AwsFront;
-  /** The front as the operator enters it: held to its policies, as it is at CodeBuild. */
-  operatorUrl: string;
+  /** Front and CodeBuild as the operator enters them: held to its policies. */
+  operatorUrls: { front: string; codebuild: string };
   codebuild: CodeBuildService;
   /** What points the SDK, the `aws` command and the operator at these services; S3 is not among them. */
   env: Record<string, string>;
@@ -44,11 +44,11 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       projects,
       codebuild: limits,
     });
-    const { codebuild } = ending.adopt(builds, (one) => one.close());
+    const { codebuild, operatorUrl } = ending.adopt(builds, (one) => one.close());
     const env = { ...endpoints(front.url), AWS_ENDPOINT_URL_CODEBUILD: codebuild.url };
-    const operatorUrl = await front.door(roles.operator);
+    const operatorUrls = { front: await front.door(roles.operator), codebuild: operatorUrl };
     const all = ending.move();
-    return { front, operatorUrl, codebuild, env, close: () => all.disposeAsync() };
+    return { front, operatorUrls, codebuild, env, close: () => all.disposeAsync() };
   } catch (error) {
     await ending.disposeAsync();
     throw error;

@@ -29,7 +29,7 @@ export interface BuildsOptions {
   };
   /** Starts the BuildKit of the builds, which reaches ECR's host over this proxy. */
   startBuildkit: (proxy: string) => Promise<{ address: string; stop(): Promise<void> }>;
-  /** Who calls CodeBuild, and under which roles builds run: that of the project, and that of the installation's own images. */
+  /** Who is held to its policies at CodeBuild, and under which roles builds run: that of the project, and that of the installation's own images. */
   roles: Record<'operator' | 'builder' | 'installer', Role>;
   projects: CodeBuildOptions['projects'];
   codebuild?: Partial<Pick<CodeBuildOptions, 'quota' | 'queueLimit' | 'minuteMs'>> | undefined;
@@ -37,6 +37,8 @@ export interface BuildsOptions {
 
 export interface Builds {
   codebuild: CodeBuildService;
+  /** CodeBuild as the operator enters it: held to its policies. */
+  operatorUrl: string;
   close(): Promise<void>;
 }
 
@@ -64,7 +66,6 @@ export async function startBuilds(options: BuildsOptions): Promise<Builds> {
       account: ACCOUNT,
       credentials: front.sessions.known,
       projects,
-      refusal: (asked) => refusalOf(roles.operator, asked),
       executor: {
         // A stack gives its roles names of its own, which begin with what the template calls them.
         run: (build, session) =>
@@ -74,8 +75,9 @@ export async function startBuilds(options: BuildsOptions): Promise<Builds> {
       ...codebuild,
     });
     ending.adopt(service, (one) => one.close());
+    const operatorUrl = await service.door((asked) => refusalOf(roles.operator, asked));
     const all = ending.move();
-    return { codebuild: service, close: () => all.disposeAsync() };
+    return { codebuild: service, operatorUrl, close: () => all.disposeAsync() };
   } catch (error) {
     await ending.disposeAsync();
     throw error;

@@ -3,7 +3,7 @@ import { AwsError, expiredToken, internalFailure, limitExceeded, notFound, throt
 import type { CallFault, Faults } from './faults.ts';
 import type { Operation } from './operation.ts';
 import { projectArn, type Place } from './record.ts';
-import type { CodeBuildOptions } from './service.ts';
+import type { Policies } from './service.ts';
 
 export interface Caller extends Place {
   userName: string;
@@ -27,10 +27,10 @@ function resources(caller: Caller): string[] {
 const resource = (caller: Caller): string => resources(caller)[0]!;
 
 /** Throws AWS's refusal where a caller's policies do not allow the call on every project that it is about. */
-export function authorize(caller: Caller, { refusal }: Pick<CodeBuildOptions, 'refusal'>): void {
+export function authorize(caller: Caller, policies: Policies | undefined): void {
   const action = `codebuild:${caller.operation}`;
   for (const one of resources(caller)) {
-    const why = refusal?.({ action, resource: one });
+    const why = policies?.({ action, resource: one });
     if (why !== undefined) throw new AwsError('AccessDeniedException', why, 403);
   }
 }

@@ -17,6 +17,9 @@ export interface KnownCredentials {
   arn?: string;
 }
 
+/** Why somebody may not do this (`codebuild:StartBuild`, ARN of a project), by their policies; undefined: they may. */
+export type Policies = (asked: { action: string; resource: string }) => string | undefined;
+
 export interface CodeBuildOptions {
   /** Default 127.0.0.1. */
   host?: string;
@@ -27,8 +30,6 @@ export interface CodeBuildOptions {
   /** Read anew for every request: changing an entry expires or adds credentials. */
   credentials: KnownCredentials | KnownCredentials[];
   projects: Record<string, Project>;
-  /** Why callers may not do this (`codebuild:StartBuild`, ARN of a project), by their policies; default: they may do everything. */
-  refusal?: (asked: { action: string; resource: string }) => string | undefined;
   /** Builds that run at the same time; default 60. */
   quota?: number;
   /** Builds that wait; default five times the quota. */
@@ -54,8 +55,10 @@ export interface Call {
 }
 
 export interface CodeBuildService {
-  /** `http://host:port`. */
+  /** `http://host:port`. Who comes this way may do everything. */
   url: string;
+  /** Opens another address of the same, where everybody is held to these policies. */
+  door(policies: Policies): Promise<string>;
   /** Every request so far; empty it to count anew. */
   calls: Call[];
   /** Every build so far, in the order of their start; live records. */
