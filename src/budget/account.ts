@@ -2,6 +2,7 @@
  * Pure: the account of a namespace, what its Jobs have cost in this month. A hold is opened before its Job is made and closed once its Pod has
  * ended, so that nobody gets anything for nothing by deleting a Job while no operator looks.
  */
+import { dayOf, monthOf } from '../text/calendar.ts';
 import { MICROS } from './prices.ts';
 
 const HOUR_MS = 3_600_000;
@@ -55,9 +56,6 @@ export interface SeenJob {
   rate: number;
   seen: Seen;
 }
-
-export const monthOf = (ms: number): string => new Date(ms).toISOString().slice(0, 7);
-const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 /** Millionths of a dollar that are known to be spent. */
 export const spentIn = ({ spent, extra = 0 }: Account): number => spent + extra;

@@ -2,7 +2,7 @@
 import { billController, Bills, type BillDeps } from '../../src/controllers/budget/bill.ts';
 import { budgetController, Standings } from '../../src/controllers/budget/controller.ts';
 import { Ledger } from '../../src/controllers/budget/record.ts';
-import { monthOf, nextMonth } from '../../src/budget/account.ts';
+import { nextMonth } from '../../src/budget/account.ts';
 import { MICROS } from '../../src/budget/prices.ts';
 import { readAccounts } from '../../src/budget/stored.ts';
 import { LEDGER } from '../../src/crds/names.ts';
@@ -12,6 +12,7 @@ import { Job, type ConfigMap, type Namespace, type Pod } from '../../src/kube/ki
 import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../src/kube/types.ts';
 import { controllerOf } from '../../src/pods/ownership.ts';
 import { memoryCosts } from '../../src/providers/costs/memory.ts';
+import { monthOf } from '../../src/text/calendar.ts';
 
 export const NAMESPACE = 'ada';
 const PRICES = { cpu: 0.36 };

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { BILLED_MOST, monthOf, newAccount, spentIn, type Account } from '../../src/budget/account.ts';
+import { BILLED_MOST, newAccount, spentIn, type Account } from '../../src/budget/account.ts';
+import { monthOf } from '../../src/text/calendar.ts';
 import { seeded } from '../support/random.ts';
 import { BudgetWorld, END_MS, GRACE_MS, NAMESPACE } from './budget-world.ts';
 import { THOROUGH } from './thorough.ts';

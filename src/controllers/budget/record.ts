@@ -2,21 +2,14 @@
  * The ledger: the accounts of all namespaces with a budget, in one ConfigMap of the operator's namespace, where nobody whose budget it is may write.
  * What is written is compared with what was read (its resourceVersion), so that an operator that leads no longer counts nothing.
  */
-import {
-  cancelled,
-  isOlder,
-  isPast,
-  monthOf,
-  newAccount,
-  opened,
-  type Account,
-} from '../../budget/account.ts';
+import { cancelled, isOlder, isPast, newAccount, opened, type Account } from '../../budget/account.ts';
 import { rateOf, type Prices } from '../../budget/prices.ts';
 import { readAccounts, writtenAccounts } from '../../budget/stored.ts';
 import { ANNOTATION, identityOf, LEDGER } from '../../crds/names.ts';
 import { isAlreadyExists, isForbidden, isInvalid } from '../../kube/errors.ts';
 import { ConfigMap, Job } from '../../kube/kinds.ts';
 import type { KubeClient } from '../../kube/types.ts';
+import { monthOf } from '../../text/calendar.ts';
 
 /** Together they fit into a ConfigMap; one namespace leaves room for others. */
 const HOLDS_MAX = 5000;

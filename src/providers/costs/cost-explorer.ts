@@ -8,6 +8,7 @@ import {
   type MetricValue,
 } from '@aws-sdk/client-cost-explorer';
 import { COST_TAG } from '../../crds/namespace-rules.ts';
+import { dayOf, monthOf } from '../../text/calendar.ts';
 import { awsError } from '../aws/errors.ts';
 import { httpWithin } from '../aws/http.ts';
 import { STACK_TAG } from '../aws/partition.ts';
@@ -55,8 +56,8 @@ class CostExplorer implements Costs {
   }
 
   async ofMonth(now: Date): Promise<Bill> {
-    const until = now.toISOString().slice(0, 10);
-    const begin = `${until.slice(0, 7)}-01`;
+    const until = dayOf(now.getTime());
+    const begin = `${monthOf(now.getTime())}-01`;
     // AWS refuses a time without a day in it.
     if (until === begin) return { until, byTag: new Map() };
     try {

@@ -1,4 +1,5 @@
 /** Costs within the process: what a test has charged, and nothing else. */
+import { dayOf, monthOf } from '../../text/calendar.ts';
 import type { ProviderError } from '../errors.ts';
 import type { Bill, Costs } from './port.ts';
 
@@ -35,10 +36,10 @@ export class MemoryCosts implements Costs {
     this.asked.push(now);
     const error = this.#fault();
     if (error) throw error;
-    const until = now.toISOString().slice(0, 10);
+    const until = dayOf(now.getTime());
     const byTag = new Map<string, number>();
     for (const { day, tag, micros } of this.#charges)
-      if (tag !== undefined && day < until && day.slice(0, 7) === until.slice(0, 7))
+      if (tag !== undefined && day < until && day.startsWith(monthOf(now.getTime())))
         byTag.set(tag, (byTag.get(tag) ?? 0) + micros);
     return { until, byTag };
   }

@@ -1,5 +1,5 @@
 /** Researchers: namespaces with a budget, and who may work in them. */
-import { dollars, monthOf, spentIn } from '../../../budget/account.ts';
+import { dollars, spentIn } from '../../../budget/account.ts';
 import { MICROS } from '../../../budget/prices.ts';
 import { readAccounts } from '../../../budget/stored.ts';
 import { LEDGER } from '../../../crds/names.ts';
@@ -14,6 +14,7 @@ import {
 import { ConfigMap, Namespace } from '../../../kube/kinds.ts';
 import type { KubeClient } from '../../../kube/types.ts';
 import type { ClusterAccess } from '../../../providers/access/port.ts';
+import { monthOf } from '../../../text/calendar.ts';
 import { CliError } from '../../failures/error.ts';
 import { applyAll } from '../cluster/apply.ts';
 

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { BROKER, KUBECTL, OPERATOR_LOG } from '../../../installation/names.ts';
 import { EndpointSlice, Secret } from '../../../kube/kinds.ts';
+import { dayOf } from '../../../text/calendar.ts';
 import { operatorNamespace } from '../../session/client-config.ts';
 import { fine, problem, failed, type Check, type Found, type Patient } from './check.ts';
 
@@ -30,7 +31,7 @@ function judgeCertificate(secret: Secret | undefined, namespace: string, now: Da
     );
   const until = endOf(pem);
   if (until !== undefined && until > now)
-    return fine(`the broker’s certificate is good until ${until.toISOString().slice(0, 10)}`);
+    return fine(`the broker’s certificate is good until ${dayOf(until.getTime())}`);
   return problem(
     'the broker’s certificate is not valid',
     until === undefined
