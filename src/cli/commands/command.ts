@@ -46,12 +46,15 @@ export const inCluster =
     if (code !== undefined) finish(code);
   };
 
-/** `--context`, `--kubeconfig` and `-n`, as kubectl has them. */
-export const withCluster = (command: Command): Command =>
+/** `--context` and `--kubeconfig`, as kubectl has them: of a command that is about the cluster as a whole. */
+export const withContext = (command: Command): Command =>
   command
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
-    .option('--kubeconfig <file>', 'kubeconfig file (default: KUBECONFIG, else ~/.kube/config)')
-    .option('-n, --namespace <name>', 'namespace (default: the context’s, else default)');
+    .option('--kubeconfig <file>', 'kubeconfig file (default: KUBECONFIG, else ~/.kube/config)');
+
+/** The same, and `-n`. */
+export const withCluster = (command: Command): Command =>
+  withContext(command).option('-n, --namespace <name>', 'namespace (default: the context’s, else default)');
 
 /** Of a command that prints one document, about what it did. */
 export const DEED: readonly OutputFormat[] = ['table', 'json', 'yaml', 'name'];
@@ -77,7 +80,7 @@ export function withOutput(
 
 export const documentsOf = (command: Command): Documents => DOCUMENTS.get(command) ?? {};
 
-/** What `withCluster` and `withOutput` add. */
+/** What `withContext`, `withCluster` and `withOutput` add. */
 export type ClusterOptions = SessionOptions;
 export interface OutputOptions {
   output: OutputFormat;

@@ -5,7 +5,7 @@ import {
   DEED,
   examples,
   inCluster,
-  withCluster,
+  withContext,
   withOutput,
   type Cli,
   type ClusterOptions,
@@ -31,7 +31,7 @@ const withEks = (command: Command): Command =>
 
 const add = (cli: Cli): Command =>
   examples(
-    withEks(withCluster(withOutput(new Command('add'), { '-o json': 'researcher' }, DEED)))
+    withEks(withContext(withOutput(new Command('add'), { '-o json': 'researcher' }, DEED)))
       .description(
         'Makes a namespace for a researcher: budget, quota, closed network, and rights to Trials and Sandboxes for their group. With --role an IAM role is let into the cluster as a member of it. Run it again to change something.',
       )
@@ -59,7 +59,7 @@ const add = (cli: Cli): Command =>
 
 const list = (cli: Cli): Command =>
   examples(
-    withCluster(withOutput(new Command('ls'), { '-o json': 'researcher-list' }))
+    withContext(withOutput(new Command('ls'), { '-o json': 'researcher-list' }))
       .description('Lists researchers with what they have spent of their budgets.')
       .action(
         inCluster(cli, work, async (given: Given<object, []>, { list: listed }) =>
@@ -74,7 +74,7 @@ const list = (cli: Cli): Command =>
 
 const budget = (cli: Cli): Command =>
   examples(
-    withCluster(withOutput(new Command('budget'), { '-o json': 'researcher' }, DEED))
+    withContext(withOutput(new Command('budget'), { '-o json': 'researcher' }, DEED))
       .description(
         'Shows what a researcher has spent, or changes the budget: what waits for it goes on with a higher one.',
       )
@@ -96,7 +96,7 @@ const budget = (cli: Cli): Command =>
 
 const remove = (cli: Cli): Command =>
   examples(
-    withEks(withCluster(withOutput(new Command('rm'), { '-o json': 'researcher-removed' }, DEED)))
+    withEks(withContext(withOutput(new Command('rm'), { '-o json': 'researcher-removed' }, DEED)))
       .description(
         'Takes a researcher’s access away and deletes the namespace with everything in it. Has the name typed. Results in the bucket stay.',
       )
