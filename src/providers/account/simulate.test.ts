@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { denied } from '../../../test/support/aws/calls.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from '../../../test/support/aws/facts.ts';
-import { startFront, type AwsFront } from '../../../test/support/aws/front.ts';
 import type { Statement } from '../../../test/support/aws/iam/evaluate.ts';
-import { needMoto, type Moto } from '../../../test/support/aws/moto.ts';
+import { useFront } from '../../../test/support/aws/testing.ts';
 import { ProviderError } from '../errors.ts';
 import type { Simulation } from './port.ts';
 import { query, textAt } from './query.ts';
@@ -20,20 +19,11 @@ const ALL = { Action: '*', Resource: '*' };
 
 describe('The simulation of policies', function () {
   this.timeout(120_000);
-  let moto: Moto;
-  let front: AwsFront;
-  before(async function () {
-    moto = await needMoto(this, { prepared: false });
-    front = await startFront({ moto: moto.url, registry: 'http://127.0.0.1:1' });
-  });
-  after(async () => {
-    await front?.close();
-    await moto?.close();
-  });
+  const aws = useFront();
 
   const place = () => ({
     region: REGION,
-    env: { AWS_ENDPOINT_URL: front.url },
+    env: { AWS_ENDPOINT_URL: aws.front.url },
     credentials: async () => CREDENTIALS,
   });
   const iam = (action: string, asked: Record<string, string>) => query(place(), ['iam', action], asked);
@@ -41,9 +31,6 @@ describe('The simulation of policies', function () {
     iam('PutRolePolicy', { RoleName: 'worker', PolicyName, PolicyDocument });
 
   beforeEach(async () => {
-    await moto.reset();
-    front.simulator.pageSize = 100;
-    front.simulator.organization = undefined;
     const trust = '{"Version":"2012-10-17","Statement":[]}';
     await iam('CreateRole', { RoleName: 'worker', Path: '/some/path/', AssumeRolePolicyDocument: trust });
     await allow('reads', policy({ Action: 's3:GetObject', Resource: inBucket('*') }));
@@ -105,7 +92,7 @@ describe('The simulation of policies', function () {
     const arn = textAt(made, 'CreatePolicyResult', 'Policy', 'Arn');
     await iam('PutRolePermissionsBoundary', { RoleName: 'worker', PermissionsBoundary: arn });
     expect((await verdicts())[0]).to.include({ denial: 'boundary' });
-    front.simulator.organization = [JSON.parse(logs) as never];
+    aws.front.simulator.organization = [JSON.parse(logs) as never];
     expect((await verdicts())[0]).to.include({ denial: 'organization' });
   });
 
@@ -126,7 +113,7 @@ describe('The simulation of policies', function () {
   });
 
   it('reads all pages, and gives up where there is no end of them', async () => {
-    front.simulator.pageSize = 2;
+    aws.front.simulator.pageSize = 2;
     const actions = ['a', 'b', 'c', 'd', 'e'].map((name) => `s3:${name}`);
     expect(await verdicts({ actions })).to.have.lengthOf(5);
     const many = Array.from({ length: 21 }, (_, index) => `s3:action${index}`);
@@ -141,7 +128,7 @@ describe('The simulation of policies', function () {
 
   it('needs a permission, and says which', async () => {
     const action = 'iam:SimulatePrincipalPolicy';
-    const again = front.calls.refuse(action, { ...denied(action), status: 403 });
+    const again = aws.front.calls.refuse(action, { ...denied(action), status: 403 });
     const error = await verdicts().catch((failure: unknown) => failure as ProviderError);
     again();
     expect(error).to.have.property('reason', 'AccessDenied');

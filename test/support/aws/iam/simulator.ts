@@ -51,6 +51,13 @@ export class Simulator {
     this.#seen.clear();
   }
 
+  /** As it was in the beginning. */
+  reset(): void {
+    this.forget();
+    this.organization = undefined;
+    this.pageSize = 100;
+  }
+
   async simulate(asked: object): Promise<object> {
     const {
       PolicySourceArn,
