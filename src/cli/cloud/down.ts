@@ -1,6 +1,6 @@
 /** `sb cloud down`: lists, has the name typed, takes away, lists what is left. */
-import { doomed, leftovers, takeAway, type Doomed } from '../../client/cloud/down.ts';
-import { notAgreed } from '../../client/cloud/failures.ts';
+import { doomed, leftovers, takeAway, type Doomed } from '../../client/cloud/lifecycle/down.ts';
+import { notAgreed } from '../../client/cloud/account/failures.ts';
 import type { Installation } from '../../client/cloud/installation.ts';
 import { safeLine } from '../../text/safe.ts';
 import { printDoomed, printLeftovers } from '../render/cloud.ts';

@@ -1,9 +1,9 @@
 /** `sb cloud init`: shows, asks, makes, looks whether all is well. */
 import { resolve } from 'node:path';
-import { notAgreed } from '../../client/cloud/failures.ts';
-import { makeAll, preview, survey, type Standing } from '../../client/cloud/init.ts';
+import { notAgreed } from '../../client/cloud/account/failures.ts';
+import { makeAll, preview, survey, type Standing } from '../../client/cloud/lifecycle/init.ts';
 import type { CloudWish, Installation } from '../../client/cloud/installation.ts';
-import { cloudStacks, type CloudStack } from '../../client/cloud/things.ts';
+import { cloudStacks, type CloudStack } from '../../client/cloud/costs/things.ts';
 import { safeLine } from '../../text/safe.ts';
 import { printCloud, printPreviews, printStandings } from '../render/cloud.ts';
 import type { Io } from '../types.ts';

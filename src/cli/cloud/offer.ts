@@ -1,5 +1,5 @@
 /** What `sb cloud run` says where there is no installation: what `init` would make, and what it costs. On a terminal it asks, and makes it. */
-import { hourly } from '../../client/cloud/things.ts';
+import { hourly } from '../../client/cloud/costs/things.ts';
 import { CliError } from '../../client/failures/error.ts';
 import { dollars } from '../../text/figures.ts';
 import { safeLine } from '../../text/safe.ts';

@@ -1,9 +1,9 @@
 /** What `sb cloud init`, `down` and `status` have in common: options, and an installation opened by them. */
-import { missing } from '../../client/cloud/missing.ts';
-import { lacking } from '../../client/cloud/failures.ts';
+import { missing } from '../../client/cloud/machine/missing.ts';
+import { lacking } from '../../client/cloud/account/failures.ts';
 import { withInstallation, type CloudWish, type Installation } from '../../client/cloud/installation.ts';
 import { clusterPart } from '../../client/cloud/parts.ts';
-import { seenHere, type CloudOptions } from '../../client/cloud/seen.ts';
+import { seenHere, type CloudOptions } from '../../client/cloud/machine/seen.ts';
 import { safeLine } from '../../text/safe.ts';
 import type { Io } from '../types.ts';
 

@@ -1,5 +1,5 @@
 /** `sb cloud researcher`: what is said of researchers and their budgets. */
-import { notAgreed } from '../../client/cloud/failures.ts';
+import { notAgreed } from '../../client/cloud/account/failures.ts';
 import {
   addResearcher,
   checkResearcher,

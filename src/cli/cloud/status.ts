@@ -1,5 +1,5 @@
 /** `sb cloud status`. */
-import { leftovers } from '../../client/cloud/down.ts';
+import { leftovers } from '../../client/cloud/lifecycle/down.ts';
 import { insideOf, nodesOf, quotaStatus, statusOf } from '../../client/cloud/status.ts';
 import { printCloudStatus, printInside, printLeftovers, printQuotas } from '../render/cloud.ts';
 import { printNodes } from '../render/nodes.ts';

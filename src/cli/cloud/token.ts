@@ -1,6 +1,6 @@
 /** `sb cloud token`: logs kubectl, and every program that reads a kubeconfig, into a cluster of EKS. */
 import { execCredential } from '../../client/cloud/cluster/exec-credential.ts';
-import { seenHere } from '../../client/cloud/seen.ts';
+import { seenHere } from '../../client/cloud/machine/seen.ts';
 import type { Io } from '../types.ts';
 
 export interface TokenFlags {

@@ -14,7 +14,12 @@ import type { Io } from '../types.ts';
 import { run } from '../program.ts';
 
 /** What stacks are about; what is in a cluster has its own tests. */
-const NOTHING_INSIDE = { steps: [], running: async () => [], nodes: async () => [] };
+const NOTHING_INSIDE = {
+  steps: [],
+  running: async () => [],
+  nodes: async () => [],
+  pools: async () => [{ name: 'sb-trials', cpu: '1000' }],
+};
 const KEYS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
 
 /** `sb` with these arguments, in a home without anything. */
@@ -193,6 +198,17 @@ describe('sb cloud, with an account', () => {
     );
     for (const quota of Object.values(aws.quotas.all)) quota.applied = 1000;
     expect((await at(['status'])).stdout).to.not.contain('request-service-quota-increase');
+    // Nobody has asked for more: a new account has none.
+    delete aws.quotas.all['L-DB2E81BA']!.applied;
+    const pools = async () => [...(await NOTHING_INSIDE.pools()), { name: 'sb-gpus', cpu: 64 }];
+    const withGpus = await at(['status'], { inside: { ...NOTHING_INSIDE, pools } });
+    expect(withGpus.stdout).to.contain(
+      ', 0 vCPUs of nodes with GPUs (theirs may have 64)\n  EC2 gives this account fewer vCPUs of nodes with GPUs than their NodePool may have: 0 of 64: ',
+    );
+    const unseen = await at(['status'], {
+      inside: { ...NOTHING_INSIDE, pools: () => Promise.reject(new Error('no answer')) },
+    });
+    expect(unseen.stdout).to.contain('(nodes of Trials may have 1000)\n');
     aws.denied.add('GetServiceQuota');
     const denied = await at(['status']);
     expect([denied.code, denied.stdout]).to.satisfy(

@@ -1,8 +1,8 @@
-import type { Doomed } from '../../client/cloud/down.ts';
-import type { Preview, Standing } from '../../client/cloud/init.ts';
-import { HOURS_A_MONTH, PRICED_REGION, PRICES, type Price } from '../../client/cloud/prices.ts';
+import type { Doomed } from '../../client/cloud/lifecycle/down.ts';
+import type { Preview, Standing } from '../../client/cloud/lifecycle/init.ts';
+import { HOURS_A_MONTH, PRICED_REGION, PRICES, type Price } from '../../client/cloud/costs/prices.ts';
 import type { InsideStatus, QuotaStatus, StackStatus } from '../../client/cloud/status.ts';
-import { hourly, type CloudStack, type Thing } from '../../client/cloud/things.ts';
+import { hourly, type CloudStack, type Thing } from '../../client/cloud/costs/things.ts';
 import { dollars } from '../../text/figures.ts';
 import { safe, safeLine } from '../../text/safe.ts';
 import type { Change } from '../../providers/stacks/port.ts';
@@ -155,9 +155,15 @@ export function printQuotas(terminal: Terminal, found: QuotaStatus | undefined):
   if ('why' in found) return terminal.out(`quotas are not to be seen: ${safeLine(found.why)}\n`);
   const { quotas, settings, short } = found;
   const count = (value: number | undefined): string => (value === undefined ? 'unknown' : String(value));
-  const nodes = `${count(quotas.onDemand)} vCPUs on demand and ${count(quotas.spot)} of spot instances`;
+  const most = (cpus: number | undefined): string =>
+    cpus === undefined ? '' : ` (nodes of Trials may have ${cpus})`;
+  const nodes = `${count(quotas.onDemand)} vCPUs on demand and ${count(quotas.spot)} of spot instances${most(settings.cpus)}`;
+  const gpus =
+    settings.gpuCpus === undefined
+      ? ''
+      : `, ${count(quotas.gpus)} vCPUs of nodes with GPUs (theirs may have ${settings.gpuCpus})`;
   terminal.out(
-    `quotas: ${count(quotas.builds)} builds at once (SB_MAX_CONCURRENT_BUILDS is ${settings.builds}), ${nodes}${settings.cpus === undefined ? '' : ` (nodes of Trials may have ${settings.cpus})`}\n`,
+    `quotas: ${count(quotas.builds)} builds at once (SB_MAX_CONCURRENT_BUILDS is ${settings.builds}), ${nodes}${gpus}\n`,
   );
   for (const { what, why, fix } of short)
     terminal.out(

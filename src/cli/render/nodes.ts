@@ -1,5 +1,5 @@
-import type { NodeCost, NodeGroup } from '../../client/cloud/nodes/cost.ts';
-import { AUTO_MODE_SHARE, HOURS_A_MONTH } from '../../client/cloud/prices.ts';
+import type { NodeCost, NodeGroup } from '../../client/cloud/costs/nodes.ts';
+import { AUTO_MODE_SHARE, HOURS_A_MONTH } from '../../client/cloud/costs/prices.ts';
 import type { NodesStatus, StackStatus } from '../../client/cloud/status.ts';
 import { counted, dollars } from '../../text/figures.ts';
 import { safeLine } from '../../text/safe.ts';

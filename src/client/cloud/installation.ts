@@ -4,12 +4,12 @@ import { awsNames } from '../../installation/aws/names.ts';
 import type { Account, Identity } from '../../providers/account/port.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import { openCloud, type CloudPorts } from '../../providers/profiles/cloud.ts';
-import { explainCloud } from './failures.ts';
+import { explainCloud } from './account/failures.ts';
 import { checkChoice, guestOf, stacksOf, type Choice, type InstallationStacks } from './stacks/parameters.ts';
 import { phaseOf } from './stacks/phase.ts';
 import type { StackStep } from './stacks/step.ts';
 import type { ClusterAddress, ClusterPart, CloudContext, CloudStep } from './steps.ts';
-import { cloudStacks } from './things.ts';
+import { cloudStacks } from './costs/things.ts';
 
 /** What the command line says. */
 export interface CloudWish extends Choice {

@@ -7,12 +7,12 @@ import { OVERLAYS } from '../../installation/overlays.ts';
 import { ProviderError } from '../../providers/errors.ts';
 import type { Stack } from '../../providers/stacks/port.ts';
 import type { Installation } from './installation.ts';
-import { nodeCost, type NodeCost } from './nodes/cost.ts';
-import { quotasOf, shortfalls, type Quotas, type Settings, type Shortfall } from './quotas.ts';
+import { nodeCost, type NodeCost } from './costs/nodes.ts';
+import { compareQuotas, type Compared, type PoolLimit } from './account/quotas.ts';
 import { guestOf, templateOf } from './stacks/parameters.ts';
 import { phaseOf } from './stacks/phase.ts';
 import type { StackPart } from './steps.ts';
-import { cloudStacks, hourly } from './things.ts';
+import { cloudStacks, hourly } from './costs/things.ts';
 
 export interface StackStatus {
   name: string;
@@ -33,9 +33,8 @@ export interface InsideStatus {
   unknown?: string;
 }
 
-/** The account's quotas against what `sb cloud init` sets. */
-export type QuotaStatus =
-  { quotas: Quotas; settings: Settings; short: readonly Shortfall[] } | { why: string };
+/** The account's quotas against what the installation may have, or why they cannot be seen. */
+export type QuotaStatus = Compared | { why: string };
 
 /** What the nodes cost that there are now, or why they cannot be seen. */
 export type NodesStatus = NodeCost | { why: string };
@@ -79,23 +78,29 @@ export async function nodesOf({ context, inside, stacks }: Installation): Promis
   }
 }
 
-/** What `sb cloud init` sets: builds at once, and CPUs that the nodes of Trials may have together. */
-const SET: Settings = {
-  builds: Number(OVERLAYS['aws']?.settings.find(([name]) => name === 'SB_MAX_CONCURRENT_BUILDS')?.[1]),
-  cpus: Number(nodePool().spec.limits['cpu']),
-};
+/** What `sb cloud init` sets. */
+const BUILDS = Number(OVERLAYS['aws']?.settings.find(([name]) => name === 'SB_MAX_CONCURRENT_BUILDS')?.[1]);
+
+/** Those of the cluster; where it is not there, or does not answer, those that `sb cloud init` makes. */
+async function poolsOf({ context, inside, stacks, wish }: Installation): Promise<readonly PoolLimit[]> {
+  const cluster = await stacks.cluster.find(context);
+  // Why it does not answer is said where its nodes are.
+  const found = phaseOf(cluster) === 'ready' ? await inside.pools(context).catch(() => undefined) : undefined;
+  if (found) return found;
+  const { metadata, spec } = nodePool();
+  // Nodes of a cluster of the user's own have other limits.
+  return guestOf(wish, cluster) === undefined ? [{ name: metadata.name, cpu: spec.limits['cpu'] }] : [];
+}
 
 /** Undefined where there is no project that quotas would be for. */
 export async function quotaStatus(installation: Installation): Promise<QuotaStatus | undefined> {
-  const { context, ports, stacks, wish } = installation;
-  const [artifacts, cluster] = [await stacks.artifacts.find(context), await stacks.cluster.find(context)];
-  if (phaseOf(artifacts) !== 'ready') return undefined;
-  // Nodes of a cluster of the user's own have other limits.
-  const settings = guestOf(wish, cluster) === undefined ? SET : { ...SET, cpus: undefined };
+  const { context, ports, stacks } = installation;
+  if (phaseOf(await stacks.artifacts.find(context)) !== 'ready') return undefined;
+  const pools = await poolsOf(installation);
+  const { project } = awsNames(context);
   try {
     const inspection = await ports.inspection();
-    const quotas = await quotasOf(inspection, await inspection.project(awsNames(context).project));
-    return { quotas, settings, short: shortfalls(quotas, settings, context.region) };
+    return await compareQuotas(inspection, { region: context.region, project, builds: BUILDS, pools });
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     return { why: error.message };

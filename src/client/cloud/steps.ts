@@ -3,6 +3,7 @@
  * cluster keep all state; a step finds out by itself how far an earlier `init` came, so that the same command goes on from anywhere.
  */
 import type { AwsCredentials } from '../../providers/account/port.ts';
+import type { PoolLimit } from './account/quotas.ts';
 
 /** One thing that is made, and taken away again. */
 export interface CloudStep {
@@ -69,4 +70,6 @@ export interface ClusterPart {
   running(cloud: CloudContext): Promise<readonly string[]>;
   /** Labels of each node of a cluster that is ours. Empty where there is none. Rejects where the cluster does not answer. */
   nodes(cloud: CloudContext): Promise<readonly Readonly<Record<string, string>>[]>;
+  /** What limits the nodes of a cluster, ours or not. Empty where it is none of Karpenter's. Rejects where the cluster does not answer. */
+  pools(cloud: CloudContext): Promise<readonly PoolLimit[]>;
 }

@@ -191,6 +191,7 @@ const insideOf = ({ says }: CloudWorld): ClusterPart => ({
   steps: says.inside,
   running: refusing({ running: async () => says.running }, says).running,
   nodes: async () => [],
+  pools: async () => [],
 });
 
 /** The same, but what a test refuses. */

@@ -2,7 +2,7 @@
 import { sleep, systemClock } from '../../../async/clock.ts';
 import { openCloud } from '../../../providers/profiles/cloud.ts';
 import { eksToken } from '../../../providers/profiles/eks.ts';
-import { explainCloud } from '../failures.ts';
+import { explainCloud } from '../account/failures.ts';
 import type { CloudContext } from '../steps.ts';
 
 interface ExecCredential {

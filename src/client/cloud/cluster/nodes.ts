@@ -3,12 +3,14 @@ import { logObjects, nodeObjects } from '../../../installation/aws/cluster/objec
 import { EXAMPLE, type LogValues, type NodeValues } from '../../../installation/aws/cluster/values.ts';
 import { outputOf } from '../../../installation/aws/values.ts';
 import { OVERLAYS } from '../../../installation/overlays.ts';
+import { isNotFound } from '../../../kube/errors.ts';
 import { Node } from '../../../kube/kinds.ts';
-import type { KubeObject } from '../../../kube/types.ts';
-import { noNodesOfOurs } from '../failures.ts';
-import type { NodeLabels } from '../nodes/cost.ts';
+import type { Kind, KubeObject } from '../../../kube/types.ts';
+import { noNodesOfOurs } from '../account/failures.ts';
+import type { PoolLimit } from '../account/quotas.ts';
+import type { NodeLabels } from '../costs/nodes.ts';
 import type { CloudContext, CloudStep } from '../steps.ts';
-import { allThere, applyAll, deleteAll } from './apply.ts';
+import { allThere, applyAll, deleteAll, kindOf } from './apply.ts';
 import { inCluster } from './connect.ts';
 import { clear } from './clear.ts';
 import type { ToolImages } from './images.ts';
@@ -105,3 +107,18 @@ export const labelsOfNodes = (cloud: CloudContext): Promise<NodeLabels[]> =>
   inCluster(cloud, [], async ({ client }, { ours }) =>
     ours ? (await client.list(Node)).map(({ metadata }) => metadata.labels ?? {}) : [],
   );
+
+/** Whoever made it: what its author leaves out is undefined. */
+interface AnyPool extends KubeObject {
+  spec?: { limits?: Record<string, string | number> };
+}
+const AnyPool = kindOf({ apiVersion: 'karpenter.sh/v1', kind: 'NodePool' }) as Kind<AnyPool>;
+
+export const limitsOfPools = (cloud: CloudContext): Promise<PoolLimit[]> =>
+  inCluster(cloud, [], async ({ client }) => {
+    const pools = await client.list(AnyPool).catch((error: unknown): AnyPool[] => {
+      if (isNotFound(error)) return [];
+      throw error;
+    });
+    return pools.map(({ metadata: { name }, spec }) => ({ name, cpu: spec?.limits?.['cpu'] }));
+  });

@@ -3,7 +3,7 @@ import type { ClusterPart } from '../steps.ts';
 import { running } from './clear.ts';
 import { imagesStep, toolImages, type ImagesOptions } from './images.ts';
 import { kubeconfigStep } from './kubeconfig-step.ts';
-import { labelsOfNodes, logsStep, nodesStep } from './nodes.ts';
+import { labelsOfNodes, limitsOfPools, logsStep, nodesStep } from './nodes.ts';
 import { operatorStep } from './operator.ts';
 
 /** The kubeconfig is first, and so the last to go: whoever looks why a step does not end needs it. */
@@ -20,4 +20,5 @@ export const clusterPart = (
   ],
   running,
   nodes: labelsOfNodes,
+  pools: limitsOfPools,
 });

@@ -1,9 +1,9 @@
 /** Which cluster an IAM role is let into, as options and variables say it. */
 import type { ClusterAccess } from '../../../providers/access/port.ts';
 import { openAccess } from '../../../providers/profiles/access.ts';
-import { explainCloud, lacking } from '../failures.ts';
-import { missing } from '../missing.ts';
-import { seenHere, type CloudOptions } from '../seen.ts';
+import { explainCloud, lacking } from '../account/failures.ts';
+import { missing } from '../machine/missing.ts';
+import { seenHere, type CloudOptions } from '../machine/seen.ts';
 
 export interface AccessFlags extends CloudOptions {
   cluster?: string;

@@ -4,7 +4,7 @@ import { TAGS } from '../../../installation/aws/names.ts';
 import type { Template } from '../../../installation/aws/stacks/template.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Change, ChangeSet, Stack, Stacks, StackWish } from '../../../providers/stacks/port.ts';
-import { couldNotMake, notOurs, otherAtWork, stuck, wouldReplace } from '../failures.ts';
+import { couldNotMake, notOurs, otherAtWork, stuck, wouldReplace } from '../account/failures.ts';
 import type { CloudContext, CloudStep, StackPart } from '../steps.ts';
 import { beforeThis, follow, lastEvent } from './follow.ts';
 import { foreign, phaseOf } from './phase.ts';

@@ -255,6 +255,19 @@ describe('sb doctor about AWS', function () {
     ]);
   });
 
+  it('asks AWS for each thing once, however many checks want to know it', async () => {
+    codebuild.calls.length = 0;
+    cloud.eks.calls.all.length = 0;
+    await examined();
+    const asked = [...cloud.front.calls.all, ...cloud.eks.calls.all]
+      .filter(({ action }) => /:(GetRole|ListPodIdentityAssociations)$/.test(action))
+      .map(({ action, request }) => JSON.stringify([action, request]));
+    expect(asked)
+      .to.have.lengthOf(4)
+      .and.deep.equal([...new Set(asked)]);
+    expect(codebuild.calls.map(({ operation }) => operation)).to.deep.equal(['BatchGetProjects']);
+  });
+
   it('asks AWS nothing for an installation elsewhere', async () => {
     expect(await examined({ profile: 'local' })).to.deep.equal([]);
     expect(cloud.front.calls.all.filter(({ action }) => action.startsWith('sts:'))).to.deep.equal([]);

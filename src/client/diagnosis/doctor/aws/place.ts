@@ -1,5 +1,11 @@
 /** Where checks of AWS look: the account with the user's own credentials, the operator's settings, and the EKS cluster that the context is of. */
-import type { Account, Cluster, Identity, Inspection } from '../../../../providers/account/port.ts';
+import type {
+  Account,
+  Cluster,
+  Identity,
+  Inspection,
+  PodIdentity,
+} from '../../../../providers/account/port.ts';
 import { openCloud } from '../../../../providers/profiles/cloud.ts';
 import { OPERATOR, SETTINGS } from '../../../../installation/names.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
@@ -9,7 +15,7 @@ import { CliError } from '../../../failures/error.ts';
 import { operatorNamespace } from '../../../session/client-config.ts';
 import type { Session } from '../../../session/types.ts';
 import { failed, skipped, warning, type Check, type Found, type Patient } from '../check.ts';
-import { explainCloud } from '../../../cloud/failures.ts';
+import { explainCloud } from '../../../cloud/account/failures.ts';
 
 /** Why something is not known. */
 export interface Unknown {
@@ -24,7 +30,7 @@ export type OperatorSettings = Readonly<Record<string, string>>;
 export interface AwsPlace {
   region: string;
   identity: Identity;
-  account: Account;
+  account: Pick<Account, 'role'>;
   inspection: Inspection;
   /** Undefined where the user may not read them. */
   settings: OperatorSettings | undefined;
@@ -83,7 +89,33 @@ export async function awsPlace(session: Session): Promise<AwsPlace | undefined> 
     operatorNamespace(session),
   ]);
   const cluster = await clusterOf(session, account, settings);
-  return { region, identity, account, inspection, settings, cluster, namespace };
+  return { region, identity, ...askedOnce(account, inspection), settings, cluster, namespace };
+}
+
+/** Several checks, which run beside each other, want to know the same of AWS. */
+function askedOnce(account: Account, inspection: Inspection): Pick<AwsPlace, 'account' | 'inspection'> {
+  return {
+    account: { role: remembered((name: string) => account.role(name)) },
+    inspection: {
+      project: remembered((name: string) => inspection.project(name)),
+      podRole: remembered((one: PodIdentity) => inspection.podRole(one)),
+      quota: (one) => inspection.quota(one),
+      hasLogGroup: (name) => inspection.hasLogGroup(name),
+      s3Way: (vpc, subnets) => inspection.s3Way(vpc, subnets),
+      simulate: (principal, asked) => inspection.simulate(principal, asked),
+    },
+  };
+}
+
+/** Asks once for each thing; a refusal is an answer, too. */
+function remembered<Asked, Answer>(ask: (asked: Asked) => Promise<Answer>): typeof ask {
+  const answers = new Map<string, Promise<Answer>>();
+  return (asked) => {
+    const key = JSON.stringify(asked);
+    const answer = answers.get(key) ?? ask(asked);
+    answers.set(key, answer);
+    return answer;
+  };
 }
 
 /** What the operator's ConfigMap says, and over it its Deployment. */

@@ -1,7 +1,5 @@
 /** Whether the account's quotas are large enough for what the installation is set to do. */
-import { GPU_NODES, SYSTEM_POOL } from '../../../../installation/aws/cluster/nodes.ts';
-import { quotasOf, shortfalls, type Quotas, type Settings } from '../../../cloud/quotas.ts';
-import { amountOf } from '../../../../crds/refusals.ts';
+import { compareQuotas, type Compared, type PoolLimit } from '../../../cloud/account/quotas.ts';
 import { autoscalerOf } from '../autoscaling.ts';
 import { fine, problem, skipped, warning, type Found } from '../check.ts';
 import { awsCheck, type OperatorSettings } from './place.ts';
@@ -10,15 +8,11 @@ export const awsQuotas = awsCheck(
   { name: 'aws-quotas', subject: 'the account’s quotas' },
   async ({ region, inspection, settings }, { session: { kube } }) => {
     if (!settings) return [unseen];
+    const pools = limitsOf(await autoscalerOf(kube));
     const project = settings['SB_CODEBUILD_PROJECT'];
-    const [found, autoscaler] = await Promise.all([
-      (project ? inspection.project(project) : Promise.resolve(undefined)).then((seen) =>
-        quotasOf(inspection, seen),
-      ),
-      autoscalerOf(kube),
-    ]);
-    const wanted = { builds: buildsOf(settings), cpus: cpusOf(autoscaler), gpuCpus: gpuCpusOf(autoscaler) };
-    return judgeQuotas(found, wanted, region);
+    return judgeQuotas(
+      await compareQuotas(inspection, { region, project, builds: buildsOf(settings), pools }),
+    );
   },
 );
 
@@ -34,28 +28,15 @@ const buildsOf = (settings: OperatorSettings): number =>
 
 type Autoscaler = Awaited<ReturnType<typeof autoscalerOf>>;
 
-/** EKS's own pool for what belongs to the cluster has no limit, and a node or two. Nodes with GPUs have a quota of their own. */
-const APART: readonly string[] = [SYSTEM_POOL.name, GPU_NODES];
+const limitsOf = (autoscaler: Autoscaler): PoolLimit[] =>
+  autoscaler.kind === 'karpenter'
+    ? autoscaler.pools.map(({ pool: { metadata, spec } }) => ({
+        name: metadata.name,
+        cpu: spec?.limits?.['cpu'],
+      }))
+    : [];
 
-/** CPUs that all NodePools may have; undefined where one has no limit, or there are none. */
-function cpusOf(autoscaler: Autoscaler): number | undefined {
-  if (autoscaler.kind !== 'karpenter' || autoscaler.pools.length === 0) return undefined;
-  const limits = autoscaler.pools.flatMap(({ pool }) =>
-    APART.includes(pool.metadata.name) ? [] : [pool.spec?.limits?.['cpu']],
-  );
-  return limits.includes(undefined)
-    ? undefined
-    : limits.reduce<number>((sum, limit) => sum + amountOf(limit ?? 0), 0);
-}
-
-function gpuCpusOf(autoscaler: Autoscaler): number | undefined {
-  const pools = autoscaler.kind === 'karpenter' ? autoscaler.pools : [];
-  const limit = pools.find(({ pool }) => pool.metadata.name === GPU_NODES)?.pool.spec?.limits?.['cpu'];
-  return limit === undefined ? undefined : amountOf(limit);
-}
-
-function judgeQuotas(quotas: Quotas, settings: Settings, region: string): Found[] {
-  const short = shortfalls(quotas, settings, region);
+function judgeQuotas({ quotas, short }: Compared): Found[] {
   if (short.length > 0)
     return short.map(({ isNone, what, why, fix }) => (isNone ? problem : warning)(what, why, fix));
   const { builds, onDemand, spot } = quotas;

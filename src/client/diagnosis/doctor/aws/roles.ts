@@ -1,7 +1,7 @@
 /** What acts for an installation on AWS: the CodeBuild project with its role, and the role that EKS gives the operator's Pods. */
 import { OPERATOR } from '../../../../installation/names.ts';
 import type { Kind, KubeClient, KubeObject } from '../../../../kube/types.ts';
-import type { Account, Cluster } from '../../../../providers/account/port.ts';
+import type { Cluster } from '../../../../providers/account/port.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
 import { quoted } from '../../../../text/safe.ts';
 import { fine, problem, skipped, type Found } from '../check.ts';
@@ -40,7 +40,7 @@ export const awsBuilds = awsCheck(
 );
 
 /** Who may not look is told by `failed` which permission it takes. */
-async function lacksRole(account: Account, arn: string): Promise<boolean> {
+async function lacksRole(account: AwsPlace['account'], arn: string): Promise<boolean> {
   try {
     await account.role(arn.split('/').at(-1) ?? '');
     return false;
@@ -96,7 +96,7 @@ export const awsIdentity = awsCheck(
   },
 );
 
-async function judgeRole(account: Account, arn: string, how: string): Promise<Found> {
+async function judgeRole(account: AwsPlace['account'], arn: string, how: string): Promise<Found> {
   if (!(await lacksRole(account, arn))) return fine(`the operator has role ${arn} ${how}`);
   return problem(
     'the operator has a role that is not there',

@@ -9,14 +9,13 @@ import {
   REPOSITORY,
   STACK,
 } from '../../../../../../test/support/aws/facts.ts';
-import { startFront, type AwsFront } from '../../../../../../test/support/aws/front.ts';
 import type { Statement } from '../../../../../../test/support/aws/iam/evaluate.ts';
 import { roleOf } from '../../../../../../test/support/aws/iam/roles.ts';
-import { needMoto, type Moto } from '../../../../../../test/support/aws/moto.ts';
+import { useFront } from '../../../../../../test/support/aws/testing.ts';
 import { resultsOf } from '../../../../../../test/support/client/doctor.ts';
 import { awsAccount } from '../../../../../providers/account/aws.ts';
 import { awsInspection } from '../../../../../providers/account/inspection.ts';
-import type { Inspection } from '../../../../../providers/account/port.ts';
+import type { Cluster, Inspection } from '../../../../../providers/account/port.ts';
 import { query, textAt } from '../../../../../providers/account/query.ts';
 import { AWS_PERMISSIONS, type AwsOption, type AwsRole } from '../../../../../providers/aws/permissions.ts';
 import type { Found } from '../../check.ts';
@@ -52,18 +51,13 @@ const optionsOf = (role: AwsRole): AwsOption[] => {
 
 describe('sb doctor about what roles may do', function () {
   this.timeout(120_000);
-  let moto: Moto;
-  let front: AwsFront;
-  before(async function () {
-    moto = await needMoto(this, { prepared: false });
-    front = await startFront({ moto: moto.url, registry: 'http://127.0.0.1:1' });
-  });
-  after(async () => {
-    await front?.close();
-    await moto?.close();
-  });
+  const aws = useFront();
 
-  const where = () => ({ region: REGION, env: { AWS_ENDPOINT_URL: front.url }, credentials: CREDENTIALS });
+  const where = () => ({
+    region: REGION,
+    env: { AWS_ENDPOINT_URL: aws.front.url },
+    credentials: CREDENTIALS,
+  });
   const iam = (action: string, asked: Record<string, string>) =>
     query({ ...where(), credentials: async () => CREDENTIALS }, ['iam', action], asked);
   const allow = (role: AwsRole, statements: readonly object[], PolicyName = 'own') =>
@@ -81,9 +75,6 @@ describe('sb doctor about what roles may do', function () {
 
   /** Roles as `sb cloud init` makes them, and the generated policies. */
   beforeEach(async () => {
-    await moto.reset();
-    front.calls.all.length = 0;
-    front.simulator.organization = undefined;
     for (const role of ROLES) {
       await iam('CreateRole', {
         RoleName: nameOf(role),
@@ -116,13 +107,13 @@ describe('sb doctor about what roles may do', function () {
       identity: { account: ACCOUNT, arn },
       account: awsAccount(where()),
       settings,
-      cluster: { name: STACK, nodeRole: arnOf('node') },
+      cluster: { name: STACK, nodeRole: arnOf('node') } as Cluster,
       inspection: {
         simulate: (principal, asked) => inspection.simulate(principal, asked),
         project: async () => ({ computeType: '', type: '', role: arnOf('builder') }),
         podRole: async ({ name }) => pods[name],
       } satisfies Partial<Inspection> as Partial<Inspection> as Inspection,
-    } as AwsPlace;
+    } satisfies AwsPlace;
     return resultsOf(awsPolicies, { session: { now }, patient: { aws: async () => place } });
   }
   const troubles = async (over?: Parameters<typeof examined>[0]): Promise<Found[]> =>
@@ -135,7 +126,7 @@ describe('sb doctor about what roles may do', function () {
         what: 'IAM allows the operator, builds, Fluent Bit, nodes and you all that is needed, as far as it can be simulated',
       },
     ]);
-    const asked = front.calls.all.filter(({ action }) => action === SIMULATE);
+    const asked = aws.front.calls.all.filter(({ action }) => action === SIMULATE);
     const pairs = asked.map(({ request }) => {
       const { ActionNames, ResourceArns } = request as { ActionNames: string[]; ResourceArns: string[] };
       return ActionNames.length * ResourceArns.length;
@@ -240,7 +231,7 @@ describe('sb doctor about what roles may do', function () {
     });
     expect(bounded?.fix).to.match(/^add this to the permissions boundary of abundant-sb-operator:\n\{/);
     await iam('DeleteRolePermissionsBoundary', { RoleName: nameOf('operator') });
-    front.simulator.organization = [{ Version: '', Statement: [most as never] }];
+    aws.front.simulator.organization = [{ Version: '', Statement: [most as never] }];
     const outside = await troubles();
     expect(new Set(outside.map(({ state }) => state))).to.deep.equal(new Set(['warning']));
     expect(outside[0]?.why).to.match(/^a service control policy of the organization does not allow it/);
@@ -248,12 +239,12 @@ describe('sb doctor about what roles may do', function () {
 
   it('says nothing of what it may not ask, and goes on with the rest', async () => {
     const refusal = { ...denied(SIMULATE), status: 403 };
-    front.calls.refuse(SIMULATE, refusal, 1);
+    aws.front.calls.refuse(SIMULATE, refusal, 1);
     const [once, rest] = await examined();
     expect(once).to.include({ state: 'skipped' });
     expect(once?.what).to.match(/^not checked: what [\w ]+ may do$/);
     expect(rest?.state).to.equal('fine');
-    const again = front.calls.refuse(SIMULATE, refusal);
+    const again = aws.front.calls.refuse(SIMULATE, refusal);
     const all = await examined();
     again();
     expect(all).to.deep.equal([
@@ -266,7 +257,7 @@ describe('sb doctor about what roles may do', function () {
   });
 
   it('is no failure where IAM does not keep up', async () => {
-    const again = front.calls.refuse(SIMULATE, { ...throttled, status: 400 });
+    const again = aws.front.calls.refuse(SIMULATE, { ...throttled, status: 400 });
     const found = await examined();
     again();
     expect(new Set(found.map(({ state }) => state))).to.deep.equal(new Set(['skipped']));
@@ -309,6 +300,6 @@ describe('sb doctor about what roles may do', function () {
 
   it('is not checked where the operator’s settings cannot be read', async () => {
     expect((await examined({ settings: undefined })).map(({ state }) => state)).to.deep.equal(['skipped']);
-    expect(front.calls.count(SIMULATE)).to.equal(0);
+    expect(aws.front.calls.count(SIMULATE)).to.equal(0);
   });
 });

@@ -5,7 +5,7 @@ import type { KubeClient } from '../../../../../kube/types.ts';
 import type { Verdict } from '../../../../../providers/account/port.ts';
 import { ProviderError } from '../../../../../providers/errors.ts';
 import { quoted } from '../../../../../text/safe.ts';
-import { principalOf } from '../../../../cloud/principal.ts';
+import { principalOf } from '../../../../cloud/account/principal.ts';
 import { fine, skipped, type Found } from '../../check.ts';
 import { awsCheck, isKnown, type AwsPlace, type OperatorSettings } from '../place.ts';
 import { operatorRole } from '../roles.ts';

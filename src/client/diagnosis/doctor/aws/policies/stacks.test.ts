@@ -8,13 +8,18 @@ import { startUpstream } from '../../../../../../test/support/eks/testing.ts';
 import { OPERATOR } from '../../../../../installation/names.ts';
 import { awsValues } from '../../../../../installation/aws/values.ts';
 import type { Inspection } from '../../../../../providers/account/port.ts';
-import { makeAll } from '../../../../cloud/init.ts';
+import { makeAll } from '../../../../cloud/lifecycle/init.ts';
 import { withInstallation, type Installation } from '../../../../cloud/installation.ts';
 import type { AwsPlace } from '../place.ts';
 import { awsPolicies } from './policies.ts';
 
 const ADMIN = `arn:aws:iam::${ACCOUNT}:role/admin`;
-const NOTHING_INSIDE = { steps: [], running: async () => [], nodes: async () => [] };
+const NOTHING_INSIDE = {
+  steps: [],
+  running: async () => [],
+  nodes: async () => [],
+  pools: async () => [],
+};
 
 describe('sb doctor about the roles of the stacks', function () {
   this.timeout(120_000);

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
-import { eventuallyTrue } from '../../../test/support/eventually.ts';
-import { STACK } from '../../../test/support/aws/facts.ts';
-import { awsValues } from '../../installation/aws/values.ts';
-import { STACKS } from '../../installation/aws/stacks/stacks.ts';
-import type { Cluster } from '../../providers/account/port.ts';
-import { CliError } from '../failures/error.ts';
+import { cloudWorld, type CloudWorld } from '../../../../test/support/client/cloud-world.ts';
+import { eventuallyTrue } from '../../../../test/support/eventually.ts';
+import { STACK } from '../../../../test/support/aws/facts.ts';
+import { awsValues } from '../../../installation/aws/values.ts';
+import { STACKS } from '../../../installation/aws/stacks/stacks.ts';
+import type { Cluster } from '../../../providers/account/port.ts';
+import { CliError } from '../../failures/error.ts';
 import { makeAll, preview, survey } from './init.ts';
 
 const failureOf = async (work: Promise<unknown>): Promise<CliError> =>

@@ -1,6 +1,6 @@
 /** What `sb cloud init` lacks, before anything is asked of AWS: pure, from what the shell and the user's files say. */
-import { LONGEST_STACK, STACK_PATTERN } from '../../installation/aws/names.ts';
-import { REGION } from '../../providers/aws/partition.ts';
+import { LONGEST_STACK, STACK_PATTERN } from '../../../installation/aws/names.ts';
+import { REGION } from '../../../providers/aws/partition.ts';
 
 /** What was seen. */
 export interface AwsSeen {

@@ -1,6 +1,6 @@
 /** The nodes that there are now, and what they cost: by their labels, pure. */
 import { instancePrice } from './instance-prices.ts';
-import { AUTO_MODE_SHARE } from '../prices.ts';
+import { AUTO_MODE_SHARE } from './prices.ts';
 
 export type NodeLabels = Readonly<Record<string, string>>;
 

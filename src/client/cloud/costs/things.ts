@@ -1,8 +1,8 @@
 /** What an installation on AWS consists of, as people read it: the resources of the stacks, in words, with what they cost. */
-import { STACKS } from '../../installation/aws/stacks/stacks.ts';
-import type { Resource, ResourceType } from '../../installation/aws/stacks/template.ts';
-import { dollars } from '../../text/figures.ts';
-import { instancePrice } from './nodes/instance-prices.ts';
+import { STACKS } from '../../../installation/aws/stacks/stacks.ts';
+import type { Resource, ResourceType } from '../../../installation/aws/stacks/template.ts';
+import { dollars } from '../../../text/figures.ts';
+import { instancePrice } from './instance-prices.ts';
 import { AUTO_MODE_SHARE, PRICES, type Price } from './prices.ts';
 
 interface Kind {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nodeCost, type NodeLabels } from './cost.ts';
+import { nodeCost, type NodeLabels } from './nodes.ts';
 import { instancePrice } from './instance-prices.ts';
 
 const node = (type: string, capacity: string, more: NodeLabels = {}): NodeLabels => ({

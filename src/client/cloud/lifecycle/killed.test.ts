@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { THOROUGH } from '../../../test/crash/thorough.ts';
-import { ApiServer } from '../../../test/support/api-server.ts';
-import { selfSigned } from '../../../test/support/client/certificate.ts';
-import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
-import { IMAGES, live as happens } from '../../../test/support/client/living-cluster.ts';
-import { live } from '../../../test/support/client/mortal-account.ts';
-import { folderOf, type Folder } from '../../../test/support/folder.ts';
-import type { CloudPorts } from '../../providers/profiles/cloud.ts';
-import { clusterPart } from './cluster/part.ts';
+import { THOROUGH } from '../../../../test/crash/thorough.ts';
+import { ApiServer } from '../../../../test/support/api-server.ts';
+import { selfSigned } from '../../../../test/support/client/certificate.ts';
+import { cloudWorld, type CloudWorld } from '../../../../test/support/client/cloud-world.ts';
+import { IMAGES, live as happens } from '../../../../test/support/client/living-cluster.ts';
+import { live } from '../../../../test/support/client/mortal-account.ts';
+import { folderOf, type Folder } from '../../../../test/support/folder.ts';
+import type { CloudPorts } from '../../../providers/profiles/cloud.ts';
+import { clusterPart } from '../cluster/part.ts';
 import { doomed, takeAway } from './down.ts';
 import { makeAll } from './init.ts';
-import type { Installation } from './installation.ts';
+import type { Installation } from '../installation.ts';
 
 /** As the process that is gone: nothing it has not sent is ever sent. */
 class Killed extends Error {}

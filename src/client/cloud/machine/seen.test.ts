@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { folderOf, type Folder } from '../../../test/support/folder.ts';
+import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import { seenHere } from './seen.ts';
 
 describe('What a machine says about AWS', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
-import { ACCOUNT, REGION, STACK } from '../../../test/support/aws/facts.ts';
-import { CliError } from '../failures/error.ts';
+import { cloudWorld, type CloudWorld } from '../../../../test/support/client/cloud-world.ts';
+import { ACCOUNT, REGION, STACK } from '../../../../test/support/aws/facts.ts';
+import { CliError } from '../../failures/error.ts';
 import { doomed, leftovers, takeAway, type DownWish } from './down.ts';
 import { makeAll } from './init.ts';
 

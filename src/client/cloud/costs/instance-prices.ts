@@ -1,5 +1,5 @@
 /** What instances cost on demand, as data: list prices of `PRICED_REGION` for Linux. What is not in it has no price here. */
-import type { Price } from '../prices.ts';
+import type { Price } from './prices.ts';
 
 /** From the price list that AWS publishes, as Karpenter had it on 2026-01-19. */
 const SEEN = { page: 'https://aws.amazon.com/ec2/pricing/', seen: '2026-01', per: 'hour' } as const;

@@ -1,11 +1,11 @@
 /** `sb cloud down`: takes away what costs, and with `--purge` what is kept as well. Idempotent: what is gone is passed over. */
-import { awsNames, TAGS } from '../../installation/aws/names.ts';
-import type { Contents } from '../../providers/account/port.ts';
-import { otherAtWork, stillRunning, unknownRunning } from './failures.ts';
-import type { Installation } from './installation.ts';
-import { phaseOf } from './stacks/phase.ts';
-import type { StackStep } from './stacks/step.ts';
-import type { CloudStep } from './steps.ts';
+import { awsNames, TAGS } from '../../../installation/aws/names.ts';
+import type { Contents } from '../../../providers/account/port.ts';
+import { otherAtWork, stillRunning, unknownRunning } from '../account/failures.ts';
+import type { Installation } from '../installation.ts';
+import { phaseOf } from '../stacks/phase.ts';
+import type { StackStep } from '../stacks/step.ts';
+import type { CloudStep } from '../steps.ts';
 
 /** What is going to be deleted, for whoever has to agree. */
 export interface Doomed {

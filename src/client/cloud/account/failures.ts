@@ -1,7 +1,7 @@
 /** What keeps `sb cloud` from making or taking away an installation, as people read it. Every one of them leaves a state from which the same command goes on. */
-import { ProviderError } from '../../providers/errors.ts';
-import type { Stack, StackEvent } from '../../providers/stacks/port.ts';
-import { CliError, type Code } from '../failures/error.ts';
+import { ProviderError } from '../../../providers/errors.ts';
+import type { Stack, StackEvent } from '../../../providers/stacks/port.ts';
+import { CliError, type Code } from '../../failures/error.ts';
 
 /** The four lines for what a port of an account threw; anything else as it is. */
 export function explainCloud(error: unknown): unknown {

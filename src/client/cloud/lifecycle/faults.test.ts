@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { ApiServer } from '../../../test/support/api-server.ts';
-import { STACK } from '../../../test/support/aws/facts.ts';
-import { selfSigned } from '../../../test/support/client/certificate.ts';
-import { FAULTS, type FaultWorld } from '../../../test/support/client/cloud-faults/index.ts';
-import { cloudWorld } from '../../../test/support/client/cloud-world.ts';
-import { IMAGES, live } from '../../../test/support/client/living-cluster.ts';
-import { folderOf, type Folder } from '../../../test/support/folder.ts';
-import { CliError } from '../failures/error.ts';
-import { explain } from '../failures/explain.ts';
-import { clusterPart } from './cluster/part.ts';
+import { ApiServer } from '../../../../test/support/api-server.ts';
+import { STACK } from '../../../../test/support/aws/facts.ts';
+import { selfSigned } from '../../../../test/support/client/certificate.ts';
+import { FAULTS, type FaultWorld } from '../../../../test/support/client/cloud-faults/index.ts';
+import { cloudWorld } from '../../../../test/support/client/cloud-world.ts';
+import { IMAGES, live } from '../../../../test/support/client/living-cluster.ts';
+import { folderOf, type Folder } from '../../../../test/support/folder.ts';
+import { CliError } from '../../failures/error.ts';
+import { explain } from '../../failures/explain.ts';
+import { clusterPart } from '../cluster/part.ts';
 import { doomed, takeAway } from './down.ts';
 import { makeAll } from './init.ts';
-import type { Installation } from './installation.ts';
+import type { Installation } from '../installation.ts';
 
 const tls = selfSigned();
 

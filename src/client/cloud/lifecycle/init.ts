@@ -1,11 +1,11 @@
 /** `sb cloud init`: what is there, what is missing, and making it. Everything that is known is asked of AWS and the cluster. */
-import type { Change } from '../../providers/stacks/port.ts';
-import { ProviderError } from '../../providers/errors.ts';
-import type { Installation } from './installation.ts';
-import { stepsOf } from './installation.ts';
-import { phaseOf } from './stacks/phase.ts';
-import type { StackStep } from './stacks/step.ts';
-import type { CloudStep } from './steps.ts';
+import type { Change } from '../../../providers/stacks/port.ts';
+import { ProviderError } from '../../../providers/errors.ts';
+import type { Installation } from '../installation.ts';
+import { stepsOf } from '../installation.ts';
+import { phaseOf } from '../stacks/phase.ts';
+import type { StackStep } from '../stacks/step.ts';
+import type { CloudStep } from '../steps.ts';
 
 /** How a step stands. */
 export interface Standing {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { ApiServer } from '../../../test/support/api-server.ts';
-import { ACCOUNT, REGION } from '../../../test/support/aws/facts.ts';
-import { selfSigned } from '../../../test/support/client/certificate.ts';
-import { cloudWorld, type CloudWorld } from '../../../test/support/client/cloud-world.ts';
+import { ApiServer } from '../../../../test/support/api-server.ts';
+import { ACCOUNT, REGION } from '../../../../test/support/aws/facts.ts';
+import { selfSigned } from '../../../../test/support/client/certificate.ts';
+import { cloudWorld, type CloudWorld } from '../../../../test/support/client/cloud-world.ts';
 import {
   CRD,
   DAEMON_SET,
@@ -13,10 +13,10 @@ import {
   POOL,
   put,
   SERVICE,
-} from '../../../test/support/client/living-cluster.ts';
-import { folderOf, type Folder } from '../../../test/support/folder.ts';
-import { Namespace, PersistentVolumeClaim } from '../../kube/kinds.ts';
-import { clusterPart } from './cluster/part.ts';
+} from '../../../../test/support/client/living-cluster.ts';
+import { folderOf, type Folder } from '../../../../test/support/folder.ts';
+import { Namespace, PersistentVolumeClaim } from '../../../kube/kinds.ts';
+import { clusterPart } from '../cluster/part.ts';
 import { doomed, takeAway } from './down.ts';
 import { makeAll, survey } from './init.ts';
 

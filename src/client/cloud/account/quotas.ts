@@ -1,8 +1,17 @@
 /** What an account may have at once, against what an installation is set to have: pure, but for the asking. */
-import type { BuildProject, Inspection, QuotaCode } from '../../providers/account/port.ts';
+import { amountOf } from '../../../crds/refusals.ts';
+import { GPU_NODES, SYSTEM_POOL } from '../../../installation/aws/cluster/nodes.ts';
+import type { BuildProject, Inspection, QuotaCode } from '../../../providers/account/port.ts';
+
+/** A NodePool of a cluster, as far as it limits which nodes there may be. */
+export interface PoolLimit {
+  name: string;
+  /** As Kubernetes writes amounts; undefined: no limit. */
+  cpu: string | number | undefined;
+}
 
 /** What an installation is set to have. */
-export interface Settings {
+interface Settings {
   /** `SB_MAX_CONCURRENT_BUILDS`. */
   builds: number;
   /** CPUs that its NodePools may have together; undefined where they have no limit, or there are none. */
@@ -49,7 +58,10 @@ const BUILDS: Readonly<Record<string, string>> = {
 const buildCodeOf = (project: BuildProject | undefined): string | undefined =>
   project?.type === 'LINUX_CONTAINER' ? BUILDS[project.computeType] : undefined;
 
-export async function quotasOf(inspection: Inspection, project: BuildProject | undefined): Promise<Quotas> {
+async function quotasOf(
+  inspection: Pick<Inspection, 'quota'>,
+  project: BuildProject | undefined,
+): Promise<Quotas> {
   const buildCode = buildCodeOf(project);
   const [builds, onDemand, spot, gpus] = await Promise.all([
     buildCode === undefined ? undefined : inspection.quota({ service: 'codebuild', code: buildCode }),
@@ -60,9 +72,50 @@ export async function quotasOf(inspection: Inspection, project: BuildProject | u
   return { builds, buildCode, onDemand, spot, gpus };
 }
 
-/** Whether a quota is too small for what is set. Empty: none is. */
-export const shortfalls = (quotas: Quotas, settings: Settings, region: string): Shortfall[] =>
-  [ofBuilds, ofNodes, ofGpus].flatMap((look) => look(quotas, settings, region) ?? []);
+/** EKS's own pool for what belongs to the cluster has no limit, and a node or two. Nodes with GPUs have a quota of their own. */
+const APART: readonly string[] = [SYSTEM_POOL.name, GPU_NODES];
+
+/** What NodePools may have together. */
+function vcpusOf(pools: readonly PoolLimit[]): Pick<Settings, 'cpus' | 'gpuCpus'> {
+  const limits = pools.filter(({ name }) => !APART.includes(name)).map(({ cpu }) => cpu);
+  const ofGpuNodes = pools.find(({ name }) => name === GPU_NODES)?.cpu;
+  return {
+    cpus:
+      limits.length === 0 || limits.includes(undefined)
+        ? undefined
+        : limits.reduce<number>((sum, limit) => sum + amountOf(limit ?? 0), 0),
+    gpuCpus: ofGpuNodes === undefined ? undefined : amountOf(ofGpuNodes),
+  };
+}
+
+/** What an installation has that quotas are for. */
+export interface Installed {
+  region: string;
+  /** `SB_CODEBUILD_PROJECT`; undefined where nobody names one. */
+  project: string | undefined;
+  /** `SB_MAX_CONCURRENT_BUILDS`. */
+  builds: number;
+  pools: readonly PoolLimit[];
+}
+
+/** Quotas against settings. */
+export interface Compared {
+  quotas: Quotas;
+  settings: Settings;
+  /** The quotas that are too small. */
+  short: readonly Shortfall[];
+}
+
+/** Holds the account's quotas against what an installation is set to have. */
+export async function compareQuotas(
+  inspection: Pick<Inspection, 'quota' | 'project'>,
+  { region, project, builds, pools }: Installed,
+): Promise<Compared> {
+  const quotas = await quotasOf(inspection, project ? await inspection.project(project) : undefined);
+  const settings = { builds, ...vcpusOf(pools) };
+  const short = [ofBuilds, ofNodes, ofGpus].flatMap((look) => look(quotas, settings, region) ?? []);
+  return { quotas, settings, short };
+}
 
 const ask = ({ service, code }: QuotaCode, value: number, region: string): string =>
   `aws service-quotas request-service-quota-increase --region ${region} --service-code ${service} --quota-code ${code} --desired-value ${value}`;
