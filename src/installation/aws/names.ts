@@ -37,8 +37,8 @@ export const LONGEST_STACK = 63 - '-artifacts-123456789012-ap-northeast-1'.lengt
 /** What the name of an installation may be: names of repositories and buckets begin with it. */
 export const STACK_PATTERN = '[a-z][a-z0-9-]*[a-z0-9]';
 
-/** Fluent Bit: the ServiceAccount that its role is for. */
-export const LOG_SHIPPER = { name: 'fluent-bit', namespace: 'logging' } as const;
+/** Fluent Bit: the ServiceAccount that its role is for. The namespace is ours alone: in `logging`, a cluster of the user's may have a `fluent-bit` of its own. */
+export const LOG_SHIPPER = { name: 'fluent-bit', namespace: 'sb-logging' } as const;
 
 /** On everything that can have tags: whose it is, and by which stack it came. */
 export const TAGS = { stack: STACK_TAG, part: 'sb:part' } as const;

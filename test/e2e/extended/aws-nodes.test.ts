@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { gpuPool, nodePool, type NodePool } from '../../../src/installation/aws/cluster/nodes.ts';
 import { clusterObjects } from '../../../src/installation/aws/cluster/objects.ts';
 import { EXAMPLE } from '../../../src/installation/aws/cluster/values.ts';
+import { LOG_SHIPPER } from '../../../src/installation/aws/names.ts';
 import { areEstablished, kubectl, kubectlOk } from '../../support/cluster.ts';
 import { karpenterCrd } from '../support/karpenter.ts';
 import { world } from '../support/world.ts';
@@ -73,7 +74,7 @@ describe('the NodePool of Trials', function () {
     const { namespace } = world();
     for (const object of Object.values(clusterObjects({ ...EXAMPLE, namespaces: [namespace] }))) {
       // Not there in a dry run, as what is in it would have it.
-      if (object.kind === 'NodeClass' || object.metadata.namespace === 'logging') continue;
+      if (object.kind === 'NodeClass' || object.metadata.namespace === LOG_SHIPPER.namespace) continue;
       const said = await tried(object);
       expect(said.code, `${object.kind}: ${said.stderr}`).to.equal(0);
     }

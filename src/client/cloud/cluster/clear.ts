@@ -105,6 +105,7 @@ const GOES: readonly Goes[] = [
   {
     words: ['node of Trials', 'nodes of Trials'],
     kind: NodePool,
+    whole: true,
     find: async (kube) => (await listed(kube, NodePool)).filter(({ metadata }) => isOurs(metadata.name)),
     until: async (kube) =>
       (await listed(kube, NodeClaim)).filter(({ metadata }) => isOurs(metadata.labels?.[POOL_LABEL])),

@@ -42,7 +42,10 @@ describe('sb cloud in a cluster of the user’s', () => {
     w.says.clusters = [{ ...shared, ...network, name: 'theirs', arn, authority, autoMode: true }];
     put(server, SERVICE, { metadata: { namespace: 'web', name: 'lb' }, spec: { type: 'LoadBalancer' } });
     put(server, PersistentVolumeClaim, { metadata: { namespace: 'web', name: 'disk' } });
-    put(server, POOL, { metadata: { name: 'theirs' } });
+    // As docs/aws-nodes.md has people call theirs, and as Fluent Bit's own chart is installed.
+    for (const name of ['theirs', 'sb-trials']) put(server, POOL, { metadata: { name } });
+    put(server, Namespace, { metadata: { name: 'logging' } });
+    put(server, DAEMON_SET, { metadata: { namespace: 'logging', name: 'fluent-bit' }, spec: { of: 'them' } });
   });
   afterEach(async () => {
     await w.close();
@@ -63,10 +66,11 @@ describe('sb cloud in a cluster of the user’s', () => {
       'nodes there',
       'logs there',
     ]);
-    expect(names(POOL)).to.deep.equal(['/theirs']);
+    expect(names(POOL)).to.deep.equal(['/theirs', '/sb-trials']);
   });
 
   it('takes away what is ours, and nothing of anybody else’s', async () => {
+    const shipper = structuredClone(server.collection(DAEMON_SET).objects.get('logging/fluent-bit'));
     await w.with(makeAll, { cluster: 'theirs' });
     await w.with(async (installation) =>
       takeAway(installation, await doomed(installation, { force: false, purge: false })),
@@ -74,10 +78,11 @@ describe('sb cloud in a cluster of the user’s', () => {
     expect([names(SERVICE), names(PersistentVolumeClaim), names(POOL)]).to.deep.equal([
       ['web/lb'],
       ['web/disk'],
-      ['/theirs'],
+      ['/theirs', '/sb-trials'],
     ]);
-    expect([names(DEPLOYMENT), names(DAEMON_SET), names(CRD)]).to.deep.equal([[], [], []]);
+    expect([names(DEPLOYMENT), names(CRD)]).to.deep.equal([[], []]);
+    expect([...server.collection(DAEMON_SET).objects.values()]).to.deep.equal([shipper]);
     // Others may have something in it.
-    expect(names(Namespace)).to.deep.equal(['/agents']);
+    expect(names(Namespace)).to.deep.equal(['/logging', '/agents']);
   });
 });
