@@ -1,4 +1,4 @@
-/** What `sb doctor` looks at in an account of AWS: quotas, the CodeBuild project, log groups, roles of Pods and what they may do, the way to S3. */
+/** What `sb doctor` looks at in an account of AWS: quotas, the CodeBuild project, log groups, roles of Pods and what they may do, the way to S3, tags of the bill. */
 import {
   DescribePodIdentityAssociationCommand,
   EKSClient,
@@ -124,6 +124,13 @@ class AwsInspection implements Inspection {
     );
     const [first] = gateways;
     return { ...(first !== undefined && { endpoint: textAt(first, 'vpcEndpointId') }), without };
+  }
+
+  async activeCostTags(keys: readonly string[]): Promise<string[]> {
+    const asked = { TagKeys: keys, Status: 'Active' };
+    const said = await callJson(this.#place, ['ce', 'ListCostAllocationTags'], asked);
+    const tags = Array.isArray(said['CostAllocationTags']) ? (said['CostAllocationTags'] as unknown[]) : [];
+    return tags.flatMap((tag) => (isRecord(tag) && typeof tag['TagKey'] === 'string' ? [tag['TagKey']] : []));
   }
 
   simulate(principal: string, asked: Simulation): Promise<Verdict[]> {

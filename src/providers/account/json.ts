@@ -6,6 +6,7 @@ import { post, type SignedPlace } from './signed.ts';
 
 /** Prefix of the target, by service. Source: the service models. */
 const TARGETS = {
+  ce: 'AWSInsightsIndexService',
   codebuild: 'CodeBuild_20161006',
   logs: 'Logs_20140328',
   servicequotas: 'ServiceQuotasV20190624',

@@ -159,6 +159,8 @@ export interface Inspection {
   /** ARN of the role that EKS Pod Identity gives a ServiceAccount; undefined where it gives none. */
   podRole(identity: PodIdentity): Promise<string | undefined>;
   s3Way(vpc: string, subnets: readonly string[]): Promise<S3Way>;
+  /** Those of these tags, a hundred at most, that bills are split by: cost allocation tags that somebody has activated. Throws `AccessDenied` where another account pays. */
+  activeCostTags(keys: readonly string[]): Promise<string[]>;
   /** By the policies of a role or user, given by its ARN, and those that limit it; not by those of resources. Throws `AccessDenied` where the caller may not ask, `NotFound` where nobody is called that. */
   simulate(principal: string, asked: Simulation): Promise<Verdict[]>;
 }

@@ -15,6 +15,7 @@ export interface SignedPlace {
 
 /** A service, by the beginning of its host, which is also what is signed for; with the SDK's word in variables. */
 const SERVICES = {
+  ce: 'COST_EXPLORER',
   codebuild: 'CODEBUILD',
   ec2: 'EC2',
   iam: 'IAM',
@@ -33,20 +34,30 @@ export interface Answer {
 const TIMEOUT_MS = 30_000;
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** Of IAM there is one in each partition. Source: AWS General Reference, endpoints of IAM. */
-const IAM: Readonly<Record<string, readonly [host: string, region: string]>> = {
-  aws: ['iam.amazonaws.com', 'us-east-1'],
-  'aws-cn': ['iam.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
-  'aws-us-gov': ['iam.us-gov.amazonaws.com', 'us-gov-west-1'],
-  'aws-eusc': ['iam.eusc-de-east-1.amazonaws.eu', 'eusc-de-east-1'],
+/** By partition. */
+type OnePlace = Readonly<Record<string, readonly [host: string, region: string]>>;
+
+/** Services of which there is one in each partition. Source: AWS General Reference, endpoints of IAM; the rules of the SDK's client for Cost Explorer. */
+const ONE_EACH: Readonly<Partial<Record<SignedService, OnePlace>>> = {
+  ce: {
+    aws: ['ce.us-east-1.amazonaws.com', 'us-east-1'],
+    'aws-cn': ['ce.cn-northwest-1.amazonaws.com.cn', 'cn-northwest-1'],
+    'aws-us-gov': ['ce.us-gov-west-1.amazonaws.com', 'us-gov-west-1'],
+    'aws-eusc': ['ce.eusc-de-east-1.api.amazonwebservices.eu', 'eusc-de-east-1'],
+  },
+  iam: {
+    aws: ['iam.amazonaws.com', 'us-east-1'],
+    'aws-cn': ['iam.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
+    'aws-us-gov': ['iam.us-gov.amazonaws.com', 'us-gov-west-1'],
+    'aws-eusc': ['iam.eusc-de-east-1.amazonaws.eu', 'eusc-de-east-1'],
+  },
 };
 
 function placeOf(service: SignedService, { region, env }: SignedPlace): { url: string; region: string } {
   const { name, services } = partitionOf(region);
-  const [iamHost, iamRegion] = IAM[name] ?? ['', ''];
-  const host = service === 'iam' ? iamHost : `${service}.${region}.${services}`;
+  const [host, ofHost] = ONE_EACH[service]?.[name] ?? [`${service}.${region}.${services}`, region];
   const url = env[`AWS_ENDPOINT_URL_${SERVICES[service]}`] || env['AWS_ENDPOINT_URL'] || `https://${host}`;
-  return { url, region: service === 'iam' ? iamRegion : region };
+  return { url, region: ofHost };
 }
 
 /** SHA-256, and HMAC with it, as the signer wants them. */

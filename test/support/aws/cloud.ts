@@ -60,6 +60,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     'RESOURCE_GROUPS_TAGGING_API',
     'SECRETS_MANAGER',
     'SERVICE_QUOTAS',
+    'COST_EXPLORER',
   ];
   return {
     front,

@@ -1,6 +1,6 @@
 /**
  * Cost Explorer: what an account was charged, added up by month and tag. Source: API reference 2017-10-25, GetCostAndUsage, GroupDefinition,
- * Expression. A group is called `<tag>$<value>`; the order of groups and the size of pages are ours.
+ * Expression, ListCostAllocationTags. A group is called `<tag>$<value>`; the order of groups and the size of pages are ours.
  */
 import { AwsError } from './wire.ts';
 
@@ -46,9 +46,27 @@ export class CostExplorer {
   /** Groups in a page. */
   pageSize = 500;
 
-  call(operation: string, asked: Asked): object {
+  call(operation: string, asked: object): object {
+    if (operation === 'ListCostAllocationTags') return this.#tags(asked);
     if (operation !== 'GetCostAndUsage')
       throw new AwsError('UnknownOperationException', `${operation} is not supported by this stand-in`);
+    return this.#usage(asked);
+  }
+
+  /** Keys that somebody has activated, and those that resources have had. */
+  #tags({ TagKeys, Status }: { TagKeys?: string[]; Status?: string }): object {
+    const used = this.lines.flatMap(({ tags }) => Object.keys(tags));
+    const all = [...new Set([...this.activated, ...used])].map((TagKey) => ({
+      TagKey,
+      Type: 'UserDefined',
+      Status: this.activated.has(TagKey) ? 'Active' : 'Inactive',
+    }));
+    const isWanted = (tag: (typeof all)[number]): boolean =>
+      (TagKeys?.includes(tag.TagKey) ?? true) && (Status === undefined || tag.Status === Status);
+    return { CostAllocationTags: all.filter(isWanted) };
+  }
+
+  #usage(asked: Asked): object {
     const { key, metric, start, end } = checked(asked);
     const { Filter, NextPageToken: token = '0' } = asked;
     const within = this.lines.filter(({ day }) => day >= start && day < end);

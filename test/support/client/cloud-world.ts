@@ -239,6 +239,7 @@ const inspectionOf = ({ says, things }: CloudWorld): Inspection => ({
   hasLogGroup: async () => true,
   podRole: async () => undefined,
   s3Way: async () => ({ without: [] }),
+  activeCostTags: async () => [],
   simulate: async () => [],
 });
 

@@ -402,6 +402,55 @@ describe('sb doctor about AWS', function () {
     expect(found?.fix).to.include(`--add-route-table-ids ${vpc.table}`);
   });
 
+  describe('about the bill', () => {
+    const ada = object('Namespace', 'ada');
+    const withResearcher = () => ({ ...installed(), Namespace: [ada] });
+    const linesOf = async (objects: Situation['objects'] = installed()): Promise<Found[]> =>
+      (await examined({ objects })).filter(({ what }) => /bill/.test(what));
+    beforeEach(() => {
+      cloud.front.bill.activated.clear();
+    });
+
+    it('says nothing where nobody is to be told apart, and asks nothing', async () => {
+      expect(await linesOf()).to.deep.equal([]);
+      expect(cloud.front.calls.count('ce:ListCostAllocationTags')).to.equal(0);
+    });
+
+    it('misses tags that nobody has activated, where there is a researcher', async () => {
+      cloud.front.bill.activated.add('sb:stack');
+      expect(await linesOf(withResearcher())).to.deep.equal([
+        {
+          state: 'warning',
+          what: 'a bill cannot be split by user_id',
+          why: 'it is no cost allocation tag that is active',
+          fix: 'aws ce update-cost-allocation-tags-status --cost-allocation-tags-status TagKey=user_id,Status=Active    (by the account that pays; AWS knows a tag a day after it was first used)',
+        },
+      ]);
+      cloud.front.bill.activated.add('user_id');
+      expect(await linesOf(withResearcher())).to.deep.equal([
+        { state: 'fine', what: 'a bill can be split by user_id and sb:stack' },
+      ]);
+    });
+
+    it('misses them where the operator is to hold budgets against the bill', async () => {
+      const [found] = await linesOf(installed({ SB_BUDGET_CORRECTION: 'CostExplorer' }));
+      expect(found).to.include({ state: 'warning', what: 'a bill cannot be split by user_id and sb:stack' });
+      expect(found?.why).to.contain('until then the operator corrects no budget by the bill');
+    });
+
+    it('takes nothing for wrong where another account pays, which alone may ask', async () => {
+      const action = 'ce:ListCostAllocationTags';
+      const allow = cloud.front.calls.refuse(action, { ...denied(action), status: 400 });
+      const [found, ...others] = await linesOf(withResearcher());
+      allow();
+      expect(others).to.deep.equal([]);
+      expect(found?.state).to.equal('skipped');
+      expect(found?.why).to.match(
+        /needs ce:ListCostAllocationTags; in an organization the account that pays/,
+      );
+    });
+  });
+
   it('says that cluster and bucket are in two regions', async () => {
     const { arn } = cloud.eks.clusters.get({ clusterName: 'mine' });
     cloud.eks.clusters.get({ clusterName: 'mine' }).arn = arn.replace(REGION, 'eu-central-1');

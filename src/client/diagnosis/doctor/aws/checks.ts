@@ -1,6 +1,7 @@
 /** Checks of what an installation on AWS depends on in its account. Each finds nothing where the installation is elsewhere. */
 import type { Check, Patient } from '../check.ts';
 import { awsAccount } from './account.ts';
+import { awsBill } from './bill.ts';
 import { awsPolicies } from './policies/policies.ts';
 import { awsQuotas } from './quotas.ts';
 import { awsBuilds, awsIdentity } from './roles.ts';
@@ -14,4 +15,5 @@ export const awsChecks: readonly Check<Patient>[] = [
   awsPolicies,
   awsLogs,
   awsNetwork,
+  awsBill,
 ];

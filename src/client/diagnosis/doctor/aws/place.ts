@@ -101,6 +101,7 @@ function askedOnce(account: Account, inspection: Inspection): Pick<AwsPlace, 'ac
       podRole: remembered((one: PodIdentity) => inspection.podRole(one)),
       quota: (one) => inspection.quota(one),
       hasLogGroup: (name) => inspection.hasLogGroup(name),
+      activeCostTags: (keys) => inspection.activeCostTags(keys),
       s3Way: (vpc, subnets) => inspection.s3Way(vpc, subnets),
       simulate: (principal, asked) => inspection.simulate(principal, asked),
     },
