@@ -17,13 +17,16 @@ import { bySlot } from './task-build/queue.ts';
 import { byTaskBuild, keptOf } from './trial/ended.ts';
 import { byAsker } from './trial/program.ts';
 
-const OF_TRIALS = {
-  labelSelector: LABEL.trial,
+const OF_ATTEMPTS = {
   indexers: { owner: byControllerUid, namespace: byNamespace },
   transform: withOwnMarks,
 };
 
-const OF_SANDBOXES = { ...OF_TRIALS, labelSelector: LABEL.sandbox };
+/** Most of what happens to a Trial happens to its Job and its Pod: whoever stands by asks for those that its broker is asked about. */
+const OF_TRIALS = { ...OF_ATTEMPTS, labelSelector: LABEL.trial, whileLeading: true };
+
+/** Connections to Sandboxes last, in every replica. */
+const OF_SANDBOXES = { ...OF_ATTEMPTS, labelSelector: LABEL.sandbox };
 
 /** Index of Sandboxes by the TaskBuild that makes their image. */
 const ofBuild = ({ metadata, status = {} }: SandboxObject): string[] =>

@@ -19,6 +19,7 @@ class TestOperator extends Operator {
   protected async init(): Promise<void> {
     this.owners = this.watch(ConfigMap);
     this.jobs = this.watch(Job, {
+      whileLeading: true,
       indexers: { owner: (job) => [job.metadata.ownerReferences?.[0]?.name ?? ''] },
     });
     const reconcile = async (key: ObjectKey, signal: AbortSignal) => {
@@ -92,6 +93,62 @@ describe('operator', () => {
     await until('b was reconciled', () => first.seen.includes('b'));
     expect(second.seen).to.deep.equal([]);
     expect([first.ready, second.ready]).to.deep.equal([true, true]);
+  });
+
+  it('hears nothing in a replica that stands by of what is kept while leading', async () => {
+    server.collection(Job).create(ownedJob('a-1', 'a'));
+    const [first, second] = [build({ lease: LEASE }), build({ lease: LEASE })];
+    await first.start();
+    await until('the first leads', () => first.leading);
+    await second.start();
+    await until('the second is ready', () => second.ready);
+    server.collection(Job).create(ownedJob('a-2', 'a'));
+    await until('the first knows both', () => first.jobs.list().length === 2);
+    expect([second.jobs.list().length, second.jobs.synced, second.jobs.fresh]).to.deep.equal([
+      0,
+      false,
+      false,
+    ]);
+    const watches = server.requests.filter(({ path, watch }) => watch && path.includes('/jobs'));
+    expect(watches).to.have.length(1);
+    await first.stop();
+    await until('the second leads', () => second.leading);
+    expect(second.jobs.by('owner', 'a')).to.have.length(2);
+    expect(first.jobs.list()).to.deep.equal([]);
+  });
+
+  it('leads nothing before it knows what is kept while leading, and is not ready then', async () => {
+    const lists = ({ path }: { path: string }): boolean => path.includes('/jobs');
+    server.faults.add({ on: lists, fault: { kind: 'drop' }, times: 1e6 });
+    objects().create(configMap('a'));
+    const operator = build({ lease: LEASE });
+    await operator.start();
+    await until('the lease is its own', () => server.collection(Lease).objects.size === 1);
+    await until('it says that it is not ready', () => !operator.ready);
+    expect([operator.leading, operator.seen]).to.deep.equal([false, []]);
+    server.faults.clear();
+    await until('it leads', () => operator.leading);
+    await until('a was reconciled', () => operator.seen.length > 0);
+    expect(operator.ready).to.equal(true);
+  });
+
+  it('forgets with the lease what is kept while leading, and asks anew for the next term', async () => {
+    server.collection(Job).create(ownedJob('a-1', 'a'));
+    const operator = build({ lease: QUICK });
+    await operator.start();
+    await until('it leads', () => operator.leading);
+    server.faults.add({ on: ({ path }) => path.includes('/leases/'), fault: { kind: 'drop' }, times: 1000 });
+    await until('leadership is lost', () => !operator.leading);
+    await until('it has forgotten', () => operator.jobs.list().length === 0);
+    // Nobody tells it: what comes of the next term is a list.
+    server.collection(Job).delete('default', 'a-1');
+    server.collection(Job).create(ownedJob('b-1', 'b'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([operator.jobs.list(), operator.jobs.synced]).to.deep.equal([[], false]);
+    server.faults.clear();
+    await until('it leads again', () => operator.leading);
+    expect(operator.jobs.list().map(({ metadata }) => metadata.name)).to.deep.equal(['b-1']);
+    expect(operator.jobs.by('owner', 'a')).to.deep.equal([]);
   });
 
   it('hands over when it stops: drains, then gives the lease away last (fault 42)', async () => {

@@ -1,4 +1,4 @@
-import { Caches, type WatchOptions } from './cache/caches.ts';
+import { Caches, type TermCaches, type WatchOptions } from './cache/caches.ts';
 import { keyOf, type WatchedStore } from './cache/cache.ts';
 import { sleep } from '../async/clock.ts';
 import type { Kube } from './connect.ts';
@@ -62,8 +62,8 @@ const DRAIN_MS = 30_000;
 const FLUSH_MS = 2000;
 
 /**
- * An operator: caches and controllers, declared in `init`. Caches run in every replica, controllers
- * only while it is leader. The programming model is that of @dot-i/k8s-operator; none of its code runs.
+ * An operator: caches and controllers, declared in `init`. Caches run in every replica (but for those
+ * `whileLeading`), controllers only while it is leader. The programming model is that of @dot-i/k8s-operator; none of its code runs.
  */
 export abstract class Operator {
   protected readonly client: KubeClient;
@@ -77,6 +77,7 @@ export abstract class Operator {
   readonly #standing = new AbortController();
   readonly #elector: Elector | undefined;
   #election: Promise<void> = Promise.resolve();
+  #kept: TermCaches | undefined;
   #term: Term | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -94,9 +95,9 @@ export abstract class Operator {
   /** Called once by `start`: declare watches and controllers here. */
   protected abstract init(): Promise<void>;
 
-  /** Whether every cache has taken in its first list, and nobody has called `stop`. For /readyz. */
+  /** Whether every cache that this replica is to have has taken in its first list, and nobody has called `stop`. For /readyz. */
   get ready(): boolean {
-    return this.#stopped === undefined && this.#caches.synced;
+    return this.#stopped === undefined && this.#caches.synced && (this.#kept?.synced ?? true);
   }
 
   /** Whether this process may act as leader right now. */
@@ -155,7 +156,7 @@ export abstract class Operator {
     this.#election = this.#stand();
   }
 
-  /** Resolves once every cache has taken in its first list. */
+  /** Resolves once every cache has taken in its first list, but for those of a term as leader. */
   whenSynced(): Promise<void> {
     return this.#caches.whenSynced();
   }
@@ -178,6 +179,7 @@ export abstract class Operator {
     this.#watching.abort();
     await this.#election;
     this.#term = undefined;
+    await this.#kept?.end();
   }
 
   /** Only a replica with filled caches stands: a new leader can work at once. */
@@ -205,10 +207,18 @@ export abstract class Operator {
     });
   }
 
+  /** The lease is ours; work begins as soon as the caches of this term are filled. */
   #beginTerm(): void {
     if (this.#stopped) return;
-    const { kube, inWork } = this.#options;
     this.#reportLeading(true);
+    const kept = (this.#kept = this.#caches.lead());
+    void kept.whenSynced().then(() => {
+      if (this.#kept === kept && !this.#stopped) this.#work();
+    });
+  }
+
+  #work(): void {
+    const { kube, inWork } = this.#options;
     this.#term = startTerm(this.#definitions, {
       ...kube,
       inWork,
@@ -217,12 +227,14 @@ export abstract class Operator {
     });
   }
 
-  /** Leadership is gone: what runs ends now, and its writes are refused already. */
+  /** Leadership is gone: what runs ends now, and its writes are refused already. Nothing is left that a later term could act by. */
   async #endTerm(): Promise<void> {
     this.#reportLeading(false);
-    const term = this.#term;
+    const [term, kept] = [this.#term, this.#kept];
     this.#term = undefined;
+    this.#kept = undefined;
     await term?.stop(0);
+    await kept?.end();
   }
 
   #reportLeading(leading: boolean): void {

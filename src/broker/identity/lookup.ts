@@ -21,10 +21,10 @@ export type Find = <T extends KubeObject>(
 
 /** An answer of the API server is good for this long: a name that was made up costs one request, however often it is shown. */
 const REMEMBERED_MS = 3000;
-/** Requests of all couriers to the API server within a second. A build's Pod and Job take one each; those of Trials are in the caches. */
-export const LIVE_PER_SECOND = 100;
+/** Requests of all couriers to the API server within a second. A Pod and its Job take one each, of builds, and of Trials in a replica that stands by. */
+export const LIVE_PER_SECOND = 300;
 /** No namespace takes what the others need. */
-export const LIVE_PER_NAMESPACE = 50;
+export const LIVE_PER_NAMESPACE = 150;
 
 interface Remembered {
   answer: Promise<KubeObject | undefined>;

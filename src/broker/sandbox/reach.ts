@@ -1,16 +1,18 @@
 /** From an upgrade to a courier: whose session it is, where the Sandbox or Trial runs, and the connection there. */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import type { KubeClient } from '../../kube/types.ts';
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL, type EnteredKey } from '../../wire/sandbox/names.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import { dialCourier, type DialDeps } from './dial.ts';
 import { Places, type Bounds } from './places.ts';
 import { readSession, type Granted, type SessionTokenDeps } from './session-token.ts';
-import { targetOf, type Target, type TargetDeps } from './target.ts';
+import { targets, type Target, type TargetDeps } from './target.ts';
 
 export interface ReachDeps extends DialDeps, SessionTokenDeps, TargetDeps {
   bounds: Bounds;
+  kube: Pick<KubeClient, 'get'>;
 }
 
 /** The session token among the subprotocols that a program offers. */
@@ -61,8 +63,9 @@ export interface Reached {
 /** `closing` ends what is being tried. */
 export function reacher(deps: ReachDeps, closing: AbortSignal) {
   const places = new Places(deps.bounds);
+  const targetFor = targets(deps);
   const reach = async (session: Granted): Promise<Omit<Reached, 'leave'> | Refused> => {
-    const target = targetOf(session, deps);
+    const target = await targetFor(session);
     if (isRefused(target)) return target;
     const courier = await dialCourier(target, deps, closing);
     return isRefused(courier) ? courier : { session, target, courier };

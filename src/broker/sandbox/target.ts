@@ -1,14 +1,16 @@
-/** Where a Sandbox runs, or a Trial that is entered: a Pod that is ours. Out of the watch caches alone. */
+/** Where a Sandbox runs, or a Trial that is entered: a Pod that is ours. */
 import { conditionOf } from '../../crds/conditions.ts';
 import { SANDBOX_STOPPED, standingOf } from '../../crds/sandbox-reasons.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
+import type { KubeClient } from '../../kube/types.ts';
 import type { Entered, EnteredKey } from '../../wire/sandbox/names.ts';
 import { endOfSandbox } from '../identity/ended.ts';
 import type { SandboxStores } from '../identity/subjects.ts';
+import { limiter } from '../rate.ts';
 import { isRefused, refused } from '../refusal.ts';
 import type { Refused } from '../refusal.ts';
 import { problemOfRun, runOf, type Run } from './run.ts';
-import { targetOfTrial, type TrialStores } from './trial.ts';
+import { askTargetOfTrial, targetOfTrial, type TrialStores } from './trial.ts';
 
 export interface TargetDeps extends SandboxStores, TrialStores {
   now: () => Date;
@@ -49,8 +51,21 @@ export function problemOf(sandbox: Sandbox): Refused | undefined {
   return conditionOf(sandbox, 'Ready')?.status === 'True' ? undefined : notReady(sandbox);
 }
 
-/** The Pod of the very object that has this UID. */
-export const targetOf = (entering: Entering, deps: TargetDeps): Target | Refused =>
+/** Requests to the API server within a second: of one caller and in all. */
+const ASKED = { each: 5, total: 25 } as const;
+
+/** Finds the Pod of the very object that has this UID, for a connection to it. */
+export function targets(deps: TargetDeps & { kube: Pick<KubeClient, 'get'> }) {
+  const within = limiter(ASKED);
+  return async (session: Entering & { caller: string }): Promise<Target | Refused> => {
+    if (session.resource !== 'trials' || deps.jobs.synced) return targetOf(session, deps);
+    if (within(session.caller, deps.now())) return askTargetOfTrial(session, deps);
+    return refused(503, 'Busy', 'too many enter Trials at the moment; try again');
+  };
+}
+
+/** The same, by the watch caches alone. */
+const targetOf = (entering: Entering, deps: TargetDeps): Target | Refused =>
   entering.resource === 'trials' ? targetOfTrial(entering, deps) : targetOfSandbox(entering, deps);
 
 function targetOfSandbox({ uid, namespace, name }: Entering, deps: TargetDeps): Target | Refused {
@@ -79,7 +94,7 @@ function inPod(
   return { ownerUid: uid, podUid: run.pod.metadata.uid ?? '', podIP };
 }
 
-/** Whether a connection to `target` has nothing left to reach. */
+/** Whether a connection to `target` has nothing left to reach, as far as the watch caches tell. */
 export function isEnded({ podUid }: Target, session: Entering, deps: TargetDeps): boolean {
   const now = targetOf(session, deps);
   return isRefused(now) ? now.reason !== 'NotReady' : now.podUid !== podUid;

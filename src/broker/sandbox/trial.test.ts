@@ -4,6 +4,7 @@ import { afterAttempts, trialJob, trialPod, trialWith } from '../../../test/supp
 import { closed, received, SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
 import type { Condition } from '../../crds/conditions.ts';
 import type { Trial } from '../../crds/trial.ts';
+import { Job, Pod } from '../../kube/kinds.ts';
 import { courierName, TRIAL_CERTIFICATE_ROUTE } from '../../wire/sandbox/names.ts';
 
 const NAME = courierName({ resource: 'trials', ownerUid: '0a1b2c3d-trial', podUid: 'pod-uid' });
@@ -120,6 +121,46 @@ describe('a Trial that somebody enters', () => {
     expect(await world.refusal({ trial, token })).to.deep.equal([403, 'AlteredPod']);
     world.trials.put({ ...trial, metadata: { ...trial.metadata, uid: 'another' } });
     expect(await world.refusal({ trial, token })).to.deep.equal([403, 'TrialEnded']);
+  });
+
+  describe('through a replica that stands by, which keeps no Jobs and Pods of Trials', () => {
+    const pod = { ...trialPod(trialWith()), status: { phase: 'Running', podIP: '127.0.0.1' } };
+    beforeEach(() => {
+      for (const cache of [world.jobs, world.pods]) {
+        cache.synced = false;
+        for (const { metadata } of cache.list())
+          cache.remove({ namespace: metadata.namespace ?? '', name: metadata.name });
+      }
+      world.cluster.put(Job, trialJob(trial));
+      world.cluster.put(Pod, pod);
+    });
+
+    it('is entered all the same', async () => {
+      const socket = await world.dial({ trial });
+      const back = received(socket, 5);
+      socket.send(Buffer.from('hello'));
+      expect((await back).toString()).to.equal('hello');
+    });
+
+    it('is none whose Pod is another than its Job says, or of another Job', async () => {
+      const token = await world.sessionToken({ trial });
+      const ephemeralContainers = [{ name: 'guest', image: 'debian' }];
+      world.cluster.put(Pod, { ...pod, spec: { ...pod.spec!, ephemeralContainers } });
+      expect(await world.refusal({ trial, token })).to.deep.equal([403, 'AlteredPod']);
+      world.cluster.put(Pod, { ...pod, metadata: { ...pod.metadata, ownerReferences: [] } });
+      expect(await world.refusal({ trial, token })).to.deep.equal([409, 'NotReady']);
+    });
+
+    it('costs the API server so much and no more, however often somebody connects', async () => {
+      const token = await world.sessionToken({ trial });
+      world.now = () => new Date('2026-01-01T00:00:00Z');
+      const before = world.cluster.calls.length;
+      world.cluster.put(Pod, { ...pod, metadata: { ...pod.metadata, ownerReferences: [] } });
+      const refusals = [];
+      for (let tries = 0; tries < 20; tries++) refusals.push(await world.refusal({ trial, token }));
+      expect(refusals.filter(([, reason]) => reason === 'Busy')).to.have.length(15);
+      expect(world.cluster.calls.length - before).to.equal(10);
+    });
   });
 
   it('is left when its attempt is over', async () => {

@@ -63,6 +63,10 @@ class Index<T extends KubeObject> {
   find(value: string): T[] {
     return [...(this.#byValue.get(value)?.values() ?? [])];
   }
+
+  clear(): void {
+    this.#byValue.clear();
+  }
 }
 
 /** The objects of one kind as last seen, written by a reflector alone. */
@@ -71,9 +75,9 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
   readonly #objects = new Map<string, T>();
   readonly #indexes = new Map<string, Index<T>>();
   readonly #listeners = new Set<Listener<T>>();
-  readonly #whenSynced = Promise.withResolvers<void>();
+  #whenSynced = Promise.withResolvers<void>();
   readonly #clock: Pick<Clock, 'monotonic'>;
-  readonly #madeAt: number;
+  #madeAt: number;
   #synced = false;
   #version: string | undefined;
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -183,6 +187,18 @@ export class ObjectCache<T extends KubeObject> implements WatchedStore<T> {
     this.#version = version;
     this.#synced = true;
     this.#whenSynced.resolve();
+  }
+
+  /** Makes it as it was before its first list. Nobody is told: what is forgotten may still be there. */
+  forget(): void {
+    this.#objects.clear();
+    for (const index of this.#indexes.values()) index.clear();
+    this.#version = undefined;
+    this.#synced = false;
+    this.#whenSynced = Promise.withResolvers();
+    this.#madeAt = this.#clock.monotonic();
+    this.#heardAt = Number.NEGATIVE_INFINITY;
+    this.#settledAt = Number.POSITIVE_INFINITY;
   }
 
   /** Everything up to `version` has been seen. */

@@ -9,6 +9,8 @@ export interface WatchOptions<T extends KubeObject> extends ListOptions {
   indexers?: Record<string, Indexer<T>>;
   /** Makes objects smaller before they are kept. */
   transform?: (object: T) => T;
+  /** Kept while this process leads, and anew in each term; a replica that stands by does not hear of these objects. */
+  whileLeading?: boolean;
 }
 
 export interface CachesOptions {
@@ -23,9 +25,18 @@ interface Watched {
   kind: Kind<KubeObject>;
   namespace: string | undefined;
   labelSelector: string | undefined;
-  cache: WatchedStore<KubeObject>;
-  whenSynced(): Promise<void>;
+  whileLeading: boolean;
+  cache: WatchedStore<KubeObject> & { whenSynced(): Promise<void>; forget(): void };
   run(signal: AbortSignal): Promise<void>;
+}
+
+/** The caches of one term as leader. */
+export interface TermCaches {
+  readonly synced: boolean;
+  /** Resolves once each of them has taken in its first list; never where the term ends before. */
+  whenSynced(): Promise<void>;
+  /** Once it has resolved they hold nothing, and nothing comes in. */
+  end(): Promise<void>;
 }
 
 /** A term of a selector that asks for a label, whatever its value. */
@@ -39,13 +50,15 @@ export class Caches {
   readonly #options: CachesOptions;
   readonly #watched = new Map<string, Watched>();
   #running: AbortSignal | undefined;
+  #leading = false;
 
   constructor(options: CachesOptions) {
     this.#options = options;
   }
 
+  /** But for those of a term. */
   get synced(): boolean {
-    return [...this.#watched.values()].every(({ cache }) => cache.synced);
+    return this.#kept(false).every(({ cache }) => cache.synced);
   }
 
   get kinds(): Kind<KubeObject>[] {
@@ -54,7 +67,7 @@ export class Caches {
 
   /** The cache of a kind in a scope. Asking again for the same adds the indexers to the one that is there. */
   watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions<T> = {}): ObjectCache<T> {
-    const { namespace, labelSelector, fieldSelector, indexers = {}, transform } = options;
+    const { namespace, labelSelector, fieldSelector, indexers = {}, whileLeading = false } = options;
     const id = JSON.stringify([
       kind.group,
       kind.version,
@@ -62,34 +75,58 @@ export class Caches {
       namespace,
       labelSelector,
       fieldSelector,
+      whileLeading,
     ]);
     const known = this.#watched.get(id)?.cache as ObjectCache<T> | undefined;
     const cache = known ?? new ObjectCache<T>(kind, this.#options.clock);
     for (const [name, indexer] of Object.entries(indexers)) cache.addIndex(name, indexer);
     if (known) return cache;
-    this.#options.metrics.watched(kind.plural, () => cache.silentMs);
-    const reflector = this.#reflector(cache, options, transform);
     const watched: Watched = {
       kind,
       namespace,
       labelSelector,
+      whileLeading,
       cache,
-      whenSynced: () => cache.whenSynced(),
-      run: (signal) => reflector.run(signal),
+      run: (signal) => this.#reflector(cache, options).run(signal),
     };
+    // One that is not kept is not silent.
+    this.#options.metrics.watched(kind.plural, () => (whileLeading && !this.#leading ? 0 : cache.silentMs));
     this.#watched.set(id, watched);
-    if (this.#running) void watched.run(this.#running);
+    if (this.#running && !whileLeading) void watched.run(this.#running);
     return cache;
   }
 
-  /** Starts to fill the caches, and those asked for later; they are kept up to date until `signal` fires. */
+  /** Starts to fill the caches, and those asked for later; they are kept up to date until `signal` fires. Those of a term wait for `lead`. */
   start(signal: AbortSignal): void {
     this.#running = signal;
-    for (const watched of this.#watched.values()) void watched.run(signal);
+    for (const watched of this.#kept(false)) void watched.run(signal);
   }
 
+  /** Resolves once all but those of a term have taken in their first list. */
   async whenSynced(): Promise<void> {
-    await Promise.all([...this.#watched.values()].map((watched) => watched.whenSynced()));
+    await Promise.all(this.#kept(false).map(({ cache }) => cache.whenSynced()));
+  }
+
+  /** Begins to fill the caches of a term; the term before has to have ended. */
+  lead(): TermCaches {
+    const over = new AbortController();
+    const own = this.#kept(true);
+    this.#leading = true;
+    for (const { cache } of own) cache.forget();
+    const running = own.map((watched) => watched.run(over.signal));
+    return {
+      get synced() {
+        return own.every(({ cache }) => cache.synced);
+      },
+      whenSynced: async () => void (await Promise.all(own.map(({ cache }) => cache.whenSynced()))),
+      end: async () => {
+        over.abort();
+        // A line that has come already is taken in after this.
+        await Promise.all(running);
+        for (const { cache } of own) cache.forget();
+        this.#leading = false;
+      },
+    };
   }
 
   /** The caches that see a write to `object`: not one whose selector names a label that it does not have, which would be waited for in vain. */
@@ -102,10 +139,13 @@ export class Caches {
     return [...this.#watched.values()].filter(inScope).map(({ cache }) => cache);
   }
 
+  #kept(whileLeading: boolean): Watched[] {
+    return [...this.#watched.values()].filter((watched) => watched.whileLeading === whileLeading);
+  }
+
   #reflector<T extends KubeObject>(
     cache: ObjectCache<T>,
-    scope: ListOptions,
-    transform: ((object: T) => T) | undefined,
+    { transform, ...scope }: WatchOptions<T>,
   ): Reflector<T> {
     const { metrics } = this.#options;
     const { kind } = cache;
