@@ -1,14 +1,14 @@
 /** The controllers of the operator and what wakes them. */
 import type { Config } from './config.ts';
 import { abandonedBuildsControl } from './controllers/abandoned-builds/controller.ts';
-import { expiryController } from './controllers/expiry/controller.ts';
+import { expiryController, mayExpire } from './controllers/expiry/controller.ts';
 import { billControl, Bills } from './controllers/budget/bill.ts';
 import { budgetControl, Standings } from './controllers/budget/controller.ts';
 import { Ledger } from './controllers/budget/record.ts';
 import { businessMetrics } from './controllers/metrics/metrics.ts';
 import { networkControl, Standing } from './controllers/network/controller.ts';
 import { surroundingsReader } from './controllers/network/observe.ts';
-import { orphansController } from './controllers/orphans/controller.ts';
+import { concerns, orphansController } from './controllers/orphans/controller.ts';
 import { runsControl } from './controllers/runs/controller.ts';
 import { Known } from './controllers/runs/known.ts';
 import { sandboxController } from './controllers/sandbox/controller.ts';
@@ -23,10 +23,13 @@ import { trialController, type TrialDeps } from './controllers/trial/controller.
 import type { PodSettings } from './controllers/trial/manifests.ts';
 import { Programs } from './controllers/trial/program.ts';
 import { costLabels } from './crds/namespace-rules.ts';
+import type { Trial } from './crds/trial.ts';
 import { Lookups } from './images/lookups.ts';
 import { WatchingOperator } from './controllers/watched.ts';
 import { OPERATOR, OPERATOR_LABELS } from './installation/names.ts';
 import type { Kube } from './kube/connect.ts';
+import { keyOf } from './kube/cache/cache.ts';
+import type { Job } from './kube/kinds.ts';
 import { inWorkOf } from './kube/work/in-work.ts';
 import type { Adapters } from './providers/profiles/profile.ts';
 import { TaskReader } from './task-source/read.ts';
@@ -206,9 +209,16 @@ export class SbOperator extends WatchingOperator {
     const known = new Known();
     this.control(runsControl({ ...sources, known, clock: this.#parts.kube.clock }));
     const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
-    this.control({ name: 'expiry', store: trials, reconcile: expiry });
-    const orphans = orphansController(sources);
-    this.control({ name: 'orphans', store: jobs, also: [this.jobsOfTrials()], reconcile: orphans });
+    const keys = (trial: Trial) => (mayExpire(trial) ? [keyOf(trial)] : []);
+    this.control({ name: 'expiry', store: trials, keys, reconcile: expiry });
+    const leftBehind = (job: Job): boolean => concerns(sources, job);
+    this.control({
+      name: 'orphans',
+      store: jobs,
+      keys: (job) => (leftBehind(job) ? [keyOf(job)] : []),
+      also: [this.jobsOfTrials(leftBehind)],
+      reconcile: orphansController(sources),
+    });
   }
 
   #podSettings(brokerCa: string): PodSettings {

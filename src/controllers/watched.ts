@@ -145,11 +145,15 @@ export abstract class WatchingOperator extends Operator {
     });
   }
 
-  /** The Jobs of each Trial that changes. */
-  protected jobsOfTrials() {
+  /** The Jobs of each Trial that changes, if something is to be done about them. */
+  protected jobsOfTrials(concerns: (job: Job) => boolean) {
     return feed({
       store: this.trials,
-      keys: ({ metadata }) => this.jobs.by('owner', metadata.uid ?? '').map(keyOf),
+      keys: ({ metadata }) =>
+        this.jobs
+          .by('owner', metadata.uid ?? '')
+          .filter(concerns)
+          .map(keyOf),
     });
   }
 }

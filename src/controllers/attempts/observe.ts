@@ -4,7 +4,7 @@ import { present } from '../../crds/present.ts';
 import { Event, Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { isControlledBy, isLeftover, isOwnedBy } from '../../pods/ownership.ts';
-import { startsNoPod } from '../../pods/reading/job.ts';
+import { madeNoPod, startsNoPod } from '../../pods/reading/job.ts';
 import { alterationOf } from '../../pods/rendered.ts';
 import { POD_EXPECTED_MS, type JobSeen, type PodSeen } from './observed.ts';
 
@@ -56,12 +56,15 @@ function genuineOf(pods: Pod[], job: Job): PodSeen {
 const EVENTS = 20;
 const EVENT_CHARS = 2048;
 
-/** A Job that has had no Pod for a while: in its events the Job controller says why. A Job that Kueue holds back is to have none. */
+/**
+ * A Job that has had no Pod for a while: in its events the Job controller says why. A Job that Kueue holds back is to have none. The API server
+ * goes through all events of the namespace for it, so it is asked only where there may be such an event.
+ */
 export async function seeRefusal(
   { kube }: Pick<AttemptSources, 'kube'>,
   { job, pod, now }: Pick<PodSeen, 'pod'> & { job: Job; now: Date },
 ): Promise<string | undefined> {
-  if (pod || startsNoPod(job) || job.spec?.suspend === true) return undefined;
+  if (pod || startsNoPod(job) || job.spec?.suspend === true || !madeNoPod(job)) return undefined;
   const { namespace, uid } = identityOf(job);
   const age = now.getTime() - Date.parse(job.metadata.creationTimestamp ?? now.toISOString());
   if (age < POD_EXPECTED_MS) return undefined;

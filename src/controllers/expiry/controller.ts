@@ -26,6 +26,10 @@ const UNRECORDED_MS = 2000;
 /** The event is for the moment at which the Trial would have gone: whoever leads next does not say it of all that were kept before. */
 const JUST_MS = 60_000;
 
+/** Whether a Trial may expire as it is now. */
+export const mayExpire = ({ spec, status }: Trial): boolean =>
+  spec.ttlSecondsAfterFinished !== undefined && status?.finishedAt !== undefined;
+
 /** Milliseconds until the Trial expires: 0 or less when it has; undefined where it never does. */
 export function expiresInMs({ spec, status }: Trial, now: Date): number | undefined {
   if (spec.ttlSecondsAfterFinished === undefined || status?.finishedAt === undefined) return undefined;

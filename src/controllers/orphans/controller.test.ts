@@ -7,7 +7,7 @@ import { ObjectCache } from '../../kube/cache/cache.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { DeleteOptions, Kind, KubeClient, KubeObject, ObjectKey } from '../../kube/types.ts';
 import { byControllerUid } from '../../pods/ownership.ts';
-import { leftBehindInMs, orphansController } from './controller.ts';
+import { concerns, leftBehindInMs, orphansController } from './controller.ts';
 
 const KEY: ObjectKey = { namespace: 'default', name: 'hello-1' };
 const OPEN: Attempt = { number: 1, jobName: 'hello-1' };
@@ -51,6 +51,18 @@ describe('a Job that still runs', () => {
   it('counts as left behind fifteen seconds after its attempt was closed', () => {
     expect(leftBehindInMs(job, withAttempts(CLOSED), after(5))).to.equal(10_000);
     expect(leftBehindInMs(job, withAttempts(CLOSED), after(15))).to.equal(0);
+  });
+
+  it('is looked at when it may be left behind, now or later, and not at each of its changes', () => {
+    const matters = (trial: Trial | undefined, of: Job = job): boolean => {
+      const trials = new ObjectCache<Trial>(TrialKind);
+      if (trial) trials.put(trial);
+      return concerns({ trials, now: () => after(5) }, of);
+    };
+    for (const trial of [withAttempts(CLOSED), over(), over(CLOSED)]) expect(matters(trial)).to.equal(true);
+    for (const trial of [undefined, withAttempts(), withAttempts(OPEN)])
+      expect(matters(trial)).to.equal(false);
+    expect(matters(over(CLOSED), endedJob('Complete'))).to.equal(false);
   });
 
   it('does not while its attempt is open, or its Trial has yet to record it', () => {

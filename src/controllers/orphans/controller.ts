@@ -39,11 +39,22 @@ export function leftBehindInMs(job: Job, trial: Trial, now: Date): number | unde
 }
 
 /** The Trial that this Job is an attempt of; undefined where that is gone, or another of the name has come. */
-function trialOf({ trials }: OrphansDeps, { namespace }: ObjectKey, job: Job): Trial | undefined {
+function trialOf(
+  { trials }: Pick<OrphansDeps, 'trials'>,
+  { namespace }: ObjectKey,
+  job: Job,
+): Trial | undefined {
   const owner = controllerOf(job);
   if (owner?.kind !== 'Trial') return undefined;
   const trial = trials.get({ namespace, name: owner.name });
   return trial && isControlledBy(job, trial) ? trial : undefined;
+}
+
+/** Whether there is anything to do about a Job of an operator's, now or later: of one whose attempt is open, its Trial tells when that changes. */
+export function concerns(deps: Pick<OrphansDeps, 'trials' | 'now'>, job: Job): boolean {
+  const { namespace = '', name } = job.metadata;
+  const trial = trialOf(deps, { namespace, name }, job);
+  return trial !== undefined && leftBehindInMs(job, trial, deps.now()) !== undefined;
 }
 
 async function removeLeftBehind(deps: OrphansDeps, key: ObjectKey, job: Job): Promise<void> {

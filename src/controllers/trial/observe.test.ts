@@ -305,7 +305,7 @@ describe('observing a Trial', () => {
 
   describe('a Job that has no Pod', () => {
     const trial = aTrial();
-    const job = aJob(trial);
+    const job = aJob(trial, { status: { startTime: stampOf(T0) } });
     const event = (lastTimestamp: string, message: string, component = 'job-controller') =>
       ({
         kind: 'Event',
@@ -335,6 +335,13 @@ describe('observing a Trial', () => {
     it('is not read to its end where somebody wrote a very long one', async () => {
       const long = await refusal([job], [event('2026-01-01T00:00:03Z', ', used: '.repeat(100_000))]);
       expect(long).to.have.length(2048);
+    });
+
+    it('is not asked about before the Job controller has looked at it, or once that has made a Pod', async () => {
+      const busy = look({ trial, cached: [aJob(trial)], live: events });
+      expect((await busy.seen())?.refusal).to.equal(undefined);
+      const made = aJob(trial, { status: { startTime: stampOf(T0), active: 1 } });
+      expect(await refusal([made], events)).to.equal(undefined);
     });
 
     it('is not asked about while it may yet get one, has one, or is held back by a queue', async () => {

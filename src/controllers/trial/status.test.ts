@@ -6,6 +6,7 @@ import {
   anOutcome,
   aPod,
   aTrial,
+  containerStatus,
   endedPod,
   stampOf,
   T0,
@@ -380,9 +381,9 @@ describe('the report on a Trial', () => {
   });
 
   it('keeps it back the longer the more Trials are in one', () => {
-    expect(reported(starting(3), pending, 100)).to.deep.equal({ write: false, againMs: 4000 });
-    expect(reported(starting(7), pending, 1000)).to.deep.equal({ write: false, againMs: 45_000 });
-    expect(reported(starting(52), pending, 1000)).to.deep.equal({ write: true, againMs: 60_000 });
+    expect(reported(starting(3), pending, 25)).to.deep.equal({ write: false, againMs: 4000 });
+    expect(reported(starting(7), pending, 250)).to.deep.equal({ write: false, againMs: 45_000 });
+    expect(reported(starting(52), pending, 250)).to.deep.equal({ write: true, againMs: 60_000 });
   });
 
   it('keeps back that the Job was created, however long the Trial has waited for that', () => {
@@ -393,9 +394,28 @@ describe('the report on a Trial', () => {
       });
   });
 
-  it('is written at once for what lasts, however many wait', () => {
+  const runningAt = (seconds: number): Observed => {
+    const running = { running: { startedAt: stampOf(after(2)) } };
+    const pod = aPod(job, {
+      status: { phase: 'Running', containerStatuses: [containerStatus('task', running)] },
+    });
+    return aTrialSeen({ trial, job: { kind: 'own', job }, pod, now: after(seconds) });
+  };
+
+  it('keeps back that an attempt has started until that has lasted five seconds, where many wait', () => {
     const running: Done = { kind: 'wait', reason: 'Running', message: 'Pod hello runs' };
-    expect(reported(starting(3), running, 10_000)).to.deep.equal({ write: true });
+    expect(reported(runningAt(3), running, 25)).to.deep.equal({ write: true });
+    expect(reported(runningAt(3), running, 26)).to.deep.equal({ write: false, againMs: 4000 });
+    expect(reported(runningAt(7), running, 10_000)).to.deep.equal({ write: true });
+    expect(reported(runningAt(3), { ...running, againMs: 100 }, 26)).to.deep.equal({
+      write: false,
+      againMs: 100,
+    });
+  });
+
+  it('is written at once for an end, however many wait', () => {
+    const failed: Done = { kind: 'fail', reason: 'OOMKilled', message: 'no memory' };
+    expect(reported(runningAt(3), failed, 10_000)).to.deep.equal({ write: true });
   });
 
   it('is written at once for anything else', () => {

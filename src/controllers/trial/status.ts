@@ -18,6 +18,7 @@ import type { Done } from './done.ts';
 import { imageFields } from './images.ts';
 import type { Observed } from './observed.ts';
 import { regradedOf } from '../../pods/regraded.ts';
+import { startedAt } from '../../pods/reading/containers.ts';
 import { scheduledAt } from '../../pods/reading/waiting.ts';
 
 /** Where people find what a Trial leaves behind: its files in the store, and its log. */
@@ -133,8 +134,8 @@ export interface Reporting {
 
 /** A state that passes by itself is written once it has lasted so long: an attempt that starts at once needs no word in between. */
 const QUIET_MS = 5000;
-/** And the later the more Trials are in one: all of them together are at most twenty writes a second. */
-const QUIET_EACH_MS = 50;
+/** And the later the more Trials are in one: all of them together are at most five writes a second. */
+const QUIET_EACH_MS = 200;
 const PASSING: TrialActiveReason[] = [
   'Pending',
   'NetworkPending',
@@ -147,10 +148,19 @@ const PASSING: TrialActiveReason[] = [
 export function reportOf(seen: Observed, done: Done, { status, passing }: Reporting): Report {
   const againMs = done.kind === 'wait' ? done.againMs : undefined;
   if (isSame(seen.trial.status, status)) return { write: false, ...present({ againMs }) };
-  const atLeastMs = Math.max(QUIET_MS, passing * QUIET_EACH_MS);
-  const quietMs = isPassing(done) ? atLeastMs - (seen.now.getTime() - Date.parse(since(seen, done))) : 0;
+  const quietMs = quietFor(seen, done, passing);
   if (quietMs <= 0) return { write: true, ...present({ againMs }) };
   return { write: false, againMs: Math.min(quietMs, againMs ?? quietMs) };
+}
+
+/** For how long nothing is to be said of this state yet. */
+function quietFor(seen: Observed, done: Done, passing: number): number {
+  const lasted = (from: string): number => seen.now.getTime() - Date.parse(from);
+  if (isPassing(done)) return Math.max(QUIET_MS, passing * QUIET_EACH_MS) - lasted(since(seen, done));
+  const begun = done.kind === 'wait' && done.reason === 'Running' && seen.pod && startedAt(seen.pod);
+  const isBusy = passing * QUIET_EACH_MS > QUIET_MS;
+  // Of an attempt that is over by then, one write says all.
+  return begun && isBusy ? QUIET_MS - lasted(begun) : 0;
 }
 
 /** Whether the Trial is on its way to something else, which comes without anybody's doing. */

@@ -33,7 +33,7 @@ interface Rate {
 
 const OF_ONE_OBJECT: Rate = { burst: 25, refillMs: 300_000 };
 /** Of thousands of objects of a namespace to which the same happens: each event is a write, and says what its object says itself. */
-const OF_ONE_REASON: Rate = { burst: 100, refillMs: 1000 };
+const OF_ONE_REASON: Rate = { burst: 25, refillMs: 5000 };
 
 interface Known {
   count: number;

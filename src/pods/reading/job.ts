@@ -23,5 +23,12 @@ export const isActive = (job: Job): boolean => conditionIn(job, OVER) === undefi
 export const isHeldBack = (job: Job): boolean =>
   job.spec?.suspend === true || conditionIn(job, ['Suspended']) !== undefined;
 
+/**
+ * Whether the Job controller has looked at the Job and made no Pod. Before that no event says why; afterwards a Pod that nobody has seen yet is
+ * counted all the same.
+ */
+export const madeNoPod = ({ status = {} }: Job): boolean =>
+  status.startTime !== undefined && (status.active ?? 0) === 0;
+
 /** Why the Job failed; undefined until its last Pod has ended. */
 export const failedCondition = (job: Job): Condition | undefined => conditionIn(job, ['Failed']);
