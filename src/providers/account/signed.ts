@@ -1,8 +1,8 @@
 /** A request to a service of AWS that is signed here, for the few calls whose SDK clients weigh more than they are worth. Bounded and timed. */
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { createHash, createHmac } from 'node:crypto';
 import { partitionOf } from '../aws/partition.ts';
+import { Sha256 } from '../aws/sha256.ts';
 import { ProviderError } from '../errors.ts';
 import type { AwsCredentials } from './port.ts';
 
@@ -59,28 +59,6 @@ function placeOf(service: SignedService, { region, env }: SignedPlace): { url: s
   const url = env[`AWS_ENDPOINT_URL_${SERVICES[service]}`] || env['AWS_ENDPOINT_URL'] || `https://${host}`;
   return { url, region: ofHost };
 }
-
-/** SHA-256, and HMAC with it, as the signer wants them. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
-  }
-  update(chunk: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(chunk));
-  }
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-  reset(): void {}
-}
-
-const bytesOf = (source: string | ArrayBuffer | ArrayBufferView): Uint8Array =>
-  typeof source === 'string'
-    ? Buffer.from(source)
-    : ArrayBuffer.isView(source)
-      ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-      : new Uint8Array(source);
 
 /** Posts a body and reads the answer, whatever its status. `call`: for messages. */
 export async function post(

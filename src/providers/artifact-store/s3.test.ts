@@ -175,6 +175,71 @@ describe('s3 ArtifactStore on a server in trouble', () => {
     expect(error.message).to.match(/^get s3:\/\/artifacts\/a: .*checksum/i);
   });
 
+  it('holds contents against a checksum of another kind, too', async () => {
+    server.handle = (_, response) => {
+      response.setHeader('x-amz-checksum-crc32', 'NhCmhg==');
+      response.end('hello');
+    };
+    expect(Buffer.from((await storeAt(server.base).get('a', 100))!).toString()).to.equal('hello');
+    server.handle = (_, response) => {
+      response.setHeader('x-amz-checksum-crc32', 'AAAAAA==');
+      response.end('hello');
+    };
+    expect((await failure(storeAt(server.base).get('a', 100))).message).to.match(/checksum/i);
+  });
+
+  it('takes the contents of an object that was stored in parts, whose checksum is not theirs', async () => {
+    server.handle = (_, response) => {
+      response.setHeader('x-amz-checksum-sha256', 'LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=-2');
+      response.end('hullo');
+    };
+    expect(Buffer.from((await storeAt(server.base).get('a', 100))!).toString()).to.equal('hullo');
+  });
+
+  it('signs by the clock of the store, once that has refused what was signed by another', async () => {
+    const hour = 3_600_000;
+    const dates: number[] = [];
+    server.handle = ({ headers }, response) => {
+      const [, date, time] = /^(\d{8})T(\d{6})Z$/.exec(String(headers['x-amz-date'])) ?? [];
+      dates.push(Number(date), Number(time));
+      const now = new Date(Date.now() + 26 * hour).toUTCString();
+      response.writeHead(dates.length > 2 ? 200 : 403, { date: now, 'content-type': 'application/xml' });
+      response.end('<Error><Code>RequestTimeTooSkewed</Code><Message>as scripted</Message></Error>');
+    };
+    const store = storeAt(server.base);
+    const error = await failure(store.put('a', 'b'));
+    expect([error.reason, error.transient]).to.deep.equal(['Unavailable', true]);
+    await store.put('a', 'b');
+    expect(dates[2]).to.be.above(dates[0]!);
+    await store.head('a');
+    expect(dates[4]).to.equal(dates[2]);
+  });
+
+  it('reads no more than the beginning of what a server in between has to say', async () => {
+    for (const page of ['<html><p>no', 'x'.repeat(1_000_000)]) {
+      server.handle = (_, response) => response.writeHead(502).end(page);
+      const error = await failure(storeAt(server.base).put('a', 'b'));
+      expect([error.reason, error.message]).to.deep.equal(['Unavailable', `put s3://${BUCKET}/a: HTTP 502`]);
+    }
+  });
+
+  it('signs for the session of credentials that end', async () => {
+    let token: unknown;
+    server.handle = ({ headers }, response) => {
+      token = headers['x-amz-security-token'];
+      response.end();
+    };
+    const session = { ...credentials, sessionToken: 'session' };
+    const store = s3ArtifactStore({
+      bucket: BUCKET,
+      region: VERSITYGW.region,
+      endpoint: server.base,
+      credentials: async () => session,
+    });
+    await store.put('a', 'b');
+    expect(token).to.equal('session');
+  });
+
   it('names the permissions that a refused HEAD, which has no body, may lack', async () => {
     server.handle = (_, response) => response.writeHead(403).end();
     const error = await failure(storeAt(server.base).head('a'));

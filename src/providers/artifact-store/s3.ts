@@ -6,7 +6,6 @@ import {
   paginateListObjectsV2,
   PutObjectCommand,
   S3Client,
-  type PutObjectCommandOutput,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -24,6 +23,7 @@ import {
 } from './port.ts';
 import { isNoSuchKey, s3Error } from './s3-errors.ts';
 import { objectLink } from './s3-link.ts';
+import { headerOf, S3Requests, type S3Request } from './s3-requests.ts';
 
 export interface S3Settings {
   bucket: string;
@@ -77,6 +77,15 @@ async function read(body: Readable, maxBytes: number): Promise<Uint8Array | unde
   return Buffer.concat(parts, size);
 }
 
+const isChecksum = (header: string): boolean => /^x-amz-checksum-(?!type$)/.test(header);
+/** Of an object that was stored in parts: one over the checksums of those. */
+const isOfParts = (checksum: string): boolean => checksum.includes('-');
+
+function demandChecksum(contents: Uint8Array, checksum: string): void {
+  const found = createHash('sha256').update(contents).digest('base64');
+  if (found !== checksum) throw new Error(`the checksum is ${found} and should be ${checksum}`);
+}
+
 /** Seconds that a presigned request may live: as asked, within the port’s limit and the credentials’ own life. */
 export function presignSeconds(asked: number, expiration: Date | undefined, now: number): number {
   const left = expiration
@@ -91,12 +100,14 @@ class S3ArtifactStore implements ArtifactStore {
   readonly bucket: string;
   readonly #settings: S3Settings;
   readonly #client: S3Client;
+  readonly #requests: S3Requests;
   #origin: string | undefined;
 
   constructor(settings: S3Settings) {
     this.bucket = settings.bucket;
     this.#settings = settings;
     this.#client = clientFor(settings);
+    this.#requests = new S3Requests(this.#client, settings.bucket, settings.timeoutMs ?? REQUEST_TIMEOUT_MS);
   }
 
   async put(
@@ -104,27 +115,24 @@ class S3ArtifactStore implements ArtifactStore {
     body: Uint8Array | string,
     { contentType, ifAbsent, ifMatch }: PutOptions = {},
   ): Promise<string> {
-    const command = new PutObjectCommand({
-      ...this.#object(key),
-      Body: body,
-      // Without it the SDK takes an empty text for a stream of unknown length.
-      ContentLength: Buffer.byteLength(body),
-      ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
-      ...(contentType === undefined ? {} : { ContentType: contentType }),
-      ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
-      ...(ifMatch === undefined ? {} : { IfMatch: `"${ifMatch}"` }),
-      ...this.#encryption(),
-    });
-    const { ETag } = await this.#call('put', key, () => this.#sendPut(command, ifMatch));
-    return unquoted(ETag);
+    const digest = createHash('sha256').update(body).digest();
+    const conditions = {
+      ...(ifAbsent ? { 'if-none-match': '*' } : {}),
+      ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
+    };
+    const headers = {
+      'content-type': contentType ?? 'application/octet-stream',
+      'x-amz-checksum-sha256': digest.toString('base64'),
+      ...conditions,
+      ...this.#encryptionHeaders(),
+    };
+    const sha256 = digest.toString('hex');
+    return this.#call('put', key, () => this.#sendPut({ method: 'PUT', key, headers, body, sha256 }));
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
     return this.#callIfThere('get', key, async () => {
-      // What arrives is held against the checksum that the store has of it, if any.
-      const command = new GetObjectCommand({ ...this.#object(key), ChecksumMode: 'ENABLED' });
-      const { Body } = await this.#client.send(command);
-      const contents = await read(Body as Readable, maxBytes);
+      const contents = await this.#contents(key, maxBytes);
       if (contents) return contents;
       throw new ProviderError('TooLarge', `get ${this.uri(key)}: more than ${maxBytes} bytes`);
     });
@@ -204,14 +212,32 @@ class S3ArtifactStore implements ArtifactStore {
   }
 
   /** S3 answers 404 where there is nothing any more to be written over. */
-  async #sendPut(command: PutObjectCommand, ifMatch: string | undefined): Promise<PutObjectCommandOutput> {
+  async #sendPut(request: S3Request): Promise<string> {
     try {
-      return await this.#client.send(command);
+      const answer = await this.#requests.send(request);
+      await answer.body.dump();
+      return unquoted(headerOf(answer, 'etag'));
     } catch (error) {
-      if (ifMatch === undefined || !isNoSuchKey(error)) throw error;
-      const message = `put ${this.uri(command.input.Key ?? '')}: it is not there any more`;
+      if (request.headers['if-match'] === undefined || !isNoSuchKey(error)) throw error;
+      const message = `put ${this.uri(request.key)}: it is not there any more`;
       throw new ProviderError('PreconditionFailed', message, { cause: error });
     }
+  }
+
+  /** What arrives is held against the checksum that the store has of it, if any. Undefined where it is more than `maxBytes`. */
+  async #contents(key: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const headers = { 'x-amz-checksum-mode': 'ENABLED' };
+    const answer = await this.#requests.send({ method: 'GET', key, headers });
+    const checksum = headerOf(answer, 'x-amz-checksum-sha256');
+    if (checksum === undefined && Object.keys(answer.headers).some(isChecksum)) {
+      // One of another kind, which nothing of ours stores.
+      answer.body.on('error', () => undefined).destroy();
+      const command = new GetObjectCommand({ ...this.#object(key), ChecksumMode: 'ENABLED' });
+      return read((await this.#client.send(command)).Body as Readable, maxBytes);
+    }
+    const contents = await read(answer.body, maxBytes);
+    if (contents && checksum !== undefined && !isOfParts(checksum)) demandChecksum(contents, checksum);
+    return contents;
   }
 
   #place(key: string): { bucket: string; key: string; region: string } {

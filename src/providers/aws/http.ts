@@ -2,7 +2,7 @@
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { lookup } from '../lookup.ts';
 
-const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
  * A client's `requestHandler`. An answer must begin within `timeoutMs` milliseconds, and neither it nor the request may then stand still for
