@@ -49,9 +49,12 @@ async function writeMetrics(registry: Registry, response: ServerResponse): Promi
   }
 }
 
+/** How often the event loop's lag is looked at, which is the least that it is told as. Every 10 ms, as by default, it was half of what an idle replica did. */
+const LAG_LOOK_MS = 50;
+
 /** Node's own metrics: memory, CPU, garbage collection, and the event loop's lag and its p99; and which version of the operator it is. */
 export function collectProcessMetrics(registry: Registry, version: string): void {
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_LOOK_MS });
   gauge(registry, 'sb_build_info').set({ version, node: process.version }, 1);
 }
 

@@ -249,6 +249,7 @@ describe('controller', () => {
 
     it('forgets a key that goes well or fails without killing anybody', async () => {
       const inWork = inWorkOf(folder, log)('test');
+      const names = ['goes-well', 'fails'];
       start(
         async ({ name }) => {
           if (name === 'fails') throw new Error('no');
@@ -256,10 +257,40 @@ describe('controller', () => {
         },
         { inWork },
       );
-      for (const name of ['goes well', 'fails']) controller.enqueue(named(name));
+      for (const name of names) controller.enqueue(named(name));
       await clock.advance(1);
       await controller.stop(0);
-      expect(readdirSync(folder)).to.deep.equal([]);
+      const next = inWorkOf(folder, log)('test');
+      expect(names.map((name) => next.deaths(`default/${name}`))).to.deep.equal([0, 0]);
+    });
+
+    it('knows of many keys of several controllers which of them were in work, and has no place for others', () => {
+      const [of, keys] = [
+        inWorkOf(folder, log),
+        Array.from({ length: 100 }, (_, number) => `default/k${number}`),
+      ];
+      for (const key of keys) for (const name of ['one', 'other']) of(name).begin(key);
+      for (const key of keys.slice(10)) of('one').end(key);
+      for (const key of keys.slice(0, 90)) of('other').end(key);
+      for (const key of ['default/later', `default/${'x'.repeat(600)}`]) of('one').begin(key);
+      const deaths = (next: ReturnType<typeof inWorkOf>, name: string) =>
+        [...keys, 'default/later'].filter((key) => next(name).deaths(key) > 0);
+      const next = inWorkOf(folder, log);
+      expect(deaths(next, 'one')).to.deep.equal([...keys.slice(0, 10), 'default/later']);
+      expect(deaths(next, 'other')).to.deep.equal(keys.slice(90));
+      next('one').begin('default/k3');
+      next('one').end('default/k4');
+      const last = inWorkOf(folder, log)('one');
+      expect(['k3', 'k4', 'k5'].map((name) => last.deaths(`default/${name}`))).to.deep.equal([2, 0, 1]);
+    });
+
+    it('takes nothing for a note that is none', () => {
+      writeFileSync(join(folder, 'in-work'), `${'1 one default/a'.padEnd(512)}no note${'x'.repeat(3000)}`);
+      const next = inWorkOf(folder, log)('one');
+      next.begin('default/b');
+      expect([next.deaths('default/a'), inWorkOf(folder, log)('one').deaths('default/b')]).to.deep.equal([
+        2, 1,
+      ]);
     });
 
     it('works on where nothing can be noted', async () => {
