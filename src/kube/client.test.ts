@@ -7,6 +7,7 @@ import { ApiServer } from '../../test/support/api-server.ts';
 import { selfSigned } from '../../test/support/client/certificate.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { configMap, connectTo, until } from '../../test/support/kube.ts';
+import { Wire } from '../../test/support/wire.ts';
 import { createKubeClient } from './client.ts';
 import type { Kube } from './connect.ts';
 import { ApiError, isAlreadyExists, isConflict } from './errors.ts';
@@ -69,6 +70,18 @@ describe('client', () => {
     expect(await client.delete(ConfigMap, at)).to.equal(true);
     expect(await client.delete(ConfigMap, at)).to.equal(false);
     expect(await client.get(ConfigMap, at)).to.equal(undefined);
+  });
+
+  it('leaves all connections that may be dead once one of them gave no answer', async () => {
+    const wire = await Wire.start(server.url);
+    const kubeConfig = server.kubeConfig({ server: wire.url });
+    const { client } = link(server, { kubeConfig, requestTimeoutMs: 1500 });
+    await Promise.all([1, 2, 3].map(() => client.get(ConfigMap, at)));
+    expect(wire.connections).to.equal(3);
+    wire.forget();
+    expect((await failure(client.create(ConfigMap, configMap('a')))).reason).to.equal('NoAnswer');
+    await client.create(ConfigMap, configMap('a'));
+    await wire.close();
   });
 
   it('says of listed objects what they are', async () => {

@@ -19,6 +19,8 @@ export interface ConnectOptions {
   metrics?: Metrics;
   clock?: Clock;
   random?: () => number;
+  /** For one request, from sending to the last byte. Default 30 s; renewals of the lease never have more than 5. */
+  requestTimeoutMs?: number;
 }
 
 /** A connection to one API server: three sets of sockets, one identity. */
@@ -62,8 +64,10 @@ export function connect(options: ConnectOptions): Kube {
     random,
     onAnswer: metrics.request,
   };
-  const transport = createTransport({ ...shared, ...REST });
-  const leaseTransport = createTransport({ ...shared, ...LEASE });
+  const { requestTimeoutMs = REST.timeoutMs } = options;
+  const transport = createTransport({ ...shared, ...REST, timeoutMs: requestTimeoutMs });
+  const timeoutMs = Math.min(LEASE.timeoutMs, requestTimeoutMs);
+  const leaseTransport = createTransport({ ...shared, ...LEASE, timeoutMs });
   return {
     client: createKubeClient({ transport, ...(fieldManager !== undefined && { fieldManager }) }),
     leaseClient: createKubeClient({ transport: leaseTransport }),

@@ -49,6 +49,13 @@ export const isForbidden = has(403);
 /** The object was refused by validation or admission policy: sending it again cannot help. */
 export const isInvalid = has(422);
 
+/** What the API server takes later, or did take: it was away or overloaded, or somebody else was first. */
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (!(error instanceof ApiError)) return isPassing(error.cause);
+  return [0, 409, 429].includes(error.status) || error.status >= 500;
+}
+
 interface Status {
   reason?: string;
   message?: string;

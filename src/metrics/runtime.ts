@@ -125,7 +125,7 @@ export const RUNTIME = {
   },
   sb_watch_silent_seconds: {
     type: 'gauge',
-    help: 'Time since the API server said anything about a resource, if only that nothing has changed; it does so at least every 75 seconds',
+    help: 'Time since the API server said anything about a resource, if only that nothing has changed; it does so at least every 45 seconds',
     labels: ['resource'],
     stability: 'beta',
   },

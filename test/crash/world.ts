@@ -6,6 +6,7 @@ import { present } from '../../src/crds/present.ts';
 import type { TaskBuild, TaskBuildSpec } from '../../src/crds/task-build.ts';
 import type { Trial, TrialSpec } from '../../src/crds/trial.ts';
 import { systemClock } from '../../src/async/clock.ts';
+import type { ConnectOptions } from '../../src/kube/connect.ts';
 import { ConfigMap as ConfigMapKind } from '../../src/kube/kinds.ts';
 import type { Kind, KubeObject } from '../../src/kube/types.ts';
 import type { ProviderError } from '../../src/providers/errors.ts';
@@ -43,6 +44,8 @@ export interface WorldOptions {
   endings?: number;
   /** The operator's waits are so many times shorter; default 100. */
   haste?: number;
+  /** How an operator reaches the API server; default: at once. */
+  reaching?: () => Pick<ConnectOptions, 'kubeConfig' | 'requestTimeoutMs'>;
 }
 
 /** By when what was on its way at a death arrives, counted from when the next operator is ready; milliseconds. */
@@ -198,6 +201,7 @@ export class World {
     this.#life = life;
     this.#lives += 1;
     const own = connectTo(this.server, {
+      ...this.#options.reaching?.(),
       clock: life.clock(fastClock(haste)),
       log: this.log,
     });

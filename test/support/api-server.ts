@@ -73,12 +73,12 @@ export class ApiServer {
     return this.#connections;
   }
 
-  /** A kubeconfig for this server. */
-  kubeConfig(user: { token?: string; tokenFile?: string } = {}): KubeConfig {
-    const { token, tokenFile } = user;
+  /** A kubeconfig for this server, or for what leads to it. */
+  kubeConfig(of: { token?: string; tokenFile?: string; server?: string } = {}): KubeConfig {
+    const { token, tokenFile, server = this.url } = of;
     const config = new KubeConfig();
     config.loadFromClusterAndUser(
-      { name: 'test', server: this.url, skipTLSVerify: true },
+      { name: 'test', server, skipTLSVerify: true },
       {
         name: 'test',
         ...(token !== undefined && { token }),

@@ -262,7 +262,7 @@ const dependencies: Board = {
     },
     {
       title: 'API server: time since it said anything',
-      description: 'It does so at least every 75 seconds.',
+      description: 'It does so at least every 45 seconds.',
       unit: 's',
       queries: [[`max by (resource) (sb_watch_silent_seconds{${OWN}})`, '{{resource}}']],
     },

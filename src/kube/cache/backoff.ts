@@ -14,8 +14,8 @@ export interface BackoffOptions {
   resetAfterMs: number;
 }
 
-/** client-go's reflector: 800 ms to 30 s, doubled, up to twice as long by chance, forgotten after 2 healthy minutes. */
-export const REFLECTOR_BACKOFF = { firstMs: 800, maxMs: 30_000, resetAfterMs: 120_000 };
+/** As client-go's reflector, but for 20 s at most where that waits for a minute: 800 ms, doubled, up to twice as long by chance, forgotten after 2 healthy minutes. */
+export const REFLECTOR_BACKOFF = { firstMs: 800, maxMs: 10_000, resetAfterMs: 120_000 };
 
 export function createBackoff(options: BackoffOptions): Backoff {
   const { clock, random, firstMs, maxMs, resetAfterMs } = options;

@@ -4,6 +4,7 @@ import type { WatchEnd } from '../../../test/support/api-server/faults.ts';
 import { configMap, connectTo, fastClock, until } from '../../../test/support/kube.ts';
 import type { Kube } from '../connect.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { Wire } from '../../../test/support/wire.ts';
 import { ConfigMap } from '../kinds.ts';
 import { ObjectCache, type Change } from './cache.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
@@ -163,6 +164,29 @@ describe('reflector', () => {
     objects().create(configMap('unheard'));
     await until('it is heard of', () => names().length === 1);
     expect(lists()).to.equal(1);
+  });
+
+  it('is 45 s behind at the most where a connection breaks and neither end hears of it', async () => {
+    await open();
+    const wire = await Wire.start(server.url);
+    await kube.close();
+    const clock = new ManualClock();
+    kube = connectTo(server, { clock, kubeConfig: server.kubeConfig({ server: wire.url }) });
+    try {
+      await follow();
+      wire.forget();
+      objects().create(configMap('unheard'));
+      for (let second = 0; second < 45; second++) {
+        await clock.advance(1000);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      await until('it is heard of', () => names().length === 1);
+      expect(lists()).to.equal(1);
+      const served = Number(watches().at(-1)?.query.get('timeoutSeconds'));
+      expect(served, 'a server that is well ends it sooner').to.be.within(1, 30);
+    } finally {
+      await wire.close();
+    }
   });
 
   it('does not take a quiet watch with bookmarks for a dead one (fault 5)', async () => {

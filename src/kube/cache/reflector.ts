@@ -23,12 +23,17 @@ export interface ReflectorOptions<T extends KubeObject> {
   log: Log;
   onRound?: (what: 'list' | 'watch') => void;
   onFailure?: (reason: string) => void;
-  /** A stream silent for this long is dead: bookmarks come at least every 75 s. Milliseconds. */
+  /** A stream silent for this long is dead. Milliseconds. */
   silenceMs?: number;
 }
 
-const SILENCE_MS = 90_000;
-const HEADERS_MS = 60_000;
+/** Of a list that is streamed; the server may take its time over the first object. */
+const LIST_SILENCE_MS = 90_000;
+/** The server ends a watch, on a connection that goes on, before it has been silent for so long; two seconds before that end it sends a bookmark. */
+const FOLLOW_SECONDS = { least: 24, more: 6 };
+/** With the watchdog's quarter, nobody is behind for more than 45 s because a connection broke and no end of it heard of that. */
+const FOLLOW_SILENCE_MS = 35_000;
+const HEADERS_MS = 30_000;
 /** A watch closed sooner than this is a failure in disguise (client-go: "very short watch"). */
 const SHORT_WATCH_MS = 1000;
 /** After so many failed tries to resume without one event, the version itself is suspect. */
@@ -100,9 +105,13 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { clock, transport, silenceMs = SILENCE_MS } = this.#options;
+    const { clock, transport } = this.#options;
     const silence = new AbortController();
-    const watchdog = createWatchdog(clock, silenceMs, () => silence.abort(new BrokenStream(SILENT)));
+    const watchdog = createWatchdog(
+      clock,
+      () => this.#silenceMs(),
+      () => silence.abort(new BrokenStream(SILENT)),
+    );
     const either = AbortSignal.any([signal, silence.signal]);
     if (this.#version === undefined) this.#listed = new Set();
     try {
@@ -123,8 +132,20 @@ export class Reflector<T extends KubeObject> {
     }
   }
 
+  #silenceMs(): number {
+    const { silenceMs } = this.#options;
+    return silenceMs ?? (this.#version === undefined ? LIST_SILENCE_MS : FOLLOW_SILENCE_MS);
+  }
+
+  /** How long the server may serve a watch. The list that one begins with has to fit into it, and the times of many watches must not be the same. */
+  #timeoutSeconds(): number {
+    const { random } = this.#options;
+    if (this.#version === undefined) return Math.round(300 * (1 + random()));
+    return FOLLOW_SECONDS.least + Math.round(FOLLOW_SECONDS.more * random());
+  }
+
   #path(): string {
-    const { resource, scope, random } = this.#options;
+    const { resource, scope } = this.#options;
     const { labelSelector, fieldSelector } = scope;
     const streamedList = this.#version === undefined;
     const query = queryString({
@@ -133,8 +154,7 @@ export class Reflector<T extends KubeObject> {
       resourceVersion: this.#version,
       sendInitialEvents: streamedList || undefined,
       resourceVersionMatch: streamedList ? 'NotOlderThan' : undefined,
-      // The server ends the watch after 5 to 10 minutes, so that watches spread over API servers again.
-      timeoutSeconds: Math.round(300 * (1 + random())),
+      timeoutSeconds: this.#timeoutSeconds(),
       labelSelector,
       fieldSelector,
     });

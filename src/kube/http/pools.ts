@@ -9,6 +9,8 @@ export type Lane = 'lease' | 'watch' | 'rest';
 
 export interface Pools {
   lane(lane: Lane, tls: TlsOptions): Dispatcher;
+  /** A request that it carried had no answer: later ones have connections of their own, for its others may be as dead. */
+  renew(lane: Lane, dispatcher: Dispatcher): void;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,8 @@ export function createPools(proxy?: string): Pools {
   let dispatchers = new Map<Lane, Dispatcher>();
   const retire = (old: Map<Lane, Dispatcher>): Promise<void[]> =>
     Promise.all([...old.values()].map((dispatcher) => dispatcher.destroy()));
+  // Requests under way finish on the old connections.
+  const leave = (dispatcher: Dispatcher): void => void dispatcher.close().catch(() => undefined);
   const adopt = (tls: TlsOptions): void => {
     if (tls === tlsInUse) return;
     tlsInUse = tls;
@@ -54,10 +58,14 @@ export function createPools(proxy?: string): Pools {
     print = next;
     const old = dispatchers;
     dispatchers = new Map();
-    // Requests under way finish on the old connections.
-    for (const dispatcher of old.values()) dispatcher.close().catch(() => undefined);
+    for (const dispatcher of old.values()) leave(dispatcher);
   };
   return {
+    renew(lane, dispatcher) {
+      if (dispatchers.get(lane) !== dispatcher) return;
+      dispatchers.delete(lane);
+      leave(dispatcher);
+    },
     lane(lane, tls) {
       adopt(tls);
       const known = dispatchers.get(lane);

@@ -54,6 +54,8 @@ export interface TransportOptions {
 
 interface Attempt extends ApiRequest {
   signal: AbortSignal;
+  /** Whether it had no answer in time. */
+  expired: () => boolean;
   lane: Lane;
 }
 
@@ -72,7 +74,8 @@ function dispatchWith(options: TransportOptions): (attempt: Attempt) => Promise<
     attempt: Attempt,
     identity: Awaited<ReturnType<Credentials['current']>>,
   ): Promise<Answer> => {
-    const answer = await options.pools.lane(attempt.lane, identity.tls).request({
+    const dispatcher = options.pools.lane(attempt.lane, identity.tls);
+    const sent = dispatcher.request({
       origin,
       path: prefix + attempt.path,
       method: attempt.method,
@@ -84,6 +87,10 @@ function dispatchWith(options: TransportOptions): (attempt: Attempt) => Promise<
       },
       body: attempt.body ?? null,
       signal: attempt.signal,
+    });
+    const answer = await sent.catch((error: unknown) => {
+      if (attempt.expired()) options.pools.renew(attempt.lane, dispatcher);
+      throw error;
     });
     options.onAnswer?.(attempt.method, String(answer.statusCode));
     return answer;
@@ -135,7 +142,7 @@ export function createTransport(options: TransportOptions): Transport {
     request.guard?.();
     const limit = answerWithin(timeoutMs, [request.signal]);
     try {
-      const answer = await dispatch({ ...request, lane, signal: limit.signal });
+      const answer = await dispatch({ ...request, ...limit, lane });
       await rejectUnlessOk(answer, `${request.method} ${request.path}`, clock.now());
       return await answer.body.text();
     } catch (error) {
@@ -151,7 +158,7 @@ export function createTransport(options: TransportOptions): Transport {
       const limit = answerWithin(headersTimeoutMs, []);
       const either = AbortSignal.any([signal, limit.signal]);
       try {
-        const answer = await dispatch({ method: 'GET', path, lane: 'watch', signal: either });
+        const answer = await dispatch({ ...limit, method: 'GET', path, lane: 'watch', signal: either });
         await rejectUnlessOk(answer, `GET ${path}`, clock.now());
         return answer.body;
       } catch (error) {

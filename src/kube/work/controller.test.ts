@@ -45,6 +45,24 @@ describe('controller', () => {
     expect(seen).to.deep.equal([key, { namespace: '', name: 'cluster-wide' }]);
   });
 
+  for (const status of [0, 409, 429, 503])
+    it(`tries again within 20 s what the API server refused for an hour (status ${status})`, async () => {
+      let refuses = true;
+      let runs = 0;
+      const reconcile: Reconcile = async () => {
+        runs += 1;
+        const cause = new ApiError({ status, reason: '', message: 'not now' });
+        if (refuses) throw new Error('the Job was not made', { cause });
+        return undefined;
+      };
+      start(reconcile).enqueue(key);
+      await clock.advance(3_600_000);
+      refuses = false;
+      const before = runs;
+      await clock.advance(20_000);
+      expect(runs).to.equal(before + 1);
+    });
+
   it('never works on one key twice at once, and on others beside it', async () => {
     const working = new Map<string, number>();
     let most = 0;

@@ -1,6 +1,6 @@
 import { keyString } from '../cache/cache.ts';
 import { sleep, type Clock } from '../../async/clock.ts';
-import { isConflict, TerminalError } from '../errors.ts';
+import { isConflict, isPassing, TerminalError } from '../errors.ts';
 import { deadline } from '../http/deadline.ts';
 import type { ControllerMetrics, Metrics } from '../metrics.ts';
 import { createTurns } from '../turns.ts';
@@ -35,6 +35,9 @@ export interface Controller {
 
 /** How often a key looks whether the cache shows its own writes; the watch event itself wakes it sooner. */
 const CACHE_LAG_MS = 50;
+
+/** An API server that answers again finds all that it refused meanwhile tried again within this time, however long that was. */
+const PASSING_MAX_MS = 20_000;
 
 const SUSPECT_MAX_MS = 3_600_000;
 
@@ -170,7 +173,7 @@ class Workers implements Controller {
       return;
     }
     if (isBug(error)) this.#metrics.failed('panic');
-    this.#queue.retry(key);
+    this.#queue.retry(key, isPassing(error) ? PASSING_MAX_MS : undefined);
     if (isConflict(error)) log.debug(fields, 'object changed meanwhile, reconciling again');
     else if (!this.#stop.signal.aborted) log.error(fields, 'reconcile failed, will be retried');
   }

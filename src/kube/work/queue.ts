@@ -48,7 +48,7 @@ const RETRY_MAX_MS = 1_000_000;
 
 /**
  * Keys to work on. A key is in here once, whatever the number of its events; one that is being worked on is parked and
- * comes back after `done`. Failed keys come back after 5 ms, doubled up to 1000 s, each by its own count. Namespaces take turns.
+ * comes back after `done`. Failed keys come back after 5 ms, doubled up to 1000 s or what the caller says, each by its own count. Namespaces take turns.
  */
 export class Queue {
   readonly #clock: Clock;
@@ -84,11 +84,11 @@ export class Queue {
   }
 
   /** Adds a key again after a failure, with its own growing delay. */
-  retry(key: string): void {
+  retry(key: string, maxMs = RETRY_MAX_MS): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.#metrics?.retried();
-    this.add(key, { afterMs: Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** failures) });
+    this.add(key, { afterMs: Math.min(maxMs, RETRY_FIRST_MS * 2 ** failures) });
   }
 
   /** The key cannot be worked on yet: it comes again with the priority that it had. */
