@@ -420,6 +420,37 @@ describe('the reason why a Sandbox is not ready', () => {
       expect('message' in action ? action.message : '').to.match(message);
     });
 
+  it('is OOMKilled as soon as the kubelet says it of the container, though the Pod still counts as running', () => {
+    const ended = endedWith({ exitCode: 137, reason: 'OOMKilled' }).containerStatuses ?? [];
+    const podStatus = { ...RUNNING, containerStatuses: ended };
+    const action = next({ recorded: anAttempt(), podStatus });
+    expect(action).to.include({ kind: 'end', reason: 'OOMKilled' });
+    const drained = next({ podStatus: { ...podStatus, ...DISRUPTED('EvictionByEvictionAPI') } });
+    expect(drained).to.include({ kind: 'end', reason: 'Evicted' });
+  });
+
+  it('is not OOMKilled where the kubelet says so only because of a command before: it stopped it, or somebody deletes the Pod', () => {
+    const [stopped, killed] = [143, 137].map(
+      (exitCode) => endedWith({ exitCode, reason: 'OOMKilled' }).containerStatuses ?? [],
+    );
+    expect(next({ podStatus: { ...RUNNING, containerStatuses: stopped ?? [] } })).to.include({
+      kind: 'wait',
+      reason: 'Stopping',
+    });
+    const job = aSandboxJob();
+    const over = endedWith({ exitCode: 137, reason: 'OOMKilled' });
+    const deleted = (status: typeof over) =>
+      next({
+        job: { kind: 'own', job },
+        pod: aPod(job, { status, deletionTimestamp: stampOf(after(90)) }),
+      });
+    expect(deleted({ ...RUNNING, containerStatuses: killed ?? [] })).to.include({
+      kind: 'wait',
+      reason: 'Stopping',
+    });
+    expect(deleted(over)).to.include({ kind: 'end', reason: 'PodLost' });
+  });
+
   it('is NodeLost for a Pod that its node does not end', () => {
     const job = aSandboxJob();
     const pod = aPod(job, { status: RUNNING, deletionTimestamp: stampOf(after(30)) });

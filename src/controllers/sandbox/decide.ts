@@ -277,9 +277,11 @@ function vanished({ job, recorded }: BegunAttempt): Said | undefined {
   return failureWithoutPod(own) ?? { reason: 'PodLost', message: 'the Pod is gone' };
 }
 
+const ENDS_OF_CONTAINER = new Set<string>(['TaskContainerExited', 'OOMKilled'] satisfies Said['reason'][]);
+
 /** Whoever deletes a Pod ends its containers, too: their ends say nothing then. */
 function ofEnd({ reason, message }: Said, pod: Pod): Said {
-  return reason === 'TaskContainerExited' && pod.metadata.deletionTimestamp !== undefined
+  return ENDS_OF_CONTAINER.has(reason) && pod.metadata.deletionTimestamp !== undefined
     ? { reason: 'PodLost', message: 'someone deleted the Pod' }
     : { reason, message };
 }

@@ -22,6 +22,7 @@ export function readPod(pod: Pod): PodReading {
     case 'waiting':
       return { kind: 'waiting', ...waitingFor(state, pod) };
     case 'running':
+      if (isOutOfMemory(pod)) return { kind: 'ended', succeeded: false, ...failureOf(pod) };
       if (state.held) return { kind: 'waiting', ...heldBy(state.held, pod) };
       return running(pod, state);
     case 'ended':
@@ -29,6 +30,17 @@ export function readPod(pod: Pod): PodReading {
     default:
       return state satisfies never;
   }
+}
+
+const KILLED = 137;
+
+/**
+ * The kubelet says it of the container a second or more before the Pod's phase. Where nodes kill single processes, containerd says it of every end after
+ * the first of them: only a container that was killed is believed early, and none that somebody ends.
+ */
+function isOutOfMemory(pod: Pod): boolean {
+  const { reason, exitCode } = statusOf(pod, CONTAINERS.task)?.state?.terminated ?? {};
+  return reason === 'OOMKilled' && exitCode === KILLED && pod.metadata.deletionTimestamp === undefined;
 }
 
 const conditionIs = ({ status }: Pod, type: string, holds: string): boolean =>

@@ -68,6 +68,21 @@ describe('a Sandbox', function () {
     expect(standingOf((await seen('broken-entrypoint'))!)).to.include({ type: 'Ready', status: 'True' });
   });
 
+  it('says OOMKilled once its container has been killed for its memory, and says nothing else before', async () => {
+    await using sandbox = await small(session, 'hoarding').init();
+    const { told, stop } = await standings(session, 'hoarding');
+    try {
+      const pod = await podOf('hoarding');
+      // Where the kernel kills all of the container, it ends here; where it kills one process, its end is told as one for memory from then on.
+      await sandbox.runCommand('tail /dev/zero').catch(() => {});
+      await killContainer(pod, CONTAINERS.task).catch(() => {});
+      await becomes('hoarding', 'OOMKilled');
+      expect(told.map(({ reason }) => reason)).to.deep.equal(['Ready', 'OOMKilled']);
+    } finally {
+      stop();
+    }
+  });
+
   it('says so while its courier crashes again and again, is Ready once that has passed, and loses nothing of a command', async () => {
     await using sandbox = await small(session, 'crashing').init();
     const { told, stop } = await standings(session, 'crashing');
