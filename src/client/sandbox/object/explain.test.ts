@@ -11,6 +11,12 @@ import { notReady } from './ready.ts';
 
 const ALL = { ...SANDBOX_READY, ...SANDBOX_WAITING, ...SANDBOX_STOPPED, ...SANDBOX_LOST };
 
+/** One whose Pod was taken from a pool. */
+const inPod = (reason: string) => {
+  const { status, ...rest } = aSandbox(reason);
+  return { ...rest, status: { ...status, podName: 'pool-s7-x2' } };
+};
+
 describe('Why a Sandbox is as it is', () => {
   for (const [reason, means] of Object.entries(ALL))
     it(`is told with what it means and what to do: ${reason}`, () => {
@@ -26,9 +32,19 @@ describe('Why a Sandbox is as it is', () => {
     expect(explainSandbox(aSandbox('Suspended'), 'agents').next).to.deep.equal([
       'sb sandbox resume -n agents box',
     ]);
-    expect(explainSandbox(aSandbox('Unschedulable'), 'agents').next).to.include(
-      'kubectl -n agents describe pod -l sb.abundant.ai/sandbox=box',
+    expect(explainSandbox(inPod('Unschedulable'), 'agents').next).to.include(
+      'kubectl -n agents describe pod pool-s7-x2',
     );
+  });
+
+  it('names its Pod, which labels do not find where it came from a pool, and itself where it has none', () => {
+    expect(explainSandbox(inPod('Ready')).next[1]).to.match(/^kubectl logs pool-s7-x2 -c courier /);
+    expect(explainSandbox(inPod('CrashLoopBackOff')).next[0]).to.equal(
+      'kubectl logs pool-s7-x2 -c courier --previous',
+    );
+    expect(explainSandbox(aSandbox('Unschedulable')).next).to.include('kubectl describe sandbox box');
+    for (const reason of Object.keys(ALL).filter((one) => one !== 'FillingPool'))
+      expect(explainSandbox(inPod(reason)).next.join('\n')).not.to.match(/(pods?|logs) -l /);
   });
 
   it('says what becomes of one that has lost its Pod', () => {

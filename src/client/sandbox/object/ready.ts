@@ -8,7 +8,7 @@ import type { Log } from '../../../kube/types.ts';
 import type { Session } from '../../session/types.ts';
 import { NotAllowed, SandboxEnded, SandboxNotFound, SandboxNotReady, type SandboxError } from '../errors.ts';
 import type { OnProgress } from '../types.ts';
-import { nextFor } from './explain.ts';
+import { nextFor, placeOf } from './explain.ts';
 
 const READY_MS = 10 * 60_000;
 
@@ -43,9 +43,12 @@ export function verdictOf(sandbox: Sandbox): Verdict {
 export const isOver = (reason: string): boolean =>
   Object.hasOwn(SANDBOX_STOPPED, reason) || Object.hasOwn(SANDBOX_LOST, reason);
 
-/** Of a Sandbox that waits for a change, with the one that it waits for. */
-export const notReady = (name: string, ready: { reason: string; message: string }): SandboxNotReady =>
-  new SandboxNotReady(name, ready, nextFor(ready.reason, name).join('\n'));
+/** Of a Sandbox that waits for a change, with the one that it waits for. `pod`: its Pod, where that is known. */
+export const notReady = (
+  name: string,
+  ready: { reason: string; message: string },
+  pod: { pod?: string } = {},
+): SandboxNotReady => new SandboxNotReady(name, ready, nextFor(ready.reason, { name, ...pod }).join('\n'));
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -64,8 +67,10 @@ export async function waitUntilReady(
   const over = new AbortController();
   const done = Promise.withResolvers<Sandbox>();
   let last = { reason: '', message: '' };
+  let place = placeOf(first);
   const look = (sandbox: Sandbox): void => {
     const verdict = verdictOf(sandbox);
+    place = placeOf(sandbox);
     if (verdict.kind === 'ready') return done.resolve(sandbox);
     if (verdict.kind === 'failed') return done.reject(verdict.error);
     const { reason, message } = verdict;
@@ -80,7 +85,7 @@ export async function waitUntilReady(
   });
   const stop = (): void => done.reject(signal?.reason as Error);
   signal?.addEventListener('abort', stop, { once: true });
-  const cancel = kubeParts.clock.after(readyTimeoutMs, () => done.reject(notReady(name, last)));
+  const cancel = kubeParts.clock.after(readyTimeoutMs, () => done.reject(notReady(name, last, place)));
   try {
     signal?.throwIfAborted();
     look(first);
