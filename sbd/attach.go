@@ -95,6 +95,9 @@ func (c *command) attach(l *link, stream uint32, r *request) {
 		}
 	}
 	c.sayExit()
+	if c.inbox != nil {
+		l.release() // whoever has input waits for the word
+	}
 }
 
 // commandStream is a stream that is attached to a command.

@@ -98,9 +98,16 @@ type link struct {
 	conn   *os.File
 	mu     sync.Mutex
 	buffer [headerBytes + dataHead + payloadMax]byte
+	held   int // bytes at the beginning of buffer that wait for what follows them
+	timer  *time.Timer
 }
 
 const writeTimeout = 10 * time.Second
+
+// lingerTime: of a command that ends soon, started, both eof and exit go in one piece. Each piece wakes everybody on the way to the program.
+const lingerTime = 2 * time.Millisecond
+
+func lingers(kind byte) bool { return kind == typeStarted || kind == typeEOF }
 
 func (l *link) send(kind byte, stream uint32, payload []byte) error {
 	return l.write(kind, stream, nil, payload)
@@ -124,13 +131,46 @@ func (l *link) sendJSON(kind byte, stream uint32, body any) error {
 func (l *link) write(kind byte, stream uint32, head, payload []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := headerBytes + copy(l.buffer[headerBytes:], head)
-	n += copy(l.buffer[n:], payload)
-	binary.LittleEndian.PutUint32(l.buffer[:], uint32(n-headerBytes))
-	l.buffer[4] = kind
-	binary.LittleEndian.PutUint32(l.buffer[5:], stream)
+	if l.held+headerBytes+len(head)+len(payload) > len(l.buffer) {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
+	at := l.buffer[l.held:]
+	n := headerBytes + copy(at[headerBytes:], head)
+	n += copy(at[n:], payload)
+	binary.LittleEndian.PutUint32(at, uint32(n-headerBytes))
+	at[4] = kind
+	binary.LittleEndian.PutUint32(at[5:], stream)
+	l.held += n
+	if !lingers(kind) {
+		return l.flush()
+	}
+	if l.timer == nil {
+		l.timer = time.AfterFunc(lingerTime, l.release)
+	}
+	return nil
+}
+
+// release lets go what waits for something to follow.
+func (l *link) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+}
+
+// flush writes what is held. Called with the lock.
+func (l *link) flush() error {
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	if l.held == 0 {
+		return nil
+	}
 	l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	_, err := l.conn.Write(l.buffer[:n])
+	_, err := l.conn.Write(l.buffer[:l.held])
+	l.held = 0
 	if err != nil {
 		l.conn.Close() // half a frame may be on its way
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"syscall"
 	"testing"
 )
 
@@ -240,6 +241,66 @@ func TestWhatIsWrittenIsReadTheSame(t *testing.T) {
 	}
 	if f, err = readFrame(read, buffer); err != nil || f.kind != typePong || len(f.payload) != 0 {
 		t.Fatal(f, err)
+	}
+}
+
+// packets is a link of which every write can be told from the next.
+func packets(t *testing.T) (l *link, next func() []byte) {
+	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := os.NewFile(uintptr(ends[0]), "ours"), os.NewFile(uintptr(ends[1]), "theirs")
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	return &link{conn: ours}, func() []byte {
+		packet := make([]byte, 2*payloadMax)
+		n, err := theirs.Read(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packet[:n]
+	}
+}
+
+func kindsIn(packet []byte) (kinds []byte) {
+	buffer := make([]byte, headerBytes+payloadMax)
+	for from := bytes.NewReader(packet); from.Len() > 0; {
+		f, err := readFrame(from, buffer)
+		if err != nil {
+			return append(kinds, 0)
+		}
+		kinds = append(kinds, f.kind)
+	}
+	return kinds
+}
+
+func TestTheWholeStoryOfAShortCommandIsOneWrite(t *testing.T) {
+	l, next := packets(t)
+	l.sendJSON(typeStarted, 1, started{})
+	l.sendOnChannel(typeEOF, 1, chOutput, 0, nil)
+	l.sendOnChannel(typeEOF, 1, chError, 0, nil)
+	l.sendJSON(typeExit, 1, exit{})
+	if kinds := kindsIn(next()); !bytes.Equal(kinds, []byte{typeStarted, typeEOF, typeEOF, typeExit}) {
+		t.Fatal(kinds)
+	}
+}
+
+func TestWhatLingersGoesByItselfWhereNothingFollows(t *testing.T) {
+	l, next := packets(t)
+	for range 2 {
+		l.sendJSON(typeStarted, 1, started{})
+		if kinds := kindsIn(next()); !bytes.Equal(kinds, []byte{typeStarted}) {
+			t.Fatal(kinds)
+		}
+	}
+}
+
+func TestWhatLingersIsBeforeWhatDoesNotFitBesideIt(t *testing.T) {
+	l, next := packets(t)
+	l.sendJSON(typeStarted, 1, started{})
+	go l.sendOnChannel(typeData, 1, chOutput, 0, make([]byte, dataMax))
+	if kinds := append(kindsIn(next()), kindsIn(next())...); !bytes.Equal(kinds, []byte{typeStarted, typeData}) {
+		t.Fatal(kinds)
 	}
 }
 

@@ -115,7 +115,6 @@ export class SandboxCommand {
     // Where it fails, the stream itself says why.
     const filled = Promise.all([this.stdout.fill(stream.output), this.stderr.fill(stream.error)]);
     filled.catch(() => {});
-    const { connection } = this.#place;
     try {
       const started = await stream.started;
       this.#begin(started);
@@ -123,8 +122,6 @@ export class SandboxCommand {
       const ended = await Promise.race([stream.ended, fed.then(() => stream.ended)]);
       if (ended.kind !== 'exit') throw new HandLost('the answer is no exit');
       this.#demandAll(stream, ended.exit);
-      // Known by now: it need not be kept for whoever attaches.
-      connection.send({ type: 'close', stream: stream.id });
       this.#input.close();
       void filled.then(
         () => this.#finish(),
@@ -132,7 +129,7 @@ export class SandboxCommand {
       );
       return ended.exit;
     } catch (error) {
-      connection.closeStream(stream);
+      this.#place.connection.closeStream(stream);
       throw error;
     }
   }

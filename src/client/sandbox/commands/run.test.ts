@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../../async/clock.ts';
 import { eventuallyTrue } from '../../../../test/support/eventually.ts';
 import { TestCourier } from '../../../../test/support/sandbox/courier.ts';
+import { decodeFrame } from '../../../wire/hand/frames.ts';
+import { LINK_TYPES } from '../../../wire/sandbox/link.ts';
 import { Connection, type ConnectionOptions } from '../connection/connection.ts';
 import { CommandTimedOut, SandboxLost, SandboxRefused } from '../errors.ts';
 import { SandboxCommand, type CommandPlace } from './command.ts';
@@ -46,6 +48,24 @@ describe('A command in a Sandbox', () => {
       truncated: false,
     });
     expect(result).not.to.have.property('signal');
+  });
+
+  it('costs one frame to the Sandbox, where it has nothing to read and writes less than a window', async () => {
+    const sent: (string | undefined)[] = [];
+    const one = place({
+      connect: async (...args) => {
+        const socket = await courier.connect(...args);
+        return {
+          ...socket,
+          send: (frame) => {
+            if (frame.readUInt8(4) < LINK_TYPES.hello) sent.push(decodeFrame(frame)?.type);
+            socket.send(frame);
+          },
+        };
+      },
+    });
+    for (const line of ['true', 'echo hi', 'exit 3']) await runCommand(one, line);
+    expect(sent).to.deep.equal(['open', 'open', 'open']);
   });
 
   it('is a program and its arguments where it is a list', async () => {
