@@ -45,7 +45,7 @@ export interface EnvironmentOptions extends WaitOptions {
   /** To be created; otherwise it has to be there. */
   manifest?: Sandbox;
   /** Default: that of the session. */
-  broker?: Pick<Broker, 'connections' | 'way'>;
+  broker?: Pick<Broker, 'connections' | 'prepare' | 'way'>;
 }
 
 /**
@@ -57,7 +57,7 @@ export class SandboxEnvironment implements AsyncDisposable {
   readonly namespace: string;
   readonly #session: Session;
   readonly #options: EnvironmentOptions;
-  readonly #broker: Pick<Broker, 'connections' | 'way'>;
+  readonly #broker: Pick<Broker, 'connections' | 'prepare' | 'way'>;
   readonly #files = new Files(() => this.#place());
   #connection: Connection | undefined;
   #mayBeOurs = false;
@@ -251,11 +251,19 @@ export class SandboxEnvironment implements AsyncDisposable {
     const signal = own ? AbortSignal.any([own, closed]) : closed;
     signal.throwIfAborted();
     await this.create();
+    // The way there takes as long as a Pod of a pool to become this Sandbox's.
+    if (this.#isSoon()) void this.#broker.prepare();
     await waitUntilReady(this.#session, this.name, { ...this.#options, signal });
     const { namespace, name } = this;
     const opening = { broker: this.#broker, signal: own };
     this.#connection = connectionTo(this.#session, { namespace, name }, opening);
     await this.#connection.opened;
+  }
+
+  /** It is there already, or comes from a pool. */
+  #isSoon(): boolean {
+    const { manifest } = this.#options;
+    return !manifest || manifest.spec.poolRef !== undefined;
   }
 
   async #place(): Promise<FilesPlace> {

@@ -9,7 +9,7 @@ import { isOver, notReady } from '../object/ready.ts';
 import { BrokerSaid } from './answer.ts';
 import { Callers } from './caller.ts';
 import { askForSession } from './request.ts';
-import { waysOf, type Way, type WayName } from './ways.ts';
+import { waysOf, type Route, type Way, type WayName } from './ways.ts';
 import { openWebSocket } from './web-socket.ts';
 
 /** For one way to answer; a dead one must not keep from the next. */
@@ -30,6 +30,17 @@ export interface Looked {
   refused?: { status: number; message: string };
 }
 
+interface Ahead {
+  way: WayName;
+  route: Promise<Route>;
+}
+
+/** A session, and the route by which it was had: its connection is of use for the WebSocket. */
+interface Begun {
+  session: SessionAnswer;
+  route: Route;
+}
+
 const lookedAt = (error: unknown): Omit<Looked, 'way'> =>
   error instanceof BrokerSaid && error.refusal
     ? { refused: { status: error.status, message: error.message } }
@@ -39,15 +50,34 @@ export class Broker {
   readonly #callers: Callers;
   readonly #ways: () => Promise<Way[]>;
   #kept: Way | undefined;
+  /** Opened beforehand, each for whoever comes first. The broker closes within ten seconds those that nobody takes. */
+  readonly #ahead = new Set<Ahead>();
 
   constructor(session: Session, { ways = waysOf }: BrokerOptions = {}) {
     this.#callers = new Callers(session);
     this.#ways = () => ways(session, this.#callers);
+    session.closed.addEventListener('abort', () => this.#closeAhead(), { once: true });
   }
 
   /** The way that was taken last; undefined before the first. */
   way(): WayName | undefined {
     return this.#kept?.name;
+  }
+
+  /**
+   * Opens the way that works for the next connection, which need not wait for that then. Never rejects: what fails now fails again when it is needed,
+   * and is told then.
+   */
+  async prepare(): Promise<void> {
+    const ways = await this.#inOrder().catch(() => []);
+    for (const way of ways) {
+      const ahead: Ahead = { way: way.name, route: way.route() };
+      this.#ahead.add(ahead);
+      const route = await ahead.route.catch(() => undefined);
+      if (!route?.connection || route.connection.destroyed) this.#ahead.delete(ahead);
+      else route.connection.once('close', () => this.#ahead.delete(ahead));
+      if (route) return;
+    }
   }
 
   /** What comes of asking for a session by each way, in the order in which they are tried. */
@@ -56,7 +86,10 @@ export class Broker {
     return Promise.all(
       ways.map(async (way) => ({
         way: way.name,
-        ...(await this.#session(place, way, signal).then(() => ({}), lookedAt)),
+        ...(await this.#session(place, way, signal).then(({ route }) => {
+          route.connection?.destroy();
+          return {};
+        }, lookedAt)),
       })),
     );
   }
@@ -70,9 +103,12 @@ export class Broker {
       if (after === 'look' || (held && goodFor(held) < SPARE_MS)) held = undefined;
       try {
         return await this.#first(place, signal, async (way) => {
-          held ??= await this.#session(place, way, signal);
+          const begun = held
+            ? { session: held, route: await within(inTime(signal), this.#route(way)) }
+            : await this.#session(place, way, signal);
+          held = begun.session;
           seen = true;
-          return await socketOver(way, { place, session: held, signal });
+          return await socketOver(begun, { place, signal });
         });
       } catch (error) {
         if (error instanceof BrokerSaid || error instanceof TokenRefused) held = undefined;
@@ -87,10 +123,8 @@ export class Broker {
     signal: AbortSignal,
     work: (way: Way) => Promise<Socket>,
   ): Promise<Socket> {
-    const all = await this.#ways();
-    const kept = all.find((way) => way.name === this.#kept?.name);
     const tried: { way: WayName; why: string }[] = [];
-    for (const way of kept ? [kept, ...all.filter((other) => other !== kept)] : all)
+    for (const way of await this.#inOrder())
       try {
         const socket = await work(way);
         this.#kept = way;
@@ -107,21 +141,56 @@ export class Broker {
     throw new BrokerUnreachable(name, tried);
   }
 
-  async #session(place: EnteredKey, way: Way, signal: AbortSignal): Promise<SessionAnswer> {
-    const ask = async (): Promise<SessionAnswer> => {
-      const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-      const [route, caller] = await within(limited, Promise.all([way.route(), this.#callers.current()]));
-      return askForSession(place, { route, caller, signal: limited });
+  /** The one that has worked comes first. */
+  async #inOrder(): Promise<Way[]> {
+    const all = await this.#ways();
+    const kept = all.find((way) => way.name === this.#kept?.name);
+    return kept ? [kept, ...all.filter((other) => other !== kept)] : all;
+  }
+
+  /** The one that was opened beforehand, where there is one. */
+  #route(way: Way): Promise<Route> {
+    for (const ahead of this.#ahead)
+      if (ahead.way === way.name) {
+        this.#ahead.delete(ahead);
+        return ahead.route;
+      }
+    return way.route();
+  }
+
+  #closeAhead(): void {
+    for (const { route } of this.#ahead)
+      void route.then(
+        ({ connection }) => connection?.destroy(),
+        () => {},
+      );
+  }
+
+  async #session(place: EnteredKey, way: Way, signal: AbortSignal): Promise<Begun> {
+    const ask = async (opening: Promise<Route>): Promise<Begun> => {
+      const limited = inTime(signal);
+      const [route, caller] = await within(limited, Promise.all([opening, this.#callers.current()]));
+      const asked = askForSession(place, { route, caller, signal: limited });
+      return { session: await closing(route, asked), route };
     };
     try {
-      return await ask();
+      return await ask(this.#route(way));
     } catch (error) {
       if (!(error instanceof BrokerSaid) || !error.refusal || error.status !== 401) throw error;
       await this.#callers.refresh();
-      return await ask();
+      return await ask(way.route());
     }
   }
 }
+
+const inTime = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+
+/** Where the work fails, nobody needs the route any more. */
+const closing = <T>({ connection }: Route, work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    connection?.destroy();
+    throw error;
+  });
 
 /** A session token that is no good any more is no refusal of the caller: another is asked for. */
 class TokenRefused extends Error {
@@ -129,20 +198,13 @@ class TokenRefused extends Error {
 }
 
 async function socketOver(
-  way: Way,
-  {
-    place,
-    session: { token, expiresAt },
-    signal,
-  }: { place: EnteredKey; session: SessionAnswer; signal: AbortSignal },
+  { session: { token, expiresAt }, route }: Begun,
+  { place, signal }: { place: EnteredKey; signal: AbortSignal },
 ): Promise<Socket> {
-  const { base, options } = await within(
-    AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
-    way.route(),
-  );
-  const url = new URL(base + sandboxPath(place, 'connect'));
-  const opening = openWebSocket({ url, request: options, token, expiresAt: Date.parse(expiresAt) }, signal);
-  return opening.catch((error: unknown) => {
+  const url = new URL(route.base + sandboxPath(place, 'connect'));
+  const request = route.options;
+  const opening = openWebSocket({ url, request, token, expiresAt: Date.parse(expiresAt) }, signal);
+  return closing(route, opening).catch((error: unknown) => {
     const isStale = error instanceof BrokerSaid && error.refusal && [401, 403].includes(error.status);
     throw isStale ? new TokenRefused(error.message, { cause: error }) : error;
   });

@@ -1,5 +1,5 @@
 /** The ways from a program to the broker, in the order in which they are tried. */
-import type { RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import {
   checkServerIdentity,
   connect as connectTls,
@@ -8,6 +8,7 @@ import {
   type PeerCertificate,
   type TLSSocket,
 } from 'node:tls';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BROKER } from '../../../installation/names.ts';
 import { ConfigMap } from '../../../kube/kinds.ts';
@@ -22,11 +23,13 @@ export type WayName = 'service' | 'url' | 'api-server' | 'port-forward';
 export interface Route {
   base: string;
   options: RequestOptions;
+  /** Open already: requests take it one after the other, and a WebSocket keeps it. Missing where each opens its own. */
+  connection?: TLSSocket;
 }
 
 export interface Way {
   name: WayName;
-  /** What one request, or one WebSocket, needs. Rejects where the way cannot be taken. */
+  /** What a request for a session and the WebSocket after it need. Rejects where the way cannot be taken. */
   route(): Promise<Route>;
 }
 
@@ -62,10 +65,8 @@ export async function waysOf(session: WaySession, callers: Callers): Promise<Way
 
 const service = (start: Start): Way => ({
   name: 'service',
-  route: async () => ({
-    base: `https://${start.host}:${BROKER.port}`,
-    options: { ...(await directTls(start)), servername: start.host },
-  }),
+  route: async () =>
+    opened(`https://${start.host}:${BROKER.port}`, { ...(await directTls(start)), servername: start.host }),
 });
 
 const configured = (url: string, start: Start): Way => ({
@@ -73,11 +74,9 @@ const configured = (url: string, start: Start): Way => ({
   async route() {
     if (!url.startsWith('https://')) throw new Error(`${url} is no https URL`);
     const { ca, ...certificate } = await directTls(start);
-    return {
-      base: url.replace(/\/+$/, ''),
-      // What stands before the broker may have a certificate of its own.
-      options: { ...certificate, ca: [...rootCertificates, ca], checkServerIdentity: isBrokerOr(start.host) },
-    };
+    // What stands before the broker may have a certificate of its own.
+    const trust = { ca: [...rootCertificates, ca], checkServerIdentity: isBrokerOr(start.host) };
+    return opened(url.replace(/\/+$/, ''), { ...certificate, ...trust });
   },
 });
 
@@ -109,25 +108,62 @@ const portForward = (start: Start): Way => ({
       directTls(start),
       forwardToBroker({ kube, kubeConfig: kubeParts.kubeConfig }, start.namespace),
     ]);
-    const secure = await secured(socket, { ...tls, servername: start.host });
-    return { base: `https://${start.host}`, options: { createConnection: () => secure } };
+    if (socket.destroyed) throw socket.errored ?? new Error('the port-forward was closed');
+    const connection = connectTls({ ...tls, socket, servername: start.host });
+    socket.once('error', (error) => connection.destroy(error));
+    socket.once('close', () => connection.destroy());
+    await secured(connection);
+    return { base: `https://${start.host}`, options: { agent: new Over(connection) }, connection };
   },
 });
 
+/** Requests go over one connection that is open, as long as it is; after that over new ones to the same place, where `again` says how. */
+class Over extends Agent {
+  readonly #connection: TLSSocket;
+  readonly #again: ConnectionOptions | undefined;
+
+  constructor(connection: TLSSocket, again?: ConnectionOptions) {
+    super({ keepAlive: true, maxSockets: 1 });
+    this.#connection = connection;
+    this.#again = again;
+  }
+
+  /** Whatever else requests ask for, it is the same connection. */
+  override getName(): string {
+    return 'broker';
+  }
+
+  override createConnection(
+    _options: object,
+    done?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | undefined {
+    if (!this.#connection.destroyed) return this.#connection;
+    if (this.#again) return connectTls(this.#again);
+    done?.(new Error('the connection to the broker was closed'), this.#connection);
+    return undefined;
+  }
+}
+
+async function opened(base: string, tls: ConnectionOptions): Promise<Route> {
+  const { hostname, port } = new URL(base);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const options = { host, port: Number(port || 443), ...(isIP(host) === 0 && { servername: host }), ...tls };
+  const connection = connectTls(options);
+  connection.setNoDelay();
+  await secured(connection);
+  return { base, options: { agent: new Over(connection, options) }, connection };
+}
+
 const HANDSHAKE_MS = 10_000;
 
-/** TLS over a connection that may fail at any time, before anybody uses it and after: whoever does hears that it is closed. */
-async function secured(socket: Duplex, options: ConnectionOptions): Promise<TLSSocket> {
-  if (socket.destroyed) throw socket.errored ?? new Error('the port-forward was closed');
-  const secure = connectTls({ ...options, socket });
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+/** Resolves once it is open. It may fail at any time, before anybody uses it and after: whoever does hears that it is closed. */
+async function secured(connection: TLSSocket): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   // Stays: a socket over another says twice that this has failed.
-  secure.on('error', reject);
-  secure.once('secureConnect', () => resolve(secure));
-  secure.once('close', () => reject(new Error('the port-forward was closed')));
-  socket.once('error', (error) => secure.destroy(error));
-  socket.once('close', () => secure.destroy());
-  const late = setTimeout(() => secure.destroy(new Error('no answer')), HANDSHAKE_MS);
+  connection.on('error', reject);
+  connection.once('secureConnect', resolve);
+  connection.once('close', () => reject(new Error('the connection was closed')));
+  const late = setTimeout(() => connection.destroy(new Error('no answer')), HANDSHAKE_MS);
   return promise.finally(() => clearTimeout(late));
 }
 

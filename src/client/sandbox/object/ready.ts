@@ -8,7 +8,7 @@ import type { Log } from '../../../kube/types.ts';
 import type { Session } from '../../session/types.ts';
 import { NotAllowed, SandboxEnded, SandboxNotFound, SandboxNotReady, type SandboxError } from '../errors.ts';
 import type { OnProgress } from '../types.ts';
-import { nextFor, placeOf } from './explain.ts';
+import { nextFor, placeOf, type PodPlace } from './explain.ts';
 
 const READY_MS = 10 * 60_000;
 
@@ -58,16 +58,12 @@ export async function waitUntilReady(
   name: string,
   { signal, onProgress, readyTimeoutMs = READY_MS }: WaitOptions = {},
 ): Promise<Sandbox> {
-  // A refusal is told at once; the watch itself tries again for ever.
-  const first = await kube.get(SandboxKind, { namespace, name }).catch((error: unknown) => {
-    if (!isForbidden(error)) throw error;
-    throw new NotAllowed(name, { namespace, why: error.message });
-  });
-  if (!first) throw new SandboxNotFound(name);
   const over = new AbortController();
   const done = Promise.withResolvers<Sandbox>();
+  // It may fail while the first look is still on its way.
+  done.promise.catch(() => {});
   let last = { reason: '', message: '' };
-  let place = placeOf(first);
+  let place: PodPlace = { name };
   const look = (sandbox: Sandbox): void => {
     const verdict = verdictOf(sandbox);
     place = placeOf(sandbox);
@@ -88,8 +84,14 @@ export async function waitUntilReady(
   const cancel = kubeParts.clock.after(readyTimeoutMs, () => done.reject(notReady(name, last, place)));
   try {
     signal?.throwIfAborted();
-    look(first);
     caches.start(over.signal);
+    // A refusal is told at once; the watch, which begins meanwhile, tries again for ever.
+    const first = await kube.get(SandboxKind, { namespace, name }).catch((error: unknown) => {
+      if (!isForbidden(error)) throw error;
+      throw new NotAllowed(name, { namespace, why: error.message });
+    });
+    if (!first) throw new SandboxNotFound(name);
+    look(first);
     // Deleted since the first look, it is in no list and its end in no watch.
     void cache.whenSynced().then(() => {
       if (!cache.get({ namespace, name })) done.reject(new SandboxNotFound(name));

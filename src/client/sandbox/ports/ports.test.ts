@@ -46,7 +46,7 @@ describe('A port of a Sandbox', () => {
     await once(server, 'listening');
     ({ port } = server.address() as AddressInfo);
     w.haveOf(SandboxKind, aSandbox());
-    const broker = { connections: () => courier.connect, way: () => 'url' as const };
+    const broker = { connections: () => courier.connect, prepare: async () => {}, way: () => 'url' as const };
     box = new SandboxEnvironment(w.session, 'box', { broker });
   });
   afterEach(async () => {
@@ -215,7 +215,7 @@ describe('A session that is closed', () => {
     const courier = new TestCourier('/');
     try {
       w.haveOf(SandboxKind, aSandbox());
-      const broker = { connections: () => courier.connect, way: () => 'url' as const };
+      const broker = { connections: () => courier.connect, prepare: async () => {}, way: () => 'url' as const };
       const box = new SandboxEnvironment(w.session, 'box', { broker });
       const running = box.runCommand('sleep 100');
       await box.runCommand('true');
