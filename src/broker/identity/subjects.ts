@@ -9,6 +9,7 @@ import type { Regraded } from '../../crds/regrade.ts';
 import type { Sandbox } from '../../crds/sandbox.ts';
 import type { TaskBuild } from '../../crds/task-build.ts';
 import type { Trial } from '../../crds/trial.ts';
+import type { WatchedStore } from '../../kube/cache/cache.ts';
 import { Job, Pod } from '../../kube/kinds.ts';
 import type { KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { madeWithOf, type MadeWith } from '../../pods/made-with.ts';
@@ -58,7 +59,7 @@ export interface Subjects {
 /** Watch caches of Sandboxes and what runs them. */
 export interface SandboxStores {
   sandboxes: Store<Sandbox>;
-  sandboxJobs: Store<Job>;
+  sandboxJobs: Store<Job> & Pick<WatchedStore<Job>, 'subscribe'>;
   sandboxPods: Store<Pod>;
 }
 

@@ -1,18 +1,18 @@
 /** Pods of a pool wait here for the Sandbox that takes them; what they wait for, the watch caches tell. */
 import { sleep, type Clock } from '../../async/clock.ts';
 import type { Job } from '../../kube/kinds.ts';
-import type { ObjectKey, Store } from '../../kube/types.ts';
+import { keyOf, keyString } from '../../kube/cache/cache.ts';
+import type { ObjectKey } from '../../kube/types.ts';
 import { controllerOf } from '../../pods/ownership.ts';
+import type { SandboxStores } from '../identity/subjects.ts';
 
-/** How often a cache is looked into. */
-const LOOK_MS = 50;
 /** A courier asks again after it; every request has an answer within 20 s. */
 export const WAIT_MAX_MS = 15_000;
 /** Each holds one of the broker's 1024 connections. */
 export const WAITING_MAX = 256;
 
 export interface AdoptionDeps {
-  sandboxJobs: Store<Job>;
+  sandboxJobs: SandboxStores['sandboxJobs'];
   clock: Clock;
 }
 
@@ -40,17 +40,30 @@ export function adoptions({ sandboxJobs, clock }: AdoptionDeps): Adoptions {
     // One that this cache does not hold yet may be a pool's.
     return found === undefined || controllerOf(found)?.uid === pool;
   };
-  const look = async (wait: Wait, sent: AbortSignal): Promise<void> => {
-    const until = clock.monotonic() + Math.min(wait.ms, WAIT_MAX_MS);
-    const signal = AbortSignal.any([wait.signal, closing.signal, sent]);
-    while (isOfPool(wait) && clock.monotonic() < until && !signal.aborted)
-      await sleep(clock, LOOK_MS, signal);
+  /** Those who wait, by their Jobs. */
+  const waiting = new Map<string, Set<() => void>>();
+  sandboxJobs.subscribe(({ object }) => {
+    for (const look of waiting.get(keyString(keyOf(object))) ?? []) look();
+  });
+  const adopted = async (wait: Wait, sent: AbortSignal): Promise<void> => {
+    const taken = new AbortController();
+    const look = (): void => {
+      if (!isOfPool(wait)) taken.abort();
+    };
+    const key = keyString(wait.job);
+    const others = waiting.get(key) ?? new Set();
+    waiting.set(key, others.add(look));
+    look();
+    const signal = AbortSignal.any([wait.signal, closing.signal, sent, taken.signal]);
+    await sleep(clock, Math.min(wait.ms, WAIT_MAX_MS), signal);
+    others.delete(look);
+    if (others.size === 0) waiting.delete(key);
   };
   return {
     async wait(wait) {
       const { namespace } = wait.job;
       const place = places.take(namespace);
-      if (place) await look(wait, place.signal).finally(() => places.leave(namespace, place));
+      if (place) await adopted(wait, place.signal).finally(() => places.leave(namespace, place));
     },
     close: () => closing.abort(),
   };

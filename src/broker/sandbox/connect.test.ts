@@ -63,6 +63,22 @@ describe('connection to a Sandbox', () => {
     expect(socket.servername).to.equal(courierName({ ownerUid: 'box-uid', podUid: 'box-s1-x7k2p-uid' }));
   });
 
+  it('waits for what its program has heard of, and this replica has not yet', async () => {
+    const token = await world.sessionToken();
+    const pod = world.sandboxPods.list()[0]!;
+    world.sandboxPods.remove({ namespace: 'evals', name: pod.metadata.name });
+    const dialled = world.dial({ token });
+    const looked = world.sandboxPods.get.bind(world.sandboxPods);
+    let looks = 0;
+    world.sandboxPods.get = (key) => {
+      looks += 1;
+      if (looks === 3) world.sandboxPods.put(pod);
+      return looked(key);
+    };
+    expect((await dialled).protocol).to.equal(SUBPROTOCOL);
+    expect(looks).to.be.at.least(3);
+  });
+
   describe('is refused', () => {
     const refused = (token: string) => world.refusal({ token });
 

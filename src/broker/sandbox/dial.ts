@@ -20,8 +20,9 @@ export interface DialDeps {
   dialMs: number;
 }
 
-/** A courier that begins to run listens a moment later. */
-const PAUSE_MS = 200;
+/** A courier that begins to run, or was taken from a pool, listens a moment later; pauses double. */
+const FIRST_PAUSE_MS = 20;
+const PAUSE_MAX_MS = 200;
 const TRY_MS = 5000;
 const KEEP_ALIVE_MS = 15_000;
 
@@ -72,13 +73,13 @@ export async function dialCourier(
   signal: AbortSignal,
 ): Promise<TLSSocket | Refused> {
   const until = deps.clock.monotonic() + deps.dialMs;
-  for (;;) {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
     try {
       return await connected(target, deps);
     } catch (error) {
-      const isLast = deps.clock.monotonic() + PAUSE_MS >= until;
+      const isLast = deps.clock.monotonic() + pause >= until;
       if (isLast || signal.aborted || !PASSING.has(codeOf(error))) return unreachable(error);
-      await sleep(deps.clock, PAUSE_MS, signal);
+      await sleep(deps.clock, pause, signal);
     }
   }
 }

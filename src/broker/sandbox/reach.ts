@@ -1,6 +1,7 @@
 /** From an upgrade to a courier: whose session it is, where the Sandbox or Trial runs, and the connection there. */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { sleep } from '../../async/clock.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL, type EnteredKey } from '../../wire/sandbox/names.ts';
 import { isRefused, refused } from '../refusal.ts';
@@ -60,12 +61,32 @@ export interface Reached {
   leave: () => void;
 }
 
+/** So long what a program has heard of may still be on its way to this replica's caches. */
+const LAG_MS = 500;
+const LOOK_MS = 20;
+
+/** Looks again while a cache may be behind; the API server itself is not asked twice. */
+function targetsInTime(deps: ReachDeps, closing: AbortSignal) {
+  const { clock, jobs } = deps;
+  const targetFor = targets(deps);
+  return async (session: Granted): Promise<Target | Refused> => {
+    const until = clock.monotonic() + LAG_MS;
+    for (;;) {
+      const isCached = session.resource !== 'trials' || jobs.synced;
+      const target = await targetFor(session);
+      const isBehind = isCached && isRefused(target) && target.reason === 'NotReady';
+      if (!isBehind || closing.aborted || clock.monotonic() >= until) return target;
+      await sleep(clock, LOOK_MS, closing);
+    }
+  };
+}
+
 /** `closing` ends what is being tried. */
 export function reacher(deps: ReachDeps, closing: AbortSignal) {
   const places = new Places(deps.bounds);
-  const targetFor = targets(deps);
+  const targetInTime = targetsInTime(deps, closing);
   const reach = async (session: Granted): Promise<Omit<Reached, 'leave'> | Refused> => {
-    const target = await targetFor(session);
+    const target = await targetInTime(session);
     if (isRefused(target)) return target;
     const courier = await dialCourier(target, deps, closing);
     return isRefused(courier) ? courier : { session, target, courier };

@@ -5,6 +5,7 @@ import { ISSUER } from '../../../test/support/broker/cluster.ts';
 import { sandboxWith } from '../../../test/support/broker/objects.ts';
 import { SandboxWorld } from '../../../test/support/broker/sandbox-world.ts';
 import { standing } from '../../../test/support/builders/sandboxes.ts';
+import { Sandbox as SandboxKind } from '../../crds/kinds.ts';
 import { ConfigMap } from '../../kube/kinds.ts';
 import { SERVER_AUTH } from '../tls/material.ts';
 import type { SubjectAccessReview } from './access-review.ts';
@@ -276,6 +277,14 @@ describe('session of a Sandbox', () => {
     const { status, json } = await world.session({ sandbox: sandboxWith({ name: 'nowhere' }) });
     expect([status, json['reason']]).to.deep.equal([404, 'NoSuchSandbox']);
     expect(json['error']).to.match(/kubectl get sandboxes -n evals/);
+  });
+
+  it('is given as soon as the API server says that the Sandbox is ready, though this replica has not heard it', async () => {
+    world.sandboxes.put(sandboxWith({ status: { conditions: [] } }));
+    expect((await world.session()).status).to.equal(409);
+    world.cluster.put(SandboxKind, sandboxWith());
+    const { status, json } = await world.session();
+    expect([status, json['uid']]).to.deep.equal([200, 'box-uid']);
   });
 
   it('answers 409 with the condition while the Sandbox is not ready, and when to come again', async () => {

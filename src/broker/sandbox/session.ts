@@ -28,7 +28,7 @@ export interface SessionDeps extends CallerDeps, SessionTokenDeps {
 
 /** Requests at the same time. */
 const RUNNING_MAX = 256;
-/** Names that no cache knows, within a second: of one caller and in all. */
+/** Looks at the API server for what this replica's cache does not know, within a second: of one caller and in all. */
 const UNKNOWN = { each: 10, total: 50 } as const;
 
 /** The token in a body; undefined in one without. */
@@ -61,11 +61,17 @@ function finding({ kube, sandboxes, trials, now }: SessionDeps) {
   ): Promise<Begun | Refused> => {
     const { namespace, name } = key;
     const cached = store.get({ namespace, name });
-    if (!cached && !within(caller.name, now()))
-      return refused(503, 'Busy', `too many ask for unknown ${kind.plural} at the moment; try again`);
-    const found = cached ?? (await kube.get(kind, { namespace, name }));
+    const known = cached && (problem(cached) ?? { uid: cached.metadata.uid ?? '' });
+    // Whoever heard that it is ready may have heard it first.
+    if (known && !(isRefused(known) && known.reason === 'NotReady')) return known;
+    if (!within(caller.name, now()))
+      return (
+        known ?? refused(503, 'Busy', `too many ask for unknown ${kind.plural} at the moment; try again`)
+      );
+    const asked = kube.get(kind, { namespace, name });
+    const found = await (known ? asked.catch(() => undefined) : asked);
     const none = `there is no ${kind.kind} ${name} in namespace ${namespace}; kubectl get ${kind.plural} -n ${namespace} lists those that there are`;
-    if (!found) return refused(404, missing, none);
+    if (!found) return known ?? refused(404, missing, none);
     return problem(found) ?? { uid: found.metadata.uid ?? '' };
   };
   return (key: EnteredKey, caller: Caller): Promise<Begun | Refused> =>

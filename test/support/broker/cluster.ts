@@ -3,6 +3,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { JWK, JWTPayload } from 'jose';
 import type { SandboxStores } from '../../../src/broker/identity/subjects.ts';
 import type { Sandbox } from '../../../src/crds/sandbox.ts';
+import type { Listener, WatchedStore } from '../../../src/kube/cache/cache.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import type { Job, Pod } from '../../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../../src/kube/types.ts';
@@ -87,7 +88,9 @@ export class TestCluster {
 }
 
 /** A watch cache that holds what it is given, and has heard of the API server lately. */
-export function cacheOf<T extends KubeObject>(...objects: T[]): Store<T> {
+export function cacheOf<T extends KubeObject>(
+  ...objects: T[]
+): Store<T> & Pick<WatchedStore<T>, 'subscribe'> {
   const same = (object: T, { namespace, name }: ObjectKey): boolean =>
     object.metadata.namespace === namespace && object.metadata.name === name;
   return {
@@ -96,12 +99,14 @@ export function cacheOf<T extends KubeObject>(...objects: T[]): Store<T> {
     list: () => objects,
     by: () => [],
     get: (key) => objects.find((object) => same(object, key)),
+    subscribe: () => () => {},
   };
 }
 
 /** A watch cache that a test writes into, as the reflector does. */
 export class WritableCache<T extends KubeObject> implements Store<T> {
   readonly #objects = new Map<string, T>();
+  readonly #listeners = new Set<Listener<T>>();
   synced = true;
   fresh = true;
 
@@ -121,7 +126,13 @@ export class WritableCache<T extends KubeObject> implements Store<T> {
     for (const object of objects) {
       const { namespace, name } = keyOf(object);
       this.#objects.set(`${namespace}/${name}`, object);
+      for (const listener of this.#listeners) listener({ type: 'added', object, initial: false });
     }
+  }
+
+  subscribe(listener: Listener<T>): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   remove({ namespace, name }: ObjectKey): void {

@@ -32,6 +32,10 @@ export interface TestBroker {
   asked: (SessionRequest & { certificate: boolean })[];
   /** Paths of those, and of connections. */
   paths: string[];
+  /** TCP connections that have come. */
+  connections(): number;
+  /** Ends them all. */
+  cut(): void;
   /** Answers the next requests for a session. */
   refusals: { status: number; refusal: SandboxRefusal }[];
   close(): void;
@@ -89,15 +93,20 @@ export async function testBroker(courier: TestCourier): Promise<TestBroker> {
   server.on('connection', (socket: Socket) => void sockets.add(socket));
   await listening(server);
   const { port } = server.address() as AddressInfo;
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     url: `https://127.0.0.1:${port}`,
     port,
     ca: authority.cert,
     asked,
     paths,
+    connections: () => sockets.size,
     refusals,
+    cut,
     close() {
-      for (const socket of sockets) socket.destroy();
+      cut();
       server.close();
     },
   };

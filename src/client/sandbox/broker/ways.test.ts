@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiServer } from '../../../../test/support/api-server.ts';
 import { kubeconfigFor } from '../../../../test/support/client/api.ts';
+import { eventuallyTrue } from '../../../../test/support/eventually.ts';
 import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import {
   frontOf,
@@ -103,6 +104,41 @@ describe('The way to the broker', () => {
   it('is a port-forward where the proxy is forbidden', async () => {
     front.forbids.proxy = true;
     expect(await hello()).to.equal('port-forward');
+  });
+
+  it('is one connection for the session and the WebSocket after it', async () => {
+    expect(await hello({ SB_BROKER_URL: broker.url })).to.equal('url');
+    expect(broker.connections()).to.equal(1);
+    front.forbids.proxy = true;
+    expect(await hello()).to.equal('port-forward');
+    expect(front.passed.filter((way) => way === 'port-forward')).to.have.length(1);
+  });
+
+  it('is open before the Sandbox is ready, which is then asked for a session at once', async () => {
+    const stored = api.collection(SandboxKind);
+    stored.update(aSandbox('PullingImage'), 'status');
+    const environment = attachSandbox(session({ SB_BROKER_URL: broker.url }), 'box');
+    const ready = environment.init();
+    await eventuallyTrue('the way is open', async () => broker.connections() === 1);
+    expect(broker.asked).to.deep.equal([]);
+    stored.update(aSandbox('Ready'), 'status');
+    await ready;
+    expect([broker.connections(), broker.asked.length]).to.deep.equal([1, 1]);
+    environment.close();
+  });
+
+  it('is opened again where the broker has closed it meanwhile', async () => {
+    const stored = api.collection(SandboxKind);
+    stored.update(aSandbox('PullingImage'), 'status');
+    const environment = attachSandbox(session({ SB_BROKER_URL: broker.url }), 'box');
+    const ready = environment.init();
+    await eventuallyTrue('the way is open', async () => broker.connections() === 1);
+    Object.assign(front.forbids, { proxy: true, portForward: true });
+    broker.cut();
+    stored.update(aSandbox('Ready'), 'status');
+    await ready;
+    expect(environment.way).to.equal('url');
+    environment.close();
   });
 
   it('is tried again where a port-forward leads to a replica that is gone, and costs nobody but its own attempt', async () => {
