@@ -1,6 +1,5 @@
 /** Pods of a pool wait here for the Sandbox that takes them; what they wait for, the watch caches tell. */
 import { sleep, type Clock } from '../../async/clock.ts';
-import type { Job } from '../../kube/kinds.ts';
 import { keyOf, keyString } from '../../kube/cache/cache.ts';
 import type { ObjectKey } from '../../kube/types.ts';
 import { controllerOf } from '../../pods/ownership.ts';

@@ -51,28 +51,33 @@ interface Looked<T extends KubeObject> {
   problemOf: (found: T) => Refused | undefined;
 }
 
+const begunBy = <T extends KubeObject>(found: T, { problemOf: problem }: Looked<T>): Begun | Refused =>
+  problem(found) ?? { uid: found.metadata.uid ?? '' };
+
+/** Whoever heard that it is ready may have heard it before this replica. */
+const isBehind = (known: Begun | Refused | undefined): boolean =>
+  known === undefined || (isRefused(known) && known.reason === 'NotReady');
+
 /** Nobody learns what there is who may not use it: this comes last. */
 function finding({ kube, sandboxes, trials, now }: SessionDeps) {
   const within = limiter(UNKNOWN);
   const ofKind = async <T extends KubeObject>(
-    key: EnteredKey,
+    { namespace, name }: EnteredKey,
     caller: Caller,
-    { kind, store, missing, problemOf: problem }: Looked<T>,
+    looked: Looked<T>,
   ): Promise<Begun | Refused> => {
-    const { namespace, name } = key;
+    const { kind, store, missing } = looked;
     const cached = store.get({ namespace, name });
-    const known = cached && (problem(cached) ?? { uid: cached.metadata.uid ?? '' });
-    // Whoever heard that it is ready may have heard it first.
-    if (known && !(isRefused(known) && known.reason === 'NotReady')) return known;
+    const known = cached && begunBy(cached, looked);
+    if (known && !isBehind(known)) return known;
+    const none = `there is no ${kind.kind} ${name} in namespace ${namespace}; kubectl get ${kind.plural} -n ${namespace} lists those that there are`;
     if (!within(caller.name, now()))
       return (
         known ?? refused(503, 'Busy', `too many ask for unknown ${kind.plural} at the moment; try again`)
       );
     const asked = kube.get(kind, { namespace, name });
     const found = await (known ? asked.catch(() => undefined) : asked);
-    const none = `there is no ${kind.kind} ${name} in namespace ${namespace}; kubectl get ${kind.plural} -n ${namespace} lists those that there are`;
-    if (!found) return known ?? refused(404, missing, none);
-    return problem(found) ?? { uid: found.metadata.uid ?? '' };
+    return found ? begunBy(found, looked) : (known ?? refused(404, missing, none));
   };
   return (key: EnteredKey, caller: Caller): Promise<Begun | Refused> =>
     key.resource === 'trials'

@@ -67,7 +67,11 @@ describe('A SandboxEnvironment', () => {
     await folder.remove();
   });
 
-  const broker = () => ({ connections: () => courier.connect, prepare: async () => {}, way: () => 'url' as const });
+  const broker = () => ({
+    connections: () => courier.connect,
+    prepare: async () => {},
+    way: () => 'url' as const,
+  });
   const attached = (over: Partial<Sandbox> = stands('Ready')): SandboxEnvironment => {
     w.haveOf(SandboxKind, sandboxOf(over));
     const environment = new SandboxEnvironment(w.session, 'box', { broker: broker() });

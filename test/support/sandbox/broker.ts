@@ -6,7 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer, request as httpsRequest } from 'node:https';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -92,13 +92,9 @@ export async function testBroker(courier: TestCourier): Promise<TestBroker> {
   });
   server.on('connection', (socket: Socket) => void sockets.add(socket));
   await listening(server);
-  const { port } = server.address() as AddressInfo;
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
+  const cut = (): void => sockets.forEach((socket) => void socket.destroy());
   return {
-    url: `https://127.0.0.1:${port}`,
-    port,
+    ...addressOf(server),
     ca: authority.cert,
     asked,
     paths,
@@ -110,6 +106,11 @@ export async function testBroker(courier: TestCourier): Promise<TestBroker> {
       server.close();
     },
   };
+}
+
+function addressOf(server: Server): { url: string; port: number } {
+  const { port } = server.address() as AddressInfo;
+  return { url: `https://127.0.0.1:${port}`, port };
 }
 
 export interface Front {

@@ -183,7 +183,8 @@ export class Broker {
   }
 }
 
-const inTime = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+const inTime = (signal: AbortSignal): AbortSignal =>
+  AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
 
 /** Where the work fails, nobody needs the route any more. */
 const closing = <T>({ connection }: Route, work: Promise<T>): Promise<T> =>

@@ -215,7 +215,11 @@ describe('A session that is closed', () => {
     const courier = new TestCourier('/');
     try {
       w.haveOf(SandboxKind, aSandbox());
-      const broker = { connections: () => courier.connect, prepare: async () => {}, way: () => 'url' as const };
+      const broker = {
+        connections: () => courier.connect,
+        prepare: async () => {},
+        way: () => 'url' as const,
+      };
       const box = new SandboxEnvironment(w.session, 'box', { broker });
       const running = box.runCommand('sleep 100');
       await box.runCommand('true');
