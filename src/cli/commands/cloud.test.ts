@@ -63,6 +63,20 @@ describe('sb cloud init', () => {
     });
 });
 
+describe('sb cloud researcher', () => {
+  for (const [command, ...words] of [
+    ['add', 'ada', '--monthly', '1'],
+    ['ls'],
+    ['budget', 'ada'],
+    ['rm', 'ada'],
+  ])
+    it(`${command} takes no namespace, which it would not look at: a researcher has one of their own name`, async () => {
+      const { code, stderr } = await sb({}, ['cloud', 'researcher', command ?? '', ...words, '-n', 'other']);
+      expect(code).to.equal(2);
+      expect(stderr).to.contain("unknown option '-n'");
+    });
+});
+
 describe('sb cloud, with an account', () => {
   let aws: AccountServer;
   let leave: () => void;
