@@ -9,8 +9,8 @@ import type { PoolLimit } from './account/quotas.ts';
 export interface CloudStep {
   /** What progress and failures call it: `stack abundant-sb-cluster`, `operator`. */
   readonly name: string;
-  /** What it consists of, a line each, for whoever is asked before it is made or taken away. Without prices. */
-  shows(cloud: CloudContext): readonly string[];
+  /** What it consists of, a line each, for whoever is asked before it is taken away. Without prices. `cluster`: that it is in. */
+  shows(cloud: CloudContext, cluster?: Pick<ClusterAddress, 'ours'>): readonly string[];
   /** Whether all of it is there, as this version of `sb` makes it. Changes nothing. */
   isDone(cloud: CloudContext): Promise<boolean>;
   /** Makes what is missing, or waits for whoever is making it. Called where `isDone` said no; idempotent. Rejects with a `CliError` or `ProviderError`. */

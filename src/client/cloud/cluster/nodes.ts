@@ -65,11 +65,14 @@ export function nodesStep(images: ToolImages, gpus?: number): CloudStep {
   const step = objectStep(
     {
       name: 'nodes',
-      shows: () => [
-        'a NodePool for Trials: spot and on demand, at most 100 nodes and 1000 CPUs',
-        'a NodePool for Trials with GPUs, where one was asked for',
-        'a StorageClass',
-      ],
+      shows: (_, cluster) =>
+        cluster?.ours === false
+          ? ['none: those of your cluster stay; only Trials and Sandboxes that are left on them go']
+          : [
+              'a NodePool for Trials: spot and on demand, at most 100 nodes and 1000 CPUs',
+              'a NodePool for Trials with GPUs, where one was asked for',
+              'a StorageClass',
+            ],
       remove: clear,
     },
     images,

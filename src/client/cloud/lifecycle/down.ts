@@ -31,11 +31,11 @@ export interface DownWish {
 export async function doomed(installation: Installation, { force, purge }: DownWish): Promise<Doomed> {
   const { context, inside } = installation;
   const present = await presentStacks(installation, purge);
-  const hasCluster = (await context.cluster()) !== undefined;
-  if (hasCluster && !force) await expectIdle(installation);
-  const steps: CloudStep[] = [...(hasCluster ? inside.steps.toReversed() : []), ...present];
+  const cluster = await context.cluster();
+  if (cluster && !force) await expectIdle(installation);
+  const steps: CloudStep[] = [...(cluster ? inside.steps.toReversed() : []), ...present];
   return {
-    steps: steps.map((step) => ({ step, shows: step.shows(context) })),
+    steps: steps.map((step) => ({ step, shows: step.shows(context, cluster) })),
     kept: purge ? await keptThings(installation) : [],
   };
 }

@@ -72,9 +72,12 @@ describe('sb cloud in a cluster of the user’s', () => {
   it('takes away what is ours, and nothing of anybody else’s', async () => {
     const shipper = structuredClone(server.collection(DAEMON_SET).objects.get('logging/fluent-bit'));
     await w.with(makeAll, { cluster: 'theirs' });
-    await w.with(async (installation) =>
-      takeAway(installation, await doomed(installation, { force: false, purge: false })),
-    );
+    const shown = await w.with(async (installation) => {
+      const found = await doomed(installation, { force: false, purge: false });
+      await takeAway(installation, found);
+      return found.steps.flatMap(({ shows }) => shows);
+    });
+    expect(shown.filter((line) => line.includes('NodePool'))).to.deep.equal([]);
     expect([names(SERVICE), names(PersistentVolumeClaim), names(POOL)]).to.deep.equal([
       ['web/lb'],
       ['web/disk'],
