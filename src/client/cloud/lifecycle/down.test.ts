@@ -81,6 +81,24 @@ describe('sb cloud down', () => {
     await making;
   });
 
+  for (const [part, resource] of [
+    ['cluster', 'Cluster'],
+    ['network', 'Vpc'],
+  ] as const)
+    it(`refuses an init that comes while the ${part} goes, and which makes all of it again afterwards`, async () => {
+      await init();
+      const stalled = w.formation.inject({ kind: 'stall', resource, doing: 'delete' });
+      const going = down();
+      await stalled.reached;
+      const { code, why } = await failureOf(init());
+      expect([code, why]).to.deep.equal(['SB-E127', 'it is being deleted (DELETE_IN_PROGRESS)']);
+      stalled.release();
+      await going;
+      expect(statuses()).to.deep.equal(DOWN);
+      await init();
+      expect(statuses()).to.deep.equal(Array(3).fill('CREATE_COMPLETE'));
+    });
+
   it('joins another down, and both succeed', async () => {
     await init();
     await Promise.all([down(), down()]);
