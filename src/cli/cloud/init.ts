@@ -7,7 +7,7 @@ import { cloudStacks, type CloudStack } from '../../client/cloud/costs/things.ts
 import { safeLine } from '../../text/safe.ts';
 import { printCloud, printPreviews, printStandings } from '../render/cloud.ts';
 import type { Io } from '../types.ts';
-import { placeOf, wishedOf, withCloud, type CloudFlags } from './open.ts';
+import { ofInit, placeOf, wishedOf, withCloud, type CloudFlags } from './open.ts';
 
 export interface InitFlags extends CloudFlags {
   dryRun?: true;
@@ -21,10 +21,12 @@ export const stacksOf = ({ stack, zones, gpus, vpc, subnets, cluster }: CloudWis
     stack,
     zones,
     gpus,
+    guest: cluster !== undefined,
     network: vpc === undefined && subnets === undefined && cluster === undefined,
   });
 
-export async function cloudInit(flags: InitFlags, io: Io): Promise<number> {
+export async function cloudInit(given: InitFlags, io: Io): Promise<number> {
+  const flags = ofInit(given, io);
   if (flags.dryRun) return dryRun(flags, io);
   return withCloud(flags, io, async (installation) => {
     const found = await survey(installation);
@@ -54,12 +56,15 @@ async function agree(
   found: readonly Standing[],
   { io, yes }: { io: Io; yes: true | undefined },
 ): Promise<void> {
-  printCloud(io.terminal, { stacks: stacksOf(installation.wish), missing: [] });
+  const { wish, context } = installation;
+  const cluster = await context.cluster();
+  const guest = cluster?.ours === false ? { cluster: cluster.name } : {};
+  printCloud(io.terminal, { stacks: stacksOf({ ...wish, ...guest }), missing: [] });
   printStandings(io.terminal, found);
   const question = `Make this in ${placeOf(installation)}?`;
   if (yes) io.terminal.err(`${question} yes (--yes)\n`);
   else if (!(await io.confirm(question)))
-    throw notAgreed(`installation ${installation.wish.stack} is not made`, 'sb cloud init --yes');
+    throw notAgreed(`installation ${wish.stack} is not made`, 'sb cloud init --yes');
 }
 
 /** Where Trials run that name no other namespace. */

@@ -5,7 +5,7 @@ import { dollars } from '../../text/figures.ts';
 import { safeLine } from '../../text/safe.ts';
 import type { Io } from '../types.ts';
 import { cloudInit, stacksOf } from './init.ts';
-import { wishedOf } from './open.ts';
+import { ofInit, wishedOf } from './open.ts';
 
 /** There is no kubeconfig, or no operator in the cluster that it names. */
 const NO_INSTALLATION = new Set(['SB-E002', 'SB-E008']);
@@ -19,7 +19,7 @@ export async function orOffer<T>(io: Io, run: () => Promise<T>): Promise<T> {
     return await run();
   } catch (error) {
     if (!(error instanceof CliError && NO_INSTALLATION.has(error.code))) throw error;
-    const { wish, lacks } = await wishedOf({}, io);
+    const { wish, lacks } = await wishedOf(ofInit({}, io), io);
     if (lacks.length > 0) throw error;
     const usd = dollars(hourly(stacksOf(wish)));
     const what = `sb cloud init would make installation ${safeLine(wish.stack)} in ${safeLine(wish.region)}, for ${usd} per hour and the nodes`;

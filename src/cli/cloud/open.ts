@@ -16,6 +16,12 @@ export interface CloudFlags extends CloudOptions {
   gpus?: number;
 }
 
+/** Options of `init`, with what variables say in their place. Other commands know the cluster by its stack. */
+export function ofInit<T extends CloudFlags>(flags: T, { env }: Pick<Io, 'env'>): T {
+  const cluster = flags.cluster ?? env['SB_EKS_CLUSTER'];
+  return cluster ? { ...flags, cluster } : flags;
+}
+
 /** What is wished, and what this machine lacks for it, a line each. */
 export async function wishedOf(flags: CloudFlags, io: Io): Promise<{ wish: CloudWish; lacks: string[] }> {
   const seen = await seenHere(flags, io.env);

@@ -22,7 +22,7 @@ export const init = ({ io, finish }: Cli): Command =>
       )
       .option('--vpc <id>', 'a VPC of yours instead of a new network')
       .option('--subnets <id>', 'private subnet of yours that nodes go into; repeatable', several)
-      .option('--cluster <name>', 'an EKS cluster of yours instead of a new one')
+      .option('--cluster <name>', 'an EKS cluster of yours instead of a new one (default: SB_EKS_CLUSTER)')
       .option('--admin-role <arn>', 'role or user that is admin of the cluster (default: yours)')
       .addOption(new Option('--zones <number>', 'zones that nodes are in').choices(['2', '3']).default('3'))
       .option(

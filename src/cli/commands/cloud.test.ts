@@ -48,6 +48,16 @@ describe('sb cloud init', () => {
     expect(line).to.match(/^ {2}nodes with GPUs: .*4 GPUs at most +about \$0\.53 to \$1\.01 per hour/);
   });
 
+  for (const [by, env, words] of [
+    ['an option', {}, ['--cluster', 'theirs']],
+    ['SB_EKS_CLUSTER', { SB_EKS_CLUSTER: 'theirs' }, []],
+  ] as const)
+    it(`makes neither cluster nor network where ${by} names a cluster of the user’s`, async () => {
+      const { stdout } = await sb(env, ['cloud', 'init', '--dry-run', ...words]);
+      expect(stdout).to.contain('abundant-sb-cluster\n  2 IAM roles').and.contain(' $0.00 per hour');
+      expect(stdout).to.not.match(/EKS cluster|NAT gateway|nodes:/);
+    });
+
   it('prints no control characters of a name', async () => {
     const args = ['cloud', 'init', '--dry-run', '--region', 'a\u001b[2J', '--stack', 'b\u001b[2J'];
     const { stdout, stderr } = await sb(KEYS, args);

@@ -25,7 +25,10 @@ const NAME = 'their name, which is that of their namespace';
 /** Which cluster of EKS an IAM role is let into. */
 const withEks = (command: Command): Command =>
   command
-    .option('--cluster <name>', 'EKS cluster that the role is let into (default: that of --stack)')
+    .option(
+      '--cluster <name>',
+      'EKS cluster that the role is let into (default: SB_EKS_CLUSTER, else that of --stack)',
+    )
     .option('--stack <name>', 'name of the installation (default: SB_STACK, else abundant-sb)')
     .option('--region <name>', 'its region (default: SB_AWS_REGION, else AWS_REGION)');
 

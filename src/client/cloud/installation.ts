@@ -79,10 +79,10 @@ async function opened(wish: CloudWish, { ports, around, inside, sleep }: Parts):
   const { stack, region, zones } = wish;
   const { account, stacks: port } = ports;
   const identity = await account.identity();
-  const things = cloudStacks({ stack, network: true, zones });
-  const stacks = stacksOf({ account, stacks: port, choice: wish }, (part) =>
-    (things.find(({ name }) => name === `${stack}-${part}`)?.things ?? []).map(({ what }) => what),
-  );
+  const stacks = stacksOf({ account, stacks: port, choice: wish }, (part, guest) => {
+    const all = cloudStacks({ stack, network: true, zones, guest });
+    return (all.find(({ name }) => name === `${stack}-${part}`)?.things ?? []).map(({ what }) => what);
+  });
   const context: CloudContext = {
     stack,
     region,

@@ -35,6 +35,14 @@ describe('What an installation on AWS consists of', () => {
     expect(hourly(cloudStacks(own))).to.equal(PRICES.controlPlane.usd);
   });
 
+  it('has neither cluster nor nodes where there is a cluster, and costs nothing by the hour', () => {
+    const guest = { ...EVERYTHING, network: false, guest: true };
+    expect(wordsOf(guest).filter((words) => words.startsWith('sb-cluster'))).to.deep.equal([
+      'sb-cluster: 2 IAM roles',
+    ]);
+    expect(hourly(cloudStacks(guest))).to.equal(0);
+  });
+
   it('has a subnet for each zone, and one for the NAT gateway', () => {
     expect(wordsOf(EVERYTHING)).to.include('sb-network: 4 subnets');
     expect(wordsOf({ ...EVERYTHING, zones: 2 })).to.include('sb-network: 3 subnets');

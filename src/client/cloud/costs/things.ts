@@ -1,5 +1,5 @@
 /** What an installation on AWS consists of, as people read it: the resources of the stacks, in words, with what they cost. */
-import { STACKS } from '../../../installation/aws/stacks/stacks.ts';
+import { STACKS, TEMPLATES } from '../../../installation/aws/stacks/stacks.ts';
 import type { Resource, ResourceType } from '../../../installation/aws/stacks/template.ts';
 import { dollars } from '../../../text/figures.ts';
 import { instancePrice } from './instance-prices.ts';
@@ -64,6 +64,8 @@ export interface CloudChoice {
   /** Whether a network is made; your own VPC otherwise. */
   network: boolean;
   zones: 2 | 3;
+  /** The cluster is the user's, and so are its nodes: only roles are made for it. */
+  guest?: boolean;
   /** How many GPUs nodes may have together; undefined: none. */
   gpus?: number | undefined;
 }
@@ -90,19 +92,28 @@ function gpuNodes(gpus: number): Thing {
   };
 }
 
+const nodesOf = (gpus: number | undefined): Thing[] => [
+  NODES,
+  ...(gpus === undefined ? [] : [gpuNodes(gpus)]),
+];
+
 /** The stacks in the order in which they are made. */
-export function cloudStacks({ stack, network, zones, gpus }: CloudChoice): CloudStack[] {
+export function cloudStacks({ stack, network, zones, gpus, guest = false }: CloudChoice): CloudStack[] {
   const isMade = ({ Condition }: Resource): boolean => Condition !== 'HasZoneC' || zones === 3;
   return Object.entries(STACKS)
     .filter(([part]) => network || part !== 'network')
-    .map(([part, { Resources }]) => ({
-      name: `${stack}-${part}`,
-      kept: part === 'artifacts',
-      things: [
-        ...thingsOf(Object.values<Resource>(Resources).filter(isMade)),
-        ...(part === 'cluster' ? [NODES, ...(gpus === undefined ? [] : [gpuNodes(gpus)])] : []),
-      ],
-    }));
+    .map(([part, template]) => {
+      const isCluster = part === 'cluster';
+      const { Resources } = isCluster && guest ? TEMPLATES['cluster-roles'] : template;
+      return {
+        name: `${stack}-${part}`,
+        kept: part === 'artifacts',
+        things: [
+          ...thingsOf(Object.values<Resource>(Resources).filter(isMade)),
+          ...(isCluster && !guest ? nodesOf(gpus) : []),
+        ],
+      };
+    });
 }
 
 const thingsOf = (resources: readonly Resource[]): Thing[] =>

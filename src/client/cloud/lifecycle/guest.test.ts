@@ -77,7 +77,7 @@ describe('sb cloud in a cluster of the user’s', () => {
       await takeAway(installation, found);
       return found.steps.flatMap(({ shows }) => shows);
     });
-    expect(shown.filter((line) => line.includes('NodePool'))).to.deep.equal([]);
+    expect(shown.filter((line) => /NodePool|EKS cluster/.test(line))).to.deep.equal([]);
     expect([names(SERVICE), names(PersistentVolumeClaim), names(POOL)]).to.deep.equal([
       ['web/lb'],
       ['web/disk'],

@@ -17,7 +17,7 @@ export async function accessOf(
   const seen = await seenHere(flags, env);
   const lacks = missing(seen);
   if (lacks.length > 0) throw lacking(lacks);
-  const cluster = flags.cluster ?? seen.stack;
+  const cluster = flags.cluster ?? (env['SB_EKS_CLUSTER'] || seen.stack);
   const access = await openAccess({ region: seen.region ?? '', cluster });
   return {
     grant: (...asked) => access.grant(...asked).catch(explained),

@@ -169,7 +169,7 @@ export interface InstallationStacks {
 
 export function stacksOf(
   needs: Needs,
-  shows: (part: StackStep['part']) => readonly string[],
+  shows: (part: StackStep['part'], guest: boolean) => readonly string[],
 ): InstallationStacks {
   const { stacks } = needs;
   const step = (part: StackStep['part'], parameters: Parameters): StackStep =>
@@ -178,7 +178,7 @@ export function stacksOf(
       part,
       parameters,
       template: (now) => templateOf(part, guestOf(needs.choice, now)),
-      shows: shows(part),
+      shows: (guest) => shows(part, guest),
       kept: part === 'artifacts',
     });
   const network = step('network', zones(needs));

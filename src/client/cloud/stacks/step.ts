@@ -5,7 +5,7 @@ import type { Template } from '../../../installation/aws/stacks/template.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import type { Change, ChangeSet, Stack, Stacks, StackWish } from '../../../providers/stacks/port.ts';
 import { couldNotMake, notOurs, otherAtWork, stuck, wouldReplace } from '../account/failures.ts';
-import type { CloudContext, CloudStep, StackPart } from '../steps.ts';
+import type { CloudContext, CloudStep, ClusterAddress, StackPart } from '../steps.ts';
 import { beforeThis, follow, lastEvent } from './follow.ts';
 import { foreign, phaseOf } from './phase.ts';
 
@@ -27,7 +27,8 @@ export type Parameters = (
 interface StackStepNeeds {
   stacks: Stacks;
   part: StackPart;
-  shows: readonly string[];
+  /** `guest`: the cluster is the user's. */
+  shows: (guest: boolean) => readonly string[];
   /** Of a stack that is there, or is to be. */
   template: (now: Stack | undefined) => Template;
   parameters: Parameters;
@@ -66,8 +67,8 @@ export class StackOfInstallation implements StackStep {
     return `stack ${this.part}`;
   }
 
-  shows(): readonly string[] {
-    return this.#needs.shows;
+  shows(_: CloudContext, cluster?: Pick<ClusterAddress, 'ours'>): readonly string[] {
+    return this.#needs.shows(cluster?.ours === false);
   }
 
   async find({ stack: installation }: CloudContext): Promise<Stack | undefined> {
