@@ -26,7 +26,7 @@ class LeaseServer {
       if (link.state === 'down') throw new ApiError({ status: 0, reason: 'Unreachable', message: 'down' });
     };
     return {
-      get: async () => (await reach('get'), structuredClone(this.lease)) as never,
+      get: async () => (await reach('get'), this.get()) as never,
       create: async (_kind, object) => {
         await reach('create');
         if (this.lease) throw new ApiError({ status: 409, reason: 'AlreadyExists', message: '' });
@@ -40,6 +40,8 @@ class LeaseServer {
       },
     };
   }
+
+  get = (): Lease | undefined => structuredClone(this.lease);
 
   #store(lease: Lease): Lease {
     const metadata = { ...lease.metadata, resourceVersion: String(++this.#version) };
@@ -117,6 +119,39 @@ describe('leader election', () => {
     link.state = 'up';
     await clock.advance(20_000);
     expect(first.elector.isLeader()).to.equal(false);
+  });
+
+  it('has a dead leader followed as soon as its lease runs out, and asks no more often for that', async () => {
+    const clock = new ManualClock();
+    const link: Link = { state: 'up' };
+    stand('a', clock, link);
+    await clock.advance(100);
+    const second = stand('b', clock);
+    // It looks every 2 s: 14 s after it saw the lease first, and then as that runs out.
+    await clock.advance(400);
+    link.state = 'down';
+    let gets = 0;
+    const { get } = server;
+    server.get = () => ((gets += 1), get());
+    await clock.advance(14_500);
+    expect(second.elector.isLeader()).to.equal(false);
+    await clock.advance(200);
+    expect([second.elector.isLeader(), gets]).to.deep.equal([true, 8]);
+  });
+
+  it('asks a server that does not answer no more often because the lease runs out', async () => {
+    const clock = new ManualClock();
+    const link: Link = { state: 'up' };
+    stand('a', clock);
+    await clock.advance(100);
+    const second = stand('b', clock, link);
+    await clock.advance(1000);
+    let gets = 0;
+    Object.defineProperty(link, 'state', { get: () => ((gets += 1), 'down') });
+    stops[0]?.abort();
+    await clock.advance(20_000);
+    expect(gets / 2).to.be.within(9, 11);
+    expect(second.elector.isLeader()).to.equal(false);
   });
 
   it('steps down 10 s after the last renewal when the server is out of reach, before others take over (fault 20)', async () => {

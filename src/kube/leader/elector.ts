@@ -38,6 +38,8 @@ type Try = 'held' | 'taken' | 'failed';
 export class Elector {
   readonly #options: Required<ElectorOptions>;
   #seen: { record: string; at: number } | undefined;
+  /** Until a dead holder's lease is free, as of the last look: nobody has to wait longer for it. */
+  #expiresInMs = Infinity;
   #leading = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
@@ -74,7 +76,8 @@ export class Elector {
     const { clock, retryMs, random } = this.#options;
     while (!signal.aborted) {
       if ((await this.#try()) === 'held') return true;
-      await sleep(clock, retryMs * (1 + ACQUIRE_JITTER * random()), signal);
+      const pauseMs = retryMs * (1 + ACQUIRE_JITTER * random());
+      await sleep(clock, Math.min(pauseMs, this.#expiresInMs), signal);
     }
     return false;
   }
@@ -106,6 +109,7 @@ export class Elector {
   async #try(): Promise<Try> {
     const { client, namespace, name, identity, clock, leaseMs, log } = this.#options;
     const began = clock.monotonic();
+    this.#expiresInMs = Infinity;
     const claim = { identity, now: clock.now(), durationMs: leaseMs };
     try {
       const lease = await client.get(Lease, { namespace, name });
@@ -134,7 +138,9 @@ export class Elector {
     if (this.#seen?.record !== record) this.#seen = { record, at: clock.monotonic() };
     if (!spec?.holderIdentity || spec.holderIdentity === identity) return false;
     const durationMs = spec.leaseDurationSeconds === undefined ? leaseMs : spec.leaseDurationSeconds * 1000;
-    return clock.monotonic() - this.#seen.at < durationMs;
+    const leftMs = durationMs - (clock.monotonic() - this.#seen.at);
+    if (leftMs > 0) this.#expiresInMs = leftMs;
+    return leftMs > 0;
   }
 
   async #release(tries = RELEASES): Promise<void> {
