@@ -5,8 +5,10 @@ import { withOwnMarks } from '../crds/marks.ts';
 import { ANNOTATION, LABEL } from '../crds/names.ts';
 import { namespaceRules, UID_RANGE, type NamespaceRules } from '../crds/namespace-rules.ts';
 import { keyOf, keyString } from '../kube/cache/cache.ts';
+import { Shared } from '../kube/cache/shared.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
+import { keptJob, keptPod } from '../pods/kept.ts';
 import { byControllerUid, controllerOf } from '../pods/ownership.ts';
 import { isOver } from '../pods/reading/state.ts';
 import { byOpen } from './metrics/standing.ts';
@@ -14,19 +16,14 @@ import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
 import { poolIndex } from './sandbox/observe.ts';
 import { bySlot } from './task-build/queue.ts';
-import { byTaskBuild, keptOf } from './trial/ended.ts';
+import { byTaskBuild, keptTrial } from './trial/ended.ts';
 import { byAsker } from './trial/program.ts';
 
-const OF_ATTEMPTS = {
-  indexers: { owner: byControllerUid, namespace: byNamespace },
-  transform: withOwnMarks,
-};
-
+const INDEXERS = { owner: byControllerUid, namespace: byNamespace };
 /** Most of what happens to a Trial happens to its Job and its Pod: whoever stands by asks for those that its broker is asked about. */
-const OF_TRIALS = { ...OF_ATTEMPTS, labelSelector: LABEL.trial, whileLeading: true };
-
+const OF_TRIALS = { labelSelector: LABEL.trial, indexers: INDEXERS, whileLeading: true };
 /** Connections to Sandboxes last, in every replica. */
-const OF_SANDBOXES = { ...OF_ATTEMPTS, labelSelector: LABEL.sandbox };
+const OF_SANDBOXES = { labelSelector: LABEL.sandbox, indexers: INDEXERS };
 
 /** Index of Sandboxes by the TaskBuild that makes their image. */
 const ofBuild = ({ metadata, status = {} }: SandboxObject): string[] =>
@@ -44,6 +41,7 @@ const now = (): Date => new Date();
 /** An operator with the caches, and nothing that is done about them yet. */
 export abstract class WatchingOperator extends Operator {
   readonly #requirePrefixes: boolean;
+  readonly #shared = new Shared();
 
   constructor({ requireTaskPrefixes, ...options }: WatchingOptions) {
     super(options);
@@ -52,23 +50,24 @@ export abstract class WatchingOperator extends Operator {
 
   readonly trials = this.watch(Trial, {
     indexers: { taskBuild: byTaskBuild, run: byRun, namespace: byNamespace, open: byOpen },
-    transform: keptOf,
+    transform: keptTrial(this.#shared),
   });
   readonly taskBuilds = this.watch(TaskBuild, {
     indexers: { slot: bySlot, askedBy: byAsker },
     transform: withOwnMarks,
   });
-  readonly jobs = this.watch(Job, OF_TRIALS);
-  readonly pods = this.watch(Pod, OF_TRIALS);
+  readonly jobs = this.watch(Job, { ...OF_TRIALS, transform: keptJob(this.#shared) });
+  readonly pods = this.watch(Pod, { ...OF_TRIALS, transform: keptPod(this.#shared) });
   readonly sandboxes = this.watch(Sandbox, {
     indexers: { taskBuild: ofBuild, namespace: byNamespace },
     transform: withOwnMarks,
   });
   readonly sandboxJobs = this.watch(Job, {
     ...OF_SANDBOXES,
-    indexers: { ...OF_SANDBOXES.indexers, pool: poolIndex },
+    indexers: { ...INDEXERS, pool: poolIndex },
+    transform: keptJob(this.#shared),
   });
-  readonly sandboxPods = this.watch(Pod, OF_SANDBOXES);
+  readonly sandboxPods = this.watch(Pod, { ...OF_SANDBOXES, transform: keptPod(this.#shared) });
   readonly namespaces = this.watch(Namespace, { transform: (found) => withOwnMarks(found, [UID_RANGE]) });
   readonly policies = this.watch(NetworkPolicy, { labelSelector: LABEL.network, transform: withOwnMarks });
 

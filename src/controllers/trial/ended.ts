@@ -4,9 +4,18 @@ import { GITOPS_MARKS } from '../../crds/gitops.ts';
 import { withOwnMarks } from '../../crds/marks.ts';
 import type { Trial } from '../../crds/trial.ts';
 import { keyString } from '../../kube/cache/cache.ts';
+import type { Shared } from '../../kube/cache/shared.ts';
 
-/** The Trial as the watch cache keeps it. */
+/** What is read of a Trial. */
 export const keptOf = (trial: Trial): Trial => withOwnMarks(withoutScripts(trial), GITOPS_MARKS);
+
+/** The Trial as the watch cache keeps it: what one task is asked for is the same in all its Trials of a run. */
+export const keptTrial =
+  (shared: Shared) =>
+  (trial: Trial): Trial => {
+    const { spec, ...rest } = keptOf(trial);
+    return { ...shared.texts(rest), spec: shared.whole(spec) };
+  };
 
 /**
  * The Trial without scripts, variables and whatever else may be long once it has ended. They are most of a Trial,
