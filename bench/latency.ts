@@ -2,9 +2,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Event } from '../src/kube/kinds.ts';
 import type { World } from '../test/e2e/support/world.ts';
-import { atMost, type Bench, type BenchResult } from './support/bench.ts';
+import { atMost, type Bench, type BenchResult, type Figure } from './support/bench.ts';
 import { ms, percentile, seconds, summary } from './support/figures.ts';
-import { difference, operatorWrites } from './support/metrics.ts';
+import { cpuSeconds, difference, operatorWrites } from './support/metrics.ts';
 import { allEnd, between, createTrial, makeTask, stopwatch, type Marks } from './support/trials.ts';
 
 const ALONE = 20;
@@ -33,6 +33,7 @@ async function measure(world: World, { prefix, count, start }: Load) {
   const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
   const watch = stopwatch(world);
   const before = await operatorWrites();
+  const cpuBefore = await cpuSeconds();
   const began = performance.now();
   await start(names);
   await allEnd(world, names);
@@ -40,14 +41,15 @@ async function measure(world: World, { prefix, count, start }: Load) {
   // What the operator still has to say.
   await wait(2000);
   const writes = difference(await operatorWrites(), before);
+  const cpu = difference(await cpuSeconds(), cpuBefore);
   watch.stop();
   const marks = names.map((name): Marks => watch.marks.get(name) ?? {});
-  return { tookMs, marks, writes, events: await eventsPerTrial(world, count + 1) };
+  return { tookMs, marks, writes, cpu, events: await eventsPerTrial(world, count + 1) };
 }
 
 type Measured = Awaited<ReturnType<typeof measure>>;
 
-function figures({ marks, writes, events, tookMs }: Measured, what: string): BenchResult {
+function figures({ marks, writes, cpu, events, tookMs }: Measured, what: string): BenchResult {
   const toJob = between(marks, 'created', 'job');
   const toEnd = between(marks, 'podEnded', 'terminal');
   const changes = marks.map((found) => found.changes ?? 0);
@@ -62,8 +64,18 @@ function figures({ marks, writes, events, tookMs }: Measured, what: string): Ben
       { name: `events per Trial, ${what}`, value: events.toFixed(2) },
       { name: `all ended, ${what}`, value: seconds(tookMs) },
     ],
-    raw: { tookMs, writes, events, toJob: summary(toJob), toEnd: summary(toEnd), marks },
+    raw: { tookMs, writes, cpu, events, toJob: summary(toJob), toEnd: summary(toEnd), marks },
   };
+}
+
+/** What all replicas of the operator cost, beside what they make work for. */
+function shareOf({ cpu }: Measured, what: string): Figure {
+  const { operator = NaN, apiServer = NaN, kubelets = NaN } = cpu;
+  const share = operator / (apiServer + kubelets);
+  return atMost(`CPU of the operator ÷ API server and kubelets, ${what}`, share, {
+    is: 0.25,
+    say: (value) => value.toFixed(2),
+  });
 }
 
 /** The operator is idle whenever a Trial comes. */
@@ -87,6 +99,8 @@ export const burst: Bench = {
     const start = async (names: string[]): Promise<void> => {
       await Promise.all(names.map((name) => createTrial(world, name)));
     };
-    return figures(await measure(world, { prefix: 'burst', count: BURST, start }), `${BURST} at once`);
+    const measured = await measure(world, { prefix: 'burst', count: BURST, start });
+    const { figures: found, raw } = figures(measured, `${BURST} at once`);
+    return { figures: [...found, shareOf(measured, `${BURST} at once`)], raw };
   },
 };

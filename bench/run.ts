@@ -17,23 +17,30 @@ import { courier } from './courier.ts';
 import { files } from './files.ts';
 import { hand } from './hand.ts';
 import { burst, single } from './latency.ts';
+import { leaderGoes } from './leader.ts';
 import { operatorMemory } from './memory.ts';
 import { simulatedPool } from './pool-simulated.ts';
 import { pool } from './pool.ts';
 import { presign } from './presign.ts';
 import { reconcile } from './reconcile.ts';
+import { runs } from './runs.ts';
 import type { Bench, Figure, BenchResult } from './support/bench.ts';
 import { machine } from './support/machine.ts';
 import { scale } from './scale/index.ts';
 import { shapes } from './shapes.ts';
+import { shelf } from './shelf.ts';
+import { soak } from './soak.ts';
 import { startUp } from './start-up.ts';
 import { sandbox } from './sandbox.ts';
 import { submission } from './submit.ts';
+import { tenants } from './tenants.ts';
 import { tunnel } from './tunnel.ts';
 import { wallTime } from './wall-time.ts';
 
 const benches: Record<string, Bench> = {
   reconcile,
+  shelf,
+  runs,
   'pool-simulated': simulatedPool,
   builds,
   memory: operatorMemory,
@@ -49,6 +56,9 @@ const benches: Record<string, Bench> = {
   pool,
   burst,
   scale,
+  tenants,
+  leader: leaderGoes,
+  soak,
   submit: submission,
   attach,
   'start-up': startUp,

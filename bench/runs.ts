@@ -1,10 +1,9 @@
 /** Indexes and aggregates of a run of ten thousand Trials, over a store in memory: what they cost the leader, and the store. No cluster. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { rewarded } from '../test/support/builders/run-trials.ts';
 import { RunsWorld } from '../test/support/builders/runs-world.ts';
 import { atMost, type Bench } from './support/bench.ts';
 import { mebibytes, ms, percentile, summary } from './support/figures.ts';
+import { heapInUse } from './support/processes.ts';
 
 const TRIALS = 10_000;
 const TASKS = 500;
@@ -46,13 +45,6 @@ async function work() {
     passes.push(cpuMs() - began);
   }
   return { world, trials, passes, spent };
-}
-
-/** Bytes, without what is garbage. */
-function heapInUse(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().heapUsed;
 }
 
 /** A new leader reads what the one before it wrote. */

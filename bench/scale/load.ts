@@ -10,7 +10,7 @@ import { kubectlOk } from '../../test/support/cluster.ts';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
 import type { World } from '../../test/e2e/support/world.ts';
 import { percentile, summary } from '../support/figures.ts';
-import { difference, parseMetrics, type Sample } from '../support/metrics.ts';
+import { cpuOf, difference, parseMetrics, type Sample } from '../support/metrics.ts';
 
 /** A way to run Jobs. The Job of `name` is called `<name>-1`. */
 export interface Way {
@@ -92,9 +92,6 @@ async function submit(way: Way, { aSecond }: Load, names: string[]): Promise<voi
     }),
   );
 }
-
-const cpuOf = (samples: Sample[]): number =>
-  samples.find(({ name }) => name === 'process_cpu_seconds_total')?.value ?? NaN;
 
 /** Counts of `metric` by these labels. */
 function counts(samples: Sample[], metric: string, by: string[]): Record<string, number> {

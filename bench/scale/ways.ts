@@ -1,25 +1,17 @@
 /** The ways that are compared: bare Jobs, the Go controller's, ours. */
 import { Job as JobKind, type Job } from '../../src/kube/kinds.ts';
-import { OPERATOR, OPERATOR_SELECTOR } from '../../src/installation/names.ts';
+import { OPERATOR } from '../../src/installation/names.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { eventually, eventuallyTrue } from '../../test/support/eventually.ts';
 import { metricsOf } from '../../test/support/operator-metrics.ts';
 import type { World } from '../../test/e2e/support/world.ts';
-import { leader, parseMetrics } from '../support/metrics.ts';
+import { leader, parseMetrics, replicas } from '../support/metrics.ts';
 import { allEnd, createTrial, IMAGE, makeTask } from '../support/trials.ts';
 import type { Way } from './load.ts';
 import { PLACING } from './nodes.ts';
 import { PeerTrial, type Peer } from './peer.ts';
 
 const inSystem = ['-n', OPERATOR.namespace];
-
-async function replicas(): Promise<string[]> {
-  const printed = await kubectlOk([...inSystem, 'get', 'pods', '-l', OPERATOR_SELECTOR, '-o', 'name']);
-  return printed
-    .split('\n')
-    .filter(Boolean)
-    .map((name) => name.replace('pod/', ''));
-}
 
 /** Trials, and the operator as it is deployed. */
 export const ours = (world: World): Way => ({

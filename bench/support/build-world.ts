@@ -37,7 +37,8 @@ export interface BuildWorld {
   close(): Promise<void>;
 }
 
-function there<T>(what: string, found: T | undefined): T {
+/** Throws where `what` was never installed. */
+export function there<T>(what: string, found: T | undefined): T {
   if (found === undefined)
     throw new Error(`${what} is not installed: npm run cluster:up and npm run test:e2e -- aws do that`);
   return found;

@@ -1,5 +1,6 @@
 /** Counters of the API server and of the operator, read from their /metrics. */
-import { OPERATOR } from '../../src/installation/names.ts';
+import { OPERATOR, OPERATOR_SELECTOR } from '../../src/installation/names.ts';
+import { nodes } from '../../test/e2e/cluster/index.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { metricsOf } from '../../test/support/operator-metrics.ts';
 
@@ -70,4 +71,29 @@ export async function operatorGauge(name: string): Promise<number> {
   const sample = parseMetrics(await metricsOf(await leader())).find((found) => found.name === name);
   if (!sample) throw new Error(`the operator tells no ${name}`);
   return sample.value;
+}
+
+/** Names of the operator's Pods. */
+export async function replicas(): Promise<string[]> {
+  const printed = await kubectlOk([...system, 'get', 'pods', '-l', OPERATOR_SELECTOR, '-o', 'name']);
+  return printed
+    .split('\n')
+    .filter(Boolean)
+    .map((name) => name.replace('pod/', ''));
+}
+
+export const cpuOf = (samples: Sample[]): number =>
+  samples.find(({ name }) => name === 'process_cpu_seconds_total')?.value ?? NaN;
+
+/** Processor seconds so far, of all replicas of the operator, of the API server, of all kubelets. */
+export async function cpuSeconds(): Promise<Record<'operator' | 'apiServer' | 'kubelets', number>> {
+  const page = (path: string): Promise<string> => kubectlOk(['get', '--raw', path]);
+  const sumOf = async (pages: Promise<string>[]): Promise<number> =>
+    (await Promise.all(pages)).reduce((sum, text) => sum + cpuOf(parseMetrics(text)), 0);
+  const kubelets = nodes.map((node) => page(`/api/v1/nodes/${node}/proxy/metrics`));
+  return {
+    operator: await sumOf((await replicas()).map(metricsOf)),
+    apiServer: await sumOf([page('/metrics')]),
+    kubelets: await sumOf(kubelets),
+  };
 }

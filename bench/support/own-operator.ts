@@ -1,15 +1,17 @@
-/** The operator of this checkout in a process of its own: its CPU time is nobody else's. */
+/** The operator of this checkout, as the image has it, in a process of its own: its CPU time and its memory are nobody else's. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { imageProgramOf } from '../../test/support/bundle.ts';
 import { root } from '../../test/support/cluster.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { parseMetrics, type Sample } from './metrics.ts';
 
 export interface OwnOperator {
+  pid: number;
   /** What it tells of itself now. */
   metrics(): Promise<Sample[]>;
   stop(): Promise<void>;
@@ -27,13 +29,17 @@ async function freePort(): Promise<number> {
 const running = new Set<ChildProcess>();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** Starts `src/operator.ts` with this kubeconfig and these settings; resolves when it is ready. */
+/** As installed. The heap is what V8 allows itself in a container with 1 GiB. */
+const FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=512'];
+
+/** Starts it with this kubeconfig and these settings; resolves when it is ready. */
 export async function startOperator(kubeconfig: string, env: Record<string, string>): Promise<OwnOperator> {
   const folder = await mkdtemp(join(tmpdir(), 'sb-bench-'));
   const file = join(folder, 'kubeconfig');
   await writeFile(file, kubeconfig);
   const port = await freePort();
-  const child = spawn(process.execPath, ['src/operator.ts'], {
+  const program = await imageProgramOf('src/operator.ts');
+  const child = spawn(process.execPath, [...FLAGS, program], {
     cwd: root,
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -45,6 +51,7 @@ export async function startOperator(kubeconfig: string, env: Record<string, stri
       SB_BROKER_URL: 'https://broker.invalid:8443',
       SB_COURIER_IMAGE: `courier.invalid/operator@sha256:${'0'.repeat(64)}`,
       SB_LOG_LEVEL: 'warn',
+      SB_WORK_FOLDER: join(folder, 'work'),
       ...env,
     },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -63,10 +70,11 @@ export async function startOperator(kubeconfig: string, env: Record<string, stri
     return answer?.ok || undefined;
   };
   try {
-    await eventually('the operator is ready', isReady, 30);
+    await eventually('the operator is ready', isReady, 120);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { metrics: async () => parseMetrics(await (await page('/metrics')).text()), stop };
+  const metrics = async (): Promise<Sample[]> => parseMetrics(await (await page('/metrics')).text());
+  return { pid: child.pid!, metrics, stop };
 }

@@ -1,4 +1,6 @@
-/** What the first processes of a Pod's containers hold, by the kernel's own account. */
+/** What processes hold: the first ones of a Pod's containers, by the kernel's own account, and this one. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { CONTAINERS } from '../../src/wire/pod-paths.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 
@@ -26,3 +28,10 @@ export const courierFile = ({ namespace, pod }: PodKey, file: string): Promise<s
 /** Bytes of one field of `/proc/<pid>/status`; `VmHWM` is the most that was resident. */
 export const bytesOf = (status: string, field: string): number =>
   Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
+
+/** Bytes of this process's heap, without what is garbage. */
+export function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}

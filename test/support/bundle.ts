@@ -40,7 +40,8 @@ export function imageProgramOf(source: string): Promise<string> {
 async function compiled(source: string, folder: string): Promise<string> {
   const name = basename(source, '.ts');
   await bundleImage(folder, { programs: { [name]: source } });
-  execFileSync(process.execPath, [join(folder, 'compile.js'), name]);
+  // What it says about its settings, which it has none of, is for nobody.
+  execFileSync(process.execPath, [join(folder, 'compile.js'), name], { stdio: 'ignore' });
   return join(folder, `${name}.js`);
 }
 

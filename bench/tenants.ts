@@ -1,0 +1,94 @@
+/** A Trial of one tenant while another has thousands that wait. `TENANTS`: how many. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { inParallel } from '../src/async/in-parallel.ts';
+import type { KubeObject } from '../src/kube/types.ts';
+import type { World } from '../test/e2e/support/world.ts';
+import { atMost, type Bench, type Figure } from './support/bench.ts';
+import { ms, percentile, seconds, summary } from './support/figures.ts';
+import { allEnd, between, createTrial, makeTask, stopwatch } from './support/trials.ts';
+import { PLACING, startNodes } from './scale/nodes.ts';
+import { withoutOperator } from './scale/ways.ts';
+
+const MANY = Number(process.env['TENANTS'] ?? 2000);
+/** Requests of ours under way at once. */
+const WIDTH = 20;
+const EVERY_MS = 1000;
+const MOST = 120;
+const LIMIT_MS = 600_000;
+const TIMES = { startMs: 100, runMs: 2000 };
+
+const place = { scheduling: PLACING };
+
+/** A tenant of its own. */
+const tenantOf = async (world: World): Promise<World> => ({
+  ...world,
+  namespace: await world.makeNamespace(),
+});
+
+/** Counts Jobs of a namespace as they are made. */
+function countJobs({ jobs }: World, namespace: string): { made: () => number; stop: () => void } {
+  const names = new Set<string>();
+  const stop = jobs.subscribe(({ object }: { object: KubeObject }) => {
+    if (object.metadata.namespace === namespace) names.add(object.metadata.name);
+  });
+  return { made: () => names.size, stop };
+}
+
+/** One Trial of the other tenant after another, for as long as some of the many have no Job. */
+async function meanwhile(world: World, waiting: () => number) {
+  const watch = stopwatch(world);
+  const waited: number[] = [];
+  const names: string[] = [];
+  const until = performance.now() + LIMIT_MS;
+  while (waiting() > 0 && names.length < MOST && performance.now() < until) {
+    const name = `one-${names.length}`;
+    names.push(name);
+    waited.push(waiting());
+    await createTrial(world, name, place);
+    await wait(EVERY_MS);
+  }
+  await allEnd(world, names);
+  watch.stop();
+  return { waited, marks: names.map((name) => watch.marks.get(name) ?? {}) };
+}
+
+async function measure(world: World) {
+  await using _ = await startNodes(TIMES);
+  const many = await tenantOf(world);
+  for (const tenant of [many, world]) {
+    await makeTask(tenant);
+    await createTrial(tenant, 'warm', place);
+    await allEnd(tenant, ['warm']);
+  }
+  const names = Array.from({ length: MANY }, (__, index) => `many-${index}`);
+  const count = countJobs(world, many.namespace);
+  const already = count.made();
+  // They wait for an operator that is away, so that all of them do at once.
+  await withoutOperator(() => inParallel(names, (name) => createTrial(many, name, place), { width: WIDTH }));
+  const began = performance.now();
+  const measured = await meanwhile(world, () => MANY - (count.made() - already));
+  count.stop();
+  return { ...measured, tookMs: performance.now() - began, left: MANY - (count.made() - already) };
+}
+
+function figures({ marks, waited, tookMs, left }: Awaited<ReturnType<typeof measure>>): Figure[] {
+  const toJob = between(marks, 'created', 'job');
+  const what = `another tenant’s ${MANY} wait`;
+  return [
+    { name: 'a tenant’s Trials meanwhile', value: String(waited.length) },
+    { name: 'the other’s that still waited, median', value: String(percentile(waited, 0.5)) },
+    { name: `created → Job created, p50, ${what}`, value: ms(percentile(toJob, 0.5)) },
+    atMost(`created → Job created, p99, ${what}`, percentile(toJob, 0.99), { is: 2000, say: ms }),
+    { name: 'Jobs of the other a second', value: (((MANY - left) * 1000) / tookMs).toFixed(1) },
+    { name: 'for so long', value: seconds(tookMs) },
+  ];
+}
+
+export const tenants: Bench = {
+  needs: 'cluster',
+  async run(world) {
+    const measured = await measure(world);
+    const toJob = summary(between(measured.marks, 'created', 'job'));
+    return { figures: figures(measured), raw: { many: MANY, times: TIMES, toJob, ...measured } };
+  },
+};
