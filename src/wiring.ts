@@ -20,6 +20,7 @@ import { taskBuildControl } from './controllers/task-build/controller.ts';
 import { InTerm } from './controllers/trial/in-term.ts';
 import { AppliedOutcomes } from './controllers/trial/record.ts';
 import { trialController, type TrialDeps } from './controllers/trial/controller.ts';
+import { keysOfOpen } from './controllers/trial/ended.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
 import { Programs } from './controllers/trial/program.ts';
 import { costLabels } from './crds/namespace-rules.ts';
@@ -110,6 +111,7 @@ export class SbOperator extends WatchingOperator {
     this.control({
       name: 'trial',
       store: trials,
+      keys: keysOfOpen,
       owns: [jobs],
       also: [
         inTerm.feed(),

@@ -11,7 +11,7 @@ import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
 import { keptJob, keptPod } from '../pods/kept.ts';
 import { byControllerUid, controllerOf } from '../pods/ownership.ts';
 import { isOver } from '../pods/reading/state.ts';
-import { byOpen } from './metrics/standing.ts';
+import { byOpen, OPEN } from './metrics/standing.ts';
 import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
 import { poolIndex } from './sandbox/observe.ts';
@@ -99,11 +99,15 @@ export abstract class WatchingOperator extends Operator {
     });
   }
 
-  /** The Trials of each namespace whose network policies change. */
+  /** The Trials of each namespace whose network policies change, but for those that have ended. */
   protected trialsOfPolicies() {
     return feed({
       store: this.policies,
-      keys: ({ metadata }) => this.trials.by('namespace', metadata.namespace ?? '').map(keyOf),
+      keys: ({ metadata: { namespace } }) =>
+        this.trials
+          .by('open', OPEN)
+          .map(keyOf)
+          .filter((key) => key.namespace === namespace),
     });
   }
 

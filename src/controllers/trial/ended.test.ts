@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { aTaskBuild, aTrial, stampOf, T0 } from '../../../test/support/builders/objects.ts';
 import type { Condition } from '../../crds/conditions.ts';
 import type { TrialStatus } from '../../crds/trial-status.ts';
-import { byTaskBuild, withoutScripts } from './ended.ts';
+import { byTaskBuild, keysOfOpen, withoutScripts } from './ended.ts';
 
 const large = 'x'.repeat(10_000);
 const env = [{ name: 'LARGE', value: large }];
@@ -42,6 +42,20 @@ describe('a Trial in the watch cache', () => {
   it('is whole until then', () => {
     const trial = trialThat('Unknown');
     expect(withoutScripts(trial)).to.equal(trial);
+  });
+});
+
+describe('a Trial that has ended', () => {
+  const seenAt = (observedGeneration: number) => {
+    const trial = trialThat('True');
+    return { ...trial, status: { ...trial.status, observedGeneration } };
+  };
+
+  it('is looked at no more, until its spec changes', () => {
+    const key = { namespace: 'default', name: 'hello' };
+    expect(keysOfOpen(trialThat('Unknown'))).to.deep.equal([key]);
+    expect(keysOfOpen(seenAt(1))).to.deep.equal([]);
+    expect(keysOfOpen(seenAt(0))).to.deep.equal([key]);
   });
 });
 

@@ -1,10 +1,11 @@
 /** Pure: what is kept of a Trial. */
-import { isFinished } from '../../crds/conditions.ts';
+import { isFinished, seenAgain } from '../../crds/conditions.ts';
 import { GITOPS_MARKS } from '../../crds/gitops.ts';
 import { withOwnMarks } from '../../crds/marks.ts';
 import type { Trial } from '../../crds/trial.ts';
-import { keyString } from '../../kube/cache/cache.ts';
+import { keyOf, keyString } from '../../kube/cache/cache.ts';
 import type { Shared } from '../../kube/cache/shared.ts';
+import type { ObjectKey } from '../../kube/types.ts';
 
 /** What is read of a Trial. */
 export const keptOf = (trial: Trial): Trial => withOwnMarks(withoutScripts(trial), GITOPS_MARKS);
@@ -29,6 +30,10 @@ export function withoutScripts(trial: Trial): Trial {
   const { env: _env, build: _build, healthcheck: _healthcheck, ...environment } = spec.environment;
   return { ...trial, spec: { ...spec, agent, verifier, environment } };
 }
+
+/** Its key, where something is to be done about a Trial: nothing is about one that has ended and says that it was looked at. */
+export const keysOfOpen = (trial: Trial): ObjectKey[] =>
+  isFinished(trial) && seenAgain(trial) === undefined ? [] : [keyOf(trial)];
 
 /** Index of Trials by the TaskBuilds that make their images; those of another namespace are called so. */
 export function byTaskBuild({ metadata, status = {} }: Trial): string[] {
