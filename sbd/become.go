@@ -72,7 +72,7 @@ func (b *becoming) become() error {
 		syscall.CloseOnExec(stdinFD + fd)
 	}
 	syscall.Umask(b.Umask)
-	raiseOOMScore()
+	raiseOOMScore("self")
 	for name, value := range b.Limits {
 		var limit syscall.Rlimit
 		if syscall.Getrlimit(limitNumbers[name], &limit) == nil {
@@ -90,13 +90,9 @@ func (b *becoming) become() error {
 	if err != nil {
 		return err
 	}
-	argv := b.Argv
-	if b.Name != "" {
-		argv = append([]string{b.Name}, argv[1:]...)
-	}
 	syscall.Write(reportFD, []byte{'.'}) // what is said after it is why it could not, after all
 	b.dotted = true
-	err = syscall.Exec(path, argv, b.Env)
+	err = syscall.Exec(path, b.words(), b.Env)
 	switch {
 	case errors.Is(err, syscall.ENOENT):
 		return failed(programMissing, "%s, or what is to run it, is missing", path)
@@ -104,6 +100,14 @@ func (b *becoming) become() error {
 		return failed(tooLarge, "arguments and variables are too long together")
 	}
 	return failed(notExecutable, "%s cannot be run: %v", path, err)
+}
+
+// words are what the program is told, its name first.
+func (b *becoming) words() []string {
+	if b.Name == "" {
+		return b.Argv
+	}
+	return append([]string{b.Name}, b.Argv[1:]...)
 }
 
 // takeRights is in the order in which each step is still allowed.
@@ -156,8 +160,9 @@ func giveAway(fd, uid, gid int) {
 }
 
 // raiseOOMScore has the kernel kill commands before sbd, where it kills single processes. It fails where sbd is not root: then nothing is lost.
-func raiseOOMScore() {
-	const path, most = "/proc/self/oom_score_adj", 1000
+func raiseOOMScore(process string) {
+	const most = 1000
+	path := "/proc/" + process + "/oom_score_adj"
 	text, err := os.ReadFile(path)
 	if now, wrong := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && wrong == nil && now < most {
 		os.WriteFile(path, []byte(strconv.Itoa(min(now+100, most))), 0)

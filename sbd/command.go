@@ -180,8 +180,10 @@ func (t *commands) launch(s *session, r *request) (*command, error) {
 	if r.Marks {
 		t.mark()
 	}
-	if c.helper, err = t.spawn("become", b, io.theirs[:], attr); err == nil {
-		err = c.became()
+	if c.helper = t.direct(b, io.theirs[:], r.Pty != nil); c.helper == nil {
+		if c.helper, err = t.spawn("become", b, io.theirs[:], attr); err == nil {
+			err = c.became()
+		}
 	}
 	if err != nil {
 		io.closeOurs()

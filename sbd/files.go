@@ -230,7 +230,7 @@ func filesCommand() error {
 	if err := json.Unmarshal(text, &as); err != nil {
 		return err
 	}
-	raiseOOMScore()
+	raiseOOMScore("self")
 	result, err := as.work()
 	answer := map[string]any{"Result": result}
 	if err != nil {

@@ -47,15 +47,32 @@ func (c *children) spawn(mode string, spec any, files []*os.File, attr *syscall.
 	for _, file := range files {
 		descriptors = append(descriptors, file.Fd())
 	}
-	h := &helper{children: c, exit: make(chan syscall.WaitStatus, 1), report: reportRead}
+	// One thread: what it does is not much, and a Pod may have few processes left.
+	h, err := c.fork("/proc/self/exe", []string{"sbd", mode}, &syscall.ProcAttr{
+		Dir: "/", Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}, Files: descriptors, Sys: attr,
+	})
+	if err != nil {
+		specWrite.Close()
+		reportRead.Close()
+		return nil, err
+	}
+	h.report = reportRead
+	go func() {
+		io.Copy(specWrite, bytes.NewReader(text))
+		specWrite.Close()
+	}()
+	return h, nil
+}
+
+// fork makes a child, which somebody in the container may halt before it is made.
+func (c *children) fork(path string, argv []string, attr *syscall.ProcAttr) (*helper, error) {
+	h := &helper{children: c, exit: make(chan syscall.WaitStatus, 1)}
 	c.forking.Lock()
 	made := make(chan struct{})
 	// Not before its turn: two who halt everybody would each take the other's halt for what was there before.
 	stuck := time.AfterFunc(time.Second, func() { awakenFork(made) })
-	// One thread: what it does is not much, and a Pod may have few processes left.
-	h.pid, err = syscall.ForkExec("/proc/self/exe", []string{"sbd", mode}, &syscall.ProcAttr{
-		Dir: "/", Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}, Files: descriptors, Sys: attr,
-	})
+	var err error
+	h.pid, err = syscall.ForkExec(path, argv, attr)
 	close(made)
 	if err == nil {
 		c.mu.Lock()
@@ -65,18 +82,12 @@ func (c *children) spawn(mode string, spec any, files []*os.File, attr *syscall.
 	c.forking.Unlock()
 	stuck.Stop()
 	if err != nil {
-		specWrite.Close()
-		reportRead.Close()
 		return nil, err
 	}
 	select {
 	case c.forked <- struct{}{}:
 	default:
 	}
-	go func() {
-		io.Copy(specWrite, bytes.NewReader(text))
-		specWrite.Close()
-	}()
 	return h, nil
 }
 
@@ -85,7 +96,7 @@ type helper struct {
 	*children
 	pid    int
 	exit   chan syscall.WaitStatus
-	report *os.File
+	report *os.File // nil where it is the command from the beginning
 }
 
 // kill sends a signal, and never to a process that has got the number of one that has ended.

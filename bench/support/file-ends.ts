@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { systemClock } from '../../src/async/clock.ts';
 import { openWebSocket } from '../../src/client/sandbox/broker/web-socket.ts';
+import { runCommand } from '../../src/client/sandbox/commands/run.ts';
 import { Connection } from '../../src/client/sandbox/connection/connection.ts';
 import { Files } from '../../src/client/sandbox/files/files.ts';
 import { download, upload } from '../../src/client/sandbox/files/transfer.ts';
@@ -32,10 +33,8 @@ export interface ProgramStart {
 export const WAYS = ['write', 'read', 'download', 'upload'] as const;
 export type Way = (typeof WAYS)[number];
 
-export interface Move {
-  way: Way;
-  bytes: number;
-}
+/** Moves so many bytes, or runs `true` so many times. */
+export type Move = { way: Way; bytes: number } | { way: 'command'; times: number };
 
 export interface Usage {
   cpu: number;
@@ -58,7 +57,9 @@ async function courier({ control, own, certificate }: CourierStart): Promise<num
   return await door.open(0);
 }
 
-async function program({ url, ca, token }: ProgramStart): Promise<(move: Move) => Promise<number>> {
+type Program = (move: Move) => Promise<number>;
+
+async function program({ url, ca, token }: ProgramStart): Promise<Program> {
   const opening = { url: new URL(url), request: { ca, servername: 'localhost' }, token };
   const connection = new Connection({
     sandbox: 'box',
@@ -78,11 +79,15 @@ async function program({ url, ca, token }: ProgramStart): Promise<(move: Move) =
     download: () => download(place, { local: folder, remote: '/tmp/file' }),
     upload: () => upload(place, { local, remote: '/tmp/uploaded' }),
   };
-  return async ({ way, bytes }) => {
+  const commands = async (times: number): Promise<void> => {
+    for (let index = 0; index < times; index += 1) await runCommand(place, ['true']);
+  };
+  return async (move) => {
     const began = performance.now();
-    await works[way](bytes);
+    await (move.way === 'command' ? commands(move.times) : works[move.way](move.bytes));
     const seconds = (performance.now() - began) / 1000;
-    if (way !== 'write' && statSync(local).size !== bytes) throw new Error('the file is not whole');
+    if (move.way !== 'command' && move.way !== 'write' && statSync(local).size !== move.bytes)
+      throw new Error('the file is not whole');
     return seconds;
   };
 }

@@ -17,7 +17,7 @@ export const ARCHITECTURES = ['amd64', 'arm64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
 /** Every Pod of a Trial copies it into memory or onto disk. */
-const MAX_BYTES = 3_500_000;
+const MAX_BYTES = 3_600_000;
 
 interface Options {
   architectures?: readonly Architecture[];
