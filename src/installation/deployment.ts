@@ -30,6 +30,8 @@ export const deployment = (values: Values): Deployment => ({
   spec: {
     replicas: values.replicas,
     selector: { matchLabels: { ...OPERATOR_LABELS } },
+    // A third Pod would find no room in a full cluster and, coming first, take it from Sandboxes and Trials that run.
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
     template: { metadata: { labels: { ...OPERATOR_LABELS } }, spec: podSpec(values) },
   },
 });

@@ -45,7 +45,7 @@ function exitFailure({ container, exitCode, reason }: Exit): PodFailure {
 export function failureWithoutPod(job: Job | undefined): PodFailure | undefined {
   const condition = job && failedCondition(job);
   return condition?.reason === 'PodFailurePolicy'
-    ? { reason: 'Evicted', message: condition.message ?? 'the Pod was disrupted' }
+    ? { reason: 'Evicted', message: `evicted, preempted or drained, and gone: ${condition.message ?? ''}` }
     : undefined;
 }
 
