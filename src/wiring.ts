@@ -98,10 +98,7 @@ export class SbOperator extends WatchingOperator {
     const { trials, jobs, tasks } = this;
     const lookups = new Lookups(kube.clock);
     const platform = config.imagePlatform;
-    const settings = (namespace: string) => ({
-      ...this.#podSettings(brokerCa()),
-      costLabels: costLabels(this.namespaces.get({ namespace: '', name: namespace })?.metadata),
-    });
+    const settings = (namespace: string) => this.#podSettings(brokerCa(), namespace);
     this.#measure();
     const sources = { ...this.sources, events: this.events, registry, artifacts };
     const standing = this.#keepPolicies();
@@ -223,10 +220,11 @@ export class SbOperator extends WatchingOperator {
     });
   }
 
-  #podSettings(brokerCa: string): PodSettings {
+  #podSettings(brokerCa: string, namespace: string): PodSettings {
     const { courierImage, imagePullSecrets, userNamespaces, gpus, agents, broker } = this.#parts.config;
     const own = { courierImage, imagePullSecrets, userNamespaces, gpus, agentVolumes: agents.volumes };
-    return { ...own, brokerUrl: broker.url, brokerCa };
+    const { metadata } = this.namespaces.get({ namespace: '', name: namespace }) ?? {};
+    return { ...own, brokerUrl: broker.url, brokerCa, costLabels: costLabels(metadata) };
   }
 
   async #brokerAddress(): Promise<string | undefined> {

@@ -287,12 +287,12 @@ describe('controller', () => {
         inWorkOf(folder, log),
         Array.from({ length: 100 }, (_, number) => `default/k${number}`),
       ];
-      for (const key of keys) for (const name of ['one', 'other']) of(name).begin(key);
-      for (const key of keys.slice(10)) of('one').end(key);
-      for (const key of keys.slice(0, 90)) of('other').end(key);
-      for (const key of ['default/later', `default/${'x'.repeat(600)}`]) of('one').begin(key);
+      for (const one of keys) for (const name of ['one', 'other']) of(name).begin(one);
+      for (const one of keys.slice(10)) of('one').end(one);
+      for (const one of keys.slice(0, 90)) of('other').end(one);
+      for (const one of ['default/later', `default/${'x'.repeat(600)}`]) of('one').begin(one);
       const deaths = (next: ReturnType<typeof inWorkOf>, name: string) =>
-        [...keys, 'default/later'].filter((key) => next(name).deaths(key) > 0);
+        [...keys, 'default/later'].filter((one) => next(name).deaths(one) > 0);
       const next = inWorkOf(folder, log);
       expect(deaths(next, 'one')).to.deep.equal([...keys.slice(0, 10), 'default/later']);
       expect(deaths(next, 'other')).to.deep.equal(keys.slice(90));
