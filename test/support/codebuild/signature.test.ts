@@ -23,6 +23,16 @@ describe('codebuild service: who may call', () => {
     expect((await tested.client.send(list)).ids).to.deep.equal([]);
   });
 
+  it('holds to policies who enters by a door, and nobody else', async () => {
+    const endpoint = await tested.service.door(({ action, resource }) => `no ${action} on ${resource}`);
+    const error = await failure(tested.clientWith({ endpoint }).send(list));
+    expect([error.name, error.message]).to.deep.equal([
+      'AccessDeniedException',
+      `no codebuild:ListBuildsForProject on arn:aws:codebuild:us-east-1:123456789012:project/${PROJECT}`,
+    ]);
+    expect((await tested.client.send(list)).ids).to.deep.equal([]);
+  });
+
   it('takes session credentials with their token, and no other token', async () => {
     const { accessKeyId, secretAccessKey, sessionToken = '' } = SESSION;
     const good = { accessKeyId, secretAccessKey, sessionToken };
