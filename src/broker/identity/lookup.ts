@@ -1,4 +1,6 @@
 /** Objects by UID: out of the watch caches, else asked for at the API server, which strangers cannot make us do often. */
+import { Lru } from '../../async/lru.ts';
+import { Job } from '../../kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject, Store } from '../../kube/types.ts';
 import { limiter } from '../rate.ts';
 import { refused } from '../refusal.ts';
@@ -21,6 +23,10 @@ export type Find = <T extends KubeObject>(
 
 /** An answer of the API server is good for this long: a name that was made up costs one request, however often it is shown. */
 const REMEMBERED_MS = 3000;
+/** What is read of a Job does not change while its Pod is there, and a Pod may open tunnels by the dozen. */
+const JOB_REMEMBERED_MS = 30_000;
+/** Answers at most; a Job with its Pod's template has some 10 KiB. */
+const REMEMBERED = 2000;
 /** Requests of all couriers to the API server within a second. A Pod and its Job take one each, of builds, and of Trials in a replica that stands by. */
 export const LIVE_PER_SECOND = 300;
 /** No namespace takes what the others need. */
@@ -33,14 +39,27 @@ interface Remembered {
 
 /** Rejects with `ApiError` where only the API server could tell and does not answer; that is not remembered. */
 export function finder({ kube, now }: { kube: KubeClient; now: () => Date }): Find {
-  const remembered = new Map<string, Remembered>();
+  const remembered = new Lru<Remembered>(REMEMBERED);
   const allowed = limiter({ total: LIVE_PER_SECOND, each: LIVE_PER_NAMESPACE });
 
-  const ask = (kind: Kind<KubeObject>, { namespace, name }: ObjectIdentity, id: string) => {
+  const ask = (kind: Kind<KubeObject>, { namespace, name, uid }: ObjectIdentity, id: string) => {
     const answer = kube.get(kind, { namespace, name });
-    remembered.set(id, { answer, untilMs: now().getTime() + REMEMBERED_MS });
-    answer.catch(() => remembered.delete(id));
+    const askedMs = now().getTime();
+    const entry = { answer, untilMs: askedMs + REMEMBERED_MS };
+    remembered.set(id, entry);
+    answer.then(
+      (found) => {
+        const isJob = kind === Job && found?.metadata.uid === uid;
+        if (isJob) entry.untilMs = askedMs + JOB_REMEMBERED_MS;
+      },
+      () => remembered.delete(id),
+    );
     return answer;
+  };
+
+  const known = (id: string): Remembered['answer'] | undefined => {
+    const entry = remembered.get(id);
+    return entry && entry.untilMs > now().getTime() ? entry.answer : undefined;
   };
 
   return async <T extends KubeObject>(kept: Kept<T>, identity: ObjectIdentity) => {
@@ -48,12 +67,11 @@ export function finder({ kube, now }: { kube: KubeClient; now: () => Date }): Fi
     if (cached) return cached;
     const [kind] = kept;
     const { namespace, name, uid } = identity;
-    forget(remembered, now().getTime());
     const id = [kind.plural, namespace, name, uid].join('/');
-    const known = remembered.get(id)?.answer;
-    if (!known && !allowed(namespace, now()))
+    const before = known(id);
+    if (!before && !allowed(namespace, now()))
       return refused(503, 'Busy', 'too many unknown Pods ask at the moment; try again');
-    const live = (await (known ?? ask(kind, identity, id))) as T | undefined;
+    const live = (await (before ?? ask(kind, identity, id))) as T | undefined;
     return live?.metadata.uid === uid ? live : undefined;
   };
 }
@@ -65,12 +83,4 @@ function heldIn<T extends KubeObject>(
   const cached = store.get(key);
   const isGood = cached?.metadata.uid === uid && (asOf === undefined || store.fresh);
   return isGood ? cached : undefined;
-}
-
-/** All are remembered for the same time, so the oldest are first. */
-function forget(remembered: Map<string, Remembered>, nowMs: number): void {
-  for (const [id, { untilMs }] of remembered) {
-    if (untilMs > nowMs) return;
-    remembered.delete(id);
-  }
 }

@@ -297,6 +297,20 @@ describe('subject of a Pod', () => {
       expect(await ask(identity)).to.include({ attempt: 1 });
     });
 
+    it('is asked for again after seconds, where only the API server knows it, and its Job after half a minute', async () => {
+      let time = now();
+      const ask = asking({ trials: cacheOf(trial), now: () => time });
+      cluster.put(Pod, trialPod(trial));
+      cluster.put(Job, trialJob(trial));
+      const identity = identityOf(trialPod(trial));
+      for (let seconds = 0; seconds < 60; seconds++) {
+        expect(await ask(identity)).to.include({ attempt: 1 });
+        time = new Date(time.getTime() + 1000);
+      }
+      const asked = (what: string) => cluster.calls.filter((call) => call.startsWith(`get ${what}`)).length;
+      expect([asked('pods'), asked('jobs')]).to.deep.equal([20, 2]);
+    });
+
     it('cannot make the operator ask more than so often, and takes no other namespace’s turn', async () => {
       const ask = asking({});
       for (let number = 0; number < 500; number++) await ask({ ...stranger(number), namespace: 'mallory' });
