@@ -173,6 +173,7 @@ func (s *session) open(f frame) error {
 	}
 	text := s.parts
 	s.parts = nil
+	s.commands.collect()
 	var r request
 	if err := strict(text, &r); err != nil {
 		s.refuse(f.stream, err)

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -105,10 +104,6 @@ func becomeShell(folder string, command []string) error {
 	return fmt.Errorf("the image has neither /bin/bash nor /bin/sh: name a program of the image to run instead")
 }
 
-// collectAfter: what sbd holds is of the user's limit. By Go's own measure, 4 MiB of what nobody needs any more would lie beside the some hundred KiB
-// that it holds; by this one, 1 MiB.
-const collectAfter = 25
-
 func serveCommand(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	socket := flags.String("socket", "", "Unix socket of the courier")
@@ -127,7 +122,7 @@ func serveCommand(args []string) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(collectAfter)
+	collectByHand()
 	closeInherited()
 	os.Chdir("/")
 	syscall.Umask(0o022)
