@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -288,6 +290,34 @@ func TestInboxOfAFileTakesTwoFramesAndGivesThemBackInAnyPieces(t *testing.T) {
 		t.Fatal(len(sent))
 	}
 }
+
+func TestGarbageIsNotCollectedWhileAChildIsMade(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	collections := func() uint32 {
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.NumGC
+	}
+	c := newCommands()
+	c.collect()
+	for range 64 {
+		garbage = make([]byte, 64<<10)
+	}
+	before := collections()
+	c.forking.Lock()
+	c.collect()
+	c.forking.Unlock()
+	if collections() != before {
+		t.Fatal("it was collected")
+	}
+	c.collect()
+	c.collect()
+	if collections() != before+1 {
+		t.Fatal("it was not collected once")
+	}
+}
+
+var garbage []byte
 
 func TestReasonsOfErrors(t *testing.T) {
 	for err, want := range map[error]reason{
