@@ -173,7 +173,7 @@ func (s *session) open(f frame) error {
 	}
 	text := s.parts
 	s.parts = nil
-	s.commands.collect()
+	mayHaveMadeGarbage()
 	var r request
 	if err := strict(text, &r); err != nil {
 		s.refuse(f.stream, err)

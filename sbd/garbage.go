@@ -14,22 +14,37 @@ const (
 	heldMost = 128 << 20
 )
 
-// collectByHand: to collect garbage, Go stops everybody, and waits for a thread that forks until its child has become a program. Whoever halted the
-// child in that moment would halt sbd, and for ever, since nobody would be there to let it go on. So Go collects by itself only where it must.
-func collectByHand() {
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(heldMost)
+// garbage is written to where some may have been made.
+var garbage = make(chan struct{}, 1)
+
+func mayHaveMadeGarbage() {
+	select {
+	case garbage <- struct{}{}:
+	default:
+	}
 }
 
-// collect collects what has become garbage, where that is enough and no child is being made. Requests come one at a time, and it is called for each.
-func (c *children) collect() {
+// collectByHand: to collect garbage, Go stops everybody, and waits for a thread that forks until its child has become a program. Whoever halted the
+// child in that moment would halt sbd, and for ever, since nobody would be there to let it go on. So Go collects by itself only where it must.
+func (c *children) collectByHand() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(heldMost)
+	var before uint64
+	for range garbage {
+		before = c.collect(before)
+	}
+}
+
+// collect collects what has become garbage since so many bytes had been allocated, where that is enough, while no child is being made.
+func (c *children) collect(before uint64) uint64 {
 	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(allocated)
 	now := allocated[0].Value.Uint64()
-	if now-c.collected < collectAfter || !c.forking.TryLock() {
-		return
+	if now-before < collectAfter {
+		return before
 	}
+	c.forking.Lock()
 	defer c.forking.Unlock()
 	runtime.GC()
-	c.collected = now
+	return now
 }

@@ -122,13 +122,13 @@ func serveCommand(args []string) error {
 	if err != nil {
 		return err
 	}
-	collectByHand()
 	closeInherited()
 	os.Chdir("/")
 	syscall.Umask(0o022)
 	d := newDaemon(*readable)
 	go d.awaitStop(stop, max(*grace, 0))
 	go d.commands.reap()
+	go d.commands.collectByHand()
 	dialForEver(*socket, d)
 	return nil
 }

@@ -17,8 +17,6 @@ type children struct {
 	mu      sync.Mutex
 	exits   map[int]chan syscall.WaitStatus
 	forked  chan struct{}
-
-	collected uint64 // bytes that had been allocated when garbage was collected last
 }
 
 // spawn starts sbd anew as a helper. spec is what it reads, report what it says: nothing where it became what it was to become.

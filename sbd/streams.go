@@ -66,6 +66,7 @@ func (o *outlet) grow() {
 		ring[at%uint64(len(ring))] = o.ring[at%uint64(size)]
 	}
 	o.ring = ring
+	mayHaveMadeGarbage()
 }
 
 // room is how much may be read now. Called with the lock. What somebody is attached to is sent at once, so that it need not be kept; where
