@@ -117,8 +117,11 @@ describe('a Sandbox', () => {
     await boxes.world.startOperator();
     boxes.add('box');
     await boxes.become('Ready', 'box');
-    boxes.kubelet.end('box-s1', endedWith({ exitCode: 137, reason: 'OOMKilled' }));
+    const ended = endedWith({ exitCode: 137, reason: 'OOMKilled' });
+    // The Pod's phase, and the Job with it, come later.
+    boxes.kubelet.tell('box-s1', { ...RUNNING, containerStatuses: ended.containerStatuses ?? [] });
     await boxes.become('OOMKilled', 'box');
+    boxes.kubelet.end('box-s1', ended);
     expect(boxes.writes).to.deep.equal(['POST jobs', 'PUT sandboxes/box/status', 'PUT sandboxes/box/status']);
     boxes.world.kill();
     await boxes.world.startOperator();

@@ -60,9 +60,14 @@ export class SandboxKubelet {
     return [...this.#claims.objects.values()].map(({ metadata }) => metadata.name);
   }
 
+  /** Writes the status of the Pod of a Job, which knows nothing of it yet. */
+  tell(job: string, status: Pod['status']): void {
+    for (const pod of this.#podsOf(job)) this.#pods.update({ ...pod, status }, 'status');
+  }
+
   /** Ends the Pod of a Job, and the Job, which says when. */
   end(job: string, status: Pod['status'], { reason = 'BackoffLimitExceeded', at = new Date() } = {}): void {
-    for (const pod of this.#podsOf(job)) this.#pods.update({ ...pod, status }, 'status');
+    this.tell(job, status);
     const ended = this.#jobs.get('default', job) as Job;
     const conditions = [{ type: 'Failed', status: 'True', reason, lastTransitionTime: at.toISOString() }];
     this.#jobs.update({ ...ended, status: { conditions } }, 'status');
