@@ -152,6 +152,20 @@ describe('courier of a Sandbox', () => {
       expect(new X509Certificate(json['cert'] as string).subjectAltName).to.equal(`DNS:${name}`);
     });
 
+    it('gets its certificate also from a replica that learns later than it that it was taken', async () => {
+      const asked = world.ask('POST', certificate, own);
+      let looks = 0;
+      const get = world.sandboxJobs.get.bind(world.sandboxJobs);
+      world.sandboxJobs.get = (key) => {
+        looks += 1;
+        return get(key);
+      };
+      await until('it waits there', () => looks > 1);
+      world.sandboxes.put(taker);
+      world.sandboxJobs.put(sandboxJob(pool, { taken: taker }));
+      expect((await asked).status).to.equal(200);
+    });
+
     it('has the broker get ready for its certificate while it waits, not when somebody waits for it', async () => {
       let prepared = 0;
       world.certificate.prepareCouriers = async () => void (prepared += 1);

@@ -67,24 +67,32 @@ async function whileThere(
   await work(gone.signal).finally(() => socket.off('close', onClose));
 }
 
+/** So long what another replica knows may still be on its way to this one. */
+const LAG_MS = 1000;
+
 const badWait = (): Refused => refused(400, 'BadRequest', 'wait is no number of seconds, as in ?wait=30');
 
 export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
   const { subjects, certificate, brokerName, adoptions, probePort } = deps;
 
-  const assignment: Route = async (pod, request) => {
-    const ms = waitOf(request);
-    if (ms === undefined) return badWait();
+  /** What the Pod is for, after so long at most where it is still the pool's. */
+  const adopted = async (pod: PodIdentity, request: IncomingMessage, ms: number) => {
     const subject = await subjects.sandboxOf(pod);
-    if (isRefused(subject)) return subject;
+    if (isRefused(subject) || !isPool(subject)) return subject;
     // What goes wrong now goes wrong again when it is needed, and is told then.
-    if (isPool(subject)) void certificate.prepareCouriers().catch(() => {});
-    if (!isPool(subject) || ms === 0) return assignmentOf(subject, probePort);
+    void certificate.prepareCouriers().catch(() => {});
+    if (ms === 0) return subject;
     const { metadata } = subject.sandbox;
     const job = { namespace: pod.namespace, name: subject.job };
     await whileThere(request, (signal) => adoptions.wait({ job, pool: metadata.uid ?? '', ms, signal }));
-    const after = await subjects.sandboxOf(pod);
-    return isRefused(after) ? after : assignmentOf(after, probePort);
+    return subjects.sandboxOf(pod);
+  };
+
+  const assignment: Route = async (pod, request) => {
+    const ms = waitOf(request);
+    if (ms === undefined) return badWait();
+    const subject = await adopted(pod, request, ms);
+    return isRefused(subject) ? subject : assignmentOf(subject, probePort);
   };
 
   const issued = async (name: string): Promise<CourierCertificate> => ({
@@ -93,9 +101,9 @@ export function courierRoutes(deps: CourierRouteDeps): Record<string, Route> {
     brokerName,
   });
 
-  /** Of the Sandbox that has the Pod: one of a pool gets it once it was taken. */
-  const issue = async (pod: PodIdentity): Promise<CourierCertificate | Refused> => {
-    const subject = await subjects.sandboxOf(pod);
+  /** Of the Sandbox that has the Pod: one of a pool gets it once it was taken, which another replica may have told it before this one knows. */
+  const issue: Route = async (pod, request): Promise<CourierCertificate | Refused> => {
+    const subject = await adopted(pod, request, LAG_MS);
     if (isRefused(subject)) return subject;
     const ownerUid = subject.sandbox.metadata.uid ?? '';
     if (isPool(subject))
