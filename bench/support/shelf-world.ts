@@ -48,7 +48,9 @@ const trialOf = (name: string, over: Partial<Trial> = {}): Trial => ({
 /** Starts it, without an operator. */
 export async function openShelf(): Promise<Shelf> {
   await using ending = new AsyncDisposableStack();
-  const server = ending.adopt(await ApiServer.start({ bookmarkMs: 10_000 }), (one) => one.close());
+  // In pages: a streamed list of 100,000 would keep this process from everything else for many seconds.
+  const options = { bookmarkMs: 10_000, streamedLists: false };
+  const server = ending.adopt(await ApiServer.start(options), (one) => one.close());
   const s3 = ending.adopt(there('versitygw', await startVersitygw(BUCKET)), (one) => one.stop());
   const registry = ending.adopt(there('registry', await startRegistry()), (one) => one.stop());
   const image = { config: { Cmd: ['bash'] }, platforms: ['linux/amd64'] };

@@ -28,7 +28,7 @@ class Recent<V> {
 const SHORTEST_TEXT = 11;
 const LONGEST_TEXT = 256;
 const TEXTS = 5000;
-/** Whoever writes long ones, each another, takes no more than 16 MiB with the objects that they stand for. */
+/** Whoever writes long ones, each another, takes no more than 32 MiB with the objects that they stand for. */
 const LONGEST_WHOLE = 4096;
 const WHOLES = 1000;
 
