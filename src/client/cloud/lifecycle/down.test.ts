@@ -1,18 +1,9 @@
 import { expect } from 'chai';
 import { cloudWorld, type CloudWorld } from '../../../../test/support/client/cloud-world.ts';
+import { failureOf } from '../../../../test/support/client/world.ts';
 import { ACCOUNT, REGION, STACK } from '../../../../test/support/aws/facts.ts';
-import { CliError } from '../../failures/error.ts';
 import { doomed, leftovers, takeAway, type DownWish } from './down.ts';
 import { makeAll } from './init.ts';
-
-const failureOf = async (work: Promise<unknown>): Promise<CliError> =>
-  work.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => {
-      expect(error).to.be.instanceOf(CliError);
-      return error as CliError;
-    },
-  );
 
 const BUCKET = `${STACK}-artifacts-${ACCOUNT}-${REGION}`;
 

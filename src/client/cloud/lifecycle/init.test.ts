@@ -1,21 +1,12 @@
 import { expect } from 'chai';
 import { cloudWorld, type CloudWorld } from '../../../../test/support/client/cloud-world.ts';
+import { failureOf } from '../../../../test/support/client/world.ts';
 import { eventuallyTrue } from '../../../../test/support/eventually.ts';
 import { STACK } from '../../../../test/support/aws/facts.ts';
 import { awsValues } from '../../../installation/aws/values.ts';
 import { STACKS } from '../../../installation/aws/stacks/stacks.ts';
 import type { Cluster } from '../../../providers/account/port.ts';
-import { CliError } from '../../failures/error.ts';
 import { makeAll, preview, survey } from './init.ts';
-
-const failureOf = async (work: Promise<unknown>): Promise<CliError> =>
-  work.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => {
-      expect(error).to.be.instanceOf(CliError);
-      return error as CliError;
-    },
-  );
 
 const RESOURCES = Object.values(STACKS).flatMap(({ Resources }) =>
   Object.values(Resources as Record<string, { Condition?: string }>).filter(
