@@ -15,25 +15,24 @@ const FOR_CHECKS = ['gcc', 'libc6-dev'];
 
 if (canInstall()) await installPackages([...FOR_TESTS, ...(values.checks ? FOR_CHECKS : [])]);
 
-/** Checks that go on beside the tests. */
+/** What goes on beside the tests. */
 const beside: Promise<Totals>[] = [];
-function begin(checks: () => Promise<Totals>): void {
-  if (!values.checks) return;
-  const running = checks();
-  // Whoever waits for them in the end is told; until then nobody has to be.
+function begin(running: Promise<Totals>): void {
+  // Whoever waits for it in the end is told; until then nobody has to be.
   running.catch(() => {});
   beside.push(running);
 }
 
 const unit = () => {
-  begin(checkSources);
+  if (values.checks) begin(checkSources());
   return runSuite('unit');
 };
+/** Stories that take the operator away, or the cluster apart, leave half of the machine idle. */
+const onIdle = (): void => {
+  begin(runSuite('kills', { beside: true }));
+  if (values.checks) begin(checkFuzzTargets());
+};
 // Not before: a cluster with nothing to do takes time from the unit tests, too.
-const stories = () =>
-  withCluster(() => {
-    begin(checkFuzzTargets);
-    return runSuite('e2e');
-  });
+const stories = () => withCluster(() => runSuite('e2e', { onIdle }));
 
 await main([unit, stories, async () => sum(await Promise.all(beside))]);

@@ -1,45 +1,50 @@
-/** One suite in a process of its own: `unit`, of its tests the `attacks` alone, or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals. */
+/** One suite in a process of its own: `unit`; `kills`, the unit tests of the operator that is killed; `attacks`, of both those on the operator and on rewards; or one of stories: `e2e [pattern…]`, `extended [pattern…]`. Tells its parent the totals, and when stories leave much of the machine idle. */
 import Mocha from 'mocha';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { aroundStories, storyHooks } from './e2e/support/hooks.ts';
 import { stagesOf, type Stage } from './e2e/stages.ts';
-import { sum, type Totals } from './support/totals.ts';
+import { IDLE, sum, type Totals } from './support/totals.ts';
 
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
 
-/** How unit tests begin that come first, so that none of them is waited for alone at the end. Those of the operator that is killed compute; whole attempts in containers, which come between them, mostly wait. */
+/** How unit tests begin that come first, so that none of them is waited for alone at the end. */
 const LONGEST = [
-  'test/crash/every-write',
+  'test/crash/wire',
   'src/courier/scenarios/',
   'test/conformance/attacks/on-',
-  'test/crash/',
   'src/courier/hand/',
   'src/cli/',
   'src/client/',
   'src/broker/',
 ];
-/** How the attacks begin: on the operator, and on rewards. */
-const ATTACKS = ['test/conformance/attacks/on-', 'test/crash/'];
+/** They compute, and wait for nothing, so that they may take what others leave; the one that is excepted waits for real connections to die. */
+const isKill = (file: string): boolean =>
+  file.startsWith('test/crash/') && !file.startsWith('test/crash/wire');
+const UNIT = {
+  unit: (file: string) => !isKill(file),
+  kills: isKill,
+  attacks: (file: string) =>
+    file.startsWith('test/crash/') || file.startsWith('test/conformance/attacks/on-'),
+};
 /** They wait so often that fewer processes would leave cores idle. */
 const UNIT_JOBS = 5;
 
 const rank = (file: string): number => [...LONGEST, ''].findIndex((start) => file.startsWith(start));
 
 /** `npm run test:unit` runs all of them in one process. */
-function unitSuite(isChosen: (file: string) => boolean): Mocha {
+function unitSuite(name: keyof typeof UNIT): Mocha {
   const { spec, timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as {
     spec: string[];
     timeout: number;
   };
-  const mocha = new Mocha({ timeout, reporter: 'spec', color: true, parallel: true, jobs: UNIT_JOBS });
-  const files = globSync(spec, { cwd: root }).filter(isChosen).sort();
+  const limit = name === 'kills' ? 5 * MINUTE : timeout;
+  const mocha = new Mocha({ timeout: limit, reporter: 'spec', color: true, parallel: true, jobs: UNIT_JOBS });
+  const files = globSync(spec, { cwd: root }).filter(UNIT[name]).sort();
   for (const file of files.toSorted((one, other) => rank(one) - rank(other))) mocha.addFile(join(root, file));
   return mocha;
 }
-
-const isAttack = (file: string): boolean => ATTACKS.some((start) => file.startsWith(start));
 
 const STORIES = { e2e: 'test/e2e/*.test.ts', extended: 'test/e2e/extended/*.test.ts' };
 /** Trials that run at once where no other files go on. */
@@ -74,7 +79,10 @@ async function runStories(suite: keyof typeof STORIES, patterns: string[]): Prom
       : totals;
   }
   const totals: Totals[] = [];
-  for (const stage of stages) totals.push(await run(stageSuite(stage)));
+  for (const [index, stage] of stages.entries()) {
+    if (index === 1) process.send?.(IDLE);
+    totals.push(await run(stageSuite(stage)));
+  }
   return sum(totals);
 }
 
@@ -98,8 +106,8 @@ async function run(mocha: Mocha): Promise<Totals> {
 
 const [suite, ...patterns] = process.argv.slice(2);
 const totals =
-  suite === 'unit' || suite === 'attacks'
-    ? await run(unitSuite(suite === 'unit' ? () => true : isAttack))
+  suite === 'unit' || suite === 'kills' || suite === 'attacks'
+    ? await run(unitSuite(suite))
     : await aroundStories(() => runStories(suite === 'extended' ? 'extended' : 'e2e', patterns));
 const code = totals.failed.length > 0 ? 1 : 0;
 if (process.send) process.send(totals, () => process.exit(code));

@@ -4,30 +4,56 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { down, ensureAwsTools, nodes, status, up } from './e2e/cluster/index.ts';
-import { closing, sum, type Totals } from './support/totals.ts';
+import { closing, IDLE, sum, type Totals } from './support/totals.ts';
 
 const failure = (reason: string): Totals => ({ passed: 0, failed: [reason], skipped: 0 });
 
-type Suite = 'unit' | 'attacks' | 'e2e' | 'extended';
+type Suite = 'unit' | 'kills' | 'attacks' | 'e2e' | 'extended';
 
 /** Worlds that last for moments leave so much behind that a fifth of the time went into collecting it; in MiB. */
 const FLAGS = ['--max-semi-space-size=32'];
 
-/** Runs one suite, of it the tests that `patterns` choose, and shows what it says. A suite that dies counts as one failure. */
-export async function runSuite(name: Suite, patterns: string[] = []): Promise<Totals> {
-  process.stdout.write(`\n=== ${name} tests ===\n`);
-  const child = spawn(
+/** How a suite runs. */
+export interface RunOptions {
+  /** Of its tests or files; all by default. */
+  patterns?: string[];
+  /** Takes the processor time that others leave, and says at its end what it has to say. */
+  beside?: boolean;
+  /** Called when the suite begins to leave much of the machine idle. */
+  onIdle?: () => void;
+}
+
+/** Runs one suite and shows what it says. A suite that dies counts as one failure. */
+export async function runSuite(
+  name: Suite,
+  { patterns = [], beside = false, onIdle }: RunOptions = {},
+): Promise<Totals> {
+  const title = `\n=== ${name} tests ===\n`;
+  if (!beside) process.stdout.write(title);
+  const command = [
     process.execPath,
-    [...FLAGS, join(import.meta.dirname, 'mocha-process.ts'), name, ...patterns],
+    ...FLAGS,
+    join(import.meta.dirname, 'mocha-process.ts'),
+    name,
+    ...patterns,
+  ];
+  const child = spawn('nice', ['-n', beside ? '10' : '0', ...command], {
+    stdio: ['ignore', beside ? 'pipe' : 'inherit', 'inherit', 'ipc'],
     // A test that needs the cluster fails without it; `npm run test:unit` alone skips it.
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SB_E2E: '1' } },
-  );
+    env: { ...process.env, SB_E2E: '1' },
+  });
+  const said: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => void said.push(chunk));
   let totals = failure(`the ${name} tests ended before they had told a result`);
-  child.on('message', (message) => void (totals = message as Totals));
+  child.on('message', (message) => {
+    if (message === IDLE) onIdle?.();
+    else totals = message as Totals;
+  });
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
   await once(child, 'close');
   process.off('SIGINT', pass).off('SIGTERM', pass);
+  if (beside) process.stdout.write(`${title}${Buffer.concat(said).toString()}`);
   return totals;
 }
 

@@ -15,5 +15,5 @@ const attacks = () => {
   process.env['SB_THOROUGH'] = '1';
   return runSuite('attacks');
 };
-const stories = () => withCluster(() => runSuite(suite === 'extended' ? 'extended' : 'e2e', patterns));
+const stories = () => withCluster(() => runSuite(suite === 'extended' ? 'extended' : 'e2e', { patterns }));
 await main(suite === 'extended' && patterns.length === 0 ? [attacks, stories] : [stories]);

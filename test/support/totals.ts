@@ -6,6 +6,9 @@ export interface Totals {
   skipped: number;
 }
 
+/** What a suite tells its parent from when on it leaves much of the machine idle. */
+export const IDLE = 'idle';
+
 export const sum = (parts: Totals[]): Totals => ({
   passed: parts.reduce((count, { passed }) => count + passed, 0),
   failed: parts.flatMap(({ failed }) => failed),
