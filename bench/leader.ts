@@ -1,7 +1,7 @@
 /** A leader that goes in the middle of a burst: killed, and told to stop. `LEADER`: how many Trials. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { inParallel } from '../src/async/in-parallel.ts';
-import { OPERATOR } from '../src/installation/names.ts';
+import { OPERATOR, podOfHolder } from '../src/installation/names.ts';
 import { killOperator, leader, operatorIsWell } from '../test/e2e/support/faults.ts';
 import type { World } from '../test/e2e/support/world.ts';
 import { kubectlOk } from '../test/support/cluster.ts';
@@ -19,7 +19,7 @@ const TIMES = { startMs: 100, runMs: 2000 };
 const LOOK_MS = 50;
 
 const stopLeader = async (): Promise<unknown> =>
-  kubectlOk(['delete', 'pod', '--wait=false', '-n', OPERATOR.namespace, (await leader()) ?? '']);
+  kubectlOk(['delete', 'pod', '--wait=false', '-n', OPERATOR.namespace, podOfHolder((await leader()) ?? '')]);
 
 const WAYS: { how: string; go: () => Promise<unknown>; limitMs: number }[] = [
   { how: 'killed', go: () => killOperator('the leader'), limitMs: 20_000 },

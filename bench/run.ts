@@ -75,7 +75,7 @@ async function cluster(): Promise<object> {
     '-n',
     OPERATOR.namespace,
     'get',
-    'deployment',
+    'statefulset',
     OPERATOR.name,
     '-o',
     'jsonpath={.spec.template.spec.containers[0].image}',

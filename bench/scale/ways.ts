@@ -70,15 +70,15 @@ export const peers = ({ kube, namespace }: World, { peers: trials, metrics }: Pe
 
 /** Runs `work` while no replica of the operator runs: what is measured there is paid for by nobody's watches but its own. */
 export async function withoutOperator<T>(work: () => Promise<T>): Promise<T> {
-  const deployment = `deployment/${OPERATOR.name}`;
-  const count = await kubectlOk([...inSystem, 'get', deployment, '-o', 'jsonpath={.spec.replicas}']);
-  const scale = (to: string) => kubectlOk([...inSystem, 'scale', deployment, `--replicas=${to}`]);
+  const statefulSet = `statefulset/${OPERATOR.name}`;
+  const count = await kubectlOk([...inSystem, 'get', statefulSet, '-o', 'jsonpath={.spec.replicas}']);
+  const scale = (to: string) => kubectlOk([...inSystem, 'scale', statefulSet, `--replicas=${to}`]);
   await scale('0');
   try {
     await eventuallyTrue('the operator has ended', async () => (await replicas()).length === 0, 90);
     return await work();
   } finally {
     await scale(count);
-    await kubectlOk([...inSystem, 'rollout', 'status', deployment, '--timeout=120s']);
+    await kubectlOk([...inSystem, 'rollout', 'status', statefulSet, '--timeout=120s']);
   }
 }

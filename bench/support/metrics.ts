@@ -1,5 +1,5 @@
 /** Counters of the API server and of the operator, read from their /metrics. */
-import { OPERATOR, OPERATOR_SELECTOR } from '../../src/installation/names.ts';
+import { OPERATOR, OPERATOR_SELECTOR, podOfHolder } from '../../src/installation/names.ts';
 import { nodes } from '../../test/e2e/cluster/index.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { metricsOf } from '../../test/support/operator-metrics.ts';
@@ -63,8 +63,10 @@ export function difference(
 const system = ['-n', OPERATOR.namespace];
 
 /** Name of the operator's Pod that holds the lease. */
-export const leader = (): Promise<string> =>
-  kubectlOk([...system, 'get', 'lease', OPERATOR.name, '-o', 'jsonpath={.spec.holderIdentity}']);
+export const leader = async (): Promise<string> =>
+  podOfHolder(
+    await kubectlOk([...system, 'get', 'lease', OPERATOR.name, '-o', 'jsonpath={.spec.holderIdentity}']),
+  );
 
 /** A gauge of the leading operator. */
 export async function operatorGauge(name: string): Promise<number> {

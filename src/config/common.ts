@@ -1,5 +1,5 @@
 /** The settings that every profile has. */
-import { BROKER, METRICS_PORT, OPERATOR } from '../installation/names.ts';
+import { BROKER, holderOf, METRICS_PORT, OPERATOR } from '../installation/names.ts';
 import { egressRuleOf } from '../wire/egress.ts';
 import type { EgressRule } from '../wire/egress.ts';
 import type { Prices } from '../budget/prices.ts';
@@ -17,7 +17,7 @@ import type { Pattern, Reader } from './reader.ts';
 export interface CommonConfig {
   /** `POD_NAMESPACE`: namespace of the lease and of the broker's certificate. */
   namespace: string;
-  /** `POD_NAME`: identity in the leader election. */
+  /** `POD_NAME`, and `POD_UID` if it is set: identity in the leader election. A Pod's name may be its predecessor's. */
   identity: string;
   /** `SB_IMAGE_PLATFORM`: of the nodes, and of builds that name none. */
   imagePlatform: string;
@@ -119,7 +119,7 @@ export function commonConfig(read: Reader, defaults: Defaults): CommonConfig {
   return {
     ...present({ workFolder, traces }),
     namespace: read.text('POD_NAMESPACE', OPERATOR.namespace),
-    identity: read.text('POD_NAME'),
+    identity: holderOf({ name: read.text('POD_NAME'), ...present({ uid: read.optional('POD_UID') }) }),
     imagePlatform: read.text('SB_IMAGE_PLATFORM', 'linux/amd64', PLATFORM),
     imageSharing: read.choice('SB_IMAGE_SHARING', defaults.sharing),
     imageRepositories: read.list('SB_IMAGE_REPOSITORIES', REPOSITORIES),

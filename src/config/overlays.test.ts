@@ -49,7 +49,7 @@ describe('the overlays of config/default', () => {
   ] as const) {
     it(`give ${overlay} all settings of its profile, and the courier the operator’s image`, () => {
       const objects = render(overlay);
-      const [operator] = one(objects, 'Deployment', /^sb-operator$/).spec!.template.spec.containers;
+      const [operator] = one(objects, 'StatefulSet', /^sb-operator$/).spec!.template.spec.containers;
       const courier = operator!.env.find(({ name }) => name === 'SB_COURIER_IMAGE')?.value;
       expect(courier).to.equal(operator!.image).and.not.equal('sb-operator:latest');
       const { data } = one(objects, 'ConfigMap', /^sb-operator-settings-/);
@@ -72,7 +72,8 @@ describe('the overlays of config/default', () => {
 
   it('let a starved replica answer late before it is restarted, and schedule it before Trials', () => {
     const objects = render('local');
-    const { containers, priorityClassName } = one(objects, 'Deployment', /^sb-operator$/).spec!.template.spec;
+    const { containers, priorityClassName } = one(objects, 'StatefulSet', /^sb-operator$/).spec!.template
+      .spec;
     const { livenessProbe, readinessProbe, startupProbe } = containers[0]!;
     for (const probe of [livenessProbe, readinessProbe, startupProbe])
       expect(probe?.timeoutSeconds).to.be.at.least(5);

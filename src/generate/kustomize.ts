@@ -101,13 +101,13 @@ const ZEROS = `sha256:${'0'.repeat(64)}`;
 /** Copies the image of the operator's container to the variable that names the courier's. */
 export const COURIER_TOO = {
   source: {
-    kind: 'Deployment',
+    kind: 'StatefulSet',
     name: OPERATOR.name,
     fieldPath: `spec.template.spec.containers.[name=${CONTAINER}].image`,
   },
   targets: [
     {
-      select: { kind: 'Deployment', name: OPERATOR.name },
+      select: { kind: 'StatefulSet', name: OPERATOR.name },
       fieldPaths: [`spec.template.spec.containers.[name=${CONTAINER}].env.[name=${COURIER_IMAGE}].value`],
     },
   ],

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AGENTS_NAMESPACE } from '../crds/names.ts';
-import type { Deployment, NetworkPolicy } from '../kube/kinds.ts';
+import type { StatefulSet, NetworkPolicy } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { installation } from './installation.ts';
 import { OVERLAYS, valuesOf } from './overlays.ts';
@@ -40,12 +40,12 @@ describe('An installation', () => {
   it('runs the operator and its couriers from one image, as often and as large as it is told', () => {
     const resources = { limits: { memory: '2Gi' } };
     const { operator } = installed({ image: 'host/operator@sha256:1', replicas: 3, resources });
-    const { deployment } = operator;
-    expect(deployment).to.have.nested.property('spec.replicas', 3);
+    const { 'stateful-set': statefulSet } = operator;
+    expect(statefulSet).to.have.nested.property('spec.replicas', 3);
     const path = 'spec.template.spec.containers[0]';
-    expect(deployment).to.have.nested.property(`${path}.image`, 'host/operator@sha256:1');
-    expect(deployment).to.have.deep.nested.property(`${path}.resources`, resources);
-    expect(deployment)
+    expect(statefulSet).to.have.nested.property(`${path}.image`, 'host/operator@sha256:1');
+    expect(statefulSet).to.have.deep.nested.property(`${path}.resources`, resources);
+    expect(statefulSet)
       .to.have.nested.property(`${path}.env`)
       .that.deep.includes({ name: 'SB_COURIER_IMAGE', value: 'host/operator@sha256:1' });
   });
@@ -53,7 +53,7 @@ describe('An installation', () => {
   it('closes the operator’s Pods to all but the broker’s ports, and its metrics to all but namespaces with a label', () => {
     const { operator } = installed();
     const policies = Object.values(operator).filter(({ kind }) => kind === 'NetworkPolicy');
-    const labels = (operator['deployment'] as Deployment).spec?.template.metadata?.labels;
+    const labels = (operator['stateful-set'] as StatefulSet).spec?.template.metadata?.labels;
     for (const policy of policies) {
       expect(policy).to.have.deep.nested.property('spec.podSelector.matchLabels', labels);
       expect(policy).to.have.deep.nested.property('spec.policyTypes', ['Ingress']);

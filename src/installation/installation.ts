@@ -4,7 +4,7 @@ import { definitions } from '../crds/kinds.ts';
 import type { ConfigMap } from '../kube/kinds.ts';
 import type { KubeObject, Permission } from '../kube/types.ts';
 import { policies } from './admission/policies.ts';
-import { deployment } from './deployment.ts';
+import { statefulSet } from './stateful-set.ts';
 import {
   agentsNamespace,
   brokerService,
@@ -45,7 +45,7 @@ export const installation = (permissions: readonly Permission[], values: Values)
     'agents-role-binding': agentsBinding(values.namespace),
     'priority-class': priorityClass(),
     'service-account': serviceAccount(values),
-    deployment: deployment(values),
+    'stateful-set': statefulSet(values),
     service: brokerService(values),
     'pod-disruption-budget': podDisruptionBudget(values),
     'network-policy': networkPolicy(values),

@@ -1,7 +1,7 @@
 /** What the objects of an installation are called, once: manifests, operator, clients and doctor read these. */
 import { PREFIX } from '../crds/names.ts';
 
-/** The operator: its Deployment, ServiceAccount and Lease, in the namespace of the installation. */
+/** The operator: its StatefulSet, ServiceAccount and Lease, in the namespace of the installation. */
 export const OPERATOR = { name: 'sb-operator', namespace: 'sb-system' } as const;
 
 /** On everything that belongs to the operator's Pods. */
@@ -11,7 +11,13 @@ export const OPERATOR_SELECTOR = `app.kubernetes.io/name=${OPERATOR.name}`;
 
 /** kubectl in the operator's namespace, and on its log: for people. */
 export const KUBECTL = `kubectl -n ${OPERATOR.namespace}`;
-export const OPERATOR_LOG = `${KUBECTL} logs deployment/${OPERATOR.name}`;
+export const OPERATOR_LOG = `${KUBECTL} logs statefulset/${OPERATOR.name}`;
+
+/** Who holds the lease, given a Pod's metadata. Pods of a StatefulSet have the names of those before them, which may still run on a node that is lost. */
+export const holderOf = ({ name, uid }: { name: string; uid?: string }): string =>
+  uid === undefined ? name : `${name}_${uid}`;
+/** The name of the Pod that holds the lease. */
+export const podOfHolder = (holder: string): string => holder.replace(/_.*/, '');
 
 /** The operator as a user of the API server. */
 export const operatorUser = (namespace: string = OPERATOR.namespace): string =>

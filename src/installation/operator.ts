@@ -1,4 +1,4 @@
-/** The operator's own objects, but for its Deployment and its roles. */
+/** The operator's own objects, but for its StatefulSet and its roles. */
 import { AGENT_CONTEXTS, AGENTS_NAMESPACE } from '../crds/names.ts';
 import { NAMESPACE_ANNOTATION } from '../crds/namespace-rules.ts';
 import type {

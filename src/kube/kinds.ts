@@ -1,8 +1,8 @@
 /** The built-in kinds this project uses, with the parts of their objects it reads or writes. */
 import type {
   V1ConfigMap,
-  V1DeploymentSpec,
-  V1DeploymentStatus,
+  V1StatefulSetSpec,
+  V1StatefulSetStatus,
   V1JobSpec,
   V1JobStatus,
   V1NamespaceStatus,
@@ -53,9 +53,9 @@ export interface PersistentVolumeClaim extends KubeObject {
   spec?: Wire<V1PersistentVolumeClaimSpec>;
   status?: Wire<V1PersistentVolumeClaimStatus>;
 }
-export interface Deployment extends KubeObject {
-  spec?: Wire<V1DeploymentSpec>;
-  status?: Wire<V1DeploymentStatus>;
+export interface StatefulSet extends KubeObject {
+  spec?: Wire<V1StatefulSetSpec>;
+  status?: Wire<V1StatefulSetStatus>;
 }
 export interface Service extends KubeObject {
   spec?: Wire<V1ServiceSpec>;
@@ -123,11 +123,11 @@ export const ConfigMap: Kind<ConfigMap> = {
 };
 export const Secret: Kind<Secret> = { ...namespaced, group: '', kind: 'Secret', plural: 'secrets' };
 export const Event: Kind<Event> = { ...namespaced, group: '', kind: 'Event', plural: 'events' };
-export const Deployment: Kind<Deployment> = {
+export const StatefulSet: Kind<StatefulSet> = {
   ...namespaced,
   group: 'apps',
-  kind: 'Deployment',
-  plural: 'deployments',
+  kind: 'StatefulSet',
+  plural: 'statefulsets',
 };
 export const Job: Kind<Job> = { ...namespaced, group: 'batch', kind: 'Job', plural: 'jobs' };
 export const Lease: Kind<Lease> = {

@@ -22,7 +22,7 @@ interface EnvSource {
   secretRef?: { name: string };
 }
 
-interface DeploymentObject extends KubeObject {
+interface Declared extends KubeObject {
   spec: {
     replicas: number;
     template: {
@@ -36,11 +36,11 @@ interface DeploymentObject extends KubeObject {
   };
 }
 
-const Deployment: Kind<DeploymentObject> = {
+const StatefulSet: Kind<Declared> = {
   group: 'apps',
   version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
+  kind: 'StatefulSet',
+  plural: 'statefulsets',
   namespaced: true,
 };
 
@@ -55,15 +55,15 @@ async function main(): Promise<number> {
   kubeConfig.loadFromFile(kubeconfig);
   const kube = connect({ kubeConfig, log: pino({ level: 'silent' }) });
   try {
-    const deployment = await kube.client.get(Deployment, OPERATOR);
-    if (!deployment)
+    const statefulSet = await kube.client.get(StatefulSet, OPERATOR);
+    if (!statefulSet)
       throw new Error('no operator is OPERATOR in this cluster; npm run cluster:up installs it');
     const own = resolve(kubeconfig) === paths.kubeconfig ? await addressesOfThisMachine() : {};
-    const settings = { ...(await settingsOf(kube.client, deployment)), ...own, ...setHere() };
+    const settings = { ...(await settingsOf(kube.client, statefulSet)), ...own, ...setHere() };
     using scratch = scratchFolder('dev');
     const access = join(scratch.path, 'kubeconfig');
     await writeFile(access, asOperator(kubeConfig), { mode: 0o600 });
-    return (await inPlaceOf(kube.client, deployment, () => runOperator(settings, access))) ?? 130;
+    return (await inPlaceOf(kube.client, statefulSet, () => runOperator(settings, access))) ?? 130;
   } finally {
     await kube.close();
   }
@@ -76,8 +76,8 @@ function asOperator(kubeConfig: KubeConfig): string {
   return JSON.stringify({ ...config, users });
 }
 
-/** What the Deployment gives its container: one truth for both places. */
-async function settingsOf(kube: KubeClient, { spec }: DeploymentObject): Promise<Variables> {
+/** What the StatefulSet gives its container: one truth for both places. */
+async function settingsOf(kube: KubeClient, { spec }: Declared): Promise<Variables> {
   const { env = [], envFrom = [] } = spec.template.spec.containers[0] ?? {};
   const sets = await Promise.all(envFrom.map((source) => variablesOf(kube, source)));
   const plain = env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]));
@@ -118,10 +118,10 @@ const setHere = (): Variables =>
 /** Ends the operator in the cluster, so that its lease is free, and brings it back afterwards. */
 async function inPlaceOf<T>(
   kube: KubeClient,
-  { spec }: DeploymentObject,
+  { spec }: Declared,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
-  const scale = (replicas: number) => kube.patch(Deployment, OPERATOR, { spec: { replicas } });
+  const scale = (replicas: number) => kube.patch(StatefulSet, OPERATOR, { spec: { replicas } });
   let interrupted = false;
   // Ctrl-C ends the operator; this process stays to bring the replicas back.
   process.on('SIGINT', () => (interrupted = true));

@@ -35,7 +35,7 @@ describe('npm run cluster:up', () => {
 
   it('brings back services, a node, the operator and the kubeconfig', async () => {
     await docker(['kill', 'sb-registry', 'sb-s3', 'sb-buildkit', WORKER ?? '']);
-    await kubectlOk(['delete', '-n', OPERATOR.namespace, `deployment/${OPERATOR.name}`]);
+    await kubectlOk(['delete', '-n', OPERATOR.namespace, `statefulset/${OPERATOR.name}`]);
     rmSync(paths.checkout, { recursive: true });
     await up();
     await allIsWell();

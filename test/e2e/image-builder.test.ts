@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { KubeConfig, type V1DeploymentSpec } from '@kubernetes/client-node';
+import { KubeConfig, type V1StatefulSetSpec } from '@kubernetes/client-node';
 import { configMapHash } from '../../src/crds/content.ts';
 import { API_VERSION } from '../../src/crds/names.ts';
 import { OPERATOR, operatorUser } from '../../src/installation/names.ts';
@@ -25,7 +25,7 @@ let setting: (name: string) => string;
 async function operatorSettings(): Promise<(name: string) => string> {
   const read = async <T>(kind: string, name: string): Promise<T> =>
     JSON.parse(await kubectlOk(['get', kind, name, '-n', OPERATOR.namespace, '-o', 'json'])) as T;
-  const { spec } = await read<{ spec: V1DeploymentSpec }>('deployment', OPERATOR.name);
+  const { spec } = await read<{ spec: V1StatefulSetSpec }>('statefulset', OPERATOR.name);
   const { envFrom = [], env = [] } = spec.template.spec?.containers[0] ?? {};
   const { data } = await read<ConfigMap>('configmap', envFrom[0]?.configMapRef?.name ?? '');
   const all = { ...data, ...Object.fromEntries(env.map(({ name, value }) => [name, value])) };

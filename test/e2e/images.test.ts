@@ -150,7 +150,7 @@ describe('the image of the operator', () => {
     it(`has what V8 compiled of the ${program}, and V8 takes it`, async () => {
       const flags =
         program === 'courier' ? ['--max-semi-space-size=1', '--no-turbofan'] : ['--max-semi-space-size=4'];
-      const pod = ['-n', OPERATOR.namespace, `deployment/${OPERATOR.name}`, '-c', CONTAINER];
+      const pod = ['-n', OPERATOR.namespace, `statefulset/${OPERATOR.name}`, '-c', CONTAINER];
       const said = await kubectlOk(['exec', ...pod, '--', 'node', ...flags, '-p', SAYS(program)]);
       expect(JSON.parse(said)).to.deep.equal({ cachedDataRejected: false, uid: 0, mode: '644' });
     });

@@ -109,8 +109,8 @@ describe('sb doctor', function () {
     });
     expect(code).to.equal(3);
     expect(stdout).to.include(
-      '✗ operator: the operator is switched off: its Deployment is scaled to 0, so no Trial makes progress\n' +
-        '    kubectl -n sb-system scale deployment/sb-operator --replicas=2\n',
+      '✗ operator: the operator is switched off: its StatefulSet is scaled to 0, so no Trial makes progress\n' +
+        '    kubectl -n sb-system scale statefulset/sb-operator --replicas=2\n',
     );
     expect(stdout).to.include('✗ broker: the broker cannot be reached: ');
     expect(stderr).to.match(/^2 wrong, \d+ fine\n$/);

@@ -4,7 +4,7 @@ import { installation, type Objects } from '../../installation/installation.ts';
 import { OPERATOR, STORE_SECRET } from '../../installation/names.ts';
 import { metricsNetworkPolicy } from '../../installation/operator.ts';
 import { namespaceBinding } from '../../installation/roles.ts';
-import type { Deployment } from '../../kube/kinds.ts';
+import type { StatefulSet } from '../../kube/kinds.ts';
 import type { KubeObject, ObjectMeta, Permission } from '../../kube/types.ts';
 import { block, entries, items, scalar, template, text } from './holes.ts';
 
@@ -52,14 +52,14 @@ const templates = (objects: Objects, when?: string): Templates =>
     ]),
   );
 
-type Pod = NonNullable<NonNullable<Deployment['spec']>['template']>;
+type Pod = NonNullable<NonNullable<StatefulSet['spec']>['template']>;
 type Container = NonNullable<Pod['spec']>['containers'][number];
 
-/** Everything of the Deployment that values say. */
-function withValues(deployment: Deployment): Deployment {
-  const { spec } = deployment;
-  if (!spec) throw new Error('the Deployment is empty');
-  return { ...deployment, spec: { ...spec, template: podWithValues(spec.template) } };
+/** Everything of the StatefulSet that values say. */
+function withValues(statefulSet: StatefulSet): StatefulSet {
+  const { spec } = statefulSet;
+  if (!spec) throw new Error('the StatefulSet is empty');
+  return { ...statefulSet, spec: { ...spec, template: podWithValues(spec.template) } };
 }
 
 function podWithValues({ metadata, spec }: Pod): Pod {
@@ -122,7 +122,7 @@ export function objectTemplates(permissions: readonly Permission[]): Record<stri
     ]),
   );
   const own = Object.entries(operator).filter(([name]) => !OF_HELM.includes(name));
-  const deployment = withValues(operator['deployment'] as Deployment);
+  const statefulSet = withValues(operator['stateful-set'] as StatefulSet);
   const { data } = settings;
   return {
     crds: templates(kept, '.Values.crds.enabled'),
@@ -133,7 +133,7 @@ export function objectTemplates(permissions: readonly Permission[]): Record<stri
     },
     operator: templates({
       ...Object.fromEntries(own),
-      deployment,
+      'stateful-set': statefulSet,
       'metrics-network-policy': metricsNetworkPolicy(
         values,
         block('toYaml .Values.networkPolicy.metricsFrom'),

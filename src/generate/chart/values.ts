@@ -1,6 +1,6 @@
 /** The values of the chart, once: values.yaml, its schema, the table in its README and the operator's variables are made of this. */
 import { Type } from 'typebox';
-import { deployment } from '../../installation/deployment.ts';
+import { statefulSet } from '../../installation/stateful-set.ts';
 import { OPERATOR } from '../../installation/names.ts';
 import { METRICS_PEERS } from '../../installation/operator.ts';
 import { DEFAULTS } from '../../installation/values.ts';
@@ -88,7 +88,7 @@ const scheduling = {
   tolerations: tolerations('Taints that it tolerates.'),
   affinity: affinity(
     'Replicas avoid each other’s nodes, unless you say otherwise.',
-    deployment({ ...DEFAULTS, version: '' }).spec?.template.spec?.affinity,
+    statefulSet({ ...DEFAULTS, version: '' }).spec?.template.spec?.affinity,
   ),
   topologySpreadConstraints: topologySpread(
     'Without a `labelSelector` a constraint is about the operator’s Pods.',

@@ -58,7 +58,7 @@ const ONCE_OPEN: [string, string][] = [
   ['src/client/failures/error.ts', 'src/client/runs/plan/plan.ts'],
   ['src/client/session/session.ts', 'src/providers/artifact-store/s3.ts'],
   ['src/installation/roles.ts', 'src/broker/permissions.ts'],
-  ['src/installation/deployment.ts', '@kubernetes/client-node'],
+  ['src/installation/stateful-set.ts', '@kubernetes/client-node'],
 ];
 
 describe('rooms.json', function () {

@@ -44,7 +44,7 @@ async function nodeStatus(name: string): Promise<Part> {
 }
 
 async function operatorStatus(): Promise<Part> {
-  const query = ['-n', OPERATOR.namespace, 'get', 'deployment', OPERATOR.name, '-o'];
+  const query = ['-n', OPERATOR.namespace, 'get', 'statefulset', OPERATOR.name, '-o'];
   const path = 'jsonpath={.status.readyReplicas}/{.spec.replicas} {.spec.template.spec.containers[0].image}';
   const seen = await kubectl([...query, path], { timeoutSeconds: 10 }).catch(() => '');
   const [replicas = '', image = ''] = seen.trim().split(' ');

@@ -113,7 +113,7 @@ describe('a run of three agents', function () {
     const logs = await Promise.all(
       pods.map(async (pod) => (await kubectl(['logs', '-n', namespace, pod, '--all-containers'])).stdout),
     );
-    const operator = await kubectlOk(['logs', '-n', 'sb-system', 'deployment/sb-operator', '--tail=-1']);
+    const operator = await kubectlOk(['logs', '-n', 'sb-system', 'statefulset/sb-operator', '--tail=-1']);
     expect(objects.length, 'objects').to.be.greaterThan(10_000);
     expect(logs.join('').length, 'logs').to.be.greaterThan(1_000);
     return { 'the objects': objects, 'the logs of its Pods': logs.join(''), 'the operator’s log': operator };

@@ -47,7 +47,7 @@ describe('an account of AWS, from nothing to a reward and back, by sb alone', fu
   it('has brought its images along by one build, and runs them by digest', async () => {
     expect(story.builds).to.deep.equal([`${names.project} SUCCEEDED`]);
     expect(story.aws.codebuild.builds[0]?.serviceRole).to.match(/-InstallerRole-/);
-    expect(await imageOf('deployment', OPERATOR.name, OPERATOR.namespace)).to.match(
+    expect(await imageOf('statefulset', OPERATOR.name, OPERATOR.namespace)).to.match(
       new RegExp(`^${ECR_HOST}/${names.operator}@sha256:[0-9a-f]{64}$`),
     );
     expect(await imageOf('daemonset', LOG_SHIPPER.name, LOG_SHIPPER.namespace)).to.match(

@@ -3,7 +3,7 @@ import { globSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Deployment } from '../../../src/kube/kinds.ts';
+import type { StatefulSet } from '../../../src/kube/kinds.ts';
 import type { KubeObject } from '../../../src/kube/types.ts';
 import { ensureHelm, type HelmTools } from '../cluster/index.ts';
 import { comparable, objectsOf } from '../support/chart.ts';
@@ -28,8 +28,8 @@ describe('the Helm chart', function () {
   const named = async (kind: string, name: string, args: string[]): Promise<KubeObject | undefined> =>
     (await objects(...args)).find((object) => object.kind === kind && object.metadata.name === name);
   const operatorPod = async (...args: string[]) => {
-    const found: Deployment | undefined = await named('Deployment', 'sb-operator', args);
-    return found?.spec?.template ?? expect.fail('there is no Deployment');
+    const found: StatefulSet | undefined = await named('StatefulSet', 'sb-operator', args);
+    return found?.spec?.template ?? expect.fail('there is no StatefulSet');
   };
 
   for (const version of ['helm', 'helm3'] as const)

@@ -188,7 +188,7 @@ describe('docs/operate.md, install.md and gitops.md', function () {
       'status',
       '-n',
       OPERATOR.namespace,
-      `deployment/${OPERATOR.name}`,
+      `statefulset/${OPERATOR.name}`,
       '--timeout=120s',
     ]);
   });

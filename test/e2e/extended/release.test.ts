@@ -19,7 +19,7 @@ import { LIMIT } from '../../../release/npm/package.ts';
 import { manifestOf } from '../../../release/release.ts';
 import { operatorSource } from '../../../src/client/cloud/cluster/operator-source.ts';
 import { CONTAINER, COURIER_IMAGE, OPERATOR } from '../../../src/installation/names.ts';
-import type { Deployment } from '../../../src/kube/kinds.ts';
+import type { StatefulSet } from '../../../src/kube/kinds.ts';
 import { makeBuildHome, type BuildHome } from '../../support/aws/build-home.ts';
 import { kubectlOk, root } from '../../support/cluster.ts';
 import { buildSbd } from '../../support/sbd/build.ts';
@@ -163,9 +163,9 @@ describe('a release', function () {
   });
 
   it('installs the operator by digest, which a node can pull and the API server accepts', async () => {
-    const objects = loadAll(readFileSync(released(first, 'install.yaml'), 'utf8')) as Deployment[];
+    const objects = loadAll(readFileSync(released(first, 'install.yaml'), 'utf8')) as StatefulSet[];
     const operator = objects.find(
-      ({ kind, metadata }) => kind === 'Deployment' && metadata.name === OPERATOR.name,
+      ({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === OPERATOR.name,
     );
     const container = operator?.spec?.template.spec?.containers.find(({ name }) => name === CONTAINER);
     const image = container?.image ?? '';

@@ -54,9 +54,11 @@ async function checkoutOf(version: string): Promise<AsyncDisposable & { path: st
   };
 }
 
-/** Puts the operator of this checkout into the cluster, as `kubectl apply -k` does, and waits until it leads. */
-const deploy = (checkout: string) =>
-  run('npm', ['run', '--silent', 'cluster:up'], { cwd: checkout, maxBuffer: 2 ** 26 });
+/** Puts the operator of this checkout into the cluster, as `kubectl apply -k` does, and waits until it leads. Some versions are a Deployment, and would run beside this one. */
+async function deploy(checkout: string): Promise<void> {
+  await kubectlOk(['delete', 'statefulset', OPERATOR.name, '-n', OPERATOR.namespace, '--ignore-not-found']);
+  await run('npm', ['run', '--silent', 'cluster:up'], { cwd: checkout, maxBuffer: 2 ** 26 });
+}
 
 /** Trials that the upgrade finds in every state, and what has to come of them. */
 class Stories {

@@ -78,7 +78,7 @@ export class Collector {
 
 /** Sets a variable of the operator, or takes it away; resolves when all replicas have it. */
 export async function setOperator(variable: string, value?: string): Promise<void> {
-  const of = [`deployment/${OPERATOR.name}`, '-n', OPERATOR.namespace];
+  const of = [`statefulset/${OPERATOR.name}`, '-n', OPERATOR.namespace];
   await kubectlOk(['set', 'env', ...of, value === undefined ? `${variable}-` : `${variable}=${value}`]);
   await kubectlOk(['rollout', 'status', ...of, '--timeout=120s']);
   await eventuallyTrue('those without it are gone', async () => (await operatorPods()).length === 2, 120);

@@ -1,5 +1,5 @@
 /** What can go wrong with a cluster, done on purpose. */
-import { CONTAINER, OPERATOR, OPERATOR_SELECTOR } from '../../../src/installation/names.ts';
+import { CONTAINER, holderOf, OPERATOR, OPERATOR_SELECTOR } from '../../../src/installation/names.ts';
 import { Lease, Pod } from '../../../src/kube/kinds.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { docker, nodes } from '../cluster/index.ts';
@@ -50,6 +50,7 @@ export async function killAllButFirst(pod: Pod, container: string): Promise<void
   await docker(['exec', node, 'sh', '-c', 'kill -9 "$@" || true', 'sh', ...others]);
 }
 
+/** Who holds the lease. */
 export async function leader(): Promise<string | undefined> {
   const lease = await world().kube.get(Lease, OPERATOR);
   return lease?.spec?.holderIdentity || undefined;
@@ -62,7 +63,7 @@ const leadingPod = (): Promise<Pod> =>
     // A replica may lead before its kubelet has told that it runs.
     return (await operatorPods()).find(
       ({ metadata, status }) =>
-        metadata.name === holder && status?.containerStatuses?.some(({ state }) => state?.running),
+        holderOf(metadata) === holder && status?.containerStatuses?.some(({ state }) => state?.running),
     );
   });
 
@@ -78,19 +79,19 @@ export async function killReplicas(pods: readonly Pod[]): Promise<void> {
   await kubectlOk([...remove, ...pods.map(({ metadata }) => metadata.name)]);
 }
 
-/** Freezes the leader while `work` runs, which is told its name; thawed, it goes on in the middle of what it was doing. */
+/** Freezes the leader while `work` runs, which is told who that is; thawed, it goes on in the middle of what it was doing. */
 export async function withFrozenLeader(work: (frozen: string) => Promise<void>): Promise<void> {
   const pod = await leadingPod();
   await toContainer(pod, CONTAINER, 'pause');
   try {
-    await work(pod.metadata.name);
+    await work(holderOf(pod.metadata));
   } finally {
     await toContainer(pod, CONTAINER, 'resume');
   }
 }
 
 export const scaleOperator = (replicas: number): Promise<string> =>
-  kubectlOk(['scale', '-n', OPERATOR.namespace, `deployment/${OPERATOR.name}`, `--replicas=${replicas}`]);
+  kubectlOk(['scale', '-n', OPERATOR.namespace, `statefulset/${OPERATOR.name}`, `--replicas=${replicas}`]);
 
 /** Waits until two replicas are ready and one of them leads. */
 export async function operatorIsWell(seconds = 120): Promise<void> {
@@ -98,7 +99,7 @@ export async function operatorIsWell(seconds = 120): Promise<void> {
     metadata.deletionTimestamp === undefined &&
     (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false);
   const well = async (): Promise<boolean> => {
-    const ready = (await operatorPods()).filter(isReady).map(({ metadata }) => metadata.name);
+    const ready = (await operatorPods()).filter(isReady).map(({ metadata }) => holderOf(metadata));
     const holder = await leader();
     return ready.length === 2 && holder !== undefined && ready.includes(holder);
   };

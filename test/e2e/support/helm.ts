@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { OPERATOR } from '../../../src/installation/names.ts';
+import { OPERATOR, OPERATOR_SELECTOR } from '../../../src/installation/names.ts';
 import { kubeconfig, kubectlOk, root } from '../../support/cluster.ts';
 import { findProgram } from '../../support/programs.ts';
 import { objectsOf } from './chart.ts';
@@ -59,12 +59,14 @@ export const kustomized = (folder: string): Promise<string> =>
 export const operatorImage = (): Promise<string> =>
   kubectlOk([
     'get',
-    'deployment',
-    OPERATOR.name,
+    // Earlier versions are a Deployment.
+    'statefulsets,deployments',
+    '-l',
+    OPERATOR_SELECTOR,
     '-n',
     OPERATOR.namespace,
     '-o',
-    'jsonpath={.spec.template.spec.containers[0].image}',
+    'jsonpath={.items[0].spec.template.spec.containers[0].image}',
   ]);
 
 /** Takes away what kubectl has applied of config/overlays/local, but for the CRDs, with which every Trial would go. */

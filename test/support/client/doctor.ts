@@ -47,7 +47,7 @@ export const lease = (renewTime: Date, holderIdentity = 'sb-operator-0'): Lease 
 
 const SYSTEM = 'namespaces/sb-system';
 
-export const OPERATOR = `/apis/apps/v1/${SYSTEM}/deployments/sb-operator`;
+export const OPERATOR = `/apis/apps/v1/${SYSTEM}/statefulsets/sb-operator`;
 const OPERATOR_PODS = `/api/v1/${SYSTEM}/pods`;
 const LEASE = `/apis/coordination.k8s.io/v1/${SYSTEM}/leases/sb-operator`;
 export const ENDPOINTS = `/apis/discovery.k8s.io/v1/${SYSTEM}/endpointslices`;

@@ -1,14 +1,14 @@
 /** What an API server, the controllers and the kubelets do of their own, in an API server in memory; and an installation's images, which are there. */
 import { kindOf } from '../../../src/client/cloud/cluster/apply.ts';
 import type { ToolImages } from '../../../src/client/cloud/cluster/images.ts';
-import { OPERATOR, OPERATOR_LABELS } from '../../../src/installation/names.ts';
-import { Lease, Pod } from '../../../src/kube/kinds.ts';
+import { holderOf, OPERATOR, OPERATOR_LABELS } from '../../../src/installation/names.ts';
+import { Event, Lease, Pod } from '../../../src/kube/kinds.ts';
 import type { Kind, KubeObject } from '../../../src/kube/types.ts';
 import type { ApiServer } from '../api-server.ts';
 import { ARTIFACTS } from '../cloud.ts';
 
 const kind = (apiVersion: string, name: string): Kind<KubeObject> => kindOf({ apiVersion, kind: name });
-export const DEPLOYMENT = kind('apps/v1', 'Deployment');
+export const STATEFUL_SET = kind('apps/v1', 'StatefulSet');
 export const DAEMON_SET = kind('apps/v1', 'DaemonSet');
 export const CRD = kind('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
 export const SERVICE = kind('v1', 'Service');
@@ -43,30 +43,37 @@ export interface Lives {
 export function live(server: ApiServer, { served = true, ...lives }: Lives = {}): void {
   const status = { conditions: [{ type: 'Established', status: 'True' }] };
   if (served) for (const crd of server.collection(CRD).objects.values()) Object.assign(crd, { status });
-  const deployment = server.collection(DEPLOYMENT).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
-  if (deployment) rollOut(server, deployment, lives);
+  const statefulSet = server.collection(STATEFUL_SET).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
+  if (statefulSet) rollOut(server, statefulSet, lives);
 }
 
 function rollOut(
   server: ApiServer,
-  deployment: KubeObject,
+  statefulSet: KubeObject,
   { pod, ready = 2, refused: message }: Lives,
 ): void {
-  Object.assign(deployment, {
+  Object.assign(statefulSet, {
     status: {
-      observedGeneration: deployment.metadata.generation ?? 1,
+      observedGeneration: statefulSet.metadata.generation ?? 1,
       replicas: 2,
       updatedReplicas: 2,
       readyReplicas: ready,
-      conditions: message === undefined ? [] : [{ type: 'ReplicaFailure', status: 'True', message }],
     },
   });
   const { namespace, name } = OPERATOR;
   const pods = server.collection(Pod);
   // Another Pod takes the place of one that was seen in another state.
   if (pods.objects.has(`${namespace}/op-1`)) pods.delete(namespace, 'op-1');
-  if (message === undefined)
-    put(server, Pod, { metadata: { namespace, name: 'op-1', labels: { ...OPERATOR_LABELS } }, ...pod });
+  if (message !== undefined) {
+    const about = { involvedObject: { uid: statefulSet.metadata.uid }, reason: 'FailedCreate', message };
+    if (server.collection(Event).objects.size === 0)
+      put(server, Event, { metadata: { namespace, name: 'refused' }, ...about });
+    return;
+  }
+  const made = put(server, Pod, {
+    metadata: { namespace, name: 'op-1', labels: { ...OPERATOR_LABELS } },
+    ...pod,
+  });
   if (ready === 2 && !server.collection(Lease).objects.has(`${namespace}/${name}`))
-    put(server, Lease, { metadata: { namespace, name }, spec: { holderIdentity: 'op-1' } });
+    put(server, Lease, { metadata: { namespace, name }, spec: { holderIdentity: holderOf(made.metadata) } });
 }

@@ -30,7 +30,7 @@ const KINDS: readonly (readonly [apiVersion: string, kind: string, plural: strin
   ['eks.amazonaws.com/v1', 'NodeClass', 'nodeclasses', false],
   ['karpenter.sh/v1', 'NodePool', 'nodepools', false],
   ['apps/v1', 'DaemonSet', 'daemonsets', true],
-  ['apps/v1', 'Deployment', 'deployments', true],
+  ['apps/v1', 'StatefulSet', 'statefulsets', true],
 ];
 
 const rank = ({ apiVersion, kind }: Pick<KubeObject, 'apiVersion' | 'kind'>): number =>

@@ -3,11 +3,13 @@ import { namespacePolicies } from '../../../installation/admission/policies.ts';
 import { checksumOf, SETTINGS_CHECKSUM } from '../../../installation/aws/cluster/logs.ts';
 import { namespaceObjects } from '../../../installation/aws/cluster/objects.ts';
 import { awsValues } from '../../../installation/aws/values.ts';
+import { FormerOperator } from '../../../installation/former.ts';
 import { installation } from '../../../installation/installation.ts';
 import { OPERATOR } from '../../../installation/names.ts';
 import { OPERATOR_PERMISSIONS } from '../../../installation/operator-permissions.ts';
 import { OVERLAYS } from '../../../installation/overlays.ts';
 import { DEFAULTS, type Values } from '../../../installation/values.ts';
+import { StatefulSet } from '../../../kube/kinds.ts';
 import type { KubeClient, KubeObject } from '../../../kube/types.ts';
 import { CliError } from '../../failures/error.ts';
 import type { CloudContext, CloudStep, ClusterAddress } from '../steps.ts';
@@ -34,7 +36,7 @@ export function operatorObjects(values: Values): KubeObject[] {
 const withDeclaredPods =
   ({ settings }: Values) =>
   (object: KubeObject): KubeObject => {
-    if (object.kind !== 'Deployment') return object;
+    if (object.kind !== 'StatefulSet') return object;
     const { spec } = object as KubeObject & { spec: { template: { metadata: object } } };
     // Not one of ours: on Pods those are for the operator's Jobs alone, and admission refuses them.
     const annotations = { [SETTINGS_CHECKSUM]: checksumOf(JSON.stringify(settings)) };
@@ -75,6 +77,7 @@ export function operatorStep({ version, images }: OperatorStep): CloudStep {
       }),
     make: async (cloud) => {
       await inCluster(cloud, undefined, async ({ client }, address) => {
+        await client.delete(FormerOperator, OPERATOR);
         await applyAll(client, await objects(cloud, address), async (kind) => {
           cloud.signal.throwIfAborted();
           if (kind === 'CustomResourceDefinition') await established(client, cloud);
@@ -96,7 +99,7 @@ const isNobodyElses = ({ kind, metadata: { name } }: KubeObject): boolean =>
 
 async function isUp(kube: KubeClient): Promise<boolean> {
   const key = { namespace: OPERATOR.namespace, name: OPERATOR.name };
-  const found = await kube.get(kindOf({ apiVersion: 'apps/v1', kind: 'Deployment' }), key);
+  const found = await kube.get(StatefulSet, key);
   return found !== undefined && isRolledOut(found);
 }
 

@@ -5,7 +5,7 @@ import { selfSigned } from '../../../../test/support/client/certificate.ts';
 import {
   CLAIM,
   DAEMON_SET,
-  DEPLOYMENT,
+  STATEFUL_SET,
   DIGEST,
   IMAGES,
   live as happens,
@@ -17,6 +17,7 @@ import {
 import { folderOf, type Folder } from '../../../../test/support/folder.ts';
 import { Sandbox, TaskBuild, Trial } from '../../../crds/kinds.ts';
 import { PREFIX } from '../../../crds/names.ts';
+import { FormerOperator } from '../../../installation/former.ts';
 import { OPERATOR, SETTINGS } from '../../../installation/names.ts';
 import { ConfigMap, Node, PersistentVolumeClaim } from '../../../kube/kinds.ts';
 import type { Kind, KubeObject } from '../../../kube/types.ts';
@@ -112,7 +113,7 @@ describe('What is in a cluster on AWS', () => {
     const context = cloud();
     context.onSleep = () => live();
     await step('operator').make(context);
-    const found = server.collection(DEPLOYMENT).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
+    const found = server.collection(STATEFUL_SET).objects.get(`${OPERATOR.namespace}/${OPERATOR.name}`);
     expect(found).to.have.nested.property(
       'spec.template.spec.containers[0].image',
       `${ARTIFACTS.Operator}@${DIGEST}`,
@@ -125,11 +126,19 @@ describe('What is in a cluster on AWS', () => {
     expect(settings).to.have.nested.property('data.SB_S3_BUCKET', ARTIFACTS.Bucket);
   });
 
+  it('takes away the operator of a version that was a Deployment', async () => {
+    put(FormerOperator, { metadata: { ...OPERATOR } });
+    const context = cloud();
+    context.onSleep = () => live();
+    await step('operator').make(context);
+    expect(server.collection(FormerOperator).objects.size).to.equal(0);
+  });
+
   it('marks no Pod as only those of the operator’s Jobs are, which admission would refuse', async () => {
     const context = cloud();
     context.onSleep = () => live();
     for (const one of inCluster) await one.make(context);
-    for (const kind of [DEPLOYMENT, DAEMON_SET])
+    for (const kind of [STATEFUL_SET, DAEMON_SET])
       for (const object of server.collection(kind).objects.values()) {
         const { labels, annotations } = (object as unknown as Templated).spec.template.metadata;
         const keys = Object.keys({ ...labels, ...annotations });
@@ -158,7 +167,7 @@ describe('What is in a cluster on AWS', () => {
       'customresourcedefinitions',
       'clusterroles',
       'configmaps',
-      'deployments',
+      'statefulsets',
     ].map(first);
     expect(order.every((index) => index >= 0)).to.equal(true);
     expect(order).to.deep.equal(order.toSorted((a, b) => a - b));

@@ -1,24 +1,12 @@
 /** Whether the operator has come up, and if not, why: what its Pods and the kubelet say, and not that a time was over. */
-import { OPERATOR, OPERATOR_LOG, OPERATOR_SELECTOR } from '../../../installation/names.ts';
-import { Lease, Pod } from '../../../kube/kinds.ts';
-import type { Kind, KubeClient, KubeObject } from '../../../kube/types.ts';
+import { holderOf, OPERATOR, OPERATOR_LOG, OPERATOR_SELECTOR } from '../../../installation/names.ts';
+import { Event, Lease, Pod, StatefulSet } from '../../../kube/kinds.ts';
+import type { KubeClient } from '../../../kube/types.ts';
 import { earlierExits } from '../../../pods/reading/cause.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import { CliError } from '../../failures/error.ts';
 import type { CloudContext } from '../steps.ts';
-import { kindOf } from './apply.ts';
 import { waitFor } from './wait.ts';
-
-interface Deployment extends KubeObject {
-  spec?: { replicas?: number };
-  status?: {
-    observedGeneration?: number;
-    updatedReplicas?: number;
-    readyReplicas?: number;
-    replicas?: number;
-    conditions?: { type: string; status: string; message?: string }[];
-  };
-}
 
 /** A first node takes two minutes, and its first pull another. */
 const LIMIT_MS = 15 * 60_000;
@@ -37,11 +25,9 @@ export async function operatorReady(kube: KubeClient, cloud: CloudContext, names
   });
 }
 
-const DEPLOYMENT: Kind<Deployment> = kindOf({ apiVersion: 'apps/v1', kind: 'Deployment' });
-
 /** What is missing, in words; undefined where nothing is. Throws where it never comes. */
 async function missing(kube: KubeClient, namespace: string): Promise<string | undefined> {
-  const found = await kube.get(DEPLOYMENT, { namespace, name: OPERATOR.name });
+  const found = await kube.get(StatefulSet, { namespace, name: OPERATOR.name });
   const pods = await kube.list(Pod, { namespace, labelSelector: OPERATOR_SELECTOR });
   if (found && isRolledOut(found))
     return (await leads(kube, namespace, pods)) ? undefined : 'operator: no replica leads yet';
@@ -49,21 +35,25 @@ async function missing(kube: KubeClient, namespace: string): Promise<string | un
   if (hopeless) throw failure(hopeless, namespace);
   return [
     `operator: ${counted(found)} replicas are ready`,
-    ...(found ? refused(found) : []),
+    ...(found && pods.length < (found.spec?.replicas ?? 1) ? await refused(kube, found) : []),
     ...new Set(pods.flatMap((pod) => waitsFor(pod) ?? [])),
   ].join('; ');
 }
 
 /** Why its Pods are not made: a policy or a quota. */
-const refused = ({ status }: Deployment): string[] =>
-  (status?.conditions ?? []).flatMap(({ type, status: is, message }) =>
-    type === 'ReplicaFailure' && is === 'True' && message ? [message] : [],
-  );
+async function refused(
+  kube: KubeClient,
+  { metadata: { namespace = '', uid } }: StatefulSet,
+): Promise<string[]> {
+  const fieldSelector = `involvedObject.uid=${uid},reason=FailedCreate`;
+  const events = await kube.list(Event, { namespace, fieldSelector });
+  return events.flatMap(({ message }) => message).slice(-1);
+}
 
-const counted = (found: Deployment | undefined): string =>
+const counted = (found: StatefulSet | undefined): string =>
   `${found?.status?.readyReplicas ?? 0} of ${found?.spec?.replicas ?? 0}`;
 
-export function isRolledOut({ metadata, spec, status }: Deployment): boolean {
+export function isRolledOut({ metadata, spec, status }: StatefulSet): boolean {
   const { replicas = 1 } = spec ?? {};
   const { observedGeneration = 0, updatedReplicas, readyReplicas, replicas: all } = status ?? {};
   const isSeen = observedGeneration >= (metadata.generation ?? 0);
@@ -72,7 +62,7 @@ export function isRolledOut({ metadata, spec, status }: Deployment): boolean {
 
 async function leads(kube: KubeClient, namespace: string, pods: readonly Pod[]): Promise<boolean> {
   const lease = await kube.get(Lease, { namespace, name: OPERATOR.name });
-  return pods.some(({ metadata }) => metadata.name === lease?.spec?.holderIdentity);
+  return pods.some(({ metadata }) => holderOf(metadata) === lease?.spec?.holderIdentity);
 }
 
 /** What a Pod waits for, in the words of whoever it waits for. */

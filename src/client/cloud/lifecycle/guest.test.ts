@@ -7,7 +7,7 @@ import { cloudWorld, type CloudWorld } from '../../../../test/support/client/clo
 import {
   CRD,
   DAEMON_SET,
-  DEPLOYMENT,
+  STATEFUL_SET,
   IMAGES,
   live,
   POOL,
@@ -83,7 +83,7 @@ describe('sb cloud in a cluster of the user’s', () => {
       ['web/disk'],
       ['/theirs', '/sb-trials'],
     ]);
-    expect([names(DEPLOYMENT), names(CRD)]).to.deep.equal([[], []]);
+    expect([names(STATEFUL_SET), names(CRD)]).to.deep.equal([[], []]);
     expect([...server.collection(DAEMON_SET).objects.values()]).to.deep.equal([shipper]);
     // Others may have something in it.
     expect(names(Namespace)).to.deep.equal(['/logging', '/agents']);

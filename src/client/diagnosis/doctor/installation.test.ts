@@ -20,14 +20,14 @@ const said = (found: readonly Found[]): string[] =>
 describe('sb doctor about the operator', () => {
   const looks = (objects: Record<string, readonly KubeObject[]>): Promise<Found[]> =>
     resultsOf(operator, { objects, session: { now: () => NOW } });
-  const ofDeployment = async (found: KubeObject | undefined, pods: readonly Pod[]): Promise<Found[]> =>
-    (await looks({ Deployment: found ? [found] : [], Pod: pods })).slice(0, 1);
+  const ofStatefulSet = async (found: KubeObject | undefined, pods: readonly Pod[]): Promise<Found[]> =>
+    (await looks({ StatefulSet: found ? [found] : [], Pod: pods })).slice(0, 1);
   const ofLease = async (found?: Lease): Promise<Found[]> =>
     (await looks({ Lease: found ? [found] : [] })).slice(1);
   const ofRestarts = async (pods: readonly Pod[]): Promise<Found[]> => (await looks({ Pod: pods })).slice(2);
-  const deployment = (replicas: number, readyReplicas?: number) => ({
+  const statefulSet = (replicas: number, readyReplicas?: number) => ({
     apiVersion: 'apps/v1',
-    kind: 'Deployment',
+    kind: 'StatefulSet',
     metadata: { name: 'sb-operator' },
     spec: { replicas },
     status: { ...(readyReplicas !== undefined && { readyReplicas }) },
@@ -44,16 +44,25 @@ describe('sb doctor about the operator', () => {
     );
 
   it('counts its replicas', async () => {
-    expect(said(await ofDeployment(deployment(2, 2), []))).to.deep.equal([
+    expect(said(await ofStatefulSet(statefulSet(2, 2), []))).to.deep.equal([
       'fine: 2 of 2 replicas of the operator are ready',
     ]);
-    expect((await ofDeployment(undefined, []))[0]?.what).to.equal('the operator is not installed');
-    expect((await ofDeployment(deployment(0), []))[0]?.fix).to.include('--replicas=2');
+    expect((await ofStatefulSet(undefined, []))[0]?.what).to.equal('the operator is not installed');
+    expect((await ofStatefulSet(statefulSet(0), []))[0]?.fix).to.include('--replicas=2');
+  });
+
+  it('finds an operator of a version that was a Deployment, which would go on beside this one', async () => {
+    const former = { ...statefulSet(2, 2), kind: 'Deployment' };
+    const found = (await looks({ StatefulSet: [statefulSet(2, 2)], Deployment: [former] })).at(-1);
+    expect([found?.state, found?.fix]).to.deep.equal([
+      'problem',
+      'kubectl -n sb-system delete deployment sb-operator',
+    ]);
   });
 
   it('says why replicas are not ready, as the kubelet or the scheduler does', async () => {
     const backOff = crashing({ reason: 'CrashLoopBackOff', message: 'back-off 5m0s' });
-    expect(said(await ofDeployment(deployment(2, 1), [backOff]))).to.deep.equal([
+    expect(said(await ofStatefulSet(statefulSet(2, 1), [backOff]))).to.deep.equal([
       'warning: 1 of 2 replicas of the operator is ready: Pod op-1: CrashLoopBackOff: back-off 5m0s',
     ]);
     const unscheduled = pod(
@@ -63,10 +72,10 @@ describe('sb doctor about the operator', () => {
         conditions: [{ type: 'PodScheduled', status: 'False', message: 'Insufficient cpu' }],
       },
     );
-    expect(said(await ofDeployment(deployment(2), [unscheduled]))).to.deep.equal([
+    expect(said(await ofStatefulSet(statefulSet(2), [unscheduled]))).to.deep.equal([
       'problem: 0 of 2 replicas of the operator are ready: Pod op-2: Insufficient cpu',
     ]);
-    const starting = await ofDeployment(deployment(1), [crashing({ reason: 'ContainerCreating' })]);
+    const starting = await ofStatefulSet(statefulSet(1), [crashing({ reason: 'ContainerCreating' })]);
     expect(starting[0]?.why).to.equal('the others have not started yet');
   });
 

@@ -1,12 +1,14 @@
-import { ConfigMap, Deployment, Lease, Pod } from '../../../kube/kinds.ts';
+import { ConfigMap, StatefulSet, Lease, Pod } from '../../../kube/kinds.ts';
 import {
   CLIENT_CONFIG,
   OPERATOR,
   OPERATOR_SELECTOR,
+  podOfHolder,
   KUBECTL,
   OPERATOR_LOG,
 } from '../../../installation/names.ts';
 import { failed, fine, problem, warning, type Check, type Found, type Patient } from './check.ts';
+import { FormerOperator } from '../../../installation/former.ts';
 import { APPLY } from '../../../installation/overlays.ts';
 import { isForbidden } from '../../../kube/errors.ts';
 import { operatorNamespace } from '../../session/client-config.ts';
@@ -15,7 +17,7 @@ import { earlierExits } from '../../../pods/reading/cause.ts';
 import { podState } from '../../../pods/reading/state.ts';
 import type { Waiting } from '../../../pods/reading/waiting.ts';
 
-/** Deployment, lease and Pods, each looked at apart: whoever may read one of them learns that much. */
+/** StatefulSet, lease and Pods, each looked at apart: whoever may read one of them learns that much. */
 export const operator: Check<Patient> = {
   name: 'operator',
   subject: 'the operator',
@@ -33,10 +35,10 @@ export const operator: Check<Patient> = {
     );
     const parts: [subject: string, found: Promise<Found[]>][] = [
       [
-        'the operator’s Deployment',
+        'the operator’s StatefulSet',
         kube
-          .get(Deployment, key)
-          .then(async (found) => judgeDeployment(found, { namespace, pods: await known })),
+          .get(StatefulSet, key)
+          .then(async (found) => judgeStatefulSet(found, { namespace, pods: await known })),
       ],
       [
         'the operator’s lease',
@@ -44,6 +46,7 @@ export const operator: Check<Patient> = {
       ],
       ['the operator’s Pods', pods.then((found) => judgeRestarts(found, now()))],
       ['other installations', othersThan(namespace, session)],
+      ['earlier versions', former(namespace, session)],
     ];
     const judged = parts.map(([subject, found]) =>
       found.catch((error: unknown) => [failed({ subject }, error)]),
@@ -72,31 +75,47 @@ async function othersThan(namespace: string, { kube }: Session): Promise<Found[]
   ];
 }
 
+/** Who applies a newer version by kubectl has to take this away. */
+async function former(namespace: string, { kube }: Session): Promise<Found[]> {
+  const found = await kube.get(FormerOperator, { namespace, name: OPERATOR.name }).catch((error: unknown) => {
+    if (isForbidden(error)) return undefined;
+    throw error;
+  });
+  if (!found) return [];
+  return [
+    problem(
+      'an operator of an earlier version runs beside this one',
+      `that was the Deployment ${OPERATOR.name}, and this one is the StatefulSet of that name in namespace ${namespace}`,
+      `${KUBECTL} delete deployment ${OPERATOR.name}`,
+    ),
+  ];
+}
+
 /** Restarts of longer ago are history. */
 const RECENT_MS = 3_600_000;
 
 /** Ready replicas; the kubelet asks each for its /readyz every two seconds. */
-function judgeDeployment(
-  deployment: Deployment | undefined,
+function judgeStatefulSet(
+  statefulSet: StatefulSet | undefined,
   { namespace, pods }: { namespace: string; pods: readonly Pod[] },
 ): Found[] {
-  if (!deployment)
+  if (!statefulSet)
     return [
       problem(
         'the operator is not installed',
-        `there is no Deployment ${OPERATOR.name} in namespace ${namespace}`,
+        `there is no StatefulSet ${OPERATOR.name} in namespace ${namespace}`,
         `${APPLY}    (in a checkout of sb-operator)`,
       ),
     ];
-  const { replicas: wanted = 1 } = deployment.spec ?? {};
-  const { readyReplicas: ready = 0 } = deployment.status ?? {};
+  const { replicas: wanted = 1 } = statefulSet.spec ?? {};
+  const { readyReplicas: ready = 0 } = statefulSet.status ?? {};
   return [wanted === 0 ? SWITCHED_OFF : judgeReplicas({ wanted, ready, pods })];
 }
 
 const SWITCHED_OFF = problem(
   'the operator is switched off',
-  'its Deployment is scaled to 0, so no Trial makes progress',
-  `${KUBECTL} scale deployment/${OPERATOR.name} --replicas=2`,
+  'its StatefulSet is scaled to 0, so no Trial makes progress',
+  `${KUBECTL} scale statefulset/${OPERATOR.name} --replicas=2`,
 );
 
 interface Replicas {
@@ -151,9 +170,9 @@ function judgeLease(lease: Lease | undefined, clusterMs: number): Found[] {
   const ageMs = clusterMs - Date.parse(renewTime);
   if (ageMs > leaseDurationSeconds * 1000)
     return nobody(
-      `${holderIdentity} renewed the lease ${Math.round(ageMs / 1000)} s ago, and it is good for ${leaseDurationSeconds} s`,
+      `${podOfHolder(holderIdentity)} renewed the lease ${Math.round(ageMs / 1000)} s ago, and it is good for ${leaseDurationSeconds} s`,
     );
-  return [fine(`${holderIdentity} leads`)];
+  return [fine(`${podOfHolder(holderIdentity)} leads`)];
 }
 
 /** Ends of the operator within the last hour, with the reason of the latest. */

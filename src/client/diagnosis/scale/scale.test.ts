@@ -8,11 +8,11 @@ import { ApiError } from '../../../kube/errors.ts';
 import type { Session } from '../../session/types.ts';
 import { scaleTest, type ScaleOptions } from './scale.ts';
 
-const DEPLOYMENTS = {
+const STATEFUL_SETS = {
   group: 'apps',
   version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
+  kind: 'StatefulSet',
+  plural: 'statefulsets',
   namespaced: true,
 };
 const POOLS = {
@@ -61,9 +61,9 @@ describe('sb doctor --scale-test', () => {
     ended = undefined;
     atSecond = () => {};
     server.collection(Node).create(node('old'));
-    server.collection(DEPLOYMENTS).create({
+    server.collection(STATEFUL_SETS).create({
       apiVersion: 'apps/v1',
-      kind: 'Deployment',
+      kind: 'StatefulSet',
       metadata: { name: 'sb-operator', namespace: 'sb-system' },
       spec: { template: { spec: { containers: [{ image: 'registry.test/operator@sha256:1' }] } } },
     });

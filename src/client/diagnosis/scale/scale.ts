@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { sleep, systemClock } from '../../../async/clock.ts';
 import { OPERATOR } from '../../../installation/names.ts';
-import { Deployment, Job, Node, Pod } from '../../../kube/kinds.ts';
+import { StatefulSet, Job, Node, Pod } from '../../../kube/kinds.ts';
 import type { KubeClient } from '../../../kube/types.ts';
 import type { CheckResult } from '../../documents/cluster.ts';
 import { CliError } from '../../failures/error.ts';
@@ -150,12 +150,12 @@ async function gone(
 /** Nodes can pull it, wherever they may pull from. */
 async function operatorImage(session: Session): Promise<string> {
   const key = { namespace: await operatorNamespace(session), name: OPERATOR.name };
-  const found = await session.kube.get(Deployment, key);
+  const found = await session.kube.get(StatefulSet, key);
   const image = found?.spec?.template.spec?.containers[0]?.image;
   if (image !== undefined) return image;
   throw new CliError('SB-E008', {
     what: 'the scale test needs an installation',
-    why: `its Pods run the operator’s image, and there is no Deployment ${key.name} in namespace ${key.namespace}`,
+    why: `its Pods run the operator’s image, and there is no StatefulSet ${key.name} in namespace ${key.namespace}`,
     fix: 'install the operator, or choose another --context',
   });
 }

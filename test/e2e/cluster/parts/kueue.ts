@@ -1,8 +1,8 @@
 /** Kueue, for the one story about it: it sees the Jobs of the namespaces that it is given, and is gone afterwards. */
+import type { V1Deployment } from '@kubernetes/client-node';
 import { load, loadAll } from 'js-yaml';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Deployment } from '../../../../src/kube/kinds.ts';
 import type { KubeObject } from '../../../../src/kube/types.ts';
 import { buildSmallImage, inRegistry } from '../images/build.ts';
 import { goEnvironment } from '../machine/compiler.ts';
@@ -58,7 +58,7 @@ function needed(object: KubeObject, of: { image: string; namespaces: string[] })
   }
   if (object.kind === 'ConfigMap') return { ...object, data: trimmed((object as Config).data) } as KubeObject;
   if (object.kind !== 'Deployment') return object;
-  const { spec } = object as Deployment;
+  const { spec } = object as KubeObject & Pick<V1Deployment, 'spec'>;
   const [container] = spec?.template.spec?.containers ?? [];
   if (container)
     Object.assign(container, {

@@ -32,15 +32,20 @@ export async function deployOperator(
     ...chosen.flatMap((file) => ['-f', join(paths.root, file)]),
   ]);
   await trustAsHere();
+  await removeFormer();
   // Server-side: the schemas of the CRDs are larger than the annotation of a client-side apply may be.
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
   try {
-    await kubectl([...inSystem, 'rollout', 'status', `deployment/${OPERATOR.name}`, '--timeout=120s']);
+    await kubectl([...inSystem, 'rollout', 'status', `statefulset/${OPERATOR.name}`, '--timeout=120s']);
     await until('a replica of the operator leads', 60, leads);
   } catch (cause) {
     throw new CommandFailed(`the operator does not become ready:\n${await whatPodsSay()}`, { cause });
   }
 }
+
+/** Earlier versions were a Deployment of this name; applying takes nothing away. */
+const removeFormer = (): Promise<string> =>
+  kubectl([...inSystem, 'delete', 'deployment', OPERATOR.name, '--ignore-not-found']);
 
 /** What this machine needs to reach a package registry, builds of agents' programs need as well. */
 async function trustAsHere(): Promise<void> {
@@ -56,8 +61,9 @@ async function trustAsHere(): Promise<void> {
 async function leads(): Promise<boolean> {
   const holder = '-o=jsonpath={.spec.holderIdentity}';
   const leader = await kubectl([...inSystem, 'get', 'lease', OPERATOR.name, holder]).catch(() => '');
-  const pods = await kubectl([...inSystem, 'get', 'pods', '-o', 'name']);
-  return leader !== '' && pods.split('\n').includes(`pod/${leader}`);
+  const each = '-o=jsonpath={range .items[*]}{.metadata.name}_{.metadata.uid}{"\\n"}{end}';
+  const pods = await kubectl([...inSystem, 'get', 'pods', each]);
+  return leader !== '' && pods.split('\n').includes(leader);
 }
 
 async function whatPodsSay(): Promise<string> {

@@ -41,8 +41,8 @@ const object = (kind: string, name: string, more: object = {}): KubeObject => ({
 
 /** What the API server has of an installation on AWS. */
 const installed = (settings: Record<string, string> = {}) => ({
-  Deployment: [
-    object('Deployment', 'sb-operator', {
+  StatefulSet: [
+    object('StatefulSet', 'sb-operator', {
       spec: {
         template: {
           spec: { containers: [{ envFrom: [{ configMapRef: { name: 'sb-operator-settings-1a2b' } }] }] },

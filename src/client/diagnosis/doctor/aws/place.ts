@@ -9,7 +9,7 @@ import type {
 import { openCloud } from '../../../../providers/profiles/cloud.ts';
 import { OPERATOR, SETTINGS } from '../../../../installation/names.ts';
 import { ProviderError } from '../../../../providers/errors.ts';
-import { ConfigMap, Deployment } from '../../../../kube/kinds.ts';
+import { ConfigMap, StatefulSet } from '../../../../kube/kinds.ts';
 import { isForbidden } from '../../../../kube/errors.ts';
 import { CliError } from '../../../failures/error.ts';
 import { operatorNamespace } from '../../../session/client-config.ts';
@@ -119,13 +119,13 @@ function remembered<Asked, Answer>(ask: (asked: Asked) => Promise<Answer>): type
   };
 }
 
-/** What the operator's ConfigMap says, and over it its Deployment. */
+/** What the operator's ConfigMap says, and over it its StatefulSet. */
 async function settingsOf(session: Session): Promise<OperatorSettings | undefined> {
   const { kube } = session;
   const namespace = await operatorNamespace(session);
   try {
-    const deployment = await kube.get(Deployment, { namespace, name: OPERATOR.name });
-    const containers = deployment?.spec?.template.spec?.containers ?? [];
+    const statefulSet = await kube.get(StatefulSet, { namespace, name: OPERATOR.name });
+    const containers = statefulSet?.spec?.template.spec?.containers ?? [];
     // kustomize puts a hash behind its name.
     const from = containers
       .flatMap(({ envFrom = [] }) => envFrom)

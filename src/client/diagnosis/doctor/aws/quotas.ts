@@ -18,7 +18,7 @@ export const awsQuotas = awsCheck(
 
 const unseen = skipped(
   'the account’s quotas could not be held against the operator’s settings',
-  'it needs the right to get deployments and configmaps in the operator’s namespace',
+  'it needs the right to get statefulsets and configmaps in the operator’s namespace',
 );
 
 /** The operator's own default on AWS. */

@@ -1,5 +1,5 @@
-/** The operator's Deployment. */
-import type { Deployment, Pod } from '../kube/kinds.ts';
+/** The operator's StatefulSet: without volumes or names that anybody needs, but a Pod's successor is made when it is gone, and not when it is told to end (decision 0103). */
+import type { StatefulSet, Pod } from '../kube/kinds.ts';
 import {
   AUTHORITIES,
   BROKER,
@@ -23,15 +23,18 @@ const USER = 10_001;
 const WORK_FOLDER = '/var/run/sb-operator';
 const AUTHORITIES_FOLDER = '/etc/sb-operator/ca';
 
-export const deployment = (values: Values): Deployment => ({
+export const statefulSet = (values: Values): StatefulSet => ({
   apiVersion: 'apps/v1',
-  kind: 'Deployment',
+  kind: 'StatefulSet',
   metadata: { name: OPERATOR.name, namespace: values.namespace, labels: { ...OPERATOR_LABELS } },
   spec: {
     replicas: values.replicas,
     selector: { matchLabels: { ...OPERATOR_LABELS } },
-    // A third Pod would find no room in a full cluster and, coming first, take it from Sandboxes and Trials that run.
-    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+    // Required, and of no use here: clients and couriers take any replica.
+    serviceName: BROKER.service,
+    // One that does not become ready holds back neither the others nor its own mending.
+    podManagementPolicy: 'Parallel',
+    updateStrategy: { type: 'RollingUpdate' },
     template: { metadata: { labels: { ...OPERATOR_LABELS } }, spec: podSpec(values) },
   },
 });
@@ -104,6 +107,7 @@ const container = ({ image, resources }: Values): Container => ({
 
 const environment = (image: string): NonNullable<Container['env']> => [
   { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+  { name: 'POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
   { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
   { name: COURIER_IMAGE, value: image },
   { name: 'SB_WORK_FOLDER', value: WORK_FOLDER },
