@@ -4,18 +4,18 @@ import { BROKER, METRICS_PORT, OPERATOR, OPERATOR_SELECTOR } from '../../src/ins
 import { NetworkPolicy, Pod } from '../../src/kube/kinds.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
-import { docker, nodes } from './cluster/index.ts';
+import { docker } from './cluster/index.ts';
 import { hold, type Story } from './support/story.ts';
 import { ownTrial } from './support/stories.ts';
+import { endHosts, OUTSIDE, playHosts } from './support/addresses.ts';
 import { world } from './support/world.ts';
 
 /** Serves connections on port 8000, in any image with Perl. */
 const LISTENER =
   "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 9, LocalPort => 8000, ReuseAddr => 1) or die; while ($c = $s->accept) { close $c }'";
 
-/** On the loopback of every node, where its kubelet answers: a stand-in for a cloud's metadata, and one for a host of the internet. */
-const METADATA = '169.254.169.254';
-const INTERNET = '8.8.4.4';
+/** A stand-in for a cloud's metadata, and one for a host of the internet. */
+const { metadata: METADATA, trials: INTERNET } = OUTSIDE;
 const KUBELET = 10_250;
 
 type Key = { namespace: string; name: string };
@@ -85,9 +85,7 @@ describe('the network of a Trial', () => {
       '-c',
       LISTENER,
     ]);
-    for (const node of nodes)
-      for (const address of [METADATA, INTERNET])
-        await docker(['exec', node, 'ip', 'address', 'replace', `${address}/32`, 'dev', 'lo']);
+    await playHosts(METADATA, INTERNET);
     await kubectlOk([
       'wait',
       '-n',
@@ -101,9 +99,7 @@ describe('the network of a Trial', () => {
 
   after(async function () {
     this.timeout(60_000);
-    for (const node of nodes)
-      for (const address of [METADATA, INTERNET])
-        await docker(['exec', node, 'ip', 'address', 'del', `${address}/32`, 'dev', 'lo']);
+    await endHosts(METADATA, INTERNET);
   });
 
   /** The Pod of a Trial that waits, once the policy holds for it. */

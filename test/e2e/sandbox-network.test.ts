@@ -9,12 +9,11 @@ import { Job, NetworkPolicy } from '../../src/kube/kinds.ts';
 import { failedCondition } from '../../src/pods/reading/job.ts';
 import { kubectlOk } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { docker, nodes } from './cluster/index.ts';
 import { becomes, isFull, LITTLE, pooled, small, userSession } from './support/sandboxes.ts';
+import { endHosts, OUTSIDE, playHosts } from './support/addresses.ts';
 import { world } from './support/world.ts';
 
-/** On the loopback of every node, where its kubelet speaks TLS: stand-ins for hosts of the internet. */
-const [ALLOWED, OTHER] = ['8.8.4.4', '8.8.4.5'];
+const [ALLOWED, OTHER] = OUTSIDE.sandboxes;
 const KUBELET = 10_250;
 
 /** Shell: what the courier's proxy answers to a CONNECT. */
@@ -36,17 +35,13 @@ describe('a Sandbox whose network is a list', () => {
     const service = ['get', 'service', 'kubernetes', '-n', 'default', '-o', 'jsonpath={.spec.clusterIP}'];
     apiServer = await kubectlOk(service);
     network = { mode: 'Allowlist', allowedHosts: [ALLOWED, apiServer], enforcement: 'Required' };
-    for (const node of nodes)
-      for (const address of [ALLOWED, OTHER])
-        await docker(['exec', node, 'ip', 'address', 'replace', `${address}/32`, 'dev', 'lo']);
+    await playHosts(ALLOWED, OTHER);
   });
 
   after(async function () {
     this.timeout(60_000);
     await session.close();
-    for (const node of nodes)
-      for (const address of [ALLOWED, OTHER])
-        await docker(['exec', node, 'ip', 'address', 'del', `${address}/32`, 'dev', 'lo']);
+    await endHosts(ALLOWED, OTHER);
   });
 
   const say = async (sandbox: SandboxEnvironment, command: string): Promise<string> =>
@@ -55,7 +50,7 @@ describe('a Sandbox whose network is a list', () => {
   async function expectHeld(sandbox: SandboxEnvironment): Promise<void> {
     expect(await say(sandbox, 'echo $https_proxy')).to.equal(`http://127.0.0.1:${FORWARDER_PORT}`);
     expect(await say(sandbox, asking(`${ALLOWED}:${KUBELET}`))).to.match(/^HTTP\/1.1 200 /);
-    expect(await say(sandbox, asking(`${OTHER}:${KUBELET}`))).to.match(/^HTTP\/1.1 403 .*8.8.4.5/);
+    expect(await say(sandbox, asking(`${OTHER}:${KUBELET}`))).to.match(/^HTTP\/1.1 403 .*8.8.4.7/);
     // On the list, and of the cluster all the same.
     expect(await say(sandbox, asking(`${apiServer}:443`))).to.match(/^HTTP\/1.1 403 /);
     expect(await say(sandbox, asking('169.254.169.254:80'))).to.match(/^HTTP\/1.1 403 /);

@@ -2,14 +2,13 @@ import { expect } from 'chai';
 import type { TrialSpec } from '../../../src/crds/trial.ts';
 import { FORWARDER_PORT } from '../../../src/wire/tunnel.ts';
 import { kubectlOk } from '../../support/cluster.ts';
-import { docker, nodes } from '../cluster/index.ts';
 import { ownTrial } from '../support/stories.ts';
 import type { Story, StoryOptions } from '../support/story.ts';
 import { rewardIf } from '../support/task.ts';
+import { endHosts, OUTSIDE, playHosts } from '../support/addresses.ts';
 import { world } from '../support/world.ts';
 
-/** On the loopback of every node, where its kubelet speaks TLS: stand-ins for hosts of the internet. */
-const [ALLOWED, OTHER] = ['8.8.4.4', '8.8.4.5'];
+const [ALLOWED, OTHER] = OUTSIDE.tunnels;
 const KUBELET = 10_250;
 
 /** Shell: appends to /tmp/said what the courier's proxy answers to a CONNECT. */
@@ -34,16 +33,12 @@ describe('the tunnels of a Trial', () => {
   before(async function () {
     this.timeout(120_000);
     namespace = await world().makeNamespace();
-    for (const node of nodes)
-      for (const address of [ALLOWED, OTHER])
-        await docker(['exec', node, 'ip', 'address', 'replace', `${address}/32`, 'dev', 'lo']);
+    await playHosts(ALLOWED, OTHER);
   });
 
   after(async function () {
     this.timeout(60_000);
-    for (const node of nodes)
-      for (const address of [ALLOWED, OTHER])
-        await docker(['exec', node, 'ip', 'address', 'del', `${address}/32`, 'dev', 'lo']);
+    await endHosts(ALLOWED, OTHER);
   });
 
   const restricted = (

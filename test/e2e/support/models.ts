@@ -3,12 +3,13 @@ import { agentOf } from '../../../src/agents/registry.ts';
 import { basePath } from '../../../src/courier/model-proxy/assigned.ts';
 import { agentsThatTake } from '../../../src/crds/agents.ts';
 import { PROVIDERS, type ProviderName } from '../../../src/crds/providers.ts';
-import { OPERATOR } from '../../../src/installation/names.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { modelServerProgram } from '../../support/model/bundle.ts';
 import { standardScripts } from '../../support/model/scripts.ts';
 import type { KeyTotals } from '../../support/model/log.ts';
-import { docker, ensureBaseImages, nodes } from '../cluster/index.ts';
+import { ensureBaseImages } from '../cluster/index.ts';
+import { OUTSIDE, playHosts } from './addresses.ts';
+import { operatorImage } from './helm.ts';
 import { basesOf, smallImage } from './images.ts';
 
 /** With a folder that everybody may work in: `/work`. */
@@ -20,8 +21,6 @@ export async function ensureProgramBases(): Promise<void> {
   await ensureBaseImages([...new Set(texts.flatMap(basesOf))]);
 }
 
-const ADDRESS = '8.8.4.6';
-
 /** Several may run beside each other: each has its own name and port. */
 export interface ModelsPlace {
   name: string;
@@ -30,7 +29,7 @@ export interface ModelsPlace {
 
 /** Where a provider's programs find it, with the path that theirs begin with. */
 export function modelsUrl({ port }: ModelsPlace, provider: ProviderName): string {
-  return `http://${ADDRESS}:${port}${basePath(PROVIDERS[provider].baseUrl)}`;
+  return `http://${OUTSIDE.models}:${port}${basePath(PROVIDERS[provider].baseUrl)}`;
 }
 
 /** Scripts under names whose prices are known. */
@@ -47,17 +46,8 @@ export async function startModels(place: ModelsPlace, keys: Record<string, strin
   const { name } = place;
   // One that a run has left which was ended has other keys.
   await kubectlOk(['delete', 'namespace', name, '--ignore-not-found']);
-  for (const node of nodes)
-    await docker(['exec', node, 'ip', 'address', 'replace', `${ADDRESS}/32`, 'dev', 'lo']);
-  const image = await kubectlOk([
-    'get',
-    'deployment',
-    OPERATOR.name,
-    '-n',
-    OPERATOR.namespace,
-    '-o',
-    'jsonpath={.spec.template.spec.containers[0].image}',
-  ]);
+  await playHosts(OUTSIDE.models);
+  const image = await operatorImage();
   await kubectlOk(['apply', '-f', '-'], {
     apiVersion: 'v1',
     kind: 'List',
@@ -76,7 +66,7 @@ export async function startModels(place: ModelsPlace, keys: Record<string, strin
 }
 
 async function totalsAt({ name, port }: ModelsPlace, pod: string): Promise<Record<string, KeyTotals>> {
-  const program = `fetch('http://${ADDRESS}:${port}/totals').then((answer) => answer.text()).then(console.log)`;
+  const program = `fetch('http://${OUTSIDE.models}:${port}/totals').then((answer) => answer.text()).then(console.log)`;
   const said = await kubectlOk(['exec', '-n', name, pod, '--', 'node', '-e', program]);
   return JSON.parse(said) as Record<string, KeyTotals>;
 }
@@ -138,7 +128,7 @@ async function objects(
                   'node',
                   '/model/server.mjs',
                   '--listen',
-                  `${ADDRESS}:${port}`,
+                  `${OUTSIDE.models}:${port}`,
                   '--keys',
                   '/keys/keys.json',
                   '--scripts',
