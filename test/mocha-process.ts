@@ -39,7 +39,7 @@ function unitSuite(name: keyof typeof UNIT): Mocha {
     spec: string[];
     timeout: number;
   };
-  const limit = name === 'kills' ? 5 * MINUTE : timeout;
+  const limit = name === 'kills' ? 10 * MINUTE : timeout;
   const mocha = new Mocha({ timeout: limit, reporter: 'spec', color: true, parallel: true, jobs: UNIT_JOBS });
   const files = globSync(spec, { cwd: root }).filter(UNIT[name]).sort();
   for (const file of files.toSorted((one, other) => rank(one) - rank(other))) mocha.addFile(join(root, file));

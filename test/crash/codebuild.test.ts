@@ -103,7 +103,7 @@ async function eachDeath(
 }
 
 describe('an operator that is killed while CodeBuild builds', function () {
-  this.timeout(120_000);
+  this.timeout(10 * 60_000);
 
   it('has one build, whichever write and whichever call of AWS it dies at', async () => {
     await eachDeath({}, ['before', 'after', 'late'], ({ wrongs: wrong }, death) =>
@@ -142,7 +142,7 @@ function applyTrials(world: World, count: number, environments: number): void {
 }
 
 describe('200 Trials over 20 environments on CodeBuild', function () {
-  this.timeout(180_000);
+  this.timeout(10 * 60_000);
   const LIMIT = 6;
   /** Of real time. */
   const POLL_MS = 50;

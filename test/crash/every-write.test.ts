@@ -48,7 +48,7 @@ function otherEnds({ trials }: World, { ends = ['RewardObtained'], attempts = 1 
 }
 
 describe('an operator that is killed at any write', function () {
-  this.timeout(5 * 60_000);
+  this.timeout(10 * 60_000);
 
   for (const script of scripts) {
     it(`changes nothing: ${script.name}`, async () => {

@@ -12,7 +12,7 @@ const MANY = 2000;
 const AT_MOST = 150;
 
 describe('an operator for which 2,000 Trials of one namespace wait', function () {
-  this.timeout(120_000);
+  this.timeout(10 * 60_000);
   let world: World;
   /** Namespaces of Jobs, as they are made. */
   let made: string[];

@@ -131,7 +131,7 @@ async function recover(world: World): Promise<void> {
 
 describe(`an operator that is killed ${WORLDS * (KILLS + KILLS_AGAIN)} times at random`, function () {
   // Of a machine that is busy with other work.
-  this.timeout(300_000);
+  this.timeout(10 * 60_000);
   for (let seed = 1; seed <= WORLDS; seed++)
     it(`loses no Trial, doubles no Job and changes no reward (seed ${seed})`, async () => {
       const random = seeded(seed);
