@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AGENTS_NAMESPACE } from '../crds/names.ts';
-import type { StatefulSet, NetworkPolicy } from '../kube/kinds.ts';
+import type { NetworkPolicy, StatefulSet } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { installation } from './installation.ts';
 import { OVERLAYS, valuesOf } from './overlays.ts';

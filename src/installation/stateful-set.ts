@@ -1,5 +1,5 @@
 /** The operator's StatefulSet: without volumes or names that anybody needs, but a Pod's successor is made when it is gone, and not when it is told to end (decision 0103). */
-import type { StatefulSet, Pod } from '../kube/kinds.ts';
+import type { Pod, StatefulSet } from '../kube/kinds.ts';
 import {
   AUTHORITIES,
   BROKER,

@@ -47,7 +47,7 @@ async function refused(
 ): Promise<string[]> {
   const fieldSelector = `involvedObject.uid=${uid},reason=FailedCreate`;
   const events = await kube.list(Event, { namespace, fieldSelector });
-  return events.flatMap(({ message }) => message).slice(-1);
+  return events.map(({ message }) => message).slice(-1);
 }
 
 const counted = (found: StatefulSet | undefined): string =>

@@ -1,4 +1,4 @@
-import { ConfigMap, StatefulSet, Lease, Pod } from '../../../kube/kinds.ts';
+import { ConfigMap, Lease, Pod, StatefulSet } from '../../../kube/kinds.ts';
 import {
   CLIENT_CONFIG,
   OPERATOR,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { sleep, systemClock } from '../../../async/clock.ts';
 import { OPERATOR } from '../../../installation/names.ts';
-import { StatefulSet, Job, Node, Pod } from '../../../kube/kinds.ts';
+import { Job, Node, Pod, StatefulSet } from '../../../kube/kinds.ts';
 import type { KubeClient } from '../../../kube/types.ts';
 import type { CheckResult } from '../../documents/cluster.ts';
 import { CliError } from '../../failures/error.ts';
