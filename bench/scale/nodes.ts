@@ -1,6 +1,7 @@
 /** Nodes without machines, whose kubelets KWOK plays. */
 import { PLAYED, startKwok, type Times } from '../../test/e2e/support/kwok.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
+import { removeLeftovers, TEMPORARY } from '../../test/support/temporary.ts';
 
 const NODES = 5;
 
@@ -17,13 +18,19 @@ const items = names.map((name) => ({
   metadata: {
     name,
     annotations: { [PLAYED.key]: PLAYED.value },
-    labels: { [PLAYED.key]: PLAYED.value, 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' },
+    labels: {
+      [PLAYED.key]: PLAYED.value,
+      'kubernetes.io/hostname': name,
+      'kubernetes.io/os': 'linux',
+      ...TEMPORARY,
+    },
   },
   spec: { taints: [{ key: PLAYED.key, value: PLAYED.value, effect: 'NoSchedule' }] },
 }));
 
-/** Makes the nodes and waits until they are Ready. Disposed of, they are gone. */
+/** Makes the nodes and waits until they are Ready. Disposed of, they are gone. Pods that an interrupted run left would come to them: they go first. */
 export async function startNodes(times: Times): Promise<AsyncDisposable> {
+  await removeLeftovers(kubectlOk);
   const kwok = await startKwok(times);
   const stop = async (): Promise<void> => {
     await kubectlOk(['delete', 'node', '--ignore-not-found', ...names]);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { UID_RANGE } from '../../src/crds/namespace-rules.ts';
 import { kubectl, kubectlOk } from '../support/cluster.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
+import { TEMPORARY } from '../support/temporary.ts';
 import { smallImage } from './support/images.ts';
 import { storedText } from './support/stored.ts';
 import { ownTrial } from './support/stories.ts';
@@ -30,7 +31,7 @@ const policyFor = (namespace: string): object[] => {
     {
       apiVersion: 'admissionregistration.k8s.io/v1',
       kind: 'ValidatingAdmissionPolicy',
-      metadata: { name },
+      metadata: { name, labels: TEMPORARY },
       spec: {
         matchConstraints: {
           resourceRules: [
@@ -62,7 +63,7 @@ const policyFor = (namespace: string): object[] => {
     {
       apiVersion: 'admissionregistration.k8s.io/v1',
       kind: 'ValidatingAdmissionPolicyBinding',
-      metadata: { name },
+      metadata: { name, labels: TEMPORARY },
       spec: {
         policyName: name,
         validationActions: ['Deny'],

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { NAMESPACE_LABEL } from '../../src/installation/names.ts';
 import { eventuallyTrue } from './eventually.ts';
 import { findProgram } from './programs.ts';
+import { TEMPORARY } from './temporary.ts';
 
 /** The checkout. */
 export const root = join(import.meta.dirname, '../..');
@@ -54,7 +55,8 @@ export const areEstablished = (which: string[]): Promise<void> =>
 /** Makes a namespace with a name of its own and resolves to that name. */
 export async function makeNamespace(prefix: string): Promise<string> {
   // Where the installation wants namespaces to be opened to Trials, these are.
-  const metadata = { generateName: `${prefix}-`, labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value } };
+  const labels = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, ...TEMPORARY };
+  const metadata = { generateName: `${prefix}-`, labels };
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
   const printed = await kubectlOk(['create', '-f', '-', '-o', 'name'], namespace);
   return printed.trim().replace('namespace/', '');

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { removeLeftovers } from '../../../support/temporary.ts';
 import { inspect } from '../machine/containers.ts';
 import { paths } from '../machine/paths.ts';
 import { docker, kubectl, succeeds, until } from '../machine/process.ts';
@@ -55,10 +56,11 @@ async function startAgain(node: string, paused: boolean | undefined): Promise<vo
 async function settle(flavour: Flavour, seconds: number): Promise<void> {
   const ready = () => succeeds('kubectl', ['get', '--raw', '/readyz'], { timeoutSeconds: 5 });
   await until('the API server', seconds, ready);
+  await removeLeftovers(kubectl);
   await ensurePodNetwork(flavour, seconds);
   await ensureNames();
   const limit = `--timeout=${seconds}s`;
-  await kubectl(['wait', '--for=condition=Ready', 'node', '--all', limit]);
+  await kubectl(['wait', '--for=condition=Ready', ...nodes.map((node) => `node/${node}`), limit]);
   // kind's own wait does not include CoreDNS.
   await kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', limit]);
   const taints = await kubectl(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.taints[*].key}']);
