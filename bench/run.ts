@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { table } from '../src/cli/render/output.ts';
 import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
-import { openWorld, type World } from '../test/e2e/support/world.ts';
+import { newWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
+import { removeOwn } from '../test/support/temporary.ts';
 import { agents, installedAgents } from './agents.ts';
 import { attach } from './attach.ts';
 import { builds } from './builds.ts';
@@ -101,13 +102,14 @@ function keep(name: string, content: object): string {
   return relative(root, file);
 }
 
-/** Runs `work` in a world of its own, whose namespace goes with it. */
+/** Runs `work` in a world of its own, which is gone when the next one begins: removing thousands of Trials keeps a cluster busy. */
 async function inWorld(work: (world: World) => Promise<BenchResult>): Promise<BenchResult> {
-  const world = await openWorld();
+  const world = await newWorld();
   try {
     return await work(world);
   } finally {
     await world.close();
+    await removeOwn(kubectlOk, { wait: true });
   }
 }
 
@@ -133,6 +135,18 @@ async function main(): Promise<void> {
   for (const [name, bench] of chosen) all.push(...(await measure(name, bench)));
   if (chosen.length > 1) process.stdout.write(`\n${asTable(all)}`);
 }
+
+let leaving = false;
+/** Removes what is in the cluster for this run alone. An operator that was scaled to none comes back with the next `npm run cluster:up`. */
+function leave(): void {
+  if (leaving) return;
+  leaving = true;
+  void removeOwn(kubectlOk, { wait: false })
+    .catch(() => {})
+    .then(() => process.exit(130));
+}
+// npm passes on what the terminal has sent already.
+process.on('SIGINT', leave).on('SIGTERM', leave);
 
 try {
   await main();

@@ -47,12 +47,13 @@ export function world(): World {
   return opened;
 }
 
-/** Connects, waits until everything in the cluster is known, and makes the namespace; once in a process. */
+/** The world of the stories, which a process opens once. */
 export async function openWorld(): Promise<World> {
-  return (opened ??= await connectedWorld());
+  return (opened ??= await newWorld());
 }
 
-async function connectedWorld(): Promise<World> {
+/** Connects, waits until everything in the cluster is known, and makes the namespace. */
+export async function newWorld(): Promise<World> {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeconfig);
   const kube = connect({ kubeConfig, log: recordingLog() });
