@@ -7,7 +7,7 @@ import { atMost, type Bench, type BenchResult, type Figure } from '../support/be
 import { ms, seconds } from '../support/figures.ts';
 import { run, type Load, type Measured, type Way } from './load.ts';
 import { startNodes } from './nodes.ts';
-import { foreignJob, startPeer } from './peer.ts';
+import { foreignJob, installPeerKind, startPeer } from './peer.ts';
 import { bare, ours, peers, renderedJob, withoutOperator } from './ways.ts';
 
 const BURST = Number(process.env['SCALE'] ?? 500);
@@ -28,21 +28,24 @@ async function told(running: Promise<Measured>): Promise<Measured> {
   return measured;
 }
 
-/** One load after the other. */
+/** One load after the other, and one Trial before them. */
 async function under(world: World, way: Way, prefix: string): Promise<Measured[]> {
   const measured: Measured[] = [];
+  await run(world, way, { prefix: `${prefix}-warm`, count: 1 });
   for (const load of loads(prefix)) measured.push(await told(run(world, way, load)));
   return measured;
 }
 
 async function measure(world: World) {
   await using _ = await startNodes(TIMES);
+  // From the beginning, so that whatever runs is looked at by as many watches of ours.
+  await using kind = await installPeerKind();
   const job = foreignJob(await renderedJob(world));
   const operator = await under(world, ours(world), 'ours');
-  const others = await withoutOperator(async () => {
+  const others = await withoutOperator(async (deployment) => {
     const ceiling = await told(run(world, bare(world, job), { prefix: 'bare', count: BURST }));
-    await using started = await startPeer(job);
-    return { ceiling, peer: await under(world, peers(world, started), 'peer') };
+    await using peer = await startPeer(kind, deployment, job);
+    return { ceiling, peer: await under(world, peers(world, peer), 'peer') };
   });
   return { operator, ...others };
 }
@@ -70,17 +73,18 @@ function ofBurst(operator: Measured, peer: Measured, ceiling: Measured): Figure[
     atLeast('Trials ÷ the peer', operator.perSecond / peer.perSecond, 1),
     {
       name: 'CPU per 1,000: leader; the peer',
-      value: [spent(operator, 'leader'), spent(peer, 'peer')].map(cpu).join('; '),
+      value: [operator, peer].map((of) => cpu(spent(of, 'leader'))).join('; '),
     },
-    atMost('leader ÷ the peer', spent(operator, 'leader') / spent(peer, 'peer'), { is: 2, say: ratio }),
+    atMost('leader ÷ the peer', spent(operator, 'leader') / spent(peer, 'leader'), { is: 2, say: ratio }),
     atMost('CPU of the standby per 1,000', spent(operator, 'standby'), { is: 1.5, say: cpu }),
+    { name: 'the same of the peer’s', value: cpu(spent(peer, 'standby')) },
     {
       name: 'CPU of the API server per 1,000: Trials; the peer; bare Jobs',
       value: [operator, peer, ceiling].map((of) => cpu(spent(of, 'apiServer'))).join('; '),
     },
     atMost('the same, Trials ÷ the peer', spent(operator, 'apiServer') / spent(peer, 'apiServer'), isOne),
     atMost('writes of the leader per Trial', operator.writesPerTrial['leader'] ?? NaN, { is: 3, say: ratio }),
-    { name: 'writes of the peer per Trial', value: ratio(peer.writesPerTrial['peer'] ?? NaN) },
+    { name: 'writes of the peer per Trial', value: ratio(peer.writesPerTrial['leader'] ?? NaN) },
     {
       name: 'API calls per Trial, everybody’s: Trials; the peer; bare Jobs',
       value: [operator, peer, ceiling].map(({ callsPerTrial }) => callsPerTrial.toFixed(1)).join('; '),

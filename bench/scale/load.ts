@@ -52,27 +52,31 @@ const hasEnded = ({ status }: Pod): boolean =>
 const madeFor = (job: string): string => job.replace(/-1$/, '');
 
 /** Notes when each of `names` came to each mark first. */
-function stopwatch({ jobs, pods }: World, { trials }: Way, names: string[]) {
+function stopwatch({ jobs, pods, namespace }: World, { trials }: Way, names: string[]) {
   const marks = new Map(names.map((name): [string, Marks] => [name, {}]));
   const over = new Set<string>();
   const note = (name: string, mark: keyof Marks): void => {
     const found = marks.get(name);
     if (found) found[mark] ??= performance.now();
   };
+  // A namespace that is going may hold the same names.
+  const isOurs = ({ metadata }: KubeObject): boolean => metadata.namespace === namespace;
   const ends = [
     trials?.subscribe(({ object }) => {
+      if (!isOurs(object)) return;
       note(object.metadata.name, 'created');
       if ((conditionOf(object, 'Succeeded')?.status ?? 'Unknown') !== 'Unknown')
         note(object.metadata.name, 'terminal');
     }),
     jobs.subscribe(({ object }) => {
+      if (!isOurs(object)) return;
       const name = madeFor(object.metadata.name);
       note(name, 'job');
       if (marks.has(name) && isOver(object)) over.add(name);
     }),
     pods.subscribe(({ object }) => {
       const job = object.metadata.labels?.['batch.kubernetes.io/job-name'];
-      if (job !== undefined && hasEnded(object)) note(madeFor(job), 'podEnded');
+      if (job !== undefined && isOurs(object) && hasEnded(object)) note(madeFor(job), 'podEnded');
     }),
   ];
   return { marks, over, stop: () => ends.forEach((end) => end?.()) };
@@ -104,10 +108,26 @@ function counts(samples: Sample[], metric: string, by: string[]): Record<string,
   return found;
 }
 
+type Pages = Record<string, Sample[]>;
+
+const serverPage = async (): Promise<Sample[]> => parseMetrics(await kubectlOk(['get', '--raw', '/metrics']));
+
+/** What all say of themselves: the API server last before a load and first after it, so that it has not paid for our asking the others. */
+async function pages(
+  { metrics }: Way,
+  asked: 'before' | 'after',
+): Promise<{ apiServer: Sample[]; own: Pages }> {
+  if (asked === 'before') {
+    const own = await metrics();
+    return { own, apiServer: await serverPage() };
+  }
+  const apiServer = await serverPage();
+  return { apiServer, own: await metrics() };
+}
+
 /** Processor seconds by process, calls at the API server by what they were, and calls of each process by method and answer. */
-async function usage(way: Way) {
-  const [server, own] = await Promise.all([kubectlOk(['get', '--raw', '/metrics']), way.metrics()]);
-  const apiServer = parseMetrics(server);
+async function usage(way: Way, asked: 'before' | 'after') {
+  const { apiServer, own } = await pages(way, asked);
   const processes = Object.entries({ apiServer, ...own });
   return {
     cpu: Object.fromEntries(processes.map(([name, samples]) => [name, cpuOf(samples)])),
@@ -149,7 +169,7 @@ export async function run(world: World, way: Way, load: Load) {
   const names = Array.from({ length: load.count }, (_, index) => `${load.prefix}-${index}`);
   const watch = stopwatch(world, way, names);
   const last = way.trials ? 'terminal' : 'podEnded';
-  const before = await usage(way);
+  const before = await usage(way, 'before');
   const began = performance.now();
   await submit(way, load, names);
   const marks = [...watch.marks.values()];
@@ -157,7 +177,7 @@ export async function run(world: World, way: Way, load: Load) {
     watch.over.size === load.count && marks.every((found) => found[last] !== undefined);
   await eventuallyTrue(`all of ${load.prefix} ended`, isDone, LIMIT_SECONDS);
   watch.stop();
-  const { cpu, calls, own } = spent(await usage(way), before);
+  const { cpu, calls, own } = spent(await usage(way, 'after'), before);
   const tookMs = percentile(
     marks.map((found) => found[last]! - began),
     1,

@@ -1,20 +1,22 @@
-/** The Go controller that ours is compared with, as a process beside the cluster, and its kind. */
-import { writeFile } from 'node:fs/promises';
+/** The Go controller that ours is compared with, where the operator is otherwise, and its kind. */
 import { join } from 'node:path';
+import { load } from 'js-yaml';
+import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Condition } from '../../src/crds/conditions.ts';
 import { connect } from '../../src/kube/connect.ts';
-import type { Job } from '../../src/kube/kinds.ts';
+import type { StatefulSet, Job } from '../../src/kube/kinds.ts';
 import { Operator } from '../../src/kube/operator.ts';
 import type { Kind, KubeObject, Store } from '../../src/kube/types.ts';
 import { areEstablished, kubeconfig, kubectlOk } from '../../test/support/cluster.ts';
+import { eventuallyTrue } from '../../test/support/eventually.ts';
 import { recordingLog } from '../../test/support/kube.ts';
-import { startServer } from '../../test/support/programs.ts';
-import { ensureTool } from '../../test/e2e/cluster/index.ts';
-import { parseMetrics, type Sample } from '../support/metrics.ts';
+import { TEMPORARY } from '../../test/support/temporary.ts';
+import { ensureProgramImage, ensureTool } from '../../test/e2e/cluster/index.ts';
+import { leader, replicas } from '../support/metrics.ts';
+import { GROUP, inPlaceOf, PEER, peerObjects } from './peer-objects.ts';
 
-const GROUP = 'peer.bench';
-const CRD = join(import.meta.dirname, 'peer/crd.yaml');
+const FOLDER = join(import.meta.dirname, 'peer');
 
 export interface PeerTrial extends KubeObject {
   spec: object;
@@ -37,9 +39,9 @@ class Watcher extends Operator {
   }
 }
 
+/** What is watched of its kind. */
 export interface Peer extends AsyncDisposable {
   peers: Watcher['peers'] & Store<PeerTrial>;
-  metrics(this: void): Promise<Sample[]>;
 }
 
 /** The Pods of its Jobs are ours, but for what belongs to the operator alone: labels, annotations, tokens for the broker. */
@@ -51,30 +53,50 @@ export function foreignJob({ spec }: Job): NonNullable<Job['spec']> {
   return { ...rest, template: { spec: template.spec! } };
 }
 
-/** Installs its kind and starts it; disposed of, both are gone. */
-export async function startPeer(job: NonNullable<Job['spec']>): Promise<Peer> {
-  const program = await ensureTool('peer', { module: join(import.meta.dirname, 'peer'), path: '.' });
-  await kubectlOk(['apply', '--server-side', '-f', CRD]);
-  await areEstablished([`crd/${PeerTrial.plural}.${GROUP}`]);
+/** Installs its kind and watches it, as the kinds of ours are watched; disposed of, both are gone. */
+export async function installPeerKind(): Promise<Peer> {
+  const definition = load(await readFile(join(FOLDER, 'crd.yaml'), 'utf8')) as KubeObject;
+  const metadata = { ...definition.metadata, labels: TEMPORARY };
+  await kubectlOk(['apply', '--server-side', '-f', '-'], { ...definition, metadata });
+  await areEstablished([`crd/${metadata.name}`]);
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeconfig);
   const kube = connect({ kubeConfig, log: recordingLog() });
   const watcher = new Watcher({ kube, component: 'bench', identity: 'bench' });
   await watcher.start();
   await watcher.whenSynced();
-  const server = await startServer(program, async (address, folder) => {
-    const file = join(folder, 'job.json');
-    await writeFile(file, JSON.stringify(job));
-    return { args: ['--kubeconfig', kubeconfig, '--metrics', address, '--job', file] };
-  });
   return {
     peers: watcher.peers,
-    metrics: async () => parseMetrics(await (await fetch(`http://${server.address}/metrics`)).text()),
     [Symbol.asyncDispose]: async () => {
-      await server.stop();
       await watcher.stop();
       await kube.close();
-      await kubectlOk(['delete', '--ignore-not-found', '-f', CRD]);
+      await kubectlOk(['delete', 'crd', '--ignore-not-found', metadata.name]);
     },
   };
+}
+
+/** Starts it where `operator` was, and waits until it leads; disposed of, it is gone. */
+export async function startPeer(
+  { peers }: Peer,
+  operator: StatefulSet,
+  job: NonNullable<Job['spec']>,
+): Promise<Peer> {
+  // What is measured is built as what is released.
+  const program = await ensureTool(PEER.name, { module: FOLDER, path: '.', inlined: true });
+  const statefulSet = inPlaceOf(operator, await ensureProgramImage(program));
+  const list = { apiVersion: 'v1', kind: 'List', items: peerObjects(statefulSet, job) };
+  const stop = async (): Promise<void> => {
+    await kubectlOk(['delete', '--ignore-not-found', '--timeout=120s', '-f', '-'], list);
+  };
+  try {
+    await kubectlOk(['apply', '--server-side', '-f', '-'], list);
+    const rollout = ['rollout', 'status', `statefulset/${PEER.name}`, '--timeout=120s'];
+    await kubectlOk(['-n', PEER.namespace, ...rollout]);
+    const leads = async () => (await replicas(PEER)).includes(await leader(PEER).catch(() => ''));
+    await eventuallyTrue('a replica of the peer leads', leads, 60);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { peers, [Symbol.asyncDispose]: stop };
 }

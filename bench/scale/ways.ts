@@ -1,14 +1,14 @@
 /** The ways that are compared: bare Jobs, the Go controller's, ours. */
-import { Job as JobKind, type Job } from '../../src/kube/kinds.ts';
+import { Job as JobKind, type StatefulSet, type Job } from '../../src/kube/kinds.ts';
 import { OPERATOR } from '../../src/installation/names.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { eventually, eventuallyTrue } from '../../test/support/eventually.ts';
-import { metricsOf } from '../../test/support/operator-metrics.ts';
 import type { World } from '../../test/e2e/support/world.ts';
-import { leader, parseMetrics, replicas } from '../support/metrics.ts';
+import { replicaMetrics, replicas } from '../support/metrics.ts';
 import { allEnd, createTrial, IMAGE, makeTask } from '../support/trials.ts';
 import type { Way } from './load.ts';
 import { PLACING } from './nodes.ts';
+import { PEER } from './peer-objects.ts';
 import { PeerTrial, type Peer } from './peer.ts';
 
 const inSystem = ['-n', OPERATOR.namespace];
@@ -17,14 +17,7 @@ const inSystem = ['-n', OPERATOR.namespace];
 export const ours = (world: World): Way => ({
   create: (name) => createTrial(world, name, { scheduling: PLACING }),
   trials: world.trials,
-  metrics: async () => {
-    const [first, pods] = await Promise.all([leader(), replicas()]);
-    const pages = pods.map(async (pod) => {
-      const is = pod === first ? 'leader' : 'standby';
-      return [is, parseMetrics(await metricsOf(pod))] as const;
-    });
-    return Object.fromEntries(await Promise.all(pages));
-  },
+  metrics: () => replicaMetrics(OPERATOR),
 });
 
 /** What the operator makes of a Trial. */
@@ -49,7 +42,7 @@ export const bare = ({ kube, namespace }: World, spec: NonNullable<Job['spec']>)
 });
 
 /** As much spec as a Trial has, defaults aside. */
-export const peers = ({ kube, namespace }: World, { peers: trials, metrics }: Peer): Way => ({
+export const peers = ({ kube, namespace }: World, { peers: trials }: Peer): Way => ({
   create: (name) =>
     kube.create(PeerTrial, {
       apiVersion: `${PeerTrial.group}/${PeerTrial.version}`,
@@ -65,20 +58,21 @@ export const peers = ({ kube, namespace }: World, { peers: trials, metrics }: Pe
       },
     }),
   trials,
-  metrics: async () => ({ peer: await metrics() }),
+  metrics: () => replicaMetrics(PEER),
 });
 
-/** Runs `work` while no replica of the operator runs: what is measured there is paid for by nobody's watches but its own. */
-export async function withoutOperator<T>(work: () => Promise<T>): Promise<T> {
+/** Runs `work` while no replica of the operator runs: what is measured there is paid for by nobody's watches but its own. `operator`: as it was before. */
+export async function withoutOperator<T>(work: (operator: StatefulSet) => Promise<T>): Promise<T> {
   const statefulSet = `statefulset/${OPERATOR.name}`;
-  const count = await kubectlOk([...inSystem, 'get', statefulSet, '-o', 'jsonpath={.spec.replicas}']);
-  const scale = (to: string) => kubectlOk([...inSystem, 'scale', statefulSet, `--replicas=${to}`]);
-  await scale('0');
+  const before = await kubectlOk([...inSystem, 'get', statefulSet, '-o', 'json']);
+  const operator = JSON.parse(before) as StatefulSet;
+  const scale = (to: number) => kubectlOk([...inSystem, 'scale', statefulSet, `--replicas=${to}`]);
+  await scale(0);
   try {
     await eventuallyTrue('the operator has ended', async () => (await replicas()).length === 0, 90);
-    return await work();
+    return await work(operator);
   } finally {
-    await scale(count);
+    await scale(operator.spec?.replicas ?? 1);
     await kubectlOk([...inSystem, 'rollout', 'status', statefulSet, '--timeout=120s']);
   }
 }

@@ -1,5 +1,5 @@
 /** Counters of the API server and of the operator, read from their /metrics. */
-import { OPERATOR, OPERATOR_SELECTOR, podOfHolder } from '../../src/installation/names.ts';
+import { OPERATOR, podOfHolder } from '../../src/installation/names.ts';
 import { nodes } from '../../test/e2e/cluster/index.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { metricsOf } from '../../test/support/operator-metrics.ts';
@@ -60,13 +60,17 @@ export function difference(
   return Object.fromEntries(changed.filter(([, value]) => value !== 0));
 }
 
-const system = ['-n', OPERATOR.namespace];
+/** A StatefulSet whose Pods carry its name as a label, and whose leader holds a lease of that name. */
+export interface Replicated {
+  name: string;
+  namespace: string;
+}
 
-/** Name of the operator's Pod that holds the lease. */
-export const leader = async (): Promise<string> =>
-  podOfHolder(
-    await kubectlOk([...system, 'get', 'lease', OPERATOR.name, '-o', 'jsonpath={.spec.holderIdentity}']),
-  );
+/** Name of the Pod that holds the lease. client-go, too, puts something of its own behind it. */
+export async function leader({ name, namespace }: Replicated = OPERATOR): Promise<string> {
+  const holder = ['get', 'lease', name, '-o', 'jsonpath={.spec.holderIdentity}'];
+  return podOfHolder(await kubectlOk(['-n', namespace, ...holder]));
+}
 
 /** A gauge of the leading operator. */
 export async function operatorGauge(name: string): Promise<number> {
@@ -75,13 +79,24 @@ export async function operatorGauge(name: string): Promise<number> {
   return sample.value;
 }
 
-/** Names of the operator's Pods. */
-export async function replicas(): Promise<string[]> {
-  const printed = await kubectlOk([...system, 'get', 'pods', '-l', OPERATOR_SELECTOR, '-o', 'name']);
+/** Names of its Pods. */
+export async function replicas({ name, namespace }: Replicated = OPERATOR): Promise<string[]> {
+  const selector = `app.kubernetes.io/name=${name}`;
+  const printed = await kubectlOk(['-n', namespace, 'get', 'pods', '-l', selector, '-o', 'name']);
   return printed
     .split('\n')
     .filter(Boolean)
-    .map((name) => name.replace('pod/', ''));
+    .map((pod) => pod.replace('pod/', ''));
+}
+
+/** What the leader and the other replica say of themselves. */
+export async function replicaMetrics(of: Replicated): Promise<Record<string, Sample[]>> {
+  const [first, pods] = await Promise.all([leader(of), replicas(of)]);
+  const pages = pods.map(async (pod) => {
+    const is = pod === first ? 'leader' : 'standby';
+    return [is, parseMetrics(await metricsOf(pod, of.namespace))] as const;
+  });
+  return Object.fromEntries(await Promise.all(pages));
 }
 
 export const cpuOf = (samples: Sample[]): number =>
@@ -94,7 +109,7 @@ export async function cpuSeconds(): Promise<Record<'operator' | 'apiServer' | 'k
     (await Promise.all(pages)).reduce((sum, text) => sum + cpuOf(parseMetrics(text)), 0);
   const kubelets = nodes.map((node) => page(`/api/v1/nodes/${node}/proxy/metrics`));
   return {
-    operator: await sumOf((await replicas()).map(metricsOf)),
+    operator: await sumOf((await replicas()).map((pod) => metricsOf(pod))),
     apiServer: await sumOf([page('/metrics')]),
     kubelets: await sumOf(kubelets),
   };

@@ -1,11 +1,13 @@
 // The peer of the operator in `npm run bench -- scale`: what a plain controller-runtime controller needs for the same work. Of a PeerTrial it makes
 // one Job and writes its status twice: when it has made the Job, and when the Job has ended, with the reward out of the Pod's termination message.
+// It runs in Pods of which one leads.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -30,6 +32,7 @@ const (
 	trialLabel   = "peer.bench/trial"
 	jobNameLabel = "batch.kubernetes.io/job-name"
 	succeeded    = "Succeeded"
+	lease        = "peer"
 	// As many as the operator has.
 	workers = 32
 )
@@ -142,14 +145,23 @@ func run(metrics, jobFile string) error {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	addToScheme(scheme)
 	config := ctrl.GetConfigOrDie()
+	// No limit of its own, as the operator has none.
 	config.QPS = -1
 	ours, err := labels.Parse(trialLabel)
 	if err != nil {
 		return err
 	}
+	// Where the operator answers the kubelet as well.
+	well := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	manager, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:  scheme,
-		Metrics: metricsserver.Options{BindAddress: metrics},
+		Scheme: scheme,
+		Metrics: metricsserver.Options{
+			BindAddress:   metrics,
+			ExtraHandlers: map[string]http.Handler{"/healthz": well, "/readyz": well},
+		},
+		LeaderElection:                true,
+		LeaderElectionID:              lease,
+		LeaderElectionReleaseOnCancel: true,
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: {Label: ours}, &corev1.Pod{}: {Label: ours}},
@@ -172,7 +184,7 @@ func run(metrics, jobFile string) error {
 }
 
 func main() {
-	metrics := flag.String("metrics", "127.0.0.1:8080", "address of /metrics")
+	metrics := flag.String("metrics", ":8080", "address of /metrics")
 	job := flag.String("job", "", "file with the spec of every Job, as JSON")
 	flag.Parse()
 	if err := run(*metrics, *job); err != nil {

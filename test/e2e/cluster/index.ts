@@ -6,7 +6,7 @@ export { ensureGitOps, type GitOpsProgram } from './gitops.ts';
 export { ensureHelm, type HelmTools } from './helm.ts';
 export { aliasImage } from './images/alias.ts';
 export { ensureBaseImages, standIns } from './images/base-images.ts';
-export { buildSmallImage } from './images/build.ts';
+export { buildSmallImage, ensureProgramImage } from './images/build.ts';
 export { hostAddress } from './machine/containers.ts';
 export { enginePid } from './machine/engine.ts';
 export { imageFlavour } from './images/flavour.ts';

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { scratchFolder } from '../machine/paths.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { digest, scratchFolder } from '../machine/paths.ts';
 import { docker, run } from '../machine/process.ts';
 import { buildkitAddress, registry } from '../parts/services.ts';
 
@@ -66,6 +66,16 @@ export async function buildSmallImage(
   for (const [file, content] of Object.entries(files))
     writeFileSync(join(scratch.path, file), content, { mode: 0o755 });
   await buildImage({ name, context: scratch.path });
+}
+
+/** An image of nothing but this static program, in the local registry; gives its name in the cluster. */
+export async function ensureProgramImage(program: string): Promise<string> {
+  const file = basename(program);
+  const contents = readFileSync(program);
+  const Dockerfile = `FROM scratch\nCOPY --chmod=755 ${file} /${file}\n`;
+  const name = `${file}:${digest(Dockerfile, contents)}`;
+  if (!(await inRegistry(name))) await buildSmallImage(name, { Dockerfile, [file]: contents });
+  return `${registry.inCluster}/${name}`;
 }
 
 /** Copies an image of the engine into the local registry. */
