@@ -3,7 +3,7 @@ import { Sandbox, TaskBuild, Trial } from '../crds/kinds.ts';
 import type { Sandbox as SandboxObject } from '../crds/sandbox.ts';
 import { withOwnMarks } from '../crds/marks.ts';
 import { ANNOTATION, LABEL } from '../crds/names.ts';
-import { namespaceRules, UID_RANGE, type NamespaceRules } from '../crds/namespace-rules.ts';
+import { namespaceRules, ownFolder, UID_RANGE, type NamespaceRules } from '../crds/namespace-rules.ts';
 import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Shared } from '../kube/cache/shared.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
@@ -84,7 +84,10 @@ export abstract class WatchingOperator extends Operator {
   readonly rulesOf = async (name: string): Promise<NamespaceRules> => {
     const key = { namespace: '', name };
     const found = this.namespaces.get(key) ?? (await this.client.get(Namespace, key));
-    return namespaceRules(found?.metadata.annotations, { requirePrefixes: this.#requirePrefixes });
+    return namespaceRules(found?.metadata.annotations, {
+      requirePrefixes: this.#requirePrefixes,
+      own: ownFolder(found),
+    });
   };
 
   /** The Trial of each Pod that changes. What has ended is put on record before other Trials begin. */

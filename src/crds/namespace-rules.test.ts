@@ -3,6 +3,7 @@ import {
   costLabels,
   monthlyBudget,
   namespaceRules,
+  ownFolder,
   UID_RANGE,
   uidRange,
   unreadable,
@@ -61,6 +62,41 @@ describe('the tasks that a namespace may read', () => {
     ])
       expect(reading('tasks/a/x', value), value).to.match(/lists ".*", which is no prefix under tasks\//);
     expect(reading('tasks/a', Array(101).fill('tasks/a').join(','))).to.contain('more than 100 prefixes');
+  });
+});
+
+describe('the folder of a researcher', () => {
+  const LABELS = { 'sb.abundant.ai/researcher': 'ada' };
+  const own = ownFolder({ metadata: { name: 'ada', labels: LABELS } });
+  const reading = (key: string, annotations = {}, requirePrefixes = false): string | undefined =>
+    unreadable(namespaceRules(annotations, { requirePrefixes, own }), { key, namespace: 'ada' });
+  const MINE = 'tasks/researchers/ada/hello/1/task.zip';
+
+  it('may be read by their Trials, whatever else they may read', () => {
+    for (const value of ['tasks/shared/', 'no prefix'])
+      expect(reading(MINE, { [PREFIXES]: value }), value).to.equal(undefined);
+    expect(reading(MINE, {}, true)).to.equal(undefined);
+  });
+
+  it('opens nothing else: no other researcher’s, and none of those that are all people’s', () => {
+    for (const key of [
+      'tasks/researchers/ada-b/x',
+      'tasks/researchers/bob/x',
+      'tasks/researchers',
+      'tasks/local/x',
+    ])
+      for (const [annotations, required] of [
+        [{ [PREFIXES]: 'tasks/shared/' }, false],
+        [{}, true],
+      ] as const)
+        expect(reading(key, annotations, required), key).to.be.a('string');
+  });
+
+  it('is named after the Namespace: a label that says another name gives nobody that folder', () => {
+    expect(ownFolder({ metadata: { name: 'eve', labels: LABELS } })).to.equal('researchers/eve');
+    for (const labels of [undefined, {}])
+      expect(ownFolder({ metadata: { name: 'ada', ...(labels && { labels }) } })).to.equal(undefined);
+    expect(ownFolder(undefined)).to.equal(undefined);
   });
 });
 

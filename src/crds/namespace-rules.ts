@@ -30,8 +30,20 @@ export const costLabels = (
   return user === undefined ? {} : { [COST_TAG]: user };
 };
 
+/** Label of a Namespace that an admin sets: it is a researcher's, of the same name. */
+export const RESEARCHER = `${PREFIX}researcher`;
+
 /** Where tasks lie in the bucket; nothing else of it is read for a Trial. */
 export const TASKS = 'tasks/';
+
+/** Below `tasks/`, the folder of a researcher: in AWS nobody else may write there, and the researcher nowhere else. No namespace has a name with a slash. */
+export const folderOf = (researcher: string): string => `researchers/${researcher}`;
+
+/** The folder of the researcher whose Namespace it is; undefined for one that is nobody's. The label has no say in the name, or it would name somebody else's. */
+export const ownFolder = (
+  namespace: { metadata: { name: string; labels?: Record<string, string> } } | undefined,
+): string | undefined =>
+  namespace?.metadata.labels?.[RESEARCHER] === undefined ? undefined : folderOf(namespace.metadata.name);
 /** An annotation is as long as 256 KiB; each request of a courier looks through the list. */
 const PREFIXES_MAX = 100;
 
@@ -46,6 +58,8 @@ export interface UidRange {
 export interface NamespaceRules {
   /** The prefixes, each ending with a slash. A sentence says why nothing may be read. */
   taskPrefixes: { readable: string[] } | { refused: string };
+  /** Below `tasks/`; may be read whatever the prefixes are. Undefined where the namespace is no researcher's. */
+  ownFolder?: string;
   /** Undefined where the namespace has no rule. */
   backgroundProcesses?: 'Keep' | 'Stop';
   /** Undefined where the namespace has no rule. A sentence says why its word is not taken. */
@@ -59,10 +73,10 @@ export interface NamespaceRules {
 /** The Namespace's annotations; undefined where there is no such Namespace. */
 export type Annotations = Record<string, string> | undefined;
 
-/** The rules in a Namespace's annotations. `requirePrefixes`: without the annotation nothing may be read, instead of every task. */
+/** The rules in a Namespace's annotations. `requirePrefixes`: without the annotation nothing may be read, instead of every task; `own`: its `ownFolder`. */
 export function namespaceRules(
   annotations: Annotations,
-  { requirePrefixes }: { requirePrefixes: boolean },
+  { requirePrefixes, own }: { requirePrefixes: boolean; own?: string | undefined },
 ): NamespaceRules {
   const background = annotations?.[NAMESPACE_ANNOTATION.backgroundProcesses];
   return {
@@ -70,6 +84,7 @@ export function namespaceRules(
     // A word that nobody knows was meant as a rule: the stricter one holds.
     ...(background !== undefined && { backgroundProcesses: background === 'Keep' ? 'Keep' : 'Stop' }),
     ...present({
+      ownFolder: own,
       verifierMode: verifierMode(annotations),
       monthlyBudget: monthlyBudget(annotations),
       users: uidRange(annotations),
@@ -142,9 +157,10 @@ export const isPlainKey = (key: string): boolean =>
 
 /** Why the object or prefix `key` may not be read from `namespace`; undefined where it may. Whole segments count: `tasks/a` opens no `tasks/ab`. */
 export function unreadable(
-  { taskPrefixes: prefixes }: NamespaceRules,
+  { taskPrefixes: prefixes, ownFolder: own }: NamespaceRules,
   { key, namespace }: { key: string; namespace: string },
 ): string | undefined {
+  if (own !== undefined && `${key}/`.startsWith(`${TASKS}${own}/`)) return undefined;
   const reading = `namespace ${namespace} may not read ${key}`;
   if ('refused' in prefixes) return `${reading}: ${prefixes.refused}`;
   if (prefixes.readable.some((prefix) => `${key}/`.startsWith(prefix))) return undefined;

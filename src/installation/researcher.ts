@@ -1,13 +1,11 @@
 /** What a researcher has in a cluster: a namespace of their own, its bounds, and who may work there. */
 import { LABEL, PREFIX } from '../crds/names.ts';
-import { NAMESPACE_ANNOTATION, USER_ID } from '../crds/namespace-rules.ts';
+import { NAMESPACE_ANNOTATION, RESEARCHER, USER_ID } from '../crds/namespace-rules.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { limitRange } from './aws/cluster/namespaces.ts';
 import { EDIT_ROLE, NAMESPACE_LABEL, VIEW_ROLE } from './names.ts';
 
-/** On the namespace of a researcher: their name. */
-export const RESEARCHER = `${PREFIX}researcher`;
-/** And the IAM role whose sessions are theirs. */
+/** On the namespace of a researcher: the IAM role whose sessions are theirs. */
 export const RESEARCHER_ROLE = `${PREFIX}researcher-role`;
 
 const RBAC = 'rbac.authorization.k8s.io';

@@ -5,10 +5,11 @@ import { contenders } from '../../client/runs/plan/agents.ts';
 import { clashNotes } from '../../client/runs/plan/clashes.ts';
 import { planRun } from '../../client/runs/plan/plan.ts';
 import { taskDefaults } from '../../client/runs/plan/defaults.ts';
-import { trialCount, type PlanOptions, type RunPlan } from '../../client/runs/plan/types.ts';
+import { taskFolder, trialCount, type PlanOptions, type RunPlan } from '../../client/runs/plan/types.ts';
 import { GROUP } from '../../crds/names.ts';
 import { present } from '../../crds/present.ts';
 import { checkReachable, preflight, type Need } from '../../client/session/preflight.ts';
+import { rulesOf } from '../../client/session/rules.ts';
 import { withSession } from '../../client/session/session.ts';
 import { problemLines } from '../../tasks/folder/problems.ts';
 import { selectTasks, type Selection } from '../../client/runs/select/select.ts';
@@ -76,7 +77,7 @@ async function select({ options, paths }: Wish, { signal, terminal, cwd }: Io): 
 async function planOf(
   wish: Wish,
   io: Io,
-  { selection, ...known }: Pick<PlanOptions, 'selection' | 'bucket' | 'defaults'>,
+  { selection, ...known }: Pick<PlanOptions, 'selection' | 'bucket' | 'folder' | 'defaults'>,
 ): Promise<RunPlan> {
   const { run, options, envFile, session } = wish;
   const { namespace } = session;
@@ -96,8 +97,10 @@ interface Launch {
 async function inCluster(session: Session, { wish, io, selection }: Launch): Promise<ExitCode> {
   await checkReachable(session);
   const { bucket } = await session.client();
-  const defaults = await taskDefaults(session);
-  const plan = await planOf(wish, io, { selection, bucket, ...present({ defaults }) });
+  const rules = await rulesOf(session);
+  const defaults = await taskDefaults(session, rules);
+  const folder = taskFolder(rules);
+  const plan = await planOf(wish, io, { selection, bucket, folder, ...present({ defaults }) });
   await preflight(session, needsOf(plan));
   if (wish.options.newNodes === false) await checkNodes(session, plan);
   else for (const line of await nodeLines(session, plan)) io.terminal.err(safe(`${line}\n`));

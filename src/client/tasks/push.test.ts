@@ -4,24 +4,31 @@ import { dirname, join } from 'node:path';
 import { MINIMAL, removeTaskFolder, taskFolder } from '../../../test/support/folder.ts';
 import { systemClock } from '../../async/clock.ts';
 import { memoryArtifactStore } from '../../providers/artifact-store/memory.ts';
+import { RESEARCHER } from '../../crds/namespace-rules.ts';
 import { sha256 } from '../../crds/names.ts';
 import { readMetadata, type TaskMetadata } from '../../tasks/index.ts';
 import { CliError } from '../failures/error.ts';
 import type { Session } from '../session/types.ts';
 import { pushTasks } from './push.ts';
 
+const namespaceOf = (name: string) => ({ metadata: { name, labels: { [RESEARCHER]: name } } });
+
 describe('sb task push', () => {
   let folder: string;
   let store: ReturnType<typeof memoryArtifactStore>;
+  let labelled: boolean;
   beforeEach(async () => {
     folder = await taskFolder({ ...MINIMAL, 'task.toml': '[task]\nname = "acme/hello"\n' });
     store = memoryArtifactStore({ bucket: 'b' });
+    labelled = false;
   });
   afterEach(() => removeTaskFolder(folder));
 
   const push = (...paths: string[]) =>
     pushTasks(
       {
+        kube: { get: async () => (labelled ? namespaceOf('ada') : undefined) } as unknown as Session['kube'],
+        namespace: 'ada',
         store: async () => store,
         kubeParts: { clock: systemClock, random: () => 0 } as unknown as Session['kubeParts'],
       },
@@ -45,6 +52,16 @@ describe('sb task push', () => {
     );
     const metadata = await store.get(`${prefix}metadata.json`, 1e6);
     expect(metadata && readMetadata(metadata)).to.have.nested.property('metadata.version', version);
+  });
+
+  it('stores the tasks of a researcher in their own folder, also where all have them', async () => {
+    await push('task');
+    labelled = true;
+    const [pushed] = await push('task');
+    expect(pushed?.result).to.equal('stored');
+    expect(pushed?.s3_task_uri).to.match(/^s3:\/\/b\/tasks\/researchers\/ada\/acme\/hello\/[0-9a-f]{12}\/$/);
+    const folders = (await keys()).map((key) => key.split('/')[1]);
+    expect(folders).to.deep.equal([...Array(3).fill('local'), ...Array(3).fill('researchers')]);
   });
 
   it('skips what is there, and takes folders of tasks', async () => {

@@ -3,10 +3,11 @@ import { resolve } from 'node:path';
 import { inParallel } from '../../async/in-parallel.ts';
 import { taskHash, taskId, taskPrefix, taskVersion } from '../../tasks/index.ts';
 import type { PushedTask } from '../documents/task.ts';
-import { DATASET } from '../runs/plan/types.ts';
+import { taskFolder } from '../runs/plan/types.ts';
 import { selectTasks, type SelectedTask } from '../runs/select/select.ts';
 import { UPLOADS, uploading } from '../runs/submit/upload.ts';
 import { persistently } from '../session/persistent.ts';
+import { rulesOf } from '../session/rules.ts';
 import type { Session } from '../session/types.ts';
 
 interface PushOptions {
@@ -24,7 +25,7 @@ interface PushOptions {
  * `uploading` do; what was stored by then stays, and the same command goes on from there.
  */
 export async function pushTasks(
-  { store: open, kubeParts }: Pick<Session, 'store' | 'kubeParts'>,
+  session: Pick<Session, 'kube' | 'kubeParts' | 'namespace' | 'store'>,
   { paths, cwd, signal, onTasks }: PushOptions,
 ): Promise<PushedTask[]> {
   const { tasks } = await selectTasks({
@@ -32,9 +33,10 @@ export async function pushTasks(
     shown: paths.join(' and '),
   });
   onTasks?.(tasks);
-  const store = await open();
-  const upload = uploading(store, DATASET);
-  const { clock, random } = kubeParts;
+  const [store, rules] = await Promise.all([session.store(), rulesOf(session)]);
+  const folder = taskFolder(rules);
+  const upload = uploading(store, folder);
+  const { clock, random } = session.kubeParts;
   const push = async (selected: SelectedTask): Promise<PushedTask> => {
     const { task } = selected;
     const { result, bytes } = await persistently(() => upload(selected), { clock, random, signal });
@@ -43,7 +45,7 @@ export async function pushTasks(
       name: task.name,
       task_version: version,
       task_id: taskId(task),
-      s3_task_uri: store.uri(taskPrefix(DATASET, task.name, version)),
+      s3_task_uri: store.uri(taskPrefix(folder, task.name, version)),
       result,
       bytes,
     };

@@ -3,10 +3,9 @@ import { dollars, spentIn } from '../../../budget/account.ts';
 import { MICROS } from '../../../budget/prices.ts';
 import { readAccounts } from '../../../budget/stored.ts';
 import { LEDGER } from '../../../crds/names.ts';
-import { budgetOf, monthlyBudget, NAMESPACE_ANNOTATION } from '../../../crds/namespace-rules.ts';
+import { budgetOf, monthlyBudget, NAMESPACE_ANNOTATION, RESEARCHER } from '../../../crds/namespace-rules.ts';
 import {
   groupOf,
-  RESEARCHER,
   RESEARCHER_ROLE,
   researcherObjects,
   type Researcher,

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ApiError } from '../../../kube/errors.ts';
 import type { KubeClient } from '../../../kube/types.ts';
+import { rulesOf } from '../../session/rules.ts';
 import type { ClientConfig } from '../../session/types.ts';
 import { taskDefaults } from './defaults.ts';
 
@@ -12,12 +13,10 @@ describe('what holds for tasks that say nothing', () => {
     operatorVersion: '1',
     operatorNamespace: 'sb-system',
   };
-  const defaults = (get: () => Promise<unknown>, more: Partial<ClientConfig> = {}) =>
-    taskDefaults({
-      kube: { get } as unknown as KubeClient,
-      namespace: 'team-a',
-      client: async () => ({ ...config, ...more }),
-    });
+  const defaults = async (get: () => Promise<unknown>, more: Partial<ClientConfig> = {}) => {
+    const rules = await rulesOf({ kube: { get } as unknown as KubeClient, namespace: 'team-a' });
+    return taskDefaults({ client: async () => ({ ...config, ...more }) }, rules);
+  };
   const annotated = (mode: string) => async () => ({
     metadata: { name: 'team-a', annotations: { 'sb.abundant.ai/verifier-mode': mode } },
   });

@@ -71,6 +71,14 @@ describe('Planning a run', () => {
     return expect.fail('it was planned');
   }
 
+  it('has the tasks of a researcher where they are to be stored, and calls their dataset as everybody’s', () => {
+    const made = plan({}, { folder: 'researchers/ada' });
+    expect(made.folder).to.equal('researchers/ada');
+    const { task } = specOf(made);
+    expect(task?.dataset).to.equal('local');
+    expect(task?.s3?.uri).to.match(/^s3:\/\/b\/tasks\/researchers\/ada\/acme\/hello\/[0-9a-f]{12}\/$/);
+  });
+
   it('makes one Trial of a task for the oracle when nothing else is said', () => {
     const [trial, ...others] = plan().tasks.flatMap(({ trials }) => trials);
     expect(others).to.deep.equal([]);

@@ -37,6 +37,7 @@ const SHOWN = 10;
 
 /** What all tasks of a plan have in common. */
 interface Shared extends PlanOptions {
+  folder: string;
   secrets: RunSecrets;
   contenders: Contender[];
 }
@@ -50,7 +51,8 @@ export function planRun(options: PlanOptions): RunPlan {
   checkOptions(options.options);
   const { run, bucket, namespace, selection, envFile = {}, environment, defaults } = options;
   const secrets = new RunSecrets({ run, namespace, envFile, environment });
-  const shared: Shared = { ...options, secrets, contenders: contenders(options.options) };
+  const { folder = DATASET } = options;
+  const shared: Shared = { ...options, folder, secrets, contenders: contenders(options.options) };
   const skipped: InvalidTask[] = [...selection.invalid];
   const refused: RunPlan['refused'] = [];
   const tasks = selection.tasks.flatMap((selected) => {
@@ -67,7 +69,7 @@ export function planRun(options: PlanOptions): RunPlan {
   return {
     run,
     bucket,
-    dataset: DATASET,
+    folder: shared.folder,
     ...present({ namespace, defaults }),
     tasks,
     ...(secret && { secret }),
@@ -192,12 +194,12 @@ function manifestOf(selected: SelectedTask, contender: Contender, shared: Shared
 }
 
 function specOf({ task }: SelectedTask, contender: Contender, shared: Shared): TrialManifest['spec'] {
-  const { bucket, options } = shared;
+  const { bucket, folder, options } = shared;
   const { agent, model } = contender;
   const { env: _env, models: _models, providers: _providers, maxCost: maxCostUsd, ...choice } = agent;
   const { steps, ...env } = variablesOf(task, contender, shared);
   const version = taskVersion(taskHash(task));
-  const uri = `s3://${bucket}/${taskPrefix(DATASET, task.name, version)}`;
+  const uri = `s3://${bucket}/${taskPrefix(folder, task.name, version)}`;
   const environment = {
     ...present({ resources: resourcesOfRun(options, task) }),
     ...listed(env.environment),

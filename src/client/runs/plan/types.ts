@@ -1,4 +1,5 @@
 /** What a run comes to, before anything is sent anywhere. */
+import type { NamespaceRules } from '../../../crds/namespace-rules.ts';
 import type { TaskBuildSpec } from '../../../crds/task-build.ts';
 import type { CompileDefaults } from '../../../tasks/index.ts';
 import type { Secret } from '../../../kube/kinds.ts';
@@ -23,8 +24,12 @@ export interface TrialManifest {
   spec: Sparse<TrialSpec>;
 }
 
-/** The dataset of tasks that come from a folder. */
+/** The dataset of tasks that come from a folder; in the bucket they lie below it, but for those of researchers. */
 export const DATASET = 'local';
+
+/** Below `tasks/`, where tasks of a namespace with these rules are stored. */
+export const taskFolder = (rules: Pick<NamespaceRules, 'ownFolder'> | undefined): string =>
+  rules?.ownFolder ?? DATASET;
 
 export interface PlanOptions {
   selection: Selection;
@@ -32,6 +37,8 @@ export interface PlanOptions {
   run: string;
   /** Where the operator reads tasks from. */
   bucket: string;
+  /** Below `tasks/`, where the run's tasks are stored; default: where all keep theirs. */
+  folder?: string;
   /** Left out of the manifests where it is not given. */
   namespace?: string;
   /** Flags and run file together. */
@@ -62,8 +69,8 @@ export interface PlannedTask extends SelectedTask {
 export interface RunPlan {
   run: string;
   bucket: string;
-  /** Part of the keys in the bucket. */
-  dataset: string;
+  /** Below `tasks/`, where the run's tasks are stored. */
+  folder: string;
   namespace?: string;
   /** Of namespace and installation; missing where nobody asked. */
   defaults?: CompileDefaults;

@@ -82,7 +82,7 @@ async function realEffects({ kube, store: open }: SubmitSession, plan: RunPlan):
   if (store.bucket !== plan.bucket)
     throw new TypeError(`the plan is for bucket ${plan.bucket}, the store is ${store.bucket}`);
   return {
-    upload: uploading(store, plan.dataset),
+    upload: uploading(store, plan.folder),
     async secret(secret) {
       try {
         await kube.create(SecretKind, secret);

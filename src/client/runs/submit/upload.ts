@@ -24,7 +24,8 @@ import { bytesOf, type SelectedTask } from '../select/read.ts';
 
 interface UploadOptions {
   store: ArtifactStore;
-  dataset: string;
+  /** Below `tasks/`. */
+  folder: string;
   /** Bytes that all uploads together may have in memory. */
   memory: Budget;
   /** Archives that may be made at once: each takes a megabyte of tables while it is made, however small it is, and one processor. */
@@ -52,8 +53,8 @@ const MAX_METADATA = 256 * 2 ** 20;
 export const UPLOADS = 16;
 
 /** Stores tasks, many at a time, within bounds that all of them share. Throws CliError SB-E039 where the store has other bytes. */
-export function uploading(store: ArtifactStore, dataset: string): (task: SelectedTask) => Promise<Upload> {
-  const options = { store, dataset, memory: createBudget(MEMORY), packing: createBudget(PACKING) };
+export function uploading(store: ArtifactStore, folder: string): (task: SelectedTask) => Promise<Upload> {
+  const options = { store, folder, memory: createBudget(MEMORY), packing: createBudget(PACKING) };
   return (task) => uploadTask(task, options);
 }
 
@@ -63,20 +64,20 @@ export function uploading(store: ArtifactStore, dataset: string): (task: Selecte
  * reads is written anew. Throws CliError SB-E039 where the store has other bytes.
  */
 async function uploadTask(selected: SelectedTask, options: UploadOptions): Promise<Upload> {
-  const { dataset, memory, store } = options;
+  const { folder, memory, store } = options;
   const { task } = selected;
-  const keys = taskKeys(dataset, task);
+  const keys = taskKeys(folder, task);
   const there = await look(selected, options);
   if (there === 'complete') return { result: 'present', bytes: 0 };
   const metadata = metadataText(selected);
   const bytes = await memory(2 * bytesOf(task), async () => {
     const archive = await putOnce(task, { ...options, key: keys.task, pack: packTask });
     let sent = archive;
-    for (const { name, folder } of contextArchives(selected))
+    for (const { name, folder: part } of contextArchives(selected))
       sent += await putOnce(task, {
         ...options,
         key: keys.prefix + name,
-        pack: (of) => packContext(of, folder),
+        pack: (of) => packContext(of, part),
       });
     return sent;
   });
@@ -90,9 +91,9 @@ async function uploadTask(selected: SelectedTask, options: UploadOptions): Promi
 /** What is there of the version; `outdated`: with metadata of another version of sb. */
 async function look(
   selected: SelectedTask,
-  { store, dataset }: UploadOptions,
+  { store, folder }: UploadOptions,
 ): Promise<'nothing' | 'outdated' | 'complete'> {
-  const keys = taskKeys(dataset, selected.task);
+  const keys = taskKeys(folder, selected.task);
   const contents = await store.get(keys.metadata, MAX_METADATA);
   const metadata = stored(contents);
   if (!metadata) return contents ? 'outdated' : 'nothing';
