@@ -71,7 +71,7 @@ export async function add(
 const welcome = (name: string, role: string | undefined): string =>
   role === undefined
     ? `namespace ${name} is there; it is for members of the group ${groupOf(name)}`
-    : `namespace ${name} is there for ${role}, which logs in by: aws eks update-kubeconfig`;
+    : `namespace ${name} is there for ${role}, which logs in by: aws eks update-kubeconfig; its rights in the bucket are the policy researcher (docs/researchers.md)`;
 
 export async function list(session: Session, { io, format }: Printing): Promise<void> {
   const rows = await found(session);

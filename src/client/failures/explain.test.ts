@@ -39,6 +39,20 @@ describe('A failure', () => {
     expect(fix).to.include('kubectl create clusterrole sb-list-nodes --verb=list --resource=nodes\n');
   });
 
+  it('says of a write that the store refuses who may do it instead', () => {
+    const fixOf = (message: string) => explain(new ProviderError('AccessDenied', message)).fix;
+    expect(fixOf('put s3://b/tasks/local/x/metadata.json: Access Denied')).to.match(
+      /^as a researcher, .*-n <name>/,
+    );
+    expect(fixOf('put s3://b/tasks/researchers/bob/x: Access Denied')).to.match(
+      /^use the namespace of your own/,
+    );
+    for (const place of ['jobs/run/result.json', 'indexes/tasks/x/1.json'])
+      expect(fixOf(`put s3://b/${place}: Access Denied`)).to.match(/^have an administrator run this/);
+    for (const other of ['get s3://b/tasks/local/x', 'put s3://b/other'])
+      expect(fixOf(`${other}: Access Denied`)).to.match(/^aws sts get-caller-identity/);
+  });
+
   it('names paths so that a shell takes them as they are', () => {
     expect(explain(Object.assign(system('ENOENT'), { path: "/it's here" })).fix).to.equal(
       "ls -ld '/it'\\''s here'",

@@ -134,6 +134,25 @@ const STORE_FIX: Record<ProviderReason, [Code, string]> = {
   Invalid: ['SB-E010', 'report this with the output of --debug'],
 };
 
+/** What may be written by few: what to do for who is refused it. */
+const REFUSED_WRITES: [RegExp, string][] = [
+  [
+    /^put s3:\/\/[^/]+\/tasks\/researchers\//,
+    'use the namespace of your own (-n <name>); if it is this one, have an administrator give your role the policy researcher (docs/researchers.md)',
+  ],
+  [
+    /^put s3:\/\/[^/]+\/tasks\//,
+    'as a researcher, store tasks in the namespace of your own (-n <name>); otherwise have an administrator give you the policy client (docs/aws.md)',
+  ],
+  [
+    /^put s3:\/\/[^/]+\/(jobs|indexes)\//,
+    'have an administrator run this: indexes are not for researchers to write',
+  ],
+];
+
+const refusedWrite = ({ reason, message }: ProviderError): string | undefined =>
+  reason === 'AccessDenied' ? REFUSED_WRITES.find(([what]) => what.test(message))?.[1] : undefined;
+
 function explainStore(error: ProviderError): CliError {
   if (isNotLoggedIn(error))
     return failure('SB-E012', error, {
@@ -145,7 +164,7 @@ function explainStore(error: ProviderError): CliError {
   return failure(code, error, {
     what: 'the store did not carry out the request',
     why: error.message,
-    fix,
+    fix: refusedWrite(error) ?? fix,
   });
 }
 

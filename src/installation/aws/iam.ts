@@ -15,6 +15,7 @@ const FILES: Record<AwsRole, string> = {
   node: 'node',
   logShipper: 'log-shipper',
   client: 'client',
+  researcher: 'researcher',
 };
 const OPTIONS: Record<AwsOption, string> = {
   kms: 'kms',

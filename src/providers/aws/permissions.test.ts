@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { folderOf } from '../../crds/namespace-rules.ts';
 import { TOOLS_BUILDSPEC } from '../image-builder/tools/buildspec.ts';
 import { BUILDSPEC } from '../image-builder/codebuild/buildspec.ts';
 import { actionsOf, AWS_PERMISSIONS, RESOURCES, WITHHELD, type AwsRole } from './permissions.ts';
@@ -105,8 +106,10 @@ describe('the table of AWS permissions', () => {
     expect(all).to.include.members(Object.keys(WITHHELD));
     for (const role of ['operator', 'builder', 'node', 'logShipper'] as const)
       expect([...granted(role)]).to.not.include.members(Object.keys(WITHHELD));
-    const client = rows('client').filter(({ action }) => WITHHELD[action] !== undefined);
-    expect(client.map(({ on }) => on)).to.deep.equal(['doctorProbes']);
+    const deleted = (role: AwsRole) =>
+      rows(role).flatMap(({ action, on }) => (WITHHELD[action] === undefined ? [] : [on]));
+    expect(deleted('client')).to.deep.equal(['doctorProbes']);
+    expect(deleted('researcher')).to.deep.equal(['ownProbes']);
     const deleting = sources.filter(({ text }) => /\b(artifacts|store)\.delete\(/.test(text));
     expect(deleting.map(({ file }) => file)).to.deep.equal([]);
   });
@@ -175,13 +178,22 @@ describe('the table of AWS permissions', () => {
         .flat()
         .flatMap((name) => actionsOf('s3', name)),
     );
-    const plain = rows('client').filter(({ option }) => option === undefined);
-    expect([...new Set(plain.map(({ action }) => action))]).to.have.members([...actions]);
+    for (const role of ['client', 'researcher'] as const) {
+      const plain = rows(role).filter(({ option }) => option === undefined);
+      expect([...new Set(plain.map(({ action }) => action))], role).to.have.members([...actions]);
+    }
   });
 
   it('has people write neither results nor records, which are the operator’s', () => {
     const written = rows('client').filter(({ action }) => /Put|Delete/.test(action));
     expect(written.map(({ on }) => on)).to.have.members(['tasks', 'jobs', 'doctorProbes']);
+  });
+
+  it('has a researcher write below a folder of their own, and nowhere else', () => {
+    const written = rows('researcher').flatMap(({ action, on }) => (/Put|Delete/.test(action) ? [on] : []));
+    expect(written).to.have.members(['ownTasks', 'ownProbes']);
+    for (const on of written)
+      expect(RESOURCES[on]).to.contain(`:::\${SB_S3_BUCKET}/tasks/${folderOf('${SB_RESEARCHER}')}/`);
   });
 
   it('names single actions, and all resources only for the action that takes no other', () => {

@@ -42,8 +42,8 @@ const LOG_SHIPPER = [
   { action: 'logs:PutLogEvents', on: 'podLogs', by: 'Fluent Bit', why: 'what the containers print' },
 ] as const satisfies Permissions;
 
-/** Writing tasks is as good as choosing what runs: who may do it is who may make Trials. */
-const CLIENT = [
+/** Of everybody who uses `sb`: looking, and the key of the bucket. */
+const READER = [
   {
     action: 's3:ListBucket',
     on: 'bucket',
@@ -51,16 +51,8 @@ const CLIENT = [
     why: 'files of a Trial, runs in the bucket; without it S3 says 403 and not 404 for an object that is missing',
   },
   { action: 's3:GetObject', on: 'tasks', by: 'GetObject', why: 'is the task there, with the same bytes' },
-  { action: 's3:PutObject', on: 'tasks', by: 'PutObject', why: 'stores tasks; with If-None-Match' },
-  {
-    action: 's3:DeleteObject',
-    on: 'doctorProbes',
-    by: 'DeleteObject',
-    why: 'sb doctor removes the object that it wrote to see whether it can',
-  },
   { action: 's3:GetObject', on: 'trials', by: 'GetObject, HeadObject', why: 'results, logs and files' },
   { action: 's3:GetObject', on: 'jobs', by: 'GetObject, HeadObject', why: 'aggregate and index of a run' },
-  { action: 's3:PutObject', on: 'jobs', by: 'PutObject', why: 'sb run reindex; with If-Match' },
   {
     action: 'kms:GenerateDataKey',
     on: 'key',
@@ -69,6 +61,23 @@ const CLIENT = [
     option: 'kms',
   },
   { action: 'kms:Decrypt', on: 'key', by: 'GetObject', why: 'S3 decrypts with the key', option: 'kms' },
+] as const satisfies Permissions;
+
+const PROBED = 'sb doctor removes the object that it wrote to see whether it can';
+
+/** Writing a task is as good as choosing what runs wherever it is run: those who share this policy trust each other. */
+const CLIENT = [
+  ...READER,
+  { action: 's3:PutObject', on: 'tasks', by: 'PutObject', why: 'stores tasks; with If-None-Match' },
+  { action: 's3:DeleteObject', on: 'doctorProbes', by: 'DeleteObject', why: PROBED },
+  { action: 's3:PutObject', on: 'jobs', by: 'PutObject', why: 'sb run reindex; with If-Match' },
+] as const satisfies Permissions;
+
+/** What a researcher writes, nobody runs but in the namespace of the same name, unless they ask for it by its URI. */
+const RESEARCHER = [
+  ...READER,
+  { action: 's3:PutObject', on: 'ownTasks', by: 'PutObject', why: 'stores tasks; with If-None-Match' },
+  { action: 's3:DeleteObject', on: 'ownProbes', by: 'DeleteObject', why: PROBED },
 ] as const satisfies Permissions;
 
 /** An action that the operator calls; errors that name a missing permission can name no other. */
@@ -85,6 +94,7 @@ export const AWS_PERMISSIONS: readonly AwsPermission[] = [
   ...of('node', NODE),
   ...of('logShipper', LOG_SHIPPER),
   ...of('client', CLIENT),
+  ...of('researcher', RESEARCHER),
 ];
 
 /** What an adapter can do and the operator never does, so that nobody has to allow it. */

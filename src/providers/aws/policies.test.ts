@@ -24,6 +24,7 @@ import { memoryLogs, scriptedExecutor, startCodeBuild } from '../../../test/supp
 import { skipWithout, type Running } from '../../../test/support/programs.ts';
 import { startRegistry } from '../../../test/support/registry.ts';
 import { startVersitygw } from '../../../test/support/versitygw.ts';
+import { folderOf } from '../../crds/namespace-rules.ts';
 import {
   appliedKey,
   buildRecordKey,
@@ -331,9 +332,104 @@ describe('the generated policies', function () {
     });
   });
 
+  describe('of a researcher', () => {
+    const OWN = `tasks/${folderOf('ada')}/`;
+
+    it('let sb store the tasks of their own, read what all may read, and probe', async () => {
+      const store = await storeAs('researcher');
+      const calls = [
+        `put ${OWN}hello/0123/task.zip`,
+        `get ${OWN}hello/0123/task.zip`,
+        `get ${TASK}`,
+        `get ${TRIAL}result.json`,
+        `head ${jobResultKey('run')}`,
+        'list trials/run/',
+        `put ${OWN}.doctor/1`,
+        `delete ${OWN}.doctor/1`,
+      ];
+      expect(await answersTo(store, calls)).to.deep.equal(all(calls, 'allowed'));
+    });
+
+    /** What each would bring an attacker. */
+    const ATTACKS: Record<string, readonly string[]> = {
+      'another image, other commands, and the keys of whoever runs the task next': [
+        'put tasks/local/hello/0123/metadata.json',
+        `put ${TASK}`,
+        'put tasks/local/hello/0123/context.zip',
+        `put tasks/${folderOf('bob')}/hello/0123/metadata.json`,
+      ],
+      'the first word about a task that others have yet to store': ['put tasks/local/new/0123/metadata.json'],
+      'the folder of a researcher whose name begins alike': [
+        `put tasks/${folderOf('ada-b')}/x`,
+        `put tasks/${folderOf('adam')}/x`,
+        `put tasks/${folderOf('ada')}`,
+        `put tasks/${folderOf('')}x`,
+      ],
+      'programs of agents, which run beside everybody’s keys': [`put ${AGENT}`],
+      'images that count as built, and what the installation is made of': [
+        `put ${buildRecordKey('0'.repeat(64))}`,
+        'put install/context.zip',
+        `get ${buildRecordKey('0'.repeat(64))}`,
+      ],
+      'rewards, their own or those of others': [
+        `put ${TRIAL}result.json`,
+        `put ${TRIAL}outcome.json`,
+        `put ${appliedKey({ namespace: 'bob', name: 'hello', hash: '0' })}`,
+        `put ${appliedKey({ namespace: 'ada', name: 'hello', hash: '0' })}`,
+      ],
+      'what a run comes to': [
+        `put ${jobResultKey('run')}`,
+        `put ${jobResultKey('run@bob')}`,
+        `put ${indexManifestKey('run')}`,
+        'put indexes/tasks/hello/0123/1.json',
+        'put indexes/tasks/hello/0123/runs.json',
+      ],
+      'that something is gone': [
+        `delete ${TASK}`,
+        `delete ${OWN}hello/0123/task.zip`,
+        `delete tasks/${folderOf('bob')}/.doctor/1`,
+        'delete tasks/.doctor/1',
+        `delete ${TRIAL}result.json`,
+        `delete ${jobResultKey('run')}`,
+      ],
+    };
+    for (const [gain, calls] of Object.entries(ATTACKS))
+      it(`do not give them ${gain}`, async () => {
+        expect(await answersTo(await storeAs('researcher'), calls)).to.deep.equal(all(calls, 'denied'));
+      });
+
+    it('give nobody anything where the name was left out', () => {
+      const { policies } = roleOf('researcher', [], { SB_RESEARCHER: '' });
+      for (const key of [TASK, `${OWN}x`, 'tasks/researchers/x'])
+        expect(
+          decide(policies, { action: 's3:PutObject', resource: `arn:aws:s3:::${BUCKET}/${key}` }),
+          key,
+        ).to.equal('implicitDeny');
+    });
+
+    it('leave versions, rules of the bucket, builds, images and roles alone', () => {
+      const { policies } = roleOf('researcher', ['kms']);
+      const object = `arn:aws:s3:::${BUCKET}/${OWN}x`;
+      const account = 'us-east-1:123456789012';
+      const others: [action: string, resource: string][] = [
+        ['s3:DeleteObjectVersion', object],
+        ['s3:PutObjectAcl', object],
+        ['s3:PutBucketPolicy', `arn:aws:s3:::${BUCKET}`],
+        ['s3:PutLifecycleConfiguration', `arn:aws:s3:::${BUCKET}`],
+        ['s3:PutBucketVersioning', `arn:aws:s3:::${BUCKET}`],
+        ['codebuild:StartBuild', `arn:aws:codebuild:${account}:project/${PROJECT}`],
+        ['ecr:PutImage', `arn:aws:ecr:${account}:repository/${REPOSITORY}`],
+        ['iam:PutRolePolicy', 'arn:aws:iam::123456789012:role/ada'],
+        ['sts:AssumeRole', `arn:aws:iam::123456789012:role/${STACK}-operator`],
+      ];
+      for (const [action, resource] of others)
+        expect(decide(policies, { action, resource }), action).to.equal('implicitDeny');
+    });
+  });
+
   it('let a key be used through S3 alone', () => {
     const resource = 'arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab';
-    for (const role of ['operator', 'builder', 'client'] as const) {
+    for (const role of ['operator', 'builder', 'client', 'researcher'] as const) {
       const { policies } = roleOf(role, ['kms']);
       const via = (service?: string) =>
         decide(policies, {

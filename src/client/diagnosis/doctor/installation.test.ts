@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { RESEARCHER } from '../../../crds/namespace-rules.ts';
 import type { Pod } from '../../../kube/kinds.ts';
 import { ProviderError } from '../../../providers/errors.ts';
 import { memoryArtifactStore } from '../../../providers/artifact-store/memory.ts';
@@ -249,6 +250,28 @@ describe('sb doctor about the store', () => {
     expect(found.map(({ state }) => state)).to.deep.equal(['fine', 'fine']);
     expect(found[1]?.what).to.include('write, read and delete');
     expect((await store.list('')[Symbol.asyncIterator]().next()).done).to.equal(true);
+  });
+
+  it('writes where a researcher may, in the namespace of one', async () => {
+    const keys: string[] = [];
+    const store = memoryArtifactStore({
+      fault: (operation, key) => {
+        if (operation !== 'list') keys.push(key);
+        return undefined;
+      },
+    });
+    const found = await resultsOf(storeCheck('store'), {
+      objects: {
+        Namespace: [
+          { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a', labels: { [RESEARCHER]: 'a' } } },
+        ],
+      },
+      session: { client: installed('aws'), store: async () => store },
+      patient: { writeProbe: true },
+    });
+    expect(found[1]?.what).to.equal('you may write, read and delete objects below tasks/researchers/a/');
+    expect(keys).to.have.length(3);
+    for (const key of keys) expect(key).to.match(/^tasks\/researchers\/a\/\.doctor\//);
   });
 
   it('takes credentials for AWS out of the way of a local cluster', async () => {

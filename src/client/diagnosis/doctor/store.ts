@@ -11,6 +11,7 @@ import { TaskBuild, Trial } from '../../../crds/kinds.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { collectionPath, queryString, type Resource } from '../../../kube/http/paths.ts';
 import type { Profile } from '../../../providers/profiles/profile.ts';
+import { rulesOf } from '../../session/rules.ts';
 import type { Session } from '../../session/types.ts';
 
 /** Lists one key. Throws what the store says. */
@@ -19,14 +20,14 @@ async function canList(store: ArtifactStore): Promise<Found> {
   return fine(`bucket ${store.bucket} answers, and you may list ${TASKS}`);
 }
 
-/** Writes, reads and removes an object that nobody knows. */
-async function canWrite(store: ArtifactStore): Promise<Found> {
-  const key = `${TASKS}.doctor/${randomUUID()}`;
+/** Writes, reads and removes an object that nobody knows. `prefix`: where the user may. */
+async function canWrite(store: ArtifactStore, prefix: string): Promise<Found> {
+  const key = `${prefix}.doctor/${randomUUID()}`;
   await store.put(key, key);
   try {
     const read = await store.get(key, key.length);
     if (Buffer.from(read ?? []).toString() === key)
-      return fine(`you may write, read and delete objects below ${TASKS}`);
+      return fine(`you may write, read and delete objects below ${prefix}`);
     return problem(
       'the store forgets',
       `${store.uri(key)} was written and cannot be read back`,
@@ -35,6 +36,12 @@ async function canWrite(store: ArtifactStore): Promise<Found> {
   } finally {
     await store.delete(key);
   }
+}
+
+/** A researcher writes below a folder of their own. */
+async function probed(session: Session): Promise<string> {
+  const own = (await rulesOf(session))?.ownFolder;
+  return own === undefined ? TASKS : `${TASKS}${own}/`;
 }
 
 /** A local store that refuses is most often shown credentials that were meant for AWS. */
@@ -60,7 +67,7 @@ const store: Check<Patient> = {
     try {
       const bucket = await session.store();
       const listed = await canList(bucket);
-      return writeProbe ? [listed, await canWrite(bucket)] : [listed];
+      return writeProbe ? [listed, await canWrite(bucket, await probed(session))] : [listed];
     } catch (error) {
       return [refusal(error, { profile: client.profile, env })];
     }

@@ -12,8 +12,10 @@ export type AwsRole =
   | 'node'
   /** Fluent Bit, which ships the Pods' logs. */
   | 'logShipper'
-  /** People who use `sb` with credentials of their own. */
-  | 'client';
+  /** People who use `sb` with credentials of their own, and trust each other. */
+  | 'client'
+  /** One of those whom `sb cloud researcher add` lets in. */
+  | 'researcher';
 
 /** Extra policies for what not every installation has. */
 export type AwsOption = 'kms' | 'pullThrough' | 'costExplorer';
@@ -34,6 +36,8 @@ export const RESOURCES = {
   tasks: bucket('/tasks/*'),
   agentContexts: bucket('/tasks/_agents/*'),
   doctorProbes: bucket('/tasks/.doctor/*'),
+  ownTasks: bucket('/tasks/researchers/${SB_RESEARCHER}/*'),
+  ownProbes: bucket('/tasks/researchers/${SB_RESEARCHER}/.doctor/*'),
   trials: bucket('/trials/*'),
   installContexts: bucket('/install/*'),
   builds: bucket('/builds/*'),

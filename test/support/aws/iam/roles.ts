@@ -14,6 +14,7 @@ const VALUES: Readonly<Record<string, string>> = {
   SB_OPERATOR_REPO: `${STACK}-operator`,
   SB_CODEBUILD_PROJECT: PROJECT,
   SB_LOG_GROUP: '/sb/eks/logs',
+  SB_RESEARCHER: 'ada',
   SB_PULL_THROUGH_PREFIX: 'docker-hub',
   SB_KMS_KEY_ID: '1234abcd-12ab-34cd-56ef-1234567890ab',
 };

@@ -18,6 +18,8 @@ describe('What a role needs in an installation', () => {
       needsOf(role, names).map(({ resource }) => resource),
     );
     expect(all).to.include.members(['*', 'arn:aws:s3:::bucket/trials/sb-doctor']);
+    const own = needsOf('researcher', { ...names, researcher: 'ada' }).map(({ resource }) => resource);
+    expect(own).to.include('arn:aws:s3:::bucket/tasks/researchers/ada/sb-doctor');
     expect(all).to.include('arn:aws:logs:us-east-1:123456789012:log-group:/sb/logs:log-stream:sb-doctor');
     expect(all.filter((one) => one !== '*' && /[*?$]/.test(one))).to.deep.equal([]);
   });

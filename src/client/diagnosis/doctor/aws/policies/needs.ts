@@ -18,6 +18,8 @@ export interface Names {
   region: string;
   account: string;
   settings: OperatorSettings;
+  /** Whose namespace it is. */
+  researcher?: string;
 }
 
 /** Settings that the table names. A repository of the operator's image, and the prefix of a pull-through cache, the operator is not told. */
@@ -33,8 +35,11 @@ const SETTINGS = [
 /** Names are asked about, and end in commands that an admin may run: one with a wildcard would allow anything. */
 const NAME = /^[\w.\-/#]+$/;
 
-function valuesOf({ region, account, settings }: Names): ReadonlyMap<string, string> {
-  const told = SETTINGS.map((name) => [name, settings[name] ?? ''] as const);
+function valuesOf({ region, account, settings, researcher = '' }: Names): ReadonlyMap<string, string> {
+  const told = [
+    ...SETTINGS.map((name) => [name, settings[name] ?? ''] as const),
+    ['SB_RESEARCHER', researcher] as const,
+  ];
   return new Map([
     ...told.filter(([, value]) => NAME.test(value)),
     ['AWS_PARTITION', partitionOf(region).name],

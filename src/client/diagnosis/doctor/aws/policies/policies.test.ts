@@ -13,6 +13,7 @@ import type { Statement } from '../../../../../../test/support/aws/iam/evaluate.
 import { roleOf } from '../../../../../../test/support/aws/iam/roles.ts';
 import { useFront } from '../../../../../../test/support/aws/testing.ts';
 import { resultsOf } from '../../../../../../test/support/client/doctor.ts';
+import { RESEARCHER } from '../../../../../crds/namespace-rules.ts';
 import { awsAccount } from '../../../../../providers/account/aws.ts';
 import { awsInspection } from '../../../../../providers/account/inspection.ts';
 import type { Cluster, Inspection } from '../../../../../providers/account/port.ts';
@@ -93,9 +94,15 @@ describe('sb doctor about what roles may do', function () {
 
   /** IAM's answers over the wire, and the rest of the account as it is said here. */
   async function examined(
-    over: Partial<Pick<AwsPlace, 'settings'>> & { arn?: string; now?: () => Date } = {},
+    over: Partial<Pick<AwsPlace, 'settings'>> & { arn?: string; now?: () => Date; researcher?: string } = {},
   ): Promise<Found[]> {
-    const { arn = ADMIN, settings, now = () => new Date() } = { settings: SETTINGS, ...over };
+    const { arn = ADMIN, settings, now = () => new Date(), researcher } = { settings: SETTINGS, ...over };
+    const own = {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'ada', labels: { [RESEARCHER]: 'ada' } },
+    };
+    const namespace = researcher ?? 'a';
     const inspection = awsInspection(where());
     const pods: Record<string, string> = {
       'sb-operator': arnOf('operator'),
@@ -114,7 +121,12 @@ describe('sb doctor about what roles may do', function () {
         podRole: async ({ name }) => pods[name],
       } satisfies Partial<Inspection> as Partial<Inspection> as Inspection,
     } satisfies AwsPlace;
-    return resultsOf(awsPolicies, { session: { now }, patient: { aws: async () => place } });
+    const objects = researcher === undefined ? {} : { Namespace: [own] };
+    return resultsOf(awsPolicies, {
+      objects,
+      session: { now, namespace },
+      patient: { aws: async () => place },
+    });
   }
   const troubles = async (over?: Parameters<typeof examined>[0]): Promise<Found[]> =>
     (await examined(over)).filter(({ state }) => state !== 'fine');
@@ -133,7 +145,10 @@ describe('sb doctor about what roles may do', function () {
     });
     const rows = AWS_PERMISSIONS.filter(
       ({ role, option, on }) =>
-        role !== 'installer' && option !== 'pullThrough' && on !== 'operatorRepository',
+        role !== 'installer' &&
+        role !== 'researcher' &&
+        option !== 'pullThrough' &&
+        on !== 'operatorRepository',
     );
     expect(pairs.reduce((sum, count) => sum + count, 0)).to.equal(rows.length);
   });
@@ -291,6 +306,23 @@ describe('sb doctor about what roles may do', function () {
       what: `role ${RoleName} (you) may not s3:GetObject, s3:PutObject on arn:aws:s3:::${BUCKET}/jobs/*`,
     });
     expect(found?.fix).to.match(/^add this to the permission set that you log in with:\n\{/);
+  });
+
+  it('asks of a researcher what a researcher may, and of what is missing says how it is given', async () => {
+    const RoleName = 'ada';
+    const arn = `arn:aws:sts::${ACCOUNT}:assumed-role/${RoleName}/ada`;
+    const give = (statements: readonly object[]) =>
+      iam('PutRolePolicy', { RoleName, PolicyName: 'own', PolicyDocument: document(statements) });
+    await iam('CreateRole', { RoleName, AssumeRolePolicyDocument: document([]) });
+    await give(statementsOf('researcher'));
+    expect(await troubles({ arn, researcher: 'ada' })).to.deep.equal([]);
+    await give(statementsOf('researcher').filter((one) => one.Sid !== 'OwnTasks'));
+    const [found, ...others] = await troubles({ arn, researcher: 'ada' });
+    expect(others).to.deep.equal([]);
+    expect(found?.what).to.equal(
+      `role ada (you) may not s3:PutObject on arn:aws:s3:::${BUCKET}/tasks/researchers/ada/*`,
+    );
+    expect(found?.fix).to.match(/^aws iam put-role-policy --role-name ada --policy-name sb-OwnTasks /);
   });
 
   it('asks nothing about the account itself, for which no policies hold', async () => {

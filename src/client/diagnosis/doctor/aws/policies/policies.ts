@@ -6,6 +6,7 @@ import type { Verdict } from '../../../../../providers/account/port.ts';
 import { ProviderError } from '../../../../../providers/errors.ts';
 import { quoted } from '../../../../../text/safe.ts';
 import { principalOf } from '../../../../cloud/account/principal.ts';
+import { rulesOf } from '../../../../session/rules.ts';
 import { fine, skipped, type Found } from '../../check.ts';
 import { awsCheck, isKnown, type AwsPlace, type OperatorSettings } from '../place.ts';
 import { operatorRole } from '../roles.ts';
@@ -38,8 +39,14 @@ const CANDIDATES: readonly Candidate[] = [
     who: 'nodes',
     find: async ({ cluster }) => (isKnown(cluster) ? cluster.nodeRole : undefined),
   },
-  { role: 'client', who: 'you', find: async ({ account, identity }) => principalOf(account, identity.arn) },
 ];
+
+/** In the namespace of a researcher nobody needs more than they have. */
+const callerIn = (researcher: string | undefined): Candidate => ({
+  role: researcher === undefined ? 'client' : 'researcher',
+  who: 'you',
+  find: async ({ account, identity }) => principalOf(account, identity.arn),
+});
 
 /** What came of asking about one of them. */
 interface Outcome {
@@ -55,7 +62,8 @@ const PATIENCE_MS = 7_000;
 
 export const awsPolicies = awsCheck(
   { name: 'aws-policies', subject: 'what roles and you may do' },
-  async (place, { session: { kube, now } }) => {
+  async (place, { session }) => {
+    const { kube, now, namespace } = session;
     const { settings } = place;
     const until = now().getTime() + PATIENCE_MS;
     const onTime = (): void => {
@@ -66,13 +74,17 @@ export const awsPolicies = awsCheck(
       return [
         skipped('what roles and you may do could not be checked', 'the operator’s settings cannot be read'),
       ];
-    const asked = CANDIDATES.map((one) => outcomeOf(one, { ...place, settings, onTime }, kube));
+    const isOwn = (await rulesOf(session))?.ownFolder !== undefined;
+    const here = { ...place, settings, onTime, ...(isOwn && { researcher: namespace }) };
+    const asked = [...CANDIDATES, callerIn(here.researcher)].map((one) => outcomeOf(one, here, kube));
     return resultsOf((await Promise.all(asked)).filter((one) => one !== undefined));
   },
 );
 
 interface Place extends AwsPlace {
   settings: OperatorSettings;
+  /** Whose namespace the session is in; undefined where it is nobody's. */
+  researcher?: string;
   /** Throws where nothing more can be asked within the time of a check. */
   onTime: () => void;
 }
@@ -86,8 +98,9 @@ async function outcomeOf(
   let arn: string | undefined;
   try {
     arn = await find(place, kube);
-    const { region, identity, settings } = place;
-    const needs = needsOf(role, { region, account: identity.account, settings });
+    const { region, identity, settings, researcher } = place;
+    const known = { region, account: identity.account, settings };
+    const needs = needsOf(role, { ...known, ...(researcher !== undefined && { researcher }) });
     if (arn === undefined || needs.length === 0) return undefined;
     return { who, found: await refused({ role, who, arn }, needs, place) };
   } catch (error) {
