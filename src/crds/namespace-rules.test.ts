@@ -68,14 +68,14 @@ describe('the tasks that a namespace may read', () => {
 describe('the folder of a researcher', () => {
   const LABELS = { 'sb.abundant.ai/researcher': 'ada' };
   const own = ownFolder({ metadata: { name: 'ada', labels: LABELS } });
-  const reading = (key: string, annotations = {}, requirePrefixes = false): string | undefined =>
+  const asAda = (key: string, annotations = {}, requirePrefixes = false): string | undefined =>
     unreadable(namespaceRules(annotations, { requirePrefixes, own }), { key, namespace: 'ada' });
   const MINE = 'tasks/researchers/ada/hello/1/task.zip';
 
   it('may be read by their Trials, whatever else they may read', () => {
     for (const value of ['tasks/shared/', 'no prefix'])
-      expect(reading(MINE, { [PREFIXES]: value }), value).to.equal(undefined);
-    expect(reading(MINE, {}, true)).to.equal(undefined);
+      expect(asAda(MINE, { [PREFIXES]: value }), value).to.equal(undefined);
+    expect(asAda(MINE, {}, true)).to.equal(undefined);
   });
 
   it('opens nothing else: no other researcher’s, and none of those that are all people’s', () => {
@@ -89,7 +89,7 @@ describe('the folder of a researcher', () => {
         [{ [PREFIXES]: 'tasks/shared/' }, false],
         [{}, true],
       ] as const)
-        expect(reading(key, annotations, required), key).to.be.a('string');
+        expect(asAda(key, annotations, required), key).to.be.a('string');
   });
 
   it('is named after the Namespace: a label that says another name gives nobody that folder', () => {
