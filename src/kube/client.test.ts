@@ -183,6 +183,27 @@ describe('client', () => {
     expect(server.requests).to.have.length(1);
   });
 
+  it('does not send a write that waited for a connection until another replica may be leader', async () => {
+    const isGet = ({ method }: { method: string }): boolean => method === 'GET';
+    server.faults.add({ on: isGet, fault: { kind: 'slow', ms: 300 }, times: 32 });
+    const reads = Array.from({ length: 32 }, () => kube.client.get(ConfigMap, at));
+    await until('all connections are busy', () => server.requests.length === 32);
+    let leads = true;
+    const { signal } = new AbortController();
+    const reconciliation = { signal, mayWrite: () => leads, wrote: () => undefined };
+    const refused = runReconciliation(reconciliation, () =>
+      failure(kube.client.create(ConfigMap, configMap('a'))),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    leads = false;
+    expect(await refused).to.include({ reason: 'NotLeader' });
+    await Promise.all(reads);
+    expect(server.requests.filter((request) => !isGet(request))).to.deep.equal([]);
+    // The connection is as good as before.
+    await kube.client.create(ConfigMap, configMap('b'));
+    expect(server.connections).to.equal(32);
+  });
+
   it('does not repeat a failure that names no time to wait', async () => {
     server.faults.add({ fault: { kind: 'status', status: 503 } });
     expect(await failure(kube.client.get(ConfigMap, at))).to.include({ status: 503 });

@@ -29,13 +29,18 @@ interface Write {
   contentType?: string;
 }
 
-function refuseIfFenced(request: { method: Method; path: string }): void {
+/** Refuses what the running reconcile may not write, whenever it is asked. */
+function fence({ method, path }: { method: Method; path: string }): (() => void) | undefined {
   const reconciliation = currentReconciliation();
-  if (!reconciliation) return;
-  reconciliation.signal.throwIfAborted();
-  if (reconciliation.mayWrite()) return;
-  const message = `${request.method} ${request.path}: not sent, another replica may be leader`;
-  throw new ApiError({ status: 0, reason: 'NotLeader', message });
+  return (
+    reconciliation &&
+    (() => {
+      reconciliation.signal.throwIfAborted();
+      if (reconciliation.mayWrite()) return;
+      const message = `${method} ${path}: not sent, another replica may be leader`;
+      throw new ApiError({ status: 0, reason: 'NotLeader', message });
+    })
+  );
 }
 
 function deleteBody(options: DeleteOptions): string {
@@ -150,7 +155,7 @@ class ApiClient implements KubeClient {
   }
 
   #sendFenced(request: ApiRequest): Promise<string> {
-    return this.#send({ ...request, guard: () => refuseIfFenced(request) });
+    return this.#send({ ...request, guard: fence(request) });
   }
 
   async #write<T extends KubeObject>(kind: Kind<T>, { body, ...request }: Write): Promise<T> {

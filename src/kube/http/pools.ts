@@ -14,6 +14,20 @@ export interface Pools {
   close(): Promise<void>;
 }
 
+/** `guard`: called when the request leaves, and not sooner; throws where it must not. */
+export type GuardedRequest = Dispatcher.RequestOptions & { guard?: (() => void) | undefined };
+
+const guarded: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const { guard } = options as Partial<GuardedRequest>;
+  const start = handler.onRequestStart?.bind(handler);
+  if (guard)
+    handler.onRequestStart = (controller, context) => {
+      guard();
+      start?.(controller, context);
+    };
+  return dispatch(options, handler);
+};
+
 const CONNECTIONS: Record<Lane, number | null> = { lease: 2, watch: null, rest: 32 };
 
 /** kube-apiserver closes idle connections after 90 s; leaving first avoids writing into a closed one. */
@@ -30,9 +44,9 @@ function dispatcherFor(lane: Lane, tls: TlsOptions, proxy?: string): Dispatcher 
     bodyTimeout: 0,
     headersTimeout: 0,
   };
-  if (proxy !== undefined) return new ProxyAgent({ ...shared, uri: proxy, requestTls: tls });
+  if (proxy !== undefined) return new ProxyAgent({ ...shared, uri: proxy, requestTls: tls }).compose(guarded);
   const connect = { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 };
-  return new Agent({ ...shared, connect });
+  return new Agent({ ...shared, connect }).compose(guarded);
 }
 
 const fingerprint = (tls: TlsOptions): string =>

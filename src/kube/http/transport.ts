@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../../async/clock.ts';
 import { ApiError, apiError } from '../errors.ts';
 import type { Credentials } from './credentials.ts';
 import { deadline, type Deadline } from './deadline.ts';
-import type { Lane, Pools } from './pools.ts';
+import type { GuardedRequest, Lane, Pools } from './pools.ts';
 import { withRetries } from './retry.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -18,8 +18,11 @@ export interface ApiRequest {
   /** Default: JSON. */
   accept?: string;
   signal?: AbortSignal | undefined;
-  /** Called before the request is sent, and before it is sent again; throws where that must not be (any more). */
-  guard?: () => void;
+  /**
+   * Called before the request is sent, before it is sent again, and as it leaves, which may be long after where all connections are busy; throws where
+   * that must not be (any more).
+   */
+  guard?: (() => void) | undefined;
 }
 
 export interface StreamRequest {
@@ -75,7 +78,7 @@ function dispatchWith(options: TransportOptions): (attempt: Attempt) => Promise<
     identity: Awaited<ReturnType<Credentials['current']>>,
   ): Promise<Answer> => {
     const dispatcher = options.pools.lane(attempt.lane, identity.tls);
-    const sent = dispatcher.request({
+    const leaving: GuardedRequest = {
       origin,
       path: prefix + attempt.path,
       method: attempt.method,
@@ -87,8 +90,9 @@ function dispatchWith(options: TransportOptions): (attempt: Attempt) => Promise<
       },
       body: attempt.body ?? null,
       signal: attempt.signal,
-    });
-    const answer = await sent.catch((error: unknown) => {
+      guard: attempt.guard,
+    };
+    const answer = await dispatcher.request(leaving).catch((error: unknown) => {
       if (attempt.expired()) options.pools.renew(attempt.lane, dispatcher);
       throw error;
     });
