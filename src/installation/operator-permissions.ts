@@ -65,7 +65,7 @@ export const OPERATOR_PERMISSIONS: readonly Permission[] = [
   {
     group: 'coordination.k8s.io',
     resources: ['leases'],
-    verbs: ['get', 'update'],
+    verbs: ['get', 'list', 'watch', 'update'],
     names: ['sb-operator'],
     scope: 'own',
   },

@@ -56,6 +56,12 @@ export function isPassing(error: unknown): boolean {
   return [0, 409, 429].includes(error.status) || error.status >= 500;
 }
 
+/** Nothing was sent, since another replica may be leader, or is about to be. */
+export function isFenced(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error instanceof ApiError ? error.reason === 'NotLeader' : isFenced(error.cause);
+}
+
 interface Status {
   reason?: string;
   message?: string;

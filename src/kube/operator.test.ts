@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { ApiServer } from '../../test/support/api-server.ts';
+import { ApiServer, type SeenRequest } from '../../test/support/api-server.ts';
 import { configMap, connectTo, recordingLog, until } from '../../test/support/kube.ts';
 import type { WatchedStore } from './cache/cache.ts';
 import type { Kube } from './connect.ts';
 import type { ApiError } from './errors.ts';
-import { ConfigMap, Job, Lease } from './kinds.ts';
+import { ConfigMap, Event, Job, Lease } from './kinds.ts';
 import { Operator, ResourceEventType, type OperatorOptions, type ResourceEvent } from './operator.ts';
 import type { ObjectKey, Reconcile } from './types.ts';
 
@@ -15,6 +15,7 @@ class TestOperator extends Operator {
   readonly told: ResourceEvent[] = [];
   reconcile: Reconcile = async () => undefined;
   onEvent: (event: ResourceEvent) => Promise<void> = async (event) => void this.told.push(event);
+  tell = (about: ConfigMap, reason: string): void => this.events.normal(about, reason, '');
 
   protected async init(): Promise<void> {
     this.owners = this.watch(ConfigMap);
@@ -173,6 +174,97 @@ describe('operator', () => {
     expect(writes.at(-1)?.path).to.include('/leases/');
     await until('the second leads', () => second.leading);
     await until('it knows of a', () => second.seen.includes('a'));
+  });
+
+  describe('that stops while another stands by', () => {
+    /** Nobody has a lease for having waited for it. */
+    const LASTING = { ...LEASE, leaseMs: 600_000, renewDeadlineMs: 300_000, retryMs: 200_000 };
+    const isOf =
+      (part: string, ...methods: string[]) =>
+      ({ method, path }: SeenRequest): boolean =>
+        methods.includes(method) && path.includes(part);
+    let first: TestOperator;
+    let second: TestOperator;
+
+    const pair = async (options: Partial<OperatorOptions> = {}): Promise<void> => {
+      first = build({ lease: LASTING, ...options });
+      await first.start();
+      await until('the first leads', () => first.leading);
+      second = build({ lease: LASTING });
+      await second.start();
+      await until('the second stands by', () => server.requests.some(isOf('/leases', 'GET')) && second.ready);
+      await until('it hears of the lease', () =>
+        server.requests.some(({ path, watch }) => watch && path.includes('/leases')),
+      );
+    };
+    const beginA = async (): Promise<void> => {
+      objects().create(configMap('a'));
+      await until('a is being reconciled', () => first.seen.length > 0);
+    };
+
+    it('is followed as soon as it gives the lease away', async () => {
+      await pair();
+      await first.stop();
+      await until('the second leads', () => second.leading);
+    });
+
+    it('tells its last events when it is followed already', async () => {
+      await pair();
+      first.reconcile = async () => {
+        first.tell(configMap('a'), 'Done');
+        return undefined;
+      };
+      server.faults.add({ on: isOf('/events', 'POST'), fault: { kind: 'slow', ms: 1500 }, times: 1 });
+      await beginA();
+      await until('an event is on its way', () => server.requests.some(isOf('/events', 'POST')));
+      const stopped = first.stop();
+      await until('the second leads', () => second.leading);
+      expect(server.collection(Event).objects.size).to.equal(0);
+      await stopped;
+      expect(server.collection(Event).objects.size).to.equal(1);
+    });
+
+    it('begins no further write, since the next leader would wait for it', async () => {
+      await pair();
+      const failures: unknown[] = [];
+      let made = 0;
+      first.reconcile = async () => {
+        const write = () => kubes[0]!.client.create(ConfigMap, configMap(`child-${made++}`));
+        for (;;) await write().catch((error) => failures.push(error) && Promise.reject(error));
+      };
+      second.reconcile = async () => undefined;
+      await beginA();
+      await first.stop();
+      expect(failures).to.have.length(1);
+      expect(failures[0]).to.include({ reason: 'NotLeader' });
+      const release = server.requests.findLastIndex(isOf('/leases/', 'PUT'));
+      const last = server.requests.findLastIndex(isOf('/configmaps', 'POST'));
+      expect(release).to.be.above(last);
+      await until('the second leads', () => second.leading);
+    });
+
+    it('waits for a write that is under way', async () => {
+      await pair();
+      first.reconcile = async () => void (await kubes[0]!.client.create(ConfigMap, configMap('child')));
+      server.faults.add({ on: isOf('/configmaps', 'POST'), fault: { kind: 'slow', ms: 1500 }, times: 1 });
+      await beginA();
+      await until('it is on its way', () => server.requests.some(isOf('/configmaps', 'POST')));
+      const stopped = first.stop();
+      await until('the second leads', () => second.leading);
+      expect(objects().objects.size).to.equal(2);
+      await stopped;
+    });
+
+    it('leaves the lease to run out where what it did does not end', async () => {
+      await pair({ drainMs: 50 });
+      first.reconcile = () => new Promise(() => undefined);
+      await beginA();
+      await first.stop();
+      expect(server.collection(Lease).objects.values().next().value).to.nested.include({
+        'spec.holderIdentity': 'replica-1',
+      });
+      expect(second.leading).to.equal(false);
+    });
   });
 
   it('refuses the writes of a reconcile that outlived its leadership (fault 20)', async () => {

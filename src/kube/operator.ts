@@ -4,6 +4,7 @@ import { sleep } from '../async/clock.ts';
 import type { Kube } from './connect.ts';
 import { createEventRecorder } from './events/recorder.ts';
 import { Elector } from './leader/elector.ts';
+import { leaseNews } from './leader/lease-news.ts';
 import { EVENT_PERMISSIONS, leasePermissions, mayWatch } from './permissions.ts';
 import type {
   EventRecorder,
@@ -35,7 +36,7 @@ export interface OperatorOptions {
   lease?: { namespace: string; name: string; leaseMs?: number; renewDeadlineMs?: number; retryMs?: number };
   /** Remembers across a crash what was in work, by name of the controller. */
   inWork?: ((controller: string) => InWork) | undefined;
-  /** How long running reconciles may take after `stop`. Default 30 s. */
+  /** How long running reconciles may take after `stop` until they are ended. Default 30 s. */
   drainMs?: number;
 }
 
@@ -58,6 +59,8 @@ export interface ControlOptions<T extends KubeObject> {
 
 const ownKey = (object: KubeObject): ObjectKey[] => [keyOf(object)];
 
+/** After `stop`, a running reconcile may begin writes for so long. What it has not done then is the next leader's, who would else wait for it. */
+const FINISH_MS = 500;
 const DRAIN_MS = 30_000;
 const FLUSH_MS = 2000;
 
@@ -80,6 +83,10 @@ export abstract class Operator {
   #kept: TermCaches | undefined;
   #term: Term | undefined;
   #stopped: Promise<void> | undefined;
+  /** Reconciles may begin writes, as far as `stop` is concerned. */
+  #mayBegin = true;
+  /** Nothing that was done as leader is under way any more. */
+  #isIdle = true;
 
   constructor(options: OperatorOptions) {
     const { kube, component, identity } = options;
@@ -161,7 +168,7 @@ export abstract class Operator {
     return this.#caches.whenSynced();
   }
 
-  /** Takes no more work, finishes what runs (30 s at most), tells the last events, and gives the lease away last. */
+  /** Takes no more work, waits until nothing of it is under way (30 s at most), gives the lease away, and tells the last events. */
   stop(): Promise<void> {
     this.#stopped ??= this.#windDown();
     return this.#stopped;
@@ -169,17 +176,23 @@ export abstract class Operator {
 
   async #windDown(): Promise<void> {
     const { drainMs = DRAIN_MS, kube } = this.#options;
-    const term = this.#term;
-    await term?.stop(drainMs);
+    const fence = kube.clock.after(FINISH_MS, () => (this.#mayBegin = false));
+    this.#isIdle = (await this.#term?.stop(drainMs)) ?? true;
+    fence();
     this.#reportLeading(false);
-    const flushed = new AbortController();
-    await Promise.race([this.#recorder.flush(), sleep(kube.clock, FLUSH_MS, flushed.signal)]);
-    flushed.abort();
     this.#standing.abort();
+    await Promise.all([this.#election, this.#flush()]);
     this.#watching.abort();
-    await this.#election;
     this.#term = undefined;
     await this.#kept?.end();
+  }
+
+  /** Events need no lease, and the next leader does not wait for them. */
+  async #flush(): Promise<void> {
+    const flushed = new AbortController();
+    const late = sleep(this.#options.kube.clock, FLUSH_MS, flushed.signal);
+    await Promise.race([this.#recorder.flush(), late]);
+    flushed.abort();
   }
 
   /** Only a replica with filled caches stands: a new leader can work at once. */
@@ -204,6 +217,8 @@ export abstract class Operator {
       identity,
       onStarted: () => this.#beginTerm(),
       onLost: () => this.#endTerm(),
+      hear: leaseNews(kube, lease),
+      mayRelease: () => this.#isIdle,
     });
   }
 
@@ -222,9 +237,10 @@ export abstract class Operator {
     this.#term = startTerm(this.#definitions, {
       ...kube,
       inWork,
-      mayWrite: () => this.#elector?.isLeader() ?? true,
+      mayWrite: () => this.#mayBegin && (this.#elector?.isLeader() ?? true),
       cachesOf: (kind, object) => this.#caches.of(kind, object),
     });
+    this.log.info({ controllers: this.#definitions.length }, 'controllers have begun');
   }
 
   /** Leadership is gone: what runs ends now, and its writes are refused already. Nothing is left that a later term could act by. */

@@ -14,7 +14,7 @@ export function mayWatch(kind: Kind<KubeObject>): Permission {
 
 /** Leader election by the Lease of that name, in the operator's own namespace. */
 export const leasePermissions = (name: string): Permission[] => [
-  { ...may(['get', 'update'], Lease), names: [name], scope: 'own' },
+  { ...may(['get', 'list', 'watch', 'update'], Lease), names: [name], scope: 'own' },
   { ...may(['create'], Lease), scope: 'own' },
 ];
 

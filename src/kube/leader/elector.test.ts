@@ -1,18 +1,25 @@
 import { expect } from 'chai';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { sleep } from '../../async/clock.ts';
 import { recordingLog } from '../../../test/support/kube.ts';
+import { seeded } from '../../../test/support/random.ts';
 import { ApiError } from '../errors.ts';
 import type { Lease } from '../kinds.ts';
 import type { KubeClient } from '../types.ts';
-import { Elector } from './elector.ts';
+import { Elector, type ElectorOptions } from './elector.ts';
 
 type LeaseClient = Pick<KubeClient, 'get' | 'create' | 'replace'>;
 
 interface Link {
   state: 'up' | 'down' | 'hanging';
+  /** How long each request takes to reach the server. */
+  delay?: () => Promise<void>;
   /** Requests of that verb reach the server no sooner. */
   held?: { verb: 'get' | 'replace'; until: Promise<void> };
 }
+
+/** What else is different about a candidate. */
+type Ways = Partial<Pick<ElectorOptions, 'hear' | 'mayRelease' | 'random'>>;
 
 /** One lease on a server, with preconditions. */
 class LeaseServer {
@@ -22,6 +29,7 @@ class LeaseServer {
   client(link: Link = { state: 'up' }): LeaseClient {
     const reach = async (verb: string): Promise<void> => {
       if (link.held?.verb === verb) await link.held.until;
+      await link.delay?.();
       if (link.state === 'hanging') await new Promise(() => undefined);
       if (link.state === 'down') throw new ApiError({ status: 0, reason: 'Unreachable', message: 'down' });
     };
@@ -56,7 +64,7 @@ describe('leader election', () => {
   let runs: Promise<void>[];
 
   /** A candidate with a clock of its own. */
-  const stand = (identity: string, clock: ManualClock, link?: Link) => {
+  const stand = (identity: string, clock: ManualClock, link?: Link & Ways) => {
     const stop = new AbortController();
     const story: string[] = [];
     const elector = new Elector({
@@ -69,6 +77,7 @@ describe('leader election', () => {
       log: recordingLog(),
       onStarted: () => story.push('started'),
       onLost: async () => void story.push('lost'),
+      ...link,
     });
     const run = elector.run(stop.signal);
     stops.push(stop);
@@ -318,5 +327,177 @@ describe('leader election', () => {
     arrival.resolve();
     await run;
     expect(server.lease?.spec?.holderIdentity).to.equal('');
+  });
+
+  it('claims nothing by a look that was under way when it gave the lease away', async () => {
+    const clock = new ManualClock();
+    const link: Link = { state: 'up' };
+    const { stop, run } = stand('a', clock, link);
+    await clock.advance(1);
+    const arrival = Promise.withResolvers<void>();
+    link.held = { verb: 'get', until: arrival.promise };
+    await clock.advance(2500);
+    delete link.held;
+    stop.abort();
+    await run;
+    arrival.resolve();
+    await clock.advance(1);
+    expect(server.lease?.spec?.holderIdentity).to.equal('');
+  });
+
+  it('keeps a lease to itself under which something may still be under way, until it expires', async () => {
+    const clock = new ManualClock();
+    const first = stand('a', clock, { state: 'up', mayRelease: () => false });
+    await clock.advance(1);
+    const second = stand('b', clock);
+    await clock.advance(4000);
+    first.stop.abort();
+    await first.run;
+    expect(first.elector.isLeader()).to.equal(false);
+    await clock.advance(14_000);
+    expect([server.lease?.spec?.holderIdentity, second.elector.isLeader()]).to.deep.equal(['a', false]);
+    await clock.advance(4000);
+    expect(second.elector.isLeader()).to.equal(true);
+  });
+
+  it('waits for the holder of a lease that somebody deletes', async () => {
+    const clock = new ManualClock();
+    const news: (() => void)[] = [];
+    const hear = (look: () => void): unknown => news.push(look);
+    const first = stand('a', clock);
+    await clock.advance(1500);
+    const second = stand('b', clock, { state: 'up', hear });
+    await clock.advance(1);
+    server.lease = undefined;
+    for (const look of news) look();
+    await clock.advance(1);
+    expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([true, false]);
+    await clock.advance(1000);
+    expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([true, false]);
+  });
+
+  describe('of candidates that hear of the lease', () => {
+    let clock: ManualClock;
+    let news: Set<() => void>;
+    const hear = (look: () => void, signal: AbortSignal): void => {
+      news.add(look);
+      signal.addEventListener('abort', () => news.delete(look));
+    };
+    const tell = async (): Promise<void> => {
+      for (const look of news) look();
+      await clock.advance(1);
+    };
+    beforeEach(() => {
+      clock = new ManualClock();
+      news = new Set();
+    });
+
+    it('has one lead as soon as the lease is given away, however many stand by', async () => {
+      const first = stand('a', clock);
+      await clock.advance(1);
+      const others = ['b', 'c', 'd'].map((name) => stand(name, clock, { state: 'up', hear }));
+      await clock.advance(100);
+      first.stop.abort();
+      await first.run;
+      await tell();
+      expect(others.filter(({ elector }) => elector.isLeader())).to.have.length(1);
+      expect(news.size).to.equal(2);
+    });
+
+    it('has nobody lead by news that are old or wrong', async () => {
+      const first = stand('a', clock);
+      await clock.advance(1);
+      const second = stand('b', clock, { state: 'up', hear });
+      for (let tick = 0; tick < 100; tick++) {
+        await clock.advance(250);
+        await tell();
+        expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([true, false]);
+      }
+    });
+
+    it('misses nothing that it hears while it looks', async () => {
+      const first = stand('a', clock);
+      await clock.advance(1);
+      const link: Link & Ways = { state: 'up', hear };
+      const arrival = Promise.withResolvers<void>();
+      const second = stand('b', clock, link);
+      await clock.advance(1);
+      link.held = { verb: 'replace', until: arrival.promise };
+      first.stop.abort();
+      await first.run;
+      await tell();
+      // Its claim is on the way, and somebody else changes the lease before it arrives, who goes as well.
+      delete link.held;
+      stand('c', clock).stop.abort();
+      await clock.advance(1);
+      expect(server.lease?.spec).to.include({ holderIdentity: '', leaseTransitions: 1 });
+      await tell();
+      arrival.resolve();
+      await clock.advance(1);
+      expect(second.elector.isLeader()).to.equal(true);
+    });
+
+    it('goes on looking by itself where it hears nothing', async () => {
+      const first = stand('a', clock);
+      await clock.advance(1);
+      const second = stand('b', clock, { state: 'up', hear: () => undefined });
+      await clock.advance(100);
+      first.stop.abort();
+      await first.run;
+      await clock.advance(2001);
+      expect(second.elector.isLeader()).to.equal(true);
+    });
+  });
+
+  describe('on slow and broken ways to the server', () => {
+    let clock: ManualClock;
+    let random: () => number;
+    let links: Link[];
+    let news: Set<() => void>;
+    let candidates: ReturnType<typeof stand>[];
+
+    const join = (): void => {
+      const delay = (): Promise<void> => sleep(clock, Math.round(6000 * random() ** 8));
+      const hear = (look: () => void): unknown => news.add(look);
+      const link = { state: 'up' as const, delay, hear, random };
+      links.push(link);
+      candidates.push(stand(`${candidates.length}`, clock, link));
+    };
+
+    /** Ways break and are well again, some news come, and now and then somebody goes. */
+    const happen = (): void => {
+      for (const link of links) if (random() < 0.05) link.state = random() < 0.5 ? 'down' : 'up';
+      for (const look of news) if (random() < 0.7) look();
+      if (random() < 0.01) candidates[Math.floor(random() * candidates.length)]?.stop.abort();
+    };
+
+    /** Resolves to how many terms there were. */
+    const live = async (seed: number): Promise<number> => {
+      [server, clock, random, links, news, candidates] = [
+        new LeaseServer(),
+        new ManualClock(),
+        seeded(seed),
+        [],
+        new Set(),
+        [],
+      ];
+      for (let tick = 0; tick < 320; tick++) {
+        if (tick % 80 === 0) join();
+        await clock.advance(500);
+        happen();
+        const leaders = candidates.filter(({ elector }) => elector.isLeader());
+        expect(leaders.length, `seed ${seed}, tick ${tick}`).to.be.below(2);
+      }
+      for (const link of links) link.state = 'up';
+      for (const { stop } of candidates) stop.abort();
+      await clock.advance(20_000);
+      return candidates.flatMap(({ story }) => story).filter((what) => what === 'started').length;
+    };
+
+    it('never has two leaders, whoever comes and goes', async () => {
+      let terms = 0;
+      for (let seed = 1; seed <= 10; seed++) terms += await live(seed);
+      expect(terms).to.be.above(30);
+    });
   });
 });

@@ -18,6 +18,10 @@ export interface ElectorOptions {
   onStarted: () => void;
   /** Called when it no longer is. The process is a candidate again once this has resolved. */
   onLost: () => Promise<void>;
+  /** Calls `look` whenever the lease may have changed, until `signal` fires. What it hears is never believed: it makes a candidate look sooner. */
+  hear?: (look: () => void, signal: AbortSignal) => void;
+  /** Asked at the end: false where something may still be under way that this process began as leader. Others then have to wait until the lease expires. */
+  mayRelease?: () => boolean;
   /** Others wait this long after the last renewal they saw. */
   leaseMs?: number;
   /** Leadership ends this long after the last successful renewal; well before `leaseMs`. */
@@ -31,20 +35,32 @@ const RELEASES = 2;
 
 type Try = 'held' | 'taken' | 'failed';
 
+/** A lease as it was seen last. */
+interface Seen {
+  record: string;
+  /** When it was seen first. */
+  at: number;
+  /** How long somebody else may act by it from then on. */
+  othersMs: number;
+}
+
 /**
  * Leader election as client-go does it (15 s, 10 s, 2 s). A remote renewal time is never compared with our clock: what
  * counts is how long ago we saw the record change.
  */
 export class Elector {
   readonly #options: Required<ElectorOptions>;
-  #seen: { record: string; at: number } | undefined;
+  #seen: Seen | undefined;
   /** Until a dead holder's lease is free, as of the last look: nobody has to wait longer for it. */
   #expiresInMs = Infinity;
   #leading = false;
+  /** Claims nothing any more, by a look that is under way either. */
+  #retired = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ElectorOptions) {
-    this.#options = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2000, ...options };
+    const defaults = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2000 };
+    this.#options = { ...defaults, hear: () => undefined, mayRelease: () => true, ...options };
   }
 
   /**
@@ -55,7 +71,7 @@ export class Elector {
     return this.#leading && this.#options.clock.monotonic() - this.#renewedAt < this.#options.renewDeadlineMs;
   }
 
-  /** Stands for election until `signal` fires, then gives the lease away if it is ours. */
+  /** Stands for election until `signal` fires, then gives the lease away if it is ours and may be. */
   async run(signal: AbortSignal): Promise<void> {
     while (await this.#acquire(signal)) {
       this.#options.log.info(this.#name(), 'became leader');
@@ -67,19 +83,33 @@ export class Elector {
       this.#options.log.error(this.#name(), 'lost leadership');
       await this.#options.onLost();
     }
-    if (this.#leading) await this.#release();
+    const held = this.#leading;
     this.#leading = false;
+    this.#retired = true;
+    if (held) await this.#leave();
   }
 
   /** False where `signal` fired before the lease was ours; a lease that came at that moment is ours, and has to be given away. */
   async #acquire(signal: AbortSignal): Promise<boolean> {
-    const { clock, retryMs, random } = this.#options;
-    while (!signal.aborted) {
-      if ((await this.#try()) === 'held') return true;
-      const pauseMs = retryMs * (1 + ACQUIRE_JITTER * random());
-      await sleep(clock, Math.min(pauseMs, this.#expiresInMs), signal);
+    const { clock, retryMs, random, hear } = this.#options;
+    const over = new AbortController();
+    let news = new AbortController();
+    const wake = (): void => news.abort();
+    signal.addEventListener('abort', wake);
+    hear(wake, over.signal);
+    try {
+      while (!signal.aborted) {
+        // Before the look: what changes during it is worth another one.
+        news = new AbortController();
+        if ((await this.#try()) === 'held') return true;
+        const pauseMs = retryMs * (1 + ACQUIRE_JITTER * random());
+        await sleep(clock, Math.min(pauseMs, this.#expiresInMs), news.signal);
+      }
+      return false;
+    } finally {
+      over.abort();
+      signal.removeEventListener('abort', wake);
     }
-    return false;
   }
 
   /** Renews until that has failed for too long, somebody else has the lease, or `signal` fires. */
@@ -114,6 +144,7 @@ export class Elector {
     try {
       const lease = await client.get(Lease, { namespace, name });
       if (this.#isTaken(lease)) return 'taken';
+      if (this.#retired) return 'failed';
       const spec = claimed(lease?.spec, claim);
       if (lease) await client.replace(Lease, { ...lease, spec });
       else await client.create(Lease, newLease(namespace, name, spec));
@@ -128,19 +159,27 @@ export class Elector {
 
   /** Somebody else has the lease, or had it while this process was leader: given away or deleted since then, it begins another term. */
   #isTaken(lease: Lease | undefined): boolean {
-    if (lease && this.#heldByAnother(lease)) return true;
-    return this.#leading && lease?.spec?.holderIdentity !== this.#options.identity;
+    // The holder of one that was deleted acts until it looks for it.
+    if (lease) this.#see(lease);
+    const { at, othersMs } = this.#seen ?? { at: 0, othersMs: 0 };
+    const leftMs = at + othersMs - this.#options.clock.monotonic();
+    if (leftMs > 0) this.#expiresInMs = leftMs;
+    return leftMs > 0 || (this.#leading && lease?.spec?.holderIdentity !== this.#options.identity);
   }
 
-  #heldByAnother({ spec }: Lease): boolean {
+  #see({ spec }: Lease): void {
     const { clock, identity, leaseMs } = this.#options;
     const record = JSON.stringify(spec);
-    if (this.#seen?.record !== record) this.#seen = { record, at: clock.monotonic() };
-    if (!spec?.holderIdentity || spec.holderIdentity === identity) return false;
-    const durationMs = spec.leaseDurationSeconds === undefined ? leaseMs : spec.leaseDurationSeconds * 1000;
-    const leftMs = durationMs - (clock.monotonic() - this.#seen.at);
-    if (leftMs > 0) this.#expiresInMs = leftMs;
-    return leftMs > 0;
+    if (this.#seen?.record === record) return;
+    const isOthers = spec?.holderIdentity && spec.holderIdentity !== identity;
+    const durationMs = spec?.leaseDurationSeconds === undefined ? leaseMs : spec.leaseDurationSeconds * 1000;
+    this.#seen = { record, at: clock.monotonic(), othersMs: isOthers ? durationMs : 0 };
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#options.mayRelease()) return this.#release();
+    const message = 'lease not released, work is still under way; others take it over when it expires';
+    this.#options.log.warn(this.#name(), message);
   }
 
   async #release(tries = RELEASES): Promise<void> {

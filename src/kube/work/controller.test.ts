@@ -337,7 +337,7 @@ describe('controller', () => {
     const stopped = controller.stop(30_000);
     await clock.advance(5000);
     gate.resolve();
-    await stopped;
+    expect(await stopped).to.equal(true);
     expect(log42).to.deep.equal(['begin a', 'end a']);
   });
 
@@ -353,7 +353,31 @@ describe('controller', () => {
     await clock.advance(29_999);
     expect(aborted).to.equal(false);
     await clock.advance(1);
-    await stopped;
+    expect(await stopped).to.equal(false);
     expect(aborted).to.equal(true);
+  });
+
+  it('waits for what goes on past its deadline, and says so where that does not end', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    start(() => gate.promise, { reconcileTimeoutMs: 1000 }).enqueue(key);
+    await clock.advance(2000);
+    const [first, second] = [controller.stop(1000), controller.stop(3000)];
+    await clock.advance(1000);
+    expect(await first).to.equal(false);
+    gate.resolve(undefined);
+    // The first has ended it: what it sent may be on its way.
+    expect(await second).to.equal(false);
+  });
+
+  it('says that nothing is under way once what went on past its deadline has ended', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    start(() => gate.promise, { reconcileTimeoutMs: 1000 }).enqueue(key);
+    await clock.advance(2000);
+    let over = false;
+    const stopped = controller.stop(3000).finally(() => (over = true));
+    await clock.advance(2000);
+    expect(over).to.equal(false);
+    gate.resolve(undefined);
+    expect(await stopped).to.equal(true);
   });
 });

@@ -1,6 +1,6 @@
 import { keyString } from '../cache/cache.ts';
 import { sleep, type Clock } from '../../async/clock.ts';
-import { isConflict, isPassing, TerminalError } from '../errors.ts';
+import { isConflict, isFenced, isPassing, TerminalError } from '../errors.ts';
 import { deadline } from '../http/deadline.ts';
 import type { ControllerMetrics, Metrics } from '../metrics.ts';
 import { createTurns } from '../turns.ts';
@@ -29,8 +29,11 @@ export interface ControllerOptions {
 
 export interface Controller {
   enqueue(key: ObjectKey, options?: AddOptions): void;
-  /** Takes no more keys, lets running reconciles finish for `graceMs`, then ends them. */
-  stop(graceMs: number): Promise<void>;
+  /**
+   * Takes no more keys, lets running reconciles finish for `graceMs`, then ends them. Resolves to whether nothing of them is under way any more: of one
+   * that was ended, or had been at its deadline, a request may still be on its way.
+   */
+  stop(graceMs: number): Promise<boolean>;
 }
 
 /** How often a key looks whether the cache shows its own writes; the watch event itself wakes it sooner. */
@@ -76,6 +79,8 @@ class Workers implements Controller {
   readonly #stop = new AbortController();
   readonly #started = new Map<string, number>();
   readonly #workers: Promise<void>[];
+  /** The work of reconciles, for as long as it goes on: longer than these where it heeds no deadline. */
+  readonly #unsettled = new Set<Promise<unknown>>();
   readonly #inWork: InWork;
   readonly #began: number;
 
@@ -101,14 +106,22 @@ class Workers implements Controller {
     return { priority: SUSPECT, afterMs: Math.max(options.afterMs ?? 0, pause) };
   }
 
-  async stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number): Promise<boolean> {
     this.#queue.close();
-    const drained = Promise.all(this.#workers);
     const wakeUp = new AbortController();
-    await Promise.race([drained, sleep(this.#options.clock, graceMs, wakeUp.signal)]);
+    const late = sleep(this.#options.clock, graceMs, wakeUp.signal).then(() => false);
+    const isOver = await Promise.race([this.#over(), ...(graceMs > 0 ? [late] : [false])]);
     wakeUp.abort();
+    const endedByItself = isOver && !this.#stop.signal.aborted;
     this.#stop.abort(new Error(`controller ${this.#options.name} stopped`));
-    await drained;
+    await Promise.all(this.#workers);
+    return endedByItself;
+  }
+
+  async #over(): Promise<true> {
+    await Promise.all(this.#workers);
+    await Promise.allSettled(this.#unsettled);
+    return true;
   }
 
   async #work(): Promise<void> {
@@ -154,13 +167,20 @@ class Workers implements Controller {
     };
     try {
       const run = async (): Promise<Result | undefined> => reconcile(parseKey(key), limit.signal);
-      return await endBy(limit.signal, runReconciliation(reconciliation, run));
+      return await endBy(limit.signal, this.#settling(runReconciliation(reconciliation, run)));
     } catch (error) {
       if (limit.expired()) this.#metrics.failed('timeout');
       throw error;
     } finally {
       limit.clear();
     }
+  }
+
+  #settling<T>(work: Promise<T>): Promise<T> {
+    this.#unsettled.add(work);
+    const forget = (): unknown => this.#unsettled.delete(work);
+    work.then(forget, forget);
+    return work;
   }
 
   #failed(key: string, error: unknown): void {
@@ -175,6 +195,7 @@ class Workers implements Controller {
     if (isBug(error)) this.#metrics.failed('panic');
     this.#queue.retry(key, isPassing(error) ? PASSING_MAX_MS : undefined);
     if (isConflict(error)) log.debug(fields, 'object changed meanwhile, reconciling again');
+    else if (isFenced(error)) log.debug(fields, 'reconcile left to the next leader');
     else if (!this.#stop.signal.aborted) log.error(fields, 'reconcile failed, will be retried');
   }
 }

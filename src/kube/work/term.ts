@@ -27,8 +27,8 @@ export interface TermOptions {
 
 /** The controllers at work during one term of leadership. */
 export interface Term {
-  /** Takes no more work, lets what runs finish for `graceMs`, then ends it. */
-  stop(graceMs: number): Promise<void>;
+  /** Takes no more work, lets what runs finish for `graceMs`, then ends it. Resolves to whether nothing is under way any more. */
+  stop(graceMs: number): Promise<boolean>;
 }
 
 export function startTerm(definitions: Definition[], options: TermOptions): Term {
@@ -53,7 +53,8 @@ export function startTerm(definitions: Definition[], options: TermOptions): Term
   return {
     async stop(graceMs) {
       for (const { feeds } of running) for (const end of feeds) end();
-      await Promise.all(running.map(({ controller }) => controller.stop(graceMs)));
+      const ended = await Promise.all(running.map(({ controller }) => controller.stop(graceMs)));
+      return ended.every(Boolean);
     },
   };
 }
