@@ -153,7 +153,7 @@ describe('operator', () => {
   });
 
   it('hands over when it stops: drains, then gives the lease away last (fault 42)', async () => {
-    const [first, second] = [build({ lease: LEASE }), build({ lease: LEASE })];
+    const [first, second] = [build({ lease: LEASE, finishMs: 30_000 }), build({ lease: LEASE })];
     let finished = false;
     first.reconcile = async () => {
       await new Promise((resolve) => setTimeout(resolve, 100));

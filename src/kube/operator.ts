@@ -36,7 +36,9 @@ export interface OperatorOptions {
   lease?: { namespace: string; name: string; leaseMs?: number; renewDeadlineMs?: number; retryMs?: number };
   /** Remembers across a crash what was in work, by name of the controller. */
   inWork?: ((controller: string) => InWork) | undefined;
-  /** How long running reconciles may take after `stop` until they are ended. Default 30 s. */
+  /** After `stop`, running reconciles may begin writes for so long. Default 100 ms. */
+  finishMs?: number;
+  /** How long they may take until they are ended. Default 30 s. */
   drainMs?: number;
 }
 
@@ -59,8 +61,8 @@ export interface ControlOptions<T extends KubeObject> {
 
 const ownKey = (object: KubeObject): ObjectKey[] => [keyOf(object)];
 
-/** After `stop`, a running reconcile may begin writes for so long. What it has not done then is the next leader's, who would else wait for it. */
-const FINISH_MS = 500;
+/** What a reconcile has not done then is the next leader's, who would else wait for it. */
+const FINISH_MS = 100;
 const DRAIN_MS = 30_000;
 const FLUSH_MS = 2000;
 
@@ -175,8 +177,8 @@ export abstract class Operator {
   }
 
   async #windDown(): Promise<void> {
-    const { drainMs = DRAIN_MS, kube } = this.#options;
-    const fence = kube.clock.after(FINISH_MS, () => (this.#mayBegin = false));
+    const { finishMs = FINISH_MS, drainMs = DRAIN_MS, kube } = this.#options;
+    const fence = kube.clock.after(finishMs, () => (this.#mayBegin = false));
     this.#isIdle = (await this.#term?.stop(drainMs)) ?? true;
     fence();
     this.#reportLeading(false);

@@ -378,13 +378,13 @@ describe('leader election', () => {
 
   describe('of candidates that hear of the lease', () => {
     let clock: ManualClock;
-    let news: Set<() => void>;
-    const hear = (look: () => void, signal: AbortSignal): void => {
+    let news: Set<(lease?: Lease) => void>;
+    const hear = (look: (lease?: Lease) => void, signal: AbortSignal): void => {
       news.add(look);
       signal.addEventListener('abort', () => news.delete(look));
     };
-    const tell = async (): Promise<void> => {
-      for (const look of news) look();
+    const tell = async (lease = server.get()): Promise<void> => {
+      for (const look of news) look(lease);
       await clock.advance(1);
     };
     beforeEach(() => {
@@ -404,15 +404,34 @@ describe('leader election', () => {
       expect(news.size).to.equal(2);
     });
 
-    it('has nobody lead by news that are old or wrong', async () => {
+    it('has nobody lead by news that are old', async () => {
+      const gone = stand('gone', clock);
+      await clock.advance(1);
+      gone.stop.abort();
+      await gone.run;
+      const free = server.get();
       const first = stand('a', clock);
       await clock.advance(1);
       const second = stand('b', clock, { state: 'up', hear });
       for (let tick = 0; tick < 100; tick++) {
         await clock.advance(250);
-        await tell();
+        await tell(free);
         expect([first.elector.isLeader(), second.elector.isLeader()]).to.deep.equal([true, false]);
       }
+    });
+
+    it('asks for nothing while it hears that the lease is renewed', async () => {
+      stand('a', clock);
+      await clock.advance(1);
+      let asked = 0;
+      const delay = async (): Promise<void> => void (asked += 1);
+      const second = stand('b', clock, { state: 'up', hear, delay });
+      await clock.advance(1);
+      for (let tick = 0; tick < 20; tick++) {
+        await clock.advance(1000);
+        await tell();
+      }
+      expect([asked, second.elector.isLeader()]).to.deep.equal([1, false]);
     });
 
     it('misses nothing that it hears while it looks', async () => {
@@ -453,32 +472,36 @@ describe('leader election', () => {
     let clock: ManualClock;
     let random: () => number;
     let links: Link[];
-    let news: Set<() => void>;
+    let news: Set<(lease?: Lease) => void>;
+    let past: (Lease | undefined)[];
     let candidates: ReturnType<typeof stand>[];
 
     const join = (): void => {
       const delay = (): Promise<void> => sleep(clock, Math.round(6000 * random() ** 8));
-      const hear = (look: () => void): unknown => news.add(look);
+      const hear = (look: (lease?: Lease) => void): unknown => news.add(look);
       const link = { state: 'up' as const, delay, hear, random };
       links.push(link);
       candidates.push(stand(`${candidates.length}`, clock, link));
     };
 
-    /** Ways break and are well again, some news come, and now and then somebody goes. */
+    /** Ways break and are well again, some news come, late and in any order, and now and then somebody goes. */
     const happen = (): void => {
       for (const link of links) if (random() < 0.05) link.state = random() < 0.5 ? 'down' : 'up';
-      for (const look of news) if (random() < 0.7) look();
+      past.push(server.get());
+      const lately = (): Lease | undefined => past.at(-1 - Math.floor(10 * random() ** 4));
+      for (const look of news) if (random() < 0.7) look(lately());
       if (random() < 0.01) candidates[Math.floor(random() * candidates.length)]?.stop.abort();
     };
 
     /** Resolves to how many terms there were. */
     const live = async (seed: number): Promise<number> => {
-      [server, clock, random, links, news, candidates] = [
+      [server, clock, random, links, news, past, candidates] = [
         new LeaseServer(),
         new ManualClock(),
         seeded(seed),
         [],
         new Set(),
+        [],
         [],
       ];
       for (let tick = 0; tick < 320; tick++) {

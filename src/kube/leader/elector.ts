@@ -18,8 +18,11 @@ export interface ElectorOptions {
   onStarted: () => void;
   /** Called when it no longer is. The process is a candidate again once this has resolved. */
   onLost: () => Promise<void>;
-  /** Calls `look` whenever the lease may have changed, until `signal` fires. What it hears is never believed: it makes a candidate look sooner. */
-  hear?: (look: () => void, signal: AbortSignal) => void;
+  /**
+   * Calls `look` whenever the lease may have changed, until `signal` fires; with what it has become, where that is known. That may be old: what is claimed by
+   * it is refused where it is, and whoever had the lease then is given a whole term from now on.
+   */
+  hear?: (look: (lease?: Lease) => void, signal: AbortSignal) => void;
   /** Asked at the end: false where something may still be under way that this process began as leader. Others then have to wait until the lease expires. */
   mayRelease?: () => boolean;
   /** Others wait this long after the last renewal they saw. */
@@ -54,6 +57,8 @@ export class Elector {
   /** Until a dead holder's lease is free, as of the last look: nobody has to wait longer for it. */
   #expiresInMs = Infinity;
   #leading = false;
+  /** As it was written last. */
+  #own: Lease | undefined;
   /** Claims nothing any more, by a look that is under way either. */
   #retired = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
@@ -94,14 +99,21 @@ export class Elector {
     const { clock, retryMs, random, hear } = this.#options;
     const over = new AbortController();
     let news = new AbortController();
+    let heard: Lease | undefined;
     const wake = (): void => news.abort();
+    const look = (lease?: Lease): void => {
+      heard = lease;
+      wake();
+    };
     signal.addEventListener('abort', wake);
-    hear(wake, over.signal);
+    hear(look, over.signal);
     try {
       while (!signal.aborted) {
         // Before the look: what changes during it is worth another one.
         news = new AbortController();
-        if ((await this.#try()) === 'held') return true;
+        const known = heard;
+        heard = undefined;
+        if ((await this.#try(known)) === 'held') return true;
         const pauseMs = retryMs * (1 + ACQUIRE_JITTER * random());
         await sleep(clock, Math.min(pauseMs, this.#expiresInMs), news.signal);
       }
@@ -136,18 +148,19 @@ export class Elector {
     cancel();
   }
 
-  async #try(): Promise<Try> {
+  async #try(known?: Lease): Promise<Try> {
     const { client, namespace, name, identity, clock, leaseMs, log } = this.#options;
     const began = clock.monotonic();
     this.#expiresInMs = Infinity;
     const claim = { identity, now: clock.now(), durationMs: leaseMs };
     try {
-      const lease = await client.get(Lease, { namespace, name });
+      const lease = known ?? (await client.get(Lease, { namespace, name }));
       if (this.#isTaken(lease)) return 'taken';
       if (this.#retired) return 'failed';
       const spec = claimed(lease?.spec, claim);
-      if (lease) await client.replace(Lease, { ...lease, spec });
-      else await client.create(Lease, newLease(namespace, name, spec));
+      this.#own = lease
+        ? await client.replace(Lease, { ...lease, spec })
+        : await client.create(Lease, newLease(namespace, name, spec));
       this.#renewedAt = began;
       return 'held';
     } catch (error) {
@@ -177,20 +190,21 @@ export class Elector {
   }
 
   async #leave(): Promise<void> {
-    if (this.#options.mayRelease()) return this.#release();
+    if (this.#options.mayRelease()) return this.#release(this.#own);
     const message = 'lease not released, work is still under way; others take it over when it expires';
     this.#options.log.warn(this.#name(), message);
   }
 
-  async #release(tries = RELEASES): Promise<void> {
+  /** What was written last needs no look: where that has changed it is refused. */
+  async #release(known: Lease | undefined, tries = RELEASES): Promise<void> {
     const { client, namespace, name, identity, clock, log } = this.#options;
     try {
-      const lease = await client.get(Lease, { namespace, name });
+      const lease = known ?? (await client.get(Lease, { namespace, name }));
       if (lease?.spec?.holderIdentity !== identity) return;
       await client.replace(Lease, { ...lease, spec: released(lease.spec, clock.now()) });
       log.info(this.#name(), 'released the lease');
     } catch (error) {
-      if (isConflict(error) && tries > 0) return this.#release(tries - 1);
+      if (isConflict(error) && tries > 0) return this.#release(undefined, tries - 1);
       log.warn({ ...this.#name(), err: error }, 'lease not released; others take it over when it expires');
     }
   }

@@ -10,7 +10,7 @@ export function leaseNews(kube: Kube, { namespace, name }: ObjectKey): NonNullab
   const { metrics } = kube;
   return (look, signal) => {
     const cache = new ObjectCache(Lease, kube.clock);
-    cache.subscribe(look);
+    cache.subscribe(({ type, object }) => (type === 'deleted' ? look() : look(object)));
     const reflector = new Reflector({
       ...kube,
       resource: Lease,
