@@ -1,10 +1,12 @@
-/** A leader that goes in the middle of a burst: killed, and told to stop. `LEADER`: how many Trials. */
+/** A leader that goes in the middle of a burst: killed, and told to stop; and told to stop while Trials come one after another. `LEADER`: how many Trials. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { inParallel } from '../src/async/in-parallel.ts';
 import { OPERATOR, podOfHolder } from '../src/installation/names.ts';
 import { killOperator, leader, operatorIsWell } from '../test/e2e/support/faults.ts';
 import type { World } from '../test/e2e/support/world.ts';
-import { kubectlOk } from '../test/support/cluster.ts';
+import { compareVersions } from '../src/kube/cache/versions.ts';
+import { Lease, Pod } from '../src/kube/kinds.ts';
+import type { KubeObject } from '../src/kube/types.ts';
 import { eventually, eventuallyTrue } from '../test/support/eventually.ts';
 import { atMost, type Bench, type Figure } from './support/bench.ts';
 import { seconds } from './support/figures.ts';
@@ -18,63 +20,110 @@ const MIDDLE = 0.3;
 const TIMES = { startMs: 100, runMs: 2000 };
 const LOOK_MS = 50;
 
-const stopLeader = async (): Promise<unknown> =>
-  kubectlOk(['delete', 'pod', '--wait=false', '-n', OPERATOR.namespace, podOfHolder((await leader()) ?? '')]);
+interface Way {
+  how: string;
+  go: (world: World, leader: string) => Promise<unknown>;
+  limitMs: number;
+  /** Trials created a second; as many as the API server takes where it is not given. */
+  aSecond?: number;
+}
 
-const WAYS: { how: string; go: () => Promise<unknown>; limitMs: number }[] = [
+const stopLeader: Way['go'] = ({ kube }, holder) =>
+  kube.delete(Pod, { namespace: OPERATOR.namespace, name: podOfHolder(holder) });
+
+const WAYS: Way[] = [
   { how: 'killed', go: () => killOperator('the leader'), limitMs: 20_000 },
   { how: 'told to stop', go: stopLeader, limitMs: 2000 },
+  { how: 'told to stop at 10 a second', go: stopLeader, limitMs: 2000, aSecond: 10 },
 ];
 
-/** When each Job was heard of, and which there are, by the Trial's name. */
-function watchJobs({ jobs, namespace }: World, prefix: string) {
-  const times: number[] = [];
+interface Heard {
+  at: number;
+  version: string | undefined;
+}
+
+const heard = ({ metadata }: KubeObject): Heard => ({
+  at: performance.now(),
+  version: metadata.resourceVersion,
+});
+
+/** When each Job was heard of, and which there are, by the Trial's name; and when anything was that operators do: to Jobs or in the status of Trials. */
+function watchWork({ jobs, trials, namespace }: World, prefix: string) {
+  const made: Heard[] = [];
+  const done: Heard[] = [];
   const uids = new Map<string, Set<string>>();
-  const stop = jobs.subscribe(({ type, object: { metadata } }) => {
-    if (type !== 'added' || metadata.namespace !== namespace || !metadata.name.startsWith(prefix)) return;
-    times.push(performance.now());
-    const name = metadata.name.replace(/-\d+$/, '');
-    uids.set(name, (uids.get(name) ?? new Set()).add(metadata.uid ?? ''));
+  const isOurs = ({ metadata }: KubeObject): boolean =>
+    metadata.namespace === namespace && metadata.name.startsWith(prefix);
+  const unsubscribe = jobs.subscribe(({ type, object }) => {
+    if (type !== 'added' || !isOurs(object)) return;
+    made.push(heard(object));
+    done.push(heard(object));
+    const name = object.metadata.name.replace(/-\d+$/, '');
+    uids.set(name, (uids.get(name) ?? new Set()).add(object.metadata.uid ?? ''));
   });
-  return { times, uids, stop };
+  const unsubscribeTrials = trials.subscribe(({ type, object }) => {
+    if (type === 'modified' && isOurs(object)) done.push(heard(object));
+  });
+  const stop = (): void => [unsubscribe, unsubscribeTrials].forEach((end) => end());
+  return { made, done, uids, stop };
 }
 
 /** Resolves to when somebody else had the lease, by looking again and again. */
-async function successorAt(before: string): Promise<number> {
-  for (let now = before; now === before || now === ''; await wait(LOOK_MS)) now = (await leader()) ?? '';
-  return performance.now();
+async function succession({ kube }: World, before: string): Promise<Heard> {
+  for (; ; await wait(LOOK_MS)) {
+    const lease = await kube.get(Lease, OPERATOR);
+    const holder = lease?.spec?.holderIdentity || before;
+    if (lease && holder !== before) return heard(lease);
+  }
 }
 
-async function burst(world: World, { how, go }: (typeof WAYS)[number]) {
+/** Creates all, each at its time. */
+function createAll(world: World, names: string[], aSecond = Infinity): Promise<unknown> {
+  const began = performance.now();
+  const create = async ([index, name]: [number, string]): Promise<void> => {
+    await wait(began + (index * 1000) / aSecond - performance.now());
+    await createTrial(world, name, { scheduling: PLACING });
+  };
+  return inParallel([...names.entries()], create, { width: WIDTH });
+}
+
+async function burst(world: World, { how, go, aSecond }: Way) {
   await operatorIsWell();
   const prefix = how.replaceAll(' ', '-');
   const names = Array.from({ length: MANY }, (_, index) => `${prefix}-${index}`);
-  const watch = watchJobs(world, prefix);
-  const create = (name: string) => createTrial(world, name, { scheduling: PLACING });
-  const created = inParallel(names, create, { width: WIDTH });
-  await eventuallyTrue('the burst is in its middle', () => watch.times.length >= MANY * MIDDLE, 300);
+  const watch = watchWork(world, prefix);
+  const created = createAll(world, names, aSecond);
+  await eventuallyTrue('the burst is in its middle', () => watch.made.length >= MANY * MIDDLE, 300);
   const before = (await leader()) ?? '';
   const wentAt = performance.now();
-  const [heldAt] = await Promise.all([successorAt(before), go()]);
-  const nextAt = await eventually(
-    'a Job by the next leader',
-    () => watch.times.find((at) => at > heldAt),
-    120,
-  );
+  const [held] = await Promise.all([succession(world, before), go(world, before)]);
+  // What the leader before did last may be heard of later than that.
+  const isAfter = ({ version }: Heard): boolean => compareVersions(version, held.version) > 0;
+  const firstAfter = (all: Heard[]): number | undefined => all.find(isAfter)?.at;
+  const lastAt = watch.done.findLast((one) => !isAfter(one))?.at ?? held.at;
+  const workAt = await eventually('work by the next leader', () => firstAfter(watch.done), 120);
+  const nextAt = await eventually('a Job by the next leader', () => firstAfter(watch.made), 120);
   await created;
   await allEnd(world, names);
   watch.stop();
   const twice = [...watch.uids].filter(([, { size }]) => size > 1).map(([name]) => name);
-  const left = watch.times.filter((at) => at > heldAt).length;
-  return { how, heldMs: heldAt - wentAt, nextMs: nextAt - wentAt, left, twice };
+  const left = watch.made.filter(isAfter).length;
+  const [heldMs, workMs, nextMs] = [held.at, workAt, nextAt].map((at) => at - wentAt) as [
+    number,
+    number,
+    number,
+  ];
+  return { how, heldMs, workMs, nextMs, idleMs: workAt - lastAt, left, twice };
 }
 
 type Measured = Awaited<ReturnType<typeof burst>>;
 
-function figuresOf({ how, heldMs, nextMs, left, twice }: Measured): Figure[] {
+function figuresOf({ how, heldMs, workMs, nextMs, idleMs, left, twice }: Measured): Figure[] {
   const limit = WAYS.find((way) => way.how === how)!.limitMs;
   return [
     { name: `${how}: another has the lease after`, value: seconds(heldMs) },
+    atMost(`${how}: another does something after`, workMs, { is: limit, say: seconds }),
+    { name: `${how}: nothing was done for`, value: seconds(idleMs) },
     atMost(`${how}: another makes a Job after`, nextMs, { is: limit, say: seconds }),
     { name: `${how}: Trials that had no Job then`, value: `${left} of ${MANY}` },
     atMost(`${how}: Trials with more than one Job`, twice.length, { is: 0, say: String }),
