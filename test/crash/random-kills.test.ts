@@ -15,6 +15,10 @@ const WORLDS = THOROUGH ? 5 : 2;
 const KILLS = 100;
 /** Besides, while Trials that have ended come again. */
 const KILLS_AGAIN = 25;
+/** Operators that are told to stop, in each of as many worlds. */
+const STOPS = THOROUGH ? 200 : 20;
+/** Of one that is to lead for long: on a busy machine a lease that ends within moments is lost, again and again. */
+const HASTE = 10;
 /** Share of requests that go wrong. */
 const FAULTY = 0.04;
 /** Longest life of an operator, in milliseconds. */
@@ -120,12 +124,26 @@ async function torment(world: World, random: Random, [kills, meddles]: [number, 
   }
 }
 
+/** One leader after another is told to stop, at any moment, while another stands by. */
+async function relieve(world: World, random: Random): Promise<void> {
+  world.kill();
+  disturb(world, random);
+  await world.startOperator(undefined, HASTE);
+  for (let round = 0; round < STOPS; round++) {
+    await world.startOperator(undefined, HASTE);
+    meddle(world, random, round);
+    await wait(random() * LIFE_MS);
+    await world.stopLeader();
+  }
+  world.server.faults.clear();
+  await world.stopLeader();
+}
+
 /** Lets the cluster recover, and time pass until all that was waited for is over. */
 async function recover(world: World): Promise<void> {
   world.server.faults.clear();
   resumeAll(world);
-  // Ten times as fast and no faster: on a busy machine a lease that ends within moments is lost, again and again.
-  await world.startOperator(undefined, 10);
+  await world.startOperator(undefined, HASTE);
   await world.rest(400);
 }
 
@@ -145,6 +163,26 @@ describe(`an operator that is killed ${WORLDS * (KILLS + KILLS_AGAIN)} times at 
         expect(await breaches(world)).to.deep.equal([]);
         const adopted = [...world.invariants.ended.values()].filter(({ status }) => status?.adopted);
         expect(adopted, 'that took over an outcome').to.have.length.greaterThan(5);
+      } finally {
+        await world.close();
+      }
+    });
+});
+
+describe(`an operator that is told to stop ${WORLDS * STOPS} times at random while another stands by`, function () {
+  this.timeout(300_000);
+  for (let seed = 1; seed <= WORLDS; seed++)
+    it(`loses no Trial, doubles no Job and changes no reward (seed ${seed})`, async () => {
+      const random = seeded(seed);
+      const world = await World.start({ seed, fate: () => among(random, FATES) });
+      try {
+        await relieve(world, random);
+        await recover(world);
+        expect(await breaches(world)).to.deep.equal([]);
+        const said = (line: string): number =>
+          world.log.lines.filter(({ message }) => message === line).length;
+        expect(said('released the lease')).to.be.above(STOPS / 2);
+        expect(said('reconcile left to the next leader')).to.be.above(0);
       } finally {
         await world.close();
       }

@@ -79,6 +79,7 @@ export class World {
   readonly #closers: (() => Promise<void>)[] = [];
   #skewMs = 0;
   #life: Life | undefined;
+  readonly #operators = new Map<Life, TestOperator>();
   #lives = 0;
   #arriving = 0;
 
@@ -220,7 +221,10 @@ export class World {
       builder: await this.#builderOf(life),
       now: this.now,
       maxConcurrentBuilds: this.#options.maxConcurrentBuilds,
+      identity: `test-${this.#lives}`,
     });
+    this.#operators.set(life, operator);
+    life.onDeath(() => this.#operators.delete(life));
     await operator.start();
     await Promise.race([operator.whenSynced(), died]);
     for (const effect of this.#late.splice(0)) void this.#arrive(effect);
@@ -269,6 +273,16 @@ export class World {
   /** Ends the operator where it stands: its connections are cut, its timers are gone. */
   kill(): void {
     this.#life?.die();
+  }
+
+  /** Tells the operator to stop that leads, once one does, and waits until it has ended. */
+  async stopLeader(): Promise<void> {
+    let found: [Life, TestOperator] | undefined;
+    const leads = (): boolean =>
+      (found = [...this.#operators].find(([, { leading }]) => leading)) !== undefined;
+    await until('one leads', leads);
+    await found?.[1].stop();
+    found?.[0].die();
   }
 
   /** Number of operators started so far. */

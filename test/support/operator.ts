@@ -18,6 +18,8 @@ const config = readConfig({
 
 export interface TestOperatorOptions extends Adapters {
   kube: Kube;
+  /** Of the replica; default: as if there was one. */
+  identity?: string;
   /** Default: the operator’s own. */
   maxConcurrentBuilds?: number | undefined;
   now: () => Date;
@@ -26,10 +28,10 @@ export interface TestOperatorOptions extends Adapters {
 export class TestOperator extends SbOperator {
   readonly #now: () => Date;
 
-  constructor({ now, maxConcurrentBuilds, ...parts }: TestOperatorOptions) {
+  constructor({ now, maxConcurrentBuilds, identity, ...parts }: TestOperatorOptions) {
     super({
       ...parts,
-      config: { ...config, ...present({ maxConcurrentBuilds }) },
+      config: { ...config, ...present({ maxConcurrentBuilds, identity }) },
       brokerCa: () => 'CA',
       authorities: undefined,
       addressesOf: async () => ['10.0.0.2'],
