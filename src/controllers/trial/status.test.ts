@@ -381,9 +381,9 @@ describe('the report on a Trial', () => {
   });
 
   it('keeps it back the longer the more Trials are in one', () => {
-    expect(reported(starting(3), pending, 25)).to.deep.equal({ write: false, againMs: 4000 });
-    expect(reported(starting(7), pending, 250)).to.deep.equal({ write: false, againMs: 45_000 });
-    expect(reported(starting(52), pending, 250)).to.deep.equal({ write: true, againMs: 60_000 });
+    expect(reported(starting(3), pending, 10)).to.deep.equal({ write: false, againMs: 4000 });
+    expect(reported(starting(7), pending, 100)).to.deep.equal({ write: false, againMs: 45_000 });
+    expect(reported(starting(52), pending, 100)).to.deep.equal({ write: true, againMs: 60_000 });
   });
 
   it('keeps back that the Job was created, however long the Trial has waited for that', () => {
@@ -404,10 +404,10 @@ describe('the report on a Trial', () => {
 
   it('keeps back that an attempt has started until that has lasted five seconds, where many wait', () => {
     const running: Done = { kind: 'wait', reason: 'Running', message: 'Pod hello runs' };
-    expect(reported(runningAt(3), running, 25)).to.deep.equal({ write: true });
-    expect(reported(runningAt(3), running, 26)).to.deep.equal({ write: false, againMs: 4000 });
+    expect(reported(runningAt(3), running, 10)).to.deep.equal({ write: true });
+    expect(reported(runningAt(3), running, 11)).to.deep.equal({ write: false, againMs: 4000 });
     expect(reported(runningAt(7), running, 10_000)).to.deep.equal({ write: true });
-    expect(reported(runningAt(3), { ...running, againMs: 100 }, 26)).to.deep.equal({
+    expect(reported(runningAt(3), { ...running, againMs: 100 }, 11)).to.deep.equal({
       write: false,
       againMs: 100,
     });

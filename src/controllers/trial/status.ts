@@ -134,8 +134,8 @@ export interface Reporting {
 
 /** A state that passes by itself is written once it has lasted so long: an attempt that starts at once needs no word in between. */
 const QUIET_MS = 5000;
-/** And the later the more Trials are in one: all of them together are at most five writes a second. */
-const QUIET_EACH_MS = 200;
+/** And the later the more Trials are in one: all of them together are at most two writes a second. */
+const QUIET_EACH_MS = 500;
 const PASSING: TrialActiveReason[] = [
   'Pending',
   'NetworkPending',
