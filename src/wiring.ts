@@ -95,7 +95,7 @@ export class SbOperator extends WatchingOperator {
 
   protected override async init(): Promise<void> {
     const { config, artifacts, registry, logLinks, brokerCa, kube } = this.#parts;
-    const { trials, jobs, tasks } = this;
+    const { trials, tasks } = this;
     const lookups = new Lookups(kube.clock);
     const platform = config.imagePlatform;
     const settings = (namespace: string) => this.#podSettings(brokerCa(), namespace);
@@ -109,9 +109,9 @@ export class SbOperator extends WatchingOperator {
       name: 'trial',
       store: trials,
       keys: keysOfOpen,
-      owns: [jobs],
       also: [
         inTerm.feed(),
+        this.trialsOfJobs(),
         this.trialsOfPods(),
         this.trialsOfBuilds(),
         this.trialsOfPolicies(),

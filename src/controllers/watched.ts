@@ -10,6 +10,7 @@ import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
 import { keptJob, keptPod } from '../pods/kept.ts';
 import { byControllerUid, controllerOf } from '../pods/ownership.ts';
+import { saysMore } from '../pods/reading/job.ts';
 import { isOver } from '../pods/reading/state.ts';
 import { byOpen, OPEN } from './metrics/standing.ts';
 import { byRun } from './runs/known.ts';
@@ -98,6 +99,20 @@ export abstract class WatchingOperator extends Operator {
       keys: ({ metadata }) => {
         const name = metadata.annotations?.[ANNOTATION.trialName];
         return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];
+      },
+    });
+  }
+
+  /** The Trial of each Job that says something new. */
+  protected trialsOfJobs() {
+    return feed({
+      store: this.jobs,
+      matters: saysMore,
+      keys: (job) => {
+        const owner = controllerOf(job);
+        return owner?.kind === Trial.kind
+          ? [{ namespace: job.metadata.namespace ?? '', name: owner.name }]
+          : [];
       },
     });
   }

@@ -12,7 +12,7 @@ import {
 } from '../../../test/support/builders/objects.ts';
 import { aTrialSeen, READY } from '../../../test/support/builders/trial-seen.ts';
 import type { TrialKnown } from '../../../test/support/builders/trial-seen.ts';
-import type { Pod } from '../../kube/kinds.ts';
+import type { Job, Pod } from '../../kube/kinds.ts';
 import type { Observed } from './observed.ts';
 import { nextAction } from './decide.ts';
 
@@ -541,23 +541,23 @@ describe('the next action of a Trial', () => {
         expect(refused(quota('x', 3), after(1801))).to.include(failed('StartTimeout'));
       });
 
-      it('looks again after three seconds, then less often each time', () => {
-        const again = [1, 5, 60].map((age) => {
-          const action = nextAction(
-            aTrialSeen({ trial, job: { kind: 'own', job: aJob(trial) }, now: after(age) }),
-          );
-          return action.kind === 'wait' && action.againMs;
-        });
-        expect(again).to.deep.equal([3100, 5100, 60_100]);
+      const againMs = (age: number, status: NonNullable<Job['status']>) => {
+        const job = { kind: 'own', job: aJob(trial, { status }) } as const;
+        const action = nextAction(aTrialSeen({ trial, job, now: after(age) }));
+        return action.kind === 'wait' && action.againMs;
+      };
+
+      it('looks again after three seconds, then less often each time; before the Job controller has looked, or made one, at the end', () => {
+        const looked = { startTime: stampOf(T0) };
+        expect([1, 5, 60].map((age) => againMs(age, looked))).to.deep.equal([3100, 5100, 60_100]);
+        for (const status of [{}, { ...looked, active: 1 }]) expect(againMs(60, status)).to.equal(1_740_100);
       });
     });
 
     it('waits for the Pod of a new Job', () => {
       const trial = aTrial();
-      expect(nextAction(aTrialSeen({ trial, job: { kind: 'own', job: aJob(trial) } }))).to.include({
-        kind: 'wait',
-        reason: 'Pending',
-      });
+      const job = { kind: 'own', job: aJob(trial) } as const;
+      expect(nextAction(aTrialSeen({ trial, job }))).to.include({ kind: 'wait', reason: 'Pending' });
     });
   });
 });

@@ -1,7 +1,7 @@
 /** Pure: containers of an attempt that have not started, and how long each may take for that. */
 import type { TrialFailedReason } from '../../crds/reasons.ts';
 import type { Attempt } from '../../crds/trial-status.ts';
-import { isHeldBack } from '../../pods/reading/job.ts';
+import { isHeldBack, madeNoPod } from '../../pods/reading/job.ts';
 import { awaitedOf } from '../../pods/reading/waiting.ts';
 import type { Fail, Wait } from './decide.ts';
 import type { BegunAttempt } from './observed.ts';
@@ -35,15 +35,18 @@ export function whileStarting(seen: BegunAttempt): Wait | Fail {
   const limitMs = limitOf(trial.spec, becomes);
   const ageMs = startingMs(seen);
   const leftMs = limitMs - ageMs;
-  // Nothing tells that there will be no Pod: the Job is asked about again, less often each time.
-  const lookMs = pod ? Infinity : Math.max(POD_EXPECTED_MS, ageMs);
-  if (leftMs >= 0) return { kind: 'wait', reason, message, againMs: Math.min(leftMs, lookMs) + 100 };
+  if (leftMs >= 0)
+    return { kind: 'wait', reason, message, againMs: Math.min(leftMs, lookMs(seen, ageMs)) + 100 };
   return {
     kind: 'fail',
     reason: becomes?.reason ?? 'StartTimeout',
     message: `not started within ${limitMs / 1000} s: ${reason}: ${message}`,
   };
 }
+
+/** Nothing tells that there will be no Pod: a Job that the Job controller has made none for is asked about again, less often each time. */
+const lookMs = ({ pod, job }: BegunAttempt, ageMs: number): number =>
+  !pod && job.kind === 'own' && madeNoPod(job.job) ? Math.max(POD_EXPECTED_MS, ageMs) : Infinity;
 
 const limitOf = (
   { startTimeoutSeconds }: BegunAttempt['trial']['spec'],

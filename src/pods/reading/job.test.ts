@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Job } from '../../kube/kinds.ts';
-import { failedCondition, isActive, startsNoPod } from './job.ts';
+import { failedCondition, isActive, saysMore, startsNoPod } from './job.ts';
 
 const job = (...conditions: { type: string; status?: string; reason?: string }[]): Job => ({
   apiVersion: 'batch/v1',
@@ -44,5 +44,44 @@ describe('A Job', () => {
     const deleted = job();
     deleted.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
     expect(read(deleted)).to.deep.equal({ active: true, startsNoPod: true, failed: undefined });
+  });
+});
+
+describe('A change of a Job', () => {
+  const begun: Job = {
+    ...job(),
+    metadata: { name: 'a-1', resourceVersion: '1' },
+    spec: { suspend: false, template: {} },
+    status: { startTime: '2026-01-01T00:00:00Z', active: 1, ready: 0 },
+  };
+  const later = ({
+    metadata = {},
+    spec = {},
+    status = {},
+  }: Partial<Record<'metadata' | 'spec' | 'status', object>>): Job => ({
+    ...begun,
+    metadata: { ...begun.metadata, resourceVersion: '2', ...metadata },
+    spec: { template: {}, ...begun.spec, ...spec },
+    status: { ...begun.status, ...status },
+  });
+
+  it('says nothing new where its Pods are counted, which say so themselves', () => {
+    expect(saysMore({ ...begun, status: {} }, later({}))).to.equal(false);
+    expect(saysMore(begun, later({ status: { ready: 1, terminating: 0 } }))).to.equal(false);
+    expect(saysMore(begun, later({ status: { uncountedTerminatedPods: { failed: ['uid'] } } }))).to.equal(
+      false,
+    );
+  });
+
+  it('says more where anything else is told', () => {
+    const changes = [
+      { status: { active: 0 } },
+      { status: { conditions: [{ type: 'SuccessCriteriaMet', status: 'True' }] } },
+      { spec: { suspend: true } },
+      { metadata: { deletionTimestamp: '2026-01-01T00:01:00Z' } },
+      { metadata: { labels: { other: 'yes' } } },
+    ];
+    for (const change of changes)
+      expect(saysMore(begun, later(change)), JSON.stringify(change)).to.equal(true);
   });
 });

@@ -2,6 +2,7 @@
  * Pure: what a Job says of its end. The Job controller writes it down in two steps: `FailureTarget` or `SuccessCriteriaMet` when it is decided,
  * and `Failed` or `Complete` once the last Pod has ended. In between the Job starts no Pod and is still active.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Job } from '../../kube/kinds.ts';
 
 type Condition = NonNullable<NonNullable<Job['status']>['conditions']>[number];
@@ -32,3 +33,12 @@ export const madeNoPod = ({ status = {} }: Job): boolean =>
 
 /** Why the Job failed; undefined until its last Pod has ended. */
 export const failedCondition = (job: Job): Condition | undefined => conditionIn(job, ['Failed']);
+
+/** What is read of a Job, here and elsewhere: nothing of how many of its Pods there are, but whether any is. */
+function readOf(job: Job): object {
+  const { resourceVersion: _, ...metadata } = job.metadata;
+  return { metadata, spec: job.spec, conditions: job.status?.conditions, madeNoPod: madeNoPod(job) };
+}
+
+/** Whether a Job says anything else than before. The Job controller writes two times or three what its Pod has told already: that it is there, is ready, has ended. */
+export const saysMore = (before: Job, now: Job): boolean => !isDeepStrictEqual(readOf(before), readOf(now));
