@@ -2,6 +2,7 @@ import { listAll } from './cache/list.ts';
 import { keyOf } from './cache/cache.ts';
 import { ApiError, isNotFound } from './errors.ts';
 import { collectionPath, objectPath, queryString } from './http/paths.ts';
+import { parsedObject } from './http/writers.ts';
 import type { ApiRequest, Method, Transport } from './http/transport.ts';
 import type { DeleteOptions, Kind, KubeClient, KubeObject, ListOptions, ObjectKey } from './types.ts';
 import { currentReconciliation } from './work/reconciliation.ts';
@@ -159,7 +160,8 @@ class ApiClient implements KubeClient {
   }
 
   async #write<T extends KubeObject>(kind: Kind<T>, { body, ...request }: Write): Promise<T> {
-    const object: T = JSON.parse(await this.#sendFenced({ ...request, body: JSON.stringify(body) }));
+    const answer = await this.#sendFenced({ ...request, body: JSON.stringify(body) });
+    const object = parsedObject(answer) as T;
     currentReconciliation()?.wrote(kind, object);
     this.#onWrite?.(kind, object);
     return object;

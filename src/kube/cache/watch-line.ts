@@ -1,5 +1,6 @@
 import { apiError, type ApiError } from '../errors.ts';
 import { BrokenStream } from '../http/lines.ts';
+import { parsedObject } from '../http/writers.ts';
 import type { KubeObject } from '../types.ts';
 
 interface ObjectLine<T> {
@@ -19,7 +20,7 @@ const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 export function parseLine<T>(line: string, path: string): ObjectLine<T> {
   let event: ObjectLine<T> | ErrorLine;
   try {
-    event = JSON.parse(line);
+    event = parsedObject(line) as ObjectLine<T> | ErrorLine;
   } catch (error) {
     throw new BrokenStream(
       `a line that is no JSON: ${error instanceof Error ? error.message : String(error)}`,
