@@ -91,7 +91,8 @@ function rootSchema({ description, spec, status }: KindDefinition): Structural {
       kind: { type: 'string', description: 'Kind of this object.' },
       metadata: { type: 'object' },
       spec: structural(spec),
-      status: structural(status),
+      // The operator alone writes it, at once: who wrote which of its fields is not kept with every object, nor compared at every write.
+      status: { ...structural(status), 'x-kubernetes-map-type': 'atomic' },
     },
   };
 }

@@ -26,6 +26,7 @@ export interface Structural {
   'x-kubernetes-int-or-string'?: true;
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
   'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-map-type'?: 'atomic';
   'x-kubernetes-validations'?: Rule[];
 }
 
