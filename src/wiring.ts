@@ -215,6 +215,8 @@ export class SbOperator extends WatchingOperator {
       name: 'orphans',
       store: jobs,
       keys: (job) => (leftBehind(job) ? [keyOf(job)] : []),
+      // Its Trial leaves it behind: no change of its own does.
+      matters: () => false,
       also: [this.jobsOfTrials(leftBehind)],
       reconcile: orphansController(sources),
     });
