@@ -8,6 +8,7 @@ import { keyOf, keyString } from '../kube/cache/cache.ts';
 import { Shared } from '../kube/cache/shared.ts';
 import { Job, Namespace, NetworkPolicy, Pod } from '../kube/kinds.ts';
 import { feed, Operator, type OperatorOptions } from '../kube/operator.ts';
+import type { ObjectKey } from '../kube/types.ts';
 import { keptJob, keptPod } from '../pods/kept.ts';
 import { byControllerUid, controllerOf } from '../pods/ownership.ts';
 import { saysMore } from '../pods/reading/job.ts';
@@ -17,7 +18,7 @@ import { byRun } from './runs/known.ts';
 import { byNamespace } from './network/controller.ts';
 import { poolIndex } from './sandbox/observe.ts';
 import { bySlot } from './task-build/queue.ts';
-import { byTaskBuild, keptTrial } from './trial/ended.ts';
+import { byTaskBuild, keptTrial, keysOfOpen } from './trial/ended.ts';
 import { byAsker } from './trial/program.ts';
 
 const INDEXERS = { owner: byControllerUid, namespace: byNamespace };
@@ -98,9 +99,15 @@ export abstract class WatchingOperator extends Operator {
       sooner: isOver,
       keys: ({ metadata }) => {
         const name = metadata.annotations?.[ANNOTATION.trialName];
-        return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];
+        return name === undefined ? [] : this.#unlessEnded({ namespace: metadata.namespace ?? '', name });
       },
     });
+  }
+
+  /** The key of a Trial, but for one that is known to have ended. */
+  #unlessEnded(key: ObjectKey): ObjectKey[] {
+    const trial = this.trials.get(key);
+    return trial ? keysOfOpen(trial) : [key];
   }
 
   /** The Trial of each Job that says something new. */
@@ -109,10 +116,9 @@ export abstract class WatchingOperator extends Operator {
       store: this.jobs,
       matters: saysMore,
       keys: (job) => {
-        const owner = controllerOf(job);
-        return owner?.kind === Trial.kind
-          ? [{ namespace: job.metadata.namespace ?? '', name: owner.name }]
-          : [];
+        const { kind, name } = controllerOf(job) ?? {};
+        const isOurs = kind === Trial.kind && name !== undefined;
+        return isOurs ? this.#unlessEnded({ namespace: job.metadata.namespace ?? '', name }) : [];
       },
     });
   }
