@@ -91,6 +91,13 @@ describe('The CustomResourceDefinitions', () => {
     }
   });
 
+  it('have a status taken as one value', () => {
+    for (const { spec } of definitions) {
+      const { status } = spec.versions[0]?.schema.openAPIV3Schema.properties ?? {};
+      expect(status?.['x-kubernetes-map-type']).to.equal('atomic');
+    }
+  });
+
   it('point columns and selectable fields at fields that exist', () => {
     for (const { spec } of definitions) {
       const paths = described.map(({ path }) => path.replace(spec.names.kind, '').replaceAll('[]', ''));
