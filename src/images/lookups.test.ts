@@ -64,10 +64,10 @@ describe('Lookups of images', () => {
   });
 
   it('leave threads to look up other names with, however many Trials name hosts whose name servers never answer', () => {
-    const deployment = load(readFileSync('config/default/deployment.yaml', 'utf8')) as {
+    const statefulSet = load(readFileSync('config/default/stateful-set.yaml', 'utf8')) as {
       spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
     };
-    const env = deployment.spec.template.spec.containers.flatMap((container) => container.env);
+    const env = statefulSet.spec.template.spec.containers.flatMap((container) => container.env);
     const threads = Number(env.find(({ name }) => name === 'UV_THREADPOOL_SIZE')?.value ?? 4);
     // libuv gives names half of its threads, and each of 32 workers may wait for one.
     expect(threads / 2).to.be.above(32 + 8);
