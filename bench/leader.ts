@@ -81,7 +81,7 @@ async function succession({ kube }: World, before: string): Promise<Heard> {
 function createAll(world: World, names: string[], aSecond = Infinity): Promise<unknown> {
   const began = performance.now();
   const create = async ([index, name]: [number, string]): Promise<void> => {
-    await wait(began + (index * 1000) / aSecond - performance.now());
+    await wait(Math.max(0, began + (index * 1000) / aSecond - performance.now()));
     await createTrial(world, name, { scheduling: PLACING });
   };
   return inParallel([...names.entries()], create, { width: WIDTH });
