@@ -145,7 +145,7 @@ export class Caches {
 
   #reflector<T extends KubeObject>(
     cache: ObjectCache<T>,
-    { transform, ...scope }: WatchOptions<T>,
+    { transform, whileLeading = false, ...scope }: WatchOptions<T>,
   ): Reflector<T> {
     const { metrics } = this.#options;
     const { kind } = cache;
@@ -154,6 +154,8 @@ export class Caches {
       resource: kind,
       scope,
       cache,
+      // A new leader waits for them before it does anything.
+      paged: whileLeading,
       ...(transform && { transform }),
       onRound: (what) => metrics.reflector(kind.plural, what),
       onFailure: (reason) => metrics.reflectorFailed(kind.plural, reason),

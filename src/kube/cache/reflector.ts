@@ -16,6 +16,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   scope: ListOptions;
   cache: ObjectCache<T>;
   transport: Transport;
+  /** Lists in pages: an API server ends a streamed list up to three seconds late while other kinds are written and this one is not. */
+  paged?: boolean;
   /** Makes objects smaller before they are kept. managedFields are always dropped. */
   transform?: (object: T) => T;
   clock: Clock;
@@ -68,6 +70,7 @@ export class Reflector<T extends KubeObject> {
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
+    this.#streaming = !options.paged;
     this.#backoff = createBackoff({ ...options, ...REFLECTOR_BACKOFF });
   }
 
