@@ -61,6 +61,16 @@ function lives({ run: of }: Found): boolean {
   }
 }
 
+/** Pods of DaemonSets that wait for a node which is gone. The controller hears of no node's end, and looks at them when one changes; it makes again what is wanted. */
+const WAITING = [
+  'pods',
+  '-n',
+  'kube-system',
+  '--field-selector=status.phase=Pending',
+  '--force',
+  '--grace-period=0',
+];
+
 interface Waiting {
   /** Also until namespaces are gone, which takes an operator that runs. */
   wait: boolean;
@@ -74,6 +84,7 @@ async function remove(kubectl: Kubectl, found: Found[], { wait }: Waiting): Prom
   const removal = ['delete', '--ignore-not-found'];
   if (namespaces.length > 0) await kubectl([...removal, '--wait=false', ...names(namespaces)]);
   if (others.length > 0) await kubectl([...removal, '--timeout=120s', ...names(others)]);
+  if (others.some(({ kind }) => kind === 'Node')) await kubectl([...removal, ...WAITING]);
   if (wait && namespaces.length > 0) await kubectl([...removal, '--timeout=300s', ...names(namespaces)]);
 }
 
