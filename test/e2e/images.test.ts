@@ -41,7 +41,11 @@ describe('images as people make them', () => {
       '[ -e /srv/solved ] && [ "$FROM_IMAGE" = kept ] && [ "$(cat /srv/arguments)" = "sh -c sleep infinity" ]',
     ),
   });
-  const endingOne = trial('image-entrypoint-ends', { image: ending, tests: rewardIf('[ -e /was-here ]') });
+  // It runs beside the phases, and may come later than a test that waits for nothing.
+  const endingOne = trial('image-entrypoint-ends', {
+    image: ending,
+    tests: `for _ in $(seq 100); do [ -e /was-here ] || sleep 0.1; done\n${rewardIf('[ -e /was-here ]')}`,
+  });
   const brokenOne = trial('image-entrypoint-broken', { image: broken, tests: reward(1) });
   const noBashOne = trial('image-no-bash', {
     image: noBash,
