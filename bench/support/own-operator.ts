@@ -2,12 +2,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { imageProgramOf } from '../../test/support/bundle.ts';
 import { root } from '../../test/support/cluster.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { freePort } from '../../test/support/programs.ts';
 import { parseMetrics, type Sample } from './metrics.ts';
 
 export interface OwnOperator {
@@ -15,15 +15,6 @@ export interface OwnOperator {
   /** What it tells of itself now. */
   metrics(): Promise<Sample[]>;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const running = new Set<ChildProcess>();
