@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { table } from '../src/cli/render/output.ts';
 import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
-import { newWorld, type World } from '../test/e2e/support/world.ts';
+import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
 import { removeOwn } from '../test/support/temporary.ts';
 import { agents, installedAgents } from './agents.ts';
@@ -104,7 +104,7 @@ function keep(name: string, content: object): string {
 
 /** Runs `work` in a world of its own, which is gone when the next one begins: removing thousands of Trials keeps a cluster busy. */
 async function inWorld(work: (world: World) => Promise<BenchResult>): Promise<BenchResult> {
-  const world = await newWorld();
+  const world = await openWorld();
   try {
     return await work(world);
   } finally {

@@ -44,10 +44,12 @@ export async function aroundStories<Result>(work: () => Promise<Result>): Promis
   };
   // Stays: Mocha sends SIGINT a second time.
   process.on('SIGINT', leave).on('SIGTERM', leave);
-  invariants = new Invariants(await openWorld());
+  const ours = await openWorld();
+  invariants = new Invariants(ours);
   try {
     return await work();
   } finally {
-    await world().close();
+    // Whoever interrupts it has closed it already.
+    await ours.close();
   }
 }

@@ -47,13 +47,13 @@ export function world(): World {
   return opened;
 }
 
-/** The world of the stories, which a process opens once. */
+/** Opens it, once until it is closed. */
 export async function openWorld(): Promise<World> {
   return (opened ??= await newWorld());
 }
 
 /** Connects, waits until everything in the cluster is known, and makes the namespace. */
-export async function newWorld(): Promise<World> {
+async function newWorld(): Promise<World> {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeconfig);
   const kube = connect({ kubeConfig, log: recordingLog() });
@@ -81,6 +81,7 @@ export async function newWorld(): Promise<World> {
     makeNamespace: makeOne,
     isOurs: (name) => isOfStories(name) && !theirs.has(name),
     close: async () => {
+      opened = undefined;
       await observatory.stop();
       const all = await storyNamespaces(kube.client);
       await Promise.all(all.filter((name) => !theirs.has(name)).map(dropNamespace));
