@@ -6,8 +6,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from '../src/cli/render/output.ts';
-import { OPERATOR } from '../src/installation/names.ts';
 import { up } from '../test/e2e/cluster/index.ts';
+import { operatorImage } from '../test/e2e/support/helm.ts';
 import { openWorld, type World } from '../test/e2e/support/world.ts';
 import { kubectlOk, root } from '../test/support/cluster.ts';
 import { removeOwn } from '../test/support/temporary.ts';
@@ -72,15 +72,7 @@ async function cluster(): Promise<object> {
   const version = JSON.parse(await kubectlOk(['version', '-o', 'json'])) as {
     serverVersion: { gitVersion: string };
   };
-  const image = await kubectlOk([
-    '-n',
-    OPERATOR.namespace,
-    'get',
-    'statefulset',
-    OPERATOR.name,
-    '-o',
-    'jsonpath={.spec.template.spec.containers[0].image}',
-  ]);
+  const image = await operatorImage();
   const nodes = JSON.parse(await kubectlOk(['get', 'nodes', '-o', 'json'])) as { items: unknown[] };
   return { kubernetes: version.serverVersion.gitVersion, nodes: nodes.items.length, operatorImage: image };
 }

@@ -9,40 +9,16 @@ import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { OPERATOR, OPERATOR_SELECTOR, operatorUser } from '../../src/installation/names.ts';
 import { connect } from '../../src/kube/connect.ts';
-import { ConfigMap, Pod, Secret } from '../../src/kube/kinds.ts';
-import type { Kind, KubeClient, KubeObject } from '../../src/kube/types.ts';
+import { ConfigMap, Pod, Secret, StatefulSet } from '../../src/kube/kinds.ts';
+import type { KubeClient } from '../../src/kube/types.ts';
 import { docker, paths } from './cluster/index.ts';
 import { scratchFolder } from './cluster/machine/paths.ts';
 import { until } from './cluster/machine/process.ts';
 
 type Variables = Record<string, string>;
 
-interface EnvSource {
-  configMapRef?: { name: string };
-  secretRef?: { name: string };
-}
-
-interface Declared extends KubeObject {
-  spec: {
-    replicas: number;
-    template: {
-      spec: {
-        containers: {
-          env: { name: string; value?: string }[];
-          envFrom: EnvSource[];
-        }[];
-      };
-    };
-  };
-}
-
-const StatefulSet: Kind<Declared> = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'StatefulSet',
-  plural: 'statefulsets',
-  namespaced: true,
-};
+type Spec = NonNullable<StatefulSet['spec']>;
+type EnvSource = NonNullable<NonNullable<Spec['template']['spec']>['containers'][number]['envFrom']>[number];
 
 const { namespace } = OPERATOR;
 const say = (line: string): void => void process.stdout.write(`dev: ${line}\n`);
@@ -57,7 +33,7 @@ async function main(): Promise<number> {
   try {
     const statefulSet = await kube.client.get(StatefulSet, OPERATOR);
     if (!statefulSet)
-      throw new Error('no operator is OPERATOR in this cluster; npm run cluster:up installs it');
+      throw new Error('no operator is installed in this cluster; npm run cluster:up installs it');
     const own = resolve(kubeconfig) === paths.kubeconfig ? await addressesOfThisMachine() : {};
     const settings = { ...(await settingsOf(kube.client, statefulSet)), ...own, ...setHere() };
     using scratch = scratchFolder('dev');
@@ -77,18 +53,19 @@ function asOperator(kubeConfig: KubeConfig): string {
 }
 
 /** What the StatefulSet gives its container: one truth for both places. */
-async function settingsOf(kube: KubeClient, { spec }: Declared): Promise<Variables> {
-  const { env = [], envFrom = [] } = spec.template.spec.containers[0] ?? {};
+async function settingsOf(kube: KubeClient, { spec }: StatefulSet): Promise<Variables> {
+  const { env = [], envFrom = [] } = spec?.template.spec?.containers[0] ?? {};
   const sets = await Promise.all(envFrom.map((source) => variablesOf(kube, source)));
   const plain = env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]));
   return Object.assign({}, ...sets, Object.fromEntries(plain)) as Variables;
 }
 
 async function variablesOf(kube: KubeClient, { configMapRef, secretRef }: EnvSource): Promise<Variables> {
-  if (configMapRef) return (await kube.get(ConfigMap, { namespace, name: configMapRef.name }))?.data ?? {};
-  const secret = secretRef && (await kube.get(Secret, { namespace, name: secretRef.name }));
+  const name = (configMapRef ?? secretRef)?.name ?? '';
+  if (configMapRef) return (await kube.get(ConfigMap, { namespace, name }))?.data ?? {};
+  const secret = await kube.get(Secret, { namespace, name });
   const entries = Object.entries(secret?.data ?? {});
-  return Object.fromEntries(entries.map(([name, value]) => [name, Buffer.from(value, 'base64').toString()]));
+  return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 }
 
 /** Addresses that both this machine and Pods of the local cluster reach: those on kind's network. Names there are known to Pods alone. */
@@ -118,7 +95,7 @@ const setHere = (): Variables =>
 /** Ends the operator in the cluster, so that its lease is free, and brings it back afterwards. */
 async function inPlaceOf<T>(
   kube: KubeClient,
-  { spec }: Declared,
+  { spec }: StatefulSet,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   const scale = (replicas: number) => kube.patch(StatefulSet, OPERATOR, { spec: { replicas } });
@@ -126,8 +103,8 @@ async function inPlaceOf<T>(
   // Ctrl-C ends the operator; this process stays to bring the replicas back.
   process.on('SIGINT', () => (interrupted = true));
   // An earlier run that was killed has left none.
-  const replicas = spec.replicas || 2;
-  say(`stopping the ${spec.replicas} replicas in the cluster`);
+  const replicas = spec?.replicas || 2;
+  say(`stopping the ${spec?.replicas ?? 1} replicas in the cluster`);
   await scale(0);
   try {
     await until('the end of the replicas', 60, async () => {
