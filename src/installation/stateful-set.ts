@@ -39,6 +39,16 @@ export const statefulSet = (values: Values): StatefulSet => ({
   },
 });
 
+/**
+ * The scheduler may hear of a successor before it hears that the Pod of that name is gone, and would find its own place taken. This forbids all Linux
+ * nodes meanwhile, and whom to end for it is not a question then. The API server reads the key's value from the Pod (from Kubernetes 1.31 on).
+ */
+const NOT_BESIDE_ITS_PREDECESSOR = {
+  topologyKey: 'kubernetes.io/os',
+  labelSelector: { matchLabels: { ...OPERATOR_LABELS } },
+  matchLabelKeys: ['statefulset.kubernetes.io/pod-name'],
+};
+
 const podSpec = (values: Values): PodSpec => ({
   serviceAccountName: OPERATOR.name,
   priorityClassName: OPERATOR.name,
@@ -48,6 +58,7 @@ const podSpec = (values: Values): PodSpec => ({
   terminationGracePeriodSeconds: 45,
   affinity: {
     podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [NOT_BESIDE_ITS_PREDECESSOR],
       preferredDuringSchedulingIgnoredDuringExecution: [
         {
           weight: 100,

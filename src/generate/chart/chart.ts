@@ -35,7 +35,7 @@ const chartYaml = (version: string): string =>
     type: 'application',
     version,
     appVersion: version,
-    kubeVersion: '>=1.30.0-0',
+    kubeVersion: '>=1.31.0-0',
     annotations: { licenses: 'Apache-2.0' },
   });
 

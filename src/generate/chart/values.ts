@@ -87,7 +87,7 @@ const scheduling = {
   nodeSelector: StringMap('Nodes that the operator may run on.'),
   tolerations: tolerations('Taints that it tolerates.'),
   affinity: affinity(
-    'Replicas avoid each other’s nodes, unless you say otherwise.',
+    'Replicas avoid each other’s nodes, and none is placed while the Pod before it counts still, unless you say otherwise.',
     statefulSet({ ...DEFAULTS, version: '' }).spec?.template.spec?.affinity,
   ),
   topologySpreadConstraints: topologySpread(

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { OPERATOR } from '../../../src/installation/names.ts';
+import { OPERATOR, OPERATOR_LABELS } from '../../../src/installation/names.ts';
 import { Pod } from '../../../src/kube/kinds.ts';
 import { kubectlOk } from '../../support/cluster.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
@@ -32,6 +32,36 @@ const FILLERS = {
     },
   },
 };
+
+const remove = ['delete', 'pod', '-n', OPERATOR.namespace];
+
+const PREDECESSOR = 'predecessor';
+/** A Pod of a replica's labels, at its place: the scheduler sees it as one that it has not yet heard the end of. */
+const predecessorOf = (replica: string, nodeName?: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name: PREDECESSOR,
+    namespace: OPERATOR.namespace,
+    labels: { ...OPERATOR_LABELS, 'statefulset.kubernetes.io/pod-name': replica },
+  },
+  spec: {
+    nodeName,
+    priorityClassName: OPERATOR.name,
+    automountServiceAccountToken: false,
+    securityContext: { runAsNonRoot: true, runAsUser: 1, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: 'main',
+        image: 'debian:bookworm-slim',
+        command: ['sleep', 'infinity'],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        // No courier is to come to it.
+        readinessProbe: { exec: { command: ['false'] } },
+      },
+    ],
+  },
+});
 
 const fillers = (): Promise<Pod[]> =>
   world().kube.list(Pod, { namespace: world().namespace, labelSelector: 'app=filler' });
@@ -75,13 +105,30 @@ describe('A cluster without room', function () {
   });
 
   it('loses nobody to replicas of the operator that are deleted, one or all, with and without grace', async () => {
-    const remove = ['delete', 'pod', '-n', OPERATOR.namespace];
     for (const grace of [[], ['--grace-period=0', '--force']])
       for (const count of [1, 2]) {
         const pods = (await operatorPods()).slice(0, count);
         await kubectlOk([...remove, ...grace, ...pods.map(({ metadata }) => metadata.name)]);
         await operatorIsWell();
       }
+    expect(await gone()).to.deep.equal([]);
+  });
+
+  it('has no place to take for a replica while the scheduler still sees the Pod that it succeeds', async () => {
+    const { metadata, spec } = (await operatorPods())[0]!;
+    const named = metadata.name;
+    const successor = async (): Promise<Pod | undefined> =>
+      (await operatorPods()).find((pod) => pod.metadata.name === named && pod.metadata.uid !== metadata.uid);
+    // Who waits might take the place first.
+    await kubectlOk(['scale', '-n', world().namespace, 'deployment/filler', `--replicas=${before.size}`]);
+    await kubectlOk(['apply', '-f', '-'], predecessorOf(named, spec?.nodeName));
+    await kubectlOk([...remove, '--grace-period=0', '--force', named]);
+    try {
+      await eventuallyTrue('it has no place', async () => (await operatorPods()).some(hasNoPlace));
+    } finally {
+      await kubectlOk([...remove, '--grace-period=0', '--force', PREDECESSOR]);
+    }
+    await eventuallyTrue('it has one', async () => (await successor())?.spec?.nodeName !== undefined);
     expect(await gone()).to.deep.equal([]);
   });
 });

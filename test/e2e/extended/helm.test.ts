@@ -77,7 +77,7 @@ describe('the Helm chart', function () {
       return ran(tools.kubeconform, ['-strict', '-summary', '-output', 'json', ...locations], yaml);
     };
 
-    for (const version of ['1.30.14', '1.32.10', '1.34.4'])
+    for (const version of ['1.31.14', '1.32.10', '1.34.4'])
       it(`of Kubernetes ${version}: the defaults, both profiles, and all that it can have`, async () => {
         await kubernetesSchemas(version, join(folder, version));
         for (const args of [[], profile('local'), profile('aws'), EVERYTHING, ONE_MONITOR]) {

@@ -17,8 +17,8 @@ describe('sb doctor about the cluster', () => {
       looks,
     );
 
-  it('wants a Kubernetes that starts native sidecars, however its version is written', async () => {
-    const versions = ['v1.29.15', 'v1.30.0', 'v1.32.9-eks-113cf36', '1.36+'];
+  it('wants a Kubernetes that has all that the installation needs, however its version is written', async () => {
+    const versions = ['v1.30.14', 'v1.31.0', 'v1.32.9-eks-113cf36', '1.36+'];
     const judged = versions.map((gitVersion) => {
       const transport = { send: async () => JSON.stringify({ gitVersion }) };
       return found('kubernetes', { session: { kubeParts: { transport } as never } });

@@ -38,8 +38,8 @@ export const apiServer: Check<Patient> = {
   },
 };
 
-/** From here on the API server evaluates ValidatingAdmissionPolicies unasked (KEP-3488), and the kubelet starts native sidecars; the courier is one. */
-const OLDEST = [1, 30] as const;
+/** From here on all that the installation needs is there unasked: ValidatingAdmissionPolicies and native sidecars (1.30), `matchLabelKeys` of affinities (KEP-3633). */
+const OLDEST = [1, 31] as const;
 
 /** `v1.36.1` or `v1.32.9-eks-113cf36`. */
 function judgeKubernetes(version: string): Found[] {
@@ -49,7 +49,7 @@ function judgeKubernetes(version: string): Found[] {
   return [
     problem(
       `Kubernetes ${version} is too old`,
-      `its API server does not evaluate the admission policies of the installation; that needs v${OLDEST.join('.')}`,
+      `its scheduler does not know a replica of the operator from the one that it succeeds; that needs v${OLDEST.join('.')}`,
       'upgrade the cluster, or choose another with --context',
     ),
   ];
