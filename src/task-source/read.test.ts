@@ -21,7 +21,12 @@ describe('reading a Trial’s task', () => {
       return get(key, max);
     };
     let rules = NO_RULES;
-    const kube = { get: async () => configMap } as unknown as KubeClient;
+    const asked: unknown[] = [];
+    const ask = async (...args: unknown[]) => {
+      asked.push(args);
+      return configMap;
+    };
+    const kube = { get: ask } as unknown as KubeClient;
     const reader = new TaskReader({ kube, artifacts, rulesOf: async () => rules });
     const of = (task: Partial<TrialSpec['task']> = { s3: { uri: `s3://b/${PREFIX}/` } }) =>
       reader.read(aTrial({ spec: { task: { name: 'hello', dataset: 'local', ...task } } }));
@@ -33,7 +38,7 @@ describe('reading a Trial’s task', () => {
     const allow = (prefixes: string): void => {
       rules = namespaceRules({ 'sb.abundant.ai/task-prefixes': prefixes }, { requirePrefixes: false });
     };
-    return { of, store, allow, read };
+    return { of, store, allow, read, asked };
   }
 
   it('takes everything out of metadata.json, and looks at nothing else', async () => {
@@ -140,6 +145,15 @@ describe('reading a Trial’s task', () => {
       'task.config.verifier.timeout_sec',
       600,
     );
+  });
+
+  it('asks for a ConfigMap twice, though a hundred Trials of it come at once, and again later', async () => {
+    const { of, asked } = reading({ configMap: { data: SOLVED_DATA } });
+    const task = { configMap: { name: 'hello' } };
+    await Promise.all(Array.from({ length: 100 }, () => of(task)));
+    expect(asked).to.have.length(2);
+    await of(task);
+    expect(asked).to.have.length(3);
   });
 
   it('says what is wrong with a ConfigMap, and where', async () => {

@@ -1,4 +1,5 @@
 /** A Trial's task, read from where the Trial says that it lies: for the controller before the Job, for the broker when the courier asks. */
+import { joined } from '../async/joined.ts';
 import { storedContexts, TASK_FILES } from '../tasks/bucket.ts';
 import { configMapHash } from '../crds/content.ts';
 import { identityOf } from '../crds/names.ts';
@@ -6,7 +7,7 @@ import { TASKS, unreadable, type NamespaceRules } from '../crds/namespace-rules.
 import { present } from '../crds/present.ts';
 import type { Trial } from '../crds/trial.ts';
 import { ConfigMap } from '../kube/kinds.ts';
-import type { KubeClient } from '../kube/types.ts';
+import type { KubeClient, ObjectKey } from '../kube/types.ts';
 import { taskKey, type ArtifactStore } from '../providers/artifact-store/port.ts';
 import { ProviderError } from '../providers/errors.ts';
 import {
@@ -60,6 +61,11 @@ const faulty = (reason: TaskFault['reason'], message: string): TaskRead & { kind
 export class TaskReader {
   readonly #sources: TaskSources;
   readonly #known = new KnownTasks();
+  /** A thousand Trials of one task come at once, and a ConfigMap may be a mebibyte. */
+  readonly #readConfigMap = joined(
+    (key: ObjectKey) => this.#fetchConfigMap(key),
+    ({ namespace, name }) => `${namespace}/${name}`,
+  );
 
   constructor(sources: TaskSources) {
     this.#sources = sources;
@@ -69,11 +75,11 @@ export class TaskReader {
   async read({ metadata, spec }: Pick<Trial, 'metadata' | 'spec'>): Promise<TaskRead> {
     const { namespace } = identityOf({ metadata });
     const { s3, configMap, version } = spec.task;
-    if (configMap) return await this.#readConfigMap(namespace, configMap.name);
+    if (configMap) return await this.#readConfigMap({ namespace, name: configMap.name });
     return await this.#readStored({ namespace, uri: s3?.uri ?? '', wanted: version });
   }
 
-  async #readConfigMap(namespace: string, name: string): Promise<TaskRead> {
+  async #fetchConfigMap({ namespace, name }: ObjectKey): Promise<TaskRead> {
     const found = await this.#sources.kube.get(ConfigMap, { namespace, name });
     if (!found)
       return faulty('TaskNotFound', `spec.task.configMap.name: there is no ConfigMap ${namespace}/${name}`);
