@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// Limits are the defaults of versity's own program.
+// Limits are the defaults of versity's own program. Connections stay open, as those of AWS do.
 func serve(port string, quiet bool, versions, root string) error {
 	if err := (meta.XattrMeta{}).Test(root); err != nil {
 		return err
@@ -53,6 +53,7 @@ func serve(port string, quiet bool, versions, root string) error {
 		Region:            "us-east-1",
 		Ports:             []string{port},
 		Quiet:             quiet,
+		KeepAlive:         true,
 		MaxConnections:    250000,
 		MaxRequests:       100000,
 		MultipartMaxParts: 10000,
