@@ -41,10 +41,11 @@ function frozen<T>(value: T): T {
   return value;
 }
 
+/** Puts what `change` makes of each field in its place, where there is anything to change. */
 function changed<T>(value: T, change: (inner: unknown) => unknown): T {
   const fields: unknown = value;
   if (!isObject(fields) || Object.isFrozen(fields)) return value;
-  for (const [key, inner] of Object.entries(fields)) fields[key] = change(inner);
+  for (const key of Object.keys(fields)) fields[key] = change(fields[key]);
   return value;
 }
 
