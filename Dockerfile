@@ -25,7 +25,7 @@ RUN npm run --silent bundle
 # What V8 compiles of them is good for this platform and this Node.
 FROM node AS compiled
 COPY --from=build /src/dist/bundle /out/app
-RUN chroot /out /usr/local/bin/node /app/compile.js operator \
+RUN chroot /out /usr/local/bin/node --heap-growing-percent=200 /app/compile.js operator \
  && chroot /out /usr/local/bin/node --no-turbofan /app/compile.js courier \
  && rm /out/app/compile.js
 

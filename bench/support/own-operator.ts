@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { V8_FLAGS } from '../../src/installation/stateful-set.ts';
 import { imageProgramOf } from '../../test/support/bundle.ts';
 import { root } from '../../test/support/cluster.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -21,7 +22,7 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** As installed. The heap is what V8 allows itself in a container with 1 GiB. */
-const FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=512'];
+const FLAGS = [...V8_FLAGS, '--max-old-space-size=512'];
 
 /** Starts it with this kubeconfig and these settings; resolves when it is ready. */
 export async function startOperator(kubeconfig: string, env: Record<string, string>): Promise<OwnOperator> {
@@ -29,7 +30,7 @@ export async function startOperator(kubeconfig: string, env: Record<string, stri
   const file = join(folder, 'kubeconfig');
   await writeFile(file, kubeconfig);
   const port = await freePort();
-  const program = await imageProgramOf('src/operator.ts');
+  const program = await imageProgramOf('src/operator.ts', V8_FLAGS);
   const child = spawn(process.execPath, [...FLAGS, program], {
     cwd: root,
     env: {

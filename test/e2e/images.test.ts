@@ -5,6 +5,7 @@ import { trial } from './support/stories.ts';
 import { reward, rewardIf } from './support/task.ts';
 import { registry } from './cluster/index.ts';
 import { CONTAINER, OPERATOR } from '../../src/installation/names.ts';
+import { V8_FLAGS } from '../../src/installation/stateful-set.ts';
 import { kubectlOk } from '../support/cluster.ts';
 
 const deaf = smallImage(
@@ -152,8 +153,7 @@ const SAYS = (program: string): string => `
 describe('the image of the operator', () => {
   for (const program of ['operator', 'courier'])
     it(`has what V8 compiled of the ${program}, and V8 takes it`, async () => {
-      const flags =
-        program === 'courier' ? ['--max-semi-space-size=1', '--no-turbofan'] : ['--max-semi-space-size=4'];
+      const flags = program === 'courier' ? ['--max-semi-space-size=1', '--no-turbofan'] : V8_FLAGS;
       const pod = ['-n', OPERATOR.namespace, `statefulset/${OPERATOR.name}`, '-c', CONTAINER];
       const said = await kubectlOk(['exec', ...pod, '--', 'node', ...flags, '-p', SAYS(program)]);
       expect(JSON.parse(said)).to.deep.equal({ cachedDataRejected: false, uid: 0, mode: '644' });

@@ -30,18 +30,18 @@ export function programOf(source: string): Promise<string> {
   return program;
 }
 
-/** A program that is bundled, compiled and started as those of the image are; kept like other bundles. */
-export function imageProgramOf(source: string): Promise<string> {
-  const program = programs.get(source) ?? compiled(source, ownFolder());
+/** A program that is bundled, compiled and started as those of the image are; kept like other bundles. `flags`: those of V8 that it will have. */
+export function imageProgramOf(source: string, flags: readonly string[] = []): Promise<string> {
+  const program = programs.get(source) ?? compiled(source, ownFolder(), flags);
   programs.set(source, program);
   return program;
 }
 
-async function compiled(source: string, folder: string): Promise<string> {
+async function compiled(source: string, folder: string, flags: readonly string[]): Promise<string> {
   const name = basename(source, '.ts');
   await bundleImage(folder, { programs: { [name]: source } });
   // What it says about its settings, which it has none of, is for nobody.
-  execFileSync(process.execPath, [join(folder, 'compile.js'), name], { stdio: 'ignore' });
+  execFileSync(process.execPath, [...flags, join(folder, 'compile.js'), name], { stdio: 'ignore' });
   return join(folder, `${name}.js`);
 }
 

@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
 import type { Cancel, Clock } from '../../async/clock.ts';
 import { release } from '../../wire/hand/release.ts';
+import { hasPassed } from '../passed.ts';
 import { CLOSINGS, type ClosingReason } from '../../wire/sandbox/closings.ts';
 
 export interface PipeTimes {
@@ -116,6 +117,7 @@ export class Pipe {
       if (!isBinary) return this.close('NotBinary');
       const bytes = data as Buffer;
       this.#sent += bytes.length;
+      hasPassed(bytes.length);
       if (!courier.write(bytes, () => release(bytes))) this.#hold('client', client);
     });
     courier.on('drain', () => this.#release('client', client));
@@ -134,6 +136,7 @@ export class Pipe {
       this.#heard.courier = this.#options.clock.monotonic();
       if (this.#end !== undefined) return;
       this.#received += bytes.length;
+      hasPassed(bytes.length);
       client.send(bytes, onSent);
       if (client.bufferedAmount > HELD_MAX) this.#hold('courier', courier);
     });

@@ -1,5 +1,6 @@
 /** The two ends of a tunnel joined: each one's bytes, end and failure become the other's. No more is held than the sockets' own buffers. */
 import type { Socket } from 'node:net';
+import { hasPassed } from '../passed.ts';
 import type { Judgement } from './first-bytes.ts';
 
 export interface RelayTimes {
@@ -95,16 +96,21 @@ function firstBytes(
   return promise;
 }
 
+function flow(from: Socket, to: Socket): void {
+  from.pipe(to);
+  from.on('data', ({ length }: Buffer) => hasPassed(length));
+}
+
 /** Lets the client's bytes through once its first ones are judged; what was kept until then goes first. */
 async function guard({ client, upstream }: Ends, { judge, times, turnAway }: RelayOptions): Promise<void> {
-  if (!judge) return void client.pipe(upstream);
+  if (!judge) return flow(client, upstream);
   const first = await firstBytes(client, judge, times.judgeMs);
   if (first?.judgement.kind === 'refused') {
     upstream.removeAllListeners('close').unpipe(client).destroy();
     return turnAway(first.judgement);
   }
   if (first) upstream.write(first.bytes);
-  return void client.pipe(upstream);
+  return flow(client, upstream);
 }
 
 /** Joins them until both are closed; resolves then. */
@@ -113,6 +119,6 @@ export async function relay(ends: Ends, options: RelayOptions): Promise<void> {
   const closed = [client, upstream].map((end) => new Promise((resolve) => end.once('close', resolve)));
   join(ends, options.times);
   const guarded = guard(ends, options);
-  upstream.pipe(client);
+  flow(upstream, client);
   await Promise.all([guarded, ...closed]);
 }
