@@ -106,6 +106,16 @@ describe('what a leader knows of Trials', () => {
     expect(passes('d')).to.equal(1);
   });
 
+  it('counts Trials that wait for their first pass, which are not in a hurry to be told about either', async () => {
+    await lead();
+    for (const name of ['a', 'b', 'c']) trials.update(made(name, 11));
+    const { namespace = '' } = made('a', 11).metadata;
+    expect(inTerm.passes({ namespace, name: 'd' }, true)).to.equal(4);
+    expect(inTerm.passes({ namespace, name: 'a' }, false)).to.equal(3);
+    trials.remove(made('b', 12));
+    expect(inTerm.passes({ namespace, name: 'd' }, true)).to.equal(2);
+  });
+
   it('lets no namespace wait for its word because another has many Trials in passing states', async () => {
     await lead();
     const passes = (namespace: string, name: string, isPassing = true): number =>

@@ -2,10 +2,11 @@
  * What this process has seen of Trials in one term as leader, beside what they say themselves. It goes with the term, for nobody tells it what becomes of
  * them under another leader.
  */
+import { isFinished } from '../../crds/conditions.ts';
 import { Trial as TrialKind } from '../../crds/kinds.ts';
 import { identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
-import type { WatchedStore } from '../../kube/cache/cache.ts';
+import { keyOf, type WatchedStore } from '../../kube/cache/cache.ts';
 import { compareVersions } from '../../kube/cache/versions.ts';
 import { collectionPath } from '../../kube/http/paths.ts';
 import type { KubeClient, ObjectKey } from '../../kube/types.ts';
@@ -75,10 +76,15 @@ export class InTerm {
     );
     return this.#sources.trials.subscribe((change) => {
       const { uid = '', resourceVersion } = change.object.metadata;
-      if (change.type === 'deleted') this.#unbegun.delete(uid);
+      if (change.type === 'deleted') {
+        this.#unbegun.delete(uid);
+        this.passes(keyOf(change.object), false);
+      }
       // What a list has may have been there for long, and was changed since. A watch brings it as it was created.
-      if (change.type !== 'added' || change.initial || since === undefined) return;
-      if (compareVersions(resourceVersion, since) > 0) this.#unbegun.add(uid);
+      if (change.type !== 'added' || change.initial) return;
+      // Where many come at once, each waits for its first pass as well.
+      if (!isFinished(change.object)) this.passes(keyOf(change.object), true);
+      if (since !== undefined && compareVersions(resourceVersion, since) > 0) this.#unbegun.add(uid);
     });
   }
 
