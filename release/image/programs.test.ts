@@ -4,11 +4,15 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { courierContainer } from '../../src/pods/building/beside-courier.ts';
+import { V8_FLAGS } from '../../src/installation/stateful-set.ts';
 import { POD_SETTINGS } from '../../test/support/builders/objects.ts';
+import { root } from '../../test/support/cluster.ts';
 import { bundleImage } from './programs.ts';
 
-/** As in the Dockerfile. */
-const COMPILED_WITH = ['--no-turbofan'];
+/** As the Dockerfile compiles each of them. */
+const builds = [
+  ...readFileSync(join(root, 'Dockerfile'), 'utf8').matchAll(/bin\/node (.*)\/app\/(compile\.js) (\w+)/g),
+].map(([, flags = '', ...words]) => [...flags.split(' ').filter(Boolean), ...words]);
 const USAGE = 'usage: courier.js trial | regrade | sandbox | context [--configmap SHA256]\n';
 
 describe('The programs of the image', () => {
@@ -17,10 +21,7 @@ describe('The programs of the image', () => {
   before(async () => {
     made = mkdtempSync(join(tmpdir(), 'sb-image-'));
     await bundleImage(made);
-    const builds = [
-      ['compile.js', 'operator'],
-      [...COMPILED_WITH, 'compile.js', 'courier'],
-    ];
+    expect(builds.map((words) => words.at(-1))).to.deep.equal(['operator', 'courier']);
     for (const words of builds) {
       const { status, stderr } = node(made, words);
       expect(status, stderr).to.equal(0);
@@ -33,7 +34,7 @@ describe('The programs of the image', () => {
   const node = (cwd: string, words: string[]): SpawnSyncReturns<string> =>
     spawnSync(process.execPath, words, { cwd, encoding: 'utf8', env: {} });
   /** What V8 says to the code of a program: `false` where it is used, `true` where it is refused, `undefined` where there is none. */
-  const refused = (program: string, flags: string[] = []): string =>
+  const refused = (program: string, flags: readonly string[]): string =>
     node(folder, [
       ...flags,
       '-p',
@@ -41,11 +42,15 @@ describe('The programs of the image', () => {
     ]).stdout.trim();
   const code = (): string => join(folder, 'courier.code');
 
+  const { command = [] } = courierContainer(POD_SETTINGS, { uid: 65_000, program: 'trial' });
+  const courierFlags = command.filter((word) => word.startsWith('--'));
+
   it('start from their code, with the flags that Pods give to Node', () => {
-    const { command = [] } = courierContainer(POD_SETTINGS, { uid: 65_000, program: 'trial' });
-    const flags = command.filter((word) => word.startsWith('--'));
-    expect(flags).not.to.deep.equal([]);
-    expect([refused('courier', flags), refused('operator')]).to.deep.equal(['false', 'false']);
+    expect(courierFlags).not.to.deep.equal([]);
+    expect([refused('courier', courierFlags), refused('operator', V8_FLAGS)]).to.deep.equal([
+      'false',
+      'false',
+    ]);
     expect(statSync(code()).size).to.be.greaterThan(100_000);
   });
 
@@ -73,7 +78,7 @@ describe('The programs of the image', () => {
   for (const [what, said, harmIt] of harm)
     it(`start without their code where it is ${what}`, () => {
       harmIt();
-      expect(refused('courier', COMPILED_WITH)).to.equal(said);
+      expect(refused('courier', courierFlags)).to.equal(said);
       expect(node(folder, ['courier.js']).stderr).to.equal(USAGE);
     });
 });
