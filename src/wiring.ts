@@ -105,6 +105,7 @@ export class SbOperator extends WatchingOperator {
     const budgets = this.#keepBudgets();
     const brokerAddress = () => this.#brokerAddress();
     const inTerm = new InTerm(sources);
+    const runs = new Known();
     this.control({
       name: 'trial',
       store: trials,
@@ -122,6 +123,7 @@ export class SbOperator extends WatchingOperator {
         policiesOf: (namespace) => standing.of(namespace),
         budgets,
         inTerm,
+        ended: (trial) => runs.ended(trial),
         brokerAddress,
         tasks,
         gpus: config.gpus,
@@ -149,7 +151,7 @@ export class SbOperator extends WatchingOperator {
       settings,
     });
     this.#controlBuilds(sources);
-    this.#controlEnds(sources);
+    this.#controlEnds(sources, runs);
   }
 
   #measure(): void {
@@ -203,9 +205,8 @@ export class SbOperator extends WatchingOperator {
   }
 
   /** What is done about Trials that have ended. */
-  #controlEnds(sources: SbOperator['sources'] & Pick<TrialDeps, 'events' | 'artifacts'>): void {
+  #controlEnds(sources: SbOperator['sources'] & Pick<TrialDeps, 'events' | 'artifacts'>, known: Known): void {
     const { trials, jobs } = this;
-    const known = new Known();
     this.control(runsControl({ ...sources, known, clock: this.#parts.kube.clock }));
     const expiry = expiryController({ ...sources, isRecorded: (uid) => known.isRecorded(uid) });
     const keys = (trial: Trial) => (mayExpire(trial) ? [keyOf(trial)] : []);

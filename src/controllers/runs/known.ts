@@ -7,7 +7,7 @@ import { ADHOC_RUN, identityOf } from '../../crds/names.ts';
 import type { Trial } from '../../crds/trial.ts';
 import type { Change, WatchedStore } from '../../kube/cache/cache.ts';
 import type { Log, ObjectKey } from '../../kube/types.ts';
-import type { Feed } from '../../kube/work/feed.ts';
+import type { Enqueue, Feed } from '../../kube/work/feed.ts';
 import type { JobFold } from '../../results/job-result.ts';
 import { recordOf, type TrialRecord } from '../../results/record.ts';
 import type { IndexManifest } from '../../results/run-index.ts';
@@ -60,8 +60,11 @@ export class Known {
   readonly #recorded = new Set<string>();
   /** By run and UID: records of Trials that were deleted before they were in the index. */
   readonly #gone = new Map<string, Map<string, TrialRecord>>();
+  /** By UID: Trials as they ended, of which no change has told yet. */
+  readonly #ends = new Map<string, Trial>();
   #goneCount = 0;
   #gaveUp = false;
+  #term: { trials: WatchedStore<Trial>; enqueue: Enqueue; log: Pick<Log, 'warn'> } | undefined;
 
   get(key: RunKey): StoredRun | undefined {
     const found = this.#runs.get(idOf(key));
@@ -85,6 +88,14 @@ export class Known {
     this.#runs.delete(idOf(key));
   }
 
+  /** This process has written the end of a Trial. Where it is deleted before that is heard, nobody else knows that it ended. */
+  ended(trial: Trial): void {
+    const { uid, ...key } = identityOf(trial);
+    const seen = this.#term?.trials.get(key);
+    if (seen?.metadata.uid !== uid) this.#leave(trial);
+    else if (!isFinished(seen)) this.#ends.set(uid, trial);
+  }
+
   isRecorded(uid: string): boolean {
     return this.#recorded.has(uid);
   }
@@ -106,30 +117,39 @@ export class Known {
   /** Hears which Trials are deleted, for one term of leadership; begins with nothing known. */
   feed(trials: WatchedStore<Trial>): Feed {
     return {
-      start: (_enqueue, log) => {
-        for (const kept of [this.#runs, this.#recorded, this.#gone]) kept.clear();
+      start: (enqueue, log) => {
+        this.#term = { trials, enqueue, log };
+        for (const kept of [this.#runs, this.#recorded, this.#gone, this.#ends]) kept.clear();
         this.#goneCount = 0;
         this.#gaveUp = false;
-        return trials.subscribe((change) => this.#hear(change, log));
+        return trials.subscribe((change) => this.#hear(change));
       },
     };
   }
 
-  #hear({ type, object }: Change<Trial>, log: Pick<Log, 'warn'>): void {
-    if (type !== 'deleted') return;
+  #hear({ type, object }: Change<Trial>): void {
     const { uid } = identityOf(object);
-    if (this.#recorded.delete(uid) || !isFinished(object)) return;
-    const record = recordOf(object);
+    const last = isFinished(object) ? object : this.#ends.get(uid);
+    if (type !== 'deleted' && last !== object) return;
+    this.#ends.delete(uid);
+    if (type === 'deleted' && !this.#recorded.delete(uid) && last) this.#leave(last);
+  }
+
+  /** Keeps the record of a Trial that is no longer there. */
+  #leave(trial: Trial): void {
+    const { uid } = identityOf(trial);
+    const record = recordOf(trial);
     if (!record) return;
-    const id = byRun(object)[0] ?? '';
+    const id = byRun(trial)[0] ?? '';
     const gone = this.#gone.get(id) ?? new Map<string, TrialRecord>();
     this.#goneCount += Number(!gone.has(uid));
     this.#gone.set(id, gone.set(uid, record));
-    if (this.#goneCount > GONE_MAX) this.#giveUpOldest(log);
+    if (this.#goneCount > GONE_MAX) this.#giveUpOldest();
+    this.#term?.enqueue(runKeyOf(trial), {});
   }
 
   /** The result itself is in the bucket, so a reindex finds it. Warns once: where one is given up, thousands are. */
-  #giveUpOldest(log: Pick<Log, 'warn'>): void {
+  #giveUpOldest(): void {
     const [oldest] = this.#gone;
     const [uid] = oldest?.[1].keys() ?? [];
     if (!oldest || uid === undefined) return;
@@ -138,7 +158,7 @@ export class Known {
     this.#goneCount -= 1;
     if (gone.size === 0) this.#gone.delete(run);
     if (!this.#gaveUp)
-      log.warn(
+      this.#term?.log.warn(
         { run },
         `more than ${GONE_MAX} deleted Trials wait for the index; sb run reindex adds the rest`,
       );

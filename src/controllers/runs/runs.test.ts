@@ -116,6 +116,29 @@ describe('The runs controller', () => {
     expect(leader.known.gone({ namespace: 'default', run: RUN })).to.deep.equal([]);
   });
 
+  it('has a Trial whose end was written and that was deleted before its watch told of either', async () => {
+    const [first, second] = many(2, () => ({})) as [Trial, Trial];
+    const open = { ...second, status: active('Running', { name: second.metadata.name }).status! };
+    world.have(first, open);
+    const leader = world.lead();
+    leader.known.ended(second);
+    world.remove(open);
+    await leader.reconcile(first);
+    expect(await wrong([first, second])).to.deep.equal([]);
+    expect(leader.known.gone({ namespace: 'default', run: RUN })).to.deep.equal([]);
+  });
+
+  it('has a Trial whose deletion was heard of before the answer to the write of its end', async () => {
+    const [first, second] = many(2, () => ({})) as [Trial, Trial];
+    const open = { ...second, status: active('Running', { name: second.metadata.name }).status! };
+    world.have(first, open);
+    const leader = world.lead();
+    world.remove(open);
+    leader.known.ended(second);
+    await leader.reconcile(first);
+    expect(await wrong([first, second])).to.deep.equal([]);
+  });
+
   it('keeps 50,000 deleted Trials at most while the store is away, and gives up the oldest', () => {
     const leader = world.lead();
     const { spec, ...rest } = rewarded(1, { name: 'a' });

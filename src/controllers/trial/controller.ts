@@ -34,6 +34,8 @@ import { isPassing, reportOf, trialStatus } from './status.ts';
 export interface TrialDeps extends TrialSources {
   inTerm: Pick<InTerm, 'isUnbegun' | 'begins' | 'passes'>;
   events: EventRecorder;
+  /** Hears of each end that was written. */
+  ended: (trial: Trial) => void;
   logLinks: LogLinks;
   settings: (namespace: string) => PodSettings;
   /** IP address of the broker. */
@@ -152,7 +154,8 @@ async function report(
   const { write, againMs } = reportOf(seen, done, { status, passing });
   if (write) {
     if (isFinished({ ...trial, status })) await storeResult(deps, seen, { done, status });
-    await deps.kube.replaceStatus(TrialKind, { ...trial, status });
+    const written = await deps.kube.replaceStatus(TrialKind, { ...trial, status });
+    if (isFinished(written)) deps.ended(written);
     announce(deps.events, trial, done);
   }
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
