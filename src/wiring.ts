@@ -123,7 +123,7 @@ export class SbOperator extends WatchingOperator {
         policiesOf: (namespace) => standing.of(namespace),
         budgets,
         inTerm,
-        ended: (trial) => runs.ended(trial),
+        ending: (trial, write) => runs.ending(trial, write),
         brokerAddress,
         tasks,
         gpus: config.gpus,

@@ -60,8 +60,8 @@ export class Known {
   readonly #recorded = new Set<string>();
   /** By run and UID: records of Trials that were deleted before they were in the index. */
   readonly #gone = new Map<string, Map<string, TrialRecord>>();
-  /** By UID: Trials as they ended, of which no change has told yet. */
-  readonly #ends = new Map<string, Trial>();
+  /** By UID: Trials as they ended, of which no change has told yet; undefined while that is being written. */
+  readonly #ends = new Map<string, Trial | undefined>();
   #goneCount = 0;
   #gaveUp = false;
   #term: { trials: WatchedStore<Trial>; enqueue: Enqueue; log: Pick<Log, 'warn'> } | undefined;
@@ -88,12 +88,19 @@ export class Known {
     this.#runs.delete(idOf(key));
   }
 
-  /** This process has written the end of a Trial. Where it is deleted before that is heard, nobody else knows that it ended. */
-  ended(trial: Trial): void {
+  /** Writes the end of a Trial. Where it is deleted before that is heard, nobody else knows that it ended. */
+  async ending(trial: Trial, write: () => Promise<Trial>): Promise<void> {
     const { uid, ...key } = identityOf(trial);
-    const seen = this.#term?.trials.get(key);
-    if (seen?.metadata.uid !== uid) this.#leave(trial);
-    else if (!isFinished(seen)) this.#ends.set(uid, trial);
+    this.#ends.set(uid, undefined);
+    try {
+      const written = await write();
+      // The change may come before the answer: then it has told all.
+      if (!this.#ends.has(uid)) return;
+      if (this.#term?.trials.get(key)?.metadata.uid === uid) this.#ends.set(uid, written);
+      else this.#leave(written);
+    } finally {
+      if (this.#ends.get(uid) === undefined) this.#ends.delete(uid);
+    }
   }
 
   isRecorded(uid: string): boolean {
@@ -131,7 +138,8 @@ export class Known {
     const { uid } = identityOf(object);
     const last = isFinished(object) ? object : this.#ends.get(uid);
     if (type !== 'deleted' && last !== object) return;
-    this.#ends.delete(uid);
+    // Of an end that is being written, the answer will say.
+    if (last) this.#ends.delete(uid);
     if (type === 'deleted' && !this.#recorded.delete(uid) && last) this.#leave(last);
   }
 

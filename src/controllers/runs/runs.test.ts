@@ -121,7 +121,7 @@ describe('The runs controller', () => {
     const open = { ...second, status: active('Running', { name: second.metadata.name }).status! };
     world.have(first, open);
     const leader = world.lead();
-    leader.known.ended(second);
+    await leader.known.ending(second, async () => second);
     world.remove(open);
     await leader.reconcile(first);
     expect(await wrong([first, second])).to.deep.equal([]);
@@ -133,10 +133,29 @@ describe('The runs controller', () => {
     const open = { ...second, status: active('Running', { name: second.metadata.name }).status! };
     world.have(first, open);
     const leader = world.lead();
-    world.remove(open);
-    leader.known.ended(second);
+    await leader.known.ending(second, async () => {
+      world.remove(open);
+      return second;
+    });
     await leader.reconcile(first);
     expect(await wrong([first, second])).to.deep.equal([]);
+  });
+
+  it('has a Trial once whose end was heard of, put into the index and deleted before the answer to its write', async () => {
+    const [first, second] = many(2, () => ({})) as [Trial, Trial];
+    const open = { ...second, status: active('Running', { name: second.metadata.name }).status! };
+    world.have(first, open);
+    const leader = world.lead();
+    await leader.known.ending(second, async () => {
+      world.have(second);
+      await leader.reconcile(first);
+      world.remove(second);
+      return second;
+    });
+    world.pass(PAUSE_MS);
+    await leader.reconcile(first);
+    expect(await wrong([first, second])).to.deep.equal([]);
+    expect(leader.known.gone({ namespace: 'default', run: RUN })).to.deep.equal([]);
   });
 
   it('keeps 50,000 deleted Trials at most while the store is away, and gives up the oldest', () => {

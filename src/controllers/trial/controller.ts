@@ -34,8 +34,8 @@ import { isPassing, reportOf, trialStatus } from './status.ts';
 export interface TrialDeps extends TrialSources {
   inTerm: Pick<InTerm, 'isUnbegun' | 'begins' | 'passes'>;
   events: EventRecorder;
-  /** Hears of each end that was written. */
-  ended: (trial: Trial) => void;
+  /** Writes an end, and has whoever needs to know of it. */
+  ending: (trial: Trial, write: () => Promise<Trial>) => Promise<void>;
   logLinks: LogLinks;
   settings: (namespace: string) => PodSettings;
   /** IP address of the broker. */
@@ -153,9 +153,12 @@ async function report(
   const status = trialStatus(seen, done, { files: deps.artifacts, logs: deps.logLinks });
   const { write, againMs } = reportOf(seen, done, { status, passing });
   if (write) {
-    if (isFinished({ ...trial, status })) await storeResult(deps, seen, { done, status });
-    const written = await deps.kube.replaceStatus(TrialKind, { ...trial, status });
-    if (isFinished(written)) deps.ended(written);
+    const now = { ...trial, status };
+    const put = () => deps.kube.replaceStatus(TrialKind, now);
+    if (isFinished(now)) {
+      await storeResult(deps, seen, { done, status });
+      await deps.ending(now, put);
+    } else await put();
     announce(deps.events, trial, done);
   }
   return againMs === undefined ? undefined : { requeueAfterMs: againMs };
