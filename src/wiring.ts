@@ -23,6 +23,7 @@ import { trialController, type TrialDeps } from './controllers/trial/controller.
 import { keysOfOpen } from './controllers/trial/ended.ts';
 import type { PodSettings } from './controllers/trial/manifests.ts';
 import { Programs } from './controllers/trial/program.ts';
+import { ANNOTATION } from './crds/names.ts';
 import { costLabels } from './crds/namespace-rules.ts';
 import type { Trial } from './crds/trial.ts';
 import { Lookups } from './images/lookups.ts';
@@ -67,7 +68,7 @@ export class SbOperator extends WatchingOperator {
       kube,
       component: OPERATOR.name,
       identity: config.identity,
-      lease: { namespace: config.namespace, name: OPERATOR.name },
+      lease: { namespace: config.namespace, name: OPERATOR.name, annotation: ANNOTATION.handedOver },
       inWork: config.workFolder === undefined ? undefined : inWorkOf(config.workFolder, kube.log),
       requireTaskPrefixes: config.requireTaskPrefixes,
     });

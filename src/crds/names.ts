@@ -69,6 +69,8 @@ export const ANNOTATION = {
   verifierImages: `${PREFIX}verifier-images`,
   /** On the ledger of budgets: when a bill was asked for last. */
   billAsked: `${PREFIX}bill-asked`,
+  /** On the operator's lease that is given away: how far the leader's caches were. */
+  handedOver: `${PREFIX}handed-over`,
 } as const;
 
 /** ConfigMap in the operator's namespace: what namespaces with a budget have spent. */

@@ -152,6 +152,72 @@ describe('operator', () => {
     expect(operator.jobs.by('owner', 'a')).to.deep.equal([]);
   });
 
+  describe('that tells the next leader how far its caches were', () => {
+    const annotation = 'test/handed-over';
+    const lease = { ...LEASE, annotation };
+    const listed = ({ path, watch }: SeenRequest): boolean => !watch && path.endsWith('/jobs');
+    /** What the last list of Jobs asked for. */
+    const asked = () => {
+      const query = server.requests.findLast(listed)?.query;
+      return [query?.get('resourceVersion') ?? undefined, query?.get('resourceVersionMatch') ?? undefined];
+    };
+    /** One leads, another stands by. */
+    const two = async (options: Partial<OperatorOptions> = {}) => {
+      const [first, second] = [build({ lease, ...options }), build({ lease, ...options })];
+      await first.start();
+      await until('the first leads', () => first.leading);
+      await second.start();
+      await second.whenSynced();
+      return [first, second] as const;
+    };
+
+    it('has that one ask for no more than what it has seen', async () => {
+      const [first, second] = await two();
+      const { metadata } = server.collection(Job).create(ownedJob('a-1', 'a'));
+      await until('the first knows of it', () => first.jobs.list().length === 1);
+      await first.stop();
+      await until('the second leads', () => second.leading);
+      expect(asked()).to.deep.equal([metadata.resourceVersion, 'NotOlderThan']);
+      expect(second.jobs.list()).to.have.length(1);
+    });
+
+    it('has that one ask for what it has written and its own caches never saw', async () => {
+      const [first, second] = await two();
+      first.reconcile = async () => void (await kubes[0]?.client.create(Job, ownedJob('a-1', 'a')));
+      const stalls = ({ path, watch }: SeenRequest): boolean => watch && path.endsWith('/jobs');
+      server.faults.add({ on: stalls, fault: { kind: 'drop' }, times: 1e6 });
+      server.dropConnections();
+      objects().create(configMap('a'));
+      const made = () => server.collection(Job).objects.get('default/a-1');
+      await until('its Job is there', () => made() !== undefined);
+      await until('it has heard of that', () => first.seen.length > 0);
+      await first.stop();
+      server.faults.clear();
+      await until('the second leads', () => second.leading);
+      expect(first.jobs.list()).to.deep.equal([]);
+      expect(asked()).to.deep.equal([made()?.metadata.resourceVersion, 'NotOlderThan']);
+    });
+
+    it('takes it out of the lease that it claims', async () => {
+      const [first, second] = await two();
+      const annotations = () =>
+        server.collection(Lease).objects.get('sb-system/sb-operator')?.metadata['annotations'];
+      await first.stop();
+      await until('the second leads', () => second.leading);
+      expect(annotations()).to.deep.equal({});
+    });
+
+    it('tells nothing where something may still be under way', async () => {
+      const [first, second] = await two({ lease: { ...QUICK, annotation }, drainMs: 50 });
+      first.reconcile = () => new Promise(() => undefined);
+      objects().create(configMap('a'));
+      await until('it works', () => first.seen.length > 0);
+      await first.stop();
+      await until('the second leads', () => second.leading);
+      expect(asked()).to.deep.equal([undefined, undefined]);
+    });
+  });
+
   it('hands over when it stops: drains, then gives the lease away last (fault 42)', async () => {
     const [first, second] = [build({ lease: LEASE, finishMs: 30_000 }), build({ lease: LEASE })];
     let finished = false;

@@ -25,7 +25,7 @@ describe('the caches that see a write', () => {
     const boxes = caches.watch(Job, { labelSelector: 'a/box' });
     const valued = caches.watch(Job, { labelSelector: 'a/box=one' });
     const of = (labels?: Record<string, string>) =>
-      caches.of(Job, {
+      caches.written(Job, {
         apiVersion: 'batch/v1',
         kind: 'Job',
         metadata: { name: 'a', namespace: 'default', ...(labels && { labels }) },

@@ -2,8 +2,10 @@ import type { Clock } from '../../async/clock.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Kind, KubeObject, ListOptions, Log } from '../types.ts';
+import type { Versions } from '../leader/lease-record.ts';
 import { ObjectCache, type Indexer, type WatchedStore } from './cache.ts';
 import { Reflector } from './reflector.ts';
+import { compareVersions } from './versions.ts';
 
 export interface WatchOptions<T extends KubeObject> extends ListOptions {
   indexers?: Record<string, Indexer<T>>;
@@ -27,7 +29,9 @@ interface Watched {
   labelSelector: string | undefined;
   whileLeading: boolean;
   cache: WatchedStore<KubeObject> & { whenSynced(): Promise<void>; forget(): void };
-  run(signal: AbortSignal): Promise<void>;
+  /** Of the newest write of this process that it is to see. */
+  written: string | undefined;
+  run(signal: AbortSignal, notOlderThan?: string): Promise<void>;
 }
 
 /** The caches of one term as leader. */
@@ -35,6 +39,8 @@ export interface TermCaches {
   readonly synced: boolean;
   /** Resolves once each of them has taken in its first list; never where the term ends before. */
   whenSynced(): Promise<void>;
+  /** How far they are, or this process's own writes, whichever is further. For the next leader, who may begin with that. */
+  readonly versions: Versions;
   /** Once it has resolved they hold nothing, and nothing comes in. */
   end(): Promise<void>;
 }
@@ -44,6 +50,22 @@ const EXISTS = /^[\w./-]+$/;
 
 const hasLabels = ({ metadata: { labels = {} } }: KubeObject, selector = ''): boolean =>
   selector.split(',').every((term) => !EXISTS.test(term) || Object.hasOwn(labels, term));
+
+const resourceOf = ({ kind: { group, plural } }: Pick<Watched, 'kind'>): string => `${group}/${plural}`;
+
+const newer = (one: string | undefined, other: string | undefined): string | undefined =>
+  compareVersions(one, other) < 0 ? other : one;
+
+/** Of those that are filled: of another nobody knows how far the world is. */
+function versionsOf(all: Watched[]): Versions {
+  const versions: Record<string, string> = {};
+  for (const { kind, cache, written } of all) {
+    const version = newer(cache.version, written);
+    if (cache.synced && version !== undefined)
+      versions[resourceOf({ kind })] = newer(versions[resourceOf({ kind })], version) ?? version;
+  }
+  return versions;
+}
 
 /** All the caches of a process, one per kind and scope. */
 export class Caches {
@@ -87,7 +109,8 @@ export class Caches {
       labelSelector,
       whileLeading,
       cache,
-      run: (signal) => this.#reflector(cache, options).run(signal),
+      written: undefined,
+      run: (signal, notOlderThan) => this.#reflector(cache, options, notOlderThan).run(signal),
     };
     // One that is not kept is not silent.
     this.#options.metrics.watched(kind.plural, () => (whileLeading && !this.#leading ? 0 : cache.silentMs));
@@ -107,18 +130,24 @@ export class Caches {
     await Promise.all(this.#kept(false).map(({ cache }) => cache.whenSynced()));
   }
 
-  /** Begins to fill the caches of a term; the term before has to have ended. */
-  lead(): TermCaches {
+  /** Begins to fill the caches of a term; the term before has to have ended. `handed`: what the leader before knew, where it is known to have ended. */
+  lead(handed: Versions = {}): TermCaches {
     const over = new AbortController();
     const own = this.#kept(true);
     this.#leading = true;
-    for (const { cache } of own) cache.forget();
-    const running = own.map((watched) => watched.run(over.signal));
+    for (const watched of own) {
+      watched.cache.forget();
+      watched.written = undefined;
+    }
+    const running = own.map((watched) => watched.run(over.signal, handed[resourceOf(watched)]));
     return {
       get synced() {
         return own.every(({ cache }) => cache.synced);
       },
       whenSynced: async () => void (await Promise.all(own.map(({ cache }) => cache.whenSynced()))),
+      get versions() {
+        return versionsOf(own);
+      },
       end: async () => {
         over.abort();
         // A line that has come already is taken in after this.
@@ -129,14 +158,16 @@ export class Caches {
     };
   }
 
-  /** The caches that see a write to `object`: not one whose selector names a label that it does not have, which would be waited for in vain. */
-  of(kind: Kind<KubeObject>, object: KubeObject): WatchedStore<KubeObject>[] {
+  /** Takes down a write to `object`. Gives the caches that see it: not one whose selector names a label that it does not have, which would be waited for in vain. */
+  written(kind: Kind<KubeObject>, object: KubeObject): WatchedStore<KubeObject>[] {
     const inScope = (watched: Watched): boolean =>
       watched.kind.plural === kind.plural &&
       watched.kind.group === kind.group &&
       (watched.namespace === undefined || watched.namespace === object.metadata.namespace) &&
       hasLabels(object, watched.labelSelector);
-    return [...this.#watched.values()].filter(inScope).map(({ cache }) => cache);
+    const seeing = [...this.#watched.values()].filter(inScope);
+    for (const watched of seeing) watched.written = newer(watched.written, object.metadata.resourceVersion);
+    return seeing.map(({ cache }) => cache);
   }
 
   #kept(whileLeading: boolean): Watched[] {
@@ -146,6 +177,7 @@ export class Caches {
   #reflector<T extends KubeObject>(
     cache: ObjectCache<T>,
     { transform, whileLeading = false, ...scope }: WatchOptions<T>,
+    notOlderThan?: string,
   ): Reflector<T> {
     const { metrics } = this.#options;
     const { kind } = cache;
@@ -156,6 +188,7 @@ export class Caches {
       cache,
       // A new leader waits for them before it does anything.
       paged: whileLeading,
+      notOlderThan,
       ...(transform && { transform }),
       onRound: (what) => metrics.reflector(kind.plural, what),
       onFailure: (reason) => metrics.reflectorFailed(kind.plural, reason),

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ApiServer, type ApiServerOptions } from '../../../test/support/api-server.ts';
+import { ApiServer, type ApiServerOptions, type SeenRequest } from '../../../test/support/api-server.ts';
 import type { WatchEnd } from '../../../test/support/api-server/faults.ts';
 import { configMap, connectTo, fastClock, until } from '../../../test/support/kube.ts';
 import type { Kube } from '../connect.ts';
@@ -84,6 +84,18 @@ describe('reflector', () => {
     await until('the watch brings it', () => cache.list().length === 1101);
   });
 
+  it('asks for the version that it was told of once, and then for all there is', async () => {
+    await open();
+    for (let i = 0; i < 600; i++) objects().create(configMap(`m${i}`));
+    const isList = ({ watch }: SeenRequest): boolean => !watch;
+    // Another API server may not have come so far, and says so after three seconds.
+    server.faults.add({ on: isList, fault: { kind: 'status', status: 504, reason: 'Timeout' } });
+    await follow({ paged: true, notOlderThan: '7' });
+    expect(cache.list()).to.have.length(600);
+    const asked = server.requests.filter(isList).map(({ query }) => query.get('resourceVersion'));
+    expect(asked).to.deep.equal(['7', null, null]);
+  });
+
   it('lists in pages where the server does not know streamed lists and stays silent', async () => {
     await open({ streamedLists: 'ignored' });
     objects().create(configMap('a'));
@@ -163,6 +175,14 @@ describe('reflector', () => {
     await follow({ silenceMs: 5000 });
     objects().create(configMap('unheard'));
     await until('it is heard of', () => names().length === 1);
+    expect(lists()).to.equal(1);
+  });
+
+  it('is followed by another without a word where a watch began as a list, which the server serves for minutes', async () => {
+    await open({ bookmarkMs: 1e6 });
+    await follow({ silenceMs: 1000 });
+    await until('another one follows', () => watches().length > 1);
+    expect(failures).to.deep.equal([]);
     expect(lists()).to.equal(1);
   });
 

@@ -18,6 +18,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   transport: Transport;
   /** Lists in pages: an API server ends a streamed list up to three seconds late while other kinds are written and this one is not. */
   paged?: boolean;
+  /** A version of the collection that the first list in pages must have, and that is enough. */
+  notOlderThan?: string | undefined;
   /** Makes objects smaller before they are kept. managedFields are always dropped. */
   transform?: (object: T) => T;
   clock: Clock;
@@ -67,10 +69,13 @@ export class Reflector<T extends KubeObject> {
   /** Keys of a list under way; none: the cache is complete. */
   #listed: Set<string> | undefined;
   #fruitless = 0;
+  /** For the next list alone. */
+  #notOlderThan: string | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#streaming = !options.paged;
+    this.#notOlderThan = options.notOlderThan;
     this.#backoff = createBackoff({ ...options, ...REFLECTOR_BACKOFF });
   }
 
@@ -96,11 +101,14 @@ export class Reflector<T extends KubeObject> {
   async #list(signal: AbortSignal): Promise<void> {
     const { transport, resource, scope, onRound } = this.#options;
     onRound?.('list');
+    const notOlderThan = this.#notOlderThan;
+    this.#notOlderThan = undefined;
     const version = await listAll<T>({
       transport,
       resource,
       options: scope,
       signal,
+      notOlderThan,
       onStart: () => (this.#listed = new Set()),
       onObject: (object) => this.#takeIn(object),
     });
@@ -116,7 +124,8 @@ export class Reflector<T extends KubeObject> {
       () => silence.abort(new BrokenStream(SILENT)),
     );
     const either = AbortSignal.any([signal, silence.signal]);
-    if (this.#version === undefined) this.#listed = new Set();
+    const isList = this.#version === undefined;
+    if (isList) this.#listed = new Set();
     try {
       const body = await transport.stream({
         path: this.#path(),
@@ -129,7 +138,9 @@ export class Reflector<T extends KubeObject> {
         this.#onLine(line);
       }
     } catch (error) {
-      throw silence.signal.aborted ? silence.signal.reason : error;
+      if (!silence.signal.aborted) throw error;
+      // The server would go on for minutes with a watch that began as a list, as silent as it likes: another one follows.
+      if (!isList || this.#version === undefined) throw silence.signal.reason;
     } finally {
       watchdog.stop();
     }

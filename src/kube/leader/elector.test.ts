@@ -7,6 +7,7 @@ import { ApiError } from '../errors.ts';
 import type { Lease } from '../kinds.ts';
 import type { KubeClient } from '../types.ts';
 import { Elector, type ElectorOptions } from './elector.ts';
+import { Handover, type Versions } from './lease-record.ts';
 
 type LeaseClient = Pick<KubeClient, 'get' | 'create' | 'replace'>;
 
@@ -19,7 +20,7 @@ interface Link {
 }
 
 /** What else is different about a candidate. */
-type Ways = Partial<Pick<ElectorOptions, 'hear' | 'mayRelease' | 'random'>>;
+type Ways = Partial<Pick<ElectorOptions, 'hear' | 'mayRelease' | 'random' | 'onStarted' | 'handover'>>;
 
 /** One lease on a server, with preconditions. */
 class LeaseServer {
@@ -358,6 +359,27 @@ describe('leader election', () => {
     expect([server.lease?.spec?.holderIdentity, second.elector.isLeader()]).to.deep.equal(['a', false]);
     await clock.advance(4000);
     expect(second.elector.isLeader()).to.equal(true);
+  });
+
+  it('tells what the leader before handed over with the lease, once and to the next one', async () => {
+    const clock = new ManualClock();
+    const handover = new Handover('note', () => ({ 'batch/jobs': '7' }));
+    const told: (Versions | undefined)[] = [];
+    const onStarted = (handed?: Versions): unknown => told.push(handed);
+    /** Stands, leads and gives the lease away. */
+    const pass = async (identity: string, ways: Ways): Promise<void> => {
+      const { stop, run } = stand(identity, clock, { state: 'up', onStarted, ...ways });
+      await clock.advance(100);
+      if (ways.handover) expect(server.lease?.metadata.annotations ?? {}).to.deep.equal({});
+      stop.abort();
+      await run;
+      await clock.advance(2000);
+    };
+    await pass('first', { handover });
+    await pass('second', { handover });
+    await pass('third', {});
+    await pass('fourth', { handover });
+    expect(told).to.deep.equal([undefined, { 'batch/jobs': '7' }, undefined, undefined]);
   });
 
   it('waits for the holder of a lease that somebody deletes', async () => {

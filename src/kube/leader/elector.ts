@@ -2,7 +2,7 @@ import { sleep, type Clock } from '../../async/clock.ts';
 import { isAlreadyExists, isConflict } from '../errors.ts';
 import { Lease } from '../kinds.ts';
 import type { KubeClient, Log } from '../types.ts';
-import { claimed, released } from './lease-record.ts';
+import { claimed, Handover, released, type Versions } from './lease-record.ts';
 
 export interface ElectorOptions {
   /** A client on its own connections, whose requests end after half the renew deadline. */
@@ -14,8 +14,8 @@ export interface ElectorOptions {
   clock: Clock;
   random: () => number;
   log: Log;
-  /** Called when this process becomes leader. */
-  onStarted: () => void;
+  /** Called when this process becomes leader; with what the leader before handed over, where it gave the lease away. */
+  onStarted: (handed?: Versions) => void;
   /** Called when it no longer is. The process is a candidate again once this has resolved. */
   onLost: () => Promise<void>;
   /**
@@ -25,6 +25,8 @@ export interface ElectorOptions {
   hear?: (look: (lease?: Lease) => void, signal: AbortSignal) => void;
   /** Asked at the end: false where something may still be under way that this process began as leader. Others then have to wait until the lease expires. */
   mayRelease?: () => boolean;
+  /** What is handed over with the lease; asked after `mayRelease`. */
+  handover?: Handover;
   /** Others wait this long after the last renewal they saw. */
   leaseMs?: number;
   /** Leadership ends this long after the last successful renewal; well before `leaseMs`. */
@@ -59,13 +61,15 @@ export class Elector {
   #leading = false;
   /** As it was written last. */
   #own: Lease | undefined;
+  #handed: Versions | undefined;
   /** Claims nothing any more, by a look that is under way either. */
   #retired = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ElectorOptions) {
-    const defaults = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2000 };
-    this.#options = { ...defaults, hear: () => undefined, mayRelease: () => true, ...options };
+    const times = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2000 };
+    const ways = { hear: () => undefined, mayRelease: () => true, handover: new Handover() };
+    this.#options = { ...times, ...ways, ...options };
   }
 
   /**
@@ -81,7 +85,7 @@ export class Elector {
     while (await this.#acquire(signal)) {
       this.#options.log.info(this.#name(), 'became leader');
       this.#leading = true;
-      this.#options.onStarted();
+      this.#options.onStarted(this.#handed);
       await this.#keep(signal);
       if (signal.aborted) break;
       this.#leading = false;
@@ -149,7 +153,7 @@ export class Elector {
   }
 
   async #try(known?: Lease): Promise<Try> {
-    const { client, namespace, name, identity, clock, leaseMs, log } = this.#options;
+    const { client, namespace, name, identity, clock, leaseMs, handover, log } = this.#options;
     const began = clock.monotonic();
     this.#expiresInMs = Infinity;
     const claim = { identity, now: clock.now(), durationMs: leaseMs };
@@ -159,9 +163,10 @@ export class Elector {
       if (this.#retired) return 'failed';
       const spec = claimed(lease?.spec, claim);
       this.#own = lease
-        ? await client.replace(Lease, { ...lease, spec })
+        ? await client.replace(Lease, { ...handover.removed(lease), spec })
         : await client.create(Lease, newLease(namespace, name, spec));
       this.#renewedAt = began;
+      this.#handed = lease && handover.read(lease);
       return 'held';
     } catch (error) {
       if (isConflict(error) || isAlreadyExists(error)) return 'failed';
@@ -197,11 +202,12 @@ export class Elector {
 
   /** What was written last needs no look: where that has changed it is refused. */
   async #release(known: Lease | undefined, tries = RELEASES): Promise<void> {
-    const { client, namespace, name, identity, clock, log } = this.#options;
+    const { client, namespace, name, identity, clock, handover, log } = this.#options;
     try {
       const lease = known ?? (await client.get(Lease, { namespace, name }));
       if (lease?.spec?.holderIdentity !== identity) return;
-      await client.replace(Lease, { ...lease, spec: released(lease.spec, clock.now()) });
+      const given = { ...lease, spec: released(lease.spec, clock.now()) };
+      await client.replace(Lease, handover.written(given));
       log.info(this.#name(), 'released the lease');
     } catch (error) {
       if (isConflict(error) && tries > 0) return this.#release(undefined, tries - 1);
