@@ -22,7 +22,7 @@ function asked() {
 }
 
 const settled = async (): Promise<void> => {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 };
 
 describe('Questions that are asked together', () => {
@@ -52,6 +52,19 @@ describe('Questions that are asked together', () => {
     expect(calls).to.have.length(3);
     calls[2]!.answer('3');
     expect(await Promise.all([...waiting, late])).to.deep.equal(['1', '2', '3']);
+  });
+
+  it('wait for the end of a slow call no longer than a moment', async () => {
+    const { calls, ask } = asked();
+    const slow = ask('a');
+    const others = [ask('a'), ask('a')];
+    while (calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    calls[1]!.answer('new');
+    expect(await Promise.all(others)).to.deep.equal(['new', 'new']);
+    calls[0]!.answer('old');
+    expect(await slow).to.equal('old');
+    void ask('a');
+    expect(calls).to.have.length(3);
   });
 
   it('of one key do not wait for another’s', async () => {
