@@ -43,7 +43,8 @@ export interface PodSettings extends CourierSettings {
 
 /** Time for a courier that is told to stop to store what there is. */
 const GRACE_SECONDS = 45;
-const HOUR = 3600;
+/** How long a Job that has ended stays, with its Pod: its files are in the bucket, or the Pod's log is all there is. */
+const KEPT_SECONDS = { stored: 600, unstored: 86_400 };
 
 /** What a Job is made of beside its Trial. */
 interface Making {
@@ -91,8 +92,7 @@ export function jobFor(given: CompiledTrial, attempt: number, making: Making): J
       blocksOwner: true,
       spec: {
         ...RUNS_ONCE,
-        // The reward is on the Trial long before; without files in the bucket the Pod's log is the only one.
-        ttlSecondsAfterFinished: spec.uploadResults ? HOUR : 24 * HOUR,
+        ttlSecondsAfterFinished: spec.uploadResults ? KEPT_SECONDS.stored : KEPT_SECONDS.unstored,
       },
     },
   });
