@@ -60,6 +60,9 @@ const atLeast = (name: string, measured: number, limit: number): Figure => ({
   met: measured >= limit,
 });
 
+const etcdOf = ({ etcdPerTrial: { puts = NaN, putBytes = NaN } }: Measured): string =>
+  `${puts.toFixed(1)}, ${(putBytes / 1000).toFixed(0)}`;
+
 function ofBurst(operator: Measured, peer: Measured, ceiling: Measured): Figure[] {
   const spent = (of: Measured, process: string): number => of.cpuPer1000[process] ?? NaN;
   const isOne = { is: 1, say: ratio };
@@ -88,6 +91,10 @@ function ofBurst(operator: Measured, peer: Measured, ceiling: Measured): Figure[
     {
       name: 'API calls per Trial, everybody’s: Trials; the peer; bare Jobs',
       value: [operator, peer, ceiling].map(({ callsPerTrial }) => callsPerTrial.toFixed(1)).join('; '),
+    },
+    {
+      name: 'etcd per Trial, writes and kB: Trials; the peer; bare Jobs',
+      value: [operator, peer, ceiling].map(etcdOf).join('; '),
     },
   ];
 }

@@ -10,7 +10,7 @@ import { kubectlOk } from '../../test/support/cluster.ts';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
 import type { World } from '../../test/e2e/support/world.ts';
 import { percentile, summary } from '../support/figures.ts';
-import { cpuOf, difference, parseMetrics, type Sample } from '../support/metrics.ts';
+import { cpuOf, difference, etcdPage, parseMetrics, type Sample } from '../support/metrics.ts';
 
 /** A way to run Jobs. The Job of `name` is called `<name>-1`. */
 export interface Way {
@@ -125,11 +125,32 @@ async function pages(
   return { apiServer, own: await metrics() };
 }
 
+/** Of etcd: how many keys were written and deleted, how many bytes that were, and how many are in use. */
+const ETCD = {
+  puts: 'etcd_mvcc_put_total',
+  deletes: 'etcd_mvcc_delete_total',
+  putBytes: 'etcd_debugging_mvcc_total_put_size_in_bytes',
+  inUseBytes: 'etcd_mvcc_db_total_size_in_use_in_bytes',
+};
+
+async function etcdUsage(): Promise<Record<keyof typeof ETCD, number>> {
+  const samples = await etcdPage();
+  const valueOf = (metric: string): number => samples.find(({ name }) => name === metric)?.value ?? NaN;
+  return {
+    puts: valueOf(ETCD.puts),
+    deletes: valueOf(ETCD.deletes),
+    putBytes: valueOf(ETCD.putBytes),
+    inUseBytes: valueOf(ETCD.inUseBytes),
+  };
+}
+
 /** Processor seconds by process, calls at the API server by what they were, and calls of each process by method and answer. */
 async function usage(way: Way, asked: 'before' | 'after') {
   const { apiServer, own } = await pages(way, asked);
+  const etcd = await etcdUsage();
   const processes = Object.entries({ apiServer, ...own });
   return {
+    etcd,
     cpu: Object.fromEntries(processes.map(([name, samples]) => [name, cpuOf(samples)])),
     calls: counts(apiServer, 'apiserver_request_total', ['verb', 'resource', 'subresource']),
     own: Object.fromEntries(
@@ -143,7 +164,8 @@ async function usage(way: Way, asked: 'before' | 'after') {
 
 type Usage = Awaited<ReturnType<typeof usage>>;
 
-const spent = (after: Usage, before: Usage): Usage => ({
+const spent = (after: Usage, before: Usage) => ({
+  etcd: difference(after.etcd, before.etcd),
   cpu: difference(after.cpu, before.cpu),
   calls: difference(after.calls, before.calls),
   own: Object.fromEntries(
@@ -177,7 +199,7 @@ export async function run(world: World, way: Way, load: Load) {
     watch.over.size === load.count && marks.every((found) => found[last] !== undefined);
   await eventuallyTrue(`all of ${load.prefix} ended`, isDone, LIMIT_SECONDS);
   watch.stop();
-  const { cpu, calls, own } = spent(await usage(way, 'after'), before);
+  const { cpu, calls, own, etcd } = spent(await usage(way, 'after'), before);
   const tookMs = percentile(
     marks.map((found) => found[last]! - began),
     1,
@@ -195,6 +217,7 @@ export async function run(world: World, way: Way, load: Load) {
     ),
     toJob: summary(between(marks, 'created', 'job')),
     toEnd: summary(between(marks, 'podEnded', 'terminal')),
+    etcdPerTrial: Object.fromEntries(Object.entries(etcd).map(([what, value]) => [what, value / load.count])),
     calls,
     own,
     marks: marks.map((found) =>

@@ -1,6 +1,6 @@
 /** Counters of the API server and of the operator, read from their /metrics. */
 import { OPERATOR, podOfHolder } from '../../src/installation/names.ts';
-import { nodes } from '../../test/e2e/cluster/index.ts';
+import { docker, nodes } from '../../test/e2e/cluster/index.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { metricsOf } from '../../test/support/operator-metrics.ts';
 
@@ -97,6 +97,12 @@ export async function replicaMetrics(of: Replicated): Promise<Record<string, Sam
     return [is, parseMetrics(await metricsOf(pod, of.namespace))] as const;
   });
   return Object.fromEntries(await Promise.all(pages));
+}
+
+/** What etcd says of itself. It says so on its own node alone. */
+export async function etcdPage(): Promise<Sample[]> {
+  const ask = 'exec 3<>/dev/tcp/127.0.0.1/2381; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3';
+  return parseMetrics(await docker(['exec', nodes[0], 'bash', '-c', ask]));
 }
 
 export const cpuOf = (samples: Sample[]): number =>
