@@ -95,7 +95,7 @@ function keep(name: string, content: object): string {
 }
 
 /** Runs `work` in a world of its own, which is gone when the next one begins: removing thousands of Trials keeps a cluster busy. */
-async function inWorld(work: (world: World) => Promise<BenchResult>): Promise<BenchResult> {
+async function inWorld<T>(work: (world: World) => Promise<T>): Promise<T> {
   const world = await openWorld();
   try {
     return await work(world);
@@ -108,11 +108,15 @@ async function inWorld(work: (world: World) => Promise<BenchResult>): Promise<Be
 async function measure(name: string, bench: Bench): Promise<Figure[]> {
   process.stdout.write(`\n${name} …\n`);
   const began = new Date();
-  const { figures, raw } = bench.needs === 'cluster' ? await inWorld(bench.run) : await bench.run();
-  const where = bench.needs === 'cluster' ? await cluster() : {};
-  const file = keep(name, { name, began, machine: machine(), cluster: where, figures, raw });
-  process.stdout.write(`${asTable(figures)}raw data: ${file}\n`);
-  return figures;
+  const tell = ({ figures, raw }: BenchResult, where: object): Figure[] => {
+    const file = keep(name, { name, began, machine: machine(), cluster: where, figures, raw });
+    process.stdout.write(`${asTable(figures)}raw data: ${file}\n`);
+    return figures;
+  };
+  if (bench.needs === 'nothing') return tell(await bench.run(), {});
+  const { run } = bench;
+  // Before the world is removed, which may take longer than anybody waits.
+  return inWorld(async (world) => tell(await run(world), await cluster()));
 }
 
 async function main(): Promise<void> {
