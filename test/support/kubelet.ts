@@ -151,6 +151,8 @@ export class Kubelet {
 
   #start(pod: Stored, fate: Fate): void {
     if (!this.#goesOn(pod)) return;
+    // Before anybody hears that it runs, and has it stopped.
+    if (fate.kind === 'runs' && fate.whenStopped === 'rewarded') this.said.set(jobOf(pod), this.#reward(pod));
     this.#status(pod, fate.kind === 'unschedulable' ? fates.unscheduled : fates.running());
     if (fate.kind !== 'unschedulable') this.#later(() => this.#meet(pod, fate));
   }
@@ -172,7 +174,6 @@ export class Kubelet {
         this.#status(pod, fates.verifierHeld());
         break;
       case 'runs':
-        if (fate.whenStopped === 'rewarded') this.said.set(jobOf(pod), this.#reward(pod));
         break;
       default:
         this.#disrupt(pod, fate);
