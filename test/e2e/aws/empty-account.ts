@@ -10,6 +10,7 @@ import { startMoto } from '../../support/aws/moto.ts';
 import { kubeconfig } from '../../support/cluster.ts';
 import type { CodeBuildService } from '../../support/codebuild/service.ts';
 import { upstreamOf } from '../../support/eks/index.ts';
+import { ensurePython } from '../cluster/aws/python.ts';
 import { docker, ensureAwsTools, hostAddress, registry, s3, startAwsBuildkit } from '../cluster/index.ts';
 
 export interface EmptyAccount {
@@ -37,6 +38,8 @@ export async function openEmptyAccount(): Promise<EmptyAccount> {
   // A story that was killed has left it.
   await docker(['exec', 'sb-s3', 'rm', '-rf', ...['b', 'v'].map((kept) => `/data/${kept}/${BUCKET}`)]);
   const [bind, tools] = [await hostAddress(), await ensureAwsTools()];
+  // moto's CloudFormation takes them.
+  await ensurePython('stacks');
   const ending = new AsyncDisposableStack();
   try {
     const moto = await startMoto({ prepared: false });

@@ -6,7 +6,7 @@ import { ask, startUpstream } from '../eks/testing.ts';
 import { denied } from './calls.ts';
 import { startCloud, type Cloud } from './cloud.ts';
 import { ACCOUNT, CREDENTIALS, REGION } from './facts.ts';
-import { needMoto, type Moto } from './moto.ts';
+import { needMotoWithStacks, type Moto } from './moto.ts';
 
 const run = promisify(execFile);
 
@@ -19,7 +19,7 @@ describe('an account from nothing, to the AWS command', function () {
   const keys: Record<string, string> = {};
 
   before(async function () {
-    moto = await needMoto(this, { prepared: false });
+    moto = await needMotoWithStacks(this);
     upstream = await startUpstream();
     cloud = await startCloud({ moto: moto.url, registry: 'http://127.0.0.1:1', upstream: upstream.upstream });
     Object.assign(keys, {

@@ -1,6 +1,6 @@
 /** moto's server: ECR's API, CloudWatch Logs, STS and Secrets Manager of an empty account. */
 import type { Context } from 'mocha';
-import { skipWithout, startProgram } from '../programs.ts';
+import { findProgram, skipWithout, startProgram } from '../programs.ts';
 import { CACHE_REPOSITORY, REPOSITORY } from './facts.ts';
 import { callAws } from './wire.ts';
 
@@ -38,6 +38,12 @@ export async function startMoto({ prepared = true } = {}): Promise<Moto | undefi
 /** As `startMoto`, and marks the running tests as pending where it was never installed. */
 export async function needMoto(context: Context, options?: { prepared?: boolean }): Promise<Moto> {
   return (await startMoto(options)) ?? skipWithout('moto_server', context);
+}
+
+/** An empty one whose CloudFormation works: that takes packages which are installed with cfn-lint alone, and whose moto is then the one that is started. */
+export async function needMotoWithStacks(context: Context): Promise<Moto> {
+  if (findProgram('cfn-lint') === undefined) return skipWithout('moto_server with cfn-lint', context);
+  return needMoto(context, { prepared: false });
 }
 
 /** A repository as `docs/aws.md` has it made. */

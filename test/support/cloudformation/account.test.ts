@@ -13,7 +13,7 @@ import { expect } from 'chai';
 import { awsNames } from '../../../src/installation/aws/names.ts';
 import { STACKS } from '../../../src/installation/aws/stacks/stacks.ts';
 import { ACCOUNT, CREDENTIALS, REGION, STACK } from '../aws/facts.ts';
-import { needMoto, type Moto } from '../aws/moto.ts';
+import { needMotoWithStacks, type Moto } from '../aws/moto.ts';
 import type { Project } from '../codebuild/model.ts';
 import { startEks, type EksService } from '../eks/index.ts';
 import { accountTypes, startCloudFormation, type CloudFormationService } from './index.ts';
@@ -33,7 +33,7 @@ describe('the stacks on AWS, in an account of the stand-ins', () => {
   let s3: S3Client;
 
   before(async function () {
-    moto = await needMoto(this, { prepared: false });
+    moto = await needMotoWithStacks(this);
     const place = { region: REGION, account: ACCOUNT, credentials: [CREDENTIALS] };
     eks = await startEks({ ...place, upstream: UPSTREAM });
     const types = accountTypes({ moto: moto.url, projects, eks });

@@ -15,7 +15,7 @@ import {
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ACCOUNT, CREDENTIALS, REGION } from '../aws/facts.ts';
-import { needMoto, type Moto } from '../aws/moto.ts';
+import { needMotoWithStacks, type Moto } from '../aws/moto.ts';
 import { memoryTypes, startCloudFormation, type CloudFormationService } from './index.ts';
 import { bucket, failure, templateWith } from './testing.ts';
 
@@ -39,7 +39,7 @@ const places: Record<
     return service;
   },
   async moto(context) {
-    const moto: Moto = await needMoto(context, { prepared: false });
+    const moto: Moto = await needMotoWithStacks(context);
     return { url: moto.url, close: () => moto.close(), idle: async () => {} };
   },
 };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startCloud, type Cloud } from '../../../../../../test/support/aws/cloud.ts';
 import { ACCOUNT, CREDENTIALS, REGION, STACK } from '../../../../../../test/support/aws/facts.ts';
-import { needMoto, type Moto } from '../../../../../../test/support/aws/moto.ts';
+import { needMotoWithStacks, type Moto } from '../../../../../../test/support/aws/moto.ts';
 import { withVariables } from '../../../../../../test/support/client/account-server.ts';
 import { resultsOf } from '../../../../../../test/support/client/doctor.ts';
 import { startUpstream } from '../../../../../../test/support/eks/testing.ts';
@@ -30,7 +30,7 @@ describe('sb doctor about the roles of the stacks', function () {
   let leave: () => void;
 
   before(async function () {
-    moto = await needMoto(this, { prepared: false });
+    moto = await needMotoWithStacks(this);
     upstream = await startUpstream();
     cloud = await startCloud({ moto: moto.url, registry: 'http://127.0.0.1:1', upstream: upstream.upstream });
     const { accessKeyId, secretAccessKey } = CREDENTIALS;
