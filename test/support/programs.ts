@@ -115,9 +115,7 @@ export async function startServer(program: string, command: Command): Promise<Ru
 }
 
 /** Marks the running tests as pending: their server was never built. */
-export function skipWithout(name: string, context: Mocha.Context): never {
-  process.stderr.write(
-    `      ${name} is not built yet (npm run cluster:up builds it): tests against it are pending\n`,
-  );
+export function skipWithout(name: string, context: Mocha.Context, by = 'npm run cluster:up'): never {
+  process.stderr.write(`      ${name} is not built yet (${by} builds it): tests against it are pending\n`);
   return context.skip();
 }

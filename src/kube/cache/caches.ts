@@ -51,7 +51,7 @@ const EXISTS = /^[\w./-]+$/;
 const hasLabels = ({ metadata: { labels = {} } }: KubeObject, selector = ''): boolean =>
   selector.split(',').every((term) => !EXISTS.test(term) || Object.hasOwn(labels, term));
 
-const resourceOf = ({ kind: { group, plural } }: Pick<Watched, 'kind'>): string => `${group}/${plural}`;
+const resourceOf = ({ kind: { group, plural } }: Watched): string => `${group}/${plural}`;
 
 const newer = (one: string | undefined, other: string | undefined): string | undefined =>
   compareVersions(one, other) < 0 ? other : one;
@@ -59,10 +59,10 @@ const newer = (one: string | undefined, other: string | undefined): string | und
 /** Of those that are filled: of another nobody knows how far the world is. */
 function versionsOf(all: Watched[]): Versions {
   const versions: Record<string, string> = {};
-  for (const { kind, cache, written } of all) {
-    const version = newer(cache.version, written);
-    if (cache.synced && version !== undefined)
-      versions[resourceOf({ kind })] = newer(versions[resourceOf({ kind })], version) ?? version;
+  for (const watched of all.filter(({ cache }) => cache.synced)) {
+    const resource = resourceOf(watched);
+    const version = newer(newer(versions[resource], watched.cache.version), watched.written);
+    if (version !== undefined) versions[resource] = version;
   }
   return versions;
 }

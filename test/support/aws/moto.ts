@@ -42,7 +42,8 @@ export async function needMoto(context: Context, options?: { prepared?: boolean 
 
 /** An empty one whose CloudFormation works: that takes packages which are installed with cfn-lint alone, and whose moto is then the one that is started. */
 export async function needMotoWithStacks(context: Context): Promise<Moto> {
-  if (findProgram('cfn-lint') === undefined) return skipWithout('moto_server with cfn-lint', context);
+  if (findProgram('cfn-lint') === undefined)
+    return skipWithout('moto_server with cfn-lint', context, 'npm run test:extended -- stacks-on-aws');
   return needMoto(context, { prepared: false });
 }
 
