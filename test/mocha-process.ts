@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { aroundStories, storyHooks } from './e2e/support/hooks.ts';
 import { stagesOf, type Stage } from './e2e/stages.ts';
-import { IDLE, sum, type Totals } from './support/totals.ts';
+import { IDLE, reasonOf, sum, type Totals } from './support/totals.ts';
 
 const root = join(import.meta.dirname, '..');
 const MINUTE = 60_000;
@@ -99,7 +99,7 @@ async function run(mocha: Mocha): Promise<Totals> {
       resolve({ passed, failed, skipped });
     });
     runner.on('fail', (test, error: Error | undefined) => {
-      failed.push(`${test.fullTitle()}: ${error?.message.split('\n', 1)[0] ?? 'no error'}`);
+      failed.push(`${test.fullTitle()}: ${error ? reasonOf(error) : 'no error'}`);
     });
   });
 }

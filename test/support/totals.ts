@@ -1,13 +1,21 @@
 /** How many tests passed, failed and were skipped. */
 export interface Totals {
   passed: number;
-  /** What failed: a test's full title and its error's first line. */
+  /** What failed: a test's full title and what `reasonOf` says of its error. */
   failed: string[];
   skipped: number;
 }
 
 /** What a suite tells its parent from when on it leaves much of the machine idle. */
 export const IDLE = 'idle';
+
+const MOST_LINES = 30;
+
+/** An error's message, thirty lines of it at most, and the line of a test file that it came from. */
+export function reasonOf({ message, stack }: Error): string {
+  const line = stack?.match(/^\s+(at .*\.test\.ts:.*)$/m)?.[1];
+  return [...message.split('\n').slice(0, MOST_LINES), ...(line ? [line] : [])].join('\n    ');
+}
 
 export const sum = (parts: Totals[]): Totals => ({
   passed: parts.reduce((count, { passed }) => count + passed, 0),
