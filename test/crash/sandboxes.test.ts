@@ -345,6 +345,20 @@ describe('a pool of Sandboxes', () => {
     await boxes.become('PoolNotFound', 'box');
   });
 
+  it('loses no Pod that was taken where the watch of Jobs has not told of it for long', async () => {
+    await boxes.world.startOperator(undefined, 100);
+    boxes.add('pool', { pool: { size: 1 } });
+    await until('it is full', () => boxes.find('pool')?.status?.pool?.ready === 1);
+    const isWatch = ({ watch, path }: SeenRequest): boolean => watch && path.endsWith('/jobs');
+    boxes.world.server.faults.add({ on: isWatch, fault: { kind: 'stall' }, times: 1000 });
+    boxes.world.server.dropConnections();
+    boxes.add('box', { poolRef: { name: 'pool' } });
+    await boxes.become('Ready', 'box');
+    // Ten times as long as an operator in such haste waits for its watches.
+    await sleep(1000);
+    expect([boxes.reason('box'), boxes.jobs('box')]).to.deep.equal(['Ready', ['pool-s1']]);
+  });
+
   it('leaves nothing behind that was on its way when it was deleted', async () => {
     await boxes.world.startOperator();
     boxes.add('pool', { pool: { size: 1 } });

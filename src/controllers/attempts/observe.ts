@@ -15,13 +15,14 @@ export interface AttemptSources {
   pods: Store<Pod>;
 }
 
-/** The Job of that name. `live`: where the cache has none, the API server is asked. */
+/** The Job of that name. `live`: where the cache has none of the owner's, it may be behind, and the API server is asked. */
 export async function seeJob(
   { kube, jobs }: Pick<AttemptSources, 'kube' | 'jobs'>,
   { owner, name, live }: { owner: KubeObject; name: string; live: boolean },
 ): Promise<JobSeen> {
   const key = { namespace: identityOf(owner).namespace, name };
-  const job = jobs.get(key) ?? (live ? await kube.get(Job, key) : undefined);
+  const cached = jobs.get(key);
+  const job = live && !(cached && isOwnedBy(cached, owner)) ? await kube.get(Job, key) : cached;
   if (!job) return { kind: 'none' };
   if (isOwnedBy(job, owner)) return { kind: 'own', job };
   return { kind: isLeftover(job, owner) ? 'leftover' : 'foreign' };

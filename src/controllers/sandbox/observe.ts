@@ -56,7 +56,7 @@ async function seeAttempt(sources: SandboxSources, sandbox: Sandbox): Promise<At
   const number = recorded?.number ?? (sandbox.status?.attempts?.at(-1)?.number ?? 0) + 1;
   const own = sources.jobs.by('owner', uid).filter((job) => isOwnedBy(job, sandbox));
   const name = recorded?.jobName ?? nameOfNext(sandbox, number, own);
-  // The status knows a Job that the cache does not: only the API server can say whether it is gone.
+  // The status knows a Job that the cache does not, or still has as a pool's: only the API server can say whether it is gone.
   const job = await seeJob(sources, { owner: sandbox, name, live: recorded !== undefined });
   return {
     sandbox,
