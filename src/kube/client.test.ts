@@ -12,7 +12,7 @@ import { createKubeClient } from './client.ts';
 import type { Kube } from './connect.ts';
 import { ApiError, isAlreadyExists, isConflict } from './errors.ts';
 import { systemClock } from '../async/clock.ts';
-import { createTransport, type TransportOptions } from './http/transport.ts';
+import { createTransport, type ApiRequest, type Transport, type TransportOptions } from './http/transport.ts';
 import { createPools } from './http/pools.ts';
 import { ConfigMap, Pod } from './kinds.ts';
 import { runReconciliation } from './work/reconciliation.ts';
@@ -133,6 +133,25 @@ describe('client', () => {
     const created = await client.create(job, made);
     await client.replaceStatus(job, { ...created, spec: { a: 2 }, status: { active: 1 } } as typeof created);
     expect(await client.get(job, at)).to.deep.include({ spec: { a: 1 }, status: { active: 1 } });
+  });
+
+  it('sends nothing but the status where it replaces one', async () => {
+    const sent: ApiRequest[] = [];
+    const transport = { send: async (request: ApiRequest) => (sent.push(request), '{}') } as Transport;
+    const metadata = { ...at, uid: 'u', resourceVersion: '7', labels: { a: 'b' } };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { large: true }, status: { phase: 'x' } };
+    await createKubeClient({ transport }).replaceStatus(Pod, pod as unknown as Pod);
+    expect(sent.map(({ path, body }) => [path, JSON.parse(body ?? '')])).to.deep.equal([
+      [
+        '/api/v1/namespaces/default/pods/a/status',
+        {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { ...at, uid: 'u', resourceVersion: '7' },
+          status: { phase: 'x' },
+        },
+      ],
+    ]);
   });
 
   it('deletes only the object of the given UID (fault 25)', async () => {

@@ -61,6 +61,12 @@ function deleteBody(options: DeleteOptions): string {
 const nothingToDelete = (error: unknown, uid: string | undefined): boolean =>
   isNotFound(error) || (uid !== undefined && error instanceof ApiError && error.status === 409);
 
+/** What the API server takes of an object whose status is written. It keeps the rest as it was, and need not read it. */
+function statusAlone({ apiVersion, kind, metadata, status }: KubeObject & { status?: unknown }): object {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, status };
+}
+
 const pods = { group: '', version: 'v1', plural: 'pods' };
 
 class ApiClient implements KubeClient {
@@ -115,7 +121,7 @@ class ApiClient implements KubeClient {
     return this.#write(kind, {
       method: 'PUT',
       path: `${objectPath(kind, keyOf(object))}/status`,
-      body: object,
+      body: statusAlone(object),
     });
   }
 
