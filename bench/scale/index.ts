@@ -8,7 +8,7 @@ import { ms, seconds } from '../support/figures.ts';
 import { run, type Load, type Measured, type Way } from './load.ts';
 import { startNodes } from './nodes.ts';
 import { foreignJob, installPeerKind, startPeer } from './peer.ts';
-import { bare, ours, peers, renderedJob, withoutOperator } from './ways.ts';
+import { bare, ours, peers, removeJobs, renderedJob, withoutOperator } from './ways.ts';
 
 const BURST = Number(process.env['SCALE'] ?? 500);
 const STEADY = [10, 20];
@@ -33,6 +33,7 @@ async function under(world: World, way: Way, prefix: string): Promise<Measured[]
   const measured: Measured[] = [];
   await run(world, way, { prefix: `${prefix}-warm`, count: 1 });
   for (const load of loads(prefix)) measured.push(await told(run(world, way, load)));
+  await removeJobs(world);
   return measured;
 }
 
@@ -44,6 +45,7 @@ async function measure(world: World) {
   const operator = await under(world, ours(world), 'ours');
   const others = await withoutOperator(async (deployment) => {
     const ceiling = await told(run(world, bare(world, job), { prefix: 'bare', count: BURST }));
+    await removeJobs(world);
     await using peer = await startPeer(kind, deployment, job);
     return { ceiling, peer: await under(world, peers(world, peer), 'peer') };
   });

@@ -61,6 +61,14 @@ export const peers = ({ kube, namespace }: World, { peers: trials }: Peer): Way 
   metrics: () => replicaMetrics(PEER),
 });
 
+/** What one way has left is not removed, minutes after its end, in another's time. */
+export async function removeJobs({ namespace, jobs, pods }: World): Promise<void> {
+  await kubectlOk(['delete', 'jobs', '--all', '-n', namespace, '--wait=false']);
+  const hasNone = (): boolean =>
+    [jobs, pods].every((store) => store.list().every(({ metadata }) => metadata.namespace !== namespace));
+  await eventuallyTrue('Jobs and Pods are gone', hasNone, 1800);
+}
+
 /** Runs `work` while no replica of the operator runs: what is measured there is paid for by nobody's watches but its own. `operator`: as it was before. */
 export async function withoutOperator<T>(work: (operator: StatefulSet) => Promise<T>): Promise<T> {
   const statefulSet = `statefulset/${OPERATOR.name}`;
