@@ -103,12 +103,12 @@ export const Agent = Type.Object(
         fieldPath: '.name',
       },
       {
-        rule: `(${among(WITH_SCRIPTS)}) || !has(self.run)`,
+        rule: `!has(self.run) || ${among(WITH_SCRIPTS)}`,
         message: RUN_REQUIRED,
         reason: 'FieldValueInvalid',
       },
       {
-        rule: `(${among(WITH_SCRIPTS)} || !has(self.install)) && (${among(WITH_MODEL)} || !has(self.model))`,
+        rule: `(!has(self.install) || ${among(WITH_SCRIPTS)}) && (!has(self.model) || ${among(WITH_MODEL)})`,
         message: `install is for agent ${WITH_SCRIPTS.join(', ')} only, model for ${WITH_MODEL.join(', ')}`,
         reason: 'FieldValueInvalid',
       },
@@ -119,12 +119,12 @@ export const Agent = Type.Object(
         fieldPath: '.title',
       },
       {
-        rule: `${among(agentsThatTake('program'))} || !has(self.version)`,
+        rule: `!has(self.version) || ${among(agentsThatTake('program'))}`,
         message: 'version is for agents that this operator installs',
         reason: 'FieldValueInvalid',
       },
       {
-        rule: '(!has(self.maxTokens) && !has(self.maxCostUsd)) || !has(self.modelAccess) || self.modelAccess == "Proxy"',
+        rule: '!has(self.modelAccess) || self.modelAccess == "Proxy" || (!has(self.maxTokens) && !has(self.maxCostUsd))',
         message: 'maxTokens and maxCostUsd need modelAccess Proxy',
         reason: 'FieldValueInvalid',
       },

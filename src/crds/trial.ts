@@ -198,7 +198,7 @@ export const TrialSpec = Type.Object(lasting.fields, {
   ...rules(
     lasting.rule,
     {
-      rule: `has(self.regrade) || !(${among(WITH_SCRIPTS).replace('self', 'self.agent')}) || has(self.agent.run)`,
+      rule: `!(${among(WITH_SCRIPTS).replace('self', 'self.agent')}) || has(self.regrade) || has(self.agent.run)`,
       message: RUN_REQUIRED,
       reason: 'FieldValueInvalid',
       fieldPath: '.agent',
