@@ -402,11 +402,13 @@ describe('the report on a Trial', () => {
     return aTrialSeen({ trial, job: { kind: 'own', job }, pod, now: after(seconds) });
   };
 
-  it('keeps back that an attempt has started until that has lasted five seconds, where many wait', () => {
+  it('keeps back that an attempt has started where many wait, and for fifteen seconds at most', () => {
     const running: Done = { kind: 'wait', reason: 'Running', message: 'Pod hello runs' };
     expect(reported(runningAt(3), running, 10)).to.deep.equal({ write: true });
-    expect(reported(runningAt(3), running, 11)).to.deep.equal({ write: false, againMs: 4000 });
-    expect(reported(runningAt(7), running, 10_000)).to.deep.equal({ write: true });
+    expect(reported(runningAt(3), running, 11)).to.deep.equal({ write: false, againMs: 4500 });
+    expect(reported(runningAt(8), running, 11)).to.deep.equal({ write: true });
+    expect(reported(runningAt(8), running, 10_000)).to.deep.equal({ write: false, againMs: 9000 });
+    expect(reported(runningAt(17), running, 10_000)).to.deep.equal({ write: true });
     expect(reported(runningAt(3), { ...running, againMs: 100 }, 11)).to.deep.equal({
       write: false,
       againMs: 100,

@@ -136,6 +136,8 @@ export interface Reporting {
 const QUIET_MS = 5000;
 /** And the later the more Trials are in one: all of them together are at most two writes a second. */
 const QUIET_EACH_MS = 500;
+/** But no longer than this where an attempt has started. */
+const QUIET_STARTED_MS = 15_000;
 const PASSING: TrialActiveReason[] = [
   'Pending',
   'NetworkPending',
@@ -156,11 +158,11 @@ export function reportOf(seen: Observed, done: Done, { status, passing }: Report
 /** For how long nothing is to be said of this state yet. */
 function quietFor(seen: Observed, done: Done, passing: number): number {
   const lasted = (from: string): number => seen.now.getTime() - Date.parse(from);
-  if (isPassing(done)) return Math.max(QUIET_MS, passing * QUIET_EACH_MS) - lasted(since(seen, done));
+  const quietMs = Math.max(QUIET_MS, passing * QUIET_EACH_MS);
+  if (isPassing(done)) return quietMs - lasted(since(seen, done));
   const begun = done.kind === 'wait' && done.reason === 'Running' && seen.pod && startedAt(seen.pod);
-  const isBusy = passing * QUIET_EACH_MS > QUIET_MS;
   // Of an attempt that is over by then, one write says all.
-  return begun && isBusy ? QUIET_MS - lasted(begun) : 0;
+  return begun && quietMs > QUIET_MS ? Math.min(quietMs, QUIET_STARTED_MS) - lasted(begun) : 0;
 }
 
 /** Whether the Trial is on its way to something else, which comes without anybody's doing. */
