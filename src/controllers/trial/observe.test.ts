@@ -458,6 +458,15 @@ describe('observing a Trial', () => {
       expect((await look({ trial, cached: [earlier] }).seen())?.job).to.deep.equal({ kind: 'leftover' });
     });
 
+    it('asks for a Job on the record where the cache still has that of an earlier Trial of its name', async () => {
+      const attempts = [{ number: 1, jobName: job.metadata.name }];
+      const begun = aTrial({ status: { attempts } });
+      const earlier = aJob({ ...begun, metadata: { ...begun.metadata, uid: 'another' } });
+      const own = aJob(begun);
+      const { seen } = look({ trial: begun, cached: [earlier], live: [own] });
+      expect((await seen())?.job).to.deep.equal({ kind: 'own', job: own });
+    });
+
     it('asks for the Pod of a Job that ended before the Pod was seen', async () => {
       const ended = aJob(trial, { status: { conditions: [{ type: 'Complete', status: 'True' }] } });
       const pod = aPod(ended, { status: endedPod(JSON.stringify(anOutcome())) });
