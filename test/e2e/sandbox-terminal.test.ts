@@ -71,7 +71,7 @@ describe('a shell in a Sandbox, in a terminal', () => {
     await terminal.press('C-z');
     await terminal.until('Stopped');
     await promptIsBack();
-    expect((await says('jobs')).join()).to.match(/Stopped .*sleep 3601/);
+    expect((await says('jobs')).join()).to.match(/Stopped +sh -c 'echo begun; exec sleep 3601'/);
     await says('kill -9 %1; wait');
     // An arrow key is three bytes, which the shell takes for one.
     await terminal.press('C-l', 'Up', 'Up', 'Enter');
