@@ -53,8 +53,8 @@ describe('a separate verifier', function () {
           'mkdir -p /tests; echo "echo 1 > /logs/verifier/reward.txt" > /tests/test.sh; chmod +x /tests/test.sh',
           'echo 1 > /logs/verifier/reward.txt; echo "{\\"reward\\": 1}" > /logs/verifier/reward.json',
           'printf "#!/bin/sh\\nexit 0\\n" > /usr/local/bin/grep 2>/dev/null; echo "export PATH=/app:$PATH" > /etc/profile.d/x.sh 2>/dev/null',
-          // At once: whoever stores it in between would find it empty.
-          '(while :; do echo 1 > /tmp/r; mv /tmp/r /logs/verifier/reward.txt; sleep 0.01; done) & disown',
+          // At once, from the same file system: whoever stores it in between would find it empty.
+          'cd /logs/verifier; (while :; do echo 1 > r.new; mv r.new reward.txt; sleep 0.01; done) & disown',
           'mkdir -p /logs/artifacts/verifier; echo 1 > /logs/artifacts/verifier/reward.txt',
         ],
         ['ps -e -o args > /logs/verifier/ps.txt', reward('grep -q solved /app/answer 2>/dev/null')],

@@ -156,10 +156,11 @@ export class Queue {
   #enqueue(key: string, priority: number): void {
     const before = this.#ready.get(key);
     if (before && before.priority >= priority) return;
+    // Its new place before the old one goes: a namespace without a key would lose its turn.
+    this.#keysOf(priority).add(key, priority);
     if (before) this.#unqueue(key, before.priority);
     else this.#metrics?.added();
     this.#ready.set(key, { priority, since: before?.since ?? this.#clock.monotonic() });
-    this.#keysOf(priority).add(key, priority);
     this.#count(priority, 1);
     this.#takers.shift()?.(this.#next());
   }
