@@ -141,8 +141,8 @@ describe('the labels of Pods for whoever adds up costs', () => {
 });
 
 describe('the budget of a namespace', () => {
-  const budget = (value?: string) =>
-    monthlyBudget(value === undefined ? {} : { 'sb.abundant.ai/monthly-budget': value });
+  const LABEL = 'sb.abundant.ai/monthly-budget';
+  const budget = (value?: string) => monthlyBudget({ labels: value === undefined ? {} : { [LABEL]: value } });
 
   it('is an amount of dollars, and refused where it is none', () => {
     expect([budget(), budget('0'), budget('200'), budget('12.50')]).to.deep.equal([
@@ -151,10 +151,19 @@ describe('the budget of a namespace', () => {
       200_000_000,
       12_500_000,
     ]);
-    for (const value of ['', '-1', '1e9', '$5', '1.234', ' 5', 'x'.repeat(1000)])
+    for (const value of ['', 'much', '1e9', '5.', '1.234'])
       expect(budget(value)).to.deep.equal({
-        refused: `the Namespace’s annotation sb.abundant.ai/monthly-budget is ${JSON.stringify(value.slice(0, 100))}; expected US dollars such as 200 or 12.50`,
+        refused: `the Namespace’s label ${LABEL} is ${JSON.stringify(value)}; expected US dollars such as 200 or 12.50`,
       });
+  });
+
+  it('is nothing to spend where it was written as an annotation, as the other rules are', () => {
+    const annotations = { [LABEL]: '200' };
+    expect(monthlyBudget({ annotations })).to.deep.equal({
+      refused: `the Namespace has ${LABEL} as an annotation, which counts for nothing; expected a label`,
+    });
+    expect(monthlyBudget({ annotations, labels: { [LABEL]: '5' } })).to.equal(5_000_000);
+    expect(monthlyBudget(undefined)).to.equal(undefined);
   });
 });
 

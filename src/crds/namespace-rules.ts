@@ -1,5 +1,5 @@
 /**
- * Pure: what the admins of a cluster decide for a namespace, in annotations of the Namespace object. The roles
+ * Pure: what the admins of a cluster decide for a namespace, in annotations and labels of the Namespace object. The roles
  * `edit` and `admin` of a namespace may not write it, and of all others an admission policy lets those alone change them who may update every Namespace.
  */
 import { PREFIX } from './names.ts';
@@ -13,9 +13,10 @@ export const NAMESPACE_ANNOTATION = {
   backgroundProcesses: `${PREFIX}background-processes`,
   /** `Shared` or `Separate`: where verifiers run for which neither the Trial nor the task says it. */
   verifierMode: `${PREFIX}verifier-mode`,
-  /** US dollars, as `200` or `12.50`: what Trials and Sandboxes of the namespace may cost in a month. */
-  monthlyBudget: `${PREFIX}monthly-budget`,
 } as const;
+
+/** Label of a Namespace that an admin sets, US dollars as `200` or `12.50`: what its Trials and Sandboxes may cost in a month. A label, so that the policy about it costs nobody else anything. */
+export const MONTHLY_BUDGET = `${PREFIX}monthly-budget`;
 
 /** Label of a Namespace that an admin sets: whose the costs of its Trials and Sandboxes are. */
 export const USER_ID = `${PREFIX}user-id`;
@@ -64,8 +65,6 @@ export interface NamespaceRules {
   backgroundProcesses?: 'Keep' | 'Stop';
   /** Undefined where the namespace has no rule. A sentence says why its word is not taken. */
   verifierMode?: VerifierMode | { refused: string };
-  /** Millionths of a dollar a month. Undefined where the namespace has none. A sentence says why its word is not taken. */
-  monthlyBudget?: number | { refused: string };
   /** Without root. Undefined where the namespace has none. */
   users?: UidRange;
 }
@@ -86,7 +85,6 @@ export function namespaceRules(
     ...present({
       ownFolder: own,
       verifierMode: verifierMode(annotations),
-      monthlyBudget: monthlyBudget(annotations),
       users: uidRange(annotations),
     }),
   };
@@ -109,17 +107,23 @@ const DOLLARS = /^\d{1,8}(\.\d{1,2})?$/;
 export const budgetOf = (dollars: string): number | undefined =>
   DOLLARS.test(dollars) ? Math.round(Number(dollars) * 1_000_000) : undefined;
 
-/** A budget that nobody can read was meant as one. */
-export function monthlyBudget(annotations: Annotations): NamespaceRules['monthlyBudget'] {
-  const name = NAMESPACE_ANNOTATION.monthlyBudget;
-  const value = annotations?.[name];
-  if (value === undefined) return undefined;
-  const quoted = JSON.stringify(value.slice(0, 100));
-  return (
-    budgetOf(value) ?? {
-      refused: `the Namespace’s annotation ${name} is ${quoted}; expected US dollars such as 200 or 12.50`,
-    }
-  );
+/** Millionths of a dollar a month. A sentence says why its word is not taken. */
+export type MonthlyBudget = number | { refused: string };
+
+/** The budget of a Namespace, by its metadata; undefined where it has none. One that nobody can read was meant as one. */
+export function monthlyBudget(
+  metadata: { labels?: Record<string, string>; annotations?: Record<string, string> } | undefined,
+): MonthlyBudget | undefined {
+  const value = metadata?.labels?.[MONTHLY_BUDGET];
+  if (value !== undefined) {
+    const expected = `the Namespace’s label ${MONTHLY_BUDGET} is ${JSON.stringify(value)}; expected US dollars such as 200 or 12.50`;
+    return budgetOf(value) ?? { refused: expected };
+  }
+  // All other rules are annotations, and so was this one.
+  if (metadata?.annotations?.[MONTHLY_BUDGET] === undefined) return undefined;
+  return {
+    refused: `the Namespace has ${MONTHLY_BUDGET} as an annotation, which counts for nothing; expected a label`,
+  };
 }
 
 /** The largest number of a user or group that the API server takes. */

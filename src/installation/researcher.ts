@@ -1,6 +1,6 @@
 /** What a researcher has in a cluster: a namespace of their own, its bounds, and who may work there. */
 import { LABEL, PREFIX } from '../crds/names.ts';
-import { NAMESPACE_ANNOTATION, RESEARCHER, USER_ID } from '../crds/namespace-rules.ts';
+import { MONTHLY_BUDGET, RESEARCHER, USER_ID } from '../crds/namespace-rules.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { limitRange } from './aws/cluster/namespaces.ts';
 import { EDIT_ROLE, NAMESPACE_LABEL, VIEW_ROLE } from './names.ts';
@@ -51,11 +51,13 @@ const namespaceOf = ({ name, monthly, role }: Researcher): KubeObject => ({
   kind: 'Namespace',
   metadata: {
     name,
-    labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, [RESEARCHER]: name, [USER_ID]: name },
-    annotations: {
-      [NAMESPACE_ANNOTATION.monthlyBudget]: monthly,
-      ...(role !== undefined && { [RESEARCHER_ROLE]: role }),
+    labels: {
+      [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value,
+      [RESEARCHER]: name,
+      [USER_ID]: name,
+      [MONTHLY_BUDGET]: monthly,
     },
+    ...(role !== undefined && { annotations: { [RESEARCHER_ROLE]: role } }),
   },
 });
 

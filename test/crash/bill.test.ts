@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newAccount, type Account } from '../../src/budget/account.ts';
 import { readAccounts, writtenAccounts } from '../../src/budget/stored.ts';
 import { LEDGER } from '../../src/crds/names.ts';
-import { NAMESPACE_ANNOTATION, USER_ID } from '../../src/crds/namespace-rules.ts';
+import { MONTHLY_BUDGET, USER_ID } from '../../src/crds/namespace-rules.ts';
 import { ConfigMap, Event, Namespace } from '../../src/kube/kinds.ts';
 import { memoryArtifactStore } from '../../src/providers/artifact-store/memory.ts';
 import { memoryCosts } from '../../src/providers/costs/memory.ts';
@@ -36,8 +36,7 @@ async function cluster() {
     kind: 'Namespace',
     metadata: {
       name: 'ada',
-      labels: { [USER_ID]: 'ada' },
-      annotations: { [NAMESPACE_ANNOTATION.monthlyBudget]: '4' },
+      labels: { [USER_ID]: 'ada', [MONTHLY_BUDGET]: '4' },
     },
   });
   const ledger = (): ConfigMap =>

@@ -6,7 +6,7 @@ import { nextMonth } from '../../src/budget/account.ts';
 import { MICROS } from '../../src/budget/prices.ts';
 import { readAccounts } from '../../src/budget/stored.ts';
 import { LEDGER } from '../../src/crds/names.ts';
-import { NAMESPACE_ANNOTATION, USER_ID } from '../../src/crds/namespace-rules.ts';
+import { MONTHLY_BUDGET, USER_ID } from '../../src/crds/namespace-rules.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { Job, type ConfigMap, type Namespace, type Pod } from '../../src/kube/kinds.ts';
 import type { Kind, KubeClient, KubeObject, ObjectKey, Store } from '../../src/kube/types.ts';
@@ -294,9 +294,8 @@ export class BudgetWorld {
   }
 
   #namespace(): Namespace {
-    const annotations = { [NAMESPACE_ANNOTATION.monthlyBudget]: String(this.#budget) };
-    const labels = { [USER_ID]: NAMESPACE };
-    return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels, annotations } };
+    const labels = { [USER_ID]: NAMESPACE, [MONTHLY_BUDGET]: String(this.#budget) };
+    return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
   }
 
   #store<T extends KubeObject>(list: () => T[]): Store<T> {

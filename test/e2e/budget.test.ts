@@ -1,7 +1,7 @@
 /** A budget on a real API server: what a researcher with every right in their namespace cannot do to it, and what the operator does for it. */
 import { expect } from 'chai';
 import { LEDGER } from '../../src/crds/names.ts';
-import { COST_TAG, NAMESPACE_ANNOTATION, USER_ID } from '../../src/crds/namespace-rules.ts';
+import { COST_TAG, MONTHLY_BUDGET, USER_ID } from '../../src/crds/namespace-rules.ts';
 import { readAccounts } from '../../src/budget/stored.ts';
 import { OPERATOR } from '../../src/installation/names.ts';
 import { dropNamespace, kubectl, kubectlOk, makeNamespace, needCluster } from '../support/cluster.ts';
@@ -23,13 +23,7 @@ describe('a namespace with a budget', function () {
   let namespace = '';
 
   const budget = (dollars: string): Promise<string> =>
-    kubectlOk([
-      'annotate',
-      'namespace',
-      namespace,
-      '--overwrite',
-      `${NAMESPACE_ANNOTATION.monthlyBudget}=${dollars}`,
-    ]);
+    kubectlOk(['label', 'namespace', namespace, '--overwrite', `${MONTHLY_BUDGET}=${dollars}`]);
 
   before(async function () {
     await needCluster(this);
@@ -48,11 +42,10 @@ describe('a namespace with a budget', function () {
   const asResearcher = (...args: string[]) => kubectl([...args, `--as=${RESEARCHER}`]);
 
   it('has a researcher with every verb neither raise nor remove it', async () => {
-    const annotation = NAMESPACE_ANNOTATION.monthlyBudget;
     // RBAC lets them: to it a Namespace is in itself.
     expect(await may(RESEARCHER, 'update namespaces', namespace)).to.equal(true);
-    for (const change of [`${annotation}=9999`, `${annotation}-`])
-      refuses(await asResearcher('annotate', 'namespace', namespace, '--overwrite', change), WHOSE);
+    for (const change of [`${MONTHLY_BUDGET}=9999`, `${MONTHLY_BUDGET}-`])
+      refuses(await asResearcher('label', 'namespace', namespace, '--overwrite', change), WHOSE);
     refuses(await asResearcher('get', 'configmap', LEDGER, '-n', OPERATOR.namespace), 'forbidden');
     refuses(await asResearcher('delete', 'configmap', LEDGER, '-n', OPERATOR.namespace), 'forbidden');
     expect(await may(RESEARCHER, 'create pods', namespace)).to.equal(true);
@@ -140,6 +133,18 @@ describe('a namespace with a budget', function () {
     refuses(
       await patch('resize', `{"spec":{"containers":${containers}}}`, 'strategic'),
       'a Pod stays as large as it was made',
+    );
+  });
+
+  it('keeps the cost tag without a budget, too, and takes any other Pod', async () => {
+    await kubectlOk(['label', 'namespace', namespace, `${MONTHLY_BUDGET}-`]);
+    await eventually('other Pods are taken', async () => {
+      const { code } = await dryRun(podOf(namespace, {}), RESEARCHER);
+      return code === 0 || undefined;
+    });
+    refuses(
+      await dryRun(podOf(namespace, { labels: { [COST_TAG]: 'eve' } }), RESEARCHER),
+      'says whose its costs are',
     );
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { newAccount, type Account } from '../../budget/account.ts';
-import { NAMESPACE_ANNOTATION, USER_ID } from '../../crds/namespace-rules.ts';
+import { MONTHLY_BUDGET, USER_ID } from '../../crds/namespace-rules.ts';
 import type { Namespace } from '../../kube/kinds.ts';
 import type { ObjectKey, Store } from '../../kube/types.ts';
 import { ProviderError } from '../../providers/errors.ts';
@@ -21,8 +21,7 @@ const aNamespace = (name: string, { budget = '100', user = name }: Marks = {}): 
   kind: 'Namespace',
   metadata: {
     name,
-    labels: { ...(user !== '' && { [USER_ID]: user }) },
-    annotations: { ...(budget !== '' && { [NAMESPACE_ANNOTATION.monthlyBudget]: budget }) },
+    labels: { ...(user !== '' && { [USER_ID]: user }), ...(budget !== '' && { [MONTHLY_BUDGET]: budget }) },
   },
 });
 

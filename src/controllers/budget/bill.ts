@@ -91,8 +91,8 @@ const dueInMs = (askedAt: number | undefined, now: number): number =>
   askedAt === undefined ? 0 : Math.max(0, DAY_MS - Math.abs(now - askedAt));
 
 /** Whose costs those of a namespace are; undefined where it has no budget that could be spent. */
-const tagOf = ({ metadata: { annotations, labels } }: Namespace): string | undefined =>
-  typeof monthlyBudget(annotations) === 'number' ? labels?.[USER_ID] : undefined;
+const tagOf = ({ metadata }: Namespace): string | undefined =>
+  typeof monthlyBudget(metadata) === 'number' ? metadata.labels?.[USER_ID] : undefined;
 
 /** Namespaces with a budget by their cost tag. What several namespaces share, with a budget or without, nobody can tell apart. */
 function byTag(namespaces: readonly Namespace[]): Map<string, Namespace> {

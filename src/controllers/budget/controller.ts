@@ -6,7 +6,7 @@ import { spentOf, counted, isWorthWriting, lookInMs, standingOf } from '../../bu
 import type { BudgetSeen, Budgets, Terms } from '../../budget/standing.ts';
 import type { Account } from '../../budget/account.ts';
 import { LEDGER, identityOf } from '../../crds/names.ts';
-import { monthlyBudget, NAMESPACE_ANNOTATION, type NamespaceRules } from '../../crds/namespace-rules.ts';
+import { MONTHLY_BUDGET, monthlyBudget, type MonthlyBudget } from '../../crds/namespace-rules.ts';
 import { keyOf, type WatchedStore } from '../../kube/cache/cache.ts';
 import type { Job, Namespace, Pod } from '../../kube/kinds.ts';
 import { feed, type ControlOptions } from '../../kube/operator.ts';
@@ -94,14 +94,15 @@ export class Standings implements Budgets {
 }
 
 /** How a budget stands that nobody can read. */
-const unread = (budget: NamespaceRules['monthlyBudget']): BudgetSeen | undefined =>
+const unread = (budget: MonthlyBudget | undefined): BudgetSeen | undefined =>
   typeof budget === 'object' ? { kind: 'spent', message: budget.refused } : undefined;
 
 const budgetIn = (namespaces: Store<Namespace>, name: string) =>
-  monthlyBudget(namespaces.get({ namespace: '', name })?.metadata.annotations);
+  monthlyBudget(namespaces.get({ namespace: '', name })?.metadata);
 
-const annotationOf = ({ metadata }: Namespace): string | undefined =>
-  metadata.annotations?.[NAMESPACE_ANNOTATION.monthlyBudget];
+/** What a Namespace says of its budget, wherever it does. */
+const wordsOf = ({ metadata: { labels, annotations } }: Namespace): string =>
+  JSON.stringify([labels?.[MONTHLY_BUDGET], annotations?.[MONTHLY_BUDGET]]);
 
 interface Watched {
   namespaces: WatchedStore<Namespace>;
@@ -124,7 +125,7 @@ export function budgetControl(deps: Omit<BudgetDeps, keyof Watched> & Watched): 
   return {
     name: 'budget',
     store: namespaces,
-    matters: (before, after) => annotationOf(before) !== annotationOf(after),
+    matters: (before, after) => wordsOf(before) !== wordsOf(after),
     also: [
       deps.standings.fresh(),
       ...(deps.bills ? [deps.bills.feed()] : []),

@@ -1,6 +1,6 @@
 /** The policy about Pods where there is a budget: what is not counted would cost nothing. */
 import { LABEL } from '../../crds/names.ts';
-import { COST_TAG, NAMESPACE_ANNOTATION, USER_ID } from '../../crds/namespace-rules.ts';
+import { COST_TAG, MONTHLY_BUDGET, USER_ID } from '../../crds/namespace-rules.ts';
 import { JOB_CONTROLLERS } from './origin.ts';
 import { mapAt, texts, type PolicyOptions } from './policy.ts';
 
@@ -20,7 +20,7 @@ const isSystem = `request.userInfo.username.startsWith('system:') && (!request.u
 const IS_COUNTED = `request.userInfo.username in ${texts(JOB_CONTROLLERS)} && ${mapAt('object.?metadata.?labels')}.exists(key, key in ${texts(OURS)})`;
 const TAG_CHANGES = `${tagOf('object')} != ${tagOf('oldObject')}`;
 
-/** CEL: false of what nothing here can refuse, whatever the namespace is: nearly all that kubelets and the Job controller write. */
+/** CEL: false of what nothing here can refuse, whatever the namespace has: nearly all that kubelets and the Job controller write. */
 const isConcerned = `request.operation == 'CREATE' ? !(${IS_COUNTED}) || ${tagOf('object')} != '' : ${isAbout('resize')} || (${isAbout('status')} && !(${isSystem})) || ${TAG_CHANGES}`;
 
 /** Pods of the namespace are those that the operator counts, as large as it counts them, and it is told the truth about when they run. */
@@ -31,12 +31,13 @@ export const budgets: PolicyOptions = {
     resources: ['pods', 'pods/resize', 'pods/status'],
     operations: ['CREATE', 'UPDATE'],
   },
+  namespaces: [MONTHLY_BUDGET, USER_ID],
   when: isConcerned,
   variables: {
     user: `${mapAt('namespaceObject.?metadata.?labels')}[?'${USER_ID}'].orValue('')`,
     tag: tagOf('object'),
     tagBefore: `request.operation == 'CREATE' ? variables.user : ${tagOf('oldObject')}`,
-    hasBudget: `'${NAMESPACE_ANNOTATION.monthlyBudget}' in ${mapAt('namespaceObject.?metadata.?annotations')}`,
+    hasBudget: `'${MONTHLY_BUDGET}' in ${mapAt('namespaceObject.?metadata.?labels')}`,
   },
   holds: [
     {

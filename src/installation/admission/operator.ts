@@ -156,6 +156,7 @@ export const operatorJobs = (namespace: string): PolicyOptions => ({
   about: 'operator-jobs',
   match: { group: 'batch', resources: ['jobs'], operations: ['CREATE', 'UPDATE', 'DELETE'] },
   when: isOperator(namespace),
+  many: true,
   variables: {
     labels: mapAt('object.?metadata.?labels'),
     owners: listAt('object.?metadata.?ownerReferences'),

@@ -33,7 +33,8 @@ const KEEPS_IMAGES = `${images('object')} == ${images('oldObject')}`;
 const pods: PolicyOptions = {
   about: 'pods',
   match: { group: '', resources: ['pods'], operations: ['CREATE', 'UPDATE'] },
-  when: `${beforeOrAfter(`${isMarked('it.?metadata')} || ${asksForToken('it.?spec')}`)} && (request.operation == 'CREATE' ? !(${IS_FROM_JOB}) : !(${KEEPS_MARKS} && ${KEEPS_IMAGES}))`,
+  when: beforeOrAfter(`${isMarked('it.?metadata')} || ${asksForToken('it.?spec')}`),
+  many: true,
   holds: [
     {
       rule: `request.operation != 'CREATE' || (${IS_FROM_JOB})`,

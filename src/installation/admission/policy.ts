@@ -8,56 +8,95 @@ export interface PolicyOptions {
   /** What it is about: the policy is called `<about>.sb.abundant.ai`. */
   about: string;
   match: { group: string; resources: string[]; operations: ('CREATE' | 'UPDATE' | 'DELETE')[] };
-  /**
-   * CEL; where it is false, the policy has nothing to say. For each policy that concerns a request the API server makes CEL's values of both objects
-   * four times over, and once for one that does not: so where requests are many, this is false of what no rule would refuse.
-   */
+  /** Labels of Namespaces: it is in force where one of them is. Requests elsewhere cost nothing, since a selector needs no values for CEL. */
+  namespaces?: string[];
+  /** CEL; where it is false, the policy has nothing to say. */
   when?: string;
+  /**
+   * Requests are many, and hardly any is refused: the policy is concerned only where a rule does not hold. For each policy that concerns a request
+   * the API server makes CEL's values of both objects four times over, and once for one that does not. No rule may name the `namespaceObject`, which is not there so early.
+   */
+  many?: true;
   /** CEL by name, for `variables.<name>`. */
   variables?: Record<string, string>;
   /** CEL that has to hold, with what is said otherwise. */
   holds: { rule: string; message: string; messageExpression?: string }[];
 }
 
-/** The policy, and the binding that puts it into force in every namespace. */
+/** The policy, and the bindings that put it into force: in every namespace, or each where a label is and those before it are not, so that no request is asked about twice. */
 export function policyObjects(
   options: PolicyOptions,
 ): Record<string, ValidatingAdmissionPolicy | ValidatingAdmissionPolicyBinding> {
-  const metadata = { name: `${options.about}.${GROUP}` };
+  const { about, namespaces } = options;
+  const places = namespaces?.map((key, index): Selector => [
+    { key, operator: 'Exists' },
+    ...namespaces.slice(0, index).map((before) => ({ key: before, operator: 'DoesNotExist' })),
+  ]);
+  const bindings = (places ?? [undefined]).map((place, index) => {
+    const name = index === 0 ? about : `${about}-${index + 1}`;
+    return [`${name}-binding`, bindingOf(about, name, place)] as const;
+  });
   return {
-    [options.about]: {
+    [about]: {
       apiVersion: ADMISSION,
       kind: 'ValidatingAdmissionPolicy',
-      metadata,
+      metadata: { name: nameOf(about) },
       spec: policySpec(options),
     },
-    [`${options.about}-binding`]: {
-      apiVersion: ADMISSION,
-      kind: 'ValidatingAdmissionPolicyBinding',
-      metadata,
-      spec: { policyName: metadata.name, validationActions: ['Deny'] },
-    },
+    ...Object.fromEntries(bindings),
   };
 }
+
+type Selector = { key: string; operator: string }[];
+
+const nameOf = (about: string): string => `${about}.${GROUP}`;
+
+const bindingOf = (
+  about: string,
+  name: string,
+  matchExpressions: Selector | undefined,
+): ValidatingAdmissionPolicyBinding => ({
+  apiVersion: ADMISSION,
+  kind: 'ValidatingAdmissionPolicyBinding',
+  metadata: { name: nameOf(name) },
+  spec: {
+    policyName: nameOf(about),
+    validationActions: ['Deny'],
+    ...(matchExpressions && { matchResources: { namespaceSelector: { matchExpressions } } }),
+  },
+});
 
 function policySpec({
   match,
   when,
+  many,
   variables = {},
   holds,
 }: PolicyOptions): ValidatingAdmissionPolicy['spec'] {
   const { group, resources, operations } = match;
+  const all = holds.map(({ rule }) => `(${withoutVariables(rule, variables)})`).join(' && ');
+  const matchConditions = [
+    ...(when === undefined ? [] : [{ name: 'concerned', expression: when }]),
+    ...(many ? [{ name: 'refuses', expression: `!(${all})` }] : []),
+  ];
   return {
     // No server of ours is asked, so that only an expression that breaks can make it matter.
     failurePolicy: 'Fail',
     matchConstraints: {
       resourceRules: [{ apiGroups: [group], apiVersions: ['*'], operations, resources }],
     },
-    ...(when !== undefined && { matchConditions: [{ name: 'concerned', expression: when }] }),
+    ...(matchConditions.length > 0 && { matchConditions }),
     variables: Object.entries(variables).map(([name, expression]) => ({ name, expression })),
     validations: holds.map(({ rule, ...said }) => ({ expression: rule, ...said })),
   };
 }
+
+/** CEL: an expression with what its variables stand for. */
+const withoutVariables = (expression: string, variables: Record<string, string>): string =>
+  expression.replace(
+    /variables\.(\w+)/g,
+    (_, name: string) => `(${withoutVariables(variables[name] ?? name, variables)})`,
+  );
 
 /** CEL: a list of texts. */
 export const texts = (values: readonly string[]): string =>

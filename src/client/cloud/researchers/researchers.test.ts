@@ -6,7 +6,7 @@ import { add, budget, list, remove } from '../../../cli/cloud/researcher.ts';
 import { newAccount } from '../../../budget/account.ts';
 import { writtenAccounts } from '../../../budget/stored.ts';
 import { LEDGER } from '../../../crds/names.ts';
-import { monthlyBudget } from '../../../crds/namespace-rules.ts';
+import { MONTHLY_BUDGET, monthlyBudget } from '../../../crds/namespace-rules.ts';
 import { RESEARCHER_ROLE, researcherObjects, type Bounds } from '../../../installation/researcher.ts';
 import { ConfigMap, Namespace } from '../../../kube/kinds.ts';
 import { CliError } from '../../failures/error.ts';
@@ -129,8 +129,9 @@ describe('Researchers', () => {
     const before = await namespace();
     await budget(w.session, 'ada', { monthly: '400', ...printing() });
     const after = await namespace();
-    expect(monthlyBudget(after?.metadata.annotations)).to.equal(400_000_000);
-    expect(after?.metadata.labels).to.deep.equal(before?.metadata.labels);
+    expect(monthlyBudget(after?.metadata)).to.equal(400_000_000);
+    expect(after?.metadata.labels).to.deep.equal({ ...before?.metadata.labels, [MONTHLY_BUDGET]: '400' });
+    expect(after?.metadata.annotations).to.deep.equal(before?.metadata.annotations);
     expect((await failure(budget(w.session, 'eve', { monthly: '400', ...printing() }))).what).to.equal(
       'there is no researcher eve',
     );

@@ -3,7 +3,7 @@ import { dollars, spentIn } from '../../../budget/account.ts';
 import { MICROS } from '../../../budget/prices.ts';
 import { readAccounts } from '../../../budget/stored.ts';
 import { LEDGER } from '../../../crds/names.ts';
-import { budgetOf, monthlyBudget, NAMESPACE_ANNOTATION, RESEARCHER } from '../../../crds/namespace-rules.ts';
+import { budgetOf, MONTHLY_BUDGET, monthlyBudget, RESEARCHER } from '../../../crds/namespace-rules.ts';
 import {
   groupOf,
   RESEARCHER_ROLE,
@@ -103,10 +103,11 @@ export async function findResearchers(
   const accounts = readAccounts(ledger?.data);
   const month = monthOf(now.getTime());
   return namespaces
-    .map(({ metadata: { name, annotations = {} } }) => {
-      const budget = monthlyBudget(annotations);
+    .map(({ metadata }) => {
+      const { name } = metadata;
+      const budget = monthlyBudget(metadata);
       const account = accounts.get(name);
-      const role = annotations[RESEARCHER_ROLE];
+      const role = metadata.annotations?.[RESEARCHER_ROLE];
       return {
         name,
         month,
@@ -130,8 +131,8 @@ export function oneOf(found: readonly ResearcherFound[], name: string): Research
 }
 
 export async function setBudget(kube: KubeClient, name: string, monthly: string): Promise<void> {
-  const annotations = { [NAMESPACE_ANNOTATION.monthlyBudget]: checkedBudget(monthly) };
-  await kube.patch(Namespace, { namespace: '', name }, { metadata: { annotations } });
+  const labels = { [MONTHLY_BUDGET]: checkedBudget(monthly) };
+  await kube.patch(Namespace, { namespace: '', name }, { metadata: { labels } });
 }
 
 /** First the way in, then the namespace with all that is in it. Results in the bucket stay, and so does what this month has cost. */
