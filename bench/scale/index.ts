@@ -8,7 +8,7 @@ import { ms, seconds } from '../support/figures.ts';
 import { run, type Load, type Measured, type Way } from './load.ts';
 import { startNodes } from './nodes.ts';
 import { foreignJob, installPeerKind, startPeer } from './peer.ts';
-import { bare, ours, peers, removeJobs, renderedJob, withoutOperator } from './ways.ts';
+import { bare, ours, peers, removeJobs, renderedJob, withoutOperator, withoutPolicies } from './ways.ts';
 
 const BURST = Number(process.env['SCALE'] ?? 500);
 const STEADY = [10, 20];
@@ -46,12 +46,14 @@ async function measure(world: World) {
   await using kind = await installPeerKind();
   const job = foreignJob(await renderedJob(world));
   const operator = await under(world, ours(world), 'ours');
-  const others = await withoutOperator(async (deployment) => {
-    const ceiling = await told(run(world, bare(world, job), { prefix: 'bare', count: BURST }));
-    await removeJobs(world);
-    await using peer = await startPeer(kind, deployment, job);
-    return { ceiling, peer: await under(world, peers(world, peer), 'peer') };
-  });
+  const others = await withoutOperator((deployment) =>
+    withoutPolicies(async () => {
+      const ceiling = await told(run(world, bare(world, job), { prefix: 'bare', count: BURST }));
+      await removeJobs(world);
+      await using peer = await startPeer(kind, deployment, job);
+      return { ceiling, peer: await under(world, peers(world, peer), 'peer') };
+    }),
+  );
   return { operator, ...others };
 }
 

@@ -10,6 +10,7 @@ import { kubectlOk } from '../../test/support/cluster.ts';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
 import type { World } from '../../test/e2e/support/world.ts';
 import { percentile, summary } from '../support/figures.ts';
+import { revisionOf, startTicks, timed } from '../support/revisions.ts';
 import { cpuOf, difference, etcdPage, parseMetrics, type Sample } from '../support/metrics.ts';
 
 /** A way to run Jobs. The Job of `name` is called `<name>-1`. */
@@ -28,12 +29,7 @@ export interface Load {
   aSecond?: number;
 }
 
-interface Marks {
-  created?: number;
-  job?: number;
-  podEnded?: number;
-  terminal?: number;
-}
+type Marks = Partial<Record<'created' | 'job' | 'podEnded' | 'terminal', number>>;
 
 /** Requests of ours under way at once. */
 const WIDTH = 20;
@@ -51,35 +47,38 @@ const hasEnded = ({ status }: Pod): boolean =>
 
 const madeFor = (job: string): string => job.replace(/-1$/, '');
 
-/** Notes when each of `names` came to each mark first. */
+/** Notes when each of `names` came to each mark first: when a watch told of it, and at which revision it did. */
 function stopwatch({ jobs, pods, namespace }: World, { trials }: Way, names: string[]) {
-  const marks = new Map(names.map((name): [string, Marks] => [name, {}]));
+  const none = (): Map<string, Marks> => new Map(names.map((name) => [name, {}]));
+  const [marks, revisions] = [none(), none()];
   const over = new Set<string>();
-  const note = (name: string, mark: keyof Marks): void => {
-    const found = marks.get(name);
-    if (found) found[mark] ??= performance.now();
+  const note = (name: string, mark: keyof Marks, object: KubeObject): void => {
+    const [told, changed] = [marks.get(name), revisions.get(name)];
+    if (!told || !changed) return;
+    told[mark] ??= performance.now();
+    changed[mark] ??= revisionOf(object);
   };
   // A namespace that is going may hold the same names.
   const isOurs = ({ metadata }: KubeObject): boolean => metadata.namespace === namespace;
   const ends = [
     trials?.subscribe(({ object }) => {
       if (!isOurs(object)) return;
-      note(object.metadata.name, 'created');
+      note(object.metadata.name, 'created', object);
       if ((conditionOf(object, 'Succeeded')?.status ?? 'Unknown') !== 'Unknown')
-        note(object.metadata.name, 'terminal');
+        note(object.metadata.name, 'terminal', object);
     }),
     jobs.subscribe(({ object }) => {
       if (!isOurs(object)) return;
       const name = madeFor(object.metadata.name);
-      note(name, 'job');
+      note(name, 'job', object);
       if (marks.has(name) && isOver(object)) over.add(name);
     }),
     pods.subscribe(({ object }) => {
       const job = object.metadata.labels?.['batch.kubernetes.io/job-name'];
-      if (job !== undefined && isOurs(object) && hasEnded(object)) note(madeFor(job), 'podEnded');
+      if (job !== undefined && isOurs(object) && hasEnded(object)) note(madeFor(job), 'podEnded', object);
     }),
   ];
-  return { marks, over, stop: () => ends.forEach((end) => end?.()) };
+  return { marks, revisions, over, stop: () => ends.forEach((end) => end?.()) };
 }
 
 async function submit(way: Way, { aSecond }: Load, names: string[]): Promise<void> {
@@ -186,14 +185,18 @@ export async function run(world: World, way: Way, load: Load) {
   const names = Array.from({ length: load.count }, (_, index) => `${load.prefix}-${index}`);
   const watch = stopwatch(world, way, names);
   const last = way.trials ? 'terminal' : 'podEnded';
+  // A burst is about the whole of it, and pays for no ticks.
+  const ticking = load.aSecond === undefined ? undefined : startTicks(world);
   const before = await usage(way, 'before');
   const began = performance.now();
   await submit(way, load, names);
-  const marks = [...watch.marks.values()];
+  const told = [...watch.marks.values()];
   const isDone = (): boolean =>
-    watch.over.size === load.count && marks.every((found) => found[last] !== undefined);
+    watch.over.size === load.count && told.every((found) => found[last] !== undefined);
   await eventuallyTrue(`all of ${load.prefix} ended`, isDone, LIMIT_SECONDS);
   watch.stop();
+  const ticks = await ticking?.stop();
+  const marks = ticks ? [...watch.revisions.values()].map((found) => timed(found, ticks)) : told;
   const { cpu, calls, own, etcd } = spent(await usage(way, 'after'), before);
   const tookMs = percentile(
     marks.map((found) => found[last]! - began),

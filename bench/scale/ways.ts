@@ -1,6 +1,8 @@
 /** The ways that are compared: bare Jobs, the Go controller's, ours. */
 import { Job as JobKind, type StatefulSet, type Job } from '../../src/kube/kinds.ts';
+import { GROUP } from '../../src/crds/names.ts';
 import { OPERATOR } from '../../src/installation/names.ts';
+import type { KubeObject } from '../../src/kube/types.ts';
 import { kubectlOk } from '../../test/support/cluster.ts';
 import { eventually, eventuallyTrue } from '../../test/support/eventually.ts';
 import type { World } from '../../test/e2e/support/world.ts';
@@ -67,6 +69,23 @@ export async function removeJobs({ namespace, jobs, pods }: World): Promise<void
   const hasNone = (): boolean =>
     [jobs, pods].every((store) => store.list().every(({ metadata }) => metadata.namespace !== namespace));
   await eventuallyTrue('Jobs and Pods are gone', hasNone, 1800);
+}
+
+const BINDINGS = 'validatingadmissionpolicybindings';
+
+/** Runs `work` while none of our admission policies is in force: the API server asks them of everybody's Jobs and Pods. */
+export async function withoutPolicies<T>(work: () => Promise<T>): Promise<T> {
+  const kept = (await kubectlOk(['get', BINDINGS, '-o', 'name']))
+    .split('\n')
+    .filter((name) => name.endsWith(GROUP));
+  const bindings = JSON.parse(await kubectlOk(['get', ...kept, '-o', 'json'])) as { items: KubeObject[] };
+  await kubectlOk(['delete', ...kept]);
+  try {
+    return await work();
+  } finally {
+    for (const { metadata } of bindings.items) delete metadata.resourceVersion;
+    await kubectlOk(['apply', '-f', '-'], bindings);
+  }
 }
 
 /** Runs `work` while no replica of the operator runs: what is measured there is paid for by nobody's watches but its own. `operator`: as it was before. */
