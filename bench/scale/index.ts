@@ -31,12 +31,14 @@ async function told(running: Promise<Measured>): Promise<Measured> {
 /** So many before what is measured: neither the operator's code nor the API server is new to it then, whoever comes first. */
 const WARM = 100;
 
-/** One load after the other. */
+/** One load after the other: Kubernetes is done with the Jobs of one before the next begins. */
 async function under(world: World, way: Way, prefix: string): Promise<Measured[]> {
   const measured: Measured[] = [];
   await run(world, way, { prefix: `${prefix}-warm`, count: WARM });
-  for (const load of loads(prefix)) measured.push(await told(run(world, way, load)));
-  await removeJobs(world);
+  for (const load of loads(prefix)) {
+    measured.push(await told(run(world, way, load)));
+    await removeJobs(world);
+  }
   return measured;
 }
 
