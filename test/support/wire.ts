@@ -21,18 +21,18 @@ export class Wire {
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  /** Starts one to the server of this URL. */
-  static async start(target: string): Promise<Wire> {
+  /** Starts one to the server of this URL, at an address of this machine. */
+  static async start(target: string, address = '127.0.0.1'): Promise<Wire> {
     const wire = new Wire(target);
-    wire.#server.listen(0, '127.0.0.1');
+    wire.#server.listen(0, address);
     await once(wire.#server, 'listening');
     return wire;
   }
 
   /** The server's URL, through this. */
   get url(): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `${this.#target.protocol}//127.0.0.1:${port}`;
+    const { address, port } = this.#server.address() as AddressInfo;
+    return `${this.#target.protocol}//${address}:${port}`;
   }
 
   /** From now on everything takes so much longer, each way. */
