@@ -41,10 +41,9 @@ async function checkoutOf(version: string): Promise<AsyncDisposable & { path: st
   const path = mkdtempSync(join(tmpdir(), 'sb-previous-'));
   await run('git', ['worktree', 'add', '--detach', '--force', path, version], { cwd: root });
   await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: path });
-  cpSync(join(root, 'node_modules/node'), join(path, 'node_modules/node'), {
-    recursive: true,
-    verbatimSymlinks: true,
-  });
+  // What the nodes are made of comes along: it would make the cluster anew for another version of that.
+  for (const folder of ['node_modules/node', 'test/e2e/cluster/go'])
+    cpSync(join(root, folder), join(path, folder), { recursive: true, verbatimSymlinks: true });
   return {
     path,
     [Symbol.asyncDispose]: async () => {
