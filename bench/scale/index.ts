@@ -28,8 +28,8 @@ async function told(running: Promise<Measured>): Promise<Measured> {
   return measured;
 }
 
-/** So many before what is measured: neither the operator's code nor the API server is new to it then, whoever comes first. */
-const WARM = 100;
+/** So many before what is measured, so that whoever comes first does not meet an API server that collects garbage twice as often: its heap is small when it is new. */
+const WARM = 500;
 
 /** One load after the other: Kubernetes is done with the Jobs of one before the next begins. */
 async function under(world: World, way: Way, prefix: string): Promise<Measured[]> {
